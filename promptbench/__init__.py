@@ -1,0 +1,3 @@
+"""Regression tests for prompts."""
+
+__version__ = "0.1.0"
