@@ -1,0 +1,56 @@
+"""One byte sequence for equal content, and its tagged hash.
+
+Canonical form: JSON, UTF-8, keys sorted, no spaces, LF line ends inside text. Numbers keep Python's shortest form, so
+1 and 1.0 differ, as they do in a prompt.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from typing import Any
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def lf(text: str) -> str:
+    """`text` with CRLF and lone CR written as LF."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _normalise(value: Any) -> Any:
+    if isinstance(value, str):
+        return lf(value)
+    if isinstance(value, dict):
+        return {lf(str(key)): _normalise(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_normalise(item) for item in value]
+    return value
+
+
+def canonical(value: Any) -> str:
+    """The canonical JSON text of plain data. Lone surrogates are escaped, so every text has a hash."""
+    text = json.dumps(_normalise(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _escape(text)
+
+
+def _escape(text: str) -> str:
+    if text.isascii() or not _SURROGATE.search(text):
+        return text
+    return "".join(f"\\u{ord(char):04x}" if 0xD800 <= ord(char) <= 0xDFFF else char for char in text)
+
+
+def digest(value: Any) -> str:
+    """`sha256:<hex>` over the canonical form of plain data."""
+    return digest_text(canonical(value))
+
+
+def digest_text(text: str) -> str:
+    """`sha256:<hex>` over the UTF-8 bytes of `text` with LF line ends."""
+    return "sha256:" + hashlib.sha256(_escape(lf(text)).encode()).hexdigest()
+
+
+def short(tagged: str) -> str:
+    """`sha256:` and the first eight digits, for people."""
+    return tagged[: len("sha256:") + 8]

@@ -1,0 +1,123 @@
+"""What is wrong in a user's file, where, and what to write instead."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Severity(StrEnum):
+    ERROR = "error"
+    WARNING = "warning"
+
+
+class Code(StrEnum):
+    """One stable code for each kind of mistake.
+
+    1xx file and YAML, 2xx suite, 3xx prompt, 4xx model, 5xx case and check, 6xx log, 7xx settings.
+    """
+
+    UNREADABLE_FILE = "PB101"
+    EMPTY_FILE = "PB102"
+    YAML_SYNTAX = "PB103"
+    TAB_INDENT = "PB104"
+    DUPLICATE_KEY = "PB105"
+    YAML_FEATURE = "PB106"
+    TOO_BIG = "PB107"
+    UNKNOWN_KEY = "PB201"
+    MISSING_KEY = "PB202"
+    WRONG_TYPE = "PB203"
+    NO_CASES = "PB204"
+    DUPLICATE_NAME = "PB205"
+    BAD_VALUE = "PB206"
+    PATH_OUTSIDE = "PB207"
+    FILE_NOT_FOUND = "PB208"
+    PROMPT_SYNTAX = "PB301"
+    PROMPT_DIALECT = "PB302"
+    MISSING_VARIABLE = "PB303"
+    UNUSED_VARIABLE = "PB304"
+    BAD_SCHEMA = "PB305"
+    EMPTY_MESSAGE = "PB306"
+    UNKNOWN_PROVIDER = "PB401"
+    UNKNOWN_MODEL = "PB402"
+    MISSING_CREDENTIAL = "PB403"
+    MISSING_EXTRA = "PB404"
+    CODE_NOT_ALLOWED = "PB405"
+    UNKNOWN_CHECK = "PB501"
+    BAD_CHECK = "PB502"
+    NO_CHECKS = "PB503"
+    NOT_RED = "PB504"
+    WISH_FAILS = "PB505"
+    BAD_LOG = "PB601"
+    SETTINGS = "PB701"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A stretch of one line of a file. `line` and `column` count from 1, in characters; `text` is the whole line."""
+
+    path: str
+    line: int = 0
+    column: int = 0
+    length: int = 1
+    text: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}:{self.column}" if self.line else self.path
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One mistake. `message` is one sentence without markup; `hint` says what to write instead."""
+
+    code: Code
+    message: str
+    place: Place
+    hint: str | None = None
+    severity: Severity = Severity.ERROR
+    related: Place | None = None
+
+
+class Diagnostics:
+    """Collects the diagnostics of all files in one pass."""
+
+    def __init__(self) -> None:
+        self._items: list[Diagnostic] = []
+
+    def add(
+        self,
+        code: Code,
+        message: str,
+        place: Place,
+        *,
+        hint: str | None = None,
+        severity: Severity = Severity.ERROR,
+        related: Place | None = None,
+    ) -> None:
+        self._items.append(Diagnostic(code, message, place, hint, severity, related))
+
+    def extend(self, items: Iterable[Diagnostic]) -> None:
+        self._items.extend(items)
+
+    def __iter__(self) -> Iterator[Diagnostic]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    @property
+    def errors(self) -> list[Diagnostic]:
+        return [item for item in self._items if item.severity is Severity.ERROR]
+
+    @property
+    def warnings(self) -> list[Diagnostic]:
+        return [item for item in self._items if item.severity is Severity.WARNING]
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str | None:
+    """The known word that `word` is most likely a slip of, or None."""
+    by_lower = {name.lower(): name for name in known}
+    close = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
+    return by_lower[close[0]] if close else None

@@ -1,0 +1,71 @@
+"""Finds the files of a folder that are plugins, and those of other distributions, without importing any.
+
+The name people write is the module's name with dashes, underscores and spaces alike: `json schema` is
+`json_schema.py`. A module whose name starts with an underscore is no plugin.
+"""
+
+from __future__ import annotations
+
+import importlib
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from types import ModuleType
+
+from promptbench.core.errors import EnvironmentFailure
+
+
+def module_name(written: str) -> str:
+    """The module name of a name as people write it."""
+    return "_".join(written.strip().lower().replace("-", " ").replace("_", " ").split())
+
+
+class Plugins:
+    """The plugins of one kind: the modules in `package`'s folder and the entry points of `promptbench.<kind>`."""
+
+    def __init__(self, package: str, kind: str) -> None:
+        self.package = package
+        self.group = f"promptbench.{kind}"
+
+    def names(self) -> list[str]:
+        """All module names, sorted."""
+        return sorted({*self._own(), *self._foreign()})
+
+    def __contains__(self, written: str) -> bool:
+        name = module_name(written)
+        return name in self._own() or name in self._foreign()
+
+    def load(self, written: str) -> ModuleType:
+        """The plugin's module. Raises KeyError when there is none, EnvironmentFailure when a foreign one is broken."""
+        name = module_name(written)
+        if name in self._own():
+            return importlib.import_module(f"{self.package}.{name}")
+        entry = self._foreign()[name]
+        try:
+            module = entry.load()
+        except Exception as error:  # foreign code may raise anything
+            raise EnvironmentFailure(
+                f"the plugin '{name}' of {entry.dist.name if entry.dist else 'another package'} does not load: {error}",
+                hint="update or uninstall that package",
+            ) from error
+        if not isinstance(module, ModuleType):
+            raise EnvironmentFailure(f"the entry point '{name}' in {self.group} must name a module")
+        return module
+
+    def _own(self) -> frozenset[str]:
+        return _listed(self.package)
+
+    def _foreign(self) -> dict[str, metadata.EntryPoint]:
+        return _entry_points(self.group)
+
+
+def _listed(package: str) -> frozenset[str]:
+    folders = importlib.import_module(package).__path__
+    return frozenset(
+        path.stem for folder in folders for path in Path(folder).glob("*.py") if not path.stem.startswith("_")
+    )
+
+
+@cache
+def _entry_points(group: str) -> dict[str, metadata.EntryPoint]:
+    return {module_name(entry.name): entry for entry in metadata.entry_points(group=group)}

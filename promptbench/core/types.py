@@ -1,0 +1,238 @@
+"""The plain data that travels between the parts. Frozen, slotted, standard library only.
+
+Times are in milliseconds, costs in US dollars, dates in UTC as ISO 8601.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Literal
+
+Role = Literal["system", "user", "assistant"]
+Json = Any
+"""Plain data: None, bool, int, float, str, list and dict of the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    role: Role
+    content: str
+
+    def as_dict(self) -> dict[str, str]:
+        return {"role": self.role, "content": self.content}
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRef:
+    """`provider/name`, split at the first slash."""
+
+    provider: str
+    name: str
+
+    @classmethod
+    def parse(cls, text: str) -> ModelRef:
+        """Raises ValueError when there is no slash, or nothing on one side of it."""
+        provider, slash, name = text.strip().partition("/")
+        if not (provider and slash and name):
+            raise ValueError(text)
+        return cls(provider, name)
+
+    def __str__(self) -> str:
+        return f"{self.provider}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one call. `input_tokens` is the total, `cached_tokens` the part of it that was read from a cache."""
+
+    input_tokens: int
+    output_tokens: int
+    cached_tokens: int | None = None
+    reasoning_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Everything that shapes one answer. `variables` is there for models that are functions and see no prompt."""
+
+    model: ModelRef
+    messages: tuple[Message, ...]
+    params: Mapping[str, Json]
+    output_schema: Mapping[str, Json] | None
+    variables: Mapping[str, Json]
+    repeat: int
+
+    def as_dict(self) -> dict[str, Json]:
+        return {
+            "model": str(self.model),
+            "messages": [message.as_dict() for message in self.messages],
+            "params": dict(self.params),
+            "output_schema": self.output_schema,
+            "variables": dict(self.variables) if not self.messages else {},
+            "repeat": self.repeat,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a provider returned. `model` and `params` are as the provider names and took them."""
+
+    text: str
+    model: str
+    params: Mapping[str, Json] = field(default_factory=dict)
+    usage: Usage | None = None
+    finish_reason: str | None = None
+    provider_ms: float = 0.0
+    structured: bool = False
+    """Whether the output schema was enforced by the provider."""
+    recorded: bool = False
+    """Whether this is a kept answer that was not asked for now."""
+
+
+class FailureKind(StrEnum):
+    """Why a call gave no answer, as the provider classifies it; the gateway decides what follows."""
+
+    TRANSIENT = "transient"
+    RATE_LIMIT = "rate_limit"
+    REJECTED = "rejected"
+    """This request will never be answered; others may."""
+    FATAL = "fatal"
+    """No request to this model will be answered: bad key, unknown model, broken weights."""
+
+
+class ProviderFailure(Exception):
+    """Raised by a provider instead of its SDK's errors. `retry_after` is in seconds, where the provider said so."""
+
+    def __init__(
+        self, kind: FailureKind, message: str, *, status: int | None = None, retry_after: float | None = None
+    ) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.message = message
+        self.status = status
+        self.retry_after = retry_after
+
+
+class Outcome(StrEnum):
+    """What became of one attempt. `errored`: the provider failed, which says nothing about the answer."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    ERRORED = "errored"
+    SKIPPED = "skipped"
+
+
+class Rung(StrEnum):
+    """The format ladder, best first."""
+
+    RAW = "raw"
+    EXTRACTED = "extracted"
+    REPAIRED_SAFE = "repaired_safe"
+    REPAIRED_RISKY = "repaired_risky"
+    NONE = "none"
+
+    @property
+    def depth(self) -> int:
+        """0 for raw; larger is worse."""
+        return _RUNGS.index(self)
+
+    def within(self, accept: Rung) -> bool:
+        """Whether an answer on this rung counts as readable at the accept level."""
+        return self.depth <= accept.depth and self is not Rung.NONE
+
+
+_RUNGS = tuple(Rung)
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """A named step that made a text readable, and the offset in characters where it was applied."""
+
+    name: str
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A model's text, read as data. On rung `none`, `value` is None and `error` says why in one sentence."""
+
+    rung: Rung
+    value: Json = None
+    repairs: tuple[Repair, ...] = ()
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """The result of one check on one answer. `value` is in [0, 1]; `reason` is one sentence, empty when passed."""
+
+    check: str
+    passed: bool
+    value: float
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedCall:
+    """One call from a production log. `failed` says by what it was marked as failed, if at all."""
+
+    id: str
+    answer: str | None
+    model: str = ""
+    time: str | None = None
+    variables: Mapping[str, Json] | None = None
+    messages: tuple[Message, ...] = ()
+    prompt: str | None = None
+    prompt_version: str | None = None
+    error: str | None = None
+    finish_reason: str | None = None
+    usage: Usage | None = None
+    latency_ms: float | None = None
+    failed: str | None = None
+    tags: tuple[str, ...] = ()
+    extra: Mapping[str, Json] = field(default_factory=dict)
+
+
+class Side(StrEnum):
+    """Which of the two prompts an attempt was made with; a baseline is a model that uses no prompt."""
+
+    CHAMPION = "champion"
+    CANDIDATE = "candidate"
+    BASELINE = "baseline"
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptKey:
+    """The identity of an attempt inside its run. `variant` is the prompt version's hash, empty for a baseline."""
+
+    variant: str
+    model: str
+    case: str
+    repeat: int
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One question to one model, what came back, and what the checks say of it."""
+
+    key: AttemptKey
+    outcome: Outcome
+    request_hash: str
+    answer: Answer | None = None
+    rung: Rung | None = None
+    """None where nobody reads the answer as data."""
+    well_formed: bool = False
+    """Readable at the suite's accept level, and valid against the schemas that are checked."""
+    repairs: tuple[Repair, ...] = ()
+    scores: tuple[Score, ...] = ()
+    error: str | None = None
+    tries: int = 1
+    queue_ms: float = 0.0
+    cost: float | None = None
+    started: str = ""
+
+    @property
+    def reasons(self) -> Sequence[str]:
+        return [f"{score.check}: {score.reason}" for score in self.scores if not score.passed]
