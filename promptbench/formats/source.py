@@ -1,0 +1,85 @@
+"""A user's text file: read as text whatever the editor did to it, and a place for every offset."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from promptbench.core.diagnostics import Code, Diagnostic, Place
+
+MAX_BYTES = 8 * 1024 * 1024
+
+
+class SourceError(Exception):
+    """A file that cannot be read at all; carries the one diagnostic that says why."""
+
+    def __init__(self, diagnostic: Diagnostic) -> None:
+        super().__init__(diagnostic.message)
+        self.diagnostic = diagnostic
+
+
+@dataclass(frozen=True)
+class Source:
+    """The text of a file with LF line ends. `path` is how the file is named to the user."""
+
+    path: str
+    text: str
+
+    @cached_property
+    def lines(self) -> list[str]:
+        return self.text.split("\n")
+
+    def place(self, line: int, column: int, length: int = 1) -> Place:
+        """The place at `line` and `column`, both counted from 1."""
+        text = self.lines[line - 1] if 0 < line <= len(self.lines) else ""
+        return Place(self.path, line, column, max(1, length), text)
+
+    def place_at(self, offset: int, length: int = 1) -> Place:
+        """The place `offset` characters into the text."""
+        line = self.text.count("\n", 0, offset) + 1
+        start = self.text.rfind("\n", 0, offset) + 1
+        rest = len(self.lines[line - 1]) - (offset - start)
+        return self.place(line, offset - start + 1, min(length, rest))
+
+
+def read_source(path: Path, shown: str, *, max_bytes: int = MAX_BYTES) -> Source:
+    """The file as text: UTF-8 with or without BOM, or UTF-16 with one.
+
+    Raises SourceError when it is missing, no text, empty, or larger than `max_bytes`.
+    """
+
+    def refuse(code: Code, message: str, hint: str | None = None) -> SourceError:
+        return SourceError(Diagnostic(code, message, Place(shown), hint))
+
+    try:
+        with path.open("rb") as file:
+            raw = file.read(max_bytes + 1)
+    except FileNotFoundError:
+        raise refuse(Code.FILE_NOT_FOUND, "there is no such file") from None
+    except OSError as error:
+        raise refuse(Code.UNREADABLE_FILE, f"the file cannot be read: {error.strerror or error}") from None
+    if len(raw) > max_bytes:
+        raise refuse(
+            Code.TOO_BIG,
+            f"the file has more than {max_bytes // (1024 * 1024)} MB, which is more than a person can read",
+            "split it into several suites, or move the long texts out of it",
+        )
+    text = _decode(raw)
+    if text is None or "\0" in text:
+        raise refuse(
+            Code.UNREADABLE_FILE,
+            "this is not a text file" if b"\0" in raw else "the file is not UTF-8 text",
+            "save it as plain text, encoding UTF-8",
+        )
+    if not text.strip():
+        raise refuse(Code.EMPTY_FILE, "the file is empty")
+    return Source(shown, text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def _decode(raw: bytes) -> str | None:
+    encoding = "utf-16" if raw.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
+    try:
+        return raw.decode(encoding)
+    except UnicodeDecodeError:
+        return None

@@ -1,0 +1,115 @@
+"""The one template engine: logic-less `{{a.b}}` over plain data.
+
+A template is split once; a value is put in as text and never looked at again, so nothing in a value can be a
+placeholder. `\\{{` writes two braces. Everything else that Handlebars and its dialects know is refused by name.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from promptbench.core.types import Json
+
+_TOKEN = re.compile(r"\\\{\{|\{\{")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*\Z")
+_DIALECTS = (
+    ("{{{", "{{{…}}} (unescaped Handlebars)", "values are never escaped here: write {{…}}"),
+    ("{{#", "{{#…}} (a Handlebars block)", "write a prompt for each branch, or put the finished text into a variable"),
+    ("{{/", "{{/…}} (the end of a Handlebars block)", "blocks are not supported"),
+    ("{{>", "{{>…}} (a partial)", "write the text out in the prompt"),
+    ("{{!", "{{!…}} (a Handlebars comment)", "delete it, or put it between the --- lines as a # comment"),
+    ("{{^", "{{^…}} (a Mustache inverted section)", "sections are not supported"),
+    ("{{&", "{{&…}} (unescaped Mustache)", "values are never escaped here: write {{…}}"),
+)
+
+
+class TemplateError(ValueError):
+    """A template that is not ours. `offset` and `length` are in characters; `dialect` tells a foreign construct."""
+
+    def __init__(self, message: str, offset: int, length: int, *, hint: str, dialect: bool = False) -> None:
+        super().__init__(message)
+        self.message = message
+        self.offset = offset
+        self.length = length
+        self.hint = hint
+        self.dialect = dialect
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """What stands between `{{` and `}}`, stripped, and where the tag starts."""
+
+    body: str
+    offset: int
+    length: int
+
+
+Part = str | Tag
+
+
+def split(text: str) -> list[Part]:
+    """`text` as literal texts and tags, in order. Raises TemplateError."""
+    parts: list[Part] = []
+    literal = ""
+    position = 0
+    for match in _TOKEN.finditer(text):
+        if match.start() < position:
+            continue
+        literal += text[position : match.start()]
+        if match.group() != "{{":
+            literal += "{{"
+            position = match.end()
+            continue
+        end = text.find("}}", match.end())
+        if end < 0 or "\n" in text[match.end() : end]:
+            hint = "write {{name}}, or \\{{ where two braces are meant"
+            raise TemplateError("'{{' is opened and not closed on this line", match.start(), 2, hint=hint)
+        tag = text[match.start() : end + 2]
+        for opener, name, hint in _DIALECTS:
+            if tag.startswith(opener):
+                raise TemplateError(f"{name} is not supported", match.start(), len(tag), hint=hint, dialect=True)
+        if literal:
+            parts.append(literal)
+        literal = ""
+        parts.append(Tag(tag[2:-2].strip(), match.start(), len(tag)))
+        position = end + 2
+    literal += text[position:]
+    if literal:
+        parts.append(literal)
+    return parts
+
+
+def is_name(body: str) -> bool:
+    """Whether the body of a tag is a variable, `a` or `a.b`."""
+    return bool(_NAME.match(body))
+
+
+def lookup(name: str, variables: Mapping[str, Json]) -> Json:
+    """The value of `a.b`. A key that is written with the dot wins. Raises KeyError."""
+    if name in variables:
+        return variables[name]
+    value: Json = variables
+    for step in name.split("."):
+        if isinstance(value, Mapping) and step in value:
+            value = value[step]
+        elif isinstance(value, list) and step.isdigit() and int(step) < len(value):
+            value = value[int(step)]
+        else:
+            raise KeyError(name)
+    return value
+
+
+def as_text(value: Json) -> str:
+    """A value as it stands in a prompt: text as it is, null as nothing, numbers as written, the rest as JSON."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        return str(value)
+    return json.dumps(value, ensure_ascii=False)
