@@ -1,0 +1,251 @@
+"""Reads a prompt file: dotprompt's layout and words, a documented subset of them; the rest is refused by name.
+
+A `.prompt` file is YAML between two `---` lines, then the body. `{{role "system"}}` starts a message, `{{history}}`
+places the conversation of a case, `{{a.b}}` a value. A `.md` or `.txt` file is one user message.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from promptbench.core.diagnostics import Code, Diagnostics, Severity, did_you_mean
+from promptbench.core.types import Json, Role
+from promptbench.formats.marked_yaml import Document, parse
+from promptbench.formats.source import Source, SourceError, read_source
+from promptbench.prompts.picoschema import PicoschemaError, to_json_schema
+from promptbench.prompts.prompt import HISTORY, HistoryPlace, Prompt, Template
+from promptbench.text.templates import Part, Tag, TemplateError, is_name, split
+
+CONFIG = ("temperature", "maxOutputTokens", "topP", "topK", "stopSequences", "seed")
+_KEYS = {"config": CONFIG, "input": ("schema", "default"), "output": ("schema", "format"), "description": ()}
+_ELSEWHERE = {
+    "model": "models are named in the suite, so that one prompt can be tried on several",
+    "name": "the name is the file's, up to its first dot",
+    "variant": "the variant is in the file's name: name.variant.prompt",
+    "tools": "tools are not supported",
+    "metadata": "what is not part of the prompt belongs into a # comment",
+    "version": "versions are counted by the prompt store",
+}
+_ROLES: dict[str, Role] = {"system": "system", "user": "user", "model": "assistant", "assistant": "assistant"}
+_ROLE = re.compile(r"""role\s+(["'])(?P<role>[^"']*)\1\Z""")
+_FRONT = re.compile(r"\A---[ \t]*\n(?P<yaml>.*?)^---[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
+SUFFIXES = (".prompt", ".md", ".txt")
+
+
+def prompt_name(file: str) -> str:
+    """The store's name of a prompt file: the file's name up to its first dot."""
+    return PurePath(file).name.split(".")[0]
+
+
+def load(path: Path, shown: str, found: Diagnostics) -> Prompt | None:
+    """The prompt in a file; None when it has errors, which are in `found`."""
+    try:
+        source = read_source(path, shown)
+    except SourceError as error:
+        found.extend([error.diagnostic])
+        return None
+    return parse_prompt(source, found)
+
+
+def parse_prompt(source: Source, found: Diagnostics) -> Prompt | None:
+    """The prompt in a text; None when it has errors, which are in `found`."""
+    before = len(found.errors)
+    suffix = PurePath(source.path).suffix
+    if suffix not in SUFFIXES:
+        hint = "name it NAME.prompt, or NAME.md for plain text"
+        found.add(Code.PROMPT_SYNTAX, f"a prompt file does not end in '{suffix}'", source.place(1, 1), hint=hint)
+        return None
+    front = _FRONT.match(source.text) if suffix == ".prompt" else None
+    body_start = front.end() if front else 0
+    if suffix == ".prompt" and not front and source.text.lstrip().startswith("---"):
+        hint = "put a line with three dashes under it"
+        found.add(Code.PROMPT_SYNTAX, "the part between '---' lines is not closed", source.place_at(0, 3), hint=hint)
+        return None
+    if suffix != ".prompt" and _FRONT.match(source.text):
+        hint = f"name it {PurePath(source.path).stem}.prompt"
+        found.add(
+            Code.PROMPT_SYNTAX, f"a '{suffix}' file is plain text, without '---' lines", source.place(1, 1), hint=hint
+        )
+        return None
+    head = _Head.read(source, front["yaml"] if front else "", found)
+    messages = _messages(source, body_start, found)
+    if len(found.errors) > before or head is None:
+        return None
+    return Prompt(
+        name=prompt_name(source.path),
+        file=source.path,
+        source=source.text,
+        messages=messages,
+        config=head.config,
+        input_schema=head.input_schema,
+        output_schema=head.output_schema,
+        defaults=head.defaults,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """What stands between the `---` lines."""
+
+    config: dict[str, Json]
+    input_schema: dict[str, Json] | None
+    output_schema: dict[str, Json] | None
+    defaults: dict[str, Json]
+
+    @classmethod
+    def read(cls, source: Source, text: str, found: Diagnostics) -> _Head | None:
+        document = parse(source, found, text=text, first_line=2)
+        if document is None:
+            return None
+        value = {} if document.value is None else document.value
+        if not isinstance(value, dict):
+            found.add(Code.PROMPT_SYNTAX, "between the '---' lines stand 'name: value' lines", document.place())
+            return None
+        _unknown_keys(document, value, found)
+        parts = {key: _mapping(document, value, key, found) for key in ("config", "input", "output")}
+        if parts["output"].get("format", "json") not in ("json", "text"):
+            found.add(Code.PROMPT_SYNTAX, "'format' must be json or text", document.place(("output", "format")))
+        _check_config(document, parts["config"], found)
+        return cls(
+            config=parts["config"],
+            input_schema=_schema(document, parts, "input", found),
+            output_schema=_schema(document, parts, "output", found),
+            defaults=_mapping(document, parts["input"], "default", found, ("input",)),
+        )
+
+
+def _unknown_keys(document: Document, value: dict[str, Json], found: Diagnostics) -> None:
+    for key in value:
+        place = document.place((key,), key=True)
+        if key in _ELSEWHERE:
+            # A dotprompt file from elsewhere keeps working; what it says here has no effect, and that is said.
+            severity = Severity.ERROR if key == "tools" else Severity.WARNING
+            found.add(
+                Code.PROMPT_DIALECT, f"'{key}' has no effect here", place, hint=_ELSEWHERE[key], severity=severity
+            )
+        elif key not in _KEYS:
+            guess = did_you_mean(key, _KEYS)
+            hint = f"did you mean '{guess}'?" if guess else f"known here: {', '.join(_KEYS)}"
+            found.add(Code.UNKNOWN_KEY, f"'{key}' is not a known key", place, hint=hint)
+    for key, known in _KEYS.items():
+        inner = value.get(key)
+        for name in inner if isinstance(inner, dict) and known else ():
+            if name not in known:
+                guess = did_you_mean(name, known)
+                hint = f"did you mean '{guess}'?" if guess else f"known here: {', '.join(known)}"
+                place = document.place((key, name), key=True)
+                found.add(Code.UNKNOWN_KEY, f"'{name}' is not known under '{key}'", place, hint=hint)
+
+
+def _mapping(
+    document: Document, value: dict[str, Json], key: str, found: Diagnostics, above: tuple[str, ...] = ()
+) -> dict[str, Json]:
+    inner = value.get(key)
+    if inner is None:
+        return {}
+    if not isinstance(inner, dict):
+        found.add(Code.WRONG_TYPE, f"'{key}' must be 'name: value' lines", document.place((*above, key)))
+        return {}
+    return inner
+
+
+def _check_config(document: Document, config: dict[str, Json], found: Diagnostics) -> None:
+    for name, value in config.items():
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        whole = number and isinstance(value, int)
+        match name:
+            case "stopSequences":
+                good, wanted = (
+                    isinstance(value, list) and all(isinstance(item, str) for item in value),
+                    "a list of texts",
+                )
+            case "maxOutputTokens" | "topK":
+                good, wanted = whole and value > 0, "a whole number above 0"
+            case "seed":
+                good, wanted = whole, "a whole number"
+            case _:
+                good, wanted = number and value >= 0, "a number of at least 0"
+        if name in CONFIG and not good:
+            found.add(Code.BAD_VALUE, f"'{name}' must be {wanted}", document.place(("config", name)))
+
+
+def _schema(
+    document: Document, parts: dict[str, dict[str, Json]], part: str, found: Diagnostics
+) -> dict[str, Json] | None:
+    written = parts[part].get("schema")
+    if written is None:
+        return None
+    try:
+        return to_json_schema(written)
+    except PicoschemaError as error:
+        found.add(Code.BAD_SCHEMA, str(error), document.place((part, "schema", *error.path)))
+        return None
+
+
+def _messages(source: Source, start: int, found: Diagnostics) -> tuple[Template | HistoryPlace, ...]:
+    """The body as messages; text before the first role is the user's."""
+    body = source.text[start:]
+    try:
+        parts = split(body)
+    except TemplateError as error:
+        code = Code.PROMPT_DIALECT if error.dialect else Code.PROMPT_SYNTAX
+        place = source.place_at(start + error.offset, error.length)
+        found.add(code, error.message, place, hint=error.hint)
+        return ()
+    messages: list[Template | HistoryPlace] = []
+    role: Role = "user"
+    role_tag: Tag | None = None
+    current: list[Part] = []
+
+    def close() -> None:
+        template = _template(role, current)
+        if template.parts:
+            messages.append(template)
+        elif role_tag is not None:
+            place = source.place_at(start + role_tag.offset, role_tag.length)
+            found.add(
+                Code.EMPTY_MESSAGE, f"the {role} message is empty", place, hint="write its text, or delete the role"
+            )
+        current.clear()
+
+    for part in parts:
+        if isinstance(part, str):
+            current.append(part)
+            continue
+        named = _ROLE.match(part.body)
+        if part.body == HISTORY:
+            close()
+            messages.append(HistoryPlace())
+            role, role_tag = "user", None
+        elif named:
+            if named["role"] not in _ROLES:
+                guess = did_you_mean(named["role"], _ROLES)
+                hint = f"did you mean '{guess}'?" if guess else f"known roles: {', '.join(_ROLES)}"
+                place = source.place_at(start + part.offset, part.length)
+                found.add(Code.PROMPT_SYNTAX, f"'{named['role']}' is not a role", place, hint=hint)
+            close()
+            role, role_tag = _ROLES.get(named["role"], "user"), part
+        elif is_name(part.body):
+            current.append(part)
+        else:
+            place = source.place_at(start + part.offset, part.length)
+            hint = 'known are {{name}}, {{a.b}}, {{history}} and {{role "system"}}'
+            found.add(Code.PROMPT_DIALECT, f"{{{{{part.body}}}}} is not supported", place, hint=hint)
+    close()
+    if not messages:
+        found.add(Code.EMPTY_MESSAGE, "the prompt has no text", source.place_at(max(0, start - 1)))
+    return tuple(messages)
+
+
+def _template(role: Role, parts: list[Part]) -> Template:
+    """A message without the white space around it, which is the file's layout and not the prompt's text."""
+    kept = list(parts)
+    if kept and isinstance(kept[0], str):
+        kept[0] = kept[0].lstrip()
+    if kept and isinstance(kept[-1], str):
+        kept[-1] = kept[-1].rstrip()
+    kept = [part for part in kept if part != ""]
+    source = "".join(part.replace("{{", "\\{{") if isinstance(part, str) else f"{{{{{part.body}}}}}" for part in kept)
+    return Template(role, source, tuple(kept))

@@ -1,0 +1,122 @@
+"""A prompt: messages with placeholders, parameters, schemas, and the hash of all that.
+
+Roles come from the source only. Each message is rendered alone and its values are put in as text, so no value can add
+a message or change a role.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from promptbench.core.canonical import digest
+from promptbench.core.types import Json, Message, Role
+from promptbench.text.templates import Part, Tag, as_text, lookup
+
+ENGINE = "promptbench/1"
+HISTORY = "history"
+
+
+class MissingVariable(KeyError):
+    """A placeholder for which the case has no value."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """One message: its role, its text as written, and the same text split at its placeholders."""
+
+    role: Role
+    source: str
+    parts: tuple[Part, ...]
+
+
+class HistoryPlace:
+    """Where a prompt puts the conversation of a case: `{{history}}`."""
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A parsed prompt. `name` is the store's name; `file` and `source` are where it came from."""
+
+    name: str
+    file: str
+    source: str
+    messages: tuple[Template | HistoryPlace, ...]
+    config: Mapping[str, Json]
+    input_schema: Mapping[str, Json] | None
+    output_schema: Mapping[str, Json] | None
+    defaults: Mapping[str, Json]
+
+    @cached_property
+    def content(self) -> dict[str, Json]:
+        """Everything that shapes an answer, as plain data: what the hash is over."""
+        return {
+            "engine": ENGINE,
+            "messages": [
+                {"role": item.role, "content": item.source} if isinstance(item, Template) else {"history": True}
+                for item in self.messages
+            ],
+            "config": dict(self.config),
+            "input": {"schema": self.input_schema, "default": dict(self.defaults)},
+            "output": {"schema": self.output_schema},
+        }
+
+    @cached_property
+    def hash(self) -> str:
+        """`sha256:…` of the content: the version's identity."""
+        return digest(self.content)
+
+    @cached_property
+    def variables(self) -> frozenset[str]:
+        """The names between braces, with their dots."""
+        return frozenset(
+            part.body
+            for item in self.messages
+            if isinstance(item, Template)
+            for part in item.parts
+            if isinstance(part, Tag)
+        )
+
+    @property
+    def takes_history(self) -> bool:
+        return any(isinstance(item, HistoryPlace) for item in self.messages)
+
+    def missing(self, variables: Mapping[str, Json]) -> list[str]:
+        """Placeholders that have no value, sorted."""
+        return sorted(name for name in self.variables if not _has(name, variables) and not _has(name, self.defaults))
+
+    def unused(self, variables: Mapping[str, Json]) -> list[str]:
+        """Values that no placeholder names, sorted."""
+        roots = {name.split(".")[0] for name in self.variables} | self.variables
+        return sorted(name for name in variables if name not in roots)
+
+    def render(self, variables: Mapping[str, Json], history: Sequence[Message] = ()) -> tuple[Message, ...]:
+        """The messages for one case. Raises MissingVariable."""
+        messages: list[Message] = []
+        for item in self.messages:
+            if isinstance(item, HistoryPlace):
+                messages.extend(history)
+            else:
+                messages.append(Message(item.role, "".join(self._fill(part, variables) for part in item.parts)))
+        return tuple(messages)
+
+    def _fill(self, part: Part, variables: Mapping[str, Json]) -> str:
+        if isinstance(part, str):
+            return part
+        for values in (variables, self.defaults):
+            if _has(part.body, values):
+                return as_text(lookup(part.body, values))
+        raise MissingVariable(part.body)
+
+
+def _has(name: str, variables: Mapping[str, Json]) -> bool:
+    try:
+        lookup(name, variables)
+    except KeyError:
+        return False
+    return True

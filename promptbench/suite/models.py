@@ -1,0 +1,184 @@
+"""The suite file as its author may write it, and the plain objects it becomes.
+
+Field names with a space in YAML (`should be`, `uses prompt`) have an underscore here; spaces, dashes and underscores
+are the same to the author.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from promptbench.core.types import Json, Message, ModelRef, Rung
+from promptbench.formats.marked_yaml import Document
+
+
+def field_name(written: str) -> str:
+    """The field name of a key as people write it."""
+    return "_".join(re.split(r"[ _-]+", written.strip()))
+
+
+def _as_text(value: Any) -> Any:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, (int, float)) else value
+
+
+def _as_list(value: Any) -> Any:
+    return value if isinstance(value, list) or value is None else [value]
+
+
+def _share(value: Any) -> Any:
+    """`95%` or `0.95` as a number in [0, 1]."""
+    if isinstance(value, str) and (match := re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*%\s*", value)):
+        return float(match[1]) / 100
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
+
+
+def _days(value: Any) -> Any:
+    if isinstance(value, str) and (match := re.fullmatch(r"\s*(\d+)\s*(day|hour)s?\s*", value)):
+        return int(match[1]) / (1 if match[2] == "day" else 24)
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
+
+
+def _check(value: Any) -> Any:
+    """`json` alone is `{json: null}`."""
+    return {value: None} if isinstance(value, str) else value
+
+
+def _model(value: Any) -> Any:
+    return {"model": value} if isinstance(value, str) else value
+
+
+Text = Annotated[str, BeforeValidator(_as_text), Field(min_length=1)]
+Share = Annotated[float, BeforeValidator(_share), Field(ge=0, le=1)]
+Days = Annotated[float, BeforeValidator(_days), Field(gt=0)]
+CheckItem = Annotated[dict[str, Any], BeforeValidator(_check), Field(min_length=1, max_length=1)]
+Checks = Annotated[list[CheckItem], BeforeValidator(_as_list)]
+Texts = Annotated[list[Text], BeforeValidator(_as_list)]
+
+
+class Written(BaseModel):
+    """Base of everything an author writes: unknown keys are refused, nothing is guessed."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keys(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        fields = cls.model_fields
+        return {key if key in fields or field_name(key) not in fields else field_name(key): data[key] for key in data}
+
+
+class ModelFile(Written):
+    model: Text
+    uses_prompt: bool | None = None
+
+
+class MessageFile(Written):
+    role: Literal["system", "user", "assistant"]
+    content: Text
+
+
+class CaseFile(Written):
+    case: Text
+    vars: dict[str, Any] = Field(default_factory=dict)
+    messages: list[MessageFile] = Field(default_factory=list)
+    expect: Any = None
+    was: str | None = None
+    should_be: Any = None
+    checks: Checks = Field(default_factory=list)
+    tags: Texts = Field(default_factory=list)
+    origin: Any = None
+    note: Text | None = None
+
+
+class GateFile(Written):
+    margin: Literal["auto"] = "auto"
+    repeats: Annotated[int, Field(ge=1, le=100)] = 3
+    fixed: Literal["all", "any"] = "any"
+    models: Texts = Field(default_factory=list)
+    format_floor: Share = 0.95
+    answer_floor: Share = 0.80
+    max_age: Days = 7.0
+
+
+class SuiteFile(Written):
+    suite: Text
+    about: Text | None = None
+    prompt: Annotated[Texts, Field(min_length=1)]
+    models: Annotated[
+        list[Annotated[ModelFile, BeforeValidator(_model)]], BeforeValidator(_as_list), Field(min_length=1)
+    ]
+    checks: Checks = Field(default_factory=list)
+    log: Texts = Field(default_factory=list)
+    accept: Literal["raw", "extracted", "repaired safe"] = "extracted"
+    cases: list[Any] = Field(default_factory=list)  # each is validated as a CaseFile of its own
+    gate: GateFile = Field(default_factory=GateFile)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckSpec:
+    """A check as written: its name, its argument, and the path of the argument in the file."""
+
+    name: str
+    argument: Json
+    path: tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One case. `has_expect` and `has_wish` tell an absent key from one whose value is null."""
+
+    name: str
+    variables: Mapping[str, Json]
+    messages: tuple[Message, ...]
+    has_expect: bool
+    expect: Json
+    was: str | None
+    has_wish: bool
+    should_be: Json
+    checks: tuple[CheckSpec, ...]
+    tags: tuple[str, ...]
+    path: tuple[str | int, ...]
+
+    @property
+    def critical(self) -> bool:
+        return "critical" in self.tags
+
+
+@dataclass(frozen=True, slots=True)
+class ModelEntry:
+    """`uses_prompt` is None where the author leaves it to the provider."""
+
+    ref: ModelRef
+    uses_prompt: bool | None
+    path: tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """A suite file that is sound in itself; whether it fits its prompts, models and logs is the project's to say."""
+
+    name: str
+    about: str | None
+    path: Path
+    document: Document
+    prompts: tuple[str, ...]
+    models: tuple[ModelEntry, ...]
+    checks: tuple[CheckSpec, ...]
+    logs: tuple[str, ...]
+    accept: Rung
+    cases: tuple[Case, ...]
+    gate: GateFile
+
+    @property
+    def folder(self) -> Path:
+        return self.path.parent
