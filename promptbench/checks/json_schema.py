@@ -1,0 +1,152 @@
+"""json schema: the answer is JSON and fits a schema.
+
+What: reads the answer as `json` does, then validates it. References to other places are not followed.
+When: the program behind the prompt needs these fields and types.
+Options: `output` for the output schema of the prompt itself, a file beside the suite, or the schema itself.
+Example:
+    checks: [{json schema: output}]
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from promptbench.checks._words import quoted, readable, verdict
+from promptbench.core.canonical import canonical
+from promptbench.core.protocols import Check, CheckContext, Subject
+from promptbench.core.types import Json, Score
+
+argument_schema: Json = {"anyOf": [{"type": "string"}, {"type": ["object", "boolean"]}]}
+
+
+@dataclass(frozen=True, slots=True)
+class FitsSchema:
+    validator: Any
+
+    def score(self, subject: Subject) -> Score:
+        reading, problem = readable(subject)
+        if problem:
+            return verdict("json schema", [problem])
+        return verdict("json schema", _problems(self.validator, reading.value))
+
+
+def build(argument: Json, context: CheckContext) -> Check:
+    """Raises ValueError when there is no such schema, or it is none."""
+    return FitsSchema(_validator(canonical(_schema(argument, context))))
+
+
+def _schema(argument: Json, context: CheckContext) -> Json:
+    if isinstance(argument, (dict, bool)):
+        return argument
+    if argument == "output":
+        if context.output_schema is None:
+            raise ValueError("the prompt has no output schema: add 'output: {schema: …}' between its '---' lines")
+        return context.output_schema
+    if not isinstance(argument, str) or not argument.endswith(".json"):
+        raise ValueError("write 'output', the name of a .json file beside the suite, or the schema itself")
+    path = (context.folder / argument).resolve()
+    if not path.is_relative_to(context.folder.resolve()):
+        raise ValueError("the schema's file must lie below the suite's folder")
+    try:
+        return json.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        raise ValueError(f"there is no file '{argument}' beside the suite") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise ValueError(f"'{argument}' is not JSON: {error}") from None
+
+
+@lru_cache(maxsize=256)
+def _validator(text: str) -> Any:
+    """One validator for equal schemas: building one costs thirty times as much as using it."""
+    from jsonschema import SchemaError
+    from jsonschema.validators import Draft202012Validator, validator_for
+    from referencing import Registry
+
+    schema = json.loads(text)
+    kind = validator_for(schema, default=Draft202012Validator)
+    try:
+        kind.check_schema(schema)
+    except SchemaError as error:
+        where = "/".join(map(str, error.absolute_path)) or "its top"
+        raise ValueError(f"this is not a JSON Schema: at {where}: {error.message}") from None
+    for keyword, value in _keywords(schema):
+        _check_keyword(keyword, value, schema)
+    # An empty registry: nothing is ever fetched.
+    return kind(schema, registry=Registry())
+
+
+def _keywords(schema: Json) -> Iterator[tuple[str, Json]]:
+    stack = [schema]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, dict):
+            yield from item.items()
+            stack.extend(value for key, value in item.items() if key not in ("enum", "const", "default", "examples"))
+        elif isinstance(item, list):
+            stack.extend(item)
+
+
+def _check_keyword(keyword: str, value: Json, schema: Json) -> None:
+    if keyword in ("$ref", "$dynamicRef") and isinstance(value, str):
+        if not value.startswith("#"):
+            raise ValueError(f"the reference '{value}' leads out of the schema, and nothing is fetched: copy it in")
+        if value.startswith("#/") and not _resolves(value, schema):
+            raise ValueError(f"the reference '{value}' leads nowhere")
+    patterns = [value] if keyword == "pattern" else list(value) if keyword == "patternProperties" else []
+    for pattern in patterns:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ValueError(f"the pattern '{pattern}' is not one that Python knows: {error}") from None
+        except TypeError:
+            continue
+
+
+def _resolves(reference: str, schema: Json) -> bool:
+    for step in reference[2:].split("/"):
+        name = step.replace("~1", "/").replace("~0", "~").replace("%25", "%")
+        if isinstance(schema, dict) and name in schema:
+            schema = schema[name]
+        elif isinstance(schema, list) and name.isdigit() and int(name) < len(schema):
+            schema = schema[int(name)]
+        else:
+            return False
+    return True
+
+
+def _problems(validator: Any, value: Json) -> list[str]:
+    if validator.is_valid(value):
+        return []
+    from jsonschema.exceptions import best_match
+
+    error = best_match(validator.iter_errors(value))
+    path = ".".join(map(str, error.absolute_path)) or "the answer"
+    return [_message(error, path)]
+
+
+def _message(error: Any, path: str) -> str:
+    match error.validator:
+        case "required":
+            missing = [name for name in error.validator_value if name not in error.instance]
+            return f"{path} lacks {', '.join(map(quoted, missing))}"
+        case "additionalProperties" if isinstance(error.instance, dict):
+            known = error.schema.get("properties", {})
+            extra = [name for name in error.instance if name not in known]
+            return f"{path} has {', '.join(map(quoted, extra))}, which the schema does not allow"
+        case "type":
+            kinds = error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
+            return f"{path} is {quoted(error.instance)}, not {' or '.join(kinds)}"
+        case "enum":
+            return f"{path} is {quoted(error.instance)}, none of {quoted(error.validator_value)}"
+        case "minItems" | "maxItems":
+            word = "at least" if error.validator == "minItems" else "at most"
+            return f"{path} has {len(error.instance)} items, not {word} {error.validator_value}"
+        case "uniqueItems":
+            return f"{path} repeats an item"
+        case _:
+            return f"{path}: {quoted(error.message)[1:-1]}"

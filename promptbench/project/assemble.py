@@ -1,0 +1,228 @@
+"""Joins a suite with its prompts, models, checks and logs, and finds in one pass all that does not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from promptbench.core.canonical import digest
+from promptbench.core.diagnostics import Code, Diagnostics, Place, did_you_mean
+from promptbench.core.protocols import ProviderContext, ProviderModule, Recordings
+from promptbench.core.types import Json, ModelRef, Side
+from promptbench.formats.source import Source
+from promptbench.project.bench import Bench, BenchCase, BenchModel, Variant
+from promptbench.project.cases import CaseBuilder, PromptInPlay
+from promptbench.project.logs import read_logs
+from promptbench.project.paths import below
+from promptbench.prompts.parser import load as load_prompt
+from promptbench.prompts.parser import parse_prompt
+from promptbench.prompts.prompt import Prompt
+from promptbench.providers import plugins as providers
+from promptbench.suite.models import ModelEntry, Suite
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What the store has under `production`: how it is shown, and its text."""
+
+    label: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the joining needs to know besides the suite. `champion` gives what production has under a prompt's name."""
+
+    root: Path
+    environ: Mapping[str, str]
+    allowed_code: Sequence[str]
+    provider_options: Mapping[str, Mapping[str, Json]]
+    champion: Callable[[str], Stored | None]
+    recordings: Recordings | None = None
+    prompts: tuple[Path, ...] = ()
+    models: tuple[str, ...] = ()
+    cases: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+
+    @property
+    def partial(self) -> bool:
+        """Whether only some of the cases are wanted."""
+        return bool(self.cases or self.tags)
+
+    def selects(self, case: BenchCase) -> bool:
+        """Whether a case is wanted: its name fits a pattern, and it has one of the tags."""
+        by_name = not self.cases or any(fnmatchcase(case.name, pattern) for pattern in self.cases)
+        return by_name and (not self.tags or bool({*self.tags} & {*case.tags}))
+
+    def shown(self, path: Path) -> str:
+        """A path as people are told it: from the project's root, with forward slashes."""
+        try:
+            return path.resolve().relative_to(self.root).as_posix()
+        except ValueError:
+            return path.as_posix()
+
+
+def assemble(suite: Suite, around: Surroundings, found: Diagnostics) -> Bench | None:
+    """The bench of a sound suite; None when something does not fit, which is then in `found`."""
+    before = len(found.errors)
+    joiner = _Joiner(suite, around, found)
+    candidates = joiner.candidates()
+    champion = joiner.champion(candidates)
+    models = joiner.models()
+    prompts = [PromptInPlay(item.prompt, item.label) for item in (*candidates, *((champion,) if champion else ()))]
+    builder = CaseBuilder(suite, prompts, found, has_baseline=any(not model.uses_prompt for model in models))
+    cases = [case for case in builder.build(read_logs(suite, found)) if around.selects(case)]
+    if len(found.errors) > before or not candidates:
+        return None
+    return Bench(
+        suite=suite,
+        candidates=candidates,
+        champion=champion,
+        models=models,
+        cases=tuple(cases),
+        accept=suite.accept,
+        suite_hash=digest([[case.name, dict(case.variables), [m.as_dict() for m in case.history]] for case in cases]),
+        checks_hash=builder.checks_hash(),
+        partial=around.partial or joiner.leaves_out(models),
+    )
+
+
+class _Joiner:
+    def __init__(self, suite: Suite, around: Surroundings, found: Diagnostics) -> None:
+        self._suite = suite
+        self._around = around
+        self._found = found
+
+    def candidates(self) -> tuple[Variant, ...]:
+        prompts: dict[str, Prompt] = {}
+        for path, place in self._prompt_files():
+            prompt = self._load(path, place)
+            if prompt is not None:
+                prompts.setdefault(prompt.hash, prompt)
+        names = {prompt.name for prompt in prompts.values()}
+        if len(names) > 1:
+            self._found.add(
+                Code.BAD_VALUE,
+                f"the candidates belong to different prompts: {', '.join(sorted(names))}",
+                self._suite.document.place(("prompt",)),
+                hint="the name up to the first dot must be the same: triage.short.prompt, triage.long.prompt",
+            )
+        return tuple(Variant(item, Side.CANDIDATE, Path(item.file).name) for item in prompts.values())
+
+    def _load(self, path: Path, place: Place) -> Prompt | None:
+        if not path.is_file():
+            near = [item.name for item in path.parent.glob("*.prompt")] if path.parent.is_dir() else []
+            guess = did_you_mean(path.name, near)
+            hint = f"did you mean '{guess}'?" if guess else f"prompts there: {', '.join(sorted(near)) or 'none'}"
+            self._found.add(Code.FILE_NOT_FOUND, f"there is no prompt file '{path.name}'", place, hint=hint)
+            return None
+        return load_prompt(path, self._around.shown(path), self._found)
+
+    def _prompt_files(self) -> Iterable[tuple[Path, Place]]:
+        if self._around.prompts:
+            for path in self._around.prompts:
+                yield path, Place(self._around.shown(path))
+            return
+        for index, written in enumerate(self._suite.prompts):
+            place = self._suite.document.place(("prompt", index))
+            if not any(char in written for char in "*?["):
+                file = below(self._suite.folder, written, place, self._found)
+                if file is not None:
+                    yield file, place
+                continue
+            matches = [path for path in sorted(self._suite.folder.glob(written)) if path.is_file()]
+            if not matches:
+                self._found.add(Code.FILE_NOT_FOUND, f"no file fits '{written}'", place)
+            for path in matches:
+                if below(self._suite.folder, path.relative_to(self._suite.folder).as_posix(), place, self._found):
+                    yield path, place
+
+    def champion(self, candidates: Sequence[Variant]) -> Variant | None:
+        """What is in production now, under the name of the candidates."""
+        if not candidates:
+            return None
+        stored = self._around.champion(candidates[0].prompt.name)
+        if stored is None:
+            return None
+        prompt = parse_prompt(Source(f"{stored.label}.prompt", stored.source), self._found)
+        return Variant(prompt, Side.CHAMPION, stored.label) if prompt else None
+
+    def models(self) -> tuple[BenchModel, ...]:
+        gated = self._suite.gate.models
+        entries = list(self._entries())
+        for index, name in enumerate(gated):
+            if name not in {str(entry.ref) for entry, _ in entries} and not self._around.models:
+                guess = did_you_mean(name, [str(entry.ref) for entry, _ in entries])
+                self._found.add(
+                    Code.UNKNOWN_MODEL,
+                    f"the gate asks for '{name}', which is not among the models",
+                    self._suite.document.place(("gate", "models", index)),
+                    hint=f"did you mean '{guess}'?" if guess else "add it under 'models:'",
+                )
+        models: dict[str, BenchModel] = {}
+        for entry, place in entries:
+            model = self._model(entry, place, gated)
+            if model is not None:
+                models.setdefault(model.name, model)
+        return tuple(models.values())
+
+    def leaves_out(self, models: Sequence[BenchModel]) -> bool:
+        """Whether a model that the suite wants to pass is not among these."""
+        wanted = self._suite.gate.models or [
+            str(entry.ref) for entry in self._suite.models if entry.uses_prompt is not False
+        ]
+        there = {model.name for model in models}
+        sees = {
+            name: providers.load(name.split("/")[0]).sees_prompt for name in wanted if name.split("/")[0] in providers
+        }
+        return any(name not in there for name, sees_prompt in sees.items() if sees_prompt)
+
+    def _entries(self) -> Iterable[tuple[ModelEntry, Place]]:
+        written = {str(entry.ref): entry for entry in self._suite.models}
+        if not self._around.models:
+            yield from ((entry, self._suite.document.place(entry.path)) for entry in self._suite.models)
+            return
+        for name in self._around.models:
+            try:
+                yield written.get(name) or ModelEntry(ModelRef.parse(name), None, ()), Place(f"--model {name}")
+            except ValueError:
+                hint = "write it as provider/name, for example openai/gpt-5-mini"
+                self._found.add(Code.UNKNOWN_MODEL, f"'{name}' is not a model", Place(f"--model {name}"), hint=hint)
+
+    def _model(self, entry: ModelEntry, place: Place, gated: Sequence[str]) -> BenchModel | None:
+        if entry.ref.provider not in providers:
+            guess = did_you_mean(entry.ref.provider, providers.names())
+            hint = f"did you mean '{guess}/{entry.ref.name}'?" if guess else None
+            hint = hint or f"known providers: {', '.join(providers.names())}"
+            message = f"there is no provider '{entry.ref.provider}'"
+            self._found.add(Code.UNKNOWN_PROVIDER, message, place, hint=hint)
+            return None
+        module: ProviderModule = providers.load(entry.ref.provider)  # type: ignore[assignment]
+        context = ProviderContext(
+            root=self._around.root,
+            folder=self._suite.folder,
+            environ=self._around.environ,
+            options=self._around.provider_options.get(entry.ref.provider, {}),
+            allowed_code=self._around.allowed_code,
+            recordings=self._around.recordings,
+        )
+        problems = module.problems(entry.ref.name, context)
+        for problem in problems:
+            self._found.add(Code[problem.code], problem.message, place, hint=problem.hint)
+        if problems:
+            return None
+        uses_prompt = module.sees_prompt if entry.uses_prompt is None else entry.uses_prompt
+        if uses_prompt and not module.sees_prompt:
+            self._found.add(
+                Code.BAD_VALUE,
+                f"a '{entry.ref.provider}' model gets the variables of a case and never sees the prompt",
+                place,
+                hint="leave 'uses prompt' out",
+            )
+            return None
+        name = str(entry.ref)
+        provider = module.connect(entry.ref.name, context)
+        in_gate = uses_prompt and (not gated or name in gated)
+        return BenchModel(entry.ref, provider, uses_prompt, in_gate, module.local)

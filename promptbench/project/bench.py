@@ -1,0 +1,120 @@
+"""A suite joined with its prompts, models, checks and logs: everything a run needs, and nothing that is still wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from promptbench.core.canonical import digest
+from promptbench.core.protocols import Check, Provider
+from promptbench.core.types import Json, Message, ModelRef, Request, Rung, Side
+from promptbench.prompts.prompt import Prompt
+from promptbench.suite.models import Suite
+
+BASELINE = ""
+"""Stands for the variant's hash where a model uses no prompt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A prompt version with its part in the run. `label` is how it is shown: a file's name, or `triage@production`."""
+
+    prompt: Prompt
+    side: Side
+    label: str
+
+    @property
+    def hash(self) -> str:
+        return self.prompt.hash
+
+
+@dataclass(frozen=True, slots=True)
+class BenchModel:
+    """A model with its open provider."""
+
+    ref: ModelRef
+    provider: Provider
+    uses_prompt: bool
+    gated: bool
+    local: bool
+
+    @property
+    def name(self) -> str:
+        return str(self.ref)
+
+
+@dataclass(frozen=True, slots=True)
+class BenchCase:
+    """A case as it is asked. `checks` are by the variant's hash, since `output` means each prompt's own schema.
+
+    `was` holds the logged answers to this input, each a known failure.
+    """
+
+    name: str
+    variables: Mapping[str, Json]
+    history: tuple[Message, ...]
+    checks: Mapping[str, tuple[Check, ...]]
+    critical: bool
+    tags: tuple[str, ...]
+    was: tuple[str, ...]
+    logged: bool
+
+
+@dataclass(frozen=True)
+class Bench:
+    """One suite, ready to run."""
+
+    suite: Suite
+    candidates: tuple[Variant, ...]
+    champion: Variant | None
+    models: tuple[BenchModel, ...]
+    cases: tuple[BenchCase, ...]
+    accept: Rung
+    suite_hash: str
+    checks_hash: str
+    partial: bool
+    """Whether cases or models of the suite were left out, so that a verdict proves nothing about the whole."""
+
+    @property
+    def prompt_name(self) -> str:
+        return self.candidates[0].prompt.name
+
+    @cached_property
+    def variants(self) -> tuple[Variant, ...]:
+        """Champion and candidates, each version once."""
+        champion = (self.champion,) if self.champion else ()
+        known = {variant.hash for variant in champion}
+        return (*champion, *(item for item in self.candidates if item.hash not in known))
+
+    def deterministic(self, model: BenchModel) -> bool:
+        """Whether the model answers every prompt in play the same again, so that asking once is enough."""
+        if not model.uses_prompt:
+            return model.provider.deterministic({})
+        return all(model.provider.deterministic(variant.prompt.config) for variant in self.variants)
+
+    def request(self, model: BenchModel, variant: Variant | None, case: BenchCase, repeat: int) -> Request:
+        """What is asked. A model without prompt gets the variables and no messages."""
+        prompt = variant.prompt if variant else None
+        return Request(
+            model=model.ref,
+            messages=prompt.render(case.variables, case.history) if prompt else (),
+            params=prompt.config if prompt else {},
+            output_schema=prompt.output_schema if prompt else None,
+            variables=case.variables,
+            repeat=repeat,
+        )
+
+    @cached_property
+    def plan_hash(self) -> str:
+        """Of everything that decides what is asked and how it is scored: the same plan resumes the same run."""
+        return digest(
+            {
+                "suite": self.suite_hash,
+                "checks": self.checks_hash,
+                "policy": self.suite.gate.model_dump(),
+                "variants": [variant.hash for variant in self.variants],
+                "champion": self.champion.hash if self.champion else None,
+                "models": [[model.name, model.uses_prompt] for model in self.models],
+            }
+        )

@@ -1,0 +1,18 @@
+"""Paths that a suite names: always below the suite's folder, always with forward slashes."""
+
+from __future__ import annotations
+
+from pathlib import Path, PureWindowsPath
+
+from promptbench.core.diagnostics import Code, Diagnostics, Place
+
+
+def below(folder: Path, written: str, place: Place, found: Diagnostics) -> Path | None:
+    """The file `written` below `folder`, whether it exists or not; None, with a diagnostic, when it lies elsewhere."""
+    path = Path(folder, written.replace("\\", "/"))
+    outside = PureWindowsPath(written).is_absolute() or PureWindowsPath(written).drive
+    if outside or not path.resolve().is_relative_to(folder.resolve()):
+        hint = "copy the file beside the suite, and write its name only"
+        found.add(Code.PATH_OUTSIDE, f"'{written}' lies outside the suite's folder", place, hint=hint)
+        return None
+    return path
