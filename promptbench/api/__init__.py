@@ -1,0 +1,241 @@
+"""What a command, a test or a program of yours can do with promptbench. Wires the parts together; decides nothing.
+
+workspace = Workspace.open()
+for report in run(workspace, Selection(paths=(Path("suites/triage"),))):
+    print(report.sentence)
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from promptbench.api.health import Health, doctor
+from promptbench.api.promotion import (
+    Who,
+    check_whole,
+    described,
+    force,
+    promote_evidence,
+    promote_recorded,
+    promote_run,
+    prove,
+)
+from promptbench.api.reporting import build
+from promptbench.api.running import Finished, execute, judge_all
+from promptbench.api.schema import suite_schema
+from promptbench.api.starting import init
+from promptbench.api.workspace import PRODUCTION, Selection, Workspace
+from promptbench.core.diagnostics import Diagnostics
+from promptbench.core.errors import InputError
+from promptbench.core.events import Event as RunEvent
+from promptbench.core.events import Listener
+from promptbench.engine.plan import round_sizes
+from promptbench.gate.evidence import rejudge
+from promptbench.gate.judge import Mode, Result
+from promptbench.gate.table import Table
+from promptbench.project.assemble import Stored
+from promptbench.project.bench import Bench
+from promptbench.prompts.parser import prompt_name
+from promptbench.report.model import Promotion, RunReport
+from promptbench.settings.settings import actor as actor_of
+
+__all__ = [
+    "PRODUCTION",
+    "Health",
+    "Plan",
+    "Promotion",
+    "RunReport",
+    "Selection",
+    "Who",
+    "Workspace",
+    "adopt",
+    "doctor",
+    "force",
+    "gate",
+    "init",
+    "plan",
+    "promote",
+    "rejudge",
+    "rollback",
+    "run",
+    "suite_schema",
+    "validate",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run of one suite would ask: questions by model in the first round."""
+
+    suite: str
+    prompt: str
+    candidates: Sequence[str]
+    champion: str | None
+    cases: int
+    questions: dict[str, int]
+    gated: Sequence[str]
+
+
+def validate(workspace: Workspace, selection: Selection) -> Diagnostics:
+    """Looks at suites, prompts, checks, models and logs without a call; the warnings, if there is nothing worse.
+
+    Raises InputError with every diagnostic when there is an error.
+    """
+    with workspace.prompts() as store, workspace.runs() as runs:
+        _, found = workspace.assemble(selection, store=store, runs=runs)
+    return found
+
+
+def plan(workspace: Workspace, selection: Selection) -> list[Plan]:
+    """What `run` would do. Raises InputError when a suite has an error."""
+    with workspace.prompts() as store, workspace.runs() as runs:
+        benches, _ = workspace.assemble(selection, store=store, runs=runs)
+        return [_plan(bench) for bench in benches]
+
+
+def _plan(bench: Bench) -> Plan:
+    return Plan(
+        suite=bench.suite.name,
+        prompt=bench.prompt_name,
+        candidates=[item.label for item in bench.candidates],
+        champion=bench.champion.label if bench.champion else None,
+        cases=len(bench.cases),
+        questions=round_sizes(bench, bench.suite.gate.repeats),
+        gated=[model.name for model in bench.models if model.gated],
+    )
+
+
+def run(
+    workspace: Workspace,
+    selection: Selection,
+    *,
+    promote: bool = False,
+    evidence: bool = False,
+    who: Who | None = None,
+    listen: Listener | None = None,
+) -> list[RunReport]:
+    """Runs every suite selected and judges it; with `promote` moves `production` where the verdict is PASS.
+
+    A prompt that several of the suites test is promoted when all of them pass. `evidence` puts the proof into the
+    report. Raises InputError before any call when a suite has an error, Interrupted when the user stops it.
+    """
+    listen = listen or _silent
+    with workspace.prompts() as store, workspace.runs() as runs:
+        benches, found = workspace.assemble(selection, store=store, runs=runs)
+        if promote:
+            check_whole(benches)
+        notes = [f"{item.place}: {item.message}" for item in found.warnings]
+        finished: list[tuple[Bench, Finished]] = []
+        reports: list[RunReport] = []
+        for bench in benches:
+            command = _command(workspace, selection, bench)
+            done = execute(workspace, bench, runs, listen, command=command)
+            finished.append((bench, done))
+            path = workspace.shown(bench.suite.path)
+            reports.append(build(bench, runs, done, path=path, command=command, notes=notes))
+            notes = []
+        if evidence:
+            reports = [
+                replace(report, proof=prove(workspace, runs, [part])) if _provable(part[1]) else report
+                for report, part in zip(reports, finished, strict=True)
+            ]
+        if promote:
+            for prompt in dict.fromkeys(bench.prompt_name for bench, _ in finished):
+                parts = [part for part in finished if part[0].prompt_name == prompt]
+                if all(part[1].verdict.result is Result.PASS for part in parts) and _moves(parts):
+                    moved = promote_run(workspace, store, runs, parts, who or Who())
+                    last = max(index for index, report in enumerate(reports) if report.prompt == prompt)
+                    reports[last] = replace(reports[last], promotion=moved)
+        return reports
+
+
+def _silent(event: RunEvent) -> None:
+    return None
+
+
+def _provable(finished: Finished) -> bool:
+    return finished.verdict.result is not Result.NO_VERDICT
+
+
+def _moves(parts: Sequence[tuple[Bench, Finished]]) -> bool:
+    candidates = {part[1].verdict.candidate for part in parts}
+    if len(candidates) > 1:
+        raise InputError(
+            "the suites passed with different candidates of the same prompt", hint="name one: --prompt FILE"
+        )
+    return parts[0][1].verdict.mode is not Mode.SAME
+
+
+def _command(workspace: Workspace, selection: Selection, bench: Bench) -> str:
+    """The command that makes this run again."""
+    words = ["promptbench", "run", workspace.shown(bench.suite.folder)]
+    for flag, values in (
+        ("--prompt", [workspace.shown(path) for path in selection.prompts]),
+        ("--model", selection.models),
+        ("--case", selection.cases),
+        ("--tag", selection.tags),
+    ):
+        for value in values:
+            words += [flag, value]
+    return shlex.join(words)
+
+
+def gate(workspace: Workspace, run: str) -> RunReport:
+    """Judges a run on record again, by the suite's gate as it is now. No call is made.
+
+    Raises InputError when there is no such run, or its suite has an error.
+    """
+    with workspace.prompts() as store, workspace.runs() as runs:
+        info = runs.run(run)
+        sources = {variant.hash for variant in info.variants}
+        champion = next((Stored(item.name, item.source) for item in info.variants if item.side == "champion"), None)
+        selection = Selection(paths=(workspace.settings.root / str(info.facts["path"]),))
+        benches, _ = workspace.assemble(selection, store=store, runs=runs, champion=champion)
+        bench = benches[0]
+        if not sources >= {item.hash for item in bench.variants}:
+            raise InputError(
+                f"run {info.id} was made with other prompts than the suite names now",
+                hint=f"run it again: {info.facts['command']}",
+            )
+        table = Table(runs.attempts(info.id))
+        finished = Finished(info, judge_all(bench, table, asked_all=info.finished is not None))
+        return build(bench, runs, finished, path=str(info.facts["path"]), command=str(info.facts["command"]), notes=())
+
+
+def adopt(workspace: Workspace, path: Path, *, label: str, who: Who) -> Promotion:
+    """Puts the prompt that is in use today into the store, without a verdict; only while the label is unset.
+
+    Raises InputError when the label is set, the reason is missing or the file is no prompt.
+    """
+    try:
+        source = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    actor = actor_of(workspace.settings, workspace.environ, who.actor)
+    with workspace.prompts() as store:
+        event = store.adopt(prompt_name(path.name), source, label=label, actor=actor, reason=who.reason or "")
+        return described(store, event)
+
+
+def promote(
+    workspace: Workspace, prompt: str, *, run: str | None, evidence: Path | None, label: str, who: Who
+) -> Promotion:
+    """Moves a label on proof: a run on record (the latest one by default), or a file of evidence.
+
+    Raises NotProven when the verdict is not PASS, ConflictError when anything has changed since.
+    """
+    with workspace.prompts() as store, workspace.runs() as runs:
+        if evidence is not None:
+            return promote_evidence(workspace, store, runs, prompt, evidence, label, who)
+        return promote_recorded(workspace, store, runs, prompt, run or runs.latest(prompt), label, who)
+
+
+def rollback(workspace: Workspace, prompt: str, *, to: str | None, label: str, who: Who) -> Promotion:
+    """Moves a label back to a version that held it before. Raises InputError when there is none, or no reason."""
+    actor = actor_of(workspace.settings, workspace.environ, who.actor)
+    with workspace.prompts() as store:
+        event = store.rollback(prompt, to=to, label=label, actor=actor, reason=who.reason or "")
+        return described(store, event)

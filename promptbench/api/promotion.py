@@ -1,0 +1,227 @@
+"""Moves labels, on proof: a run of ours, a file of evidence, or a reason that stays visible."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from promptbench import __version__
+from promptbench.api.running import Finished, case_infos, gated_models, judge_all, policy_of
+from promptbench.api.workspace import PRODUCTION, Selection, Workspace
+from promptbench.core.clock import now
+from promptbench.core.diagnostics import Diagnostics
+from promptbench.core.errors import ConflictError, InputError
+from promptbench.core.types import Json
+from promptbench.gate.evidence import Judged, evidence, rejudge
+from promptbench.gate.table import Table
+from promptbench.project.bench import Bench
+from promptbench.prompts.parser import prompt_name
+from promptbench.report.model import Promotion
+from promptbench.settings.settings import actor as actor_of
+from promptbench.store.prompts import Event, Store
+from promptbench.store.runs import RunStore
+from promptbench.suite.loader import load as load_suite
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """Who acts and why, as given on the command line."""
+
+    actor: str | None = None
+    reason: str | None = None
+
+
+def prove(workspace: Workspace, runs: RunStore, parts: Sequence[tuple[Bench, Finished]]) -> dict[str, Json]:
+    """The evidence of one or several suites about the same candidate."""
+    judged = []
+    for bench, finished in parts:
+        returned: dict[str, set[str]] = {}
+        for attempt in runs.attempts(finished.info.id):
+            if attempt.answer is not None:
+                returned.setdefault(attempt.key.model, set()).add(attempt.answer.model)
+        part = Judged(
+            suite=bench.suite.name,
+            path=workspace.shown(bench.suite.path),
+            run=finished.info.id,
+            suite_hash=bench.suite_hash,
+            checks_hash=bench.checks_hash,
+            policy=policy_of(bench),
+            models=gated_models(bench),
+            cases=case_infos(bench),
+            verdict=finished.verdict,
+            returned_models={model: sorted(names) for model, names in returned.items()},
+        )
+        judged.append((part, runs.attempts(finished.info.id)))
+    return evidence(parts[0][0].prompt_name, judged, tool=f"promptbench {__version__}", made=now())
+
+
+def check_whole(benches: Sequence[Bench]) -> None:
+    """Raises InputError when a bench is a part of its suite: that proves nothing about the rest."""
+    for bench in benches:
+        if bench.partial:
+            raise InputError(
+                f"a part of the suite '{bench.suite.name}' proves nothing about the rest of it",
+                hint="promote without --case, --tag and --model",
+            )
+
+
+def check_all_suites(workspace: Workspace, prompt: str, covered: Sequence[Path]) -> None:
+    """Raises InputError when another suite of the project tests the same prompt and was not asked."""
+    known = {path.resolve() for path in covered}
+    for path in sorted((workspace.settings.root / "suites").glob("**/suite.yaml")):
+        if path.resolve() in known:
+            continue
+        suite = load_suite(path, workspace.shown(path), Diagnostics())
+        if suite and any(prompt_name(written) == prompt for written in suite.prompts):
+            raise InputError(
+                f"the suite {workspace.shown(path)} tests '{prompt}' too, so it must pass as well",
+                hint="name both: promptbench run "
+                + " ".join(workspace.shown(item.parent) for item in (*covered, path)),
+            )
+
+
+def promote_run(
+    workspace: Workspace, store: Store, runs: RunStore, parts: Sequence[tuple[Bench, Finished]], who: Who
+) -> Promotion:
+    """Moves `production` to the candidate that just passed in all of `parts`."""
+    bench, finished = parts[0]
+    check_all_suites(workspace, bench.prompt_name, [bench.suite.path for bench, _ in parts])
+    source = next(item.prompt.source for item in bench.candidates if item.hash == finished.verdict.candidate)
+    return _promote(workspace, store, bench.prompt_name, source, prove(workspace, runs, parts), PRODUCTION, who)
+
+
+def promote_recorded(
+    workspace: Workspace, store: Store, runs: RunStore, prompt: str, run: str, label: str, who: Who
+) -> Promotion:
+    """Moves a label on the strength of a run on record, if everything is still as it was then."""
+    info = runs.run(run)
+    if info.prompt != prompt:
+        raise InputError(f"run {info.id} is about '{info.prompt}', not '{prompt}'")
+    bench = _bench_now(workspace, store, runs, str(info.facts["path"]))
+    table = Table(runs.attempts(info.id))
+    verdicts = judge_all(bench, table, asked_all=info.finished is not None)
+    proof = prove(workspace, runs, [(bench, Finished(info, verdicts))])
+    _check_facts(bench, info.facts, info.id)
+    _check_age(info.started, policy_of(bench).max_age)
+    return _promote_proof(workspace, store, proof, [bench], label, who)
+
+
+def promote_evidence(
+    workspace: Workspace, store: Store, runs: RunStore, prompt: str, path: Path, label: str, who: Who
+) -> Promotion:
+    """Moves a label on the strength of a file that `run --output evidence=FILE` wrote, perhaps on another machine."""
+    proof = _read_evidence(path)
+    if proof.get("prompt") != prompt:
+        raise InputError(f"{path} is about '{proof.get('prompt')}', not '{prompt}'")
+    try:
+        differences = rejudge(proof)
+        suites = [(suite["path"], suite, proof["made"]) for suite in proof["suites"]]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} is no evidence of this version: {error}") from None
+    if differences:
+        raise ConflictError(f"{path} does not prove what it says: {'; '.join(differences)}")
+    benches = []
+    for suite_path, suite, made in suites:
+        bench = _bench_now(workspace, store, runs, suite_path)
+        _check_facts(bench, suite, str(path))
+        _check_age(made, policy_of(bench).max_age)
+        benches.append(bench)
+    return _promote_proof(workspace, store, proof, benches, label, who)
+
+
+def force(workspace: Workspace, prompt: str, path: Path, *, label: str, who: Who) -> Promotion:
+    """Moves a label without proof. Needs a reason and stays visible as `forced` for ever."""
+    try:
+        source = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    if prompt_name(path.name) != prompt:
+        raise InputError(f"{path.name} belongs to '{prompt_name(path.name)}', not to '{prompt}'")
+    actor = actor_of(workspace.settings, workspace.environ, who.actor)
+    with workspace.prompts() as store:
+        event = store.promote(prompt, source, label=label, evidence=None, actor=actor, reason=who.reason, force=True)
+        return described(store, event)
+
+
+def described(store: Store, event: Event) -> Promotion:
+    """What an event changed, and how to undo it."""
+    assert event.to_number is not None
+    assert event.to_hash is not None
+    previous = None
+    if event.from_hash is not None:
+        previous = store.get(f"{event.prompt}@{event.from_hash}").number
+    undo = (
+        f"promptbench rollback {event.prompt} --reason '…'"
+        if previous
+        else (f"promptbench retire {event.prompt} --reason '…'")
+    )
+    return Promotion(event.prompt, event.label or "", event.to_number, event.to_hash, previous, undo)
+
+
+def _promote_proof(
+    workspace: Workspace, store: Store, proof: Mapping[str, Json], benches: Sequence[Bench], label: str, who: Who
+) -> Promotion:
+    prompt = benches[0].prompt_name
+    check_all_suites(workspace, prompt, [bench.suite.path for bench in benches])
+    sources = [item.prompt.source for item in benches[0].candidates if item.hash == proof["candidate"]]
+    if not sources:
+        raise ConflictError(
+            f"stale evidence: it judged {proof['candidate'][:15]}, and the suite's prompt is another by now",
+            hint=f"run again: promptbench run {workspace.shown(benches[0].suite.folder)} --promote",
+        )
+    return _promote(workspace, store, prompt, sources[0], proof, label, who)
+
+
+def _promote(
+    workspace: Workspace, store: Store, prompt: str, source: str, proof: Mapping[str, Json], label: str, who: Who
+) -> Promotion:
+    actor = actor_of(workspace.settings, workspace.environ, who.actor)
+    event = store.promote(prompt, source, label=label, evidence=dict(proof), actor=actor, reason=who.reason)
+    return described(store, event)
+
+
+def _bench_now(workspace: Workspace, store: Store, runs: RunStore, path: str) -> Bench:
+    selection = Selection(paths=(workspace.settings.root / path,))
+    benches, _ = workspace.assemble(selection, store=store, runs=runs)
+    return benches[0]
+
+
+def _check_facts(bench: Bench, facts: Mapping[str, Json], where: str) -> None:
+    """Raises ConflictError unless suite, checks and policy are what was judged."""
+    is_now = {
+        "suite_hash": ("its cases", bench.suite_hash),
+        "checks_hash": ("its checks", bench.checks_hash),
+        "policy": ("its gate", policy_of(bench).as_dict()),
+    }
+    changed = [name for key, (name, value) in is_now.items() if facts.get(key) != value]
+    if facts.get("partial"):
+        changed.append("the selection: only a part of it was run")
+    if changed:
+        raise ConflictError(
+            f"stale evidence: the suite '{bench.suite.name}' is not as it was in {where}: {', '.join(changed)} changed",
+            hint=f"run again: promptbench run {bench.suite.folder.name} --promote",
+        )
+
+
+def _check_age(made: str, days: float) -> None:
+    age = (datetime.now(UTC) - datetime.fromisoformat(made)).total_seconds() / 86_400
+    if age > days:
+        raise ConflictError(
+            f"stale evidence: it is {age:.1f} days old, and the gate takes nothing older than {days:g}",
+            hint="run the suite again, or set 'max age' under 'gate:'",
+        )
+
+
+def _read_evidence(path: Path) -> dict[str, Json]:
+    try:
+        proof = json.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    except (ValueError, RecursionError):
+        raise InputError(f"{path} is not JSON") from None
+    if not isinstance(proof, dict):
+        raise InputError(f"{path} is no evidence")
+    return proof

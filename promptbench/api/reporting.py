@@ -1,0 +1,282 @@
+"""Turns a finished run into what reports show: one pass over its attempts, then plain data."""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from promptbench.api.running import Finished
+from promptbench.core.types import Attempt, Json, Outcome, Rung
+from promptbench.core.types import Side as PromptSide
+from promptbench.gate.flips import CaseFlip, CaseInfo, Flip
+from promptbench.gate.judge import Mode, ModelVerdict, Verdict
+from promptbench.gate.table import Cell
+from promptbench.metrics.latency import Latency
+from promptbench.project.bench import BASELINE, Bench, BenchModel, Variant
+from promptbench.report.model import FlipRow, Judgement, LogSummary, Row, RunReport, Side
+from promptbench.report.words import share, times
+from promptbench.store.runs import RunStore
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What adds up for one prompt on one model."""
+
+    passed: int = 0
+    answered: int = 0
+    errored: int = 0
+    read: int = 0
+    well_formed: int = 0
+    rungs: Counter[str] = field(default_factory=Counter)
+    repairs: Counter[str] = field(default_factory=Counter)
+    times: array[float] = field(default_factory=lambda: array("d"))
+    queues: array[float] = field(default_factory=lambda: array("d"))
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    cost: float | None = 0.0
+
+    def add(self, attempt: Attempt) -> None:
+        if attempt.answer is None:
+            self.errored += attempt.outcome is Outcome.ERRORED
+            return
+        self.answered += 1
+        self.passed += attempt.outcome is Outcome.PASSED
+        if attempt.rung is not None:
+            self.read += 1
+            self.well_formed += attempt.well_formed
+            self.rungs[attempt.rung.value] += 1
+            self.repairs.update({repair.name for repair in attempt.repairs})
+        self.times.append(attempt.answer.provider_ms)
+        self.queues.append(attempt.queue_ms)
+        if usage := attempt.answer.usage:
+            self.tokens_in = (self.tokens_in or 0) + usage.input_tokens
+            self.tokens_out = (self.tokens_out or 0) + usage.output_tokens
+        # One unknown price makes the sum unknown.
+        self.cost = None if self.cost is None or attempt.cost is None else self.cost + attempt.cost
+
+    def row(self, prompt: str, side: str, model: BenchModel) -> Row:
+        latency, queue = Latency.of(self.times), Latency.of(self.queues)
+        cost = self.cost if self.answered else None
+        return Row(
+            prompt=prompt,
+            side=side,
+            model=model.name,
+            gated=model.gated,
+            attempts=self.answered,
+            passed=self.passed,
+            errored=self.errored,
+            well_formed=self.well_formed if self.read else None,
+            rungs={rung.value: self.rungs[rung.value] for rung in Rung} if self.read else {},
+            p50_ms=latency.p50 if latency else None,
+            p99_ms=latency.p99 if latency else None,
+            mean_ms=latency.mean if latency else None,
+            deviation_ms=latency.deviation if latency else None,
+            queue_p50_ms=queue.p50 if queue else None,
+            input_tokens=self.tokens_in,
+            output_tokens=self.tokens_out,
+            cost=cost,
+            cost_per_1000=None if cost is None else cost / self.answered * 1000,
+            repairs=dict(self.repairs.most_common()),
+        )
+
+
+@dataclass(slots=True)
+class _Shown:
+    """The answer that speaks for a prompt at a case: the first failing one, else the first."""
+
+    answer: str
+    reasons: Sequence[str]
+    passed: bool
+
+
+class _Collector:
+    """Everything that one pass over the attempts yields."""
+
+    def __init__(self, bench: Bench, worth_showing: set[tuple[str, str]]) -> None:
+        self._bench = bench
+        self._worth = worth_showing
+        self._cases = {case.name: case for case in bench.cases}
+        self.tallies: dict[tuple[str, str], _Tally] = {}
+        self.shown: dict[tuple[str, str, str], _Shown] = {}
+        self.passes: Counter[tuple[str, str, str]] = Counter()
+        self.attempts: Counter[tuple[str, str, str]] = Counter()
+        self.failures: list[Mapping[str, Json]] = []
+        self.returned: dict[str, set[str]] = {}
+
+    def add(self, attempt: Attempt) -> None:
+        key = attempt.key
+        self.tallies.setdefault((key.variant, key.model), _Tally()).add(attempt)
+        if attempt.answer is None or key.case not in self._cases:
+            return
+        self.returned.setdefault(key.model, set()).add(attempt.answer.model)
+        cell = (key.variant, key.model, key.case)
+        passed = attempt.outcome is Outcome.PASSED
+        self.passes[cell] += passed
+        self.attempts[cell] += 1
+        before = self.shown.get(cell)
+        if (key.model, key.case) in self._worth and (before is None or (before.passed and not passed)):
+            self.shown[cell] = _Shown(attempt.answer.text, attempt.reasons, passed)
+        if not passed and any(key.variant == item.hash for item in self._bench.candidates):
+            self.failures.append(self._logged(attempt))
+
+    def side(self, variant: str, model: str, case: str) -> Side:
+        cell = (variant, model, case)
+        shown = self.shown.get(cell)
+        return Side(
+            self.passes[cell], self.attempts[cell], shown.answer if shown else None, shown.reasons if shown else ()
+        )
+
+    def _logged(self, attempt: Attempt) -> dict[str, Json]:
+        answer, case = attempt.answer, self._cases[attempt.key.case]
+        assert answer is not None
+        usage = answer.usage
+        return {
+            "promptbench": "call/1",
+            "id": attempt.request_hash.removeprefix("sha256:")[:12],
+            "time": attempt.started,
+            "prompt": self._bench.prompt_name,
+            "prompt_version": attempt.key.variant,
+            "vars": dict(case.variables),
+            "model": attempt.key.model,
+            "params": dict(answer.params),
+            "answer": answer.text,
+            "finish_reason": answer.finish_reason,
+            "usage": {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens} if usage else None,
+            "latency_ms": round(answer.provider_ms, 1),
+            "failed": "; ".join(attempt.reasons),
+            "tags": list(case.tags),
+        }
+
+
+def build(
+    bench: Bench, runs: RunStore, finished: Finished, *, path: str, command: str, notes: Sequence[str]
+) -> RunReport:
+    """The report on a run. `command` is what makes the same run again."""
+    worth = {
+        (model.model, item.case.name)
+        for verdict in finished.verdicts
+        for model in verdict.models
+        for item in model.flips
+        if item.flip is not Flip.STILL_PASSING
+    }
+    if finished.verdict.mode is not Mode.CHAMPION:
+        worth = {(model.name, case.name) for model in bench.models for case in bench.cases}
+    collected = _Collector(bench, worth)
+    for attempt in runs.attempts(finished.info.id):
+        collected.add(attempt)
+    verdict = finished.verdict
+    labels = {variant.hash: variant.label for variant in (*bench.variants, *bench.candidates)}
+    return RunReport(
+        run=finished.info.id,
+        suite=bench.suite.name,
+        path=path,
+        prompt=bench.prompt_name,
+        started=finished.info.started,
+        result=verdict.result.value,
+        sentence=verdict.sentence,
+        exit=verdict.result.exit,
+        cases=len(bench.cases),
+        judgements=[_judgement(item, labels) for item in finished.verdicts],
+        rows=list(_rows(bench, collected)),
+        flips=list(_flips(bench, verdict, collected)),
+        log=_log(bench, verdict, collected),
+        comparisons=list(_comparisons(bench, verdict, collected)),
+        notes=list(notes),
+        reproduce=command,
+        failures=collected.failures,
+    )
+
+
+def _judgement(verdict: Verdict, labels: Mapping[str, str]) -> Judgement:
+    counts = Counter(item.flip.value for model in verdict.models for item in model.flips)
+    mid_p = [model.mid_p for model in verdict.models if model.mid_p is not None]
+    return Judgement(
+        candidate=labels[verdict.candidate],
+        candidate_hash=verdict.candidate,
+        champion=labels[verdict.champion] if verdict.champion else None,
+        champion_hash=verdict.champion,
+        mode=verdict.mode.value,
+        result=verdict.result.value,
+        sentence=verdict.sentence,
+        counts={flip.value: counts[flip.value] for flip in Flip},
+        mid_p=max(mid_p) if mid_p else None,
+    )
+
+
+def _rows(bench: Bench, collected: _Collector) -> Iterator[Row]:
+    for model in bench.models:
+        variants: Sequence[Variant | None] = bench.variants if model.uses_prompt else (None,)
+        for variant in variants:
+            tally = collected.tallies.get((variant.hash if variant else BASELINE, model.name), _Tally())
+            side = variant.side.value if variant else PromptSide.BASELINE.value
+            label = variant.label.removesuffix(".prompt") if variant else ""
+            yield tally.row(label, side, model)
+
+
+def _flips(bench: Bench, verdict: Verdict, collected: _Collector) -> Iterator[FlipRow]:
+    logged = {case.name for case in bench.cases if case.was}
+    for model in verdict.models:
+        for item in model.flips or _failing(bench, verdict, model, collected):
+            if item.flip is Flip.STILL_PASSING:
+                continue
+            champion = None
+            if verdict.champion and verdict.mode is Mode.CHAMPION:
+                champion = collected.side(verdict.champion, model.model, item.case.name)
+            yield FlipRow(
+                model=model.model,
+                case=item.case.name,
+                flip=item.flip.value,
+                critical=item.case.critical,
+                logged=item.case.name in logged,
+                champion=champion,
+                candidate=collected.side(verdict.candidate, model.model, item.case.name),
+            )
+
+
+def _failing(bench: Bench, verdict: Verdict, model: ModelVerdict, collected: _Collector) -> Iterator[CaseFlip]:
+    """Without a champion to compare with, what fails is what is worth a look."""
+    for case in bench.cases:
+        cell = (verdict.candidate, model.model, case.name)
+        if collected.passes[cell] < collected.attempts[cell]:
+            yield CaseFlip(CaseInfo(case.name, case.critical), Flip.FAILING, Cell(), Cell())
+
+
+def _log(bench: Bench, verdict: Verdict, collected: _Collector) -> LogSummary | None:
+    """What became of the inputs in the log, on the first model that uses the prompt."""
+    logged = [case.name for case in bench.cases if case.was]
+    if not logged or not verdict.models:
+        return None
+    model = verdict.models[0].model
+    failing = [
+        name
+        for name in logged
+        if collected.passes[verdict.candidate, model, name] < collected.attempts[verdict.candidate, model, name]
+        or not collected.attempts[verdict.candidate, model, name]
+    ]
+    return LogSummary(len(logged), len(logged) - len(failing), failing, model)
+
+
+def _comparisons(bench: Bench, verdict: Verdict, collected: _Collector) -> Iterator[str]:
+    """Each own model beside the candidate on each model that uses the prompt, in words."""
+    for own in (model for model in bench.models if not model.uses_prompt):
+        mine = collected.tallies.get((BASELINE, own.name))
+        for model in (model for model in bench.models if model.uses_prompt):
+            theirs = collected.tallies.get((verdict.candidate, model.name))
+            if mine and theirs and mine.answered and theirs.answered:
+                yield _beside(own.name, mine, model.name, theirs)
+
+
+def _beside(own: str, mine: _Tally, model: str, theirs: _Tally) -> str:
+    line = (
+        f"{own} beside {model}: answers {share(mine.passed, mine.answered)} to {share(theirs.passed, theirs.answered)}"
+    )
+    fast, slow = Latency.of(mine.times), Latency.of(theirs.times)
+    if fast and slow and fast.p50 > 0:
+        ratio = slow.p50 / fast.p50
+        line += f", {times(ratio)} times as fast" if ratio >= 1 else f", {times(1 / ratio)} times as slow"
+    if mine.cost and theirs.cost:
+        ratio = (theirs.cost / theirs.answered) / (mine.cost / mine.answered)
+        line += f", {times(ratio)} times cheaper" if ratio >= 1 else f", {times(1 / ratio)} times dearer"
+    return line

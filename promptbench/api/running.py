@@ -1,0 +1,216 @@
+"""Runs suites: plans, asks, judges. Everything it decides is decided elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from promptbench import __version__
+from promptbench.api.workspace import Workspace
+from promptbench.core.errors import Interrupted
+from promptbench.core.events import AttemptDone, Event, Listener, Notice, RunStarted
+from promptbench.core.types import Answer, Attempt, AttemptKey
+from promptbench.engine.plan import Task, first_round_size
+from promptbench.engine.rounds import More, run_rounds
+from promptbench.engine.runner import Price, Runner
+from promptbench.gate.flips import CaseInfo, wanted
+from promptbench.gate.judge import GatedModel, Result, Verdict, judge
+from promptbench.gate.policy import Policy
+from promptbench.gate.table import Table
+from promptbench.gateway import Gateway
+from promptbench.project.bench import Bench, BenchCase, BenchModel, Variant
+from promptbench.store.runs import RunInfo, RunStore, RunVariant
+
+_BEST_FIRST = (Result.PASS, Result.INCONCLUSIVE, Result.FAIL, Result.NO_VERDICT)
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A run with its verdicts, the best candidate's first."""
+
+    info: RunInfo
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        return self.verdicts[0]
+
+
+def policy_of(bench: Bench) -> Policy:
+    """The suite's `gate:` as the gate reads it."""
+    gate = bench.suite.gate
+    return Policy(gate.margin, gate.repeats, gate.fixed, gate.format_floor, gate.answer_floor, gate.max_age)
+
+
+def case_infos(bench: Bench) -> list[CaseInfo]:
+    return [CaseInfo(case.name, case.critical) for case in bench.cases]
+
+
+def gated_models(bench: Bench) -> list[GatedModel]:
+    """The models that must pass."""
+    return [GatedModel(model.name, bench.deterministic(model)) for model in bench.models if model.gated]
+
+
+def execute(workspace: Workspace, bench: Bench, runs: RunStore, listen: Listener, *, command: str) -> Finished:
+    """Makes the run of one bench, or goes on with an interrupted one, and judges it.
+
+    Raises Interrupted when the user stops it; what was answered until then is on record.
+    """
+    policy = policy_of(bench)
+    variants = [RunVariant(item.hash, item.side, item.label, item.prompt.source) for item in bench.variants]
+    info, resumed = runs.start(
+        bench.plan_hash, bench.suite.name, bench.prompt_name, _facts(workspace, bench, command), variants, __version__
+    )
+    done = runs.done(info.id) if resumed else set()
+    listen(RunStarted(info.id, bench.suite.name, first_round_size(bench, policy.repeats), len(done)))
+    # Attempts that got no answer are made again, so the old ones count for nothing.
+    table = Table(attempt for attempt in runs.attempts(info.id) if attempt.answer is not None)
+    complete = _ask(workspace, bench, runs, info, done, table, listen)
+    if complete is None:
+        raise Interrupted(f"stopped; {len(done)} answers are on record", hint=f"`{command}` goes on where it stood")
+    verdicts = judge_all(bench, table, asked_all=complete)
+    best = verdicts[0]
+    if best.result is not Result.NO_VERDICT:
+        runs.finish(info.id, best.result.value, best.sentence)
+    return Finished(runs.run(info.id), verdicts)
+
+
+def judge_all(bench: Bench, table: Table, *, asked_all: bool) -> tuple[Verdict, ...]:
+    """A verdict for each candidate, the best first."""
+    verdicts = [
+        judge(
+            table,
+            champion=bench.champion.hash if bench.champion else None,
+            candidate=candidate.hash,
+            models=gated_models(bench),
+            cases=case_infos(bench),
+            policy=policy_of(bench),
+            asked_all=asked_all,
+        )
+        for candidate in bench.candidates
+    ]
+    return tuple(sorted(verdicts, key=lambda item: (_BEST_FIRST.index(item.result), -_answers(item))))
+
+
+def _answers(verdict: Verdict) -> float:
+    return min((model.candidate.answers or 0.0 for model in verdict.models), default=0.0)
+
+
+def _ask(
+    workspace: Workspace,
+    bench: Bench,
+    runs: RunStore,
+    info: RunInfo,
+    done: set[AttemptKey],
+    table: Table,
+    listen: Listener,
+) -> bool | None:
+    """Asks what is not `done`. True when all was asked, None when the user stopped it."""
+    values = workspace.settings.values
+
+    def heard(event: Event) -> None:
+        if isinstance(event, AttemptDone):
+            table.add(event.attempt)
+            if event.attempt.answer is not None:
+                done.add(event.attempt.key)
+        listen(event)
+
+    async def main() -> tuple[bool, bool]:
+        gateway = Gateway(
+            {model.name: model.provider for model in bench.models},
+            retries=values.retries,
+            concurrency=values.concurrency,
+            notice=lambda text: listen(Notice(text)),
+        )
+        runner = Runner(bench, gateway, _Record(runs, info.id), heard, _price(workspace))
+        try:
+            more = _more(bench, table)
+            complete = await run_rounds(runner, bench, bench.suite.gate.repeats, done, more, listen)
+        finally:
+            await gateway.close()
+        return complete, runner.stopped
+
+    try:
+        complete, stopped = asyncio.run(main())
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        return None
+    except BaseExceptionGroup as group:
+        raise _first(group) from group
+    return None if stopped else complete
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    runs: RunStore
+    run: str
+
+    def add(self, attempts: Iterable[tuple[Attempt, bool]]) -> None:
+        self.runs.add(self.run, attempts)
+
+
+def _more(bench: Bench, table: Table) -> More:
+    """What the gate wants asked again, of models that do not always answer the same."""
+    models = {model.name: model for model in bench.models}
+    variants = {variant.hash: variant for variant in bench.variants}
+    cases = {case.name: case for case in bench.cases}
+
+    def more() -> Sequence[Task]:
+        return list(dict.fromkeys(_wanted(bench, table, models, variants, cases)))
+
+    return more
+
+
+def _wanted(
+    bench: Bench,
+    table: Table,
+    models: Mapping[str, BenchModel],
+    variants: Mapping[str, Variant],
+    cases: Mapping[str, BenchCase],
+) -> Iterator[Task]:
+    if bench.champion is None:
+        return
+    for gated in gated_models(bench):
+        if gated.deterministic:
+            continue
+        for candidate in bench.candidates:
+            wants = wanted(table, bench.champion.hash, candidate.hash, gated.name, case_infos(bench), policy_of(bench))
+            for want in wants:
+                have = table.cell(want.variant, gated.name, want.case)
+                for repeat in range(want.repeats):
+                    if repeat not in have.passed and repeat not in have.errored:
+                        yield Task(variants[want.variant], models[gated.name], cases[want.case], repeat)
+
+
+def _price(workspace: Workspace) -> Price:
+    """A model on this machine costs the machine's time, where the settings say what that costs."""
+    hourly = workspace.settings.values.machine_price_per_hour
+
+    def price(task: Task, answer: Answer) -> float | None:
+        if not task.model.local or hourly is None:
+            return None
+        return hourly * answer.provider_ms / 3_600_000
+
+    return price
+
+
+def _facts(workspace: Workspace, bench: Bench, command: str) -> dict[str, object]:
+    return {
+        "command": command,
+        "path": workspace.shown(bench.suite.path),
+        "suite_hash": bench.suite_hash,
+        "checks_hash": bench.checks_hash,
+        "policy": policy_of(bench).as_dict(),
+        "partial": bench.partial,
+        "machine_price_per_hour": workspace.settings.values.machine_price_per_hour,
+        "models": [
+            {"model": model.name, "uses_prompt": model.uses_prompt, "gated": model.gated} for model in bench.models
+        ],
+    }

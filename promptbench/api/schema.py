@@ -1,0 +1,122 @@
+"""The JSON Schema of suite files, in plain language, from the same models that read them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from promptbench.checks import plugins as checks
+from promptbench.core.types import Json
+from promptbench.suite.models import CaseFile, GateFile, MessageFile, ModelFile, SuiteFile
+
+_ABOUT = {
+    "suite": "The suite's name; any short text.",
+    "about": "What the task is, in one sentence.",
+    "prompt": "The candidate's file beside this one, for example triage.prompt; a list or a pattern for several.",
+    "models": "The models to ask, as provider/name.",
+    "model": "The model, as provider/name.",
+    "uses_prompt": "false for a model of your own that gets the variables and no prompt.",
+    "checks": "What must hold of every answer.",
+    "log": "Logs beside this file; their failing calls are replayed as cases.",
+    "accept": "How far a JSON answer may be from clean JSON and still count as readable.",
+    "cases": "The cases: what goes in, and what should come back.",
+    "gate": "What it takes to pass.",
+    "case": "The case's name: what it is about.",
+    "vars": "The values that the prompt's {{names}} stand for.",
+    "messages": "A conversation, placed where the prompt says {{history}}.",
+    "expect": "What should come back: fields of a JSON answer, or a text.",
+    "was": "The logged answer that was wrong, as text: the case must fail on it.",
+    "should_be": "An answer that must pass all checks of the case.",
+    "tags": "Words to select cases by; 'critical' cases must be right.",
+    "origin": "Where the case came from.",
+    "note": "Anything worth knowing for whoever reads the case next.",
+    "role": "Who speaks.",
+    "content": "What is said.",
+    "margin": "'auto': fixes and breaks decide, and the verdict says how much the guards exclude.",
+    "repeats": "How often each case is asked at first on a model that is not deterministic.",
+    "fixed": "'all' when every failure must be fixed; 'any' when one is enough.",
+    "format_floor": "The least share of readable answers, for example 95%.",
+    "answer_floor": "The least share of right answers of a first version, for example 80%.",
+    "max_age": "How old the proof of a promotion may be, for example 7 days.",
+}
+_SHARE: dict[str, Json] = {
+    "anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"type": "string", "pattern": r"^\d+(\.\d+)?\s*%$"}]
+}
+_TEXTS: dict[str, Json] = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+
+
+def suite_schema() -> dict[str, Json]:
+    """JSON Schema, draft 2020-12. Keys with a space may be written with a dash or an underscore too."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "promptbench suite",
+        **_object(
+            SuiteFile, {"cases": {"type": "array", "items": _object(CaseFile, {})}, "gate": _object(GateFile, {})}
+        ),
+    }
+
+
+def _object(model: type[Any], special: dict[str, Json]) -> dict[str, Json]:
+    properties: dict[str, Json] = {}
+    patterns: dict[str, Json] = {}
+    for name in model.model_fields:
+        schema = {**special.get(name, _field(name)), "description": _ABOUT[name]}
+        properties[name.replace("_", " ")] = schema
+        if "_" in name:
+            patterns[f"^{name.replace('_', '[_-]')}$"] = schema
+    return {
+        "type": "object",
+        "properties": properties,
+        "patternProperties": patterns,
+        "required": [name for name, info in model.model_fields.items() if info.is_required()],
+        "additionalProperties": False,
+    }
+
+
+def _field(name: str) -> dict[str, Json]:
+    match name:
+        case "format_floor" | "answer_floor":
+            return _SHARE
+        case "prompt" | "tags" | "log":
+            return _TEXTS
+        case "checks":
+            return _checks()
+        case "models":
+            entry = {"anyOf": [{"type": "string", "pattern": "^[^/]+/.+$"}, _object(ModelFile, {})]}
+            return {"anyOf": [entry, {"type": "array", "items": entry, "minItems": 1}]}
+        case "messages":
+            roles: dict[str, Json] = {"role": {"enum": ["system", "user", "assistant"]}}
+            return {"type": "array", "items": _object(MessageFile, roles)}
+        case "vars":
+            return {"type": "object"}
+        case "expect" | "should_be" | "origin":
+            return {}
+        case "uses_prompt":
+            return {"type": "boolean"}
+        case "repeats":
+            return {"type": "integer", "minimum": 1, "maximum": 100}
+        case "max_age":
+            return {"type": ["string", "number"]}
+        case "accept":
+            return {"enum": ["raw", "extracted", "repaired safe"], "default": "extracted"}
+        case "fixed":
+            return {"enum": ["any", "all"], "default": "any"}
+        case "margin":
+            return {"enum": ["auto"], "default": "auto"}
+    return (
+        {"type": ["string", "number", "boolean"]} if name in ("case", "suite", "about", "note") else {"type": "string"}
+    )
+
+
+def _checks() -> dict[str, Json]:
+    properties: dict[str, Json] = {}
+    for name in checks.names():
+        module = checks.load(name)
+        about = (module.__doc__ or "").split("\n\n")[0].partition(": ")[2]
+        properties[name.replace("_", " ")] = {**module.argument_schema, "description": about}
+    one: dict[str, Json] = {
+        "anyOf": [
+            {"type": "string", "enum": ["json"]},
+            {"type": "object", "properties": properties, "minProperties": 1, "maxProperties": 1},
+        ]
+    }
+    return {"anyOf": [one, {"type": "array", "items": one}]}

@@ -1,0 +1,95 @@
+"""What `init` writes: a small suite that runs, and settings where there are none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from promptbench.core.errors import InputError
+from promptbench.core.types import ModelRef
+from promptbench.settings.settings import PROJECT_FILE, find_project
+from promptbench.store.names import check_prompt_name
+
+_SETTINGS = """\
+# promptbench's settings; this folder is the project's root.
+# python = ["suites/*/*.py"]        # files that suites may run as models
+# machine-price-per-hour = 0.10     # US dollars, for models that run on this machine
+"""
+
+_IGNORE = """\
+# Runs, recordings and the store's database; the store's text is committed.
+.promptbench/
+prompt_store/*.sqlite*
+"""
+
+_PROMPT = """\
+---
+config: {temperature: 0, maxOutputTokens: 48}
+input:
+  schema: {message: string}
+output:
+  schema:
+    team(enum, who should answer): [billing, delivery, other]
+---
+{{role "system"}}
+You sort customer messages. Answer with one JSON object and nothing else.
+{{role "user"}}
+My parcel has not arrived.
+{{role "model"}}
+{"team": "delivery"}
+{{role "user"}}
+I was charged twice.
+{{role "model"}}
+{"team": "billing"}
+{{role "user"}}
+{{message}}
+"""
+
+_SUITE = """\
+# A suite: what goes into the prompt, and what should come back.
+suite: NAME
+prompt: NAME.prompt            # the candidate; what is in production is in the prompt store
+models: [MODEL]
+checks:
+  - json schema: output        # every answer fits the prompt's own output schema
+cases:
+  - case: charged twice
+    vars: {message: I was charged twice for March}
+    expect: {team: billing}
+
+  - case: parcel is late
+    vars: {message: 'Where is my parcel? It should have come on Monday.'}
+    expect: {team: delivery}
+
+  - case: an answer that once was wrong
+    vars: {message: 'The invoice shows the wrong amount.'}
+    was: '{"team": "billing",}' # this is what came back; the case must fail on it
+    expect: {team: billing}
+"""
+
+
+def init(folder: Path, name: str, model: str) -> list[str]:
+    """Writes `suites/NAME/` and, where there are none, the settings. Returns the files, from `folder`.
+
+    Raises InputError for a name or model that is none, and rather than overwrite anything.
+    """
+    check_prompt_name(name)
+    try:
+        ModelRef.parse(model)
+    except ValueError:
+        raise InputError(f"'{model}' is not a model", hint="write it as provider/name") from None
+    suite = folder / "suites" / name
+    files = {
+        suite / "suite.yaml": _SUITE.replace("NAME", name).replace("MODEL", model),
+        suite / f"{name}.prompt": _PROMPT,
+    }
+    if find_project(folder) is None:
+        files[folder / PROJECT_FILE] = _SETTINGS
+        if not (folder / ".gitignore").exists():
+            files[folder / ".gitignore"] = _IGNORE
+    taken = [path for path in files if path.exists()]
+    if taken:
+        raise InputError(f"{taken[0].relative_to(folder).as_posix()} is there already", hint="choose another name")
+    for path, text in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8", newline="\n")
+    return [path.relative_to(folder).as_posix() for path in files]

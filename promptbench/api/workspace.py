@@ -1,0 +1,159 @@
+"""Where a command works: the settings, the two stores, and the suites that are meant."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from promptbench.core.diagnostics import Code, Diagnostics, Place
+from promptbench.core.errors import InputError, NothingSelected
+from promptbench.core.types import Json
+from promptbench.formats.source import Source
+from promptbench.project.assemble import Stored, Surroundings, assemble
+from promptbench.project.bench import Bench
+from promptbench.prompts.parser import parse_prompt
+from promptbench.settings.settings import Settings
+from promptbench.settings.settings import load as load_settings
+from promptbench.store.prompts import Store
+from promptbench.store.runs import RunStore
+from promptbench.suite.loader import load as load_suite
+
+SUITE_FILE = "suite.yaml"
+PRODUCTION = "production"
+
+
+def version_of(source: str) -> tuple[str, Json]:
+    """The version hash and content of a prompt's text. Raises InputError when it is no prompt."""
+    found = Diagnostics()
+    prompt = parse_prompt(Source("stored.prompt", source), found)
+    if prompt is None:
+        raise InputError("this is no prompt", diagnostics=found)
+    return prompt.hash, prompt.content
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What a command is asked to look at. Empty means all, or what the suite says."""
+
+    paths: tuple[Path, ...] = ()
+    prompts: tuple[Path, ...] = ()
+    models: tuple[str, ...] = ()
+    cases: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+
+
+class Workspace:
+    """One project as one command sees it."""
+
+    def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
+        self.settings = settings
+        self.environ = environ
+
+    @classmethod
+    def open(
+        cls,
+        start: Path | None = None,
+        environ: Mapping[str, str] | None = None,
+        flags: Mapping[str, Json] | None = None,
+    ) -> Workspace:
+        """The workspace at or above `start`. Raises InputError when the settings are wrong."""
+        environ = os.environ if environ is None else environ
+        return cls(load_settings(start or Path.cwd(), environ, flags), environ)
+
+    def prompts(self) -> Store:
+        """The prompt store; the caller closes it."""
+        return Store.open(self.settings.store, hash_of=version_of)
+
+    def runs(self) -> RunStore:
+        """The run record; the caller closes it."""
+        return RunStore(self.settings.state)
+
+    def shown(self, path: Path) -> str:
+        """A path as people are told it: from the project's root, with forward slashes."""
+        try:
+            return path.resolve().relative_to(self.settings.root).as_posix()
+        except ValueError:
+            return path.as_posix()
+
+    def suite_files(self, paths: Iterable[Path]) -> list[Path]:
+        """The suite files meant by files and folders; all below `suites/` when none is named.
+
+        Raises InputError for a path that is not there, NothingSelected when there is no suite at all.
+        """
+        named = list(paths)
+        if not named:
+            found = sorted((self.settings.root / "suites").glob(f"**/{SUITE_FILE}"))
+            if not found:
+                raise NothingSelected(
+                    f"there is no suite below {self.shown(self.settings.root / 'suites')}/",
+                    hint="`promptbench init` writes one that runs",
+                )
+            return found
+        files: list[Path] = []
+        for path in named:
+            below = sorted(path.glob(f"**/{SUITE_FILE}")) if path.is_dir() else [path]
+            if not below:
+                raise InputError(f"there is no {SUITE_FILE} in {self.shown(path)}")
+            files += below
+        return list(dict.fromkeys(files))
+
+    def assemble(
+        self, selection: Selection, *, store: Store, runs: RunStore | None, champion: Stored | None = None
+    ) -> tuple[list[Bench], Diagnostics]:
+        """The benches of all suites meant, and what is to be said about them.
+
+        `champion` stands in for what production has now, where an earlier run is looked at again.
+
+        Raises InputError with every diagnostic when one of them has an error; NothingSelected when no case is left.
+        """
+        found = Diagnostics()
+        benches = []
+        around = self._surroundings(selection, store, runs)
+        if champion is not None:
+            around = replace(around, champion=lambda _: champion)
+        for file in self.suite_files(selection.paths):
+            suite = load_suite(file, self.shown(file), found)
+            bench = assemble(suite, around, found) if suite else None
+            if bench is not None:
+                benches.append(bench)
+        _same_name_once(benches, found)
+        if found.errors:
+            count = len(set(found.errors))
+            raise InputError(f"{count} {'mistake' if count == 1 else 'mistakes'} to mend", diagnostics=found)
+        benches = [bench for bench in benches if bench.cases]
+        if not benches:
+            raise NothingSelected("no case is selected", hint="look at the names and tags given with --case and --tag")
+        return benches, found
+
+    def _surroundings(self, selection: Selection, store: Store, runs: RunStore | None) -> Surroundings:
+        def champion(prompt: str) -> Stored | None:
+            if prompt not in store.prompts() or PRODUCTION not in store.labels(prompt):
+                return None
+            version = store.get(f"{prompt}@{PRODUCTION}")
+            return Stored(f"{prompt}@{version.number}", version.source)
+
+        return Surroundings(
+            root=self.settings.root,
+            environ=self.environ,
+            allowed_code=tuple(self.settings.values.python),
+            provider_options=self.settings.values.providers,
+            champion=champion,
+            recordings=runs,
+            prompts=selection.prompts,
+            models=selection.models,
+            cases=selection.cases,
+            tags=selection.tags,
+        )
+
+
+def _same_name_once(benches: Sequence[Bench], found: Diagnostics) -> None:
+    first: dict[str, Place] = {}
+    for bench in benches:
+        place = bench.suite.document.place(("suite",))
+        if bench.suite.name in first:
+            there = first[bench.suite.name]
+            message = f"two suites are named '{bench.suite.name}': {there.path} and {place.path}"
+            found.add(Code.DUPLICATE_NAME, message, place, hint="give each a name of its own", related=there)
+        first.setdefault(bench.suite.name, place)

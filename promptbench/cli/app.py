@@ -1,0 +1,113 @@
+"""The application and its error boundary: every way in which a command can end becomes an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+
+import typer
+
+from promptbench import __version__
+from promptbench.cli.output import coloured, out, say
+from promptbench.core.errors import Exit, InputError, PromptbenchError
+from promptbench.report.diagnostics import render
+
+app = typer.Typer(
+    name="promptbench",
+    help="Regression tests for prompts: replay failing calls, judge candidates, promote what passes.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+COMMANDS = (
+    "init",
+    "run",
+    "validate",
+    "gate",
+    "adopt",
+    "promote",
+    "rollback",
+    "prompts",
+    "get",
+    "store",
+    "schema",
+    "doctor",
+)
+
+for _name in COMMANDS:
+    import_module(f"promptbench.cli.{_name}").register(app)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        out(f"promptbench {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(
+        False, "--version", help="Print the version and leave.", callback=_version, is_eager=True
+    ),
+) -> None:
+    pass
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs one command line and returns its exit code. Never raises, never prints a traceback."""
+    try:
+        code = typer.main.get_command(app).main(list(arguments), prog_name="promptbench", standalone_mode=False)
+        return int(code or Exit.YES)
+    except typer.TyperException as error:
+        say(f"error: {error.format_message()}")
+        say("hint: `promptbench --help` lists the commands, `promptbench COMMAND --help` their options")
+        return Exit.INPUT
+    except PromptbenchError as error:
+        return _explained(error)
+    except (KeyboardInterrupt, typer.Abort):
+        say("stopped")
+        return Exit.INTERRUPTED
+    except Exception:  # noqa: BLE001 - whatever it is, the user gets a line and not a traceback
+        return _bug(arguments)
+
+
+def _explained(error: PromptbenchError) -> Exit:
+    if isinstance(error, InputError) and error.diagnostics:
+        say(render(error.diagnostics, colour=coloured(sys.stderr)))
+    say(f"error: {error.message}")
+    if error.hint:
+        say(f"hint: {error.hint}")
+    return error.exit
+
+
+def _bug(arguments: Sequence[str]) -> Exit:
+    """Our mistake: the trace goes to a file, with nothing secret in it, and the user gets one line."""
+    words = [f"promptbench {__version__} {' '.join(arguments)}", f"Python {sys.version}", sys.platform, ""]
+    text = _without_secrets("\n".join(words) + traceback.format_exc())
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", errors="replace", prefix="promptbench-", suffix=".txt", delete=False
+        ) as file:
+            file.write(text)
+        where = f"the trace is in {Path(file.name)}"
+    except OSError:
+        where = "and the trace could not be written"
+    last = text.strip().splitlines()[-1]
+    say(f"error: this is a bug in promptbench, not in your files: {last}")
+    say(f"hint: {where}; please report it with that file")
+    return Exit.BUG
+
+
+def _without_secrets(text: str) -> str:
+    marks = ("KEY", "TOKEN", "SECRET", "PASSWORD")
+    for name, value in os.environ.items():
+        if len(value) >= 8 and any(mark in name.upper() for mark in marks):
+            text = text.replace(value, f"<{name}>")
+    return text

@@ -1,0 +1,28 @@
+"""`promptbench gate`: the verdict on a run that is on record."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from promptbench.cli.options import AsJson
+
+
+def register(app: typer.Typer) -> None:
+    app.command("gate")(gate)
+
+
+def gate(
+    run: Annotated[str, typer.Argument(metavar="[RUN]", help="A run's name, or `latest`.")] = "latest",
+    as_json: AsJson = False,
+) -> int:
+    """Judge a recorded run again, by the suite's gate as it is now. Asks no model."""
+    from promptbench import api
+    from promptbench.cli.output import out, target
+    from promptbench.report.formats import plugins
+
+    report = api.gate(api.Workspace.open(), run)
+    module = plugins.load("json" if as_json else "terminal")
+    out(module.render(report, target()), end="")
+    return report.exit

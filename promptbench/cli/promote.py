@@ -1,0 +1,44 @@
+"""`promptbench promote`: a label moves, on proof."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from promptbench.cli.options import Actor, AsJson, Label, Reason
+from promptbench.core.errors import InputError
+
+
+def register(app: typer.Typer) -> None:
+    app.command("promote")(promote)
+
+
+def promote(
+    prompt: Annotated[str, typer.Argument(metavar="PROMPT", help="The prompt's name in the store.")],
+    run: Annotated[
+        str | None, typer.Option("--run", metavar="RUN", help="The run that proves it; the latest by default.")
+    ] = None,
+    evidence: Annotated[
+        Path | None, typer.Option("--evidence", metavar="FILE", help="What `run --output evidence=FILE` wrote.")
+    ] = None,
+    label: Label = "production",
+    force: Annotated[
+        Path | None,
+        typer.Option("--force", metavar="FILE", help="Promote this prompt file without proof; needs --reason."),
+    ] = None,
+    reason: Reason = None,
+    actor: Actor = None,
+    as_json: AsJson = False,
+) -> int:
+    """Move a label to a candidate that passed, if candidate, champion, suite, checks and gate are as they were."""
+    from promptbench import api
+    from promptbench.cli.moved import show
+
+    if sum(item is not None for item in (run, evidence, force)) > 1:
+        raise InputError("give one of --run, --evidence and --force")
+    workspace, who = api.Workspace.open(), api.Who(actor, reason)
+    if force is not None:
+        return show(api.force(workspace, prompt, force, label=label, who=who), as_json=as_json)
+    return show(api.promote(workspace, prompt, run=run, evidence=evidence, label=label, who=who), as_json=as_json)

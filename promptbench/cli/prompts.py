@@ -1,0 +1,156 @@
+"""`promptbench prompts`: what the store has, and how it came there."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from promptbench.cli.options import AsJson
+from promptbench.core.canonical import short
+from promptbench.core.errors import Exit
+
+if TYPE_CHECKING:
+    from promptbench.store.prompts import Event, Store, Version
+
+Name = Annotated[str, typer.Argument(metavar="PROMPT", help="The prompt's name in the store.")]
+Reference = Annotated[str, typer.Argument(metavar="NAME[@LABEL|@N|@HASH]")]
+
+prompts = typer.Typer(help="List, show, compare and trace the prompts in the store.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(prompts, name="prompts")
+
+
+def _store() -> Store:
+    from promptbench import api
+
+    return api.Workspace.open().prompts()
+
+
+@prompts.command("list")
+def list_(as_json: AsJson = False) -> int:
+    """All prompts with their labels."""
+    from promptbench.cli.output import out, out_json
+
+    with _store() as store:
+        rows = [(name, store.labels(name), store.versions(name)) for name in store.prompts()]
+    if as_json:
+        data = [
+            {
+                "prompt": name,
+                "versions": len(versions),
+                "labels": {label: item.number for label, item in labels.items()},
+            }
+            for name, labels, versions in rows
+        ]
+        out_json({"schema_version": 1, "prompts": data})
+        return Exit.YES
+    for name, labels, versions in rows:
+        held = ", ".join(f"{label} @{item.number}" for label, item in labels.items()) or "no label"
+        out(f"{name}: {len(versions)} {'version' if len(versions) == 1 else 'versions'}; {held}")
+    if not rows:
+        out("the store is empty")
+    return Exit.YES
+
+
+@prompts.command("show")
+def show(
+    reference: Reference,
+    evidence: Annotated[bool, typer.Option("--evidence", help="Judge its recorded proof again.")] = False,
+    as_json: AsJson = False,
+) -> int:
+    """One version: where it came from, and its text."""
+    from promptbench.cli.output import out, out_json
+
+    with _store() as store:
+        version = store.get(reference)
+        labels = [label for label, item in store.labels(version.prompt).items() if item.hash == version.hash]
+        if evidence:
+            return _evidence(store, version, as_json=as_json)
+    if as_json:
+        out_json({"schema_version": 1, **asdict(version), "labels": labels})
+        return Exit.YES
+    out(f"{version.prompt}@{version.number} ({short(version.hash)}) of {version.created}")
+    out(f"labels: {', '.join(labels) or 'none'}\n")
+    out(version.source, end="" if version.source.endswith("\n") else "\n")
+    return Exit.YES
+
+
+def _evidence(store: Store, version: Version, *, as_json: bool) -> int:
+    from promptbench import api
+    from promptbench.cli.output import out, out_json
+
+    proofs = [event for event in store.history(version.prompt) if event.to_hash == version.hash and event.evidence]
+    if not proofs:
+        out(f"{version.prompt}@{version.number} has no evidence: it was adopted or forced")
+        return Exit.NO
+    proof = store.evidence(str(proofs[-1].evidence))
+    differences = api.rejudge(proof)
+    if as_json:
+        out_json({"schema_version": 1, "evidence": proof, "differences": differences})
+        return Exit.NO if differences else Exit.YES
+    out(f"{version.prompt}@{version.number}: {proof['verdict']['sentence']}")
+    for suite in proof["suites"]:
+        models = ", ".join(model["model"] for model in suite["models"])
+        out(f"  suite {suite['suite']}, run {suite['run']}, on {models}")
+    out(f"  {len(proof['attempts'])} attempts, {proof['tool']}, {proof['made']}")
+    out("judged again from the recorded attempts: " + ("; ".join(differences) if differences else "the same verdict"))
+    return Exit.NO if differences else Exit.YES
+
+
+@prompts.command("diff")
+def diff(
+    old: Reference,
+    new: Annotated[str | None, typer.Argument(metavar="[NAME@…]", help="NAME@production by default.")] = None,
+) -> int:
+    """What changed between two versions. Exit 1 when they differ."""
+    import difflib
+
+    from promptbench.cli.output import out
+
+    with _store() as store:
+        first = store.get(old)
+        second = store.get(new or first.prompt)
+    lines = difflib.unified_diff(
+        first.source.splitlines(), second.source.splitlines(), _named(first), _named(second), lineterm=""
+    )
+    text = "\n".join(lines)
+    if text:
+        out(text)
+    return Exit.NO if text else Exit.YES
+
+
+def _named(version: Version) -> str:
+    return f"{version.prompt}@{version.number} ({short(version.hash)})"
+
+
+@prompts.command("history")
+def history(prompt: Name, as_json: AsJson = False) -> int:
+    """Every event of a prompt, oldest first."""
+    from promptbench.cli.output import out, out_json
+
+    with _store() as store:
+        events = store.history(prompt)
+        numbers = {version.hash: version.number for version in store.versions(prompt)}
+    if as_json:
+        out_json({"schema_version": 1, "prompt": prompt, "events": [asdict(event) for event in events]})
+        return Exit.YES
+    for event in events:
+        out(_told(event, numbers))
+    return Exit.YES
+
+
+def _told(event: Event, numbers: dict[str, int]) -> str:
+    before = f"@{numbers[event.from_hash]} → " if event.from_hash in numbers else ""
+    after = f"@{event.to_number}" if event.to_number else "nothing"
+    line = (
+        f"{event.at}  {event.kind.replace('_', ' ')}  {event.label or 'all labels'}: {before}{after}  by {event.actor}"
+    )
+    if event.reason:
+        line += f"\n  reason: {event.reason}"
+    if event.evidence:
+        line += f"\n  evidence: {short(event.evidence)}"
+    return line

@@ -1,0 +1,31 @@
+"""`promptbench rollback`: back to a version that held the label before."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from promptbench.cli.options import Actor, AsJson, Label, Reason
+
+
+def register(app: typer.Typer) -> None:
+    app.command("rollback")(rollback)
+
+
+def rollback(
+    prompt: Annotated[str, typer.Argument(metavar="PROMPT", help="The prompt's name in the store.")],
+    to: Annotated[
+        str | None, typer.Option("--to", metavar="VERSION", help="A number or hash; the one before by default.")
+    ] = None,
+    label: Label = "production",
+    reason: Reason = None,
+    actor: Actor = None,
+    as_json: AsJson = False,
+) -> int:
+    """Move a label back to a version that held it before. Needs a reason, asks no model."""
+    from promptbench import api
+    from promptbench.cli.moved import show
+
+    moved = api.rollback(api.Workspace.open(), prompt, to=to, label=label, who=api.Who(actor, reason))
+    return show(moved, as_json=as_json)

@@ -1,0 +1,125 @@
+"""`promptbench run`: the main job."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from promptbench.cli.options import Actor, Cases, Models, Prompts, Reason, Suites, Tags
+from promptbench.core.errors import Exit, InputError, combine
+
+if TYPE_CHECKING:
+    from promptbench.api import RunReport, Selection, Workspace
+
+
+def register(app: typer.Typer) -> None:
+    app.command("run")(run)
+
+
+def run(
+    suites: Suites = None,
+    prompt: Prompts = None,
+    model: Models = None,
+    case: Cases = None,
+    tag: Tags = None,
+    promote: Annotated[bool, typer.Option("--promote", help="Move `production` where the verdict is PASS.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be asked, and ask nothing.")] = False,
+    format_: Annotated[str, typer.Option("--format", metavar="FORMAT", help="What to print.")] = "terminal",
+    as_json: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False,
+    output: Annotated[
+        list[str] | None, typer.Option("--output", metavar="FORMAT=FILE", help="Also write a report to a file.")
+    ] = None,
+    concurrency: Annotated[int | None, typer.Option(help="Requests at once to one model.")] = None,
+    exit_zero: Annotated[bool, typer.Option("--exit-zero", help="Exit 0 also on FAIL and INCONCLUSIVE.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")] = False,
+    actor: Actor = None,
+    reason: Reason = None,
+) -> int:
+    """Ask champion and candidate, check the answers, judge them.
+
+    Ends with the verdict in one sentence. The same command goes on with a run that was interrupted.
+    """
+    from promptbench import api
+    from promptbench.cli.progress import Progress
+    from promptbench.report.formats import plugins
+
+    outputs = [_output(item) for item in output or ()]
+    wanted = "json" if as_json else format_
+    for name in (wanted, *(name for name, _ in outputs)):
+        if name not in plugins:
+            raise InputError(f"there is no format '{name}'", hint=f"known formats: {', '.join(plugins.names())}")
+    workspace = api.Workspace.open(flags={"concurrency": concurrency})
+    selection = api.Selection(
+        tuple(suites or ()), tuple(prompt or ()), tuple(model or ()), tuple(case or ()), tuple(tag or ())
+    )
+    if dry_run:
+        return _dry_run(workspace, selection, as_json=as_json)
+    with Progress(quiet=quiet) as progress:
+        reports = api.run(
+            workspace,
+            selection,
+            promote=promote,
+            evidence=any(name == "evidence" for name in (wanted, *(name for name, _ in outputs))),
+            who=api.Who(actor, reason),
+            listen=progress.listen,
+        )
+    _write(reports, wanted, outputs)
+    code = combine(report.exit for report in reports)
+    return Exit.YES if exit_zero and code in (Exit.NO, Exit.INCONCLUSIVE) else code
+
+
+def _output(written: str) -> tuple[str, Path]:
+    name, equals, path = written.partition("=")
+    if not (equals and path):
+        raise InputError(f"'{written}' is not FORMAT=FILE", hint="for example --output json=report.json")
+    return name.strip(), Path(path)
+
+
+def _write(reports: list[RunReport], wanted: str, outputs: list[tuple[str, Path]]) -> None:
+    from promptbench.cli.output import out, say, target
+
+    if wanted == "terminal" and not sys.stdout.isatty():
+        wanted = "plain"
+    for name, path in outputs:
+        text = _render(reports, name)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8", errors="replace", newline="\n")
+        except OSError as error:
+            raise InputError(f"{path} cannot be written: {error.strerror}") from None
+        say(f"wrote {path}")
+    separator = "\n" if wanted in ("terminal", "plain") else ""
+    out(separator.join(_render([report], wanted, target()) for report in reports), end="")
+
+
+def _render(reports: list[RunReport], name: str, where: object = None) -> str:
+    from promptbench.report.formats import plugins
+    from promptbench.report.words import Target
+
+    module = plugins.load(name)
+    try:
+        return "".join(module.render(report, where or Target()) for report in reports)
+    except ValueError as error:
+        raise InputError(f"no {name} can be written: {error}") from None
+
+
+def _dry_run(workspace: Workspace, selection: Selection, *, as_json: bool) -> int:
+    from dataclasses import asdict
+
+    from promptbench import api
+    from promptbench.cli.output import out, out_json
+
+    plans = api.plan(workspace, selection)
+    if as_json:
+        out_json({"schema_version": 1, "suites": [asdict(item) for item in plans]})
+        return Exit.YES
+    for item in plans:
+        against = f"against {item.champion}" if item.champion else "with nothing in production yet"
+        out(f"{item.suite}: {', '.join(item.candidates)} {against}, {item.cases} cases")
+        for model, questions in item.questions.items():
+            role = "" if model in item.gated else " (baseline, not judged)"
+            out(f"  would ask {model} {questions} questions{role}")
+    return Exit.YES

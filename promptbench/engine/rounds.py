@@ -1,0 +1,54 @@
+"""The rounds of a run: everything once, then whatever the gate wants more of."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from promptbench.core.events import Listener, MoreWanted, Notice
+from promptbench.core.types import AttemptKey
+from promptbench.engine.plan import Task, first_round
+from promptbench.engine.runner import Runner
+from promptbench.project.bench import Bench
+
+More = Callable[[], Sequence[Task]]
+"""The tasks of the next round; empty when nothing more is wanted."""
+
+
+async def run_rounds(
+    runner: Runner, bench: Bench, repeats: int, done: set[AttemptKey], more: More, listen: Listener
+) -> bool:
+    """Works until the gate has all it wants. False when the user stopped it or a model was given up."""
+    with _interruptible(runner, listen):
+        await runner.work(first_round(bench, repeats), done.__contains__)
+        while not (runner.stopped or runner.down) and (tasks := more()):
+            listen(MoreWanted(len(tasks)))
+            await runner.work(tasks, done.__contains__)
+    return not (runner.stopped or runner.down)
+
+
+@contextmanager
+def _interruptible(runner: Runner, listen: Listener) -> Iterator[None]:
+    """The first ^C lets what is in flight end, the second one does not."""
+    main = asyncio.current_task()
+    loop = asyncio.get_running_loop()
+
+    def on_interrupt() -> None:
+        if runner.stopped and main is not None:
+            main.cancel()
+            return
+        runner.stop()
+        listen(Notice("stopping; what is in flight may end (press ^C again to leave at once)"))
+
+    try:
+        before = signal.signal(signal.SIGINT, lambda *_: loop.call_soon_threadsafe(on_interrupt))
+    except ValueError:
+        # Not in the main thread: whoever runs us there has its own way to stop.
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,131 @@
+"""Makes attempts: asks through the gateway, scores, puts on record, tells the listener. In that order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Protocol
+
+from promptbench.core.canonical import digest
+from promptbench.core.clock import now
+from promptbench.core.events import AttemptDone, Listener
+from promptbench.core.types import Answer, Attempt, AttemptKey, Outcome
+from promptbench.engine.plan import Task
+from promptbench.gateway import Gateway, ModelDown
+from promptbench.project.bench import BASELINE, Bench
+from promptbench.project.evaluate import evaluate
+
+
+class Record(Protocol):
+    """Where attempts are kept. `add` returns when they are committed."""
+
+    def add(self, attempts: Iterable[tuple[Attempt, bool]]) -> None: ...
+
+
+Price = Callable[[Task, Answer], float | None]
+"""What an answer cost in US dollars; None when nobody knows."""
+
+
+class Runner:
+    """Works through tasks, as many at once as each model's provider can use."""
+
+    def __init__(self, bench: Bench, gateway: Gateway, record: Record, listen: Listener, price: Price) -> None:
+        self._bench = bench
+        self._gateway = gateway
+        self._record = record
+        self._listen = listen
+        self._price = price
+        self._deterministic = {model.name: bench.deterministic(model) for model in bench.models}
+        self._waiting: list[tuple[Attempt, bool]] = []
+        self._down: dict[str, str] = {}
+        self._stopping = False
+
+    @property
+    def down(self) -> dict[str, str]:
+        """Models that were given up, and why."""
+        return self._down
+
+    @property
+    def stopped(self) -> bool:
+        return self._stopping
+
+    def stop(self) -> None:
+        """Asks nothing more; what is in flight is still awaited and kept."""
+        self._stopping = True
+
+    async def work(self, tasks: Iterable[Task], done: Callable[[AttemptKey], bool]) -> None:
+        """Makes every attempt that is not `done` already. Memory holds what is in flight, not the plan."""
+        models = {model.name: model for model in self._bench.models}
+        queues: dict[str, asyncio.Queue[Task | None]] = {
+            name: asyncio.Queue(2 * model.provider.concurrency) for name, model in models.items()
+        }
+        async with asyncio.TaskGroup() as group:
+            for name, queue in queues.items():
+                for _ in range(models[name].provider.concurrency):
+                    group.create_task(self._worker(queue))
+            await self._feed(tasks, done, queues)
+            for name, queue in queues.items():
+                for _ in range(models[name].provider.concurrency):
+                    await queue.put(None)
+
+    async def _feed(
+        self, tasks: Iterable[Task], done: Callable[[AttemptKey], bool], queues: dict[str, asyncio.Queue[Task | None]]
+    ) -> None:
+        for task in tasks:
+            if self._stopping:
+                return
+            if not done(task.key) and task.model.name not in self._down:
+                await queues[task.model.name].put(task)
+
+    async def _worker(self, queue: asyncio.Queue[Task | None]) -> None:
+        while (task := await queue.get()) is not None:
+            if self._stopping or task.model.name in self._down:
+                continue
+            try:
+                attempt = await self._attempt(task)
+            except ModelDown as error:
+                self._down.setdefault(task.model.name, str(error))
+                continue
+            deterministic = self._deterministic[task.model.name]
+            self._waiting.append((attempt, deterministic))
+            # All attempts that end in the same turn of the loop are committed together.
+            await asyncio.sleep(0)
+            self._commit()
+
+    def _commit(self) -> None:
+        if not self._waiting:
+            return
+        batch, self._waiting = self._waiting, []
+        self._record.add(batch)
+        for attempt, _ in batch:
+            self._listen(AttemptDone(attempt))
+
+    async def _attempt(self, task: Task) -> Attempt:
+        bench, case = self._bench, task.case
+        request = bench.request(task.model, task.variant, case, task.repeat)
+        started = now()
+        reply = await self._gateway.ask(request)
+        attempt = Attempt(
+            key=task.key,
+            outcome=Outcome.ERRORED,
+            request_hash=digest(request.as_dict()),
+            answer=reply.answer,
+            error=reply.failure.message if reply.failure else None,
+            tries=reply.tries,
+            queue_ms=reply.queue_ms,
+            started=started,
+        )
+        if reply.answer is None:
+            return attempt
+        checks = case.checks[task.variant.hash if task.variant else BASELINE]
+        scored = evaluate(reply.answer.text, checks, bench.accept, case.variables)
+        return replace(
+            attempt,
+            outcome=Outcome.PASSED if scored.passed else Outcome.FAILED,
+            rung=scored.rung,
+            well_formed=scored.well_formed,
+            repairs=scored.repairs,
+            scores=scored.scores,
+            cost=self._price(task, reply.answer),
+        )

@@ -1,0 +1,68 @@
+"""Diagnostics for people: what is wrong, where, the line with carets under it, and what to write instead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from promptbench.core.diagnostics import Diagnostic, Severity
+from promptbench.core.types import Json
+from promptbench.report.words import clean, cut
+
+_EXCERPT = 100
+
+
+def render(items: Iterable[Diagnostic], *, colour: bool = False) -> str:
+    """All diagnostics, by file and line."""
+    blocks = ["\n".join(_block(item, colour)) for item in in_order(items)]
+    return "\n\n".join(blocks) + ("\n" if blocks else "")
+
+
+def in_order(items: Iterable[Diagnostic]) -> Sequence[Diagnostic]:
+    """By file, line and column; what has been said twice is said once."""
+    return sorted(dict.fromkeys(items), key=lambda item: (item.place.path, item.place.line, item.place.column))
+
+
+def as_data(item: Diagnostic) -> dict[str, Json]:
+    """A diagnostic for programs."""
+    return {
+        "code": item.code.value,
+        "severity": item.severity.value,
+        "path": item.place.path,
+        "line": item.place.line or None,
+        "column": item.place.column or None,
+        "length": item.place.length,
+        "message": item.message,
+        "hint": item.hint,
+    }
+
+
+def _block(item: Diagnostic, colour: bool) -> Iterator[str]:
+    name = _paint(f"{item.severity.value}[{item.code.value}]", _COLOURS[item.severity], colour)
+    yield f"{clean(str(item.place))}: {name} {clean(item.message)}"
+    if item.place.line and item.place.text.strip():
+        margin = len(str(item.place.line))
+        text, column, length = _window(item)
+        yield f"{' ' * margin} |"
+        yield f"{item.place.line} | {text}"
+        yield f"{' ' * margin} | {' ' * column}{_paint('^' * length, _COLOURS[item.severity], colour)}"
+    if item.hint:
+        yield f"  {_paint('hint:', _CYAN, colour)} {clean(item.hint)}"
+
+
+def _window(item: Diagnostic) -> tuple[str, int, int]:
+    """The line, or the part of a long one around the place; the caret's column and length in it."""
+    text = clean(item.place.text)
+    # Every unprintable character before the place is shown longer than it is.
+    column = len(clean(item.place.text[: item.place.column - 1]))
+    start = max(0, column - _EXCERPT // 2) if len(text) > _EXCERPT else 0
+    lead = "…" if start else ""
+    shown = cut(text[start:], _EXCERPT)
+    return lead + shown, column - start + len(lead), max(1, min(item.place.length, len(shown) - (column - start)))
+
+
+_RED, _YELLOW, _CYAN = "31;1", "33;1", "36"
+_COLOURS = {Severity.ERROR: _RED, Severity.WARNING: _YELLOW}
+
+
+def _paint(text: str, code: str, colour: bool) -> str:
+    return f"\x1b[{code}m{text}\x1b[0m" if colour else text

@@ -1,0 +1,123 @@
+"""What a report shows, as plain data. Every format reads this, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from promptbench.core.errors import Exit
+from promptbench.core.types import Json
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One prompt on one model. Shares are in [0, 1], times in milliseconds, costs in US dollars; None is unknown."""
+
+    prompt: str
+    side: str
+    model: str
+    gated: bool
+    attempts: int
+    passed: int
+    errored: int
+    well_formed: int | None
+    rungs: Mapping[str, int]
+    p50_ms: float | None
+    p99_ms: float | None
+    mean_ms: float | None
+    deviation_ms: float | None
+    queue_p50_ms: float | None
+    input_tokens: int | None
+    output_tokens: int | None
+    cost: float | None
+    cost_per_1000: float | None
+    repairs: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One prompt's part in a flip: passes of attempts, and one answer with what the checks say of it."""
+
+    passed: int
+    attempts: int
+    answer: str | None
+    reasons: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class FlipRow:
+    """A case whose state is worth a look. `logged` tells that it comes from a log."""
+
+    model: str
+    case: str
+    flip: str
+    critical: bool
+    logged: bool
+    champion: Side | None
+    candidate: Side
+
+
+@dataclass(frozen=True, slots=True)
+class LogSummary:
+    """What became of the logged failing calls: how many inputs, how many pass now, which do not."""
+
+    calls: int
+    mended: int
+    still_failing: Sequence[str]
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The verdict on one candidate."""
+
+    candidate: str
+    candidate_hash: str
+    champion: str | None
+    champion_hash: str | None
+    mode: str
+    result: str
+    sentence: str
+    counts: Mapping[str, int]
+    mid_p: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """A label that moved."""
+
+    prompt: str
+    label: str
+    version: int
+    hash: str
+    previous: int | None
+    undo: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """A run and its verdict. `exit` is the exit code that the verdict means."""
+
+    run: str
+    suite: str
+    path: str
+    prompt: str
+    started: str
+    result: str
+    sentence: str
+    exit: Exit
+    cases: int
+    judgements: Sequence[Judgement]
+    rows: Sequence[Row]
+    flips: Sequence[FlipRow]
+    log: LogSummary | None
+    comparisons: Sequence[str]
+    notes: Sequence[str]
+    reproduce: str
+    failures: Sequence[Mapping[str, Json]] = field(default_factory=tuple)
+    """The failing calls, as lines of a log: for the format `log`."""
+    proof: Mapping[str, Json] | None = None
+    """The evidence: for the format `evidence`."""
+    promotion: Promotion | None = None

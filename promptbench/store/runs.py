@@ -1,0 +1,321 @@
+"""The record of runs: written as they go, read by gates and reports, resumed after a crash.
+
+One SQLite file in `.promptbench/`. Attempts are committed before anybody hears of them, so a killed process loses at
+most what was in flight.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from promptbench.core.canonical import canonical, digest_text
+from promptbench.core.clock import now
+from promptbench.core.errors import EnvironmentFailure, InputError
+from promptbench.core.types import (
+    Answer,
+    Attempt,
+    AttemptKey,
+    Json,
+    Outcome,
+    Repair,
+    Rung,
+    Score,
+    Side,
+    Usage,
+)
+from promptbench.store import runs_schema
+from promptbench.store.database import storage_errors
+from promptbench.store.steps import apply, pending
+
+FILE_NAME = "runs.sqlite"
+
+
+@dataclass(frozen=True, slots=True)
+class RunVariant:
+    """A prompt version as it took part in a run."""
+
+    hash: str
+    side: Side
+    name: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """A run without its attempts. `facts` holds the suite's path, the hashes, the policy and the models."""
+
+    id: str
+    plan: str
+    suite: str
+    prompt: str
+    started: str
+    finished: str | None
+    result: str | None
+    sentence: str | None
+    tool_version: str
+    facts: Mapping[str, Json]
+    variants: tuple[RunVariant, ...] = ()
+
+
+class RunStore:
+    """The file with all runs. A context manager."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.path = folder / FILE_NAME
+        with storage_errors(self.path, "run record"):
+            folder.mkdir(parents=True, exist_ok=True)
+            self._connection = self._open()
+        self._locks: dict[str, Any] = {}
+
+    def _open(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path, timeout=30, isolation_level=None)
+        try:
+            connection.execute("PRAGMA foreign_keys = ON")
+            # A commit needs no fsync to survive the death of the process; only a power cut may take the last ones.
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            if pending(connection, runs_schema.SET, runs_schema.STEPS, "run record"):
+                connection.execute("BEGIN IMMEDIATE")
+                apply(connection, runs_schema.SET, runs_schema.STEPS)
+                connection.execute("COMMIT")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def __enter__(self) -> RunStore:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        for lock in self._locks.values():
+            lock.release()
+        self._locks.clear()
+        self._connection.close()
+
+    # -- writing -------------------------------------------------------------------------------------------------
+
+    def start(
+        self,
+        plan: str,
+        suite: str,
+        prompt: str,
+        facts: Mapping[str, Json],
+        variants: Iterable[RunVariant],
+        version: str,
+    ) -> tuple[RunInfo, bool]:
+        """A new run, or the interrupted one with the same plan that no living process works on; and whether it is one.
+
+        The process holds the run until the store is closed, or dies.
+        """
+        with storage_errors(self.path, "run record"):
+            for row in self._connection.execute(
+                "SELECT id FROM run WHERE plan = ? AND finished IS NULL ORDER BY started DESC", [plan]
+            ).fetchall():
+                if self._hold(row[0]):
+                    return self.run(row[0]), True
+            started = now()
+            name = started[:19].replace("-", "").replace("T", "-").replace(":", "") + "-" + secrets.token_hex(2)
+            if not self._hold(name):
+                raise EnvironmentFailure(f"run {name} is held by another process")
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.execute(
+                "INSERT INTO run (id, plan, suite, prompt, started, tool_version, facts) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [name, plan, suite, prompt, started, version, canonical(dict(facts))],
+            )
+            self._connection.executemany(
+                "INSERT INTO variant (run, hash, side, name, source) VALUES (?, ?, ?, ?, ?)",
+                [(name, item.hash, item.side, item.name, item.source) for item in variants],
+            )
+            self._connection.execute("COMMIT")
+        return self.run(name), False
+
+    def _hold(self, run: str) -> bool:
+        from filelock import FileLock, Timeout
+
+        folder = self.folder / "locks"
+        folder.mkdir(exist_ok=True)
+        lock = FileLock(folder / f"{run}.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            return False
+        self._locks[run] = lock
+        return True
+
+    def add(self, run: str, attempts: Iterable[tuple[Attempt, bool]]) -> None:
+        """Commits attempts, and a recording of every answer. The flag tells whether the model is deterministic."""
+        with storage_errors(self.path, "run record"):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                for attempt, deterministic in attempts:
+                    self._add(run, attempt, deterministic)
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    def _add(self, run: str, attempt: Attempt, deterministic: bool) -> None:
+        execute = self._connection.execute
+        answer, key = attempt.answer, attempt.key
+        usage = answer.usage if answer else None
+        answer_hash = None
+        if answer is not None:
+            text = answer.text.encode("utf-8", "replace").decode()
+            answer_hash = digest_text(text)
+            execute("INSERT OR IGNORE INTO answer (hash, text) VALUES (?, ?)", [answer_hash, text])
+            if not answer.recorded:
+                execute(
+                    "INSERT OR REPLACE INTO recording VALUES (?, ?, ?, ?, ?)",
+                    [attempt.request_hash, key.model, int(deterministic), canonical(asdict(answer)), attempt.started],
+                )
+        # An errored attempt is replaced when the run is resumed: it said nothing.
+        execute(
+            f"INSERT OR REPLACE INTO attempt VALUES ({', '.join('?' * 26)})",
+            [
+                run,
+                key.variant,
+                key.model,
+                key.case,
+                key.repeat,
+                attempt.outcome,
+                attempt.request_hash,
+                answer_hash,
+                answer.model if answer else None,
+                canonical(dict(answer.params)) if answer else None,
+                answer.finish_reason if answer else None,
+                int(answer.structured) if answer else None,
+                attempt.rung,
+                int(attempt.well_formed),
+                json.dumps([[repair.name, repair.position] for repair in attempt.repairs]),
+                json.dumps([[score.check, score.passed, score.value, score.reason] for score in attempt.scores]),
+                attempt.error,
+                attempt.tries,
+                attempt.queue_ms,
+                answer.provider_ms if answer else None,
+                usage.input_tokens if usage else None,
+                usage.output_tokens if usage else None,
+                usage.cached_tokens if usage else None,
+                usage.reasoning_tokens if usage else None,
+                attempt.cost,
+                attempt.started,
+            ],
+        )
+
+    def finish(self, run: str, result: str, sentence: str) -> None:
+        with storage_errors(self.path, "run record"):
+            self._connection.execute(
+                "UPDATE run SET finished = ?, result = ?, sentence = ? WHERE id = ?", [now(), result, sentence, run]
+            )
+
+    # -- reading -------------------------------------------------------------------------------------------------
+
+    def run(self, name: str) -> RunInfo:
+        """A run by its name, or `latest`. Raises InputError when there is none."""
+        where, values = ("WHERE id = ?", [name]) if name != "latest" else ("ORDER BY started DESC LIMIT 1", [])
+        with storage_errors(self.path, "run record"):
+            row = self._connection.execute(f"SELECT {_RUN} FROM run {where}", values).fetchone()
+            if row is None:
+                raise InputError(f"there is no run '{name}' in {self.path}")
+            fields = dict(zip(_RUN.split(", "), row, strict=True))
+            info = RunInfo(**{**fields, "facts": json.loads(fields["facts"])})
+            variants = self._connection.execute(
+                "SELECT hash, side, name, source FROM variant WHERE run = ?", [info.id]
+            ).fetchall()
+        return replace(info, variants=tuple(RunVariant(one, Side(side), *rest) for one, side, *rest in variants))
+
+    def latest(self, prompt: str) -> str:
+        """The name of the newest finished run of a prompt. Raises InputError when there is none."""
+        with storage_errors(self.path, "run record"):
+            row = self._connection.execute(
+                "SELECT id FROM run WHERE prompt = ? AND finished IS NOT NULL ORDER BY started DESC LIMIT 1", [prompt]
+            ).fetchone()
+        if row is None:
+            raise InputError(f"there is no finished run of '{prompt}'", hint="`promptbench run` makes one")
+        return str(row[0])
+
+    def done(self, run: str) -> set[AttemptKey]:
+        """What needs no asking again: all attempts of the run that got an answer."""
+        with storage_errors(self.path, "run record"):
+            rows = self._connection.execute(
+                "SELECT variant, model, case_name, repeat FROM attempt "
+                "WHERE run = ? AND outcome IN ('passed', 'failed')",
+                [run],
+            )
+            return {AttemptKey(*row) for row in rows}
+
+    def attempts(self, run: str) -> Iterator[Attempt]:
+        """All attempts of a run, one at a time."""
+        with storage_errors(self.path, "run record"):
+            cursor = self._connection.execute(
+                f"SELECT {_ATTEMPT} FROM attempt LEFT JOIN answer ON answer.hash = answer_hash WHERE run = ?", [run]
+            )
+            for row in cursor:
+                yield _attempt(row)
+
+    # -- recordings ----------------------------------------------------------------------------------------------
+
+    def find(self, request_hash: str) -> tuple[Answer, bool] | None:
+        """The kept answer to a request, and whether its model is deterministic."""
+        with storage_errors(self.path, "run record"):
+            row = self._connection.execute(
+                "SELECT answer, deterministic FROM recording WHERE request_hash = ?", [request_hash]
+            ).fetchone()
+        if row is None:
+            return None
+        data = json.loads(row[0])
+        usage = Usage(**data["usage"]) if data["usage"] else None
+        return Answer(**{**data, "usage": usage, "recorded": True}), bool(row[1])
+
+    def deterministic(self, model: str) -> bool | None:
+        """Whether all recordings of a model are of a deterministic one; None when there is none."""
+        with storage_errors(self.path, "run record"):
+            row = self._connection.execute(
+                "SELECT min(deterministic) FROM recording WHERE model = ?", [model]
+            ).fetchone()
+        return None if row[0] is None else bool(row[0])
+
+
+_RUN = "id, plan, suite, prompt, started, finished, result, sentence, tool_version, facts"
+_ATTEMPT = (
+    "variant, model, case_name, repeat, outcome, request_hash, answer.text, model_returned, params, finish_reason, "
+    "structured, rung, well_formed, repairs, scores, error, tries, queue_ms, provider_ms, input_tokens, "
+    "output_tokens, cached_tokens, reasoning_tokens, cost, started"
+)
+
+
+def _attempt(row: tuple[Any, ...]) -> Attempt:
+    (variant, model, case, repeat, outcome, request, text, returned, params, finish, structured) = row[:11]
+    (rung, well_formed, repairs, scores, error, tries, queue, provider, *tokens, cost, started) = row[11:]
+    usage = Usage(*tokens) if tokens[0] is not None else None
+    answer = None
+    if text is not None:
+        answer = Answer(text, returned, json.loads(params), usage, finish, provider or 0.0, bool(structured))
+    return Attempt(
+        key=AttemptKey(variant, model, case, repeat),
+        outcome=Outcome(outcome),
+        request_hash=request,
+        answer=answer,
+        rung=Rung(rung) if rung else None,
+        well_formed=bool(well_formed),
+        repairs=tuple(Repair(*item) for item in json.loads(repairs)),
+        scores=tuple(Score(*item) for item in json.loads(scores)),
+        error=error,
+        tries=tries,
+        queue_ms=queue,
+        cost=cost,
+        started=started,
+    )
