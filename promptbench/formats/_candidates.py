@@ -1,0 +1,85 @@
+"""Finds the values in a text: openers that stand in prose are told from those of data.
+
+A failed opener ends the search. Looking inside of it would find a part and take it for the whole.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from promptbench.core.types import Json, Repair
+from promptbench.formats import _strict
+from promptbench.formats._names import Refused
+from promptbench.formats._wrap import Body
+
+_OPENER = re.compile(r"[{\[]")
+_MOST_VALUES = 64
+
+_WORDS = re.compile(
+    r"\[\s*(?!(?:true|false|null|True|False|None|NaN)\b)[^\W\d][^\[\]{}\"\n:=]{0,200}\]"
+    r"|\{\s*[^\W\d][^\[\]{}\"'\n:=,]{0,200}\}"
+)
+_REFERENCE = re.compile(r"\[\s*(?:\d{1,4}(?:\s*[,–-]\s*\d{1,4}){0,2})?\s*\]|\{\s*\d*\s*\}")
+_STARTS_LINE = re.compile(r"(?:^|[\n:>`,}\]])[ \t]*\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One value and where it stands; `repairs` are those inside of it.
+
+    `kinds` has for the name of each repair the place in the grammar where it was first needed.
+    """
+
+    value: Json
+    start: int
+    end: int
+    repairs: tuple[Repair, ...] = ()
+    kinds: Mapping[str, str] = field(default_factory=dict)
+
+
+Scan = Callable[[str, int, int], Found]
+"""Reads the value that starts at the first offset and ends before the second. Raises Refused."""
+
+
+def find(text: str, body: Body, depth: int, scan: Scan) -> tuple[list[Found], Refused | None]:
+    """All values of the body in order, and what stopped the search behind the first one.
+
+    Raises Refused when the first opener that is not prose cannot be read.
+    """
+    values: list[Found] = []
+    position = body.start
+    while opener := _OPENER.search(text, position, body.end):
+        start = opener.start()
+        if skipped := _end_of_prose_group(text, start, body):
+            position = skipped
+            continue
+        try:
+            found = _read_at(text, start, body.end, depth, scan)
+        except Refused as refused:
+            if not values:
+                raise
+            return values, refused
+        values.append(found)
+        position = found.end
+        if len(values) > _MOST_VALUES:
+            raise Refused("many_values", f"There are more than {_MOST_VALUES} values", start)
+    return values, None
+
+
+def _read_at(text: str, start: int, end: int, depth: int, scan: Scan) -> Found:
+    value, stop = _strict.parse_at(text, start, depth)
+    if value is not _strict.MISSING and stop <= end:
+        return Found(value, start, stop)
+    return scan(text, start, end)
+
+
+def _end_of_prose_group(text: str, start: int, body: Body) -> int:
+    """The end of a bracketed remark, reference or placeholder; 0 when data may start here."""
+    group = _WORDS.match(text, start, body.end)
+    if group is None:
+        group = _REFERENCE.match(text, start, body.end)
+        if group is None or _STARTS_LINE.search(text[max(body.start, start - 80) : start]):
+            return 0
+    return 0 if (start, group.end()) == (body.start, body.end) else group.end()
