@@ -41,24 +41,29 @@ from promptbench.project.bench import Bench
 from promptbench.prompts.parser import prompt_name
 from promptbench.report.model import Promotion, RunReport
 from promptbench.settings.settings import actor as actor_of
+from promptbench.store.prompts import Event, Store, Version
 
 __all__ = [
     "PRODUCTION",
+    "Event",
     "Health",
     "Plan",
     "Promotion",
     "RunReport",
     "Selection",
+    "Store",
+    "Version",
     "Who",
     "Workspace",
     "adopt",
     "doctor",
     "force",
-    "gate",
     "init",
+    "judge",
     "plan",
     "promote",
     "rejudge",
+    "retire",
     "rollback",
     "run",
     "suite_schema",
@@ -183,7 +188,7 @@ def _command(workspace: Workspace, selection: Selection, bench: Bench) -> str:
     return shlex.join(words)
 
 
-def gate(workspace: Workspace, run: str) -> RunReport:
+def judge(workspace: Workspace, run: str) -> RunReport:
     """Judges a run on record again, by the suite's gate as it is now. No call is made.
 
     Raises InputError when there is no such run, or its suite has an error.
@@ -239,3 +244,10 @@ def rollback(workspace: Workspace, prompt: str, *, to: str | None, label: str, w
     with workspace.prompts() as store:
         event = store.rollback(prompt, to=to, label=label, actor=actor, reason=who.reason or "")
         return described(store, event)
+
+
+def retire(workspace: Workspace, prompt: str, *, label: str | None, who: Who) -> None:
+    """Takes a label, or all labels, off a prompt; its versions and history stay. Raises InputError without a reason."""
+    actor = actor_of(workspace.settings, workspace.environ, who.actor)
+    with workspace.prompts() as store:
+        store.retire(prompt, label=label, actor=actor, reason=who.reason or "")

@@ -153,11 +153,9 @@ def described(store: Store, event: Event) -> Promotion:
     previous = None
     if event.from_hash is not None:
         previous = store.get(f"{event.prompt}@{event.from_hash}").number
-    undo = (
-        f"promptbench rollback {event.prompt} --reason '…'"
-        if previous
-        else (f"promptbench retire {event.prompt} --reason '…'")
-    )
+    label = "" if event.label == PRODUCTION else f" --label {event.label}"
+    command = f"rollback {event.prompt} --to {previous}" if previous else f"retire {event.prompt}"
+    undo = f"promptbench {command}{label} --reason '…'"
     return Promotion(event.prompt, event.label or "", event.to_number, event.to_hash, previous, undo)
 
 

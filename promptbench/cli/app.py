@@ -34,6 +34,7 @@ COMMANDS = (
     "adopt",
     "promote",
     "rollback",
+    "retire",
     "prompts",
     "get",
     "store",

@@ -22,7 +22,7 @@ def gate(
     from promptbench.cli.output import out, target
     from promptbench.report.formats import plugins
 
-    report = api.gate(api.Workspace.open(), run)
+    report = api.judge(api.Workspace.open(), run)
     module = plugins.load("json" if as_json else "terminal")
     out(module.render(report, target()), end="")
     return report.exit

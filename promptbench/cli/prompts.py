@@ -12,7 +12,7 @@ from promptbench.core.canonical import short
 from promptbench.core.errors import Exit
 
 if TYPE_CHECKING:
-    from promptbench.store.prompts import Event, Store, Version
+    from promptbench.api import Event, Store, Version
 
 Name = Annotated[str, typer.Argument(metavar="PROMPT", help="The prompt's name in the store.")]
 Reference = Annotated[str, typer.Argument(metavar="NAME[@LABEL|@N|@HASH]")]

