@@ -16,12 +16,13 @@ from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import ConflictError, InputError
 from promptbench.core.types import Json
 from promptbench.gate.evidence import Judged, evidence, rejudge
+from promptbench.gate.judge import Result
 from promptbench.gate.table import Table
 from promptbench.project.bench import Bench
 from promptbench.prompts.parser import prompt_name
 from promptbench.report.model import Promotion
 from promptbench.settings.settings import actor as actor_of
-from promptbench.store.prompts import Event, Store
+from promptbench.store.prompts import Event, NotProven, Store
 from promptbench.store.runs import RunStore
 from promptbench.suite.loader import load as load_suite
 
@@ -103,6 +104,10 @@ def promote_recorded(
     bench = _bench_now(workspace, store, runs, str(info.facts["path"]))
     table = Table(runs.attempts(info.id))
     verdicts = judge_all(bench, table, asked_all=info.finished is not None)
+    if verdicts[0].result is not Result.PASS:
+        refusal = NotProven(f"run {info.id} does not prove it: {verdicts[0].sentence}")
+        refusal.exit = verdicts[0].result.exit
+        raise refusal
     proof = prove(workspace, runs, [(bench, Finished(info, verdicts))])
     _check_facts(bench, info.facts, info.id)
     _check_age(info.started, policy_of(bench).max_age)

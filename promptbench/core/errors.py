@@ -14,8 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import IntEnum
-from typing import ClassVar
-
 from promptbench.core.diagnostics import Diagnostic
 
 
@@ -54,7 +52,7 @@ def combine(codes: Iterable[Exit]) -> Exit:
 class PromptbenchError(Exception):
     """Base of all errors raised on purpose. `message` is one sentence; `hint` says what to do."""
 
-    exit: ClassVar[Exit] = Exit.BUG
+    exit: Exit = Exit.BUG
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)

@@ -1,0 +1,237 @@
+"""The events of one prompt, each sealed over the one before, and what they add up to.
+
+An event's hash is `sha256` over the canonical JSON of its file in the text mirror without the key `hash`, so that
+anyone can check the chain with a dozen lines in any language.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from types import NoneType
+
+from promptbench.core.canonical import digest
+from promptbench.core.types import Json
+from promptbench.store.names import PRODUCTION
+
+KINDS = ("adopted", "initial", "promoted", "forced", "rolled_back", "labelled", "retired")
+
+_UNPROVEN = ("adopted", "forced", "rolled_back", "labelled", "retired")
+"""Kinds that rest on somebody's word instead of evidence, so they need a reason."""
+
+_FIELDS: dict[str, tuple[type, ...]] = {
+    "kind": (str,),
+    "prompt": (str,),
+    "sequence": (int,),
+    "label": (str, NoneType),
+    "from": (str, NoneType),
+    "to": (str, NoneType),
+    "version": (int, NoneType),
+    "reason": (str, NoneType),
+    "actor": (str,),
+    "at": (str,),
+    "evidence": (str, NoneType),
+    "prev": (str, NoneType),
+    "hash": (str,),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of a prompt. `source` is the text of its file with LF, `content` what the hash is taken over."""
+
+    prompt: str
+    number: int
+    hash: str
+    source: str
+    content: Json
+    created: str
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One change of a label. `label` is None only where a whole prompt is retired; `at` is in UTC, ISO 8601."""
+
+    prompt: str
+    sequence: int
+    kind: str
+    label: str | None
+    from_hash: str | None
+    to_hash: str | None
+    to_number: int | None
+    evidence: str | None
+    actor: str
+    reason: str | None
+    at: str
+    prev: str | None
+    hash: str = ""
+
+    def as_dict(self) -> dict[str, Json]:
+        """The event as its mirror file shows it, in reading order."""
+        return {
+            "kind": self.kind,
+            "prompt": self.prompt,
+            "sequence": self.sequence,
+            "label": self.label,
+            "from": self.from_hash,
+            "to": self.to_hash,
+            "version": self.to_number,
+            "reason": self.reason,
+            "actor": self.actor,
+            "at": self.at,
+            "evidence": self.evidence,
+            "prev": self.prev,
+            "hash": self.hash,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Json) -> Event:
+        """Raises ValueError when `data` is not of an event's shape. The hash is not checked here."""
+        if not isinstance(data, dict):
+            raise ValueError("it is not an object")
+        if odd := sorted(set(data) ^ set(_FIELDS)):
+            raise ValueError(f"{odd[0]!r} is {'missing' if odd[0] in _FIELDS else 'not a field of an event'}")
+        for name, types in _FIELDS.items():
+            if type(data[name]) not in types:
+                raise ValueError(f"{name!r} is of a wrong type")
+        return cls(
+            prompt=data["prompt"],
+            sequence=data["sequence"],
+            kind=data["kind"],
+            label=data["label"],
+            from_hash=data["from"],
+            to_hash=data["to"],
+            to_number=data["version"],
+            evidence=data["evidence"],
+            actor=data["actor"],
+            reason=data["reason"],
+            at=data["at"],
+            prev=data["prev"],
+            hash=data["hash"],
+        )
+
+    def digest(self) -> str:
+        """The hash that this event's content calls for."""
+        content = self.as_dict()
+        del content["hash"]
+        return digest(content)
+
+    def sealed(self) -> Event:
+        return replace(self, hash=self.digest())
+
+    @property
+    def file_name(self) -> str:
+        return event_file_name(self.sequence, self.kind, self.hash)
+
+
+def event_file_name(sequence: int, kind: str, tagged: str) -> str:
+    return f"{sequence:04d}-{kind}-{tagged.removeprefix('sha256:')}.json"
+
+
+class Ledger:
+    """Replays one prompt's events: which versions exist, who holds a label, who held it before."""
+
+    def __init__(self, prompt: str, events: Iterable[Event] = ()) -> None:
+        """Raises ValueError, as `add` does, for an event that does not follow."""
+        self.prompt = prompt
+        self.length = 0
+        self.head: str | None = None
+        self.numbers: dict[str, int] = {}
+        """Version hash to version number."""
+        self._holders: dict[str, str] = {}
+        self._stacks: dict[str, list[str]] = {}
+        self._held: dict[str, set[str]] = {}
+        for event in events:
+            self.add(event)
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Label to the version hash that holds it."""
+        return dict(self._holders)
+
+    def holder(self, label: str) -> str | None:
+        return self._holders.get(label)
+
+    def held(self, label: str) -> set[str]:
+        """Every version that holds the label or held it once."""
+        return self._held.get(label, set())
+
+    def previous(self, label: str) -> str | None:
+        """Where a rollback leads. A rollback uncovers what lay below, so a second one goes further back."""
+        stack = self._stacks.get(label, [])
+        below = stack[:-1] if label in self._holders else stack
+        return below[-1] if below else None
+
+    def number_for(self, version: str) -> int:
+        """The version's number: the one that it has, or the next free one."""
+        return self.numbers.get(version, len(self.numbers) + 1)
+
+    def add(self, event: Event) -> None:
+        """Raises ValueError, with the reason as its text, when `event` cannot come next."""
+        if event.hash != event.digest():
+            raise ValueError("its content does not match its hash")
+        if event.prompt != self.prompt:
+            raise ValueError(f"it belongs to prompt {event.prompt!r}")
+        if event.sequence != self.length + 1:
+            raise ValueError(f"event {self.length + 1} is missing before it")
+        if event.prev != self.head:
+            raise ValueError("it does not continue the event before it")
+        objection = self._version_objection(event) or self._label_objection(event)
+        if objection:
+            raise ValueError(objection)
+        self._apply(event)
+
+    def _version_objection(self, event: Event) -> str | None:
+        if event.kind not in KINDS:
+            return f"its kind {event.kind!r} is unknown"
+        if event.kind == "retired":
+            return None if event.to_hash is None and event.to_number is None else "a retirement names no version"
+        if event.to_hash is None or event.to_number is None:
+            return "it names no version"
+        if event.to_number != self.number_for(event.to_hash):
+            return f"version number {event.to_number} is not free for {event.to_hash}"
+        if event.kind in ("rolled_back", "labelled") and event.to_hash not in self.numbers:
+            return "it leads to a version that did not exist"
+        return None
+
+    def _label_objection(self, event: Event) -> str | None:
+        if event.kind in _UNPROVEN and not event.reason:
+            return "it gives no reason"
+        if event.label is None:
+            return None if event.kind == "retired" and event.from_hash is None else "it names no label"
+        holder = self.holder(event.label)
+        if event.from_hash != holder:
+            return f"{event.label} was at {holder or 'no version'}, not at {event.from_hash or 'no version'}"
+        if event.kind in ("adopted", "initial") and holder is not None:
+            return f"{event.label} was already set"
+        if event.kind in ("promoted", "retired") and holder is None:
+            return f"{event.label} was not set"
+        if event.to_hash == holder:
+            return f"{event.label} was already there"
+        if event.kind == "rolled_back" and event.to_hash not in self.held(event.label):
+            return f"it leads back to a version that never was {event.label}"
+        if event.kind == "labelled" and event.label == PRODUCTION:
+            return f"{PRODUCTION} needs evidence"
+        if (event.evidence is not None) != (event.kind in ("initial", "promoted")) and event.kind != "forced":
+            return "it has no evidence" if event.evidence is None else "it has evidence that it cannot have"
+        return None
+
+    def _apply(self, event: Event) -> None:
+        self.length = event.sequence
+        self.head = event.hash
+        if event.to_hash is None:
+            for label in [event.label] if event.label else list(self._holders):
+                self._holders.pop(label, None)
+            return
+        assert event.label is not None
+        self.numbers.setdefault(event.to_hash, len(self.numbers) + 1)
+        stack = self._stacks.setdefault(event.label, [])
+        below = stack[:-1] if event.label in self._holders else stack
+        if event.kind == "rolled_back" and event.to_hash in below:
+            while below[-1] != event.to_hash:
+                below.pop()
+            stack[:] = below
+        elif stack[-1:] != [event.to_hash]:
+            stack.append(event.to_hash)
+        self._held.setdefault(event.label, set()).add(event.to_hash)
+        self._holders[event.label] = event.to_hash

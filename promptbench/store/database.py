@@ -1,0 +1,213 @@
+"""`prompts.sqlite`: opening it, one kind of transaction, and every statement that the store sends."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from promptbench.core.canonical import canonical, digest_text, lf
+from promptbench.core.errors import ConflictError, EnvironmentFailure
+from promptbench.core.types import Json
+from promptbench.store import prompts_schema, steps
+from promptbench.store.chain import Event, Version, event_file_name
+
+FILE_NAME = "prompts.sqlite"
+WHAT = "prompt store"
+
+_EVENT = "prompt, sequence, kind, label, from_hash, to_hash, to_number, evidence, actor, reason, at, prev, hash"
+_VERSION = """SELECT version.prompt, number, version.hash, source.text, content.text, created, source_hash
+    FROM version LEFT JOIN blob AS source ON source.hash = source_hash
+    LEFT JOIN blob AS content ON content.hash = version.hash"""
+
+_MOVE = "move the file away and run the command again"
+_FAILURES = {
+    sqlite3.SQLITE_BUSY: (
+        "another process has kept it locked too long",
+        "wait for the other process, or look for one that hangs, and run the command again",
+    ),
+    sqlite3.SQLITE_FULL: ("the disk is full", "free some space and run the command again; nothing was lost"),
+    sqlite3.SQLITE_READONLY: ("it cannot be written", "make the file and its folder writable; reading works as it is"),
+    sqlite3.SQLITE_CANTOPEN: ("it cannot be opened", "it must be a file, and its folder must be accessible"),
+    sqlite3.SQLITE_IOERR: ("the disk does not read or write", "look for space, quota and health of the disk"),
+    sqlite3.SQLITE_CORRUPT: ("the file is damaged", _MOVE),
+    sqlite3.SQLITE_NOTADB: ("the file is no SQLite database", _MOVE),
+}
+
+
+@contextmanager
+def storage_errors(path: Path, what: str = WHAT) -> Iterator[None]:
+    """Turns what SQLite and the disk report into an EnvironmentFailure that says what to do."""
+    try:
+        yield
+    except sqlite3.ProgrammingError:
+        raise
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        message, hint = _FAILURES.get(code, (str(error), _MOVE))
+        if hint is _MOVE and what == WHAT:
+            hint = f"{_MOVE}: it is rebuilt from the text mirror beside it"
+        raise EnvironmentFailure(f"{what} {path}: {message}", hint=hint) from error
+    except OSError as error:
+        where = error.filename or path
+        raise EnvironmentFailure(
+            f"{what}: {where}: {error.strerror or error}",
+            hint="look for space on the disk and for permissions; nothing was lost",
+        ) from error
+
+
+class Database:
+    """One connection. `path` is None for a database in memory."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path | None) -> None:
+        self.connection = connection
+        self.path = path
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA recursive_triggers = ON")
+
+    @classmethod
+    def open(cls, path: Path, *, timeout: float, create: bool = False) -> Database:
+        """Opens a file; writers wait `timeout` seconds for each other. Steps may be pending afterwards."""
+        address = f"{path.absolute().as_uri()}?mode={'rwc' if create else 'rw'}"
+        connection = sqlite3.connect(address, uri=True, timeout=timeout, isolation_level=None)
+        try:
+            database = cls(connection, path)
+            # Somebody may have switched the file to WAL, which loses data in many SQLite versions.
+            if connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
+                connection.execute("PRAGMA journal_mode = DELETE")
+        except BaseException:
+            connection.close()
+            raise
+        return database
+
+    @classmethod
+    def memory(cls) -> Database:
+        """An empty database in memory with all tables."""
+        database = cls(sqlite3.connect(":memory:", isolation_level=None), None)
+        with database.transaction():
+            database.migrate()
+        return database
+
+    def pending(self) -> bool:
+        """Whether the file lacks tables. Raises EnvironmentFailure when it is a newer tool's, or another program's."""
+        return steps.pending(self.connection, prompts_schema.SET, prompts_schema.STEPS, WHAT)
+
+    def migrate(self) -> None:
+        """Brings the tables up to date, inside a `transaction`."""
+        steps.apply(self.connection, prompts_schema.SET, prompts_schema.STEPS)
+
+    def close(self) -> None:
+        self.connection.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """`BEGIN IMMEDIATE`, so that a writer never has to upgrade a read lock and lose."""
+        self.connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self.connection.execute("COMMIT")
+        except BaseException:
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK")
+            raise
+
+    def prompts(self) -> list[str]:
+        # One seek a prompt; DISTINCT would read every event.
+        rows = self.connection.execute(
+            """WITH RECURSIVE name(prompt) AS (
+                SELECT min(prompt) FROM event
+                UNION ALL
+                SELECT (SELECT min(prompt) FROM event WHERE event.prompt > name.prompt) FROM name WHERE prompt NOTNULL
+            ) SELECT prompt FROM name WHERE prompt NOTNULL"""
+        )
+        return [row[0] for row in rows]
+
+    def knows(self, prompt: str) -> bool:
+        return self.connection.execute("SELECT 1 FROM event WHERE prompt = ? LIMIT 1", [prompt]).fetchone() is not None
+
+    def event_names(self, prompt: str) -> list[str]:
+        """What the mirror's files of the prompt's events are called, oldest first."""
+        rows = self.connection.execute(
+            "SELECT sequence, kind, hash FROM event WHERE prompt = ? ORDER BY sequence", [prompt]
+        )
+        return [event_file_name(*row) for row in rows]
+
+    def events(self, prompt: str) -> list[Event]:
+        rows = self.connection.execute(f"SELECT {_EVENT} FROM event WHERE prompt = ? ORDER BY sequence", [prompt])
+        return [Event(*row) for row in rows]
+
+    def labels(self, prompt: str) -> dict[str, str]:
+        """Label to version hash, as the view has it."""
+        rows = self.connection.execute("SELECT label, hash FROM label WHERE prompt = ? ORDER BY label", [prompt])
+        return {row[0]: row[1] for row in rows}
+
+    def hashes(self, prompt: str) -> dict[str, int]:
+        """Version hash to number."""
+        rows = self.connection.execute("SELECT hash, number FROM version WHERE prompt = ? ORDER BY number", [prompt])
+        return {row[0]: row[1] for row in rows}
+
+    def version(self, prompt: str, tagged: str) -> Version:
+        """Raises ConflictError when the row was edited or its text is gone."""
+        row = self.connection.execute(f"{_VERSION} WHERE prompt = ? AND version.hash = ?", [prompt, tagged]).fetchone()
+        if row is None:
+            raise self._tampered(f"{prompt}: version {tagged}")
+        return self._checked(row)
+
+    def versions(self, prompt: str) -> list[Version]:
+        """Raises ConflictError as `version` does."""
+        rows = self.connection.execute(f"{_VERSION} WHERE prompt = ? ORDER BY number", [prompt])
+        return [self._checked(row) for row in rows]
+
+    def evidence(self, tagged: str) -> Json | None:
+        """Raises ConflictError when the row was edited."""
+        row = self.connection.execute("SELECT body FROM evidence WHERE hash = ?", [tagged]).fetchone()
+        if row is None:
+            return None
+        if digest_text(row[0]) != tagged:
+            raise self._tampered(f"evidence {tagged}")
+        return json.loads(row[0])
+
+    def add_version(self, version: Version) -> None:
+        source_hash = self._add_blob(lf(version.source))
+        content_hash = self._add_blob(canonical(version.content))
+        if content_hash != version.hash:
+            raise ValueError(f"hash_of gave {version.hash} for content that has {content_hash}")
+        self.connection.execute(
+            """INSERT INTO version (prompt, number, hash, source_hash, created) SELECT ?1, ?2, ?3, ?4, ?5
+            WHERE NOT EXISTS (SELECT 1 FROM version WHERE prompt = ?1 AND number = ?2 AND hash = ?3)""",
+            [version.prompt, version.number, version.hash, source_hash, version.created],
+        )
+
+    def add_evidence(self, tagged: str, body: str) -> None:
+        """`body` is canonical JSON, `tagged` its hash."""
+        self.connection.execute(
+            "INSERT INTO evidence SELECT ?1, ?2 WHERE NOT EXISTS (SELECT 1 FROM evidence WHERE hash = ?1)",
+            [tagged, body],
+        )
+
+    def add_event(self, event: Event) -> None:
+        self.connection.execute(
+            f"INSERT INTO event ({_EVENT}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [getattr(event, name) for name in _EVENT.split(", ")],
+        )
+
+    def _add_blob(self, text: str) -> str:
+        tagged = digest_text(text)
+        self.connection.execute(
+            "INSERT INTO blob SELECT ?1, ?2 WHERE NOT EXISTS (SELECT 1 FROM blob WHERE hash = ?1)", [tagged, text]
+        )
+        return tagged
+
+    def _checked(self, row: tuple[str, int, str, str | None, str | None, str, str]) -> Version:
+        prompt, number, tagged, source, content, created, source_hash = row
+        if source is None or content is None or (digest_text(source), digest_text(content)) != (source_hash, tagged):
+            raise self._tampered(f"{prompt}: the text of version {number}")
+        return Version(prompt, number, tagged, source, json.loads(content), created)
+
+    def _tampered(self, what: str) -> ConflictError:
+        return ConflictError(
+            f"{what} was edited or removed inside {self.path}",
+            hint="`promptbench store verify` shows what else was; move the file away to rebuild it from the mirror",
+        )

@@ -1,0 +1,453 @@
+"""The prompt store: which version of each prompt is in production, how it came there, and on what proof.
+
+    with Store.open(root / "prompt_store", hash_of=hash_of) as store:
+        store.get("triage@production").source
+
+`prompts.sqlite` answers questions, the text mirror beside it is what people review and commit. Either can be lost: each
+is rebuilt from the other.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple
+
+from promptbench.core.canonical import canonical, digest_text, lf, short
+from promptbench.core.errors import ConflictError, EnvironmentFailure, Exit, InputError, PromptbenchError
+from promptbench.core.types import Json
+from promptbench.store.chain import Event, Ledger, Version
+from promptbench.store.database import FILE_NAME, Database, storage_errors
+from promptbench.store.mirror import Mirror
+from promptbench.store.names import PRODUCTION, check_label, check_prompt_name, is_prompt_name
+from promptbench.store.proof import Proof
+from promptbench.store.references import select, selector_of, suggest
+from promptbench.store.sync import HashOf, Sync, ledger_of
+from promptbench.store.verify import Finding, findings
+
+__all__ = ["Event", "Finding", "HashOf", "NotProven", "Store", "Version"]
+
+_HEX = re.compile(r"[0-9a-f]{6,64}")
+
+
+class NotProven(PromptbenchError):
+    """The evidence does not say that the candidate may take the champion's place."""
+
+    exit = Exit.NO
+
+
+class _Candidate(NamedTuple):
+    hash: str
+    source: str
+    content: Json
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Store:
+    """One prompt store. For one thread; any number of processes may have it open."""
+
+    def __init__(self, folder: Path, hash_of: HashOf, clock: Callable[[], datetime], timeout: float) -> None:
+        self._folder = folder
+        self._path = folder / FILE_NAME
+        self._mirror = Mirror(folder / "text")
+        self._hash_of = hash_of
+        self._clock = clock
+        self._timeout = timeout
+        self._use(self._reader())
+
+    @classmethod
+    def open(
+        cls, folder: Path, *, hash_of: HashOf, clock: Callable[[], datetime] = _utc_now, timeout: float = 30.0
+    ) -> Store:
+        """Opens `<root>/prompt_store`; where only the text mirror is there, builds the database from it.
+
+        Nothing is created where there is nothing. A lone mirror in a place that cannot be written is read into memory.
+
+        Args:
+            hash_of: takes a prompt's source text, gives its version hash (`core.canonical.digest` of the content) and
+                its canonical content; raises ValueError or InputError when the text is no prompt.
+            clock: gives the present time, with a time zone.
+            timeout: seconds to wait for another process that writes.
+
+        Raises:
+            EnvironmentFailure: the file is damaged, locked, unreadable, another program's, or a newer promptbench's.
+        """
+        with storage_errors(folder / FILE_NAME):
+            return cls(folder, hash_of, clock, timeout)
+
+    def close(self) -> None:
+        self._database.close()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def prompts(self) -> list[str]:
+        """All prompts, in the database or only in the mirror."""
+        with storage_errors(self._path):
+            return sorted({*self._database.prompts(), *self._mirror.prompts()})
+
+    def labels(self, prompt: str) -> dict[str, Version]:
+        """What each label of the prompt points to."""
+        with self._reading(prompt):
+            return {label: self._database.version(prompt, at) for label, at in self._database.labels(prompt).items()}
+
+    def versions(self, prompt: str) -> list[Version]:
+        """All versions, oldest first."""
+        with self._reading(prompt):
+            return self._database.versions(prompt)
+
+    def history(self, prompt: str) -> list[Event]:
+        """All events, oldest first."""
+        with self._reading(prompt):
+            return self._database.events(prompt)
+
+    def get(self, reference: str) -> Version:
+        """The version that a reference names.
+
+        `NAME` stands for `NAME@production`; after the `@` comes a label, a version number, `sha256:<digits>` or the
+        digits alone, at least six of them.
+
+        Raises:
+            InputError: there is no such prompt, label or version, or several versions start with these digits.
+            ConflictError: database and mirror disagree about this prompt.
+        """
+        prompt, at, selector = reference.partition("@")
+        with self._reading(prompt):
+            version = self._database.version(prompt, self._select(prompt, selector if at else PRODUCTION))
+            if self._mirror.version_path(prompt, version.number, version.hash).exists():
+                self._mirror.check_version(version)
+            return version
+
+    def evidence(self, sha: str) -> Json:
+        """The evidence document with this hash, with or without `sha256:`. Raises InputError when there is none."""
+        tagged = "sha256:" + sha.removeprefix("sha256:")
+        with storage_errors(self._path):
+            found = self._database.evidence(tagged)
+            if found is None and _HEX.fullmatch(tagged.removeprefix("sha256:")):
+                prompt = self._mirror.prompt_with_evidence(tagged)
+                if prompt is not None:
+                    self._sync.read(prompt)
+                    found = self._database.evidence(tagged)
+        if found is None:
+            raise InputError(f"no evidence {tagged} in the prompt store", hint="`promptbench history` lists them")
+        return found
+
+    def verify(self) -> list[Finding]:
+        """Everything that is not as the tool wrote it, in the database and in the mirror."""
+        with storage_errors(self._path):
+            return findings(self._sync)
+
+    def adopt(self, prompt: str, source: str, *, label: str = PRODUCTION, actor: str, reason: str) -> Event:
+        """Puts what is in use already under a label that nothing holds yet, without a verdict.
+
+        Raises:
+            InputError: the label is set, a name or the reason is not in order, or `source` is no prompt.
+        """
+        reason = _reason(reason, "adopt")
+        candidate = self._candidate(prompt, label, source)
+        with self._change(prompt) as ledger:
+            if holder := ledger.holder(label):
+                raise InputError(
+                    f"{label} of {prompt} is set already, to {_name(ledger, holder)}",
+                    hint="`promptbench run --promote` proves and promotes another version",
+                )
+            return self._append(ledger, "adopted", label, candidate, actor=actor, reason=reason)
+
+    def promote(
+        self,
+        prompt: str,
+        source: str,
+        *,
+        label: str = PRODUCTION,
+        evidence: Json,
+        actor: str,
+        reason: str | None = None,
+        force: bool = False,
+    ) -> Event:
+        """Moves a label to the version that `source` is, on the strength of `evidence`.
+
+        Args:
+            evidence: a plain dict with at least `schema_version` 1, `prompt`, `candidate` and `champion` (version
+                hashes; champion None for a first version) and `verdict` with `result` and `sentence`. With `force` it
+                may be None.
+            force: moves the label whatever the evidence says; needs a reason and stays visible as `forced`.
+
+        Raises:
+            InputError: nothing to promote, or an argument is not in order.
+            NotProven: the verdict is not PASS.
+            ConflictError: stale evidence: it judged another candidate, or another version holds the label by now.
+        """
+        reason = _reason(reason, "promote --force") if force else _text(reason)
+        candidate = self._candidate(prompt, label, source)
+        body = None if evidence is None and force else _evidence_body(evidence)
+        with self._change(prompt) as ledger:
+            holder = ledger.holder(label)
+            if candidate.hash == holder:
+                raise InputError(
+                    f"nothing to promote: {_name(ledger, holder)} is {label} already",
+                    hint="edit the prompt's file first, or name the file that you edited",
+                )
+            if force:
+                return self._append(ledger, "forced", label, candidate, body=body, actor=actor, reason=reason)
+            _check_proof(ledger, evidence, label, candidate.hash)
+            kind = "initial" if holder is None else "promoted"
+            return self._append(ledger, kind, label, candidate, body=body, actor=actor, reason=reason)
+
+    def rollback(
+        self, prompt: str, *, to: str | None = None, label: str = PRODUCTION, actor: str, reason: str
+    ) -> Event:
+        """Moves a label back to a version that held it before: `to`, or the one before the present holder.
+
+        `to` is what `get` takes after the `@`, or a whole reference. A second rollback without `to` goes further back.
+
+        Raises:
+            InputError: there is nothing to go back to, `to` never held the label, or the reason is missing.
+        """
+        reason = _reason(reason, "rollback")
+        check_label(label)
+        self._check_known(prompt)
+        with self._change(prompt) as ledger:
+            target = ledger.previous(label) if to is None else self._select(prompt, selector_of(prompt, to))
+            if target is None:
+                raise InputError(f"{label} of {prompt} has no earlier version to go back to")
+            if target == ledger.holder(label):
+                raise InputError(f"nothing to roll back: {_name(ledger, target)} is {label} already")
+            if target not in ledger.held(label):
+                held = ", ".join(_name(ledger, version) for version in ledger.numbers if version in ledger.held(label))
+                raise InputError(
+                    f"{_name(ledger, target)} never was {label}",
+                    hint=f"choose one that was: {held}" if held else "nothing ever was",
+                )
+            return self._append(ledger, "rolled_back", label, target, actor=actor, reason=reason)
+
+    def label(self, reference: str, label: str, *, actor: str, reason: str) -> Event:
+        """Points a label other than `production` to a version in the store, without evidence.
+
+        Raises:
+            InputError: the label is `production`, or points there already, or an argument is not in order.
+        """
+        reason = _reason(reason, "label")
+        check_label(label)
+        if label == PRODUCTION:
+            raise InputError(
+                f"{PRODUCTION} moves by evidence only",
+                hint="`promptbench run --promote` proves a version, `promptbench rollback` goes back to an earlier one",
+            )
+        target = self.get(reference)
+        with self._change(target.prompt) as ledger:
+            if target.hash == ledger.holder(label):
+                raise InputError(f"{_name(ledger, target.hash)} is {label} already")
+            return self._append(ledger, "labelled", label, target.hash, actor=actor, reason=reason)
+
+    def retire(self, prompt: str, *, label: str | None = None, actor: str, reason: str) -> Event:
+        """Takes a label away, or all labels of the prompt. Versions and history stay.
+
+        Raises:
+            InputError: the label is not set, or the reason is missing.
+        """
+        reason = _reason(reason, "retire")
+        self._check_known(prompt)
+        with self._change(prompt) as ledger:
+            if not ledger.labels or (label is not None and ledger.holder(label) is None):
+                raise InputError(
+                    f"{prompt} has no label {label!r}" if label else f"{prompt} has no label",
+                    hint=suggest(label or "", ledger.labels),
+                )
+            return self._append(ledger, "retired", label, None, actor=actor, reason=reason)
+
+    # -- where it is kept
+
+    def _reader(self) -> Database:
+        if self._path.exists():
+            return self._file(create=False)
+        if self._mirror.prompts():
+            # A checkout that cannot be written is as good to read from.
+            with suppress(sqlite3.OperationalError, OSError):
+                return self._file(create=True)
+        return Database.memory()
+
+    def _file(self, *, create: bool) -> Database:
+        if create:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        database = Database.open(self._path, timeout=self._timeout, create=create)
+        try:
+            if database.pending():
+                with database.transaction():
+                    # Another process may have been faster.
+                    if database.pending():
+                        database.migrate()
+                        Sync(database, self._mirror, self._hash_of).build()
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+    def _use(self, database: Database) -> None:
+        self._database = database
+        self._sync = Sync(database, self._mirror, self._hash_of)
+
+    # -- reading
+
+    @contextmanager
+    def _reading(self, prompt: str) -> Iterator[None]:
+        self._check_known(prompt)
+        with storage_errors(self._path):
+            self._sync.read(prompt)
+            yield
+
+    def _check_known(self, prompt: str) -> None:
+        with storage_errors(self._path):
+            if is_prompt_name(prompt) and (self._database.knows(prompt) or self._mirror.event_names(prompt)):
+                return
+        empty = "the store is empty: `promptbench adopt PROMPT --reason …` records what is in production today"
+        raise InputError(f"no prompt {prompt!r} in the store", hint=suggest(prompt, self.prompts()) or empty)
+
+    def _select(self, prompt: str, selector: str) -> str:
+        return select(prompt, selector, self._database.labels(prompt), self._database.hashes(prompt))
+
+    # -- writing
+
+    @contextmanager
+    def _change(self, prompt: str) -> Iterator[Ledger]:
+        """A transaction for one event; the mirror follows when it is committed."""
+        check_prompt_name(prompt)
+        with storage_errors(self._path):
+            if self._database.path is None:
+                database = self._file(create=True)
+                self._database.close()
+                self._use(database)
+            with self._database.transaction():
+                self._sync.level(prompt)
+                self._sync.check(prompt)
+                yield ledger_of(prompt, self._database.events(prompt))
+        try:
+            with self._database.transaction():
+                self._sync.level(prompt)
+        except (sqlite3.Error, OSError) as error:
+            raise EnvironmentFailure(
+                f"the change of {prompt} is recorded in {self._path}, but its text copy was not written: {error}",
+                hint=f"make {self._mirror.folder} writable; the next command completes it",
+            ) from error
+
+    def _candidate(self, prompt: str, label: str, source: str) -> _Candidate:
+        check_prompt_name(prompt)
+        check_label(label)
+        source = lf(source)
+        try:
+            source.encode()
+            version, content = self._hash_of(source)
+        except ValueError as error:
+            raise InputError(f"the text of {prompt} is no prompt: {error}") from error
+        return _Candidate(version, source, content)
+
+    def _append(
+        self,
+        ledger: Ledger,
+        kind: str,
+        label: str | None,
+        target: _Candidate | str | None,
+        *,
+        body: str | None = None,
+        actor: str,
+        reason: str | None,
+    ) -> Event:
+        at = self._clock().astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        to_hash = target.hash if isinstance(target, _Candidate) else target
+        number = ledger.number_for(to_hash) if to_hash else None
+        event = Event(
+            prompt=ledger.prompt,
+            sequence=ledger.length + 1,
+            kind=kind,
+            label=label,
+            from_hash=ledger.holder(label) if label else None,
+            to_hash=to_hash,
+            to_number=number,
+            evidence=digest_text(body) if body else None,
+            actor=_text(actor) or "unknown",
+            reason=reason,
+            at=at,
+            prev=ledger.head,
+        ).sealed()
+        ledger.add(event)
+        if isinstance(target, _Candidate) and number is not None:
+            self._database.add_version(
+                Version(ledger.prompt, number, target.hash, target.source, target.content, created=at)
+            )
+        if event.evidence is not None and body is not None:
+            self._database.add_evidence(event.evidence, body)
+        self._database.add_event(event)
+        return event
+
+
+def _check_proof(ledger: Ledger, evidence: Json, label: str, candidate: str) -> None:
+    try:
+        proof = Proof.read(evidence)
+    except ValueError as error:
+        raise InputError(f"the evidence cannot be read: {error}", hint="`promptbench run` makes evidence") from error
+    if proof.prompt != ledger.prompt:
+        raise InputError(f"the evidence is about {proof.prompt}, not about {ledger.prompt}")
+    if proof.result != "PASS":
+        raise NotProven(
+            f"the verdict is {proof.result}, so {label} stays where it is: {proof.sentence}",
+            hint="only PASS promotes; `--force --reason …` does it without proof and stays visible",
+        )
+    again = f"`promptbench run` judges it again; {label} was not moved"
+    if proof.candidate != candidate:
+        raise ConflictError(
+            f"stale evidence: it judged {_name(ledger, proof.candidate)}, the text is {_name(ledger, candidate)} now",
+            hint=again,
+        )
+    holder = ledger.holder(label)
+    if proof.champion != holder:
+        raise ConflictError(
+            f"stale evidence: it compared with {_name(ledger, proof.champion)}, "
+            f"but {label} of {ledger.prompt} is {_name(ledger, holder)} now",
+            hint=again,
+        )
+
+
+def _evidence_body(evidence: Json) -> str:
+    """The evidence as canonical JSON that reads back as itself."""
+    try:
+        # A pair of surrogates that was two characters is one after reading, hence twice.
+        body = canonical(json.loads(canonical(evidence)))
+    except (ValueError, TypeError, RecursionError) as error:
+        raise InputError(f"the evidence is not JSON: {error}") from error
+    if not body.startswith("{"):
+        raise InputError("the evidence is not a JSON object", hint="`promptbench run --output evidence=FILE` writes it")
+    return body
+
+
+def _name(ledger: Ledger, version: str | None) -> str:
+    if version is None:
+        return "no version"
+    number = ledger.numbers.get(version)
+    return f"{ledger.prompt}@{number} ({short(version)})" if number else f"a new version ({short(version)})"
+
+
+def _text(text: str | None) -> str | None:
+    """One clean line or paragraph; None when nothing is said. What UTF-8 cannot carry becomes a question mark."""
+    return lf(text or "").encode(errors="replace").decode().strip() or None
+
+
+def _reason(text: str | None, command: str) -> str:
+    reason = _text(text)
+    if reason is None:
+        raise InputError(
+            f"`{command}` needs a reason", hint="add `--reason` and say why, for whoever reads the history"
+        )
+    return reason

@@ -1,0 +1,187 @@
+"""Any sequence of changes, reopenings, lost files and crashes against a simple model of what should be."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from promptbench.core.errors import ConflictError, InputError
+from promptbench.store.chain import Ledger
+from promptbench.store.mirror import Mirror
+from tests.store.kit import adopt, evidence, open_store, promote, tree, version_of
+
+PROMPTS = st.sampled_from(["triage", "entities"])
+LABELS = st.sampled_from(["production", "staging"])
+SOURCES = st.sampled_from([f"text {n}\n" for n in range(5)])
+Name = tuple[str, str]
+
+
+class StoreMachine(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        # The promises under test are not about power cuts: memory is as good as a disk, and faster.
+        memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+        self.top = Path(tempfile.mkdtemp(dir=memory))
+        self.folder = self.top / "prompt_store"
+        self.store = open_store(self.folder)
+        self.holders: dict[Name, str] = {}
+        self.trails: dict[Name, list[str]] = {}
+        """What a rollback walks back along."""
+        self.held: dict[Name, set[str]] = {}
+        self.numbers: dict[str, list[str]] = {}
+        self.events: dict[str, int] = {}
+
+    def teardown(self) -> None:
+        self.store.close()
+        shutil.rmtree(self.top)
+
+    def _moved(self, name: Name, source: str) -> None:
+        self.holders[name] = source
+        self.held.setdefault(name, set()).add(source)
+        self.events[name[0]] = self.events.get(name[0], 0) + 1
+        known = self.numbers.setdefault(name[0], [])
+        if source not in known:
+            known.append(source)
+
+    def _went_on(self, name: Name, source: str) -> None:
+        trail = self.trails.setdefault(name, [])
+        if trail[-1:] != [source]:
+            trail.append(source)
+        self._moved(name, source)
+
+    def _text(self) -> dict[str, bytes]:
+        return {name: data.replace(b"\r\n", b"\n") for name, data in tree(self.folder / "text").items()}
+
+    @rule(prompt=PROMPTS, label=LABELS, source=SOURCES)
+    def adopt(self, prompt: str, label: str, source: str) -> None:
+        if (prompt, label) in self.holders:
+            with pytest.raises(InputError):
+                adopt(self.store, prompt, source, label=label)
+        else:
+            assert adopt(self.store, prompt, source, label=label).kind == "adopted"
+            self._went_on((prompt, label), source)
+
+    @rule(prompt=PROMPTS, label=LABELS, source=SOURCES)
+    def promote(self, prompt: str, label: str, source: str) -> None:
+        if self.holders.get((prompt, label)) == source:
+            with pytest.raises(InputError, match="nothing to promote"):
+                promote(self.store, prompt, source, label=label)
+        else:
+            promote(self.store, prompt, source, label=label)
+            self._went_on((prompt, label), source)
+
+    @rule(prompt=PROMPTS, label=LABELS, source=SOURCES, champion=SOURCES)
+    def promote_on_old_evidence(self, prompt: str, label: str, source: str, champion: str) -> None:
+        holder = self.holders.get((prompt, label))
+        if holder in (source, champion):
+            return
+        proof = evidence(prompt, source, version_of(champion))
+        with pytest.raises(ConflictError, match="stale evidence"):
+            self.store.promote(prompt, source, label=label, evidence=proof, actor="ci")
+
+    @rule(prompt=PROMPTS, label=LABELS)
+    def roll_back(self, prompt: str, label: str) -> None:
+        name = (prompt, label)
+        trail = self.trails.get(name, [])
+        below = trail[:-1] if name in self.holders else trail
+        if not below:
+            with pytest.raises(InputError):
+                self.store.rollback(prompt, label=label, actor="ci", reason="worse")
+            return
+        event = self.store.rollback(prompt, label=label, actor="ci", reason="worse")
+        assert event.to_hash == version_of(below[-1])
+        self.trails[name] = below
+        self._moved(name, below[-1])
+
+    @rule(prompt=PROMPTS, label=LABELS, source=SOURCES)
+    def roll_back_to(self, prompt: str, label: str, source: str) -> None:
+        name = (prompt, label)
+        if source not in self.held.get(name, set()) or self.holders.get(name) == source:
+            with pytest.raises(InputError):
+                self.store.rollback(prompt, to=version_of(source), label=label, actor="ci", reason="worse")
+            return
+        self.store.rollback(prompt, to=version_of(source), label=label, actor="ci", reason="worse")
+        trail = self.trails[name]
+        below = trail[:-1] if name in self.holders else trail
+        if source in below:
+            self.trails[name] = below[: len(below) - below[::-1].index(source)]
+        else:
+            trail.append(source)
+        self._moved(name, source)
+
+    @rule(prompt=PROMPTS, label=LABELS)
+    def retire(self, prompt: str, label: str) -> None:
+        if (prompt, label) not in self.holders:
+            with pytest.raises(InputError):
+                self.store.retire(prompt, label=label, actor="ci", reason="over")
+            return
+        self.store.retire(prompt, label=label, actor="ci", reason="over")
+        del self.holders[prompt, label]
+        self.events[prompt] += 1
+
+    @rule()
+    def reopen(self) -> None:
+        self.store.close()
+        self.store = open_store(self.folder)
+
+    @precondition(lambda self: self.events)
+    @rule()
+    def lose_the_database(self) -> None:
+        self.store.close()
+        (self.folder / "prompts.sqlite").unlink()
+        self.store = open_store(self.folder)
+
+    @precondition(lambda self: self.events)
+    @rule(data=st.data(), whole=st.booleans())
+    def crash_before_the_mirror_was_written(self, data: Any, whole: bool) -> None:
+        """Takes the last files of a prompt away, in the order opposite to writing."""
+        prompt = data.draw(st.sampled_from(sorted(self.events)))
+        before = self._text()
+        events = self.store.history(prompt)
+        lost = data.draw(st.integers(1, len(events)))
+        for event in events[-lost:]:
+            mirror = Mirror(self.folder / "text")
+            mirror.event_path(prompt, event.file_name).unlink()
+            if whole and event.kind == "promoted":
+                mirror.evidence_path(prompt, str(event.evidence)).unlink(missing_ok=True)
+        self.store.history(prompt)
+        after = self._text()
+        assert {name for name in before if "/evidence/" not in name} <= set(after)
+        assert all(before[name] == text for name, text in after.items())
+
+    @rule()
+    def rewrite_line_ends(self) -> None:
+        for path in (self.folder / "text").rglob("*.*"):
+            path.write_bytes(path.read_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"))
+
+    @invariant()
+    def everything_is_as_the_model_says(self) -> None:
+        assert self.store.prompts() == sorted(self.events)
+        for prompt, count in self.events.items():
+            events = self.store.history(prompt)
+            assert len(events) == count
+            ledger = Ledger(prompt, events)
+            holders = {label: text for (name, label), text in self.holders.items() if name == prompt}
+            labels = self.store.labels(prompt)
+            assert {label: version.source for label, version in labels.items()} == holders
+            assert ledger.labels == {label: version_of(text) for label, text in holders.items()}
+            assert [version.source for version in self.store.versions(prompt)] == self.numbers[prompt]
+            assert Mirror(self.folder / "text").event_names(prompt) == [event.file_name for event in events]
+
+    @rule()
+    def verify(self) -> None:
+        assert self.store.verify() == []
+
+
+TestStoreMachine = StoreMachine.TestCase
+TestStoreMachine.settings = settings(
+    max_examples=25, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck), database=None
+)
