@@ -163,7 +163,8 @@ def _more(bench: Bench, table: Table) -> More:
     cases = {case.name: case for case in bench.cases}
 
     def more() -> Sequence[Task]:
-        return list(dict.fromkeys(_wanted(bench, table, models, variants, cases)))
+        # The champion is wanted by every candidate, and asked once.
+        return list({task.key: task for task in _wanted(bench, table, models, variants, cases)}.values())
 
     return more
 

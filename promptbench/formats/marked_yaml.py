@@ -62,7 +62,8 @@ class Document:
         for step in path:
             found = _child(node, step)
             if found is None:
-                key = True
+                # A single value may stand for a list of one: its place is that of the value.
+                key = key or not isinstance(step, int)
                 break
             key_node, node = found
         marked = key_node if key and key_node is not None else node

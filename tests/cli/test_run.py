@@ -1,0 +1,290 @@
+"""The main job, against a real server on loopback."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sqlite3
+import time
+from typing import Any
+
+import pytest
+
+from tests.helpers.fake_openai import FakeOpenAI, error, html, stall
+from tests.helpers.project import V2, Project, better, right
+
+
+def last_line(text: str) -> str:
+    return text.rstrip("\n").splitlines()[-1]
+
+
+def test_the_loop_from_adoption_to_promotion(project: Project) -> None:
+    project.adopt()
+    ended = project.run("run", "suites/triage", "--promote")
+    assert ended.code == 0, ended.out + ended.err
+    assert last_line(ended.out).startswith("PASS: 2 of 2 reproduced failures fixed, none of 1 guard broken")
+    assert "triage@2 is now production (was triage@1)" in ended.out
+    assert project.run("get", "triage@production").out == V2
+    history = project.run("prompts", "history", "triage", "--json").data
+    assert [event["kind"] for event in history["events"]] == ["adopted", "promoted"]
+    assert history["events"][1]["evidence"]
+
+
+def test_the_same_again_has_nothing_to_promote(project: Project) -> None:
+    project.adopt()
+    project.run("run", "--promote")
+    ended = project.run("run", "--promote")
+    assert ended.code == 0
+    assert last_line(ended.out).startswith("PASS: nothing to promote, this is the prompt in production")
+    assert len(project.run("prompts", "history", "triage", "--json").data["events"]) == 2
+
+
+def test_production_below_its_floors_is_a_no(project: Project, server: FakeOpenAI) -> None:
+    project.adopt()
+    project.run("run", "--promote")
+    server.script = lambda body: '{"team": "nobody"}'
+    ended = project.run("run")
+    assert ended.code == 1
+    assert last_line(ended.out).startswith("FAIL: the prompt in production is below its floors: answers 0 %")
+
+
+def test_a_broken_case_fails_the_gate_and_nothing_moves(project: Project, server: FakeOpenAI) -> None:
+    def worse(body: dict[str, Any]) -> str:
+        text = body["messages"][-1]["content"]
+        return '{"team": "nobody"}' if body["messages"][0]["role"] == "system" and "Hello" in text else better(body)
+
+    project.adopt()
+    server.script = worse
+    ended = project.run("run", "--promote")
+    assert ended.code == 1
+    assert last_line(ended.out).startswith("FAIL: 1 case broken: 'hello'")
+    assert "again: promptbench run suites/triage" in ended.out
+    assert project.run("prompts", "list").out == "triage: 1 version; production @1\n"
+
+
+def test_a_first_version_passes_by_its_floors(project: Project) -> None:
+    ended = project.run("run", "--promote")
+    assert ended.code == 0
+    assert last_line(ended.out) == "PASS: the first version is above its floors: answers 100 %, format 100 %"
+    assert project.run("prompts", "history", "triage", "--json").data["events"][0]["kind"] == "initial"
+
+
+def test_repeats_are_asked_where_they_decide(project: Project, server: FakeOpenAI) -> None:
+    project.adopt()
+    project.run("run")
+    # Two targets with 8 tries, one guard with 3, of both prompts.
+    assert len(server.received) == 2 * (8 + 8 + 3)
+
+
+def test_no_verdict_when_the_server_is_dead(project: Project, server: FakeOpenAI) -> None:
+    project.adopt()
+    project.edit("promptbench.toml", server.base_url, "http://127.0.0.1:9/v1")
+    begin = time.monotonic()
+    ended = project.run("run", "--promote")
+    assert ended.code == 4
+    assert time.monotonic() - begin < 30
+    assert last_line(ended.out).startswith("NO VERDICT about the prompt: ")
+    assert "is given up" in ended.err
+    assert project.run("prompts", "list").out == "triage: 1 version; production @1\n"
+
+
+@pytest.mark.parametrize("step", [html(), error(401, "bad key"), error(404, "no such model")])
+def test_no_verdict_when_the_server_does_not_answer(project: Project, server: FakeOpenAI, step: Any) -> None:
+    server.script = [step]
+    project.edit("promptbench.toml", "[providers", "retries = 1\n[providers")
+    ended = project.run("run")
+    assert ended.code == 4
+    assert last_line(ended.out).startswith("NO VERDICT about the prompt: ")
+
+
+def test_what_got_no_answer_is_asked_again_by_the_same_command(project: Project, server: FakeOpenAI) -> None:
+    project.edit("promptbench.toml", "[providers", "retries = 0\n[providers")
+    server.script = lambda body: error(400, "no") if "parcel" in body["messages"][-1]["content"] else better(body)
+    assert project.run("run").code == 4
+    asked = len(server.received)
+    server.script = better
+    ended = project.run("run")
+    assert ended.code == 0
+    assert "goes on with run" in ended.err
+    assert len(server.received) - asked == 3, "only the three repeats of the refused case"
+
+
+def test_a_killed_run_goes_on_where_it_stood(project: Project, server: FakeOpenAI) -> None:
+    project.adopt()
+    server.script = lambda body: better(body)
+    project.edit(
+        "suites/triage/suite.yaml",
+        "cases:",
+        "cases:\n"
+        + "".join(
+            f"  - case: hello {n}\n    vars: {{message: Hello {n}}}\n    expect: {{team: other}}\n" for n in range(60)
+        ),
+    )
+    slow = project.root / "promptbench.toml"
+    slow.write_text("concurrency = 2\n" + slow.read_text())
+    record = project.root / ".promptbench" / "runs.sqlite"
+    process = project.start("run", "suites/triage")
+    try:
+        wait_for(lambda: recorded(record) > 20)
+    finally:
+        process.kill()
+        process.communicate()
+    kept = recorded(record)
+    asked = len(server.received)
+    assert kept < 63 * 6
+    ended = project.run("run", "suites/triage")
+    assert ended.code == 0, ended.out + ended.err
+    assert f"{kept} of {63 * 6} attempts on record" in ended.err
+    with sqlite3.connect(record) as database:
+        attempts = database.execute("SELECT count(*) FROM attempt").fetchone()[0]
+        runs = database.execute("SELECT count(*) FROM run").fetchone()[0]
+        assert database.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+    database.close()
+    assert runs == 1
+    # In flight at the kill were at most two; nothing that was on record was asked again.
+    assert len(server.received) - asked == attempts - kept
+    assert asked - kept <= 2
+
+
+def wait_for(true: Any, seconds: float = 30.0) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.01)
+
+
+def recorded(path: Any) -> int:
+    try:
+        database = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    except sqlite3.OperationalError:
+        return 0
+    try:
+        return int(database.execute("SELECT count(*) FROM attempt").fetchone()[0])
+    except sqlite3.OperationalError:
+        return 0
+    finally:
+        database.close()
+
+
+def test_interrupt_drains_and_can_be_resumed(project: Project, server: FakeOpenAI) -> None:
+    server.script = lambda body: stall() if "parcel" in body["messages"][-1]["content"] else better(body)
+    process = project.start("run", "suites/triage")
+    try:
+        wait_for(lambda: recorded(project.root / ".promptbench" / "runs.sqlite") >= 3)
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.5)
+        begin = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=20)
+    finally:
+        process.kill()
+    assert process.returncode == 130, out + err
+    assert time.monotonic() - begin < 3
+    assert "press ^C again" in err
+    assert "goes on where it stood" in err
+    assert "Traceback" not in err
+    server.script = better
+    ended = project.run("run", "suites/triage")
+    assert ended.code == 0
+    assert "goes on with run" in ended.err
+
+
+def test_dry_run_asks_nothing(project: Project, server: FakeOpenAI) -> None:
+    project.adopt()
+    ended = project.run("run", "--dry-run")
+    assert ended.code == 0
+    assert ended.out == (
+        "triage: triage.better.prompt against triage@1, 3 cases\n  would ask openai/fake 18 questions\n"
+    )
+    assert project.run("run", "--dry-run", "--json").data["suites"][0]["questions"] == {"openai/fake": 18}
+    assert not server.received
+
+
+def test_one_invalid_suite_stops_before_any_call(project: Project, server: FakeOpenAI) -> None:
+    project.write("suites/other/suite.yaml", "suite: other\nprompt: none.prompt\nmodels: [openai/fake]\ncases: []\n")
+    ended = project.run("run")
+    assert ended.code == 2
+    assert "suites/other/suite.yaml:2:9: error[PB208]" in ended.err
+    assert not server.received
+
+
+def test_json_and_outputs(project: Project) -> None:
+    project.adopt()
+    ended = project.run("run", "--json", "--output", "evidence=out/proof.json", "--output", "log=out/failing.jsonl")
+    assert ended.code == 0
+    assert ended.data["schema_version"] == 1
+    assert ended.data["result"] == "PASS"
+    proof = json.loads((project.root / "out/proof.json").read_text())
+    assert proof["verdict"]["result"] == "PASS"
+    assert len(proof["attempts"]) == 2 * (8 + 8 + 3)
+    assert (project.root / "out/failing.jsonl").read_text() == ""
+
+
+def test_the_log_of_failures_is_a_log_that_is_replayed(project: Project, server: FakeOpenAI) -> None:
+    plain = "suites/triage/triage.plain.prompt"
+    ended = project.run("run", "--prompt", plain, "--output", "log=suites/triage/failing.jsonl")
+    assert ended.code == 1
+    lines = (project.root / "suites/triage/failing.jsonl").read_text().splitlines()
+    assert len(lines) == 6
+    project.edit("suites/triage/suite.yaml", "checks: [json]", "checks: [json]\nlog: failing.jsonl")
+    project.adopt()
+    ended = project.run("run")
+    assert ended.code == 0
+    assert "log: 2 failing calls, 2 pass now on openai/fake" in ended.out
+
+
+def test_a_selection_proves_nothing_about_the_whole(project: Project, server: FakeOpenAI) -> None:
+    ended = project.run("run", "--case", "hello", "--promote")
+    assert ended.code == 2
+    assert "a part of the suite 'triage' proves nothing about the rest of it" in ended.err
+    assert project.run("run", "--case", "h*").code == 0
+    assert len(server.received) == 3
+    assert project.run("run", "--case", "nothing").code == 7
+
+
+def test_exit_zero_covers_a_no_but_not_a_dead_server(project: Project, server: FakeOpenAI) -> None:
+    server.script = lambda body: "no"
+    assert project.run("run").code == 1
+    assert project.run("run", "--exit-zero").code == 0
+    server.script = [error(401, "bad key")]
+    assert project.run("run", "--exit-zero").code == 4
+
+
+def test_answers_are_replayed_without_a_server(project: Project, server: FakeOpenAI) -> None:
+    project.adopt()
+    first = project.run("run", "--json").data
+    asked = len(server.received)
+    project.edit("suites/triage/suite.yaml", "models: [openai/fake]", "models: [recorded/openai/fake]")
+    again = project.run("run", "--json").data
+    assert len(server.received) == asked
+    assert again["judgements"] == first["judgements"]
+
+
+def test_a_prompt_of_two_suites_needs_both(project: Project) -> None:
+    project.adopt()
+    second = (project.root / "suites/triage/suite.yaml").read_text().replace("suite: triage", "suite: second")
+    project.write("suites/second/suite.yaml", second)
+    project.write("suites/second/triage.better.prompt", V2)
+    ended = project.run("run", "suites/triage", "--promote")
+    assert ended.code == 2
+    assert "suites/second/suite.yaml tests 'triage' too" in ended.err
+    ended = project.run("run", "--promote")
+    assert ended.code == 0
+    assert "triage@2 is now production" in ended.out
+    proof = project.run("prompts", "show", "triage", "--evidence", "--json").data
+    assert [suite["suite"] for suite in proof["evidence"]["suites"]] == ["second", "triage"]
+    assert proof["differences"] == []
+
+
+def test_the_key_is_nowhere(project: Project, server: FakeOpenAI, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = "sk-planted-0123456789"
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    server.script = lambda body: error(401, f"Incorrect API key provided: {key}")
+    ended = project.run("run", "--json")
+    assert key not in ended.out + ended.err
+    assert server.received[0].authorization == f"Bearer {key}"
+    server.script = lambda body: right(body["messages"][-1]["content"])
+    ended = project.run("run", "--json", "--promote", "--output", "log=log.jsonl")
+    assert key not in ended.out + ended.err
+    for path in project.root.rglob("*"):
+        assert not path.is_file() or key.encode() not in path.read_bytes(), path
