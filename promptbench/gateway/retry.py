@@ -1,0 +1,42 @@
+"""When to ask again, and after how long."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from promptbench.core.types import FailureKind, ProviderFailure
+
+FIRST_DELAY = 0.5
+LONGEST_DELAY = 8.0
+LONGEST_WAIT_ASKED = 60.0
+"""Seconds that a server may ask us to wait; whoever asks for more is down for this run."""
+
+UNPROVEN_RETRIES = 2
+UNPROVEN_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """Exponential backoff with full jitter: a delay is uniform in [0, min(8, 0.5·2ⁿ)] seconds after n+1 failures.
+
+    A model that has never answered is given fewer and shorter chances, so that a dead server ends a run in seconds.
+    """
+
+    retries: int
+    random: Callable[[], float]
+
+    def delay(self, failure: ProviderFailure, failures: int, *, proven: bool, elapsed: float) -> float | None:
+        """Seconds until the next try, or None to stop. `failures` and `elapsed` seconds count this request's tries."""
+        if self.hopeless(failure) or failure.kind is FailureKind.REJECTED or failures > self.retries:
+            return None
+        unproven = failure.kind is FailureKind.TRANSIENT and not proven
+        if unproven and (failures > UNPROVEN_RETRIES or elapsed > UNPROVEN_SECONDS):
+            return None
+        backoff = self.random() * min(LONGEST_DELAY, FIRST_DELAY * 2.0 ** (failures - 1))
+        return max(backoff, failure.retry_after or 0.0)
+
+    @staticmethod
+    def hopeless(failure: ProviderFailure) -> bool:
+        """Whether this failure alone means that the model is down."""
+        return failure.kind is FailureKind.FATAL or (failure.retry_after or 0.0) > LONGEST_WAIT_ASKED

@@ -1,0 +1,125 @@
+"""The Chat Completions dialect: a request's body from ours, our answer from its reply.
+
+Spoken by OpenAI, Azure OpenAI, llama.cpp, vLLM and most others, with small differences that `Dialect` names.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from promptbench.core.diagnostics import did_you_mean
+from promptbench.core.types import Answer, FailureKind, Json, ProviderFailure, Request, Usage
+
+TIMEOUT_WORD = "timeout"
+"""A word of a prompt's `config` that is about the call and not sent."""
+
+_COMMON = {"temperature": "temperature", "topP": "top_p", "stopSequences": "stop", "seed": "seed"}
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a server differs. `words` maps a prompt's `config` words to the server's parameters."""
+
+    words: Mapping[str, str]
+
+    def params(self, config: Mapping[str, Json], model: str) -> dict[str, Json]:
+        """The parameters to send. Raises ProviderFailure for a word that this server would not honour."""
+        sent = {}
+        for word, value in config.items():
+            if word == TIMEOUT_WORD:
+                continue
+            if word not in self.words:
+                raise ProviderFailure(FailureKind.REJECTED, self._refusal(word, model))
+            sent[self.words[word]] = value
+        return sent
+
+    def _refusal(self, word: str, model: str) -> str:
+        meant = did_you_mean(word, self.words)
+        advice = f"did you mean '{meant}'?" if meant else f"it takes {', '.join(self.words)}"
+        return f"{model} does not take '{word}' from the prompt's config: {advice}"
+
+
+OPENAI = Dialect({**_COMMON, "maxOutputTokens": "max_completion_tokens"})
+COMPATIBLE = Dialect({**_COMMON, "maxOutputTokens": "max_tokens"})
+"""Servers that speak OpenAI's dialect: all know `max_tokens`, few `max_completion_tokens`."""
+
+
+def schema_format(schema: Mapping[str, Json]) -> dict[str, Json]:
+    """`response_format` for an output schema. Not strict: strict refuses schemas with optional fields."""
+    return {"type": "json_schema", "json_schema": {"name": "output", "schema": dict(schema), "strict": False}}
+
+
+def encode(body: Mapping[str, Json]) -> bytes:
+    """The body as JSON. Raises ProviderFailure for what JSON cannot carry."""
+    try:
+        return json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    except UnicodeEncodeError:
+        why = "the prompt or a value in it holds half of a character (a lone surrogate)"
+    except (TypeError, ValueError) as error:
+        why = f"the request cannot be written as JSON: {error}"
+    raise ProviderFailure(FailureKind.REJECTED, why)
+
+
+class NotACompletion(Exception):
+    """The reply is none; the text says what it is instead, to follow 'answered with'."""
+
+
+def read_completion(data: Json, *, params: Mapping[str, Json], provider_ms: float, structured: bool) -> Answer:
+    """The answer in a decoded Chat Completions reply. Raises NotACompletion."""
+    if not isinstance(data, dict):
+        raise NotACompletion("JSON that is no completion")
+    choices = data.get("choices")
+    if not (isinstance(choices, list) and choices and isinstance(choices[0], dict)):
+        raise NotACompletion("a completion without choices")
+    message, finish = choices[0].get("message"), choices[0].get("finish_reason")
+    text, finish = _text(message if isinstance(message, dict) else {}, finish)
+    return Answer(
+        text=text,
+        model=str(data.get("model") or ""),
+        params=params,
+        usage=read_usage(data.get("usage")),
+        finish_reason=finish,
+        provider_ms=provider_ms,
+        structured=structured,
+    )
+
+
+def _text(message: Mapping[str, Json], finish: Json) -> tuple[str, str | None]:
+    content, refusal = message.get("content"), message.get("refusal")
+    if isinstance(content, str):
+        return content, finish if isinstance(finish, str) else None
+    if isinstance(refusal, str):
+        return refusal, "refusal"
+    if content is None and finish in ("length", "content_filter"):
+        # No text is what the model had to say within its limits: that is a wrong answer, not a failed call.
+        return "", finish
+    raise NotACompletion("a message without text")
+
+
+def read_usage(data: Json) -> Usage | None:
+    """Token counts, or None where the server does not say."""
+    if not isinstance(data, dict):
+        return None
+    given, made = data.get("prompt_tokens"), data.get("completion_tokens")
+    if not (isinstance(given, int) and isinstance(made, int)):
+        return None
+    return Usage(
+        given,
+        made,
+        cached_tokens=_detail(data, "prompt_tokens_details", "cached_tokens"),
+        reasoning_tokens=_detail(data, "completion_tokens_details", "reasoning_tokens"),
+    )
+
+
+def _detail(data: Mapping[str, Json], part: str, name: str) -> int | None:
+    details = data.get(part)
+    value = details.get(name) if isinstance(details, dict) else None
+    return value if isinstance(value, int) else None
+
+
+def require_messages(request: Request) -> None:
+    """Raises ProviderFailure when there is nothing to say to a model that reads prompts."""
+    if not request.messages:
+        raise ProviderFailure(FailureKind.REJECTED, f"{request.model} needs a prompt, and this case has none")

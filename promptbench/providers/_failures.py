@@ -1,0 +1,108 @@
+"""What a failed HTTP call means: the kind of failure, a sentence for people, and how long to wait.
+
+Classified by status and by base class, as the SDKs' own exception classes come and go.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+
+from promptbench.core.types import FailureKind, ProviderFailure
+
+_TRANSIENT = frozenset({408, 409, 425})
+_REJECTED = frozenset({400, 413, 415, 422})
+_OUT_OF_CREDIT = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
+_LONGEST = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Who was called, for sentences: `openai/gpt-5-mini`, the host, and the variable that holds the key."""
+
+    model: str
+    host: str
+    key_variable: str
+    key: str
+
+    def clean(self, text: str) -> str:
+        """A server's words in one line of bounded length, without the key, which some servers echo."""
+        line = " ".join(text.replace(self.key, "***").split())
+        return line if len(line) <= _LONGEST else line[:_LONGEST] + " …"
+
+
+def from_status(
+    target: Target, status: int, headers: Mapping[str, str], *, code: str | None = None, message: str | None = None
+) -> ProviderFailure:
+    """The failure that an HTTP status other than 2xx stands for. `code` and `message` are the server's own."""
+    said = f": {target.clean(message)}" if message else ""
+    wait = retry_after(headers)
+    kind, sentence = _classify(target, status, code)
+    return ProviderFailure(kind, f"{sentence} ({status}){said}", status=status, retry_after=wait)
+
+
+def _classify(target: Target, status: int, code: str | None) -> tuple[FailureKind, str]:
+    model, host, variable = target.model, target.host, target.key_variable
+    if code in _OUT_OF_CREDIT or status == 402:
+        return FailureKind.FATAL, f"the account behind {variable} has no credit left for {model}"
+    if status == 429:
+        return FailureKind.RATE_LIMIT, f"{host} limits the rate of calls to {model}"
+    if status >= 500 or status in _TRANSIENT:
+        return FailureKind.TRANSIENT, f"{host} failed to answer for {model}"
+    if status == 401:
+        return FailureKind.FATAL, f"{host} refuses the key in {variable}; set {variable} to a valid key"
+    if status == 403:
+        return FailureKind.FATAL, f"the key in {variable} may not use {model}; ask for access, or use another key"
+    if status == 404:
+        return (
+            FailureKind.FATAL,
+            f"{host} knows no model for {model}; check the model's name, and the base URL if you set one",
+        )
+    if status in _REJECTED:
+        return FailureKind.REJECTED, f"{host} refuses this request to {model}"
+    if 300 <= status < 400:
+        return FailureKind.FATAL, f"{host} redirects elsewhere; set the base URL to the address that it redirects to"
+    return FailureKind.REJECTED, f"{host} refuses this request to {model}"
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds to wait, from `retry-after-ms` or `retry-after` (seconds, or an HTTP date); None when not said."""
+    scaled = ((headers.get("retry-after-ms"), 0.001), (headers.get("retry-after"), 1.0))
+    for text, unit in scaled:
+        if text is None:
+            continue
+        try:
+            seconds = float(text) * unit
+        except ValueError:
+            seconds = _until(text)
+        if math.isfinite(seconds):
+            return max(0.0, seconds)
+    return None
+
+
+def _until(http_date: str) -> float:
+    try:
+        return parsedate_to_datetime(http_date).timestamp() - time.time()
+    except (ValueError, OverflowError):
+        return math.nan
+
+
+def broken_connection(target: Target, error: BaseException) -> ProviderFailure:
+    """A connection that could not be made or did not last. The innermost cause says it best."""
+    cause = error
+    while (inner := cause.__cause__ or cause.__context__) is not None:
+        cause = inner
+    words = target.clean(str(cause)) or type(cause).__name__
+    return ProviderFailure(FailureKind.TRANSIENT, f"the connection to {target.host} failed: {words}")
+
+
+def timed_out(target: Target, seconds: float) -> ProviderFailure:
+    return ProviderFailure(FailureKind.TRANSIENT, f"no answer from {target.model} within {seconds:g} s")
+
+
+def not_an_answer(target: Target, what: str, status: int = 200) -> ProviderFailure:
+    """A success status over a body that is no completion: a proxy's page, a broken stream, a lying server."""
+    return ProviderFailure(FailureKind.TRANSIENT, f"{target.host} answered {status} with {what}", status=status)

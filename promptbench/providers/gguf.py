@@ -1,0 +1,247 @@
+"""A local model in this process, by llama.cpp: `gguf/smollm2-135m`, or a name from the setting `paths`.
+
+Needs no key and no network. At temperature 0, the default, an answer depends on the request alone: each slot is a
+server of its own with one thread and no prompt cache, so no other request shares its arithmetic. (Two sequences in
+one batch change each other's answers; two threads in one server wait for each other, and take 20 times as long when
+the machine is busy.) Settings: `paths`, `slots` (the machine's cores, at most 4), `context` in tokens (4096),
+`structured` (make the answer fit the prompt's output schema).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import functools
+import os
+import secrets
+import threading
+import time
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from promptbench.core.protocols import Problem, ProviderContext
+from promptbench.core.types import Answer, FailureKind, Json, ProviderFailure, Request
+from promptbench.providers import _chat, _options, _weights
+from promptbench.providers._worker import Worker
+
+if TYPE_CHECKING:
+    from xllamacpp import Server
+
+_MOST_SLOTS = 4
+_CONTEXT_TOKENS = 4096
+_ANSWER_TOKENS = 512
+_SEED = 1
+_STOP_SECONDS = 3.0
+
+_DIALECT = _chat.Dialect({**_chat.COMPATIBLE.words, "topK": "top_k"})
+
+sees_prompt = True
+local = True
+
+
+def connect(name: str, context: ProviderContext) -> Gguf:
+    return Gguf(name, context)
+
+
+def problems(name: str, context: ProviderContext) -> list[Problem]:
+    return [
+        *_weights.problems(name, context),
+        *_options.number_problems(context.options, "gguf", ("slots", "context")),
+    ]
+
+
+class Gguf:
+    """One model, loaded as often as there are slots; the slots share the weights' memory."""
+
+    def __init__(self, name: str, context: ProviderContext) -> None:
+        options = context.options
+        self.concurrency = _options.positive_integer(options, "slots", min(os.cpu_count() or 1, _MOST_SLOTS))
+        self._name = name
+        self._context = context
+        self._n_ctx = _options.positive_integer(options, "context", _CONTEXT_TOKENS)
+        self._structured = options.get("structured") is True
+        self._free = asyncio.Semaphore(self.concurrency)
+        self._idle: list[_Slot] = []
+        self._answering: set[_Generation] = set()
+        self._slots: list[_Slot] = []
+
+    def deterministic(self, params: Mapping[str, Json]) -> bool:
+        return bool(params.get("temperature", 0) == 0)
+
+    async def ask(self, request: Request) -> Answer:
+        _chat.require_messages(request)
+        params = self._params(request)
+        schema = request.output_schema if self._structured else None
+        body = {
+            "messages": [message.as_dict() for message in request.messages],
+            **params,
+            **({"response_format": _chat.schema_format(schema)} if schema is not None else {}),
+        }
+        _chat.encode(body)  # refuses what llama.cpp would misread, such as half a character
+        generation = _Generation(body)
+        async with self._free:
+            slot = self._idle.pop() if self._idle else self._new_slot()
+            self._answering.add(generation)
+            try:
+                text, finish, usage = await slot.worker.run(functools.partial(slot.run, generation))
+            except asyncio.CancelledError:
+                generation.stop = True
+                raise
+            finally:
+                self._answering.discard(generation)
+                self._idle.append(slot)
+        return Answer(
+            text=text,
+            model=slot.weights.name,
+            params={**params, **slot.facts},
+            usage=_chat.read_usage(usage),
+            finish_reason=finish,
+            provider_ms=generation.milliseconds,
+            structured=schema is not None,
+        )
+
+    async def close(self) -> None:
+        for generation in self._answering:
+            generation.stop = True
+        await asyncio.gather(*(slot.worker.close(slot.unload) for slot in self._slots))
+
+    def _params(self, request: Request) -> dict[str, Json]:
+        """What is asked for. Above temperature 0 each repeat draws from its own seed, or all would be one answer."""
+        params = {"temperature": 0, "max_tokens": _ANSWER_TOKENS, "seed": _SEED}
+        params |= _DIALECT.params(request.params, str(request.model))
+        if params["temperature"] != 0 and isinstance(params["seed"], int):
+            params["seed"] += request.repeat
+        return params
+
+    def _new_slot(self) -> _Slot:
+        weights = _weights.find(self._name, self._context)
+        if weights is None:
+            raise ProviderFailure(FailureKind.FATAL, _weights.problems(self._name, self._context)[0].message)
+        slot = _Slot(f"gguf/{self._name}", weights, self._n_ctx)
+        self._slots.append(slot)
+        return slot
+
+
+class _Generation:
+    """One request in a slot. `stop` may be set from any thread, and ends it at the next token."""
+
+    def __init__(self, body: Mapping[str, Json]) -> None:
+        self.body = body
+        self.stop = False
+        self.milliseconds = 0.0
+        self.finish: str | None = None
+        self.usage: Json = None
+        self.error: Mapping[str, Json] | None = None
+        self.parts: list[str] = []
+
+    def take(self, chunk: Mapping[str, Any]) -> bool:
+        """llama.cpp's callback: takes a piece of the answer, and returns whether to stop."""
+        if "error" in chunk:
+            self.error = chunk["error"]
+            return True
+        for choice in chunk["choices"]:
+            self.parts.append(choice["delta"].get("content") or "")
+            self.finish = choice["finish_reason"] or self.finish
+        self.usage = chunk.get("usage") or self.usage
+        return self.stop
+
+
+class _Slot:
+    """A server with one thread. All but the constructor runs in the worker's thread."""
+
+    def __init__(self, model: str, weights: Path, n_ctx: int) -> None:
+        self.worker = Worker(model)
+        self.weights = weights
+        self.facts: dict[str, Json] = {}
+        self._model = model
+        self._n_ctx = n_ctx
+        self._server: Server | None = None
+
+    def run(self, generation: _Generation) -> tuple[str, str | None, Json]:
+        """Text, finish reason and usage. Streams, as only a stream can be stopped."""
+        server = self._server = self._server or self._load()
+        body = {**generation.body, "stream": True, "stream_options": {"include_usage": True}}
+        began = time.perf_counter()
+        _running.add(generation)
+        try:
+            server.handle_chat_completions(body, generation.take)
+        except (ValueError, RuntimeError) as error:
+            raise ProviderFailure(FailureKind.REJECTED, f"llama.cpp refuses this request: {error}") from None
+        finally:
+            _running.discard(generation)
+            generation.milliseconds = (time.perf_counter() - began) * 1000
+        if generation.error is not None:
+            raise self._failure(generation.error)
+        if generation.stop:
+            raise ProviderFailure(FailureKind.TRANSIENT, f"{self._model} was stopped before its answer was whole")
+        return "".join(generation.parts), generation.finish, generation.usage
+
+    def unload(self) -> None:
+        self._server = None
+
+    def _failure(self, error: Mapping[str, Json]) -> ProviderFailure:
+        if error.get("type") == "exceed_context_size_error":
+            return ProviderFailure(
+                FailureKind.REJECTED,
+                f"the prompt has {error.get('n_prompt_tokens')} tokens, and {self._model} is loaded with room for "
+                f"{self._n_ctx}; shorten it, or raise the setting 'context' of gguf",
+            )
+        status, message = error.get("code"), error.get("message")
+        kind = FailureKind.REJECTED if status == 400 else FailureKind.TRANSIENT
+        return ProviderFailure(kind, f"llama.cpp gives no answer for {self._model}: {message}", status=status)
+
+    def _load(self) -> Server:
+        try:
+            with _loading:
+                server = _serve(self.weights, self._n_ctx)
+        except ImportError as error:
+            raise ProviderFailure(FailureKind.FATAL, f"the package xllamacpp does not load: {error}") from None
+        except RuntimeError as error:
+            raise ProviderFailure(FailureKind.FATAL, f"llama.cpp cannot load {self.weights.name}: {error}") from None
+        self.facts = {
+            "n_ctx": self._n_ctx,
+            "weights": self.weights.name,
+            "weights_bytes": self.weights.stat().st_size,
+            "xllamacpp": metadata.version("xllamacpp"),
+        }
+        return server
+
+
+_loading = threading.Lock()
+_running: set[_Generation] = set()
+
+
+@atexit.register
+def _stop_all() -> None:
+    """Stops what still runs when the interpreter ends: a callback into a dead interpreter aborts the process."""
+    deadline = time.monotonic() + _STOP_SECONDS
+    while _running and time.monotonic() < deadline:
+        for generation in tuple(_running):
+            generation.stop = True
+        time.sleep(0.005)
+
+
+def _serve(weights: Path, n_ctx: int) -> Server:
+    """llama.cpp's server. It always listens on loopback too, so it gets a key that nobody knows."""
+    import xllamacpp
+
+    params = xllamacpp.CommonParams()
+    params.model.path = str(weights)
+    params.n_ctx = n_ctx
+    params.n_parallel = 1
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1
+    params.n_gpu_layers = 0
+    params.fit_params = False
+    params.cache_prompt = False
+    params.cache_ram_mib = 0
+    params.warmup = False
+    # 0 keeps llama.cpp's log off stderr, and with it off the progress bars there.
+    params.verbosity = 0
+    params.api_keys = [secrets.token_hex(32)]
+    params.cors_origins = ""
+    params.ui = False
+    params.endpoint_slots = False
+    params.n_threads_http = 1
+    return xllamacpp.Server(params)

@@ -1,0 +1,154 @@
+"""A function in a Python file as a model: `python/extractor.py:extract` calls `extract(vars)` with the case's vars.
+
+The function may be `async`. What it returns is the answer: text as it is, other plain data as JSON. It sees no prompt.
+The file is named from the suite's folder, and runs only when the project's settings list it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import functools
+import hashlib
+import importlib.util
+import inspect
+import sys
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from promptbench.core.canonical import canonical
+from promptbench.core.protocols import Problem, ProviderContext
+from promptbench.core.types import Answer, FailureKind, Json, ProviderFailure, Request
+from promptbench.providers import _code
+from promptbench.providers._worker import Worker
+
+sees_prompt = False
+local = True
+
+
+def connect(name: str, context: ProviderContext) -> PythonFunction:
+    return PythonFunction(name, context)
+
+
+def problems(name: str, context: ProviderContext) -> list[Problem]:
+    return _code.problems(name, context)
+
+
+class PythonFunction:
+    """One function. It is called in one daemon thread of its own, one call at a time."""
+
+    concurrency = 1
+
+    def __init__(self, name: str, context: ProviderContext) -> None:
+        self._name = name
+        self._context = context
+        self._worker = Worker(f"python/{name}")
+        self._loaded: _Loaded | None = None
+
+    def deterministic(self, params: Mapping[str, Json]) -> bool:
+        """Taken for granted: a function that draws lots has to fix its own seed."""
+        return True
+
+    async def ask(self, request: Request) -> Answer:
+        return await self._worker.run(functools.partial(self._ask, request))
+
+    async def close(self) -> None:
+        await self._worker.close(self._leave)
+
+    def _ask(self, request: Request) -> Answer:
+        """Runs in the worker's thread, like everything below."""
+        loaded = self._loaded = self._loaded or self._load()
+        # A copy: the function may change what it is given, and the next repeat must be given the same.
+        variables = copy.deepcopy(dict(request.variables))
+        began = time.perf_counter()
+        try:
+            value = loaded.call(variables)
+        except BaseException as error:  # noqa: BLE001 - the user's code, which may even raise SystemExit
+            raise ProviderFailure(FailureKind.REJECTED, loaded.describe(error)) from None
+        provider_ms = (time.perf_counter() - began) * 1000
+        return Answer(
+            text=_as_text(value, self._name),
+            model=f"python/{self._name}",
+            params=loaded.params,
+            provider_ms=provider_ms,
+        )
+
+    def _load(self) -> _Loaded:
+        found = problems(self._name, self._context)
+        if found:
+            raise ProviderFailure(FailureKind.FATAL, found[0].message)
+        return _Loaded(self._name, self._context)
+
+    def _leave(self) -> None:
+        if self._loaded is not None:
+            self._loaded.runner.close()
+
+
+class _Loaded:
+    """The imported file, the function in it, and the event loop for coroutines."""
+
+    def __init__(self, name: str, context: ProviderContext) -> None:
+        file, function = name.rsplit(":", 1)
+        self.path = (context.folder / file).resolve()
+        self._shown = _code.relative(self.path, context.root)
+        source = self.path.read_bytes()
+        sha256 = hashlib.sha256(source).hexdigest()
+        self.params: dict[str, Json] = {"function": f"{self.path.name}:{function}", "sha256": sha256}
+        try:
+            module = _import(self.path, source, sha256)
+        except BaseException as error:  # noqa: BLE001 - the user's code
+            raise ProviderFailure(FailureKind.FATAL, self.describe(error)) from None
+        found = getattr(module, function, None)
+        if not callable(found):
+            raise ProviderFailure(FailureKind.FATAL, f"{self._shown} has no function '{function}'")
+        self._function: Callable[[dict[str, Json]], Any] = found
+        self.runner = asyncio.Runner()
+
+    def call(self, variables: dict[str, Json]) -> Any:
+        value = self._function(variables)
+        return self.runner.run(_finish(value)) if inspect.isawaitable(value) else value
+
+    def describe(self, error: BaseException) -> str:
+        """`ValueError: no date (suites/entities/extractor.py:12)`, at the innermost line of this very file."""
+        lines = [
+            frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(self.path)
+        ]
+        if isinstance(error, SyntaxError) and error.filename == str(self.path):
+            lines.append(error.lineno)
+        place = f"{self._shown}:{lines[-1]}" if lines else self._shown
+        return f"{type(error).__name__}: {error} ({place})" if str(error) else f"{type(error).__name__} ({place})"
+
+
+async def _finish(awaitable: Any) -> Any:
+    return await awaitable
+
+
+def _import(path: Path, source: bytes, sha256: str) -> ModuleType:
+    """Runs exactly `source`, so that the hash is of the code that runs, and leaves no `__pycache__` behind."""
+    name = f"_promptbench_code_{path.stem}_{sha256[:12]}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        exec(compile(source, str(path), "exec"), module.__dict__)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _as_text(value: Any, name: str) -> str:
+    if isinstance(value, str):
+        return value
+    try:
+        return canonical(value)
+    except (TypeError, ValueError, RecursionError) as error:
+        why = str(error) or type(error).__name__
+        raise ProviderFailure(
+            FailureKind.REJECTED, f"{name} returned a {type(value).__name__} that is neither text nor plain data: {why}"
+        ) from None

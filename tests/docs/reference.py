@@ -1,0 +1,107 @@
+"""Writes the reference pages from the code: `python -m tests.docs.reference`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import promptbench
+from promptbench.checks import plugins as checks
+from promptbench.store import prompts_schema, runs_schema
+
+FOLDER = Path(promptbench.__file__).parent / "docs" / "reference"
+_WRITTEN = "<!-- Written by `python -m tests.docs.reference`; change the code instead. -->\n"
+
+
+def pages() -> dict[str, str]:
+    """File name to text of every reference page."""
+    return {
+        "checks.md": _WRITTEN + "\n".join(_checks()),
+        "suite.md": _WRITTEN + "\n".join(_suite()),
+        "commands.md": _WRITTEN + "\n".join(_commands()),
+        "databases.md": _WRITTEN + "\n".join(_databases()),
+    }
+
+
+def _checks() -> Iterator[str]:
+    yield "# Checks\n\nOne name a check; spaces, dashes and underscores are the same.\n"
+    for name in checks.names():
+        text = (checks.load(name).__doc__ or "").rstrip()
+        title, _, rest = text.partition(": ")
+        summary, _, parts = rest.partition("\n\n")
+        body, _, example = parts.partition("Example:\n")
+        yield f"## {title}\n\n{summary[:1].upper()}{summary[1:]}\n"
+        for line in body.strip().splitlines():
+            start, colon, words = line.partition(": ")
+            is_part = colon and start in ("What", "When", "Options")
+            yield f"- **{start}**: {words}" if is_part else f"  {line.strip()}"
+        yield "\n```yaml\n" + "\n".join(line[4:] for line in example.splitlines()) + "\n```\n"
+
+
+def _suite() -> Iterator[str]:
+    from promptbench.api import suite_schema
+
+    schema = suite_schema()
+    yield "# The suite file\n\nKeys with a space may be written with a dash or an underscore too.\n"
+    properties = schema["properties"]
+    yield from _table("At the top", schema)
+    yield from _table("A case, under `cases:`", properties["cases"]["items"])
+    yield from _table("What it takes to pass, under `gate:`", properties["gate"])
+
+
+def _table(title: str, schema: dict[str, Any]) -> Iterator[str]:
+    yield f"## {title}\n\n| key | what it says |\n|---|---|"
+    for name, value in schema["properties"].items():
+        needed = " **Needed.**" if name in schema["required"] else ""
+        yield f"| `{name}` | {value['description']}{needed} |"
+    yield ""
+
+
+def _commands() -> Iterator[str]:
+    import typer
+
+    from promptbench.cli.app import app
+
+    yield "# Commands\n"
+    root = typer.main.get_command(app)
+    yield from _help(root, ["promptbench"])
+
+
+def _help(command: Any, words: list[str]) -> Iterator[str]:
+    name = " ".join(words)
+    context = command.make_context(name, [], resilient_parsing=True, terminal_width=100, max_content_width=100)
+    yield f"{'#' * (len(words) + 1)} {name}\n\n```text\n{command.get_help(context).strip()}\n```\n"
+    for child, sub in getattr(command, "commands", {}).items():
+        yield from _help(sub, [*words, child])
+
+
+def _databases() -> Iterator[str]:
+    yield "# The databases\n"
+    yield "Both are plain SQLite files that the `sqlite-utils` command and Datasette open as they are.\n"
+    yield "## `.promptbench/runs.sqlite`: runs, attempts, recordings\n"
+    for table, columns in runs_schema.COLUMNS.items():
+        yield f"### {table}\n\n| column | what it holds |\n|---|---|"
+        for column, text in columns.items():
+            yield f"| `{column}` | {text} |"
+        yield ""
+    yield "The views `attempt_with_answer` and `result` join them for reading.\n"
+    yield from _sql(runs_schema.STEPS)
+    yield "## `prompt_store/prompts.sqlite`: versions, labels, events, evidence\n"
+    yield "Append-only; rebuilt from `prompt_store/text/`. The views `label` and `history` are for reading.\n"
+    yield from _sql(prompts_schema.STEPS)
+
+
+def _sql(steps: Any) -> Iterator[str]:
+    statements = [" ".join(text.split()) for step in steps.values() for text in step if "TRIGGER" not in text]
+    yield "```sql\n" + ";\n".join(statements) + ";\n```\n"
+
+
+def main() -> None:
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for name, text in pages().items():
+        (FOLDER / name).write_text(text, encoding="utf-8", newline="\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,28 @@
+"""The reference pages say what the code does."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import pytest
+
+from promptbench.store import runs_schema
+from tests.docs.reference import FOLDER, pages
+
+
+@pytest.mark.parametrize("name", sorted(pages()))
+def test_page_is_as_the_code_says(name: str) -> None:
+    assert (FOLDER / name).read_text(encoding="utf-8") == pages()[name], "run: python -m tests.docs.reference"
+
+
+def test_every_column_of_the_run_record_is_explained() -> None:
+    database = sqlite3.connect(":memory:")
+    try:
+        for step in runs_schema.STEPS.values():
+            for statement in step:
+                database.execute(statement)
+        tables = [row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        real = {table: [row[1] for row in database.execute(f"PRAGMA table_info({table})")] for table in tables}
+    finally:
+        database.close()
+    assert real == {table: list(columns) for table, columns in runs_schema.COLUMNS.items()}

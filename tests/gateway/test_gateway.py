@@ -1,0 +1,355 @@
+"""The gateway over providers that follow a script, and over the real OpenAI provider on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from promptbench.core.errors import Exit
+from promptbench.core.types import Answer, FailureKind, Json, ProviderFailure, Request
+from promptbench.gateway import Gateway, ModelDown, Reply
+from promptbench.providers import openai
+from tests.helpers import fake_openai as fake
+from tests.helpers.asking import ask_for, context
+
+MODEL = "scripted/m"
+ROOT = Path(__file__).parents[2]
+
+TRANSIENT = ProviderFailure(FailureKind.TRANSIENT, "busy", status=503)
+REJECTED = ProviderFailure(FailureKind.REJECTED, "too long", status=400)
+FATAL = ProviderFailure(FailureKind.FATAL, "key refused", status=401)
+
+
+def limited(seconds: float | None) -> ProviderFailure:
+    return ProviderFailure(FailureKind.RATE_LIMIT, "slow down", status=429, retry_after=seconds)
+
+
+class Scripted:
+    """Gives one item of the script for each call, the last one for ever."""
+
+    def __init__(self, script: Iterable[str | ProviderFailure], concurrency: int = 4, seconds: float = 0.0) -> None:
+        self.script = list(script)
+        self.concurrency = concurrency
+        self.seconds = seconds
+        self.calls = self.at_once = self.most_at_once = self.closed = 0
+
+    def deterministic(self, params: Mapping[str, Json]) -> bool:
+        return False
+
+    async def ask(self, request: Request) -> Answer:
+        step = self.script[min(self.calls, len(self.script) - 1)]
+        self.calls += 1
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        try:
+            await asyncio.sleep(self.seconds)
+        finally:
+            self.at_once -= 1
+        if isinstance(step, ProviderFailure):
+            raise step
+        return Answer(step, "m")
+
+    async def close(self) -> None:
+        self.closed += 1
+
+
+class Bench:
+    """A gateway with one scripted model, whose sleeps take no time and are written down."""
+
+    def __init__(self, provider: Scripted, **options: Any) -> None:
+        self.provider = provider
+        self.slept: list[float] = []
+        self.notices: list[str] = []
+        options = {"random": lambda: 1.0, "sleep": self._sleep} | options
+        self.gateway = Gateway({MODEL: provider}, notice=self.notices.append, **options)
+
+    async def _sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        await asyncio.sleep(0)
+
+    def ask(self) -> Coroutine[Any, Any, Reply]:
+        return self.gateway.ask(ask_for(MODEL))
+
+    def one(self) -> Reply:
+        return asyncio.run(self.ask())
+
+
+async def proven(bench: Bench) -> None:
+    """Lets the model answer once."""
+    assert (await bench.ask()).answer is not None
+
+
+def test_an_answer_comes_through() -> None:
+    bench = Bench(Scripted(["hello"]))
+    reply = bench.one()
+    assert reply.answer == Answer("hello", "m")
+    assert (reply.failure, reply.tries, reply.failed_tries) == (None, 1, ())
+    assert reply.queue_ms < 50
+
+
+def test_a_transient_failure_is_retried() -> None:
+    bench = Bench(Scripted(["first", TRANSIENT, TRANSIENT, TRANSIENT, "at last"]))
+
+    async def run() -> Reply:
+        await proven(bench)
+        return await bench.ask()
+
+    reply = asyncio.run(run())
+    assert reply.answer is not None
+    assert reply.answer.text == "at last"
+    assert bench.slept == [0.5, 1.0, 2.0]
+    assert reply.tries == 4
+    assert [(failed.failure_kind, failed.message, failed.status) for failed in reply.failed_tries] == [
+        (FailureKind.TRANSIENT, "busy", 503)
+    ] * 3
+
+
+def test_retries_end() -> None:
+    bench = Bench(Scripted(["first", TRANSIENT]), retries=4)
+
+    async def run() -> Reply:
+        await proven(bench)
+        return await bench.ask()
+
+    reply = asyncio.run(run())
+    assert (reply.answer, reply.failure, reply.tries) == (None, TRANSIENT, 5)
+    assert bench.slept == [0.5, 1.0, 2.0, 4.0]
+
+
+def test_a_rejected_request_is_not_retried_and_harms_no_other() -> None:
+    bench = Bench(Scripted([*[REJECTED] * 20, "fine"]))
+
+    async def run() -> list[Reply]:
+        return [await bench.ask() for _ in range(21)]
+
+    replies = asyncio.run(run())
+    assert [reply.tries for reply in replies] == [1] * 21
+    assert replies[0].failure is REJECTED
+    assert replies[-1].answer is not None
+
+
+def test_a_rate_limit_waits_as_asked_and_says_so_once() -> None:
+    bench = Bench(Scripted([limited(20.0)] * 3 + ["fine"], concurrency=3, seconds=0.01))
+
+    async def run() -> list[Reply]:
+        return await asyncio.gather(*(bench.ask() for _ in range(3)))
+
+    replies = asyncio.run(run())
+    assert all(reply.answer for reply in replies)
+    assert bench.slept == [20.0, 20.0, 20.0]
+    assert bench.notices == ["slow down; waiting 20 s"]
+
+
+def test_whoever_asks_for_minutes_is_down() -> None:
+    bench = Bench(Scripted([limited(600.0)]))
+
+    async def run() -> Reply:
+        reply = await bench.ask()
+        with pytest.raises(ModelDown, match="slow down"):
+            await bench.ask()
+        return reply
+
+    assert asyncio.run(run()).tries == 1
+    assert bench.slept == []
+
+
+def test_a_fatal_failure_ends_the_model_at_once() -> None:
+    bench = Bench(Scripted([FATAL, "never"]))
+
+    async def run() -> Reply:
+        reply = await bench.ask()
+        with pytest.raises(ModelDown) as caught:
+            await bench.ask()
+        assert (caught.value.model, caught.value.reason) == (MODEL, "key refused")
+        assert caught.value.exit is Exit.ENVIRONMENT
+        return reply
+
+    assert asyncio.run(run()).failure is FATAL
+    assert bench.provider.calls == 1
+    assert bench.notices == [f"{MODEL} is given up: key refused"]
+
+
+def test_those_who_wait_for_a_slot_learn_that_the_model_is_down() -> None:
+    bench = Bench(Scripted([FATAL], concurrency=1, seconds=0.02))
+
+    async def run() -> list[Reply | BaseException]:
+        return await asyncio.gather(*(bench.ask() for _ in range(10)), return_exceptions=True)
+
+    first, *others = asyncio.run(run())
+    assert isinstance(first, Reply)
+    assert all(isinstance(other, ModelDown) for other in others)
+    assert bench.provider.calls == 1
+
+
+def test_five_failed_requests_in_a_row_end_the_model() -> None:
+    bench = Bench(Scripted(["first", TRANSIENT]), retries=1)
+
+    async def run() -> list[Reply]:
+        await proven(bench)
+        replies = [await bench.ask() for _ in range(5)]
+        with pytest.raises(ModelDown, match="busy"):
+            await bench.ask()
+        return replies
+
+    assert [reply.failure for reply in asyncio.run(run())] == [TRANSIENT] * 5
+    assert bench.provider.calls == 1 + 5 * 2
+
+
+def test_an_answer_in_between_clears_the_count() -> None:
+    nearly: list[str | ProviderFailure] = [TRANSIENT, TRANSIENT, TRANSIENT, TRANSIENT, "fine"]
+    bench = Bench(Scripted(["first", *nearly * 3]), retries=0)
+
+    async def run() -> int:
+        return [(await bench.ask()).answer is not None for _ in range(16)].count(True)
+
+    assert asyncio.run(run()) == 4
+
+
+def test_a_request_between_tries_stops_when_the_model_goes_down() -> None:
+    bench = Bench(Scripted([TRANSIENT, FATAL, "never"]))
+
+    async def run() -> list[Reply]:
+        return await asyncio.gather(*(bench.ask() for _ in range(2)))
+
+    first, second = asyncio.run(run())
+    assert first.failure is TRANSIENT
+    assert second.failure is FATAL
+    assert bench.provider.calls == 2
+
+
+def test_requests_at_once_are_limited_by_the_provider_and_by_the_cap() -> None:
+    async def run(bench: Bench) -> list[Reply]:
+        return await asyncio.gather(*(bench.ask() for _ in range(12)))
+
+    wide, narrow = Scripted(["x"], 4, seconds=0.02), Scripted(["x"], 4, seconds=0.02)
+    replies = asyncio.run(run(Bench(wide)))
+    asyncio.run(run(Bench(narrow, concurrency=2)))
+    assert (wide.most_at_once, narrow.most_at_once) == (4, 2)
+    assert [reply.queue_ms >= 15 for reply in replies] == [False] * 4 + [True] * 8
+
+
+def test_a_cancelled_request_frees_its_slot() -> None:
+    bench = Bench(Scripted(["x"], concurrency=1, seconds=60))
+
+    async def run() -> Reply:
+        tasks = [asyncio.create_task(bench.ask()) for _ in range(3)]
+        await asyncio.sleep(0.02)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        bench.provider.seconds = 0.0
+        return await asyncio.wait_for(bench.ask(), 5)
+
+    assert asyncio.run(run()).answer is not None
+
+
+def test_the_queue_time_holds_the_sleeps_and_not_the_provider() -> None:
+    bench = Bench(Scripted([TRANSIENT, "fine"], seconds=0.1), sleep=lambda seconds: asyncio.sleep(0.2))
+    reply = bench.one()
+    assert 190 < reply.queue_ms < 290
+    assert reply.failed_tries[0].provider_ms >= 95
+
+
+def test_every_provider_is_closed_also_when_one_fails() -> None:
+    class Stubborn(Scripted):
+        async def close(self) -> None:
+            raise OSError("no")
+
+    good, bad = Scripted(["x"]), Stubborn(["x"])
+    gateway = Gateway({"a/b": bad, "c/d": good}, notice=print)
+    with pytest.raises(OSError, match="no"):
+        asyncio.run(gateway.close())
+    assert good.closed == 1
+
+
+def test_an_error_that_is_no_provider_failure_is_ours() -> None:
+    class Broken(Scripted):
+        async def ask(self, request: Request) -> Answer:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        Bench(Broken([])).one()
+
+
+# With the real provider
+
+
+def over_http(url: str, use: Callable[[Gateway], Coroutine[Any, Any, Any]], **options: Any) -> Any:
+    async def run() -> Any:
+        provider = openai.connect("m", context(options={"base_url": url, "concurrency": 4}))
+        gateway = Gateway({"openai/m": provider}, notice=lambda text: None, **options)
+        try:
+            return await use(gateway)
+        finally:
+            await gateway.close()
+
+    return asyncio.run(run())
+
+
+def test_a_struggling_server_answers_in_the_end() -> None:
+    with fake.FakeOpenAI([fake.error(429, headers={"retry-after-ms": "30"}), fake.error(500), "fine"]) as server:
+        reply = over_http(server.base_url, lambda gateway: gateway.ask(ask_for("openai/m")), random=lambda: 0.01)
+    assert reply.answer.text == "fine"
+    assert [failed.status for failed in reply.failed_tries] == [429, 500]
+    assert reply.queue_ms >= 30
+
+
+def test_a_dead_server_ends_a_run_in_seconds() -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{probe.getsockname()[1]}/v1"
+
+        async def run(gateway: Gateway) -> list[Any]:
+            return await asyncio.gather(*(gateway.ask(ask_for("openai/m")) for _ in range(200)), return_exceptions=True)
+
+        began = time.monotonic()
+        outcomes = over_http(url, run)
+    assert time.monotonic() - began < 10
+    downs = [outcome for outcome in outcomes if isinstance(outcome, ModelDown)]
+    assert len(downs) >= 190
+    assert "the connection to 127.0.0.1:" in downs[0].reason
+
+
+INTERRUPTED = """
+import asyncio, sys
+from promptbench.gateway import Gateway
+from promptbench.providers import openai
+from tests.helpers.asking import ask_for, context
+
+async def main():
+    gateway = Gateway({"openai/m": openai.connect("m", context(options={"base_url": sys.argv[1]}))}, notice=print)
+    try:
+        asks = [asyncio.create_task(gateway.ask(ask_for("openai/m"))) for _ in range(100)]
+        await asyncio.sleep(1)
+        print("asking", flush=True)
+        await asyncio.gather(*asks)
+    finally:
+        await gateway.close()
+
+try:
+    asyncio.run(main())
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+
+
+def test_an_interrupt_ends_a_run_at_once() -> None:
+    with fake.FakeOpenAI([fake.stall()]) as server:
+        command = [sys.executable, "-W", "error", "-c", INTERRUPTED, server.base_url]
+        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "asking\n"
+            began = time.monotonic()
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=20)
+        assert time.monotonic() - began < 5
+    assert (process.returncode, errors) == (130, "")

@@ -1,0 +1,189 @@
+"""A small OpenAI-shaped HTTP server on loopback that answers, stalls, cuts and lies as a script says.
+
+    with FakeOpenAI(lambda body: "hello") as server:
+        client = AsyncOpenAI(base_url=server.base_url, api_key="k")
+
+A script is a function of the decoded request body, or a list of which each request takes the next item and the last
+item stays. What it gives is a text (a normal completion) or a `Step`. The server runs in a thread of its own, so a
+test can use it from an event loop, from plain code, or from a subprocess.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+Body = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one request gets. Times are in seconds; `cut` is how many bytes of the body go out before the end."""
+
+    body: bytes = b""
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=lambda: {"Content-Type": "application/json"})
+    delay: float = 0.0
+    stall: bool = False
+    cut: int | None = None
+
+
+Script = Callable[[Body], "str | Step"] | Sequence["str | Step"]
+
+
+def completion(text: str | None, **changes: Any) -> Body:
+    """The JSON of a chat completion. `changes` replace or add fields of the choice, the message or the whole."""
+    message = {"role": "assistant", "content": text} | changes.pop("message", {})
+    choice = {"index": 0, "finish_reason": "stop"} | changes.pop("choice", {}) | {"message": message}
+    usage = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
+    whole = {"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "fake-1", "usage": usage}
+    return whole | {"choices": [choice]} | changes
+
+
+def as_json(data: Any, *, status: int = 200, headers: Mapping[str, str] | None = None, **rest: Any) -> Step:
+    return Step(json.dumps(data).encode(), status, {"Content-Type": "application/json", **(headers or {})}, **rest)
+
+
+def answer(text: str | None, *, delay: float = 0.0, **changes: Any) -> Step:
+    return as_json(completion(text, **changes), delay=delay)
+
+
+def error(
+    status: int, message: str = "no", *, code: str | None = None, headers: Mapping[str, str] | None = None
+) -> Step:
+    return as_json(
+        {"error": {"message": message, "type": "error", "param": None, "code": code}}, status=status, headers=headers
+    )
+
+
+def html(status: int = 200) -> Step:
+    page = b"<!doctype html><title>Sign in</title><p>Please sign in to the proxy"
+    return Step(page, status, {"Content-Type": "text/html"})
+
+
+def truncated() -> Step:
+    """Half of a completion, as a whole and well-framed body."""
+    whole = json.dumps(completion("hello")).encode()
+    return Step(whole[: len(whole) // 2])
+
+
+def cut_off() -> Step:
+    """Half of a completion, then the connection is gone although more was promised."""
+    whole = json.dumps(completion("hello")).encode()
+    return Step(whole, cut=len(whole) // 2)
+
+
+def hang_up() -> Step:
+    """The connection is closed without a byte."""
+    return Step(cut=-1)
+
+
+def stall() -> Step:
+    return Step(stall=True)
+
+
+@dataclass(frozen=True)
+class Received:
+    """One request as it came in. Header names are lower case."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: Body
+
+    @property
+    def authorization(self) -> str:
+        return self.headers.get("authorization", "")
+
+
+class FakeOpenAI:
+    """The server. `received` grows with every request; `connections` and `most_at_once` count."""
+
+    def __init__(self, script: Script = lambda body: "ok") -> None:
+        self.script = script
+        self.received: list[Received] = []
+        self.connections = 0
+        self.most_at_once = 0
+        self._at_once = 0
+        self._tasks: set[asyncio.Task[None] | None] = set()
+        self._port = 0
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="fake-openai", daemon=True)
+
+    @property
+    def base_url(self) -> str:
+        return f"http://127.0.0.1:{self._port}/v1"
+
+    def __enter__(self) -> FakeOpenAI:
+        self._thread.start()
+        if not self._ready.wait(10):
+            raise RuntimeError("the fake server did not start")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(10)
+
+    async def _serve(self) -> None:
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        server = await asyncio.start_server(self._connection, "127.0.0.1", 0)
+        self._port = server.sockets[0].getsockname()[1]
+        self._ready.set()
+        await self._stop.wait()
+        server.close()
+
+    async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        # The loop itself holds tasks weakly: a stalled one would be collected, and its connection closed.
+        task = asyncio.current_task()
+        self._tasks.add(task)
+        try:
+            while await self._exchange(reader, writer):
+                pass
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass
+        finally:
+            self._tasks.discard(task)
+            writer.transport.abort()
+
+    async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Serves one request; False when the connection is over."""
+        received = await _read_request(reader)
+        self.received.append(received)
+        self._at_once += 1
+        self.most_at_once = max(self.most_at_once, self._at_once)
+        try:
+            step = self._step(received)
+            await asyncio.sleep(step.delay)
+            if step.stall:
+                await asyncio.Event().wait()
+        finally:
+            self._at_once -= 1
+        if step.cut == -1:
+            return False
+        head = [f"HTTP/1.1 {step.status} Whatever", f"Content-Length: {len(step.body)}"]
+        head += [f"{name}: {value}" for name, value in step.headers.items()]
+        writer.write("\r\n".join([*head, "", ""]).encode() + step.body[: step.cut])
+        await writer.drain()
+        return step.cut is None
+
+    def _step(self, received: Received) -> Step:
+        if received.path != "/v1/chat/completions":
+            return error(404, f"no route {received.path}")
+        if callable(self.script):
+            given = self.script(received.body)
+        else:
+            given = self.script[min(len(self.received), len(self.script)) - 1]
+        return answer(given) if isinstance(given, str) else given
+
+
+async def _read_request(reader: asyncio.StreamReader) -> Received:
+    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+    method, path, _ = head[0].split(" ", 2)
+    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:] if line)}
+    body = await reader.readexactly(int(headers.get("content-length", "0")))
+    return Received(method, path, headers, json.loads(body) if body else {})

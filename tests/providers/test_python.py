@@ -1,0 +1,304 @@
+"""Functions as models: which code may run, what is called, and what becomes of errors."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from promptbench.core.protocols import ProviderContext
+from promptbench.core.types import Answer, FailureKind, ProviderFailure
+from promptbench.providers import _code, python
+from tests.helpers.asking import ask_for, context
+
+SOURCE = """
+import asyncio
+import threading
+from dataclasses import dataclass
+
+calls = []
+value = 3
+
+@dataclass
+class Found:
+    team: str
+
+def extract(variables):
+    calls.append(variables)
+    return {"team": Found(variables["message"].lower()).team, "n": len(calls)}
+
+async def slowly(variables):
+    await asyncio.sleep(0.01)
+    return "slow " + variables["message"]
+
+def where(variables):
+    return threading.current_thread().name
+
+def change(variables):
+    variables["list"].append(1)
+    return variables["list"]
+
+def nothing(variables):
+    return None
+
+def weird(variables):
+    return {1, 2}
+
+def loop(variables):
+    cycle = []
+    cycle.append(cycle)
+    return cycle
+
+def leave(variables):
+    raise SystemExit(3)
+
+def deeper(variables):
+    return int(variables["message"])
+
+def stop(variables):
+    raise StopIteration
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> ProviderContext:
+    folder = tmp_path / "suites" / "entities"
+    folder.mkdir(parents=True)
+    (folder / "extractor.py").write_text(SOURCE)
+    return context(tmp_path, folder=folder, allowed=["suites/*/*.py"])
+
+
+def ask(project: ProviderContext, function: str, times: int = 1, **variables: Any) -> list[Answer]:
+    async def run() -> list[Answer]:
+        provider = python.connect(f"extractor.py:{function}", project)
+        request = ask_for(f"python/extractor.py:{function}", variables=variables)
+        try:
+            return [await provider.ask(request) for _ in range(times)]
+        finally:
+            await provider.close()
+
+    return asyncio.run(run())
+
+
+def failure(project: ProviderContext, function: str, **variables: Any) -> ProviderFailure:
+    with pytest.raises(ProviderFailure) as caught:
+        ask(project, function, **variables)
+    return caught.value
+
+
+def codes(name: str, project: ProviderContext) -> list[str]:
+    return [problem.code for problem in python.problems(name, project)]
+
+
+def test_data_becomes_json(project: ProviderContext) -> None:
+    first, second = ask(project, "extract", 2, message="BILLING")
+    assert first.text == '{"n":1,"team":"billing"}'
+    assert second.text == '{"n":2,"team":"billing"}'
+    assert first.params["function"] == "extractor.py:extract"
+    assert len(first.params["sha256"]) == 64
+    assert first.model == "python/extractor.py:extract"
+
+
+def test_text_stays_and_none_is_null(project: ProviderContext) -> None:
+    assert ask(project, "slowly", 3, message="x")[-1].text == "slow x"
+    assert ask(project, "nothing")[0].text == "null"
+
+
+def test_runs_in_one_thread_that_is_not_ours(project: ProviderContext) -> None:
+    names = {answer.text for answer in ask(project, "where", 3)}
+    assert names == {"python/extractor.py:where"}
+    assert threading.current_thread().name not in names
+
+
+def test_a_function_cannot_change_the_case(project: ProviderContext) -> None:
+    assert [answer.text for answer in ask(project, "change", 2, list=[0])] == ["[0,1]", "[0,1]"]
+
+
+def test_leaves_nothing_behind(project: ProviderContext) -> None:
+    path = list(sys.path)
+    ask(project, "extract", message="x")
+    assert sys.path == path
+    assert [file.name for file in project.folder.iterdir()] == ["extractor.py"]
+    time.sleep(0.05)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("python/extractor")]
+
+
+def test_the_file_that_runs_is_the_file_as_it_is_now(project: ProviderContext) -> None:
+    before = ask(project, "nothing")[0]
+    (project.folder / "extractor.py").write_text("def nothing(variables): return 'new!'\n")
+    after = ask(project, "nothing")[0]
+    assert (before.text, after.text) == ("null", "new!")
+    assert before.params["sha256"] != after.params["sha256"]
+
+
+def test_an_error_names_the_line_in_the_file(project: ProviderContext) -> None:
+    error = failure(project, "deeper", message="twelve")
+    line = SOURCE.splitlines().index('    return int(variables["message"])') + 1
+    assert error.kind is FailureKind.REJECTED
+    assert error.message.startswith("ValueError: invalid literal")
+    assert error.message.endswith(f"(suites/entities/extractor.py:{line})")
+
+
+@pytest.mark.parametrize(
+    ("function", "says"),
+    [
+        ("extract", "KeyError: 'message'"),
+        ("leave", "SystemExit: 3"),
+        ("stop", "StopIteration ("),
+        ("weird", "returned a set"),
+        ("loop", "returned a list"),
+    ],
+)
+def test_whatever_a_function_does_the_run_goes_on(project: ProviderContext, function: str, says: str) -> None:
+    error = failure(project, function)
+    assert error.kind is FailureKind.REJECTED
+    assert says in error.message
+
+
+@pytest.mark.parametrize("source", ["import nowhere_to_be_found\ndef f(v): ...", "raise SystemExit\ndef f(v): ..."])
+def test_a_file_that_does_not_import_ends_the_model(project: ProviderContext, source: str) -> None:
+    (project.folder / "extractor.py").write_text(source)
+    assert codes("extractor.py:f", project) == []
+    error = failure(project, "f")
+    assert error.kind is FailureKind.FATAL
+    assert "extractor.py:1)" in error.message
+
+
+def test_a_name_that_is_no_function_ends_the_model(project: ProviderContext) -> None:
+    assert failure(project, "value").kind is FailureKind.FATAL
+
+
+def test_a_busy_function_does_not_hold_the_loop_or_the_end(project: ProviderContext) -> None:
+    (project.folder / "extractor.py").write_text("import time\ndef sleep(v): time.sleep(30)\n")
+
+    async def interrupted() -> int:
+        provider = python.connect("extractor.py:sleep", project)
+        task = asyncio.create_task(provider.ask(ask_for("python/extractor.py:sleep")))
+        ticks = 0
+        for _ in range(20):
+            await asyncio.sleep(0.01)
+            ticks += 1
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        return ticks
+
+    began = time.monotonic()
+    assert asyncio.run(interrupted()) == 20
+    assert time.monotonic() - began < 2
+
+
+# Which code may run
+
+
+def test_only_listed_code_runs(project: ProviderContext) -> None:
+    closed = context(project.root, folder=project.folder, allowed=["suites/*.py", "other/*.py"])
+    (problem,) = python.problems("extractor.py:extract", closed)
+    assert problem.code == "CODE_NOT_ALLOWED"
+    assert problem.hint is not None
+    assert '[tool.promptbench] python = ["suites/entities/extractor.py"]' in problem.hint
+    assert failure(closed, "extract", message="x").kind is FailureKind.FATAL
+
+
+def test_nothing_runs_without_a_list(project: ProviderContext) -> None:
+    assert codes("extractor.py:extract", context(project.root, folder=project.folder)) == ["CODE_NOT_ALLOWED"]
+
+
+def test_a_path_out_of_the_project_is_refused(
+    project: ProviderContext, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    outside = tmp_path_factory.mktemp("outside") / "evil.py"
+    outside.write_text("raise SystemExit('it ran')\ndef f(v): ...\n")
+    everything = context(project.root, folder=project.folder, allowed=["**/*.py", "**"])
+    for name in (f"{outside}:f", f"../../../{outside.parent.name}/evil.py:f"):
+        assert codes(name, everything) == ["CODE_NOT_ALLOWED"]
+        with pytest.raises(ProviderFailure, match="outside the project"):
+            asyncio.run(python.connect(name, everything).ask(ask_for("python/x")))
+
+
+def test_a_symlink_is_judged_by_where_it_leads(
+    project: ProviderContext, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    outside = tmp_path_factory.mktemp("outside") / "evil.py"
+    outside.write_text("def f(v): ...\n")
+    (project.folder / "linked.py").symlink_to(outside)
+    assert codes("linked.py:f", project) == ["CODE_NOT_ALLOWED"]
+    inside = project.root / "unlisted.py"
+    inside.write_text("def f(v): ...\n")
+    (project.folder / "near.py").symlink_to(inside)
+    (problem,) = python.problems("near.py:f", project)
+    assert problem.code == "CODE_NOT_ALLOWED"
+    assert "unlisted.py" in problem.message
+
+
+def test_a_listed_file_beside_other_suites_may_run(project: ProviderContext) -> None:
+    shared = project.root / "suites" / "shared"
+    shared.mkdir()
+    (shared / "tool.py").write_text("def f(v): return 'shared'\n")
+    assert codes("../shared/tool.py:f", project) == []
+
+
+def test_a_missing_file_or_function_is_told_with_what_is_meant(project: ProviderContext) -> None:
+    (project.folder / "extractor.py").write_text("raise SystemExit('it ran')\ndef extract(v): ...\n")
+    (file,) = python.problems("extracter.py:extract", project)
+    assert (file.code, file.hint) == ("FILE_NOT_FOUND", "did you mean extractor.py?")
+    (function,) = python.problems("extractor.py:extrct", project)
+    assert (function.code, function.hint) == ("UNKNOWN_MODEL", "did you mean extract?")
+    (other,) = python.problems("extractor.py:zzz", project)
+    assert other.hint == "it defines extract"
+
+
+@pytest.mark.parametrize(
+    "name", ["extractor.py", "extractor:extract", ":f", "extractor.py:", "extractor.py:a b", "a.sh:f"]
+)
+def test_a_name_of_another_shape_is_told(project: ProviderContext, name: str) -> None:
+    assert codes(name, project) == ["UNKNOWN_MODEL"]
+
+
+@pytest.mark.parametrize("source", ["def f(:\n", "x = '\0'\ndef f(v): ...", "(" * 5000])
+def test_a_file_that_does_not_parse_is_told(project: ProviderContext, source: str) -> None:
+    (project.folder / "extractor.py").write_text(source)
+    assert codes("extractor.py:f", project) == ["BAD_VALUE"]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def f(v): ...",
+        "async def f(v): ...",
+        "class f: ...",
+        "f = print",
+        "f: object = print",
+        "from os import getcwd as f",
+        "import f",
+        "from os.path import *",
+        "try:\n    import json\nexcept ImportError:\n    f = 1",
+        "if True:\n    pass\nelse:\n    with open('x') as y:\n        def f(v): ...",
+    ],
+)
+def test_every_way_to_define_a_name_is_seen(project: ProviderContext, source: str) -> None:
+    (project.folder / "extractor.py").write_text(source)
+    assert codes("extractor.py:f", project) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "glob", "matches"),
+    [
+        ("suites/a/x.py", "suites/*/*.py", True),
+        ("suites/a/b/x.py", "suites/*/*.py", False),
+        ("suites/a/b/x.py", "suites/**/*.py", True),
+        ("suites/x.py", "suites/**/*.py", True),
+        ("suites/x.py", "*.py", False),
+        ("x.py", "*.py", True),
+        ("x.py", "/x.py", True),
+        ("a/x.py", "**", True),
+        ("suites/a/x.py", "suites/a", False),
+        ("suites/a/x.py", "suites/a/x.p?", True),
+    ],
+)
+def test_globs(path: str, glob: str, matches: bool) -> None:
+    assert _code.is_allowed(path, [glob]) is matches
