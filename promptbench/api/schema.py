@@ -41,7 +41,8 @@ _ABOUT = {
 _SHARE: dict[str, Json] = {
     "anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"type": "string", "pattern": r"^\d+(\.\d+)?\s*%$"}]
 }
-_TEXTS: dict[str, Json] = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+_TEXT: dict[str, Json] = {"type": ["string", "number", "boolean"]}
+_TEXTS: dict[str, Json] = {"anyOf": [_TEXT, {"type": "array", "items": _TEXT}]}
 
 
 def suite_schema() -> dict[str, Json]:
@@ -50,7 +51,11 @@ def suite_schema() -> dict[str, Json]:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "promptbench suite",
         **_object(
-            SuiteFile, {"cases": {"type": "array", "items": _object(CaseFile, {})}, "gate": _object(GateFile, {})}
+            SuiteFile,
+            {
+                "cases": {"type": "array", "items": _object(CaseFile, {})},
+                "gate": _object(GateFile, {"models": _TEXTS}),
+            },
         ),
     }
 
@@ -90,33 +95,45 @@ def _field(name: str) -> dict[str, Json]:
             return {"type": "object"}
         case "expect" | "should_be" | "origin":
             return {}
+        case "was":
+            return {"type": ["string", "number", "boolean", "null"]}
         case "uses_prompt":
             return {"type": "boolean"}
         case "repeats":
             return {"type": "integer", "minimum": 1, "maximum": 100}
         case "max_age":
-            return {"type": ["string", "number"]}
+            days: Json = {"type": "string", "pattern": r"^\s*\d+\s*(day|hour)s?\s*$"}
+            return {"anyOf": [days, {"type": "number", "exclusiveMinimum": 0}]}
         case "accept":
             return {"enum": ["raw", "extracted", "repaired safe"], "default": "extracted"}
         case "fixed":
             return {"enum": ["any", "all"], "default": "any"}
         case "margin":
             return {"enum": ["auto"], "default": "auto"}
-    return (
-        {"type": ["string", "number", "boolean"]} if name in ("case", "suite", "about", "note") else {"type": "string"}
-    )
+    return _TEXT
 
 
 def _checks() -> dict[str, Json]:
     properties: dict[str, Json] = {}
+    patterns: dict[str, Json] = {}
     for name in checks.names():
         module = checks.load(name)
         about = (module.__doc__ or "").split("\n\n")[0].partition(": ")[2]
-        properties[name.replace("_", " ")] = {**module.argument_schema, "description": about}
+        schema = {**module.argument_schema, "description": about}
+        properties[name.replace("_", " ")] = schema
+        if "_" in name:
+            patterns[f"^{name.replace('_', '[_-]')}$"] = schema
     one: dict[str, Json] = {
         "anyOf": [
             {"type": "string", "enum": ["json"]},
-            {"type": "object", "properties": properties, "minProperties": 1, "maxProperties": 1},
+            {
+                "type": "object",
+                "properties": properties,
+                "patternProperties": patterns,
+                "additionalProperties": False,
+                "minProperties": 1,
+                "maxProperties": 1,
+            },
         ]
     }
     return {"anyOf": [one, {"type": "array", "items": one}]}

@@ -15,9 +15,8 @@ from promptbench.checks._words import quoted, texts, verdict
 from promptbench.core.protocols import Check, CheckContext, Subject
 from promptbench.core.types import Json, Score
 
-argument_schema: Json = {
-    "anyOf": [{"type": ["string", "number"]}, {"type": "array", "items": {"type": ["string", "number"]}, "minItems": 1}]
-}
+_TEXT: Json = {"type": ["string", "number", "boolean"]}
+argument_schema: Json = {"anyOf": [_TEXT, {"type": "array", "items": _TEXT, "minItems": 1}]}
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ Example:
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -32,12 +31,29 @@ class FitsSchema:
         reading, problem = readable(subject)
         if problem:
             return verdict("json schema", [problem])
-        return verdict("json schema", _problems(self.validator, reading.value))
+        try:
+            problems = _problems(self.validator, reading.value)
+        except TimeoutError:
+            problems = ["a pattern of the schema took too long on this answer"]
+        except RecursionError:
+            problems = ["the answer is nested too deeply for this schema, or the schema refers to itself without end"]
+        except _unresolvable():
+            problems = ["a reference in the schema leads nowhere"]
+        return verdict("json schema", problems)
 
 
 def build(argument: Json, context: CheckContext) -> Check:
     """Raises ValueError when there is no such schema, or it is none."""
-    return FitsSchema(_validator(canonical(_schema(argument, context))))
+    try:
+        return FitsSchema(_validator(canonical(_schema(argument, context))))
+    except RecursionError:
+        raise ValueError("this schema is nested too deeply") from None
+
+
+def _unresolvable() -> type[Exception]:
+    from referencing.exceptions import Unresolvable
+
+    return Unresolvable
 
 
 def _schema(argument: Json, context: CheckContext) -> Json:
@@ -49,14 +65,21 @@ def _schema(argument: Json, context: CheckContext) -> Json:
         return context.output_schema
     if not isinstance(argument, str) or not argument.endswith(".json"):
         raise ValueError("write 'output', the name of a .json file beside the suite, or the schema itself")
-    path = (context.folder / argument).resolve()
+    try:
+        path = (context.folder / argument.replace("\\", "/")).resolve()
+    except (OSError, RuntimeError):
+        raise ValueError(f"'{argument}' cannot be the name of a file") from None
     if not path.is_relative_to(context.folder.resolve()):
         raise ValueError("the schema's file must lie below the suite's folder")
     try:
         return json.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise ValueError(f"there is no file '{argument}' beside the suite") from None
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
+        raise ValueError(f"the file '{argument}' cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ValueError(f"'{argument}' is not UTF-8 text") from None
+    except ValueError as error:
         raise ValueError(f"'{argument}' is not JSON: {error}") from None
 
 
@@ -67,17 +90,30 @@ def _validator(text: str) -> Any:
     from jsonschema.validators import Draft202012Validator, validator_for
     from referencing import Registry
 
-    schema = json.loads(text)
-    kind = validator_for(schema, default=Draft202012Validator)
+    from promptbench.checks._bounded import bounded
+
+    schema: Any = json.loads(text)
+    if not isinstance(schema, (dict, bool)):
+        raise ValueError(f"this is not a JSON Schema: it is {quoted(schema)}, not an object")
+    named = schema.get("$schema") if isinstance(schema, dict) else None
+    kind: Any = validator_for(schema, default=Draft202012Validator) if isinstance(named, str | None) else None
+    if kind is None or (named is not None and kind.META_SCHEMA.get("$schema", "").rstrip("#") != named.rstrip("#")):
+        raise ValueError(f"the '$schema' {quoted(named)} is not one that is known here")
     try:
         kind.check_schema(schema)
     except SchemaError as error:
         where = "/".join(map(str, error.absolute_path)) or "its top"
-        raise ValueError(f"this is not a JSON Schema: at {where}: {error.message}") from None
-    for keyword, value in _keywords(schema):
+        if where.endswith("type") and isinstance(error.instance, str):
+            known = "array, boolean, integer, null, number, object, string"
+            raise ValueError(f"{quoted(error.instance)} is not a type of JSON Schema: known are {known}") from None
+        raise ValueError(f"this is not a JSON Schema: at {where}: {quoted(error.message)[1:-1]}") from None
+    keywords = list(_keywords(schema))
+    for keyword, value in keywords:
         _check_keyword(keyword, value, schema)
+    if {"patternProperties", "unevaluatedProperties"} <= {keyword for keyword, _ in keywords}:
+        raise ValueError("'unevaluatedProperties' beside 'patternProperties' is not supported")
     # An empty registry: nothing is ever fetched.
-    return kind(schema, registry=Registry())
+    return bounded(kind)(schema, registry=Registry())
 
 
 def _keywords(schema: Json) -> Iterator[tuple[str, Json]]:
@@ -99,12 +135,19 @@ def _check_keyword(keyword: str, value: Json, schema: Json) -> None:
             raise ValueError(f"the reference '{value}' leads nowhere")
     patterns = [value] if keyword == "pattern" else list(value) if keyword == "patternProperties" else []
     for pattern in patterns:
-        try:
-            re.compile(pattern)
-        except re.error as error:
-            raise ValueError(f"the pattern '{pattern}' is not one that Python knows: {error}") from None
-        except TypeError:
-            continue
+        if isinstance(pattern, str):
+            _check_pattern(pattern)
+
+
+def _check_pattern(pattern: str) -> None:
+    import regex
+
+    try:
+        regex.compile(pattern)
+    except regex.error as error:
+        raise ValueError(f"the pattern {quoted(pattern)} is not one that Python knows: {error}") from None
+    except (OverflowError, MemoryError):
+        raise ValueError(f"the pattern {quoted(pattern)} is too large") from None
 
 
 def _resolves(reference: str, schema: Json) -> bool:
@@ -125,22 +168,21 @@ def _problems(validator: Any, value: Json) -> list[str]:
     from jsonschema.exceptions import best_match
 
     error = best_match(validator.iter_errors(value))
-    path = ".".join(map(str, error.absolute_path)) or "the answer"
-    return [_message(error, path)]
+    path = ".".join(map(str, error.absolute_path))
+    return [_message(error, quoted(path)[1:-1] if path else "the answer")]
 
 
 def _message(error: Any, path: str) -> str:
     match error.validator:
-        case "required":
+        case "required" if isinstance(error.validator_value, list):
             missing = [name for name in error.validator_value if name not in error.instance]
             return f"{path} lacks {', '.join(map(quoted, missing))}"
-        case "additionalProperties" if isinstance(error.instance, dict):
-            known = error.schema.get("properties", {})
-            extra = [name for name in error.instance if name not in known]
-            return f"{path} has {', '.join(map(quoted, extra))}, which the schema does not allow"
-        case "type":
-            kinds = error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
-            return f"{path} is {quoted(error.instance)}, not {' or '.join(kinds)}"
+        case "additionalProperties":
+            return f"{path} {error.message}"
+        case "type" if isinstance(error.validator_value, str):
+            return f"{path} is {quoted(error.instance)}, not {error.validator_value}"
+        case "type" if all(isinstance(name, str) for name in error.validator_value):
+            return f"{path} is {quoted(error.instance)}, not {' or '.join(error.validator_value)}"
         case "enum":
             return f"{path} is {quoted(error.instance)}, none of {quoted(error.validator_value)}"
         case "minItems" | "maxItems":

@@ -48,3 +48,5 @@ def build(argument: Json, context: CheckContext) -> Check:
         return Regex(regex.compile(argument))
     except regex.error as error:
         raise ValueError(f"this is not a pattern: {error}") from None
+    except (RecursionError, OverflowError, MemoryError):
+        raise ValueError("this pattern is too large") from None

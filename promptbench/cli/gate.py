@@ -14,7 +14,7 @@ def register(app: typer.Typer) -> None:
 
 
 def gate(
-    run: Annotated[str, typer.Argument(metavar="[RUN]", help="A run's name, or `latest`.")] = "latest",
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run's name, or `latest`.")] = "latest",
     as_json: AsJson = False,
 ) -> int:
     """Judge a recorded run again, by the suite's gate as it is now. Asks no model."""

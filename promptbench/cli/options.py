@@ -9,7 +9,7 @@ import typer
 
 Suites = Annotated[
     list[Path] | None,
-    typer.Argument(metavar="[SUITE]...", help="Suite files or folders; all below suites/ by default."),
+    typer.Argument(metavar="SUITE", help="Suite files or folders; all below suites/ by default."),
 ]
 Prompts = Annotated[
     list[Path] | None, typer.Option("--prompt", metavar="FILE", help="Candidate, instead of the suite's.")

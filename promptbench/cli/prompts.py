@@ -104,7 +104,7 @@ def _evidence(store: Store, version: Version, *, as_json: bool) -> int:
 @prompts.command("diff")
 def diff(
     old: Reference,
-    new: Annotated[str | None, typer.Argument(metavar="[NAME@…]", help="NAME@production by default.")] = None,
+    new: Annotated[str | None, typer.Argument(metavar="NAME@…", help="NAME@production by default.")] = None,
 ) -> int:
     """What changed between two versions. Exit 1 when they differ."""
     import difflib

@@ -32,10 +32,11 @@ def _normalise(value: Any) -> Any:
 def canonical(value: Any) -> str:
     """The canonical JSON text of plain data. Lone surrogates are escaped, so every text has a hash."""
     text = json.dumps(_normalise(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return _escape(text)
+    return escape_surrogates(text)
 
 
-def _escape(text: str) -> str:
+def escape_surrogates(text: str) -> str:
+    """JSON text with each lone surrogate as its JSON escape, so that it can be written as UTF-8 and read back."""
     if text.isascii() or not _SURROGATE.search(text):
         return text
     return "".join(f"\\u{ord(char):04x}" if 0xD800 <= ord(char) <= 0xDFFF else char for char in text)
@@ -48,7 +49,7 @@ def digest(value: Any) -> str:
 
 def digest_text(text: str) -> str:
     """`sha256:<hex>` over the UTF-8 bytes of `text` with LF line ends."""
-    return "sha256:" + hashlib.sha256(_escape(lf(text)).encode()).hexdigest()
+    return "sha256:" + hashlib.sha256(escape_surrogates(lf(text)).encode()).hexdigest()
 
 
 def short(tagged: str) -> str:

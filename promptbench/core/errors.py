@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import IntEnum
+
 from promptbench.core.diagnostics import Diagnostic
 
 

@@ -60,10 +60,14 @@ class Plugins:
 
 
 def _listed(package: str) -> frozenset[str]:
-    folders = importlib.import_module(package).__path__
-    return frozenset(
-        path.stem for folder in folders for path in Path(folder).glob("*.py") if not path.stem.startswith("_")
-    )
+    return _modules(tuple(importlib.import_module(package).__path__))
+
+
+@cache
+def _modules(folders: tuple[str, ...]) -> frozenset[str]:
+    """Listed once, since a name is looked up for every check of every case."""
+    stems = (path.stem for folder in folders for path in Path(folder).glob("*.py"))
+    return frozenset(stem for stem in stems if stem.isidentifier() and not stem.startswith("_"))
 
 
 @cache

@@ -6,8 +6,10 @@ else is text: `no`, `12:30`, `010`, `1_000`, dates. Tags and merge keys are refu
 
 from __future__ import annotations
 
+import gc
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import yaml
@@ -17,9 +19,10 @@ from promptbench.core.types import Json
 from promptbench.formats.source import Source
 
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?\Z")
-_PLAIN_TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "seq", "map")}
-_CONTROL = re.compile("[^\t\n\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_MAX_NODES = 2_000_000
+# Also refused are the line ends that YAML knows and no editor shows as one: U+0085, U+2028 and U+2029.
+_CONTROL = re.compile("[^\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_MAX_VALUES = 500_000
+_MAX_DEPTH = 64
 _MAX_DIGITS = 4_000
 
 Path = Sequence["str | int"]
@@ -42,9 +45,19 @@ class WrittenNumber(float):
         return WrittenNumber, (self.text,)
 
 
-# Without implicit resolvers every plain scalar stays text; `_scalar` decides by JSON's grammar.
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_Loader: Any = type("_Loader", (_Base,), {"yaml_implicit_resolvers": {}})
+_TAGS = {
+    yaml.ScalarNode: "tag:yaml.org,2002:str",
+    yaml.SequenceNode: "tag:yaml.org,2002:seq",
+    yaml.MappingNode: "tag:yaml.org,2002:map",
+}
+
+
+class _Loader(_Base):  # type: ignore[misc]
+    """Leaves every plain scalar as text: `_Converter` decides by JSON's grammar."""
+
+    def resolve(self, kind: type[yaml.Node], value: object, implicit: object) -> str:
+        return _TAGS[kind]
 
 
 class Document:
@@ -58,28 +71,39 @@ class Document:
 
     def place(self, path: Path = (), *, key: bool = False) -> Place:
         """The place of the value at `path`, or of its key; of the nearest thing above it when there is none."""
+        node, key_node, missing = self._find(path)
+        marked = key_node if (key or missing) and key_node is not None else node
+        if key_node is not None and marked is not None and _is_blank(marked):
+            marked = key_node
+        if marked is None:
+            return self.source.place(self._first_line, 1)
+        return self._at(marked)
+
+    def is_blank(self, path: Path) -> bool:
+        """Whether nothing at all is written at `path`, which reads as null without saying so."""
+        node, _, missing = self._find(path)
+        return not missing and node is not None and _is_blank(node)
+
+    def _find(self, path: Path) -> tuple[yaml.Node | None, yaml.Node | None, bool]:
+        """The node at `path`, or the nearest above it; its key's node; whether a key of `path` is not there."""
         node, key_node = self._node, None
         for step in path:
             found = _child(node, step)
             if found is None:
                 # A single value may stand for a list of one: its place is that of the value.
-                key = key or not isinstance(step, int)
-                break
+                return node, key_node, not isinstance(step, int)
             key_node, node = found
-        marked = key_node if key and key_node is not None else node
-        if marked is None:
-            return self.source.place(self._first_line, 1)
-        return self._at(marked)
+        return node, key_node, False
 
     def _at(self, node: yaml.Node) -> Place:
-        start, end = node.start_mark, node.end_mark
-        line = start.line + self._first_line
-        text = self.source.lines[line - 1] if line <= len(self.source.lines) else ""
-        if isinstance(node, yaml.ScalarNode) and end.line == start.line:
-            stop = end.column
-        else:
-            stop = len(text.split(" #")[0].rstrip())
-        return self.source.place(line, start.column + 1, stop - start.column)
+        # The marks' own lines are YAML's, which end at a few characters more than those of editors.
+        base = self.source.starts[self._first_line - 1]
+        start, end = base + node.start_mark.index, base + node.end_mark.index
+        place = self.source.place_at(start, end - start)
+        if isinstance(node, yaml.ScalarNode) or place.length == end - start:
+            return place
+        written = place.text[place.column - 1 :].split(" #")[0].rstrip()
+        return self.source.place(place.line, place.column, len(written))
 
 
 def parse(source: Source, found: Diagnostics, *, text: str | None = None, first_line: int = 1) -> Document | None:
@@ -89,15 +113,37 @@ def parse(source: Source, found: Diagnostics, *, text: str | None = None, first_
     once.
     """
     text = source.text if text is None else text
+    odd = _CONTROL.search(text)
+    if odd:
+        _explain_control(odd, source, first_line, found)
+        return None
     try:
-        node = yaml.compose(text, Loader=_Loader)
+        with _no_collection():
+            node = yaml.compose(text, Loader=_Loader)
     except yaml.YAMLError as error:
         _explain(error, source, text, first_line, found)
         return None
     document = Document(source, None, node, first_line)
     if node is not None:
-        document.value = _Converter(document, found).convert(node)
+        with _no_collection():
+            document.value = _Converter(document, found).convert(node)
     return document
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Nodes are made by the ten thousand and none is garbage: looking for some costs two thirds of the time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _is_blank(node: yaml.Node) -> bool:
+    return bool(node.start_mark.index == node.end_mark.index)
 
 
 def _child(node: yaml.Node | None, step: str | int) -> tuple[yaml.Node | None, yaml.Node] | None:
@@ -114,7 +160,7 @@ class _Converter:
     def __init__(self, document: Document, found: Diagnostics) -> None:
         self._document = document
         self._found = found
-        self._left = _MAX_NODES
+        self._left = _MAX_VALUES
         self._open: set[int] = set()
 
     def convert(self, node: yaml.Node) -> Json:
@@ -122,9 +168,10 @@ class _Converter:
         self._left -= 1
         if self._left <= 0:
             if self._left == 0:
-                self._problem(Code.TOO_BIG, "the anchors (&, *) in this file unfold to more than it may hold", node)
+                hint = "what an anchor (&) names counts again wherever it is used (*)"
+                self._problem(Code.TOO_BIG, f"this file holds more than {_MAX_VALUES:,} values", node, hint)
             return None
-        if node.tag not in _PLAIN_TAGS:
+        if node.tag != _TAGS[type(node)]:
             tag = node.tag.replace("tag:yaml.org,2002:", "!!")
             self._problem(Code.YAML_FEATURE, f"the tag {tag} is not allowed", node, "leave the tag out")
             return None
@@ -132,6 +179,9 @@ class _Converter:
             return node.value if node.style else self._scalar(node)
         if id(node) in self._open:
             self._problem(Code.YAML_FEATURE, "this anchor contains itself", node)
+            return None
+        if len(self._open) >= _MAX_DEPTH:
+            self._problem(Code.TOO_BIG, f"this is nested more than {_MAX_DEPTH} levels deep", node)
             return None
         self._open.add(id(node))
         try:
@@ -148,9 +198,9 @@ class _Converter:
             if not isinstance(key, yaml.ScalarNode):
                 self._problem(
                     Code.YAML_FEATURE,
-                    "a name before a colon must be plain text",
-                    key,
                     "a text that starts with { or [ needs quotes",
+                    key,
+                    "write it in single quotes, such as '{{name}}'",
                 )
                 continue
             name = key.value
@@ -196,10 +246,11 @@ _WORDS: dict[str, Json] = {"": None, "null": None, "true": True, "false": False}
 
 _PROBLEMS = (
     # (what libyaml says, what a person can act on, what to do)
-    ("mapping values are not allowed", "a colon followed by a space is here where none is expected", None),
-    ("alphabetic or numeric character", "a text that starts with * or & needs quotes", "write it as '*…'"),
-    ("undefined alias", "a text that starts with * needs quotes", "write it as '*…'"),
-    ("did not find expected '-' indicator", "this line does not fit the list above it", "line it up with the dashes"),
+    (
+        "did not find expected '-' indicator",
+        "this line does not fit the list above it",
+        "start it with '- ' if it is a new entry, or give it as many spaces as the lines that it belongs to",
+    ),
     ("did not find expected ',' or ']'", "the list opened with [ is not closed", "close it with ]"),
     ("did not find expected ',' or '}'", "the braces opened with { are not closed", "close them with }"),
     (
@@ -207,51 +258,107 @@ _PROBLEMS = (
         "a quotation mark is opened and never closed",
         "close it, or double it inside the text",
     ),
-    ("did not find expected key", "this line does not fit the lines above it", "check the spaces at its start"),
+    (
+        "did not find expected key",
+        "this line does not fit the lines above it",
+        "give it as many spaces at its start as the lines that it belongs to",
+    ),
     ("could not find expected ':'", "there is no colon after this name", "write it as 'name: value'"),
-    ("unknown escape character", "a backslash inside double quotes means something special", "use single quotes"),
+    ("escape c", "a backslash inside double quotes means something special", "put the text in single quotes"),
     ("another document", "a second '---' starts another document", "keep one suite in a file"),
     ("exceeded maximum nesting depth", "this is nested too deeply", None),
 )
+_DASH_WITHOUT_SPACE = re.compile(r"\s*(-)[^\s-].*:")
+_FIRST_NAME = re.compile(r"\s*(?:- +)*(?P<name>[^:#'\"{\[]+)\Z")
 
 
 def _explain(error: yaml.YAMLError, source: Source, text: str, first_line: int, found: Diagnostics) -> None:
-    if isinstance(error, yaml.reader.ReaderError):
-        # Its position is in bytes or characters, depending on the parser, so the character is looked for.
-        odd = _CONTROL.search(text)
-        offset = odd.start() if odd else 0
-        line, column = text.count("\n", 0, offset), offset - (text.rfind("\n", 0, offset) + 1)
-        name = f"U+{ord(text[offset]):04X}"
-        place = source.place(line + first_line, column + 1)
-        found.add(Code.YAML_SYNTAX, f"there is an invisible control character ({name}) here", place, hint="delete it")
-        return
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     problem = " ".join(filter(None, (getattr(error, "problem", None), getattr(error, "context", None)))) or str(error)
-    line, column = (mark.line, mark.column) if mark else (0, 0)
-    code, message, hint = _reason(problem, source.place(line + first_line, column + 1))
-    opener = getattr(error, "context_mark", None)
-    if opener and hint and hint.startswith("close"):
-        # Where something was opened is where a person can mend it; where the parser gave up is rarely near.
-        line, column = opener.line, opener.column
-    found.add(code, message, source.place(line + first_line, column + 1), hint=hint)
+    here, opener = (_place_of(getattr(error, name, None), source, first_line) for name in _MARKS)
+    here = here or opener or source.place(first_line, 1)
+    code, message, hint, place = _reason(problem, source, here, opener or here)
+    found.add(code, message, _word(source, place), hint=hint)
 
 
-def _reason(problem: str, place: Place) -> tuple[Code, str, str | None]:
-    rest = place.text[place.column - 1 :]
-    before = place.text[: place.column - 1]
+_MARKS = ("problem_mark", "context_mark")
+
+
+def _place_of(mark: yaml.Mark | None, source: Source, first_line: int) -> Place | None:
+    return source.place(mark.line + first_line, mark.column + 1) if mark else None
+
+
+def _word(source: Source, place: Place) -> Place:
+    """The place up to the end of its word, so that the carets show what is meant."""
+    word = re.match(r"[\w@%`*&-]+", place.text[place.column - 1 :])
+    return source.place(place.line, place.column, len(word.group()) if word else 1)
+
+
+_Reason = tuple[Code, str, "str | None", Place]
+
+
+def _reason(problem: str, source: Source, place: Place, opener: Place) -> _Reason:
+    """What is wrong, what to do, and where a person can mend it; where the parser gave up is rarely near."""
+    rest, before = place.text[place.column - 1 :], place.text[: place.column - 1]
     if rest.startswith("\t") or (not before.strip() and "\t" in before):
-        return Code.TAB_INDENT, "this line starts with a tab; YAML wants spaces", "use two spaces for each level"
+        hint = "use two spaces for each level"
+        return Code.TAB_INDENT, "this line starts with a tab; YAML wants spaces", hint, place
+    quote = _ended_too_early(source, place)
+    if quote is not None:
+        return quote
     if "cannot start any token" in problem:
-        return Code.YAML_SYNTAX, f"a text that starts with {rest[:1]} needs quotes", f"write it as '{rest[:1]}…'"
-    for says, message, hint in _PROBLEMS:
+        return Code.YAML_SYNTAX, f"a text that starts with {rest[:1]} needs quotes", _in_quotes(place), place
+    if "alphabetic or numeric character" in problem or "undefined alias" in problem:
+        starts = opener.text[opener.column - 1 : opener.column]
+        return Code.YAML_SYNTAX, f"a text that starts with {starts} needs quotes", _in_quotes(opener), opener
+    if "mapping values are not allowed" in problem:
+        return _colon(source, place)
+    for says, message, what_to_do in _PROBLEMS:
         if says in problem:
-            colon = says.startswith("mapping values")
-            return Code.YAML_SYNTAX, message, _colon_hint(place) if colon else hint
-    return Code.YAML_SYNTAX, f"this is not YAML: {problem}", None
+            closing = bool(what_to_do and what_to_do.startswith("close"))
+            return Code.YAML_SYNTAX, message, what_to_do, opener if closing else place
+    return Code.YAML_SYNTAX, f"this is not YAML: {problem}", None, place
 
 
-def _colon_hint(place: Place) -> str:
-    name, colon, value = place.text.partition(": ")
-    if colon and ": " in value and "'" not in value:
-        return f"put the text in quotes: {name.strip()}: '{value.strip()}'"
-    return "if the colon belongs to a text, put the text in quotes; if it follows a name, check the spaces at the start"
+def _ended_too_early(source: Source, place: Place) -> _Reason | None:
+    """A quotation mark inside a text that is in the same quotation marks: 'I don't', "she said "no" to me"."""
+    before = place.text[: place.column - 1].rstrip()
+    after = place.text[len(before) : len(before) + 2].strip()
+    if len(before) < 2 or before[-1] not in "'\"" or not after[:1].isalnum() or before[:-1].rstrip()[-1:] in "{[,:-":
+        return None
+    where = source.place(place.line, len(before))
+    if before[-1] == "'":
+        hint = "write it twice, '', where it belongs to the text"
+        return Code.YAML_SYNTAX, "this apostrophe ends the text", hint, where
+    hint = "put the whole text in single quotes"
+    return Code.YAML_SYNTAX, "this quotation mark ends the text", hint, where
+
+
+def _in_quotes(place: Place) -> str:
+    text = place.text[place.column - 1 :].rstrip()
+    in_braces = any(char in place.text[: place.column - 1] for char in "{[")
+    return f"write it as '{text}'" if not in_braces and "'" not in text else "put the text in single quotes"
+
+
+def _colon(source: Source, place: Place) -> _Reason:
+    before = place.text[: place.column - 1]
+    above = source.lines[place.line - 2] if place.line > 1 else ""
+    first = _FIRST_NAME.match(before)
+    dash = _DASH_WITHOUT_SPACE.match(above) or _DASH_WITHOUT_SPACE.match(place.text)
+    if dash and first:
+        where = source.place(place.line - (dash.string is above), dash.start(1) + 1)
+        return Code.YAML_SYNTAX, "there is no space after this dash", "write '- ', then the name", where
+    if first:
+        hint = "give it as many spaces at its start as the lines that it belongs to"
+        where = source.place(place.line, first.start("name") + 1)
+        return Code.YAML_SYNTAX, "this line does not fit the lines above it", hint, where
+    name, _, value = place.text.partition(": ")
+    hint = "put the text that this colon belongs to in quotes"
+    if "'" not in value and not value.lstrip().startswith(("{", "[", '"')):
+        hint = f"put the text in quotes: {name.strip()}: '{value.strip()}'"
+    return Code.YAML_SYNTAX, "a colon followed by a space is here where none is expected", hint, place
+
+
+def _explain_control(odd: re.Match[str], source: Source, first_line: int, found: Diagnostics) -> None:
+    place = source.place_at(source.starts[first_line - 1] + odd.start())
+    name = f"U+{ord(odd.group()):04X}"
+    found.add(Code.YAML_SYNTAX, f"there is an invisible character ({name}) here", place, hint="delete it")

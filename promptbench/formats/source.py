@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -30,17 +31,24 @@ class Source:
     def lines(self) -> list[str]:
         return self.text.split("\n")
 
+    @cached_property
+    def starts(self) -> list[int]:
+        """The offset in characters of the start of each line."""
+        starts = [0]
+        for line in self.lines:
+            starts.append(starts[-1] + len(line) + 1)
+        return starts[:-1]
+
     def place(self, line: int, column: int, length: int = 1) -> Place:
         """The place at `line` and `column`, both counted from 1."""
         text = self.lines[line - 1] if 0 < line <= len(self.lines) else ""
         return Place(self.path, line, column, max(1, length), text)
 
     def place_at(self, offset: int, length: int = 1) -> Place:
-        """The place `offset` characters into the text."""
-        line = self.text.count("\n", 0, offset) + 1
-        start = self.text.rfind("\n", 0, offset) + 1
-        rest = len(self.lines[line - 1]) - (offset - start)
-        return self.place(line, offset - start + 1, min(length, rest))
+        """The place `offset` characters into the text; it ends where the line ends."""
+        line = bisect_right(self.starts, offset)
+        column = offset - self.starts[line - 1]
+        return self.place(line, column + 1, min(length, len(self.lines[line - 1]) - column))
 
 
 def read_source(path: Path, shown: str, *, max_bytes: int = MAX_BYTES) -> Source:
@@ -57,8 +65,11 @@ def read_source(path: Path, shown: str, *, max_bytes: int = MAX_BYTES) -> Source
             raw = file.read(max_bytes + 1)
     except FileNotFoundError:
         raise refuse(Code.FILE_NOT_FOUND, "there is no such file") from None
-    except OSError as error:
-        raise refuse(Code.UNREADABLE_FILE, f"the file cannot be read: {error.strerror or error}") from None
+    except IsADirectoryError:
+        raise refuse(Code.UNREADABLE_FILE, "this is a folder, not a file") from None
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise refuse(Code.UNREADABLE_FILE, f"the file cannot be read: {why}") from None
     if len(raw) > max_bytes:
         raise refuse(
             Code.TOO_BIG,

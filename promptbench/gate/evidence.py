@@ -5,13 +5,13 @@ Plain data, so that it can be stored, committed, sent, and checked by somebody w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from promptbench.core.canonical import digest_text
 from promptbench.core.types import Attempt, AttemptKey, Json, Outcome, Rung
-from promptbench.gate.flips import CaseInfo
-from promptbench.gate.judge import GatedModel, Mode, Result, Verdict, judge
+from promptbench.gate.flips import CaseInfo, Flip, complete
+from promptbench.gate.judge import WORST_FIRST, GatedModel, Mode, ModelVerdict, Result, Verdict, judge
 from promptbench.gate.policy import Policy
 from promptbench.gate.table import Table
 
@@ -37,17 +37,19 @@ class Judged:
 def evidence(
     prompt: str, parts: Sequence[tuple[Judged, Iterable[Attempt]]], *, tool: str, made: str
 ) -> dict[str, Json]:
-    """The proof over one or several suites, which must agree on candidate and champion."""
+    """The proof over one or several suites. Raises ValueError when they do not agree on candidate and champion."""
     first = parts[0][0].verdict
-    worst = min((part.verdict for part, _ in parts), key=lambda item: 0 if item.result is not Result.PASS else 1)
+    if {(part.verdict.candidate, part.verdict.champion) for part, _ in parts} != {(first.candidate, first.champion)}:
+        raise ValueError("the suites judged different prompts")
+    decisive = min((part.verdict for part, _ in parts), key=lambda item: WORST_FIRST.index(item.result))
     return {
         "schema_version": SCHEMA_VERSION,
         "prompt": prompt,
         "candidate": first.candidate,
         "champion": first.champion,
         "verdict": {
-            "result": worst.result.value,
-            "sentence": worst.sentence,
+            "result": decisive.result.value,
+            "sentence": decisive.sentence,
             "initial": first.mode is Mode.INITIAL,
         },
         "made": made,
@@ -81,17 +83,28 @@ def _suite(part: Judged) -> dict[str, Json]:
                 "model": model.name,
                 "deterministic": model.deterministic,
                 "returned": sorted(part.returned_models.get(model.name, ())),
+                **_figures(judged),
             }
-            for model in part.models
+            for model, judged in zip(part.models, part.verdict.models, strict=True)
         ],
+        "cases": [case.name for case in part.cases],
         "critical": sorted(case.name for case in part.cases if case.critical),
+    }
+
+
+def _figures(judged: ModelVerdict) -> dict[str, Json]:
+    """What the attempts come to: the figures behind the sentence, whose words may change with the version."""
+    return {
+        "flips": {flip.value: count for flip in Flip if (count := judged.count(flip))},
+        "answers": judged.candidate.answers,
+        "format": judged.candidate.format,
     }
 
 
 def _attempt(part: Judged, attempt: Attempt) -> dict[str, Json]:
     key = attempt.key
     return {
-        "suite": part.suite,
+        "suite": part.path,
         "case": key.case,
         "model": key.model,
         "prompt": "champion" if key.variant == part.verdict.champion else "candidate",
@@ -106,32 +119,57 @@ def _attempt(part: Judged, attempt: Attempt) -> dict[str, Json]:
 def rejudge(proof: Mapping[str, Json]) -> list[str]:
     """Judges the recorded attempts again: how the outcome differs from what the proof says; empty when it is the same.
 
-    Raises ValueError when the proof is not of a known shape.
+    A proof without a verdict claims nothing, so there is nothing in it to judge again. Raises ValueError when the proof
+    is not of a known shape.
     """
     try:
-        return [difference for suite in proof["suites"] for difference in _rejudge(proof, suite)]
-    except (KeyError, TypeError, ValueError) as error:
+        if proof["schema_version"] != SCHEMA_VERSION:
+            raise ValueError(f"schema_version {proof['schema_version']!r}")
+        return list(_differences(proof))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"this evidence cannot be judged again: {error!r}") from None
 
 
-def _rejudge(proof: Mapping[str, Json], suite: Mapping[str, Json]) -> list[str]:
-    lines = [line for line in proof["attempts"] if line["suite"] == suite["suite"]]
+def _differences(proof: Mapping[str, Json]) -> Iterator[str]:
+    said, suites = proof["verdict"], proof["suites"]
+    # Not the suites' results: they may have been changed together with the verdict.
+    if said["result"] != Result.NO_VERDICT:
+        for suite in suites:
+            yield from _rejudge(proof, suite)
+    together = min((Result(suite["result"]) for suite in suites), key=WORST_FIRST.index, default=Result.NO_VERDICT)
+    if said["result"] != together:
+        yield f"the verdict says {said['result']}, its suites say {together.value}"
+    if said["initial"] is not (proof["champion"] is None):
+        yield "the verdict and the hashes do not agree on whether there was something to compare with"
+
+
+def _rejudge(proof: Mapping[str, Json], suite: Mapping[str, Json]) -> Iterator[str]:
     champion, candidate = proof["champion"], proof["candidate"]
-    table = Table(_recorded(line, candidate if line["prompt"] == "candidate" else champion) for line in lines)
-    names = dict.fromkeys(line["case"] for line in lines)
-    critical = set(suite["critical"])
-    verdict = judge(
-        table,
-        champion=champion,
-        candidate=candidate,
-        models=[GatedModel(model["model"], model["deterministic"]) for model in suite["models"]],
-        cases=[CaseInfo(name, name in critical) for name in names],
-        policy=Policy(**suite["policy"]),
-        asked_all=True,
+    table, where, seen = Table(), f"suite {suite['suite']}", set()
+    for line in proof["attempts"]:
+        if line["suite"] != suite["path"]:
+            continue
+        attempt = _recorded(line, {"candidate": candidate, "champion": champion}[line["prompt"]])
+        if attempt.key in seen:
+            yield f"{where}: the attempt {line['k']} of {line['prompt']} at '{line['case']}' is there twice"
+        seen.add(attempt.key)
+        table.add(attempt)
+    critical, policy = set(suite["critical"]), Policy(**suite["policy"])
+    models = [GatedModel(model["model"], model["deterministic"]) for model in suite["models"]]
+    cases = [CaseInfo(name, name in critical) for name in suite["cases"]]
+    whole = all(
+        complete(table, champion, candidate, model.name, cases, deterministic=model.deterministic, policy=policy)
+        for model in models
     )
-    if verdict.result.value == suite["result"]:
-        return []
-    return [f"suite {suite['suite']}: recorded {suite['result']}, judged again {verdict.result.value}"]
+    verdict = judge(
+        table, champion=champion, candidate=candidate, models=models, cases=cases, policy=policy, asked_all=whole
+    )
+    if verdict.result != suite["result"]:
+        yield f"{where}: recorded {suite['result']}, judged again {verdict.result.value}"
+    for said, judged in zip(suite["models"], verdict.models, strict=True):
+        for name, value in _figures(judged).items():
+            if said[name] != value:
+                yield f"{where}: {name} on {judged.model} recorded {said[name]}, judged again {value}"
 
 
 def _recorded(line: Mapping[str, Json], variant: str) -> Attempt:

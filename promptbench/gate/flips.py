@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from math import ceil, floor
 
 from promptbench.gate.policy import TRIES, Policy
 from promptbench.gate.table import Cell, Table
@@ -17,6 +18,7 @@ from promptbench.stats.exact import fisher_greater
 _FIXED_SHARE, _FIXED_P = 7 / 8, 0.05
 _BROKEN_SHARE, _CHAMPION_SHARE, _BROKEN_P = 0.5, 0.8, 0.02
 _STABLE_SHARE = 9 / 11
+_MOST_REPEATS = 64
 
 
 class Flip(StrEnum):
@@ -47,6 +49,8 @@ class CaseFlip:
     flip: Flip
     champion: Cell
     candidate: Cell
+    fell: bool = False
+    """Whether the candidate's answers need more repair than the champion's, proven like a break."""
 
     @property
     def target(self) -> bool:
@@ -60,16 +64,9 @@ class CaseFlip:
 
     @property
     def improved(self) -> bool:
-        """The candidate passes more often, whether that is proven or not."""
-        if not (self.champion.total and self.candidate.total):
-            return False
-        return self.candidate.passes / self.candidate.total > self.champion.passes / self.champion.total
-
-    @property
-    def fell(self) -> bool:
-        """The candidate's answer needs more repair than the champion's did."""
-        mine, theirs = self.candidate.rung, self.champion.rung
-        return mine is not None and theirs is not None and mine.depth > theirs.depth
+        """The candidate passes most tries, and more of them than the champion does, whether that is proven or not."""
+        mine, theirs = self.candidate, self.champion
+        return mine.passes > mine.failures and mine.passes * theirs.total > theirs.passes * mine.total
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +93,8 @@ def flips(
     for case in cases:
         ours, theirs = table.cell(candidate, model, case.name), table.cell(champion, model, case.name)
         flip = _fact(theirs, ours) if deterministic else _tested(theirs, ours, policy)
-        result.append(CaseFlip(case, flip, theirs, ours))
+        fell = _lower(theirs, ours) and (deterministic or _surely_lower(theirs, ours, policy))
+        result.append(CaseFlip(case, flip, theirs, ours, fell))
     return result
 
 
@@ -105,14 +103,14 @@ def wanted(
 ) -> Iterator[Want]:
     """What a model that is not deterministic must be asked again before its cases can be judged."""
     screen = policy.repeats
-    for case in cases:
+    for case in () if champion == candidate else cases:
         theirs = table.cell(champion, model, case.name).first(screen)
         ours = table.cell(candidate, model, case.name).first(screen)
         if not (theirs.total and ours.total):
             continue
         if _is_target(theirs):
             total = max(screen, TRIES)
-        elif ours.failures:
+        elif ours.failures or _lower(theirs, ours):
             total = screen + TRIES
         else:
             continue
@@ -120,8 +118,80 @@ def wanted(
         yield Want(candidate, case.name, total)
 
 
+def complete(
+    table: Table,
+    champion: str | None,
+    candidate: str,
+    model: str,
+    cases: Sequence[CaseInfo],
+    *,
+    deterministic: bool,
+    policy: Policy,
+) -> bool:
+    """Whether everything that the verdict on a model rests on was asked."""
+    first = 1 if deterministic else policy.repeats
+    variants = dict.fromkeys(variant for variant in (champion, candidate) if variant is not None)
+    if not all(table.cell(variant, model, case.name).asked(first) for variant in variants for case in cases):
+        return False
+    if deterministic or champion is None:
+        return True
+    wants = wanted(table, champion, candidate, model, cases, policy)
+    return all(table.cell(want.variant, model, want.case).asked(want.repeats) for want in wants)
+
+
+def passes_to_fix(item: CaseFlip) -> int | None:
+    """Of as many tries as the candidate had, how many must pass for a fix; None when no number would do."""
+    total = item.candidate.total
+    return next(
+        (passes for passes in range(total + 1) if _is_fix(passes, total, item.champion.passes, item.champion.total)),
+        None,
+    )
+
+
+def passes_to_hold(item: CaseFlip) -> int:
+    """Of as many tries as the candidate had, how many must pass for a case to be stable."""
+    return ceil(_STABLE_SHARE * item.candidate.total - 1e-9)
+
+
+def repeats_to_fix(item: CaseFlip) -> int | None:
+    """With how many repeats the same rates would be a fix; None when more repeats would not make them one."""
+    for total in range(item.candidate.total + 1, _MOST_REPEATS + 1):
+        champion = ceil(item.champion.passes / item.champion.total * total)
+        passes = floor(item.candidate.passes / item.candidate.total * total)
+        if _is_fix(passes, total, champion, total):
+            return total
+    return None
+
+
 def _is_target(screen: Cell) -> bool:
     return screen.failures * 2 >= screen.total
+
+
+def _lower(champion: Cell, candidate: Cell) -> bool:
+    """Whether the candidate's middle answer is further down the format ladder."""
+    mine, theirs = candidate.rung, champion.rung
+    return mine is not None and theirs is not None and mine.depth > theirs.depth
+
+
+def _surely_lower(champion: Cell, candidate: Cell, policy: Policy) -> bool:
+    """Whether the candidate's answers are not as high up as the champion's usual one, by the rule for a break."""
+    usual = champion.first(policy.repeats).rung or champion.rung
+    if usual is None:
+        return False
+    high, mine = (sum(depth <= usual.depth for depth in cell.depths.values()) for cell in (champion, candidate))
+    return _is_break(high, len(champion.depths), mine, len(candidate.depths))
+
+
+def _is_break(champion_passes: int, champion_total: int, passes: int, total: int) -> bool:
+    return (
+        passes <= _BROKEN_SHARE * total
+        and champion_passes >= _CHAMPION_SHARE * champion_total
+        and fisher_greater(champion_passes, champion_total, passes, total) <= _BROKEN_P
+    )
+
+
+def _is_fix(passes: int, total: int, champion_passes: int, champion_total: int) -> bool:
+    return passes >= _FIXED_SHARE * total and fisher_greater(passes, total, champion_passes, champion_total) <= _FIXED_P
 
 
 def _fact(champion: Cell, candidate: Cell) -> Flip:
@@ -136,18 +206,12 @@ def _tested(champion: Cell, candidate: Cell, policy: Policy) -> Flip:
     if not (champion.total and candidate.total):
         return Flip.NO_ANSWER
     if _is_target(champion.first(policy.repeats)):
-        if champion.failures * 2 < champion.total:
+        if not _is_target(champion):
             return Flip.NOT_REPRODUCED
-        proven = fisher_greater(candidate.passes, candidate.total, champion.passes, champion.total) <= _FIXED_P
-        fixed = proven and candidate.passes >= _FIXED_SHARE * candidate.total
+        fixed = _is_fix(candidate.passes, candidate.total, champion.passes, champion.total)
         return Flip.FIXED if fixed else Flip.STILL_FAILING
-    if not candidate.first(policy.repeats).failures:
+    if not candidate.failures:
         return Flip.STILL_PASSING
-    worse = fisher_greater(champion.passes, champion.total, candidate.passes, candidate.total) <= _BROKEN_P
-    if (
-        worse
-        and candidate.passes <= _BROKEN_SHARE * candidate.total
-        and champion.passes >= _CHAMPION_SHARE * champion.total
-    ):
+    if _is_break(champion.passes, champion.total, candidate.passes, candidate.total):
         return Flip.BROKEN
     return Flip.UNSTABLE if candidate.passes < _STABLE_SHARE * candidate.total else Flip.STILL_PASSING

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from promptbench.core.errors import Exit
-from promptbench.gate.flips import CaseFlip, CaseInfo, Flip, flips
+from promptbench.gate.flips import CaseFlip, CaseInfo, Flip, flips, passes_to_fix, passes_to_hold, repeats_to_fix
 from promptbench.gate.policy import Policy
 from promptbench.gate.table import Table
 from promptbench.stats.exact import excluded_rate, guards_needed, mcnemar_mid_p
 
 _MAX_ERRORED_SHARE = 0.02
+_NAMED = 3
 
 
 class Result(StrEnum):
@@ -37,7 +38,7 @@ _EXITS = {
     Result.INCONCLUSIVE: Exit.INCONCLUSIVE,
     Result.NO_VERDICT: Exit.ENVIRONMENT,
 }
-_WORST_FIRST = (Result.NO_VERDICT, Result.FAIL, Result.INCONCLUSIVE, Result.PASS)
+WORST_FIRST = (Result.NO_VERDICT, Result.FAIL, Result.INCONCLUSIVE, Result.PASS)
 
 
 class Mode(StrEnum):
@@ -50,7 +51,11 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Shares:
-    """Of one prompt on one model: the share of attempts in [0, 1]; None where there is nothing to count."""
+    """Of one prompt on one model: the share of attempts in [0, 1]; None where there is nothing to count.
+
+    The shares are over the first round, since what was asked again was chosen for having failed; `attempts` and
+    `errored` count everything.
+    """
 
     answers: float | None
     format: float | None
@@ -58,15 +63,17 @@ class Shares:
     errored: int
 
     @classmethod
-    def of(cls, table: Table, variant: str, model: str) -> Shares:
-        passes = total = well = read = errored = 0
+    def of(cls, table: Table, variant: str, model: str, repeats: int) -> Shares:
+        passes = total = well = read = attempts = errored = 0
         for _, cell in table.cells(variant, model):
-            passes += cell.passes
-            total += cell.total
-            well += sum(cell.readable.values())
-            read += len(cell.readable)
+            first = cell.first(repeats)
+            passes += first.passes
+            total += first.total
+            well += sum(first.readable.values())
+            read += len(first.readable)
+            attempts += cell.total
             errored += len(cell.errored)
-        return cls(passes / total if total else None, well / read if read else None, total, errored)
+        return cls(passes / total if total else None, well / read if read else None, attempts, errored)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +128,7 @@ def judge(
     if not judged:
         sentence = "NO VERDICT: no model uses the prompt, so there is nothing to judge it on"
         return Verdict(candidate, champion, mode, Result.NO_VERDICT, sentence, ())
-    worst = min(judged, key=lambda item: _WORST_FIRST.index(item.result))
+    worst = min(judged, key=lambda item: WORST_FIRST.index(item.result))
     sentence = worst.sentence
     if len(judged) > 1:
         agree = worst.result is Result.PASS
@@ -140,8 +147,10 @@ def _judge_model(
     mode: Mode,
     asked_all: bool,
 ) -> ModelVerdict:
-    ours = Shares.of(table, candidate, model.name)
-    theirs = Shares.of(table, champion, model.name) if champion and mode is Mode.CHAMPION else None
+    ours = Shares.of(table, candidate, model.name, policy.repeats)
+    theirs = None
+    if champion and mode is Mode.CHAMPION:
+        theirs = Shares.of(table, champion, model.name, policy.repeats)
     states: list[CaseFlip] = []
     mid_p = None
     invalid = _invalid(ours, theirs, asked_all)
@@ -175,10 +184,20 @@ def _invalid(ours: Shares, theirs: Shares | None, asked_all: bool) -> str | None
 def _floors(ours: Shares, policy: Policy, *, answers: bool) -> list[str]:
     found = []
     if ours.format is not None and ours.format < policy.format_floor:
-        found.append(f"format {percent(ours.format)} is below the floor of {percent(policy.format_floor)}")
+        share, floor = _apart(ours.format, policy.format_floor)
+        found.append(f"format {share} is below the floor of {floor}")
     if answers and ours.answers is not None and ours.answers < policy.answer_floor:
-        found.append(f"answers {percent(ours.answers)} are below the floor of {percent(policy.answer_floor)}")
+        share, floor = _apart(ours.answers, policy.answer_floor)
+        found.append(f"answers {share} are below the floor of {floor}")
     return found
+
+
+def _apart(one: float, other: float) -> tuple[str, str]:
+    """Two different shares with as many digits as it takes to tell them apart."""
+    if percent(one) != percent(other):
+        return percent(one), percent(other)
+    digits = next((d for d in range(1, 6) if f"{one * 100:.{d}f}" != f"{other * 100:.{d}f}"), 6)
+    return f"{one * 100:.{digits}f} %", f"{other * 100:.{digits}f} %"
 
 
 def _against_floors(ours: Shares, policy: Policy, mode: Mode) -> tuple[Result, str, list[str]]:
@@ -198,31 +217,38 @@ def _against_champion(
     targets = [item for item in states if item.target]
     fixed = [item for item in targets if item.flip is Flip.FIXED]
     guards = [item for item in states if item.guard]
-    broken = [item for item in guards if item.flip is Flip.BROKEN]
-    against = _refusals(states, targets, fixed, broken, ours, policy)
-    failures = "failures" if deterministic else "reproduced failures"
-    fixes = f"{len(fixed)} of {len(targets)} {failures} fixed" if targets else "nothing to fix"
+    failures = "failure" if deterministic else "reproduced failure"
+    fixes = _fixes(states, targets, fixed, failures)
+    against = _refusals(states, targets, fixed, guards, ours, policy)
     if against:
         return Result.FAIL, f"FAIL: {'; '.join(against)} ({fixes})", against
-    open_questions = _questions(targets, fixed, guards, deterministic=deterministic)
+    open_questions = _questions(states, targets, fixed, guards, policy, deterministic=deterministic)
     if open_questions:
         return Result.INCONCLUSIVE, f"INCONCLUSIVE: {'; '.join(open_questions)} ({fixes})", open_questions
     if targets and not fixed:
-        reason = f"none of {len(targets)} {failures} is fixed"
+        reason = f"none of {len(targets)} {plural(failures, len(targets))} is fixed"
         return Result.FAIL, f"FAIL: {reason}", [reason]
-    return Result.PASS, f"PASS: {fixes}, {_kept(guards)}{_format(ours)}", []
+    return Result.PASS, f"PASS: {fixes}, {_kept(guards)}{_silent(states)}{_format(ours)}", []
+
+
+def _fixes(states: Sequence[CaseFlip], targets: Sequence[CaseFlip], fixed: Sequence[CaseFlip], word: str) -> str:
+    if targets:
+        return f"{len(fixed)} of {len(targets)} {plural(word, len(targets))} fixed"
+    fleeting = sum(item.flip is Flip.NOT_REPRODUCED for item in states)
+    return "nothing to fix" + (f", {fleeting} {plural('failure', fleeting)} not reproduced" if fleeting else "")
 
 
 def _refusals(
     states: Sequence[CaseFlip],
     targets: Sequence[CaseFlip],
     fixed: Sequence[CaseFlip],
-    broken: Sequence[CaseFlip],
+    guards: Sequence[CaseFlip],
     ours: Shares,
     policy: Policy,
 ) -> list[str]:
     """What makes the answer no, whatever else is good."""
     found = []
+    broken = [item for item in guards if item.flip is Flip.BROKEN]
     if broken:
         found.append(f"{len(broken)} {plural('case', len(broken))} broken: {names(broken)}")
     found += _floors(ours, policy, answers=False)
@@ -237,30 +263,80 @@ def _refusals(
 
 
 def _questions(
-    targets: Sequence[CaseFlip], fixed: Sequence[CaseFlip], guards: Sequence[CaseFlip], *, deterministic: bool
+    states: Sequence[CaseFlip],
+    targets: Sequence[CaseFlip],
+    fixed: Sequence[CaseFlip],
+    guards: Sequence[CaseFlip],
+    policy: Policy,
+    *,
+    deterministic: bool,
 ) -> list[str]:
-    """What more attempts could decide."""
+    """What is still open, and what would decide it."""
     found = []
+    if not targets and not guards:
+        found.append("no case passes or fails surely in production, so nothing can be compared; bring cases that do")
+    silent = [item for item in states if item.flip is Flip.NO_ANSWER and _needed(item, policy)]
+    if silent:
+        found.append(f"no answer at {names(silent)}, which must be known; run it again")
     shaky = [item for item in guards if item.flip is Flip.UNSTABLE and item.case.critical]
     if shaky:
-        found.append(f"unstable critical {plural('case', len(shaky))}: {names(shaky)}; ask it in a later run")
+        shown = ", ".join(_shaky(item) for item in shaky[:_NAMED])
+        found.append(f"{len(shaky)} critical {plural('case', len(shaky))} unstable: {shown}{_rest(shaky)}")
     better = [item for item in targets if item.improved]
     if targets and not fixed and better and not deterministic:
-        found.append(f"{len(better)} {plural('failure', len(better))} improved, none surely fixed; {names(better)}")
+        better.sort(key=lambda item: -item.candidate.passes / item.candidate.total)
+        shown = ", ".join(_better(item) for item in better[:_NAMED])
+        word = plural("failure", len(better))
+        found.append(f"{len(better)} {word} improved, none surely fixed: {shown}{_rest(better)}; {_more(better)}")
     return found
+
+
+def _needed(item: CaseFlip, policy: Policy) -> bool:
+    """Whether a case without an answer may hide what the gate must not let pass."""
+    return item.case.critical or (policy.fixed == "all" and not item.champion.passes)
+
+
+def _shaky(item: CaseFlip) -> str:
+    ours = item.candidate
+    return f"'{item.case.name}' passes {ours.passes} of {ours.total} tries and needs {passes_to_hold(item)}"
+
+
+def _better(item: CaseFlip) -> str:
+    passes, total = item.candidate.passes, item.candidate.total
+    needed = passes_to_fix(item)
+    return f"'{item.case.name}' passes {passes} of {total} tries" + (f" and needs {needed}" if needed else "")
+
+
+def _more(better: Sequence[CaseFlip]) -> str:
+    """How many repeats would make the improvement a fix, if its rate is what it seems."""
+    counts = [count for count in map(repeats_to_fix, better) if count]
+    if counts:
+        return f"at these rates 'repeats: {min(counts)}' would decide"
+    return "at these rates more repeats would not make it a fix, a better prompt would"
 
 
 def _kept(guards: Sequence[CaseFlip]) -> str:
     n = len(guards)
     if not n:
         return "no guards, so nothing is known about what it may break"
-    rate = excluded_rate(n)
-    kept = f"none of {n} {plural('guard', n)} broken; among cases like these that excludes a break rate above "
-    kept += percent(rate)
+    unstable = [item for item in guards if item.flip is Flip.UNSTABLE]
+    kept = f"none of {n} {plural('guard', n)} broken"
+    if unstable:
+        kept += f" but {len(unstable)} unstable ({names(unstable)})"
+    clean = n - len(unstable)
+    if not clean:
+        return kept
+    rate = excluded_rate(clean)
+    kept += f"; among cases like these that excludes a break rate above {percent(rate)}"
     goal = next((goal for goal in (0.10, 0.05, 0.02, 0.01) if goal < rate - 0.005), None)
     if goal is None:
         return kept
-    return f"{kept}, {guards_needed(goal) - n} more would make it {percent(goal)}"
+    return f"{kept}, {guards_needed(goal) - clean} more would make it {percent(goal)}"
+
+
+def _silent(states: Sequence[CaseFlip]) -> str:
+    silent = [item for item in states if item.flip is Flip.NO_ANSWER]
+    return f"; no answer at {names(silent)}" if silent else ""
 
 
 def _format(ours: Shares) -> str:
@@ -280,7 +356,10 @@ def plural(word: str, count: int) -> str:
     return word if count == 1 else f"{word}s"
 
 
-def names(items: Sequence[CaseFlip], most: int = 3) -> str:
+def names(items: Sequence[CaseFlip]) -> str:
     """The first few cases by name."""
-    shown = ", ".join(f"'{item.case.name}'" for item in items[:most])
-    return shown if len(items) <= most else f"{shown} and {len(items) - most} more"
+    return ", ".join(f"'{item.case.name}'" for item in items[:_NAMED]) + _rest(items)
+
+
+def _rest(items: Sequence[CaseFlip]) -> str:
+    return f" and {len(items) - _NAMED} more" if len(items) > _NAMED else ""

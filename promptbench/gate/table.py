@@ -36,7 +36,12 @@ class Cell:
             {repeat: value for repeat, value in self.passed.items() if repeat < count},
             {repeat: value for repeat, value in self.readable.items() if repeat < count},
             {repeat: value for repeat, value in self.depths.items() if repeat < count},
+            {repeat for repeat in self.errored if repeat < count},
         )
+
+    def asked(self, count: int) -> bool:
+        """Whether the first `count` repeats were all made, answered or not."""
+        return all(repeat in self.passed or repeat in self.errored for repeat in range(count))
 
     @property
     def rung(self) -> Rung | None:
@@ -46,7 +51,7 @@ class Cell:
 
 
 class Table:
-    """Cells by (variant, model, case). `add` takes attempts in any order and each of them once."""
+    """Cells by (variant, model, case). `add` takes attempts in any order; a later answer makes up for an error."""
 
     def __init__(self, attempts: Iterable[Attempt] = ()) -> None:
         self._cells: dict[tuple[str, str, str], Cell] = {}
@@ -57,11 +62,12 @@ class Table:
         key = attempt.key
         cell = self._cells.setdefault((key.variant, key.model, key.case), Cell())
         if attempt.outcome in (Outcome.PASSED, Outcome.FAILED):
+            cell.errored.discard(key.repeat)
             cell.passed[key.repeat] = attempt.outcome is Outcome.PASSED
             if attempt.rung is not None:
                 cell.depths[key.repeat] = attempt.rung.depth
                 cell.readable[key.repeat] = attempt.well_formed
-        else:
+        elif key.repeat not in cell.passed:
             cell.errored.add(key.repeat)
 
     def cell(self, variant: str, model: str, case: str) -> Cell:

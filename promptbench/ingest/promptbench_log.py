@@ -5,69 +5,90 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from promptbench.core.types import LoggedCall, Message, Usage
+from promptbench.core.types import Json, LoggedCall, Message, Rung, Usage
+from promptbench.formats.json_text import read as read_json
+from promptbench.formats.limits import Limits
 
 FORMAT = "call/1"
 _KNOWN = {
     "promptbench", "id", "time", "prompt", "prompt_version", "vars", "messages", "model", "params", "answer", "error",
     "finish_reason", "usage", "latency_ms", "failed", "tags",
 }  # fmt: skip
+_TOKENS = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
 
 
 def matches(head: bytes, name: str) -> bool:
     """Whether the first line carries the mark of this format."""
-    first = head.removeprefix(b"\xef\xbb\xbf").split(b"\n", 1)[0]
-    return first.lstrip().startswith(b"{") and b'"promptbench"' in first
+    first = head.removeprefix(b"\xef\xbb\xbf").lstrip().split(b"\n", 1)[0]
+    return first.startswith(b"{") and b'"promptbench"' in first
 
 
 def read(path: Path) -> Iterator[LoggedCall]:
     """The calls, one at a time. Raises ValueError with the line's number."""
-    with path.open(encoding="utf-8-sig") as file:
+    with path.open("rb") as file:
         for number, line in enumerate(file, 1):
-            if line.strip():
+            if line.strip(b" \t\r\n\xef\xbb\xbf"):
                 yield _call(line, number)
 
 
-def _call(line: str, number: int) -> LoggedCall:
+def _call(line: bytes, number: int) -> LoggedCall:
     try:
-        data = json.loads(line)
-    except (ValueError, RecursionError):
-        raise ValueError(f"line {number} is not JSON") from None
+        text = line.decode("utf-8-sig" if number == 1 else "utf-8").strip()
+    except UnicodeDecodeError:
+        raise ValueError(f"line {number} is not UTF-8 text") from None
+    reading = read_json(text, limits=Limits(characters=len(text)))
+    if reading.rung is not Rung.RAW:
+        raise ValueError(f"line {number} is not JSON")
+    data = reading.value
     if not isinstance(data, dict) or data.get("promptbench") != FORMAT:
         raise ValueError(f'line {number} is no logged call: it lacks "promptbench": "{FORMAT}"')
     try:
         return _built(data)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"line {number} is no logged call: {_why(error)}") from None
+    except ValueError as error:
+        raise ValueError(f"line {number} is no logged call: {error}") from None
 
 
-def _built(data: dict[str, Any]) -> LoggedCall:
-    if not isinstance(data.get("vars"), dict | None) or not isinstance(data.get("answer"), str | None):
-        raise TypeError("'vars' must be an object and 'answer' a text")
-    usage = data.get("usage")
+def _built(data: dict[str, Json]) -> LoggedCall:
+    if not isinstance(data.get("id"), str | int) or isinstance(data.get("id"), bool):
+        raise ValueError("it needs an 'id', a text or a number")
     return LoggedCall(
         id=str(data["id"]),
-        answer=data.get("answer"),
-        model=data.get("model", ""),
-        time=data.get("time"),
-        variables=data.get("vars"),
-        messages=tuple(Message(item["role"], item["content"]) for item in data.get("messages") or ()),
-        prompt=data.get("prompt"),
-        prompt_version=data.get("prompt_version"),
-        error=data.get("error"),
-        finish_reason=data.get("finish_reason"),
-        usage=Usage(**usage) if usage else None,
-        latency_ms=data.get("latency_ms"),
-        failed=data.get("failed"),
-        tags=tuple(data.get("tags") or ()),
+        answer=_field(data, "answer", str, "a text"),
+        model=_field(data, "model", str, "a text") or "",
+        time=_field(data, "time", str, "a text"),
+        variables=_field(data, "vars", dict, "an object"),
+        messages=tuple(_message(item) for item in _field(data, "messages", list, "a list") or ()),
+        prompt=_field(data, "prompt", str, "a text"),
+        prompt_version=_field(data, "prompt_version", str, "a text"),
+        error=_field(data, "error", str, "a text"),
+        finish_reason=_field(data, "finish_reason", str, "a text"),
+        usage=_usage(_field(data, "usage", dict, "an object")),
+        latency_ms=_field(data, "latency_ms", (int, float), "a number"),
+        failed=_field(data, "failed", str, "a text"),
+        tags=tuple(str(tag) for tag in _field(data, "tags", list, "a list") or ()),
         extra={key: value for key, value in data.items() if key not in _KNOWN},
     )
 
 
-def _why(error: Exception) -> str:
-    return f"{error} is missing" if isinstance(error, KeyError) else str(error)
+def _field(data: dict[str, Json], name: str, kind: type | tuple[type, ...], wanted: str) -> Json:
+    value = data.get(name)
+    if value is None or (isinstance(value, kind) and not isinstance(value, bool)):
+        return value
+    raise ValueError(f"'{name}' must be {wanted}")
+
+
+def _message(item: Json) -> Message:
+    role, content = (item.get("role"), item.get("content")) if isinstance(item, dict) else (None, None)
+    if role not in ("system", "user", "assistant") or not isinstance(content, str):
+        raise ValueError("each of 'messages' needs a 'role' (system, user or assistant) and a text as 'content'")
+    return Message(role, content)
+
+
+def _usage(data: dict[str, Json] | None) -> Usage | None:
+    """None where the two totals are not there: a program may log its provider's own words."""
+    counts = {name: (data or {}).get(name) for name in _TOKENS}
+    known = {name: count for name, count in counts.items() if isinstance(count, int) and not isinstance(count, bool)}
+    return Usage(**known) if {"input_tokens", "output_tokens"} <= known.keys() else None

@@ -73,7 +73,11 @@ def assemble(suite: Suite, around: Surroundings, found: Diagnostics) -> Bench | 
     models = joiner.models()
     prompts = [PromptInPlay(item.prompt, item.label) for item in (*candidates, *((champion,) if champion else ()))]
     builder = CaseBuilder(suite, prompts, found, has_baseline=any(not model.uses_prompt for model in models))
-    cases = [case for case in builder.build(read_logs(suite, found)) if around.selects(case)]
+    built = builder.build(read_logs(suite, found))
+    if not built and suite.logs and not suite.document.value.get("cases") and len(found.errors) == before:
+        hint = "write a case under 'cases:', or name a log with failing calls"
+        found.add(Code.NO_CASES, "no case is left: no logged call fails a check", suite.place(("log",)), hint=hint)
+    cases = [case for case in built if around.selects(case)]
     if len(found.errors) > before or not candidates:
         return None
     return Bench(
@@ -106,7 +110,7 @@ class _Joiner:
             self._found.add(
                 Code.BAD_VALUE,
                 f"the candidates belong to different prompts: {', '.join(sorted(names))}",
-                self._suite.document.place(("prompt",)),
+                self._suite.place(("prompt",)),
                 hint="the name up to the first dot must be the same: triage.short.prompt, triage.long.prompt",
             )
         return tuple(Variant(item, Side.CANDIDATE, Path(item.file).name) for item in prompts.values())
@@ -126,13 +130,22 @@ class _Joiner:
                 yield path, Place(self._around.shown(path))
             return
         for index, written in enumerate(self._suite.prompts):
-            place = self._suite.document.place(("prompt", index))
+            place = self._suite.place(("prompt", index))
             if not any(char in written for char in "*?["):
                 file = below(self._suite.folder, written, place, self._found)
                 if file is not None:
                     yield file, place
                 continue
-            matches = [path for path in sorted(self._suite.folder.glob(written)) if path.is_file()]
+            if below(self._suite.folder, written, place, self._found) is None:
+                continue
+            try:
+                matches = [
+                    path for path in sorted(self._suite.folder.glob(written.replace("\\", "/"))) if path.is_file()
+                ]
+            except ValueError:
+                hint = "'**' stands for folders and stands alone: write it as **/NAME.prompt"
+                self._found.add(Code.BAD_VALUE, f"'{written}' is not a pattern", place, hint=hint)
+                continue
             if not matches:
                 self._found.add(Code.FILE_NOT_FOUND, f"no file fits '{written}'", place)
             for path in matches:
@@ -153,12 +166,13 @@ class _Joiner:
         gated = self._suite.gate.models
         entries = list(self._entries())
         for index, name in enumerate(gated):
-            if name not in {str(entry.ref) for entry, _ in entries} and not self._around.models:
+            known = {str(entry.ref) for entry, _ in entries}
+            if known and name not in known and not self._around.models:
                 guess = did_you_mean(name, [str(entry.ref) for entry, _ in entries])
                 self._found.add(
                     Code.UNKNOWN_MODEL,
                     f"the gate asks for '{name}', which is not among the models",
-                    self._suite.document.place(("gate", "models", index)),
+                    self._suite.place(("gate", "models", index)),
                     hint=f"did you mean '{guess}'?" if guess else "add it under 'models:'",
                 )
         models: dict[str, BenchModel] = {}
@@ -182,7 +196,7 @@ class _Joiner:
     def _entries(self) -> Iterable[tuple[ModelEntry, Place]]:
         written = {str(entry.ref): entry for entry in self._suite.models}
         if not self._around.models:
-            yield from ((entry, self._suite.document.place(entry.path)) for entry in self._suite.models)
+            yield from ((entry, self._suite.place(entry.path)) for entry in self._suite.models)
             return
         for name in self._around.models:
             try:

@@ -18,7 +18,7 @@ def read_logs(suite: Suite, found: Diagnostics) -> list[LoggedCall]:
     """All calls of all logs of a suite, in order."""
     calls: list[LoggedCall] = []
     for index, written in enumerate(suite.logs):
-        place = suite.document.place(("log", index))
+        place = suite.place(("log", index))
         path = below(suite.folder, written, place, found)
         if path is not None:
             calls += _read(path, written, place, found)
@@ -33,7 +33,8 @@ def _read(path: Path, written: str, place: Place, found: Diagnostics) -> list[Lo
         found.add(Code.FILE_NOT_FOUND, f"there is no log '{written}' beside the suite", place)
         return []
     except OSError as error:
-        found.add(Code.BAD_LOG, f"the log '{written}' cannot be read: {error.strerror}", place)
+        why = "it is a folder" if path.is_dir() else error.strerror
+        found.add(Code.BAD_LOG, f"the log '{written}' cannot be read: {why}", place)
         return []
     if not head.strip():
         return []
@@ -45,7 +46,8 @@ def _read(path: Path, written: str, place: Place, found: Diagnostics) -> list[Lo
     try:
         return list(reader.read(path))
     except (ValueError, OSError) as error:
-        found.add(Code.BAD_LOG, f"the log '{written}' cannot be read: {error}", place)
+        hint = "mend or delete that line" if isinstance(error, ValueError) else None
+        found.add(Code.BAD_LOG, f"the log '{written}' cannot be read: {error}", place, hint=hint)
         return []
 
 

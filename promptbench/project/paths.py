@@ -10,8 +10,14 @@ from promptbench.core.diagnostics import Code, Diagnostics, Place
 def below(folder: Path, written: str, place: Place, found: Diagnostics) -> Path | None:
     """The file `written` below `folder`, whether it exists or not; None, with a diagnostic, when it lies elsewhere."""
     path = Path(folder, written.replace("\\", "/"))
-    outside = PureWindowsPath(written).is_absolute() or PureWindowsPath(written).drive
-    if outside or not path.resolve().is_relative_to(folder.resolve()):
+    windows = PureWindowsPath(written)
+    try:
+        path.is_file()  # raises for what no file can be called
+        outside = bool(windows.root or windows.drive) or not path.resolve().is_relative_to(folder.resolve())
+    except (OSError, ValueError, RuntimeError):
+        found.add(Code.BAD_VALUE, f"'{written}' cannot be the name of a file", place)
+        return None
+    if outside:
         hint = "copy the file beside the suite, and write its name only"
         found.add(Code.PATH_OUTSIDE, f"'{written}' lies outside the suite's folder", place, hint=hint)
         return None

@@ -1,13 +1,15 @@
 """Reads a prompt file: dotprompt's layout and words, a documented subset of them; the rest is refused by name.
 
 A `.prompt` file is YAML between two `---` lines, then the body. `{{role "system"}}` starts a message, `{{history}}`
-places the conversation of a case, `{{a.b}}` a value. A `.md` or `.txt` file is one user message.
+places the conversation of a case, `{{a.b}}` a value. A `.md` or `.txt` file is one user message; what would mean
+something else in a `.prompt` file is refused there, since the store keeps a text and not how its file was called.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path, PurePath
 
 from promptbench.core.diagnostics import Code, Diagnostics, Severity, did_you_mean
@@ -16,7 +18,7 @@ from promptbench.formats.marked_yaml import Document, parse
 from promptbench.formats.source import Source, SourceError, read_source
 from promptbench.prompts.picoschema import PicoschemaError, to_json_schema
 from promptbench.prompts.prompt import HISTORY, HistoryPlace, Prompt, Template
-from promptbench.text.templates import Part, Tag, TemplateError, is_name, split
+from promptbench.text.templates import Part, Tag, TemplateError, is_name, join, split
 
 CONFIG = ("temperature", "maxOutputTokens", "topP", "topK", "stopSequences", "seed")
 _KEYS = {"config": CONFIG, "input": ("schema", "default"), "output": ("schema", "format"), "description": ()}
@@ -30,7 +32,15 @@ _ELSEWHERE = {
 }
 _ROLES: dict[str, Role] = {"system": "system", "user": "user", "model": "assistant", "assistant": "assistant"}
 _ROLE = re.compile(r"""role\s+(["'])(?P<role>[^"']*)\1\Z""")
-_FRONT = re.compile(r"\A---[ \t]*\n(?P<yaml>.*?)^---[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
+_OPENING = re.compile(r"\A\s*---[ \t]*$", re.MULTILINE)
+_FRONT = re.compile(r"\A\s*---[ \t]*\n(?P<yaml>.*?)^---[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
+_LATE_FRONT = re.compile(
+    r"\A\s*^#[^\n]*\n(?:[ \t]*(?:#[^\n]*)?\n)*(?P<dashes>---)[ \t]*\n(?:config|description|input|model|output):",
+    re.MULTILINE,
+)
+_JINJA = re.compile(r"\{%[-+]?\s*[a-z]\w*[^\n]*?%\}")
+_MOST = 20
+"""How many mistakes of one kind in one file are worth telling."""
 SUFFIXES = (".prompt", ".md", ".txt")
 
 
@@ -52,25 +62,12 @@ def load(path: Path, shown: str, found: Diagnostics) -> Prompt | None:
 def parse_prompt(source: Source, found: Diagnostics) -> Prompt | None:
     """The prompt in a text; None when it has errors, which are in `found`."""
     before = len(found.errors)
-    suffix = PurePath(source.path).suffix
-    if suffix not in SUFFIXES:
-        hint = "name it NAME.prompt, or NAME.md for plain text"
-        found.add(Code.PROMPT_SYNTAX, f"a prompt file does not end in '{suffix}'", source.place(1, 1), hint=hint)
-        return None
+    suffix = PurePath(source.path).suffix.lower()
     front = _FRONT.match(source.text) if suffix == ".prompt" else None
-    body_start = front.end() if front else 0
-    if suffix == ".prompt" and not front and source.text.lstrip().startswith("---"):
-        hint = "put a line with three dashes under it"
-        found.add(Code.PROMPT_SYNTAX, "the part between '---' lines is not closed", source.place_at(0, 3), hint=hint)
+    if not _is_prompt_file(source, front is not None, found):
         return None
-    if suffix != ".prompt" and _FRONT.match(source.text):
-        hint = f"name it {PurePath(source.path).stem}.prompt"
-        found.add(
-            Code.PROMPT_SYNTAX, f"a '{suffix}' file is plain text, without '---' lines", source.place(1, 1), hint=hint
-        )
-        return None
-    head = _Head.read(source, front["yaml"] if front else "", found)
-    messages = _messages(source, body_start, found)
+    head = _Head.read(source, front, found)
+    messages = _messages(source, front.end() if front else 0, found, roles=suffix == ".prompt")
     if len(found.errors) > before or head is None:
         return None
     return Prompt(
@@ -85,6 +82,32 @@ def parse_prompt(source: Source, found: Diagnostics) -> Prompt | None:
     )
 
 
+def _is_prompt_file(source: Source, front: bool, found: Diagnostics) -> bool:
+    """Whether the file's name and layout are a prompt's."""
+    name = PurePath(source.path)
+    plain = name.suffix.lower() != ".prompt"
+    late = _LATE_FRONT.match(source.text)
+    if name.suffix.lower() not in SUFFIXES or not prompt_name(source.path):
+        hint = "name it NAME.prompt, or NAME.md for plain text"
+        message = f"a prompt file cannot be called '{name.name}'"
+        found.add(Code.PROMPT_SYNTAX, message, source.place(1, 1), hint=hint)
+    elif late:
+        message = "comments stand between the '---' lines, not above them"
+        place = source.place_at(late.start("dashes"), 3)
+        found.add(Code.PROMPT_SYNTAX, message, place, hint="make '---' the first line")
+    elif plain and _OPENING.match(source.text):
+        message = f"a '{name.suffix}' file is plain text, without '---' lines at its start"
+        place = source.place_at(source.text.index("---"), 3)
+        found.add(Code.PROMPT_SYNTAX, message, place, hint=f"name it {name.stem}.prompt")
+    elif not front and _OPENING.match(source.text):
+        place = source.place_at(source.text.index("---"), 3)
+        message, hint = "the part between '---' lines is not closed", "put a line with three dashes under it"
+        found.add(Code.PROMPT_SYNTAX, message, place, hint=hint)
+    else:
+        return True
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class _Head:
     """What stands between the `---` lines."""
@@ -95,8 +118,10 @@ class _Head:
     defaults: dict[str, Json]
 
     @classmethod
-    def read(cls, source: Source, text: str, found: Diagnostics) -> _Head | None:
-        document = parse(source, found, text=text, first_line=2)
+    def read(cls, source: Source, front: re.Match[str] | None, found: Diagnostics) -> _Head | None:
+        text = front["yaml"] if front else ""
+        first_line = source.text.count("\n", 0, front.start("yaml")) + 1 if front else 1
+        document = parse(source, found, text=text, first_line=first_line)
         if document is None:
             return None
         value = {} if document.value is None else document.value
@@ -184,15 +209,38 @@ def _schema(
         return None
 
 
-def _messages(source: Source, start: int, found: Diagnostics) -> tuple[Template | HistoryPlace, ...]:
-    """The body as messages; text before the first role is the user's."""
-    body = source.text[start:]
-    try:
-        parts = split(body)
-    except TemplateError as error:
-        code = Code.PROMPT_DIALECT if error.dialect else Code.PROMPT_SYNTAX
-        place = source.place_at(start + error.offset, error.length)
-        found.add(code, error.message, place, hint=error.hint)
+def _parts(source: Source, start: int, found: Diagnostics) -> list[Part]:
+    """The body split at its tags; nothing when there is an error, and then all of them are told."""
+    errors = 0
+    while errors < _MOST:
+        try:
+            parts = split(source.text[start:])
+            return parts if not errors else []
+        except TemplateError as error:
+            errors += 1
+            code = Code.PROMPT_DIALECT if error.dialect else Code.PROMPT_SYNTAX
+            found.add(code, error.message, source.place_at(start + error.offset, error.length), hint=error.hint)
+            start += error.offset + error.length
+    return []
+
+
+def _warn_of_jinja(source: Source, start: int, found: Diagnostics) -> None:
+    """A warning only: a prompt may well be about templates, and has no other way to write one."""
+    for jinja in islice(_JINJA.finditer(source.text, start), _MOST):
+        found.add(
+            Code.PROMPT_DIALECT,
+            f"{jinja.group()} is a Jinja statement, and goes to the model as it stands",
+            source.place_at(jinja.start(), len(jinja.group())),
+            hint="write a prompt for each branch, or put the finished text into a variable",
+            severity=Severity.WARNING,
+        )
+
+
+def _messages(source: Source, start: int, found: Diagnostics, *, roles: bool) -> tuple[Template | HistoryPlace, ...]:
+    """The body as messages; text before the first role is the user's, and without `roles` all of it is."""
+    _warn_of_jinja(source, start, found)
+    parts = _parts(source, start, found)
+    if not parts and source.text[start:].strip():
         return ()
     messages: list[Template | HistoryPlace] = []
     role: Role = "user"
@@ -215,7 +263,11 @@ def _messages(source: Source, start: int, found: Diagnostics) -> tuple[Template 
             current.append(part)
             continue
         named = _ROLE.match(part.body)
-        if part.body == HISTORY:
+        if (named or part.body == HISTORY) and not roles:
+            place = source.place_at(start + part.offset, part.length)
+            hint = f"name it {PurePath(source.path).stem}.prompt"
+            found.add(Code.PROMPT_SYNTAX, "a plain text file is one user message", place, hint=hint)
+        elif part.body == HISTORY:
             close()
             messages.append(HistoryPlace())
             role, role_tag = "user", None
@@ -247,5 +299,4 @@ def _template(role: Role, parts: list[Part]) -> Template:
     if kept and isinstance(kept[-1], str):
         kept[-1] = kept[-1].rstrip()
     kept = [part for part in kept if part != ""]
-    source = "".join(part.replace("{{", "\\{{") if isinstance(part, str) else f"{{{{{part.body}}}}}" for part in kept)
-    return Template(role, source, tuple(kept))
+    return Template(role, join(kept), tuple(kept))

@@ -9,11 +9,23 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from promptbench.core.diagnostics import did_you_mean
 from promptbench.core.types import Json
 
 _SCALARS = ("string", "number", "integer", "boolean", "null")
 _TYPES = (*_SCALARS, "object", "array")
-_KEY = re.compile(r"(?P<name>[^?(]+)(?P<optional>\?)?(?:\((?P<kind>\w+)(?:,\s*(?P<about>[^)]*))?\))?\Z")
+_KEY = re.compile(r"(?P<name>[^?(]+)(?P<optional>\?)?(?:\((?P<kind>\w+)(?:,\s*(?P<about>.*))?\))?\Z", re.DOTALL)
+_KEYWORD = re.compile(
+    r"""
+    type|title|description|default|examples|example|deprecated|readOnly|writeOnly|nullable|format|pattern|enum|const|
+    minLength|maxLength|contentEncoding|contentMediaType|minimum|maximum|exclusiveMinimum|exclusiveMaximum|
+    multipleOf|items|prefixItems|additionalItems|contains|minContains|maxContains|minItems|maxItems|uniqueItems|
+    unevaluatedItems|properties|patternProperties|additionalProperties|propertyNames|unevaluatedProperties|required|
+    minProperties|maxProperties|dependencies|dependentRequired|dependentSchemas|definitions|allOf|anyOf|oneOf|not|if|
+    then|else
+    | \$.* | x-.*""",
+    re.VERBOSE,
+)
 
 
 class PicoschemaError(ValueError):
@@ -32,12 +44,20 @@ def to_json_schema(written: Json) -> dict[str, Json]:
 
 
 def _is_json_schema(written: dict[str, Json]) -> bool:
-    kind = written.get("type")
-    names = kind if isinstance(kind, list) else [kind]
-    if any(key in written for key in ("$schema", "$ref", "anyOf", "oneOf", "allOf", "enum", "const", "properties")):
+    """Whether a mapping is JSON Schema; a Picoschema may have fields that are called like its words."""
+    if any(isinstance(written.get(key), str) for key in ("$schema", "$ref")):
         return True
-    # A Picoschema with a field called `type` has text such as `string, the kind` there, or no other JSON Schema word.
-    return all(name in _TYPES for name in names) and (len(written) == 1 or not _all_picoschema(written))
+    if any(isinstance(written.get(key), list) for key in ("anyOf", "oneOf", "allOf", "enum")):
+        return True
+    properties = written.get("properties")
+    if isinstance(properties, dict) and all(isinstance(value, (dict, bool)) for value in properties.values()):
+        return True
+    kind = written.get("type")
+    names = kind if isinstance(kind, list) and kind else [kind]
+    if not all(isinstance(name, str) and name in _TYPES for name in names):
+        return False
+    known = all(_KEYWORD.fullmatch(key) for key in written)
+    return known and (len(written) == 1 or not _all_picoschema(written))
 
 
 def _all_picoschema(written: dict[str, Json]) -> bool:
@@ -56,7 +76,9 @@ def _scalar(written: str, path: tuple[str, ...]) -> dict[str, Json]:
     kind, _, about = (part.strip() for part in written.partition(","))
     if kind != "any" and kind not in _SCALARS:
         known = ", ".join((*_SCALARS, "any"))
-        raise PicoschemaError(f"'{kind}' is not a type; known are {known}", path)
+        guess = did_you_mean(kind, (*_SCALARS, "any"))
+        hint = f"did you mean '{guess}'?" if guess else f"known are {known}"
+        raise PicoschemaError(f"'{kind}' is not a type; {hint}", path)
     schema: dict[str, Json] = {} if kind == "any" else {"type": kind}
     return {**schema, "description": about} if about else schema
 
@@ -74,6 +96,8 @@ def _object(written: dict[str, Json], path: tuple[str, ...]) -> dict[str, Json]:
         if not match:
             raise PicoschemaError(f"'{key}' is not a field: write 'name', 'name?' or 'name(array)'", here)
         name = match["name"].strip()
+        if name in properties:
+            raise PicoschemaError(f"the field '{name}' is here twice", here)
         schema = _field(match["kind"], value, here)
         if match["about"]:
             schema["description"] = match["about"].strip()
@@ -101,7 +125,7 @@ def _field(kind: str | None, value: Json, path: tuple[str, ...]) -> dict[str, Js
 
 def _or_null(schema: dict[str, Any]) -> dict[str, Json]:
     if "type" in schema:
-        return {**schema, "type": [schema["type"], "null"]}
+        return schema if schema["type"] == "null" else {**schema, "type": [schema["type"], "null"]}
     if "enum" in schema:
-        return {**schema, "enum": [*schema["enum"], None]}
+        return schema if None in schema["enum"] else {**schema, "enum": [*schema["enum"], None]}
     return schema

@@ -35,6 +35,7 @@ class Template:
     parts: tuple[Part, ...]
 
 
+@dataclass(frozen=True, slots=True)
 class HistoryPlace:
     """Where a prompt puts the conversation of a case: `{{history}}`."""
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from promptbench.core.diagnostics import Diagnostic, Severity
 from promptbench.core.types import Json
-from promptbench.report.words import clean, cut
+from promptbench.report.words import clean, columns, cut
 
 _EXCERPT = 100
 
@@ -50,14 +50,18 @@ def _block(item: Diagnostic, colour: bool) -> Iterator[str]:
 
 
 def _window(item: Diagnostic) -> tuple[str, int, int]:
-    """The line, or the part of a long one around the place; the caret's column and length in it."""
-    text = clean(item.place.text)
-    # Every unprintable character before the place is shown longer than it is.
-    column = len(clean(item.place.text[: item.place.column - 1]))
-    start = max(0, column - _EXCERPT // 2) if len(text) > _EXCERPT else 0
+    """The line, or the part of a long one around the place; the caret's column and length in it, as a terminal counts.
+
+    Every unprintable character is shown longer than it is, and some letters are two columns wide.
+    """
+    raw, first = item.place.text, item.place.column - 1
+    text, before = clean(raw), clean(raw[:first])
+    marked = clean(raw[first : first + item.place.length])
+    start = max(0, len(before) - _EXCERPT // 2) if len(text) > _EXCERPT else 0
     lead = "…" if start else ""
     shown = cut(text[start:], _EXCERPT)
-    return lead + shown, column - start + len(lead), max(1, min(item.place.length, len(shown) - (column - start)))
+    visible = marked[: max(0, len(shown) - (len(before) - start))]
+    return lead + shown, len(lead) + columns(before[start:]), max(1, columns(visible))
 
 
 _RED, _YELLOW, _CYAN = "31;1", "33;1", "36"

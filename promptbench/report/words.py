@@ -17,25 +17,65 @@ class Target:
 def clean(text: str) -> str:
     """A text of a model or user on one line, with nothing in it that a terminal would obey."""
     return "".join(
-        char if char.isprintable() else f"\\u{ord(char):04x}" if unicodedata.category(char) != "Cs" else "\ufffd"
+        char if char.isprintable() else _visible(char)
         for char in text.replace("\r\n", "⏎").replace("\n", "⏎").replace("\t", " ")
     )
 
 
+def _visible(char: str) -> str:
+    match unicodedata.category(char):
+        case "Cs":
+            return "\ufffd"
+        case "Zs":
+            return " "
+    return f"\\u{ord(char):04x}" if ord(char) <= 0xFFFF else f"\\U{ord(char):08x}"
+
+
+def width_of(text: str) -> int:
+    """How many columns of a terminal a text takes."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def columns(text: str) -> int:
+    """How many columns of a terminal a text takes: letters of East Asia and most emoji take two, accents none."""
+    if text.isascii():
+        return len(text)
+    wide = sum(unicodedata.east_asian_width(char) in "WF" for char in text)
+    return len(text) + wide - sum(unicodedata.category(char) in ("Mn", "Me") for char in text)
+
+
 def cut(text: str, width: int) -> str:
-    """At most `width` characters, with an ellipsis where something is missing."""
-    return text if len(text) <= width else text[: max(0, width - 1)] + "…"
+    """At most `width` columns, with an ellipsis where something is missing."""
+    if width_of(text) <= width:
+        return text
+    kept, left = "", width - 1
+    for char in text:
+        left -= width_of(char)
+        if left < 0:
+            break
+        kept += char
+    return kept + "…" if width > 0 else ""
+
+
+def excerpt(text: str, width: int) -> str:
+    """The start of a foreign text, cleaned, in at most `width` columns. Takes no longer for a text of 50 MB."""
+    head = text[: width + 1]
+    return cut(clean(head) + ("…" if len(head) < len(text) else ""), width)
 
 
 def duration(milliseconds: float | None) -> str:
     """A time with a unit and two or three significant digits."""
     if milliseconds is None:
         return "–"
-    if milliseconds >= 1000:
+    if milliseconds >= 999.5:
         return f"{milliseconds / 1000:.1f} s"
-    if milliseconds >= 10:
+    if milliseconds >= 9.95:
         return f"{milliseconds:.0f} ms"
-    if milliseconds >= 1:
+    if milliseconds >= 0.995:
         return f"{milliseconds:.1f} ms"
     return f"{milliseconds:.2f} ms"
 
@@ -46,10 +86,12 @@ def money(dollars: float | None) -> str:
         return "unknown"
     if dollars == 0:
         return "$0"
-    if dollars >= 1:
+    if dollars >= 0.9995:
         return f"${dollars:,.2f}"
     digits = 3
-    while round(dollars, digits) < 10 ** (1 - digits) and digits < 9:
+    while round(dollars, digits) < 10 ** (1 - digits):
+        if digits == 9:
+            return "<$0.00000001"
         digits += 1
     return f"${dollars:.{digits}f}"
 

@@ -20,12 +20,13 @@ from promptbench.core.diagnostics import Code, Diagnostic, Place, did_you_mean
 from promptbench.core.errors import InputError
 
 PROJECT_FILE = "promptbench.toml"
+_TABLE = "[tool.promptbench"
 
 
 class SettingsFile(BaseModel):
     """The keys of a settings file. Dashes and underscores are the same."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
     python: list[str] = Field(default_factory=list, description="files that may be run as models or checks, as globs")
     concurrency: int | None = Field(default=None, ge=1, le=1000, description="requests at once to one model")
@@ -81,11 +82,14 @@ def load(start: Path, environ: Mapping[str, str], flags: Mapping[str, Any] | Non
 def find_project(start: Path) -> Path | None:
     """The nearest settings file at or above `start`; a pyproject.toml counts when it has `[tool.promptbench]`."""
     for folder in (start.resolve(), *start.resolve().parents):
-        if (folder / PROJECT_FILE).is_file():
-            return folder / PROJECT_FILE
-        pyproject = folder / "pyproject.toml"
-        if pyproject.is_file() and "[tool.promptbench" in pyproject.read_text(encoding="utf-8", errors="replace"):
-            return pyproject
+        try:
+            if (folder / PROJECT_FILE).is_file():
+                return folder / PROJECT_FILE
+            pyproject = folder / "pyproject.toml"
+            if pyproject.is_file() and _TABLE in pyproject.read_text(encoding="utf-8", errors="replace"):
+                return pyproject
+        except OSError:
+            continue  # a folder that may not be looked into holds no project of this user
     return None
 
 
@@ -102,39 +106,102 @@ def user_file(environ: Mapping[str, str]) -> Path | None:
 def _read(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8-sig")
-        data: dict[str, Any] = tomllib.loads(text)
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read: {error}") from None
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{path} is not TOML: {error}", hint='texts need quotes: key = "text"') from None
-    if path.name == "pyproject.toml":
-        data = data.get("tool", {}).get("promptbench", {})
+    except UnicodeDecodeError:
+        raise _mistake(
+            "the file is not UTF-8 text", Place(str(path)), "save it as plain text, encoding UTF-8"
+        ) from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    try:
+        data: Any = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        message, place = _toml_problem(str(error), path, text)
+        raise _mistake(f"this is not TOML: {message}", place, 'texts need quotes: key = "text"') from None
+    for table in ("tool", "promptbench") if path.name == "pyproject.toml" else ():
+        data = data.get(table) if isinstance(data, dict) else None
+    if not isinstance(data, dict):
+        raise _mistake("'tool.promptbench' must be a table of settings", Place(str(path)), "write [tool.promptbench]")
     known = SettingsFile.model_fields
+    found = []
     for key in data:
-        if key.replace("-", "_") not in known:
-            guess = did_you_mean(key.replace("-", "_"), known)
-            hint = f"did you mean '{guess.replace('_', '-')}'?" if guess else f"known are {', '.join(known)}"
+        if _field_name(key) not in known:
+            guess = did_you_mean(_field_name(key), known)
+            names = ", ".join(_written(name) for name in known)
+            hint = f"did you mean '{_written(guess)}'?" if guess else f"known are {names}"
             place = _place_of(path, text, key)
-            raise InputError(
-                "there is a mistake in the settings",
-                diagnostics=[Diagnostic(Code.SETTINGS, f"'{key}' is not a setting", place, hint)],
-            )
-    return {key.replace("-", "_"): value for key, value in data.items()}
+            found.append(Diagnostic(Code.SETTINGS, f"'{key}' is not a setting", place, hint))
+    if found:
+        raise InputError("there is a mistake in the settings", diagnostics=found)
+    return {_field_name(key): value for key, value in data.items()}
+
+
+def _field_name(written: str) -> str:
+    return written.replace("-", "_")
+
+
+def _written(name: str) -> str:
+    return name.replace("_", "-")
+
+
+def _mistake(message: str, place: Place, hint: str) -> InputError:
+    return InputError(
+        "there is a mistake in the settings", diagnostics=[Diagnostic(Code.SETTINGS, message, place, hint)]
+    )
+
+
+def _toml_problem(message: str, path: Path, text: str) -> tuple[str, Place]:
+    """The parser's sentence without the place that it ends with, and that place."""
+    what, _, where = message.partition(" (at ")
+    lines = text.split("\n")
+    at = re.match(r"line (\d+), column (\d+)", where)
+    line, column = (int(at[1]), int(at[2])) if at else (len(lines), len(lines[-1]) + 1)
+    written = lines[line - 1].rstrip("\r") if line <= len(lines) else ""
+    return what[:1].lower() + what[1:], Place(str(path), line, column, 1, written)
 
 
 def _place_of(path: Path, text: str, key: str) -> Place:
+    pattern = rf"\s*(?:\[(?:tool\.promptbench\.)?)?[\"']?({re.escape(key).replace('_', '[_-]')})\b"
     for number, line in enumerate(text.splitlines(), 1):
-        found = re.match(rf"\s*(?:\[tool\.promptbench\.)?({re.escape(key)})\b", line)
+        found = re.match(pattern, line)
         if found:
             return Place(str(path), number, found.start(1) + 1, len(key), line)
     return Place(str(path))
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
-    names = {
-        f"PROMPTBENCH_{name.upper()}": name for name in ("concurrency", "retries", "actor", "machine_price_per_hour")
-    }
-    return {setting: environ[name] for name, setting in names.items() if environ.get(name)}
+    found: dict[str, Any] = {}
+    for name in ("concurrency", "retries", "actor", "machine_price_per_hour"):
+        text = environ.get(_variable(name), "").strip()
+        if text:
+            found[name] = text if name == "actor" else _number(text)
+    return found
+
+
+def _variable(name: str) -> str:
+    return f"PROMPTBENCH_{name.upper()}"
+
+
+def _number(text: str) -> int | float | str:
+    """A number; what is none stays text, for the validation to refuse."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+_WANTED = {
+    "int_type": "must be a whole number",
+    "float_type": "must be a number",
+    "finite_number": "must be a number",
+    "string_type": "must be text in quotes",
+    "list_type": "must be a list of texts in square brackets",
+    "dict_type": "must be a table",
+    "string_too_short": "must not be empty",
+    "greater_than_equal": "must be at least {ge:g}",
+    "less_than_equal": "must be at most {le:g}",
+}
 
 
 def _explain(error: ValidationError, origin: Mapping[str, str]) -> InputError:
@@ -142,11 +209,12 @@ def _explain(error: ValidationError, origin: Mapping[str, str]) -> InputError:
     for item in error.errors(include_url=False):
         key = str(item["loc"][0])
         where = origin.get(key, "settings")
-        name = f"PROMPTBENCH_{key.upper()}" if where == "environment" else key.replace("_", "-")
-        message = f"'{name}': {item['msg'].lower()}, not {item['input']!r}"
+        name = _variable(key) if where == "environment" else _written(key)
+        wanted = _WANTED.get(item["type"], "is wrong: {msg}").format(msg=item["msg"].lower(), **item.get("ctx", {}))
+        message = f"'{name}' {wanted}, not {str(item['input'])[:60]!r}"
         path = Path(where)
         text = path.read_text(encoding="utf-8-sig") if path.is_file() else ""
-        place = _place_of(path, text, key.replace("_", "-")) if text else Place(where)
+        place = _place_of(path, text, key) if text else Place(where)
         diagnostics.append(Diagnostic(Code.SETTINGS, message, place))
     return InputError("there is a mistake in the settings", diagnostics=diagnostics)
 
@@ -171,11 +239,9 @@ def _git_author(root: Path) -> str | None:
     parts = []
     for key in ("user.name", "user.email"):
         try:
-            done = subprocess.run(
-                ["git", "config", key], cwd=root, capture_output=True, text=True, timeout=10, check=False
-            )
+            done = subprocess.run(["git", "config", key], cwd=root, capture_output=True, timeout=10, check=False)
         except (OSError, subprocess.TimeoutExpired):
             return None
-        parts.append(done.stdout.strip())
+        parts.append(done.stdout.decode("utf-8", "replace").strip())
     name, email = parts
     return f"{name} <{email}>" if name and email else name or email or None

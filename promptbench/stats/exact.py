@@ -27,10 +27,13 @@ def mcnemar_mid_p(better: int, worse: int) -> float:
         return 1.0
     small = min(better, worse)
     splits = 1 << n
-    tail = sum(comb(n, k) for k in range(small + 1)) / splits
+    ways = tail = 1
+    for k in range(small):
+        ways = ways * (n - k) // (k + 1)
+        tail += ways
     if better == worse:
-        return 1.0 - comb(n, small) / splits / 2
-    return min(1.0, 2 * tail - comb(n, small) / splits)
+        return 1.0 - ways / splits / 2
+    return min(1.0, (2 * tail - ways) / splits)
 
 
 def excluded_rate(clean: int, confidence: float = 0.95) -> float:
@@ -42,7 +45,10 @@ def excluded_rate(clean: int, confidence: float = 0.95) -> float:
 
 
 def guards_needed(rate: float, confidence: float = 0.95) -> int:
-    """How many clean guards exclude a break rate above `rate`: the least n with (1 − rate)ⁿ ≤ 1 − confidence."""
+    """How many clean guards exclude a break rate above `rate`: the least n with (1 − rate)ⁿ ≤ 1 − confidence.
+
+    Both arguments are between 0 and 1, the bounds excluded.
+    """
     n = max(1, int(log(1.0 - confidence) / log(1.0 - rate)))
     while excluded_rate(n, confidence) > rate:
         n += 1

@@ -7,26 +7,47 @@ are the same to the author.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from promptbench.core.diagnostics import Place
 from promptbench.core.types import Json, Message, ModelRef, Rung
 from promptbench.formats.marked_yaml import Document
 
 
+@lru_cache(maxsize=1024)
 def field_name(written: str) -> str:
     """The field name of a key as people write it."""
     return "_".join(re.split(r"[ _-]+", written.strip()))
+
+
+def path_in_file(path: Sequence[str | int], value: Json) -> tuple[str | int, ...]:
+    """A path in field names with the keys as `value` has them; a single value that stands for a list has no index."""
+    written: list[str | int] = []
+    for step in path:
+        if isinstance(value, dict):
+            same = [key for key in value if key == step] or [key for key in value if field_name(key) == step]
+            written.append(same[0] if same else step)
+            value = value[same[0]] if same else None
+        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
+            written.append(step)
+            value = value[step]
+    return tuple(written)
 
 
 def _as_text(value: Any) -> Any:
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value) if isinstance(value, (int, float)) else value
+
+
+def _as_answer(value: Any) -> Any:
+    return "null" if value is None else _as_text(value)
 
 
 def _as_list(value: Any) -> Any:
@@ -92,7 +113,7 @@ class CaseFile(Written):
     vars: dict[str, Any] = Field(default_factory=dict)
     messages: list[MessageFile] = Field(default_factory=list)
     expect: Any = None
-    was: str | None = None
+    was: Annotated[str | None, BeforeValidator(_as_answer)] = None
     should_be: Any = None
     checks: Checks = Field(default_factory=list)
     tags: Texts = Field(default_factory=list)
@@ -182,3 +203,7 @@ class Suite:
     @property
     def folder(self) -> Path:
         return self.path.parent
+
+    def place(self, path: Sequence[str | int], *, key: bool = False) -> Place:
+        """The place in the file of the value at a path in field names, or of its key."""
+        return self.document.place(path_in_file(path, self.document.value), key=key)

@@ -1,19 +1,21 @@
 """The one template engine: logic-less `{{a.b}}` over plain data.
 
 A template is split once; a value is put in as text and never looked at again, so nothing in a value can be a
-placeholder. `\\{{` writes two braces. Everything else that Handlebars and its dialects know is refused by name.
+placeholder. `\\{{` writes two braces, and `\\\\{{a}}` a backslash before a value, as in Handlebars. Everything else
+that Handlebars and its dialects know is refused by name.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from promptbench.core.types import Json
 
-_TOKEN = re.compile(r"\\\{\{|\{\{")
+_TOKEN = re.compile(r"(?<!\\)(?P<backslashes>\\*)\{\{")
+_BRACES = re.compile(r"\{{2,}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*\Z")
 _DIALECTS = (
     ("{{{", "{{{…}}} (unescaped Handlebars)", "values are never escaped here: write {{…}}"),
@@ -23,6 +25,9 @@ _DIALECTS = (
     ("{{!", "{{!…}} (a Handlebars comment)", "delete it, or put it between the --- lines as a # comment"),
     ("{{^", "{{^…}} (a Mustache inverted section)", "sections are not supported"),
     ("{{&", "{{&…}} (unescaped Mustache)", "values are never escaped here: write {{…}}"),
+    ("{{=", "{{=…}} (Mustache's change of delimiters)", "write values as {{…}}"),
+    ("{{~", "{{~…}} (Handlebars' white space control)", "write {{…}}"),
+    ("{{@", "{{@…}} (a Handlebars data variable)", "put the value into a variable of the case"),
 )
 
 
@@ -59,27 +64,42 @@ def split(text: str) -> list[Part]:
         if match.start() < position:
             continue
         literal += text[position : match.start()]
-        if match.group() != "{{":
+        backslashes = len(match["backslashes"])
+        if backslashes == 1:
             literal += "{{"
             position = match.end()
             continue
+        literal += "\\" * (backslashes - 1)
+        start = match.end() - 2
         end = text.find("}}", match.end())
         if end < 0 or "\n" in text[match.end() : end]:
             hint = "write {{name}}, or \\{{ where two braces are meant"
-            raise TemplateError("'{{' is opened and not closed on this line", match.start(), 2, hint=hint)
-        tag = text[match.start() : end + 2]
+            raise TemplateError("'{{' is opened and not closed on this line", start, 2, hint=hint)
+        tag = text[start : end + 2 + text.startswith("{{{", start) * text.startswith("}}}", end)]
         for opener, name, hint in _DIALECTS:
             if tag.startswith(opener):
-                raise TemplateError(f"{name} is not supported", match.start(), len(tag), hint=hint, dialect=True)
+                raise TemplateError(f"{name} is not supported", start, len(tag), hint=hint, dialect=True)
         if literal:
             parts.append(literal)
         literal = ""
-        parts.append(Tag(tag[2:-2].strip(), match.start(), len(tag)))
+        parts.append(Tag(tag[2:-2].strip(), start, len(tag)))
         position = end + 2
     literal += text[position:]
     if literal:
         parts.append(literal)
     return parts
+
+
+def join(parts: Sequence[Part]) -> str:
+    """The text that `split` takes apart into `parts`, whose tags are names; nothing in it is left to taste."""
+    text = ""
+    for part in parts:
+        if isinstance(part, str):
+            # In an odd run the single brace comes first: behind the others it would run into a tag's.
+            text += _BRACES.sub(lambda run: "{" * (len(run[0]) % 2) + "\\{{" * (len(run[0]) // 2), part)
+        else:
+            text += "\\" * text.endswith("\\") + f"{{{{{part.body}}}}}"
+    return text
 
 
 def is_name(body: str) -> bool:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
+from promptbench.core.canonical import escape_surrogates
 from promptbench.report.model import SCHEMA_VERSION, RunReport
 from promptbench.report.words import Target
 
-_OWN_FORMATS = ("failures", "proof")
-
 
 def render(report: RunReport, target: Target) -> str:
-    data = {key: value for key, value in asdict(report).items() if key not in _OWN_FORMATS}
+    # Failing calls and evidence have formats of their own, and can be large.
+    data = asdict(replace(report, failures=(), proof=None))
+    del data["failures"], data["proof"]
     text = json.dumps({"schema_version": SCHEMA_VERSION, **data}, ensure_ascii=False, indent=2)
-    return text.encode("utf-8", "replace").decode() + "\n"
+    return escape_surrogates(text) + "\n"

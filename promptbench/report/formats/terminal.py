@@ -1,4 +1,4 @@
-"""The report for a person at a terminal: a table, what changed, and the verdict as its last line."""
+"""The report for a person at a terminal: figures for each model, what changed, and the verdict as its end."""
 
 from __future__ import annotations
 
@@ -7,28 +7,40 @@ from io import StringIO
 from typing import TYPE_CHECKING
 
 from promptbench.report.model import FlipRow, Row, RunReport
-from promptbench.report.words import Target, clean, cut, duration, money, share
+from promptbench.report.words import Target, clean, cut, duration, excerpt, money, share, width_of
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table
 
 _FLIPS = {
-    # Each state with its colour, whether its cases are shown with their answers, and how it is headed.
+    # Each state with its colour, and whether its cases are shown with their answers.
     "broken": ("red", True),
     "unstable": ("yellow", True),
     "failing": ("yellow", True),
     "still failing": ("yellow", True),
-    "no answer": ("magenta", True),
+    "no answer": ("magenta", False),
     "not reproduced": ("cyan", False),
     "fixed": ("green", False),
 }
 _RESULTS = {"PASS": "bold green", "FAIL": "bold red", "INCONCLUSIVE": "bold yellow", "NO VERDICT": "bold magenta"}
+_SIDES = {"champion": "production", "candidate": "candidate", "baseline": "baseline"}
 _DETAILS = 10
+_NAME = 200
+"""Columns for a name where the line is wrapped anyway."""
+_LABEL = 22
+"""Columns that a prompt's part and name need to be told from the others."""
 
 
 def render(report: RunReport, target: Target) -> str:
-    """The report as text. Nothing that a model or a user wrote is read as markup or reaches the terminal raw."""
+    """The report as text. Nothing that a model or a user wrote is read as markup or reaches the terminal raw.
+
+    Lines fit the width, but for commands: they stay whole, so that they can be copied.
+    """
+    return lines(report, target, whole=False)
+
+
+def lines(report: RunReport, target: Target, *, whole: bool) -> str:
+    """The report as text, its last line the verdict where it is to stay `whole`."""
     from rich.console import Console
 
     buffer = StringIO()
@@ -44,126 +56,143 @@ def render(report: RunReport, target: Target) -> str:
         legacy_windows=False,
     )
     _head(console, report)
-    console.print(_table(report.rows, target.width))
+    _figures(console, report.rows, target.width)
     _ladder(console, report.rows)
-    _flips(console, report.flips, target.width)
-    for line in _closing(report):
-        console.print(line, soft_wrap=False)
-    _verdict(console, report)
-    return buffer.getvalue()
+    _flips(console, report, target.width)
+    _closing(console, report)
+    _verdict(console, report, whole=whole)
+    return "".join(f"{line.rstrip()}\n" for line in buffer.getvalue().splitlines())
+
+
+def _print(console: Console, text: str, style: str = "", *, whole: bool = False) -> None:
+    from rich.text import Text
+
+    console.print(Text(text, style), soft_wrap=whole)
 
 
 def _head(console: Console, report: RunReport) -> None:
-    from rich.text import Text
-
     for judgement in report.judgements:
         against = f" against {judgement.champion}" if judgement.champion else ", with nothing in production yet"
         if judgement.mode == "same":
             against = ", which is in production"
-        console.print(Text(clean(f"{report.suite}: {judgement.candidate}{against}, {report.cases} cases"), "bold"))
+        cases = "1 case" if report.cases == 1 else f"{report.cases} cases"
+        _print(console, clean(f"{report.suite}: {judgement.candidate}{against}, {cases}"), "bold")
     for note in report.notes:
-        console.print(Text(clean(note), "yellow"))
+        _print(console, clean(note), "yellow")
     console.print()
 
 
-def _table(rows: Sequence[Row], width: int) -> Table:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
+def _figures(console: Console, rows: Sequence[Row], width: int) -> None:
+    """A block for each model, so that its name is whole; a line for each prompt, its figures in columns."""
+    if not rows:
+        return
+    columns = _columns(rows)
+    widths = {name: max(width_of(cell) for cell in (name, *cells)) for name, cells in columns.items()}
+    # A narrow terminal loses the least telling figures, never a name.
+    for name in ("p99", "format", "p50"):
+        if width - sum(widths.values()) - 2 * len(widths) < _LABEL:
+            del widths[name]
+    left = max(_LABEL, width - sum(widths.values()) - 2 * len(widths))
+    _print(console, " " * left + "".join(f"  {name:>{wide}}" for name, wide in widths.items()), "dim")
+    models = {row.model: row.gated for row in rows}
+    for model, gated in models.items():
+        role = "" if gated else " (not judged)"
+        _print(console, excerpt(model, width - len(role)) + role, "bold")
+        for index, row in enumerate(rows):
+            if row.model != model:
+                continue
+            part = f"  {_SIDES.get(row.side) or excerpt(row.side, 10):<12}"
+            # The names of candidates differ at their ends.
+            label = part + cut(excerpt(row.prompt, _NAME)[::-1], left - len(part))[::-1]
+            figures = "".join(f"  {columns[name][index]:>{wide}}" for name, wide in widths.items())
+            _print(console, label + " " * (left - width_of(label)) + figures)
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), show_edge=False)
-    table.add_column("prompt", overflow="ellipsis", no_wrap=True, min_width=10)
-    table.add_column("model", overflow="ellipsis", no_wrap=True, min_width=10)
-    for name in ("answers", "format", "p50", "p99", "$/1,000"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for row in rows:
-        answered = row.attempts
-        counts = f"{row.passed}/{answered} {share(row.passed, answered)}"
-        errors = f" +{row.errored} err" if row.errored else ""
-        table.add_row(
-            Text(clean(row.prompt)),
-            Text(clean(row.model)),
-            counts + errors,
-            "–" if row.well_formed is None else share(row.well_formed, answered),
-            duration(row.p50_ms),
-            duration(row.p99_ms),
-            money(row.cost_per_1000),
-        )
-    return table
+
+def _columns(rows: Sequence[Row]) -> dict[str, list[str]]:
+    columns = {
+        "answers": [f"{row.passed}/{row.attempts} {share(row.passed, row.attempts):>5}" for row in rows],
+        "format": ["–" if row.well_formed is None else share(row.well_formed, row.attempts) for row in rows],
+        "p50": [duration(row.p50_ms) for row in rows],
+        "p99": [duration(row.p99_ms) for row in rows],
+        "$/1,000": [money(row.cost_per_1000) if row.attempts else "–" for row in rows],
+    }
+    if any(row.errored for row in rows):
+        columns["errors"] = [str(row.errored or "") for row in rows]
+    return columns
 
 
 def _ladder(console: Console, rows: Sequence[Row]) -> None:
-    from rich.text import Text
-
-    read = [row for row in rows if row.rungs]
-    if not read:
-        return
-    console.print()
+    """What had to be done to read the answers, for prompts whose answers were not all clean."""
+    read = [row for row in rows if any(count for name, count in row.rungs.items() if name != "raw")]
+    if read:
+        console.print()
+    several = len({row.model for row in rows}) > 1
     for row in read:
         rungs = " · ".join(f"{name.replace('_', ' ')} {count}" for name, count in row.rungs.items() if count)
         repairs = ", ".join(f"{name} {count}" for name, count in row.repairs.items())
-        line = f"format of {row.prompt or row.model}: {rungs}" + (f" ({repairs})" if repairs else "")
-        console.print(Text(clean(line), "dim"))
+        of = f"{row.prompt} on {row.model}" if several and row.prompt else row.prompt or row.model
+        _print(console, clean(f"format of {of}: {rungs}" + (f" ({repairs})" if repairs else "")), "dim")
 
 
-def _flips(console: Console, flips: Sequence[FlipRow], width: int) -> None:
-    from rich.text import Text
-
+def _flips(console: Console, report: RunReport, width: int) -> None:
+    several = len({row.model for row in report.rows if row.gated}) > 1
     left = _DETAILS
     for state, (colour, detailed) in _FLIPS.items():
-        group = [flip for flip in flips if flip.flip == state]
-        if not group:
-            continue
-        console.print()
-        console.print(Text(f"{state} ({len(group)})", f"bold {colour}"))
-        if not detailed:
-            console.print(Text("  " + ", ".join(clean(flip.case) for flip in group)))
-            continue
-        for flip in group[:left]:
-            for line in _detail(flip, width - 4):
-                console.print(line, no_wrap=True, overflow="ellipsis", crop=True)
-        if len(group) > left:
-            rest = ", ".join(clean(flip.case) for flip in group[left:])
-            console.print(Text(f"  and {len(group) - left} more: {rest}"))
-        left = max(0, left - len(group))
+        for model in dict.fromkeys(flip.model for flip in report.flips if flip.flip == state):
+            group = [flip for flip in report.flips if (flip.flip, flip.model) == (state, model)]
+            where = f" on {excerpt(model, _NAME)}" if several else ""
+            console.print()
+            _print(console, f"{state} ({len(group)}){where}", f"bold {colour}")
+            shown = group[:left] if detailed else []
+            for flip in shown:
+                for line in _detail(flip, width):
+                    _print(console, line)
+            rest = ", ".join(excerpt(flip.case, _NAME) for flip in group[len(shown) :])
+            if rest:
+                _print(console, f"  and {len(group) - len(shown)} more: {rest}" if shown else f"  {rest}")
+            left -= len(shown)
 
 
 def _detail(flip: FlipRow, width: int) -> Iterator[str]:
-    several = flip.candidate.attempts > 1
-    counts = ""
-    if several and flip.champion:
-        counts = f" (production {flip.champion.passed}/{flip.champion.attempts}, "
-        counts += f"candidate {flip.candidate.passed}/{flip.candidate.attempts})"
-    marks = " [critical]" if flip.critical else ""
-    yield cut(f"  {clean(flip.case)}{marks}{counts}", width + 4)
+    marks = [mark for mark, true in (("critical", flip.critical), ("from the log", flip.logged)) if true]
+    about = f" [{', '.join(marks)}]" if marks else ""
+    if flip.candidate.attempts > 1:
+        passed = f"passes {flip.candidate.passed}/{flip.candidate.attempts}"
+        production = f", production {flip.champion.passed}/{flip.champion.attempts}" if flip.champion else ""
+        about += f" ({passed}{production})"
+    yield "  " + excerpt(flip.case, width - 2 - len(about)) + about
     for reason in flip.candidate.reasons[:2]:
-        yield "    " + cut(clean(reason), width)
+        yield "    " + excerpt(reason, width - 4)
     if flip.candidate.answer is not None:
-        yield "    answer: " + cut(clean(flip.candidate.answer), width - 8)
+        yield "    answer: " + (excerpt(flip.candidate.answer, width - 12) or "(empty)")
 
 
-def _closing(report: RunReport) -> Iterator[str]:
+def _closing(console: Console, report: RunReport) -> None:
     if report.log:
-        yield ""
         calls = "failing call" if report.log.calls == 1 else "failing calls"
-        yield f"log: {report.log.calls} {calls}, {report.log.mended} pass now on {clean(report.log.model)}"
+        console.print()
+        _print(console, clean(f"log: {report.log.calls} {calls}, {report.log.mended} pass now on {report.log.model}"))
     if report.comparisons:
-        yield ""
-        yield from (clean(line) for line in report.comparisons)
-    if report.exit not in (0,):
-        yield ""
-        yield f"again: {clean(report.reproduce)}"
+        console.print()
+    for comparison in report.comparisons:
+        _print(console, clean(comparison))
+    if report.exit != 0:
+        console.print()
+        _print(console, f"again: {clean(report.reproduce)}", whole=True)
     if report.promotion:
         promoted = report.promotion
         was = f" (was {promoted.prompt}@{promoted.previous})" if promoted.previous else ""
-        yield ""
-        yield f"{promoted.prompt}@{promoted.version} is now {promoted.label}{was}"
-        yield f"  read it: promptbench get {promoted.prompt}@{promoted.label}"
-        yield f"  undo it: {promoted.undo}"
+        console.print()
+        _print(console, f"{promoted.prompt}@{promoted.version} is now {promoted.label}{was}", "bold")
+        _print(console, f"  read it: promptbench get {promoted.prompt}@{promoted.label}", whole=True)
+        _print(console, f"  undo it: {promoted.undo}", whole=True)
 
 
-def _verdict(console: Console, report: RunReport) -> None:
-    from rich.text import Text
-
+def _verdict(console: Console, report: RunReport, *, whole: bool) -> None:
     console.print()
-    console.print(Text(clean(report.sentence), _RESULTS.get(report.result, "bold")), soft_wrap=True)
+    others = report.judgements[1:]
+    for other in others:
+        _print(console, clean(f"{other.candidate}: {other.sentence}"), whole=whole)
+    if others:
+        _print(console, clean(f"{report.judgements[0].candidate} is the best of {len(report.judgements)} candidates:"))
+    _print(console, clean(report.sentence), _RESULTS.get(report.result, "bold"), whole=whole)

@@ -1,0 +1,333 @@
+from __future__ import annotations
+
+import pytest
+
+from promptbench.core.errors import Exit
+from promptbench.gate.judge import GatedModel, Mode, Result, judge, percent
+from promptbench.gate.policy import Policy
+from promptbench.gate.table import Table
+from tests.gate.kit import CANDIDATE, CHAMPION, Cases, attempts, guards, infos, judged
+
+PASS8, FAIL8, PASS11 = "+" * 8, "-" * 8, "+" * 11
+FIXES = {"t1": ("-", "+"), "t2": ("-", "+")}
+"""Targets on a deterministic model."""
+
+SENTENCES: dict[str, tuple[Cases, dict[str, object], str]] = {
+    "fixed, nine guards": (
+        {**FIXES, **guards(9)},
+        {"deterministic": True},
+        "PASS: 2 of 2 failures fixed, none of 9 guards broken; among cases like these that excludes a break rate above "
+        "28 %, 20 more would make it 10 %",
+    ),
+    "twenty-nine guards": (
+        {**FIXES, **guards(29)},
+        {"deterministic": True},
+        "PASS: 2 of 2 failures fixed, none of 29 guards broken; among cases like these that excludes a break rate "
+        "above 10 %, 30 more would make it 5 %",
+    ),
+    "all guards there could be": (
+        {**FIXES, **guards(300)},
+        {"deterministic": True},
+        "PASS: 2 of 2 failures fixed, none of 300 guards broken; among cases like these that excludes a break rate "
+        "above 1 %",
+    ),
+    "one failure stays": (
+        {"t1": ("-", "+"), "t2": ("-", "-"), **guards(1)},
+        {"deterministic": True},
+        "PASS: 1 of 2 failures fixed, none of 1 guard broken; among cases like these that excludes a break rate above "
+        "95 %, 28 more would make it 10 %",
+    ),
+    "no guards": (
+        FIXES,
+        {"deterministic": True},
+        "PASS: 2 of 2 failures fixed, no guards, so nothing is known about what it may break",
+    ),
+    "nothing to fix": (
+        guards(9),
+        {"deterministic": True},
+        "PASS: nothing to fix, none of 9 guards broken; among cases like these that excludes a break rate above 28 %, "
+        "20 more would make it 10 %",
+    ),
+    "nothing fixed": (
+        {"t1": ("-", "-"), "t2": ("-", "-"), **guards(9)},
+        {"deterministic": True},
+        "FAIL: none of 2 failures is fixed",
+    ),
+    "one failure, not fixed": ({"t1": ("-", "-")}, {"deterministic": True}, "FAIL: none of 1 failure is fixed"),
+    "a break": (
+        {**FIXES, **guards(8), "b": ("+", "-")},
+        {"deterministic": True},
+        "FAIL: 1 case broken: 'b' (2 of 2 failures fixed)",
+    ),
+    "many breaks": (
+        {f"b{n}": ("+", "-") for n in range(5)},
+        {"deterministic": True},
+        "FAIL: 5 cases broken: 'b0', 'b1', 'b2' and 2 more (nothing to fix)",
+    ),
+    "critical stays": (
+        {**FIXES, "c": ("-", "-"), **guards(9)},
+        {"deterministic": True, "critical": "c"},
+        "FAIL: 1 case still failing and must be fixed: 'c' (2 of 3 failures fixed)",
+    ),
+    "fixed: all": (
+        {**FIXES, "c": ("-", "-"), "d": ("-", "-"), **guards(9)},
+        {"deterministic": True, "fixed": "all"},
+        "FAIL: 2 cases still failing and must be fixed: 'c', 'd' (2 of 4 failures fixed)",
+    ),
+    "a fall on the ladder": (
+        {"t1": ("-:n", "+:r"), "g1": ("+:r", "+:e")},
+        {"deterministic": True},
+        "FAIL: 1 answer fell on the format ladder: 'g1' (1 of 1 failure fixed)",
+    ),
+    "below the format floor": (
+        {"t1": ("-:n", "+:r"), "t2": ("-:n", "-:n"), **guards(8, "+:r")},
+        {"deterministic": True},
+        "FAIL: format 90 % is below the floor of 95 % (1 of 2 failures fixed)",
+    ),
+    "just below the format floor": (
+        {"t1": ("-:n", "+:r"), "t2": ("-:n", "-:n"), **guards(16, "+:r")},
+        {"deterministic": True, "format_floor": 0.945},
+        "FAIL: format 94.4 % is below the floor of 94.5 % (1 of 2 failures fixed)",
+    ),
+    "format is told": (
+        {"t1": ("-:n", "+:r"), **guards(1, "+:r")},
+        {"deterministic": True},
+        "PASS: 1 of 1 failure fixed, none of 1 guard broken; among cases like these that excludes a break rate above "
+        "95 %, 28 more would make it 10 %; format 100 %",
+    ),
+    "everything at once": (
+        {"c": ("-:r", "-:n"), "b": ("+:r", "-:n"), "g": ("+:r", "+:r")},
+        {"deterministic": True, "critical": "c"},
+        "FAIL: 1 case broken: 'b'; format 33 % is below the floor of 95 %; 1 answer fell on the format ladder: 'c'; 1 "
+        "case still failing and must be fixed: 'c' (0 of 1 failure fixed)",
+    ),
+    "reproduced and fixed": (
+        {"t1": (FAIL8, PASS8), "t2": ("--+++---", "+++++++-"), **guards(9, "+++")},
+        {},
+        "PASS: 1 of 2 reproduced failures fixed, none of 9 guards broken; among cases like these that excludes a break "
+        "rate above 28 %, 20 more would make it 10 %",
+    ),
+    "not reproduced": (
+        {"t1": ("--++++++", PASS8), **guards(9, "+++")},
+        {},
+        "PASS: nothing to fix, 1 failure not reproduced, none of 9 guards broken; among cases like these that "
+        "excludes a break rate above 28 %, 20 more would make it 10 %",
+    ),
+    "nothing is sure": (
+        {"t1": ("--++++++", PASS8), "t2": ("--++++++", FAIL8)},
+        {},
+        "INCONCLUSIVE: no case passes or fails surely in production, so nothing can be compared; bring cases that do "
+        "(nothing to fix, 2 failures not reproduced)",
+    ),
+    "improved, more repeats would tell": (
+        {"t1": ("--+++---", "+++++++-"), "t2": (FAIL8, "+++++---"), "t3": (FAIL8, "+-------"), **guards(9, "+++")},
+        {},
+        "INCONCLUSIVE: 2 failures improved, none surely fixed: 't1' passes 7 of 8 tries and needs 8, 't2' passes 5 "
+        "of 8 tries and needs 7; at these rates 'repeats: 16' would decide (0 of 3 reproduced failures fixed)",
+    ),
+    "improved, more repeats would not tell": (
+        {"t2": (FAIL8, "+++++---"), **guards(9, "+++")},
+        {},
+        "INCONCLUSIVE: 1 failure improved, none surely fixed: 't2' passes 5 of 8 tries and needs 7; at these rates "
+        "more repeats would not make it a fix, a better prompt would (0 of 1 reproduced failure fixed)",
+    ),
+    "hardly improved": (
+        {"t3": (FAIL8, "+-------"), **guards(9, "+++")},
+        {},
+        "FAIL: none of 1 reproduced failure is fixed",
+    ),
+    "a fix counts, whatever else improved": (
+        {"t1": (FAIL8, PASS8), "t2": (FAIL8, "+++++---")},
+        {},
+        "PASS: 1 of 2 reproduced failures fixed, no guards, so nothing is known about what it may break",
+    ),
+    "a break that repeats": (
+        {"t1": (FAIL8, PASS8), "b": (PASS11, "-----+++++-"), **guards(8, "+++")},
+        {},
+        "FAIL: 1 case broken: 'b' (1 of 1 reproduced failure fixed)",
+    ),
+    "unstable": (
+        {"t1": (FAIL8, PASS8), "u": (PASS11, "-++++++++--"), **guards(9, "+++")},
+        {},
+        "PASS: 1 of 1 reproduced failure fixed, none of 10 guards broken but 1 unstable ('u'); among cases like these "
+        "that excludes a break rate above 28 %, 20 more would make it 10 %",
+    ),
+    "nothing but unstable": (
+        {"t1": (FAIL8, PASS8), "u": (PASS11, "-++++++++--")},
+        {},
+        "PASS: 1 of 1 reproduced failure fixed, none of 1 guard broken but 1 unstable ('u')",
+    ),
+    "critical and unstable": (
+        {"t1": (FAIL8, PASS8), "u": (PASS11, "-++++++++--"), **guards(9, "+++")},
+        {"critical": "u"},
+        "INCONCLUSIVE: 1 critical case unstable: 'u' passes 8 of 11 tries and needs 9 (1 of 1 "
+        "reproduced failure fixed)",
+    ),
+    "critical without an answer": (
+        {"t1": ("-", "+"), "c": ("+", "x"), **guards(48)},
+        {"deterministic": True, "critical": "c"},
+        "INCONCLUSIVE: no answer at 'c', which must be known; run it again (1 of 1 failure fixed)",
+    ),
+    "fixed: all without an answer": (
+        {"t1": ("-", "+"), "c": ("-", "x"), **guards(48)},
+        {"deterministic": True, "fixed": "all"},
+        "INCONCLUSIVE: no answer at 'c', which must be known; run it again (1 of 1 failure fixed)",
+    ),
+    "any case without an answer": (
+        {"t1": ("-", "+"), "c": ("+", "x"), **guards(9)},
+        {"deterministic": True},
+        "PASS: 1 of 1 failure fixed, none of 9 guards broken; among cases like these that excludes a break rate above "
+        "28 %, 20 more would make it 10 %; no answer at 'c'",
+    ),
+    "too many errors": (
+        {"t1": ("-", "+"), "c": ("x", "x"), **guards(9)},
+        {"deterministic": True},
+        "NO VERDICT about the prompt: 2 of 22 attempts got no answer from the provider",
+    ),
+    "stopped": (
+        {**FIXES, **guards(9)},
+        {"deterministic": True, "asked_all": False},
+        "NO VERDICT about the prompt: the run is not complete",
+    ),
+    "nothing at all": ({}, {}, "NO VERDICT about the prompt: there is no answer to judge"),
+    "first version": (
+        {"a": ("", "+:r"), "b": ("", "+:r"), "c": ("", "+:r"), "d": ("", "+:r"), "e": ("", "-:r")},
+        {"champion": None, "deterministic": True},
+        "PASS: the first version is above its floors: answers 80 %, format 100 %",
+    ),
+    "first version, nothing to read": (
+        {"a": ("", "+")},
+        {"champion": None, "deterministic": True},
+        "PASS: the first version is above its floors: answers 100 %",
+    ),
+    "first version, too low": (
+        {"a": ("", "+:r"), "b": ("", "-:n"), "c": ("", "-:n")},
+        {"champion": None, "deterministic": True},
+        "FAIL: the first version is below its floors: format 33 % is below the floor of 95 %; answers 33 % are below "
+        "the floor of 80 %",
+    ),
+    "production against itself": (
+        {"a": ("", "+:r")},
+        {"champion": CANDIDATE, "deterministic": True},
+        "PASS: nothing to promote, this is the prompt in production, and it holds: answers 100 %, format 100 %",
+    ),
+    "production has become worse": (
+        {"a": ("", "-:r"), "b": ("", "+:r")},
+        {"champion": CANDIDATE, "deterministic": True},
+        "FAIL: the prompt in production is below its floors: answers 50 % are below the floor of 80 %",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SENTENCES)
+def test_sentence(name: str) -> None:
+    cases, options, sentence = SENTENCES[name]
+    verdict = judged(cases, **options)  # type: ignore[arg-type]
+    assert verdict.sentence == sentence
+    assert sentence.startswith(verdict.result.value)
+    [model] = verdict.models
+    assert (model.result, model.sentence) == (verdict.result, verdict.sentence)
+    assert bool(model.reasons) == (verdict.result is not Result.PASS)
+
+
+def test_a_result_is_an_exit_code() -> None:
+    assert {result: result.exit for result in Result} == {
+        Result.PASS: Exit.YES,
+        Result.FAIL: Exit.NO,
+        Result.INCONCLUSIVE: Exit.INCONCLUSIVE,
+        Result.NO_VERDICT: Exit.ENVIRONMENT,
+    }
+
+
+@pytest.mark.parametrize(
+    ("clean", "errored", "result"),
+    [(9, 1, Result.PASS), (9, 2, Result.NO_VERDICT), (98, 4, Result.PASS), (98, 5, Result.NO_VERDICT)],
+)
+def test_how_many_errors_a_verdict_bears(clean: int, errored: int, result: Result) -> None:
+    lost = {f"x{n}": ("+", "x") for n in range(errored)}
+    assert judged({**guards(clean), **lost}, deterministic=True).result is result
+
+
+def test_errors_of_the_champion_count_too() -> None:
+    assert judged({**guards(9), "x1": ("x", "+"), "x2": ("+", "x")}, deterministic=True).result is Result.NO_VERDICT
+
+
+def test_tries_that_were_asked_for_a_failure_do_not_enter_a_share() -> None:
+    """One target of two cases: its eight tries must not weigh more than the guard's three."""
+    cases = {"t": ("---:nnn", "+++:rrr"), "u": ("+++:rrr", "+++:rrr"), "v": ("+++:rrr", "++-:rrn")}
+    more = {
+        "t": (FAIL8 + ":" + "n" * 8, PASS8 + ":" + "r" * 8),
+        "u": ("+++:rrr", "+++:rrr"),
+        "v": (PASS11 + ":" + "r" * 11, "++-" + PASS8 + ":" + "rrn" + "n" * 8),
+    }
+    first, after = judged(cases, format_floor=0.5), judged(more, format_floor=0.5)
+    assert first.models[0].candidate.answers == after.models[0].candidate.answers == 8 / 9
+    assert first.models[0].candidate.format == after.models[0].candidate.format == 8 / 9
+    assert after.models[0].candidate.attempts == 22
+    assert after.models[0].champion is not None
+    assert after.models[0].champion.answers == 6 / 9
+
+
+def test_a_screen_full_of_chance_on_the_ladder_fails_nobody() -> None:
+    """A prompt against its equal, whose answers need a repair in one of three: no break, no fall."""
+    rungs = ("rre", "ree", "rer", "eer")
+    cases = {f"g{n}": (f"+++:{rungs[n % 4]}", f"+++:{rungs[(n + 1) % 4]}") for n in range(40)}
+    assert judged(cases).result is Result.PASS
+
+
+def test_mid_p_is_told_for_deterministic_models_only() -> None:
+    cases = {**{f"t{n}": ("-", "+") for n in range(6)}, **guards(3)}
+    [model] = judged(cases, deterministic=True).models
+    assert model.mid_p == pytest.approx(1 / 64)
+    [model] = judged({"t": (FAIL8, PASS8)}).models
+    assert model.mid_p is None
+
+
+def test_modes() -> None:
+    cases = {"a": ("+", "+")}
+    assert judged(cases, deterministic=True).mode is Mode.CHAMPION
+    assert judged(cases, deterministic=True, champion=None).mode is Mode.INITIAL
+    assert judged(cases, deterministic=True, champion=CANDIDATE).mode is Mode.SAME
+
+
+def several(*models: Cases) -> tuple[Result, str]:
+    table = Table(attempt for n, cases in enumerate(models) for attempt in attempts(cases, f"local/m{n}"))
+    verdict = judge(
+        table,
+        champion=CHAMPION,
+        candidate=CANDIDATE,
+        models=[GatedModel(f"local/m{n}", deterministic=True) for n in range(len(models))],
+        cases=infos(models[0]) if models else [],
+        policy=Policy(),
+        asked_all=True,
+    )
+    return verdict.result, verdict.sentence
+
+
+def test_all_models_must_pass() -> None:
+    good, bad = {"t": ("-", "+"), "g": ("+", "+")}, {"t": ("-", "+"), "g": ("+", "-")}
+    result, sentence = several(good, good, good)
+    assert result is Result.PASS
+    assert sentence.endswith(" (on local/m0, and the same result on 2 more)")
+    assert several(good, bad, good) == (Result.FAIL, "FAIL: 1 case broken: 'g' (1 of 1 failure fixed) (on local/m1)")
+
+
+def test_no_answer_from_one_model_is_no_verdict() -> None:
+    good, dead = {"t": ("-", "+"), "g": ("+", "+")}, {"t": ("x", "x"), "g": ("x", "x")}
+    result, sentence = several(good, {"t": ("-", "+"), "g": ("+", "-")}, dead)
+    assert result is Result.NO_VERDICT
+    assert sentence.endswith("(on local/m2)")
+
+
+def test_no_model_is_no_verdict() -> None:
+    result, sentence = several()
+    assert result is Result.NO_VERDICT
+    assert sentence == "NO VERDICT: no model uses the prompt, so there is nothing to judge it on"
+
+
+@pytest.mark.parametrize(
+    ("share", "shown"),
+    [(None, "–"), (0.0, "0 %"), (1.0, "100 %"), (0.999, "99 %"), (0.001, "1 %"), (0.284, "28 %"), (0.5, "50 %")],
+)
+def test_percent_rounds_no_blemish_away(share: float | None, shown: str) -> None:
+    assert percent(share) == shown

@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from promptbench.core.errors import Exit
+from promptbench.report.formats import plain
+from promptbench.report.formats.terminal import render
+from promptbench.report.model import Promotion, RunReport
+from promptbench.report.words import Target
+from tests.report import kit
+from tests.report.golden import check
+
+_SGR = re.compile(r"\x1b\[[0-9;]*m")
+COMMANDS = ("again: ", "  read it: ", "  undo it: ")
+"""Lines that stay whole, so that they can be copied."""
+
+FIRST = "PASS: the first version is above its floors: answers 100 %"
+HOLDS = "PASS: nothing to promote, this is the prompt in production, and it holds: answers 100 %"
+NOTHING = "NO VERDICT: no model uses the prompt, so there is nothing to judge it on"
+REPORTS = {
+    "full": kit.report(),
+    "passed": kit.passed(),
+    "initial": kit.passed(
+        judgements=[kit.judgement("triage.prompt", champion=None, mode="initial", sentence=FIRST)],
+        sentence=FIRST,
+        rows=[kit.row("triage", "candidate", "gguf/smollm2-135m")],
+        flips=[
+            kit.flip("a", "failing", None, kit.side(2, 3, "no", "equals: expected 'yes', got 'no'")),
+            kit.flip("b", "failing", None, kit.side(0, 1, "", "equals: expected 'yes', got ''")),
+        ],
+        promotion=Promotion("triage", "production", 1, kit.CANDIDATE, None, "promptbench retire triage --reason '…'"),
+    ),
+    "same": kit.passed(
+        judgements=[kit.judgement("triage@7", mode="same", sentence=HOLDS)],
+        sentence=HOLDS,
+        rows=[kit.row("triage@7", "champion", "gguf/smollm2-135m")],
+        flips=[],
+        promotion=None,
+    ),
+    "empty": kit.report(
+        judgements=[],
+        rows=[],
+        flips=[],
+        log=None,
+        comparisons=[],
+        notes=[],
+        result="NO VERDICT",
+        sentence=NOTHING,
+        exit=Exit.ENVIRONMENT,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_golden(name: str) -> None:
+    check(f"terminal-{name}.txt", render(REPORTS[name], Target(80)))
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 200])
+@pytest.mark.parametrize("name", REPORTS)
+def test_lines_fit(name: str, width: int) -> None:
+    for line in render(REPORTS[name], Target(width)).splitlines():
+        assert cell_len(line) <= width or line.startswith(COMMANDS), line
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_colour_is_all_that_colour_adds(name: str) -> None:
+    coloured = render(REPORTS[name], Target(80, colour=True))
+    assert _SGR.search(coloured)
+    stripped = [line.rstrip() for line in _SGR.sub("", coloured).splitlines()]
+    assert stripped == render(REPORTS[name], Target(80)).splitlines()
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_it_ends_with_the_verdict(name: str) -> None:
+    report = REPORTS[name]
+    text = render(report, Target(80))
+    assert " ".join(text.rsplit("\n\n", 1)[1].split("\n")).strip().endswith(report.sentence)
+    assert plain.render(report, Target(80)).splitlines()[-1] == report.sentence
+
+
+def hostile(text: str) -> RunReport:
+    """`text` wherever a report has a text."""
+    return kit.report(
+        suite=text,
+        sentence=f"FAIL: {text}",
+        reproduce=text,
+        notes=[text],
+        comparisons=[text],
+        rows=[kit.row(text, "candidate", text, repairs={text: 1}, rungs={"none": 2}), kit.row(text, text, "m/n")],
+        judgements=[kit.judgement(text, sentence=text), kit.judgement(text, champion=text, sentence=text)],
+        flips=[
+            kit.flip(text, state, None, kit.side(1, 2, text, text), model=text, critical=True)
+            for state in ("broken", "fixed", "no answer")
+        ],
+    )
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    st.sampled_from([kit.ESCAPES, kit.MARKUP, kit.LINES, kit.WIDE, kit.RIGHT_TO_LEFT, kit.SURROGATE, kit.LONG, ""])
+    | st.text(alphabet=st.characters(exclude_categories=()))
+)
+def test_no_text_gets_out(text: str) -> None:
+    shown = render(hostile(text), Target(80))
+    assert all(char.isprintable() or char == "\n" for char in shown)
+    assert shown.encode()
+    for line in shown.splitlines():
+        assert cell_len(line) <= 80 or line.startswith(COMMANDS)
+
+
+def test_markup_is_text() -> None:
+    shown = render(kit.report(), Target(80, colour=True))
+    assert "answer: [red]not red[/] [/] [link=https://example.com]here[/link] :smile:" in shown
+
+
+def test_every_model_and_every_figure_is_there() -> None:
+    lines = render(kit.report(), Target(80)).splitlines()
+    for row in kit.report().rows:
+        assert any(line.startswith(row.model) for line in lines)
+    assert sum("unknown" in line for line in lines) == 2
+    assert sum(line.endswith("$0") for line in lines) == 1
+    assert [line.split()[:2] for line in lines if line.startswith("  production")] == [["production", "triage@7"]] * 2
+
+
+def test_a_narrow_terminal_keeps_the_names_apart() -> None:
+    lines = render(kit.report(), Target(60)).splitlines()
+    assert any(line.startswith("  candidate") and "shot" in line for line in lines)
+
+
+def test_details_have_a_limit_and_the_rest_is_named() -> None:
+    flips = [kit.flip(f"case {n}", "still failing", None, kit.side(0, 1, "no")) for n in range(5_000)]
+    shown = render(kit.report(flips=flips), Target(80))
+    assert shown.count("answer: ") == 10
+    assert "and 4990 more: case 10, case 11" in shown.replace("\n", " ")

@@ -1,0 +1,305 @@
+"""A report with everything in it that a report can have, and with texts that try to get out of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from promptbench.core.errors import Exit
+from promptbench.core.types import Json
+from promptbench.report.model import FlipRow, Judgement, LogSummary, Promotion, Row, RunReport, Side
+
+CANDIDATE = "sha256:" + "c" * 64
+CHAMPION = "sha256:" + "0" * 64
+
+MARKUP = "[red]not red[/] [/] [link=https://example.com]here[/link] :smile:"
+ESCAPES = "\x1b[2J\x1b]0;owned\x07\x1b[31mred\x1b[0m \x9b31m \x08\x08 \r overwritten"
+LINES = 'first line\nsecond line\r\n\tthird "line"\n'
+WIDE = "请求退款 · 返金のご依頼 · 환불 요청 · " * 4
+RIGHT_TO_LEFT = "safe \u202egnp.exe\u202c \u2066isolated\u2069 שלום"
+LONG = '{"team": "billing", "reason": "' + "because of the invoice " * 215 + '"}'
+SURROGATE = "half a pair: \ud83d and \udc00"
+
+RUNGS = {"raw": 0, "extracted": 0, "repaired_safe": 0, "repaired_risky": 0, "none": 0}
+
+
+def row(prompt: str, side: str, model: str, **changes: Json) -> Row:
+    plain = Row(
+        prompt=prompt,
+        side=side,
+        model=model,
+        gated=side != "baseline",
+        attempts=60,
+        passed=60,
+        errored=0,
+        well_formed=60,
+        rungs={**RUNGS, "raw": 60},
+        p50_ms=812.4,
+        p99_ms=2300.0,
+        mean_ms=900.0,
+        deviation_ms=301.5,
+        queue_p50_ms=0.4,
+        input_tokens=21_000,
+        output_tokens=1_200,
+        cost=0.0186,
+        cost_per_1000=0.31,
+        repairs={},
+    )
+    return replace(plain, **changes)
+
+
+def side(passed: int, attempts: int, answer: str | None = None, *reasons: str) -> Side:
+    return Side(passed, attempts, answer, reasons)
+
+
+def flip(
+    case: str, state: str, champion: Side | None, candidate: Side, *, model: str = "gguf/smollm2-135m", **changes: Json
+) -> FlipRow:
+    plain = FlipRow(model, case, state, critical=False, logged=False, champion=champion, candidate=candidate)
+    return replace(plain, **changes)
+
+
+def judgement(candidate: str, **changes: Json) -> Judgement:
+    plain = Judgement(
+        candidate, CANDIDATE, "triage@7", CHAMPION, "champion", "FAIL", "FAIL: a case is broken", {}, None
+    )
+    return replace(plain, **changes)
+
+
+def report(**changes: Json) -> RunReport:
+    """Two candidates, three models and a baseline, every state of a case, and hostile texts in all of them."""
+    rows = [
+        row(
+            "triage@7",
+            "champion",
+            "gguf/smollm2-135m",
+            passed=41,
+            well_formed=52,
+            rungs={**RUNGS, "raw": 44, "extracted": 8, "none": 8},
+            cost_per_1000=None,
+            cost=None,
+        ),
+        row(
+            "triage.few-shot",
+            "candidate",
+            "gguf/smollm2-135m",
+            passed=57,
+            errored=1,
+            attempts=59,
+            well_formed=59,
+            rungs={**RUNGS, "raw": 51, "extracted": 5, "repaired_safe": 2, "repaired_risky": 1},
+            repairs={"trailing comma": 2, "single quotes": 1},
+            cost_per_1000=None,
+            cost=None,
+        ),
+        row(
+            "triage@7",
+            "champion",
+            "openai/gpt-5-mini-2026-08-07-with-a-name-longer-than-any-column",
+            p50_ms=12_345.6,
+            p99_ms=65_000.0,
+            cost_per_1000=1234.5,
+        ),
+        row(
+            "triage.few-shot",
+            "candidate",
+            "openai/gpt-5-mini-2026-08-07-with-a-name-longer-than-any-column",
+            passed=59,
+            cost_per_1000=0.00042,
+        ),
+        row(
+            "",
+            "baseline",
+            "python/classifier.py:classify",
+            attempts=20,
+            passed=13,
+            well_formed=None,
+            rungs={},
+            p50_ms=0.02,
+            p99_ms=0.4,
+            cost_per_1000=0.0,
+            cost=0.0,
+            input_tokens=None,
+            output_tokens=None,
+        ),
+        row(
+            "triage.few-shot",
+            "candidate",
+            "http/nobody-answers",
+            attempts=0,
+            passed=0,
+            errored=20,
+            well_formed=None,
+            rungs={},
+            p50_ms=None,
+            p99_ms=None,
+            mean_ms=None,
+            deviation_ms=None,
+            queue_p50_ms=None,
+            cost=None,
+            cost_per_1000=None,
+        ),
+    ]
+    failing = "must not contain: the answer contains 'sorry'"
+    flips = [
+        flip("INC-2031", "fixed", side(0, 8, "{", "json: no JSON"), side(8, 8, "{}"), critical=True, logged=True),
+        flip("charged twice, and the second time in another currency than the first", "fixed", side(1, 8), side(8, 8)),
+        flip(
+            "markup in the answer",
+            "broken",
+            side(11, 11, "{}"),
+            side(3, 11, MARKUP, f"equals: expected 'billing', got '{MARKUP}'"),
+        ),
+        flip(
+            "escapes in the answer",
+            "broken",
+            side(11, 11, "{}"),
+            side(0, 11, ESCAPES, f"equals: got '{ESCAPES}'", "second reason", "third reason"),
+        ),
+        flip("lines in the answer", "still failing", side(0, 8, "no"), side(1, 8, LINES, failing), critical=True),
+        flip(
+            "请求退款 " * 12,
+            "still failing",
+            side(0, 8, "no"),
+            side(0, 8, WIDE, f"contains: '退款' is missing in {WIDE}"),
+        ),
+        flip(RIGHT_TO_LEFT, "unstable", side(11, 11, "{}"), side(7, 11, RIGHT_TO_LEFT, failing)),
+        flip("half a pair", "unstable", side(11, 11, "{}"), side(8, 11, SURROGATE, failing), critical=True),
+        flip("a very long answer", "failing", None, side(0, 1, LONG, f"json schema: at $.reason: {LONG} is too long")),
+        flip("nobody answered", "no answer", side(0, 0), side(0, 0)),
+        flip("once only", "not reproduced", side(5, 8, "no", failing), side(8, 8, "{}")),
+        *(
+            flip(
+                f"refund {n}",
+                "still failing",
+                side(0, 8, "no"),
+                side(0, 8, "no", failing),
+                model="openai/gpt-5-mini-2026-08-07-with-a-name-longer-than-any-column",
+            )
+            for n in range(1, 13)
+        ),
+    ]
+    sentence = (
+        "FAIL: 2 cases broken: 'markup in the answer', 'escapes in the answer'; format 94.6 % is below the floor of "
+        "95.0 % (2 of 16 reproduced failures fixed) (on gguf/smollm2-135m)"
+    )
+    counts = {"fixed": 2, "broken": 2, "still failing": 14, "still passing": 9, "unstable": 2, "not reproduced": 1}
+    full = RunReport(
+        run="r-20261124-093012-ab12",
+        suite="triage",
+        path="suites/triage/suite.yaml",
+        prompt="triage",
+        started="2026-11-24T09:30:12.000Z",
+        result="FAIL",
+        sentence=sentence,
+        exit=Exit.NO,
+        cases=30,
+        judgements=[
+            Judgement(
+                "triage.few-shot.prompt",
+                CANDIDATE,
+                "triage@7",
+                CHAMPION,
+                "champion",
+                "FAIL",
+                sentence,
+                {**counts, "no answer": 1, "failing": 0},
+                0.25,
+            ),
+            Judgement(
+                "triage.short.prompt",
+                "sha256:" + "d" * 64,
+                "triage@7",
+                CHAMPION,
+                "champion",
+                "FAIL",
+                "FAIL: none of 16 failures is fixed",
+                {},
+                None,
+            ),
+        ],
+        rows=rows,
+        flips=flips,
+        log=LogSummary(12, 9, ["INC-2033", "INC-2040", "INC-2041"], "gguf/smollm2-135m"),
+        comparisons=[
+            "python/classifier.py:classify beside gguf/smollm2-135m: answers 65 % to 97 %, 40,000 times as fast"
+        ],
+        notes=["suites/triage/triage.few-shot.prompt:12:3: the variable 'customer' is used nowhere [bold]really[/]"],
+        reproduce="promptbench run suites/triage --prompt suites/triage/triage.few-shot.prompt --tag 'needs care'",
+        failures=[
+            {
+                "promptbench": "call/1",
+                "id": "0123456789ab",
+                "vars": {"message": LINES},
+                "answer": text,
+                "failed": failing,
+            }
+            for text in (MARKUP, ESCAPES, WIDE, SURROGATE)
+        ],
+        proof={
+            "schema_version": 1,
+            "prompt": "triage",
+            "candidate": CANDIDATE,
+            "champion": CHAMPION,
+            "verdict": {"result": "FAIL", "sentence": sentence, "initial": False},
+            "suites": [{"suite": "triage", "cases": ["请求退款", SURROGATE]}],
+            "attempts": [{"case": SURROGATE, "k": k, "outcome": "failed"} for k in range(3)],
+        },
+        promotion=None,
+    )
+    return replace(full, **changes)
+
+
+def passed(**changes: Json) -> RunReport:
+    """A small and good one: one candidate, one model, a promotion."""
+    sentence = (
+        "PASS: 2 of 2 failures fixed, none of 9 guards broken; among cases like these that excludes a break rate above "
+        "28 %, 20 more would make it 10 %; format 100 %"
+    )
+    good = report(
+        result="PASS",
+        sentence=sentence,
+        exit=Exit.YES,
+        cases=11,
+        judgements=[
+            Judgement(
+                "triage.few-shot.prompt",
+                CANDIDATE,
+                "triage@7",
+                CHAMPION,
+                "champion",
+                "PASS",
+                sentence,
+                {"fixed": 2, "still passing": 9},
+                0.25,
+            )
+        ],
+        rows=[
+            row(
+                "triage@7",
+                "champion",
+                "gguf/smollm2-135m",
+                attempts=11,
+                passed=9,
+                well_formed=10,
+                rungs={**RUNGS, "raw": 9, "none": 2},
+            ),
+            row(
+                "triage.few-shot",
+                "candidate",
+                "gguf/smollm2-135m",
+                attempts=11,
+                passed=11,
+                well_formed=11,
+                rungs={**RUNGS, "raw": 11},
+            ),
+        ],
+        flips=[
+            flip("INC-2031", "fixed", side(0, 1, "{", "json: no JSON"), side(1, 1, "{}"), logged=True),
+            flip("INC-2033", "fixed", side(0, 1, "{", "json: no JSON"), side(1, 1, "{}"), logged=True),
+        ],
+        log=LogSummary(2, 2, [], "gguf/smollm2-135m"),
+        comparisons=[],
+        notes=[],
+        promotion=Promotion("triage", "production", 8, CANDIDATE, 7, "promptbench rollback triage --to 7 --reason '…'"),
+    )
+    return replace(good, **changes)
