@@ -105,9 +105,11 @@ class _Collector:
         self.failures: list[Mapping[str, Json]] = []
         self.returned: dict[str, set[str]] = {}
 
-    def add(self, attempt: Attempt) -> None:
+    def add(self, attempt: Attempt, *, first_round: bool) -> None:
+        """Counts an attempt. Tries that were asked because of a failure enter no pass rate."""
         key = attempt.key
-        self.tallies.setdefault((key.variant, key.model), _Tally()).add(attempt)
+        if first_round:
+            self.tallies.setdefault((key.variant, key.model), _Tally()).add(attempt)
         if attempt.answer is None or key.case not in self._cases:
             return
         self.returned.setdefault(key.model, set()).add(attempt.answer.model)
@@ -164,8 +166,9 @@ def build(
     if finished.verdict.mode is not Mode.CHAMPION:
         worth = {(model.name, case.name) for model in bench.models for case in bench.cases}
     collected = _Collector(bench, worth)
+    screen = {model.name: 1 if bench.deterministic(model) else bench.suite.gate.repeats for model in bench.models}
     for attempt in runs.attempts(finished.info.id):
-        collected.add(attempt)
+        collected.add(attempt, first_round=attempt.key.repeat < screen.get(attempt.key.model, 1))
     verdict = finished.verdict
     labels = {variant.hash: variant.label for variant in (*bench.variants, *bench.candidates)}
     return RunReport(

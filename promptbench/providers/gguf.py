@@ -1,9 +1,11 @@
 """A local model in this process, by llama.cpp: `gguf/smollm2-135m`, or a name from the setting `paths`.
 
 Needs no key and no network. At temperature 0, the default, an answer depends on the request alone: each slot is a
-server of its own with one thread and no prompt cache, so no other request shares its arithmetic. (Two sequences in
-one batch change each other's answers; two threads in one server wait for each other, and take 20 times as long when
-the machine is busy.) Settings: `paths`, `slots` (the machine's cores, at most 4), `context` in tokens (4096),
+server of its own with one thread and without flash attention, so no other request shares its arithmetic. (Two sequences
+in one batch change each other's answers, and so does a kept prefix under flash attention; two threads in one server
+wait for each other, and take 20 times as long when the machine is busy.)
+
+Settings: `paths`, `slots` (the machine's cores, at most 4), `context` in tokens (4096),
 `structured` (make the answer fit the prompt's output schema).
 """
 
@@ -234,7 +236,10 @@ def _serve(weights: Path, n_ctx: int) -> Server:
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1
     params.n_gpu_layers = 0
     params.fit_params = False
-    params.cache_prompt = False
+    # The prefix that prompts share is computed once. With flash attention, answers would then depend on what was asked
+    # before; without it they do not (`tests/bench/prompt_cache.py` measures both).
+    params.cache_prompt = True
+    params.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
     params.cache_ram_mib = 0
     params.warmup = False
     # 0 keeps llama.cpp's log off stderr, and with it off the progress bars there.
