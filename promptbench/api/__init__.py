@@ -140,25 +140,31 @@ def run(
             done = execute(workspace, bench, runs, listen, command=command)
             finished.append((bench, done))
             path = workspace.shown(bench.suite.path)
-            reports.append(build(bench, runs, done, path=path, command=command, notes=notes))
+            report = build(bench, runs, done, path=path, command=command, notes=notes)
+            reports.append(_with_machine_price(report, workspace, bench))
             notes = []
-        if evidence:
-            reports = [
-                replace(report, proof=prove(workspace, runs, [part])) if _provable(part[1]) else report
-                for report, part in zip(reports, finished, strict=True)
-            ]
-        if promote:
-            for prompt in dict.fromkeys(bench.prompt_name for bench, _ in finished):
-                parts = [part for part in finished if part[0].prompt_name == prompt]
-                if all(part[1].verdict.result is Result.PASS for part in parts) and _moves(parts):
-                    moved = promote_run(workspace, store, runs, parts, who or Who())
-                    last = max(index for index, report in enumerate(reports) if report.prompt == prompt)
-                    reports[last] = replace(reports[last], promotion=moved)
+        for prompt in dict.fromkeys(bench.prompt_name for bench, _ in finished):
+            parts = [part for part in finished if part[0].prompt_name == prompt]
+            last = max(index for index, report in enumerate(reports) if report.prompt == prompt)
+            if evidence and all(_provable(part[1]) for part in parts):
+                reports[last] = replace(reports[last], proof=prove(workspace, runs, parts))
+            if promote and all(part[1].verdict.result is Result.PASS for part in parts) and _moves(parts):
+                moved = promote_run(workspace, store, runs, parts, who or Who())
+                reports[last] = replace(reports[last], promotion=moved)
         return reports
 
 
 def _silent(event: RunEvent) -> None:
     return None
+
+
+def _with_machine_price(report: RunReport, workspace: Workspace, bench: Bench) -> RunReport:
+    """A cost that rests on an assumption says so."""
+    hourly = workspace.settings.values.machine_price_per_hour
+    if hourly is None or not any(model.local for model in bench.models):
+        return report
+    line = f"models on this machine cost ${hourly:.2f} an hour (machine-price-per-hour)"
+    return replace(report, comparisons=[*report.comparisons, line])
 
 
 def _provable(finished: Finished) -> bool:

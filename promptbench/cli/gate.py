@@ -24,5 +24,5 @@ def gate(
 
     report = api.judge(api.Workspace.open(), run)
     module = plugins.load("json" if as_json else "terminal")
-    out(module.render(report, target()), end="")
+    out(module.render([report], target()), end="")
     return report.exit

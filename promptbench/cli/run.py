@@ -13,6 +13,7 @@ from promptbench.core.errors import Exit, InputError, combine
 
 if TYPE_CHECKING:
     from promptbench.api import RunReport, Selection, Workspace
+    from promptbench.report.words import Target
 
 
 def register(app: typer.Typer) -> None:
@@ -80,28 +81,28 @@ def _output(written: str) -> tuple[str, Path]:
 
 def _write(reports: list[RunReport], wanted: str, outputs: list[tuple[str, Path]]) -> None:
     from promptbench.cli.output import out, say, target
+    from promptbench.report.words import Target
 
     if wanted == "terminal" and not sys.stdout.isatty():
         wanted = "plain"
     for name, path in outputs:
-        text = _render(reports, name)
+        text = _render(reports, name, Target())
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8", errors="replace", newline="\n")
         except OSError as error:
             raise InputError(f"{path} cannot be written: {error.strerror}") from None
         say(f"wrote {path}")
-    separator = "\n" if wanted in ("terminal", "plain") else ""
-    out(separator.join(_render([report], wanted, target()) for report in reports), end="")
+    out(_render(reports, wanted, target()), end="")
 
 
-def _render(reports: list[RunReport], name: str, where: object = None) -> str:
+def _render(reports: list[RunReport], name: str, where: Target) -> str:
+    """All reports of a run in one text; a format that holds one document holds a list of them."""
     from promptbench.report.formats import plugins
-    from promptbench.report.words import Target
 
     module = plugins.load(name)
     try:
-        return "".join(module.render(report, where or Target()) for report in reports)
+        return str(module.render(reports, where))
     except ValueError as error:
         raise InputError(f"no {name} can be written: {error}") from None
 

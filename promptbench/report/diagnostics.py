@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from promptbench.core.diagnostics import Diagnostic, Severity
 from promptbench.core.types import Json
-from promptbench.report.words import clean, columns, cut
+from promptbench.report.words import clean, cut, width_of
 
 _EXCERPT = 100
 
@@ -57,11 +57,20 @@ def _window(item: Diagnostic) -> tuple[str, int, int]:
     raw, first = item.place.text, item.place.column - 1
     text, before = clean(raw), clean(raw[:first])
     marked = clean(raw[first : first + item.place.length])
-    start = max(0, len(before) - _EXCERPT // 2) if len(text) > _EXCERPT else 0
+    start = _start(before) if width_of(text) > _EXCERPT else 0
     lead = "…" if start else ""
     shown = cut(text[start:], _EXCERPT)
     visible = marked[: max(0, len(shown) - (len(before) - start))]
-    return lead + shown, len(lead) + columns(before[start:]), max(1, columns(visible))
+    return lead + shown, len(lead) + width_of(before[start:]), max(1, width_of(visible))
+
+
+def _start(before: str) -> int:
+    """Where half an excerpt's width before the place begins."""
+    start, left = len(before), _EXCERPT // 2
+    while start and left > 0:
+        start -= 1
+        left -= width_of(before[start])
+    return start
 
 
 _RED, _YELLOW, _CYAN = "31;1", "33;1", "36"

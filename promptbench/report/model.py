@@ -119,5 +119,5 @@ class RunReport:
     failures: Sequence[Mapping[str, Json]] = field(default_factory=tuple)
     """The failing calls, as lines of a log: for the format `log`."""
     proof: Mapping[str, Json] | None = None
-    """The evidence: for the format `evidence`."""
+    """The evidence: for the format `evidence`. Several suites about one prompt have one proof, in the last report."""
     promotion: Promotion | None = None

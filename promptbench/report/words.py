@@ -40,14 +40,6 @@ def width_of(text: str) -> int:
     return cell_len(text)
 
 
-def columns(text: str) -> int:
-    """How many columns of a terminal a text takes: letters of East Asia and most emoji take two, accents none."""
-    if text.isascii():
-        return len(text)
-    wide = sum(unicodedata.east_asian_width(char) in "WF" for char in text)
-    return len(text) + wide - sum(unicodedata.category(char) in ("Mn", "Me") for char in text)
-
-
 def cut(text: str, width: int) -> str:
     """At most `width` columns, with an ellipsis where something is missing."""
     if width_of(text) <= width:

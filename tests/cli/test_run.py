@@ -111,7 +111,6 @@ def test_what_got_no_answer_is_asked_again_by_the_same_command(project: Project,
 
 def test_a_killed_run_goes_on_where_it_stood(project: Project, server: FakeOpenAI) -> None:
     project.adopt()
-    server.script = lambda body: better(body)
     project.edit(
         "suites/triage/suite.yaml",
         "cases:",
@@ -213,7 +212,7 @@ def test_json_and_outputs(project: Project) -> None:
     ended = project.run("run", "--json", "--output", "evidence=out/proof.json", "--output", "log=out/failing.jsonl")
     assert ended.code == 0
     assert ended.data["schema_version"] == 1
-    assert ended.data["result"] == "PASS"
+    assert ended.data["runs"][0]["result"] == "PASS"
     proof = json.loads((project.root / "out/proof.json").read_text())
     assert proof["verdict"]["result"] == "PASS"
     assert len(proof["attempts"]) == 2 * (8 + 8 + 3)
@@ -257,7 +256,7 @@ def test_answers_are_replayed_without_a_server(project: Project, server: FakeOpe
     project.edit("suites/triage/suite.yaml", "models: [openai/fake]", "models: [recorded/openai/fake]")
     again = project.run("run", "--json").data
     assert len(server.received) == asked
-    assert again["judgements"] == first["judgements"]
+    assert again["runs"][0]["judgements"] == first["runs"][0]["judgements"]
 
 
 def test_a_prompt_of_two_suites_needs_both(project: Project) -> None:

@@ -1,4 +1,4 @@
-"""One file is one format: `render(report, target)` turns a `RunReport` into text."""
+"""One file is one format: `render(reports, target)` turns `RunReport`s into text."""
 
 from promptbench.core.plugins import Plugins
 

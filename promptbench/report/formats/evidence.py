@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 from promptbench.core.canonical import escape_surrogates
 from promptbench.report.model import RunReport
 from promptbench.report.words import Target
 
 
-def render(report: RunReport, target: Target) -> str:
-    """Raises ValueError when the run has no verdict to prove."""
-    if report.proof is None:
-        raise ValueError("this run has no verdict, so there is no evidence")
-    proof = dict(report.proof)
+def render(reports: Sequence[RunReport], target: Target) -> str:
+    """Raises ValueError when there is no verdict to prove, or there are several prompts: a proof is about one."""
+    proofs = [report.proof for report in reports if report.proof is not None]
+    if not proofs:
+        raise ValueError("there is no verdict, so there is no evidence")
+    if len(proofs) > 1:
+        raise ValueError("these suites test several prompts, and evidence is about one: run them one by one")
+    proof = dict(proofs[0])
     attempts = proof.pop("attempts")
     # One line an attempt, so that a person and a diff can read it.
     head = json.dumps(proof, ensure_ascii=False, indent=2).removesuffix("\n}")

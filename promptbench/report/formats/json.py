@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 
 from promptbench.core.canonical import escape_surrogates
+from promptbench.core.types import Json
 from promptbench.report.model import SCHEMA_VERSION, RunReport
 from promptbench.report.words import Target
 
 
-def render(report: RunReport, target: Target) -> str:
+def render(reports: Sequence[RunReport], target: Target) -> str:
+    """One document: `runs` has an entry for each suite, in order."""
+    data = {"schema_version": SCHEMA_VERSION, "runs": [_run(report) for report in reports]}
+    return escape_surrogates(json.dumps(data, ensure_ascii=False, indent=2)) + "\n"
+
+
+def _run(report: RunReport) -> dict[str, Json]:
     # Failing calls and evidence have formats of their own, and can be large.
     data = asdict(replace(report, failures=(), proof=None))
     del data["failures"], data["proof"]
-    text = json.dumps({"schema_version": SCHEMA_VERSION, **data}, ensure_ascii=False, indent=2)
-    return escape_surrogates(text) + "\n"
+    return data

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 from promptbench.core.canonical import escape_surrogates
 from promptbench.report.model import RunReport
 from promptbench.report.words import Target
 
 
-def render(report: RunReport, target: Target) -> str:
-    return "".join(escape_surrogates(json.dumps(dict(line), ensure_ascii=False)) + "\n" for line in report.failures)
+def render(reports: Sequence[RunReport], target: Target) -> str:
+    lines = (json.dumps(dict(line), ensure_ascii=False) for report in reports for line in report.failures)
+    return "".join(escape_surrogates(line) + "\n" for line in lines)

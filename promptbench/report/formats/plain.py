@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from promptbench.report.formats.terminal import lines
 from promptbench.report.model import RunReport
 from promptbench.report.words import Target
 
 
-def render(report: RunReport, target: Target) -> str:
-    return lines(report, Target(width=100), whole=True)
+def render(reports: Sequence[RunReport], target: Target) -> str:
+    return "\n".join(lines(report, Target(width=100), whole=True) for report in reports)

@@ -31,12 +31,12 @@ _LABEL = 22
 """Columns that a prompt's part and name need to be told from the others."""
 
 
-def render(report: RunReport, target: Target) -> str:
-    """The report as text. Nothing that a model or a user wrote is read as markup or reaches the terminal raw.
+def render(reports: Sequence[RunReport], target: Target) -> str:
+    """The reports as text. Nothing that a model or a user wrote is read as markup or reaches the terminal raw.
 
     Lines fit the width, but for commands: they stay whole, so that they can be copied.
     """
-    return lines(report, target, whole=False)
+    return "\n".join(lines(report, target, whole=False) for report in reports)
 
 
 def lines(report: RunReport, target: Target, *, whole: bool) -> str:

@@ -11,19 +11,19 @@ from tests.report.golden import check
 
 
 def test_golden() -> None:
-    check("evidence.json", render(kit.report(), Target()))
+    check("evidence.json", render([kit.report()], Target()))
 
 
 def test_it_is_the_proof_with_a_line_an_attempt() -> None:
     report = kit.report()
-    text = render(report, Target())
+    text = render([report], Target())
     assert text.encode().decode() == text
     assert json.loads(text) == report.proof
     assert report.proof is not None
     assert sum(line.startswith('    {"case"') for line in text.splitlines()) == len(report.proof["attempts"])
-    assert json.loads(render(kit.report(proof={"schema_version": 1, "attempts": []}), Target()))["attempts"] == []
+    assert json.loads(render([kit.report(proof={"schema_version": 1, "attempts": []})], Target()))["attempts"] == []
 
 
 def test_no_verdict_is_no_evidence() -> None:
     with pytest.raises(ValueError, match="no evidence"):
-        render(kit.report(proof=None), Target())
+        render([kit.report(proof=None)], Target())

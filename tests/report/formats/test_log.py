@@ -9,15 +9,15 @@ from tests.report.golden import check
 
 
 def test_golden() -> None:
-    check("log.jsonl", render(kit.report(), Target()))
+    check("log.jsonl", render([kit.report()], Target()))
 
 
 def test_one_line_a_call_whatever_the_call_says() -> None:
-    text = render(kit.report(), Target())
+    text = render([kit.report()], Target())
     assert text.encode().decode() == text
     assert [json.loads(line) for line in text.split("\n")[:-1]] == kit.report().failures
     assert text.endswith("\n")
 
 
 def test_no_failing_call_is_an_empty_log() -> None:
-    assert render(kit.report(failures=()), Target()) == ""
+    assert render([kit.report(failures=())], Target()) == ""

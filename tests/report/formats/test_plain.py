@@ -7,9 +7,9 @@ from tests.report.golden import check
 
 
 def test_golden() -> None:
-    check("plain.txt", render(kit.report(), Target(80)))
+    check("plain.txt", render([kit.report()], Target(80)))
 
 
 def test_it_is_the_same_whatever_it_is_written_to() -> None:
-    assert render(kit.report(), Target(200, colour=True)) == render(kit.report(), Target(60))
-    assert "\x1b" not in render(kit.report(), Target(80, colour=True))
+    assert render([kit.report()], Target(200, colour=True)) == render([kit.report()], Target(60))
+    assert "\x1b" not in render([kit.report()], Target(80, colour=True))

@@ -58,30 +58,30 @@ REPORTS = {
 
 @pytest.mark.parametrize("name", REPORTS)
 def test_golden(name: str) -> None:
-    check(f"terminal-{name}.txt", render(REPORTS[name], Target(80)))
+    check(f"terminal-{name}.txt", render([REPORTS[name]], Target(80)))
 
 
 @pytest.mark.parametrize("width", [60, 80, 100, 200])
 @pytest.mark.parametrize("name", REPORTS)
 def test_lines_fit(name: str, width: int) -> None:
-    for line in render(REPORTS[name], Target(width)).splitlines():
+    for line in render([REPORTS[name]], Target(width)).splitlines():
         assert cell_len(line) <= width or line.startswith(COMMANDS), line
 
 
 @pytest.mark.parametrize("name", REPORTS)
 def test_colour_is_all_that_colour_adds(name: str) -> None:
-    coloured = render(REPORTS[name], Target(80, colour=True))
+    coloured = render([REPORTS[name]], Target(80, colour=True))
     assert _SGR.search(coloured)
     stripped = [line.rstrip() for line in _SGR.sub("", coloured).splitlines()]
-    assert stripped == render(REPORTS[name], Target(80)).splitlines()
+    assert stripped == render([REPORTS[name]], Target(80)).splitlines()
 
 
 @pytest.mark.parametrize("name", REPORTS)
 def test_it_ends_with_the_verdict(name: str) -> None:
     report = REPORTS[name]
-    text = render(report, Target(80))
+    text = render([report], Target(80))
     assert " ".join(text.rsplit("\n\n", 1)[1].split("\n")).strip().endswith(report.sentence)
-    assert plain.render(report, Target(80)).splitlines()[-1] == report.sentence
+    assert plain.render([report], Target(80)).splitlines()[-1] == report.sentence
 
 
 def hostile(text: str) -> RunReport:
@@ -107,7 +107,7 @@ def hostile(text: str) -> RunReport:
     | st.text(alphabet=st.characters(exclude_categories=()))
 )
 def test_no_text_gets_out(text: str) -> None:
-    shown = render(hostile(text), Target(80))
+    shown = render([hostile(text)], Target(80))
     assert all(char.isprintable() or char == "\n" for char in shown)
     assert shown.encode()
     for line in shown.splitlines():
@@ -115,12 +115,12 @@ def test_no_text_gets_out(text: str) -> None:
 
 
 def test_markup_is_text() -> None:
-    shown = render(kit.report(), Target(80, colour=True))
+    shown = render([kit.report()], Target(80, colour=True))
     assert "answer: [red]not red[/] [/] [link=https://example.com]here[/link] :smile:" in shown
 
 
 def test_every_model_and_every_figure_is_there() -> None:
-    lines = render(kit.report(), Target(80)).splitlines()
+    lines = render([kit.report()], Target(80)).splitlines()
     for row in kit.report().rows:
         assert any(line.startswith(row.model) for line in lines)
     assert sum("unknown" in line for line in lines) == 2
@@ -129,12 +129,12 @@ def test_every_model_and_every_figure_is_there() -> None:
 
 
 def test_a_narrow_terminal_keeps_the_names_apart() -> None:
-    lines = render(kit.report(), Target(60)).splitlines()
+    lines = render([kit.report()], Target(60)).splitlines()
     assert any(line.startswith("  candidate") and "shot" in line for line in lines)
 
 
 def test_details_have_a_limit_and_the_rest_is_named() -> None:
     flips = [kit.flip(f"case {n}", "still failing", None, kit.side(0, 1, "no")) for n in range(5_000)]
-    shown = render(kit.report(flips=flips), Target(80))
+    shown = render([kit.report(flips=flips)], Target(80))
     assert shown.count("answer: ") == 10
     assert "and 4990 more: case 10, case 11" in shown.replace("\n", " ")
