@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 
 def main() -> None:
     """Runs the command line and exits with its code."""
+    # A suite makes many objects that live to the end; looking through them again and again is a fifth of the time.
+    gc.set_threshold(100_000, 20, 20)
     from promptbench.cli.app import run
 
     sys.exit(run(sys.argv[1:]))

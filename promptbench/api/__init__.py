@@ -89,14 +89,14 @@ def validate(workspace: Workspace, selection: Selection) -> Diagnostics:
 
     Raises InputError with every diagnostic when there is an error.
     """
-    with workspace.prompts() as store, workspace.runs() as runs:
+    with workspace.prompts() as store, workspace.recordings() as runs:
         _, found = workspace.assemble(selection, store=store, runs=runs)
     return found
 
 
 def plan(workspace: Workspace, selection: Selection) -> list[Plan]:
     """What `run` would do. Raises InputError when a suite has an error."""
-    with workspace.prompts() as store, workspace.runs() as runs:
+    with workspace.prompts() as store, workspace.recordings() as runs:
         benches, _ = workspace.assemble(selection, store=store, runs=runs)
         return [_plan(bench) for bench in benches]
 

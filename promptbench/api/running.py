@@ -10,15 +10,15 @@ from promptbench import __version__
 from promptbench.api.workspace import Workspace
 from promptbench.core.errors import Interrupted
 from promptbench.core.events import AttemptDone, Event, Listener, Notice, RunStarted
-from promptbench.core.types import Answer, Attempt, AttemptKey
+from promptbench.core.types import Attempt, AttemptKey
 from promptbench.engine.plan import Task, first_round_size
 from promptbench.engine.rounds import More, run_rounds
-from promptbench.engine.runner import Price, Runner
+from promptbench.engine.runner import Runner
 from promptbench.gate.flips import CaseInfo, wanted
 from promptbench.gate.judge import GatedModel, Result, Verdict, judge
 from promptbench.gate.policy import Policy
 from promptbench.gate.table import Table
-from promptbench.gateway import Gateway
+from promptbench.gateway import Gateway, Market, PriceFile, Prices
 from promptbench.project.bench import Bench, BenchCase, BenchModel, Variant
 from promptbench.store.runs import RunInfo, RunStore, RunVariant
 
@@ -58,15 +58,21 @@ def execute(workspace: Workspace, bench: Bench, runs: RunStore, listen: Listener
     Raises Interrupted when the user stops it; what was answered until then is on record.
     """
     policy = policy_of(bench)
+    prices = prices_of(workspace, bench)
     variants = [RunVariant(item.hash, item.side, item.label, item.prompt.source) for item in bench.variants]
     info, resumed = runs.start(
-        bench.plan_hash, bench.suite.name, bench.prompt_name, _facts(workspace, bench, command), variants, __version__
+        bench.plan_hash,
+        bench.suite.name,
+        bench.prompt_name,
+        _facts(workspace, bench, command, prices),
+        variants,
+        __version__,
     )
     done = runs.done(info.id) if resumed else set()
     listen(RunStarted(info.id, bench.suite.name, first_round_size(bench, policy.repeats), len(done)))
     # Attempts that got no answer are made again, so the old ones count for nothing.
     table = Table(attempt for attempt in runs.attempts(info.id) if attempt.answer is not None)
-    complete = _ask(workspace, bench, runs, info, done, table, listen)
+    complete = _ask(workspace, bench, runs, info, prices, done, table, listen)
     if complete is None:
         raise Interrupted(f"stopped; {len(done)} answers are on record", hint=f"`{command}` goes on where it stood")
     verdicts = judge_all(bench, table, asked_all=complete)
@@ -102,6 +108,7 @@ def _ask(
     bench: Bench,
     runs: RunStore,
     info: RunInfo,
+    prices: Prices,
     done: set[AttemptKey],
     table: Table,
     listen: Listener,
@@ -121,9 +128,10 @@ def _ask(
             {model.name: model.provider for model in bench.models},
             retries=values.retries,
             concurrency=values.concurrency,
+            price=prices.cost,
             notice=lambda text: listen(Notice(text)),
         )
-        runner = Runner(bench, gateway, _Record(runs, info.id), heard, _price(workspace))
+        runner = Runner(bench, gateway, _Record(runs, info.id), heard)
         try:
             more = _more(bench, table)
             complete = await run_rounds(runner, bench, bench.suite.gate.repeats, done, more, listen)
@@ -190,19 +198,21 @@ def _wanted(
                         yield Task(variants[want.variant], models[gated.name], cases[want.case], repeat)
 
 
-def _price(workspace: Workspace) -> Price:
-    """A model on this machine costs the machine's time, where the settings say what that costs."""
-    hourly = workspace.settings.values.machine_price_per_hour
+def prices_of(workspace: Workspace, bench: Bench) -> Prices:
+    """The prices of the models of a bench. Raises InputError on a price file that cannot be read."""
+    values, environ = workspace.settings.values, workspace.environ
+    addresses = {}
+    for provider in {model.ref.provider for model in bench.models}:
+        variable = f"{provider.upper()}_BASE_URL"
+        address = values.providers.get(provider, {}).get("base_url") or environ.get(variable, "").strip()
+        if address:
+            addresses[provider] = str(address)
+    local = frozenset(model.name for model in bench.models if model.local)
+    file = PriceFile.read(workspace.settings.root / values.prices) if values.prices else None
+    return Prices(Market(addresses, local, values.machine_price_per_hour), file)
 
-    def price(task: Task, answer: Answer) -> float | None:
-        if not task.model.local or hourly is None:
-            return None
-        return hourly * answer.provider_ms / 3_600_000
 
-    return price
-
-
-def _facts(workspace: Workspace, bench: Bench, command: str) -> dict[str, object]:
+def _facts(workspace: Workspace, bench: Bench, command: str, prices: Prices) -> dict[str, object]:
     return {
         "command": command,
         "path": workspace.shown(bench.suite.path),
@@ -211,6 +221,7 @@ def _facts(workspace: Workspace, bench: Bench, command: str) -> dict[str, object
         "policy": policy_of(bench).as_dict(),
         "partial": bench.partial,
         "machine_price_per_hour": workspace.settings.values.machine_price_per_hour,
+        "prices": prices.facts(),
         "models": [
             {"model": model.name, "uses_prompt": model.uses_prompt, "gated": model.gated} for model in bench.models
         ],

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from promptbench.prompts.parser import parse_prompt
 from promptbench.settings.settings import Settings
 from promptbench.settings.settings import load as load_settings
 from promptbench.store.prompts import Store
-from promptbench.store.runs import RunStore
+from promptbench.store.runs import FILE_NAME, RunStore
 from promptbench.suite.loader import load as load_suite
 
 SUITE_FILE = "suite.yaml"
@@ -69,6 +70,15 @@ class Workspace:
     def runs(self) -> RunStore:
         """The run record; the caller closes it."""
         return RunStore(self.settings.state)
+
+    @contextmanager
+    def recordings(self) -> Iterator[RunStore | None]:
+        """The run record for reading, if there is one: looking must leave nothing behind."""
+        if not (self.settings.state / FILE_NAME).is_file():
+            yield None
+            return
+        with self.runs() as runs:
+            yield runs
 
     def shown(self, path: Path) -> str:
         """A path as people are told it: from the project's root, with forward slashes."""

@@ -67,12 +67,12 @@ def _schema(argument: Json, context: CheckContext) -> Json:
         raise ValueError("write 'output', the name of a .json file beside the suite, or the schema itself")
     try:
         path = (context.folder / argument.replace("\\", "/")).resolve()
-    except (OSError, RuntimeError):
+    except (OSError, RuntimeError, ValueError):
         raise ValueError(f"'{argument}' cannot be the name of a file") from None
     if not path.is_relative_to(context.folder.resolve()):
         raise ValueError("the schema's file must lie below the suite's folder")
     try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
+        return json.loads(path.read_text(encoding="utf-8-sig"), parse_constant=_no_constant)
     except FileNotFoundError:
         raise ValueError(f"there is no file '{argument}' beside the suite") from None
     except OSError as error:
@@ -81,6 +81,10 @@ def _schema(argument: Json, context: CheckContext) -> Json:
         raise ValueError(f"'{argument}' is not UTF-8 text") from None
     except ValueError as error:
         raise ValueError(f"'{argument}' is not JSON: {error}") from None
+
+
+def _no_constant(name: str) -> Json:
+    raise ValueError(f"{name} is not a number of JSON")
 
 
 @lru_cache(maxsize=256)

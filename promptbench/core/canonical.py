@@ -31,8 +31,14 @@ def _normalise(value: Any) -> Any:
 
 def canonical(value: Any) -> str:
     """The canonical JSON text of plain data. Lone surrogates are escaped, so every text has a hash."""
-    text = json.dumps(_normalise(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    text = _dump(value)
+    if "\\r" in text:
+        text = _dump(_normalise(value))
     return escape_surrogates(text)
+
+
+def _dump(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def escape_surrogates(text: str) -> str:

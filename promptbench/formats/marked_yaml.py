@@ -98,12 +98,8 @@ class Document:
     def _at(self, node: yaml.Node) -> Place:
         # The marks' own lines are YAML's, which end at a few characters more than those of editors.
         base = self.source.starts[self._first_line - 1]
-        start, end = base + node.start_mark.index, base + node.end_mark.index
-        place = self.source.place_at(start, end - start)
-        if isinstance(node, yaml.ScalarNode) or place.length == end - start:
-            return place
-        written = place.text[place.column - 1 :].split(" #")[0].rstrip()
-        return self.source.place(place.line, place.column, len(written))
+        start = base + node.start_mark.index
+        return self.source.place_at(start, base + _end_on_first_line(node) - start)
 
 
 def parse(source: Source, found: Diagnostics, *, text: str | None = None, first_line: int = 1) -> Document | None:
@@ -140,6 +136,18 @@ def _no_collection() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
+
+
+def _end_on_first_line(node: yaml.Node) -> int:
+    """Where the part of a node that is on its first line ends; a block ends where the next thing in the file begins."""
+    first_line = node.start_mark.line
+    while node.end_mark.line > first_line and not isinstance(node, yaml.ScalarNode):
+        inner = node.value if isinstance(node, yaml.SequenceNode) else [part for pair in node.value for part in pair]
+        inner = [part for part in inner if part.start_mark.line == first_line]
+        if not inner:
+            break
+        node = max(inner, key=lambda part: int(part.start_mark.index))
+    return int(node.end_mark.index)
 
 
 def _is_blank(node: yaml.Node) -> bool:
@@ -263,6 +271,7 @@ _PROBLEMS = (
         "this line does not fit the lines above it",
         "give it as many spaces at its start as the lines that it belongs to",
     ),
+    ("did not find expected node content", "something is missing here", "write a text, or close what is open above"),
     ("could not find expected ':'", "there is no colon after this name", "write it as 'name: value'"),
     ("escape c", "a backslash inside double quotes means something special", "put the text in single quotes"),
     ("another document", "a second '---' starts another document", "keep one suite in a file"),
@@ -280,11 +289,18 @@ def _explain(error: yaml.YAMLError, source: Source, text: str, first_line: int, 
     found.add(code, message, _word(source, place), hint=hint)
 
 
+_FAR = 1 << 60
 _MARKS = ("problem_mark", "context_mark")
 
 
 def _place_of(mark: yaml.Mark | None, source: Source, first_line: int) -> Place | None:
-    return source.place(mark.line + first_line, mark.column + 1) if mark else None
+    """Where the parser points; behind the end of the text is at the end of its last line."""
+    if mark is None:
+        return None
+    line, column = mark.line + first_line, mark.column + 1
+    while line > 1 and (line > len(source.lines) or not source.lines[line - 1].strip()):
+        line, column = line - 1, _FAR
+    return source.place(line, min(column, len(source.lines[line - 1]) + 1))
 
 
 def _word(source: Source, place: Place) -> Place:

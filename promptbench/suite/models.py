@@ -30,7 +30,7 @@ def path_in_file(path: Sequence[str | int], value: Json) -> tuple[str | int, ...
     """A path in field names with the keys as `value` has them; a single value that stands for a list has no index."""
     written: list[str | int] = []
     for step in path:
-        if isinstance(value, dict):
+        if isinstance(value, dict) and isinstance(step, str):
             same = [key for key in value if key == step] or [key for key in value if field_name(key) == step]
             written.append(same[0] if same else step)
             value = value[same[0]] if same else None
@@ -206,4 +206,7 @@ class Suite:
 
     def place(self, path: Sequence[str | int], *, key: bool = False) -> Place:
         """The place in the file of the value at a path in field names, or of its key."""
-        return self.document.place(path_in_file(path, self.document.value), key=key)
+        written = path_in_file(path, self.document.value)
+        # What stands for a list, or for `name: nothing`, is a value without a key of its own.
+        has_key = bool(written) and field_name(str(written[-1])) == field_name(str(path[-1]))
+        return self.document.place(written, key=key and has_key)

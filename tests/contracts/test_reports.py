@@ -20,17 +20,17 @@ def test_there_are_formats() -> None:
 def test_everything_can_be_rendered_and_written(name: str, target: Target) -> None:
     module = plugins.load(name)
     for report in (kit.report(), kit.passed()):
-        text = module.render(report, target)
+        text = module.render([report], target)
         assert text.encode("utf-8").decode() == text
         assert text.endswith("\n")
         assert "\r" not in text
-        assert module.render(report, target) == text
+        assert module.render([report], target) == text
 
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_colour_only_where_it_is_wanted(name: str) -> None:
     module = plugins.load(name)
-    assert "\x1b" not in module.render(kit.report(), Target(80, colour=False))
+    assert "\x1b" not in module.render([kit.report()], Target(80, colour=False))
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from promptbench.api.schema import suite_schema
+from promptbench.api.starting import init
+from promptbench.cli.app import run
+from promptbench.core.diagnostics import Diagnostics
+from promptbench.formats.marked_yaml import parse
+from promptbench.formats.source import Source
+from promptbench.suite.loader import load
+from tests.suite.test_loader import FULL
+
+ROOT = Path(__file__).parents[2]
+SHIPPED = sorted((ROOT / "suites").glob("*/suite.yaml"))
+HEAD = "suite: s\nprompt: p.prompt\nmodels: [a/b]\n"
+
+
+def fits(text: str) -> bool:
+    document = parse(Source("suite.yaml", text), Diagnostics())
+    assert document is not None
+    validator = jsonschema.Draft202012Validator(suite_schema())
+    return validator.is_valid(json.loads(json.dumps(document.value)))
+
+
+def test_is_a_schema() -> None:
+    jsonschema.Draft202012Validator.check_schema(suite_schema())
+
+
+def test_the_command_prints_it(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["schema"]) == 0
+    assert json.loads(capsys.readouterr().out) == suite_schema()
+
+
+def descriptions(schema: Any) -> list[str]:
+    found = [schema.get("description", "")] if "properties" in schema else []
+    for name, inner in schema.get("properties", {}).items():
+        assert inner.get("description"), name
+        found += descriptions(inner)
+    return found
+
+
+def test_every_key_is_explained() -> None:
+    assert descriptions(suite_schema())
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.parent.name)
+def test_takes_the_suites_that_are_shipped(path: Path) -> None:
+    assert fits(path.read_text(encoding="utf-8"))
+
+
+def test_takes_what_init_writes(tmp_path: Path) -> None:
+    init(tmp_path, "triage", "gguf/smollm2-135m")
+    assert fits((tmp_path / "suites/triage/suite.yaml").read_text(encoding="utf-8"))
+
+
+GOOD = [
+    FULL,
+    HEAD + "cases: [{case: a}]\n",
+    HEAD + "cases: [{case: 17, tags: 2024, was: 42, should-be: x, expect: null}]\n",
+    HEAD + "checks: json\ncases: [{case: a, checks: {not-contains: [a, 1, true]}}]\n",
+    HEAD + "checks: [{json_schema: {type: object}}]\nlog: [a.jsonl]\n",
+    HEAD + "cases: [{case: a}]\ngate: {max age: 3, models: [a/b], format-floor: 0.5}\n",
+    "suite: s\nprompt: [p.prompt, q.prompt]\nmodels: {model: a/b, uses_prompt: false}\ncases: [{case: a}]\n",
+]
+BAD = [
+    "suite: s\n",
+    HEAD.replace("suite", "siute"),
+    HEAD + "cases: [{caes: a}]\n",
+    HEAD + "cases: [{case: a, expct: b}]\n",
+    HEAD + "cases: {a: b}\n",
+    HEAD + "cases: [a]\n",
+    HEAD + "checks: [{containz: a}]\n",
+    HEAD + "checks: [containz]\n",
+    HEAD + "checks: [{contains: a, regex: b}]\n",
+    HEAD + "cases: [{case: a, checks: [{json-shema: output}]}]\n",
+    HEAD + "gate: {repeats: 0}\n",
+    HEAD + "gate: {repeat: 3}\n",
+    HEAD + "gate: {format floor: 95}\n",
+    HEAD + "gate: {max age: a week}\n",
+    HEAD + "accept: everything\n",
+    HEAD.replace("a/b", "a"),
+    HEAD.replace("a/b", "{model: a/b, uses prompt: no}"),
+    HEAD + "cases: [{case: a, messages: [{role: human, content: b}]}]\n",
+]
+
+
+@pytest.mark.parametrize("text", GOOD)
+def test_takes_what_the_loader_takes(text: str, tmp_path: Path) -> None:
+    assert fits(text)
+    assert not load_errors(text, tmp_path)
+
+
+@pytest.mark.parametrize("text", BAD)
+def test_refuses_what_the_loader_or_the_checks_refuse(text: str) -> None:
+    assert not fits(text)
+
+
+def load_errors(text: str, folder: Path) -> list[str]:
+    (folder / "suite.yaml").write_text(text, encoding="utf-8")
+    found = Diagnostics()
+    load(folder / "suite.yaml", "suite.yaml", found)
+    return [item.message for item in found.errors]

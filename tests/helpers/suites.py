@@ -1,0 +1,59 @@
+"""Suites on disk, loaded and joined without a store, for tests of what lies below the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from promptbench.core.diagnostics import Diagnostics
+from promptbench.project.assemble import Stored, Surroundings, assemble
+from promptbench.project.bench import Bench
+from promptbench.suite.loader import load
+from promptbench.suite.models import Suite
+
+PROMPT = """\
+---
+output: {schema: {team: string}}
+---
+Which team is this for? {{message}}
+"""
+HEAD = "suite: triage\nprompt: triage.prompt\nmodels: [openai/fake]\n"
+
+
+def write(folder: Path, files: Mapping[str, str]) -> None:
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8", newline="")
+
+
+def loaded(folder: Path, text: str) -> tuple[Suite | None, Diagnostics]:
+    write(folder, {"suite.yaml": text})
+    found = Diagnostics()
+    return load(folder / "suite.yaml", "suite.yaml", found), found
+
+
+def joined(
+    folder: Path,
+    text: str,
+    files: Mapping[str, str] | None = None,
+    *,
+    champion: str | None = None,
+    **around: Any,
+) -> tuple[Bench | None, Diagnostics]:
+    """A suite and its files, joined; `openai` is a server on this machine that nobody asks."""
+    write(folder, {"triage.prompt": PROMPT, **(files or {})})
+    suite, found = loaded(folder, text)
+    surroundings = Surroundings(
+        root=folder,
+        environ={},
+        allowed_code=("*.py",),
+        provider_options={"openai": {"base_url": "http://127.0.0.1:9/v1"}},
+        champion=lambda _: Stored("triage@1", champion) if champion else None,
+        **around,
+    )
+    return (assemble(suite, surroundings, found) if suite else None), found
+
+
+def messages(found: Diagnostics) -> list[str]:
+    return [item.message for item in found]

@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from promptbench.core.types import LoggedCall, Message, Usage
+from promptbench.ingest.promptbench_log import matches, read
+
+LEAST = {"promptbench": "call/1", "id": "c1", "vars": {"message": "hi"}, "answer": "{}"}
+
+
+def calls(folder: Path, content: bytes | str) -> list[LoggedCall]:
+    path = folder / "log.jsonl"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return list(read(path))
+
+
+def line(**more: Any) -> str:
+    return json.dumps({**LEAST, **more}) + "\n"
+
+
+def test_the_least_line(tmp_path: Path) -> None:
+    assert calls(tmp_path, line()) == [LoggedCall("c1", "{}", variables={"message": "hi"})]
+
+
+def test_a_full_line(tmp_path: Path) -> None:
+    (call,) = calls(
+        tmp_path,
+        line(
+            id=7,
+            time="2026-11-24T10:00:00Z",
+            prompt="triage",
+            prompt_version="sha256:ab",
+            messages=[{"role": "user", "content": "hi"}],
+            model="openai/gpt-5-mini",
+            error="timeout",
+            finish_reason="length",
+            usage={"input_tokens": 3, "output_tokens": 4, "cached_tokens": 1, "own": 9},
+            latency_ms=12.5,
+            failed="parse",
+            tags=["a", 1],
+            trace={"kept": [1]},
+        ),
+    )
+    assert call == LoggedCall(
+        id="7",
+        answer="{}",
+        model="openai/gpt-5-mini",
+        time="2026-11-24T10:00:00Z",
+        variables={"message": "hi"},
+        messages=(Message("user", "hi"),),
+        prompt="triage",
+        prompt_version="sha256:ab",
+        error="timeout",
+        finish_reason="length",
+        usage=Usage(3, 4, 1),
+        latency_ms=12.5,
+        failed="parse",
+        tags=("a", "1"),
+        extra={"trace": {"kept": [1]}},
+    )
+
+
+def test_usage_in_other_words_is_no_usage(tmp_path: Path) -> None:
+    assert calls(tmp_path, line(usage={"prompt_tokens": 3}))[0].usage is None
+
+
+def test_what_editors_and_systems_add_is_no_mistake(tmp_path: Path) -> None:
+    content = "\ufeff" + line() + "\r\n \n" + line(id="c2", answer="a\u2028b").replace("\n", "\r\n")
+    assert [(call.id, call.answer) for call in calls(tmp_path, content)] == [("c1", "{}"), ("c2", "a\u2028b")]
+
+
+@pytest.mark.parametrize(
+    ("bad", "said"),
+    [
+        ("{\n", "line 2 is not JSON"),
+        (line()[:20], "line 2 is not JSON"),
+        ('{"promptbench": "call/1", "id": NaN}', "line 2 is not JSON"),
+        ('{"promptbench": "call/1", "id": "x", "vars": {"n": 1e999}}', "line 2 is not JSON"),
+        ('{"a": ' * 3000 + "1" + "}" * 3000, "line 2 is not JSON"),
+        (b"\xff\xfe\n", "line 2 is not UTF-8 text"),
+        ("[]", "line 2 is no logged call"),
+        ("{}", "lacks"),
+        (line(promptbench="call/9"), "lacks"),
+        (line(id=None), "needs an 'id'"),
+        (line(id=True), "needs an 'id'"),
+        (line(id=[1]), "needs an 'id'"),
+        (line(vars=[]), "'vars' must be an object"),
+        (line(answer={}), "'answer' must be a text"),
+        (line(model=1), "'model' must be a text"),
+        (line(tags="abc"), "'tags' must be a list"),
+        (line(usage=3), "'usage' must be an object"),
+        (line(latency_ms="12"), "'latency_ms' must be a number"),
+        (line(messages=["hi"]), "each of 'messages'"),
+        (line(messages=[{"role": "tool", "content": "x"}]), "each of 'messages'"),
+        (line(messages=[{"role": "user", "content": None}]), "each of 'messages'"),
+    ],
+)
+def test_a_bad_line_is_named(bad: str | bytes, said: str, tmp_path: Path) -> None:
+    content = line().encode() + (bad if isinstance(bad, bytes) else bad.encode())
+    with pytest.raises(ValueError, match=r"^line 2 ") as caught:
+        calls(tmp_path, content)
+    assert said in str(caught.value)
+
+
+def test_the_calls_before_a_bad_line_come_first(tmp_path: Path) -> None:
+    (tmp_path / "log").write_text(line() + "{", encoding="utf-8")
+    reading = read(tmp_path / "log")
+    assert next(reading).id == "c1"
+    with pytest.raises(ValueError, match="line 2"):
+        next(reading)
+
+
+@pytest.mark.parametrize(
+    ("head", "known"),
+    [
+        (line().encode(), True),
+        (b"\xef\xbb\xbf\n " + line().encode(), True),
+        (b'{"id": 1}\n' + line().encode(), False),
+        (b"[]", False),
+        (b"", False),
+        (b'"promptbench"', False),
+    ],
+)
+def test_matches(head: bytes, known: bool) -> None:
+    assert matches(head, "any") is known
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    more=st.dictionaries(
+        st.sampled_from([*LEAST, "messages", "usage", "tags", "model", "latency_ms", "failed"]),
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+            lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+            max_leaves=4,
+        ),
+    )
+)
+def test_any_json_is_read_or_refused_with_its_line(more: dict[str, Any], tmp_path: Path) -> None:
+    try:
+        calls(tmp_path, line(**more))
+    except ValueError as error:
+        assert str(error).startswith("line 1 ")  # noqa: PT017 - most examples are read
