@@ -102,16 +102,25 @@ def promote_recorded(
     if info.prompt != prompt:
         raise InputError(f"run {info.id} is about '{info.prompt}', not '{prompt}'")
     bench = _bench_now(workspace, store, runs, str(info.facts["path"]))
-    table = Table(runs.attempts(info.id))
-    verdicts = judge_all(bench, table, asked_all=info.finished is not None)
+    _check_facts(bench, info.facts, info.id)
+    _check_age(info.started, policy_of(bench).max_age)
+    judged = {variant.hash for variant in info.variants}
+    if not judged >= {variant.hash for variant in bench.variants}:
+        raise _other_prompts(workspace, bench, f"run {info.id}")
+    verdicts = judge_all(bench, Table(runs.attempts(info.id)), asked_all=info.finished is not None)
     if verdicts[0].result is not Result.PASS:
         refusal = NotProven(f"run {info.id} does not prove it: {verdicts[0].sentence}")
         refusal.exit = verdicts[0].result.exit
         raise refusal
     proof = prove(workspace, runs, [(bench, Finished(info, verdicts))])
-    _check_facts(bench, info.facts, info.id)
-    _check_age(info.started, policy_of(bench).max_age)
     return _promote_proof(workspace, store, proof, [bench], label, who)
+
+
+def _other_prompts(workspace: Workspace, bench: Bench, where: str) -> ConflictError:
+    return ConflictError(
+        f"stale evidence: {where} judged other prompts than the suite's prompt and what is in production now",
+        hint=f"run again: promptbench run {workspace.shown(bench.suite.folder)} --promote",
+    )
 
 
 def promote_evidence(
@@ -171,10 +180,7 @@ def _promote_proof(
     check_all_suites(workspace, prompt, [bench.suite.path for bench in benches])
     sources = [item.prompt.source for item in benches[0].candidates if item.hash == proof["candidate"]]
     if not sources:
-        raise ConflictError(
-            f"stale evidence: it judged {proof['candidate'][:15]}, and the suite's prompt is another by now",
-            hint=f"run again: promptbench run {workspace.shown(benches[0].suite.folder)} --promote",
-        )
+        raise _other_prompts(workspace, benches[0], "it")
     return _promote(workspace, store, prompt, sources[0], proof, label, who)
 
 

@@ -23,23 +23,26 @@ prompt_store/*.sqlite*
 
 _PROMPT = """\
 ---
-config: {temperature: 0, maxOutputTokens: 48}
+config: {temperature: 0, maxOutputTokens: 32}
 input:
   schema: {message: string}
 output:
-  schema:
-    team(enum, who should answer): [billing, delivery, other]
+  schema: {order: string}
 ---
 {{role "system"}}
-You sort customer messages. Answer with one JSON object and nothing else.
+You read customer messages and answer with one JSON object with the order number.
 {{role "user"}}
-My parcel has not arrived.
+Order B-4471 came broken.
 {{role "model"}}
-{"team": "delivery"}
+{"order": "B-4471"}
 {{role "user"}}
-I was charged twice.
+I want to return order 90233. My e-mail is t.berg@example.com
 {{role "model"}}
-{"team": "billing"}
+{"order": "90233"}
+{{role "user"}}
+Hello, when does order K-7720 ship?
+{{role "model"}}
+{"order": "K-7720"}
 {{role "user"}}
 {{message}}
 """
@@ -53,17 +56,17 @@ checks:
   - json schema: output        # every answer fits the prompt's own output schema
 cases:
   - case: charged twice
-    vars: {message: I was charged twice for March}
-    expect: {team: billing}
+    vars: {message: I was charged twice for order L-4410.}
+    expect: {order: L-4410}
 
-  - case: parcel is late
-    vars: {message: 'Where is my parcel? It should have come on Monday.'}
-    expect: {team: delivery}
+  - case: number of digits only
+    vars: {message: 'Hi, order 58213 arrived damaged.'}
+    expect: {order: 58213}
 
   - case: an answer that once was wrong
-    vars: {message: 'The invoice shows the wrong amount.'}
-    was: '{"team": "billing",}' # this is what came back; the case must fail on it
-    expect: {team: billing}
+    vars: {message: 'The charger is missing in order M-7152.'}
+    was: '{"order": "M-7152",}' # this is what came back; the case must fail on it
+    expect: {order: M-7152}
 """
 
 

@@ -15,7 +15,7 @@ def register(app: typer.Typer) -> None:
 
 
 def init(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The task's name, for example triage.")] = "triage",
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The task's name, for example orders.")] = "orders",
     model: Annotated[str, typer.Option("--model", metavar="PROVIDER/NAME")] = "gguf/smollm2-135m",
 ) -> int:
     """Write a small suite with its prompt, and the project's settings where there are none."""

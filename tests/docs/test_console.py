@@ -33,7 +33,7 @@ _VOLATILE = (
     (r"sha256:[0-9a-f]{8,}", "<hash>"),
     (r"\d{4}-\d\d-\d\dT[\d:.]+Z", "<date>"),
     # Columns are as wide as their figures.
-    (r"[ ─]{2,}", "  "),
+    (r"[ ─]+", " "),
 )
 
 BROKEN = """\
