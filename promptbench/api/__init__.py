@@ -24,7 +24,7 @@ from promptbench.api.promotion import (
     prove,
 )
 from promptbench.api.reporting import build
-from promptbench.api.running import Finished, execute, judge_all
+from promptbench.api.running import Asked, Finished, execute, judge_all
 from promptbench.api.schema import suite_schema
 from promptbench.api.starting import init
 from promptbench.api.workspace import PRODUCTION, Selection, Workspace
@@ -136,11 +136,11 @@ def run(
         finished: list[tuple[Bench, Finished]] = []
         reports: list[RunReport] = []
         for bench in benches:
-            command = _command(workspace, selection, bench)
-            done = execute(workspace, bench, runs, listen, command=command)
+            asked = _asked(workspace, selection, bench)
+            done = execute(workspace, bench, runs, listen, asked=asked)
             finished.append((bench, done))
             path = workspace.shown(bench.suite.path)
-            report = build(bench, runs, done, path=path, command=command, notes=notes)
+            report = build(bench, runs, done, path=path, command=asked.command, notes=notes)
             reports.append(_with_machine_price(report, workspace, bench))
             notes = []
         for prompt in dict.fromkeys(bench.prompt_name for bench, _ in finished):
@@ -180,18 +180,18 @@ def _moves(parts: Sequence[tuple[Bench, Finished]]) -> bool:
     return parts[0][1].verdict.mode is not Mode.SAME
 
 
-def _command(workspace: Workspace, selection: Selection, bench: Bench) -> str:
-    """The command that makes this run again."""
+def _asked(workspace: Workspace, selection: Selection, bench: Bench) -> Asked:
+    chosen = {
+        "prompt": [workspace.shown(path) for path in selection.prompts],
+        "model": list(selection.models),
+        "case": list(selection.cases),
+        "tag": list(selection.tags),
+    }
     words = ["promptbench", "run", workspace.shown(bench.suite.folder)]
-    for flag, values in (
-        ("--prompt", [workspace.shown(path) for path in selection.prompts]),
-        ("--model", selection.models),
-        ("--case", selection.cases),
-        ("--tag", selection.tags),
-    ):
+    for flag, values in chosen.items():
         for value in values:
-            words += [flag, value]
-    return shlex.join(words)
+            words += [f"--{flag}", value]
+    return Asked(shlex.join(words), chosen)
 
 
 def judge(workspace: Workspace, run: str) -> RunReport:
@@ -201,19 +201,25 @@ def judge(workspace: Workspace, run: str) -> RunReport:
     """
     with workspace.prompts() as store, workspace.runs() as runs:
         info = runs.run(run)
-        sources = {variant.hash for variant in info.variants}
+        path, command, chosen = (info.facts[name] for name in ("path", "command", "selection"))
         champion = next((Stored(item.name, item.source) for item in info.variants if item.side == "champion"), None)
-        selection = Selection(paths=(workspace.settings.root / str(info.facts["path"]),))
+        root = workspace.settings.root
+        selection = Selection(
+            paths=(root / path,),
+            prompts=tuple(root / name for name in chosen["prompt"]),
+            models=tuple(chosen["model"]),
+            cases=tuple(chosen["case"]),
+            tags=tuple(chosen["tag"]),
+        )
         benches, _ = workspace.assemble(selection, store=store, runs=runs, champion=champion)
         bench = benches[0]
-        if not sources >= {item.hash for item in bench.variants}:
+        if not {variant.hash for variant in info.variants} >= {item.hash for item in bench.variants}:
             raise InputError(
-                f"run {info.id} was made with other prompts than the suite names now",
-                hint=f"run it again: {info.facts['command']}",
+                f"run {info.id} was made with other prompts than there are now", hint=f"run it again: {command}"
             )
         table = Table(runs.attempts(info.id))
         finished = Finished(info, judge_all(bench, table, asked_all=info.finished is not None))
-        return build(bench, runs, finished, path=str(info.facts["path"]), command=str(info.facts["command"]), notes=())
+        return build(bench, runs, finished, path=path, command=command, notes=())
 
 
 def adopt(workspace: Workspace, path: Path, *, label: str, who: Who) -> Promotion:

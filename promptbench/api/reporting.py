@@ -103,6 +103,7 @@ class _Collector:
         self.passes: Counter[tuple[str, str, str]] = Counter()
         self.attempts: Counter[tuple[str, str, str]] = Counter()
         self.failures: list[Mapping[str, Json]] = []
+        self.errors: Counter[tuple[str, str]] = Counter()
         self.returned: dict[str, set[str]] = {}
 
     def add(self, attempt: Attempt, *, first_round: bool) -> None:
@@ -110,6 +111,8 @@ class _Collector:
         key = attempt.key
         if first_round:
             self.tallies.setdefault((key.variant, key.model), _Tally()).add(attempt)
+        if attempt.error:
+            self.errors[key.model, attempt.error] += 1
         if attempt.answer is None or key.case not in self._cases:
             return
         self.returned.setdefault(key.model, set()).add(attempt.answer.model)
@@ -188,6 +191,7 @@ def build(
         comparisons=list(_comparisons(bench, verdict, collected)),
         notes=list(notes),
         reproduce=command,
+        errors=[f"{model}: {count} × {error}" for (model, error), count in collected.errors.most_common(5)],
         failures=collected.failures,
     )
 

@@ -26,6 +26,14 @@ _BEST_FIRST = (Result.PASS, Result.INCONCLUSIVE, Result.FAIL, Result.NO_VERDICT)
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """What the user asked for: the command that makes the run again, and what it selects of the suite."""
+
+    command: str
+    selection: Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """A run with its verdicts, the best candidate's first."""
 
@@ -52,7 +60,7 @@ def gated_models(bench: Bench) -> list[GatedModel]:
     return [GatedModel(model.name, bench.deterministic(model)) for model in bench.models if model.gated]
 
 
-def execute(workspace: Workspace, bench: Bench, runs: RunStore, listen: Listener, *, command: str) -> Finished:
+def execute(workspace: Workspace, bench: Bench, runs: RunStore, listen: Listener, *, asked: Asked) -> Finished:
     """Makes the run of one bench, or goes on with an interrupted one, and judges it.
 
     Raises Interrupted when the user stops it; what was answered until then is on record.
@@ -64,7 +72,7 @@ def execute(workspace: Workspace, bench: Bench, runs: RunStore, listen: Listener
         bench.plan_hash,
         bench.suite.name,
         bench.prompt_name,
-        _facts(workspace, bench, command, prices),
+        _facts(workspace, bench, asked, prices),
         variants,
         __version__,
     )
@@ -74,7 +82,9 @@ def execute(workspace: Workspace, bench: Bench, runs: RunStore, listen: Listener
     table = Table(attempt for attempt in runs.attempts(info.id) if attempt.answer is not None)
     complete = _ask(workspace, bench, runs, info, prices, done, table, listen)
     if complete is None:
-        raise Interrupted(f"stopped; {len(done)} answers are on record", hint=f"`{command}` goes on where it stood")
+        raise Interrupted(
+            f"stopped; {len(done)} answers are on record", hint=f"`{asked.command}` goes on where it stood"
+        )
     verdicts = judge_all(bench, table, asked_all=complete)
     best = verdicts[0]
     if best.result is not Result.NO_VERDICT:
@@ -212,9 +222,10 @@ def prices_of(workspace: Workspace, bench: Bench) -> Prices:
     return Prices(Market(addresses, local, values.machine_price_per_hour), file)
 
 
-def _facts(workspace: Workspace, bench: Bench, command: str, prices: Prices) -> dict[str, object]:
+def _facts(workspace: Workspace, bench: Bench, asked: Asked, prices: Prices) -> dict[str, object]:
     return {
-        "command": command,
+        "command": asked.command,
+        "selection": dict(asked.selection),
         "path": workspace.shown(bench.suite.path),
         "suite_hash": bench.suite_hash,
         "checks_hash": bench.checks_hash,

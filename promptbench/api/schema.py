@@ -36,6 +36,7 @@ _ABOUT = {
     "fixed": "'all' when every failure must be fixed; 'any' when one is enough.",
     "format_floor": "The least share of readable answers, for example 95%.",
     "answer_floor": "The least share of right answers of a first version, for example 80%.",
+    "max_cost": "What a run may cost, for example $2: it stops before more is spent, without a verdict.",
     "max_age": "How old the proof of a promotion may be, for example 7 days.",
 }
 _SHARE: dict[str, Json] = {
@@ -104,6 +105,9 @@ def _field(name: str) -> dict[str, Json]:
         case "max_age":
             days: Json = {"type": "string", "pattern": r"^\s*\d+\s*(day|hour)s?\s*$"}
             return {"anyOf": [days, {"type": "number", "exclusiveMinimum": 0}]}
+        case "max_cost":
+            amount: Json = {"type": "string", "pattern": r"^\s*\$?\s*\d+(\.\d+)?\s*$"}
+            return {"anyOf": [amount, {"type": "number", "minimum": 0}]}
         case "accept":
             return {"enum": ["raw", "extracted", "repaired safe"], "default": "extracted"}
         case "fixed":

@@ -112,7 +112,8 @@ class Bench:
             {
                 "suite": self.suite_hash,
                 "checks": self.checks_hash,
-                "policy": self.suite.gate.model_dump(),
+                # What a run may cost says nothing about what it asks: with a larger budget it goes on.
+                "policy": self.suite.gate.model_dump(exclude={"max_cost"}),
                 "variants": [variant.hash for variant in self.variants],
                 "champion": self.champion.hash if self.champion else None,
                 "models": [[model.name, model.uses_prompt] for model in self.models],

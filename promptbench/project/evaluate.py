@@ -12,7 +12,7 @@ from promptbench.formats.json_text import read as read_json
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What the checks say of one text."""
+    """What the checks say of one text. `repairs` holds the first hundred: a broken megabyte needs a repair a line."""
 
     passed: bool
     rung: Rung | None
@@ -21,6 +21,7 @@ class Evaluation:
     scores: tuple[Score, ...]
 
 
+_MOST_REPAIRS = 100
 _FORMAT_CHECKS = ("json", "json schema")
 
 
@@ -40,4 +41,4 @@ def evaluate(text: str, checks: Sequence[Check], accept: Rung, variables: Mappin
         return Evaluation(passed, None, False, (), scores)
     rung = reading[0].rung
     well_formed = rung.within(accept) and all(score.passed for score in scores if score.check in _FORMAT_CHECKS)
-    return Evaluation(passed, rung, well_formed, reading[0].repairs, scores)
+    return Evaluation(passed, rung, well_formed, reading[0].repairs[:_MOST_REPAIRS], scores)

@@ -116,6 +116,8 @@ class RunReport:
     comparisons: Sequence[str]
     notes: Sequence[str]
     reproduce: str
+    errors: Sequence[str] = ()
+    """Why providers gave no answer, each reason once with its count."""
     failures: Sequence[Mapping[str, Json]] = field(default_factory=tuple)
     """The failing calls, as lines of a log: for the format `log`."""
     proof: Mapping[str, Json] | None = None

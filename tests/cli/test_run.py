@@ -85,6 +85,7 @@ def test_no_verdict_when_the_server_is_dead(project: Project, server: FakeOpenAI
     assert time.monotonic() - begin < 30
     assert last_line(ended.out).startswith("NO VERDICT about the prompt: ")
     assert "is given up" in ended.err
+    assert "no answer from the provider\n  openai/fake: " in ended.out
     assert project.run("prompts", "list").out == "triage: 1 version; production @1\n"
 
 
@@ -238,6 +239,7 @@ def test_a_selection_proves_nothing_about_the_whole(project: Project, server: Fa
     assert "a part of the suite 'triage' proves nothing about the rest of it" in ended.err
     assert project.run("run", "--case", "h*").code == 0
     assert len(server.received) == 3
+    assert project.run("gate").out.splitlines()[-1].startswith("PASS: the first version is above its floors")
     assert project.run("run", "--case", "nothing").code == 7
 
 

@@ -96,6 +96,7 @@ def needs_model() -> None:
 
 @pytest.mark.local_model
 @pytest.mark.xdist_group("local_model")
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_console_blocks(page: Path, project: Path) -> None:
     todo = [item for block in blocks(page, "console") for item in commands(block)]

@@ -223,6 +223,7 @@ def report(**changes: Json) -> RunReport:
         comparisons=[
             "python/classifier.py:classify beside gguf/smollm2-135m: answers 65 % to 97 %, 40,000 times as fast"
         ],
+        errors=["openai/gpt-5-mini: 3 × the server answered 500: [bold]try later[/]"],
         notes=["suites/triage/triage.few-shot.prompt:12:3: the variable 'customer' is used nowhere [bold]really[/]"],
         reproduce="promptbench run suites/triage --prompt suites/triage/triage.few-shot.prompt --tag 'needs care'",
         failures=[

@@ -176,6 +176,11 @@ def _closing(console: Console, report: RunReport) -> None:
         console.print()
     for comparison in report.comparisons:
         _print(console, clean(comparison))
+    if report.errors:
+        console.print()
+        _print(console, "no answer from the provider", "bold magenta")
+    for error in report.errors:
+        _print(console, f"  {clean(error)}")
     if report.exit != 0:
         console.print()
         _print(console, f"again: {clean(report.reproduce)}", whole=True)

@@ -1,0 +1,59 @@
+"""What a run may spend, and what it is expected to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from promptbench.api.running import prices_of
+from promptbench.api.workspace import Workspace
+from promptbench.core.errors import InputError
+from promptbench.core.types import Usage
+from promptbench.engine.estimate import Estimate, estimates
+from promptbench.gateway import Budget
+from promptbench.project.bench import Bench
+from promptbench.suite.models import dollars
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """What one command may spend, over all its suites; None where there is no bound. Costs are in US dollars."""
+
+    max_cost: float | None = None
+    max_calls: int | None = None
+    max_minutes: float | None = None
+
+    @classmethod
+    def read(cls, max_cost: str | None, max_calls: int | None, max_minutes: float | None) -> Spending:
+        """With the cost as people write it, `$2` or `2.50`. Raises InputError."""
+        cost = None if max_cost is None else dollars(max_cost)
+        if max_cost is not None and cost is None:
+            raise InputError(f"'{max_cost}' is no amount of US dollars", hint="write it as '$2' or 2.50")
+        return cls(cost, max_calls, max_minutes)
+
+    def budget(self) -> Budget:
+        """The command's budget, as full as it can be."""
+        return Budget(max_cost=self.max_cost, max_calls=self.max_calls, max_minutes=self.max_minutes)
+
+    def budgets(self, whole: Budget, bench: Bench) -> tuple[Budget, ...]:
+        """The budgets of one suite's run: the command's, and the suite's own where no flag says otherwise."""
+        own = bench.suite.gate.max_cost
+        return (whole,) if own is None or self.max_cost is not None else (whole, Budget(max_cost=own))
+
+    def check(self, workspace: Workspace, benches: Iterable[Bench]) -> None:
+        """Raises InputError where a bound on the cost cannot be kept, because a price is unknown."""
+        for bench in benches:
+            if self.max_cost is None and bench.suite.gate.max_cost is None:
+                continue
+            prices = prices_of(workspace, bench)
+            for model in bench.models:
+                if prices.of_tokens(model.ref, Usage(0, 0)) is None:
+                    raise InputError(
+                        f"the price of {model.name} is unknown, so a bound on the cost cannot be kept",
+                        hint="write its price into a file and name that in the setting 'prices', or use --max-calls",
+                    )
+
+
+def expected(workspace: Workspace, bench: Bench) -> dict[str, Estimate]:
+    """By model: calls, tokens and cost of the first round."""
+    return estimates(bench, bench.suite.gate.repeats, prices_of(workspace, bench).of_tokens)
