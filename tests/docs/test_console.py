@@ -1,7 +1,7 @@
 """Every console block in README and the guides is run, and prints what it says.
 
-A line `…` stands for any lines. Times, costs, ratios, names of runs and hashes differ from run to run; they are compared
-as such.
+A line `…` stands for any lines. Times, costs, ratios, names of runs and hashes differ from run to run; they are
+compared as such.
 """
 
 from __future__ import annotations
