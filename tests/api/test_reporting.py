@@ -1,0 +1,89 @@
+"""What a report counts. The run record is real; its attempts are written by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from promptbench.api import Selection, Workspace
+from promptbench.api.reporting import build
+from promptbench.api.running import Finished, judge_all
+from promptbench.core.types import Answer, Attempt, AttemptKey, Outcome, Rung, Score, Side, Usage
+from promptbench.gate.table import Table
+from promptbench.report.model import RunReport
+from promptbench.store.runs import RunStore, RunVariant
+from tests.helpers.project import SUITE, V2
+
+MODEL = "openai/fake"
+
+
+def attempt(
+    variant: str, case: str, repeat: int, *, passed: bool, ms: float = 10.0, cost: float | None = 0.5
+) -> Attempt:
+    return Attempt(
+        key=AttemptKey(variant, MODEL, case, repeat),
+        outcome=Outcome.PASSED if passed else Outcome.FAILED,
+        request_hash=f"sha256:{case}{repeat}",
+        answer=Answer("{}" if passed else "no", "fake-1", usage=Usage(10, 2), provider_ms=ms),
+        rung=Rung.RAW if passed else Rung.NONE,
+        well_formed=passed,
+        scores=() if passed else (Score("json", False, 0.0, "not JSON"),),
+        cost=cost,
+    )
+
+
+@pytest.fixture
+def reported(tmp_path: Path) -> object:
+    (tmp_path / "promptbench.toml").write_text("")
+    folder = tmp_path / "suites" / "triage"
+    folder.mkdir(parents=True)
+    (folder / "suite.yaml").write_text(SUITE)
+    (folder / "triage.better.prompt").write_text(V2)
+    workspace = Workspace.open(tmp_path, {"OPENAI_API_KEY": "sk-test-0123456789"})
+
+    def report(make: object) -> RunReport:
+        with workspace.prompts() as store, RunStore(tmp_path / ".promptbench") as runs:
+            [bench], _ = workspace.assemble(Selection(), store=store, runs=runs)
+            candidate = bench.candidates[0]
+            variant = RunVariant(candidate.hash, Side.CANDIDATE, candidate.label, candidate.prompt.source)
+            info, _ = runs.start("plan", "triage", "triage", {}, [variant], "0")
+            runs.add(info.id, [(item, False) for item in make(candidate.hash)])  # type: ignore[operator]
+            verdicts = judge_all(bench, Table(runs.attempts(info.id)), asked_all=True)
+            return build(bench, runs, Finished(info, verdicts), path="p", command="c", notes=())
+
+    return report
+
+
+def test_a_row_counts_the_first_round_only(reported: object) -> None:
+    def attempts(variant: str) -> list[Attempt]:
+        first = [attempt(variant, case, k, passed=True) for case in ("hello", "late parcel") for k in range(3)]
+        return first + [attempt(variant, "hello", k, passed=False) for k in range(3, 11)]
+
+    [row] = reported(attempts).rows  # type: ignore[operator]
+    assert (row.attempts, row.passed, row.well_formed) == (6, 6, 6)
+    assert row.rungs["raw"] == 6
+    assert (row.input_tokens, row.output_tokens) == (60, 12)
+    assert row.cost_per_1000 == 500.0
+
+
+def test_one_unknown_price_makes_the_sum_unknown(reported: object) -> None:
+    def attempts(variant: str) -> list[Attempt]:
+        return [attempt(variant, "hello", k, passed=True, cost=None if k else 0.5) for k in range(3)]
+
+    [row] = reported(attempts).rows  # type: ignore[operator]
+    assert row.cost is None
+    assert row.cost_per_1000 is None
+
+
+def test_a_failing_case_shows_a_failing_answer(reported: object) -> None:
+    def attempts(variant: str) -> list[Attempt]:
+        return [attempt(variant, "hello", k, passed=k != 1) for k in range(3)]
+
+    report = reported(attempts)  # type: ignore[operator]
+    [flip] = report.flips
+    assert (flip.case, flip.flip, flip.candidate.answer) == ("hello", "failing", "no")
+    assert flip.candidate.reasons == ["json: not JSON"]
+    [line] = report.failures
+    assert line["vars"] == {"message": "Hello"}
+    assert line["failed"] == "json: not JSON"
