@@ -15,7 +15,7 @@ from promptbench.core.clock import now
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import ConflictError, InputError
 from promptbench.core.types import Json
-from promptbench.gate.evidence import Judged, evidence, rejudge
+from promptbench.gate.evidence import Judged, evidence, fixed_cases, rejudge
 from promptbench.gate.judge import Result
 from promptbench.gate.table import Table
 from promptbench.project.bench import Bench
@@ -171,6 +171,16 @@ def described(store: Store, event: Event) -> Promotion:
     command = f"rollback {event.prompt} --to {previous}" if previous else f"retire {event.prompt}"
     undo = f"promptbench {command}{label} --reason '…'"
     return Promotion(event.prompt, event.label or "", event.to_number, event.to_hash, previous, undo)
+
+
+def fixes_undone(store: Store, event: Event) -> list[str]:
+    """The cases that the version left behind had fixed when it was promoted, by its evidence."""
+    promotions = [
+        past
+        for past in store.history(event.prompt)
+        if past.to_hash == event.from_hash and past.evidence and past.label == event.label
+    ]
+    return fixed_cases(store.evidence(str(promotions[-1].evidence))) if promotions else []
 
 
 def _promote_proof(

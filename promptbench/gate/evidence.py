@@ -143,15 +143,42 @@ def _differences(proof: Mapping[str, Json]) -> Iterator[str]:
         yield "the verdict and the hashes do not agree on whether there was something to compare with"
 
 
+def fixed_cases(proof: Mapping[str, Json]) -> list[str]:
+    """The cases that the candidate fixed on some model, by name: what comes back when its promotion is undone.
+
+    Raises ValueError when the proof is not of a known shape.
+    """
+    try:
+        verdicts = [_judge_again(proof, suite)[0] for suite in proof["suites"]]
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"this evidence cannot be judged again: {error!r}") from None
+    states = (item for verdict in verdicts for model in verdict.models for item in model.flips)
+    return list(dict.fromkeys(item.case.name for item in states if item.flip is Flip.FIXED))
+
+
 def _rejudge(proof: Mapping[str, Json], suite: Mapping[str, Json]) -> Iterator[str]:
+    verdict, twice = _judge_again(proof, suite)
+    where = f"suite {suite['suite']}"
+    for line in twice:
+        yield f"{where}: the attempt {line['k']} of {line['prompt']} at '{line['case']}' is there twice"
+    if verdict.result != suite["result"]:
+        yield f"{where}: recorded {suite['result']}, judged again {verdict.result.value}"
+    for said, judged in zip(suite["models"], verdict.models, strict=True):
+        for name, value in _figures(judged).items():
+            if said[name] != value:
+                yield f"{where}: {name} on {judged.model} recorded {said[name]}, judged again {value}"
+
+
+def _judge_again(proof: Mapping[str, Json], suite: Mapping[str, Json]) -> tuple[Verdict, list[Mapping[str, Json]]]:
+    """The verdict over the recorded attempts, and the lines that are there twice."""
     champion, candidate = proof["champion"], proof["candidate"]
-    table, where, seen = Table(), f"suite {suite['suite']}", set()
+    table, twice, seen = Table(), [], set()
     for line in proof["attempts"]:
         if line["suite"] != suite["path"]:
             continue
         attempt = _recorded(line, {"candidate": candidate, "champion": champion}[line["prompt"]])
         if attempt.key in seen:
-            yield f"{where}: the attempt {line['k']} of {line['prompt']} at '{line['case']}' is there twice"
+            twice.append(line)
         seen.add(attempt.key)
         table.add(attempt)
     critical, policy = set(suite["critical"]), Policy(**suite["policy"])
@@ -164,12 +191,7 @@ def _rejudge(proof: Mapping[str, Json], suite: Mapping[str, Json]) -> Iterator[s
     verdict = judge(
         table, champion=champion, candidate=candidate, models=models, cases=cases, policy=policy, asked_all=whole
     )
-    if verdict.result != suite["result"]:
-        yield f"{where}: recorded {suite['result']}, judged again {verdict.result.value}"
-    for said, judged in zip(suite["models"], verdict.models, strict=True):
-        for name, value in _figures(judged).items():
-            if said[name] != value:
-                yield f"{where}: {name} on {judged.model} recorded {said[name]}, judged again {value}"
+    return verdict, twice
 
 
 def _recorded(line: Mapping[str, Json], variant: str) -> Attempt:

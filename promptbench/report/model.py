@@ -94,6 +94,8 @@ class Promotion:
     hash: str
     previous: int | None
     undo: str
+    returning: Sequence[str] = ()
+    """Cases that the version left behind had fixed, and that fail again from now on."""
 
 
 @dataclass(frozen=True, slots=True)

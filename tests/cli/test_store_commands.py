@@ -71,6 +71,7 @@ def test_rollback_and_forward_again(project: Project) -> None:
     ended = project.run("rollback", "triage", "--reason", "worse for one customer", "--actor", "ci")
     assert ended.code == 0
     assert "undo it: promptbench rollback triage --to 2 --reason '…'" in ended.out
+    assert "fails again: charged twice, late parcel" in ended.out
     assert project.run("get", "triage").out == V1
     assert project.run("rollback", "triage", "--to", "2", "--reason", "it was not the prompt").code == 0
     assert project.run("get", "triage").out == V2
