@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from promptbench.api import (
         PRODUCTION,
+        Estimate,
         Event,
         Health,
         Plan,
         Promotion,
         RunReport,
         Selection,
+        Spending,
         Store,
         Version,
         Who,
@@ -36,12 +38,14 @@ __version__ = "0.1.0"
 
 __all__ = [
     "PRODUCTION",
+    "Estimate",
     "Event",
     "Health",
     "Plan",
     "Promotion",
     "RunReport",
     "Selection",
+    "Spending",
     "Store",
     "Version",
     "Who",

@@ -17,6 +17,7 @@ from promptbench.api.promotion import (
     Who,
     check_whole,
     described,
+    fixes_undone,
     force,
     promote_evidence,
     promote_recorded,
@@ -26,16 +27,19 @@ from promptbench.api.promotion import (
 from promptbench.api.reporting import build
 from promptbench.api.running import Asked, Finished, execute, judge_all
 from promptbench.api.schema import suite_schema
+from promptbench.api.spending import Spending, expected
 from promptbench.api.starting import init
 from promptbench.api.workspace import PRODUCTION, Selection, Workspace
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import InputError
 from promptbench.core.events import Event as RunEvent
 from promptbench.core.events import Listener
+from promptbench.engine.estimate import Estimate
 from promptbench.engine.plan import round_sizes
 from promptbench.gate.evidence import rejudge
 from promptbench.gate.judge import Mode, Result
 from promptbench.gate.table import Table
+from promptbench.gateway import Pacer
 from promptbench.project.assemble import Stored
 from promptbench.project.bench import Bench
 from promptbench.prompts.parser import prompt_name
@@ -45,12 +49,14 @@ from promptbench.store.prompts import Event, Store, Version
 
 __all__ = [
     "PRODUCTION",
+    "Estimate",
     "Event",
     "Health",
     "Plan",
     "Promotion",
     "RunReport",
     "Selection",
+    "Spending",
     "Store",
     "Version",
     "Who",
@@ -73,7 +79,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a run of one suite would ask: questions by model in the first round."""
+    """What a run of one suite would ask: questions by model in the first round, and what they are expected to take."""
 
     suite: str
     prompt: str
@@ -82,6 +88,7 @@ class Plan:
     cases: int
     questions: dict[str, int]
     gated: Sequence[str]
+    expected: dict[str, Estimate]
 
 
 def validate(workspace: Workspace, selection: Selection) -> Diagnostics:
@@ -98,10 +105,10 @@ def plan(workspace: Workspace, selection: Selection) -> list[Plan]:
     """What `run` would do. Raises InputError when a suite has an error."""
     with workspace.prompts() as store, workspace.recordings() as runs:
         benches, _ = workspace.assemble(selection, store=store, runs=runs)
-        return [_plan(bench) for bench in benches]
+        return [_plan(workspace, bench) for bench in benches]
 
 
-def _plan(bench: Bench) -> Plan:
+def _plan(workspace: Workspace, bench: Bench) -> Plan:
     return Plan(
         suite=bench.suite.name,
         prompt=bench.prompt_name,
@@ -110,6 +117,7 @@ def _plan(bench: Bench) -> Plan:
         cases=len(bench.cases),
         questions=round_sizes(bench, bench.suite.gate.repeats),
         gated=[model.name for model in bench.models if model.gated],
+        expected=expected(workspace, bench),
     )
 
 
@@ -119,6 +127,7 @@ def run(
     *,
     promote: bool = False,
     evidence: bool = False,
+    spending: Spending | None = None,
     who: Who | None = None,
     listen: Listener | None = None,
 ) -> list[RunReport]:
@@ -132,12 +141,17 @@ def run(
         benches, found = workspace.assemble(selection, store=store, runs=runs)
         if promote:
             check_whole(benches)
+        spending = spending or Spending()
+        spending.check(workspace, benches)
+        budget = spending.budget()
+        pacers: dict[str, Pacer] = {}
         notes = [f"{item.place}: {item.message}" for item in found.warnings]
         finished: list[tuple[Bench, Finished]] = []
         reports: list[RunReport] = []
         for bench in benches:
             asked = _asked(workspace, selection, bench)
-            done = execute(workspace, bench, runs, listen, asked=asked)
+            budgets = spending.budgets(budget, bench)
+            done = execute(workspace, bench, runs, listen, asked=asked, budgets=budgets, pacers=pacers)
             finished.append((bench, done))
             path = workspace.shown(bench.suite.path)
             report = build(bench, runs, done, path=path, command=asked.command, notes=notes)
@@ -255,7 +269,7 @@ def rollback(workspace: Workspace, prompt: str, *, to: str | None, label: str, w
     actor = actor_of(workspace.settings, workspace.environ, who.actor)
     with workspace.prompts() as store:
         event = store.rollback(prompt, to=to, label=label, actor=actor, reason=who.reason or "")
-        return described(store, event)
+        return replace(described(store, event), returning=fixes_undone(store, event))
 
 
 def retire(workspace: Workspace, prompt: str, *, label: str | None, who: Who) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from promptbench import __version__
 from promptbench.api.workspace import Workspace
@@ -18,7 +18,7 @@ from promptbench.gate.flips import CaseInfo, wanted
 from promptbench.gate.judge import GatedModel, Result, Verdict, judge
 from promptbench.gate.policy import Policy
 from promptbench.gate.table import Table
-from promptbench.gateway import Gateway, Market, PriceFile, Prices
+from promptbench.gateway import Budget, Gateway, Market, Pacer, PriceFile, Prices
 from promptbench.project.bench import Bench, BenchCase, BenchModel, Variant
 from promptbench.store.runs import RunInfo, RunStore, RunVariant
 
@@ -60,8 +60,19 @@ def gated_models(bench: Bench) -> list[GatedModel]:
     return [GatedModel(model.name, bench.deterministic(model)) for model in bench.models if model.gated]
 
 
-def execute(workspace: Workspace, bench: Bench, runs: RunStore, listen: Listener, *, asked: Asked) -> Finished:
-    """Makes the run of one bench, or goes on with an interrupted one, and judges it.
+def execute(
+    workspace: Workspace,
+    bench: Bench,
+    runs: RunStore,
+    listen: Listener,
+    *,
+    asked: Asked,
+    budgets: Sequence[Budget] = (),
+    pacers: dict[str, Pacer] | None = None,
+) -> Finished:
+    """Makes the run of one bench, or goes on with an interrupted one, and judges it; no verdict at a budget's end.
+
+    `pacers` are those of the suites before, so that what is known of a model's rate limits stays known.
 
     Raises Interrupted when the user stops it; what was answered until then is on record.
     """
@@ -80,16 +91,26 @@ def execute(workspace: Workspace, bench: Bench, runs: RunStore, listen: Listener
     listen(RunStarted(info.id, bench.suite.name, first_round_size(bench, policy.repeats), len(done)))
     # Attempts that got no answer are made again, so the old ones count for nothing.
     table = Table(attempt for attempt in runs.attempts(info.id) if attempt.answer is not None)
-    complete = _ask(workspace, bench, runs, info, prices, done, table, listen)
-    if complete is None:
+    end = _ask(workspace, bench, runs, info, prices, budgets, _pacers(workspace, bench, pacers), done, table, listen)
+    if end.stopped:
         raise Interrupted(
             f"stopped; {len(done)} answers are on record", hint=f"`{asked.command}` goes on where it stood"
         )
-    verdicts = judge_all(bench, table, asked_all=complete)
+    verdicts = judge_all(bench, table, asked_all=end.complete)
+    if end.spent is not None:
+        sentence = (
+            f"NO VERDICT about the prompt: stopped at the budget: {end.spent}; the same command goes on from here"
+        )
+        verdicts = tuple(_without_verdict(verdict, sentence) for verdict in verdicts)
     best = verdicts[0]
     if best.result is not Result.NO_VERDICT:
         runs.finish(info.id, best.result.value, best.sentence)
     return Finished(runs.run(info.id), verdicts)
+
+
+def _without_verdict(verdict: Verdict, sentence: str) -> Verdict:
+    models = tuple(replace(model, result=Result.NO_VERDICT, sentence=sentence) for model in verdict.models)
+    return replace(verdict, result=Result.NO_VERDICT, sentence=sentence, models=models)
 
 
 def judge_all(bench: Bench, table: Table, *, asked_all: bool) -> tuple[Verdict, ...]:
@@ -113,17 +134,28 @@ def _answers(verdict: Verdict) -> float:
     return min((model.candidate.answers or 0.0 for model in verdict.models), default=0.0)
 
 
+@dataclass(frozen=True, slots=True)
+class _End:
+    """How asking ended: `complete` when all was asked, `stopped` by the user, `spent` at the end of a budget."""
+
+    complete: bool
+    stopped: bool
+    spent: str | None = None
+
+
 def _ask(
     workspace: Workspace,
     bench: Bench,
     runs: RunStore,
     info: RunInfo,
     prices: Prices,
+    budgets: Sequence[Budget],
+    pacers: Mapping[str, Pacer],
     done: set[AttemptKey],
     table: Table,
     listen: Listener,
-) -> bool | None:
-    """Asks what is not `done`. True when all was asked, None when the user stopped it."""
+) -> _End:
+    """Asks what is not `done`."""
     values = workspace.settings.values
 
     def heard(event: Event) -> None:
@@ -133,12 +165,15 @@ def _ask(
                 done.add(event.attempt.key)
         listen(event)
 
-    async def main() -> tuple[bool, bool]:
+    async def main() -> _End:
         gateway = Gateway(
             {model.name: model.provider for model in bench.models},
             retries=values.retries,
             concurrency=values.concurrency,
             price=prices.cost,
+            bill=prices.of_tokens,
+            budgets=budgets,
+            pacers=pacers,
             notice=lambda text: listen(Notice(text)),
         )
         runner = Runner(bench, gateway, _Record(runs, info.id), heard)
@@ -147,15 +182,26 @@ def _ask(
             complete = await run_rounds(runner, bench, bench.suite.gate.repeats, done, more, listen)
         finally:
             await gateway.close()
-        return complete, runner.stopped
+        return _End(complete, runner.stopped, runner.spent)
 
     try:
-        complete, stopped = asyncio.run(main())
+        return asyncio.run(main())
     except (KeyboardInterrupt, asyncio.CancelledError):
-        return None
+        return _End(complete=False, stopped=True)
     except BaseExceptionGroup as group:
         raise _first(group) from group
-    return None if stopped else complete
+
+
+def _pacers(workspace: Workspace, bench: Bench, known: dict[str, Pacer] | None) -> dict[str, Pacer]:
+    """A pacer for each model that is asked over a network; a limit by model wins over one by provider."""
+    limits = workspace.settings.values.limits
+    pacers = {} if known is None else known
+    for model in bench.models:
+        if model.name in pacers or model.local or model.ref.provider == "recorded":
+            continue
+        found = limits.get(model.name) or limits.get(model.ref.provider)
+        pacers[model.name] = Pacer(found.by_kind() if found else None)
+    return pacers
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -38,7 +38,7 @@ class Spending:
     def budgets(self, whole: Budget, bench: Bench) -> tuple[Budget, ...]:
         """The budgets of one suite's run: the command's, and the suite's own where no flag says otherwise."""
         own = bench.suite.gate.max_cost
-        return (whole,) if own is None or self.max_cost is not None else (whole, Budget(max_cost=own))
+        return (whole,) if own is None or self.max_cost is not None else (Budget(max_cost=own), whole)
 
     def check(self, workspace: Workspace, benches: Iterable[Bench]) -> None:
         """Raises InputError where a bound on the cost cannot be kept, because a price is unknown."""

@@ -12,7 +12,7 @@ from promptbench.cli.options import Actor, Cases, Models, Prompts, Reason, Suite
 from promptbench.core.errors import Exit, InputError, combine
 
 if TYPE_CHECKING:
-    from promptbench.api import RunReport, Selection, Workspace
+    from promptbench.api import Estimate, RunReport, Selection, Workspace
     from promptbench.report.words import Target
 
 
@@ -34,6 +34,13 @@ def run(
         list[str] | None, typer.Option("--output", metavar="FORMAT=FILE", help="Also write a report to a file.")
     ] = None,
     concurrency: Annotated[int | None, typer.Option(help="Requests at once to one model.")] = None,
+    max_cost: Annotated[
+        str | None, typer.Option("--max-cost", metavar="DOLLARS", help="Stop before more is spent, such as $2.")
+    ] = None,
+    max_calls: Annotated[int | None, typer.Option("--max-calls", min=1, help="Stop after so many calls.")] = None,
+    max_minutes: Annotated[
+        float | None, typer.Option("--max-minutes", min=0, help="Ask nothing more after so long.")
+    ] = None,
     exit_zero: Annotated[bool, typer.Option("--exit-zero", help="Exit 0 also on FAIL and INCONCLUSIVE.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")] = False,
     actor: Actor = None,
@@ -56,6 +63,7 @@ def run(
     selection = api.Selection(
         tuple(suites or ()), tuple(prompt or ()), tuple(model or ()), tuple(case or ()), tuple(tag or ())
     )
+    spending = api.Spending.read(max_cost, max_calls, max_minutes)
     if dry_run:
         return _dry_run(workspace, selection, as_json=as_json)
     with Progress(quiet=quiet) as progress:
@@ -63,6 +71,7 @@ def run(
             workspace,
             selection,
             promote=promote,
+            spending=spending,
             evidence=any(name == "evidence" for name in (wanted, *(name for name, _ in outputs))),
             who=api.Who(actor, reason),
             listen=progress.listen,
@@ -107,6 +116,14 @@ def _render(reports: list[RunReport], name: str, where: Target) -> str:
         raise InputError(f"no {name} can be written: {error}") from None
 
 
+def _expected(estimate: Estimate) -> str:
+    if not estimate.input_tokens:
+        return ""
+    cost = "cost unknown" if estimate.cost is None else f"about ${estimate.cost:.4f}" if estimate.cost else "no bill"
+    given, made = f"{estimate.input_tokens:,} tokens in", f"{estimate.output_tokens:,} out"
+    return f"; estimated {given} (characters / 4), up to {made}, {cost}"
+
+
 def _dry_run(workspace: Workspace, selection: Selection, *, as_json: bool) -> int:
     from dataclasses import asdict
 
@@ -122,5 +139,5 @@ def _dry_run(workspace: Workspace, selection: Selection, *, as_json: bool) -> in
         out(f"{item.suite}: {', '.join(item.candidates)} {against}, {item.cases} cases")
         for model, questions in item.questions.items():
             role = "" if model in item.gated else " (baseline, not judged)"
-            out(f"  would ask {model} {questions} questions{role}")
+            out(f"  would ask {model} {questions} questions{role}{_expected(item.expected[model])}")
     return Exit.YES

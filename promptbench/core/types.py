@@ -89,6 +89,8 @@ class Answer:
     """Whether the output schema was enforced by the provider."""
     recorded: bool = False
     """Whether this is a kept answer that was not asked for now."""
+    limits: Mapping[str, str] | None = None
+    """The headers about rate limits, by lower-case name; for the gateway, and not kept."""
 
 
 class FailureKind(StrEnum):
@@ -103,16 +105,25 @@ class FailureKind(StrEnum):
 
 
 class ProviderFailure(Exception):
-    """Raised by a provider instead of its SDK's errors. `retry_after` is in seconds, where the provider said so."""
+    """Raised by a provider instead of its SDK's errors. `retry_after` is in seconds, where the provider said so;
+    `limits` are the headers about rate limits, as in `Answer`.
+    """
 
     def __init__(
-        self, kind: FailureKind, message: str, *, status: int | None = None, retry_after: float | None = None
+        self,
+        kind: FailureKind,
+        message: str,
+        *,
+        status: int | None = None,
+        retry_after: float | None = None,
+        limits: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.kind = kind
         self.message = message
         self.status = status
         self.retry_after = retry_after
+        self.limits = limits
 
 
 class Outcome(StrEnum):

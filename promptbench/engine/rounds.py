@@ -20,13 +20,15 @@ More = Callable[[], Sequence[Task]]
 async def run_rounds(
     runner: Runner, bench: Bench, repeats: int, done: set[AttemptKey], more: More, listen: Listener
 ) -> bool:
-    """Works until the gate has all it wants. False when the user stopped it or a model of the gate was given up."""
+    """Works until the gate has all it wants. False when the user stopped it, a budget ended, or a model of the
+    gate was given up.
+    """
     with _interruptible(runner, listen):
         await runner.work(first_round(bench, repeats), done.__contains__)
-        while not (runner.stopped or runner.down) and (tasks := more()):
+        while not (runner.halted or runner.down) and (tasks := more()):
             listen(MoreWanted(len(tasks)))
             await runner.work(tasks, done.__contains__)
-    return not runner.stopped and not any(model.gated and model.name in runner.down for model in bench.models)
+    return not runner.halted and not any(model.gated and model.name in runner.down for model in bench.models)
 
 
 @contextmanager

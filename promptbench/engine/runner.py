@@ -10,9 +10,9 @@ from typing import Protocol
 from promptbench.core.canonical import digest
 from promptbench.core.clock import now
 from promptbench.core.events import AttemptDone, Listener
-from promptbench.core.types import Answer, Attempt, AttemptKey, Outcome
+from promptbench.core.types import Attempt, AttemptKey, Outcome
 from promptbench.engine.plan import Task
-from promptbench.gateway import Gateway, ModelDown
+from promptbench.gateway import BudgetReached, Gateway, ModelDown
 from promptbench.project.bench import BASELINE, Bench
 from promptbench.project.evaluate import evaluate
 
@@ -23,23 +23,19 @@ class Record(Protocol):
     def add(self, attempts: Iterable[tuple[Attempt, bool]]) -> None: ...
 
 
-Price = Callable[[Task, Answer], float | None]
-"""What an answer cost in US dollars; None when nobody knows."""
-
-
 class Runner:
     """Works through tasks, as many at once as each model's provider can use."""
 
-    def __init__(self, bench: Bench, gateway: Gateway, record: Record, listen: Listener, price: Price) -> None:
+    def __init__(self, bench: Bench, gateway: Gateway, record: Record, listen: Listener) -> None:
         self._bench = bench
         self._gateway = gateway
         self._record = record
         self._listen = listen
-        self._price = price
         self._deterministic = {model.name: bench.deterministic(model) for model in bench.models}
         self._waiting: list[tuple[Attempt, bool]] = []
         self._down: dict[str, str] = {}
         self._stopping = False
+        self._spent: str | None = None
 
     @property
     def down(self) -> dict[str, str]:
@@ -49,6 +45,16 @@ class Runner:
     @property
     def stopped(self) -> bool:
         return self._stopping
+
+    @property
+    def spent(self) -> str | None:
+        """What part of the budget is used up, if one is."""
+        return self._spent
+
+    @property
+    def halted(self) -> bool:
+        """Whether nothing more may be asked of any model."""
+        return self._stopping or self._spent is not None
 
     def stop(self) -> None:
         """Asks nothing more; what is in flight is still awaited and kept."""
@@ -73,19 +79,22 @@ class Runner:
         self, tasks: Iterable[Task], done: Callable[[AttemptKey], bool], queues: dict[str, asyncio.Queue[Task | None]]
     ) -> None:
         for task in tasks:
-            if self._stopping:
+            if self.halted:
                 return
             if not done(task.key) and task.model.name not in self._down:
                 await queues[task.model.name].put(task)
 
     async def _worker(self, queue: asyncio.Queue[Task | None]) -> None:
         while (task := await queue.get()) is not None:
-            if self._stopping or task.model.name in self._down:
+            if self.halted or task.model.name in self._down:
                 continue
             try:
                 attempt = await self._attempt(task)
             except ModelDown as error:
                 self._down.setdefault(task.model.name, str(error))
+                continue
+            except BudgetReached as error:
+                self._spent = self._spent or error.message
                 continue
             deterministic = self._deterministic[task.model.name]
             self._waiting.append((attempt, deterministic))
@@ -127,5 +136,5 @@ class Runner:
             well_formed=scored.well_formed,
             repairs=scored.repairs,
             scores=scored.scores,
-            cost=self._price(task, reply.answer),
+            cost=reply.cost,
         )

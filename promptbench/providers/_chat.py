@@ -9,7 +9,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from promptbench.core.diagnostics import did_you_mean
+from promptbench.core.diagnostics import Code, did_you_mean
+from promptbench.core.protocols import Problem
 from promptbench.core.types import Answer, FailureKind, Json, ProviderFailure, Request, Usage
 
 TIMEOUT_WORD = "timeout"
@@ -26,19 +27,27 @@ class Dialect:
 
     def params(self, config: Mapping[str, Json], model: str) -> dict[str, Json]:
         """The parameters to send. Raises ProviderFailure for a word that this server would not honour."""
-        sent = {}
-        for word, value in config.items():
-            if word == TIMEOUT_WORD:
-                continue
-            if word not in self.words:
-                raise ProviderFailure(FailureKind.REJECTED, self._refusal(word, model))
-            sent[self.words[word]] = value
-        return sent
+        for problem in self.problems(config, model):
+            raise ProviderFailure(FailureKind.REJECTED, f"{problem.message}: {problem.hint}")
+        return {self.words[word]: value for word, value in config.items() if word != TIMEOUT_WORD}
 
-    def _refusal(self, word: str, model: str) -> str:
+    def problems(self, config: Mapping[str, Json], model: str) -> list[Problem]:
+        """One for each word of a prompt's `config` that this server would not honour."""
+        return [
+            Problem(
+                Code.UNKNOWN_KEY.name,
+                f"{model} does not take '{word}' from the prompt's config",
+                self._advice(word),
+            )
+            for word in config
+            if word != TIMEOUT_WORD and word not in self.words
+        ]
+
+    def _advice(self, word: str) -> str:
         meant = did_you_mean(word, self.words)
-        advice = f"did you mean '{meant}'?" if meant else f"it takes {', '.join(self.words)}"
-        return f"{model} does not take '{word}' from the prompt's config: {advice}"
+        if meant:
+            return f"did you mean '{meant}'?"
+        return f"it takes {', '.join(self.words)}" if self.words else "it takes none"
 
 
 OPENAI = Dialect({**_COMMON, "maxOutputTokens": "max_completion_tokens"})
@@ -60,6 +69,26 @@ def encode(body: Mapping[str, Json]) -> bytes:
     except (TypeError, ValueError) as error:
         why = f"the request cannot be written as JSON: {error}"
     raise ProviderFailure(FailureKind.REJECTED, why)
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    """Asking by Chat Completions."""
+
+    dialect: Dialect
+    path: str = "/chat/completions"
+
+    def body(self, name: str, request: Request, schema: Mapping[str, Json] | None) -> dict[str, Json]:
+        """What is posted. Raises ProviderFailure."""
+        return {
+            "model": name,
+            "messages": [message.as_dict() for message in request.messages],
+            **self.dialect.params(request.params, str(request.model)),
+            **({"response_format": schema_format(schema)} if schema is not None else {}),
+        }
+
+    def read(self, data: Json, *, params: Mapping[str, Json], provider_ms: float, structured: bool) -> Answer:
+        return read_completion(data, params=params, provider_ms=provider_ms, structured=structured)
 
 
 class NotACompletion(Exception):
@@ -108,12 +137,12 @@ def read_usage(data: Json) -> Usage | None:
     return Usage(
         given,
         made,
-        cached_tokens=_detail(data, "prompt_tokens_details", "cached_tokens"),
-        reasoning_tokens=_detail(data, "completion_tokens_details", "reasoning_tokens"),
+        cached_tokens=detail(data, "prompt_tokens_details", "cached_tokens"),
+        reasoning_tokens=detail(data, "completion_tokens_details", "reasoning_tokens"),
     )
 
 
-def _detail(data: Mapping[str, Json], part: str, name: str) -> int | None:
+def detail(data: Mapping[str, Json], part: str, name: str) -> int | None:
     details = data.get(part)
     value = details.get(name) if isinstance(details, dict) else None
     return value if isinstance(value, int) else None

@@ -11,12 +11,37 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
-from promptbench.core.types import FailureKind, ProviderFailure
+from promptbench.core.types import FailureKind, Json, ProviderFailure
 
 _TRANSIENT = frozenset({408, 409, 425})
 _REJECTED = frozenset({400, 413, 415, 422})
-_OUT_OF_CREDIT = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
+_OUT_OF_CREDIT = frozenset(
+    {
+        "insufficient_quota",
+        "billing_hard_limit_reached",
+        "billing_error",
+        "contract_spend_limit_reached",
+        "enforced_spend_limit_reached",
+    }
+)
 _LONGEST = 300
+
+
+def said(body: Json) -> tuple[str | None, str | None]:
+    """The code and the sentence in a server's decoded error, in any of the shapes that are common."""
+    if isinstance(body, dict) and isinstance(body.get("error"), (dict, str)):
+        body = body["error"]
+    if isinstance(body, str):
+        return None, body
+    if not isinstance(body, dict):
+        return None, None
+    details = body["details"] if isinstance(body.get("details"), dict) else {}
+    code = _first_text(details, "error_code") or _first_text(body, "code", "type")
+    return code, _first_text(body, "message", "detail")
+
+
+def _first_text(data: Mapping[str, Json], *names: str) -> str | None:
+    return next((data[name] for name in names if isinstance(data.get(name), str)), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +51,13 @@ class Target:
     model: str
     host: str
     key_variable: str
-    key: str
+    secrets: tuple[str, ...]
 
     def clean(self, text: str) -> str:
-        """A server's words in one line of bounded length, without the key, which some servers echo."""
-        line = " ".join(text.replace(self.key, "***").split())
+        """A server's words in one line of bounded length, without the keys, which some servers echo."""
+        for secret in self.secrets:
+            text = text.replace(secret, "***")
+        line = " ".join(text.split())
         return line if len(line) <= _LONGEST else line[:_LONGEST] + " …"
 
 
@@ -105,4 +132,6 @@ def timed_out(target: Target, seconds: float) -> ProviderFailure:
 
 def not_an_answer(target: Target, what: str, status: int = 200) -> ProviderFailure:
     """A success status over a body that is no completion: a proxy's page, a broken stream, a lying server."""
-    return ProviderFailure(FailureKind.TRANSIENT, f"{target.host} answered {status} with {what}", status=status)
+    return ProviderFailure(
+        FailureKind.TRANSIENT, f"{target.host} answered {status} with {target.clean(what)}", status=status
+    )

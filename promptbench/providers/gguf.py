@@ -54,6 +54,11 @@ def problems(name: str, context: ProviderContext) -> list[Problem]:
     ]
 
 
+def unsupported(name: str, context: ProviderContext, params: Mapping[str, Json]) -> list[Problem]:
+    """What of a prompt's config this model would not honour."""
+    return _DIALECT.problems(params, f"gguf/{name}")
+
+
 class Gguf:
     """One model, loaded as often as there are slots; the slots share the weights' memory."""
 

@@ -14,13 +14,32 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from promptbench.core.diagnostics import Code, Diagnostic, Place, did_you_mean
 from promptbench.core.errors import InputError
 
 PROJECT_FILE = "promptbench.toml"
 _TABLE = "[tool.promptbench"
+
+
+class LimitsFile(BaseModel):
+    """The rate limits of a model or of each model of a provider."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+    requests_per_minute: float | None = Field(default=None, gt=0)
+    tokens_per_minute: float | None = Field(default=None, gt=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keys(cls, data: Any) -> Any:
+        return {_field_name(key): value for key, value in data.items()} if isinstance(data, dict) else data
+
+    def by_kind(self) -> dict[str, float]:
+        """Those that are set, `requests` and `tokens`."""
+        found = {"requests": self.requests_per_minute, "tokens": self.tokens_per_minute}
+        return {kind: limit for kind, limit in found.items() if limit is not None}
 
 
 class SettingsFile(BaseModel):
@@ -34,7 +53,16 @@ class SettingsFile(BaseModel):
     machine_price_per_hour: float | None = Field(
         default=None, ge=0, description="US dollars an hour of the machine under local models costs"
     )
+    prices: str | None = Field(
+        default=None,
+        min_length=1,
+        description="file with prices of your own, from the project root; TOML or JSON, also LiteLLM's",
+    )
     actor: str | None = Field(default=None, min_length=1, description="who promotes, where git does not say")
+    limits: dict[str, LimitsFile] = Field(
+        default_factory=dict,
+        description="requests-per-minute and tokens-per-minute by model (openai/gpt-5-mini) or by provider",
+    )
     providers: dict[str, dict[str, Any]] = Field(
         default_factory=dict, description="options of each provider, for example base_url"
     )
@@ -170,10 +198,10 @@ def _place_of(path: Path, text: str, key: str) -> Place:
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for name in ("concurrency", "retries", "actor", "machine_price_per_hour"):
+    for name in ("concurrency", "retries", "actor", "prices", "machine_price_per_hour"):
         text = environ.get(_variable(name), "").strip()
         if text:
-            found[name] = text if name == "actor" else _number(text)
+            found[name] = text if name in ("actor", "prices") else _number(text)
     return found
 
 
@@ -199,6 +227,9 @@ _WANTED = {
     "list_type": "must be a list of texts in square brackets",
     "dict_type": "must be a table",
     "string_too_short": "must not be empty",
+    "greater_than": "must be more than {gt:g}",
+    "extra_forbidden": "has a word that is not known",
+    "model_type": "must be a table",
     "greater_than_equal": "must be at least {ge:g}",
     "less_than_equal": "must be at most {le:g}",
 }
@@ -209,7 +240,8 @@ def _explain(error: ValidationError, origin: Mapping[str, str]) -> InputError:
     for item in error.errors(include_url=False):
         key = str(item["loc"][0])
         where = origin.get(key, "settings")
-        name = _variable(key) if where == "environment" else _written(key)
+        inner = "".join(f".{_written(str(part))}" for part in item["loc"][1:])
+        name = _variable(key) if where == "environment" else _written(key) + (inner if key == "limits" else "")
         wanted = _WANTED.get(item["type"], "is wrong: {msg}").format(msg=item["msg"].lower(), **item.get("ctx", {}))
         message = f"'{name}' {wanted}, not {str(item['input'])[:60]!r}"
         path = Path(where)

@@ -67,6 +67,19 @@ def _days(value: Any) -> Any:
     return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
 
 
+def dollars(value: Any) -> Any:
+    """`$2` or `2.50` as a number; None for a text that is no amount, anything else as it is."""
+    if isinstance(value, str):
+        match = re.fullmatch(r"\s*\$?\s*(\d+(?:\.\d+)?)\s*", value)
+        return float(match[1]) if match else None
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
+
+
+def _dollars(value: Any) -> Any:
+    amount = dollars(value)
+    return value if amount is None else amount
+
+
 def _check(value: Any) -> Any:
     """`json` alone is `{json: null}`."""
     return {value: None} if isinstance(value, str) else value
@@ -78,6 +91,7 @@ def _model(value: Any) -> Any:
 
 Text = Annotated[str, BeforeValidator(_as_text), Field(min_length=1)]
 Share = Annotated[float, BeforeValidator(_share), Field(ge=0, le=1)]
+Dollars = Annotated[float, BeforeValidator(_dollars), Field(ge=0)]
 Days = Annotated[float, BeforeValidator(_days), Field(gt=0)]
 CheckItem = Annotated[dict[str, Any], BeforeValidator(_check), Field(min_length=1, max_length=1)]
 Checks = Annotated[list[CheckItem], BeforeValidator(_as_list)]
@@ -129,6 +143,7 @@ class GateFile(Written):
     format_floor: Share = 0.95
     answer_floor: Share = 0.80
     max_age: Days = 7.0
+    max_cost: Dollars | None = None
 
 
 class SuiteFile(Written):

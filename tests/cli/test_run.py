@@ -193,9 +193,10 @@ def test_dry_run_asks_nothing(project: Project, server: FakeOpenAI) -> None:
     project.adopt()
     ended = project.run("run", "--dry-run")
     assert ended.code == 0
-    assert ended.out == (
-        "triage: triage.better.prompt against triage@1, 3 cases\n  would ask openai/fake 18 questions\n"
+    assert ended.out.startswith(
+        "triage: triage.better.prompt against triage@1, 3 cases\n  would ask openai/fake 18 questions; estimated "
     )
+    assert ended.out.endswith(" tokens in (characters / 4), up to 9,000 out, cost unknown\n")
     assert project.run("run", "--dry-run", "--json").data["suites"][0]["questions"] == {"openai/fake": 18}
     assert not server.received
 

@@ -25,15 +25,19 @@ from pathlib import Path
 from promptbench.core.protocols import ProviderContext
 from promptbench.providers import plugins
 module = plugins.load(sys.argv[1])
-context = ProviderContext(Path(), Path(), {"OPENAI_API_KEY": "k"})
-module.problems("smollm2-135m", context)
-module.connect("smollm2-135m", context)
+here = {"base_url": "http://127.0.0.1:1", "url": "http://127.0.0.1:1"}
+options = {"endpoint": "http://127.0.0.1:1", "servers": {"here": here}, "endpoints": {"smollm2-135m": here}}
+context = ProviderContext(Path(), Path(), {"OPENAI_API_KEY": "k"}, options)
+name = "here/smollm2-135m" if sys.argv[1] == "openai_compatible" else "smollm2-135m"
+module.problems(name, context)
+module.connect(name, context)
 print(*sys.modules)
 """
 
 
 def test_the_known_providers_are_found() -> None:
-    assert {"gguf", "openai", "python", "recorded"} <= set(NAMES)
+    known = {"anthropic", "azure_openai", "gguf", "http", "openai", "openai_compatible", "python", "recorded"}
+    assert known <= set(NAMES)
 
 
 @pytest.mark.parametrize("provider", NAMES)
@@ -56,7 +60,16 @@ def test_looking_imports_no_sdk(provider: str) -> None:
 @pytest.mark.parametrize("provider", NAMES)
 @pytest.mark.parametrize("name", ODD_NAMES)
 def test_problems_never_raises(provider: str, name: str, tmp_path: Path) -> None:
-    options = {"paths": {"x": "missing.gguf"}, "base_url": "::", "timeout": "soon", "slots": "many"}
+    wrong = {"base_url": "::", "url": "::", "headers": 5, "timeout": "soon"}
+    options = {
+        "paths": {"x": "missing.gguf"},
+        "slots": "many",
+        "endpoint": "::",
+        "deployments": [],
+        "servers": {"a": wrong},
+        "endpoints": {name: wrong},
+        **wrong,
+    }
     for given in ({}, options):
         for problem in plugins.load(provider).problems(name, context(tmp_path, options=given)):
             assert problem.code in Code.__members__
@@ -93,3 +106,15 @@ def test_a_model_with_problems_refuses_to_answer_and_calls_nobody(provider: str,
     with pytest.raises(ProviderFailure) as caught:
         asyncio.run(run())
     assert caught.value.kind in (FailureKind.FATAL, FailureKind.REJECTED)
+
+
+@pytest.mark.parametrize("provider", NAMES)
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_unsupported_names_what_it_will_refuse(provider: str, name: str, tmp_path: Path) -> None:
+    module = plugins.load(provider)
+    if not hasattr(module, "unsupported"):
+        pytest.skip("takes any config")
+    (problem,) = module.unsupported(name, context(tmp_path), {"wingspan": 1, "timeout": 5})
+    assert problem.code in Code.__members__
+    assert "wingspan" in problem.message
+    assert module.unsupported(name, context(tmp_path), {}) == []

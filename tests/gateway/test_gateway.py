@@ -8,58 +8,26 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from promptbench.core.errors import Exit
-from promptbench.core.types import Answer, FailureKind, Json, ProviderFailure, Request
+from promptbench.core.types import Answer, FailureKind, ProviderFailure, Request
 from promptbench.gateway import Gateway, ModelDown, Reply
 from promptbench.providers import openai
 from tests.helpers import fake_openai as fake
 from tests.helpers.asking import ask_for, context
+from tests.helpers.scripted import FATAL, REJECTED, TRANSIENT, Scripted
 
 MODEL = "scripted/m"
 ROOT = Path(__file__).parents[2]
 
-TRANSIENT = ProviderFailure(FailureKind.TRANSIENT, "busy", status=503)
-REJECTED = ProviderFailure(FailureKind.REJECTED, "too long", status=400)
-FATAL = ProviderFailure(FailureKind.FATAL, "key refused", status=401)
-
 
 def limited(seconds: float | None) -> ProviderFailure:
     return ProviderFailure(FailureKind.RATE_LIMIT, "slow down", status=429, retry_after=seconds)
-
-
-class Scripted:
-    """Gives one item of the script for each call, the last one for ever."""
-
-    def __init__(self, script: Iterable[str | ProviderFailure], concurrency: int = 4, seconds: float = 0.0) -> None:
-        self.script = list(script)
-        self.concurrency = concurrency
-        self.seconds = seconds
-        self.calls = self.at_once = self.most_at_once = self.closed = 0
-
-    def deterministic(self, params: Mapping[str, Json]) -> bool:
-        return False
-
-    async def ask(self, request: Request) -> Answer:
-        step = self.script[min(self.calls, len(self.script) - 1)]
-        self.calls += 1
-        self.at_once += 1
-        self.most_at_once = max(self.most_at_once, self.at_once)
-        try:
-            await asyncio.sleep(self.seconds)
-        finally:
-            self.at_once -= 1
-        if isinstance(step, ProviderFailure):
-            raise step
-        return Answer(step, "m")
-
-    async def close(self) -> None:
-        self.closed += 1
 
 
 class Bench:

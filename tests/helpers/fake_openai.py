@@ -15,7 +15,7 @@ import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 Body = dict[str, Any]
 
@@ -42,6 +42,18 @@ def completion(text: str | None, **changes: Any) -> Body:
     usage = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
     whole = {"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "fake-1", "usage": usage}
     return whole | {"choices": [choice]} | changes
+
+
+def response(text: str | None, **changes: Any) -> Body:
+    """The JSON of a response, as `/v1/responses` gives it. `changes` replace or add fields of the whole."""
+    content = [] if text is None else [{"type": "output_text", "text": text, "annotations": []}]
+    output = [
+        {"id": "rs_1", "type": "reasoning", "summary": []},
+        {"id": "msg_1", "type": "message", "role": "assistant", "status": "completed", "content": content},
+    ]
+    usage = {"input_tokens": 11, "output_tokens": 7, "total_tokens": 18}
+    whole = {"id": "resp_1", "object": "response", "status": "completed", "model": "fake-1", "usage": usage}
+    return whole | {"output": output, "error": None, "incomplete_details": None} | changes
 
 
 def as_json(data: Any, *, status: int = 200, headers: Mapping[str, str] | None = None, **rest: Any) -> Step:
@@ -101,7 +113,12 @@ class Received:
 
 
 class FakeOpenAI:
-    """The server. `received` grows with every request; `connections` and `most_at_once` count."""
+    """The server. `received` grows with every request; `connections` and `most_at_once` count.
+
+    Servers of other kinds differ in `root`, which their `base_url` ends with, and in `say`.
+    """
+
+    root = "/v1"
 
     def __init__(self, script: Script = lambda body: "ok") -> None:
         self.script = script
@@ -116,9 +133,15 @@ class FakeOpenAI:
 
     @property
     def base_url(self) -> str:
-        return f"http://127.0.0.1:{self._port}/v1"
+        return f"http://127.0.0.1:{self._port}{self.root}"
 
-    def __enter__(self) -> FakeOpenAI:
+    def say(self, path: str, text: str) -> Step | None:
+        """The normal answer at `path`; None where nothing is."""
+        if path.endswith("/chat/completions"):
+            return answer(text)
+        return as_json(response(text)) if path.endswith("/responses") else None
+
+    def __enter__(self) -> Self:
         self._thread.start()
         if not self._ready.wait(10):
             raise RuntimeError("the fake server did not start")
@@ -172,13 +195,14 @@ class FakeOpenAI:
         return step.cut is None
 
     def _step(self, received: Received) -> Step:
-        if received.path != "/v1/chat/completions":
+        path = received.path.partition("?")[0]
+        if not path.startswith(self.root) or (said := self.say(path, "")) is None:
             return error(404, f"no route {received.path}")
         if callable(self.script):
             given = self.script(received.body)
         else:
             given = self.script[min(len(self.received), len(self.script)) - 1]
-        return answer(given) if isinstance(given, str) else given
+        return (self.say(path, given) or said) if isinstance(given, str) else given
 
 
 async def _read_request(reader: asyncio.StreamReader) -> Received:

@@ -173,6 +173,9 @@ def test_a_success_status_over_no_completion_may_pass(step: fake.Step, says: str
         (fake.html(502), FailureKind.TRANSIENT, "(502)"),
         (fake.error(529), FailureKind.TRANSIENT, "(529)"),
         (fake.error(429, code="insufficient_quota"), FailureKind.FATAL, "no credit"),
+        (fake.as_json({"error": "model 'm-1' not found"}, status=404), FailureKind.FATAL, "model 'm-1' not found"),
+        (fake.as_json({"message": "no", "code": {"a": 1}}, status=400), FailureKind.REJECTED, "(400): no"),
+        (fake.as_json([1], status=500), FailureKind.TRANSIENT, "(500)"),
     ],
 )
 def test_statuses(step: fake.Step, kind: FailureKind, says: str) -> None:
@@ -311,6 +314,98 @@ def test_a_proxy_variable_is_not_used_for_this_machine(monkeypatch: pytest.Monke
 def test_no_messages_is_refused() -> None:
     request = Request(ask_for("openai/m-1").model, (), {}, None, {"a": 1}, 0)
     assert failure([], request).kind is FailureKind.REJECTED
+
+
+# Responses instead of Chat Completions
+
+
+def test_responses_answer_with_the_servers_words() -> None:
+    config = {"temperature": 0.5, "topP": 0.9, "maxOutputTokens": 64}
+    with fake.FakeOpenAI(lambda body: body["input"][-1]["content"].upper()) as server:
+        answer = ask(server, ask_for("openai/m-1", "hello", system="be loud", params=config), api="responses")
+    (received,) = server.received
+    assert received.path == "/v1/responses"
+    sent = {"store": False, "temperature": 0.5, "top_p": 0.9, "max_output_tokens": 64}
+    turns = [{"role": "system", "content": "be loud"}, {"role": "user", "content": "hello"}]
+    assert received.body == {"model": "m-1", "input": turns, **sent}
+    assert (answer.text, answer.model, answer.usage) == ("HELLO", "fake-1", Usage(11, 7))
+    assert (answer.finish_reason, answer.params, answer.structured) == ("completed", sent, False)
+
+
+def test_responses_are_sent_the_schema_when_the_settings_say_so() -> None:
+    schema = {"type": "object", "properties": {"team": {"type": "string"}}}
+    with fake.FakeOpenAI() as server:
+        answer = ask(server, ask_for("openai/m-1", schema=schema), api="responses", structured=True)
+    format = {"type": "json_schema", "name": "output", "schema": schema, "strict": False}
+    assert server.received[0].body["text"] == {"format": format}
+    assert answer.structured
+
+
+def test_responses_tell_cached_and_reasoning_tokens() -> None:
+    usage = {
+        "input_tokens": 100,
+        "output_tokens": 20,
+        "input_tokens_details": {"cached_tokens": 80},
+        "output_tokens_details": {"reasoning_tokens": 5},
+    }
+    with fake.FakeOpenAI(
+        [fake.as_json(fake.response("x", usage=usage)), fake.as_json(fake.response("x", usage={}))]
+    ) as server:
+        assert ask(server, api="responses").usage == Usage(100, 20, 80, 5)
+        assert ask(server, api="responses").usage is None
+
+
+REFUSED = [{"type": "message", "content": [{"type": "refusal", "refusal": "I cannot help"}]}]
+CUT = {"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}}
+
+
+@pytest.mark.parametrize(
+    ("reply", "text", "finish"),
+    [
+        (fake.response(None, output=REFUSED), "I cannot help", "refusal"),
+        (fake.response("half", **CUT), "half", "max_output_tokens"),
+        (fake.response(None, **CUT, output=[]), "", "max_output_tokens"),
+    ],
+    ids=["refusal", "cut", "nothing-but-thought"],
+)
+def test_odd_responses_are_answers(reply: fake.Body, text: str, finish: str) -> None:
+    with fake.FakeOpenAI([fake.as_json(reply)]) as server:
+        answer = ask(server, api="responses")
+    assert (answer.text, answer.finish_reason) == (text, finish)
+
+
+@pytest.mark.parametrize(
+    ("reply", "says"),
+    [
+        (fake.completion("chat"), "no response"),
+        (["no"], "no response"),
+        (fake.response(None), "without text"),
+        (fake.response("x", status="failed", error={"message": f"overloaded {KEY}"}), "'failed': overloaded ***"),
+        (fake.response("x", output=[1, {"type": "message", "content": ["x", None]}]), "without text"),
+    ],
+)
+def test_a_success_status_over_no_response_may_pass(reply: Any, says: str) -> None:
+    error = failure([fake.as_json(reply)], api="responses")
+    assert error.kind is FailureKind.TRANSIENT
+    assert says in error.message
+
+
+def test_an_api_that_is_not_known_is_told() -> None:
+    (problem,) = openai.problems("m-1", context(environ={"OPENAI_API_KEY": KEY}, options={"api": "assistants"}))
+    assert problem.code == "SETTINGS"
+    assert "chat or responses" in problem.message
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [({}, ["topK"]), ({"api": "responses"}, ["topK", "seed", "stopSequences"])],
+    ids=["chat", "responses"],
+)
+def test_config_words_that_would_be_dropped_are_told_before_the_run(options: dict[str, Any], words: list[str]) -> None:
+    config = {"temperature": 1, "topK": 1, "seed": 1, "stopSequences": ["a"], "timeout": 5}
+    found = openai.unsupported("m-1", context(options=options), config)
+    assert [problem.code for problem in found] == ["UNKNOWN_KEY"] * len(words)
+    assert all(word in problem.message for word, problem in zip(words, found, strict=True))
 
 
 # What is known before any call

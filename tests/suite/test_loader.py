@@ -52,6 +52,7 @@ def test_the_full_form(tmp_path: Path) -> None:
         "format_floor": 0.98,
         "answer_floor": 0.9,
         "max_age": 0.5,
+        "max_cost": None,
     }
     (case,) = suite.cases
     assert (case.has_expect, case.has_wish, case.critical, case.was) == (True, True, True, '{"team": "billing",}')

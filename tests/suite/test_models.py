@@ -48,9 +48,17 @@ def test_ages(written: object, days: float) -> None:
     assert GateFile.model_validate({"max-age": written}).max_age == days
 
 
+@pytest.mark.parametrize(("written", "cost"), [("$2", 2.0), ("2.50", 2.5), ("$ 0.1", 0.1), (3, 3.0), (0, 0.0)])
+def test_costs(written: object, cost: float) -> None:
+    assert GateFile.model_validate({"max cost": written}).max_cost == cost
+
+
 @pytest.mark.parametrize(
     "gate",
     [
+        {"max cost": "2 euros"},
+        {"max cost": -1},
+        {"max cost": True},
         {"format floor": 95},
         {"format floor": "much"},
         {"format floor": True},

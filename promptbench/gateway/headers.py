@@ -1,0 +1,87 @@
+"""The rate limits that a server announces in the headers of its answers.
+
+OpenAI, Azure and many others: `x-ratelimit-{limit,remaining,reset}-{requests,tokens}`, resets as Go durations (`6m0s`).
+Anthropic: `anthropic-ratelimit-{requests,tokens,input-tokens,output-tokens}-{limit,remaining,reset}`, resets as RFC
+3339 times. A limit of 0 or below, which Azure sends, says nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+KINDS = ("requests", "tokens", "input-tokens", "output-tokens")
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)")
+_SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+_HALF_A_DAY = 43_200.0
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """What a minute allows, by kind (`requests`, `tokens`, `input-tokens`, `output-tokens`), where it is known.
+
+    `wait` is the number of seconds until there is anything again, where nothing is left now.
+    """
+
+    per_minute: Mapping[str, float] = field(default_factory=dict)
+    wait: float = 0.0
+
+
+def read(headers: Mapping[str, str], now: datetime | None = None) -> Announced:
+    """What the headers say. Names are in lower case; what cannot be read is as if it were not there."""
+    limits: dict[str, float] = {}
+    wait = 0.0
+    for kind in KINDS:
+        limit, remaining, reset = _family(headers, kind, now)
+        if limit is None or limit <= 0:
+            continue
+        if not _is_daily(limit, remaining, reset):
+            limits[kind] = limit
+        if remaining is not None and remaining <= 0 and reset is not None:
+            wait = max(wait, reset)
+    return Announced(limits, wait)
+
+
+def _family(
+    headers: Mapping[str, str], kind: str, now: datetime | None
+) -> tuple[float | None, float | None, float | None]:
+    """Limit, what remains of it, and the seconds until it is whole again."""
+    if (limit := headers.get(f"x-ratelimit-limit-{kind}")) is not None:
+        remaining, reset = headers.get(f"x-ratelimit-remaining-{kind}"), headers.get(f"x-ratelimit-reset-{kind}")
+    else:
+        name = f"anthropic-ratelimit-{kind}"
+        limit, remaining, reset = (headers.get(f"{name}-{part}") for part in ("limit", "remaining", "reset"))
+    return _number(limit), _number(remaining), None if reset is None else seconds_until(reset, now)
+
+
+def _is_daily(limit: float, remaining: float | None, reset: float | None) -> bool:
+    """Whether the limit is a day's: what is used up takes so long to come back that the whole takes a day."""
+    if remaining is None or reset is None or remaining >= limit:
+        return False
+    return reset * limit / (limit - remaining) > _HALF_A_DAY
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return None if text is None else float(int(text))
+    except ValueError:
+        return None
+
+
+def seconds_until(text: str, now: datetime | None = None) -> float | None:
+    """Seconds of a Go duration, a plain number of seconds, or the time until an RFC 3339 date; None for all else."""
+    text = text.strip()
+    parts = _DURATION.findall(text)
+    if parts and "".join(number + unit for number, unit in parts) == text:
+        return sum(float(number) * _SECONDS[unit] for number, unit in parts)
+    if re.fullmatch(r"\d+(\.\d+)?", text, re.ASCII):
+        return float(text)
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    if when.tzinfo is None:
+        return None
+    return max(0.0, (when - (now or datetime.now(UTC))).total_seconds())

@@ -1,0 +1,188 @@
+"""A model that is reached through an official SDK: one request, one answer, whatever dialect its server speaks.
+
+The SDKs of OpenAI and Anthropic are made alike: the same clients, transports and base classes of errors.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from promptbench.core.protocols import Problem
+from promptbench.core.types import Answer, FailureKind, Json, ProviderFailure, Request
+from promptbench.providers import _chat, _credentials, _failures, _options
+
+_CONNECT_SECONDS = 10.0
+_TIMEOUT_SECONDS = 120.0
+_CONCURRENCY = 50
+_CONTENT = frozenset({"model", "messages", "input", "system"})
+"""The fields of a body that are the question, and no parameters."""
+
+
+class Api(Protocol):
+    """A way of asking: where to post what, and how to read the reply."""
+
+    @property
+    def dialect(self) -> _chat.Dialect: ...
+
+    @property
+    def path(self) -> str: ...
+
+    def body(self, name: str, request: Request, schema: Mapping[str, Json] | None) -> dict[str, Json]:
+        """What is posted. Raises ProviderFailure for what this server would not honour."""
+
+    def read(self, data: Json, *, params: Mapping[str, Json], provider_ms: float, structured: bool) -> Answer:
+        """The answer in a decoded reply. Raises NotACompletion."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a model is, and where its address and key were written. `model` is as a suite names it."""
+
+    model: str
+    url: str
+    source: str
+    key_variable: str
+    keyless: bool = False
+
+    @property
+    def wants_key(self) -> bool:
+        return not (self.keyless or _credentials.is_loopback(self.url))
+
+    def key(self, environ: Mapping[str, str]) -> str:
+        found = None if self.keyless else _credentials.read_key(environ, self.key_variable)
+        return found or _credentials.PLACEHOLDER_KEY
+
+    def target(self, environ: Mapping[str, str]) -> _failures.Target:
+        secrets = (self.key(environ),)
+        variable = self.key_variable or "api_key_env"
+        return _failures.Target(self.model, _credentials.host(self.url), variable, secrets)
+
+    def problems(self, environ: Mapping[str, str], options: Mapping[str, Json]) -> list[Problem]:
+        """What is wrong with the numbers, the address and the key."""
+        provider = self.model.partition("/")[0]
+        found = [
+            *_options.number_problems(options, provider, ("timeout", "concurrency")),
+            *_options.boolean_problems(options, provider, ("structured",)),
+        ]
+        wrong_address = _credentials.address_problem(self.source, self.url)
+        if wrong_address:
+            return [*found, wrong_address]
+        wrong_key = _credentials.key_problem(self.model, environ, self.key_variable) if self.wants_key else None
+        return [*found, wrong_key] if wrong_key else found
+
+
+class Hosted:
+    """One model at one place. `sdk` is the package to import, `client` makes its asynchronous client."""
+
+    def __init__(
+        self,
+        name: str,
+        target: _failures.Target,
+        api: Api,
+        options: Mapping[str, Json],
+        *,
+        sdk: str,
+        client: Callable[[], Any],
+        blocked: str | None,
+        facts: Mapping[str, Json] | None = None,
+    ) -> None:
+        self.concurrency = _options.positive_integer(options, "concurrency", _CONCURRENCY)
+        self._name = name
+        self._target = target
+        self._api = api
+        self._timeout = _options.positive_number(options, "timeout", _TIMEOUT_SECONDS)
+        self._structured = options.get("structured") is True
+        self._sdk = sdk
+        self._open = client
+        self._blocked = blocked
+        self._facts = facts or {}
+        self._client: Any = None
+
+    def deterministic(self, params: Mapping[str, Json]) -> bool:
+        """Never: a seed is a best effort where there is one, and servers batch requests together."""
+        return False
+
+    async def ask(self, request: Request) -> Answer:
+        if self._blocked is not None:
+            raise ProviderFailure(FailureKind.FATAL, self._blocked)
+        _chat.require_messages(request)
+        schema = request.output_schema if self._structured else None
+        body = self._api.body(self._name, request, schema)
+        params = {**{word: value for word, value in body.items() if word not in _CONTENT}, **self._facts}
+        seconds = _options.positive_number(request.params, _chat.TIMEOUT_WORD, self._timeout)
+        data, provider_ms = await self._post(body, seconds)
+        try:
+            return self._api.read(data, params=params, provider_ms=provider_ms, structured=schema is not None)
+        except _chat.NotACompletion as error:
+            raise _failures.not_an_answer(self._target, str(error)) from None
+
+    async def close(self) -> None:
+        if self._client is not None:
+            await self._client.close()
+
+    async def _post(self, body: Mapping[str, Json], seconds: float) -> tuple[Json, float]:
+        """The decoded reply and the milliseconds that the call took. Raises ProviderFailure."""
+        import aiohttp
+        import httpx2
+
+        sdk = importlib.import_module(self._sdk)
+        content = _chat.encode(body)
+        client = self._client = self._client or self._open()
+        began = time.perf_counter()
+        try:
+            async with asyncio.timeout(seconds):
+                # The plain response: the SDK's typed models cost half of the call's CPU time, and hide the body
+                # of a server that does not answer as it should.
+                response = await client.post(self._api.path, cast_to=httpx2.Response, content=content)
+        except TimeoutError:
+            raise _failures.timed_out(self._target, seconds) from None
+        except sdk.APIStatusError as error:
+            raise self._refused(error) from None
+        except (sdk.APIConnectionError, httpx2.HTTPError, aiohttp.ClientError, OSError) as error:
+            raise _failures.broken_connection(self._target, error) from None
+        provider_ms = (time.perf_counter() - began) * 1000
+        return self._decoded(response), provider_ms
+
+    def _decoded(self, response: Any) -> Json:
+        kind = _content_type(response)
+        try:
+            return json.loads(response.content)
+        except (ValueError, RecursionError):
+            what = "broken JSON" if kind.endswith("json") else f"'{kind}' instead of JSON" if kind else "no JSON"
+            raise _failures.not_an_answer(self._target, what, response.status_code) from None
+
+    def _refused(self, error: Any) -> ProviderFailure:
+        """`error` is the SDK's APIStatusError; its `body` is decoded, or the text of what is no JSON."""
+        code, message = _failures.said(error.body) if _content_type(error.response).endswith("json") else (None, None)
+        return _failures.from_status(
+            self._target, error.status_code, error.response.headers, code=code, message=message
+        )
+
+
+def _content_type(response: Any) -> str:
+    return str(response.headers.get("content-type", "")).partition(";")[0]
+
+
+def client_options(url: str, transport: Callable[..., Any]) -> dict[str, Any]:
+    """An SDK client on its aiohttp transport, without its retries, redirects and ten-minute timeouts.
+
+    The proxy variables are for the way out of this machine, so a server on it is called past them.
+    """
+    import httpx2
+
+    timeout = httpx2.Timeout(None, connect=_CONNECT_SECONDS)
+    client = transport(timeout=timeout, follow_redirects=False, trust_env=not _credentials.is_loopback(url))
+    return {"max_retries": 0, "timeout": timeout, "http_client": client}
+
+
+def openai_client(url: str, key: str) -> Any:
+    """OpenAI's own client, for all servers that speak its dialect."""
+    from openai import AsyncOpenAI, DefaultAioHttpClient
+
+    return AsyncOpenAI(api_key=key, base_url=url, **client_options(url, DefaultAioHttpClient))

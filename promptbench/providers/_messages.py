@@ -1,0 +1,114 @@
+"""Anthropic's Messages: a request's body from ours, our answer from its reply."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from promptbench.core.types import Answer, FailureKind, Json, ProviderFailure, Request, Usage
+from promptbench.providers import _chat
+
+ANSWER_TOKENS = 4096
+"""Anthropic insists on a limit; this one where the prompt's config has none. Thinking counts towards it."""
+
+_DIALECT = _chat.Dialect({"maxOutputTokens": "max_tokens", "stopSequences": "stop_sequences"})
+"""The whole of it: since API version 2026-10-21 there is no temperature, top_p or top_k, and there never was a seed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Messages:
+    """Asking by Messages."""
+
+    dialect: _chat.Dialect = _DIALECT
+    path: str = "/v1/messages"
+
+    def body(self, name: str, request: Request, schema: Mapping[str, Json] | None) -> dict[str, Json]:
+        system, turns = _split(request)
+        return {
+            "model": name,
+            **({"system": system} if system else {}),
+            "messages": turns,
+            "max_tokens": ANSWER_TOKENS,
+            **self.dialect.params(request.params, str(request.model)),
+            **({"output_config": {"format": _format(schema)}} if schema is not None else {}),
+        }
+
+    def read(self, data: Json, *, params: Mapping[str, Json], provider_ms: float, structured: bool) -> Answer:
+        content = data.get("content") if isinstance(data, dict) else None
+        if not isinstance(content, list):
+            raise _chat.NotACompletion("JSON that is no message")
+        reason = data.get("stop_reason")
+        if not isinstance(reason, str):
+            raise _chat.NotACompletion("a message that did not end")
+        blocks = [block for block in content if isinstance(block, dict) and block.get("type") == "text"]
+        return Answer(
+            text="".join(block["text"] for block in blocks if isinstance(block.get("text"), str)),
+            model=str(data.get("model") or ""),
+            params=params,
+            usage=_usage(data.get("usage")),
+            finish_reason=reason,
+            provider_ms=provider_ms,
+            structured=structured,
+        )
+
+
+def _split(request: Request) -> tuple[str, list[dict[str, str]]]:
+    """The system text and the turns. Raises ProviderFailure for what Messages cannot say."""
+    messages = request.messages
+    start = next((index for index, message in enumerate(messages) if message.role != "system"), len(messages))
+    turns = [message.as_dict() for message in messages[start:]]
+    if not turns:
+        raise ProviderFailure(
+            FailureKind.REJECTED, f"{request.model} needs a message from the user besides the system's"
+        )
+    if any(turn["role"] == "system" for turn in turns):
+        raise ProviderFailure(FailureKind.REJECTED, f"{request.model} takes system messages only before all others")
+    return "\n\n".join(message.content for message in messages[:start]), turns
+
+
+def _format(schema: Mapping[str, Json]) -> dict[str, Json]:
+    """The output schema in the subset that Anthropic enforces, by the SDK's own rules: objects are closed, and limits
+    on numbers and lengths become part of the description."""
+    from anthropic import transform_schema
+
+    try:
+        return {"type": "json_schema", "schema": transform_schema(_single_types(schema))}
+    except (ValueError, TypeError, AttributeError, AssertionError) as error:
+        why = " ".join(str(error).split()) or "it uses words outside of the supported part of JSON Schema"
+        message = f"Anthropic cannot enforce this output schema: {why}"
+        raise ProviderFailure(FailureKind.REJECTED, message) from None
+
+
+def _single_types(schema: Any) -> Any:
+    """The schema with `type: [a, b]` written as alternatives, which the SDK's rules do not know."""
+    if isinstance(schema, list):
+        return [_single_types(item) for item in schema]
+    if not isinstance(schema, Mapping):
+        return schema
+    inner = {key: _single_types(value) for key, value in schema.items() if key not in _PLAIN_DATA}
+    inner |= {key: value for key, value in schema.items() if key in _PLAIN_DATA}
+    kinds = schema.get("type")
+    if not isinstance(kinds, list):
+        return inner
+    about = {key: inner.pop(key) for key in ("title", "description") if key in inner}
+    return {"anyOf": [{"type": kind} if kind == "null" else {**inner, "type": kind} for kind in kinds], **about}
+
+
+_PLAIN_DATA = frozenset({"enum", "const", "default", "examples", "required"})
+
+
+def _usage(data: Json) -> Usage | None:
+    """Anthropic counts what was written to and read from its cache apart; all of it is input."""
+    if not isinstance(data, dict):
+        return None
+    fresh, made = data.get("input_tokens"), data.get("output_tokens")
+    if not (isinstance(fresh, int) and isinstance(made, int)):
+        return None
+    written, read = (data.get(f"cache_{what}_input_tokens") for what in ("creation", "read"))
+    return Usage(
+        fresh + sum(count for count in (written, read) if isinstance(count, int)),
+        made,
+        cached_tokens=read if isinstance(read, int) else None,
+        reasoning_tokens=_chat.detail(data, "output_tokens_details", "thinking_tokens"),
+    )

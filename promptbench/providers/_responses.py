@@ -1,0 +1,81 @@
+"""OpenAI's Responses: a request's body from ours, our answer from its reply."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from promptbench.core.types import Answer, Json, Request, Usage
+from promptbench.providers import _chat
+
+_DIALECT = _chat.Dialect({"temperature": "temperature", "topP": "top_p", "maxOutputTokens": "max_output_tokens"})
+
+
+@dataclass(frozen=True, slots=True)
+class Responses:
+    """Asking by Responses. Nothing is kept at OpenAI, which by itself keeps responses for weeks."""
+
+    dialect: _chat.Dialect = _DIALECT
+    path: str = "/responses"
+
+    def body(self, name: str, request: Request, schema: Mapping[str, Json] | None) -> dict[str, Json]:
+        text = {"type": "json_schema", "name": "output", "schema": dict(schema or {}), "strict": False}
+        return {
+            "model": name,
+            "input": [message.as_dict() for message in request.messages],
+            "store": False,
+            **self.dialect.params(request.params, str(request.model)),
+            **({"text": {"format": text}} if schema is not None else {}),
+        }
+
+    def read(self, data: Json, *, params: Mapping[str, Json], provider_ms: float, structured: bool) -> Answer:
+        output = data.get("output") if isinstance(data, dict) else None
+        if not isinstance(output, list):
+            raise _chat.NotACompletion("JSON that is no response")
+        status = data.get("status")
+        if status not in ("completed", "incomplete"):
+            raise _chat.NotACompletion(f"a response that is '{status}'{_why(data.get('error'))}")
+        texts = [part["text"] for part in _parts(output) if isinstance(part.get("text"), str)]
+        refusals = [part["refusal"] for part in _parts(output) if isinstance(part.get("refusal"), str)]
+        if not (texts or refusals or status == "incomplete"):
+            raise _chat.NotACompletion("a message without text")
+        return Answer(
+            text="".join(texts or refusals),
+            model=str(data.get("model") or ""),
+            params=params,
+            usage=_usage(data.get("usage")),
+            finish_reason=_finish(data) if texts or not refusals else "refusal",
+            provider_ms=provider_ms,
+            structured=structured,
+        )
+
+
+def _parts(output: list[Json]) -> Iterator[Mapping[str, Json]]:
+    for item in output:
+        content = item.get("content") if isinstance(item, dict) and item.get("type") == "message" else None
+        yield from (part for part in content or () if isinstance(part, dict))
+
+
+def _finish(data: Mapping[str, Json]) -> str:
+    details = data.get("incomplete_details")
+    reason = details.get("reason") if isinstance(details, dict) else None
+    return reason if isinstance(reason, str) else str(data["status"])
+
+
+def _why(error: Json) -> str:
+    message = error.get("message") if isinstance(error, dict) else None
+    return f": {message}" if isinstance(message, str) else ""
+
+
+def _usage(data: Json) -> Usage | None:
+    if not isinstance(data, dict):
+        return None
+    given, made = data.get("input_tokens"), data.get("output_tokens")
+    if not (isinstance(given, int) and isinstance(made, int)):
+        return None
+    return Usage(
+        given,
+        made,
+        cached_tokens=_chat.detail(data, "input_tokens_details", "cached_tokens"),
+        reasoning_tokens=_chat.detail(data, "output_tokens_details", "reasoning_tokens"),
+    )

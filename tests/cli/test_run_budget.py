@@ -1,0 +1,120 @@
+"""Prices and budgets of a run, against a real server on loopback that counts 11 tokens in and 7 out for each answer."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from typing import Any
+
+import pytest
+
+from tests.helpers.fake_openai import FakeOpenAI
+from tests.helpers.project import Project
+
+PER_CALL = (11 * 1000 + 7 * 2000) / 1e6
+"""US dollars."""
+
+
+@pytest.fixture
+def priced(project: Project) -> Project:
+    project.edit("promptbench.toml", "[providers", 'prices = "prices.toml"\n[providers')
+    project.write("prices.toml", '["openai/fake"]\ninput = 1000\noutput = 2000\n')
+    return project
+
+
+def bounded(project: Project) -> None:
+    """Makes answers short, so that a call is not expected to cost much more than it does."""
+    project.edit("suites/triage/triage.better.prompt", "temperature: 0", "temperature: 0, maxOutputTokens: 7")
+
+
+def facts(project: Project) -> Any:
+    database = sqlite3.connect(project.root / ".promptbench" / "runs.sqlite")
+    try:
+        return json.loads(database.execute("SELECT facts FROM run").fetchone()[0])
+    finally:
+        database.close()
+
+
+def last_line(text: str) -> str:
+    return text.rstrip("\n").splitlines()[-1]
+
+
+def test_answers_are_priced_by_the_projects_file(priced: Project) -> None:
+    ended = priced.run("run", "--json")
+    (report,) = ended.data["runs"]
+    assert report["rows"][0]["cost"] == pytest.approx(9 * PER_CALL)
+    assert facts(priced)["prices"]["file"] == "prices.toml"
+    assert facts(priced)["prices"]["genai-prices"]
+
+
+def test_a_dry_run_estimates(priced: Project, server: FakeOpenAI) -> None:
+    bounded(priced)
+    ended = priced.run("run", "--dry-run")
+    # 3 cases, 3 repeats; the system message has 17 characters.
+    given = 3 * sum(-(-(17 + len(text)) // 4) for text in ("I was charged twice", "My parcel is late", "Hello"))
+    cost = (given * 1000 + 9 * 7 * 2000) / 1e6
+    assert last_line(ended.out) == (
+        f"  would ask openai/fake 9 questions; estimated {given} tokens in (characters / 4), up to 63 out, "
+        f"about ${cost:.4f}"
+    )
+    expected = priced.run("run", "--dry-run", "--json").data["suites"][0]["expected"]["openai/fake"]
+    assert (expected["calls"], expected["input_tokens"], expected["output_tokens"]) == (9, given, 63)
+    assert not server.received
+
+
+def test_so_many_calls_and_the_same_command_goes_on(project: Project, server: FakeOpenAI) -> None:
+    ended = project.run("run", "--max-calls", "4", "--promote")
+    assert ended.code == 4
+    assert last_line(ended.out) == (
+        "NO VERDICT about the prompt: stopped at the budget: 4 of 4 calls are made; the same command goes on from here"
+    )
+    assert len(server.received) == 4
+    again = project.run("run", "--max-calls", "5")
+    assert again.code == 0, again.out + again.err
+    assert "4 of 9 attempts on record" in again.err
+    assert len(server.received) == 9
+
+
+def test_so_many_dollars(priced: Project, server: FakeOpenAI) -> None:
+    bounded(priced)
+    ended = priced.run("run", "--max-cost", "$0.12")
+    assert ended.code == 4
+    assert "stopped at the budget: $0.1" in last_line(ended.out)
+    spent = len(server.received) * PER_CALL
+    assert 0.12 - 2 * PER_CALL < spent <= 0.12
+    assert priced.run("run").code == 0
+    assert len(server.received) == 9
+
+
+def test_a_suite_bounds_its_own_cost(priced: Project, server: FakeOpenAI) -> None:
+    bounded(priced)
+    priced.edit("suites/triage/suite.yaml", "{repeats: 3}", "{repeats: 3, max cost: $0.12}")
+    assert priced.run("run").code == 4
+    asked = len(server.received)
+    assert 0 < asked < 9
+    priced.edit("suites/triage/suite.yaml", "$0.12", "$9")
+    ended = priced.run("run")
+    assert ended.code == 0
+    assert "goes on with run" in ended.err, "the budget is no part of what is asked"
+    assert len(server.received) == 9
+
+
+def test_minutes(project: Project, server: FakeOpenAI) -> None:
+    ended = project.run("run", "--max-minutes", "0")
+    assert ended.code == 4
+    assert "the 0 minutes are over" in last_line(ended.out)
+    assert not server.received
+
+
+def test_a_bound_that_cannot_be_kept_is_refused(project: Project, server: FakeOpenAI) -> None:
+    ended = project.run("run", "--max-cost", "$2")
+    assert ended.code == 2
+    assert "the price of openai/fake is unknown, so a bound on the cost cannot be kept" in ended.err
+    assert not server.received
+
+
+@pytest.mark.parametrize("amount", ["much", "-1", "2€"])
+def test_what_is_no_amount(project: Project, amount: str) -> None:
+    ended = project.run("run", f"--max-cost={amount}")
+    assert ended.code == 2
+    assert f"'{amount}' is no amount of US dollars" in ended.err

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from promptbench.core.types import Answer, ModelRef, Usage
+from promptbench.gateway import Market, PriceFile, Prices
+
+SMALL = Usage(1000, 100)
+
+
+def answer(model: str, usage: Usage | None, *, ms: float = 0.0, recorded: bool = False) -> Answer:
+    return Answer("x", model, usage=usage, provider_ms=ms, recorded=recorded)
+
+
+def cost(model: str, usage: Usage | None = SMALL, *, returned: str = "", prices: Prices | None = None) -> float | None:
+    return (prices or Prices(Market({}))).cost(ModelRef.parse(model), answer(returned, usage))
+
+
+def test_the_list_knows_the_large_providers() -> None:
+    assert cost("openai/gpt-4o", Usage(1000, 100)) == pytest.approx(0.0035)
+    assert cost("openai/gpt-4o", Usage(1000, 100, cached_tokens=800)) == pytest.approx(0.0025)
+    assert cost("anthropic/claude-haiku-4-5", Usage(1000, 100)) == pytest.approx(0.0015)
+
+
+def test_a_deployment_is_priced_by_the_model_behind_it() -> None:
+    assert cost("azure/our-deployment", returned="gpt-4o") == pytest.approx(0.0035)
+    assert cost("azure/our-deployment") is None
+
+
+def test_a_price_that_nobody_knows_is_none() -> None:
+    assert cost("openai/never-heard-of") is None
+    assert cost("nobody/gpt-4o") is None
+    assert cost("openai/gpt-4o", None) is None, "no usage, no price"
+
+
+def test_another_server_has_its_own_prices() -> None:
+    for address in ("http://127.0.0.1:8080/v1", "https://proxy.example/v1"):
+        assert cost("openai/gpt-4o", prices=Prices(Market({"openai": address}))) is None
+    there = Prices(Market({"openai": "https://api.openai.com/v1"}))
+    assert cost("openai/gpt-4o", prices=there) == pytest.approx(0.0035)
+
+
+def test_larger_inputs_may_cost_more_by_the_token() -> None:
+    small, large = cost("google/gemini-2.5-pro", Usage(1000, 0)), cost("google/gemini-2.5-pro", Usage(400_000, 0))
+    assert small is not None
+    assert large is not None
+    assert large / 400 > 1.5 * small
+
+
+def test_the_projects_file_wins(tmp_path: Path) -> None:
+    path = tmp_path / "p.toml"
+    path.write_text('["openai/gpt-4o"]\ninput = 1\noutput = 0\n')
+    prices = Prices(Market({"openai": "http://127.0.0.1/v1"}), PriceFile.read(path))
+    assert cost("openai/gpt-4o", Usage(1_000_000, 5), prices=prices) == 1.0
+    assert prices.facts()["file"] == "p.toml"
+    assert prices.facts()["genai-prices"]
+
+
+def test_a_local_model_costs_the_machine() -> None:
+    model, given = ModelRef("gguf", "m"), answer("m", Usage(5, 5), ms=3_600_000.0)
+    assert Prices(Market({}, frozenset({"gguf/m"}), 0.1)).cost(model, given) == pytest.approx(0.1)
+    assert Prices(Market({}, frozenset({"gguf/m"}))).cost(model, given) is None
+
+
+def test_what_is_not_asked_now_is_not_paid_now() -> None:
+    prices = Prices(Market({}))
+    assert prices.cost(ModelRef("openai", "gpt-4o"), answer("gpt-4o", Usage(5, 5), recorded=True)) is None
+    assert prices.of_tokens(ModelRef.parse("recorded/openai/gpt-4o"), Usage(5, 5)) == 0.0
