@@ -95,11 +95,20 @@ def join(parts: Sequence[Part]) -> str:
     text = ""
     for part in parts:
         if isinstance(part, str):
-            # In an odd run the single brace comes first: behind the others it would run into a tag's.
-            text += _BRACES.sub(lambda run: "{" * (len(run[0]) % 2) + "\\{{" * (len(run[0]) // 2), part)
+            text += _BRACES.sub(_escaped, part)
         else:
             text += "\\" * text.endswith("\\") + f"{{{{{part.body}}}}}"
     return text
+
+
+def _escaped(run: re.Match[str]) -> str:
+    """A run of braces as it must be written to be read as itself."""
+    count = len(run[0])
+    if run.string[: run.start()].endswith("\\"):
+        # A backslash before an escaped pair would escape the escape, so a single brace comes between.
+        return "{" + "\\{{" * ((count - 1) // 2) + "{" * ((count - 1) % 2)
+    # In an odd run the single brace comes first: behind the others it would run into a tag's.
+    return "{" * (count % 2) + "\\{{" * (count // 2)
 
 
 def is_name(body: str) -> bool:

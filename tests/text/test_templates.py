@@ -4,7 +4,7 @@ import time
 from contextlib import suppress
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from promptbench.text.templates import Part, Tag, TemplateError, as_text, is_name, join, lookup, split
@@ -84,6 +84,7 @@ _pieces = st.sampled_from(["a", "\\", "{", "}", " ", "\n", "{{", "\\{{", "}}", "
 
 @settings(deadline=None, max_examples=1000)
 @given(st.lists(_pieces, max_size=12).map("".join))
+@example("\\{\\{{{")
 def test_what_was_split_can_be_joined(text: str) -> None:
     try:
         once = split(text)
