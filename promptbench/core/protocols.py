@@ -61,7 +61,11 @@ class Problem:
 
 
 class ProviderModule(Protocol):
-    """A file in `providers/`, or a module behind the entry point group `promptbench.providers`."""
+    """A file in `providers/`, or a module behind the entry point group `promptbench.providers`.
+
+    It may also have `unsupported(name, context, params) -> list[Problem]`, the words of a prompt's config that a model
+    does not take, and `reads_prompt` and `runs_here(name, context) -> bool`, where its models differ from each other.
+    """
 
     sees_prompt: bool
     """Whether its models get messages; a model that is a function gets the variables only."""

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from promptbench.core.canonical import digest
 from promptbench.core.diagnostics import Code, Diagnostics, Place, did_you_mean
-from promptbench.core.protocols import ProviderContext, ProviderModule, Recordings
+from promptbench.core.plugins import module_name
+from promptbench.core.protocols import Problem, ProviderContext, ProviderModule, Recordings
 from promptbench.core.types import Json, ModelRef, Side
 from promptbench.formats.source import Source
 from promptbench.project.bench import Bench, BenchCase, BenchModel, Variant
@@ -70,8 +71,8 @@ def assemble(suite: Suite, around: Surroundings, found: Diagnostics) -> Bench | 
     joiner = _Joiner(suite, around, found)
     candidates = joiner.candidates()
     champion = joiner.champion(candidates)
-    models = joiner.models()
     prompts = [PromptInPlay(item.prompt, item.label) for item in (*candidates, *((champion,) if champion else ()))]
+    models = joiner.models([item.prompt for item in prompts])
     builder = CaseBuilder(suite, prompts, found, has_baseline=any(not model.uses_prompt for model in models))
     built = builder.build(read_logs(suite, found))
     if not built and suite.logs and not suite.document.value.get("cases") and len(found.errors) == before:
@@ -162,7 +163,7 @@ class _Joiner:
         prompt = parse_prompt(Source(f"{stored.label}.prompt", stored.source), self._found)
         return Variant(prompt, Side.CHAMPION, stored.label) if prompt else None
 
-    def models(self) -> tuple[BenchModel, ...]:
+    def models(self, prompts: Sequence[Prompt]) -> tuple[BenchModel, ...]:
         gated = self._suite.gate.models
         entries = list(self._entries())
         for index, name in enumerate(gated):
@@ -177,21 +178,26 @@ class _Joiner:
                 )
         models: dict[str, BenchModel] = {}
         for entry, place in entries:
-            model = self._model(entry, place, gated)
+            model = self._model(entry, place, gated, prompts)
             if model is not None:
                 models.setdefault(model.name, model)
         return tuple(models.values())
 
     def leaves_out(self, models: Sequence[BenchModel]) -> bool:
         """Whether a model that the suite wants to pass is not among these."""
-        wanted = self._suite.gate.models or [
-            str(entry.ref) for entry in self._suite.models if entry.uses_prompt is not False
-        ]
         there = {model.name for model in models}
-        sees = {
-            name: providers.load(name.split("/")[0]).sees_prompt for name in wanted if name.split("/")[0] in providers
-        }
-        return any(name not in there for name, sees_prompt in sees.items() if sees_prompt)
+        gated = self._suite.gate.models
+        missing = [entry.ref for entry in self._suite.models if str(entry.ref) not in there]
+        return any(
+            str(ref) in gated if gated else self._would_see_prompt(ref) for ref in missing if ref.provider in providers
+        )
+
+    def _would_see_prompt(self, ref: ModelRef) -> bool:
+        entry = next(entry for entry in self._suite.models if entry.ref == ref)
+        if entry.uses_prompt is not None:
+            return entry.uses_prompt
+        module: ProviderModule = providers.load(ref.provider)  # type: ignore[assignment]
+        return _sees_prompt(module, ref.name, self._context(ref.provider))
 
     def _entries(self) -> Iterable[tuple[ModelEntry, Place]]:
         written = {str(entry.ref): entry for entry in self._suite.models}
@@ -205,7 +211,9 @@ class _Joiner:
                 hint = "write it as provider/name, for example openai/gpt-5-mini"
                 self._found.add(Code.UNKNOWN_MODEL, f"'{name}' is not a model", Place(f"--model {name}"), hint=hint)
 
-    def _model(self, entry: ModelEntry, place: Place, gated: Sequence[str]) -> BenchModel | None:
+    def _model(
+        self, entry: ModelEntry, place: Place, gated: Sequence[str], prompts: Sequence[Prompt]
+    ) -> BenchModel | None:
         if entry.ref.provider not in providers:
             guess = did_you_mean(entry.ref.provider, providers.names())
             hint = f"did you mean '{guess}/{entry.ref.name}'?" if guess else None
@@ -214,29 +222,50 @@ class _Joiner:
             self._found.add(Code.UNKNOWN_PROVIDER, message, place, hint=hint)
             return None
         module: ProviderModule = providers.load(entry.ref.provider)  # type: ignore[assignment]
-        context = ProviderContext(
-            root=self._around.root,
-            folder=self._suite.folder,
-            environ=self._around.environ,
-            options=self._around.provider_options.get(entry.ref.provider, {}),
-            allowed_code=self._around.allowed_code,
-            recordings=self._around.recordings,
-        )
+        context = self._context(entry.ref.provider)
         problems = module.problems(entry.ref.name, context)
+        sees_prompt = _sees_prompt(module, entry.ref.name, context)
+        uses_prompt = sees_prompt if entry.uses_prompt is None else entry.uses_prompt
+        if uses_prompt and not sees_prompt:
+            message = f"a '{entry.ref.provider}' model gets the variables of a case and never sees the prompt"
+            problems.append(Problem(Code.BAD_VALUE.name, message, "leave 'uses prompt' out"))
+        for prompt in prompts if uses_prompt and not problems else ():
+            for problem in _refused_words(module, entry.ref.name, context, prompt):
+                self._found.add(Code[problem.code], f"{prompt.file}: {problem.message}", place, hint=problem.hint)
         for problem in problems:
             self._found.add(Code[problem.code], problem.message, place, hint=problem.hint)
         if problems:
             return None
-        uses_prompt = module.sees_prompt if entry.uses_prompt is None else entry.uses_prompt
-        if uses_prompt and not module.sees_prompt:
-            self._found.add(
-                Code.BAD_VALUE,
-                f"a '{entry.ref.provider}' model gets the variables of a case and never sees the prompt",
-                place,
-                hint="leave 'uses prompt' out",
-            )
-            return None
         name = str(entry.ref)
         provider = module.connect(entry.ref.name, context)
         in_gate = uses_prompt and (not gated or name in gated)
-        return BenchModel(entry.ref, provider, uses_prompt, in_gate, module.local)
+        return BenchModel(entry.ref, provider, uses_prompt, in_gate, _is_local(module, entry.ref.name, context))
+
+    def _context(self, provider: str) -> ProviderContext:
+        """What a provider may know. Its settings' table is found however its name is written."""
+        options = {module_name(name): table for name, table in self._around.provider_options.items()}
+        return ProviderContext(
+            root=self._around.root,
+            folder=self._suite.folder,
+            environ=self._around.environ,
+            options=options.get(module_name(provider), {}),
+            allowed_code=self._around.allowed_code,
+            recordings=self._around.recordings,
+        )
+
+
+def _sees_prompt(module: ProviderModule, name: str, context: ProviderContext) -> bool:
+    """Whether a model gets messages; a provider may tell it of each of its models."""
+    tell = getattr(module, "reads_prompt", None)
+    return bool(tell(name, context)) if tell else module.sees_prompt
+
+
+def _is_local(module: ProviderModule, name: str, context: ProviderContext) -> bool:
+    tell = getattr(module, "runs_here", None)
+    return bool(tell(name, context)) if tell else module.local
+
+
+def _refused_words(module: ProviderModule, name: str, context: ProviderContext, prompt: Prompt) -> list[Problem]:
+    """What of a prompt's config the model does not take: said now, not by a 400 in the middle of a run."""
+    tell = getattr(module, "unsupported", None)
+    return list(tell(name, context, prompt.config)) if tell else []

@@ -290,3 +290,12 @@ def test_the_key_is_nowhere(project: Project, server: FakeOpenAI, monkeypatch: p
     assert key not in ended.out + ended.err
     for path in project.root.rglob("*"):
         assert not path.is_file() or key.encode() not in path.read_bytes(), path
+
+
+def test_a_word_that_the_model_does_not_take_is_said_before_any_call(project: Project, server: FakeOpenAI) -> None:
+    project.edit("suites/triage/triage.better.prompt", "{temperature: 0}", "{temperature: 0, topK: 5}")
+    ended = project.run("run")
+    assert ended.code == 2
+    assert "suites/triage/suite.yaml:3:10: error" in ended.err
+    assert "topK" in ended.err
+    assert not server.received

@@ -200,9 +200,9 @@ def test_a_real_server_answers_and_fits_the_schema(llama: str) -> None:
     }
     config = {"temperature": 0, "maxOutputTokens": 24, "seed": 1}
     request = ask_for(MODEL, "I was charged twice. Which team?", params=config, schema=schema)
-    given = {"environ": {"TEAM_KEY": KEY}, "api_key_env": "TEAM_KEY"}
-    plain = ask(llama, request, **given)
-    structured = ask(llama, request, **given, structured=True)
+    environ = {"TEAM_KEY": KEY}
+    plain = ask(llama, request, environ, api_key_env="TEAM_KEY")
+    structured = ask(llama, request, environ, api_key_env="TEAM_KEY", structured=True)
     assert plain.text
     assert not plain.structured
     assert plain.usage is not None
