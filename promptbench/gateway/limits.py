@@ -73,12 +73,12 @@ class Pacer:
     def announce(self, announced: Announced, now: float) -> None:
         """Takes over what a server said. A limit from the settings stays where it is the lower one."""
         for kind, limit in announced.per_minute.items():
-            limit = min(limit, self._configured.get(kind, math.inf))
+            allowed = min(limit, self._configured.get(kind, math.inf))
             lane = self._lanes.get(kind)
             if lane is not None:
-                lane.per_minute = limit
+                lane.per_minute = allowed
                 continue
-            lane = self._lanes[kind] = _Lane(limit, now)
+            lane = self._lanes[kind] = _Lane(allowed, now)
             if kind == "requests" and self._left:
                 # What went out before the limit was known counts.
                 lane.next = self._left[0] + lane.seconds(len(self._left))

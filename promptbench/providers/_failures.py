@@ -68,7 +68,9 @@ def from_status(
     said = f": {target.clean(message)}" if message else ""
     wait = retry_after(headers)
     kind, sentence = _classify(target, status, code)
-    return ProviderFailure(kind, f"{sentence} ({status}){said}", status=status, retry_after=wait)
+    return ProviderFailure(
+        kind, f"{sentence} ({status}){said}", status=status, retry_after=wait, limits=rate_limits(headers)
+    )
 
 
 def _classify(target: Target, status: int, code: str | None) -> tuple[FailureKind, str]:
@@ -93,6 +95,12 @@ def _classify(target: Target, status: int, code: str | None) -> tuple[FailureKin
     if 300 <= status < 400:
         return FailureKind.FATAL, f"{host} redirects elsewhere; set the base URL to the address that it redirects to"
     return FailureKind.REJECTED, f"{host} refuses this request to {model}"
+
+
+def rate_limits(headers: Mapping[str, str]) -> dict[str, str] | None:
+    """The headers that tell about rate limits, names in lower case; None where there are none."""
+    found = {name.lower(): value for name, value in headers.items() if "ratelimit-" in name.lower()}
+    return found or None
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

@@ -10,7 +10,7 @@ import importlib
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from promptbench.core.protocols import Problem
@@ -116,9 +116,10 @@ class Hosted:
         body = self._api.body(self._name, request, schema)
         params = {**{word: value for word, value in body.items() if word not in _CONTENT}, **self._facts}
         seconds = _options.positive_number(request.params, _chat.TIMEOUT_WORD, self._timeout)
-        data, provider_ms = await self._post(body, seconds)
+        data, provider_ms, limits = await self._post(body, seconds)
         try:
-            return self._api.read(data, params=params, provider_ms=provider_ms, structured=schema is not None)
+            answer = self._api.read(data, params=params, provider_ms=provider_ms, structured=schema is not None)
+            return replace(answer, limits=limits) if limits else answer
         except _chat.NotACompletion as error:
             raise _failures.not_an_answer(self._target, str(error)) from None
 
@@ -126,8 +127,8 @@ class Hosted:
         if self._client is not None:
             await self._client.close()
 
-    async def _post(self, body: Mapping[str, Json], seconds: float) -> tuple[Json, float]:
-        """The decoded reply and the milliseconds that the call took. Raises ProviderFailure."""
+    async def _post(self, body: Mapping[str, Json], seconds: float) -> tuple[Json, float, dict[str, str] | None]:
+        """The decoded reply, the milliseconds that the call took, the rate limits told. Raises ProviderFailure."""
         import aiohttp
         import httpx2
 
@@ -147,7 +148,7 @@ class Hosted:
         except (sdk.APIConnectionError, httpx2.HTTPError, aiohttp.ClientError, OSError) as error:
             raise _failures.broken_connection(self._target, error) from None
         provider_ms = (time.perf_counter() - began) * 1000
-        return self._decoded(response), provider_ms
+        return self._decoded(response), provider_ms, _failures.rate_limits(response.headers)
 
     def _decoded(self, response: Any) -> Json:
         kind = _content_type(response)

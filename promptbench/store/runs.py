@@ -11,6 +11,7 @@ import secrets
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
+from dataclasses import fields as dataclass_fields
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -180,7 +181,7 @@ class RunStore:
             if not answer.recorded:
                 execute(
                     "INSERT OR REPLACE INTO recording VALUES (?, ?, ?, ?, ?)",
-                    [attempt.request_hash, key.model, int(deterministic), canonical(asdict(answer)), attempt.started],
+                    [attempt.request_hash, key.model, int(deterministic), canonical(_kept(answer)), attempt.started],
                 )
         # An errored attempt is replaced when the run is resumed: it said nothing.
         execute(
@@ -287,6 +288,13 @@ class RunStore:
                 "SELECT min(deterministic) FROM recording WHERE model = ?", [model]
             ).fetchone()
         return None if row[0] is None else bool(row[0])
+
+
+def _kept(answer: Answer) -> dict[str, Json]:
+    """An answer as it is recorded: without what told about one call only."""
+    usage = asdict(answer.usage) if answer.usage else None
+    fields = {item.name: getattr(answer, item.name) for item in dataclass_fields(answer) if item.name != "limits"}
+    return {**fields, "params": dict(answer.params), "usage": usage}
 
 
 _RUN = "id, plan, suite, prompt, started, finished, result, sentence, tool_version, facts"

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import asyncio
+
+from promptbench.gateway.slots import Slots
+
+
+class Room:
+    def __init__(self, width: int) -> None:
+        self.slots = Slots(width)
+        self.inside: list[int] = []
+        self.leave = asyncio.Event()
+
+    async def visit(self, name: int) -> None:
+        async with self.slots:
+            self.inside.append(name)
+            await self.leave.wait()
+
+
+async def settle() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+def test_first_come_first_served_and_the_width_may_change() -> None:
+    async def run() -> None:
+        room = Room(2)
+        tasks = [asyncio.create_task(room.visit(name)) for name in range(6)]
+        await settle()
+        assert room.inside == [0, 1]
+        room.slots.set_width(4)
+        await settle()
+        assert room.inside == [0, 1, 2, 3]
+        room.slots.set_width(1)
+        tasks[0].cancel()
+        await settle()
+        assert room.inside == [0, 1, 2, 3], "three are inside still"
+        room.leave.set()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        assert room.inside == [0, 1, 2, 3, 4, 5]
+
+    asyncio.run(run())
+
+
+def test_who_gives_up_waiting_takes_no_slot() -> None:
+    async def run() -> None:
+        room = Room(1)
+        tasks = [asyncio.create_task(room.visit(name)) for name in range(4)]
+        await settle()
+        tasks[1].cancel()
+        # Admitted and cancelled in the same turn of the loop.
+        tasks[0].cancel()
+        await asyncio.sleep(0)
+        tasks[2].cancel()
+        await settle()
+        assert room.inside[-1] == 3
+        room.leave.set()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    asyncio.run(run())
