@@ -10,6 +10,7 @@ from promptbench import __version__
 from promptbench.api.workspace import Workspace
 from promptbench.core.errors import Interrupted
 from promptbench.core.events import AttemptDone, Event, Listener, Notice, RunStarted
+from promptbench.core.secrets import Secrets
 from promptbench.core.types import Attempt, AttemptKey
 from promptbench.engine.plan import Task, first_round_size
 from promptbench.engine.rounds import More, run_rounds
@@ -176,7 +177,7 @@ def _ask(
             pacers=pacers,
             notice=lambda text: listen(Notice(text)),
         )
-        runner = Runner(bench, gateway, _Record(runs, info.id), heard)
+        runner = Runner(bench, gateway, _Record(runs, info.id, Secrets(workspace.environ)), heard)
         try:
             more = _more(bench, table)
             complete = await run_rounds(runner, bench, bench.suite.gate.repeats, done, more, listen)
@@ -213,11 +214,27 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
 
 @dataclass(frozen=True, slots=True)
 class _Record:
+    """One run's place in the record. What an answer repeats of the environment's secrets stays out of it."""
+
     runs: RunStore
     run: str
+    secrets: Secrets
 
     def add(self, attempts: Iterable[tuple[Attempt, bool]]) -> None:
-        self.runs.add(self.run, attempts)
+        self.runs.add(self.run, [(self._masked(attempt), same) for attempt, same in attempts])
+
+    def _masked(self, attempt: Attempt) -> Attempt:
+        answer, error = attempt.answer, attempt.error
+        text = self.secrets.mask(answer.text) if answer else ""
+        scores = tuple(replace(score, reason=self.secrets.mask(score.reason)) for score in attempt.scores)
+        if (answer is None or text == answer.text) and scores == attempt.scores and not error:
+            return attempt
+        return replace(
+            attempt,
+            answer=replace(answer, text=text) if answer else None,
+            error=self.secrets.mask(error) if error else None,
+            scores=scores,
+        )
 
 
 def _more(bench: Bench, table: Table) -> More:

@@ -15,6 +15,7 @@ import typer
 from promptbench import __version__
 from promptbench.cli.output import coloured, out, say
 from promptbench.core.errors import Exit, InputError, PromptbenchError
+from promptbench.core.secrets import Secrets
 from promptbench.report.diagnostics import render
 
 app = typer.Typer(
@@ -91,7 +92,7 @@ def _explained(error: PromptbenchError) -> Exit:
 def _bug(arguments: Sequence[str]) -> Exit:
     """Our mistake: the trace goes to a file, with nothing secret in it, and the user gets one line."""
     words = [f"promptbench {__version__} {' '.join(arguments)}", f"Python {sys.version}", sys.platform, ""]
-    text = _without_secrets("\n".join(words) + traceback.format_exc())
+    text = Secrets(os.environ).mask("\n".join(words) + traceback.format_exc())
     try:
         with tempfile.NamedTemporaryFile(
             "w", encoding="utf-8", errors="replace", prefix="promptbench-", suffix=".txt", delete=False
@@ -104,11 +105,3 @@ def _bug(arguments: Sequence[str]) -> Exit:
     say(f"error: this is a bug in promptbench, not in your files: {last}")
     say(f"hint: {where}; please report it with that file")
     return Exit.BUG
-
-
-def _without_secrets(text: str) -> str:
-    marks = ("KEY", "TOKEN", "SECRET", "PASSWORD")
-    for name, value in os.environ.items():
-        if len(value) >= 8 and any(mark in name.upper() for mark in marks):
-            text = text.replace(value, f"<{name}>")
-    return text

@@ -286,7 +286,10 @@ def test_the_key_is_nowhere(project: Project, server: FakeOpenAI, monkeypatch: p
     assert key not in ended.out + ended.err
     assert server.received[0].authorization == f"Bearer {key}"
     server.script = lambda body: right(body["messages"][-1]["content"])
-    ended = project.run("run", "--json", "--promote", "--output", "log=log.jsonl")
+    project.run("run", "--promote")
+    server.script = lambda body: f"my key is {key}"
+    ended = project.run("run", "--json", "--output", "log=log.jsonl", "--output", "evidence=proof.json")
+    assert "<OPENAI_API_KEY>" in ended.out
     assert key not in ended.out + ended.err
     for path in project.root.rglob("*"):
         assert not path.is_file() or key.encode() not in path.read_bytes(), path
