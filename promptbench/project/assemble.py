@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from promptbench.core.canonical import digest
-from promptbench.core.diagnostics import Code, Diagnostics, Place, did_you_mean
+from promptbench.core.diagnostics import Code, Diagnostics, Place, Severity, did_you_mean
 from promptbench.core.plugins import module_name
 from promptbench.core.protocols import Problem, ProviderContext, ProviderModule, Recordings
 from promptbench.core.types import Json, ModelRef, Side
@@ -71,6 +71,7 @@ def assemble(suite: Suite, around: Surroundings, found: Diagnostics) -> Bench | 
     joiner = _Joiner(suite, around, found)
     candidates = joiner.candidates()
     champion = joiner.champion(candidates)
+    _tell_changed_schemas(suite, candidates, champion, found)
     prompts = [PromptInPlay(item.prompt, item.label) for item in (*candidates, *((champion,) if champion else ()))]
     models = joiner.models([item.prompt for item in prompts])
     builder = CaseBuilder(suite, prompts, found, has_baseline=any(not model.uses_prompt for model in models))
@@ -92,6 +93,22 @@ def assemble(suite: Suite, around: Surroundings, found: Diagnostics) -> Bench | 
         checks_hash=builder.checks_hash(),
         partial=around.partial or joiner.leaves_out(models),
     )
+
+
+def _tell_changed_schemas(
+    suite: Suite, candidates: Sequence[Variant], champion: Variant | None, found: Diagnostics
+) -> None:
+    """Each prompt is held to its own output schema, so a candidate that loosens it must not do so unseen."""
+    theirs = champion.prompt.output_schema if champion else None
+    for item in candidates:
+        if theirs is not None and item.prompt.output_schema != theirs:
+            found.add(
+                Code.BAD_SCHEMA,
+                f"{item.label} has another output schema than {champion.label if champion else ''}",
+                suite.place(("prompt",)),
+                hint="'json schema: output' holds each prompt to its own; compare the two before you trust the verdict",
+                severity=Severity.WARNING,
+            )
 
 
 class _Joiner:

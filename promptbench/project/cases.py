@@ -36,9 +36,11 @@ class CaseBuilder:
         self._prompts = prompts
         self._found = found
         self._has_baseline = has_baseline
-        # Without a prompt its output schema is unknown; every other mistake in a check can still be found.
+        # A prompt in production that has no schema yet is held to the candidate's. Without any prompt the schema is
+        # unknown; every other mistake in a check can still be found.
+        ours = prompts[0].prompt.output_schema if prompts else None
         self._schemas: Mapping[str, Mapping[str, Json] | None] = {
-            item.prompt.hash: item.prompt.output_schema for item in prompts
+            item.prompt.hash: item.prompt.output_schema or ours for item in prompts
         } or {BASELINE: {}}
         self._shared = self._built(suite.checks)
 

@@ -302,3 +302,14 @@ def test_a_word_that_the_model_does_not_take_is_said_before_any_call(project: Pr
     assert "suites/triage/suite.yaml:3:10: error" in ended.err
     assert "topK" in ended.err
     assert not server.received
+
+
+def test_a_changed_output_schema_is_told(project: Project, server: FakeOpenAI) -> None:
+    project.edit("suites/triage/suite.yaml", "checks: [json]", "checks: [{json schema: output}]")
+    project.adopt()
+    ended = project.run("run", "--promote")
+    assert ended.code == 0, "a champion without a schema is held to the candidate's"
+    assert "another output schema" not in ended.out
+    project.edit("suites/triage/triage.better.prompt", "{team: string}", "{team?: string}")
+    ended = project.run("run")
+    assert "triage.better.prompt has another output schema than triage@2" in ended.out
