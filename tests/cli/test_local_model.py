@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.helpers.shipped import ROOT, copy_store
 
 pytestmark = [pytest.mark.local_model, pytest.mark.xdist_group("local_model")]
 
@@ -27,7 +27,7 @@ def project(tmp_path: Path) -> Path:
         pytest.skip("the local model is not installed")
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     shutil.copytree(ROOT / "suites" / "entities", tmp_path / "suites" / "entities")
-    shutil.copytree(ROOT / "prompt_store" / "text", tmp_path / "prompt_store" / "text")
+    copy_store(tmp_path)
     return tmp_path
 
 

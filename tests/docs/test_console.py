@@ -20,6 +20,7 @@ import pytest
 import promptbench
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.suite.loader import load
+from tests.helpers.shipped import copy_store
 
 ROOT = Path(__file__).parents[2]
 DOCS = Path(promptbench.__file__).parent / "docs"
@@ -75,11 +76,9 @@ def fits(wanted: str, got: str) -> bool:
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A copy of this project as a fresh clone has it, with what the examples need."""
-    for name in ("pyproject.toml", "suites", "prompt_store"):
-        source = ROOT / name
-        copy = shutil.copytree if source.is_dir() else shutil.copy
-        copy(source, tmp_path / name)
-    (tmp_path / "prompt_store" / "prompts.sqlite").unlink(missing_ok=True)
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    shutil.copytree(ROOT / "suites", tmp_path / "suites")
+    copy_store(tmp_path)
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "broken.yaml").write_text(BROKEN, encoding="utf-8")
     (tmp_path / "docs" / "triage.prompt").write_text("{{message}}\n", encoding="utf-8")
