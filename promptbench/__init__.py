@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from promptbench.api import (
         PRODUCTION,
+        CacheMode,
         Estimate,
         Event,
         Health,
@@ -38,6 +39,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "PRODUCTION",
+    "CacheMode",
     "Estimate",
     "Event",
     "Health",

@@ -17,15 +17,39 @@ from promptbench.cli.app import run
 
 GOLDEN = Path(__file__).parent / "golden" / "diagnostics"
 NAMES = sorted(path.stem for path in GOLDEN.glob("*.yaml"))
+WARNINGS = sorted(path.stem for path in GOLDEN.glob("warnings/*.yaml"))
 PROMPT = """\
 ---
 output: {schema: {team: string}}
 ---
 Which team is this for? {{message}}
 """
+EXAMPLE = """\
+---
+output: {schema: {team: string}}
+---
+{{role "system"}}
+Which team is this for: billing, shipping or other?
+{{role "user"}}
+I was charged twice for March
+{{role "model"}}
+{"team": "billing"}
+{{role "user"}}
+{{message}}
+"""
+CHOICE = """\
+---
+config: {maxOutputTokens: 400}
+output: {schema: {"team(enum)": [Billing, shipping]}}
+---
+Which team is this for? {{message}}
+"""
 SETTINGS = """\
 [providers.openai]
 base_url = "http://127.0.0.1:9/v1"
+[providers.openai_compatible.servers.small]
+base_url = "http://127.0.0.1:9/v1"
+context_window = 512
 """
 GOOD = """\
 suite: triage
@@ -48,6 +72,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir(parents=True)
     (tmp_path / "promptbench.toml").write_text(SETTINGS, encoding="utf-8")
     (folder / "triage.prompt").write_text(PROMPT, encoding="utf-8")
+    (folder / "triage.example.prompt").write_text(EXAMPLE, encoding="utf-8")
+    (folder / "triage.choice.prompt").write_text(CHOICE, encoding="utf-8")
     (folder / "passing.jsonl").write_text(PASSING, encoding="utf-8")
     (folder / "broken.jsonl").write_text(BROKEN, encoding="utf-8")
     (folder / "notes.txt").write_text("call the customer back\n", encoding="utf-8")
@@ -67,8 +93,16 @@ def validated(capsys: pytest.CaptureFixture[str], code: int = 2) -> str:
 @pytest.mark.parametrize("name", NAMES)
 def test_says_what_is_wrong_and_what_to_write(name: str, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (project / "suite.yaml").write_bytes((GOLDEN / f"{name}.yaml").read_bytes())
-    said = validated(capsys)
-    golden = GOLDEN / f"{name}.txt"
+    compare(validated(capsys), GOLDEN / f"{name}.txt")
+
+
+@pytest.mark.parametrize("name", WARNINGS)
+def test_warns_of_what_is_likely_meant_otherwise(name: str, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / "suite.yaml").write_bytes((GOLDEN / "warnings" / f"{name}.yaml").read_bytes())
+    compare(validated(capsys, code=0), GOLDEN / "warnings" / f"{name}.txt")
+
+
+def compare(said: str, golden: Path) -> None:
     if os.environ.get("PROMPTBENCH_UPDATE_GOLDEN"):
         golden.write_text(said, encoding="utf-8", newline="\n")
     assert said == golden.read_text(encoding="utf-8")
@@ -107,6 +141,13 @@ def test_a_missing_key_is_told_with_the_line_that_sets_it(project: Path, capsys:
     said = validated(capsys)
     assert "the environment variable OPENAI_API_KEY is not set" in said
     assert "export OPENAI_API_KEY=" in said
+
+
+def test_what_cannot_fit_into_the_window_is_not_asked(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = GOOD.replace("openai/gpt-5-mini", "openai_compatible/small/m")
+    (project / "suite.yaml").write_text(text.replace("charged twice}", f"charged {'again ' * 510}}}"), encoding="utf-8")
+    said = validated(capsys)
+    assert "suite.yaml:6:5: error[PB307] triage.prompt with the case 'charged twice' has 518 words" in said
 
 
 def test_a_good_suite_has_nothing_to_say(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

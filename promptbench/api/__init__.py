@@ -34,6 +34,7 @@ from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import InputError
 from promptbench.core.events import Event as RunEvent
 from promptbench.core.events import Listener
+from promptbench.core.types import CacheMode
 from promptbench.engine.estimate import Estimate
 from promptbench.engine.plan import round_sizes
 from promptbench.gate.evidence import rejudge
@@ -49,6 +50,7 @@ from promptbench.store.prompts import Event, Store, Version
 
 __all__ = [
     "PRODUCTION",
+    "CacheMode",
     "Estimate",
     "Event",
     "Health",
@@ -128,13 +130,15 @@ def run(
     promote: bool = False,
     evidence: bool = False,
     spending: Spending | None = None,
+    cache: CacheMode = CacheMode.OFF,
     who: Who | None = None,
     listen: Listener | None = None,
 ) -> list[RunReport]:
     """Runs every suite selected and judges it; with `promote` moves `production` where the verdict is PASS.
 
     A prompt that several of the suites test is promoted when all of them pass. `evidence` puts the proof into the
-    report. Raises InputError before any call when a suite has an error, Interrupted when the user stops it.
+    report. Where the `cache` gave an answer to be judged, there is no PASS and no FAIL. Raises InputError before any
+    call when a suite has an error, Interrupted when the user stops it.
     """
     listen = listen or _silent
     with workspace.prompts() as store, workspace.runs() as runs:
@@ -149,7 +153,7 @@ def run(
         finished: list[tuple[Bench, Finished]] = []
         reports: list[RunReport] = []
         for bench in benches:
-            asked = _asked(workspace, selection, bench)
+            asked = _asked(workspace, selection, bench, cache)
             budgets = spending.budgets(budget, bench)
             done = execute(workspace, bench, runs, listen, asked=asked, budgets=budgets, pacers=pacers)
             finished.append((bench, done))
@@ -194,7 +198,7 @@ def _moves(parts: Sequence[tuple[Bench, Finished]]) -> bool:
     return parts[0][1].verdict.mode is not Mode.SAME
 
 
-def _asked(workspace: Workspace, selection: Selection, bench: Bench) -> Asked:
+def _asked(workspace: Workspace, selection: Selection, bench: Bench, cache: CacheMode) -> Asked:
     chosen = {
         "prompt": [workspace.shown(path) for path in selection.prompts],
         "model": list(selection.models),
@@ -205,7 +209,9 @@ def _asked(workspace: Workspace, selection: Selection, bench: Bench) -> Asked:
     for flag, values in chosen.items():
         for value in values:
             words += [f"--{flag}", value]
-    return Asked(shlex.join(words), chosen)
+    if cache is not CacheMode.OFF:
+        words += ["--cache", cache.value]
+    return Asked(shlex.join(words), chosen, cache)
 
 
 def judge(workspace: Workspace, run: str) -> RunReport:
@@ -231,8 +237,8 @@ def judge(workspace: Workspace, run: str) -> RunReport:
             raise InputError(
                 f"run {info.id} was made with other prompts than there are now", hint=f"run it again: {command}"
             )
-        table = Table(runs.attempts(info.id))
-        finished = Finished(info, judge_all(bench, table, asked_all=info.finished is not None))
+        table = Table(runs.outcomes(info.id))
+        finished = Finished(info, judge_all(bench, table, asked_all=info.finished is not None), table)
         return build(bench, runs, finished, path=path, command=command, notes=())
 
 

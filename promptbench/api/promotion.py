@@ -107,12 +107,13 @@ def promote_recorded(
     judged = {variant.hash for variant in info.variants}
     if not judged >= {variant.hash for variant in bench.variants}:
         raise _other_prompts(workspace, bench, f"run {info.id}")
-    verdicts = judge_all(bench, Table(runs.attempts(info.id)), asked_all=info.finished is not None)
+    table = Table(runs.outcomes(info.id))
+    verdicts = judge_all(bench, table, asked_all=info.finished is not None)
     if verdicts[0].result is not Result.PASS:
         refusal = NotProven(f"run {info.id} does not prove it: {verdicts[0].sentence}")
         refusal.exit = verdicts[0].result.exit
         raise refusal
-    proof = prove(workspace, runs, [(bench, Finished(info, verdicts))])
+    proof = prove(workspace, runs, [(bench, Finished(info, verdicts, table))])
     return _promote_proof(workspace, store, proof, [bench], label, who)
 
 

@@ -6,13 +6,14 @@ from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from promptbench.api.running import Finished
 from promptbench.core.types import Attempt, Json, Outcome, Rung
 from promptbench.core.types import Side as PromptSide
 from promptbench.gate.flips import CaseFlip, CaseInfo, Flip
 from promptbench.gate.judge import Mode, ModelVerdict, Verdict
-from promptbench.gate.table import Cell
+from promptbench.gate.table import Cell, Table
 from promptbench.metrics.latency import Latency
 from promptbench.project.bench import BASELINE, Bench, BenchModel, Variant
 from promptbench.report.model import FlipRow, Judgement, LogSummary, Row, RunReport, Side
@@ -36,6 +37,17 @@ class _Tally:
     tokens_in: int | None = None
     tokens_out: int | None = None
     cost: float | None = 0.0
+    cached: int = 0
+
+    @property
+    def asked(self) -> int:
+        """Answers that took time and money in this run."""
+        return self.answered - self.cached
+
+    @property
+    def cost_each(self) -> float | None:
+        """US dollars for an answer that was asked for; None when unknown, or when none was."""
+        return None if self.cost is None or not self.asked else self.cost / self.asked
 
     def add(self, attempt: Attempt) -> None:
         if attempt.answer is None:
@@ -48,6 +60,10 @@ class _Tally:
             self.well_formed += attempt.well_formed
             self.rungs[attempt.rung.value] += 1
             self.repairs.update({repair.name for repair in attempt.repairs})
+        if attempt.cached:
+            # Nothing was asked, so there is nothing in it for times, tokens and costs.
+            self.cached += 1
+            return
         self.times.append(attempt.answer.provider_ms)
         self.queues.append(attempt.queue_ms)
         if usage := attempt.answer.usage:
@@ -77,8 +93,9 @@ class _Tally:
             input_tokens=self.tokens_in,
             output_tokens=self.tokens_out,
             cost=cost,
-            cost_per_1000=None if cost is None else cost / self.answered * 1000,
+            cost_per_1000=None if self.cost_each is None else self.cost_each * 1000,
             repairs=dict(self.repairs.most_common()),
+            cached=self.cached,
         )
 
 
@@ -92,19 +109,15 @@ class _Shown:
 
 
 class _Collector:
-    """Everything that one pass over the attempts yields."""
+    """Everything that one pass over the attempts yields. Answers are kept of the cases that are worth showing only."""
 
-    def __init__(self, bench: Bench, worth_showing: set[tuple[str, str]]) -> None:
+    def __init__(self, bench: Bench, table: Table, worth_showing: set[tuple[str, str]]) -> None:
         self._bench = bench
+        self._table = table
         self._worth = worth_showing
-        self._cases = {case.name: case for case in bench.cases}
         self.tallies: dict[tuple[str, str], _Tally] = {}
         self.shown: dict[tuple[str, str, str], _Shown] = {}
-        self.passes: Counter[tuple[str, str, str]] = Counter()
-        self.attempts: Counter[tuple[str, str, str]] = Counter()
-        self.failures: list[Mapping[str, Json]] = []
         self.errors: Counter[tuple[str, str]] = Counter()
-        self.returned: dict[str, set[str]] = {}
 
     def add(self, attempt: Attempt, *, first_round: bool) -> None:
         """Counts an attempt. Tries that were asked because of a failure enter no pass rate."""
@@ -113,62 +126,67 @@ class _Collector:
             self.tallies.setdefault((key.variant, key.model), _Tally()).add(attempt)
         if attempt.error:
             self.errors[key.model, attempt.error] += 1
-        if attempt.answer is None or key.case not in self._cases:
+        if attempt.answer is None or (key.model, key.case) not in self._worth:
             return
-        self.returned.setdefault(key.model, set()).add(attempt.answer.model)
         cell = (key.variant, key.model, key.case)
         passed = attempt.outcome is Outcome.PASSED
-        self.passes[cell] += passed
-        self.attempts[cell] += 1
         before = self.shown.get(cell)
-        if (key.model, key.case) in self._worth and (before is None or (before.passed and not passed)):
+        if before is None or (before.passed and not passed):
             self.shown[cell] = _Shown(attempt.answer.text, attempt.reasons, passed)
-        if not passed and any(key.variant == item.hash for item in self._bench.candidates):
-            self.failures.append(self._logged(attempt))
 
     def side(self, variant: str, model: str, case: str) -> Side:
-        cell = (variant, model, case)
-        shown = self.shown.get(cell)
-        return Side(
-            self.passes[cell], self.attempts[cell], shown.answer if shown else None, shown.reasons if shown else ()
-        )
+        shown = self.shown.get((variant, model, case))
+        cell = self.cell(variant, model, case)
+        return Side(cell.passes, cell.total, shown.answer if shown else None, shown.reasons if shown else ())
 
-    def _logged(self, attempt: Attempt) -> dict[str, Json]:
-        answer, case = attempt.answer, self._cases[attempt.key.case]
-        assert answer is not None
-        usage = answer.usage
-        return {
-            "promptbench": "call/1",
-            "id": attempt.request_hash.removeprefix("sha256:")[:12],
-            "time": attempt.started,
-            "prompt": self._bench.prompt_name,
-            "prompt_version": attempt.key.variant,
-            "vars": dict(case.variables),
-            "model": attempt.key.model,
-            "params": dict(answer.params),
-            "answer": answer.text,
-            "finish_reason": answer.finish_reason,
-            "usage": {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens} if usage else None,
-            "latency_ms": round(answer.provider_ms, 1),
-            "failed": "; ".join(attempt.reasons),
-            "tags": list(case.tags),
-        }
+    def cell(self, variant: str, model: str, case: str) -> Cell:
+        return self._table.cell(variant, model, case)
+
+
+@dataclass(frozen=True, slots=True)
+class _Failures:
+    """The failing calls of a run's candidates, as lines of a log; read from the record when they are wanted."""
+
+    bench: Bench
+    record: Path
+    run: str
+
+    def __iter__(self) -> Iterator[Mapping[str, Json]]:
+        candidates = {item.hash for item in self.bench.candidates}
+        with RunStore(self.record) as runs:
+            for attempt in runs.attempts(self.run):
+                key = attempt.key
+                if attempt.outcome is Outcome.FAILED and key.variant in candidates and key.case in self.bench.cases:
+                    yield _logged(self.bench, attempt)
+
+
+def _logged(bench: Bench, attempt: Attempt) -> dict[str, Json]:
+    answer, case = attempt.answer, bench.cases[attempt.key.case]
+    assert answer is not None
+    usage = answer.usage
+    return {
+        "promptbench": "call/1",
+        "id": attempt.request_hash.removeprefix("sha256:")[:12],
+        "time": attempt.started,
+        "prompt": bench.prompt_name,
+        "prompt_version": attempt.key.variant,
+        "vars": dict(case.variables),
+        "model": attempt.key.model,
+        "params": dict(answer.params),
+        "answer": answer.text,
+        "finish_reason": answer.finish_reason,
+        "usage": {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens} if usage else None,
+        "latency_ms": None if attempt.cached else round(answer.provider_ms, 1),
+        "failed": "; ".join(attempt.reasons),
+        "tags": list(case.tags),
+    }
 
 
 def build(
     bench: Bench, runs: RunStore, finished: Finished, *, path: str, command: str, notes: Sequence[str]
 ) -> RunReport:
     """The report on a run. `command` is what makes the same run again."""
-    worth = {
-        (model.model, item.case.name)
-        for verdict in finished.verdicts
-        for model in verdict.models
-        for item in model.flips
-        if item.flip is not Flip.STILL_PASSING
-    }
-    if finished.verdict.mode is not Mode.CHAMPION:
-        worth = {(model.name, case.name) for model in bench.models for case in bench.cases}
-    collected = _Collector(bench, worth)
+    collected = _Collector(bench, finished.table, _worth_showing(bench, finished))
     screen = {model.name: 1 if bench.deterministic(model) else bench.suite.gate.repeats for model in bench.models}
     for attempt in runs.attempts(finished.info.id):
         collected.add(attempt, first_round=attempt.key.repeat < screen.get(attempt.key.model, 1))
@@ -192,8 +210,27 @@ def build(
         notes=list(notes),
         reproduce=command,
         errors=[f"{model}: {count} × {error}" for (model, error), count in collected.errors.most_common(5)],
-        failures=collected.failures,
+        failures=_Failures(bench, runs.folder, finished.info.id),
     )
+
+
+def _worth_showing(bench: Bench, finished: Finished) -> set[tuple[str, str]]:
+    """The (model, case) pairs of which a reader wants to see the answers."""
+    if finished.verdict.mode is Mode.CHAMPION:
+        return {
+            (model.model, item.case.name)
+            for verdict in finished.verdicts
+            for model in verdict.models
+            for item in model.flips
+            if item.flip is not Flip.STILL_PASSING
+        }
+    return {
+        (model.name, case)
+        for candidate in bench.candidates
+        for model in bench.models
+        for case, cell in finished.table.cells(candidate.hash, model.name)
+        if cell.failures
+    }
 
 
 def _judgement(verdict: Verdict, labels: Mapping[str, str]) -> Judgement:
@@ -223,7 +260,6 @@ def _rows(bench: Bench, collected: _Collector) -> Iterator[Row]:
 
 
 def _flips(bench: Bench, verdict: Verdict, collected: _Collector) -> Iterator[FlipRow]:
-    logged = {case.name for case in bench.cases if case.was}
     for model in verdict.models:
         for item in model.flips or _failing(bench, verdict, model, collected):
             if item.flip is Flip.STILL_PASSING:
@@ -236,7 +272,7 @@ def _flips(bench: Bench, verdict: Verdict, collected: _Collector) -> Iterator[Fl
                 case=item.case.name,
                 flip=item.flip.value,
                 critical=item.case.critical,
-                logged=item.case.name in logged,
+                logged=item.case.name in bench.cases.with_log,
                 champion=champion,
                 candidate=collected.side(verdict.candidate, model.model, item.case.name),
             )
@@ -244,24 +280,19 @@ def _flips(bench: Bench, verdict: Verdict, collected: _Collector) -> Iterator[Fl
 
 def _failing(bench: Bench, verdict: Verdict, model: ModelVerdict, collected: _Collector) -> Iterator[CaseFlip]:
     """Without a champion to compare with, what fails is what is worth a look."""
-    for case in bench.cases:
-        cell = (verdict.candidate, model.model, case.name)
-        if collected.passes[cell] < collected.attempts[cell]:
-            yield CaseFlip(CaseInfo(case.name, case.critical), Flip.FAILING, Cell(), Cell())
+    for name in bench.cases.names:
+        if collected.cell(verdict.candidate, model.model, name).failures:
+            yield CaseFlip(CaseInfo(name, name in bench.cases.critical), Flip.FAILING, Cell(), Cell())
 
 
 def _log(bench: Bench, verdict: Verdict, collected: _Collector) -> LogSummary | None:
     """What became of the inputs in the log, on the first model that uses the prompt."""
-    logged = [case.name for case in bench.cases if case.was]
+    logged = [name for name in bench.cases.names if name in bench.cases.with_log]
     if not logged or not verdict.models:
         return None
     model = verdict.models[0].model
-    failing = [
-        name
-        for name in logged
-        if collected.passes[verdict.candidate, model, name] < collected.attempts[verdict.candidate, model, name]
-        or not collected.attempts[verdict.candidate, model, name]
-    ]
+    cells = {name: collected.cell(verdict.candidate, model, name) for name in logged}
+    failing = [name for name, cell in cells.items() if cell.failures or not cell.total]
     return LogSummary(len(logged), len(logged) - len(failing), failing, model)
 
 
@@ -283,7 +314,7 @@ def _beside(own: str, mine: _Tally, model: str, theirs: _Tally) -> str:
     if fast and slow and fast.p50 > 0:
         ratio = slow.p50 / fast.p50
         line += f", {times(ratio)} times as fast" if ratio >= 1 else f", {times(1 / ratio)} times as slow"
-    if mine.cost and theirs.cost:
-        ratio = (theirs.cost / theirs.answered) / (mine.cost / mine.answered)
+    if mine.cost_each and theirs.cost_each:
+        ratio = theirs.cost_each / mine.cost_each
         line += f", {times(ratio)} times cheaper" if ratio >= 1 else f", {times(1 / ratio)} times dearer"
     return line

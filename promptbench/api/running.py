@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from promptbench import __version__
 from promptbench.api.workspace import Workspace
+from promptbench.core.canonical import digest
 from promptbench.core.errors import Interrupted
 from promptbench.core.events import AttemptDone, Event, Listener, Notice, RunStarted
 from promptbench.core.secrets import Secrets
-from promptbench.core.types import Attempt, AttemptKey
+from promptbench.core.types import Attempt, AttemptKey, CacheMode
+from promptbench.engine import leaving
 from promptbench.engine.plan import Task, first_round_size
 from promptbench.engine.rounds import More, run_rounds
 from promptbench.engine.runner import Runner
@@ -19,8 +21,8 @@ from promptbench.gate.flips import CaseInfo, wanted
 from promptbench.gate.judge import GatedModel, Result, Verdict, judge
 from promptbench.gate.policy import Policy
 from promptbench.gate.table import Table
-from promptbench.gateway import Budget, Gateway, Market, Pacer, PriceFile, Prices
-from promptbench.project.bench import Bench, BenchCase, BenchModel, Variant
+from promptbench.gateway import Budget, Cache, Gateway, Market, Pacer, PriceFile, Prices
+from promptbench.project.bench import Bench
 from promptbench.store.runs import RunInfo, RunStore, RunVariant
 
 _BEST_FIRST = (Result.PASS, Result.INCONCLUSIVE, Result.FAIL, Result.NO_VERDICT)
@@ -28,10 +30,11 @@ _BEST_FIRST = (Result.PASS, Result.INCONCLUSIVE, Result.FAIL, Result.NO_VERDICT)
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the user asked for: the command that makes the run again, and what it selects of the suite."""
+    """What the user asked for: the command that makes the run again, what it selects of the suite, use of the cache."""
 
     command: str
     selection: Mapping[str, Sequence[str]]
+    cache: CacheMode = CacheMode.OFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,7 @@ class Finished:
 
     info: RunInfo
     verdicts: tuple[Verdict, ...]
+    table: Table
 
     @property
     def verdict(self) -> Verdict:
@@ -53,7 +57,7 @@ def policy_of(bench: Bench) -> Policy:
 
 
 def case_infos(bench: Bench) -> list[CaseInfo]:
-    return [CaseInfo(case.name, case.critical) for case in bench.cases]
+    return [CaseInfo(name, name in bench.cases.critical) for name in bench.cases.names]
 
 
 def gated_models(bench: Bench) -> list[GatedModel]:
@@ -81,21 +85,22 @@ def execute(
     prices = prices_of(workspace, bench)
     variants = [RunVariant(item.hash, item.side, item.label, item.prompt.source) for item in bench.variants]
     info, resumed = runs.start(
-        bench.plan_hash,
+        _plan_hash(bench, asked.cache),
         bench.suite.name,
         bench.prompt_name,
         _facts(workspace, bench, asked, prices),
         variants,
         __version__,
     )
-    done = runs.done(info.id) if resumed else set()
-    listen(RunStarted(info.id, bench.suite.name, first_round_size(bench, policy.repeats), len(done)))
     # Attempts that got no answer are made again, so the old ones count for nothing.
-    table = Table(attempt for attempt in runs.attempts(info.id) if attempt.answer is not None)
-    end = _ask(workspace, bench, runs, info, prices, budgets, _pacers(workspace, bench, pacers), done, table, listen)
+    table = Table(runs.outcomes(info.id, answered=True) if resumed else ())
+    listen(RunStarted(info.id, bench.suite.name, first_round_size(bench, policy.repeats), table.answers()))
+    cache = _cache(workspace, bench, runs, asked.cache, listen)
+    pacers = _pacers(workspace, bench, pacers)
+    end = _ask(workspace, bench, runs, info, prices, budgets, pacers, cache, table, listen)
     if end.stopped:
         raise Interrupted(
-            f"stopped; {len(done)} answers are on record", hint=f"`{asked.command}` goes on where it stood"
+            f"stopped; {table.answers()} answers are on record", hint=f"`{asked.command}` goes on where it stood"
         )
     verdicts = judge_all(bench, table, asked_all=end.complete)
     if end.spent is not None:
@@ -106,7 +111,7 @@ def execute(
     best = verdicts[0]
     if best.result is not Result.NO_VERDICT:
         runs.finish(info.id, best.result.value, best.sentence)
-    return Finished(runs.run(info.id), verdicts)
+    return Finished(runs.run(info.id), verdicts, table)
 
 
 def _without_verdict(verdict: Verdict, sentence: str) -> Verdict:
@@ -152,37 +157,38 @@ def _ask(
     prices: Prices,
     budgets: Sequence[Budget],
     pacers: Mapping[str, Pacer],
-    done: set[AttemptKey],
+    cache: Cache | None,
     table: Table,
     listen: Listener,
 ) -> _End:
-    """Asks what is not `done`."""
+    """Asks what has no answer in the table."""
     values = workspace.settings.values
 
     def heard(event: Event) -> None:
         if isinstance(event, AttemptDone):
             table.add(event.attempt)
-            if event.attempt.answer is not None:
-                done.add(event.attempt.key)
         listen(event)
 
     async def main() -> _End:
+        asyncio.get_running_loop().set_default_executor(leaving.DaemonThreads())
         gateway = Gateway(
             {model.name: model.provider for model in bench.models},
             retries=values.retries,
             concurrency=values.concurrency,
+            patience=values.outage_minutes * 60,
             price=prices.cost,
             bill=prices.of_tokens,
             budgets=budgets,
             pacers=pacers,
+            cache=cache,
             notice=lambda text: listen(Notice(text)),
         )
         runner = Runner(bench, gateway, _Record(runs, info.id, Secrets(workspace.environ)), heard)
         try:
             more = _more(bench, table)
-            complete = await run_rounds(runner, bench, bench.suite.gate.repeats, done, more, listen)
+            complete = await run_rounds(runner, bench, bench.suite.gate.repeats, table.answered, more, listen)
         finally:
-            await gateway.close()
+            await gateway.close(leaving.patience())
         return _End(complete, runner.stopped, runner.spent)
 
     try:
@@ -191,6 +197,22 @@ def _ask(
         return _End(complete=False, stopped=True)
     except BaseExceptionGroup as group:
         raise _first(group) from group
+
+
+def _plan_hash(bench: Bench, cache: CacheMode) -> str:
+    """The bench's own only without the cache, so that no run goes on with answers that were taken from it."""
+    return bench.plan_hash if cache is CacheMode.OFF else digest([bench.plan_hash, cache.value])
+
+
+def _cache(workspace: Workspace, bench: Bench, runs: RunStore, mode: CacheMode, listen: Listener) -> Cache | None:
+    """The cache of a run that uses it. Another version of this program may ask, or read an answer, in another way."""
+    if mode is CacheMode.OFF:
+        return None
+    shapes = {model.name: [__version__, model.shaped_by] for model in bench.models if model.shaped_by is not None}
+    for model in bench.models:
+        if model.name not in shapes:
+            listen(Notice(f"no answer of {model.name} is cached: not all that shapes them is known"))
+    return Cache(mode, runs.cache(), shapes, Secrets(workspace.environ))
 
 
 def _pacers(workspace: Workspace, bench: Bench, known: dict[str, Pacer] | None) -> dict[str, Pacer]:
@@ -227,13 +249,15 @@ class _Record:
         answer, error = attempt.answer, attempt.error
         text = self.secrets.mask(answer.text) if answer else ""
         scores = tuple(replace(score, reason=self.secrets.mask(score.reason)) for score in attempt.scores)
-        if (answer is None or text == answer.text) and scores == attempt.scores and not error:
+        tries = tuple(replace(failed, message=self.secrets.mask(failed.message)) for failed in attempt.failed_tries)
+        if (answer is None or text == answer.text) and scores == attempt.scores and not (error or tries):
             return attempt
         return replace(
             attempt,
             answer=replace(answer, text=text) if answer else None,
             error=self.secrets.mask(error) if error else None,
             scores=scores,
+            failed_tries=tries,
         )
 
 
@@ -241,24 +265,20 @@ def _more(bench: Bench, table: Table) -> More:
     """What the gate wants asked again, of models that do not always answer the same."""
     models = {model.name: model for model in bench.models}
     variants = {variant.hash: variant for variant in bench.variants}
-    cases = {case.name: case for case in bench.cases}
 
-    def more() -> Sequence[Task]:
-        # The champion is wanted by every candidate, and asked once.
-        return list({task.key: task for task in _wanted(bench, table, models, variants, cases)}.values())
+    def more() -> tuple[int, Iterable[Task]]:
+        keys = _wanted(bench, table)
+        tasks = (Task(variants[key.variant], models[key.model], bench.cases[key.case], key.repeat) for key in keys)
+        return len(keys), tasks
 
     return more
 
 
-def _wanted(
-    bench: Bench,
-    table: Table,
-    models: Mapping[str, BenchModel],
-    variants: Mapping[str, Variant],
-    cases: Mapping[str, BenchCase],
-) -> Iterator[Task]:
+def _wanted(bench: Bench, table: Table) -> Collection[AttemptKey]:
+    """The attempts that the gate still wants; those of the champion are wanted by every candidate, and made once."""
+    keys: dict[AttemptKey, None] = {}
     if bench.champion is None:
-        return
+        return keys
     for gated in gated_models(bench):
         if gated.deterministic:
             continue
@@ -266,29 +286,32 @@ def _wanted(
             wants = wanted(table, bench.champion.hash, candidate.hash, gated.name, case_infos(bench), policy_of(bench))
             for want in wants:
                 have = table.cell(want.variant, gated.name, want.case)
-                for repeat in range(want.repeats):
-                    if repeat not in have.passed and repeat not in have.errored:
-                        yield Task(variants[want.variant], models[gated.name], cases[want.case], repeat)
+                missing = (repeat for repeat in range(want.repeats) if not have.made(repeat))
+                keys.update((AttemptKey(want.variant, gated.name, want.case, repeat), None) for repeat in missing)
+    return keys
 
 
 def prices_of(workspace: Workspace, bench: Bench) -> Prices:
     """The prices of the models of a bench. Raises InputError on a price file that cannot be read."""
     values, environ = workspace.settings.values, workspace.environ
-    addresses = {}
+    addresses: dict[str, str] = {}
+    behind: dict[str, str] = {}
     for provider in {model.ref.provider for model in bench.models}:
-        variable = f"{provider.upper()}_BASE_URL"
-        address = values.providers.get(provider, {}).get("base_url") or environ.get(variable, "").strip()
+        options = values.providers.get(provider, {})
+        address = options.get("base_url") or environ.get(f"{provider.upper()}_BASE_URL", "").strip()
         if address:
             addresses[provider] = str(address)
+        behind |= {f"{provider}/{name}": str(model) for name, model in options.get("deployments", {}).items()}
     local = frozenset(model.name for model in bench.models if model.local)
     file = PriceFile.read(workspace.settings.root / values.prices) if values.prices else None
-    return Prices(Market(addresses, local, values.machine_price_per_hour), file)
+    return Prices(Market(addresses, local, values.machine_price_per_hour, behind), file)
 
 
 def _facts(workspace: Workspace, bench: Bench, asked: Asked, prices: Prices) -> dict[str, object]:
     return {
         "command": asked.command,
         "selection": dict(asked.selection),
+        "cache": asked.cache.value,
         "path": workspace.shown(bench.suite.path),
         "suite_hash": bench.suite_hash,
         "checks_hash": bench.checks_hash,

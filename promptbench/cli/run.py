@@ -10,6 +10,7 @@ import typer
 
 from promptbench.cli.options import Actor, Cases, Models, Prompts, Reason, Suites, Tags
 from promptbench.core.errors import Exit, InputError, combine
+from promptbench.core.types import CacheMode
 
 if TYPE_CHECKING:
     from promptbench.api import Estimate, RunReport, Selection, Workspace
@@ -41,6 +42,13 @@ def run(
     max_minutes: Annotated[
         float | None, typer.Option("--max-minutes", min=0, help="Ask nothing more after so long.")
     ] = None,
+    cache: Annotated[
+        CacheMode,
+        typer.Option(
+            "--cache",
+            help="`write` keeps all answers; `read` takes kept ones, asks the rest, and gives no PASS or FAIL.",
+        ),
+    ] = CacheMode.OFF,
     exit_zero: Annotated[bool, typer.Option("--exit-zero", help="Exit 0 also on FAIL and INCONCLUSIVE.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")] = False,
     actor: Actor = None,
@@ -72,6 +80,7 @@ def run(
             selection,
             promote=promote,
             spending=spending,
+            cache=cache,
             evidence=any(name == "evidence" for name in (wanted, *(name for name, _ in outputs))),
             who=api.Who(actor, reason),
             listen=progress.listen,

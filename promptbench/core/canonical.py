@@ -37,8 +37,11 @@ def canonical(value: Any) -> str:
     return escape_surrogates(text)
 
 
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
 def _dump(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _ENCODER.encode(value)
 
 
 def escape_surrogates(text: str) -> str:
@@ -51,6 +54,24 @@ def escape_surrogates(text: str) -> str:
 def digest(value: Any) -> str:
     """`sha256:<hex>` over the canonical form of plain data."""
     return digest_text(canonical(value))
+
+
+class ListDigest:
+    """The `digest` of a list that is never there as a whole: its items are added one at a time."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256(b"[")
+        self._first = True
+
+    def add(self, item: Any) -> None:
+        self._hash.update((("" if self._first else ",") + canonical(item)).encode())
+        self._first = False
+
+    @property
+    def value(self) -> str:
+        whole = self._hash.copy()
+        whole.update(b"]")
+        return "sha256:" + whole.hexdigest()
 
 
 def digest_text(text: str) -> str:

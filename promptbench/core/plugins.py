@@ -26,18 +26,26 @@ class Plugins:
     def __init__(self, package: str, kind: str) -> None:
         self.package = package
         self.group = f"promptbench.{kind}"
+        # A name is looked up for every check of every case.
+        self._loaded: dict[str, ModuleType] = {}
 
     def names(self) -> list[str]:
         """All module names, sorted."""
         return sorted({*self._own(), *self._foreign()})
 
     def __contains__(self, written: str) -> bool:
+        if written in self._loaded:
+            return True
         name = module_name(written)
         return name in self._own() or name in self._foreign()
 
     def load(self, written: str) -> ModuleType:
         """The plugin's module. Raises KeyError when there is none, EnvironmentFailure when a foreign one is broken."""
-        name = module_name(written)
+        if written not in self._loaded:
+            self._loaded[written] = self._load(module_name(written))
+        return self._loaded[written]
+
+    def _load(self, name: str) -> ModuleType:
         if name in self._own():
             return importlib.import_module(f"{self.package}.{name}")
         entry = self._foreign()[name]
@@ -65,7 +73,6 @@ def _listed(package: str) -> frozenset[str]:
 
 @cache
 def _modules(folders: tuple[str, ...]) -> frozenset[str]:
-    """Listed once, since a name is looked up for every check of every case."""
     stems = (path.stem for folder in folders for path in Path(folder).glob("*.py"))
     return frozenset(stem for stem in stems if stem.isidentifier() and not stem.startswith("_"))
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from promptbench.core.types import Answer, Json, LoggedCall, Reading, Request, Rung, Score
+from promptbench.core.types import Answer, CallFacts, Json, LoggedCall, Reading, Request, Rung, Score
 
 
 class Recordings(Protocol):
@@ -18,6 +18,16 @@ class Recordings(Protocol):
 
     def deterministic(self, model: str) -> bool | None:
         """Whether all recordings of `model` are of a deterministic model; None when there is none."""
+
+
+class KeptAnswers(Protocol):
+    """The cache: answers by the key of all that shaped them."""
+
+    def find(self, key: str) -> Answer | None:
+        """The answer as it was when it was asked for."""
+
+    def keep(self, key: str, model: str, answer: Answer) -> None:
+        """Keeps an answer in the place of the one before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +75,12 @@ class ProviderModule(Protocol):
 
     It may also have `unsupported(name, context, params) -> list[Problem]`, the words of a prompt's config that a model
     does not take, and `reads_prompt` and `runs_here(name, context) -> bool`, where its models differ from each other.
+    `context_window(name, context) -> int | None` is how many tokens a model takes with its answer, where that is known;
+    it may import a list of models, so it is asked only about requests of some length.
+
+    `shaped_by(name, context) -> Json` is what shapes an answer besides the request, for the key of the cache: address,
+    options, the state of its files. There is no secret in it. None says that not all of it is known, so that the
+    model's answers are not cached. Without the function it is the settings' table without secrets.
     """
 
     sees_prompt: bool
@@ -88,14 +104,21 @@ class Subject:
     """The answer read as JSON; computed once for all checks."""
     accept: Rung
     variables: Mapping[str, Json]
+    call: CallFacts | None = None
+    """None for a text that no call gave: a wish, or a logged answer of which nothing else is known."""
 
 
 @dataclass(frozen=True, slots=True)
 class CheckContext:
-    """What a check may know when it is built from its YAML argument. `folder` is the suite's."""
+    """What a check may know when it is built from its YAML argument. `folder` is the suite's, `root` the project's.
+
+    Python files run only below `root`, and only those that one of the globs in `allowed_code` matches.
+    """
 
     folder: Path
     output_schema: Mapping[str, Json] | None = None
+    root: Path | None = None
+    allowed_code: Sequence[str] = ()
 
 
 class Check(Protocol):
@@ -107,7 +130,8 @@ class Check(Protocol):
 class CheckModule(Protocol):
     """A file in `checks/`, or a module behind the entry point group `promptbench.checks`.
 
-    Its docstring has the parts What / When / Options / Example and is what people read.
+    Its docstring has the parts What / When / Options / Example and is what people read. A check that depends on a file
+    also has `fingerprint(argument, context) -> Json`: what of its content decides the score, or None.
     """
 
     argument_schema: Mapping[str, Json]

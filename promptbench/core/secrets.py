@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
+from promptbench.core.types import Json
+
+_SECRET_NAME = re.compile(r"(?:^|[_-])(?:key|token|secret|password|authorization|cookie)$", re.IGNORECASE)
+"""Ends so; `max_tokens` and `json_keys` are none."""
 _MARKS = ("KEY", "TOKEN", "SECRET", "PASSWORD")
 _SHORTEST = 8
 """A shorter value is a word that stands in harmless texts too."""
+
+
+def without_secrets(table: Mapping[str, Json]) -> dict[str, Json]:
+    """A table, and those in it, without the entries whose names say that they are secret; `api_key_env` is not."""
+    return {
+        name: without_secrets(value) if isinstance(value, dict) else value
+        for name, value in table.items()
+        if not _SECRET_NAME.search(name)
+    }
 
 
 class Secrets:

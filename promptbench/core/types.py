@@ -85,12 +85,26 @@ class Answer:
     usage: Usage | None = None
     finish_reason: str | None = None
     provider_ms: float = 0.0
+    """From the call to the last byte of its answer, connecting included."""
     structured: bool = False
     """Whether the output schema was enforced by the provider."""
     recorded: bool = False
-    """Whether this is a kept answer that was not asked for now."""
+    """Whether this is a kept answer that was not asked for now; its times are those of the call that gave it."""
+    connect_ms: float | None = None
+    """Opening a connection, with the name's address, proxy and TLS; 0 on one that was kept. None without a network."""
+    first_byte_ms: float | None = None
+    """From the open connection, when the request goes out, to the head of the answer. None without a network."""
     limits: Mapping[str, str] | None = None
     """The headers about rate limits, by lower-case name; for the gateway, and not kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallFacts:
+    """What a call took besides its answer; None is unknown."""
+
+    latency_ms: float | None = None
+    usage: Usage | None = None
+    cost: float | None = None
 
 
 class FailureKind(StrEnum):
@@ -124,6 +138,26 @@ class ProviderFailure(Exception):
         self.status = status
         self.retry_after = retry_after
         self.limits = limits
+
+
+class CacheMode(StrEnum):
+    """What a run does with the answers that are kept for it. The default is `off`: every question is asked."""
+
+    OFF = "off"
+    READ = "read"
+    """An answer that is kept is taken instead of a call; all others are asked and kept."""
+    WRITE = "write"
+    """Every question is asked, and its answer is kept in the place of the one before."""
+
+
+@dataclass(frozen=True, slots=True)
+class FailedTry:
+    """One call that gave no answer. `status` is HTTP's, where there is one."""
+
+    kind: FailureKind
+    message: str
+    status: int | None
+    provider_ms: float
 
 
 class Outcome(StrEnum):
@@ -240,9 +274,22 @@ class Attempt:
     scores: tuple[Score, ...] = ()
     error: str | None = None
     tries: int = 1
+    """Calls made; none where the answer came from the cache."""
     queue_ms: float = 0.0
+    """Waiting in promptbench: for a free slot, for a rate limit, between tries."""
+    limit_ms: float = 0.0
+    """The part of it for a rate limit."""
+    backoff_ms: float = 0.0
+    """The part of it between tries, and for a model that fell silent."""
     cost: float | None = None
     started: str = ""
+    failed_tries: tuple[FailedTry, ...] = ()
+    """The calls that gave no answer, in order; written to the record, and not read back."""
+
+    @property
+    def cached(self) -> bool:
+        """Whether the answer came from the cache: nothing was asked, so it took no time and cost nothing."""
+        return self.tries == 0 and self.outcome in (Outcome.PASSED, Outcome.FAILED)
 
     @property
     def reasons(self) -> Sequence[str]:

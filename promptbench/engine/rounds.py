@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from promptbench.core.events import Listener, MoreWanted, Notice
@@ -13,21 +13,24 @@ from promptbench.engine.plan import Task, first_round
 from promptbench.engine.runner import Runner
 from promptbench.project.bench import Bench
 
-More = Callable[[], Sequence[Task]]
-"""The tasks of the next round; empty when nothing more is wanted."""
+More = Callable[[], tuple[int, Iterable[Task]]]
+"""How many tasks the next round has, and the tasks; none when nothing more is wanted."""
 
 
 async def run_rounds(
-    runner: Runner, bench: Bench, repeats: int, done: set[AttemptKey], more: More, listen: Listener
+    runner: Runner, bench: Bench, repeats: int, done: Callable[[AttemptKey], bool], more: More, listen: Listener
 ) -> bool:
     """Works until the gate has all it wants. False when the user stopped it, a budget ended, or a model of the
     gate was given up.
     """
     with _interruptible(runner, listen):
-        await runner.work(first_round(bench, repeats), done.__contains__)
-        while not (runner.halted or runner.down) and (tasks := more()):
-            listen(MoreWanted(len(tasks)))
-            await runner.work(tasks, done.__contains__)
+        await runner.work(first_round(bench, repeats, done), done)
+        while not (runner.halted or runner.down):
+            count, tasks = more()
+            if not count:
+                break
+            listen(MoreWanted(count))
+            await runner.work(tasks, done)
     return not runner.halted and not any(model.gated and model.name in runner.down for model in bench.models)
 
 

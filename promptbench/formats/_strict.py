@@ -20,11 +20,12 @@ _LONE_SURROGATE_ESCAPE = re.compile(
 )
 
 
-def _members(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
+def members(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    """An object's members. Raises ValueError when a key is there twice."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
         raise ValueError("duplicate key")
-    return members
+    return found
 
 
 def _finite(digits: str) -> float:
@@ -34,11 +35,12 @@ def _finite(digits: str) -> float:
     return number
 
 
-def _no_constant(name: str) -> Json:
+def no_constant(name: str) -> Json:
+    """Raises ValueError: NaN and Infinity are no JSON."""
     raise ValueError(name)
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_members, parse_float=_finite, parse_constant=_no_constant)
+_DECODER = json.JSONDecoder(object_pairs_hook=members, parse_float=_finite, parse_constant=no_constant)
 
 
 def deeper_than(value: Json, limit: int) -> bool:

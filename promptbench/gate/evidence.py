@@ -113,6 +113,7 @@ def _attempt(part: Judged, attempt: Attempt) -> dict[str, Json]:
         "rung": attempt.rung.value if attempt.rung else None,
         "well_formed": attempt.well_formed,
         "answer": digest_text(attempt.answer.text) if attempt.answer else None,
+        **({"cached": True} if attempt.cached else {}),
     }
 
 
@@ -201,4 +202,5 @@ def _recorded(line: Mapping[str, Json], variant: str) -> Attempt:
         request_hash="",
         rung=Rung(line["rung"]) if line["rung"] else None,
         well_formed=line["well_formed"],
+        tries=0 if line.get("cached") else 1,
     )

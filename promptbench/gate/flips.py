@@ -178,7 +178,7 @@ def _surely_lower(champion: Cell, candidate: Cell, policy: Policy) -> bool:
     usual = champion.first(policy.repeats).rung or champion.rung
     if usual is None:
         return False
-    high, mine = (sum(depth <= usual.depth for depth in cell.depths.values()) for cell in (champion, candidate))
+    high, mine = (sum(depth <= usual.depth for depth in cell.depths) for cell in (champion, candidate))
     return _is_break(high, len(champion.depths), mine, len(candidate.depths))
 
 

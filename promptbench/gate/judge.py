@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from promptbench.core.errors import Exit
@@ -69,10 +69,10 @@ class Shares:
             first = cell.first(repeats)
             passes += first.passes
             total += first.total
-            well += sum(first.readable.values())
-            read += len(first.readable)
+            well += first.well_formed
+            read += first.read
             attempts += cell.total
-            errored += len(cell.errored)
+            errored += cell.errored
         return cls(passes / total if total else None, well / read if read else None, attempts, errored)
 
 
@@ -122,12 +122,20 @@ def judge(
     policy: Policy,
     asked_all: bool,
 ) -> Verdict:
-    """The verdict over what is in the table. `asked_all` tells whether every planned attempt was made."""
+    """The verdict over what is in the table. `asked_all` tells whether every planned attempt was made.
+
+    Where an answer came from the cache it is neither PASS nor FAIL: the same answer counted again is no evidence.
+    """
     mode = Mode.INITIAL if champion is None else Mode.SAME if champion == candidate else Mode.CHAMPION
     judged = tuple(_judge_model(table, champion, candidate, model, cases, policy, mode, asked_all) for model in models)
     if not judged:
         sentence = "NO VERDICT: no model uses the prompt, so there is nothing to judge it on"
         return Verdict(candidate, champion, mode, Result.NO_VERDICT, sentence, ())
+    cached = sum(
+        table.cached(variant, model.name) for variant in {champion or candidate, candidate} for model in models
+    )
+    if cached and all(item.result is not Result.NO_VERDICT for item in judged):
+        return _unproven(Verdict(candidate, champion, mode, Result.INCONCLUSIVE, "", judged), cached)
     worst = min(judged, key=lambda item: WORST_FIRST.index(item.result))
     sentence = worst.sentence
     if len(judged) > 1:
@@ -135,6 +143,16 @@ def judge(
         sentence = f"{worst.sentence} (on {worst.model}{', and the same result' if agree else ''}"
         sentence += f" on {len(judged) - 1} more)" if agree else ")"
     return Verdict(candidate, champion, mode, worst.result, sentence, judged)
+
+
+def _unproven(verdict: Verdict, cached: int) -> Verdict:
+    """What is left of a verdict over answers of which so many came from the cache."""
+    sides = (side for model in verdict.models for side in (model.champion, model.candidate) if side)
+    proves = "proves" if cached == 1 else "prove"
+    came = f"{cached} of {sum(side.attempts for side in sides)} answers came from the cache and {proves} nothing"
+    sentence = f"INCONCLUSIVE: {came}; the same command without --cache decides"
+    models = (replace(item, result=verdict.result, sentence=sentence, reasons=(came,)) for item in verdict.models)
+    return replace(verdict, sentence=sentence, models=tuple(models))
 
 
 def _judge_model(

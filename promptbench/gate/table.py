@@ -1,81 +1,138 @@
-"""What a run found, reduced to what a verdict needs: counts for each prompt, model and case."""
+"""What a run found, reduced to what a verdict needs: one byte an attempt, for each prompt, model and case."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import lru_cache
 
-from promptbench.core.types import Attempt, Outcome, Rung
+from promptbench.core.types import Attempt, AttemptKey, Outcome, Rung
+
+_ANSWERED, _PASSED, _READ, _WELL_FORMED, _ERRORED = 1, 2, 4, 8, 16
+_DEPTH = 32
+"""An answered attempt that was read as data has its depth on the ladder above the flags."""
+_RUNGS = tuple(Rung)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Cell:
-    """The attempts of one prompt on one model and case, by repeat."""
+    """The attempts of one prompt on one model and case. `codes` has a byte for each repeat; 0 is one not made.
 
-    passed: dict[int, bool] = field(default_factory=dict)
-    readable: dict[int, bool] = field(default_factory=dict)
-    depths: dict[int, int] = field(default_factory=dict)
-    errored: set[int] = field(default_factory=set)
+    An attempt is a byte because a run of 100,000 cases has a cell for each of them, in memory until it is judged.
+    """
+
+    codes: bytes = b""
 
     @property
     def total(self) -> int:
         """Answered attempts; errored ones say nothing about the prompt."""
-        return len(self.passed)
+        return self._count(_ANSWERED)
 
     @property
     def passes(self) -> int:
-        return sum(self.passed.values())
+        return self._count(_PASSED)
 
     @property
     def failures(self) -> int:
         return self.total - self.passes
 
-    def first(self, count: int) -> Cell:
-        """The first `count` repeats only."""
-        return Cell(
-            {repeat: value for repeat, value in self.passed.items() if repeat < count},
-            {repeat: value for repeat, value in self.readable.items() if repeat < count},
-            {repeat: value for repeat, value in self.depths.items() if repeat < count},
-            {repeat for repeat in self.errored if repeat < count},
-        )
+    @property
+    def errored(self) -> int:
+        """Attempts to which the provider gave no answer."""
+        return self._count(_ERRORED)
 
-    def asked(self, count: int) -> bool:
-        """Whether the first `count` repeats were all made, answered or not."""
-        return all(repeat in self.passed or repeat in self.errored for repeat in range(count))
+    @property
+    def read(self) -> int:
+        """Answers that were read as data."""
+        return self._count(_READ)
+
+    @property
+    def well_formed(self) -> int:
+        """Answers that were readable and valid."""
+        return self._count(_WELL_FORMED)
+
+    @property
+    def depths(self) -> list[int]:
+        """How far down the format ladder each answer that was read is, best first."""
+        return sorted(code // _DEPTH for code in self.codes if code & _READ)
 
     @property
     def rung(self) -> Rung | None:
         """The middle rung of the repeats, the better of two; None where nothing was read."""
-        depths = sorted(self.depths.values())
-        return list(Rung)[depths[(len(depths) - 1) // 2]] if depths else None
+        depths = self.depths
+        return _RUNGS[depths[(len(depths) - 1) // 2]] if depths else None
+
+    def first(self, count: int) -> Cell:
+        """The first `count` repeats only."""
+        return self if len(self.codes) <= count else Cell(self.codes[:count])
+
+    def made(self, repeat: int) -> bool:
+        """Whether an attempt was made, answered or not."""
+        return repeat < len(self.codes) and self.codes[repeat] != 0
+
+    def answered(self, repeat: int) -> bool:
+        return repeat < len(self.codes) and bool(self.codes[repeat] & _ANSWERED)
+
+    def asked(self, count: int) -> bool:
+        """Whether the first `count` repeats were all made, answered or not."""
+        return len(self.codes) >= count and 0 not in self.codes[:count]
+
+    def _count(self, flag: int) -> int:
+        return sum(1 for code in self.codes if code & flag)
 
 
 class Table:
     """Cells by (variant, model, case). `add` takes attempts in any order; a later answer makes up for an error."""
 
     def __init__(self, attempts: Iterable[Attempt] = ()) -> None:
-        self._cells: dict[tuple[str, str, str], Cell] = {}
+        self._codes: dict[tuple[str, str], dict[str, bytes]] = {}
+        self._cached: Counter[tuple[str, str]] = Counter()
         for attempt in attempts:
             self.add(attempt)
 
     def add(self, attempt: Attempt) -> None:
         key = attempt.key
-        cell = self._cells.setdefault((key.variant, key.model, key.case), Cell())
-        if attempt.outcome in (Outcome.PASSED, Outcome.FAILED):
-            cell.errored.discard(key.repeat)
-            cell.passed[key.repeat] = attempt.outcome is Outcome.PASSED
-            if attempt.rung is not None:
-                cell.depths[key.repeat] = attempt.rung.depth
-                cell.readable[key.repeat] = attempt.well_formed
-        elif key.repeat not in cell.passed:
-            cell.errored.add(key.repeat)
+        self._cached[key.variant, key.model] += attempt.cached
+        cases = self._codes.setdefault((key.variant, key.model), {})
+        codes = cases.get(key.case, b"")
+        code = _code(attempt)
+        before = codes[key.repeat] if key.repeat < len(codes) else 0
+        if code == _ERRORED and before & _ANSWERED:
+            return
+        # One byte stands for all attempts of its kind: Python keeps a single object for each bytes of length 1.
+        padded = codes.ljust(key.repeat, b"\0")
+        cases[key.case] = padded[: key.repeat] + bytes((code,)) + padded[key.repeat + 1 :]
+
+    def answered(self, key: AttemptKey) -> bool:
+        """Whether an attempt has its answer, so that it needs no asking."""
+        return self.cell(key.variant, key.model, key.case).answered(key.repeat)
+
+    def answers(self) -> int:
+        """How many attempts have their answers."""
+        return sum(_cell(codes).total for cases in self._codes.values() for codes in cases.values())
+
+    def cached(self, variant: str, model: str) -> int:
+        """How many attempts of one prompt on one model have their answers from the cache."""
+        return self._cached[variant, model]
 
     def cell(self, variant: str, model: str, case: str) -> Cell:
-        return self._cells.get((variant, model, case), _EMPTY)
+        return _cell(self._codes.get((variant, model), {}).get(case, b""))
 
     def cells(self, variant: str, model: str) -> Iterator[tuple[str, Cell]]:
         """All cases of one prompt on one model."""
-        return ((case, cell) for (one, other, case), cell in self._cells.items() if (one, other) == (variant, model))
+        return ((case, _cell(codes)) for case, codes in self._codes.get((variant, model), {}).items())
 
 
-_EMPTY = Cell()
+def _code(attempt: Attempt) -> int:
+    if attempt.outcome not in (Outcome.PASSED, Outcome.FAILED):
+        return _ERRORED
+    code = _ANSWERED | (_PASSED if attempt.outcome is Outcome.PASSED else 0)
+    if attempt.rung is not None:
+        code |= _READ | (_WELL_FORMED if attempt.well_formed else 0) | attempt.rung.depth * _DEPTH
+    return code
+
+
+@lru_cache(maxsize=4096)
+def _cell(codes: bytes) -> Cell:
+    return Cell(codes)

@@ -1,18 +1,22 @@
-"""The only caller of providers: one slot for each request in flight, retries, and an end to calling a dead model."""
+"""The only caller of providers: a slot for each request in flight, retries, patience with a model that falls silent."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random as random_module
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from promptbench.core.protocols import Provider
-from promptbench.core.types import Answer, FailureKind, ModelRef, ProviderFailure, Request, Usage
+from promptbench.core.types import Answer, FailedTry, ModelRef, ProviderFailure, Request, Usage
 from promptbench.gateway.budget import Budget
+from promptbench.gateway.cache import Cache
+from promptbench.gateway.circuit import Circuit
 from promptbench.gateway.limits import Pacer
 from promptbench.gateway.line import Line
+from promptbench.gateway.naps import Naps
 from promptbench.gateway.retry import RetryPolicy
 
 _LONG_WAIT = 5.0
@@ -20,30 +24,61 @@ _LONG_WAIT = 5.0
 _NO_USAGE = Usage(0, 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Try:
-    """One failed try."""
-
-    failure_kind: FailureKind
-    message: str
-    status: int | None
-    provider_ms: float
+class Stopped(Exception):
+    """The gateway was stopped before a request was sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What became of a request: exactly one of `answer` and `failure` is set.
+    """What became of a request: exactly one of `answer` and `failure` is set. One from the cache has no `tries`.
 
-    `queue_ms` is the time spent waiting for a slot and between tries, apart from the provider's time.
+    `queue_ms` is the time spent waiting for a slot, for a rate limit and between tries, apart from the provider's time;
+    `limit_ms` is the part of it for a rate limit, `backoff_ms` the part between tries and for a silent model.
     """
 
     answer: Answer | None
     failure: ProviderFailure | None
     tries: int
-    failed_tries: tuple[Try, ...]
+    failed_tries: tuple[FailedTry, ...]
     queue_ms: float
     cost: float | None = None
-    """US dollars for the answer; None when nobody knows."""
+    """US dollars for the answer, which are not spent again on one from the cache; None when nobody knows."""
+    limit_ms: float = 0.0
+    backoff_ms: float = 0.0
+
+
+@dataclass(slots=True, eq=False)
+class _Asking:
+    """One request on its way. Times are of `time.perf_counter`.
+
+    `calling` is the seconds spent in the provider, `pacing` those for a rate limit, `resting` those between tries and
+    for a silent model.
+    """
+
+    request: Request
+    began: float
+    first_call: float | None = None
+    calling: float = 0.0
+    pacing: float = 0.0
+    resting: float = 0.0
+    failure: ProviderFailure | None = None
+    failed: list[FailedTry] = field(default_factory=list)
+    retried: int = 0
+    """Failed tries since the request began, or since the model came back."""
+    suspect: bool = False
+    """Whether the model answers others while this one is out of tries; it has one more."""
+
+    def missed(self, failure: ProviderFailure, seconds: float) -> None:
+        self.failure = failure
+        self.failed.append(FailedTry(failure.kind, failure.message, failure.status, seconds * 1000))
+        self.retried += 1
+
+    def reply(self, answer: Answer | None, cost: float | None = None) -> Reply:
+        failure = self.failure if answer is None else None
+        queued = (time.perf_counter() - self.began - self.calling) * 1000
+        tries = len(self.failed) + (answer is not None)
+        limited, rested = self.pacing * 1000, self.resting * 1000
+        return Reply(answer, failure, tries, tuple(self.failed), queued, cost, limited, rested)
 
 
 Price = Callable[[ModelRef, Answer], float | None]
@@ -55,7 +90,8 @@ class Gateway:
     """Asks the providers, keyed by model reference (`openai/gpt-5-mini`). `notice` gets sentences for the user.
 
     A model with one of the `pacers` is kept within its rate limits and asked as much at once as does it good; one
-    without is asked as much at once as its provider says.
+    without is asked as much at once as its provider says. An outage is waited out for `patience` seconds. What the
+    `cache` has is answered without a call, a slot, a limit or a budget.
     """
 
     def __init__(
@@ -64,81 +100,190 @@ class Gateway:
         *,
         retries: int = 4,
         concurrency: int | None = None,
+        patience: float = 0.0,
         price: Price = lambda model, answer: None,
         bill: Bill = lambda model, usage: 0.0,
         budgets: Sequence[Budget] = (),
         pacers: Mapping[str, Pacer] | None = None,
+        cache: Cache | None = None,
         notice: Callable[[str], None],
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         clock: Callable[[], float] = time.monotonic,
         random: Callable[[], float] = random_module.random,
     ) -> None:
         self._lines = {
-            model: Line(model, provider, _width(provider, concurrency), (pacers or {}).get(model))
+            model: Line(
+                provider,
+                _width(provider, concurrency),
+                (pacers or {}).get(model),
+                Circuit(model, patience=patience, rests=Naps(sleep), notice=notice),
+            )
             for model, provider in providers.items()
         }
         self._policy = RetryPolicy(retries, random)
         self._price = price
         self._bill = bill
         self._budgets = budgets
+        self._cache = cache
         self._notice = notice
-        self._sleep = sleep
+        self._naps = Naps(sleep)
         self._clock = clock
+        self._random = random
+        self._stopped = False
 
     async def ask(self, request: Request) -> Reply:
         """The reply, after retries. Raises ModelDown at once when the model has been given up, BudgetReached when a
-        call could go beyond the budget.
+        call could go beyond the budget, Stopped when the request was never sent before `stop`.
         """
+        if self._cache is not None and (kept := self._cache.find(request)) is not None:
+            return Reply(replace(kept, recorded=True), None, 0, (), 0.0, self._price(request.model, kept))
         line = self._lines[str(request.model)]
         line.circuit.check()
-        queued = time.perf_counter()
-        async with line.slots:
-            # Whoever waited for a slot may have waited for a model that went down meanwhile.
-            line.circuit.check()
-            return await self._try(line, request, time.perf_counter() - queued)
+        asking = _Asking(request, time.perf_counter())
+        reply = None
+        try:
+            while reply is None:
+                if line.circuit.open:
+                    rested = time.perf_counter()
+                    reply = await self._outlast(line, asking)
+                    asking.resting += time.perf_counter() - rested
+                else:
+                    async with line.slots:
+                        reply = await self._try(line, asking)
+        except Stopped:
+            if asking.failure is None:
+                raise
+            reply = asking.reply(None)
+        return reply
 
-    async def close(self) -> None:
-        """Closes every provider, also when one of them fails to close."""
-        closed = await asyncio.gather(*(line.provider.close() for line in self._lines.values()), return_exceptions=True)
-        for error in closed:
-            if isinstance(error, BaseException):
-                raise error
+    def stop(self) -> None:
+        """Sends nothing more. What is in flight is still awaited; what waits to be sent ends at once."""
+        self._stopped = True
+        self._naps.wake()
+        for line in self._lines.values():
+            line.circuit.rests.wake()
 
-    async def _try(self, line: Line, request: Request, waited: float) -> Reply:
-        """Asks until there is an answer or no hope. The slot is kept between tries: that eases a struggling server."""
-        failed: list[Try] = []
-        started = time.perf_counter()
-        while True:
-            queued = time.perf_counter()
-            expected = line.forecast.expect(request) if self._budgets or line.pacer else _NO_USAGE
-            await self._pace(line, expected)
-            held = await self._hold(request, expected)
-            began = time.perf_counter()
-            waited += began - queued
-            spent = held
-            try:
-                answer = await line.provider.ask(request)
-                spent = self._billed(request.model, answer, held)
-            except ProviderFailure as error:
-                # A call that fails without a word from the provider, or is cut short, may be billed all the same.
-                spent = held if error.status is None else 0.0
-                failure, now = error, time.perf_counter()
-                failed.append(Try(failure.kind, failure.message, failure.status, (now - began) * 1000))
-            else:
-                line.answered(request, expected, answer, self._clock(), first_try=not failed)
-                cost = self._price(request.model, answer)
-                kept = replace(answer, limits=None) if answer.limits else answer
-                return Reply(kept, None, len(failed) + 1, tuple(failed), waited * 1000, cost)
-            finally:
-                for budget in self._budgets:
-                    budget.settle(held, spent)
+    async def close(self, within: float | None = None) -> None:
+        """Closes every provider, also when one of them fails to close, and waits `within` seconds at the most."""
+        closing = (line.provider.close() for line in self._lines.values())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                for error in await asyncio.gather(*closing, return_exceptions=True):
+                    if isinstance(error, BaseException):
+                        raise error
+
+    async def _try(self, line: Line, asking: _Asking) -> Reply | None:
+        """Asks until there is an answer or no hope; None when the model has fallen silent.
+
+        The slot is kept between tries: that eases a struggling server.
+        """
+        line.in_flight += 1
+        try:
+            # Whoever waited for a slot or between tries may have waited for a model that went down meanwhile.
+            while not line.circuit.open:
+                if line.circuit.reason is not None:
+                    return self._left_alone(line, asking)
+                expected = self._expected(line, asking.request)
+                paced = time.perf_counter()
+                await self._pace(line, expected)
+                asking.pacing += time.perf_counter() - paced
+                if line.circuit.open or line.circuit.reason is not None:
+                    continue
+                outcome = await self._call(line, asking.request, expected, asking)
+                if isinstance(outcome, Answer):
+                    return asking.reply(outcome, self._price(asking.request.model, outcome))
+                delay = self._delay(line, asking, outcome)
+                self._failed(line, asking, outcome, last=delay is None)
+                if delay is None and (asking.suspect or not line.circuit.open):
+                    return asking.reply(None)
+                if delay is not None and not line.circuit.open:
+                    rested = time.perf_counter()
+                    await self._wait(line, delay, outcome)
+                    asking.resting += time.perf_counter() - rested
+            return None
+        finally:
+            line.in_flight -= 1
+
+    async def _outlast(self, line: Line, asking: _Asking) -> Reply | None:
+        """Waits with all others until a silent model answers again; None when it does, or it is another's turn to ask.
+
+        The probe is a question that the model has answered before: one that it cannot answer would look like an outage
+        for ever. Its answer is thrown away.
+        """
+        circuit = line.circuit
+        async with circuit.turn:
+            if circuit.open:
+                await self._pause(circuit.rest(self._random(), self._clock()), circuit.rests)
+            if circuit.open and line.known is not None:
+                expected = self._expected(line, line.known)
+                await self._pace(line, expected)
+                outcome = await self._call(line, line.known, expected)
+                if not isinstance(outcome, Answer):
+                    circuit.probe_failed(outcome, self._clock())
+        if circuit.reason is not None:
+            return self._left_alone(line, asking)
+        if not circuit.open:
+            # The tries that failed were the outage's fault, if it was one.
+            asking.suspect = not circuit.lasted
+            asking.retried = 0 if circuit.lasted else min(asking.retried, self._policy.retries)
+        return None
+
+    def _expected(self, line: Line, request: Request) -> Usage:
+        return line.forecast.expect(request) if self._budgets or line.pacer else _NO_USAGE
+
+    async def _call(
+        self, line: Line, request: Request, expected: Usage, asking: _Asking | None = None
+    ) -> Answer | ProviderFailure:
+        """One call, for somebody who is `asking` or as a probe."""
+        if self._stopped:
+            raise Stopped
+        held = await self._hold(request, expected)
+        began = time.perf_counter()
+        spent = held
+        try:
+            answer = await line.provider.ask(request)
+            spent = self._billed(request.model, answer, held)
+        except ProviderFailure as failure:
+            # A call that fails without a word from the provider, or is cut short, may be billed all the same.
+            spent = held if failure.status is None else 0.0
+            if asking is not None:
+                asking.missed(failure, time.perf_counter() - began)
             line.failed(failure, self._clock())
-            delay = self._policy.delay(failure, len(failed), proven=line.circuit.proven, elapsed=now - started)
-            if delay is not None:
-                waited += await self._wait(line, delay, failure)
-            if delay is None or line.circuit.reason is not None:
-                self._give_up(line, failure)
-                return Reply(None, failure, len(failed), tuple(failed), waited * 1000)
+            return failure
+        finally:
+            if asking is not None:
+                asking.first_call = asking.first_call or began
+                asking.calling += time.perf_counter() - began
+            for budget in self._budgets:
+                budget.settle(held, spent)
+        first_try = asking is not None and not asking.failed
+        line.answered(request, expected, answer, self._clock(), first_try=first_try)
+        kept = replace(answer, limits=None) if answer.limits else answer
+        if self._cache is not None and asking is not None:
+            self._cache.keep(request, kept)
+        return kept
+
+    def _delay(self, line: Line, asking: _Asking, failure: ProviderFailure) -> float | None:
+        """Seconds until the next try, None when there is none."""
+        elapsed = time.perf_counter() - (asking.first_call or asking.began)
+        return self._policy.delay(failure, asking.retried, proven=line.circuit.proven, elapsed=elapsed)
+
+    def _failed(self, line: Line, asking: _Asking, failure: ProviderFailure, *, last: bool) -> None:
+        line.circuit.failed(
+            failure,
+            self._clock(),
+            request=asking,
+            last=last,
+            in_flight=line.in_flight,
+            hopeless=self._policy.hopeless(failure),
+        )
+
+    @staticmethod
+    def _left_alone(line: Line, asking: _Asking) -> Reply:
+        """What becomes of a request whose model was given up: errored when it was asked, else nothing at all."""
+        if asking.failure is None:
+            line.circuit.check()
+        return asking.reply(None)
 
     async def _pace(self, line: Line, expected: Usage) -> None:
         """Waits until the limits of the model let the call go."""
@@ -146,14 +291,19 @@ class Gateway:
             return
         delay = line.pacer.reserve(expected, self._clock())
         if delay > 0:
-            await self._pause(delay)
+            await self._pause(delay, self._naps)
         while (delay := line.pacer.leave(self._clock())) > 0:
-            await self._pause(delay)
+            await self._pause(delay, self._naps)
+        # In the next turn of the loop the request is on its way: the first one imports an SDK before that.
+        asyncio.get_running_loop().call_soon(lambda pacer: pacer.left(self._clock()), line.pacer)
 
-    async def _pause(self, delay: float) -> None:
+    async def _pause(self, delay: float, naps: Naps) -> None:
         for budget in self._budgets:
             budget.check(delay)
-        await self._sleep(delay)
+        if not self._stopped:
+            await naps.take(delay)
+        if self._stopped:
+            raise Stopped
 
     async def _hold(self, request: Request, expected: Usage) -> float:
         """Takes a call out of every budget, and returns the US dollars held for it."""
@@ -178,20 +328,13 @@ class Gateway:
         billed = self._bill(model, answer.usage)
         return held if billed is None else billed
 
-    async def _wait(self, line: Line, delay: float, failure: ProviderFailure) -> float:
-        """Sleeps, says so when it takes long, and returns the seconds that it really took."""
-        began = time.perf_counter()
-        if delay >= _LONG_WAIT and began >= line.quiet_until:
-            line.quiet_until = began + delay
+    async def _wait(self, line: Line, delay: float, failure: ProviderFailure) -> None:
+        """Sleeps between two tries, and says so when it takes long."""
+        now = time.perf_counter()
+        if delay >= _LONG_WAIT and now >= line.quiet_until:
+            line.quiet_until = now + delay
             self._notice(f"{failure.message}; waiting {delay:.0f} s")
-        await self._pause(delay)
-        return time.perf_counter() - began
-
-    def _give_up(self, line: Line, failure: ProviderFailure) -> None:
-        was_down = line.circuit.reason is not None
-        line.circuit.failed(failure, hopeless=self._policy.hopeless(failure))
-        if line.circuit.reason is not None and not was_down:
-            self._notice(f"{line.circuit.model} is given up: {line.circuit.reason}")
+        await self._pause(delay, self._naps)
 
 
 def _width(provider: Provider, cap: int | None) -> int:

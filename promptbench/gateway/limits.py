@@ -13,7 +13,8 @@ _USED = 0.95
 """The share of a limit that is used: what is sent evenly arrives less so."""
 _LATE = 0.02
 """Seconds by which a late request may be made up for."""
-_WINDOW = 1.0
+_WINDOW = 1.06
+"""Seconds in which no more leaves than a second allows: on the way requests come closer together by up to 60 ms."""
 _LONGEST_HOLD = 60.0
 
 
@@ -41,7 +42,12 @@ class Pacer:
         self._configured = dict(per_minute or {})
         self._lanes = {kind: _Lane(limit, -math.inf) for kind, limit in self._configured.items()}
         self._left: deque[float] = deque()
+        self._leaving = 0
         self._held_until = -math.inf
+
+    @property
+    def paces_requests(self) -> bool:
+        return "requests" in self._lanes
 
     @property
     def counts_tokens(self) -> bool:
@@ -53,17 +59,22 @@ class Pacer:
         return max([0.0, *(time - now for time in times)])
 
     def leave(self, now: float) -> float:
-        """Notes that a booked request goes now, and returns 0; or the seconds to wait and ask again."""
+        """Lets a booked request go now, and returns 0; or the seconds to wait and ask again. `left` comes next."""
         while self._left and self._left[0] <= now - _WINDOW:
             self._left.popleft()
         if now < self._held_until:
             return self._held_until - now
         requests = self._lanes.get("requests")
         # Whoever was kept from running, and all are late at once, would make a burst after all.
-        if requests and len(self._left) >= math.ceil(requests.per_minute / 60 * _WINDOW):
-            return self._left[0] + _WINDOW / _USED - now
-        self._left.append(now)
+        if requests and len(self._left) + self._leaving >= math.ceil(requests.per_minute / 60):
+            return (self._left[0] if self._left else now) + _WINDOW - now
+        self._leaving += 1
         return 0.0
+
+    def left(self, now: float) -> None:
+        """Notes when a request really went: what else the program does may have kept it for a while."""
+        self._leaving -= 1
+        self._left.append(now)
 
     def settle(self, expected: Usage, actual: Usage) -> None:
         """Gives back the tokens that were booked for a request and not taken, or takes what it took more."""

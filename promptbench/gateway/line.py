@@ -16,21 +16,33 @@ from promptbench.gateway.tokens import Forecast
 
 
 class Line:
-    """One model. With a pacer its width adapts; without, it is a model on this machine and as wide as it says."""
+    """One model. With a pacer its width adapts; without, it is a model on this machine and as wide as it says.
 
-    def __init__(self, model: str, provider: Provider, most: int, pacer: Pacer | None) -> None:
+    Where the pacer knows no limit yet, the first request goes alone: its answer tells the limits, if the server has
+    any, before there is a burst to punish.
+    """
+
+    def __init__(self, provider: Provider, most: int, pacer: Pacer | None, circuit: Circuit) -> None:
         self.provider = provider
-        self.circuit = Circuit(model)
+        self.circuit = circuit
         self.pacer = pacer
+        self.in_flight = 0
+        """Requests being asked, or between two tries."""
+        self.known: Request | None = None
+        """The request that was answered last."""
         self.forecast = Forecast()
         self.quiet_until = 0.0
         """When a wait is next worth a word to the user."""
+        self._most = most
         self._width = Width(most) if pacer else None
-        self.slots = Slots(self._width.width if self._width else most)
+        self._alone = pacer is not None and not pacer.paces_requests
+        self.slots = Slots(1 if self._alone else self._width.width if self._width else most)
 
     def answered(self, request: Request, expected: Usage, answer: Answer, now: float, *, first_try: bool) -> None:
         """Learns from an answer. One that took several tries is no reason to grow, nor to shrink."""
+        was_silent = self.circuit.open
         self.circuit.answered()
+        self.known = request
         if answer.usage is not None:
             self.forecast.learn(request, answer.usage)
         if self.pacer is None or self._width is None:
@@ -38,9 +50,13 @@ class Line:
         if answer.usage is not None:
             self.pacer.settle(expected, answer.usage)
         self._announced(self.pacer, answer.limits, now)
-        if first_try:
+        self._alone = False
+        if was_silent:
+            # All who waited come at once, to a server that has just come back.
+            self._width = Width(self._most)
+        elif first_try:
             self._width.answered(now)
-            self.slots.set_width(self._width.width)
+        self.slots.set_width(self._width.width)
 
     def failed(self, failure: ProviderFailure, now: float) -> None:
         """Learns from a failed try."""
@@ -49,9 +65,13 @@ class Line:
         self._announced(self.pacer, failure.limits, now)
         if failure.kind is FailureKind.RATE_LIMIT:
             self._width.limited(now, failure.retry_after)
-            self.slots.set_width(self._width.width)
-        elif failure.kind is FailureKind.TRANSIENT:
+            self._alone = self._alone and not self.pacer.paces_requests
+        else:
+            # One that is not there is not harmed by being asked more, and is given up the sooner.
             self._width.troubled()
+            self._alone = False
+        if not self._alone:
+            self.slots.set_width(self._width.width)
 
     @staticmethod
     def _announced(pacer: Pacer, limits: Mapping[str, str] | None, now: float) -> None:

@@ -6,7 +6,7 @@ Nothing is fetched. A price that nobody knows is None, never 0. The list's price
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from importlib import metadata
 
@@ -22,12 +22,14 @@ CostOf = Callable[[Usage], float]
 class Market:
     """Who is paid. `addresses` are the providers' addresses where they are not the provider's own: a proxy or another
     server that speaks the same dialect sets its own prices. `local` models cost the machine's time, at `hourly` US
-    dollars; those of the provider `recorded` are not asked at all.
+    dollars; those of the provider `recorded` are not asked at all. `behind` says which model answers where a name is
+    one's own, as that of a deployment.
     """
 
     addresses: Mapping[str, str]
     local: frozenset[str] = frozenset()
     hourly: float | None = None
+    behind: Mapping[str, str] = field(default_factory=dict)
 
     def free(self, model: ModelRef) -> bool:
         """Whether nobody sends a bill for a call."""
@@ -65,8 +67,8 @@ class Prices:
         return {_LIST: metadata.version(_LIST), **own}
 
     def _price(self, model: ModelRef, returned: str) -> CostOf | None:
-        """By the name that was asked for in the file; in the list also by the name that the provider returned, since
-        a deployment may be named as one likes."""
+        """By the name that was asked for in the file; in the list also by the name that the provider returned, and by
+        that of the model behind a deployment, since a deployment may be named as one likes."""
         key = (str(model), returned)
         if key not in self._found:
             rates = self._file.rates(model) if self._file else None
@@ -77,7 +79,7 @@ class Prices:
         address = self.market.addresses.get(model.provider)
         if address is not None and _is_this_machine(address):
             return None
-        for name in dict.fromkeys((returned, model.name)):
+        for name in dict.fromkeys((returned, self.market.behind.get(str(model)), model.name)):
             price = _look_up(model.provider, address, name) if name else None
             if price is not None:
                 return price

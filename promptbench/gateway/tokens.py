@@ -1,24 +1,19 @@
-"""How many tokens a request may take, before anybody has counted them."""
+"""How many tokens a request may take: an estimate at first, then what the model's answers teach."""
 
 from __future__ import annotations
 
 import math
 
 from promptbench.core.types import Request, Usage
+from promptbench.text import tokens
 
-CHARACTERS_PER_TOKEN = 4
-"""A rule of thumb for English; other languages and JSON take more tokens."""
-ASSUMED_OUTPUT = 500
-"""Tokens of an answer whose length the prompt's config does not bound."""
 _UNSEEN = 2.0
 _MARGIN = 1.1
 
 
 def estimate(request: Request) -> Usage:
-    """Tokens in as characters / 4; tokens out as many as the prompt's config allows, else 500."""
-    characters = sum(len(message.content) for message in request.messages)
-    bound = request.params.get("maxOutputTokens")
-    return Usage(-(-characters // CHARACTERS_PER_TOKEN), bound if isinstance(bound, int) else ASSUMED_OUTPUT)
+    """The estimate of `text.tokens`, for a request."""
+    return tokens.estimate(request.messages, request.params)
 
 
 class Forecast:

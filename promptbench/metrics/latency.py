@@ -1,19 +1,25 @@
-"""Latency of a set of calls. Milliseconds in, milliseconds out."""
+"""Latency of a set of calls, and of its parts by tokens. Times keep their unit: milliseconds in, milliseconds out."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import floor
-from statistics import fmean, pstdev
+from math import dist, floor, fsum, sqrt
+
+ENOUGH = 100
+"""Calls from which a p99 is more than the slowest of them: below, it lies between the two slowest."""
+
+_FIRST = 4
+"""Bits of the first bucket: answers of fewer than 16 tokens take about the same time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """p50 and p99, mean and standard deviation of `count` calls, in milliseconds."""
+    """Quantiles, mean and standard deviation (of these calls, not estimated beyond them) of `count` calls."""
 
     count: int
     p50: float
+    p90: float
     p99: float
     mean: float
     deviation: float
@@ -24,7 +30,35 @@ class Latency:
         if not times:
             return None
         ordered = sorted(times)
-        return cls(len(ordered), quantile(ordered, 0.5), quantile(ordered, 0.99), fmean(ordered), pstdev(ordered))
+        count = len(ordered)
+        mean = fsum(ordered) / count
+        deviation = dist(ordered, [mean] * count) / sqrt(count)
+        return cls(count, quantile(ordered, 0.5), quantile(ordered, 0.9), quantile(ordered, 0.99), mean, deviation)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenBucket:
+    """The calls with `least` to `most` tokens, both included."""
+
+    least: int
+    most: int
+    latency: Latency
+
+
+def by_tokens(times: Sequence[float], tokens: Sequence[int]) -> list[TokenBucket]:
+    """The latency of calls by their tokens, in buckets up to 15, 31, 63, 127 and so on; empty ones are left out.
+
+    A call's tokens stand where its time does. A call of which they are unknown has −1, and is in no bucket.
+    """
+    parts: dict[int, list[float]] = {}
+    for time, count in zip(times, tokens, strict=True):
+        if count >= 0:
+            parts.setdefault(max(count.bit_length(), _FIRST), []).append(time)
+    return [
+        TokenBucket(0 if bits == _FIRST else 1 << (bits - 1), (1 << bits) - 1, latency)
+        for bits, part in sorted(parts.items())
+        if (latency := Latency.of(part))
+    ]
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:

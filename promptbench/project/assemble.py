@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from promptbench.core.canonical import digest
 from promptbench.core.diagnostics import Code, Diagnostics, Place, Severity, did_you_mean
 from promptbench.core.plugins import module_name
 from promptbench.core.protocols import Problem, ProviderContext, ProviderModule, Recordings
+from promptbench.core.secrets import without_secrets
 from promptbench.core.types import Json, ModelRef, Side
+from promptbench.formats.paths import below
 from promptbench.formats.source import Source
 from promptbench.project.bench import Bench, BenchCase, BenchModel, Variant
 from promptbench.project.cases import CaseBuilder, PromptInPlay
 from promptbench.project.logs import read_logs
-from promptbench.project.paths import below
 from promptbench.prompts.parser import load as load_prompt
 from promptbench.prompts.parser import parse_prompt
 from promptbench.prompts.prompt import Prompt
@@ -75,11 +75,11 @@ def assemble(suite: Suite, around: Surroundings, found: Diagnostics) -> Bench | 
     prompts = [PromptInPlay(item.prompt, item.label) for item in (*candidates, *((champion,) if champion else ()))]
     models = joiner.models([item.prompt for item in prompts])
     builder = CaseBuilder(suite, prompts, found, has_baseline=any(not model.uses_prompt for model in models))
-    built = builder.build(read_logs(suite, found))
-    if not built and suite.logs and not suite.document.value.get("cases") and len(found.errors) == before:
+    cases = builder.scan(read_logs(suite, found), around.selects)
+    only_logs = suite.logs and not suite.document.value.get("cases")
+    if not cases and only_logs and not around.partial and len(found.errors) == before:
         hint = "write a case under 'cases:', or name a log with failing calls"
         found.add(Code.NO_CASES, "no case is left: no logged call fails a check", suite.place(("log",)), hint=hint)
-    cases = [case for case in built if around.selects(case)]
     if len(found.errors) > before or not candidates:
         return None
     return Bench(
@@ -87,10 +87,10 @@ def assemble(suite: Suite, around: Surroundings, found: Diagnostics) -> Bench | 
         candidates=candidates,
         champion=champion,
         models=models,
-        cases=tuple(cases),
+        cases=cases,
         accept=suite.accept,
-        suite_hash=digest([[case.name, dict(case.variables), [m.as_dict() for m in case.history]] for case in cases]),
-        checks_hash=builder.checks_hash(),
+        suite_hash=builder.suite_hash,
+        checks_hash=builder.checks_hash,
         partial=around.partial or joiner.leaves_out(models),
     )
 
@@ -256,7 +256,8 @@ class _Joiner:
         name = str(entry.ref)
         provider = module.connect(entry.ref.name, context)
         in_gate = uses_prompt and (not gated or name in gated)
-        return BenchModel(entry.ref, provider, uses_prompt, in_gate, _is_local(module, entry.ref.name, context))
+        local, shape = _is_local(module, entry.ref.name, context), _shape(module, entry.ref.name, context)
+        return BenchModel(entry.ref, provider, uses_prompt, in_gate, local, shape)
 
     def _context(self, provider: str) -> ProviderContext:
         """What a provider may know. Its settings' table is found however its name is written."""
@@ -280,6 +281,12 @@ def _sees_prompt(module: ProviderModule, name: str, context: ProviderContext) ->
 def _is_local(module: ProviderModule, name: str, context: ProviderContext) -> bool:
     tell = getattr(module, "runs_here", None)
     return bool(tell(name, context)) if tell else module.local
+
+
+def _shape(module: ProviderModule, name: str, context: ProviderContext) -> Json:
+    """What shapes a model's answers besides the request, for the cache."""
+    tell = getattr(module, "shaped_by", None)
+    return tell(name, context) if tell else without_secrets(context.options)
 
 
 def _refused_words(module: ProviderModule, name: str, context: ProviderContext, prompt: Prompt) -> list[Problem]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -38,6 +38,8 @@ class BenchModel:
     uses_prompt: bool
     gated: bool
     local: bool
+    shaped_by: Json
+    """What shapes its answers besides the request; None where not all of it is known, so that none is cached."""
 
     @property
     def name(self) -> str:
@@ -61,6 +63,45 @@ class BenchCase:
     logged: bool
 
 
+class BenchCases:
+    """The cases of a bench, in order, by name. One that is not held is built again when it is asked for.
+
+    Held are those whose author wrote them into the suite; a file beside it may have hundreds of thousands.
+    """
+
+    def __init__(self, build: Callable[[str], BenchCase]) -> None:
+        self._build = build
+        self._cases: dict[str, BenchCase | None] = {}
+        self.critical: set[str] = set()
+        self.with_log: set[str] = set()
+        """Cases with a logged answer that is known to be wrong."""
+
+    def add(self, case: BenchCase, *, held: bool) -> None:
+        self._cases[case.name] = case if held else None
+        if case.critical:
+            self.critical.add(case.name)
+        if case.was:
+            self.with_log.add(case.name)
+
+    @property
+    def names(self) -> Iterable[str]:
+        return self._cases.keys()
+
+    def __len__(self) -> int:
+        return len(self._cases)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._cases
+
+    def __iter__(self) -> Iterator[BenchCase]:
+        return map(self.__getitem__, self._cases)
+
+    def __getitem__(self, name: str) -> BenchCase:
+        """Raises KeyError, and InputError when the file that holds the case has changed."""
+        held = self._cases[name]
+        return self._build(name) if held is None else held
+
+
 @dataclass(frozen=True)
 class Bench:
     """One suite, ready to run."""
@@ -69,7 +110,7 @@ class Bench:
     candidates: tuple[Variant, ...]
     champion: Variant | None
     models: tuple[BenchModel, ...]
-    cases: tuple[BenchCase, ...]
+    cases: BenchCases
     accept: Rung
     suite_hash: str
     checks_hash: str

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from promptbench.checks import plugins as checks
-from promptbench.core.canonical import canonical, digest
+from promptbench.core.canonical import ListDigest, canonical, digest
 from promptbench.core.diagnostics import Code, Diagnostics, Severity, did_you_mean
 from promptbench.core.protocols import Check, CheckContext, CheckModule
 from promptbench.core.types import Json, LoggedCall
-from promptbench.project.bench import BASELINE, BenchCase
+from promptbench.project.bench import BASELINE, BenchCase, BenchCases
 from promptbench.project.evaluate import evaluate
 from promptbench.prompts.prompt import Prompt
 from promptbench.suite.models import Case, CaseFile, CheckSpec, Suite, field_name
@@ -27,7 +27,7 @@ class PromptInPlay:
 
 
 class CaseBuilder:
-    """Builds the cases of one suite. What is wrong with them goes to `found`."""
+    """Builds the cases of one suite. A scan comes first; what is wrong with them then goes to `found`."""
 
     def __init__(
         self, suite: Suite, prompts: Sequence[PromptInPlay], found: Diagnostics, *, has_baseline: bool
@@ -36,66 +36,92 @@ class CaseBuilder:
         self._prompts = prompts
         self._found = found
         self._has_baseline = has_baseline
-        # A prompt in production that has no schema yet is held to the candidate's. Without any prompt the schema is
-        # unknown; every other mistake in a check can still be found.
-        ours = prompts[0].prompt.output_schema if prompts else None
-        self._schemas: Mapping[str, Mapping[str, Json] | None] = {
-            item.prompt.hash: item.prompt.output_schema or ours for item in prompts
-        } or {BASELINE: {}}
+        self._schemas = _by_schema(prompts)
+        self._asked, self._own = ListDigest(), ListDigest()
         self._shared = self._built(suite.checks)
+        self._was: dict[str, tuple[str, ...]] = {}
 
-    def build(self, calls: Sequence[LoggedCall]) -> list[BenchCase]:
-        """All cases, those of the log last. A logged call with the input of a case belongs to that case."""
+    def scan(self, calls: Sequence[LoggedCall], selects: Callable[[BenchCase], bool]) -> BenchCases:
+        """All cases that `selects` wants, those of the log last; every other is looked at too.
+
+        A logged call with the input of a case belongs to that case.
+        """
         logged: dict[str | None, list[LoggedCall]] = {}
         for call in calls:
             key = None if call.variables is None else _input_hash(call.variables, ())
             logged.setdefault(key, []).append(call)
-        cases = []
-        for case in self._suite.cases:
+        cases = BenchCases(self._rebuilt)
+        names = set()
+        for case in self._suite.cases.scan(self._found):
+            self._own.add([case.name, _specs(case.checks), case.has_expect, case.expect])
+            if logged:
+                names.add(case.name)
             key = _input_hash(case.variables, [message.as_dict() for message in case.messages]) if logged else None
             built = self._case(case, logged.pop(key, []) if key else [])
-            if built is not None:
-                cases.append(built)
-        names = {case.name for case in self._suite.cases}
+            if built is not None and selects(built):
+                self._add(cases, built, held=case.where.document is self._suite.document)
         for group in logged.values():
             built = self._from_log(group, names)
-            if built is not None:
-                cases.append(built)
+            if built is not None and selects(built):
+                self._add(cases, built, held=True)
         return cases
 
+    def _add(self, cases: BenchCases, case: BenchCase, *, held: bool) -> None:
+        self._asked.add([case.name, dict(case.variables), [message.as_dict() for message in case.history]])
+        cases.add(case, held=held)
+
+    def _rebuilt(self, name: str) -> BenchCase:
+        """A case of the scan before, built again."""
+        case = self._suite.cases[name]
+        return self._as_asked(case, self._built(self._specs(case)), self._was.get(name, ()))
+
+    @property
+    def suite_hash(self) -> str:
+        """Over the inputs of all cases that are asked."""
+        return self._asked.value
+
+    @property
     def checks_hash(self) -> str:
         """Over all checks as written, with the accept level: what a score means."""
         suite = self._suite
-        own = [[case.name, _specs(case.checks), case.has_expect, case.expect] for case in suite.cases]
         schemas = [item.prompt.output_schema for item in self._prompts]
-        return digest([suite.accept, _specs(suite.checks), own, schemas])
+        return digest([suite.accept, _specs(suite.checks), self._own.value, schemas])
 
     def _case(self, case: Case, calls: Sequence[LoggedCall]) -> BenchCase | None:
         sound = self._check_variables(case) and self._shared.sound
-        specs = list(case.checks)
-        if case.has_expect:
-            specs.append(CheckSpec("expect", case.expect, (*case.path, "expect")))
-        if not specs and not self._suite.checks and not self._has_slips(case):
+        specs = self._specs(case)
+        if not specs and not self._suite.checks and not _has_slips(case):
             hint = "say what should come back under 'expect:', or add 'checks:'"
-            place = self._suite.place((*case.path, "case"))
+            place = case.where.place("case")
             self._found.add(Code.NO_CHECKS, "nothing can fail this case: it has no checks", place, hint=hint)
             sound = False
         own = self._built(specs)
-        built = BenchCase(
+        if not (sound and own.sound and self._prompts):
+            return None
+        built = self._as_asked(case, own, ())
+        self._check_red(case, built)
+        was = (*((case.was,) if case.was is not None else ()), *self._red_answers(calls, built))
+        if calls:
+            self._was[case.name] = was
+        return replace(built, was=was) if was else built
+
+    def _specs(self, case: Case) -> Sequence[CheckSpec]:
+        """A case's own checks, `expect:` among them."""
+        if not case.has_expect:
+            return case.checks
+        return (*case.checks, CheckSpec("expect", case.expect, case.where.below("expect")))
+
+    def _as_asked(self, case: Case, own: _Built, was: tuple[str, ...]) -> BenchCase:
+        return BenchCase(
             name=case.name,
             variables=case.variables,
             history=case.messages,
             checks=self._checks(own),
             critical=case.critical,
             tags=case.tags,
-            was=(),
+            was=was or ((case.was,) if case.was is not None else ()),
             logged=False,
         )
-        if not (sound and own.sound and self._prompts):
-            return None
-        self._check_red(case, built)
-        was = (case.was,) if case.was is not None else ()
-        return replace(built, was=(*was, *self._red_answers(calls, built)))
 
     def _from_log(self, calls: Sequence[LoggedCall], taken: set[str]) -> BenchCase | None:
         call = calls[0]
@@ -147,7 +173,7 @@ class CaseBuilder:
             self._found.add(
                 Code.NOT_RED,
                 f"the logged answer of '{case.name}' passes all its checks, so the case proves nothing",
-                self._suite.place((*case.path, "was")),
+                case.where.place("was"),
                 hint="say under 'expect:' what should have come back, or add a check that fails on it",
             )
         if case.has_wish:
@@ -155,7 +181,7 @@ class CaseBuilder:
             scores = evaluate(text, built.checks[self._prompts[0].prompt.hash], self._suite.accept, case.variables)
             if not scores.passed:
                 why = next(f"{score.check}: {score.reason}" for score in scores.scores if not score.passed)
-                place = self._suite.place((*case.path, "should_be"))
+                place = case.where.place("should_be")
                 message = f"what '{case.name}' should be fails its own checks: {why}"
                 self._found.add(Code.WISH_FAILS, message, place, hint="mend the wish or the check")
 
@@ -172,14 +198,14 @@ class CaseBuilder:
             for name in item.prompt.missing(case.variables):
                 sound = False
                 guess = did_you_mean(name, unused)
-                if guess is None and self._has_slips(case):
+                if guess is None and _has_slips(case):
                     continue  # what is missing is most likely under the unknown key
                 slips |= {guess} if guess else set()
                 at = ("vars", guess) if guess else ("vars",)
                 self._found.add(
                     Code.MISSING_VARIABLE,
                     f"the case '{case.name}' has no value for {{{{{name}}}}} of {item.label}",
-                    self._suite.place((*case.path, *at), key=True),
+                    case.where.place(*at, key=True),
                     hint=f"did you mean '{name}' where it says '{guess}'?"
                     if guess
                     else f"add '{name}: …' under 'vars:'",
@@ -188,7 +214,7 @@ class CaseBuilder:
                 sound = False
                 hint = "put {{history}} where the conversation belongs"
                 message = f"{item.label} has no place for the messages of '{case.name}'"
-                place = self._suite.place((*case.path, "messages"), key=True)
+                place = case.where.place("messages", key=True)
                 self._found.add(Code.UNUSED_VARIABLE, message, place, hint=hint)
         if self._prompts and not self._has_baseline:
             unused_by_all = set.intersection(*(set(item.prompt.unused(case.variables)) for item in self._prompts))
@@ -196,13 +222,8 @@ class CaseBuilder:
                 self._unused(case, name)
         return sound
 
-    def _has_slips(self, case: Case) -> bool:
-        """Whether the case has keys that are not known, each of which has been reported."""
-        index = case.path[-1]
-        return any(field_name(key) not in CaseFile.model_fields for key in self._suite.document.value["cases"][index])
-
     def _unused(self, case: Case, name: str) -> None:
-        place = self._suite.place((*case.path, "vars", name), key=True)
+        place = case.where.place("vars", name, key=True)
         if not is_name(name):
             # `{message: Hello, where is it?}` is one text to its author, and two entries in YAML.
             hint = "if it belongs to the text before it, put the whole text in quotes: {name: 'text, and more text'}"
@@ -221,16 +242,19 @@ class CaseBuilder:
         return checks
 
     def _built(self, specs: Sequence[CheckSpec]) -> _Built:
-        checks = {key: [self._check(spec, schema) for spec in specs] for key, schema in self._schemas.items()}
-        sound = all(None not in built for built in checks.values())
-        return _Built({key: tuple(filter(None, built)) for key, built in checks.items()}, sound)
+        found, sound = {}, True
+        for schema, hashes in self._schemas:
+            checks = [self._check(spec, schema) for spec in specs]
+            sound = sound and None not in checks
+            found.update(dict.fromkeys(hashes, tuple(filter(None, checks))))
+        return _Built(found, sound)
 
     def _check(self, spec: CheckSpec, output_schema: Mapping[str, Json] | None) -> Check | None:
         if spec.name not in checks:
             known = [name.replace("_", " ") for name in checks.names()]
             guess = did_you_mean(spec.name.lower().removeprefix("must ").removeprefix("should "), known)
             hint = f"did you mean '{guess}'?" if guess else f"known checks: {', '.join(known)}"
-            place = self._suite.place(spec.path, key=True)
+            place = spec.where.place(key=True)
             self._found.add(Code.UNKNOWN_CHECK, f"there is no check '{spec.name}'", place, hint=hint)
             return None
         module: CheckModule = checks.load(spec.name)  # type: ignore[assignment]
@@ -241,7 +265,7 @@ class CaseBuilder:
             self._found.add(
                 Code.BAD_CHECK,
                 f"'{spec.name}': {error}",
-                self._suite.place(spec.path),
+                spec.where.place(),
                 hint=f"for example {example}" if example else None,
             )
             return None
@@ -253,6 +277,30 @@ class _Built:
 
     checks: Mapping[str, tuple[Check, ...]]
     sound: bool
+
+
+def _by_schema(prompts: Sequence[PromptInPlay]) -> list[tuple[Mapping[str, Json] | None, list[str]]]:
+    """The different output schemas, each with the hashes of the prompts that have it.
+
+    A prompt in production that has no schema yet is held to the candidate's. Without any prompt the schema is unknown;
+    every other mistake in a check can still be found.
+    """
+    if not prompts:
+        return [({}, [BASELINE])]
+    found: list[tuple[Mapping[str, Json] | None, list[str]]] = []
+    for item in prompts:
+        schema = item.prompt.output_schema or prompts[0].prompt.output_schema
+        same = next((hashes for known, hashes in found if known == schema), None)
+        if same is None:
+            found.append((schema, [item.prompt.hash]))
+        else:
+            same.append(item.prompt.hash)
+    return found
+
+
+def _has_slips(case: Case) -> bool:
+    """Whether the case has keys that are not known, each of which has been reported."""
+    return any(field_name(key) not in CaseFile.model_fields for key in case.where.value)
 
 
 def _free_name(wanted: str, taken: Collection[str]) -> str:

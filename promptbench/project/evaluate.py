@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from promptbench.core.protocols import Check, Subject
-from promptbench.core.types import Json, Reading, Repair, Rung, Score
+from promptbench.core.types import CallFacts, Json, Reading, Repair, Rung, Score
 from promptbench.formats.json_text import read as read_json
 
 
@@ -25,8 +25,14 @@ _MOST_REPAIRS = 100
 _FORMAT_CHECKS = ("json", "json schema")
 
 
-def evaluate(text: str, checks: Sequence[Check], accept: Rung, variables: Mapping[str, Json]) -> Evaluation:
-    """Scores a text. It is read as JSON once, and only if a check wants that."""
+def evaluate(
+    text: str,
+    checks: Sequence[Check],
+    accept: Rung,
+    variables: Mapping[str, Json],
+    call: CallFacts | None = None,
+) -> Evaluation:
+    """Scores a text, and the call that gave it. It is read as JSON once, and only if a check wants that."""
     reading: list[Reading] = []
 
     def read() -> Reading:
@@ -34,7 +40,7 @@ def evaluate(text: str, checks: Sequence[Check], accept: Rung, variables: Mappin
             reading.append(read_json(text))
         return reading[0]
 
-    subject = Subject(text, read, accept, variables)
+    subject = Subject(text, read, accept, variables, call)
     scores = tuple(check.score(subject) for check in checks)
     passed = all(score.passed for score in scores)
     if not reading:

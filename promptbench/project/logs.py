@@ -7,8 +7,8 @@ from pathlib import Path
 from promptbench.core.diagnostics import Code, Diagnostics, Place
 from promptbench.core.protocols import LogReader
 from promptbench.core.types import LoggedCall
+from promptbench.formats.paths import below
 from promptbench.ingest import plugins
-from promptbench.project.paths import below
 from promptbench.suite.models import Suite
 
 _HEAD = 64 * 1024

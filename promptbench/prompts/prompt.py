@@ -93,8 +93,12 @@ class Prompt:
 
     def unused(self, variables: Mapping[str, Json]) -> list[str]:
         """Values that no placeholder names, sorted."""
-        roots = {name.split(".")[0] for name in self.variables} | self.variables
-        return sorted(name for name in variables if name not in roots)
+        return sorted(name for name in variables if name not in self._roots)
+
+    @cached_property
+    def _roots(self) -> frozenset[str]:
+        """What a value may be called to have a place."""
+        return self.variables | {name.split(".")[0] for name in self.variables}
 
     def render(self, variables: Mapping[str, Json], history: Sequence[Message] = ()) -> tuple[Message, ...]:
         """The messages for one case. Raises MissingVariable."""

@@ -87,15 +87,15 @@ class Chat:
             **({"response_format": schema_format(schema)} if schema is not None else {}),
         }
 
-    def read(self, data: Json, *, params: Mapping[str, Json], provider_ms: float, structured: bool) -> Answer:
-        return read_completion(data, params=params, provider_ms=provider_ms, structured=structured)
+    def read(self, data: Json, *, params: Mapping[str, Json], structured: bool) -> Answer:
+        return read_completion(data, params=params, structured=structured)
 
 
 class NotACompletion(Exception):
     """The reply is none; the text says what it is instead, to follow 'answered with'."""
 
 
-def read_completion(data: Json, *, params: Mapping[str, Json], provider_ms: float, structured: bool) -> Answer:
+def read_completion(data: Json, *, params: Mapping[str, Json], structured: bool) -> Answer:
     """The answer in a decoded Chat Completions reply. Raises NotACompletion."""
     if not isinstance(data, dict):
         raise NotACompletion("JSON that is no completion")
@@ -110,7 +110,6 @@ def read_completion(data: Json, *, params: Mapping[str, Json], provider_ms: floa
         params=params,
         usage=read_usage(data.get("usage")),
         finish_reason=finish,
-        provider_ms=provider_ms,
         structured=structured,
     )
 

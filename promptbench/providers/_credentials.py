@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from promptbench.core.diagnostics import Code
 from promptbench.core.protocols import Problem
@@ -26,6 +26,15 @@ def host(url: str) -> str:
     except ValueError:
         return ""
     return f"{name}:{port}" if port else name
+
+
+def without_user(url: str) -> str:
+    """The address without the name and password that may stand before its host."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def is_loopback(url: str) -> bool:

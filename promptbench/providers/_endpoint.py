@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from promptbench.core.canonical import canonical
 from promptbench.core.diagnostics import Code
 from promptbench.core.protocols import Problem
+from promptbench.core.secrets import without_secrets
 from promptbench.core.types import Json, Request
-from promptbench.providers import _credentials, _options
+from promptbench.providers import _credentials, _options, _windows
 from promptbench.text import templates
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -67,10 +68,21 @@ class Endpoint:
             data["prompt"] = "\n\n".join(message.content for message in request.messages)
         return fill(self.options.get(part), data)
 
+    def shape(self) -> dict[str, Json]:
+        """What of the settings shapes an answer. Variables in headers are there by name, never by value."""
+        return {
+            "address": _credentials.without_user(self.url),
+            "method": self.method,
+            "sees_prompt": self.sees_prompt,
+            "answer": self.answer,
+            "headers": without_secrets(self._table("headers")),
+            **{part: self.options.get(part) for part in ("body", "query")},
+        }
+
     def problems(self, environ: Mapping[str, str]) -> list[Problem]:
         model = f"http/{self.name}"
         found = [
-            *_options.number_problems(self.options, model, ("timeout", "concurrency")),
+            *_options.number_problems(self.options, model, ("timeout", "concurrency", _windows.SETTING)),
             *_options.boolean_problems(self.options, model, ("sees_prompt", "local")),
         ]
         if not self.url:

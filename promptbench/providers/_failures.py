@@ -57,6 +57,8 @@ class Target:
         """A server's words in one line of bounded length, without the keys, which some servers echo."""
         for secret in self.secrets:
             text = text.replace(secret, "***")
+        # Half of a character, which JSON can carry and neither a record nor a terminal can.
+        text = text.encode("utf-8", "replace").decode()
         line = " ".join(text.split())
         return line if len(line) <= _LONGEST else line[:_LONGEST] + " …"
 

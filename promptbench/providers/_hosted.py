@@ -8,16 +8,17 @@ from __future__ import annotations
 import asyncio
 import importlib
 import json
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from promptbench.core.protocols import Problem
 from promptbench.core.types import Answer, FailureKind, Json, ProviderFailure, Request
-from promptbench.providers import _chat, _credentials, _failures, _options
+from promptbench.providers import _chat, _credentials, _failures, _options, _windows
 
-_CONNECT_SECONDS = 10.0
+if TYPE_CHECKING:
+    from promptbench.providers import _session
+
 _TIMEOUT_SECONDS = 120.0
 _CONCURRENCY = 50
 _CONTENT = frozenset({"model", "messages", "input", "system"})
@@ -36,8 +37,8 @@ class Api(Protocol):
     def body(self, name: str, request: Request, schema: Mapping[str, Json] | None) -> dict[str, Json]:
         """What is posted. Raises ProviderFailure for what this server would not honour."""
 
-    def read(self, data: Json, *, params: Mapping[str, Json], provider_ms: float, structured: bool) -> Answer:
-        """The answer in a decoded reply. Raises NotACompletion."""
+    def read(self, data: Json, *, params: Mapping[str, Json], structured: bool) -> Answer:
+        """The answer in a decoded reply, without its times. Raises NotACompletion."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +64,15 @@ class Place:
         variable = self.key_variable or "api_key_env"
         return _failures.Target(self.model, _credentials.host(self.url), variable, secrets)
 
+    def shape(self, options: Mapping[str, Json]) -> dict[str, Json]:
+        """What of the place shapes an answer: not who asks, nor how long may be waited."""
+        return {"address": _credentials.without_user(self.url), "structured": options.get("structured") is True}
+
     def problems(self, environ: Mapping[str, str], options: Mapping[str, Json]) -> list[Problem]:
         """What is wrong with the numbers, the address and the key."""
         provider = self.model.partition("/")[0]
         found = [
-            *_options.number_problems(options, provider, ("timeout", "concurrency")),
+            *_options.number_problems(options, provider, ("timeout", "concurrency", _windows.SETTING)),
             *_options.boolean_problems(options, provider, ("structured",)),
         ]
         wrong_address = _credentials.address_problem(self.source, self.url)
@@ -75,6 +80,15 @@ class Place:
             return [*found, wrong_address]
         wrong_key = _credentials.key_problem(self.model, environ, self.key_variable) if self.wants_key else None
         return [*found, wrong_key] if wrong_key else found
+
+
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    """A decoded reply with its times, and what it told of rate limits."""
+
+    data: Json
+    times: _session.Times
+    limits: Mapping[str, str] | None
 
 
 class Hosted:
@@ -116,26 +130,28 @@ class Hosted:
         body = self._api.body(self._name, request, schema)
         params = {**{word: value for word, value in body.items() if word not in _CONTENT}, **self._facts}
         seconds = _options.positive_number(request.params, _chat.TIMEOUT_WORD, self._timeout)
-        data, provider_ms, limits = await self._post(body, seconds)
+        reply = await self._post(body, seconds)
         try:
-            answer = self._api.read(data, params=params, provider_ms=provider_ms, structured=schema is not None)
-            return replace(answer, limits=limits) if limits else answer
+            answer = self._api.read(reply.data, params=params, structured=schema is not None)
         except _chat.NotACompletion as error:
             raise _failures.not_an_answer(self._target, str(error)) from None
+        return replace(answer, limits=reply.limits, **reply.times)
 
     async def close(self) -> None:
         if self._client is not None:
             await self._client.close()
 
-    async def _post(self, body: Mapping[str, Json], seconds: float) -> tuple[Json, float, dict[str, str] | None]:
-        """The decoded reply, the milliseconds that the call took, the rate limits told. Raises ProviderFailure."""
+    async def _post(self, body: Mapping[str, Json], seconds: float) -> _Reply:
+        """The reply. Raises ProviderFailure."""
         import aiohttp
         import httpx2
+
+        from promptbench.providers import _session
 
         sdk = importlib.import_module(self._sdk)
         content = _chat.encode(body)
         client = self._client = self._client or self._open()
-        began = time.perf_counter()
+        clock = _session.Clock.start()
         try:
             async with asyncio.timeout(seconds):
                 # The plain response: the SDK's typed models cost half of the call's CPU time, and hide the body
@@ -147,8 +163,8 @@ class Hosted:
             raise self._refused(error) from None
         except (sdk.APIConnectionError, httpx2.HTTPError, aiohttp.ClientError, OSError) as error:
             raise _failures.broken_connection(self._target, error) from None
-        provider_ms = (time.perf_counter() - began) * 1000
-        return self._decoded(response), provider_ms, _failures.rate_limits(response.headers)
+        times = clock.times()
+        return _Reply(self._decoded(response), times, _failures.rate_limits(response.headers))
 
     def _decoded(self, response: Any) -> Json:
         kind = _content_type(response)
@@ -170,20 +186,18 @@ def _content_type(response: Any) -> str:
     return str(response.headers.get("content-type", "")).partition(";")[0]
 
 
-def client_options(url: str, transport: Callable[..., Any]) -> dict[str, Any]:
-    """An SDK client on its aiohttp transport, without its retries, redirects and ten-minute timeouts.
-
-    The proxy variables are for the way out of this machine, so a server on it is called past them.
-    """
+def client_options(url: str) -> dict[str, Any]:
+    """An SDK client on our transport, without its retries, redirects and ten-minute timeouts."""
     import httpx2
 
-    timeout = httpx2.Timeout(None, connect=_CONNECT_SECONDS)
-    client = transport(timeout=timeout, follow_redirects=False, trust_env=not _credentials.is_loopback(url))
-    return {"max_retries": 0, "timeout": timeout, "http_client": client}
+    from promptbench.providers import _transport
+
+    client = httpx2.AsyncClient(transport=_transport.Transport(url), timeout=None, follow_redirects=False)
+    return {"max_retries": 0, "timeout": None, "http_client": client}
 
 
 def openai_client(url: str, key: str) -> Any:
     """OpenAI's own client, for all servers that speak its dialect."""
-    from openai import AsyncOpenAI, DefaultAioHttpClient
+    from openai import AsyncOpenAI
 
-    return AsyncOpenAI(api_key=key, base_url=url, **client_options(url, DefaultAioHttpClient))
+    return AsyncOpenAI(api_key=key, base_url=url, **client_options(url))

@@ -34,7 +34,7 @@ class Messages:
             **({"output_config": {"format": _format(schema)}} if schema is not None else {}),
         }
 
-    def read(self, data: Json, *, params: Mapping[str, Json], provider_ms: float, structured: bool) -> Answer:
+    def read(self, data: Json, *, params: Mapping[str, Json], structured: bool) -> Answer:
         content = data.get("content") if isinstance(data, dict) else None
         if not isinstance(content, list):
             raise _chat.NotACompletion("JSON that is no message")
@@ -48,7 +48,6 @@ class Messages:
             params=params,
             usage=_usage(data.get("usage")),
             finish_reason=reason,
-            provider_ms=provider_ms,
             structured=structured,
         )
 

@@ -28,7 +28,7 @@ class Responses:
             **({"text": {"format": text}} if schema is not None else {}),
         }
 
-    def read(self, data: Json, *, params: Mapping[str, Json], provider_ms: float, structured: bool) -> Answer:
+    def read(self, data: Json, *, params: Mapping[str, Json], structured: bool) -> Answer:
         output = data.get("output") if isinstance(data, dict) else None
         if not isinstance(output, list):
             raise _chat.NotACompletion("JSON that is no response")
@@ -45,7 +45,6 @@ class Responses:
             params=params,
             usage=_usage(data.get("usage")),
             finish_reason=_finish(data) if texts or not refusals else "refusal",
-            provider_ms=provider_ms,
             structured=structured,
         )
 

@@ -2,7 +2,8 @@
 
 The key is in ANTHROPIC_API_KEY, or in the variable that the setting `api_key_env` names; a server on this machine needs
 none. The address is the setting `base_url` or ANTHROPIC_BASE_URL, never a suite's. Other settings: `timeout` in seconds
-(120), `concurrency` (50), `structured` (have the prompt's output schema enforced).
+(120), `concurrency` (50), `structured` (have the prompt's output schema enforced), `context_window` in tokens
+(as the list of `genai-prices` has it).
 
 Of a prompt's config it takes `maxOutputTokens` (4096 where there is none) and `stopSequences`: the API has no
 temperature, topP, topK or seed, and a config word that would be dropped is refused.
@@ -15,7 +16,7 @@ from typing import Any
 
 from promptbench.core.protocols import Problem, ProviderContext
 from promptbench.core.types import Json
-from promptbench.providers import _hosted, _messages, _options
+from promptbench.providers import _hosted, _messages, _options, _windows
 
 _HOME = "https://api.anthropic.com"
 
@@ -41,9 +42,19 @@ def problems(name: str, context: ProviderContext) -> list[Problem]:
     return _place(name, context).problems(context.environ, context.options)
 
 
+def shaped_by(name: str, context: ProviderContext) -> Json:
+    """What shapes an answer besides the request."""
+    return _place(name, context).shape(context.options)
+
+
 def unsupported(name: str, context: ProviderContext, params: Mapping[str, Json]) -> list[Problem]:
     """What of a prompt's config this model would not honour."""
     return _messages.Messages().dialect.problems(params, f"anthropic/{name}")
+
+
+def context_window(name: str, context: ProviderContext) -> int | None:
+    """How many tokens this model takes with its answer, where that is known."""
+    return _windows.find(name, _place(name, context).url, context.options)
 
 
 def _place(name: str, context: ProviderContext) -> _hosted.Place:
@@ -57,6 +68,6 @@ def _place(name: str, context: ProviderContext) -> _hosted.Place:
 
 
 def _client(url: str, key: str) -> Any:
-    from anthropic import AsyncAnthropic, DefaultAioHttpClient
+    from anthropic import AsyncAnthropic
 
-    return AsyncAnthropic(api_key=key, base_url=url, **_hosted.client_options(url, DefaultAioHttpClient))
+    return AsyncAnthropic(api_key=key, base_url=url, **_hosted.client_options(url))

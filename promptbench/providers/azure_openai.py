@@ -3,7 +3,8 @@
 The key is in AZURE_OPENAI_API_KEY, or in the variable that the setting `api_key_env` names. The resource is the setting
 `endpoint` or AZURE_OPENAI_ENDPOINT, such as https://NAME.openai.azure.com, never a suite's. Other settings:
 `api_version` (else OPENAI_API_VERSION, else 2024-10-21), `deployments` (which model is behind a deployment, for its
-price), `timeout` in seconds (120), `concurrency` (50), `structured` (send the prompt's output schema).
+price), `timeout` in seconds (120), `concurrency` (50), `structured` (send the prompt's output schema),
+`context_window` in tokens (as the list of `genai-prices` has it).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 from promptbench.core.diagnostics import Code
 from promptbench.core.protocols import Problem, ProviderContext
 from promptbench.core.types import Json
-from promptbench.providers import _chat, _hosted, _options
+from promptbench.providers import _chat, _hosted, _options, _windows
 
 _API_VERSION = "2024-10-21"
 _DEPLOYMENT = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9_-])?", re.ASCII)
@@ -52,9 +53,22 @@ def problems(name: str, context: ProviderContext) -> list[Problem]:
     return [*found, *place.problems(context.environ, context.options)]
 
 
+def shaped_by(name: str, context: ProviderContext) -> Json:
+    """What shapes an answer besides the request."""
+    place = _place(name, context)
+    behind = {"api_version": _api_version(context), "model": _model_behind(name, context)}
+    return {**place.shape(context.options), **behind}
+
+
 def unsupported(name: str, context: ProviderContext, params: Mapping[str, Json]) -> list[Problem]:
     """What of a prompt's config this model would not honour."""
     return _chat.OPENAI.problems(params, f"azure_openai/{name}")
+
+
+def context_window(name: str, context: ProviderContext) -> int | None:
+    """How many tokens this model takes with its answer, where that is known."""
+    model = _model_behind(name, context) or name
+    return _windows.find(model, _place(name, context).url, context.options)
 
 
 def _name_problems(name: str, context: ProviderContext) -> list[Problem]:
@@ -90,12 +104,12 @@ def _place(name: str, context: ProviderContext) -> _hosted.Place:
 
 
 def _client(deployment: str, endpoint: str, key: str, api_version: str) -> Any:
-    from openai import AsyncAzureOpenAI, DefaultAioHttpClient
+    from openai import AsyncAzureOpenAI
 
     return AsyncAzureOpenAI(
         api_key=key,
         azure_endpoint=endpoint,
         azure_deployment=deployment,
         api_version=api_version,
-        **_hosted.client_options(endpoint, DefaultAioHttpClient),
+        **_hosted.client_options(endpoint),
     )

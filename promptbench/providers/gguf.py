@@ -54,9 +54,30 @@ def problems(name: str, context: ProviderContext) -> list[Problem]:
     ]
 
 
+def shaped_by(name: str, context: ProviderContext) -> Json:
+    """What shapes an answer besides the request. Weights of gigabytes are known by their size and time, not read."""
+    weights = _weights.find(name, context)
+    try:
+        state = weights.stat() if weights else None
+        runtime = metadata.version("xllamacpp")
+    except (OSError, metadata.PackageNotFoundError):
+        return None
+    return state and {
+        "weights": [str(weights), state.st_size, state.st_mtime_ns],
+        "xllamacpp": runtime,
+        "context": _options.positive_integer(context.options, "context", _CONTEXT_TOKENS),
+        "structured": context.options.get("structured") is True,
+    }
+
+
 def unsupported(name: str, context: ProviderContext, params: Mapping[str, Json]) -> list[Problem]:
     """What of a prompt's config this model would not honour."""
     return _DIALECT.problems(params, f"gguf/{name}")
+
+
+def context_window(name: str, context: ProviderContext) -> int:
+    """The tokens that this model is loaded with room for."""
+    return _options.positive_integer(context.options, "context", _CONTEXT_TOKENS)
 
 
 class Gguf:
@@ -67,7 +88,7 @@ class Gguf:
         self.concurrency = _options.positive_integer(options, "slots", min(os.cpu_count() or 1, _MOST_SLOTS))
         self._name = name
         self._context = context
-        self._n_ctx = _options.positive_integer(options, "context", _CONTEXT_TOKENS)
+        self._n_ctx = context_window(name, context)
         self._structured = options.get("structured") is True
         self._free = asyncio.Semaphore(self.concurrency)
         self._idle: list[_Slot] = []

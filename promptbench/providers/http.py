@@ -10,26 +10,27 @@ It is called by `method` (POST) with `body` as JSON and `query` in its address. 
 the case and `{{vars}}` all of them; with `sees_prompt = true` also `{{messages}}` and `{{prompt}}`, their text. Values
 are put in as data. `answer` leads to the answer in the reply, as in `data.0.text`; without it the whole reply is the
 answer. Secrets come from the environment only, as `${NAME}` in a header. Other settings: `local` (it runs on this
-machine, at the machine's price), `timeout` in seconds (120), `concurrency` (50).
+machine, at the machine's price), `timeout` in seconds (120), `concurrency` (50), `context_window` in tokens.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from promptbench.core.protocols import Problem, ProviderContext
 from promptbench.core.types import Answer, FailureKind, Json, ProviderFailure, Request
-from promptbench.providers import _chat, _credentials, _endpoint, _failures, _options
+from promptbench.providers import _chat, _credentials, _endpoint, _failures, _options, _windows
 from promptbench.text import templates
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession
 
-_CONNECT_SECONDS = 10.0
+    from promptbench.providers import _session
+
 _TIMEOUT_SECONDS = 120.0
 _CONCURRENCY = 50
 _EXAMPLE = 'url = "http://127.0.0.1:5005/…"'
@@ -52,6 +53,12 @@ def problems(name: str, context: ProviderContext) -> list[Problem]:
     return endpoint.problems(context.environ)
 
 
+def shaped_by(name: str, context: ProviderContext) -> Json:
+    """What shapes an answer besides the request."""
+    endpoint = _find(name, context)
+    return None if endpoint is None else endpoint.shape()
+
+
 def unsupported(name: str, context: ProviderContext, params: Mapping[str, Json]) -> list[Problem]:
     """What of a prompt's config this model would not honour: all, as its parameters are in the settings' body."""
     return _DIALECT.problems(params, f"http/{name}")
@@ -69,9 +76,25 @@ def runs_here(name: str, context: ProviderContext) -> bool:
     return endpoint is not None and endpoint.options.get("local") is True
 
 
+def context_window(name: str, context: ProviderContext) -> int | None:
+    """How many tokens this model takes with its answer, where that is known."""
+    endpoint = _find(name, context)
+    return None if endpoint is None else _windows.declared(endpoint.options)
+
+
 def _find(name: str, context: ProviderContext) -> _endpoint.Endpoint | None:
     options = _options.named(context.options, "endpoints", name)
     return None if options is None else _endpoint.Endpoint(name, options)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    """A reply's content type and bytes, its times, and what it told of rate limits."""
+
+    kind: str
+    body: bytes
+    times: _session.Times
+    limits: Mapping[str, str] | None
 
 
 class HttpEndpoint:
@@ -103,8 +126,9 @@ class HttpEndpoint:
         _DIALECT.params(request.params, self._target.model)
         content, query = self._question(request)
         seconds = _options.positive_number(request.params, _chat.TIMEOUT_WORD, self._timeout)
-        reply, provider_ms = await self._call(content, query, seconds)
-        return Answer(text=self._answer(*reply), model=self._target.model, provider_ms=provider_ms)
+        reply = await self._call(content, query, seconds)
+        text = self._answer(reply.kind, reply.body)
+        return Answer(text=text, model=self._target.model, limits=reply.limits, **reply.times)
 
     async def close(self) -> None:
         if self._session is not None:
@@ -122,15 +146,15 @@ class HttpEndpoint:
         _chat.encode(texts)  # refuses half of a character, which no address can carry
         return None if body is None else _chat.encode(body), texts
 
-    async def _call(
-        self, content: bytes | None, query: Mapping[str, str], seconds: float
-    ) -> tuple[tuple[str, bytes], float]:
-        """The reply's content type and bytes, and the milliseconds that the call took. Raises ProviderFailure."""
+    async def _call(self, content: bytes | None, query: Mapping[str, str], seconds: float) -> _Reply:
+        """Raises ProviderFailure."""
         import aiohttp
 
-        session = self._session = self._session or _open(self._endpoint.url, self._headers)
+        from promptbench.providers import _session
+
+        session = self._session = self._session or _session.open_session(self._endpoint.url, self._headers)
         typed = {"Content-Type": "application/json"} if content is not None else None
-        began = time.perf_counter()
+        clock = _session.Clock.start()
         try:
             async with (
                 asyncio.timeout(seconds),
@@ -143,16 +167,17 @@ class HttpEndpoint:
                     allow_redirects=False,
                 ) as response,
             ):
+                clock.answering()
                 whole = await response.read()
         except TimeoutError:
             raise _failures.timed_out(self._target, seconds) from None
         except (aiohttp.ClientError, OSError) as error:
             raise _failures.broken_connection(self._target, error) from None
-        provider_ms = (time.perf_counter() - began) * 1000
+        times = clock.times()
         kind = response.headers.get("Content-Type", "").partition(";")[0]
         if not 200 <= response.status < 300:
             raise self._refused(response.status, response.headers, kind, whole)
-        return (kind, whole), provider_ms
+        return _Reply(kind, whole, times, _failures.rate_limits(response.headers))
 
     def _refused(self, status: int, headers: Mapping[str, str], kind: str, whole: bytes) -> ProviderFailure:
         try:
@@ -177,16 +202,3 @@ class HttpEndpoint:
             raise ProviderFailure(FailureKind.REJECTED, self._target.clean(why + there)) from None
         except (ValueError, RecursionError) as error:
             raise _failures.not_an_answer(self._target, f"an answer that is no JSON: {error}") from None
-
-
-def _open(url: str, headers: Mapping[str, str]) -> Any:
-    """A session that keeps connections, and no cookies: one answer must not depend on another's."""
-    import aiohttp
-
-    return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        headers=headers,
-        timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS),
-        trust_env=not _credentials.is_loopback(url),
-    )

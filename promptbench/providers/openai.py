@@ -2,7 +2,8 @@
 
 The key is in OPENAI_API_KEY, or in the variable that the setting `api_key_env` names; a server on this machine needs
 none. The address is the setting `base_url` or OPENAI_BASE_URL, never a suite's. Other settings: `api` (`chat`, or
-`responses`), `timeout` in seconds (120), `concurrency` (50), `structured` (send the prompt's output schema).
+`responses`), `timeout` in seconds (120), `concurrency` (50), `structured` (send the prompt's output schema),
+`context_window` in tokens (as the list of `genai-prices` has it).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Mapping
 from promptbench.core.diagnostics import Code
 from promptbench.core.protocols import Problem, ProviderContext
 from promptbench.core.types import Json
-from promptbench.providers import _chat, _credentials, _hosted, _options, _responses
+from promptbench.providers import _chat, _credentials, _hosted, _options, _responses, _windows
 
 _HOME = "https://api.openai.com/v1"
 _APIS = ("chat", "responses")
@@ -45,9 +46,19 @@ def problems(name: str, context: ProviderContext) -> list[Problem]:
     return found
 
 
+def shaped_by(name: str, context: ProviderContext) -> Json:
+    """What shapes an answer besides the request."""
+    return {**_place(name, context).shape(context.options), "api": context.options.get("api", "chat")}
+
+
 def unsupported(name: str, context: ProviderContext, params: Mapping[str, Json]) -> list[Problem]:
     """What of a prompt's config this model would not honour."""
     return _api(_place(name, context), context).dialect.problems(params, f"openai/{name}")
+
+
+def context_window(name: str, context: ProviderContext) -> int | None:
+    """How many tokens this model takes with its answer, where that is known."""
+    return _windows.find(name, _place(name, context).url, context.options)
 
 
 def _place(name: str, context: ProviderContext) -> _hosted.Place:

@@ -7,7 +7,7 @@ Ollama, vLLM, llama.cpp, a LiteLLM proxy and others. The settings name the serve
 
 A server elsewhere needs `api_key_env`, the environment variable that holds its key, or `api_key_env = ""` when it wants
 none. Other settings, for one server or for all: `local` (it runs on this machine, at the machine's price), `timeout` in
-seconds (120), `concurrency` (50), `structured` (send the prompt's output schema).
+seconds (120), `concurrency` (50), `structured` (send the prompt's output schema), `context_window` in tokens.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from promptbench.core.diagnostics import Code
 from promptbench.core.protocols import Problem, ProviderContext
 from promptbench.core.types import Json
-from promptbench.providers import _chat, _credentials, _hosted, _options
+from promptbench.providers import _chat, _credentials, _hosted, _options, _windows
 
 _EXAMPLE = 'base_url = "http://127.0.0.1:11434/v1"'
 
@@ -61,6 +61,12 @@ def problems(name: str, context: ProviderContext) -> list[Problem]:
     return [*found, *place.problems(context.environ, options)]
 
 
+def shaped_by(name: str, context: ProviderContext) -> Json:
+    """What shapes an answer besides the request."""
+    options = _server(name, context) or {}
+    return _place(name, options).shape(options)
+
+
 def unsupported(name: str, context: ProviderContext, params: Mapping[str, Json]) -> list[Problem]:
     """What of a prompt's config this model would not honour."""
     return _chat.COMPATIBLE.problems(params, f"openai_compatible/{name}")
@@ -69,6 +75,12 @@ def unsupported(name: str, context: ProviderContext, params: Mapping[str, Json])
 def runs_here(name: str, context: ProviderContext) -> bool:
     """Whether this model runs on this machine: a server here may be a proxy to one that does not."""
     return (_server(name, context) or {}).get("local") is True
+
+
+def context_window(name: str, context: ProviderContext) -> int | None:
+    """How many tokens this model takes with its answer, where that is known."""
+    options = _server(name, context) or {}
+    return _windows.find(name.partition("/")[2], _place(name, options).url, options)
 
 
 def _server(name: str, context: ProviderContext) -> Mapping[str, Json] | None:

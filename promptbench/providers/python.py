@@ -20,6 +20,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from promptbench.core import allowed_code
 from promptbench.core.canonical import canonical
 from promptbench.core.protocols import Problem, ProviderContext
 from promptbench.core.types import Answer, FailureKind, Json, ProviderFailure, Request
@@ -35,7 +36,12 @@ def connect(name: str, context: ProviderContext) -> PythonFunction:
 
 
 def problems(name: str, context: ProviderContext) -> list[Problem]:
-    return _code.problems(name, context)
+    return allowed_code.problems(name, context.folder, context.root, context.allowed_code, prefix="python/")
+
+
+def shaped_by(name: str, context: ProviderContext) -> Json:
+    """What shapes an answer besides the request; None for code that is not all in the one file, so not all hashed."""
+    return _code.shape(name, context)
 
 
 class PythonFunction:
@@ -94,7 +100,7 @@ class _Loaded:
     def __init__(self, name: str, context: ProviderContext) -> None:
         file, function = name.rsplit(":", 1)
         self.path = (context.folder / file).resolve()
-        self._shown = _code.relative(self.path, context.root)
+        self._shown = allowed_code.relative(self.path, context.root)
         source = self.path.read_bytes()
         sha256 = hashlib.sha256(source).hexdigest()
         self.params: dict[str, Json] = {"function": f"{self.path.name}:{function}", "sha256": sha256}

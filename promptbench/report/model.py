@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from promptbench.core.errors import Exit
@@ -34,6 +34,8 @@ class Row:
     cost: float | None
     cost_per_1000: float | None
     repairs: Mapping[str, int]
+    cached: int = 0
+    """Attempts with an answer from the cache: part of the pass rate, and of no time, no tokens and no cost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +122,8 @@ class RunReport:
     reproduce: str
     errors: Sequence[str] = ()
     """Why providers gave no answer, each reason once with its count."""
-    failures: Sequence[Mapping[str, Json]] = field(default_factory=tuple)
-    """The failing calls, as lines of a log: for the format `log`."""
+    failures: Iterable[Mapping[str, Json]] = field(default_factory=tuple)
+    """The failing calls, as lines of a log: for the format `log`. There may be many, so they are read on the way."""
     proof: Mapping[str, Json] | None = None
     """The evidence: for the format `evidence`. Several suites about one prompt have one proof, in the last report."""
     promotion: Promotion | None = None

@@ -50,6 +50,9 @@ class SettingsFile(BaseModel):
     python: list[str] = Field(default_factory=list, description="files that may be run as models or checks, as globs")
     concurrency: int | None = Field(default=None, ge=1, le=1000, description="requests at once to one model")
     retries: int = Field(default=4, ge=0, le=20, description="further tries after a provider's transient failure")
+    outage_minutes: float = Field(
+        default=5, ge=0, le=1440, description="how long a model that falls silent is waited for; 0 gives it up at once"
+    )
     machine_price_per_hour: float | None = Field(
         default=None, ge=0, description="US dollars an hour of the machine under local models costs"
     )
@@ -198,7 +201,7 @@ def _place_of(path: Path, text: str, key: str) -> Place:
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for name in ("concurrency", "retries", "actor", "prices", "machine_price_per_hour"):
+    for name in ("concurrency", "retries", "outage_minutes", "actor", "prices", "machine_price_per_hour"):
         text = environ.get(_variable(name), "").strip()
         if text:
             found[name] = text if name in ("actor", "prices") else _number(text)

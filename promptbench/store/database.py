@@ -58,6 +58,19 @@ def storage_errors(path: Path, what: str = WHAT) -> Iterator[None]:
         ) from error
 
 
+@contextmanager
+def immediate(connection: sqlite3.Connection) -> Iterator[None]:
+    """`BEGIN IMMEDIATE` to `COMMIT`, so that a writer never has to upgrade a read lock and lose."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
 class Database:
     """One connection. `path` is None for a database in memory."""
 
@@ -103,15 +116,9 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """`BEGIN IMMEDIATE`, so that a writer never has to upgrade a read lock and lose."""
-        self.connection.execute("BEGIN IMMEDIATE")
-        try:
+        """What is inside happens as a whole or not at all."""
+        with immediate(self.connection):
             yield
-            self.connection.execute("COMMIT")
-        except BaseException:
-            if self.connection.in_transaction:
-                self.connection.execute("ROLLBACK")
-            raise
 
     def prompts(self) -> list[str]:
         # One seek a prompt; DISTINCT would read every event.

@@ -10,8 +10,7 @@ import json
 import secrets
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
-from dataclasses import fields as dataclass_fields
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -31,8 +30,9 @@ from promptbench.core.types import (
     Side,
     Usage,
 )
-from promptbench.store import runs_schema
-from promptbench.store.database import storage_errors
+from promptbench.store import answers, runs_schema
+from promptbench.store.cache import CacheTable
+from promptbench.store.database import immediate, storage_errors
 from promptbench.store.steps import apply, pending
 
 FILE_NAME = "runs.sqlite"
@@ -158,21 +158,15 @@ class RunStore:
 
     def add(self, run: str, attempts: Iterable[tuple[Attempt, bool]]) -> None:
         """Commits attempts, and a recording of every answer. The flag tells whether the model is deterministic."""
-        with storage_errors(self.path, "run record"):
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                for attempt, deterministic in attempts:
-                    self._add(run, attempt, deterministic)
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
+        with storage_errors(self.path, "run record"), immediate(self._connection):
+            for attempt, deterministic in attempts:
+                self._add(run, attempt, deterministic)
 
     def _add(self, run: str, attempt: Attempt, deterministic: bool) -> None:
         execute = self._connection.execute
         answer, key = attempt.answer, attempt.key
         usage = answer.usage if answer else None
+        timed = None if attempt.cached else answer
         answer_hash = None
         if answer is not None:
             text = answer.text.encode("utf-8", "replace").decode()
@@ -181,11 +175,11 @@ class RunStore:
             if not answer.recorded:
                 execute(
                     "INSERT OR REPLACE INTO recording VALUES (?, ?, ?, ?, ?)",
-                    [attempt.request_hash, key.model, int(deterministic), canonical(_kept(answer)), attempt.started],
+                    [attempt.request_hash, key.model, int(deterministic), answers.dumps(answer), attempt.started],
                 )
         # An errored attempt is replaced when the run is resumed: it said nothing.
         execute(
-            f"INSERT OR REPLACE INTO attempt VALUES ({', '.join('?' * 26)})",
+            f"INSERT OR REPLACE INTO attempt VALUES ({', '.join('?' * 30)})",
             [
                 run,
                 key.variant,
@@ -206,15 +200,25 @@ class RunStore:
                 attempt.error,
                 attempt.tries,
                 attempt.queue_ms,
-                answer.provider_ms if answer else None,
+                timed.provider_ms if timed else None,
                 usage.input_tokens if usage else None,
                 usage.output_tokens if usage else None,
                 usage.cached_tokens if usage else None,
                 usage.reasoning_tokens if usage else None,
                 attempt.cost,
                 attempt.started,
+                timed.connect_ms if timed else None,
+                timed.first_byte_ms if timed else None,
+                attempt.limit_ms,
+                attempt.backoff_ms,
             ],
         )
+        for number, failed in enumerate(attempt.failed_tries, 1):
+            place = [run, key.variant, key.model, key.case, key.repeat, attempt.started, number]
+            execute(
+                f"INSERT OR REPLACE INTO failed_try VALUES ({', '.join('?' * 11)})",
+                [*place, failed.kind, failed.status, failed.message, failed.provider_ms],
+            )
 
     def finish(self, run: str, result: str, sentence: str) -> None:
         with storage_errors(self.path, "run record"):
@@ -248,15 +252,27 @@ class RunStore:
             raise InputError(f"there is no finished run of '{prompt}'", hint="`promptbench run` makes one")
         return str(row[0])
 
-    def done(self, run: str) -> set[AttemptKey]:
-        """What needs no asking again: all attempts of the run that got an answer."""
+    def outcomes(self, run: str, *, answered: bool = False) -> Iterator[Attempt]:
+        """All attempts of a run without what was asked, answered and scored: enough for a verdict, and much faster.
+
+        With `answered` those only that need no asking again.
+        """
+        which = "AND outcome IN ('passed', 'failed')" if answered else ""
         with storage_errors(self.path, "run record"):
-            rows = self._connection.execute(
-                "SELECT variant, model, case_name, repeat FROM attempt "
-                "WHERE run = ? AND outcome IN ('passed', 'failed')",
+            cursor = self._connection.execute(
+                "SELECT variant, model, case_name, repeat, outcome, rung, well_formed, tries FROM attempt "
+                f"WHERE run = ? {which}",
                 [run],
             )
-            return {AttemptKey(*row) for row in rows}
+            for variant, model, case, repeat, outcome, rung, well_formed, tries in cursor:
+                yield Attempt(
+                    key=AttemptKey(variant, model, case, repeat),
+                    outcome=Outcome(outcome),
+                    request_hash="",
+                    rung=Rung(rung) if rung else None,
+                    well_formed=bool(well_formed),
+                    tries=tries,
+                )
 
     def attempts(self, run: str) -> Iterator[Attempt]:
         """All attempts of a run, one at a time."""
@@ -267,7 +283,7 @@ class RunStore:
             for row in cursor:
                 yield _attempt(row)
 
-    # -- recordings ----------------------------------------------------------------------------------------------
+    # -- recordings and cache ------------------------------------------------------------------------------------
 
     def find(self, request_hash: str) -> tuple[Answer, bool] | None:
         """The kept answer to a request, and whether its model is deterministic."""
@@ -275,11 +291,11 @@ class RunStore:
             row = self._connection.execute(
                 "SELECT answer, deterministic FROM recording WHERE request_hash = ?", [request_hash]
             ).fetchone()
-        if row is None:
-            return None
-        data = json.loads(row[0])
-        usage = Usage(**data["usage"]) if data["usage"] else None
-        return Answer(**{**data, "usage": usage, "recorded": True}), bool(row[1])
+        return None if row is None else (replace(answers.loads(row[0]), recorded=True), bool(row[1]))
+
+    def cache(self) -> CacheTable:
+        """The cache, for as long as the store is open."""
+        return CacheTable(self._connection, self.path)
 
     def deterministic(self, model: str) -> bool | None:
         """Whether all recordings of a model are of a deterministic one; None when there is none."""
@@ -290,28 +306,35 @@ class RunStore:
         return None if row[0] is None else bool(row[0])
 
 
-def _kept(answer: Answer) -> dict[str, Json]:
-    """An answer as it is recorded: without what told about one call only."""
-    usage = asdict(answer.usage) if answer.usage else None
-    fields = {item.name: getattr(answer, item.name) for item in dataclass_fields(answer) if item.name != "limits"}
-    return {**fields, "params": dict(answer.params), "usage": usage}
-
-
 _RUN = "id, plan, suite, prompt, started, finished, result, sentence, tool_version, facts"
 _ATTEMPT = (
     "variant, model, case_name, repeat, outcome, request_hash, answer.text, model_returned, params, finish_reason, "
     "structured, rung, well_formed, repairs, scores, error, tries, queue_ms, provider_ms, input_tokens, "
-    "output_tokens, cached_tokens, reasoning_tokens, cost, started"
+    "output_tokens, cached_tokens, reasoning_tokens, cost, started, connect_ms, first_byte_ms, limit_ms, backoff_ms"
 )
+_RECORDED = "recorded/"
+"""The provider whose answers are never asked for."""
 
 
 def _attempt(row: tuple[Any, ...]) -> Attempt:
     (variant, model, case, repeat, outcome, request, text, returned, params, finish, structured) = row[:11]
-    (rung, well_formed, repairs, scores, error, tries, queue, provider, *tokens, cost, started) = row[11:]
+    (rung, well_formed, repairs, scores, error, tries, queue, provider, *tokens, cost, started) = row[11:25]
+    connect, first_byte, limit, backoff = row[25:]
     usage = Usage(*tokens) if tokens[0] is not None else None
     answer = None
     if text is not None:
-        answer = Answer(text, returned, json.loads(params), usage, finish, provider or 0.0, bool(structured))
+        answer = Answer(
+            text,
+            returned,
+            json.loads(params),
+            usage,
+            finish,
+            provider or 0.0,
+            bool(structured),
+            recorded=not tries or model.startswith(_RECORDED),
+            connect_ms=connect,
+            first_byte_ms=first_byte,
+        )
     return Attempt(
         key=AttemptKey(variant, model, case, repeat),
         outcome=Outcome(outcome),
@@ -324,6 +347,8 @@ def _attempt(row: tuple[Any, ...]) -> Attempt:
         error=error,
         tries=tries,
         queue_ms=queue,
+        limit_ms=limit or 0.0,
+        backoff_ms=backoff or 0.0,
         cost=cost,
         started=started,
     )

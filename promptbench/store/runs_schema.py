@@ -1,4 +1,4 @@
-"""The tables of `runs.sqlite`: runs, their attempts, and the recordings of every real answer."""
+"""The tables of `runs.sqlite`: runs, their attempts, the recordings of every real answer, and the cache."""
 
 from __future__ import annotations
 
@@ -82,6 +82,49 @@ STEPS: dict[str, tuple[str, ...]] = {
             LEFT JOIN variant ON variant.run = attempt.run AND variant.hash = attempt.variant
             GROUP BY attempt.run, attempt.variant, attempt.model""",
     ),
+    "0002_cache": (
+        """CREATE TABLE cache (
+            key TEXT PRIMARY KEY,
+            model TEXT NOT NULL,
+            answer TEXT NOT NULL,
+            kept TEXT NOT NULL
+        ) STRICT, WITHOUT ROWID""",
+        "DROP VIEW result",
+        """CREATE VIEW result AS
+            SELECT run.suite, attempt.run, variant.side, variant.name AS prompt, attempt.model,
+                count(*) AS attempts,
+                sum(outcome = 'passed') AS passed,
+                sum(outcome = 'failed') AS failed,
+                sum(outcome = 'errored') AS errored,
+                sum(tries = 0) AS cached,
+                round(avg(provider_ms), 1) AS mean_ms,
+                sum(cost) AS cost
+            FROM attempt JOIN run ON run.id = attempt.run
+            LEFT JOIN variant ON variant.run = attempt.run AND variant.hash = attempt.variant
+            GROUP BY attempt.run, attempt.variant, attempt.model""",
+    ),
+    "0003_times": (
+        "ALTER TABLE attempt ADD COLUMN connect_ms REAL",
+        "ALTER TABLE attempt ADD COLUMN first_byte_ms REAL",
+        "ALTER TABLE attempt ADD COLUMN limit_ms REAL",
+        "ALTER TABLE attempt ADD COLUMN backoff_ms REAL",
+    ),
+    "0004_tries": (
+        """CREATE TABLE failed_try (
+            run TEXT NOT NULL REFERENCES run (id),
+            variant TEXT NOT NULL,
+            model TEXT NOT NULL,
+            case_name TEXT NOT NULL,
+            repeat INTEGER NOT NULL,
+            started TEXT NOT NULL,
+            try INTEGER NOT NULL,
+            kind TEXT NOT NULL,
+            status INTEGER,
+            message TEXT NOT NULL,
+            provider_ms REAL NOT NULL,
+            PRIMARY KEY (run, variant, model, case_name, repeat, started, try)
+        ) STRICT, WITHOUT ROWID""",
+    ),
 }
 
 COLUMNS: dict[str, dict[str, str]] = {
@@ -123,15 +166,19 @@ COLUMNS: dict[str, dict[str, str]] = {
         "repairs": "JSON list of [name, position in characters]",
         "scores": "JSON list of [check, passed, value, reason]",
         "error": "why there is no answer",
-        "tries": "calls made for this attempt",
-        "queue_ms": "waiting in promptbench, in milliseconds",
-        "provider_ms": "waiting for the provider, in milliseconds, last try only",
+        "tries": "calls made for this attempt; 0 when the answer came from the cache",
+        "queue_ms": "waiting in promptbench, in milliseconds: for a free slot, for a rate limit, between tries",
+        "provider_ms": "waiting for the provider, in milliseconds, last try only; null when nothing was asked",
         "input_tokens": "tokens in, cached ones included",
         "output_tokens": "tokens out",
         "cached_tokens": "part of the input tokens read from the provider's cache",
         "reasoning_tokens": "part of the output tokens spent on thinking",
-        "cost": "US dollars; null when the price is unknown",
+        "cost": "US dollars; null when the price is unknown, 0 when the answer came from the cache",
         "started": "ISO 8601, UTC",
+        "connect_ms": "part of provider_ms: opening the connection; 0 on one that was kept, null without a network",
+        "first_byte_ms": "part of provider_ms: from the open connection until the head of the answer was in",
+        "limit_ms": "part of queue_ms: waiting for a rate limit",
+        "backoff_ms": "part of queue_ms: waiting between tries, and for a model that fell silent",
     },
     "recording": {
         "request_hash": "hash of the request that was answered",
@@ -139,5 +186,24 @@ COLUMNS: dict[str, dict[str, str]] = {
         "deterministic": "1 when the model always answers the same",
         "answer": "JSON: the whole answer",
         "recorded": "ISO 8601, UTC",
+    },
+    "cache": {
+        "key": "hash of everything that shapes the answer: the request with its repeat, the model's place and settings",
+        "model": "provider/name",
+        "answer": "JSON: the whole answer",
+        "kept": "ISO 8601, UTC",
+    },
+    "failed_try": {
+        "run": "the run",
+        "variant": "as in attempt",
+        "model": "as in attempt",
+        "case_name": "as in attempt",
+        "repeat": "as in attempt",
+        "started": "when the attempt was; an attempt that is made again when the run goes on leaves its tries here",
+        "try": "counts from 1, within one attempt",
+        "kind": "transient, rate_limit, rejected or fatal",
+        "status": "HTTP status; null where there was no reply",
+        "message": "what went wrong",
+        "provider_ms": "waiting for the provider, in milliseconds",
     },
 }

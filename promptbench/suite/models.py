@@ -7,15 +7,15 @@ are the same to the author.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from promptbench.core.diagnostics import Place
+from promptbench.core.diagnostics import Diagnostics, Place
 from promptbench.core.types import Json, Message, ModelRef, Rung
 from promptbench.formats.marked_yaml import Document
 
@@ -52,6 +52,18 @@ def _as_answer(value: Any) -> Any:
 
 def _as_list(value: Any) -> Any:
     return value if isinstance(value, list) or value is None else [value]
+
+
+def _as_cases(value: Any) -> Any:
+    return [value] if is_case_file(value) else value
+
+
+def is_case_file(value: Any) -> bool:
+    """Whether an entry of `cases:` names a file beside the suite. Any other text is a case without its name."""
+    return isinstance(value, str) and value.lower().endswith(CASE_FILES)
+
+
+CASE_FILES = (".jsonl",)
 
 
 def _share(value: Any) -> Any:
@@ -156,17 +168,56 @@ class SuiteFile(Written):
     checks: Checks = Field(default_factory=list)
     log: Texts = Field(default_factory=list)
     accept: Literal["raw", "extracted", "repaired safe"] = "extracted"
-    cases: list[Any] = Field(default_factory=list)  # each is validated as a CaseFile of its own
+    cases: Annotated[list[Any], BeforeValidator(_as_cases)] = Field(default_factory=list)
+    """Each is validated as a CaseFile of its own; a text is the name of a file with cases."""
     gate: GateFile = Field(default_factory=GateFile)
+
+
+class Marked(Protocol):
+    """What somebody wrote: YAML or a line of JSON, as plain data with the place of everything in it."""
+
+    @property
+    def value(self) -> Json: ...
+
+    def place(self, path: tuple[str | int, ...] = (), *, key: bool = False) -> Place: ...
+
+    def is_blank(self, path: tuple[str | int, ...]) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Where something was written: a document, and the path to it there in field names."""
+
+    document: Marked
+    path: tuple[str | int, ...] = ()
+
+    def below(self, *steps: str | int) -> Where:
+        return Where(self.document, (*self.path, *steps))
+
+    def place(self, *steps: str | int, key: bool = False) -> Place:
+        """The place in the file of the value `steps` below, or of its key."""
+        path = (*self.path, *steps)
+        written = path_in_file(path, self.document.value)
+        # What stands for a list, or for `name: nothing`, is a value without a key of its own.
+        has_key = bool(written) and field_name(str(written[-1])) == field_name(str(path[-1]))
+        return self.document.place(written, key=key and has_key)
+
+    @property
+    def value(self) -> Json:
+        """What is written there."""
+        value = self.document.value
+        for step in path_in_file(self.path, value):
+            value = value[step]
+        return value
 
 
 @dataclass(frozen=True, slots=True)
 class CheckSpec:
-    """A check as written: its name, its argument, and the path of the argument in the file."""
+    """A check as written: its name, its argument, and where the argument is."""
 
     name: str
     argument: Json
-    path: tuple[str | int, ...]
+    where: Where
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,11 +234,21 @@ class Case:
     should_be: Json
     checks: tuple[CheckSpec, ...]
     tags: tuple[str, ...]
-    path: tuple[str | int, ...]
+    where: Where
 
     @property
     def critical(self) -> bool:
         return "critical" in self.tags
+
+
+class Cases(Protocol):
+    """All cases of a suite, in order. Those of files beside it are read when they are wanted, and not held."""
+
+    def scan(self, found: Diagnostics) -> Iterator[Case]:
+        """Every case that is one; what is wrong goes to `found`, also where two have the same name."""
+
+    def __getitem__(self, name: str) -> Case:
+        """A case of a scan before. Raises KeyError, and InputError when its file has changed since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +273,7 @@ class Suite:
     checks: tuple[CheckSpec, ...]
     logs: tuple[str, ...]
     accept: Rung
-    cases: tuple[Case, ...]
+    cases: Cases
     gate: GateFile
 
     @property
@@ -221,7 +282,4 @@ class Suite:
 
     def place(self, path: Sequence[str | int], *, key: bool = False) -> Place:
         """The place in the file of the value at a path in field names, or of its key."""
-        written = path_in_file(path, self.document.value)
-        # What stands for a list, or for `name: nothing`, is a value without a key of its own.
-        has_key = bool(written) and field_name(str(written[-1])) == field_name(str(path[-1]))
-        return self.document.place(written, key=key and has_key)
+        return Where(self.document).place(*path, key=key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -49,8 +50,9 @@ def reported(tmp_path: Path) -> object:
             variant = RunVariant(candidate.hash, Side.CANDIDATE, candidate.label, candidate.prompt.source)
             info, _ = runs.start("plan", "triage", "triage", {}, [variant], "0")
             runs.add(info.id, [(item, False) for item in make(candidate.hash)])  # type: ignore[operator]
-            verdicts = judge_all(bench, Table(runs.attempts(info.id)), asked_all=True)
-            return build(bench, runs, Finished(info, verdicts), path="p", command="c", notes=())
+            table = Table(runs.outcomes(info.id))
+            finished = Finished(info, judge_all(bench, table, asked_all=True), table)
+            return build(bench, runs, finished, path="p", command="c", notes=())
 
     return report
 
@@ -84,6 +86,43 @@ def test_a_failing_case_shows_a_failing_answer(reported: object) -> None:
     [flip] = report.flips
     assert (flip.case, flip.flip, flip.candidate.answer) == ("hello", "failing", "no")
     assert flip.candidate.reasons == ["json: not JSON"]
-    [line] = report.failures
+    [line] = list(report.failures)
     assert line["vars"] == {"message": "Hello"}
     assert line["failed"] == "json: not JSON"
+
+
+def cached(item: Attempt) -> Attempt:
+    assert item.answer is not None
+    return replace(item, answer=replace(item.answer, recorded=True, provider_ms=0.0), tries=0, cost=0.0)
+
+
+def test_answers_from_the_cache_count_for_quality_and_for_nothing_else(reported: object) -> None:
+    def attempts(variant: str) -> list[Attempt]:
+        asked = [attempt(variant, "hello", k, passed=True, ms=10.0 + k) for k in range(2)]
+        return [*asked, *(cached(attempt(variant, "late parcel", k, passed=k > 0)) for k in range(3))]
+
+    report = reported(attempts)  # type: ignore[operator]
+    [row] = report.rows
+    assert (row.attempts, row.cached, row.passed, row.well_formed) == (5, 3, 4, 4)
+    assert (row.p50_ms, row.mean_ms, row.input_tokens, row.output_tokens) == (10.5, 10.5, 20, 4)
+    assert (row.cost, row.cost_per_1000) == (1.0, 500.0)
+    [line] = list(report.failures)
+    assert line["latency_ms"] is None
+
+
+def test_only_answers_from_the_cache_have_no_times_and_cost_nothing(reported: object) -> None:
+    def attempts(variant: str) -> list[Attempt]:
+        return [cached(attempt(variant, "hello", k, passed=True)) for k in range(3)]
+
+    [row] = reported(attempts).rows  # type: ignore[operator]
+    assert (row.attempts, row.cached, row.p50_ms, row.queue_p50_ms) == (3, 3, None, None)
+    assert (row.cost, row.cost_per_1000) == (0.0, None)
+
+
+def test_an_unknown_price_stays_unknown_beside_the_cache(reported: object) -> None:
+    def attempts(variant: str) -> list[Attempt]:
+        asked = attempt(variant, "hello", 0, passed=True, cost=None)
+        return [asked, *(cached(attempt(variant, "hello", k, passed=True)) for k in (1, 2))]
+
+    [row] = reported(attempts).rows  # type: ignore[operator]
+    assert (row.cost, row.cost_per_1000) == (None, None)

@@ -118,3 +118,16 @@ def test_what_is_no_amount(project: Project, amount: str) -> None:
     ended = project.run("run", f"--max-cost={amount}")
     assert ended.code == 2
     assert f"'{amount}' is no amount of US dollars" in ended.err
+
+
+def test_a_deployment_has_the_price_of_the_model_behind_it(
+    project: Project, server: FakeOpenAI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AZURE_OPENAI_API_KEY", "k")
+    project.write(
+        "promptbench.toml",
+        f'[providers.azure_openai]\nendpoint = "{server.base_url}"\ndeployments = {{ triage-prod = "gpt-4o" }}\n',
+    )
+    project.edit("suites/triage/suite.yaml", "openai/fake", "azure_openai/triage-prod")
+    expected = project.run("run", "--dry-run", "--json").data["suites"][0]["expected"]["azure_openai/triage-prod"]
+    assert expected["cost"] == pytest.approx((expected["input_tokens"] * 2.5 + expected["output_tokens"] * 10) / 1e6)

@@ -36,6 +36,9 @@ ARGUMENTS: list[Json] = [
     "\ud800",
     [[[]]],
 ]
+# The files that examples name lie here.
+FOLDER = Path(__file__).parent.parent / "helpers" / "beside_a_suite"
+CONTEXT = CheckContext(FOLDER, SCHEMA, root=FOLDER, allowed_code=("*.py",))
 TEXTS = ["", " ", "\0", "\ud800", "{", "[" * 100_000, "NaN", "1e999", "9" * 5000, '{"team": "billing"}', "ß" * 1000]
 
 
@@ -52,7 +55,7 @@ def example(name: str) -> tuple[str, Json]:
 
 
 def built(name: str) -> Check:
-    check: Check = plugins.load(name).build(example(name)[1], CheckContext(Path(), SCHEMA))
+    check: Check = plugins.load(name).build(example(name)[1], CONTEXT)
     return check
 
 

@@ -79,7 +79,7 @@ def _help(command: Any, words: list[str]) -> Iterator[str]:
 def _databases() -> Iterator[str]:
     yield "# The databases\n"
     yield "Both are plain SQLite files that the `sqlite-utils` command and Datasette open as they are.\n"
-    yield "## `.promptbench/runs.sqlite`: runs, attempts, recordings\n"
+    yield "## `.promptbench/runs.sqlite`: runs, attempts, recordings, cache\n"
     for table, columns in runs_schema.COLUMNS.items():
         yield f"### {table}\n\n| column | what it holds |\n|---|---|"
         for column, text in columns.items():

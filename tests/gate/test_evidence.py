@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -11,8 +12,9 @@ from hypothesis import strategies as st
 from promptbench.core.canonical import canonical
 from promptbench.core.types import Attempt, Json
 from promptbench.gate.evidence import Judged, evidence, rejudge
-from promptbench.gate.judge import GatedModel, Result
+from promptbench.gate.judge import GatedModel, Result, judge
 from promptbench.gate.policy import Policy
+from promptbench.gate.table import Table
 from tests.gate.kit import CANDIDATE, CHAMPION, MODEL, Cases, attempts, guards, infos, judged
 from tests.gate.test_judge import SENTENCES
 
@@ -232,3 +234,39 @@ def test_whatever_is_in_it_nothing_but_a_value_error(data: st.DataObject) -> Non
 def test_the_words_of_results_are_fixed() -> None:
     # They are in every evidence file there is.
     assert [result.value for result in Result] == ["PASS", "FAIL", "INCONCLUSIVE", "NO VERDICT"]
+
+
+def from_cache() -> dict[str, Json]:
+    """The proof over a run that would pass, had one of its answers not come from the cache."""
+    about, made = part(PASSED)
+    made[0] = replace(made[0], tries=0)
+    verdict = judge(
+        Table(made),
+        champion=CHAMPION,
+        candidate=CANDIDATE,
+        models=about.models,
+        cases=about.cases,
+        policy=about.policy,
+        asked_all=True,
+    )
+    return proof_of((replace(about, verdict=verdict), made))
+
+
+def test_answers_from_the_cache_are_told_and_judged_so_again() -> None:
+    proof = from_cache()
+    assert proof["verdict"]["result"] == "INCONCLUSIVE"
+    assert [item["k"] for item in proof["attempts"] if "cached" in item] == [0]
+    assert rejudge(proof) == []
+    assert not any("cached" in item for item in proof_of(part(PASSED))["attempts"])
+
+
+@pytest.mark.parametrize("claims", [True, False])
+def test_an_answer_from_the_cache_cannot_be_claimed_to_prove_something(claims: bool) -> None:
+    proof = from_cache()
+    if claims:
+        for said in (proof["verdict"], *proof["suites"]):
+            said["result"] = "PASS"
+    else:
+        for item in proof["attempts"]:
+            item.pop("cached", None)
+    assert rejudge(proof) != []

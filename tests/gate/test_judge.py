@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from promptbench.core.errors import Exit
-from promptbench.gate.judge import GatedModel, Mode, Result, judge, percent
+from promptbench.core.types import Outcome
+from promptbench.gate.judge import GatedModel, Mode, Result, Verdict, judge, percent
 from promptbench.gate.policy import Policy
 from promptbench.gate.table import Table
-from tests.gate.kit import CANDIDATE, CHAMPION, Cases, attempts, guards, infos, judged
+from tests.gate.kit import CANDIDATE, CHAMPION, MODEL, Cases, attempts, guards, infos, judged
 
 PASS8, FAIL8, PASS11 = "+" * 8, "-" * 8, "+" * 11
 FIXES = {"t1": ("-", "+"), "t2": ("-", "+")}
@@ -331,3 +334,96 @@ def test_no_model_is_no_verdict() -> None:
 )
 def test_percent_rounds_no_blemish_away(share: float | None, shown: str) -> None:
     assert percent(share) == shown
+
+
+def from_cache(cases: Cases, champion: int, candidate: int, **options: bool) -> Verdict:
+    """The verdict where so many attempts of each side, those at the first cases, have their answers from the cache."""
+    left = {CHAMPION: champion, CANDIDATE: candidate}
+    table = Table()
+    for attempt in attempts(cases):
+        kept = attempt.outcome is not Outcome.ERRORED and left[attempt.key.variant] > 0
+        left[attempt.key.variant] -= kept
+        table.add(replace(attempt, tries=0) if kept else attempt)
+    return judge(
+        table,
+        champion=CHAMPION,
+        candidate=CANDIDATE,
+        models=[GatedModel(MODEL, True)],
+        cases=infos(cases),
+        policy=Policy(),
+        asked_all=options.get("asked_all", True),
+    )
+
+
+BETTER: Cases = {**FIXES, **guards(2)}
+WORSE: Cases = {**FIXES, "b": ("+", "-")}
+
+
+@pytest.mark.parametrize("cases", [BETTER, WORSE])
+@pytest.mark.parametrize(("champion", "candidate"), [(1, 0), (0, 1), (3, 2)])
+def test_an_answer_from_the_cache_proves_nothing_either_way(cases: Cases, champion: int, candidate: int) -> None:
+    verdict = from_cache(cases, champion, candidate)
+    count = champion + candidate
+    came = f"{count} of {2 * len(cases)} answers came from the cache and {'proves' if count == 1 else 'prove'} nothing"
+    assert verdict.sentence == f"INCONCLUSIVE: {came}; the same command without --cache decides"
+    assert (verdict.result, verdict.result.exit) == (Result.INCONCLUSIVE, Exit.INCONCLUSIVE)
+    assert [(model.result, model.reasons) for model in verdict.models] == [(Result.INCONCLUSIVE, (came,))]
+    usual = from_cache(cases, 0, 0)
+    assert usual.result in (Result.PASS, Result.FAIL)
+    assert verdict.models[0].flips == usual.models[0].flips
+
+
+def test_no_verdict_stays_none_whatever_came_from_the_cache() -> None:
+    assert from_cache(BETTER, 1, 1, asked_all=False).result is Result.NO_VERDICT
+    assert from_cache({"a": ("x", "x"), "b": ("x", "+")}, 0, 1).result is Result.NO_VERDICT
+
+
+def test_an_answer_from_the_cache_on_one_model_leaves_all_open() -> None:
+    table = Table()
+    for n, cases in enumerate((BETTER, WORSE)):
+        for attempt in attempts(cases, f"local/m{n}"):
+            table.add(replace(attempt, tries=0) if n == 0 else attempt)
+    verdict = judge(
+        table,
+        champion=CHAMPION,
+        candidate=CANDIDATE,
+        models=[GatedModel("local/m0", True), GatedModel("local/m1", True)],
+        cases=infos({**BETTER, **WORSE}),
+        policy=Policy(),
+        asked_all=True,
+    )
+    assert verdict.sentence.startswith("INCONCLUSIVE: 8 of 14 answers came from the cache and prove nothing; ")
+    assert {model.result for model in verdict.models} == {Result.INCONCLUSIVE}
+
+
+@pytest.mark.parametrize("champion", [None, CANDIDATE])
+def test_floors_are_not_judged_on_the_cache_either(champion: str | None) -> None:
+    cases = dict.fromkeys(("a", "b"), ("", "+"))
+    table = Table(replace(attempt, tries=0) for attempt in attempts(cases))
+    verdict = judge(
+        table,
+        champion=champion,
+        candidate=CANDIDATE,
+        models=[GatedModel(MODEL, True)],
+        cases=infos(cases),
+        policy=Policy(),
+        asked_all=True,
+    )
+    assert verdict.sentence.startswith("INCONCLUSIVE: 2 of 2 answers came from the cache and prove nothing")
+
+
+def test_other_prompts_and_models_may_come_from_the_cache() -> None:
+    table = Table(attempts(BETTER))
+    for others in (attempts(BETTER, "python/own.py:f"), attempts(BETTER, MODEL, ("", "sha256:other"))):
+        for attempt in others:
+            table.add(replace(attempt, tries=0))
+    verdict = judge(
+        table,
+        champion=CHAMPION,
+        candidate=CANDIDATE,
+        models=[GatedModel(MODEL, True)],
+        cases=infos(BETTER),
+        policy=Policy(),
+        asked_all=True,
+    )
+    assert verdict.result is Result.PASS

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from promptbench.core.types import Rung
 from promptbench.gate.table import Cell, Table
 from tests.gate.kit import CANDIDATE, CHAMPION, MODEL, attempts
@@ -11,8 +13,8 @@ def cell(written: str) -> Cell:
 
 def test_counts() -> None:
     mixed = cell("+-x+")
-    assert (mixed.total, mixed.passes, mixed.failures, mixed.errored) == (3, 2, 1, {2})
-    assert (mixed.first(3).total, mixed.first(3).errored, mixed.first(2).errored) == (2, {2}, set())
+    assert (mixed.total, mixed.passes, mixed.failures, mixed.errored) == (3, 2, 1, 1)
+    assert (mixed.first(3).total, mixed.first(3).errored, mixed.first(2).errored) == (2, 1, 0)
 
 
 def test_nothing_asked() -> None:
@@ -35,10 +37,19 @@ def test_an_answer_makes_up_for_an_error_in_any_order() -> None:
     failed, answered = [next(attempts({"a": (marks, "")})) for marks in ("x", "+")]
     for order in ((failed, answered), (answered, failed)):
         both = Table(order).cell(CHAMPION, MODEL, "a")
-        assert (both.passes, both.errored) == (1, set())
+        assert (both.passes, both.errored) == (1, 0)
 
 
 def test_cells_of_one_prompt_and_model() -> None:
     table = Table(attempts({"a": ("+", "-"), "b": ("-", "+")}))
     assert {case: found.passes for case, found in table.cells(CANDIDATE, MODEL)} == {"a": 0, "b": 1}
     assert list(table.cells(CANDIDATE, "other/model")) == []
+
+
+def test_what_came_from_the_cache_is_counted_by_prompt_and_model() -> None:
+    table = Table(attempts({"a": ("+", "-x"), "b": ("-", "+")}))
+    assert table.cached(CANDIDATE, MODEL) == 0
+    for attempt in attempts({"c": ("+", "-"), "d": ("x", "+")}):
+        table.add(replace(attempt, tries=0))
+    assert (table.cached(CHAMPION, MODEL), table.cached(CANDIDATE, MODEL)) == (1, 2)
+    assert table.cached(CANDIDATE, "other/model") == 0

@@ -76,7 +76,7 @@ def test_a_transient_failure_is_retried() -> None:
     assert reply.answer.text == "at last"
     assert bench.slept == [0.5, 1.0, 2.0]
     assert reply.tries == 4
-    assert [(failed.failure_kind, failed.message, failed.status) for failed in reply.failed_tries] == [
+    assert [(failed.kind, failed.message, failed.status) for failed in reply.failed_tries] == [
         (FailureKind.TRANSIENT, "busy", 503)
     ] * 3
 

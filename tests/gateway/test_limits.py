@@ -22,6 +22,7 @@ def times_of(pacer: Pacer, count: int, usage: Usage = NONE, late: float = 0.0, s
             now = max(now + delay + draw.random() * late, times[-1] if times else now)
             if (delay := pacer.leave(now)) <= 0:
                 break
+        pacer.left(now)
         times.append(now)
     return times
 
@@ -52,6 +53,10 @@ def test_those_who_were_all_held_up_do_not_go_at_once() -> None:
     gone = sum(pacer.leave(10.0) == 0 for _ in range(50))
     assert gone == 10
     assert 0.9 < pacer.leave(10.0) < 1.1
+    for _ in range(gone):
+        pacer.left(10.4)
+    assert pacer.leave(11.2) > 0, "they really went at 10.4"
+    assert pacer.leave(11.5) == 0
 
 
 def test_what_went_before_the_limit_was_known_counts() -> None:

@@ -27,6 +27,12 @@ def test_the_list_knows_the_large_providers() -> None:
 def test_a_deployment_is_priced_by_the_model_behind_it() -> None:
     assert cost("azure/our-deployment", returned="gpt-4o") == pytest.approx(0.0035)
     assert cost("azure/our-deployment") is None
+    told = Prices(Market({}, behind={"azure_openai/triage-prod": "gpt-4o"}))
+    deployment = ModelRef.parse("azure_openai/triage-prod")
+    assert cost(str(deployment), prices=told) == pytest.approx(0.0035)
+    assert cost(str(deployment), returned="triage-prod", prices=told) == pytest.approx(0.0035)
+    assert told.of_tokens(deployment, SMALL) == pytest.approx(0.0035), "known before any answer, for budgets"
+    assert told.of_tokens(ModelRef.parse("azure_openai/other"), SMALL) is None
 
 
 def test_a_price_that_nobody_knows_is_none() -> None:

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 from promptbench.core.types import Usage
 from promptbench.gateway import tokens
+from promptbench.text.tokens import ASSUMED_OUTPUT
 from tests.helpers.asking import ask_for
 
 
 def test_four_characters_are_a_token() -> None:
     request = ask_for("a/b", "x" * 10, system="y" * 11, params={"maxOutputTokens": 7})
     assert tokens.estimate(request) == Usage(6, 7)
-    assert tokens.estimate(ask_for("a/b", "")) == Usage(0, tokens.ASSUMED_OUTPUT)
+    assert tokens.estimate(ask_for("a/b", "")) == Usage(0, ASSUMED_OUTPUT)
 
 
 def test_a_forecast_learns_from_answers_and_never_expects_less_than_the_estimate() -> None:

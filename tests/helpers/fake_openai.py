@@ -113,27 +113,29 @@ class Received:
 
 
 class FakeOpenAI:
-    """The server. `received` grows with every request; `connections` and `most_at_once` count.
+    """The server, at `port` or any free one.
+
+    `received` grows with every request; `connections` and `most_at_once` count.
 
     Servers of other kinds differ in `root`, which their `base_url` ends with, and in `say`.
     """
 
     root = "/v1"
 
-    def __init__(self, script: Script = lambda body: "ok") -> None:
+    def __init__(self, script: Script = lambda body: "ok", port: int = 0) -> None:
         self.script = script
+        self.port = port
         self.received: list[Received] = []
         self.connections = 0
         self.most_at_once = 0
         self._at_once = 0
         self._tasks: set[asyncio.Task[None] | None] = set()
-        self._port = 0
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="fake-openai", daemon=True)
 
     @property
     def base_url(self) -> str:
-        return f"http://127.0.0.1:{self._port}{self.root}"
+        return f"http://127.0.0.1:{self.port}{self.root}"
 
     def say(self, path: str, text: str) -> Step | None:
         """The normal answer at `path`; None where nothing is."""
@@ -148,13 +150,18 @@ class FakeOpenAI:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._stop.set)
+        self.die()
         self._thread.join(10)
+
+    def die(self) -> None:
+        """Closes the port and every connection; also for a script to call."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stop.set)
 
     async def _serve(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        server = await asyncio.start_server(self._connection, "127.0.0.1", 0)
-        self._port = server.sockets[0].getsockname()[1]
+        server = await asyncio.start_server(self._connection, "127.0.0.1", self.port)
+        self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
         await self._stop.wait()
         server.close()

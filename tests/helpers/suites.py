@@ -28,9 +28,13 @@ def write(folder: Path, files: Mapping[str, str]) -> None:
 
 
 def loaded(folder: Path, text: str) -> tuple[Suite | None, Diagnostics]:
+    """A suite, and all that is wrong with it and its cases."""
     write(folder, {"suite.yaml": text})
     found = Diagnostics()
-    return load(folder / "suite.yaml", "suite.yaml", found), found
+    suite = load(folder / "suite.yaml", "suite.yaml", found)
+    if suite is not None:
+        list(suite.cases.scan(found))
+    return suite, found
 
 
 def joined(
@@ -42,8 +46,9 @@ def joined(
     **around: Any,
 ) -> tuple[Bench | None, Diagnostics]:
     """A suite and its files, joined; `openai` is a server on this machine that nobody asks."""
-    write(folder, {"triage.prompt": PROMPT, **(files or {})})
-    suite, found = loaded(folder, text)
+    write(folder, {"triage.prompt": PROMPT, "suite.yaml": text, **(files or {})})
+    found = Diagnostics()
+    suite = load(folder / "suite.yaml", "suite.yaml", found)
     surroundings = Surroundings(
         root=folder,
         environ={},

@@ -25,7 +25,7 @@ def test_red_first_a_case_that_fails_on_its_logged_answer_is_admitted(tmp_path: 
     bench, found = joined(tmp_path, HEAD + EXPECT + """    was: '{"team": "delivery"}'\n""")
     assert messages(found) == []
     assert bench is not None
-    assert bench.cases[0].was == ('{"team": "delivery"}',)
+    assert next(iter(bench.cases)).was == ('{"team": "delivery"}',)
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_output_is_each_prompts_own_schema(tmp_path: Path) -> None:
     )
     assert messages(found) == []
     assert bench is not None
-    first, second = (bench.cases[0].checks[item.hash] for item in bench.candidates)
+    first, second = (next(iter(bench.cases)).checks[item.hash] for item in bench.candidates)
     assert first != second
 
 

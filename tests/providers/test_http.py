@@ -65,6 +65,15 @@ def test_posts_the_cases_variables_and_reads_the_answer_where_it_is() -> None:
     assert answer.provider_ms > 0
 
 
+def test_what_a_server_tells_of_its_limits_is_handed_on() -> None:
+    told = {"X-RateLimit-Limit-Requests": "600", "X-RateLimit-Remaining-Requests": "599", "X-Other": "1"}
+    with FakeHttp(lambda body: fake.as_json("billing", headers=told)) as server:
+        answer = ask(server)
+    assert answer.limits == {"x-ratelimit-limit-requests": "600", "x-ratelimit-remaining-requests": "599"}
+    with FakeHttp(lambda body: fake.as_json("billing")) as server:
+        assert ask(server).limits is None
+
+
 def test_a_placeholder_alone_keeps_the_values_type() -> None:
     body = {"n": "{{vars.n}}", "all": "{{vars}}", "list": ["{{vars.tags}}", 1, True], "said": "n is {{ vars.n }}!"}
     with FakeHttp() as server:

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
+from promptbench.core import allowed_code
 from promptbench.core.protocols import ProviderContext
 from promptbench.core.types import Answer, FailureKind, ProviderFailure
-from promptbench.providers import _code, python
+from promptbench.providers import python
 from tests.helpers.asking import ask_for, context
 
 SOURCE = """
@@ -301,4 +302,4 @@ def test_every_way_to_define_a_name_is_seen(project: ProviderContext, source: st
     ],
 )
 def test_globs(path: str, glob: str, matches: bool) -> None:
-    assert _code.is_allowed(path, [glob]) is matches
+    assert allowed_code.is_allowed(path, [glob]) is matches

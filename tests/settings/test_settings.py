@@ -70,6 +70,7 @@ def test_dashes_and_underscores_are_the_same(tmp_path: Path) -> None:
         ("retries = 'x'\n", "'retries' must be a whole number, not 'x'", 1, 1),
         ("retries = true\n", "'retries' must be a whole number, not 'True'", 1, 1),
         ("retries = -1\n", "'retries' must be at least 0, not '-1'", 1, 1),
+        ("outage-minutes = -1\n", "'outage-minutes' must be at least 0, not '-1'", 1, 1),
         ("concurrency = 1001\n", "'concurrency' must be at most 1000, not '1001'", 1, 1),
         ("machine_price_per_hour = nan\n", "'machine-price-per-hour' must be a number, not 'nan'", 1, 1),
         ("actor = ''\n", "'actor' must not be empty, not ''", 1, 1),

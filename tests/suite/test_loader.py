@@ -54,7 +54,7 @@ def test_the_full_form(tmp_path: Path) -> None:
         "max_age": 0.5,
         "max_cost": None,
     }
-    (case,) = suite.cases
+    (case,) = suite.cases.scan(found)
     assert (case.has_expect, case.has_wish, case.critical, case.was) == (True, True, True, '{"team": "billing",}')
     assert case.messages == (Message("user", "hello"),)
     assert str(case.variables["price"]) == "1.10"
@@ -65,7 +65,8 @@ def test_the_least_form(tmp_path: Path) -> None:
     suite, found = loaded(tmp_path, HEAD + "cases: [{case: one}]\n")
     assert messages(found) == []
     assert suite is not None
-    assert (suite.cases[0].has_expect, suite.cases[0].has_wish, suite.cases[0].was) == (False, False, None)
+    case = suite.cases["one"]
+    assert (case.has_expect, case.has_wish, case.was) == (False, False, None)
     assert suite.accept is Rung.EXTRACTED
 
 
@@ -123,7 +124,7 @@ def test_all_problems_of_all_parts_in_one_pass(tmp_path: Path) -> None:
     suite, found = loaded(tmp_path, text)
     assert {item.place.line for item in found} == {4, 7, 9, 10, 11}
     assert suite is not None
-    assert [case.name for case in suite.cases] == ["b", "b"]
+    assert [case.name for case in suite.cases.scan(found)] == ["b", "b"]
 
 
 def test_what_is_sound_is_kept_when_the_rest_is_wrong(tmp_path: Path) -> None:

@@ -114,8 +114,10 @@ def _columns(rows: Sequence[Row]) -> dict[str, list[str]]:
         "format": ["–" if row.well_formed is None else share(row.well_formed, row.attempts) for row in rows],
         "p50": [duration(row.p50_ms) for row in rows],
         "p99": [duration(row.p99_ms) for row in rows],
-        "$/1,000": [money(row.cost_per_1000) if row.attempts else "–" for row in rows],
+        "$/1,000": [money(row.cost_per_1000) if row.attempts > row.cached else "–" for row in rows],
     }
+    if any(row.cached for row in rows):
+        columns["cached"] = [str(row.cached or "") for row in rows]
     if any(row.errored for row in rows):
         columns["errors"] = [str(row.errored or "") for row in rows]
     return columns

@@ -138,3 +138,18 @@ def test_details_have_a_limit_and_the_rest_is_named() -> None:
     shown = render([kit.report(flips=flips)], Target(80))
     assert shown.count("answer: ") == 10
     assert "and 4990 more: case 10, case 11" in shown.replace("\n", " ")
+
+
+def test_answers_from_the_cache_have_their_column() -> None:
+    nothing = {"p50_ms": None, "p99_ms": None, "cost": 0.0, "cost_per_1000": None}
+    rows = [
+        kit.row("triage@7", "champion", "p/m", cached=60, **nothing),
+        kit.row("triage", "candidate", "p/m", cached=12),
+        kit.row("", "baseline", "python/own.py:f"),
+    ]
+    head, _, all_kept, some, _, none = render([kit.passed(rows=rows)], Target(100)).splitlines()[2:8]
+    assert head.split() == ["answers", "format", "p50", "p99", "$/1,000", "cached"]
+    assert all_kept.split()[-4:] == ["–", "–", "–", "60"]
+    assert some.split()[-2:] == ["$0.310", "12"]
+    assert none.endswith("$0.310")
+    assert "cached" not in render([kit.passed()], Target(100))

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from promptbench.core.diagnostics import Code, Diagnostics, Place
-from promptbench.project.paths import below
+from promptbench.formats.paths import below
 
 
 def asked(folder: Path, written: str) -> tuple[Path | None, list[Code]]:

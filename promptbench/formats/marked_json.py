@@ -1,0 +1,67 @@
+"""A line of JSON that a person or a program wrote for us: its value, and the place of everything in it.
+
+Reading is as fast as the standard library's scanner; places are looked for only once something is wrong.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from functools import cached_property
+
+from promptbench.core.diagnostics import Code, Diagnostics, Place
+from promptbench.core.types import Json
+from promptbench.formats import _strict
+from promptbench.formats.marked_yaml import Document, Path, WrittenNumber, parse
+from promptbench.formats.source import Source
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_strict.members, parse_float=WrittenNumber, parse_constant=_strict.no_constant
+)
+_DEPTH = 256
+
+
+class Line:
+    """One line of a file as plain data (`value`). A number keeps its text, as in YAML."""
+
+    def __init__(self, path: str, number: int, text: str, value: Json) -> None:
+        self.value = value
+        self._path = path
+        self._number = number
+        self._text = text
+
+    def place(self, path: Path = (), *, key: bool = False) -> Place:
+        """The place of the value at `path`, or of its key; of the whole line where that cannot be told."""
+        if self._document is None:
+            return Place(self._path, self._number, 1, max(1, len(self._text)), self._text)
+        return replace(self._document.place(path, key=key), line=self._number)
+
+    def is_blank(self, path: Path) -> bool:
+        """Never: JSON has no value without a word for it."""
+        return False
+
+    @cached_property
+    def _document(self) -> Document | None:
+        # Nearly all JSON is YAML, and the YAML reader knows the place of everything.
+        return parse(Source(self._path, self._text), Diagnostics())
+
+
+def parse_line(path: str, number: int, text: str, found: Diagnostics) -> Line | None:
+    """Line `number` of the file shown as `path`; None, with a diagnostic, when it is not one JSON value."""
+    try:
+        value = _DECODER.decode(text)
+        if text.count("[") + text.count("{") > _DEPTH and _strict.deeper_than(value, _DEPTH):
+            raise ValueError(f"nested more than {_DEPTH} levels deep")
+    except json.JSONDecodeError as error:
+        place = Place(path, number, error.colno, 1, text)
+        found.add(Code.JSON_SYNTAX, f"this line is not JSON: {error.msg}", place, hint=_HINT)
+    except (ValueError, RecursionError) as error:
+        why = str(error) if isinstance(error, ValueError) else "nested too deep"
+        place = Place(path, number, 1, max(1, len(text)), text)
+        found.add(Code.JSON_SYNTAX, f"this line is not JSON that has one meaning: {why}", place, hint=_HINT)
+    else:
+        return Line(path, number, text, value)
+    return None
+
+
+_HINT = 'each line is one object: {"case": "…", "vars": {…}, "expect": …}'

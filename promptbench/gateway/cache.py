@@ -1,0 +1,61 @@
+"""Answers that need no second call: kept under the hash of everything that shapes an answer, the repeat included.
+
+What comes from here says nothing new about a model, so it never enters a gate's statistics.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from promptbench.core.canonical import digest_text
+from promptbench.core.protocols import KeptAnswers
+from promptbench.core.secrets import Secrets
+from promptbench.core.types import Answer, CacheMode, Json, Request
+
+
+class Cache:
+    """What a run may take from the kept answers, and what it adds to them.
+
+    `shapes` has what shapes the answers of each model besides the request; a model without is asked every time.
+    """
+
+    def __init__(self, mode: CacheMode, kept: KeptAnswers, shapes: Mapping[str, Json], secrets: Secrets) -> None:
+        self._mode = mode
+        self._kept = kept
+        self._shapes = shapes
+        self._secrets = secrets
+
+    def find(self, request: Request) -> Answer | None:
+        """The answer to take instead of a call, if there is one."""
+        key = self._key(request) if self._mode is CacheMode.READ else None
+        return None if key is None else self._kept.find(key)
+
+    def keep(self, request: Request, answer: Answer) -> None:
+        """Keeps an answer, unless it repeats a secret: masked it would be another answer."""
+        key = self._key(request) if self._mode is not CacheMode.OFF else None
+        if key is not None and self._secrets.mask(answer.text) == answer.text:
+            self._kept.keep(key, str(request.model), answer)
+
+    def _key(self, request: Request) -> str | None:
+        shape = self._shapes.get(str(request.model))
+        return None if shape is None else key_of(request, shape)
+
+
+def key_of(request: Request, shape: Json) -> str:
+    """`sha256:<hex>` over the request and what shapes its answer besides.
+
+    Not the request's hash, which takes CRLF for LF, and 1.50 for 1.5, and leaves out the variables behind a prompt: an
+    endpoint that sees the prompt may be sent them too.
+    """
+    whole = {"request": request.as_dict(), "variables": _as_written(request.variables), "shape": shape}
+    return digest_text(json.dumps(whole, sort_keys=True))
+
+
+def _as_written(value: Json) -> Json:
+    """Plain data with each fraction as the text that it was written as, apart from all texts."""
+    if isinstance(value, Mapping):
+        return {key: _as_written(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_as_written(item) for item in value]
+    return {"number": str(value)} if isinstance(value, float) else value

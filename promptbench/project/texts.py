@@ -1,0 +1,30 @@
+"""What a prompt says in every case, and what a case brings, as plain text."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from promptbench.core.types import Role
+from promptbench.prompts.prompt import Prompt, Template
+from promptbench.suite.models import Case
+
+_BREAK = "\n\0\n"
+"""Stands for a value and between messages: no text goes on across it."""
+
+
+def static_text(prompt: Prompt, roles: Collection[Role] = ("system", "user", "assistant")) -> str:
+    """The prompt's messages with these roles, without their values."""
+    return _BREAK.join(
+        _BREAK.join(part for part in item.parts if isinstance(part, str))
+        for item in prompt.messages
+        if isinstance(item, Template) and item.role in roles
+    )
+
+
+def texts_of(case: Case) -> Iterator[str]:
+    """The texts among the values of a case, and its messages."""
+    for value in case.variables.values():
+        if isinstance(value, str):
+            yield value
+    for message in case.messages:
+        yield message.content

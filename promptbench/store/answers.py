@@ -1,0 +1,22 @@
+"""Whole answers as text, for recordings and for the cache."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, fields
+
+from promptbench.core.canonical import escape_surrogates
+from promptbench.core.types import Answer, Usage
+
+
+def dumps(answer: Answer) -> str:
+    """An answer as JSON, its text untouched; without what told about one call only."""
+    kept = {item.name: getattr(answer, item.name) for item in fields(answer) if item.name != "limits"}
+    kept |= {"params": dict(answer.params), "usage": asdict(answer.usage) if answer.usage else None}
+    return escape_surrogates(json.dumps(kept, ensure_ascii=False, sort_keys=True, separators=(",", ":")))
+
+
+def loads(text: str) -> Answer:
+    """The answer that `dumps` wrote."""
+    data = json.loads(text)
+    return Answer(**{**data, "usage": Usage(**data["usage"]) if data["usage"] else None})

@@ -1,0 +1,203 @@
+"""The cases of a suite: those written in it, and those of the files beside it, read one at a time and never held."""
+
+from __future__ import annotations
+
+import os
+from array import array
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from promptbench.core.diagnostics import Code, Diagnostics, Place
+from promptbench.core.errors import InputError
+from promptbench.core.types import Json, Message
+from promptbench.formats.marked_json import parse_line
+from promptbench.formats.paths import below
+from promptbench.suite.models import Case, CaseFile, CheckSpec, Where, field_name
+from promptbench.suite.validation import validated
+
+_MOST_PROBLEMS = 100
+"""After so many mistakes in one file the rest of it is not looked at: nobody reads on."""
+_LONGEST_LINE = 8 * 1024 * 1024
+
+
+class SuiteCases:
+    """All cases of one suite, in order. A scan comes first; it finds out where each case is."""
+
+    def __init__(self, suite: Path, shown: str, written: list[Case], files: list[tuple[str, Where]]) -> None:
+        self._written = written
+        self._named = files
+        self._suite = suite
+        self._shown = shown
+        self._forget()
+
+    def _forget(self) -> None:
+        # Compact, because a suite may name files with hundreds of thousands of cases.
+        self._numbers: dict[str, int] = {}
+        self._files: list[_File] = []
+        self._file_of, self._starts, self._lines = array("I"), array("Q"), array("Q")
+
+    def scan(self, found: Diagnostics) -> Iterator[Case]:
+        """Every case that is one; what is wrong goes to `found`, also where two have the same name."""
+        self._forget()
+        for number, case in enumerate(self._written):
+            if self._is_first(case, found):
+                self._numbers[case.name] = number
+            yield case
+        for written, where in self._named:
+            path = below(self._suite.parent, written, where.place(), found)
+            if path is None:
+                continue
+            file = _File(path, (Path(self._shown).parent / written).as_posix())
+            self._files.append(file)
+            for start, line, case in file.scan(where, found):
+                if self._is_first(case, found):
+                    self._numbers[case.name] = len(self._written) + len(self._starts)
+                    self._file_of.append(len(self._files) - 1)
+                    self._starts.append(start)
+                    self._lines.append(line)
+                yield case
+
+    def __getitem__(self, name: str) -> Case:
+        """A case of the scan before. Raises KeyError, and InputError when its file has changed since."""
+        number = self._numbers[name]
+        if number < len(self._written):
+            return self._written[number]
+        number -= len(self._written)
+        return self._files[self._file_of[number]].case(self._starts[number], self._lines[number])
+
+    def _is_first(self, case: Case, found: Diagnostics) -> bool:
+        if case.name not in self._numbers:
+            return True
+        there, here = self[case.name].where.place("case"), case.where.place("case")
+        lines = f"on lines {there.line} and {here.line}" if there.path == here.path else f"at {there} and {here}"
+        message = f"two cases are named '{case.name}': {lines}"
+        found.add(Code.DUPLICATE_NAME, message, here, hint="give each a name of its own", related=there)
+        return False
+
+
+class _File:
+    """A file with a case on each line. `shown` is how it is named to the user."""
+
+    def __init__(self, path: Path, shown: str) -> None:
+        self._path = path
+        self._shown = shown
+        self._state: tuple[int, int] | None = None
+
+    def scan(self, where: Where, found: Diagnostics) -> Iterator[tuple[int, int, Case]]:
+        """The cases, each with its offset in bytes and its line. `where` is the place in the suite that names it."""
+        before, empty = len(found), True
+        try:
+            with self._path.open("rb") as file:
+                self._state = _state(file)
+                for start, line, raw in _lines(file):
+                    empty = False
+                    case = self._read(raw, line, found)
+                    if case is not None:
+                        yield start, line, case
+                    elif len(found) - before >= _MOST_PROBLEMS:
+                        message = f"{self._shown} has more mistakes; the rest of it was not looked at"
+                        found.add(Code.TOO_BIG, message, where.place(), hint="mend these first")
+                        return
+        except FileNotFoundError:
+            found.add(Code.FILE_NOT_FOUND, f"there is no file '{self._path.name}' beside the suite", where.place())
+        except OSError as error:
+            why = "it is a folder" if self._path.is_dir() else error.strerror
+            found.add(Code.UNREADABLE_FILE, f"{self._shown} cannot be read: {why}", where.place())
+        else:
+            if empty:
+                found.add(Code.NO_CASES, f"{self._shown} has no cases", where.place())
+
+    def case(self, start: int, line: int) -> Case:
+        """The case at an offset. Raises InputError when the file has changed since it was scanned."""
+        try:
+            with self._path.open("rb") as file:
+                raw = _line_at(file, start) if _state(file) == self._state else b""
+        except OSError:
+            raw = b""
+        case = self._read(raw, line, Diagnostics()) if raw else None
+        if case is None:
+            raise InputError(f"{self._shown} has changed since this command started", hint="start it again")
+        return case
+
+    def _read(self, raw: bytes, number: int, found: Diagnostics) -> Case | None:
+        place = Place(self._shown, number)
+        if len(raw) > _LONGEST_LINE:
+            found.add(Code.TOO_BIG, f"this line has more than {_LONGEST_LINE // 1024**2} MB", place)
+            return None
+        try:
+            text = raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+        except UnicodeDecodeError:
+            found.add(Code.UNREADABLE_FILE, "this line is not UTF-8 text", place, hint="save the file as UTF-8")
+            return None
+        line = parse_line(self._shown, number, text, found)
+        return read_case(line.value, Where(line), found) if line else None
+
+
+def _lines(file: BinaryIO) -> Iterator[tuple[int, int, bytes]]:
+    """The lines that are not blank, with their offsets and numbers; of a line that is too long only the start."""
+    number = start = 0
+    while raw := file.readline(_LONGEST_LINE + 1):
+        number += 1
+        if raw.strip(b" \t\r\n\xef\xbb\xbf"):
+            yield start, number, raw
+        start += len(raw)
+        while len(raw) > _LONGEST_LINE and not raw.endswith(b"\n"):
+            raw = file.readline(_LONGEST_LINE + 1)
+            start += len(raw)
+
+
+def _line_at(file: BinaryIO, start: int) -> bytes:
+    file.seek(start)
+    return file.readline(_LONGEST_LINE)
+
+
+def _state(file: BinaryIO) -> tuple[int, int]:
+    """What tells that a file has changed: its size and its time."""
+    state = os.fstat(file.fileno())
+    return state.st_size, state.st_mtime_ns
+
+
+def read_case(written: Json, where: Where, found: Diagnostics) -> Case | None:
+    """What is `written` at a place as a case; None, with its problems in `found`, when it is none."""
+    item = validated(CaseFile, written, where.path, where.document, found)
+    if item is None:
+        return None
+    _no_blanks(written, where, found)
+    keys = {field_name(key) for key in written}
+    return Case(
+        name=item.case,
+        variables=item.vars,
+        messages=tuple(Message(message.role, message.content) for message in item.messages),
+        has_expect="expect" in keys,
+        expect=item.expect,
+        was=item.was,
+        has_wish="should_be" in keys,
+        should_be=item.should_be,
+        checks=checks_as_written(item.checks, where.below("checks")),
+        tags=tuple(item.tags),
+        where=where,
+    )
+
+
+def checks_as_written(items: list[dict[str, Any]], where: Where) -> tuple[CheckSpec, ...]:
+    """The checks of a list that is written at `where`."""
+    return tuple(
+        CheckSpec(name, argument, where.below(index, name))
+        for index, item in enumerate(items)
+        for name, argument in item.items()
+    )
+
+
+def _no_blanks(written: dict[str, Json], where: Where, found: Diagnostics) -> None:
+    for key, value in written.items():
+        if value is None and field_name(key) in _BLANK and where.document.is_blank((*where.path, key)):
+            place = where.document.place((*where.path, key))
+            found.add(Code.MISSING_KEY, f"nothing is written after '{key}:'", place, hint=_BLANK[field_name(key)])
+
+
+_BLANK = {
+    "expect": "write what should come back, or null if that is what the answer should be",
+    "should_be": "write an answer that passes, or delete the line",
+    "was": "write the answer that came back, or '' if it was empty",
+}

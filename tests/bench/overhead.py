@@ -1,0 +1,304 @@
+"""What promptbench costs beside the bare OpenAI SDK. `python -m tests.bench.overhead [--server PROGRAM] [--threads]`
+
+Two measurements, both against a server on loopback, with the sides taking turns and each run in a process of its own:
+CPU time for an attempt at a server that answers at once, and wall time at one that takes 200 ms, 50 requests at once.
+CPU time is user + system of the whole process; `net` leaves out what a process with one attempt needs (start-up, suite,
+report), so it is what one attempt more costs. `asking` is from the first request's arrival to the last answer, as the
+server sees it. The ideal is requests / 50 × latency.
+
+PROGRAM is a faster server than the one in Python that is used without it. It takes `--port` and `--latency-ms`, answers
+any POST with a chat completion whose text is a flat JSON object, and `GET /stats` and `GET /reset` with JSON that has
+`span_s`, the seconds from the first request to the last. Written in C it is built by `cc -O2 -o PROGRAM FILE.c`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.bench.busy_server import BusyServer, Manner
+
+AT_ONCE = 50
+LATENCY = 0.2
+ROOT = Path(__file__).parents[2]
+PROMPT = """\
+---
+config: {temperature: 0}
+output: {schema: {type: object, additionalProperties: {type: [string, number]}}}
+---
+{{role "system"}}
+Answer with one JSON object.
+{{role "user"}}
+{{message}}
+"""
+SUITE = """\
+suite: load
+prompt: load.prompt
+models: [openai/gpt-4o-mini]
+checks: [json, json schema: output, contains: '"']
+gate: {repeats: 1}
+cases:
+"""
+CASE = "  - {{case: case-{n}, vars: {{message: 'case-{n} is about a parcel that came late.'}}}}\n"
+
+
+def question(number: int) -> list[dict[str, str]]:
+    """The messages of a case, as the suite has them."""
+    return [
+        {"role": "system", "content": "Answer with one JSON object."},
+        {"role": "user", "content": f"case-{number} is about a parcel that came late."},
+    ]
+
+
+class Server:
+    """Where to ask, and how long the last side asked, in seconds as the server saw it."""
+
+    def __init__(self, base_url: str, asked: Callable[[], float]) -> None:
+        self.base_url = base_url
+        self.asked = asked
+
+
+@contextmanager
+def serving(program: Path | None, latency: float) -> Iterator[Server]:
+    if program is None:
+        with BusyServer(Manner((latency, latency))) as busy:
+            seen = 0
+
+            def asked() -> float:
+                nonlocal seen
+                calls = busy.calls(seen)
+                seen += len(calls)
+                return max(call.sent or 0.0 for call in calls) - calls[0].arrived
+
+            yield Server(busy.base_url, asked)
+        return
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = subprocess.Popen(
+        [program, "--port", str(port), "--latency-ms", f"{latency * 1000:.0f}"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        _await_port(port)
+        yield Server(f"http://127.0.0.1:{port}/v1", lambda: _span(port) + latency)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _await_port(port: int) -> None:
+    for _ in range(100):
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            time.sleep(0.05)
+    raise SystemExit("the server does not listen")
+
+
+def _span(port: int) -> float:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/stats") as response:
+        span = float(json.load(response)["span_s"])
+    urllib.request.urlopen(f"http://127.0.0.1:{port}/reset").close()
+    return span
+
+
+# -- the sides -------------------------------------------------------------------------------------------------------
+
+
+async def ask_by_sdk(base_url: str, count: int, *, aiohttp: bool) -> None:
+    """The bare SDK in asyncio: as many tasks as are asked at once, each with the next question."""
+    from openai import AsyncOpenAI, DefaultAioHttpClient
+
+    client = AsyncOpenAI(base_url=base_url, api_key="k", http_client=DefaultAioHttpClient() if aiohttp else None)
+    numbers = iter(range(count))
+
+    async def work() -> None:
+        for number in numbers:
+            reply = await client.chat.completions.create(model="gpt-4o-mini", messages=question(number))  # type: ignore[arg-type]
+            assert reply.choices[0].message.content
+
+    async with client:
+        await asyncio.gather(*(work() for _ in range(AT_ONCE)))
+
+
+def ask_by_threads(base_url: str, count: int) -> None:
+    """The bare SDK in as many daemon threads."""
+    from openai import OpenAI
+
+    client = OpenAI(base_url=base_url, api_key="k")
+    numbers = iter(range(count))
+
+    def work() -> None:
+        for number in numbers:
+            reply = client.chat.completions.create(model="gpt-4o-mini", messages=question(number))  # type: ignore[arg-type]
+            assert reply.choices[0].message.content
+
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(AT_ONCE)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+SIDES: dict[str, Callable[[str, int], None]] = {
+    "sdk": lambda url, count: asyncio.run(ask_by_sdk(url, count, aiohttp=False)),
+    "sdk-aiohttp": lambda url, count: asyncio.run(ask_by_sdk(url, count, aiohttp=True)),
+    "sdk-threads": ask_by_threads,
+}
+OURS = "promptbench"
+SHOWN = {
+    OURS: "promptbench run",
+    "sdk": "AsyncOpenAI",
+    "sdk-aiohttp": "AsyncOpenAI on aiohttp",
+    "sdk-threads": f"OpenAI in {AT_ONCE} threads",
+}
+
+
+def write_project(root: Path, base_url: str, cases: int) -> None:
+    folder = root / "suites" / "load"
+    folder.mkdir(parents=True)
+    (root / "promptbench.toml").write_text(f'[providers.openai]\nbase_url = "{base_url}"\n', encoding="utf-8")
+    (folder / "load.prompt").write_text(PROMPT, encoding="utf-8")
+    text = SUITE + "".join(CASE.format(n=n) for n in range(cases))
+    (folder / "suite.yaml").write_text(text, encoding="utf-8")
+
+
+# -- measuring -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of one process: CPU and wall time in seconds, the most memory in MB, and the seconds of `asking`."""
+
+    cpu: float
+    wall: float
+    memory: float
+    asking: float
+
+
+def measure(side: str, server: Server, count: int, folder: Path) -> Cost:
+    """Runs a side once in a new process. Its project is made before, once for each number of cases."""
+    root = folder / str(count)
+    if not root.exists():
+        write_project(root, server.base_url, count)
+    words = ["-m", "promptbench", "run", "--quiet"]
+    if side != OURS:
+        words = ["-m", "tests.bench.overhead", "--side", side, server.base_url, str(count)]
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    began = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, *words], cwd=root if side == OURS else ROOT, env=environ, stdout=subprocess.DEVNULL
+    )
+    _, status, used = os.wait4(process.pid, 0)
+    wall = time.perf_counter() - began
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{side} ended with {process.returncode}")
+    # Linux counts kilobytes, macOS bytes.
+    memory = used.ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10)
+    return Cost(used.ru_utime + used.ru_stime, wall, memory, server.asked())
+
+
+def take_turns(sides: list[str], rounds: int, program: Path | None, latency: float, count: int) -> dict[str, list[Cost]]:
+    """A B A B …, after one run of each that does not count: it fills caches and makes the databases."""
+    found: dict[str, list[Cost]] = {side: [] for side in sides}
+    with serving(program, latency) as server, tempfile.TemporaryDirectory() as name:
+        for turn in range(rounds + 1):
+            for side in sides:
+                cost = measure(side, server, count, Path(name))
+                if turn:
+                    found[side].append(cost)
+    return found
+
+
+def median(costs: list[Cost], part: Callable[[Cost], float]) -> float:
+    return statistics.median(part(cost) for cost in costs)
+
+
+def ratio(ours: list[Cost], theirs: list[Cost], part: Callable[[Cost], float]) -> float:
+    """The median of the ratios of runs that stood next to each other, so that a busy moment counts for both."""
+    return statistics.median(part(one) / part(other) for one, other in zip(ours, theirs, strict=True))
+
+
+def print_cpu(sides: list[str], rounds: int, program: Path | None, count: int) -> None:
+    whole = take_turns(sides, rounds, program, 0.0, count)
+    one = take_turns(sides, rounds, program, 0.0, 1)
+    net = {side: (median(whole[side], _cpu) - median(one[side], _cpu)) / (count - 1) for side in sides}
+    print(f"{count} attempts at 0 ms, {AT_ONCE} at once; medians of {rounds}\n")
+    print("| side | CPU / attempt | to the SDK's | net | to the SDK's | wall | peak memory |\n|---|--:|--:|--:|--:|--:|--:|")
+    for side in sides:
+        print(
+            f"| {SHOWN[side]} | {median(whole[side], _cpu) / count * 1000:.2f} ms "
+            f"| {ratio(whole[side], whole['sdk'], _cpu):.2f} | {net[side] * 1000:.2f} ms "
+            f"| {net[side] / net['sdk']:.2f} | {median(whole[side], _wall):.2f} s "
+            f"| {median(whole[side], lambda cost: cost.memory):.0f} MB |"
+        )
+
+
+def print_wall(sides: list[str], rounds: int, program: Path | None, count: int) -> None:
+    ideal = count / AT_ONCE * LATENCY
+    found = take_turns(sides, rounds, program, LATENCY, count)
+    print(f"\n{count} attempts at {LATENCY * 1000:.0f} ms, {AT_ONCE} at once, ideal {ideal:.1f} s; medians of {rounds}\n")
+    print("| side | command / ideal | asking / ideal | best | rest | CPU |\n|---|--:|--:|--:|--:|--:|")
+    for side in sides:
+        costs = found[side]
+        print(
+            f"| {SHOWN[side]} | {median(costs, _wall) / ideal:.2f} | {median(costs, _asking) / ideal:.2f} "
+            f"| {min(map(_wall, costs)) / ideal:.2f}, {min(map(_asking, costs)) / ideal:.2f} "
+            f"| {median(costs, lambda cost: cost.wall - cost.asking):.2f} s | {median(costs, _cpu):.2f} s |"
+        )
+
+
+def _cpu(cost: Cost) -> float:
+    return cost.cpu
+
+
+def _wall(cost: Cost) -> float:
+    return cost.wall
+
+
+def _asking(cost: Cost) -> float:
+    return cost.asking
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--server", type=Path, metavar="PROGRAM")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--attempts", type=int, default=2000, help="at 0 ms; half as many at 200 ms")
+    parser.add_argument("--threads", action="store_true", help="also the SDK in threads")
+    parser.add_argument("--only", choices=("cpu", "wall"))
+    parser.add_argument("--side", nargs=3, metavar=("SIDE", "URL", "COUNT"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.side:
+        side, url, count = options.side
+        SIDES[side](url, int(count))
+        return
+    os.environ.setdefault("OPENAI_API_KEY", "k")
+    program = options.server.resolve() if options.server else None
+    sides = [OURS, "sdk", "sdk-aiohttp", *(["sdk-threads"] if options.threads else [])]
+    if options.only != "wall":
+        print_cpu(sides, options.rounds, program, options.attempts)
+    if options.only != "cpu":
+        print_wall(sides, options.rounds, program, options.attempts // 2)
+
+
+if __name__ == "__main__":
+    main()

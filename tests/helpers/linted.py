@@ -1,0 +1,65 @@
+"""Suites with their prompts before the look at what is likely wrong between them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from promptbench.core.diagnostics import Diagnostic, Diagnostics, Place
+from promptbench.core.types import Side
+from promptbench.formats.source import Source
+from promptbench.project.bench import Variant
+from promptbench.project.lint import Lint
+from promptbench.project.windows import Window
+from promptbench.prompts.parser import parse_prompt
+from promptbench.suite.models import Case, Where
+
+
+def variant(text: str, side: Side = Side.CANDIDATE, label: str = "triage.prompt") -> Variant:
+    found = Diagnostics()
+    prompt = parse_prompt(Source(label, text), found)
+    assert prompt is not None, [item.message for item in found]
+    return Variant(prompt, side, label)
+
+
+class Written:
+    """What nobody wrote: a case made by a test."""
+
+    value: Mapping[str, Any] = {}
+
+    def place(self, path: tuple[str | int, ...] = (), *, key: bool = False) -> Place:
+        return Place("suite.yaml")
+
+    def is_blank(self, path: tuple[str | int, ...]) -> bool:
+        return False
+
+
+def case(name: str, message: Any = "hi", expect: Any = None, **more: Any) -> Case:
+    """A case that expects something, unless that is None."""
+    fields: dict[str, Any] = {
+        "name": name,
+        "variables": {"message": message},
+        "messages": (),
+        "has_expect": expect is not None,
+        "expect": expect,
+        "was": None,
+        "has_wish": False,
+        "should_be": None,
+        "checks": (),
+        "tags": (),
+        "where": Where(Written()),
+    }
+    return Case(**{**fields, **more})
+
+
+def linted(variants: list[Variant], cases: list[Case], windows: Mapping[str, Window] | None = None) -> list[Diagnostic]:
+    found = Diagnostics()
+    lint = Lint(variants, windows or {})
+    for item in cases:
+        lint.look(item)
+    lint.tell(found)
+    return list(found)
+
+
+def said(items: list[Diagnostic]) -> list[str]:
+    return [item.message for item in items]

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from promptbench.core.diagnostics import Code
+from promptbench.core.errors import InputError
+from promptbench.suite.models import Suite
+from tests.helpers.suites import HEAD, loaded, messages, write
+
+
+def lines(*cases: object) -> str:
+    return "".join(json.dumps(case) + "\n" for case in cases)
+
+
+def suite_of(folder: Path, text: str, file: str | bytes) -> tuple[Suite, list[tuple[Code, str]]]:
+    if isinstance(file, str):
+        write(folder, {"more.jsonl": file})
+    else:
+        (folder / "more.jsonl").write_bytes(file)
+    suite, found = loaded(folder, HEAD + text)
+    assert suite is not None
+    return suite, [(item.code, str(item.place)) for item in found]
+
+
+def test_cases_of_a_file_stand_after_those_of_the_suite(tmp_path: Path) -> None:
+    text = "cases:\n  - more.jsonl\n  - case: one\n    vars: {message: Hi}\n"
+    file = lines({"case": "two", "vars": {"message": "Ho"}, "expect": {"team": "x"}, "tags": ["critical"]})
+    suite, found = suite_of(tmp_path, text, "\ufeff" + file + "\n\n" + lines({"case": "three", "should be": "z"}))
+    assert found == []
+    assert [suite.cases[name].name for name in ("one", "two", "three")] == ["one", "two", "three"]
+    two, three = suite.cases["two"], suite.cases["three"]
+    assert (two.variables, two.expect, two.critical) == ({"message": "Ho"}, {"team": "x"}, True)
+    assert (three.has_wish, str(three.where.place("should_be"))) == (True, "more.jsonl:4:32")
+
+
+def test_a_single_file_needs_no_list(tmp_path: Path) -> None:
+    suite, found = suite_of(tmp_path, "cases: more.jsonl\n", lines({"case": "a"}).replace("\n", "\r\n"))
+    assert found == []
+    assert suite.cases["a"].name == "a"
+
+
+@pytest.mark.parametrize(
+    ("file", "expected"),
+    [
+        (lines({"case": "a"}, {"case": "b", "expct": 1}), (Code.UNKNOWN_KEY, "more.jsonl:2:15")),
+        (lines({"vars": {}}), (Code.MISSING_KEY, "more.jsonl:1:1")),
+        (lines({"case": "a", "vars": []}), (Code.WRONG_TYPE, "more.jsonl:1:23")),
+        ('{"case": "a"\n', (Code.JSON_SYNTAX, "more.jsonl:1:13")),
+        ("[1]\n", (Code.WRONG_TYPE, "more.jsonl:1:1")),
+        (lines({"case": "a"}, {"case": "a"}), (Code.DUPLICATE_NAME, "more.jsonl:2:10")),
+        (lines({"case": "one"}), (Code.DUPLICATE_NAME, "more.jsonl:1:10")),
+        ("\n", (Code.NO_CASES, "suite.yaml:4:9")),
+        (b'{"case": "caf\xe9"}\n', (Code.UNREADABLE_FILE, "more.jsonl:1:0")),
+    ],
+)
+def test_what_is_wrong_in_a_file_and_where(file: str | bytes, expected: tuple[Code, str], tmp_path: Path) -> None:
+    _, found = suite_of(tmp_path, "cases: [more.jsonl, {case: one}]\n", file)
+    assert [(code, place.removesuffix(":0")) for code, place in found] == [
+        (expected[0], expected[1].removesuffix(":0"))
+    ]
+
+
+@pytest.mark.parametrize("name", ["nowhere.jsonl", "../more.jsonl", "folder.jsonl"])
+def test_a_file_that_cannot_be_read(name: str, tmp_path: Path) -> None:
+    (tmp_path / "folder.jsonl").mkdir()
+    _, found = suite_of(tmp_path, f"cases: [{name}]\n", lines({"case": "a"}))
+    [(code, place)] = found
+    assert code in (Code.FILE_NOT_FOUND, Code.PATH_OUTSIDE, Code.UNREADABLE_FILE)
+    assert place == "suite.yaml:4:9"
+
+
+def test_any_other_text_is_a_case_without_its_name(tmp_path: Path) -> None:
+    _, found = loaded(tmp_path, HEAD + "cases: [charged twice]\n")
+    [item] = found
+    assert item.hint == "write it as '- case: charged twice'"
+
+
+def test_a_file_full_of_mistakes_is_not_read_to_its_end(tmp_path: Path) -> None:
+    write(tmp_path, {"more.jsonl": "x\n" * 100_000})
+    _, found = loaded(tmp_path, HEAD + "cases: [more.jsonl]\n")
+    assert len(found) == 101
+    assert messages(found)[-1] == "more.jsonl has more mistakes; the rest of it was not looked at"
+
+
+def test_a_line_that_is_too_long_is_named_and_the_next_one_read(tmp_path: Path) -> None:
+    file = lines({"case": "a", "note": "x" * 9_000_000}, {"case": "b"})
+    suite, found = suite_of(tmp_path, "cases: [more.jsonl]\n", file)
+    assert found == [(Code.TOO_BIG, "more.jsonl")] or found[0][0] is Code.TOO_BIG
+    assert suite.cases["b"].name == "b"
+
+
+@pytest.mark.parametrize("change", ["longer", "gone", "same size"])
+def test_a_file_that_changes_meanwhile_is_noticed(change: str, tmp_path: Path) -> None:
+    suite, _ = suite_of(tmp_path, "cases: [more.jsonl]\n", lines({"case": "a"}, {"case": "b"}))
+    file = tmp_path / "more.jsonl"
+    if change == "gone":
+        file.unlink()
+    else:
+        file.write_text(lines({"case": "b"}, {"case": "a"}, *([{"case": "c"}] if change == "longer" else [])))
+        os.utime(file, ns=(1, 1))
+    with pytest.raises(InputError, match="more.jsonl has changed since this command started"):
+        suite.cases["b"]
