@@ -41,7 +41,7 @@ def prove(workspace: Workspace, runs: RunStore, parts: Sequence[tuple[Bench, Fin
     for bench, finished in parts:
         returned: dict[str, set[str]] = {}
         for attempt in runs.attempts(finished.info.id):
-            if attempt.answer is not None:
+            if attempt.answer is not None and attempt.fallback is None:
                 returned.setdefault(attempt.key.model, set()).add(attempt.answer.model)
         part = Judged(
             suite=bench.suite.name,

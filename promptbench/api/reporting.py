@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from promptbench.api.running import Finished
+from promptbench.api.timing import Timing, longer_wait
 from promptbench.core.types import Attempt, Json, Outcome, Rung
 from promptbench.core.types import Side as PromptSide
 from promptbench.gate.flips import CaseFlip, CaseInfo, Flip
 from promptbench.gate.judge import Mode, ModelVerdict, Verdict
 from promptbench.gate.table import Cell, Table
-from promptbench.metrics.latency import Latency
 from promptbench.project.bench import BASELINE, Bench, BenchModel, Variant
 from promptbench.report.model import FlipRow, Judgement, LogSummary, Row, RunReport, Side
 from promptbench.report.words import share, times
@@ -32,8 +31,7 @@ class _Tally:
     well_formed: int = 0
     rungs: Counter[str] = field(default_factory=Counter)
     repairs: Counter[str] = field(default_factory=Counter)
-    times: array[float] = field(default_factory=lambda: array("d"))
-    queues: array[float] = field(default_factory=lambda: array("d"))
+    timing: Timing = field(default_factory=Timing)
     tokens_in: int | None = None
     tokens_out: int | None = None
     cost: float | None = 0.0
@@ -50,7 +48,7 @@ class _Tally:
         return None if self.cost is None or not self.asked else self.cost / self.asked
 
     def add(self, attempt: Attempt) -> None:
-        if attempt.answer is None:
+        if attempt.answer is None or attempt.fallback is not None:
             self.errored += attempt.outcome is Outcome.ERRORED
             return
         self.answered += 1
@@ -64,8 +62,7 @@ class _Tally:
             # Nothing was asked, so there is nothing in it for times, tokens and costs.
             self.cached += 1
             return
-        self.times.append(attempt.answer.provider_ms)
-        self.queues.append(attempt.queue_ms)
+        self.timing.add(attempt)
         if usage := attempt.answer.usage:
             self.tokens_in = (self.tokens_in or 0) + usage.input_tokens
             self.tokens_out = (self.tokens_out or 0) + usage.output_tokens
@@ -73,7 +70,6 @@ class _Tally:
         self.cost = None if self.cost is None or attempt.cost is None else self.cost + attempt.cost
 
     def row(self, prompt: str, side: str, model: BenchModel) -> Row:
-        latency, queue = Latency.of(self.times), Latency.of(self.queues)
         cost = self.cost if self.answered else None
         return Row(
             prompt=prompt,
@@ -85,17 +81,13 @@ class _Tally:
             errored=self.errored,
             well_formed=self.well_formed if self.read else None,
             rungs={rung.value: self.rungs[rung.value] for rung in Rung} if self.read else {},
-            p50_ms=latency.p50 if latency else None,
-            p99_ms=latency.p99 if latency else None,
-            mean_ms=latency.mean if latency else None,
-            deviation_ms=latency.deviation if latency else None,
-            queue_p50_ms=queue.p50 if queue else None,
             input_tokens=self.tokens_in,
             output_tokens=self.tokens_out,
             cost=cost,
             cost_per_1000=None if self.cost_each is None else self.cost_each * 1000,
             repairs=dict(self.repairs.most_common()),
             cached=self.cached,
+            **self.timing.figures(),
         )
 
 
@@ -118,14 +110,20 @@ class _Collector:
         self.tallies: dict[tuple[str, str], _Tally] = {}
         self.shown: dict[tuple[str, str, str], _Shown] = {}
         self.errors: Counter[tuple[str, str]] = Counter()
+        self.attempts: Counter[str] = Counter()
+        self.by_fallback: Counter[tuple[str, str]] = Counter()
 
     def add(self, attempt: Attempt, *, first_round: bool) -> None:
         """Counts an attempt. Tries that were asked because of a failure enter no pass rate."""
         key = attempt.key
         if first_round:
             self.tallies.setdefault((key.variant, key.model), _Tally()).add(attempt)
+        self.attempts[key.model] += 1
         if attempt.error:
             self.errors[key.model, attempt.error] += 1
+        if attempt.fallback is not None:
+            self.by_fallback[key.model, attempt.fallback] += 1
+            return
         if attempt.answer is None or (key.model, key.case) not in self._worth:
             return
         cell = (key.variant, key.model, key.case)
@@ -209,9 +207,18 @@ def build(
         comparisons=list(_comparisons(bench, verdict, collected)),
         notes=list(notes),
         reproduce=command,
-        errors=[f"{model}: {count} × {error}" for (model, error), count in collected.errors.most_common(5)],
+        waits=list(_waits(bench, collected)),
+        errors=list(_errors(collected)),
         failures=_Failures(bench, runs.folder, finished.info.id),
     )
+
+
+def _errors(collected: _Collector) -> Iterator[str]:
+    for (model, error), count in collected.errors.most_common(5):
+        yield f"{model}: {count} × {error}"
+    for (model, fallback), count in collected.by_fallback.items():
+        answers = f"{count} of {collected.attempts[model]} answers by {fallback} in its place"
+        yield f"{model}: {answers}; they prove nothing, and the same command asks the model itself again"
 
 
 def _worth_showing(bench: Bench, finished: Finished) -> set[tuple[str, str]]:
@@ -285,6 +292,13 @@ def _failing(bench: Bench, verdict: Verdict, model: ModelVerdict, collected: _Co
             yield CaseFlip(CaseInfo(name, name in bench.cases.critical), Flip.FAILING, Cell(), Cell())
 
 
+def _waits(bench: Bench, collected: _Collector) -> Iterator[str]:
+    for model in bench.models:
+        timings = [tally.timing for (_, name), tally in collected.tallies.items() if name == model.name]
+        if said := longer_wait(model.name, timings):
+            yield said
+
+
 def _log(bench: Bench, verdict: Verdict, collected: _Collector) -> LogSummary | None:
     """What became of the inputs in the log, on the first model that uses the prompt."""
     logged = [name for name in bench.cases.names if name in bench.cases.with_log]
@@ -310,7 +324,7 @@ def _beside(own: str, mine: _Tally, model: str, theirs: _Tally) -> str:
     line = (
         f"{own} beside {model}: answers {share(mine.passed, mine.answered)} to {share(theirs.passed, theirs.answered)}"
     )
-    fast, slow = Latency.of(mine.times), Latency.of(theirs.times)
+    fast, slow = mine.timing.latency(), theirs.timing.latency()
     if fast and slow and fast.p50 > 0:
         ratio = slow.p50 / fast.p50
         line += f", {times(ratio)} times as fast" if ratio >= 1 else f", {times(1 / ratio)} times as slow"

@@ -172,7 +172,7 @@ def _ask(
     async def main() -> _End:
         asyncio.get_running_loop().set_default_executor(leaving.DaemonThreads())
         gateway = Gateway(
-            {model.name: model.provider for model in bench.models},
+            {model.name: model.provider for model in bench.reachable},
             retries=values.retries,
             concurrency=values.concurrency,
             patience=values.outage_minutes * 60,
@@ -183,7 +183,8 @@ def _ask(
             cache=cache,
             notice=lambda text: listen(Notice(text)),
         )
-        runner = Runner(bench, gateway, _Record(runs, info.id, Secrets(workspace.environ)), heard)
+        record = _Record(runs, info.id, Secrets(workspace.environ))
+        runner = Runner(bench, gateway, record, heard, covered=runs.covered(info.id))
         try:
             more = _more(bench, table)
             complete = await run_rounds(runner, bench, bench.suite.gate.repeats, table.answered, more, listen)
@@ -208,8 +209,8 @@ def _cache(workspace: Workspace, bench: Bench, runs: RunStore, mode: CacheMode, 
     """The cache of a run that uses it. Another version of this program may ask, or read an answer, in another way."""
     if mode is CacheMode.OFF:
         return None
-    shapes = {model.name: [__version__, model.shaped_by] for model in bench.models if model.shaped_by is not None}
-    for model in bench.models:
+    shapes = {model.name: [__version__, model.shaped_by] for model in bench.reachable if model.shaped_by is not None}
+    for model in bench.reachable:
         if model.name not in shapes:
             listen(Notice(f"no answer of {model.name} is cached: not all that shapes them is known"))
     return Cache(mode, runs.cache(), shapes, Secrets(workspace.environ))
@@ -219,7 +220,7 @@ def _pacers(workspace: Workspace, bench: Bench, known: dict[str, Pacer] | None) 
     """A pacer for each model that is asked over a network; a limit by model wins over one by provider."""
     limits = workspace.settings.values.limits
     pacers = {} if known is None else known
-    for model in bench.models:
+    for model in bench.reachable:
         if model.name in pacers or model.local or model.ref.provider == "recorded":
             continue
         found = limits.get(model.name) or limits.get(model.ref.provider)
@@ -296,13 +297,13 @@ def prices_of(workspace: Workspace, bench: Bench) -> Prices:
     values, environ = workspace.settings.values, workspace.environ
     addresses: dict[str, str] = {}
     behind: dict[str, str] = {}
-    for provider in {model.ref.provider for model in bench.models}:
+    for provider in {model.ref.provider for model in bench.reachable}:
         options = values.providers.get(provider, {})
         address = options.get("base_url") or environ.get(f"{provider.upper()}_BASE_URL", "").strip()
         if address:
             addresses[provider] = str(address)
         behind |= {f"{provider}/{name}": str(model) for name, model in options.get("deployments", {}).items()}
-    local = frozenset(model.name for model in bench.models if model.local)
+    local = frozenset(model.name for model in bench.reachable if model.local)
     file = PriceFile.read(workspace.settings.root / values.prices) if values.prices else None
     return Prices(Market(addresses, local, values.machine_price_per_hour, behind), file)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import Any
 
 from promptbench.checks import plugins as checks
@@ -15,10 +16,11 @@ _ABOUT = {
     "models": "The models to ask, as provider/name.",
     "model": "The model, as provider/name.",
     "uses_prompt": "false for a model of your own that gets the variables and no prompt.",
+    "fallback": "The model to ask when this one is given up in an outage; its answers are shown and prove nothing.",
     "checks": "What must hold of every answer.",
     "log": "Logs beside this file; their failing calls are replayed as cases.",
     "accept": "How far a JSON answer may be from clean JSON and still count as readable.",
-    "cases": "The cases: what goes in, and what should come back.",
+    "cases": "What goes in, and what should come back; the name of a .jsonl file beside this one stands for its lines.",
     "gate": "What it takes to pass.",
     "case": "The case's name: what it is about.",
     "vars": "The values that the prompt's {{names}} stand for.",
@@ -26,9 +28,12 @@ _ABOUT = {
     "expect": "What should come back: fields of a JSON answer, or a text.",
     "was": "The logged answer that was wrong, as text: the case must fail on it.",
     "should_be": "An answer that must pass all checks of the case.",
+    "threshold": "The share of the weighted scores that is enough, for example 80%; without it every check must pass.",
     "tags": "Words to select cases by; 'critical' cases must be right.",
     "origin": "Where the case came from.",
     "note": "Anything worth knowing for whoever reads the case next.",
+    "reading": "'loose' also takes the answer without its first or last line and without asterisks.",
+    "weight": "What this check counts among the others; with 0 it is reported and decides nothing.",
     "role": "Who speaks.",
     "content": "What is said.",
     "margin": "'auto': fixes and breaks decide, and the verdict says how much the guards exclude.",
@@ -42,19 +47,25 @@ _ABOUT = {
 _SHARE: dict[str, Json] = {
     "anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"type": "string", "pattern": r"^\d+(\.\d+)?\s*%$"}]
 }
+_CASE_FILE: dict[str, Json] = {"type": "string", "pattern": r"\.jsonl$"}
 _TEXT: dict[str, Json] = {"type": ["string", "number", "boolean"]}
+_BESIDE_A_CHECK: dict[str, Json] = {
+    "reading": {"enum": ["strict", "loose"]},
+    "weight": {"type": "number", "minimum": 0, "default": 1},
+}
 _TEXTS: dict[str, Json] = {"anyOf": [_TEXT, {"type": "array", "items": _TEXT}]}
 
 
 def suite_schema() -> dict[str, Json]:
     """JSON Schema, draft 2020-12. Keys with a space may be written with a dash or an underscore too."""
+    case = _object(CaseFile, {})
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "promptbench suite",
         **_object(
             SuiteFile,
             {
-                "cases": {"type": "array", "items": _object(CaseFile, {})},
+                "cases": {"anyOf": [_CASE_FILE, {"type": "array", "items": {"anyOf": [_CASE_FILE, case]}}]},
                 "gate": _object(GateFile, {"models": _TEXTS}),
             },
         ),
@@ -80,7 +91,7 @@ def _object(model: type[Any], special: dict[str, Json]) -> dict[str, Json]:
 
 def _field(name: str) -> dict[str, Json]:
     match name:
-        case "format_floor" | "answer_floor":
+        case "format_floor" | "answer_floor" | "threshold":
             return _SHARE
         case "prompt" | "tags" | "log":
             return _TEXTS
@@ -120,23 +131,33 @@ def _field(name: str) -> dict[str, Json]:
 def _checks() -> dict[str, Json]:
     properties: dict[str, Json] = {}
     patterns: dict[str, Json] = {}
+    from jsonschema import Draft202012Validator
+
+    alone = []
     for name in checks.names():
         module = checks.load(name)
         about = (module.__doc__ or "").split("\n\n")[0].partition(": ")[2]
         schema = {**module.argument_schema, "description": about}
+        if module.argument_schema and Draft202012Validator(module.argument_schema).is_valid(None):
+            alone.append(name.replace("_", " "))
         properties[name.replace("_", " ")] = schema
         if "_" in name:
             patterns[f"^{name.replace('_', '[_-]')}$"] = schema
+    properties |= {name: {**schema, "description": _ABOUT[name]} for name, schema in _BESIDE_A_CHECK.items()}
     one: dict[str, Json] = {
         "anyOf": [
-            {"type": "string", "enum": ["json"]},
+            {"type": "string", "enum": alone},
             {
                 "type": "object",
                 "properties": properties,
                 "patternProperties": patterns,
                 "additionalProperties": False,
-                "minProperties": 1,
-                "maxProperties": 1,
+                # One check, and nothing beside it but what may stand beside any.
+                "anyOf": [
+                    {"required": list(options), "minProperties": len(options) + 1, "maxProperties": len(options) + 1}
+                    for count in range(len(_BESIDE_A_CHECK) + 1)
+                    for options in combinations(_BESIDE_A_CHECK, count)
+                ],
             },
         ]
     }

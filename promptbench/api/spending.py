@@ -46,7 +46,7 @@ class Spending:
             if self.max_cost is None and bench.suite.gate.max_cost is None:
                 continue
             prices = prices_of(workspace, bench)
-            for model in bench.models:
+            for model in bench.reachable:
                 if prices.of_tokens(model.ref, Usage(0, 0)) is None:
                     raise InputError(
                         f"the price of {model.name} is unknown, so a bound on the cost cannot be kept",

@@ -2,33 +2,38 @@
 
 What: passes when every given text occurs in the answer; upper and lower case are the same.
 When: a word, a name or a number must be mentioned.
-Options: one text, or a list of texts of which all must occur.
+Options: one text, or a list of texts of which all must occur. Or `all of` and `any of` (each a text or a list), with
+    `whole words: yes` (`rate` is then not found in `separate`) and `ignore` (`case` unless you say otherwise,
+    `nothing`, or a list of `case`, `accents`, `punctuation`, `white space`, `unicode`).
 Example:
-    checks: [{contains: [refund, '14 days']}]
+    checks: [{contains: [refund, '14 days']}, {contains: {any of: [yes, no], whole words: yes}}]
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from promptbench.checks._words import quoted, texts, verdict
+from promptbench.checks._mentions import Mentions, argument_schema, mentions
+from promptbench.checks._words import quoted, verdict
 from promptbench.core.protocols import Check, CheckContext, Subject
 from promptbench.core.types import Json, Score
 
-_TEXT: Json = {"type": ["string", "number", "boolean"]}
-argument_schema: Json = {"anyOf": [_TEXT, {"type": "array", "items": _TEXT, "minItems": 1}]}
+__all__ = ["argument_schema", "build"]
 
 
 @dataclass(frozen=True, slots=True)
 class Contains:
-    wanted: tuple[str, ...]
+    wanted: Mentions
 
     def score(self, subject: Subject) -> Score:
-        text = subject.text.casefold()
-        missing = [item for item in self.wanted if item.casefold() not in text]
-        return verdict("contains", [f"{quoted(item)} is not in the answer" for item in missing])
+        any_of, all_of = self.wanted.found(subject.text)
+        missing = [written for written, _ in self.wanted.all_of if written not in all_of]
+        reasons = [f"{quoted(item)} is not in the answer" for item in missing]
+        if self.wanted.any_of and not any_of:
+            reasons.append(f"none of {', '.join(quoted(item) for item, _ in self.wanted.any_of[:5])} is in the answer")
+        return verdict("contains", reasons)
 
 
 def build(argument: Json, context: CheckContext) -> Check:
-    """Raises ValueError unless the argument is a text or a list of texts."""
-    return Contains(tuple(texts(argument)))
+    """Raises ValueError unless the argument is a text, a list of texts, or these options."""
+    return Contains(mentions(argument, "all of"))

@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import Any
 
 from promptbench.checks._words import quoted, readable, verdict
-from promptbench.core.canonical import canonical
+from promptbench.core.canonical import canonical, digest
 from promptbench.core.protocols import Check, CheckContext, Subject
 from promptbench.core.types import Json, Score
 
@@ -48,6 +48,16 @@ def build(argument: Json, context: CheckContext) -> Check:
         return FitsSchema(_validator(canonical(_schema(argument, context))))
     except RecursionError:
         raise ValueError("this schema is nested too deeply") from None
+
+
+def fingerprint(argument: Json, context: CheckContext) -> Json:
+    """The content of the schema's file, where there is one that can be read."""
+    if not isinstance(argument, str) or argument == "output":
+        return None
+    try:
+        return digest(_schema(argument, context))
+    except (ValueError, RecursionError):
+        return None
 
 
 def _unresolvable() -> type[Exception]:

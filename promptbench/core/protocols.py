@@ -127,11 +127,15 @@ class Check(Protocol):
     def score(self, subject: Subject) -> Score: ...
 
 
+class MissingExtra(ValueError):
+    """Raised by a check's `build` when a package that it needs is not installed. Its text says how to install it."""
+
+
 class CheckModule(Protocol):
     """A file in `checks/`, or a module behind the entry point group `promptbench.checks`.
 
     Its docstring has the parts What / When / Options / Example and is what people read. A check that depends on a file
-    also has `fingerprint(argument, context) -> Json`: what of its content decides the score, or None.
+    also has `fingerprint(argument, context) -> Json`: what of the file decides the score, or None. It raises nothing.
     """
 
     argument_schema: Mapping[str, Json]
@@ -139,7 +143,7 @@ class CheckModule(Protocol):
 
     @staticmethod
     def build(argument: Json, context: CheckContext) -> Check:
-        """Raises ValueError with one sentence when the argument is not one for this check."""
+        """Raises ValueError with one sentence when the argument is not one for this check, or MissingExtra."""
         ...
 
 

@@ -211,12 +211,16 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """The result of one check on one answer. `value` is in [0, 1]; `reason` is one sentence, empty when passed."""
+    """The result of one check on one answer. `value` is in [0, 1]; `reason` is one sentence, empty when passed.
+
+    `weight` is what the check counts among the others of its case; with 0 it is reported and decides nothing.
+    """
 
     check: str
     passed: bool
     value: float
     reason: str = ""
+    weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +289,8 @@ class Attempt:
     started: str = ""
     failed_tries: tuple[FailedTry, ...] = ()
     """The calls that gave no answer, in order; written to the record, and not read back."""
+    fallback: str | None = None
+    """The model that answered in the place of this one, which was given up: the attempt is errored all the same."""
 
     @property
     def cached(self) -> bool:
@@ -293,4 +299,4 @@ class Attempt:
 
     @property
     def reasons(self) -> Sequence[str]:
-        return [f"{score.check}: {score.reason}" for score in self.scores if not score.passed]
+        return [f"{score.check}: {score.reason}" for score in self.scores if not score.passed and score.weight]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -50,16 +50,27 @@ class Runner:
     """Works through tasks, as many at once as each model's provider can use.
 
     Requests are made before they are wanted and answers are scored while the next ones are awaited, so that a place at
-    the provider is never empty because this process computes.
+    the provider is never empty because this process computes. Where a model was given up before, the `covered` have the
+    answers of its fallback on record: they are asked again of the model only.
     """
 
-    def __init__(self, bench: Bench, gateway: Gateway, record: Record, listen: Listener) -> None:
+    def __init__(
+        self,
+        bench: Bench,
+        gateway: Gateway,
+        record: Record,
+        listen: Listener,
+        covered: Collection[AttemptKey] = frozenset(),
+    ) -> None:
         self._bench = bench
         self._gateway = gateway
         self._record = record
         self._listen = listen
         self._deterministic = {model.name: bench.deterministic(model) for model in bench.models}
+        self._covered = covered
         self._down: dict[str, str] = {}
+        self._gone: set[str] = set()
+        """Models that were given up together with their fallbacks."""
         self._stopping = False
         self._spent: str | None = None
 
@@ -116,27 +127,34 @@ class Runner:
         for task in tasks:
             if self.halted:
                 return
-            if not done(task.key) and task.model.name not in self._down:
+            if not done(task.key) and task.model.name not in self._gone:
                 request = self._bench.request(task.model, task.variant, task.case, task.repeat)
                 await questions[task.model.name].put(_Question(task, request))
 
     async def _ask(self, questions: asyncio.Queue[_Question | None], replies: asyncio.Queue[_Reply | None]) -> None:
         while (question := await questions.get()) is not None:
-            model = question.task.model.name
-            if self.halted or model in self._down:
+            task, model = question.task, question.task.model
+            if self.halted or model.name in self._gone:
                 continue
             started = now()
+            covered = task.key in self._covered
+            fallback = model.fallback.ref if model.fallback and not covered else None
             try:
-                reply = await self._gateway.ask(question.request)
+                reply = await self._gateway.ask(question.request, fallback)
             except ModelDown as error:
-                self._down.setdefault(model, str(error))
+                self._down.setdefault(model.name, str(error))
+                if not covered:
+                    self._gone.add(model.name)
             except BudgetReached as error:
                 self._spent = self._spent or error.message
                 self._gateway.stop()
             except Stopped:
                 continue
             else:
-                await replies.put(_Reply(question, reply, started))
+                if reply.fallback is not None and reply.failure is not None:
+                    self._down.setdefault(model.name, reply.failure.message)
+                if reply.answer is not None or not covered:
+                    await replies.put(_Reply(question, reply, started))
 
     async def _keep(self, replies: asyncio.Queue[_Reply | None]) -> None:
         """Scores what was answered and puts it on record, in the moments in which the network has nothing to do."""
@@ -171,15 +189,19 @@ class Runner:
             limit_ms=reply.limit_ms,
             backoff_ms=reply.backoff_ms,
             started=item.started,
+            fallback=str(reply.fallback) if reply.fallback and reply.answer else None,
         )
         if reply.answer is None:
             return attempt
         checks = task.case.checks[task.variant.hash if task.variant else BASELINE]
         facts = CallFacts(reply.answer.provider_ms, reply.answer.usage, reply.cost)
-        scored = evaluate(reply.answer.text, checks, self._bench.accept, task.case.variables, facts)
+        scored = evaluate(
+            reply.answer.text, checks, self._bench.accept, task.case.variables, facts, task.case.threshold
+        )
+        outcome = Outcome.PASSED if scored.passed else Outcome.FAILED
         return replace(
             attempt,
-            outcome=Outcome.PASSED if scored.passed else Outcome.FAILED,
+            outcome=Outcome.ERRORED if reply.fallback else outcome,
             rung=scored.rung,
             well_formed=scored.well_formed,
             repairs=scored.repairs,

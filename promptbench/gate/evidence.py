@@ -112,7 +112,7 @@ def _attempt(part: Judged, attempt: Attempt) -> dict[str, Json]:
         "outcome": attempt.outcome.value,
         "rung": attempt.rung.value if attempt.rung else None,
         "well_formed": attempt.well_formed,
-        "answer": digest_text(attempt.answer.text) if attempt.answer else None,
+        "answer": digest_text(attempt.answer.text) if attempt.answer and not attempt.fallback else None,
         **({"cached": True} if attempt.cached else {}),
     }
 

@@ -10,10 +10,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from promptbench.core.protocols import Provider
-from promptbench.core.types import Answer, FailedTry, ModelRef, ProviderFailure, Request, Usage
+from promptbench.core.types import Answer, FailedTry, FailureKind, ModelRef, ProviderFailure, Request, Usage
 from promptbench.gateway.budget import Budget
 from promptbench.gateway.cache import Cache
-from promptbench.gateway.circuit import Circuit
+from promptbench.gateway.circuit import Circuit, ModelDown
 from promptbench.gateway.limits import Pacer
 from promptbench.gateway.line import Line
 from promptbench.gateway.naps import Naps
@@ -30,7 +30,7 @@ class Stopped(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What became of a request: exactly one of `answer` and `failure` is set. One from the cache has no `tries`.
+    """What became of a request: an answer or a failure, and both with a `fallback`. One from the cache has no `tries`.
 
     `queue_ms` is the time spent waiting for a slot, for a rate limit and between tries, apart from the provider's time;
     `limit_ms` is the part of it for a rate limit, `backoff_ms` the part between tries and for a silent model.
@@ -45,6 +45,21 @@ class Reply:
     """US dollars for the answer, which are not spent again on one from the cache; None when nobody knows."""
     limit_ms: float = 0.0
     backoff_ms: float = 0.0
+    fallback: ModelRef | None = None
+    """The model that was asked in place of the request's own, which was given up. `failure` says why, answer or not."""
+
+    def in_place_of(self, own: Reply, model: ModelRef) -> Reply:
+        """This reply of `model` for a request whose own model gave `own`."""
+        return replace(
+            self,
+            failure=own.failure,
+            tries=own.tries + self.tries,
+            failed_tries=own.failed_tries + self.failed_tries,
+            queue_ms=own.queue_ms + self.queue_ms,
+            limit_ms=own.limit_ms + self.limit_ms,
+            backoff_ms=own.backoff_ms + self.backoff_ms,
+            fallback=model,
+        )
 
 
 @dataclass(slots=True, eq=False)
@@ -131,10 +146,34 @@ class Gateway:
         self._random = random
         self._stopped = False
 
-    async def ask(self, request: Request) -> Reply:
-        """The reply, after retries. Raises ModelDown at once when the model has been given up, BudgetReached when a
-        call could go beyond the budget, Stopped when the request was never sent before `stop`.
+    async def ask(self, request: Request, fallback: ModelRef | None = None) -> Reply:
+        """The reply, after retries; that of the `fallback` when the model has been given up.
+
+        Raises ModelDown at once when the model has been given up and the fallback too, BudgetReached when a call could
+        go beyond the budget, Stopped when the request was never sent before `stop`.
         """
+        if fallback is None:
+            return await self._ask(request)
+        line, down = self._lines[str(request.model)], None
+        try:
+            own = await self._ask(request)
+        except ModelDown as error:
+            down, own = error, Reply(None, ProviderFailure(FailureKind.FATAL, error.message), 0, (), 0.0)
+        if own.answer is not None or line.circuit.reason is None:
+            return own
+        try:
+            other = await self._ask(replace(request, model=fallback))
+        except ModelDown:
+            if down is not None:
+                raise down from None
+            return own
+        if not line.replaced:
+            line.replaced = True
+            self._notice(f"{fallback} is asked in place of {request.model}; its answers are shown and prove nothing")
+        return other.in_place_of(own, fallback)
+
+    async def _ask(self, request: Request) -> Reply:
+        """As `ask`, of the request's own model."""
         if self._cache is not None and (kept := self._cache.find(request)) is not None:
             return Reply(replace(kept, recorded=True), None, 0, (), 0.0, self._price(request.model, kept))
         line = self._lines[str(request.model)]

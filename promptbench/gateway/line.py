@@ -33,6 +33,8 @@ class Line:
         self.forecast = Forecast()
         self.quiet_until = 0.0
         """When a wait is next worth a word to the user."""
+        self.replaced = False
+        """Whether another model has been asked in its place."""
         self._most = most
         self._width = Width(most) if pacer else None
         self._alone = pacer is not None and not pacer.paces_requests

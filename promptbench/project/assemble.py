@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -74,7 +74,14 @@ def assemble(suite: Suite, around: Surroundings, found: Diagnostics) -> Bench | 
     _tell_changed_schemas(suite, candidates, champion, found)
     prompts = [PromptInPlay(item.prompt, item.label) for item in (*candidates, *((champion,) if champion else ()))]
     models = joiner.models([item.prompt for item in prompts])
-    builder = CaseBuilder(suite, prompts, found, has_baseline=any(not model.uses_prompt for model in models))
+    builder = CaseBuilder(
+        suite,
+        prompts,
+        found,
+        has_baseline=any(not model.uses_prompt for model in models),
+        root=around.root,
+        allowed_code=around.allowed_code,
+    )
     cases = builder.scan(read_logs(suite, found), around.selects)
     only_logs = suite.logs and not suite.document.value.get("cases")
     if not cases and only_logs and not around.partial and len(found.errors) == before:
@@ -197,8 +204,22 @@ class _Joiner:
         for entry, place in entries:
             model = self._model(entry, place, gated, prompts)
             if model is not None:
-                models.setdefault(model.name, model)
+                models.setdefault(model.name, self._with_fallback(entry, model, prompts))
         return tuple(models.values())
+
+    def _with_fallback(self, entry: ModelEntry, model: BenchModel, prompts: Sequence[Prompt]) -> BenchModel:
+        if entry.fallback is None:
+            return model
+        place = self._suite.place((*entry.path, "fallback"))
+        if entry.fallback == entry.ref:
+            self._found.add(Code.BAD_VALUE, f"{model.name} is no fallback for itself", place, hint="name another model")
+            return model
+        other = self._model(ModelEntry(entry.fallback, None, entry.path), place, (), prompts)
+        if other is not None and other.uses_prompt is not model.uses_prompt:
+            sees, blind = (other, model) if other.uses_prompt else (model, other)
+            message = f"{sees.name} gets the prompt and {blind.name} does not, so one cannot answer for the other"
+            self._found.add(Code.BAD_VALUE, message, place, hint="name a model that is asked in the same way")
+        return replace(model, fallback=replace(other, gated=False) if other else None)
 
     def leaves_out(self, models: Sequence[BenchModel]) -> bool:
         """Whether a model that the suite wants to pass is not among these."""

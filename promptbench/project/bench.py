@@ -40,6 +40,8 @@ class BenchModel:
     local: bool
     shaped_by: Json
     """What shapes its answers besides the request; None where not all of it is known, so that none is cached."""
+    fallback: BenchModel | None = None
+    """The model that is asked in its place when it is given up."""
 
     @property
     def name(self) -> str:
@@ -61,6 +63,8 @@ class BenchCase:
     tags: tuple[str, ...]
     was: tuple[str, ...]
     logged: bool
+    threshold: float | None = None
+    """The share of the weighted scores that is needed; None where every check must pass."""
 
 
 class BenchCases:
@@ -127,6 +131,12 @@ class Bench:
         champion = (self.champion,) if self.champion else ()
         known = {variant.hash for variant in champion}
         return (*champion, *(item for item in self.candidates if item.hash not in known))
+
+    @cached_property
+    def reachable(self) -> tuple[BenchModel, ...]:
+        """The models and their fallbacks, each once."""
+        fallbacks = (model.fallback for model in self.models if model.fallback)
+        return tuple({model.name: model for model in (*fallbacks, *self.models)}.values())
 
     def deterministic(self, model: BenchModel) -> bool:
         """Whether the model answers every prompt in play the same again, so that asking once is enough."""

@@ -5,14 +5,16 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from promptbench.checks import plugins as checks
+from promptbench.checks._reading import READINGS
 from promptbench.core.canonical import ListDigest, canonical, digest
 from promptbench.core.diagnostics import Code, Diagnostics, Severity, did_you_mean
-from promptbench.core.protocols import Check, CheckContext, CheckModule
+from promptbench.core.protocols import Check, CheckContext, CheckModule, MissingExtra
 from promptbench.core.types import Json, LoggedCall
 from promptbench.project.bench import BASELINE, BenchCase, BenchCases
-from promptbench.project.evaluate import evaluate
+from promptbench.project.evaluate import Evaluation, Weighed, evaluate
 from promptbench.prompts.prompt import Prompt
 from promptbench.suite.models import Case, CaseFile, CheckSpec, Suite, field_name
 from promptbench.text.templates import is_name
@@ -30,12 +32,21 @@ class CaseBuilder:
     """Builds the cases of one suite. A scan comes first; what is wrong with them then goes to `found`."""
 
     def __init__(
-        self, suite: Suite, prompts: Sequence[PromptInPlay], found: Diagnostics, *, has_baseline: bool
+        self,
+        suite: Suite,
+        prompts: Sequence[PromptInPlay],
+        found: Diagnostics,
+        *,
+        has_baseline: bool,
+        root: Path,
+        allowed_code: Sequence[str],
     ) -> None:
         self._suite = suite
         self._prompts = prompts
         self._found = found
         self._has_baseline = has_baseline
+        self._root = root
+        self._allowed_code = allowed_code
         self._schemas = _by_schema(prompts)
         self._asked, self._own = ListDigest(), ListDigest()
         self._shared = self._built(suite.checks)
@@ -53,7 +64,8 @@ class CaseBuilder:
         cases = BenchCases(self._rebuilt)
         names = set()
         for case in self._suite.cases.scan(self._found):
-            self._own.add([case.name, _specs(case.checks), case.has_expect, case.expect])
+            own = [case.name, self._written(case.checks), case.has_expect, case.expect, case.threshold]
+            self._own.add(own)
             if logged:
                 names.add(case.name)
             key = _input_hash(case.variables, [message.as_dict() for message in case.messages]) if logged else None
@@ -85,7 +97,20 @@ class CaseBuilder:
         """Over all checks as written, with the accept level: what a score means."""
         suite = self._suite
         schemas = [item.prompt.output_schema for item in self._prompts]
-        return digest([suite.accept, _specs(suite.checks), self._own.value, schemas])
+        return digest([suite.accept, self._written(suite.checks), suite.threshold, self._own.value, schemas])
+
+    def _written(self, specs: Sequence[CheckSpec]) -> list[list[Json]]:
+        """What decides how a list of checks scores: all that is written, and the files that it names."""
+        found: list[list[Json]] = []
+        for spec in specs:
+            module = checks.load(spec.name) if spec.name in checks else None
+            fingerprint = getattr(module, "fingerprint", None)
+            of_files = fingerprint(spec.argument, self._context(None)) if fingerprint else None
+            found.append([spec.name, spec.argument, spec.reading, spec.weight, of_files])
+        return found
+
+    def _context(self, output_schema: Mapping[str, Json] | None) -> CheckContext:
+        return CheckContext(self._suite.folder, output_schema, self._root, self._allowed_code)
 
     def _case(self, case: Case, calls: Sequence[LoggedCall]) -> BenchCase | None:
         sound = self._check_variables(case) and self._shared.sound
@@ -117,6 +142,7 @@ class CaseBuilder:
             variables=case.variables,
             history=case.messages,
             checks=self._checks(own),
+            threshold=self._suite.threshold if case.threshold is None else case.threshold,
             critical=case.critical,
             tags=case.tags,
             was=was or ((case.was,) if case.was is not None else ()),
@@ -142,6 +168,7 @@ class CaseBuilder:
             variables=call.variables,
             history=(),
             checks=self._checks(self._built(())),
+            threshold=self._suite.threshold,
             critical="critical" in call.tags,
             tags=call.tags,
             was=(),
@@ -178,7 +205,7 @@ class CaseBuilder:
             )
         if case.has_wish:
             text = _as_answer(case.should_be)
-            scores = evaluate(text, built.checks[self._prompts[0].prompt.hash], self._suite.accept, case.variables)
+            scores = self._evaluate(text, built)
             if not scores.passed:
                 why = next(f"{score.check}: {score.reason}" for score in scores.scores if not score.passed)
                 place = case.where.place("should_be")
@@ -186,8 +213,11 @@ class CaseBuilder:
                 self._found.add(Code.WISH_FAILS, message, place, hint="mend the wish or the check")
 
     def _passes(self, answer: str, case: BenchCase) -> bool:
+        return self._evaluate(answer, case).passed
+
+    def _evaluate(self, answer: str, case: BenchCase) -> Evaluation:
         checks = case.checks[self._prompts[0].prompt.hash]
-        return evaluate(answer, checks, self._suite.accept, case.variables).passed
+        return evaluate(answer, checks, self._suite.accept, case.variables, threshold=case.threshold)
 
     def _check_variables(self, case: Case) -> bool:
         """Whether every prompt has a place for all that the case brings, and a value for all it needs."""
@@ -259,7 +289,10 @@ class CaseBuilder:
             return None
         module: CheckModule = checks.load(spec.name)  # type: ignore[assignment]
         try:
-            return module.build(spec.argument, CheckContext(self._suite.folder, output_schema))
+            check = module.build(spec.argument, self._context(output_schema))
+        except MissingExtra as error:
+            self._found.add(Code.MISSING_EXTRA, f"'{spec.name}': {error}", spec.where.place(key=True))
+            return None
         except ValueError as error:
             example = (module.__doc__ or "").partition("Example:")[2].strip()
             self._found.add(
@@ -269,6 +302,8 @@ class CaseBuilder:
                 hint=f"for example {example}" if example else None,
             )
             return None
+        check = READINGS[spec.reading](check) if spec.reading else check
+        return check if spec.weight == 1 else Weighed(check, spec.weight)
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,10 +350,6 @@ def _as_answer(wish: Json) -> str:
         return wish
     number = isinstance(wish, (int, float)) and not isinstance(wish, bool)
     return str(wish) if number else canonical(wish)
-
-
-def _specs(specs: Sequence[CheckSpec]) -> list[list[Json]]:
-    return [[spec.name, spec.argument] for spec in specs]
 
 
 def _input_hash(variables: Mapping[str, Json], messages: Sequence[Json]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from promptbench.core.protocols import Check, Subject
 from promptbench.core.types import CallFacts, Json, Reading, Repair, Rung, Score
@@ -31,8 +31,12 @@ def evaluate(
     accept: Rung,
     variables: Mapping[str, Json],
     call: CallFacts | None = None,
+    threshold: float | None = None,
 ) -> Evaluation:
-    """Scores a text, and the call that gave it. It is read as JSON once, and only if a check wants that."""
+    """Scores a text, and the call that gave it. It is read as JSON once, and only if a check wants that.
+
+    It passes when every check passes, or, with a `threshold`, when the weighted mean of the scores reaches it.
+    """
     reading: list[Reading] = []
 
     def read() -> Reading:
@@ -42,9 +46,28 @@ def evaluate(
 
     subject = Subject(text, read, accept, variables, call)
     scores = tuple(check.score(subject) for check in checks)
-    passed = all(score.passed for score in scores)
+    passed = _passed(scores, threshold)
     if not reading:
         return Evaluation(passed, None, False, (), scores)
     rung = reading[0].rung
     well_formed = rung.within(accept) and all(score.passed for score in scores if score.check in _FORMAT_CHECKS)
     return Evaluation(passed, rung, well_formed, reading[0].repairs[:_MOST_REPAIRS], scores)
+
+
+def _passed(scores: Sequence[Score], threshold: float | None) -> bool:
+    weights = sum(score.weight for score in scores)
+    if threshold is None or not weights:
+        return all(score.passed for score in scores if score.weight)
+    # A share such as 0.8 must be reached by 4 of 5, whatever the sums are in binary.
+    return sum(score.weight * score.value for score in scores) >= threshold * weights - 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """A check that does not count like any other."""
+
+    check: Check
+    weight: float
+
+    def score(self, subject: Subject) -> Score:
+        return replace(self.check.score(subject), weight=self.weight)

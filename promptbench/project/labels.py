@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from promptbench.checks._options import comparison
 from promptbench.checks._words import quoted, same
 from promptbench.core.canonical import canonical
 from promptbench.core.diagnostics import Code, Diagnostics, Place, Severity
@@ -218,16 +219,26 @@ def _tell(
 
 def _wanted(case: Case) -> Iterator[_Wanted]:
     if case.has_expect:
-        yield from _leaves(case.expect, case.where, ("expect",))
+        yield from _compared(case.expect, case.where, ("expect",))
     if case.has_wish:
         yield from _leaves(case.should_be, case.where, ("should_be",))
     for spec in case.checks:
         name = field_name(spec.name)
         if name in ("equals", "expect"):
-            yield from _leaves(spec.argument, spec.where, ())
+            yield from _compared(spec.argument, spec.where, ())
         elif name == "one_of" and isinstance(spec.argument, list):
             options = tuple(item for item in spec.argument if not isinstance(item, list | dict))
             yield _Wanted((), options, spec.where, ())
+
+
+def _compared(argument: Json, root: Where, steps: tuple[str | int, ...]) -> Iterator[_Wanted]:
+    """What a comparison letter by letter wants; one that ignores something can be met by other spellings."""
+    try:
+        value, ignored = comparison(argument)
+    except ValueError:
+        return
+    if ignored is None:
+        yield from _leaves(value, root, steps)
 
 
 def _leaves(value: Json, root: Where, steps: tuple[str | int, ...], path: Path = ()) -> Iterator[_Wanted]:

@@ -32,8 +32,8 @@ class _Hit:
 
 
 class Leaks:
-    """Looks for each case's input in one prompt. The input is the case's longest text: what it shares with others,
-    such as a country or a product's name, may well be in the prompt too.
+    """Looks for each case's input in one prompt. The input is all the texts of a case but the short ones, which may
+    well be in the prompt too: a country, a product's name. A passage with another question is another input.
     """
 
     def __init__(self, variant: Variant) -> None:
@@ -45,16 +45,21 @@ class Leaks:
 
     def look(self, case: Case) -> None:
         self._cases += 1
-        whole = max(texts_of(case), key=len, default="")
-        if len(whole) < _START or _flat(whole[:_HEAD])[:_START] not in self._starts:
+        texts = sorted(texts_of(case), key=len, reverse=True)
+        longest = self._found(texts[0]) if texts else None
+        if longest is None or not all(self._found(text) for text in texts[1:] if _is_long(_flat(text))):
             return
-        text = _flat(whole)
-        if _words(text) < _WORDS or not self._contains(text):
-            return
-        if text in self._hits or len(self._hits) < _MOST:
-            hit = self._hits.setdefault(text, _Hit([]))
+        if longest in self._hits or len(self._hits) < _MOST:
+            hit = self._hits.setdefault(longest, _Hit([]))
             hit.cases += 1
             hit.names += [case.name] if hit.cases <= _NAMED else []
+
+    def _found(self, whole: str) -> str | None:
+        """A long text that the prompt has, as it is there."""
+        if len(whole) < _START or _flat(whole[:_HEAD])[:_START] not in self._starts:
+            return None
+        text = _flat(whole)
+        return text if _is_long(text) and self._contains(text) else None
 
     def _contains(self, text: str) -> bool:
         """Whether the prompt has the text, not as a part of longer words."""
@@ -91,9 +96,9 @@ def _flat(text: str) -> str:
     return " ".join(text.split()).casefold()
 
 
-def _words(text: str) -> int:
-    """How many words; scripts without blanks, from U+2E80 on, have about a word a character."""
-    return text.count(" ") + 1 + sum(char >= _NO_BLANKS for char in text)
+def _is_long(text: str) -> bool:
+    """Whether a text has enough words; scripts without blanks, from U+2E80 on, have about a word a character."""
+    return len(text) >= _START and text.count(" ") + 1 + sum(char >= _NO_BLANKS for char in text) >= _WORDS
 
 
 def _word_starts(text: str) -> Iterator[int]:

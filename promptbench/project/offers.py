@@ -128,7 +128,8 @@ _OPEN_BEFORE = re.compile(
     re.IGNORECASE,
 )
 _OPEN_AFTER = re.compile(
-    r"[^\w\n…]*(?:…|\.\.\.|\betc\b|\busw\b|(?:and|or) (?:so on|others|other \w+|more|similar|something)\b)", re.IGNORECASE
+    r"[^\w\n…]*(?:…|\.\.\.|\betc\b|\busw\b|(?:and|or) (?:so on|others|other \w+|more|similar|something)\b)",
+    re.IGNORECASE,
 )
 
 

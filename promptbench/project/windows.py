@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from promptbench.core.diagnostics import Code, Diagnostics, Severity
 from promptbench.core.types import Message, Side
 from promptbench.project.bench import Variant
-from promptbench.prompts.prompt import MissingVariable
+from promptbench.project.texts import static_text, texts_of
+from promptbench.prompts.prompt import MissingVariable, Prompt, Template
 from promptbench.suite.models import Case
-from promptbench.text.tokens import estimate
+from promptbench.text.templates import Tag
+from promptbench.text.tokens import CHARACTERS_PER_TOKEN, estimate
 
 Window = Callable[[], int | None]
 """How many tokens a model takes with its answer, None where nobody knows; asked once, and only when it matters."""
@@ -39,23 +43,29 @@ class Windows:
         self._variant = variant
         self._windows = windows
         self._fits: dict[str, _Fit] = {}
+        self._few = _SMALLEST * _CLOSE
+        self._longest = _longest(variant.prompt)
         bound = variant.prompt.config.get("maxOutputTokens")
         self._answer = bound if isinstance(bound, int) else 0
 
     def look(self, case: Case) -> None:
-        """Renders the case: that is as fast as counting."""
+        """Renders the case only where it may come near a window."""
         prompt = self._variant.prompt
+        if self._longest(case) / CHARACTERS_PER_TOKEN + 1 + self._answer < self._few:
+            return
         try:
             messages = prompt.render(case.variables, case.messages)
         except MissingVariable:
             return
         tokens = estimate(messages, prompt.config).input_tokens
-        if tokens + self._answer < _SMALLEST * _CLOSE:
+        if tokens + self._answer < self._few:
             return
-        for model, window in self._windows.items():
-            if model not in self._fits:
-                self._fits[model] = _Fit(window())
-            self._weigh(self._fits[model], case, tokens, messages)
+        if not self._fits:
+            self._fits = {model: _Fit(window()) for model, window in self._windows.items()}
+            known = [fit.window for fit in self._fits.values() if fit.window is not None]
+            self._few = min(known, default=math.inf) * _CLOSE
+        for fit in self._fits.values():
+            self._weigh(fit, case, tokens, messages)
 
     def _weigh(self, fit: _Fit, case: Case, tokens: int, messages: Sequence[Message]) -> None:
         if fit.window is None or tokens + self._answer < fit.window * _CLOSE:
@@ -97,3 +107,19 @@ class Windows:
         setting = "context" if model.startswith("gguf/") else "context_window"
         shorter = "shorten it, or lower 'maxOutputTokens'" if self._answer else "shorten it"
         return f"{shorter}; if the model takes more, say so by the setting '{setting}'"
+
+
+def _longest(prompt: Prompt) -> Callable[[Case], float]:
+    """A quick upper bound for the characters of a case in a prompt: all its texts as often as the most used one."""
+    tags = [part for item in prompt.messages if isinstance(item, Template) for part in item.parts]
+    uses = Counter(tag.body.split(".")[0] for tag in tags if isinstance(tag, Tag))
+    most = max(uses.values(), default=0) + prompt.takes_history
+    simple = not prompt.defaults
+    fixed = len(static_text(prompt))
+
+    def characters(case: Case) -> float:
+        if not (simple and all(isinstance(value, str) for value in case.variables.values())):
+            return math.inf
+        return fixed + most * sum(map(len, texts_of(case)))
+
+    return characters

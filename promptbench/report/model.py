@@ -12,8 +12,25 @@ SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
+class TokenTimes:
+    """The times of the calls with `least` to `most` tokens, both included, in milliseconds; `few` as in `Row`."""
+
+    least: int
+    most: int
+    calls: int
+    few: bool
+    p50_ms: float
+    p90_ms: float
+    p99_ms: float
+    deviation_ms: float
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
-    """One prompt on one model. Shares are in [0, 1], times in milliseconds, costs in US dollars; None is unknown."""
+    """One prompt on one model. Shares are in [0, 1], times in milliseconds, costs in US dollars; None is unknown.
+
+    Times are of calls that were made now: an answer from the cache or a recording has none.
+    """
 
     prompt: str
     side: str
@@ -36,6 +53,16 @@ class Row:
     repairs: Mapping[str, int]
     cached: int = 0
     """Attempts with an answer from the cache: part of the pass rate, and of no time, no tokens and no cost."""
+    timed: int = 0
+    """How many calls the times are of."""
+    few: bool = False
+    """Whether these are fewer calls than a p99 takes: below 100 it lies between the two slowest."""
+    p90_ms: float | None = None
+    first_byte_p50_ms: float | None = None
+    """From sending the request to the head of the answer; None without a network."""
+    queue_p99_ms: float | None = None
+    by_input_tokens: Sequence[TokenTimes] = ()
+    by_output_tokens: Sequence[TokenTimes] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +149,8 @@ class RunReport:
     reproduce: str
     errors: Sequence[str] = ()
     """Why providers gave no answer, each reason once with its count."""
+    waits: Sequence[str] = ()
+    """Models that were waited for longer than they took, and what for."""
     failures: Iterable[Mapping[str, Json]] = field(default_factory=tuple)
     """The failing calls, as lines of a log: for the format `log`. There may be many, so they are read on the way."""
     proof: Mapping[str, Json] | None = None

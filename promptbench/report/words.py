@@ -72,6 +72,11 @@ def duration(milliseconds: float | None) -> str:
     return f"{milliseconds:.2f} ms"
 
 
+def tail(milliseconds: float | None, *, few: bool) -> str:
+    """A p99, marked where it is of fewer calls than it takes to tell it."""
+    return duration(milliseconds) if milliseconds is None or not few else f"~{duration(milliseconds)}"
+
+
 def money(dollars: float | None) -> str:
     """US dollars; a small amount keeps two significant digits, and an unknown one is no zero."""
     if dollars is None:

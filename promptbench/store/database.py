@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,13 +24,14 @@ _VERSION = """SELECT version.prompt, number, version.hash, source.text, content.
     LEFT JOIN blob AS content ON content.hash = version.hash"""
 
 _MOVE = "move the file away and run the command again"
+_WRITABLE = "make the file, its folder and the disk writable, and run the command again"
 _FAILURES = {
     sqlite3.SQLITE_BUSY: (
         "another process has kept it locked too long",
         "wait for the other process, or look for one that hangs, and run the command again",
     ),
     sqlite3.SQLITE_FULL: ("the disk is full", "free some space and run the command again; nothing was lost"),
-    sqlite3.SQLITE_READONLY: ("it cannot be written", "make the file and its folder writable; reading works as it is"),
+    sqlite3.SQLITE_READONLY: ("it cannot be written", _WRITABLE),
     sqlite3.SQLITE_CANTOPEN: ("it cannot be opened", "it must be a file, and its folder must be accessible"),
     sqlite3.SQLITE_IOERR: ("the disk does not read or write", "look for space, quota and health of the disk"),
     sqlite3.SQLITE_CORRUPT: ("the file is damaged", _MOVE),
@@ -46,7 +48,14 @@ def storage_errors(path: Path, what: str = WHAT) -> Iterator[None]:
         raise
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code == sqlite3.SQLITE_CANTOPEN and any(
+            place.exists() and not os.access(place, os.W_OK) for place in (path, path.parent)
+        ):
+            # A file in WAL mode needs others beside it, also to be read.
+            code = sqlite3.SQLITE_READONLY
         message, hint = _FAILURES.get(code, (str(error), _MOVE))
+        if hint is _WRITABLE and what == WHAT:
+            hint += "; reading works as it is"
         if hint is _MOVE and what == WHAT:
             hint = f"{_MOVE}: it is rebuilt from the text mirror beside it"
         raise EnvironmentFailure(f"{what} {path}: {message}", hint=hint) from error

@@ -172,14 +172,14 @@ class RunStore:
             text = answer.text.encode("utf-8", "replace").decode()
             answer_hash = digest_text(text)
             execute("INSERT OR IGNORE INTO answer (hash, text) VALUES (?, ?)", [answer_hash, text])
-            if not answer.recorded:
+            if not answer.recorded and attempt.fallback is None:
                 execute(
                     "INSERT OR REPLACE INTO recording VALUES (?, ?, ?, ?, ?)",
                     [attempt.request_hash, key.model, int(deterministic), answers.dumps(answer), attempt.started],
                 )
         # An errored attempt is replaced when the run is resumed: it said nothing.
         execute(
-            f"INSERT OR REPLACE INTO attempt VALUES ({', '.join('?' * 30)})",
+            f"INSERT OR REPLACE INTO attempt VALUES ({', '.join('?' * 31)})",
             [
                 run,
                 key.variant,
@@ -196,7 +196,7 @@ class RunStore:
                 attempt.rung,
                 int(attempt.well_formed),
                 json.dumps([[repair.name, repair.position] for repair in attempt.repairs]),
-                json.dumps([[score.check, score.passed, score.value, score.reason] for score in attempt.scores]),
+                json.dumps([[one.check, one.passed, one.value, one.reason, one.weight] for one in attempt.scores]),
                 attempt.error,
                 attempt.tries,
                 attempt.queue_ms,
@@ -211,6 +211,7 @@ class RunStore:
                 timed.first_byte_ms if timed else None,
                 attempt.limit_ms,
                 attempt.backoff_ms,
+                attempt.fallback,
             ],
         )
         for number, failed in enumerate(attempt.failed_tries, 1):
@@ -283,6 +284,14 @@ class RunStore:
             for row in cursor:
                 yield _attempt(row)
 
+    def covered(self, run: str) -> set[AttemptKey]:
+        """The attempts of a run that were answered by a model's fallback."""
+        with storage_errors(self.path, "run record"):
+            rows = self._connection.execute(
+                "SELECT variant, model, case_name, repeat FROM attempt WHERE run = ? AND fallback NOTNULL", [run]
+            )
+            return {AttemptKey(*row) for row in rows}
+
     # -- recordings and cache ------------------------------------------------------------------------------------
 
     def find(self, request_hash: str) -> tuple[Answer, bool] | None:
@@ -310,7 +319,8 @@ _RUN = "id, plan, suite, prompt, started, finished, result, sentence, tool_versi
 _ATTEMPT = (
     "variant, model, case_name, repeat, outcome, request_hash, answer.text, model_returned, params, finish_reason, "
     "structured, rung, well_formed, repairs, scores, error, tries, queue_ms, provider_ms, input_tokens, "
-    "output_tokens, cached_tokens, reasoning_tokens, cost, started, connect_ms, first_byte_ms, limit_ms, backoff_ms"
+    "output_tokens, cached_tokens, reasoning_tokens, cost, started, connect_ms, first_byte_ms, limit_ms, backoff_ms, "
+    "fallback"
 )
 _RECORDED = "recorded/"
 """The provider whose answers are never asked for."""
@@ -319,7 +329,7 @@ _RECORDED = "recorded/"
 def _attempt(row: tuple[Any, ...]) -> Attempt:
     (variant, model, case, repeat, outcome, request, text, returned, params, finish, structured) = row[:11]
     (rung, well_formed, repairs, scores, error, tries, queue, provider, *tokens, cost, started) = row[11:25]
-    connect, first_byte, limit, backoff = row[25:]
+    connect, first_byte, limit, backoff, fallback = row[25:]
     usage = Usage(*tokens) if tokens[0] is not None else None
     answer = None
     if text is not None:
@@ -351,4 +361,5 @@ def _attempt(row: tuple[Any, ...]) -> Attempt:
         backoff_ms=backoff or 0.0,
         cost=cost,
         started=started,
+        fallback=fallback,
     )

@@ -125,6 +125,23 @@ STEPS: dict[str, tuple[str, ...]] = {
             PRIMARY KEY (run, variant, model, case_name, repeat, started, try)
         ) STRICT, WITHOUT ROWID""",
     ),
+    "0005_fallback": (
+        "ALTER TABLE attempt ADD COLUMN fallback TEXT",
+        "DROP VIEW result",
+        """CREATE VIEW result AS
+            SELECT run.suite, attempt.run, variant.side, variant.name AS prompt, attempt.model,
+                count(*) AS attempts,
+                sum(outcome = 'passed') AS passed,
+                sum(outcome = 'failed') AS failed,
+                sum(outcome = 'errored') AS errored,
+                sum(fallback NOTNULL) AS by_fallback,
+                sum(tries = 0) AS cached,
+                round(avg(provider_ms) FILTER (WHERE fallback IS NULL), 1) AS mean_ms,
+                sum(cost) AS cost
+            FROM attempt JOIN run ON run.id = attempt.run
+            LEFT JOIN variant ON variant.run = attempt.run AND variant.hash = attempt.variant
+            GROUP BY attempt.run, attempt.variant, attempt.model""",
+    ),
 }
 
 COLUMNS: dict[str, dict[str, str]] = {
@@ -164,7 +181,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "rung": "raw, extracted, repaired_safe, repaired_risky or none; null where nothing reads the answer as data",
         "well_formed": "1 when readable at the accept level and valid against the checked schemas",
         "repairs": "JSON list of [name, position in characters]",
-        "scores": "JSON list of [check, passed, value, reason]",
+        "scores": "JSON list of [check, passed, value, reason, weight]",
         "error": "why there is no answer",
         "tries": "calls made for this attempt; 0 when the answer came from the cache",
         "queue_ms": "waiting in promptbench, in milliseconds: for a free slot, for a rate limit, between tries",
@@ -179,6 +196,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "first_byte_ms": "part of provider_ms: from the open connection until the head of the answer was in",
         "limit_ms": "part of queue_ms: waiting for a rate limit",
         "backoff_ms": "part of queue_ms: waiting between tries, and for a model that fell silent",
+        "fallback": "the model that answered in its place, which was given up; the attempt is errored all the same",
     },
     "recording": {
         "request_hash": "hash of the request that was answered",

@@ -175,6 +175,7 @@ def read_case(written: Json, where: Where, found: Diagnostics) -> Case | None:
         has_wish="should_be" in keys,
         should_be=item.should_be,
         checks=checks_as_written(item.checks, where.below("checks")),
+        threshold=item.threshold,
         tags=tuple(item.tags),
         where=where,
     )
@@ -182,11 +183,7 @@ def read_case(written: Json, where: Where, found: Diagnostics) -> Case | None:
 
 def checks_as_written(items: list[dict[str, Any]], where: Where) -> tuple[CheckSpec, ...]:
     """The checks of a list that is written at `where`."""
-    return tuple(
-        CheckSpec(name, argument, where.below(index, name))
-        for index, item in enumerate(items)
-        for name, argument in item.items()
-    )
+    return tuple(CheckSpec.of(item, where.below(index)) for index, item in enumerate(items))
 
 
 def _no_blanks(written: dict[str, Json], where: Where, found: Diagnostics) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from promptbench.core.diagnostics import Code, Diagnostics
+from promptbench.core.diagnostics import Code, Diagnostics, Place
 from promptbench.core.types import Json, ModelRef, Rung
 from promptbench.formats.marked_yaml import Document, parse
 from promptbench.formats.source import SourceError, read_source
@@ -98,6 +98,7 @@ def _suite(file: SuiteFile, cases: SuiteCases, path: Path, document: Document, f
         prompts=tuple(file.prompt),
         models=_models(file, document, found),
         checks=checks_as_written(file.checks, Where(document, ("checks",))),
+        threshold=file.threshold,
         logs=tuple(file.log),
         accept=Rung(file.accept.replace(" ", "_")),
         cases=cases,
@@ -108,10 +109,18 @@ def _suite(file: SuiteFile, cases: SuiteCases, path: Path, document: Document, f
 def _models(file: SuiteFile, document: Document, found: Diagnostics) -> tuple[ModelEntry, ...]:
     entries = []
     for index, item in enumerate(file.models):
-        path = ("models", index)
-        try:
-            entries.append(ModelEntry(ModelRef.parse(item.model), item.uses_prompt, path))
-        except ValueError:
-            hint = "write it as provider/name, for example openai/gpt-5-mini or gguf/smollm2-135m"
-            found.add(Code.UNKNOWN_MODEL, f"'{item.model}' is not a model", document.place(path), hint=hint)
+        where = Where(document, ("models", index))
+        ref = _model_ref(item.model, where.place(), found)
+        fallback = _model_ref(item.fallback, where.place("fallback"), found) if item.fallback else None
+        if ref is not None:
+            entries.append(ModelEntry(ref, item.uses_prompt, where.path, fallback))
     return tuple(entries)
+
+
+def _model_ref(written: str, place: Place, found: Diagnostics) -> ModelRef | None:
+    try:
+        return ModelRef.parse(written)
+    except ValueError:
+        hint = "write it as provider/name, for example openai/gpt-5-mini or gguf/smollm2-135m"
+        found.add(Code.UNKNOWN_MODEL, f"'{written}' is not a model", place, hint=hint)
+        return None

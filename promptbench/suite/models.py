@@ -13,7 +13,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from promptbench.core.diagnostics import Diagnostics, Place
 from promptbench.core.types import Json, Message, ModelRef, Rung
@@ -97,6 +98,30 @@ def _check(value: Any) -> Any:
     return {value: None} if isinstance(value, str) else value
 
 
+def _one_check(item: dict[str, Any]) -> dict[str, Any]:
+    """A mapping with one check in it and no options but those that every check has."""
+    names = [key for key in item if field_name(key) not in CHECK_OPTIONS]
+    if len(names) != 1:
+        options = " and ".join(f"'{name}'" for name in CHECK_OPTIONS)
+        message = f"write one check to a '- ' line; beside it there may be {options}"
+        raise PydanticCustomError("one_check", "{message}", {"message": message})
+    reading, weight = (_option(item, name) for name in CHECK_OPTIONS)
+    if reading not in READINGS:
+        raise PydanticCustomError("reading", "'reading' must be 'strict' or 'loose'")
+    if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not 0 <= weight < float("inf"):
+        raise PydanticCustomError("weight", "'weight' must be a number from 0 on")
+    return item
+
+
+def _option(item: dict[str, Any], name: str) -> Any:
+    return next((value for key, value in item.items() if field_name(key) == name), CHECK_OPTIONS[name])
+
+
+READINGS = (None, "strict", "loose")
+CHECK_OPTIONS: dict[str, Any] = {"reading": None, "weight": 1.0}
+"""What may stand beside any check, and what holds where it does not."""
+
+
 def _model(value: Any) -> Any:
     return {"model": value} if isinstance(value, str) else value
 
@@ -105,7 +130,7 @@ Text = Annotated[str, BeforeValidator(_as_text), Field(min_length=1)]
 Share = Annotated[float, BeforeValidator(_share), Field(ge=0, le=1)]
 Dollars = Annotated[float, BeforeValidator(_dollars), Field(ge=0)]
 Days = Annotated[float, BeforeValidator(_days), Field(gt=0)]
-CheckItem = Annotated[dict[str, Any], BeforeValidator(_check), Field(min_length=1, max_length=1)]
+CheckItem = Annotated[dict[str, Any], BeforeValidator(_check), AfterValidator(_one_check)]
 Checks = Annotated[list[CheckItem], BeforeValidator(_as_list)]
 Texts = Annotated[list[Text], BeforeValidator(_as_list)]
 
@@ -127,6 +152,7 @@ class Written(BaseModel):
 class ModelFile(Written):
     model: Text
     uses_prompt: bool | None = None
+    fallback: Text | None = None
 
 
 class MessageFile(Written):
@@ -142,6 +168,7 @@ class CaseFile(Written):
     was: Annotated[str | None, BeforeValidator(_as_answer)] = None
     should_be: Any = None
     checks: Checks = Field(default_factory=list)
+    threshold: Share | None = None
     tags: Texts = Field(default_factory=list)
     origin: Any = None
     note: Text | None = None
@@ -166,6 +193,7 @@ class SuiteFile(Written):
         list[Annotated[ModelFile, BeforeValidator(_model)]], BeforeValidator(_as_list), Field(min_length=1)
     ]
     checks: Checks = Field(default_factory=list)
+    threshold: Share | None = None
     log: Texts = Field(default_factory=list)
     accept: Literal["raw", "extracted", "repaired safe"] = "extracted"
     cases: Annotated[list[Any], BeforeValidator(_as_cases)] = Field(default_factory=list)
@@ -213,11 +241,23 @@ class Where:
 
 @dataclass(frozen=True, slots=True)
 class CheckSpec:
-    """A check as written: its name, its argument, and where the argument is."""
+    """A check as written: its name, its argument, where the argument is, and what stands beside it.
+
+    `reading` is "strict" or "loose", or None where the check decides how it reads an answer.
+    """
 
     name: str
     argument: Json
     where: Where
+    reading: str | None = None
+    weight: float = 1.0
+
+    @classmethod
+    def of(cls, item: Mapping[str, Any], where: Where) -> CheckSpec:
+        """The check in a mapping that is written at `where`."""
+        [name] = [key for key in item if field_name(key) not in CHECK_OPTIONS]
+        reading, weight = (_option(dict(item), option) for option in CHECK_OPTIONS)
+        return cls(name, item[name], where.below(name), reading, float(weight))
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +275,7 @@ class Case:
     checks: tuple[CheckSpec, ...]
     tags: tuple[str, ...]
     where: Where
+    threshold: float | None = None
 
     @property
     def critical(self) -> bool:
@@ -253,11 +294,12 @@ class Cases(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ModelEntry:
-    """`uses_prompt` is None where the author leaves it to the provider."""
+    """`uses_prompt` is None where the author leaves it to the provider; `fallback` is asked when it is given up."""
 
     ref: ModelRef
     uses_prompt: bool | None
     path: tuple[str | int, ...]
+    fallback: ModelRef | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +313,8 @@ class Suite:
     prompts: tuple[str, ...]
     models: tuple[ModelEntry, ...]
     checks: tuple[CheckSpec, ...]
+    threshold: float | None
+    """The share of the weighted scores that a case needs; None where every check must pass."""
     logs: tuple[str, ...]
     accept: Rung
     cases: Cases

@@ -151,7 +151,7 @@ def _type_hint(key: str, wrong: str, value: Json) -> str | None:
 
 
 def _value_hint(key: str, value: Json) -> str | None:
-    if key in ("format floor", "answer floor") and isinstance(value, (int, float)) and 1 < value <= 100:
+    if key in ("format floor", "answer floor", "threshold") and isinstance(value, (int, float)) and 1 < value <= 100:
         return f"if you mean percent, write {value}%"
     return None
 
@@ -165,8 +165,6 @@ def _reason(item: Any) -> str:
             return "this must not be empty"
         case "too_short":
             return "this needs at least one entry"
-        case "too_long":
-            return "write one check to a '- ' line"
         case "greater_than_equal":
             return f"this must be at least {context['ge']:g}"
         case "greater_than":

@@ -34,8 +34,8 @@ _ROOT = Path(__file__).parents[2]
 class Manner:
     """How the server behaves. Times are in seconds.
 
-    `refuse`, `fail` and `cut` are the shares of the calls that get 429, 500 and a closed connection. `per_minute` is the limit of requests that is told in every answer; 0 tells none. Calls get
-    no answer when `answers` have got one.
+    `refuse`, `fail` and `cut` are the shares of the calls that get 429, 500 and a closed connection. `per_minute` is
+    the limit of requests that is told in every answer; 0 tells none. Calls get no answer when `answers` have got one.
     """
 
     latency: tuple[float, float] = (0.0, 0.0)

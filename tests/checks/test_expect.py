@@ -52,3 +52,19 @@ def test_says_what_differs(wanted: Json, text: str, reason: str) -> None:
 def test_refuses_to_compare_nothing(wanted: Json) -> None:
     with pytest.raises(ValueError, match="nothing to compare"):
         score("expect", wanted, "x")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "text"),
+    [
+        ({"is": "Billing!", "ignore": ["case", "punctuation"]}, "billing"),
+        ({"is": {"team": "Billing"}, "ignore": "case"}, '{"team": "BILLING", "why": "charged"}'),
+    ],
+)
+def test_what_is_ignored_does_not_count(wanted: Json, text: str) -> None:
+    assert score("expect", wanted, text).passed
+
+
+def test_options_compare_something_too() -> None:
+    with pytest.raises(ValueError, match="nothing to compare"):
+        score("expect", {"is": {}, "ignore": "case"}, "x")

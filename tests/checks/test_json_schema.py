@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from promptbench.checks import plugins
+from promptbench.core.protocols import CheckContext
 from promptbench.core.types import Json, Rung
 from tests.helpers.subjects import score
 
@@ -61,6 +63,15 @@ def test_output_is_the_prompts_own_schema() -> None:
 def test_a_file_beside_the_suite(tmp_path: Path) -> None:
     (tmp_path / "team.json").write_text(json.dumps(TEAM), encoding="utf-8")
     assert not score("json schema", "team.json", "[]", folder=tmp_path).passed
+
+
+def test_the_fingerprint_follows_the_file(tmp_path: Path) -> None:
+    seen = []
+    for text in ("{}", '{"type": "object"}', "{"):
+        (tmp_path / "team.json").write_text(text, encoding="utf-8")
+        seen.append(plugins.load("json schema").fingerprint("team.json", CheckContext(tmp_path)))
+    assert seen[0] != seen[1]
+    assert seen[2] is None
 
 
 @pytest.mark.parametrize(

@@ -19,3 +19,16 @@ def test_the_whole_answer_counts() -> None:
 def test_refuses(argument: Json) -> None:
     with pytest.raises(ValueError, match="list of texts"):
         score("one of", argument, "x")
+
+
+def test_what_is_ignored_does_not_count() -> None:
+    assert score("one of", {"is": ["Billing", "Other"], "ignore": ["case", "punctuation"]}, "billing.").passed
+
+
+def test_a_field_of_a_json_answer() -> None:
+    argument = {"is": ["a", "7"], "at": "x.y"}
+    assert score("one of", argument, '{"x": {"y": 7}}').passed
+    assert score("one of", argument, '{"x": {"y": "b"}}').reason == "x.y is 'b', none of 'a', '7'"
+    assert score("one of", argument, '{"x": {}}').reason == "x.y is missing"
+    assert score("one of", argument, '{"x": {"y": [1]}}').reason == "x.y is [1], not a text"
+    assert score("one of", argument, "a").reason.startswith("not JSON")

@@ -145,7 +145,8 @@ def test_it_cannot_be_promoted_in_any_way(filled: Project) -> None:
         assert refused.code == 6
         assert f"run {run} does not prove it: {sentence}" in refused.err
     refused = filled.run("promote", "triage", "--evidence", "proof.json")
-    assert refused.code != 0
+    assert refused.code == 1
+    assert f"the verdict is INCONCLUSIVE, so production stays where it is: {sentence}" in refused.err
     path = filled.root / "proof.json"
     proof = json.loads(path.read_text())
     assert all(line["cached"] for line in proof["attempts"])

@@ -95,6 +95,12 @@ def test_an_argument_is_taken_or_refused_in_one_sentence(name: str, argument: Js
     assert "\n" not in said
 
 
+@pytest.mark.parametrize("name", [name for name in NAMES if hasattr(plugins.load(name), "fingerprint")])
+@pytest.mark.parametrize("argument", ARGUMENTS, ids=repr)
+def test_a_fingerprint_is_made_of_any_argument(name: str, argument: Json) -> None:
+    assert plugins.load(name).fingerprint(argument, CheckContext(Path(), None)) is None
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_the_argument_schema_is_one_and_knows_the_example(name: str) -> None:
     import jsonschema

@@ -116,3 +116,13 @@ def test_unsupported_names_what_it_will_refuse(provider: str, name: str, tmp_pat
     assert problem.code in Code.__members__
     assert "wingspan" in problem.message
     assert module.unsupported(name, context(tmp_path), {}) == []
+
+
+@pytest.mark.parametrize("provider", [name for name in NAMES if hasattr(plugins.load(name), "context_window")])
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_a_context_window_is_known_or_not_whatever_the_name(provider: str, name: str, tmp_path: Path) -> None:
+    here = {"base_url": "http://127.0.0.1:1", "url": "http://127.0.0.1:1", "context_window": "large"}
+    options = {**here, "servers": {name.partition("/")[0]: here}, "endpoints": {name: here}}
+    for given in ({}, options):
+        window = plugins.load(provider).context_window(name, context(tmp_path, options=given))
+        assert window is None or window > 0

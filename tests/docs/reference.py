@@ -46,8 +46,17 @@ def _suite() -> Iterator[str]:
     yield "# The suite file\n\nKeys with a space may be written with a dash or an underscore too.\n"
     properties = schema["properties"]
     yield from _table("At the top", schema)
-    yield from _table("A case, under `cases:`", properties["cases"]["items"])
+    yield from _table("A model, under `models:`", _entry(properties["models"]))
+    yield from _table("A case, under `cases:`", _entry(properties["cases"]))
     yield from _table("What it takes to pass, under `gate:`", properties["gate"])
+
+
+def _entry(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema of an entry that is written out, among the forms that a list and its entries may have."""
+    while "properties" not in schema:
+        forms = [item for item in schema.get("anyOf", ()) if item.get("type") != "string"]
+        schema = schema.get("items") or next(item for item in forms if "items" in item or "properties" in item)
+    return schema
 
 
 def _table(title: str, schema: dict[str, Any]) -> Iterator[str]:

@@ -21,6 +21,7 @@ import promptbench
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.suite.loader import load
 from tests.helpers.shipped import copy_store
+from tests.helpers.suites import joined, messages
 
 ROOT = Path(__file__).parents[2]
 DOCS = Path(promptbench.__file__).parent / "docs"
@@ -124,8 +125,18 @@ def test_suites_in_the_text_are_sound(page: Path, tmp_path: Path) -> None:
             found = Diagnostics()
             file = tmp_path / "suite.yaml"
             file.write_text(block, encoding="utf-8")
-            assert load(file, page.name, found)
+            suite = load(file, page.name, found)
+            assert suite
             assert not list(found)
+
+
+def test_the_cases_in_the_guide_about_them_are_sound(tmp_path: Path) -> None:
+    page = DOCS / "guides" / "cases.md"
+    [line] = re.findall(r"^    (\{.*\})$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    for block in blocks(page, "yaml"):
+        bench, found = joined(tmp_path, block, {"more.jsonl": line + "\n"})
+        assert messages(found) == []
+        assert bench
 
 
 @pytest.mark.parametrize("page", [*PAGES, *sorted(DOCS.glob("*.md"))], ids=lambda page: page.name)

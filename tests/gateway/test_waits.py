@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-import pytest
-
 from promptbench.gateway import Gateway, Pacer, Reply
 from tests.helpers.asking import ask_for
 from tests.helpers.scripted import TRANSIENT, Scripted
@@ -35,27 +33,28 @@ def slot_ms(reply: Reply) -> float:
 
 def test_who_waits_for_nothing_waits_for_no_time() -> None:
     (reply,) = ask(Scripted(["x"], seconds=0.2))
-    assert 0 <= reply.limit_ms + reply.backoff_ms <= reply.queue_ms < 100
+    assert reply.backoff_ms == 0
+    assert 0 <= reply.limit_ms <= reply.queue_ms < 200
 
 
 def test_a_slot_is_neither_limit_nor_backoff() -> None:
     *_, last = ask(Scripted(["x"], concurrency=1, seconds=0.1), 3)
     assert slot_ms(last) >= 190
-    assert last.limit_ms + last.backoff_ms < 100
+    assert last.limit_ms < slot_ms(last)
+    assert last.backoff_ms == 0
 
 
 def test_a_rate_limit_is_told_apart() -> None:
     *_, last = ask(Scripted(["x"]), 4, pacer=Pacer({"requests": 600}))
-    assert last.limit_ms >= 300
-    assert last.queue_ms >= last.limit_ms
-    assert last.backoff_ms == pytest.approx(0, abs=100)
+    assert last.queue_ms >= last.limit_ms >= 250
+    assert last.backoff_ms == 0
 
 
 def test_the_time_between_tries_is_told_apart() -> None:
     (reply,) = ask(Scripted(["first", TRANSIENT, TRANSIENT, "at last"]), before=1)
     assert reply.tries == 3
     assert reply.backoff_ms >= 195
-    assert slot_ms(reply) + reply.limit_ms < 100
+    assert slot_ms(reply) + reply.limit_ms < reply.backoff_ms
 
 
 def test_waiting_for_a_silent_model_counts_as_between_tries() -> None:

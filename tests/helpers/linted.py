@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 from promptbench.core.diagnostics import Diagnostic, Diagnostics, Place
@@ -36,20 +37,19 @@ class Written:
 
 def case(name: str, message: Any = "hi", expect: Any = None, **more: Any) -> Case:
     """A case that expects something, unless that is None."""
-    fields: dict[str, Any] = {
+    given: dict[str, Any] = {
+        **{field.name: None for field in fields(Case)},
         "name": name,
         "variables": {"message": message},
         "messages": (),
         "has_expect": expect is not None,
         "expect": expect,
-        "was": None,
         "has_wish": False,
-        "should_be": None,
         "checks": (),
         "tags": (),
         "where": Where(Written()),
     }
-    return Case(**{**fields, **more})
+    return Case(**{**given, **more})
 
 
 def linted(variants: list[Variant], cases: list[Case], windows: Mapping[str, Window] | None = None) -> list[Diagnostic]:

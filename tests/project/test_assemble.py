@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from promptbench.core.diagnostics import Code
 from promptbench.core.types import Side
+from promptbench.project.assemble import _shape
+from tests.helpers.asking import context
 from tests.helpers.suites import HEAD, PROMPT, joined, messages
 
 CASES = """\
@@ -151,3 +154,11 @@ def test_the_plan_is_the_same_for_the_same_files_and_no_other(tmp_path: Path) ->
     assert plan(HEAD + CASES) == plan(HEAD + CASES + "# a remark\n")
     changes = [CASES.replace("hi", "hello"), CASES.replace("expect: x", "expect: y"), CASES + "gate: {repeats: 4}\n"]
     assert len({plan(HEAD + text) for text in (CASES, *changes)}) == 4
+
+
+def test_a_provider_that_says_nothing_else_is_shaped_by_its_settings_without_secrets() -> None:
+    plain = SimpleNamespace()
+    told = SimpleNamespace(shaped_by=lambda name, context: [name, context.options["url"]])
+    around = context(options={"url": "u", "api_key": "k"})
+    assert _shape(plain, "m", around) == {"url": "u"}  # type: ignore[arg-type]
+    assert _shape(told, "m", around) == ["m", "u"]  # type: ignore[arg-type]

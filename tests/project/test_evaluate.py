@@ -7,7 +7,7 @@ import pytest
 from promptbench.checks import plugins
 from promptbench.core.protocols import Check, CheckContext, Subject
 from promptbench.core.types import Json, Rung, Score
-from promptbench.project.evaluate import evaluate
+from promptbench.project.evaluate import Weighed, evaluate
 
 
 def check(name: str, argument: Json = None) -> Check:
@@ -51,6 +51,26 @@ def test_it_is_read_once() -> None:
             return Score("twice", subject.read() is subject.read(), 1.0)
 
     assert evaluate("[1]", [Twice(), Twice()], Rung.RAW, {}).passed
+
+
+def weighed(threshold: float | None, *checks: tuple[str, float]) -> bool:
+    built = [Weighed(check("contains", word), weight) for word, weight in checks]
+    return evaluate("a b", built, Rung.RAW, {}, threshold=threshold).passed
+
+
+def test_a_threshold_is_reached_by_the_weighted_mean() -> None:
+    assert weighed(0.75, ("a", 3), ("x", 1))
+    assert not weighed(0.76, ("a", 3), ("x", 1))
+    assert weighed(0.8, *((word, 1) for word in "abaxa"))
+    assert not weighed(None, ("a", 3), ("x", 1))
+
+
+def test_a_check_without_weight_decides_nothing() -> None:
+    assert weighed(None, ("a", 1), ("x", 0))
+    assert weighed(0.9, ("a", 1), ("x", 0))
+    assert weighed(0.9, ("x", 0))
+    result = evaluate("a", [Weighed(check("contains", "x"), 0)], Rung.RAW, {})
+    assert [(score.passed, score.weight) for score in result.scores] == [(False, 0)]
 
 
 def test_without_checks_everything_passes() -> None:

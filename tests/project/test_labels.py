@@ -57,6 +57,7 @@ ROOT = "---\noutput: {schema: {enum: [billing, shipping, 3]}}\n---\nWhich team? 
     [
         (SCHEMA, {"checks": (check("equals", {"team": "refund"}),)}, 1),
         (SCHEMA, {"checks": (check("equals", {"team": "billing"}),)}, 0),
+        (SCHEMA, {"has_expect": True, "expect": {"is": {"team": "Billing"}, "ignore": "case"}}, 0),
         (SCHEMA, {"has_wish": True, "should_be": '{"team": "refund"}'}, 1),
         (SCHEMA, {"has_wish": True, "should_be": {"team": "billing"}}, 0),
         (SCHEMA, {"has_wish": True, "should_be": "{broken"}, 0),
@@ -69,6 +70,7 @@ ROOT = "---\noutput: {schema: {enum: [billing, shipping, 3]}}\n---\nWhich team? 
         (ROOT, {"has_expect": True, "expect": True}, 1),
         (ROOT, {"checks": (check("one of", ["refund", "billing"]),)}, 0),
         (ROOT, {"checks": (check("one-of", ["refund", "return"]),)}, 1),
+        (ROOT, {"checks": (check("one of", {"is": ["refund"], "ignore": "case"}),)}, 0),
     ],
 )
 def test_whatever_says_what_a_case_expects_counts(prompt: str, more: dict[str, Any], alarms: int) -> None:

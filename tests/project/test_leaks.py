@@ -56,7 +56,20 @@ def test_what_is_no_example_is_not_told(written: object) -> None:
     assert linted([variant(PROMPT)], [case("a", written), case("b", "Something else that is long")]) == []
 
 
-def test_only_the_longest_text_of_a_case_is_its_input() -> None:
+def test_a_passage_with_another_question_is_another_input() -> None:
+    prompt = variant(f"{INPUT}\nWho waits for it?\n{{{{message}}}} {{{{question}}}}")
+    other, same = ({"message": INPUT, "question": f"Who {verb} for it?"} for verb in ("looks", "waits"))
+    assert linted([prompt], [case("a", variables=other)]) == []
+    assert len(linted([prompt], [case("a", variables=same)])) == 1
+
+
+def test_a_short_text_is_no_input() -> None:
+    country = {"country": "Norway", "message": INPUT}
+    prompt = variant(PROMPT.replace("{{message}}", "{{message}} from {{country}}"))
+    assert len(linted([prompt], [case("a", variables=country)])) == 1
+
+
+def test_what_else_a_case_brings_may_be_in_the_prompt() -> None:
     country = {"country": "The United States of America", "message": "I would like to know where you ship to."}
     prompt = variant(PROMPT.replace("{{message}}", "{{message}} from {{country}}"))
     assert linted([prompt], [case("a", variables=country)]) == []

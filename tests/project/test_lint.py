@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
-from promptbench.core.diagnostics import Code, Severity
+from promptbench.core.diagnostics import Code, Diagnostics, Severity
+from promptbench.project.lint import Lint
+from tests.helpers.linted import case, variant
 from tests.helpers.suites import HEAD, PROMPT, joined, messages
 
 CLOSED = PROMPT.replace("{team: string}", "{'team(enum)': [billing, shipping]}")
@@ -46,3 +50,24 @@ def test_only_models_that_are_asked_with_the_prompt_have_a_window(line: str, tol
     text = f"suite: triage\nprompt: triage.prompt\nmodels:\n  - model: gguf/smollm2-135m\n{line}"
     _, found = joined(tmp_path, text + CASES.replace("for March", "for March " * 2000))
     assert len([said for said in messages(found) if "gguf/smollm2-135m takes 4,096 tokens" in said]) == told
+
+
+def test_what_is_held_does_not_grow_with_the_cases() -> None:
+    lint = Lint([variant(CLOSED), variant("Which team of: billing, shipping? {{message}}")], {"m": lambda: 600})
+
+    def look(start: int, count: int) -> int:
+        for number in range(start, start + count):
+            expect = {"team": f"team{number}", "why": f"reason{number}", f"field{number}": "x", "text": "long " * 50}
+            lint.look(case(f"c{number}", f"message {number} " * 200, expect))
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0]
+
+    tracemalloc.start()
+    try:
+        first = look(0, 1000)
+        assert look(1000, 1000) - first < 20_000
+    finally:
+        tracemalloc.stop()
+    found = Diagnostics()
+    lint.tell(found)
+    assert len(found) < 20

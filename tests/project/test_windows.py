@@ -1,9 +1,16 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from promptbench.core.diagnostics import Code, Severity
 from promptbench.core.types import Message, Side
+from promptbench.project.bench import Variant
+from promptbench.prompts.prompt import MissingVariable
+from promptbench.text.tokens import estimate
 from tests.helpers.linted import case, linted, said, variant
 
 PROMPT = "---\nconfig: {maxOutputTokens: 100}\n---\nSort: {{message}}"
@@ -99,3 +106,21 @@ def test_a_window_is_asked_for_once() -> None:
 
 def test_a_case_without_its_value_is_for_others_to_tell() -> None:
     assert linted([variant(PROMPT)], [case("a", variables={})], {"m": lambda: 1}) == []
+
+
+@given(
+    st.lists(st.sampled_from(["{{a}}", "{{b}}", "{{b.c}}", "words "]), min_size=1, max_size=6),
+    st.dictionaries(st.sampled_from(["a", "b"]), st.text(max_size=3000) | st.just(7) | st.just({"c": "x" * 2500})),
+    st.integers(400, 4000),
+)
+def test_what_comes_near_the_window_is_never_overlooked(parts: list[str], values: dict[str, Any], window: int) -> None:
+    prompt = variant("Sort: " + " ".join(parts)).prompt
+    try:
+        messages = prompt.render(values)
+    except MissingVariable:
+        return
+    near = estimate(messages, {}).input_tokens >= 0.9 * window
+    found = linted(
+        [Variant(prompt, Side.CANDIDATE, "triage.prompt")], [case("a", variables=values)], {"m": lambda: window}
+    )
+    assert bool(found) == (near and estimate(messages, {}).input_tokens >= 0.9 * 512)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from promptbench.core.errors import Exit
 from promptbench.core.types import Json
-from promptbench.report.model import FlipRow, Judgement, LogSummary, Promotion, Row, RunReport, Side
+from promptbench.report.model import FlipRow, Judgement, LogSummary, Promotion, Row, RunReport, Side, TokenTimes
 
 CANDIDATE = "sha256:" + "c" * 64
 CHAMPION = "sha256:" + "0" * 64
@@ -43,8 +43,16 @@ def row(prompt: str, side: str, model: str, **changes: Json) -> Row:
         cost=0.0186,
         cost_per_1000=0.31,
         repairs={},
+        timed=60,
+        few=True,
+        p90_ms=1150.0,
+        queue_p99_ms=0.9,
     )
     return replace(plain, **changes)
+
+
+def tokens(least: int, most: int, calls: int, p50_ms: float) -> TokenTimes:
+    return TokenTimes(least, most, calls, calls < 100, p50_ms, p50_ms * 1.5, p50_ms * 3, p50_ms / 4)
 
 
 def side(passed: int, attempts: int, answer: str | None = None, *reasons: str) -> Side:
@@ -96,8 +104,16 @@ def report(**changes: Json) -> RunReport:
             "champion",
             "openai/gpt-5-mini-2026-08-07-with-a-name-longer-than-any-column",
             p50_ms=12_345.6,
+            p90_ms=20_000.0,
             p99_ms=65_000.0,
+            first_byte_p50_ms=11_900.0,
+            queue_p50_ms=40.0,
+            queue_p99_ms=70_200.0,
+            timed=400,
+            few=False,
             cost_per_1000=1234.5,
+            by_input_tokens=[tokens(256, 511, 400, 12_345.6)],
+            by_output_tokens=[tokens(0, 15, 12, 900.0), tokens(16, 31, 300, 8_000.0), tokens(32, 63, 88, 20_000.0)],
         ),
         row(
             "triage.few-shot",
@@ -115,7 +131,10 @@ def report(**changes: Json) -> RunReport:
             well_formed=None,
             rungs={},
             p50_ms=0.02,
+            p90_ms=0.2,
             p99_ms=0.4,
+            timed=20,
+            queue_p99_ms=0.0,
             cost_per_1000=0.0,
             cost=0.0,
             input_tokens=None,
@@ -135,6 +154,9 @@ def report(**changes: Json) -> RunReport:
             mean_ms=None,
             deviation_ms=None,
             queue_p50_ms=None,
+            queue_p99_ms=None,
+            p90_ms=None,
+            timed=0,
             cost=None,
             cost_per_1000=None,
         ),
@@ -223,6 +245,7 @@ def report(**changes: Json) -> RunReport:
         comparisons=[
             "python/classifier.py:classify beside gguf/smollm2-135m: answers 65 % to 97 %, 40,000 times as fast"
         ],
+        waits=["openai/gpt-5-mini: waiting in the queue took longer than the model: p99 queue 70.2 s, model 65.0 s"],
         errors=["openai/gpt-5-mini: 3 × the server answered 500: [bold]try later[/]"],
         notes=["suites/triage/triage.few-shot.prompt:12:3: the variable 'customer' is used nowhere [bold]really[/]"],
         reproduce="promptbench run suites/triage --prompt suites/triage/triage.few-shot.prompt --tag 'needs care'",
@@ -299,6 +322,7 @@ def passed(**changes: Json) -> RunReport:
             flip("INC-2033", "fixed", side(0, 1, "{", "json: no JSON"), side(1, 1, "{}"), logged=True),
         ],
         log=LogSummary(2, 2, [], "gguf/smollm2-135m"),
+        waits=[],
         comparisons=[],
         notes=[],
         promotion=Promotion("triage", "production", 8, CANDIDATE, 7, "promptbench rollback triage --to 7 --reason '…'"),

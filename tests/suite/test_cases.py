@@ -104,3 +104,37 @@ def test_a_file_that_changes_meanwhile_is_noticed(change: str, tmp_path: Path) -
         os.utime(file, ns=(1, 1))
     with pytest.raises(InputError, match="more.jsonl has changed since this command started"):
         suite.cases["b"]
+
+
+def test_what_stands_beside_a_check(tmp_path: Path) -> None:
+    suite, found = suite_of(
+        tmp_path,
+        "threshold: 80%\ncases:\n  - case: one\n    threshold: 0.5\n    checks:\n      - contains: a\n        weight: 2\n"
+        "      - reading: loose\n        not contains: b\n      - json\n",
+        "",
+    )
+    assert found == []
+    one = suite.cases["one"]
+    assert (suite.threshold, one.threshold) == (0.8, 0.5)
+    assert [(spec.name, spec.argument, spec.reading, spec.weight) for spec in one.checks] == [
+        ("contains", "a", None, 2.0),
+        ("not contains", "b", "loose", 1.0),
+        ("json", None, None, 1.0),
+    ]
+    assert str(one.checks[1].where.place(key=True)) == "suite.yaml:12:9"
+
+
+@pytest.mark.parametrize(
+    ("check", "message"),
+    [
+        ("{contains: a, regex: b}", "write one check to a '- ' line; beside it there may be 'reading' and 'weight'"),
+        ("{weight: 2}", "write one check to a '- ' line; beside it there may be 'reading' and 'weight'"),
+        ("{contains: a, reading: lose}", "'reading' must be 'strict' or 'loose'"),
+        ("{contains: a, weight: much}", "'weight' must be a number from 0 on"),
+        ("{contains: a, weight: -1}", "'weight' must be a number from 0 on"),
+        ("{contains: a, weight: true}", "'weight' must be a number from 0 on"),
+    ],
+)
+def test_what_may_not_stand_beside_a_check(check: str, message: str, tmp_path: Path) -> None:
+    _, found = loaded(tmp_path, HEAD + f"cases:\n  - case: one\n    checks: [{check}]\n")
+    assert messages(found) == [message]

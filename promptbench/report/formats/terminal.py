@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from io import StringIO
 from typing import TYPE_CHECKING
 
+from promptbench.report.formats import _latency
+from promptbench.report.formats._table import NAME, Line, table
 from promptbench.report.model import FlipRow, Row, RunReport
-from promptbench.report.words import Target, clean, cut, duration, excerpt, money, share, width_of
+from promptbench.report.words import Target, clean, duration, excerpt, money, share, tail
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,12 +25,7 @@ _FLIPS = {
     "fixed": ("green", False),
 }
 _RESULTS = {"PASS": "bold green", "FAIL": "bold red", "INCONCLUSIVE": "bold yellow", "NO VERDICT": "bold magenta"}
-_SIDES = {"champion": "production", "candidate": "candidate", "baseline": "baseline"}
 _DETAILS = 10
-_NAME = 200
-"""Columns for a name where the line is wrapped anyway."""
-_LABEL = 22
-"""Columns that a prompt's part and name need to be told from the others."""
 
 
 def render(reports: Sequence[RunReport], target: Target) -> str:
@@ -58,6 +55,7 @@ def lines(report: RunReport, target: Target, *, whole: bool) -> str:
     _head(console, report)
     _figures(console, report.rows, target.width)
     _ladder(console, report.rows)
+    _times(console, report, target.width, whole=whole)
     _flips(console, report, target.width)
     _closing(console, report)
     _verdict(console, report, whole=whole)
@@ -68,6 +66,11 @@ def _print(console: Console, text: str, style: str = "", *, whole: bool = False)
     from rich.text import Text
 
     console.print(Text(text, style), soft_wrap=whole)
+
+
+def _lines(console: Console, lines: Iterable[Line]) -> None:
+    for text, style in lines:
+        _print(console, text, style)
 
 
 def _head(console: Console, report: RunReport) -> None:
@@ -83,29 +86,21 @@ def _head(console: Console, report: RunReport) -> None:
 
 
 def _figures(console: Console, rows: Sequence[Row], width: int) -> None:
-    """A block for each model, so that its name is whole; a line for each prompt, its figures in columns."""
-    if not rows:
-        return
-    columns = _columns(rows)
-    widths = {name: max(width_of(cell) for cell in (name, *cells)) for name, cells in columns.items()}
-    # A narrow terminal loses the least telling figures, never a name.
-    for name in ("p99", "format", "p50"):
-        if width - sum(widths.values()) - 2 * len(widths) < _LABEL:
-            del widths[name]
-    left = max(_LABEL, width - sum(widths.values()) - 2 * len(widths))
-    _print(console, " " * left + "".join(f"  {name:>{wide}}" for name, wide in widths.items()), "dim")
-    models = {row.model: row.gated for row in rows}
-    for model, gated in models.items():
-        role = "" if gated else " (not judged)"
-        _print(console, excerpt(model, width - len(role)) + role, "bold")
-        for index, row in enumerate(rows):
-            if row.model != model:
-                continue
-            part = f"  {_SIDES.get(row.side) or excerpt(row.side, 10):<12}"
-            # The names of candidates differ at their ends.
-            label = part + cut(excerpt(row.prompt, _NAME)[::-1], left - len(part))[::-1]
-            figures = "".join(f"  {columns[name][index]:>{wide}}" for name, wide in widths.items())
-            _print(console, label + " " * (left - width_of(label)) + figures)
+    if rows:
+        # The least telling figures are lost first.
+        _lines(console, table("", rows, _columns(rows), width, lose=("p99", "format", "p50")))
+
+
+def _times(console: Console, report: RunReport, width: int, *, whole: bool) -> None:
+    """Where the time went, by tokens too where there is room for that."""
+    blocks = [list(_latency.lines(report.rows, width)), list(_latency.by_tokens(report.rows)) if whole else []]
+    for block in filter(None, blocks):
+        console.print()
+        _lines(console, block)
+    if report.waits:
+        console.print()
+    for wait in report.waits:
+        _print(console, clean(wait), "yellow")
 
 
 def _columns(rows: Sequence[Row]) -> dict[str, list[str]]:
@@ -113,7 +108,7 @@ def _columns(rows: Sequence[Row]) -> dict[str, list[str]]:
         "answers": [f"{row.passed}/{row.attempts} {share(row.passed, row.attempts):>5}" for row in rows],
         "format": ["–" if row.well_formed is None else share(row.well_formed, row.attempts) for row in rows],
         "p50": [duration(row.p50_ms) for row in rows],
-        "p99": [duration(row.p99_ms) for row in rows],
+        "p99": [tail(row.p99_ms, few=row.few) for row in rows],
         "$/1,000": [money(row.cost_per_1000) if row.attempts > row.cached else "–" for row in rows],
     }
     if any(row.cached for row in rows):
@@ -142,14 +137,14 @@ def _flips(console: Console, report: RunReport, width: int) -> None:
     for state, (colour, detailed) in _FLIPS.items():
         for model in dict.fromkeys(flip.model for flip in report.flips if flip.flip == state):
             group = [flip for flip in report.flips if (flip.flip, flip.model) == (state, model)]
-            where = f" on {excerpt(model, _NAME)}" if several else ""
+            where = f" on {excerpt(model, NAME)}" if several else ""
             console.print()
             _print(console, f"{state} ({len(group)}){where}", f"bold {colour}")
             shown = group[:left] if detailed else []
             for flip in shown:
                 for line in _detail(flip, width):
                     _print(console, line)
-            rest = ", ".join(excerpt(flip.case, _NAME) for flip in group[len(shown) :])
+            rest = ", ".join(excerpt(flip.case, NAME) for flip in group[len(shown) :])
             if rest:
                 _print(console, f"  and {len(group) - len(shown)} more: {rest}" if shown else f"  {rest}")
             left -= len(shown)

@@ -1,0 +1,134 @@
+"""Where the time of a run's calls went: compact, for hundreds of thousands of them, then as reports show it."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TypedDict
+
+from promptbench.core.types import Attempt
+from promptbench.metrics.latency import ENOUGH, Latency, TokenBucket, by_tokens
+from promptbench.report.model import TokenTimes
+from promptbench.report.words import duration
+
+_UNKNOWN = -1
+_WORTH_SAYING = 1000.0
+"""Milliseconds of waiting below which nobody cares what was longer."""
+
+
+def _times() -> array[float]:
+    return array("d")
+
+
+def _tokens() -> array[int]:
+    return array("q")
+
+
+class Figures(TypedDict):
+    """The times of a row, as `report.model.Row` has them."""
+
+    timed: int
+    few: bool
+    p50_ms: float | None
+    p90_ms: float | None
+    p99_ms: float | None
+    mean_ms: float | None
+    deviation_ms: float | None
+    first_byte_p50_ms: float | None
+    queue_p50_ms: float | None
+    queue_p99_ms: float | None
+    by_input_tokens: list[TokenTimes]
+    by_output_tokens: list[TokenTimes]
+
+
+@dataclass(slots=True)
+class Timing:
+    """The times of the calls that were made now, one place for each call in every array; milliseconds."""
+
+    provider: array[float] = field(default_factory=_times)
+    queue: array[float] = field(default_factory=_times)
+    first_byte: array[float] = field(default_factory=_times)
+    """Of calls over a network only."""
+    input_tokens: array[int] = field(default_factory=_tokens)
+    output_tokens: array[int] = field(default_factory=_tokens)
+    limit: float = 0.0
+    """The sum of what was waited for rate limits."""
+    backoff: float = 0.0
+    """The sum of what was waited between tries."""
+
+    def add(self, attempt: Attempt) -> None:
+        """Takes an attempt in, unless it has no answer, or one that was kept: that took no time now."""
+        answer = attempt.answer
+        if answer is None or answer.recorded or attempt.cached:
+            return
+        self.provider.append(answer.provider_ms)
+        self.queue.append(attempt.queue_ms)
+        if answer.first_byte_ms is not None:
+            self.first_byte.append(answer.first_byte_ms)
+        self.input_tokens.append(answer.usage.input_tokens if answer.usage else _UNKNOWN)
+        self.output_tokens.append(answer.usage.output_tokens if answer.usage else _UNKNOWN)
+        self.limit += attempt.limit_ms
+        self.backoff += attempt.backoff_ms
+
+    def latency(self) -> Latency | None:
+        return Latency.of(self.provider)
+
+    def figures(self) -> Figures:
+        latency, queue, first_byte = self.latency(), Latency.of(self.queue), Latency.of(self.first_byte)
+        return Figures(
+            timed=len(self.provider),
+            few=len(self.provider) < ENOUGH,
+            p50_ms=latency.p50 if latency else None,
+            p90_ms=latency.p90 if latency else None,
+            p99_ms=latency.p99 if latency else None,
+            mean_ms=latency.mean if latency else None,
+            deviation_ms=latency.deviation if latency else None,
+            first_byte_p50_ms=first_byte.p50 if first_byte else None,
+            queue_p50_ms=queue.p50 if queue else None,
+            queue_p99_ms=queue.p99 if queue else None,
+            by_input_tokens=_shown(by_tokens(self.provider, self.input_tokens)),
+            by_output_tokens=_shown(by_tokens(self.provider, self.output_tokens)),
+        )
+
+
+def _shown(buckets: Sequence[TokenBucket]) -> list[TokenTimes]:
+    return [
+        TokenTimes(
+            least=bucket.least,
+            most=bucket.most,
+            calls=bucket.latency.count,
+            few=bucket.latency.count < ENOUGH,
+            p50_ms=bucket.latency.p50,
+            p90_ms=bucket.latency.p90,
+            p99_ms=bucket.latency.p99,
+            deviation_ms=bucket.latency.deviation,
+        )
+        for bucket in buckets
+    ]
+
+
+def longer_wait(model: str, timings: Sequence[Timing]) -> str | None:
+    """What to say of a model when waiting in promptbench took longer than its answers; None when it did not.
+
+    A free slot is waited for at the start of every run, while it is not known how much at once does a model good; that
+    is worth a word only where half of many calls waited so.
+    """
+    provider = Latency.of([time for timing in timings for time in timing.provider])
+    queue = Latency.of([time for timing in timings for time in timing.queue])
+    if provider is None or queue is None or queue.p99 <= max(provider.p99, _WORTH_SAYING):
+        return None
+    limit, backoff = sum(timing.limit for timing in timings), sum(timing.backoff for timing in timings)
+    slot = queue.mean * queue.count - limit - backoff
+    if slot > max(limit, backoff):
+        if queue.count < ENOUGH or queue.p50 <= provider.p50:
+            return None
+        why = "for a free slot: raise the concurrency, if the provider takes it"
+    elif limit > backoff:
+        why = "for a rate limit: raise it, or ask less"
+    else:
+        why = "between tries of calls that failed: lower the concurrency, or set a rate limit"
+    return (
+        f"{model}: waiting in the queue took longer than the model: p99 queue {duration(queue.p99)}, model "
+        f"{duration(provider.p99)}; most of it {why}"
+    )

@@ -1,0 +1,113 @@
+r"""What can be counted in an answer, and how.
+
+What the instructions of IFEval count (Zhou et al. 2023, arXiv:2311.07911) is counted as its authors' program does:
+
+    words          runs of letters, digits and underscores (`\w+`)
+    paragraphs     what stands between empty lines; an empty paragraph does not count
+    bullets        lines that begin with `*`, but not `**`, or with `-`; a `*` alone takes the next line with it
+    placeholders   `[` to the next `]` on the same line
+    highlights     `*…*` and `**…**` on one line with something inside
+    titles         `<<…>>` on one line with something inside, one a line
+    sections       the mark, in this case, and a number behind it: `Section 1`, `SECTION2`
+    capital words  words of the Penn Treebank in capital letters; `IT'S` is two, `I'm` has one
+
+The patterns are written so that their time is linear in the answer; the counts are those of the plain ones.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+
+from promptbench.checks import _sentences
+
+_WORD = re.compile(r"\w+")
+_STAR_BULLET = re.compile(r"^[^\S\n]*+\*[^*].*", re.MULTILINE)
+_DASH_BULLET = re.compile(r"^[^\S\n]*+-", re.MULTILINE)
+_FROM_BRACKET = re.compile(r"\[.*")
+_FROM_TITLE = re.compile(r"<<.*")
+_HIGHLIGHTS = (re.compile(r"\*([^\n*]*+)\*"), re.compile(r"\*\*([^\n*]*+)\*\*"))
+
+_APART = re.compile(r"[?!;@#$%&*\[\](){}<>\"`«»“”‘’„\u2012-\u2015]|--|\.{2,}|[:,](?!\d)|(?<!\w)'(?=\w)|''")
+_CLITICS = re.compile(r"(?<=[^'\s])(?=(?:'S|'M|'D|'LL|'RE|'VE|N'T|'s|'m|'d|'ll|'re|'ve|n't)\.?(?:\s|\Z))")
+_CONTRACTIONS = re.compile(r"\b(?:(CAN)(NOT)|(GIM|LEM)(ME)|(GON)(NA)|(GOT)(TA)|(WAN)(NA)(?=\s))\b")
+
+
+def _words(text: str) -> int:
+    return _number(_WORD.finditer(text))
+
+
+def _number(matches: Iterator[object]) -> int:
+    return sum(1 for _ in matches)
+
+
+def _paragraphs(text: str) -> int:
+    return sum(bool(paragraph.strip()) for paragraph in text.split("\n\n"))
+
+
+def _bullets(text: str) -> int:
+    return _number(_STAR_BULLET.finditer(text)) + _number(_DASH_BULLET.finditer(text))
+
+
+def _placeholders(text: str) -> int:
+    lines = (match[0] for match in _FROM_BRACKET.finditer(text))
+    return sum("[" in piece for line in lines for piece in line.split("]")[:-1])
+
+
+def _highlights(text: str) -> int:
+    return sum(bool(match[1].strip()) for pattern in _HIGHLIGHTS for match in pattern.finditer(text))
+
+
+def _titles(text: str) -> int:
+    lines = (match[0] for match in _FROM_TITLE.finditer(text))
+    titles = (line[: line.rfind(">>") + 2] for line in lines if line.rfind(">>") > 2)
+    return sum(bool(title.lstrip("<").rstrip(">").strip()) for title in titles)
+
+
+def _capital_words(text: str) -> int:
+    apart = _CONTRACTIONS.sub(lambda match: " ".join(filter(None, match.groups())), _APART.sub(" ", text))
+    return sum(1 for word in _CLITICS.sub(" ", apart).split() if word.isupper())
+
+
+KINDS: Mapping[str, Callable[[str], int]] = {
+    "words": _words,
+    "sentences": _sentences.count,
+    "paragraphs": _paragraphs,
+    "bullets": _bullets,
+    "placeholders": _placeholders,
+    "highlights": _highlights,
+    "titles": _titles,
+    "capital words": _capital_words,
+    "characters": len,
+}
+
+
+def sections(mark: str) -> Callable[[str], int]:
+    """Counts `mark` with a number behind it."""
+    pattern = re.compile(rf"{re.escape(mark)}\s?\d")
+    return lambda text: _number(pattern.finditer(text))
+
+
+def letter(wanted: str) -> Callable[[str], int]:
+    """Counts one character, whatever its case."""
+    return lambda text: text.lower().count(wanted.lower())
+
+
+def text_anywhere(wanted: str) -> Callable[[str], int]:
+    """Counts a text, also inside of words, whatever its case."""
+    return lambda text: text.casefold().count(wanted.casefold())
+
+
+def word(wanted: str) -> Callable[[str], int]:
+    """Counts a text where it is no part of a longer word, whatever its case."""
+    pattern = re.compile(rf"(?<!\w){re.escape(wanted.casefold())}(?!\w)")
+    return lambda text: _number(pattern.finditer(text.casefold()))
+
+
+NAMED: Mapping[str, Callable[[str], Callable[[str], int]]] = {
+    "word": word,
+    "text": text_anywhere,
+    "letter": letter,
+    "sections": sections,
+}
+"""The kinds that need to be told what to look for."""

@@ -1,0 +1,115 @@
+"""Numbers in a text, exactly: as decimals, with the separators of several languages.
+
+Read are `1234.5`, `1,234.5`, `1.234,5`, `1 234,5`, `1'234.5`, `12,34,567`, `.5`, `1e3`; digits that belong to a word
+(`GPT-4`, `H2O`, `1.2.3`) and numbers in words are not. `1,234` and `1.234` have two readings: the decimal mark decides.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Context, Decimal
+
+from promptbench.checks._words import quoted
+
+EXACT = Context(prec=2_000)
+"""Digits enough for a sum, difference or product of any two numbers that are read here."""
+_MOST_DIGITS = 400
+
+_GAP = "[ \u00a0\u202f\u2009'’]"
+_TOKEN = re.compile(
+    rf"(?<![\w.,])(?:[0-9]{{1,3}}(?:(?P<gap>{_GAP})[0-9]{{3}}(?![0-9]))(?:(?P=gap)[0-9]{{3}}(?![0-9]))*(?:[.,][0-9]++)?"
+    r"|[0-9]++(?:[.,][0-9]++)*|\.[0-9]++)(?:[eE][+-]?[0-9]{1,3}(?![\w]))?"
+)
+_GROUPS = re.compile(r"[1-9][0-9]{0,2}(?:[.,][0-9]{3})+\Z|[1-9][0-9]?(?:,[0-9]{2})+,[0-9]{3}\Z")
+_SIGNS = {"-": "-", "−": "-", "–": "-", "+": ""}
+_CURRENCIES = "$€£¥₹"
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """`value` is what it means with the decimal mark asked for, `other` what it means with the other one, where that
+    is something else. `start` and `end` are offsets in characters, sign included.
+    """
+
+    text: str
+    value: Decimal
+    other: Decimal | None
+    start: int
+    end: int
+
+
+def find(text: str, *, comma: bool = False) -> Iterator[Number]:
+    """The numbers of a text in their order. `comma`: the decimal mark is a comma."""
+    for token in _TOKEN.finditer(text):
+        if _is_in_a_word(text, token.start()):
+            continue
+        start, sign = _sign(text, token.start())
+        readings = _readings(token[0], comma)
+        if readings is None and "." not in token[0]:
+            yield from _apart(text, token)
+        elif readings is not None:
+            values = [Decimal(f"{sign}{reading}") for reading in readings]
+            other = values[1] if len(values) > 1 and values[1] != values[0] else None
+            yield Number(text[start : token.end()], values[0], other, start, token.end())
+
+
+def only(text: str, *, comma: bool = False) -> Number | None:
+    """The number that is the whole text, apart from white space."""
+    numbers = list(find(text.strip()[: 2 * _MOST_DIGITS], comma=comma))
+    return numbers[0] if len(numbers) == 1 and numbers[0].text == text.strip() else None
+
+
+def shown(number: Decimal) -> str:
+    """A number for a reason, without an exponent where it is short."""
+    text = format(number, "f") if -12 <= number.adjusted() <= 20 else str(number)
+    return quoted(text)[1:-1]
+
+
+def _apart(text: str, token: re.Match[str]) -> Iterator[Number]:
+    """`1,2,3` is three numbers."""
+    position = token.start()
+    for part in token[0].split(","):
+        if part.isdigit() and len(part) <= _MOST_DIGITS:
+            yield Number(part, Decimal(part), None, position, position + len(part))
+        position += len(part) + 1
+
+
+def _is_in_a_word(text: str, start: int) -> bool:
+    """`4` in `GPT-4` is no number; in `5-4` and `-4` it is one."""
+    return start > 1 and text[start - 1] in "-–" and text[start - 2].isalpha()
+
+
+def _sign(text: str, start: int) -> tuple[int, str]:
+    """Where the number starts with its sign, and the sign; `-$5` and `$-5` are both negative."""
+    for at in (start - 1, start - 2 if text[start - 1 : start] and text[start - 1] in _CURRENCIES else -1):
+        if at >= 0 and text[at] in _SIGNS and (at == 0 or not (text[at - 1].isalnum() or text[at - 1] == ")")):
+            return at, _SIGNS[text[at]]
+    return start, ""
+
+
+def _readings(token: str, comma: bool) -> list[str] | None:
+    """What a token can mean, the likelier first, as decimals write it; None when it is no number."""
+    if len(token) > _MOST_DIGITS:
+        return None
+    body, mark, exponent = token.lower().partition("e")
+    spaced = re.sub(_GAP, "", body)
+    points, commas = spaced.count("."), spaced.count(",")
+    if points and commas:
+        last = max(".,", key=spaced.rfind)
+        whole, _, part = spaced.rpartition(last)
+        if last in whole or not _GROUPS.match(whole):
+            return None
+        found = [f"{re.sub('[.,]', '', whole)}.{part}"]
+    elif points + commas > 1:
+        found = [re.sub("[.,]", "", spaced)] if _GROUPS.match(spaced) else []
+    elif points + commas == 1:
+        decimal = spaced.replace(",", ".")
+        found = [decimal]
+        if spaced is body and _GROUPS.match(spaced):
+            whole = re.sub("[.,]", "", spaced)
+            found = [decimal, whole] if ("," in spaced) == comma else [whole, decimal]
+    else:
+        found = [spaced]
+    return [reading + mark + exponent for reading in found] or None

@@ -1,0 +1,73 @@
+"""The two readings of an instruction in IFEval (Zhou et al. 2023, arXiv:2311.07911), for any check.
+
+Strict: the answer as it is. Loose: it is enough that one of eight passes: the answer, without its first line, without
+its last, without both, and each of these without asterisks. So an introduction ("Sure, here it is:"), a closing line or
+Markdown does not fail an answer that follows the instruction. In both, an empty answer follows none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from promptbench.core.protocols import Check, Subject
+from promptbench.core.types import Reading, Score
+from promptbench.formats.json_text import read
+
+
+def strictly(check: Check) -> Check:
+    """The check on the answer as it is; an empty answer fails."""
+    return _Strict(check)
+
+
+def loosely(check: Check) -> Check:
+    """The check on the eight versions of the answer: the best value, and the reason for the answer as it is."""
+    return _Loose(_Strict(check))
+
+
+READINGS: Mapping[str, Callable[[Check], Check]] = {"strict": strictly, "loose": loosely}
+
+
+@dataclass(frozen=True, slots=True)
+class _Strict:
+    check: Check
+
+    def score(self, subject: Subject) -> Score:
+        score = self.check.score(subject)
+        if subject.text.strip() or not score.passed:
+            return score
+        return replace(score, passed=False, value=0.0, reason="the answer is empty")
+
+
+@dataclass(frozen=True, slots=True)
+class _Loose:
+    check: Check
+
+    def score(self, subject: Subject) -> Score:
+        best = self.check.score(subject)
+        reason = best.reason
+        for text in _versions(subject.text):
+            if best.passed:
+                break
+            other = self.check.score(replace(subject, text=text, read=_Reader(text)))
+            if other.passed or other.value > best.value:
+                best = other
+        return best if best.passed else replace(best, reason=reason)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    text: str
+
+    def __call__(self) -> Reading:
+        return read(self.text)
+
+
+def _versions(text: str) -> Iterator[str]:
+    """The seven others, each once, and none that is empty."""
+    without_first = text.partition("\n")[2].strip()
+    without_last = text.rpartition("\n")[0].strip()
+    without_both = text.partition("\n")[2].rpartition("\n")[0].strip()
+    shorter = (without_first, without_last, without_both)
+    others = dict.fromkeys((*shorter, text.replace("*", ""), *(version.replace("*", "") for version in shorter)))
+    yield from (version for version in others if version.strip() and version != text)

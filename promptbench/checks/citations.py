@@ -1,0 +1,119 @@
+"""citations: the answer cites only documents that the model was given.
+
+What: every citation mark in the answer, such as [1], [1, 3] or [doc-2], must be the id of one of the given documents.
+    The ids are the field `id` of each in a list of documents, or 1, 2, 3 where they have none; the names in a mapping;
+    and the marks at the start of the lines of a text. A mark counts when it has a digit in it or is an id, so [sic] and
+    [a link](…) do not. The score is the share of the marks that are right.
+When: answers from documents that must say where each statement comes from.
+Options: nothing, or the name of the value that holds the documents, or: `in` the same; `at least` how many different
+    documents must be cited; `pattern` another form of mark, with the id in its first group.
+Example:
+    checks: [{citations: {in: documents, at least: 1}}]
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from promptbench.checks import _context, _options
+from promptbench.checks._graded import failed, graded, some
+from promptbench.checks._paths import text_at
+from promptbench.checks._words import quoted
+from promptbench.core.protocols import Check, CheckContext, Subject
+from promptbench.core.types import Json, Score
+
+_KNOWN = ("in", "at least", "pattern")
+_NAMES: Json = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+argument_schema: Json = {
+    "anyOf": [
+        {"type": "null"},
+        *_NAMES["anyOf"],
+        {
+            "type": "object",
+            "properties": {
+                "in": _NAMES,
+                "at least": {"type": "integer", "minimum": 0},
+                "pattern": {"type": "string", "format": "regex"},
+            },
+        },
+    ]
+}
+
+_MARK = re.compile(r"\[([^\[\]\n]{1,200})\](?!\()")
+_LINE_MARK = re.compile(r"^[ \t]*\[([^\[\]\n]{1,80})\]", re.MULTILINE)
+_DIGIT = re.compile(r"[0-9]")
+_ID_FIELDS = ("id", "number", "key", "name")
+_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Citations:
+    names: tuple[str, ...]
+    at_least: int
+    pattern: Any
+
+    def score(self, subject: Subject) -> Score:
+        answer, problem = text_at(subject, None)
+        values, missing = _context.given(subject.variables, self.names)
+        if problem or missing:
+            return failed("citations", problem or missing or "")
+        known = {name for value in values for name in _ids(value)}
+        try:
+            marks = list(self._marks(answer, known))
+        except TimeoutError:
+            return failed("citations", f"the pattern {quoted(self.pattern.pattern)} took too long on this answer")
+        right = [mark for mark in marks if mark in known]
+        wrong = list(dict.fromkeys(quoted(mark) for mark in marks if mark not in known))
+        if wrong:
+            there = f"there are {some(sorted(map(quoted, known)))}" if known else "no document has an id"
+            return graded("citations", len(right) / len(marks), 1.0, f"{some(wrong)} is no document: {there}")
+        if len(set(right)) < self.at_least:
+            value = len(set(right)) / self.at_least
+            return graded(
+                "citations", value, 1.0, f"{len(set(right))} documents are cited, not at least {self.at_least}"
+            )
+        return graded("citations", 1.0, 1.0, "")
+
+    def _marks(self, answer: str, known: set[str]) -> Iterator[str]:
+        if self.pattern is not None:
+            for match in self.pattern.finditer(answer, timeout=_SECONDS):
+                yield (match[1] if match.re.groups else match[0] or "").strip()
+            return
+        for found in _MARK.finditer(answer):
+            whole = found[1].strip()
+            parts = [whole] if whole in known else [part.strip() for part in re.split("[,;]", whole)]
+            yield from (part for part in parts if part in known or (_DIGIT.search(part) and " " not in part))
+
+
+def _ids(value: Json) -> Iterator[str]:
+    if isinstance(value, dict):
+        yield from map(str, value)
+    elif isinstance(value, list):
+        for number, item in enumerate(value, 1):
+            fields = item if isinstance(item, dict) else {}
+            yield next((str(fields[name]) for name in _ID_FIELDS if name in fields), str(number))
+    elif value is not None:
+        yield from (match[1].strip() for match in _LINE_MARK.finditer(str(value)))
+
+
+def build(argument: Json, context: CheckContext) -> Check:
+    """Raises ValueError when an option is wrong."""
+    given = _options.value_or_options(argument, "in", _KNOWN)
+    at_least = _options.count(given["at least"], "at least") if "at least" in given else 0
+    pattern = _compiled(_options.text(given["pattern"], "pattern")) if "pattern" in given else None
+    return Citations(_context.named(given.get("in")), at_least, pattern)
+
+
+def _compiled(pattern: str) -> Any:
+    # Python's own `re` cannot be stopped, and authors' patterns meet models' texts here.
+    import regex
+
+    try:
+        return regex.compile(pattern)
+    except regex.error as error:
+        raise ValueError(f"'pattern' is not a pattern: {error}") from None
+    except (RecursionError, OverflowError, MemoryError):
+        raise ValueError("this pattern is too large") from None

@@ -1,0 +1,84 @@
+"""count: there are so many of something in the answer.
+
+What: counts, and compares with `exactly`, `at least`, `at most`, `less than` or `more than`.
+When: a length, a number of bullet points, or how often a word is used is part of the task.
+Options: `of` is one of `words`, `sentences`, `paragraphs` (an empty line between them), `bullets`, `placeholders`
+    ([name]), `highlights` (*text*), `titles` (<<text>>), `capital words`, `characters`; or `word banana` (a whole
+    word), `text banana` (also inside of other words), `letter e`, `sections Section` (Section 1, Section 2 …). Upper
+    and lower case are the same, but not in the mark of a section. And one or two of the five comparisons.
+Example:
+    checks: [{count: {of: words, at least: 100, less than: 300}}, {count: {of: word banana, exactly: 3}}]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from promptbench.checks import _bounds
+from promptbench.checks._counting import KINDS, NAMED
+from promptbench.checks._options import option_name, options
+from promptbench.checks._words import quoted, verdict
+from promptbench.core.diagnostics import did_you_mean
+from promptbench.core.protocols import Check, CheckContext, Subject
+from promptbench.core.types import Json, Score
+
+argument_schema: Json = {
+    "type": "object",
+    "properties": {"of": {"type": "string"}, **_bounds.PROPERTIES},
+    "required": ["of"],
+}
+_EXAMPLES = {"word": "word banana", "text": "text banana", "letter": "letter e", "sections": "sections Section"}
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    what: str
+    number: Callable[[str], int]
+    wanted: _bounds.Bounds
+
+    def score(self, subject: Subject) -> Score:
+        found = self.number(subject.text)
+        if self.wanted.hold(found):
+            return verdict("count", [])
+        return verdict("count", [f"the number of {self.what} is {found}, not {self.wanted.words}"])
+
+
+def build(argument: Json, context: CheckContext) -> Check:
+    """Raises ValueError when it is not said what is counted, or how many there must be."""
+    if not isinstance(argument, dict):
+        raise ValueError("say what is counted and how many, as in 'count: {of: words, at most: 50}'")
+    given = options(argument, ("of", *_bounds.NAMES))
+    if "of" not in given:
+        raise ValueError("say what is counted, as in 'of: words'")
+    what, number = _counter(given["of"])
+    return Count(what, number, _bounds.bounds(given))
+
+
+def _counter(of: Json) -> tuple[str, Callable[[str], int]]:
+    """What is counted, in words, and the function that counts it."""
+    if not isinstance(of, str) or not of.strip():
+        raise ValueError(f"'of' is {quoted(of)}: write what is counted, for example words")
+    name = option_name(of)
+    if name in KINDS:
+        return name, KINDS[name]
+    first, _, rest = of.strip().partition(" ")
+    first, wanted = first.lower(), _unquoted(rest.strip())
+    if first == "section":
+        first = "sections"
+    if first not in NAMED:
+        known = [*KINDS, *_EXAMPLES.values()]
+        guess = did_you_mean(name, known) or did_you_mean(first, NAMED)
+        meant = f"did you mean '{_EXAMPLES.get(guess, guess)}'?" if guess else f"known are {', '.join(known)}"
+        raise ValueError(f"{quoted(of)} cannot be counted: {meant}")
+    if not wanted:
+        raise ValueError(f"say which {first}, for example 'of: {_EXAMPLES[first]}'")
+    if first == "letter" and len(wanted) != 1:
+        raise ValueError(f"{quoted(wanted)} is not one letter: write 'of: text {wanted}'")
+    shown = f"{quoted(wanted)} sections" if first == "sections" else quoted(wanted)
+    return shown, NAMED[first](wanted)
+
+
+def _unquoted(text: str) -> str:
+    """Quotes around the text are the author's, as in `word "banana"`."""
+    return text[1:-1] if len(text) > 2 and text[0] == text[-1] and text[0] in "\"'" else text

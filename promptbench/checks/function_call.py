@@ -1,0 +1,172 @@
+"""function call: the answer calls the right functions with the right arguments.
+
+What: reads the answer as calls, `f(a=1)` or the JSON of a tool call, and pairs them with the wanted ones: the name, and
+    every argument by value and type; 5 is 5.0, but not "5". Calls may come in any order, and none may be missing or too
+    much. An empty list wants an answer without any call. The score is the F1 over the calls.
+When: the model chooses a tool, or several, and fills in their arguments.
+Options: one call or a list of calls, each `name` with `arguments`, or as BFCL's possible answers write it: the name,
+    and for each argument the list of the values that are right, with '' in it where the argument may be left out. Or:
+    `is` the same; `order` free or fixed; `extra arguments` allowed or refused; `ignore` what does not count in texts.
+Example:
+    checks: [{function call: {name: get_weather, arguments: {city: Berlin, days: 3}}}]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from promptbench.checks import _normal, _options
+from promptbench.checks._calls import Call, calls_of
+from promptbench.checks._graded import failed, graded, some
+from promptbench.checks._normal import Normal
+from promptbench.checks._words import quoted
+from promptbench.core.protocols import Check, CheckContext, Subject
+from promptbench.core.types import Json, Score
+
+_KNOWN = ("is", "order", "extra arguments", "ignore")
+_MOST = 100
+argument_schema: Json = {"type": ["object", "array"]}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One wanted call. For each argument the values that are right; `alternatives`: inside of them too."""
+
+    name: str
+    arguments: dict[str, list[Json]]
+    optional: frozenset[str]
+    alternatives: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionCall:
+    wanted: tuple[Wanted, ...]
+    ordered: bool
+    extra: bool
+    normal: Normal
+
+    def score(self, subject: Subject) -> Score:
+        got, problem = calls_of(subject)
+        if not self.wanted:
+            names = some([quoted(call.name) for call in got])
+            return graded("function call", 0.0 if got else 1.0, 1.0, f"no call was wanted, and there is {names}")
+        if problem:
+            return failed("function call", problem)
+        if self.ordered:
+            pairs = {
+                number: number
+                for number, wanted in enumerate(self.wanted[: len(got)])
+                if self._difference(wanted, got[number]) is None
+            }
+        else:
+            pairs = _paired(
+                len(self.wanted), len(got), lambda one, other: self._difference(self.wanted[one], got[other]) is None
+            )
+        value = 2 * len(pairs) / (len(self.wanted) + len(got))
+        return graded("function call", value, 1.0, self._reason(got, pairs))
+
+    def _reason(self, got: Sequence[Call], pairs: dict[int, int]) -> str:
+        if len(got) != len(self.wanted):
+            return f"{_count(len(got))} ({some([call.name for call in got]) or 'none'}), not {_count(len(self.wanted))}"
+        for number, wanted in enumerate(self.wanted):
+            if number not in pairs:
+                left = [at for at in range(len(got)) if at not in pairs.values()]
+                near = [at for at in left if got[at].name == wanted.name] or left
+                call = got[number if self.ordered else near[0]]
+                return f"{call.name}: {self._difference(wanted, call) or 'it is at another place'}"
+        return ""
+
+    def _difference(self, wanted: Wanted, call: Call) -> str | None:
+        """What is wrong with a call, or None."""
+        if call.name != wanted.name:
+            return f"another function was wanted: {quoted(wanted.name)}"
+        if call.positional:
+            return "an argument has no name"
+        for name, values in wanted.arguments.items():
+            if name not in call.arguments:
+                if name in wanted.optional:
+                    continue
+                return f"the argument {quoted(name)} is missing"
+            if not any(self._same(value, call.arguments[name], wanted.alternatives) for value in values):
+                return f"{name} is {quoted(call.arguments[name])}, not {' or '.join(map(quoted, values[:5]))}"
+        for name in call.arguments if not self.extra else ():
+            if name not in wanted.arguments:
+                return f"the argument {quoted(name)} is not wanted"
+        return None
+
+    def _same(self, wanted: Json, got: Json, alternatives: bool) -> bool:
+        if isinstance(wanted, dict) and isinstance(got, dict):
+            if not alternatives:
+                return wanted.keys() == got.keys() and all(self._same(wanted[key], got[key], False) for key in wanted)
+            return all(key in wanted for key in got) and all(
+                any(self._same(value, got[key], True) for value in _listed(values))
+                if key in got
+                else "" in _listed(values)
+                for key, values in wanted.items()
+            )
+        if isinstance(wanted, list) and isinstance(got, list):
+            return len(wanted) == len(got) and all(
+                self._same(one, other, alternatives) for one, other in zip(wanted, got, strict=True)
+            )
+        if isinstance(wanted, bool) or isinstance(got, bool):
+            return wanted is got
+        if isinstance(wanted, (int, float)) and isinstance(got, (int, float)):
+            return wanted == got
+        if isinstance(wanted, str) and isinstance(got, str):
+            return self.normal.text(wanted) == self.normal.text(got)
+        return wanted is None and got is None
+
+
+def _paired(wanted: int, got: int, fits: Callable[[int, int], bool]) -> dict[int, int]:
+    """The largest pairing of wanted with given calls, by augmenting paths: wanted to given."""
+    taken: dict[int, int] = {}
+    options = {one: [other for other in range(got) if fits(one, other)] for one in range(wanted)}
+
+    def place(one: int, seen: set[int]) -> bool:
+        for other in options[one]:
+            if other not in seen:
+                seen.add(other)
+                if other not in taken or place(taken[other], seen):
+                    taken[other] = one
+                    return True
+        return False
+
+    for one in range(wanted):
+        place(one, set())
+    return {one: other for other, one in taken.items()}
+
+
+def _count(number: int) -> str:
+    return f"{number} call{'' if number == 1 else 's'}"
+
+
+def _listed(values: Json) -> list[Json]:
+    return values if isinstance(values, list) else [values]
+
+
+def build(argument: Json, context: CheckContext) -> Check:
+    """Raises ValueError when the wanted calls are not written as such."""
+    given: dict[str, Json] = {"is": argument}
+    if isinstance(argument, dict) and isinstance(argument.get("is"), (dict, list)):
+        given = _options.options(argument, _KNOWN)
+    items = given["is"] if isinstance(given["is"], list) else [given["is"]]
+    order = _options.choice(given.get("order", "free"), "order", ("free", "fixed"))
+    extra = _options.choice(given.get("extra arguments", "refused"), "extra arguments", ("allowed", "refused"))
+    if len(items) > _MOST:
+        raise ValueError(f"there can be {_MOST} calls at most")
+    wanted = tuple(_wanted(item) for item in items)
+    return FunctionCall(wanted, order == "fixed", extra == "allowed", _normal.normal(given.get("ignore")))
+
+
+def _wanted(item: Json) -> Wanted:
+    if isinstance(item, dict) and isinstance(item.get("name"), str) and set(item) <= {"name", "arguments"}:
+        arguments = item.get("arguments") or {}
+        if isinstance(arguments, dict):
+            return Wanted(item["name"], {str(key): [value] for key, value in arguments.items()}, frozenset(), False)
+    elif isinstance(item, dict) and len(item) == 1:
+        [(name, arguments)] = item.items()
+        if isinstance(arguments, dict) and all(isinstance(values, list) for values in arguments.values()):
+            optional = frozenset(str(key) for key, values in arguments.items() if "" in values)
+            return Wanted(str(name), {str(key): values for key, values in arguments.items()}, optional, True)
+    raise ValueError(f"{quoted(item)} is no call: write 'name:' and 'arguments:' with a value for each argument")

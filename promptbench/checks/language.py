@@ -1,0 +1,98 @@
+"""language: the answer is in this language.
+
+What: tells the language of the answer by its letters and words (the first 10,000 characters of it), in the same way
+    each time. An answer without words, such as a number, passes.
+When: a customer must be answered in the language of the message.
+Options: a language by its English name or its two-letter code. Needs the package langdetect: `pip install
+    'promptbench-gate[language]'`.
+Example:
+    checks: [{language: German}]
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+from promptbench.checks._words import quoted, verdict
+from promptbench.core.diagnostics import did_you_mean
+from promptbench.core.protocols import Check, CheckContext, MissingExtra, Subject
+from promptbench.core.types import Json, Score
+
+if TYPE_CHECKING:
+    from langdetect.detector_factory import DetectorFactory
+
+_NAMES = {
+    "af": "Afrikaans", "ar": "Arabic", "bg": "Bulgarian", "bn": "Bengali", "ca": "Catalan", "cs": "Czech",
+    "cy": "Welsh", "da": "Danish", "de": "German", "el": "Greek", "en": "English", "es": "Spanish",
+    "et": "Estonian", "fa": "Persian", "fi": "Finnish", "fr": "French", "gu": "Gujarati", "he": "Hebrew",
+    "hi": "Hindi", "hr": "Croatian", "hu": "Hungarian", "id": "Indonesian", "it": "Italian", "ja": "Japanese",
+    "kn": "Kannada", "ko": "Korean", "lt": "Lithuanian", "lv": "Latvian", "mk": "Macedonian", "ml": "Malayalam",
+    "mr": "Marathi", "ne": "Nepali", "nl": "Dutch", "no": "Norwegian", "pa": "Punjabi", "pl": "Polish",
+    "pt": "Portuguese", "ro": "Romanian", "ru": "Russian", "sk": "Slovak", "sl": "Slovenian", "so": "Somali",
+    "sq": "Albanian", "sv": "Swedish", "sw": "Swahili", "ta": "Tamil", "te": "Telugu", "th": "Thai",
+    "tl": "Tagalog", "tr": "Turkish", "uk": "Ukrainian", "ur": "Urdu", "vi": "Vietnamese", "zh": "Chinese",
+}  # fmt: skip
+_SEED = 1
+_CHARACTERS = 10_000
+argument_schema: Json = {"type": "string", "examples": ["English", "de"]}
+
+
+@dataclass(frozen=True, slots=True)
+class InLanguage:
+    code: str
+
+    def score(self, subject: Subject) -> Score:
+        code = _language(subject.text)
+        if code in (None, self.code):
+            return verdict("language", [])
+        shown = "in a language that is not known" if code == "" else _NAMES[code]
+        return verdict("language", [f"the answer is {shown}, not {_NAMES[self.code]}"])
+
+
+def _language(text: str) -> str | None:
+    """The two-letter code; None where there are no words to tell it by, and an empty text where it fits none."""
+    from langdetect.lang_detect_exception import LangDetectException
+
+    detector = _factory().create()
+    # Its profiles are of running text: of English in capitals alone it takes every fifth short text for German.
+    detector.append(text[:_CHARACTERS].lower())
+    try:
+        code = str(detector.detect()).partition("-")[0]
+    except LangDetectException:
+        return None
+    return code if code in _NAMES else ""
+
+
+@cache
+def _factory() -> DetectorFactory:
+    """A factory of our own: the seed of langdetect's is a global that others may rely on."""
+    from langdetect.detector_factory import PROFILES_DIRECTORY, DetectorFactory
+
+    factory = DetectorFactory()
+    factory.load_profile(PROFILES_DIRECTORY)
+    factory.set_seed(_SEED)
+    return factory
+
+
+def build(argument: Json, context: CheckContext) -> Check:
+    """Raises ValueError when there is no such language, or the package that tells it is not installed."""
+    code = _code(argument)
+    if importlib.util.find_spec("langdetect") is None:
+        raise MissingExtra(
+            "this needs the package langdetect, which is not installed: pip install 'promptbench-gate[language]'"
+        )
+    return InLanguage(code)
+
+
+def _code(argument: Json) -> str:
+    written = argument.strip() if isinstance(argument, str) else ""
+    codes = {name.lower(): code for code, name in _NAMES.items()}
+    code = codes.get(written.lower(), written.lower())
+    if code in _NAMES:
+        return code
+    guess = did_you_mean(written, _NAMES.values()) if written else None
+    meant = f"did you mean '{guess}'?" if guess else f"known are {', '.join(sorted(_NAMES.values()))}"
+    raise ValueError(f"{quoted(argument)} is not a language: {meant}")

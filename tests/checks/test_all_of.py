@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from promptbench.core.types import Json
+from tests.helpers.subjects import score
+
+
+def test_all_must_hold() -> None:
+    argument = [{"contains": "Paris"}, {"not contains": "Lyon"}, {"fields": {"a": 1, "b": 2}}]
+    assert score("all of", argument, '{"a": 1, "b": 2, "c": "Paris"}').passed
+    result = score("all of", argument, '{"a": 1, "c": "Paris, Lyon"}')
+    assert result.reason == "not contains: 'Lyon' is in the answer; fields: b is missing"
+    assert result.value == pytest.approx((1 + 0 + 0.5) / 3)
+
+
+def test_checks_nest() -> None:
+    argument: Json = {"contains": "x"}
+    for _ in range(20):
+        argument = {"all of": [{"any of": [argument]}]}
+    assert score("all of", [argument], "x").passed
+    assert not score("all of", [argument], "y").passed
+
+
+@pytest.mark.parametrize(
+    ("argument", "said"),
+    [
+        (None, "give a list of checks"),
+        ([], "give a list of checks"),
+        ({"contains": "x"}, "give a list of checks"),
+        ([{"contians": "x"}], "there is no check 'contians': did you mean 'contains'?"),
+        (["zzz"], "there is no check 'zzz': known checks: "),
+        ([{"regex": "("}], "regex: this is not a pattern"),
+        ([{"contains": "x", "json": None}], "is not a check"),
+        ([1], "1 is not a check"),
+        ([{1: 2}], "there is no check '1'"),
+        ([{"any of": [{"number": "x"}]}], "any of: number: 'is' is 'x', not a number"),
+    ],
+)
+def test_refuses(argument: Json, said: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(said)):
+        score("all of", argument, "x")

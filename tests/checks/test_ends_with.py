@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import pytest
+
+from promptbench.core.types import Json
+from tests.helpers.subjects import score
+
+
+@pytest.mark.parametrize(
+    ("argument", "text"),
+    [
+        ("Bye.", "x bye. \n"),
+        ("Bye.", '"x Bye."'),
+        ('says "hi"', 'he says "Hi"'),
+        (7, "17"),
+        ({"text": "end", "paragraph": 1}, "the End\n\nmore"),
+        ({"text": "more", "paragraph": "last"}, "the end\n\nno more\n\n"),
+    ],
+)
+def test_passes(argument: Json, text: str) -> None:
+    assert score("ends with", argument, text).passed
+
+
+@pytest.mark.parametrize(
+    ("argument", "text", "reason"),
+    [
+        ("Bye.", "Bye. Bye!", "the answer ends with 'Bye!', not 'Bye.'"),
+        ("Bye.", "", "the answer ends with '', not 'Bye.'"),
+        ({"text": "a", "paragraph": 2}, "a", "there is no paragraph 2"),
+        ({"text": "a", "paragraph": "last"}, "a\n\nb", "the last paragraph ends with 'b', not 'a'"),
+    ],
+)
+def test_says_how_it_ends(argument: Json, text: str, reason: str) -> None:
+    assert score("ends with", argument, text).reason == reason
+
+
+def test_a_variable_of_the_case() -> None:
+    assert score("ends with", {"variable": "name"}, "Yours, Ann", variables={"name": "ann"}).passed
+    reason = score("ends with", {"variable": "nam"}, "Ann", variables={"name": "ann"}).reason
+    assert reason == "the case has no text 'nam' under 'vars'"
+
+
+@pytest.mark.parametrize(
+    ("argument", "said"), [(None, "must be a text"), ({}, "give a text"), ({"word": "a"}, "no option 'word'")]
+)
+def test_refuses(argument: Json, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        score("ends with", argument, "x")

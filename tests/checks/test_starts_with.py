@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from promptbench.checks._paragraphs import part
+from promptbench.core.types import Json
+from tests.helpers.subjects import score
+
+
+@pytest.mark.parametrize(
+    ("argument", "text"),
+    [
+        ("Dear", " \ndear Ann"),
+        (" Dear ", "Dearest"),
+        (5, "5 days"),
+        (True, "True story"),
+        ({"text": "no", "paragraph": "last"}, "yes\n\nno."),
+        ({"text": "b c", "paragraph": 2}, "a\n\n b c"),
+        ({"word": "However"}, "'\"however!' he said"),
+        ({"word": "However", "paragraph": "Last"}, "a\n\nHowever, b\n"),
+        ({"word": "L"}, "L'été"),
+    ],
+)
+def test_passes(argument: Json, text: str) -> None:
+    assert score("starts with", argument, text).passed
+
+
+@pytest.mark.parametrize(
+    ("argument", "text", "reason"),
+    [
+        ("Dear", "Hi Ann", "the answer starts with 'Hi A', not 'Dear'"),
+        ({"text": "x", "paragraph": 3}, "a\n\nb", "there is no paragraph 3"),
+        ({"text": "x", "paragraph": 2}, "a\n\n\n\nx", "there is no paragraph 2"),
+        ({"text": "x", "paragraph": "last"}, "x\n\nb", "the last paragraph starts with 'b', not 'x'"),
+        ({"word": "how"}, "however", "the first word of the answer is 'however', not 'how'"),
+        ({"word": "a", "paragraph": 2}, "a\n\n...", "the first word of paragraph 2 is '', not 'a'"),
+        ({"word": "a"}, "", "the first word of the answer is '', not 'a'"),
+    ],
+)
+def test_says_how_it_starts(argument: Json, text: str, reason: str) -> None:
+    assert score("starts with", argument, text).reason == reason
+
+
+def test_a_variable_of_the_case() -> None:
+    argument = {"variable": "request"}
+    assert score("starts with", argument, "Write a poem. Roses", variables={"request": "write a poem.\n"}).passed
+    nothing: list[dict[str, Json]] = [{}, {"request": 5}, {"request": " "}]
+    for variables in nothing:
+        reason = score("starts with", argument, "x", variables=variables).reason
+        assert reason == "the case has no text 'request' under 'vars'"
+
+
+@pytest.mark.parametrize(
+    ("argument", "said"),
+    [
+        (None, "must be a text"),
+        ("", "must be a text"),
+        (["a"], "must be a text"),
+        ({}, "give a text, or under 'variable'"),
+        ({"text": "a", "variable": "b"}, "give a text, or under 'variable'"),
+        ({"text": "a", "word": "b"}, "give one of 'text', 'word' and 'variable'"),
+        ({"word": "two words"}, "'two words' is not one word"),
+        ({"word": "don't"}, "is not one word"),
+        ({"text": "a", "paragraf": 1}, "did you mean 'paragraph'"),
+        ({"text": "a", "paragraph": 0}, "paragraphs count from 1"),
+        ({"text": "a", "paragraph": "second"}, "not a number"),
+    ],
+)
+def test_refuses(argument: Json, said: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(said)):
+        score("starts with", argument, "x")
+
+
+@given(text=st.text(st.sampled_from("ab \n\t")), number=st.integers(1, 4))
+def test_paragraphs_are_those_of_the_published_rule(text: str, number: int) -> None:
+    paragraphs = re.split(r"\n\n", text)
+    counted = sum(1 for paragraph in paragraphs if paragraph.strip())
+    wanted = paragraphs[number - 1].strip() if number <= counted else ""
+    assert part(text, number) == (wanted or None)
