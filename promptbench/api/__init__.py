@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from promptbench.api.checking import check_text
+from promptbench.api.explaining import CheckPage, check_page, check_pages
 from promptbench.api.health import Health, doctor
 from promptbench.api.promotion import (
     Who,
@@ -51,6 +53,7 @@ from promptbench.store.prompts import Event, Store, Version
 __all__ = [
     "PRODUCTION",
     "CacheMode",
+    "CheckPage",
     "Estimate",
     "Event",
     "Health",
@@ -64,6 +67,9 @@ __all__ = [
     "Who",
     "Workspace",
     "adopt",
+    "check_page",
+    "check_pages",
+    "check_text",
     "doctor",
     "force",
     "init",

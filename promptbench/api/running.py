@@ -183,7 +183,7 @@ def _ask(
             cache=cache,
             notice=lambda text: listen(Notice(text)),
         )
-        record = _Record(runs, info.id, Secrets(workspace.environ))
+        record = _Record(runs, info.id, workspace.secrets)
         runner = Runner(bench, gateway, record, heard, covered=runs.covered(info.id))
         try:
             more = _more(bench, table)
@@ -213,7 +213,7 @@ def _cache(workspace: Workspace, bench: Bench, runs: RunStore, mode: CacheMode, 
     for model in bench.reachable:
         if model.name not in shapes:
             listen(Notice(f"no answer of {model.name} is cached: not all that shapes them is known"))
-    return Cache(mode, runs.cache(), shapes, Secrets(workspace.environ))
+    return Cache(mode, runs.cache(), shapes, workspace.secrets)
 
 
 def _pacers(workspace: Workspace, bench: Bench, known: dict[str, Pacer] | None) -> dict[str, Pacer]:
@@ -247,19 +247,13 @@ class _Record:
         self.runs.add(self.run, [(self._masked(attempt), same) for attempt, same in attempts])
 
     def _masked(self, attempt: Attempt) -> Attempt:
-        answer, error = attempt.answer, attempt.error
-        text = self.secrets.mask(answer.text) if answer else ""
+        answer = self.secrets.mask_answer(attempt.answer) if attempt.answer else None
         scores = tuple(replace(score, reason=self.secrets.mask(score.reason)) for score in attempt.scores)
         tries = tuple(replace(failed, message=self.secrets.mask(failed.message)) for failed in attempt.failed_tries)
-        if (answer is None or text == answer.text) and scores == attempt.scores and not (error or tries):
+        if answer is attempt.answer and scores == attempt.scores and not (attempt.error or tries):
             return attempt
-        return replace(
-            attempt,
-            answer=replace(answer, text=text) if answer else None,
-            error=self.secrets.mask(error) if error else None,
-            scores=scores,
-            failed_tries=tries,
-        )
+        error = self.secrets.mask(attempt.error) if attempt.error else None
+        return replace(attempt, answer=answer, error=error, scores=scores, failed_tries=tries)
 
 
 def _more(bench: Bench, table: Table) -> More:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from promptbench.core.diagnostics import Code, Diagnostics, Place
 from promptbench.core.errors import InputError, NothingSelected
+from promptbench.core.secrets import Secrets, variables
 from promptbench.core.types import Json
 from promptbench.formats.source import Source
 from promptbench.project.assemble import Stored, Surroundings, assemble
@@ -62,6 +63,11 @@ class Workspace:
         """The workspace at or above `start`. Raises InputError when the settings are wrong."""
         environ = os.environ if environ is None else environ
         return cls(load_settings(start or Path.cwd(), environ, flags), environ)
+
+    @property
+    def secrets(self) -> Secrets:
+        """What is never written: the environment's secrets, those of variables that only the settings name included."""
+        return Secrets(self.environ, variables(self.settings.values.providers))
 
     def prompts(self) -> Store:
         """The prompt store; the caller closes it."""

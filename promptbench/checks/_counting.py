@@ -28,9 +28,11 @@ _FROM_BRACKET = re.compile(r"\[.*")
 _FROM_TITLE = re.compile(r"<<.*")
 _HIGHLIGHTS = (re.compile(r"\*([^\n*]*+)\*"), re.compile(r"\*\*([^\n*]*+)\*\*"))
 
-_APART = re.compile(r"[?!;@#$%&*\[\](){}<>\"`«»“”‘’„\u2012-\u2015]|--|\.{2,}|[:,](?!\d)|(?<!\w)'(?=\w)|''")
-_CLITICS = re.compile(r"(?<=[^'\s])(?=(?:'S|'M|'D|'LL|'RE|'VE|N'T|'s|'m|'d|'ll|'re|'ve|n't)\.?(?:\s|\Z))")
-_CONTRACTIONS = re.compile(r"\b(?:(CAN)(NOT)|(GIM|LEM)(ME)|(GON)(NA)|(GOT)(TA)|(WAN)(NA)(?=\s))\b")
+_SIGNS = str.maketrans(dict.fromkeys('?!;@#$%&*[](){}<>"`«»“”‘’„\u2012\u2013\u2014\u2015', " "))
+_APART = re.compile(r"--|\.\.+|[:,](?!\d)|(?<!\w)'(?=\w)|''")
+_PIECE = re.compile(r"\S+")
+_CLITIC = re.compile(r"(?<=[^'])(?:'S|'M|'D|'LL|'RE|'VE|N'T|'s|'m|'d|'ll|'re|'ve|n't)\.?\Z")
+_CONTRACTION = re.compile(r"\b(?:CAN(?=NOT\b)|GIM(?=ME\b)|LEM(?=ME\b)|GON(?=NA\b)|GOT(?=TA\b)|WAN(?=NA\.?\Z))")
 
 
 def _words(text: str) -> int:
@@ -65,8 +67,15 @@ def _titles(text: str) -> int:
 
 
 def _capital_words(text: str) -> int:
-    apart = _CONTRACTIONS.sub(lambda match: " ".join(filter(None, match.groups())), _APART.sub(" ", text))
-    return sum(1 for word in _CLITICS.sub(" ", apart).split() if word.isupper())
+    return sum(_capitals(match[0]) for match in _PIECE.finditer(_APART.sub(" ", text.translate(_SIGNS))))
+
+
+def _capitals(piece: str) -> int:
+    """The words in capital letters of a piece, of which most are one word."""
+    clitic = _CLITIC.search(piece) if "'" in piece else None
+    if clitic:
+        return sum(map(_capitals, (piece[: clitic.start()], clitic[0].replace("'", "", 1))))
+    return 1 + len(_CONTRACTION.findall(piece)) if piece.isupper() else 0
 
 
 KINDS: Mapping[str, Callable[[str], int]] = {

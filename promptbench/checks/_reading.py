@@ -7,7 +7,7 @@ Markdown does not fail an answer that follows the instruction. In both, an empty
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from promptbench.core.protocols import Check, Subject
@@ -64,10 +64,19 @@ class _Reader:
 
 
 def _versions(text: str) -> Iterator[str]:
-    """The seven others, each once, and none that is empty."""
-    without_first = text.partition("\n")[2].strip()
-    without_last = text.rpartition("\n")[0].strip()
-    without_both = text.partition("\n")[2].rpartition("\n")[0].strip()
-    shorter = (without_first, without_last, without_both)
-    others = dict.fromkeys((*shorter, text.replace("*", ""), *(version.replace("*", "") for version in shorter)))
-    yield from (version for version in others if version.strip() and version != text)
+    """The seven others that are not empty, one at a time, since an answer may be large."""
+    for number, shorten in enumerate(_SHORTENED):
+        version = shorten(text)
+        if number and version.strip():
+            yield version
+        if "*" in version and (bare := version.replace("*", "")).strip():
+            yield bare
+
+
+_SHORTENED: Sequence[Callable[[str], str]] = (
+    lambda text: text,
+    lambda text: text.partition("\n")[2].strip(),
+    lambda text: text.rpartition("\n")[0].strip(),
+    lambda text: text.partition("\n")[2].rpartition("\n")[0].strip(),
+)
+"""The answer, without its first line, without its last, without both."""

@@ -39,6 +39,8 @@ COMMANDS = (
     "prompts",
     "get",
     "store",
+    "check",
+    "explain",
     "schema",
     "doctor",
 )

@@ -14,12 +14,12 @@ def register(app: typer.Typer) -> None:
 
 def doctor(as_json: AsJson = False) -> int:
     """Show installation, settings and where each comes from, and say what is wrong. Exit 4 when something is."""
-    from dataclasses import asdict
+    from dataclasses import asdict, replace
 
     from promptbench import api
-    from promptbench.cli.output import out, out_json
+    from promptbench.cli.output import out, out_json, without_keys
 
-    findings = api.doctor(api.Workspace.open())
+    findings = [replace(item, value=without_keys(item.value)) for item in api.doctor(api.Workspace.open())]
     if as_json:
         out_json({"schema_version": 1, "findings": [asdict(item) for item in findings]})
     else:

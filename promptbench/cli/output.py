@@ -8,6 +8,7 @@ import shutil
 import sys
 from typing import TextIO
 
+from promptbench.core.secrets import Secrets, hide
 from promptbench.core.types import Json
 from promptbench.report.words import Target
 
@@ -18,8 +19,13 @@ def out(text: str, *, end: str = "\n") -> None:
 
 
 def say(text: str, *, end: str = "\n") -> None:
-    """A remark, to stderr."""
-    _write(sys.stderr, text + end)
+    """A remark, to stderr. A key in it is not shown."""
+    _write(sys.stderr, without_keys(text) + end)
+
+
+def without_keys(text: str) -> str:
+    """`text` without the environment's secrets and what else looks like a key."""
+    return hide(Secrets(os.environ).mask(text))
 
 
 def out_json(data: Json) -> None:

@@ -7,7 +7,7 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from promptbench.cli.output import coloured, say
+from promptbench.cli.output import coloured, say, without_keys
 from promptbench.core.events import AttemptDone, Event, MoreWanted, Notice, RunStarted
 from promptbench.core.types import Outcome
 from promptbench.report.words import clean
@@ -89,7 +89,7 @@ class Progress:
 
     def _remark(self, text: str) -> None:
         if self._bar is not None:
-            self._bar.console.print(text, markup=False, highlight=False)
+            self._bar.console.print(without_keys(text), markup=False, highlight=False)
         else:
             say(text)
 

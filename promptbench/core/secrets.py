@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
 
-from promptbench.core.types import Json
+from promptbench.core.types import Answer, Json
 
 _SECRET_NAME = re.compile(r"(?:^|[_-])(?:key|token|secret|password|authorization|cookie)$", re.IGNORECASE)
 """Ends so; `max_tokens` and `json_keys` are none."""
+_PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
+_LOOKS_SECRET = re.compile(
+    r"(?<=://)[^/@\s\"']+(?=@)"  # user and password in an address
+    r"|(?<![\w-])(?:sk|pk|gsk|ghp|hf|xai)[-_](?=[\w-]*\d)[\w-]{12,}"  # keys, as the large providers make them
+    r"|(?<=\bBearer )(?!\$\{)[^\s\"']{8,}"
+)
 _MARKS = ("KEY", "TOKEN", "SECRET", "PASSWORD")
 _SHORTEST = 8
 """A shorter value is a word that stands in harmless texts too."""
@@ -23,14 +31,40 @@ def without_secrets(table: Mapping[str, Json]) -> dict[str, Json]:
     }
 
 
-class Secrets:
-    """The values of all variables of an environment whose names say that they are secret."""
+def is_secret_name(name: str) -> bool:
+    """Whether what stands under this name is a secret, by the name alone."""
+    return _SECRET_NAME.search(name) is not None
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
+
+def variables(table: Json) -> Iterator[str]:
+    """The environment variables that settings take secrets from: as `api_key_env`, and as `${NAME}` in texts."""
+    match table:
+        case str():
+            yield from _PLACEHOLDER.findall(table)
+        case list():
+            for item in table:
+                yield from variables(item)
+        case dict():
+            for name, item in table.items():
+                if name.endswith("_env") and isinstance(item, str):
+                    yield item
+                yield from variables(item)
+
+
+def hide(text: str) -> str:
+    """`text` without what has the shape of a key: for what people are shown of their own mistakes."""
+    return _LOOKS_SECRET.sub("***", text)
+
+
+class Secrets:
+    """The values of all variables of an environment whose names say that they are secret, and of those in `named`."""
+
+    def __init__(self, environ: Mapping[str, str], named: Iterable[str] = ()) -> None:
+        also = set(named)
         self._names = {
             value: name
             for name, value in environ.items()
-            if len(value) >= _SHORTEST and any(mark in name.upper() for mark in _MARKS)
+            if len(value) >= _SHORTEST and (name in also or any(mark in name.upper() for mark in _MARKS))
         }
 
     def mask(self, text: str) -> str:
@@ -39,3 +73,10 @@ class Secrets:
             if value in text:
                 text = text.replace(value, f"<{name}>")
         return text
+
+    def mask_answer(self, answer: Answer) -> Answer:
+        """The very same answer where the provider's words hold no secret."""
+        said = {"text": answer.text, "model": answer.model, "finish_reason": answer.finish_reason}
+        masked = {name: self.mask(text) for name, text in said.items() if text}
+        changed: dict[str, Any] = {name: text for name, text in masked.items() if text != said[name]}
+        return replace(answer, **changed) if changed else answer

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
 from promptbench.core.canonical import digest
@@ -17,11 +16,6 @@ from promptbench.gateway import BudgetReached, Gateway, ModelDown, Reply, Stoppe
 from promptbench.project.bench import BASELINE, Bench
 from promptbench.project.evaluate import evaluate
 
-_IDLE = 0.0001
-"""Seconds. A turn of the event loop that is shorter had nothing to do."""
-_LONGEST_BATCH = 0.02
-"""Seconds after which scores are committed, though more answers wait."""
-
 
 class Record(Protocol):
     """Where attempts are kept. `add` returns when they are committed."""
@@ -29,29 +23,11 @@ class Record(Protocol):
     def add(self, attempts: Iterable[tuple[Attempt, bool]]) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Question:
-    """A task with its request, ready to be asked."""
-
-    task: Task
-    request: Request
-
-
-@dataclass(frozen=True, slots=True)
-class _Reply:
-    """What came back to a question that was asked at `started`."""
-
-    question: _Question
-    reply: Reply
-    started: str
-
-
 class Runner:
     """Works through tasks, as many at once as each model's provider can use.
 
-    Requests are made before they are wanted and answers are scored while the next ones are awaited, so that a place at
-    the provider is never empty because this process computes. Where a model was given up before, the `covered` have the
-    answers of its fallback on record: they are asked again of the model only.
+    Where a model was given up before, the `covered` have the answers of its fallback on record: they are asked again of
+    the model only.
     """
 
     def __init__(
@@ -68,6 +44,7 @@ class Runner:
         self._listen = listen
         self._deterministic = {model.name: bench.deterministic(model) for model in bench.models}
         self._covered = covered
+        self._waiting: list[tuple[Attempt, bool]] = []
         self._down: dict[str, str] = {}
         self._gone: set[str] = set()
         """Models that were given up together with their fallbacks."""
@@ -100,87 +77,77 @@ class Runner:
 
     async def work(self, tasks: Iterable[Task], done: Callable[[AttemptKey], bool]) -> None:
         """Makes every attempt that is not `done` already. Memory holds what is in flight, not the plan."""
-        widths = {model.name: model.provider.concurrency for model in self._bench.models}
-        questions: dict[str, asyncio.Queue[_Question | None]] = {
-            name: asyncio.Queue(2 * width) for name, width in widths.items()
+        models = {model.name: model for model in self._bench.models}
+        queues: dict[str, asyncio.Queue[Task | None]] = {
+            name: asyncio.Queue(2 * model.provider.concurrency) for name, model in models.items()
         }
-        # Whoever finds it full waits: what is answered and not yet on record stays as little as what is in flight.
-        replies: asyncio.Queue[_Reply | None] = asyncio.Queue(sum(widths.values()))
-        async with asyncio.TaskGroup() as keeping:
-            keeping.create_task(self._keep(replies))
-            async with asyncio.TaskGroup() as asking:
-                for name, queue in questions.items():
-                    for _ in range(widths[name]):
-                        asking.create_task(self._ask(queue, replies))
-                await self._feed(tasks, done, questions)
-                for name, queue in questions.items():
-                    for _ in range(widths[name]):
-                        await queue.put(None)
-            await replies.put(None)
+        async with asyncio.TaskGroup() as group:
+            for name, queue in queues.items():
+                for _ in range(models[name].provider.concurrency):
+                    group.create_task(self._worker(queue))
+            await self._feed(tasks, done, queues)
+            for name, queue in queues.items():
+                for _ in range(models[name].provider.concurrency):
+                    await queue.put(None)
 
     async def _feed(
-        self,
-        tasks: Iterable[Task],
-        done: Callable[[AttemptKey], bool],
-        questions: dict[str, asyncio.Queue[_Question | None]],
+        self, tasks: Iterable[Task], done: Callable[[AttemptKey], bool], queues: dict[str, asyncio.Queue[Task | None]]
     ) -> None:
         for task in tasks:
             if self.halted:
                 return
             if not done(task.key) and task.model.name not in self._gone:
-                request = self._bench.request(task.model, task.variant, task.case, task.repeat)
-                await questions[task.model.name].put(_Question(task, request))
+                await queues[task.model.name].put(task)
 
-    async def _ask(self, questions: asyncio.Queue[_Question | None], replies: asyncio.Queue[_Reply | None]) -> None:
-        while (question := await questions.get()) is not None:
-            task, model = question.task, question.task.model
-            if self.halted or model.name in self._gone:
+    async def _worker(self, queue: asyncio.Queue[Task | None]) -> None:
+        while (task := await queue.get()) is not None:
+            if self.halted or task.model.name in self._gone:
                 continue
+            request = self._bench.request(task.model, task.variant, task.case, task.repeat)
             started = now()
-            covered = task.key in self._covered
-            fallback = model.fallback.ref if model.fallback and not covered else None
-            try:
-                reply = await self._gateway.ask(question.request, fallback)
-            except ModelDown as error:
-                self._down.setdefault(model.name, str(error))
-                if not covered:
-                    self._gone.add(model.name)
-            except BudgetReached as error:
-                self._spent = self._spent or error.message
-                self._gateway.stop()
-            except Stopped:
+            reply = await self._ask(task, request)
+            if reply is None:
                 continue
-            else:
-                if reply.fallback is not None and reply.failure is not None:
-                    self._down.setdefault(model.name, reply.failure.message)
-                if reply.answer is not None or not covered:
-                    await replies.put(_Reply(question, reply, started))
+            self._waiting.append((self._attempt(task, request, reply, started), self._deterministic[task.model.name]))
+            # All attempts that end in the same turn of the loop are committed together.
+            await asyncio.sleep(0)
+            self._commit()
 
-    async def _keep(self, replies: asyncio.Queue[_Reply | None]) -> None:
-        """Scores what was answered and puts it on record, in the moments in which the network has nothing to do."""
-        more = True
-        while more:
-            batch: list[tuple[Attempt, bool]] = []
-            until = time.perf_counter() + _LONGEST_BATCH
-            item = await replies.get()
-            while item is not None:
-                await _quiet(replies)
-                batch.append((self._attempt(item), self._deterministic[item.question.task.model.name]))
-                if replies.empty() or time.perf_counter() >= until:
-                    break
-                item = replies.get_nowait()
-            more = item is not None
-            if batch:
-                self._record.add(batch)
-            for attempt, _ in batch:
-                self._listen(AttemptDone(attempt))
+    def _commit(self) -> None:
+        if not self._waiting:
+            return
+        batch, self._waiting = self._waiting, []
+        self._record.add(batch)
+        for attempt, _ in batch:
+            self._listen(AttemptDone(attempt))
 
-    def _attempt(self, item: _Reply) -> Attempt:
-        task, reply = item.question.task, item.reply
+    async def _ask(self, task: Task, request: Request) -> Reply | None:
+        """What becomes of a request; None when that is nothing to keep."""
+        model = task.model
+        covered = task.key in self._covered
+        fallback = model.fallback.ref if model.fallback and not covered else None
+        try:
+            reply = await self._gateway.ask(request, fallback)
+        except ModelDown as error:
+            self._down.setdefault(model.name, str(error))
+            if not covered:
+                self._gone.add(model.name)
+            return None
+        except BudgetReached as error:
+            self._spent = self._spent or error.message
+            self._gateway.stop()
+            return None
+        except Stopped:
+            return None
+        if reply.fallback is not None and reply.failure is not None:
+            self._down.setdefault(model.name, reply.failure.message)
+        return reply if reply.answer is not None or not covered else None
+
+    def _attempt(self, task: Task, request: Request, reply: Reply, started: str) -> Attempt:
         attempt = Attempt(
             key=task.key,
             outcome=Outcome.ERRORED,
-            request_hash=digest(item.question.request.as_dict()),
+            request_hash=digest(request.as_dict()),
             answer=reply.answer,
             error=reply.failure.message if reply.failure else None,
             tries=reply.tries,
@@ -188,7 +155,7 @@ class Runner:
             queue_ms=reply.queue_ms,
             limit_ms=reply.limit_ms,
             backoff_ms=reply.backoff_ms,
-            started=item.started,
+            started=started,
             fallback=str(reply.fallback) if reply.fallback and reply.answer else None,
         )
         if reply.answer is None:
@@ -208,14 +175,3 @@ class Runner:
             scores=scored.scores,
             cost=reply.cost if reply.tries else 0.0,
         )
-
-
-async def _quiet(replies: asyncio.Queue[_Reply | None]) -> None:
-    """Waits for a turn of the loop in which nothing else happens, but not beyond a full queue: a place at the provider
-    that stays empty costs more than a late score.
-    """
-    while not replies.full():
-        began = time.perf_counter()
-        await asyncio.sleep(0)
-        if time.perf_counter() - began < _IDLE:
-            return

@@ -34,7 +34,7 @@ class Cache:
     def keep(self, request: Request, answer: Answer) -> None:
         """Keeps an answer, unless it repeats a secret: masked it would be another answer."""
         key = self._key(request) if self._mode is not CacheMode.OFF else None
-        if key is not None and self._secrets.mask(answer.text) == answer.text:
+        if key is not None and self._secrets.mask_answer(answer) is answer:
             self._kept.keep(key, str(request.model), answer)
 
     def _key(self, request: Request) -> str | None:

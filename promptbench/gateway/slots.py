@@ -1,4 +1,4 @@
-"""A semaphore whose width may change while it is in use."""
+"""A semaphore whose width may change while it is in use, and that lets one in at a time."""
 
 from __future__ import annotations
 
@@ -9,20 +9,26 @@ from types import TracebackType
 
 
 class Slots:
-    """First come, first served. When it becomes narrower, those inside stay."""
+    """First come, first served, one in each turn of the event loop. When it becomes narrower, those inside stay.
+
+    Requests that are made in the same turn are written in the same later one, answered together and handled together,
+    for ever: the provider idles while this process works, and the other way round. One a turn spreads them.
+    """
 
     def __init__(self, width: int) -> None:
         self._width = width
         self._taken = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
+        self._entered = False
+        """Whether somebody came in during this turn."""
 
     def set_width(self, width: int) -> None:
         self._width = width
         self._admit()
 
     async def __aenter__(self) -> None:
-        if self._taken < self._width and not self._waiting:
-            self._taken += 1
+        if self._taken < self._width and not self._waiting and not self._entered:
+            self._enter()
             return
         waiter = asyncio.get_running_loop().create_future()
         self._waiting.append(waiter)
@@ -41,13 +47,22 @@ class Slots:
     ) -> None:
         self._leave()
 
+    def _enter(self) -> None:
+        self._taken += 1
+        self._entered = True
+        asyncio.get_running_loop().call_soon(self._next_turn)
+
+    def _next_turn(self) -> None:
+        self._entered = False
+        self._admit()
+
     def _leave(self) -> None:
         self._taken -= 1
         self._admit()
 
     def _admit(self) -> None:
-        while self._waiting and self._taken < self._width:
+        while self._waiting and self._taken < self._width and not self._entered:
             waiter = self._waiting.popleft()
             if not waiter.done():
-                self._taken += 1
+                self._enter()
                 waiter.set_result(None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 
 from promptbench.core.diagnostics import Code, Diagnostics, Place, Severity, did_you_mean
@@ -16,7 +17,9 @@ from promptbench.formats.paths import below
 from promptbench.formats.source import Source
 from promptbench.project.bench import Bench, BenchCase, BenchModel, Variant
 from promptbench.project.cases import CaseBuilder, PromptInPlay
+from promptbench.project.lint import Lint
 from promptbench.project.logs import read_logs
+from promptbench.project.windows import Window
 from promptbench.prompts.parser import load as load_prompt
 from promptbench.prompts.parser import parse_prompt
 from promptbench.prompts.prompt import Prompt
@@ -82,7 +85,9 @@ def assemble(suite: Suite, around: Surroundings, found: Diagnostics) -> Bench | 
         root=around.root,
         allowed_code=around.allowed_code,
     )
-    cases = builder.scan(read_logs(suite, found), around.selects)
+    lint = Lint([*candidates, *((champion,) if champion else ())], joiner.windows(models))
+    cases = builder.scan(read_logs(suite, found), around.selects, lint.look)
+    lint.tell(found)
     only_logs = suite.logs and not suite.document.value.get("cases")
     if not cases and only_logs and not around.partial and len(found.errors) == before:
         hint = "write a case under 'cases:', or name a log with failing calls"
@@ -279,6 +284,15 @@ class _Joiner:
         in_gate = uses_prompt and (not gated or name in gated)
         local, shape = _is_local(module, entry.ref.name, context), _shape(module, entry.ref.name, context)
         return BenchModel(entry.ref, provider, uses_prompt, in_gate, local, shape)
+
+    def windows(self, models: Sequence[BenchModel]) -> dict[str, Window]:
+        """The context windows of the models that see a prompt, where their providers tell."""
+        windows: dict[str, Window] = {}
+        for model in models:
+            tell = getattr(providers.load(model.ref.provider), "context_window", None)
+            if model.uses_prompt and tell:
+                windows[model.name] = partial(tell, model.ref.name, self._context(model.ref.provider))
+        return windows
 
     def _context(self, provider: str) -> ProviderContext:
         """What a provider may know. Its settings' table is found however its name is written."""

@@ -7,14 +7,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from promptbench.checks import plugins as checks
-from promptbench.checks._reading import READINGS
 from promptbench.core.canonical import ListDigest, canonical, digest
 from promptbench.core.diagnostics import Code, Diagnostics, Severity, did_you_mean
-from promptbench.core.protocols import Check, CheckContext, CheckModule, MissingExtra
+from promptbench.core.protocols import Check, CheckContext
 from promptbench.core.types import Json, LoggedCall
+from promptbench.project import checks
 from promptbench.project.bench import BASELINE, BenchCase, BenchCases
-from promptbench.project.evaluate import Evaluation, Weighed, evaluate
+from promptbench.project.evaluate import Evaluation, evaluate
 from promptbench.prompts.prompt import Prompt
 from promptbench.suite.models import Case, CaseFile, CheckSpec, Suite, field_name
 from promptbench.text.templates import is_name
@@ -52,8 +51,10 @@ class CaseBuilder:
         self._shared = self._built(suite.checks)
         self._was: dict[str, tuple[str, ...]] = {}
 
-    def scan(self, calls: Sequence[LoggedCall], selects: Callable[[BenchCase], bool]) -> BenchCases:
-        """All cases that `selects` wants, those of the log last; every other is looked at too.
+    def scan(
+        self, calls: Sequence[LoggedCall], selects: Callable[[BenchCase], bool], look: Callable[[Case], None]
+    ) -> BenchCases:
+        """All cases that `selects` wants, those of the log last; every other is built too, and `look` sees them all.
 
         A logged call with the input of a case belongs to that case.
         """
@@ -64,8 +65,9 @@ class CaseBuilder:
         cases = BenchCases(self._rebuilt)
         names = set()
         for case in self._suite.cases.scan(self._found):
-            own = [case.name, self._written(case.checks), case.has_expect, case.expect, case.threshold]
-            self._own.add(own)
+            look(case)
+            own = checks.as_hashed(case.checks, self._context(None))
+            self._own.add([case.name, own, case.has_expect, case.expect, case.threshold])
             if logged:
                 names.add(case.name)
             key = _input_hash(case.variables, [message.as_dict() for message in case.messages]) if logged else None
@@ -97,17 +99,8 @@ class CaseBuilder:
         """Over all checks as written, with the accept level: what a score means."""
         suite = self._suite
         schemas = [item.prompt.output_schema for item in self._prompts]
-        return digest([suite.accept, self._written(suite.checks), suite.threshold, self._own.value, schemas])
-
-    def _written(self, specs: Sequence[CheckSpec]) -> list[list[Json]]:
-        """What decides how a list of checks scores: all that is written, and the files that it names."""
-        found: list[list[Json]] = []
-        for spec in specs:
-            module = checks.load(spec.name) if spec.name in checks else None
-            fingerprint = getattr(module, "fingerprint", None)
-            of_files = fingerprint(spec.argument, self._context(None)) if fingerprint else None
-            found.append([spec.name, spec.argument, spec.reading, spec.weight, of_files])
-        return found
+        shared = checks.as_hashed(suite.checks, self._context(None))
+        return digest([suite.accept, shared, suite.threshold, self._own.value, schemas])
 
     def _context(self, output_schema: Mapping[str, Json] | None) -> CheckContext:
         return CheckContext(self._suite.folder, output_schema, self._root, self._allowed_code)
@@ -274,36 +267,10 @@ class CaseBuilder:
     def _built(self, specs: Sequence[CheckSpec]) -> _Built:
         found, sound = {}, True
         for schema, hashes in self._schemas:
-            checks = [self._check(spec, schema) for spec in specs]
-            sound = sound and None not in checks
-            found.update(dict.fromkeys(hashes, tuple(filter(None, checks))))
+            own = [checks.build(spec, self._context(schema), self._found) for spec in specs]
+            sound = sound and None not in own
+            found.update(dict.fromkeys(hashes, tuple(filter(None, own))))
         return _Built(found, sound)
-
-    def _check(self, spec: CheckSpec, output_schema: Mapping[str, Json] | None) -> Check | None:
-        if spec.name not in checks:
-            known = [name.replace("_", " ") for name in checks.names()]
-            guess = did_you_mean(spec.name.lower().removeprefix("must ").removeprefix("should "), known)
-            hint = f"did you mean '{guess}'?" if guess else f"known checks: {', '.join(known)}"
-            place = spec.where.place(key=True)
-            self._found.add(Code.UNKNOWN_CHECK, f"there is no check '{spec.name}'", place, hint=hint)
-            return None
-        module: CheckModule = checks.load(spec.name)  # type: ignore[assignment]
-        try:
-            check = module.build(spec.argument, self._context(output_schema))
-        except MissingExtra as error:
-            self._found.add(Code.MISSING_EXTRA, f"'{spec.name}': {error}", spec.where.place(key=True))
-            return None
-        except ValueError as error:
-            example = (module.__doc__ or "").partition("Example:")[2].strip()
-            self._found.add(
-                Code.BAD_CHECK,
-                f"'{spec.name}': {error}",
-                spec.where.place(),
-                hint=f"for example {example}" if example else None,
-            )
-            return None
-        check = READINGS[spec.reading](check) if spec.reading else check
-        return check if spec.weight == 1 else Weighed(check, spec.weight)
 
 
 @dataclass(frozen=True, slots=True)

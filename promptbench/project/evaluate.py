@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from promptbench.core.protocols import Check, Subject
 from promptbench.core.types import CallFacts, Json, Reading, Repair, Rung, Score
@@ -19,6 +19,9 @@ class Evaluation:
     well_formed: bool
     repairs: tuple[Repair, ...]
     scores: tuple[Score, ...]
+
+    def as_dict(self) -> dict[str, Json]:
+        return asdict(self)
 
 
 _MOST_REPAIRS = 100

@@ -9,7 +9,7 @@ import os
 import re
 import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from promptbench.core.diagnostics import Code, Diagnostic, Place, did_you_mean
 from promptbench.core.errors import InputError
+from promptbench.core.secrets import hide, is_secret_name
 
 PROJECT_FILE = "promptbench.toml"
 _TABLE = "[tool.promptbench"
@@ -161,9 +162,27 @@ def _read(path: Path) -> dict[str, Any]:
             hint = f"did you mean '{_written(guess)}'?" if guess else f"known are {names}"
             place = _place_of(path, text, key)
             found.append(Diagnostic(Code.SETTINGS, f"'{key}' is not a setting", place, hint))
+    for key in _secrets(data.get("providers")):
+        message = f"'{key}' holds a secret, and promptbench reads secrets from the environment only"
+        hint = "take it out of the file, and set the variable that the provider reads, such as OPENAI_API_KEY"
+        found.append(Diagnostic(Code.SETTINGS, message, _place_of(path, text, key), hint))
     if found:
         raise InputError("there is a mistake in the settings", diagnostics=found)
     return {_field_name(key): value for key, value in data.items()}
+
+
+def _secrets(table: Any) -> Iterator[str]:
+    """The names in a table, and in those below it, under which a secret stands itself and no `${NAME}`."""
+    for name, value in table.items() if isinstance(table, dict) else ():
+        if isinstance(value, str) and is_secret_name(name) and "${" not in value:
+            yield name
+        yield from _secrets(value)
+
+
+def _shown(line: str) -> str:
+    """A line of the file as it may be shown."""
+    name, equals, _ = line.partition("=")
+    return f"{name}= ***" if equals and is_secret_name(name.strip(" \t\"'")) else hide(line)
 
 
 def _field_name(written: str) -> str:
@@ -187,7 +206,7 @@ def _toml_problem(message: str, path: Path, text: str) -> tuple[str, Place]:
     at = re.match(r"line (\d+), column (\d+)", where)
     line, column = (int(at[1]), int(at[2])) if at else (len(lines), len(lines[-1]) + 1)
     written = lines[line - 1].rstrip("\r") if line <= len(lines) else ""
-    return what[:1].lower() + what[1:], Place(str(path), line, column, 1, written)
+    return what[:1].lower() + what[1:], Place(str(path), line, column, 1, _shown(written))
 
 
 def _place_of(path: Path, text: str, key: str) -> Place:
@@ -195,7 +214,7 @@ def _place_of(path: Path, text: str, key: str) -> Place:
     for number, line in enumerate(text.splitlines(), 1):
         found = re.match(pattern, line)
         if found:
-            return Place(str(path), number, found.start(1) + 1, len(key), line)
+            return Place(str(path), number, found.start(1) + 1, len(key), _shown(line))
     return Place(str(path))
 
 

@@ -135,7 +135,7 @@ STEPS: dict[str, tuple[str, ...]] = {
                 sum(outcome = 'failed') AS failed,
                 sum(outcome = 'errored') AS errored,
                 sum(fallback NOTNULL) AS by_fallback,
-                sum(tries = 0) AS cached,
+                sum(tries = 0 AND fallback IS NULL) AS cached,
                 round(avg(provider_ms) FILTER (WHERE fallback IS NULL), 1) AS mean_ms,
                 sum(cost) AS cost
             FROM attempt JOIN run ON run.id = attempt.run

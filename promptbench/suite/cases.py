@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -13,7 +14,7 @@ from promptbench.core.errors import InputError
 from promptbench.core.types import Json, Message
 from promptbench.formats.marked_json import parse_line
 from promptbench.formats.paths import below
-from promptbench.suite.models import Case, CaseFile, CheckSpec, Where, field_name
+from promptbench.suite.models import Case, CaseFile, ChecksFile, CheckSpec, Marked, Where, field_name
 from promptbench.suite.validation import validated
 
 _MOST_PROBLEMS = 100
@@ -184,6 +185,32 @@ def read_case(written: Json, where: Where, found: Diagnostics) -> Case | None:
 def checks_as_written(items: list[dict[str, Any]], where: Where) -> tuple[CheckSpec, ...]:
     """The checks of a list that is written at `where`."""
     return tuple(CheckSpec.of(item, where.below(index)) for index, item in enumerate(items))
+
+
+def read_checks(written: Json, where: Where, found: Diagnostics) -> tuple[CheckSpec, ...]:
+    """The checks that are `written`, one or a list; none, with the problems in `found`, when they are none."""
+    inside = _Inside(where.document, "checks", written)
+    file = validated(ChecksFile, inside.value, (), inside, found)
+    return checks_as_written(file.checks, Where(inside, ("checks",))) if file else ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Inside:
+    """A document as if it stood below a key."""
+
+    document: Marked
+    key: str
+    inner: Json
+
+    @property
+    def value(self) -> Json:
+        return {self.key: self.inner}
+
+    def place(self, path: Sequence[str | int] = (), *, key: bool = False) -> Place:
+        return self.document.place(tuple(path)[1:], key=key and len(path) > 1)
+
+    def is_blank(self, path: Sequence[str | int]) -> bool:
+        return self.document.is_blank(tuple(path)[1:])
 
 
 def _no_blanks(written: dict[str, Json], where: Where, found: Diagnostics) -> None:

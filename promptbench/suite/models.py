@@ -160,6 +160,12 @@ class MessageFile(Written):
     content: Text
 
 
+class ChecksFile(Written):
+    """Checks on their own, without a suite."""
+
+    checks: Checks
+
+
 class CaseFile(Written):
     case: Text
     vars: dict[str, Any] = Field(default_factory=dict)

@@ -4,7 +4,8 @@ Two measurements, both against a server on loopback, with the sides taking turns
 CPU time for an attempt at a server that answers at once, and wall time at one that takes 200 ms, 50 requests at once.
 CPU time is user + system of the whole process; `net` leaves out what a process with one attempt needs (start-up, suite,
 report), so it is what one attempt more costs. `asking` is from the first request's arrival to the last answer, as the
-server sees it. The ideal is requests / 50 × latency.
+server sees it. The ideal is requests / 50 × latency. With `--only interrupt`: the seconds from ^C to the end of the bare
+SDK in asyncio and in threads while 50 calls get no answer (for promptbench there is tests.bench.interrupt).
 
 PROGRAM is a faster server than the one in Python that is used without it. It takes `--port` and `--latency-ms`, answers
 any POST with a chat completion whose text is a flat JSON object, and `GET /stats` and `GET /reset` with JSON that has
@@ -17,6 +18,7 @@ import argparse
 import asyncio
 import json
 import os
+import signal
 import socket
 import statistics
 import subprocess
@@ -26,6 +28,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -157,17 +160,29 @@ def ask_by_threads(base_url: str, count: int) -> None:
         thread.join()
 
 
+def ask_by_pool(base_url: str, count: int) -> None:
+    """The bare SDK in a pool of threads, which Python joins at its end."""
+    from openai import OpenAI
+
+    client = OpenAI(base_url=base_url, api_key="k")
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for number in range(count):
+            pool.submit(client.chat.completions.create, model="gpt-4o-mini", messages=question(number))  # type: ignore[arg-type]
+
+
 SIDES: dict[str, Callable[[str, int], None]] = {
     "sdk": lambda url, count: asyncio.run(ask_by_sdk(url, count, aiohttp=False)),
     "sdk-aiohttp": lambda url, count: asyncio.run(ask_by_sdk(url, count, aiohttp=True)),
     "sdk-threads": ask_by_threads,
+    "sdk-pool": ask_by_pool,
 }
 OURS = "promptbench"
 SHOWN = {
     OURS: "promptbench run",
     "sdk": "AsyncOpenAI",
     "sdk-aiohttp": "AsyncOpenAI on aiohttp",
-    "sdk-threads": f"OpenAI in {AT_ONCE} threads",
+    "sdk-threads": f"OpenAI in {AT_ONCE} daemon threads",
+    "sdk-pool": f"OpenAI in a pool of {AT_ONCE} threads",
 }
 
 
@@ -216,7 +231,9 @@ def measure(side: str, server: Server, count: int, folder: Path) -> Cost:
     return Cost(used.ru_utime + used.ru_stime, wall, memory, server.asked())
 
 
-def take_turns(sides: list[str], rounds: int, program: Path | None, latency: float, count: int) -> dict[str, list[Cost]]:
+def take_turns(
+    sides: list[str], rounds: int, program: Path | None, latency: float, count: int
+) -> dict[str, list[Cost]]:
     """A B A B …, after one run of each that does not count: it fills caches and makes the databases."""
     found: dict[str, list[Cost]] = {side: [] for side in sides}
     with serving(program, latency) as server, tempfile.TemporaryDirectory() as name:
@@ -242,7 +259,9 @@ def print_cpu(sides: list[str], rounds: int, program: Path | None, count: int) -
     one = take_turns(sides, rounds, program, 0.0, 1)
     net = {side: (median(whole[side], _cpu) - median(one[side], _cpu)) / (count - 1) for side in sides}
     print(f"{count} attempts at 0 ms, {AT_ONCE} at once; medians of {rounds}\n")
-    print("| side | CPU / attempt | to the SDK's | net | to the SDK's | wall | peak memory |\n|---|--:|--:|--:|--:|--:|--:|")
+    print(
+        "| side | CPU / attempt | to the SDK's | net | to the SDK's | wall | peak memory |\n|---|--:|--:|--:|--:|--:|--:|"
+    )
     for side in sides:
         print(
             f"| {SHOWN[side]} | {median(whole[side], _cpu) / count * 1000:.2f} ms "
@@ -255,7 +274,9 @@ def print_cpu(sides: list[str], rounds: int, program: Path | None, count: int) -
 def print_wall(sides: list[str], rounds: int, program: Path | None, count: int) -> None:
     ideal = count / AT_ONCE * LATENCY
     found = take_turns(sides, rounds, program, LATENCY, count)
-    print(f"\n{count} attempts at {LATENCY * 1000:.0f} ms, {AT_ONCE} at once, ideal {ideal:.1f} s; medians of {rounds}\n")
+    print(
+        f"\n{count} attempts at {LATENCY * 1000:.0f} ms, {AT_ONCE} at once, ideal {ideal:.1f} s; medians of {rounds}\n"
+    )
     print("| side | command / ideal | asking / ideal | best | rest | CPU |\n|---|--:|--:|--:|--:|--:|")
     for side in sides:
         costs = found[side]
@@ -264,6 +285,21 @@ def print_wall(sides: list[str], rounds: int, program: Path | None, count: int) 
             f"| {min(map(_wall, costs)) / ideal:.2f}, {min(map(_asking, costs)) / ideal:.2f} "
             f"| {median(costs, lambda cost: cost.wall - cost.asking):.2f} s | {median(costs, _cpu):.2f} s |"
         )
+
+
+def print_interrupt() -> None:
+    """Answers would come after 20 s, so that who waits for them is seen to wait."""
+    print("| side | seconds from ^C to the end |\n|---|--:|")
+    for side in ("sdk-aiohttp", "sdk-threads", "sdk-pool"):
+        with BusyServer(Manner((20.0, 20.0))) as server:
+            words = [sys.executable, "-m", "tests.bench.overhead", "--side", side, server.base_url, str(AT_ONCE)]
+            process = subprocess.Popen(words, cwd=ROOT, stderr=subprocess.DEVNULL)
+            while len(server.calls()) < AT_ONCE:
+                time.sleep(0.1)
+            began = time.perf_counter()
+            process.send_signal(signal.SIGINT)
+            process.wait()
+            print(f"| {SHOWN[side]} | {time.perf_counter() - began:.1f} |", flush=True)
 
 
 def _cpu(cost: Cost) -> float:
@@ -284,12 +320,15 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--attempts", type=int, default=2000, help="at 0 ms; half as many at 200 ms")
     parser.add_argument("--threads", action="store_true", help="also the SDK in threads")
-    parser.add_argument("--only", choices=("cpu", "wall"))
+    parser.add_argument("--only", choices=("cpu", "wall", "interrupt"))
     parser.add_argument("--side", nargs=3, metavar=("SIDE", "URL", "COUNT"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.side:
         side, url, count = options.side
         SIDES[side](url, int(count))
+        return
+    if options.only == "interrupt":
+        print_interrupt()
         return
     os.environ.setdefault("OPENAI_API_KEY", "k")
     program = options.server.resolve() if options.server else None

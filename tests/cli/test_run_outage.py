@@ -59,7 +59,7 @@ def failed_tries(project: Project) -> list[tuple[Any, ...]]:
 @pytest.fixture
 def hasty(project: Project) -> Project:
     """One call at once and a second of patience."""
-    project.edit("promptbench.toml", "[providers", "outage-minutes = 0.02\nconcurrency = 1\n[providers")
+    project.edit("promptbench.toml", "[providers", "outage-minutes = 0.02\nretries = 1\nconcurrency = 1\n[providers")
     project.adopt()
     return project
 
@@ -105,6 +105,7 @@ def test_an_outage_that_ends_in_time_leaves_no_trace_in_the_verdict(project: Pro
 
 
 def test_an_interrupt_ends_the_wait_at_once(project: Project, server: FakeOpenAI) -> None:
+    project.edit("promptbench.toml", "[providers", "retries = 1\n[providers")
     project.adopt()
     dies_after(server, 7, Counter())
     process = project.start("run", "suites/triage")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import promptbench
-from promptbench.checks import plugins as checks
+from promptbench.api.explaining import check_pages
 from promptbench.store import prompts_schema, runs_schema
 
 FOLDER = Path(promptbench.__file__).parent / "docs" / "reference"
@@ -26,17 +26,10 @@ def pages() -> dict[str, str]:
 
 def _checks() -> Iterator[str]:
     yield "# Checks\n\nOne name a check; spaces, dashes and underscores are the same.\n"
-    for name in checks.names():
-        text = (checks.load(name).__doc__ or "").rstrip()
-        title, _, rest = text.partition(": ")
-        summary, _, parts = rest.partition("\n\n")
-        body, _, example = parts.partition("Example:\n")
-        yield f"## {title}\n\n{summary[:1].upper()}{summary[1:]}\n"
-        for line in body.strip().splitlines():
-            start, colon, words = line.partition(": ")
-            is_part = colon and start in ("What", "When", "Options")
-            yield f"- **{start}**: {words}" if is_part else f"  {line.strip()}"
-        yield "\n```yaml\n" + "\n".join(line[4:] for line in example.splitlines()) + "\n```\n"
+    for page in check_pages():
+        yield f"## {page.name}\n\n{page.summary}\n"
+        yield from (f"- **{name}**: {words}" for name, words in page.parts.items())
+        yield f"\n```yaml\n{page.example.strip()}\n```\n"
 
 
 def _suite() -> Iterator[str]:

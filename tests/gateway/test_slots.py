@@ -58,3 +58,24 @@ def test_who_gives_up_waiting_takes_no_slot() -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     asyncio.run(run())
+
+
+def test_one_comes_in_each_turn_of_the_loop() -> None:
+    async def run() -> None:
+        slots, turn, entered = Slots(10), 0, []
+
+        def count() -> None:
+            nonlocal turn
+            turn += 1
+            asyncio.get_running_loop().call_soon(count)
+
+        async def visit() -> None:
+            async with slots:
+                entered.append(turn)
+                await asyncio.sleep(0)
+
+        count()
+        await asyncio.gather(*(visit() for _ in range(30)))
+        assert len(set(entered)) == 30, "no two in the same turn"
+
+    asyncio.run(run())

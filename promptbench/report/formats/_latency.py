@@ -8,8 +8,8 @@ from promptbench.report.formats._table import Line, side, table
 from promptbench.report.model import Row, TokenTimes
 from promptbench.report.words import clean, duration, tail
 
-_WAITED = 1.0
-"""Milliseconds from which waiting in the queue is worth a column."""
+_WAITED = 10.0
+"""Milliseconds from which waiting in the queue is worth a column: below, it is this machine being busy."""
 _LOSE = ("first byte", "queue p50", "p90", "σ", "n")
 FOOTNOTE = "~ p99 of fewer than 100 calls: between the two slowest of them"
 

@@ -1,0 +1,48 @@
+"""Checks as written become checks that score."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from promptbench.checks import plugins
+from promptbench.checks._reading import READINGS
+from promptbench.core.diagnostics import Code, Diagnostics, did_you_mean
+from promptbench.core.protocols import Check, CheckContext, CheckModule
+from promptbench.core.types import Json
+from promptbench.project.evaluate import Weighed
+from promptbench.suite.models import CheckSpec
+
+
+def build(spec: CheckSpec, context: CheckContext, found: Diagnostics) -> Check | None:
+    """The check of a spec; None, with a diagnostic, when there is no such check or its argument is not one for it."""
+    if spec.name not in plugins:
+        known = [name.replace("_", " ") for name in plugins.names()]
+        guess = did_you_mean(spec.name.lower().removeprefix("must ").removeprefix("should "), known)
+        hint = f"did you mean '{guess}'?" if guess else f"known checks: {', '.join(known)}"
+        found.add(Code.UNKNOWN_CHECK, f"there is no check '{spec.name}'", spec.where.place(key=True), hint=hint)
+        return None
+    module: CheckModule = plugins.load(spec.name)  # type: ignore[assignment]
+    try:
+        check = module.build(spec.argument, context)
+    except ValueError as error:
+        example = (module.__doc__ or "").partition("Example:")[2].strip()
+        advice = f"for example {example}" if example else None
+        found.add(Code.BAD_CHECK, f"'{spec.name}': {error}", spec.where.place(), hint=advice)
+        return None
+    check = READINGS[spec.reading](check) if spec.reading else check
+    return check if spec.weight == 1 else Weighed(check, spec.weight)
+
+
+def as_hashed(specs: Sequence[CheckSpec], context: CheckContext) -> list[Json]:
+    """What decides how a list of checks scores: all that is written, and the files that it names."""
+    return [[spec.name, spec.argument, spec.reading, spec.weight, _files(spec, context)] for spec in specs]
+
+
+def _files(spec: CheckSpec, context: CheckContext) -> Json:
+    module = plugins.load(spec.name) if spec.name in plugins else None
+    fingerprint = getattr(module, "fingerprint", None)
+    try:
+        return fingerprint(spec.argument, context) if fingerprint else None
+    except ValueError:
+        # What is wrong with the argument is told where the check is built.
+        return None
