@@ -15,6 +15,7 @@ from pathlib import Path
 from promptbench.api.checking import check_text
 from promptbench.api.explaining import CheckPage, check_page, check_pages
 from promptbench.api.health import Health, doctor
+from promptbench.api.past import judge, rescore
 from promptbench.api.promotion import (
     Who,
     check_whole,
@@ -27,7 +28,7 @@ from promptbench.api.promotion import (
     prove,
 )
 from promptbench.api.reporting import build
-from promptbench.api.running import Asked, Finished, execute, judge_all
+from promptbench.api.running import Asked, Finished, execute
 from promptbench.api.schema import suite_schema
 from promptbench.api.spending import Spending, expected
 from promptbench.api.starting import init
@@ -41,9 +42,7 @@ from promptbench.engine.estimate import Estimate
 from promptbench.engine.plan import round_sizes
 from promptbench.gate.evidence import rejudge
 from promptbench.gate.judge import Mode, Result
-from promptbench.gate.table import Table
 from promptbench.gateway import Pacer
-from promptbench.project.assemble import Stored
 from promptbench.project.bench import Bench
 from promptbench.prompts.parser import prompt_name
 from promptbench.report.model import Promotion, RunReport
@@ -77,6 +76,7 @@ __all__ = [
     "plan",
     "promote",
     "rejudge",
+    "rescore",
     "retire",
     "rollback",
     "run",
@@ -218,34 +218,6 @@ def _asked(workspace: Workspace, selection: Selection, bench: Bench, cache: Cach
     if cache is not CacheMode.OFF:
         words += ["--cache", cache.value]
     return Asked(shlex.join(words), chosen, cache)
-
-
-def judge(workspace: Workspace, run: str) -> RunReport:
-    """Judges a run on record again, by the suite's gate as it is now. No call is made.
-
-    Raises InputError when there is no such run, or its suite has an error.
-    """
-    with workspace.prompts() as store, workspace.runs() as runs:
-        info = runs.run(run)
-        path, command, chosen = (info.facts[name] for name in ("path", "command", "selection"))
-        champion = next((Stored(item.name, item.source) for item in info.variants if item.side == "champion"), None)
-        root = workspace.settings.root
-        selection = Selection(
-            paths=(root / path,),
-            prompts=tuple(root / name for name in chosen["prompt"]),
-            models=tuple(chosen["model"]),
-            cases=tuple(chosen["case"]),
-            tags=tuple(chosen["tag"]),
-        )
-        benches, _ = workspace.assemble(selection, store=store, runs=runs, champion=champion)
-        bench = benches[0]
-        if not {variant.hash for variant in info.variants} >= {item.hash for item in bench.variants}:
-            raise InputError(
-                f"run {info.id} was made with other prompts than there are now", hint=f"run it again: {command}"
-            )
-        table = Table(runs.outcomes(info.id))
-        finished = Finished(info, judge_all(bench, table, asked_all=info.finished is not None), table)
-        return build(bench, runs, finished, path=path, command=command, notes=())
 
 
 def adopt(workspace: Workspace, path: Path, *, label: str, who: Who) -> Promotion:

@@ -85,7 +85,7 @@ def execute(
     prices = prices_of(workspace, bench)
     variants = [RunVariant(item.hash, item.side, item.label, item.prompt.source) for item in bench.variants]
     info, resumed = runs.start(
-        _plan_hash(bench, asked.cache),
+        plan_hash(bench, asked.cache),
         bench.suite.name,
         bench.prompt_name,
         _facts(workspace, bench, asked, prices),
@@ -107,16 +107,17 @@ def execute(
         sentence = (
             f"NO VERDICT about the prompt: stopped at the budget: {end.spent}; the same command goes on from here"
         )
-        verdicts = tuple(_without_verdict(verdict, sentence) for verdict in verdicts)
+        verdicts = tuple(undecided(verdict, Result.NO_VERDICT, sentence) for verdict in verdicts)
     best = verdicts[0]
     if best.result is not Result.NO_VERDICT:
         runs.finish(info.id, best.result.value, best.sentence)
     return Finished(runs.run(info.id), verdicts, table)
 
 
-def _without_verdict(verdict: Verdict, sentence: str) -> Verdict:
-    models = tuple(replace(model, result=Result.NO_VERDICT, sentence=sentence) for model in verdict.models)
-    return replace(verdict, result=Result.NO_VERDICT, sentence=sentence, models=models)
+def undecided(verdict: Verdict, result: Result, sentence: str) -> Verdict:
+    """A verdict that decides nothing, for the reason in the sentence."""
+    models = tuple(replace(model, result=result, sentence=sentence) for model in verdict.models)
+    return replace(verdict, result=result, sentence=sentence, models=models)
 
 
 def judge_all(bench: Bench, table: Table, *, asked_all: bool) -> tuple[Verdict, ...]:
@@ -200,8 +201,8 @@ def _ask(
         raise _first(group) from group
 
 
-def _plan_hash(bench: Bench, cache: CacheMode) -> str:
-    """The bench's own only without the cache, so that no run goes on with answers that were taken from it."""
+def plan_hash(bench: Bench, cache: CacheMode) -> str:
+    """What a run is resumed by; with the cache another than without, so that no run goes on with answers from it."""
     return bench.plan_hash if cache is CacheMode.OFF else digest([bench.plan_hash, cache.value])
 
 
@@ -307,14 +308,21 @@ def _facts(workspace: Workspace, bench: Bench, asked: Asked, prices: Prices) -> 
         "command": asked.command,
         "selection": dict(asked.selection),
         "cache": asked.cache.value,
-        "path": workspace.shown(bench.suite.path),
-        "suite_hash": bench.suite_hash,
-        "checks_hash": bench.checks_hash,
-        "policy": policy_of(bench).as_dict(),
-        "partial": bench.partial,
+        **what_is_asked(workspace, bench),
         "machine_price_per_hour": workspace.settings.values.machine_price_per_hour,
         "prices": prices.facts(),
         "models": [
             {"model": model.name, "uses_prompt": model.uses_prompt, "gated": model.gated} for model in bench.models
         ],
+    }
+
+
+def what_is_asked(workspace: Workspace, bench: Bench) -> dict[str, object]:
+    """The facts that a promotion compares with the suite as it is then."""
+    return {
+        "path": workspace.shown(bench.suite.path),
+        "suite_hash": bench.suite_hash,
+        "checks_hash": bench.checks_hash,
+        "policy": policy_of(bench).as_dict(),
+        "partial": bench.partial,
     }

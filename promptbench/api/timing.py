@@ -114,6 +114,8 @@ def longer_wait(model: str, timings: Sequence[Timing]) -> str | None:
     A free slot is waited for at the start of every run, while it is not known how much at once does a model good; that
     is worth a word only where half of many calls waited so.
     """
+    if max((time for timing in timings for time in timing.queue), default=0.0) <= _WORTH_SAYING:
+        return None
     provider = Latency.of([time for timing in timings for time in timing.provider])
     queue = Latency.of([time for timing in timings for time in timing.queue])
     if provider is None or queue is None or queue.p99 <= max(provider.p99, _WORTH_SAYING):

@@ -73,9 +73,8 @@ def _capital_words(text: str) -> int:
 def _capitals(piece: str) -> int:
     """The words in capital letters of a piece, of which most are one word."""
     clitic = _CLITIC.search(piece) if "'" in piece else None
-    if clitic:
-        return sum(map(_capitals, (piece[: clitic.start()], clitic[0].replace("'", "", 1))))
-    return 1 + len(_CONTRACTION.findall(piece)) if piece.isupper() else 0
+    parts = (piece[: clitic.start()], clitic[0]) if clitic else (piece,)
+    return sum(1 + len(_CONTRACTION.findall(part)) for part in parts if part.isupper())
 
 
 KINDS: Mapping[str, Callable[[str], int]] = {

@@ -32,6 +32,7 @@ COMMANDS = (
     "run",
     "validate",
     "gate",
+    "rescore",
     "adopt",
     "promote",
     "rollback",

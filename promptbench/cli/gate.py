@@ -19,10 +19,6 @@ def gate(
 ) -> int:
     """Judge a recorded run again, by the suite's gate as it is now. Asks no model."""
     from promptbench import api
-    from promptbench.cli.output import out, target
-    from promptbench.report.formats import plugins
+    from promptbench.cli.output import out_report
 
-    report = api.judge(api.Workspace.open(), run)
-    module = plugins.load("json" if as_json else "terminal")
-    out(module.render([report], target()), end="")
-    return report.exit
+    return out_report(api.judge(api.Workspace.open(), run), as_json=as_json)

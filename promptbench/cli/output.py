@@ -8,8 +8,10 @@ import shutil
 import sys
 from typing import TextIO
 
+from promptbench.core.errors import Exit
 from promptbench.core.secrets import Secrets, hide
 from promptbench.core.types import Json
+from promptbench.report.model import RunReport
 from promptbench.report.words import Target
 
 
@@ -31,6 +33,15 @@ def without_keys(text: str) -> str:
 def out_json(data: Json) -> None:
     """A result for programs; `data` carries its `schema_version`."""
     out(json.dumps(data, ensure_ascii=False, indent=2).encode("utf-8", "replace").decode())
+
+
+def out_report(report: RunReport, *, as_json: bool) -> Exit:
+    """A report on a run that is on record, and the exit code that its verdict means."""
+    from promptbench.report.formats import plugins
+
+    module = plugins.load("json" if as_json else "terminal")
+    out(module.render([report], target()), end="")
+    return report.exit
 
 
 def coloured(stream: TextIO) -> bool:

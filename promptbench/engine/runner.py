@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import replace
 from typing import Protocol
 
 from promptbench.core.canonical import digest
 from promptbench.core.clock import now
 from promptbench.core.events import AttemptDone, Listener
-from promptbench.core.types import Attempt, AttemptKey, CallFacts, Outcome, Request
+from promptbench.core.types import Attempt, AttemptKey, Outcome, Request
 from promptbench.engine.plan import Task
+from promptbench.engine.scoring import scored
 from promptbench.gateway import BudgetReached, Gateway, ModelDown, Reply, Stopped
-from promptbench.project.bench import BASELINE, Bench
-from promptbench.project.evaluate import evaluate
+from promptbench.project.bench import Bench
 
 
 class Record(Protocol):
@@ -157,21 +156,6 @@ class Runner:
             backoff_ms=reply.backoff_ms,
             started=started,
             fallback=str(reply.fallback) if reply.fallback and reply.answer else None,
-        )
-        if reply.answer is None:
-            return attempt
-        checks = task.case.checks[task.variant.hash if task.variant else BASELINE]
-        facts = CallFacts(reply.answer.provider_ms, reply.answer.usage, reply.cost)
-        scored = evaluate(
-            reply.answer.text, checks, self._bench.accept, task.case.variables, facts, task.case.threshold
-        )
-        outcome = Outcome.PASSED if scored.passed else Outcome.FAILED
-        return replace(
-            attempt,
-            outcome=Outcome.ERRORED if reply.fallback else outcome,
-            rung=scored.rung,
-            well_formed=scored.well_formed,
-            repairs=scored.repairs,
-            scores=scored.scores,
             cost=reply.cost if reply.tries else 0.0,
         )
+        return scored(self._bench, task.case, attempt)

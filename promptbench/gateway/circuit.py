@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections import Counter
 from collections.abc import Callable
 
 from promptbench.core.errors import EnvironmentFailure
@@ -17,7 +18,7 @@ from promptbench.gateway.naps import Naps
 SEVERAL = 5
 """Requests that fail with no answer in between, from which it is the model and not the requests."""
 LONG_SILENCE = 10.0
-"""Seconds without an answer that are enough, although the requests have tries left."""
+"""Seconds in which several have failed and none was answered: enough, although they have tries left."""
 FIRST_REST = 2.0
 LONGEST_REST = 30.0
 """Seconds before a probe; twice as long after each, with jitter in the upper half."""
@@ -56,7 +57,8 @@ class Circuit:
         """Held by whoever is next to ask a silent model."""
         self.lasted = False
         """Whether a probe of the last outage failed, so that it was one."""
-        self._failing: set[object] = set()
+        self._failing: Counter[object] = Counter()
+        """How often each request has failed since the last answer."""
         self._without_answer = 0
         self._silent_since = math.inf
         self._until = math.inf
@@ -79,17 +81,19 @@ class Circuit:
         now: float,
         *,
         request: object,
+        tries: int,
         last: bool,
-        in_flight: int,
         hopeless: bool,
     ) -> None:
-        """Takes note of a failed try of `request`, its `last` one or not, while so many requests are in flight.
+        """Takes note of a failed try of `request`, after so many `tries` the `last` one or not.
 
-        A rejected request says nothing about the model.
+        A rejected request says nothing about the model. One that is out of tries means silence when nobody else has
+        been answered since its first; should the model be busy with others all the same, their answers close the
+        circuit at once.
         """
         if failure.kind is FailureKind.REJECTED:
             return
-        self._failing.add(request)
+        self._failing[request] += 1
         self._silent_since = min(self._silent_since, now)
         self._without_answer += last
         waits = self.proven and (failure.retry_after or 0.0) <= self.patience
@@ -102,7 +106,7 @@ class Circuit:
         elif not (self.proven and self.patience):
             if self._without_answer >= SEVERAL:
                 self._give_up(failure.message)
-        elif hopeless or (self._is_silence(in_flight) and (last or now - self._silent_since >= LONG_SILENCE)):
+        elif hopeless or (last and self._failing[request] == tries) or self._is_long_silent(now):
             self._open(failure, now)
 
     def probe_failed(self, failure: ProviderFailure, now: float) -> None:
@@ -127,9 +131,8 @@ class Circuit:
         rest = max(self._ceiling * (1 + jitter) / 2, self._asked)
         return max(0.0, min(rest, self._until - now))
 
-    def _is_silence(self, in_flight: int) -> bool:
-        """Whether so many have failed since the last answer that it is not about one request."""
-        return len(self._failing) >= min(SEVERAL, max(2, in_flight))
+    def _is_long_silent(self, now: float) -> bool:
+        return len(self._failing) >= SEVERAL and now - self._silent_since >= LONG_SILENCE
 
     def _open(self, failure: ProviderFailure, now: float) -> None:
         self.open, self.lasted = True, False

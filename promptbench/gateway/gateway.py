@@ -216,32 +216,28 @@ class Gateway:
 
         The slot is kept between tries: that eases a struggling server.
         """
-        line.in_flight += 1
-        try:
-            # Whoever waited for a slot or between tries may have waited for a model that went down meanwhile.
-            while not line.circuit.open:
-                if line.circuit.reason is not None:
-                    return self._left_alone(line, asking)
-                expected = self._expected(line, asking.request)
-                paced = time.perf_counter()
-                await self._pace(line, expected)
-                asking.pacing += time.perf_counter() - paced
-                if line.circuit.open or line.circuit.reason is not None:
-                    continue
-                outcome = await self._call(line, asking.request, expected, asking)
-                if isinstance(outcome, Answer):
-                    return asking.reply(outcome, self._price(asking.request.model, outcome))
-                delay = self._delay(line, asking, outcome)
-                self._failed(line, asking, outcome, last=delay is None)
-                if delay is None and (asking.suspect or not line.circuit.open):
-                    return asking.reply(None)
-                if delay is not None and not line.circuit.open:
-                    rested = time.perf_counter()
-                    await self._wait(line, delay, outcome)
-                    asking.resting += time.perf_counter() - rested
-            return None
-        finally:
-            line.in_flight -= 1
+        # Whoever waited for a slot or between tries may have waited for a model that went down meanwhile.
+        while not line.circuit.open:
+            if line.circuit.reason is not None:
+                return self._left_alone(line, asking)
+            expected = self._expected(line, asking.request)
+            paced = time.perf_counter()
+            await self._pace(line, expected)
+            asking.pacing += time.perf_counter() - paced
+            if line.circuit.open or line.circuit.reason is not None:
+                continue
+            outcome = await self._call(line, asking.request, expected, asking)
+            if isinstance(outcome, Answer):
+                return asking.reply(outcome, self._price(asking.request.model, outcome))
+            delay = self._delay(line, asking, outcome)
+            self._failed(line, asking, outcome, last=delay is None)
+            if delay is None and (asking.suspect or not line.circuit.open):
+                return asking.reply(None)
+            if delay is not None and not line.circuit.open:
+                rested = time.perf_counter()
+                await self._wait(line, delay, outcome)
+                asking.resting += time.perf_counter() - rested
+        return None
 
     async def _outlast(self, line: Line, asking: _Asking) -> Reply | None:
         """Waits with all others until a silent model answers again; None when it does, or it is another's turn to ask.
@@ -263,8 +259,11 @@ class Gateway:
             return self._left_alone(line, asking)
         if not circuit.open:
             # The tries that failed were the outage's fault, if it was one.
+            out_of_tries = asking.retried > self._policy.retries
             asking.suspect = not circuit.lasted
             asking.retried = 0 if circuit.lasted else min(asking.retried, self._policy.retries)
+            if asking.suspect and out_of_tries and not self._policy.retries:
+                return asking.reply(None)
         return None
 
     def _expected(self, line: Line, request: Request) -> Usage:
@@ -312,8 +311,8 @@ class Gateway:
             failure,
             self._clock(),
             request=asking,
+            tries=asking.retried,
             last=last,
-            in_flight=line.in_flight,
             hopeless=self._policy.hopeless(failure),
         )
 

@@ -26,8 +26,6 @@ class Line:
         self.provider = provider
         self.circuit = circuit
         self.pacer = pacer
-        self.in_flight = 0
-        """Requests being asked, or between two tries."""
         self.known: Request | None = None
         """The request that was answered last."""
         self.forecast = Forecast()
@@ -42,7 +40,7 @@ class Line:
 
     def answered(self, request: Request, expected: Usage, answer: Answer, now: float, *, first_try: bool) -> None:
         """Learns from an answer. One that took several tries is no reason to grow, nor to shrink."""
-        was_silent = self.circuit.open
+        was_away = self.circuit.open and self.circuit.lasted
         self.circuit.answered()
         self.known = request
         if answer.usage is not None:
@@ -53,7 +51,7 @@ class Line:
             self.pacer.settle(expected, answer.usage)
         self._announced(self.pacer, answer.limits, now)
         self._alone = False
-        if was_silent:
+        if was_away:
             # All who waited come at once, to a server that has just come back.
             self._width = Width(self._most)
         elif first_try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +26,8 @@ _VERSION = """SELECT version.prompt, number, version.hash, source.text, content.
 
 _MOVE = "move the file away and run the command again"
 _WRITABLE = "make the file, its folder and the disk writable, and run the command again"
+_A_PAGE = 64 * 1024
+"""Bytes; the largest page that SQLite writes."""
 _FAILURES = {
     sqlite3.SQLITE_BUSY: (
         "another process has kept it locked too long",
@@ -37,6 +40,13 @@ _FAILURES = {
     sqlite3.SQLITE_CORRUPT: ("the file is damaged", _MOVE),
     sqlite3.SQLITE_NOTADB: ("the file is no SQLite database", _MOVE),
 }
+
+
+def _is_full(folder: Path) -> bool:
+    try:
+        return shutil.disk_usage(folder).free < _A_PAGE
+    except OSError:
+        return False
 
 
 @contextmanager
@@ -53,6 +63,8 @@ def storage_errors(path: Path, what: str = WHAT) -> Iterator[None]:
         ):
             # A file in WAL mode needs others beside it, also to be read.
             code = sqlite3.SQLITE_READONLY
+        elif code == sqlite3.SQLITE_IOERR and _is_full(path.parent):
+            code = sqlite3.SQLITE_FULL
         message, hint = _FAILURES.get(code, (str(error), _MOVE))
         if hint is _WRITABLE and what == WHAT:
             hint += "; reading works as it is"

@@ -123,15 +123,33 @@ class RunStore:
         """
         with storage_errors(self.path, "run record"):
             for row in self._connection.execute(
-                "SELECT id FROM run WHERE plan = ? AND finished IS NULL ORDER BY started DESC", [plan]
+                "SELECT id FROM run WHERE plan = ? AND finished IS NULL ORDER BY started DESC, rowid DESC", [plan]
             ).fetchall():
                 if self._hold(row[0]):
                     return self.run(row[0]), True
-            started = now()
-            name = started[:19].replace("-", "").replace("T", "-").replace(":", "") + "-" + secrets.token_hex(2)
-            if not self._hold(name):
-                raise EnvironmentFailure(f"run {name} is held by another process")
-            self._connection.execute("BEGIN IMMEDIATE")
+            name = self._insert(plan, suite, prompt, now(), facts, variants, version)
+        return self.run(name), False
+
+    def start_again(self, before: RunInfo, plan: str, facts: Mapping[str, Json], version: str) -> RunInfo:
+        """A new run for the answers of another one, and as old as that; held as with `start`."""
+        with storage_errors(self.path, "run record"):
+            name = self._insert(plan, before.suite, before.prompt, before.started, facts, before.variants, version)
+        return self.run(name)
+
+    def _insert(
+        self,
+        plan: str,
+        suite: str,
+        prompt: str,
+        started: str,
+        facts: Mapping[str, Json],
+        variants: Iterable[RunVariant],
+        version: str,
+    ) -> str:
+        name = now()[:19].replace("-", "").replace("T", "-").replace(":", "") + "-" + secrets.token_hex(2)
+        if not self._hold(name):
+            raise EnvironmentFailure(f"run {name} is held by another process")
+        with immediate(self._connection):
             self._connection.execute(
                 "INSERT INTO run (id, plan, suite, prompt, started, tool_version, facts) VALUES (?, ?, ?, ?, ?, ?, ?)",
                 [name, plan, suite, prompt, started, version, canonical(dict(facts))],
@@ -140,8 +158,7 @@ class RunStore:
                 "INSERT INTO variant (run, hash, side, name, source) VALUES (?, ?, ?, ?, ?)",
                 [(name, item.hash, item.side, item.name, item.source) for item in variants],
             )
-            self._connection.execute("COMMIT")
-        return self.run(name), False
+        return name
 
     def _hold(self, run: str) -> bool:
         from filelock import FileLock, Timeout
@@ -231,7 +248,7 @@ class RunStore:
 
     def run(self, name: str) -> RunInfo:
         """A run by its name, or `latest`. Raises InputError when there is none."""
-        where, values = ("WHERE id = ?", [name]) if name != "latest" else ("ORDER BY started DESC LIMIT 1", [])
+        where, values = ("WHERE id = ?", [name]) if name != "latest" else ("ORDER BY started DESC, rowid DESC LIMIT 1", [])
         with storage_errors(self.path, "run record"):
             row = self._connection.execute(f"SELECT {_RUN} FROM run {where}", values).fetchone()
             if row is None:
@@ -247,7 +264,9 @@ class RunStore:
         """The name of the newest finished run of a prompt. Raises InputError when there is none."""
         with storage_errors(self.path, "run record"):
             row = self._connection.execute(
-                "SELECT id FROM run WHERE prompt = ? AND finished IS NOT NULL ORDER BY started DESC LIMIT 1", [prompt]
+                "SELECT id FROM run WHERE prompt = ? AND finished IS NOT NULL "
+                "ORDER BY started DESC, rowid DESC LIMIT 1",
+                [prompt],
             ).fetchone()
         if row is None:
             raise InputError(f"there is no finished run of '{prompt}'", hint="`promptbench run` makes one")

@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench import project
@@ -103,25 +104,37 @@ def twice(root: Path, busy: Callable[[], object], settle: float, **environ: str)
     return process.returncode, time.monotonic() - began
 
 
-def drained() -> None:
+@dataclass(frozen=True)
+class Drained:
+    """One ^C: exit code, seconds until the end, calls that came when it had been heard, answers sent and on record."""
+
+    code: int
+    seconds: float
+    late: int
+    sent: int
+    kept: int
+
+
+def drain(root: Path) -> Drained:
     """One ^C against a server that takes a second."""
-    with tempfile.TemporaryDirectory() as folder, BusyServer(Manner((1.0, 1.0), per_minute=1200)) as server:
-        root = Path(folder)
+    with BusyServer(Manner((1.0, 1.0), per_minute=1200)) as server:
         project.write(root, server.base_url, 500)
         process = project.start(root, "run")
         wait_for(lambda: len(server.calls()) >= 60, process)
         process.send_signal(signal.SIGINT)
         began = time.monotonic()
+        assert process.stderr is not None
+        while "press ^C again" not in (line := process.stderr.readline()):
+            assert line, "it did not hear the ^C"
+        heard = time.monotonic()
         process.communicate()
         seconds = time.monotonic() - began
         calls = server.calls()
-        answered = sum(call.sent is not None for call in calls)
-        late = sum(call.arrived > began + 0.1 for call in calls)
-        database = sqlite3.connect(root / ".promptbench" / "runs.sqlite")
-        kept = database.execute("SELECT count(*) FROM attempt").fetchone()[0]
-        database.close()
-        print(f"\nfirst ^C, answers of 1 s: exit {process.returncode} after {seconds:.2f} s, {late} calls sent later")
-        print(f"than 0.1 s after it, {answered} answers sent, {kept} on record; {state_of(root)}")
+    database = sqlite3.connect(root / ".promptbench" / "runs.sqlite")
+    kept = database.execute("SELECT count(*) FROM attempt").fetchone()[0]
+    database.close()
+    late = sum(call.arrived > heard + 0.1 for call in calls)
+    return Drained(process.returncode, seconds, late, sum(call.sent is not None for call in calls), kept)
 
 
 def silent(root: Path) -> tuple[int, float]:
@@ -159,7 +172,7 @@ def computing(root: Path) -> tuple[int, float]:
     return twice(root, (folder / "asked").exists, 0.2)
 
 
-_SCENES = {
+SCENES = {
     "calls get no answer": silent,
     "a name server gives no answer": nameless,
     "the local model generates": generating,
@@ -170,11 +183,16 @@ _SCENES = {
 
 def main() -> None:
     print("| second ^C while | exit | seconds | record |\n|---|--:|--:|---|")
-    for name, scene in _SCENES.items():
+    for name, scene in SCENES.items():
         with tempfile.TemporaryDirectory() as folder:
             code, seconds = scene(Path(folder))
             print(f"| {name} | {code} | {seconds:.2f} | {state_of(Path(folder))} |", flush=True)
-    drained()
+    with tempfile.TemporaryDirectory() as folder:
+        got = drain(Path(folder))
+        print(
+            f"\nfirst ^C, answers of 1 s: exit {got.code} after {got.seconds:.2f} s, {got.late} calls sent after it was"
+        )
+        print(f"heard, {got.sent} answers sent, {got.kept} on record; {state_of(Path(folder))}")
 
 
 if __name__ == "__main__":

@@ -4,8 +4,10 @@ Two measurements, both against a server on loopback, with the sides taking turns
 CPU time for an attempt at a server that answers at once, and wall time at one that takes 200 ms, 50 requests at once.
 CPU time is user + system of the whole process; `net` leaves out what a process with one attempt needs (start-up, suite,
 report), so it is what one attempt more costs. `asking` is from the first request's arrival to the last answer, as the
-server sees it. The ideal is requests / 50 × latency. With `--only interrupt`: the seconds from ^C to the end of the bare
-SDK in asyncio and in threads while 50 calls get no answer (for promptbench there is tests.bench.interrupt).
+server sees it. The ideal is requests / 50 × latency.
+
+With `--only interrupt`: the seconds from ^C to the end of the bare SDK, in asyncio and in threads, while 50 calls wait.
+For promptbench there is tests.bench.interrupt.
 
 PROGRAM is a faster server than the one in Python that is used without it. It takes `--port` and `--latency-ms`, answers
 any POST with a chat completion whose text is a flat JSON object, and `GET /stats` and `GET /reset` with JSON that has
@@ -231,11 +233,12 @@ def measure(side: str, server: Server, count: int, folder: Path) -> Cost:
     return Cost(used.ru_utime + used.ru_stime, wall, memory, server.asked())
 
 
-def take_turns(
-    sides: list[str], rounds: int, program: Path | None, latency: float, count: int
-) -> dict[str, list[Cost]]:
+Costs = dict[str, list[Cost]]
+
+
+def take_turns(sides: list[str], rounds: int, program: Path | None, latency: float, count: int) -> Costs:
     """A B A B …, after one run of each that does not count: it fills caches and makes the databases."""
-    found: dict[str, list[Cost]] = {side: [] for side in sides}
+    found: Costs = {side: [] for side in sides}
     with serving(program, latency) as server, tempfile.TemporaryDirectory() as name:
         for turn in range(rounds + 1):
             for side in sides:
@@ -259,9 +262,8 @@ def print_cpu(sides: list[str], rounds: int, program: Path | None, count: int) -
     one = take_turns(sides, rounds, program, 0.0, 1)
     net = {side: (median(whole[side], _cpu) - median(one[side], _cpu)) / (count - 1) for side in sides}
     print(f"{count} attempts at 0 ms, {AT_ONCE} at once; medians of {rounds}\n")
-    print(
-        "| side | CPU / attempt | to the SDK's | net | to the SDK's | wall | peak memory |\n|---|--:|--:|--:|--:|--:|--:|"
-    )
+    print("| side | CPU / attempt | to the SDK's | net | to the SDK's | wall | peak memory |")
+    print("|---|--:|--:|--:|--:|--:|--:|")
     for side in sides:
         print(
             f"| {SHOWN[side]} | {median(whole[side], _cpu) / count * 1000:.2f} ms "

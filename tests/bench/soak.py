@@ -3,8 +3,8 @@
 The same command is run again and again, and killed with `kill -9` at ten random moments. Once the disk with the record
 is full, once it cannot be written: both are real, on a small file system in memory that only root may mount. After each
 stop: whether SQLite and `promptbench doctor` find the record sound, whether every answer that was ever seen on record
-is still there as it was, how many answers that the server had sent are not on record (they were on the way), and whether
-anything on record was asked for again. Exits 1 where a promise is broken.
+is still there as it was, how many answers that the server had sent are not on record (they were on the way), and
+whether anything on record was asked for again. Exits 1 where a promise is broken.
 """
 
 from __future__ import annotations
@@ -94,6 +94,12 @@ class Soak:
         self._at_start, self._seen = {}, {}
         self.finished += 1
 
+    def wait_for_answers(self, process: subprocess.Popen[str]) -> None:
+        """Until the process has put some on record."""
+        while process.poll() is None and len(self._seen) < len(self._at_start) + 100:
+            time.sleep(0.1)
+            self.look()
+
     def fill_disk(self, process: subprocess.Popen[str]) -> None:
         """Leaves no byte free while the process works, and waits for its end."""
         filler = self._state / "filler"
@@ -167,6 +173,7 @@ def soak(work: Soak, seconds: float, draw: random.Random) -> None:
             continue
         what = moments.pop(0)[1]
         if what == "full":
+            work.wait_for_answers(process)
             work.fill_disk(process)
             continue
         process.kill()

@@ -90,7 +90,10 @@ def test_all_that_a_promotion_leaves(project: Project, server: FakeOpenAI) -> No
         reader.execute("SELECT count(*) FROM attempt").fetchone()
         second = project.run("run", *reports("evidence", "log"))
         assert list(project.root.glob(".promptbench/*-wal"))
-        shown = [project.run(*words.split()) for words in ("doctor", "gate", "prompts show triage --evidence", "prompts list")]
+        shown = [
+            project.run(*words.split())
+            for words in ("doctor", "gate", "prompts show triage --evidence", "prompts list")
+        ]
         assert list(project.root.glob("prompt_store/text/triage/*"))
         is_nowhere(project.root, *(text for one in (first, second, *shown) for text in (one.out, one.err)))
     finally:
@@ -156,7 +159,7 @@ def test_a_bug(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
         f'concurrency = "{KEY}"\n',
         f'[providers.openai]\napi_key = "{KEY}"\n',
         f'[providers.openai]\ntimeout = "{KEY}"\n',
-        f'[providers.openai]\napi_key = {KEY}\n',
+        f"[providers.openai]\napi_key = {KEY}\n",
         f'[providers.openai_compatible.servers.box]\nbase_url = "http://me:{KEY}@127.0.0.1:9/v1"\n',
         f'[providers.http.endpoints.box]\nurl = "http://127.0.0.1:9"\nheaders = {{Authorization = "Bearer {KEY}"}}\n',
     ],
@@ -174,10 +177,10 @@ def test_a_key_in_the_settings_is_not_shown(
         assert KEY not in ended.out + ended.err, ended.out + ended.err
 
 
-@pytest.mark.parametrize("name", ["PROMPTBENCH_CONCURRENCY", "PROMPTBENCH_ACTOR", "OPENAI_BASE_URL", "PROMPTBENCH_PRICES"])
-def test_a_key_in_the_wrong_variable_is_not_shown(
-    project: Project, name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize(
+    "name", ["PROMPTBENCH_CONCURRENCY", "PROMPTBENCH_ACTOR", "OPENAI_BASE_URL", "PROMPTBENCH_PRICES"]
+)
+def test_a_key_in_the_wrong_variable_is_not_shown(project: Project, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, KEY)
     for command in ("doctor", "validate", "run"):
         ended = project.run(command)

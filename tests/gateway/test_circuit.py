@@ -28,28 +28,30 @@ def fail(
     *,
     now: float = 0.0,
     request: object = None,
+    tries: int = 1,
     last: bool = True,
-    in_flight: int = 50,
     hopeless: bool = False,
 ) -> None:
-    circuit.failed(failure, now, request=request or object(), last=last, in_flight=in_flight, hopeless=hopeless)
+    circuit.failed(failure, now, request=request or object(), tries=tries, last=last, hopeless=hopeless)
 
 
-@pytest.mark.parametrize(("in_flight", "needed"), [(1, 2), (2, 2), (3, 3), (5, 5), (50, 5)])
-def test_several_requests_make_a_silence_fewer_where_there_are_no_more(in_flight: int, needed: int) -> None:
+def test_a_request_out_of_tries_is_enough_when_nobody_is_answered() -> None:
     circuit, _ = make()
-    for _ in range(needed - 1):
-        fail(circuit, in_flight=in_flight)
+    request = object()
+    for number in range(1, 5):
+        fail(circuit, request=request, tries=number, last=False)
     assert not circuit.open
-    fail(circuit, in_flight=in_flight)
+    fail(circuit, request=request, tries=5)
     assert circuit.open
 
 
-def test_one_request_is_never_enough() -> None:
+def test_a_request_out_of_tries_is_no_sign_when_another_was_answered() -> None:
     circuit, _ = make()
     request = object()
-    for second in range(100):
-        fail(circuit, now=second, request=request, in_flight=1)
+    fail(circuit, request=request, tries=1, last=False)
+    circuit.answered()
+    for number in range(2, 6):
+        fail(circuit, request=request, tries=number, last=number == 5)
     assert not circuit.open
 
 
@@ -63,12 +65,11 @@ def test_tries_are_left_a_while() -> None:
     assert circuit.open
 
 
-def test_an_answer_starts_the_count_anew() -> None:
+def test_an_answer_closes_it() -> None:
     circuit, notices = make()
-    for _ in range(10):
-        for _ in range(4):
-            fail(circuit)
-        circuit.answered()
+    fail(circuit)
+    assert circuit.open
+    circuit.answered()
     assert (circuit.open, notices) == (False, [])
 
 
@@ -84,9 +85,9 @@ def test_rejected_requests_say_nothing() -> None:
 def test_five_requests_without_answer_end_what_is_not_waited_for(patience: float, proven: bool) -> None:
     circuit, notices = make(patience, proven=proven)
     for _ in range(4):
-        fail(circuit, in_flight=1)
+        fail(circuit)
     circuit.check()
-    fail(circuit, in_flight=1)
+    fail(circuit)
     with pytest.raises(ModelDown, match="busy"):
         circuit.check()
     assert notices == ["a/m is given up: busy"]

@@ -178,21 +178,42 @@ def test_requests_that_always_fail_are_no_outage(bad: int, concurrency: int) -> 
 
 
 @pytest.mark.parametrize("concurrency", [1, 2, 3])
-def test_few_at_once_are_enough_to_see_an_outage(concurrency: int) -> None:
+def test_however_few_are_asked_at_once_none_is_lost(concurrency: int) -> None:
     provider = Weather(1.0, 120.0, concurrency=concurrency)
     replies = in_no_time(lambda: Bench(provider).all(40))
-    assert answers(replies) >= 39
+    assert answers(replies) == 40
 
 
-def test_the_last_ones_of_a_run_wait_too() -> None:
+@pytest.mark.parametrize("count", [1, 3])
+def test_the_last_ones_of_a_run_wait_too(count: int) -> None:
     bench = Bench(Weather(1.0, 100.0))
 
     async def run() -> list[Reply | BaseException]:
         await bench.all(1)
         await asyncio.sleep(1)
-        return await bench.all(3, 1)
+        return await bench.all(count, 1)
 
-    assert answers(in_no_time(run)) == 3
+    assert answers(in_no_time(run)) == count
+
+
+def test_a_blip_that_is_over_before_the_first_probe_loses_nothing() -> None:
+    bench = Bench(Weather(1.0, 6.0))
+    replies = in_no_time(lambda: bench.all(200))
+    assert answers(replies) == 200
+    assert bench.notices == []
+
+
+def test_without_retries_there_is_none_after_a_pause_either() -> None:
+    class Poisoned(Weather):
+        async def ask(self, request: Request) -> Answer:
+            answer = await super().ask(request)
+            if request.messages[0].content == "case 50":
+                raise TRANSIENT
+            return answer
+
+    replies = in_no_time(lambda: Bench(Poisoned(0.0, 0.0), retries=0).all(100))
+    assert [reply.tries for reply in replies if isinstance(reply, Reply)] == [1] * 100
+    assert answers(replies) == 99
 
 
 def test_calls_that_hang_are_an_outage_too() -> None:

@@ -1,0 +1,140 @@
+"""Runs on record, looked at again: judged by the gate as it is now, or scored by the checks as they are now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
+
+from promptbench import __version__
+from promptbench.api.reporting import build
+from promptbench.api.running import (
+    Finished,
+    case_infos,
+    gated_models,
+    judge_all,
+    plan_hash,
+    policy_of,
+    undecided,
+    what_is_asked,
+)
+from promptbench.api.workspace import Selection, Workspace
+from promptbench.core.canonical import digest
+from promptbench.core.errors import InputError
+from promptbench.core.types import Attempt, CacheMode
+from promptbench.engine.scoring import scored
+from promptbench.gate.flips import complete
+from promptbench.gate.judge import Result
+from promptbench.gate.table import Table
+from promptbench.project.assemble import Stored
+from promptbench.project.bench import Bench
+from promptbench.report.model import RunReport
+from promptbench.store.prompts import Store
+from promptbench.store.runs import RunInfo, RunStore
+
+_BATCH = 500
+"""Attempts that are committed together."""
+
+
+def judge(workspace: Workspace, run: str) -> RunReport:
+    """Judges a run on record again, by the suite's gate as it is now. No call is made.
+
+    Raises InputError when there is no such run, or its suite has an error.
+    """
+    with workspace.prompts() as store, workspace.runs() as runs:
+        info = runs.run(run)
+        bench = _bench_of(workspace, store, runs, info)
+        table = Table(runs.outcomes(info.id))
+        finished = Finished(info, judge_all(bench, table, asked_all=info.finished is not None), table)
+        return _report(bench, runs, finished, info)
+
+
+def rescore(workspace: Workspace, run: str) -> RunReport:
+    """Scores the answers of a run on record by the suite's checks as they are now, and judges them. No call is made.
+
+    The scores are a run of their own, as old as its answers. Answers to what the suite would not ask any more are left
+    out. Where the gate wants answers that are not there, the run stays open, and the suite's own command goes on from
+    it. Raises InputError when there is no such run, or its suite has an error.
+    """
+    with workspace.prompts() as store, workspace.runs() as runs, workspace.runs() as source:
+        info = source.run(run)
+        bench = _bench_of(workspace, store, runs, info)
+        plan = plan_hash(bench, CacheMode(info.facts.get("cache", CacheMode.OFF)))
+        facts = {**info.facts, **what_is_asked(workspace, bench), "scored_again": info.id}
+        new = runs.start_again(info, plan, facts, __version__)
+        table, attempts = Table(), _rescored(bench, source, info.id)
+        while batch := list(islice(attempts, _BATCH)):
+            runs.add(new.id, [(attempt, False) for attempt in batch])
+            for attempt in batch:
+                table.add(attempt)
+        whole = _is_whole(bench, table)
+        verdicts = judge_all(bench, table, asked_all=whole)
+        if not whole:
+            sentence = (
+                "INCONCLUSIVE: by these checks the gate wants answers that this run does not have; "
+                f"`{info.facts['command']}` asks for them"
+            )
+            verdicts = tuple(undecided(verdict, Result.INCONCLUSIVE, sentence) for verdict in verdicts)
+        if whole and verdicts[0].result is not Result.NO_VERDICT:
+            runs.finish(new.id, verdicts[0].result.value, verdicts[0].sentence)
+        return _report(bench, runs, Finished(runs.run(new.id), verdicts, table), info)
+
+
+def _bench_of(workspace: Workspace, store: Store, runs: RunStore, info: RunInfo) -> Bench:
+    """The suite of a run as it is now, against what was in production then."""
+    path, chosen = info.facts["path"], info.facts["selection"]
+    champion = next((Stored(item.name, item.source) for item in info.variants if item.side == "champion"), None)
+    root = workspace.settings.root
+    selection = Selection(
+        paths=(root / path,),
+        prompts=tuple(root / name for name in chosen["prompt"]),
+        models=tuple(chosen["model"]),
+        cases=tuple(chosen["case"]),
+        tags=tuple(chosen["tag"]),
+    )
+    [bench], _ = workspace.assemble(selection, store=store, runs=runs, champion=champion)
+    if not {variant.hash for variant in info.variants} >= {item.hash for item in bench.variants}:
+        hint = f"run it again: {info.facts['command']}"
+        raise InputError(f"run {info.id} was made with other prompts than there are now", hint=hint)
+    return bench
+
+
+def _rescored(bench: Bench, source: RunStore, run: str) -> Iterator[Attempt]:
+    """The attempts of a run that the suite would still ask, with the scores of now."""
+    variants = {variant.hash: variant for variant in bench.variants}
+    models = {model.name: model for model in bench.models}
+    for attempt in source.attempts(run):
+        key = attempt.key
+        model, variant = models.get(key.model), variants.get(key.variant)
+        if model is None or key.case not in bench.cases or (model.uses_prompt and variant is None):
+            continue
+        case = bench.cases[key.case]
+        asked = bench.request(model, variant, case, key.repeat)
+        if digest(asked.as_dict()) != attempt.request_hash:
+            continue
+        # Its recording is there already.
+        answer = replace(attempt.answer, recorded=True) if attempt.answer else None
+        yield scored(bench, case, replace(attempt, answer=answer))
+
+
+def _is_whole(bench: Bench, table: Table) -> bool:
+    """Whether the gate has all the answers that it wants."""
+    champion = bench.champion.hash if bench.champion else None
+    return all(
+        complete(
+            table,
+            champion,
+            candidate.hash,
+            model.name,
+            case_infos(bench),
+            deterministic=model.deterministic,
+            policy=policy_of(bench),
+        )
+        for candidate in bench.candidates
+        for model in gated_models(bench)
+    )
+
+
+def _report(bench: Bench, runs: RunStore, finished: Finished, info: RunInfo) -> RunReport:
+    path, command = info.facts["path"], info.facts["command"]
+    return build(bench, runs, finished, path=path, command=command, notes=())

