@@ -223,9 +223,23 @@ class Score:
     weight: float = 1.0
 
 
+class FailureTier(StrEnum):
+    """What of a logged call failed, kept apart because each wants another cure."""
+
+    TRANSPORT = "transport"
+    """No answer came: an HTTP error, a timeout."""
+    CUT = "cut"
+    """The answer was cut short or refused, by its finish reason."""
+    CONTENT = "content"
+    """An answer came and was wrong: it did not parse, did not fit, or was judged so by the source."""
+
+
 @dataclass(frozen=True, slots=True)
 class LoggedCall:
-    """One call from a production log. `failed` says by what it was marked as failed, if at all."""
+    """One call from a production log. `failed` says by what it was marked as failed, if at all, in the source's words;
+    `tier` says what of it failed. `format` is the reader's name, `expected` the right answer where the log has one,
+    `raw` the whole record, `cost` in US dollars. `extra` keeps the fields that have no place here.
+    """
 
     id: str
     answer: str | None
@@ -242,6 +256,19 @@ class LoggedCall:
     failed: str | None = None
     tags: tuple[str, ...] = ()
     extra: Mapping[str, Json] = field(default_factory=dict)
+    tier: FailureTier | None = None
+    format: str = ""
+    expected: Json = None
+    cost: float | None = None
+    raw: Json = None
+
+
+@dataclass(frozen=True, slots=True)
+class BadRecord:
+    """A record of a log that cannot be read: where it is (`line 12`), and why."""
+
+    place: str
+    reason: str
 
 
 class Side(StrEnum):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from promptbench.checks import plugins
 from promptbench.checks._reading import READINGS
 from promptbench.core.diagnostics import Code, Diagnostics, did_you_mean
-from promptbench.core.protocols import Check, CheckContext, CheckModule
+from promptbench.core.protocols import Check, CheckContext, CheckModule, MissingExtra
 from promptbench.core.types import Json
 from promptbench.project.evaluate import Weighed
 from promptbench.suite.models import CheckSpec
@@ -24,6 +24,9 @@ def build(spec: CheckSpec, context: CheckContext, found: Diagnostics) -> Check |
     module: CheckModule = plugins.load(spec.name)  # type: ignore[assignment]
     try:
         check = module.build(spec.argument, context)
+    except MissingExtra as error:
+        found.add(Code.MISSING_EXTRA, f"'{spec.name}': {error}", spec.where.place(key=True))
+        return None
     except ValueError as error:
         example = (module.__doc__ or "").partition("Example:")[2].strip()
         advice = f"for example {example}" if example else None

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from promptbench.checks._counting import KINDS, sections
@@ -112,6 +112,7 @@ PUBLISHED: dict[str, Callable[[str], int]] = {
 
 
 @pytest.mark.parametrize("kind", PUBLISHED)
+@settings(deadline=None)
 @given(text=st.text(st.sampled_from("*-[]<> \n\r\t\x0b\x85\u2028\u00a0a1_")) | st.text())
 @example(text="*\n* a")
 @example(text="*\n\n* a\n\n")
@@ -120,6 +121,7 @@ def test_counts_what_the_published_pattern_counts(kind: str, text: str) -> None:
     assert KINDS[kind](text) == PUBLISHED[kind](text)
 
 
+@settings(deadline=None)
 @given(text=st.text(st.sampled_from("ab1 \n\t")))
 def test_counts_the_sections_of_the_published_pattern(text: str) -> None:
     assert sections("ab")(text) == len(re.split(r"\s?ab\s?\d+\s?", text)) - 1

@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptbench.core.types import Json
@@ -64,6 +64,7 @@ def _published_paragraphs(text: str, wanted: int) -> bool:
     return number == wanted
 
 
+@settings(deadline=None)
 @given(text=st.text(st.sampled_from("*ab \n"), max_size=30).filter(str.strip), wanted=st.integers(1, 4))
 def test_decides_as_the_published_rule_for_paragraphs(text: str, wanted: int) -> None:
     text = text.replace("a", "***")
@@ -79,6 +80,7 @@ def _published_responses(text: str) -> bool:
     return len(valid) == 2 and valid[0] != valid[1]
 
 
+@settings(deadline=None)
 @given(text=st.text(st.sampled_from("*ab \n"), max_size=30))
 def test_decides_as_the_published_rule_for_two_responses(text: str) -> None:
     text = text.replace("a", "******")

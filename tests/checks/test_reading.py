@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptbench.checks._reading import READINGS, loosely, strictly
@@ -90,6 +90,7 @@ def _published(answer: str) -> list[str]:
     return [version for version in (*versions, *(one.replace("*", "") for one in versions)) if version.strip()]
 
 
+@settings(deadline=None)
 @given(answer=st.text(st.sampled_from("*a \n\r"), max_size=20))
 def test_the_versions_are_the_published_ones(answer: str) -> None:
     seen = Seen([])

@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptbench.checks._paragraphs import part
@@ -75,6 +75,7 @@ def test_refuses(argument: Json, said: str) -> None:
         score("starts with", argument, "x")
 
 
+@settings(deadline=None)
 @given(text=st.text(st.sampled_from("ab \n\t")), number=st.integers(1, 4))
 def test_paragraphs_are_those_of_the_published_rule(text: str, number: int) -> None:
     paragraphs = re.split(r"\n\n", text)

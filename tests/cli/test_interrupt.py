@@ -1,4 +1,4 @@
-"""^C in the middle of a run, in processes of their own. How long it takes exactly is measured by `tests.bench.interrupt`."""
+"""^C in the middle of a run, in processes of their own; `tests.bench.interrupt` measures how long it takes."""
 
 from __future__ import annotations
 

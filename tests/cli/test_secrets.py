@@ -1,8 +1,7 @@
-"""A key that is in the environment is in nothing that is written, whoever says it; one in the wrong place is not shown."""
+"""A key in the environment is in nothing that is written, whoever says it; one in a wrong place is not shown."""
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import tempfile
 from collections.abc import Callable

@@ -6,7 +6,7 @@ import pytest
 
 from promptbench.checks import plugins
 from promptbench.core.protocols import Check, CheckContext, Subject
-from promptbench.core.types import Json, Rung, Score
+from promptbench.core.types import CallFacts, Json, Rung, Score
 from promptbench.project.evaluate import Weighed, evaluate
 
 
@@ -75,3 +75,8 @@ def test_a_check_without_weight_decides_nothing() -> None:
 
 def test_without_checks_everything_passes() -> None:
     assert evaluate("x", [], Rung.RAW, {}).passed
+
+
+def test_a_check_sees_what_the_call_took() -> None:
+    assert evaluate("x", [check("latency", "1 s")], Rung.RAW, {}, CallFacts(latency_ms=900)).passed
+    assert not evaluate("x", [check("latency", "1 s")], Rung.RAW, {}, CallFacts(latency_ms=1100)).passed

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from promptbench.core import allowed_code
 from promptbench.core.protocols import ProviderContext
 from promptbench.core.types import Answer, FailureKind, ProviderFailure
 from promptbench.providers import python
@@ -284,22 +283,3 @@ def test_a_file_that_does_not_parse_is_told(project: ProviderContext, source: st
 def test_every_way_to_define_a_name_is_seen(project: ProviderContext, source: str) -> None:
     (project.folder / "extractor.py").write_text(source)
     assert codes("extractor.py:f", project) == []
-
-
-@pytest.mark.parametrize(
-    ("path", "glob", "matches"),
-    [
-        ("suites/a/x.py", "suites/*/*.py", True),
-        ("suites/a/b/x.py", "suites/*/*.py", False),
-        ("suites/a/b/x.py", "suites/**/*.py", True),
-        ("suites/x.py", "suites/**/*.py", True),
-        ("suites/x.py", "*.py", False),
-        ("x.py", "*.py", True),
-        ("x.py", "/x.py", True),
-        ("a/x.py", "**", True),
-        ("suites/a/x.py", "suites/a", False),
-        ("suites/a/x.py", "suites/a/x.p?", True),
-    ],
-)
-def test_globs(path: str, glob: str, matches: bool) -> None:
-    assert allowed_code.is_allowed(path, [glob]) is matches

@@ -109,7 +109,8 @@ def test_a_file_that_changes_meanwhile_is_noticed(change: str, tmp_path: Path) -
 def test_what_stands_beside_a_check(tmp_path: Path) -> None:
     suite, found = suite_of(
         tmp_path,
-        "threshold: 80%\ncases:\n  - case: one\n    threshold: 0.5\n    checks:\n      - contains: a\n        weight: 2\n"
+        "threshold: 80%\ncases:\n  - case: one\n    threshold: 0.5\n"
+        "    checks:\n      - contains: a\n        weight: 2\n"
         "      - reading: loose\n        not contains: b\n      - json\n",
         "",
     )
