@@ -106,6 +106,8 @@ class Subject:
     variables: Mapping[str, Json]
     call: CallFacts | None = None
     """None for a text that no call gave: a wish, or a logged answer of which nothing else is known."""
+    tell: Callable[[Reading], None] | None = None
+    """For a check that reads the answer as other data than JSON: takes how far it had to be repaired. The first counts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,7 +102,7 @@ def test_a_file_that_changes_meanwhile_is_noticed(change: str, tmp_path: Path) -
     else:
         file.write_text(lines({"case": "b"}, {"case": "a"}, *([{"case": "c"}] if change == "longer" else [])))
         os.utime(file, ns=(1, 1))
-    with pytest.raises(InputError, match="more.jsonl has changed since this command started"):
+    with pytest.raises(InputError, match=r"more\.jsonl has changed since this command started"):
         suite.cases["b"]
 
 
