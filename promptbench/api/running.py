@@ -323,6 +323,7 @@ def what_is_asked(workspace: Workspace, bench: Bench) -> dict[str, object]:
         "path": workspace.shown(bench.suite.path),
         "suite_hash": bench.suite_hash,
         "checks_hash": bench.checks_hash,
+        "accept": bench.accept.value,
         "policy": policy_of(bench).as_dict(),
         "partial": bench.partial,
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from promptbench.core.protocols import Subject
-from promptbench.core.types import Json, Rung
+from promptbench.core.types import Json, Reading, Rung
 from promptbench.formats import calls, json_text
 
 _ARGUMENTS = ("arguments", "input", "parameters", "args")
@@ -23,19 +23,29 @@ class Call:
 def calls_of(subject: Subject) -> tuple[list[Call], str | None]:
     """The calls of an answer, and why it is none: in Python's syntax, or as JSON in the form of an API's tool calls."""
     reading = calls.read(subject.text)
-    if reading.rung.within(subject.accept) and isinstance(reading.value, list):
-        return [
+    if reading.rung.within(subject.accept):
+        found: list[Call] | None = [
             Call(call["name"], call["arguments"], tuple(call.get("positional", ()))) for call in reading.value
-        ], None
-    # Not `subject.read`: calls in Python's syntax, or none, are no fault in the format of JSON.
-    data = json_text.read(subject.text)
-    if data.rung.within(subject.accept):
-        found = _from_json(data.value)
-        return ([], "the answer is data, but no call of a function") if found is None else (found, None)
-    if reading.value is not None:
-        repairs = ", ".join(sorted({repair.name for repair in reading.repairs}))
-        return [], f"calls only after repair ({repairs}), and the suite accepts '{subject.accept.value}'"
-    return [], f"no calls: {reading.error}"
+        ]
+        problem = None
+    else:
+        # Not `subject.read`: that JSON was tried says nothing about the format.
+        data = json_text.read(subject.text)
+        found = _from_json(data.value) if data.rung.within(subject.accept) else None
+        problem = None if found is not None else _problem(reading, data, subject.accept)
+        reading = reading if found is None else data
+    if subject.tell is not None:
+        subject.tell(reading)
+    return found or [], problem
+
+
+def _problem(reading: Reading, data: Reading, accept: Rung) -> str:
+    if data.rung.within(accept):
+        return "the answer is data, but no call of a function"
+    if reading.rung is Rung.NONE:
+        return f"no calls: {reading.error}"
+    repairs = ", ".join(sorted({repair.name for repair in reading.repairs}))
+    return f"calls only after repair ({repairs}), and the suite accepts '{accept.value}'"
 
 
 def _from_json(value: Json) -> list[Call] | None:

@@ -82,6 +82,11 @@ class Process:
                 process.stdin.write(question)
                 process.stdin.flush()
                 line = process.stdout.readline()
+        except BaseException:
+            # Interrupted: its answer is still to come, and would be taken for that to the next question.
+            self._process = None
+            process.kill()
+            raise
         finally:
             timer.cancel()
         if not line.endswith("\n"):

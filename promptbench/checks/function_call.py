@@ -14,7 +14,7 @@ Example:
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from promptbench.checks import _normal, _options
 from promptbench.checks._calls import Call, calls_of
@@ -47,7 +47,8 @@ class FunctionCall:
     normal: Normal
 
     def score(self, subject: Subject) -> Score:
-        got, problem = calls_of(subject)
+        # Who must not call anything answers in prose, which is no fault in the format.
+        got, problem = calls_of(subject if self.wanted else replace(subject, tell=None))
         if not self.wanted:
             names = some([quoted(call.name) for call in got])
             return graded("function call", 0.0 if got else 1.0, 1.0, f"no call was wanted, and there is {names}")

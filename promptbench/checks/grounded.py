@@ -18,6 +18,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from itertools import islice
 
 from promptbench.checks import _context, _options
@@ -80,10 +81,19 @@ class Grounded:
         return graded("grounded", value, self.at_least, f"not in what the model was given: {some(absent)}")
 
 
+# The same document is looked into for every answer to its case.
+@lru_cache(maxsize=16)
+def _known_numbers(source: str) -> frozenset[Decimal | None]:
+    return frozenset(reading for number in find(source) for reading in (number.value, number.other)) - {None}
+
+
+@lru_cache(maxsize=16)
+def _known_words(source: str) -> frozenset[str]:
+    return frozenset(part for word in _WORD.findall(source) for part in _parts(word))
+
+
 def _numbers(answer: str, source: str) -> dict[str, bool]:
-    known: set[Decimal] = set()
-    for number in find(source):
-        known |= {number.value} | ({number.other} if number.other is not None else set())
+    known = _known_numbers(source)
     stated = {number.value: number.other for number in find(_MARKS.sub(" ", answer))}
     # A range or a date may put a dash before a number that is no sign.
     return {shown(value): bool({value, other, abs(value)} & known) for value, other in stated.items()}
@@ -92,7 +102,7 @@ def _numbers(answer: str, source: str) -> dict[str, bool]:
 def _names(answer: str, source: str) -> dict[str, bool]:
     names = list(_rows(_MARKS.sub(" ", answer)))
     inside = {word for words, starts in names for word in (words[1:] if starts else words)}
-    known = {part for word in _WORD.findall(source) for part in _parts(word)}
+    known = _known_words(source)
     found: dict[str, bool] = {}
     for row, starts in names:
         is_all = len(names) == 1 and _WORD.findall(answer) == list(row)

@@ -107,7 +107,7 @@ class Subject:
     call: CallFacts | None = None
     """None for a text that no call gave: a wish, or a logged answer of which nothing else is known."""
     tell: Callable[[Reading], None] | None = None
-    """For a check that reads the answer as other data than JSON: takes how far it had to be repaired. The first counts."""
+    """Takes what a check that reads other data than JSON found; the first such reading is that of the answer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,12 +51,12 @@ def evaluate(
     subject = Subject(text, read, accept, variables, call, told.append)
     scores = tuple(check.score(subject) for check in checks)
     passed = _passed(scores, threshold)
-    reading = reading or told
-    if not reading:
+    found = reading or told
+    if not found:
         return Evaluation(passed, None, False, (), scores)
-    rung = reading[0].rung
+    rung = found[0].rung
     well_formed = rung.within(accept) and all(score.passed for score in scores if score.check in _FORMAT_CHECKS)
-    return Evaluation(passed, rung, well_formed, reading[0].repairs[:_MOST_REPAIRS], scores)
+    return Evaluation(passed, rung, well_formed, found[0].repairs[:_MOST_REPAIRS], scores)
 
 
 def _passed(scores: Sequence[Score], threshold: float | None) -> bool:

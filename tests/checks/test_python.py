@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -137,3 +139,32 @@ def test_the_fingerprint_follows_the_file_also_from_inside_other_checks(tmp_path
         seen.append(plugins.load("not").fingerprint({"any of": ["json", {"python": "rules.py:check"}]}, context))
     assert len({str(value) for value in seen}) == 4
     assert plugins.load("not").fingerprint({"any of": ["json"]}, context) is None
+
+
+INTERRUPTED = """
+import os, signal, sys, threading
+from pathlib import Path
+from promptbench.checks._python_process import process_for
+path = Path(sys.argv[1])
+process = process_for(path, path.name, path.read_text(encoding="utf-8"))
+print(process.ask("check", "0", {}, None, 5)["reason"])
+threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+try:
+    process.ask("check", "3", {}, None, 5)
+except KeyboardInterrupt:
+    print("interrupted")
+print(process.ask("check", "0.0", {}, None, 5)["reason"])
+"""
+
+
+def test_after_an_interruption_no_answer_is_taken_for_another(tmp_path: Path) -> None:
+    """A ^C while the function runs: its late answer must not be that to the next question."""
+    path = tmp_path / "rules.py"
+    source = "import time\ndef check(answer, vars, argument):\n    time.sleep(float(answer))\n    return 0, answer\n"
+        "import time\ndef check(answer, vars, argument):\n    time.sleep(float(answer))\n    return False, answer\n"
+    )
+    path.write_text(source, encoding="utf-8")
+    ran = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, str(path)], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert ran.stdout.split() == ["0", "interrupted", "0.0"]

@@ -19,5 +19,5 @@ def test_no_case_is_lost_and_none_asked_after_its_answer(tmp_path: Path) -> None
 
 
 def test_the_fullest_second() -> None:
-    assert limits.most_in_a_second([0.0, 0.4, 0.99, 1.0, 1.2]) == 3
+    assert limits.most_in_a_second([0.0, 0.4, 0.99, 1.0, 1.2]) == 4
     assert limits.most_in_a_second([0.0, 1.0, 2.0]) == 1

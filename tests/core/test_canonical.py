@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from promptbench.core.canonical import canonical, digest, digest_text, escape_surrogates, lf, short
+from promptbench.core.canonical import ListDigest, canonical, digest, digest_text, escape_surrogates, lf, short
 
 _texts = st.text(alphabet=st.characters(exclude_categories=()) | st.sampled_from('\r\n\ud800\udfff\\u"'), max_size=8)
 _plain = st.recursive(
@@ -67,3 +67,13 @@ def test_escaped_surrogates_read_back(text: str) -> None:
     assert escaped.encode()
     # JSON has no other word for a pair of halves than the character itself.
     assert json.loads(escaped) == text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+
+
+@settings(deadline=None)
+@given(st.lists(_plain, max_size=5))
+def test_a_list_is_hashed_the_same_item_by_item(items: list[object]) -> None:
+    one_by_one = ListDigest()
+    for item in items:
+        one_by_one.add(item)
+    assert one_by_one.value == digest(items)
+    assert one_by_one.value == digest(items)  # looking changes nothing

@@ -1,0 +1,120 @@
+"""`agreement.json` beside a suite: how far the judges of its rubrics agree with people, for people to review.
+
+Kappa and its interval are worked out from the counts each time, so that nobody has to believe them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from promptbench.core.types import Json
+from promptbench.metrics.agreement import Confusion, Kappa
+
+FILE_NAME = "agreement.json"
+_SCHEMA_VERSION = 1
+_COUNTS = ("yes_yes", "yes_no", "no_yes", "no_no")
+_SAID = {
+    "yes_yes": "person pass, judge pass",
+    "yes_no": "person pass, judge fail",
+    "no_yes": "person fail, judge pass",
+    "no_no": "person fail, judge fail",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """What was found for one rubric. `check` is its identity, `judges` the names by which each judge answered."""
+
+    check: str
+    rubric: str
+    judges: Mapping[str, Sequence[str]]
+    counts: Confusion
+    without_verdict: int
+    made: str
+    judge_length: float | None = None
+    """Correlation of the judge's verdict with the answer's length; None where it is not defined."""
+    human_length: float | None = None
+
+    @property
+    def kappa(self) -> Kappa | None:
+        return self.counts.kappa()
+
+    def as_dict(self) -> dict[str, Json]:
+        kappa = self.kappa
+        return {
+            "check": self.check,
+            "rubric": self.rubric,
+            "judges": {judge: sorted(names) for judge, names in sorted(self.judges.items())},
+            "labelled": self.counts.total,
+            "counts": {_SAID[name]: getattr(self.counts, name) for name in _COUNTS},
+            "without_verdict": self.without_verdict,
+            "kappa": _rounded(kappa.value) if kappa else None,
+            "low": _rounded(kappa.low) if kappa else None,
+            "high": _rounded(kappa.high) if kappa else None,
+            "correlation_with_length": {"judge": _rounded(self.judge_length), "person": _rounded(self.human_length)},
+            "made": self.made,
+        }
+
+    @classmethod
+    def read(cls, data: Json) -> Agreement:
+        """Raises ValueError when it is none, or when its kappa is not that of its counts."""
+        try:
+            length = data["correlation_with_length"]
+            found = cls(
+                check=str(data["check"]),
+                rubric=str(data["rubric"]),
+                judges={str(judge): [str(name) for name in names] for judge, names in data["judges"].items()},
+                counts=Confusion(**{name: _count(data["counts"][_SAID[name]]) for name in _COUNTS}),
+                without_verdict=_count(data["without_verdict"]),
+                made=str(data["made"]),
+                judge_length=length["judge"],
+                human_length=length["person"],
+            )
+            differs = any(data[name] != found.as_dict()[name] for name in ("labelled", "kappa", "low", "high"))
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"an entry of it is not as promptbench writes it ({error!r})") from None
+        if differs:
+            raise ValueError(f"the kappa of '{found.rubric}' is not that of its counts")
+        return found
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)
+
+
+def _count(value: Json) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise TypeError(f"{value!r} is no count")
+    return value
+
+
+def read_all(folder: Path) -> dict[str, Agreement]:
+    """What is on record beside a suite, by the rubric's identity. Raises ValueError when the file cannot be used."""
+    try:
+        data = json.loads((folder / FILE_NAME).read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise ValueError(f"{FILE_NAME} cannot be read: {error.strerror}") from None
+    except (ValueError, RecursionError):
+        raise ValueError(f"{FILE_NAME} is not JSON: take it back from git, or delete it") from None
+    if not isinstance(data, dict) or data.get("schema_version") != _SCHEMA_VERSION:
+        raise ValueError(f"{FILE_NAME} is not of this version of promptbench")
+    try:
+        found = [Agreement.read(item) for item in data["agreements"]]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{FILE_NAME} cannot be used: {error}") from None
+    return {item.check: item for item in found}
+
+
+def keep(folder: Path, agreement: Agreement) -> Path:
+    """Writes an agreement into the file, in the place of the one before. Raises ValueError, and OSError."""
+    known = {**read_all(folder), agreement.check: agreement}
+    ordered = sorted(known.values(), key=lambda item: (item.rubric, item.check))
+    data = {"schema_version": _SCHEMA_VERSION, "agreements": [item.as_dict() for item in ordered]}
+    path = folder / FILE_NAME
+    path.write_text(json.dumps(data, ensure_ascii=False, indent=2) + "\n", encoding="utf-8", newline="\n")
+    return path

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from promptbench.core.types import AttemptKey
+from promptbench.engine.plan import first_round, first_round_size, round_sizes
+from promptbench.project.bench import Bench
+from tests.helpers.suites import PROMPT, joined
+
+SUITE = """\
+suite: triage
+prompt: triage.prompt
+models: [openai/fake, {model: python/own.py:answer, uses prompt: false}]
+checks: [json]
+cases: [more.jsonl, {case: one, vars: {message: Hi}}]
+gate: {repeats: 2}
+"""
+OWN = "def answer(vars):\n    return 'x'\n"
+
+
+def bench(folder: Path) -> Bench:
+    lines = [json.dumps({"case": name, "vars": {"message": name}}) for name in ("two", "three")]
+    files = {"more.jsonl": "\n".join(lines), "own.py": OWN}
+    found = joined(folder, SUITE, files, champion=PROMPT.replace("Which", "What"))
+    assert found[0] is not None, list(found[1])
+    return found[0]
+
+
+def test_every_case_is_asked_of_both_prompts_and_once_of_an_own_model(tmp_path: Path) -> None:
+    ours = bench(tmp_path)
+    tasks = list(first_round(ours, 2))
+    assert len(tasks) == first_round_size(ours, 2) == 3 * (2 * 2 + 1)
+    assert round_sizes(ours, 2) == {"openai/fake": 12, "python/own.py:answer": 3}
+    champion, candidate = (variant.hash for variant in ours.variants)
+    of_one = [(task.key.variant, task.key.model, task.repeat) for task in tasks if task.case.name == "one"]
+    assert of_one == [
+        (champion, "openai/fake", 0),
+        (candidate, "openai/fake", 0),
+        (champion, "openai/fake", 1),
+        (candidate, "openai/fake", 1),
+        ("", "python/own.py:answer", 0),
+    ]
+
+
+def test_what_is_done_is_neither_asked_nor_built(tmp_path: Path) -> None:
+    ours = bench(tmp_path)
+    (tmp_path / "more.jsonl").unlink()  # so that building one of its cases would fail
+
+    def done(key: AttemptKey) -> bool:
+        return key.case != "one" or key.repeat == 0
+
+    assert [(task.case.name, task.repeat) for task in first_round(ours, 2, done)] == [("one", 1), ("one", 1)]
