@@ -27,6 +27,7 @@ from promptbench.api.promotion import (
     promote_run,
     prove,
 )
+from promptbench.api.repairs import repairs
 from promptbench.api.reporting import build
 from promptbench.api.running import Asked, Finished, execute
 from promptbench.api.schema import suite_schema
@@ -46,6 +47,7 @@ from promptbench.gateway import Pacer
 from promptbench.project.bench import Bench
 from promptbench.prompts.parser import prompt_name
 from promptbench.report.model import Promotion, RunReport
+from promptbench.report.repairs import RepairsReport
 from promptbench.settings.settings import actor as actor_of
 from promptbench.store.prompts import Event, Store, Version
 
@@ -58,6 +60,7 @@ __all__ = [
     "Health",
     "Plan",
     "Promotion",
+    "RepairsReport",
     "RunReport",
     "Selection",
     "Spending",
@@ -76,6 +79,7 @@ __all__ = [
     "plan",
     "promote",
     "rejudge",
+    "repairs",
     "rescore",
     "retire",
     "rollback",

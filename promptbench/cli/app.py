@@ -33,6 +33,7 @@ COMMANDS = (
     "validate",
     "gate",
     "rescore",
+    "repairs",
     "adopt",
     "promote",
     "rollback",

@@ -36,6 +36,18 @@ def read(text: str, *, limits: Limits = DEFAULT_LIMITS) -> Reading:
         return Reading(Rung.NONE, error=refused.sentence())
 
 
+def fingerprint(text: str, *, limits: Limits = DEFAULT_LIMITS) -> str:
+    """What is wrong with the format of an answer, independent of its content; empty when it is raw.
+
+    As in `json_text`: the first repair on the worst rung, or why the text is refused.
+    """
+    try:
+        reading = _climb(text, limits)
+    except Refused as refused:
+        return refused.kind
+    return next((repair.name for repair in reading.repairs if rung_of([repair]) is reading.rung), "")
+
+
 def _climb(text: str, limits: Limits) -> Reading:
     if len(text) > limits.characters:
         raise Refused("too_big", f"The text is too big: more than {limits.characters:,} characters")

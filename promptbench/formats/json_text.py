@@ -58,6 +58,11 @@ def fingerprint(text: str, *, limits: Limits = DEFAULT_LIMITS) -> str:
     return ""
 
 
+def rung_of_repair(name: str) -> Rung:
+    """The best rung that an answer can be on which needs the repair of this name: how far the rule can be trusted."""
+    return rung_of([Repair(name, 0)])
+
+
 def _climb(text: str, limits: Limits) -> tuple[Reading, Mapping[str, str]]:
     if len(text) > limits.characters:
         raise Refused("too_big", f"The text is too big: more than {limits.characters:,} characters")

@@ -90,18 +90,29 @@ def state_of(root: Path) -> str:
     return f"{sound}, {waiting} run to go on"
 
 
+def hear(process: subprocess.Popen[str]) -> None:
+    """Sends ^C and waits until the process says that it stops: two that come while it is busy would count as one."""
+    process.send_signal(signal.SIGINT)
+    assert process.stderr is not None
+    while "press ^C again" not in (line := process.stderr.readline()):
+        assert line, "it left without a word"
+
+
 def twice(root: Path, busy: Callable[[], object], settle: float, **environ: str) -> tuple[int, float]:
     """Two ^C, `settle` seconds after the run is `busy`: exit code, seconds from the second one to the end."""
     process = project.start(root, "run", **environ)
-    wait_for(busy, process)
-    time.sleep(settle)
-    process.send_signal(signal.SIGINT)
-    time.sleep(_BETWEEN)
-    assert process.poll() is None, "it left at the first ^C:\n" + "".join(process.communicate())
-    began = time.monotonic()
-    process.send_signal(signal.SIGINT)
-    process.communicate()
-    return process.returncode, time.monotonic() - began
+    try:
+        wait_for(busy, process)
+        time.sleep(settle)
+        hear(process)
+        time.sleep(_BETWEEN)
+        began = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+        return process.returncode, time.monotonic() - began
+    finally:
+        process.kill()
+        process.communicate()
 
 
 @dataclass(frozen=True)
@@ -121,11 +132,8 @@ def drain(root: Path) -> Drained:
         project.write(root, server.base_url, 500)
         process = project.start(root, "run")
         wait_for(lambda: len(server.calls()) >= 60, process)
-        process.send_signal(signal.SIGINT)
         began = time.monotonic()
-        assert process.stderr is not None
-        while "press ^C again" not in (line := process.stderr.readline()):
-            assert line, "it did not hear the ^C"
+        hear(process)
         heard = time.monotonic()
         process.communicate()
         seconds = time.monotonic() - began

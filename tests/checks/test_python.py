@@ -161,8 +161,6 @@ def test_after_an_interruption_no_answer_is_taken_for_another(tmp_path: Path) ->
     """A ^C while the function runs: its late answer must not be that to the next question."""
     path = tmp_path / "rules.py"
     source = "import time\ndef check(answer, vars, argument):\n    time.sleep(float(answer))\n    return 0, answer\n"
-        "import time\ndef check(answer, vars, argument):\n    time.sleep(float(answer))\n    return False, answer\n"
-    )
     path.write_text(source, encoding="utf-8")
     ran = subprocess.run(
         [sys.executable, "-c", INTERRUPTED, str(path)], capture_output=True, text=True, timeout=60, check=True

@@ -1,0 +1,142 @@
+"""Which repair rescues how many answers, and what no repair mends: the data, and how a terminal shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+from promptbench.core.types import Json
+from promptbench.report.words import Target, clean, cut, excerpt, width_of
+
+SCHEMA_VERSION = 1
+_MOST_GROUPS = 10
+_SIDES = {"champion": "production", "candidate": "candidate", "baseline": "baseline"}
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One repair on one prompt and model. `rung` is the best that an answer can be on which needs it.
+
+    Of the answers that needed it, `alone` needed no other one, and `lost` are those that the suite counts as readable:
+    without the rule they would not be.
+    """
+
+    name: str
+    rung: str
+    accepted: bool
+    """Whether the suite's accept level takes answers on this rung."""
+    needed: int
+    alone: int
+    lost: int
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Answers that are wrong in the same way, whatever they say: `what` is the same for all, `example` of one."""
+
+    what: str
+    answers: int
+    example: str
+
+
+@dataclass(frozen=True, slots=True)
+class PromptRepairs:
+    """The answers of one model to one prompt that were read as data, by what had to be done for that."""
+
+    prompt: str
+    side: str
+    model: str
+    answers: int
+    rungs: Mapping[str, int]
+    rules: Sequence[Rule]
+    rescued: int
+    """Answers that the suite counts as readable because of a rule."""
+    beyond: int
+    """Answers that a rule reads, and that the suite does not count: its accept level is above their rung."""
+    unreadable: Sequence[Group]
+    misfits: Sequence[Group]
+    """Answers that are readable and do not fit what the format checks want."""
+
+    @property
+    def unmended(self) -> int:
+        """Answers that no rule mends."""
+        return sum(group.answers for group in (*self.unreadable, *self.misfits))
+
+
+@dataclass(frozen=True, slots=True)
+class RepairsReport:
+    """One run. Each answer is counted once; tries that the gate asked for because of a failure are left out."""
+
+    run: str
+    suite: str
+    accept: str
+    rows: Sequence[PromptRepairs]
+    unread: int
+    """Answers that no check reads as data, so that nothing can be said of their format."""
+
+    @property
+    def sentence(self) -> str:
+        answers = sum(row.answers for row in self.rows)
+        if not answers:
+            return "no check of this suite reads an answer as data, so there is no format to look at"
+        rules = {rule.name for row in self.rows for rule in row.rules if rule.lost}
+        rescued = sum(row.rescued for row in self.rows)
+        beyond = sum(row.beyond for row in self.rows)
+        unmended = sum(row.unmended for row in self.rows)
+        parts = [f"{rescued} of {_count(answers, 'answer')} depend on {_count(len(rules), 'rule')}"]
+        if not rescued:
+            parts = [f"none of {_count(answers, 'answer')} depends on a rule"]
+        if beyond:
+            parts.append(f"{beyond} more would be readable by rules that the suite does not accept")
+        parts.append(f"{unmended or 'none'} can only be mended by another prompt")
+        return "; ".join(parts)
+
+    def as_dict(self) -> dict[str, Json]:
+        return {"schema_version": SCHEMA_VERSION, **asdict(self), "sentence": self.sentence}
+
+
+def render(report: RepairsReport, target: Target) -> str:
+    """The report as text within the target's width, its last line the sentence."""
+    lines = [f"{clean(report.suite)}: repairs in run {report.run}, accepted: {_words(report.accept)}"]
+    for model in dict.fromkeys(row.model for row in report.rows):
+        lines += ["", excerpt(model, target.width)]
+        for row in report.rows:
+            if row.model == model:
+                lines += _row(row, target.width)
+    if report.unread and report.rows:
+        lines += ["", f"{_count(report.unread, 'answer')} beside these that no check reads as data"]
+    return "".join(f"{line}\n" for line in (*lines, "", report.sentence))
+
+
+def _row(row: PromptRepairs, width: int) -> Iterator[str]:
+    rungs = " · ".join(f"{_words(name)} {count}" for name, count in row.rungs.items() if count)
+    part = f"  {_SIDES.get(row.side) or excerpt(row.side, 10):<12}"
+    yield part + excerpt(f"{row.prompt + ': ' if row.prompt else ''}{rungs}", width - len(part))
+    if row.rules:
+        name = max(len("rule"), *(width_of(rule.name) for rule in row.rules))
+        yield f"    {'rule':<{name}}  {'rung':<14}  needed   alone  lost without it"
+    for rule in row.rules:
+        lost = str(rule.lost) if rule.accepted else "not accepted"
+        line = f"{rule.name:<{name}}  {_words(rule.rung):<14}  {rule.needed:>6}  {rule.alone:>6}  {lost:>15}"
+        yield "    " + cut(line, width - 4)
+    yield from _groups("no rule reads these, only another prompt mends them", row.unreadable, width)
+    yield from _groups("these are read and do not fit, only another prompt mends them", row.misfits, width)
+
+
+def _groups(title: str, groups: Sequence[Group], width: int) -> Iterator[str]:
+    if groups:
+        yield f"    {title}:"
+    for group in groups[:_MOST_GROUPS]:
+        yield "    " + excerpt(f"{group.answers:>6} × {group.what}", width - 4)
+        if group.example and group.example != group.what:
+            yield " " * 13 + excerpt(group.example, width - 13)
+    if rest := groups[_MOST_GROUPS:]:
+        yield f"    and {_count(sum(group.answers for group in rest), 'answer')} in {_count(len(rest), 'other way')}"
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
