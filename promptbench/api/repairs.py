@@ -41,11 +41,11 @@ def repairs(workspace: Workspace, run: str) -> RepairsReport:
 
 
 def _rows(info: RunInfo, tallies: Mapping[tuple[str, str], _Tally]) -> list[PromptRepairs]:
-    """In the order of the run: by model, champion first."""
+    """By model in the order of the suite, champion first."""
     sides = {item.hash: (item.name, item.side) for item in info.variants}
     order = list(sides)
     rows = []
-    for model in dict.fromkeys(model for model, _ in tallies):
+    for model in (item["model"] for item in info.facts["models"]):
         variants = [variant for name, variant in tallies if name == model]
         for variant in sorted(variants, key=lambda item: order.index(item) if item in order else -1):
             name, side = sides.get(variant, ("", Side.BASELINE))

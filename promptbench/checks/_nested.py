@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from promptbench.checks import plugins
 from promptbench.checks._words import quoted
 from promptbench.core.diagnostics import did_you_mean
-from promptbench.core.protocols import Check, CheckContext, CheckModule, Subject
+from promptbench.core.protocols import Check, CheckContext, CheckModule, MissingExtra, Subject, is_judged
 from promptbench.core.types import Json, Score
 
 ONE: Json = {"anyOf": [{"type": "string"}, {"type": "object", "minProperties": 1, "maxProperties": 1}]}
@@ -15,7 +15,7 @@ SEVERAL: Json = {"type": "array", "items": ONE, "minItems": 1}
 
 
 def nested(item: Json, context: CheckContext) -> Check:
-    """The check that a name, or a name with its argument, stands for. Raises ValueError."""
+    """The check that a name, or a name with its argument, stands for. Raises ValueError, or MissingExtra."""
     name, argument = _parts(item)
     if name not in plugins:
         known = [name.replace("_", " ") for name in plugins.names()]
@@ -24,9 +24,15 @@ def nested(item: Json, context: CheckContext) -> Check:
         raise ValueError(f"there is no check {quoted(name)}: {hint}")
     module: CheckModule = plugins.load(name)  # type: ignore[assignment]
     try:
-        return module.build(argument, context)
+        check = module.build(argument, context)
+    except MissingExtra:
+        raise
     except ValueError as error:
         raise ValueError(f"{quoted(name)[1:-1]}: {error}") from None
+    if is_judged(check):
+        # Whoever holds it could not tell an answer that nobody judged from one that fails.
+        raise ValueError(f"{quoted(name)} asks a model, so it stands on a line of its own and not inside of a check")
+    return check
 
 
 def nested_list(argument: Json, context: CheckContext, example: str) -> tuple[Check, ...]:

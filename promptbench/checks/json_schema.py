@@ -1,8 +1,10 @@
 """json schema: the answer is JSON and fits a schema.
 
-What: reads the answer as `json` does, then validates it. References to other places are not followed.
+What: reads the answer as `json` does, then validates it. References to other places are not followed. Of a `oneOf` or
+    `anyOf` that nothing fits, the reason is that of the choice that was meant.
 When: the program behind the prompt needs these fields and types.
-Options: `output` for the output schema of the prompt itself, a file beside the suite, or the schema itself.
+Options: `output` for the output schema of the prompt itself, a file beside the suite, or the schema itself. Or:
+    `schema` the same; `formats` ignored or checked: whether a `format` in the schema, such as date, must hold.
 Example:
     checks: [{json schema: output}]
 """
@@ -15,10 +17,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from promptbench.checks import _options, _schema_formats
+from promptbench.checks._schema_reasons import reason, without_values
 from promptbench.checks._words import quoted, readable, verdict
 from promptbench.core.canonical import canonical, digest
 from promptbench.core.protocols import Check, CheckContext, Subject
 from promptbench.core.types import Json, Score
+
+__all__ = ["FitsSchema", "argument_schema", "build", "fingerprint", "without_values"]
 
 argument_schema: Json = {"anyOf": [{"type": "string"}, {"type": ["object", "boolean"]}]}
 
@@ -32,7 +38,8 @@ class FitsSchema:
         if problem:
             return verdict("json schema", [problem])
         try:
-            problems = _problems(self.validator, reading.value)
+            fits = self.validator.is_valid(reading.value)
+            problems = [] if fits else [reason(self.validator, reading.value)]
         except TimeoutError:
             problems = ["a pattern of the schema took too long on this answer"]
         except RecursionError:
@@ -44,18 +51,20 @@ class FitsSchema:
 
 def build(argument: Json, context: CheckContext) -> Check:
     """Raises ValueError when there is no such schema, or it is none."""
+    schema, formats = _given(argument)
     try:
-        return FitsSchema(_validator(canonical(_schema(argument, context))))
+        return FitsSchema(_validator(canonical(_schema(schema, context)), formats))
     except RecursionError:
         raise ValueError("this schema is nested too deeply") from None
 
 
 def fingerprint(argument: Json, context: CheckContext) -> Json:
     """The content of the schema's file, where there is one that can be read."""
-    if not isinstance(argument, str) or argument == "output":
+    schema, _ = _given(argument)
+    if not isinstance(schema, str) or schema == "output":
         return None
     try:
-        return digest(_schema(argument, context))
+        return digest(_schema(schema, context))
     except (ValueError, RecursionError):
         return None
 
@@ -64,6 +73,15 @@ def _unresolvable() -> type[Exception]:
     from referencing.exceptions import Unresolvable
 
     return Unresolvable
+
+
+def _given(argument: Json) -> tuple[Json, bool]:
+    """The schema, and whether its formats are checked. `schema` is no word of JSON Schema, so it tells options."""
+    if not isinstance(argument, dict) or "schema" not in argument:
+        return argument, False
+    given = _options.options(argument, ("schema", "formats"))
+    wanted = _options.choice(given.get("formats", "ignored"), "formats", ("ignored", "checked"))
+    return given["schema"], wanted == "checked"
 
 
 def _schema(argument: Json, context: CheckContext) -> Json:
@@ -98,7 +116,7 @@ def _no_constant(name: str) -> Json:
 
 
 @lru_cache(maxsize=256)
-def _validator(text: str) -> Any:
+def _validator(text: str, formats: bool) -> Any:
     """One validator for equal schemas: building one costs thirty times as much as using it."""
     from jsonschema import SchemaError
     from jsonschema.validators import Draft202012Validator, validator_for
@@ -124,10 +142,14 @@ def _validator(text: str) -> Any:
     keywords = list(_keywords(schema))
     for keyword, value in keywords:
         _check_keyword(keyword, value, schema)
+        if formats and keyword == "format" and isinstance(value, str) and value not in _schema_formats.FORMATS:
+            known = ", ".join(_schema_formats.FORMATS)
+            raise ValueError(f"the format {quoted(value)} is not one that can be checked: known are {known}")
     if {"patternProperties", "unevaluatedProperties"} <= {keyword for keyword, _ in keywords}:
         raise ValueError("'unevaluatedProperties' beside 'patternProperties' is not supported")
     # An empty registry: nothing is ever fetched.
-    return bounded(kind)(schema, registry=Registry())
+    checker = _schema_formats.checker() if formats else None
+    return bounded(kind)(schema, registry=Registry(), format_checker=checker)
 
 
 def _keywords(schema: Json) -> Iterator[tuple[str, Json]]:
@@ -174,35 +196,3 @@ def _resolves(reference: str, schema: Json) -> bool:
         else:
             return False
     return True
-
-
-def _problems(validator: Any, value: Json) -> list[str]:
-    if validator.is_valid(value):
-        return []
-    from jsonschema.exceptions import best_match
-
-    error = best_match(validator.iter_errors(value))
-    path = ".".join(map(str, error.absolute_path))
-    return [_message(error, quoted(path)[1:-1] if path else "the answer")]
-
-
-def _message(error: Any, path: str) -> str:
-    match error.validator:
-        case "required" if isinstance(error.validator_value, list):
-            missing = [name for name in error.validator_value if name not in error.instance]
-            return f"{path} lacks {', '.join(map(quoted, missing))}"
-        case "additionalProperties":
-            return f"{path} {error.message}"
-        case "type" if isinstance(error.validator_value, str):
-            return f"{path} is {quoted(error.instance)}, not {error.validator_value}"
-        case "type" if all(isinstance(name, str) for name in error.validator_value):
-            return f"{path} is {quoted(error.instance)}, not {' or '.join(error.validator_value)}"
-        case "enum":
-            return f"{path} is {quoted(error.instance)}, none of {quoted(error.validator_value)}"
-        case "minItems" | "maxItems":
-            word = "at least" if error.validator == "minItems" else "at most"
-            return f"{path} has {len(error.instance)} items, not {word} {error.validator_value}"
-        case "uniqueItems":
-            return f"{path} repeats an item"
-        case _:
-            return f"{path}: {quoted(error.message)[1:-1]}"

@@ -54,6 +54,8 @@ class Code(StrEnum):
     NO_CHECKS = "PB503"
     NOT_RED = "PB504"
     WISH_FAILS = "PB505"
+    ADVISORY = "PB506"
+    OWN_JUDGE = "PB507"
     BAD_LOG = "PB601"
     SETTINGS = "PB701"
 

@@ -5,9 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
-from promptbench.core.types import Answer, CallFacts, Json, LoggedCall, Reading, Request, Rung, Score
+from promptbench.core.types import (
+    Answer,
+    BadRecord,
+    CallFacts,
+    Json,
+    LoggedCall,
+    ModelRef,
+    Reading,
+    Request,
+    Rung,
+    Score,
+)
 
 
 class Recordings(Protocol):
@@ -129,6 +140,51 @@ class Check(Protocol):
     def score(self, subject: Subject) -> Score: ...
 
 
+class JudgedCheck(Check, Protocol):
+    """A check that other models decide. It asks nobody: it says what to ask, and concludes from what came back.
+
+    `score` concludes from nothing, so its result is errored. A check is told to be one by its `questions`.
+    """
+
+    @property
+    def judges(self) -> Sequence[ModelRef]:
+        """Whom it asks."""
+
+    @property
+    def config(self) -> Mapping[str, Json] | None:
+        """What its author wants sent, as in a prompt's config; with None a judge is spared the words it does not take."""
+
+    @property
+    def criterion(self) -> str:
+        """What it asks, in its author's words."""
+
+    @property
+    def identity(self) -> str:
+        """Hash of all that shapes its verdicts but the judges' weights: what an agreement with people is about."""
+
+    @property
+    def counts(self) -> bool:
+        """Whether it agrees with people well enough to decide; else it is advisory, and its scores have no weight."""
+
+    @property
+    def standing(self) -> str:
+        """What it counts by, or why it does not, in a few words."""
+
+    def questions(self, subject: Subject) -> Sequence[Request]:
+        """What to ask the judges about an answer; nothing where the answer can be scored without."""
+
+    def conclude(self, subject: Subject, answers: Sequence[Answer | None]) -> Score:
+        """The score from the answers to the questions, in their order; None is a question without an answer."""
+
+    def verdict(self, answer: Answer) -> str | None:
+        """The verdict in one answer of a judge; None where it has none."""
+
+
+def is_judged(check: Check) -> TypeGuard[JudgedCheck]:
+    """Whether a check asks judges."""
+    return hasattr(check, "questions")
+
+
 class MissingExtra(ValueError):
     """Raised by a check's `build` when a package that it needs is not installed. Its text says how to install it."""
 
@@ -149,15 +205,64 @@ class CheckModule(Protocol):
         ...
 
 
+class Log(Protocol):
+    """One file of an import, as `formats.log_file.LogFile` gives it to a reader: without compression and encoding."""
+
+    @property
+    def name(self) -> str:
+        """How the user knows it."""
+        ...
+
+    @property
+    def path(self) -> Path | None:
+        """Where it lies, for what only opens files (SQLite); None when it is compressed or came by a pipe."""
+        ...
+
+    @property
+    def head(self) -> bytes:
+        """Its first 64 KB."""
+        ...
+
+    @property
+    def others(self) -> Sequence[Log]:
+        """The other files of the same import, for formats that come as a pair."""
+        ...
+
+    def open(self) -> BinaryIO:
+        """The bytes from the start. May be called again."""
+        ...
+
+    def text(self) -> Iterator[str]:
+        """The decoded lines, each with its end as LF."""
+        ...
+
+    def records(self, at: Sequence[str] = ()) -> Iterator[tuple[str, Json] | BadRecord]:
+        """Each JSON record with its place; `at` are the keys that lead to a list of records deep in a document."""
+        ...
+
+    def sample(self) -> dict[str, Json] | None:
+        """The first record, if it is an object."""
+        ...
+
+    def keys(self) -> frozenset[str]:
+        """The keys of the file's first object: that of the first line, or of the document around the records."""
+        ...
+
+
 class LogReader(Protocol):
-    """A file in `ingest/`, or a module behind the entry point group `promptbench.ingest`."""
+    """A file in `ingest/`, or a module behind the entry point group `promptbench.ingest`.
+
+    `specificity: int` says how sure its `matches` is; 0 without it. The readers are tried from the highest down, those
+    of equal rank by name: 100 for a mark of the format's own, 50 for several keys that only this format has together,
+    10 for a few common keys, negative for what takes nearly anything.
+    """
 
     @staticmethod
-    def matches(head: bytes, name: str) -> bool:
-        """Whether a file that starts with `head` is of this format."""
+    def matches(file: Log) -> bool:
+        """Whether the file is of this format, by its head, keys or first record. Raises nothing."""
         ...
 
     @staticmethod
-    def read(path: Path) -> Iterator[LoggedCall]:
-        """Raises ValueError, with the line in its text, on a record that cannot be read."""
+    def read(file: Log) -> Iterator[LoggedCall | BadRecord]:
+        """The calls, one at a time, in flat memory. Raises ValueError, in a phrase, when the file gives no more."""
         ...

@@ -161,7 +161,7 @@ class FailedTry:
 
 
 class Outcome(StrEnum):
-    """What became of one attempt. `errored`: the provider failed, which says nothing about the answer."""
+    """What became of one attempt. `errored`: a provider failed, or a judge, which says nothing about the answer."""
 
     PASSED = "passed"
     FAILED = "failed"
@@ -213,7 +213,8 @@ class Reading:
 class Score:
     """The result of one check on one answer. `value` is in [0, 1]; `reason` is one sentence, empty when passed.
 
-    `weight` is what the check counts among the others of its case; with 0 it is reported and decides nothing.
+    `weight` is what the check counts among the others of its case; with 0 it is reported and decides nothing. It is
+    `errored` when nobody could tell: a judge that was to say it gave no verdict. That says nothing about the answer.
     """
 
     check: str
@@ -221,6 +222,7 @@ class Score:
     value: float
     reason: str = ""
     weight: float = 1.0
+    errored: bool = False
 
 
 class FailureTier(StrEnum):
@@ -290,6 +292,27 @@ class AttemptKey:
 
 
 @dataclass(frozen=True, slots=True)
+class Judging:
+    """One question of a check to a judge, and what came back: an answer, or an error.
+
+    `verdict` is what the check reads in the answer; None where there is none to read. `tries` are calls, none where the
+    answer was on record. `text_hash` is of the judged answer.
+    """
+
+    request_hash: str
+    judge: str
+    case: str
+    text_hash: str
+    answer: Answer | None
+    verdict: str | None
+    error: str | None = None
+    tries: int = 0
+    queue_ms: float = 0.0
+    cost: float | None = None
+    started: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Attempt:
     """One question to one model, what came back, and what the checks say of it."""
 
@@ -318,6 +341,8 @@ class Attempt:
     """The calls that gave no answer, in order; written to the record, and not read back."""
     fallback: str | None = None
     """The model that answered in the place of this one, which was given up: the attempt is errored all the same."""
+    judgings: tuple[Judging, ...] = ()
+    """What judges were asked about the answer; written to the record, and not read back."""
 
     @property
     def cached(self) -> bool:

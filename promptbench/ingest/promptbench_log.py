@@ -6,52 +6,41 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
-from promptbench.core.types import Json, LoggedCall, Message, Rung, Usage
-from promptbench.formats.json_text import read as read_json
-from promptbench.formats.limits import Limits
+from promptbench.core.protocols import Log
+from promptbench.core.types import BadRecord, FailureTier, Json, LoggedCall, Message, Usage
 
+specificity = 100
 FORMAT = "call/1"
 _KNOWN = {
     "promptbench", "id", "time", "prompt", "prompt_version", "vars", "messages", "model", "params", "answer", "error",
     "finish_reason", "usage", "latency_ms", "failed", "tags",
 }  # fmt: skip
+_CUT = ("length", "max_tokens", "content_filter", "refusal")
 _TOKENS = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
 
 
-def matches(head: bytes, name: str) -> bool:
-    """Whether the first line carries the mark of this format."""
-    first = head.removeprefix(b"\xef\xbb\xbf").lstrip().split(b"\n", 1)[0]
-    return first.startswith(b"{") and b'"promptbench"' in first
+def matches(file: Log) -> bool:
+    """Whether the first record carries the mark of this format."""
+    return "promptbench" in (file.sample() or {})
 
 
-def read(path: Path) -> Iterator[LoggedCall]:
-    """The calls, one at a time. Raises ValueError with the line's number."""
-    with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            if line.strip(b" \t\r\n\xef\xbb\xbf"):
-                yield _call(line, number)
+def read(file: Log) -> Iterator[LoggedCall | BadRecord]:
+    """The calls, one at a time."""
+    for record in file.records():
+        if isinstance(record, BadRecord):
+            yield record
+            continue
+        place, data = record
+        try:
+            yield _built(data)
+        except ValueError as error:
+            yield BadRecord(place, f"no logged call: {error}")
 
 
-def _call(line: bytes, number: int) -> LoggedCall:
-    try:
-        text = line.decode("utf-8-sig" if number == 1 else "utf-8").strip()
-    except UnicodeDecodeError:
-        raise ValueError(f"line {number} is not UTF-8 text") from None
-    reading = read_json(text, limits=Limits(characters=len(text)))
-    if reading.rung is not Rung.RAW:
-        raise ValueError(f"line {number} is not JSON")
-    data = reading.value
+def _built(data: Json) -> LoggedCall:
     if not isinstance(data, dict) or data.get("promptbench") != FORMAT:
-        raise ValueError(f'line {number} is no logged call: it lacks "promptbench": "{FORMAT}"')
-    try:
-        return _built(data)
-    except ValueError as error:
-        raise ValueError(f"line {number} is no logged call: {error}") from None
-
-
-def _built(data: dict[str, Json]) -> LoggedCall:
+        raise ValueError(f'it lacks "promptbench": "{FORMAT}"')
     if not isinstance(data.get("id"), str | int) or isinstance(data.get("id"), bool):
         raise ValueError("it needs an 'id', a text or a number")
     return LoggedCall(
@@ -70,7 +59,18 @@ def _built(data: dict[str, Json]) -> LoggedCall:
         failed=_field(data, "failed", str, "a text"),
         tags=tuple(str(tag) for tag in _field(data, "tags", list, "a list") or ()),
         extra={key: value for key, value in data.items() if key not in _KNOWN},
+        tier=_tier(data),
+        format="promptbench_log",
+        raw=data,
     )
+
+
+def _tier(data: dict[str, Json]) -> FailureTier | None:
+    if data.get("error") is not None and data.get("answer") is None:
+        return FailureTier.TRANSPORT
+    if data.get("finish_reason") in _CUT:
+        return FailureTier.CUT
+    return FailureTier.CONTENT if data.get("failed") is not None else None
 
 
 def _field(data: dict[str, Json], name: str, kind: type | tuple[type, ...], wanted: str) -> Json:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from promptbench.core.canonical import digest
-from promptbench.core.protocols import Check, Provider
+from promptbench.core.protocols import Check, JudgedCheck, Provider
 from promptbench.core.types import Json, Message, ModelRef, Request, Rung, Side
 from promptbench.prompts.prompt import Prompt
 from promptbench.suite.models import Suite
@@ -46,6 +46,14 @@ class BenchModel:
     @property
     def name(self) -> str:
         return str(self.ref)
+
+
+@dataclass(frozen=True, slots=True)
+class BenchJudge:
+    """A model that checks ask. `spared` are words of a config that it does not take, and is not sent unasked."""
+
+    model: BenchModel
+    spared: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +128,10 @@ class Bench:
     checks_hash: str
     partial: bool
     """Whether cases or models of the suite were left out, so that a verdict proves nothing about the whole."""
+    judges: Mapping[str, BenchJudge] = field(default_factory=dict)
+    """Whom the checks ask, by model."""
+    judged_checks: tuple[JudgedCheck, ...] = ()
+    """The checks that ask them, each once."""
 
     @property
     def prompt_name(self) -> str:
@@ -134,9 +146,10 @@ class Bench:
 
     @cached_property
     def reachable(self) -> tuple[BenchModel, ...]:
-        """The models and their fallbacks, each once."""
+        """The models, their fallbacks and the judges, each once."""
         fallbacks = (model.fallback for model in self.models if model.fallback)
-        return tuple({model.name: model for model in (*fallbacks, *self.models)}.values())
+        judges = (judge.model for judge in self.judges.values())
+        return tuple({model.name: model for model in (*judges, *fallbacks, *self.models)}.values())
 
     def deterministic(self, model: BenchModel) -> bool:
         """Whether the model answers every prompt in play the same again, so that asking once is enough."""
@@ -155,6 +168,12 @@ class Bench:
             variables=case.variables,
             repeat=repeat,
         )
+
+    def as_asked(self, question: Request) -> Request:
+        """A check's question as its judge is sent it."""
+        spared = self.judges[str(question.model)].spared
+        params = {word: value for word, value in question.params.items() if word not in spared}
+        return replace(question, params=params)
 
     @cached_property
     def plan_hash(self) -> str:

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from promptbench.core.canonical import ListDigest, canonical, digest
-from promptbench.core.diagnostics import Code, Diagnostics, Severity, did_you_mean
-from promptbench.core.protocols import Check, CheckContext
+from promptbench.core.diagnostics import Code, Diagnostics, Place, Severity, did_you_mean
+from promptbench.core.protocols import Check, CheckContext, JudgedCheck
 from promptbench.core.types import Json, LoggedCall
 from promptbench.project import checks
 from promptbench.project.bench import BASELINE, BenchCase, BenchCases
-from promptbench.project.evaluate import Evaluation, evaluate
+from promptbench.project.evaluate import Evaluation, Judged, evaluate
 from promptbench.prompts.prompt import Prompt
 from promptbench.suite.models import Case, CaseFile, CheckSpec, Suite, field_name
 from promptbench.text.templates import is_name
@@ -48,6 +48,8 @@ class CaseBuilder:
         self._allowed_code = allowed_code
         self._schemas = _by_schema(prompts)
         self._asked, self._own = ListDigest(), ListDigest()
+        self.judged: dict[str, tuple[JudgedCheck, Place]] = {}
+        """The checks that ask judges, by their identity, each with where it is written first."""
         self._shared = self._built(suite.checks)
         self._was: dict[str, tuple[str, ...]] = {}
 
@@ -176,7 +178,8 @@ class CaseBuilder:
         """The logged answers that fail the case's checks; one that passes them proves nothing, and that is said."""
         red = []
         for call in calls:
-            if call.answer is None or not self._passes(call.answer, case):
+            # What only a judge can tell counts as a failure: that is how the log marked it.
+            if call.answer is None or self._passes(call.answer, case) is not True:
                 red.append(call.answer or "")
                 continue
             self._found.add(
@@ -189,24 +192,37 @@ class CaseBuilder:
         return tuple(red)
 
     def _check_red(self, case: Case, built: BenchCase) -> None:
-        if case.was is not None and self._passes(case.was, built):
+        passes = False if case.was is None else self._passes(case.was, built)
+        if passes:
             self._found.add(
                 Code.NOT_RED,
                 f"the logged answer of '{case.name}' passes all its checks, so the case proves nothing",
                 case.where.place("was"),
                 hint="say under 'expect:' what should have come back, or add a check that fails on it",
             )
+        if passes is None:
+            self._found.add(
+                Code.NOT_RED,
+                f"whether the logged answer of '{case.name}' fails is for a judge to say, and none is asked now",
+                case.where.place("was"),
+                hint="a check that no judge decides proves it before any call",
+                severity=Severity.WARNING,
+            )
         if case.has_wish:
             text = _as_answer(case.should_be)
             scores = self._evaluate(text, built)
-            if not scores.passed:
-                why = next(f"{score.check}: {score.reason}" for score in scores.scores if not score.passed)
+            if not (scores.passed or scores.errored):
+                failed = (score for score in scores.scores if not (score.passed or score.errored))
+                why = next(f"{score.check}: {score.reason}" for score in failed)
                 place = case.where.place("should_be")
                 message = f"what '{case.name}' should be fails its own checks: {why}"
                 self._found.add(Code.WISH_FAILS, message, place, hint="mend the wish or the check")
 
-    def _passes(self, answer: str, case: BenchCase) -> bool:
-        return self._evaluate(answer, case).passed
+    def _passes(self, answer: str, case: BenchCase) -> bool | None:
+        """Whether an answer passes; None where nothing else fails it, and a judge has to be asked."""
+        found = self._evaluate(answer, case)
+        unknown = found.errored or (found.passed and any(score.errored for score in found.scores))
+        return None if unknown else found.passed
 
     def _evaluate(self, answer: str, case: BenchCase) -> Evaluation:
         checks = case.checks[self._prompts[0].prompt.hash]
@@ -269,6 +285,9 @@ class CaseBuilder:
         for schema, hashes in self._schemas:
             own = [checks.build(spec, self._context(schema), self._found) for spec in specs]
             sound = sound and None not in own
+            for spec, check in zip(specs, own, strict=True):
+                if isinstance(check, Judged):
+                    self.judged.setdefault(check.check.identity, (check.check, spec.where.place(key=True)))
             found.update(dict.fromkeys(hashes, tuple(filter(None, own))))
         return _Built(found, sound)
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from promptbench.checks import plugins
 from promptbench.checks._reading import READINGS
 from promptbench.core.diagnostics import Code, Diagnostics, did_you_mean
-from promptbench.core.protocols import Check, CheckContext, CheckModule, MissingExtra
+from promptbench.core.protocols import Check, CheckContext, CheckModule, MissingExtra, is_judged
 from promptbench.core.types import Json
-from promptbench.project.evaluate import Weighed
+from promptbench.project.evaluate import Judged, Weighed
 from promptbench.suite.models import CheckSpec
 
 
@@ -32,6 +32,12 @@ def build(spec: CheckSpec, context: CheckContext, found: Diagnostics) -> Check |
         advice = f"for example {example}" if example else None
         found.add(Code.BAD_CHECK, f"'{spec.name}': {error}", spec.where.place(), hint=advice)
         return None
+    if is_judged(check):
+        if spec.reading:
+            message = f"'{spec.name}' takes no 'reading': a judge sees the answer as it is"
+            found.add(Code.BAD_CHECK, message, spec.where.place(key=True), hint="delete 'reading' beside it")
+            return None
+        return Judged(check, spec.weight)
     check = READINGS[spec.reading](check) if spec.reading else check
     return check if spec.weight == 1 else Weighed(check, spec.weight)
 

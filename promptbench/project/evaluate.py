@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
-from promptbench.core.protocols import Check, Subject
-from promptbench.core.types import CallFacts, Json, Reading, Repair, Rung, Score
+from promptbench.core.protocols import Check, JudgedCheck, Subject
+from promptbench.core.types import Answer, CallFacts, Json, Reading, Repair, Request, Rung, Score
 from promptbench.formats.json_text import read as read_json
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What the checks say of one text. `repairs` holds the first hundred: a broken megabyte needs a repair a line."""
+    """What the checks say of one text. `repairs` holds the first hundred: a broken megabyte needs a repair a line.
+
+    It is `errored` where it hangs on a judge that gave no verdict, or nothing but advisory checks looks at it: then
+    nobody can say whether it passes.
+    """
 
     passed: bool
     rung: Rung | None
     well_formed: bool
     repairs: tuple[Repair, ...]
     scores: tuple[Score, ...]
+    errored: bool = False
 
     def as_dict(self) -> dict[str, Json]:
         return asdict(self)
@@ -26,6 +31,12 @@ class Evaluation:
 
 _MOST_REPAIRS = 100
 _FORMAT_CHECKS = ("json", "json schema")
+Answers = Callable[[Request], Answer | None]
+"""What judges answered to the questions of checks; None where one was not asked, or did not answer."""
+
+
+def nobody(question: Request) -> None:
+    """The answers where no judge is asked."""
 
 
 def evaluate(
@@ -35,6 +46,7 @@ def evaluate(
     variables: Mapping[str, Json],
     call: CallFacts | None = None,
     threshold: float | None = None,
+    answers: Answers = nobody,
 ) -> Evaluation:
     """Scores a text, and the call that gave it. It is read as JSON once, and only if a check wants that.
 
@@ -49,14 +61,42 @@ def evaluate(
         return reading[0]
 
     subject = Subject(text, read, accept, variables, call, told.append)
-    scores = tuple(check.score(subject) for check in checks)
-    passed = _passed(scores, threshold)
+    scores = tuple(
+        check.concluded(subject, answers) if isinstance(check, Judged) else check.score(subject) for check in checks
+    )
+    known = _known(checks, scores, threshold)
+    passed, errored = bool(known), known is None
     found = reading or told
     if not found:
-        return Evaluation(passed, None, False, (), scores)
+        return Evaluation(passed, None, False, (), scores, errored)
     rung = found[0].rung
     well_formed = rung.within(accept) and all(score.passed for score in scores if score.check in _FORMAT_CHECKS)
-    return Evaluation(passed, rung, well_formed, found[0].repairs[:_MOST_REPAIRS], scores)
+    return Evaluation(passed, rung, well_formed, found[0].repairs[:_MOST_REPAIRS], scores, errored)
+
+
+def questions(text: str, checks: Sequence[Check], accept: Rung, variables: Mapping[str, Json]) -> list[Asked]:
+    """What the checks want to ask their judges about a text, each with its check."""
+    subject = Subject(text, lambda: read_json(text), accept, variables)
+    judged = (check.check for check in checks if isinstance(check, Judged))
+    return [Asked(check, question) for check in judged for question in check.questions(subject)]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question and the check that asks it."""
+
+    check: JudgedCheck
+    question: Request
+
+
+def _known(checks: Sequence[Check], scores: Sequence[Score], threshold: float | None) -> bool | None:
+    """Whether the text passes; None where that hangs on what nobody told."""
+    if any(score.weight and score.errored for score in scores):
+        best = [replace(score, passed=True, value=1.0) if score.errored else score for score in scores]
+        sure = _passed(scores, threshold)
+        return sure if sure == _passed(best, threshold) else None
+    advisory = any(isinstance(check, Judged) for check in checks) and not any(score.weight for score in scores)
+    return None if advisory else _passed(scores, threshold)
 
 
 def _passed(scores: Sequence[Score], threshold: float | None) -> bool:
@@ -76,3 +116,19 @@ class Weighed:
 
     def score(self, subject: Subject) -> Score:
         return replace(self.check.score(subject), weight=self.weight)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A check that judges decide. While it is advisory it has no weight, whatever its author gave it."""
+
+    check: JudgedCheck
+    weight: float
+
+    def score(self, subject: Subject) -> Score:
+        return self.concluded(subject, nobody)
+
+    def concluded(self, subject: Subject, answers: Answers) -> Score:
+        """The score from what the judges answered."""
+        found = self.check.conclude(subject, [answers(question) for question in self.check.questions(subject)])
+        return replace(found, weight=self.weight * found.weight)

@@ -5,13 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from promptbench.core.diagnostics import Code, Diagnostics, Place
-from promptbench.core.protocols import LogReader
-from promptbench.core.types import LoggedCall
+from promptbench.core.types import BadRecord, LoggedCall
+from promptbench.formats.log_file import LogError, LogFile
 from promptbench.formats.paths import below
-from promptbench.ingest import plugins
+from promptbench.ingest import plugins, reader, recognised
 from promptbench.suite.models import Suite
-
-_HEAD = 64 * 1024
 
 
 def read_logs(suite: Suite, found: Diagnostics) -> list[LoggedCall]:
@@ -26,34 +24,30 @@ def read_logs(suite: Suite, found: Diagnostics) -> list[LoggedCall]:
 
 
 def _read(path: Path, written: str, place: Place, found: Diagnostics) -> list[LoggedCall]:
+    def refuse(why: str, hint: str | None = None) -> list[LoggedCall]:
+        found.add(Code.BAD_LOG, f"the log '{written}' cannot be read: {why}", place, hint=hint)
+        return []
+
     try:
-        with path.open("rb") as file:
-            head = file.read(_HEAD)
+        file = LogFile.at(path, written)
     except FileNotFoundError:
         found.add(Code.FILE_NOT_FOUND, f"there is no log '{written}' beside the suite", place)
         return []
-    except OSError as error:
-        why = "it is a folder" if path.is_dir() else error.strerror
-        found.add(Code.BAD_LOG, f"the log '{written}' cannot be read: {why}", place)
+    except (OSError, LogError) as error:
+        return refuse("it is a folder" if path.is_dir() else getattr(error, "strerror", None) or f"it {error}")
+    if not file.head.strip():
         return []
-    if not head.strip():
-        return []
-    reader = _reader(head, path.name)
-    if reader is None:
+    name = recognised(file)
+    if name is None:
         known = ", ".join(name.replace("_", " ") for name in plugins.names())
         found.add(Code.BAD_LOG, f"'{written}' is no log of a known format", place, hint=f"known formats: {known}")
         return []
+    calls = []
     try:
-        return list(reader.read(path))
-    except (ValueError, OSError) as error:
-        hint = "mend or delete that line" if isinstance(error, ValueError) else None
-        found.add(Code.BAD_LOG, f"the log '{written}' cannot be read: {error}", place, hint=hint)
-        return []
-
-
-def _reader(head: bytes, name: str) -> LogReader | None:
-    for plugin in plugins.names():
-        module: LogReader = plugins.load(plugin)  # type: ignore[assignment]
-        if module.matches(head, name):
-            return module
-    return None
+        for call in reader(name).read(file):
+            if isinstance(call, BadRecord):
+                return refuse(f"{call.place}: {call.reason}", "mend or delete that record")
+            calls.append(call)
+    except (OSError, ValueError) as error:
+        return refuse(str(error))
+    return calls

@@ -26,17 +26,16 @@ from tests.bench.busy_server import BusyServer, Manner
 _MANNER = Manner(latency=(0.02, 0.3), refuse=0.0005, fail=0.02, cut=0.01, retry_after=0.5)
 _ANSWERS = """SELECT case_name, answer.text FROM attempt JOIN answer ON answer.hash = answer_hash
     WHERE run = (SELECT id FROM run ORDER BY started LIMIT 1 OFFSET ?)"""
-_ROOM = "200m"
 _KILLS = 10
 _ON_THE_WAY = 100
 """The most answers that may be lost when the process dies: 50 in flight, and as many received and not yet committed."""
 
 
 @contextmanager
-def small_disk(folder: Path) -> Iterator[None]:
-    """A file system of its own at `folder`."""
+def small_disk(folder: Path, room: str = "200m") -> Iterator[None]:
+    """A file system of its own at `folder`, with so much room."""
     folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={_ROOM}", "tmpfs", folder], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={room}", "tmpfs", folder], check=True)
     try:
         yield
     finally:

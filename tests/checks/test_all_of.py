@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from promptbench.checks import plugins
+from promptbench.core.protocols import Check, CheckContext, MissingExtra
 from promptbench.core.types import Json
 from tests.helpers.subjects import score
 
@@ -42,3 +44,12 @@ def test_checks_nest() -> None:
 def test_refuses(argument: Json, said: str) -> None:
     with pytest.raises(ValueError, match=re.escape(said)):
         score("all of", argument, "x")
+
+
+def test_a_missing_package_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+    def build(argument: Json, context: CheckContext) -> Check:
+        raise MissingExtra("pip install it")
+
+    monkeypatch.setattr(plugins.load("contains"), "build", build)
+    with pytest.raises(MissingExtra, match=r"^pip install it$"):
+        score("all of", [{"not": {"contains": "x"}}], "x")

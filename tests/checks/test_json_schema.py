@@ -42,8 +42,8 @@ def test_passes(text: str) -> None:
         ({"items": {"type": "integer"}}, '[1, "a"]', "1 is 'a', not integer"),
         ({"minItems": 2}, "[1]", "the answer has 1 items, not at least 2"),
         ({"uniqueItems": True}, "[1, 1.0]", "the answer repeats an item"),
-        ({"pattern": "^a$"}, '"b"', "the answer: 'b' does not match '^a$'"),
-        (False, "1", "the answer: False schema does not allow 1"),
+        ({"pattern": "^a$"}, '"b"', "the answer is 'b', which does not match '^a$'"),
+        (False, "1", "the answer is 1, which the schema allows nowhere"),
     ],
 )
 def test_says_what_does_not_fit(schema: Json, text: str, said: str) -> None:
@@ -182,3 +182,161 @@ def test_takes_bounded_time(schema: Json, text: str) -> None:
     began = time.perf_counter()
     score("json schema", schema, text)
     assert time.perf_counter() - began < 10
+
+
+@pytest.mark.parametrize(
+    ("schema", "text", "said"),
+    [
+        ({"const": "a"}, '"b"', "the answer is 'b', not 'a'"),
+        ({"minimum": 3}, "2", "the answer is 2, not at least 3"),
+        ({"properties": {"n": {"exclusiveMaximum": 3}}}, '{"n": 3}', "n is 3, not less than 3"),
+        ({"multipleOf": 2}, "3", "the answer is 3, not a multiple of 2"),
+        ({"maxLength": 1}, '"abc"', "the answer has 3 characters, not at most 1"),
+        ({"minProperties": 1}, "{}", "the answer has 0 fields, not at least 1"),
+        ({"not": {"type": "null"}}, "null", "the answer is null, which the schema rules out"),
+        ({"properties": {"a": False}}, '{"a": [1]}', "a is [1], which the schema allows nowhere"),
+        ({"dependentRequired": {"a": ["b"]}}, '{"a": 1}', "the answer does not fit: 'b' is a dependency of 'a'"),
+        (
+            {"contains": {"const": 1}},
+            "[2]",
+            "the answer does not fit: [2] does not contain items matching the given schema",
+        ),  # noqa: E501
+    ],
+)
+def test_says_what_is_there_and_what_is_wanted(schema: Json, text: str, said: str) -> None:
+    assert reason(schema, text) == said
+
+
+SHAPE: dict[str, Any] = {
+    "oneOf": [
+        {"properties": {"kind": {"const": "circle"}, "radius": {"type": "number"}}, "required": ["kind", "radius"]},
+        {
+            "properties": {"kind": {"const": "box"}, "sides": {"type": "array", "items": {"type": "number"}}},
+            "required": ["kind", "sides"],
+        },
+    ]
+}
+ADDRESS = {"title": "address", "type": "object", "required": ["street", "town"]}
+
+
+@pytest.mark.parametrize(
+    ("schema", "text", "said"),
+    [
+        # The tag says which choice was meant, however much is wrong with it.
+        (SHAPE, '{"kind": "box", "sides": [1, "2"]}', "sides.1 is '2', not number (taken as 'box')"),
+        (SHAPE, '{"kind": "circle"}', "the answer lacks 'radius' (taken as 'circle')"),
+        (SHAPE, '{"kind": "star"}', """the answer is {"kind":"star"}, none of the 2 choices ('circle', 'box')"""),
+        # Of the choices of the value's type there is one, so nobody needs to be told which.
+        ({"anyOf": [ADDRESS, {"type": "null"}]}, '{"street": 1}', "the answer lacks 'town'"),
+        ({"anyOf": [ADDRESS, {"type": ["null", "string"]}]}, "5", "the answer is 5, not object or null or string"),
+        ({"anyOf": [{"type": "integer"}, {"type": "integer", "minimum": 1}]}, '"a"', "the answer is 'a', not integer"),
+        # Without a tag, the one with the fewest mistakes.
+        (
+            {"oneOf": [{"required": ["a", "b", "c"]}, {"title": "short", "required": ["a", "d"]}]},
+            '{"a": 1}',
+            "the answer lacks 'd' (taken as 'short')",
+        ),
+        (
+            {"$defs": {"team": {"required": ["team"]}}, "anyOf": [{"$ref": "#/$defs/team"}, {"required": ["x", "y"]}]},
+            "{}",
+            "the answer lacks 'team' (taken as 'team')",
+        ),
+        (
+            {"oneOf": [ADDRESS, {"type": "object"}]},
+            '{"street": 1, "town": 2}',
+            "the answer fits 2 choices, 'address' and choice 2, where one is wanted",
+        ),
+        (
+            {"items": {"oneOf": [{"anyOf": [SHAPE, {"type": "null"}]}]}},
+            '[{"kind": "circle", "radius": "1"}]',
+            "0.radius is '1', not number (taken as 'circle')",
+        ),
+    ],
+)
+def test_of_a_choice_the_branch_that_was_meant(schema: Json, text: str, said: str) -> None:
+    assert reason(schema, text) == said
+
+
+@pytest.mark.parametrize("draft", ["draft-03/schema#", "draft-04/schema#", "draft-06/schema#", "draft-07/schema#"])
+def test_older_drafts(draft: str) -> None:
+    schema = {"$schema": f"http://json-schema.org/{draft}", "type": "object", "properties": {"a": {"type": "string"}}}
+    assert reason(schema, '{"a": "b"}') == ""
+    assert reason(schema, '{"a": 1}') == "a is 1, not string"
+
+
+@pytest.mark.parametrize("draft", ["2019-09", "2020-12"])
+def test_newer_drafts(draft: str) -> None:
+    schema = {"$schema": f"https://json-schema.org/draft/{draft}/schema", "properties": {"a": {"type": "string"}}}
+    schema |= {"unevaluatedProperties": False}
+    assert reason(schema, '{"a": "b"}') == ""
+    assert reason(schema, '{"b": 1}').startswith("the answer does not fit: Unevaluated properties")
+
+
+def test_draft_4_has_its_own_limits() -> None:
+    schema = {"$schema": "http://json-schema.org/draft-04/schema#", "minimum": 3, "exclusiveMinimum": True}
+    assert reason(schema, "4") == ""
+    assert reason(schema, "3") != ""
+
+
+def test_a_format_is_asserted_on_request() -> None:
+    schema = {"properties": {"day": {"format": "date"}}}
+    text = '{"day": "2026-02-30"}'
+    assert reason(schema, text) == ""
+    assert reason({"schema": schema}, text) == ""
+    assert reason({"schema": schema, "formats": "ignored"}, text) == ""
+    assert reason({"schema": schema, "formats": "checked"}, text) == ("day is '2026-02-30', which is no date")
+    assert reason({"schema": schema, "formats": "checked"}, '{"day": 5}') == ""
+
+
+def test_formats_of_the_prompts_schema_and_of_a_file(tmp_path: Path) -> None:
+    day = {"format": "date"}
+    (tmp_path / "day.json").write_text(json.dumps(day), encoding="utf-8")
+    for schema in ("output", "day.json"):
+        argument = {"schema": schema, "formats": "checked"}
+        assert score("json schema", argument, '"today"', output=day, folder=tmp_path).reason.endswith("is no date")
+    module, context = plugins.load("json schema"), CheckContext(tmp_path)
+    assert module.fingerprint({"schema": "day.json", "formats": "checked"}, context) is not None
+    assert module.fingerprint({"schema": "output"}, context) is None
+
+
+@pytest.mark.parametrize(
+    ("argument", "said"),
+    [
+        ({"schema": {"format": "phone"}, "formats": "checked"}, "the format 'phone' is not one that can be checked"),
+        ({"schema": {"$defs": {"a": {"format": "phone"}}}, "formats": "checked"}, "known are date, "),
+        ({"schema": {}, "formats": "yes"}, "'formats' is 'yes': known are ignored, checked"),
+        ({"schema": {}, "format": "checked"}, "there is no option 'format': did you mean 'formats'"),
+        ({"schema": {}, "type": "object"}, "there is no option 'type'"),
+        ({"schema": 5}, "write 'output'"),
+    ],
+)
+def test_options_that_are_refused(argument: Json, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        reason(argument, "1")
+
+
+def test_an_unknown_format_is_no_matter_where_none_is_checked() -> None:
+    assert reason({"format": "phone"}, '"x"') == ""
+
+
+def test_one_validator_for_a_schema_with_and_one_without_formats() -> None:
+    module = plugins.load("json schema")
+    schemas = [{"format": "date"}, {"schema": {"format": "date"}}, {"schema": {"format": "date"}, "formats": "checked"}]
+    one, same, other = (module.build(schema, CheckContext(Path())).validator for schema in schemas)
+    assert one is same
+    assert one is not other
+
+
+@pytest.mark.parametrize(
+    ("said", "alike"),
+    [
+        ("team is 'sales', none of [\"a\"]", 'team is …, none of ["a"]'),
+        ("a.12.sum is 'x, not y', not number (taken as 'box')", "a.*.sum is …, not number (taken as 'box')"),
+        ("3 is 'a', not integer", "* is …, not integer"),
+        ("tags has 3 items, not at most 2", "tags has … items, not at most 2"),
+        ("a has 'why', 'how', which the schema does not allow", "a has …, which the schema does not allow"),
+        ("the answer lacks 'team'", "the answer lacks 'team'"),
+    ],
+)
+def test_equal_mistakes_have_equal_reasons_without_the_values(said: str, alike: str) -> None:
+    assert plugins.load("json schema").without_values(said) == alike

@@ -278,23 +278,6 @@ def test_a_prompt_of_two_suites_needs_both(project: Project) -> None:
     assert proof["differences"] == []
 
 
-def test_the_key_is_nowhere(project: Project, server: FakeOpenAI, monkeypatch: pytest.MonkeyPatch) -> None:
-    key = "sk-planted-0123456789"
-    monkeypatch.setenv("OPENAI_API_KEY", key)
-    server.script = lambda body: error(401, f"Incorrect API key provided: {key}")
-    ended = project.run("run", "--json")
-    assert key not in ended.out + ended.err
-    assert server.received[0].authorization == f"Bearer {key}"
-    server.script = lambda body: right(body["messages"][-1]["content"])
-    project.run("run", "--promote")
-    server.script = lambda body: f"my key is {key}"
-    ended = project.run("run", "--json", "--output", "log=log.jsonl", "--output", "evidence=proof.json")
-    assert "<OPENAI_API_KEY>" in ended.out
-    assert key not in ended.out + ended.err
-    for path in project.root.rglob("*"):
-        assert not path.is_file() or key.encode() not in path.read_bytes(), path
-
-
 def test_a_word_that_the_model_does_not_take_is_said_before_any_call(project: Project, server: FakeOpenAI) -> None:
     project.edit("suites/triage/triage.better.prompt", "{temperature: 0}", "{temperature: 0, topK: 5}")
     ended = project.run("run")

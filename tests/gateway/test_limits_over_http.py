@@ -60,4 +60,5 @@ def test_no_case_is_lost_and_no_second_too_full(configured: bool) -> None:
     # Times are those of arrival, which a busy machine bunches by a few; no second holds a burst.
     assert max(sum(start <= one < start + 1 for one in times) for start in times) <= 1.1 * PER_MINUTE / 60
     floor = (len(times) - 1) * 60 / PER_MINUTE
-    assert times[-1] - times[0] <= 1.3 * floor + 0.5
+    # `tests.bench.limits` measures how near to the floor it comes; here other tests run beside it.
+    assert times[-1] - times[0] <= 2 * floor + 2

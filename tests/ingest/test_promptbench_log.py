@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,16 +9,23 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from promptbench.core.types import LoggedCall, Message, Usage
+from promptbench.core.types import BadRecord, FailureTier, LoggedCall, Message, Usage
+from promptbench.formats.log_file import LogFile
 from promptbench.ingest.promptbench_log import matches, read
 
 LEAST = {"promptbench": "call/1", "id": "c1", "vars": {"message": "hi"}, "answer": "{}"}
 
 
-def calls(folder: Path, content: bytes | str) -> list[LoggedCall]:
+def log(folder: Path, content: bytes | str) -> LogFile:
     path = folder / "log.jsonl"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return list(read(path))
+    return LogFile.at(path)
+
+
+def calls(folder: Path, content: bytes | str) -> list[LoggedCall]:
+    found = list(read(log(folder, content)))
+    assert all(isinstance(call, LoggedCall) for call in found), found
+    return [replace(call, raw=None) for call in found if isinstance(call, LoggedCall)]
 
 
 def line(**more: Any) -> str:
@@ -25,7 +33,7 @@ def line(**more: Any) -> str:
 
 
 def test_the_least_line(tmp_path: Path) -> None:
-    assert calls(tmp_path, line()) == [LoggedCall("c1", "{}", variables={"message": "hi"})]
+    assert calls(tmp_path, line()) == [LoggedCall("c1", "{}", variables={"message": "hi"}, format="promptbench_log")]
 
 
 def test_a_full_line(tmp_path: Path) -> None:
@@ -63,7 +71,28 @@ def test_a_full_line(tmp_path: Path) -> None:
         failed="parse",
         tags=("a", "1"),
         extra={"trace": {"kept": [1]}},
+        tier=FailureTier.CUT,
+        format="promptbench_log",
     )
+
+
+def test_the_whole_record_is_kept(tmp_path: Path) -> None:
+    (call,) = read(log(tmp_path, line(own=1)))
+    assert isinstance(call, LoggedCall)
+    assert call.raw == {**LEAST, "own": 1}
+
+
+@pytest.mark.parametrize(
+    ("more", "tier"),
+    [
+        ({}, None),
+        ({"answer": None, "error": "timeout"}, FailureTier.TRANSPORT),
+        ({"finish_reason": "length", "failed": "parse"}, FailureTier.CUT),
+        ({"finish_reason": "stop", "failed": "parse"}, FailureTier.CONTENT),
+    ],
+)
+def test_what_of_it_failed(more: dict[str, Any], tier: FailureTier | None, tmp_path: Path) -> None:
+    assert calls(tmp_path, line(**more))[0].tier is tier
 
 
 def test_usage_in_other_words_is_no_usage(tmp_path: Path) -> None:
@@ -78,13 +107,13 @@ def test_what_editors_and_systems_add_is_no_mistake(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("bad", "said"),
     [
-        ("{\n", "line 2 is not JSON"),
-        (line()[:20], "line 2 is not JSON"),
-        ('{"promptbench": "call/1", "id": NaN}', "line 2 is not JSON"),
-        ('{"promptbench": "call/1", "id": "x", "vars": {"n": 1e999}}', "line 2 is not JSON"),
-        ('{"a": ' * 3000 + "1" + "}" * 3000, "line 2 is not JSON"),
-        (b"\xff\xfe\n", "line 2 is not UTF-8 text"),
-        ("[]", "line 2 is no logged call"),
+        ("{\n", "not JSON"),
+        (line()[:20], "JSON"),
+        ('{"promptbench": "call/1", "id": NaN}', "JSON"),
+        ('{"promptbench": "call/1", "id": "x", "vars": {"n": 1e999}}', "JSON"),
+        ('{"a": ' * 3000 + "1" + "}" * 3000, "nested"),
+        (b"\xff\xfe\n", "not JSON"),
+        ("[]", "no logged call: it lacks"),
         ("{}", "lacks"),
         (line(promptbench="call/9"), "lacks"),
         (line(id=None), "needs an 'id'"),
@@ -102,18 +131,14 @@ def test_what_editors_and_systems_add_is_no_mistake(tmp_path: Path) -> None:
     ],
 )
 def test_a_bad_line_is_named(bad: str | bytes, said: str, tmp_path: Path) -> None:
-    content = line().encode() + (bad if isinstance(bad, bytes) else bad.encode())
-    with pytest.raises(ValueError, match=r"^line 2 ") as caught:
-        calls(tmp_path, content)
-    assert said in str(caught.value)
-
-
-def test_the_calls_before_a_bad_line_come_first(tmp_path: Path) -> None:
-    (tmp_path / "log").write_text(line() + "{", encoding="utf-8")
-    reading = read(tmp_path / "log")
-    assert next(reading).id == "c1"
-    with pytest.raises(ValueError, match="line 2"):
-        next(reading)
+    content = (
+        line().encode() + (bad if isinstance(bad, bytes) else bad.encode()).rstrip() + b"\n" + line(id="c3").encode()
+    )
+    first, second, third = read(log(tmp_path, content))
+    assert isinstance(second, BadRecord)
+    assert second.place == "line 2"
+    assert said in second.reason
+    assert [call.id for call in (first, third) if isinstance(call, LoggedCall)] == ["c1", "c3"]
 
 
 @pytest.mark.parametrize(
@@ -122,13 +147,14 @@ def test_the_calls_before_a_bad_line_come_first(tmp_path: Path) -> None:
         (line().encode(), True),
         (b"\xef\xbb\xbf\n " + line().encode(), True),
         (b'{"id": 1}\n' + line().encode(), False),
+        (b"{\n" + line().encode(), True),
         (b"[]", False),
         (b"", False),
         (b'"promptbench"', False),
     ],
 )
-def test_matches(head: bytes, known: bool) -> None:
-    assert matches(head, "any") is known
+def test_matches(head: bytes, known: bool, tmp_path: Path) -> None:
+    assert matches(log(tmp_path, head)) is known
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -143,7 +169,5 @@ def test_matches(head: bytes, known: bool) -> None:
     )
 )
 def test_any_json_is_read_or_refused_with_its_line(more: dict[str, Any], tmp_path: Path) -> None:
-    try:
-        calls(tmp_path, line(**more))
-    except ValueError as error:
-        assert str(error).startswith("line 1 ")  # noqa: PT017 - most examples are read
+    (call,) = read(log(tmp_path, line(**more)))
+    assert isinstance(call, LoggedCall) or call.place in ("line 1", "record 1")

@@ -1,0 +1,97 @@
+"""JSON Schema's `format` as an assertion: the same verdict on every machine, whatever else is installed.
+
+Each is the grammar of the standard that JSON Schema names (RFC 3339 for dates and times, RFC 3986 for URIs, RFC 5321
+for addresses, RFC 1123 for hosts), without the forms that only ancient software writes. All take linear time.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import date
+from functools import cache
+from ipaddress import IPv4Address, IPv6Address
+from typing import Any
+
+_TIME = re.compile(
+    r"([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)(\.[0-9]+)?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])\Z", re.I
+)
+_DURATION = re.compile(
+    r"P(?!\Z)(?:[0-9]+W|(?:[0-9]+Y)?(?:[0-9]+M)?(?:[0-9]+D)?(?:T(?=[0-9])(?:[0-9]+H)?(?:[0-9]+M)?(?:[0-9]+S)?)?)\Z"
+)
+_LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\Z")
+_LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*\Z")
+_URI = re.compile(r"(?:[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*\Z")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\Z", re.I)
+_POINTER = re.compile(r"(?:/(?:[^~/]|~[01])*)*\Z")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
+
+_LONGEST_PATTERN = 10_000
+"""Compiling a pattern takes thousands of times as long as reading it; nobody writes a longer one."""
+
+
+def _date(text: str) -> bool:
+    return _DATE.match(text) is not None and date.fromisoformat(text) is not None
+
+
+def _date_time(text: str) -> bool:
+    return text[10:11] in ("T", "t") and _date(text[:10]) and _TIME.match(text, 11) is not None
+
+
+def _hostname(text: str) -> bool:
+    return len(text) <= 253 and all(map(_LABEL.match, text.split(".")))
+
+
+def _email(text: str) -> bool:
+    local, _, host = text.rpartition("@")
+    return len(local) <= 64 and _LOCAL.match(local) is not None and _hostname(host)
+
+
+def _uri(text: str) -> bool:
+    return _SCHEME.match(text) is not None and _URI.match(text) is not None
+
+
+def _regex(text: str) -> bool:
+    import regex
+
+    if len(text) > _LONGEST_PATTERN:
+        return False
+    try:
+        regex.compile(text)
+    except regex.error:
+        return False
+    return True
+
+
+FORMATS: Mapping[str, Callable[[str], bool]] = {
+    "date": _date,
+    "date-time": _date_time,
+    "duration": lambda text: _DURATION.match(text) is not None,
+    "email": _email,
+    "hostname": _hostname,
+    "ipv4": lambda text: IPv4Address(text) is not None,
+    "ipv6": lambda text: "%" not in text and IPv6Address(text) is not None,
+    "json-pointer": lambda text: _POINTER.match(text) is not None,
+    "regex": _regex,
+    "time": lambda text: _TIME.match(text) is not None,
+    "uri": _uri,
+    "uri-reference": lambda text: _URI.match(text) is not None,
+    "uuid": lambda text: _UUID.match(text) is not None,
+}
+"""By name, whether a text is one. ValueError means no."""
+
+
+@cache
+def checker() -> Any:
+    """The formats for jsonschema; what is no text is of every format."""
+    from jsonschema import FormatChecker
+
+    made = FormatChecker(formats=())
+    for name, is_one in FORMATS.items():
+        made.checks(name, raises=(ValueError, OverflowError, MemoryError))(_of_texts(is_one))
+    return made
+
+
+def _of_texts(is_one: Callable[[str], bool]) -> Callable[[object], bool]:
+    return lambda value: not isinstance(value, str) or is_one(value)
