@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, TypeGuard
 
 from promptbench.core.types import (
     Answer,
@@ -152,7 +152,7 @@ class JudgedCheck(Check, Protocol):
 
     @property
     def config(self) -> Mapping[str, Json] | None:
-        """What its author wants sent, as in a prompt's config; with None a judge is spared the words it does not take."""
+        """What its author wants sent, as in a prompt's config; None leaves it to us, as far as a judge takes it."""
 
     @property
     def criterion(self) -> str:

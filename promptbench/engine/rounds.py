@@ -21,7 +21,7 @@ async def run_rounds(
     runner: Runner, bench: Bench, repeats: int, done: Callable[[AttemptKey], bool], more: More, listen: Listener
 ) -> bool:
     """Works until the gate has all it wants. False when the user stopped it, a budget ended, or a model of the
-    gate was given up.
+    gate, or a judge whose verdict counts, was given up.
     """
     with _interruptible(runner, listen):
         await runner.work(first_round(bench, repeats, done), done)
@@ -31,7 +31,7 @@ async def run_rounds(
                 break
             listen(MoreWanted(count))
             await runner.work(tasks, done)
-    return not runner.halted and not any(model.gated and model.name in runner.down for model in bench.models)
+    return not runner.halted and not bench.decisive & runner.down.keys()
 
 
 @contextmanager

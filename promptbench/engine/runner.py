@@ -1,32 +1,37 @@
-"""Makes attempts: asks through the gateway, scores, puts on record, tells the listener. In that order."""
+"""Makes attempts: asks the model, then the judges, scores, puts on record, tells the listener. In that order."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable
+from dataclasses import replace
 from typing import Protocol
 
 from promptbench.core.canonical import digest
 from promptbench.core.clock import now
 from promptbench.core.events import AttemptDone, Listener
 from promptbench.core.types import Attempt, AttemptKey, Outcome, Request
+from promptbench.engine.judging import Judges, Verdicts
 from promptbench.engine.plan import Task
 from promptbench.engine.scoring import scored
 from promptbench.gateway import BudgetReached, Gateway, ModelDown, Reply, Stopped
 from promptbench.project.bench import Bench
 
 
-class Record(Protocol):
+class Record(Verdicts, Protocol):
     """Where attempts are kept. `add` returns when they are committed."""
 
     def add(self, attempts: Iterable[tuple[Attempt, bool]]) -> None: ...
+
+    def attempt(self, key: AttemptKey) -> Attempt | None:
+        """One that was made before in this run."""
 
 
 class Runner:
     """Works through tasks, as many at once as each model's provider can use.
 
     Where a model was given up before, the `covered` have the answers of its fallback on record: they are asked again of
-    the model only.
+    the model only. The `unjudged` have the model's answer on record and no verdict on it: only their judges are asked.
     """
 
     def __init__(
@@ -36,6 +41,7 @@ class Runner:
         record: Record,
         listen: Listener,
         covered: Collection[AttemptKey] = frozenset(),
+        unjudged: Collection[AttemptKey] = frozenset(),
     ) -> None:
         self._bench = bench
         self._gateway = gateway
@@ -43,6 +49,9 @@ class Runner:
         self._listen = listen
         self._deterministic = {model.name: bench.deterministic(model) for model in bench.models}
         self._covered = covered
+        self._unjudged = unjudged
+        self._judges = Judges(bench, gateway, record)
+        self._answered: asyncio.Queue[tuple[Task, Attempt] | None] = asyncio.Queue(2 * self._judges.concurrency)
         self._waiting: list[tuple[Attempt, bool]] = []
         self._down: dict[str, str] = {}
         self._gone: set[str] = set()
@@ -52,8 +61,8 @@ class Runner:
 
     @property
     def down(self) -> dict[str, str]:
-        """Models that were given up, and why."""
-        return self._down
+        """Models that were given up, and why; judges too, where a verdict hangs on them."""
+        return {**self._down, **{name: why for name, why in self._judges.down.items() if name in self._bench.decisive}}
 
     @property
     def stopped(self) -> bool:
@@ -62,12 +71,12 @@ class Runner:
     @property
     def spent(self) -> str | None:
         """What part of the budget is used up, if one is."""
-        return self._spent
+        return self._spent or self._judges.spent
 
     @property
     def halted(self) -> bool:
         """Whether nothing more may be asked of any model."""
-        return self._stopping or self._spent is not None
+        return self._stopping or self.spent is not None
 
     def stop(self) -> None:
         """Asks nothing more; what is in flight is still awaited and kept."""
@@ -76,6 +85,14 @@ class Runner:
 
     async def work(self, tasks: Iterable[Task], done: Callable[[AttemptKey], bool]) -> None:
         """Makes every attempt that is not `done` already. Memory holds what is in flight, not the plan."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(self._judges.concurrency):
+                group.create_task(self._judge())
+            await self._ask_models(tasks, done)
+            for _ in range(self._judges.concurrency):
+                await self._answered.put(None)
+
+    async def _ask_models(self, tasks: Iterable[Task], done: Callable[[AttemptKey], bool]) -> None:
         models = {model.name: model for model in self._bench.models}
         queues: dict[str, asyncio.Queue[Task | None]] = {
             name: asyncio.Queue(2 * model.provider.concurrency) for name, model in models.items()
@@ -102,23 +119,47 @@ class Runner:
         while (task := await queue.get()) is not None:
             if self.halted or task.model.name in self._gone:
                 continue
-            request = self._bench.request(task.model, task.variant, task.case, task.repeat)
-            started = now()
-            reply = await self._ask(task, request)
-            if reply is None:
+            attempt = self._kept(task) or await self._made(task)
+            if attempt is None:
                 continue
-            self._waiting.append((self._attempt(task, request, reply, started), self._deterministic[task.model.name]))
-            # All attempts that end in the same turn of the loop are committed together.
-            await asyncio.sleep(0)
-            self._commit()
+            if self._judges.concurrency:
+                # The model is asked on while the judges look at what it said.
+                await self._answered.put((task, attempt))
+            else:
+                await self._keep(task, scored(self._bench, task.case, attempt))
+
+    async def _judge(self) -> None:
+        while (item := await self._answered.get()) is not None:
+            task, attempt = item
+            await self._keep(task, await self._judges.judge(task.case, attempt))
+
+    def _kept(self, task: Task) -> Attempt | None:
+        """The attempt on record that only lacks its judges."""
+        found = self._record.attempt(task.key) if task.key in self._unjudged else None
+        # Its recording is there already.
+        return replace(found, answer=replace(found.answer, recorded=True)) if found and found.answer else None
+
+    async def _keep(self, task: Task, attempt: Attempt) -> None:
+        self._waiting.append((attempt, self._deterministic[task.model.name]))
+        # All attempts that end in the same turn of the loop are committed together.
+        await asyncio.sleep(0)
+        self._commit()
 
     def _commit(self) -> None:
         if not self._waiting:
             return
         batch, self._waiting = self._waiting, []
         self._record.add(batch)
+        self._judges.settle(attempt for attempt, _ in batch)
         for attempt, _ in batch:
             self._listen(AttemptDone(attempt))
+
+    async def _made(self, task: Task) -> Attempt | None:
+        """The attempt without its scores; None when there is nothing to keep."""
+        request = self._bench.request(task.model, task.variant, task.case, task.repeat)
+        started = now()
+        reply = await self._ask(task, request)
+        return None if reply is None else self._attempt(task, request, reply, started)
 
     async def _ask(self, task: Task, request: Request) -> Reply | None:
         """What becomes of a request; None when that is nothing to keep."""
@@ -142,8 +183,9 @@ class Runner:
             self._down.setdefault(model.name, reply.failure.message)
         return reply if reply.answer is not None or not covered else None
 
-    def _attempt(self, task: Task, request: Request, reply: Reply, started: str) -> Attempt:
-        attempt = Attempt(
+    @staticmethod
+    def _attempt(task: Task, request: Request, reply: Reply, started: str) -> Attempt:
+        return Attempt(
             key=task.key,
             outcome=Outcome.ERRORED,
             request_hash=digest(request.as_dict()),
@@ -158,4 +200,3 @@ class Runner:
             fallback=str(reply.fallback) if reply.fallback and reply.answer else None,
             cost=reply.cost if reply.tries else 0.0,
         )
-        return scored(self._bench, task.case, attempt)

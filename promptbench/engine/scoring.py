@@ -2,27 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
-from promptbench.core.types import Attempt, CallFacts, Outcome
+from promptbench.core.canonical import digest
+from promptbench.core.protocols import Check
+from promptbench.core.types import Answer, Attempt, CallFacts, Judging, Outcome, Request
 from promptbench.project.bench import BASELINE, Bench, BenchCase
-from promptbench.project.evaluate import evaluate
+from promptbench.project.evaluate import Evaluation, evaluate
+
+ADVISORY = "nothing that counts was checked: all checks of the case are advisory"
 
 
-def scored(bench: Bench, case: BenchCase, attempt: Attempt) -> Attempt:
-    """The attempt with its scores, whatever it had before; one that a fallback answered stays errored."""
+def checks_of(case: BenchCase, variant: str) -> tuple[Check, ...]:
+    """The checks of a case for an answer to a prompt version; empty for a model without prompt."""
+    return case.checks[variant or BASELINE]
+
+
+def scored(bench: Bench, case: BenchCase, attempt: Attempt, judgings: Iterable[Judging] = ()) -> Attempt:
+    """The attempt with its scores, whatever it had before; one that a fallback answered stays errored.
+
+    `judgings` are what the judges were asked about it.
+    """
     answer = attempt.answer
     if answer is None:
         return attempt
+    asked = list(judgings)
+    answers = {judging.request_hash: judging.answer for judging in asked}
+
+    def judged(question: Request) -> Answer | None:
+        return answers.get(digest(bench.as_asked(question).as_dict())) if answers else None
+
     facts = CallFacts(answer.provider_ms, answer.usage, attempt.cost)
-    checks = case.checks[attempt.key.variant or BASELINE]
-    found = evaluate(answer.text, checks, bench.accept, case.variables, facts, case.threshold)
+    checks = checks_of(case, attempt.key.variant)
+    found = evaluate(answer.text, checks, bench.accept, case.variables, facts, case.threshold, judged)
     outcome = Outcome.PASSED if found.passed else Outcome.FAILED
+    error = attempt.error if attempt.fallback else _why_unknown(found, asked)
     return replace(
         attempt,
-        outcome=Outcome.ERRORED if attempt.fallback else outcome,
+        outcome=Outcome.ERRORED if attempt.fallback or found.errored else outcome,
         rung=found.rung,
         well_formed=found.well_formed,
         repairs=found.repairs,
         scores=found.scores,
+        error=error,
     )
+
+
+def _why_unknown(found: Evaluation, judgings: Iterable[Judging]) -> str | None:
+    """Why nobody can say whether the answer passes, where that is so."""
+    if not found.errored:
+        return None
+    unsaid = [score for score in found.scores if score.errored and score.weight]
+    if not unsaid:
+        return ADVISORY
+    failures = (f"judge {judging.judge}: {judging.error}" for judging in judgings if judging.error)
+    return next(failures, "; ".join(dict.fromkeys(f"{score.check}: {score.reason}" for score in unsaid)))

@@ -15,8 +15,9 @@ from promptbench.core.secrets import without_secrets
 from promptbench.core.types import Json, ModelRef, Side
 from promptbench.formats.paths import below
 from promptbench.formats.source import Source
-from promptbench.project.bench import Bench, BenchCase, BenchModel, Variant
+from promptbench.project.bench import Bench, BenchCase, BenchJudge, BenchModel, Variant
 from promptbench.project.cases import CaseBuilder, PromptInPlay
+from promptbench.project.judges import Judged, connected, tell_advisory, tell_own_judges
 from promptbench.project.lint import Lint
 from promptbench.project.logs import read_logs
 from promptbench.project.windows import Window
@@ -88,6 +89,9 @@ def assemble(suite: Suite, around: Surroundings, found: Diagnostics) -> Bench | 
     lint = Lint([*candidates, *((champion,) if champion else ())], joiner.windows(models))
     cases = builder.scan(read_logs(suite, found), around.selects, lint.look)
     lint.tell(found)
+    judges = joiner.judges(builder.judged.values())
+    tell_own_judges(builder.judged.values(), models, found)
+    tell_advisory(builder.judged.values(), around.shown(suite.folder), found)
     only_logs = suite.logs and not suite.document.value.get("cases")
     if not cases and only_logs and not around.partial and len(found.errors) == before:
         hint = "write a case under 'cases:', or name a log with failing calls"
@@ -104,6 +108,8 @@ def assemble(suite: Suite, around: Surroundings, found: Diagnostics) -> Bench | 
         suite_hash=builder.suite_hash,
         checks_hash=builder.checks_hash,
         partial=around.partial or joiner.leaves_out(models),
+        judges=judges,
+        judged_checks=tuple(check for check, _ in builder.judged.values()),
     )
 
 
@@ -226,6 +232,18 @@ class _Joiner:
             self._found.add(Code.BAD_VALUE, message, place, hint="name a model that is asked in the same way")
         return replace(model, fallback=replace(other, gated=False) if other else None)
 
+    def judges(self, judged: Judged) -> dict[str, BenchJudge]:
+        """The models that checks ask, by name."""
+
+        def connect(ref: ModelRef, place: Place) -> BenchModel | None:
+            return self._model(ModelEntry(ref, None, ()), place, (), ())
+
+        def refused(ref: ModelRef, config: Mapping[str, Json]) -> list[Problem]:
+            module: ProviderModule = providers.load(ref.provider)  # type: ignore[assignment]
+            return _refused_words(module, ref.name, self._context(ref.provider), config)
+
+        return connected(judged, connect, refused, self._found)
+
     def leaves_out(self, models: Sequence[BenchModel]) -> bool:
         """Whether a model that the suite wants to pass is not among these."""
         there = {model.name for model in models}
@@ -273,7 +291,7 @@ class _Joiner:
             message = f"a '{entry.ref.provider}' model gets the variables of a case and never sees the prompt"
             problems.append(Problem(Code.BAD_VALUE.name, message, "leave 'uses prompt' out"))
         for prompt in prompts if uses_prompt and not problems else ():
-            for problem in _refused_words(module, entry.ref.name, context, prompt):
+            for problem in _refused_words(module, entry.ref.name, context, prompt.config):
                 self._found.add(Code[problem.code], f"{prompt.file}: {problem.message}", place, hint=problem.hint)
         for problem in problems:
             self._found.add(Code[problem.code], problem.message, place, hint=problem.hint)
@@ -324,7 +342,9 @@ def _shape(module: ProviderModule, name: str, context: ProviderContext) -> Json:
     return tell(name, context) if tell else without_secrets(context.options)
 
 
-def _refused_words(module: ProviderModule, name: str, context: ProviderContext, prompt: Prompt) -> list[Problem]:
-    """What of a prompt's config the model does not take: said now, not by a 400 in the middle of a run."""
+def _refused_words(
+    module: ProviderModule, name: str, context: ProviderContext, config: Mapping[str, Json]
+) -> list[Problem]:
+    """What of a config the model does not take: said now, not by a 400 in the middle of a run."""
     tell = getattr(module, "unsupported", None)
-    return list(tell(name, context, prompt.config)) if tell else []
+    return list(tell(name, context, config)) if tell else []

@@ -151,6 +151,12 @@ class Bench:
         judges = (judge.model for judge in self.judges.values())
         return tuple({model.name: model for model in (*judges, *fallbacks, *self.models)}.values())
 
+    @cached_property
+    def decisive(self) -> frozenset[str]:
+        """Without whom there is no verdict: the models that must pass, and the judges of checks that count."""
+        gated = (model.name for model in self.models if model.gated)
+        return frozenset((*gated, *(str(ref) for check in self.judged_checks if check.counts for ref in check.judges)))
+
     def deterministic(self, model: BenchModel) -> bool:
         """Whether the model answers every prompt in play the same again, so that asking once is enough."""
         if not model.uses_prompt:

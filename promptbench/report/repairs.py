@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from textwrap import wrap
 
 from promptbench.core.types import Json
-from promptbench.report.words import Target, clean, cut, excerpt, width_of
+from promptbench.report.words import Target, cut, excerpt, width_of
 
 SCHEMA_VERSION = 1
 _MOST_GROUPS = 10
+_IN = "    "
 _SIDES = {"champion": "production", "candidate": "candidate", "baseline": "baseline"}
 
 
@@ -87,7 +89,7 @@ class RepairsReport:
         if not rescued:
             parts = [f"none of {_count(answers, 'answer')} depends on a rule"]
         if beyond:
-            parts.append(f"{beyond} more would be readable by rules that the suite does not accept")
+            parts.append(f"{beyond} more need rules that the suite does not accept")
         parts.append(f"{unmended or 'none'} can only be mended by another prompt")
         return "; ".join(parts)
 
@@ -96,8 +98,8 @@ class RepairsReport:
 
 
 def render(report: RepairsReport, target: Target) -> str:
-    """The report as text within the target's width, its last line the sentence."""
-    lines = [f"{clean(report.suite)}: repairs in run {report.run}, accepted: {_words(report.accept)}"]
+    """The report as text within the target's width; its last line is the sentence, whole."""
+    lines = [excerpt(f"{report.suite}: accepts {_words(report.accept)}, run {report.run}", target.width)]
     for model in dict.fromkeys(row.model for row in report.rows):
         lines += ["", excerpt(model, target.width)]
         for row in report.rows:
@@ -111,27 +113,28 @@ def render(report: RepairsReport, target: Target) -> str:
 def _row(row: PromptRepairs, width: int) -> Iterator[str]:
     rungs = " · ".join(f"{_words(name)} {count}" for name, count in row.rungs.items() if count)
     part = f"  {_SIDES.get(row.side) or excerpt(row.side, 10):<12}"
-    yield part + excerpt(f"{row.prompt + ': ' if row.prompt else ''}{rungs}", width - len(part))
+    yield (part + excerpt(row.prompt, width - len(part))).rstrip()
+    yield from wrap(f"{_count(row.answers, 'answer')}: {rungs}", width, initial_indent=_IN, subsequent_indent=_IN)
     if row.rules:
         name = max(len("rule"), *(width_of(rule.name) for rule in row.rules))
-        yield f"    {'rule':<{name}}  {'rung':<14}  needed   alone  lost without it"
+        yield _IN + cut(f"{'rule':<{name}}  {'rung':<14}  needed   alone  lost without it", width - 4)
     for rule in row.rules:
         lost = str(rule.lost) if rule.accepted else "not accepted"
         line = f"{rule.name:<{name}}  {_words(rule.rung):<14}  {rule.needed:>6}  {rule.alone:>6}  {lost:>15}"
-        yield "    " + cut(line, width - 4)
-    yield from _groups("no rule reads these, only another prompt mends them", row.unreadable, width)
-    yield from _groups("these are read and do not fit, only another prompt mends them", row.misfits, width)
+        yield _IN + cut(line, width - 4)
+    yield from _groups("unreadable, only another prompt mends these", row.unreadable, width)
+    yield from _groups("do not fit, only another prompt mends these", row.misfits, width)
 
 
 def _groups(title: str, groups: Sequence[Group], width: int) -> Iterator[str]:
     if groups:
-        yield f"    {title}:"
+        yield f"{_IN}{title}:"
     for group in groups[:_MOST_GROUPS]:
-        yield "    " + excerpt(f"{group.answers:>6} × {group.what}", width - 4)
+        yield _IN + excerpt(f"{group.answers:>6} × {group.what}", width - 4)
         if group.example and group.example != group.what:
             yield " " * 13 + excerpt(group.example, width - 13)
     if rest := groups[_MOST_GROUPS:]:
-        yield f"    and {_count(sum(group.answers for group in rest), 'answer')} in {_count(len(rest), 'other way')}"
+        yield f"{_IN}and {_count(sum(group.answers for group in rest), 'answer')} in {_count(len(rest), 'other way')}"
 
 
 def _words(name: str) -> str:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import secrets
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -23,6 +23,7 @@ from promptbench.core.types import (
     Attempt,
     AttemptKey,
     Json,
+    Judging,
     Outcome,
     Repair,
     Rung,
@@ -30,7 +31,7 @@ from promptbench.core.types import (
     Side,
     Usage,
 )
-from promptbench.store import answers, runs_schema
+from promptbench.store import answers, judgings, runs_schema
 from promptbench.store.cache import CacheTable
 from promptbench.store.database import immediate, storage_errors
 from promptbench.store.steps import apply, pending
@@ -173,11 +174,18 @@ class RunStore:
         self._locks[run] = lock
         return True
 
-    def add(self, run: str, attempts: Iterable[tuple[Attempt, bool]]) -> None:
-        """Commits attempts, and a recording of every answer. The flag tells whether the model is deterministic."""
+    def add(
+        self, run: str, attempts: Iterable[tuple[Attempt, bool]], same_judges: Collection[str] = frozenset()
+    ) -> None:
+        """Commits attempts, what judges said of them, and a recording of every answer.
+
+        The flag tells whether the model is deterministic; `same_judges` are the judges that are.
+        """
         with storage_errors(self.path, "run record"), immediate(self._connection):
             for attempt, deterministic in attempts:
                 self._add(run, attempt, deterministic)
+                for judging in attempt.judgings:
+                    judgings.keep(self._connection, run, judging, deterministic=judging.judge in same_judges)
 
     def _add(self, run: str, attempt: Attempt, deterministic: bool) -> None:
         execute = self._connection.execute
@@ -213,7 +221,7 @@ class RunStore:
                 attempt.rung,
                 int(attempt.well_formed),
                 json.dumps([[repair.name, repair.position] for repair in attempt.repairs]),
-                json.dumps([[one.check, one.passed, one.value, one.reason, one.weight] for one in attempt.scores]),
+                json.dumps([astuple(score) for score in attempt.scores]),
                 attempt.error,
                 attempt.tries,
                 attempt.queue_ms,
@@ -311,6 +319,34 @@ class RunStore:
             )
             return {AttemptKey(*row) for row in rows}
 
+    def unjudged(self, run: str) -> set[AttemptKey]:
+        """The attempts of a run that have their answers, and no verdict on them from a judge."""
+        with storage_errors(self.path, "run record"):
+            rows = self._connection.execute(
+                f"SELECT variant, model, case_name, repeat FROM attempt WHERE run = ? AND {_UNJUDGED}", [run]
+            )
+            return {AttemptKey(*row) for row in rows}
+
+    def attempt(self, run: str, key: AttemptKey) -> Attempt | None:
+        """One attempt of a run."""
+        with storage_errors(self.path, "run record"):
+            row = self._connection.execute(
+                f"SELECT {_ATTEMPT} FROM attempt LEFT JOIN answer ON answer.hash = answer_hash "
+                "WHERE run = ? AND variant = ? AND model = ? AND case_name = ? AND repeat = ?",
+                [run, key.variant, key.model, key.case, key.repeat],
+            ).fetchone()
+        return None if row is None else _attempt(row)
+
+    def judged(self, run: str, request_hash: str) -> Answer | None:
+        """What a judge answered to a question in a run, if it gave a verdict."""
+        with storage_errors(self.path, "run record"):
+            return judgings.find(self._connection, run, request_hash)
+
+    def judgings(self, run: str) -> Iterator[Judging]:
+        """All questions to judges in a run, one at a time."""
+        with storage_errors(self.path, "run record"):
+            yield from judgings.of_run(self._connection, run)
+
     # -- recordings and cache ------------------------------------------------------------------------------------
 
     def find(self, request_hash: str) -> tuple[Answer, bool] | None:
@@ -341,6 +377,7 @@ _ATTEMPT = (
     "output_tokens, cached_tokens, reasoning_tokens, cost, started, connect_ms, first_byte_ms, limit_ms, backoff_ms, "
     "fallback"
 )
+_UNJUDGED = "outcome = 'errored' AND answer_hash NOTNULL AND fallback IS NULL"
 _RECORDED = "recorded/"
 """The provider whose answers are never asked for."""
 

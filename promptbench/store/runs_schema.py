@@ -142,6 +142,24 @@ STEPS: dict[str, tuple[str, ...]] = {
             LEFT JOIN variant ON variant.run = attempt.run AND variant.hash = attempt.variant
             GROUP BY attempt.run, attempt.variant, attempt.model""",
     ),
+    "0006_judgings": (
+        """CREATE TABLE judging (
+            run TEXT NOT NULL REFERENCES run (id),
+            request_hash TEXT NOT NULL,
+            judge TEXT NOT NULL,
+            case_name TEXT NOT NULL,
+            text_hash TEXT NOT NULL,
+            model_returned TEXT,
+            answer TEXT,
+            verdict TEXT,
+            error TEXT,
+            tries INTEGER NOT NULL,
+            queue_ms REAL NOT NULL,
+            cost REAL,
+            started TEXT NOT NULL,
+            PRIMARY KEY (run, request_hash)
+        ) STRICT, WITHOUT ROWID""",
+    ),
 }
 
 COLUMNS: dict[str, dict[str, str]] = {
@@ -171,7 +189,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "model": "provider/name as the suite has it",
         "case_name": "the case",
         "repeat": "counts from 0",
-        "outcome": "passed, failed, errored (the provider gave no answer) or skipped",
+        "outcome": "passed, failed, errored (no answer from the provider, or no verdict from a judge) or skipped",
         "request_hash": "hash of messages, model, parameters, schema and repeat",
         "answer_hash": "the answer's text; null when there is none",
         "model_returned": "the model's name as the provider returned it",
@@ -181,8 +199,8 @@ COLUMNS: dict[str, dict[str, str]] = {
         "rung": "raw, extracted, repaired_safe, repaired_risky or none; null where nothing reads the answer as data",
         "well_formed": "1 when readable at the accept level and valid against the checked schemas",
         "repairs": "JSON list of [name, position in characters]",
-        "scores": "JSON list of [check, passed, value, reason, weight]",
-        "error": "why there is no answer",
+        "scores": "JSON list of [check, passed, value, reason, weight, errored]",
+        "error": "why there is no answer, or no verdict on it",
         "tries": "calls made for this attempt; 0 when the answer came from the cache",
         "queue_ms": "waiting in promptbench, in milliseconds: for a free slot, for a rate limit, between tries",
         "provider_ms": "waiting for the provider, in milliseconds, last try only; null when nothing was asked",
@@ -223,5 +241,20 @@ COLUMNS: dict[str, dict[str, str]] = {
         "status": "HTTP status; null where there was no reply",
         "message": "what went wrong",
         "provider_ms": "waiting for the provider, in milliseconds",
+    },
+    "judging": {
+        "run": "the run",
+        "request_hash": "hash of the question to the judge",
+        "judge": "provider/name as the check has it",
+        "case_name": "the case",
+        "text_hash": "hash of the judged answer, as in answer; the same answer is judged once in a run",
+        "model_returned": "the judge's name as its provider returned it",
+        "answer": "JSON: the judge's whole answer; null when there is none",
+        "verdict": "what the check reads in it: pass, fail or a rating; null when there is none to read",
+        "error": "why there is no answer",
+        "tries": "calls made; 0 when the answer came from the cache",
+        "queue_ms": "waiting in promptbench, in milliseconds",
+        "cost": "US dollars, apart from what the judged answer cost; null when the price is unknown",
+        "started": "ISO 8601, UTC",
     },
 }

@@ -200,7 +200,7 @@ def test_takes_bounded_time(schema: Json, text: str) -> None:
             {"contains": {"const": 1}},
             "[2]",
             "the answer does not fit: [2] does not contain items matching the given schema",
-        ),  # noqa: E501
+        ),
     ],
 )
 def test_says_what_is_there_and_what_is_wanted(schema: Json, text: str, said: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.helpers.fake_openai import FakeOpenAI, error, html, stall
-from tests.helpers.project import V2, Project, better, right
+from tests.helpers.project import V2, Project, better
 
 
 def last_line(text: str) -> str:

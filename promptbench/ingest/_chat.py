@@ -1,0 +1,199 @@
+"""Conversations in the forms of the APIs and of the tools that log them, as messages of plain text.
+
+Parts of text are joined. A call of a tool is rendered as JSON, `[{"name": …, "arguments": {…}}]`, which the check
+`function call` reads; what a tool answered is a message of the user. Other parts are named, such as `[image]`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from promptbench.core.types import Json, Message, Role
+from promptbench.formats.embedded_json import decoded
+from promptbench.ingest._fields import items, record, text, written
+
+_ROLES: Mapping[str, Role] = {
+    "system": "system", "developer": "system", "assistant": "assistant", "ai": "assistant", "model": "assistant",
+    "user": "user", "human": "user", "tool": "user", "function": "user", "generic": "user", "chat": "user",
+}  # fmt: skip
+_TOOL_ROLES = ("tool", "function")
+_TEXTS = ("text", "input_text", "output_text", "refusal")
+_CALLS = ("tool_use", "tool_call", "function_call", "function", "server_tool_use")
+_RESULTS = ("tool_result", "tool_call_response", "function_call_output")
+_THOUGHTS = ("thinking", "redacted_thinking", "reasoning", "reasoning_content")
+_OTHERS = {
+    "image_url": "image", "input_image": "image", "image": "image", "input_audio": "audio", "audio": "audio",
+    "file": "file", "input_file": "file", "document": "file", "video": "video", "uri": "file", "blob": "file",
+}  # fmt: skip
+
+
+@dataclass(slots=True)
+class Content:
+    """What one message holds. `parts` counts what is no text, by kind; thoughts are counted and left out."""
+
+    text: str = ""
+    calls: list[Json] = field(default_factory=list)
+    parts: Counter[str] = field(default_factory=Counter)
+    results: int = 0
+
+    def rendered(self) -> str:
+        """The text, and below it the calls of tools."""
+        calls = written([{"name": call["name"], "arguments": call["arguments"]} for call in self.calls])
+        return "\n".join(part for part in (self.text, calls if self.calls else "") if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """`extra` has what is not in the messages: `parts` counted by kind, `tool_results` their number."""
+
+    messages: tuple[Message, ...] = ()
+    extra: Mapping[str, Json] = field(default_factory=dict)
+
+
+def conversation(value: Json, *, system: Json = None) -> Conversation:
+    """From a list of messages, one message, or a text, which is what the user said; `system` comes before it."""
+    messages: list[Message] = []
+    parts: Counter[str] = Counter()
+    results = 0
+    for item in ([{"role": "system", "content": system}] if system else []) + _listed(value):
+        message, content, is_result = _message(item)
+        if message is None:
+            continue
+        messages.append(message)
+        parts += content.parts
+        results += is_result + content.results
+    extra = {"parts": dict(parts) if parts else None, "tool_results": results or None}
+    return Conversation(tuple(messages), {name: amount for name, amount in extra.items() if amount})
+
+
+def content_of(message: Mapping[str, Json], *, between: str = "\n") -> Content:
+    """What a message says and calls, whatever keys it has for that; texts are joined with `between`."""
+    content = Content()
+    body = next((message[key] for key in ("content", "parts", "text") if message.get(key) is not None), None)
+    texts = [part for part in _parts(body, content) if part]
+    content.text = between.join(texts)
+    for call in items(message.get("tool_calls")) or [message.get("function_call")]:
+        _add_call(call, content)
+    return content
+
+
+def is_conversation(value: Json) -> bool:
+    """Whether a value is a list of messages, and not just data that a user sent."""
+    return isinstance(value, list) and bool(value) and all(map(_is_message, _flat(value)))
+
+
+def _listed(value: Json) -> list[Json]:
+    found = decoded(value)
+    if is_conversation(found):
+        return _flat(found)
+    if isinstance(found, dict) and _is_message(found):
+        return [found]
+    said = written(value)
+    return [said] if said else []
+
+
+def _flat(listed: list[Json]) -> list[Json]:
+    """Messages out of the batches that LangChain logs: a list in a list."""
+    return [item for entry in listed for item in (entry if isinstance(entry, list) else [entry])]
+
+
+def _is_message(item: Json) -> bool:
+    if not isinstance(item, dict):
+        return False
+    inner = item["message"] if isinstance(item.get("message"), dict) else item
+    return isinstance(inner.get("role"), str) or "lc" in inner or isinstance(inner.get("type"), str)
+
+
+def _message(item: Json) -> tuple[Message | None, Content, bool]:
+    if isinstance(item, str):
+        return (Message("user", item) if item else None), Content(), False
+    if not isinstance(item, dict):
+        return None, Content(), False
+    item = unserialised(item)
+    named = text(item.get("role")) or ""
+    content = content_of(item)
+    kind = item.get("type")
+    if not named and kind in (*_CALLS, *_RESULTS, *_THOUGHTS):  # items of the Responses API stand beside the messages
+        texts = [part for part in _parts([item], content) if part]
+        content.text = "\n".join(texts)
+        named = "tool" if kind in _RESULTS else "assistant"
+        content.results = 0
+    rendered = content.rendered()
+    if not named and not rendered:
+        return None, content, False
+    role = _ROLES.get(named.lower(), "user")
+    return Message(role, rendered), content, named.lower() in _TOOL_ROLES
+
+
+def unserialised(item: dict[str, Json]) -> dict[str, Json]:
+    """A LangChain message, as an object with `role` and `content`: serialised (`lc`), dumped, or as it is."""
+    if isinstance(item.get("message"), dict) and "role" not in item:
+        item = item["message"]
+    fields = item
+    name = ""
+    if "lc" in item:
+        names = items(item.get("id"))
+        name = str(names[-1]) if names else ""
+        fields = record(item.get("kwargs"))
+    elif isinstance(item.get("data"), dict) and isinstance(item.get("type"), str):
+        name, fields = item["type"], item["data"]
+    elif isinstance(item.get("type"), str) and "role" not in item and "content" in item:
+        name = item["type"]
+    if not name:
+        return item
+    own = text(fields.get("type")) or name
+    role = own.lower().removesuffix("chunk").removesuffix("message")
+    more = record(fields.get("additional_kwargs"))
+    kept = {**{key: value for key, value in more.items() if key in ("tool_calls", "function_call")}, **fields}
+    return {**kept, "role": text(fields.get("role")) or (role if role in _ROLES else "user")}
+
+
+def _parts(body: Json, content: Content) -> Iterable[str]:
+    if body is None:
+        return
+    if isinstance(body, str):
+        yield body
+        return
+    for part in body if isinstance(body, list) else [body]:
+        if isinstance(part, dict):
+            yield from _part(part, content)
+        else:
+            yield text(part) or ""
+
+
+def _part(part: dict[str, Json], content: Content) -> Iterable[str]:
+    kind = text(part.get("type")) or ("text" if isinstance(part.get("text"), str) else "")
+    if kind in _CALLS or "functionCall" in part:
+        _add_call(part.get("functionCall") or part, content)
+    elif kind in _RESULTS:
+        content.results += 1
+        found = next((part[key] for key in ("content", "output", "response", "result") if part.get(key) is not None), None)
+        if isinstance(found, list):
+            yield from _parts(found, content)
+        else:
+            yield written(found) or ""
+    elif kind in _THOUGHTS:
+        content.parts["thoughts"] += 1
+    elif kind in _TEXTS or (not kind and isinstance(part.get("content"), str)):
+        yield next((part[key] for key in ("text", "content", "refusal") if isinstance(part.get(key), str)), "")
+    elif kind or "inlineData" in part or "inline_data" in part:
+        name = _OTHERS.get(text(part.get("modality")) or kind, kind or "file")
+        content.parts[name] += 1
+        yield f"[{name}]"
+    else:
+        yield written(part) or ""
+
+
+def _add_call(call: Json, content: Content) -> None:
+    """A call in the form of OpenAI, Anthropic, Gemini, OpenTelemetry or LangChain."""
+    if not isinstance(call, dict):
+        return
+    inner = call["function"] if isinstance(call.get("function"), dict) else call
+    name = text(inner.get("name"))
+    if not name:
+        return
+    given = next((inner[key] for key in ("arguments", "input", "args") if inner.get(key) is not None), {})
+    found = {"id": text(call.get("call_id")) or text(call.get("id")), "name": name, "arguments": decoded(given)}
+    content.calls.append({key: value for key, value in found.items() if value is not None})

@@ -1,0 +1,177 @@
+"""Cards, bank accounts and telephones in a text: numbers that are more than a number.
+
+A number is one of them by its form and, where it has one, by its check digit; an order number must survive. The
+placeholders begin with zeros where no real number does, which is how they are known again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from promptbench.text._placeholders import Digests, Finding
+
+_MANY_DIGITS = re.compile(r"\d(?:[ ()./\-\u00a0]{0,3}\d){6}")
+_CARD_RUN = re.compile(r"(?<![\w.+])\d(?:[ \-\u00a0]?\d){12,40}(?![\w])")
+_GROUP = re.compile(r"\d+")
+_CARD_STARTS = {13: "4", 14: ("30", "36", "38", "39"), 15: ("34", "37"), 16: ("2", "3", "4", "5", "6"),
+                17: ("5", "6"), 18: ("5", "6"), 19: ("4", "5", "6")}  # fmt: skip
+_CARD_ZEROS = "000000"
+
+_IBAN_HEAD = re.compile(r"(?<![A-Za-z0-9])([A-Za-z]{2})(\d\d)(?=[ \-]?[A-Za-z0-9]{4})")
+_IBAN_LENGTHS = {
+    country: int(length)
+    for length, countries in (item.split(":") for item in (
+        "15:NO 16:BE 18:DK,FK,FI,FO,GL,NL,SD 19:MK,SI 20:AT,BA,EE,KZ,LT,LU,MN,XK 21:CH,HR,LI,LV "
+        "22:BG,BH,CR,DE,GB,GE,IE,ME,RS,VA 23:AE,GI,IL,IQ,OM,SO,TL 24:AD,CZ,ES,MD,PK,RO,SA,SE,SK,TN,VG "
+        "25:LY,PT,ST 26:IS,TR 27:BI,DJ,FR,GR,IT,MC,MR,SM 28:AL,AZ,BY,CY,DO,GT,HN,HU,LB,NI,PL,SV 29:BR,EG,PS,QA,UA "
+        "30:JO,KW,MU,YE 31:MT,SC 32:LC 33:RU"
+    ).split())
+    for country in countries.split(",")
+}  # fmt: skip
+"""Characters of an account number in each country of the IBAN registry."""
+
+_SEP = r"[ .\-/\u00a0]"
+_CALL = r"(?:tele?(?:phone|fon)?|phone|mobile?|cell|fax|handy|whatsapp|call|rufnummer|t[ée]l[ée]phone)"
+_WORDS = r"(?:number|nummer|no|nr|is|ist|me|us|at|on|under|unter)"
+_PHONE = re.compile(
+    # +49 170 1234567, +1 (212) 555-0123
+    rf"(?<![\w+])\+[1-9](?:{_SEP}?[ ]?\(?\d\)?){{7,14}}(?!\w)"
+    # 0049 170 1234567: a separator shows that it is no number of an order
+    rf"|(?<![\w.+\-])00[1-9]\d{{0,2}}(?={_SEP})(?:{_SEP}?\(?\d\)?){{7,12}}(?!\w)"
+    # (212) 555-0123, 212-555-0123, 1-212-555-0123
+    rf"|(?<![\w.+\-])(?<!\d[ \u00a0])(?:1{_SEP})?(?:\([2-9]\d\d\) ?|[2-9]\d\d{_SEP})[2-9]\d\d{_SEP}\d{{4}}(?!{_SEP}?\w)"
+    # 030 1234567, 0170/1234567, 020 7946 0958, 06 12 34 56 78, (030) 123456
+    rf"|(?<![\w.+\-])(?<!\d[ \u00a0])(?!\d\d{_SEP}\d\d{_SEP}(?:19|20)\d\d)(?:\(0[1-9]\d{{0,4}}\) ?|0[1-9]\d{{0,4}}(?:{_SEP}| / ))"
+    rf"(?:\d{{2,8}}{_SEP}?){{1,5}}(?<=\d)(?!{_SEP}?\w)"
+    # (11) 91234-5678
+    r"|(?<![\w.+\-])\([1-9]\d\) ?9?\d{4}[ \-]\d{4}(?!\w)"
+    # Telefon: 01701234567
+    rf"|(?i:(?<!\w){_CALL}\b\.?(?:[ :=#\-]|{_WORDS}\b){{0,10}}(?<!\w))(?P<named>\+?\(?\d(?:{_SEP}?[()]?\d){{6,14}})(?!\w)"
+)
+_COUNTRY = re.compile(r"(\+|00)(1|7|[2-9]\d)")
+_PHONE_NAME = re.compile(r"(?i)(?:^|[_\W]|[a-z])(?:phone|mobile|telephone|telefon|fax|msisdn|whatsapp)(?:[_ ]?(?:number|no|nr))?$")
+_PHONE_ZEROS = "000"
+
+
+def suspicious(text: str) -> bool:
+    """Whether `text` has enough digits near each other, or what begins an account number."""
+    return _MANY_DIGITS.search(text) is not None
+
+
+def find_accounts(text: str, digests: Digests) -> Iterator[Finding]:
+    """International bank account numbers, with or without spaces, by length and check digits."""
+    for match in _IBAN_HEAD.finditer(text):
+        length = _IBAN_LENGTHS.get(match[1].upper())
+        end = _end_of(text, match.start(), length) if length else None
+        if end is None:
+            continue
+        written = text[match.start() : end]
+        compact = re.sub(r"[ \-]", "", written).upper()
+        if _mod97(compact) == 1:
+            yield Finding(match.start(), end, _account(written, compact, digests), "iban")
+
+
+def find_cards(text: str, digests: Digests) -> Iterator[Finding]:
+    """Payment cards: 13 to 19 digits, in groups or not, that begin as cards do and have Luhn's check digit."""
+    for run in _CARD_RUN.finditer(text):
+        groups = [(part.start(), part.end()) for part in _GROUP.finditer(text, run.start(), run.end())]
+        taken = run.start()
+        for first, (start, _) in enumerate(groups):
+            if start < taken:
+                continue
+            for _, end in groups[first:]:
+                digits = "".join(char for char in text[start:end] if char.isdigit())
+                if len(digits) > 19:
+                    break
+                if is_card(digits):
+                    yield Finding(start, end, _filled(text[start:end], card_for(digits, digests)), "card")
+                    taken = end
+                    break
+
+
+def find_phones(text: str, digests: Digests) -> Iterator[Finding]:
+    """Telephone numbers in their international form, in common national ones, and behind a word that says so."""
+    for match in _PHONE.finditer(text):
+        start, end = match.span("named") if match["named"] else match.span()
+        written = text[start:end]
+        count = sum(char.isdigit() for char in written)
+        if match["named"] or written[0] == "+" or 9 <= count <= 15:
+            yield Finding(start, end, phone_for(written, digests), "phone")
+
+
+def is_phone_name(name: str) -> bool:
+    """Whether a field of this name holds a telephone number."""
+    return _PHONE_NAME.search(name) is not None
+
+
+def looks_like_phone(value: str) -> bool:
+    """Whether the whole of `value` can be a telephone number, given that somebody says that it is one."""
+    return re.fullmatch(r"\+?[\d ()./\-]{7,24}", value) is not None and 7 <= sum(map(str.isdigit, value)) <= 15
+
+
+def phone_for(written: str, digests: Digests) -> str:
+    """The country's code and the punctuation are kept; the rest begins with zeros, as no subscriber's number does."""
+    country = _COUNTRY.match(written)
+    kept = country.end() if country else 0
+    digits = "".join(char for char in written[kept:] if char.isdigit())
+    if digits.startswith(_PHONE_ZEROS):
+        return written
+    everything = "".join(char for char in written if char.isdigit())
+    made = _PHONE_ZEROS + digests.digits("phone", everything, len(digits) - len(_PHONE_ZEROS))
+    return written[:kept] + _filled(written[kept:], made)
+
+
+def is_card(digits: str) -> bool:
+    """Whether digits begin as those of a payment card of their length do, and fit their check digit."""
+    return digits.startswith(_CARD_STARTS.get(len(digits), ())) and _luhn(digits) == 0
+
+
+def card_for(digits: str, digests: Digests) -> str:
+    """A number with the same first digit and a sound check digit, from a range that no bank gives out."""
+    if digits[1:].startswith(_CARD_ZEROS):
+        return digits
+    head = digits[0] + _CARD_ZEROS
+    made = head + digests.digits("card", digits, len(digits) - len(head) - 1) + "0"
+    return made[:-1] + str(-_luhn(made) % 10)
+
+
+def _luhn(digits: str) -> int:
+    """The checksum of ISO/IEC 7812: 0 for a number with a sound check digit."""
+    total = sum(map(int, digits[-1::-2]))
+    return (total + sum(sum(divmod(2 * int(digit), 10)) for digit in digits[-2::-2])) % 10
+
+
+def _mod97(compact: str) -> int:
+    """The remainder of ISO 7064: 1 for an account number with sound check digits."""
+    return int("".join(str(int(char, 36)) for char in compact[4:] + compact[:4])) % 97
+
+
+def _end_of(text: str, start: int, length: int) -> int | None:
+    """Where `length` letters and digits from `start` on end, with single separators between; None if they do not."""
+    place, seen = start, 0
+    while seen < length:
+        if place < len(text) and text[place].isascii() and text[place].isalnum():
+            seen += 1
+        elif place >= len(text) or text[place] not in " -" or text[place - 1] in " -":
+            return None
+        place += 1
+    return None if text[place : place + 1].isalnum() else place
+
+
+def _account(written: str, compact: str, digests: Digests) -> str:
+    """The same country, letters as X, digits from four zeros on, and sound check digits."""
+    body = compact[4:]
+    digits = [char for char in body if char.isdigit()]
+    if digits[:4] == ["0"] * 4 and not set(body) - set("0123456789X"):
+        return written
+    made = iter("0000" + digests.digits("iban", compact, max(0, len(digits) - 4)))
+    new = "".join(next(made) if char.isdigit() else "X" for char in body)
+    check = 98 - _mod97(compact[:2] + "00" + new)
+    return _filled(written, f"{compact[:2]}{check:02}{new}")
+
+
+def _filled(written: str, made: str) -> str:
+    """The letters and digits of `made` in the punctuation of `written`."""
+    left = iter(made)
+    return "".join(next(left) if char.isalnum() else char for char in written)

@@ -1,0 +1,123 @@
+"""Keys, tokens and passwords in a text: where they are, and placeholders that keep what they begin with."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+from promptbench.text._placeholders import Digests, Finding
+
+MARK = "REDACTED"
+
+_PREFIXES = (
+    r"(?:sk|pk|rk)[-_](?:live[-_]|test[-_]|ant[-_]|proj[-_])?(?=[\w-]*\d)[\w-]{12,}",
+    r"(?:AKIA|ASIA)[0-9A-Z]{16}",
+    r"gh[pousr]_\w{20,}",
+    r"github_pat_\w{20,}",
+    r"glpat-[\w-]{16,}",
+    r"xox[a-z]-[\w-]{10,}",
+    r"AIza[\w-]{30,}",
+    r"(?:hf|gsk|npm)_(?=\w*\d)\w{16,}",
+    r"xai-(?=[\w-]*\d)[\w-]{16,}",
+)
+_HEAD = re.compile(
+    r"(?:sk|pk|rk)[-_](?:live[-_]|test[-_]|ant[-_]|proj[-_])?|AKIA|ASIA|gh[pousr]_|github_pat_|glpat-|xox[a-z]-|AIza|(?:hf|gsk|npm)_|xai-"
+)
+_KEY = re.compile(rf"(?<![\w-])(?:{'|'.join(_PREFIXES)})")
+_KEY_MARKS = (
+    "sk-", "sk_", "pk-", "pk_", "rk-", "rk_", "AKIA", "ASIA", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_",
+    "glpat-", "xox", "AIza", "hf_", "gsk_", "npm_", "xai-",
+)  # fmt: skip
+_JWT = re.compile(r"(?<![\w-])eyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?")
+_BEARER = re.compile(r"(?i)\bbearer[ ]+([\w.~+/=-]{12,})")
+_PEM = re.compile(r"-----BEGIN ([A-Z0-9 ]{1,40})-----((?:[^-]|-(?!----))*)")
+_IN_ADDRESS = re.compile(r"(?<=://)[^/\s:@\"']{0,64}:([^/\s@\"']{1,256})(?=@)")
+_NAME = r"(?:key|token|secret|passw(?:or)?d|passwd|pwd|authorization|credentials?)"
+_NAMED = re.compile(
+    rf"(?i){_NAME}[\"'\\]{{0,3}}[ ]?[:=][ ]?[\"'\\]{{0,3}}(?:basic |token )?([^\s\"'\\,;&<>()\[\]{{}}]{{8,512}})"
+)
+_NAME_MARKS = ("key", "token", "secret", "passw", "pwd", "authorization", "credential")
+_PASSWORD = re.compile(r"(?i)passw|pwd")
+_SECRET_NAME = re.compile(rf"(?i)(?:^|[_\W]|[a-z]){_NAME}$")
+_LETTER_AND_DIGIT = re.compile(r"(?=.*[A-Za-z])(?=.*\d)", re.DOTALL)
+
+
+def suspicious(text: str, lower: str) -> bool:
+    """Whether `text` may hold a secret; `lower` is the text in lower case."""
+    return (
+        any(mark in text for mark in _KEY_MARKS)
+        or "eyJ" in text
+        or "-----BEGIN" in text
+        or "://" in text
+        or "bearer" in lower
+        or any(mark in lower for mark in _NAME_MARKS)
+    )
+
+
+def find(text: str, lower: str, digests: Digests) -> Iterator[Finding]:
+    """The secrets in `text`, each kind from left to right."""
+    if "-----BEGIN" in text:
+        for match in _PEM.finditer(text):
+            body = match[2]
+            start = match.start(2)
+            yield Finding(start, match.end(2), body if MARK in body else _pem_body(body, digests), "key")
+    if "eyJ" in text:
+        for match in _JWT.finditer(text):
+            yield Finding(match.start(), match.end(), _masked(match[0], "eyJ", digests), "key")
+    if any(mark in text for mark in _KEY_MARKS):
+        for match in _KEY.finditer(text):
+            head = _HEAD.match(match[0])
+            yield Finding(match.start(), match.end(), _masked(match[0], head[0] if head else "", digests), "key")
+    if "bearer" in lower:
+        yield from (_group(match, digests) for match in _BEARER.finditer(text))
+    if "://" in text:
+        yield from (_group(match, digests) for match in _IN_ADDRESS.finditer(text))
+    if any(mark in lower for mark in _NAME_MARKS):
+        for match in _NAMED.finditer(text):
+            if looks_secret(match[1], password=_PASSWORD.match(match[0]) is not None):
+                yield _group(match, digests)
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a field of this name holds a secret, if what it holds looks so."""
+    return _SECRET_NAME.search(name) is not None
+
+
+def looks_secret(value: str, *, password: bool) -> bool:
+    """Whether a value was drawn rather than written: letters and digits, and more than 3 bits a character.
+
+    A password need not be long.
+    """
+    if not _LETTER_AND_DIGIT.match(value) or any(char.isspace() for char in value):
+        return False
+    return password or (len(value) >= 16 and _bits(value) > 3.0)
+
+
+def masked(value: str, digests: Digests) -> str:
+    """The placeholder of a secret that is the whole of `value`."""
+    return _masked(value, "", digests)
+
+
+def _bits(value: str) -> float:
+    """Shannon's entropy of the characters, in bits each."""
+    size = len(value)
+    return -sum(count / size * math.log2(count / size) for count in Counter(value).values())
+
+
+def _group(match: re.Match[str], digests: Digests) -> Finding:
+    return Finding(match.start(1), match.end(1), _masked(match[1], "", digests), "key")
+
+
+def _masked(value: str, head: str, digests: Digests) -> str:
+    """`head`, the mark, and letters of the value's digest, as long as the value where that is long enough."""
+    if value.startswith(head + MARK):
+        return value
+    return head + MARK + digests.letters("key", value, max(6, len(value) - len(head) - len(MARK)))
+
+
+def _pem_body(body: str, digests: Digests) -> str:
+    end = "\n" if body.endswith("\n") else ""
+    start = "\n" if body.startswith("\n") else ""
+    return start + MARK + digests.letters("key", body, 24) + end

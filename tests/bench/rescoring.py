@@ -1,0 +1,246 @@
+"""How fast recorded answers are scored again, beside the bare libraries. `python -m tests.bench.rescoring [ANSWERS …]`
+
+Two sides on the same documents of 2 to 4 KB and the same schema of some 25 fields, each in a process of its own on one
+core: `promptbench rescore` with json, json schema and contains on a record with so many answers, and a loop of
+`json.loads` and one jsonschema validator that is built once. Of each: CPU seconds (user + system) net of what a process
+with ten answers takes, so that start-up is in neither; answers a second; and the peak of memory. Without numbers:
+1,000, 10,000 and 100,000 answers, of which the largest needs 2 GB of disk and some minutes to prepare.
+
+`--profile` prints where the time of the first side goes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from promptbench import __version__
+from promptbench.api.running import Asked, _facts, plan_hash, prices_of
+from promptbench.api.workspace import Selection, Workspace
+from promptbench.core.canonical import digest
+from promptbench.core.clock import now
+from promptbench.core.types import Answer, Attempt, AttemptKey, CacheMode, Json, Outcome, Usage
+from promptbench.engine.scoring import scored
+from promptbench.project.bench import Bench
+from promptbench.store.runs import RunStore, RunVariant
+
+_SMALL = 10
+_SIZES = (1_000, 10_000, 100_000)
+_TEXT = {"type": "string", "minLength": 1, "maxLength": 2000}
+_ITEM = {
+    "type": "object",
+    "properties": {
+        "sku": {"type": "string", "pattern": "^[A-Z]{2}-[0-9]{4}$"},
+        "name": _TEXT,
+        "quantity": {"type": "integer", "minimum": 1},
+        "price": {"type": "number", "minimum": 0},
+        "status": {"enum": ["ordered", "shipped", "returned"]},
+    },
+    "required": ["sku", "name", "quantity", "price", "status"],
+    "additionalProperties": False,
+}
+_ADDRESS = {
+    "type": "object",
+    "properties": {"street": _TEXT, "town": _TEXT, "postcode": _TEXT, "country": {"type": "string", "minLength": 2}},
+    "required": ["street", "town", "country"],
+    "additionalProperties": False,
+}
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "string"},
+        "team": {"enum": ["billing", "delivery", "other"]},
+        "urgency": {"type": "integer", "minimum": 1, "maximum": 5},
+        "summary": _TEXT,
+        "language": {"type": ["string", "null"]},
+        "customer": {
+            "type": "object",
+            "properties": {"name": _TEXT, "email": {"type": "string"}, "address": {"$ref": "#/$defs/address"}},
+            "required": ["name", "email", "address"],
+            "additionalProperties": False,
+        },
+        "delivery": {"$ref": "#/$defs/address"},
+        "items": {"type": "array", "items": {"$ref": "#/$defs/item"}, "minItems": 1, "maxItems": 50},
+        "tags": {"type": "array", "items": {"type": "string"}, "uniqueItems": True},
+        "refund": {"anyOf": [{"type": "number", "minimum": 0}, {"type": "null"}]},
+    },
+    "required": ["id", "team", "urgency", "summary", "customer", "items"],
+    "additionalProperties": False,
+    "$defs": {"address": _ADDRESS, "item": _ITEM},
+}
+_WORDS = "parcel invoice charged twice broken late refund street order number lamp chair blue tomorrow please".split()
+_SUITE = """\
+suite: rescoring
+prompt: rescoring.prompt
+models: [openai/gpt-4o-mini]
+checks: [json, json schema: output, contains: team]
+cases: cases.jsonl
+gate: {repeats: 1, format floor: 50%, answer floor: 50%}
+"""
+
+
+def document(number: int) -> str:
+    """An answer as a model would write it; every twentieth does not fit the schema."""
+    at = random.Random(number)
+
+    def words(count: int) -> str:
+        return " ".join(at.choices(_WORDS, k=count))
+
+    address = {"street": words(3), "town": words(1), "postcode": str(at.randint(10000, 99999)), "country": "DE"}
+    data: dict[str, Json] = {
+        "id": f"case-{number}",
+        "team": at.choice(["billing", "delivery", "other"]),
+        "urgency": 9 if number % 20 == 7 else at.randint(1, 5),
+        "summary": words(at.randint(60, 120)),
+        "language": at.choice(["en", None]),
+        "customer": {"name": words(2), "email": f"jo{number}@example.com", "address": address},
+        "delivery": address,
+        "items": [
+            {
+                "sku": f"AB-{at.randint(1000, 9999)}",
+                "name": words(at.randint(6, 14)),
+                "quantity": at.randint(1, 9),
+                "price": round(at.uniform(1, 200), 2),
+                "status": at.choice(["ordered", "shipped", "returned"]),
+            }
+            for _ in range(at.randint(6, 12))
+        ],
+        "tags": at.sample(_WORDS, 4),
+        "refund": at.choice([None, 12.5]),
+    }
+    return json.dumps(data)
+
+
+def prepare(root: Path, answers: int) -> None:
+    """A project with a run of as many answers on record, and the same answers in a file."""
+    folder = root / "suites" / "rescoring"
+    folder.mkdir(parents=True)
+    (root / "promptbench.toml").write_text("", encoding="utf-8")
+    head = json.dumps({"output": {"schema": SCHEMA}})
+    prompt = f"---\n{head}\n---\nSort this message and answer with one JSON object: {{{{message}}}}\n"
+    (folder / "rescoring.prompt").write_text(prompt, encoding="utf-8")
+    (folder / "suite.yaml").write_text(_SUITE, encoding="utf-8")
+    with (folder / "cases.jsonl").open("w", encoding="utf-8") as file:
+        for number in range(answers):
+            message = f"case-{number} is about a parcel that came late, and I was charged twice for it."
+            file.write(json.dumps({"case": f"case-{number}", "vars": {"message": message}}) + "\n")
+    with (root / "documents.jsonl").open("w", encoding="utf-8") as file:
+        for number in range(answers):
+            file.write(json.dumps(document(number)) + "\n")
+    workspace = Workspace.open(root, {"OPENAI_API_KEY": "none"})
+    with workspace.prompts() as store, workspace.runs() as runs:
+        [bench], _ = workspace.assemble(Selection(), store=store, runs=runs)
+        _record(workspace, bench, runs)
+
+
+def _record(workspace: Workspace, bench: Bench, runs: RunStore) -> None:
+    asked = Asked("promptbench run", {"prompt": [], "model": [], "case": [], "tag": []}, CacheMode.OFF)
+    facts = _facts(workspace, bench, asked, prices_of(workspace, bench))
+    variants = [RunVariant(item.hash, item.side, item.label, item.prompt.source) for item in bench.variants]
+    plan = plan_hash(bench, CacheMode.OFF)
+    info, _ = runs.start(plan, bench.suite.name, bench.prompt_name, facts, variants, __version__)
+    batch = []
+    for attempt in _attempts(bench):
+        batch.append((attempt, False))
+        if len(batch) == 500:
+            runs.add(info.id, batch)
+            batch = []
+    runs.add(info.id, batch)
+    runs.finish(info.id, "PASS", "")
+
+
+def _attempts(bench: Bench) -> Iterator[Attempt]:
+    [variant], [model] = bench.variants, bench.models
+    for number, name in enumerate(bench.cases.names):
+        case = bench.cases[name]
+        request = bench.request(model, variant, case, 0)
+        answer = Answer(document(number), "gpt-4o-mini-2024-07-18", {"temperature": 0}, Usage(900, 700), "stop", 812.5)
+        key = AttemptKey(variant.hash, model.name, name, 0)
+        attempt = Attempt(key, Outcome.PASSED, digest(request.as_dict()), answer, cost=0.0005, started=now())
+        yield scored(bench, case, attempt)
+
+
+def ours() -> None:
+    """`promptbench rescore`, in this process."""
+    from promptbench.cli.app import run
+
+    assert run(["rescore"]) == 0
+
+
+def floor() -> None:
+    """The bare libraries, in this process."""
+    from jsonschema import Draft202012Validator
+
+    validator = Draft202012Validator(SCHEMA)
+    fitting = total = 0
+    with open("documents.jsonl", encoding="utf-8") as file:
+        for line in file:
+            # A record keeps its answers as texts; reading one out of the file is not what is measured.
+            text = json.loads(line)
+            fitting += validator.is_valid(json.loads(text))
+            total += 1
+    assert 0.9 < fitting / total <= 1
+
+
+def _measured(side: str, root: Path, *, profile: bool = False) -> tuple[float, float]:
+    """CPU seconds and peak memory in MB of one side, on one core where that can be had."""
+    words = [sys.executable, *(("-m", "cProfile", "-s", "tottime") if profile else ())]
+    command = [*words, "-m", "tests.bench.rescoring", "--side", side] if not profile else [*words, __file__, "--side", side]
+    environ = {**os.environ, "OPENAI_API_KEY": "none", "PYTHONPATH": str(Path(__file__).parents[2])}
+    ended = subprocess.run(command, cwd=root, env=environ, capture_output=True, text=True, check=False)
+    if profile:
+        print("\n".join(ended.stdout.splitlines()[:70]))
+        return 0.0, 0.0
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    seconds, kilobytes = ended.stderr.splitlines()[-1].split()
+    return float(seconds), float(kilobytes) / 1024
+
+
+def _alone(side: str) -> None:
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    {"promptbench": ours, "floor": floor}[side]()
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    print(used.ru_utime + used.ru_stime, used.ru_maxrss, file=sys.stderr)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("answers", nargs="*", type=int, default=_SIZES)
+    parser.add_argument("--side", choices=["promptbench", "floor"], help=argparse.SUPPRESS)
+    parser.add_argument("--profile", action="store_true")
+    given = parser.parse_args()
+    if given.side:
+        _alone(given.side)
+        return
+    print(f"{'answers':>8}  {'side':<12} {'CPU s, net':>10} {'answers/s':>10} {'peak MB':>8}  speed beside the floor")
+    start: dict[str, float] = {}
+    for answers in (_SMALL, *given.answers):
+        with tempfile.TemporaryDirectory() as folder:
+            root = Path(folder)
+            prepare(root, answers)
+            if given.profile and answers != _SMALL:
+                _measured("promptbench", root, profile=True)
+            taken: dict[str, float] = {}
+            for side in ("promptbench", "floor"):
+                seconds, peak = _measured(side, root)
+                start.setdefault(side, seconds)
+                if answers == _SMALL:
+                    continue
+                taken[side] = seconds - start[side]
+                ratio = f"{taken['floor'] / taken['promptbench']:.2f}" if side == "floor" else ""
+                print(f"{answers:>8,}  {side:<12} {taken[side]:>10.2f} {answers / taken[side]:>10,.0f} {peak:>8.0f}  {ratio}")
+
+
+if __name__ == "__main__":
+    main()

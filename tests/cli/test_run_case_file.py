@@ -1,0 +1,86 @@
+"""A suite whose cases are lines of a file beside it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.cli.test_run import last_line
+from tests.helpers.fake_openai import FakeOpenAI
+from tests.helpers.project import Project, better
+
+CASES = [
+    {"case": f"{word} {n}", "vars": {"message": f"{word} {n}"}, "expect": {"team": team}, "tags": [word.lower()]}
+    for n in range(4)
+    for word, team in (("charged", "billing"), ("parcel", "delivery"), ("Hello", "other"))
+]
+
+
+@pytest.fixture
+def filed(project: Project) -> Project:
+    project.write("suites/triage/many.jsonl", "".join(json.dumps(case) + "\n" for case in CASES))
+    suite = (project.root / "suites/triage/suite.yaml").read_text(encoding="utf-8")
+    head, _, rest = suite.partition("cases:\n")
+    project.write("suites/triage/suite.yaml", f"{head}cases: many.jsonl\n{rest[rest.index('gate:') :]}")
+    project.adopt()
+    return project
+
+
+def test_the_whole_loop(filed: Project) -> None:
+    ended = filed.run("run", "suites/triage", "--promote")
+    assert ended.code == 0, ended.out + ended.err
+    assert last_line(ended.out).startswith("PASS: 8 of 8 reproduced failures fixed, none of 4 guards broken")
+    assert filed.run("prompts", "show", "triage@production", "--evidence").code == 0
+    assert filed.run("gate").code == 0
+    assert filed.run("rescore").code == 0
+
+
+def test_some_of_the_cases(filed: Project, server: FakeOpenAI) -> None:
+    ended = filed.run("run", "--tag", "hello", "--json")
+    assert ended.data["runs"][0]["cases"] == 4
+    assert {body["messages"][-1]["content"][-7:] for body in (item.body for item in server.received)} == {
+        f"Hello {n}" for n in range(4)
+    }
+
+
+def test_what_is_answered_is_not_asked_again(filed: Project, server: FakeOpenAI) -> None:
+    assert filed.run("run", "--max-calls", "30").code == 4
+    asked = len(server.received)
+    assert asked == 30
+    ended = filed.run("run")
+    assert ended.code == 0
+    whole = len(server.received)
+    server.received.clear()
+    filed.run("run")
+    assert whole == len(server.received)
+
+
+def test_a_failing_case_is_told_with_its_answer_and_logged(filed: Project, server: FakeOpenAI) -> None:
+    server.script = lambda body: '{"team": "x"}' if "parcel 2" in str(body) else better(body)
+    ended = filed.run("run", "--output", "log=failures.jsonl")
+    assert "parcel 2" in ended.out
+    lines = (filed.root / "failures.jsonl").read_text(encoding="utf-8").splitlines()
+    assert {json.loads(line)["vars"]["message"] for line in lines} == {"parcel 2"}
+    assert json.loads(lines[0])["tags"] == ["parcel"]
+
+
+def test_a_file_that_changes_while_it_is_asked_stops_the_run(filed: Project, server: FakeOpenAI) -> None:
+    file = filed.root / "suites/triage/many.jsonl"
+
+    def script(body: object) -> str:
+        file.write_text("{}\n", encoding="utf-8")
+        return better(body)  # type: ignore[arg-type]
+
+    server.script = script
+    ended = filed.run("run")
+    assert ended.code == 2
+    assert "many.jsonl has changed since this command started" in ended.err
+
+
+def test_a_mistake_is_told_with_its_line_before_any_call(filed: Project, server: FakeOpenAI) -> None:
+    filed.edit("suites/triage/many.jsonl", '"case": "charged 1"', '"cse": "charged 1"')
+    ended = filed.run("run")
+    assert ended.code == 2
+    assert "suites/triage/many.jsonl:4:2: error[PB201] 'cse' is not a known key" in ended.err
+    assert not server.received
