@@ -17,17 +17,19 @@ from promptbench.api.running import (
     policy_of,
     undecided,
     what_is_asked,
+    without_judges,
 )
 from promptbench.api.workspace import Selection, Workspace
-from promptbench.core.canonical import digest
+from promptbench.core.canonical import digest, digest_text
 from promptbench.core.errors import InputError
-from promptbench.core.types import Attempt, CacheMode
-from promptbench.engine.scoring import scored
+from promptbench.core.types import Attempt, CacheMode, Judging
+from promptbench.engine.scoring import checks_of, scored
 from promptbench.gate.flips import complete
 from promptbench.gate.judge import Result
 from promptbench.gate.table import Table
 from promptbench.project.assemble import Stored
-from promptbench.project.bench import Bench
+from promptbench.project.bench import Bench, BenchCase
+from promptbench.project.evaluate import questions
 from promptbench.report.model import RunReport
 from promptbench.store.prompts import Store
 from promptbench.store.runs import RunInfo, RunStore
@@ -44,8 +46,9 @@ def judge(workspace: Workspace, run: str) -> RunReport:
     with workspace.prompts() as store, workspace.runs() as runs:
         info = runs.run(run)
         bench = _bench_of(workspace, store, runs, info)
-        table = Table(runs.outcomes(info.id))
-        finished = Finished(info, judge_all(bench, table, asked_all=info.finished is not None), table)
+        table = Table(runs.outcomes(info.id), bench.cases.numbers)
+        verdicts = judge_all(bench, table, asked_all=info.finished is not None)
+        finished = Finished(info, without_judges(workspace, bench, runs, info.id, verdicts), table)
         return _report(bench, runs, finished, info)
 
 
@@ -62,7 +65,7 @@ def rescore(workspace: Workspace, run: str) -> RunReport:
         plan = plan_hash(bench, CacheMode(info.facts.get("cache", CacheMode.OFF)))
         facts = {**info.facts, **what_is_asked(workspace, bench), "scored_again": info.id}
         new = runs.start_again(info, plan, facts, __version__)
-        table, attempts = Table(), _rescored(bench, source, info.id)
+        table, attempts = Table(numbers=bench.cases.numbers), _rescored(bench, source, info.id)
         while batch := list(islice(attempts, _BATCH)):
             runs.add(new.id, [(attempt, False) for attempt in batch])
             for attempt in batch:
@@ -75,6 +78,8 @@ def rescore(workspace: Workspace, run: str) -> RunReport:
                 f"`{info.facts['command']}` asks for them"
             )
             verdicts = tuple(undecided(verdict, Result.INCONCLUSIVE, sentence) for verdict in verdicts)
+        else:
+            verdicts = without_judges(workspace, bench, runs, new.id, verdicts)
         if whole and verdicts[0].result is not Result.NO_VERDICT:
             runs.finish(new.id, verdicts[0].result.value, verdicts[0].sentence)
         return _report(bench, runs, Finished(runs.run(new.id), verdicts, table), info)
@@ -114,7 +119,25 @@ def _rescored(bench: Bench, source: RunStore, run: str) -> Iterator[Attempt]:
             continue
         # Its recording is there already.
         answer = replace(attempt.answer, recorded=True) if attempt.answer else None
-        yield scored(bench, case, replace(attempt, answer=answer))
+        judgings = list(_recalled(bench, source, run, case, attempt))
+        yield replace(scored(bench, case, replace(attempt, answer=answer), judgings), judgings=tuple(judgings))
+
+
+def _recalled(bench: Bench, source: RunStore, run: str, case: BenchCase, attempt: Attempt) -> Iterator[Judging]:
+    """What judges have said of an answer: in the run itself, or whenever they were asked the same."""
+    if attempt.answer is None:
+        return
+    text = attempt.answer.text
+    for item in questions(text, checks_of(case, attempt.key.variant), bench.accept, case.variables):
+        question = bench.as_asked(item.question)
+        key = digest(question.as_dict())
+        found = source.judged(run, key)
+        recording = None if found else source.find(key)
+        answer = found or (recording[0] if recording else None)
+        verdict = item.check.verdict(answer) if answer else None
+        if answer is not None and verdict is not None:
+            kept, judge = replace(answer, recorded=True), str(question.model)
+            yield Judging(key, judge, case.name, digest_text(text), kept, verdict, cost=0.0, started=attempt.started)
 
 
 def _is_whole(bench: Bench, table: Table) -> bool:

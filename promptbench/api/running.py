@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -12,17 +13,19 @@ from promptbench.core.canonical import digest
 from promptbench.core.errors import Interrupted
 from promptbench.core.events import AttemptDone, Event, Listener, Notice, RunStarted
 from promptbench.core.secrets import Secrets
-from promptbench.core.types import Attempt, AttemptKey, CacheMode
+from promptbench.core.types import Answer, Attempt, AttemptKey, CacheMode, Judging
 from promptbench.engine import leaving
 from promptbench.engine.plan import Task, first_round_size
 from promptbench.engine.rounds import More, run_rounds
 from promptbench.engine.runner import Runner
+from promptbench.engine.scoring import ADVISORY
 from promptbench.gate.flips import CaseInfo, wanted
 from promptbench.gate.judge import GatedModel, Result, Verdict, judge
 from promptbench.gate.policy import Policy
 from promptbench.gate.table import Table
 from promptbench.gateway import Budget, Cache, Gateway, Market, Pacer, PriceFile, Prices
-from promptbench.project.bench import Bench
+from promptbench.project.bench import Bench, BenchModel
+from promptbench.project.judges import DEFAULTS
 from promptbench.store.runs import RunInfo, RunStore, RunVariant
 
 _BEST_FIRST = (Result.PASS, Result.INCONCLUSIVE, Result.FAIL, Result.NO_VERDICT)
@@ -93,10 +96,10 @@ def execute(
         __version__,
     )
     # Attempts that got no answer are made again, so the old ones count for nothing.
-    table = Table(runs.outcomes(info.id, answered=True) if resumed else ())
+    table = Table(runs.outcomes(info.id, answered=True) if resumed else (), bench.cases.numbers)
     listen(RunStarted(info.id, bench.suite.name, first_round_size(bench, policy.repeats), table.answers()))
     cache = _cache(workspace, bench, runs, asked.cache, listen)
-    pacers = _pacers(workspace, bench, pacers)
+    pacers = pacers_of(workspace, bench, pacers)
     end = _ask(workspace, bench, runs, info, prices, budgets, pacers, cache, table, listen)
     if end.stopped:
         raise Interrupted(
@@ -108,6 +111,8 @@ def execute(
             f"NO VERDICT about the prompt: stopped at the budget: {end.spent}; the same command goes on from here"
         )
         verdicts = tuple(undecided(verdict, Result.NO_VERDICT, sentence) for verdict in verdicts)
+    else:
+        verdicts = without_judges(workspace, bench, runs, info.id, verdicts)
     best = verdicts[0]
     if best.result is not Result.NO_VERDICT:
         runs.finish(info.id, best.result.value, best.sentence)
@@ -118,6 +123,26 @@ def undecided(verdict: Verdict, result: Result, sentence: str) -> Verdict:
     """A verdict that decides nothing, for the reason in the sentence."""
     models = tuple(replace(model, result=result, sentence=sentence) for model in verdict.models)
     return replace(verdict, result=result, sentence=sentence, models=models)
+
+
+def without_judges(
+    workspace: Workspace, bench: Bench, runs: RunStore, run: str, verdicts: tuple[Verdict, ...]
+) -> tuple[Verdict, ...]:
+    """The verdicts, where there is none for want of judges with that reason."""
+    reasons = runs.unjudged_reasons(run)
+    if not reasons:
+        return verdicts
+    if next(iter(reasons)) == ADVISORY:
+        folder = shlex.quote(workspace.shown(bench.suite.folder))
+        why = f"{ADVISORY}; `promptbench agree {folder} --labels FILE` records whether they may count"
+    else:
+        count = sum(reasons.values())
+        answers = "1 answer is" if count == 1 else f"{count} answers are"
+        why = f"{answers} without a judge's verdict; `{runs.run(run).facts['command']}` asks for it again"
+    sentence = f"NO VERDICT about the prompt: {why}"
+    return tuple(
+        undecided(item, item.result, sentence) if item.result is Result.NO_VERDICT else item for item in verdicts
+    )
 
 
 def judge_all(bench: Bench, table: Table, *, asked_all: bool) -> tuple[Verdict, ...]:
@@ -163,7 +188,6 @@ def _ask(
     listen: Listener,
 ) -> _End:
     """Asks what has no answer in the table."""
-    values = workspace.settings.values
 
     def heard(event: Event) -> None:
         if isinstance(event, AttemptDone):
@@ -172,20 +196,10 @@ def _ask(
 
     async def main() -> _End:
         asyncio.get_running_loop().set_default_executor(leaving.DaemonThreads())
-        gateway = Gateway(
-            {model.name: model.provider for model in bench.reachable},
-            retries=values.retries,
-            concurrency=values.concurrency,
-            patience=values.outage_minutes * 60,
-            price=prices.cost,
-            bill=prices.of_tokens,
-            budgets=budgets,
-            pacers=pacers,
-            cache=cache,
-            notice=lambda text: listen(Notice(text)),
-        )
-        record = _Record(runs, info.id, workspace.secrets)
-        runner = Runner(bench, gateway, record, heard, covered=runs.covered(info.id))
+        gateway = gateway_of(workspace, bench.reachable, prices, budgets, pacers, listen, cache)
+        record = _Record(runs, info.id, workspace.secrets, same_judges(bench))
+        covered, unjudged = runs.covered(info.id), runs.unjudged(info.id)
+        runner = Runner(bench, gateway, record, heard, covered, unjudged)
         try:
             more = _more(bench, table)
             complete = await run_rounds(runner, bench, bench.suite.gate.repeats, table.answered, more, listen)
@@ -198,7 +212,41 @@ def _ask(
     except (KeyboardInterrupt, asyncio.CancelledError):
         return _End(complete=False, stopped=True)
     except BaseExceptionGroup as group:
-        raise _first(group) from group
+        raise first_error(group) from group
+
+
+def gateway_of(
+    workspace: Workspace,
+    models: Iterable[BenchModel],
+    prices: Prices,
+    budgets: Sequence[Budget],
+    pacers: Mapping[str, Pacer],
+    listen: Listener,
+    cache: Cache | None = None,
+) -> Gateway:
+    """The way to some models, as the settings want it."""
+    values = workspace.settings.values
+    return Gateway(
+        {model.name: model.provider for model in models},
+        retries=values.retries,
+        concurrency=values.concurrency,
+        patience=values.outage_minutes * 60,
+        price=prices.cost,
+        bill=prices.of_tokens,
+        budgets=budgets,
+        pacers=pacers,
+        cache=cache,
+        notice=lambda text: listen(Notice(text)),
+    )
+
+
+def same_judges(bench: Bench) -> frozenset[str]:
+    """The judges that always answer the same to the same."""
+    found: set[str] = set()
+    for check in bench.judged_checks:
+        config = DEFAULTS if check.config is None else check.config
+        found |= {str(ref) for ref in check.judges if bench.judges[str(ref)].model.provider.deterministic(config)}
+    return frozenset(found)
 
 
 def plan_hash(bench: Bench, cache: CacheMode) -> str:
@@ -217,7 +265,7 @@ def _cache(workspace: Workspace, bench: Bench, runs: RunStore, mode: CacheMode, 
     return Cache(mode, runs.cache(), shapes, workspace.secrets)
 
 
-def _pacers(workspace: Workspace, bench: Bench, known: dict[str, Pacer] | None) -> dict[str, Pacer]:
+def pacers_of(workspace: Workspace, bench: Bench, known: dict[str, Pacer] | None) -> dict[str, Pacer]:
     """A pacer for each model that is asked over a network; a limit by model wins over one by provider."""
     limits = workspace.settings.values.limits
     pacers = {} if known is None else known
@@ -229,7 +277,8 @@ def _pacers(workspace: Workspace, bench: Bench, known: dict[str, Pacer] | None) 
     return pacers
 
 
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+def first_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """What went wrong first."""
     error: BaseException = group
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
@@ -243,18 +292,30 @@ class _Record:
     runs: RunStore
     run: str
     secrets: Secrets
+    same_judges: frozenset[str]
 
     def add(self, attempts: Iterable[tuple[Attempt, bool]]) -> None:
-        self.runs.add(self.run, [(self._masked(attempt), same) for attempt, same in attempts])
+        self.runs.add(self.run, [(self._masked(attempt), same) for attempt, same in attempts], self.same_judges)
+
+    def attempt(self, key: AttemptKey) -> Attempt | None:
+        return self.runs.attempt(self.run, key)
+
+    def judged(self, request_hash: str) -> Answer | None:
+        return self.runs.judged(self.run, request_hash)
 
     def _masked(self, attempt: Attempt) -> Attempt:
         answer = self.secrets.mask_answer(attempt.answer) if attempt.answer else None
         scores = tuple(replace(score, reason=self.secrets.mask(score.reason)) for score in attempt.scores)
         tries = tuple(replace(failed, message=self.secrets.mask(failed.message)) for failed in attempt.failed_tries)
-        if answer is attempt.answer and scores == attempt.scores and not (attempt.error or tries):
+        judgings = tuple(self._masked_judging(judging) for judging in attempt.judgings)
+        if answer is attempt.answer and scores == attempt.scores and not (attempt.error or tries or judgings):
             return attempt
         error = self.secrets.mask(attempt.error) if attempt.error else None
-        return replace(attempt, answer=answer, error=error, scores=scores, failed_tries=tries)
+        return replace(attempt, answer=answer, error=error, scores=scores, failed_tries=tries, judgings=judgings)
+
+    def _masked_judging(self, judging: Judging) -> Judging:
+        answer = self.secrets.mask_answer(judging.answer) if judging.answer else None
+        return replace(judging, answer=answer, error=self.secrets.mask(judging.error) if judging.error else None)
 
 
 def _more(bench: Bench, table: Table) -> More:

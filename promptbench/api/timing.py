@@ -22,7 +22,7 @@ def _times() -> array[float]:
 
 
 def _tokens() -> array[int]:
-    return array("q")
+    return array("i")
 
 
 class Figures(TypedDict):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
+from types import MappingProxyType
 
 from promptbench.core.types import Attempt, AttemptKey, Outcome, Rung
 
@@ -83,10 +85,18 @@ class Cell:
 
 
 class Table:
-    """Cells by (variant, model, case). `add` takes attempts in any order; a later answer makes up for an error."""
+    """Cells by (variant, model, case). `add` takes attempts in any order; a later answer makes up for an error.
 
-    def __init__(self, attempts: Iterable[Attempt] = ()) -> None:
-        self._codes: dict[tuple[str, str], dict[str, bytes]] = {}
+    `numbers` gives the cases that are known before their numbers, from 0 in its order; their names are not held again.
+    """
+
+    def __init__(self, attempts: Iterable[Attempt] = (), numbers: Mapping[str, int] = MappingProxyType({})) -> None:
+        self._numbers = numbers
+        self._others: dict[str, int] = {}
+        self._codes: dict[tuple[str, str], list[bytes]] = {}
+        """By the case's number; shorter than there are cases where the last ones have no attempt."""
+        self._shared: dict[bytes, bytes] = {}
+        """One object stands for all cells that are equal."""
         self._cached: Counter[tuple[str, str]] = Counter()
         for attempt in attempts:
             self.add(attempt)
@@ -94,15 +104,22 @@ class Table:
     def add(self, attempt: Attempt) -> None:
         key = attempt.key
         self._cached[key.variant, key.model] += attempt.cached
-        cases = self._codes.setdefault((key.variant, key.model), {})
-        codes = cases.get(key.case, b"")
-        code = _code(attempt)
+        number = self._number(key.case)
+        if number is None:
+            number = self._others[key.case] = len(self._numbers) + len(self._others)
+        cells = self._codes.setdefault((key.variant, key.model), [])
+        cells.extend([b""] * (number + 1 - len(cells)))
+        codes, code = cells[number], _code(attempt)
         before = codes[key.repeat] if key.repeat < len(codes) else 0
         if code == _ERRORED and before & _ANSWERED:
             return
-        # One byte stands for all attempts of its kind: Python keeps a single object for each bytes of length 1.
         padded = codes.ljust(key.repeat, b"\0")
-        cases[key.case] = padded[: key.repeat] + bytes((code,)) + padded[key.repeat + 1 :]
+        codes = padded[: key.repeat] + bytes((code,)) + padded[key.repeat + 1 :]
+        cells[number] = self._shared.setdefault(codes, codes)
+
+    def _number(self, case: str) -> int | None:
+        number = self._numbers.get(case)
+        return self._others.get(case) if number is None else number
 
     def answered(self, key: AttemptKey) -> bool:
         """Whether an attempt has its answer, so that it needs no asking."""
@@ -110,18 +127,20 @@ class Table:
 
     def answers(self) -> int:
         """How many attempts have their answers."""
-        return sum(_cell(codes).total for cases in self._codes.values() for codes in cases.values())
+        return sum(_cell(codes).total for cells in self._codes.values() for codes in cells)
 
     def cached(self, variant: str, model: str) -> int:
         """How many attempts of one prompt on one model have their answers from the cache."""
         return self._cached[variant, model]
 
     def cell(self, variant: str, model: str, case: str) -> Cell:
-        return _cell(self._codes.get((variant, model), {}).get(case, b""))
+        cells, number = self._codes.get((variant, model), ()), self._number(case)
+        return _cell(cells[number] if number is not None and number < len(cells) else b"")
 
     def cells(self, variant: str, model: str) -> Iterator[tuple[str, Cell]]:
         """All cases of one prompt on one model."""
-        return ((case, _cell(codes)) for case, codes in self._codes.get((variant, model), {}).items())
+        cells = zip(chain(self._numbers, self._others), self._codes.get((variant, model), ()), strict=False)
+        return ((case, _cell(codes)) for case, codes in cells if codes)
 
 
 def _code(attempt: Attempt) -> int:

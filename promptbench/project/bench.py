@@ -8,7 +8,7 @@ from functools import cached_property
 
 from promptbench.core.canonical import digest
 from promptbench.core.protocols import Check, JudgedCheck, Provider
-from promptbench.core.types import Json, Message, ModelRef, Request, Rung, Side
+from promptbench.core.types import Json, LoggedCall, Message, ModelRef, Request, Rung, Side
 from promptbench.prompts.prompt import Prompt
 from promptbench.suite.models import Suite
 
@@ -83,13 +83,17 @@ class BenchCases:
 
     def __init__(self, build: Callable[[str], BenchCase]) -> None:
         self._build = build
-        self._cases: dict[str, BenchCase | None] = {}
+        self._held: dict[str, BenchCase] = {}
+        self.numbers: dict[str, int] = {}
+        """The place of each case in the order."""
         self.critical: set[str] = set()
         self.with_log: set[str] = set()
         """Cases with a logged answer that is known to be wrong."""
 
     def add(self, case: BenchCase, *, held: bool) -> None:
-        self._cases[case.name] = case if held else None
+        self.numbers.setdefault(case.name, len(self.numbers))
+        if held:
+            self._held[case.name] = case
         if case.critical:
             self.critical.add(case.name)
         if case.was:
@@ -97,20 +101,22 @@ class BenchCases:
 
     @property
     def names(self) -> Iterable[str]:
-        return self._cases.keys()
+        return self.numbers.keys()
 
     def __len__(self) -> int:
-        return len(self._cases)
+        return len(self.numbers)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._cases
+        return name in self.numbers
 
     def __iter__(self) -> Iterator[BenchCase]:
-        return map(self.__getitem__, self._cases)
+        return map(self.__getitem__, self.numbers)
 
     def __getitem__(self, name: str) -> BenchCase:
         """Raises KeyError, and InputError when the file that holds the case has changed."""
-        held = self._cases[name]
+        if name not in self.numbers:
+            raise KeyError(name)
+        held = self._held.get(name)
         return self._build(name) if held is None else held
 
 
@@ -132,6 +138,8 @@ class Bench:
     """Whom the checks ask, by model."""
     judged_checks: tuple[JudgedCheck, ...] = ()
     """The checks that ask them, each once."""
+    calls: Mapping[str, tuple[LoggedCall, ...]] = field(default_factory=dict)
+    """The logged calls that fail a case's checks, by its name."""
 
     @property
     def prompt_name(self) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from promptbench.api import Selection, Workspace
-from promptbench.api.running import _pacers
+from promptbench.api.running import pacers_of
 from promptbench.core.errors import InputError
 from promptbench.core.types import Usage
 from promptbench.gateway import Pacer
@@ -48,7 +48,7 @@ def wait_for_the_second(pacer: Pacer, usage: Usage) -> float:
 
 
 def test_a_limit_by_model_wins_over_one_by_provider(tmp_path: Path) -> None:
-    pacers = _pacers(*opened(tmp_path, SETTINGS), None)
+    pacers = pacers_of(*opened(tmp_path, SETTINGS), None)
     assert set(pacers) == {"openai/fake", "openai/other"}, "a model on this machine has no limits"
     usage = Usage(50, 50)
     assert wait_for_the_second(pacers["openai/fake"], usage) == pytest.approx(1.0, abs=0.1), "60 requests a minute"
@@ -57,14 +57,14 @@ def test_a_limit_by_model_wins_over_one_by_provider(tmp_path: Path) -> None:
 
 
 def test_without_a_limit_it_is_learnt(tmp_path: Path) -> None:
-    pacers = _pacers(*opened(tmp_path, SETTINGS.partition("[limits")[0]), None)
+    pacers = pacers_of(*opened(tmp_path, SETTINGS.partition("[limits")[0]), None)
     assert wait_for_the_second(pacers["openai/fake"], Usage(50, 50)) == 0.0
 
 
 def test_what_was_learnt_stays_known_in_the_next_suite(tmp_path: Path) -> None:
     workspace, bench = opened(tmp_path, SETTINGS)
-    first = _pacers(workspace, bench, {})
-    assert _pacers(workspace, bench, first)["openai/fake"] is first["openai/fake"]
+    first = pacers_of(workspace, bench, {})
+    assert pacers_of(workspace, bench, first)["openai/fake"] is first["openai/fake"]
 
 
 @pytest.mark.parametrize("line", ["requests-per-minute = 0", "requests-per-minute = 'many'", "per-hour = 5"])

@@ -8,7 +8,7 @@ from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 
 from promptbench.core.types import Reading, Rung
-from promptbench.formats.calls import read
+from promptbench.formats.calls import fingerprint, read
 from promptbench.formats.limits import Limits
 
 LOGS = Path(__file__).parents[2].parent / "shared" / "data" / "bfcl_logs"
@@ -98,6 +98,23 @@ def test_refused_with_a_reason(text):
     reading = read(text)
     assert reading.rung is Rung.NONE
     assert reading.error
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("[f(a=1)]", ""),
+        ("Here: [f(a=1)]", "prose_around"),
+        ("[f(a=x)]", "missing_quote"),
+        ("[f(a=1 + 2)]", "arithmetic"),
+        ("[f(a='x", "unclosed:string"),
+        ("None of these fits.", "no_data"),
+        ("[{}]", "no_call"),
+    ],
+)
+def test_a_fingerprint_tells_what_is_wrong_whatever_is_called(text, kind):
+    assert fingerprint(text) == kind
+    assert fingerprint(text.replace("f(", "other_name(")) == kind
 
 
 def test_depth_is_limited():

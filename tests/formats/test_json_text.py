@@ -304,6 +304,38 @@ def test_time_is_linear(name):
     assert large < 10 * small + 0.02, (small, large)
 
 
+@pytest.mark.parametrize(
+    ("text", "rung", "kind"),
+    [
+        (HAZARDS["unquoted keys"](12_000), Rung.REPAIRED_SAFE, "unquoted_key:object@key"),
+        (HAZARDS["unquoted keys"](750_000), Rung.REPAIRED_SAFE, "unquoted_key:object@key"),
+        (HAZARDS["unquoted keys"](1_200_000), Rung.NONE, "too_big"),
+        (HAZARDS["trailing comma"](37_000), Rung.REPAIRED_SAFE, "trailing_comma:array@value"),
+        (HAZARDS["openers"](100_000), Rung.NONE, "too_deep:array@value"),
+        ('{"a": "' + "x" * 50_000_000 + '"}', Rung.NONE, "too_big"),
+    ],
+    ids=["12 KB", "1 MB", "over a MB", "37 KB list", "depth 100,000", "50 MB"],
+)
+def test_what_hangs_other_readers_is_named_within_a_second(text, rung, kind):
+    started = time.process_time()
+    reading = read(text)
+    assert time.process_time() - started < 1
+    assert (reading.rung, fingerprint(text)) == (rung, kind)
+    assert (reading.error is None) == (rung is not Rung.NONE)
+
+
+@pytest.mark.parametrize(
+    ("name", "rung"),
+    [
+        ("fence", Rung.EXTRACTED),
+        ("trailing_comma", Rung.REPAIRED_SAFE),
+        ("missing_comma", Rung.REPAIRED_RISKY),
+    ],
+)
+def test_how_far_a_rule_can_be_trusted(name, rung):
+    assert json_text.rung_of_repair(name) is rung
+
+
 def test_a_text_of_fifty_megabytes_is_refused_at_once():
     text = "[" + "1," * 25_000_000 + "1]"
     started = time.process_time()

@@ -181,7 +181,7 @@ def test_a_logged_call_without_vars_fits_no_case(tmp_path: Path) -> None:
     text = HEAD + "checks: [json]\nlog: log\ncases: [{case: plain}]\n"
     _, found = joined(tmp_path, text, prompt)
     assert codes(found) == [Code.BAD_LOG]
-    assert "'c1' has no 'vars'" in found.errors[0].message
+    assert "neither variables nor messages" in found.errors[0].message
 
 
 def test_a_logged_call_must_bring_what_the_prompt_needs(tmp_path: Path) -> None:
