@@ -12,9 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from promptbench.api.agreeing import Agreed, agree, write_sheet
 from promptbench.api.checking import check_text
 from promptbench.api.explaining import CheckPage, check_page, check_pages
 from promptbench.api.health import Health, doctor
+from promptbench.api.importing import Imported, NothingImported, Reading, Wanted, import_logs, unmapped
 from promptbench.api.past import judge, rescore
 from promptbench.api.promotion import (
     Who,
@@ -31,7 +33,7 @@ from promptbench.api.repairs import repairs
 from promptbench.api.reporting import build
 from promptbench.api.running import Asked, Finished, execute
 from promptbench.api.schema import suite_schema
-from promptbench.api.spending import Spending, expected
+from promptbench.api.spending import Spending, expected, expected_of_judges
 from promptbench.api.starting import init
 from promptbench.api.workspace import PRODUCTION, Selection, Workspace
 from promptbench.core.diagnostics import Diagnostics
@@ -53,27 +55,34 @@ from promptbench.store.prompts import Event, Store, Version
 
 __all__ = [
     "PRODUCTION",
+    "Agreed",
     "CacheMode",
     "CheckPage",
     "Estimate",
     "Event",
     "Health",
+    "Imported",
+    "NothingImported",
     "Plan",
     "Promotion",
+    "Reading",
     "RepairsReport",
     "RunReport",
     "Selection",
     "Spending",
     "Store",
     "Version",
+    "Wanted",
     "Who",
     "Workspace",
     "adopt",
+    "agree",
     "check_page",
     "check_pages",
     "check_text",
     "doctor",
     "force",
+    "import_logs",
     "init",
     "judge",
     "plan",
@@ -85,7 +94,9 @@ __all__ = [
     "rollback",
     "run",
     "suite_schema",
+    "unmapped",
     "validate",
+    "write_sheet",
 ]
 
 
@@ -101,6 +112,8 @@ class Plan:
     questions: dict[str, int]
     gated: Sequence[str]
     expected: dict[str, Estimate]
+    judges: dict[str, Estimate]
+    """What the judges would be asked at the most."""
 
 
 def validate(workspace: Workspace, selection: Selection) -> Diagnostics:
@@ -130,6 +143,7 @@ def _plan(workspace: Workspace, bench: Bench) -> Plan:
         questions=round_sizes(bench, bench.suite.gate.repeats),
         gated=[model.name for model in bench.models if model.gated],
         expected=expected(workspace, bench),
+        judges=expected_of_judges(workspace, bench),
     )
 
 

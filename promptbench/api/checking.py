@@ -13,7 +13,7 @@ from promptbench.core.types import Rung
 from promptbench.formats.marked_yaml import parse
 from promptbench.formats.source import Source
 from promptbench.project import checks
-from promptbench.project.evaluate import Evaluation, evaluate
+from promptbench.project.evaluate import Evaluation, Judged, evaluate
 from promptbench.suite.cases import read_checks
 from promptbench.suite.models import Where
 
@@ -38,4 +38,6 @@ def check_text(
     if found.errors or None in built:
         count = len(found.errors)
         raise InputError(f"{count} {'mistake' if count == 1 else 'mistakes'} to mend", diagnostics=found)
+    if any(isinstance(check, Judged) for check in built):
+        raise InputError("a model decides this check, and no model is asked here", hint="`promptbench run` asks it")
     return evaluate(text, [check for check in built if check], Rung(accept.replace(" ", "_")), variables)

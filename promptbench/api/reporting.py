@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from promptbench.api.judges import Advisory, judge_rows
 from promptbench.api.running import Finished
 from promptbench.api.timing import Timing, longer_wait
 from promptbench.core.types import Attempt, Json, Outcome, Rung
@@ -48,7 +49,7 @@ class _Tally:
         return None if self.cost is None or not self.asked else self.cost / self.asked
 
     def add(self, attempt: Attempt) -> None:
-        if attempt.answer is None or attempt.fallback is not None:
+        if attempt.answer is None or attempt.outcome is Outcome.ERRORED:
             self.errored += attempt.outcome is Outcome.ERRORED
             return
         self.answered += 1
@@ -112,14 +113,19 @@ class _Collector:
         self.errors: Counter[tuple[str, str]] = Counter()
         self.attempts: Counter[str] = Counter()
         self.by_fallback: Counter[tuple[str, str]] = Counter()
+        self.unjudged: Counter[str] = Counter()
+        self.advisory = Advisory()
 
     def add(self, attempt: Attempt, *, first_round: bool) -> None:
         """Counts an attempt. Tries that were asked because of a failure enter no pass rate."""
         key = attempt.key
         if first_round:
+            self.advisory.add(attempt)
             self.tallies.setdefault((key.variant, key.model), _Tally()).add(attempt)
         self.attempts[key.model] += 1
-        if attempt.error:
+        if attempt.error and attempt.answer is not None and attempt.fallback is None:
+            self.unjudged[attempt.error] += 1
+        elif attempt.error:
             self.errors[key.model, attempt.error] += 1
         if attempt.fallback is not None:
             self.by_fallback[key.model, attempt.fallback] += 1
@@ -209,6 +215,9 @@ def build(
         reproduce=command,
         waits=list(_waits(bench, collected)),
         errors=list(_errors(collected)),
+        judges=judge_rows(runs.judgings(finished.info.id)),
+        unjudged=[f"{count} × {why}" for why, count in collected.unjudged.most_common(5)],
+        advisory=list(collected.advisory.lines(bench)),
         failures=_Failures(bench, runs.folder, finished.info.id),
     )
 

@@ -9,9 +9,9 @@ from promptbench.api.running import prices_of
 from promptbench.api.workspace import Workspace
 from promptbench.core.errors import InputError
 from promptbench.core.types import Usage
-from promptbench.engine.estimate import Estimate, estimates
-from promptbench.gateway import Budget
-from promptbench.project.bench import Bench
+from promptbench.engine.estimate import Estimate, estimates, judge_estimates
+from promptbench.gateway import Budget, Prices
+from promptbench.project.bench import Bench, BenchModel
 from promptbench.suite.models import dollars
 
 
@@ -45,15 +45,24 @@ class Spending:
         for bench in benches:
             if self.max_cost is None and bench.suite.gate.max_cost is None:
                 continue
-            prices = prices_of(workspace, bench)
-            for model in bench.reachable:
-                if prices.of_tokens(model.ref, Usage(0, 0)) is None:
-                    raise InputError(
-                        f"the price of {model.name} is unknown, so a bound on the cost cannot be kept",
-                        hint="write its price into a file and name that in the setting 'prices', or use --max-calls",
-                    )
+            require_prices(prices_of(workspace, bench), bench.reachable)
+
+
+def require_prices(prices: Prices, models: Iterable[BenchModel]) -> None:
+    """Raises InputError where a bound on the cost of calls to some models cannot be kept."""
+    for model in models:
+        if prices.of_tokens(model.ref, Usage(0, 0)) is None:
+            raise InputError(
+                f"the price of {model.name} is unknown, so a bound on the cost cannot be kept",
+                hint="write its price into a file and name that in the setting 'prices', or use --max-calls",
+            )
 
 
 def expected(workspace: Workspace, bench: Bench) -> dict[str, Estimate]:
     """By model: calls, tokens and cost of the first round."""
     return estimates(bench, bench.suite.gate.repeats, prices_of(workspace, bench).of_tokens)
+
+
+def expected_of_judges(workspace: Workspace, bench: Bench) -> dict[str, Estimate]:
+    """By judge: the most calls, tokens and cost of the first round."""
+    return judge_estimates(bench, bench.suite.gate.repeats, prices_of(workspace, bench).of_tokens)

@@ -11,7 +11,7 @@ from pathlib import Path
 from promptbench.core.diagnostics import Code, Diagnostics, Place
 from promptbench.core.errors import InputError, NothingSelected
 from promptbench.core.secrets import Secrets, variables
-from promptbench.core.types import Json
+from promptbench.core.types import Json, LoggedCall
 from promptbench.formats.source import Source
 from promptbench.project.assemble import Stored, Surroundings, assemble
 from promptbench.project.bench import Bench
@@ -116,19 +116,28 @@ class Workspace:
         return list(dict.fromkeys(files))
 
     def assemble(
-        self, selection: Selection, *, store: Store, runs: RunStore | None, champion: Stored | None = None
+        self,
+        selection: Selection,
+        *,
+        store: Store,
+        runs: RunStore | None,
+        champion: Stored | None = None,
+        calls: Sequence[LoggedCall] | None = None,
     ) -> tuple[list[Bench], Diagnostics]:
         """The benches of all suites meant, and what is to be said about them.
 
-        `champion` stands in for what production has now, where an earlier run is looked at again.
+        `champion` stands in for what production has now, where an earlier run is looked at again; `calls` are asked
+        instead of the suites' cases, where they are replayed.
 
         Raises InputError with every diagnostic when one of them has an error; NothingSelected when no case is left.
         """
         found = Diagnostics()
         benches = []
-        around = self._surroundings(selection, store, runs)
+        around = self.surroundings(selection, store, runs)
         if champion is not None:
             around = replace(around, champion=lambda _: champion)
+        if calls is not None:
+            around = replace(around, calls=tuple(calls))
         for file in self.suite_files(selection.paths):
             suite = load_suite(file, self.shown(file), found)
             bench = assemble(suite, around, found) if suite else None
@@ -143,7 +152,9 @@ class Workspace:
             raise NothingSelected("no case is selected", hint="look at the names and tags given with --case and --tag")
         return benches, found
 
-    def _surroundings(self, selection: Selection, store: Store, runs: RunStore | None) -> Surroundings:
+    def surroundings(self, selection: Selection, store: Store, runs: RunStore | None) -> Surroundings:
+        """What a suite is joined with."""
+
         def champion(prompt: str) -> Stored | None:
             if prompt not in store.prompts() or PRODUCTION not in store.labels(prompt):
                 return None

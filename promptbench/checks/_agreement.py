@@ -42,6 +42,11 @@ class Agreement:
     def kappa(self) -> Kappa | None:
         return self.counts.kappa()
 
+    @property
+    def finding(self) -> dict[str, Json]:
+        """All of it but when it was found."""
+        return {key: value for key, value in self.as_dict().items() if key != "made"}
+
     def as_dict(self) -> dict[str, Json]:
         kappa = self.kappa
         return {
@@ -112,7 +117,11 @@ def read_all(folder: Path) -> dict[str, Agreement]:
 
 def keep(folder: Path, agreement: Agreement) -> Path:
     """Writes an agreement into the file, in the place of the one before. Raises ValueError, and OSError."""
-    known = {**read_all(folder), agreement.check: agreement}
+    known = read_all(folder)
+    before = known.get(agreement.check)
+    # The same finding again is no change: the file, and all proof that rests on it, stays as it is.
+    if before is None or before.finding != agreement.finding:
+        known[agreement.check] = agreement
     ordered = sorted(known.values(), key=lambda item: (item.rubric, item.check))
     data = {"schema_version": _SCHEMA_VERSION, "agreements": [item.as_dict() for item in ordered]}
     path = folder / FILE_NAME

@@ -12,10 +12,11 @@ Example:
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
+from urllib.parse import unquote
 
 from promptbench.checks import _options, _schema_formats
 from promptbench.checks._schema_reasons import reason, without_values
@@ -147,9 +148,18 @@ def _validator(text: str, formats: bool) -> Any:
             raise ValueError(f"the format {quoted(value)} is not one that can be checked: known are {known}")
     if {"patternProperties", "unevaluatedProperties"} <= {keyword for keyword, _ in keywords}:
         raise ValueError("'unevaluatedProperties' beside 'patternProperties' is not supported")
-    # An empty registry: nothing is ever fetched.
+    # The kind of validator is known, and a subschema that is the whole schema again must not be taken for another one.
+    bare = {key: value for key, value in schema.items() if key != "$schema"} if isinstance(schema, dict) else schema
+    resolve = partial(_pointed_at, bare) if _means_the_same_everywhere(keywords) else None
     checker = _schema_formats.checker() if formats else None
-    return bounded(kind)(schema, registry=Registry(), format_checker=checker)
+    # An empty registry: nothing is ever fetched.
+    return bounded(kind, resolve)(bare, registry=Registry(), format_checker=checker)
+
+
+def _means_the_same_everywhere(keywords: Iterable[tuple[str, Json]]) -> bool:
+    """Whether no subschema has an address of its own, refers dynamically, or is made up for a value (draft 3)."""
+    moving = ("$id", "id", "$dynamicRef", "$recursiveRef", "disallow")
+    return not any(keyword in moving and not isinstance(value, dict) for keyword, value in keywords)
 
 
 def _keywords(schema: Json) -> Iterator[tuple[str, Json]]:
@@ -167,8 +177,12 @@ def _check_keyword(keyword: str, value: Json, schema: Json) -> None:
     if keyword in ("$ref", "$dynamicRef") and isinstance(value, str):
         if not value.startswith("#"):
             raise ValueError(f"the reference '{value}' leads out of the schema, and nothing is fetched: copy it in")
-        if value.startswith("#/") and not _resolves(value, schema):
-            raise ValueError(f"the reference '{value}' leads nowhere")
+        try:
+            _pointed_at(schema, value)
+        except KeyError:
+            raise ValueError(f"the reference '{value}' leads nowhere") from None
+        except LookupError:
+            pass  # An anchor, which jsonschema finds.
     patterns = [value] if keyword == "pattern" else list(value) if keyword == "patternProperties" else []
     for pattern in patterns:
         if isinstance(pattern, str):
@@ -186,13 +200,16 @@ def _check_pattern(pattern: str) -> None:
         raise ValueError(f"the pattern {quoted(pattern)} is too large") from None
 
 
-def _resolves(reference: str, schema: Json) -> bool:
-    for step in reference[2:].split("/"):
-        name = step.replace("~1", "/").replace("~0", "~").replace("%25", "%")
+def _pointed_at(schema: Json, reference: str) -> Json:
+    """The subschema that a JSON pointer leads to. Raises KeyError when there is none, LookupError for an anchor."""
+    if reference != "#" and not reference.startswith("#/"):
+        raise LookupError(reference)
+    for step in unquote(reference).split("/")[1:]:
+        name = step.replace("~1", "/").replace("~0", "~")
         if isinstance(schema, dict) and name in schema:
             schema = schema[name]
-        elif isinstance(schema, list) and name.isdigit() and int(name) < len(schema):
+        elif isinstance(schema, list) and name.isdecimal() and int(name) < len(schema):
             schema = schema[int(name)]
         else:
-            return False
-    return True
+            raise KeyError(reference)
+    return schema

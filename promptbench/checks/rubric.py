@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from promptbench.checks import _agreement, _context, _judging, _options
 from promptbench.checks._words import quoted, texts
@@ -138,6 +138,9 @@ class Rubric:
     def identity(self) -> str:
         return self.terms.identity
 
+    def unproven(self) -> Rubric:
+        return replace(self, agreement=None)
+
     def score(self, subject: Subject) -> Score:
         return self.conclude(subject, [None for _ in self.questions(subject)])
 
@@ -247,7 +250,7 @@ def fingerprint(argument: Json, context: CheckContext) -> Json:
         agreement = _agreement.read_all(context.folder).get(terms.identity)
     except ValueError:
         return None
-    return {"prompt": _judging.PROMPT_HASH, "agreement": agreement.as_dict() if agreement else None}
+    return {"prompt": _judging.PROMPT_HASH, "agreement": agreement.finding if agreement else None}
 
 
 def _read(argument: Json) -> tuple[_Terms, float]:

@@ -29,11 +29,13 @@ app = typer.Typer(
 
 COMMANDS = (
     "init",
+    "import",
     "run",
     "validate",
     "gate",
     "rescore",
     "repairs",
+    "agree",
     "adopt",
     "promote",
     "rollback",

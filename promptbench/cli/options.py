@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from promptbench.core.call_filter import CallFilter, Condition, parse_since
+from promptbench.core.errors import InputError
 
 Suites = Annotated[
     list[Path] | None,
@@ -25,3 +29,32 @@ Actor = Annotated[
 ]
 Reason = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why; kept in the prompt's history.")]
 Label = Annotated[str, typer.Option("--label", metavar="LABEL", help="The label that moves.")]
+FailedOnly = Annotated[bool, typer.Option("--failed-only", help="Only calls that failed.")]
+Since = Annotated[
+    str | None, typer.Option("--since", metavar="WHEN", help="Only calls since then: 2026-11-01, 7d or 24h.")
+]
+LoggedModels = Annotated[
+    list[str] | None, typer.Option("--model", metavar="NAME", help="Only calls of these models; * stands for any text.")
+]
+Where = Annotated[
+    list[str] | None,
+    typer.Option("--where", metavar="CONDITION", help="A field of the record: metadata.team=eu, latency_ms>900."),
+]
+
+
+def call_filter(
+    failed: bool, since: str | None, models: Sequence[str] | None, where: Sequence[str] | None
+) -> CallFilter:
+    """The logged calls that the four options mean. Raises InputError."""
+    try:
+        limit = parse_since(since) if since else None
+    except ValueError:
+        raise InputError(f"'{since}' is no time", hint="write --since 2026-11-01, or 7d, or 24h") from None
+    conditions = []
+    for written in where or ():
+        try:
+            conditions.append(Condition.parse(written))
+        except ValueError as error:
+            hint = "write it as --where field=value; also !=, ~ for a part of a text, < and >"
+            raise InputError(f"'{written}' is no condition: {error}", hint=hint) from None
+    return CallFilter(failed=failed, since=limit, models=tuple(models or ()), conditions=tuple(conditions))

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bar
     from rich.progress import TaskID
 
+    from promptbench.api import Reading
+
 _EVERY = 10.0
 
 
@@ -97,3 +99,60 @@ class Progress:
         if self._bar is not None:
             self._bar.stop()
             self._bar = self._task = None
+
+
+class ImportProgress:
+    """How far an import is, on stderr: a bar over the bytes of a file, and how many calls it had."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
+        self._bar: Bar | None = None
+        self._task: TaskID | None = None
+        self._name = ""
+        self._last = time.monotonic()
+
+    def __enter__(self) -> ImportProgress:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def listen(self, reading: Reading) -> None:
+        if self._quiet:
+            return
+        if sys.stderr.isatty():
+            self._show(reading)
+        elif time.monotonic() - self._last >= _EVERY:
+            self._last = time.monotonic()
+            share = f", {reading.done / reading.size:.0%}" if reading.size else ""
+            say(f"{clean(reading.name)}: {reading.calls:,} calls{share}")
+
+    def _show(self, reading: Reading) -> None:
+        if self._bar is None:
+            self._bar = _byte_bar()
+            self._bar.start()
+        if self._task is None or reading.name != self._name:
+            if self._task is not None:
+                self._bar.remove_task(self._task)
+            self._name = reading.name
+            self._task = self._bar.add_task(clean(reading.name), total=reading.size, counts="")
+        self._bar.update(self._task, completed=reading.done, counts=f"{reading.calls:,} calls")
+
+
+def _byte_bar() -> Bar:
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=None),
+        DownloadColumn(),
+        TextColumn("{task.fields[counts]}", markup=False),
+        TimeRemainingColumn(),
+    )
+    console = Console(stderr=True, no_color=not coloured(sys.stderr), highlight=False)
+    return Bar(*columns, console=console, transient=True, expand=True)

@@ -149,4 +149,6 @@ def _dry_run(workspace: Workspace, selection: Selection, *, as_json: bool) -> in
         for model, questions in item.questions.items():
             role = "" if model in item.gated else " (baseline, not judged)"
             out(f"  would ask {model} {questions} questions{role}{_expected(item.expected[model])}")
+        for judge, estimate in item.judges.items():
+            out(f"  would ask the judge {judge} up to {estimate.calls} questions{_expected(estimate)}")
     return Exit.YES

@@ -170,6 +170,9 @@ class JudgedCheck(Check, Protocol):
     def standing(self) -> str:
         """What it counts by, or why it does not, in a few words."""
 
+    def unproven(self) -> JudgedCheck:
+        """The same check as if no agreement were on record: what another one is found with."""
+
     def questions(self, subject: Subject) -> Sequence[Request]:
         """What to ask the judges about an answer; nothing where the answer can be scored without."""
 
@@ -226,6 +229,11 @@ class Log(Protocol):
     @property
     def others(self) -> Sequence[Log]:
         """The other files of the same import, for formats that come as a pair."""
+        ...
+
+    @property
+    def mapping(self) -> Mapping[str, str]:
+        """The user's word for which column holds what, for formats without names of their own: field to column."""
         ...
 
     def open(self) -> BinaryIO:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from promptbench.core.types import ModelRef, Usage
+from promptbench.core.types import ModelRef, Request, Usage
 from promptbench.engine.plan import first_round
+from promptbench.engine.scoring import checks_of
 from promptbench.gateway import tokens
 from promptbench.project.bench import Bench
+from promptbench.project.evaluate import questions
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,21 +22,52 @@ class Estimate:
     output_tokens: int
     cost: float | None
 
+    def plus(self, usage: Usage, cost: float | None) -> Estimate:
+        """With one more call."""
+        return Estimate(
+            self.calls + 1,
+            self.input_tokens + usage.input_tokens,
+            self.output_tokens + usage.output_tokens,
+            None if cost is None or self.cost is None else self.cost + cost,
+        )
 
-def estimates(bench: Bench, repeats: int, cost: Callable[[ModelRef, Usage], float | None]) -> dict[str, Estimate]:
-    """By model, for everything that the first round asks. `cost` is what a call with so many tokens is billed with."""
-    found = {model.name: Estimate(0, 0, 0, 0.0) for model in bench.models}
+
+_NOTHING = Estimate(0, 0, 0, 0.0)
+CostOf = Callable[[ModelRef, Usage], float | None]
+"""What a call with so many tokens is billed with."""
+
+
+def estimates(bench: Bench, repeats: int, cost: CostOf) -> dict[str, Estimate]:
+    """By model, for everything that the first round asks of the models."""
+    found = {model.name: _NOTHING for model in bench.models}
     sizes: dict[tuple[str, str, str], Usage] = {}
     for task in first_round(bench, repeats):
         key = (task.key.variant, task.model.name, task.case.name)
         if key not in sizes:
             sizes[key] = tokens.estimate(bench.request(task.model, task.variant, task.case, 0))
-        usage, so_far = sizes[key], found[task.model.name]
-        one = cost(task.model.ref, usage)
-        found[task.model.name] = Estimate(
-            so_far.calls + 1,
-            so_far.input_tokens + usage.input_tokens,
-            so_far.output_tokens + usage.output_tokens,
-            None if one is None or so_far.cost is None else so_far.cost + one,
-        )
+        usage = sizes[key]
+        found[task.model.name] = found[task.model.name].plus(usage, cost(task.model.ref, usage))
     return found
+
+
+def judge_estimates(bench: Bench, repeats: int, cost: CostOf) -> dict[str, Estimate]:
+    """By judge, for the most that the first round asks of them: the same answer to a case is judged once."""
+    found = dict.fromkeys(bench.judges, _NOTHING)
+    if not found:
+        return found
+    sizes: dict[tuple[str, str, str], list[tuple[ModelRef, Usage]]] = {}
+    for task in first_round(bench, repeats):
+        key = (task.key.variant, task.model.name, task.case.name)
+        if key not in sizes:
+            answer = tokens.estimate(bench.request(task.model, task.variant, task.case, 0)).output_tokens
+            asked = questions("", checks_of(task.case, task.key.variant), bench.accept, task.case.variables)
+            sizes[key] = [(item.question.model, _with_answer(item.question, answer)) for item in asked]
+        for judge, usage in sizes[key]:
+            found[str(judge)] = found[str(judge)].plus(usage, cost(judge, usage))
+    return found
+
+
+def _with_answer(question: Request, output_tokens: int) -> Usage:
+    """What a question takes that shows an answer of so many tokens."""
+    usage = tokens.estimate(question)
+    return Usage(usage.input_tokens + output_tokens, usage.output_tokens)

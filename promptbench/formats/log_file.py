@@ -10,7 +10,7 @@ import gzip
 import io
 import json
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -48,7 +48,7 @@ class LogFile:
 
     `path` is where the file lies, for readers that need one (SQLite); None when it is compressed or came by a pipe.
     `head` is its first 64 KB, decompressed. `others` are the other files of the same import, for formats that come
-    as a pair.
+    as a pair. `mapping` says which column holds what, for formats without names of their own: field to column.
     """
 
     name: str
@@ -56,6 +56,7 @@ class LogFile:
     head: bytes
     opener: Callable[[], BinaryIO] = field(repr=False)
     others: Sequence[LogFile] = field(default=(), repr=False)
+    mapping: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def at(cls, path: Path, name: str | None = None) -> LogFile:

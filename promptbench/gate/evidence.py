@@ -6,7 +6,7 @@ Plain data, so that it can be stored, committed, sent, and checked by somebody w
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from promptbench.core.canonical import digest_text
 from promptbench.core.types import Attempt, AttemptKey, Json, Outcome, Rung
@@ -32,6 +32,8 @@ class Judged:
     cases: Sequence[CaseInfo]
     verdict: Verdict
     returned_models: Mapping[str, Sequence[str]]
+    returned_judges: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """The names by which the judges of its checks answered."""
 
 
 def evidence(
@@ -89,7 +91,12 @@ def _suite(part: Judged) -> dict[str, Json]:
         ],
         "cases": [case.name for case in part.cases],
         "critical": sorted(case.name for case in part.cases if case.critical),
+        **({"judges": _judges(part)} if part.returned_judges else {}),
     }
+
+
+def _judges(part: Judged) -> list[Json]:
+    return [{"judge": judge, "returned": sorted(names)} for judge, names in sorted(part.returned_judges.items())]
 
 
 def _figures(judged: ModelVerdict) -> dict[str, Json]:

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from math import ceil, floor
 
-from promptbench.gate.policy import TRIES, Policy
+from promptbench.gate.policy import LEVEL, TRIES, Policy
 from promptbench.gate.table import Cell, Table
 from promptbench.stats.exact import fisher_greater
 
-_FIXED_SHARE, _FIXED_P = 7 / 8, 0.05
+_FIXED_SHARE = 7 / 8
 _BROKEN_SHARE, _CHAMPION_SHARE, _BROKEN_P = 0.5, 0.8, 0.02
 _STABLE_SHARE = 9 / 11
 _MOST_REPEATS = 64
@@ -37,8 +37,11 @@ class Flip(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CaseInfo:
+    """A case as the gate knows it; `tags` are those of its tags that the policy names."""
+
     name: str
     critical: bool = False
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,12 +156,18 @@ def passes_to_hold(item: CaseFlip) -> int:
     return ceil(_STABLE_SHARE * item.candidate.total - 1e-9)
 
 
-def repeats_to_fix(item: CaseFlip) -> int | None:
+def p_of_fix(item: CaseFlip) -> float:
+    """Fisher's one-sided p that the candidate passes a case more often than the champion does."""
+    ours, theirs = item.candidate, item.champion
+    return fisher_greater(ours.passes, ours.total, theirs.passes, theirs.total)
+
+
+def repeats_to_fix(item: CaseFlip, level: float = LEVEL) -> int | None:
     """With how many repeats the same rates would be a fix; None when more repeats would not make them one."""
     for total in range(item.candidate.total + 1, _MOST_REPEATS + 1):
         champion = ceil(item.champion.passes / item.champion.total * total)
         passes = floor(item.candidate.passes / item.candidate.total * total)
-        if _is_fix(passes, total, champion, total):
+        if _is_fix(passes, total, champion, total, level):
             return total
     return None
 
@@ -190,8 +199,8 @@ def _is_break(champion_passes: int, champion_total: int, passes: int, total: int
     )
 
 
-def _is_fix(passes: int, total: int, champion_passes: int, champion_total: int) -> bool:
-    return passes >= _FIXED_SHARE * total and fisher_greater(passes, total, champion_passes, champion_total) <= _FIXED_P
+def _is_fix(passes: int, total: int, champion_passes: int, champion_total: int, level: float = LEVEL) -> bool:
+    return passes >= _FIXED_SHARE * total and fisher_greater(passes, total, champion_passes, champion_total) <= level
 
 
 def _fact(champion: Cell, candidate: Cell) -> Flip:

@@ -8,11 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from promptbench.core.types import Json, Message, Usage
-from promptbench.ingest._chat import Content, content_of, conversation, unserialised
+from promptbench.formats.embedded_json import decoded
+from promptbench.ingest._chat import Content, content_of, conversation, is_conversation, unserialised
 from promptbench.ingest._fields import count, items, record, rest, text, written
 
 _ASKED = {"model", "messages", "input", "instructions", "prompt", "system", "tools", "contents", "systemInstruction",
           "system_instruction", "metadata"}  # fmt: skip
+
+
+_BODIES = {"choices", "candidates"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,15 @@ def asked(body: Json) -> Asked:
     return Asked(talk.messages, text(body.get("model")) or "", {key: value for key, value in extra.items() if value})
 
 
+def input_of(value: Json) -> Asked:
+    """From what a tracer logged as the input: a text, messages, or the body of a request."""
+    body = decoded(value)
+    if isinstance(body, dict) and is_conversation(decoded(body.get("messages"))):
+        return asked(body)
+    talk = conversation(value)
+    return Asked(talk.messages, extra=talk.extra)
+
+
 def replied(body: Json) -> Replied:
     """From the body of an answer, or from the message in it; empty for what is none."""
     body = record(body)
@@ -73,6 +86,20 @@ def replied(body: Json) -> Replied:
     if any(body.get(key) is not None for key in ("content", "tool_calls", "parts", "text", "function_call", "lc")):
         return _replied(unserialised(body), model, text(body.get("stop_reason")), usage, 1)
     return Replied(model=model, usage=usage)
+
+
+def output_of(value: Json) -> Replied:
+    """From what a tracer logged as the output: a text, a message or a list of one, a whole body, or other data, which
+    is then the answer as JSON.
+    """
+    found = decoded(value)
+    if isinstance(found, list) and len(found) == 1 and isinstance(found[0], dict) and is_conversation(found):
+        found = found[0]
+    if isinstance(found, dict) and (is_conversation([found]) or _BODIES & found.keys()):
+        reply = replied(found)
+        if reply.answer is not None:
+            return reply
+    return Replied(answer=written(value))
 
 
 def _output_parts(item: dict[str, Json]) -> list[Json]:
@@ -113,25 +140,29 @@ def _beside(message: Mapping[str, Json], content: Content, choices: int) -> dict
 
 
 def usage_of(value: Json) -> Usage | None:
-    """The tokens, in any provider's words. Anthropic counts what it read from and wrote to a cache apart from the input;
-    here the input is all of it.
+    """The tokens, in any provider's words. Anthropic counts what it read from and wrote to a cache apart from the
+    input; here the input is all of it.
     """
     data = record(value)
-    sent = _first(data, "prompt_tokens", "input_tokens", "promptTokenCount", "input")
-    came = _first(data, "completion_tokens", "output_tokens", "candidatesTokenCount", "output")
+    sent = _first(data, "prompt_tokens", "input_tokens", "promptTokenCount", "promptTokens", "input")
+    came = _first(data, "completion_tokens", "output_tokens", "candidatesTokenCount", "completionTokens", "output")
     if sent is None or came is None:
         return None
     apart = [_first(data, "cache_read_input_tokens"), _first(data, "cache_creation_input_tokens")]
     if any(amount is not None for amount in apart) and "prompt_tokens" not in data:
         return Usage(sent + sum(amount or 0 for amount in apart), came, apart[0] or 0)
-    inputs = record(data.get("prompt_tokens_details") or data.get("input_tokens_details"))
-    outputs = record(data.get("completion_tokens_details") or data.get("output_tokens_details"))
+    inputs = record(
+        data.get("prompt_tokens_details") or data.get("input_tokens_details") or data.get("input_token_details")
+    )
+    outputs = record(
+        data.get("completion_tokens_details") or data.get("output_tokens_details") or data.get("output_token_details")
+    )
     cached = _first(inputs, "cached_tokens", "cache_read")
     if cached is None:
-        cached = _first(data, "cachedContentTokenCount", "input_cached_tokens", "input_cache_read")
+        cached = _first(data, "cachedContentTokenCount")
     thought = _first(outputs, "reasoning_tokens", "reasoning")
     if thought is None:
-        thought = _first(data, "thoughtsTokenCount", "output_reasoning_tokens", "output_reasoning")
+        thought = _first(data, "thoughtsTokenCount")
     return Usage(sent, came, cached, thought)
 
 

@@ -26,6 +26,7 @@ _THOUGHTS = ("thinking", "redacted_thinking", "reasoning", "reasoning_content")
 _OTHERS = {
     "image_url": "image", "input_image": "image", "image": "image", "input_audio": "audio", "audio": "audio",
     "file": "file", "input_file": "file", "document": "file", "video": "video", "uri": "file", "blob": "file",
+    "attachment": "attachment",
 }  # fmt: skip
 
 
@@ -169,7 +170,9 @@ def _part(part: dict[str, Json], content: Content) -> Iterable[str]:
         _add_call(part.get("functionCall") or part, content)
     elif kind in _RESULTS:
         content.results += 1
-        found = next((part[key] for key in ("content", "output", "response", "result") if part.get(key) is not None), None)
+        found = next(
+            (part[key] for key in ("content", "output", "response", "result") if part.get(key) is not None), None
+        )
         if isinstance(found, list):
             yield from _parts(found, content)
         else:
@@ -194,6 +197,10 @@ def _add_call(call: Json, content: Content) -> None:
     name = text(inner.get("name"))
     if not name:
         return
-    given = next((inner[key] for key in ("arguments", "input", "args") if inner.get(key) is not None), {})
-    found = {"id": text(call.get("call_id")) or text(call.get("id")), "name": name, "arguments": decoded(given)}
+    given: Json = next((inner[key] for key in ("arguments", "input", "args") if inner.get(key) is not None), {})
+    found = {"id": _call_id(call), "name": name, "arguments": decoded(given)}
     content.calls.append({key: value for key, value in found.items() if value is not None})
+
+
+def _call_id(call: Mapping[str, Json]) -> str | None:
+    return next((found for key in ("call_id", "tool_call_id", "id") if (found := text(call.get(key)))), None)

@@ -7,21 +7,25 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 
-from promptbench.core.types import Json
+from promptbench.core.protocols import Log
+from promptbench.core.types import BadRecord, Json, LoggedCall
+from promptbench.ingest._fields import text
+from promptbench.ingest._records import read_records
 
 
 class Joined:
-    """Objects by their ids. The first with an id is kept: what comes later under the same id is another call."""
+    """Objects by their ids; a later one takes the place of an earlier."""
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
         database.execute("CREATE TABLE record (id TEXT PRIMARY KEY, content TEXT NOT NULL) WITHOUT ROWID")
 
     def add(self, key: str, value: dict[str, Json]) -> None:
-        self._database.execute("INSERT OR IGNORE INTO record VALUES (?, ?)", (key, json.dumps(value)))
+        self._database.execute("INSERT OR REPLACE INTO record VALUES (?, ?)", (key, json.dumps(value)))
 
     def find(self, key: str) -> dict[str, Json]:
         """The object; an empty one where there is none."""
@@ -38,3 +42,37 @@ def joined() -> Iterator[Joined]:
         database.execute("PRAGMA journal_mode = OFF")
         database.execute("PRAGMA synchronous = OFF")
         yield Joined(database)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A format that comes as two files. `key` is the field of a request's id; `alone` is said of a file of requests
+    that has no file of answers beside it.
+    """
+
+    is_requests: Callable[[Log], bool]
+    is_answers: Callable[[Log], bool]
+    key: str
+    alone: str
+
+
+def read_pair(
+    file: Log, pair: Pair, build: Callable[[dict[str, Json], Joined], LoggedCall]
+) -> Iterator[LoggedCall | BadRecord]:
+    """The answers, each built with the requests of the import at hand. A file of requests gives no calls of its own."""
+    if pair.is_requests(file):
+        if not any(pair.is_answers(other) for other in file.others):
+            yield BadRecord("the file", pair.alone)
+        return
+    with joined() as requests:
+        for other in file.others:
+            if pair.is_requests(other):
+                _collect(other, pair.key, requests)
+        yield from read_records(file.records(), lambda data, place: build(data, requests))
+
+
+def _collect(file: Log, key: str, requests: Joined) -> None:
+    """What cannot be read in a file of requests has no id to be joined by; its answers stay without a prompt."""
+    for found in file.records():
+        if isinstance(found, tuple) and isinstance(found[1], dict) and (name := text(found[1].get(key))):
+            requests.add(name, found[1])

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 
-from promptbench.core.protocols import Log
 from promptbench.core.types import BadRecord, Json, LoggedCall
 
 
@@ -13,10 +12,10 @@ class NoCall(ValueError):
 
 
 def read_records(
-    file: Log, build: Callable[[dict[str, Json], str], LoggedCall | None], at: Sequence[str] = ()
+    records: Iterable[tuple[str, Json] | BadRecord], build: Callable[[dict[str, Json], str], LoggedCall | None]
 ) -> Iterator[LoggedCall | BadRecord]:
-    """Each record as `build(record, place)` gives it; None is left out, NoCall is a BadRecord, as is what is no object."""
-    for found in file.records(at):
+    """Each record as `build(record, place)` gives it; None is left out. NoCall, and what is no object, is a BadRecord."""
+    for found in records:
         if isinstance(found, BadRecord):
             yield found
             continue

@@ -18,7 +18,9 @@ CUT = frozenset(
     }
 )  # fmt: skip
 """Finish reasons of an answer that is not whole, in the words of all providers, in lower case."""
-YES = frozenset({"true", "1", "1.0", "yes", "y", "pass", "passed", "ok", "correct", "right", "good", "success", "valid"})
+YES = frozenset(
+    {"true", "1", "1.0", "yes", "y", "pass", "passed", "ok", "correct", "right", "good", "success", "valid"}
+)
 NO = frozenset(
     {
         "false", "0", "0.0", "no", "n", "fail", "failed", "failure", "error", "incorrect", "wrong", "bad", "invalid",
@@ -34,8 +36,8 @@ Failure = tuple[str | None, FailureTier | None]
 def failure(
     *, error: str | None = None, finish_reason: str | None = None, refusal: bool = False, verdict: str | None = None
 ) -> Failure:
-    """What marks a call as failed, and the tier. `error` is what stood in the place of an answer, `verdict` the source's
-    own about the answer; an earlier tier outweighs a later one.
+    """What marks a call as failed, and the tier. `error` is what stood in the place of an answer, `verdict` the
+    source's own about the answer; an earlier tier outweighs a later one.
     """
     if error is not None:
         return error, FailureTier.TRANSPORT

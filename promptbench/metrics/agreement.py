@@ -33,7 +33,7 @@ class Confusion:
         return self.yes_yes + self.yes_no + self.no_yes + self.no_no
 
     def kappa(self) -> Kappa | None:
-        """Cohen's kappa with its interval; None where one of the two says the same of everything, or there is nothing.
+        """Cohen's kappa with its interval; None for nothing, and where both say the same one thing of all.
 
         The value is (po − pe) / (1 − pe) of the counts (Cohen 1960, Educational and Psychological Measurement
         20:37–46). The interval is kappa ± 1.96 standard errors with the large-sample variance of Fleiss, Cohen and
@@ -41,9 +41,7 @@ class Confusion:
         of no width where all agree, however few they are.
         """
         counts = (self.yes_yes, self.yes_no, self.no_yes, self.no_no)
-        if any(not rows for rows in (counts[0] + counts[1], counts[2] + counts[3])):
-            return None
-        if any(not columns for columns in (counts[0] + counts[2], counts[1] + counts[3])):
+        if not self.total or self.total in (self.yes_yes, self.no_no):
             return None
         smoothed = tuple(count + _PSEUDO for count in counts)
         middle, error = kappa_and_error(smoothed[:2], smoothed[2:])

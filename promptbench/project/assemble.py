@@ -12,7 +12,7 @@ from promptbench.core.diagnostics import Code, Diagnostics, Place, Severity, did
 from promptbench.core.plugins import module_name
 from promptbench.core.protocols import Problem, ProviderContext, ProviderModule, Recordings
 from promptbench.core.secrets import without_secrets
-from promptbench.core.types import Json, ModelRef, Side
+from promptbench.core.types import Json, LoggedCall, ModelRef, Side
 from promptbench.formats.paths import below
 from promptbench.formats.source import Source
 from promptbench.project.bench import Bench, BenchCase, BenchJudge, BenchModel, Variant
@@ -50,11 +50,13 @@ class Surroundings:
     models: tuple[str, ...] = ()
     cases: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+    calls: tuple[LoggedCall, ...] | None = None
+    """Logged calls in the place of the suite's logs; then only their cases are wanted."""
 
     @property
     def partial(self) -> bool:
         """Whether only some of the cases are wanted."""
-        return bool(self.cases or self.tags)
+        return bool(self.cases or self.tags) or self.calls is not None
 
     def selects(self, case: BenchCase) -> bool:
         """Whether a case is wanted: its name fits a pattern, and it has one of the tags."""
@@ -69,6 +71,17 @@ class Surroundings:
             return path.as_posix()
 
 
+def prompts_in_play(suite: Suite, around: Surroundings, found: Diagnostics) -> list[PromptInPlay]:
+    """The candidates of a suite and what is in production, which stands last; what is wrong with them is in `found`."""
+    joiner = _Joiner(suite, around, found)
+    candidates = joiner.candidates()
+    return _in_play(candidates, joiner.champion(candidates))
+
+
+def _in_play(candidates: Sequence[Variant], champion: Variant | None) -> list[PromptInPlay]:
+    return [PromptInPlay(item.prompt, item.label) for item in (*candidates, *((champion,) if champion else ()))]
+
+
 def assemble(suite: Suite, around: Surroundings, found: Diagnostics) -> Bench | None:
     """The bench of a sound suite; None when something does not fit, which is then in `found`."""
     before = len(found.errors)
@@ -76,7 +89,7 @@ def assemble(suite: Suite, around: Surroundings, found: Diagnostics) -> Bench | 
     candidates = joiner.candidates()
     champion = joiner.champion(candidates)
     _tell_changed_schemas(suite, candidates, champion, found)
-    prompts = [PromptInPlay(item.prompt, item.label) for item in (*candidates, *((champion,) if champion else ()))]
+    prompts = _in_play(candidates, champion)
     models = joiner.models([item.prompt for item in prompts])
     builder = CaseBuilder(
         suite,
@@ -87,7 +100,12 @@ def assemble(suite: Suite, around: Surroundings, found: Diagnostics) -> Bench | 
         allowed_code=around.allowed_code,
     )
     lint = Lint([*candidates, *((champion,) if champion else ())], joiner.windows(models))
-    cases = builder.scan(read_logs(suite, found), around.selects, lint.look)
+    calls = read_logs(suite, found) if around.calls is None else around.calls
+
+    def selects(case: BenchCase) -> bool:
+        return around.selects(case) and (around.calls is None or case.name in builder.calls)
+
+    cases = builder.scan(calls, selects, lint.look)
     lint.tell(found)
     judges = joiner.judges(builder.judged.values())
     tell_own_judges(builder.judged.values(), models, found)
@@ -110,6 +128,7 @@ def assemble(suite: Suite, around: Surroundings, found: Diagnostics) -> Bench | 
         partial=around.partial or joiner.leaves_out(models),
         judges=judges,
         judged_checks=tuple(check for check, _ in builder.judged.values()),
+        calls=builder.calls,
     )
 
 

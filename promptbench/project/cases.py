@@ -14,6 +14,7 @@ from promptbench.core.types import Json, LoggedCall
 from promptbench.project import checks
 from promptbench.project.bench import BASELINE, BenchCase, BenchCases
 from promptbench.project.evaluate import Evaluation, Judged, evaluate
+from promptbench.project.inputs import CallInput, input_of
 from promptbench.prompts.prompt import Prompt
 from promptbench.suite.models import Case, CaseFile, CheckSpec, Suite, field_name
 from promptbench.text.templates import is_name
@@ -52,6 +53,8 @@ class CaseBuilder:
         """The checks that ask judges, by their identity, each with where it is written first."""
         self._shared = self._built(suite.checks)
         self._was: dict[str, tuple[str, ...]] = {}
+        self.calls: dict[str, tuple[LoggedCall, ...]] = {}
+        """The logged calls that fail the checks of a case, by its name."""
 
     def scan(
         self, calls: Sequence[LoggedCall], selects: Callable[[BenchCase], bool], look: Callable[[Case], None]
@@ -60,10 +63,7 @@ class CaseBuilder:
 
         A logged call with the input of a case belongs to that case.
         """
-        logged: dict[str | None, list[LoggedCall]] = {}
-        for call in calls:
-            key = None if call.variables is None else _input_hash(call.variables, ())
-            logged.setdefault(key, []).append(call)
+        logged = self._by_input(calls)
         cases = BenchCases(self._rebuilt)
         names = set()
         for case in self._suite.cases.scan(self._found):
@@ -73,14 +73,35 @@ class CaseBuilder:
             if logged:
                 names.add(case.name)
             key = _input_hash(case.variables, [message.as_dict() for message in case.messages]) if logged else None
-            built = self._case(case, logged.pop(key, []) if key else [])
+            _, same = logged.pop(key, (None, [])) if key else (None, [])
+            built = self._case(case, same)
             if built is not None and selects(built):
                 self._add(cases, built, held=case.where.document is self._suite.document)
-        for group in logged.values():
-            built = self._from_log(group, names)
+        for given, group in logged.values():
+            built = self._from_log(given, group, names)
             if built is not None and selects(built):
                 self._add(cases, built, held=True)
         return cases
+
+    def build(self, case: Case) -> BenchCase | None:
+        """One case, without the logs; None, with what is wrong in `found`, when it cannot be asked."""
+        return self._case(case, ())
+
+    def _by_input(self, calls: Sequence[LoggedCall]) -> dict[str, tuple[CallInput, list[LoggedCall]]]:
+        """The calls by what they put into the prompt; one of which that is unknown is told, and left out."""
+        prompts = [item.prompt for item in self._prompts]
+        logged: dict[str, tuple[CallInput, list[LoggedCall]]] = {}
+        for call in calls if prompts else ():
+            # What is in production stands last, and most likely made the log.
+            given = input_of(call, prompts[::-1], prompts)
+            if isinstance(given, str):
+                message = f"the logged call '{call.id}' cannot be put into another prompt: {given}"
+                hint = "log the variables as 'vars', or take the call out of the log"
+                self._found.add(Code.BAD_LOG, message, self._suite.place(("log",)), hint=hint)
+                continue
+            key = _input_hash(given.variables, [message.as_dict() for message in given.history])
+            logged.setdefault(key, (given, []))[1].append(call)
+        return logged
 
     def _add(self, cases: BenchCases, case: BenchCase, *, held: bool) -> None:
         self._asked.add([case.name, dict(case.variables), [message.as_dict() for message in case.history]])
@@ -89,7 +110,7 @@ class CaseBuilder:
     def _rebuilt(self, name: str) -> BenchCase:
         """A case of the scan before, built again."""
         case = self._suite.cases[name]
-        return self._as_asked(case, self._built(self._specs(case)), self._was.get(name, ()))
+        return self._as_asked(case, self._built(own_specs(case)), self._was.get(name, ()))
 
     @property
     def suite_hash(self) -> str:
@@ -109,7 +130,7 @@ class CaseBuilder:
 
     def _case(self, case: Case, calls: Sequence[LoggedCall]) -> BenchCase | None:
         sound = self._check_variables(case) and self._shared.sound
-        specs = self._specs(case)
+        specs = own_specs(case)
         if not specs and not self._suite.checks and not _has_slips(case):
             hint = "say what should come back under 'expect:', or add 'checks:'"
             place = case.where.place("case")
@@ -125,12 +146,6 @@ class CaseBuilder:
             self._was[case.name] = was
         return replace(built, was=was) if was else built
 
-    def _specs(self, case: Case) -> Sequence[CheckSpec]:
-        """A case's own checks, `expect:` among them."""
-        if not case.has_expect:
-            return case.checks
-        return (*case.checks, CheckSpec("expect", case.expect, case.where.below("expect")))
-
     def _as_asked(self, case: Case, own: _Built, was: tuple[str, ...]) -> BenchCase:
         return BenchCase(
             name=case.name,
@@ -144,24 +159,26 @@ class CaseBuilder:
             logged=False,
         )
 
-    def _from_log(self, calls: Sequence[LoggedCall], taken: set[str]) -> BenchCase | None:
+    def _from_log(self, given: CallInput, calls: Sequence[LoggedCall], taken: set[str]) -> BenchCase | None:
         call = calls[0]
         place = self._suite.place(("log",))
-        if call.variables is None:
-            hint = "a log without 'vars' cannot be put into another prompt"
-            self._found.add(Code.BAD_LOG, f"the logged call '{call.id}' has no 'vars'", place, hint=hint)
-            return None
-        missing = sorted({name for item in self._prompts for name in item.prompt.missing(call.variables)})
+        missing = sorted({name for item in self._prompts for name in item.prompt.missing(given.variables)})
         if missing:
             message = f"the logged call '{call.id}' has no value for {', '.join(f'{{{{{name}}}}}' for name in missing)}"
             self._found.add(Code.MISSING_VARIABLE, message, place)
+            return None
+        homeless = [item.label for item in self._prompts if given.history and not item.prompt.takes_history]
+        if homeless:
+            message = f"{homeless[0]} has no place for the messages of the logged call '{call.id}'"
+            hint = "put {{history}} where the conversation belongs"
+            self._found.add(Code.UNUSED_VARIABLE, message, place, hint=hint)
             return None
         name = _free_name(call.id, taken)
         taken.add(name)
         built = BenchCase(
             name=name,
-            variables=call.variables,
-            history=(),
+            variables=given.variables,
+            history=given.history,
             checks=self._checks(self._built(())),
             threshold=self._suite.threshold,
             critical="critical" in call.tags,
@@ -176,11 +193,11 @@ class CaseBuilder:
 
     def _red_answers(self, calls: Sequence[LoggedCall], case: BenchCase) -> tuple[str, ...]:
         """The logged answers that fail the case's checks; one that passes them proves nothing, and that is said."""
-        red = []
+        red: list[LoggedCall] = []
         for call in calls:
             # What only a judge can tell counts as a failure: that is how the log marked it.
             if call.answer is None or self._passes(call.answer, case) is not True:
-                red.append(call.answer or "")
+                red.append(call)
                 continue
             self._found.add(
                 Code.NOT_RED,
@@ -189,7 +206,9 @@ class CaseBuilder:
                 hint="add a check that fails on it, or take it out of the log",
                 severity=Severity.WARNING,
             )
-        return tuple(red)
+        if red:
+            self.calls[case.name] = tuple(red)
+        return tuple(call.answer or "" for call in red)
 
     def _check_red(self, case: Case, built: BenchCase) -> None:
         passes = False if case.was is None else self._passes(case.was, built)
@@ -209,8 +228,8 @@ class CaseBuilder:
                 severity=Severity.WARNING,
             )
         if case.has_wish:
-            text = _as_answer(case.should_be)
-            scores = self._evaluate(text, built)
+            text = as_answer(case.should_be)
+            scores = self.evaluation(text, built)
             if not (scores.passed or scores.errored):
                 failed = (score for score in scores.scores if not (score.passed or score.errored))
                 why = next(f"{score.check}: {score.reason}" for score in failed)
@@ -220,11 +239,12 @@ class CaseBuilder:
 
     def _passes(self, answer: str, case: BenchCase) -> bool | None:
         """Whether an answer passes; None where nothing else fails it, and a judge has to be asked."""
-        found = self._evaluate(answer, case)
+        found = self.evaluation(answer, case)
         unknown = found.errored or (found.passed and any(score.errored for score in found.scores))
         return None if unknown else found.passed
 
-    def _evaluate(self, answer: str, case: BenchCase) -> Evaluation:
+    def evaluation(self, answer: str, case: BenchCase) -> Evaluation:
+        """What the checks of a case say of an answer; no judge is asked."""
         checks = case.checks[self._prompts[0].prompt.hash]
         return evaluate(answer, checks, self._suite.accept, case.variables, threshold=case.threshold)
 
@@ -292,6 +312,13 @@ class CaseBuilder:
         return _Built(found, sound)
 
 
+def own_specs(case: Case) -> Sequence[CheckSpec]:
+    """A case's own checks, `expect:` among them, in the order in which they are built after the suite's."""
+    if not case.has_expect:
+        return case.checks
+    return (*case.checks, CheckSpec("expect", case.expect, case.where.below("expect")))
+
+
 @dataclass(frozen=True, slots=True)
 class _Built:
     """Checks by the variant's hash, and whether all that were written could be built."""
@@ -330,7 +357,7 @@ def _free_name(wanted: str, taken: Collection[str]) -> str:
     return wanted if wanted not in taken else next(name for name in names if name not in taken)
 
 
-def _as_answer(wish: Json) -> str:
+def as_answer(wish: Json) -> str:
     """A wish as the text that a model would have answered; a number as it is written."""
     if isinstance(wish, str):
         return wish

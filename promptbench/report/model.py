@@ -114,6 +114,23 @@ class Judgement:
 
 
 @dataclass(frozen=True, slots=True)
+class JudgeRow:
+    """What one judge was asked in a run, apart from the models. Costs are in US dollars; None is unknown.
+
+    `without_answer` are questions that its provider did not answer, `without_verdict` answers that hold none.
+    """
+
+    judge: str
+    returned: Sequence[str]
+    questions: int
+    without_answer: int
+    without_verdict: int
+    input_tokens: int | None
+    output_tokens: int | None
+    cost: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Promotion:
     """A label that moved."""
 
@@ -149,6 +166,11 @@ class RunReport:
     reproduce: str
     errors: Sequence[str] = ()
     """Why providers gave no answer, each reason once with its count."""
+    judges: Sequence[JudgeRow] = ()
+    unjudged: Sequence[str] = ()
+    """Why answers are without a verdict from their judges, each reason once with its count."""
+    advisory: Sequence[str] = ()
+    """What checks say that are reported and decide nothing."""
     waits: Sequence[str] = ()
     """Models that were waited for longer than they took, and what for."""
     failures: Iterable[Mapping[str, Json]] = field(default_factory=tuple)

@@ -67,6 +67,9 @@ class SettingsFile(BaseModel):
         default_factory=dict,
         description="requests-per-minute and tokens-per-minute by model (openai/gpt-5-mini) or by provider",
     )
+    redact: dict[str, str] = Field(
+        default_factory=dict, description="regular expressions of what must not be kept of a log, by name"
+    )
     providers: dict[str, dict[str, Any]] = Field(
         default_factory=dict, description="options of each provider, for example base_url"
     )

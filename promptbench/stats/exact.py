@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from math import comb, log
+
+from promptbench.stats.beta import binomial_at_most
 
 
 def fisher_greater(passed_a: int, total_a: int, passed_b: int, total_b: int) -> float:
@@ -44,12 +47,19 @@ def excluded_rate(clean: int, confidence: float = 0.95) -> float:
     return 1.0 if clean <= 0 else 1.0 - (1.0 - confidence) ** (1.0 / clean)
 
 
-def guards_needed(rate: float, confidence: float = 0.95) -> int:
-    """How many clean guards exclude a break rate above `rate`: the least n with (1 − rate)ⁿ ≤ 1 − confidence.
+def guards_needed(rate: float, confidence: float = 0.95, broken: int = 0) -> int:
+    """How many guards exclude a break rate above `rate` where `broken` of them are: the least n whose one-sided
+    Clopper-Pearson bound is not above it. For none broken the least n with (1 − rate)ⁿ ≤ 1 − confidence.
 
-    Both arguments are between 0 and 1, the bounds excluded.
+    Rate and confidence are between 0 and 1, the bounds excluded.
     """
-    n = max(1, int(log(1.0 - confidence) / log(1.0 - rate)))
-    while excluded_rate(n, confidence) > rate:
-        n += 1
-    return n
+    if broken == 0:
+        n = max(1, int(log(1.0 - confidence) / log(1.0 - rate)))
+        while excluded_rate(n, confidence) > rate:
+            n += 1
+        return n
+    enough = broken + 1
+    while binomial_at_most(broken, enough, rate) > 1.0 - confidence:
+        enough *= 2
+    # More guards make it ever less likely that so few break.
+    return bisect_left(range(enough), True, key=lambda n: binomial_at_most(broken, n, rate) <= 1.0 - confidence)

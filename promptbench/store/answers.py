@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from dataclasses import asdict, fields
 
 from promptbench.core.canonical import escape_surrogates
@@ -20,3 +21,13 @@ def loads(text: str) -> Answer:
     """The answer that `dumps` wrote."""
     data = json.loads(text)
     return Answer(**{**data, "usage": Usage(**data["usage"]) if data["usage"] else None})
+
+
+def record(
+    connection: sqlite3.Connection, request_hash: str, model: str, answer: Answer, *, deterministic: bool, at: str
+) -> None:
+    """Writes a recording, in the place of the one before. The caller has a transaction."""
+    connection.execute(
+        "INSERT OR REPLACE INTO recording VALUES (?, ?, ?, ?, ?)",
+        [request_hash, model, int(deterministic), dumps(answer), at],
+    )

@@ -32,9 +32,13 @@ def keep(connection: sqlite3.Connection, run: str, judging: Judging, *, determin
         ],
     )
     if answer is not None and not answer.recorded:
-        connection.execute(
-            "INSERT OR REPLACE INTO recording VALUES (?, ?, ?, ?, ?)",
-            [judging.request_hash, judging.judge, int(deterministic), answers.dumps(answer), judging.started],
+        answers.record(
+            connection,
+            judging.request_hash,
+            judging.judge,
+            answer,
+            deterministic=deterministic,
+            at=judging.started,
         )
 
 

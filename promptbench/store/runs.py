@@ -10,7 +10,8 @@ import json
 import secrets
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, fields, replace
+from operator import attrgetter
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -33,6 +34,7 @@ from promptbench.core.types import (
 )
 from promptbench.store import answers, judgings, runs_schema
 from promptbench.store.cache import CacheTable
+from promptbench.store.calls import CallStore
 from promptbench.store.database import immediate, storage_errors
 from promptbench.store.steps import apply, pending
 
@@ -198,9 +200,13 @@ class RunStore:
             answer_hash = digest_text(text)
             execute("INSERT OR IGNORE INTO answer (hash, text) VALUES (?, ?)", [answer_hash, text])
             if not answer.recorded and attempt.fallback is None:
-                execute(
-                    "INSERT OR REPLACE INTO recording VALUES (?, ?, ?, ?, ?)",
-                    [attempt.request_hash, key.model, int(deterministic), answers.dumps(answer), attempt.started],
+                answers.record(
+                    self._connection,
+                    attempt.request_hash,
+                    key.model,
+                    answer,
+                    deterministic=deterministic,
+                    at=attempt.started,
                 )
         # An errored attempt is replaced when the run is resumed: it said nothing.
         execute(
@@ -221,7 +227,7 @@ class RunStore:
                 attempt.rung,
                 int(attempt.well_formed),
                 json.dumps([[repair.name, repair.position] for repair in attempt.repairs]),
-                json.dumps([astuple(score) for score in attempt.scores]),
+                json.dumps([_SCORE(score) for score in attempt.scores]),
                 attempt.error,
                 attempt.tries,
                 attempt.queue_ms,
@@ -256,7 +262,9 @@ class RunStore:
 
     def run(self, name: str) -> RunInfo:
         """A run by its name, or `latest`. Raises InputError when there is none."""
-        where, values = ("WHERE id = ?", [name]) if name != "latest" else ("ORDER BY started DESC, rowid DESC LIMIT 1", [])
+        where, values = (
+            ("WHERE id = ?", [name]) if name != "latest" else ("ORDER BY started DESC, rowid DESC LIMIT 1", [])
+        )
         with storage_errors(self.path, "run record"):
             row = self._connection.execute(f"SELECT {_RUN} FROM run {where}", values).fetchone()
             if row is None:
@@ -267,6 +275,16 @@ class RunStore:
                 "SELECT hash, side, name, source FROM variant WHERE run = ?", [info.id]
             ).fetchall()
         return replace(info, variants=tuple(RunVariant(one, Side(side), *rest) for one, side, *rest in variants))
+
+    def latest_of_suite(self, suite: str) -> str:
+        """The name of the newest run of a suite, finished or not. Raises InputError when there is none."""
+        with storage_errors(self.path, "run record"):
+            row = self._connection.execute(
+                "SELECT id FROM run WHERE suite = ? ORDER BY started DESC, rowid DESC LIMIT 1", [suite]
+            ).fetchone()
+        if row is None:
+            raise InputError(f"there is no run of the suite '{suite}'", hint="`promptbench run` makes one")
+        return str(row[0])
 
     def latest(self, prompt: str) -> str:
         """The name of the newest finished run of a prompt. Raises InputError when there is none."""
@@ -327,6 +345,15 @@ class RunStore:
             )
             return {AttemptKey(*row) for row in rows}
 
+    def unjudged_reasons(self, run: str) -> dict[str, int]:
+        """Why these have no verdict, and how many of them; the most frequent reason first."""
+        with storage_errors(self.path, "run record"):
+            rows = self._connection.execute(
+                f"SELECT error, count(*) FROM attempt WHERE run = ? AND {_UNJUDGED} GROUP BY error ORDER BY 2 DESC, 1",
+                [run],
+            )
+            return {str(error): count for error, count in rows}
+
     def attempt(self, run: str, key: AttemptKey) -> Attempt | None:
         """One attempt of a run."""
         with storage_errors(self.path, "run record"):
@@ -357,9 +384,18 @@ class RunStore:
             ).fetchone()
         return None if row is None else (replace(answers.loads(row[0]), recorded=True), bool(row[1]))
 
+    def record(self, request_hash: str, model: str, answer: Answer, *, deterministic: bool) -> None:
+        """Commits a recording of an answer that belongs to no attempt."""
+        with storage_errors(self.path, "run record"), immediate(self._connection):
+            answers.record(self._connection, request_hash, model, answer, deterministic=deterministic, at=now())
+
     def cache(self) -> CacheTable:
         """The cache, for as long as the store is open."""
         return CacheTable(self._connection, self.path)
+
+    def calls(self) -> CallStore:
+        """The imported calls, over this connection."""
+        return CallStore(self._connection, self.path)
 
     def deterministic(self, model: str) -> bool | None:
         """Whether all recordings of a model are of a deterministic one; None when there is none."""
@@ -378,6 +414,8 @@ _ATTEMPT = (
     "fallback"
 )
 _UNJUDGED = "outcome = 'errored' AND answer_hash NOTNULL AND fallback IS NULL"
+_SCORE = attrgetter(*(field.name for field in fields(Score)))
+"""What `astuple` gives, without its copies of plain values."""
 _RECORDED = "recorded/"
 """The provider whose answers are never asked for."""
 

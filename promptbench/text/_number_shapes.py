@@ -7,56 +7,81 @@ placeholders begin with zeros where no real number does, which is how they are k
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
-from promptbench.text._placeholders import Digests, Finding
+from promptbench.text._placeholders import AFTER_ESCAPE, Digests, Finding
 
-_MANY_DIGITS = re.compile(r"\d(?:[ ()./\-\u00a0]{0,3}\d){6}")
-_CARD_RUN = re.compile(r"(?<![\w.+])\d(?:[ \-\u00a0]?\d){12,40}(?![\w])")
+_DIGITS = re.compile(r"\d(?:[ ()./\-\u00a0]{0,3}\d){6,}")
+_TIME = re.compile(r"(?:19|20)\d\d[-/.]\d\d[-/.]\d\d(?: \d\d)?\Z")
+_CARD_RUN = re.compile(rf"(?:(?<![\w+])(?<!\d\.)|{AFTER_ESCAPE})\d(?:[ \-\u00a0]?\d){{12,40}}(?!\w)")
 _GROUP = re.compile(r"\d+")
-_CARD_STARTS = {13: "4", 14: ("30", "36", "38", "39"), 15: ("34", "37"), 16: ("2", "3", "4", "5", "6"),
-                17: ("5", "6"), 18: ("5", "6"), 19: ("4", "5", "6")}  # fmt: skip
+_CARD_STARTS: Mapping[int, str | tuple[str, ...]] = {
+    13: "4", 14: ("30", "36", "38", "39"), 15: ("34", "37"), 16: ("2", "3", "4", "5", "6"), 17: ("5", "6"),
+    18: ("5", "6"), 19: ("4", "5", "6"),
+}  # fmt: skip
 _CARD_ZEROS = "000000"
 
-_IBAN_HEAD = re.compile(r"(?<![A-Za-z0-9])([A-Za-z]{2})(\d\d)(?=[ \-]?[A-Za-z0-9]{4})")
+_IBAN_HEAD = re.compile(rf"(?:(?<![A-Za-z0-9])|{AFTER_ESCAPE})([A-Za-z]{{2}})(\d\d)(?=[ \-]?[A-Za-z0-9]{{4}})")
 _IBAN_LENGTHS = {
-    country: int(length)
-    for length, countries in (item.split(":") for item in (
-        "15:NO 16:BE 18:DK,FK,FI,FO,GL,NL,SD 19:MK,SI 20:AT,BA,EE,KZ,LT,LU,MN,XK 21:CH,HR,LI,LV "
-        "22:BG,BH,CR,DE,GB,GE,IE,ME,RS,VA 23:AE,GI,IL,IQ,OM,SO,TL 24:AD,CZ,ES,MD,PK,RO,SA,SE,SK,TN,VG "
-        "25:LY,PT,ST 26:IS,TR 27:BI,DJ,FR,GR,IT,MC,MR,SM 28:AL,AZ,BY,CY,DO,GT,HN,HU,LB,NI,PL,SV 29:BR,EG,PS,QA,UA "
-        "30:JO,KW,MU,YE 31:MT,SC 32:LC 33:RU"
-    ).split())
-    for country in countries.split(",")
+    country: length
+    for length, countries in {
+        15: "NO", 16: "BE", 18: "DK FK FI FO GL NL SD", 19: "MK SI", 20: "AT BA EE KZ LT LU MN XK", 21: "CH HR LI LV",
+        22: "BG BH CR DE GB GE IE ME RS VA", 23: "AE GI IL IQ OM SO TL", 24: "AD CZ ES MD PK RO SA SE SK TN VG",
+        25: "LY PT ST", 26: "IS TR", 27: "BI DJ FR GR IT MC MR SM", 28: "AL AZ BY CY DO GT HN HU LB NI PL SV",
+        29: "BR EG PS QA UA", 30: "JO KW MU YE", 31: "MT SC", 32: "LC", 33: "RU",
+    }.items()
+    for country in countries.split()
 }  # fmt: skip
 """Characters of an account number in each country of the IBAN registry."""
 
 _SEP = r"[ .\-/\u00a0]"
+_START = rf"(?:(?<![\w.+\-])(?<!\d[ \u00a0])|{AFTER_ESCAPE})"
 _CALL = r"(?:tele?(?:phone|fon)?|phone|mobile?|cell|fax|handy|whatsapp|call|rufnummer|t[ée]l[ée]phone)"
 _WORDS = r"(?:number|nummer|no|nr|is|ist|me|us|at|on|under|unter)"
 _PHONE = re.compile(
     # +49 170 1234567, +1 (212) 555-0123
-    rf"(?<![\w+])\+[1-9](?:{_SEP}?[ ]?\(?\d\)?){{7,14}}(?!\w)"
+    rf"(?:(?<![\w+])|{AFTER_ESCAPE})\+[1-9](?:{_SEP}?[ ]?\(?\d\)?){{7,14}}(?!\w)"
     # 0049 170 1234567: a separator shows that it is no number of an order
-    rf"|(?<![\w.+\-])00[1-9]\d{{0,2}}(?={_SEP})(?:{_SEP}?\(?\d\)?){{7,12}}(?!\w)"
+    rf"|{_START}00[1-9]\d{{0,2}}(?={_SEP})(?:{_SEP}?\(?\d\)?){{7,12}}(?!\w)"
     # (212) 555-0123, 212-555-0123, 1-212-555-0123
-    rf"|(?<![\w.+\-])(?<!\d[ \u00a0])(?:1{_SEP})?(?:\([2-9]\d\d\) ?|[2-9]\d\d{_SEP})[2-9]\d\d{_SEP}\d{{4}}(?!{_SEP}?\w)"
+    rf"|{_START}(?:1{_SEP})?(?:\([2-9]\d\d\) ?|[2-9]\d\d{_SEP})[2-9]\d\d{_SEP}\d{{4}}(?!\w|{_SEP}\d)"
     # 030 1234567, 0170/1234567, 020 7946 0958, 06 12 34 56 78, (030) 123456
-    rf"|(?<![\w.+\-])(?<!\d[ \u00a0])(?!\d\d{_SEP}\d\d{_SEP}(?:19|20)\d\d)(?:\(0[1-9]\d{{0,4}}\) ?|0[1-9]\d{{0,4}}(?:{_SEP}| / ))"
-    rf"(?:\d{{2,8}}{_SEP}?){{1,5}}(?<=\d)(?!{_SEP}?\w)"
+    rf"|{_START}(?!\d\d{_SEP}\d\d{_SEP}(?:19|20)\d\d)(?:\(0[1-9]\d{{0,4}}\) ?|0[1-9]\d{{0,4}}(?:{_SEP}| / ))"
+    rf"(?:\d{{2,8}}{_SEP}?){{1,5}}(?<=\d)(?!\w|{_SEP}\d)"
     # (11) 91234-5678
-    r"|(?<![\w.+\-])\([1-9]\d\) ?9?\d{4}[ \-]\d{4}(?!\w)"
-    # Telefon: 01701234567
-    rf"|(?i:(?<!\w){_CALL}\b\.?(?:[ :=#\-]|{_WORDS}\b){{0,10}}(?<!\w))(?P<named>\+?\(?\d(?:{_SEP}?[()]?\d){{6,14}})(?!\w)"
+    rf"|{_START}\([1-9]\d\) ?9?\d{{4}}[ \-]\d{{4}}(?!\w)"
 )
+_NAMED = re.compile(rf"(?i)(?<!\w){_CALL}\b\.?(?:[ :=#\-(+]|{_WORDS}\b){{0,10}}\Z")
+_REACH = 40
+_NAMES = ("phone", "tel", "mobil", "cell", "fax", "handy", "whatsapp", "call", "rufnummer", "tél")
 _COUNTRY = re.compile(r"(\+|00)(1|7|[2-9]\d)")
-_PHONE_NAME = re.compile(r"(?i)(?:^|[_\W]|[a-z])(?:phone|mobile|telephone|telefon|fax|msisdn|whatsapp)(?:[_ ]?(?:number|no|nr))?$")
+_PHONE_NAME = re.compile(
+    r"(?i)(?:^|[_\W]|[a-z])(?:phone|mobile|telephone|telefon|fax|msisdn|whatsapp)(?:[_ ]?(?:number|no|nr))?$"
+)
+_PHONE_VALUE = re.compile(r"\+?[\d ()./\-]{7,24}")
 _PHONE_ZEROS = "000"
 
 
 def suspicious(text: str) -> bool:
-    """Whether `text` has enough digits near each other, or what begins an account number."""
-    return _MANY_DIGITS.search(text) is not None
+    """Whether `text` has nine digits near each other that are no time; behind a word for a telephone, seven."""
+    for run in _DIGITS.finditer(text):
+        written = run[0]
+        if _TIME.match(written):
+            continue
+        if len(written) >= 9 and _count(written) >= 9:
+            return True
+        before = text[max(0, run.start() - _REACH) : run.start()].lower()
+        if any(name in before for name in _NAMES):
+            return True
+    return False
+
+
+def find(text: str, digests: Digests) -> Iterator[Finding]:
+    """The accounts, then the cards, then the telephone numbers in `text`."""
+    yield from find_accounts(text, digests)
+    yield from find_cards(text, digests)
+    yield from find_phones(text, digests)
 
 
 def find_accounts(text: str, digests: Digests) -> Iterator[Finding]:
@@ -92,22 +117,28 @@ def find_cards(text: str, digests: Digests) -> Iterator[Finding]:
 
 def find_phones(text: str, digests: Digests) -> Iterator[Finding]:
     """Telephone numbers in their international form, in common national ones, and behind a word that says so."""
-    for match in _PHONE.finditer(text):
-        start, end = match.span("named") if match["named"] else match.span()
-        written = text[start:end]
-        count = sum(char.isdigit() for char in written)
-        if match["named"] or written[0] == "+" or 9 <= count <= 15:
-            yield Finding(start, end, phone_for(written, digests), "phone")
+    for run in _DIGITS.finditer(text):
+        start = run.start()
+        while start and text[start - 1] in "+(":
+            start -= 1
+        found = list(_PHONE.finditer(text, start, run.end() + 2))
+        for match in found:
+            if match[0][0] == "+" or 9 <= _count(match[0]) <= 15:
+                yield Finding(match.start(), match.end(), phone_for(match[0], digests), "phone")
+        if not found and _count(run[0]) <= 15 and _NAMED.search(text, max(0, run.start() - _REACH), run.start()):
+            yield Finding(run.start(), run.end(), phone_for(run[0], digests), "phone")
 
 
-def is_phone_name(name: str) -> bool:
-    """Whether a field of this name holds a telephone number."""
+def is_phone(name: str, value: str) -> bool:
+    """Whether a field of this name and value holds a telephone number, and nothing else."""
+    if not (value[:1] in "+(0123456789" and 7 <= len(value) <= 24 and _is_phone_name(name)):
+        return False
+    return _PHONE_VALUE.fullmatch(value) is not None and 7 <= _count(value) <= 15
+
+
+@lru_cache(maxsize=1024)
+def _is_phone_name(name: str) -> bool:
     return _PHONE_NAME.search(name) is not None
-
-
-def looks_like_phone(value: str) -> bool:
-    """Whether the whole of `value` can be a telephone number, given that somebody says that it is one."""
-    return re.fullmatch(r"\+?[\d ()./\-]{7,24}", value) is not None and 7 <= sum(map(str.isdigit, value)) <= 15
 
 
 def phone_for(written: str, digests: Digests) -> str:
@@ -118,8 +149,16 @@ def phone_for(written: str, digests: Digests) -> str:
     if digits.startswith(_PHONE_ZEROS):
         return written
     everything = "".join(char for char in written if char.isdigit())
-    made = _PHONE_ZEROS + digests.digits("phone", everything, len(digits) - len(_PHONE_ZEROS))
+    made = _PHONE_ZEROS + digests.digits("phone", everything, max(0, len(digits) - len(_PHONE_ZEROS)))
     return written[:kept] + _filled(written[kept:], made)
+
+
+def plain_phone_for(number: int, digests: Digests) -> int:
+    """The same for a number that is none of text; its first digit stays, because it cannot begin with a zero."""
+    digits = str(number)
+    if digits[1:].startswith(_PHONE_ZEROS):
+        return number
+    return int(digits[0] + _PHONE_ZEROS + digests.digits("phone", digits, len(digits) - 1 - len(_PHONE_ZEROS)))
 
 
 def is_card(digits: str) -> bool:
@@ -134,6 +173,10 @@ def card_for(digits: str, digests: Digests) -> str:
     head = digits[0] + _CARD_ZEROS
     made = head + digests.digits("card", digits, len(digits) - len(head) - 1) + "0"
     return made[:-1] + str(-_luhn(made) % 10)
+
+
+def _count(written: str) -> int:
+    return sum(map(str.isdigit, written))
 
 
 def _luhn(digits: str) -> int:

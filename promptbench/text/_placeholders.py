@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass
+from functools import lru_cache
 from string import ascii_lowercase
+
+AFTER_ESCAPE = r"(?<=\\[nrtbf])|(?<=\\u[0-9a-fA-F]{4})"
+"""Behind an escape in JSON that is kept as text, where the letter before is none of a word. For regular expressions."""
 
 _MOST = 32
 
@@ -27,6 +31,7 @@ class Digests:
 
     def __init__(self, key: bytes) -> None:
         self._key = key
+        self._number = lru_cache(maxsize=4096)(self._derived)
 
     def digits(self, kind: str, value: str, count: int) -> str:
         """`count` decimal digits."""
@@ -40,5 +45,5 @@ class Digests:
             found.append(ascii_lowercase[index])
         return ("".join(found) * (count // _MOST + 1))[:count]
 
-    def _number(self, kind: str, value: str) -> int:
+    def _derived(self, kind: str, value: str) -> int:
         return int.from_bytes(hmac.digest(self._key, f"{kind}:{value}".encode("utf-8", "surrogatepass"), "sha256"))

@@ -6,8 +6,9 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator
+from functools import lru_cache
 
-from promptbench.text._placeholders import Digests, Finding
+from promptbench.text._placeholders import AFTER_ESCAPE, Digests, Finding
 
 MARK = "REDACTED"
 
@@ -25,12 +26,9 @@ _PREFIXES = (
 _HEAD = re.compile(
     r"(?:sk|pk|rk)[-_](?:live[-_]|test[-_]|ant[-_]|proj[-_])?|AKIA|ASIA|gh[pousr]_|github_pat_|glpat-|xox[a-z]-|AIza|(?:hf|gsk|npm)_|xai-"
 )
-_KEY = re.compile(rf"(?<![\w-])(?:{'|'.join(_PREFIXES)})")
-_KEY_MARKS = (
-    "sk-", "sk_", "pk-", "pk_", "rk-", "rk_", "AKIA", "ASIA", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_",
-    "glpat-", "xox", "AIza", "hf_", "gsk_", "npm_", "xai-",
-)  # fmt: skip
-_JWT = re.compile(r"(?<![\w-])eyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?")
+_KEY = re.compile(rf"(?:(?<![\w-])|{AFTER_ESCAPE})(?:{'|'.join(_PREFIXES)})")
+_GITHUB = re.compile("gh[pousr]_")
+_JWT = re.compile(rf"(?:(?<![\w-])|{AFTER_ESCAPE})eyJ[\w-]{{8,}}\.[\w-]{{8,}}(?:\.[\w-]*)?")
 _BEARER = re.compile(r"(?i)\bbearer[ ]+([\w.~+/=-]{12,})")
 _PEM = re.compile(r"-----BEGIN ([A-Z0-9 ]{1,40})-----((?:[^-]|-(?!----))*)")
 _IN_ADDRESS = re.compile(r"(?<=://)[^/\s:@\"']{0,64}:([^/\s@\"']{1,256})(?=@)")
@@ -44,29 +42,25 @@ _SECRET_NAME = re.compile(rf"(?i)(?:^|[_\W]|[a-z]){_NAME}$")
 _LETTER_AND_DIGIT = re.compile(r"(?=.*[A-Za-z])(?=.*\d)", re.DOTALL)
 
 
-def suspicious(text: str, lower: str) -> bool:
-    """Whether `text` may hold a secret; `lower` is the text in lower case."""
-    return (
-        any(mark in text for mark in _KEY_MARKS)
-        or "eyJ" in text
-        or "-----BEGIN" in text
-        or "://" in text
-        or "bearer" in lower
-        or any(mark in lower for mark in _NAME_MARKS)
-    )
+def suspicious(text: str) -> bool:
+    """Whether `text` may hold a secret."""
+    if "eyJ" in text or "-----BEGIN" in text or ("://" in text and "@" in text) or _may_be_key(text):
+        return True
+    lower = text.lower()
+    return "bearer" in lower or _may_be_named(text, lower)
 
 
-def find(text: str, lower: str, digests: Digests) -> Iterator[Finding]:
+def find(text: str, digests: Digests) -> Iterator[Finding]:
     """The secrets in `text`, each kind from left to right."""
+    lower = text.lower()
     if "-----BEGIN" in text:
         for match in _PEM.finditer(text):
             body = match[2]
-            start = match.start(2)
-            yield Finding(start, match.end(2), body if MARK in body else _pem_body(body, digests), "key")
+            yield Finding(match.start(2), match.end(2), body if MARK in body else _pem_body(body, digests), "key")
     if "eyJ" in text:
         for match in _JWT.finditer(text):
             yield Finding(match.start(), match.end(), _masked(match[0], "eyJ", digests), "key")
-    if any(mark in text for mark in _KEY_MARKS):
+    if _may_be_key(text):
         for match in _KEY.finditer(text):
             head = _HEAD.match(match[0])
             yield Finding(match.start(), match.end(), _masked(match[0], head[0] if head else "", digests), "key")
@@ -74,14 +68,50 @@ def find(text: str, lower: str, digests: Digests) -> Iterator[Finding]:
         yield from (_group(match, digests) for match in _BEARER.finditer(text))
     if "://" in text:
         yield from (_group(match, digests) for match in _IN_ADDRESS.finditer(text))
-    if any(mark in lower for mark in _NAME_MARKS):
+    if _may_be_named(text, lower):
         for match in _NAMED.finditer(text):
             if looks_secret(match[1], password=_PASSWORD.match(match[0]) is not None):
                 yield _group(match, digests)
 
 
-def is_secret_name(name: str) -> bool:
-    """Whether a field of this name holds a secret, if what it holds looks so."""
+def _may_be_key(text: str) -> bool:
+    # Written out, because this is asked of every text, and a loop takes four times as long.
+    return (
+        "k-" in text
+        or "k_" in text
+        or "xox" in text
+        or "xai-" in text
+        or "pat-" in text
+        or "_pat_" in text
+        or "hf_" in text
+        or "npm_" in text
+        or "IA" in text
+        or "AIza" in text
+        or _GITHUB.search(text) is not None
+    )
+
+
+def _may_be_named(text: str, lower: str) -> bool:
+    """Whether the name of a secret stands in `text`, as a whole word's end: `max_tokens` is none."""
+    if "=" not in text and ":" not in text:
+        return False
+    for mark in _NAME_MARKS:
+        place = lower.find(mark)
+        while place >= 0:
+            place += len(mark)
+            if not lower[place : place + 1].isalpha() or mark in ("passw", "credential"):
+                return True
+            place = lower.find(mark, place)
+    return False
+
+
+def is_secret(name: str, value: str) -> bool:
+    """Whether a field of this name and value holds a secret."""
+    return _is_secret_name(name) and looks_secret(value, password=_PASSWORD.search(name) is not None)
+
+
+@lru_cache(maxsize=1024)
+def _is_secret_name(name: str) -> bool:
     return _SECRET_NAME.search(name) is not None
 
 

@@ -178,6 +178,7 @@ def _closing(console: Console, report: RunReport) -> None:
         _print(console, "no answer from the provider", "bold magenta")
     for error in report.errors:
         _print(console, f"  {clean(error)}")
+    _judges(console, report)
     if report.exit != 0:
         console.print()
         _print(console, f"again: {clean(report.reproduce)}", whole=True)
@@ -188,6 +189,24 @@ def _closing(console: Console, report: RunReport) -> None:
         _print(console, f"{promoted.prompt}@{promoted.version} is now {promoted.label}{was}", "bold")
         _print(console, f"  read it: promptbench get {promoted.prompt}@{promoted.label}", whole=True)
         _print(console, f"  undo it: {promoted.undo}", whole=True)
+
+
+def _judges(console: Console, report: RunReport) -> None:
+    """What judges were asked, and what they say that decides nothing."""
+    if report.judges or report.advisory:
+        console.print()
+    for row in report.judges:
+        asked = f"{row.questions} question{'' if row.questions == 1 else 's'} to {row.judge}, {money(row.cost)}"
+        missing = {"without answer": row.without_answer, "without verdict": row.without_verdict}
+        lacks = "".join(f", {count} {what}" for what, count in missing.items() if count)
+        _print(console, clean(f"judges: {asked}{lacks}"))
+    for line in report.advisory:
+        _print(console, clean(f"advisory: {line}"))
+    if report.unjudged:
+        console.print()
+        _print(console, "no verdict from a judge", "bold magenta")
+    for line in report.unjudged:
+        _print(console, f"  {clean(line)}")
 
 
 def _verdict(console: Console, report: RunReport, *, whole: bool) -> None:

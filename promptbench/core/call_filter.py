@@ -1,0 +1,148 @@
+"""Which logged calls are meant: `--failed-only`, `--since`, `--model`, `--where`."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
+
+from promptbench.core.types import FailureTier, Json, LoggedCall
+
+_AGO = re.compile(r"(\d+) ?(m|h|d|w)", re.IGNORECASE)
+_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_CONDITION = re.compile(r"\s*([^\s=!<>~]+)\s*(!=|>=|<=|=|>|<|~)\s*(.*?)\s*", re.DOTALL)
+_ORDERS: dict[str, Callable[[float, float], bool]] = {
+    ">": operator.gt,
+    "<": operator.lt,
+    ">=": operator.ge,
+    "<=": operator.le,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A comparison of a field of the call, or of its raw record, with a value.
+
+    `path` has the names that lead to the field; where one of them is a list, any of its items will do. A field that is
+    not there fulfils `!=` only.
+    """
+
+    path: tuple[str, ...]
+    comparison: str
+    value: str
+
+    @classmethod
+    def parse(cls, written: str) -> Condition:
+        """From `metadata.customer=acme`. Raises ValueError."""
+        found = _CONDITION.fullmatch(written)
+        if found is None:
+            raise ValueError("it is no comparison")
+        if found[2] in _ORDERS and _number(found[3]) is None:
+            raise ValueError(f"{found[3]!r} is no number, and {found[2]} compares numbers")
+        return cls(tuple(found[1].split(".")), found[2], found[3])
+
+    def holds(self, call: LoggedCall) -> bool:
+        values = list(_values(call, self.path))
+        if self.comparison == "!=":
+            return not any(_equal(value, self.value) for value in values)
+        if self.comparison == "=":
+            return any(_equal(value, self.value) for value in values)
+        if self.comparison == "~":
+            return any(self.value.lower() in str(value).lower() for value in values)
+        limit, order = _number(self.value) or 0.0, _ORDERS[self.comparison]
+        return any(order(number, limit) for value in values if (number := _number(value)) is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class CallFilter:
+    """All that is set must hold. `models` are patterns with * for any text; `since` is in UTC."""
+
+    failed: bool = False
+    tiers: frozenset[FailureTier] = frozenset()
+    since: datetime | None = None
+    models: tuple[str, ...] = ()
+    conditions: tuple[Condition, ...] = field(default=())
+
+    def matches(self, call: LoggedCall) -> bool:
+        """A call without a time is not known to be new enough."""
+        return (
+            (not self.failed or call.tier is not None)
+            and (not self.tiers or call.tier in self.tiers)
+            and (self.since is None or _since(call.time, self.since))
+            and (not self.models or any(_is_model(call.model, pattern) for pattern in self.models))
+            and all(condition.holds(call) for condition in self.conditions)
+        )
+
+    def __bool__(self) -> bool:
+        """Whether anything is set."""
+        return bool(self.failed or self.tiers or self.since or self.models or self.conditions)
+
+
+def parse_since(written: str, now: datetime | None = None) -> datetime:
+    """A date, a time, or a while ago: `2026-11-01`, `2026-11-01T12:00`, `7d`, `24h`. Raises ValueError."""
+    if ago := _AGO.fullmatch(written.strip()):
+        try:
+            return (now or datetime.now(UTC)) - timedelta(**{_UNITS[ago[2].lower()]: int(ago[1])})
+        except OverflowError:
+            raise ValueError(f"{written} is longer ago than there are dates") from None
+    found = datetime.fromisoformat(written.strip())
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+
+
+def _since(time: str | None, limit: datetime) -> bool:
+    try:
+        return time is not None and parse_since(time) >= limit
+    except ValueError:
+        return False
+
+
+def _is_model(model: str, pattern: str) -> bool:
+    return fnmatchcase(model, pattern) or fnmatchcase(model.rpartition("/")[2], pattern)
+
+
+def _values(call: LoggedCall, path: tuple[str, ...]) -> Iterator[Json]:
+    """What stands at `path` in the call; else in its other fields, else in its raw record."""
+    first, *rest = path
+    name = "variables" if first == "vars" else first
+    if name in LoggedCall.__dataclass_fields__ and name not in ("raw", "extra"):
+        yield from _inside(getattr(call, name), rest)
+        return
+    found = list(_inside(call.extra, path))
+    yield from found or _inside(call.raw, path)
+
+
+def _inside(value: Json, path: list[str] | tuple[str, ...]) -> Iterator[Json]:
+    if isinstance(value, list | tuple):
+        for item in value:
+            yield from _inside(item, path)
+    elif not path:
+        if value is not None:
+            yield value
+    elif isinstance(value, dict):
+        # A key may hold dots itself.
+        if ".".join(path) in value:
+            yield from _inside(value[".".join(path)], ())
+        elif path[0] in value:
+            yield from _inside(value[path[0]], path[1:])
+    elif hasattr(value, path[0]) and not path[0].startswith("_"):
+        yield from _inside(getattr(value, path[0]), path[1:])
+
+
+def _equal(value: Json, written: str) -> bool:
+    if isinstance(value, bool):
+        return written.lower() == str(value).lower()
+    if isinstance(value, int | float):
+        return _number(written) == value
+    return str(value) == written
+
+
+def _number(value: Json) -> float | None:
+    if isinstance(value, bool):
+        return None
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None

@@ -1,0 +1,119 @@
+"""Plain data as the YAML that a person would write: what `marked_yaml` reads back as the same data.
+
+Texts of several lines are literal blocks. A text that this reader or another one would take for something else (`no`,
+`12:30`, `010`) is quoted. Small mappings and lists of words stand on one line.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from promptbench.core.types import Json
+
+_WIDTH = 100
+_MOST_IN_KEY = 200
+_STEP = 2
+# Letters first: nothing that starts with one is a number, a date or a sign of YAML's.
+_PLAIN = re.compile(r"[^\W\d_](?:[\w ,.;!?/@%&+=~'\"$*#:()<>|^`\[\]{}\-]*[\w.,;!?/@%&+=~'\"$*)<>|^\]}\-])?\Z")
+_PLAIN_IN_BRACES = re.compile(r"[^\W\d_](?:[\w ./@%+()=;!'\-]*[\w./@%+()=;!'\-])?\Z")
+_WORDS = frozenset(("true", "false", "null", "yes", "no", "on", "off", "y", "n"))
+_ODD = re.compile("[^\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def mapping_lines(data: Mapping[str, Json], column: int) -> list[str]:
+    """The lines of a mapping whose keys start at `column`. Raises ValueError for a text that no YAML file can hold."""
+    return [" " * column + line if line else "" for line in _mapping(data, _WIDTH - column)]
+
+
+def item_lines(data: Mapping[str, Json], column: int) -> list[str]:
+    """The lines of a mapping as an item of a list, with its dash at `column`. Raises as `mapping_lines`."""
+    first, *rest = mapping_lines(data, column + _STEP)
+    return [f"{' ' * column}- {first[column + _STEP :]}", *rest]
+
+
+def in_braces(value: Json) -> str:
+    """Any data on one line. Raises as `mapping_lines`."""
+    if isinstance(value, Mapping):
+        return (
+            "{" + ", ".join(f"{_scalar(key, _PLAIN_IN_BRACES)}: {in_braces(item)}" for key, item in value.items()) + "}"
+        )
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(in_braces, value)) + "]"
+    return _scalar(value, _PLAIN_IN_BRACES)
+
+
+def _mapping(data: Mapping[str, Json], width: int) -> Iterator[str]:
+    """The lines of a mapping, as if it started in the first column."""
+    for key, value in data.items():
+        name = _scalar(key, _PLAIN_IN_BRACES if len(key) <= _MOST_IN_KEY else None)
+        first, *rest = _value(value, width, len(name) + 2)
+        yield f"{name}: {first}" if first else f"{name}:"
+        yield from rest
+
+
+def _value(value: Json, width: int, taken: int) -> Iterator[str]:
+    """What stands behind a key, and the lines below it. `taken` is how much of the first line the key needs."""
+    if isinstance(value, str):
+        yield from _block(value) if _fits_block(value) else [_scalar(value, _PLAIN)]
+    elif isinstance(value, Mapping):
+        yield from _small(value, value.values(), width - taken) or ["", *_below(_mapping(value, width - _STEP))]
+    elif isinstance(value, (list, tuple)):
+        yield from _small(value, value, width - taken) or ["", *_below(_items(value, width - _STEP))]
+    else:
+        yield _scalar(value, _PLAIN)
+
+
+def _small(value: Json, inside: Iterable[Json], width: int) -> list[str]:
+    """A mapping or list on one line; nothing where that is too long, is nested, or has texts of several lines."""
+    if any(isinstance(item, (Mapping, list, tuple)) or (isinstance(item, str) and "\n" in item) for item in inside):
+        return []
+    line = in_braces(value)
+    return [line] if len(line) <= width or line in ("{}", "[]") else []
+
+
+def _items(values: Sequence[Json], width: int) -> Iterator[str]:
+    for value in values:
+        if isinstance(value, Mapping) and value:
+            first, *rest = _mapping(value, width - _STEP)
+            yield f"- {first}"
+            yield from _below(rest)
+        elif isinstance(value, str) and _fits_block(value):
+            first, *rest = _block(value)
+            yield f"- {first}"
+            yield from rest
+        else:
+            yield f"- {in_braces(value) if isinstance(value, (Mapping, list, tuple)) else _scalar(value, _PLAIN)}"
+
+
+def _below(lines: Iterator[str] | Sequence[str]) -> Iterator[str]:
+    return (" " * _STEP + line if line else "" for line in lines)
+
+
+def _fits_block(text: str) -> bool:
+    """Whether a text of several lines can be a literal block that ends where it ends."""
+    return (
+        "\n" in text.rstrip("\n") and not text.endswith("\n\n") and not text.startswith("\t") and not _ODD.search(text)
+    )
+
+
+def _block(text: str) -> Iterator[str]:
+    indent = str(_STEP) if text[0] in " \n" else ""
+    yield f"|{indent}{'' if text.endswith(chr(10)) else '-'}"
+    yield from _below(text.removesuffix("\n").split("\n"))
+
+
+def _scalar(value: Json, plain: re.Pattern[str] | None) -> str:
+    if not isinstance(value, str):
+        # A number that was written in a file keeps its text.
+        return str(value) if isinstance(value, float) else json.dumps(value, allow_nan=False)
+    if plain and plain.match(value) and value.lower() not in _WORDS and not re.search(r": |:\Z| #", value):
+        return value
+    if _SURROGATE.search(value):
+        raise ValueError("it holds half a character, which no YAML file can")
+    if "\n" in value or _ODD.search(value):
+        quoted = json.dumps(value, ensure_ascii=False)
+        return _ODD.sub(lambda odd: f"\\u{ord(odd[0]):04x}", quoted)
+    return "'" + value.replace("'", "''") + "'"

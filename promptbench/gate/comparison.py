@@ -1,0 +1,139 @@
+"""Candidate beside champion on one model: what speaks against it, what is open, and how sure the rest is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from promptbench.gate.flips import CaseFlip, Flip, p_of_fix, repeats_to_fix
+from promptbench.gate.margin import Guarded
+from promptbench.gate.policy import AUTO, Among, Policy
+from promptbench.gate.ratios import Ratio
+from promptbench.gate.sentence import (
+    counted,
+    excluded,
+    fixes,
+    improved,
+    kept,
+    listed,
+    names,
+    shaky,
+    silent,
+)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """`below` are the floors that the candidate does not reach, `ratios` what the gate wants of costs and times."""
+
+    states: Sequence[CaseFlip]
+    policy: Policy
+    deterministic: bool
+    among: Among
+    below: Sequence[str]
+    ratios: Sequence[Ratio]
+
+    @cached_property
+    def targets(self) -> list[CaseFlip]:
+        return [item for item in self.states if item.target]
+
+    @cached_property
+    def fixed(self) -> list[CaseFlip]:
+        return [item for item in self.targets if item.flip is Flip.FIXED]
+
+    @cached_property
+    def guards(self) -> list[CaseFlip]:
+        return [item for item in self.states if item.guard]
+
+    @cached_property
+    def margins(self) -> list[Guarded]:
+        """What the guards say about the gate's margin and those of its tags."""
+        asked = [] if self.policy.margin == AUTO else [("", self.policy.margin, self.guards)]
+        for tag, wants in self.policy.tags.items():
+            if wants.margin is not None:
+                tagged = [item for item in self.guards if tag in item.case.tags]
+                asked.append((f" of '{tag}'", wants.margin, tagged))
+        first = 1 if self.deterministic else self.policy.repeats
+        return [Guarded(guards, float(margin), self.among, first, about) for about, margin, guards in asked]
+
+    @property
+    def failure(self) -> str:
+        return "failure" if self.deterministic else "reproduced failure"
+
+    @property
+    def fixes(self) -> str:
+        return fixes(self.states, self.targets, self.fixed, self.failure)
+
+    @property
+    def p(self) -> float:
+        """The p of the claim that the candidate fixes something and keeps within the margins, by which Holm's procedure
+        ranks candidates: the largest p of all that the claim needs (Berger 1982, Technometrics 24:295).
+
+        Of the fixes it needs each that is mandatory, or else the surest one. On a deterministic model fixes are facts
+        and have no p, and nor has a gate without margins one for its guards: what is left then is 0.0.
+        """
+        return max([self._p_of_fixes, *(margin.p for margin in self.margins)])
+
+    @property
+    def _p_of_fixes(self) -> float:
+        if self.deterministic or not self.fixed:
+            return 0.0
+        mandatory = [item for item in self.fixed if self._must(item)]
+        return max(map(p_of_fix, mandatory)) if mandatory else min(map(p_of_fix, self.fixed))
+
+    def refusals(self) -> Iterator[str]:
+        """What makes the answer no, whatever else is good."""
+        broken = [item for item in self.guards if item.flip is Flip.BROKEN]
+        if broken:
+            yield f"{counted(len(broken), 'case')} broken: {names(broken)}"
+        yield from self.below
+        fell = [item for item in self.states if item.fell and item.flip is not Flip.BROKEN]
+        if fell:
+            yield f"{counted(len(fell), 'answer')} fell on the format ladder: {names(fell)}"
+        must = [item for item in self.targets if item.flip is not Flip.FIXED and self._must(item)]
+        if must:
+            yield f"{counted(len(must), 'case')} still failing and must be fixed: {names(must)}"
+        yield from (ratio.refusal() for ratio in self.ratios if ratio.over)
+
+    def questions(self) -> Iterator[str]:
+        """What is still open, and what would decide it."""
+        if not self.targets and not self.guards:
+            yield "no case passes or fails surely in production, so nothing can be compared; bring cases that do"
+        missing = [item for item in self.states if item.flip is Flip.NO_ANSWER and self._needed(item)]
+        if missing:
+            yield f"no answer at {names(missing)}, which must be known; run it again"
+        unstable = [item for item in self.guards if item.flip is Flip.UNSTABLE and item.case.critical]
+        if unstable:
+            yield shaky(unstable)
+        better = [item for item in self.targets if item.improved]
+        if self.targets and not self.fixed and better and not self.deterministic:
+            yield improved(better)
+        if self._p_of_fixes > self.among.level:
+            yield self._too_many_candidates()
+        yield from (margin.open() for margin in self.margins if not margin.holds)
+        for ratio in self.ratios:
+            if ratio.value is None:
+                yield f"the {ratio.name} of a call is unknown, so its ratio is too"
+
+    def kept(self) -> str:
+        """What speaks for it."""
+        margin = "".join(f"; {margin.kept()}" for margin in self.margins)
+        said = f"{self.fixes}, {kept(self.guards)}{margin or excluded(self.guards)}{silent(self.states)}"
+        return said + "".join(f"; {ratio.name} ratio {ratio.value:.2f}" for ratio in self.ratios)
+
+    def _must(self, item: CaseFlip) -> bool:
+        return self.policy.fixed == "all" or item.case.critical
+
+    def _needed(self, item: CaseFlip) -> bool:
+        """Whether a case without an answer may hide what the gate must not let pass."""
+        return item.case.critical or (self.policy.fixed == "all" and not item.champion.passes)
+
+    def _too_many_candidates(self) -> str:
+        """That a fix is not as sure as it must be among so many candidates."""
+        level, sure = self.among.level, sorted(self.fixed, key=p_of_fix)
+        shown = listed(sure, lambda item: f"'{item.case.name}' p = {p_of_fix(item):.3f}")
+        counts = [count for item in sure if (count := repeats_to_fix(item, level))]
+        decide = f"; at these rates 'repeats: {min(counts)}' would decide" if counts else ""
+        over = f"Holm over {self.among.candidates} candidates asks for {level:.3f}"
+        return f"no fix is sure enough among so many candidates: {shown}, and {over}{decide}"

@@ -1,0 +1,85 @@
+"""What a candidate costs and how long it takes, as ratios to the champion."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from math import fsum, inf, isnan, nan
+from statistics import median
+
+from promptbench.core.types import Attempt
+from promptbench.gate.policy import Policy
+from promptbench.gate.sentence import figures_apart
+
+
+def _numbers() -> array[float]:
+    return array("d")
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """Times in milliseconds and costs in US dollars of the answers that one prompt got from one model; nan is unknown."""
+
+    times: array[float] = field(default_factory=_numbers)
+    costs: array[float] = field(default_factory=_numbers)
+
+    def add(self, attempt: Attempt) -> None:
+        """Takes in an attempt with an answer that was asked for."""
+        self.times.append(attempt.answer.provider_ms if attempt.answer else nan)
+        self.costs.append(nan if attempt.cost is None else attempt.cost)
+
+    @property
+    def cost(self) -> float | None:
+        """The mean of a call, however the calls are ordered; None when one is unknown, or there is none."""
+        total = fsum(self.costs)
+        return None if isnan(total) or not self.costs else total / len(self.costs)
+
+    @property
+    def latency(self) -> float | None:
+        """The median of the calls."""
+        return None if not self.times or any(map(isnan, self.times)) else median(self.times)
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """One figure of candidate and champion beside the most that the gate lets it grow to; None is unknown."""
+
+    name: str
+    limit: float
+    candidate: float | None
+    champion: float | None
+
+    @property
+    def value(self) -> float | None:
+        """Nothing to nothing is 1, something to nothing is infinite."""
+        if self.candidate is None or self.champion is None:
+            return None
+        if self.champion == 0:
+            return inf if self.candidate else 1.0
+        return self.candidate / self.champion
+
+    @property
+    def over(self) -> bool:
+        return self.value is not None and self.value > self.limit
+
+    def refusal(self) -> str:
+        """How far it is over the limit, with both figures."""
+        assert self.value is not None
+        value, limit = figures_apart(self.value, self.limit, 2)
+        return f"{self.name} ratio {value} is above {limit}: {self._said(self.candidate)}, in production " + (
+            self._said(self.champion)
+        )
+
+    def _said(self, figure: float | None) -> str:
+        if self.name == "cost":
+            return f"${(figure or 0) * 1000:.4g} per 1,000 calls"
+        return f"a median of {figure or 0:.0f} ms"
+
+
+def ratios(champion: Measures, candidate: Measures, policy: Policy) -> Iterator[Ratio]:
+    """Those that the policy bounds."""
+    if policy.cost_ratio is not None:
+        yield Ratio("cost", policy.cost_ratio, candidate.cost, champion.cost)
+    if policy.latency_ratio is not None:
+        yield Ratio("latency", policy.latency_ratio, candidate.latency, champion.latency)

@@ -1,0 +1,104 @@
+"""Which column of a table without a format of its own holds what: the usual names, and the user's own word.
+
+A mapping leads from a field to a column, such as `answer: reply_text`, or to a place inside of an object, such as
+`answer: response.text`. Besides the names in `FIELDS` a field may be `vars.NAME`, one variable of the prompt.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+
+from promptbench.core.types import Json
+
+ALIASES: Mapping[str, tuple[str, ...]] = {
+    "id": ("id", "request_id", "call_id", "custom_id", "case_id", "sample_id", "uuid", "trace_id"),
+    "time": ("time", "timestamp", "created_at", "created", "datetime", "date", "ts", "start_time"),
+    "model": ("model", "model_name", "model_id", "engine", "deployment"),
+    "messages": ("messages", "conversation", "chat"),
+    "system": ("system", "system_prompt", "system_message"),
+    "input": (
+        "user_message", "user_prompt", "prompt", "full_prompt", "input", "question", "user_query", "query",
+        "user_input", "message", "utterance", "text", "request",
+    ),
+    "vars": ("vars", "variables", "inputs"),
+    "answer": (
+        "response", "answer", "output", "completion", "prediction", "predicted", "model_output", "model_response",
+        "llm_response", "llm_output", "generated", "generation", "raw_response", "actual", "actual_output",
+    ),
+    "expected": (
+        "expected", "expected_output", "expected_answer", "gold", "gold_label", "gold_answer", "target", "reference",
+        "reference_answer", "ground_truth", "ideal", "correct_answer", "label",
+    ),
+    "error": ("error", "error_message", "error_msg", "exception"),
+    "reason": ("error_type", "error_code", "failure_type", "failure_reason", "reason", "comment"),
+    "status": ("status_code", "http_status", "status"),
+    "failed": ("failed", "failure", "is_failure", "is_failed", "is_wrong", "wrong", "bad"),
+    "passed": ("match", "valid", "is_valid", "passed", "pass", "success", "correct", "is_correct", "exact_match", "ok"),
+    "score": ("score", "rating", "human_score", "feedback"),
+    "finish_reason": ("finish_reason", "stop_reason"),
+    "input_tokens": ("input_tokens", "prompt_tokens", "number_input_tokens", "tokens_in"),
+    "output_tokens": ("output_tokens", "completion_tokens", "number_output_tokens", "tokens_out"),
+    "cached_tokens": ("cached_tokens", "cached_input_tokens", "cache_read_tokens"),
+    "latency_ms": ("latency_ms", "duration_ms", "response_time_ms", "elapsed_ms", "delay_ms"),
+    "latency_s": ("latency_s", "latency_seconds", "duration_s", "duration_seconds", "end_to_end_latency_s"),
+    "cost": ("cost", "cost_usd", "total_cost", "price_usd"),
+    "tags": ("tags", "tag"),
+    "prompt": ("prompt_name", "prompt_id", "template_name"),
+    "prompt_version": ("prompt_version", "template_version"),
+}  # fmt: skip
+"""The names that are known for each field, the first that a record has before the others."""
+FIELDS = tuple(ALIASES)
+INPUTS = ("messages", "input", "vars")
+ANSWERS = ("answer", "error", "status")
+VARIABLE = "vars."
+
+_OTHER = re.compile(r"[^a-z0-9]+")
+
+
+def guessed(names: Iterable[str], mapping: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Field to column, for the columns of these names; what `mapping` says outweighs the usual names."""
+    given = mapping or {}
+    usual = _usual(tuple(names))
+    taken = set(given.values())
+    return {**{field: column for field, column in usual.items() if column not in taken}, **given}
+
+
+def missing(fields: Iterable[str]) -> tuple[str, ...]:
+    """What nothing is known of: `input`, `answer`, both, or nothing. An error may stand in the place of an answer."""
+    known = set(fields)
+    asked = any(field in known for field in INPUTS) or any(field.startswith(VARIABLE) for field in known)
+    came = any(field in known for field in ANSWERS)
+    return tuple(name for name, there in (("input", asked), ("answer", came)) if not there)
+
+
+def normal(name: str) -> str:
+    """A column's name in lower case, with underscores: `Latency (ms)` is `latency_ms`."""
+    return _OTHER.sub("_", name.strip().lower()).strip("_")
+
+
+def value_at(record: Mapping[str, Json], column: str) -> Json:
+    """The value of a column, or at a place inside of an object, such as `response.text`. None where there is none."""
+    if column in record:
+        return record[column]
+    found: Json = record
+    for step in column.split("."):
+        if not isinstance(found, dict):
+            return None
+        found = found.get(step)
+    return found
+
+
+@lru_cache(maxsize=256)
+def _usual(names: tuple[str, ...]) -> dict[str, str]:
+    known: dict[str, str] = {}
+    for name in names:
+        known.setdefault(normal(name), name)
+    found = {
+        field: next((known[alias] for alias in aliases if alias in known), None) for field, aliases in ALIASES.items()
+    }
+    if "system" in known and "user" in known:  # the parts of a conversation; a user alone is a person's name
+        found["input"] = known["user"]
+    variables = {name: name for name in names if name.lower().startswith(VARIABLE) and len(name) > len(VARIABLE)}
+    return {**{field: column for field, column in found.items() if column is not None}, **variables}

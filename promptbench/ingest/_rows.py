@@ -1,0 +1,166 @@
+"""One row, or flat object, as a logged call, by the columns that are known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from promptbench.core.types import FailureTier, Json, LoggedCall, Message, Usage
+from promptbench.formats.embedded_json import decoded
+from promptbench.ingest import _columns
+from promptbench.ingest._bodies import Replied, input_of, output_of, replied
+from promptbench.ingest._chat import conversation, is_conversation
+from promptbench.ingest._fields import count, filled, items, moment, number, record, text, written
+from promptbench.ingest._records import NoCall
+from promptbench.ingest._tiers import failure, low_score, truth
+
+NAME = "generic"
+_UNPLACED = {"reason", "status", "score", "failed", "passed"}
+_BROKEN = {"error", "failed", "failure", "timeout", "timed out", "exception"}
+_OF_A_CALL = ("id", "time", "model", "expected", "latency_ms", "latency_s")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A record, and which of its columns holds what."""
+
+    data: Mapping[str, Json]
+    known: Mapping[str, str]
+
+    def __getitem__(self, field: str) -> Json:
+        """The value of a field; None where there is none."""
+        return _columns.value_at(self.data, self.known[field]) if field in self.known else None
+
+    def rest(self) -> dict[str, Json]:
+        """The columns that have no place in a logged call."""
+        placed = {column for field, column in self.known.items() if field not in _UNPLACED}
+        return {
+            name: value for name, value in self.data.items() if name not in placed and value not in (None, "", [], {})
+        }
+
+
+def call_of(data: dict[str, Json], request: dict[str, Json], key: str, mapping: Mapping[str, str]) -> LoggedCall:
+    """The call, `request` being what another file has under the same id. Raises NoCall."""
+    whole = {**request, **data}
+    row = Row(whole, _columns.guessed(tuple(whole), mapping))
+    messages, variables, said = _input(row)
+    if not (messages or variables):
+        raise NoCall("it has no input")
+    reply = output_of(row["answer"]) if row["answer"] is not None else said
+    status, error = _status(row), _error(row)
+    verdict = _verdict(row, error)
+    answer = reply.answer
+    if answer is None and error is None and status is None:
+        if verdict is None or not any(row[field] is not None for field in _OF_A_CALL):
+            raise NoCall("it has no answer and no error")
+        answer = ""  # an empty cell that was judged
+    reason = text(row["finish_reason"]) or reply.finish_reason
+    stopped = status or (error if answer is None else None)
+    failed, tier = failure(error=stopped, finish_reason=reason, refusal=reply.refusal, verdict=verdict)
+    return LoggedCall(
+        id=key,
+        answer=None if tier is FailureTier.TRANSPORT and not answer else answer,
+        model=text(row["model"]) or reply.model,
+        time=moment(row["time"]),
+        variables=variables,
+        messages=messages,
+        prompt=filled(row["prompt"]),
+        prompt_version=filled(row["prompt_version"]),
+        error=error or status,
+        finish_reason=reason,
+        usage=_usage(row) or reply.usage,
+        latency_ms=_latency(row),
+        failed=failed,
+        tags=_tags(row["tags"]),
+        extra={**row.rest(), **reply.extra},
+        tier=tier,
+        format=NAME,
+        expected=decoded(row["expected"]),
+        cost=number(row["cost"]),
+        raw={**data, "joined": request} if request else data,
+    )
+
+
+def ends_in_answer(data: Mapping[str, Json], mapping: Mapping[str, str]) -> bool:
+    """Whether a record's messages go on to an answer."""
+    row = Row(data, _columns.guessed(tuple(data), mapping))
+    return _split(row["messages"])[1].answer is not None
+
+
+def _input(row: Row) -> tuple[tuple[Message, ...], dict[str, Json] | None, Replied]:
+    """Messages, variables, and the answer that stands at the end of the messages."""
+    named = {field: column for field, column in row.known.items() if field.startswith(_columns.VARIABLE)}
+    variables = {**record(row["vars"]), **{field[len(_columns.VARIABLE) :]: row[field] for field in named}}
+    said, reply = _split(row["messages"])
+    asked = row["input"]
+    body = decoded(asked)
+    if not said and isinstance(body, dict) and not input_of(body).messages[1:] and "messages" not in body:
+        variables = {**body, **variables}
+    elif not said and asked is not None:
+        said = (
+            conversation(asked, system=text(row["system"])).messages
+            if not isinstance(body, dict)
+            else input_of(body).messages
+        )
+    return said, variables or None, reply
+
+
+def _split(value: Json) -> tuple[tuple[Message, ...], Replied]:
+    found = decoded(value)
+    if not is_conversation(found):
+        return conversation(value).messages, Replied()
+    last = record(found[-1])
+    if last.get("role") != "assistant":
+        return conversation(found).messages, Replied()
+    return conversation(found[:-1]).messages, replied(last)
+
+
+def _error(row: Row) -> str | None:
+    """What the column of errors says: a text, the texts of a list, or an object with a message."""
+    value = decoded(row["error"])
+    if isinstance(value, list):
+        return "; ".join(filter(None, (text(item) or written(item) for item in value))).strip() or None
+    if isinstance(value, dict):
+        return filled(value.get("message")) or written(value)
+    if isinstance(value, bool) or truth(value) is not None:
+        return None  # whether there was one, not what it was
+    return filled(value)
+
+
+def _status(row: Row) -> str | None:
+    """An HTTP status from 400 on, or a word for a call that broke; both with what the error says."""
+    value = row["status"]
+    code = number(value)
+    broke = code >= 400 if code is not None else str(value).strip().lower() in _BROKEN and row["answer"] is None
+    if not broke:
+        return None
+    said = _error(row)
+    return f"status {text(value)}: {said}" if said else f"status {text(value)}"
+
+
+def _verdict(row: Row, error: str | None) -> str | None:
+    """The source's own about the answer, with its reasons where it gives some."""
+    why = ": ".join(part for part in (filled(row["reason"]), error) if part) or None
+    failed, passed = truth(row["failed"]), truth(row["passed"])
+    if failed is None and filled(row["failed"]) and number(row["failed"]) is None:
+        return filled(row["failed"])  # the reason itself
+    if failed is not None:
+        return (why or f"{row.known['failed']} {row['failed']}") if failed else None
+    if passed is not None:
+        return None if passed else why or f"{row.known['passed']} {row['passed']}"
+    return low_score([(row.known.get("score", ""), row["score"])]) or error
+
+
+def _usage(row: Row) -> Usage | None:
+    sent, came = count(row["input_tokens"]), count(row["output_tokens"])
+    return None if sent is None or came is None else Usage(sent, came, count(row["cached_tokens"]))
+
+
+def _latency(row: Row) -> float | None:
+    milliseconds, seconds = number(row["latency_ms"]), number(row["latency_s"])
+    return seconds * 1_000 if milliseconds is None and seconds is not None else milliseconds
+
+
+def _tags(value: Json) -> tuple[str, ...]:
+    listed = items(value) or (value.split(",") if isinstance(value, str) else [])
+    return tuple(tag for item in listed if (tag := (text(item) or "").strip()))

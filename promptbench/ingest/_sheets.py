@@ -1,0 +1,134 @@
+"""Excel workbooks (`.xlsx`), a row at a time. openpyxl reads them; it is an extra."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime, time
+from typing import Any, BinaryIO
+
+from promptbench.core.protocols import Log, MissingExtra
+from promptbench.core.types import BadRecord, Json
+from promptbench.ingest._fields import moment
+
+_ZIP = b"PK\x03\x04"
+_MOST_BYTES = 1024 * 1024 * 1024
+_IN_MEMORY = 16 * 1024 * 1024
+_MOST_BLANK_ROWS = 1_000
+_BROKEN = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, SyntaxError, EOFError, OSError,
+           NotImplementedError, AssertionError, zipfile.BadZipFile, zlib.error)  # fmt: skip
+"""What openpyxl lets through of a workbook that is none; an error of XML is a SyntaxError."""
+
+Sheet = tuple[str, tuple[str, ...], Iterator[tuple[str, dict[str, Json]] | BadRecord]]
+
+
+def is_workbook(file: Log) -> bool:
+    """Whether the file is a ZIP archive with a workbook in it."""
+    return file.head.startswith(_ZIP) and "xl/workbook.xml" in names(file)
+
+
+def names(file: Log) -> frozenset[str]:
+    """The names of what is in a ZIP archive; empty when it is none, or a damaged one."""
+    if not file.head.startswith(_ZIP):
+        return frozenset()
+    try:
+        with _seekable(file) as source, zipfile.ZipFile(source) as archive:
+            return frozenset(archive.namelist())
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        return frozenset()
+
+
+def sheets(file: Log) -> Iterator[Sheet]:
+    """Name, columns and rows of each visible sheet; the rows must be read before the next sheet is asked for.
+
+    Raises MissingExtra without openpyxl, and ValueError for a workbook that it cannot read.
+    """
+    try:
+        import openpyxl
+    except ImportError:
+        raise MissingExtra(
+            "it is an Excel workbook, which needs openpyxl: pip install 'promptbench-gate[sheets]', or save it as CSV"
+        ) from None
+    with _seekable(file) as source:
+        _bounded(source)
+        try:
+            book = openpyxl.load_workbook(source, read_only=True, data_only=True)
+        except _BROKEN as error:
+            raise ValueError(f"the workbook cannot be read: {error}") from None
+        try:
+            for sheet in book.worksheets:
+                if sheet.sheet_state == "visible":
+                    rows = _rows(sheet)
+                    yield sheet.title, next(rows, ("", ()))[1], _records(sheet.title, sheet)
+        finally:
+            book.close()
+
+
+def _bounded(source: BinaryIO) -> None:
+    """Raises ValueError for an archive that expands like a bomb."""
+    try:
+        with zipfile.ZipFile(source) as archive:
+            size = sum(item.file_size for item in archive.infolist())
+    except (zipfile.BadZipFile, OSError, ValueError):
+        raise ValueError("the workbook is damaged") from None
+    if size > _MOST_BYTES:
+        raise ValueError("the workbook is larger than 1 GB when it is unpacked")
+    source.seek(0)
+
+
+def _records(title: str, sheet: Any) -> Iterator[tuple[str, dict[str, Json]] | BadRecord]:
+    rows = _rows(sheet)
+    try:
+        _, columns = next(rows, ("", ()))
+        for place, cells in rows:
+            if any(cell is not None for cell in cells[len(columns) :]):
+                yield BadRecord(f"{title}, {place}", f"it has {len(cells)} cells, and the header has {len(columns)}")
+                continue
+            found = {name: cell for name, cell in zip(columns, cells, strict=False) if name and cell not in (None, "")}
+            if found:
+                yield f"{title}, {place}", found
+    except _BROKEN as error:
+        yield BadRecord(title, f"the sheet cannot be read any further: {error}")
+
+
+def _rows(sheet: Any) -> Iterator[tuple[str, tuple[Json, ...]]]:
+    """Each row with a cell that holds something; the first is the header, whose cells are texts."""
+    header = True
+    blank = 0
+    for number, cells in enumerate(sheet.iter_rows(values_only=True), 1):
+        row = tuple(_plain(cell) for cell in cells)
+        if all(cell in (None, "") for cell in row):
+            blank += 1
+            if blank > _MOST_BLANK_ROWS:
+                return  # a format applied to whole columns makes a million of them
+            continue
+        blank = 0
+        if header:
+            header = False
+            row = tuple("" if cell is None else str(cell).strip() for cell in row)
+        yield f"row {number}", row
+
+
+def _plain(cell: Any) -> Json:
+    if isinstance(cell, datetime):
+        return moment(cell)
+    if isinstance(cell, date | time):
+        return cell.isoformat()
+    return cell if isinstance(cell, str | int | float | bool) else None if cell is None else str(cell)
+
+
+@contextmanager
+def _seekable(file: Log) -> Iterator[BinaryIO]:
+    """A ZIP archive has its list of contents at its end; what cannot be sought in is copied aside."""
+    with file.open() as source:
+        if file.path is not None:
+            yield source
+            return
+        with tempfile.SpooledTemporaryFile(_IN_MEMORY) as copy:
+            shutil.copyfileobj(source, copy)
+            copy.seek(0)
+            yield copy  # type: ignore[misc]

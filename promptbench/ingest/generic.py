@@ -1,0 +1,129 @@
+"""Logs without a format of their own: CSV, TSV, Excel, and JSON or JSON Lines with a flat object a call.
+
+The columns are known by their usual names (`_columns.py` has the list), or by the user's word: `answer=reply_text`. A
+call needs an input (a text, messages or variables) and an answer or an error. What `failed`, `valid`, `match` or a
+score says is the source's verdict; an error beside an answer is one too, an error in its place is none. A bare
+`latency` has no unit and is kept as it is: say `latency_s=latency`.
+
+Inputs that lie in a file of their own are joined by the column of the id: import both files together. Rows that have no
+answer, such as a sum at the end, are named and left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from promptbench.core.protocols import Log
+from promptbench.core.types import BadRecord, Json, LoggedCall
+from promptbench.ingest import _columns, _sheets, _table
+from promptbench.ingest._fields import text
+from promptbench.ingest._joined import Joined, joined
+from promptbench.ingest._records import read_records
+from promptbench.ingest._rows import call_of, ends_in_answer
+from promptbench.ingest._unsupported import unsupported
+
+specificity = -10
+NAME = "generic"
+_LEAST_COLUMNS = 2
+
+Records = Iterator[tuple[str, Json] | BadRecord]
+
+
+def matches(file: Log) -> bool:
+    """Whether the file is a table, a workbook, or has objects."""
+    return unsupported(file) is None and bool(columns(file))
+
+
+def columns(file: Log) -> tuple[str, ...]:
+    """The names in a table's header or in the first record; of a workbook those of the first sheet that has some."""
+    if _sheets.is_workbook(file):
+        try:
+            return next((names for _, names, _ in _sheets.sheets(file) if len(names) >= _LEAST_COLUMNS), ("",))
+        except ValueError:
+            return ("",)  # it is a workbook all the same, and reading it says what is wrong
+    return _table.columns(file) or tuple(file.sample() or ())
+
+
+def read(file: Log) -> Iterator[LoggedCall | BadRecord]:
+    """The calls. A file of inputs gives none of its own. Raises MissingExtra for a workbook without openpyxl."""
+    if _is_inputs(file):
+        if not any(_is_answers(other) for other in file.others):
+            yield BadRecord("the columns", _unknown(columns(file), ("answer",)))
+        return
+    with joined() as inputs:
+        if _sheets.is_workbook(file):
+            yield from _workbook(file, inputs)
+            return
+        yield from _rest(file, columns(file), _own(file), inputs)
+
+
+def _own(file: Log) -> Records:
+    return _table.rows(file) if _table.columns(file) else file.records()
+
+
+def _workbook(file: Log, inputs: Joined) -> Iterator[LoggedCall | BadRecord]:
+    """The sheets that have calls; what the first one lacks is told where none has any."""
+    told: tuple[str, ...] | None = None
+    found = False
+    for _, names, rows in _sheets.sheets(file):
+        if _columns.missing(_columns.guessed(names, file.mapping)):
+            told = told or names
+            continue
+        found = True
+        yield from _rest(file, names, rows, inputs)
+    if not found:
+        yield BadRecord("the columns", _unknown(told or (), ("input", "answer")))
+
+
+def _rest(file: Log, names: tuple[str, ...], records: Records, inputs: Joined) -> Iterator[LoggedCall | BadRecord]:
+    known = _columns.guessed(names, file.mapping)
+    collected = set(known)
+    if "id" in known:
+        for other in file.others:
+            if _is_inputs(other):
+                collected |= _collect(other, inputs)
+    lacking = _columns.missing(collected)
+    if lacking and (_table.columns(file) or _sheets.is_workbook(file)):
+        yield BadRecord("the columns", _unknown(names, lacking))
+        return
+    yield from read_records(records, lambda data, place: _call(data, place, file.mapping, inputs))
+
+
+def _call(data: dict[str, Json], place: str, mapping: Mapping[str, str], inputs: Joined) -> LoggedCall:
+    column = _columns.guessed(tuple(data), mapping).get("id")
+    key = text(_columns.value_at(data, column)) if column else None
+    return call_of(data, inputs.find(key) if key else {}, key or place, mapping)
+
+
+def _unknown(names: tuple[str, ...], lacking: tuple[str, ...]) -> str:
+    wanted = " and no ".join(f"column for the {name}" for name in lacking)
+    example = f"{lacking[0]}={next(iter(names), 'COLUMN')}" if lacking else ""
+    return f"there is no {wanted} among {', '.join(names) or 'none'}: map one, such as {example}"
+
+
+def _is_inputs(file: Log) -> bool:
+    """Whether the file has ids and inputs, and no answers: the other half of a log."""
+    fields = _columns.guessed(columns(file), file.mapping)
+    return (
+        "id" in fields
+        and _columns.missing(fields) == ("answer",)
+        and not ends_in_answer(file.sample() or {}, file.mapping)
+    )
+
+
+def _is_answers(file: Log) -> bool:
+    fields = _columns.guessed(columns(file), file.mapping)
+    return "id" in fields and "answer" not in _columns.missing(fields)
+
+
+def _collect(file: Log, inputs: Joined) -> set[str]:
+    """Puts the inputs of a file where they are found by their ids; the fields that they have."""
+    fields: set[str] = set()
+    for found in _own(file):
+        if isinstance(found, BadRecord) or not isinstance(found[1], dict):
+            continue
+        known = _columns.guessed(tuple(found[1]), file.mapping)
+        if key := text(_columns.value_at(found[1], known.get("id", "id"))):
+            inputs.add(key, found[1])
+            fields |= set(known)
+    return fields

@@ -1,0 +1,144 @@
+"""Langfuse observations: the export of its interface (JSON, JSON Lines or CSV, camelCase), and the files that it writes
+to blob storage (`observations_v2/`, JSON Lines or CSV, snake_case, also compressed).
+
+Only generations are calls. Input and output may be JSON in a text. The latency is in seconds in some exports and in
+milliseconds in others: what is nearer to the time from start to end is meant. Scores of blob exports lie in files of
+their own (`scores/`): import them together, and they are joined by the observation's id. A score below one half is the
+source's verdict that the answer is wrong; so is a comment of level ERROR that no answer came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from promptbench.core.protocols import Log
+from promptbench.core.types import BadRecord, Json, LoggedCall, Usage
+from promptbench.ingest import _table
+from promptbench.ingest._bodies import input_of, output_of, usage_of
+from promptbench.ingest._fields import between_ms, count, filled, items, moment, number, record, rest, text
+from promptbench.ingest._joined import Joined, joined
+from promptbench.ingest._records import NoCall, read_records
+from promptbench.ingest._tiers import failure, low_score, named_scores
+
+specificity = 50
+NAME = "langfuse"
+_SNAKE = {
+    "trace_id": "traceId", "project_id": "projectId", "start_time": "startTime", "end_time": "endTime",
+    "status_message": "statusMessage", "provided_model_name": "model", "model_parameters": "modelParameters",
+    "usage_details": "usageDetails", "cost_details": "costDetails", "total_cost": "totalCost",
+    "prompt_name": "promptName", "prompt_version": "promptVersion", "trace_name": "traceName", "tags": "traceTags",
+    "trace_tags": "traceTags", "completion_start_time": "completionStartTime", "user_id": "userId",
+    "session_id": "sessionId", "time_to_first_token": "timeToFirstToken",
+    "parent_observation_id": "parentObservationId",
+}  # fmt: skip
+"""The blob export's names and the interface's."""
+_PLACED = {
+    "id", "startTime", "endTime", "level", "statusMessage", "input", "output", "model", "modelParameters",
+    "usageDetails", "usage", "costDetails", "totalCost", "promptName", "promptVersion", "traceTags", "latency",
+    "scores", "type",
+}  # fmt: skip
+_SCORE = {"observation_id", "value", "name"}
+
+
+def matches(file: Log) -> bool:
+    """Whether the first record is an observation, or a score of one."""
+    keys = _table.first(file).keys()
+    return ("level" in keys and "type" in keys and bool(keys & {"traceId", "trace_id"})) or _is_scores(file)
+
+
+def read(file: Log) -> Iterator[LoggedCall | BadRecord]:
+    """The generations, each with its scores. A file of scores gives none of its own."""
+    if _is_scores(file):
+        if not any(matches(other) and not _is_scores(other) for other in file.others):
+            yield BadRecord("the file", "it has scores without the observations: name their file beside it")
+        return
+    with joined() as scores:
+        for other in file.others:
+            if _is_scores(other):
+                _collect(other, scores)
+        yield from read_records(_table.records(file), lambda data, place: _call(data, scores))
+
+
+def _is_scores(file: Log) -> bool:
+    keys = _table.first(file).keys()
+    return keys >= _SCORE and bool(keys & {"trace_id", "data_type"}) and "level" not in keys
+
+
+def _collect(file: Log, scores: Joined) -> None:
+    for found in _table.records(file):
+        if isinstance(found, tuple) and isinstance(found[1], dict) and (key := text(found[1].get("observation_id"))):
+            name = text(found[1].get("name")) or "score"
+            value = found[1].get("value")
+            scores.add(key, {**scores.find(key), name: value if value is not None else found[1].get("string_value")})
+
+
+def _call(data: dict[str, Json], scores: Joined) -> LoggedCall | None:
+    found = {_SNAKE.get(key, key): value for key, value in data.items()}
+    kind = text(found.get("type"))
+    if kind is None or "level" not in found:
+        raise NoCall("no observation: it needs a 'type' and a 'level'")
+    if kind.upper() != "GENERATION":
+        return None
+    key = text(found.get("id")) or ""
+    reply = output_of(found.get("output"))
+    error = None
+    if text(found.get("level")) == "ERROR":
+        error = filled(found.get("statusMessage")) or "level ERROR"
+    judged = {**record(found.get("scores")), **(scores.find(key) if key else {})}
+    verdict = low_score(named_scores(judged)) or (error if reply.answer else None)
+    failed, tier = failure(
+        error=None if reply.answer else error, finish_reason=reply.finish_reason, refusal=reply.refusal, verdict=verdict
+    )
+    said = input_of(found.get("input"))
+    extra = {
+        **rest(found, _PLACED),
+        **{
+            key: value for key, value in (("params", record(found.get("modelParameters"))), ("scores", judged)) if value
+        },
+        **said.extra,
+        **reply.extra,
+    }
+    return LoggedCall(
+        id=key,
+        answer=reply.answer,
+        model=text(found.get("model")) or "",
+        time=moment(found.get("startTime")),
+        messages=said.messages,
+        prompt=filled(found.get("promptName")),
+        prompt_version=filled(found.get("promptVersion")),
+        error=error,
+        finish_reason=reply.finish_reason,
+        usage=_usage(found) or reply.usage,
+        latency_ms=_latency(found),
+        failed=failed,
+        tags=tuple(str(tag) for tag in items(found.get("traceTags"))),
+        extra=extra,
+        tier=tier,
+        format=NAME,
+        cost=number(record(found.get("costDetails")).get("total") or found.get("totalCost")),
+        raw=data,
+    )
+
+
+def _usage(found: Mapping[str, Json]) -> Usage | None:
+    """Langfuse counts the tokens of a cache apart from the input: all that is named after the input is summed."""
+    details = {
+        key: amount for key, value in record(found.get("usageDetails")).items() if (amount := count(value)) is not None
+    }
+    sent = [amount for key, amount in details.items() if "input" in key]
+    came = [amount for key, amount in details.items() if "output" in key]
+    if not (sent and came):
+        return usage_of(found.get("usage"))
+    cached = [amount for key, amount in details.items() if "input" in key and "cache" in key and "creat" not in key]
+    thought = [amount for key, amount in details.items() if "output" in key and "reasoning" in key]
+    return Usage(sum(sent), sum(came), sum(cached) if cached else None, sum(thought) if thought else None)
+
+
+def _latency(found: Mapping[str, Json]) -> float | None:
+    told = number(found.get("latency"))
+    took = between_ms(found.get("startTime"), found.get("endTime"))
+    if told is None:
+        return took
+    if took is None:
+        return told * 1_000
+    return min(told, told * 1_000, key=lambda candidate: abs(candidate - took))

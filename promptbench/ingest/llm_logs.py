@@ -1,0 +1,168 @@
+"""The database of simonw/llm: `logs.db`, where `llm logs path` says.
+
+New rows are turns (since 0.32); the rows of `responses` are history, and one that is there as a turn too is read once.
+Nothing is logged of a request that failed, so a failure is an answer that does not fit the schema that was asked for, a
+finish reason, or an exception of a tool. The payload of a response is kept as it is stored, condensed; its finish
+reason is too short to be.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+from promptbench.core.protocols import Log
+from promptbench.core.types import BadRecord, Json, LoggedCall, Usage
+from promptbench.ingest import _llm_messages as stored
+from promptbench.ingest._bodies import replied
+from promptbench.ingest._chat import conversation
+from promptbench.ingest._fields import count, filled, items, moment, number, record, text
+from promptbench.ingest._schema import misfit
+from promptbench.ingest._tiers import failure
+
+specificity = 100
+NAME = "llm_logs"
+_MAGIC = b"SQLite format 3\x00"
+_NEW = frozenset({"turns", "messages", "parts"})
+_OLD = frozenset({"responses", "conversations"})
+
+
+def matches(file: Log) -> bool:
+    """Whether the file is a database with the tables of llm."""
+    if not file.head.startswith(_MAGIC):
+        return False
+    with suppress(sqlite3.Error, OSError, ValueError), _opened(file) as database:
+        tables = _tables(database)
+        return tables >= _NEW or tables >= _OLD
+    return False
+
+
+def read(file: Log) -> Iterator[LoggedCall | BadRecord]:
+    """The turns, then the responses of older versions that are none."""
+    place = "the beginning"
+    try:
+        with _opened(file) as database:
+            tables = _tables(database)
+            for kind, row in _rows(database, tables):
+                place = f"{kind} {row['id']}"
+                try:
+                    yield _call(database, row, kind, tables)
+                except (IndexError, sqlite3.InterfaceError, UnicodeError) as error:
+                    yield BadRecord(place, f"no row of llm's: {error}")
+    except sqlite3.Error as error:
+        yield BadRecord(f"after {place}", f"the database cannot be read: {error}")
+
+
+@contextmanager
+def _opened(file: Log) -> Iterator[sqlite3.Connection]:
+    """The database, which nothing is written to. One that is compressed or came by a pipe is unpacked beside."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = file.path
+        if path is None:
+            path = Path(folder) / "logs.db"
+            with file.open() as source, path.open("wb") as target:
+                shutil.copyfileobj(source, target)
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as database:
+            database.row_factory = sqlite3.Row
+            database.text_factory = lambda value: value.decode("utf-8", "replace")
+            yield database
+
+
+def _tables(database: sqlite3.Connection) -> frozenset[str]:
+    return frozenset(row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'"))
+
+
+def _rows(database: sqlite3.Connection, tables: frozenset[str]) -> Iterator[tuple[str, sqlite3.Row]]:
+    if tables >= _NEW:
+        for row in database.execute("SELECT * FROM turns ORDER BY id"):
+            yield "turn", row
+    if tables >= _OLD:
+        only = "WHERE id NOT IN (SELECT id FROM turns)" if tables >= _NEW else ""
+        for row in database.execute(f"SELECT * FROM responses {only} ORDER BY id"):
+            yield "response", row
+
+
+def _call(database: sqlite3.Connection, row: sqlite3.Row, kind: str, tables: frozenset[str]) -> LoggedCall:
+    fields = dict(zip(row.keys(), row, strict=True))
+    if kind == "turn":
+        said = stored.chain(database, fields.get("parent_message_hash"))
+        answered = stored.chain(database, fields.get("tip_message_hash"), fields.get("parent_message_hash"))
+        answer = {"role": "assistant", "parts": [part for message in answered for part in message["parts"]]}
+    else:
+        said = stored.legacy(database, row, tables)
+        answer = stored.legacy_answer(database, row, tables)
+    payload = record(fields.get("response_json"))
+    reply = replied(answer)
+    reason = _finish_reason(payload)
+    schema = _schema(database, fields.get("schema_id"))
+    verdict = misfit(reply.answer, schema) or _tool_exception(database, fields["id"], kind, tables)
+    failed, tier = failure(finish_reason=reason, verdict=verdict)
+    talk = conversation(said)
+    kept = {
+        "params": record(fields.get("options_json")),
+        "schema": schema,
+        "thread": text(fields.get("thread_id")) or text(fields.get("conversation_id")),
+        "model_alias": fields.get("model") if fields.get("resolved_model") else None,
+        "reasoning": reply.extra.get("reasoning") or filled(fields.get("reasoning")),
+    }
+    return LoggedCall(
+        id=text(fields["id"]) or "",
+        answer=reply.answer,
+        model=filled(fields.get("resolved_model")) or text(fields.get("model")) or "",
+        time=moment(fields.get("datetime_utc")),
+        messages=talk.messages,
+        finish_reason=reason,
+        usage=_usage(fields),
+        latency_ms=number(fields.get("duration_ms")),
+        failed=failed,
+        extra={**talk.extra, **reply.extra, **{key: value for key, value in kept.items() if value}},
+        tier=tier,
+        format=NAME,
+        raw={**_plain(fields), "messages": said, "answer": answer},
+    )
+
+
+def _plain(fields: dict[str, Json]) -> dict[str, Json]:
+    return {key: None if isinstance(value, bytes) else value for key, value in fields.items()}
+
+
+def _finish_reason(payload: dict[str, Json]) -> str | None:
+    first = record(next(iter(items(payload.get("choices"))), None))
+    candidate = record(next(iter(items(payload.get("candidates"))), None))
+    found = (first.get("finish_reason"), payload.get("finish_reason"), payload.get("stop_reason"),
+             candidate.get("finishReason"), record(payload.get("incomplete_details")).get("reason"))  # fmt: skip
+    return next((reason for value in found if isinstance(value, str) and (reason := filled(value))), None)
+
+
+def _usage(fields: dict[str, Json]) -> Usage | None:
+    sent, came = count(fields.get("input_tokens")), count(fields.get("output_tokens"))
+    if sent is None or came is None:
+        return None
+    details = record(fields.get("token_details"))
+    cached = count(record(details.get("prompt_tokens_details")).get("cached_tokens"))
+    if cached is None:
+        cached = count(details.get("cache_read_input_tokens"))
+    thought = count(record(details.get("completion_tokens_details")).get("reasoning_tokens"))
+    return Usage(sent, came, cached, thought)
+
+
+def _schema(database: sqlite3.Connection, key: Json) -> dict[str, Json]:
+    if not isinstance(key, str):
+        return {}
+    row = database.execute("SELECT content FROM schemas WHERE id = ?", (key,)).fetchone()
+    return record(row[0]) if row else {}
+
+
+def _tool_exception(database: sqlite3.Connection, key: Json, kind: str, tables: frozenset[str]) -> str | None:
+    if kind == "turn" or "tool_results" not in tables:
+        return None
+    names = {row[1] for row in database.execute("PRAGMA table_info(tool_results)")}
+    if "exception" not in names:
+        return None
+    query = "SELECT exception FROM tool_results WHERE response_id = ? AND exception IS NOT NULL LIMIT 1"
+    row = database.execute(query, (key,)).fetchone()
+    return f"tool exception: {text(row[0])}" if row else None

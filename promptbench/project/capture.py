@@ -1,0 +1,238 @@
+"""Turns a logged failure into a case of a suite. It becomes one only if its checks fail on the logged answer."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from promptbench.core.diagnostics import Code, Diagnostic, Diagnostics
+from promptbench.core.types import Json, LoggedCall, Rung
+from promptbench.formats.json_text import read as read_json
+from promptbench.formats.marked_yaml import parse
+from promptbench.formats.source import Source
+from promptbench.formats.yaml_text import mapping_lines
+from promptbench.project.cases import CaseBuilder, PromptInPlay
+from promptbench.project.inputs import CallInput, input_of
+from promptbench.prompts.prompt import Prompt
+from promptbench.suite.cases import read_case
+from promptbench.suite.models import Case, Suite, Where
+
+TAG = "captured"
+_READABLE_ID = re.compile(r"(?=.*[A-Za-z])(?!.*[0-9a-fA-F-]{12})[\w.:#/-]{1,40}\Z")
+_MOST_WORDS, _LONGEST_NAME = 6, 40
+_LONGEST_LABEL = 80
+"""A longer wish is prose, which nobody's answer repeats word for word."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A logged call that shall become a case, and the log it is from."""
+
+    call: LoggedCall
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a person said of the calls: the right answer, a wish, checks as in a suite. None is nothing said.
+
+    `expect` and `should_be` are in a list of one, since null may be the right answer.
+    """
+
+    expect: tuple[Json, ...] = ()
+    should_be: tuple[Json, ...] = ()
+    checks: tuple[Json, ...] = ()
+    tags: tuple[str, ...] = ()
+
+    @property
+    def says_right(self) -> bool:
+        """Whether it says of the answer what it should have been."""
+        return bool(self.expect or self.should_be or self.checks)
+
+
+@dataclass(frozen=True, slots=True)
+class Captured:
+    """A new case: its data as in YAML, why it is red, and what was proposed for it, in words."""
+
+    id: str
+    name: str
+    data: Mapping[str, Json]
+    red_by: tuple[str, ...]
+    proposed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A call that is no case, why, and what to do."""
+
+    id: str
+    reason: str
+    hint: str = ""
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A call that is a case already."""
+
+    id: str
+    case: str
+
+
+@dataclass(frozen=True)
+class Capture:
+    """Captures calls into one suite. `templates` are the prompts that may have rendered their messages, first to last."""
+
+    suite: Suite
+    prompts: Sequence[PromptInPlay]
+    templates: Sequence[Prompt]
+    root: Path
+    allowed_code: Sequence[str]
+    _names: set[str] = field(default_factory=set)
+    _origins: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for case in self.suite.cases.scan(Diagnostics()):
+            self._names.add(case.name)
+            origin = case.where.value.get("origin")
+            if isinstance(origin, Mapping):
+                self._origins[str(origin.get("source")), str(origin.get("id"))] = case.name
+
+    def add(self, chosen: Chosen, wanted: Wanted) -> Captured | Refused | Known:
+        """The case of a call. The next ones know of it, so that no name is given twice."""
+        call = chosen.call
+        known = self._origins.get((chosen.source, call.id))
+        if known is not None:
+            return Known(call.id, known)
+        if call.answer is None:
+            why = f"no answer came ({call.error})" if call.error else "no answer came"
+            return Refused(call.id, why, "a call without an answer says nothing about the prompt")
+        given = input_of(call, self.templates, [item.prompt for item in self.prompts])
+        if isinstance(given, str):
+            return Refused(call.id, given, "add 'vars' to the log, or adopt the prompt that made it")
+        found = self._red(chosen, call.answer, given, wanted)
+        if isinstance(found, Captured):
+            self._names.add(found.name)
+            self._origins[chosen.source, call.id] = found.name
+        return found
+
+    def _red(self, chosen: Chosen, answer: str, given: CallInput, wanted: Wanted) -> Captured | Refused:
+        """The first proposal whose checks fail on the answer."""
+        name = _name(chosen.call, given, self._names)
+        refused = Refused(chosen.call.id, "")
+        for extra, words in self._proposals(chosen.call, answer, wanted):
+            data = _data(name, chosen, answer, given, extra, wanted)
+            try:
+                tried = self._tried(chosen.call.id, name, data, answer)
+            except ValueError as error:
+                return Refused(chosen.call.id, str(error))
+            if isinstance(tried, tuple):
+                return Captured(chosen.call.id, name, data, tried, words)
+            refused = tried
+            if refused.diagnostics:
+                break
+        return refused
+
+    def _proposals(self, call: LoggedCall, answer: str, wanted: Wanted) -> Iterator[tuple[dict[str, Json], str]]:
+        """What may make the case red, the most natural first, each with what to say of it."""
+        checks = list(wanted.checks)
+        said: dict[str, Json] = {"expect": wanted.expect[0]} if wanted.expect else {}
+        said |= {"checks": checks} if checks else {}
+        if wanted.expect:
+            yield said, ""
+            return
+        if wanted.should_be:
+            wish = wanted.should_be[0]
+            if isinstance(wish, (dict, list)):
+                yield said | {"expect": wish}, "'expect' from what it should be"
+                return
+            yield said, ""
+            if not isinstance(wish, str) or (len(wish) <= _LONGEST_LABEL and "\n" not in wish):
+                yield said | {"expect": wish}, "'expect' from what it should be"
+            return
+        gold = _as_data(call.expected)
+        if gold is not None:
+            yield said | {"expect": gold}, "'expect' from the log's own right answer"
+        yield said, ""
+        if any(item.prompt.output_schema for item in self.prompts):
+            yield said | {"checks": [*checks, {"json schema": "output"}]}, "'json schema: output', which the suite lacks"
+        elif _broken_json(answer, self.suite.accept):
+            yield said | {"checks": [*checks, "json"]}, "'json', which the suite lacks"
+
+    def _tried(self, call: str, name: str, data: Mapping[str, Json], answer: str) -> tuple[str, ...] | Refused:
+        """Why the case is red, or why it is none."""
+        found = Diagnostics()
+        case = _as_case(data, found)
+        builder = CaseBuilder(
+            self.suite, self.prompts, found, has_baseline=True, root=self.root, allowed_code=self.allowed_code
+        )
+        built = builder.build(case) if case else None
+        codes = {item.code for item in found}
+        if Code.NO_CHECKS in codes:
+            return Refused(call, "it would be vacuous: nothing can fail it, since neither it nor the suite has checks", _SAY)
+        if Code.NOT_RED in codes:
+            unsure = not any(item.code is Code.NOT_RED for item in found.errors)
+            why = "whether its answer fails is for a judge to say" if unsure else "its answer passes all its checks"
+            return Refused(call, why, _SAY)
+        if found.errors or built is None:
+            first = found.errors[0]
+            return Refused(call, first.message, first.hint or "", tuple(found.errors))
+        scores = builder.evaluation(answer, built).scores
+        return tuple(f"{score.check}: {score.reason}" for score in scores if not (score.passed or score.errored))
+
+
+_SAY = "say what is wrong with it: --expect 'YAML', --should-be TEXT or --check 'YAML'"
+
+
+def _as_case(data: Mapping[str, Json], found: Diagnostics) -> Case | None:
+    """The case as it will be read from the file. Raises ValueError for what no YAML file can hold."""
+    document = parse(Source("the new case", "\n".join(mapping_lines(data, 0)) + "\n"), found)
+    return read_case(document.value, Where(document), found) if document else None
+
+
+def _data(
+    name: str, chosen: Chosen, answer: str, given: CallInput, extra: Mapping[str, Json], wanted: Wanted
+) -> dict[str, Json]:
+    """The case as it is written, in the order in which people read it."""
+    call = chosen.call
+    origin = {"source": chosen.source, "id": call.id, "time": call.time, "model": call.model}
+    data: dict[str, Json] = {"case": name}
+    if given.variables:
+        data["vars"] = dict(given.variables)
+    if given.history:
+        data["messages"] = [message.as_dict() for message in given.history]
+    data["was"] = answer
+    if wanted.should_be:
+        data["should be"] = wanted.should_be[0]
+    data |= extra
+    data["tags"] = list(dict.fromkeys((TAG, *wanted.tags)))
+    data["origin"] = {key: value for key, value in origin.items() if value}
+    return data
+
+
+def _as_data(expected: Json) -> Json:
+    """The log's right answer; a text that is a JSON document is that document."""
+    if not isinstance(expected, str):
+        return expected
+    reading = read_json(expected)
+    return reading.value if reading.rung is Rung.RAW and isinstance(reading.value, (dict, list)) else expected
+
+
+def _broken_json(answer: str, accept: Rung) -> bool:
+    """Whether an answer was meant as JSON and cannot be read as such."""
+    return "{" in answer and not read_json(answer).rung.within(accept)
+
+
+def _name(call: LoggedCall, given: CallInput, taken: set[str]) -> str:
+    """The call's id where a person can read it, else the first words of the input; no name twice."""
+    wanted = call.id
+    if not _READABLE_ID.match(wanted):
+        texts = [value for value in given.variables.values() if isinstance(value, str)]
+        texts += [message.content for message in given.history if message.role == "user"]
+        words = re.findall(r"[\w'-]+", max(texts, key=len, default=""))[:_MOST_WORDS]
+        wanted = " ".join(words)[:_LONGEST_NAME].strip() or wanted
+    names = (wanted if count == 1 else f"{wanted} ({count})" for count in itertools.count(1))
+    return next(name for name in names if name not in taken)

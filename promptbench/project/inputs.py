@@ -1,0 +1,43 @@
+"""What a logged call put into its prompt: the variables of the log, or those recovered from the rendered messages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from promptbench.core.types import Json, LoggedCall, Message
+from promptbench.prompts.prompt import Prompt
+from promptbench.prompts.recovery import Recovered, Unrecovered, recover
+
+
+@dataclass(frozen=True, slots=True)
+class CallInput:
+    """What a case needs to ask the same again: `vars:` and `messages:`."""
+
+    variables: Mapping[str, Json]
+    history: tuple[Message, ...] = ()
+
+
+def input_of(call: LoggedCall, templates: Sequence[Prompt], candidates: Sequence[Prompt]) -> CallInput | str:
+    """The input of a call, or why there is none, in a phrase.
+
+    `templates` may have rendered the call's messages; the first one that fits is taken. Where none does, the messages
+    are replayed as they are, if the candidates have a place for them and need nothing else.
+    """
+    tried: list[Unrecovered] = []
+    for prompt in templates if call.messages else ():
+        if call.variables is not None and not prompt.takes_history:
+            continue
+        found = recover(prompt, call.messages)
+        if isinstance(found, Recovered):
+            return CallInput(found.variables if call.variables is None else call.variables, found.history)
+        tried.append(found)
+    if call.variables is not None:
+        return CallInput(call.variables)
+    if not call.messages:
+        return "it has neither variables nor messages"
+    if candidates and all(prompt.takes_history and not prompt.missing({}) for prompt in candidates):
+        return CallInput({}, call.messages)
+    # A template that fits in several ways is most likely the one that was used.
+    best = next((item for item in tried if item.ambiguous), tried[0] if tried else None)
+    return f"its variables cannot be recovered: {best.reason}" if best else "there is no prompt to recover it with"

@@ -1,0 +1,263 @@
+"""Which mutants of good answers a suite's checks let live: the data, and how a terminal shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from textwrap import wrap
+
+from promptbench.core.errors import Exit, combine
+from promptbench.core.types import Json
+from promptbench.report.words import Target, clean, cut, excerpt, share, width_of
+
+SCHEMA_VERSION = 1
+_MOST_GROUPS = 10
+_MOST_NAMED = 10
+_IN = "  "
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorRow:
+    """One way to break answers. Of the `made` mutants, those neither equivalent nor unjudged are killed or survive."""
+
+    name: str
+    must: bool
+    """Whether its mutants count: checks must kill them. Else they are for information."""
+    stands_for: str
+    made: int
+    equivalent: int
+    unjudged: int
+    killed: int
+    survived: int
+
+
+@dataclass(frozen=True, slots=True)
+class CaseToAdd:
+    """YAML that kills mutants: below `case`, or the suite's own where that is None. Tried before it is told."""
+
+    yaml: str
+    case: str | None
+    place: str
+    kills: int
+    of: int
+    """The mutants of the group that it was tried on: all of them, or those of its case."""
+
+
+@dataclass(frozen=True, slots=True)
+class Survivors:
+    """Mutants that live, of one operator in one field, with an example. `field` is `the answer` for the whole."""
+
+    operator: str
+    must: bool
+    field: str
+    mutants: int
+    cases: int
+    case: str
+    original: str
+    mutant: str
+    add: CaseToAdd | None
+
+
+@dataclass(frozen=True, slots=True)
+class VacuousCheck:
+    """A check that no logged answer and no mutant fails, with its place."""
+
+    check: str
+    place: str
+    case: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteMutation:
+    """One suite. `answers` are the good answers that were broken, by where they are from."""
+
+    suite: str
+    path: str
+    run: str | None
+    cases: int
+    answers: dict[str, int]
+    without_answer: int
+    """Cases of which no good answer is known."""
+    operators: Sequence[OperatorRow]
+    survivors: Sequence[Survivors]
+    vacuous: Sequence[VacuousCheck]
+    vacuous_more: int
+    """Vacuous checks beyond those that are named."""
+    strict: int
+    """Mutants that the suite's accept level allows, and a check fails all the same."""
+
+    @property
+    def counted(self) -> int:
+        """Mutants that must be killed."""
+        return self.killed + self.survived
+
+    @property
+    def killed(self) -> int:
+        return sum(row.killed for row in self.operators if row.must)
+
+    @property
+    def survived(self) -> int:
+        return sum(row.survived for row in self.operators if row.must)
+
+    @property
+    def score(self) -> float | None:
+        """Killed of those that must be; None where there are none."""
+        return self.killed / self.counted if self.counted else None
+
+    def as_dict(self) -> dict[str, Json]:
+        return {**asdict(self), "counted": self.counted, "killed": self.killed, "score": self.score}
+
+
+@dataclass(frozen=True, slots=True)
+class MutationReport:
+    """All suites that were looked at. `at_least` is the score that each of them needs, where one was asked for."""
+
+    suites: Sequence[SuiteMutation]
+    at_least: float | None = None
+
+    @property
+    def exit(self) -> Exit:
+        """NO where a suite is below what was asked for, NOTHING where nobody can tell."""
+        if self.at_least is None:
+            return Exit.YES
+        scores = [suite.score for suite in self.suites]
+        return combine(
+            Exit.NOTHING if score is None else Exit.YES if score >= self.at_least else Exit.NO for score in scores
+        )
+
+    @property
+    def sentence(self) -> str:
+        counted, killed = (sum(getattr(item, name) for item in self.suites) for name in ("counted", "killed"))
+        vacuous = sum(len(item.vacuous) + item.vacuous_more for item in self.suites)
+        start = "the checks kill"
+        if self.at_least is not None:
+            start = {Exit.YES: "PASS: ", Exit.NO: "FAIL: "}.get(self.exit, "NO VERDICT: ") + start
+        parts = [f"{start} {killed:,} of {_count(counted, 'mutant')} ({share(killed, counted)})"]
+        if self.at_least is not None:
+            below = [item.suite for item in self.suites if item.score is not None and item.score < self.at_least]
+            short = f"{', '.join(below)} {'is' if len(below) == 1 else 'are'} below" if below else "no suite is below"
+            parts.append(f"{short} {self.at_least:.4g}".replace(f"{self.at_least:.4g}", f"{self.at_least * 100:.4g} %"))
+        parts.append(f"{_count(vacuous, 'check')} never {'fails' if vacuous == 1 else 'fail'}" if vacuous else "")
+        return "; ".join(part for part in parts if part)
+
+    def as_dict(self) -> dict[str, Json]:
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "suites": [suite.as_dict() for suite in self.suites],
+            "at_least": self.at_least,
+            "sentence": self.sentence,
+        }
+
+
+def render(report: MutationReport, target: Target) -> str:
+    """The report as text within the target's width; its last line is the sentence, whole."""
+    lines: list[str] = []
+    for suite in report.suites:
+        lines += [*_suite(suite, target.width), ""]
+    return "".join(f"{line}\n" for line in (*lines, report.sentence))
+
+
+def _suite(suite: SuiteMutation, width: int) -> Iterator[str]:
+    known = ", ".join(f"{count} from {_FROM[source]}" for source, count in suite.answers.items() if count)
+    total = sum(suite.answers.values())
+    yield from _wrapped(f"{suite.suite}: {_count(total, 'good answer')} to {_count(suite.cases, 'case')} ({known})", width)
+    if suite.without_answer:
+        missing = f"{_count(suite.without_answer, 'case')} left out: no good answer is known"
+        yield from _wrapped(f"{missing}; write one under 'should be', or run the suite", width, _IN)
+    yield ""
+    yield from _table(suite.operators, width)
+    if suite.strict:
+        much = f"{_count(suite.strict, 'equivalent mutant')} fail a check all the same"
+        yield from _wrapped(f"{much}: it is stricter than the suite's accept level", width, _IN)
+    for must, title in ((True, "alive"), (False, "alive, for information: some suites may let these pass")):
+        groups = [group for group in suite.survivors if group.must is must]
+        if groups:
+            yield ""
+            yield f"{title} ({sum(group.mutants for group in groups):,})"
+            yield from _groups(groups, width, brief=not must)
+    if suite.vacuous:
+        yield ""
+        yield from _vacuous(suite, width)
+
+
+_FROM = {"should be": "'should be'", "run": "the run record", "expect": "'expect'"}
+
+
+def _table(rows: Sequence[OperatorRow], width: int) -> Iterator[str]:
+    name = max((width_of(row.name) for row in rows), default=0)
+    yield cut(f"{_IN}{'broken by':<{name}}    made  equal  killed  alive", width)
+    for must in (True, False):
+        part = [row for row in rows if row.must is must]
+        if part and not must:
+            yield cut(f"{_IN}for information:", width)
+        for row in part:
+            alive = f"{row.survived:>6}" if row.survived else "     –"
+            unjudged = f"  ({row.unjudged} for a judge to say)" if row.unjudged else ""
+            line = f"{_IN}{row.name:<{name}}  {row.made:>6}  {row.equivalent:>5}  {row.killed:>6} {alive}{unjudged}"
+            yield cut(line, width)
+
+
+def _groups(groups: Sequence[Survivors], width: int, *, brief: bool) -> Iterator[str]:
+    told: set[str] = set()
+    for group in groups[:_MOST_GROUPS]:
+        where = "" if group.field == "the answer" else f" in {clean(group.field)}"
+        title = f"{group.operator}{where}: {_count(group.mutants, 'mutant')} of {_count(group.cases, 'case')}"
+        yield _IN + excerpt(title, width - 2)
+        if brief:
+            continue
+        yield _IN * 2 + excerpt(f"case '{group.case}'", width - 4)
+        for mark, text in zip("-+", _difference(group.original, group.mutant), strict=True):
+            yield _IN * 2 + cut(f"{mark} {text}", width - 4)
+        yield from _to_add(group.add, told, width)
+    if rest := groups[_MOST_GROUPS:]:
+        yield f"{_IN}and {_count(sum(group.mutants for group in rest), 'mutant')} in {_count(len(rest), 'other place')}"
+
+
+def _to_add(add: CaseToAdd | None, told: set[str], width: int) -> Iterator[str]:
+    if add is None:
+        yield from _wrapped("nothing that we know how to write kills these: a check of your own, or a rubric", width, _IN * 2)
+        return
+    where = f"the case '{clean(add.case)}'" if add.case is not None else "the suite"
+    kills = f"kills {'all ' if add.kills == add.of > 1 else ''}{add.kills} of {add.of}"
+    kills = f"kills {add.kills} of {add.of}" if add.kills < add.of else f"kills {'all ' if add.of > 1 else ''}{add.of}"
+    kills += " of this case" if add.case is not None else ""
+    key = f"{add.case}\0{add.yaml}"
+    if key in told:
+        yield from _wrapped(f"as above, to {where}; {kills}", width, _IN * 2)
+        return
+    told.add(key)
+    yield from _wrapped(f"add to {where} ({add.place}); {kills}:", width, _IN * 2)
+    for line in add.yaml.splitlines():
+        yield _IN * 4 + "".join(char if char.isprintable() else "\ufffd" for char in line)
+
+
+def _vacuous(suite: SuiteMutation, width: int) -> Iterator[str]:
+    count = len(suite.vacuous) + suite.vacuous_more
+    yield f"vacuous: no logged answer and no mutant fails {'this check' if count == 1 else 'these checks'} ({count:,})"
+    for item in suite.vacuous[:_MOST_NAMED]:
+        case = f", case '{clean(item.case)}'" if item.case is not None else ""
+        yield _IN + excerpt(f"{item.place} {item.check}{case}", width - 2)
+    if rest := count - min(len(suite.vacuous), _MOST_NAMED):
+        yield f"{_IN}and {rest:,} more"
+
+
+def _difference(one: str, other: str) -> tuple[str, str]:
+    """Two texts from shortly before their first difference on, on one line each."""
+    same = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    start = max(0, same - 24)
+    start = 0 if start < 12 else start
+    return (_from(one, start), _from(other, start))
+
+
+def _from(text: str, start: int) -> str:
+    if not text:
+        return "(nothing)"
+    return ("…" if start else "") + clean(text[start : start + 200])
+
+
+def _wrapped(text: str, width: int, indent: str = "") -> list[str]:
+    return wrap(text, width, initial_indent=indent, subsequent_indent=indent + _IN, break_on_hyphens=False)
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number:,} {word}{'' if number == 1 else 's'}"

@@ -1,0 +1,22 @@
+"""Several claims tested at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def holm_levels(p_values: Sequence[float], level: float = 0.05) -> list[float]:
+    """For each p the level that it must not exceed, so that any false claim among all is accepted with a probability
+    of at most `level`, whatever hangs together (Holm 1979, Scandinavian Journal of Statistics 6:65).
+
+    The smallest of m is held to level / m, the next one to level / (m − 1), and so on until one is above its level;
+    those after it are held to the same, so that they are above it too.
+    """
+    left = len(p_values)
+    levels = [level] * left
+    accepted = True
+    for index in sorted(range(len(p_values)), key=p_values.__getitem__):
+        levels[index] = level / left
+        accepted = accepted and p_values[index] <= levels[index]
+        left -= accepted
+    return levels

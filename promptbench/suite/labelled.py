@@ -1,0 +1,175 @@
+"""Answers that people have labelled, in a spreadsheet's CSV or in JSON Lines: a row says pass or fail of one answer."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from promptbench.core.diagnostics import Code, Diagnostics, Place, did_you_mean
+from promptbench.core.types import Json
+from promptbench.formats.marked_json import parse_line
+from promptbench.formats.source import Source, SourceError, read_source
+
+NEEDED = ("case", "label")
+COLUMNS = ("case", "model", "answer", "label")
+_SHEET = ("case", "model", "input", "answer", "label")
+_LABELS = {"pass": True, "yes": True, "fail": False, "no": False}
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_MAX_BYTES = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """One answer with its label. Without `answer` it is the one on record; `model` says of which model, if it must be.
+
+    `place` gives the place of one of its columns.
+    """
+
+    case: str
+    passed: bool
+    answer: str | None
+    model: str | None
+    place: Callable[[str], Place] = field(compare=False)
+
+
+def read_labelled(path: Path, shown: str, found: Diagnostics) -> list[Labelled]:
+    """The labelled rows of a file; those without a label are left out, and what is wrong goes to `found`."""
+    try:
+        source = read_source(path, shown, max_bytes=_MAX_BYTES)
+    except SourceError as error:
+        found.extend([error.diagnostic])
+        return []
+    rows = _json_rows(source, found) if path.suffix.lower() in (".jsonl", ".ndjson") else _csv_rows(source, found)
+    labelled = [item for row, place in rows if (item := _labelled(row, place, found)) is not None]
+    if not labelled and not found.errors:
+        hint = "write pass or fail into the column 'label'"
+        found.add(Code.NO_CASES, "no answer in this file has a label", Place(shown), hint=hint)
+    return labelled
+
+
+def sheet(rows: Iterable[Mapping[str, str]]) -> str:
+    """A CSV sheet for people to fill in: case, model, input and answer, and a column for the label.
+
+    A spreadsheet program runs nothing that stands in it.
+    """
+    text = io.StringIO()
+    writer = csv.DictWriter(text, _SHEET, lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({name: _as_cell(row.get(name, "")) for name in _SHEET})
+    return text.getvalue()
+
+
+_Row = tuple[Mapping[str, Json], Callable[[str], Place]]
+
+
+def _labelled(row: Mapping[str, Json], place: Callable[[str], Place], found: Diagnostics) -> Labelled | None:
+    values = {name: row.get(name) for name in COLUMNS}
+    label = values["label"]
+    if label is None or (isinstance(label, str) and not label.strip()):
+        return None
+    said = ("pass" if label else "fail") if isinstance(label, bool) else str(label).strip().lower()
+    if said not in _LABELS:
+        found.add(Code.BAD_VALUE, f"the label is '{label}'", place("label"), hint="write pass or fail")
+        return None
+    for name in ("case", "model", "answer"):
+        if values[name] is not None and not isinstance(values[name], (str, int, float)):
+            found.add(Code.WRONG_TYPE, f"'{name}' must be text", place(name))
+            return None
+    case = str(values["case"] if values["case"] is not None else "").strip()
+    if not case:
+        found.add(Code.MISSING_KEY, "the row does not say of which case the answer is", place("case"))
+        return None
+    answer, model = values["answer"], values["model"]
+    return Labelled(
+        case,
+        _LABELS[said],
+        None if answer in (None, "") else str(answer),
+        str(model).strip() or None if model is not None else None,
+        place,
+    )
+
+
+def _json_rows(source: Source, found: Diagnostics) -> Iterator[_Row]:
+    for number, text in enumerate(source.lines, 1):
+        line = parse_line(source.path, number, text, found) if text.strip() else None
+        if line is None:
+            continue
+        if not isinstance(line.value, dict):
+            found.add(Code.WRONG_TYPE, "this line is no object", line.place(), hint='{"case": "…", "label": "pass"}')
+            continue
+        keys = {str(key).strip().lower(): key for key in line.value}
+        missing = [name for name in NEEDED if name not in keys]
+        if missing:
+            _tell_missing(missing[0], list(keys), line.place(), found)
+            continue
+        places = _JsonPlaces(line.place, keys)
+        yield {name: line.value[key] for name, key in keys.items()}, places
+
+
+@dataclass(frozen=True, slots=True)
+class _JsonPlaces:
+    find: Callable[..., Place]
+    keys: Mapping[str, str]
+
+    def __call__(self, name: str) -> Place:
+        return self.find((self.keys[name],)) if name in self.keys else self.find()
+
+
+def _csv_rows(source: Source, found: Diagnostics) -> Iterator[_Row]:
+    head = source.lines[0] if source.lines else ""
+    # Spreadsheets write semicolons where a comma is the decimal sign.
+    delimiter = max(",;\t", key=head.count)
+    reader = csv.reader(io.StringIO(source.text, newline=""), delimiter=delimiter, strict=True)
+    names: list[str] | None = None
+    line = 1
+    try:
+        for cells in reader:
+            start, line = line, reader.line_num + 1
+            if not any(cell.strip() for cell in cells):
+                continue
+            if names is None:
+                names = [cell.strip().lower() for cell in cells]
+                missing = [name for name in NEEDED if name not in names]
+                if missing:
+                    _tell_missing(missing[0], names, source.place(start, 1, len(head)), found)
+                    return
+                continue
+            row = dict(zip(names, map(_from_cell, cells), strict=False))
+            yield row, _CsvPlaces(source, start, row)
+    except csv.Error as error:
+        hint = "a text with a quotation mark, a comma or a line break in it stands in quotes, with inner ones doubled"
+        found.add(Code.BAD_VALUE, f"this is no CSV: {error}", source.place(line, 1), hint=hint)
+
+
+@dataclass(frozen=True, slots=True)
+class _CsvPlaces:
+    source: Source
+    line: int
+    row: Mapping[str, str]
+
+    def __call__(self, name: str) -> Place:
+        """Of the cell where its text is found in the row's first line, else of the whole line."""
+        text, cell = self.source.lines[self.line - 1], self.row.get(name, "")
+        # A label stands behind the answer, which may have the same word in it.
+        at = text.rfind(cell) if cell and name == "label" else text.find(cell) if cell else -1
+        return (
+            self.source.place(self.line, at + 1, len(cell)) if at >= 0 else self.source.place(self.line, 1, len(text))
+        )
+
+
+def _tell_missing(name: str, names: list[str], place: Place, found: Diagnostics) -> None:
+    guess = did_you_mean(name, names)
+    hint = f"did you mean '{name}' where it says '{guess}'?" if guess else f"the columns are {', '.join(COLUMNS)}"
+    found.add(Code.MISSING_KEY, f"there is no column '{name}'", place, hint=hint)
+
+
+def _as_cell(text: str) -> str:
+    return f"'{text}" if text.lstrip("'").startswith(_FORMULA) else text
+
+
+def _from_cell(text: str) -> str:
+    return text[1:] if text.startswith("'") and text.lstrip("'").startswith(_FORMULA) else text
