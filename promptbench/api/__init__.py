@@ -13,10 +13,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from promptbench.api.agreeing import Agreed, agree, write_sheet
+from promptbench.api.capturing import CaptureReport, capture, read_wanted
 from promptbench.api.checking import check_text
+from promptbench.api.chosen import chosen_by_id, chosen_in_log, chosen_of_clusters, replayed_calls
 from promptbench.api.explaining import CheckPage, check_page, check_pages
+from promptbench.api.failures import Cluster, failures
 from promptbench.api.health import Health, doctor
 from promptbench.api.importing import Imported, NothingImported, Reading, Wanted, import_logs, unmapped
+from promptbench.api.mutating import mutate
+from promptbench.api.outlook import outlook_of, told
 from promptbench.api.past import judge, rescore
 from promptbench.api.promotion import (
     Who,
@@ -29,13 +34,16 @@ from promptbench.api.promotion import (
     promote_run,
     prove,
 )
-from promptbench.api.repairs import repairs
+from promptbench.api.reddening import red_first
+from promptbench.api.repairing import repairs
+from promptbench.api.replaying import Price, replay, replay_answers
 from promptbench.api.reporting import build
 from promptbench.api.running import Asked, Finished, execute
 from promptbench.api.schema import suite_schema
 from promptbench.api.spending import Spending, expected, expected_of_judges
 from promptbench.api.starting import init
-from promptbench.api.workspace import PRODUCTION, Selection, Workspace
+from promptbench.api.tries import many_tries
+from promptbench.api.workspace import PRODUCTION, Selection, Workspace, mistakes
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import InputError
 from promptbench.core.events import Event as RunEvent
@@ -45,11 +53,14 @@ from promptbench.engine.estimate import Estimate
 from promptbench.engine.plan import round_sizes
 from promptbench.gate.evidence import rejudge
 from promptbench.gate.judge import Mode, Result
+from promptbench.gate.power import Outlook
 from promptbench.gateway import Pacer
 from promptbench.project.bench import Bench
 from promptbench.prompts.parser import prompt_name
 from promptbench.report.model import Promotion, RunReport
+from promptbench.report.mutation import MutationReport
 from promptbench.report.repairs import RepairsReport
+from promptbench.report.replay import ReplayReport, RescoreReport
 from promptbench.settings.settings import actor as actor_of
 from promptbench.store.prompts import Event, Store, Version
 
@@ -57,16 +68,22 @@ __all__ = [
     "PRODUCTION",
     "Agreed",
     "CacheMode",
+    "CaptureReport",
     "CheckPage",
+    "Cluster",
     "Estimate",
     "Event",
     "Health",
     "Imported",
+    "MutationReport",
     "NothingImported",
     "Plan",
+    "Price",
     "Promotion",
     "Reading",
     "RepairsReport",
+    "ReplayReport",
+    "RescoreReport",
     "RunReport",
     "Selection",
     "Spending",
@@ -77,18 +94,28 @@ __all__ = [
     "Workspace",
     "adopt",
     "agree",
+    "capture",
     "check_page",
     "check_pages",
     "check_text",
+    "chosen_by_id",
+    "chosen_in_log",
+    "chosen_of_clusters",
     "doctor",
+    "failures",
     "force",
     "import_logs",
     "init",
     "judge",
+    "mutate",
     "plan",
     "promote",
+    "read_wanted",
     "rejudge",
     "repairs",
+    "replay",
+    "replay_answers",
+    "replayed_calls",
     "rescore",
     "retire",
     "rollback",
@@ -114,15 +141,25 @@ class Plan:
     expected: dict[str, Estimate]
     judges: dict[str, Estimate]
     """What the judges would be asked at the most."""
+    outlook: Outlook | None
+    """What the gate could see; None where there is nothing to compare with."""
+    could_tell: Sequence[str]
+    """The same in words, with what a margin would take."""
 
 
-def validate(workspace: Workspace, selection: Selection) -> Diagnostics:
+def validate(workspace: Workspace, selection: Selection, *, red: bool = False) -> Diagnostics:
     """Looks at suites, prompts, checks, models and logs without a call; the warnings, if there is nothing worse.
 
-    Raises InputError with every diagnostic when there is an error.
+    With `red` a logged call that passes its checks is an error too, imported answers of captured cases must fail as
+    well, and checks that no logged answer fails are told. Raises InputError with every diagnostic when there is an
+    error.
     """
     with workspace.prompts() as store, workspace.recordings() as runs:
-        _, found = workspace.assemble(selection, store=store, runs=runs)
+        benches, found = workspace.assemble(selection, store=store, runs=runs)
+        if red:
+            found = red_first(benches, found, runs.calls() if runs else None)
+    if red and found.errors:
+        raise mistakes(found)
     return found
 
 
@@ -134,16 +171,20 @@ def plan(workspace: Workspace, selection: Selection) -> list[Plan]:
 
 
 def _plan(workspace: Workspace, bench: Bench) -> Plan:
+    outlook, questions = outlook_of(bench), round_sizes(bench, bench.suite.gate.repeats)
+    takes = expected(workspace, bench)
     return Plan(
         suite=bench.suite.name,
         prompt=bench.prompt_name,
         candidates=[item.label for item in bench.candidates],
         champion=bench.champion.label if bench.champion else None,
         cases=len(bench.cases),
-        questions=round_sizes(bench, bench.suite.gate.repeats),
+        questions=questions,
         gated=[model.name for model in bench.models if model.gated],
-        expected=expected(workspace, bench),
+        expected=takes,
         judges=expected_of_judges(workspace, bench),
+        outlook=outlook,
+        could_tell=list(told(outlook, questions, takes)),
     )
 
 
@@ -182,7 +223,8 @@ def run(
             done = execute(workspace, bench, runs, listen, asked=asked, budgets=budgets, pacers=pacers)
             finished.append((bench, done))
             path = workspace.shown(bench.suite.path)
-            report = build(bench, runs, done, path=path, command=asked.command, notes=notes)
+            tries = many_tries(bench, runs)
+            report = build(bench, runs, done, path=path, command=asked.command, notes=[*notes, *tries])
             reports.append(_with_machine_price(report, workspace, bench))
             notes = []
         for prompt in dict.fromkeys(bench.prompt_name for bench, _ in finished):

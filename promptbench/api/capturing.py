@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from promptbench.api.redacting import redactor
-from promptbench.api.workspace import Selection, Workspace
+from promptbench.api.workspace import Selection, Workspace, mistakes
 from promptbench.core.canonical import lf
-from promptbench.core.diagnostics import Diagnostic, Diagnostics
+from promptbench.core.diagnostics import Code, Diagnostics
 from promptbench.core.errors import InputError
-from promptbench.core.types import BadRecord, Json, Rung
+from promptbench.core.types import Json, Rung
 from promptbench.formats.json_text import read as read_json
-from promptbench.formats.log_file import LogError, LogFile
 from promptbench.formats.marked_yaml import parse
 from promptbench.formats.source import Source
-from promptbench.ingest import reader, recognised
 from promptbench.project.assemble import Surroundings, prompts_in_play
 from promptbench.project.capture import Capture, Captured, Chosen, Known, Refused, Wanted
-from promptbench.project.cases import CaseBuilder
+from promptbench.project.cases import CaseBuilder, PromptInPlay
 from promptbench.prompts.parser import parse_prompt
 from promptbench.prompts.prompt import Prompt
 from promptbench.store.prompts import Store
@@ -29,9 +25,6 @@ from promptbench.suite.cases import read_checks
 from promptbench.suite.loader import load as load_suite
 from promptbench.suite.models import Suite, Where
 from promptbench.suite.writer import with_cases, write_whole
-
-_MODELS = "PB4"
-"""Codes of models: a case can be captured without a key, and without the packages that a model needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,21 +65,21 @@ def capture(
     """
     if len(calls) > 1 and (wanted.expect or wanted.should_be):
         raise InputError("what should have come back is said of one call at a time", hint="name one id")
-    [file] = workspace.suite_files([path])[:1] if len(workspace.suite_files([path])) == 1 else [None]
-    if file is None:
-        raise InputError(f"there are several suites in {workspace.shown(path)}", hint="name one of them")
+    file = workspace.suite_file(path)
     shown = workspace.shown(file)
     with workspace.prompts() as store, workspace.recordings() as runs:
         around = workspace.surroundings(Selection(), store, runs)
-        suite, prompts = _sound(file, shown, around)
+        suite, prompts = sound_suite(file, shown, around)
         templates = [*(item.prompt for item in prompts[::-1]), *_earlier(store, prompts[0].prompt.name)]
         joined = Capture(suite, prompts, templates, around.root, around.allowed_code)
         found = [joined.add(call, wanted) for call in calls]
         captured = [item for item in found if isinstance(item, Captured)]
-        before = file.read_bytes()
-        after = with_cases(before, shown, [item.data for item in captured]) if captured else before
+        after = before = file.read_bytes()
+        if captured:
+            after = with_cases(before, shown, [item.data for item in captured])
         if captured and not dry_run:
-            write_whole(file, after, lambda new: _check(new, shown, around))
+            # The whole new file is read as any command will read it: with a mistake in it, the old one stays.
+            write_whole(file, after, lambda new: sound_suite(new, shown, around))
     return CaptureReport(
         path=shown,
         captured=captured,
@@ -97,7 +90,7 @@ def capture(
     )
 
 
-def _sound(file: Path, shown: str, around: Surroundings) -> tuple[Suite, Sequence[PromptInPlay]]:
+def sound_suite(file: Path, shown: str, around: Surroundings) -> tuple[Suite, Sequence[PromptInPlay]]:
     """The suite and its prompts. Raises InputError with every mistake that says what a case means."""
     found = Diagnostics()
     suite = load_suite(file, shown, found)
@@ -107,25 +100,12 @@ def _sound(file: Path, shown: str, around: Surroundings) -> tuple[Suite, Sequenc
             suite, prompts, found, has_baseline=True, root=around.root, allowed_code=around.allowed_code
         )
         builder.scan((), lambda _: False, lambda _: None)
-    errors = [item for item in found.errors if not item.code.startswith(_MODELS) and not _is_empty(item)]
-    if errors or suite is None or not prompts:
-        raise _mistakes(errors)
+    # A suite may get its first cases by being captured into.
+    errors = Diagnostics()
+    errors.extend(item for item in found if item.code is not Code.NO_CASES)
+    if errors.errors or suite is None or not prompts:
+        raise mistakes(errors)
     return suite, prompts
-
-
-def _check(new: Path, shown: str, around: Surroundings) -> None:
-    """Reads the whole new file as any command will: a mistake in it, a case that is not red, and it stays out."""
-    _sound(new, shown, around)
-
-
-def _is_empty(item: Diagnostic) -> bool:
-    """A suite gets its first cases by being captured into."""
-    return item.code is Code.NO_CASES
-
-
-def _mistakes(errors: Sequence[Diagnostic]) -> InputError:
-    count = len(set(errors))
-    return InputError(f"{count} {'mistake' if count == 1 else 'mistakes'} to mend", diagnostics=errors)
 
 
 def _earlier(store: Store, name: str) -> Iterator[Prompt]:
@@ -140,13 +120,11 @@ def _earlier(store: Store, name: str) -> Iterator[Prompt]:
 
 def _diff(suite: Suite, after: bytes, shown: str) -> str:
     text = lf(after.decode("utf-16" if after.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"))
-    lines = (text.splitlines(keepends=True) for text in (suite.document.source.text, text))
-    return "".join(difflib.unified_diff(*lines, f"a/{shown}", f"b/{shown}"))
+    old, new = (text.splitlines(keepends=True) for text in (suite.document.source.text, text))
+    return "".join(difflib.unified_diff(old, new, f"a/{shown}", f"b/{shown}"))
 
 
-def read_wanted(
-    *, should_be: str | None, expect: str | None, checks: Sequence[str], tags: Sequence[str]
-) -> Wanted:
+def read_wanted(*, should_be: str | None, expect: str | None, checks: Sequence[str], tags: Sequence[str]) -> Wanted:
     """What the command line says of the calls, with the YAML in it read. Raises InputError with every mistake."""
     found = Diagnostics()
     gold = _yaml("--expect", expect, found) if expect is not None else ()
@@ -158,7 +136,7 @@ def read_wanted(
         value = document.value
         written += value if isinstance(value, list) else [value]
     if found.errors:
-        raise _mistakes(found.errors)
+        raise mistakes(found)
     wish: tuple[Json, ...] = ()
     if should_be is not None:
         reading = read_json(should_be)
@@ -170,43 +148,3 @@ def read_wanted(
 def _yaml(flag: str, text: str, found: Diagnostics) -> tuple[Json, ...]:
     document = parse(Source(flag, text), found)
     return (document.value,) if document else ()
-
-
-def chosen_by_id(workspace: Workspace, ids: Sequence[str]) -> list[Chosen]:
-    """The imported calls of these ids. Raises InputError for one that is not there."""
-    if not ids:
-        return []
-    with workspace.recordings() as runs:
-        if runs is None:
-            raise InputError("no call is imported yet", hint="`promptbench import FILE` does that")
-        kept = [runs.calls().get(name) for name in ids]
-    return [Chosen(item.call, item.source) for item in kept]
-
-
-def chosen_in_log(workspace: Workspace, written: str) -> Chosen:
-    """The call that FILE#ID means, with personal data replaced. Raises InputError when there is none."""
-    name, hash_sign, wanted = written.rpartition("#")
-    if not (name and hash_sign and wanted):
-        raise InputError(f"'{written}' is not FILE#ID", hint="for example --log calls.jsonl#INC-2031")
-    redact = redactor(workspace)
-    for call in calls_of(Path(name)):
-        if call.id == wanted:
-            return Chosen(redact.call(call), redact.text(name))
-    raise InputError(f"there is no call '{wanted}' in {name}")
-
-
-def calls_of(path: Path) -> Iterator[LoggedCall]:
-    """The calls of a log file, one at a time; records that cannot be read are left out.
-
-    Raises InputError when it is no log.
-    """
-    try:
-        file = LogFile.at(path)
-        format_ = recognised(file)
-        if format_ is None:
-            raise InputError(f"{path} is no log of a known format", hint="`promptbench import --help` names them")
-        for record in reader(format_).read(file):
-            if not isinstance(record, BadRecord):
-                yield record
-    except (OSError, LogError, ValueError) as error:
-        raise InputError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from None

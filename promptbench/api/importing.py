@@ -257,11 +257,11 @@ def _refuse_nothing(done: Imported, files: Sequence[Found | Unreadable], wanted:
     wrong = [item for item in done.unknown if item.name in named]
     if wrong or len(done.unknown) == len(done.files):
         first = (wrong or done.unknown)[0]
-        hint = f"known formats: {known_formats()}; --format NAME reads it as one of them"
-        raise NothingImported(f"{first.name} {first.saw}", done, hint=hint)
+        known = f"known formats: {known_formats()}; --format NAME reads it as one of them"
+        raise NothingImported(f"{first.name} {first.saw}", done, hint=known)
     if done.total("bad") and not done.total("calls"):
-        name, bad = done.bad[0]
-        raise NothingImported(f"no record could be read; {name}, {bad.place}: {bad.reason}", done)
+        file, bad = done.bad[0]
+        raise NothingImported(f"no record could be read; {file}, {bad.place}: {bad.reason}", done)
     if not done.total("selected"):
         hint = "look at --failed-only, --since, --model and --where" if wanted.filter else None
         raise NothingSelected(f"none of {done.total('calls'):,} calls is selected", hint=hint)

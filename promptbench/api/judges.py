@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from promptbench.core.types import Attempt, Judging
+from promptbench.core.types import Attempt, Json, Judging
 from promptbench.project.bench import BASELINE, Bench
 from promptbench.report.model import JudgeRow
 
@@ -17,6 +17,19 @@ def judge_rows(judgings: Iterable[Judging]) -> list[JudgeRow]:
     for judging in judgings:
         tallies.setdefault(judging.judge, _Tally()).add(judging)
     return [tally.row(judge) for judge, tally in sorted(tallies.items())]
+
+
+def what_judges(bench: Bench, judgings: Iterable[Judging]) -> dict[str, Json]:
+    """For the evidence: each judged check by the hash of its judges, prompt and criterion, with what it counts by, and
+    the names by which the judges answered. Empty where nothing is judged.
+    """
+    if not bench.judged_checks:
+        return {}
+    checks = [
+        {"check": check.identity, "criterion": check.criterion, "counts": check.counts, "standing": check.standing}
+        for check in bench.judged_checks
+    ]
+    return {"checks": checks, "returned": {row.judge: list(row.returned) for row in judge_rows(judgings)}}
 
 
 @dataclass(slots=True)

@@ -59,7 +59,10 @@ class Unreadable:
 
 
 def find(paths: Iterable[str], stdin: BinaryIO, mapping: Mapping[str, str] | None = None) -> list[Found | Unreadable]:
-    """All files that are meant, each once, in order; `mapping` leads from fields to columns. Raises InputError for a path or pattern that means nothing."""
+    """All files that are meant, each once, in order; `mapping` leads from fields to columns.
+
+    Raises InputError for a path or pattern that means nothing.
+    """
     found: dict[str, Found | Unreadable] = {}
     for written in paths:
         for path, named in _expanded(written):

@@ -15,6 +15,7 @@ from promptbench.api.running import (
     judge_all,
     plan_hash,
     policy_of,
+    table_of,
     undecided,
     what_is_asked,
     without_judges,
@@ -46,7 +47,7 @@ def judge(workspace: Workspace, run: str) -> RunReport:
     with workspace.prompts() as store, workspace.runs() as runs:
         info = runs.run(run)
         bench = _bench_of(workspace, store, runs, info)
-        table = Table(runs.outcomes(info.id), bench.cases.numbers)
+        table = table_of(bench, runs, info.id)
         verdicts = judge_all(bench, table, asked_all=info.finished is not None)
         finished = Finished(info, without_judges(workspace, bench, runs, info.id, verdicts), table)
         return _report(bench, runs, finished, info)
@@ -65,7 +66,8 @@ def rescore(workspace: Workspace, run: str) -> RunReport:
         plan = plan_hash(bench, CacheMode(info.facts.get("cache", CacheMode.OFF)))
         facts = {**info.facts, **what_is_asked(workspace, bench), "scored_again": info.id}
         new = runs.start_again(info, plan, facts, __version__)
-        table, attempts = Table(numbers=bench.cases.numbers), _rescored(bench, source, info.id)
+        table = Table(numbers=bench.cases.numbers, measured=policy_of(bench).measured)
+        attempts = _rescored(bench, source, info.id)
         while batch := list(islice(attempts, _BATCH)):
             runs.add(new.id, [(attempt, False) for attempt in batch])
             for attempt in batch:
@@ -88,6 +90,9 @@ def rescore(workspace: Workspace, run: str) -> RunReport:
 def _bench_of(workspace: Workspace, store: Store, runs: RunStore, info: RunInfo) -> Bench:
     """The suite of a run as it is now, against what was in production then."""
     path, chosen = info.facts["path"], info.facts["selection"]
+    if chosen.get("replayed"):
+        hint = f"`{info.facts['command']}` says it again, without a call"
+        raise InputError(f"run {info.id} replayed logged calls and not the cases of a suite", hint=hint)
     champion = next((Stored(item.name, item.source) for item in info.variants if item.side == "champion"), None)
     root = workspace.settings.root
     selection = Selection(
@@ -125,7 +130,7 @@ def _rescored(bench: Bench, source: RunStore, run: str) -> Iterator[Attempt]:
 
 def _recalled(bench: Bench, source: RunStore, run: str, case: BenchCase, attempt: Attempt) -> Iterator[Judging]:
     """What judges have said of an answer: in the run itself, or whenever they were asked the same."""
-    if attempt.answer is None:
+    if attempt.answer is None or not bench.judges:
         return
     text = attempt.answer.text
     for item in questions(text, checks_of(case, attempt.key.variant), bench.accept, case.variables):

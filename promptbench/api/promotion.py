@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from promptbench import __version__
-from promptbench.api.judges import judge_rows
-from promptbench.api.running import Finished, case_infos, gated_models, judge_all, policy_of
+from promptbench.api.judges import what_judges
+from promptbench.api.running import Finished, case_infos, gated_models, judge_all, policy_of, table_of
 from promptbench.api.workspace import PRODUCTION, Selection, Workspace
 from promptbench.core.clock import now
 from promptbench.core.diagnostics import Diagnostics
@@ -18,7 +18,6 @@ from promptbench.core.errors import ConflictError, InputError
 from promptbench.core.types import Json
 from promptbench.gate.evidence import Judged, evidence, fixed_cases, rejudge
 from promptbench.gate.judge import Result
-from promptbench.gate.table import Table
 from promptbench.project.bench import Bench
 from promptbench.prompts.parser import prompt_name
 from promptbench.report.model import Promotion
@@ -55,7 +54,7 @@ def prove(workspace: Workspace, runs: RunStore, parts: Sequence[tuple[Bench, Fin
             cases=case_infos(bench),
             verdict=finished.verdict,
             returned_models={model: sorted(names) for model, names in returned.items()},
-            returned_judges={row.judge: row.returned for row in judge_rows(runs.judgings(finished.info.id))},
+            judges=what_judges(bench, runs.judgings(finished.info.id)),
         )
         judged.append((part, runs.attempts(finished.info.id)))
     return evidence(parts[0][0].prompt_name, judged, tool=f"promptbench {__version__}", made=now())
@@ -109,7 +108,7 @@ def promote_recorded(
     judged = {variant.hash for variant in info.variants}
     if not judged >= {variant.hash for variant in bench.variants}:
         raise _other_prompts(workspace, bench, f"run {info.id}")
-    table = Table(runs.outcomes(info.id), bench.cases.numbers)
+    table = table_of(bench, runs, info.id)
     verdicts = judge_all(bench, table, asked_all=info.finished is not None)
     if verdicts[0].result is not Result.PASS:
         refusal = NotProven(f"run {info.id} does not prove it: {verdicts[0].sentence}")

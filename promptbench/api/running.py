@@ -19,9 +19,10 @@ from promptbench.engine.plan import Task, first_round_size
 from promptbench.engine.rounds import More, run_rounds
 from promptbench.engine.runner import Runner
 from promptbench.engine.scoring import ADVISORY
+from promptbench.gate.candidates import judge_candidates
 from promptbench.gate.flips import CaseInfo, wanted
-from promptbench.gate.judge import GatedModel, Result, Verdict, judge
-from promptbench.gate.policy import Policy
+from promptbench.gate.judge import GatedModel, Result, Verdict
+from promptbench.gate.policy import Policy, TagPolicy
 from promptbench.gate.table import Table
 from promptbench.gateway import Budget, Cache, Gateway, Market, Pacer, PriceFile, Prices
 from promptbench.project.bench import Bench, BenchModel
@@ -56,16 +57,37 @@ class Finished:
 def policy_of(bench: Bench) -> Policy:
     """The suite's `gate:` as the gate reads it."""
     gate = bench.suite.gate
-    return Policy(gate.margin, gate.repeats, gate.fixed, gate.format_floor, gate.answer_floor, gate.max_age)
+    return Policy(
+        margin=gate.margin,
+        repeats=gate.repeats,
+        fixed=gate.fixed,
+        format_floor=gate.format_floor,
+        answer_floor=gate.answer_floor,
+        max_age=gate.max_age,
+        tags={tag: TagPolicy(wants.floor, wants.margin) for tag, wants in gate.tags.items()},
+        cost_ratio=gate.cost_ratio,
+        latency_ratio=gate.latency_ratio,
+    )
 
 
 def case_infos(bench: Bench) -> list[CaseInfo]:
-    return [CaseInfo(name, name in bench.cases.critical) for name in bench.cases.names]
+    critical, tagged = bench.cases.critical, bench.cases.tagged.items()
+    return [
+        CaseInfo(name, name in critical, tuple(tag for tag, names in tagged if name in names))
+        for name in bench.cases.names
+    ]
 
 
 def gated_models(bench: Bench) -> list[GatedModel]:
     """The models that must pass."""
     return [GatedModel(model.name, bench.deterministic(model)) for model in bench.models if model.gated]
+
+
+def table_of(bench: Bench, runs: RunStore, run: str, *, answered: bool = False) -> Table:
+    """What a run on record found, as much as the gate of the bench asks for; `answered` as in `RunStore.outcomes`."""
+    measured = policy_of(bench).measured
+    found = runs.outcomes(run, answered=answered, measured=bool(measured))
+    return Table(found, bench.cases.numbers, measured=measured)
 
 
 def execute(
@@ -87,7 +109,7 @@ def execute(
     policy = policy_of(bench)
     prices = prices_of(workspace, bench)
     variants = [RunVariant(item.hash, item.side, item.label, item.prompt.source) for item in bench.variants]
-    info, resumed = runs.start(
+    info, _ = runs.start(
         plan_hash(bench, asked.cache),
         bench.suite.name,
         bench.prompt_name,
@@ -96,7 +118,7 @@ def execute(
         __version__,
     )
     # Attempts that got no answer are made again, so the old ones count for nothing.
-    table = Table(runs.outcomes(info.id, answered=True) if resumed else (), bench.cases.numbers)
+    table = table_of(bench, runs, info.id, answered=True)
     listen(RunStarted(info.id, bench.suite.name, first_round_size(bench, policy.repeats), table.answers()))
     cache = _cache(workspace, bench, runs, asked.cache, listen)
     pacers = pacers_of(workspace, bench, pacers)
@@ -147,18 +169,15 @@ def without_judges(
 
 def judge_all(bench: Bench, table: Table, *, asked_all: bool) -> tuple[Verdict, ...]:
     """A verdict for each candidate, the best first."""
-    verdicts = [
-        judge(
-            table,
-            champion=bench.champion.hash if bench.champion else None,
-            candidate=candidate.hash,
-            models=gated_models(bench),
-            cases=case_infos(bench),
-            policy=policy_of(bench),
-            asked_all=asked_all,
-        )
-        for candidate in bench.candidates
-    ]
+    verdicts = judge_candidates(
+        table,
+        champion=bench.champion.hash if bench.champion else None,
+        candidates=[candidate.hash for candidate in bench.candidates],
+        models=gated_models(bench),
+        cases=case_infos(bench),
+        policy=policy_of(bench),
+        asked_all=asked_all,
+    )
     return tuple(sorted(verdicts, key=lambda item: (_BEST_FIRST.index(item.result), -_answers(item))))
 
 

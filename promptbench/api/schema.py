@@ -7,7 +7,7 @@ from typing import Any
 
 from promptbench.checks import plugins as checks
 from promptbench.core.types import Json
-from promptbench.suite.models import CaseFile, GateFile, MessageFile, ModelFile, SuiteFile
+from promptbench.suite.models import CaseFile, GateFile, MessageFile, ModelFile, SuiteFile, TagFile
 
 _ABOUT = {
     "suite": "The suite's name; any short text.",
@@ -36,17 +36,26 @@ _ABOUT = {
     "weight": "What this check counts among the others; with 0 it is reported and decides nothing.",
     "role": "Who speaks.",
     "content": "What is said.",
-    "margin": "'auto': fixes and breaks decide, and the verdict says how much the guards exclude.",
+    "margin": "How much of what passes now may be lost, such as 5%; 'auto' asks that nothing breaks.",
     "repeats": "How often each case is asked at first on a model that is not deterministic.",
     "fixed": "'all' when every failure must be fixed; 'any' when one is enough.",
     "format_floor": "The least share of readable answers, for example 95%.",
     "answer_floor": "The least share of right answers of a first version, for example 80%.",
+    "floor": "The least share of right answers to the cases with this tag, for example 90%.",
+    "cost_ratio": "How many times as much as in production a call may cost, for example 1.2.",
+    "latency_ratio": "How many times as long as in production a call may take, by the median, for example 1.5.",
     "max_cost": "What a run may cost, for example $2: it stops before more is spent, without a verdict.",
     "max_age": "How old the proof of a promotion may be, for example 7 days.",
 }
 _SHARE: dict[str, Json] = {
     "anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"type": "string", "pattern": r"^\d+(\.\d+)?\s*%$"}]
 }
+_RATIO: dict[str, Json] = {"type": "number", "exclusiveMinimum": 0}
+_MARGIN: list[Json] = [
+    {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
+    {"type": "string", "pattern": r"^\d+(\.\d+)?\s*%$"},
+]
+_GATE_TAGS = "What the cases with a tag must keep besides: a 'floor', a 'margin', or both below the tag's name."
 _CASE_FILE: dict[str, Json] = {"type": "string", "pattern": r"\.jsonl$"}
 _TEXT: dict[str, Json] = {"type": ["string", "number", "boolean"]}
 _BESIDE_A_CHECK: dict[str, Json] = {
@@ -66,7 +75,7 @@ def suite_schema() -> dict[str, Json]:
             SuiteFile,
             {
                 "cases": {"anyOf": [_CASE_FILE, {"type": "array", "items": {"anyOf": [_CASE_FILE, case]}}]},
-                "gate": _object(GateFile, {"models": _TEXTS}),
+                "gate": _object(GateFile, {"models": _TEXTS, "tags": _tags()}),
             },
         ),
     }
@@ -76,7 +85,7 @@ def _object(model: type[Any], special: dict[str, Json]) -> dict[str, Json]:
     properties: dict[str, Json] = {}
     patterns: dict[str, Json] = {}
     for name in model.model_fields:
-        schema = {**special.get(name, _field(name)), "description": _ABOUT[name]}
+        schema = {"description": _ABOUT[name], **special.get(name, _field(name))}
         properties[name.replace("_", " ")] = schema
         if "_" in name:
             patterns[f"^{name.replace('_', '[_-]')}$"] = schema
@@ -91,7 +100,7 @@ def _object(model: type[Any], special: dict[str, Json]) -> dict[str, Json]:
 
 def _field(name: str) -> dict[str, Json]:
     match name:
-        case "format_floor" | "answer_floor" | "threshold":
+        case "format_floor" | "answer_floor" | "floor" | "threshold":
             return _SHARE
         case "prompt" | "tags" | "log":
             return _TEXTS
@@ -124,8 +133,15 @@ def _field(name: str) -> dict[str, Json]:
         case "fixed":
             return {"enum": ["any", "all"], "default": "any"}
         case "margin":
-            return {"enum": ["auto"], "default": "auto"}
+            return {"anyOf": [{"enum": ["auto"]}, *_MARGIN], "default": "auto"}
+        case "cost_ratio" | "latency_ratio":
+            return _RATIO
     return _TEXT
+
+
+def _tags() -> dict[str, Json]:
+    wants = _object(TagFile, {"margin": {"anyOf": _MARGIN}})
+    return {"description": _GATE_TAGS, "type": "object", "additionalProperties": {**wants, "minProperties": 1}}
 
 
 def _checks() -> dict[str, Json]:

@@ -115,6 +115,13 @@ class Workspace:
             files += below
         return list(dict.fromkeys(files))
 
+    def suite_file(self, path: Path) -> Path:
+        """The one suite that is meant. Raises InputError when there is none, or several."""
+        file, *others = self.suite_files([path])
+        if others:
+            raise InputError(f"there are several suites in {self.shown(path)}", hint="name one of them")
+        return file
+
     def assemble(
         self,
         selection: Selection,
@@ -145,8 +152,7 @@ class Workspace:
                 benches.append(bench)
         _same_name_once(benches, found)
         if found.errors:
-            count = len(set(found.errors))
-            raise InputError(f"{count} {'mistake' if count == 1 else 'mistakes'} to mend", diagnostics=found)
+            raise mistakes(found)
         benches = [bench for bench in benches if bench.cases]
         if not benches:
             raise NothingSelected("no case is selected", hint="look at the names and tags given with --case and --tag")
@@ -173,6 +179,12 @@ class Workspace:
             cases=selection.cases,
             tags=selection.tags,
         )
+
+
+def mistakes(found: Diagnostics) -> InputError:
+    """The error that tells all that was found."""
+    count = len(set(found.errors))
+    return InputError(f"{count} {'mistake' if count == 1 else 'mistakes'} to mend", diagnostics=found)
 
 
 def _same_name_once(benches: Sequence[Bench], found: Diagnostics) -> None:

@@ -37,7 +37,7 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
 
 
 def _type(usual: Callable[..., Any]) -> Callable[..., Any]:
-    """The keyword without jsonschema's look-ups for a plain value of a plain type; `true` is of no type with numbers."""
+    """The keyword without jsonschema's look-ups for a plain value; `true` is no number."""
 
     def of_type(validator: Any, wanted: Json, instance: Json, schema: Json) -> Any:
         if isinstance(wanted, str) and type(instance) in _TYPES.get(wanted, ()):

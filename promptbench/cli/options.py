@@ -29,6 +29,12 @@ Actor = Annotated[
 ]
 Reason = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why; kept in the prompt's history.")]
 Label = Annotated[str, typer.Option("--label", metavar="LABEL", help="The label that moves.")]
+Concurrency = Annotated[int | None, typer.Option(help="Requests at once to one model.")]
+MaxCost = Annotated[
+    str | None, typer.Option("--max-cost", metavar="DOLLARS", help="Stop before more is spent, such as $2.")
+]
+MaxCalls = Annotated[int | None, typer.Option("--max-calls", min=1, help="Stop after so many calls.")]
+MaxMinutes = Annotated[float | None, typer.Option("--max-minutes", min=0, help="Ask nothing more after so long.")]
 FailedOnly = Annotated[bool, typer.Option("--failed-only", help="Only calls that failed.")]
 Since = Annotated[
     str | None, typer.Option("--since", metavar="WHEN", help="Only calls since then: 2026-11-01, 7d or 24h.")

@@ -8,7 +8,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from promptbench.cli.options import Actor, Cases, Models, Prompts, Reason, Suites, Tags
+from promptbench.cli.options import (
+    Actor,
+    Cases,
+    Concurrency,
+    MaxCalls,
+    MaxCost,
+    MaxMinutes,
+    Models,
+    Prompts,
+    Reason,
+    Suites,
+    Tags,
+)
 from promptbench.core.errors import Exit, InputError, combine
 from promptbench.core.types import CacheMode
 
@@ -34,14 +46,10 @@ def run(
     output: Annotated[
         list[str] | None, typer.Option("--output", metavar="FORMAT=FILE", help="Also write a report to a file.")
     ] = None,
-    concurrency: Annotated[int | None, typer.Option(help="Requests at once to one model.")] = None,
-    max_cost: Annotated[
-        str | None, typer.Option("--max-cost", metavar="DOLLARS", help="Stop before more is spent, such as $2.")
-    ] = None,
-    max_calls: Annotated[int | None, typer.Option("--max-calls", min=1, help="Stop after so many calls.")] = None,
-    max_minutes: Annotated[
-        float | None, typer.Option("--max-minutes", min=0, help="Ask nothing more after so long.")
-    ] = None,
+    concurrency: Concurrency = None,
+    max_cost: MaxCost = None,
+    max_calls: MaxCalls = None,
+    max_minutes: MaxMinutes = None,
     cache: Annotated[
         CacheMode,
         typer.Option(
@@ -125,7 +133,8 @@ def _render(reports: list[RunReport], name: str, where: Target) -> str:
         raise InputError(f"no {name} can be written: {error}") from None
 
 
-def _expected(estimate: Estimate) -> str:
+def expected_words(estimate: Estimate) -> str:
+    """What calls are expected to take, to be said behind their number; empty for a model without tokens."""
     if not estimate.input_tokens:
         return ""
     cost = "cost unknown" if estimate.cost is None else f"about ${estimate.cost:.4f}" if estimate.cost else "no bill"
@@ -135,6 +144,7 @@ def _expected(estimate: Estimate) -> str:
 
 def _dry_run(workspace: Workspace, selection: Selection, *, as_json: bool) -> int:
     from dataclasses import asdict
+    from textwrap import fill
 
     from promptbench import api
     from promptbench.cli.output import out, out_json
@@ -148,7 +158,9 @@ def _dry_run(workspace: Workspace, selection: Selection, *, as_json: bool) -> in
         out(f"{item.suite}: {', '.join(item.candidates)} {against}, {item.cases} cases")
         for model, questions in item.questions.items():
             role = "" if model in item.gated else " (baseline, not judged)"
-            out(f"  would ask {model} {questions} questions{role}{_expected(item.expected[model])}")
+            out(f"  would ask {model} {questions} questions{role}{expected_words(item.expected[model])}")
         for judge, estimate in item.judges.items():
-            out(f"  would ask the judge {judge} up to {estimate.calls} questions{_expected(estimate)}")
+            out(f"  would ask the judge {judge} up to {estimate.calls} questions{expected_words(estimate)}")
+        for line in item.could_tell:
+            out(fill(line, 80, initial_indent="  ", subsequent_indent="    "))
     return Exit.YES

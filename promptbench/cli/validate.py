@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
 import typer
 
@@ -14,7 +15,15 @@ def register(app: typer.Typer) -> None:
     app.command("validate")(validate)
 
 
-def validate(suites: Suites = None, prompt: Prompts = None, as_json: AsJson = False) -> int:
+def validate(
+    suites: Suites = None,
+    prompt: Prompts = None,
+    red: Annotated[
+        bool,
+        typer.Option("--red", help="Every logged answer must still fail its case. What CI runs."),
+    ] = False,
+    as_json: AsJson = False,
+) -> int:
     """Look at suites, prompts, checks, models and logs, without asking any model."""
     from promptbench import api
     from promptbench.cli.output import coloured, out, out_json, say
@@ -24,7 +33,7 @@ def validate(suites: Suites = None, prompt: Prompts = None, as_json: AsJson = Fa
     selection = api.Selection(paths=tuple(suites or ()), prompts=tuple(prompt or ()))
     code = Exit.YES
     try:
-        found = list(api.validate(workspace, selection))
+        found = list(api.validate(workspace, selection, red=red))
     except InputError as error:
         if not error.diagnostics:
             raise

@@ -56,6 +56,8 @@ class Code(StrEnum):
     WISH_FAILS = "PB505"
     ADVISORY = "PB506"
     OWN_JUDGE = "PB507"
+    UNPROVEN = "PB508"
+    VACUOUS = "PB509"
     BAD_LOG = "PB601"
     SETTINGS = "PB701"
 

@@ -119,14 +119,18 @@ class Runner:
         while (task := await queue.get()) is not None:
             if self.halted or task.model.name in self._gone:
                 continue
-            attempt = self._kept(task) or await self._made(task)
+            kept = self._kept(task)
+            attempt = kept or await self._made(task)
             if attempt is None:
                 continue
-            if self._judges.concurrency:
-                # The model is asked on while the judges look at what it said.
-                await self._answered.put((task, attempt))
-            else:
+            if not self._judges.concurrency:
                 await self._keep(task, scored(self._bench, task.case, attempt))
+                continue
+            if kept is None:
+                # On record before the judges look at it: what a model has answered is not asked of it again.
+                same = self._deterministic[task.model.name]
+                self._record.add([(_as_billed(scored(self._bench, task.case, attempt)), same)])
+            await self._answered.put((task, attempt))
 
     async def _judge(self) -> None:
         while (item := await self._answered.get()) is not None:
@@ -140,7 +144,7 @@ class Runner:
         return replace(found, answer=replace(found.answer, recorded=True)) if found and found.answer else None
 
     async def _keep(self, task: Task, attempt: Attempt) -> None:
-        self._waiting.append((attempt, self._deterministic[task.model.name]))
+        self._waiting.append((_as_billed(attempt), self._deterministic[task.model.name]))
         # All attempts that end in the same turn of the loop are committed together.
         await asyncio.sleep(0)
         self._commit()
@@ -198,5 +202,10 @@ class Runner:
             backoff_ms=reply.backoff_ms,
             started=started,
             fallback=str(reply.fallback) if reply.fallback and reply.answer else None,
-            cost=reply.cost if reply.tries else 0.0,
+            cost=reply.cost,
         )
+
+
+def _as_billed(attempt: Attempt) -> Attempt:
+    """What came from the cache costs nothing now; its checks have seen what the call cost that gave it."""
+    return attempt if attempt.tries else replace(attempt, cost=0.0)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from promptbench.core.types import BadRecord, Json
-from promptbench.formats import _strict
+from promptbench.formats import _strict, json_array
 from promptbench.formats.bounded_gzip import Bomb, BoundedGzip
 
 HEAD_BYTES = 64 * 1024
@@ -34,7 +34,6 @@ TOO_DEEP = f"nested more than {DEPTH} levels deep"
 
 _TRIED = 20
 """Records at the beginning of a file that may be bad, and the file is recognised all the same."""
-_STEPS = {"start_map": 1, "start_array": 1, "end_map": -1, "end_array": -1}
 _DAMAGED = (EOFError, zlib.error, gzip.BadGzipFile)
 
 
@@ -131,7 +130,7 @@ class LogFile:
 
     @cached_property
     def _keys(self) -> frozenset[str]:
-        return frozenset(self._sample or ()) if self._is_lines else frozenset(self._head_keys)
+        return frozenset(self._sample or ()) if self._is_lines else frozenset(json_array.keys(self._head_text))
 
     @cached_property
     def _encoding(self) -> str:
@@ -147,18 +146,11 @@ class LogFile:
     def _lines(self) -> Iterator[tuple[int, str | None]]:
         """Number and text of each line; None for one beyond the bound."""
         with self.open() as file:
-            if self._encoding != "utf-8":
-                yield from _wide_lines(io.TextIOWrapper(file, self._encoding, errors="replace", newline="\n"))
-                return
-            number = 0
-            while line := file.readline(RECORD_BYTES + 1):
-                number += 1
-                if len(line) > RECORD_BYTES:
-                    while not line.endswith(b"\n") and line:
-                        line = file.readline(RECORD_BYTES)
-                    yield number, None
-                else:
-                    yield number, _decoded(line.removeprefix(codecs.BOM_UTF8) if number == 1 else line)
+            if self._encoding == "utf-8":
+                yield from _narrow_lines(file)
+            else:
+                with io.TextIOWrapper(file, self._encoding, errors="replace", newline="\n") as text:
+                    yield from _wide_lines(text)
 
     @cached_property
     def _is_lines(self) -> bool:
@@ -172,9 +164,10 @@ class LogFile:
             return True
         if first is not None and not first.lstrip().startswith("{"):
             return True
-        if first is not None and _strict.parse(first, DEPTH) is not _strict.MISSING:
+        if first is not None and _is_whole(first):
             return second != ""
-        return second is not None and second.startswith("{")
+        # A line that is broken, unless what follows it are parts of the same document.
+        return second is not None and second.startswith("{") and _is_whole(second)
 
     def _line_records(self) -> Iterator[tuple[str, Json] | BadRecord]:
         for number, line in self._lines():
@@ -185,8 +178,8 @@ class LogFile:
                 yield _parsed(place, line)
 
     def _document_records(self, at: tuple[str, ...]) -> Iterator[tuple[str, Json] | BadRecord]:
-        path = self._array_path(at)
-        most = WHOLE_BYTES if path else RECORD_BYTES
+        way = self._list_at(at)
+        most = RECORD_BYTES if way is None else WHOLE_BYTES
         with self._utf8() as file:
             text = file.read(most + 1)
         if len(text) <= most:
@@ -197,44 +190,25 @@ class LogFile:
                 return
             for number, item in enumerate(items, 1):
                 yield f"record {number}", item
-        elif path is None:
+        elif way is None:
             yield BadRecord("record 1", f"{TOO_LONG}, and no list of records")
         else:
-            yield from self._streamed(path)
+            yield from self._streamed(way)
 
-    def _streamed(self, path: str) -> Iterator[tuple[str, Json] | BadRecord]:
-        import ijson
-
+    def _streamed(self, at: Sequence[str]) -> Iterator[tuple[str, Json] | BadRecord]:
         number = 0
         try:
             with self._utf8() as file:
-                for number, item in enumerate(ijson.items(file, path, use_float=True), 1):
-                    deep = _strict.deeper_than(item, DEPTH)
-                    yield BadRecord(f"record {number}", TOO_DEEP) if deep else (f"record {number}", item)
-        except (ijson.JSONError, UnicodeError, RecursionError):
-            yield BadRecord(f"record {number + 1}", "not JSON from here on")
+                for number, item in enumerate(json_array.items(file, at, most=RECORD_BYTES, depth=DEPTH), 1):
+                    yield f"record {number}", item
+        except json_array.Broken as error:
+            yield BadRecord(f"record {number + 1}", str(error))
 
-    def _array_path(self, at: tuple[str, ...]) -> str | None:
-        """Where a document has its list of records, in ijson's words."""
+    def _list_at(self, at: tuple[str, ...]) -> Sequence[str] | None:
+        """The keys that lead to the document's list of records; None where it seems to have none."""
         if self._head_text.startswith("["):
-            return "item"
-        keys = at or [key for key in self._head_keys if key in ENVELOPES][:1]
-        return ".".join([*keys, "item"]) if keys else None
-
-    @cached_property
-    def _head_keys(self) -> tuple[str, ...]:
-        """The keys of the outermost object, as far as the head of the file shows them."""
-        import ijson
-
-        level, keys = 0, []
-        try:
-            for event, value in ijson.basic_parse(io.BytesIO(self._head_text.encode("utf-8", "replace"))):
-                level += _STEPS.get(event, 0)
-                if event == "map_key" and level == 1:
-                    keys.append(value)
-        except (ijson.JSONError, UnicodeError):
-            pass  # a head ends anywhere
-        return tuple(keys)
+            return ()
+        return at or [key for key in json_array.keys(self._head_text) if key in ENVELOPES][:1] or None
 
     @cached_property
     def _head_text(self) -> str:
@@ -276,6 +250,18 @@ class _Recoded(io.RawIOBase):
         super().close()
 
 
+def _narrow_lines(file: BinaryIO) -> Iterator[tuple[int, str | None]]:
+    number = 0
+    while line := file.readline(RECORD_BYTES + 1):
+        number += 1
+        if len(line) > RECORD_BYTES:
+            while not line.endswith(b"\n") and line:
+                line = file.readline(RECORD_BYTES)
+            yield number, None
+        else:
+            yield number, _decoded(line.removeprefix(codecs.BOM_UTF8) if number == 1 else line)
+
+
 def _wide_lines(file: io.TextIOWrapper) -> Iterator[tuple[int, str | None]]:
     number = 0
     while line := file.readline(RECORD_BYTES + 1):
@@ -311,9 +297,13 @@ def _is_utf8(head: bytes) -> bool:
     return True
 
 
+def _is_whole(line: str) -> bool:
+    return _strict.parse(line, DEPTH) is not _strict.MISSING
+
+
 def _parsed(place: str, text: str) -> tuple[str, Json] | BadRecord:
     value = _strict.parse(text, DEPTH)
-    return BadRecord(place, _why_not(text)) if value is _strict.MISSING else (place, value)
+    return BadRecord(place, _why_not(text.rstrip())) if value is _strict.MISSING else (place, value)
 
 
 def _why_not(text: str) -> str:

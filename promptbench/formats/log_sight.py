@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from contextlib import closing
 
@@ -9,18 +10,34 @@ from promptbench.core.protocols import Log
 
 _MAGIC = (
     (b"PAR1", "is a Parquet file, which is not read; export it as JSON Lines"),
-    (b"PK\x03\x04", "is a ZIP archive, and neither a spreadsheet nor a log that is known"),
+    (b"PK\x03\x04", "is a ZIP archive, which is no spreadsheet; unpack it first"),
     (b"\x28\xb5\x2f\xfd", "is compressed with zstd, which is not read; unpack it first"),
     (b"BZh", "is compressed with bzip2, which is not read; unpack it first"),
     (b"\xfd7zXZ", "is compressed with xz, which is not read; unpack it first"),
+    (b"\xd0\xcf\x11\xe0", "is a workbook of an old Excel, which is not read; save it as .xlsx or CSV"),
     (b"%PDF", "is a PDF, not a log"),
 )
+_EVAL = re.compile(rb"PK\x03\x04.{26}(?:_journal/|header\.json|samples/)", re.DOTALL)
+_CASSETTE = re.compile(rb"(?:\A|\n)interactions:\s*\n\s*- request:")
 _SQLITE = b"SQLite format 3\0"
 _MOST = 8
 
 
+def unsupported(file: Log) -> str | None:
+    """What is said of a log whose format is known and not read, in such a phrase; None for all else."""
+    if _EVAL.match(file.head) or file.keys() >= {"eval", "status", "version"}:
+        return "is a log of inspect_ai, which is not read; write its samples as JSON Lines: input, answer, expected"
+    if _CASSETTE.search(file.head):
+        return "is a cassette of vcrpy, which is not read; write request and response of each interaction as JSON Lines"
+    if file.keys() & {"resourceLogs", "resourceMetrics"}:
+        return "is OTLP without a call of a model, which is not read; export the traces, which hold the calls"
+    return None
+
+
 def described(file: Log) -> str:
     """A phrase that follows the file's name: `is a Parquet file, which is not read`."""
+    if words := unsupported(file):
+        return words
     for magic, words in _MAGIC:
         if file.head.startswith(magic):
             return words

@@ -135,5 +135,4 @@ class Comparison:
         shown = listed(sure, lambda item: f"'{item.case.name}' p = {p_of_fix(item):.3f}")
         counts = [count for item in sure if (count := repeats_to_fix(item, level))]
         decide = f"; at these rates 'repeats: {min(counts)}' would decide" if counts else ""
-        over = f"Holm over {self.among.candidates} candidates asks for {level:.3f}"
-        return f"no fix is sure enough among so many candidates: {shown}, and {over}{decide}"
+        return f"no fix is sure enough among {self.among.candidates} candidates, at {level:.3f}: {shown}{decide}"

@@ -6,13 +6,13 @@ Plain data, so that it can be stored, committed, sent, and checked by somebody w
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from promptbench.core.canonical import digest_text
-from promptbench.core.types import Attempt, AttemptKey, Json, Outcome, Rung
+from promptbench.core.types import Answer, Attempt, AttemptKey, Json, Outcome, Rung
 from promptbench.gate.flips import CaseInfo, Flip, complete
 from promptbench.gate.judge import WORST_FIRST, GatedModel, Mode, ModelVerdict, Result, Verdict, judge
-from promptbench.gate.policy import Policy
+from promptbench.gate.policy import ALONE, Among, Policy
 from promptbench.gate.table import Table
 
 SCHEMA_VERSION = 1
@@ -32,8 +32,8 @@ class Judged:
     cases: Sequence[CaseInfo]
     verdict: Verdict
     returned_models: Mapping[str, Sequence[str]]
-    returned_judges: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """The names by which the judges of its checks answered."""
+    judges: Mapping[str, Json] = field(default_factory=dict)
+    """What its judged checks rest on, and the names by which their judges answered; nothing where none is judged."""
 
 
 def evidence(
@@ -91,12 +91,15 @@ def _suite(part: Judged) -> dict[str, Json]:
         ],
         "cases": [case.name for case in part.cases],
         "critical": sorted(case.name for case in part.cases if case.critical),
-        **({"judges": _judges(part)} if part.returned_judges else {}),
+        **({"tags": _tagged(part)} if part.policy.tags else {}),
+        **({"holm": asdict(part.verdict.among)} if part.verdict.among != ALONE else {}),
+        **({"judges": dict(part.judges)} if part.judges else {}),
     }
 
 
-def _judges(part: Judged) -> list[Json]:
-    return [{"judge": judge, "returned": sorted(names)} for judge, names in sorted(part.returned_judges.items())]
+def _tagged(part: Judged) -> dict[str, Json]:
+    """The cases of each tag that the policy names."""
+    return {tag: sorted(case.name for case in part.cases if tag in case.tags) for tag in part.policy.tags}
 
 
 def _figures(judged: ModelVerdict) -> dict[str, Json]:
@@ -105,6 +108,7 @@ def _figures(judged: ModelVerdict) -> dict[str, Json]:
         "flips": {flip.value: count for flip in Flip if (count := judged.count(flip))},
         "answers": judged.candidate.answers,
         "format": judged.candidate.format,
+        **{ratio.name: {"candidate": ratio.candidate, "champion": ratio.champion} for ratio in judged.ratios},
     }
 
 
@@ -121,7 +125,12 @@ def _attempt(part: Judged, attempt: Attempt) -> dict[str, Json]:
         "well_formed": attempt.well_formed,
         "answer": digest_text(attempt.answer.text) if attempt.answer and not attempt.fallback else None,
         **({"cached": True} if attempt.cached else {}),
+        **(_measured(attempt) if attempt.answer and key.repeat < part.policy.measured else {}),
     }
+
+
+def _measured(attempt: Attempt) -> dict[str, Json]:
+    return {"ms": attempt.answer.provider_ms if attempt.answer else None, "cost": attempt.cost}
 
 
 def rejudge(proof: Mapping[str, Json]) -> list[str]:
@@ -180,7 +189,8 @@ def _rejudge(proof: Mapping[str, Json], suite: Mapping[str, Json]) -> Iterator[s
 def _judge_again(proof: Mapping[str, Json], suite: Mapping[str, Json]) -> tuple[Verdict, list[Mapping[str, Json]]]:
     """The verdict over the recorded attempts, and the lines that are there twice."""
     champion, candidate = proof["champion"], proof["candidate"]
-    table, twice, seen = Table(), [], set()
+    policy = Policy.of(suite["policy"])
+    table, twice, seen = Table(measured=policy.measured), [], set()
     for line in proof["attempts"]:
         if line["suite"] != suite["path"]:
             continue
@@ -189,17 +199,30 @@ def _judge_again(proof: Mapping[str, Json], suite: Mapping[str, Json]) -> tuple[
             twice.append(line)
         seen.add(attempt.key)
         table.add(attempt)
-    critical, policy = set(suite["critical"]), Policy(**suite["policy"])
     models = [GatedModel(model["model"], model["deterministic"]) for model in suite["models"]]
-    cases = [CaseInfo(name, name in critical) for name in suite["cases"]]
+    cases = list(_cases(suite))
     whole = all(
         complete(table, champion, candidate, model.name, cases, deterministic=model.deterministic, policy=policy)
         for model in models
     )
     verdict = judge(
-        table, champion=champion, candidate=candidate, models=models, cases=cases, policy=policy, asked_all=whole
+        table,
+        champion=champion,
+        candidate=candidate,
+        models=models,
+        cases=cases,
+        policy=policy,
+        asked_all=whole,
+        among=Among(**suite.get("holm", {})),
     )
     return verdict, twice
+
+
+def _cases(suite: Mapping[str, Json]) -> Iterator[CaseInfo]:
+    critical = set(suite["critical"])
+    tagged = {tag: set(names) for tag, names in suite.get("tags", {}).items()}
+    for name in suite["cases"]:
+        yield CaseInfo(name, name in critical, tuple(tag for tag, names in tagged.items() if name in names))
 
 
 def _recorded(line: Mapping[str, Json], variant: str) -> Attempt:
@@ -208,6 +231,8 @@ def _recorded(line: Mapping[str, Json], variant: str) -> Attempt:
         outcome=Outcome(line["outcome"]),
         request_hash="",
         rung=Rung(line["rung"]) if line["rung"] else None,
+        answer=Answer("", "", provider_ms=line["ms"]) if "ms" in line else None,
         well_formed=line["well_formed"],
         tries=0 if line.get("cached") else 1,
+        cost=line.get("cost"),
     )

@@ -188,10 +188,16 @@ def _surely_lower(champion: Cell, candidate: Cell, policy: Policy) -> bool:
     if usual is None:
         return False
     high, mine = (sum(depth <= usual.depth for depth in cell.depths) for cell in (champion, candidate))
-    return _is_break(high, len(champion.depths), mine, len(candidate.depths))
+    return is_break(high, len(champion.depths), mine, len(candidate.depths))
 
 
-def _is_break(champion_passes: int, champion_total: int, passes: int, total: int) -> bool:
+def is_stable(passes: int, total: int) -> bool:
+    """Whether a case that failed in the first round holds over all its tries."""
+    return passes >= _STABLE_SHARE * total
+
+
+def is_break(champion_passes: int, champion_total: int, passes: int, total: int) -> bool:
+    """Whether a case that production passes is surely broken, by the passes of all tries of both."""
     return (
         passes <= _BROKEN_SHARE * total
         and champion_passes >= _CHAMPION_SHARE * champion_total
@@ -221,6 +227,6 @@ def _tested(champion: Cell, candidate: Cell, policy: Policy) -> Flip:
         return Flip.FIXED if fixed else Flip.STILL_FAILING
     if not candidate.failures:
         return Flip.STILL_PASSING
-    if _is_break(champion.passes, champion.total, candidate.passes, candidate.total):
+    if is_break(champion.passes, champion.total, candidate.passes, candidate.total):
         return Flip.BROKEN
-    return Flip.UNSTABLE if candidate.passes < _STABLE_SHARE * candidate.total else Flip.STILL_PASSING
+    return Flip.STILL_PASSING if is_stable(candidate.passes, candidate.total) else Flip.UNSTABLE

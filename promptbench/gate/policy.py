@@ -16,7 +16,7 @@ LEVEL = 0.05
 
 
 def _check_margin(margin: object) -> None:
-    if margin is not None and margin != AUTO and not (isinstance(margin, float) and 0 < margin < 1):
+    if not (isinstance(margin, float) and 0 < margin < 1):
         raise ValueError(f"{margin!r} is no margin")
 
 
@@ -28,16 +28,17 @@ class TagPolicy:
     margin: float | None = None
 
     def __post_init__(self) -> None:
-        _check_margin(self.margin)
+        if self.margin is not None:
+            _check_margin(self.margin)
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
     """The author's `gate:`, complete. Shares are in [0, 1], margins in (0, 1), ages in days.
 
-    `repeats` is the number of attempts at every case in the first round on a model that is not deterministic. A ratio is
-    the most that the candidate's mean cost or median latency may be of the champion's. Raises ValueError for a margin
-    that is none.
+    `repeats` is the number of attempts at every case in the first round on a model that is not deterministic. A ratio
+    is the most that the candidate's mean cost or median latency may be of the champion's. Raises ValueError for a
+    margin that is none.
     """
 
     margin: float | str = AUTO
@@ -51,7 +52,8 @@ class Policy:
     latency_ratio: float | None = None
 
     def __post_init__(self) -> None:
-        _check_margin(self.margin)
+        if self.margin != AUTO:
+            _check_margin(self.margin)
 
     @property
     def measured(self) -> int:

@@ -10,6 +10,7 @@ from itertools import chain
 from types import MappingProxyType
 
 from promptbench.core.types import Attempt, AttemptKey, Outcome, Rung
+from promptbench.gate.measures import Measures
 
 _ANSWERED, _PASSED, _READ, _WELL_FORMED, _ERRORED = 1, 2, 4, 8, 16
 _DEPTH = 32
@@ -88,9 +89,18 @@ class Table:
     """Cells by (variant, model, case). `add` takes attempts in any order; a later answer makes up for an error.
 
     `numbers` gives the cases that are known before their numbers, from 0 in its order; their names are not held again.
+    Of the first `measured` repeats it keeps times and costs too.
     """
 
-    def __init__(self, attempts: Iterable[Attempt] = (), numbers: Mapping[str, int] = MappingProxyType({})) -> None:
+    def __init__(
+        self,
+        attempts: Iterable[Attempt] = (),
+        numbers: Mapping[str, int] = MappingProxyType({}),
+        *,
+        measured: int = 0,
+    ) -> None:
+        self._measured = measured
+        self._measures: dict[tuple[str, str], Measures] = {}
         self._numbers = numbers
         self._others: dict[str, int] = {}
         self._codes: dict[tuple[str, str], list[bytes]] = {}
@@ -113,6 +123,8 @@ class Table:
         before = codes[key.repeat] if key.repeat < len(codes) else 0
         if code == _ERRORED and before & _ANSWERED:
             return
+        if key.repeat < self._measured and code & _ANSWERED and not (before & _ANSWERED or attempt.cached):
+            self._measures.setdefault((key.variant, key.model), Measures()).add(attempt)
         padded = codes.ljust(key.repeat, b"\0")
         codes = padded[: key.repeat] + bytes((code,)) + padded[key.repeat + 1 :]
         cells[number] = self._shared.setdefault(codes, codes)
@@ -132,6 +144,10 @@ class Table:
     def cached(self, variant: str, model: str) -> int:
         """How many attempts of one prompt on one model have their answers from the cache."""
         return self._cached[variant, model]
+
+    def measures(self, variant: str, model: str) -> Measures:
+        """Times and costs of one prompt on one model."""
+        return self._measures.get((variant, model), Measures())
 
     def cell(self, variant: str, model: str, case: str) -> Cell:
         cells, number = self._codes.get((variant, model), ()), self._number(case)

@@ -9,14 +9,13 @@ from dataclasses import dataclass, field
 
 from promptbench.core.types import Json, Message, Usage
 from promptbench.formats.embedded_json import decoded
-from promptbench.ingest._chat import Content, content_of, conversation, is_conversation, unserialised
+from promptbench.ingest._chat import Content, content_of, conversation, is_conversation, is_message, unserialised
 from promptbench.ingest._fields import count, items, record, rest, text, written
 
 _ASKED = {"model", "messages", "input", "instructions", "prompt", "system", "tools", "contents", "systemInstruction",
           "system_instruction", "metadata"}  # fmt: skip
 
-
-_BODIES = {"choices", "candidates"}
+_ANSWERS = {"choices", "candidates"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +54,15 @@ def asked(body: Json) -> Asked:
     return Asked(talk.messages, text(body.get("model")) or "", {key: value for key, value in extra.items() if value})
 
 
+def is_request(value: Json) -> bool:
+    """Whether a value is a message, or the body of a request with messages, and not just data."""
+    return is_message(value) or (isinstance(value, dict) and is_conversation(decoded(value.get("messages"))))
+
+
 def input_of(value: Json) -> Asked:
     """From what a tracer logged as the input: a text, messages, or the body of a request."""
     body = decoded(value)
-    if isinstance(body, dict) and is_conversation(decoded(body.get("messages"))):
+    if is_request(body) and not is_message(body):
         return asked(body)
     talk = conversation(value)
     return Asked(talk.messages, extra=talk.extra)
@@ -93,9 +97,9 @@ def output_of(value: Json) -> Replied:
     is then the answer as JSON.
     """
     found = decoded(value)
-    if isinstance(found, list) and len(found) == 1 and isinstance(found[0], dict) and is_conversation(found):
+    if isinstance(found, list) and len(found) == 1:
         found = found[0]
-    if isinstance(found, dict) and (is_conversation([found]) or _BODIES & found.keys()):
+    if is_message(found) or (isinstance(found, dict) and _ANSWERS & found.keys()):
         reply = replied(found)
         if reply.answer is not None:
             return reply

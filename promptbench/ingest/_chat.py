@@ -23,6 +23,8 @@ _TEXTS = ("text", "input_text", "output_text", "refusal")
 _CALLS = ("tool_use", "tool_call", "function_call", "function", "server_tool_use")
 _RESULTS = ("tool_result", "tool_call_response", "function_call_output")
 _THOUGHTS = ("thinking", "redacted_thinking", "reasoning", "reasoning_content")
+_ITEMS = {*_ROLES, *_CALLS, *_RESULTS, *_THOUGHTS, "message"}
+"""What stands under `type` where a message has no role: LangChain's kinds, and the items of the Responses API."""
 _OTHERS = {
     "image_url": "image", "input_image": "image", "image": "image", "input_audio": "audio", "audio": "audio",
     "file": "file", "input_file": "file", "document": "file", "video": "video", "uri": "file", "blob": "file",
@@ -64,7 +66,7 @@ def conversation(value: Json, *, system: Json = None) -> Conversation:
             continue
         messages.append(message)
         parts += content.parts
-        results += is_result + content.results
+        results += max(is_result, content.results)
     extra = {"parts": dict(parts) if parts else None, "tool_results": results or None}
     return Conversation(tuple(messages), {name: amount for name, amount in extra.items() if amount})
 
@@ -82,16 +84,16 @@ def content_of(message: Mapping[str, Json], *, between: str = "\n") -> Content:
 
 def is_conversation(value: Json) -> bool:
     """Whether a value is a list of messages, and not just data that a user sent."""
-    return isinstance(value, list) and bool(value) and all(map(_is_message, _flat(value)))
+    return isinstance(value, list) and bool(value) and all(map(is_message, _flat(value)))
 
 
 def _listed(value: Json) -> list[Json]:
     found = decoded(value)
     if is_conversation(found):
         return _flat(found)
-    if isinstance(found, dict) and _is_message(found):
+    if is_message(found):
         return [found]
-    said = written(value)
+    said = None if found in ([], {}) else written(value)
     return [said] if said else []
 
 
@@ -100,11 +102,15 @@ def _flat(listed: list[Json]) -> list[Json]:
     return [item for entry in listed for item in (entry if isinstance(entry, list) else [entry])]
 
 
-def _is_message(item: Json) -> bool:
+def is_message(item: Json) -> bool:
+    """Whether a value is one message, and not just data."""
     if not isinstance(item, dict):
         return False
     inner = item["message"] if isinstance(item.get("message"), dict) else item
-    return isinstance(inner.get("role"), str) or "lc" in inner or isinstance(inner.get("type"), str)
+    role, kind = inner.get("role"), inner.get("type")
+    if isinstance(role, str):
+        return role.lower() in _ROLES or "content" in inner
+    return "lc" in inner or (isinstance(kind, str) and kind in _ITEMS)
 
 
 def _message(item: Json) -> tuple[Message | None, Content, bool]:

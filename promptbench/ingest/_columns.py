@@ -1,7 +1,7 @@
 """Which column of a table without a format of its own holds what: the usual names, and the user's own word.
 
 A mapping leads from a field to a column, such as `answer: reply_text`, or to a place inside of an object, such as
-`answer: response.text`. Besides the names in `FIELDS` a field may be `vars.NAME`, one variable of the prompt.
+`answer: response.text`. Besides those in `ALIASES` a field may be `vars.NAME`, one variable of the prompt.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
+from promptbench.core.diagnostics import did_you_mean
 from promptbench.core.types import Json
 
 ALIASES: Mapping[str, tuple[str, ...]] = {
@@ -49,20 +50,39 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
     "prompt_version": ("prompt_version", "template_version"),
 }  # fmt: skip
 """The names that are known for each field, the first that a record has before the others."""
-FIELDS = tuple(ALIASES)
 INPUTS = ("messages", "input", "vars")
 ANSWERS = ("answer", "error", "status")
+NEEDED = ("input", "answer")
+"""What a call needs; each may be there in several ways."""
 VARIABLE = "vars."
 
 _OTHER = re.compile(r"[^a-z0-9]+")
 
 
 def guessed(names: Iterable[str], mapping: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Field to column, for the columns of these names; what `mapping` says outweighs the usual names."""
-    given = mapping or {}
-    usual = _usual(tuple(names))
+    """Field to column, for the columns of these names; what `mapping` says outweighs the usual names.
+
+    A mapping to a column that is not there says nothing: it may be meant for another file of the import.
+    """
+    there = tuple(names)
+    given = {
+        field: column
+        for field, column in (mapping or {}).items()
+        if column in there or column.partition(".")[0] in there
+    }
     taken = set(given.values())
-    return {**{field: column for field, column in usual.items() if column not in taken}, **given}
+    return {**{field: column for field, column in _usual(there).items() if column not in taken}, **given}
+
+
+def unknown(mapping: Mapping[str, str]) -> str | None:
+    """What is wrong with the fields of a mapping, in a phrase."""
+    for field in mapping:
+        if field not in ALIASES and not (field.startswith(VARIABLE) and field != VARIABLE):
+            guess = did_you_mean(field, ALIASES)
+            return f"there is no field '{field}': " + (
+                f"did you mean '{guess}'?" if guess else f"known are {', '.join(ALIASES)} and {VARIABLE}NAME"
+            )
+    return None
 
 
 def missing(fields: Iterable[str]) -> tuple[str, ...]:
@@ -70,7 +90,7 @@ def missing(fields: Iterable[str]) -> tuple[str, ...]:
     known = set(fields)
     asked = any(field in known for field in INPUTS) or any(field.startswith(VARIABLE) for field in known)
     came = any(field in known for field in ANSWERS)
-    return tuple(name for name, there in (("input", asked), ("answer", came)) if not there)
+    return tuple(name for name, there in zip(NEEDED, (asked, came), strict=True) if not there)
 
 
 def normal(name: str) -> str:
@@ -98,7 +118,7 @@ def _usual(names: tuple[str, ...]) -> dict[str, str]:
     found = {
         field: next((known[alias] for alias in aliases if alias in known), None) for field, aliases in ALIASES.items()
     }
-    if "system" in known and "user" in known:  # the parts of a conversation; a user alone is a person's name
+    if found["system"] and "user" in known:  # the parts of a conversation; a user alone is a person's name
         found["input"] = known["user"]
     variables = {name: name for name in names if name.lower().startswith(VARIABLE) and len(name) > len(VARIABLE)}
     return {**{field: column for field, column in found.items() if column is not None}, **variables}

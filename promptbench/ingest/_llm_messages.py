@@ -40,7 +40,18 @@ def _parts(database: sqlite3.Connection, message: str) -> Iterator[dict[str, Jso
         written = row["text"]
         if written is None and "text_ref" in payload:
             written = "".join(_piece(database, record(piece)) for piece in items(payload["text_ref"]))
-        yield {**payload, "type": row["type"], **({} if written is None else {"text": written})}
+        kind = row["type"] if row["type"] != "attachment" else _media(database, record(payload.get("attachment")))
+        yield {**payload, "type": kind, **({} if written is None else {"text": written})}
+
+
+def _media(database: sqlite3.Connection, attachment: dict[str, Json]) -> str:
+    """What an attachment is: `image` of `image/png`."""
+    row = database.execute("SELECT type FROM attachments WHERE id = ?", (text(attachment.get("id")),)).fetchone()
+    return _kind(row[0]) if row else "attachment"
+
+
+def _kind(media: Json) -> str:
+    return (text(media) or "file").partition("/")[0]
 
 
 def _piece(database: sqlite3.Connection, piece: dict[str, Json]) -> str:
@@ -57,21 +68,26 @@ def legacy(database: sqlite3.Connection, row: sqlite3.Row, tables: frozenset[str
     """What was said before the answer of one row of `responses`: that of its conversation, and its own prompt."""
     found: list[dict[str, Json]] = []
     for before in _before(database, row):
-        found.append({"role": "user", "content": _with_fragments(database, before, "prompt", "\n", tables)})
-        found.append({"role": "assistant", "content": before["response"] or ""})
-    if system := _with_fragments(database, row, "system", "\n\n", tables):
-        found.insert(0, {"role": "system", "content": system})
-    found += [{"role": "tool", "content": output} for output in _tool_results(database, row["id"], tables)]
-    parts: list[Json] = [{"type": "text", "text": _with_fragments(database, row, "prompt", "\n", tables)}]
+        found += [*_prompted(database, before, tables), legacy_answer(database, before, tables)]
+    system = _with_fragments(database, row, "system", "\n\n", tables)
+    return [*([{"role": "system", "content": system}] if system else []), *found, *_prompted(database, row, tables)]
+
+
+def _prompted(database: sqlite3.Connection, row: sqlite3.Row, tables: frozenset[str]) -> list[dict[str, Json]]:
+    """What the tools answered that the model called before, and what the user said, with what was attached."""
+    found: list[dict[str, Json]] = [
+        {"role": "tool", "parts": [result]} for result in _tool_results(database, row["id"], tables)
+    ]
+    said = _with_fragments(database, row, "prompt", "\n", tables)
+    parts: list[Json] = [{"type": "text", "text": said}] if said else []
     if "prompt_attachments" in tables:
-        kinds = database.execute(
-            "SELECT type FROM attachments JOIN prompt_attachments ON attachment_id = id WHERE response_id = ?",
+        attached = database.execute(
+            "SELECT type FROM attachments JOIN prompt_attachments ON attachment_id = attachments.id"
+            " WHERE response_id = ?",
             (row["id"],),
-        )
-        parts += [{"type": (text(kind[0]) or "file").partition("/")[0]} for kind in kinds]
-    if parts[1:] or parts[0]["text"]:
-        found.append({"role": "user", "content": parts})
-    return found
+        ).fetchall()
+        parts += [{"type": _kind(media[0])} for media in attached]
+    return [*found, {"role": "user", "content": parts}] if parts else found
 
 
 def _before(database: sqlite3.Connection, row: sqlite3.Row) -> list[sqlite3.Row]:
@@ -98,11 +114,12 @@ def _with_fragments(
     return between.join(piece for piece in (*pieces, text(row[kind]) or "") if piece)
 
 
-def _tool_results(database: sqlite3.Connection, response: str, tables: frozenset[str]) -> list[str]:
+def _tool_results(database: sqlite3.Connection, response: str, tables: frozenset[str]) -> list[dict[str, Json]]:
     if "tool_results" not in tables:
         return []
-    rows = database.execute("SELECT output FROM tool_results WHERE response_id = ? ORDER BY id", (response,))
-    return [text(row[0]) or "" for row in rows]
+    rows = database.execute("SELECT * FROM tool_results WHERE response_id = ? ORDER BY id", (response,)).fetchall()
+    kept = ("name", "output", "tool_call_id", "exception")
+    return [{"type": "tool_result", **{key: row[key] for key in kept if key in row.keys()}} for row in rows]  # noqa: SIM118
 
 
 def legacy_answer(database: sqlite3.Connection, row: sqlite3.Row, tables: frozenset[str]) -> dict[str, Json]:

@@ -21,7 +21,8 @@ def messages(attributes: Mapping[str, Json], side: str) -> list[Json]:
     for key, value in attributes.items():
         matched = _INDEXED.fullmatch(key)
         if matched and matched[1] == side:
-            _put(found.setdefault(int(matched[2]), {}), matched[3], value)
+            role = "user" if side == "input" else "assistant"
+            _put(found.setdefault(int(matched[2]), {"role": role}), matched[3], value)
     return [_message(found[index]) for index in sorted(found)]
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from promptbench.core.types import FailureTier, Json, LoggedCall, Message, Usage
 from promptbench.formats.embedded_json import decoded
 from promptbench.ingest import _columns
-from promptbench.ingest._bodies import Replied, input_of, output_of, replied
+from promptbench.ingest._bodies import Replied, input_of, is_request, output_of, replied
 from promptbench.ingest._chat import conversation, is_conversation
 from promptbench.ingest._fields import count, filled, items, moment, number, record, text, written
 from promptbench.ingest._records import NoCall
@@ -49,11 +49,7 @@ def call_of(data: dict[str, Json], request: dict[str, Json], key: str, mapping: 
     reply = output_of(row["answer"]) if row["answer"] is not None else said
     status, error = _status(row), _error(row)
     verdict = _verdict(row, error)
-    answer = reply.answer
-    if answer is None and error is None and status is None:
-        if verdict is None or not any(row[field] is not None for field in _OF_A_CALL):
-            raise NoCall("it has no answer and no error")
-        answer = ""  # an empty cell that was judged
+    answer = _answer(row, reply, error or status, verdict)
     reason = text(row["finish_reason"]) or reply.finish_reason
     stopped = status or (error if answer is None else None)
     failed, tier = failure(error=stopped, finish_reason=reason, refusal=reply.refusal, verdict=verdict)
@@ -81,6 +77,15 @@ def call_of(data: dict[str, Json], request: dict[str, Json], key: str, mapping: 
     )
 
 
+def _answer(row: Row, reply: Replied, stopped: str | None, verdict: str | None) -> str | None:
+    """The answer, or None where something stopped it. Raises NoCall where there is neither."""
+    if reply.answer is not None or stopped is not None:
+        return reply.answer
+    if verdict is None or not any(row[field] is not None for field in _OF_A_CALL):
+        raise NoCall("it has no answer and no error")
+    return ""  # an empty cell that was judged
+
+
 def ends_in_answer(data: Mapping[str, Json], mapping: Mapping[str, str]) -> bool:
     """Whether a record's messages go on to an answer."""
     row = Row(data, _columns.guessed(tuple(data), mapping))
@@ -89,19 +94,17 @@ def ends_in_answer(data: Mapping[str, Json], mapping: Mapping[str, str]) -> bool
 
 def _input(row: Row) -> tuple[tuple[Message, ...], dict[str, Json] | None, Replied]:
     """Messages, variables, and the answer that stands at the end of the messages."""
-    named = {field: column for field, column in row.known.items() if field.startswith(_columns.VARIABLE)}
-    variables = {**record(row["vars"]), **{field[len(_columns.VARIABLE) :]: row[field] for field in named}}
+    named = [field for field in row.known if field.startswith(_columns.VARIABLE)]
+    variables = {**record(row["vars"]), **{field.removeprefix(_columns.VARIABLE): row[field] for field in named}}
     said, reply = _split(row["messages"])
-    asked = row["input"]
-    body = decoded(asked)
-    if not said and isinstance(body, dict) and not input_of(body).messages[1:] and "messages" not in body:
-        variables = {**body, **variables}
+    asked = decoded(row["input"])
+    if isinstance(asked, dict) and not is_request(asked):
+        variables = {**asked, **variables}
     elif not said and asked is not None:
-        said = (
-            conversation(asked, system=text(row["system"])).messages
-            if not isinstance(body, dict)
-            else input_of(body).messages
-        )
+        said = input_of(row["input"]).messages
+    system = filled(row["system"])
+    if said and system and said[0].role != "system":
+        said = (Message("system", system), *said)
     return said, variables or None, reply
 
 
@@ -131,11 +134,15 @@ def _status(row: Row) -> str | None:
     """An HTTP status from 400 on, or a word for a call that broke; both with what the error says."""
     value = row["status"]
     code = number(value)
-    broke = code >= 400 if code is not None else str(value).strip().lower() in _BROKEN and row["answer"] is None
+    broke = code >= 400 if code is not None else _is_broken(value) and row["answer"] is None
     if not broke:
         return None
     said = _error(row)
     return f"status {text(value)}: {said}" if said else f"status {text(value)}"
+
+
+def _is_broken(status: Json) -> bool:
+    return isinstance(status, str) and status.strip().lower() in _BROKEN
 
 
 def _verdict(row: Row, error: str | None) -> str | None:
@@ -148,6 +155,8 @@ def _verdict(row: Row, error: str | None) -> str | None:
         return (why or f"{row.known['failed']} {row['failed']}") if failed else None
     if passed is not None:
         return None if passed else why or f"{row.known['passed']} {row['passed']}"
+    if _is_broken(row["status"]):
+        return why or f"status {row['status']}"
     return low_score([(row.known.get("score", ""), row["score"])]) or error
 
 

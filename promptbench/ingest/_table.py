@@ -9,6 +9,7 @@ from promptbench.core.protocols import Log
 from promptbench.core.types import BadRecord, Json
 
 _DELIMITERS = ",;\t|"
+_LONGEST_NAME = 120
 _MOST_CHARACTERS = 16 * 1024 * 1024
 _NO_TEXT = (b"\x00", b"PK\x03\x04", b"SQLite", b"PAR1", b"%PDF")
 
@@ -25,7 +26,8 @@ def columns(file: Log) -> tuple[str, ...]:
     except (ValueError, OSError, csv.Error, StopIteration):
         return ()
     found = tuple(name.strip() for name in names)
-    return found if len(found) > 1 and sum(map(bool, found)) > 1 else ()
+    # Prose has commas too; the names of columns are short.
+    return found if sum(map(bool, found)) > 1 and max(map(len, found)) <= _LONGEST_NAME else ()
 
 
 def rows(file: Log) -> Iterator[tuple[str, dict[str, Json]] | BadRecord]:

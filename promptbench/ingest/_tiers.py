@@ -60,8 +60,11 @@ def truth(value: Json) -> bool | None:
 
 def low_score(scores: Iterable[tuple[str, Json]]) -> str | None:
     """The first score by which the answer is wrong, as `score NAME VALUE`; None when there is none."""
-    return next((f"score {name} {value:g}" if isinstance(value, float) else f"score {name} {value}"
-                 for name, value in scores if _is_low(name, value)), None)  # fmt: skip
+    for name, value in scores:
+        if _is_low(name, value):
+            shown = f"{value:g}" if isinstance(value, float) else str(value)
+            return f"{name} {shown}" if "score" in name.lower() else f"score {name} {shown}"
+    return None
 
 
 def named_scores(value: Json) -> Iterable[tuple[str, Json]]:

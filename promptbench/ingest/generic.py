@@ -15,23 +15,33 @@ from collections.abc import Iterator, Mapping
 
 from promptbench.core.protocols import Log
 from promptbench.core.types import BadRecord, Json, LoggedCall
+from promptbench.formats.log_sight import unsupported
 from promptbench.ingest import _columns, _sheets, _table
 from promptbench.ingest._fields import text
 from promptbench.ingest._joined import Joined, joined
 from promptbench.ingest._records import read_records
 from promptbench.ingest._rows import call_of, ends_in_answer
-from promptbench.ingest._unsupported import unsupported
 
 specificity = -10
 NAME = "generic"
 _LEAST_COLUMNS = 2
+_TABLES = (".csv", ".tsv", ".jsonl", ".ndjson")
+_MOST_NAMED = 12
+_LONGEST_NAME = 40
 
 Records = Iterator[tuple[str, Json] | BadRecord]
 
 
 def matches(file: Log) -> bool:
-    """Whether the file is a table, a workbook, or has objects."""
-    return unsupported(file) is None and bool(columns(file))
+    """Whether the file has columns of which one holds an input or an answer, or is a table by its name or nature.
+
+    Prose has commas too, and not every JSON is a log.
+    """
+    names = columns(file)
+    if not names or unsupported(file) is not None:
+        return False
+    known = len(_columns.missing(_columns.guessed(names, file.mapping))) < len(_columns.NEEDED)
+    return known or file.name.removesuffix(".gz").lower().endswith(_TABLES) or _sheets.is_workbook(file)
 
 
 def columns(file: Log) -> tuple[str, ...]:
@@ -46,6 +56,9 @@ def columns(file: Log) -> tuple[str, ...]:
 
 def read(file: Log) -> Iterator[LoggedCall | BadRecord]:
     """The calls. A file of inputs gives none of its own. Raises MissingExtra for a workbook without openpyxl."""
+    if problem := _columns.unknown(file.mapping):
+        yield BadRecord("the mapping", problem)
+        return
     if _is_inputs(file):
         if not any(_is_answers(other) for other in file.others):
             yield BadRecord("the columns", _unknown(columns(file), ("answer",)))
@@ -72,7 +85,7 @@ def _workbook(file: Log, inputs: Joined) -> Iterator[LoggedCall | BadRecord]:
         found = True
         yield from _rest(file, names, rows, inputs)
     if not found:
-        yield BadRecord("the columns", _unknown(told or (), ("input", "answer")))
+        yield BadRecord("the columns", _unknown(told or (), _columns.NEEDED))
 
 
 def _rest(file: Log, names: tuple[str, ...], records: Records, inputs: Joined) -> Iterator[LoggedCall | BadRecord]:
@@ -97,8 +110,10 @@ def _call(data: dict[str, Json], place: str, mapping: Mapping[str, str], inputs:
 
 def _unknown(names: tuple[str, ...], lacking: tuple[str, ...]) -> str:
     wanted = " and no ".join(f"column for the {name}" for name in lacking)
-    example = f"{lacking[0]}={next(iter(names), 'COLUMN')}" if lacking else ""
-    return f"there is no {wanted} among {', '.join(names) or 'none'}: map one, such as {example}"
+    shown = [name[:_LONGEST_NAME] for name in names[:_MOST_NAMED] if name]
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    example = f"{lacking[0]}={next(iter(shown), 'COLUMN')}"
+    return f"there is no {wanted} among {', '.join(shown) or 'none'}{more}: map one, such as {example}"
 
 
 def _is_inputs(file: Log) -> bool:

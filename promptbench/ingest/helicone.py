@@ -30,6 +30,7 @@ _PLACED = {
     "feedback_rating", "provider", "request_properties", "properties",
 }  # fmt: skip
 _TRAILING_COMMA = re.compile(rb",(\s*\]\s*)\Z")
+_CACHED = "prompt_cache_read_tokens"
 _TAIL = 4_096
 
 
@@ -91,10 +92,12 @@ def _call(data: dict[str, Json], place: str) -> LoggedCall:
     rated = truth(data.get("feedback_rating"))
     verdict = "feedback rating false" if rated is False else low_score(named_scores(scores))
     failed, tier = failure(error=error, finish_reason=reply.finish_reason, refusal=reply.refusal, verdict=verdict)
-    latency = number(data.get("delay_ms"))
-    properties = {**_body(data.get("request_properties")), **_body(data.get("properties"))}
-    kept = {"scores": scores, "properties": properties, "provider": filled(data.get("provider")),
-            "feedback_rating": rated}  # fmt: skip
+    kept = {
+        "scores": scores,
+        "properties": {**_body(data.get("request_properties")), **_body(data.get("properties"))},
+        "provider": data.get("provider"),
+        "feedback_rating": rated,
+    }
     return LoggedCall(
         id=text(data.get("request_id")) or text(data.get("response_id")) or place,
         answer=None if error else reply.answer,
@@ -103,16 +106,10 @@ def _call(data: dict[str, Json], place: str) -> LoggedCall:
         messages=sent.messages,
         error=error,
         finish_reason=reply.finish_reason,
-        usage=reply.usage
-        or usage_of({**data, "prompt_tokens_details": {"cached_tokens": data.get("prompt_cache_read_tokens")}}),
-        latency_ms=latency if latency is not None else _between(data),
+        usage=reply.usage or usage_of({**data, "prompt_tokens_details": {"cached_tokens": data.get(_CACHED)}}),
+        latency_ms=_latency(data),
         failed=failed,
-        extra={
-            **rest(data, _PLACED),
-            **sent.extra,
-            **{key: value for key, value in kept.items() if value not in (None, {})},
-            **reply.extra,
-        },
+        extra={**rest(data, _PLACED), **sent.extra, **rest(kept, ()), **reply.extra},
         tier=tier,
         format=NAME,
         cost=number(data.get("cost")),
@@ -120,8 +117,9 @@ def _call(data: dict[str, Json], place: str) -> LoggedCall:
     )
 
 
-def _between(data: Mapping[str, Json]) -> float | None:
-    return between_ms(data.get("request_created_at"), data.get("response_created_at"))
+def _latency(data: Mapping[str, Json]) -> float | None:
+    told = number(data.get("delay_ms"))
+    return between_ms(data.get("request_created_at"), data.get("response_created_at")) if told is None else told
 
 
 def _body(value: Json) -> dict[str, Json]:

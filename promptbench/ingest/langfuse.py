@@ -4,7 +4,7 @@ to blob storage (`observations_v2/`, JSON Lines or CSV, snake_case, also compres
 Only generations are calls. Input and output may be JSON in a text. The latency is in seconds in some exports and in
 milliseconds in others: what is nearer to the time from start to end is meant. Scores of blob exports lie in files of
 their own (`scores/`): import them together, and they are joined by the observation's id. A score below one half is the
-source's verdict that the answer is wrong; so is a comment of level ERROR that no answer came.
+source's verdict that the answer is wrong. An observation of level ERROR has no answer, or one that was found wrong.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def read(file: Log) -> Iterator[LoggedCall | BadRecord]:
         for other in file.others:
             if _is_scores(other):
                 _collect(other, scores)
-        yield from read_records(_table.records(file), lambda data, place: _call(data, scores))
+        yield from read_records(_table.records(file), lambda data, place: _call(data, place, scores))
 
 
 def _is_scores(file: Log) -> bool:
@@ -72,32 +72,24 @@ def _collect(file: Log, scores: Joined) -> None:
             scores.add(key, {**scores.find(key), name: value if value is not None else found[1].get("string_value")})
 
 
-def _call(data: dict[str, Json], scores: Joined) -> LoggedCall | None:
+def _call(data: dict[str, Json], place: str, scores: Joined) -> LoggedCall | None:
     found = {_SNAKE.get(key, key): value for key, value in data.items()}
     kind = text(found.get("type"))
     if kind is None or "level" not in found:
         raise NoCall("no observation: it needs a 'type' and a 'level'")
     if kind.upper() != "GENERATION":
         return None
-    key = text(found.get("id")) or ""
-    reply = output_of(found.get("output"))
-    error = None
-    if text(found.get("level")) == "ERROR":
-        error = filled(found.get("statusMessage")) or "level ERROR"
-    judged = {**record(found.get("scores")), **(scores.find(key) if key else {})}
-    verdict = low_score(named_scores(judged)) or (error if reply.answer else None)
+    key = filled(found.get("id")) or place
+    said, reply = input_of(found.get("input")), output_of(found.get("output"))
+    error = (filled(found.get("statusMessage")) or "level ERROR") if found.get("level") == "ERROR" else None
+    judged = {**record(found.get("scores")), **scores.find(key)}
     failed, tier = failure(
-        error=None if reply.answer else error, finish_reason=reply.finish_reason, refusal=reply.refusal, verdict=verdict
+        error=None if reply.answer else error,
+        finish_reason=reply.finish_reason,
+        refusal=reply.refusal,
+        verdict=low_score(named_scores(judged)) or error,
     )
-    said = input_of(found.get("input"))
-    extra = {
-        **rest(found, _PLACED),
-        **{
-            key: value for key, value in (("params", record(found.get("modelParameters"))), ("scores", judged)) if value
-        },
-        **said.extra,
-        **reply.extra,
-    }
+    kept = {"params": record(found.get("modelParameters")), "scores": judged}
     return LoggedCall(
         id=key,
         answer=reply.answer,
@@ -112,7 +104,7 @@ def _call(data: dict[str, Json], scores: Joined) -> LoggedCall | None:
         latency_ms=_latency(found),
         failed=failed,
         tags=tuple(str(tag) for tag in items(found.get("traceTags"))),
-        extra=extra,
+        extra={**rest(found, _PLACED), **rest(kept, ()), **said.extra, **reply.extra},
         tier=tier,
         format=NAME,
         cost=number(record(found.get("costDetails")).get("total") or found.get("totalCost")),

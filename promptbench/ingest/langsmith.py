@@ -56,8 +56,13 @@ def _call(data: dict[str, Json], place: str) -> LoggedCall | None:
         error=error, finish_reason=reply.finish_reason, refusal=reply.refusal, verdict=low_score(scores.items())
     )
     model = filled(metadata.get("ls_model_name")) or text(invocation.get("model")) or ""
-    kept = {"params": rest(invocation, {"model", "model_name", "tools"}), "tools": items(invocation.get("tools")),
-            "metadata": metadata, "scores": scores, "provider": filled(metadata.get("ls_provider"))}  # fmt: skip
+    kept = {
+        "params": rest(invocation, {"model", "model_name", "tools"}),
+        "tools": items(invocation.get("tools")),
+        "metadata": metadata,
+        "scores": scores,
+        "provider": metadata.get("ls_provider"),
+    }
     return LoggedCall(
         id=text(data.get("id")) or place,
         answer=reply.answer,
@@ -73,12 +78,7 @@ def _call(data: dict[str, Json], place: str) -> LoggedCall | None:
         latency_ms=between_ms(data.get("start_time"), data.get("end_time")),
         failed=failed,
         tags=tuple(str(tag) for tag in items(data.get("tags"))),
-        extra={
-            **rest(data, _PLACED),
-            **sent.extra,
-            **{key: value for key, value in kept.items() if value},
-            **reply.extra,
-        },
+        extra={**rest(data, _PLACED), **sent.extra, **rest(kept, ()), **reply.extra},
         tier=tier,
         format=NAME,
         cost=number(data.get("total_cost")),

@@ -53,14 +53,7 @@ def _call(data: dict[str, Json], place: str) -> LoggedCall | None:
     body = record(data.get("proxy_server_request"))
     stored = decoded(data.get("messages"))
     sent = input_of(stored) if stored else asked(body.get("body") or body)
-    params = record(data.get("model_parameters"))
-    extra = {
-        **rest(data, _PLACED),
-        **({"provider": provider} if (provider := filled(data.get("custom_llm_provider"))) else {}),
-        **sent.extra,
-        **({"params": params} if params else {}),
-        **reply.extra,
-    }
+    kept = {"provider": data.get("custom_llm_provider"), "params": record(data.get("model_parameters"))}
     return LoggedCall(
         id=text(data.get("id")) or text(data.get("request_id")) or place,
         answer=None if error else reply.answer,
@@ -73,7 +66,7 @@ def _call(data: dict[str, Json], place: str) -> LoggedCall | None:
         latency_ms=_latency(data),
         failed=failed,
         tags=tuple(str(tag) for tag in items(data.get("request_tags"))),
-        extra=extra,
+        extra={**rest(data, _PLACED), **sent.extra, **rest(kept, ()), **reply.extra},
         tier=tier,
         format=NAME,
         cost=number(data.get("response_cost", data.get("spend"))),

@@ -99,7 +99,7 @@ def _call(database: sqlite3.Connection, row: sqlite3.Row, kind: str, tables: fro
     reply = replied(answer)
     reason = _finish_reason(payload)
     schema = _schema(database, fields.get("schema_id"))
-    verdict = misfit(reply.answer, schema) or _tool_exception(database, fields["id"], kind, tables)
+    verdict = misfit(reply.answer, schema) or _tool_exception(said)
     failed, tier = failure(finish_reason=reason, verdict=verdict)
     talk = conversation(said)
     kept = {
@@ -157,12 +157,12 @@ def _schema(database: sqlite3.Connection, key: Json) -> dict[str, Json]:
     return record(row[0]) if row else {}
 
 
-def _tool_exception(database: sqlite3.Connection, key: Json, kind: str, tables: frozenset[str]) -> str | None:
-    if kind == "turn" or "tool_results" not in tables:
-        return None
-    names = {row[1] for row in database.execute("PRAGMA table_info(tool_results)")}
-    if "exception" not in names:
-        return None
-    query = "SELECT exception FROM tool_results WHERE response_id = ? AND exception IS NOT NULL LIMIT 1"
-    row = database.execute(query, (key,)).fetchone()
-    return f"tool exception: {text(row[0])}" if row else None
+def _tool_exception(said: list[dict[str, Json]]) -> str | None:
+    """What a tool raised whose answer was the last thing that the model was told."""
+    for message in reversed(said):
+        if message.get("role") == "assistant":
+            break
+        for part in map(record, items(message.get("parts"))):
+            if raised := filled(part.get("exception")):
+                return f"tool exception: {raised}"
+    return None

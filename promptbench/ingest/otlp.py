@@ -1,10 +1,10 @@
-"""OpenTelemetry traces of model calls as OTLP JSON: what a collector's file exporter writes, a request a line.
+"""OpenTelemetry's record of model calls as OTLP JSON: what a collector's file exporter writes, an export a line.
 
 Both vocabularies are read: OpenTelemetry's own (`gen_ai.*`) and OpenInference (Phoenix, Arize). Spans of other work are
 left out. The name, version and variables of the prompt are kept (`gen_ai.prompt.*`, `llm.prompt_template.*`). Whole
 numbers are texts here, messages may be JSON in a text or nested attributes, and the input's tokens include those that
-came from a cache. Messages in the older form of span events are read too. An event `gen_ai.evaluation.result` is the
-source's verdict.
+came from a cache. Messages in the older form of span events are read too, and calls that were exported as log records
+(the event `gen_ai.client.inference.operation.details`). An event `gen_ai.evaluation.result` is the source's verdict.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from promptbench.ingest._tiers import failure, low_score
 
 specificity = 80
 NAME = "otlp"
+_KINDS = ("resourceSpans", "resourceLogs")
 _DEPTH = 64
 _VARIABLE = "gen_ai.prompt.variable."
 _PARAM = "gen_ai.request."
@@ -40,19 +41,20 @@ _HOMES = (
 
 
 def matches(file: Log) -> bool:
-    """Whether the file has spans as OTLP writes them."""
-    return bool({"resourceSpans"} & (file.keys() | (file.sample() or {}).keys()))
+    """Whether the file has spans as OTLP writes them, or log records of model calls."""
+    keys = file.keys() | (file.sample() or {}).keys()
+    return "resourceSpans" in keys or ("resourceLogs" in keys and b"gen_ai." in file.head)
 
 
 def read(file: Log) -> Iterator[LoggedCall | BadRecord]:
-    """The calls of models among the spans."""
-    for found in file.records(("resourceSpans",)):
+    """The calls of models among the spans and log records."""
+    kind = next((kind for kind in _KINDS if kind in file.keys()), None)  # noqa: SIM118 - a method of the file
+    for found in file.records((kind,) if kind else ()):
         if isinstance(found, BadRecord):
             yield found
             continue
         place, value = found
-        # A line is an export of several resources; of one large document each resource comes alone.
-        resources = [value] if "scopeSpans" in record(value) else items(record(value).get("resourceSpans"))
+        resources = list(_resources(record(value)))
         if not resources:
             yield BadRecord(place, "it has no 'resourceSpans'")
         for resource, scope, span in _spans(resources):
@@ -61,12 +63,24 @@ def read(file: Log) -> Iterator[LoggedCall | BadRecord]:
                 yield call
 
 
-def _spans(resources: list[Json]) -> Iterator[tuple[dict[str, Json], dict[str, Json], dict[str, Json]]]:
-    for resource in map(record, resources):
+def _resources(value: dict[str, Json]) -> Iterator[dict[str, Json]]:
+    """A line is an export of several resources; of one large document each resource comes alone."""
+    if {"scopeSpans", "scopeLogs"} & value.keys():
+        yield value
+    for kind in _KINDS:
+        yield from map(record, items(value.get(kind)))
+
+
+def _spans(resources: list[dict[str, Json]]) -> Iterator[tuple[dict[str, Json], dict[str, Json], dict[str, Json]]]:
+    """Resource, scope and each span; a log record as a span without an end."""
+    for resource in resources:
         about = attributes(record(resource.get("resource")).get("attributes"))
-        for group in map(record, items(resource.get("scopeSpans")) or items(resource.get("scope_spans"))):
+        for group in map(record, [*items(resource.get("scopeSpans")), *items(resource.get("scopeLogs"))]):
             for span in map(record, items(group.get("spans"))):
                 yield about, record(group.get("scope")), span
+            for entry in map(record, items(group.get("logRecords"))):
+                started = entry.get("timeUnixNano") or entry.get("observedTimeUnixNano")
+                yield about, record(group.get("scope")), {"startTimeUnixNano": started, **entry}
 
 
 def attributes(value: Json) -> dict[str, Json]:
@@ -186,8 +200,8 @@ def _error(found: Mapping[str, Json], span: Mapping[str, Json]) -> str | None:
     failed = status.get("code") in (2, "2", "STATUS_CODE_ERROR")
     raised = next((attributes(event.get("attributes")) for event in _events(span)
                    if event.get("name") == "exception"), {})  # fmt: skip
-    if not (kind or failed or raised):
-        return None
+    if not (kind or failed or raised) or status.get("code") in (1, "1", "STATUS_CODE_OK"):
+        return None  # what was raised and handled is no failure of a span that is said to be well
     kind = kind or filled(raised.get("exception.type"))
     said = filled(status.get("message")) or filled(raised.get("exception.message"))
     return ": ".join(part for part in (kind, said) if part) or "status error"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from promptbench.core.protocols import Log
-from promptbench.core.types import BadRecord, Json, LoggedCall
+from promptbench.core.types import BadRecord, Json, LoggedCall, Usage
 from promptbench.formats.embedded_json import decoded
 from promptbench.ingest._bodies import input_of, usage_of
 from promptbench.ingest._fields import filled, items, number, record, rest, text, written
@@ -36,7 +36,8 @@ def matches(file: Log) -> bool:
 
 def read(file: Log) -> Iterator[LoggedCall | BadRecord]:
     """The results of an evaluation."""
-    return read_records(file.records(("results", "results")), _call)
+    whole = file.keys() >= {"results"}
+    return read_records(file.records(("results", "results") if whole else ()), _call)
 
 
 def _call(data: dict[str, Json], place: str) -> LoggedCall:
@@ -50,38 +51,51 @@ def _call(data: dict[str, Json], place: str) -> LoggedCall:
     reason = text(response.get("finishReason"))
     failed, tier = failure(error=error, finish_reason=reason, verdict=verdict)
     test = record(data.get("testCase"))
-    checks, others = checks_of(test.get("assert"))
-    label = filled(prompt.get("label"))
-    named = label if label and len(label) <= _LONGEST_NAME and "\n" not in label else None
-    kept = {"checks": checks, "not_mapped": others, "scores": record(data.get("namedScores")),
-            "grading": record(data.get("gradingResult")), "test": rest(test, {"vars", "assert"}),
-            "params": rest(record(prompt.get("config")), ())}  # fmt: skip
     return LoggedCall(
         id=filled(data.get("id")) or place,
         answer=answer,
         model=filled(record(data.get("provider")).get("id")) or text(data.get("provider")) or "",
         variables=record(data.get("vars")) or None,
         messages=sent.messages,
-        prompt=named,
+        prompt=_name(prompt.get("label")),
         prompt_version=filled(data.get("promptId")),
         error=error,
         finish_reason=reason,
-        usage=usage_of(
-            {
-                "input": record(response.get("tokenUsage")).get("prompt"),
-                "output": record(response.get("tokenUsage")).get("completion"),
-            }
-        ),
+        usage=_usage(record(response.get("tokenUsage"))),
         latency_ms=number(data.get("latencyMs")),
         failed=failed,
         tags=tuple(str(tag) for tag in items(record(test.get("metadata")).get("tags"))),
-        extra={**rest(data, _PLACED), **sent.extra, **{key: value for key, value in kept.items() if value}},
+        extra={**rest(data, _PLACED), **sent.extra, **_kept(data, test, prompt)},
         tier=tier,
         format=NAME,
         expected=_expected(test.get("assert")),
         cost=number(data.get("cost", response.get("cost"))),
         raw=data,
     )
+
+
+def _kept(data: Mapping[str, Json], test: dict[str, Json], prompt: Mapping[str, Json]) -> dict[str, Json]:
+    checks, others = checks_of(test.get("assert"))
+    found = {
+        "checks": checks,
+        "not_mapped": others,
+        "scores": record(data.get("namedScores")),
+        "grading": record(data.get("gradingResult")),
+        "test": rest(test, {"vars", "assert"}),
+        "params": record(prompt.get("config")),
+    }
+    return rest(found, ())
+
+
+def _name(label: Json) -> str | None:
+    """The label of a prompt; without one of its own that is the whole prompt."""
+    found = filled(label)
+    return found if found and len(found) <= _LONGEST_NAME and "\n" not in found else None
+
+
+def _usage(tokens: Mapping[str, Json]) -> Usage | None:
+    """`cached` is left out: those are tokens of answers from promptfoo's own cache."""
+    return usage_of({"input": tokens.get("prompt"), "output": tokens.get("completion")})
 
 
 def _why(data: Mapping[str, Json], response: Mapping[str, Json], answer: str | None) -> tuple[str | None, str | None]:

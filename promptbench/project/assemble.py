@@ -8,16 +8,17 @@ from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
 
+from promptbench.core.canonical import digest
 from promptbench.core.diagnostics import Code, Diagnostics, Place, Severity, did_you_mean
 from promptbench.core.plugins import module_name
 from promptbench.core.protocols import Problem, ProviderContext, ProviderModule, Recordings
 from promptbench.core.secrets import without_secrets
-from promptbench.core.types import Json, LoggedCall, ModelRef, Side
+from promptbench.core.types import Answer, Json, LoggedCall, ModelRef, Request, Side
 from promptbench.formats.paths import below
 from promptbench.formats.source import Source
-from promptbench.project.bench import Bench, BenchCase, BenchJudge, BenchModel, Variant
+from promptbench.project.bench import Bench, BenchCase, BenchJudge, BenchModel, Variant, sparing
 from promptbench.project.cases import CaseBuilder, PromptInPlay
-from promptbench.project.judges import Judged, connected, tell_advisory, tell_own_judges
+from promptbench.project.judges import Judged, connected, spared_words, tell_advisory, tell_own_judges
 from promptbench.project.lint import Lint
 from promptbench.project.logs import read_logs
 from promptbench.project.windows import Window
@@ -98,6 +99,7 @@ def assemble(suite: Suite, around: Surroundings, found: Diagnostics) -> Bench | 
         has_baseline=any(not model.uses_prompt for model in models),
         root=around.root,
         allowed_code=around.allowed_code,
+        said=joiner.said,
     )
     lint = Lint([*candidates, *((champion,) if champion else ())], joiner.windows(models))
     calls = read_logs(suite, found) if around.calls is None else around.calls
@@ -110,6 +112,12 @@ def assemble(suite: Suite, around: Surroundings, found: Diagnostics) -> Bench | 
     judges = joiner.judges(builder.judged.values())
     tell_own_judges(builder.judged.values(), models, found)
     tell_advisory(builder.judged.values(), around.shown(suite.folder), found)
+    for tag, names in cases.tagged.items():
+        if not (names or around.partial or len(found.errors) > before):
+            hint = "write it under the 'tags:' of the cases that it is about"
+            found.add(
+                Code.BAD_VALUE, f"no case has the tag '{tag}'", suite.place(("gate", "tags", tag), key=True), hint=hint
+            )
     only_logs = suite.logs and not suite.document.value.get("cases")
     if not cases and only_logs and not around.partial and len(found.errors) == before:
         hint = "write a case under 'cases:', or name a log with failing calls"
@@ -129,6 +137,7 @@ def assemble(suite: Suite, around: Surroundings, found: Diagnostics) -> Bench | 
         judges=judges,
         judged_checks=tuple(check for check, _ in builder.judged.values()),
         calls=builder.calls,
+        replayed=around.calls is not None,
     )
 
 
@@ -257,11 +266,19 @@ class _Joiner:
         def connect(ref: ModelRef, place: Place) -> BenchModel | None:
             return self._model(ModelEntry(ref, None, ()), place, (), ())
 
-        def refused(ref: ModelRef, config: Mapping[str, Json]) -> list[Problem]:
-            module: ProviderModule = providers.load(ref.provider)  # type: ignore[assignment]
-            return _refused_words(module, ref.name, self._context(ref.provider), config)
+        return connected(judged, connect, self._refused, self._found)
 
-        return connected(judged, connect, refused, self._found)
+    def _refused(self, ref: ModelRef, config: Mapping[str, Json]) -> list[Problem]:
+        module: ProviderModule = providers.load(ref.provider)  # type: ignore[assignment]
+        return _refused_words(module, ref.name, self._context(ref.provider), config)
+
+    def said(self, question: Request) -> Answer | None:
+        """What a judge is on record to have answered."""
+        ref, kept = question.model, self._around.recordings
+        if kept is None or ref.provider not in providers:
+            return None
+        found = kept.find(digest(sparing(question, spared_words(ref, self._refused)).as_dict()))
+        return found[0] if found else None
 
     def leaves_out(self, models: Sequence[BenchModel]) -> bool:
         """Whether a model that the suite wants to pass is not among these."""

@@ -81,7 +81,7 @@ class BenchCases:
     Held are those whose author wrote them into the suite; a file beside it may have hundreds of thousands.
     """
 
-    def __init__(self, build: Callable[[str], BenchCase]) -> None:
+    def __init__(self, build: Callable[[str], BenchCase], tags: Iterable[str] = ()) -> None:
         self._build = build
         self._held: dict[str, BenchCase] = {}
         self.numbers: dict[str, int] = {}
@@ -89,6 +89,8 @@ class BenchCases:
         self.critical: set[str] = set()
         self.with_log: set[str] = set()
         """Cases with a logged answer that is known to be wrong."""
+        self.tagged: dict[str, set[str]] = {tag: set() for tag in tags}
+        """The cases with each of `tags`, by which the gate asks for more."""
 
     def add(self, case: BenchCase, *, held: bool) -> None:
         self.numbers.setdefault(case.name, len(self.numbers))
@@ -98,6 +100,8 @@ class BenchCases:
             self.critical.add(case.name)
         if case.was:
             self.with_log.add(case.name)
+        for tag in self.tagged.keys() & case.tags:
+            self.tagged[tag].add(case.name)
 
     @property
     def names(self) -> Iterable[str]:
@@ -140,6 +144,8 @@ class Bench:
     """The checks that ask them, each once."""
     calls: Mapping[str, tuple[LoggedCall, ...]] = field(default_factory=dict)
     """The logged calls that fail a case's checks, by its name."""
+    replayed: bool = False
+    """Whether logged calls are asked instead of the suite's cases."""
 
     @property
     def prompt_name(self) -> str:
@@ -185,9 +191,7 @@ class Bench:
 
     def as_asked(self, question: Request) -> Request:
         """A check's question as its judge is sent it."""
-        spared = self.judges[str(question.model)].spared
-        params = {word: value for word, value in question.params.items() if word not in spared}
-        return replace(question, params=params)
+        return sparing(question, self.judges[str(question.model)].spared)
 
     @cached_property
     def plan_hash(self) -> str:
@@ -201,5 +205,12 @@ class Bench:
                 "variants": [variant.hash for variant in self.variants],
                 "champion": self.champion.hash if self.champion else None,
                 "models": [[model.name, model.uses_prompt] for model in self.models],
+                # A run of a suite must not go on with the same questions of a replay, which proves nothing about it.
+                **({"replayed": True} if self.replayed else {}),
             }
         )
+
+
+def sparing(question: Request, words: frozenset[str]) -> Request:
+    """A question without some words of its config."""
+    return replace(question, params={word: value for word, value in question.params.items() if word not in words})

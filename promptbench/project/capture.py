@@ -84,7 +84,7 @@ class Known:
 
 @dataclass(frozen=True)
 class Capture:
-    """Captures calls into one suite. `templates` are the prompts that may have rendered their messages, first to last."""
+    """Captures calls into one suite. `templates` are the prompts that may have rendered their messages, in order."""
 
     suite: Suite
     prompts: Sequence[PromptInPlay]
@@ -158,7 +158,8 @@ class Capture:
             yield said | {"expect": gold}, "'expect' from the log's own right answer"
         yield said, ""
         if any(item.prompt.output_schema for item in self.prompts):
-            yield said | {"checks": [*checks, {"json schema": "output"}]}, "'json schema: output', which the suite lacks"
+            schema = {"json schema": "output"}
+            yield said | {"checks": [*checks, schema]}, "'json schema: output', which the suite lacks"
         elif _broken_json(answer, self.suite.accept):
             yield said | {"checks": [*checks, "json"]}, "'json', which the suite lacks"
 
@@ -172,11 +173,12 @@ class Capture:
         built = builder.build(case) if case else None
         codes = {item.code for item in found}
         if Code.NO_CHECKS in codes:
-            return Refused(call, "it would be vacuous: nothing can fail it, since neither it nor the suite has checks", _SAY)
-        if Code.NOT_RED in codes:
-            unsure = not any(item.code is Code.NOT_RED for item in found.errors)
-            why = "whether its answer fails is for a judge to say" if unsure else "its answer passes all its checks"
+            why = "it would be vacuous: nothing can fail it, since neither it nor the suite has checks"
             return Refused(call, why, _SAY)
+        if Code.NOT_RED in codes:
+            return Refused(call, "its answer passes all its checks", _SAY)
+        if Code.UNPROVEN in codes:
+            return Refused(call, "whether its answer fails is for a judge to say, and none is asked now", _SAY)
         if found.errors or built is None:
             first = found.errors[0]
             return Refused(call, first.message, first.hint or "", tuple(found.errors))

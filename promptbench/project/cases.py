@@ -13,7 +13,7 @@ from promptbench.core.protocols import Check, CheckContext, JudgedCheck
 from promptbench.core.types import Json, LoggedCall
 from promptbench.project import checks
 from promptbench.project.bench import BASELINE, BenchCase, BenchCases
-from promptbench.project.evaluate import Evaluation, Judged, evaluate
+from promptbench.project.evaluate import Answers, Evaluation, Judged, evaluate, nobody
 from promptbench.project.inputs import CallInput, input_of
 from promptbench.prompts.prompt import Prompt
 from promptbench.suite.models import Case, CaseFile, CheckSpec, Suite, field_name
@@ -40,6 +40,7 @@ class CaseBuilder:
         has_baseline: bool,
         root: Path,
         allowed_code: Sequence[str],
+        said: Answers = nobody,
     ) -> None:
         self._suite = suite
         self._prompts = prompts
@@ -47,6 +48,7 @@ class CaseBuilder:
         self._has_baseline = has_baseline
         self._root = root
         self._allowed_code = allowed_code
+        self._said = said
         self._schemas = _by_schema(prompts)
         self._asked, self._own = ListDigest(), ListDigest()
         self.judged: dict[str, tuple[JudgedCheck, Place]] = {}
@@ -64,7 +66,7 @@ class CaseBuilder:
         A logged call with the input of a case belongs to that case.
         """
         logged = self._by_input(calls)
-        cases = BenchCases(self._rebuilt)
+        cases = BenchCases(self._rebuilt, self._suite.gate.tags)
         names = set()
         for case in self._suite.cases.scan(self._found):
             look(case)
@@ -221,10 +223,11 @@ class CaseBuilder:
             )
         if passes is None:
             self._found.add(
-                Code.NOT_RED,
-                f"whether the logged answer of '{case.name}' fails is for a judge to say, and none is asked now",
+                Code.UNPROVEN,
+                f"whether the logged answer of '{case.name}' fails is for a judge to say, "
+                "who was not asked or does not count yet",
                 case.where.place("was"),
-                hint="a check that no judge decides proves it before any call",
+                hint="label it among others: `promptbench agree` asks the judge about it",
                 severity=Severity.WARNING,
             )
         if case.has_wish:
@@ -238,15 +241,23 @@ class CaseBuilder:
                 self._found.add(Code.WISH_FAILS, message, place, hint="mend the wish or the check")
 
     def _passes(self, answer: str, case: BenchCase) -> bool | None:
-        """Whether an answer passes; None where nothing else fails it, and a judge has to be asked."""
+        """Whether an answer passes; None where nothing fails it but a judge, who has not spoken or does not count."""
         found = self.evaluation(answer, case)
-        unknown = found.errored or (found.passed and any(score.errored for score in found.scores))
+        judged = [
+            score for check, score in zip(self._checks_of(case), found.scores, strict=True) if isinstance(check, Judged)
+        ]
+        unknown = found.errored or (found.passed and not all(score.passed for score in judged))
         return None if unknown else found.passed
 
     def evaluation(self, answer: str, case: BenchCase) -> Evaluation:
-        """What the checks of a case say of an answer; no judge is asked."""
-        checks = case.checks[self._prompts[0].prompt.hash]
-        return evaluate(answer, checks, self._suite.accept, case.variables, threshold=case.threshold)
+        """What the checks of a case say of an answer; of judges what is on record."""
+        checks = self._checks_of(case)
+        accept, threshold = self._suite.accept, case.threshold
+        return evaluate(answer, checks, accept, case.variables, threshold=threshold, answers=self._said)
+
+    def _checks_of(self, case: BenchCase) -> tuple[Check, ...]:
+        """A case's checks for the candidate's answers."""
+        return case.checks[self._prompts[0].prompt.hash]
 
     def _check_variables(self, case: Case) -> bool:
         """Whether every prompt has a place for all that the case brings, and a value for all it needs."""

@@ -95,8 +95,8 @@ def _known(checks: Sequence[Check], scores: Sequence[Score], threshold: float | 
         best = [replace(score, passed=True, value=1.0) if score.errored else score for score in scores]
         sure = _passed(scores, threshold)
         return sure if sure == _passed(best, threshold) else None
-    advisory = any(isinstance(check, Judged) for check in checks) and not any(score.weight for score in scores)
-    return None if advisory else _passed(scores, threshold)
+    nothing_counts = not any(score.weight for score in scores) and any(isinstance(check, Judged) for check in checks)
+    return None if nothing_counts else _passed(scores, threshold)
 
 
 def _passed(scores: Sequence[Score], threshold: float | None) -> bool:

@@ -18,6 +18,18 @@ class CallInput:
     history: tuple[Message, ...] = ()
 
 
+def unusable(call: LoggedCall, prompts: Sequence[Prompt]) -> str | None:
+    """Why a call cannot be asked again with `prompts`, the candidates first and what is in production last, if so."""
+    given = input_of(call, prompts[::-1], prompts)
+    if isinstance(given, str):
+        return given
+    missing = sorted({name for prompt in prompts for name in prompt.missing(given.variables)})
+    if missing:
+        return f"it has no value for {', '.join(f'{{{{{name}}}}}' for name in missing)}"
+    homeless = given.history and not all(prompt.takes_history for prompt in prompts)
+    return "a prompt has no place for its messages" if homeless else None
+
+
 def input_of(call: LoggedCall, templates: Sequence[Prompt], candidates: Sequence[Prompt]) -> CallInput | str:
     """The input of a call, or why there is none, in a phrase.
 

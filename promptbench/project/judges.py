@@ -38,8 +38,12 @@ def _judge(ref: ModelRef, place: Place, connect: Connect, refused: Refused, foun
     if not model.uses_prompt:
         found.add(Code.BAD_VALUE, f"{ref} gets no messages, so it cannot judge", place, hint="name a language model")
         return None
-    spared = frozenset(word for word, value in DEFAULTS.items() if refused(ref, {word: value}))
-    return BenchJudge(replace(model, gated=False), spared)
+    return BenchJudge(replace(model, gated=False), spared_words(ref, refused))
+
+
+def spared_words(ref: ModelRef, refused: Refused) -> frozenset[str]:
+    """The words of `DEFAULTS` that a judge does not take."""
+    return frozenset(word for word, value in DEFAULTS.items() if refused(ref, {word: value}))
 
 
 def tell_own_judges(judged: Judged, models: Collection[BenchModel], found: Diagnostics) -> None:

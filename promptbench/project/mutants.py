@@ -164,6 +164,8 @@ def mutants(original: Original) -> Iterator[Mutant]:
 
 def shown(path: Path) -> str:
     """A path as people are told it: `items[].name`."""
+    if path == (ANY_ITEM,):
+        return "an item of the list"
     words = "".join("[]" if step == ANY_ITEM else f".{step}" for step in path)
     return words.removeprefix(".") or "the answer"
 
@@ -196,7 +198,7 @@ def _few(made: Iterator[_Change], seed: str) -> list[_Change]:
         return found
     numbers = sorted(range(len(found)), key=lambda number: _hash(f"{seed}\0{number}"))
     before: Counter[Path] = Counter()
-    ranked = []
+    ranked: list[tuple[int, int, int]] = []
     for number in numbers:
         path = found[number].path
         ranked.append((before[path], len(ranked), number))

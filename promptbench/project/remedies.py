@@ -1,4 +1,4 @@
-"""What to add to a suite so that its checks notice a mutant: written as YAML, read back, and tried before it is told."""
+"""What to add to a suite so that its checks notice a mutant: written as YAML, and read back as a check to try."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-import yaml
-
 from promptbench.checks._options import comparison
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.protocols import Check, CheckContext
 from promptbench.core.types import Json
 from promptbench.formats.marked_yaml import parse
 from promptbench.formats.source import Source
+from promptbench.formats.yaml_text import mapping_lines
 from promptbench.project import checks
 from promptbench.project.bench import Bench
 from promptbench.project.mutants import Original, facts, is_free_text
@@ -23,7 +22,8 @@ from promptbench.suite.models import CheckSpec, Where, field_name
 
 _MOST_FIELDS = 6
 _LONGEST_VALUE = 200
-_WIDTH = 72
+_COLUMN = 30
+"""Where the lines are laid out to start, so that they fit a terminal of 80 columns with what stands before them."""
 _INVENTED = ("invent a number", "invent a name")
 
 
@@ -61,6 +61,8 @@ class Remedies:
                 wanted.append(({"json schema": shape}, None))
             if not self._names & {"json", "json_schema"}:
                 wanted.append(("json", None))
+            if filled := _filled([original.value for original in originals]):
+                wanted.append(({"json schema": filled}, frozenset(("empty value",))))
         elif "refusal" not in self._names:
             wanted.append(({"refusal": "no"}, frozenset(("refusal",))))
         if prose and "grounded" not in self._names:
@@ -87,7 +89,10 @@ class Remedies:
     def _built(self, content: dict[str, Json], replaces: int | None = None) -> Remedy | None:
         """None where it cannot be built here: a package is not installed, or YAML has no such text."""
         found = Diagnostics()
-        text = _as_yaml(content)
+        try:
+            text = "".join(f"{line[_COLUMN:]}\n" for line in mapping_lines(content, _COLUMN))
+        except ValueError:
+            return None
         document = parse(Source("the case to add", text), found)
         if document is None:
             return None
@@ -108,8 +113,9 @@ def _expect(case: CaseOnTrial, trial: Trial) -> Json:
         said, ignored = comparison(case.written.expect)
     value = trial.original.value
     if not isinstance(value, dict):
-        fixed = said is None and not _is_long(value) and not is_free_text(value)
-        return value if fixed and not (isinstance(value, list) and any(map(is_free_text, value))) else None
+        items = value if isinstance(value, list) else ()
+        fixed = not (_is_long(value) or is_free_text(value) or any(" " in str(item) for item in items))
+        return value if fixed and said is None else None
     if said is not None and not isinstance(said, dict):
         return None
     fields = [trial.mutant.path[0]] if trial.mutant.path else list(value)[:_MOST_FIELDS]
@@ -138,6 +144,23 @@ def _shape(originals: Sequence[Original]) -> Json:
     }
 
 
+def _filled(values: Sequence[Json]) -> dict[str, Json]:
+    """A schema by which what is never empty in these values must not be empty; it says nothing of all else."""
+    texts = [item for item in values if isinstance(item, str)]
+    lists = [item for item in values if isinstance(item, list)]
+    objects = [item for item in values if isinstance(item, dict)]
+    schema: dict[str, Json] = {"minLength": 1} if texts and all(texts) else {}
+    if lists and all(lists):
+        schema["minItems"] = 1
+    if items := _filled([item for one in lists for item in one]) if lists else {}:
+        schema["items"] = items
+    names = dict.fromkeys(key for value in objects for key in value)
+    fields = {key: _filled([value[key] for value in objects if key in value]) for key in names}
+    if said := {key: inner for key, inner in fields.items() if inner}:
+        schema["properties"] = said
+    return schema
+
+
 def _types(values: Sequence[Json]) -> Json:
     names = sorted({_type(value) for value in values})
     if "integer" in names and "number" in names:
@@ -161,40 +184,3 @@ def _type(value: Json) -> str:
             return "array"
         case _:
             return "object"
-
-
-def _as_yaml(content: dict[str, Json]) -> str:
-    """As a person would write it: a short check on the line of its key."""
-    [(key, value)] = content.items()
-    flow = _dump(value, flow=True)
-    if "\n" not in flow:
-        return f"{key}: {flow}\n"
-    return _dump(content, flow=None)
-
-
-def _dump(value: Json, *, flow: bool | None) -> str:
-    text: str = yaml.dump(
-        _plain(value),
-        Dumper=_Dumper,
-        default_flow_style=flow,
-        sort_keys=False,
-        allow_unicode=True,
-        width=_WIDTH if flow is None else _WIDTH - 10,
-    )
-    return text.removesuffix("\n...\n").rstrip("\n") if flow else text
-
-
-class _Dumper(yaml.SafeDumper):
-    """Writes null as nothing in a flow mapping would read as a text: it is spelt out."""
-
-    def ignore_aliases(self, data: Json) -> bool:
-        return True
-
-
-def _plain(value: Json) -> Json:
-    """Numbers that remember how they were written, as numbers."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    return float(value) if isinstance(value, float) else value

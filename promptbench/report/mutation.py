@@ -12,6 +12,7 @@ from promptbench.report.words import Target, clean, cut, excerpt, share, width_o
 
 SCHEMA_VERSION = 1
 _MOST_GROUPS = 10
+_MOST_LINES = 30
 _MOST_NAMED = 10
 _IN = "  "
 
@@ -40,7 +41,7 @@ class CaseToAdd:
     place: str
     kills: int
     of: int
-    """The mutants of the group that it was tried on: all of them, or those of its case."""
+    """The mutants of the group that it was tried on: those of its case, or all, or the first where that takes long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +136,8 @@ class MutationReport:
         parts = [f"{start} {killed:,} of {_count(counted, 'mutant')} ({share(killed, counted)})"]
         if self.at_least is not None:
             below = [item.suite for item in self.suites if item.score is not None and item.score < self.at_least]
-            short = f"{', '.join(below)} {'is' if len(below) == 1 else 'are'} below" if below else "no suite is below"
-            parts.append(f"{short} {self.at_least:.4g}".replace(f"{self.at_least:.4g}", f"{self.at_least * 100:.4g} %"))
+            short = f"{', '.join(below)} {'is' if len(below) == 1 else 'are'} below" if below else "none is below"
+            parts.append(f"{short} {self.at_least * 100:.4g} %")
         parts.append(f"{_count(vacuous, 'check')} never {'fails' if vacuous == 1 else 'fail'}" if vacuous else "")
         return "; ".join(part for part in parts if part)
 
@@ -158,22 +159,27 @@ def render(report: MutationReport, target: Target) -> str:
 
 
 def _suite(suite: SuiteMutation, width: int) -> Iterator[str]:
-    known = ", ".join(f"{count} from {_FROM[source]}" for source, count in suite.answers.items() if count)
-    total = sum(suite.answers.values())
-    yield from _wrapped(f"{suite.suite}: {_count(total, 'good answer')} to {_count(suite.cases, 'case')} ({known})", width)
+    known = ", ".join(f"{count:,} from {_FROM[source]}" for source, count in suite.answers.items() if count)
+    answered = f"{suite.cases - suite.without_answer:,} of {_count(suite.cases, 'case')}"
+    total = _count(sum(suite.answers.values()), "good answer")
+    yield from _wrapped(f"{suite.suite}: {total} to {answered}{f' ({known})' if known else ''}", width)
     if suite.without_answer:
-        missing = f"{_count(suite.without_answer, 'case')} left out: no good answer is known"
-        yield from _wrapped(f"{missing}; write one under 'should be', or run the suite", width, _IN)
+        why = f"no answer to them passes in run {suite.run}" if suite.run else "no answer to them is known"
+        what = f"{_count(suite.without_answer, 'case')} left out: {why}"
+        more = "" if suite.run else ", or run the suite"
+        yield from _wrapped(f"{what}; write a good one under 'should be:'{more}", width, _IN)
+    if not suite.operators:
+        return
     yield ""
     yield from _table(suite.operators, width)
     if suite.strict:
-        much = f"{_count(suite.strict, 'equivalent mutant')} fail a check all the same"
-        yield from _wrapped(f"{much}: it is stricter than the suite's accept level", width, _IN)
+        much = f"{_count(suite.strict, 'mutant')} that the suite's accept level allows"
+        yield from _wrapped(f"{much} {'fails' if suite.strict == 1 else 'fail'} a stricter check", width, _IN)
     for must, title in ((True, "alive"), (False, "alive, for information: some suites may let these pass")):
         groups = [group for group in suite.survivors if group.must is must]
         if groups:
             yield ""
-            yield f"{title} ({sum(group.mutants for group in groups):,})"
+            yield from _wrapped(f"{title} ({sum(group.mutants for group in groups):,})", width)
             yield from _groups(groups, width, brief=not must)
     if suite.vacuous:
         yield ""
@@ -185,7 +191,7 @@ _FROM = {"should be": "'should be'", "run": "the run record", "expect": "'expect
 
 def _table(rows: Sequence[OperatorRow], width: int) -> Iterator[str]:
     name = max((width_of(row.name) for row in rows), default=0)
-    yield cut(f"{_IN}{'broken by':<{name}}    made  equal  killed  alive", width)
+    yield cut(f"{_IN}{'broken by':<{name}}    made  allowed  killed  alive", width)
     for must in (True, False):
         part = [row for row in rows if row.must is must]
         if part and not must:
@@ -193,47 +199,63 @@ def _table(rows: Sequence[OperatorRow], width: int) -> Iterator[str]:
         for row in part:
             alive = f"{row.survived:>6}" if row.survived else "     –"
             unjudged = f"  ({row.unjudged} for a judge to say)" if row.unjudged else ""
-            line = f"{_IN}{row.name:<{name}}  {row.made:>6}  {row.equivalent:>5}  {row.killed:>6} {alive}{unjudged}"
+            line = f"{_IN}{row.name:<{name}}  {row.made:>6}  {row.equivalent:>7}  {row.killed:>6} {alive}{unjudged}"
             yield cut(line, width)
 
 
 def _groups(groups: Sequence[Survivors], width: int, *, brief: bool) -> Iterator[str]:
-    told: set[str] = set()
-    for group in groups[:_MOST_GROUPS]:
+    """The largest groups with an example each; one that the same lines kill as another one is told in a line."""
+    told: dict[str, CaseToAdd] = {}
+    full, lines, hidden = 0, 0, []
+    for group in groups:
+        add = group.add
+        same = add is not None and f"{add.case}\0{add.yaml}" in told
+        if lines >= _MOST_LINES or (full >= _MOST_GROUPS and not (same or brief)):
+            hidden.append(group)
+            continue
+        lines += 1
         where = "" if group.field == "the answer" else f" in {clean(group.field)}"
         title = f"{group.operator}{where}: {_count(group.mutants, 'mutant')} of {_count(group.cases, 'case')}"
+        if same and add is not None:
+            title += f"; what is above {_kills(add, group.mutants)}"
         yield _IN + excerpt(title, width - 2)
-        if brief:
-            continue
-        yield _IN * 2 + excerpt(f"case '{group.case}'", width - 4)
-        for mark, text in zip("-+", _difference(group.original, group.mutant), strict=True):
-            yield _IN * 2 + cut(f"{mark} {text}", width - 4)
-        yield from _to_add(group.add, told, width)
-    if rest := groups[_MOST_GROUPS:]:
-        yield f"{_IN}and {_count(sum(group.mutants for group in rest), 'mutant')} in {_count(len(rest), 'other place')}"
+        if not (same or brief):
+            full += 1
+            yield from _example(group, width)
+            if add is not None:
+                told[f"{add.case}\0{add.yaml}"] = add
+    if hidden:
+        rest = _count(sum(group.mutants for group in hidden), "mutant")
+        yield f"{_IN}and {rest} in {_count(len(hidden), 'other place')}"
 
 
-def _to_add(add: CaseToAdd | None, told: set[str], width: int) -> Iterator[str]:
+def _example(group: Survivors, width: int) -> Iterator[str]:
+    yield _IN * 2 + excerpt(f"case '{group.case}'", width - 4)
+    for mark, text in zip("-+", _difference(group.original, group.mutant), strict=True):
+        yield _IN * 2 + cut(f"{mark} {text}", width - 4)
+    add = group.add
     if add is None:
-        yield from _wrapped("nothing that we know how to write kills these: a check of your own, or a rubric", width, _IN * 2)
+        yield from _wrapped("no line that we know how to write kills these; a check of your own may", width, _IN * 2)
         return
     where = f"the case '{clean(add.case)}'" if add.case is not None else "the suite"
-    kills = f"kills {'all ' if add.kills == add.of > 1 else ''}{add.kills} of {add.of}"
-    kills = f"kills {add.kills} of {add.of}" if add.kills < add.of else f"kills {'all ' if add.of > 1 else ''}{add.of}"
-    kills += " of this case" if add.case is not None else ""
-    key = f"{add.case}\0{add.yaml}"
-    if key in told:
-        yield from _wrapped(f"as above, to {where}; {kills}", width, _IN * 2)
-        return
-    told.add(key)
-    yield from _wrapped(f"add to {where} ({add.place}); {kills}:", width, _IN * 2)
+    yield from _wrapped(f"add to {where} ({add.place}); it {_kills(add, group.mutants)}:", width, _IN * 2)
     for line in add.yaml.splitlines():
-        yield _IN * 4 + "".join(char if char.isprintable() else "\ufffd" for char in line)
+        # Long lines are not cut: they are there to be copied.
+        yield _IN * 3 + "".join(char if char.isprintable() else "\ufffd" for char in line)
+
+
+def _kills(add: CaseToAdd, alive: int) -> str:
+    if add.kills == add.of == 1:
+        return "kills it"
+    some = f"{add.kills} of {add.of}" if add.kills < add.of else f"all {add.of}"
+    tried = " that it was tried on" if add.of < alive else ""
+    return f"kills {some}{' of this case' if add.case is not None else tried}"
 
 
 def _vacuous(suite: SuiteMutation, width: int) -> Iterator[str]:
     count = len(suite.vacuous) + suite.vacuous_more
-    yield f"vacuous: no logged answer and no mutant fails {'this check' if count == 1 else 'these checks'} ({count:,})"
+    what = "this check" if count == 1 else "these checks"
+    yield from _wrapped(f"vacuous: no logged answer and no mutant fails {what} ({count:,})", width)
     for item in suite.vacuous[:_MOST_NAMED]:
         case = f", case '{clean(item.case)}'" if item.case is not None else ""
         yield _IN + excerpt(f"{item.place} {item.check}{case}", width - 2)

@@ -19,8 +19,8 @@ _SIDES = {"champion": "production", "candidate": "candidate", "baseline": "basel
 class Rule:
     """One repair on one prompt and model. `rung` is the best that an answer can be on which needs it.
 
-    Of the answers that needed it, `alone` needed no other one, and `lost` are those that the suite counts as readable:
-    without the rule they would not be.
+    Of the answers that needed it, `alone` needed no other one, and `lost` are those whose format the suite takes as
+    good: without the rule it would not.
     """
 
     name: str
@@ -52,7 +52,7 @@ class PromptRepairs:
     rungs: Mapping[str, int]
     rules: Sequence[Rule]
     rescued: int
-    """Answers that the suite counts as readable because of a rule."""
+    """Answers whose format the suite takes as good because of a rule."""
     beyond: int
     """Answers that a rule reads, and that the suite does not count: its accept level is above their rung."""
     unreadable: Sequence[Group]

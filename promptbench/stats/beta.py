@@ -1,7 +1,7 @@
 """The incomplete beta function, and what follows from it: binomial tails, bounds on a share, Student's t.
 
-Own code, since importing scipy takes longer than judging a run. Pure functions; probabilities in [0, 1]. They agree with
-scipy to a relative 1e-9 for parameters up to 10^4, of which a test is the witness.
+Own code, since importing scipy takes longer than judging a run. Pure functions; probabilities in [0, 1]. They agree
+with scipy to a relative 1e-9 for parameters up to 10^4, of which a test is the witness.
 """
 
 from __future__ import annotations

@@ -157,7 +157,7 @@ def _row(call: LoggedCall, source: str, at: str) -> tuple[Any, ...]:
         call.cost,
         *(_tokens(call.usage) if call.usage else _NO_TOKENS),
         None if call.variables is None else _dumps(call.variables),
-        _dumps([message.as_dict() for message in call.messages]),
+        _dumps([message.as_dict() for message in call.messages]) if call.messages else "[]",
         _dumps(call.tags) if call.tags else "[]",
         _dumps(call.extra) if call.extra else "{}",
         None if call.expected is None else _dumps(call.expected),

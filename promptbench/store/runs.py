@@ -276,11 +276,17 @@ class RunStore:
             ).fetchall()
         return replace(info, variants=tuple(RunVariant(one, Side(side), *rest) for one, side, *rest in variants))
 
-    def latest_of_suite(self, suite: str) -> str:
-        """The name of the newest run of a suite, finished or not. Raises InputError when there is none."""
+    def suites(self) -> list[str]:
+        """The suites that runs are on record of, by name."""
+        with storage_errors(self.path, "run record"):
+            return [str(row[0]) for row in self._connection.execute("SELECT DISTINCT suite FROM run ORDER BY suite")]
+
+    def latest_of_suite(self, suite: str, *, finished: bool = False) -> str:
+        """The name of the newest run of a suite, or of its `finished` ones. Raises InputError when there is none."""
+        which = "AND finished IS NOT NULL" if finished else ""
         with storage_errors(self.path, "run record"):
             row = self._connection.execute(
-                "SELECT id FROM run WHERE suite = ? ORDER BY started DESC, rowid DESC LIMIT 1", [suite]
+                f"SELECT id FROM run WHERE suite = ? {which} ORDER BY started DESC, rowid DESC LIMIT 1", [suite]
             ).fetchone()
         if row is None:
             raise InputError(f"there is no run of the suite '{suite}'", hint="`promptbench run` makes one")
@@ -298,26 +304,40 @@ class RunStore:
             raise InputError(f"there is no finished run of '{prompt}'", hint="`promptbench run` makes one")
         return str(row[0])
 
-    def outcomes(self, run: str, *, answered: bool = False) -> Iterator[Attempt]:
+    def candidates_against(self, suite: str, champion: str) -> set[str]:
+        """The versions that finished runs of a suite compared with this one, by their hashes."""
+        with storage_errors(self.path, "run record"):
+            rows = self._connection.execute(
+                "SELECT DISTINCT candidate.hash FROM run "
+                "JOIN variant AS champion ON champion.run = run.id AND champion.side = ? AND champion.hash = ? "
+                "JOIN variant AS candidate ON candidate.run = run.id AND candidate.side = ? "
+                "WHERE run.suite = ? AND run.finished IS NOT NULL",
+                [Side.CHAMPION, champion, Side.CANDIDATE, suite],
+            )
+            return {str(row[0]) for row in rows}
+
+    def outcomes(self, run: str, *, answered: bool = False, measured: bool = False) -> Iterator[Attempt]:
         """All attempts of a run without what was asked, answered and scored: enough for a verdict, and much faster.
 
-        With `answered` those only that need no asking again.
+        With `answered` those only that need no asking again; with `measured` their times and costs too.
         """
         which = "AND outcome IN ('passed', 'failed')" if answered else ""
         with storage_errors(self.path, "run record"):
             cursor = self._connection.execute(
-                "SELECT variant, model, case_name, repeat, outcome, rung, well_formed, tries FROM attempt "
-                f"WHERE run = ? {which}",
+                "SELECT variant, model, case_name, repeat, outcome, rung, well_formed, tries, cost, provider_ms "
+                f"FROM attempt WHERE run = ? {which}",
                 [run],
             )
-            for variant, model, case, repeat, outcome, rung, well_formed, tries in cursor:
+            for variant, model, case, repeat, outcome, rung, well_formed, tries, cost, provider_ms in cursor:
                 yield Attempt(
                     key=AttemptKey(variant, model, case, repeat),
                     outcome=Outcome(outcome),
                     request_hash="",
+                    answer=Answer("", "", provider_ms=provider_ms or 0.0) if measured else None,
                     rung=Rung(rung) if rung else None,
                     well_formed=bool(well_formed),
                     tries=tries,
+                    cost=cost if measured else None,
                 )
 
     def attempts(self, run: str) -> Iterator[Attempt]:

@@ -74,6 +74,32 @@ def _share(value: Any) -> Any:
     return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
 
 
+def _margin(value: Any) -> Any:
+    share = _share(value)
+    if share != "auto" and not (isinstance(share, float) and 0 < share < 1):
+        message = "write auto, or a share between 0 and 1 such as 5%"
+        raise PydanticCustomError("margin", "{message}", {"message": message})
+    return share
+
+
+def _tag_margin(value: Any) -> Any:
+    if value == "auto":
+        raise PydanticCustomError("margin", "a tag has a margin of its own or none: write a share such as 5%")
+    return _margin(value)
+
+
+def _ratio(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < float("inf"):
+        raise PydanticCustomError("ratio", "write how many times as much it may be as in production, such as 1.2")
+    return float(value)
+
+
+def _some_wish(value: TagFile) -> TagFile:
+    if value.floor is None and value.margin is None:
+        raise PydanticCustomError("tag", "write a floor or a margin below it")
+    return value
+
+
 def _days(value: Any) -> Any:
     if isinstance(value, str) and (match := re.fullmatch(r"\s*(\d+)\s*(day|hour)s?\s*", value)):
         return int(match[1]) / (1 if match[2] == "day" else 24)
@@ -128,6 +154,8 @@ def _model(value: Any) -> Any:
 
 Text = Annotated[str, BeforeValidator(_as_text), Field(min_length=1)]
 Share = Annotated[float, BeforeValidator(_share), Field(ge=0, le=1)]
+Margin = Annotated[Literal["auto"] | float, BeforeValidator(_margin)]
+Ratio = Annotated[float, BeforeValidator(_ratio)]
 Dollars = Annotated[float, BeforeValidator(_dollars), Field(ge=0)]
 Days = Annotated[float, BeforeValidator(_days), Field(gt=0)]
 CheckItem = Annotated[dict[str, Any], BeforeValidator(_check), AfterValidator(_one_check)]
@@ -180,13 +208,23 @@ class CaseFile(Written):
     note: Text | None = None
 
 
+class TagFile(Written):
+    """What the gate wants of the cases with a tag."""
+
+    floor: Share | None = None
+    margin: Annotated[float, BeforeValidator(_tag_margin)] | None = None
+
+
 class GateFile(Written):
-    margin: Literal["auto"] = "auto"
+    margin: Margin = "auto"
     repeats: Annotated[int, Field(ge=1, le=100)] = 3
     fixed: Literal["all", "any"] = "any"
     models: Texts = Field(default_factory=list)
     format_floor: Share = 0.95
     answer_floor: Share = 0.80
+    tags: dict[str, Annotated[TagFile, AfterValidator(_some_wish)]] = Field(default_factory=dict)
+    cost_ratio: Ratio | None = None
+    latency_ratio: Ratio | None = None
     max_age: Days = 7.0
     max_cost: Dollars | None = None
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from promptbench.core.diagnostics import Code, Diagnostics, did_you_mean
 from promptbench.core.types import Json
-from promptbench.suite.models import GateFile, Marked, MessageFile, ModelFile, field_name, path_in_file
+from promptbench.suite.models import GateFile, Marked, MessageFile, ModelFile, TagFile, field_name, path_in_file
 
 _File = TypeVar("_File", bound=BaseModel)
 
@@ -151,7 +151,7 @@ def _type_hint(key: str, wrong: str, value: Json) -> str | None:
 
 
 def _value_hint(key: str, value: Json) -> str | None:
-    if key in ("format floor", "answer floor", "threshold") and isinstance(value, (int, float)) and 1 < value <= 100:
+    if key in ("format floor", "answer floor", "floor", "margin", "threshold") and isinstance(value, (int, float)) and 1 < value <= 100:
         return f"if you mean percent, write {value}%"
     return None
 
@@ -200,7 +200,12 @@ def _described(value: Json) -> str:
 
 
 def _fields_at(kind: type[BaseModel], loc: tuple[str | int, ...]) -> list[str]:
-    nested: dict[str, type[BaseModel]] = {"gate": GateFile, "models": ModelFile, "messages": MessageFile}
+    nested: dict[str, type[BaseModel]] = {
+        "gate": GateFile,
+        "tags": TagFile,
+        "models": ModelFile,
+        "messages": MessageFile,
+    }
     for step in loc[:-1]:
         kind = nested.get(str(step), kind)
     return list(kind.model_fields)

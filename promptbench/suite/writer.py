@@ -50,10 +50,10 @@ def with_cases(raw: bytes, shown: str, cases: Sequence[Mapping[str, Json]]) -> b
     return (mark + _Addition(position, addition.text.replace("\n", end)).applied(text)).encode(encoding)
 
 
-_BY_HAND = "`--dry-run` prints the case, to be put in by hand"
+_BY_HAND = "write its cases as lines below 'cases:', each starting with '- '"
 
 
-def write_whole(path: Path, content: bytes, check: Callable[[Path], None] = lambda _: None) -> None:
+def write_whole(path: Path, content: bytes, check: Callable[[Path], object] = lambda _: None) -> None:
     """Puts `content` into the place of a file, at once or not at all, also through a link.
 
     `check` is given the new file before that, in the same folder; what it raises leaves the old one in its place.

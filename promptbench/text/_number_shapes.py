@@ -7,14 +7,18 @@ placeholders begin with zeros where no real number does, which is how they are k
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from collections.abc import Iterator, Mapping, Sequence
 
 from promptbench.text._placeholders import AFTER_ESCAPE, Digests, Finding
 
 _DIGITS = re.compile(r"\d(?:[ ()./\-\u00a0]{0,3}\d){6,}")
 _TIME = re.compile(r"(?:19|20)\d\d[-/.]\d\d[-/.]\d\d(?: \d\d)?\Z")
-_CARD_RUN = re.compile(rf"(?:(?<![\w+])(?<!\d\.)|{AFTER_ESCAPE})\d(?:[ \-\u00a0]?\d){{12,40}}(?!\w)")
+# A digit comes first in these, because that is what the search can skip to.
+_CARD_RUN = re.compile(r"\d(?:[ \-\u00a0]?\d){12,}+")
+_PART = re.compile(r"(?<=\+)|(?<=\d\.)")
+_LONGEST_CARD = 19
+_LEAST_IN_GROUP = 3
+_MOST_GROUPS = 6
 _GROUP = re.compile(r"\d+")
 _CARD_STARTS: Mapping[int, str | tuple[str, ...]] = {
     13: "4", 14: ("30", "36", "38", "39"), 15: ("34", "37"), 16: ("2", "3", "4", "5", "6"), 17: ("5", "6"),
@@ -22,7 +26,8 @@ _CARD_STARTS: Mapping[int, str | tuple[str, ...]] = {
 }  # fmt: skip
 _CARD_ZEROS = "000000"
 
-_IBAN_HEAD = re.compile(rf"(?:(?<![A-Za-z0-9])|{AFTER_ESCAPE})([A-Za-z]{{2}})(\d\d)(?=[ \-]?[A-Za-z0-9]{{4}})")
+_IBAN_HEAD = re.compile(r"\d\d(?<=[A-Za-z]{2}\d\d)(?=[ \-]?[A-Za-z0-9]{4})")
+_BEGIN = re.compile(rf"(?:(?<!\w)|{AFTER_ESCAPE})")
 _IBAN_LENGTHS = {
     country: length
     for length, countries in {
@@ -36,7 +41,7 @@ _IBAN_LENGTHS = {
 """Characters of an account number in each country of the IBAN registry."""
 
 _SEP = r"[ .\-/\u00a0]"
-_START = rf"(?:(?<![\w.+\-])(?<!\d[ \u00a0])|{AFTER_ESCAPE})"
+_START = rf"(?:(?<![\w.+\-])(?<!\d[ \u00a0)])(?<!\d\) )|{AFTER_ESCAPE})"
 _CALL = r"(?:tele?(?:phone|fon)?|phone|mobile?|cell|fax|handy|whatsapp|call|rufnummer|t[ée]l[ée]phone)"
 _WORDS = r"(?:number|nummer|no|nr|is|ist|me|us|at|on|under|unter)"
 _PHONE = re.compile(
@@ -54,7 +59,7 @@ _PHONE = re.compile(
 )
 _NAMED = re.compile(rf"(?i)(?<!\w){_CALL}\b\.?(?:[ :=#\-(+]|{_WORDS}\b){{0,10}}\Z")
 _REACH = 40
-_NAMES = ("phone", "tel", "mobil", "cell", "fax", "handy", "whatsapp", "call", "rufnummer", "tél")
+_NAMES = re.compile("(?i)phon|tel|mobil|cell|fax|handy|whatsapp|call|rufnummer|t[ée]l")
 _COUNTRY = re.compile(r"(\+|00)(1|7|[2-9]\d)")
 _PHONE_NAME = re.compile(
     r"(?i)(?:^|[_\W]|[a-z])(?:phone|mobile|telephone|telefon|fax|msisdn|whatsapp)(?:[_ ]?(?:number|no|nr))?$"
@@ -67,12 +72,11 @@ def suspicious(text: str) -> bool:
     """Whether `text` has nine digits near each other that are no time; behind a word for a telephone, seven."""
     for run in _DIGITS.finditer(text):
         written = run[0]
-        if _TIME.match(written):
-            continue
-        if len(written) >= 9 and _count(written) >= 9:
+        if len(written) >= 9 and not _TIME.match(written) and _count(written) >= 9:
             return True
-        before = text[max(0, run.start() - _REACH) : run.start()].lower()
-        if any(name in before for name in _NAMES):
+        start = run.start()
+        line = text.rfind("\n", max(0, start - _REACH), start) + 1 or max(0, start - _REACH)
+        if line < start and _NAMES.search(text, line, start) and not _TIME.match(written):
             return True
     return False
 
@@ -87,32 +91,44 @@ def find(text: str, digests: Digests) -> Iterator[Finding]:
 def find_accounts(text: str, digests: Digests) -> Iterator[Finding]:
     """International bank account numbers, with or without spaces, by length and check digits."""
     for match in _IBAN_HEAD.finditer(text):
-        length = _IBAN_LENGTHS.get(match[1].upper())
-        end = _end_of(text, match.start(), length) if length else None
+        start = match.start() - 2
+        length = _IBAN_LENGTHS.get(text[start : start + 2].upper())
+        end = _end_of(text, start, length) if length and _BEGIN.match(text, start) else None
         if end is None:
             continue
-        written = text[match.start() : end]
+        written = text[start:end]
         compact = re.sub(r"[ \-]", "", written).upper()
         if _mod97(compact) == 1:
-            yield Finding(match.start(), end, _account(written, compact, digests), "iban")
+            yield Finding(start, end, _account(written, compact, digests), "iban")
 
 
 def find_cards(text: str, digests: Digests) -> Iterator[Finding]:
     """Payment cards: 13 to 19 digits, in groups or not, that begin as cards do and have Luhn's check digit."""
     for run in _CARD_RUN.finditer(text):
-        groups = [(part.start(), part.end()) for part in _GROUP.finditer(text, run.start(), run.end())]
+        if _PART.match(text, run.start()) or not _BEGIN.match(text, run.start()):
+            continue
+        groups = [part.span() for part in _GROUP.finditer(text, run.start(), run.end())]
+        if text[run.end() : run.end() + 1].isalnum():
+            groups.pop()
         taken = run.start()
         for first, (start, _) in enumerate(groups):
-            if start < taken:
-                continue
-            for _, end in groups[first:]:
-                digits = "".join(char for char in text[start:end] if char.isdigit())
-                if len(digits) > 19:
-                    break
-                if is_card(digits):
-                    yield Finding(start, end, _filled(text[start:end], card_for(digits, digests)), "card")
-                    taken = end
-                    break
+            end = _card_end(text, groups[first : first + _MOST_GROUPS]) if start >= taken else None
+            if end is not None:
+                written = text[start:end]
+                yield Finding(start, end, _filled(written, card_for(_digits(written), digests)), "card")
+                taken = end
+
+
+def _card_end(text: str, groups: Sequence[tuple[int, int]]) -> int | None:
+    """Where a card ends that begins with the first of the groups of digits; None when there is none."""
+    digits = ""
+    for start, end in groups:
+        if end - start < _LEAST_IN_GROUP or len(digits) + end - start > _LONGEST_CARD:
+            return None
+        digits += text[start:end]
+        if is_card(digits):
+            return end
+    return None
 
 
 def find_phones(text: str, digests: Digests) -> Iterator[Finding]:
@@ -131,13 +147,13 @@ def find_phones(text: str, digests: Digests) -> Iterator[Finding]:
 
 def is_phone(name: str, value: str) -> bool:
     """Whether a field of this name and value holds a telephone number, and nothing else."""
-    if not (value[:1] in "+(0123456789" and 7 <= len(value) <= 24 and _is_phone_name(name)):
+    if not (value[:1] in "+(0123456789" and 7 <= len(value) <= 24 and is_phone_name(name)):
         return False
     return _PHONE_VALUE.fullmatch(value) is not None and 7 <= _count(value) <= 15
 
 
-@lru_cache(maxsize=1024)
-def _is_phone_name(name: str) -> bool:
+def is_phone_name(name: str) -> bool:
+    """Whether a field of this name holds telephone numbers."""
     return _PHONE_NAME.search(name) is not None
 
 
@@ -145,11 +161,10 @@ def phone_for(written: str, digests: Digests) -> str:
     """The country's code and the punctuation are kept; the rest begins with zeros, as no subscriber's number does."""
     country = _COUNTRY.match(written)
     kept = country.end() if country else 0
-    digits = "".join(char for char in written[kept:] if char.isdigit())
+    digits = _digits(written[kept:])
     if digits.startswith(_PHONE_ZEROS):
         return written
-    everything = "".join(char for char in written if char.isdigit())
-    made = _PHONE_ZEROS + digests.digits("phone", everything, max(0, len(digits) - len(_PHONE_ZEROS)))
+    made = _PHONE_ZEROS + digests.digits("phone", _digits(written), max(0, len(digits) - len(_PHONE_ZEROS)))
     return written[:kept] + _filled(written[kept:], made)
 
 
@@ -177,6 +192,10 @@ def card_for(digits: str, digests: Digests) -> str:
 
 def _count(written: str) -> int:
     return sum(map(str.isdigit, written))
+
+
+def _digits(written: str) -> str:
+    return "".join(filter(str.isdigit, written))
 
 
 def _luhn(digits: str) -> int:

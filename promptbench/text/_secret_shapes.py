@@ -6,7 +6,6 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator
-from functools import lru_cache
 
 from promptbench.text._placeholders import AFTER_ESCAPE, Digests, Finding
 
@@ -39,6 +38,7 @@ _NAMED = re.compile(
 _NAME_MARKS = ("key", "token", "secret", "passw", "pwd", "authorization", "credential")
 _PASSWORD = re.compile(r"(?i)passw|pwd")
 _SECRET_NAME = re.compile(rf"(?i)(?:^|[_\W]|[a-z]){_NAME}$")
+_ONE_WORD = re.compile(r"[\w+/=~-]+")
 _LETTER_AND_DIGIT = re.compile(r"(?=.*[A-Za-z])(?=.*\d)", re.DOTALL)
 
 
@@ -107,22 +107,24 @@ def _may_be_named(text: str, lower: str) -> bool:
 
 def is_secret(name: str, value: str) -> bool:
     """Whether a field of this name and value holds a secret."""
-    return _is_secret_name(name) and looks_secret(value, password=_PASSWORD.search(name) is not None)
+    return is_secret_name(name) and looks_secret(value, password=_PASSWORD.search(name) is not None)
 
 
-@lru_cache(maxsize=1024)
-def _is_secret_name(name: str) -> bool:
+def is_secret_name(name: str) -> bool:
+    """Whether a field of this name may hold a secret."""
     return _SECRET_NAME.search(name) is not None
 
 
 def looks_secret(value: str, *, password: bool) -> bool:
     """Whether a value was drawn rather than written: letters and digits, and more than 3 bits a character.
 
-    A password need not be long.
+    A password need not be long. What has dots or colons in it is a name or a path.
     """
-    if not _LETTER_AND_DIGIT.match(value) or any(char.isspace() for char in value):
+    if not _LETTER_AND_DIGIT.match(value):
         return False
-    return password or (len(value) >= 16 and _bits(value) > 3.0)
+    if password:
+        return not any(char.isspace() for char in value)
+    return len(value) >= 16 and _ONE_WORD.fullmatch(value) is not None and _bits(value) > 3.0
 
 
 def masked(value: str, digests: Digests) -> str:

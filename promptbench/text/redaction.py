@@ -8,10 +8,12 @@ nothing. The time is linear in the text.
 
 from __future__ import annotations
 
+import operator
 from bisect import bisect
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Protocol, TypeVar
 
 from promptbench.core.types import Json, LoggedCall, Message
@@ -27,6 +29,7 @@ _SMALL = 10**6
 """A smaller number is no telephone."""
 _NO_CARD = 10**12
 """Nor is a smaller one a payment card."""
+_MOST_NAMES = 10_000
 _FIELDS = (
     "id", "answer", "model", "variables", "prompt", "prompt_version", "error", "finish_reason", "failed", "tags",
     "extra", "expected", "raw",
@@ -58,39 +61,50 @@ class Redactor:
         self.counts: Counter[str] = Counter()
         self._digests = Digests(key)
         self._kinds: tuple[_Kind, ...] = (*own, *_BUILT_IN)
+        self._clean_names: set[str] = set()
 
     def text(self, text: str) -> str:
         """`text` with placeholders; the very same text where there is nothing to replace."""
-        return _Pass(self._digests, self._kinds, self.counts).text(text)
+        return self._pass(self._kinds).text(text)
 
     def value(self, value: Json) -> Json:
         """Plain data with all its texts redacted, the keys too; the very same where there is nothing to replace."""
-        return _Pass(self._digests, self._kinds, self.counts).value(value)
+        return self._pass(self._kinds).value(value)
 
     def call(self, call: LoggedCall) -> LoggedCall:
         """A logged call with all that is in it redacted, the raw record included; the very same where it is clean."""
         texts: dict[str, None] = {}
-        # Not `all`: every text has to be gathered. What stands in the raw record too is looked at once.
-        plain = [_gather(call.raw, texts), *(_gather(getattr(call, name), texts) for name in _FIELDS)]
-        texts.update(dict.fromkeys(message.content for message in call.messages))
+        # What stands in the raw record too is looked at once.
+        plain = _gather(call.raw, texts)
+        for value in map(call.__getattribute__, _FIELDS):
+            if type(value) is str:
+                texts[value] = None
+            elif value:
+                plain = _gather(value, texts) and plain
+        for message in call.messages:
+            texts[message.content] = None
         everything = "\n".join(texts)
         # What nothing in the call looks like is not looked for in each of its texts.
         kinds = [kind for kind in self._kinds if kind.suspicious(everything)]
-        if not kinds and all(plain):
+        if plain and not kinds:
             return call
-        one = _Pass(self._digests, kinds, self.counts)
+        one = self._pass(kinds)
         return replace(
             call,
             messages=tuple(Message(item.role, one.text(item.content)) for item in call.messages),
             **{name: one.value(getattr(call, name)) for name in _FIELDS},
         )
 
+    def _pass(self, kinds: Sequence[_Kind]) -> _Pass:
+        return _Pass(self._digests, kinds, self.counts, self._clean_names)
+
 
 class _Pass:
     """One record's texts, or one text: what occurs twice in it is read once, and counted once."""
 
-    def __init__(self, digests: Digests, kinds: Sequence[_Kind], counts: Counter[str]) -> None:
+    def __init__(self, digests: Digests, kinds: Sequence[_Kind], counts: Counter[str], clean_names: set[str]) -> None:
         self._digests = digests
+        self._clean_names = clean_names
         self._kinds = kinds
         self._counts = counts
         self._known: dict[str, str] = {}
@@ -104,29 +118,39 @@ class _Pass:
         return known
 
     def value(self, value: Json) -> Json:
-        if isinstance(value, str):
+        kind = type(value)
+        if kind is str:
             return self.text(value)
-        if isinstance(value, dict):
-            items = {self.text(key): self._field(key, item) for key, item in value.items()}
-            same = len(items) == len(value) and all(key in items and items[key] is item for key, item in value.items())
+        if kind is dict:
+            items = {self._name(key): self._field(key, item) for key, item in value.items()}
+            same = items.keys() == value.keys() and all(items[key] is item for key, item in value.items())
             return value if same else items
-        if isinstance(value, list | tuple):
+        if kind is list or kind is tuple:
             new = [self.value(item) for item in value]
-            same = all(one is other for one, other in zip(new, value, strict=True))
-            return value if same else type(value)(new)
-        return self._number(value) if isinstance(value, int) and value >= _NO_CARD else value
+            return value if all(map(operator.is_, new, value)) else kind(new)
+        return self._number(value) if kind is int and value >= _NO_CARD else value
+
+    def _name(self, name: str) -> str:
+        """The name of a field. Records have the same ones again and again."""
+        if name in self._clean_names:
+            return name
+        new = self.text(name) if type(name) is str else name
+        if new is name and len(self._clean_names) < _MOST_NAMES:
+            self._clean_names.add(name)
+        return new
 
     def _read(self, text: str) -> str:
         kinds = [kind for kind in self._kinds if kind.suspicious(text)]
         found = self._found(text, kinds) if kinds else []
+        # What is a placeholder already was found too, so that nothing else is seen in it.
+        found = [finding for finding in found if finding.placeholder != text[finding.start : finding.end]]
         if not found:
             return text
         parts, end = [], 0
         for finding in found:
             parts += [text[end : finding.start], finding.placeholder]
             end = finding.end
-            if finding.placeholder != text[finding.start : finding.end]:
-                self._counts[finding.kind] += 1
+            self._counts[finding.kind] += 1
         return "".join([*parts, text[end:]])
 
     def _found(self, text: str, kinds: Sequence[_Kind]) -> list[Finding]:
@@ -143,13 +167,13 @@ class _Pass:
 
     def _field(self, name: str, value: Json) -> Json:
         """The value of a field, whose name may say what it is."""
-        if isinstance(value, str) and len(value) >= _SHORTEST and isinstance(name, str):
-            if _secret_shapes.is_secret(name, value):
+        if isinstance(name, str) and _is_telling(name):
+            if isinstance(value, str) and _secret_shapes.is_secret(name, value):
                 return self._counted("key", value, _secret_shapes.masked(value, self._digests))
-            if _number_shapes.is_phone(name, value):
+            if isinstance(value, str) and _number_shapes.is_phone(name, value):
                 return self._counted("phone", value, _number_shapes.phone_for(value, self._digests))
-        elif type(value) is int and value >= _SMALL and _number_shapes.is_phone(name, str(value)):
-            return self._counted("phone", value, _number_shapes.plain_phone_for(value, self._digests))
+            if type(value) is int and value >= _SMALL and _number_shapes.is_phone(name, str(value)):
+                return self._counted("phone", value, _number_shapes.plain_phone_for(value, self._digests))
         return self.value(value)
 
     def _number(self, value: int) -> int:
@@ -166,18 +190,24 @@ class _Pass:
 
 
 def _gather(value: Json, texts: dict[str, None]) -> bool:
-    """Adds all texts in `value` to `texts`; False when it holds a number or a field that wants a closer look."""
+    """Adds all texts in `value` to `texts`; False when it holds a number or a field that wants a closer look.
+
+    By far the most calls have nothing to replace, and for those this is nearly all the work.
+    """
     kind, plain = type(value), True
     if kind is str:
         texts[value] = None
     elif kind is dict:
         for key, item in value.items():
-            if type(item) is str:
-                texts[item] = None
-                plain = plain and not _is_telling(key, item)
-            else:
-                plain = _gather(item, texts) and plain and not (type(item) is int and _is_telling(key, str(item)))
             texts[key] = None
+            kind = type(item)
+            if kind is str:
+                texts[item] = None
+                plain = plain and not (_is_telling(key) and _tells(key, item))
+            elif kind is int:
+                plain = plain and item < _NO_CARD and not (_is_telling(key) and _tells(key, str(item)))
+            elif kind is dict or kind is list:
+                plain = _gather(item, texts) and plain
     elif kind is list or kind is tuple:
         for item in value:
             plain = _gather(item, texts) and plain
@@ -186,6 +216,11 @@ def _gather(value: Json, texts: dict[str, None]) -> bool:
     return plain
 
 
-def _is_telling(name: str, value: str) -> bool:
-    """Whether the name of a field says that its value is to be replaced."""
+@lru_cache(maxsize=4096)
+def _is_telling(name: str) -> bool:
+    """Whether a field of this name may hold what is to be replaced, whatever it looks like."""
+    return _number_shapes.is_phone_name(name) or _secret_shapes.is_secret_name(name)
+
+
+def _tells(name: str, value: str) -> bool:
     return _number_shapes.is_phone(name, value) or _secret_shapes.is_secret(name, value)

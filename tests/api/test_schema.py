@@ -66,6 +66,7 @@ GOOD = [
     HEAD + "checks: json\ncases: [{case: a, checks: {not-contains: [a, 1, true]}}]\n",
     HEAD + "checks: [{json_schema: {type: object}}]\nlog: [a.jsonl]\n",
     HEAD + "cases: [{case: a}]\ngate: {max age: 3, models: [a/b], format-floor: 0.5}\n",
+    HEAD + "cases: [{case: a, tags: x}]\ngate: {margin: 2.5%, cost ratio: 1.2, tags: {x: {floor: 90%, margin: 0.1}}}\n",
     "suite: s\nprompt: [p.prompt, q.prompt]\nmodels: {model: a/b, uses_prompt: false}\ncases: [{case: a}]\n",
 ]
 BAD = [
@@ -83,6 +84,12 @@ BAD = [
     HEAD + "gate: {repeat: 3}\n",
     HEAD + "gate: {format floor: 95}\n",
     HEAD + "gate: {max age: a week}\n",
+    HEAD + "gate: {margin: 5}\n",
+    HEAD + "gate: {margin: wide}\n",
+    HEAD + "gate: {latency ratio: 0}\n",
+    HEAD + "gate: {tags: {x: {}}}\n",
+    HEAD + "gate: {tags: {x: {margin: auto}}}\n",
+    HEAD + "gate: {tags: {x: {flor: 90%}}}\n",
     HEAD + "accept: everything\n",
     HEAD.replace("a/b", "a"),
     HEAD.replace("a/b", "{model: a/b, uses prompt: no}"),

@@ -1,12 +1,15 @@
 """How fast recorded answers are scored again, beside the bare libraries. `python -m tests.bench.rescoring [ANSWERS …]`
 
+[--repeats 3] [--profile]
+
 Two sides on the same documents of 2 to 4 KB and the same schema of some 25 fields, each in a process of its own on one
 core: `promptbench rescore` with json, json schema and contains on a record with so many answers, and a loop of
 `json.loads` and one jsonschema validator that is built once. Of each: CPU seconds (user + system) net of what a process
 with ten answers takes, so that start-up is in neither; answers a second; and the peak of memory. Without numbers:
 1,000, 10,000 and 100,000 answers, of which the largest needs 2 GB of disk and some minutes to prepare.
 
-`--profile` prints where the time of the first side goes.
+Each case has as many answers as `--repeats` says, by default the gate's own 3. A case takes some memory, an answer
+none: 1 is the worst. `--profile` prints where the time of the first side goes.
 """
 
 from __future__ import annotations
@@ -33,7 +36,7 @@ from promptbench.engine.scoring import scored
 from promptbench.project.bench import Bench
 from promptbench.store.runs import RunStore, RunVariant
 
-_SMALL = 10
+_SMALL = 12
 _SIZES = (1_000, 10_000, 100_000)
 _TEXT = {"type": "string", "minLength": 1, "maxLength": 2000}
 _ITEM = {
@@ -97,12 +100,12 @@ prompt: rescoring.prompt
 models: [openai/gpt-4o-mini]
 checks: [json, json schema: output, contains: team]
 cases: cases.jsonl
-gate: {repeats: 1, format floor: 50%, answer floor: 50%}
+gate: {{repeats: {repeats}, format floor: 50%, answer floor: 50%}}
 """
 
 
 def document(number: int) -> str:
-    """An answer as a model would write it; every twentieth does not fit the schema."""
+    """An answer as a model would write it; one in a hundred does not fit the schema."""
     at = random.Random(number)
 
     def words(count: int) -> str:
@@ -112,7 +115,7 @@ def document(number: int) -> str:
     data: dict[str, Json] = {
         "id": f"case-{number}",
         "team": at.choice(["billing", "delivery", "other"]),
-        "urgency": 9 if number % 20 == 7 else at.randint(1, 5),
+        "urgency": 9 if number % 100 == 7 else at.randint(1, 5),
         "summary": words(at.randint(60, 120)),
         "language": at.choice(["en", None]),
         "customer": {"name": words(2), "email": f"jo{number}@example.com", "address": address},
@@ -133,7 +136,7 @@ def document(number: int) -> str:
     return json.dumps(data)
 
 
-def prepare(root: Path, answers: int) -> None:
+def prepare(root: Path, answers: int, repeats: int) -> None:
     """A project with a run of as many answers on record, and the same answers in a file."""
     folder = root / "suites" / "rescoring"
     folder.mkdir(parents=True)
@@ -141,13 +144,13 @@ def prepare(root: Path, answers: int) -> None:
     head = json.dumps({"output": {"schema": SCHEMA}})
     prompt = f"---\n{head}\n---\nSort this message and answer with one JSON object: {{{{message}}}}\n"
     (folder / "rescoring.prompt").write_text(prompt, encoding="utf-8")
-    (folder / "suite.yaml").write_text(_SUITE, encoding="utf-8")
+    (folder / "suite.yaml").write_text(_SUITE.format(repeats=repeats), encoding="utf-8")
     with (folder / "cases.jsonl").open("w", encoding="utf-8") as file:
-        for number in range(answers):
+        for number in range(answers // repeats):
             message = f"case-{number} is about a parcel that came late, and I was charged twice for it."
             file.write(json.dumps({"case": f"case-{number}", "vars": {"message": message}}) + "\n")
     with (root / "documents.jsonl").open("w", encoding="utf-8") as file:
-        for number in range(answers):
+        for number in range(answers // repeats * repeats):
             file.write(json.dumps(document(number)) + "\n")
     workspace = Workspace.open(root, {"OPENAI_API_KEY": "none"})
     with workspace.prompts() as store, workspace.runs() as runs:
@@ -172,14 +175,16 @@ def _record(workspace: Workspace, bench: Bench, runs: RunStore) -> None:
 
 
 def _attempts(bench: Bench) -> Iterator[Attempt]:
-    [variant], [model] = bench.variants, bench.models
-    for number, name in enumerate(bench.cases.names):
+    [variant], [model], repeats = bench.variants, bench.models, bench.suite.gate.repeats
+    for place, name in enumerate(bench.cases.names):
         case = bench.cases[name]
-        request = bench.request(model, variant, case, 0)
-        answer = Answer(document(number), "gpt-4o-mini-2024-07-18", {"temperature": 0}, Usage(900, 700), "stop", 812.5)
-        key = AttemptKey(variant.hash, model.name, name, 0)
-        attempt = Attempt(key, Outcome.PASSED, digest(request.as_dict()), answer, cost=0.0005, started=now())
-        yield scored(bench, case, attempt)
+        for repeat in range(repeats):
+            request = digest(bench.request(model, variant, case, repeat).as_dict())
+            text = document(place * repeats + repeat)
+            answer = Answer(text, "gpt-4o-mini-2024-07-18", {"temperature": 0}, Usage(900, 700), "stop", 812.5)
+            key = AttemptKey(variant.hash, model.name, name, repeat)
+            attempt = Attempt(key, Outcome.PASSED, request, answer, cost=0.0005, started=now())
+            yield scored(bench, case, attempt)
 
 
 def ours() -> None:
@@ -217,10 +222,10 @@ def _measured(side: str, root: Path, *arguments: str, profile: bool = False) -> 
     return float(seconds), float(kilobytes) / 1024
 
 
-def _alone(side: str, answers: int = 0) -> None:
+def _alone(side: str, answers: int, repeats: int) -> None:
     """One side in this process, in the current folder; what it took goes to stderr."""
     if side == "prepare":
-        prepare(Path.cwd(), answers)
+        prepare(Path.cwd(), answers, repeats)
     else:
         if hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
@@ -241,17 +246,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("answers", nargs="*", type=int, default=_SIZES)
     parser.add_argument("--side", choices=["prepare", "promptbench", "floor"], help=argparse.SUPPRESS)
+    parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--profile", action="store_true")
     given = parser.parse_args()
     if given.side:
-        _alone(given.side, *given.answers[:1])
+        _alone(given.side, given.answers[0], given.repeats)
         return
     print(f"{'answers':>8}  {'side':<12} {'CPU s, net':>10} {'answers/s':>10} {'peak MB':>8}  speed beside the floor")
     start: dict[str, float] = {}
     for answers in (_SMALL, *given.answers):
         with tempfile.TemporaryDirectory() as folder:
             root = Path(folder)
-            _measured("prepare", root, str(answers))
+            _measured("prepare", root, str(answers), "--repeats", str(given.repeats))
             if given.profile and answers != _SMALL:
                 _measured("promptbench", root, profile=True)
             taken = {side: _measured(side, root) for side in ("promptbench", "floor")}

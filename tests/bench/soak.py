@@ -27,8 +27,8 @@ _MANNER = Manner(latency=(0.02, 0.3), refuse=0.0005, fail=0.02, cut=0.01, retry_
 _ANSWERS = """SELECT case_name, answer.text FROM attempt JOIN answer ON answer.hash = answer_hash
     WHERE run = (SELECT id FROM run ORDER BY started LIMIT 1 OFFSET ?)"""
 _KILLS = 10
-_ON_THE_WAY = 100
-"""The most answers that may be lost when the process dies: 50 in flight, and as many received and not yet committed."""
+_ON_THE_WAY = 54
+"""The most answers that may be lost when the process dies: 50 in flight, and those that came in this turn of the loop."""
 
 
 @contextmanager
@@ -84,14 +84,19 @@ class Soak:
         self._at_start = self._seen
         what = f"{what}; {len(calls)} calls, {missing} answers on the way, {again} asked again"
         self._say(f"{what}, {len(self._seen)} on record, {self._health()}")
+        if self._is_judged():
+            # Also where the process died while it made the report: the next one begins a run.
+            if len(self._seen) != self._cases:
+                self._broke(f"judged with {len(self._seen)} of {self._cases} answers")
+            self._at_start, self._seen = {}, {}
+            self.finished += 1
 
     def finish(self, code: int) -> None:
-        """To be called when the command has come to its end. The next process begins a run."""
+        """To be called when the command has come to its end."""
+        before = self.finished
         self.check(f"finished, exit {code}")
-        if code != 0 or len(self._seen) != self._cases:
-            self._broke(f"exit {code} with {len(self._seen)} of {self._cases} answers")
-        self._at_start, self._seen = {}, {}
-        self.finished += 1
+        if code != 0 or self.finished == before:
+            self._broke(f"exit {code}, and the run is {'not ' if self.finished == before else ''}judged")
 
     def wait_for_answers(self, process: subprocess.Popen[str]) -> None:
         """Until the process has put some on record."""
@@ -125,6 +130,14 @@ class Soak:
         if code != 4 or "Traceback" in said:
             self._broke(f"{what}: exit {code}")
         self.check(f"{what}: exit {code}, said: {' / '.join(said.strip().splitlines()[-2:])}")
+
+    def _is_judged(self) -> bool:
+        record = sqlite3.connect(self._state / "runs.sqlite", timeout=30)
+        try:
+            found = record.execute("SELECT finished FROM run ORDER BY started LIMIT 1 OFFSET ?", [self.finished])
+            return (found.fetchone() or (None,))[0] is not None
+        finally:
+            record.close()
 
     def _on_record(self) -> dict[str, str]:
         record = sqlite3.connect(self._state / "runs.sqlite", timeout=30)

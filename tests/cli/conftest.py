@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers import judging
 from tests.helpers.fake_openai import FakeOpenAI
 from tests.helpers.project import Project, better
 
@@ -21,3 +22,10 @@ def project(
 ) -> Project:
     monkeypatch.chdir(tmp_path)
     return Project(tmp_path, server.base_url, capsys)
+
+
+@pytest.fixture
+def support(project: Project, server: FakeOpenAI) -> Project:
+    """A project with a check that a judge decides, and that nobody has agreed with yet."""
+    judging.set_up(project, server)
+    return project

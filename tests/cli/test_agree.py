@@ -9,12 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_rubric import FOLDER, agree, support, to_judge
 from tests.helpers.fake_openai import FakeOpenAI
-from tests.helpers.judging import CASES, CRITERION, JUDGE, answered_as, by_sorry, says, served
+from tests.helpers.judging import CASES, CRITERION, FOLDER, JUDGE, agree, answered_as, by_sorry, says, served, to_judge
 from tests.helpers.project import Ended, Project
 
-__all__ = ["support"]
 FILE = f"{FOLDER}/agreement.json"
 
 
@@ -42,7 +40,7 @@ def test_what_is_said_and_recorded(support: Project, server: FakeOpenAI) -> None
         "person: pass            10            0",
         "person: fail             1            9",
         "kappa 0.90 (95 % interval 0.58 to 1.00) over 20 labelled answers",
-        "correlation of pass with the answer's length: judge +0.94, people +0.99",
+        "correlation of pass with the answer's length: judge +0.89, people +0.99",
         "judges: 20 questions, 0 of them on record, unknown",
         f"{FILE} says so: the check counts from now on (kappa 0.90 (0.58 to 1.00, 20 answers))",
     ]

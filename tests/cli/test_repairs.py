@@ -75,6 +75,9 @@ def test_which_rule_rescues_what_and_what_none_does(ran: Project, server: FakeOp
         {"what": "no_data", "answers": 2, "example": "There is no JSON object or array in the text"}
     ]
     assert data["schema_version"] == 1
+    unmended = sum(group["answers"] for group in (*row["unreadable"], *row["misfits"]))
+    clean = 2  # `clean`, twice: each answer is in one of these
+    assert clean + row["rescued"] + row["beyond"] + unmended == 24
 
 
 def test_the_page_fits_and_ends_with_the_sentence(ran: Project) -> None:

@@ -11,30 +11,22 @@ import pytest
 
 from tests.cli.test_run import last_line
 from tests.helpers.fake_openai import FakeOpenAI, Step, answer, error
-from tests.helpers.judging import CASES, JUDGE, KIND, PLAIN, answered_as, by_sorry, judged_text, says, served, suite
-from tests.helpers.project import Ended, Project
-
-FOLDER = "suites/support"
-
-
-@pytest.fixture
-def support(project: Project, server: FakeOpenAI) -> Project:
-    """Production is curt and the candidate kind, which only the judge can tell."""
-    server.script = served()
-    project.write(f"{FOLDER}/suite.yaml", suite())
-    project.write(f"{FOLDER}/support.plain.prompt", PLAIN)
-    project.write(f"{FOLDER}/support.kind.prompt", KIND)
-    ended = project.run("adopt", f"{FOLDER}/support.plain.prompt", "--reason", "in use")
-    assert ended.code == 0, ended.err
-    return project
-
-
-def agree(project: Project, *more: str) -> Ended:
-    """Twenty answers, labelled as whether they apologise."""
-    rows = [{"case": name, "answer": f"Sorry about {name}.", "label": "pass"} for name in CASES]
-    rows += [{"case": name, "answer": f"Noted: {name}.", "label": "fail"} for name in CASES]
-    project.write(f"{FOLDER}/labels.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
-    return project.run("agree", FOLDER, "--labels", f"{FOLDER}/labels.jsonl", *more)
+from tests.helpers.judging import (
+    CRITERION,
+    FOLDER,
+    JUDGE,
+    KIND,
+    PLAIN,
+    agree,
+    answered_as,
+    by_sorry,
+    judged_text,
+    says,
+    served,
+    to_judge,
+    to_model,
+)
+from tests.helpers.project import Project
 
 
 @pytest.fixture
@@ -45,14 +37,6 @@ def counting(support: Project, server: FakeOpenAI) -> Project:
     (support.root / ".promptbench" / "runs.sqlite").unlink()
     server.received.clear()
     return support
-
-
-def to_judge(server: FakeOpenAI) -> list[dict[str, Any]]:
-    return [item.body for item in server.received if item.body["model"].startswith("judge")]
-
-
-def to_model(server: FakeOpenAI) -> list[dict[str, Any]]:
-    return [item.body for item in server.received if not item.body["model"].startswith("judge")]
 
 
 def record(project: Project, sql: str) -> list[tuple[Any, ...]]:
@@ -83,7 +67,12 @@ def test_what_is_agreed_on_is_promoted_and_the_evidence_names_the_judge(counting
     ended = counting.run("run", FOLDER, "--promote", "--json", "--output", "evidence=proof.json")
     assert ended.code == 0, ended.err
     proof = json.loads((counting.root / "proof.json").read_text())
-    assert proof["suites"][0]["judges"] == [{"judge": JUDGE, "returned": ["fake-1"]}]
+    judges = proof["suites"][0]["judges"]
+    [check] = judges["checks"]
+    assert judges["returned"] == {JUDGE: ["fake-1"]}
+    assert check["check"].startswith("sha256:")
+    assert (check["criterion"], check["counts"]) == (CRITERION, True)
+    assert check["standing"] == "kappa 1.00 (0.74 to 1.00, 20 answers)"
     [run] = ended.data["runs"]
     assert run["judgements"][0]["counts"]["fixed"] == 10
     [judge] = run["judges"]
@@ -256,6 +245,16 @@ def test_red_that_only_a_judge_can_tell_is_no_mistake(counting: Project) -> None
     assert "whether the logged answer of 'complaint 1' fails is for a judge to say" in ended.err + ended.out
 
 
+@pytest.mark.parametrize(("was", "code"), [("Noted: complaint 1.", 0), ("Sorry about complaint 1.", 2)])
+def test_red_is_proven_by_what_the_judge_has_said(support: Project, was: str, code: int) -> None:
+    support.edit(f"{FOLDER}/suite.yaml", "about complaint 1}", f"about complaint 1}}\n    was: '{was}'")
+    assert agree(support).code == code
+    ended = support.run("validate")
+    assert ended.code == code
+    assert ("the logged answer of 'complaint 1' passes all its checks" in ended.err) is bool(code)
+    assert "for a judge to say" not in ended.err
+
+
 def test_a_judge_is_no_check_of_the_check_command(support: Project) -> None:
     support.write("answer.txt", "Sorry")
     ended = support.run("check", "--text-file", "answer.txt", "--with", f"rubric: {{judge: {JUDGE}, passes if: kind}}")
@@ -274,3 +273,30 @@ def test_the_model_is_asked_on_while_its_answers_are_judged(counting: Project, s
     server.script = script
     assert counting.run("run", FOLDER).code == 0
     assert sum(judged[:8]) <= 4, "the first answers of the model do not wait for verdicts"
+
+
+def test_what_judges_cost_is_apart(counting: Project, server: FakeOpenAI) -> None:
+    counting.edit("promptbench.toml", "[providers", 'prices = "prices.toml"\n[providers')
+    prices = '["openai/fake"]\ninput = 1000\noutput = 2000\n["openai/judge-1"]\ninput = 1\noutput = 1\n'
+    counting.write("prices.toml", prices)
+    [run] = counting.run("run", FOLDER, "--json").data["runs"]
+    [judge] = run["judges"]
+    # 11 tokens in and 7 out each time.
+    assert judge["cost"] == pytest.approx(20 * 18 / 1e6)
+    assert (judge["input_tokens"], judge["output_tokens"]) == (220, 140)
+    assert [row["cost_per_1000"] for row in run["rows"]] == pytest.approx([25.0, 25.0])
+    [(spent,)] = record(counting, "SELECT sum(cost) FROM judging")
+    assert spent == pytest.approx(judge["cost"])
+
+
+def test_kept_answers_of_judges_are_taken_from_the_cache(counting: Project, server: FakeOpenAI) -> None:
+    assert counting.run("run", FOLDER, "--cache", "write").code == 0
+    server.received.clear()
+    ended = counting.run("run", FOLDER, "--cache", "read")
+    assert ended.code == 6
+    assert not to_judge(server)
+    assert f"20 questions to {JUDGE}, $0" in ended.out
+
+
+def test_explained_in_words(support: Project) -> None:
+    assert "Until `promptbench agree`" in support.run("explain", "rubric").out

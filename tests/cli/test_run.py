@@ -196,9 +196,35 @@ def test_dry_run_asks_nothing(project: Project, server: FakeOpenAI) -> None:
     assert ended.out.startswith(
         "triage: triage.better.prompt against triage@1, 3 cases\n  would ask openai/fake 18 questions; estimated "
     )
-    assert ended.out.endswith(" tokens in (characters / 4), up to 9,000 out, cost unknown\n")
+    first, _, could_tell = ended.out.partition(", cost unknown\n")
+    assert first.endswith(" tokens in (characters / 4), up to 9,000 out")
+    assert could_tell == (
+        "  3 cases that hold exclude a break rate above 63 %, 26 more one above 10 %\n"
+        "  a case that begins to fail half of the time is called broken in 48 % of runs\n"
+        "    and unstable in 38 %; with 'repeats: 5' in 50 % and 46 %\n"
+        "  a case that fails is tried up to 8 times more with either prompt\n"
+    )
     assert project.run("run", "--dry-run", "--json").data["suites"][0]["questions"] == {"openai/fake": 18}
     assert not server.received
+
+
+def test_dry_run_says_what_a_margin_takes(project: Project, server: FakeOpenAI) -> None:
+    project.adopt()
+    project.edit("suites/triage/suite.yaml", "gate: {", "gate: {margin: 5%, ")
+    ended = project.run("run", "--dry-run")
+    margin = "margin 5 % takes 59 guards that hold, 93 where one is unstable: 56 more cases at the least"
+    assert margin in " ".join(ended.out.split())
+    assert max(map(len, ended.out.splitlines()[2:])) <= 80
+    assert ended.out.endswith("  with those it would be 354 questions, cost unknown\n")
+    [suite] = project.run("run", "--dry-run", "--json").data["suites"]
+    assert suite["outlook"]["takes"] == [59, 93]
+    assert suite["outlook"]["halved"][0]["broken"] == pytest.approx(0.4819, abs=5e-5)
+    assert not server.received
+
+
+def test_dry_run_of_a_first_version_has_no_gate_to_look_at(project: Project) -> None:
+    [suite] = project.run("run", "--dry-run", "--json").data["suites"]
+    assert (suite["outlook"], suite["could_tell"]) == (None, [])
 
 
 def test_one_invalid_suite_stops_before_any_call(project: Project, server: FakeOpenAI) -> None:

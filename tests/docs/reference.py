@@ -41,7 +41,11 @@ def _suite() -> Iterator[str]:
     yield from _table("At the top", schema)
     yield from _table("A model, under `models:`", _entry(properties["models"]))
     yield from _table("A case, under `cases:`", _entry(properties["cases"]))
-    yield from _table("What it takes to pass, under `gate:`", properties["gate"])
+    gate = properties["gate"]
+    yield from _table("What it takes to pass, under `gate:`", gate)
+    yield from _table(
+        "What the cases with a tag must keep, under `gate: tags:`", gate["properties"]["tags"]["additionalProperties"]
+    )
 
 
 def _entry(schema: dict[str, Any]) -> dict[str, Any]:

@@ -41,6 +41,7 @@ def judged(
     *,
     deterministic: bool = False,
     critical: str = "",
+    tagged: str = "",
     asked_all: bool = True,
     champion: str | None = CHAMPION,
     **policy: Any,
@@ -50,14 +51,15 @@ def judged(
         champion=champion,
         candidate=CANDIDATE,
         models=[GatedModel(MODEL, deterministic)],
-        cases=infos(cases, critical),
+        cases=infos(cases, critical, tagged),
         policy=Policy(**policy),
         asked_all=asked_all,
     )
 
 
-def infos(cases: Cases, critical: str = "") -> list[CaseInfo]:
-    return [CaseInfo(name, name in critical.split()) for name in cases]
+def infos(cases: Cases, critical: str = "", tagged: str = "") -> list[CaseInfo]:
+    """The cases as a gate knows them; those that `tagged` names have the tag `t`."""
+    return [CaseInfo(name, name in critical.split(), ("t",) * (name in tagged.split())) for name in cases]
 
 
 def guards(count: int, marks: str = "+") -> dict[str, tuple[str, str]]:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 from hypothesis import given, settings
@@ -23,7 +23,8 @@ def part(
     cases: Cases, *, suite: str = "triage", path: str = "suites/triage/suite.yaml", **options: Json
 ) -> tuple[Judged, list[Attempt]]:
     verdict = judged(cases, **options)
-    policy = Policy(**{key: value for key, value in options.items() if key in Policy().as_dict()})
+    names = {field.name for field in fields(Policy)}
+    policy = Policy(**{key: value for key, value in options.items() if key in names})
     about = Judged(
         suite=suite,
         path=path,
@@ -32,7 +33,7 @@ def part(
         checks_hash="sha256:checks",
         policy=policy,
         models=[GatedModel(MODEL, options.get("deterministic", False))],
-        cases=infos(cases, options.get("critical", "")),
+        cases=infos(cases, options.get("critical", ""), options.get("tagged", "")),
         verdict=verdict,
         returned_models={MODEL: ["small-2026", "small-2025"]},
     )

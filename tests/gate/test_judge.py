@@ -6,8 +6,9 @@ import pytest
 
 from promptbench.core.errors import Exit
 from promptbench.core.types import Outcome
-from promptbench.gate.judge import GatedModel, Mode, Result, Verdict, judge, percent
-from promptbench.gate.policy import Policy
+from promptbench.gate.judge import GatedModel, Mode, Result, Verdict, judge
+from promptbench.gate.policy import Policy, TagPolicy
+from promptbench.gate.sentence import percent
 from promptbench.gate.table import Table
 from tests.gate.kit import CANDIDATE, CHAMPION, MODEL, Cases, attempts, guards, infos, judged
 
@@ -159,6 +160,83 @@ SENTENCES: dict[str, tuple[Cases, dict[str, object], str]] = {
         {"t1": (FAIL8, PASS8), "u": (PASS11, "-++++++++--")},
         {},
         "PASS: 1 of 1 reproduced failure fixed, none of 1 guard broken but 1 unstable ('u')",
+    ),
+    "margin kept": (
+        {**FIXES, **guards(59)},
+        {"deterministic": True, "margin": 0.05},
+        "PASS: 2 of 2 failures fixed, none of 59 guards broken; within margin 5 %: at 95 % it loses less than 3.9 % of "
+        "passes and breaks less than 5 %",
+    ),
+    "margin, too few guards": (
+        {**FIXES, **guards(20)},
+        {"deterministic": True, "margin": 0.05},
+        "INCONCLUSIVE: at margin 5 % 39 more guards are needed (2 of 2 failures fixed)",
+    ),
+    "margin, one guard too few": (
+        {**FIXES, **guards(58)},
+        {"deterministic": True, "margin": 0.05},
+        "INCONCLUSIVE: at margin 5 % 1 more guard is needed (2 of 2 failures fixed)",
+    ),
+    "margin, no guards": (
+        FIXES,
+        {"deterministic": True, "margin": 0.05},
+        "INCONCLUSIVE: at margin 5 % 59 more guards are needed (2 of 2 failures fixed)",
+    ),
+    "margin, fewer than ten guards": (
+        # Nine clean guards exclude a break rate of 30 %, and are too few for a mean.
+        {**FIXES, **guards(9)},
+        {"deterministic": True, "margin": 0.3},
+        "INCONCLUSIVE: at margin 30 % 1 more guard is needed (2 of 2 failures fixed)",
+    ),
+    "margin and a break": (
+        {**FIXES, **guards(400), "b": ("+", "-")},
+        {"deterministic": True, "margin": 0.05},
+        "FAIL: 1 case broken: 'b' (2 of 2 failures fixed)",
+    ),
+    "margin, unstable": (
+        {"t1": (FAIL8, PASS8), "u": (PASS11, "-++++++++--"), **guards(91, "+++")},
+        {"margin": 0.05},
+        "INCONCLUSIVE: at margin 5 % 1 more guard is needed, since 1 of 92 is unstable ('u') (1 of 1 reproduced "
+        "failure fixed)",
+    ),
+    "margin, unstable among enough": (
+        {"t1": (FAIL8, PASS8), "u": (PASS11, "-++++++++--"), **guards(92, "+++")},
+        {"margin": 0.05},
+        "PASS: 1 of 1 reproduced failure fixed, none of 93 guards broken but 1 unstable ('u'); within margin 5 %: at "
+        "95 % it loses less than 2.9 % of passes and breaks less than 5 %",
+    ),
+    "margin, all a little worse": (
+        {"t1": (FAIL8, PASS8), **{f"w{n}": (PASS11, "++-" + PASS8) for n in range(70)}},
+        {"margin": 0.05},
+        "INCONCLUSIVE: at margin 5 % the guards lose 33 % of their passes, which more guards would not change (1 of 1 "
+        "reproduced failure fixed)",
+    ),
+    "margin, some a little worse": (
+        # A mean of -5/3 in 65 is within 5 %, and takes more guards to show than the share of broken ones does.
+        {"t1": (FAIL8, PASS8), **{f"w{n}": (PASS11, "++-" + PASS8) for n in range(5)}, **guards(60, "+++")},
+        {"margin": 0.05},
+        "INCONCLUSIVE: at margin 5 % 47 more guards are needed (1 of 1 reproduced failure fixed)",
+    ),
+    "margin of a tag": (
+        {**FIXES, **guards(60), **{f"h{n}": ("+", "+") for n in range(30)}},
+        {"deterministic": True, "tags": {"t": TagPolicy(margin=0.1)}, "tagged": " ".join(f"h{n}" for n in range(30))},
+        "PASS: 2 of 2 failures fixed, none of 90 guards broken; within margin 10 % of 't': at 95 % it loses less than "
+        "7.5 % of passes and breaks less than 9.5 %",
+    ),
+    "margin of a tag, too few": (
+        {**FIXES, **guards(60)},
+        {"deterministic": True, "margin": 0.05, "tags": {"t": TagPolicy(margin=0.1)}, "tagged": "g1 g2"},
+        "INCONCLUSIVE: at margin 10 % of 't' 27 more guards are needed (2 of 2 failures fixed)",
+    ),
+    "below the floor of a tag": (
+        {**FIXES, **guards(9), "s": ("-", "-")},
+        {"deterministic": True, "tags": {"t": TagPolicy(floor=0.9)}, "tagged": "s t1 g1"},
+        "FAIL: answers 67 % of 't' are below the floor of 90 % (2 of 3 failures fixed)",
+    ),
+    "first version, below the floor of a tag": (
+        {"a": ("", "+"), "b": ("", "+"), "c": ("", "+"), "d": ("", "+"), "e": ("", "-")},
+        {"champion": None, "deterministic": True, "tags": {"t": TagPolicy(floor=0.9)}, "tagged": "e"},
+        "FAIL: the first version is below its floors: answers 0 % of 't' are below the floor of 90 %",
     ),
     "critical and unstable": (
         {"t1": (FAIL8, PASS8), "u": (PASS11, "-++++++++--"), **guards(9, "+++")},

@@ -7,8 +7,10 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from tests.helpers.fake_openai import Step, completion
+from tests.helpers.fake_openai import FakeOpenAI, Step, completion
+from tests.helpers.project import Ended, Project
 
+FOLDER = "suites/support"
 JUDGE = "openai/judge-1"
 CRITERION = "the answer apologises"
 SUITE = f"""\
@@ -28,11 +30,9 @@ Verdict = Callable[[str], "str | Step"]
 """What a judge says of an answer."""
 
 
-def suite(cases: list[str] = CASES, **changes: str) -> str:
-    text = SUITE + "".join(f"  - case: {name}\n    vars: {{message: about {name}}}\n" for name in cases)
-    for old, new in changes.items():
-        text = text.replace(old, new)
-    return text + "gate: {repeats: 1}\n"
+def suite() -> str:
+    cases = "".join(f"  - case: {name}\n    vars: {{message: about {name}}}\n" for name in CASES)
+    return f"{SUITE}{cases}gate: {{repeats: 1}}\n"
 
 
 def judged_text(body: dict[str, Any]) -> str:
@@ -69,3 +69,31 @@ def served(verdict: Verdict = by_sorry, model: Callable[[dict[str, Any]], str | 
 
 def answered_as(name: str, text: str) -> Step:
     return Step(json.dumps(completion(text) | {"model": name}).encode())
+
+
+def set_up(project: Project, server: FakeOpenAI) -> None:
+    """Production is curt and the candidate kind, which only the judge can tell."""
+    server.script = served()
+    project.write(f"{FOLDER}/suite.yaml", suite())
+    project.write(f"{FOLDER}/support.plain.prompt", PLAIN)
+    project.write(f"{FOLDER}/support.kind.prompt", KIND)
+    ended = project.run("adopt", f"{FOLDER}/support.plain.prompt", "--reason", "in use")
+    assert ended.code == 0, ended.err
+
+
+def agree(project: Project, *more: str) -> Ended:
+    """Twenty answers, labelled as whether they apologise."""
+    rows = [{"case": name, "answer": f"Sorry about {name}.", "label": "pass"} for name in CASES]
+    rows += [{"case": name, "answer": f"Noted: {name}.", "label": "fail"} for name in CASES]
+    project.write(f"{FOLDER}/labels.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    return project.run("agree", FOLDER, "--labels", f"{FOLDER}/labels.jsonl", *more)
+
+
+def to_judge(server: FakeOpenAI) -> list[dict[str, Any]]:
+    """What judges were asked."""
+    return [item.body for item in server.received if item.body["model"].startswith("judge")]
+
+
+def to_model(server: FakeOpenAI) -> list[dict[str, Any]]:
+    """What the model was asked."""
+    return [item.body for item in server.received if not item.body["model"].startswith("judge")]

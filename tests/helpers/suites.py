@@ -51,7 +51,7 @@ def joined(
     suite = load(folder / "suite.yaml", "suite.yaml", found)
     surroundings = Surroundings(
         root=folder,
-        environ={},
+        environ=around.pop("environ", {}),
         allowed_code=("*.py",),
         provider_options={"openai": {"base_url": "http://127.0.0.1:9/v1"}},
         champion=lambda _: Stored("triage@1", champion) if champion else None,

@@ -162,3 +162,18 @@ def test_a_provider_that_says_nothing_else_is_shaped_by_its_settings_without_sec
     around = context(options={"url": "u", "api_key": "k"})
     assert _shape(plain, "m", around) == {"url": "u"}  # type: ignore[arg-type]
     assert _shape(told, "m", around) == ["m", "u"]  # type: ignore[arg-type]
+
+
+def test_the_gate_names_tags_of_the_cases(tmp_path: Path) -> None:
+    cases = "cases:\n- {case: a, vars: {message: hi}, tags: [x, y]}\n- {case: b, vars: {message: ho}, tags: y}\n"
+    text = HEAD + "checks: json\n" + cases
+    bench, found = joined(tmp_path, text + "gate: {tags: {x: {floor: 90%}, y: {margin: 5%}}}\n")
+    assert messages(found) == []
+    assert bench
+    assert bench.cases.tagged == {"x": {"a"}, "y": {"a", "b"}}
+    _, found = joined(tmp_path, text + "gate: {tags: {x: {floor: 90%}, z: {margin: 5%}}}\n")
+    [error] = found.errors
+    assert error.message == "no case has the tag 'z'"
+    assert error.place.column == 32
+    _, found = joined(tmp_path, text + "gate: {tags: {x: {floor: 90%}, z: {margin: 5%}}}\n", cases=("a",))
+    assert messages(found) == []

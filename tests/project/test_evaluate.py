@@ -1,13 +1,14 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from promptbench.checks import plugins
 from promptbench.core.protocols import Check, CheckContext, Subject
-from promptbench.core.types import CallFacts, Json, Rung, Score
-from promptbench.project.evaluate import Weighed, evaluate
+from promptbench.core.types import Answer, CallFacts, Json, Message, ModelRef, Request, Rung, Score
+from promptbench.project.evaluate import Judged, Weighed, evaluate, questions
 
 
 def check(name: str, argument: Json = None) -> Check:
@@ -80,3 +81,72 @@ def test_without_checks_everything_passes() -> None:
 def test_a_check_sees_what_the_call_took() -> None:
     assert evaluate("x", [check("latency", "1 s")], Rung.RAW, {}, CallFacts(latency_ms=900)).passed
     assert not evaluate("x", [check("latency", "1 s")], Rung.RAW, {}, CallFacts(latency_ms=1100)).passed
+
+
+class Asking:
+    """A judged check that takes the first answer's text for its verdict."""
+
+    judges = (ModelRef("openai", "j"),)
+    config = None
+    criterion = identity = standing = ""
+
+    def __init__(self, counts: bool = True) -> None:
+        self.counts = counts
+
+    def unproven(self) -> Asking:
+        return self
+
+    def questions(self, subject: Subject) -> list[Request]:
+        return [Request(self.judges[0], (Message("user", subject.text),), {}, None, {}, 0)]
+
+    def conclude(self, subject: Subject, answers: Sequence[Answer | None]) -> Score:
+        said = answers[0].text if answers[0] else None
+        weight = float(self.counts)
+        return Score("asking", said == "yes", float(said == "yes"), "" if said == "yes" else "no", weight, said is None)
+
+    def verdict(self, answer: Answer) -> str | None:
+        return answer.text
+
+    def score(self, subject: Subject) -> Score:
+        return self.conclude(subject, [None])
+
+
+def judged(
+    said: str | None, *others: tuple[str, float], counts: bool = True, weight: float = 1, threshold: float | None = None
+) -> bool | None:
+    """Whether `a b` passes; None where that is not known."""
+    checks = [Judged(Asking(counts), weight), *(Weighed(check("contains", word), other) for word, other in others)]
+    answer = Answer(said, "j") if said else None
+    found = evaluate("a b", checks, Rung.RAW, {}, threshold=threshold, answers=lambda question: answer)
+    assert not (found.passed and found.errored)
+    return None if found.errored else found.passed
+
+
+def test_what_a_judge_says_counts() -> None:
+    assert judged("yes")
+    assert judged("no") is False
+    assert judged("no", ("a", 1), threshold=0.5)
+    assert judged("no", ("a", 1), weight=2, threshold=0.5) is False
+
+
+def test_without_a_verdict_nobody_knows_unless_it_does_not_matter() -> None:
+    assert judged(None) is None
+    assert judged(None, ("a", 1)) is None
+    assert judged(None, ("x", 1)) is False, "it fails whatever the judge says"
+    assert judged(None, ("a", 1), threshold=0.5), "it passes whatever the judge says"
+    assert judged(None, ("a", 1), threshold=0.6) is None
+    assert judged(None, ("x", 1), threshold=0.6) is False
+
+
+def test_what_is_advisory_decides_nothing_and_is_not_enough() -> None:
+    assert judged("no", ("a", 1), counts=False)
+    assert judged(None, ("a", 1), counts=False)
+    assert judged("yes", ("x", 1), counts=False) is False
+    assert judged("yes", counts=False) is None, "a case with nothing else passes by nothing"
+    assert judged("yes", counts=False, weight=5) is None
+
+
+def test_questions_are_those_of_judged_checks() -> None:
+    checks = [check("json"), Judged(Asking(), 1)]
+    [asked] = questions("text", checks, Rung.RAW, {})
+    assert asked.question.messages[0].content == "text"

@@ -93,3 +93,16 @@ def test_a_proportion_is_covered() -> None:
     for clean, factor in itertools.product((9, 29, 59), (1.0, 1.1, 2.0)):
         rate = min(1.0, excluded_rate(clean) * factor)
         assert (1 - rate) ** clean <= 0.05 + 1e-12
+
+
+@pytest.mark.parametrize(("broken", "n"), [(0, 59), (1, 93), (2, 124)])
+def test_guards_needed_with_breaks(broken: int, n: int) -> None:
+    assert guards_needed(0.05, broken=broken) == n
+
+
+@settings(deadline=None)
+@given(st.floats(0.01, 0.9), st.floats(0.5, 0.999), st.integers(0, 20))
+def test_with_breaks_too_one_guard_less_is_not_enough(rate: float, confidence: float, broken: int) -> None:
+    n = guards_needed(rate, confidence, broken)
+    assert stats.binom.cdf(broken, n, rate) <= (1 - confidence) * (1 + 1e-9)
+    assert n == broken + 1 or stats.binom.cdf(broken, n - 1, rate) > (1 - confidence) * (1 - 1e-9)

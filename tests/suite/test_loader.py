@@ -51,6 +51,9 @@ def test_the_full_form(tmp_path: Path) -> None:
         "models": ["openai/gpt-5-mini"],
         "format_floor": 0.98,
         "answer_floor": 0.9,
+        "tags": {},
+        "cost_ratio": None,
+        "latency_ratio": None,
         "max_age": 0.5,
         "max_cost": None,
     }

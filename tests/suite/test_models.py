@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from promptbench.formats.marked_yaml import WrittenNumber
-from promptbench.suite.models import CaseFile, GateFile, SuiteFile, field_name, path_in_file
+from promptbench.suite.models import CaseFile, GateFile, SuiteFile, TagFile, field_name, path_in_file
 from tests.helpers.suites import HEAD, loaded
 
 SUITE: dict[str, Any] = {"suite": "s", "prompt": "p.prompt", "models": "a/b"}
@@ -69,13 +69,37 @@ def test_costs(written: object, cost: float) -> None:
         {"repeats": "3"},
         {"repeats": True},
         {"fixed": "some"},
-        {"margin": "5%"},
+        {"margin": "5"},
+        {"margin": 5},
+        {"margin": 0},
+        {"margin": "100%"},
+        {"margin": True},
+        {"margin": None},
+        {"cost ratio": 0},
+        {"cost ratio": "120%"},
+        {"latency ratio": -1},
+        {"latency ratio": True},
+        {"latency ratio": float("inf")},
+        {"tags": ["refunds"]},
+        {"tags": {"refunds": None}},
+        {"tags": {"refunds": {}}},
+        {"tags": {"refunds": {"floor": 90}}},
+        {"tags": {"refunds": {"margin": "auto"}}},
+        {"tags": {"refunds": {"repeats": 3}}},
         {"typo": 1},
     ],
 )
 def test_what_no_gate_says(gate: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         GateFile.model_validate(gate)
+
+
+def test_what_a_gate_may_ask_for() -> None:
+    tags = {"refunds": {"floor": "90%", "margin": "2.5%"}, "2024": {"margin": 0.1}}
+    gate = GateFile.model_validate({"margin": "5%", "tags": tags, "cost-ratio": 1.2, "latency ratio": 2})
+    assert (gate.margin, gate.cost_ratio, gate.latency_ratio) == (0.05, 1.2, 2.0)
+    assert gate.tags == {"refunds": TagFile(floor=0.9, margin=0.025), "2024": TagFile(margin=0.1)}
+    assert GateFile.model_validate({"margin": "auto"}) == GateFile()
 
 
 @pytest.mark.parametrize("value", ["yes", "no", "on", 1, 0])

@@ -68,7 +68,7 @@ class _Kinds:
 
     def groups(self) -> list[Group]:
         """The largest first."""
-        return [Group(kind, count, self.examples[kind]) for kind, count in self.counts.most_common()]
+        return [Group(kind, count, self.examples[kind]) for kind, count in _most_first(self.counts)]
 
 
 @dataclass(slots=True)
@@ -98,10 +98,11 @@ class _Tally:
         if not attempt.rung.within(self.accept):
             self.beyond += 1
             return
-        self.lost.update(names)
-        self.rescued += bool(names)
         if not attempt.well_formed:
             self._misfit(attempt)
+            return
+        self.lost.update(names)
+        self.rescued += bool(names)
 
     def _unreadable(self, attempt: Attempt) -> None:
         assert attempt.answer is not None
@@ -123,7 +124,7 @@ class _Tally:
             model=model,
             answers=self.rungs.total(),
             rungs={rung.value: self.rungs[rung] for rung in Rung},
-            rules=[self._rule(name, count) for name, count in self.needed.most_common()],
+            rules=[self._rule(name, count) for name, count in _most_first(self.needed)],
             rescued=self.rescued,
             beyond=self.beyond,
             unreadable=self.unreadable.groups(),
@@ -133,6 +134,10 @@ class _Tally:
     def _rule(self, name: str, needed: int) -> Rule:
         rung = json_text.rung_of_repair(name)
         return Rule(name, rung.value, rung.within(self.accept), needed, self.alone[name], self.lost[name])
+
+
+def _most_first(counts: Counter[str]) -> list[tuple[str, int]]:
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
 
 
 def _wants_calls(attempt: Attempt) -> bool:

@@ -1,0 +1,91 @@
+"""`promptbench capture`: logged failures become cases of a suite."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from promptbench.cli.options import AsJson
+from promptbench.core.errors import Exit, InputError
+
+if TYPE_CHECKING:
+    from promptbench.api import CaptureReport
+
+
+def register(app: typer.Typer) -> None:
+    app.command("capture")(capture)
+
+
+def capture(
+    suite: Annotated[Path, typer.Argument(metavar="SUITE", help="The suite's file or folder.")],
+    ids: Annotated[
+        list[str] | None, typer.Argument(metavar="ID", help="Imported calls, as `promptbench failures` names them.")
+    ] = None,
+    log: Annotated[
+        list[str] | None, typer.Option("--log", metavar="FILE#ID", help="A call of a log file, without an import.")
+    ] = None,
+    top: Annotated[
+        int | None, typer.Option("--top", min=1, metavar="N", help="The newest call of each of the N largest clusters.")
+    ] = None,
+    all_clusters: Annotated[
+        bool, typer.Option("--all-clusters", help="The newest call of each cluster of failures.")
+    ] = False,
+    expect: Annotated[
+        str | None, typer.Option("--expect", metavar="YAML", help="The right answer, as under 'expect:' in a suite.")
+    ] = None,
+    should_be: Annotated[
+        str | None, typer.Option("--should-be", metavar="TEXT", help="An answer that would have been good.")
+    ] = None,
+    check: Annotated[
+        list[str] | None, typer.Option("--check", metavar="YAML", help="A check as in a suite: 'contains: refund'.")
+    ] = None,
+    tag: Annotated[list[str] | None, typer.Option("--tag", metavar="TAG", help="A tag of the new cases.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be added, and write nothing.")] = False,
+    as_json: AsJson = False,
+) -> int:
+    """Turn logged failures into cases of a suite.
+
+    A call becomes a case only if its checks fail on its logged answer. Nothing else in the suite's file changes.
+    """
+    from promptbench import api
+    from promptbench.cli.output import out_json
+
+    workspace = api.Workspace.open()
+    wanted = api.read_wanted(should_be=should_be, expect=expect, checks=check or (), tags=tag or ())
+    calls = [*api.chosen_by_id(workspace, ids or ()), *(api.chosen_in_log(workspace, item) for item in log or ())]
+    if top or all_clusters:
+        calls += api.chosen_of_clusters(workspace, suite, None if all_clusters else top)
+    if not calls:
+        raise InputError("no call is named", hint="name ids that `promptbench failures` shows, or --top 5")
+    report = api.capture(workspace, suite, calls, wanted, dry_run=dry_run)
+    if as_json:
+        out_json(report.as_dict())
+    else:
+        _show(report, dry_run=dry_run)
+    return Exit.NO if report.refused else Exit.YES
+
+
+def _show(report: CaptureReport, *, dry_run: bool) -> None:
+    from promptbench.cli.output import out, say
+    from promptbench.report.words import clean, excerpt
+
+    if dry_run and report.added:
+        out(report.added, end="")
+    count = len(report.captured)
+    cases = f"{count} {'case' if count == 1 else 'cases'}"
+    for item in report.captured:
+        why = excerpt(item.red_by[0], 100) if item.red_by else ""
+        more = f" (and {len(item.red_by) - 1} more)" if len(item.red_by) > 1 else ""
+        out(f"red: '{clean(item.name)}' fails by {why}{more}")
+        if item.proposed:
+            out(f"  added {clean(item.proposed)}")
+    for known in report.known:
+        out(f"already there: '{clean(known.id)}' is the case '{clean(known.case)}'")
+    for refused in report.refused:
+        say(f"not captured: '{clean(refused.id)}': {clean(refused.reason)}")
+        if refused.hint:
+            say(f"  hint: {clean(refused.hint)}")
+    verb = "would be added to" if dry_run else "added to"
+    out(f"{cases} {verb} {report.path}" + (f"; `git diff {report.path}` shows it" if report.written else ""))

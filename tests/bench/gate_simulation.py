@@ -1,0 +1,185 @@
+"""How often the gate errs: `python -m tests.bench.gate_simulation [--write]`.
+
+Cases answer by chance, with a rate of their own under either prompt; the gate asks, asks again what it wants, and judges,
+by the code that judges runs. Each figure is the share of verdicts over so many simulated runs, with its Monte Carlo
+standard error, and the same draws come with the same seed. `--write` puts the table into the guide to the verdict.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import random
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import promptbench
+from promptbench.core.types import Attempt, AttemptKey, Outcome
+from promptbench.gate.candidates import judge_candidates
+from promptbench.gate.flips import CaseInfo, wanted
+from promptbench.gate.judge import GatedModel, Result
+from promptbench.gate.policy import Policy
+from promptbench.gate.table import Table
+
+GUIDE = Path(promptbench.__file__).parent / "docs" / "guides" / "verdict.md"
+MODEL, CHAMPION = "model", "champion"
+SEED = 20_261_124
+
+Rates = Sequence[tuple[float, float]]
+"""For each case the probability that champion and candidate pass it."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """`rates` by candidate; `promise` is the most (or with `power` the least) share of PASS that is promised."""
+
+    name: str
+    champion: str
+    rates: Mapping[str, Rates]
+    policy: Policy
+    promise: float | None = None
+    power: bool = False
+    broken_each: float = 0.0
+    """With this probability each guard is broken altogether, anew in each run."""
+
+
+def simulated(scene: Scene, chance: random.Random) -> Result:
+    """The best verdict of one run."""
+    table = Table()
+    count = len(next(iter(scene.rates.values())))
+    cases = [CaseInfo(f"case {number}") for number in range(count)]
+    rates = {name: _broken(pairs, scene.broken_each, chance) for name, pairs in scene.rates.items()}
+    chances: dict[str, list[float]] = {name: [mine for _, mine in pairs] for name, pairs in rates.items()}
+    chances[CHAMPION] = [theirs for theirs, _ in next(iter(rates.values()))]
+    for variant, passes in chances.items():
+        for case, rate in zip(cases, passes, strict=True):
+            _ask(table, variant, case.name, rate, scene.policy.repeats, chance)
+    numbers = {case.name: number for number, case in enumerate(cases)}
+    for candidate in rates:
+        for want in list(wanted(table, CHAMPION, candidate, MODEL, cases, scene.policy)):
+            _ask(table, want.variant, want.case, chances[want.variant][numbers[want.case]], want.repeats, chance)
+    verdicts = judge_candidates(
+        table,
+        champion=CHAMPION,
+        candidates=list(rates),
+        models=[GatedModel(MODEL, deterministic=False)],
+        cases=cases,
+        policy=scene.policy,
+        asked_all=True,
+    )
+    return Result.PASS if any(verdict.result is Result.PASS for verdict in verdicts) else verdicts[0].result
+
+
+def _broken(pairs: Rates, share: float, chance: random.Random) -> Rates:
+    if not share:
+        return pairs
+    return [(theirs, 0.0 if theirs > 0.5 and chance.random() < share else mine) for theirs, mine in pairs]
+
+
+def _ask(table: Table, variant: str, case: str, rate: float, repeats: int, chance: random.Random) -> None:
+    have = len(table.cell(variant, MODEL, case).codes)
+    for repeat in range(have, repeats):
+        table.add(_attempt(variant, case, repeat, passed=chance.random() < rate))
+
+
+@cache
+def _attempt(variant: str, case: str, repeat: int, *, passed: bool) -> Attempt:
+    outcome = Outcome.PASSED if passed else Outcome.FAILED
+    return Attempt(AttemptKey(variant, MODEL, case, repeat), outcome, request_hash="")
+
+
+FIXES: Rates = [(0.0, 1.0)] * 5
+MARGIN, AUTO = Policy(margin=0.05), Policy()
+
+
+def steady(count: int, champion: float, candidate: float) -> Rates:
+    return [(champion, candidate)] * count
+
+
+def scenes() -> Iterator[Scene]:
+    """What is promised, and what is worth knowing besides."""
+    for rate in (1.0, 0.99, 0.98, 0.95, 0.9):
+        scene = {"candidate": [*FIXES, *steady(100, rate, rate)]}
+        # The promise is made to prompts that hardly ever fail what they can do.
+        promise = 0.93 if rate >= 0.98 else None
+        yield Scene("5 fixes, 100 guards as before", f"{rate:.2f}", scene, MARGIN, promise, power=True)
+    for rate in (1.0, 0.98, 0.9):
+        scene = {"candidate": [*FIXES, *steady(99, rate, rate), (rate, 0.0)]}
+        yield Scene("5 fixes, 1 of 100 guards broken", f"{rate:.2f}", scene, MARGIN, 0.03)
+    for rate in (1.0, 0.98, 0.9):
+        scene = {"candidate": [*FIXES, *steady(100, rate, rate)]}
+        yield Scene("5 fixes, each guard broken with 5 %", f"{rate:.2f}", scene, MARGIN, 0.05, broken_each=0.05)
+    for rate in (1.0, 0.98):
+        scene = {"candidate": [*FIXES, *steady(59, rate, rate)]}
+        yield Scene("the same with 59 guards", f"{rate:.2f}", scene, MARGIN, 0.05, broken_each=0.05)
+    for rate in (1.0, 0.98, 0.9):
+        scene = {"candidate": [*FIXES, *steady(100, rate, rate - 0.05)]}
+        yield Scene("5 fixes, all guards 5 points worse", f"{rate:.2f}", scene, MARGIN, 0.05)
+    for rate in (0.98, 0.9):
+        # Flips in both directions: twenty guards of even chance rise or fall by a quarter, and all lose the margin.
+        pairs = [*FIXES, *steady(80, rate, rate - 0.05), *steady(10, 0.7, 0.9), *steady(10, 0.7, 0.4)]
+        yield Scene("5 fixes, flips both ways, 5 points worse", f"{rate:.2f}", {"candidate": pairs}, MARGIN, 0.05)
+    for count in (1, 3, 6):
+        pairs = [*steady(12, 0.4, 0.4), *steady(10, 1.0, 1.0)]
+        scene = {f"candidate {number}": pairs for number in range(count)}
+        name = f"no fix of 12 flaky failures, {count} {'candidate' if count == 1 else 'candidates'}, no margin"
+        yield Scene(name, "0.40", scene, AUTO)
+    yield Scene("1 case halved among 10, no margin", "1.00", {"c": [*FIXES, *steady(9, 1, 1), (1, 0.5)]}, AUTO)
+    yield Scene("as before, 50 guards, no margin", "0.90", {"c": [*FIXES, *steady(50, 0.9, 0.9)]}, AUTO)
+
+
+def rows(draws: int, seed: int) -> Iterator[str]:
+    yield "| what is true | champion passes | PASS | INCONCLUSIVE | FAIL | promised |"
+    yield "|---|---|---|---|---|---|"
+    for number, scene in enumerate(scenes()):
+        chance = random.Random(seed + number)
+        found = [simulated(scene, chance) for _ in range(draws)]
+        shares = {result: found.count(result) / draws for result in Result}
+        passed = shares[Result.PASS]
+        yield (
+            f"| {scene.name} | {scene.champion} | {_share(passed, draws)} | {_share(shares[Result.INCONCLUSIVE], draws)} "
+            f"| {_share(shares[Result.FAIL], draws)} | {_promise(scene, passed, draws)} |"
+        )
+
+
+def _share(share: float, draws: int) -> str:
+    error = math.sqrt(share * (1 - share) / draws)
+    return f"{share * 100:.1f} % ± {error * 100:.1f}"
+
+
+def _promise(scene: Scene, passed: float, draws: int) -> str:
+    """The promise, and whether it is missed beyond what chance explains."""
+    if scene.promise is None:
+        return ""
+    error = math.sqrt(scene.promise * (1 - scene.promise) / draws)
+    side = -1 if scene.power else 1
+    missed = side * (passed - scene.promise) > 2 * error
+    return f"PASS {'≥' if scene.power else '≤'} {scene.promise * 100:.0f} %{', **missed**' if missed else ''}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--draws", type=int, default=2_000)
+    parser.add_argument("--seed", type=int, default=SEED)
+    parser.add_argument("--write", action="store_true", help="put the table into the guide")
+    options = parser.parse_args()
+    lines = []
+    for line in rows(options.draws, options.seed):
+        print(line, flush=True)
+        lines.append(line)
+    if options.write:
+        table = "\n".join(lines)
+        about = f"<!-- python -m tests.bench.gate_simulation --draws {options.draws} --write -->"
+        text = GUIDE.read_text(encoding="utf-8")
+        found = re.compile(r"<!-- python -m tests\.bench\.gate_simulation[^\n]*-->\n.*?<!-- end -->", re.DOTALL)
+        written, count = found.subn(lambda _: f"{about}\n\n{table}\n\n<!-- end -->", text)
+        if not count:
+            raise SystemExit(f"{GUIDE} has no place for the table")
+        GUIDE.write_text(written, encoding="utf-8", newline="\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,152 @@
+"""Checks that let broken answers pass are found, and what the command says to add closes the hole."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from tests.helpers.fake_openai import FakeOpenAI
+from tests.helpers.project import Project
+
+PLAIN = "Which team? {{message}}\n"
+HOLE = """\
+suite: triage
+prompt: triage.prompt
+models: [openai/fake]
+checks:
+  - json
+  - count: {of: words, at most: 90}
+cases:
+  - case: charged twice
+    vars: {message: I was charged twice}
+    expect: {team: billing}
+    should be: {team: billing, priority: high}
+    checks:
+      - contains: team
+      - regex: '.?'
+  - case: late parcel
+    vars: {message: My parcel is late}
+    expect: {team: delivery}
+    should be: {team: delivery, priority: low}
+"""
+
+
+@pytest.fixture
+def hole(project: Project) -> Project:
+    project.write("suites/triage/suite.yaml", HOLE)
+    project.write("suites/triage/triage.prompt", PLAIN)
+    return project
+
+
+def alive(data: Any) -> dict[tuple[str, str], dict[str, Any]]:
+    [suite] = data["suites"]
+    return {(item["operator"], item["field"]): item for item in suite["survivors"]}
+
+
+def test_a_hole_is_found_and_the_line_to_add_closes_it(hole: Project, server: FakeOpenAI) -> None:
+    found = alive(hole.run("mutate", "--json").data)
+    swapped = found["swap two labels", "priority"]
+    assert (swapped["mutants"], swapped["cases"], swapped["must"]) == (2, 2, True)
+    assert swapped["add"]["case"] == "charged twice"
+    assert swapped["add"]["yaml"] == "expect: {team: billing, priority: high}\n"
+    assert ("swap two labels", "team") not in found
+    hole.edit("suites/triage/suite.yaml", "    expect: {team: billing}\n", f"    {swapped['add']['yaml']}")
+    after = alive(hole.run("mutate", "--json").data)["swap two labels", "priority"]
+    assert (after["mutants"], after["case"]) == (1, "late parcel")
+    assert not server.received
+
+
+def test_one_schema_for_all_cases_closes_many(hole: Project) -> None:
+    dropped = alive(hole.run("mutate", "--json").data)["drop a field", "priority"]
+    assert dropped["add"]["case"] is None
+    assert dropped["add"]["kills"] == dropped["add"]["of"] == 2
+    [lines] = re.findall(r"checks:\n(.*)", dropped["add"]["yaml"], re.DOTALL)
+    hole.edit("suites/triage/suite.yaml", "checks:\n  - json\n", f"checks:\n{lines}  - json\n")
+    ended = hole.run("mutate", "--json")
+    assert not {operator for operator, _ in alive(ended.data)} & {"drop a field", "rename a field", "wrong type"}
+
+
+def test_checks_that_never_fail_are_named_with_their_place(hole: Project) -> None:
+    [suite] = hole.run("mutate", "--json").data["suites"]
+    assert [(item["check"], item["place"], item["case"]) for item in suite["vacuous"]] == [
+        ("regex: '.?'", "suites/triage/suite.yaml:14:9", "charged twice"),
+        ('count: {"at most":90,"of":"words"}', "suites/triage/suite.yaml:6:5", None),
+    ]
+
+
+def test_a_logged_answer_that_fails_a_check_is_enough(hole: Project) -> None:
+    hole.edit("suites/triage/suite.yaml", "    checks:\n", f"    was: '{'word ' * 91}'\n    checks:\n")
+    [suite] = hole.run("mutate", "--json").data["suites"]
+    assert [item["check"] for item in suite["vacuous"]] == ["regex: '.?'"]
+
+
+def test_what_the_accept_level_allows_is_no_survivor(hole: Project) -> None:
+    rows = {row["name"]: row for row in hole.run("mutate", "--json").data["suites"][0]["operators"]}
+    assert rows["fence"] == {**rows["fence"], "made": 2, "equivalent": 2, "killed": 0, "survived": 0}
+    hole.edit("suites/triage/suite.yaml", "checks:\n  - json\n", "accept: raw\nchecks:\n  - json\n")
+    rows = {row["name"]: row for row in hole.run("mutate", "--json").data["suites"][0]["operators"]}
+    assert rows["fence"] == {**rows["fence"], "made": 2, "equivalent": 0, "killed": 2, "survived": 0}
+
+
+def test_the_answers_of_a_run(project: Project, server: FakeOpenAI) -> None:
+    assert project.run("run").code == 0
+    server.received.clear()
+    [suite] = project.run("mutate", "--json").data["suites"]
+    assert not server.received
+    assert suite["answers"] == {"run": 3}
+    assert suite["run"]
+    assert suite["score"] == 1
+    assert project.run("mutate", "--run", suite["run"]).code == 0
+    # Another input was asked then: what it says is no answer to this one.
+    project.edit("suites/triage/suite.yaml", "vars: {message: Hello}", "vars: {message: Hello you}")
+    assert project.run("mutate", "--json").data["suites"][0]["answers"] == {"run": 2, "expect": 1}
+
+
+def test_only_answers_that_pass_now(project: Project) -> None:
+    project.run("run")
+    project.edit("suites/triage/suite.yaml", "expect: {team: other}", "checks: [{contains: nobody}]")
+    [suite] = project.run("mutate", "--json").data["suites"]
+    assert (suite["answers"], suite["without_answer"]) == ({"run": 2}, 1)
+
+
+def test_a_gate(hole: Project) -> None:
+    ended = hole.run("mutate", "--at-least", "90%")
+    assert ended.code == 1
+    assert ended.out.splitlines()[-1].startswith("FAIL: the checks kill ")
+    assert "triage is below 90 %" in ended.out
+    assert hole.run("mutate", "--at-least", "0.1").code == 0
+    assert hole.run("mutate", "--at-least", "half").code == 2
+
+
+def test_chosen_cases(hole: Project) -> None:
+    assert hole.run("mutate", "--case", "late*", "--json").data["suites"][0]["cases"] == 1
+
+
+def test_nothing_to_break(project: Project) -> None:
+    for team in ("billing", "delivery", "other"):
+        project.edit("suites/triage/suite.yaml", f"expect: {{team: {team}}}", "checks: [{contains: team}]")
+    ended = project.run("mutate")
+    assert ended.code == 7
+    assert "write one under 'should be:'" in ended.err
+
+
+def test_a_run_that_is_not_there(hole: Project) -> None:
+    assert hole.run("mutate", "--run", "20260101-000000-abcd").code == 2
+
+
+def test_cases_of_a_file(hole: Project) -> None:
+    text = HOLE.partition("cases:")[0] + "cases: more.jsonl\n"
+    hole.write("suites/triage/suite.yaml", text)
+    line = '{"case": "c%s", "vars": {"message": "m"}, "should be": {"team": "t%s", "n": %s}}\n'
+    hole.write("suites/triage/more.jsonl", "".join(line % (n, n, n) for n in range(300)))
+    found = alive(hole.run("mutate", "--json").data)
+    assert found["swap two labels", "team"]["cases"] == 300
+    assert found["drop a field", "n"]["add"]["kills"] == 300
+
+
+def test_a_check_of_the_call_is_not_called_vacuous(hole: Project) -> None:
+    hole.edit("suites/triage/suite.yaml", "      - regex: '.?'\n", "      - latency: 1 ms\n")
+    [suite] = hole.run("mutate", "--json").data["suites"]
+    assert [item["check"] for item in suite["vacuous"]] == ['count: {"at most":90,"of":"words"}']

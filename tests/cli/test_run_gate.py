@@ -1,0 +1,151 @@
+"""What a suite's gate may ask for, from the command line to the proof, against a real server on loopback."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from typing import Any
+
+import pytest
+
+from tests.helpers.fake_openai import FakeOpenAI, stall
+from tests.helpers.project import V2, Project, better
+
+GATE = "gate: {repeats: 3}"
+SUITE = "suites/triage/suite.yaml"
+PROOF = "proof.json"
+
+
+def last_line(text: str) -> str:
+    return text.rstrip("\n").splitlines()[-1]
+
+
+def with_guards(project: Project, count: int, tags: str = "") -> None:
+    """Adds cases that production passes."""
+    lines = "".join(
+        f"  - {{case: hello {n}, vars: {{message: Hello {n}}}, expect: {{team: other}}{tags}}}\n" for n in range(count)
+    )
+    project.edit(SUITE, "gate:", f"{lines}gate:")
+
+
+def promoted_by_its_proof(project: Project) -> bool:
+    """Whether the evidence of a run promotes where no run is on record, and is judged the same again."""
+    project.run("run", "--output", f"evidence={PROOF}")
+    (project.root / ".promptbench" / "runs.sqlite").unlink()
+    ended = project.run("promote", "triage", "--evidence", PROOF)
+    return ended.code == 0 and project.run("prompts", "show", "triage@production", "--evidence").code == 0
+
+
+def test_a_margin_that_is_kept(project: Project) -> None:
+    project.adopt()
+    with_guards(project, 28)
+    project.edit(SUITE, GATE, "gate: {margin: 10%, repeats: 1}")
+    ended = project.run("run")
+    assert ended.code == 0, ended.out + ended.err
+    assert "within margin 10 %: at 95 % it loses less than 7.8 % of passes and breaks less than 9.8 %" in last_line(
+        ended.out
+    )
+    assert promoted_by_its_proof(project)
+
+
+def test_a_margin_with_too_few_guards(project: Project) -> None:
+    project.adopt()
+    project.edit(SUITE, GATE, "gate: {margin: 5%}")
+    ended = project.run("run", "--promote")
+    assert ended.code == 6
+    assert last_line(ended.out) == (
+        "INCONCLUSIVE: at margin 5 % 58 more guards are needed (2 of 2 reproduced failures fixed)"
+    )
+    assert project.run("promote", "triage").code == 6
+
+
+def test_a_run_from_before_margins_and_ratios_is_promoted_still(project: Project) -> None:
+    """Its facts know nothing of what a gate may ask for since then."""
+    project.adopt()
+    project.run("run")
+    database = sqlite3.connect(project.root / ".promptbench" / "runs.sqlite")
+    (facts,) = database.execute("SELECT facts FROM run").fetchone()
+    database.close()
+    assert json.loads(facts)["policy"] == {
+        "margin": "auto", "repeats": 3, "fixed": "any", "format_floor": 0.95, "answer_floor": 0.8, "max_age": 7.0,
+    }  # fmt: skip
+    assert project.run("promote", "triage").code == 0
+
+
+def test_a_tags_floor_and_margin(project: Project, server: FakeOpenAI) -> None:
+    project.adopt()
+    with_guards(project, 3, ", tags: greeting")
+    project.edit(SUITE, GATE, "gate: {tags: {greeting: {floor: 90%, margin: 50%}}}")
+    ended = project.run("run")
+    assert last_line(ended.out) == (
+        "INCONCLUSIVE: at margin 50 % of 'greeting' 7 more guards are needed (2 of 2 reproduced failures fixed)"
+    )
+    project.edit(SUITE, "floor: 90%, margin: 50%", "floor: 90%")
+    assert promoted_by_its_proof(project)
+    assert json.loads((project.root / PROOF).read_text())["suites"][0]["tags"] == {
+        "greeting": ["hello 0", "hello 1", "hello 2"]
+    }
+    server.script = lambda body: better(body) if "Hello 1" not in body["messages"][-1]["content"] else "no"
+    ended = project.run("run")
+    assert ended.code == 1
+    assert "answers 67 % of 'greeting' are below the floor of 90 %" in last_line(ended.out)
+
+
+def test_ratios(project: Project, server: FakeOpenAI) -> None:
+    """The candidate sends more to the model, and is answered later."""
+
+    def slow(body: dict[str, Any]) -> Any:
+        return stall(0.25, better(body)) if body["messages"][0]["role"] == "system" else better(body)
+
+    project.edit("promptbench.toml", "[providers", 'prices = "prices.toml"\n[providers')
+    project.write("prices.toml", '["openai/fake"]\ninput = 1000\noutput = 2000\n')
+    project.adopt()
+    project.edit(SUITE, GATE, "gate: {cost ratio: 1.2, latency ratio: 1.5}")
+    server.script = slow
+    ended = project.run("run")
+    assert ended.code == 1
+    assert "latency ratio " in last_line(ended.out)
+    assert " is above 1.50: a median of " in last_line(ended.out)
+    project.edit(SUITE, "latency ratio: 1.5", "latency ratio: 1000")
+    assert promoted_by_its_proof(project)
+    [suite] = json.loads((project.root / PROOF).read_text())["suites"]
+    assert suite["policy"]["latency_ratio"] == 1000.0
+    assert suite["models"][0]["cost"] == {"candidate": pytest.approx(0.025), "champion": pytest.approx(0.025)}
+
+
+def test_a_ratio_of_costs_that_nobody_knows(project: Project) -> None:
+    project.adopt()
+    project.edit(SUITE, GATE, "gate: {cost ratio: 1.2}")
+    ended = project.run("run")
+    assert ended.code == 6
+    assert "the cost of a call is unknown, so its ratio is too" in last_line(ended.out)
+    assert project.run("gate").code == 6
+
+
+def test_several_candidates_are_corrected_for(project: Project) -> None:
+    project.adopt()
+    project.write("suites/triage/triage.other.prompt", V2.replace("JSON", "a JSON object"))
+    project.edit(SUITE, "prompt: triage.better.prompt", "prompt: [triage.better.prompt, triage.other.prompt]")
+    ended = project.run("run")
+    assert ended.code == 0
+    assert last_line(ended.out).endswith("; Holm over 2 candidates")
+    assert promoted_by_its_proof(project)
+    assert json.loads((project.root / PROOF).read_text())["suites"][0]["holm"]["candidates"] == 2
+
+
+def test_many_candidates_one_after_the_other_are_told(project: Project) -> None:
+    project.adopt()
+
+    def notes(number: int) -> list[str]:
+        project.write("suites/triage/triage.better.prompt", V2.replace("JSON", f"JSON, version {number}"))
+        [report] = project.run("run", "--json").data["runs"]
+        return list(report["notes"])
+
+    assert [notes(number) for number in range(4)] == [[], [], [], []]
+    [note] = notes(4)
+    assert note == (
+        "5 candidates were judged by this suite against triage@1: the chance that a test at 5 % passes one of them "
+        "without merit is up to 23 %; add cases that none of them has seen"
+    )
+    assert project.run("run", "--promote").code == 0
+    assert notes(5) == [], "a promotion starts the count anew"

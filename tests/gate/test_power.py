@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from promptbench.gate.flips import Flip, flips, wanted
+from promptbench.gate.policy import Policy
+from promptbench.gate.power import Outlook, guards_for, seen
+from promptbench.gate.table import Table
+from tests.gate.kit import CANDIDATE, CHAMPION, MODEL, attempts, infos
+
+
+def test_a_halved_case_is_found_broken_about_half_of_the_time() -> None:
+    found = seen(3)
+    assert found.broken == pytest.approx(0.4819, abs=5e-5)
+    # Unseen is what passes the first three, and what holds in nine of eleven all the same.
+    assert 1 - found.broken - found.unstable == pytest.approx(1 / 8 + (3 + 3 * 8 + 3) / 2**11, abs=1e-12)
+
+
+@pytest.mark.parametrize(("repeats", "rate"), [(3, 0.5), (3, 0.8), (5, 0.3), (1, 0.0), (10, 0.6)])
+def test_as_the_gate_does_it(repeats: int, rate: float) -> None:
+    """Against the gate itself, on cases that answer by chance."""
+    chance, policy, draws = random.Random(1), Policy(repeats=repeats), 2_000
+    tries = {
+        f"c{n}": ("+" * (repeats + 8), "".join("-+"[chance.random() < rate] for _ in range(repeats + 8)))
+        for n in range(draws)
+    }
+    cases = infos(tries)
+    first = {name: (theirs[:repeats], mine[:repeats]) for name, (theirs, mine) in tries.items()}
+    asked = {want.case for want in wanted(Table(attempts(first)), CHAMPION, CANDIDATE, MODEL, cases, policy)}
+    table = Table(attempts({name: tries[name] if name in asked else first[name] for name in tries}))
+    states = flips(table, CHAMPION, CANDIDATE, MODEL, cases, deterministic=False, policy=policy)
+    found = seen(repeats, rate)
+    for flip, probability in ((Flip.BROKEN, found.broken), (Flip.UNSTABLE, found.unstable)):
+        share = sum(item.flip is flip for item in states) / draws
+        assert share == pytest.approx(probability, abs=4 * (0.25 / draws) ** 0.5)
+
+
+@pytest.mark.parametrize(("margin", "unsteady", "guards"), [(0.05, 0, 59), (0.05, 1, 93), (0.1, 0, 29), (0.4, 0, 10)])
+def test_guards_for_a_margin(margin: float, unsteady: int, guards: int) -> None:
+    assert guards_for(margin, unsteady) == guards
+
+
+def test_outlooks() -> None:
+    assert list(Outlook.of(29, Policy(), deterministic=True).lines()) == [
+        "29 cases that hold exclude a break rate above 10 %, 30 more one above 5 %",
+        "each case is asked once: the model always answers the same, so a break is seen",
+    ]
+    assert Outlook.of(400, Policy(), deterministic=True).missing == 0
+    assert next(Outlook.of(59, Policy(margin=0.05), deterministic=False).lines()) == (
+        "margin 5 % takes 59 guards that hold, 93 where one is unstable"
+    )
+    assert Outlook.of(9, Policy(margin=0.05), deterministic=False).missing == 50

@@ -1,0 +1,59 @@
+"""Log files made in memory, and the samples of real formats that may lie beside the project."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from promptbench.core.types import BadRecord, LoggedCall
+from promptbench.formats.log_file import LogFile
+from promptbench.ingest import reader, recognised
+
+DATA = Path(__file__).parents[2].parent / "shared" / "data"
+SAMPLES = DATA / "log_samples"
+
+
+def log(content: str | bytes, name: str = "log", **mapping: str) -> LogFile:
+    """A file with this content; `mapping` says which column holds which field."""
+    data = content if isinstance(content, bytes) else content.encode()
+    return replace(LogFile.of(lambda mode: io.BytesIO(data), name), mapping=mapping)
+
+
+def json_lines(*records: Any) -> str:
+    return "".join(json.dumps(record) + "\n" for record in records)
+
+
+def sample(name: str, *others: str) -> LogFile:
+    """A sample with the other files of its import. Skips the test where the samples are not there."""
+    if not (SAMPLES / name).exists():
+        pytest.skip(f"{SAMPLES / name} is not there")
+    return beside(*(LogFile.at(SAMPLES / each, each) for each in (name, *others)))
+
+
+def beside(file: LogFile, *others: LogFile) -> LogFile:
+    return file.beside(others)
+
+
+def read(file: LogFile, format_: str | None = None) -> list[LoggedCall | BadRecord]:
+    """All that a file holds, by the reader that recognises it; with `format_` that must be this one."""
+    name = recognised(file)
+    assert name is not None
+    assert format_ in (None, name)
+    return list(reader(name).read(file))
+
+
+def calls(file: LogFile, format_: str | None = None) -> list[LoggedCall]:
+    """The calls of a file in which every record can be read."""
+    found = read(file, format_)
+    assert [item for item in found if isinstance(item, BadRecord)] == []
+    return [item for item in found if isinstance(item, LoggedCall)]
+
+
+def reasons(found: Iterable[LoggedCall | BadRecord]) -> list[tuple[str, str]]:
+    return [(item.place, item.reason) for item in found if isinstance(item, BadRecord)]

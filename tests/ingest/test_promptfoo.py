@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from promptbench.core.types import FailureTier, LoggedCall, Message
+from promptbench.ingest.promptfoo import checks_of
+from tests.helpers.log_formats import RECORDS
+from tests.helpers.logs import calls, json_lines, log
+from tests.helpers.subjects import score
+
+RESULT = RECORDS["promptfoo"]
+
+
+def one(**fields: Any) -> LoggedCall:
+    (call,) = calls(log(json_lines({**RESULT, **fields})), "promptfoo")
+    return call
+
+
+def test_a_whole_evaluation() -> None:
+    whole = {"evalId": "e", "results": {"version": 3, "prompts": [{"raw": "x"}], "results": [RESULT, RESULT]}}
+    assert len(calls(log(json.dumps(whole)), "promptfoo")) == 2
+    assert len(calls(log(json.dumps(whole, indent=2)), "promptfoo")) == 2
+
+
+def test_an_evaluation_of_many_results_is_read_one_at_a_time() -> None:
+    whole = {"evalId": "e", "results": {"version": 3, "results": [{**RESULT, "note": "x" * 3000}] * 2000}}
+    assert sum(call.id == "r" for call in calls(log(json.dumps(whole)), "promptfoo")) == 2000
+
+
+@pytest.mark.parametrize(
+    ("fields", "failed", "tier"),
+    [
+        ({"success": True, "failureReason": 0}, None, None),
+        ({}, "no JSON", FailureTier.CONTENT),
+        ({"gradingResult": None, "error": "bad"}, "bad", FailureTier.CONTENT),
+        ({"gradingResult": None}, "success false", FailureTier.CONTENT),
+        ({"failureReason": 2, "error": "API error: 429", "response": {}}, "API error: 429", FailureTier.TRANSPORT),
+        ({"failureReason": 0, "response": {"error": "timeout"}}, "timeout", FailureTier.TRANSPORT),
+        ({"response": {"output": "{", "finishReason": "length"}}, "finish reason length", FailureTier.CUT),
+    ],
+)
+def test_what_failed(fields: dict[str, Any], failed: str | None, tier: FailureTier | None) -> None:
+    call = one(**fields)
+    assert (call.failed, call.tier) == (failed, tier)
+
+
+def test_chat_prompts_and_answers_that_are_data() -> None:
+    raw = json.dumps([{"role": "system", "content": "be brief"}, {"role": "user", "content": "hi"}])
+    call = one(prompt={"raw": raw, "label": "a\nb"}, response={"output": {"team": "billing"}})
+    assert call.messages == (Message("system", "be brief"), Message("user", "hi"))
+    assert (call.answer, call.prompt) == ('{"team": "billing"}', None)
+
+
+def test_assertions_become_checks_or_are_listed() -> None:
+    asserted = [{"type": "equals", "value": '{"a": 1}'}, {"type": "llm-rubric", "value": "polite"}]
+    call = one(testCase={"vars": {"q": "hi"}, "assert": asserted, "description": "d", "metadata": {"tags": ["x"]}})
+    assert call.extra["checks"] == [{"equals": {"a": 1}}]
+    assert call.extra["not_mapped"] == [{"assert": asserted[1], "why": "a model judges it: write a rubric"}]
+    assert call.expected == {"a": 1}
+    assert call.tags == ("x",)
+    assert call.extra["test"] == {"description": "d", "metadata": {"tags": ["x"]}}
+
+
+MAPPED: list[tuple[dict[str, Any], dict[str, Any], str, str]] = [
+    (
+        {"type": "contains", "value": "Paris"},
+        {"contains": {"all of": "Paris", "ignore": "nothing"}},
+        "in Paris",
+        "in paris",
+    ),
+    ({"type": "icontains", "value": "Paris"}, {"contains": "Paris"}, "in PARIS", "in Rome"),
+    (
+        {"type": "contains-any", "value": ["a", "b"]},
+        {"contains": {"any of": ["a", "b"], "ignore": "nothing"}},
+        "xb",
+        "xB",
+    ),
+    ({"type": "icontains-any", "value": "a, b"}, {"contains": {"any of": ["a", "b"]}}, "xB", "xc"),
+    (
+        {"type": "contains-all", "value": ["a", "b"]},
+        {"contains": {"all of": ["a", "b"], "ignore": "nothing"}},
+        "ba",
+        "b",
+    ),
+    ({"type": "icontains-all", "value": ["a", "b"]}, {"contains": ["a", "b"]}, "BA", "B"),
+    (
+        {"type": "not-contains", "value": "sorry"},
+        {"not contains": {"all of": "sorry", "ignore": "nothing"}},
+        "Sorry",
+        "so sorry",
+    ),
+    ({"type": "not-icontains", "value": "sorry"}, {"not contains": "sorry"}, "fine", "Sorry"),
+    (
+        {"type": "not-contains-any", "value": ["a", "b"]},
+        {"not contains": {"any of": ["a", "b"], "ignore": "nothing"}},
+        "c",
+        "xb",
+    ),
+    (
+        {"type": "not-contains-all", "value": ["a", "b"]},
+        {"not contains": {"all of": ["a", "b"], "ignore": "nothing"}},
+        "b",
+        "ab",
+    ),
+    ({"type": "equals", "value": "yes"}, {"equals": "yes"}, "yes", "yes, sir"),
+    ({"type": "equals", "value": {"a": 1}}, {"equals": {"a": 1}}, '{"a": 1}', '{"a": 1, "b": 2}'),
+    ({"type": "not-equals", "value": "yes"}, {"not": {"equals": "yes"}}, "no", "yes"),
+    ({"type": "is-json"}, {"json": None}, "{}", "{"),
+    (
+        {"type": "is-json", "value": {"required": ["a"]}},
+        {"json schema": {"required": ["a"]}},
+        '{"a": 1}',
+        '{"b": 1}',
+    ),
+    ({"type": "contains-json"}, {"json": None}, "Here: {}", "none"),
+    ({"type": "not-is-json"}, {"not": {"json": None}}, "none", "{}"),
+    ({"type": "regex", "value": "^[0-9]+$"}, {"regex": "^[0-9]+$"}, "123", "12a"),
+    ({"type": "not-regex", "value": "[0-9]"}, {"not": {"regex": "[0-9]"}}, "a", "1"),
+    ({"type": "starts-with", "value": "Dear"}, {"starts with": "Dear"}, "Dear you", "Hi"),
+    ({"type": "word-count", "value": 2}, {"count": {"of": "words", "exactly": 2}}, "a b", "a"),
+    (
+        {"type": "word-count", "value": {"min": 2, "max": 3}},
+        {"count": {"of": "words", "at least": 2, "at most": 3}},
+        "a b",
+        "a",
+    ),
+    ({"type": "is-refusal"}, {"refusal": "yes"}, "I'm sorry, but I can't help with that.", "Sure."),
+    ({"type": "not-is-refusal"}, {"refusal": "no"}, "Sure.", "I'm sorry, but I can't help with that."),
+]
+
+
+@pytest.mark.parametrize(("assertion", "check", "good", "bad"), MAPPED, ids=lambda value: str(value)[:40])
+def test_each_mapped_check_says_what_the_assertion_says(
+    assertion: dict[str, Any], check: dict[str, Any], good: str, bad: str
+) -> None:
+    assert checks_of([assertion]) == ([check], [])
+    [(name, argument)] = check.items()
+    assert score(name, argument, good).passed
+    assert not score(name, argument, bad).passed
+
+
+def test_limits() -> None:
+    checks, others = checks_of([{"type": "latency", "threshold": 2000}, {"type": "cost", "threshold": 0.002}])
+    assert checks == [{"latency": "2000 ms"}, {"cost": 0.002}]
+    assert others == []
+    for check in checks:
+        [(name, argument)] = check.items()
+        assert score(name, argument, "an answer of which nothing is known").passed
+
+
+@pytest.mark.parametrize(
+    ("assertion", "why"),
+    [
+        ({"type": "javascript", "value": "output.length < 3"}, "it runs code: write a Python check"),
+        ({"type": "python", "value": "x"}, "it runs code: write a Python check"),
+        ({"type": "llm-rubric", "value": "polite"}, "a model judges it: write a rubric"),
+        ({"type": "not-llm-rubric", "value": "polite"}, "a model judges it: write a rubric"),
+        ({"type": "similar", "value": "x"}, "it compares meanings, and the check 'similar' compares letters"),
+        ({"type": "levenshtein", "value": "x"}, "there is no check like it"),
+        ({"type": "contains", "value": "{{name}}"}, "its value is a template"),
+        ({"type": "contains-any", "value": ["a", "{{b}}"]}, "its value is a template"),
+        ({"type": "equals", "value": "file://x.txt"}, "its value is in a file"),
+        ({"type": "equals"}, "it has no value"),
+        ({"type": "contains", "value": ""}, "it has no value"),
+        ({"type": "is-json", "value": "type: object"}, "its schema is no JSON"),
+        ({"type": "regex", "value": "("}, "its pattern is none that Python knows"),
+        ({"type": "latency"}, "it has no threshold"),
+        ({"type": "equals", "value": "x", "transform": "output.trim()"}, "it changes the answer before it looks"),
+        ({"type": "assert-set", "threshold": 0.5, "assert": []}, "there is no check like it"),
+        ({"value": "x"}, "it has no type"),
+        ("text", "it has no type"),
+    ],
+)
+def test_what_has_no_check_is_listed_with_the_reason(assertion: Any, why: str) -> None:
+    assert checks_of([assertion]) == ([], [{"assert": assertion, "why": why}])
+
+
+def test_sets_and_weights() -> None:
+    inner = [{"type": "icontains", "value": "a", "weight": 2}, {"type": "python", "value": "x"}]
+    checks, others = checks_of([{"type": "assert-set", "assert": inner}, {"type": "is-json", "weight": 1}])
+    assert checks == [{"contains": "a", "weight": 2.0}, {"json": None}]
+    assert [item["assert"] for item in others] == [inner[1]]
+
+
+@pytest.mark.parametrize("value", [None, "x", {}, [None], [[]], 7])
+def test_what_is_no_list_of_assertions(value: Any) -> None:
+    assert checks_of(value)[0] == []
