@@ -45,12 +45,15 @@ def chosen_of_clusters(workspace: Workspace, path: Path, most: int | None) -> li
     return chosen_by_id(workspace, [item.id for item in found[:most]])
 
 
-def chosen_in_log(workspace: Workspace, written: str) -> Chosen:
-    """The call that FILE#ID means, with personal data replaced. Raises InputError when there is none."""
+def chosen_in_log(workspace: Workspace, written: str, *, dry_run: bool = False) -> Chosen:
+    """The call that FILE#ID means, with personal data replaced; a `dry_run` leaves nothing behind.
+
+    Raises InputError when there is none.
+    """
     name, hash_sign, wanted = written.rpartition("#")
     if not (name and hash_sign and wanted):
         raise InputError(f"'{written}' is not FILE#ID", hint="for example --log calls.jsonl#INC-2031")
-    redact = redactor(workspace)
+    redact = redactor(workspace, keep_key=not dry_run)
     for call in calls_of(Path(name)):
         if call.id == wanted:
             return Chosen(redact.call(call), redact.text(name))

@@ -48,7 +48,7 @@ class _Look:
                 idle = [spec for number, spec in enumerate(own, shared) if number not in failed]
                 for spec in idle if len(own) > 1 or failed else ():
                     self._vacuous(
-                        spec.name, spec.where.place(key=True), f"its logged answer passes it in '{case.name}'"
+                        spec.name, spec.where.place(key=True), f"the logged answer of '{case.name}' passes it"
                     )
             self._check_imported(case, written)
         if self._seen:

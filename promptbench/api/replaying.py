@@ -90,14 +90,14 @@ def replay(
     cost before any call. Raises as `run` does, and NothingSelected when no failure is left.
     """
     file = workspace.suite_file(selection.paths[0])
-    with workspace.prompts() as store, workspace.runs() as runs:
+    with workspace.prompts() as store, workspace.recordings() if dry_run else workspace.runs() as runs:
         around = workspace.surroundings(selection, store, runs)
         _, prompts = sound_suite(file, workspace.shown(file), around)
         usable = _usable(calls, [item.prompt for item in prompts])
         [bench], _ = workspace.assemble(selection, store=store, runs=runs, calls=usable.calls)
         spending.check(workspace, [bench])
         tell(Price(sum(map(len, bench.calls.values())), expected(workspace, bench)))
-        if dry_run:
+        if dry_run or runs is None:
             return None
         chosen = {"prompt": [], "model": [], "case": [], "tag": [], "replayed": list(bench.calls)}
         asked = Asked(shlex.join(command), chosen)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from promptbench.cli.options import AsJson
+from promptbench.cli.options import AsJson, MaxCalls, MaxCost
 from promptbench.core.errors import Exit, InputError
 
 if TYPE_CHECKING:
@@ -33,10 +33,8 @@ def agree(
         str | None, typer.Option("--run", metavar="RUN", help="The run whose answers are meant; the latest by default.")
     ] = None,
     again: Annotated[bool, typer.Option("--again", help="Ask also about answers that were judged before.")] = False,
-    max_cost: Annotated[
-        str | None, typer.Option("--max-cost", metavar="DOLLARS", help="Stop before more is spent, such as $2.")
-    ] = None,
-    max_calls: Annotated[int | None, typer.Option("--max-calls", min=1, help="Stop after so many calls.")] = None,
+    max_cost: MaxCost = None,
+    max_calls: MaxCalls = None,
     as_json: AsJson = False,
 ) -> int:
     """Hold the judge of a `rubric` against people's labels, and record how far they agree.

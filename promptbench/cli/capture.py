@@ -54,7 +54,8 @@ def capture(
 
     workspace = api.Workspace.open()
     wanted = api.read_wanted(should_be=should_be, expect=expect, checks=check or (), tags=tag or ())
-    calls = [*api.chosen_by_id(workspace, ids or ()), *(api.chosen_in_log(workspace, item) for item in log or ())]
+    calls = api.chosen_by_id(workspace, ids or ())
+    calls += [api.chosen_in_log(workspace, item, dry_run=dry_run) for item in log or ()]
     if top or all_clusters:
         calls += api.chosen_of_clusters(workspace, suite, None if all_clusters else top)
     if not calls:

@@ -83,7 +83,7 @@ def replay(
                 suite, {"--log": log, "--since": [since], "--model": model, "--where": where}, failed_only
             ),
             spending=api.Spending.read(max_cost, max_calls, max_minutes),
-            tell=_tell,
+            tell=lambda price: _tell(price, dry_run=dry_run, as_json=as_json),
             listen=progress.listen,
             dry_run=dry_run,
         )
@@ -104,11 +104,17 @@ def _command(suite: Path, options: Mapping[str, Sequence[object] | None], failed
     return [*words, *(["--failed-only"] if failed_only else [])]
 
 
-def _tell(price: Price) -> None:
-    """What will be asked, before it is."""
-    from promptbench.cli.output import say
+def _tell(price: Price, *, dry_run: bool, as_json: bool) -> None:
+    """What will be asked, before it is; of a dry run that is the result."""
+    from dataclasses import asdict
+
+    from promptbench.cli.output import out, out_json, say
     from promptbench.cli.run import expected_words
 
+    if dry_run and as_json:
+        out_json({"schema_version": 1, **asdict(price)})
+        return
     failures = f"{price.failures} logged {'failure' if price.failures == 1 else 'failures'}"
     for model, estimate in price.expected.items():
-        say(f"{failures}: asks {model} {estimate.calls} questions{expected_words(estimate)}")
+        line = f"{failures}: asks {model} {estimate.calls} questions{expected_words(estimate)}"
+        out(line) if dry_run else say(line)

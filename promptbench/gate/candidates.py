@@ -27,8 +27,9 @@ def judge_candidates(
     merit to 5 %. The p-value of a candidate is that of its claim on the model where it is least sure
     (`Comparison.p`): the largest of
 
-    - the p of its fixes: Fisher's one-sided p over all tries of a target, of both prompts; of the surest fix, or of the
-      least sure one among those that are mandatory (`critical`, `fixed: all`);
+    - the p of its fixes, from Fisher's one-sided p over all tries of each target, of both prompts: where fixes are
+      mandatory (`critical`, `fixed: all`) that of the least sure one, else Simes' p over all targets, since each of
+      them may be fixed by chance;
     - the p of its guards, where a margin is set, the gate's or a tag's: the larger of that of the plus-two bound and of
       the exact binomial test on broken guards.
 

@@ -16,11 +16,11 @@ from promptbench.gate.sentence import (
     fixes,
     improved,
     kept,
-    listed,
     names,
     shaky,
     silent,
 )
+from promptbench.stats.holm import simes
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,9 @@ class Comparison:
         """The p of the claim that the candidate fixes something and keeps within the margins, by which Holm's procedure
         ranks candidates: the largest p of all that the claim needs (Berger 1982, Technometrics 24:295).
 
-        Of the fixes it needs each that is mandatory, or else the surest one. On a deterministic model fixes are facts
-        and have no p, and nor has a gate without margins one for its guards: what is left then is 0.0.
+        Of the fixes it needs each that is mandatory; where none is, Simes' p that any target is fixed. On a
+        deterministic model fixes are facts and have no p, and nor has a gate without margins one for its guards: what
+        is left then is 0.0.
         """
         return max([self._p_of_fixes, *(margin.p for margin in self.margins)])
 
@@ -79,8 +80,8 @@ class Comparison:
     def _p_of_fixes(self) -> float:
         if self.deterministic or not self.fixed:
             return 0.0
-        mandatory = [item for item in self.fixed if self._must(item)]
-        return max(map(p_of_fix, mandatory)) if mandatory else min(map(p_of_fix, self.fixed))
+        mandatory = [p_of_fix(item) for item in self.fixed if self._must(item)]
+        return max(mandatory) if mandatory else simes([p_of_fix(item) for item in self.targets])
 
     def refusals(self) -> Iterator[str]:
         """What makes the answer no, whatever else is good."""
@@ -109,7 +110,7 @@ class Comparison:
         better = [item for item in self.targets if item.improved]
         if self.targets and not self.fixed and better and not self.deterministic:
             yield improved(better)
-        if self._p_of_fixes > self.among.level:
+        if self.among.candidates > 1 and self._p_of_fixes > self.among.level:
             yield self._too_many_candidates()
         yield from (margin.open() for margin in self.margins if not margin.holds)
         for ratio in self.ratios:
@@ -130,9 +131,11 @@ class Comparison:
         return item.case.critical or (self.policy.fixed == "all" and not item.champion.passes)
 
     def _too_many_candidates(self) -> str:
-        """That a fix is not as sure as it must be among so many candidates."""
-        level, sure = self.among.level, sorted(self.fixed, key=p_of_fix)
-        shown = listed(sure, lambda item: f"'{item.case.name}' p = {p_of_fix(item):.3f}")
-        counts = [count for item in sure if (count := repeats_to_fix(item, level))]
-        decide = f"; at these rates 'repeats: {min(counts)}' would decide" if counts else ""
-        return f"no fix is sure enough among {self.among.candidates} candidates, at {level:.3f}: {shown}{decide}"
+        """That the fixes are not as sure as they must be among so many candidates."""
+        level, must = self.among.level, [item for item in self.fixed if self._must(item)]
+        asked = [repeats_to_fix(item, level if must else level / len(self.targets)) for item in must or self.fixed]
+        counts = [count for count in asked if count]
+        decided = max(counts) if must and len(counts) == len(asked) else None if must else min(counts, default=None)
+        decide = f"; at these rates 'repeats: {decided}' would decide" if decided else ""
+        several = f"among {self.among.candidates} candidates"
+        return f"the fixes are not sure enough {several}: p = {self._p_of_fixes:.3f}, and {level:.3f} is asked{decide}"

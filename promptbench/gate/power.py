@@ -94,8 +94,8 @@ class Outlook:
         now, steadier = self.halved
         yield (
             f"a case that begins to fail half of the time is called broken in {percent(now.broken)} of runs and "
-            f"unstable in {percent(now.unstable)}; with 'repeats: {steadier.repeats}' in {percent(steadier.broken)} and "
-            f"{percent(steadier.unstable)}"
+            f"unstable in {percent(now.unstable)}; with 'repeats: {steadier.repeats}' in {percent(steadier.broken)} "
+            f"and {percent(steadier.unstable)}"
         )
         yield f"a case that fails is tried up to {TRIES} times more with either prompt"
 

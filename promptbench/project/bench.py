@@ -103,6 +103,11 @@ class BenchCases:
         for tag in self.tagged.keys() & case.tags:
             self.tagged[tag].add(case.name)
 
+    def share(self, numbers: dict[str, int]) -> None:
+        """Takes another's numbers for its own where they are the same, so that they are in memory once."""
+        if numbers == self.numbers:
+            self.numbers = numbers
+
     @property
     def names(self) -> Iterable[str]:
         return self.numbers.keys()

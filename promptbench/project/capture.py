@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from promptbench.core.canonical import digest
 from promptbench.core.diagnostics import Code, Diagnostic, Diagnostics
 from promptbench.core.types import Json, LoggedCall, Rung
 from promptbench.formats.json_text import read as read_json
@@ -93,10 +94,12 @@ class Capture:
     allowed_code: Sequence[str]
     _names: set[str] = field(default_factory=set)
     _origins: dict[tuple[str, str], str] = field(default_factory=dict)
+    _inputs: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for case in self.suite.cases.scan(Diagnostics()):
             self._names.add(case.name)
+            self._inputs[_input_hash(CallInput(case.variables, case.messages))] = case.name
             origin = case.where.value.get("origin")
             if isinstance(origin, Mapping):
                 self._origins[str(origin.get("source")), str(origin.get("id"))] = case.name
@@ -113,10 +116,15 @@ class Capture:
         given = input_of(call, self.templates, [item.prompt for item in self.prompts])
         if isinstance(given, str):
             return Refused(call.id, given, "add 'vars' to the log, or adopt the prompt that made it")
+        same = self._inputs.get(_input_hash(given))
+        if same is not None:
+            why = f"the case '{same}' has the same input already"
+            return Refused(call.id, why, "write the logged answer there, under 'was:'")
         found = self._red(chosen, call.answer, given, wanted)
         if isinstance(found, Captured):
             self._names.add(found.name)
             self._origins[chosen.source, call.id] = found.name
+            self._inputs[_input_hash(given)] = found.name
         return found
 
     def _red(self, chosen: Chosen, answer: str, given: CallInput, wanted: Wanted) -> Captured | Refused:
@@ -213,6 +221,10 @@ def _data(
     data["tags"] = list(dict.fromkeys((TAG, *wanted.tags)))
     data["origin"] = {key: value for key, value in origin.items() if value}
     return data
+
+
+def _input_hash(given: CallInput) -> str:
+    return digest([dict(given.variables), [message.as_dict() for message in given.history]])
 
 
 def _as_data(expected: Json) -> Json:

@@ -83,6 +83,7 @@ class CaseBuilder:
             built = self._from_log(given, group, names)
             if built is not None and selects(built):
                 self._add(cases, built, held=True)
+        cases.share(self._suite.cases.numbers)
         return cases
 
     def build(self, case: Case) -> BenchCase | None:

@@ -94,8 +94,7 @@ class Vocabulary:
 
     def labels(self, path: Path) -> list[Json]:
         """What else stands at a path: in other answers, and by the prompt's output schema."""
-        offered = self._offers.at(path) or ()
-        return [*self._labels.get(path, ()), *(value for value in offered if _is_label(value))]
+        return [*self._labels.get(path, ()), *filter(_is_label, self._offers.at(path) or ())]
 
     def answers(self, case: str) -> list[str]:
         """Answers to other cases."""
@@ -113,9 +112,8 @@ class Original:
         data = _as_written(text, reading.value) if reading.rung.within(accept) else None
         self.is_data = data is not None
         self.value: Json = text if data is None else reading.value
-        self.text = text if data is None else data[0]
+        self.text, self._style = data or (text, _STYLES[0])
         """The answer that is broken: data is written anew, without what stood around it."""
-        self._style = _STYLES[0] if data is None else data[1]
 
     def write(self, value: Json) -> str:
         """The answer with another value; a text as it is."""
@@ -145,7 +143,7 @@ class Original:
         return (place for place in self.places if type(place.value) in kinds)
 
     def free_texts(self) -> Iterator[_Place]:
-        return (place for place in self.holding(str) if _is_free(place.value))
+        return (place for place in self.places if is_free_text(place.value))
 
 
 def mutants(original: Original) -> Iterator[Mutant]:
@@ -180,15 +178,11 @@ def facts(text: str) -> list[str]:
 
 def is_free_text(value: Json) -> bool:
     """Whether a value is prose, of which there is more than one right wording."""
-    return isinstance(value, str) and _is_free(value)
-
-
-def _is_free(text: str) -> bool:
-    return len(text[:200].split(maxsplit=_FREE_TEXT)) >= _FREE_TEXT
+    return isinstance(value, str) and len(value[:200].split(maxsplit=_FREE_TEXT)) >= _FREE_TEXT
 
 
 def _is_label(value: Json) -> bool:
-    return isinstance(value, bool) or (isinstance(value, str) and 0 < len(value) <= 60 and not _is_free(value))
+    return isinstance(value, bool) or (isinstance(value, str) and 0 < len(value) <= 60 and not is_free_text(value))
 
 
 def _few(made: Iterator[_Change], seed: str) -> list[_Change]:
@@ -196,10 +190,9 @@ def _few(made: Iterator[_Change], seed: str) -> list[_Change]:
     found = list(made)
     if len(found) <= MOST_MUTANTS:
         return found
-    numbers = sorted(range(len(found)), key=lambda number: _hash(f"{seed}\0{number}"))
     before: Counter[Path] = Counter()
     ranked: list[tuple[int, int, int]] = []
-    for number in numbers:
+    for number in sorted(range(len(found)), key=lambda number: _hash(f"{seed}\0{number}")):
         path = found[number].path
         ranked.append((before[path], len(ranked), number))
         before[path] += 1
@@ -245,12 +238,11 @@ def _put(value: Json, steps: tuple[str | int, ...], new: Json) -> Json:
     """`value` with something else at a place; what is not changed is shared."""
     if not steps:
         return new
-    first, *rest = steps
     copy = value.copy()
-    if not rest and new is _GONE:
-        del copy[first]
+    if steps[1:] or new is not _GONE:
+        copy[steps[0]] = _put(value[steps[0]], steps[1:], new)
     else:
-        copy[first] = _put(value[first], tuple(rest), new)
+        del copy[steps[0]]
     return copy
 
 

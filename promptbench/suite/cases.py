@@ -59,6 +59,11 @@ class SuiteCases:
                     self._lines.append(line)
                 yield case
 
+    @property
+    def numbers(self) -> dict[str, int]:
+        """The place of each case of the scan before in their order."""
+        return self._numbers
+
     def __getitem__(self, name: str) -> Case:
         """A case of the scan before. Raises KeyError, and InputError when its file has changed since."""
         number = self._numbers[name]

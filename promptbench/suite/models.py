@@ -332,6 +332,10 @@ class Cases(Protocol):
     def scan(self, found: Diagnostics) -> Iterator[Case]:
         """Every case that is one; what is wrong goes to `found`, also where two have the same name."""
 
+    @property
+    def numbers(self) -> dict[str, int]:
+        """The place of each case of a scan before in their order."""
+
     def __getitem__(self, name: str) -> Case:
         """A case of a scan before. Raises KeyError, and InputError when its file has changed since."""
 

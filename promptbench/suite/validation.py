@@ -64,6 +64,7 @@ def _without(value: Json, paths: list[tuple[str | int, ...]]) -> Json:
     return value
 
 
+_SHARES = ("format floor", "answer floor", "floor", "margin", "threshold")
 _SPOKEN = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 _TIME = "a time such as '7 days' or '12 hours'"
 _EXPECTED = {
@@ -151,7 +152,7 @@ def _type_hint(key: str, wrong: str, value: Json) -> str | None:
 
 
 def _value_hint(key: str, value: Json) -> str | None:
-    if key in ("format floor", "answer floor", "floor", "margin", "threshold") and isinstance(value, (int, float)) and 1 < value <= 100:
+    if key in _SHARES and isinstance(value, (int, float)) and 1 < value <= 100:
         return f"if you mean percent, write {value}%"
     return None
 

@@ -28,7 +28,7 @@ _ANSWERS = """SELECT case_name, answer.text FROM attempt JOIN answer ON answer.h
     WHERE run = (SELECT id FROM run ORDER BY started LIMIT 1 OFFSET ?)"""
 _KILLS = 10
 _ON_THE_WAY = 54
-"""The most answers that may be lost when the process dies: 50 in flight, and those that came in this turn of the loop."""
+"""The most answers that may be lost when the process dies: 50 in flight, and those of this turn of the loop."""
 
 
 @contextmanager

@@ -109,6 +109,7 @@ def test_the_right_answer_of_a_log_becomes_expect(captured: Project) -> None:
     assert ended.code == 0, ended.err
     assert "+      expect: {team: billing}\n" in ended.out
     assert "  added 'expect' from the log's own right answer\n1 case would be added" in ended.out
+    assert not (captured.root / ".promptbench").exists()
     assert (captured.root / SUITE).read_text() == BY_HAND
 
 
@@ -249,9 +250,18 @@ def test_messages_are_replayed_as_they_are_where_the_prompt_takes_them(captured:
     assert "    messages:\n      - role: user\n        content: What team is this for? x\n" in text
 
 
+def test_an_input_that_is_a_case_is_not_captured_again(captured: Project) -> None:
+    captured.write("same.jsonl", call("s1", "Hello, there", "{") + call("s2", "New", "{") + call("s3", "New", "["))
+    ended = captured.run("capture", SUITE, *(word for name in "123" for word in ("--log", f"same.jsonl#s{name}")))
+    assert ended.code == 1
+    assert "not captured: 's1': the case 'hello' has the same input already" in ended.err
+    assert "not captured: 's3': the case 's2' has the same input already" in ended.err
+    assert ended.out.startswith("red: 's2' fails by json schema")
+
+
 def test_names_are_unique_and_readable(captured: Project) -> None:
     ids = ["3f2a9c1e-7b4d-4e1f-9a55-0c9d8e7f6a5b", "0f2a9c1e-7b4d-4e1f-9a55-0c9d8e7f6a5b", "hello"]
-    captured.write("ids.jsonl", "".join(call(name, "My order is late, and broken", "{") for name in ids))
+    captured.write("ids.jsonl", "".join(call(name, f"My order is late, and broken by {name}", "{") for name in ids))
     logs = [word for name in ids for word in ("--log", f"ids.jsonl#{name}")]
     ended = captured.run("capture", SUITE, *logs, "--json")
     assert [item["case"] for item in ended.data["captured"]] == [

@@ -98,8 +98,11 @@ def test_a_failure_of_a_model_that_is_not_asked_is_named_with_where_it_was_repro
 
 def test_the_price_is_said_first_and_may_be_all(replayed: Project, server: FakeOpenAI) -> None:
     ended = replayed.run("replay", "suites/triage", "--log", "calls.jsonl", "--ask", "--dry-run")
-    assert (ended.code, ended.out, server.received) == (0, "", [])
-    assert "asks openai/fake 24 questions" in ended.err
+    assert (ended.code, ended.err, server.received) == (0, "", [])
+    assert "4 logged failures: asks openai/fake 24 questions" in ended.out
+    planned = replayed.run("replay", "suites/triage", "--log", "calls.jsonl", "--ask", "--dry-run", "--json").data
+    assert (planned["failures"], planned["expected"]["openai/fake"]["calls"]) == (4, 24)
+    assert not (replayed.root / ".promptbench").exists()
     bound = replayed.run("replay", "suites/triage", "--log", "calls.jsonl", "--ask", "-q", "--max-calls", "3")
     assert bound.code == 4
     assert "stopped at the budget" in bound.out

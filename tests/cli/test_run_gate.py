@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.helpers.fake_openai import FakeOpenAI, stall
+from tests.helpers.fake_openai import FakeOpenAI, answer
 from tests.helpers.project import V2, Project, better
 
 GATE = "gate: {repeats: 3}"
@@ -92,10 +92,10 @@ def test_a_tags_floor_and_margin(project: Project, server: FakeOpenAI) -> None:
 
 
 def test_ratios(project: Project, server: FakeOpenAI) -> None:
-    """The candidate sends more to the model, and is answered later."""
+    """The candidate is answered a quarter of a second later, at the same price."""
 
     def slow(body: dict[str, Any]) -> Any:
-        return stall(0.25, better(body)) if body["messages"][0]["role"] == "system" else better(body)
+        return answer(better(body), delay=0.25 if body["messages"][0]["role"] == "system" else 0.0)
 
     project.edit("promptbench.toml", "[providers", 'prices = "prices.toml"\n[providers')
     project.write("prices.toml", '["openai/fake"]\ninput = 1000\noutput = 2000\n')

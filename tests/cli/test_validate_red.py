@@ -65,7 +65,11 @@ def test_a_check_that_no_logged_answer_fails_is_told(red: Project) -> None:
     red.edit(SUITE, "    expect:", "    checks: [contains: team]\n    expect:")
     ended = red.run("validate", "--red")
     assert ended.code == 0
-    assert f"{SUITE}:9:14: warning[PB509] 'contains' may be vacuous: the logged answer of 'charged twice'" in ended.err
+    place = next(line for line in ended.err.splitlines() if "'contains' may be vacuous" in line)
+    assert (
+        place
+        == f"{SUITE}:9:14: warning[PB509] 'contains' may be vacuous: the logged answer of 'charged twice' passes it"
+    )
 
 
 def test_a_captured_case_is_held_to_the_answer_that_was_imported(red: Project) -> None:

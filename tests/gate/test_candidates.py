@@ -53,17 +53,18 @@ def test_a_fix_that_is_sure_alone_is_not_among_three() -> None:
     verdicts = judged(SURE, NOT, NOT)
     assert [verdict.result for verdict in verdicts] == [Result.INCONCLUSIVE, Result.FAIL, Result.FAIL]
     assert verdicts[0].sentence == (
-        "INCONCLUSIVE: no fix is sure enough among 3 candidates, at 0.017: 't' p = 0.038; at these rates 'repeats: 10' "
-        "would decide (1 of 1 reproduced failure fixed; Holm over 3 candidates)"
+        "INCONCLUSIVE: the fixes are not sure enough among 3 candidates: p = 0.038, and 0.017 is asked; at these rates "
+        "'repeats: 10' would decide (1 of 1 reproduced failure fixed; Holm over 3 candidates)"
     )
     assert verdicts[0].among == Among(3, 0.05 / 3)
 
 
 def test_a_surer_fix_makes_room_for_the_next_one() -> None:
-    """Two candidates: the surer one is held to .025, and passes; then the other one to .05."""
-    both = {"s": (FAIL8, PASS8), **SURE}
-    one = {"s": (FAIL8, FAIL8), **SURE}
+    """Two candidates: the surer one is held to .025, and passes; then the other one, with p = 2 × .0128, to .05."""
+    half = {"t": ("-----+++", PASS8), **guards(9, "+++")}
+    both, one = {"s": (FAIL8, PASS8), **half}, {"s": (FAIL8, FAIL8), **half}
     verdicts = judged(one, both)
+    assert judged(one, {"s": (FAIL8, FAIL8), "t": ("-----+++", FAIL8)})[0].result is Result.INCONCLUSIVE
     assert [verdict.result for verdict in verdicts] == [Result.PASS, Result.PASS]
     assert [verdict.among.level for verdict in verdicts] == [0.05, 0.025]
     assert all(verdict.sentence.endswith("; Holm over 2 candidates") for verdict in verdicts)
@@ -73,7 +74,7 @@ def test_of_mandatory_fixes_the_least_sure_counts() -> None:
     assert judged(SURER, NOT, NOT)[0].result is Result.PASS
     verdict = judged(SURER, NOT, NOT, fixed="all")[0]
     assert verdict.result is Result.INCONCLUSIVE
-    assert "no fix is sure enough" in verdict.sentence
+    assert "the fixes are not sure enough" in verdict.sentence
 
 
 def test_bounds_are_of_the_candidates_own_level() -> None:

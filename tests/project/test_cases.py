@@ -208,3 +208,29 @@ def test_the_hash_of_the_checks_changes_with_what_a_score_means(tmp_path: Path) 
         assert bench is not None
         hashes.add(bench.checks_hash)
     assert len(hashes) == 4
+
+
+def rendered(name: str, text: str, answer: str) -> str:
+    messages = [{"role": "user", "content": text}]
+    return json.dumps({"promptbench": "call/1", "id": name, "messages": messages, "answer": answer}) + "\n"
+
+
+def test_variables_of_rendered_prompts_in_a_log_are_recovered(tmp_path: Path) -> None:
+    files = {"log": rendered("c1", "Which team is this for? hi", "{") + rendered("c2", "Team? ho", "{")}
+    bench, found = joined(
+        tmp_path, HEAD + "checks: [json]\nlog: log\n" + EXPECT, files, champion="Team? {{message}}\n"
+    )
+    assert messages(found) == []
+    assert bench is not None
+    assert [(case.name, case.variables, case.was) for case in bench.cases] == [
+        ("one", {"message": "hi"}, ("{",)),
+        ("c2", {"message": "ho"}, ("{",)),
+    ]
+    assert [call.id for call in bench.calls["one"]] == ["c1"]
+
+
+def test_a_rendered_prompt_that_no_prompt_made_is_told(tmp_path: Path) -> None:
+    files = {"log": rendered("c1", "Whose is it? hi", "{")}
+    _, found = joined(tmp_path, HEAD + "checks: [json]\nlog: log\n" + EXPECT, files)
+    assert codes(found) == [Code.BAD_LOG]
+    assert "does not start with the prompt's text" in found.errors[0].message

@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
-from promptbench.stats.holm import holm_levels
+from promptbench.stats.holm import holm_levels, simes
 
 
 @pytest.mark.parametrize(
@@ -33,3 +34,17 @@ def test_is_the_procedure_by_adjusted_p_values(p_values: list[float]) -> None:
         adjusted = max(adjusted, (len(order) - place) * p_values[index])
         if abs(adjusted - 0.05) > 1e-12:
             assert (index in accepted) == (adjusted < 0.05)
+
+
+@pytest.mark.parametrize(
+    ("p_values", "p"),
+    [([], 1.0), ([0.04], 0.04), ([0.9, 0.01], 0.02), ([0.03, 0.03], 0.03), ([0.9, 0.8, 1.0], 1.0)],
+)
+def test_simes_by_hand(p_values: list[float], p: float) -> None:
+    assert simes(p_values) == pytest.approx(p)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
+def test_simes_is_scipys_smallest_adjusted_p(p_values: list[float]) -> None:
+    """Benjamini and Hochberg's smallest adjusted p is Simes'."""
+    assert simes(p_values) == pytest.approx(min(stats.false_discovery_control(p_values)))
