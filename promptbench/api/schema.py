@@ -52,7 +52,7 @@ _SHARE: dict[str, Json] = {
 }
 _RATIO: dict[str, Json] = {"type": "number", "exclusiveMinimum": 0}
 _MARGIN: list[Json] = [
-    {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
+    {"type": "number", "minimum": 0.001, "exclusiveMaximum": 1},
     {"type": "string", "pattern": r"^\d+(\.\d+)?\s*%$"},
 ]
 _GATE_TAGS = "What the cases with a tag must keep besides: a 'floor', a 'margin', or both below the tag's name."

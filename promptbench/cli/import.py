@@ -21,7 +21,7 @@ def register(app: typer.Typer) -> None:
 
 def import_(
     paths: Annotated[
-        list[str], typer.Argument(metavar="PATH…", help="Files, folders or patterns; - reads a pipe. Also .gz.")
+        list[str], typer.Argument(metavar="PATH", help="Files, folders or patterns; - reads a pipe. Also .gz.")
     ],
     format_: Annotated[
         str | None, typer.Option("--format", metavar="NAME", help="Read them as this format, whatever they look like.")

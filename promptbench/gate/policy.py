@@ -15,8 +15,12 @@ LEVEL = 0.05
 """The probability of error that a verdict takes: one minus the confidence of its bounds."""
 
 
+SMALLEST_MARGIN = 0.001
+"""It takes some 3,000 guards; a smaller one asks for what nobody has."""
+
+
 def _check_margin(margin: object) -> None:
-    if not (isinstance(margin, float) and 0 < margin < 1):
+    if not (isinstance(margin, float) and SMALLEST_MARGIN <= margin < 1):
         raise ValueError(f"{margin!r} is no margin")
 
 
@@ -34,7 +38,7 @@ class TagPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The author's `gate:`, complete. Shares are in [0, 1], margins in (0, 1), ages in days.
+    """The author's `gate:`, complete. Shares are in [0, 1], margins in [0.001, 1), ages in days.
 
     `repeats` is the number of attempts at every case in the first round on a model that is not deterministic. A ratio
     is the most that the candidate's mean cost or median latency may be of the champion's. Raises ValueError for a

@@ -134,7 +134,7 @@ class Capture:
         for extra, words in self._proposals(chosen.call, answer, wanted):
             data = _data(name, chosen, answer, given, extra, wanted)
             try:
-                tried = self._tried(chosen.call.id, name, data, answer)
+                tried = self._tried(chosen.call, data, answer)
             except ValueError as error:
                 return Refused(chosen.call.id, str(error))
             if isinstance(tried, tuple):
@@ -171,7 +171,7 @@ class Capture:
         elif _broken_json(answer, self.suite.accept):
             yield said | {"checks": [*checks, "json"]}, "'json', which the suite lacks"
 
-    def _tried(self, call: str, name: str, data: Mapping[str, Json], answer: str) -> tuple[str, ...] | Refused:
+    def _tried(self, call: LoggedCall, data: Mapping[str, Json], answer: str) -> tuple[str, ...] | Refused:
         """Why the case is red, or why it is none."""
         found = Diagnostics()
         case = _as_case(data, found)
@@ -182,14 +182,15 @@ class Capture:
         codes = {item.code for item in found}
         if Code.NO_CHECKS in codes:
             why = "it would be vacuous: nothing can fail it, since neither it nor the suite has checks"
-            return Refused(call, why, _SAY)
+            return Refused(call.id, why, _SAY)
         if Code.NOT_RED in codes:
-            return Refused(call, "its answer passes all its checks", _SAY)
+            only = f"; the log says only '{call.failed[:_LONGEST_LABEL]}'" if call.failed else ""
+            return Refused(call.id, f"its answer passes all its checks{only}", _SAY)
         if Code.UNPROVEN in codes:
-            return Refused(call, "whether its answer fails is for a judge to say, and none is asked now", _SAY)
+            return Refused(call.id, "whether its answer fails is for a judge to say, and none is asked now", _SAY)
         if found.errors or built is None:
             first = found.errors[0]
-            return Refused(call, first.message, first.hint or "", tuple(found.errors))
+            return Refused(call.id, first.message, first.hint or "", tuple(found.errors))
         scores = builder.evaluation(answer, built).scores
         return tuple(f"{score.check}: {score.reason}" for score in scores if not (score.passed or score.errored))
 

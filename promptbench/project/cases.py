@@ -46,10 +46,9 @@ class CaseBuilder:
         self._prompts = prompts
         self._found = found
         self._has_baseline = has_baseline
-        self._root = root
-        self._allowed_code = allowed_code
         self._said = said
-        self._schemas = _by_schema(prompts)
+        self._bare = CheckContext(suite.folder, None, root, allowed_code)
+        self._contexts = [(replace(self._bare, output_schema=schema), hashes) for schema, hashes in _by_schema(prompts)]
         self._asked, self._own = ListDigest(), ListDigest()
         self.judged: dict[str, tuple[JudgedCheck, Place]] = {}
         """The checks that ask judges, by their identity, each with where it is written first."""
@@ -70,7 +69,7 @@ class CaseBuilder:
         names = set()
         for case in self._suite.cases.scan(self._found):
             look(case)
-            own = checks.as_hashed(case.checks, self._context(None))
+            own = checks.as_hashed(case.checks, self._bare)
             self._own.add([case.name, own, case.has_expect, case.expect, case.threshold])
             if logged:
                 names.add(case.name)
@@ -125,11 +124,8 @@ class CaseBuilder:
         """Over all checks as written, with the accept level: what a score means."""
         suite = self._suite
         schemas = [item.prompt.output_schema for item in self._prompts]
-        shared = checks.as_hashed(suite.checks, self._context(None))
+        shared = checks.as_hashed(suite.checks, self._bare)
         return digest([suite.accept, shared, suite.threshold, self._own.value, schemas])
-
-    def _context(self, output_schema: Mapping[str, Json] | None) -> CheckContext:
-        return CheckContext(self._suite.folder, output_schema, self._root, self._allowed_code)
 
     def _case(self, case: Case, calls: Sequence[LoggedCall]) -> BenchCase | None:
         sound = self._check_variables(case) and self._shared.sound
@@ -314,8 +310,8 @@ class CaseBuilder:
 
     def _built(self, specs: Sequence[CheckSpec]) -> _Built:
         found, sound = {}, True
-        for schema, hashes in self._schemas:
-            own = [checks.build(spec, self._context(schema), self._found) for spec in specs]
+        for context, hashes in self._contexts:
+            own = [checks.build(spec, context, self._found) for spec in specs]
             sound = sound and None not in own
             for spec, check in zip(specs, own, strict=True):
                 if isinstance(check, Judged):

@@ -34,18 +34,21 @@ def input_of(call: LoggedCall, templates: Sequence[Prompt], candidates: Sequence
     """The input of a call, or why there is none, in a phrase.
 
     `templates` may have rendered the call's messages; the first one that fits is taken. Where none does, the messages
-    are replayed as they are, if the candidates have a place for them and need nothing else.
+    are replayed as they are, if the candidates have a place for them and need nothing else. Variables of the log win,
+    unless a candidate needs others: a log may have put down something else under that name.
     """
+    variables = call.variables
+    known = variables is not None and not any(prompt.missing(variables) for prompt in candidates)
     tried: list[Unrecovered] = []
     for prompt in templates if call.messages else ():
-        if call.variables is not None and not prompt.takes_history:
+        if known and not prompt.takes_history:
             continue
         found = recover(prompt, call.messages)
         if isinstance(found, Recovered):
-            return CallInput(found.variables if call.variables is None else call.variables, found.history)
+            return CallInput(variables if known and variables is not None else found.variables, found.history)
         tried.append(found)
-    if call.variables is not None:
-        return CallInput(call.variables)
+    if variables is not None:
+        return CallInput(variables)
     if not call.messages:
         return "it has neither variables nor messages"
     if candidates and all(prompt.takes_history and not prompt.missing({}) for prompt in candidates):

@@ -76,8 +76,8 @@ def _share(value: Any) -> Any:
 
 def _margin(value: Any) -> Any:
     share = _share(value)
-    if share != "auto" and not (isinstance(share, float) and 0 < share < 1):
-        message = "write auto, or a share between 0 and 1 such as 5%"
+    if share != "auto" and not (isinstance(share, float) and 0.001 <= share < 1):
+        message = "write auto, or a share from 0.1% to below 100%, such as 5%"
         raise PydanticCustomError("margin", "{message}", {"message": message})
     return share
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from promptbench.text._placeholders import AFTER_ESCAPE, Digests, Finding
 
-_DIGITS = re.compile(r"\d(?:[ ()./\-\u00a0]{0,3}\d){6,}")
+_DIGITS = re.compile(r"[0-9](?:[ ()./\-\u00a0]{0,3}[0-9]){6,}")
 _TIME = re.compile(r"(?:19|20)\d\d[-/.]\d\d[-/.]\d\d(?: \d\d)?\Z")
 # A digit comes first in these, because that is what the search can skip to.
 _CARD_RUN = re.compile(r"\d(?:[ \-\u00a0]?\d){12,}+")

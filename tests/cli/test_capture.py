@@ -137,7 +137,10 @@ def test_what_a_person_says_makes_it_red(captured: Project, options: list[str], 
 def test_what_passes_its_checks_does_not_enter(captured: Project) -> None:
     ended = captured.run("capture", SUITE, "--log", "calls.jsonl#INC-2033")
     assert ended.code == 1
-    assert "not captured: 'INC-2033': its answer passes all its checks\n  hint: say what is wrong" in ended.err
+    assert (
+        "not captured: 'INC-2033': its answer passes all its checks; the log says only 'bad'\n  hint: say what"
+        in ended.err
+    )
     still = captured.run("capture", SUITE, "--log", "calls.jsonl#INC-2033", "--check", "contains: billing")
     assert (still.code, (captured.root / SUITE).read_text()) == (1, BY_HAND)
 

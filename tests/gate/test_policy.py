@@ -34,6 +34,7 @@ def test_comes_back_from_json() -> None:
     "data",
     [
         {"margin": 0.0},
+        {"margin": 1e-300},
         {"margin": 1.0},
         {"margin": "5%"},
         {"margin": float("nan")},

@@ -18,7 +18,12 @@ def call(*texts: str, **more: object) -> LoggedCall:
 
 
 def test_variables_of_the_log_are_taken_as_they_are() -> None:
-    assert input_of(call("Which team? no", variables={"message": "hi"}), [OLD], [NEW]) == CallInput({"message": "hi"})
+    assert input_of(call("Which team? no", variables={"message": "hi"}), [OLD], [OLD]) == CallInput({"message": "hi"})
+
+
+def test_variables_that_are_not_those_of_the_prompt_give_way_to_its_own() -> None:
+    assert input_of(call("Which team? hi", variables={"x": 1}), [OLD], [OLD]) == CallInput({"message": "hi"})
+    assert input_of(call("What? hi", variables={"x": 1}), [OLD], [OLD]) == CallInput({"x": 1})
 
 
 def test_the_first_template_that_fits_gives_the_variables() -> None:

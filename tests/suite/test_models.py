@@ -72,6 +72,7 @@ def test_costs(written: object, cost: float) -> None:
         {"margin": "5"},
         {"margin": 5},
         {"margin": 0},
+        {"margin": "0.05%"},
         {"margin": "100%"},
         {"margin": True},
         {"margin": None},
