@@ -17,9 +17,9 @@ from promptbench.api.capturing import CaptureReport, capture, read_wanted
 from promptbench.api.checking import check_text
 from promptbench.api.chosen import chosen_by_id, chosen_in_log, chosen_of_clusters, replayed_calls
 from promptbench.api.explaining import CheckPage, check_page, check_pages
-from promptbench.api.failures import Cluster, failures
+from promptbench.api.failing import Cluster, failures
 from promptbench.api.health import Health, doctor
-from promptbench.api.importing import Imported, NothingImported, Reading, Wanted, import_logs, unmapped
+from promptbench.api.importing import Imported, ImportOptions, ImportState, NothingImported, import_logs, unmapped
 from promptbench.api.mutating import mutate
 from promptbench.api.outlook import outlook_of, told
 from promptbench.api.past import judge, rescore
@@ -74,13 +74,14 @@ __all__ = [
     "Estimate",
     "Event",
     "Health",
+    "ImportOptions",
+    "ImportState",
     "Imported",
     "MutationReport",
     "NothingImported",
     "Plan",
     "Price",
     "Promotion",
-    "Reading",
     "RepairsReport",
     "ReplayReport",
     "RescoreReport",
@@ -89,7 +90,6 @@ __all__ = [
     "Spending",
     "Store",
     "Version",
-    "Wanted",
     "Who",
     "Workspace",
     "adopt",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from promptbench.api.failures import failures
+from promptbench.api.failing import failures
 from promptbench.api.redacting import redactor
 from promptbench.api.workspace import Workspace
 from promptbench.core.call_filter import CallFilter

@@ -30,7 +30,7 @@ _ENDLESS = "a pattern in [tool.promptbench.redact] does not come to an end on it
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ImportState:
     """How far an import is: `done` and `size` in bytes of the file as it lies on the disk; `size` None for a pipe."""
 
     name: str
@@ -40,7 +40,7 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ImportOptions:
     """What of the logs to take, and how. `columns` says for a table which of its columns holds which field."""
 
     filter: CallFilter = field(default_factory=CallFilter)
@@ -99,11 +99,11 @@ class Imported:
         }
 
 
-Listen = Callable[[Reading], None]
+Listen = Callable[[ImportState], None]
 
 
 def import_logs(
-    workspace: Workspace, paths: Sequence[str], wanted: Wanted, stdin: BinaryIO, listen: Listen = lambda _: None
+    workspace: Workspace, paths: Sequence[str], wanted: ImportOptions, stdin: BinaryIO, listen: Listen = lambda _: None
 ) -> Imported:
     """Imports all files that `paths` mean. Importing a file again adds nothing.
 
@@ -128,7 +128,7 @@ def import_logs(
 def _read_all(
     files: Sequence[Found | Unreadable],
     chosen: str | None,
-    wanted: Wanted,
+    wanted: ImportOptions,
     redact: Redactor | None,
     store: CallStore | None,
     done: Imported,
@@ -162,7 +162,7 @@ class _One:
         self,
         found: Found,
         file: ImportedFile,
-        wanted: Wanted,
+        wanted: ImportOptions,
         redact: Redactor | None,
         done: Imported,
         listen: Listen,
@@ -223,7 +223,7 @@ class _One:
         if at - self._told >= _EVERY:
             self._told = at
             position = self._found.position
-            self._listen(Reading(self._file.name, position.bytes, position.size, self._file.calls))
+            self._listen(ImportState(self._file.name, position.bytes, position.size, self._file.calls))
 
 
 def _format_named(written: str | None) -> str | None:
@@ -252,7 +252,7 @@ def unmapped(paths: Sequence[str]) -> Iterator[tuple[str, tuple[str, ...], tuple
                 yield found.file.name, names, lacking
 
 
-def _refuse_nothing(done: Imported, files: Sequence[Found | Unreadable], wanted: Wanted) -> None:
+def _refuse_nothing(done: Imported, files: Sequence[Found | Unreadable], wanted: ImportOptions) -> None:
     named = {found.name if isinstance(found, Unreadable) else found.file.name for found in files if found.named}
     wrong = [item for item in done.unknown if item.name in named]
     if wrong or len(done.unknown) == len(done.files):

@@ -12,7 +12,7 @@ from promptbench.cli.options import AsJson, FailedOnly, LoggedModels, Since, Whe
 from promptbench.core.errors import Exit, InputError
 
 if TYPE_CHECKING:
-    from promptbench.api import Imported, Wanted
+    from promptbench.api import Imported, ImportOptions
 
 
 def register(app: typer.Typer) -> None:
@@ -46,7 +46,7 @@ def import_(
     from promptbench.cli.output import out_json, say
     from promptbench.cli.progress import ImportProgress
 
-    wanted = api.Wanted(
+    wanted = api.ImportOptions(
         filter=call_filter(failed_only, since, model, where),
         format=format_,
         columns=_columns(columns or ()),
@@ -82,7 +82,7 @@ def _columns(written: Sequence[str]) -> dict[str, str]:
     return {name.strip(): column for name, _, column in pairs}
 
 
-def _asked(paths: Sequence[str], wanted: Wanted) -> Wanted:
+def _asked(paths: Sequence[str], wanted: ImportOptions) -> ImportOptions:
     """Asks somebody at a terminal for the columns that a table does not name as others do."""
     from dataclasses import replace
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bar
     from rich.progress import TaskID
 
-    from promptbench.api import Reading
+    from promptbench.api import ImportState
 
 _EVERY = 10.0
 
@@ -120,7 +120,7 @@ class ImportProgress:
         if self._bar is not None:
             self._bar.stop()
 
-    def listen(self, reading: Reading) -> None:
+    def listen(self, reading: ImportState) -> None:
         if self._quiet:
             return
         if sys.stderr.isatty():
@@ -130,7 +130,7 @@ class ImportProgress:
             share = f", {reading.done / reading.size:.0%}" if reading.size else ""
             say(f"{clean(reading.name)}: {reading.calls:,} calls{share}")
 
-    def _show(self, reading: Reading) -> None:
+    def _show(self, reading: ImportState) -> None:
         if self._bar is None:
             self._bar = _byte_bar()
             self._bar.start()

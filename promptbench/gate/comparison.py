@@ -133,9 +133,13 @@ class Comparison:
     def _too_many_candidates(self) -> str:
         """That the fixes are not as sure as they must be among so many candidates."""
         level, must = self.among.level, [item for item in self.fixed if self._must(item)]
-        asked = [repeats_to_fix(item, level if must else level / len(self.targets)) for item in must or self.fixed]
-        counts = [count for count in asked if count]
-        decided = max(counts) if must and len(counts) == len(asked) else None if must else min(counts, default=None)
-        decide = f"; at these rates 'repeats: {decided}' would decide" if decided else ""
+        if must:
+            counts = [repeats_to_fix(item, level) or 0 for item in must]
+            enough = max(counts) if all(counts) else 0
+        else:
+            # One fix at its share of the level is enough for Simes' p.
+            counts = [repeats_to_fix(item, level / len(self.targets)) or 0 for item in self.fixed]
+            enough = min(filter(None, counts), default=0)
+        decide = f"; at these rates 'repeats: {enough}' would decide" if enough else ""
         several = f"among {self.among.candidates} candidates"
         return f"the fixes are not sure enough {several}: p = {self._p_of_fixes:.3f}, and {level:.3f} is asked{decide}"
