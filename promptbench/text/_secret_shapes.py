@@ -44,7 +44,7 @@ _LETTER_AND_DIGIT = re.compile(r"(?=.*[A-Za-z])(?=.*\d)", re.DOTALL)
 
 def suspicious(text: str) -> bool:
     """Whether `text` may hold a secret."""
-    if "eyJ" in text or "-----BEGIN" in text or ("://" in text and "@" in text) or _may_be_key(text):
+    if "eyJ" in text or "-----BEGIN" in text or _may_be_key(text):
         return True
     lower = text.lower()
     return "bearer" in lower or _may_be_named(text, lower)
@@ -66,12 +66,16 @@ def find(text: str, digests: Digests) -> Iterator[Finding]:
             yield Finding(match.start(), match.end(), _masked(match[0], head[0] if head else "", digests), "key")
     if "bearer" in lower:
         yield from (_group(match, digests) for match in _BEARER.finditer(text))
-    if "://" in text:
-        yield from (_group(match, digests) for match in _IN_ADDRESS.finditer(text))
     if _may_be_named(text, lower):
         for match in _NAMED.finditer(text):
             if looks_secret(match[1], password=_PASSWORD.match(match[0]) is not None):
                 yield _group(match, digests)
+
+
+def find_in_addresses(text: str, digests: Digests) -> Iterator[Finding]:
+    """The passwords in addresses of the web, each of which looks like the beginning of an e-mail address."""
+    if "://" in text:
+        yield from (_group(match, digests) for match in _IN_ADDRESS.finditer(text))
 
 
 def _may_be_key(text: str) -> bool:

@@ -44,7 +44,7 @@ class _Kind(Protocol):
     def find(self, text: str, digests: Digests) -> Iterator[Finding]: ...
 
 
-_BUILT_IN: tuple[_Kind, ...] = (_secret_shapes, _address_shapes, _number_shapes)
+_BUILT_IN: tuple[_Kind, ...] = (_address_shapes, _secret_shapes, _number_shapes)
 
 
 class Redactor:

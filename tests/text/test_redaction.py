@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from promptbench.core.types import FailureTier, LoggedCall, Message
@@ -127,6 +127,8 @@ def test_the_same_person_stays_the_same_person() -> None:
         "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA1234\nabc=\n-----END RSA PRIVATE KEY-----",
         "-----BEGIN PRIVATE KEY-----\\nMIIEpAIBAAKCAQEA1234 cut short",
         "john%40acme.com",
+        "ann@acme.com-thanks",
+        "ann@acme.com_2",
         "Telefon: 01701234567",
         "my phone number is 5551234567",
         "call me at 555-1234",
@@ -209,6 +211,7 @@ pieces = (
 )
 
 
+@example(["sk-proj-abc123DEF456ghi789", "ann.lee+x@acme.co.uk"], "")
 @given(st.lists(pieces, max_size=5), st.sampled_from(["", " ", "\n", ", ", "\\n", "-", "x"]))
 def test_redacting_again_changes_nothing(parts: list[str], between: str) -> None:
     one = redactor()
