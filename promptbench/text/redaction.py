@@ -30,6 +30,7 @@ _SMALL = 10**6
 _NO_CARD = 10**12
 """Nor is a smaller one a payment card."""
 _MOST_NAMES = 10_000
+_MOST_PASSES = 8
 _FIELDS = (
     "id", "answer", "model", "variables", "prompt", "prompt_version", "error", "finish_reason", "failed", "tags",
     "extra", "expected", "raw",
@@ -140,6 +141,15 @@ class _Pass:
         return new
 
     def _read(self, text: str) -> str:
+        # What stood beside a value that is gone may be one itself now, so that once is not always enough.
+        for _ in range(_MOST_PASSES):
+            new = self._once(text)
+            if new is text:
+                break
+            text = new
+        return text
+
+    def _once(self, text: str) -> str:
         kinds = [kind for kind in self._kinds if kind.suspicious(text)]
         found = self._found(text, kinds) if kinds else []
         # What is a placeholder already was found too, so that nothing else is seen in it.
