@@ -217,9 +217,7 @@ def rendered(name: str, text: str, answer: str) -> str:
 
 def test_variables_of_rendered_prompts_in_a_log_are_recovered(tmp_path: Path) -> None:
     files = {"log": rendered("c1", "Which team is this for? hi", "{") + rendered("c2", "Team? ho", "{")}
-    bench, found = joined(
-        tmp_path, HEAD + "checks: [json]\nlog: log\n" + EXPECT, files, champion="Team? {{message}}\n"
-    )
+    bench, found = joined(tmp_path, HEAD + "checks: [json]\nlog: log\n" + EXPECT, files, champion="Team? {{message}}\n")
     assert messages(found) == []
     assert bench is not None
     assert [(case.name, case.variables, case.was) for case in bench.cases] == [
