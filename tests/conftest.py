@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# Enough to find what a change breaks; `pytest --hypothesis-profile=thorough` looks longer.
+settings.register_profile("quick", max_examples=40, deadline=None)
+settings.register_profile("thorough", max_examples=2000, deadline=None)
+settings.load_profile("quick")
 
 _PRIVATE = ("OPENAI_", "ANTHROPIC_", "AZURE_", "PROMPTBENCH_", "GITHUB_", "GITLAB_", "BUILD", "XDG_")
 
 
+@pytest.fixture(scope="session")
+def _homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Names of new folders. A `mktemp` for each test would look through thousands of folders each time."""
+    base = tmp_path_factory.mktemp("homes")
+    return (base / str(number) for number in itertools.count())
+
+
 @pytest.fixture(autouse=True)
-def _clean_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    home: Path = tmp_path_factory.mktemp("home")
+def _clean_environment(_homes: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    home = next(_homes)
+    home.mkdir()
     for name in list(os.environ):
         if name.startswith(_PRIVATE) and name != "PROMPTBENCH_UPDATE_GOLDEN":
             monkeypatch.delenv(name)
