@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from promptbench.core.protocols import Log
 from promptbench.core.types import BadRecord, FailureTier, Json, LoggedCall, Message, Usage
+from promptbench.ingest._tiers import CUT
 
 specificity = 100
 FORMAT = "call/1"
@@ -16,7 +17,6 @@ _KNOWN = {
     "promptbench", "id", "time", "prompt", "prompt_version", "vars", "messages", "model", "params", "answer", "error",
     "finish_reason", "usage", "latency_ms", "failed", "tags",
 }  # fmt: skip
-_CUT = ("length", "max_tokens", "content_filter", "refusal")
 _TOKENS = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
 
 
@@ -68,7 +68,7 @@ def _built(data: Json) -> LoggedCall:
 def _tier(data: dict[str, Json]) -> FailureTier | None:
     if data.get("error") is not None and data.get("answer") is None:
         return FailureTier.TRANSPORT
-    if data.get("finish_reason") in _CUT:
+    if str(data.get("finish_reason")).lower() in CUT:
         return FailureTier.CUT
     return FailureTier.CONTENT if data.get("failed") is not None else None
 
