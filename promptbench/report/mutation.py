@@ -8,7 +8,7 @@ from textwrap import wrap
 
 from promptbench.core.errors import Exit, combine
 from promptbench.core.types import Json
-from promptbench.report.words import Target, clean, cut, excerpt, share, width_of
+from promptbench.report.words import Target, clean, cut, excerpt, number_of, share, width_of
 
 SCHEMA_VERSION = 1
 _MOST_GROUPS = 10
@@ -133,12 +133,12 @@ class MutationReport:
         start = "the checks kill"
         if self.at_least is not None:
             start = {Exit.YES: "PASS: ", Exit.NO: "FAIL: "}.get(self.exit, "NO VERDICT: ") + start
-        parts = [f"{start} {killed:,} of {_count(counted, 'mutant')} ({share(killed, counted)})"]
+        parts = [f"{start} {killed:,} of {number_of(counted, 'mutant')} ({share(killed, counted)})"]
         if self.at_least is not None:
             below = [item.suite for item in self.suites if item.score is not None and item.score < self.at_least]
             short = f"{', '.join(below)} {'is' if len(below) == 1 else 'are'} below" if below else "none is below"
             parts.append(f"{short} {self.at_least * 100:.4g} %")
-        parts.append(f"{_count(vacuous, 'check')} never {'fails' if vacuous == 1 else 'fail'}" if vacuous else "")
+        parts.append(f"{number_of(vacuous, 'check')} never {'fails' if vacuous == 1 else 'fail'}" if vacuous else "")
         return "; ".join(part for part in parts if part)
 
     def as_dict(self) -> dict[str, Json]:
@@ -160,12 +160,12 @@ def render(report: MutationReport, target: Target) -> str:
 
 def _suite(suite: SuiteMutation, width: int) -> Iterator[str]:
     known = ", ".join(f"{count:,} from {_FROM[source]}" for source, count in suite.answers.items() if count)
-    answered = f"{suite.cases - suite.without_answer:,} of {_count(suite.cases, 'case')}"
-    total = _count(sum(suite.answers.values()), "good answer")
+    answered = f"{suite.cases - suite.without_answer:,} of {number_of(suite.cases, 'case')}"
+    total = number_of(sum(suite.answers.values()), "good answer")
     yield from _wrapped(f"{suite.suite}: {total} to {answered}{f' ({known})' if known else ''}", width)
     if suite.without_answer:
         why = f"no answer to them passes in run {suite.run}" if suite.run else "no answer to them is known"
-        what = f"{_count(suite.without_answer, 'case')} left out: {why}"
+        what = f"{number_of(suite.without_answer, 'case')} left out: {why}"
         more = "" if suite.run else ", or run the suite"
         yield from _wrapped(f"{what}; write a good one under 'should be:'{more}", width, _IN)
     if not suite.operators:
@@ -173,7 +173,7 @@ def _suite(suite: SuiteMutation, width: int) -> Iterator[str]:
     yield ""
     yield from _table(suite.operators, width)
     if suite.strict:
-        much = f"{_count(suite.strict, 'mutant')} that the suite's accept level allows"
+        much = f"{number_of(suite.strict, 'mutant')} that the suite's accept level allows"
         yield from _wrapped(f"{much} {'fails' if suite.strict == 1 else 'fail'} a stricter check", width, _IN)
     for must, title in ((True, "alive"), (False, "alive, for information: some suites may let these pass")):
         groups = [group for group in suite.survivors if group.must is must]
@@ -215,7 +215,7 @@ def _groups(groups: Sequence[Survivors], width: int, *, brief: bool) -> Iterator
             continue
         lines += 1
         where = "" if group.field == "the answer" else f" in {clean(group.field)}"
-        title = f"{group.operator}{where}: {_count(group.mutants, 'mutant')} of {_count(group.cases, 'case')}"
+        title = f"{group.operator}{where}: {number_of(group.mutants, 'mutant')} of {number_of(group.cases, 'case')}"
         if same and add is not None:
             title += f"; what is above {_kills(add, group.mutants)}"
         yield _IN + excerpt(title, width - 2)
@@ -225,8 +225,8 @@ def _groups(groups: Sequence[Survivors], width: int, *, brief: bool) -> Iterator
             if add is not None:
                 told[f"{add.case}\0{add.yaml}"] = add
     if hidden:
-        rest = _count(sum(group.mutants for group in hidden), "mutant")
-        yield f"{_IN}and {rest} in {_count(len(hidden), 'other place')}"
+        rest = number_of(sum(group.mutants for group in hidden), "mutant")
+        yield f"{_IN}and {rest} in {number_of(len(hidden), 'other place')}"
 
 
 def _example(group: Survivors, width: int) -> Iterator[str]:
@@ -279,7 +279,3 @@ def _from(text: str, start: int) -> str:
 
 def _wrapped(text: str, width: int, indent: str = "") -> list[str]:
     return wrap(text, width, initial_indent=indent, subsequent_indent=indent + _IN, break_on_hyphens=False)
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number:,} {word}{'' if number == 1 else 's'}"

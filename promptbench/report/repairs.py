@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from textwrap import wrap
 
 from promptbench.core.types import Json
-from promptbench.report.words import Target, cut, excerpt, width_of
+from promptbench.report.words import Target, cut, excerpt, number_of, width_of
 
 SCHEMA_VERSION = 1
 _MOST_GROUPS = 10
@@ -85,9 +85,9 @@ class RepairsReport:
         rescued = sum(row.rescued for row in self.rows)
         beyond = sum(row.beyond for row in self.rows)
         unmended = sum(row.unmended for row in self.rows)
-        parts = [f"{rescued} of {_count(answers, 'answer')} depend on {_count(len(rules), 'rule')}"]
+        parts = [f"{rescued} of {number_of(answers, 'answer')} depend on {number_of(len(rules), 'rule')}"]
         if not rescued:
-            parts = [f"none of {_count(answers, 'answer')} depends on a rule"]
+            parts = [f"none of {number_of(answers, 'answer')} depends on a rule"]
         if beyond:
             parts.append(f"{beyond} more need rules that the suite does not accept")
         parts.append(f"{unmended or 'none'} can only be mended by another prompt")
@@ -106,7 +106,7 @@ def render(report: RepairsReport, target: Target) -> str:
             if row.model == model:
                 lines += _row(row, target.width)
     if report.unread and report.rows:
-        lines += ["", f"{_count(report.unread, 'answer')} beside these that no check reads as data"]
+        lines += ["", f"{number_of(report.unread, 'answer')} beside these that no check reads as data"]
     return "".join(f"{line}\n" for line in (*lines, "", report.sentence))
 
 
@@ -114,7 +114,7 @@ def _row(row: PromptRepairs, width: int) -> Iterator[str]:
     rungs = " · ".join(f"{_words(name)} {count}" for name, count in row.rungs.items() if count)
     part = f"  {_SIDES.get(row.side) or excerpt(row.side, 10):<12}"
     yield (part + excerpt(row.prompt, width - len(part))).rstrip()
-    yield from wrap(f"{_count(row.answers, 'answer')}: {rungs}", width, initial_indent=_IN, subsequent_indent=_IN)
+    yield from wrap(f"{number_of(row.answers, 'answer')}: {rungs}", width, initial_indent=_IN, subsequent_indent=_IN)
     if row.rules:
         name = max(len("rule"), *(width_of(rule.name) for rule in row.rules))
         yield _IN + cut(f"{'rule':<{name}}  {'rung':<14}  needed   alone  lost without it", width - 4)
@@ -134,12 +134,9 @@ def _groups(title: str, groups: Sequence[Group], width: int) -> Iterator[str]:
         if group.example and group.example != group.what:
             yield " " * 13 + excerpt(group.example, width - 13)
     if rest := groups[_MOST_GROUPS:]:
-        yield f"{_IN}and {_count(sum(group.answers for group in rest), 'answer')} in {_count(len(rest), 'other way')}"
+        answers = number_of(sum(group.answers for group in rest), "answer")
+        yield f"{_IN}and {answers} in {number_of(len(rest), 'other way')}"
 
 
 def _words(name: str) -> str:
     return name.replace("_", " ")
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number:,} {word}{'' if number == 1 else 's'}"

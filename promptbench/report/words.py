@@ -109,3 +109,8 @@ def times(ratio: float) -> str:
         magnitude = 10 ** (len(str(int(ratio))) - 2)
         return f"{round(ratio / magnitude) * magnitude:,.0f}"
     return f"{ratio:.0f}" if ratio >= 10 else f"{ratio:.1f}"
+
+
+def number_of(number: int, word: str) -> str:
+    """A number with its word, in the plural where it is not one."""
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
