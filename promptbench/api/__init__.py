@@ -16,10 +16,14 @@ from promptbench.api.agreeing import Agreed, agree, write_sheet
 from promptbench.api.capturing import CaptureReport, capture, read_wanted
 from promptbench.api.checking import check_text
 from promptbench.api.chosen import chosen_by_id, chosen_in_log, chosen_of_clusters, replayed_calls
+from promptbench.api.datasette import datasette_metadata
+from promptbench.api.earlier import earlier_answers
 from promptbench.api.explaining import CheckPage, check_page, check_pages
 from promptbench.api.failing import Cluster, failures
+from promptbench.api.fetching import Fetched, fetch
 from promptbench.api.health import Health, doctor
 from promptbench.api.importing import Imported, ImportOptions, ImportState, NothingImported, import_logs, unmapped
+from promptbench.api.merging import Contest, Merged, merge
 from promptbench.api.mutating import mutate
 from promptbench.api.outlook import outlook_of, told
 from promptbench.api.past import judge, rescore
@@ -34,16 +38,18 @@ from promptbench.api.promotion import (
     promote_run,
     prove,
 )
+from promptbench.api.records import RunDetails, list_runs, run_history, show_run
 from promptbench.api.reddening import red_first
 from promptbench.api.repairing import repairs
 from promptbench.api.replaying import Price, replay, replay_answers
 from promptbench.api.reporting import build
-from promptbench.api.running import Asked, Finished, execute
-from promptbench.api.schema import suite_schema
+from promptbench.api.running import Asked, ByGate, Finished, execute, repeats_of
+from promptbench.api.schema import report_schema, suite_schema
 from promptbench.api.spending import Spending, expected, expected_of_judges
 from promptbench.api.starting import init
 from promptbench.api.tries import many_tries
 from promptbench.api.workspace import PRODUCTION, Selection, Workspace, mistakes
+from promptbench.core.clock import now
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import InputError
 from promptbench.core.events import Event as RunEvent
@@ -63,6 +69,7 @@ from promptbench.report.repairs import RepairsReport
 from promptbench.report.replay import ReplayReport, RescoreReport
 from promptbench.settings.settings import actor as actor_of
 from promptbench.store.prompts import Event, Store, Version
+from promptbench.store.run_list import RunFigures, RunSummary
 
 __all__ = [
     "PRODUCTION",
@@ -71,12 +78,15 @@ __all__ = [
     "CaptureReport",
     "CheckPage",
     "Cluster",
+    "Contest",
     "Estimate",
     "Event",
+    "Fetched",
     "Health",
     "ImportOptions",
     "ImportState",
     "Imported",
+    "Merged",
     "MutationReport",
     "NothingImported",
     "Plan",
@@ -85,7 +95,10 @@ __all__ = [
     "RepairsReport",
     "ReplayReport",
     "RescoreReport",
+    "RunDetails",
+    "RunFigures",
     "RunReport",
+    "RunSummary",
     "Selection",
     "Spending",
     "Store",
@@ -101,12 +114,16 @@ __all__ = [
     "chosen_by_id",
     "chosen_in_log",
     "chosen_of_clusters",
+    "datasette_metadata",
     "doctor",
     "failures",
+    "fetch",
     "force",
     "import_logs",
     "init",
     "judge",
+    "list_runs",
+    "merge",
     "mutate",
     "plan",
     "promote",
@@ -116,10 +133,13 @@ __all__ = [
     "replay",
     "replay_answers",
     "replayed_calls",
+    "report_schema",
     "rescore",
     "retire",
     "rollback",
     "run",
+    "run_history",
+    "show_run",
     "suite_schema",
     "unmapped",
     "validate",
@@ -171,7 +191,7 @@ def plan(workspace: Workspace, selection: Selection) -> list[Plan]:
 
 
 def _plan(workspace: Workspace, bench: Bench) -> Plan:
-    outlook, questions = outlook_of(bench), round_sizes(bench, bench.suite.gate.repeats)
+    outlook, questions = outlook_of(bench), round_sizes(bench, repeats_of(bench))
     takes = expected(workspace, bench)
     return Plan(
         suite=bench.suite.name,
@@ -220,11 +240,13 @@ def run(
         for bench in benches:
             asked = _asked(workspace, selection, bench, cache)
             budgets = spending.budgets(budget, bench)
-            done = execute(workspace, bench, runs, listen, asked=asked, budgets=budgets, pacers=pacers)
-            finished.append((bench, done))
             path = workspace.shown(bench.suite.path)
-            tries = many_tries(bench, runs)
-            report = build(bench, runs, done, path=path, command=asked.command, notes=[*notes, *tries])
+            before = earlier_answers(bench, path, store, runs, now())
+            trial = ByGate(bench, before)
+            done = execute(workspace, bench, runs, listen, asked=asked, budgets=budgets, pacers=pacers, trial=trial)
+            finished.append((bench, done))
+            notes += [*many_tries(bench, runs), *(before.renamed(runs.returned(done.info.id)) if before else ())]
+            report = build(bench, runs, done, path=path, command=asked.command, notes=notes)
             reports.append(_with_machine_price(report, workspace, bench))
             notes = []
         for prompt in dict.fromkeys(bench.prompt_name for bench, _ in finished):

@@ -231,6 +231,12 @@ def _as_call(attempt: Attempt) -> LoggedCall:
     return LoggedCall("", None, model=attempt.key.model, time=attempt.started, tier=FailureTier.CONTENT)
 
 
+def cause_of(attempt: Attempt) -> str:
+    """Why an answered attempt fails, without what differs from answer to answer: equal causes look equal."""
+    unread = attempt.answer is not None and attempt.rung is Rung.NONE
+    return (_json_fault(attempt.answer.text) if unread and attempt.answer else None) or _why_scored(attempt.scores)
+
+
 def _failed_attempt(attempt: Attempt, suite: str, run: str) -> Failure:
     answer = attempt.answer
     if attempt.outcome is Outcome.ERRORED or answer is None:
@@ -240,9 +246,7 @@ def _failed_attempt(attempt: Attempt, suite: str, run: str) -> Failure:
     elif answer.finish_reason in _CUT:
         tier, why = FailureTier.CUT, answer.finish_reason
     else:
-        tier = FailureTier.CONTENT
-        unread = attempt.rung is Rung.NONE
-        why = (_json_fault(answer.text) if unread else None) or _why_scored(attempt.scores)
+        tier, why = FailureTier.CONTENT, cause_of(attempt)
     return Failure(
         f"{attempt.key.case} #{attempt.key.repeat + 1}",
         tier,

@@ -7,6 +7,8 @@ from dataclasses import replace
 from itertools import islice
 
 from promptbench import __version__
+from promptbench.api.earlier import earlier_answers
+from promptbench.api.promotion import prove
 from promptbench.api.reporting import build
 from promptbench.api.running import (
     Finished,
@@ -15,6 +17,7 @@ from promptbench.api.running import (
     judge_all,
     plan_hash,
     policy_of,
+    run_cases,
     table_of,
     undecided,
     what_is_asked,
@@ -39,8 +42,8 @@ _BATCH = 500
 """Attempts that are committed together."""
 
 
-def judge(workspace: Workspace, run: str) -> RunReport:
-    """Judges a run on record again, by the suite's gate as it is now. No call is made.
+def judge(workspace: Workspace, run: str, *, evidence: bool = False) -> RunReport:
+    """Judges a run on record again, by the suite's gate as it is now. No call is made; `evidence` adds the proof.
 
     Raises InputError when there is no such run, or its suite has an error.
     """
@@ -48,9 +51,13 @@ def judge(workspace: Workspace, run: str) -> RunReport:
         info = runs.run(run)
         bench = _bench_of(workspace, store, runs, info)
         table = table_of(bench, runs, info.id)
-        verdicts = judge_all(bench, table, asked_all=info.finished is not None)
+        before = earlier_answers(bench, str(info.facts["path"]), store, runs, info.started)
+        verdicts = judge_all(bench, table, asked_all=info.finished is not None, earlier=before)
         finished = Finished(info, without_judges(workspace, bench, runs, info.id, verdicts), table)
-        return _report(bench, runs, finished, info)
+        report = _report(bench, runs, finished, info)
+        if not evidence or finished.verdict.result is Result.NO_VERDICT:
+            return report
+        return replace(report, proof=prove(workspace, runs, [(bench, finished)]))
 
 
 def rescore(workspace: Workspace, run: str) -> RunReport:
@@ -66,6 +73,7 @@ def rescore(workspace: Workspace, run: str) -> RunReport:
         plan = plan_hash(bench, CacheMode(info.facts.get("cache", CacheMode.OFF)))
         facts = {**info.facts, **what_is_asked(workspace, bench), "scored_again": info.id}
         new = runs.start_again(info, plan, facts, __version__)
+        runs.cases().keep(new.id, run_cases(bench))
         table = Table(numbers=bench.cases.numbers, measured=policy_of(bench).measured)
         attempts = _rescored(bench, source, info.id)
         while batch := list(islice(attempts, _BATCH)):
@@ -93,6 +101,9 @@ def _bench_of(workspace: Workspace, store: Store, runs: RunStore, info: RunInfo)
     if chosen.get("replayed"):
         hint = f"`{info.facts['command']}` says it again, without a call"
         raise InputError(f"run {info.id} replayed logged calls and not the cases of a suite", hint=hint)
+    if chosen.get("compared"):
+        hint = f"`{info.facts['command']}` made it; `promptbench compare` judges what is on record"
+        raise InputError(f"run {info.id} is a comparison and no trial of a candidate", hint=hint)
     champion = next((Stored(item.name, item.source) for item in info.variants if item.side == "champion"), None)
     root = workspace.settings.root
     selection = Selection(

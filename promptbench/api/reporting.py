@@ -7,7 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from promptbench.api.exploring import explored
+from promptbench.api.failing import cause_of
 from promptbench.api.judges import Advisory, judge_rows
+from promptbench.api.nlu import NluTallies
+from promptbench.api.results import Results
 from promptbench.api.running import Finished
 from promptbench.api.timing import Timing, longer_wait
 from promptbench.core.types import Attempt, Json, Outcome, Rung
@@ -15,14 +19,14 @@ from promptbench.core.types import Side as PromptSide
 from promptbench.gate.flips import CaseFlip, CaseInfo, Flip
 from promptbench.gate.judge import Mode, ModelVerdict, Verdict
 from promptbench.gate.table import Cell, Table
-from promptbench.project.bench import BASELINE, Bench, BenchModel, Variant
-from promptbench.report.model import FlipRow, Judgement, LogSummary, Row, RunReport, Side
+from promptbench.project.bench import BASELINE, Bench, Variant
+from promptbench.report.model import CheckChange, FlipRow, Judgement, LogSummary, Row, RunReport, Side
 from promptbench.report.words import share, times
 from promptbench.store.runs import RunStore
 
 
 @dataclass(slots=True)
-class _Tally:
+class Tally:
     """What adds up for one prompt on one model."""
 
     passed: int = 0
@@ -70,13 +74,13 @@ class _Tally:
         # One unknown price makes the sum unknown.
         self.cost = None if self.cost is None or attempt.cost is None else self.cost + attempt.cost
 
-    def row(self, prompt: str, side: str, model: BenchModel) -> Row:
+    def row(self, prompt: str, side: str, model: str, *, gated: bool) -> Row:
         cost = self.cost if self.answered else None
         return Row(
             prompt=prompt,
             side=side,
-            model=model.name,
-            gated=model.gated,
+            model=model,
+            gated=gated,
             attempts=self.answered,
             passed=self.passed,
             errored=self.errored,
@@ -99,17 +103,30 @@ class _Shown:
     answer: str
     reasons: Sequence[str]
     passed: bool
+    cause: str
 
 
-class _Collector:
+@dataclass(slots=True)
+class _Checked:
+    """Of the first round of one prompt at one case: how many answers were checked, and how many failed each check."""
+
+    answers: int = 0
+    failed: Counter[str] = field(default_factory=Counter)
+
+    def holds(self, check: str) -> bool:
+        """Whether more answers pass a check than fail it."""
+        return self.failed[check] * 2 < self.answers
+
+
+class Collector:
     """Everything that one pass over the attempts yields. Answers are kept of the cases that are worth showing only."""
 
-    def __init__(self, bench: Bench, table: Table, worth_showing: set[tuple[str, str]]) -> None:
-        self._bench = bench
+    def __init__(self, table: Table, worth_showing: set[tuple[str, str]]) -> None:
         self._table = table
         self._worth = worth_showing
-        self.tallies: dict[tuple[str, str], _Tally] = {}
+        self.tallies: dict[tuple[str, str], Tally] = {}
         self.shown: dict[tuple[str, str, str], _Shown] = {}
+        self._checked: dict[tuple[str, str, str], _Checked] = {}
         self.errors: Counter[tuple[str, str]] = Counter()
         self.attempts: Counter[str] = Counter()
         self.by_fallback: Counter[tuple[str, str]] = Counter()
@@ -121,7 +138,7 @@ class _Collector:
         key = attempt.key
         if first_round:
             self.advisory.add(attempt)
-            self.tallies.setdefault((key.variant, key.model), _Tally()).add(attempt)
+            self.tallies.setdefault((key.variant, key.model), Tally()).add(attempt)
         self.attempts[key.model] += 1
         if attempt.error and attempt.answer is not None and attempt.fallback is None:
             self.unjudged[attempt.error] += 1
@@ -133,10 +150,32 @@ class _Collector:
         if attempt.answer is None or (key.model, key.case) not in self._worth:
             return
         cell = (key.variant, key.model, key.case)
+        if first_round and attempt.outcome is not Outcome.ERRORED:
+            checked = self._checked.setdefault(cell, _Checked())
+            checked.answers += 1
+            checked.failed.update({score.check for score in attempt.scores if score.weight and not score.passed})
         passed = attempt.outcome is Outcome.PASSED
         before = self.shown.get(cell)
         if before is None or (before.passed and not passed):
-            self.shown[cell] = _Shown(attempt.answer.text, attempt.reasons, passed)
+            cause = "" if passed else cause_of(attempt)
+            self.shown[cell] = _Shown(attempt.answer.text, attempt.reasons, passed, cause)
+
+    def cause(self, variant: str, model: str, case: str) -> str:
+        """Why a prompt fails a case, without what differs from answer to answer; empty where it does not."""
+        shown = self.shown.get((variant, model, case))
+        return shown.cause if shown else ""
+
+    def check_changes(self, champion: str, candidate: str) -> list[CheckChange]:
+        """Of the cases worth showing: where a check holds with one side and not with the other, by check."""
+        fixed: Counter[tuple[str, str]] = Counter()
+        broken: Counter[tuple[str, str]] = Counter()
+        for model, case in self._worth:
+            theirs, ours = (self._checked.get((variant, model, case)) for variant in (champion, candidate))
+            for check in {*theirs.failed, *ours.failed} if theirs and ours else ():
+                fixed[check, model] += not theirs.holds(check) and ours.holds(check)
+                broken[check, model] += theirs.holds(check) and not ours.holds(check)
+        names = sorted(key for key in {*fixed, *broken} if fixed[key] or broken[key])
+        return [CheckChange(check, model, fixed[check, model], broken[check, model]) for check, model in names]
 
     def side(self, variant: str, model: str, case: str) -> Side:
         shown = self.shown.get((variant, model, case))
@@ -190,9 +229,11 @@ def build(
     bench: Bench, runs: RunStore, finished: Finished, *, path: str, command: str, notes: Sequence[str]
 ) -> RunReport:
     """The report on a run. `command` is what makes the same run again."""
-    collected = _Collector(bench, finished.table, _worth_showing(bench, finished))
+    collected = Collector(finished.table, _worth_showing(bench, finished))
     screen = {model.name: 1 if bench.deterministic(model) else bench.suite.gate.repeats for model in bench.models}
+    nlu = NluTallies(bench)
     for attempt in runs.attempts(finished.info.id):
+        nlu.add(attempt)
         collected.add(attempt, first_round=attempt.key.repeat < screen.get(attempt.key.model, 1))
     verdict = finished.verdict
     labels = {variant.hash: variant.label for variant in (*bench.variants, *bench.candidates)}
@@ -218,11 +259,15 @@ def build(
         judges=judge_rows(runs.judgings(finished.info.id)),
         unjudged=[f"{count} × {why}" for why, count in collected.unjudged.most_common(5)],
         advisory=list(collected.advisory.lines(bench)),
+        nlu=nlu.found(),
+        checks=collected.check_changes(verdict.champion, verdict.candidate) if verdict.champion else [],
+        results=Results(bench, runs.folder, finished.info.id, verdict),
         failures=_Failures(bench, runs.folder, finished.info.id),
+        explored=explored(bench, runs.folder, finished.info.id, verdict, screen),
     )
 
 
-def _errors(collected: _Collector) -> Iterator[str]:
+def _errors(collected: Collector) -> Iterator[str]:
     for (model, error), count in collected.errors.most_common(5):
         yield f"{model}: {count} × {error}"
     for (model, fallback), count in collected.by_fallback.items():
@@ -265,17 +310,17 @@ def _judgement(verdict: Verdict, labels: Mapping[str, str]) -> Judgement:
     )
 
 
-def _rows(bench: Bench, collected: _Collector) -> Iterator[Row]:
+def _rows(bench: Bench, collected: Collector) -> Iterator[Row]:
     for model in bench.models:
         variants: Sequence[Variant | None] = bench.variants if model.uses_prompt else (None,)
         for variant in variants:
-            tally = collected.tallies.get((variant.hash if variant else BASELINE, model.name), _Tally())
+            tally = collected.tallies.get((variant.hash if variant else BASELINE, model.name), Tally())
             side = variant.side.value if variant else PromptSide.BASELINE.value
             label = variant.label.removesuffix(".prompt") if variant else ""
-            yield tally.row(label, side, model)
+            yield tally.row(label, side, model.name, gated=model.gated)
 
 
-def _flips(bench: Bench, verdict: Verdict, collected: _Collector) -> Iterator[FlipRow]:
+def _flips(bench: Bench, verdict: Verdict, collected: Collector) -> Iterator[FlipRow]:
     for model in verdict.models:
         for item in model.flips or _failing(bench, verdict, model, collected):
             if item.flip is Flip.STILL_PASSING:
@@ -291,24 +336,25 @@ def _flips(bench: Bench, verdict: Verdict, collected: _Collector) -> Iterator[Fl
                 logged=item.case.name in bench.cases.with_log,
                 champion=champion,
                 candidate=collected.side(verdict.candidate, model.model, item.case.name),
+                cause=collected.cause(verdict.candidate, model.model, item.case.name),
             )
 
 
-def _failing(bench: Bench, verdict: Verdict, model: ModelVerdict, collected: _Collector) -> Iterator[CaseFlip]:
+def _failing(bench: Bench, verdict: Verdict, model: ModelVerdict, collected: Collector) -> Iterator[CaseFlip]:
     """Without a champion to compare with, what fails is what is worth a look."""
     for name in bench.cases.names:
         if collected.cell(verdict.candidate, model.model, name).failures:
             yield CaseFlip(CaseInfo(name, name in bench.cases.critical), Flip.FAILING, Cell(), Cell())
 
 
-def _waits(bench: Bench, collected: _Collector) -> Iterator[str]:
+def _waits(bench: Bench, collected: Collector) -> Iterator[str]:
     for model in bench.models:
         timings = [tally.timing for (_, name), tally in collected.tallies.items() if name == model.name]
         if said := longer_wait(model.name, timings):
             yield said
 
 
-def _log(bench: Bench, verdict: Verdict, collected: _Collector) -> LogSummary | None:
+def _log(bench: Bench, verdict: Verdict, collected: Collector) -> LogSummary | None:
     """What became of the inputs in the log, on the first model that uses the prompt."""
     logged = [name for name in bench.cases.names if name in bench.cases.with_log]
     if not logged or not verdict.models:
@@ -319,7 +365,7 @@ def _log(bench: Bench, verdict: Verdict, collected: _Collector) -> LogSummary | 
     return LogSummary(len(logged), len(logged) - len(failing), failing, model)
 
 
-def _comparisons(bench: Bench, verdict: Verdict, collected: _Collector) -> Iterator[str]:
+def _comparisons(bench: Bench, verdict: Verdict, collected: Collector) -> Iterator[str]:
     """Each own model beside the candidate on each model that uses the prompt, in words."""
     for own in (model for model in bench.models if not model.uses_prompt):
         mine = collected.tallies.get((BASELINE, own.name))
@@ -329,7 +375,7 @@ def _comparisons(bench: Bench, verdict: Verdict, collected: _Collector) -> Itera
                 yield _beside(own.name, mine, model.name, theirs)
 
 
-def _beside(own: str, mine: _Tally, model: str, theirs: _Tally) -> str:
+def _beside(own: str, mine: Tally, model: str, theirs: Tally) -> str:
     line = (
         f"{own} beside {model}: answers {share(mine.passed, mine.answered)} to {share(theirs.passed, theirs.answered)}"
     )

@@ -4,29 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import shlex
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Protocol
 
 from promptbench import __version__
+from promptbench.api.earlier import Earlier
 from promptbench.api.workspace import Workspace
 from promptbench.core.canonical import digest
+from promptbench.core.clock import today
 from promptbench.core.errors import Interrupted
 from promptbench.core.events import AttemptDone, Event, Listener, Notice, RunStarted
 from promptbench.core.secrets import Secrets
-from promptbench.core.types import Answer, Attempt, AttemptKey, CacheMode, Judging
+from promptbench.core.types import Answer, Attempt, AttemptKey, CacheMode, Json, Judging
 from promptbench.engine import leaving
-from promptbench.engine.plan import Task, first_round_size
+from promptbench.engine.plan import Repeats, Task, first_round_size
 from promptbench.engine.rounds import More, run_rounds
 from promptbench.engine.runner import Runner
 from promptbench.engine.scoring import ADVISORY
 from promptbench.gate.candidates import judge_candidates
 from promptbench.gate.flips import CaseInfo, wanted
 from promptbench.gate.judge import GatedModel, Result, Verdict
-from promptbench.gate.policy import Policy, TagPolicy
+from promptbench.gate.policy import CRITICAL_REPEATS, Policy, TagPolicy
 from promptbench.gate.table import Table
 from promptbench.gateway import Budget, Cache, Gateway, Market, Pacer, PriceFile, Prices
 from promptbench.project.bench import Bench, BenchModel
 from promptbench.project.judges import DEFAULTS
+from promptbench.store.run_cases import RunCase
 from promptbench.store.runs import RunInfo, RunStore, RunVariant
 
 _BEST_FIRST = (Result.PASS, Result.INCONCLUSIVE, Result.FAIL, Result.NO_VERDICT)
@@ -39,6 +43,30 @@ class Asked:
     command: str
     selection: Mapping[str, Sequence[str]]
     cache: CacheMode = CacheMode.OFF
+
+
+class Trial(Protocol):
+    """How the answers of a run are judged."""
+
+    def wanted(self, table: Table) -> Collection[AttemptKey]:
+        """The attempts that a verdict still wants."""
+
+    def verdicts(self, table: Table, *, asked_all: bool) -> tuple[Verdict, ...]:
+        """At least one, the best candidate's first."""
+
+
+@dataclass(frozen=True, slots=True)
+class ByGate:
+    """The trial of candidates that want to take the champion's place."""
+
+    bench: Bench
+    earlier: Earlier | None = None
+
+    def wanted(self, table: Table) -> Collection[AttemptKey]:
+        return _wanted(self.bench, table)
+
+    def verdicts(self, table: Table, *, asked_all: bool) -> tuple[Verdict, ...]:
+        return judge_all(self.bench, table, asked_all=asked_all, earlier=self.earlier)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +95,38 @@ def policy_of(bench: Bench) -> Policy:
         tags={tag: TagPolicy(wants.floor, wants.margin) for tag, wants in gate.tags.items()},
         cost_ratio=gate.cost_ratio,
         latency_ratio=gate.latency_ratio,
+        critical_repeats=CRITICAL_REPEATS if bench.cases.critical else 0,
     )
 
 
+def repeats_of(bench: Bench) -> Repeats:
+    """How often the first round of a run asks the same."""
+    policy = policy_of(bench)
+    return Repeats(policy.repeats, policy.screen(critical=True))
+
+
 def case_infos(bench: Bench) -> list[CaseInfo]:
-    critical, tagged = bench.cases.critical, bench.cases.tagged.items()
-    return [
-        CaseInfo(name, name in critical, tuple(tag for tag, names in tagged if name in names))
-        for name in bench.cases.names
-    ]
+    cases, day = bench.cases, today()
+    infos = []
+    for name in cases.names:
+        tags = tuple(tag for tag, names in cases.tagged.items() if name in names)
+        apart = cases.quarantined.get(name)
+        review_by = apart.review_by if apart else ""
+        cluster = cases.clusters.get(name, "")
+        infos.append(CaseInfo(name, name in cases.critical, tags, cluster, review_by, "" < review_by < day))
+    return infos
+
+
+def run_cases(bench: Bench) -> Iterator[RunCase]:
+    """The cases of a bench for the record of its run."""
+    infos = zip(case_infos(bench), bench.cases.contents, strict=True)
+    return (RunCase(info.name, content, _said_of(info)) for info, content in infos)
+
+
+def _said_of(info: CaseInfo) -> dict[str, Json]:
+    return {
+        field.name: value for field in fields(info) if field.name != "name" and (value := getattr(info, field.name))
+    }
 
 
 def gated_models(bench: Bench) -> list[GatedModel]:
@@ -99,6 +150,7 @@ def execute(
     asked: Asked,
     budgets: Sequence[Budget] = (),
     pacers: dict[str, Pacer] | None = None,
+    trial: Trial | None = None,
 ) -> Finished:
     """Makes the run of one bench, or goes on with an interrupted one, and judges it; no verdict at a budget's end.
 
@@ -106,28 +158,30 @@ def execute(
 
     Raises Interrupted when the user stops it; what was answered until then is on record.
     """
-    policy = policy_of(bench)
     prices = prices_of(workspace, bench)
     variants = [RunVariant(item.hash, item.side, item.label, item.prompt.source) for item in bench.variants]
     info, _ = runs.start(
-        plan_hash(bench, asked.cache),
+        # A comparison asks what a trial of candidates may ask too, and must not pass for one.
+        plan_hash(bench, asked.cache) if trial is None else digest([bench.plan_hash, "compared"]),
         bench.suite.name,
         bench.prompt_name,
         _facts(workspace, bench, asked, prices),
         variants,
         __version__,
     )
+    runs.cases().keep(info.id, run_cases(bench))
+    trial = trial or ByGate(bench)
     # Attempts that got no answer are made again, so the old ones count for nothing.
     table = table_of(bench, runs, info.id, answered=True)
-    listen(RunStarted(info.id, bench.suite.name, first_round_size(bench, policy.repeats), table.answers()))
+    listen(RunStarted(info.id, bench.suite.name, first_round_size(bench, repeats_of(bench)), table.answers()))
     cache = _cache(workspace, bench, runs, asked.cache, listen)
     pacers = pacers_of(workspace, bench, pacers)
-    end = _ask(workspace, bench, runs, info, prices, budgets, pacers, cache, table, listen)
+    end = _ask(workspace, bench, runs, info, prices, budgets, pacers, cache, table, listen, trial)
     if end.stopped:
         raise Interrupted(
             f"stopped; {table.answers()} answers are on record", hint=f"`{asked.command}` goes on where it stood"
         )
-    verdicts = judge_all(bench, table, asked_all=end.complete)
+    verdicts = trial.verdicts(table, asked_all=end.complete)
     if end.spent is not None:
         sentence = (
             f"NO VERDICT about the prompt: stopped at the budget: {end.spent}; the same command goes on from here"
@@ -167,16 +221,18 @@ def without_judges(
     )
 
 
-def judge_all(bench: Bench, table: Table, *, asked_all: bool) -> tuple[Verdict, ...]:
-    """A verdict for each candidate, the best first."""
+def judge_all(bench: Bench, table: Table, *, asked_all: bool, earlier: Earlier | None = None) -> tuple[Verdict, ...]:
+    """A verdict for each candidate, the best first. What is in production is held against its `earlier` answers."""
+    models, cases, policy = gated_models(bench), case_infos(bench), policy_of(bench)
     verdicts = judge_candidates(
         table,
         champion=bench.champion.hash if bench.champion else None,
         candidates=[candidate.hash for candidate in bench.candidates],
-        models=gated_models(bench),
-        cases=case_infos(bench),
-        policy=policy_of(bench),
+        models=models,
+        cases=cases,
+        policy=policy,
         asked_all=asked_all,
+        drifts=earlier.drifts(table, [model.name for model in models], cases, policy) if earlier else {},
     )
     return tuple(sorted(verdicts, key=lambda item: (_BEST_FIRST.index(item.result), -_answers(item))))
 
@@ -205,6 +261,7 @@ def _ask(
     cache: Cache | None,
     table: Table,
     listen: Listener,
+    trial: Trial,
 ) -> _End:
     """Asks what has no answer in the table."""
 
@@ -220,8 +277,8 @@ def _ask(
         covered, unjudged = runs.covered(info.id), runs.unjudged(info.id)
         runner = Runner(bench, gateway, record, heard, covered, unjudged)
         try:
-            more = _more(bench, table)
-            complete = await run_rounds(runner, bench, bench.suite.gate.repeats, table.answered, more, listen)
+            more = _more(bench, table, trial)
+            complete = await run_rounds(runner, bench, repeats_of(bench), table.answered, more, listen)
         finally:
             await gateway.close(leaving.patience())
         return _End(complete, runner.stopped, runner.spent)
@@ -337,13 +394,13 @@ class _Record:
         return replace(judging, answer=answer, error=self.secrets.mask(judging.error) if judging.error else None)
 
 
-def _more(bench: Bench, table: Table) -> More:
-    """What the gate wants asked again, of models that do not always answer the same."""
+def _more(bench: Bench, table: Table, trial: Trial) -> More:
+    """What a trial wants asked again, of models that do not always answer the same."""
     models = {model.name: model for model in bench.models}
     variants = {variant.hash: variant for variant in bench.variants}
 
     def more() -> tuple[int, Iterable[Task]]:
-        keys = _wanted(bench, table)
+        keys = trial.wanted(table)
         tasks = (Task(variants[key.variant], models[key.model], bench.cases[key.case], key.repeat) for key in keys)
         return len(keys), tasks
 
@@ -392,7 +449,13 @@ def _facts(workspace: Workspace, bench: Bench, asked: Asked, prices: Prices) -> 
         "machine_price_per_hour": workspace.settings.values.machine_price_per_hour,
         "prices": prices.facts(),
         "models": [
-            {"model": model.name, "uses_prompt": model.uses_prompt, "gated": model.gated} for model in bench.models
+            {
+                "model": model.name,
+                "uses_prompt": model.uses_prompt,
+                "gated": model.gated,
+                "deterministic": bench.deterministic(model),
+            }
+            for model in bench.models
         ],
     }
 

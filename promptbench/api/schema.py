@@ -1,13 +1,18 @@
-"""The JSON Schema of suite files, in plain language, from the same models that read them."""
+"""The JSON Schemas of suite files and of reports, in plain language, from the same models that read and write them."""
 
 from __future__ import annotations
 
-from itertools import combinations
+import ast
+import inspect
+from itertools import combinations, pairwise
 from typing import Any
 
 from promptbench.checks import plugins as checks
 from promptbench.core.types import Json
-from promptbench.suite.models import CaseFile, GateFile, MessageFile, ModelFile, SuiteFile, TagFile
+from promptbench.report import model
+from promptbench.report.formats.json import NOT_IN_JSON
+from promptbench.report.model import SCHEMA_VERSION, RunReport
+from promptbench.suite.models import CaseFile, GateFile, MessageFile, ModelFile, QuarantineFile, SuiteFile, TagFile
 
 _ABOUT = {
     "suite": "The suite's name; any short text.",
@@ -30,6 +35,11 @@ _ABOUT = {
     "should_be": "An answer that must pass all checks of the case.",
     "threshold": "The share of the weighted scores that is enough, for example 80%; without it every check must pass.",
     "tags": "Words to select cases by; 'critical' cases must be right.",
+    "cluster": "What the case has in common with others, such as a conversation: statistics count clusters.",
+    "quarantine": "Sets a case apart that cannot be relied on: it is asked and shown, and proves nothing.",
+    "owner": "Who looks after the case.",
+    "reason": "Why it cannot be relied on.",
+    "review_by": "The last day of the quarantine, such as 2026-12-31; after it nothing passes.",
     "origin": "Where the case came from.",
     "note": "Anything worth knowing for whoever reads the case next.",
     "reading": "'loose' also takes the answer without its first or last line and without asterisks.",
@@ -63,6 +73,50 @@ _BESIDE_A_CHECK: dict[str, Json] = {
     "weight": {"type": "number", "minimum": 0, "default": 1},
 }
 _TEXTS: dict[str, Json] = {"anyOf": [_TEXT, {"type": "array", "items": _TEXT}]}
+
+
+def report_schema() -> dict[str, Json]:
+    """The JSON Schema of what `--format json` writes: `schema_version`, and a run for each suite."""
+    from pydantic import TypeAdapter
+
+    runs = TypeAdapter(list[RunReport]).json_schema(mode="serialization")
+    kinds = {name: kind for name, kind in runs.pop("$defs").items() if name not in _SHOWN_ONLY}
+    for name, kind in kinds.items():
+        about = _attribute_docs(getattr(model, name, None))
+        if name == "RunReport":
+            kind["properties"] = {key: value for key, value in kind["properties"].items() if key not in NOT_IN_JSON}
+        # What has a default inside is written all the same.
+        kind["required"] = list(kind.get("properties", ()))
+        for field, schema in kind.get("properties", {}).items():
+            schema.pop("title", None)
+            schema.pop("default", None)
+            if field in about:
+                schema["description"] = about[field]
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "promptbench report",
+        "type": "object",
+        "properties": {"schema_version": {"const": SCHEMA_VERSION}, "runs": {**runs, "title": "One for each suite"}},
+        "required": ["schema_version", "runs"],
+        "$defs": kinds,
+    }
+
+
+_SHOWN_ONLY = ("Explored", "PromptText", "CaseRow", "AttemptRow", "PastRow")
+"""What only a format for people has."""
+
+
+def _attribute_docs(kind: type | None) -> dict[str, str]:
+    """The text below each attribute of a class."""
+    if kind is None or not hasattr(kind, "__dataclass_fields__"):
+        return {}
+    [body] = ast.parse(inspect.getsource(kind)).body
+    assert isinstance(body, ast.ClassDef)
+    found = {}
+    for before, after in pairwise(body.body):
+        if isinstance(before, ast.AnnAssign) and isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
+            found[ast.unparse(before.target)] = inspect.cleandoc(str(after.value.value)).replace("\n", " ")
+    return found
 
 
 def suite_schema() -> dict[str, Json]:
@@ -112,6 +166,8 @@ def _field(name: str) -> dict[str, Json]:
         case "messages":
             roles: dict[str, Json] = {"role": {"enum": ["system", "user", "assistant"]}}
             return {"type": "array", "items": _object(MessageFile, roles)}
+        case "quarantine":
+            return _object(QuarantineFile, {"review_by": {"type": "string", "format": "date"}})
         case "vars":
             return {"type": "object"}
         case "expect" | "should_be" | "origin":

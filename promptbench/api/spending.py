@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from promptbench.api.running import prices_of
+from promptbench.api.running import prices_of, repeats_of
 from promptbench.api.workspace import Workspace
 from promptbench.core.errors import InputError
 from promptbench.core.types import Usage
@@ -60,9 +60,9 @@ def require_prices(prices: Prices, models: Iterable[BenchModel]) -> None:
 
 def expected(workspace: Workspace, bench: Bench) -> dict[str, Estimate]:
     """By model: calls, tokens and cost of the first round."""
-    return estimates(bench, bench.suite.gate.repeats, prices_of(workspace, bench).of_tokens)
+    return estimates(bench, repeats_of(bench), prices_of(workspace, bench).of_tokens)
 
 
 def expected_of_judges(workspace: Workspace, bench: Bench) -> dict[str, Estimate]:
     """By judge: the most calls, tokens and cost of the first round."""
-    return judge_estimates(bench, bench.suite.gate.repeats, prices_of(workspace, bench).of_tokens)
+    return judge_estimates(bench, repeats_of(bench), prices_of(workspace, bench).of_tokens)

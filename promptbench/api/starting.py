@@ -21,6 +21,11 @@ _IGNORE = """\
 prompt_store/*.sqlite*
 """
 
+_ATTRIBUTES = """\
+# The store's text has the same line ends everywhere, so that a diff shows what changed and nothing else.
+prompt_store/text/** text eol=lf
+"""
+
 _PROMPT = """\
 ---
 config: {temperature: 0, maxOutputTokens: 32}
@@ -87,8 +92,9 @@ def init(folder: Path, name: str, model: str) -> list[str]:
     }
     if find_project(folder) is None:
         files[folder / PROJECT_FILE] = _SETTINGS
-        if not (folder / ".gitignore").exists():
-            files[folder / ".gitignore"] = _IGNORE
+        for git_file, text in ((".gitignore", _IGNORE), (".gitattributes", _ATTRIBUTES)):
+            if not (folder / git_file).exists():
+                files[folder / git_file] = text
     taken = [path for path in files if path.exists()]
     if taken:
         raise InputError(f"{taken[0].relative_to(folder).as_posix()} is there already", hint="choose another name")

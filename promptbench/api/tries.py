@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from promptbench.core.words import percent
 from promptbench.gate.policy import LEVEL
-from promptbench.gate.sentence import percent
 from promptbench.project.bench import Bench
 from promptbench.store.runs import RunStore
 

@@ -16,6 +16,7 @@ from promptbench.formats.source import Source
 from promptbench.project.assemble import Stored, Surroundings, assemble
 from promptbench.project.bench import Bench
 from promptbench.prompts.parser import parse_prompt
+from promptbench.prompts.prompt import Prompt
 from promptbench.settings.settings import Settings
 from promptbench.settings.settings import load as load_settings
 from promptbench.store.prompts import Store
@@ -26,12 +27,18 @@ SUITE_FILE = "suite.yaml"
 PRODUCTION = "production"
 
 
-def version_of(source: str) -> tuple[str, Json]:
-    """The version hash and content of a prompt's text. Raises InputError when it is no prompt."""
+def stored_prompt(source: str) -> Prompt:
+    """The prompt in a text of the store. Raises InputError when it is no prompt."""
     found = Diagnostics()
     prompt = parse_prompt(Source("stored.prompt", source), found)
     if prompt is None:
         raise InputError("this is no prompt", diagnostics=found)
+    return prompt
+
+
+def version_of(source: str) -> tuple[str, Json]:
+    """The version hash and content of a prompt's text. Raises InputError when it is no prompt."""
+    prompt = stored_prompt(source)
     return prompt.hash, prompt.content
 
 
@@ -44,6 +51,15 @@ class Selection:
     models: tuple[str, ...] = ()
     cases: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """The versions of a prompt that are compared; one alone where that is done on several models."""
+
+    prompt: str
+    champion: Stored | None
+    candidate: Stored
 
 
 class Workspace:
@@ -130,11 +146,12 @@ class Workspace:
         runs: RunStore | None,
         champion: Stored | None = None,
         calls: Sequence[LoggedCall] | None = None,
+        compared: Compared | None = None,
     ) -> tuple[list[Bench], Diagnostics]:
         """The benches of all suites meant, and what is to be said about them.
 
         `champion` stands in for what production has now, where an earlier run is looked at again; `calls` are asked
-        instead of the suites' cases, where they are replayed.
+        instead of the suites' cases, where they are replayed; `compared` are asked instead of production and candidates.
 
         Raises InputError with every diagnostic when one of them has an error; NothingSelected when no case is left.
         """
@@ -143,6 +160,12 @@ class Workspace:
         around = self.surroundings(selection, store, runs)
         if champion is not None:
             around = replace(around, champion=lambda _: champion)
+        if compared is not None:
+            around = replace(
+                around,
+                champion=lambda _: compared.champion,
+                candidate=(compared.prompt, compared.candidate),
+            )
         if calls is not None:
             around = replace(around, calls=tuple(calls))
         for file in self.suite_files(selection.paths):

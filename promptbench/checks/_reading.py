@@ -17,19 +17,19 @@ from promptbench.formats.json_text import read
 
 def strictly(check: Check) -> Check:
     """The check on the answer as it is; an empty answer fails."""
-    return _Strict(check)
+    return Strict(check)
 
 
 def loosely(check: Check) -> Check:
     """The check on the eight versions of the answer: the best value, and the reason for the answer as it is."""
-    return _Loose(_Strict(check))
+    return Loose(Strict(check))
 
 
 READINGS: Mapping[str, Callable[[Check], Check]] = {"strict": strictly, "loose": loosely}
 
 
 @dataclass(frozen=True, slots=True)
-class _Strict:
+class Strict:
     check: Check
 
     def score(self, subject: Subject) -> Score:
@@ -40,7 +40,7 @@ class _Strict:
 
 
 @dataclass(frozen=True, slots=True)
-class _Loose:
+class Loose:
     check: Check
 
     def score(self, subject: Subject) -> Score:

@@ -37,6 +37,8 @@ COMMANDS = (
     "validate",
     "gate",
     "rescore",
+    "report",
+    "runs",
     "repairs",
     "mutate",
     "agree",

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
-from promptbench.cli.options import AsJson
+from promptbench.cli.options import AsJson, Run
 
 
 def register(app: typer.Typer) -> None:
@@ -14,7 +12,7 @@ def register(app: typer.Typer) -> None:
 
 
 def gate(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="A run's name, or `latest`.")] = "latest",
+    run: Run = "latest",
     as_json: AsJson = False,
 ) -> int:
     """Judge a recorded run again, by the suite's gate as it is now. Asks no model."""

@@ -24,6 +24,13 @@ Cases = Annotated[
 ]
 Tags = Annotated[list[str] | None, typer.Option("--tag", metavar="TAG", help="Only cases with one of these tags.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Run = Annotated[str, typer.Argument(metavar="RUN", help="A run's name or the start of it, or `latest`.")]
+JsonFormat = Annotated[bool, typer.Option("--json", help="Short for --format json.")]
+Format = Annotated[str, typer.Option("--format", metavar="FORMAT", help="What to print.")]
+Output = Annotated[
+    list[str] | None, typer.Option("--output", metavar="FORMAT=FILE", help="Also write a report to a file.")
+]
+ExitZero = Annotated[bool, typer.Option("--exit-zero", help="Exit 0 also on FAIL and INCONCLUSIVE.")]
 Actor = Annotated[
     str | None, typer.Option("--actor", metavar="WHO", help="Who acts, where neither CI nor git says it.")
 ]

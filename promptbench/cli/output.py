@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import sys
+from collections.abc import Iterable
 from typing import TextIO
 
 from promptbench.core.errors import Exit
@@ -28,6 +29,12 @@ def say(text: str, *, end: str = "\n") -> None:
 def without_keys(text: str) -> str:
     """`text` without the environment's secrets and what else looks like a key."""
     return hide(Secrets(os.environ).mask(text))
+
+
+def out_lines(lines: Iterable[str]) -> None:
+    """A result of several lines."""
+    for line in lines:
+        out(line)
 
 
 def out_json(data: Json) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
-from promptbench.cli.options import AsJson
+from promptbench.cli.options import AsJson, Run
 
 
 def register(app: typer.Typer) -> None:
@@ -14,7 +12,7 @@ def register(app: typer.Typer) -> None:
 
 
 def rescore(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="A run's name, or `latest`.")] = "latest",
+    run: Run = "latest",
     as_json: AsJson = False,
 ) -> int:
     """Score a recorded run's answers again, by the suite's checks as they are now, and judge them. Asks no model."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,21 +10,24 @@ from promptbench.cli.options import (
     Actor,
     Cases,
     Concurrency,
+    ExitZero,
+    Format,
+    JsonFormat,
     MaxCalls,
     MaxCost,
     MaxMinutes,
     Models,
+    Output,
     Prompts,
     Reason,
     Suites,
     Tags,
 )
-from promptbench.core.errors import Exit, InputError, combine
+from promptbench.core.errors import Exit
 from promptbench.core.types import CacheMode
 
 if TYPE_CHECKING:
-    from promptbench.api import Estimate, RunReport, Selection, Workspace
-    from promptbench.report.words import Target
+    from promptbench.api import Estimate, Selection, Workspace
 
 
 def register(app: typer.Typer) -> None:
@@ -41,11 +42,9 @@ def run(
     tag: Tags = None,
     promote: Annotated[bool, typer.Option("--promote", help="Move `production` where the verdict is PASS.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be asked, and ask nothing.")] = False,
-    format_: Annotated[str, typer.Option("--format", metavar="FORMAT", help="What to print.")] = "terminal",
-    as_json: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False,
-    output: Annotated[
-        list[str] | None, typer.Option("--output", metavar="FORMAT=FILE", help="Also write a report to a file.")
-    ] = None,
+    format_: Format = "terminal",
+    as_json: JsonFormat = False,
+    output: Output = None,
     concurrency: Concurrency = None,
     max_cost: MaxCost = None,
     max_calls: MaxCalls = None,
@@ -57,7 +56,7 @@ def run(
             help="`write` keeps all answers; `read` takes kept ones, asks the rest, and gives no PASS or FAIL.",
         ),
     ] = CacheMode.OFF,
-    exit_zero: Annotated[bool, typer.Option("--exit-zero", help="Exit 0 also on FAIL and INCONCLUSIVE.")] = False,
+    exit_zero: ExitZero = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")] = False,
     actor: Actor = None,
     reason: Reason = None,
@@ -68,13 +67,9 @@ def run(
     """
     from promptbench import api
     from promptbench.cli.progress import Progress
-    from promptbench.report.formats import plugins
+    from promptbench.cli.rendering import Rendering
 
-    outputs = [_output(item) for item in output or ()]
-    wanted = "json" if as_json else format_
-    for name in (wanted, *(name for name, _ in outputs)):
-        if name not in plugins:
-            raise InputError(f"there is no format '{name}'", hint=f"known formats: {', '.join(plugins.names())}")
+    rendering = Rendering.of("json" if as_json else format_, output)
     workspace = api.Workspace.open(flags={"concurrency": concurrency})
     selection = api.Selection(
         tuple(suites or ()), tuple(prompt or ()), tuple(model or ()), tuple(case or ()), tuple(tag or ())
@@ -89,48 +84,11 @@ def run(
             promote=promote,
             spending=spending,
             cache=cache,
-            evidence=any(name == "evidence" for name in (wanted, *(name for name, _ in outputs))),
+            evidence=rendering.wants("evidence"),
             who=api.Who(actor, reason),
             listen=progress.listen,
         )
-    _write(reports, wanted, outputs)
-    code = combine(report.exit for report in reports)
-    return Exit.YES if exit_zero and code in (Exit.NO, Exit.INCONCLUSIVE) else code
-
-
-def _output(written: str) -> tuple[str, Path]:
-    name, equals, path = written.partition("=")
-    if not (equals and path):
-        raise InputError(f"'{written}' is not FORMAT=FILE", hint="for example --output json=report.json")
-    return name.strip(), Path(path)
-
-
-def _write(reports: list[RunReport], wanted: str, outputs: list[tuple[str, Path]]) -> None:
-    from promptbench.cli.output import out, say, target
-    from promptbench.report.words import Target
-
-    if wanted == "terminal" and not sys.stdout.isatty():
-        wanted = "plain"
-    for name, path in outputs:
-        text = _render(reports, name, Target())
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8", errors="replace", newline="\n")
-        except OSError as error:
-            raise InputError(f"{path} cannot be written: {error.strerror}") from None
-        say(f"wrote {path}")
-    out(_render(reports, wanted, target()), end="")
-
-
-def _render(reports: list[RunReport], name: str, where: Target) -> str:
-    """All reports of a run in one text; a format that holds one document holds a list of them."""
-    from promptbench.report.formats import plugins
-
-    module = plugins.load(name)
-    try:
-        return str(module.render(reports, where))
-    except ValueError as error:
-        raise InputError(f"no {name} can be written: {error}") from None
+    return rendering.write(workspace, reports, exit_zero=exit_zero)
 
 
 def expected_words(estimate: Estimate) -> str:

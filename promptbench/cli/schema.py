@@ -1,20 +1,45 @@
-"""`promptbench schema`: the suite file's JSON Schema, for editors."""
+"""`promptbench schema`: the shapes of what is read and written, for editors and programs."""
 
 from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
 
 import typer
 
 from promptbench.core.errors import Exit
 
 
+class What(StrEnum):
+    """Of what there is a schema."""
+
+    SUITE = "suite"
+    REPORT = "report"
+    DATASETTE = "datasette"
+
+
 def register(app: typer.Typer) -> None:
     app.command("schema")(schema)
 
 
-def schema() -> int:
-    """Print the JSON Schema of suite files, for editors that complete and check YAML."""
+def schema(
+    what: Annotated[
+        What,
+        typer.Argument(
+            metavar="WHAT",
+            help="`suite` files, the JSON `report`, or the metadata with which `datasette` opens runs.sqlite.",
+        ),
+    ] = What.SUITE,
+) -> int:
+    """Print the JSON Schema of suite files, for editors that complete and check YAML; or one of the others."""
     from promptbench import api
     from promptbench.cli.output import out_json
 
-    out_json(api.suite_schema())
+    match what:
+        case What.SUITE:
+            out_json(api.suite_schema())
+        case What.REPORT:
+            out_json(api.report_schema())
+        case What.DATASETTE:
+            out_json(api.datasette_metadata())
     return Exit.YES

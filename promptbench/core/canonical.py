@@ -63,9 +63,12 @@ class ListDigest:
         self._hash = hashlib.sha256(b"[")
         self._first = True
 
-    def add(self, item: Any) -> None:
-        self._hash.update((("" if self._first else ",") + canonical(item)).encode())
+    def add(self, item: Any) -> str:
+        """Takes in an item, and gives its canonical text."""
+        text = canonical(item)
+        self._hash.update((("" if self._first else ",") + text).encode())
         self._first = False
+        return text
 
     @property
     def value(self) -> str:

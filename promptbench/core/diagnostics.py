@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -58,6 +57,7 @@ class Code(StrEnum):
     OWN_JUDGE = "PB507"
     UNPROVEN = "PB508"
     VACUOUS = "PB509"
+    QUARANTINE = "PB510"
     BAD_LOG = "PB601"
     SETTINGS = "PB701"
 
@@ -126,6 +126,8 @@ class Diagnostics:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     """The known word that `word` is most likely a slip of, or None."""
+    import difflib
+
     by_lower = {name.lower(): name for name in known}
     close = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
     return by_lower[close[0]] if close else None

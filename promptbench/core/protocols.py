@@ -140,6 +140,15 @@ class Check(Protocol):
     def score(self, subject: Subject) -> Score: ...
 
 
+class InformedCheck(Check, Protocol):
+    """A check that takes the right answer from its case where its own argument has none: one line stands for all cases.
+    A check is told to be one by its `informed`.
+    """
+
+    def informed(self, expected: Json) -> Check:
+        """The check for a case that says `expect:` so. Raises ValueError, in a phrase, where that cannot be right."""
+
+
 class JudgedCheck(Check, Protocol):
     """A check that other models decide. It asks nobody: it says what to ask, and concludes from what came back.
 

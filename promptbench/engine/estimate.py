@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from promptbench.core.types import ModelRef, Request, Usage
-from promptbench.engine.plan import first_round
+from promptbench.engine.plan import Repeats, first_round
 from promptbench.engine.scoring import checks_of
 from promptbench.gateway import tokens
 from promptbench.project.bench import Bench
@@ -37,7 +37,7 @@ CostOf = Callable[[ModelRef, Usage], float | None]
 """What a call with so many tokens is billed with."""
 
 
-def estimates(bench: Bench, repeats: int, cost: CostOf) -> dict[str, Estimate]:
+def estimates(bench: Bench, repeats: Repeats, cost: CostOf) -> dict[str, Estimate]:
     """By model, for everything that the first round asks of the models."""
     found = {model.name: _NOTHING for model in bench.models}
     sizes: dict[tuple[str, str, str], Usage] = {}
@@ -50,7 +50,7 @@ def estimates(bench: Bench, repeats: int, cost: CostOf) -> dict[str, Estimate]:
     return found
 
 
-def judge_estimates(bench: Bench, repeats: int, cost: CostOf) -> dict[str, Estimate]:
+def judge_estimates(bench: Bench, repeats: Repeats, cost: CostOf) -> dict[str, Estimate]:
     """By judge, for the most that the first round asks of them: the same answer to a case is judged once."""
     found = dict.fromkeys(bench.judges, _NOTHING)
     if not found:

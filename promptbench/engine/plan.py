@@ -23,20 +23,39 @@ class Task:
         return _key(self.variant, self.model, self.case.name, self.repeat)
 
 
-def first_round(bench: Bench, repeats: int, done: Callable[[AttemptKey], bool] = lambda key: False) -> Iterator[Task]:
-    """Every prompt at every case on every model: once where the answer is always the same, else `repeats` times.
+@dataclass(frozen=True, slots=True)
+class Repeats:
+    """How often the first round asks the same of a model that does not always answer the same: at a usual case, and at
+    one that is `critical` to a model that must pass.
+    """
+
+    usual: int
+    critical: int = 0
+
+    def at(self, *, critical: bool) -> int:
+        return max(self.usual, self.critical) if critical else self.usual
+
+
+def first_round(
+    bench: Bench, repeats: Repeats, done: Callable[[AttemptKey], bool] = lambda key: False
+) -> Iterator[Task]:
+    """Every prompt at every case on every model: once where the answer is always the same, else as `repeats` says.
 
     Both prompts of a case stand next to each other, so that a model's bad hour hits them alike. A case of which all is
     `done` is not even built: most of an interrupted run of many cases may be.
     """
-    slots = [
-        (variant, model, repeat)
-        for model in bench.models
-        for repeat in range(_asked(bench, model, repeats))
-        for variant in (bench.variants if model.uses_prompt else (None,))
-    ]
+    slots = {
+        critical: [
+            (variant, model, repeat)
+            for model in bench.models
+            for repeat in range(_asked(bench, model, repeats, critical=critical))
+            for variant in (bench.variants if model.uses_prompt else (None,))
+        ]
+        for critical in (False, True)
+    }
     for name in bench.cases.names:
-        open_slots = [slot for slot in slots if not done(_key(slot[0], slot[1], name, slot[2]))]
+        asked = slots[name in bench.cases.critical]
+        open_slots = [slot for slot in asked if not done(_key(slot[0], slot[1], name, slot[2]))]
         if not open_slots:
             continue
         case = bench.cases[name]
@@ -44,23 +63,28 @@ def first_round(bench: Bench, repeats: int, done: Callable[[AttemptKey], bool] =
             yield Task(variant, model, case, repeat)
 
 
-def _asked(bench: Bench, model: BenchModel, repeats: int) -> int:
+def _asked(bench: Bench, model: BenchModel, repeats: Repeats, *, critical: bool) -> int:
     """How often the first round asks a model the same."""
-    return repeats if model.uses_prompt and not bench.deterministic(model) else 1
+    if not model.uses_prompt or bench.deterministic(model):
+        return 1
+    return repeats.at(critical=critical and model.gated)
 
 
 def _key(variant: Variant | None, model: BenchModel, case: str, repeat: int) -> AttemptKey:
     return AttemptKey(variant.hash if variant else BASELINE, model.name, case, repeat)
 
 
-def first_round_size(bench: Bench, repeats: int) -> int:
+def first_round_size(bench: Bench, repeats: Repeats) -> int:
     """How many tasks `first_round` yields."""
     return sum(round_sizes(bench, repeats).values())
 
 
-def round_sizes(bench: Bench, repeats: int) -> dict[str, int]:
+def round_sizes(bench: Bench, repeats: Repeats) -> dict[str, int]:
     """How many tasks of `first_round` go to each model."""
+    critical = len(bench.cases.critical)
+    counts = {False: len(bench.cases) - critical, True: critical}
     return {
-        model.name: len(bench.cases) * (len(bench.variants) if model.uses_prompt else 1) * _asked(bench, model, repeats)
+        model.name: sum(count * _asked(bench, model, repeats, critical=which) for which, count in counts.items())
+        * (len(bench.variants) if model.uses_prompt else 1)
         for model in bench.models
     }

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from promptbench.core.events import Listener, MoreWanted, Notice
 from promptbench.core.types import AttemptKey
-from promptbench.engine.plan import Task, first_round
+from promptbench.engine.plan import Repeats, Task, first_round
 from promptbench.engine.runner import Runner
 from promptbench.project.bench import Bench
 
@@ -18,7 +18,7 @@ More = Callable[[], tuple[int, Iterable[Task]]]
 
 
 async def run_rounds(
-    runner: Runner, bench: Bench, repeats: int, done: Callable[[AttemptKey], bool], more: More, listen: Listener
+    runner: Runner, bench: Bench, repeats: Repeats, done: Callable[[AttemptKey], bool], more: More, listen: Listener
 ) -> bool:
     """Works until the gate has all it wants. False when the user stopped it, a budget ended, or a model of the
     gate, or a judge whose verdict counts, was given up.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
+from promptbench.gate.drift import Drift
 from promptbench.gate.flips import CaseInfo
 from promptbench.gate.judge import GatedModel, Mode, Result, Verdict, judge
 from promptbench.gate.policy import Among, Policy
@@ -20,6 +22,7 @@ def judge_candidates(
     cases: Sequence[CaseInfo],
     policy: Policy,
     asked_all: bool,
+    drifts: Mapping[str, Drift] = MappingProxyType({}),
 ) -> list[Verdict]:
     """A verdict for each candidate, in their order.
 
@@ -48,6 +51,7 @@ def judge_candidates(
             policy=policy,
             asked_all=asked_all,
             among=among,
+            drifts=drifts,
         )
 
     verdicts = [judged(candidate, Among()) for candidate in candidates]

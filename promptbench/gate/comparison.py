@@ -6,13 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from promptbench.core.words import number_of
 from promptbench.gate.flips import CaseFlip, Flip, p_of_fix, repeats_to_fix
 from promptbench.gate.margin import Guarded
-from promptbench.gate.policy import AUTO, Among, Policy
+from promptbench.gate.policy import AUTO, Among, Policy, Versus
 from promptbench.gate.ratios import Ratio
 from promptbench.gate.sentence import (
-    counted,
     excluded,
+    expired,
     fixes,
     improved,
     kept,
@@ -25,7 +26,9 @@ from promptbench.stats.holm import simes
 
 @dataclass(frozen=True)
 class Comparison:
-    """`below` are the floors that the candidate does not reach, `ratios` what the gate wants of costs and times."""
+    """`below` are the floors that the candidate does not reach, `ratios` what the gate wants of costs and times;
+    with `versus` nothing has to be fixed.
+    """
 
     states: Sequence[CaseFlip]
     policy: Policy
@@ -33,6 +36,7 @@ class Comparison:
     among: Among
     below: Sequence[str]
     ratios: Sequence[Ratio]
+    versus: Versus | None = None
 
     @cached_property
     def targets(self) -> list[CaseFlip]:
@@ -87,20 +91,22 @@ class Comparison:
         """What makes the answer no, whatever else is good."""
         broken = [item for item in self.guards if item.flip is Flip.BROKEN]
         if broken:
-            yield f"{counted(len(broken), 'case')} broken: {names(broken)}"
+            yield f"{number_of(len(broken), 'case')} broken: {names(broken)}"
         yield from self.below
         fell = [item for item in self.states if item.fell and item.flip is not Flip.BROKEN]
         if fell:
-            yield f"{counted(len(fell), 'answer')} fell on the format ladder: {names(fell)}"
+            yield f"{number_of(len(fell), 'answer')} fell on the format ladder: {names(fell)}"
         must = [item for item in self.targets if item.flip is not Flip.FIXED and self._must(item)]
         if must:
-            yield f"{counted(len(must), 'case')} still failing and must be fixed: {names(must)}"
-        yield from (ratio.refusal() for ratio in self.ratios if ratio.over)
+            yield f"{number_of(len(must), 'case')} still failing and must be fixed: {names(must)}"
+        yield from (ratio.refusal(self._there) for ratio in self.ratios if ratio.over)
 
     def questions(self) -> Iterator[str]:
         """What is still open, and what would decide it."""
+        if over := [item for item in self.states if item.case.expired]:
+            yield expired(over)
         if not self.targets and not self.guards:
-            yield "no case passes or fails surely in production, so nothing can be compared; bring cases that do"
+            yield f"no case passes or fails surely {self._there}, so nothing can be compared; bring cases that do"
         missing = [item for item in self.states if item.flip is Flip.NO_ANSWER and self._needed(item)]
         if missing:
             yield f"no answer at {names(missing)}, which must be known; run it again"
@@ -108,14 +114,12 @@ class Comparison:
         if unstable:
             yield shaky(unstable)
         better = [item for item in self.targets if item.improved]
-        if self.targets and not self.fixed and better and not self.deterministic:
+        if self.targets and not self.fixed and better and not (self.deterministic or self.versus):
             yield improved(better)
         if self.among.candidates > 1 and self._p_of_fixes > self.among.level:
             yield self._too_many_candidates()
         yield from (margin.open() for margin in self.margins if not margin.holds)
-        for ratio in self.ratios:
-            if ratio.value is None:
-                yield f"the {ratio.name} of a call is unknown, so its ratio is too"
+        yield from (ratio.question() for ratio in self.ratios if ratio.value is None)
 
     def kept(self) -> str:
         """What speaks for it."""
@@ -123,12 +127,17 @@ class Comparison:
         said = f"{self.fixes}, {kept(self.guards)}{margin or excluded(self.guards)}{silent(self.states)}"
         return said + "".join(f"; {ratio.name} ratio {ratio.value:.2f}" for ratio in self.ratios)
 
+    @property
+    def _there(self) -> str:
+        """Where the champion is, in the words of a sentence."""
+        return f"with {self.versus.champion}" if self.versus else "in production"
+
     def _must(self, item: CaseFlip) -> bool:
-        return self.policy.fixed == "all" or item.case.critical
+        return not self.versus and (self.policy.fixed == "all" or item.case.critical)
 
     def _needed(self, item: CaseFlip) -> bool:
         """Whether a case without an answer may hide what the gate must not let pass."""
-        return item.case.critical or (self.policy.fixed == "all" and not item.champion.passes)
+        return item.case.critical or (self._must(item) and not item.champion.passes)
 
     def _too_many_candidates(self) -> str:
         """That the fixes are not as sure as they must be among so many candidates."""
@@ -140,6 +149,8 @@ class Comparison:
             # One fix at its share of the level is enough for Simes' p.
             counts = [repeats_to_fix(item, level / len(self.targets)) or 0 for item in self.fixed]
             enough = min(filter(None, counts), default=0)
-        decide = f"; at these rates 'repeats: {enough}' would decide" if enough else ""
+        decide = "; more repeats would not decide, fewer candidates at once would"
+        if enough:
+            decide = f"; at these rates 'repeats: {enough}' would decide"
         several = f"among {self.among.candidates} candidates"
         return f"the fixes are not sure enough {several}: p = {self._p_of_fixes:.3f}, and {level:.3f} is asked{decide}"

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 
 from promptbench.core.canonical import digest_text
 from promptbench.core.types import Answer, Attempt, AttemptKey, Json, Outcome, Rung
+from promptbench.gate.drift import Drift
 from promptbench.gate.flips import CaseInfo, Flip, complete
 from promptbench.gate.judge import WORST_FIRST, GatedModel, Mode, ModelVerdict, Result, Verdict, judge
 from promptbench.gate.policy import ALONE, Among, Policy
@@ -86,10 +87,12 @@ def _suite(part: Judged) -> dict[str, Json]:
                 "deterministic": model.deterministic,
                 "returned": sorted(part.returned_models.get(model.name, ())),
                 **_figures(judged),
+                **({"drift": asdict(judged.drift)} if judged.drift else {}),
             }
             for model, judged in zip(part.models, part.verdict.models, strict=True)
         ],
         "cases": [case.name for case in part.cases],
+        **_grouped(part.cases),
         "critical": sorted(case.name for case in part.cases if case.critical),
         **({"tags": _tagged(part)} if part.policy.tags else {}),
         **({"holm": asdict(part.verdict.among)} if part.verdict.among != ALONE else {}),
@@ -100,6 +103,16 @@ def _suite(part: Judged) -> dict[str, Json]:
 def _tagged(part: Judged) -> dict[str, Json]:
     """The cases of each tag that the policy names."""
     return {tag: sorted(case.name for case in part.cases if tag in case.tags) for tag in part.policy.tags}
+
+
+def _grouped(cases: Iterable[CaseInfo]) -> dict[str, Json]:
+    """The cases of each cluster, and until when others are in quarantine; nothing where there are none."""
+    together: dict[str, list[str]] = {}
+    for case in cases:
+        if case.cluster:
+            together.setdefault(case.cluster, []).append(case.name)
+    quarantine = {case.name: case.review_by for case in cases if case.review_by}
+    return {**({"clusters": together} if together else {}), **({"quarantine": quarantine} if quarantine else {})}
 
 
 def _figures(judged: ModelVerdict) -> dict[str, Json]:
@@ -200,7 +213,7 @@ def _judge_again(proof: Mapping[str, Json], suite: Mapping[str, Json]) -> tuple[
         seen.add(attempt.key)
         table.add(attempt)
     models = [GatedModel(model["model"], model["deterministic"]) for model in suite["models"]]
-    cases = list(_cases(suite))
+    cases = list(_cases(suite, str(proof["made"])[:10]))
     whole = all(
         complete(table, champion, candidate, model.name, cases, deterministic=model.deterministic, policy=policy)
         for model in models
@@ -214,15 +227,29 @@ def _judge_again(proof: Mapping[str, Json], suite: Mapping[str, Json]) -> tuple[
         policy=policy,
         asked_all=whole,
         among=Among(**suite.get("holm", {})),
+        drifts={model["model"]: Drift(**model["drift"]) for model in suite["models"] if "drift" in model},
     )
     return verdict, twice
 
 
-def _cases(suite: Mapping[str, Json]) -> Iterator[CaseInfo]:
+def recorded_answers(proof: Mapping[str, Json], path: str) -> Table:
+    """What the candidate of a proof answered in one of its suites. Raises KeyError, TypeError or ValueError where the
+    proof is of no known shape.
+    """
+    lines = (line for line in proof["attempts"] if line["suite"] == path and line["prompt"] == "candidate")
+    return Table(_recorded(line, proof["candidate"]) for line in lines)
+
+
+def _cases(suite: Mapping[str, Json], day: str) -> Iterator[CaseInfo]:
+    """The cases as they were judged on a day."""
     critical = set(suite["critical"])
     tagged = {tag: set(names) for tag, names in suite.get("tags", {}).items()}
+    clusters = {name: cluster for cluster, names in suite.get("clusters", {}).items() for name in names}
+    quarantine = suite.get("quarantine", {})
     for name in suite["cases"]:
-        yield CaseInfo(name, name in critical, tuple(tag for tag, names in tagged.items() if name in names))
+        review_by = quarantine.get(name, "")
+        tags = tuple(tag for tag, names in tagged.items() if name in names)
+        yield CaseInfo(name, name in critical, tags, clusters.get(name, ""), review_by, "" < review_by < day)
 
 
 def _recorded(line: Mapping[str, Json], variant: str) -> Attempt:

@@ -31,17 +31,27 @@ class Flip(StrEnum):
     UNSTABLE = "unstable"
     NOT_REPRODUCED = "not reproduced"
     NO_ANSWER = "no answer"
+    QUARANTINED = "quarantined"
+    """Asked and shown, and neither target nor guard."""
     FAILING = "failing"
     """Without a champion to compare with."""
 
 
 @dataclass(frozen=True, slots=True)
 class CaseInfo:
-    """A case as the gate knows it; `tags` are those of its tags that the policy names."""
+    """A case as the gate knows it; `tags` are those of its tags that the policy names.
+
+    `cluster` names what it has in common with other cases, such as the conversation they come from; without one it
+    stands for itself. `review_by` is the last day of its quarantine, in ISO 8601, where it is in one; it is `expired`
+    on the days after.
+    """
 
     name: str
     critical: bool = False
     tags: tuple[str, ...] = ()
+    cluster: str = ""
+    review_by: str = ""
+    expired: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +105,12 @@ def flips(
     result = []
     for case in cases:
         ours, theirs = table.cell(candidate, model, case.name), table.cell(champion, model, case.name)
-        flip = _fact(theirs, ours) if deterministic else _tested(theirs, ours, policy)
-        fell = _lower(theirs, ours) and (deterministic or _surely_lower(theirs, ours, policy))
+        if case.review_by:
+            result.append(CaseFlip(case, Flip.QUARANTINED, theirs, ours))
+            continue
+        screen = policy.screen(critical=case.critical)
+        flip = _fact(theirs, ours) if deterministic else _tested(theirs, ours, screen)
+        fell = _lower(theirs, ours) and (deterministic or _surely_lower(theirs, ours, screen))
         result.append(CaseFlip(case, flip, theirs, ours, fell))
     return result
 
@@ -105,8 +119,10 @@ def wanted(
     table: Table, champion: str, candidate: str, model: str, cases: Sequence[CaseInfo], policy: Policy
 ) -> Iterator[Want]:
     """What a model that is not deterministic must be asked again before its cases can be judged."""
-    screen = policy.repeats
     for case in () if champion == candidate else cases:
+        if case.review_by:
+            continue
+        screen = policy.screen(critical=case.critical)
         theirs = table.cell(champion, model, case.name).first(screen)
         ours = table.cell(candidate, model, case.name).first(screen)
         if not (theirs.total and ours.total):
@@ -132,9 +148,12 @@ def complete(
     policy: Policy,
 ) -> bool:
     """Whether everything that the verdict on a model rests on was asked."""
-    first = 1 if deterministic else policy.repeats
+
+    def first(case: CaseInfo) -> int:
+        return 1 if deterministic else policy.screen(critical=case.critical)
+
     variants = dict.fromkeys(variant for variant in (champion, candidate) if variant is not None)
-    if not all(table.cell(variant, model, case.name).asked(first) for variant in variants for case in cases):
+    if not all(table.cell(variant, model, case.name).asked(first(case)) for variant in variants for case in cases):
         return False
     if deterministic or champion is None:
         return True
@@ -172,6 +191,16 @@ def repeats_to_fix(item: CaseFlip, level: float = LEVEL) -> int | None:
     return None
 
 
+def repeats_to_break(item: CaseFlip) -> int | None:
+    """With how many repeats the same rates would be a break; None when more repeats would not make them one."""
+    for total in range(item.candidate.total + 1, _MOST_REPEATS + 1):
+        champion = floor(item.champion.passes / item.champion.total * total)
+        passes = ceil(item.candidate.passes / item.candidate.total * total)
+        if is_break(champion, total, passes, total):
+            return total - TRIES
+    return None
+
+
 def _is_target(screen: Cell) -> bool:
     return screen.failures * 2 >= screen.total
 
@@ -182,9 +211,9 @@ def _lower(champion: Cell, candidate: Cell) -> bool:
     return mine is not None and theirs is not None and mine.depth > theirs.depth
 
 
-def _surely_lower(champion: Cell, candidate: Cell, policy: Policy) -> bool:
+def _surely_lower(champion: Cell, candidate: Cell, screen: int) -> bool:
     """Whether the candidate's answers are not as high up as the champion's usual one, by the rule for a break."""
-    usual = champion.first(policy.repeats).rung or champion.rung
+    usual = champion.first(screen).rung or champion.rung
     if usual is None:
         return False
     high, mine = (sum(depth <= usual.depth for depth in cell.depths) for cell in (champion, candidate))
@@ -217,10 +246,10 @@ def _fact(champion: Cell, candidate: Cell) -> Flip:
     return Flip.FIXED if candidate.passes else Flip.STILL_FAILING
 
 
-def _tested(champion: Cell, candidate: Cell, policy: Policy) -> Flip:
+def _tested(champion: Cell, candidate: Cell, screen: int) -> Flip:
     if not (champion.total and candidate.total):
         return Flip.NO_ANSWER
-    if _is_target(champion.first(policy.repeats)):
+    if _is_target(champion.first(screen)):
         if not _is_target(champion):
             return Flip.NOT_REPRODUCED
         fixed = _is_fix(candidate.passes, candidate.total, champion.passes, champion.total)

@@ -6,18 +6,21 @@ passes only if it passes on all of them.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from types import MappingProxyType
 
 from promptbench.core.errors import Exit
+from promptbench.core.words import number_of, percent
+from promptbench.gate.clusters import discordant
 from promptbench.gate.comparison import Comparison
+from promptbench.gate.drift import Drift
 from promptbench.gate.flips import CaseFlip, CaseInfo, Flip, flips
-from promptbench.gate.policy import ALONE, Among, Policy
+from promptbench.gate.policy import ALONE, Among, Policy, Versus
 from promptbench.gate.ratios import Ratio, ratios
-from promptbench.gate.sentence import apart, counted, percent
-from promptbench.gate.table import Table
+from promptbench.gate.sentence import apart, expired
+from promptbench.gate.table import Cell, Table
 from promptbench.stats.exact import mcnemar_mid_p
 
 _MAX_ERRORED_SHARE = 0.02
@@ -49,14 +52,16 @@ class Mode(StrEnum):
     CHAMPION = "champion"
     INITIAL = "initial"
     SAME = "same"
+    COMPARISON = "comparison"
+    """Against whatever it was compared with, which proves nothing about production."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shares:
     """Of one prompt on one model: the share of attempts in [0, 1]; None where there is nothing to count.
 
-    The shares are over the first round, since what was asked again was chosen for having failed; `attempts` and
-    `errored` count everything.
+    The shares are over the first round, since what was asked again was chosen for having failed, and without cases in
+    quarantine; `attempts` and `errored` count everything.
     """
 
     answers: float | None
@@ -65,10 +70,12 @@ class Shares:
     errored: int
 
     @classmethod
-    def of(cls, table: Table, variant: str, model: str, repeats: int) -> Shares:
+    def of(
+        cls, table: Table, variant: str, model: str, repeats: int, quarantined: Collection[str] = frozenset()
+    ) -> Shares:
         passes = total = well = read = attempts = errored = 0
-        for _, cell in table.cells(variant, model):
-            first = cell.first(repeats)
+        for case, cell in table.cells(variant, model):
+            first = cell.first(0 if case in quarantined else repeats)
             passes += first.passes
             total += first.total
             well += first.well_formed
@@ -83,6 +90,7 @@ class ModelVerdict:
     """The verdict on one model. `reasons` are what decided, the first one first.
 
     `p` is that of the claim behind a PASS against a champion, as `Comparison.p` has it; None without such a claim.
+    `drift` is what has changed since an earlier run of the version in production, where that is what was judged.
     """
 
     model: str
@@ -96,6 +104,7 @@ class ModelVerdict:
     mid_p: float | None = None
     p: float | None = None
     ratios: tuple[Ratio, ...] = ()
+    drift: Drift | None = None
 
     def count(self, flip: Flip) -> int:
         return sum(item.flip is flip for item in self.flips)
@@ -130,16 +139,26 @@ def judge(
     policy: Policy,
     asked_all: bool,
     among: Among = ALONE,
+    versus: Versus | None = None,
+    drifts: Mapping[str, Drift] = MappingProxyType({}),
 ) -> Verdict:
-    """The verdict over what is in the table. `asked_all` tells whether every planned attempt was made.
+    """The verdict over what is in the table. `asked_all` tells whether every planned attempt was made; `drifts` says by
+    model what has changed since an earlier run of the champion, which counts where the candidate is that.
+
+    With `versus` the question is whether the candidate is worse, else whether it may take the champion's place.
 
     A candidate must pass on every model, so several models need no correction; several candidates do (`among`).
 
     Where an answer came from the cache it is neither PASS nor FAIL: the same answer counted again is no evidence.
     """
     mode = Mode.INITIAL if champion is None else Mode.SAME if champion == candidate else Mode.CHAMPION
+    if versus is not None:
+        mode = Mode.COMPARISON
     judged = tuple(
-        _judge_model(table, champion, candidate, model, cases, policy, mode, asked_all, among) for model in models
+        _judge_model(
+            table, champion, candidate, model, cases, policy, mode, asked_all, among, versus, drifts.get(model.name)
+        )
+        for model in models
     )
     if not judged:
         sentence = "NO VERDICT: no model uses the prompt, so there is nothing to judge it on"
@@ -178,30 +197,37 @@ def _judge_model(
     mode: Mode,
     asked_all: bool,
     among: Among,
+    versus: Versus | None,
+    changed: Drift | None,
 ) -> ModelVerdict:
-    ours = Shares.of(table, candidate, model.name, policy.repeats)
-    compared = champion if mode is Mode.CHAMPION else None
-    theirs = Shares.of(table, compared, model.name, policy.repeats) if compared else None
+    quarantined = {case.name for case in cases if case.review_by}
+    ours = Shares.of(table, candidate, model.name, policy.repeats, quarantined)
+    compared = champion if mode in (Mode.CHAMPION, Mode.COMPARISON) else None
+    theirs = Shares.of(table, compared, model.name, policy.repeats, quarantined) if compared else None
     verdict = ModelVerdict(model.name, model.deterministic, Result.NO_VERDICT, "", (), (), theirs, ours)
     if invalid := _invalid(ours, theirs, asked_all):
         return replace(verdict, sentence=f"NO VERDICT about the prompt: {invalid}", reasons=(invalid,))
-    below = list(_floors(ours, policy, answers=compared is None))
-    below += _tag_floors(table, candidate, model.name, cases, policy)
+    floors = _all_floors(table, candidate, model.name, ours, cases, policy, answers=compared is None)
+    if versus is not None and compared is not None and theirs is not None:
+        also = _all_floors(table, compared, model.name, theirs, cases, policy, answers=False)
+        floors = {what: said for what, said in floors.items() if what not in also}
+    below = list(floors.values())
     if compared is None:
-        result, sentence, reasons = _against_floors(ours, below, mode)
-        return replace(verdict, result=result, sentence=sentence, reasons=tuple(reasons))
+        changed = changed if mode is Mode.SAME else None
+        over = [CaseFlip(case, Flip.QUARANTINED, Cell(), Cell()) for case in cases if case.expired]
+        result, sentence, reasons = _against_floors(ours, below, mode, changed, over)
+        return replace(verdict, result=result, sentence=sentence, reasons=tuple(reasons), drift=changed)
     states = flips(table, compared, candidate, model.name, cases, deterministic=model.deterministic, policy=policy)
     figures = tuple(ratios(table.measures(compared, model.name), table.measures(candidate, model.name), policy))
-    comparison = Comparison(states, policy, model.deterministic, among, below, figures)
+    comparison = Comparison(states, policy, model.deterministic, among, below, figures, versus)
     result, sentence, reasons = _against_champion(comparison, ours)
-    counts = Counter(item.flip for item in states)
     return replace(
         verdict,
         result=result,
         sentence=sentence,
         reasons=tuple(reasons),
         flips=tuple(states),
-        mid_p=mcnemar_mid_p(counts[Flip.FIXED], counts[Flip.BROKEN]) if model.deterministic else None,
+        mid_p=mcnemar_mid_p(*discordant(states)) if model.deterministic else None,
         p=comparison.p if result is Result.PASS else None,
         ratios=figures,
     )
@@ -220,46 +246,76 @@ def _invalid(ours: Shares, theirs: Shares | None, asked_all: bool) -> str | None
     return None
 
 
-def _floors(ours: Shares, policy: Policy, *, answers: bool) -> Iterator[str]:
+def _all_floors(
+    table: Table,
+    variant: str,
+    model: str,
+    shares: Shares,
+    cases: Sequence[CaseInfo],
+    policy: Policy,
+    *,
+    answers: bool,
+) -> dict[str, str]:
+    """The floors that a prompt is below: of what, and how people are told."""
+    return {**dict(_floors(shares, policy, answers=answers)), **dict(_tag_floors(table, variant, model, cases, policy))}
+
+
+def _floors(ours: Shares, policy: Policy, *, answers: bool) -> Iterator[tuple[str, str]]:
     if ours.format is not None and ours.format < policy.format_floor:
         share, floor = apart(ours.format, policy.format_floor)
-        yield f"format {share} is below the floor of {floor}"
+        yield "format", f"format {share} is below the floor of {floor}"
     if answers and ours.answers is not None and ours.answers < policy.answer_floor:
         share, floor = apart(ours.answers, policy.answer_floor)
-        yield f"answers {share} are below the floor of {floor}"
+        yield "answers", f"answers {share} are below the floor of {floor}"
 
 
-def _tag_floors(table: Table, candidate: str, model: str, cases: Sequence[CaseInfo], policy: Policy) -> Iterator[str]:
+def _tag_floors(
+    table: Table, candidate: str, model: str, cases: Sequence[CaseInfo], policy: Policy
+) -> Iterator[tuple[str, str]]:
     """Where the share of right answers in the first round falls below a tag's floor."""
     for tag, wants in policy.tags.items():
-        cells = [table.cell(candidate, model, case.name).first(policy.repeats) for case in cases if tag in case.tags]
+        tagged = [case for case in cases if tag in case.tags and not case.review_by]
+        cells = [table.cell(candidate, model, case.name).first(policy.repeats) for case in tagged]
         total = sum(cell.total for cell in cells)
         answers = sum(cell.passes for cell in cells) / total if total else None
         if wants.floor is not None and answers is not None and answers < wants.floor:
             share, floor = apart(answers, wants.floor)
-            yield f"answers {share} of '{tag}' are below the floor of {floor}"
+            yield f"tag {tag}", f"answers {share} of '{tag}' are below the floor of {floor}"
 
 
-def _against_floors(ours: Shares, below: Sequence[str], mode: Mode) -> tuple[Result, str, Sequence[str]]:
+def _against_floors(
+    ours: Shares, below: Sequence[str], mode: Mode, changed: Drift | None, over: Sequence[CaseFlip]
+) -> tuple[Result, str, Sequence[str]]:
     shares = f"answers {percent(ours.answers)}" + ("" if ours.format is None else f", format {percent(ours.format)}")
     if below:
         what = "the first version" if mode is Mode.INITIAL else "the prompt in production"
-        return Result.FAIL, f"FAIL: {what} is below its floors: {'; '.join(below)}", below
+        worse = f"; answers {changed.said()}" if changed and changed.clear else ""
+        return Result.FAIL, f"FAIL: {what} is below its floors: {'; '.join(below)}{worse}", below
+    if changed and changed.clear:
+        reason = f"answers {changed.said()}"
+        return Result.FAIL, f"FAIL: the prompt in production got worse: {reason}", [reason]
+    if over:
+        reason = expired(over)
+        return Result.INCONCLUSIVE, f"INCONCLUSIVE: {reason} ({shares})", [reason]
     if mode is Mode.SAME:
-        return Result.PASS, f"PASS: nothing to promote, this is the prompt in production, and it holds: {shares}", []
+        holds = "PASS: nothing to promote, this is the prompt in production, and it holds"
+        return Result.PASS, f"{holds}: {shares}" + (f"; answers {changed.said()}" if changed else ""), []
     return Result.PASS, f"PASS: the first version is above its floors: {shares}", []
 
 
 def _against_champion(comparison: Comparison, ours: Shares) -> tuple[Result, str, Sequence[str]]:
-    targets, fixed, fixes = comparison.targets, comparison.fixed, comparison.fixes
+    targets, fixed, fixes, versus = comparison.targets, comparison.fixed, comparison.fixes, comparison.versus
     if against := list(comparison.refusals()):
-        return Result.FAIL, f"FAIL: {'; '.join(against)} ({fixes})", against
+        who = f"{versus.candidate} is worse than {versus.champion}: " if versus else ""
+        return Result.FAIL, f"FAIL: {who}{'; '.join(against)} ({fixes})", against
     several = comparison.among.candidates
     holm = f"; Holm over {several} candidates" if several > 1 else ""
     if unknown := list(comparison.questions()):
-        return Result.INCONCLUSIVE, f"INCONCLUSIVE: {'; '.join(unknown)} ({fixes}{holm})", unknown
-    if targets and not fixed:
-        reason = f"none of {counted(len(targets), comparison.failure)} is fixed"
+        who = f"{versus.candidate} beside {versus.champion}: " if versus else ""
+        return Result.INCONCLUSIVE, f"INCONCLUSIVE: {who}{'; '.join(unknown)} ({fixes}{holm})", unknown
+    if targets and not fixed and not versus:
+        reason = f"none of {number_of(len(targets), comparison.failure)} is fixed"
         return Result.FAIL, f"FAIL: {reason}", [reason]
     form = "" if ours.format is None else f"; format {percent(ours.format)}"
-    return Result.PASS, f"PASS: {comparison.kept()}{form}{holm}", []
+    who = f"{versus.candidate} is no worse than {versus.champion}: " if versus else ""
+    return Result.PASS, f"PASS: {who}{comparison.kept()}{form}{holm}", []

@@ -1,13 +1,16 @@
 """Whether the guards keep within a margin: how much of their passes the candidate may lose.
 
 Two things are asked, each at the same level; both must hold, so that no correction for asking two is due (Berger 1982,
-Technometrics 24:295: a claim that needs every one of several tests has the level of each).
+Technometrics 24:295: a claim that needs every one of several tests has the level of each). Both count clusters
+(`gate.clusters`): guards that belong together are one, and a guard without a cluster is one of its own.
 
 - The mean loss: the plus-two lower bound of the paired difference in passes, candidate less champion, lies above
-  −margin (`stats.paired`). Each guard counts once, by its share of passes over the first `repeats` tries of either
-  prompt; later tries were asked because of a failure and would pull the mean.
-- The share of guards that break: its exact Clopper-Pearson bound lies below the margin. An unstable guard counts among
-  the broken ones here, since it is not known to hold. A guard that is surely broken fails the gate in any case.
+  −margin (`stats.paired`). Each cluster counts once: d of a guard is by its share of passes over the first `repeats`
+  tries of either prompt, since later tries were asked because of a failure and would pull the mean; d of a cluster is
+  the mean of its guards.
+- The share that breaks: the exact Clopper-Pearson bound of x broken clusters among n lies below the margin. A cluster
+  is broken where one of its guards is. An unstable guard counts among the broken ones here, since it is not known to
+  hold. A guard that is surely broken fails the gate in any case.
 """
 
 from __future__ import annotations
@@ -16,10 +19,13 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from statistics import fmean
 
+from promptbench.core.words import number_of, percent
+from promptbench.gate.clusters import clustered, clusters
 from promptbench.gate.flips import CaseFlip, Flip
 from promptbench.gate.policy import Among
-from promptbench.gate.sentence import counted, fine_percent, names, percent
+from promptbench.gate.sentence import fine_percent, names
 from promptbench.stats.beta import binomial_at_most, clopper_pearson_upper
 from promptbench.stats.exact import guards_needed
 from promptbench.stats.paired import Paired
@@ -40,19 +46,24 @@ class Guarded:
     about: str = ""
 
     @cached_property
-    def difference(self) -> Paired:
-        return Paired.of(_difference(item, self.first) for item in self.guards)
+    def clusters(self) -> list[list[CaseFlip]]:
+        return clusters(self.guards)
 
     @cached_property
-    def unsteady(self) -> list[CaseFlip]:
-        return [item for item in self.guards if item.flip in (Flip.UNSTABLE, Flip.BROKEN)]
+    def difference(self) -> Paired:
+        return Paired.of(fmean(_difference(item, self.first) for item in cluster) for cluster in self.clusters)
+
+    @cached_property
+    def unsteady(self) -> list[list[CaseFlip]]:
+        """The clusters in which a guard does not hold."""
+        return [cluster for cluster in self.clusters if any(map(_wavers, cluster))]
 
     @property
     def p(self) -> float:
-        """The larger p of the two tests that the margin is kept; 1.0 with fewer guards than they take."""
-        if len(self.guards) < FEWEST:
+        """The larger p of the two tests that the margin is kept; 1.0 with fewer clusters than they take."""
+        if len(self.clusters) < FEWEST:
             return 1.0
-        breaks = binomial_at_most(len(self.unsteady), len(self.guards), self.margin)
+        breaks = binomial_at_most(len(self.unsteady), len(self.clusters), self.margin)
         return max(self.difference.p_above(-self.margin), breaks)
 
     @property
@@ -61,8 +72,8 @@ class Guarded:
 
     @property
     def missing(self) -> int | None:
-        """How many guards more would do, if those hold and differ as these do; None if none would."""
-        there, confidence = len(self.guards), self.among.confidence
+        """How many clusters more would do, if those hold and differ as these do; None if none would."""
+        there, confidence = len(self.clusters), self.among.confidence
         enough = max(FEWEST, guards_needed(self.margin, confidence, len(self.unsteady)))
         if self.difference.mean <= -self.margin:
             return None
@@ -83,7 +94,7 @@ class Guarded:
         """That the margin is kept, with the bounds that say so."""
         confidence = self.among.confidence
         loss = fine_percent(max(0.0, -self.difference.lower(confidence)))
-        breaks = fine_percent(clopper_pearson_upper(len(self.unsteady), len(self.guards), confidence))
+        breaks = fine_percent(clopper_pearson_upper(len(self.unsteady), len(self.clusters), confidence))
         sure = fine_percent(confidence)
         return f"within {self._margin}: at {sure} it loses less than {loss} of passes and breaks less than {breaks}"
 
@@ -93,15 +104,21 @@ class Guarded:
             loss = percent(-self.difference.mean)
             return f"at {self._margin} the guards lose {loss} of their passes, which more guards would not change"
         verb = "is" if self.missing == 1 else "are"
-        said = f"at {self._margin} {counted(self.missing, 'more guard')} {verb} needed"
-        if not self.unsteady:
+        more = number_of(self.missing, "more guard") + (" of other clusters" if clustered(self.guards) else "")
+        said = f"at {self._margin} {more} {verb} needed"
+        wavering = [item for item in self.guards if _wavers(item)]
+        if not wavering:
             return said
-        are = "is" if len(self.unsteady) == 1 else "are"
-        return f"{said}, since {len(self.unsteady)} of {len(self.guards)} {are} unstable ({names(self.unsteady)})"
+        are = "is" if len(wavering) == 1 else "are"
+        return f"{said}, since {len(wavering)} of {len(self.guards)} {are} unstable ({names(wavering)})"
 
     @property
     def _margin(self) -> str:
         return f"margin {fine_percent(self.margin)}{self.about}"
+
+
+def _wavers(item: CaseFlip) -> bool:
+    return item.flip in (Flip.UNSTABLE, Flip.BROKEN)
 
 
 def _difference(item: CaseFlip, first: int) -> float:

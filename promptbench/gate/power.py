@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import comb
 
+from promptbench.core.words import number_of, percent
 from promptbench.gate.flips import is_break, is_stable
 from promptbench.gate.margin import FEWEST
 from promptbench.gate.policy import AUTO, LEVEL, TRIES, Policy
-from promptbench.gate.sentence import counted, fine_percent, percent
+from promptbench.gate.sentence import fine_percent
 from promptbench.stats.exact import excluded_rate, guards_needed
 from promptbench.stats.paired import Paired
 
@@ -105,7 +106,7 @@ class Outlook:
             said = (
                 f"margin {fine_percent(self.margin)} takes {fewest} guards that hold, {with_one} where one is unstable"
             )
-            return said + (f": {counted(self.missing, 'more case')} at the least" if self.missing else "")
-        said = f"{counted(self.cases, 'case')} that hold exclude a break rate above {percent(self.excludes)}"
+            return said + (f": {number_of(self.missing, 'more case')} at the least" if self.missing else "")
+        said = f"{number_of(self.cases, 'case')} that hold exclude a break rate above {percent(self.excludes)}"
         goal = next((goal for goal in (0.10, 0.05, 0.02, 0.01) if goal < self.excludes - 0.005), None)
         return said + (f", {guards_needed(goal) - self.cases} more one above {percent(goal)}" if goal else "")

@@ -33,13 +33,18 @@ class Ratio:
     def over(self) -> bool:
         return self.value is not None and self.value > self.limit
 
-    def refusal(self) -> str:
-        """How far it is over the limit, with both figures."""
+    def refusal(self, there: str = "in production") -> str:
+        """How far it is over the limit, with both figures; `there` says where the champion's is from."""
         assert self.value is not None
         value, limit = figures_apart(self.value, self.limit, 2)
-        return f"{self.name} ratio {value} is above {limit}: {self._said(self.candidate)}, in production " + (
+        return f"{self.name} ratio {value} is above {limit}: {self._said(self.candidate)}, {there} " + (
             self._said(self.champion)
         )
+
+    def question(self) -> str:
+        """That it is not known, and what would tell it."""
+        tells = "a price in the file that the setting 'prices' names" if self.name == "cost" else "asking again"
+        return f"the {self.name} of a call is unknown, so its ratio is too; {tells} would decide"
 
     def _said(self, figure: float | None) -> str:
         if self.name == "cost":

@@ -4,32 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from promptbench.gate.flips import CaseFlip, Flip, passes_to_fix, passes_to_hold, repeats_to_fix
+from promptbench.core.words import number_of, percent, plural
+from promptbench.gate.clusters import clustered, clusters
+from promptbench.gate.flips import CaseFlip, Flip, passes_to_fix, passes_to_hold, repeats_to_break, repeats_to_fix
 from promptbench.stats.exact import excluded_rate, guards_needed
 
 _NAMED = 3
 
 
-def percent(share: float | None) -> str:
-    """A share for people. Never rounds a blemish away: 100 % and 0 % are said of all and none only."""
-    if share is None:
-        return "–"
-    if 0 < share < 1:
-        share = min(max(share, 0.01), 0.99)
-    return f"{share * 100:.0f} %"
-
-
 def fine_percent(share: float) -> str:
     """A bound for people, with a decimal where there is one: a margin of 2.5 % must not look like one of 2 %."""
     return f"{share * 100:.1f}".removesuffix(".0") + " %"
-
-
-def plural(word: str, count: int) -> str:
-    return word if count == 1 else f"{word}s"
-
-
-def counted(count: int, word: str) -> str:
-    return f"{count} {plural(word, count)}"
 
 
 def names(items: Sequence[CaseFlip]) -> str:
@@ -60,9 +45,9 @@ def figures_apart(one: float, other: float, digits: int) -> tuple[str, str]:
 def fixes(states: Sequence[CaseFlip], targets: Sequence[CaseFlip], fixed: Sequence[CaseFlip], failure: str) -> str:
     """How many of the champion's failures are gone; `failure` is what one of them is called."""
     if targets:
-        return f"{len(fixed)} of {counted(len(targets), failure)} fixed"
+        return f"{len(fixed)} of {number_of(len(targets), failure)} fixed"
     fleeting = sum(item.flip is Flip.NOT_REPRODUCED for item in states)
-    return "nothing to fix" + (f", {counted(fleeting, 'failure')} not reproduced" if fleeting else "")
+    return "nothing to fix" + (f", {number_of(fleeting, 'failure')} not reproduced" if fleeting else "")
 
 
 def kept(guards: Sequence[CaseFlip]) -> str:
@@ -71,14 +56,15 @@ def kept(guards: Sequence[CaseFlip]) -> str:
     if not n:
         return "no guards, so nothing is known about what it may break"
     unstable = [item for item in guards if item.flip is Flip.UNSTABLE]
-    return f"none of {counted(n, 'guard')} broken" + (
+    together = f" in {number_of(len(clusters(guards)), 'cluster')}" if clustered(guards) else ""
+    return f"none of {number_of(n, 'guard')}{together} broken" + (
         f" but {len(unstable)} unstable ({names(unstable)})" if unstable else ""
     )
 
 
 def excluded(guards: Sequence[CaseFlip]) -> str:
-    """What the guards that held exclude where no margin is set, and how many more would exclude more."""
-    clean = sum(item.flip is not Flip.UNSTABLE for item in guards)
+    """What the clusters of guards that held exclude where no margin is set, and how many more would exclude more."""
+    clean = sum(all(item.flip is not Flip.UNSTABLE for item in cluster) for cluster in clusters(guards))
     if not clean:
         return ""
     rate = excluded_rate(clean)
@@ -86,7 +72,8 @@ def excluded(guards: Sequence[CaseFlip]) -> str:
     goal = next((goal for goal in (0.10, 0.05, 0.02, 0.01) if goal < rate - 0.005), None)
     if goal is None:
         return said
-    return f"{said}, {guards_needed(goal) - clean} more would make it {percent(goal)}"
+    more = f"{guards_needed(goal) - clean} more" + (" clusters" if clustered(guards) else "")
+    return f"{said}, {more} would make it {percent(goal)}"
 
 
 def silent(states: Sequence[CaseFlip]) -> str:
@@ -95,13 +82,27 @@ def silent(states: Sequence[CaseFlip]) -> str:
 
 
 def shaky(items: Sequence[CaseFlip]) -> str:
-    """Unstable cases with what they would need."""
+    """Unstable cases with what they would need, and whether more repeats would decide."""
 
     def said(item: CaseFlip) -> str:
         ours = item.candidate
         return f"'{item.case.name}' passes {ours.passes} of {ours.total} tries and needs {passes_to_hold(item)}"
 
-    return f"{len(items)} critical {plural('case', len(items))} unstable: {listed(items, said)}"
+    counts = [count for count in map(repeats_to_break, items) if count]
+    decide = "at these rates more repeats would not decide, a prompt that is steady there would"
+    if counts:
+        decide = f"at these rates 'repeats: {min(counts)}' would call it broken"
+    return f"{len(items)} critical {plural('case', len(items))} unstable: {listed(items, said)}; {decide}"
+
+
+def expired(items: Sequence[CaseFlip]) -> str:
+    """Cases whose quarantine is over, and what becomes of them."""
+
+    def said(item: CaseFlip) -> str:
+        return f"'{item.case.name}' on {item.case.review_by}"
+
+    word = plural("quarantine", len(items))
+    return f"{len(items)} {word} ended: {listed(items, said)}; mend the case, or review it and set a later day"
 
 
 def improved(items: Sequence[CaseFlip]) -> str:

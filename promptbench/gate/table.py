@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
@@ -114,12 +114,7 @@ class Table:
     def add(self, attempt: Attempt) -> None:
         key = attempt.key
         self._cached[key.variant, key.model] += attempt.cached
-        number = self._number(key.case)
-        if number is None:
-            number = self._others[key.case] = len(self._numbers) + len(self._others)
-        cells = self._codes.setdefault((key.variant, key.model), [])
-        cells.extend([b""] * (number + 1 - len(cells)))
-        codes, code = cells[number], _code(attempt)
+        codes, code = self.cell(key.variant, key.model, key.case).codes, _code(attempt)
         before = codes[key.repeat] if key.repeat < len(codes) else 0
         if code == _ERRORED and before & _ANSWERED:
             return
@@ -127,11 +122,33 @@ class Table:
             self._measures.setdefault((key.variant, key.model), Measures()).add(attempt)
         padded = codes.ljust(key.repeat, b"\0")
         codes = padded[: key.repeat] + bytes((code,)) + padded[key.repeat + 1 :]
+        self._put((key.variant, key.model), key.case, codes)
+
+    def _put(self, side: tuple[str, str], case: str, codes: bytes) -> None:
+        number = self._number(case)
+        if number is None:
+            number = self._others[case] = len(self._numbers) + len(self._others)
+        cells = self._codes.setdefault(side, [])
+        cells.extend([b""] * (number + 1 - len(cells)))
         cells[number] = self._shared.setdefault(codes, codes)
 
     def _number(self, case: str) -> int | None:
         number = self._numbers.get(case)
         return self._others.get(case) if number is None else number
+
+    def take(
+        self, other: Table, side: tuple[str, str], name: tuple[str, str], cases: Container[str], tries: int = 1
+    ) -> None:
+        """Takes in what another table has of one side (variant and model) at some cases, under another name.
+
+        Of a model that always answers the same, one attempt stands for `tries`.
+        """
+        self._cached[name] += other.cached(*side)
+        self._measures[name] = other.measures(*side)
+        for case, cell in other.cells(*side):
+            if case in cases:
+                codes = cell.codes * tries if len(cell.codes) == 1 else cell.codes
+                self._put(name, case, codes)
 
     def answered(self, key: AttemptKey) -> bool:
         """Whether an attempt has its answer, so that it needs no asking."""

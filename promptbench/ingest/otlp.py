@@ -233,6 +233,7 @@ def _beside(
         "provider": text(found.get("gen_ai.provider.name") or found.get("gen_ai.system") or found.get("llm.provider")),
         "response_id": text(found.get("gen_ai.response.id")),
         "template": text(found.get("llm.prompt_template.template")),
+        "conversation_id": text(found.get("gen_ai.conversation.id")),
         "trace_id": text(span.get("traceId")),
         "span": text(span.get("name")),
         "scope": text(scope.get("name")),

@@ -53,6 +53,8 @@ class Surroundings:
     tags: tuple[str, ...] = ()
     calls: tuple[LoggedCall, ...] | None = None
     """Logged calls in the place of the suite's logs; then only their cases are wanted."""
+    candidate: tuple[str, Stored] | None = None
+    """A prompt's name and a version of it, in the place of the suite's candidates."""
 
     @property
     def partial(self) -> bool:
@@ -164,6 +166,10 @@ class _Joiner:
         self._found = found
 
     def candidates(self) -> tuple[Variant, ...]:
+        if self._around.candidate is not None:
+            name, stored = self._around.candidate
+            prompt = parse_prompt(Source(f"{name}.compared.prompt", stored.source), self._found)
+            return (Variant(prompt, Side.CANDIDATE, stored.label),) if prompt else ()
         prompts: dict[str, Prompt] = {}
         for path, place in self._prompt_files():
             prompt = self._load(path, place)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -10,7 +11,7 @@ from promptbench.core.canonical import digest
 from promptbench.core.protocols import Check, JudgedCheck, Provider
 from promptbench.core.types import Json, LoggedCall, Message, ModelRef, Request, Rung, Side
 from promptbench.prompts.prompt import Prompt
-from promptbench.suite.models import Suite
+from promptbench.suite.models import Quarantine, Suite
 
 BASELINE = ""
 """Stands for the variant's hash where a model uses no prompt."""
@@ -73,6 +74,8 @@ class BenchCase:
     logged: bool
     threshold: float | None = None
     """The share of the weighted scores that is needed; None where every check must pass."""
+    cluster: str | None = None
+    quarantine: Quarantine | None = None
 
 
 class BenchCases:
@@ -86,14 +89,21 @@ class BenchCases:
         self._held: dict[str, BenchCase] = {}
         self.numbers: dict[str, int] = {}
         """The place of each case in the order."""
+        self.contents = array("q")
+        """By these numbers: a hash of each case's input and checks, those of the suite included; 64 bits, signed."""
         self.critical: set[str] = set()
         self.with_log: set[str] = set()
         """Cases with a logged answer that is known to be wrong."""
         self.tagged: dict[str, set[str]] = {tag: set() for tag in tags}
         """The cases with each of `tags`, by which the gate asks for more."""
+        self.clusters: dict[str, str] = {}
+        """What cases have in common, by their names."""
+        self.quarantined: dict[str, Quarantine] = {}
 
-    def add(self, case: BenchCase, *, held: bool) -> None:
-        self.numbers.setdefault(case.name, len(self.numbers))
+    def add(self, case: BenchCase, content: int, *, held: bool) -> None:
+        if case.name not in self.numbers:
+            self.numbers[case.name] = len(self.numbers)
+            self.contents.append(content)
         if held:
             self._held[case.name] = case
         if case.critical:
@@ -102,6 +112,10 @@ class BenchCases:
             self.with_log.add(case.name)
         for tag in self.tagged.keys() & case.tags:
             self.tagged[tag].add(case.name)
+        if case.cluster:
+            self.clusters[case.name] = case.cluster
+        if case.quarantine:
+            self.quarantined[case.name] = case.quarantine
 
     def share(self, numbers: dict[str, int]) -> None:
         """Takes another's numbers for its own where they are the same, so that they are in memory once."""

@@ -16,6 +16,7 @@ from promptbench.formats.marked_yaml import parse
 from promptbench.formats.source import Source
 from promptbench.formats.yaml_text import mapping_lines
 from promptbench.project.cases import CaseBuilder, PromptInPlay
+from promptbench.project.conversation import conversation_of
 from promptbench.project.inputs import CallInput, input_of
 from promptbench.prompts.prompt import Prompt
 from promptbench.suite.cases import read_case
@@ -219,6 +220,8 @@ def _data(
     if wanted.should_be:
         data["should be"] = wanted.should_be[0]
     data |= extra
+    if cluster := conversation_of(call):
+        data["cluster"] = cluster
     data["tags"] = list(dict.fromkeys((TAG, *wanted.tags)))
     data["origin"] = {key: value for key, value in origin.items() if value}
     return data

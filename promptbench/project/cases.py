@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 
 from promptbench.core.canonical import ListDigest, canonical, digest
@@ -13,8 +14,10 @@ from promptbench.core.protocols import Check, CheckContext, JudgedCheck
 from promptbench.core.types import Json, LoggedCall
 from promptbench.project import checks
 from promptbench.project.bench import BASELINE, BenchCase, BenchCases
+from promptbench.project.conversation import conversation_of
 from promptbench.project.evaluate import Answers, Evaluation, Judged, evaluate, nobody
 from promptbench.project.inputs import CallInput, input_of
+from promptbench.project.quarantine import tell_quarantine
 from promptbench.prompts.prompt import Prompt
 from promptbench.suite.models import Case, CaseFile, CheckSpec, Suite, field_name
 from promptbench.text.templates import is_name
@@ -50,9 +53,12 @@ class CaseBuilder:
         self._bare = CheckContext(suite.folder, None, root, allowed_code)
         self._contexts = [(replace(self._bare, output_schema=schema), hashes) for schema, hashes in _by_schema(prompts)]
         self._asked, self._own = ListDigest(), ListDigest()
+        self._taken: ListDigest | None = None
+        """How the gate takes single cases; None where it takes all alike."""
         self.judged: dict[str, tuple[JudgedCheck, Place]] = {}
         """The checks that ask judges, by their identity, each with where it is written first."""
         self._shared = self._built(suite.checks)
+        self._asks_of_all = canonical([suite.accept, checks.as_hashed(suite.checks, self._bare), suite.threshold])
         self._was: dict[str, tuple[str, ...]] = {}
         self.calls: dict[str, tuple[LoggedCall, ...]] = {}
         """The logged calls that fail the checks of a case, by its name."""
@@ -67,21 +73,26 @@ class CaseBuilder:
         logged = self._by_input(calls)
         cases = BenchCases(self._rebuilt, self._suite.gate.tags)
         names = set()
+        apart: list[Case] = []
+        count = 0
         for case in self._suite.cases.scan(self._found):
             look(case)
-            own = checks.as_hashed(case.checks, self._bare)
-            self._own.add([case.name, own, case.has_expect, case.expect, case.threshold])
+            count += 1
+            apart += [case] if case.quarantine else []
+            specs = checks.as_hashed(case.checks, self._bare)
+            own = self._own.add([case.name, specs, case.has_expect, case.expect, case.threshold])
             if logged:
                 names.add(case.name)
             key = _input_hash(case.variables, [message.as_dict() for message in case.messages]) if logged else None
             _, same = logged.pop(key, (None, [])) if key else (None, [])
             built = self._case(case, same)
             if built is not None and selects(built):
-                self._add(cases, built, held=case.where.document is self._suite.document)
+                self._add(cases, built, own, held=case.where.document is self._suite.document)
+        tell_quarantine(apart, count, self._found)
         for given, group in logged.values():
             built = self._from_log(given, group, names)
             if built is not None and selects(built):
-                self._add(cases, built, held=True)
+                self._add(cases, built, "", held=True)
         cases.share(self._suite.cases.numbers)
         return cases
 
@@ -105,9 +116,16 @@ class CaseBuilder:
             logged.setdefault(key, (given, []))[1].append(call)
         return logged
 
-    def _add(self, cases: BenchCases, case: BenchCase, *, held: bool) -> None:
-        self._asked.add([case.name, dict(case.variables), [message.as_dict() for message in case.history]])
-        cases.add(case, held=held)
+    def _add(self, cases: BenchCases, case: BenchCase, own: str, *, held: bool) -> None:
+        """Adds a case, of which `own` says what its author asks of its answers."""
+        asked = self._asked.add([case.name, dict(case.variables), [message.as_dict() for message in case.history]])
+        tags = sorted(self._suite.gate.tags.keys() & case.tags)
+        if case.critical or tags or case.cluster or case.quarantine:
+            self._taken = self._taken or ListDigest()
+            review_by = case.quarantine.review_by if case.quarantine else None
+            self._taken.add([case.name, case.critical, tags, case.cluster, review_by])
+        content = sha256(f"{self._asks_of_all}{asked}{own}".encode()).digest()[:8]
+        cases.add(case, int.from_bytes(content, "big", signed=True), held=held)
 
     def _rebuilt(self, name: str) -> BenchCase:
         """A case of the scan before, built again."""
@@ -116,8 +134,10 @@ class CaseBuilder:
 
     @property
     def suite_hash(self) -> str:
-        """Over the inputs of all cases that are asked."""
-        return self._asked.value
+        """Over the inputs of all cases that are asked, and over how the gate takes those that it takes in a way of
+        their own: what is critical, tags that it names, clusters, quarantine.
+        """
+        return digest([self._asked.value, self._taken.value]) if self._taken else self._asked.value
 
     @property
     def checks_hash(self) -> str:
@@ -138,7 +158,12 @@ class CaseBuilder:
         own = self._built(specs)
         if not (sound and own.sound and self._prompts):
             return None
-        built = self._as_asked(case, own, ())
+        try:
+            built = self._as_asked(case, own, ())
+        except ValueError as error:
+            message = f"'{case.name}' expects what cannot be right: {error}"
+            self._found.add(Code.BAD_VALUE, message, case.where.place("expect"))
+            return None
         self._check_red(case, built)
         was = (*((case.was,) if case.was is not None else ()), *self._red_answers(calls, built))
         if calls:
@@ -146,16 +171,19 @@ class CaseBuilder:
         return replace(built, was=was) if was else built
 
     def _as_asked(self, case: Case, own: _Built, was: tuple[str, ...]) -> BenchCase:
+        """Raises ValueError where what the case expects cannot be right, by a check of the whole suite."""
         return BenchCase(
             name=case.name,
             variables=case.variables,
             history=case.messages,
-            checks=self._checks(own),
+            checks=_informed(case, self._checks(own)),
             threshold=self._suite.threshold if case.threshold is None else case.threshold,
             critical=case.critical,
             tags=case.tags,
             was=was or ((case.was,) if case.was is not None else ()),
             logged=False,
+            cluster=case.cluster,
+            quarantine=case.quarantine,
         )
 
     def _from_log(self, given: CallInput, calls: Sequence[LoggedCall], taken: set[str]) -> BenchCase | None:
@@ -184,6 +212,7 @@ class CaseBuilder:
             tags=call.tags,
             was=(),
             logged=True,
+            cluster=conversation_of(call),
         )
         if not self._prompts or not self._shared.sound:
             return None
@@ -318,6 +347,13 @@ class CaseBuilder:
                     self.judged.setdefault(check.check.identity, (check.check, spec.where.place(key=True)))
             found.update(dict.fromkeys(hashes, tuple(filter(None, own))))
         return _Built(found, sound)
+
+
+def _informed(case: Case, by_variant: Mapping[str, tuple[Check, ...]]) -> Mapping[str, tuple[Check, ...]]:
+    """The checks, where they take the right answer from the case with that. Raises ValueError."""
+    if not case.has_expect:
+        return by_variant
+    return {key: tuple(checks.informed(check, case.expect) for check in built) for key, built in by_variant.items()}
 
 
 def own_specs(case: Case) -> Sequence[CheckSpec]:

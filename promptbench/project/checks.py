@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from promptbench.checks import plugins
-from promptbench.checks._reading import READINGS
+from promptbench.checks._reading import READINGS, Loose, Strict
 from promptbench.core.diagnostics import Code, Diagnostics, did_you_mean
 from promptbench.core.protocols import Check, CheckContext, CheckModule, MissingExtra, is_judged
 from promptbench.core.types import Json
@@ -40,6 +41,25 @@ def build(spec: CheckSpec, context: CheckContext, found: Diagnostics) -> Check |
         return Judged(check, spec.weight)
     check = READINGS[spec.reading](check) if spec.reading else check
     return check if spec.weight == 1 else Weighed(check, spec.weight)
+
+
+def informed(check: Check, expected: Json) -> Check:
+    """The check for a case that says `expect:` so, also inside of what changes how it is read or counts. Raises
+    ValueError where that cannot be right.
+    """
+    inform = getattr(check, "informed", None)
+    if inform is not None:
+        known: Check = inform(expected)
+        return known
+    if not isinstance(check, (Weighed, Strict, Loose)):
+        return check
+    inner = informed(check.check, expected)
+    return check if inner is check.check else replace(check, check=inner)
+
+
+def unwrapped(check: Check) -> Check:
+    """The check itself, without what changes how it is read or counts."""
+    return unwrapped(check.check) if isinstance(check, (Weighed, Strict, Loose)) else check
 
 
 def as_hashed(specs: Sequence[CheckSpec], context: CheckContext) -> list[Json]:

@@ -12,7 +12,7 @@ from functools import cached_property
 
 from promptbench.core.canonical import digest
 from promptbench.core.types import Json, Message, Role
-from promptbench.text.templates import Part, Tag, as_text, lookup
+from promptbench.text.templates import Part, Tag, as_text, lookup, split
 
 ENGINE = "promptbench/1"
 HISTORY = "history"
@@ -24,6 +24,23 @@ class MissingVariable(KeyError):
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self.name = name
+
+
+class WrongVariables(ValueError):
+    """Values that a prompt has no place for, and places that have no value; the text names all of them."""
+
+    def __init__(self, missing: Sequence[str], unused: Sequence[str], known: Sequence[str]) -> None:
+        parts = [f"no value for {_listed(missing)}"] if missing else []
+        if unused:
+            parts.append(f"no place for {_listed(unused)}")
+        takes = f"it takes {_listed(known)}" if known else "it takes none"
+        super().__init__("; ".join([*parts, takes]))
+        self.missing = tuple(missing)
+        self.unused = tuple(unused)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +69,26 @@ class Prompt:
     input_schema: Mapping[str, Json] | None
     output_schema: Mapping[str, Json] | None
     defaults: Mapping[str, Json]
+
+    @classmethod
+    def of_content(cls, name: str, content: Mapping[str, Json]) -> Prompt:
+        """The prompt that `content` is the content of; without a file, so that no YAML is read."""
+        messages = (
+            HistoryPlace()
+            if item.get("history")
+            else Template(item["role"], item["content"], tuple(split(item["content"])))
+            for item in content["messages"]
+        )
+        return cls(
+            name=name,
+            file="",
+            source="",
+            messages=tuple(messages),
+            config=content["config"],
+            input_schema=content["input"]["schema"],
+            output_schema=content["output"]["schema"],
+            defaults=content["input"]["default"],
+        )
 
     @cached_property
     def content(self) -> dict[str, Json]:
@@ -99,6 +136,12 @@ class Prompt:
     def _roots(self) -> frozenset[str]:
         """What a value may be called to have a place."""
         return self.variables | {name.split(".")[0] for name in self.variables}
+
+    def check_variables(self, variables: Mapping[str, Json]) -> None:
+        """Raises WrongVariables unless every placeholder has a value and every value a placeholder."""
+        missing, unused = self.missing(variables), self.unused(variables)
+        if missing or unused:
+            raise WrongVariables(missing, unused, sorted(self.variables))
 
     def render(self, variables: Mapping[str, Json], history: Sequence[Message] = ()) -> tuple[Message, ...]:
         """The messages for one case. Raises MissingVariable."""

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from promptbench.core.protocols import Problem, ProviderContext
-from promptbench.core.types import Json
+from promptbench.core.types import Json, Request
 from promptbench.providers import _hosted, _messages, _options, _windows
 
 _HOME = "https://api.anthropic.com"
@@ -55,6 +55,11 @@ def unsupported(name: str, context: ProviderContext, params: Mapping[str, Json])
 def context_window(name: str, context: ProviderContext) -> int | None:
     """How many tokens this model takes with its answer, where that is known."""
     return _windows.find(name, _place(name, context).url, context.options)
+
+
+def body(request: Request) -> dict[str, Json]:
+    """A request as it is posted to Messages, with its output schema. Raises ProviderFailure."""
+    return _messages.Messages().body(request.model.name, request, request.output_schema)
 
 
 def _place(name: str, context: ProviderContext) -> _hosted.Place:

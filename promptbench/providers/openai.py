@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from promptbench.core.diagnostics import Code
 from promptbench.core.protocols import Problem, ProviderContext
-from promptbench.core.types import Json
+from promptbench.core.types import Json, Request
 from promptbench.providers import _chat, _credentials, _hosted, _options, _responses, _windows
 
 _HOME = "https://api.openai.com/v1"
@@ -59,6 +59,11 @@ def unsupported(name: str, context: ProviderContext, params: Mapping[str, Json])
 def context_window(name: str, context: ProviderContext) -> int | None:
     """How many tokens this model takes with its answer, where that is known."""
     return _windows.find(name, _place(name, context).url, context.options)
+
+
+def body(request: Request) -> dict[str, Json]:
+    """A request as it is posted to OpenAI's Chat Completions, with its output schema. Raises ProviderFailure."""
+    return _chat.Chat(_chat.OPENAI).body(request.model.name, request, request.output_schema)
 
 
 def _place(name: str, context: ProviderContext) -> _hosted.Place:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from promptbench.core.errors import Exit
 from promptbench.core.types import Json
+from promptbench.report.nlu import Nlu
 
 SCHEMA_VERSION = 1
 
@@ -86,6 +87,59 @@ class FlipRow:
     logged: bool
     champion: Side | None
     candidate: Side
+    cause: str = ""
+    """Why the candidate fails, without what differs from answer to answer, by which cases are grouped; else empty."""
+    expected: str | None = None
+    """What stands under `expect:`; None where only checks say what is right, or where that is not known any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckChange:
+    """At how many cases a check is passed by the candidate and not by the champion on a model, and the other way round,
+    by the answers of the first round.
+    """
+
+    check: str
+    model: str
+    fixed: int
+    broken: int
+
+
+@dataclass(frozen=True, slots=True)
+class CaseResult:
+    """One case with one prompt on one model, over all its attempts, those that the gate asked for again included.
+
+    Of the candidate that the verdict is about, `state` is the gate's word: fixed, broken, still passing and so on. Else
+    it is passing, failing or no answer. `answer` is the first failing one, or the first; `reasons`, `error` and `rung`
+    belong to it. Times are in milliseconds and costs in US dollars, both summed up; an unknown cost is None.
+    """
+
+    case: str
+    model: str
+    gated: bool
+    prompt: str
+    side: str
+    judged: bool
+    """Whether the prompt is the one that the verdict is about; the model may still be one that need not pass."""
+    state: str
+    critical: bool
+    logged: bool
+    tags: Sequence[str]
+    file: str
+    """Where the case is written, from the project's root; where a log brought it, the place that names the log."""
+    line: int
+    expected: str | None
+    """What stands under `expect:`; None where only checks say what is right."""
+    attempts: int
+    """Answered ones."""
+    passed: int
+    errored: int
+    answer: str | None
+    reasons: Sequence[str]
+    error: str | None
+    rung: str | None
+    provider_ms: float
+    cost: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +199,96 @@ class Promotion:
 
 
 @dataclass(frozen=True, slots=True)
+class PromptText:
+    """A prompt version that took part. `label` is as in `Row`, `source` the prompt file's text."""
+
+    label: str
+    side: str
+    hash: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRow:
+    """One attempt. `prompt` is the version's hash, empty for a baseline; times are in milliseconds, the cost in US
+    dollars; None is unknown, or was not taken now.
+    """
+
+    prompt: str
+    model: str
+    repeat: int
+    counted: bool
+    """Whether it enters rates: it was not asked because of a failure."""
+    outcome: str
+    answer: str | None
+    rung: str | None
+    repairs: Sequence[str]
+    reasons: Sequence[str]
+    error: str | None
+    fallback: str | None
+    tries: int
+    cached: bool
+    provider_ms: float | None
+    queue_ms: float
+    input_tokens: int | None
+    output_tokens: int | None
+    cost: float | None
+    started: str
+
+
+@dataclass(frozen=True, slots=True)
+class CaseRow:
+    """A case with what was asked and every attempt. `number` is its place in the suite.
+
+    `states` has for each model what became of it: a `FlipRow.flip`, `still passing`, or `passing` where nothing was
+    compared. `expected` is a list of one, since null may be the right answer; empty where the case expects nothing.
+    `asked` has the messages, each a role and a text, by the prompt's hash. `was` are logged answers that are wrong.
+    """
+
+    case: str
+    number: int
+    tags: Sequence[str]
+    critical: bool
+    states: Mapping[str, str]
+    variables: Mapping[str, Json]
+    expected: Sequence[Json]
+    was: Sequence[str]
+    asked: Mapping[str, Sequence[tuple[str, str]]]
+    attempts: Sequence[AttemptRow]
+
+
+@dataclass(frozen=True, slots=True)
+class PastRow:
+    """One prompt on one model in an earlier run of the same suite, or in this one. `answered` and `passed` are attempts
+    that enter rates; `well_formed` of those `read` as data.
+    """
+
+    run: str
+    started: str
+    result: str
+    prompt: str
+    side: str
+    model: str
+    answered: int
+    passed: int
+    read: int
+    well_formed: int
+    mean_ms: float | None
+    cost: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Explored:
+    """A run in full: for formats that show single attempts. Cases and history are read from the record on the way,
+    each time they are iterated, so that nobody else waits for them. The history's oldest run is first.
+    """
+
+    prompts: Sequence[PromptText]
+    cases: Iterable[CaseRow]
+    history: Iterable[PastRow]
+
+
+@dataclass(frozen=True, slots=True)
 class RunReport:
     """A run and its verdict. `exit` is the exit code that the verdict means."""
 
@@ -171,10 +315,19 @@ class RunReport:
     """Why answers are without a verdict from their judges, each reason once with its count."""
     advisory: Sequence[str] = ()
     """What checks say that are reported and decide nothing."""
+    checks: Sequence[CheckChange] = ()
+    """What became of each check that holds with one side and not with the other."""
+    nlu: Nlu | None = None
+    """What the checks `intent` and `slots` found, over all cases."""
     waits: Sequence[str] = ()
     """Models that were waited for longer than they took, and what for."""
+    results: Iterable[CaseResult] = field(default_factory=tuple)
+    """Every case with every prompt on every model: by model, then in the suite's order, then by prompt. There may be
+    many, so they are read on the way."""
     failures: Iterable[Mapping[str, Json]] = field(default_factory=tuple)
     """The failing calls, as lines of a log: for the format `log`. There may be many, so they are read on the way."""
     proof: Mapping[str, Json] | None = None
     """The evidence: for the format `evidence`. Several suites about one prompt have one proof, in the last report."""
     promotion: Promotion | None = None
+    explored: Explored | None = None
+    """The single attempts: for the format `html`."""

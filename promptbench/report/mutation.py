@@ -8,7 +8,8 @@ from textwrap import wrap
 
 from promptbench.core.errors import Exit, combine
 from promptbench.core.types import Json
-from promptbench.report.words import Target, clean, cut, excerpt, number_of, share, width_of
+from promptbench.core.words import number_of
+from promptbench.report.words import Target, clean, cut, excerpt, share, width_of
 
 SCHEMA_VERSION = 1
 _MOST_GROUPS = 10

@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 from textwrap import wrap
 
 from promptbench.core.types import Json
-from promptbench.report.words import Target, cut, excerpt, number_of, width_of
+from promptbench.core.words import number_of
+from promptbench.report.words import Target, cut, excerpt, width_of
 
 SCHEMA_VERSION = 1
 _MOST_GROUPS = 10

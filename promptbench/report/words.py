@@ -5,6 +5,8 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass
 
+from promptbench.core.words import percent
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -94,13 +96,8 @@ def money(dollars: float | None) -> str:
 
 
 def share(part: int, whole: int) -> str:
-    """A share for people. Never rounds a blemish away: 100 % and 0 % are said of all and none only."""
-    if not whole:
-        return "–"
-    percent = part / whole * 100
-    if 0 < part < whole:
-        percent = min(max(percent, 1.0), 99.0)
-    return f"{percent:.0f} %"
+    """A part of a whole as `percent` says it."""
+    return percent(part / whole if whole else None)
 
 
 def times(ratio: float) -> str:
@@ -109,8 +106,3 @@ def times(ratio: float) -> str:
         magnitude = 10 ** (len(str(int(ratio))) - 2)
         return f"{round(ratio / magnitude) * magnitude:,.0f}"
     return f"{ratio:.0f}" if ratio >= 10 else f"{ratio:.1f}"
-
-
-def number_of(number: int, word: str) -> str:
-    """A number with its word, in the plural where it is not one."""
-    return f"{number:,} {word}{'' if number == 1 else 's'}"

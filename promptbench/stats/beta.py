@@ -68,6 +68,18 @@ def clopper_pearson_upper(events: int, total: int, confidence: float = 0.95) -> 
     return _falling_to(1.0 - confidence, lambda rate: binomial_at_most(events, total, rate), 0.0, 1.0)
 
 
+@lru_cache(maxsize=4096)
+def clopper_pearson(events: int, total: int, confidence: float = 0.95) -> tuple[float, float]:
+    """The exact two-sided interval of a share of which `events` of `total` were seen: the two one-sided bounds, each at
+    half of 1 − confidence (Clopper and Pearson 1934). 0.0 to 1.0 where none is known.
+    """
+    if not total:
+        return 0.0, 1.0
+    each = 1.0 - (1.0 - confidence) / 2
+    low = 1.0 - clopper_pearson_upper(total - events, total, each)
+    return low, clopper_pearson_upper(events, total, each)
+
+
 def student_above(t: float, degrees: float) -> float:
     """P(T > t) of Student's t with `degrees` of freedom ν: ½ I_{ν/(ν+t²)}(ν/2, ½) for t ≥ 0 (Abramowitz and Stegun
     26.5.27).

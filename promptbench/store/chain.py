@@ -1,20 +1,25 @@
 """The events of one prompt, each sealed over the one before, and what they add up to.
 
 An event's hash is `sha256` over the canonical JSON of its file in the text mirror without the key `hash`, so that
-anyone can check the chain with a dozen lines in any language.
+anyone can check the chain with a dozen lines in any language. Where two branches were merged, the chain goes on from
+one of them and holds each event of the other whole, in an event of the kind `merged`: so both heads are bound.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from types import NoneType
+from typing import TYPE_CHECKING
 
-from promptbench.core.canonical import digest
-from promptbench.core.types import Json
+from promptbench.core.canonical import digest, short
 from promptbench.store.names import PRODUCTION
 
-KINDS = ("adopted", "initial", "promoted", "forced", "rolled_back", "labelled", "retired")
+if TYPE_CHECKING:
+    from promptbench.core.types import Json
+
+KINDS = ("adopted", "initial", "promoted", "forced", "rolled_back", "labelled", "retired", "merged", "settled")
+"""`merged` puts an event of another branch on record, `settled` says which branch's version has a label after that."""
 
 _UNPROVEN = ("adopted", "forced", "rolled_back", "labelled", "retired")
 """Kinds that rest on somebody's word instead of evidence, so they need a reason."""
@@ -34,6 +39,18 @@ _FIELDS: dict[str, tuple[type, ...]] = {
     "prev": (str, NoneType),
     "hash": (str,),
 }
+_DEEPEST = 20
+"""How often an event may have been merged. Only branches that were merged differently make it more than once."""
+_WHY = {
+    "adopted": "adopted without a verdict",
+    "initial": "the first version, with nothing to compare",
+    "promoted": "promoted",
+    "forced": "forced",
+    "rolled_back": "rolled back",
+    "labelled": "labelled without evidence",
+    "retired": "retired",
+    "settled": "as a merged branch left it",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +67,11 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One change of a label. `label` is None only where a whole prompt is retired; `at` is in UTC, ISO 8601."""
+    """One change of a label. `label` is None where a whole prompt is retired, and in a merged event, which changes none.
+
+    `at` is in UTC, ISO 8601. `merged` is the event of the other branch, `summary` all of it in one sentence; events of
+    older stores have no summary.
+    """
 
     prompt: str
     sequence: int
@@ -65,10 +86,13 @@ class Event:
     at: str
     prev: str | None
     hash: str = ""
+    summary: str | None = None
+    merged: Event | None = None
 
     def as_dict(self) -> dict[str, Json]:
         """The event as its mirror file shows it, in reading order."""
         return {
+            **({} if self.summary is None else {"summary": self.summary}),
             "kind": self.kind,
             "prompt": self.prompt,
             "sequence": self.sequence,
@@ -80,19 +104,23 @@ class Event:
             "actor": self.actor,
             "at": self.at,
             "evidence": self.evidence,
+            **({} if self.merged is None else {"merged": self.merged.as_dict()}),
             "prev": self.prev,
             "hash": self.hash,
         }
 
     @classmethod
-    def from_dict(cls, data: Json) -> Event:
+    def from_dict(cls, data: Json, *, depth: int = 0) -> Event:
         """Raises ValueError when `data` is not of an event's shape. The hash is not checked here."""
         if not isinstance(data, dict):
             raise ValueError("it is not an object")
-        if odd := sorted(set(data) ^ set(_FIELDS)):
-            raise ValueError(f"{odd[0]!r} is {'missing' if odd[0] in _FIELDS else 'not a field of an event'}")
-        for name, types in _FIELDS.items():
-            if type(data[name]) not in types:
+        if depth > _DEEPEST:
+            raise ValueError(f"its event was merged more than {_DEEPEST} times")
+        fields = set(_FIELDS) | ({"summary"} & set(data)) | ({"merged"} if data.get("kind") == "merged" else set())
+        if odd := sorted(set(data) ^ fields):
+            raise ValueError(f"{odd[0]!r} is {'missing' if odd[0] in fields else 'not a field of an event'}")
+        for name, types in {**_FIELDS, "summary": (str,)}.items():
+            if name in data and type(data[name]) not in types:
                 raise ValueError(f"{name!r} is of a wrong type")
         return cls(
             prompt=data["prompt"],
@@ -108,6 +136,8 @@ class Event:
             at=data["at"],
             prev=data["prev"],
             hash=data["hash"],
+            summary=data.get("summary"),
+            merged=cls.from_dict(data["merged"], depth=depth + 1) if "merged" in data else None,
         )
 
     def digest(self) -> str:
@@ -122,6 +152,40 @@ class Event:
     @property
     def file_name(self) -> str:
         return event_file_name(self.sequence, self.kind, self.hash)
+
+    def within(self) -> Iterator[Event]:
+        """The event itself and those that it holds, the outermost first."""
+        event: Event | None = self
+        while event is not None:
+            yield event
+            event = event.merged
+
+    @property
+    def origin(self) -> Event:
+        """The event as it was first recorded, on whatever branch."""
+        return list(self.within())[-1]
+
+    def told(self, before: int | None) -> str:
+        """The event in one sentence; `before` is the number of the version that it takes a label from."""
+        what = f"{self.prompt}@{self.to_number}"
+        if self.merged is not None:
+            return self._told_as_merged(what)
+        was = f" (was {self.prompt}@{before})" if before else ""
+        proof = f" on evidence {short(self.evidence)}" if self.evidence else ""
+        if self.kind == "forced" and not self.evidence:
+            proof = " without proof"
+        why = f"{_WHY[self.kind]}{proof} by {self.actor}"
+        if self.to_hash is None:
+            return f"{self.label or 'every label'} of {self.prompt} is taken away{was}: {why}"
+        return f"{what} is now {self.label}{was}: {why}"
+
+    def _told_as_merged(self, what: str) -> str:
+        event = self.origin
+        done = f"{event.kind.replace('_', ' ')} by {event.actor} as event {event.sequence}"
+        about = f"{event.label or 'every label'} of {self.prompt}"
+        if event.to_hash is None:
+            return f"a merged branch took {about} away: {done}"
+        return f"{what} comes from a merged branch, where it was {event.label} as @{event.to_number}: {done}"
 
 
 def event_file_name(sequence: int, kind: str, tagged: str) -> str:
@@ -138,6 +202,8 @@ class Ledger:
         self.head: str | None = None
         self.numbers: dict[str, int] = {}
         """Version hash to version number."""
+        self.known: set[str] = set()
+        """The hashes of all events, those inside merged ones included."""
         self._holders: dict[str, str] = {}
         self._stacks: dict[str, list[str]] = {}
         self._held: dict[str, set[str]] = {}
@@ -176,21 +242,47 @@ class Ledger:
             raise ValueError(f"event {self.length + 1} is missing before it")
         if event.prev != self.head:
             raise ValueError("it does not continue the event before it")
-        objection = self._version_objection(event) or self._label_objection(event)
+        objection = self._objection(event)
         if objection:
             raise ValueError(objection)
         self._apply(event)
 
-    def _version_objection(self, event: Event) -> str | None:
+    def summary(self, event: Event) -> str:
+        """What an event that comes next says in one sentence."""
+        return event.told(self.numbers.get(event.from_hash) if event.from_hash else None)
+
+    def _objection(self, event: Event) -> str | None:
         if event.kind not in KINDS:
             return f"its kind {event.kind!r} is unknown"
-        if event.kind == "retired":
+        if (event.merged is not None) != (event.kind == "merged"):
+            return "an event of another branch belongs into a merged event, and nowhere else"
+        merged = self._merge_objection(event) if event.merged else self._label_objection(event)
+        objection = self._version_objection(event) or merged
+        if objection is None and event.summary not in (None, self.summary(event)):
+            return "its summary says something else"
+        return objection
+
+    def _merge_objection(self, event: Event) -> str | None:
+        for inner in list(event.within())[1:]:
+            if inner.hash != inner.digest() or inner.prompt != self.prompt:
+                return "the event of another branch in it does not match its hash"
+        if event.merged is not None and event.merged.hash in self.known:
+            return "it holds an event that is on record already"
+        origin = event.origin
+        if origin.kind not in KINDS or (origin.to_hash is not None and origin.label is None):
+            return "the event of another branch in it is none"
+        if (event.to_hash, event.evidence) != (origin.to_hash, origin.evidence):
+            return "it says something else than the event of another branch in it"
+        return "it moves a label" if event.label or event.from_hash else None
+
+    def _version_objection(self, event: Event) -> str | None:
+        if event.kind == "retired" or (event.kind in ("merged", "settled") and event.to_hash is None):
             return None if event.to_hash is None and event.to_number is None else "a retirement names no version"
         if event.to_hash is None or event.to_number is None:
             return "it names no version"
         if event.to_number != self.number_for(event.to_hash):
             return f"version number {event.to_number} is not free for {event.to_hash}"
-        if event.kind in ("rolled_back", "labelled") and event.to_hash not in self.numbers:
+        if event.kind in ("rolled_back", "labelled", "settled") and event.to_hash not in self.numbers:
             return "it leads to a version that did not exist"
         return None
 
@@ -208,7 +300,7 @@ class Ledger:
             return f"{event.label} was not set"
         if event.to_hash == holder:
             return f"{event.label} was already there"
-        if event.kind == "rolled_back" and event.to_hash not in self.held(event.label):
+        if event.kind in ("rolled_back", "settled") and event.to_hash not in {None, *self.held(event.label)}:
             return f"it leads back to a version that never was {event.label}"
         if event.kind == "labelled" and event.label == PRODUCTION:
             return f"{PRODUCTION} needs evidence"
@@ -219,6 +311,12 @@ class Ledger:
     def _apply(self, event: Event) -> None:
         self.length = event.sequence
         self.head = event.hash
+        self.known.update(inner.hash for inner in event.within())
+        if event.merged is not None:
+            if event.to_hash is not None:
+                self.numbers.setdefault(event.to_hash, len(self.numbers) + 1)
+                self._held.setdefault(event.origin.label or "", set()).add(event.to_hash)
+            return
         if event.to_hash is None:
             for label in [event.label] if event.label else list(self._holders):
                 self._holders.pop(label, None)

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from promptbench.core.canonical import canonical, digest_text, lf
 from promptbench.core.errors import ConflictError, EnvironmentFailure
-from promptbench.core.types import Json
 from promptbench.store import prompts_schema, steps
 from promptbench.store.chain import Event, Version, event_file_name
+
+if TYPE_CHECKING:
+    from promptbench.core.types import Json
 
 FILE_NAME = "prompts.sqlite"
 WHAT = "prompt store"
 
-_EVENT = "prompt, sequence, kind, label, from_hash, to_hash, to_number, evidence, actor, reason, at, prev, hash"
+_EVENT = "prompt, sequence, kind, label, from_hash, to_hash, to_number, evidence, actor, reason, at, prev, hash, summary, merged"
 _VERSION = """SELECT version.prompt, number, version.hash, source.text, content.text, created, source_hash
     FROM version LEFT JOIN blob AS source ON source.hash = source_hash
     LEFT JOIN blob AS content ON content.hash = version.hash"""
@@ -43,6 +45,8 @@ _FAILURES = {
 
 
 def _is_full(folder: Path) -> bool:
+    import shutil
+
     try:
         return shutil.disk_usage(folder).free < _A_PAGE
     except OSError:
@@ -117,6 +121,18 @@ class Database:
         return database
 
     @classmethod
+    def reading(cls, path: Path, *, timeout: float) -> Database:
+        """Opens a file that is there for reading only: nothing is created, changed or brought up to date."""
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=timeout, isolation_level=None
+        )
+        try:
+            return cls(connection, path)
+        except BaseException:
+            connection.close()
+            raise
+
+    @classmethod
     def memory(cls) -> Database:
         """An empty database in memory with all tables."""
         database = cls(sqlite3.connect(":memory:", isolation_level=None), None)
@@ -143,6 +159,16 @@ class Database:
         with immediate(self.connection):
             yield
 
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """What is read inside is of one moment. It holds up a writer's commit, so it must be short."""
+        self.connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK")
+
     def prompts(self) -> list[str]:
         # One seek a prompt; DISTINCT would read every event.
         rows = self.connection.execute(
@@ -166,7 +192,13 @@ class Database:
 
     def events(self, prompt: str) -> list[Event]:
         rows = self.connection.execute(f"SELECT {_EVENT} FROM event WHERE prompt = ? ORDER BY sequence", [prompt])
-        return [Event(*row) for row in rows]
+        return [Event(*row[:-1], merged=Event.from_dict(json.loads(row[-1])) if row[-1] else None) for row in rows]
+
+    def merged_names(self, prompt: str) -> set[str]:
+        """What the mirror's files of the events were called that are inside merged ones now."""
+        rows = self.connection.execute("SELECT merged FROM event WHERE prompt = ? AND merged NOTNULL", [prompt])
+        held = (Event.from_dict(json.loads(row[0])) for row in rows)
+        return {inner.file_name for event in held for inner in event.within()}
 
     def labels(self, prompt: str) -> dict[str, str]:
         """Label to version hash, as the view has it."""
@@ -218,10 +250,44 @@ class Database:
         )
 
     def add_event(self, event: Event) -> None:
+        names = _EVENT.split(", ")[:-1]
+        merged = canonical(event.merged.as_dict()) if event.merged else None
         self.connection.execute(
-            f"INSERT INTO event ({_EVENT}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [getattr(event, name) for name in _EVENT.split(", ")],
+            f"INSERT INTO event ({_EVENT}) VALUES ({', '.join('?' * (len(names) + 1))})",
+            [*(getattr(event, name) for name in names), merged],
         )
+        self._count(1)
+
+    def counts(self) -> tuple[int, int]:
+        """How many events promptbench has written, and how many are there.
+
+        They differ where somebody else added or removed one. 0 of the first says nothing: such a file is older than
+        the count.
+        """
+        # One statement, so that both are of one moment.
+        query = "SELECT user_version, (SELECT count(*) FROM event) FROM pragma_user_version"
+        written, present = self.connection.execute(query).fetchone()
+        return int(written), int(present)
+
+    def _count(self, more: int) -> None:
+        """Keeps the count in the file's header, which no INSERT or DELETE of another program changes."""
+        written = int(self.connection.execute("PRAGMA user_version").fetchone()[0])
+        count = written + more if written else self.counts()[1]
+        self.connection.execute(f"PRAGMA user_version = {count}")
+
+    def make_room(self, prompt: str) -> None:
+        """Takes a prompt's events and version numbers out, inside a `transaction` that puts all of them in again, in
+        another order: the one change that is no addition. Texts and evidence stay.
+        """
+        execute = self.connection.execute
+        kept = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name IN ('event', 'version')"
+        triggers = execute(kept).fetchall()
+        for name, _ in triggers:
+            execute(f'DROP TRIGGER "{name}"')
+        self._count(-execute("DELETE FROM event WHERE prompt = ?", [prompt]).rowcount)
+        execute("DELETE FROM version WHERE prompt = ?", [prompt])
+        for _, statement in triggers:
+            execute(statement)
 
     def _add_blob(self, text: str) -> str:
         tagged = digest_text(text)

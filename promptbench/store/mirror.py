@@ -13,14 +13,17 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from promptbench.core.canonical import digest, lf
 from promptbench.core.errors import ConflictError
-from promptbench.core.types import Json
 from promptbench.store.chain import Event, Version
 from promptbench.store.names import is_prompt_name
+
+if TYPE_CHECKING:
+    from promptbench.core.types import Json
 
 _EVENT_NAME = re.compile(r"(\d{4,})-[a-z_]+-[0-9a-f]{64}\.json")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -112,6 +115,19 @@ class Mirror:
         if self.read_version(version.prompt, version.number, version.hash) != version.source:
             path = self.version_path(version.prompt, version.number, version.hash)
             raise edited(path, f"it is no longer the text of {version.prompt}@{version.number}")
+
+    def drop(self, prompt: str, events: Collection[str], numbers: Mapping[str, int]) -> None:
+        """Takes away what a merge has put elsewhere: the files of `events`, and those of versions whose number is
+        another now. Raises OSError when the disk refuses.
+        """
+        folder = self.folder / prompt / "versions"
+        right = {self.version_path(prompt, number, tagged).name for tagged, number in numbers.items()}
+        texts = {name.partition("-")[2] for name in right}
+        for name in sorted(_names(folder)):
+            if name not in right and name.partition("-")[2] in texts:
+                (folder / name).unlink(missing_ok=True)
+        for name in events:
+            self.event_path(prompt, name).unlink(missing_ok=True)
 
     def files(self, prompt: str) -> Iterator[Path]:
         """Every file below the prompt's folder; those that start with a dot are nobody's business."""

@@ -12,8 +12,9 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -24,14 +25,15 @@ from promptbench.core.errors import ConflictError, EnvironmentFailure, Exit, Inp
 from promptbench.core.types import Json
 from promptbench.store.chain import Event, Ledger, Version
 from promptbench.store.database import FILE_NAME, Database, storage_errors
+from promptbench.store.merge import Fork, answered
 from promptbench.store.mirror import Mirror
 from promptbench.store.names import PRODUCTION, check_label, check_prompt_name, is_prompt_name
-from promptbench.store.proof import Proof
+from promptbench.store.proof import Proof, ProvenModel, proof_of, proven_models
 from promptbench.store.references import select, selector_of, suggest
-from promptbench.store.sync import HashOf, Sync, ledger_of
+from promptbench.store.sync import HashOf, Standing, Sync, ledger_of
 from promptbench.store.verify import Finding, findings
 
-__all__ = ["Event", "Finding", "HashOf", "NotProven", "Store", "Version"]
+__all__ = ["Event", "Finding", "Fork", "HashOf", "NotProven", "Store", "Version"]
 
 _HEX = re.compile(r"[0-9a-f]{6,64}")
 
@@ -145,6 +147,11 @@ class Store:
         if found is None:
             raise InputError(f"no evidence {tagged} in the prompt store", hint="`promptbench history` lists them")
         return found
+
+    def proven(self, version: Version, label: str | None = None) -> tuple[ProvenModel, ...]:
+        """The models that the evidence of a version proves; none where `label` came to it by adoption or by force."""
+        found = proof_of(self.history(version.prompt), version.hash, label)
+        return proven_models(self.evidence(found)) if found else ()
 
     def verify(self) -> list[Finding]:
         """Everything that is not as the tool wrote it, in the database and in the mirror."""
@@ -269,6 +276,45 @@ class Store:
                 )
             return self._append(ledger, "retired", label, None, actor=actor, reason=reason)
 
+    def fork(self, prompt: str) -> Fork | None:
+        """The branches of a prompt that two people changed at the same time; None where it has one history.
+
+        Raises:
+            ConflictError: a file of a branch was edited or is missing.
+        """
+        self._check_known(prompt)
+        with storage_errors(self._path), self._database.transaction():
+            return self._fork(prompt)
+
+    def _fork(self, prompt: str) -> Fork | None:
+        if self._sync.standing(prompt) is Standing.APART:
+            return self._sync.fork(prompt)
+        self._sync.level(prompt)
+        return None
+
+    def merge(self, prompt: str, keep: Mapping[str, str | None]) -> list[Event]:
+        """Makes one history of a prompt's branches; the events that came to those of the branch that goes on.
+
+        Args:
+            keep: label to version hash, for each label whose `holders` in the fork are several; None for no version.
+
+        Raises:
+            InputError: a label that needs an answer has none, or an answer that no branch gives.
+            ConflictError: a file of a branch was edited or is missing.
+        """
+        self._check_known(prompt)
+        with storage_errors(self._path):
+            self._make_file()
+            with self._database.transaction():
+                fork = self._fork(prompt)
+                if fork is None:
+                    return []
+                events = fork.join(answered(fork, keep))
+                self._sync.replace(fork, events)
+        self._mirror_follows(prompt)
+        longest = {branch.head.hash for branch in fork.branches}
+        return events[max(n for n, event in enumerate(events) if event.hash in longest) + 1 :]
+
     # -- where it is kept
 
     def _reader(self) -> Database:
@@ -326,14 +372,20 @@ class Store:
         """A transaction for one event; the mirror follows when it is committed."""
         check_prompt_name(prompt)
         with storage_errors(self._path):
-            if self._database.path is None:
-                database = self._file(create=True)
-                self._database.close()
-                self._use(database)
+            self._make_file()
             with self._database.transaction():
                 self._sync.level(prompt)
                 self._sync.check(prompt)
                 yield ledger_of(prompt, self._database.events(prompt))
+        self._mirror_follows(prompt)
+
+    def _make_file(self) -> None:
+        if self._database.path is None:
+            database = self._file(create=True)
+            self._database.close()
+            self._use(database)
+
+    def _mirror_follows(self, prompt: str) -> None:
         try:
             with self._database.transaction():
                 self._sync.level(prompt)
@@ -381,7 +433,8 @@ class Store:
             reason=reason,
             at=at,
             prev=ledger.head,
-        ).sealed()
+        )
+        event = replace(event, summary=ledger.summary(event)).sealed()
         ledger.add(event)
         if isinstance(target, _Candidate) and number is not None:
             self._database.add_version(

@@ -83,4 +83,29 @@ STEPS: dict[str, tuple[str, ...]] = {
         *_append_only("evidence", "hash = NEW.hash"),
         *_append_only("event", "(prompt = NEW.prompt AND sequence = NEW.sequence) OR hash = NEW.hash"),
     ),
+    "0002_merges": (
+        "ALTER TABLE event ADD COLUMN summary TEXT",
+        "ALTER TABLE event ADD COLUMN merged TEXT",
+        "DROP VIEW label",
+        # A merged event has no label, and takes none away.
+        """CREATE VIEW label AS
+        SELECT prompt, label, to_number AS version, to_hash AS hash, kind, actor, reason, at AS since, sequence
+        FROM event AS latest
+        WHERE label IS NOT NULL AND to_hash IS NOT NULL AND NOT EXISTS (
+            SELECT 1 FROM event AS later
+            WHERE later.prompt = latest.prompt AND later.label = latest.label AND later.sequence > latest.sequence
+        ) AND NOT EXISTS (
+            SELECT 1 FROM event AS later
+            WHERE later.prompt = latest.prompt AND later.label IS NULL AND later.kind = 'retired'
+                AND later.sequence > latest.sequence
+        )
+        ORDER BY prompt, label""",
+        "DROP VIEW history",
+        """CREATE VIEW history AS
+        SELECT event.prompt, event.sequence, event.at, event.kind, event.label, before.number AS from_version,
+            event.to_number AS to_version, event.actor, event.reason, event.evidence, event.summary
+        FROM event LEFT JOIN version AS before
+            ON before.prompt = event.prompt AND before.hash = event.from_hash
+        ORDER BY event.prompt, event.sequence""",
+    ),
 }

@@ -2,11 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from promptbench.core.types import Json
+if TYPE_CHECKING:
+    from promptbench.core.types import Json
+    from promptbench.store.chain import Event
 
 SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ProvenModel:
+    """A model that a version passed on. `returned` are the names by which its provider answered."""
+
+    model: str
+    returned: tuple[str, ...]
+
+
+def proof_of(events: Sequence[Event], version: str, label: str | None = None) -> str | None:
+    """The hash of the evidence that a version rests on: that of its latest promotion.
+
+    None where nothing ever proved it, and where `label` came to it by adoption or by force.
+    """
+    moves = [event.origin for event in events if event.to_hash == version]
+    at_label = [event.kind for event in moves if event.label == label]
+    if at_label and at_label[-1] in ("adopted", "forced"):
+        return None
+    proofs = [event.evidence for event in moves if event.kind in ("initial", "promoted")]
+    return proofs[-1] if proofs else None
+
+
+def proven_models(evidence: Json) -> tuple[ProvenModel, ...]:
+    """The models that an evidence document judged, each once; none where it names none."""
+    found: dict[str, set[str]] = {}
+    suites = evidence.get("suites", []) if isinstance(evidence, dict) else []
+    for suite in suites:
+        for model in suite["models"]:
+            found.setdefault(model["model"], set()).update(model["returned"])
+    return tuple(ProvenModel(model, tuple(sorted(names))) for model, names in found.items())
 
 
 @dataclass(frozen=True, slots=True)

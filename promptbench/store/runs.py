@@ -26,16 +26,17 @@ from promptbench.core.types import (
     Json,
     Judging,
     Outcome,
-    Repair,
     Rung,
     Score,
     Side,
-    Usage,
 )
-from promptbench.store import answers, judgings, runs_schema
+from promptbench.store import answers, attempt_rows, history, judgings, returned, runs_schema
 from promptbench.store.cache import CacheTable
+from promptbench.store.calibrations import Calibrations
 from promptbench.store.calls import CallStore
 from promptbench.store.database import immediate, storage_errors
+from promptbench.store.run_cases import RunCases
+from promptbench.store.run_list import RunList
 from promptbench.store.steps import apply, pending
 
 FILE_NAME = "runs.sqlite"
@@ -261,14 +262,18 @@ class RunStore:
     # -- reading -------------------------------------------------------------------------------------------------
 
     def run(self, name: str) -> RunInfo:
-        """A run by its name, or `latest`. Raises InputError when there is none."""
-        where, values = (
-            ("WHERE id = ?", [name]) if name != "latest" else ("ORDER BY started DESC, rowid DESC LIMIT 1", [])
-        )
+        """A run by its name or the start of it, or `latest`. Raises InputError when there is none, or several."""
+        where, values = "WHERE substr(id, 1, ?) = ? ORDER BY id LIMIT 2", [len(name), name]
+        if name == "latest":
+            where, values = "ORDER BY started DESC, rowid DESC LIMIT 1", []
         with storage_errors(self.path, "run record"):
-            row = self._connection.execute(f"SELECT {_RUN} FROM run {where}", values).fetchone()
-            if row is None:
-                raise InputError(f"there is no run '{name}' in {self.path}")
+            rows = self._connection.execute(f"SELECT {_RUN} FROM run {where}", values).fetchall()
+            if not (rows and name):
+                hint = "`promptbench runs list` shows what there is"
+                raise InputError(f"there is no run '{name}' in {self.path}", hint=hint)
+            if len(rows) > 1 and rows[0][0] != name:
+                raise InputError(f"'{name}' means several runs", hint="write more of the run's name")
+            row = rows[0]
             fields = dict(zip(_RUN.split(", "), row, strict=True))
             info = RunInfo(**{**fields, "facts": json.loads(fields["facts"])})
             variants = self._connection.execute(
@@ -293,11 +298,11 @@ class RunStore:
         return str(row[0])
 
     def latest(self, prompt: str) -> str:
-        """The name of the newest finished run of a prompt. Raises InputError when there is none."""
+        """The name of the newest finished run of a prompt, comparisons aside. Raises InputError when there is none."""
         with storage_errors(self.path, "run record"):
             row = self._connection.execute(
-                "SELECT id FROM run WHERE prompt = ? AND finished IS NOT NULL "
-                "ORDER BY started DESC, rowid DESC LIMIT 1",
+                "SELECT id FROM run WHERE prompt = ? AND finished IS NOT NULL AND "
+                "json_extract(facts, '$.selection.compared') IS NULL ORDER BY started DESC, rowid DESC LIMIT 1",
                 [prompt],
             ).fetchone()
         if row is None:
@@ -344,10 +349,22 @@ class RunStore:
         """All attempts of a run, one at a time."""
         with storage_errors(self.path, "run record"):
             cursor = self._connection.execute(
-                f"SELECT {_ATTEMPT} FROM attempt LEFT JOIN answer ON answer.hash = answer_hash WHERE run = ?", [run]
+                f"SELECT {attempt_rows.COLUMNS} FROM attempt LEFT JOIN answer ON answer.hash = answer_hash "
+                "WHERE run = ?",
+                [run],
             )
             for row in cursor:
-                yield _attempt(row)
+                yield attempt_rows.read(row)
+
+    def attempts_at(self, run: str, variant: str, model: str, case: str) -> list[Attempt]:
+        """The attempts of one prompt on one model and case, in the order of their repeats."""
+        with storage_errors(self.path, "run record"):
+            rows = self._connection.execute(
+                f"SELECT {attempt_rows.COLUMNS} FROM attempt LEFT JOIN answer ON answer.hash = answer_hash "
+                "WHERE run = ? AND variant = ? AND model = ? AND case_name = ? ORDER BY repeat",
+                [run, variant, model, case],
+            )
+            return [attempt_rows.read(row) for row in rows]
 
     def covered(self, run: str) -> set[AttemptKey]:
         """The attempts of a run that were answered by a model's fallback."""
@@ -378,11 +395,11 @@ class RunStore:
         """One attempt of a run."""
         with storage_errors(self.path, "run record"):
             row = self._connection.execute(
-                f"SELECT {_ATTEMPT} FROM attempt LEFT JOIN answer ON answer.hash = answer_hash "
+                f"SELECT {attempt_rows.COLUMNS} FROM attempt LEFT JOIN answer ON answer.hash = answer_hash "
                 "WHERE run = ? AND variant = ? AND model = ? AND case_name = ? AND repeat = ?",
                 [run, key.variant, key.model, key.case, key.repeat],
             ).fetchone()
-        return None if row is None else _attempt(row)
+        return None if row is None else attempt_rows.read(row)
 
     def judged(self, run: str, request_hash: str) -> Answer | None:
         """What a judge answered to a question in a run, if it gave a verdict."""
@@ -393,6 +410,11 @@ class RunStore:
         """All questions to judges in a run, one at a time."""
         with storage_errors(self.path, "run record"):
             yield from judgings.of_run(self._connection, run)
+
+    def history(self, suite: str, prompt: str) -> Iterator[history.Figures]:
+        """The figures of a suite's latest finished runs about a prompt, the oldest first."""
+        with storage_errors(self.path, "run record"):
+            yield from history.of_suite(self._connection, suite, prompt)
 
     # -- recordings and cache ------------------------------------------------------------------------------------
 
@@ -417,6 +439,30 @@ class RunStore:
         """The imported calls, over this connection."""
         return CallStore(self._connection, self.path)
 
+    def listing(self) -> RunList:
+        """What is on record about runs, over this connection."""
+        return RunList(self._connection, self.path)
+
+    def cases(self) -> RunCases:
+        """What the cases of runs were, over this connection."""
+        return RunCases(self._connection, self.path)
+
+    def calibrations(self) -> Calibrations:
+        """How often cases flake, over this connection."""
+        return Calibrations(self._connection, self.path)
+
+    def first_run(
+        self, suite: str, version: str, suite_hash: str, checks_hash: str, before: str
+    ) -> tuple[str, str] | None:
+        """The first finished run of a whole suite that asked a version the same before a time, and its day."""
+        with storage_errors(self.path, "run record"):
+            return returned.first_run(self._connection, suite, version, suite_hash, checks_hash, before)
+
+    def returned(self, run: str) -> dict[str, list[str]]:
+        """By model of a run the names that its provider returned."""
+        with storage_errors(self.path, "run record"):
+            return returned.names(self._connection, run)
+
     def deterministic(self, model: str) -> bool | None:
         """Whether all recordings of a model are of a deterministic one; None when there is none."""
         with storage_errors(self.path, "run record"):
@@ -427,53 +473,6 @@ class RunStore:
 
 
 _RUN = "id, plan, suite, prompt, started, finished, result, sentence, tool_version, facts"
-_ATTEMPT = (
-    "variant, model, case_name, repeat, outcome, request_hash, answer.text, model_returned, params, finish_reason, "
-    "structured, rung, well_formed, repairs, scores, error, tries, queue_ms, provider_ms, input_tokens, "
-    "output_tokens, cached_tokens, reasoning_tokens, cost, started, connect_ms, first_byte_ms, limit_ms, backoff_ms, "
-    "fallback"
-)
 _UNJUDGED = "outcome = 'errored' AND answer_hash NOTNULL AND fallback IS NULL"
 _SCORE = attrgetter(*(field.name for field in fields(Score)))
 """What `astuple` gives, without its copies of plain values."""
-_RECORDED = "recorded/"
-"""The provider whose answers are never asked for."""
-
-
-def _attempt(row: tuple[Any, ...]) -> Attempt:
-    (variant, model, case, repeat, outcome, request, text, returned, params, finish, structured) = row[:11]
-    (rung, well_formed, repairs, scores, error, tries, queue, provider, *tokens, cost, started) = row[11:25]
-    connect, first_byte, limit, backoff, fallback = row[25:]
-    usage = Usage(*tokens) if tokens[0] is not None else None
-    answer = None
-    if text is not None:
-        answer = Answer(
-            text,
-            returned,
-            json.loads(params),
-            usage,
-            finish,
-            provider or 0.0,
-            bool(structured),
-            recorded=not tries or model.startswith(_RECORDED),
-            connect_ms=connect,
-            first_byte_ms=first_byte,
-        )
-    return Attempt(
-        key=AttemptKey(variant, model, case, repeat),
-        outcome=Outcome(outcome),
-        request_hash=request,
-        answer=answer,
-        rung=Rung(rung) if rung else None,
-        well_formed=bool(well_formed),
-        repairs=tuple(Repair(*item) for item in json.loads(repairs)),
-        scores=tuple(Score(*item) for item in json.loads(scores)),
-        error=error,
-        tries=tries,
-        queue_ms=queue,
-        limit_ms=limit or 0.0,
-        backoff_ms=backoff or 0.0,
-        cost=cost,
-        started=started,
-        fallback=fallback,
-    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from promptbench.store import run_views
+
 SET = "runs"
 
 STEPS: dict[str, tuple[str, ...]] = {
@@ -191,6 +193,26 @@ STEPS: dict[str, tuple[str, ...]] = {
         ) STRICT""",
         "CREATE INDEX logged_call_failed ON logged_call (tier, model) WHERE tier IS NOT NULL",
     ),
+    "0008_run_case": (
+        """CREATE TABLE run_case (
+            run TEXT NOT NULL REFERENCES run (id),
+            case_name TEXT NOT NULL,
+            content INTEGER NOT NULL,
+            gated_by TEXT,
+            PRIMARY KEY (run, case_name)
+        ) STRICT, WITHOUT ROWID""",
+    ),
+    "0009_views": run_views.STATEMENTS,
+    "0010_calibration": (
+        """CREATE TABLE calibration (
+            run TEXT NOT NULL REFERENCES run (id),
+            model TEXT NOT NULL,
+            case_name TEXT NOT NULL,
+            tries INTEGER NOT NULL,
+            passes INTEGER NOT NULL,
+            PRIMARY KEY (run, model, case_name)
+        ) STRICT, WITHOUT ROWID""",
+    ),
 }
 
 COLUMNS: dict[str, dict[str, str]] = {
@@ -287,6 +309,19 @@ COLUMNS: dict[str, dict[str, str]] = {
         "queue_ms": "waiting in promptbench, in milliseconds",
         "cost": "US dollars, apart from what the judged answer cost; null when the price is unknown",
         "started": "ISO 8601, UTC",
+    },
+    "run_case": {
+        "run": "the run",
+        "case_name": "the case",
+        "content": "hash of its input and its checks, those of the suite included: 64 bits, signed",
+        "gated_by": "JSON: what the gate knew of it besides its name, such as that it is critical; null when nothing",
+    },
+    "calibration": {
+        "run": "the run that asked what is in production many times",
+        "model": "provider/name",
+        "case_name": "the case",
+        "tries": "how many tries had an answer",
+        "passes": "how many of these passed",
     },
     "logged_call": {
         "id": "digest of format and content as kept: the same call is here once",

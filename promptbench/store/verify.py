@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -18,8 +19,11 @@ from promptbench.store.proof import Proof
 from promptbench.store.sync import Sync
 
 _REBUILD = "move prompts.sqlite away and run any command: it is rebuilt from the text mirror"
+_MIRROR_FIRST = f"mend the text mirror first, as said of its files; then {_REBUILD}"
 _RESTORE = "restore it with git; without git, delete the prompt's folder: it is written again from the database"
+_ONLY_GIT = "restore it with git: the database beside it is not in order either"
 _STRANGER = "delete it, or restore with git what belongs to it"
+_REFUSED = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,23 +41,35 @@ class Finding:
 
 
 def findings(sync: Sync) -> list[Finding]:
-    """Checks the database as it is, then levels every prompt with its mirror and checks the files."""
+    """Checks the database as it is, then levels every prompt with its mirror and checks the files.
+
+    Every hint mends what it stands by: where database and mirror are both not in order, it says which comes first.
+    """
     database, mirror = sync.database, sync.mirror
     try:
-        found = [*_file(database), *_schema(database)]
-        if any(finding.message.startswith("table ") for finding in found):
-            return found
-        found += _hashes(database)
-        prompts = database.prompts()
+        inside = [*_file(database), *_schema(database)]
+        if any(finding.message.startswith("table ") for finding in inside):
+            prompts = []
+        else:
+            inside += [*_counts(database), *_hashes(database)]
+            prompts = database.prompts()
         for prompt in prompts:
-            found += _history(sync, prompt)
+            with database.snapshot():
+                inside += _history(sync, prompt)
+        unsound = {finding.prompt for finding in inside if finding.kind != "schema"}
+        files: list[Finding] = []
         for prompt in sorted({*prompts, *mirror.prompts()}):
-            found += _mirror(sync, prompt)
+            files += _alone(sync, prompt) if {"", prompt} & unsound else _beside(sync, prompt)
     except sqlite3.OperationalError:
         raise
     except sqlite3.DatabaseError as error:
-        return [Finding("", "database", f"the file is damaged: {error}", _REBUILD)]
-    return found + list(_strangers(mirror))
+        inside, files = [Finding("", "database", f"the file is damaged: {error}", _REBUILD)], []
+        for prompt in mirror.prompts():
+            files += _alone(sync, prompt)
+    files += _strangers(mirror)
+    if any(finding.hint != _STRANGER for finding in files):
+        inside = [replace(finding, hint=_MIRROR_FIRST) for finding in inside]
+    return inside + files
 
 
 def _file(database: Database) -> Iterator[Finding]:
@@ -77,14 +93,24 @@ def _schema(database: Database) -> Iterator[Finding]:
         elif actual[kind, name][1] != sql:
             yield Finding("", "schema", f"{kind} {name} is not as promptbench made it", _REBUILD)
     tables = {name for kind, name in wanted if kind == "table"}
-    for (kind, name), (table, _) in actual.items():
-        if kind == "trigger" and table in tables and (kind, name) not in wanted:
-            yield Finding("", "schema", f"trigger {name} on {table} is not promptbench's", _REBUILD)
+    for (kind, name), (table, sql) in actual.items():
+        # What only reads is welcome; these two can change or refuse what promptbench writes.
+        meddles = kind == "trigger" or (kind == "index" and "UNIQUE" in sql.upper())
+        if meddles and table in tables and (kind, name) not in wanted:
+            yield Finding("", "schema", f"{kind} {name} on {table} is not promptbench's", _REBUILD)
 
 
 def _objects(database: Database) -> dict[tuple[str, str], tuple[str, str]]:
     rows = database.connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master WHERE sql NOTNULL")
     return {(row[0], row[1]): (row[2], row[3]) for row in rows if not row[2].startswith(("sqlite_", "_sqlite_"))}
+
+
+def _counts(database: Database) -> Iterator[Finding]:
+    written, present = database.counts()
+    if written and written != present:
+        done = "removed" if written > present else "added"
+        what = f"{written} events were written and {present} are there: another program {done} some"
+        yield Finding("", "chain", what, _REBUILD)
 
 
 def _hashes(database: Database) -> Iterator[Finding]:
@@ -152,26 +178,68 @@ def _proof(database: Database, event: Event) -> str | None:
         evidence = database.evidence(event.evidence)
         if evidence is None:
             return f"its evidence {event.evidence} is missing"
-        if event.kind == "forced":
+        claim = event.origin
+        if claim.kind == "forced":
             return None
-        objection = Proof.read(evidence).objection(event.prompt, event.to_hash, event.from_hash)
+        objection = Proof.read(evidence).objection(claim.prompt, claim.to_hash, claim.from_hash)
     except (ValueError, ConflictError) as error:
         return f"its evidence is not readable: {error}"
     return f"its evidence proves something else: {objection}" if objection else None
 
 
-def _mirror(sync: Sync, prompt: str) -> Iterator[Finding]:
+def _beside(sync: Sync, prompt: str) -> Iterator[Finding]:
+    """What is wrong with the files of a prompt whose rows are in order."""
     try:
-        sync.read(prompt)
+        with _still(sync.database) as locked:
+            if locked:
+                with suppress(OSError):
+                    sync.level(prompt)
+            else:
+                sync.read(prompt)
+            yield from _files(sync, prompt, _RESTORE)
     except ConflictError as error:
-        yield Finding(prompt, "conflict", error.message, error.hint or "")
-        return
+        hint = error.hint or ""
+        if not list(_alone(sync, prompt)):
+            hint += f"; if nobody worked on another branch, somebody rewrote the database: {_REBUILD}"
+        yield Finding(prompt, "conflict", error.message, hint)
+
+
+@contextmanager
+def _still(database: Database) -> Iterator[bool]:
+    """Nobody promotes meanwhile; where nothing can be written, nobody here does anyway, and it gives False."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(database.transaction())
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF not in _REFUSED:
+                raise
+            yield False
+            return
+        yield True
+
+
+def _alone(sync: Sync, prompt: str) -> Iterator[Finding]:
+    """What is wrong with the files of a prompt if the database is to be rebuilt from them."""
+    memory = Database.memory()
+    try:
+        trial = Sync(memory, sync.mirror, sync.hash_of)
+        try:
+            trial.level(prompt)
+        except ConflictError as error:
+            yield Finding(prompt, "mirror", error.message, _ONLY_GIT)
+            return
+        yield from _files(trial, prompt, _ONLY_GIT)
+    finally:
+        memory.close()
+
+
+def _files(sync: Sync, prompt: str, restore: str) -> Iterator[Finding]:
     readers = _readers(sync, prompt)
     for read in readers.values():
         try:
             read()
         except ConflictError as error:
-            yield Finding(prompt, "mirror", error.message, _RESTORE)
+            yield Finding(prompt, "mirror", error.message, restore)
     for path in sync.mirror.files(prompt):
         if path not in readers:
             yield Finding(prompt, "mirror", f"{path} is not part of the history", _STRANGER)

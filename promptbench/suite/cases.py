@@ -14,7 +14,7 @@ from promptbench.core.errors import InputError
 from promptbench.core.types import Json, Message
 from promptbench.formats.marked_json import parse_line
 from promptbench.formats.paths import below
-from promptbench.suite.models import Case, CaseFile, ChecksFile, CheckSpec, Marked, Where, field_name
+from promptbench.suite.models import Case, CaseFile, ChecksFile, CheckSpec, Marked, Quarantine, Where, field_name
 from promptbench.suite.validation import validated
 
 _MOST_PROBLEMS = 100
@@ -184,6 +184,8 @@ def read_case(written: Json, where: Where, found: Diagnostics) -> Case | None:
         threshold=item.threshold,
         tags=tuple(item.tags),
         where=where,
+        cluster=item.cluster,
+        quarantine=Quarantine(**item.quarantine.model_dump()) if item.quarantine else None,
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol
@@ -148,6 +149,16 @@ CHECK_OPTIONS: dict[str, Any] = {"reading": None, "weight": 1.0}
 """What may stand beside any check, and what holds where it does not."""
 
 
+def _day(value: Any) -> Any:
+    """A day of the calendar, as ISO 8601 writes it and in no other way."""
+    try:
+        if isinstance(value, str) and date.fromisoformat(value).isoformat() == value:
+            return value
+    except ValueError:
+        pass
+    raise PydanticCustomError("day", "write a day as year-month-day, such as 2026-12-31")
+
+
 def _model(value: Any) -> Any:
     return {"model": value} if isinstance(value, str) else value
 
@@ -158,6 +169,7 @@ Margin = Annotated[Literal["auto"] | float, BeforeValidator(_margin)]
 Ratio = Annotated[float, BeforeValidator(_ratio)]
 Dollars = Annotated[float, BeforeValidator(_dollars), Field(ge=0)]
 Days = Annotated[float, BeforeValidator(_days), Field(gt=0)]
+Day = Annotated[str, BeforeValidator(_day)]
 CheckItem = Annotated[dict[str, Any], BeforeValidator(_check), AfterValidator(_one_check)]
 Checks = Annotated[list[CheckItem], BeforeValidator(_as_list)]
 Texts = Annotated[list[Text], BeforeValidator(_as_list)]
@@ -194,6 +206,14 @@ class ChecksFile(Written):
     checks: Checks
 
 
+class QuarantineFile(Written):
+    """Who looks after a case that cannot be relied on, why it is set apart, and until when."""
+
+    owner: Text
+    reason: Text
+    review_by: Day
+
+
 class CaseFile(Written):
     case: Text
     vars: dict[str, Any] = Field(default_factory=dict)
@@ -204,6 +224,8 @@ class CaseFile(Written):
     checks: Checks = Field(default_factory=list)
     threshold: Share | None = None
     tags: Texts = Field(default_factory=list)
+    cluster: Text | None = None
+    quarantine: QuarantineFile | None = None
     origin: Any = None
     note: Text | None = None
 
@@ -305,6 +327,15 @@ class CheckSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Quarantine:
+    """A case that is asked and shown, and proves nothing. `review_by` is its last day, in ISO 8601."""
+
+    owner: str
+    reason: str
+    review_by: str
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """One case. `has_expect` and `has_wish` tell an absent key from one whose value is null."""
 
@@ -320,6 +351,9 @@ class Case:
     tags: tuple[str, ...]
     where: Where
     threshold: float | None = None
+    cluster: str | None = None
+    """What it has in common with other cases: statistics count clusters. None where it stands for itself."""
+    quarantine: Quarantine | None = None
 
     @property
     def critical(self) -> bool:

@@ -10,7 +10,16 @@ from pydantic import BaseModel, ValidationError
 
 from promptbench.core.diagnostics import Code, Diagnostics, did_you_mean
 from promptbench.core.types import Json
-from promptbench.suite.models import GateFile, Marked, MessageFile, ModelFile, TagFile, field_name, path_in_file
+from promptbench.suite.models import (
+    GateFile,
+    Marked,
+    MessageFile,
+    ModelFile,
+    QuarantineFile,
+    TagFile,
+    field_name,
+    path_in_file,
+)
 
 _File = TypeVar("_File", bound=BaseModel)
 
@@ -181,6 +190,9 @@ _MISSING = {
     "prompt": "add a line 'prompt: FILE.prompt'",
     "models": "add a line 'models: [provider/name]'",
     "case": "give the case a name: 'case: what it is about'",
+    "owner": "name who looks after the case: 'owner: …'",
+    "reason": "say why the case cannot be relied on: 'reason: …'",
+    "review by": "set the day on which its owner looks at it again: 'review by: 2026-12-31'",
 }
 
 
@@ -206,6 +218,7 @@ def _fields_at(kind: type[BaseModel], loc: tuple[str | int, ...]) -> list[str]:
         "tags": TagFile,
         "models": ModelFile,
         "messages": MessageFile,
+        "quarantine": QuarantineFile,
     }
     for step in loc[:-1]:
         kind = nested.get(str(step), kind)

@@ -11,8 +11,10 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from promptbench.core.types import Json
+if TYPE_CHECKING:
+    from promptbench.core.types import Json
 
 _TOKEN = re.compile(r"(?<!\\)(?P<backslashes>\\*)\{\{")
 _BRACES = re.compile(r"\{{2,}")

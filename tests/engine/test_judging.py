@@ -6,7 +6,7 @@ from pathlib import Path
 
 from promptbench.checks._agreement import Agreement, keep
 from promptbench.core.types import Answer, Attempt, AttemptKey, Json, Outcome, Request
-from promptbench.engine.plan import first_round
+from promptbench.engine.plan import Repeats, first_round
 from promptbench.engine.runner import Runner
 from promptbench.gateway import Gateway
 from promptbench.metrics.agreement import Confusion
@@ -100,7 +100,7 @@ def work(
     gateway = Gateway({"openai/fake": model, JUDGE: judge}, retries=0, notice=lambda text: None)
     runner = Runner(bench, gateway, kept, listen, unjudged=unjudged)
     done: Mapping[AttemptKey, Json] = {key: None for key in kept.attempts if key not in unjudged}
-    asyncio.run(runner.work(first_round(bench, 1), done.__contains__))
+    asyncio.run(runner.work(first_round(bench, Repeats(1)), done.__contains__))
     return runner
 
 

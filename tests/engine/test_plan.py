@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from promptbench.core.types import AttemptKey
-from promptbench.engine.plan import first_round, first_round_size, round_sizes
+from promptbench.engine.plan import Repeats, first_round, first_round_size, round_sizes
 from promptbench.project.bench import Bench
 from tests.helpers.suites import PROMPT, joined
 
@@ -29,9 +29,9 @@ def bench(folder: Path) -> Bench:
 
 def test_every_case_is_asked_of_both_prompts_and_once_of_an_own_model(tmp_path: Path) -> None:
     ours = bench(tmp_path)
-    tasks = list(first_round(ours, 2))
-    assert len(tasks) == first_round_size(ours, 2) == 3 * (2 * 2 + 1)
-    assert round_sizes(ours, 2) == {"openai/fake": 12, "python/own.py:answer": 3}
+    tasks = list(first_round(ours, Repeats(2)))
+    assert len(tasks) == first_round_size(ours, Repeats(2)) == 3 * (2 * 2 + 1)
+    assert round_sizes(ours, Repeats(2)) == {"openai/fake": 12, "python/own.py:answer": 3}
     champion, candidate = (variant.hash for variant in ours.variants)
     of_one = [(task.key.variant, task.key.model, task.repeat) for task in tasks if task.case.name == "one"]
     assert of_one == [
@@ -50,4 +50,4 @@ def test_what_is_done_is_neither_asked_nor_built(tmp_path: Path) -> None:
     def done(key: AttemptKey) -> bool:
         return key.case != "one" or key.repeat == 0
 
-    assert [(task.case.name, task.repeat) for task in first_round(ours, 2, done)] == [("one", 1), ("one", 1)]
+    assert [(task.case.name, task.repeat) for task in first_round(ours, Repeats(2), done)] == [("one", 1), ("one", 1)]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from promptbench.core.events import AttemptDone, Event
 from promptbench.core.types import Answer, Attempt, Outcome, Request
-from promptbench.engine.plan import first_round
+from promptbench.engine.plan import Repeats, first_round
 from promptbench.engine.runner import Runner
 from promptbench.gateway import Gateway
 from promptbench.gateway.slots import A_TURN
@@ -59,7 +59,7 @@ def work(bench: Bench, provider: Scripted, kept: Kept, stop_after: int | None = 
 
     gateway = Gateway({"openai/fake": provider}, notice=lambda text: None)
     runner = Runner(bench, gateway, kept, listen)
-    asyncio.run(runner.work(first_round(bench, 1), lambda key: key.case == "c0"))
+    asyncio.run(runner.work(first_round(bench, Repeats(1)), lambda key: key.case == "c0"))
     return heard
 
 

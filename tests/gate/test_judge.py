@@ -6,9 +6,9 @@ import pytest
 
 from promptbench.core.errors import Exit
 from promptbench.core.types import Outcome
+from promptbench.core.words import percent
 from promptbench.gate.judge import GatedModel, Mode, Result, Verdict, judge
 from promptbench.gate.policy import Policy, TagPolicy
-from promptbench.gate.sentence import percent
 from promptbench.gate.table import Table
 from tests.gate.kit import CANDIDATE, CHAMPION, MODEL, Cases, attempts, guards, infos, judged
 
@@ -241,8 +241,8 @@ SENTENCES: dict[str, tuple[Cases, dict[str, object], str]] = {
     "critical and unstable": (
         {"t1": (FAIL8, PASS8), "u": (PASS11, "-++++++++--"), **guards(9, "+++")},
         {"critical": "u"},
-        "INCONCLUSIVE: 1 critical case unstable: 'u' passes 8 of 11 tries and needs 9 (1 of 1 "
-        "reproduced failure fixed)",
+        "INCONCLUSIVE: 1 critical case unstable: 'u' passes 8 of 11 tries and needs 9; at these rates more repeats would "
+        "not decide, a prompt that is steady there would (1 of 1 reproduced failure fixed)",
     ),
     "critical without an answer": (
         {"t1": ("-", "+"), "c": ("+", "x"), **guards(48)},

@@ -6,7 +6,17 @@ from dataclasses import replace
 
 from promptbench.core.errors import Exit
 from promptbench.core.types import Json
-from promptbench.report.model import FlipRow, Judgement, LogSummary, Promotion, Row, RunReport, Side, TokenTimes
+from promptbench.report.model import (
+    CaseResult,
+    FlipRow,
+    Judgement,
+    LogSummary,
+    Promotion,
+    Row,
+    RunReport,
+    Side,
+    TokenTimes,
+)
 
 CANDIDATE = "sha256:" + "c" * 64
 CHAMPION = "sha256:" + "0" * 64
@@ -64,6 +74,80 @@ def flip(
 ) -> FlipRow:
     plain = FlipRow(model, case, state, critical=False, logged=False, champion=champion, candidate=candidate)
     return replace(plain, **changes)
+
+
+def result(case: str, state: str, passed: int, attempts: int, **changes: Json) -> CaseResult:
+    """A case with the judged candidate."""
+    plain = CaseResult(
+        case=case,
+        model="gguf/smollm2-135m",
+        gated=True,
+        prompt="triage.few-shot",
+        side="candidate",
+        judged=True,
+        state=state,
+        critical=False,
+        logged=False,
+        tags=(),
+        file="suites/triage/suite.yaml",
+        line=12,
+        expected='{"team":"billing"}',
+        attempts=attempts,
+        passed=passed,
+        errored=0,
+        answer='{"team": "billing"}',
+        reasons=(),
+        error=None,
+        rung="raw",
+        provider_ms=2437.2,
+        cost=None,
+    )
+    return replace(plain, **changes)
+
+
+def results() -> list[CaseResult]:
+    """A result in every state, with hostile texts; a model that is not judged, and one without a prompt."""
+    failing = ("must not contain: the answer contains 'sorry'",)
+    large = "openai/gpt-5-mini-2026-08-07-with-a-name-longer-than-any-column"
+    return [
+        result("charged twice", "passing", 11, 11, side="champion", prompt="triage@7", judged=False),
+        result("charged twice", "still passing", 11, 11, tags=("billing", "=1+1")),
+        result("INC-2031", "fixed", 8, 8, critical=True, logged=True, tags=("captured", "critical")),
+        result(
+            "markup in the answer",
+            "broken",
+            3,
+            11,
+            answer=MARKUP,
+            reasons=(f"expect: the answer is '{MARKUP}'",),
+            line=31,
+        ),
+        result("escapes in the answer", "broken", 0, 11, answer=ESCAPES, reasons=(f"expect: $.team is '{ESCAPES}'",)),
+        result("lines | bars in the answer", "still failing", 1, 8, answer=LINES, reasons=failing, critical=True),
+        result("请求退款 " * 12, "still failing", 0, 8, answer=WIDE, expected=None, reasons=failing, rung=None),
+        result(RIGHT_TO_LEFT, "unstable", 7, 11, answer=RIGHT_TO_LEFT, reasons=failing),
+        result("half a pair", "unstable", 8, 11, answer=SURROGATE, reasons=failing, critical=True, cost=0.0021),
+        result(
+            '=HYPERLINK("http://example.com")', "still failing", 0, 8, answer="=cmd|'/C calc'!A0", file="a,b:c.yaml"
+        ),
+        result("a very long answer", "broken", 0, 11, answer=LONG * 10, reasons=(f"json schema: {LONG} is too long",)),
+        result("nobody answered", "no answer", 0, 0, answer=None, errored=8, error="the server answered 500", line=0),
+        result("once only", "not reproduced", 5, 8, answer="no", reasons=failing),
+        result("charged twice", "failing", 0, 1, model=large, gated=False, answer="100 % wrong\r\n::error::mine"),
+        result(
+            "charged twice",
+            "failing",
+            0,
+            1,
+            model="python/own.py:classify",
+            gated=False,
+            judged=False,
+            prompt="",
+            side="baseline",
+            answer="delivery",
+            reasons=("expect: $.team is 'delivery', not 'billing'",),
+        ),
+    ]
 
 
 def judgement(candidate: str, **changes: Json) -> Judgement:
@@ -249,6 +333,7 @@ def report(**changes: Json) -> RunReport:
         errors=["openai/gpt-5-mini: 3 × the server answered 500: [bold]try later[/]"],
         notes=["suites/triage/triage.few-shot.prompt:12:3: the variable 'customer' is used nowhere [bold]really[/]"],
         reproduce="promptbench run suites/triage --prompt suites/triage/triage.few-shot.prompt --tag 'needs care'",
+        results=results(),
         failures=[
             {
                 "promptbench": "call/1",
@@ -320,6 +405,11 @@ def passed(**changes: Json) -> RunReport:
         flips=[
             flip("INC-2031", "fixed", side(0, 1, "{", "json: no JSON"), side(1, 1, "{}"), logged=True),
             flip("INC-2033", "fixed", side(0, 1, "{", "json: no JSON"), side(1, 1, "{}"), logged=True),
+        ],
+        results=[
+            result("INC-2031", "fixed", 1, 1, logged=True),
+            result("refund", "still passing", 1, 1),
+            result("late parcel", "still failing", 0, 1, answer="no", reasons=("json: no JSON",)),
         ],
         log=LogSummary(2, 2, [], "gguf/smollm2-135m"),
         waits=[],

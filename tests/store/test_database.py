@@ -26,9 +26,9 @@ from tests.store.kit import adopt, child, evidence, open_store, promote, tree, v
         "UPDATE event SET actor = 'me'",
         "DELETE FROM event",
         "INSERT OR REPLACE INTO event SELECT prompt, sequence, kind, label, from_hash, to_hash, to_number, evidence, "
-        "'me', reason, at, prev, hash FROM event WHERE sequence = 1",
+        "'me', reason, at, prev, hash, summary, merged FROM event WHERE sequence = 1",
         "REPLACE INTO event SELECT prompt, 9, kind, label, from_hash, to_hash, to_number, evidence, 'me', reason, at, "
-        "prev, hash FROM event WHERE sequence = 1",
+        "prev, hash, summary, merged FROM event WHERE sequence = 1",
         "INSERT INTO event SELECT * FROM event WHERE true ON CONFLICT (prompt, sequence) DO UPDATE SET actor = 'me'",
         "UPDATE OR REPLACE event SET sequence = 1",
         "UPDATE blob SET text = 'evil'",
@@ -166,7 +166,7 @@ def test_a_newer_file(triage: Store, folder: Path) -> None:
     triage.close()
     before = (folder / "prompts.sqlite").read_bytes()
     with closing(sqlite3.connect(folder / "prompts.sqlite")) as connection, connection:
-        connection.execute("INSERT INTO _sqlite_migrations VALUES (2, 'prompt_store', '0099_wonders', '2030-01-01')")
+        connection.execute("INSERT INTO _sqlite_migrations VALUES (99, 'prompt_store', '0099_wonders', '2030-01-01')")
     with pytest.raises(EnvironmentFailure, match=r"newer promptbench \(it knows '0099_wonders'\)"):
         open_store(folder)
     assert len((folder / "prompts.sqlite").read_bytes()) == len(before)

@@ -32,8 +32,12 @@ def test_versions_are_kept_verbatim(triage: Store, folder: Path) -> None:
 
 def test_an_event_reads_well(triage: Store) -> None:
     lines = event_text(triage.history("triage")[1]).splitlines()
+    evidence = str(triage.history("triage")[1].evidence)[:15]
+    assert lines[1] == (
+        f'  "summary": "triage@2 is now production (was triage@1): promoted on evidence {evidence} by ci",'
+    )
     assert [line.split('"')[1] for line in lines[1:-1]] == [
-        *("kind", "prompt", "sequence", "label", "from", "to", "version"),
+        *("summary", "kind", "prompt", "sequence", "label", "from", "to", "version"),
         *("reason", "actor", "at", "evidence", "prev", "hash"),
     ]
 

@@ -251,7 +251,7 @@ def test_a_forged_promotion_is_not_imported(triage: Store, folder: Path) -> None
     proof = evidence("triage", "two\n", version_of("one\n"), "FAIL")
     last = triage.history("triage")[-1]
     event = replace(
-        triage.history("triage")[1], sequence=4, prev=last.hash, evidence=digest(proof), to_hash=version_of("two\n")
+        triage.history("triage")[1], sequence=4, prev=last.hash, evidence=digest(proof), summary=None
     ).sealed()
     mirror = Mirror(folder / "text")
     mirror.evidence_path("triage", digest(proof)).write_text(evidence_text(proof))

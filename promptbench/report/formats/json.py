@@ -12,6 +12,10 @@ from promptbench.report.model import SCHEMA_VERSION, RunReport
 from promptbench.report.words import Target
 
 
+NOT_IN_JSON = ("failures", "proof", "explored")
+"""Failing calls, evidence and single attempts have formats of their own, and can be large."""
+
+
 def render(reports: Sequence[RunReport], target: Target) -> str:
     """One document: `runs` has an entry for each suite, in order."""
     data = {"schema_version": SCHEMA_VERSION, "runs": [_run(report) for report in reports]}
@@ -19,7 +23,7 @@ def render(reports: Sequence[RunReport], target: Target) -> str:
 
 
 def _run(report: RunReport) -> dict[str, Json]:
-    # Failing calls and evidence have formats of their own, and can be large.
-    data = asdict(replace(report, failures=(), proof=None))
-    del data["failures"], data["proof"]
+    data = asdict(replace(report, results=tuple(report.results), failures=(), proof=None, explored=None))
+    for name in NOT_IN_JSON:
+        del data[name]
     return data

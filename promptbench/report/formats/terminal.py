@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from io import StringIO
 from typing import TYPE_CHECKING
 
+from promptbench.report import nlu
 from promptbench.report.formats import _latency
 from promptbench.report.formats._table import NAME, Line, table
 from promptbench.report.model import FlipRow, Row, RunReport
@@ -55,6 +56,9 @@ def lines(report: RunReport, target: Target, *, whole: bool) -> str:
     _head(console, report)
     _figures(console, report.rows, target.width)
     _ladder(console, report.rows)
+    if report.nlu:
+        console.print()
+        _lines(console, nlu.lines(report.nlu, target.width))
     _times(console, report, target.width, whole=whole)
     _flips(console, report, target.width)
     _closing(console, report)

@@ -1,0 +1,115 @@
+"""Two sides of a comparison, case by case: what is asked of them, and how they are judged."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+from promptbench.api.running import undecided
+from promptbench.core.types import AttemptKey, Side
+from promptbench.core.words import number_of
+from promptbench.gate.flips import CaseFlip, CaseInfo, Flip, wanted
+from promptbench.gate.judge import GatedModel, ModelVerdict, Result, Verdict, judge
+from promptbench.gate.policy import TRIES, Policy, Versus
+from promptbench.gate.sentence import names
+from promptbench.gate.table import Table
+
+CHAMPION, CANDIDATE = Side.CHAMPION.value, Side.CANDIDATE.value
+"""The sides in a joint table, in the place of version hashes: those may be the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Whose answers one side of a pair has: those of a prompt version on a model."""
+
+    variant: str
+    model: str
+    deterministic: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two ends that are compared. In the joint table they share the candidate's model."""
+
+    champion: End
+    candidate: End
+
+    @property
+    def model(self) -> str:
+        return self.candidate.model
+
+    @property
+    def deterministic(self) -> bool:
+        """Whether one answer of each is the fact."""
+        return self.champion.deterministic and self.candidate.deterministic
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """The trial of a comparison: is the candidate's side worse?"""
+
+    versus: Versus
+    pairs: Sequence[Pair]
+    cases: Sequence[CaseInfo]
+    policy: Policy
+
+    def joint(self, champion: Table, candidate: Table) -> Table:
+        """Both sides in one table; they come from one run, or from two."""
+        numbers = {case.name: number for number, case in enumerate(self.cases)}
+        joint = Table(numbers=numbers, measured=self.policy.measured)
+        for pair in self.pairs:
+            for name, end, table in ((CHAMPION, pair.champion, champion), (CANDIDATE, pair.candidate, candidate)):
+                # Beside a model whose answers differ, the fact of one whose answers do not counts as often as asked.
+                tries = self.policy.repeats + TRIES if end.deterministic and not pair.deterministic else 1
+                joint.take(table, (end.variant, end.model), (name, pair.model), numbers, tries)
+        return joint
+
+    def wanted(self, table: Table) -> Collection[AttemptKey]:
+        """What must be asked again of the ends whose answers differ."""
+        joint, keys = self.joint(table, table), dict[AttemptKey, None]()
+        for pair in self.pairs:
+            ends = {CHAMPION: pair.champion, CANDIDATE: pair.candidate}
+            wants = wanted(joint, CHAMPION, CANDIDATE, pair.model, self.cases, self.policy)
+            for want in () if pair.deterministic else wants:
+                end = ends[want.variant]
+                have = table.cell(end.variant, end.model, want.case)
+                missing = (k for k in range(1 if end.deterministic else want.repeats) if not have.made(k))
+                keys.update((AttemptKey(end.variant, end.model, want.case, k), None) for k in missing)
+        return keys
+
+    def verdicts(self, table: Table, *, asked_all: bool) -> tuple[Verdict, ...]:
+        return (self.judged(self.joint(table, table), asked_all=asked_all),)
+
+    def judged(self, joint: Table, *, asked_all: bool) -> Verdict:
+        return judge(
+            joint,
+            champion=CHAMPION,
+            candidate=CANDIDATE,
+            models=[GatedModel(pair.model, pair.deterministic) for pair in self.pairs],
+            cases=self.cases,
+            policy=self.policy,
+            asked_all=asked_all,
+            versus=self.versus,
+        )
+
+    def as_recorded(self, joint: Table, again: str) -> Verdict:
+        """The verdict over what is on record, where nobody asks again what fails; `again` is the command that would."""
+        verdict = self.judged(joint, asked_all=True)
+        open_cases = [item for model in verdict.models for item in self._open(joint, model)]
+        if verdict.result is not Result.PASS or not open_cases:
+            return verdict
+        fail = "fails" if len(open_cases) == 1 else "fail"
+        sentence = (
+            f"INCONCLUSIVE: {self.versus.candidate} beside {self.versus.champion}: "
+            f"{number_of(len(open_cases), 'case')} {fail} with too few tries to tell: {names(open_cases)}; "
+            f"`{again}` asks both now"
+        )
+        return undecided(verdict, Result.INCONCLUSIVE, sentence)
+
+    def _open(self, joint: Table, verdict: ModelVerdict) -> Iterator[CaseFlip]:
+        """The cases that look broken, and were not tried often enough to say so."""
+        if verdict.deterministic:
+            return
+        wants = wanted(joint, CHAMPION, CANDIDATE, verdict.model, self.cases, self.policy)
+        short = {want.case for want in wants if joint.cell(want.variant, verdict.model, want.case).total < want.repeats}
+        yield from (item for item in verdict.flips if item.flip is Flip.UNSTABLE and item.case.name in short)

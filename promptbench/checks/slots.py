@@ -1,0 +1,108 @@
+"""slots: the answer has these slots with these values, and no others.
+
+What: compares the spans of the answer with those that the case names under `expect:`, at the same place. Each is a slot
+    with its value, as in `{city: Berlin}`, where a list has several values and null is none; or a list of objects with
+    `slot`, `value`, `start` and `end`. Where all have offsets these decide, else the values do; a span counts when its
+    slot and its bounds are exactly right. The score is the F1 of the case, and the report of a run has the F1 over all
+    spans, as CoNLL counts it.
+When: slot filling and entities, where what is too much counts as well as what is missing.
+Options: the slots, or: `at` their place in a JSON answer; `is` the slots; `at least` the F1 that is enough, such as 80%
+    (all as a rule). A case whose `expect:` names the slots wants all of them right whatever `at least` says: write them
+    under `is` then.
+Example:
+    checks: [{slots: {at: slots, is: {city: Berlin, date: tomorrow}}}]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from promptbench.checks import _options
+from promptbench.checks._graded import failed, graded, some
+from promptbench.checks._paths import Path, optional, value_at
+from promptbench.checks._words import quoted, readable
+from promptbench.core.protocols import Check, CheckContext, Subject
+from promptbench.core.types import Json, Score
+from promptbench.metrics.nlu_slots import Span, compare, f1, spans
+
+_KNOWN = ("at", "is", "at least")
+_SLOTS: Json = {"type": ["object", "array", "null"]}
+argument_schema: Json = {
+    "anyOf": [
+        _SLOTS,
+        {
+            "type": "object",
+            "properties": {
+                "at": {"type": ["string", "integer"]},
+                "is": _SLOTS,
+                "at least": {"type": ["number", "string"]},
+            },
+        },
+    ]
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """`wanted` are the right spans; None where the case does not tell them."""
+
+    path: Path | None
+    at_least: float
+    wanted: tuple[Span, ...] | None = None
+
+    def score(self, subject: Subject) -> Score:
+        got, problem = self.spans(subject)
+        if problem:
+            return failed("slots", problem)
+        if self.wanted is None:
+            return Score("slots", True, 1.0)
+        found = compare(self.wanted, got)
+        said = [*(f"{_shown(span)} is missing" for span in found.missing)]
+        said += [f"{_shown(span)} is not to be there" for span in found.extra]
+        return graded("slots", f1(*found.counts), self.at_least, some(said, 3))
+
+    def spans(self, subject: Subject) -> tuple[Sequence[Span], str | None]:
+        """The spans of the answer, and why they cannot be read. A place that is missing has none."""
+        reading, problem = readable(subject)
+        if problem:
+            return (), problem
+        value: Json = reading.value
+        if self.path is not None:
+            value, problem = value_at(subject, self.path)
+            value = None if problem else value
+        try:
+            return spans(value), None
+        except ValueError as error:
+            return (), str(error)
+
+    def informed(self, expected: Json) -> Slots:
+        """The check with the slots that a case expects at its place. Raises ValueError when they are none."""
+        if self.wanted is not None:
+            return self
+        try:
+            value = self.path.find(expected) if self.path else expected
+        except LookupError:
+            return self
+        return replace(self, wanted=tuple(spans(value)))
+
+
+def build(argument: Json, context: CheckContext) -> Check:
+    """Raises ValueError when what should be there is no slots."""
+    given = _options.options(argument, _KNOWN) if _is_options(argument) else {"is": argument} if argument else {}
+    at_least = _options.share(given["at least"], "at least") if "at least" in given else 1.0
+    wanted = tuple(spans(given["is"])) if "is" in given else None
+    return Slots(optional(given.get("at")), at_least, wanted)
+
+
+def _is_options(argument: Json) -> bool:
+    """Whether a mapping is options and not slots: it has `is` with slots in it, or nothing but options."""
+    if not isinstance(argument, dict) or not argument:
+        return False
+    names = {_options.option_name(str(key)): value for key, value in argument.items()}
+    return names.keys() <= {*_KNOWN} or isinstance(names.get("is"), (dict, list))
+
+
+def _shown(span: Span) -> str:
+    place = f" at {span.start}–{span.end}" if span.has_place else ""
+    return f"{quoted(span.slot)[1:-1]}{'' if span.value is None else ' ' + quoted(span.value)}{place}"

@@ -1,0 +1,31 @@
+"""`promptbench report`: a run that is on record, in any format."""
+
+from __future__ import annotations
+
+import typer
+
+from promptbench.cli.options import ExitZero, Format, JsonFormat, Output, Run
+
+
+def register(app: typer.Typer) -> None:
+    app.command("report")(report)
+
+
+def report(
+    run: Run = "latest",
+    format_: Format = "terminal",
+    as_json: JsonFormat = False,
+    output: Output = None,
+    exit_zero: ExitZero = False,
+) -> int:
+    """Write the report on a recorded run again, in any format, judged by the suite's gate as it is now. Asks no model.
+
+    Exits as the verdict says.
+    """
+    from promptbench import api
+    from promptbench.cli.rendering import Rendering
+
+    rendering = Rendering.of("json" if as_json else format_, output)
+    workspace = api.Workspace.open()
+    found = api.judge(workspace, run, evidence=rendering.wants("evidence"))
+    return rendering.write(workspace, [found], exit_zero=exit_zero)

@@ -1,0 +1,88 @@
+"""`promptbench runs`: the runs on record."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from promptbench.cli.options import AsJson, Run
+from promptbench.core.errors import Exit
+
+runs = typer.Typer(help="List, show, trace and merge the runs on record.", no_args_is_help=True)
+
+Suite = Annotated[str | None, typer.Option("--suite", metavar="NAME", help="Only runs of this suite.")]
+Prompt = Annotated[str | None, typer.Option("--prompt", metavar="NAME", help="Only runs about this prompt.")]
+Model = Annotated[str | None, typer.Option("--model", metavar="PROVIDER/NAME", help="Only runs with this model.")]
+Limit = Annotated[int, typer.Option("--limit", min=1, help="At most so many runs, the newest ones.")]
+
+
+class Metric(StrEnum):
+    """What a history is of."""
+
+    ANSWERS = "answers"
+    FORMAT = "format"
+    P50 = "p50"
+    P99 = "p99"
+    COST = "cost"
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(runs, name="runs")
+
+
+@runs.command("list")
+def list_(
+    suite: Suite = None, prompt: Prompt = None, model: Model = None, limit: Limit = 20, as_json: AsJson = False
+) -> int:
+    """The newest runs with their verdicts, the newest first."""
+    from promptbench import api
+    from promptbench.cli.output import out_json, out_lines
+    from promptbench.cli.run_tables import listed
+
+    found = api.list_runs(api.Workspace.open(), suite=suite, prompt=prompt, model=model, limit=limit)
+    if as_json:
+        out_json({"schema_version": 1, "runs": [asdict(run) for run in found]})
+    else:
+        out_lines(listed(found))
+    return Exit.YES
+
+
+@runs.command("show")
+def show(run: Run = "latest", as_json: AsJson = False) -> int:
+    """One run as it was judged then, with its figures. `promptbench report` judges it again."""
+    from promptbench import api
+    from promptbench.cli.output import out_json, out_lines
+    from promptbench.cli.run_tables import shown
+
+    found = api.show_run(api.Workspace.open(), run)
+    if as_json:
+        out_json({"schema_version": 1, **asdict(found)})
+    else:
+        out_lines(shown(found))
+    return Exit.YES
+
+
+@runs.command("history")
+def history(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A suite, or a prompt that suites test.")],
+    metric: Annotated[
+        Metric, typer.Option("--metric", help="Right or well-formed answers, times, or dollars for 1,000 calls.")
+    ] = Metric.ANSWERS,
+    model: Model = None,
+    limit: Limit = 20,
+    as_json: AsJson = False,
+) -> int:
+    """One figure of every prompt on every model over the finished runs of whole suites, the oldest first."""
+    from promptbench import api
+    from promptbench.cli.output import out_json, out_lines
+    from promptbench.cli.run_tables import traced
+
+    found = api.run_history(api.Workspace.open(), name, model=model, limit=limit)
+    if as_json:
+        out_json({"schema_version": 1, "metric": metric.value, "runs": [asdict(item) for item in found]})
+    else:
+        out_lines(traced(found, metric.value))
+    return Exit.YES

@@ -1,0 +1,114 @@
+"""Measures of labels, such as intents, from counts of what was expected and what was said. Pure functions.
+
+Precision, recall and F1 of a label are as in information retrieval (van Rijsbergen 1979, Information Retrieval, ch. 7).
+One that divides by nothing is 0, as in scikit-learn with `zero_division=0`: a label that nobody says has a precision of
+0.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from math import fsum
+
+Pairs = Mapping[tuple[str, str | None], int]
+"""How often each pair of an expected and a said label was seen; None was said where there was no label to read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Precision, recall and F1 in [0, 1], of `support` expected items."""
+
+    precision: float
+    recall: float
+    f1: float
+    support: int
+
+    @classmethod
+    def of(cls, right: float, said: float, expected: float) -> Figures:
+        """From counts: F1 = 2 · right / (said + expected), the harmonic mean of precision and recall."""
+        precision = right / said if said else 0.0
+        recall = right / expected if expected else 0.0
+        f1 = 2 * right / (said + expected) if said + expected else 0.0
+        return cls(precision, recall, f1, round(expected))
+
+
+@dataclass(frozen=True, slots=True)
+class Averages:
+    """Over the labels: each counting the same (macro), each as often as it is expected (weighted), and all items
+    together (micro).
+    """
+
+    macro: Figures
+    micro: Figures
+    weighted: Figures
+
+
+def accuracy(pairs: Pairs, labels: Collection[str] | None = None) -> tuple[int, int]:
+    """How many are right, and of how many; with `labels` of those that expect one of them.
+
+    Without the out-of-scope label it is the in-scope accuracy, for that label alone the out-of-scope recall (Larson et
+    al. 2019, EMNLP, D19-1131).
+    """
+    counted = {pair: n for pair, n in pairs.items() if labels is None or pair[0] in labels}
+    return sum(n for (expected, said), n in counted.items() if expected == said), sum(counted.values())
+
+
+def by_label(pairs: Pairs) -> dict[str, Figures]:
+    """The figures of each label that is expected at least once, in the order of their names."""
+    expected, said, right = _sums(pairs)
+    return {label: Figures.of(right[label], said[label], expected[label]) for label in sorted(expected)}
+
+
+def averages(pairs: Pairs) -> Averages:
+    """Over the labels that are expected at least once: scikit-learn's with `labels=sorted(set(expected))`."""
+    expected, said, right = _sums(pairs)
+    each = [Figures.of(right[label], said[label], expected[label]) for label in expected]
+    total = sum(expected.values())
+    return Averages(
+        macro=_mean(each, [1] * len(each), total),
+        micro=Figures.of(right.total(), sum(said[label] for label in expected), total),
+        weighted=_mean(each, [figures.support for figures in each], total),
+    )
+
+
+def macro_f1(pairs: Pairs) -> float:
+    """The macro average of F1 alone, for many resamples of the counts; 0 for none."""
+    expected, said, right = _sums(pairs)
+    each = [2 * right[label] / (said[label] + count) for label, count in expected.items()]
+    return fsum(each) / len(each) if each else 0.0
+
+
+def confusions(pairs: Pairs, most: int | None = None) -> list[tuple[str, str, int]]:
+    """What was said for what was expected and wrong, how often, the most frequent first; equals by name."""
+    wrong = [(expected, said, n) for (expected, said), n in pairs.items() if said is not None and said != expected]
+    return sorted(wrong, key=lambda item: (-item[2], item[:2]))[:most]
+
+
+def _sums(pairs: Pairs) -> tuple[Counter[str], Counter[str], Counter[str]]:
+    """How often each label was expected, said, and rightly said."""
+    expected: Counter[str] = Counter()
+    said: Counter[str] = Counter()
+    right: Counter[str] = Counter()
+    for (wanted, got), count in pairs.items():
+        if not count:
+            continue
+        expected[wanted] += count
+        if got is not None:
+            said[got] += count
+        if wanted == got:
+            right[wanted] += count
+    return expected, said, right
+
+
+def _mean(each: Iterable[Figures], weights: Iterable[int], support: int) -> Figures:
+    weighed = list(zip(each, weights, strict=True))
+    whole = sum(weight for _, weight in weighed)
+    if not whole:
+        return Figures(0.0, 0.0, 0.0, support)
+
+    def mean(name: str) -> float:
+        return fsum(getattr(figures, name) * weight for figures, weight in weighed) / whole
+
+    return Figures(mean("precision"), mean("recall"), mean("f1"), support)

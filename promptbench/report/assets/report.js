@@ -1,0 +1,448 @@
+"use strict";
+// The list of cases and what is seen of one. Every text of a model or user goes in as text, never as markup.
+
+const ROWS_ON_A_PAGE = 50;
+const MOST_COMPARED = 4e6; // cells of the table that a diff takes
+const ORDER = ["broken", "unstable", "failing", "still failing", "no answer", "not reproduced", "fixed", "still passing", "passing"];
+const TONES = { broken: "bad", unstable: "warn", failing: "bad", "still failing": "warn", "no answer": "none", "not reproduced": "none", fixed: "good" };
+const OUTCOMES = { passed: "good", failed: "bad", errored: "none" };
+const COUNTED = ["prompt", "model", "repeat", "counted", "outcome", "answer", "rung", "repairs", "reasons", "error", "fallback",
+  "tries", "cached", "provider", "queue", "input", "output", "cost", "started"];
+// What would be invisible, or would turn the text around it: controls, marks of direction, half pairs.
+const HIDDEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufffe\uffff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
+
+function make(tag, attributes, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes || {})) {
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (value !== null && value !== undefined && value !== false) element.setAttribute(name, value === true ? "" : value);
+  }
+  element.append(...children.filter((child) => child !== null && child !== undefined));
+  return element;
+}
+
+function texts(text) {
+  // The nodes of a foreign text, with a sign for each character that would not be seen.
+  const nodes = [];
+  let from = 0;
+  for (const match of text.matchAll(HIDDEN)) {
+    const code = match[0].charCodeAt(0).toString(16).toUpperCase().padStart(4, "0");
+    nodes.push(text.slice(from, match.index), make("span", { class: "ctl" }, "U+" + code));
+    from = match.index + match[0].length;
+  }
+  nodes.push(text.slice(from));
+  return nodes;
+}
+
+const oneLine = (text) => text.replace(/\s+/g, " ").replace(HIDDEN, "\ufffd");
+
+async function unpack(id) {
+  const packed = document.getElementById(id).textContent;
+  const bytes = Uint8Array.from(atob(packed), (char) => char.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return JSON.parse(await new Response(stream).text());
+}
+
+function time(ms) {
+  if (ms === null) return "";
+  if (ms >= 999.5) return (ms / 1000).toFixed(1) + " s";
+  return (ms >= 9.95 ? ms.toFixed(0) : ms.toFixed(2)) + " ms";
+}
+
+function money(dollars) {
+  return dollars === null ? "" : dollars === 0 ? "$0" : "$" + Number(dollars.toPrecision(2)).toFixed(dollars < 0.001 ? 8 : 5).replace(/0+$/, "");
+}
+
+function tokens(text) {
+  return text.match(/\s+|[\p{L}\p{N}_]+|[^\s\p{L}\p{N}_]/gu) || [];
+}
+
+function compared(before, after) {
+  // The parts that only one of two lists has, by the longest common subsequence; null where they are too long for that.
+  let start = 0;
+  while (start < before.length && start < after.length && before[start] === after[start]) start++;
+  let end = 0;
+  while (end < before.length - start && end < after.length - start && before[before.length - 1 - end] === after[after.length - 1 - end]) end++;
+  const a = before.slice(start, before.length - end);
+  const b = after.slice(start, after.length - end);
+  if (a.length * b.length > MOST_COMPARED) return null;
+  const width = b.length + 1;
+  const lengths = new Uint16Array((a.length + 1) * width);
+  for (let i = a.length - 1; i >= 0; i--)
+    for (let j = b.length - 1; j >= 0; j--)
+      lengths[i * width + j] = a[i] === b[j] ? lengths[(i + 1) * width + j + 1] + 1 : Math.max(lengths[(i + 1) * width + j], lengths[i * width + j + 1]);
+  const common = { before: new Set(), after: new Set() };
+  for (let i = 0, j = 0; i < a.length && j < b.length;) {
+    if (a[i] === b[j]) { common.before.add(start + i++); common.after.add(start + j++); }
+    else if (lengths[(i + 1) * width + j] >= lengths[i * width + j + 1]) i++;
+    else j++;
+  }
+  const same = (list, known) => list.map((_, place) => place < start || place >= list.length - end || known.has(place));
+  return { before: same(before, common.before), after: same(after, common.after) };
+}
+
+function marked(list, same, tag) {
+  // The list's texts as nodes, what the other lacks in elements of the tag.
+  const nodes = [];
+  for (let place = 0; place < list.length;) {
+    let next = place;
+    while (next < list.length && same[next] === same[place]) next++;
+    const part = texts(list.slice(place, next).join(""));
+    nodes.push(...(same[place] ? part : [make(tag, {}, ...part)]));
+    place = next;
+  }
+  return nodes;
+}
+
+class Explorer {
+  constructor(place, element) {
+    this.place = place;
+    this.element = element;
+    this.packs = new Map();
+    this.chosen = {};
+  }
+
+  async start() {
+    this.index = await unpack(`data-${this.place}-index`);
+    const index = this.index;
+    index.lower = index.names.map((name) => name.toLowerCase());
+    const rank = index.states.map((state) => (ORDER.indexOf(state) + ORDER.length) % ORDER.length);
+    this.order = Array.from(index.case.keys()).sort((a, b) => rank[index.state[a]] - rank[index.state[b]] || a - b);
+    this.build();
+  }
+
+  build() {
+    const index = this.index;
+    const sorted = [...index.states].sort((a, b) => ORDER.indexOf(a) - ORDER.indexOf(b));
+    this.controls = {
+      q: make("input", { type: "search", placeholder: "name of a case", "data-search": true }),
+      state: this.select(sorted),
+      model: this.select(index.models),
+      tag: this.select([...index.tags].sort()),
+      rung: this.select(index.rungs.filter((_, number) => index.rung.includes(number)), (rung) => rung.replace("_", " ")),
+    };
+    const labels = { q: "Search", state: "State", model: "Model", tag: "Tag", rung: "Worst format" };
+    const filters = make("form", { class: "filters", role: "search", onsubmit: (event) => event.preventDefault() });
+    for (const [name, control] of Object.entries(this.controls)) {
+      control.addEventListener(name === "q" ? "input" : "change", () => go({ ...current(), run: String(this.place), [name]: control.value, page: "", case: "", on: "" }, true));
+      const label = make("label", { class: name === "q" ? "search" : "" }, labels[name], control);
+      label.hidden = control.options !== undefined && control.options.length < 3;
+      filters.append(label);
+    }
+    this.rows = make("tbody");
+    this.head = make("tr");
+    this.count = make("span", { class: "small", role: "status" });
+    this.previous = make("button", { type: "button", onclick: () => this.turn(-1) }, "Previous");
+    this.next = make("button", { type: "button", onclick: () => this.turn(1) }, "Next");
+    this.detail = make("article", { class: "detail", tabindex: "-1", "aria-label": "Case", hidden: true });
+    const list = make("div", { class: "list" },
+      make("table", {}, make("caption", { hidden: true }, "Cases"), make("thead", {}, this.head), this.rows),
+      make("div", { class: "pages" }, this.previous, this.next, this.count));
+    this.panes = make("div", { class: "panes" }, list, this.detail);
+    this.element.replaceChildren(filters, this.panes);
+    this.compares = index.wasOf.some((number) => number > 0);
+    const heads = { state: "State", case: "Case", model: "Model", passes: this.compares ? "Passes, was" : "Passes", rung: "Format" };
+    for (const [name, title] of Object.entries(heads)) this.head.append(make("th", { scope: "col", class: name }, title));
+  }
+
+  select(values, shown = (value) => value) {
+    return make("select", {}, make("option", { value: "" }, "all"), ...values.map((value) => make("option", { value }, oneLine(shown(value)))));
+  }
+
+  apply(wanted) {
+    // Shows what the address asks for.
+    for (const [name, control] of Object.entries(this.controls))
+      if (control.value !== (wanted[name] || "")) control.value = wanted[name] || "";
+    const filter = ["q", "state", "model", "tag", "rung"].map((name) => wanted[name] || "").join("\n");
+    if (filter !== this.filter) {
+      this.filter = filter;
+      this.found = this.matching(wanted);
+    }
+    const open = wanted.case ? this.find(wanted) : -1;
+    const page = open >= 0 && this.found.includes(open) ? Math.floor(this.found.indexOf(open) / ROWS_ON_A_PAGE) : Number(wanted.page || 1) - 1;
+    this.page = Math.max(0, Math.min(page, Math.ceil(this.found.length / ROWS_ON_A_PAGE) - 1)) || 0;
+    this.open = open;
+    this.list(wanted);
+    this.show(open, Boolean(wanted.case));
+  }
+
+  matching(wanted) {
+    const index = this.index;
+    const [state, model, tag] = [index.states.indexOf(wanted.state), index.models.indexOf(wanted.model), index.tags.indexOf(wanted.tag)];
+    const rung = index.rungs.indexOf(wanted.rung);
+    const words = (wanted.q || "").toLowerCase();
+    return this.order.filter((row) => {
+      const number = index.case[row];
+      return (!wanted.state || index.state[row] === state) && (!wanted.model || index.model[row] === model) &&
+        (!wanted.rung || index.rung[row] === rung) && (!wanted.tag || index.tagged[number].includes(tag)) &&
+        (!words || index.lower[number].includes(words));
+    });
+  }
+
+  find(wanted) {
+    const index = this.index;
+    const number = index.names.indexOf(wanted.case);
+    const rows = this.order.filter((row) => index.case[row] === number);
+    const on = index.models.indexOf(wanted.on || wanted.model);
+    return rows.find((row) => index.model[row] === on) ?? rows[0] ?? -1;
+  }
+
+  list(wanted) {
+    const index = this.index;
+    const start = this.page * ROWS_ON_A_PAGE;
+    const shown = this.found.slice(start, start + ROWS_ON_A_PAGE);
+    const several = index.models.length > 1;
+    this.head.children[2].hidden = !several;
+    this.rows.replaceChildren(...shown.map((row) => {
+      const state = index.states[index.state[row]];
+      const [name, model] = [index.names[index.case[row]], index.models[index.model[row]]];
+      const passes = `${index.now[row]}/${index.nowOf[row]}` + (index.wasOf[row] ? `, ${index.was[row]}/${index.wasOf[row]}` : "");
+      const link = make("a", { href: "#" + address({ ...wanted, run: String(this.place), case: name, on: several ? model : "", page: "" }) }, ...texts(oneLine(name)));
+      return make("tr", { "aria-current": row === this.open ? "true" : null },
+        make("td", { class: "state" }, make("span", { class: "tag " + (TONES[state] || "quiet") }, state)),
+        make("td", { class: "case" }, link),
+        make("td", { class: "model", hidden: !several }, oneLine(model)),
+        make("td", { class: "passes" }, passes),
+        make("td", { class: "rung" }, index.rung[row] < 0 ? "" : index.rungs[index.rung[row]].replace("_", " ")));
+    }));
+    const count = this.found.length;
+    this.count.textContent = count ? `${(start + 1).toLocaleString("en")}–${(start + shown.length).toLocaleString("en")} of ${count.toLocaleString("en")}` : "no case is like that";
+    this.previous.disabled = this.page === 0;
+    this.next.disabled = start + shown.length >= count;
+    this.previous.hidden = this.next.hidden = count <= ROWS_ON_A_PAGE;
+  }
+
+  turn(by) {
+    go({ ...current(), run: String(this.place), page: String(this.page + 1 + by), case: "", on: "" });
+  }
+
+  step(by) {
+    // The case before or after the one that is open.
+    if (!this.found.length) return;
+    const at = this.found.indexOf(this.open);
+    const row = this.found[at < 0 ? this.page * ROWS_ON_A_PAGE : Math.max(0, Math.min(this.found.length - 1, at + by))];
+    const index = this.index;
+    go({ ...current(), run: String(this.place), case: index.names[index.case[row]], on: index.models[index.model[row]], page: "" }, true);
+    this.rows.querySelector("[aria-current] a")?.scrollIntoView({ block: "nearest" });
+  }
+
+  close() {
+    const row = this.open;
+    go({ ...current(), case: "", on: "", page: String(this.page + 1) });
+    const at = this.found.slice(this.page * ROWS_ON_A_PAGE).indexOf(row);
+    (this.rows.children[at]?.querySelector("a") || this.controls.q).focus();
+  }
+
+  async read(number) {
+    let pack = 0;
+    let start = 0;
+    while (number >= start + this.index.packs[pack]) start += this.index.packs[pack++];
+    if (!this.packs.has(pack)) this.packs.set(pack, unpack(`data-${this.place}-${pack}`));
+    const { texts: all, cases } = await this.packs.get(pack);
+    return { all, item: cases[number - start] };
+  }
+
+  async show(row, wanted) {
+    this.panes.classList.toggle("open", wanted);
+    this.detail.hidden = !wanted;
+    if (!wanted) { this.shown = undefined; return; }
+    if (row === this.shown) return;
+    this.shown = row;
+    const back = make("button", { type: "button", class: "back", onclick: () => this.close() }, "Back to the list");
+    if (row < 0) {
+      this.detail.replaceChildren(back, make("p", {}, "There is no such case in this run."));
+      return;
+    }
+    const index = this.index;
+    const number = index.case[row];
+    const { all, item } = await this.read(number);
+    if (this.shown !== row) return;
+    const model = index.model[row];
+    const attempts = item.attempts.map((values) => Object.fromEntries(COUNTED.map((name, place) => [name, values[place]])));
+    this.view = { all, item, model, attempts: attempts.filter((attempt) => attempt.model === model), chosen: {} };
+    for (const attempt of this.view.attempts) {
+      const before = this.view.chosen[attempt.prompt];
+      if (!before || (before.outcome !== "failed" && attempt.outcome === "failed")) this.view.chosen[attempt.prompt] = attempt;
+    }
+    const state = index.states[index.state[row]];
+    const tags = [...(index.critical[number] ? ["critical"] : []), ...index.tagged[number].map((tag) => index.tags[tag]).filter((tag) => tag !== "critical")];
+    this.answers = make("div", { class: "answers" });
+    this.attempts = make("div", { class: "scroll attempts", tabindex: "0", role: "group", "aria-label": "Attempts" });
+    this.detail.replaceChildren(
+      back,
+      make("h4", {}, ...texts(oneLine(index.names[number]))),
+      make("div", { class: "bar" }, make("span", { class: "tag " + (TONES[state] || "quiet") }, state),
+        make("span", { class: "small" }, oneLine(index.models[model])), ...tags.map((tag) => make("span", { class: "tag quiet" }, oneLine(tag)))),
+      ...item.expected.flatMap((text) => this.block("Expected", all[text])),
+      this.answers,
+      make("h5", {}, "Every attempt"), this.attempts,
+      ...this.asked(),
+      ...item.was.flatMap((text) => this.folded("A logged answer that is wrong", all[text])),
+      ...this.folded("Variables", all[item.vars]));
+    this.detail.scrollTop = 0;
+    this.compare();
+  }
+
+  block(title, text) {
+    return [make("h5", {}, title), make("pre", { tabindex: "0" }, ...texts(text))];
+  }
+
+  folded(title, text) {
+    return [make("details", {}, make("summary", {}, title), make("pre", { tabindex: "0" }, ...texts(text)))];
+  }
+
+  prompt(number) {
+    const prompt = this.index.prompts[number];
+    return prompt ? `${oneLine(prompt[0])} (${prompt[1]})` : "own model";
+  }
+
+  asked() {
+    const { item, all, attempts } = this.view;
+    return Object.entries(item.asked).filter(([prompt]) => attempts.some((attempt) => attempt.prompt === Number(prompt))).map(([prompt, messages]) =>
+      make("details", {}, make("summary", {}, `Messages of ${this.prompt(Number(prompt))}`),
+        ...messages.flatMap(([role, text]) => [make("h5", {}, role), make("pre", { tabindex: "0" }, ...texts(all[text]))])));
+  }
+
+  compare() {
+    // The answers side by side, production's first, and the attempts to choose them from.
+    const { all, chosen, attempts } = this.view;
+    const rank = (number) => (number < 0 ? 3 : this.index.prompts[number][1] === "champion" ? 0 : this.index.best.includes(number) ? 1 : 2);
+    const prompts = Object.keys(chosen).map(Number).sort((a, b) => rank(a) - rank(b) || a - b);
+    const said = prompts.map((number) => (chosen[number].answer === null ? null : all[chosen[number].answer]));
+    const parts = said.map((text) => (text === null ? null : tokens(text)));
+    const against = rank(prompts[0]) === 0 ? parts[0] : null;
+    const bodies = parts.map((list, place) => (list ? texts(said[place]) : ["no answer"]));
+    for (let place = 1; against && place < parts.length; place++) {
+      const found = parts[place] && compared(against, parts[place]);
+      if (!found) continue;
+      if (place === 1) bodies[0] = marked(against, found.before, "del");
+      bodies[place] = marked(parts[place], found.after, "ins");
+    }
+    this.answers.replaceChildren(...prompts.map((number, place) => {
+      const attempt = chosen[number];
+      const reasons = [...attempt.reasons.map((text) => all[text]), ...(attempt.error === null ? [] : [all[attempt.error]])];
+      return make("div", {},
+        make("h5", {}, this.prompt(number)),
+        make("div", { class: "bar" }, make("span", { class: "tag " + (OUTCOMES[attempt.outcome] || "quiet") }, attempt.outcome),
+          make("span", { class: "small" }, [`attempt ${attempt.repeat + 1}`, attempt.rung ? attempt.rung.replace("_", " ") : "", ...attempt.repairs].filter(Boolean).join(" · "))),
+        make("pre", { tabindex: "0", "aria-label": "Answer" }, ...bodies[place]),
+        ...reasons.map((reason) => make("p", { class: "reason" }, ...texts(reason))));
+    }));
+    const heads = ["", "prompt", "outcome", "format", "time", "queue", "tokens", "cost", "why"];
+    const order = [...attempts].sort((a, b) => rank(a.prompt) - rank(b.prompt) || a.prompt - b.prompt || a.repeat - b.repeat);
+    this.attempts.replaceChildren(make("table", {},
+      make("thead", {}, make("tr", {}, ...heads.map((head) => (head ? make("th", { scope: "col" }, head) : make("td"))))),
+      make("tbody", {}, ...order.map((attempt) => this.attempt(attempt, chosen[attempt.prompt] === attempt)))));
+  }
+
+  attempt(attempt, chosen) {
+    const { all } = this.view;
+    const choose = () => {
+      this.view.chosen[attempt.prompt] = attempt;
+      this.compare();
+      this.attempts.querySelector(`[data-key="${attempt.prompt}/${attempt.repeat}"]`).focus();
+    };
+    const why = [...attempt.reasons.map((text) => all[text]), ...(attempt.error === null ? [] : [all[attempt.error]])].join("; ");
+    const notes = [attempt.counted ? "" : "asked again", attempt.cached ? "cached" : "", attempt.tries > 1 ? `${attempt.tries} tries` : "", attempt.fallback ? `by ${attempt.fallback}` : ""];
+    const name = this.prompt(attempt.prompt);
+    return make("tr", {},
+      make("td", {}, make("button", { type: "button", "aria-pressed": String(chosen), "data-key": `${attempt.prompt}/${attempt.repeat}`, "aria-label": `Show attempt ${attempt.repeat + 1} of ${name}`, onclick: choose }, String(attempt.repeat + 1))),
+      make("td", {}, name),
+      make("td", {}, [attempt.outcome, ...notes].filter(Boolean).join(", ")),
+      make("td", {}, [attempt.rung ? attempt.rung.replace("_", " ") : "", ...attempt.repairs].filter(Boolean).join(", ")),
+      make("td", { class: "n" }, time(attempt.provider)),
+      make("td", { class: "n" }, attempt.provider === null ? "" : time(attempt.queue)),
+      make("td", { class: "n" }, attempt.input === null ? "" : `${attempt.input} + ${attempt.output}`),
+      make("td", { class: "n" }, money(attempt.cost)),
+      make("td", { class: "why" }, ...texts(why)));
+  }
+}
+
+// -- the address, the keys and the buttons --------------------------------------------------------------------------
+
+const explorers = new Map();
+const runs = [...document.querySelectorAll(".run")];
+
+const current = () => Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
+const address = (wanted) => new URLSearchParams(Object.entries(wanted).filter(([name, value]) => value && !(name === "run" && runs.length < 2))).toString();
+
+function go(wanted, quietly = false) {
+  const hash = "#" + address(wanted);
+  if (hash === location.hash) return;
+  if (quietly) history.replaceState(null, "", hash);
+  else history.pushState(null, "", hash);
+  arrive();
+}
+
+function place() {
+  const number = Number(current().run || 0);
+  return runs[number] ? number : 0;
+}
+
+async function arrive(event) {
+  const wanted = current();
+  const at = place();
+  runs.forEach((run, number) => { run.hidden = number !== at; });
+  document.querySelectorAll(".suites a").forEach((link, number) => {
+    if (number === at) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  });
+  const element = runs[at]?.querySelector(".explorer");
+  if (!element) return;
+  if (!explorers.has(at)) {
+    const explorer = new Explorer(at, element);
+    explorers.set(at, explorer.start().then(() => explorer));
+  }
+  const explorer = await explorers.get(at);
+  explorer.apply(wanted);
+  const filtered = wanted.case || wanted.state || wanted.tag || wanted.model || wanted.rung || wanted.q;
+  if (event && filtered) {
+    const target = wanted.case ? explorer.detail : element;
+    if (event.type === "hashchange" && wanted.case) explorer.detail.focus({ preventScroll: true });
+    const box = target.getBoundingClientRect();
+    if (box.top < 0 || box.top > innerHeight * 0.6) element.scrollIntoView({ block: "start" });
+  }
+  document.documentElement.dataset.ready = "yes";
+}
+
+const dialog = make("dialog", { "aria-label": "Keys" },
+  make("h2", {}, "Keys"),
+  make("dl", {}, ...[["j k", "next and previous case"], ["Enter", "read the open case"], ["/", "search"], ["Escape", "close the case, then leave the search"], ["?", "these keys"]].flatMap(([keys, words]) =>
+    [make("dt", {}, ...keys.split(" ").flatMap((key) => [make("kbd", {}, key), " "])), make("dd", {}, words)])),
+  make("button", { type: "button", onclick: () => dialog.close() }, "Close"));
+document.body.append(dialog);
+
+document.addEventListener("keydown", async (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || dialog.open || !explorers.has(place())) return;
+  const explorer = await Promise.resolve(explorers.get(place()));
+  const typing = event.target.matches("input, select, textarea");
+  if (event.key === "Escape") {
+    if (explorer.open >= 0 || !explorer.detail.hidden) explorer.close();
+    else event.target.blur();
+  } else if (typing) return;
+  else if (event.key === "j") explorer.step(1);
+  else if (event.key === "k") explorer.step(-1);
+  else if (event.key === "Enter" && !explorer.detail.hidden && event.target === document.body) explorer.detail.focus();
+  else if (event.key === "?") dialog.showModal();
+});
+document.addEventListener("keydown", (event) => {
+  // At once, or the key itself would be typed.
+  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, select, textarea")) return;
+  const search = runs[place()]?.querySelector("[data-search]");
+  if (search) { event.preventDefault(); search.focus(); search.scrollIntoView({ block: "center" }); }
+});
+
+const keys = document.getElementById("keys");
+keys.hidden = !document.querySelector(".explorer");
+keys.addEventListener("click", () => dialog.showModal());
+const theme = document.getElementById("theme");
+const dark = () => (document.documentElement.dataset.theme || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
+const name = () => { theme.textContent = dark() ? "Light" : "Dark"; };
+theme.hidden = false;
+theme.addEventListener("click", () => { document.documentElement.dataset.theme = dark() ? "light" : "dark"; name(); });
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", name);
+name();
+
+addEventListener("hashchange", arrive);
+addEventListener("popstate", (event) => { if (event.state === null) arrive(); });
+arrive(new Event("load"));

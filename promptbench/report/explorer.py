@@ -1,0 +1,212 @@
+"""The cases of a run as a page holds them: an index that is read at once, and packs of cases, read when looked at.
+
+Both are JSON, packed by gzip and written as base64. A pack holds equal texts once.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from array import array
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from promptbench.core.canonical import escape_surrogates
+from promptbench.core.types import Json, Rung
+from promptbench.core.words import number_of
+from promptbench.report.confusion import Confusions, Matrix
+from promptbench.report.model import AttemptRow, CaseRow, RunReport
+
+_CASES_IN_A_PACK = 200
+_CHARACTERS_IN_A_PACK = 2_000_000
+_MOST_CHARACTERS = 40_000
+"""Of one text. A longer one is shown by its start and its end."""
+_END = 4_000
+_RUNGS = [rung.value for rung in Rung]
+
+
+@dataclass(slots=True)
+class Explorer:
+    """What one pass over the cases yields: index and packs for the page, times and matrices for the charts."""
+
+    index: str
+    packs: list[str]
+    times: dict[tuple[str, str], array[float]]
+    matrices: list[Matrix]
+
+
+def explore(report: RunReport) -> Explorer | None:
+    """None where the report has no single attempts."""
+    if report.explored is None:
+        return None
+    labels = {prompt.hash: prompt.label for prompt in report.explored.prompts}
+    index = _Index(report)
+    confusions = Confusions.of(report)
+    times: dict[tuple[str, str], array[float]] = {}
+    packs = []
+    for pack in _packs(report.explored.cases, index):
+        packs.append(pack.packed())
+        for case in pack.cases:
+            confusions.add(case)
+            for item in case.attempts:
+                if item.counted and item.provider_ms is not None:
+                    key = labels.get(item.prompt, ""), item.model
+                    times.setdefault(key, array("d")).append(item.provider_ms)
+    return Explorer(index.packed(), packs, times, confusions.matrices())
+
+
+def _packs(cases: Iterable[CaseRow], index: _Index) -> Iterator[_Pack]:
+    pack = _Pack(index)
+    for case in cases:
+        pack.add(case)
+        if len(pack.cases) >= _CASES_IN_A_PACK or pack.characters >= _CHARACTERS_IN_A_PACK:
+            index.end_pack(len(pack.cases))
+            yield pack
+            pack = _Pack(index)
+    if pack.cases:
+        index.end_pack(len(pack.cases))
+        yield pack
+
+
+class _Index:
+    """One line for each case on each model, in columns: what the list shows and filters by."""
+
+    def __init__(self, report: RunReport) -> None:
+        assert report.explored is not None
+        self.prompts = {prompt.hash: number for number, prompt in enumerate(report.explored.prompts)}
+        self.models = {name: number for number, name in enumerate(dict.fromkeys(row.model for row in report.rows))}
+        self._tags: dict[str, int] = {}
+        self._states: dict[str, int] = {}
+        self._candidates = {item.candidate_hash for item in report.judgements[:1]}
+        self._known = [[prompt.label, prompt.side] for prompt in report.explored.prompts]
+        self._best = [number for hash, number in self.prompts.items() if hash in self._candidates]
+        self._names: list[str] = []
+        self._tagged: list[list[int]] = []
+        self._critical: list[int] = []
+        self._packs: list[int] = []
+        self._columns: dict[str, list[int]] = {
+            name: [] for name in ("case", "model", "state", "rung", "was", "wasOf", "now", "nowOf")
+        }
+
+    def add(self, case: CaseRow) -> None:
+        number = len(self._names)
+        self._names.append(case.case)
+        self._tagged.append([self._tags.setdefault(tag, len(self._tags)) for tag in case.tags])
+        self._critical.append(int(case.critical))
+        for model, state in case.states.items():
+            mine = [item for item in case.attempts if item.model == model and item.outcome in ("passed", "failed")]
+            now = [item for item in mine if item.prompt in self._candidates or not item.prompt]
+            was = [item for item in mine if item.prompt and item.prompt not in self._candidates]
+            was = [item for item in was if self._known[self.prompts[item.prompt]][1] == "champion"]
+            worst = max((_RUNGS.index(item.rung) for item in now if item.rung), default=-1)
+            values = {
+                "case": number,
+                "model": self.models.setdefault(model, len(self.models)),
+                "state": self._states.setdefault(state, len(self._states)),
+                "rung": worst,
+                "was": sum(item.outcome == "passed" for item in was),
+                "wasOf": len(was),
+                "now": sum(item.outcome == "passed" for item in now),
+                "nowOf": len(now),
+            }
+            for name, value in values.items():
+                self._columns[name].append(value)
+
+    def end_pack(self, cases: int) -> None:
+        self._packs.append(cases)
+
+    def packed(self) -> str:
+        return _packed(
+            {
+                "prompts": self._known,
+                "best": self._best,
+                "models": list(self.models),
+                "tags": list(self._tags),
+                "states": list(self._states),
+                "rungs": _RUNGS,
+                "names": self._names,
+                "tagged": self._tagged,
+                "critical": self._critical,
+                "packs": self._packs,
+                **self._columns,
+            }
+        )
+
+
+@dataclass(slots=True)
+class _Pack:
+    """Some cases in full. Texts are numbers of a list that has each once."""
+
+    index: _Index
+    cases: list[CaseRow] = field(default_factory=list)
+    characters: int = 0
+    _texts: dict[str, int] = field(default_factory=dict)
+    _written: list[Json] = field(default_factory=list)
+
+    def add(self, case: CaseRow) -> None:
+        self.index.add(case)
+        self.cases.append(case)
+        self._written.append(
+            {
+                "vars": self._text(_json(dict(case.variables))),
+                "expected": [self._text(item if isinstance(item, str) else _json(item)) for item in case.expected],
+                "was": [self._text(text) for text in case.was],
+                "asked": {
+                    str(self.index.prompts[prompt]): [[role, self._text(text)] for role, text in messages]
+                    for prompt, messages in case.asked.items()
+                },
+                "attempts": [self._attempt(item) for item in case.attempts],
+            }
+        )
+
+    def _attempt(self, item: AttemptRow) -> list[Json]:
+        return [
+            self.index.prompts.get(item.prompt, -1),
+            self.index.models.setdefault(item.model, len(self.index.models)),
+            item.repeat,
+            int(item.counted),
+            item.outcome,
+            None if item.answer is None else self._text(item.answer),
+            item.rung,
+            list(item.repairs),
+            [self._text(reason) for reason in item.reasons],
+            None if item.error is None else self._text(item.error),
+            item.fallback,
+            item.tries,
+            int(item.cached),
+            item.provider_ms,
+            item.queue_ms,
+            item.input_tokens,
+            item.output_tokens,
+            item.cost,
+            item.started,
+        ]
+
+    def _text(self, text: str) -> int:
+        text = _cut(text)
+        if text not in self._texts:
+            self._texts[text] = len(self._texts)
+            self.characters += len(text)
+        return self._texts[text]
+
+    def packed(self) -> str:
+        return _packed({"texts": list(self._texts), "cases": self._written})
+
+
+def _cut(text: str) -> str:
+    """A text that is too long for a page by its start and end, with a note between them."""
+    if len(text) <= _MOST_CHARACTERS:
+        return text
+    left_out = len(text) - _MOST_CHARACTERS
+    start = text[: _MOST_CHARACTERS - _END]
+    return f"{start}\n\n[{number_of(left_out, 'character')} left out; the run record has them]\n\n{text[-_END:]}"
+
+
+def _json(value: Json) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=1)
+
+
+def _packed(data: Json) -> str:
+    text = escape_surrogates(json.dumps(data, ensure_ascii=False, separators=(",", ":")))
+    return base64.b64encode(gzip.compress(text.encode(), 6, mtime=0)).decode()

@@ -1,0 +1,113 @@
+"""What runs are on record, and their figures: read from the views of `runs.sqlite`, for lists and histories."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from promptbench.store.database import storage_errors
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """One run. `shard` is such as 3/10, of a run of a part of the cases; `cost` is in US dollars, of what is known."""
+
+    run: str
+    started: str
+    finished: str | None
+    suite: str
+    prompt: str
+    result: str | None
+    sentence: str | None
+    candidates: str | None
+    champion: str | None
+    command: str | None
+    shard: str | None
+    partial: int
+    cases: int
+    attempts: int
+    errored: int | None
+    cost: float | None
+    tool_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunFigures:
+    """One prompt on one model in one run, first tries only; None is unknown.
+
+    `answers` and `format` are shares in [0, 1], `p50` and `p99` milliseconds, `cost` US dollars for 1,000 calls.
+    """
+
+    run: str
+    started: str
+    suite: str
+    result: str | None
+    side: str
+    prompt: str
+    version: str
+    model: str
+    attempts: int
+    errored: int
+    answers: float | None
+    format: float | None
+    p50: float | None
+    p99: float | None
+    cost: float | None
+
+
+_SUMMARY = ", ".join(item.name for item in fields(RunSummary))
+_FIGURES = ", ".join(item.name for item in fields(RunFigures))
+
+
+class RunList:
+    """The views, over the connection of the run record."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self._connection = connection
+        self._path = path
+
+    def newest(
+        self, *, suite: str | None = None, prompt: str | None = None, model: str | None = None, limit: int = -1
+    ) -> list[RunSummary]:
+        """The newest runs, the newest first: of a suite, about a prompt, with a model asked."""
+        where, values = _where({"run.suite": suite, "run.prompt": prompt})
+        if model is not None:
+            where += " AND EXISTS (SELECT 1 FROM attempt WHERE attempt.run = run.id AND attempt.model = ?)"
+            values.append(model)
+        newest = f"SELECT id FROM run WHERE {where} ORDER BY started DESC, rowid DESC LIMIT ?"
+        sql = f"SELECT {_SUMMARY} FROM run_summary WHERE run IN ({newest}) ORDER BY started DESC, run DESC"
+        with storage_errors(self._path, "run record"):
+            return [RunSummary(*row) for row in self._connection.execute(sql, [*values, limit])]
+
+    def summary(self, run: str) -> RunSummary:
+        """One run, which must be there."""
+        with storage_errors(self._path, "run record"):
+            return RunSummary(
+                *self._connection.execute(f"SELECT {_SUMMARY} FROM run_summary WHERE run = ?", [run]).fetchone()
+            )
+
+    def figures(self, run: str) -> list[RunFigures]:
+        """The figures of one run, by model."""
+        return self._figures("run_figures", run, None)
+
+    def history(self, *, suite: str | None, prompt: str | None, model: str | None, limit: int) -> list[RunFigures]:
+        """The figures of the newest finished runs of whole suites, at most `limit` runs, the oldest first."""
+        where, values = _where({"suite": suite, "prompt": prompt})
+        whole = "finished NOTNULL AND NOT coalesce(json_extract(facts, '$.partial'), 0)"
+        sql = f"SELECT id FROM run WHERE {where} AND {whole} ORDER BY started DESC, rowid DESC LIMIT ?"
+        with storage_errors(self._path, "run record"):
+            runs = [str(row[0]) for row in self._connection.execute(sql, [*values, limit])]
+        # One by one, because SQLite then reads no other run.
+        return [item for run in reversed(runs) for item in self._figures("prompt_history", run, model)]
+
+    def _figures(self, view: str, run: str, model: str | None) -> list[RunFigures]:
+        where, values = _where({"run": run, "model": model})
+        sql = f"SELECT {_FIGURES} FROM {view} WHERE {where} ORDER BY model, side DESC, prompt"
+        with storage_errors(self._path, "run record"):
+            return [RunFigures(*row) for row in self._connection.execute(sql, values)]
+
+
+def _where(wanted: dict[str, str | None]) -> tuple[str, list[str | int]]:
+    given = {column: value for column, value in wanted.items() if value is not None}
+    return " AND ".join(["1", *(f"{column} = ?" for column in given)]), list(given.values())

@@ -1,0 +1,117 @@
+"""Views of `runs.sqlite` for people with `sqlite-utils`, Datasette or a notebook; `runs history` reads them too.
+
+Rates, times and costs are of the first round only: tries that were asked because of a failure enter none. Quantiles
+are linear between neighbours, as in reports (type 7 of Hyndman and Fan 1996).
+"""
+
+from __future__ import annotations
+
+_SIDE = "coalesce(variant.side, 'baseline') AS side, coalesce(variant.name, '') AS prompt"
+_JOINED = """FROM attempt JOIN run ON run.id = attempt.run
+            LEFT JOIN variant ON variant.run = attempt.run AND variant.hash = attempt.variant"""
+_ANSWERED = "outcome IN ('passed', 'failed')"
+_TIMED = f"({_ANSWERED} AND provider_ms NOTNULL AND model NOT LIKE 'recorded/%')"
+_FIRST_TRIES = f"""
+                SELECT attempt.run, run.started, run.suite, run.prompt AS prompt_name, run.result, {_SIDE},
+                    attempt.variant, attempt.model, outcome, well_formed, provider_ms, attempt.cost,
+                    {_ANSWERED} AS answered,
+                    {_ANSWERED} AND rung NOTNULL AS read,
+                    {_ANSWERED} AND tries > 0 AS asked,
+                    {_TIMED} AS timed,
+                    run.finished NOTNULL AND NOT coalesce(json_extract(run.facts, '$.partial'), 0) AS whole,
+                    row_number() OVER (PARTITION BY attempt.run, attempt.variant, model, {_TIMED}
+                        ORDER BY provider_ms) - 1 AS place,
+                    count(*) OVER (PARTITION BY attempt.run, attempt.variant, model, {_TIMED}) AS calls
+                {_JOINED}
+                WHERE attempt.repeat < coalesce(json_extract(run.facts, '$.policy.repeats'), 1) AND fallback IS NULL
+            """
+
+
+def _quantile(share: float, name: str) -> str:
+    """From rows that are numbered by time within their group: `place` from 0, `calls` of them."""
+    position = f"({share} * (calls - 1))"
+    weight = (
+        f"CASE place WHEN CAST({position} AS INTEGER) THEN 1 - ({position} - CAST({position} AS INTEGER)) "
+        f"WHEN CAST({position} AS INTEGER) + 1 THEN {position} - CAST({position} AS INTEGER) ELSE 0 END"
+    )
+    return f"round(sum(provider_ms * {weight}) FILTER (WHERE timed), 3) AS {name}"
+
+
+STATEMENTS = (
+    """CREATE VIEW run_summary AS
+            SELECT run.id AS run, run.started, run.suite, run.prompt, run.result, run.sentence,
+                (SELECT group_concat(name, ', ') FROM variant WHERE run = run.id AND side = 'candidate') AS candidates,
+                (SELECT name FROM variant WHERE run = run.id AND side = 'champion') AS champion,
+                json_extract(run.facts, '$.command') AS command,
+                json_extract(run.facts, '$.shard') AS shard,
+                coalesce(json_extract(run.facts, '$.partial'), 0) AS partial,
+                (SELECT count(DISTINCT case_name) FROM attempt WHERE run = run.id) AS cases,
+                (SELECT count(*) FROM attempt WHERE run = run.id) AS attempts,
+                (SELECT sum(outcome = 'errored') FROM attempt WHERE run = run.id) AS errored,
+                (SELECT sum(cost) FROM attempt WHERE run = run.id) AS cost,
+                run.finished, run.tool_version
+            FROM run""",
+    f"""CREATE VIEW case_results AS
+            SELECT attempt.run, run.started, run.suite, attempt.case_name, attempt.model, {_SIDE},
+                sum(outcome IN ('passed', 'failed')) AS attempts,
+                sum(outcome = 'passed') AS passed,
+                sum(outcome = 'failed') AS failed,
+                sum(outcome = 'errored') AS errored,
+                round(avg(provider_ms), 1) AS mean_ms,
+                sum(cost) AS cost
+            {_JOINED}
+            GROUP BY attempt.run, attempt.variant, attempt.model, attempt.case_name""",
+    f"""CREATE VIEW latency_by_model AS
+            SELECT run, started, suite, model, side, prompt, calls,
+                {_quantile(0.5, "p50_ms")},
+                {_quantile(0.9, "p90_ms")},
+                {_quantile(0.99, "p99_ms")},
+                round(avg(provider_ms), 3) AS mean_ms,
+                max(provider_ms) AS slowest_ms
+            FROM ({_FIRST_TRIES}) WHERE timed
+            GROUP BY run, variant, model""",
+    f"""CREATE VIEW run_figures AS
+            SELECT run, started, suite, prompt_name, result, side, prompt, variant AS version, model,
+                sum(answered) AS attempts,
+                sum(outcome = 'errored') AS errored,
+                round(1.0 * sum(outcome = 'passed') / sum(answered), 4) AS answers,
+                round(1.0 * sum(read AND well_formed) / sum(read), 4) AS format,
+                {_quantile(0.5, "p50")},
+                {_quantile(0.99, "p99")},
+                CASE WHEN sum(asked) > sum(asked AND cost NOTNULL) THEN NULL
+                    ELSE 1000 * sum(cost) FILTER (WHERE asked) / sum(asked) END AS cost,
+                whole
+            FROM ({_FIRST_TRIES})
+            GROUP BY run, variant, model""",
+    "CREATE VIEW prompt_history AS SELECT * FROM run_figures WHERE whole",
+    """CREATE VIEW failing_answers AS
+            SELECT attempt.run, run.started, run.suite, attempt.case_name, attempt.model, variant.side,
+                variant.name AS prompt, attempt.repeat, attempt.rung, attempt.scores, answer.text AS answer
+            FROM attempt JOIN run ON run.id = attempt.run
+            LEFT JOIN variant ON variant.run = attempt.run AND variant.hash = attempt.variant
+            LEFT JOIN answer ON answer.hash = answer_hash
+            WHERE attempt.outcome = 'failed'""",
+)
+
+ABOUT: dict[str, str] = {
+    "run": "One row a run.",
+    "variant": "The prompt versions that took part in a run.",
+    "answer": "The texts that models answered, each once.",
+    "attempt": "One question to one model, and what the checks say of its answer.",
+    "recording": "The kept answers of models, by request.",
+    "cache": "Answers kept for `run --cache read`.",
+    "failed_try": "Calls that gave no answer.",
+    "judging": "Questions of checks to judges.",
+    "logged_call": "Imported calls of production logs.",
+    "run_case": "The cases of a run.",
+    "run_summary": "Runs with their verdicts, what they compared, and what they took.",
+    "case_results": "What became of each case with each prompt on each model.",
+    "latency_by_model": "Times of the calls of each prompt on each model, in milliseconds.",
+    "run_figures": "Shares of right and of well-formed answers, times in milliseconds and US dollars for 1,000 calls, "
+    "of each prompt on each model in each run.",
+    "prompt_history": "The same of finished runs of whole suites, to be compared over time.",
+    "failing_answers": "Every answer that failed, with what the checks say of it.",
+    "attempt_with_answer": "Attempts with the texts of their answers.",
+    "result": "Attempts of a run added up, by prompt and model.",
+}
+"""What tables and views hold, in a sentence each."""

@@ -1,0 +1,131 @@
+"""A prompt out of the store, in every form that a program may want."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from anthropic import AsyncAnthropic
+from openai import AsyncOpenAI
+
+from promptbench.client import PromptClient
+from tests.helpers.fake_anthropic import FakeAnthropic
+from tests.helpers.fake_openai import FakeOpenAI
+from tests.helpers.project import V2, Project
+
+MESSAGES = [
+    {"role": "system", "content": "Answer with JSON."},
+    {"role": "user", "content": "My parcel\nis late"},
+]
+LATE = ("--var", "message=My parcel\nis late")
+
+
+@pytest.fixture
+def promoted(project: Project) -> Project:
+    project.adopt()
+    assert project.run("run", "--promote").code == 0
+    return project
+
+
+def test_text_is_the_source_until_values_are_given(promoted: Project) -> None:
+    assert promoted.run("get", "triage").out == V2
+    ended = promoted.run("get", "triage", *LATE)
+    assert ended.out == "system:\nAnswer with JSON.\n\nuser:\nMy parcel\nis late\n"
+    assert promoted.run("get", "triage@1", "--var", "message=Hi").out == "Which team is this for? Hi\n"
+
+
+def test_messages_and_what_the_client_makes_of_it_are_the_same(promoted: Project) -> None:
+    promoted.write("mail.txt", "My parcel\nis late")
+    ended = promoted.run("get", "triage", "--format", "messages", "--var", "message=@mail.txt")
+    assert ended.data == MESSAGES
+    prompt = PromptClient(promoted.root / "prompt_store").get("triage@production")
+    assert prompt.render(message="My parcel\nis late") == MESSAGES
+    told = promoted.run("get", "triage", "--json").data
+    assert [{"model": item.model, "returned": list(item.returned)} for item in prompt.models] == told["models"]
+
+
+def test_json_is_all_of_it(promoted: Project) -> None:
+    ended = promoted.run("get", "triage", "--format", "json")
+    assert ended.out == promoted.run("get", "triage", "--json").out
+    data = ended.data
+    assert (data["schema_version"], data["number"], data["label"], data["source"]) == (1, 2, "production", V2)
+    assert data["models"] == [{"model": "openai/fake", "returned": ["fake-1"]}]
+    assert "messages" not in data
+    assert promoted.run("get", "triage", "--json", *LATE).data["messages"] == MESSAGES
+    adopted = promoted.run("get", "triage@1", "--json").data
+    assert (adopted["label"], adopted["models"]) == (None, [])
+
+
+def test_the_openai_body_is_what_the_run_asked_and_its_sdk_sends_it(promoted: Project, server: FakeOpenAI) -> None:
+    asked = server.received[-1].body
+    message = asked["messages"][-1]["content"]
+    body = promoted.run("get", "triage", "--format", "openai", "--model", "fake", "--var", f"message={message}").data
+    schema = body.pop("response_format")
+    assert body == asked
+    assert schema["json_schema"]["schema"]["required"] == ["team"]
+    whole = {**body, "response_format": schema}
+
+    async def send() -> Any:
+        async with AsyncOpenAI(base_url=server.base_url, api_key="k") as client:
+            return await client.chat.completions.create(**whole)
+
+    assert asyncio.run(send()).choices[0].message.content
+    assert server.received[-1].body == whole
+    assert "model" not in promoted.run("get", "triage", "--format", "openai", *LATE).data
+
+
+def test_the_anthropic_body_is_sent_by_its_sdk(project: Project) -> None:
+    project.write("suites/triage/triage.plain.prompt", V2.replace("temperature: 0", "maxOutputTokens: 50"))
+    project.adopt()
+    body = project.run("get", "triage", "--format", "anthropic", "--model", "claude-haiku-4-5", *LATE).data
+    assert body["output_config"]["format"]["schema"]["required"] == ["team"]
+    assert {name: body[name] for name in ("model", "system", "messages", "max_tokens")} == {
+        "model": "claude-haiku-4-5",
+        "system": "Answer with JSON.",
+        "messages": MESSAGES[1:],
+        "max_tokens": 50,
+    }
+    with FakeAnthropic() as server:
+
+        async def send() -> Any:
+            async with AsyncAnthropic(base_url=server.base_url, api_key="k") as client:
+                return await client.messages.create(**body)
+
+        assert asyncio.run(send()).content[0].text == "ok"
+        assert server.received[-1].body == body
+
+
+def test_an_api_that_would_not_take_a_parameter_is_told_before_it_is_asked(promoted: Project) -> None:
+    ended = promoted.run("get", "triage", "--format", "anthropic", *LATE)
+    assert ended.code == 2
+    assert ended.err == (
+        "error: anthropic does not take 'temperature' from the prompt's config: "
+        "it takes maxOutputTokens, stopSequences\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--format", "messages"], "triage@2: no value for 'message'; it takes 'message'"),
+        (["--var", "mesage=x"], "triage@2: no value for 'message'; no place for 'mesage'; it takes 'message'"),
+        (["--var", "message"], "'message' is no variable"),
+        (["--var", "=x"], "'=x' is no variable"),
+        (["--var", "message=a", "--var", "message=b"], "--var message is there twice"),
+        (["--var", "message=@nowhere.txt"], "nowhere.txt cannot be read: No such file"),
+        (["--var", "message=@latin.txt"], "latin.txt is not UTF-8 text"),
+        (["--model", "gpt-5-mini"], "--model is for a request's body"),
+        (["--format", "yaml"], "is not one of"),
+    ],
+)
+def test_a_mistake_is_named(project: Project, flags: list[str], said: str) -> None:
+    (project.root / "latin.txt").write_bytes(b"\xe4")
+    project.adopt()
+    project.write("suites/triage/triage.plain.prompt", V2)
+    assert project.run("promote", "triage").code != 0
+    ended = project.run("get", "triage", *flags)
+    assert ended.code == 2
+    assert said.replace("triage@2", "triage@1") in ended.err
+    assert json.dumps(ended.out) == '""'
