@@ -311,7 +311,7 @@ def _against_champion(comparison: Comparison, ours: Shares) -> tuple[Result, str
     several = comparison.among.candidates
     holm = f"; Holm over {several} candidates" if several > 1 else ""
     if unknown := list(comparison.questions()):
-        who = f"{versus.candidate} beside {versus.champion}: " if versus else ""
+        who = f"whether {versus.candidate} is worse than {versus.champion} is open: " if versus else ""
         return Result.INCONCLUSIVE, f"INCONCLUSIVE: {who}{'; '.join(unknown)} ({fixes}{holm})", unknown
     if targets and not fixed and not versus:
         reason = f"none of {number_of(len(targets), comparison.failure)} is fixed"

@@ -61,7 +61,8 @@ class Outlook:
 
     `takes` is the number of guards for the gate's margin, and with one of them unstable; None without a margin.
     `halved` says how a case that begins to fail half of the time would come out, and with more repeats; None on models
-    that always answer the same, where one attempt shows a break.
+    that always answer the same, where one attempt shows a break. `critical` is the same for a `critical` case, and None
+    too where there is none. Cases that belong together count as one, those in quarantine not at all.
     """
 
     cases: int
@@ -69,6 +70,7 @@ class Outlook:
     takes: tuple[int, int] | None
     excludes: float
     halved: tuple[Seen, Seen] | None
+    critical: Seen | None = None
 
     @classmethod
     def of(cls, cases: int, policy: Policy, *, deterministic: bool) -> Outlook:
@@ -79,6 +81,7 @@ class Outlook:
             (guards_for(margin), guards_for(margin, 1)) if margin else None,
             excluded_rate(cases),
             None if deterministic else (seen(policy.repeats), seen(max(_STEADIER, policy.repeats + 2))),
+            None if deterministic or not policy.critical_repeats else seen(policy.screen(critical=True)),
         )
 
     @property
@@ -98,6 +101,12 @@ class Outlook:
             f"unstable in {percent(now.unstable)}; with 'repeats: {steadier.repeats}' in {percent(steadier.broken)} "
             f"and {percent(steadier.unstable)}"
         )
+        if self.critical:
+            held = percent(self.critical.broken + self.critical.unstable)
+            yield (
+                f"a critical case is asked {self.critical.repeats} times at first; halved, it is called broken in "
+                f"{percent(self.critical.broken)} of runs, and nothing passes in {held}"
+            )
         yield f"a case that fails is tried up to {TRIES} times more with either prompt"
 
     def _guards(self) -> str:

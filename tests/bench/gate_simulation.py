@@ -13,16 +13,15 @@ import random
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import promptbench
-from promptbench.core.types import Attempt, AttemptKey, Outcome
 from promptbench.gate.candidates import judge_candidates
-from promptbench.gate.flips import CaseInfo, wanted
+from promptbench.gate.drift import drift
+from promptbench.gate.flips import CaseInfo
 from promptbench.gate.judge import GatedModel, Result
 from promptbench.gate.policy import Policy
-from promptbench.gate.table import Table
+from promptbench.gate.simulation import drawn, draws
 
 GUIDE = Path(promptbench.__file__).parent / "docs" / "guides" / "verdict.md"
 MODEL, CHAMPION = "model", "champion"
@@ -43,28 +42,28 @@ class Scene:
     promise: float | None = None
     power: bool = False
     broken_each: float = 0.0
-    """With this probability each guard is broken altogether, anew in each run."""
+    """With this probability each guard falls, anew in each run: to `falls_to` of its rate."""
+    falls_to: float = 0.0
+    together: int = 1
+    """So many guards, one after the other, fall together."""
+    told: bool = False
+    """Whether the gate is told which."""
 
 
 def simulated(scene: Scene, chance: random.Random) -> Result:
     """The best verdict of one run."""
-    table = Table()
     count = len(next(iter(scene.rates.values())))
-    cases = [CaseInfo(f"case {number}") for number in range(count)]
-    rates = {name: _broken(pairs, scene.broken_each, chance) for name, pairs in scene.rates.items()}
-    chances: dict[str, list[float]] = {name: [mine for _, mine in pairs] for name, pairs in rates.items()}
-    chances[CHAMPION] = [theirs for theirs, _ in next(iter(rates.values()))]
-    for variant, passes in chances.items():
-        for case, rate in zip(cases, passes, strict=True):
-            _ask(table, variant, case.name, rate, scene.policy.repeats, chance)
-    numbers = {case.name: number for number, case in enumerate(cases)}
-    for candidate in rates:
-        for want in list(wanted(table, CHAMPION, candidate, MODEL, cases, scene.policy)):
-            _ask(table, want.variant, want.case, chances[want.variant][numbers[want.case]], want.repeats, chance)
+    cases = [CaseInfo(f"case {number}", cluster=_cluster(scene, number, count)) for number in range(count)]
+    rates = {name: _broken(pairs, scene, chance) for name, pairs in scene.rates.items()}
+    passes = {name: dict(zip((case.name for case in cases), mine, strict=True)) for name, mine in rates.items()}
+    passes[CHAMPION] = {
+        case.name: theirs for case, (theirs, _) in zip(cases, next(iter(scene.rates.values())), strict=True)
+    }
+    candidates = list(rates)
     verdicts = judge_candidates(
-        table,
+        drawn(draws(passes, chance), CHAMPION, candidates, MODEL, cases, scene.policy),
         champion=CHAMPION,
-        candidates=list(rates),
+        candidates=candidates,
         models=[GatedModel(MODEL, deterministic=False)],
         cases=cases,
         policy=scene.policy,
@@ -73,22 +72,21 @@ def simulated(scene: Scene, chance: random.Random) -> Result:
     return Result.PASS if any(verdict.result is Result.PASS for verdict in verdicts) else verdicts[0].result
 
 
-def _broken(pairs: Rates, share: float, chance: random.Random) -> Rates:
-    if not share:
-        return pairs
-    return [(theirs, 0.0 if theirs > 0.5 and chance.random() < share else mine) for theirs, mine in pairs]
+def _cluster(scene: Scene, number: int, count: int) -> str:
+    """The guards stand last; each stretch of `together` of them is a cluster, where the gate is told."""
+    first = count % scene.together
+    return f"cluster {(number - first) // scene.together}" if scene.told and number >= first else ""
 
 
-def _ask(table: Table, variant: str, case: str, rate: float, repeats: int, chance: random.Random) -> None:
-    have = len(table.cell(variant, MODEL, case).codes)
-    for repeat in range(have, repeats):
-        table.add(_attempt(variant, case, repeat, passed=chance.random() < rate))
-
-
-@cache
-def _attempt(variant: str, case: str, repeat: int, *, passed: bool) -> Attempt:
-    outcome = Outcome.PASSED if passed else Outcome.FAILED
-    return Attempt(AttemptKey(variant, MODEL, case, repeat), outcome, request_hash="")
+def _broken(pairs: Rates, scene: Scene, chance: random.Random) -> list[float]:
+    """The candidate's rates. What is broken or worse is so for all cases that belong together."""
+    found: list[float] = []
+    first = len(pairs) % scene.together
+    for number, (theirs, mine) in enumerate(pairs):
+        if number < first or (number - first) % scene.together == 0:
+            falls = theirs > 0.5 and chance.random() < scene.broken_each
+        found.append(scene.falls_to * mine if falls else mine)
+    return found
 
 
 FIXES: Rates = [(0.0, 1.0)] * 5
@@ -122,6 +120,12 @@ def scenes() -> Iterator[Scene]:
         # Flips in both directions: twenty guards of even chance rise or fall by a quarter, and all lose the margin.
         pairs = [*FIXES, *steady(80, rate, rate - 0.05), *steady(10, 0.7, 0.9), *steady(10, 0.7, 0.4)]
         yield Scene("5 fixes, flips both ways, 5 points worse", f"{rate:.2f}", {"candidate": pairs}, MARGIN, 0.05)
+    for told in (False, True):
+        # Twenty conversations of five cases; in one of twenty all answers fall, too seldom for a case to be broken.
+        pairs = [*FIXES[:0], *steady(100, 1.0, 1.0)]
+        fall = {"broken_each": 0.5, "falls_to": 0.9, "together": 5, "told": told}
+        name = f"100 guards of 20 conversations, half of which lose 10 points, {'told' if told else 'not told'}"
+        yield Scene(name, "1.00", {"candidate": pairs}, MARGIN, 0.05 if told else None, **fall)
     for count in (1, 3, 6):
         pairs = [*steady(12, 0.4, 0.4), *steady(10, 1.0, 1.0)]
         scene = {f"candidate {number}": pairs for number in range(count)}
