@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from promptbench.cli import store_copies
 from promptbench.cli.options import AsJson
 from promptbench.core.canonical import short
 from promptbench.core.errors import Exit, InputError
+from promptbench.core.words import number_of
 from promptbench.report.words import clean
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ store = typer.Typer(help="Look after the prompt store.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
+    store_copies.register(store)
     app.add_typer(store, name="store")
 
 
@@ -35,17 +38,21 @@ def verify(as_json: AsJson = False) -> int:
     from promptbench.cli.output import out, out_json
 
     with api.Workspace.open().prompts() as opened:
+        levelled = opened.notes()
         found = opened.verify()
         prompts = len(opened.prompts())
     if as_json:
-        out_json({"schema_version": 1, "sound": not found, "findings": [asdict(item) for item in found]})
+        findings = [asdict(item) for item in found]
+        out_json({"schema_version": 1, "sound": not found, "findings": findings, "levelled": levelled})
     else:
+        for line in levelled:
+            out(f"note: {line}")
         for item in found:
             out(f"{item.prompt or 'store'}: {item.message}" + (f"\n  hint: {item.hint}" if item.hint else ""))
         out(
-            f"{len(found)} findings"
+            number_of(len(found), "finding")
             if found
-            else f"sound: {prompts} prompts, every event, version and proof as written"
+            else f"sound: {number_of(prompts, 'prompt')}, every event, version and proof as written"
         )
     return Exit.CONFLICT if found else Exit.YES
 

@@ -67,7 +67,7 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One change of a label. `label` is None where a whole prompt is retired, and in a merged event, which changes none.
+    """One change of a label. `label` is None where a whole prompt is retired, and in a merged event, which moves none.
 
     `at` is in UTC, ISO 8601. `merged` is the event of the other branch, `summary` all of it in one sentence; events of
     older stores have no summary.
@@ -231,6 +231,13 @@ class Ledger:
     def number_for(self, version: str) -> int:
         """The version's number: the one that it has, or the next free one."""
         return self.numbers.get(version, len(self.numbers) + 1)
+
+    def name(self, version: str | None) -> str:
+        """A version as people are told it."""
+        if version is None:
+            return "no version"
+        number = self.numbers.get(version)
+        return f"{self.prompt}@{number} ({short(version)})" if number else f"a new version ({short(version)})"
 
     def add(self, event: Event) -> None:
         """Raises ValueError, with the reason as its text, when `event` cannot come next."""

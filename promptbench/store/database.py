@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 FILE_NAME = "prompts.sqlite"
 WHAT = "prompt store"
 
-_EVENT = "prompt, sequence, kind, label, from_hash, to_hash, to_number, evidence, actor, reason, at, prev, hash, summary, merged"
+_EVENT = (
+    "prompt, sequence, kind, label, from_hash, to_hash, to_number, evidence, actor, reason, at, prev, hash, summary, "
+    "merged"
+)
 _VERSION = """SELECT version.prompt, number, version.hash, source.text, content.text, created, source_hash
     FROM version LEFT JOIN blob AS source ON source.hash = source_hash
     LEFT JOIN blob AS content ON content.hash = version.hash"""

@@ -9,10 +9,9 @@ is rebuilt from the other.
 
 from __future__ import annotations
 
-import json
 import re
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -20,28 +19,23 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
 
-from promptbench.core.canonical import canonical, digest_text, lf, short
-from promptbench.core.errors import ConflictError, EnvironmentFailure, Exit, InputError, PromptbenchError
+from promptbench.core.canonical import digest_text, lf
+from promptbench.core.errors import EnvironmentFailure, InputError
 from promptbench.core.types import Json
+from promptbench.store import upkeep
 from promptbench.store.chain import Event, Ledger, Version
 from promptbench.store.database import FILE_NAME, Database, storage_errors
 from promptbench.store.merge import Fork, answered
 from promptbench.store.mirror import Mirror
 from promptbench.store.names import PRODUCTION, check_label, check_prompt_name, is_prompt_name
-from promptbench.store.proof import Proof, ProvenModel, proof_of, proven_models
+from promptbench.store.proof import NotProven, ProvenModel, check_proof, evidence_body, proof_of, proven_models
 from promptbench.store.references import select, selector_of, suggest
 from promptbench.store.sync import HashOf, Standing, Sync, ledger_of
-from promptbench.store.verify import Finding, findings
+from promptbench.store.verify import Finding, findings, notes
 
 __all__ = ["Event", "Finding", "Fork", "HashOf", "NotProven", "Store", "Version"]
 
 _HEX = re.compile(r"[0-9a-f]{6,64}")
-
-
-class NotProven(PromptbenchError):
-    """The evidence does not say that the candidate may take the champion's place."""
-
-    exit = Exit.NO
 
 
 class _Candidate(NamedTuple):
@@ -153,10 +147,34 @@ class Store:
         found = proof_of(self.history(version.prompt), version.hash, label)
         return proven_models(self.evidence(found)) if found else ()
 
+    def notes(self) -> list[str]:
+        """What `verify` will take from the mirror or write to it, in words; to be asked before."""
+        with storage_errors(self._path):
+            return notes(self._sync)
+
     def verify(self) -> list[Finding]:
         """Everything that is not as the tool wrote it, in the database and in the mirror."""
         with storage_errors(self._path):
             return findings(self._sync)
+
+    def backup(self, target: Path) -> upkeep.Backup:
+        """See `upkeep.backup`."""
+        with storage_errors(self._path):
+            return upkeep.backup(self._sync, target)
+
+    def export(self, folder: Path, prompts: Sequence[str] = ()) -> dict[str, int]:
+        """See `upkeep.export`."""
+        with storage_errors(self._path):
+            return upkeep.export(self._sync, folder, prompts)
+
+    def import_(self, folder: Path, prompts: Sequence[str] = ()) -> dict[str, int]:
+        """See `upkeep.import_`."""
+        with storage_errors(self._path):
+            self._make_file()
+            new = upkeep.import_(self._sync, folder, prompts)
+        for prompt in new:
+            self._mirror_follows(prompt)
+        return new
 
     def adopt(self, prompt: str, source: str, *, label: str = PRODUCTION, actor: str, reason: str) -> Event:
         """Puts what is in use already under a label that nothing holds yet, without a verdict.
@@ -169,7 +187,7 @@ class Store:
         with self._change(prompt) as ledger:
             if holder := ledger.holder(label):
                 raise InputError(
-                    f"{label} of {prompt} is set already, to {_name(ledger, holder)}",
+                    f"{label} of {prompt} is set already, to {ledger.name(holder)}",
                     hint="`promptbench run --promote` proves and promotes another version",
                 )
             return self._append(ledger, "adopted", label, candidate, actor=actor, reason=reason)
@@ -200,17 +218,17 @@ class Store:
         """
         reason = _reason(reason, "promote --force") if force else _text(reason)
         candidate = self._candidate(prompt, label, source)
-        body = None if evidence is None and force else _evidence_body(evidence)
+        body = None if evidence is None and force else evidence_body(evidence)
         with self._change(prompt) as ledger:
             holder = ledger.holder(label)
             if candidate.hash == holder:
                 raise InputError(
-                    f"nothing to promote: {_name(ledger, holder)} is {label} already",
+                    f"nothing to promote: {ledger.name(holder)} is {label} already",
                     hint="edit the prompt's file first, or name the file that you edited",
                 )
             if force:
                 return self._append(ledger, "forced", label, candidate, body=body, actor=actor, reason=reason)
-            _check_proof(ledger, evidence, label, candidate.hash)
+            check_proof(ledger, evidence, label, candidate.hash)
             kind = "initial" if holder is None else "promoted"
             return self._append(ledger, kind, label, candidate, body=body, actor=actor, reason=reason)
 
@@ -232,11 +250,11 @@ class Store:
             if target is None:
                 raise InputError(f"{label} of {prompt} has no earlier version to go back to")
             if target == ledger.holder(label):
-                raise InputError(f"nothing to roll back: {_name(ledger, target)} is {label} already")
+                raise InputError(f"nothing to roll back: {ledger.name(target)} is {label} already")
             if target not in ledger.held(label):
-                held = ", ".join(_name(ledger, version) for version in ledger.numbers if version in ledger.held(label))
+                held = ", ".join(ledger.name(version) for version in ledger.numbers if version in ledger.held(label))
                 raise InputError(
-                    f"{_name(ledger, target)} never was {label}",
+                    f"{ledger.name(target)} never was {label}",
                     hint=f"choose one that was: {held}" if held else "nothing ever was",
                 )
             return self._append(ledger, "rolled_back", label, target, actor=actor, reason=reason)
@@ -257,7 +275,7 @@ class Store:
         target = self.get(reference)
         with self._change(target.prompt) as ledger:
             if target.hash == ledger.holder(label):
-                raise InputError(f"{_name(ledger, target.hash)} is {label} already")
+                raise InputError(f"{ledger.name(target.hash)} is {label} already")
             return self._append(ledger, "labelled", label, target.hash, actor=actor, reason=reason)
 
     def retire(self, prompt: str, *, label: str | None = None, actor: str, reason: str) -> Event:
@@ -444,52 +462,6 @@ class Store:
             self._database.add_evidence(event.evidence, body)
         self._database.add_event(event)
         return event
-
-
-def _check_proof(ledger: Ledger, evidence: Json, label: str, candidate: str) -> None:
-    try:
-        proof = Proof.read(evidence)
-    except ValueError as error:
-        raise InputError(f"the evidence cannot be read: {error}", hint="`promptbench run` makes evidence") from error
-    if proof.prompt != ledger.prompt:
-        raise InputError(f"the evidence is about {proof.prompt}, not about {ledger.prompt}")
-    if proof.result != "PASS":
-        raise NotProven(
-            f"the verdict is {proof.result}, so {label} stays where it is: {proof.sentence}",
-            hint="only PASS promotes; `--force --reason …` does it without proof and stays visible",
-        )
-    again = f"`promptbench run` judges it again; {label} was not moved"
-    if proof.candidate != candidate:
-        raise ConflictError(
-            f"stale evidence: it judged {_name(ledger, proof.candidate)}, the text is {_name(ledger, candidate)} now",
-            hint=again,
-        )
-    holder = ledger.holder(label)
-    if proof.champion != holder:
-        raise ConflictError(
-            f"stale evidence: it compared with {_name(ledger, proof.champion)}, "
-            f"but {label} of {ledger.prompt} is {_name(ledger, holder)} now",
-            hint=again,
-        )
-
-
-def _evidence_body(evidence: Json) -> str:
-    """The evidence as canonical JSON that reads back as itself."""
-    try:
-        # A pair of surrogates that was two characters is one after reading, hence twice.
-        body = canonical(json.loads(canonical(evidence)))
-    except (ValueError, TypeError, RecursionError) as error:
-        raise InputError(f"the evidence is not JSON: {error}") from error
-    if not body.startswith("{"):
-        raise InputError("the evidence is not a JSON object", hint="`promptbench run --output evidence=FILE` writes it")
-    return body
-
-
-def _name(ledger: Ledger, version: str | None) -> str:
-    if version is None:
-        return "no version"
-    number = ledger.numbers.get(version)
-    return f"{ledger.prompt}@{number} ({short(version)})" if number else f"a new version ({short(version)})"
 
 
 def _text(text: str | None) -> str | None:

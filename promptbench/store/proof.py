@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from promptbench.core.canonical import canonical
+from promptbench.core.errors import ConflictError, Exit, InputError, PromptbenchError
+
 if TYPE_CHECKING:
     from promptbench.core.types import Json
-    from promptbench.store.chain import Event
+    from promptbench.store.chain import Event, Ledger
 
 SCHEMA_VERSION = 1
+
+
+class NotProven(PromptbenchError):
+    """The evidence does not say that the candidate may take the champion's place."""
+
+    exit = Exit.NO
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,3 +101,46 @@ class Proof:
         if self.champion != from_hash:
             return f"it compared with {self.champion}"
         return None
+
+
+def check_proof(ledger: Ledger, evidence: Json, label: str, candidate: str) -> None:
+    """Whether the evidence lets `label` move to `candidate`.
+
+    Raises InputError when it is none, NotProven when its verdict is not PASS, ConflictError when it is stale.
+    """
+    try:
+        proof = Proof.read(evidence)
+    except ValueError as error:
+        raise InputError(f"the evidence cannot be read: {error}", hint="`promptbench run` makes evidence") from error
+    if proof.prompt != ledger.prompt:
+        raise InputError(f"the evidence is about {proof.prompt}, not about {ledger.prompt}")
+    if proof.result != "PASS":
+        raise NotProven(
+            f"the verdict is {proof.result}, so {label} stays where it is: {proof.sentence}",
+            hint="only PASS promotes; `--force --reason …` does it without proof and stays visible",
+        )
+    again = f"`promptbench run` judges it again; {label} was not moved"
+    if proof.candidate != candidate:
+        raise ConflictError(
+            f"stale evidence: it judged {ledger.name(proof.candidate)}, the text is {ledger.name(candidate)} now",
+            hint=again,
+        )
+    holder = ledger.holder(label)
+    if proof.champion != holder:
+        raise ConflictError(
+            f"stale evidence: it compared with {ledger.name(proof.champion)}, "
+            f"but {label} of {ledger.prompt} is {ledger.name(holder)} now",
+            hint=again,
+        )
+
+
+def evidence_body(evidence: Json) -> str:
+    """The evidence as canonical JSON that reads back as itself."""
+    try:
+        # A pair of surrogates that was two characters is one after reading, hence twice.
+        body = canonical(json.loads(canonical(evidence)))
+    except (ValueError, TypeError, RecursionError) as error:
+        raise InputError(f"the evidence is not JSON: {error}") from error
+    if not body.startswith("{"):
+        raise InputError("the evidence is not a JSON object", hint="`promptbench run --output evidence=FILE` writes it")
+    return body

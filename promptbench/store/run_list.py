@@ -87,6 +87,14 @@ class RunList:
                 *self._connection.execute(f"SELECT {_SUMMARY} FROM run_summary WHERE run = ?", [run]).fetchone()
             )
 
+    def durations(self, run: str) -> dict[str, int]:
+        """How many whole milliseconds the calls of each case took, queues aside, by its name."""
+        sql = (
+            "SELECT case_name, round(sum(provider_ms)) FROM attempt WHERE run = ? GROUP BY case_name ORDER BY 1"
+        )
+        with storage_errors(self._path, "run record"):
+            return {str(name): int(taken or 0) for name, taken in self._connection.execute(sql, [run])}
+
     def figures(self, run: str) -> list[RunFigures]:
         """The figures of one run, by model."""
         return self._figures("run_figures", run, None)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import secrets
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from operator import attrgetter
 from pathlib import Path
@@ -35,11 +36,14 @@ from promptbench.store.cache import CacheTable
 from promptbench.store.calibrations import Calibrations
 from promptbench.store.calls import CallStore
 from promptbench.store.database import immediate, storage_errors
+from promptbench.store.retention import Retention
 from promptbench.store.run_cases import RunCases
 from promptbench.store.run_list import RunList
 from promptbench.store.steps import apply, pending
 
 FILE_NAME = "runs.sqlite"
+SHARD = "SHARD"
+"""The result of a run of one shard: it is over, and proves nothing alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +257,12 @@ class RunStore:
                 [*place, failed.kind, failed.status, failed.message, failed.provider_ms],
             )
 
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """A transaction for whoever brings rows from another record."""
+        with storage_errors(self.path, "run record"), immediate(self._connection):
+            yield self._connection
+
     def finish(self, run: str, result: str, sentence: str) -> None:
         with storage_errors(self.path, "run record"):
             self._connection.execute(
@@ -262,24 +272,20 @@ class RunStore:
     # -- reading -------------------------------------------------------------------------------------------------
 
     def run(self, name: str) -> RunInfo:
-        """A run by its name or the start of it, or `latest`. Raises InputError when there is none, or several."""
-        where, values = "WHERE substr(id, 1, ?) = ? ORDER BY id LIMIT 2", [len(name), name]
+        """A run by its name or the start of it, or `latest`, shards aside. Raises InputError for none, or several."""
+        where: str = "WHERE substr(id, 1, ?) = ? ORDER BY id LIMIT 2"
+        values: list[str | int] = [len(name), name]
         if name == "latest":
-            where, values = "ORDER BY started DESC, rowid DESC LIMIT 1", []
+            whole = "WHERE json_extract(facts, '$.shard') IS NULL"
+            where, values = f"{whole} ORDER BY started DESC, rowid DESC LIMIT 1", []
         with storage_errors(self.path, "run record"):
-            rows = self._connection.execute(f"SELECT {_RUN} FROM run {where}", values).fetchall()
-            if not (rows and name):
-                hint = "`promptbench runs list` shows what there is"
-                raise InputError(f"there is no run '{name}' in {self.path}", hint=hint)
-            if len(rows) > 1 and rows[0][0] != name:
-                raise InputError(f"'{name}' means several runs", hint="write more of the run's name")
-            row = rows[0]
-            fields = dict(zip(_RUN.split(", "), row, strict=True))
-            info = RunInfo(**{**fields, "facts": json.loads(fields["facts"])})
-            variants = self._connection.execute(
-                "SELECT hash, side, name, source FROM variant WHERE run = ?", [info.id]
-            ).fetchall()
-        return replace(info, variants=tuple(RunVariant(one, Side(side), *rest) for one, side, *rest in variants))
+            found = read_runs(self._connection, where, values)
+        if not (found and name):
+            hint = "`promptbench runs list` shows what there is"
+            raise InputError(f"there is no run '{name}' in {self.path}", hint=hint)
+        if len(found) > 1 and found[0].id != name:
+            raise InputError(f"'{name}' means several runs", hint="write more of the run's name")
+        return found[0]
 
     def suites(self) -> list[str]:
         """The suites that runs are on record of, by name."""
@@ -288,7 +294,7 @@ class RunStore:
 
     def latest_of_suite(self, suite: str, *, finished: bool = False) -> str:
         """The name of the newest run of a suite, or of its `finished` ones. Raises InputError when there is none."""
-        which = "AND finished IS NOT NULL" if finished else ""
+        which = f"AND {_WHOLE}" if finished else ""
         with storage_errors(self.path, "run record"):
             row = self._connection.execute(
                 f"SELECT id FROM run WHERE suite = ? {which} ORDER BY started DESC, rowid DESC LIMIT 1", [suite]
@@ -301,7 +307,7 @@ class RunStore:
         """The name of the newest finished run of a prompt, comparisons aside. Raises InputError when there is none."""
         with storage_errors(self.path, "run record"):
             row = self._connection.execute(
-                "SELECT id FROM run WHERE prompt = ? AND finished IS NOT NULL AND "
+                f"SELECT id FROM run WHERE prompt = ? AND {_WHOLE} AND "
                 "json_extract(facts, '$.selection.compared') IS NULL ORDER BY started DESC, rowid DESC LIMIT 1",
                 [prompt],
             ).fetchone()
@@ -435,6 +441,10 @@ class RunStore:
         """The cache, for as long as the store is open."""
         return CacheTable(self._connection, self.path)
 
+    def retention(self) -> Retention:
+        """What takes old runs out, over this connection."""
+        return Retention(self._connection, self.path)
+
     def calls(self) -> CallStore:
         """The imported calls, over this connection."""
         return CallStore(self._connection, self.path)
@@ -472,7 +482,19 @@ class RunStore:
         return None if row[0] is None else bool(row[0])
 
 
+def read_runs(connection: sqlite3.Connection, where: str, values: Sequence[str | int] = ()) -> list[RunInfo]:
+    """The runs of a record that a WHERE clause lets through."""
+    found = []
+    for row in connection.execute(f"SELECT {_RUN} FROM run {where}", values).fetchall():
+        fields = dict(zip(_RUN.split(", "), row, strict=True))
+        variants = connection.execute("SELECT hash, side, name, source FROM variant WHERE run = ?", [row[0]])
+        sides = tuple(RunVariant(one, Side(side), *rest) for one, side, *rest in variants)
+        found.append(RunInfo(**{**fields, "facts": json.loads(fields["facts"]), "variants": sides}))
+    return found
+
+
 _RUN = "id, plan, suite, prompt, started, finished, result, sentence, tool_version, facts"
+_WHOLE = f"finished IS NOT NULL AND result <> '{SHARD}'"
 _UNJUDGED = "outcome = 'errored' AND answer_hash NOTNULL AND fallback IS NULL"
 _SCORE = attrgetter(*(field.name for field in fields(Score)))
 """What `astuple` gives, without its copies of plain values."""

@@ -223,7 +223,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "prompt": "the prompt's name in the store",
         "started": "ISO 8601, UTC",
         "finished": "ISO 8601, UTC; null while it runs or when it was interrupted",
-        "result": "PASS, FAIL, INCONCLUSIVE or NO VERDICT",
+        "result": "PASS, FAIL, INCONCLUSIVE or NO VERDICT; SHARD of a part that is judged when it is merged",
         "sentence": "the verdict in one sentence",
         "tool_version": "version of promptbench",
         "facts": "JSON: path of the suite, hashes of suite, checks and policy, the policy, the models",

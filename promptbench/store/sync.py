@@ -114,7 +114,8 @@ class Sync:
         written, present = self.database.counts()
         if written and present > written:
             raise ConflictError(
-                f"the database holds {present} events and promptbench wrote {written} of them: another program added some",
+                f"the database holds {present} events, {written} of them written by promptbench: "
+                "another program added the rest",
                 hint=TAMPERED,
             )
 

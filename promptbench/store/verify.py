@@ -16,7 +16,7 @@ from promptbench.store.database import Database
 from promptbench.store.mirror import Mirror
 from promptbench.store.names import is_prompt_name
 from promptbench.store.proof import Proof
-from promptbench.store.sync import Sync
+from promptbench.store.sync import Standing, Sync
 
 _REBUILD = "move prompts.sqlite away and run any command: it is rebuilt from the text mirror"
 _MIRROR_FIRST = f"mend the text mirror first, as said of its files; then {_REBUILD}"
@@ -48,15 +48,14 @@ def findings(sync: Sync) -> list[Finding]:
     database, mirror = sync.database, sync.mirror
     try:
         inside = [*_file(database), *_schema(database)]
-        if any(finding.message.startswith("table ") for finding in inside):
-            prompts = []
-        else:
+        readable = not any(finding.message.startswith("table ") for finding in inside)
+        if readable:
             inside += [*_counts(database), *_hashes(database)]
-            prompts = database.prompts()
+        prompts = database.prompts() if readable else []
         for prompt in prompts:
             with database.snapshot():
                 inside += _history(sync, prompt)
-        unsound = {finding.prompt for finding in inside if finding.kind != "schema"}
+        unsound = {finding.prompt for finding in inside if finding.kind != "schema" or not readable}
         files: list[Finding] = []
         for prompt in sorted({*prompts, *mirror.prompts()}):
             files += _alone(sync, prompt) if {"", prompt} & unsound else _beside(sync, prompt)
@@ -70,6 +69,21 @@ def findings(sync: Sync) -> list[Finding]:
     if any(finding.hint != _STRANGER for finding in files):
         inside = [replace(finding, hint=_MIRROR_FIRST) for finding in inside]
     return inside + files
+
+
+def notes(sync: Sync) -> list[str]:
+    """Where database and mirror are not level, and what the next look at it makes of that. Nothing is changed."""
+    told = []
+    for prompt in sorted({*sync.database.prompts(), *sync.mirror.prompts()}):
+        standing = sync.standing(prompt)
+        ours, theirs = sync.database.event_names(prompt), sync.mirror.event_names(prompt)
+        if standing is Standing.MIRROR_AHEAD:
+            new = ", ".join(theirs[len(ours) :][:3])
+            told.append(f"{prompt}: taken from the text mirror, as after a `git pull`: {new}")
+        elif standing is Standing.DATABASE_AHEAD:
+            new = ", ".join([name for name in ours if name not in theirs][:3])
+            told.append(f"{prompt}: written to the text mirror, where it was missing: {new}")
+    return told
 
 
 def _file(database: Database) -> Iterator[Finding]:

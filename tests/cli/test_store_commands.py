@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import shutil
 import sqlite3
 from datetime import UTC, datetime, timedelta
 
@@ -195,3 +197,83 @@ def test_verify_finds_an_edited_row(project: Project) -> None:
     assert ended.code == 5
     assert "triage" in ended.out
     assert project.run("store", "verify", "--json").data["sound"] is False
+
+
+def forked(project: Project) -> None:
+    """What `git merge` leaves where a colleague promoted another version; this machine's database has ours."""
+    promoted(project)
+    text, aside = project.root / "prompt_store" / "text", project.root / "aside"
+    other = project.write("suites/triage/triage.other.prompt", "Another one: {{message}}\n")
+    shutil.copytree(text, aside)
+    arguments = ("promote", "triage", "--force", str(other), "--reason", "a hot fix", "--actor", "Bea")
+    assert project.run(*arguments).code == 0
+    shutil.copytree(text, project.root / "hers")
+    shutil.rmtree(project.root / "prompt_store")
+    shutil.copytree(aside, text)
+    assert project.run("rollback", "triage", "--reason", "worse", "--actor", "Ann").code == 0
+    shutil.copytree(project.root / "hers", text, dirs_exist_ok=True)
+
+
+def test_a_fork_names_the_command_that_joins_it(project: Project) -> None:
+    forked(project)
+    ended = project.run("get", "triage")
+    assert ended.code == 5
+    assert "two branches changed it at the same time" in ended.err
+    assert "`promptbench store merge triage`" in ended.err
+    ended = project.run("store", "merge")
+    assert ended.code == 2
+    assert "nobody is there to ask" in ended.err
+    assert "--keep production=ours or --keep production=theirs" in ended.err
+    for keep, said in (("thiers", "no version"), ("=ours", "not clear"), ("staging=", "not clear"), ("2", "no version")):
+        ended = project.run("store", "merge", "--keep", keep)
+        assert ended.code == 2, keep
+        assert said in ended.err
+    ended = project.run("store", "merge", "--keep", "ours")
+    assert ended.code == 0, ended.err
+    assert ended.out.splitlines() == [
+        "triage: one history again; production is triage@1",
+        "  triage@3 comes from a merged branch, where it was production as @3: forced by Bea as event 3",
+        "  other choice: promptbench rollback triage --to 3 --reason '…'",
+        "commit prompt_store/text; the others have it with their next pull",
+    ]
+    assert project.run("store", "verify").code == 0
+    assert "merged: @3 of another branch" in project.run("prompts", "history", "triage").out
+    assert project.run("store", "merge", "triage").out == "nothing to merge\n"
+    assert project.run("rollback", "triage", "--to", "3", "--reason", "the hot fix it is").code == 0
+
+
+@pytest.mark.parametrize("keep", ["theirs", "3", "production=theirs", "none of it known"])
+def test_the_other_branchs_version_is_kept(project: Project, keep: str) -> None:
+    forked(project)
+    if keep == "none of it known":
+        (project.root / "prompt_store" / "prompts.sqlite").unlink()
+        ended = project.run("store", "merge", "--keep", "theirs")
+        assert ended.code == 2
+        assert "has none of the branches alone" in ended.err
+        keep = next(word for word in ended.err.split() if word.startswith("sha256:"))
+        other = project.run("store", "merge", "--keep", "3", "--json")
+        assert other.data["merged"][0]["labels"] == {"production": 3}
+        return
+    ended = project.run("store", "merge", "triage", "--keep", keep, "--json")
+    assert ended.data["merged"][0]["labels"] == {"production": 3}
+    assert project.run("get", "triage").out.startswith("Another one")
+
+
+def test_a_person_is_asked_which_version_stays(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    forked(project)
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr("sys.stdin", Terminal("what\ntheirs\n"))
+    ended = project.run("store", "merge")
+    assert ended.code == 0, ended.err
+    assert "triage: 2 branches moved production, each to a version of its own" in ended.err
+    assert "ours    triage@1 (sha256:" in ended.err
+    assert "rolled back by Ann at 2" in ended.err
+    assert "theirs  triage@3 (sha256:" in ended.err
+    assert "'what' is no version" in ended.err
+    assert project.run("get", "triage").out.startswith("Another one")
+    monkeypatch.setattr("sys.stdin", Terminal(""))
+    assert project.run("store", "merge").out == "nothing to merge\n"

@@ -157,6 +157,46 @@ class StoreMachine(RuleBasedStateMachine):
         assert {name for name in before if "/evidence/" not in name} <= set(after)
         assert all(before[name] == text for name, text in after.items())
 
+    @precondition(lambda self: self.events)
+    @rule(data=st.data(), labels=st.tuples(LABELS, LABELS), sources=st.tuples(SOURCES, SOURCES), lost=st.booleans())
+    def merge_with_a_colleague(self, data: Any, labels: Any, sources: Any, lost: bool) -> None:
+        """Both move a label, git brings the files together, and ours keeps the label where they moved the same."""
+        prompt = data.draw(st.sampled_from(sorted(self.events)))
+        (mine, hers), (ours, theirs) = labels, sources
+        same = (mine, ours) == (hers, theirs)
+        if same or self.holders.get((prompt, mine)) == ours or self.holders.get((prompt, hers)) == theirs:
+            return
+        other = self.top / "colleague"
+        shutil.copytree(self.folder / "text", other / "text")
+        with open_store(other) as colleague:
+            promote(colleague, prompt, theirs, label=hers)
+        promote(self.store, prompt, ours, label=mine)
+        held = [version.source for version in self.store.versions(prompt)]
+        shutil.copytree(other / "text", self.folder / "text", dirs_exist_ok=True)
+        shutil.rmtree(other)
+        if lost:
+            self.lose_the_database()
+        fork = self.store.fork(prompt)
+        assert fork is not None
+        keep = {label: version_of(ours) for label, several in fork.holders().items() if len(several) > 1}
+        assert set(keep) == ({mine} if mine == hers and ours != theirs else set())
+        added = self.store.merge(prompt, keep)
+        known = self.numbers[prompt]
+        self.numbers[prompt] = [version.source for version in self.store.versions(prompt)]
+        assert set(self.numbers[prompt]) == {*held, theirs}
+        assert self.numbers[prompt][: len(known)] == known, "what both had keeps its number"
+        self.events[prompt] += 1 + len(added)
+        for label, source in ((hers, theirs), (mine, ours)):
+            self.holders[prompt, label] = source
+            self.held.setdefault((prompt, label), set()).add(source)
+        for label in {mine, hers}:
+            self.trails[prompt, label] = self._trail(prompt, label)
+
+    def _trail(self, prompt: str, label: str) -> list[str]:
+        """Where rollbacks of a merged label lead is the chain's own affair; the model goes on from there."""
+        source = {version.hash: version.source for version in self.store.versions(prompt)}
+        return [source[version] for version in Ledger(prompt, self.store.history(prompt))._stacks.get(label, [])]
+
     @rule()
     def rewrite_line_ends(self) -> None:
         for path in (self.folder / "text").rglob("*.*"):

@@ -119,19 +119,17 @@ def test_two_histories_are_a_conflict_that_names_both(triage: Store, folder: Pat
         assert ours in raised.value.message
         assert their_head in raised.value.message
         assert "promptbench store merge triage" in str(raised.value.hint)
-        assert "prompts.sqlite" in str(raised.value.hint)
     assert [(finding.prompt, finding.kind) for finding in triage.verify()] == [("triage", "conflict")]
 
 
-def test_merged_branches_are_resolved_by_hand_as_the_hint_says(triage: Store, folder: Path) -> None:
+def test_a_fork_of_one_prompt_leaves_the_others_alone(triage: Store, folder: Path) -> None:
     other = _copy(folder, "colleague")
     with open_store(other) as theirs:
         promote(theirs, "triage", "theirs\n")
-        promote(theirs, "triage", "theirs again\n")
-    mine = promote(triage, "triage", "ours\n")
+    promote(triage, "triage", "ours\n")
     adopt(triage, "entities", "fine\n")
     _pull(other, folder)
-    with pytest.raises(ConflictError, match=r"two branches changed it at the same time: 0004.* and 0004") as raised:
+    with pytest.raises(ConflictError, match=r"two branches changed it at the same time: 0004.* and 0004"):
         triage.get("triage")
     assert triage.get("entities").source == "fine\n"
     triage.close()
@@ -140,12 +138,6 @@ def test_merged_branches_are_resolved_by_hand_as_the_hint_says(triage: Store, fo
         assert store.get("entities").source == "fine\n"
         with pytest.raises(ConflictError, match="two branches"):
             store.get("triage")
-    assert "keep one branch's files" in str(raised.value.hint)
-    (folder / "text" / "triage" / "events" / mine.file_name).unlink()
-    (folder / "prompts.sqlite").unlink()
-    with open_store(folder) as store:
-        assert store.get("triage").source == "theirs again\n"
-        assert promote(store, "triage", "ours\n").to_number == 5
 
 
 def test_a_gap_in_the_mirror(triage: Store, folder: Path) -> None:

@@ -126,7 +126,7 @@ def test_an_event_that_another_program_added_does_not_spread(triage: Store, fold
     sealed = replace(forged, prev=last.hash, reason="trust me", summary=None).sealed()
     before = tree(folder / "text")
     _unguarded(folder, _insert(sealed))
-    with pytest.raises(ConflictError, match="holds 4 events and promptbench wrote 3 of them") as raised:
+    with pytest.raises(ConflictError, match="holds 4 events, 3 of them written by promptbench") as raised:
         triage.get("triage")
     assert "store verify" in str(raised.value.hint)
     found = triage.verify()
