@@ -176,7 +176,9 @@ def _best(confidence: Confidence) -> str:
     if not rows:
         return ""
     best = max(rows, key=lambda row: (row.in_scope or 0.0) + (row.out_of_scope or 0.0))
-    return f"threshold {best.threshold:.2f}: {percent(best.in_scope)} / {percent(best.out_of_scope)}"
+    return f"threshold {best.threshold:.2f}: {percent(best.in_scope)} / {percent(best.out_of_scope)}" * bool(
+        best.threshold
+    )
 
 
 def _labels(summary: NluSummary, width: int) -> Iterator[str]:

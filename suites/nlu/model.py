@@ -1,7 +1,8 @@
 """A small model of our own: the intent of an utterance and its slots, without a language model.
 
-The intent: TF-IDF over words and over pieces of words, and a linear SVM. The slots: each word gets a BIO tag from left to
-right, by a linear model over the words around it. `train.py` makes the weights; they are numbers and JSON, never pickle.
+The intent: TF-IDF over words and over pieces of words, and a linear SVM. The slots: each word gets a BIO tag, from left
+to right, by a linear model over the words around it and the intent. `train.py` makes the weights: numbers and JSON,
+never pickle.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ def vectorizer(words: Any = None, pieces: Any = None, least: int = 1) -> Feature
     return FeatureUnion([("words", of_words), ("pieces", of_pieces)])
 
 
-def features(words: list[str], at: int, before: str) -> list[str]:
-    """What the tag of a word is told by: the word, its ends and shape, its neighbours, and the tag before."""
+def features(words: list[str], at: int, before: str, intent: str) -> list[str]:
+    """What the tag of a word is told by: the word, its ends and shape, its neighbours, the tag before, the intent."""
     near = ["<s>", "<s>", *(word.lower() for word in words), "</s>", "</s>"][at : at + 5]
     word, (left2, left, low, right, right2) = words[at], near
     shape = re.sub(r"[A-Z]", "X", re.sub(r"[a-z]", "x", re.sub(r"\d", "9", word)))[:6]
@@ -39,7 +40,8 @@ def features(words: list[str], at: int, before: str) -> list[str]:
         "bias", f"w={low}", f"shape={shape}", f"end={low[-3:]}", f"start={low[:3]}", f"end2={low[-2:]}",
         f"l={left}", f"r={right}", f"ll={left2}", f"rr={right2}", f"l,w={left} {low}", f"w,r={low} {right}",
         f"l,ll={left2} {left}", f"r,rr={right} {right2}", f"tag={before}", f"tag,w={before} {low}",
-        f"tag,l={before} {left}", f"tag,r={before} {right}",
+        f"tag,l={before} {left}", f"tag,r={before} {right}", f"i={intent}", f"i,w={intent} {low}",
+        f"i,tag={intent} {before}",
     ]  # fmt: skip
 
 
@@ -66,12 +68,12 @@ class Model:
         best = int(margins.argmax())
         return self.labels[best], float(likely[best] / likely.sum())
 
-    def slots(self, text: str) -> list[dict[str, Any]]:
+    def slots(self, text: str, intent: str) -> list[dict[str, Any]]:
         """The slots in their order, each with its value and where that is, in characters."""
         found = list(WORD.finditer(text))
         words, tag, spans = [match[0] for match in found], OUTSIDE, []
         for at, match in enumerate(found):
-            rows = [self.known[name] for name in features(words, at, tag) if name in self.known]
+            rows = [self.known[name] for name in features(words, at, tag, intent) if name in self.known]
             before, tag = (
                 tag,
                 self.tags[int(self.weights["slots"][rows].sum(axis=0).argmax())] if self.tags else OUTSIDE,
@@ -89,14 +91,16 @@ def model() -> Model:
     return Model(Path(__file__).parent / "trained")
 
 
-def always(variables: dict[str, Any]) -> dict[str, Any]:
-    """The likeliest intent of `variables["text"]`, however unsure, with its slots."""
-    label, confidence = model().intent(variables["text"])
-    return {"intent": label, "confidence": round(confidence, 4), "slots": model().slots(variables["text"])}
+def located(variables: dict[str, Any]) -> dict[str, Any]:
+    """The likeliest intent of `variables["text"]`, however unsure that is, and the slots with their places."""
+    text = variables["text"]
+    label, confidence = model().intent(text)
+    return {"intent": label, "confidence": round(confidence, 4), "slots": model().slots(text, label)}
 
 
 def predict(variables: dict[str, Any]) -> dict[str, Any]:
-    """The same, but out of scope where it is too unsure."""
-    answer = always(variables)
-    unsure = answer["confidence"] < model().threshold
-    return {**answer, "intent": OUT_OF_SCOPE, "slots": []} if unsure else answer
+    """The intent, out of scope where it is too unsure, and the slots by their names."""
+    answer = located(variables)
+    if answer["confidence"] < model().threshold:
+        return {**answer, "intent": OUT_OF_SCOPE, "slots": {}}
+    return {**answer, "slots": {slot["slot"]: slot["value"] for slot in answer["slots"]}}

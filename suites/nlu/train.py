@@ -1,7 +1,7 @@
 """Trains the model in `model.py`: `python suites/nlu/train.py DATA OUT`.
 
-DATA is a folder with `train.jsonl` and perhaps `valid.jsonl`; without that every fifth utterance is held out to tune by. A
-line is `{"text": …, "intent": …, "slots": [{"slot": …, "start": 0, "end": 5}]}`; utterances with the intent `oos` are
+DATA is a folder with `train.jsonl`, and perhaps `valid.jsonl` to tune by; without that a fifth at a time is held out.
+A line is `{"text": …, "intent": …, "slots": [{"slot": …, "start": 0, "end": 5}]}`; utterances with the intent `oos` are
 tuned by and not trained on. OUT is the folder for the weights.
 """
 
@@ -33,25 +33,31 @@ def train_intents(utterances: Utterances) -> tuple[Any, LinearSVC]:
     return vectors, LinearSVC(C=1.0, random_state=1).fit(vectors.transform(texts), [u["intent"] for u in utterances])
 
 
+FOLDS = 5
 LEAST = 2
 """A word or piece that one utterance alone has tells nothing about others."""
 
 
-def tune(vectors: Any, classifier: LinearSVC, held: Utterances) -> tuple[float, float]:
+def margins_of(known: Utterances, held: Utterances) -> Any:
+    """The margins of held-out utterances, a row each, by what is learnt from the known ones."""
+    vectors, classifier = train_intents([item for item in known if item["intent"] != OUT_OF_SCOPE])
+    return classifier.decision_function(vectors.transform([item["text"] for item in held]))
+
+
+def tune(margins: Any, labels: Any, held: Utterances) -> tuple[float, float]:
     """How margins become shares (the scale with the best likelihood), and below which share an utterance is out of
     scope: where most held-out utterances are right, out of scope or not.
     """
-    margins = classifier.decision_function(vectors.transform([item["text"] for item in held]))
     gold = np.array([item["intent"] for item in held])
-    inside = np.isin(gold, classifier.classes_)
-    best = classifier.classes_[margins.argmax(axis=1)]
+    inside = np.isin(gold, labels)
+    best = labels[margins.argmax(axis=1)]
 
     def shares(scale: float) -> Any:
         likely = np.exp(scale * (margins - margins.max(axis=1, keepdims=True)))
         return likely / likely.sum(axis=1, keepdims=True)
 
     def likelihood(scale: float) -> float:
-        columns = np.searchsorted(classifier.classes_, gold[inside])
+        columns = np.searchsorted(labels, gold[inside])
         return float(np.log(shares(scale)[inside, columns] + 1e-12).sum())
 
     def right(threshold: float) -> int:
@@ -78,31 +84,36 @@ def tagged(utterance: dict[str, Any]) -> tuple[list[str], list[str]]:
 def train_slots(utterances: Utterances) -> tuple[list[str], list[str], Any]:
     """The features, the tags, and the weights: a row for each feature."""
     seen, wanted = [], []
-    for words, tags in map(tagged, utterances):
-        seen += [features(words, at, tags[at - 1] if at else OUTSIDE) for at in range(len(words))]
+    for item in utterances:
+        words, tags = tagged(item)
+        before = [OUTSIDE, *tags]
+        seen += [features(words, at, before[at], item["intent"]) for at in range(len(words))]
         wanted += tags
     if len(set(wanted)) < 3:
         return [], [], np.zeros((0, 0))
     counts = CountVectorizer(analyzer=list, binary=True, dtype=np.float64, min_df=LEAST)
     rows = counts.fit_transform(seen)
-    tagger = SGDClassifier(loss="hinge", alpha=ALPHA, average=True, max_iter=ROUNDS, tol=None, random_state=1)
+    rounds = max(10, LOOKS // len(seen))
+    tagger = SGDClassifier(loss="hinge", alpha=1e-5, average=True, max_iter=rounds, tol=None, random_state=1)
     tagger.fit(rows, wanted)
     return list(counts.get_feature_names_out()), list(tagger.classes_), tagger.coef_.T
 
 
-ALPHA, ROUNDS = 1e-5, 10
+LOOKS = 1000000
+"""How many words the tagger looks at, over and over where there are few; each at least ten times."""
 
 
 def main(data: Path, out: Path) -> None:
     known, held = read(data / "train.jsonl"), read(data / "valid.jsonl")
     inside = [item for item in known if item["intent"] != OUT_OF_SCOPE]
-    outside = [item for item in known if item["intent"] == OUT_OF_SCOPE]
+    vectors, classifier = train_intents(inside)
     if held:
-        vectors, classifier = train_intents(inside)
-        scale, threshold = tune(vectors, classifier, held)
+        margins = margins_of(inside, held)
     else:
-        scale, threshold = tune(*train_intents([u for n, u in enumerate(inside) if n % 5]), inside[::5] + outside)
-        vectors, classifier = train_intents(inside)
+        folds = [(known[n::FOLDS], [item for m, item in enumerate(known) if m % FOLDS != n]) for n in range(FOLDS)]
+        margins = np.vstack([margins_of(rest, fold) for fold, rest in folds])
+        held = [item for fold, _ in folds for item in fold]
+    scale, threshold = tune(margins, classifier.classes_, held)
     names, tags, slots = train_slots(inside)
     parts = dict(vectors.transformer_list)
     about = {
