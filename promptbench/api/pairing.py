@@ -45,7 +45,7 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
-class Contest:
+class Pairing:
     """The trial of a comparison: is the candidate's side worse?"""
 
     versus: Versus

@@ -1,0 +1,412 @@
+"""Compares any two runs, versions or models: is the second one worse? What is on record is not asked again."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from promptbench.api.contrast import Side, contrast
+from promptbench.api.pairing import End, Pair, Pairing
+from promptbench.api.running import Asked, case_infos, execute, policy_of
+from promptbench.api.spending import Spending, expected
+from promptbench.api.workspace import PRODUCTION, Compared, Selection, Workspace, mistakes
+from promptbench.core.diagnostics import Diagnostics
+from promptbench.core.errors import InputError, NothingSelected
+from promptbench.core.events import Listener
+from promptbench.engine.estimate import Estimate
+from promptbench.gate.flips import CaseInfo
+from promptbench.gate.policy import Policy, Versus
+from promptbench.gate.table import Table
+from promptbench.project.assemble import Stored
+from promptbench.project.bench import Bench, BenchModel
+from promptbench.prompts.parser import load as load_prompt
+from promptbench.report.model import RunReport
+from promptbench.store.prompts import Store
+from promptbench.store.runs import RunInfo, RunStore
+
+_RUN = re.compile(r"\d{8}(-\d{1,6}(-[0-9a-f]{1,4})?)?|latest")
+"""A run's name, or the start of it."""
+_USAGE = "`compare RUN RUN`, `compare NAME@N NAME@N [SUITE]` or `compare SUITE --model A --model B`"
+
+
+@dataclass(frozen=True, slots=True)
+class Matchup:
+    """What is compared: `A B`, `A B SUITE`, or with two models one suite, one run or nothing; A is what came before.
+
+    `prompt` is the file that is asked on both models, instead of what is in production.
+    """
+
+    words: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    prompt: Path | None = None
+    cases: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonPlan:
+    """What a comparison would ask: by model the calls, tokens and cost of the first round."""
+
+    suite: str
+    candidate: str
+    champion: str
+    cases: int
+    expected: Mapping[str, Estimate]
+
+
+@dataclass(frozen=True, slots=True)
+class _Version:
+    """A prompt version as it is compared."""
+
+    prompt: str
+    label: str
+    source: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """A comparison for which both sides are asked now."""
+
+    bench: Bench
+    pairing: Pairing
+    labels: tuple[str, str]
+    asked: Asked
+
+
+def compare(
+    workspace: Workspace,
+    matchup: Matchup,
+    *,
+    spending: Spending | None = None,
+    listen: Listener = lambda _: None,
+) -> RunReport:
+    """Judges whether B is worse than A, by the statistics of the gate and case by case.
+
+    Two runs, or two versions without a suite, are compared by what is on record, without a call; two versions with a
+    suite, and two models, are asked now, side by side. Raises InputError where the words mean nothing, or what they
+    mean was never asked, NothingSelected where no case can be compared.
+    """
+    with workspace.prompts() as store, workspace.runs() as runs:
+        question = _question(workspace, store, runs, matchup)
+        if question is not None:
+            return _ask(workspace, runs, question, spending or Spending(), listen)
+        return _recorded(workspace, store, runs, matchup)
+
+
+def plan_comparison(workspace: Workspace, matchup: Matchup) -> ComparisonPlan | None:
+    """What `compare` would ask; None where it compares what is on record."""
+    with workspace.prompts() as store, workspace.recordings() as runs:
+        question = _question(workspace, store, runs, matchup)
+        if question is None:
+            return None
+        bench, (champion, candidate) = question.bench, question.labels
+        takes = expected(workspace, bench)
+        return ComparisonPlan(bench.suite.name, candidate, champion, len(bench.cases), takes)
+
+
+# -- both sides are asked now ------------------------------------------------------------------------------------------
+
+
+def _question(workspace: Workspace, store: Store, runs: RunStore | None, matchup: Matchup) -> _Question | None:
+    words, models = matchup.words, matchup.models
+    if len(models) == 2 and len(words) <= 1:
+        return None if words and _RUN.fullmatch(words[0]) else _models_question(workspace, store, runs, matchup)
+    if len(words) not in (2, 3) or len(models) > 1 or matchup.prompt:
+        raise InputError("what is to be compared with what?", hint=_USAGE)
+    if len(words) == 2:
+        return None
+    return _versions_question(workspace, store, runs, matchup)
+
+
+def _versions_question(workspace: Workspace, store: Store, runs: RunStore | None, matchup: Matchup) -> _Question:
+    champion, candidate = (_version(store, word) for word in matchup.words[:2])
+    if champion.hash == candidate.hash:
+        raise InputError(f"{champion.label} and {candidate.label} are the same version")
+    path = Path(matchup.words[2])
+    compared = Compared(candidate.prompt, Stored(champion.label, champion.source), _stored(candidate))
+    bench = _bench(workspace, store, runs, matchup, path, compared)
+    pairs = [
+        Pair(End(champion.hash, name, same), End(candidate.hash, name, same))
+        for name, same in ((model.name, bench.deterministic(model)) for model in bench.models)
+    ]
+    versus = Versus(champion.label, candidate.label)
+    return _Question(bench, _pairing(bench, versus, pairs), (champion.label, candidate.label), _asked(bench, matchup))
+
+
+def _models_question(workspace: Workspace, store: Store, runs: RunStore | None, matchup: Matchup) -> _Question:
+    if matchup.models[0] == matchup.models[1]:
+        raise InputError(f"{matchup.models[0]} is compared with itself", hint="name two models: --model A --model B")
+    path = workspace.suite_file(Path(matchup.words[0])) if matchup.words else _only_suite(workspace)
+    version = _asked_version(workspace, store, runs, path, matchup.prompt)
+    bench = _bench(workspace, store, runs, matchup, path, Compared(version.prompt, None, _stored(version)))
+    ends = {model.name: End(version.hash, model.name, bench.deterministic(model)) for model in bench.models}
+    blind = [name for name in matchup.models if name not in ends]
+    if blind:
+        raise InputError(f"{blind[0]} sees no prompt, so a prompt cannot be compared on it")
+    first, second = (ends[name] for name in matchup.models)
+    labels = (f"{version.label} on {first.model}", f"{version.label} on {second.model}")
+    versus = Versus(f"on {first.model}", labels[1])
+    return _Question(bench, _pairing(bench, versus, [Pair(first, second)]), labels, _asked(bench, matchup))
+
+
+def _only_suite(workspace: Workspace) -> Path:
+    file, *others = workspace.suite_files(())
+    if others:
+        raise InputError("there are several suites", hint="name one: `promptbench compare SUITE --model A --model B`")
+    return file
+
+
+def _bench(
+    workspace: Workspace, store: Store, runs: RunStore | None, matchup: Matchup, path: Path, compared: Compared
+) -> Bench:
+    """The suite with these versions, and with models that see a prompt only."""
+    selection = Selection((workspace.suite_file(path),), (), matchup.models, matchup.cases, matchup.tags)
+    [bench], _ = workspace.assemble(selection, store=store, runs=runs, compared=compared)
+    if not (models := _seeing(bench)):
+        raise InputError(f"no model of the suite '{bench.suite.name}' uses a prompt", hint="name one: --model")
+    return replace(bench, models=models)
+
+
+def _seeing(bench: Bench) -> tuple[BenchModel, ...]:
+    return tuple(replace(model, gated=True) for model in bench.models if model.uses_prompt)
+
+
+def _pairing(bench: Bench, versus: Versus, pairs: Sequence[Pair]) -> Pairing:
+    return Pairing(versus, pairs, case_infos(bench), policy_of(bench))
+
+
+def _asked(bench: Bench, matchup: Matchup) -> Asked:
+    flags = {"model": matchup.models, "case": matchup.cases, "tag": matchup.tags}
+    words = ["promptbench", "compare", *matchup.words]
+    for flag, values in flags.items():
+        for value in values:
+            words += [f"--{flag}", value]
+    if matchup.prompt:
+        words += ["--prompt", matchup.prompt.as_posix()]
+    chosen = {"prompt": [], **{flag: list(values) for flag, values in flags.items()}}
+    return Asked(shlex.join(words), {**chosen, "compared": [*matchup.words, *matchup.models]})
+
+
+def _ask(workspace: Workspace, runs: RunStore, question: _Question, spending: Spending, listen: Listener) -> RunReport:
+    bench, pairing = question.bench, question.pairing
+    spending.check(workspace, [bench])
+    budgets = spending.budgets(spending.budget(), bench)
+    done = execute(workspace, bench, runs, listen, asked=question.asked, budgets=budgets, trial=pairing)
+    sides = (Side(done.info, question.labels[0]), Side(done.info, question.labels[1]))
+    joint = pairing.joint(done.table, done.table)
+    return contrast(runs, pairing, sides, joint, done.verdict, command=question.asked.command, left_out={})
+
+
+# -- what is on record -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    """One side on record: a version in a run, and the models that it is looked at on."""
+
+    info: RunInfo
+    variant: str
+    label: str
+    models: tuple[str, ...]
+
+
+def _recorded(workspace: Workspace, store: Store, runs: RunStore, matchup: Matchup) -> RunReport:
+    first, second = _subjects(store, runs, matchup)
+    pairs = _pairs(runs, first, second)
+    cases, left_out = _cases(runs, first.info, second.info)
+    policy = Policy.of(second.info.facts["policy"])
+    versus = _named(first, second)
+    pairing = Pairing(versus, pairs, cases, policy)
+    champion, candidate = (_table(runs, item.info, policy) for item in (first, second))
+    joint = pairing.joint(champion, candidate)
+    verdict = pairing.as_recorded(joint, _again(workspace, first, second))
+    sides = (Side(first.info, _in_full(first, second, first)), Side(second.info, _in_full(first, second, second)))
+    words = ["promptbench", "compare", *matchup.words]
+    for model in matchup.models:
+        words += ["--model", model]
+    return contrast(runs, pairing, sides, joint, verdict, command=shlex.join(words), left_out=left_out)
+
+
+def _subjects(store: Store, runs: RunStore, matchup: Matchup) -> tuple[_Subject, _Subject]:
+    if len(matchup.words) == 1:
+        both = _of_run(runs, matchup.words[0])
+        first, second = (replace(both, models=_asked_on(both, [model])) for model in matchup.models)
+        return first, second
+    are_runs = [bool(_RUN.fullmatch(word)) for word in matchup.words]
+    if all(are_runs):
+        first, second = (_of_run(runs, word) for word in matchup.words)
+        if (first.info.id, first.variant) == (second.info.id, second.variant):
+            raise InputError(f"run {first.info.id} is compared with itself")
+    elif any(are_runs):
+        raise InputError("a run and a version cannot be compared", hint="name two runs, or two versions")
+    else:
+        first, second = _of_versions(store, runs, matchup)
+    only = list(matchup.models)
+    return replace(first, models=_asked_on(first, only)), replace(second, models=_asked_on(second, only))
+
+
+def _asked_on(subject: _Subject, only: Sequence[str]) -> tuple[str, ...]:
+    for model in only:
+        if model not in subject.models:
+            known = ", ".join(subject.models)
+            raise InputError(f"run {subject.info.id} did not ask {model}", hint=f"it asked {known}")
+    return tuple(only) or subject.models
+
+
+def _subject(info: RunInfo, variant: str, label: str) -> _Subject:
+    models = tuple(str(model["model"]) for model in info.facts["models"] if model["uses_prompt"])
+    return _Subject(info, variant, label.removesuffix(".prompt"), models)
+
+
+def _of_run(runs: RunStore, name: str) -> _Subject:
+    """The version that a run was about: its candidate, or what is in production where that was looked at."""
+    info = runs.run(name)
+    if info.facts["selection"].get("replayed"):
+        raise InputError(f"run {info.id} replayed logged calls and not the cases of a suite", hint="name another run")
+    found = [item for item in info.variants if item.side == "candidate"] or list(info.variants)
+    if len(found) != 1:
+        names = ", ".join(item.name for item in found)
+        raise InputError(f"run {info.id} is about several candidates: {names}", hint="compare versions: NAME@N NAME@M")
+    return _subject(info, found[0].hash, found[0].name)
+
+
+def _of_versions(store: Store, runs: RunStore, matchup: Matchup) -> tuple[_Subject, _Subject]:
+    """The newest run that asked both versions; else the newest run of each by the same suite."""
+    one, other = (_version(store, word) for word in matchup.words)
+    if one.hash == other.hash:
+        raise InputError(f"{one.label} and {other.label} are the same version")
+    together = runs.cases().runs_with([one.hash, other.hash])
+    if together:
+        info = runs.run(together[0][0])
+        return _subject(info, one.hash, one.label), _subject(info, other.hash, other.label)
+    mine, theirs = (_newest_by_suite(runs, version) for version in (one, other))
+    suites = [suite for suite in theirs if suite in mine]
+    if not suites:
+        never = next((item.label for item, found in ((one, mine), (other, theirs)) if not found), None)
+        what = f"no run has asked {never}" if never else f"no suite has asked both {one.label} and {other.label}"
+        hint = f"`promptbench compare {shlex.join(matchup.words)} SUITE` asks both now"
+        raise InputError(what, hint=hint)
+    first, second = runs.run(mine[suites[0]]), runs.run(theirs[suites[0]])
+    return _subject(first, one.hash, one.label), _subject(second, other.hash, other.label)
+
+
+def _newest_by_suite(runs: RunStore, version: _Version) -> dict[str, str]:
+    """The newest run of each suite that asked a version; the suite with the newest one first."""
+    found: dict[str, str] = {}
+    for run, suite in runs.cases().runs_with([version.hash]):
+        found.setdefault(suite, run)
+    return found
+
+
+def _pairs(runs: RunStore, first: _Subject, second: _Subject) -> list[Pair]:
+    """Each model with itself; where the sides have one each, these two."""
+    common = [(model, model) for model in first.models if model in second.models]
+    if not common and len(first.models) == len(second.models) == 1:
+        common = [(first.models[0], second.models[0])]
+    if not common:
+        names = f"{', '.join(first.models)} and {', '.join(second.models)}"
+        raise InputError(f"the two have no model in common: {names}", hint="compare runs of one model each")
+    return [Pair(_end(runs, first, one), _end(runs, second, other)) for one, other in common]
+
+
+def _end(runs: RunStore, subject: _Subject, model: str) -> End:
+    facts = next(item for item in subject.info.facts["models"] if item["model"] == model)
+    same = facts["deterministic"] if "deterministic" in facts else runs.deterministic(model)
+    return End(subject.variant, model, bool(same))
+
+
+def _cases(runs: RunStore, first: RunInfo, second: RunInfo) -> tuple[list[CaseInfo], dict[str, list[str]]]:
+    """The cases that are the same in both runs, and the others under the reason why they are not compared."""
+    theirs, ours = ({case.name: case for case in runs.cases().of(info.id)} for info in (first, second))
+    old = next((info.id for info, found in ((first, theirs), (second, ours)) if not found), None)
+    if old is not None:
+        hint = "make a new one, or compare the versions by a suite: `promptbench compare A B SUITE`"
+        raise InputError(f"run {old} does not say what its cases were, so they cannot be matched", hint=hint)
+    changed = [name for name in ours if name in theirs and ours[name].content != theirs[name].content]
+    same = [case for name, case in ours.items() if name in theirs and name not in set(changed)]
+    if not same:
+        raise NothingSelected("no case is the same in both runs, so there is nothing to compare")
+    left_out = {
+        "changed since": changed,
+        "new": [name for name in ours if name not in theirs],
+        "gone": [name for name in theirs if name not in ours],
+    }
+    infos = [CaseInfo(case.name, **{key: _as_field(value) for key, value in case.gated_by.items()}) for case in same]
+    return infos, {why: names for why, names in left_out.items() if names}
+
+
+def _as_field(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _table(runs: RunStore, info: RunInfo, policy: Policy) -> Table:
+    measured = policy.measured
+    return Table(runs.outcomes(info.id, measured=bool(measured)), measured=measured)
+
+
+def _named(first: _Subject, second: _Subject) -> Versus:
+    """Both sides as briefly as they can be told apart."""
+    if first.variant != second.variant and first.label != second.label:
+        return Versus(first.label, second.label)
+    if first.models != second.models and len(first.models) == len(second.models) == 1:
+        return Versus(f"on {first.models[0]}", f"{second.label} on {second.models[0]}")
+    return Versus(f"in run {first.info.id}", f"{second.label} in run {second.info.id}")
+
+
+def _in_full(first: _Subject, second: _Subject, side: _Subject) -> str:
+    """A side by a name of its own."""
+    named = _named(first, second)
+    if side is second:
+        return named.candidate
+    return named.champion if named.champion == first.label else f"{first.label} {named.champion}"
+
+
+def _again(workspace: Workspace, first: _Subject, second: _Subject) -> str:
+    folder = Path(str(second.info.facts["path"])).parent.as_posix()
+    return f"promptbench compare A B {folder}" if first.variant != second.variant else str(second.info.facts["command"])
+
+
+# -- what words mean ---------------------------------------------------------------------------------------------------
+
+
+def _version(store: Store, written: str) -> _Version:
+    """A prompt file, or a version in the store."""
+    path = Path(written)
+    if path.is_file():
+        return _of_file(path)
+    if "@" not in written and path.suffix:
+        raise InputError(f"there is no file {written}", hint="name a prompt file, or a version: NAME@N")
+    found = store.get(written)
+    return _Version(found.prompt, f"{found.prompt}@{found.number}", found.source, found.hash)
+
+
+def _of_file(path: Path) -> _Version:
+    problems = Diagnostics()
+    prompt = load_prompt(path, path.as_posix(), problems)
+    if prompt is None:
+        raise mistakes(problems)
+    return _Version(prompt.name, path.name.removesuffix(".prompt"), prompt.source, prompt.hash)
+
+
+def _asked_version(
+    workspace: Workspace, store: Store, runs: RunStore | None, path: Path, file: Path | None
+) -> _Version:
+    """The version that is asked on two models: that of a file, else what is in production, else the suite's own."""
+    if file is not None:
+        return _of_file(file)
+    selection = Selection(paths=(path,))
+    [bench], _ = workspace.assemble(selection, store=store, runs=runs)
+    if bench.champion is not None:
+        return _version(store, f"{bench.prompt_name}@{PRODUCTION}")
+    if len(bench.candidates) > 1:
+        raise InputError("the suite has several candidates and nothing in production", hint="name one: --prompt FILE")
+    only = bench.candidates[0]
+    return _Version(bench.prompt_name, only.label.removesuffix(".prompt"), only.prompt.source, only.hash)
+
+
+def _stored(version: _Version) -> Stored:
+    return Stored(version.label, version.source)

@@ -1,0 +1,99 @@
+"""`promptbench compare`: is the second run, version or model worse than the first?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from promptbench.cli.options import (
+    Cases,
+    Concurrency,
+    ExitZero,
+    Format,
+    JsonFormat,
+    MaxCalls,
+    MaxCost,
+    MaxMinutes,
+    Output,
+    Quiet,
+    Tags,
+    Verbose,
+)
+from promptbench.core.errors import Exit, InputError
+
+if TYPE_CHECKING:
+    from promptbench.api import Matchup, Workspace
+
+
+def register(app: typer.Typer) -> None:
+    app.command("compare")(compare)
+
+
+def compare(
+    what: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="A B [SUITE] | SUITE", help="Two runs, two versions or prompt files, or one suite."),
+    ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option("--model", metavar="PROVIDER/NAME", help="Twice: compare A with B. Once: only this model."),
+    ] = None,
+    prompt: Annotated[
+        Path | None,
+        typer.Option("--prompt", metavar="FILE", help="What two models are asked, instead of what is in production."),
+    ] = None,
+    case: Cases = None,
+    tag: Tags = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be asked, and ask nothing.")] = False,
+    format_: Format = "terminal",
+    as_json: JsonFormat = False,
+    output: Output = None,
+    concurrency: Concurrency = None,
+    max_cost: MaxCost = None,
+    max_calls: MaxCalls = None,
+    max_minutes: MaxMinutes = None,
+    exit_zero: ExitZero = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> int:
+    """Say case by case whether B is worse than A: runs, versions of a prompt, or models.
+
+    Two runs, and two versions, are compared by what is on record. Two versions with a SUITE, and one prompt on two
+    models, are asked now, side by side.
+    """
+    from promptbench import api
+    from promptbench.cli.progress import Progress
+    from promptbench.cli.rendering import Rendering
+
+    rendering = Rendering.of("json" if as_json else format_, output, verbose=verbose)
+    if rendering.wants("evidence"):
+        raise InputError("a comparison is no proof for a promotion", hint="`promptbench run --output evidence=FILE`")
+    workspace = api.Workspace.open(flags={"concurrency": concurrency})
+    matchup = api.Matchup(tuple(what or ()), tuple(model or ()), prompt, tuple(case or ()), tuple(tag or ()))
+    spending = api.Spending.read(max_cost, max_calls, max_minutes)
+    if dry_run:
+        return _dry_run(workspace, matchup, as_json=as_json)
+    with Progress(quiet=quiet) as progress:
+        report = api.compare(workspace, matchup, spending=spending, listen=progress.listen)
+    return rendering.write(workspace, [report], exit_zero=exit_zero)
+
+
+def _dry_run(workspace: Workspace, matchup: Matchup, *, as_json: bool) -> int:
+    from dataclasses import asdict
+
+    from promptbench import api
+    from promptbench.cli.output import out, out_json
+    from promptbench.cli.run import expected_words
+
+    plan = api.plan_comparison(workspace, matchup)
+    if as_json:
+        out_json({"schema_version": 1, "comparison": asdict(plan) if plan else None})
+    elif plan is None:
+        out("would ask nothing: what is on record is compared")
+    else:
+        out(f"{plan.suite}: {plan.candidate} against {plan.champion}, {plan.cases} cases")
+        for name, estimate in plan.expected.items():
+            out(f"  would ask {name} {estimate.calls} questions{expected_words(estimate)}")
+    return Exit.YES

@@ -1,0 +1,197 @@
+"""Runs, versions and models compared from the command line, against a real server on loopback."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.cli.test_run import last_line
+from tests.helpers.fake_openai import FakeOpenAI, answer
+from tests.helpers.project import Project, better, right
+
+SUITE = "suites/triage/suite.yaml"
+PLAIN, BETTER = "suites/triage/triage.plain.prompt", "suites/triage/triage.better.prompt"
+
+
+@pytest.fixture
+def ran(project: Project, server: FakeOpenAI) -> Project:
+    """A project whose better prompt was promoted over the plain one."""
+    project.adopt()
+    assert project.run("run", "--promote").code == 0
+    server.received.clear()
+    return project
+
+
+def report(project: Project, *arguments: str, code: int = 0) -> Any:
+    ended = project.run("compare", *arguments, "--json")
+    assert ended.code == code, ended.out + ended.err
+    [run] = ended.data["runs"]
+    return run
+
+
+def runs(project: Project) -> list[str]:
+    """The names of the runs on record, the oldest first."""
+    import sqlite3
+
+    with sqlite3.connect(project.root / ".promptbench" / "runs.sqlite") as record:
+        return [row[0] for row in record.execute("SELECT id FROM run ORDER BY rowid")]
+
+
+def test_two_versions_of_one_run(ran: Project, server: FakeOpenAI) -> None:
+    ended = ran.run("compare", "triage@1", "triage@2")
+    assert ended.code == 0, ended.err
+    assert last_line(ended.out).startswith(
+        "PASS: triage@2 is no worse than triage@1: 2 of 2 reproduced failures fixed, none of 1 guard broken"
+    )
+    worse = ran.run("compare", "triage@2", "triage@1")
+    assert worse.code == 1
+    assert last_line(worse.out) == (
+        "FAIL: triage@1 is worse than triage@2: 2 cases broken: 'charged twice', 'late parcel'; format 33 % is below "
+        "the floor of 95 % (nothing to fix)"
+    )
+    assert not server.received
+
+
+def test_every_check_that_changed_is_named(ran: Project) -> None:
+    run = report(ran, "triage@2", "triage@1", code=1)
+    assert run["checks"] == [
+        {"check": "expect", "model": "openai/fake", "fixed": 0, "broken": 2},
+        {"check": "json", "model": "openai/fake", "fixed": 0, "broken": 2},
+    ]
+    assert [row["side"] for row in run["rows"]] == ["A", "B"]
+    assert "checks: expect 2 broken · json 2 broken" in ran.run("compare", "triage@2", "triage@1").out
+
+
+def test_two_runs_are_matched_by_what_their_cases_are(ran: Project, server: FakeOpenAI) -> None:
+    ran.edit(SUITE, "message: Hello}", "message: Hello you}")
+    ran.edit(SUITE, "case: late parcel", "case: lost parcel")
+    ran.run("run")
+    server.received.clear()
+    first, second = runs(ran)
+    run = report(ran, first, second)
+    assert run["left_out"] == {"changed since": ["hello"], "new": ["lost parcel"], "gone": ["late parcel"]}
+    assert run["cases"] == 1
+    ended = ran.run("compare", first, "latest")
+    assert "they were not asked side by side" in ended.out.replace("\n", " ")
+    assert "not compared, changed since: hello" in ended.out
+    assert not server.received
+
+
+def test_a_changed_check_makes_another_case(ran: Project) -> None:
+    ran.edit(SUITE, "checks: [json]", "checks: [json, contains: team]")
+    ran.run("run")
+    ended = ran.run("compare", *runs(ran))
+    assert ended.code == 7
+    assert "no case is the same in both runs" in ended.err
+
+
+def test_the_same_prompt_in_a_bad_hour(ran: Project, server: FakeOpenAI) -> None:
+    """What a provider changed under a prompt shows as cases that broke."""
+    server.script = lambda body: '{"team": "none"}' if "Hello" in body["messages"][-1]["content"] else better(body)
+    ran.run("run")
+    first, second = runs(ran)
+    ended = ran.run("compare", first, second)
+    assert ended.code == 6
+    assert f"triage.better in run {second} beside in run {first}: 1 case fails with too few tries" in last_line(
+        ended.out
+    )
+
+
+def test_versions_are_asked_now_with_a_suite(project: Project, server: FakeOpenAI) -> None:
+    ended = project.run("compare", PLAIN, BETTER, "suites/triage")
+    assert ended.code == 0, ended.err
+    assert last_line(ended.out).startswith("PASS: triage.better is no worse than triage.plain: 2 of 2 reproduced")
+    # 3 cases, 3 tries, both prompts; then 8 tries of the failures in all.
+    assert len(server.received) == 18 + 20
+    server.received.clear()
+    dry = project.run("compare", PLAIN, BETTER, "suites/triage", "--dry-run")
+    assert last_line(dry.out).startswith("  would ask openai/fake 18 questions; estimated ")
+    assert not server.received
+
+
+def test_versions_that_nobody_asked(project: Project) -> None:
+    project.adopt()
+    ended = project.run("compare", "triage@1", BETTER)
+    assert ended.code == 2
+    assert "no run has asked triage@1" in ended.err
+    assert f"promptbench compare triage@1 {BETTER} SUITE" in ended.err
+
+
+def by_model(body: dict[str, Any]) -> Any:
+    """`large` is always right, and `small` never where a parcel is meant; `slow` is `large` with a pause."""
+    text = body["messages"][-1]["content"]
+    wrong = body["model"] == "small" and "parcel" in text
+    return answer('{"team": "none"}' if wrong else right(text), delay=0.05 if body["model"] == "slow" else 0.0)
+
+
+def test_one_prompt_on_two_models(ran: Project, server: FakeOpenAI) -> None:
+    server.script = by_model
+    worse = ran.run("compare", "suites/triage", "--model", "openai/large", "--model", "openai/small")
+    assert worse.code == 1
+    assert last_line(worse.out) == (
+        "FAIL: triage@2 on openai/small is worse than on openai/large: 1 case broken: 'late parcel' (nothing to fix)"
+    )
+    run = report(ran, "suites/triage", "--model", "openai/large", "--model", "openai/slow")
+    assert run["sentence"].startswith("PASS: triage@2 on openai/slow is no worse than on openai/large: nothing to fix")
+    assert [(row["side"], row["model"], row["prompt"]) for row in run["rows"]] == [
+        ("A", "openai/large", "triage@2"),
+        ("B", "openai/slow", "triage@2"),
+    ]
+    [line] = run["comparisons"]
+    assert line.startswith("A to B: answers 100 % to 100 %, p50 × ")
+    assert run["reproduce"] == "promptbench compare suites/triage --model openai/large --model openai/slow"
+
+
+def test_a_failure_of_both_models_is_no_reason_against_the_second(ran: Project, server: FakeOpenAI) -> None:
+    server.script = lambda body: '{"team": "none"}' if "parcel" in str(body) else right(body["messages"][-1]["content"])
+    run = report(ran, "--model", "openai/a", "--model", "openai/b")
+    assert run["sentence"].startswith(
+        "PASS: triage@2 on openai/b is no worse than on openai/a: 0 of 1 reproduced failure fixed, none of 2 guards"
+    )
+
+
+def test_a_comparison_is_no_trial(project: Project) -> None:
+    """It proves nothing for a promotion, and the run before it is still the one that does."""
+    project.adopt()
+    project.run("run")
+    report(project, "triage@1", BETTER, "suites/triage")
+    for command in ("gate", "rescore"):
+        assert "is a comparison" in project.run(command, "latest").err
+    assert "stale evidence" in project.run("promote", "triage", "--run", "latest").err
+    ended = project.run("compare", "triage@1", BETTER, "--output", "evidence=proof.json")
+    assert ended.code == 2
+    assert "no proof" in ended.err
+    assert project.run("promote", "triage").code == 0
+
+
+def test_a_comparison_that_was_made_is_on_record(ran: Project, server: FakeOpenAI) -> None:
+    server.script = by_model
+    flags = ("--model", "openai/large", "--model", "openai/small")
+    made = report(ran, "suites/triage", *flags, code=1)
+    server.received.clear()
+    again = report(ran, made["run"], *flags, code=1)
+    assert again["sentence"] == made["sentence"]
+    assert not server.received
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "what is to be compared with what?"),
+        (("triage@1",), "what is to be compared with what?"),
+        (("latest", "triage@1"), "a run and a version cannot be compared"),
+        (("latest", "latest"), "is compared with itself"),
+        (("triage@1", "triage@1"), "are the same version"),
+        (("triage@1", "triage@9"), "triage has no version '9'"),
+        (("no.prompt", "triage@1"), "there is no file no.prompt"),
+        (("--model", "openai/a", "--model", "openai/a"), "is compared with itself"),
+        (("latest", "--model", "openai/a", "--model", "openai/b"), "did not ask openai/a"),
+        (("20200101-000000-abcd", "latest"), "there is no run"),
+        (("triage@1", "triage@2", "suites/none"), "suites/none"),
+    ],
+)
+def test_what_cannot_be_compared(ran: Project, arguments: tuple[str, ...], message: str) -> None:
+    ended = ran.run("compare", *arguments)
+    assert ended.code == 2, ended.out
+    assert message in ended.err
