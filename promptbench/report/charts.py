@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,13 +14,14 @@ from promptbench.report.words import clean, cut, duration, money, share, tail
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 Times = Mapping[tuple[str, str], Sequence[float]]
 """The milliseconds of the calls that enter rates, by prompt label and model."""
 
 _WIDTH = 6.6
-_SERIES = ("one", "two", "three", "four", "five", "six")
+_SERIES = ("one", "four", "six", "five", "three", "two")
 _MARKERS = "os^Dvp"
 _MOST_LANES = 24
 _BINS = 48
@@ -98,20 +100,27 @@ def _colour(side: str) -> str:
     return COLOURS[side if side in ("champion", "baseline") else "candidate"]
 
 
-def _legend(axes: Axes, columns: int) -> None:
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, borderaxespad=0, handlelength=1.2, fontsize=9)
+def _legend(figure: Figure, columns: int) -> None:
+    figure.legend(loc="outside upper left", ncols=columns, handlelength=1.2, columnspacing=1.2, fontsize=9)
+
+
+def _time_axis(axis: Axis, low: float, high: float) -> None:
+    """Ticks at powers of ten, and between them where there would be fewer than two."""
+    from matplotlib.ticker import LogLocator
+
+    decades = math.log10(high / low)
+    axis.set_major_locator(LogLocator(subs=(1.0,) if decades > 2 else (1.0, 2.0, 5.0), numticks=12))
+    axis.set_major_formatter(lambda value, _: _round_time(value))
+    axis.set_minor_locator(LogLocator(subs=()))
 
 
 def _pareto(rows: Sequence[Row], name: str) -> Chart | None:
     known = [row for row in rows if row.attempts and row.cost_per_1000 is not None][:_MOST_LANES]
-    if len({row.cost_per_1000 for row in known}) < 2:
+    if len({row.cost_per_1000 for row in known}) < 2 or not any(row.cost_per_1000 for row in known):
         return None
     points = [(float(row.cost_per_1000 or 0), 100 * row.passed / row.attempts) for row in known]
     figure, axes = _axes(3.2)
-    smallest = min((cost for cost, _ in points if cost), default=1.0)
-    if max(cost for cost, _ in points) > 10 * smallest or not all(cost for cost, _ in points):
-        axes.set_xscale("symlog", linthresh=smallest)
-        axes.set_xlim(left=0 if not all(cost for cost, _ in points) else smallest / 2)
+    _cost_axis(axes, [cost for cost, _ in points])
     front = _front(points)
     axes.plot(
         *zip(*front, strict=True), color=COLOURS["quiet"], linewidth=1, linestyle=(0, (4, 3)), drawstyle="steps-post"
@@ -122,14 +131,12 @@ def _pareto(rows: Sequence[Row], name: str) -> Chart | None:
     _percent_axis(axes)
     axes.set_xlabel("cost of 1,000 answers")
     axes.set_ylabel("right answers")
-    axes.xaxis.set_major_formatter(lambda value, _: money(value))
-    axes.margins(x=0.12)
     axes.grid(axis="y")
     best = {points.index(point) for point in front}
     return Chart(
         "Answers against cost",
-        "Right answers over the cost of 1,000 answers. The dashed line is the Pareto front: nothing cheaper does as well as "
-        "what stands on it.",
+        "Right answers over the cost of 1,000 answers. The dashed line is the Pareto front: nothing cheaper does as "
+        "well as what stands on it.",
         svg_of(figure, name),
         ("", "what", "right answers", "cost of 1,000", "on the front"),
         [
@@ -155,6 +162,26 @@ def _front(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     return front
 
 
+def _cost_axis(axes: Axes, costs: Sequence[float]) -> None:
+    """Logarithmic where costs differ much, with a place for what costs nothing."""
+    from matplotlib.ticker import MaxNLocator
+
+    least, most = min(cost for cost in costs if cost), max(costs)
+    if most < 10 * least and all(costs):
+        axes.set_xlim(max(0, least - (most - least) * 0.3), most + (most - least) * 0.3)
+        axes.xaxis.set_major_locator(MaxNLocator(4))
+    elif all(costs):
+        axes.set_xscale("log", subs=[])
+        axes.set_xlim(least / 3, most * 3)
+        axes.xaxis.get_major_locator().set_params(numticks=5)
+    else:
+        axes.set_xscale("symlog", linthresh=least, subs=[])
+        axes.set_xlim(-least / 3, most * 3)
+        axes.xaxis.get_major_locator().set_params(numticks=5)
+    axes.xaxis.set_major_formatter(lambda value, _: money(value))
+    axes.minorticks_off()
+
+
 def _percent_axis(axes: Axes) -> None:
     axes.set_ylim(-4, 109)
     axes.set_yticks([0, 25, 50, 75, 100])
@@ -175,21 +202,20 @@ def _latency(rows: Sequence[Row], times: Times, name: str) -> Chart | None:
     for place, (row, part) in enumerate(zip(shown, found, strict=True)):
         counts, _ = np.histogram(part, edges)
         base = len(shown) - 1 - place
-        heights = base + 0.6 * counts / counts.max()
+        heights = base + 0.52 * counts / counts.max()
         axes.stairs(heights, edges, baseline=base, fill=True, color=_colour(row.side), alpha=0.75, linewidth=0)
         for text, value, side in (("p50", row.p50_ms, "right"), (_p99(row), row.p99_ms, "left")):
             if value is not None:
                 at = max(value, _SHORTEST_MS)
-                axes.plot([at, at], [base, base + 0.7], color=COLOURS["ink"], linewidth=1)
+                axes.plot([at, at], [base, base + 0.66], color=COLOURS["ink"], linewidth=1)
                 said = f" {text} {duration(value)} "
-                axes.annotate(said, (at, base + 0.7), ha=side, va="center", fontsize=8, color=COLOURS["quiet"])
+                axes.annotate(said, (at, base + 0.58), ha=side, va="bottom", fontsize=8, color=COLOURS["quiet"])
     axes.set_yticks(
         [len(shown) - 0.75 - place for place in range(len(shown))], [_lane(row) for row in shown], fontsize=9
     )
     axes.set_ylim(-0.08, len(shown) - 0.05)
     axes.set_xlim(low / 4, high * 4)
-    axes.minorticks_off()
-    axes.xaxis.set_major_formatter(lambda value, _: _round_time(value))
+    _time_axis(axes.xaxis, low / 4, high * 4)
     axes.grid(axis="x")
     return Chart(
         "Latency",
@@ -239,10 +265,10 @@ def _tokens(rows: Sequence[Row], what: str, name: str) -> Chart | None:
         axes.plot(places, [max(item.p99_ms, _SHORTEST_MS) for item in of(row)], **style, linestyle=(0, (2, 2)))
     axes.set_xticks(range(len(buckets)), [f"{least:,}–{most:,}" for least, most in buckets], fontsize=8)
     axes.set_xlabel(f"{what} tokens")
-    axes.minorticks_off()
-    axes.yaxis.set_major_formatter(lambda value, _: _round_time(value))
+    _time_axis(axes.yaxis, *axes.get_ylim())
+    axes.margins(x=0.05)
     axes.grid(axis="y")
-    _legend(axes, 1)
+    _legend(figure, 1)
     return Chart(
         f"Latency by {what} tokens",
         f"The p50 (solid) and the p99 (dotted) of calls by their {what} tokens.",
@@ -279,7 +305,7 @@ def _ladder(rows: Sequence[Row], name: str) -> Chart | None:
     axes.set_xlim(0, 100)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0f} %")
     axes.grid(axis="x")
-    _legend(axes, 5)
+    _legend(figure, 5)
     return Chart(
         "Format ladder",
         "How much had to be done to read the answers: raw needs nothing, none cannot be read.",
@@ -324,7 +350,7 @@ def _history(history: Sequence[PastRow], name: str) -> Chart | None:
     axes.set_ylabel("right answers")
     _percent_axis(axes)
     axes.grid(axis="y")
-    _legend(axes, 3)
+    _legend(figure, 3)
     return Chart(
         "History",
         "Right answers in the latest runs of this suite about this prompt: the best candidate of each run, by model.",

@@ -76,6 +76,7 @@ class _Index:
         assert report.explored is not None
         self.prompts = {prompt.hash: number for number, prompt in enumerate(report.explored.prompts)}
         self.models = {name: number for number, name in enumerate(dict.fromkeys(row.model for row in report.rows))}
+        self._judged = {row.model: row.gated for row in report.rows}
         self._tags: dict[str, int] = {}
         self._states: dict[str, int] = {}
         self._candidates = {item.candidate_hash for item in report.judgements[:1]}
@@ -122,6 +123,7 @@ class _Index:
                 "prompts": self._known,
                 "best": self._best,
                 "models": list(self.models),
+                "judged": [int(self._judged.get(model, False)) for model in self.models],
                 "tags": list(self._tags),
                 "states": list(self._states),
                 "rungs": _RUNGS,

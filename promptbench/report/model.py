@@ -68,12 +68,16 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One prompt's part in a flip: passes of attempts, and one answer with what the checks say of it."""
+    """One prompt's part in a flip: passes of attempts, and one answer with what the checks say of it.
+
+    `interval` is that of the pass rate, at 95 %, in [0, 1]; None where one attempt is the fact.
+    """
 
     passed: int
     attempts: int
     answer: str | None
     reasons: Sequence[str]
+    interval: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,10 @@ class FlipRow:
     """Why the candidate fails, without what differs from answer to answer, by which cases are grouped; else empty."""
     expected: str | None = None
     """What stands under `expect:`; None where only checks say what is right, or where that is not known any more."""
+    notes: Sequence[str] = ()
+    """What is known of the case besides: how much it flakes, who set it apart and why."""
+    cluster: str | None = None
+    """What it has in common with other cases; None where it stands for itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +148,20 @@ class CaseResult:
     rung: str | None
     provider_ms: float
     cost: float | None
+    interval: tuple[float, float] | None = None
+    """Of the pass rate, exact at 95 %; None of a single attempt."""
+    cluster: str | None = None
+    """What it has in common with other cases; None where it stands for itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Saving:
+    """The attempts that a run made on models that do not always answer the same, and how many it would have made with
+    all tries at every case.
+    """
+
+    asked: int
+    everywhere: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,6 +330,8 @@ class RunReport:
     comparisons: Sequence[str]
     notes: Sequence[str]
     reproduce: str
+    saving: Saving | None = None
+    """None where every model always answers the same, or nothing was compared."""
     errors: Sequence[str] = ()
     """Why providers gave no answer, each reason once with its count."""
     judges: Sequence[JudgeRow] = ()
@@ -315,6 +339,8 @@ class RunReport:
     """Why answers are without a verdict from their judges, each reason once with its count."""
     advisory: Sequence[str] = ()
     """What checks say that are reported and decide nothing."""
+    left_out: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Cases that are not compared, by name, under the reason why."""
     checks: Sequence[CheckChange] = ()
     """What became of each check that holds with one side and not with the other."""
     nlu: Nlu | None = None

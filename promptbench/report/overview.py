@@ -32,12 +32,12 @@ _LONGEST_REASON = 300
 _MOST_DIFF_LINES = 400
 
 
-def verdict(report: RunReport, level: int) -> Iterator[str]:
-    """The verdict as a heading of the level, and what it is about."""
+def verdict(report: RunReport) -> Iterator[str]:
+    """The verdict as a heading, and what it is about."""
     tone = RESULTS.get(report.result, "none")
     sentence = report.sentence.removeprefix(f"{report.result}: ").removeprefix(f"{report.result} ")
     yield f'<div class="verdict {tone}">\n<p class="result">{shown(report.result)}</p>\n'
-    yield f"<h{level}>{shown(sentence[:1].upper() + sentence[1:])}</h{level}>\n</div>\n"
+    yield f"<h2>{shown(sentence[:1].upper() + sentence[1:])}</h2>\n</div>\n"
     yield '<dl class="facts">\n'
     for name, value in _facts(report):
         yield f"<div><dt>{name}</dt><dd>{shown(value)}</dd></div>\n"
@@ -103,6 +103,8 @@ def changed(report: RunReport, place: int) -> Iterator[str]:
         yield "</ul>\n"
     if len(listed) > _MOST_LISTED:
         yield f'<p class="small">and {len(listed) - _MOST_LISTED:,} more, below</p>\n'
+    if report.explored:
+        yield from _prompt_changes(report.explored)
 
 
 def _flip(flip: FlipRow, place: int) -> str:
@@ -119,7 +121,7 @@ def _flip(flip: FlipRow, place: int) -> str:
     )
 
 
-def prompt_changes(explored: Explored) -> Iterator[str]:
+def _prompt_changes(explored: Explored) -> Iterator[str]:
     """Each candidate's text beside that of production, as lines taken out and put in."""
     champion = next((prompt for prompt in explored.prompts if prompt.side == "champion"), None)
     for prompt in explored.prompts:
@@ -162,8 +164,8 @@ def remarks(report: RunReport) -> Iterator[str]:
     for title, lines in kinds.items():
         if lines:
             items = "".join(f"<li>{shown(clean(line))}</li>\n" for line in lines)
-            yield f"<h3>{title}</h3>\n<ul>\n{items}</ul>\n"
-    yield f'<h3>Run it again</h3>\n<pre class="command" tabindex="0">{shown(clean(report.reproduce))}</pre>\n'
+            yield f"<h4>{title}</h4>\n<ul>\n{items}</ul>\n"
+    yield f'<h4>Run it again</h4>\n<pre class="command" tabindex="0">{shown(clean(report.reproduce))}</pre>\n'
 
 
 def chart(item: Chart) -> Iterator[str]:

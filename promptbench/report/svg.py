@@ -40,9 +40,10 @@ COLOURS = {
 """The colour to draw with for each role; none of them is ever seen."""
 
 _NAMES = {colour: name for name, colour in COLOURS.items()}
-_KEPT = frozenset(
-    "fill-opacity opacity stroke-width stroke-dasharray stroke-linecap stroke-linejoin stroke-opacity text-anchor".split()
-)
+_KEPT = {
+    *("stroke-width", "stroke-dasharray", "stroke-linecap", "stroke-linejoin", "stroke-opacity"),
+    *("fill-opacity", "opacity", "text-anchor"),
+}
 _SETTINGS = {
     # Text stays text: it is found, read aloud and as small as it is. The salt makes the same figure the same file.
     "svg.fonttype": "none",

@@ -10,10 +10,11 @@ from promptbench.core.words import percent
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What is written to: its width in columns, and whether it shows colour."""
+    """What is written to: its width in columns, whether it shows colour, and whether everything is wanted."""
 
     width: int = 80
     colour: bool = False
+    verbose: bool = False
 
 
 def clean(text: str) -> str:

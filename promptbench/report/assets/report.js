@@ -1,7 +1,7 @@
 "use strict";
 // The list of cases and what is seen of one. Every text of a model or user goes in as text, never as markup.
 
-const ROWS_ON_A_PAGE = 50;
+const ROWS_ON_A_PAGE = 25;
 const MOST_COMPARED = 4e6; // cells of the table that a diff takes
 const ORDER = ["broken", "unstable", "failing", "still failing", "no answer", "not reproduced", "fixed", "still passing", "passing"];
 const TONES = { broken: "bad", unstable: "warn", failing: "bad", "still failing": "warn", "no answer": "none", "not reproduced": "none", fixed: "good" };
@@ -50,7 +50,9 @@ function time(ms) {
 }
 
 function money(dollars) {
-  return dollars === null ? "" : dollars === 0 ? "$0" : "$" + Number(dollars.toPrecision(2)).toFixed(dollars < 0.001 ? 8 : 5).replace(/0+$/, "");
+  if (dollars === null) return "";
+  if (dollars === 0) return "$0";
+  return dollars < 1e-8 ? "<$0.00000001" : "$" + Number(dollars.toPrecision(2)).toFixed(dollars < 0.001 ? 8 : 5).replace(/0+$/, "");
 }
 
 function tokens(text) {
@@ -107,7 +109,9 @@ class Explorer {
     const index = this.index;
     index.lower = index.names.map((name) => name.toLowerCase());
     const rank = index.states.map((state) => (ORDER.indexOf(state) + ORDER.length) % ORDER.length);
-    this.order = Array.from(index.case.keys()).sort((a, b) => rank[index.state[a]] - rank[index.state[b]] || a - b);
+    // What is judged comes first, then what wants a look, then the suite's order.
+    this.order = Array.from(index.case.keys()).sort((a, b) =>
+      index.judged[index.model[b]] - index.judged[index.model[a]] || rank[index.state[a]] - rank[index.state[b]] || a - b);
     this.build();
   }
 
@@ -141,7 +145,7 @@ class Explorer {
     this.panes = make("div", { class: "panes" }, list, this.detail);
     this.element.replaceChildren(filters, this.panes);
     this.compares = index.wasOf.some((number) => number > 0);
-    const heads = { state: "State", case: "Case", model: "Model", passes: this.compares ? "Passes, was" : "Passes", rung: "Format" };
+    const heads = { state: "State", case: "Case", model: "Model", passes: "Passes", before: "Production", rung: "Format" };
     for (const [name, title] of Object.entries(heads)) this.head.append(make("th", { scope: "col", class: name }, title));
   }
 
@@ -192,17 +196,18 @@ class Explorer {
     const start = this.page * ROWS_ON_A_PAGE;
     const shown = this.found.slice(start, start + ROWS_ON_A_PAGE);
     const several = index.models.length > 1;
-    this.head.children[2].hidden = !several;
+    this.head.querySelector(".model").hidden = !several;
+    this.head.querySelector(".before").hidden = !this.compares;
     this.rows.replaceChildren(...shown.map((row) => {
       const state = index.states[index.state[row]];
       const [name, model] = [index.names[index.case[row]], index.models[index.model[row]]];
-      const passes = `${index.now[row]}/${index.nowOf[row]}` + (index.wasOf[row] ? `, ${index.was[row]}/${index.wasOf[row]}` : "");
       const link = make("a", { href: "#" + address({ ...wanted, run: String(this.place), case: name, on: several ? model : "", page: "" }) }, ...texts(oneLine(name)));
       return make("tr", { "aria-current": row === this.open ? "true" : null },
         make("td", { class: "state" }, make("span", { class: "tag " + (TONES[state] || "quiet") }, state)),
         make("td", { class: "case" }, link),
         make("td", { class: "model", hidden: !several }, oneLine(model)),
-        make("td", { class: "passes" }, passes),
+        make("td", { class: "passes" }, `${index.now[row]}/${index.nowOf[row]}`),
+        make("td", { class: "before", hidden: !this.compares }, index.wasOf[row] ? `${index.was[row]}/${index.wasOf[row]}` : ""),
         make("td", { class: "rung" }, index.rung[row] < 0 ? "" : index.rungs[index.rung[row]].replace("_", " ")));
     }));
     const count = this.found.length;
@@ -354,7 +359,7 @@ class Explorer {
       make("td", { class: "n" }, attempt.provider === null ? "" : time(attempt.queue)),
       make("td", { class: "n" }, attempt.input === null ? "" : `${attempt.input} + ${attempt.output}`),
       make("td", { class: "n" }, money(attempt.cost)),
-      make("td", { class: "why" }, ...texts(why)));
+      make("td", { class: "why" }, oneLine(why.slice(0, 300))));
   }
 }
 

@@ -9,7 +9,7 @@ from promptbench.report.words import cut, excerpt, width_of
 
 NAME = 200
 """Columns for a name where the line is wrapped anyway."""
-_LABEL = 22
+_LABEL = 20
 """Columns that a prompt's part and name need to be told from the others."""
 _SIDES = {"champion": "production", "candidate": "candidate", "baseline": "baseline"}
 

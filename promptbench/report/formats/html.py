@@ -32,6 +32,7 @@ def render(reports: Sequence[RunReport], target: Target) -> str:
     parts = {
         "policy": policy,
         "title": shown(clean(title)),
+        "about": shown(clean(reports[0].suite)) if len(reports) == 1 else number_of(len(reports), "suite"),
         "style": style,
         "body": "".join(_body(reports)),
         "script": script,
@@ -49,9 +50,8 @@ def _hash(text: str) -> str:
 
 
 def _body(reports: Sequence[RunReport]) -> Iterator[str]:
-    several = len(reports) > 1
-    if several:
-        yield f'<nav aria-label="Suites">\n<h1>{number_of(len(reports), "suite")}</h1>\n<ul class="suites">\n'
+    if len(reports) > 1:
+        yield '<nav aria-label="Suites">\n<ul class="suites">\n'
         for place, report in enumerate(reports):
             tone = overview.RESULTS.get(report.result, "none")
             yield f'<li><a href="#run={place}"><span class="tag {tone}">{shown(report.result)}</span> '
@@ -59,27 +59,24 @@ def _body(reports: Sequence[RunReport]) -> Iterator[str]:
         yield "</ul>\n</nav>\n"
     for place, report in enumerate(reports):
         yield f'<section class="run" id="run-{place}" data-run="{place}" aria-label="{shown(clean(report.suite))}">\n'
-        yield from _run(report, place, level=2 if several else 1)
+        yield from _run(report, place)
         yield "</section>\n"
 
 
-def _run(report: RunReport, place: int, level: int) -> Iterator[str]:
+def _run(report: RunReport, place: int) -> Iterator[str]:
     explorer = explore(report)
-    yield from overview.verdict(report, level)
-    heading = f"h{level + 1}"
-    yield from _part(heading, "Prompts and models", overview.matrix(report.rows))
-    yield from _part(heading, "What changed", overview.changed(report, place))
-    if report.explored:
-        yield from overview.prompt_changes(report.explored)
-    yield from _part(heading, "Cases", _cases(explorer, place))
-    yield from _part(heading, "Charts", _charts(report, explorer, place))
-    yield from _part(heading, "About this run", overview.remarks(report))
+    yield from overview.verdict(report)
+    yield from _part("Prompts and models", overview.matrix(report.rows))
+    yield from _part("What changed", overview.changed(report, place))
+    yield from _part("Cases", _cases(explorer, place))
+    yield from _part("Charts", _charts(report, explorer, place))
+    yield from _part("About this run", overview.remarks(report))
 
 
-def _part(heading: str, title: str, lines: Iterator[str]) -> Iterator[str]:
+def _part(title: str, lines: Iterator[str]) -> Iterator[str]:
     """A part under its heading, unless it is empty."""
     if text := "".join(lines):
-        yield f"<section><{heading}>{title}</{heading}>\n{text}</section>\n"
+        yield f"<section>\n<h3>{title}</h3>\n{text}</section>\n"
 
 
 def _charts(report: RunReport, explorer: Explorer | None, place: int) -> Iterator[str]:

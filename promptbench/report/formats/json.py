@@ -11,7 +11,6 @@ from promptbench.core.types import Json
 from promptbench.report.model import SCHEMA_VERSION, RunReport
 from promptbench.report.words import Target
 
-
 NOT_IN_JSON = ("failures", "proof", "explored")
 """Failing calls, evidence and single attempts have formats of their own, and can be large."""
 

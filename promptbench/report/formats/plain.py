@@ -10,4 +10,4 @@ from promptbench.report.words import Target
 
 
 def render(reports: Sequence[RunReport], target: Target) -> str:
-    return "\n".join(lines(report, Target(width=100), whole=True) for report in reports)
+    return "\n".join(lines(report, Target(width=100, verbose=target.verbose), whole=True) for report in reports)

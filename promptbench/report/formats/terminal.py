@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from io import StringIO
 from typing import TYPE_CHECKING
 
 from promptbench.report import nlu
+from promptbench.report.formats import _flips as flips
 from promptbench.report.formats import _latency
-from promptbench.report.formats._table import NAME, Line, table
-from promptbench.report.model import FlipRow, Row, RunReport
-from promptbench.report.words import Target, clean, duration, excerpt, money, share, tail
+from promptbench.report.formats._table import Line, table
+from promptbench.report.model import Row, RunReport
+from promptbench.report.words import Target, clean, duration, money, share, tail
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-_FLIPS = {
-    # Each state with its colour, and whether its cases are shown with their answers.
-    "broken": ("red", True),
-    "unstable": ("yellow", True),
-    "failing": ("yellow", True),
-    "still failing": ("yellow", True),
-    "no answer": ("magenta", False),
-    "not reproduced": ("cyan", False),
-    "fixed": ("green", False),
-}
 _RESULTS = {"PASS": "bold green", "FAIL": "bold red", "INCONCLUSIVE": "bold yellow", "NO VERDICT": "bold magenta"}
-_DETAILS = 10
 
 
 def render(reports: Sequence[RunReport], target: Target) -> str:
@@ -54,13 +44,13 @@ def lines(report: RunReport, target: Target, *, whole: bool) -> str:
         legacy_windows=False,
     )
     _head(console, report)
-    _figures(console, report.rows, target.width)
+    _figures(console, report, target.width)
     _ladder(console, report.rows)
     if report.nlu:
         console.print()
         _lines(console, nlu.lines(report.nlu, target.width))
     _times(console, report, target.width, whole=whole)
-    _flips(console, report, target.width)
+    _flips(console, report, target)
     _closing(console, report)
     _verdict(console, report, whole=whole)
     return "".join(f"{line.rstrip()}\n" for line in buffer.getvalue().splitlines())
@@ -89,10 +79,10 @@ def _head(console: Console, report: RunReport) -> None:
     console.print()
 
 
-def _figures(console: Console, rows: Sequence[Row], width: int) -> None:
-    if rows:
+def _figures(console: Console, report: RunReport, width: int) -> None:
+    if report.rows:
         # The least telling figures are lost first.
-        _lines(console, table("", rows, _columns(rows), width, lose=("p99", "format", "p50")))
+        _lines(console, table("", report.rows, _columns(report), width, lose=("p99", "format", "p50")))
 
 
 def _times(console: Console, report: RunReport, width: int, *, whole: bool) -> None:
@@ -107,14 +97,18 @@ def _times(console: Console, report: RunReport, width: int, *, whole: bool) -> N
         _print(console, clean(wait), "yellow")
 
 
-def _columns(rows: Sequence[Row]) -> dict[str, list[str]]:
+def _columns(report: RunReport) -> dict[str, list[str]]:
+    rows = report.rows
     columns = {
         "answers": [f"{row.passed}/{row.attempts} {share(row.passed, row.attempts):>5}" for row in rows],
         "format": ["–" if row.well_formed is None else share(row.well_formed, row.attempts) for row in rows],
+        "flips": [flips.counted(report, row) for row in rows],
         "p50": [duration(row.p50_ms) for row in rows],
         "p99": [tail(row.p99_ms, few=row.few) for row in rows],
         "$/1,000": [money(row.cost_per_1000) if row.attempts > row.cached else "–" for row in rows],
     }
+    if not any(columns["flips"]):
+        del columns["flips"]
     if any(row.cached for row in rows):
         columns["cached"] = [str(row.cached or "") for row in rows]
     if any(row.errored for row in rows):
@@ -135,37 +129,18 @@ def _ladder(console: Console, rows: Sequence[Row]) -> None:
         _print(console, clean(f"format of {of}: {rungs}" + (f" ({repairs})" if repairs else "")), "dim")
 
 
-def _flips(console: Console, report: RunReport, width: int) -> None:
-    several = len({row.model for row in report.rows if row.gated}) > 1
-    left = _DETAILS
-    for state, (colour, detailed) in _FLIPS.items():
-        for model in dict.fromkeys(flip.model for flip in report.flips if flip.flip == state):
-            group = [flip for flip in report.flips if (flip.flip, flip.model) == (state, model)]
-            where = f" on {excerpt(model, NAME)}" if several else ""
-            console.print()
-            _print(console, f"{state} ({len(group)}){where}", f"bold {colour}")
-            shown = group[:left] if detailed else []
-            for flip in shown:
-                for line in _detail(flip, width):
-                    _print(console, line)
-            rest = ", ".join(excerpt(flip.case, NAME) for flip in group[len(shown) :])
-            if rest:
-                _print(console, f"  and {len(group) - len(shown)} more: {rest}" if shown else f"  {rest}")
-            left -= len(shown)
+def _flips(console: Console, report: RunReport, target: Target) -> None:
+    from rich.padding import Padding
+    from rich.text import Text
 
-
-def _detail(flip: FlipRow, width: int) -> Iterator[str]:
-    marks = [mark for mark, true in (("critical", flip.critical), ("from the log", flip.logged)) if true]
-    about = f" [{', '.join(marks)}]" if marks else ""
-    if flip.candidate.attempts > 1:
-        passed = f"passes {flip.candidate.passed}/{flip.candidate.attempts}"
-        production = f", production {flip.champion.passed}/{flip.champion.attempts}" if flip.champion else ""
-        about += f" ({passed}{production})"
-    yield "  " + excerpt(flip.case, width - 2 - len(about)) + about
-    for reason in flip.candidate.reasons[:2]:
-        yield "    " + excerpt(reason, width - 4)
-    if flip.candidate.answer is not None:
-        yield "    answer: " + (excerpt(flip.candidate.answer, width - 12) or "(empty)")
+    for line in flips.lines(report, target):
+        text = Text.assemble(*line.parts)
+        console.print(Padding(text, (0, 0, 0, line.indent), expand=False) if line.indent else text)
+    about = [*flips.check_changes(report), *flips.not_compared(report)]
+    if about:
+        console.print()
+    for text in about:
+        _print(console, text)
 
 
 def _closing(console: Console, report: RunReport) -> None:
@@ -183,6 +158,13 @@ def _closing(console: Console, report: RunReport) -> None:
     for error in report.errors:
         _print(console, f"  {clean(error)}")
     _judges(console, report)
+    if report.saving and report.saving.everywhere > report.saving.asked:
+        asked, everywhere = report.saving.asked, report.saving.everywhere
+        saved = (
+            f"{everywhere - asked:,} calls saved: {asked:,} were made, and all tries of every case are {everywhere:,}"
+        )
+        console.print()
+        _print(console, saved, "dim")
     if report.exit != 0:
         console.print()
         _print(console, f"again: {clean(report.reproduce)}", whole=True)

@@ -1,0 +1,85 @@
+"""How large the HTML report is, how long it takes to write, and how soon it opens in a browser.
+
+    python -m tests.bench.html_report [CASES …]
+
+Opens each report several times in a browser of this machine, from the command to the first page of the list, with an
+empty page beside it, so that what the browser itself takes is known.
+"""
+
+from __future__ import annotations
+
+import resource
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from promptbench.report.formats import html
+from promptbench.report.words import Target
+from tests.helpers.browser import launched
+from tests.report.explored import report
+
+_TIMES = 5
+_EMPTY = "<!DOCTYPE html><html data-ready><title>empty</title>"
+
+
+def main() -> None:
+    sizes = [int(argument) for argument in sys.argv[1:]] or [1_000, 20_000]
+    with tempfile.TemporaryDirectory() as folder, launched() as browser:
+        empty = Path(folder) / "empty.html"
+        empty.write_text(_EMPTY, encoding="utf-8")
+        print(f"empty page: opens in {statistics.median(_opened(browser, empty) for _ in range(_TIMES)):.2f} s")
+        for size in sizes:
+            _measure(browser, Path(folder) / f"{size}.html", size)
+
+
+def _measure(browser: Any, path: Path, cases: int) -> None:
+    start = time.perf_counter()
+    path.write_text(html.render([report(cases)], Target()), encoding="utf-8", newline="\n")
+    written = time.perf_counter() - start
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    times = [_opened(browser, path) for _ in range(_TIMES)]
+    print(
+        f"{cases:,} cases: {path.stat().st_size / 1e6:.2f} MB, written in {written:.1f} s, peak {memory:.0f} MB; "
+        f"opens in {statistics.median(times):.2f} s (slowest of {_TIMES}: {max(times):.2f} s); {_used(browser, path)}"
+    )
+
+
+def _opened(browser: Any, path: Path) -> float:
+    """Seconds from the command until the list is there."""
+    page = browser.new_page()
+    start = time.perf_counter()
+    page.goto(path.as_uri())
+    page.wait_for_selector("html[data-ready]")
+    taken = time.perf_counter() - start
+    page.close()
+    return taken
+
+
+def _used(browser: Any, path: Path) -> str:
+    """How long the last page, a search and a case take."""
+    page = browser.new_page()
+    page.goto(path.as_uri())
+    page.wait_for_selector("html[data-ready]")
+    found = []
+    for name, action, until in (
+        ("search", "document.querySelector('[data-search]').value = '0099'", "/of [1-9]/"),
+        ("case", "", ".detail h4"),
+    ):
+        start = time.perf_counter()
+        if name == "search":
+            page.fill("[data-search]", "0099")
+            page.wait_for_function("document.querySelector('[role=status]').textContent.length > 0")
+        else:
+            page.keyboard.press("Escape")
+            page.keyboard.press("j")
+            page.wait_for_selector(until)
+        found.append(f"{name} {(time.perf_counter() - start) * 1000:.0f} ms")
+    page.close()
+    return ", ".join(found)
+
+
+if __name__ == "__main__":
+    main()
