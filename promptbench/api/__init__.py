@@ -13,9 +13,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from promptbench.api.agreeing import Agreed, agree, write_sheet
+from promptbench.api.calibrating import calibrate
 from promptbench.api.capturing import CaptureReport, capture, read_wanted
 from promptbench.api.checking import check_text
 from promptbench.api.chosen import chosen_by_id, chosen_in_log, chosen_of_clusters, replayed_calls
+from promptbench.api.comparing import ComparisonPlan, Matchup, compare, plan_comparison
 from promptbench.api.datasette import datasette_metadata
 from promptbench.api.earlier import earlier_answers
 from promptbench.api.explaining import CheckPage, check_page, check_pages
@@ -36,7 +38,7 @@ from promptbench.api.promotion import (
     promote_evidence,
     promote_recorded,
     promote_run,
-    prove,
+    proven,
 )
 from promptbench.api.records import RunDetails, list_runs, run_history, show_run
 from promptbench.api.reddening import red_first
@@ -45,6 +47,7 @@ from promptbench.api.replaying import Price, replay, replay_answers
 from promptbench.api.reporting import build
 from promptbench.api.running import Asked, ByGate, Finished, execute, repeats_of
 from promptbench.api.schema import report_schema, suite_schema
+from promptbench.api.sharding import as_shard, durations, merge_runs
 from promptbench.api.spending import Spending, expected, expected_of_judges
 from promptbench.api.starting import init
 from promptbench.api.tries import many_tries
@@ -57,12 +60,14 @@ from promptbench.core.events import Listener
 from promptbench.core.types import CacheMode
 from promptbench.engine.estimate import Estimate
 from promptbench.engine.plan import round_sizes
+from promptbench.engine.shards import Shard
 from promptbench.gate.evidence import rejudge
 from promptbench.gate.judge import Mode, Result
 from promptbench.gate.power import Outlook
 from promptbench.gateway import Pacer
 from promptbench.project.bench import Bench
 from promptbench.prompts.parser import prompt_name
+from promptbench.report.calibration import CalibrationReport
 from promptbench.report.model import Promotion, RunReport
 from promptbench.report.mutation import MutationReport
 from promptbench.report.repairs import RepairsReport
@@ -75,9 +80,11 @@ __all__ = [
     "PRODUCTION",
     "Agreed",
     "CacheMode",
+    "CalibrationReport",
     "CaptureReport",
     "CheckPage",
     "Cluster",
+    "ComparisonPlan",
     "Contest",
     "Estimate",
     "Event",
@@ -86,6 +93,7 @@ __all__ = [
     "ImportOptions",
     "ImportState",
     "Imported",
+    "Matchup",
     "Merged",
     "MutationReport",
     "NothingImported",
@@ -100,6 +108,7 @@ __all__ = [
     "RunReport",
     "RunSummary",
     "Selection",
+    "Shard",
     "Spending",
     "Store",
     "Version",
@@ -107,6 +116,7 @@ __all__ = [
     "Workspace",
     "adopt",
     "agree",
+    "calibrate",
     "capture",
     "check_page",
     "check_pages",
@@ -114,8 +124,10 @@ __all__ = [
     "chosen_by_id",
     "chosen_in_log",
     "chosen_of_clusters",
+    "compare",
     "datasette_metadata",
     "doctor",
+    "durations",
     "failures",
     "fetch",
     "force",
@@ -124,8 +136,10 @@ __all__ = [
     "judge",
     "list_runs",
     "merge",
+    "merge_runs",
     "mutate",
     "plan",
+    "plan_comparison",
     "promote",
     "read_wanted",
     "rejudge",
@@ -247,13 +261,14 @@ def run(
             finished.append((bench, done))
             notes += [*many_tries(bench, runs), *(before.renamed(runs.returned(done.info.id)) if before else ())]
             report = build(bench, runs, done, path=path, command=asked.command, notes=notes)
+            report = as_shard(report, done) if bench.shard is not None else report
             reports.append(_with_machine_price(report, workspace, bench))
             notes = []
+        if evidence and selection.shard is None:
+            reports = proven(workspace, runs, finished, reports)
         for prompt in dict.fromkeys(bench.prompt_name for bench, _ in finished):
             parts = [part for part in finished if part[0].prompt_name == prompt]
             last = max(index for index, report in enumerate(reports) if report.prompt == prompt)
-            if evidence and all(_provable(part[1]) for part in parts):
-                reports[last] = replace(reports[last], proof=prove(workspace, runs, parts))
             if promote and all(part[1].verdict.result is Result.PASS for part in parts) and _moves(parts):
                 moved = promote_run(workspace, store, runs, parts, who or Who())
                 reports[last] = replace(reports[last], promotion=moved)
@@ -271,10 +286,6 @@ def _with_machine_price(report: RunReport, workspace: Workspace, bench: Bench) -
         return report
     line = f"models on this machine cost ${hourly:.2f} an hour (machine-price-per-hour)"
     return replace(report, comparisons=[*report.comparisons, line])
-
-
-def _provable(finished: Finished) -> bool:
-    return finished.verdict.result is not Result.NO_VERDICT
 
 
 def _moves(parts: Sequence[tuple[Bench, Finished]]) -> bool:
@@ -299,6 +310,8 @@ def _asked(workspace: Workspace, selection: Selection, bench: Bench, cache: Cach
             words += [f"--{flag}", value]
     if cache is not CacheMode.OFF:
         words += ["--cache", cache.value]
+    if bench.shard is not None:
+        words += ["--shard", bench.shard]
     return Asked(shlex.join(words), chosen, cache)
 
 

@@ -22,7 +22,8 @@ ORDER BY now.case_name""",
     ),
     "slowest_calls": (
         "The slowest calls",
-        """SELECT run, model, case_name, repeat, round(provider_ms) AS provider_ms, round(queue_ms) AS queue_ms, output_tokens
+        """SELECT run, model, case_name, repeat, round(provider_ms) AS provider_ms, round(queue_ms) AS queue_ms,
+    output_tokens
 FROM attempt WHERE provider_ms NOTNULL ORDER BY attempt.provider_ms DESC LIMIT 100""",
     ),
     "spent_by_day": (

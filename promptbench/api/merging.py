@@ -105,7 +105,8 @@ def _answers(keep: Sequence[str]) -> dict[str, str]:
 def _contests(fork: Fork) -> Iterator[Contest]:
     for label, holders in fork.holders().items():
         if len(holders) > 1:
-            yield Contest(fork.prompt, label, [_claim(fork, label, version, len(holders)) for version in holders])
+            claims = [_claim(fork, label, version, len(holders)) for version in holders]
+            yield Contest(fork.prompt, label, sorted(claims, key=lambda claim: claim.word != OURS))
 
 
 def _claim(fork: Fork, label: str, version: str | None, several: int) -> Claim:

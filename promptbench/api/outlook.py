@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from math import ceil
 
-from promptbench.api.running import gated_models, policy_of
+from promptbench.api.running import case_infos, gated_models, policy_of
 from promptbench.engine.estimate import Estimate
 from promptbench.gate.power import Outlook
 from promptbench.project.bench import Bench
@@ -17,7 +17,8 @@ def outlook_of(bench: Bench) -> Outlook | None:
     if bench.champion is None or not models:
         return None
     deterministic = all(model.deterministic for model in models)
-    return Outlook.of(len(bench.cases), policy_of(bench), deterministic=deterministic)
+    independent = len({case.cluster or (case.name,) for case in case_infos(bench) if not case.review_by})
+    return Outlook.of(independent, policy_of(bench), deterministic=deterministic)
 
 
 def told(outlook: Outlook | None, questions: Mapping[str, int], expected: Mapping[str, Estimate]) -> Iterator[str]:

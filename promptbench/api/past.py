@@ -48,8 +48,8 @@ def judge(workspace: Workspace, run: str, *, evidence: bool = False) -> RunRepor
     Raises InputError when there is no such run, or its suite has an error.
     """
     with workspace.prompts() as store, workspace.runs() as runs:
-        info = runs.run(run)
-        bench = _bench_of(workspace, store, runs, info)
+        info = _whole_run(runs, run)
+        bench = bench_of(workspace, store, runs, info)
         table = table_of(bench, runs, info.id)
         before = earlier_answers(bench, str(info.facts["path"]), store, runs, info.started)
         verdicts = judge_all(bench, table, asked_all=info.finished is not None, earlier=before)
@@ -68,8 +68,8 @@ def rescore(workspace: Workspace, run: str) -> RunReport:
     it. Raises InputError when there is no such run, or its suite has an error.
     """
     with workspace.prompts() as store, workspace.runs() as runs, workspace.runs() as source:
-        info = source.run(run)
-        bench = _bench_of(workspace, store, runs, info)
+        info = _whole_run(source, run)
+        bench = bench_of(workspace, store, runs, info)
         plan = plan_hash(bench, CacheMode(info.facts.get("cache", CacheMode.OFF)))
         facts = {**info.facts, **what_is_asked(workspace, bench), "scored_again": info.id}
         new = runs.start_again(info, plan, facts, __version__)
@@ -80,7 +80,7 @@ def rescore(workspace: Workspace, run: str) -> RunReport:
             runs.add(new.id, [(attempt, False) for attempt in batch])
             for attempt in batch:
                 table.add(attempt)
-        whole = _is_whole(bench, table)
+        whole = is_whole(bench, table)
         verdicts = judge_all(bench, table, asked_all=whole)
         if not whole:
             sentence = (
@@ -95,7 +95,15 @@ def rescore(workspace: Workspace, run: str) -> RunReport:
         return _report(bench, runs, Finished(runs.run(new.id), verdicts, table), info)
 
 
-def _bench_of(workspace: Workspace, store: Store, runs: RunStore, info: RunInfo) -> Bench:
+def _whole_run(runs: RunStore, run: str) -> RunInfo:
+    info = runs.run(run)
+    if shard := info.facts.get("shard"):
+        hint = "`promptbench runs merge` makes one run of all shards, and judges that"
+        raise InputError(f"run {info.id} is the shard {shard}, which has no verdict of its own", hint=hint)
+    return info
+
+
+def bench_of(workspace: Workspace, store: Store, runs: RunStore, info: RunInfo) -> Bench:
     """The suite of a run as it is now, against what was in production then."""
     path, chosen = info.facts["path"], info.facts["selection"]
     if chosen.get("replayed"):
@@ -156,7 +164,7 @@ def _recalled(bench: Bench, source: RunStore, run: str, case: BenchCase, attempt
             yield Judging(key, judge, case.name, digest_text(text), kept, verdict, cost=0.0, started=attempt.started)
 
 
-def _is_whole(bench: Bench, table: Table) -> bool:
+def is_whole(bench: Bench, table: Table) -> bool:
     """Whether the gate has all the answers that it wants."""
     champion = bench.champion.hash if bench.champion else None
     return all(

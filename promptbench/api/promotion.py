@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from promptbench.gate.evidence import Judged, evidence, fixed_cases, rejudge
 from promptbench.gate.judge import Result
 from promptbench.project.bench import Bench
 from promptbench.prompts.parser import prompt_name
-from promptbench.report.model import Promotion
+from promptbench.report.model import Promotion, RunReport
 from promptbench.settings.settings import actor as actor_of
 from promptbench.store.prompts import Event, NotProven, Store
 from promptbench.store.runs import RunStore
@@ -60,9 +60,27 @@ def prove(workspace: Workspace, runs: RunStore, parts: Sequence[tuple[Bench, Fin
     return evidence(parts[0][0].prompt_name, judged, tool=f"promptbench {__version__}", made=now())
 
 
+def proven(
+    workspace: Workspace, runs: RunStore, parts: Sequence[tuple[Bench, Finished]], reports: Sequence[RunReport]
+) -> list[RunReport]:
+    """The reports with their proofs. Several suites about one prompt have one, in the last report about it."""
+    found = list(reports)
+    for prompt in dict.fromkeys(bench.prompt_name for bench, _ in parts):
+        mine = [part for part in parts if part[0].prompt_name == prompt]
+        if all(finished.verdict.result is not Result.NO_VERDICT for _, finished in mine):
+            last = max(index for index, report in enumerate(found) if report.prompt == prompt)
+            found[last] = replace(found[last], proof=prove(workspace, runs, mine))
+    return found
+
+
 def check_whole(benches: Sequence[Bench]) -> None:
     """Raises InputError when a bench is a part of its suite: that proves nothing about the rest."""
     for bench in benches:
+        if bench.shard is not None:
+            raise InputError(
+                f"a shard of the suite '{bench.suite.name}' proves nothing about the rest of it",
+                hint=f"merge the shards, then promote the run: promptbench promote {bench.prompt_name}",
+            )
         if bench.partial:
             raise InputError(
                 f"a part of the suite '{bench.suite.name}' proves nothing about the rest of it",

@@ -7,20 +7,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from promptbench.api.calibrating import flake_notes
 from promptbench.api.exploring import explored
 from promptbench.api.failing import cause_of
 from promptbench.api.judges import Advisory, judge_rows
 from promptbench.api.nlu import NluTallies
-from promptbench.api.results import Results
-from promptbench.api.running import Finished
+from promptbench.api.results import Results, expected_of, interval_of
+from promptbench.api.running import Finished, case_infos, gated_models, policy_of
 from promptbench.api.timing import Timing, longer_wait
 from promptbench.core.types import Attempt, Json, Outcome, Rung
 from promptbench.core.types import Side as PromptSide
-from promptbench.gate.flips import CaseFlip, CaseInfo, Flip
+from promptbench.gate.flips import CaseFlip, Flip
 from promptbench.gate.judge import Mode, ModelVerdict, Verdict
+from promptbench.gate.policy import TRIES
 from promptbench.gate.table import Cell, Table
 from promptbench.project.bench import BASELINE, Bench, Variant
-from promptbench.report.model import CheckChange, FlipRow, Judgement, LogSummary, Row, RunReport, Side
+from promptbench.report.model import CheckChange, FlipRow, Judgement, LogSummary, Row, RunReport, Saving, Side
 from promptbench.report.words import share, times
 from promptbench.store.runs import RunStore
 
@@ -180,7 +182,8 @@ class Collector:
     def side(self, variant: str, model: str, case: str) -> Side:
         shown = self.shown.get((variant, model, case))
         cell = self.cell(variant, model, case)
-        return Side(cell.passes, cell.total, shown.answer if shown else None, shown.reasons if shown else ())
+        interval = interval_of(cell.passes, cell.total)
+        return Side(cell.passes, cell.total, shown.answer if shown else None, shown.reasons if shown else (), interval)
 
     def cell(self, variant: str, model: str, case: str) -> Cell:
         return self._table.cell(variant, model, case)
@@ -234,7 +237,10 @@ def build(
     nlu = NluTallies(bench)
     for attempt in runs.attempts(finished.info.id):
         nlu.add(attempt)
-        collected.add(attempt, first_round=attempt.key.repeat < screen.get(attempt.key.model, 1))
+        key = attempt.key
+        # What is in quarantine is shown on its own, and enters no rate.
+        counts = key.repeat < screen.get(key.model, 1) and key.case not in bench.cases.quarantined
+        collected.add(attempt, first_round=counts)
     verdict = finished.verdict
     labels = {variant.hash: variant.label for variant in (*bench.variants, *bench.candidates)}
     return RunReport(
@@ -249,11 +255,12 @@ def build(
         cases=len(bench.cases),
         judgements=[_judgement(item, labels) for item in finished.verdicts],
         rows=list(_rows(bench, collected)),
-        flips=list(_flips(bench, verdict, collected)),
+        flips=list(_flips(bench, verdict, collected, flake_notes(runs, bench.suite.name))),
         log=_log(bench, verdict, collected),
         comparisons=list(_comparisons(bench, verdict, collected)),
         notes=list(notes),
         reproduce=command,
+        saving=_saving(bench, finished),
         waits=list(_waits(bench, collected)),
         errors=list(_errors(collected)),
         judges=judge_rows(runs.judgings(finished.info.id)),
@@ -320,7 +327,23 @@ def _rows(bench: Bench, collected: Collector) -> Iterator[Row]:
             yield tally.row(label, side, model.name, gated=model.gated)
 
 
-def _flips(bench: Bench, verdict: Verdict, collected: Collector) -> Iterator[FlipRow]:
+def _saving(bench: Bench, finished: Finished) -> Saving | None:
+    """Beside K + 8 tries of every case with either prompt."""
+    table, policy = finished.table, policy_of(bench)
+    asked = everywhere = 0
+    for model in gated_models(bench):
+        if model.deterministic or finished.verdict.mode is not Mode.CHAMPION:
+            continue
+        for variant in bench.variants:
+            asked += sum(cell.total + cell.errored for _, cell in table.cells(variant.hash, model.name))
+            screens = (policy.screen(critical=name in bench.cases.critical) for name in bench.cases.names)
+            everywhere += sum(screen + TRIES for screen in screens)
+    return Saving(asked, everywhere) if everywhere else None
+
+
+def _flips(
+    bench: Bench, verdict: Verdict, collected: Collector, flakes: Mapping[tuple[str, str], str]
+) -> Iterator[FlipRow]:
     for model in verdict.models:
         for item in model.flips or _failing(bench, verdict, model, collected):
             if item.flip is Flip.STILL_PASSING:
@@ -337,14 +360,25 @@ def _flips(bench: Bench, verdict: Verdict, collected: Collector) -> Iterator[Fli
                 champion=champion,
                 candidate=collected.side(verdict.candidate, model.model, item.case.name),
                 cause=collected.cause(verdict.candidate, model.model, item.case.name),
+                expected=expected_of(bench, item.case.name),
+                notes=list(_notes(bench, model.model, item.case.name, flakes)),
+                cluster=item.case.cluster or None,
             )
+
+
+def _notes(bench: Bench, model: str, case: str, flakes: Mapping[tuple[str, str], str]) -> Iterator[str]:
+    apart = bench.cases.quarantined.get(case)
+    if apart is not None:
+        yield f"in quarantine until {apart.review_by} ({apart.owner}): {apart.reason}"
+    if flake := flakes.get((model, case)):
+        yield flake
 
 
 def _failing(bench: Bench, verdict: Verdict, model: ModelVerdict, collected: Collector) -> Iterator[CaseFlip]:
     """Without a champion to compare with, what fails is what is worth a look."""
-    for name in bench.cases.names:
-        if collected.cell(verdict.candidate, model.model, name).failures:
-            yield CaseFlip(CaseInfo(name, name in bench.cases.critical), Flip.FAILING, Cell(), Cell())
+    for case in case_infos(bench):
+        if case.review_by or collected.cell(verdict.candidate, model.model, case.name).failures:
+            yield CaseFlip(case, Flip.QUARANTINED if case.review_by else Flip.FAILING, Cell(), Cell())
 
 
 def _waits(bench: Bench, collected: Collector) -> Iterator[str]:

@@ -13,6 +13,7 @@ from promptbench.gate.judge import Verdict
 from promptbench.project.bench import BASELINE, Bench, BenchModel, Variant
 from promptbench.project.cases import as_answer
 from promptbench.report.model import CaseResult
+from promptbench.stats.beta import clopper_pearson
 from promptbench.store.runs import RunStore
 
 PASSING = "passing"
@@ -56,16 +57,27 @@ class _Written:
     tags: tuple[str, ...]
     critical: bool
     logged: bool
+    cluster: str | None
 
     @classmethod
     def of(cls, bench: Bench, name: str) -> _Written:
         suite, critical, logged = bench.suite, name in bench.cases.critical, name in bench.cases.with_log
         if name not in suite.cases.numbers:
             case = bench.cases[name]
-            return cls(name, suite.place(("log",)), None, case.tags, critical, logged)
+            return cls(name, suite.place(("log",)), None, case.tags, critical, logged, case.cluster)
         written = suite.cases[name]
         expected = as_answer(written.expect) if written.has_expect else None
-        return cls(name, written.where.place("case"), expected, written.tags, critical, logged)
+        return cls(name, written.where.place("case"), expected, written.tags, critical, logged, written.cluster)
+
+
+def expected_of(bench: Bench, name: str) -> str | None:
+    """What stands under a case's `expect:`, as an answer; None where nothing does."""
+    return None if name not in bench.suite.cases.numbers else _Written.of(bench, name).expected
+
+
+def interval_of(passed: int, attempts: int) -> tuple[float, float] | None:
+    """The exact 95 % interval of a pass rate; None of a single attempt, which is a fact and no rate."""
+    return clopper_pearson(passed, attempts) if attempts > 1 else None
 
 
 def _result(
@@ -100,4 +112,6 @@ def _result(
         rung=shown.rung.value if shown and shown.rung else None,
         provider_ms=sum(item.answer.provider_ms for item in attempts if item.answer and not item.cached),
         cost=None if None in costs else sum(cost for cost in costs if cost is not None),
+        interval=interval_of(len(answered) - len(failed), len(answered)),
+        cluster=written.cluster,
     )

@@ -17,6 +17,7 @@ from promptbench.core.errors import Interrupted
 from promptbench.core.events import AttemptDone, Event, Listener, Notice, RunStarted
 from promptbench.core.secrets import Secrets
 from promptbench.core.types import Answer, Attempt, AttemptKey, CacheMode, Json, Judging
+from promptbench.core.words import number_of
 from promptbench.engine import leaving
 from promptbench.engine.plan import Repeats, Task, first_round_size
 from promptbench.engine.rounds import More, run_rounds
@@ -31,8 +32,9 @@ from promptbench.gateway import Budget, Cache, Gateway, Market, Pacer, PriceFile
 from promptbench.project.bench import Bench, BenchModel
 from promptbench.project.judges import DEFAULTS
 from promptbench.store.run_cases import RunCase
-from promptbench.store.runs import RunInfo, RunStore, RunVariant
+from promptbench.store.runs import SHARD, RunInfo, RunStore, RunVariant
 
+_MERGE = "`promptbench runs merge` judges all shards together"
 _BEST_FIRST = (Result.PASS, Result.INCONCLUSIVE, Result.FAIL, Result.NO_VERDICT)
 
 
@@ -190,8 +192,12 @@ def execute(
     else:
         verdicts = without_judges(workspace, bench, runs, info.id, verdicts)
     best = verdicts[0]
-    if best.result is not Result.NO_VERDICT:
-        runs.finish(info.id, best.result.value, best.sentence)
+    # With more shards than cases some have nothing to ask.
+    if best.result is not Result.NO_VERDICT or (bench.shard is not None and not bench.cases):
+        result, sentence = best.result.value, best.sentence
+        if bench.shard is not None:
+            result, sentence = SHARD, f"{SHARD} {bench.shard}: {number_of(len(bench.cases), 'case')} asked; {_MERGE}"
+        runs.finish(info.id, result, sentence)
     return Finished(runs.run(info.id), verdicts, table)
 
 
@@ -468,5 +474,6 @@ def what_is_asked(workspace: Workspace, bench: Bench) -> dict[str, object]:
         "checks_hash": bench.checks_hash,
         "accept": bench.accept.value,
         "policy": policy_of(bench).as_dict(),
-        "partial": bench.partial,
+        "partial": bench.partial or bench.shard is not None,
+        **({"shard": bench.shard, "whole_plan": bench.whole_plan} if bench.shard is not None else {}),
     }

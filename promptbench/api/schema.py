@@ -25,7 +25,7 @@ _ABOUT = {
     "checks": "What must hold of every answer.",
     "log": "Logs beside this file; their failing calls are replayed as cases.",
     "accept": "How far a JSON answer may be from clean JSON and still count as readable.",
-    "cases": "What goes in, and what should come back; the name of a .jsonl file beside this one stands for its lines.",
+    "cases": "What goes in, and what should come back; the name of a .jsonl, .csv or .xlsx file beside this one stands for its rows.",
     "gate": "What it takes to pass.",
     "case": "The case's name: what it is about.",
     "vars": "The values that the prompt's {{names}} stand for.",
@@ -66,7 +66,7 @@ _MARGIN: list[Json] = [
     {"type": "string", "pattern": r"^\d+(\.\d+)?\s*%$"},
 ]
 _GATE_TAGS = "What the cases with a tag must keep besides: a 'floor', a 'margin', or both below the tag's name."
-_CASE_FILE: dict[str, Json] = {"type": "string", "pattern": r"\.jsonl$"}
+_CASE_FILE: dict[str, Json] = {"type": "string", "pattern": r"\.(jsonl|csv|xlsx)$"}
 _TEXT: dict[str, Json] = {"type": ["string", "number", "boolean"]}
 _BESIDE_A_CHECK: dict[str, Json] = {
     "reading": {"enum": ["strict", "loose"]},

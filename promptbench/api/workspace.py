@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from promptbench.core.diagnostics import Code, Diagnostics, Place
 from promptbench.core.errors import InputError, NothingSelected
 from promptbench.core.secrets import Secrets, variables
 from promptbench.core.types import Json, LoggedCall
+from promptbench.engine.shards import Shard
 from promptbench.formats.source import Source
 from promptbench.project.assemble import Stored, Surroundings, assemble
 from promptbench.project.bench import Bench
@@ -36,6 +38,22 @@ def stored_prompt(source: str) -> Prompt:
     return prompt
 
 
+DURATIONS = "durations.json"
+"""Beside a suite, and committed with it: how long its cases take, so that shards are even."""
+
+
+def part_of(bench: Bench, shard: Shard) -> Bench:
+    """One shard's part of a bench. Raises InputError when the file with the durations is none."""
+    path = bench.suite.folder / DURATIONS
+    try:
+        known = json.loads(path.read_text(encoding="utf-8-sig"))["cases"] if path.is_file() else {}
+        durations = {str(name): round(taken) for name, taken in known.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+        hint = f"`promptbench runs durations {bench.suite.folder.name}` writes it anew; or delete it"
+        raise InputError(f"{path} does not hold the durations of cases", hint=hint) from None
+    return replace(bench, cases=bench.cases.only(shard.cases(bench.cases.names, durations)), shard=str(shard))
+
+
 def version_of(source: str) -> tuple[str, Json]:
     """The version hash and content of a prompt's text. Raises InputError when it is no prompt."""
     prompt = stored_prompt(source)
@@ -51,6 +69,7 @@ class Selection:
     models: tuple[str, ...] = ()
     cases: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+    shard: Shard | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +170,7 @@ class Workspace:
         """The benches of all suites meant, and what is to be said about them.
 
         `champion` stands in for what production has now, where an earlier run is looked at again; `calls` are asked
-        instead of the suites' cases, where they are replayed; `compared` are asked instead of production and candidates.
+        instead of the suites' cases, where they are replayed; `compared` stand in for production and the candidates.
 
         Raises InputError with every diagnostic when one of them has an error; NothingSelected when no case is left.
         """
@@ -177,6 +196,8 @@ class Workspace:
         if found.errors:
             raise mistakes(found)
         benches = [bench for bench in benches if bench.cases]
+        if selection.shard is not None:
+            benches = [part_of(bench, selection.shard) for bench in benches]
         if not benches:
             raise NothingSelected("no case is selected", hint="look at the names and tags given with --case and --tag")
         return benches, found

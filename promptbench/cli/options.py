@@ -25,18 +25,23 @@ Cases = Annotated[
 Tags = Annotated[list[str] | None, typer.Option("--tag", metavar="TAG", help="Only cases with one of these tags.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Run = Annotated[str, typer.Argument(metavar="RUN", help="A run's name or the start of it, or `latest`.")]
+Shard = Annotated[
+    str | None, typer.Option("--shard", metavar="I/N", help="Ask only this part of the cases; merge the parts later.")
+]
 JsonFormat = Annotated[bool, typer.Option("--json", help="Short for --format json.")]
 Format = Annotated[str, typer.Option("--format", metavar="FORMAT", help="What to print.")]
 Output = Annotated[
     list[str] | None, typer.Option("--output", metavar="FORMAT=FILE", help="Also write a report to a file.")
 ]
 ExitZero = Annotated[bool, typer.Option("--exit-zero", help="Exit 0 also on FAIL and INCONCLUSIVE.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show every case that is not still passing, in full.")]
 Actor = Annotated[
     str | None, typer.Option("--actor", metavar="WHO", help="Who acts, where neither CI nor git says it.")
 ]
 Reason = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why; kept in the prompt's history.")]
 Label = Annotated[str, typer.Option("--label", metavar="LABEL", help="The label that moves.")]
 Concurrency = Annotated[int | None, typer.Option(help="Requests at once to one model.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")]
 MaxCost = Annotated[
     str | None, typer.Option("--max-cost", metavar="DOLLARS", help="Stop before more is spent, such as $2.")
 ]

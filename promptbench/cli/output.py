@@ -42,12 +42,12 @@ def out_json(data: Json) -> None:
     out(json.dumps(data, ensure_ascii=False, indent=2).encode("utf-8", "replace").decode())
 
 
-def out_report(report: RunReport, *, as_json: bool) -> Exit:
+def out_report(report: RunReport, *, as_json: bool, verbose: bool = False) -> Exit:
     """A report on a run that is on record, and the exit code that its verdict means."""
     from promptbench.report.formats import plugins
 
-    module = plugins.load("json" if as_json else "terminal")
-    out(module.render([report], target()), end="")
+    module = plugins.load("json" if as_json else "terminal" if sys.stdout.isatty() else "plain")
+    out(module.render([report], target(verbose=verbose)), end="")
     return report.exit
 
 
@@ -60,10 +60,10 @@ def coloured(stream: TextIO) -> bool:
     return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
-def target() -> Target:
+def target(*, verbose: bool = False) -> Target:
     """What stdout is: a terminal of some width, or something that takes 100 columns."""
     width = shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else 100
-    return Target(width=max(60, width), colour=coloured(sys.stdout))
+    return Target(width=max(60, width), colour=coloured(sys.stdout), verbose=verbose)
 
 
 def _write(stream: TextIO, text: str) -> None:

@@ -144,6 +144,8 @@ def history(prompt: Name, as_json: AsJson = False) -> int:
 
 
 def _told(event: Event, numbers: dict[str, int]) -> str:
+    if event.merged is not None:
+        return _told_as_merged(event)
     before = f"@{numbers[event.from_hash]} → " if event.from_hash in numbers else ""
     after = f"@{event.to_number}" if event.to_number else "nothing"
     line = (
@@ -154,3 +156,15 @@ def _told(event: Event, numbers: dict[str, int]) -> str:
     if event.evidence:
         line += f"\n  evidence: {short(event.evidence)}"
     return line
+
+
+def _told_as_merged(event: Event) -> str:
+    branch = event.origin
+    version = f"@{branch.to_number} of another branch" + (
+        f" is @{event.to_number}" if event.to_number != branch.to_number else ""
+    )
+    done = f"{branch.kind.replace('_', ' ')} {branch.label or 'all labels'}, by {branch.actor}"
+    line = f"{event.at}  merged: {version if event.to_number else 'another branch'}, there {done}"
+    if event.reason:
+        line += f"\n  reason: {event.reason}"
+    return line + (f"\n  evidence: {short(event.evidence)}" if event.evidence else "")

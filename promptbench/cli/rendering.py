@@ -17,19 +17,20 @@ from promptbench.report.words import Target
 
 @dataclass(frozen=True, slots=True)
 class Rendering:
-    """`printed` is the format for stdout, `files` are formats with the files they go to."""
+    """`printed` is the format for stdout, `files` are formats with the files they go to; `verbose` as in `Target`."""
 
     printed: str
     files: tuple[tuple[str, Path], ...]
+    verbose: bool = False
 
     @classmethod
-    def of(cls, printed: str, outputs: Sequence[str] | None) -> Rendering:
+    def of(cls, printed: str, outputs: Sequence[str] | None, *, verbose: bool = False) -> Rendering:
         """From what `--format` and `--output` say. Raises InputError for a format that there is not."""
         files = tuple(_output(item) for item in outputs or ())
         for name in (printed, *(name for name, _ in files)):
             if name not in plugins:
                 raise InputError(f"there is no format '{name}'", hint=f"known formats: {', '.join(plugins.names())}")
-        return cls(printed, files)
+        return cls(printed, files, verbose)
 
     def wants(self, name: str) -> bool:
         return name in (self.printed, *(name for name, _ in self.files))
@@ -37,13 +38,13 @@ class Rendering:
     def write(self, workspace: Workspace, reports: Sequence[RunReport], *, exit_zero: bool) -> Exit:
         """Writes all of it; the exit code that the verdicts mean. Raises InputError where a file cannot be written."""
         for name, path in self.files:
-            _write(path, _render(reports, name, Target()))
+            _write(path, _render(reports, name, Target(verbose=self.verbose)))
             say(f"wrote {path}")
         printed = "plain" if self.printed == "terminal" and not sys.stdout.isatty() else self.printed
         if printed == "github":
             _to_github(workspace, reports, os.environ)
         else:
-            out(_render(reports, printed, target()), end="")
+            out(_render(reports, printed, target(verbose=self.verbose)), end="")
         code = combine(report.exit for report in reports)
         return Exit.YES if exit_zero and code in (Exit.NO, Exit.INCONCLUSIVE) else code
 

@@ -16,6 +16,7 @@ from promptbench.cli.options import (
     MaxCalls,
     MaxCost,
     MaxMinutes,
+    Quiet,
     Since,
     Where,
     call_filter,
@@ -52,7 +53,7 @@ def replay(
     max_cost: MaxCost = None,
     max_calls: MaxCalls = None,
     max_minutes: MaxMinutes = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")] = False,
+    quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> int:
     """Say what of a log is fixed: by its own answers and the checks of now, or by asking again.

@@ -19,14 +19,18 @@ from promptbench.cli.options import (
     Models,
     Output,
     Prompts,
+    Quiet,
     Reason,
+    Shard,
     Suites,
     Tags,
+    Verbose,
 )
-from promptbench.core.errors import Exit
+from promptbench.core.errors import Exit, InputError
 from promptbench.core.types import CacheMode
 
 if TYPE_CHECKING:
+    from promptbench import api
     from promptbench.api import Estimate, Selection, Workspace
 
 
@@ -40,6 +44,7 @@ def run(
     model: Models = None,
     case: Cases = None,
     tag: Tags = None,
+    shard: Shard = None,
     promote: Annotated[bool, typer.Option("--promote", help="Move `production` where the verdict is PASS.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be asked, and ask nothing.")] = False,
     format_: Format = "terminal",
@@ -57,7 +62,8 @@ def run(
         ),
     ] = CacheMode.OFF,
     exit_zero: ExitZero = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")] = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
     actor: Actor = None,
     reason: Reason = None,
 ) -> int:
@@ -69,10 +75,15 @@ def run(
     from promptbench.cli.progress import Progress
     from promptbench.cli.rendering import Rendering
 
-    rendering = Rendering.of("json" if as_json else format_, output)
+    rendering = Rendering.of("json" if as_json else format_, output, verbose=verbose)
     workspace = api.Workspace.open(flags={"concurrency": concurrency})
     selection = api.Selection(
-        tuple(suites or ()), tuple(prompt or ()), tuple(model or ()), tuple(case or ()), tuple(tag or ())
+        tuple(suites or ()),
+        tuple(prompt or ()),
+        tuple(model or ()),
+        tuple(case or ()),
+        tuple(tag or ()),
+        shard=_shard(shard),
     )
     spending = api.Spending.read(max_cost, max_calls, max_minutes)
     if dry_run:
@@ -89,6 +100,15 @@ def run(
             listen=progress.listen,
         )
     return rendering.write(workspace, reports, exit_zero=exit_zero)
+
+
+def _shard(written: str | None) -> api.Shard | None:
+    from promptbench import api
+
+    try:
+        return api.Shard.parse(written) if written else None
+    except ValueError as error:
+        raise InputError(f"'{written}' is no shard: {error}") from None
 
 
 def expected_words(estimate: Estimate) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from promptbench.cli.options import AsJson, Run
+from promptbench.cli import runs_prune
+from promptbench.cli.options import AsJson, ExitZero, Format, JsonFormat, Output, Run
 from promptbench.core.errors import Exit
 
 runs = typer.Typer(help="List, show, trace and merge the runs on record.", no_args_is_help=True)
@@ -30,6 +32,7 @@ class Metric(StrEnum):
 
 
 def register(app: typer.Typer) -> None:
+    runs_prune.register(runs)
     app.add_typer(runs, name="runs")
 
 
@@ -85,4 +88,41 @@ def history(
         out_json({"schema_version": 1, "metric": metric.value, "runs": [asdict(item) for item in found]})
     else:
         out_lines(traced(found, metric.value))
+    return Exit.YES
+
+
+@runs.command("merge")
+def merge(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="FILE", help="runs.sqlite of each shard, or its folder; the project's own by default."),
+    ] = None,
+    format_: Format = "terminal",
+    as_json: JsonFormat = False,
+    output: Output = None,
+    exit_zero: ExitZero = False,
+) -> int:
+    """Make one run of the runs of all shards, and judge it. Asks no model.
+
+    Reports and exits as one run of all cases does, and the run can be promoted.
+    """
+    from promptbench import api
+    from promptbench.cli.rendering import Rendering
+
+    rendering = Rendering.of("json" if as_json else format_, output)
+    workspace = api.Workspace.open()
+    reports = api.merge_runs(workspace, files or [], evidence=rendering.wants("evidence"))
+    return rendering.write(workspace, reports, exit_zero=exit_zero)
+
+
+@runs.command("durations")
+def durations(suite: Annotated[Path, typer.Argument(metavar="SUITE", help="The suite's file or folder.")]) -> int:
+    """Write durations.json beside a suite, from its newest run: `run --shard` then makes shards that take equally long.
+
+    Commit it: all machines must split alike.
+    """
+    from promptbench import api
+    from promptbench.cli.output import out
+
+    out(f"wrote {api.durations(api.Workspace.open(), suite)}: commit it, so that all machines split alike")
     return Exit.YES

@@ -5,23 +5,18 @@ from __future__ import annotations
 import shutil
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, time
 from typing import Any, BinaryIO
 
-from promptbench.core.protocols import Log, MissingExtra
+from promptbench.core.protocols import Log
 from promptbench.core.types import BadRecord, Json
+from promptbench.formats.workbooks import BROKEN, MOST_BLANK_ROWS, open_workbook
 from promptbench.ingest._fields import moment
 
 _ZIP = b"PK\x03\x04"
-_MOST_BYTES = 1024 * 1024 * 1024
 _IN_MEMORY = 16 * 1024 * 1024
-_MOST_BLANK_ROWS = 1_000
-_BROKEN = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, SyntaxError, EOFError, OSError,
-           NotImplementedError, AssertionError, zipfile.BadZipFile, zlib.error)  # fmt: skip
-"""What openpyxl lets through of a workbook that is none; an error of XML is a SyntaxError."""
 
 Sheet = tuple[str, tuple[str, ...], Iterator[tuple[str, dict[str, Json]] | BadRecord]]
 
@@ -47,18 +42,8 @@ def sheets(file: Log) -> Iterator[Sheet]:
 
     Raises MissingExtra without openpyxl, and ValueError for a workbook that it cannot read.
     """
-    try:
-        import openpyxl
-    except ImportError:
-        raise MissingExtra(
-            "it is an Excel workbook, which needs openpyxl: pip install 'promptbench-gate[sheets]', or save it as CSV"
-        ) from None
     with _seekable(file) as source:
-        _bounded(source)
-        try:
-            book = openpyxl.load_workbook(source, read_only=True, data_only=True)
-        except _BROKEN as error:
-            raise ValueError(f"the workbook cannot be read: {error}") from None
+        book = open_workbook(source)
         try:
             for sheet in book.worksheets:
                 if sheet.sheet_state == "visible":
@@ -66,18 +51,6 @@ def sheets(file: Log) -> Iterator[Sheet]:
                     yield sheet.title, next(rows, ("", ()))[1], _records(sheet.title, sheet)
         finally:
             book.close()
-
-
-def _bounded(source: BinaryIO) -> None:
-    """Raises ValueError for an archive that expands like a bomb."""
-    try:
-        with zipfile.ZipFile(source) as archive:
-            size = sum(item.file_size for item in archive.infolist())
-    except (zipfile.BadZipFile, OSError, ValueError):
-        raise ValueError("the workbook is damaged") from None
-    if size > _MOST_BYTES:
-        raise ValueError("the workbook is larger than 1 GB when it is unpacked")
-    source.seek(0)
 
 
 def _records(title: str, sheet: Any) -> Iterator[tuple[str, dict[str, Json]] | BadRecord]:
@@ -91,7 +64,7 @@ def _records(title: str, sheet: Any) -> Iterator[tuple[str, dict[str, Json]] | B
             found = {name: cell for name, cell in zip(columns, cells, strict=False) if name and cell not in (None, "")}
             if found:
                 yield f"{title}, {place}", found
-    except _BROKEN as error:
+    except BROKEN as error:
         yield BadRecord(title, f"the sheet cannot be read any further: {error}")
 
 
@@ -103,8 +76,8 @@ def _rows(sheet: Any) -> Iterator[tuple[str, tuple[Json, ...]]]:
         row = tuple(_plain(cell) for cell in cells)
         if all(cell in (None, "") for cell in row):
             blank += 1
-            if blank > _MOST_BLANK_ROWS:
-                return  # a format applied to whole columns makes a million of them
+            if blank > MOST_BLANK_ROWS:
+                return
             continue
         blank = 0
         if header:

@@ -103,7 +103,7 @@ def assemble(suite: Suite, around: Surroundings, found: Diagnostics) -> Bench | 
         allowed_code=around.allowed_code,
         said=joiner.said,
     )
-    lint = Lint([*candidates, *((champion,) if champion else ())], joiner.windows(models))
+    lint = Lint([*candidates, *((champion,) if champion else ())], joiner.windows(models), suite.checks)
     calls = read_logs(suite, found) if around.calls is None else around.calls
 
     def selects(case: BenchCase) -> bool:

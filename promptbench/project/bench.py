@@ -117,6 +117,20 @@ class BenchCases:
         if case.quarantine:
             self.quarantined[case.name] = case.quarantine
 
+    def only(self, names: Iterable[str]) -> BenchCases:
+        """A part of the cases, in the order of `names`."""
+        part = BenchCases(self._build)
+        for name in names:
+            part.numbers[name] = len(part.numbers)
+            part.contents.append(self.contents[self.numbers[name]])
+        there = part.numbers.keys()
+        part._held = {name: case for name, case in self._held.items() if name in there}
+        part.critical, part.with_log = self.critical & there, self.with_log & there
+        part.tagged = {tag: tagged & there for tag, tagged in self.tagged.items()}
+        part.clusters = {name: cluster for name, cluster in self.clusters.items() if name in there}
+        part.quarantined = {name: apart for name, apart in self.quarantined.items() if name in there}
+        return part
+
     def share(self, numbers: dict[str, int]) -> None:
         """Takes another's numbers for its own where they are the same, so that they are in memory once."""
         if numbers == self.numbers:
@@ -163,6 +177,8 @@ class Bench:
     """The checks that ask them, each once."""
     calls: Mapping[str, tuple[LoggedCall, ...]] = field(default_factory=dict)
     """The logged calls that fail a case's checks, by its name."""
+    shard: str | None = None
+    """Which part of the cases these are, such as 3/10; hashes are of the whole all the same."""
     replayed: bool = False
     """Whether logged calls are asked instead of the suite's cases."""
 
@@ -215,6 +231,11 @@ class Bench:
     @cached_property
     def plan_hash(self) -> str:
         """Of everything that decides what is asked and how it is scored: the same plan resumes the same run."""
+        return self.whole_plan if self.shard is None else digest([self.whole_plan, self.shard, *self.cases.names])
+
+    @cached_property
+    def whole_plan(self) -> str:
+        """The `plan_hash` of all shards together."""
         return digest(
             {
                 "suite": self.suite_hash,

@@ -17,7 +17,7 @@ from promptbench.core.types import Json
 from promptbench.project.bench import Variant
 from promptbench.project.offers import ANY_ITEM, Path, SchemaOffers, listed
 from promptbench.project.texts import static_text, texts_of
-from promptbench.suite.models import Case, Where, field_name
+from promptbench.suite.models import Case, CheckSpec, Where, field_name
 
 _LABEL_CHARACTERS = 60
 _LABEL_WORDS = 4
@@ -229,6 +229,17 @@ def _wanted(case: Case) -> Iterator[_Wanted]:
         elif name == "one_of" and isinstance(spec.argument, list):
             options = tuple(item for item in spec.argument if not isinstance(item, list | dict))
             yield _Wanted((), options, spec.where, ())
+        elif name == "intent":
+            yield from _intent(spec)
+
+
+def _intent(spec: CheckSpec) -> Iterator[_Wanted]:
+    """The label that a case's own check `intent` names, where it stands under plain names."""
+    given = spec.argument if isinstance(spec.argument, dict) else {"is": spec.argument}
+    label, place = given.get("is"), str(given.get("at", ""))
+    if isinstance(label, str) and label.strip() and "[" not in place:
+        steps = ("is",) if isinstance(spec.argument, dict) else ()
+        yield _Wanted(tuple(filter(None, place.split("."))), (label.strip(),), spec.where, steps)
 
 
 def _compared(argument: Json, root: Where, steps: tuple[str | int, ...]) -> Iterator[_Wanted]:

@@ -14,7 +14,9 @@ from promptbench.core.errors import InputError
 from promptbench.core.types import Json, Message
 from promptbench.formats.marked_json import parse_line
 from promptbench.formats.paths import below
+from promptbench.suite.grids import read_grid
 from promptbench.suite.models import Case, CaseFile, ChecksFile, CheckSpec, Marked, Quarantine, Where, field_name
+from promptbench.suite.sheets import CaseRow, read_columns, read_row
 from promptbench.suite.validation import validated
 
 _MOST_PROBLEMS = 100
@@ -35,7 +37,7 @@ class SuiteCases:
     def _forget(self) -> None:
         # Compact, because a suite may name files with hundreds of thousands of cases.
         self._numbers: dict[str, int] = {}
-        self._files: list[_File] = []
+        self._files: list[_File | _Sheet] = []
         self._file_of, self._starts, self._lines = array("I"), array("Q"), array("Q")
 
     def scan(self, found: Diagnostics) -> Iterator[Case]:
@@ -49,7 +51,8 @@ class SuiteCases:
             path = below(self._suite.parent, written, where.place(), found)
             if path is None:
                 continue
-            file = _File(path, (Path(self._shown).parent / written).as_posix())
+            kind = _File if path.suffix.lower() == ".jsonl" else _Sheet
+            file = kind(path, (Path(self._shown).parent / written).as_posix())
             self._files.append(file)
             for start, line, case in file.scan(where, found):
                 if self._is_first(case, found):
@@ -102,14 +105,10 @@ class _File:
                     if case is not None:
                         yield start, line, case
                     elif len(found) - before >= _MOST_PROBLEMS:
-                        message = f"{self._shown} has more mistakes; the rest of it was not looked at"
-                        found.add(Code.TOO_BIG, message, where.place(), hint="mend these first")
+                        _tell_more(self._shown, where, found)
                         return
-        except FileNotFoundError:
-            found.add(Code.FILE_NOT_FOUND, f"there is no file '{self._path.name}' beside the suite", where.place())
         except OSError as error:
-            why = "it is a folder" if self._path.is_dir() else error.strerror
-            found.add(Code.UNREADABLE_FILE, f"{self._shown} cannot be read: {why}", where.place())
+            _tell_unreadable(self._path, self._shown, error, where, found)
         else:
             if empty:
                 found.add(Code.NO_CASES, f"{self._shown} has no cases", where.place())
@@ -138,6 +137,58 @@ class _File:
             return None
         line = parse_line(self._shown, number, text, found)
         return read_case(line.value, Where(line), found) if line else None
+
+
+class _Sheet:
+    """A spreadsheet with a case on each row. People wrote it, so it is small enough to be held."""
+
+    def __init__(self, path: Path, shown: str) -> None:
+        self._path = path
+        self._shown = shown
+        self._rows: list[CaseRow] = []
+
+    def scan(self, where: Where, found: Diagnostics) -> Iterator[tuple[int, int, Case]]:
+        """The cases, each with the number of its row among them. `where` is the place in the suite that names it."""
+        before = len(found)
+        try:
+            self._path.open("rb").close()
+            rows = read_grid(self._path, self._shown, found)
+            header = next(rows, None)
+            columns = read_columns(header, found) if header else ()
+            for row in rows if columns else ():
+                read = read_row(columns, row, found)
+                case = read_case(read.value, Where(read), found) if read else None
+                if read and case:
+                    self._rows.append(read)
+                    yield len(self._rows) - 1, 0, case
+                elif len(found) - before >= _MOST_PROBLEMS:
+                    _tell_more(self._shown, where, found)
+                    return
+        except OSError as error:
+            _tell_unreadable(self._path, self._shown, error, where, found)
+        else:
+            if not self._rows and len(found) == before:
+                found.add(Code.NO_CASES, f"{self._shown} has no cases", where.place())
+
+    def case(self, start: int, line: int) -> Case:
+        """The case of a row."""
+        row = self._rows[start]
+        case = read_case(row.value, Where(row), Diagnostics())
+        assert case is not None
+        return case
+
+
+def _tell_more(shown: str, where: Where, found: Diagnostics) -> None:
+    message = f"{shown} has more mistakes; the rest of it was not looked at"
+    found.add(Code.TOO_BIG, message, where.place(), hint="mend these first")
+
+
+def _tell_unreadable(path: Path, shown: str, error: OSError, where: Where, found: Diagnostics) -> None:
+    if isinstance(error, FileNotFoundError):
+        found.add(Code.FILE_NOT_FOUND, f"there is no file '{path.name}' beside the suite", where.place())
+    else:
+        why = "it is a folder" if path.is_dir() else error.strerror
+        found.add(Code.UNREADABLE_FILE, f"{shown} cannot be read: {why}", where.place())
 
 
 def _lines(file: BinaryIO) -> Iterator[tuple[int, int, bytes]]:

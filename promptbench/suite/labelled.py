@@ -12,12 +12,12 @@ from promptbench.core.diagnostics import Code, Diagnostics, Place, did_you_mean
 from promptbench.core.types import Json
 from promptbench.formats.marked_json import parse_line
 from promptbench.formats.source import Source, SourceError, read_source
+from promptbench.suite.grids import as_cell, delimiter_of, from_cell
 
 NEEDED = ("case", "label")
 COLUMNS = ("case", "model", "answer", "label")
 _SHEET = ("case", "model", "input", "answer", "label")
 _LABELS = {"pass": True, "yes": True, "fail": False, "no": False}
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _MAX_BYTES = 64 * 1024 * 1024
 
 
@@ -59,7 +59,7 @@ def sheet(rows: Iterable[Mapping[str, str]]) -> str:
     writer = csv.DictWriter(text, _SHEET, lineterminator="\n")
     writer.writeheader()
     for row in rows:
-        writer.writerow({name: _as_cell(row.get(name, "")) for name in _SHEET})
+        writer.writerow({name: as_cell(row.get(name, "")) for name in _SHEET})
     return text.getvalue()
 
 
@@ -121,9 +121,7 @@ class _JsonPlaces:
 
 def _csv_rows(source: Source, found: Diagnostics) -> Iterator[_Row]:
     head = source.lines[0] if source.lines else ""
-    # Spreadsheets write semicolons where a comma is the decimal sign.
-    delimiter = max(",;\t", key=head.count)
-    reader = csv.reader(io.StringIO(source.text, newline=""), delimiter=delimiter, strict=True)
+    reader = csv.reader(io.StringIO(source.text, newline=""), delimiter=delimiter_of(head), strict=True)
     names: list[str] | None = None
     line = 1
     try:
@@ -138,7 +136,7 @@ def _csv_rows(source: Source, found: Diagnostics) -> Iterator[_Row]:
                     _tell_missing(missing[0], names, source.place(start, 1, len(head)), found)
                     return
                 continue
-            row = dict(zip(names, map(_from_cell, cells), strict=False))
+            row = dict(zip(names, map(from_cell, cells), strict=False))
             yield row, _CsvPlaces(source, start, row)
     except csv.Error as error:
         hint = "a text with a quotation mark, a comma or a line break in it stands in quotes, with inner ones doubled"
@@ -165,11 +163,3 @@ def _tell_missing(name: str, names: list[str], place: Place, found: Diagnostics)
     guess = did_you_mean(name, names)
     hint = f"did you mean '{name}' where it says '{guess}'?" if guess else f"the columns are {', '.join(COLUMNS)}"
     found.add(Code.MISSING_KEY, f"there is no column '{name}'", place, hint=hint)
-
-
-def _as_cell(text: str) -> str:
-    return f"'{text}" if text.lstrip("'").startswith(_FORMULA) else text
-
-
-def _from_cell(text: str) -> str:
-    return text[1:] if text.startswith("'") and text.lstrip("'").startswith(_FORMULA) else text

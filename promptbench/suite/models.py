@@ -65,7 +65,7 @@ def is_case_file(value: Any) -> bool:
     return isinstance(value, str) and value.lower().endswith(CASE_FILES)
 
 
-CASE_FILES = (".jsonl",)
+CASE_FILES = (".jsonl", ".csv", ".xlsx")
 
 
 def _share(value: Any) -> Any:

@@ -111,6 +111,6 @@ def test_a_damaged_workbook_is_named(book: bytes) -> None:
 
 
 def test_an_archive_that_unpacks_to_more_than_anybody_has_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("promptbench.ingest._sheets._MOST_BYTES", 1000)
+    monkeypatch.setattr("promptbench.formats.workbooks._MOST_BYTES", 1000)
     with pytest.raises(ValueError, match="larger than 1 GB"):
         list(generic.read(log(workbook([["prompt", "response"], ["hi", "yes"]]))))

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptbench.core.types import Json, Message
-from promptbench.prompts.prompt import MissingVariable, Prompt, Template
+from promptbench.prompts.prompt import MissingVariable, Prompt, Template, WrongVariables
 from tests.prompts.kit import prompt, read
 
 
@@ -97,6 +97,33 @@ def test_no_value_inside_data_is_more_than_text(value: Json) -> None:
     messages = rendered({"message": value})
     assert [item.role for item in messages] == ["system", "user", "assistant"]
     assert messages[0].content == "You sort messages for billing."
+
+
+@settings(deadline=None)
+@given(_values, _values)
+def test_the_content_alone_gives_the_same_prompt(message: str, body: str) -> None:
+    """What the store keeps is enough to fill a prompt, without its file."""
+    for parsed in (prompt(TEXT), read(body)[0]):
+        if parsed is not None:
+            again = Prompt.of_content(parsed.name, parsed.content)
+            values = dict.fromkeys(parsed.variables, message)
+            assert (again.hash, again.variables, again.takes_history) == (
+                parsed.hash,
+                parsed.variables,
+                parsed.takes_history,
+            )
+            assert again.render(values) == parsed.render(values)
+
+
+def test_wrong_values_are_all_named() -> None:
+    with pytest.raises(
+        WrongVariables, match=r"no value for 'a', 'b.c'; no place for 'd'; it takes 'a', 'b.c'"
+    ) as error:
+        prompt("{{a}} {{b.c}}").check_variables({"b": {}, "d": 1})
+    assert (error.value.missing, error.value.unused) == (("a", "b.c"), ("d",))
+    with pytest.raises(WrongVariables, match="no place for 'a'; it takes none"):
+        prompt("Hello").check_variables({"a": 1})
+    prompt(TEXT).check_variables({"message": "x"})
 
 
 def test_missing_and_unused() -> None:

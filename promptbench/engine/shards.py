@@ -1,0 +1,58 @@
+"""A run in parts, each on a machine of its own: which cases each of them asks.
+
+All machines must come to the same split, so it rests on nothing that one of them may have alone: on the suite's cases,
+and on the durations that are committed beside it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from heapq import heapify, heapreplace
+from statistics import median_low
+
+MOST = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """One of `of` parts; `number` counts from 1."""
+
+    number: int
+    of: int
+
+    @classmethod
+    def parse(cls, text: str) -> Shard:
+        """`3/10`. Raises ValueError, in a phrase, when it is none."""
+        match = re.fullmatch(r"\s*(\d{1,6})\s*/\s*(\d{1,6})\s*", text, re.ASCII)
+        if not match:
+            raise ValueError("write which of how many, such as 3/10")
+        number, of = int(match[1]), int(match[2])
+        if not 1 <= number <= of <= MOST:
+            raise ValueError(f"of {of} shards there is none with the number {number}; the first one is 1/{max(of, 1)}")
+        return cls(number, of)
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.of}"
+
+    def cases(self, names: Iterable[str], durations: Mapping[str, int]) -> list[str]:
+        """This shard's part of the cases, in their order. `durations` are whole milliseconds, of cases that are known.
+
+        The longest case goes first, each to the shard that has the least to do (Graham 1969, LPT: no shard takes longer
+        than 4/3 of the best split). A case that is not known takes as long as the median. Where none is, all are dealt
+        out in turn.
+        """
+        order = list(names)
+        usual = median_low(durations.values()) if durations else 1
+        takes = {name: max(0, durations.get(name, usual)) for name in order}
+        # Each shard with what it has to do: the time, then the number of cases.
+        loads = [(0, 0, number) for number in range(1, self.of + 1)]
+        heapify(loads)
+        mine = set()
+        for name in sorted(order, key=lambda name: -takes[name]):
+            time, count, number = loads[0]
+            heapreplace(loads, (time + takes[name], count + 1, number))
+            if number == self.number:
+                mine.add(name)
+        return [name for name in order if name in mine]

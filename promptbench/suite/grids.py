@@ -1,0 +1,147 @@
+"""The cells of a table that people keep in a spreadsheet program: a CSV file, or the first sheet of a workbook."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any
+
+from promptbench.core.canonical import lf
+from promptbench.core.diagnostics import Code, Diagnostics, Place
+from promptbench.core.protocols import MissingExtra
+from promptbench.formats.source import Source, SourceError, read_source
+from promptbench.formats.workbooks import BROKEN, MOST_BLANK_ROWS, open_workbook
+
+_MAX_BYTES = 64 * 1024 * 1024
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """`content` is a text with LF, or what a workbook holds as a number or as true or false; "" where it is empty."""
+
+    content: str | int | float | bool
+    place: Place
+
+    @property
+    def empty(self) -> bool:
+        return isinstance(self.content, str) and not self.content.strip()
+
+
+Row = list[Cell]
+
+
+def read_grid(path: Path, shown: str, found: Diagnostics) -> Iterator[Row]:
+    """The rows of a file that have something in them. What cannot be read goes to `found`. Raises OSError."""
+    if path.suffix.lower() == ".xlsx":
+        return _workbook(path, shown, found)
+    return _csv(path, shown, found)
+
+
+def as_cell(text: str) -> str:
+    """A text as a CSV cell of which no spreadsheet program makes a formula."""
+    return f"'{text}" if text.lstrip("'").startswith(_FORMULA) else text
+
+
+def from_cell(text: str) -> str:
+    """The text that `as_cell` was given."""
+    return text[1:] if text.startswith("'") and text.lstrip("'").startswith(_FORMULA) else text
+
+
+def delimiter_of(head: str) -> str:
+    """What stands between the cells of a CSV file, by its first line."""
+    # Spreadsheets write semicolons where a comma is the decimal sign.
+    return max(",;\t", key=head.count)
+
+
+def _csv(path: Path, shown: str, found: Diagnostics) -> Iterator[Row]:
+    try:
+        source = read_source(path, shown, max_bytes=_MAX_BYTES)
+    except SourceError as error:
+        found.extend([error.diagnostic])
+        return
+    delimiter = delimiter_of(source.lines[0])
+    reader = csv.reader(io.StringIO(source.text, newline=""), delimiter=delimiter, strict=True)
+    line = 1
+    try:
+        for cells in reader:
+            start, line = line, reader.line_num + 1
+            if any(cell.strip() for cell in cells):
+                yield _csv_row(cells, source, start)
+    except csv.Error as error:
+        hint = "a text with a quotation mark, a comma or a line break in it stands in quotes, with inner ones doubled"
+        found.add(Code.BAD_VALUE, f"this is no CSV: {error}", source.place(line, 1), hint=hint)
+
+
+def _csv_row(cells: list[str], source: Source, line: int) -> Row:
+    """The cells of the row that starts on a line, each with the place of its text; the line's where it is empty."""
+    row, behind = [], source.starts[line - 1]
+    for cell in cells:
+        # In the file a quotation mark in a cell is doubled. Up to the first one, the text is as it stands.
+        begin = cell.partition('"')[0].partition("\n")[0]
+        at = source.text.find(begin, behind) if begin else -1
+        behind = at + len(begin) if begin else behind
+        place = source.place_at(at, len(begin)) if begin else source.place(line, 1, len(source.lines[line - 1]))
+        row.append(Cell(from_cell(cell), place))
+    return row
+
+
+def _workbook(path: Path, shown: str, found: Diagnostics) -> Iterator[Row]:
+    with path.open("rb") as source:
+        try:
+            book = open_workbook(source, formulas=True)
+        except MissingExtra as error:
+            found.add(Code.MISSING_EXTRA, f"{shown}: {error}", Place(shown))
+            return
+        except ValueError as error:
+            found.add(Code.UNREADABLE_FILE, str(error), Place(shown), hint="save it as .xlsx or .csv once more")
+            return
+        try:
+            sheet = next(sheet for sheet in book.worksheets if sheet.sheet_state == "visible")
+            yield from _sheet(sheet, shown, found)
+        except StopIteration:
+            found.add(Code.EMPTY_FILE, "the workbook has no sheet to be seen", Place(shown))
+        except BROKEN as error:
+            found.add(Code.UNREADABLE_FILE, f"the sheet cannot be read: {error}", Place(shown))
+        finally:
+            book.close()
+
+
+def _sheet(sheet: Any, shown: str, found: Diagnostics) -> Iterator[Row]:
+    from openpyxl.utils import get_column_letter
+
+    blank = 0
+    for number, cells in enumerate(sheet.iter_rows(), 1):
+        row = [
+            _cell(cell, Place(f"{shown}!{get_column_letter(column)}{number}"), found)
+            for column, cell in enumerate(cells, 1)
+        ]
+        if all(cell.empty for cell in row):
+            blank += 1
+            if blank > MOST_BLANK_ROWS:
+                return
+            continue
+        blank = 0
+        yield row
+
+
+def _cell(cell: Any, place: Place, found: Diagnostics) -> Cell:
+    value = cell.value
+    if cell.data_type == "f":
+        hint = "write the value itself: copy the cell and paste it as a value"
+        found.add(Code.BAD_VALUE, "this cell holds a formula", place, hint=hint)
+        return Cell("", place)
+    if cell.data_type == "e":
+        found.add(Code.BAD_VALUE, f"this cell shows an error: {value}", place, hint="write the value itself")
+        return Cell("", place)
+    if isinstance(value, datetime):
+        value = value.date().isoformat() if value.time() == time() else value.isoformat(sep=" ")
+    elif isinstance(value, date | time):
+        value = value.isoformat()
+    if value is None or isinstance(value, str):
+        return Cell(lf(value or ""), place)
+    return Cell(value if isinstance(value, int | float) else str(value), place)

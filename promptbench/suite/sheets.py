@@ -1,0 +1,217 @@
+"""Cases from a spreadsheet: a row is a case, and the headings are the words of the suite file.
+
+A variable has a column `vars.NAME`, a field of the answer `expect.NAME`. A cell is read as YAML reads a plain value: a
+number, `true`, `false` and `null` are that, JSON is data, and everything else is text; text in double quotes is text
+whatever it says. A check stands in `check` with its argument in `value`, the next in `check 2` and `value 2`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from promptbench.core.diagnostics import Code, Diagnostics, Place, did_you_mean
+from promptbench.core.types import Json
+from promptbench.formats.marked_json import parse_line
+from promptbench.formats.marked_yaml import parse
+from promptbench.formats.source import Source
+from promptbench.suite.grids import Cell, Row
+from promptbench.suite.models import CaseFile, field_name
+
+_Kind = Literal["text", "value", "list", "yaml"]
+KINDS: dict[str, _Kind] = {
+    "case": "text",
+    "was": "text",
+    "cluster": "text",
+    "note": "text",
+    "expect": "value",
+    "should_be": "value",
+    "threshold": "value",
+    "tags": "list",
+    "checks": "yaml",
+    "messages": "yaml",
+    "quarantine": "yaml",
+    "origin": "yaml",
+}
+"""How the cells of a column are read, by its field."""
+SPLIT = ("vars", "expect", "quarantine")
+"""Fields of which each name has a column of its own."""
+_PAIR = re.compile(r"(check|value)(?: ?([1-9][0-9]?))?")
+_LOOKS_LIKE_JSON = re.compile(r'[{["0-9-]|true\Z|false\Z|null\Z')
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """`path` is where its cells go in a case; `("check", "2")` and `("value", "2")` belong to one check.
+
+    It is empty where the column is not read.
+    """
+
+    path: tuple[str, ...]
+    place: Place
+
+
+Columns = Sequence[Column | None]
+"""By their order in the file; None for a column without a heading."""
+
+
+@dataclass(frozen=True, slots=True)
+class CaseRow:
+    """A row as what stands in a suite file: its data, and the cell of everything in it."""
+
+    value: dict[str, Json]
+    first: Place
+    cells: dict[tuple[str | int, ...], Place] = field(default_factory=dict)
+
+    def place(self, path: Sequence[str | int] = (), *, key: bool = False) -> Place:
+        """The cell of what is at `path`, or of the nearest above it; the first of the row where there is none."""
+        # The name of a check is in the cell that stands for the check, its argument in another.
+        steps = tuple(path)[: -1 if key and len(path) == 3 else None]
+        return next((self.cells[steps[:n]] for n in range(len(steps), 0, -1) if steps[:n] in self.cells), self.first)
+
+    def is_blank(self, path: Sequence[str | int]) -> bool:
+        """Never: an empty cell is not there at all."""
+        return False
+
+
+def read_columns(header: Row, found: Diagnostics) -> Columns:
+    """What the headings say; nothing without one for the cases. What is wrong goes to `found`, and is not read."""
+    columns: list[Column | None] = []
+    first: dict[tuple[str, ...], Place] = {}
+    for cell in header:
+        path = _path(cell, found)
+        if path and path in first:
+            message = f"two columns are headed '{str(cell.content).strip()}'"
+            found.add(Code.DUPLICATE_KEY, message, cell.place, hint="keep one of the two", related=first[path])
+            path = ()
+        if path:
+            first[path] = cell.place
+        columns.append(None if path is None else Column(path, cell.place))
+    if ("case",) not in first:
+        columns = []
+        hint = "head the column with the names of the cases 'case'"
+        found.add(Code.MISSING_KEY, "there is no column 'case'", header[0].place, hint=hint)
+    for at, place in first.items():
+        if at[0] == "value" and ("check", at[1]) not in first:
+            message = "a column 'value' belongs to a column 'check', which is not there"
+            wanted = " ".join(("check", *at[1:])).strip()
+            found.add(Code.MISSING_KEY, message, place, hint=f"add a column '{wanted}'")
+    return columns
+
+
+def read_row(columns: Columns, row: Row, found: Diagnostics) -> CaseRow | None:
+    """A row as a case is written; None, with what is wrong in `found`, when a cell cannot be read."""
+    before = len(found.errors)
+    read = CaseRow({}, row[0].place)
+    checks: dict[str, dict[str, Cell]] = {}
+    for index, cell in enumerate(row):
+        column = columns[index] if index < len(columns) else None
+        if cell.empty or (column and not column.path):
+            continue
+        if column is None:
+            found.add(Code.UNKNOWN_KEY, "this cell has no heading", cell.place, hint="head its column, or empty it")
+            continue
+        root, *below = column.path
+        if root in ("check", "value"):
+            checks.setdefault(below[0], {})[root] = cell
+        else:
+            _put(read, column, cell, found)
+    _put_checks(read, checks, found)
+    return read if len(found.errors) == before else None
+
+
+def _path(cell: Cell, found: Diagnostics) -> tuple[str, ...] | None:
+    """Where the cells below a heading go; nowhere for a column of the author's own, and for one that is wrong."""
+    heading = str(cell.content).strip()
+    if not heading:
+        return None
+    if heading.startswith("#"):
+        return ()
+    if pair := _PAIR.fullmatch(heading.lower()):
+        return pair[1], pair[2] or ""
+    root, dot, name = heading.partition(".")
+    written, name = field_name(root.lower()), name.strip()
+    if dot and written in SPLIT and name:
+        return written, name
+    if not dot and written in KINDS:
+        return (written,)
+    known = [*(item.replace("_", " ") for item in CaseFile.model_fields), "check", "value"]
+    guess = did_you_mean(root, known)
+    hint = f"did you mean '{guess}'?" if guess and guess != root.lower() else None
+    if written == "vars" or guess == "vars":
+        hint = "head the column of a variable 'vars.NAME'"
+    hint = hint or "known are case, vars.NAME, expect, expect.NAME, check, value; '#' starts a heading of your own"
+    found.add(Code.UNKNOWN_KEY, f"'{heading}' is not a known heading", cell.place, hint=hint)
+    return ()
+
+
+def _put(read: CaseRow, column: Column, cell: Cell, found: Diagnostics) -> None:
+    root, *below = column.path
+    content = read_cell(cell, "value" if below else KINDS[root], found)
+    if column.path == ("expect",) and isinstance(content, str) and content.startswith(("{", "[")):
+        hint = 'write {"team": "billing"}, or a column expect.team; a text that begins so stands in double quotes'
+        found.add(Code.BAD_VALUE, "this looks like data and is no JSON", cell.place, hint=hint)
+        return
+    if not below:
+        if isinstance(read.value.get(root), dict) and (root,) not in read.cells:
+            _twice(root, cell, found)
+        read.value[root] = content
+    elif (root,) in read.cells:
+        _twice(root, cell, found)
+    else:
+        read.value.setdefault(root, {})[below[0]] = content
+    read.cells[column.path] = cell.place
+
+
+def _twice(root: str, cell: Cell, found: Diagnostics) -> None:
+    message = f"this row says '{root}' in one cell and also field by field"
+    found.add(Code.DUPLICATE_KEY, message, cell.place, hint="empty one of them")
+
+
+def _put_checks(read: CaseRow, pairs: dict[str, dict[str, Cell]], found: Diagnostics) -> None:
+    listed: list[Json] = []
+    if "checks" in read.value:
+        written = read.value["checks"]
+        listed += written if isinstance(written, list) else [written]
+        for index in range(len(listed)):
+            read.cells["checks", index] = read.cells[("checks",)]
+    for pair in (pairs[number] for number in sorted(pairs, key=lambda number: int(number or 1))):
+        if "check" not in pair:
+            hint = "name a check in the cell beside it, such as contains"
+            found.add(Code.MISSING_KEY, "this value belongs to no check", pair["value"].place, hint=hint)
+            continue
+        argument = read_cell(pair["value"], "value", found) if "value" in pair else None
+        name = read_cell(pair["check"], "text", found)
+        read.cells["checks", len(listed)] = pair["check"].place
+        read.cells["checks", len(listed), name] = pair.get("value", pair["check"]).place
+        listed.append({name: argument})
+    if listed:
+        read.value["checks"] = listed
+
+
+def read_cell(cell: Cell, kind: _Kind, found: Diagnostics) -> Json:
+    """What a cell says."""
+    content = cell.content
+    if not isinstance(content, str):
+        return content if kind == "value" else str(content).lower() if isinstance(content, bool) else str(content)
+    text = content.strip()
+    if kind == "yaml" or (kind == "list" and text.startswith(("[", "- "))):
+        return _yaml(cell, text, found)
+    if kind == "list":
+        return [part.strip() for part in re.split(r"[,\n]", text) if part.strip()]
+    if not _LOOKS_LIKE_JSON.match(text) or (kind == "text" and not text.startswith('"')):
+        return text
+    line = parse_line("", 1, text, Diagnostics())
+    if line is None or (kind == "text" and not isinstance(line.value, str)):
+        return text
+    return line.value
+
+
+def _yaml(cell: Cell, text: str, found: Diagnostics) -> Json:
+    inside = Diagnostics()
+    document = parse(Source(cell.place.path, text), inside)
+    for item in inside:
+        found.add(item.code, item.message, cell.place, hint=item.hint, severity=item.severity)
+    return document.value if document else None

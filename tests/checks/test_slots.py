@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import pytest
+
+from promptbench.checks import slots
+from promptbench.checks.slots import Slots
+from promptbench.core.protocols import CheckContext
+from promptbench.core.types import Json
+from tests.helpers.subjects import score
+
+BERN = {"slot": "city", "value": "Bern", "start": 3, "end": 7}
+
+
+def built(argument: Json) -> Slots:
+    check = slots.build(argument, CheckContext())
+    assert isinstance(check, Slots)
+    return check
+
+
+@pytest.mark.parametrize(
+    ("argument", "text"),
+    [
+        ({"city": "Berlin"}, '{"city": "Berlin"}'),
+        ({"city": "Berlin"}, '{"city": "Berlin", "date": null}'),
+        ({"is": {"city": "Berlin"}, "at": "slots"}, '{"intent": "x", "slots": {"city": "Berlin"}}'),
+        ({"is": {}, "at": "slots"}, "{}"),
+        ({"is": [BERN]}, '[{"slot": "city", "value": "other", "start": 3, "end": 7}]'),
+        ({"is": {"a": 1, "b": 2, "c": 3}, "at least": "60%"}, '{"a": 1, "b": 2}'),
+        ({"at": "slots"}, '{"slots": {"anything": "goes where no case says what is right"}}'),
+    ],
+)
+def test_passes(argument: Json, text: str) -> None:
+    assert score("slots", argument, text).reason == ""
+
+
+@pytest.mark.parametrize(
+    ("argument", "text", "reason", "value"),
+    [
+        ({"city": "Berlin"}, '{"city": "Bern"}', "city 'Berlin' is missing, city 'Bern' is not to be there", 0),
+        ({"city": "Berlin"}, '{"city": "Berlin", "date": "today"}', "date 'today' is not to be there", 2 / 3),
+        ({"is": {}, "at": "slots"}, '{"slots": {"a": 1}}', "a '1' is not to be there", 0),
+        (
+            {"is": [BERN]},
+            '[{"slot": "city", "start": 3, "end": 6}]',
+            "city 'Bern' at 3–7 is missing, city at 3–6 is not to be there",
+            0,
+        ),
+        (
+            {"is": {"city": "Berlin"}},
+            '{"city": {"name": 1}}',
+            "the value of a slot is a text or a number, or a list of them",
+            0,
+        ),
+        ({"is": {"a": 1, "b": 2}, "at least": 0.9}, '{"a": 1}', "b '2' is missing (0.67, not at least 0.90)", 2 / 3),
+        ({"city": "Berlin"}, "no JSON", "not JSON: there is no JSON in it", 0),
+    ],
+)
+def test_says_what_is_missing_and_what_is_too_much(argument: Json, text: str, reason: str, value: float) -> None:
+    result = score("slots", argument, text)
+    assert result.value == pytest.approx(value)
+    if reason.startswith("not JSON"):
+        assert result.reason.startswith("not JSON")
+    else:
+        assert result.reason == reason
+
+
+@pytest.mark.parametrize("argument", ["x", 5, [1], {"is": {"a": 1}, "att": "slots"}, {"is": {"a": 1}, "at least": 2}])
+def test_refuses(argument: Json) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        built(argument)
+
+
+def test_the_case_tells_the_right_slots_at_the_same_place() -> None:
+    check = built({"at": "slots"})
+    informed = check.informed({"intent": "x", "slots": {"city": "Bern"}})
+    assert informed.wanted is not None
+    assert [span.value for span in informed.wanted] == ["Bern"]
+    assert check.informed({"intent": "x", "slots": {}}).wanted == ()
+    assert check.informed({"intent": "x"}).wanted is None
+    with pytest.raises(ValueError, match="slots are written as"):
+        check.informed({"slots": "Bern"})

@@ -1,0 +1,97 @@
+"""Production against itself, against a real server on loopback whose answers flake."""
+
+from __future__ import annotations
+
+import itertools
+import sqlite3
+from collections import defaultdict
+from typing import Any
+
+import pytest
+
+from tests.helpers.fake_openai import FakeOpenAI
+from tests.helpers.project import Project, better, right
+
+SUITE = "suites/triage/suite.yaml"
+WRONG = "It is for the billing team, I think."
+
+
+def every(number: int) -> Any:
+    """A model that answers `Hello` wrongly every so many times, and the other messages as ever."""
+    counts: dict[str, itertools.count[int]] = defaultdict(itertools.count)
+
+    def script(body: dict[str, Any]) -> str:
+        text = body["messages"][-1]["content"]
+        if "Hello" not in text:
+            return better(body)
+        return WRONG if next(counts["Hello"]) % number == number - 1 else right(text)
+
+    return script
+
+
+def test_a_flaky_case_is_found_and_later_runs_say_so(project: Project, server: FakeOpenAI) -> None:
+    project.adopt()
+    server.script = every(5)
+    ended = project.run("calibrate")
+    assert ended.code == 0, ended.err
+    lines = ended.out.splitlines()
+    assert lines[0] == "triage: triage@1 against itself, 11 tries for each side"
+    assert "on openai/fake: 1 of 3 cases is flaky" in lines
+    assert "  hello passes 18 of 22 tries (95 %: 60 % to 95 %)" in lines
+    assert "in 1,000 runs drawn with these rates, nothing changed, the gate calls a case" in ended.out
+    assert "      reason: passes 18 of 22 tries of triage@1 on openai/fake" in lines
+    assert len(server.received) == 3 * 22
+    database = sqlite3.connect(project.root / ".promptbench" / "runs.sqlite")
+    kept = database.execute("SELECT model, case_name, tries, passes FROM calibration ORDER BY 2").fetchall()
+    database.close()
+    assert kept == [
+        ("openai/fake", "charged twice", 22, 0), ("openai/fake", "hello", 22, 18), ("openai/fake", "late parcel", 22, 0)
+    ]  # fmt: skip
+    server.script = lambda body: WRONG if "Hello" in str(body) and body["messages"][0]["role"] == "system" else better(body)
+    [report] = project.run("run", "--json").data["runs"]
+    [flip] = [flip for flip in report["flips"] if flip["case"] == "hello"]
+    assert flip["notes"][0].startswith("flaky: 18 of 22 tries passed in the calibration of 20")
+
+
+def test_the_block_that_it_prints_is_a_quarantine(project: Project, server: FakeOpenAI) -> None:
+    project.adopt()
+    server.script = every(5)
+    lines = project.run("calibrate").out.splitlines()
+    block = lines[lines.index("    quarantine:") :]
+    project.edit(SUITE, "    expect: {team: other}\n", "    expect: {team: other}\n" + "\n".join(block) + "\n")
+    assert project.run("validate").code == 0
+    assert "hello [quarantined]" in project.run("calibrate").out
+
+
+@pytest.mark.usefixtures("server")
+def test_steady_answers_raise_no_alarm(project: Project) -> None:
+    project.adopt()
+    data = project.run("calibrate", "--repeats", "4", "--json").data
+    [model] = data["suites"][0]["models"]
+    assert model["flaky"] == []
+    assert model["broken"] == {"count": 0, "of": 1000, "low": 0.0, "high": pytest.approx(0.0037, abs=1e-4)}
+
+
+def test_a_budget_ends_it_and_the_same_command_goes_on(project: Project, server: FakeOpenAI) -> None:
+    project.adopt()
+    ended = project.run("calibrate", "--repeats", "4", "--max-calls", "10")
+    assert ended.code == 4
+    assert "error: no calibration: stopped at the budget: " in ended.err
+    assert "hint: `promptbench calibrate suites/triage --repeats 4` goes on from here" in ended.err
+    assert project.run("calibrate", "--repeats", "4").code == 0
+    assert len(server.received) == 3 * 8
+
+
+def test_nothing_in_production(project: Project) -> None:
+    ended = project.run("calibrate")
+    assert ended.code == 2
+    assert "error: nothing of 'triage' is in production yet" in ended.err
+
+
+def test_a_model_that_always_answers_the_same(project: Project) -> None:
+    project.edit("promptbench.toml", "[providers", 'python = ["suites/*/*.py"]\n[providers')
+    project.write("suites/triage/own.py", "def answer(case):\n    return '{\"team\": \"other\"}'\n")
+    project.adopt()
+    project.edit(SUITE, "models: [openai/fake]", "models: [openai/fake, python/own.py:answer]")
+    ended = project.run("calibrate", "--model", "python/own.py:answer")
+    assert ended.code == 0, ended.err
