@@ -20,9 +20,7 @@ from promptbench.gate.simulation import drawn, draws
 from promptbench.gate.table import Cell
 from promptbench.stats.beta import clopper_pearson
 
-SIMULATIONS, FEWEST_SIMULATIONS = 1_000, 200
-"""So many runs are drawn, and fewer of more than 50 flaky cases: they take too long then."""
-_MOST_DRAWN = 50_000
+_SIMULATIONS, _FEWEST, _MOST_CASES = 1_000, 200, 50_000
 SEED = 20_261_124
 _MODEL, _CHAMPION, _CANDIDATE = "model", "champion", "candidate"
 
@@ -58,13 +56,17 @@ class FalseAlarms:
         return clopper_pearson(count, self.simulations)
 
 
+def simulations_of(flaky: int) -> int:
+    """How many runs are drawn of so many flaky cases: 1,000, or fewer of more than 50, down to 200."""
+    return max(_FEWEST, min(_SIMULATIONS, _MOST_CASES // max(1, flaky)))
+
+
 def false_alarms(
     rates: Sequence[Rate], policy: Policy, *, simulations: int | None = None, seed: int = SEED
 ) -> FalseAlarms:
     """Production against itself, so many times."""
     flaky = [rate for rate in rates if rate.flaky]
-    if simulations is None:
-        simulations = max(FEWEST_SIMULATIONS, min(SIMULATIONS, _MOST_DRAWN // max(1, len(flaky))))
+    simulations = simulations_of(len(flaky)) if simulations is None else simulations
     if not flaky:
         return FalseAlarms(simulations, 0, 0, 0)
     cases = [rate.case for rate in flaky]

@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import promptbench
 from promptbench.gate.candidates import judge_candidates
@@ -22,6 +23,7 @@ from promptbench.gate.flips import CaseInfo
 from promptbench.gate.judge import GatedModel, Result
 from promptbench.gate.policy import Policy
 from promptbench.gate.simulation import drawn, draws
+from promptbench.gate.table import Table
 
 GUIDE = Path(promptbench.__file__).parent / "docs" / "guides" / "verdict.md"
 MODEL, CHAMPION = "model", "champion"
@@ -48,49 +50,69 @@ class Scene:
     """So many guards, one after the other, fall together."""
     told: bool = False
     """Whether the gate is told which."""
+    nightly: bool = False
+    """Whether what passes is asked again and held against that, which is what decides then."""
+
+
+FIXES: Rates = [(0.0, 1.0)] * 5
+MARGIN, AUTO = Policy(margin=0.05), Policy()
+CANDIDATE = "candidate"
 
 
 def simulated(scene: Scene, chance: random.Random) -> Result:
     """The best verdict of one run."""
-    count = len(next(iter(scene.rates.values())))
-    cases = [CaseInfo(f"case {number}", cluster=_cluster(scene, number, count)) for number in range(count)]
-    rates = {name: _broken(pairs, scene, chance) for name, pairs in scene.rates.items()}
-    passes = {name: dict(zip((case.name for case in cases), mine, strict=True)) for name, mine in rates.items()}
-    passes[CHAMPION] = {
-        case.name: theirs for case, (theirs, _) in zip(cases, next(iter(scene.rates.values())), strict=True)
-    }
-    candidates = list(rates)
+    cases = _cases(scene)
+    table = _run(scene, cases, chance)
     verdicts = judge_candidates(
-        drawn(draws(passes, chance), CHAMPION, candidates, MODEL, cases, scene.policy),
+        table,
         champion=CHAMPION,
-        candidates=candidates,
+        candidates=list(scene.rates),
         models=[GatedModel(MODEL, deterministic=False)],
         cases=cases,
         policy=scene.policy,
         asked_all=True,
     )
-    return Result.PASS if any(verdict.result is Result.PASS for verdict in verdicts) else verdicts[0].result
+    best = Result.PASS if any(verdict.result is Result.PASS for verdict in verdicts) else verdicts[0].result
+    return _a_night_later(scene, cases, table, chance) if scene.nightly and best is Result.PASS else best
 
 
-def _cluster(scene: Scene, number: int, count: int) -> str:
-    """The guards stand last; each stretch of `together` of them is a cluster, where the gate is told."""
-    first = count % scene.together
-    return f"cluster {(number - first) // scene.together}" if scene.told and number >= first else ""
+def _run(scene: Scene, cases: Sequence[CaseInfo], chance: random.Random) -> Table:
+    names = [case.name for case in cases]
+    passes = {name: dict(zip(names, _fallen(scene, pairs, chance), strict=True)) for name, pairs in scene.rates.items()}
+    theirs = (theirs for theirs, _ in next(iter(scene.rates.values())))
+    passes[CHAMPION] = dict(zip(names, theirs, strict=True))
+    return drawn(draws(passes, chance), CHAMPION, list(scene.rates), MODEL, cases, scene.policy)
 
 
-def _broken(pairs: Rates, scene: Scene, chance: random.Random) -> list[float]:
-    """The candidate's rates. What is broken or worse is so for all cases that belong together."""
+def _cases(scene: Scene) -> list[CaseInfo]:
+    """The guards stand behind the fixes; so many of them in a row are a cluster, where the gate is told."""
+    count = len(next(iter(scene.rates.values())))
+    return [
+        CaseInfo(
+            f"case {number}",
+            cluster=f"cluster {(number - len(FIXES)) // scene.together}" if scene.told and number >= len(FIXES) else "",
+        )
+        for number in range(count)
+    ]
+
+
+def _fallen(scene: Scene, pairs: Rates, chance: random.Random) -> list[float]:
+    """The candidate's rates, those of guards that fall together alike."""
     found: list[float] = []
-    first = len(pairs) % scene.together
+    falls = False
     for number, (theirs, mine) in enumerate(pairs):
-        if number < first or (number - first) % scene.together == 0:
-            falls = theirs > 0.5 and chance.random() < scene.broken_each
-        found.append(scene.falls_to * mine if falls else mine)
+        if (number - len(FIXES)) % scene.together == 0:
+            falls = chance.random() < scene.broken_each
+        found.append(scene.falls_to * mine if falls and theirs > 0.5 else mine)
     return found
 
 
-FIXES: Rates = [(0.0, 1.0)] * 5
-MARGIN, AUTO = Policy(margin=0.05), Policy()
+def _a_night_later(scene: Scene, cases: Sequence[CaseInfo], promoted: Table, chance: random.Random) -> Result:
+    """What was promoted is asked again, and nothing has changed."""
+    rates = dict(zip((case.name for case in cases), (mine for _, mine in scene.rates[CANDIDATE]), strict=True))
+    table = drawn(draws({CANDIDATE: rates}, chance), CANDIDATE, [], MODEL, cases, scene.policy)
+    found = drift(table, promoted, CANDIDATE, MODEL, cases, scene.policy.repeats, "")
+    return Result.FAIL if found and found.clear else Result.PASS
 
 
 def steady(count: int, champion: float, candidate: float) -> Rates:
@@ -100,32 +122,41 @@ def steady(count: int, champion: float, candidate: float) -> Rates:
 def scenes() -> Iterator[Scene]:
     """What is promised, and what is worth knowing besides."""
     for rate in (1.0, 0.99, 0.98, 0.95, 0.9):
-        scene = {"candidate": [*FIXES, *steady(100, rate, rate)]}
+        scene = {CANDIDATE: [*FIXES, *steady(100, rate, rate)]}
         # The promise is made to prompts that hardly ever fail what they can do.
         promise = 0.93 if rate >= 0.98 else None
         yield Scene("5 fixes, 100 guards as before", f"{rate:.2f}", scene, MARGIN, promise, power=True)
     for rate in (1.0, 0.98, 0.9):
-        scene = {"candidate": [*FIXES, *steady(99, rate, rate), (rate, 0.0)]}
+        scene = {CANDIDATE: [*FIXES, *steady(99, rate, rate), (rate, 0.0)]}
         yield Scene("5 fixes, 1 of 100 guards broken", f"{rate:.2f}", scene, MARGIN, 0.03)
     for rate in (1.0, 0.98, 0.9):
-        scene = {"candidate": [*FIXES, *steady(100, rate, rate)]}
+        scene = {CANDIDATE: [*FIXES, *steady(100, rate, rate)]}
         yield Scene("5 fixes, each guard broken with 5 %", f"{rate:.2f}", scene, MARGIN, 0.05, broken_each=0.05)
     for rate in (1.0, 0.98):
-        scene = {"candidate": [*FIXES, *steady(59, rate, rate)]}
+        scene = {CANDIDATE: [*FIXES, *steady(59, rate, rate)]}
         yield Scene("the same with 59 guards", f"{rate:.2f}", scene, MARGIN, 0.05, broken_each=0.05)
     for rate in (1.0, 0.98, 0.9):
-        scene = {"candidate": [*FIXES, *steady(100, rate, rate - 0.05)]}
+        scene = {CANDIDATE: [*FIXES, *steady(100, rate, rate - 0.05)]}
         yield Scene("5 fixes, all guards 5 points worse", f"{rate:.2f}", scene, MARGIN, 0.05)
     for rate in (0.98, 0.9):
         # Flips in both directions: twenty guards of even chance rise or fall by a quarter, and all lose the margin.
         pairs = [*FIXES, *steady(80, rate, rate - 0.05), *steady(10, 0.7, 0.9), *steady(10, 0.7, 0.4)]
-        yield Scene("5 fixes, flips both ways, 5 points worse", f"{rate:.2f}", {"candidate": pairs}, MARGIN, 0.05)
+        yield Scene("5 fixes, flips both ways, 5 points worse", f"{rate:.2f}", {CANDIDATE: pairs}, MARGIN, 0.05)
+    for told, count in ((False, 20), (True, 20), (True, 60)):
+        scene = {CANDIDATE: [*FIXES, *steady(5 * count, 1.0, 1.0)]}
+        known = "clusters" if told else "no clusters"
+        name = f"each of {count} conversations broken with 5 %, 5 guards of each, {known}"
+        promise = 0.05 if told else None
+        yield Scene(name, "1.00", scene, MARGIN, promise, broken_each=0.05, together=5, told=told)
     for told in (False, True):
-        # Twenty conversations of five cases; in one of twenty all answers fall, too seldom for a case to be broken.
-        pairs = [*FIXES[:0], *steady(100, 1.0, 1.0)]
-        fall = {"broken_each": 0.5, "falls_to": 0.9, "together": 5, "told": told}
-        name = f"100 guards of 20 conversations, half of which lose 10 points, {'told' if told else 'not told'}"
-        yield Scene(name, "1.00", {"candidate": pairs}, MARGIN, 0.05 if told else None, **fall)
+        scene = {CANDIDATE: [*FIXES, *steady(200, 1.0, 1.0)]}
+        name = f"half of 20 conversations 10 points worse, 10 guards of each, {'clusters' if told else 'no clusters'}"
+        falls: dict[str, Any] = {"broken_each": 0.5, "falls_to": 0.9, "together": 10, "told": told}
+        yield Scene(name, "1.00", scene, MARGIN, 0.05 if told else None, **falls)
+    for rate in (0.98, 0.9):
+        pairs = [*FIXES, *steady(100, rate, rate)]
+        name = "promoted with 5 fixes and 100 guards, asked again, nothing changed"
+        yield Scene(name, f"{rate:.2f}", {CANDIDATE: pairs}, AUTO, 0.98, power=True, nightly=True)
     for count in (1, 3, 6):
         pairs = [*steady(12, 0.4, 0.4), *steady(10, 1.0, 1.0)]
         scene = {f"candidate {number}": pairs for number in range(count)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from promptbench.core.types import Answer, Attempt, AttemptKey, Outcome, Rung
@@ -13,6 +14,7 @@ from promptbench.gate.table import Table
 
 CHAMPION, CANDIDATE = "sha256:champion", "sha256:candidate"
 MODEL = "local/small"
+TODAY = "2026-11-24"
 _OUTCOMES = {"+": Outcome.PASSED, "-": Outcome.FAILED, "x": Outcome.ERRORED}
 _RUNGS = {"r": Rung.RAW, "e": Rung.EXTRACTED, "s": Rung.REPAIRED_SAFE, "g": Rung.REPAIRED_RISKY, "n": Rung.NONE}
 
@@ -42,6 +44,8 @@ def judged(
     deterministic: bool = False,
     critical: str = "",
     tagged: str = "",
+    together: Mapping[str, str] = MappingProxyType({}),
+    apart: Mapping[str, str] = MappingProxyType({}),
     asked_all: bool = True,
     champion: str | None = CHAMPION,
     **policy: Any,
@@ -51,15 +55,33 @@ def judged(
         champion=champion,
         candidate=CANDIDATE,
         models=[GatedModel(MODEL, deterministic)],
-        cases=infos(cases, critical, tagged),
+        cases=infos(cases, critical, tagged, together, apart),
         policy=Policy(**policy),
         asked_all=asked_all,
     )
 
 
-def infos(cases: Cases, critical: str = "", tagged: str = "") -> list[CaseInfo]:
-    """The cases as a gate knows them; those that `tagged` names have the tag `t`."""
-    return [CaseInfo(name, name in critical.split(), ("t",) * (name in tagged.split())) for name in cases]
+def infos(
+    cases: Cases,
+    critical: str = "",
+    tagged: str = "",
+    together: Mapping[str, str] = MappingProxyType({}),
+    apart: Mapping[str, str] = MappingProxyType({}),
+) -> list[CaseInfo]:
+    """The cases as a gate knows them on a day; those that `tagged` names have the tag `t`. `together` has their
+    clusters, and `apart` the last days of their quarantines.
+    """
+    return [
+        CaseInfo(
+            name,
+            name in critical.split(),
+            ("t",) * (name in tagged.split()),
+            together.get(name, ""),
+            apart.get(name, ""),
+            "" < apart.get(name, "") < TODAY,
+        )
+        for name in cases
+    ]
 
 
 def guards(count: int, marks: str = "+") -> dict[str, tuple[str, str]]:

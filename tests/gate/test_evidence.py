@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from promptbench.core.canonical import canonical
 from promptbench.core.types import Attempt, Json
+from promptbench.gate.drift import Drift
 from promptbench.gate.evidence import Judged, evidence, rejudge
 from promptbench.gate.judge import GatedModel, Result, judge
 from promptbench.gate.policy import Policy
@@ -33,7 +34,9 @@ def part(
         checks_hash="sha256:checks",
         policy=policy,
         models=[GatedModel(MODEL, options.get("deterministic", False))],
-        cases=infos(cases, options.get("critical", ""), options.get("tagged", "")),
+        cases=infos(
+            cases, **{key: options[key] for key in ("critical", "tagged", "together", "apart") if key in options}
+        ),
         verdict=verdict,
         returned_models={MODEL: ["small-2026", "small-2025"]},
     )
@@ -52,6 +55,52 @@ def test_every_kind_of_verdict_is_judged_the_same_again(name: str) -> None:
     proof = proof_of(part(cases, **options))
     assert rejudge(proof) == []
     assert proof["verdict"]["result"] == sentence.split(":")[0].removesuffix(" about the prompt")
+
+
+def test_clusters_and_quarantine_are_in_it_and_nothing_without_them() -> None:
+    cases = {"t": ("-", "+"), "q": ("+", "-"), **guards(4)}
+    options = {"deterministic": True, "together": {"g1": "talk", "g2": "talk"}, "apart": {"q": "2026-12-31"}}
+    proof = proof_of(part(cases, **options))
+    [suite] = proof["suites"]
+    assert suite["clusters"] == {"talk": ["g1", "g2"]}
+    assert suite["quarantine"] == {"q": "2026-12-31"}
+    assert rejudge(proof) == []
+    del suite["quarantine"]
+    assert rejudge(proof)[0] == "suite triage: recorded PASS, judged again FAIL"
+    [plain] = proof_of(part(cases, deterministic=True))["suites"]
+    assert not {"clusters", "quarantine"} & plain.keys()
+
+
+def test_a_quarantine_that_is_over_is_over_when_it_is_judged_again() -> None:
+    cases = {"t": ("-", "+"), "q": ("+", "-"), **guards(4)}
+    proof = proof_of(part(cases, deterministic=True, apart={"q": "2026-11-23"}))
+    assert proof["verdict"]["result"] == "INCONCLUSIVE"
+    assert rejudge(proof) == []
+    proof["suites"][0]["quarantine"]["q"] = "2026-11-25"
+    assert rejudge(proof)[0] == "suite triage: recorded INCONCLUSIVE, judged again PASS"
+
+
+def test_drift_is_in_it() -> None:
+    cases = {"a": ("+", "+")}
+    about, lines = part(cases, deterministic=True)
+    worse = Drift("promoted on 2026-11-01", 1.0, 0.8, worse=8, better=0)
+    [model] = (
+        judge(
+            Table(lines),
+            champion=CANDIDATE,
+            candidate=CANDIDATE,
+            models=about.models,
+            cases=about.cases,
+            policy=about.policy,
+            asked_all=True,
+            drifts={MODEL: worse},
+        ),
+    )
+    proof = proof_of((replace(about, verdict=model), lines))
+    assert proof["suites"][0]["models"][0]["drift"]["worse"] == 8
+    assert rejudge(proof) == []
+    proof["suites"][0]["models"][0]["drift"]["worse"] = 0
+    assert rejudge(proof) == ["suite triage: recorded FAIL, judged again PASS"]
 
 
 PASSED = {"t1": ("-" * 8, "+" * 8), "t2": ("-" * 8, "+" * 8), "u": ("+" * 11, "-" + "+" * 10), **guards(3, "+++")}

@@ -241,8 +241,8 @@ SENTENCES: dict[str, tuple[Cases, dict[str, object], str]] = {
     "critical and unstable": (
         {"t1": (FAIL8, PASS8), "u": (PASS11, "-++++++++--"), **guards(9, "+++")},
         {"critical": "u"},
-        "INCONCLUSIVE: 1 critical case unstable: 'u' passes 8 of 11 tries and needs 9; at these rates more repeats would "
-        "not decide, a prompt that is steady there would (1 of 1 reproduced failure fixed)",
+        "INCONCLUSIVE: 1 critical case unstable: 'u' passes 8 of 11 tries and needs 9; at these rates more repeats "
+        "would not decide, a prompt that is steady there would (1 of 1 reproduced failure fixed)",
     ),
     "critical without an answer": (
         {"t1": ("-", "+"), "c": ("+", "x"), **guards(48)},

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from promptbench.gate.flips import Flip, flips, wanted
-from promptbench.gate.policy import Policy
+from promptbench.gate.policy import CRITICAL_REPEATS, Policy
 from promptbench.gate.power import Outlook, guards_for, seen
 from promptbench.gate.table import Table
 from tests.gate.kit import CANDIDATE, CHAMPION, MODEL, attempts, infos
@@ -40,6 +40,18 @@ def test_as_the_gate_does_it(repeats: int, rate: float) -> None:
 @pytest.mark.parametrize(("margin", "unsteady", "guards"), [(0.05, 0, 59), (0.05, 1, 93), (0.1, 0, 29), (0.4, 0, 10)])
 def test_guards_for_a_margin(margin: float, unsteady: int, guards: int) -> None:
     assert guards_for(margin, unsteady) == guards
+
+
+def test_why_critical_cases_are_asked_so_often() -> None:
+    """The figures that the policy and the guide name."""
+    held = {
+        (repeats, rate): round(found.broken + found.unstable, 2)
+        for repeats in (3, CRITICAL_REPEATS)
+        for rate in (0.5, 0.7)
+        if (found := seen(repeats, rate))
+    }
+    assert held == {(3, 0.5): 0.86, (3, 0.7): 0.53, (8, 0.5): 0.99, (8, 0.7): 0.87}
+    assert max(seen(repeats).broken for repeats in range(1, 30)) < 0.61
 
 
 def test_outlooks() -> None:

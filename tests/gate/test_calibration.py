@@ -1,0 +1,53 @@
+"""The gate's own false alarms, by the rates that were seen."""
+
+from __future__ import annotations
+
+import random
+
+from promptbench.gate.calibration import Rate, false_alarms, simulations_of
+from promptbench.gate.flips import CaseInfo
+from promptbench.gate.policy import Policy
+from promptbench.gate.power import seen
+from promptbench.gate.simulation import drawn, draws
+from promptbench.gate.table import Table
+
+
+def test_cases_that_never_flake_raise_no_alarm() -> None:
+    found = false_alarms([Rate(CaseInfo("a"), 22, 22), Rate(CaseInfo("b"), 0, 22)], Policy())
+    assert (found.broken, found.fixed, found.unstable) == (0, 0, 0)
+    assert found.interval(0)[1] < 0.004
+
+
+def test_the_same_seed_gives_the_same() -> None:
+    rates = [Rate(CaseInfo("a"), 15, 22), Rate(CaseInfo("b"), 8, 22)]
+    one, other = (false_alarms(rates, Policy(), simulations=100) for _ in range(2))
+    assert one == other
+    assert one.unstable > 50
+    assert false_alarms(rates, Policy(), simulations=100, seed=1) != one
+
+
+def test_a_quarantine_raises_no_alarm_and_a_critical_case_is_asked_more() -> None:
+    apart = Rate(CaseInfo("a", review_by="2026-12-31"), 15, 22)
+    assert false_alarms([apart], Policy(), simulations=50).unstable == 0
+    table = drawn(_passes, "p", ["c"], "m", [CaseInfo("x", critical=True)], Policy(critical_repeats=8))
+    assert table.cell("c", "m", "x").total == 8
+
+
+def _passes(variant: str, case: str) -> bool:
+    return True
+
+
+def test_many_flaky_cases_are_drawn_less_often() -> None:
+    assert [simulations_of(flaky) for flaky in (0, 1, 50, 100, 10_000)] == [1000, 1000, 1000, 500, 200]
+
+
+def test_draws_keep_their_rates() -> None:
+    """A halved case is unstable or broken as often as the exact power says."""
+    chance, held = random.Random(7), 0
+    draw = draws({"p": {"x": 1.0}, "c": {"x": 0.5}}, chance)
+    for _ in range(400):
+        table: Table = drawn(draw, "p", ["c"], "m", [CaseInfo("x")], Policy())
+        cell = table.cell("c", "m", "x")
+        held += cell.total > 3 and cell.passes * 11 < 9 * cell.total
+    expected = seen(3).broken + seen(3).unstable
+    assert abs(held / 400 - expected) < 0.06
