@@ -204,6 +204,10 @@ class Ledger:
         """Version hash to version number."""
         self.known: set[str] = set()
         """The hashes of all events, those inside merged ones included."""
+        self.champions: dict[str, tuple[str | None, ...]] = {}
+        """By the hash of an event with evidence, what the evidence may have compared with: what the label left, or what
+        was in production then, where another label moved. Nothing where only the merged branch knows.
+        """
         self._holders: dict[str, str] = {}
         self._stacks: dict[str, list[str]] = {}
         self._held: dict[str, set[str]] = {}
@@ -252,11 +256,19 @@ class Ledger:
         objection = self._objection(event)
         if objection:
             raise ValueError(objection)
+        if event.evidence is not None:
+            self.champions[event.hash] = self._champions(event)
         self._apply(event)
 
     def summary(self, event: Event) -> str:
         """What an event that comes next says in one sentence."""
         return event.told(self.numbers.get(event.from_hash) if event.from_hash else None)
+
+    def _champions(self, event: Event) -> tuple[str | None, ...]:
+        origin = event.origin
+        if origin.label == PRODUCTION:
+            return (origin.from_hash,)
+        return () if event.merged else (self.holder(PRODUCTION), origin.from_hash)
 
     def _objection(self, event: Event) -> str | None:
         if event.kind not in KINDS:
@@ -301,9 +313,12 @@ class Ledger:
         holder = self.holder(event.label)
         if event.from_hash != holder:
             return f"{event.label} was at {holder or 'no version'}, not at {event.from_hash or 'no version'}"
-        if event.kind in ("adopted", "initial") and holder is not None:
+        production = self.holder(PRODUCTION)
+        if (event.kind == "adopted" and holder is not None) or (
+            event.kind == "initial" and None not in (holder, production)
+        ):
             return f"{event.label} was already set"
-        if event.kind in ("promoted", "retired") and holder is None:
+        if (event.kind == "retired" and holder is None) or (event.kind == "promoted" and not (holder or production)):
             return f"{event.label} was not set"
         if event.to_hash == holder:
             return f"{event.label} was already there"

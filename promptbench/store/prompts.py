@@ -214,7 +214,7 @@ class Store:
         Raises:
             InputError: nothing to promote, or an argument is not in order.
             NotProven: the verdict is not PASS.
-            ConflictError: stale evidence: it judged another candidate, or another version holds the label by now.
+            ConflictError: stale evidence: it judged another candidate, or another version is in production by now.
         """
         reason = _reason(reason, "promote --force") if force else _text(reason)
         candidate = self._candidate(prompt, label, source)
@@ -229,7 +229,7 @@ class Store:
             if force:
                 return self._append(ledger, "forced", label, candidate, body=body, actor=actor, reason=reason)
             check_proof(ledger, evidence, label, candidate.hash)
-            kind = "initial" if holder is None else "promoted"
+            kind = "initial" if ledger.holder(PRODUCTION) is None else "promoted"
             return self._append(ledger, kind, label, candidate, body=body, actor=actor, reason=reason)
 
     def rollback(

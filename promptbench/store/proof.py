@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from promptbench.core.canonical import canonical
 from promptbench.core.errors import ConflictError, Exit, InputError, PromptbenchError
+from promptbench.store.names import PRODUCTION
 
 if TYPE_CHECKING:
     from promptbench.core.types import Json
@@ -90,21 +91,24 @@ class Proof:
             raise ValueError("its champion is neither a text nor null")
         return cls(evidence["prompt"], evidence["candidate"], champion, verdict["result"], fields["verdict.sentence"])
 
-    def objection(self, prompt: str, to_hash: str | None, from_hash: str | None) -> str | None:
-        """Why this does not prove that `to_hash` may take the place of `from_hash`, or None when it does."""
+    def objection(self, prompt: str, to_hash: str | None, champions: Sequence[str | None]) -> str | None:
+        """Why this does not prove that a label may move to `to_hash`, or None when it does.
+
+        `champions` are the versions that it may have compared with; with none at all that is not looked at.
+        """
         if self.result != "PASS":
             return f"its verdict is {self.result}"
         if self.prompt != prompt:
             return f"it is about prompt {self.prompt}"
         if self.candidate != to_hash:
             return f"it judged {self.candidate}"
-        if self.champion != from_hash:
+        if champions and self.champion not in champions:
             return f"it compared with {self.champion}"
         return None
 
 
 def check_proof(ledger: Ledger, evidence: Json, label: str, candidate: str) -> None:
-    """Whether the evidence lets `label` move to `candidate`.
+    """Whether the evidence lets `label` move to `candidate`: whatever the label, it compared with production.
 
     Raises InputError when it is none, NotProven when its verdict is not PASS, ConflictError when it is stale.
     """
@@ -125,11 +129,11 @@ def check_proof(ledger: Ledger, evidence: Json, label: str, candidate: str) -> N
             f"stale evidence: it judged {ledger.name(proof.candidate)}, the text is {ledger.name(candidate)} now",
             hint=again,
         )
-    holder = ledger.holder(label)
+    holder = ledger.holder(PRODUCTION)
     if proof.champion != holder:
         raise ConflictError(
             f"stale evidence: it compared with {ledger.name(proof.champion)}, "
-            f"but {label} of {ledger.prompt} is {ledger.name(holder)} now",
+            f"but {PRODUCTION} of {ledger.prompt} is {ledger.name(holder)} now",
             hint=again,
         )
 

@@ -31,12 +31,13 @@ from promptbench.core.types import (
     Score,
     Side,
 )
-from promptbench.store import answers, attempt_rows, history, judgings, returned, runs_schema
+from promptbench.store import answers, attempt_rows, history, judgings, runs_schema
 from promptbench.store.cache import CacheTable
 from promptbench.store.calibrations import Calibrations
 from promptbench.store.calls import CallStore
 from promptbench.store.database import immediate, storage_errors
 from promptbench.store.retention import Retention
+from promptbench.store.returned import Returned
 from promptbench.store.run_cases import RunCases
 from promptbench.store.run_list import RunList
 from promptbench.store.steps import apply, pending
@@ -304,15 +305,21 @@ class RunStore:
         return str(row[0])
 
     def latest(self, prompt: str) -> str:
-        """The name of the newest finished run of a prompt, comparisons aside. Raises InputError when there is none."""
+        """The name of the newest finished run that may prove something about a prompt: of a whole suite, and neither of
+        logged calls nor a comparison. Raises InputError when there is none.
+        """
         with storage_errors(self.path, "run record"):
             row = self._connection.execute(
                 f"SELECT id FROM run WHERE prompt = ? AND {_WHOLE} AND "
-                "json_extract(facts, '$.selection.compared') IS NULL ORDER BY started DESC, rowid DESC LIMIT 1",
+                "json_extract(facts, '$.selection.compared') IS NULL AND "
+                "json_extract(facts, '$.selection.replayed') IS NULL AND "
+                "NOT coalesce(json_extract(facts, '$.partial'), 0) ORDER BY started DESC, rowid DESC LIMIT 1",
                 [prompt],
             ).fetchone()
         if row is None:
-            raise InputError(f"there is no finished run of '{prompt}'", hint="`promptbench run` makes one")
+            raise InputError(
+                f"there is no finished run of a whole suite about '{prompt}'", hint="`promptbench run` makes one"
+            )
         return str(row[0])
 
     def candidates_against(self, suite: str, champion: str) -> set[str]:
@@ -461,17 +468,9 @@ class RunStore:
         """How often cases flake, over this connection."""
         return Calibrations(self._connection, self.path)
 
-    def first_run(
-        self, suite: str, version: str, suite_hash: str, checks_hash: str, before: str
-    ) -> tuple[str, str] | None:
-        """The first finished run of a whole suite that asked a version the same before a time, and its day."""
-        with storage_errors(self.path, "run record"):
-            return returned.first_run(self._connection, suite, version, suite_hash, checks_hash, before)
-
-    def returned(self, run: str) -> dict[str, list[str]]:
-        """By model of a run the names that its provider returned."""
-        with storage_errors(self.path, "run record"):
-            return returned.names(self._connection, run)
+    def returned(self) -> Returned:
+        """What models returned, over this connection."""
+        return Returned(self._connection, self.path)
 
     def deterministic(self, model: str) -> bool | None:
         """Whether all recordings of a model are of a deterministic one; None when there is none."""

@@ -201,7 +201,7 @@ class Sync:
             evidence = self.mirror.read_evidence(prompt, event.evidence) if event.evidence else None
             claim = event.origin
             if claim.kind in ("initial", "promoted"):
-                objection = Proof.read(evidence).objection(prompt, claim.to_hash, claim.from_hash)
+                objection = Proof.read(evidence).objection(prompt, claim.to_hash, ledger.champions[event.hash])
                 if objection:
                     raise ValueError(f"its evidence proves something else: {objection}")
         except ValueError as error:

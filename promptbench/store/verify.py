@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -151,7 +151,7 @@ def _history(sync: Sync, prompt: str) -> Iterator[Finding]:
         yield from _outcome(database, ledger)
     yield from _versions(sync, prompt, events)
     for event in events:
-        if objection := _proof(database, event):
+        if objection := _proof(database, event, ledger.champions.get(event.hash, ())):
             yield Finding(prompt, "evidence", f"event {event.sequence} ({event.kind}): {objection}", _REBUILD)
 
 
@@ -185,7 +185,7 @@ def _versions(sync: Sync, prompt: str, events: list[Event]) -> Iterator[Finding]
             yield Finding(prompt, "version", f"{name} was not created at {version.created}", _REBUILD)
 
 
-def _proof(database: Database, event: Event) -> str | None:
+def _proof(database: Database, event: Event, champions: Sequence[str | None]) -> str | None:
     if event.evidence is None:
         return None
     try:
@@ -195,7 +195,7 @@ def _proof(database: Database, event: Event) -> str | None:
         claim = event.origin
         if claim.kind == "forced":
             return None
-        objection = Proof.read(evidence).objection(claim.prompt, claim.to_hash, claim.from_hash)
+        objection = Proof.read(evidence).objection(claim.prompt, claim.to_hash, champions)
     except (ValueError, ConflictError) as error:
         return f"its evidence is not readable: {error}"
     return f"its evidence proves something else: {objection}" if objection else None

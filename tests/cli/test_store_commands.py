@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from promptbench.api import promotion
 from tests.helpers.fake_openai import FakeOpenAI
 from tests.helpers.project import V1, V2, Project
 
@@ -224,7 +225,7 @@ def test_a_fork_names_the_command_that_joins_it(project: Project) -> None:
     assert ended.code == 2
     assert "nobody is there to ask" in ended.err
     assert "--keep production=ours or --keep production=theirs" in ended.err
-    for keep, said in (("thiers", "no version"), ("=ours", "not clear"), ("staging=", "not clear"), ("2", "no version")):
+    for keep, said in (("thiers", "is no version"), ("=ours", "not clear"), ("staging=", "not clear")):
         ended = project.run("store", "merge", "--keep", keep)
         assert ended.code == 2, keep
         assert said in ended.err
@@ -277,3 +278,96 @@ def test_a_person_is_asked_which_version_stays(project: Project, monkeypatch: py
     assert project.run("get", "triage").out.startswith("Another one")
     monkeypatch.setattr("sys.stdin", Terminal(""))
     assert project.run("store", "merge").out == "nothing to merge\n"
+
+
+def test_to_staging_and_from_there_to_production(project: Project, server: FakeOpenAI) -> None:
+    project.adopt()
+    project.run("run", "--output", "evidence=proof.json")
+    asked = len(server.received)
+    ended = project.run("promote", "triage", "--evidence", "proof.json", "--to", "staging")
+    assert ended.code == 0, ended.err
+    assert ended.out.splitlines()[0] == "triage@2 is now staging"
+    assert "undo it: promptbench retire triage --label staging" in ended.out
+    assert project.run("get", "triage@staging").out == V2
+    assert project.run("get", "triage").out == V1
+    ended = project.run("promote", "triage", "--from", "staging", "--json")
+    assert ended.code == 0, ended.err
+    assert (ended.data["label"], ended.data["version"], ended.data["previous"]) == ("production", 2, 1)
+    assert ended.data["proof"].startswith("the evidence of triage@staging, PASS: 2 of 2 reproduced failures fixed")
+    assert len(server.received) == asked, "nothing is asked again"
+    assert project.run("store", "verify").code == 0
+    kinds = [event["kind"] for event in project.run("prompts", "history", "triage", "--json").data["events"]]
+    assert kinds == ["adopted", "promoted", "promoted"]
+    assert "production @2, staging @2" in project.run("prompts", "list").out
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new", "said"),
+    [
+        ("suites/triage/suite.yaml", "I was charged twice", "I was charged three times", "its cases"),
+        ("suites/triage/suite.yaml", "repeats: 3", "repeats: 4", "its gate"),
+        ("age", "", "", "it is 8.0 days old, and the gate takes nothing older than 7"),
+        ("production", "", "", "but production of triage is triage@3"),
+    ],
+)
+def test_what_staging_has_may_be_stale(
+    project: Project, path: str, old: str, new: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.adopt()
+    project.run("run")
+    if path == "age":
+        monkeypatch.setattr(promotion, "now", (datetime.now(UTC) - timedelta(days=8)).isoformat)
+    assert project.run("promote", "triage", "--to", "staging").code == 0
+    if path == "production":
+        other = project.write("suites/triage/triage.other.prompt", "Another one: {{message}}\n")
+        project.run("promote", "triage", "--force", str(other), "--reason", "a hot fix")
+    elif path != "age":
+        project.edit(path, old, new)
+    ended = project.run("promote", "triage", "--from", "staging")
+    assert ended.code == 5
+    assert said in ended.err
+    renew = ended.err.split("renew it: ")[1].strip()
+    assert renew == (
+        "promptbench get triage@staging > suites/triage/triage.staging.prompt && "
+        "promptbench run suites/triage --prompt suites/triage/triage.staging.prompt --promote"
+    )
+    if path == "production":
+        project.write("suites/triage/triage.staging.prompt", project.run("get", "triage@staging").out)
+        ended = project.run("run", "suites/triage", "--prompt", "suites/triage/triage.staging.prompt", "--promote")
+        assert ended.code == 0, ended.out + ended.err
+        assert project.run("get", "triage").out == V2
+
+
+def test_what_staging_has_may_lack_evidence_or_the_suite(project: Project) -> None:
+    project.adopt()
+    project.run("run")
+    assert project.run("promote", "triage", "--to", "staging").code == 0
+    other = project.write("suites/triage/triage.other.prompt", "Another one: {{message}}\n")
+    project.run("promote", "triage", "--force", str(other), "--reason", "try it", "--to", "mine-too")
+    ended = project.run("promote", "triage", "--from", "mine-too")
+    assert ended.code == 1
+    assert "triage@3 has no evidence" in ended.err
+    assert "renew it: promptbench get triage@mine-too" in ended.err
+    assert project.run("promote", "triage", "--from", "nowhere").code == 2
+    assert project.run("promote", "triage", "--from", "staging", "--run", "latest").code == 2
+    assert project.run("promote", "triage", "--to", "No Label!").code == 2
+    (project.root / "suites/triage/suite.yaml").unlink()
+    assert project.run("promote", "triage", "--from", "staging").code == 0, "the suite is not at hand"
+
+
+def test_the_newest_run_that_may_prove_something_is_taken(project: Project) -> None:
+    project.adopt()
+    project.run("run")
+    proving = project.run("gate", "latest", "--json").data["runs"][0]["run"]
+    project.run("run", "--case", "hello")
+    ended = project.run("promote", "triage")
+    assert ended.code == 0, ended.err
+    assert f"  proof: run {proving} of suite triage, PASS: 2 of 2" in ended.out
+
+
+def test_a_part_of_a_suite_alone_promotes_nothing(project: Project) -> None:
+    project.adopt()
+    project.run("run", "--case", "hello")
+    ended = project.run("promote", "triage")
+    assert ended.code == 2
+    assert "no finished run of a whole suite about 'triage'" in ended.err

@@ -47,9 +47,9 @@ def adopt(store: Store, prompt: str, source: str, **options: Any) -> Event:
 
 
 def promote(store: Store, prompt: str, source: str, **options: Any) -> Event:
-    """Promotes with evidence against whatever holds the label now."""
+    """Promotes with evidence against what is in production now."""
     labels = store.labels(prompt) if prompt in store.prompts() else {}
-    holder = labels.get(options.get("label", "production"))
+    holder = labels.get("production")
     proof = evidence(prompt, source, holder.hash if holder else None)
     return store.promote(prompt, source, evidence=proof, actor="ci", **options)
 

@@ -93,7 +93,11 @@ def test_a_fitting_event_fits(triage: Store) -> None:
         ({"evidence": None}, "no evidence"),
         ({"kind": "adopted", "reason": "x", "evidence": None}, "already set"),
         ({"kind": "initial"}, "already set"),
-        ({"label": "staging", "from_hash": None}, "was not set"),
+        (
+            {"kind": "retired", "reason": "x", "evidence": None, "to_hash": None, "to_number": None}
+            | {"label": "staging", "from_hash": None},
+            "was not set",
+        ),
         ({"kind": "forced"}, "no reason"),
         ({"kind": "rolled_back", "reason": "x", "evidence": None}, "did not exist"),
         ({"kind": "labelled", "reason": "x", "evidence": None, "to_hash": TWO, "to_number": 2}, "needs evidence"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import sys
 import time
@@ -14,6 +13,7 @@ from promptbench.core.errors import ConflictError
 from promptbench.store.chain import Ledger
 from promptbench.store.mirror import Mirror
 from promptbench.store.prompts import Store
+from tests.bench.store_soak import soak
 from tests.store.kit import adopt, child, evidence, open_store, version_of
 
 
@@ -36,18 +36,12 @@ def test_of_two_promotions_one_is_stale(triage: Store, folder: Path) -> None:
     assert triage.get("triage").source == "first\n"
 
 
-def test_many_processes_promote_and_read(store: Store, folder: Path) -> None:
-    adopt(store, "triage", "start\n")
-    adopt(store, "entities", "start\n")
-    processes = [child("promote", str(folder), "2", f"worker{n}") for n in range(6)]
-    results = [process.communicate(timeout=60) for process in processes]
-    assert [err for _, err in results if err] == []
-    counts = [json.loads(out) for out, _ in results]
-    won = sum(count["won"] for count in counts)
-    assert won == len(store.history("triage")) + len(store.history("entities")) - 2
-    assert all(count["read"] for count in counts)
-    assert won >= 6
-    _assert_whole(store, folder)
+def test_many_processes_promote_and_read(folder: Path) -> None:
+    """The short form of `python -m tests.bench.store_soak`."""
+    done = soak(folder, processes=4, seconds=2)
+    assert done.broken == []
+    assert done.won == done.events >= 4
+    assert done.read >= done.won + done.stale
 
 
 def test_several_processes_build_a_missing_database(triage: Store, folder: Path) -> None:

@@ -12,7 +12,7 @@ ONE, TWO = version_of("one\n"), version_of("two\n")
 
 def test_a_proof_has_no_objection() -> None:
     proof = Proof.read(evidence("triage", "two\n", ONE))
-    assert proof.objection("triage", TWO, ONE) is None
+    assert proof.objection("triage", TWO, [ONE]) is None
     assert proof.sentence == "PASS: 2 of 2 fixed"
 
 
@@ -26,7 +26,7 @@ def test_a_proof_has_no_objection() -> None:
     ],
 )
 def test_objections(document: Any, message: str) -> None:
-    assert message in str(Proof.read(document).objection("triage", TWO, ONE))
+    assert message in str(Proof.read(document).objection("triage", TWO, [ONE]))
 
 
 @pytest.mark.parametrize("document", [None, 1, [], {}, {"schema_version": 1, "verdict": "PASS"}])

@@ -23,7 +23,7 @@ from tests.store.kit import evidence, open_store
 
 
 def promote(folder: Path, seconds: float, name: str) -> None:
-    counts = {"won": 0, "stale": 0, "read": 0}
+    counts = {"won": 0, "stale": 0, "read": 0, "longest": 0.0}
     end = time.monotonic() + seconds
     turn = 0
     while time.monotonic() < end:
@@ -33,6 +33,7 @@ def promote(folder: Path, seconds: float, name: str) -> None:
             champion = store.get(prompt)
             counts["read"] += len(store.history(prompt)) > 0
             source = f"{name} {turn}\n"
+            began = time.monotonic()
             try:
                 store.promote(prompt, source, evidence=evidence(prompt, source, champion.hash), actor=name)
                 counts["won"] += 1
@@ -40,6 +41,7 @@ def promote(folder: Path, seconds: float, name: str) -> None:
                 if not error.message.startswith("stale evidence"):
                     raise
                 counts["stale"] += 1
+            counts["longest"] = max(counts["longest"], time.monotonic() - began)
     print(json.dumps(counts))
 
 
