@@ -100,9 +100,9 @@ class Pairing:
             return verdict
         fail = "fails" if len(open_cases) == 1 else "fail"
         sentence = (
-            f"INCONCLUSIVE: {self.versus.candidate} beside {self.versus.champion}: "
+            f"INCONCLUSIVE: whether {self.versus.candidate} is worse than {self.versus.champion} is open: "
             f"{number_of(len(open_cases), 'case')} {fail} with too few tries to tell: {names(open_cases)}; "
-            f"`{again}` asks both now"
+            f"`{again}` asks again"
         )
         return undecided(verdict, Result.INCONCLUSIVE, sentence)
 
