@@ -138,7 +138,7 @@ def _pareto(rows: Sequence[Row], name: str) -> Chart | None:
         "Right answers over the cost of 1,000 answers. The dashed line is the Pareto front: nothing cheaper does as "
         "well as what stands on it.",
         svg_of(figure, name),
-        ("", "what", "right answers", "cost of 1,000", "on the front"),
+        ("number", "what", "right answers", "cost of 1,000", "on the front"),
         [
             (
                 str(number),

@@ -218,6 +218,8 @@ class Promotion:
     undo: str
     returning: Sequence[str] = ()
     """Cases that the version left behind had fixed, and that fail again from now on."""
+    proof: str = ""
+    """On what it rests, in words; empty where nothing proves it."""
 
 
 @dataclass(frozen=True, slots=True)

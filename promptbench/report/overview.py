@@ -176,7 +176,7 @@ def chart(item: Chart) -> Iterator[str]:
     if item.key:
         yield '<ol class="key">\n' + "".join(f"<li>{shown(name)}</li>\n" for name in item.key) + "</ol>\n"
     yield "<details><summary>As a table</summary>\n"
-    yield table(item.heads, item.rows, label=f"Figures: {item.title}", texts=1 if item.heads[0] else 2)
+    yield table(item.heads, item.rows, label=f"Figures: {item.title}", texts=2 if item.key else 1)
     yield "</details>\n</figure>\n"
 
 

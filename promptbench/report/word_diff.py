@@ -19,6 +19,8 @@ _MOST = 100
 """Words between the same beginning and the same end that are compared: that may take the cube of them."""
 _AROUND = 4
 """Words that are kept on each side of a change."""
+_SPARED = 16
+"""Words that are worth leaving out."""
 _ALIKE = 0.4
 """From this ratio on (Ratcliff and Obershelp) two texts read better as one with changes than as two."""
 
@@ -88,7 +90,7 @@ def _shortened(tokens: Sequence[str], first: bool, last: bool) -> str:
     without its end.
     """
     head, tail = 0 if first else _AROUND, 0 if last else _AROUND
-    if len(tokens) <= head + tail + _AROUND:
+    if len(tokens) <= head + tail + _SPARED:
         return "".join(tokens)
     end = tokens[len(tokens) - tail :] if tail else []
     return "".join(tokens[:head]) + " …" * bool(tokens) + "".join(end)

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from promptbench.report.model import CaseResult, RunReport
 
 RIGHT = frozenset({"fixed", "still passing", "passing"})
+_APART = frozenset({"not reproduced", "quarantined"})
+"""What proves nothing either way."""
 _EXPECT = "expect:"
 """What the check on the expected answer begins its reasons with."""
 _LONGEST = 4_000
@@ -19,13 +21,15 @@ def judged(report: RunReport) -> Iterator[CaseResult]:
 
 
 def is_right(item: CaseResult) -> bool:
-    """Whether nothing is wrong with a case. Where production's failure did not come again, what counts is ours."""
-    return item.state in RIGHT or (item.state == "not reproduced" and item.passed == item.attempts)
+    """Whether nothing is wrong with a case. Where production's failure did not come again, or the case is set apart,
+    what counts is ours.
+    """
+    return item.state in RIGHT or (item.state in _APART and item.passed == item.attempts)
 
 
 def decides(item: CaseResult, report: RunReport) -> bool:
     """Whether a case that is not right speaks against the prompt: never where the verdict is that it may pass."""
-    return item.judged and item.gated and item.state != "not reproduced" and report.exit != 0
+    return item.judged and item.gated and item.state not in _APART and report.exit != 0
 
 
 def headline(item: CaseResult) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from promptbench.core.words import number_of
 from promptbench.report.model import FlipRow, Row, RunReport, Side
-from promptbench.report.word_diff import comparable, word_diff
+from promptbench.report.word_diff import Piece, comparable, word_diff
 from promptbench.report.words import Target, clean, cut, excerpt, width_of
 
 _STATES = {
@@ -19,6 +19,7 @@ _STATES = {
     "still failing": ("yellow", True),
     "no answer": ("magenta", False),
     "not reproduced": ("cyan", False),
+    "quarantined": ("cyan", True),
     "fixed": ("green", False),
 }
 _DETAILS = 10
@@ -44,7 +45,8 @@ class FlipLine:
 def lines(report: RunReport, target: Target) -> Iterator[FlipLine]:
     """All groups, an empty line before each."""
     several = len({row.model for row in report.rows if row.gated}) > 1
-    writer = _Writer(target, "A" if any(item.mode == "comparison" for item in report.judgements) else "production")
+    compared = any(item.mode == "comparison" for item in report.judgements)
+    writer = _Writer(target, *(("A", "B") if compared else ("production", "answer")))
     for state, (colour, detailed) in _STATES.items():
         for model in dict.fromkeys(flip.model for flip in report.flips if flip.flip == state):
             group = [flip for flip in report.flips if (flip.flip, flip.model) == (state, model)]
@@ -60,10 +62,10 @@ def lines(report: RunReport, target: Target) -> Iterator[FlipLine]:
 def counted(report: RunReport, row: Row) -> str:
     """How many cases the judged prompt fixed and broke on a model, as +fixed −broken; empty for every other row."""
     judged = next(iter(report.judgements), None)
-    candidate = judged is not None and row.prompt == judged.candidate.removesuffix(".prompt")
-    if judged is None or not (row.gated and row.attempts) or not (row.side == "B" or (row.side == "candidate" and candidate)):
+    if judged is None or judged.mode not in ("champion", "comparison") or not (row.gated and row.attempts):
         return ""
-    if judged.mode not in ("champion", "comparison"):
+    is_candidate = row.side == "candidate" and row.prompt == judged.candidate.removesuffix(".prompt")
+    if not (is_candidate or row.side == "B"):
         return ""
     count = Counter(flip.flip for flip in report.flips if flip.model == row.model)
     return f"+{count['fixed']} −{count['broken']}"
@@ -72,10 +74,11 @@ def counted(report: RunReport, row: Row) -> str:
 class _Writer:
     """Writes groups until as many flips are shown as a reader takes in."""
 
-    def __init__(self, target: Target, theirs: str) -> None:
+    def __init__(self, target: Target, theirs: str, ours: str) -> None:
         self._width = target.width
         self._verbose = target.verbose
         self._theirs = theirs
+        self._ours = ours
         self._left = _DETAILS
         self.hidden = 0
         """Cases that failed, and whose answers are not shown."""
@@ -136,6 +139,8 @@ class _Writer:
             about += f" (passes {self._passes(flip.candidate)}{theirs})"
         width = self._width - indent
         yield FlipLine.of(indent, excerpt(flip.case, max(10, width - width_of(about))) + about)
+        for note in flip.notes:
+            yield FlipLine.of(indent + 2, clean(note))
         for reason in flip.candidate.reasons[: None if self._verbose else 2]:
             yield FlipLine.of(indent + 2, excerpt(reason, (width - 2) * (_NAMES if self._verbose else 1)))
         if flip.candidate.answer is not None:
@@ -158,12 +163,14 @@ class _Writer:
             before, ours = comparable(before, answer)
         pieces = word_diff(before, ours) if before is not None else None
         if pieces:
+            first = pieces[0]
+            pieces[0] = Piece(first.kind, first.text.lstrip())
             parts = [(str(piece), _STYLES.get(piece.kind, "")) for piece in pieces]
-            yield FlipLine(indent, [(f"{label} → answer: ", ""), *self._fitting(parts, indent)])
+            yield FlipLine(indent, [(f"{label} → {self._ours}: ", ""), *self._fitting(parts, indent)])
             return
         if before is not None and before != ours:
             yield FlipLine.of(indent, f"{label}: " + self._excerpt(before, indent + len(label) + 2))
-        yield FlipLine.of(indent, "answer: " + self._excerpt(answer, indent + 8))
+        yield FlipLine.of(indent, f"{self._ours}: " + self._excerpt(answer, indent + len(self._ours) + 2))
 
     def _excerpt(self, text: str, indent: int) -> str:
         return excerpt(text, (self._width - indent) * (_NAMES if self._verbose else 1)) or "(empty)"

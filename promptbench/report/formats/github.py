@@ -19,7 +19,7 @@ LIMIT = 1024 * 1024
 MOST = 10
 """Annotations of each level that GitHub shows for one step."""
 _LONGEST = 4_000
-_WORST = ("broken", "failing", "no answer", "unstable", "still failing", "not reproduced")
+_WORST = ("broken", "failing", "no answer", "unstable", "still failing", "not reproduced", "quarantined")
 _CONTROL = re.compile("[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 

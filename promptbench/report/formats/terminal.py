@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from promptbench.report import nlu
 from promptbench.report.formats import _flips as flips
+from promptbench.report import moved
 from promptbench.report.formats import _latency
 from promptbench.report.formats._table import Line, table
 from promptbench.report.model import Row, RunReport
@@ -169,12 +170,11 @@ def _closing(console: Console, report: RunReport) -> None:
         console.print()
         _print(console, f"again: {clean(report.reproduce)}", whole=True)
     if report.promotion:
-        promoted = report.promotion
-        was = f" (was {promoted.prompt}@{promoted.previous})" if promoted.previous else ""
+        headline, *details = moved.lines(report.promotion)
         console.print()
-        _print(console, f"{promoted.prompt}@{promoted.version} is now {promoted.label}{was}", "bold")
-        _print(console, f"  read it: promptbench get {promoted.prompt}@{promoted.label}", whole=True)
-        _print(console, f"  undo it: {promoted.undo}", whole=True)
+        _print(console, headline, "bold")
+        for detail in details:
+            _print(console, detail, whole=True)
 
 
 def _judges(console: Console, report: RunReport) -> None:

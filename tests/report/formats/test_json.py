@@ -3,6 +3,9 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, fields
 
+from jsonschema import Draft202012Validator
+
+from promptbench.api import report_schema
 from promptbench.report.formats.json import render
 from promptbench.report.model import RunReport
 from promptbench.report.words import Target
@@ -18,9 +21,23 @@ def test_everything_but_what_has_its_own_format_is_in_it() -> None:
     data = json.loads(render([kit.report()], Target()))
     assert data.pop("schema_version") == 1
     [data] = data["runs"]
-    assert set(data) == {field.name for field in fields(RunReport)} - {"failures", "proof"}
+    assert set(data) == {field.name for field in fields(RunReport)} - {"failures", "proof", "explored"}
     expected = asdict(kit.report())
     assert data == json.loads(json.dumps({name: expected[name] for name in data}))
+
+
+def test_it_is_as_its_schema_says() -> None:
+    schema = report_schema()
+    Draft202012Validator.check_schema(schema)
+    # Readers must bear a new field; we must not have one that the schema does not know.
+    for kind in schema["$defs"].values():
+        kind["additionalProperties"] = False
+    validator = Draft202012Validator(schema)
+    data = json.loads(render([kit.report(), kit.passed()], Target()))
+    validator.validate(data)
+    del data["runs"][0]["flips"][0]["case"]
+    assert not validator.is_valid(data)
+    assert schema["$defs"]["RunReport"]["properties"]["errors"]["description"].startswith("Why providers gave no")
 
 
 def test_halves_of_characters_survive() -> None:

@@ -1,0 +1,20 @@
+"""How a moved label is told: what changed, on what it rests, and how to undo it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from promptbench.report.model import Promotion
+from promptbench.report.words import clean
+
+
+def lines(moved: Promotion) -> Iterator[str]:
+    """The first line says what moved; commands stand whole in theirs, so that they can be copied."""
+    was = f" (was {moved.prompt}@{moved.previous})" if moved.previous else ""
+    yield f"{moved.prompt}@{moved.version} is now {moved.label}{was}"
+    if moved.proof:
+        yield f"  proof: {clean(moved.proof)}"
+    if moved.returning:
+        yield f"  fails again: {', '.join(map(clean, moved.returning))}"
+    yield f"  read it: promptbench get {moved.prompt}@{moved.label}"
+    yield f"  undo it: {moved.undo}"

@@ -1,0 +1,203 @@
+"""The page in a real browser: what it looks for, how it is used, and that everybody can."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from promptbench.report.formats import html
+from promptbench.report.words import Target
+from tests.helpers import browser
+from tests.report import kit
+from tests.report.explored import HOSTILE, MODEL, OWN, explored, report
+
+pytest.importorskip("playwright")
+pytestmark = [
+    pytest.mark.skipif(browser.executable() is None, reason="there is no Chromium on this machine"),
+    pytest.mark.xdist_group("browser"),
+]
+WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 320, "height": 640}
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    with browser.launched() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two suites, the first with 240 cases: two models, several packs, many pages, hostile texts."""
+    path = tmp_path_factory.mktemp("html") / "report.html"
+    both = [report(240), kit.passed(suite="utterances", explored=explored(30))]
+    path.write_text(html.render(both, Target()), encoding="utf-8", newline="\n")
+    return path
+
+
+class Opened:
+    """A page, with what it asked for and what it complained about."""
+
+    def __init__(self, chromium: Any, file: Path, hash: str = "", size: Any = WIDE, scheme: str = "light") -> None:
+        self.page = chromium.new_page(viewport=size, color_scheme=scheme)
+        self.asked: list[str] = []
+        self.complaints: list[str] = []
+        self.page.on("request", lambda request: self.asked.append(request.url))
+        self.page.on("console", lambda message: self.complaints.append(message.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.goto(file.as_uri() + hash)
+        self.page.wait_for_selector("html[data-ready]")
+
+    def texts(self, selector: str) -> list[str]:
+        return self.page.locator(f".run:not([hidden]) {selector}").all_inner_texts()
+
+    def names(self) -> list[str]:
+        return self.texts(".list tbody a")
+
+    def count(self) -> str:
+        return self.texts("[role=status]")[0]
+
+    def open_case(self) -> str:
+        self.page.wait_for_selector(".run:not([hidden]) .detail h4")
+        return self.texts(".detail h4")[0]
+
+
+@pytest.fixture
+def opened(chromium: Any, file: Path) -> Iterator[Any]:
+    pages: list[Opened] = []
+
+    def open_(hash: str = "", **words: Any) -> Opened:
+        pages.append(Opened(chromium, file, hash, **words))
+        return pages[-1]
+
+    yield open_
+    for item in pages:
+        assert [url for url in item.asked if not url.startswith(("file:", "blob:"))] == []
+        assert item.complaints == []
+        assert item.page.title() == "triage: FAIL · utterances: PASS"
+        item.page.close()
+
+
+def test_filters_and_search_and_pages(opened: Any) -> None:
+    page = opened()
+    assert page.count() == "1–25 of 480"
+    page.page.get_by_label("Model").first.select_option(MODEL)
+    page.page.get_by_label("State").first.select_option("broken")
+    assert page.count() == "1–25 of 40"
+    assert set(page.texts(".list .tag")) == {"broken"}
+    page.page.get_by_role("button", name="Next").first.click()
+    assert page.count() == "26–40 of 40"
+    page.page.get_by_label("Tag").first.select_option("german")
+    assert page.count() == "no case is like that"
+    page.page.get_by_label("State").first.select_option("")
+    page.page.get_by_label("Tag").first.select_option("")
+    page.page.get_by_label("Worst format").first.select_option("extracted")
+    assert page.count() == "1–25 of 120"
+    page.page.get_by_label("Search").first.fill("00239")
+    assert page.names() == ["case 00239"]
+
+
+def test_a_case_shows_both_answers_with_their_difference_every_attempt_and_the_messages(opened: Any) -> None:
+    page = opened(f"#case=case+00009&on={MODEL}")
+    assert page.open_case() == "case 00009"
+    heads = page.texts(".answers h5")
+    assert heads == ["triage@7 (champion)", "triage.few-shot (candidate)"]
+    assert len(page.texts(".attempts tbody tr")) == 6
+    page.page.get_by_role("button", name="Show attempt 3 of triage.few-shot (candidate)").click()
+    assert "attempt 3" in page.texts(".answers .small")[1]
+    page.page.get_by_text("Messages of triage.few-shot (candidate)").click()
+    assert page.texts(".detail details[open] h5") == ["system", "user"]
+    assert "customer 9." in page.texts(".detail details[open] pre")[1]
+    fixed = opened(f"#case=case+00008&on={MODEL}")
+    assert fixed.open_case() == "case 00008"
+    assert "```" in "".join(fixed.texts(".answers del"))
+
+
+def test_an_address_leads_to_what_was_seen(opened: Any) -> None:
+    page = opened("#tag=critical&state=fixed&case=case+00014&model=" + MODEL)
+    assert page.open_case() == "case 00014"
+    assert page.texts(".list [aria-current] a") == []
+    page = opened("#tag=german&state=fixed&case=case+00014&model=" + MODEL)
+    assert page.texts(".list [aria-current] a") == ["case 00014"]
+    assert page.count().endswith(" of 40")
+    page.page.get_by_role("link", name="case 00020").first.click()
+    assert page.open_case() == "case 00020"
+    page.page.go_back()
+    page.page.wait_for_function("document.querySelector('.detail h4').textContent === 'case 00014'")
+    assert opened("#case=nobody").texts(".detail p") == ["There is no such case in this run."]
+
+
+def test_it_is_used_with_the_keyboard(opened: Any) -> None:
+    page = opened("#q=case+001&model=" + OWN)
+    first, second, *_ = page.names()
+    for _ in range(2):
+        page.page.keyboard.press("j")
+    page.page.wait_for_function(f"document.querySelector('.detail h4')?.textContent === '{second}'")
+    page.page.keyboard.press("k")
+    page.page.wait_for_function(f"document.querySelector('.detail h4').textContent === '{first}'")
+    page.page.keyboard.press("Enter")
+    assert page.page.evaluate("document.activeElement.className") == "detail"
+    page.page.keyboard.press("Escape")
+    assert page.page.locator(".detail").first.is_hidden()
+    assert page.page.evaluate("document.activeElement.textContent") == first
+    page.page.keyboard.press("/")
+    page.page.keyboard.type("j/")
+    assert page.page.locator("[data-search]").first.input_value() == "case 001j/"
+    page.page.keyboard.press("Escape")
+    page.page.keyboard.press("?")
+    assert page.page.locator("dialog").is_visible()
+
+
+def test_hostile_texts_are_shown_and_do_nothing(opened: Any) -> None:
+    page = opened()
+    page.page.get_by_label("Model").first.select_option(OWN)
+    for number, text in enumerate(HOSTILE):
+        page.page.evaluate("(name) => go({ case: name })", text.encode("utf-8", "replace").decode())
+        del number
+    page.page.evaluate("go({ q: 'img src' })")
+    assert page.names() == [HOSTILE[0], HOSTILE[0]]
+    page.page.locator(".run:not([hidden]) .list tbody a").first.click()
+    assert page.open_case() == HOSTILE[0]
+    assert page.page.locator("img").count() == 0
+
+
+def test_another_suite_is_a_link_away(opened: Any) -> None:
+    page = opened()
+    page.page.get_by_role("link", name="PASS utterances").click()
+    page.page.wait_for_selector("#run-0", state="hidden")
+    page.page.wait_for_selector("#run-1 .list tbody a")
+    assert page.count() == "1–25 of 60"
+    page.page.keyboard.press("j")
+    page.page.wait_for_selector("#run-1 .detail h4")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_it_is_accessible_and_fits(opened: Any, size: Any, scheme: str) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    page = opened(f"#case=case+00009&on={MODEL}", size=size, scheme=scheme)
+    page.open_case()
+    page.page.evaluate("document.querySelectorAll('details').forEach((item) => { item.open = true; })")
+    found = axe.run(page.page)
+    assert found.response["violations"] == [], found.generate_report()
+    assert page.page.evaluate("document.documentElement.scrollWidth") == size["width"]
+
+
+def test_the_theme_can_be_changed(opened: Any) -> None:
+    page = opened(scheme="dark")
+    colour = "getComputedStyle(document.body).backgroundColor"
+    dark = page.page.evaluate(colour)
+    page.page.get_by_role("button", name="Light").click()
+    assert page.page.evaluate(colour) != dark
+    assert page.page.get_by_role("button", name="Dark").is_visible()
+
+
+def test_without_scripts_the_overview_is_there(chromium: Any, file: Path) -> None:
+    page = chromium.new_page(java_script_enabled=False)
+    page.goto(file.as_uri())
+    assert page.get_by_role("heading", name="2 cases broken").first.is_visible()
+    assert page.locator("svg").first.is_visible()
+    assert page.get_by_text("The list of cases needs JavaScript.").first.is_visible()
+    page.close()

@@ -1,0 +1,50 @@
+"""Which labels were taken for which."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from promptbench.core.types import Json
+from promptbench.report.confusion import OTHER, UNREADABLE, WHOLE, Confusions, Matrix
+from promptbench.report.model import RunReport
+from tests.report import kit
+from tests.report.explored import attempt, case, explored
+
+
+def matrices(pairs: Iterable[tuple[Json, str]]) -> list[Matrix]:
+    report: RunReport = kit.report(explored=explored(0))
+    found = Confusions.of(report)
+    for number, (expected, answer) in enumerate(pairs):
+        made = replace(attempt(number, kit.CANDIDATE, "m", 0, passed=True), answer=answer)
+        again = replace(made, counted=False, answer='{"team": "again"}')
+        production = replace(made, prompt=kit.CHAMPION, answer='{"team": "production"}')
+        found.add(replace(case(number), expected=[expected], attempts=[made, again, production]))
+    return found.matrices()
+
+
+def test_each_expected_label_is_a_row_and_what_came_a_column() -> None:
+    a, b = {"team": "a"}, {"team": "b"}
+    answers = [(a, '{"team": "a"}'), (a, 'Sure:\n```json\n{"team": "b"}\n```'), (b, '{"team": "b", "x": 1}'), (b, "no")]
+    [matrix] = matrices([*answers, (b, '{"team": "c"}')])
+    assert (matrix.place, matrix.prompt, matrix.model) == ("team", "triage.few-shot", "m")
+    assert (matrix.expected, matrix.given) == (["a", "b"], ["a", "b", OTHER, UNREADABLE])
+    assert matrix.counts == [[1, 1, 0, 0], [0, 1, 1, 1]]
+
+
+def test_a_text_is_a_label_as_a_whole() -> None:
+    [matrix] = matrices([("yes", " yes\n"), ("no", "yes"), ("yes", "no"), ("no", "no")])
+    assert matrix.place == WHOLE
+    assert matrix.counts == [[1, 1], [1, 1]]
+
+
+def test_a_label_may_stand_deeper() -> None:
+    wanted = {"intent": {"name": "a"}, "order": 5}
+    other = {"intent": {"name": "b"}, "order": None}
+    [matrix] = matrices([(wanted, '{"intent": {"name": "b"}}'), (other, "{}")] * 2)
+    assert (matrix.place, matrix.counts) == ("intent.name", [[0, 2, 0], [0, 0, 2]])
+
+
+def test_what_differs_from_case_to_case_is_no_label() -> None:
+    assert matrices([({"order": f"A-{number}"}, "{}") for number in range(60)]) == []
+    assert matrices([({"order": f"A-{number}"}, "{}") for number in range(10)]) == []
