@@ -36,10 +36,12 @@ from promptbench.api.promotion import (
     fixes_undone,
     force,
     promote_evidence,
+    promote_from,
     promote_recorded,
     promote_run,
     proven,
 )
+from promptbench.api.pruning import Pruned, prune
 from promptbench.api.records import RunDetails, list_runs, run_history, show_run
 from promptbench.api.reddening import red_first
 from promptbench.api.repairing import repairs
@@ -100,6 +102,7 @@ __all__ = [
     "Plan",
     "Price",
     "Promotion",
+    "Pruned",
     "RepairsReport",
     "ReplayReport",
     "RescoreReport",
@@ -141,6 +144,7 @@ __all__ = [
     "plan",
     "plan_comparison",
     "promote",
+    "prune",
     "read_wanted",
     "rejudge",
     "repairs",
@@ -259,7 +263,7 @@ def run(
             trial = ByGate(bench, before)
             done = execute(workspace, bench, runs, listen, asked=asked, budgets=budgets, pacers=pacers, trial=trial)
             finished.append((bench, done))
-            notes += [*many_tries(bench, runs), *(before.renamed(runs.returned(done.info.id)) if before else ())]
+            notes += [*many_tries(bench, runs), *(before.renamed(runs.returned().names(done.info.id)) if before else ())]
             report = build(bench, runs, done, path=path, command=asked.command, notes=notes)
             report = as_shard(report, done) if bench.shard is not None else report
             reports.append(_with_machine_price(report, workspace, bench))
@@ -331,15 +335,25 @@ def adopt(workspace: Workspace, path: Path, *, label: str, who: Who) -> Promotio
 
 
 def promote(
-    workspace: Workspace, prompt: str, *, run: str | None, evidence: Path | None, label: str, who: Who
+    workspace: Workspace,
+    prompt: str,
+    *,
+    run: str | None = None,
+    evidence: Path | None = None,
+    source: str | None = None,
+    label: str,
+    who: Who,
 ) -> Promotion:
-    """Moves a label on proof: a run on record (the latest one by default), or a file of evidence.
+    """Moves a label on proof: a run on record (the newest that may prove something by default), a file of evidence, or
+    the evidence of the version that `source`, another label, holds.
 
     Raises NotProven when the verdict is not PASS, ConflictError when anything has changed since.
     """
     with workspace.prompts() as store, workspace.runs() as runs:
         if evidence is not None:
             return promote_evidence(workspace, store, runs, prompt, evidence, label, who)
+        if source is not None:
+            return promote_from(workspace, store, runs, f"{prompt}@{source}", label, who)
         return promote_recorded(workspace, store, runs, prompt, run or runs.latest(prompt), label, who)
 
 

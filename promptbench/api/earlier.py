@@ -59,11 +59,11 @@ def earlier_answers(bench: Bench, path: str, store: Store, runs: RunStore, befor
         found = _as_promoted(bench, path, store.evidence(event.evidence), f"promoted on {event.at[:10]}")
         if found is not None:
             return found
-    first = runs.first_run(bench.suite.name, version, bench.suite_hash, bench.checks_hash, before)
+    first = runs.returned().first_run(bench.suite.name, version, bench.suite_hash, bench.checks_hash, before)
     if first is None:
         return None
     run, day = first
-    return Earlier(f"first run on {day}", version, Table(runs.outcomes(run)), runs.returned(run))
+    return Earlier(f"first run on {day}", version, Table(runs.outcomes(run)), runs.returned().names(run))
 
 
 def _as_promoted(bench: Bench, path: str, proof: Mapping[str, Json], since: str) -> Earlier | None:

@@ -23,6 +23,7 @@ from promptbench.prompts.parser import prompt_name
 from promptbench.report.model import Promotion, RunReport
 from promptbench.settings.settings import actor as actor_of
 from promptbench.store.prompts import Event, NotProven, Store
+from promptbench.store.proof import proof_of
 from promptbench.store.runs import RunStore
 from promptbench.suite.loader import load as load_suite
 
@@ -120,6 +121,9 @@ def promote_recorded(
     info = runs.run(run)
     if info.prompt != prompt:
         raise InputError(f"run {info.id} is about '{info.prompt}', not '{prompt}'")
+    if info.facts["selection"].get("compared"):
+        hint = "`promptbench run` judges a candidate against production"
+        raise InputError(f"run {info.id} is a comparison and proves nothing for a promotion", hint=hint)
     bench = _bench_now(workspace, store, runs, str(info.facts["path"]))
     _check_facts(bench, info.facts, info.id)
     _check_age(info.started, policy_of(bench).max_age)
@@ -133,7 +137,8 @@ def promote_recorded(
         refusal.exit = verdicts[0].result.exit
         raise refusal
     proof = prove(workspace, runs, [(bench, Finished(info, verdicts, table))])
-    return _promote_proof(workspace, store, proof, [bench], label, who)
+    moved = _promote_proof(workspace, store, proof, [bench], label, who)
+    return replace(moved, proof=f"run {info.id} of suite {info.suite}, {verdicts[0].sentence}")
 
 
 def _other_prompts(workspace: Workspace, bench: Bench, where: str) -> ConflictError:
@@ -163,7 +168,54 @@ def promote_evidence(
         _check_facts(bench, suite, str(path))
         _check_age(made, policy_of(bench).max_age)
         benches.append(bench)
-    return _promote_proof(workspace, store, proof, benches, label, who)
+    moved = _promote_proof(workspace, store, proof, benches, label, who)
+    return replace(moved, proof=f"{path}, {proof['verdict']['sentence']}")
+
+
+def promote_from(workspace: Workspace, store: Store, runs: RunStore, source: str, label: str, who: Who) -> Promotion:
+    """Moves a label on to the version that another reference such as `triage@staging` names, on the evidence that this
+    has, if that still holds: against what is in production now, and the suites that are there as they are now.
+
+    Raises NotProven when the version has no evidence, ConflictError when it is stale.
+    """
+    version = store.get(source)
+    found = proof_of(store.history(version.prompt), version.hash)
+    if found is None:
+        raise NotProven(
+            f"{version.prompt}@{version.number} has no evidence, so {label} stays where it is",
+            hint=_renewal(source, "suites"),
+        )
+    proof = store.evidence(found)
+    try:
+        differences = rejudge(proof)
+    except ValueError as error:
+        differences = [str(error)]
+    if differences:
+        raise ConflictError(
+            f"the evidence of {source} does not prove what it says: {'; '.join(differences)}",
+            hint=_renewal(source, "suites"),
+        )
+    places = [workspace.settings.root / suite["path"] for suite in proof["suites"]]
+    try:
+        ages = [float(suite["policy"]["max_age"]) for suite in proof["suites"]]
+        for suite, place in zip(proof["suites"], places, strict=True):
+            if place.is_file():
+                bench = _bench_now(workspace, store, runs, suite["path"])
+                _check_facts(bench, suite, f"the evidence of {source}")
+                ages.append(policy_of(bench).max_age)
+        _check_age(proof["made"], min(ages))
+        check_all_suites(workspace, version.prompt, places)
+        moved = _promote(workspace, store, version.prompt, version.source, proof, label, who)
+    except ConflictError as error:
+        folder = workspace.shown(places[0].parent) if places else "suites"
+        raise ConflictError(error.message, hint=_renewal(source, folder)) from error
+    return replace(moved, proof=f"the evidence of {source}, {proof['verdict']['sentence']}")
+
+
+def _renewal(source: str, folder: str) -> str:
+    """The commands that judge a version of the store again, and promote it where it passes."""
+    file = f"{folder}/{source.partition('@')[0]}.{source.partition('@')[2] or PRODUCTION}.prompt"
+    return f"renew it: promptbench get {source} > {file} && promptbench run {folder} --prompt {file} --promote"
 
 
 def force(workspace: Workspace, prompt: str, path: Path, *, label: str, who: Who) -> Promotion:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -98,6 +99,10 @@ class Tally:
         )
 
 
+_QUOTED = re.compile(r"'[^']*(?:'|$)")
+"""What each case wants differs, and is no cause."""
+
+
 @dataclass(slots=True)
 class _Shown:
     """The answer that speaks for a prompt at a case: the first failing one, else the first."""
@@ -159,7 +164,7 @@ class Collector:
         passed = attempt.outcome is Outcome.PASSED
         before = self.shown.get(cell)
         if before is None or (before.passed and not passed):
-            cause = "" if passed else cause_of(attempt)
+            cause = "" if passed else _QUOTED.sub("…", cause_of(attempt))
             self.shown[cell] = _Shown(attempt.answer.text, attempt.reasons, passed, cause)
 
     def cause(self, variant: str, model: str, case: str) -> str:

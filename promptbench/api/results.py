@@ -42,9 +42,10 @@ class Results:
                         yield _result(written, model, variant, attempts, states.get(name, "") if judged else None)
 
     def _states(self, model: str) -> dict[str, str]:
-        """The gate's word for each case of the judged candidate; none where it compared nothing."""
+        """The gate's word for each case of the judged candidate; where it compared nothing, for those in quarantine."""
         judged = (item for verdict in self.verdict.models if verdict.model == model for item in verdict.flips)
-        return {item.case.name: item.flip.value for item in judged}
+        apart = dict.fromkeys(self.bench.cases.quarantined, Flip.QUARANTINED.value)
+        return apart | {item.case.name: item.flip.value for item in judged}
 
 
 @dataclass(frozen=True, slots=True)

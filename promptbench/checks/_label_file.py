@@ -23,6 +23,8 @@ def labels(written: Json, context: CheckContext) -> tuple[str, ...]:
 
 
 def _lines(name: str, context: CheckContext) -> list[str]:
+    if "\0" in name:
+        raise ValueError(f"{quoted(name)} cannot be the name of a file")
     folder = context.folder.resolve()
     advice = "'labels' is a list, or the name of a text file beside the suite"
     try:

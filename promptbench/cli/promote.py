@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from promptbench.cli.options import Actor, AsJson, Label, Reason
+from promptbench.cli.options import Actor, AsJson, Reason
 from promptbench.core.errors import InputError
 
 
@@ -23,7 +23,11 @@ def promote(
     evidence: Annotated[
         Path | None, typer.Option("--evidence", metavar="FILE", help="What `run --output evidence=FILE` wrote.")
     ] = None,
-    label: Label = "production",
+    source: Annotated[
+        str | None,
+        typer.Option("--from", metavar="LABEL", help="Take the version that this label holds, on its evidence."),
+    ] = None,
+    to: Annotated[str, typer.Option("--to", metavar="LABEL", help="The label that moves.")] = "production",
     force: Annotated[
         Path | None,
         typer.Option("--force", metavar="FILE", help="Promote this prompt file without proof; needs --reason."),
@@ -36,9 +40,10 @@ def promote(
     from promptbench import api
     from promptbench.cli.moved import show
 
-    if sum(item is not None for item in (run, evidence, force)) > 1:
-        raise InputError("give one of --run, --evidence and --force")
+    if sum(item is not None for item in (run, evidence, source, force)) > 1:
+        raise InputError("give one of --run, --evidence, --from and --force")
     workspace, who = api.Workspace.open(), api.Who(actor, reason)
     if force is not None:
-        return show(api.force(workspace, prompt, force, label=label, who=who), as_json=as_json)
-    return show(api.promote(workspace, prompt, run=run, evidence=evidence, label=label, who=who), as_json=as_json)
+        return show(api.force(workspace, prompt, force, label=to, who=who), as_json=as_json)
+    moved = api.promote(workspace, prompt, run=run, evidence=evidence, source=source, label=to, who=who)
+    return show(moved, as_json=as_json)

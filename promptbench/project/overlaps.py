@@ -1,8 +1,14 @@
-"""Intents whose examples are nearly the same: either a label is wrong, or two intents are one."""
+"""Intents whose examples are nearly the same: either a label is wrong, or two intents are one.
+
+Short texts are alike when they have the same words, in any order, without case and punctuation: "what is my current
+salary" and "what is my current location" have most of their words in common, and mean two things. Longer ones are
+alike when nearly all of their runs of words are.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 from promptbench.checks import _options
@@ -16,6 +22,9 @@ from promptbench.text.near_duplicates import NearDuplicates
 
 _MOST = 20_000
 """Different texts that are held."""
+_SHORT = 20
+"""Words up to which a text is one sentence or two."""
+_WORD = re.compile(r"\w+")
 _TOLD = 10
 
 
@@ -34,18 +43,20 @@ class Overlaps:
     def __init__(self, checks: Sequence[CheckSpec]) -> None:
         self._paths = [path for check in checks if (path := _place(check)) is not None]
         self._texts = NearDuplicates()
-        self._first: dict[int, tuple[str, str]] = {}
+        self._first: dict[Hashable, tuple[str, str]] = {}
         self._pairs: dict[tuple[str, str], _Pair] = {}
 
     def look(self, case: Case) -> None:
         label = _label(case, self._paths)
         text = "\n".join(texts_of(case))
-        if label is None or not text or len(self._texts) >= _MOST:
+        if label is None or not text or len(self._first) >= _MOST:
             return
-        other, name = self._first.setdefault(self._texts.add(text), (label, case.name))
+        words = sorted(match[0] for match in _WORD.finditer(text[:1_000].casefold()))
+        key: Hashable = tuple(words) if 0 < len(words) <= _SHORT else self._texts.add(text)
+        other, name = self._first.setdefault(key, (label, case.name))
         if other != label:
-            key = (other, label) if other < label else (label, other)
-            pair = self._pairs.setdefault(key, _Pair((name, case.name), case.where.place("case")))
+            both = (other, label) if other < label else (label, other)
+            pair = self._pairs.setdefault(both, _Pair((name, case.name), case.where.place("case")))
             pair.count += 1
 
     def tell(self, found: Diagnostics) -> None:

@@ -52,7 +52,7 @@ def test_compares_the_label(argument: Json, text: str, reason: str) -> None:
         ({"labels": []}, "a list of texts"),
         ({"labels": "none.txt"}, "no file 'none.txt' beside the suite"),
         ({"labels": "../labels.txt"}, "outside the suite's folder"),
-        ({"labels": "a\0b"}, "cannot be read|no file"),
+        ({"labels": "a\0b"}, "cannot be the name of a file"),
         ({"label": "x"}, "did you mean 'labels'"),
         ({"at": ".", "is": "x"}, "is not a path"),
         (["a"], "give a value, or options|text"),

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from promptbench.checks import slots
@@ -12,7 +14,7 @@ BERN = {"slot": "city", "value": "Bern", "start": 3, "end": 7}
 
 
 def built(argument: Json) -> Slots:
-    check = slots.build(argument, CheckContext())
+    check = slots.build(argument, CheckContext(Path()))
     assert isinstance(check, Slots)
     return check
 
