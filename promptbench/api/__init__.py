@@ -263,7 +263,8 @@ def run(
             trial = ByGate(bench, before)
             done = execute(workspace, bench, runs, listen, asked=asked, budgets=budgets, pacers=pacers, trial=trial)
             finished.append((bench, done))
-            notes += [*many_tries(bench, runs), *(before.renamed(runs.returned().names(done.info.id)) if before else ())]
+            notes += many_tries(bench, runs)
+            notes += before.renamed(runs.returned().names(done.info.id)) if before else ()
             report = build(bench, runs, done, path=path, command=asked.command, notes=notes)
             report = as_shard(report, done) if bench.shard is not None else report
             reports.append(_with_machine_price(report, workspace, bench))

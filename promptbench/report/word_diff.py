@@ -77,7 +77,7 @@ def _pieces(matcher: SequenceMatcher[str], one: Sequence[str], other: Sequence[s
             yield Piece("same", _shortened(other[new_start:new_end], False, False))
             continue
         removed, added = "".join(one[start:end]), "".join(other[new_start:new_end])
-        space = (removed or added)[: len(removed or added) - len((removed or added).lstrip())]
+        space = max((text[: len(text) - len(text.lstrip())] for text in (removed, added)), key=len)
         if space:
             yield Piece("same", space)
         yield from (

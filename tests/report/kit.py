@@ -65,8 +65,10 @@ def tokens(least: int, most: int, calls: int, p50_ms: float) -> TokenTimes:
     return TokenTimes(least, most, calls, calls < 100, p50_ms, p50_ms * 1.5, p50_ms * 3, p50_ms / 4)
 
 
-def side(passed: int, attempts: int, answer: str | None = None, *reasons: str) -> Side:
-    return Side(passed, attempts, answer, reasons)
+def side(
+    passed: int, attempts: int, answer: str | None = None, *reasons: str, interval: tuple[float, float] | None = None
+) -> Side:
+    return Side(passed, attempts, answer, reasons, interval)
 
 
 def flip(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -10,7 +11,7 @@ from rich.cells import cell_len
 from promptbench.core.errors import Exit
 from promptbench.report.formats import plain
 from promptbench.report.formats.terminal import render
-from promptbench.report.model import Promotion, RunReport
+from promptbench.report.model import CheckChange, Promotion, RunReport
 from promptbench.report.words import Target
 from tests.report import kit
 from tests.report.golden import check
@@ -56,9 +57,62 @@ REPORTS = {
 }
 
 
+REPORTS["flips"] = kit.passed(
+    judgements=[kit.judgement("triage.few-shot.prompt", mode="comparison", champion="triage@7")],
+    result="FAIL",
+    exit=Exit.NO,
+    rows=[kit.row("triage@7", "A", "gguf/smollm2-135m"), kit.row("triage.few-shot", "B", "gguf/smollm2-135m")],
+    flips=[
+        *(
+            kit.flip(
+                f"INC-{n}",
+                "broken",
+                kit.side(3, 3, '{"team": "billing", "reason": "an invoice"}', interval=(0.29, 1.0)),
+                kit.side(0, 3, f'{{"team": "team {n}", "reason": "an invoice"}}', "expect: team", interval=(0.0, 0.71)),
+                cause="expect: team is …, not …",
+            )
+            for n in range(9)
+        ),
+        kit.flip(
+            "prose",
+            "still failing",
+            kit.side(0, 1, "no"),
+            kit.side(0, 1, "It is for billing.", "json: no JSON"),
+            cause="JSON: prose",
+            expected='{"team":"billing"}',
+        ),
+        *(
+            kit.flip(
+                f"late {n}",
+                "still failing",
+                kit.side(0, 1, "no"),
+                kit.side(0, 1, '{"why": "late", "team": "other"}', "expect: team is 'other', not 'delivery'"),
+                cause="expect: team is …, not …",
+                expected='{"team":"delivery"}',
+            )
+            for n in range(300)
+        ),
+        kit.flip("a fix", "fixed", kit.side(0, 1, '{"team": "none"}'), kit.side(1, 1, '{"team": "other"}')),
+    ],
+    checks=[CheckChange("expect", "gguf/smollm2-135m", 1, 9), CheckChange("json", "gguf/smollm2-135m", 0, 1)],
+    left_out={"changed since": ["hello"], "new": ["a", "b"]},
+    promotion=None,
+)
+
+
 @pytest.mark.parametrize("name", REPORTS)
 def test_golden(name: str) -> None:
     check(f"terminal-{name}.txt", render([REPORTS[name]], Target(80)))
+
+
+def test_everything_when_it_is_wanted() -> None:
+    few = replace(REPORTS["flips"], flips=[*REPORTS["flips"].flips[:12], REPORTS["flips"].flips[-1]])
+    shown = render([few], Target(80, verbose=True))
+    check("terminal-verbose.txt", shown)
+    assert "--verbose" not in shown
+    whole = render([REPORTS["flips"]], Target(80, verbose=True))
+    assert all(flip.case in whole for flip in REPORTS["flips"].flips)
+    assert whole.count("expected → B: ") == 300
 
 
 @pytest.mark.parametrize("width", [60, 80, 100, 200])
@@ -138,7 +192,9 @@ def test_details_have_a_limit_and_the_rest_is_named() -> None:
     flips = [kit.flip(f"case {n}", "still failing", None, kit.side(0, 1, "no")) for n in range(5_000)]
     shown = render([kit.report(flips=flips)], Target(80))
     assert shown.count("answer: ") == 10
-    assert "and 4990 more: case 10, case 11" in shown.replace("\n", " ")
+    assert "and 4990 more: case 10, case 11" in shown.replace("\n ", "")
+    assert len(shown.splitlines()) < 100
+    assert "4,990 cases not shown in full: --verbose" in shown
 
 
 def test_answers_from_the_cache_have_their_column() -> None:
