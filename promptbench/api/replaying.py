@@ -173,7 +173,7 @@ def _state(finished: Finished, model: ModelVerdict, name: str) -> str:
         return (Flip.STILL_FAILING if ours.failures * 2 >= ours.total else Flip.FIXED).value
     if flip in (Flip.BROKEN, Flip.UNSTABLE):
         return Flip.STILL_FAILING.value
-    return (Flip.NOT_REPRODUCED if flip is Flip.STILL_PASSING else flip).value
+    return (Flip.NOT_REPRODUCED if flip in (Flip.STILL_PASSING, Flip.FLAKY) else flip).value
 
 
 def _reproduced(finished: Finished, model: ModelVerdict, name: str) -> bool:

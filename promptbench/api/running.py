@@ -162,9 +162,10 @@ def execute(
     """
     prices = prices_of(workspace, bench)
     variants = [RunVariant(item.hash, item.side, item.label, item.prompt.source) for item in bench.variants]
+    trial = trial or ByGate(bench)
     info, _ = runs.start(
         # A comparison asks what a trial of candidates may ask too, and must not pass for one.
-        plan_hash(bench, asked.cache) if trial is None else digest([bench.plan_hash, "compared"]),
+        plan_hash(bench, asked.cache) if isinstance(trial, ByGate) else digest([bench.plan_hash, "compared"]),
         bench.suite.name,
         bench.prompt_name,
         _facts(workspace, bench, asked, prices),
@@ -172,7 +173,6 @@ def execute(
         __version__,
     )
     runs.cases().keep(info.id, run_cases(bench))
-    trial = trial or ByGate(bench)
     # Attempts that got no answer are made again, so the old ones count for nothing.
     table = table_of(bench, runs, info.id, answered=True)
     listen(RunStarted(info.id, bench.suite.name, first_round_size(bench, repeats_of(bench)), table.answers()))

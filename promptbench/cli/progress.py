@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from promptbench.cli.output import coloured, say, without_keys
-from promptbench.core.events import AttemptDone, Event, MoreWanted, Notice, RunStarted
+from promptbench.core.events import AttemptDone, CallMeasured, Event, MoreWanted, Notice, RunStarted
 from promptbench.core.types import Outcome
 from promptbench.report.words import clean
 
@@ -54,6 +54,10 @@ class Progress:
             self._done += 1
             self._failed += event.attempt.outcome is Outcome.FAILED
             self._errored += event.attempt.outcome is Outcome.ERRORED
+            self._show()
+        elif isinstance(event, CallMeasured):
+            self._done += 1
+            self._errored += event.errored
             self._show()
 
     def _start(self, event: RunStarted) -> None:

@@ -80,7 +80,7 @@ def _to_github(workspace: Workspace, reports: Sequence[RunReport], environ: Mapp
 
     root, checkout = workspace.settings.root.resolve(), Path(environ.get("GITHUB_WORKSPACE") or ".").resolve()
     folder = f"{root.relative_to(checkout).as_posix()}/" if checkout in root.parents else ""
-    out(github.annotations(reports, folder), end="")
+    out(github.commands(reports, folder), end="")
     if not (summary := environ.get("GITHUB_STEP_SUMMARY")):
         out(github.render(reports, Target()), end="")
         return

@@ -47,7 +47,7 @@ def shown(run: RunDetails) -> Iterator[str]:
     if about.command:
         yield f"again: {clean(about.command)}"
     yield ""
-    rows = [("", "answers", "format", "p50", "p99", "$/1,000", "errors")]
+    rows: list[tuple[str, ...]] = [("", "answers", "format", "p50", "p99", "$/1,000", "errors")]
     for model in dict.fromkeys(item.model for item in run.figures):
         rows.append((model, "", "", "", "", "", ""))
         for item in run.figures:

@@ -39,5 +39,12 @@ class Notice:
     text: str
 
 
-Event = RunStarted | AttemptDone | MoreWanted | Notice
+@dataclass(frozen=True, slots=True)
+class CallMeasured:
+    """A call of a measurement has ended."""
+
+    errored: bool
+
+
+Event = RunStarted | AttemptDone | MoreWanted | CallMeasured | Notice
 Listener = Callable[[Event], None]

@@ -39,6 +39,10 @@ class Plugins:
         name = module_name(written)
         return name in self._own() or name in self._foreign()
 
+    def home(self, name: str) -> str:
+        """The dotted name of the module of a plugin that there is, which is not imported for it."""
+        return f"{self.package}.{name}" if name in self._own() else self._foreign()[name].module
+
     def load(self, written: str) -> ModuleType:
         """The plugin's module. Raises KeyError when there is none, EnvironmentFailure when a foreign one is broken."""
         if written not in self._loaded:

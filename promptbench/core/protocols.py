@@ -79,6 +79,8 @@ class Problem:
     code: str
     message: str
     hint: str | None = None
+    absent: str | None = None
+    """The environment variable that is not set, where that is all: no mistake in a file."""
 
 
 class ProviderModule(Protocol):

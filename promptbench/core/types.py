@@ -63,6 +63,9 @@ class Request:
     output_schema: Mapping[str, Json] | None
     variables: Mapping[str, Json]
     repeat: int
+    stream: bool = False
+    """Whether the answer is wanted in pieces, so that the first one can be timed. It is the same answer, so this is no
+    part of what is asked."""
 
     def as_dict(self) -> dict[str, Json]:
         return {
@@ -94,6 +97,8 @@ class Answer:
     """Opening a connection, with the name's address, proxy and TLS; 0 on one that was kept. None without a network."""
     first_byte_ms: float | None = None
     """From the open connection, when the request goes out, to the head of the answer. None without a network."""
+    first_token_ms: float | None = None
+    """From the call to the first piece of its text. None where it came as a whole."""
     limits: Mapping[str, str] | None = None
     """The headers about rate limits, by lower-case name; for the gateway, and not kept."""
 

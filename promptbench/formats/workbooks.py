@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 import zlib
 from typing import Any, BinaryIO
@@ -32,6 +33,26 @@ def open_workbook(source: BinaryIO, *, formulas: bool = False) -> Any:
         return openpyxl.load_workbook(source, read_only=True, data_only=not formulas)
     except BROKEN as error:
         raise ValueError(f"the workbook cannot be read: {error}") from None
+
+
+_MERGED = re.compile(rb"""<(?:\w+:)?mergeCell\b[^>]*?\bref=["']([A-Z0-9:]+)["']""")
+_CHUNK = 1024 * 1024
+
+
+def merged_ranges(sheet: Any) -> list[str]:
+    """The ranges of cells that are merged, such as `B2:B4`; a sheet that is read row by row does not know them."""
+    with sheet._get_source() as source:
+        rest = b""
+        # They stand behind the rows, which are most of the file.
+        while chunk := source.read(_CHUNK):
+            rest += chunk
+            _, end, behind = rest.partition(b"sheetData>")
+            while end and (more := source.read(_CHUNK)):
+                behind += more
+            if end:
+                return [found.decode() for found in _MERGED.findall(behind)]
+            rest = rest[-len(b"sheetData>") :]
+    return []
 
 
 def _bounded(source: BinaryIO) -> None:

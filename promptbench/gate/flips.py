@@ -28,6 +28,8 @@ class Flip(StrEnum):
     BROKEN = "broken"
     STILL_FAILING = "still failing"
     STILL_PASSING = "still passing"
+    FLAKY = "flaky"
+    """A guard that fails some tries, with no sign that the candidate fails more of them."""
     UNSTABLE = "unstable"
     NOT_REPRODUCED = "not reproduced"
     NO_ANSWER = "no answer"
@@ -73,7 +75,7 @@ class CaseFlip:
     @property
     def guard(self) -> bool:
         """The champion passes it: something to keep."""
-        return self.flip in (Flip.STILL_PASSING, Flip.BROKEN, Flip.UNSTABLE)
+        return self.flip in (Flip.STILL_PASSING, Flip.FLAKY, Flip.BROKEN, Flip.UNSTABLE)
 
     @property
     def improved(self) -> bool:
@@ -254,8 +256,9 @@ def _tested(champion: Cell, candidate: Cell, screen: int) -> Flip:
             return Flip.NOT_REPRODUCED
         fixed = _is_fix(candidate.passes, candidate.total, champion.passes, champion.total)
         return Flip.FIXED if fixed else Flip.STILL_FAILING
-    if not candidate.failures:
+    if not (champion.failures or candidate.failures):
         return Flip.STILL_PASSING
     if is_break(champion.passes, champion.total, candidate.passes, candidate.total):
         return Flip.BROKEN
-    return Flip.STILL_PASSING if is_stable(candidate.passes, candidate.total) else Flip.UNSTABLE
+    worse = candidate.passes * champion.total < champion.passes * candidate.total
+    return Flip.UNSTABLE if worse and not is_stable(candidate.passes, candidate.total) else Flip.FLAKY

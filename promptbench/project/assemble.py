@@ -55,6 +55,8 @@ class Surroundings:
     """Logged calls in the place of the suite's logs; then only their cases are wanted."""
     candidate: tuple[str, Stored] | None = None
     """A prompt's name and a version of it, in the place of the suite's candidates."""
+    without_keys: bool = False
+    """Whether a model is joined whose key is not in the environment: it is told, and cannot be asked."""
 
     @property
     def partial(self) -> bool:
@@ -332,18 +334,22 @@ class _Joiner:
         if uses_prompt and not sees_prompt:
             message = f"a '{entry.ref.provider}' model gets the variables of a case and never sees the prompt"
             problems.append(Problem(Code.BAD_VALUE.name, message, "leave 'uses prompt' out"))
-        for prompt in prompts if uses_prompt and not problems else ():
+        without_key = all(problem.absent for problem in problems)
+        for prompt in prompts if uses_prompt and without_key else ():
             for problem in _refused_words(module, entry.ref.name, context, prompt.config):
                 self._found.add(Code[problem.code], f"{prompt.file}: {problem.message}", place, hint=problem.hint)
+        joined = not problems or (without_key and self._around.without_keys)
+        severity = Severity.WARNING if joined else Severity.ERROR
         for problem in problems:
-            self._found.add(Code[problem.code], problem.message, place, hint=problem.hint)
-        if problems:
+            self._found.add(Code[problem.code], problem.message, place, hint=problem.hint, severity=severity)
+        if not joined:
             return None
+        absent = problems[0].absent if problems else None
         name = str(entry.ref)
         provider = module.connect(entry.ref.name, context)
         in_gate = uses_prompt and (not gated or name in gated)
         local, shape = _is_local(module, entry.ref.name, context), _shape(module, entry.ref.name, context)
-        return BenchModel(entry.ref, provider, uses_prompt, in_gate, local, shape)
+        return BenchModel(entry.ref, provider, uses_prompt, in_gate, local, shape, absent=absent)
 
     def windows(self, models: Sequence[BenchModel]) -> dict[str, Window]:
         """The context windows of the models that see a prompt, where their providers tell."""

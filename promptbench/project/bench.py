@@ -43,6 +43,8 @@ class BenchModel:
     """What shapes its answers besides the request; None where not all of it is known, so that none is cached."""
     fallback: BenchModel | None = None
     """The model that is asked in its place when it is given up."""
+    absent: str | None = None
+    """The environment variable that it cannot be asked without, and that is not set."""
 
     @property
     def name(self) -> str:
@@ -199,6 +201,11 @@ class Bench:
         fallbacks = (model.fallback for model in self.models if model.fallback)
         judges = (judge.model for judge in self.judges.values())
         return tuple({model.name: model for model in (*judges, *fallbacks, *self.models)}.values())
+
+    @cached_property
+    def absent(self) -> dict[str, str]:
+        """The models that cannot be asked, each with the environment variable that is not set."""
+        return {model.name: model.absent for model in self.reachable if model.absent}
 
     @cached_property
     def decisive(self) -> frozenset[str]:

@@ -56,6 +56,7 @@ def key_problem(model: str, environ: Mapping[str, str], variable: str) -> Proble
             Code.MISSING_CREDENTIAL.name,
             f"{model} needs a key, and the environment variable {variable} is not set",
             f"in sh: export {variable}='your key'   in PowerShell: $env:{variable} = 'your key'",
+            absent=variable,
         )
     if not (key.isascii() and key.isprintable()) or " " in key:
         return Problem(

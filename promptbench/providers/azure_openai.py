@@ -49,7 +49,7 @@ def problems(name: str, context: ProviderContext) -> list[Problem]:
         message = (
             f"azure_openai/{name} has no endpoint: neither the setting 'endpoint' nor AZURE_OPENAI_ENDPOINT is set"
         )
-        return [*found, Problem(Code.SETTINGS.name, message, hint)]
+        return [*found, Problem(Code.SETTINGS.name, message, hint, absent="AZURE_OPENAI_ENDPOINT")]
     return [*found, *place.problems(context.environ, context.options)]
 
 

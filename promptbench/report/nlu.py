@@ -10,7 +10,7 @@ from promptbench.report.words import clean, excerpt
 
 _CONFUSED = 3
 _OUTSIDE = 5
-_LABEL = 24
+_LABEL = 23
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +142,7 @@ def lines(nlu: Nlu, width: int) -> Iterator[tuple[str, str]]:
         of = f"{summary.prompt} on {summary.model}" if summary.prompt else summary.model
         yield excerpt(of, width), "bold"
         for name, figure, about in _figures(summary):
-            yield f"  {name:<{_LABEL}}{figure:<24}{about}".rstrip(), ""
+            yield f"  {name:<{_LABEL}}{figure:<22}{about}".rstrip(), ""
         for line in _labels(summary, width - 2):
             yield f"  {line}", ""
     for comparison in nlu.comparisons:

@@ -21,6 +21,8 @@ STATES = {
     "still failing": "warn",
     "no answer": "none",
     "not reproduced": "none",
+    "flaky": "none",
+    "quarantined": "none",
     "fixed": "good",
     "still passing": "quiet",
     "passing": "quiet",

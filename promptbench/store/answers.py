@@ -9,10 +9,12 @@ from dataclasses import asdict, fields
 from promptbench.core.canonical import escape_surrogates
 from promptbench.core.types import Answer, Usage
 
+_OF_ONE_CALL = ("limits", "first_token_ms")
+
 
 def dumps(answer: Answer) -> str:
     """An answer as JSON, its text untouched; without what told about one call only."""
-    kept = {item.name: getattr(answer, item.name) for item in fields(answer) if item.name != "limits"}
+    kept = {item.name: getattr(answer, item.name) for item in fields(answer) if item.name not in _OF_ONE_CALL}
     kept |= {"params": dict(answer.params), "usage": asdict(answer.usage) if answer.usage else None}
     return escape_surrogates(json.dumps(kept, ensure_ascii=False, sort_keys=True, separators=(",", ":")))
 

@@ -20,22 +20,13 @@ from typing import Any
 from promptbench.core.canonical import canonical, digest_text
 from promptbench.core.clock import now
 from promptbench.core.errors import EnvironmentFailure, InputError
-from promptbench.core.types import (
-    Answer,
-    Attempt,
-    AttemptKey,
-    Json,
-    Judging,
-    Outcome,
-    Rung,
-    Score,
-    Side,
-)
+from promptbench.core.types import Answer, Attempt, AttemptKey, Json, Judging, Outcome, Rung, Score, Side
 from promptbench.store import answers, attempt_rows, history, judgings, runs_schema
 from promptbench.store.cache import CacheTable
 from promptbench.store.calibrations import Calibrations
 from promptbench.store.calls import CallStore
 from promptbench.store.database import immediate, storage_errors
+from promptbench.store.measurements import Measurements
 from promptbench.store.retention import Retention
 from promptbench.store.returned import Returned
 from promptbench.store.run_cases import RunCases
@@ -467,6 +458,10 @@ class RunStore:
     def calibrations(self) -> Calibrations:
         """How often cases flake, over this connection."""
         return Calibrations(self._connection, self.path)
+
+    def measurements(self) -> Measurements:
+        """What calls took and cost, over this connection."""
+        return Measurements(self._connection, self.path)
 
     def returned(self) -> Returned:
         """What models returned, over this connection."""

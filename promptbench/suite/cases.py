@@ -14,9 +14,8 @@ from promptbench.core.errors import InputError
 from promptbench.core.types import Json, Message
 from promptbench.formats.marked_json import parse_line
 from promptbench.formats.paths import below
-from promptbench.suite.grids import read_grid
 from promptbench.suite.models import Case, CaseFile, ChecksFile, CheckSpec, Marked, Quarantine, Where, field_name
-from promptbench.suite.sheets import CaseRow, read_columns, read_row
+from promptbench.suite.sheets import CaseRow, case_rows
 from promptbench.suite.validation import validated
 
 _MOST_PROBLEMS = 100
@@ -152,11 +151,7 @@ class _Sheet:
         before = len(found)
         try:
             self._path.open("rb").close()
-            rows = read_grid(self._path, self._shown, found)
-            header = next(rows, None)
-            columns = read_columns(header, found) if header else ()
-            for row in rows if columns else ():
-                read = read_row(columns, row, found)
+            for read in case_rows(self._path, self._shown, found):
                 case = read_case(read.value, Where(read), found) if read else None
                 if read and case:
                     self._rows.append(read)

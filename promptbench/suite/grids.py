@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time
@@ -14,18 +15,25 @@ from promptbench.core.canonical import lf
 from promptbench.core.diagnostics import Code, Diagnostics, Place
 from promptbench.core.protocols import MissingExtra
 from promptbench.formats.source import Source, SourceError, read_source
-from promptbench.formats.workbooks import BROKEN, MOST_BLANK_ROWS, open_workbook
+from promptbench.formats.workbooks import BROKEN, MOST_BLANK_ROWS, merged_ranges, open_workbook
 
+MOST_TITLES = 20
+"""So many rows above the headings are looked through for them."""
 _MAX_BYTES = 64 * 1024 * 1024
+_DELIMITED = re.compile("[,;\t]")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """`content` is a text with LF, or what a workbook holds as a number or as true or false; "" where it is empty."""
+    """`content` is a text with LF, or what a workbook holds as a number or as true or false; "" where it is empty.
+
+    `merged` is the range of cells that it stands for, such as `B2:B4`, where it is not for itself alone.
+    """
 
     content: str | int | float | bool
     place: Place
+    merged: str = ""
 
     @property
     def empty(self) -> bool:
@@ -64,7 +72,8 @@ def _csv(path: Path, shown: str, found: Diagnostics) -> Iterator[Row]:
     except SourceError as error:
         found.extend([error.diagnostic])
         return
-    delimiter = delimiter_of(source.lines[0])
+    # The first lines may be a title, which says nothing of it.
+    delimiter = delimiter_of(next((line for line in source.lines[:MOST_TITLES] if _DELIMITED.search(line)), ""))
     reader = csv.reader(io.StringIO(source.text, newline=""), delimiter=delimiter, strict=True)
     line = 1
     try:
@@ -114,11 +123,14 @@ def _workbook(path: Path, shown: str, found: Diagnostics) -> Iterator[Row]:
 def _sheet(sheet: Any, shown: str, found: Diagnostics) -> Iterator[Row]:
     from openpyxl.utils import get_column_letter
 
+    # What a file says of its own size may be wrong, and cells beyond it would be lost.
+    sheet.reset_dimensions()
+    merged = {area.partition(":")[0]: area for area in merged_ranges(sheet)}
     blank = 0
     for number, cells in enumerate(sheet.iter_rows(), 1):
         row = [
-            _cell(cell, Place(f"{shown}!{get_column_letter(column)}{number}"), found)
-            for column, cell in enumerate(cells, 1)
+            _cell(cell, Place(f"{shown}!{name}"), merged.get(name, ""), found)
+            for name, cell in ((f"{get_column_letter(column)}{number}", cell) for column, cell in enumerate(cells, 1))
         ]
         if all(cell.empty for cell in row):
             blank += 1
@@ -129,7 +141,7 @@ def _sheet(sheet: Any, shown: str, found: Diagnostics) -> Iterator[Row]:
         yield row
 
 
-def _cell(cell: Any, place: Place, found: Diagnostics) -> Cell:
+def _cell(cell: Any, place: Place, merged: str, found: Diagnostics) -> Cell:
     value = cell.value
     if cell.data_type == "f":
         hint = "write the value itself: copy the cell and paste it as a value"
@@ -143,5 +155,5 @@ def _cell(cell: Any, place: Place, found: Diagnostics) -> Cell:
     elif isinstance(value, date | time):
         value = value.isoformat()
     if value is None or isinstance(value, str):
-        return Cell(lf(value or ""), place)
-    return Cell(value if isinstance(value, int | float) else str(value), place)
+        return Cell(lf(value or ""), place, merged)
+    return Cell(value if isinstance(value, int | float) else str(value), place, merged)

@@ -8,8 +8,10 @@ whatever it says. A check stands in `check` with its argument in `value`, the ne
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, islice
+from pathlib import Path
 from typing import Literal
 
 from promptbench.core.diagnostics import Code, Diagnostics, Place, did_you_mean
@@ -17,12 +19,13 @@ from promptbench.core.types import Json
 from promptbench.formats.marked_json import parse_line
 from promptbench.formats.marked_yaml import parse
 from promptbench.formats.source import Source
-from promptbench.suite.grids import Cell, Row
+from promptbench.suite.grids import MOST_TITLES, Cell, Row, read_grid
 from promptbench.suite.models import CaseFile, field_name
 
 _Kind = Literal["text", "value", "list", "yaml"]
 KINDS: dict[str, _Kind] = {
     "case": "text",
+    "vars": "value",
     "was": "text",
     "cluster": "text",
     "note": "text",
@@ -40,6 +43,11 @@ SPLIT = ("vars", "expect", "quarantine")
 """Fields of which each name has a column of its own."""
 _PAIR = re.compile(r"(check|value)(?: ?([1-9][0-9]?))?")
 _LOOKS_LIKE_JSON = re.compile(r'[{["0-9-]|true\Z|false\Z|null\Z')
+_WORDS = {"TRUE": True, "FALSE": False}
+"""How spreadsheet programs save a cell that is true or false."""
+COMMENT = "# comment"
+"""The heading of the column with the comments that stand above the cases of a YAML file."""
+_COMMENT_PATH = ("#",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +67,15 @@ Columns = Sequence[Column | None]
 
 @dataclass(frozen=True, slots=True)
 class CaseRow:
-    """A row as what stands in a suite file: its data, and the cell of everything in it."""
+    """A row as what stands in a suite file: its data, and the cell of everything in it.
+
+    `comment` is None where the sheet has no column for it.
+    """
 
     value: dict[str, Json]
     first: Place
     cells: dict[tuple[str | int, ...], Place] = field(default_factory=dict)
+    comment: str | None = None
 
     def place(self, path: Sequence[str | int] = (), *, key: bool = False) -> Place:
         """The cell of what is at `path`, or of the nearest above it; the first of the row where there is none."""
@@ -76,11 +88,29 @@ class CaseRow:
         return False
 
 
+def case_rows(path: Path, shown: str, found: Diagnostics) -> Iterator[CaseRow | None]:
+    """The rows of a file below its headings; None for one that cannot be read, with its mistakes in `found`.
+
+    Raises OSError.
+    """
+    rows = read_grid(path, shown, found)
+    first = list(islice(rows, MOST_TITLES))
+    at = next((index for index, row in enumerate(first) if any(_is_case(cell) for cell in row)), 0)
+    columns = read_columns(first[at], found) if first else ()
+    for row in chain(first[at + 1 :], rows) if columns else ():
+        yield read_row(columns, row, found)
+
+
+def _is_case(cell: Cell) -> bool:
+    return isinstance(cell.content, str) and cell.content.strip().lower() == "case"
+
+
 def read_columns(header: Row, found: Diagnostics) -> Columns:
     """What the headings say; nothing without one for the cases. What is wrong goes to `found`, and is not read."""
     columns: list[Column | None] = []
     first: dict[tuple[str, ...], Place] = {}
     for cell in header:
+        _tell_merged(cell, found)
         path = _path(cell, found)
         if path and path in first:
             message = f"two columns are headed '{str(cell.content).strip()}'"
@@ -103,13 +133,14 @@ def read_columns(header: Row, found: Diagnostics) -> Columns:
 
 def read_row(columns: Columns, row: Row, found: Diagnostics) -> CaseRow | None:
     """A row as a case is written; None, with what is wrong in `found`, when a cell cannot be read."""
-    before = len(found.errors)
-    read = CaseRow({}, row[0].place)
+    before = len(found)
+    read = CaseRow({}, row[0].place, comment=_comment(columns, row))
     checks: dict[str, dict[str, Cell]] = {}
     for index, cell in enumerate(row):
         column = columns[index] if index < len(columns) else None
-        if cell.empty or (column and not column.path):
+        if cell.empty or (column and column.path in ((), _COMMENT_PATH)):
             continue
+        _tell_merged(cell, found)
         if column is None:
             found.add(Code.UNKNOWN_KEY, "this cell has no heading", cell.place, hint="head its column, or empty it")
             continue
@@ -119,7 +150,21 @@ def read_row(columns: Columns, row: Row, found: Diagnostics) -> CaseRow | None:
         else:
             _put(read, column, cell, found)
     _put_checks(read, checks, found)
-    return read if len(found.errors) == before else None
+    return read if len(found) == before else None
+
+
+def _comment(columns: Columns, row: Row) -> str | None:
+    """The comment of a row; None where there is no column for it."""
+    at = next((index for index, column in enumerate(columns) if column and column.path == _COMMENT_PATH), None)
+    if at is None:
+        return None
+    return str(row[at].content).strip() if at < len(row) else ""
+
+
+def _tell_merged(cell: Cell, found: Diagnostics) -> None:
+    if cell.merged and not cell.empty:
+        hint = "unmerge them, and write the text into each cell that it is for"
+        found.add(Code.BAD_VALUE, f"this cell is merged with others ({cell.merged})", cell.place, hint=hint)
 
 
 def _path(cell: Cell, found: Diagnostics) -> tuple[str, ...] | None:
@@ -128,7 +173,7 @@ def _path(cell: Cell, found: Diagnostics) -> tuple[str, ...] | None:
     if not heading:
         return None
     if heading.startswith("#"):
-        return ()
+        return _COMMENT_PATH if heading.lower() == COMMENT else ()
     if pair := _PAIR.fullmatch(heading.lower()):
         return pair[1], pair[2] or ""
     root, dot, name = heading.partition(".")
@@ -150,7 +195,7 @@ def _path(cell: Cell, found: Diagnostics) -> tuple[str, ...] | None:
 def _put(read: CaseRow, column: Column, cell: Cell, found: Diagnostics) -> None:
     root, *below = column.path
     content = read_cell(cell, "value" if below else KINDS[root], found)
-    if column.path == ("expect",) and isinstance(content, str) and content.startswith(("{", "[")):
+    if column.path in (("expect",), ("vars",)) and isinstance(content, str) and _opens(cell):
         hint = 'write {"team": "billing"}, or a column expect.team; a text that begins so stands in double quotes'
         found.add(Code.BAD_VALUE, "this looks like data and is no JSON", cell.place, hint=hint)
         return
@@ -163,6 +208,10 @@ def _put(read: CaseRow, column: Column, cell: Cell, found: Diagnostics) -> None:
     else:
         read.value.setdefault(root, {})[below[0]] = content
     read.cells[column.path] = cell.place
+
+
+def _opens(cell: Cell) -> bool:
+    return str(cell.content).lstrip().startswith(("{", "["))
 
 
 def _twice(root: str, cell: Cell, found: Diagnostics) -> None:
@@ -201,9 +250,12 @@ def read_cell(cell: Cell, kind: _Kind, found: Diagnostics) -> Json:
         return _yaml(cell, text, found)
     if kind == "list":
         return [part.strip() for part in re.split(r"[,\n]", text) if part.strip()]
+    if kind == "value" and text in _WORDS:
+        return _WORDS[text]
     if not _LOOKS_LIKE_JSON.match(text) or (kind == "text" and not text.startswith('"')):
         return text
-    line = parse_line("", 1, text, Diagnostics())
+    # A text in quotes may have lines, as people write it; JSON has a sign for their ends.
+    line = parse_line("", 1, text.replace("\n", "\\n") if text.startswith('"') else text, Diagnostics())
     if line is None or (kind == "text" and not isinstance(line.value, str)):
         return text
     return line.value

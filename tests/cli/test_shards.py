@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +49,7 @@ class Moody:
 
 
 @pytest.fixture
-def recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Project]:
+def recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Project:
     """A project whose model answers from recordings, the gate's further tries included."""
     monkeypatch.chdir(tmp_path)
     with FakeOpenAI(Moody()) as server:
@@ -59,7 +58,7 @@ def recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
         project.adopt()
         assert project.run("run", "-q").code in (0, 6)
     project.edit("suites/triage/suite.yaml", "openai/fake", "recorded/openai/fake")
-    yield project
+    return project
 
 
 def told(ended: Any) -> dict[str, Any]:
@@ -126,7 +125,7 @@ def test_a_merged_run_can_be_promoted_and_a_shard_cannot(halves: Project) -> Non
     ended = halves.run("run", "-q", "--shard", "1/2", "--promote")
     assert ended.code == 2
     assert "a shard of the suite 'triage' proves nothing" in ended.err
-    assert "no finished run of 'triage'" in halves.run("promote", "triage").err
+    assert "no finished run of a whole suite about 'triage'" in halves.run("promote", "triage").err
     shard = halves.run("runs", "list", "--json").data["runs"][0]
     assert shard["shard"] == "2/2"
     ended = halves.run("report", shard["run"])

@@ -3,8 +3,8 @@
 
 const ROWS_ON_A_PAGE = 25;
 const MOST_COMPARED = 4e6; // cells of the table that a diff takes
-const ORDER = ["broken", "unstable", "failing", "still failing", "no answer", "not reproduced", "quarantined", "fixed", "still passing", "passing"];
-const TONES = { broken: "bad", unstable: "warn", failing: "bad", "still failing": "warn", "no answer": "none", "not reproduced": "none", quarantined: "none", fixed: "good" };
+const ORDER = ["broken", "unstable", "failing", "still failing", "no answer", "not reproduced", "flaky", "quarantined", "fixed", "still passing", "passing"];
+const TONES = { broken: "bad", unstable: "warn", failing: "bad", "still failing": "warn", "no answer": "none", "not reproduced": "none", flaky: "none", quarantined: "none", fixed: "good" };
 const OUTCOMES = { passed: "good", failed: "bad", errored: "none" };
 const COUNTED = ["prompt", "model", "repeat", "counted", "outcome", "answer", "rung", "repairs", "reasons", "error", "fallback",
   "tries", "cached", "provider", "queue", "input", "output", "cost", "started"];

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from promptbench.report.model import CaseResult, RunReport
 
 RIGHT = frozenset({"fixed", "still passing", "passing"})
-_APART = frozenset({"not reproduced", "quarantined"})
+_APART = frozenset({"not reproduced", "flaky", "quarantined"})
 """What proves nothing either way."""
 _EXPECT = "expect:"
 """What the check on the expected answer begins its reasons with."""
@@ -21,8 +21,8 @@ def judged(report: RunReport) -> Iterator[CaseResult]:
 
 
 def is_right(item: CaseResult) -> bool:
-    """Whether nothing is wrong with a case. Where production's failure did not come again, or the case is set apart,
-    what counts is ours.
+    """Whether nothing is wrong with a case. Where production's failure did not come again, or the case flakes or is
+    set apart, what counts is ours.
     """
     return item.state in RIGHT or (item.state in _APART and item.passed == item.attempts)
 

@@ -19,6 +19,7 @@ _STATES = {
     "still failing": ("yellow", True),
     "no answer": ("magenta", False),
     "not reproduced": ("cyan", False),
+    "flaky": ("cyan", False),
     "quarantined": ("cyan", True),
     "fixed": ("green", False),
 }

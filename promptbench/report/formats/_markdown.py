@@ -11,7 +11,10 @@ from promptbench.report.words import clean, duration, excerpt, money, share, tai
 
 _MARKS = {"PASS": "✅", "FAIL": "❌", "INCONCLUSIVE": "⚠️", "NO VERDICT": "🚫"}
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~@&$]|:(?=\S)|(?<=www)\.)")
-_ORDER = ("broken", "unstable", "failing", "still failing", "no answer", "not reproduced", "quarantined", "fixed")
+_ORDER = (
+    *("broken", "unstable", "failing", "still failing", "no answer", "not reproduced", "flaky", "quarantined"),
+    "fixed",
+)
 _TEXT = 300
 _NOTE = "\n_Shortened: the rest is in `promptbench report {run}`._\n"
 

@@ -1,6 +1,6 @@
 """For GitHub Actions: the step summary in Markdown, and annotations on the lines of the YAML.
 
-`render` is the summary; `run --format github` also prints `annotations`, and appends the summary where GitHub wants it.
+`render` is the summary; `run --format github` also prints `commands`, and appends the summary where GitHub wants it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ LIMIT = 1024 * 1024
 MOST = 10
 """Annotations of each level that GitHub shows for one step."""
 _LONGEST = 4_000
-_WORST = ("broken", "failing", "no answer", "unstable", "still failing", "not reproduced", "quarantined")
+_WORST = ("broken", "failing", "no answer", "unstable", "still failing", "not reproduced", "flaky", "quarantined")
 _CONTROL = re.compile("[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
@@ -32,7 +32,7 @@ def summary(reports: Sequence[RunReport], limit: int) -> str:
     return document(reports, limit)
 
 
-def annotations(reports: Sequence[RunReport], folder: str = "") -> str:
+def commands(reports: Sequence[RunReport], folder: str = "") -> str:
     """Workflow commands, one a line: the verdicts, then the cases, as many as GitHub shows, the worst first.
 
     `folder` is where the project is in the repository, with a slash behind it.

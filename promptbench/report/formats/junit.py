@@ -87,9 +87,10 @@ def _case(item: CaseResult, report: RunReport) -> xml.Element:
         # Some CI takes what is before the last dot for a package.
         classname=f"{_dotless(report.suite)}.{_dotless(item.model)}",
         file=_text(item.file),
-        **({"line": str(item.line)} if item.line else {}),
-        time=f"{item.provider_ms / 1000:.3f}",
     )
+    if item.line:
+        case.set("line", str(item.line))
+    case.set("time", f"{item.provider_ms / 1000:.3f}")
     if is_right(item):
         return case
     counts = decides(item, report)

@@ -7,7 +7,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptbench.report.formats.github import LIMIT, MOST, annotations, render, summary
+from promptbench.report.formats.github import LIMIT, MOST, commands, render, summary
 from promptbench.report.model import RunReport
 from promptbench.report.words import Target
 from tests.report import kit
@@ -30,28 +30,28 @@ def read(line: str) -> Command:
     return match[1], values, plain(match[3], ("%0D", "%0A", "%25"))
 
 
-def commands(*reports: RunReport, folder: str = "") -> list[Command]:
-    text = annotations(reports, folder)
+def read_all(*reports: RunReport, folder: str = "") -> list[Command]:
+    text = commands(reports, folder)
     assert text.endswith("\n")
     return [read(line) for line in text.split("\n")[:-1]]
 
 
 def test_golden() -> None:
     check("github.md", render([kit.report()], Target()))
-    check("github-annotations.txt", annotations([kit.report()]))
+    check("github-annotations.txt", commands([kit.report()]))
 
 
 def test_a_case_is_annotated_at_its_line() -> None:
-    found = {properties["title"]: (level, properties, said) for level, properties, said in commands(kit.report())}
+    found = {properties["title"]: (level, properties, said) for level, properties, said in read_all(kit.report())}
     level, properties, said = found["broken: markup in the answer (gguf/smollm2-135m)"]
     assert (level, properties["file"], properties["line"]) == ("error", "suites/triage/suite.yaml", "31")
     assert said == f'broken, 3 of 11 tries pass: expected {{"team":"billing"}}, got {kit.MARKUP}'
     assert found['still failing: =HYPERLINK("http://example.com") (gguf/smollm2-135m)'][1]["file"] == "a,b:c.yaml"
-    assert commands(kit.report(), folder="sub/")[1][1]["file"] == "sub/suites/triage/suite.yaml"
+    assert read_all(kit.report(), folder="sub/")[1][1]["file"] == "sub/suites/triage/suite.yaml"
 
 
 def test_a_pass_has_no_error() -> None:
-    levels = [level for level, _, _ in commands(kit.passed())]
+    levels = [level for level, _, _ in read_all(kit.passed())]
     assert levels == ["notice", "warning"]
 
 
@@ -59,7 +59,7 @@ def test_github_shows_ten_of_a_level_so_the_worst_are_written() -> None:
     failing = [kit.result(f"failing {n}", "still failing", 0, 8) for n in range(40)]
     broken = [kit.result(f"broken {n}", "broken", 0, 8, critical=n == 4) for n in range(5)]
     aside = [kit.result(f"aside {n}", "failing", 0, 1, gated=False) for n in range(30)]
-    found = commands(kit.report(results=[*failing, *aside, *broken]))
+    found = read_all(kit.report(results=[*failing, *aside, *broken]))
     errors = [properties["title"] for level, properties, _ in found if level == "error"]
     assert len(errors) == MOST == sum(level == "warning" for level, _, _ in found)
     assert errors[0] == "triage"
@@ -71,7 +71,7 @@ def test_github_shows_ten_of_a_level_so_the_worst_are_written() -> None:
 @given(st.sampled_from(["::error::x", "a%0Ab", "a\r\nb", "x,line=1::", kit.ESCAPES]) | st.text())
 def test_no_text_is_a_command(text: str) -> None:
     item = kit.result(text, "broken", 0, 1, answer=text, reasons=(f"expect: {text}",), file=text)
-    found = commands(kit.report(sentence=text, suite=text, reproduce=text, results=[item]))
+    found = read_all(kit.report(sentence=text, suite=text, reproduce=text, results=[item]))
     assert len(found) == 2
     assert {key for _, properties, _ in found for key in properties} <= {"file", "line", "title"}
     clean = re.sub("[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]", "\ufffd", text)

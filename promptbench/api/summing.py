@@ -1,0 +1,140 @@
+"""The calls of a measurement summed up, model by model: figures with their intervals, ratios, drift."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+
+from promptbench.core.measured import MeasuredCall
+from promptbench.metrics.latency import ENOUGH, Latency, TokenBucket, by_tokens, quantile
+from promptbench.report.measurement import Contrast, Figure, MeasuredModel, Spread
+from promptbench.report.model import TokenTimes
+from promptbench.stats.beta import clopper_pearson
+from promptbench.stats.quantiles import Interval, deviation_interval, quantile_interval, ratio_interval
+
+_UNKNOWN = -1
+_DRIFT_LEAST = 30
+"""Calls from which thirds of them say something."""
+_ERROR = 200
+"""Characters of an error by which errors are the same."""
+
+
+def spread(values: Sequence[float]) -> Spread | None:
+    """None for no values."""
+    latency = Latency.of(values)
+    if latency is None:
+        return None
+    ordered = sorted(values)
+
+    def figure(share: float) -> Figure:
+        return _figure(quantile_interval(ordered, quantile(ordered, share), share))
+
+    return Spread(
+        count=latency.count,
+        few=latency.count < ENOUGH,
+        p50=figure(0.5),
+        p90=figure(0.9),
+        p95=figure(0.95),
+        p99=figure(0.99),
+        deviation=_figure(deviation_interval(ordered, latency.deviation)),
+        mean=latency.mean,
+    )
+
+
+def rate(events: int, total: int) -> Figure:
+    """A share of calls with its exact interval."""
+    return Figure(events / total if total else 0.0, *clopper_pearson(events, total))
+
+
+def summed(model: str, calls: Sequence[MeasuredCall], *, uses_prompt: bool, logged: bool = False) -> MeasuredModel:
+    """The figures of one model, without what it costs. What a log tells has no queue and no tries."""
+    answered = [call for call in calls if call.error is None]
+    times = [call.latency_ms for call in answered]
+    took = [call.provider_ms or 0.0 for call in answered]
+    usages = [call.usage for call in answered if call.usage]
+    given = sum(usage.input_tokens for usage in usages)
+    errors = Counter((call.error or "")[:_ERROR] for call in calls if call.error is not None)
+    return MeasuredModel(
+        model=model,
+        uses_prompt=uses_prompt,
+        calls=len(calls),
+        answered=len(answered),
+        errored=rate(len(calls) - len(answered), len(calls)),
+        retried=None if logged else rate(sum(call.tries > 1 for call in calls), len(calls)),
+        errors=dict(errors.most_common()),
+        latency=spread(times),
+        provider=None if logged else spread(took),
+        queue=None if logged else spread([call.queue_ms for call in answered]),
+        first_token=spread([call.first_token_ms for call in answered if call.first_token_ms is not None]),
+        tokens_per_second=spread(list(_speeds(answered))),
+        by_input_tokens=_buckets(took, [call.usage.input_tokens if call.usage else _UNKNOWN for call in answered]),
+        by_output_tokens=_buckets(took, [call.usage.output_tokens if call.usage else _UNKNOWN for call in answered]),
+        drift=None if logged else _drift(times),
+        input_tokens=given / len(usages) if usages else None,
+        output_tokens=sum(usage.output_tokens for usage in usages) / len(usages) if usages else None,
+        cached_share=sum(usage.cached_tokens or 0 for usage in usages) / given if given else None,
+        late_p99=None if logged else _late(calls),
+    )
+
+
+def contrasts(models: Sequence[MeasuredModel]) -> Iterator[Contrast]:
+    """Each two models, by what a caller waits for them."""
+    for one, other in combinations((model for model in models if model.latency), 2):
+        assert one.latency is not None
+        assert other.latency is not None
+        fast, slow = (one, other) if one.latency.p50.value <= other.latency.p50.value else (other, one)
+        assert fast.latency is not None
+        assert slow.latency is not None
+        yield Contrast(
+            faster=fast.model,
+            slower=slow.model,
+            p50=_ratio(slow.latency.p50, fast.latency.p50),
+            p90=_ratio(slow.latency.p90, fast.latency.p90),
+            p99=_ratio(slow.latency.p99, fast.latency.p99),
+        )
+
+
+def _speeds(answered: Sequence[MeasuredCall]) -> Iterator[float]:
+    """Tokens out a second of the provider's time."""
+    for call in answered:
+        if call.usage and call.usage.output_tokens and call.provider_ms:
+            yield call.usage.output_tokens / call.provider_ms * 1000
+
+
+def _drift(times: Sequence[float]) -> Figure | None:
+    third = len(times) // 3
+    if len(times) < _DRIFT_LEAST:
+        return None
+    first, last = spread(times[:third]), spread(times[-third:])
+    return _ratio(last.p50, first.p50) if first and last else None
+
+
+def _late(calls: Sequence[MeasuredCall]) -> float | None:
+    late = Latency.of([call.late_ms for call in calls])
+    return late.p99 if late else None
+
+
+def _buckets(times: Sequence[float], tokens: Sequence[int]) -> list[TokenTimes]:
+    return [_shown(bucket) for bucket in by_tokens(times, tokens)]
+
+
+def _shown(bucket: TokenBucket) -> TokenTimes:
+    latency = bucket.latency
+    few = latency.count < ENOUGH
+    return TokenTimes(
+        bucket.least, bucket.most, latency.count, few, latency.p50, latency.p90, latency.p99, latency.deviation
+    )
+
+
+def _ratio(above: Figure, below: Figure) -> Figure | None:
+    found = ratio_interval(_interval(above), _interval(below))
+    return _figure(found) if found else None
+
+
+def _interval(figure: Figure) -> Interval:
+    return Interval(figure.value, figure.low, figure.high)
+
+
+def _figure(interval: Interval) -> Figure:
+    return Figure(interval.value, interval.low, interval.high)
