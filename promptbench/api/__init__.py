@@ -15,6 +15,7 @@ from pathlib import Path
 from promptbench.api.agreeing import Agreed, agree, write_sheet
 from promptbench.api.calibrating import calibrate
 from promptbench.api.capturing import CaptureReport, capture, read_wanted
+from promptbench.api.changes import changed_only
 from promptbench.api.checking import check_text
 from promptbench.api.chosen import chosen_by_id, chosen_in_log, chosen_of_clusters, replayed_calls
 from promptbench.api.comparing import ComparisonPlan, Matchup, compare, plan_comparison
@@ -25,9 +26,21 @@ from promptbench.api.failing import Cluster, failures
 from promptbench.api.fetching import Fetched, fetch
 from promptbench.api.health import Health, doctor
 from promptbench.api.importing import Imported, ImportOptions, ImportState, NothingImported, import_logs, unmapped
+from promptbench.api.keyless import keys_missing, unasked
+from promptbench.api.measured_logs import measured_in_logs
+from promptbench.api.measuring import (
+    Measured,
+    MeasureOptions,
+    MeasurePlan,
+    load_of,
+    measure,
+    measurements,
+    plan_measurement,
+    show_measurement,
+)
 from promptbench.api.merging import Contest, Merged, merge
 from promptbench.api.mutating import mutate
-from promptbench.api.outlook import outlook_of, told
+from promptbench.api.outlook import most_questions, outlook_of, told
 from promptbench.api.past import judge, rescore
 from promptbench.api.promotion import (
     Who,
@@ -55,10 +68,10 @@ from promptbench.api.starting import init
 from promptbench.api.tries import many_tries
 from promptbench.api.workspace import PRODUCTION, Selection, Workspace, mistakes
 from promptbench.core.clock import now
-from promptbench.core.diagnostics import Diagnostics
+from promptbench.core.diagnostics import Code, Diagnostics
 from promptbench.core.errors import InputError
 from promptbench.core.events import Event as RunEvent
-from promptbench.core.events import Listener
+from promptbench.core.events import Listener, Notice
 from promptbench.core.types import CacheMode
 from promptbench.engine.estimate import Estimate
 from promptbench.engine.plan import round_sizes
@@ -70,6 +83,7 @@ from promptbench.gateway import Pacer
 from promptbench.project.bench import Bench
 from promptbench.prompts.parser import prompt_name
 from promptbench.report.calibration import CalibrationReport
+from promptbench.report.measurement import MeasurementReport
 from promptbench.report.model import Promotion, RunReport
 from promptbench.report.mutation import MutationReport
 from promptbench.report.repairs import RepairsReport
@@ -77,6 +91,7 @@ from promptbench.report.replay import ReplayReport, RescoreReport
 from promptbench.settings.settings import actor as actor_of
 from promptbench.store.prompts import Event, Store, Version
 from promptbench.store.run_list import RunFigures, RunSummary
+from promptbench.store.runs import RunStore
 
 __all__ = [
     "PRODUCTION",
@@ -96,6 +111,10 @@ __all__ = [
     "ImportState",
     "Imported",
     "Matchup",
+    "MeasureOptions",
+    "MeasurePlan",
+    "Measured",
+    "MeasurementReport",
     "Merged",
     "MutationReport",
     "NothingImported",
@@ -138,11 +157,16 @@ __all__ = [
     "init",
     "judge",
     "list_runs",
+    "load_of",
+    "measure",
+    "measured_in_logs",
+    "measurements",
     "merge",
     "merge_runs",
     "mutate",
     "plan",
     "plan_comparison",
+    "plan_measurement",
     "promote",
     "prune",
     "read_wanted",
@@ -157,6 +181,7 @@ __all__ = [
     "rollback",
     "run",
     "run_history",
+    "show_measurement",
     "show_run",
     "suite_schema",
     "unmapped",
@@ -175,6 +200,8 @@ class Plan:
     champion: str | None
     cases: int
     questions: dict[str, int]
+    most_questions: dict[str, int]
+    """All that may be asked: cases that fail are tried again."""
     gated: Sequence[str]
     expected: dict[str, Estimate]
     judges: dict[str, Estimate]
@@ -203,13 +230,16 @@ def validate(workspace: Workspace, selection: Selection, *, red: bool = False) -
 
 def plan(workspace: Workspace, selection: Selection) -> list[Plan]:
     """What `run` would do. Raises InputError when a suite has an error."""
+    if selection.changed:
+        selection, _ = changed_only(workspace, selection)
     with workspace.prompts() as store, workspace.recordings() as runs:
         benches, _ = workspace.assemble(selection, store=store, runs=runs)
-        return [_plan(workspace, bench) for bench in benches]
+        return [_plan(workspace, bench, runs) for bench in benches]
 
 
-def _plan(workspace: Workspace, bench: Bench) -> Plan:
-    outlook, questions = outlook_of(bench), round_sizes(bench, repeats_of(bench))
+def _plan(workspace: Workspace, bench: Bench, runs: RunStore | None) -> Plan:
+    outlook, questions = outlook_of(bench, runs), round_sizes(bench, repeats_of(bench))
+    most = most_questions(bench)
     takes = expected(workspace, bench)
     return Plan(
         suite=bench.suite.name,
@@ -218,11 +248,12 @@ def _plan(workspace: Workspace, bench: Bench) -> Plan:
         champion=bench.champion.label if bench.champion else None,
         cases=len(bench.cases),
         questions=questions,
+        most_questions=most,
         gated=[model.name for model in bench.models if model.gated],
         expected=takes,
         judges=expected_of_judges(workspace, bench),
         outlook=outlook,
-        could_tell=list(told(outlook, questions, takes)),
+        could_tell=list(told(outlook, questions, most, takes)),
     )
 
 
@@ -234,29 +265,51 @@ def run(
     evidence: bool = False,
     spending: Spending | None = None,
     cache: CacheMode = CacheMode.OFF,
+    allow_no_keys: bool = False,
     who: Who | None = None,
     listen: Listener | None = None,
 ) -> list[RunReport]:
     """Runs every suite selected and judges it; with `promote` moves `production` where the verdict is PASS.
 
     A prompt that several of the suites test is promoted when all of them pass. `evidence` puts the proof into the
-    report. Where the `cache` gave an answer to be judged, there is no PASS and no FAIL. Raises InputError before any
-    call when a suite has an error, Interrupted when the user stops it.
+    report. Where the `cache` gave an answer to be judged, there is no PASS and no FAIL. Of a selection of changes all
+    logged answers must fail. With `allow_no_keys` a suite whose keys are missing is not asked, and reported without a
+    verdict.
+
+    Raises InputError before any call when a suite has an error, EnvironmentFailure when a key is missing; Interrupted
+    when the user stops it.
     """
     listen = listen or _silent
+    red = selection.changed
+    if selection.changed:
+        selection, which = changed_only(workspace, selection)
+        listen(Notice(which))
     with workspace.prompts() as store, workspace.runs() as runs:
-        benches, found = workspace.assemble(selection, store=store, runs=runs)
+        benches, found = workspace.assemble(selection, store=store, runs=runs, without_keys=True)
+        without_keys = [bench for bench in benches if bench.absent]
+        if red or without_keys:
+            found = red_first(benches, found, runs.calls())
+            if found.errors:
+                raise mistakes(found)
+        if without_keys and not allow_no_keys:
+            raise keys_missing(without_keys, found)
         if promote:
             check_whole(benches)
         spending = spending or Spending()
-        spending.check(workspace, benches)
+        spending.check(workspace, [bench for bench in benches if not bench.absent])
         budget = spending.budget()
         pacers: dict[str, Pacer] = {}
-        notes = [f"{item.place}: {item.message}" for item in found.warnings]
+        # Which key is missing is said by the report on its suite.
+        told_later = Code.MISSING_CREDENTIAL
+        notes = [f"{item.place}: {item.message}" for item in found.warnings if item.code is not told_later]
         finished: list[tuple[Bench, Finished]] = []
         reports: list[RunReport] = []
         for bench in benches:
             asked = _asked(workspace, selection, bench, cache)
+            if bench.absent:
+                reports.append(unasked(workspace, bench, command=asked.command, notes=notes))
+                notes = []
+                continue
             budgets = spending.budgets(budget, bench)
             path = workspace.shown(bench.suite.path)
             before = earlier_answers(bench, path, store, runs, now())
@@ -269,6 +322,9 @@ def run(
             report = as_shard(report, done) if bench.shard is not None else report
             reports.append(_with_machine_price(report, workspace, bench))
             notes = []
+        # Without a verdict of every suite there is no proof.
+        open_ = {bench.prompt_name for bench in without_keys}
+        finished = [part for part in finished if part[0].prompt_name not in open_]
         if evidence and selection.shard is None:
             reports = proven(workspace, runs, finished, reports)
         for prompt in dict.fromkeys(bench.prompt_name for bench, _ in finished):

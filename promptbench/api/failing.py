@@ -9,14 +9,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from promptbench.api.causes import cause_of, cause_of_scores, json_fault, without_details
 from promptbench.api.workspace import Selection, Workspace
-from promptbench.checks.json_schema import without_values
 from promptbench.core.call_filter import CallFilter
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import InputError, NothingSelected
 from promptbench.core.protocols import Check, CheckContext
-from promptbench.core.types import Attempt, FailureTier, Json, LoggedCall, Outcome, Rung, Score
-from promptbench.formats import json_text
+from promptbench.core.types import Attempt, FailureTier, Json, LoggedCall, Outcome
 from promptbench.project import checks
 from promptbench.project.bench import Bench
 from promptbench.project.evaluate import Judged, evaluate
@@ -26,8 +25,6 @@ from promptbench.text.near_duplicates import NearDuplicates
 
 _STATUS = re.compile(r"(?<!\d)([45]\d\d)(?!\d)")
 _CUT = ("length", "max_tokens")
-_VARIABLE_PART = re.compile(r"\b[0-9a-f]{8,}\b|\b\w*\d\w*\b", re.IGNORECASE)
-_LONGEST = 60
 _SHOWN = 300
 _DATA = re.compile(r"[{\[]")
 
@@ -140,7 +137,7 @@ def _logged(runs: RunStore, bench: Bench | None, workspace: Workspace, wanted: C
         if why:
             yield _failure(kept, FailureTier.CONTENT, why, by_input=False)
         elif call.tier is FailureTier.CONTENT:
-            verdict = _without_details(call.failed or "") or "the log says so"
+            verdict = without_details(call.failed or "") or "the log says so"
             yield _failure(kept, FailureTier.CONTENT, verdict, by_input=True)
 
 
@@ -152,26 +149,15 @@ def _failure(kept: KeptCall, tier: FailureTier, why: str, *, by_input: bool) -> 
 def _why_no_answer(call: LoggedCall) -> str:
     """The HTTP status or the finish reason; else the error without what differs from call to call."""
     if call.tier is FailureTier.CUT:
-        return call.finish_reason or _without_details(call.failed or "") or "cut short"
+        return call.finish_reason or without_details(call.failed or "") or "cut short"
     said = call.failed or call.error or ""
     status = _STATUS.search(said) or _STATUS.search(call.error or "")
-    return f"HTTP {status[1]}" if status else _without_details(said) or "no answer"
+    return f"HTTP {status[1]}" if status else without_details(said) or "no answer"
 
 
 def _tried_json(answer: str | None) -> str | None:
     """What is wrong with an answer as JSON, where nobody says that it should be some, but it looks like it."""
-    return _json_fault(answer) if answer and _DATA.search(answer) else None
-
-
-def _json_fault(answer: str) -> str | None:
-    fault = json_text.fingerprint(answer)
-    return f"JSON: {fault}" if fault else None
-
-
-def _without_details(text: str) -> str:
-    """A message without quoted parts, numbers and ids, so that equal causes look equal."""
-    plain = " ".join(_VARIABLE_PART.sub("#", without_values(text)).split())
-    return plain if len(plain) <= _LONGEST else plain[: _LONGEST - 1] + "…"
+    return json_fault(answer) if answer and _DATA.search(answer) else None
 
 
 def _input(call: LoggedCall) -> str:
@@ -205,13 +191,8 @@ class _Scorer:
         if found.passed:
             return None
         if found.rung is not None and not found.rung.within(self._accept):
-            return _json_fault(call.answer) or f"JSON: {found.rung.value}"
-        return _why_scored(found.scores)
-
-
-def _why_scored(scores: Iterable[Score]) -> str:
-    first = next((score for score in scores if not score.passed and score.weight), None)
-    return f"{first.check}: {_without_details(first.reason)}" if first else "the checks"
+            return json_fault(call.answer) or f"JSON: {found.rung.value}"
+        return cause_of_scores(found.scores)
 
 
 def _attempted(runs: RunStore, bench: Bench | None, wanted: CallFilter) -> Iterator[Failure]:
@@ -231,18 +212,12 @@ def _as_call(attempt: Attempt) -> LoggedCall:
     return LoggedCall("", None, model=attempt.key.model, time=attempt.started, tier=FailureTier.CONTENT)
 
 
-def cause_of(attempt: Attempt) -> str:
-    """Why an answered attempt fails, without what differs from answer to answer: equal causes look equal."""
-    unread = attempt.answer is not None and attempt.rung is Rung.NONE
-    return (_json_fault(attempt.answer.text) if unread and attempt.answer else None) or _why_scored(attempt.scores)
-
-
 def _failed_attempt(attempt: Attempt, suite: str, run: str) -> Failure:
     answer = attempt.answer
     if attempt.outcome is Outcome.ERRORED or answer is None:
         tier, error = FailureTier.TRANSPORT, attempt.error or ""
         status = _STATUS.search(error)
-        why = f"HTTP {status[1]}" if status else _without_details(error) or "no answer"
+        why = f"HTTP {status[1]}" if status else without_details(error) or "no answer"
     elif answer.finish_reason in _CUT:
         tier, why = FailureTier.CUT, answer.finish_reason
     else:

@@ -16,7 +16,7 @@ from promptbench.checks.slots import Slots
 from promptbench.core.protocols import Check, Subject
 from promptbench.core.types import Attempt
 from promptbench.formats.json_text import read
-from promptbench.metrics import nlu_bootstrap, nlu_labels, nlu_slots
+from promptbench.metrics import bootstrap, nlu_labels, nlu_slots
 from promptbench.metrics.nlu_confidence import Confidences
 from promptbench.metrics.nlu_labels import Figures
 from promptbench.project.bench import BASELINE, Bench, BenchCase
@@ -197,15 +197,15 @@ def _summary(prompt: str, side: str, model: str, tally: _Tally) -> NluSummary:
     pairs = tally.pairs
     labels = nlu_labels.by_label(pairs)
     averages = nlu_labels.averages(pairs)
-    between = nlu_bootstrap.interval(pairs, nlu_labels.macro_f1)
+    between = bootstrap.interval(pairs, nlu_labels.macro_f1)
     outside = tally.out_of_scope
     return NluSummary(
         prompt=prompt,
         side=side,
         model=model,
-        accuracy=_part(*nlu_labels.accuracy(pairs)),
-        in_scope=_part(*nlu_labels.accuracy(pairs, labels.keys() - outside)),
-        out_of_scope=_part(*nlu_labels.accuracy(pairs, outside)),
+        accuracy=part(*nlu_labels.accuracy(pairs)),
+        in_scope=part(*nlu_labels.accuracy(pairs, labels.keys() - outside)),
+        out_of_scope=part(*nlu_labels.accuracy(pairs, outside)),
         macro=_score(averages.macro, between) if labels else None,
         micro=_score(averages.micro) if labels else None,
         weighted=_score(averages.weighted) if labels else None,
@@ -219,7 +219,7 @@ def _summary(prompt: str, side: str, model: str, tally: _Tally) -> NluSummary:
             name: _score(Figures.of(right, right + extra, right + missing))
             for name, (right, missing, extra) in sorted(tally.by_slot.items())
         },
-        exact=_part(*tally.exact),
+        exact=part(*tally.exact),
         confidence=_confidence(tally.confidences),
     )
 
@@ -234,7 +234,7 @@ def _slot_score(counts: Mapping[tuple[int, int, int], int]) -> Score | None:
     right, said, expected = _sums(counts)
     if not (said or expected):
         return None
-    return _score(Figures.of(right, said, expected), nlu_bootstrap.interval(counts, _slot_f1))
+    return _score(Figures.of(right, said, expected), bootstrap.interval(counts, _slot_f1))
 
 
 def _slot_f1(counts: Mapping[tuple[int, int, int], int]) -> float:
@@ -248,7 +248,8 @@ def _sums(counts: Mapping[tuple[int, int, int], int]) -> tuple[int, int, int]:
     return right, said, sum(count * spans[2] for spans, count in counts.items())
 
 
-def _part(right: int, of: int) -> Part | None:
+def part(right: int, of: int) -> Part | None:
+    """A share with its bounds; None of nothing."""
     if not of:
         return None
     low = 1.0 - clopper_pearson_upper(of - right, of, 0.975)

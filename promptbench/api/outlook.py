@@ -2,33 +2,85 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from math import ceil
 
-from promptbench.api.running import case_infos, gated_models, policy_of
+from promptbench.api.running import case_infos, gated_models, policy_of, repeats_of
+from promptbench.core.words import number_of
 from promptbench.engine.estimate import Estimate
-from promptbench.gate.power import Outlook
+from promptbench.engine.plan import round_sizes
+from promptbench.gate.flips import CaseInfo
+from promptbench.gate.policy import TRIES
+from promptbench.gate.power import Outlook, Passing
 from promptbench.project.bench import Bench
+from promptbench.store.runs import RunStore
 
 
-def outlook_of(bench: Bench) -> Outlook | None:
-    """None where nothing is compared: without a champion floors decide."""
+def outlook_of(bench: Bench, runs: RunStore | None) -> Outlook | None:
+    """None where nothing is compared: without a champion floors decide. `runs` may hold calibrations of the suite."""
     models = gated_models(bench)
     if bench.champion is None or not models:
         return None
-    deterministic = all(model.deterministic for model in models)
-    independent = len({case.cluster or (case.name,) for case in case_infos(bench) if not case.review_by})
-    return Outlook.of(independent, policy_of(bench), deterministic=deterministic)
+    cases, policy = case_infos(bench), policy_of(bench)
+    return Outlook.of(
+        _independent(cases),
+        policy,
+        deterministic=all(model.deterministic for model in models),
+        tagged={tag: _independent(case for case in cases if tag in case.tags) for tag in policy.tags},
+        passing=_passing(bench, runs),
+    )
 
 
-def told(outlook: Outlook | None, questions: Mapping[str, int], expected: Mapping[str, Estimate]) -> Iterator[str]:
-    """An outlook in words, with what the cases that a margin wants besides would be asked and cost."""
+def _independent(cases: Iterable[CaseInfo]) -> int:
+    """How many guards these may be: what belongs together counts as one."""
+    return len({(case.cluster,) if case.cluster else (case.name, "") for case in cases if not case.review_by})
+
+
+def _passing(bench: Bench, runs: RunStore | None) -> Passing | None:
+    """What the latest calibrations say of cases that production mostly passes, by the model that is the least sure."""
+    found = runs.calibrations().passing(bench.suite.name) if runs else {}
+    known = [found[model.name] for model in gated_models(bench) if model.name in found]
+    return Passing(*min(known)) if known else None
+
+
+def most_questions(bench: Bench) -> dict[str, int]:
+    """How many questions each model gets if every case fails: the first round, and all tries besides."""
+    sizes = round_sizes(bench, repeats_of(bench))
+    if bench.champion is not None and bench.candidates[0].hash != bench.champion.hash:
+        tried = sum(not case.review_by for case in case_infos(bench)) * len(bench.variants) * TRIES
+        for model in gated_models(bench):
+            sizes[model.name] += 0 if model.deterministic else tried
+    return sizes
+
+
+def told(
+    outlook: Outlook | None, first: Mapping[str, int], most: Mapping[str, int], expected: Mapping[str, Estimate]
+) -> Iterator[str]:
+    """An outlook in words, with what the tries and the cases that a margin wants besides would be asked and cost.
+
+    `first` and `most` are questions by model, in the first round and in all.
+    """
     if outlook is None:
         return
     yield from outlook.lines()
+    if sum(most.values()) > sum(first.values()):
+        grown = {name: most[name] / asked for name, asked in first.items() if asked}
+        whole = number_of(sum(most.values()), "question")
+        yield (
+            f"a case that fails is tried up to {TRIES} times more with either prompt; if all did, that would be "
+            f"{whole} in all, {_cost(expected, grown)}"
+        )
     if outlook.missing:
-        grown = (outlook.cases + outlook.missing) / outlook.cases
-        costs = [estimate.cost for estimate in expected.values()]
-        known = sum(cost for cost in costs if cost is not None)
-        price = "cost unknown" if None in costs else f"about ${known * grown:.4f}" if known else "no bill"
-        yield f"with those it would be {ceil(sum(questions.values()) * grown):,} questions, {price}"
+        grown = dict.fromkeys(first, (outlook.cases + outlook.missing) / outlook.cases)
+        questions = sum(ceil(asked * grown[name]) for name, asked in first.items())
+        asked = f"{questions:,} questions in the first round, {_cost(expected, grown)}"
+        yield f"with the cases that are missing it would be {asked}"
+
+
+def _cost(expected: Mapping[str, Estimate], times: Mapping[str, float]) -> str:
+    """What so many times as many calls to each model cost."""
+    costs = [None if item.cost is None else item.cost * times.get(name, 1.0) for name, item in expected.items()]
+    if None in costs:
+        return "cost unknown"
+    known = sum(cost for cost in costs if cost is not None)
+    return f"about ${known:.4f}" if known else "no bill"

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from promptbench.api.calibrating import flake_notes
+from promptbench.api.causes import cause_of
 from promptbench.api.exploring import explored
-from promptbench.api.failing import cause_of
 from promptbench.api.judges import Advisory, judge_rows
 from promptbench.api.nlu import NluTallies
+from promptbench.api.qa import QaTallies
 from promptbench.api.results import Results, expected_of, interval_of
 from promptbench.api.running import Finished, case_infos, gated_models, policy_of
 from promptbench.api.timing import Timing, longer_wait
@@ -99,10 +99,6 @@ class Tally:
         )
 
 
-_QUOTED = re.compile(r"'[^']*(?:'|$)")
-"""What each case wants differs, and is no cause."""
-
-
 @dataclass(slots=True)
 class _Shown:
     """The answer that speaks for a prompt at a case: the first failing one, else the first."""
@@ -164,7 +160,7 @@ class Collector:
         passed = attempt.outcome is Outcome.PASSED
         before = self.shown.get(cell)
         if before is None or (before.passed and not passed):
-            cause = "" if passed else _QUOTED.sub("…", cause_of(attempt))
+            cause = "" if passed else cause_of(attempt)
             self.shown[cell] = _Shown(attempt.answer.text, attempt.reasons, passed, cause)
 
     def cause(self, variant: str, model: str, case: str) -> str:
@@ -178,7 +174,9 @@ class Collector:
         broken: Counter[tuple[str, str]] = Counter()
         for model, case in self._worth:
             theirs, ours = (self._checked.get((variant, model, case)) for variant in (champion, candidate))
-            for check in {*theirs.failed, *ours.failed} if theirs and ours else ():
+            if theirs is None or ours is None:
+                continue
+            for check in {*theirs.failed, *ours.failed}:
                 fixed[check, model] += not theirs.holds(check) and ours.holds(check)
                 broken[check, model] += theirs.holds(check) and not ours.holds(check)
         names = sorted(key for key in {*fixed, *broken} if fixed[key] or broken[key])
@@ -239,9 +237,10 @@ def build(
     """The report on a run. `command` is what makes the same run again."""
     collected = Collector(finished.table, _worth_showing(bench, finished))
     screen = {model.name: 1 if bench.deterministic(model) else bench.suite.gate.repeats for model in bench.models}
-    nlu = NluTallies(bench)
+    nlu, qa = NluTallies(bench), QaTallies(bench)
     for attempt in runs.attempts(finished.info.id):
         nlu.add(attempt)
+        qa.add(attempt)
         key = attempt.key
         # What is in quarantine is shown on its own, and enters no rate.
         counts = key.repeat < screen.get(key.model, 1) and key.case not in bench.cases.quarantined
@@ -272,6 +271,7 @@ def build(
         unjudged=[f"{count} × {why}" for why, count in collected.unjudged.most_common(5)],
         advisory=list(collected.advisory.lines(bench)),
         nlu=nlu.found(),
+        qa=qa.found(),
         checks=collected.check_changes(verdict.champion, verdict.candidate) if verdict.champion else [],
         results=Results(bench, runs.folder, finished.info.id, verdict),
         failures=_Failures(bench, runs.folder, finished.info.id),

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
+from promptbench.api.timing import shown
 from promptbench.core.measured import MeasuredCall
-from promptbench.metrics.latency import ENOUGH, Latency, TokenBucket, by_tokens, quantile
+from promptbench.metrics.latency import ENOUGH, Latency, by_tokens, quantile
 from promptbench.report.measurement import Contrast, Figure, MeasuredModel, Spread
-from promptbench.report.model import TokenTimes
 from promptbench.stats.beta import clopper_pearson
 from promptbench.stats.quantiles import Interval, deviation_interval, quantile_interval, ratio_interval
 
@@ -68,8 +68,8 @@ def summed(model: str, calls: Sequence[MeasuredCall], *, uses_prompt: bool, logg
         queue=None if logged else spread([call.queue_ms for call in answered]),
         first_token=spread([call.first_token_ms for call in answered if call.first_token_ms is not None]),
         tokens_per_second=spread(list(_speeds(answered))),
-        by_input_tokens=_buckets(took, [call.usage.input_tokens if call.usage else _UNKNOWN for call in answered]),
-        by_output_tokens=_buckets(took, [call.usage.output_tokens if call.usage else _UNKNOWN for call in answered]),
+        by_input_tokens=shown(by_tokens(took, [_tokens(call, "input_tokens") for call in answered])),
+        by_output_tokens=shown(by_tokens(took, [_tokens(call, "output_tokens") for call in answered])),
         drift=None if logged else _drift(times),
         input_tokens=given / len(usages) if usages else None,
         output_tokens=sum(usage.output_tokens for usage in usages) / len(usages) if usages else None,
@@ -95,6 +95,10 @@ def contrasts(models: Sequence[MeasuredModel]) -> Iterator[Contrast]:
         )
 
 
+def _tokens(call: MeasuredCall, kind: str) -> int:
+    return int(getattr(call.usage, kind)) if call.usage else _UNKNOWN
+
+
 def _speeds(answered: Sequence[MeasuredCall]) -> Iterator[float]:
     """Tokens out a second of the provider's time."""
     for call in answered:
@@ -113,18 +117,6 @@ def _drift(times: Sequence[float]) -> Figure | None:
 def _late(calls: Sequence[MeasuredCall]) -> float | None:
     late = Latency.of([call.late_ms for call in calls])
     return late.p99 if late else None
-
-
-def _buckets(times: Sequence[float], tokens: Sequence[int]) -> list[TokenTimes]:
-    return [_shown(bucket) for bucket in by_tokens(times, tokens)]
-
-
-def _shown(bucket: TokenBucket) -> TokenTimes:
-    latency = bucket.latency
-    few = latency.count < ENOUGH
-    return TokenTimes(
-        bucket.least, bucket.most, latency.count, few, latency.p50, latency.p90, latency.p99, latency.deviation
-    )
 
 
 def _ratio(above: Figure, below: Figure) -> Figure | None:

@@ -70,6 +70,10 @@ class Selection:
     cases: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     shard: Shard | None = None
+    changed: bool = False
+    """Only suites that a change concerns, by git."""
+    since: str | None = None
+    """The commit that changes are counted from, or a branch that this one left; by default that of the merge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,17 +170,19 @@ class Workspace:
         champion: Stored | None = None,
         calls: Sequence[LoggedCall] | None = None,
         compared: Compared | None = None,
+        without_keys: bool = False,
     ) -> tuple[list[Bench], Diagnostics]:
         """The benches of all suites meant, and what is to be said about them.
 
         `champion` stands in for what production has now, where an earlier run is looked at again; `calls` are asked
         instead of the suites' cases, where they are replayed; `compared` stand in for production and the candidates.
+        With `without_keys` a missing key is no error; the benches say which models cannot be asked.
 
         Raises InputError with every diagnostic when one of them has an error; NothingSelected when no case is left.
         """
         found = Diagnostics()
         benches = []
-        around = self.surroundings(selection, store, runs)
+        around = replace(self.surroundings(selection, store, runs), without_keys=without_keys)
         if champion is not None:
             around = replace(around, champion=lambda _: champion)
         if compared is not None:

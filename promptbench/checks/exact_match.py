@@ -35,8 +35,12 @@ class ExactMatch:
     right: tuple[str, ...]
     path: Path | None
 
+    def text(self, subject: Subject) -> tuple[str, str | None]:
+        """What is compared, and why that cannot be read."""
+        return text_at(subject, self.path)
+
     def score(self, subject: Subject) -> Score:
-        text, problem = text_at(subject, self.path)
+        text, problem = self.text(subject)
         if problem:
             return verdict("exact match", [problem])
         wanted = " or ".join(map(quoted, self.right[:5]))

@@ -73,8 +73,9 @@ class Intent:
     def sureness(self, subject: Subject) -> float | None:
         """The confidence of the answer, in [0, 1]; None where it has none."""
         value, problem = value_at(subject, self.confidence) if self.confidence else (None, "")
-        usable = problem is None and isinstance(value, (int, float)) and not isinstance(value, bool)
-        return float(value) if usable and 0 <= value <= 1 else None
+        if problem is not None or isinstance(value, bool) or not isinstance(value, (int, float)):
+            return None
+        return float(value) if 0 <= value <= 1 else None
 
     def informed(self, expected: Json) -> Intent:
         """The check with the label that a case expects at its place. Raises ValueError when that is no label."""

@@ -46,8 +46,12 @@ class TokenF1:
     at_least: float
     path: Path | None
 
+    def text(self, subject: Subject) -> tuple[str, str | None]:
+        """What is compared, and why that cannot be read."""
+        return text_at(subject, self.path)
+
     def score(self, subject: Subject) -> Score:
-        text, problem = text_at(subject, self.path)
+        text, problem = self.text(subject)
         if problem:
             return failed("token f1", problem)
         wanted = " or ".join(map(quoted, self.right[:5]))

@@ -14,7 +14,7 @@ import typer
 
 from promptbench import __version__
 from promptbench.cli.output import coloured, out, say
-from promptbench.core.errors import Exit, InputError, PromptbenchError
+from promptbench.core.errors import Exit, PromptbenchError
 from promptbench.core.secrets import Secrets
 from promptbench.report.diagnostics import render
 
@@ -39,6 +39,7 @@ COMMANDS = (
     "gate",
     "rescore",
     "compare",
+    "bench",
     "report",
     "runs",
     "repairs",
@@ -95,7 +96,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _explained(error: PromptbenchError) -> Exit:
-    if isinstance(error, InputError) and error.diagnostics:
+    if error.diagnostics:
         say(render(error.diagnostics, colour=coloured(sys.stderr)))
     say(f"error: {error.message}")
     if error.hint:

@@ -76,3 +76,26 @@ def call_filter(
             hint = "write it as --where field=value; also !=, ~ for a part of a text, < and >"
             raise InputError(f"'{written}' is no condition: {error}", hint=hint) from None
     return CallFilter(failed=failed, since=limit, models=tuple(models or ()), conditions=tuple(conditions))
+
+
+def variables(written: Sequence[str]) -> dict[str, str]:
+    """The values that `--var NAME=TEXT` and `--var NAME=@FILE` give. Raises InputError."""
+    found: dict[str, str] = {}
+    for item in written:
+        name, equals, text = item.partition("=")
+        if not (name and equals):
+            raise InputError(f"'{item}' is no variable", hint="write it as --var NAME=TEXT or --var NAME=@FILE")
+        if name in found:
+            raise InputError(f"--var {name} is there twice")
+        found[name] = _file(Path(text[1:])) if text.startswith("@") else text
+    return found
+
+
+def _file(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        hint = "a value that begins with @ itself goes into a file"
+        raise InputError(f"{path} cannot be read: {error.strerror}", hint=hint) from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path} is not UTF-8 text") from None

@@ -45,6 +45,21 @@ def run(
     case: Cases = None,
     tag: Tags = None,
     shard: Shard = None,
+    changed: Annotated[
+        bool,
+        typer.Option(
+            "--changed",
+            help="Only suites that this branch changes, by git; with `validate --red` first.",
+        ),
+    ] = False,
+    changed_since: Annotated[
+        str | None,
+        typer.Option(
+            "--changed-since",
+            metavar="REF",
+            help="--changed, counted from where this branch left REF: a branch or a commit.",
+        ),
+    ] = None,
     promote: Annotated[bool, typer.Option("--promote", help="Move `production` where the verdict is PASS.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be asked, and ask nothing.")] = False,
     format_: Format = "terminal",
@@ -61,6 +76,12 @@ def run(
             help="`write` keeps all answers; `read` takes kept ones, asks the rest, and gives no PASS or FAIL.",
         ),
     ] = CacheMode.OFF,
+    allow_no_keys: Annotated[
+        bool,
+        typer.Option(
+            "--allow-no-keys", help="Where keys are missing: validate, ask nothing, give no verdict and exit 0."
+        ),
+    ] = False,
     exit_zero: ExitZero = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -84,11 +105,13 @@ def run(
         tuple(case or ()),
         tuple(tag or ()),
         shard=_shard(shard),
+        changed=changed or changed_since is not None,
+        since=changed_since,
     )
     spending = api.Spending.read(max_cost, max_calls, max_minutes)
     if dry_run:
         return _dry_run(workspace, selection, as_json=as_json)
-    with Progress(quiet=quiet) as progress:
+    with rendering.errors(workspace), Progress(quiet=quiet) as progress:
         reports = api.run(
             workspace,
             selection,
@@ -96,6 +119,7 @@ def run(
             spending=spending,
             cache=cache,
             evidence=rendering.wants("evidence"),
+            allow_no_keys=allow_no_keys,
             who=api.Who(actor, reason),
             listen=progress.listen,
         )

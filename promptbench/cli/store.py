@@ -94,7 +94,7 @@ def _ask(contest: Contest) -> str:
         say(f"  {claim.word:{width}}  {version}, {clean(claim.told)}")
     words = "/".join(claim.word for claim in contest.claims)
     while True:
-        answer = typer.prompt(f"which one stays {contest.label} [{words}]", err=True).strip()
+        answer: str = typer.prompt(f"which one stays {contest.label} [{words}]", err=True).strip()
         try:
             contest.answer(answer)
         except InputError as error:

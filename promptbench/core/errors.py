@@ -51,24 +51,24 @@ def combine(codes: Iterable[Exit]) -> Exit:
 
 
 class PromptbenchError(Exception):
-    """Base of all errors raised on purpose. `message` is one sentence; `hint` says what to do."""
+    """Base of all errors raised on purpose. `message` is one sentence; `hint` says what to do.
+
+    `diagnostics` are places in files that it is about.
+    """
 
     exit: Exit = Exit.BUG
 
-    def __init__(self, message: str, *, hint: str | None = None) -> None:
+    def __init__(self, message: str, *, hint: str | None = None, diagnostics: Iterable[Diagnostic] = ()) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.diagnostics = tuple(diagnostics)
 
 
 class InputError(PromptbenchError):
     """Something in the user's files, flags or settings is wrong."""
 
     exit = Exit.INPUT
-
-    def __init__(self, message: str, *, hint: str | None = None, diagnostics: Iterable[Diagnostic] = ()) -> None:
-        super().__init__(message, hint=hint)
-        self.diagnostics = tuple(diagnostics)
 
 
 class EnvironmentFailure(PromptbenchError):

@@ -16,7 +16,10 @@ import yaml
 
 from promptbench.core.diagnostics import Code, Diagnostics, Place
 from promptbench.core.types import Json
+from promptbench.formats._slip import quoted
+from promptbench.formats._yaml_doubts import tell_doubts
 from promptbench.formats.source import Source
+from promptbench.formats.yaml_errors import explain, explain_control
 
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?\Z")
 # Also refused are the line ends that YAML knows and no editor shows as one: U+0085, U+2028 and U+2029.
@@ -84,6 +87,10 @@ class Document:
         node, _, missing = self._find(path)
         return not missing and node is not None and _is_blank(node)
 
+    def span(self, start: int, end: int) -> Place:
+        """The place of what stands from `start` to `end`, in characters of the YAML's text; it ends with its line."""
+        return self.source.place_at(self.source.starts[self._first_line - 1] + start, end - start)
+
     def _find(self, path: Path) -> tuple[yaml.Node | None, yaml.Node | None, bool]:
         """The node at `path`, or the nearest above it; its key's node; whether a key of `path` is not there."""
         node, key_node = self._node, None
@@ -111,18 +118,19 @@ def parse(source: Source, found: Diagnostics, *, text: str | None = None, first_
     text = source.text if text is None else text
     odd = _CONTROL.search(text)
     if odd:
-        _explain_control(odd, source, first_line, found)
+        explain_control(odd, source, first_line, found)
         return None
     try:
         with _no_collection():
             node = yaml.compose(text, Loader=_Loader)
     except yaml.YAMLError as error:
-        _explain(error, source, text, first_line, found)
+        explain(error, source, text, first_line, found)
         return None
     document = Document(source, None, node, first_line)
     if node is not None:
         with _no_collection():
             document.value = _Converter(document, found).convert(node)
+        tell_doubts(text, node, document.span, found)
     return document
 
 
@@ -181,6 +189,10 @@ class _Converter:
             return None
         if node.tag != _TAGS[type(node)]:
             tag = node.tag.replace("tag:yaml.org,2002:", "!!")
+            if isinstance(node, yaml.ScalarNode) and not tag.startswith("!!"):
+                hint = f"write it as {quoted(f'{tag} {node.value}'.strip())}"
+                self._problem(Code.YAML_FEATURE, "a text that starts with ! needs quotes", node, hint)
+                return None
             self._problem(Code.YAML_FEATURE, f"the tag {tag} is not allowed", node, "leave the tag out")
             return None
         if isinstance(node, yaml.ScalarNode):
@@ -251,130 +263,3 @@ class _Converter:
 
 
 _WORDS: dict[str, Json] = {"": None, "null": None, "true": True, "false": False}
-
-_PROBLEMS = (
-    # (what libyaml says, what a person can act on, what to do)
-    (
-        "did not find expected '-' indicator",
-        "this line does not fit the list above it",
-        "start it with '- ' if it is a new entry, or give it as many spaces as the lines that it belongs to",
-    ),
-    ("did not find expected ',' or ']'", "the list opened with [ is not closed", "close it with ]"),
-    ("did not find expected ',' or '}'", "the braces opened with { are not closed", "close them with }"),
-    (
-        "unexpected end of stream",
-        "a quotation mark is opened and never closed",
-        "close it, or double it inside the text",
-    ),
-    (
-        "did not find expected key",
-        "this line does not fit the lines above it",
-        "give it as many spaces at its start as the lines that it belongs to",
-    ),
-    ("did not find expected node content", "something is missing here", "write a text, or close what is open above"),
-    ("could not find expected ':'", "there is no colon after this name", "write it as 'name: value'"),
-    ("escape c", "a backslash inside double quotes means something special", "put the text in single quotes"),
-    ("another document", "a second '---' starts another document", "keep one suite in a file"),
-    ("exceeded maximum nesting depth", "this is nested too deeply", None),
-)
-_DASH_WITHOUT_SPACE = re.compile(r"\s*(-)[^\s-].*:")
-_FIRST_NAME = re.compile(r"\s*(?:- +)*(?P<name>[^:#'\"{\[]+)\Z")
-
-
-def _explain(error: yaml.YAMLError, source: Source, text: str, first_line: int, found: Diagnostics) -> None:
-    problem = " ".join(filter(None, (getattr(error, "problem", None), getattr(error, "context", None)))) or str(error)
-    here, opener = (_place_of(getattr(error, name, None), source, first_line) for name in _MARKS)
-    here = here or opener or source.place(first_line, 1)
-    code, message, hint, place = _reason(problem, source, here, opener or here)
-    found.add(code, message, _word(source, place), hint=hint)
-
-
-_FAR = 1 << 60
-_MARKS = ("problem_mark", "context_mark")
-
-
-def _place_of(mark: yaml.Mark | None, source: Source, first_line: int) -> Place | None:
-    """Where the parser points; behind the end of the text is at the end of its last line."""
-    if mark is None:
-        return None
-    line, column = mark.line + first_line, mark.column + 1
-    while line > 1 and (line > len(source.lines) or not source.lines[line - 1].strip()):
-        line, column = line - 1, _FAR
-    return source.place(line, min(column, len(source.lines[line - 1]) + 1))
-
-
-def _word(source: Source, place: Place) -> Place:
-    """The place up to the end of its word, so that the carets show what is meant."""
-    word = re.match(r"[\w@%`*&-]+", place.text[place.column - 1 :])
-    return source.place(place.line, place.column, len(word.group()) if word else 1)
-
-
-_Reason = tuple[Code, str, "str | None", Place]
-
-
-def _reason(problem: str, source: Source, place: Place, opener: Place) -> _Reason:
-    """What is wrong, what to do, and where a person can mend it; where the parser gave up is rarely near."""
-    rest, before = place.text[place.column - 1 :], place.text[: place.column - 1]
-    if rest.startswith("\t") or (not before.strip() and "\t" in before):
-        hint = "use two spaces for each level"
-        return Code.TAB_INDENT, "this line starts with a tab; YAML wants spaces", hint, place
-    quote = _ended_too_early(source, place)
-    if quote is not None:
-        return quote
-    if "cannot start any token" in problem:
-        return Code.YAML_SYNTAX, f"a text that starts with {rest[:1]} needs quotes", _in_quotes(place), place
-    if "alphabetic or numeric character" in problem or "undefined alias" in problem:
-        starts = opener.text[opener.column - 1 : opener.column]
-        return Code.YAML_SYNTAX, f"a text that starts with {starts} needs quotes", _in_quotes(opener), opener
-    if "mapping values are not allowed" in problem:
-        return _colon(source, place)
-    for says, message, what_to_do in _PROBLEMS:
-        if says in problem:
-            closing = bool(what_to_do and what_to_do.startswith("close"))
-            return Code.YAML_SYNTAX, message, what_to_do, opener if closing else place
-    return Code.YAML_SYNTAX, f"this is not YAML: {problem}", None, place
-
-
-def _ended_too_early(source: Source, place: Place) -> _Reason | None:
-    """A quotation mark inside a text that is in the same quotation marks: 'I don't', "she said "no" to me"."""
-    before = place.text[: place.column - 1].rstrip()
-    after = place.text[len(before) : len(before) + 2].strip()
-    if len(before) < 2 or before[-1] not in "'\"" or not after[:1].isalnum() or before[:-1].rstrip()[-1:] in "{[,:-":
-        return None
-    where = source.place(place.line, len(before))
-    if before[-1] == "'":
-        hint = "write it twice, '', where it belongs to the text"
-        return Code.YAML_SYNTAX, "this apostrophe ends the text", hint, where
-    hint = "put the whole text in single quotes"
-    return Code.YAML_SYNTAX, "this quotation mark ends the text", hint, where
-
-
-def _in_quotes(place: Place) -> str:
-    text = place.text[place.column - 1 :].rstrip()
-    in_braces = any(char in place.text[: place.column - 1] for char in "{[")
-    return f"write it as '{text}'" if not in_braces and "'" not in text else "put the text in single quotes"
-
-
-def _colon(source: Source, place: Place) -> _Reason:
-    before = place.text[: place.column - 1]
-    above = source.lines[place.line - 2] if place.line > 1 else ""
-    first = _FIRST_NAME.match(before)
-    dash = _DASH_WITHOUT_SPACE.match(above) or _DASH_WITHOUT_SPACE.match(place.text)
-    if dash and first:
-        where = source.place(place.line - (dash.string is above), dash.start(1) + 1)
-        return Code.YAML_SYNTAX, "there is no space after this dash", "write '- ', then the name", where
-    if first:
-        hint = "give it as many spaces at its start as the lines that it belongs to"
-        where = source.place(place.line, first.start("name") + 1)
-        return Code.YAML_SYNTAX, "this line does not fit the lines above it", hint, where
-    name, _, value = place.text.partition(": ")
-    hint = "put the text that this colon belongs to in quotes"
-    if "'" not in value and not value.lstrip().startswith(("{", "[", '"')):
-        hint = f"put the text in quotes: {name.strip()}: '{value.strip()}'"
-    return Code.YAML_SYNTAX, "a colon followed by a space is here where none is expected", hint, place
-
-
-def _explain_control(odd: re.Match[str], source: Source, first_line: int, found: Diagnostics) -> None:
-    place = source.place_at(source.starts[first_line - 1] + odd.start())
-    name = f"U+{ord(odd.group()):04X}"
-    found.add(Code.YAML_SYNTAX, f"there is an invisible character ({name}) here", place, hint="delete it")

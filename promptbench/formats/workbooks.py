@@ -17,8 +17,10 @@ BROKEN = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, S
 """What openpyxl lets through of a workbook that is none; an error of XML is a SyntaxError."""
 
 
-def open_workbook(source: BinaryIO, *, formulas: bool = False) -> Any:
+def open_workbook(source: BinaryIO, *, formulas: bool = False, whole: bool = False) -> Any:
     """The workbook for reading a row at a time; with `formulas` as they are written, else as they were computed.
+
+    A `whole` one is in memory and can be changed.
 
     Raises MissingExtra without openpyxl, and ValueError for a workbook that it cannot read.
     """
@@ -30,7 +32,7 @@ def open_workbook(source: BinaryIO, *, formulas: bool = False) -> Any:
         ) from None
     _bounded(source)
     try:
-        return openpyxl.load_workbook(source, read_only=True, data_only=not formulas)
+        return openpyxl.load_workbook(source, read_only=not whole, data_only=not formulas)
     except BROKEN as error:
         raise ValueError(f"the workbook cannot be read: {error}") from None
 

@@ -123,8 +123,9 @@ class Comparison:
 
     def kept(self) -> str:
         """What speaks for it."""
-        margin = "".join(f"; {margin.kept()}" for margin in self.margins)
-        said = f"{self.fixes}, {kept(self.guards)}{margin or excluded(self.guards)}{silent(self.states)}"
+        margins = "; ".join(margin.kept() for margin in self.margins)
+        known = f" ({margins})" if margins else excluded(self.guards)
+        said = f"{self.fixes}, {kept(self.guards)}{known}{silent(self.states)}"
         return said + "".join(f"; {ratio.name} ratio {ratio.value:.2f}" for ratio in self.ratios)
 
     @property

@@ -91,12 +91,11 @@ class Guarded:
         )
 
     def kept(self) -> str:
-        """That the margin is kept, with the bounds that say so."""
+        """The bounds by which the margin is kept: of the mean difference in passes, and of the share that breaks."""
         confidence = self.among.confidence
-        loss = fine_percent(max(0.0, -self.difference.lower(confidence)))
+        mean = f"lower bound {self.difference.lower(confidence) * 100:.1f} points".replace("-", "−")
         breaks = fine_percent(clopper_pearson_upper(len(self.unsteady), len(self.clusters), confidence))
-        sure = fine_percent(confidence)
-        return f"within {self._margin}: at {sure} it loses less than {loss} of passes and breaks less than {breaks}"
+        return f"{self._margin}: {mean}, below {breaks} broken, at {fine_percent(confidence)}"
 
     def open(self) -> str:
         """Why it is not known whether the margin is kept, and what would decide."""

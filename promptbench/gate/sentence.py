@@ -58,7 +58,7 @@ def kept(guards: Sequence[CaseFlip]) -> str:
     unstable = [item for item in guards if item.flip is Flip.UNSTABLE]
     together = f" in {number_of(len(clusters(guards)), 'cluster')}" if clustered(guards) else ""
     return f"none of {number_of(n, 'guard')}{together} broken" + (
-        f" but {len(unstable)} unstable ({names(unstable)})" if unstable else ""
+        f" but {len(unstable)} unstable: {names(unstable)}" if unstable else ""
     )
 
 

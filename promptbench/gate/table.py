@@ -82,7 +82,7 @@ class Cell:
         return len(self.codes) >= count and 0 not in self.codes[:count]
 
     def _count(self, flag: int) -> int:
-        return sum(1 for code in self.codes if code & flag)
+        return _flagged(self.codes, flag)
 
 
 class Table:
@@ -183,6 +183,12 @@ def _code(attempt: Attempt) -> int:
     if attempt.rung is not None:
         code |= _READ | (_WELL_FORMED if attempt.well_formed else 0) | attempt.rung.depth * _DEPTH
     return code
+
+
+@lru_cache(maxsize=16_384)
+def _flagged(codes: bytes, flag: int) -> int:
+    """How many attempts have a flag; most cells of a run are alike."""
+    return sum(1 for code in codes if code & flag)
 
 
 @lru_cache(maxsize=4096)

@@ -44,6 +44,8 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
     "cached_tokens": ("cached_tokens", "cached_input_tokens", "cache_read_tokens"),
     "latency_ms": ("latency_ms", "duration_ms", "response_time_ms", "elapsed_ms", "delay_ms"),
     "latency_s": ("latency_s", "latency_seconds", "duration_s", "duration_seconds", "end_to_end_latency_s"),
+    "first_token_ms": ("first_token_ms", "ttft_ms", "time_to_first_token_ms"),
+    "first_token_s": ("first_token_s", "ttft_s", "time_to_first_token_s"),
     "cost": ("cost", "cost_usd", "total_cost", "price_usd"),
     "tags": ("tags", "tag"),
     "prompt": ("prompt_name", "prompt_id", "template_name"),

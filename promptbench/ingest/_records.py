@@ -10,6 +10,7 @@ In a call's `extra` the source's own fields keep their names; these mean the sam
 | `parts` | how many images and other parts there are, by kind; in the text they are named, as `[image]` |
 | `reasoning`, `choices` | the model's thoughts; how many answers there were, of which the first is read |
 | `provider`, `metadata` | who answered; the application's own |
+| `first_token_ms` | how long it took to the first piece of the answer, in milliseconds |
 | `scores` | every score by its name |
 | `checks`, `not_mapped` | from promptfoo: its assertions as checks, and those without one |
 """

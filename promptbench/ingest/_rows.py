@@ -68,12 +68,36 @@ def call_of(data: dict[str, Json], request: dict[str, Json], key: str, mapping: 
         latency_ms=_latency(row),
         failed=failed,
         tags=_tags(row["tags"]),
-        extra={**row.rest(), **reply.extra},
+        extra={**row.rest(), **_first_token(row), **reply.extra},
         tier=tier,
         format=NAME,
         expected=decoded(row["expected"]),
         cost=number(row["cost"]),
         raw={**data, "joined": request} if request else data,
+    )
+
+
+def times_of(data: dict[str, Json], key: str, mapping: Mapping[str, str]) -> LoggedCall:
+    """What a call took, whatever was said in it: neither an input nor an answer is needed. Raises NoCall."""
+    row = Row(data, _columns.guessed(tuple(data), mapping))
+    status, error, took = _status(row), _error(row), _latency(row)
+    stopped = status or (error if row["answer"] is None else None)
+    if took is None and stopped is None:
+        raise NoCall("it has no latency in a column with a unit, such as latency_ms or latency_s")
+    failed, tier = failure(error=stopped, finish_reason=text(row["finish_reason"]), verdict=_verdict(row, error))
+    return LoggedCall(
+        id=text(row["id"]) or key,
+        answer=None if tier is FailureTier.TRANSPORT else "",
+        model=text(row["model"]) or "",
+        time=moment(row["time"]),
+        error=error or status,
+        usage=_usage(row),
+        latency_ms=took,
+        failed=failed,
+        extra=_first_token(row),
+        tier=tier,
+        format=NAME,
+        cost=number(row["cost"]),
     )
 
 
@@ -168,6 +192,13 @@ def _usage(row: Row) -> Usage | None:
 def _latency(row: Row) -> float | None:
     milliseconds, seconds = number(row["latency_ms"]), number(row["latency_s"])
     return seconds * 1_000 if milliseconds is None and seconds is not None else milliseconds
+
+
+def _first_token(row: Row) -> dict[str, Json]:
+    milliseconds, seconds = number(row["first_token_ms"]), number(row["first_token_s"])
+    if milliseconds is None and seconds is not None:
+        milliseconds = seconds * 1_000
+    return {} if milliseconds is None else {"first_token_ms": milliseconds}
 
 
 def _tags(value: Json) -> tuple[str, ...]:

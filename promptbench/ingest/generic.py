@@ -20,7 +20,7 @@ from promptbench.ingest import _columns, _sheets, _table
 from promptbench.ingest._fields import text
 from promptbench.ingest._joined import Joined, joined
 from promptbench.ingest._records import read_records
-from promptbench.ingest._rows import call_of, ends_in_answer
+from promptbench.ingest._rows import call_of, ends_in_answer, times_of
 
 specificity = -10
 NAME = "generic"
@@ -68,6 +68,14 @@ def read(file: Log) -> Iterator[LoggedCall | BadRecord]:
             yield from _workbook(file, inputs)
             return
         yield from _rest(file, columns(file), _own(file), inputs)
+
+
+def read_times(file: Log) -> Iterator[LoggedCall | BadRecord]:
+    """What the calls took, of a file that need not say what was asked and answered. There is nothing of workbooks."""
+    if problem := _columns.unknown(file.mapping):
+        yield BadRecord("the mapping", problem)
+        return
+    yield from read_records(_own(file), lambda data, place: times_of(data, place, file.mapping))
 
 
 def _own(file: Log) -> Records:

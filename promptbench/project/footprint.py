@@ -27,45 +27,38 @@ def touched(suite: Suite, changed: Iterable[Path], mirror: Path) -> bool:
     Rather one file too many than one too few: what a Python function reads is known to nobody, so all counts that lies
     beside the suite or beside such a function; of a plugin with a check or a provider, all its package.
     """
-    files = list(changed)
-    prompts = {prompt_name(written.replace("\\", "/").rpartition("/")[2]) for written in suite.prompts}
-    folders = [suite.folder.resolve(), *_code(suite)]
-    if any(_is_below(file, folder) and not _says_nothing(file) for file in files for folder in folders):
+    files = [file for file in changed if not _says_nothing(file)]
+    if _any_below(files, suite.folder.resolve()):
         return True
-    stored = (file.relative_to(mirror).parts[0] for file in files if file.is_relative_to(mirror) and file != mirror)
+    stored = {file.relative_to(mirror).parts[0] for file in files if mirror in file.parents}
+    prompts = {prompt_name(written.replace("\\", "/").rpartition("/")[2]) for written in suite.prompts}
     if any(fnmatchcase(name, prompt) for name in stored for prompt in prompts):
         return True
-    plugged = {
-        name for name, home in _homes().items() if any(_is_below(file, home) and file.suffix != ".md" for file in files)
-    }
-    return bool(plugged) and not plugged.isdisjoint(_names(suite))
+    said = _said(suite)
+    functions = filter(None, map(split_name, (text.removeprefix("python/") for text in said)))
+    if any(_any_below(files, (suite.folder / file).resolve().parent) for file, _ in functions):
+        return True
+    plugged = {name for name, home in _homes() if _any_below((file for file in files if file.suffix != ".md"), home)}
+    # What stands before a slash is a provider.
+    return bool(plugged) and any(module_name(text.partition("/")[0]) in plugged for text in said)
 
 
-def _is_below(file: Path, home: Path) -> bool:
-    return file == home or file.is_relative_to(home)
+def _any_below(files: Iterable[Path], home: Path) -> bool:
+    return any(file == home or home in file.parents for file in files)
 
 
 def _says_nothing(file: Path) -> bool:
     return any(fnmatchcase(file.name.lower(), pattern) for pattern in _SAYS_NOTHING)
 
 
-def _code(suite: Suite) -> Iterator[Path]:
-    """The folders of Python files that are named as models or by checks, wherever they are."""
-    names = [entry.ref.name for entry in suite.models if entry.ref.provider == "python"]
-    for written in (*names, *_texts([spec.argument for spec in suite.checks])):
-        if parts := split_name(written):
-            yield (suite.folder / parts[0]).resolve().parent
-
-
-def _names(suite: Suite) -> set[str]:
-    """The checks and the providers of a suite, and whatever else in its checks may be the name of one."""
-    written = [entry.ref.provider for entry in suite.models]
-    written += [entry.fallback.provider for entry in suite.models if entry.fallback]
-    specs = [*suite.checks, *(spec for case in suite.cases.scan(Diagnostics()) for spec in case.checks)]
-    for spec in specs:
-        # A check inside of another, or a judge.
-        written += [spec.name, *(text.partition("/")[0] for text in _texts(spec.argument))]
-    return {module_name(name) for name in written}
+def _said(suite: Suite) -> set[str]:
+    """The names of all models and checks, and all texts in the checks: there may be more checks and models in them."""
+    models = [str(ref) for entry in suite.models for ref in (entry.ref, entry.fallback) if ref]
+    found = set(models)
+    for specs in (suite.checks, *(case.checks for case in suite.cases.scan(Diagnostics()))):
+        for spec in specs:
+            found |= {spec.name, *_texts(spec.argument)}
+    return found
 
 
 def _texts(value: Json) -> Iterator[str]:
@@ -80,9 +73,9 @@ def _texts(value: Json) -> Iterator[str]:
 
 
 @cache
-def _homes() -> dict[str, Path]:
+def _homes() -> list[tuple[str, Path]]:
     """Where the code of each check and provider is: the folder of its outermost package, or its file."""
-    return {name: home for kind in (checks, providers) for name in kind.names() if (home := _home(kind, name))}
+    return [(name, home) for kind in (checks, providers) for name in kind.names() if (home := _home(kind, name))]
 
 
 def _home(kind: Plugins, name: str) -> Path | None:

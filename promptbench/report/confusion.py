@@ -40,6 +40,8 @@ class Confusions:
 
     prompts: dict[str, str]
     """The labels of those that are looked at, by hash: the best candidate, and own models."""
+    intents: frozenset[str] = frozenset()
+    """Where a suite says what its intents are, only a place that holds nothing else is looked at."""
     _cases: Counter[str] = field(default_factory=Counter)
     _labels: dict[str, set[str]] = field(default_factory=dict)
     _pairs: dict[tuple[str, str, str], Counter[tuple[str, str]]] = field(default_factory=dict)
@@ -48,7 +50,8 @@ class Confusions:
     def of(cls, report: RunReport) -> Confusions:
         best = {item.candidate_hash for item in report.judgements[:1]}
         prompts = report.explored.prompts if report.explored else ()
-        return cls({"": "", **{prompt.hash: prompt.label for prompt in prompts if prompt.hash in best}})
+        intents = frozenset(label for item in (report.nlu.summaries if report.nlu else ()) for label in item.intents)
+        return cls({"": "", **{prompt.hash: prompt.label for prompt in prompts if prompt.hash in best}}, intents)
 
     def add(self, case: CaseRow) -> None:
         wanted = {place: label for item in case.expected for place, label in _labels(item) if self._fits(place, label)}
@@ -84,6 +87,8 @@ class Confusions:
         for (place, prompt, model), pairs in self._pairs.items():
             expected = sorted(self._labels[place])
             if not 2 <= len(expected) <= _MOST_LABELS or self._cases[place] < _CASES_PER_LABEL * len(expected):
+                continue
+            if self.intents and not self.intents.issuperset(expected):
                 continue
             seen: Counter[tuple[str, str]] = Counter()
             for (label, given), count in pairs.items():

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from promptbench.core.canonical import escape_surrogates
 from promptbench.core.types import Json, Rung
 from promptbench.core.words import number_of
+from promptbench.report.changes import STATES
 from promptbench.report.confusion import Confusions, Matrix
 from promptbench.report.model import AttemptRow, CaseRow, RunReport
 
@@ -126,6 +127,7 @@ class _Index:
                 "judged": [int(self._judged.get(model, False)) for model in self.models],
                 "tags": list(self._tags),
                 "states": list(self._states),
+                "tones": STATES,
                 "rungs": _RUNGS,
                 "names": self._names,
                 "tagged": self._tagged,

@@ -51,7 +51,7 @@ class Costs:
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """The share of right answers, and the run of the same prompt that it is from."""
+    """The share of right answers, and the run of the same prompt that it is from; empty where a log says it."""
 
     share: Figure
     answers: int

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from promptbench.core.errors import Exit
 from promptbench.core.types import Json
 from promptbench.report.nlu import Nlu
+from promptbench.report.qa import Qa
 
 SCHEMA_VERSION = 1
 
@@ -317,6 +318,7 @@ class RunReport:
     """A run and its verdict. `exit` is the exit code that the verdict means."""
 
     run: str
+    """Its name in the record; empty where nothing was asked for want of a key."""
     suite: str
     path: str
     prompt: str
@@ -347,6 +349,8 @@ class RunReport:
     """What became of each check that holds with one side and not with the other."""
     nlu: Nlu | None = None
     """What the checks `intent` and `slots` found, over all cases."""
+    qa: Qa | None = None
+    """What the checks of answers from documents found, over all cases."""
     waits: Sequence[str] = ()
     """Models that were waited for longer than they took, and what for."""
     results: Iterable[CaseResult] = field(default_factory=tuple)

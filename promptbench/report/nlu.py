@@ -141,15 +141,16 @@ def lines(nlu: Nlu, width: int) -> Iterator[tuple[str, str]]:
     for summary in nlu.summaries:
         of = f"{summary.prompt} on {summary.model}" if summary.prompt else summary.model
         yield excerpt(of, width), "bold"
-        for name, figure, about in _figures(summary):
+        for name, figure, about in figures(summary):
             yield f"  {name:<{_LABEL}}{figure:<22}{about}".rstrip(), ""
-        for line in _labels(summary, width - 2):
+        for line in labels(summary, width - 2):
             yield f"  {line}", ""
     for comparison in nlu.comparisons:
-        yield clean(_compared(comparison)), "" if comparison.stands else "dim"
+        yield clean(compared(comparison)), "" if comparison.stands else "dim"
 
 
-def _figures(summary: NluSummary) -> Iterator[tuple[str, str, str]]:
+def figures(summary: NluSummary) -> Iterator[tuple[str, str, str]]:
+    """The figures of one prompt on one model: each with its name, and with what it is of."""
     parts = {
         "intent accuracy": None if summary.in_scope and summary.out_of_scope else summary.accuracy,
         "in-scope accuracy": summary.in_scope if summary.out_of_scope else None,
@@ -181,7 +182,8 @@ def _best(confidence: Confidence) -> str:
     )
 
 
-def _labels(summary: NluSummary, width: int) -> Iterator[str]:
+def labels(summary: NluSummary, width: int) -> Iterator[str]:
+    """Which intents are confused, and which are none."""
     for item in summary.confused[:_CONFUSED]:
         back = f", and {item.back} the other way" if item.back else ""
         said = f"{item.count} × {item.said} for {item.expected}{back}: "
@@ -195,7 +197,8 @@ def _labels(summary: NluSummary, width: int) -> Iterator[str]:
         yield f"{number_of(summary.unread, 'answer')} without a label or slots to read"
 
 
-def _compared(found: NluComparison) -> str:
+def compared(found: NluComparison) -> str:
+    """What a test between two models says."""
     says = f"{found.one} beside {found.other}: {found.only_one} intents right that the other has wrong, "
     says += f"{found.only_other} the other way (McNemar mid-p {found.mid_p:.3g})"
     return says if found.stands else f"{says}: no difference shown"

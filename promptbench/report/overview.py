@@ -1,37 +1,22 @@
-"""The part of a page that needs no script: the verdict, the figures, what changed, the charts."""
+"""The part of a page that needs no script: the verdict, the figures, the charts, remarks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from difflib import unified_diff
-from urllib.parse import urlencode
+from collections.abc import Iterable, Iterator, Sequence
 
 from promptbench.core.words import number_of
+from promptbench.report import nlu, qa
 from promptbench.report.charts import Chart
 from promptbench.report.confusion import Matrix
 from promptbench.report.markup import framed, shown, table
-from promptbench.report.model import Explored, FlipRow, Row, RunReport
-from promptbench.report.words import clean, duration, excerpt, money, share, tail
+from promptbench.report.model import Row, RunReport
+from promptbench.report.words import clean, duration, money, share, tail
 
-STATES = {
-    # Each state with the tone it is shown in, those that want a look first.
-    "broken": "bad",
-    "unstable": "warn",
-    "failing": "bad",
-    "still failing": "warn",
-    "no answer": "none",
-    "not reproduced": "none",
-    "flaky": "none",
-    "quarantined": "none",
-    "fixed": "good",
-    "still passing": "quiet",
-    "passing": "quiet",
-}
 RESULTS = {"PASS": "good", "FAIL": "bad", "INCONCLUSIVE": "warn", "NO VERDICT": "none"}
-_LISTED = ("broken", "unstable", "failing", "still failing", "no answer")
-_MOST_LISTED = 10
-_LONGEST_REASON = 300
-_MOST_DIFF_LINES = 400
+_SIDES = {"champion": "production"}
+_LONGEST = 300
+_WIDE = 12
+"""Labels from which on a confusion matrix takes the width of the page."""
 
 
 def verdict(report: RunReport) -> Iterator[str]:
@@ -58,88 +43,77 @@ def _facts(report: RunReport) -> Iterator[tuple[str, str]]:
         yield "promoted", f"{moved.prompt}@{moved.version} is now {moved.label}"
 
 
-def matrix(rows: Sequence[Row]) -> Iterator[str]:
-    """Every prompt on every model, in figures."""
+def matrix(rows: Sequence[Row], flips: Sequence[str]) -> Iterator[str]:
+    """Every prompt on every model, in figures. `flips` says for each row how many cases it fixed and broke."""
     if not rows:
         return
     columns: dict[str, list[str]] = {
-        "model": [row.model + ("" if row.gated else " (not judged)") for row in rows],
-        "prompt": [_prompt(row) for row in rows],
-        "right answers": [f"{row.passed}/{row.attempts} {share(row.passed, row.attempts):>5}" for row in rows],
+        "right answers": [_share(row) for row in rows],
+        "fixed, broken": [shown(item) for item in flips],
         "format": ["–" if row.well_formed is None else share(row.well_formed, row.attempts) for row in rows],
         "p50": [duration(row.p50_ms) for row in rows],
         "p99": [tail(row.p99_ms, few=row.few) for row in rows],
-        "cost of 1,000": [money(row.cost_per_1000) if row.attempts > row.cached else "–" for row in rows],
+        "cost of 1,000": [shown(money(row.cost_per_1000)) if row.attempts > row.cached else "–" for row in rows],
+        "cached": [f"{row.cached:,}" if row.cached else "" for row in rows],
+        "errors": [f"{row.errored:,}" if row.errored else "" for row in rows],
     }
-    for name, counts in (("cached", [row.cached for row in rows]), ("errors", [row.errored for row in rows])):
-        if any(counts):
-            columns[name] = [f"{count:,}" if count else "" for count in counts]
-    yield table(list(columns), zip(*columns.values(), strict=True), label="Prompts and models", texts=2)
+    for name in ("fixed, broken", "cached", "errors"):
+        if not any(columns[name]):
+            del columns[name]
+    head = '<th scope="col">prompt and model</th>' + "".join(
+        f'<th scope="col" class="n">{name}</th>' for name in columns
+    )
+    body = "".join(
+        f'<tr><th scope="row">{_name(row)}</th>' + "".join(f'<td class="n">{cell}</td>' for cell in cells) + "</tr>\n"
+        for row, *cells in zip(rows, *columns.values(), strict=True)
+    )
+    table_ = f'<table class="matrix">\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n</table>'
+    yield framed(table_, "Prompts and models")
     if any(row.few and row.timed for row in rows):
         yield '<p class="small">~ p99 of fewer than 100 calls: between the two slowest of them</p>\n'
 
 
-def _prompt(row: Row) -> str:
-    return " ".join(filter(None, (row.prompt, f"({row.side})")))
-
-
-def changed(report: RunReport, place: int) -> Iterator[str]:
-    """How many cases are in each state, and those that want a look."""
-    counts = {state: report.judgements[0].counts.get(state, 0) for state in STATES} if report.judgements else {}
-    for flip in report.flips:
-        if not counts.get(flip.flip):
-            counts[flip.flip] = sum(other.flip == flip.flip for other in report.flips)
-    if any(counts.values()):
-        yield '<ul class="chips">\n'
-        for state, count in counts.items():
-            if count:
-                link = urlencode({"run": place, "state": state})
-                chip = f'<a class="chip {STATES.get(state, "none")}" href="#{shown(link)}">'
-                yield f"<li>{chip}{shown(state)} <b>{count:,}</b></a></li>\n"
-        yield "</ul>\n"
-    listed = [flip for state in _LISTED for flip in report.flips if flip.flip == state]
-    if listed:
-        yield '<ul class="flips">\n'
-        for flip in listed[:_MOST_LISTED]:
-            yield _flip(flip, place)
-        yield "</ul>\n"
-    if len(listed) > _MOST_LISTED:
-        yield f'<p class="small">and {len(listed) - _MOST_LISTED:,} more, below</p>\n'
-    if report.explored:
-        yield from _prompt_changes(report.explored)
-
-
-def _flip(flip: FlipRow, place: int) -> str:
-    link = urlencode({"run": place, "case": flip.case.encode("utf-8", "replace"), "on": flip.model})
-    marks = [mark for mark, true in (("critical", flip.critical), ("from the log", flip.logged)) if true]
-    tries = f"passes {flip.candidate.passed} of {flip.candidate.attempts}" if flip.candidate.attempts > 1 else ""
-    about = " · ".join(filter(None, (flip.model, tries, *marks)))
-    reason = "; ".join(excerpt(item, _LONGEST_REASON) for item in flip.candidate.reasons[:2])
+def _name(row: Row) -> str:
+    side = _SIDES.get(row.side, row.side)
+    about = "" if row.gated else " (not judged)"
+    if not row.prompt:
+        return f'<b>{shown(clean(row.model))}</b><br><span class="small">{shown(clean(side))}{about}</span>'
     return (
-        f'<li><span class="tag {STATES.get(flip.flip, "none")}">{shown(flip.flip)}</span> '
-        f'<a href="#{shown(link)}">{shown(clean(flip.case))}</a> <span class="small">{shown(about)}</span>'
-        + (f'<br><span class="reason">{shown(reason)}</span>' if reason else "")
-        + "</li>\n"
+        f'<b>{shown(clean(row.prompt))}</b> <span class="small">{shown(clean(side))}</span><br>'
+        f'<span class="small">{shown(clean(row.model))}{about}</span>'
     )
 
 
-def _prompt_changes(explored: Explored) -> Iterator[str]:
-    """Each candidate's text beside that of production, as lines taken out and put in."""
-    champion = next((prompt for prompt in explored.prompts if prompt.side == "champion"), None)
-    for prompt in explored.prompts:
-        if champion is None or prompt is champion:
-            continue
-        lines = list(unified_diff(champion.source.splitlines(), prompt.source.splitlines(), lineterm="", n=3))[2:]
-        yield f"<details><summary>From {shown(champion.label)} to {shown(prompt.label)}</summary>\n"
-        yield '<pre class="diff" tabindex="0">' + "\n".join(map(_diff_line, lines[:_MOST_DIFF_LINES])) + "</pre>\n"
-        if len(lines) > _MOST_DIFF_LINES:
-            yield f'<p class="small">and {len(lines) - _MOST_DIFF_LINES:,} more lines</p>\n'
-        yield "</details>\n"
+def _share(row: Row) -> str:
+    return f'<b>{share(row.passed, row.attempts)}</b> <span class="small">{row.passed:,}/{row.attempts:,}</span>'
 
 
-def _diff_line(line: str) -> str:
-    tag = {"+": "ins", "-": "del"}.get(line[:1])
-    return f"<{tag}>{shown(line)}</{tag}>" if tag else shown(line)
+def answers(report: RunReport) -> Iterator[str]:
+    """What the checks for intents, slots and answers from documents found: a block for each prompt on a model."""
+    found = [
+        *(
+            (item, nlu.figures(item), nlu.labels(item, _LONGEST))
+            for item in (report.nlu.summaries if report.nlu else ())
+        ),
+        *((item, qa.figures(item), ()) for item in (report.qa.summaries if report.qa else ())),
+    ]
+    if not found:
+        return
+    yield '<div class="blocks">\n'
+    for summary, figures, lines in found:
+        of = clean(f"{summary.prompt} on {summary.model}" if summary.prompt else summary.model)
+        yield f"<div>\n<h4>{shown(of)}</h4>\n"
+        yield table(("figure", "value (95 % interval)", "of"), figures, label=f"Figures: {of}", texts=3)
+        yield from _list(lines)
+        yield "</div>\n"
+    yield "</div>\n"
+    if report.nlu:
+        yield from _list(map(nlu.compared, report.nlu.comparisons))
+
+
+def _list(lines: Iterable[str]) -> Iterator[str]:
+    if items := "".join(f"<li>{shown(clean(line))}</li>\n" for line in lines):
+        yield f"<ul>\n{items}</ul>\n"
 
 
 def remarks(report: RunReport) -> Iterator[str]:
@@ -165,8 +139,8 @@ def remarks(report: RunReport) -> Iterator[str]:
     }
     for title, lines in kinds.items():
         if lines:
-            items = "".join(f"<li>{shown(clean(line))}</li>\n" for line in lines)
-            yield f"<h4>{title}</h4>\n<ul>\n{items}</ul>\n"
+            yield f"<h4>{title}</h4>\n"
+            yield from _list(lines)
     yield f'<h4>Run it again</h4>\n<pre class="command" tabindex="0">{shown(clean(report.reproduce))}</pre>\n'
 
 
@@ -185,7 +159,8 @@ def chart(item: Chart) -> Iterator[str]:
 def confusion(item: Matrix) -> Iterator[str]:
     """A confusion matrix: a table whose cells are the darker, the more of the row's answers are in them."""
     of = clean(f"{item.prompt} on {item.model}" if item.prompt else item.model)
-    yield f'<figure class="chart">\n<figcaption><h4>Confusion: {shown(clean(item.place))}</h4>\n'
+    wide = " wide" if len(item.given) > _WIDE else ""
+    yield f'<figure class="chart{wide}">\n<figcaption><h4>Confusion: {shown(clean(item.place))}</h4>\n'
     yield f'<p class="small">{shown(of)}. Each row is what was expected, each column what was given.</p></figcaption>\n'
     head = "".join(f'<th scope="col"><span>{shown(clean(name))}</span></th>' for name in item.given)
     rows = []

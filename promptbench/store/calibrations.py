@@ -31,6 +31,17 @@ WHERE run.suite = :suite AND passes BETWEEN 1 AND tries - 1 AND run.id = (
 )
 """
 
+_PASSING = """
+SELECT model, 1.0 * sum(passes) / sum(tries), max(substr(run.started, 1, 10))
+FROM calibration JOIN run ON run.id = calibration.run
+WHERE run.suite = :suite AND passes * 2 >= tries AND tries > 0 AND run.id = (
+    SELECT latest.id FROM calibration AS other JOIN run AS latest ON latest.id = other.run
+    WHERE latest.suite = :suite AND other.model = calibration.model
+    ORDER BY latest.started DESC, latest.rowid DESC LIMIT 1
+)
+GROUP BY model
+"""
+
 
 class Calibrations:
     """The table, over the connection of the run record."""
@@ -52,3 +63,8 @@ class Calibrations:
         with storage_errors(self._path, "run record"):
             for row in self._connection.execute(_LATEST, {"suite": suite}):
                 yield Flake(*row)
+
+    def passing(self, suite: str) -> dict[str, tuple[float, str]]:
+        """By model, of the cases that mostly pass: the share of tries that did, and the day of the calibration."""
+        with storage_errors(self._path, "run record"):
+            return {model: (rate, day) for model, rate, day in self._connection.execute(_PASSING, {"suite": suite})}

@@ -195,13 +195,12 @@ class Database:
 
     def events(self, prompt: str) -> list[Event]:
         rows = self.connection.execute(f"SELECT {_EVENT} FROM event WHERE prompt = ? ORDER BY sequence", [prompt])
-        return [Event(*row[:-1], merged=Event.from_dict(json.loads(row[-1])) if row[-1] else None) for row in rows]
+        return [Event(*[*fields, _merged(merged)]) for *fields, merged in rows]
 
     def merged_names(self, prompt: str) -> set[str]:
         """What the mirror's files of the events were called that are inside merged ones now."""
         rows = self.connection.execute("SELECT merged FROM event WHERE prompt = ? AND merged NOTNULL", [prompt])
-        held = (Event.from_dict(json.loads(row[0])) for row in rows)
-        return {inner.file_name for event in held for inner in event.within()}
+        return {inner.file_name for row in rows if (event := _merged(row[0])) for inner in event.within()}
 
     def labels(self, prompt: str) -> dict[str, str]:
         """Label to version hash, as the view has it."""
@@ -310,3 +309,7 @@ class Database:
             f"{what} was edited or removed inside {self.path}",
             hint="`promptbench store verify` shows what else was; move the file away to rebuild it from the mirror",
         )
+
+
+def _merged(text: str | None) -> Event | None:
+    return Event.from_dict(json.loads(text)) if text else None

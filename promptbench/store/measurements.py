@@ -104,4 +104,4 @@ def _tokens(call: MeasuredCall) -> Iterator[object]:
 
 
 def _info(row: tuple[Any, ...]) -> MeasurementInfo:
-    return MeasurementInfo(*row[:-1], json.loads(row[-1]))
+    return MeasurementInfo(*(*row[:-1], json.loads(row[-1])))

@@ -365,7 +365,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "started": "ISO 8601, UTC",
         "finished": "ISO 8601, UTC; null where it ended before all calls were made",
         "tool_version": "version of promptbench",
-        "facts": "JSON: command, load, models, warm-up calls, what a call is expected to be billed with",
+        "facts": "JSON: load, calls, models with the price of a token in, share of the examples in the prompt",
     },
     "measured_call": {
         "measurement": "the measurement",

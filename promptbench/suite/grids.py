@@ -28,16 +28,16 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 class Cell:
     """`content` is a text with LF, or what a workbook holds as a number or as true or false; "" where it is empty.
 
-    `merged` is the range of cells that it stands for, such as `B2:B4`, where it is not for itself alone.
+    `wrong` is why it cannot be taken as it is, and what to do about it.
     """
 
     content: str | int | float | bool
     place: Place
-    merged: str = ""
+    wrong: tuple[str, str] | None = None
 
     @property
     def empty(self) -> bool:
-        return isinstance(self.content, str) and not self.content.strip()
+        return isinstance(self.content, str) and not self.content.strip() and self.wrong is None
 
 
 Row = list[Cell]
@@ -111,7 +111,7 @@ def _workbook(path: Path, shown: str, found: Diagnostics) -> Iterator[Row]:
             return
         try:
             sheet = next(sheet for sheet in book.worksheets if sheet.sheet_state == "visible")
-            yield from _sheet(sheet, shown, found)
+            yield from _sheet(sheet, shown)
         except StopIteration:
             found.add(Code.EMPTY_FILE, "the workbook has no sheet to be seen", Place(shown))
         except BROKEN as error:
@@ -120,7 +120,7 @@ def _workbook(path: Path, shown: str, found: Diagnostics) -> Iterator[Row]:
             book.close()
 
 
-def _sheet(sheet: Any, shown: str, found: Diagnostics) -> Iterator[Row]:
+def _sheet(sheet: Any, shown: str) -> Iterator[Row]:
     from openpyxl.utils import get_column_letter
 
     # What a file says of its own size may be wrong, and cells beyond it would be lost.
@@ -129,7 +129,7 @@ def _sheet(sheet: Any, shown: str, found: Diagnostics) -> Iterator[Row]:
     blank = 0
     for number, cells in enumerate(sheet.iter_rows(), 1):
         row = [
-            _cell(cell, Place(f"{shown}!{name}"), merged.get(name, ""), found)
+            _cell(cell, Place(f"{shown}!{name}"), merged.get(name, ""))
             for name, cell in ((f"{get_column_letter(column)}{number}", cell) for column, cell in enumerate(cells, 1))
         ]
         if all(cell.empty for cell in row):
@@ -141,19 +141,21 @@ def _sheet(sheet: Any, shown: str, found: Diagnostics) -> Iterator[Row]:
         yield row
 
 
-def _cell(cell: Any, place: Place, merged: str, found: Diagnostics) -> Cell:
+def _cell(cell: Any, place: Place, merged: str) -> Cell:
     value = cell.value
     if cell.data_type == "f":
         hint = "write the value itself: copy the cell and paste it as a value"
-        found.add(Code.BAD_VALUE, "this cell holds a formula", place, hint=hint)
-        return Cell("", place)
+        return Cell("", place, ("this cell holds a formula", hint))
     if cell.data_type == "e":
-        found.add(Code.BAD_VALUE, f"this cell shows an error: {value}", place, hint="write the value itself")
-        return Cell("", place)
+        return Cell("", place, (f"this cell shows an error: {value}", "write the value itself"))
+    wrong = None
+    if merged and value not in (None, ""):
+        hint = "unmerge them, and write the text into each cell that it is for"
+        wrong = (f"this cell is merged with others ({merged})", hint)
     if isinstance(value, datetime):
         value = value.date().isoformat() if value.time() == time() else value.isoformat(sep=" ")
     elif isinstance(value, date | time):
         value = value.isoformat()
     if value is None or isinstance(value, str):
-        return Cell(lf(value or ""), place, merged)
-    return Cell(value if isinstance(value, int | float) else str(value), place, merged)
+        return Cell(lf(value or ""), place, wrong)
+    return Cell(value if isinstance(value, int | float) else str(value), place, wrong)

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from promptbench.core.diagnostics import Code, Diagnostics, Place
 from promptbench.core.types import Json, ModelRef, Rung
 from promptbench.formats.marked_yaml import Document, parse
-from promptbench.formats.source import SourceError, read_source
+from promptbench.formats.source import Source, SourceError, read_source
 from promptbench.suite.cases import SuiteCases, checks_as_written, read_case
 from promptbench.suite.models import (
     Case,
@@ -39,6 +39,11 @@ def load(path_of_file: Path, shown: str, found: Diagnostics) -> Suite | None:
         empty = error.diagnostic.code is Code.EMPTY_FILE
         found.extend([replace(error.diagnostic, hint=_START) if empty else error.diagnostic])
         return None
+    return read(source, path_of_file, found)
+
+
+def read(source: Source, path_of_file: Path, found: Diagnostics) -> Suite | None:
+    """The suite in a text, as if it stood in `path_of_file`; else as `load`."""
     document = parse(source, found)
     if document is None:
         return None
@@ -50,7 +55,7 @@ def load(path_of_file: Path, shown: str, found: Diagnostics) -> Suite | None:
         return None
     file = validated(SuiteFile, document.value, (), document, found)
     keys_once(GateFile, document.value.get("gate"), ("gate",), document, found)
-    cases = _cases(document, path_of_file, shown, found)
+    cases = _cases(document, path_of_file, source.path, found)
     if file is None:
         file = _what_is_sound(document.value)
     elif not file.cases and not file.log:

@@ -110,8 +110,7 @@ def read_columns(header: Row, found: Diagnostics) -> Columns:
     columns: list[Column | None] = []
     first: dict[tuple[str, ...], Place] = {}
     for cell in header:
-        _tell_merged(cell, found)
-        path = _path(cell, found)
+        path = () if _tell_wrong(cell, found) else _path(cell, found)
         if path and path in first:
             message = f"two columns are headed '{str(cell.content).strip()}'"
             found.add(Code.DUPLICATE_KEY, message, cell.place, hint="keep one of the two", related=first[path])
@@ -138,9 +137,8 @@ def read_row(columns: Columns, row: Row, found: Diagnostics) -> CaseRow | None:
     checks: dict[str, dict[str, Cell]] = {}
     for index, cell in enumerate(row):
         column = columns[index] if index < len(columns) else None
-        if cell.empty or (column and column.path in ((), _COMMENT_PATH)):
+        if cell.empty or (column and column.path in ((), _COMMENT_PATH)) or _tell_wrong(cell, found):
             continue
-        _tell_merged(cell, found)
         if column is None:
             found.add(Code.UNKNOWN_KEY, "this cell has no heading", cell.place, hint="head its column, or empty it")
             continue
@@ -161,10 +159,13 @@ def _comment(columns: Columns, row: Row) -> str | None:
     return str(row[at].content).strip() if at < len(row) else ""
 
 
-def _tell_merged(cell: Cell, found: Diagnostics) -> None:
-    if cell.merged and not cell.empty:
-        hint = "unmerge them, and write the text into each cell that it is for"
-        found.add(Code.BAD_VALUE, f"this cell is merged with others ({cell.merged})", cell.place, hint=hint)
+def _tell_wrong(cell: Cell, found: Diagnostics) -> bool:
+    """Tells a cell that cannot be taken as it is, and whether it is one."""
+    if cell.wrong is None:
+        return False
+    message, hint = cell.wrong
+    found.add(Code.BAD_VALUE, message, cell.place, hint=hint)
+    return True
 
 
 def _path(cell: Cell, found: Diagnostics) -> tuple[str, ...] | None:

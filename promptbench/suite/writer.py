@@ -28,7 +28,7 @@ from promptbench.suite.models import field_name
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _CASES = "cases"
-_LINE_ENDS = re.compile(r"\r\n|\r|\n")
+LINE_ENDS = re.compile(r"\r\n|\r|\n")
 
 
 def with_cases(raw: bytes, shown: str, cases: Sequence[Mapping[str, Json]]) -> bytes:
@@ -36,21 +36,21 @@ def with_cases(raw: bytes, shown: str, cases: Sequence[Mapping[str, Json]]) -> b
 
     Raises InputError when its cases are written in a way that none can be added to, or when one holds what YAML cannot.
     """
-    encoding = _encoding(raw)
+    encoding = encoding_of(raw)
     text = raw.decode(encoding)
     mark, text = ("\ufeff", text[1:]) if text.startswith("\ufeff") else ("", text)
     normal = lf(text)
     try:
         addition = _addition(normal, cases)
     except ValueError as error:
-        raise InputError(f"no case can be added to {shown}: {error}", hint=_BY_HAND) from None
+        raise InputError(f"no case can be added to {shown}: {error}", hint=BY_HAND) from None
     _check_only_added(normal, addition.applied(normal), shown, cases)
-    end = match[0] if (match := _LINE_ENDS.search(text)) else "\n"
+    end = match[0] if (match := LINE_ENDS.search(text)) else "\n"
     position = _position_in(text, normal, addition.position)
     return (mark + _Addition(position, addition.text.replace("\n", end)).applied(text)).encode(encoding)
 
 
-_BY_HAND = "write its cases as lines below 'cases:', each starting with '- '"
+BY_HAND = "write its cases as lines below 'cases:', each starting with '- '"
 
 
 def write_whole(path: Path, content: bytes, check: Callable[[Path], object] = lambda _: None) -> None:
@@ -74,7 +74,7 @@ def write_whole(path: Path, content: bytes, check: Callable[[Path], object] = la
         temporary.unlink(missing_ok=True)
 
 
-def _encoding(raw: bytes) -> str:
+def encoding_of(raw: bytes) -> str:
     """The encoding as `read_source` finds it, in the form that has the mark of the byte order as a character."""
     if raw.startswith(b"\xff\xfe"):
         return "utf-16-le"
@@ -96,7 +96,7 @@ def _position_in(text: str, normal: str, position: int) -> int:
     """A position in a text with LF line ends as one in the same text as it is."""
     lines = normal.count("\n", 0, position)
     start = 0
-    for number, match in enumerate(_LINE_ENDS.finditer(text)):
+    for number, match in enumerate(LINE_ENDS.finditer(text)):
         if number == lines:
             break
         start = match.end()
@@ -114,7 +114,7 @@ def _check_only_added(before: str, after: str, shown: str, cases: Sequence[Mappi
         others = [{key: value for key, value in item.items() if field_name(key) != _CASES} for item in (old, new)]
         if others[0] == others[1] and has == [*had, *cases]:
             return
-    raise InputError(f"no case can be added to {shown}: its layout is too unusual", hint=_BY_HAND)
+    raise InputError(f"no case can be added to {shown}: its layout is too unusual", hint=BY_HAND)
 
 
 @dataclass(slots=True)
@@ -146,7 +146,7 @@ def _addition(text: str, cases: Sequence[Mapping[str, Json]]) -> _Addition:
         position = len(text) if layout.document_end is None else layout.document_end
         lines += ["", " " * column + f"{_CASES}:"]
     else:
-        position = _next_line(text, layout.start)
+        position = next_line(text, layout.start)
     for index, case in enumerate(cases):
         lines += [*([""] if index else []), *item_lines(case, column + 2)]
     return _Addition(position, _as_lines(text, position, lines))
@@ -158,7 +158,7 @@ def _behind_last(text: str, layout: _Layout, cases: Sequence[Mapping[str, Json]]
     if before.strip() != "-":
         raise ValueError("its last case does not start a line")
     column = before.index("-")
-    position = _behind_comments(text, _next_line(text, layout.content_end - 1), column)
+    position = behind_comments(text, next_line(text, layout.content_end - 1), column)
     apart = len(layout.items) == 1 or _has_blank_above(text, start)
     # A block that keeps the empty lines behind it would keep one more.
     keeps = text[layout.content_end - 1] == "\n"
@@ -173,17 +173,17 @@ def _as_lines(text: str, position: int, lines: Sequence[str]) -> str:
     return start + "".join(f"{line}\n" for line in lines)
 
 
-def _next_line(text: str, position: int) -> int:
+def next_line(text: str, position: int) -> int:
     """Where the line behind the one of `position` starts."""
     end = text.find("\n", position)
     return len(text) if end < 0 else end + 1
 
 
-def _behind_comments(text: str, position: int, column: int) -> int:
+def behind_comments(text: str, position: int, column: int) -> int:
     """Behind the comments that still belong to what is above: those that are indented deeper than its dash."""
     end = look = position
     while look < len(text):
-        following = _next_line(text, look)
+        following = next_line(text, look)
         line = text[look:following]
         if line.strip() and not (line.lstrip().startswith("#") and len(line) - len(line.lstrip()) > column):
             break

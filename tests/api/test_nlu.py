@@ -121,8 +121,8 @@ def test_the_terminal_shows_it_in_the_width(travel: Project) -> None:
     start = said.index("intents and slots")
     assert said[start + 1 : start + 6] == [
         "python/own.py:good",
-        "  in-scope accuracy       80.0 % (28.4–99.5)      5 cases",
-        "  out-of-scope recall     50.0 % (1.3–98.7)       2 cases",
+        "  in-scope accuracy      80.0 % (28.4–99.5)    5 cases",
+        "  out-of-scope recall    50.0 % (1.3–98.7)     2 cases",
         said[start + 4],
         said[start + 5],
     ]

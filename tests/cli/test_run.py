@@ -202,9 +202,11 @@ def test_dry_run_asks_nothing(project: Project, server: FakeOpenAI) -> None:
         "  3 cases that hold exclude a break rate above 63 %, 26 more one above 10 %\n"
         "  a case that begins to fail half of the time is called broken in 48 % of runs\n"
         "    and unstable in 38 %; with 'repeats: 5' in 50 % and 46 %\n"
-        "  a case that fails is tried up to 8 times more with either prompt\n"
+        "  a case that fails is tried up to 8 times more with either prompt; if all did,\n"
+        "    that would be 66 questions in all, cost unknown\n"
     )
     assert project.run("run", "--dry-run", "--json").data["suites"][0]["questions"] == {"openai/fake": 18}
+    assert project.run("run", "--dry-run", "--json").data["suites"][0]["most_questions"] == {"openai/fake": 66}
     assert not server.received
 
 
@@ -215,9 +217,11 @@ def test_dry_run_says_what_a_margin_takes(project: Project, server: FakeOpenAI) 
     margin = "margin 5 % takes 59 guards that hold, 93 where one is unstable: 56 more cases at the least"
     assert margin in " ".join(ended.out.split())
     assert max(map(len, ended.out.splitlines()[2:])) <= 80
-    assert ended.out.endswith("  with those it would be 354 questions, cost unknown\n")
+    said = "with the cases that are missing it would be 354 questions in the first round, cost unknown"
+    assert " ".join(ended.out.split()).endswith(said)
     [suite] = project.run("run", "--dry-run", "--json").data["suites"]
-    assert suite["outlook"]["takes"] == [59, 93]
+    [margin] = suite["outlook"]["margins"]
+    assert (margin["takes"], margin["kept"]) == ([59, 93], 0.0)
     assert suite["outlook"]["halved"][0]["broken"] == pytest.approx(0.4819, abs=5e-5)
     assert not server.received
 

@@ -22,7 +22,7 @@ def test_the_same_seed_gives_the_same() -> None:
     rates = [Rate(CaseInfo("a"), 15, 22), Rate(CaseInfo("b"), 8, 22)]
     one, other = (false_alarms(rates, Policy(), simulations=100) for _ in range(2))
     assert one == other
-    assert one.unstable > 50
+    assert one.unstable > 30
     assert false_alarms(rates, Policy(), simulations=100, seed=1) != one
 
 

@@ -88,7 +88,7 @@ def test_bounds_are_of_the_candidates_own_level() -> None:
         "candidates)"
     )
     verdict = judged({**fix, **guards(73, "+++")}, {"s": (FAIL8, FAIL8), **guards(73, "+++")}, margin=0.05)[0]
-    assert "within margin 5 %: at 97.5 % it loses less than" in verdict.sentence
+    assert "(margin 5 %: lower bound −3.8 points, below 4.9 % broken, at 97.5 %)" in verdict.sentence
     assert verdict.sentence.endswith("breaks less than 4.9 %; Holm over 2 candidates")
 
 

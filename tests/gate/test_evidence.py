@@ -125,7 +125,7 @@ def test_what_it_says() -> None:
     assert suite["policy"] == Policy().as_dict()
     [model] = suite["models"]
     assert model["returned"] == ["small-2025", "small-2026"]
-    assert model["flips"] == {"fixed": 2, "still passing": 4}
+    assert model["flips"] == {"fixed": 2, "flaky": 1, "still passing": 3}
     assert len(proof["attempts"]) == 2 * (8 + 8 + 11 + 3 * 3)
     assert proof["attempts"][0]["prompt"] in ("champion", "candidate")
     assert proof["attempts"][0]["answer"].startswith("sha256:")
@@ -229,7 +229,7 @@ def test_a_dropped_extra_try_is_found() -> None:
     proof["attempts"].remove(line(proof, "u", 10))
     assert rejudge(proof) == [
         "suite triage: recorded PASS, judged again NO VERDICT",
-        "suite triage: flips on local/small recorded {'fixed': 2, 'still passing': 4}, judged again {}",
+        "suite triage: flips on local/small recorded {'fixed': 2, 'flaky': 1, 'still passing': 3}, judged again {}",
     ]
 
 

@@ -153,19 +153,19 @@ SENTENCES: dict[str, tuple[Cases, dict[str, object], str]] = {
     "unstable": (
         {"t1": (FAIL8, PASS8), "u": (PASS11, "-++++++++--"), **guards(9, "+++")},
         {},
-        "PASS: 1 of 1 reproduced failure fixed, none of 10 guards broken but 1 unstable ('u'); among cases like these "
+        "PASS: 1 of 1 reproduced failure fixed, none of 10 guards broken but 1 unstable: 'u'; among cases like these "
         "that excludes a break rate above 28 %, 20 more would make it 10 %",
     ),
     "nothing but unstable": (
         {"t1": (FAIL8, PASS8), "u": (PASS11, "-++++++++--")},
         {},
-        "PASS: 1 of 1 reproduced failure fixed, none of 1 guard broken but 1 unstable ('u')",
+        "PASS: 1 of 1 reproduced failure fixed, none of 1 guard broken but 1 unstable: 'u'",
     ),
     "margin kept": (
         {**FIXES, **guards(59)},
         {"deterministic": True, "margin": 0.05},
-        "PASS: 2 of 2 failures fixed, none of 59 guards broken; within margin 5 %: at 95 % it loses less than 3.9 % of "
-        "passes and breaks less than 5 %",
+        "PASS: 2 of 2 failures fixed, none of 59 guards broken (margin 5 %: lower bound −3.9 points, below 5 % "
+        "broken, at 95 %)",
     ),
     "margin, too few guards": (
         {**FIXES, **guards(20)},
@@ -202,8 +202,8 @@ SENTENCES: dict[str, tuple[Cases, dict[str, object], str]] = {
     "margin, unstable among enough": (
         {"t1": (FAIL8, PASS8), "u": (PASS11, "-++++++++--"), **guards(92, "+++")},
         {"margin": 0.05},
-        "PASS: 1 of 1 reproduced failure fixed, none of 93 guards broken but 1 unstable ('u'); within margin 5 %: at "
-        "95 % it loses less than 2.9 % of passes and breaks less than 5 %",
+        "PASS: 1 of 1 reproduced failure fixed, none of 93 guards broken but 1 unstable: 'u' (margin 5 %: lower "
+        "bound −2.9 points, below 5 % broken, at 95 %)",
     ),
     "margin, all a little worse": (
         {"t1": (FAIL8, PASS8), **{f"w{n}": (PASS11, "++-" + PASS8) for n in range(70)}},
@@ -220,8 +220,8 @@ SENTENCES: dict[str, tuple[Cases, dict[str, object], str]] = {
     "margin of a tag": (
         {**FIXES, **guards(60), **{f"h{n}": ("+", "+") for n in range(30)}},
         {"deterministic": True, "tags": {"t": TagPolicy(margin=0.1)}, "tagged": " ".join(f"h{n}" for n in range(30))},
-        "PASS: 2 of 2 failures fixed, none of 90 guards broken; within margin 10 % of 't': at 95 % it loses less than "
-        "7.5 % of passes and breaks less than 9.5 %",
+        "PASS: 2 of 2 failures fixed, none of 90 guards broken (margin 10 % of 't': lower bound −7.5 points, "
+        "below 9.5 % broken, at 95 %)",
     ),
     "margin of a tag, too few": (
         {**FIXES, **guards(60)},

@@ -5,8 +5,8 @@ import random
 import pytest
 
 from promptbench.gate.flips import Flip, flips, wanted
-from promptbench.gate.policy import CRITICAL_REPEATS, Policy
-from promptbench.gate.power import Outlook, guards_for, seen
+from promptbench.gate.policy import CRITICAL_REPEATS, Policy, TagPolicy
+from promptbench.gate.power import Outlook, Passing, guards_for, seen
 from promptbench.gate.table import Table
 from tests.gate.kit import CANDIDATE, CHAMPION, MODEL, attempts, infos
 
@@ -21,7 +21,7 @@ def test_a_halved_case_is_found_broken_about_half_of_the_time() -> None:
 @pytest.mark.parametrize(("repeats", "rate"), [(3, 0.5), (3, 0.8), (5, 0.3), (1, 0.0), (10, 0.6)])
 def test_as_the_gate_does_it(repeats: int, rate: float) -> None:
     """Against the gate itself, on cases that answer by chance."""
-    chance, policy, draws = random.Random(1), Policy(repeats=repeats), 2_000
+    chance, policy, draws = random.Random(1), Policy(repeats=repeats), 600
     tries = {
         f"c{n}": ("+" * (repeats + 8), "".join("-+"[chance.random() < rate] for _ in range(repeats + 8)))
         for n in range(draws)
@@ -60,7 +60,44 @@ def test_outlooks() -> None:
         "each case is asked once: the model always answers the same, so a break is seen",
     ]
     assert Outlook.of(400, Policy(), deterministic=True).missing == 0
-    assert next(Outlook.of(59, Policy(margin=0.05), deterministic=False).lines()) == (
-        "margin 5 % takes 59 guards that hold, 93 where one is unstable"
-    )
     assert Outlook.of(9, Policy(margin=0.05), deterministic=False).missing == 50
+
+
+@pytest.mark.parametrize(
+    ("cases", "passing", "said"),
+    [
+        (
+            105,
+            Passing(),
+            "where production passes 98 % of tries (`promptbench calibrate` measures it), a harmless change keeps it in "
+            "97 % of runs",
+        ),
+        (
+            80,
+            Passing(0.98, "2026-11-24"),
+            "where production passes 98 % of tries, as in the calibration of 2026-11-24, a harmless change keeps it in "
+            "89 % of runs, in 93 % with 93 cases or these with 'repeats: 4'",
+        ),
+        (
+            105,
+            Passing(0.9, "2026-11-24"),
+            "where production passes 90 % of tries, as in the calibration of 2026-11-24, a harmless change keeps it in "
+            "1 % of runs, and steadier cases are the cure",
+        ),
+    ],
+)
+def test_what_a_margin_takes(cases: int, passing: Passing, said: str) -> None:
+    outlook = Outlook.of(cases, Policy(margin=0.05), deterministic=False, passing=passing)
+    first, second, *_ = outlook.lines()
+    assert first == "margin 5 % takes 59 guards that hold, 93 where one is unstable"
+    assert second == said
+
+
+def test_the_margin_of_a_tag_is_about_its_own_cases() -> None:
+    policy = Policy(tags={"refunds": TagPolicy(margin=0.1), "other": TagPolicy(floor=0.9)})
+    outlook = Outlook.of(60, policy, deterministic=True, tagged={"refunds": 12, "other": 3})
+    assert outlook.missing == 17
+    assert list(outlook.lines())[:2] == [
+        "margin 10 % of 'refunds' takes 29 guards that hold, 46 where one is unstable: 17 more cases at the least",
+        "60 cases that hold exclude a break rate above 5 %, 89 more one above 2 %",
+    ]

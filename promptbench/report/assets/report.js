@@ -3,13 +3,13 @@
 
 const ROWS_ON_A_PAGE = 25;
 const MOST_COMPARED = 4e6; // cells of the table that a diff takes
-const ORDER = ["broken", "unstable", "failing", "still failing", "no answer", "not reproduced", "flaky", "quarantined", "fixed", "still passing", "passing"];
-const TONES = { broken: "bad", unstable: "warn", failing: "bad", "still failing": "warn", "no answer": "none", "not reproduced": "none", flaky: "none", quarantined: "none", fixed: "good" };
 const OUTCOMES = { passed: "good", failed: "bad", errored: "none" };
 const COUNTED = ["prompt", "model", "repeat", "counted", "outcome", "answer", "rung", "repairs", "reasons", "error", "fallback",
   "tries", "cached", "provider", "queue", "input", "output", "cost", "started"];
 // What would be invisible, or would turn the text around it: controls, marks of direction, half pairs.
 const HIDDEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufffe\uffff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
+
+const HALVES = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g; // no address can hold one
 
 function make(tag, attributes, ...children) {
   const element = document.createElement(tag);
@@ -108,16 +108,20 @@ class Explorer {
     this.index = await unpack(`data-${this.place}-index`);
     const index = this.index;
     index.lower = index.names.map((name) => name.toLowerCase());
-    const rank = index.states.map((state) => (ORDER.indexOf(state) + ORDER.length) % ORDER.length);
+    index.addresses = index.names.map((name) => name.replace(HALVES, "\ufffd"));
+    // The states come in the order in which they want a look.
+    const known = Object.keys(index.tones);
+    const rank = index.states.map((state) => (known.includes(state) ? known.indexOf(state) : known.length));
     // What is judged comes first, then what wants a look, then the suite's order.
     this.order = Array.from(index.case.keys()).sort((a, b) =>
       index.judged[index.model[b]] - index.judged[index.model[a]] || rank[index.state[a]] - rank[index.state[b]] || a - b);
     this.build();
+    this.built = true;
   }
 
   build() {
     const index = this.index;
-    const sorted = [...index.states].sort((a, b) => ORDER.indexOf(a) - ORDER.indexOf(b));
+    const sorted = [...Object.keys(index.tones).filter((state) => index.states.includes(state)), ...index.states.filter((state) => !(state in index.tones))];
     this.controls = {
       q: make("input", { type: "search", placeholder: "name of a case", "data-search": true }),
       state: this.select(sorted),
@@ -185,7 +189,7 @@ class Explorer {
 
   find(wanted) {
     const index = this.index;
-    const number = index.names.indexOf(wanted.case);
+    const number = index.addresses.indexOf(wanted.case);
     const rows = this.order.filter((row) => index.case[row] === number);
     const on = index.models.indexOf(wanted.on || wanted.model);
     return rows.find((row) => index.model[row] === on) ?? rows[0] ?? -1;
@@ -203,7 +207,7 @@ class Explorer {
       const [name, model] = [index.names[index.case[row]], index.models[index.model[row]]];
       const link = make("a", { href: "#" + address({ ...wanted, run: String(this.place), case: name, on: several ? model : "", page: "" }) }, ...texts(oneLine(name)));
       return make("tr", { "aria-current": row === this.open ? "true" : null },
-        make("td", { class: "state" }, make("span", { class: "tag " + (TONES[state] || "quiet") }, state)),
+        make("td", { class: "state" }, make("span", { class: "tag " + (this.index.tones[state] || "quiet") }, state)),
         make("td", { class: "case" }, link),
         make("td", { class: "model", hidden: !several }, oneLine(model)),
         make("td", { class: "passes" }, `${index.now[row]}/${index.nowOf[row]}`),
@@ -276,7 +280,7 @@ class Explorer {
     this.detail.replaceChildren(
       back,
       make("h4", {}, ...texts(oneLine(index.names[number]))),
-      make("div", { class: "bar" }, make("span", { class: "tag " + (TONES[state] || "quiet") }, state),
+      make("div", { class: "bar" }, make("span", { class: "tag " + (this.index.tones[state] || "quiet") }, state),
         make("span", { class: "small" }, oneLine(index.models[model])), ...tags.map((tag) => make("span", { class: "tag quiet" }, oneLine(tag)))),
       ...item.expected.flatMap((text) => this.block("Expected", all[text])),
       this.answers,
@@ -384,7 +388,7 @@ function place() {
   return runs[number] ? number : 0;
 }
 
-async function arrive(event) {
+function arrive(event) {
   const wanted = current();
   const at = place();
   runs.forEach((run, number) => { run.hidden = number !== at; });
@@ -394,11 +398,13 @@ async function arrive(event) {
   });
   const element = runs[at]?.querySelector(".explorer");
   if (!element) return;
-  if (!explorers.has(at)) {
-    const explorer = new Explorer(at, element);
-    explorers.set(at, explorer.start().then(() => explorer));
+  const explorer = explorers.get(at);
+  if (!explorer) {
+    explorers.set(at, new Explorer(at, element));
+    explorers.get(at).start().then(() => arrive(event));
+    return;
   }
-  const explorer = await explorers.get(at);
+  if (!explorer.built || explorer.place !== place()) return;
   explorer.apply(wanted);
   const filtered = wanted.case || wanted.state || wanted.tag || wanted.model || wanted.rung || wanted.q;
   if (event && filtered) {
@@ -417,9 +423,9 @@ const dialog = make("dialog", { "aria-label": "Keys" },
   make("button", { type: "button", onclick: () => dialog.close() }, "Close"));
 document.body.append(dialog);
 
-document.addEventListener("keydown", async (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || dialog.open || !explorers.has(place())) return;
-  const explorer = await Promise.resolve(explorers.get(place()));
+document.addEventListener("keydown", (event) => {
+  const explorer = explorers.get(place());
+  if (event.ctrlKey || event.metaKey || event.altKey || dialog.open || !explorer?.built) return;
   const typing = event.target.matches("input, select, textarea");
   if (event.key === "Escape") {
     if (explorer.open >= 0 || !explorer.detail.hidden) explorer.close();

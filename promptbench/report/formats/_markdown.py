@@ -53,7 +53,8 @@ def _head(report: RunReport) -> str:
     if report.promotion:
         moved = report.promotion
         lines += [f"**{text(moved.prompt)}@{moved.version} is now {text(moved.label)}**  "]
-    lines += [f"Run {code(report.run)}, again: {code(report.reproduce)}", ""]
+    made = f"Run {code(report.run)}, again" if report.run else "To run it"
+    lines += [f"{made}: {code(report.reproduce)}", ""]
     return "\n".join(lines)
 
 

@@ -16,7 +16,7 @@ def render(reports: Sequence[RunReport], target: Target) -> str:
     if not proofs:
         raise ValueError("there is no verdict, so there is no evidence")
     if len(proofs) > 1:
-        raise ValueError("these suites test several prompts, and evidence is about one: run them one by one")
+        raise ValueError("these suites test several prompts and a file proves one: name a folder, evidence=FOLDER/")
     proof = dict(proofs[0])
     attempts = proof.pop("attempts")
     # One line an attempt, so that a person and a diff can read it.

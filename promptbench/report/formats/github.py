@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+from promptbench.core.diagnostics import Diagnostic, Severity
 from promptbench.core.errors import Exit
 from promptbench.report.formats._cases import decides, headline, is_right, judged
 from promptbench.report.formats._markdown import document
@@ -56,6 +57,19 @@ def commands(reports: Sequence[RunReport], folder: str = "") -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
+def mistakes(message: str, diagnostics: Iterable[Diagnostic], folder: str = "", *, level: str = "error") -> str:
+    """Workflow commands for what kept a run from being made, as many as GitHub shows: the mistakes at their places."""
+    errors = [item for item in diagnostics if item.severity is Severity.ERROR]
+    lines = [_mistake(item, folder) for item in errors[: MOST - 1]]
+    return "".join(f"{line}\n" for line in (*lines, _command(level, message, title="promptbench")))
+
+
+def _mistake(item: Diagnostic, folder: str) -> str:
+    said = "\nhint: ".join(filter(None, (item.message, item.hint)))
+    line, col = (str(item.place.line), str(item.place.column)) if item.place.line else ("", "")
+    return _command("error", said, file=folder + item.place.path, line=line, col=col, title=item.code.value)
+
+
 def _is_told(item: CaseResult) -> bool:
     return item.judged and not is_right(item)
 
@@ -65,7 +79,7 @@ def _level(item: CaseResult, report: RunReport) -> str:
 
 
 def _verdict(report: RunReport, folder: str) -> str:
-    level = "notice" if report.exit == Exit.YES else "error"
+    level = "error" if report.exit != Exit.YES else "notice" if report.run else "warning"
     return _command(
         level, f"{report.sentence}\nagain: {report.reproduce}", file=folder + report.path, title=report.suite
     )
@@ -84,7 +98,7 @@ def _command(level: str, message: str, **properties: str) -> str:
 
 
 def _ordered(properties: dict[str, str]) -> Iterator[tuple[str, str]]:
-    return ((key, properties[key]) for key in ("file", "line", "title") if key in properties)
+    return ((key, properties[key]) for key in ("file", "line", "col", "title") if key in properties)
 
 
 def _data(text: str) -> str:

@@ -9,8 +9,10 @@ from importlib import resources
 
 from promptbench.core.words import number_of
 from promptbench.report import overview
+from promptbench.report.changes import changed
 from promptbench.report.charts import charts
 from promptbench.report.explorer import Explorer, explore
+from promptbench.report.formats import _flips as flips
 from promptbench.report.markup import shown
 from promptbench.report.model import RunReport
 from promptbench.report.words import Target, clean
@@ -66,8 +68,11 @@ def _body(reports: Sequence[RunReport]) -> Iterator[str]:
 def _run(report: RunReport, place: int) -> Iterator[str]:
     explorer = explore(report)
     yield from overview.verdict(report)
-    yield from _part("Prompts and models", overview.matrix(report.rows))
-    yield from _part("What changed", overview.changed(report, place))
+    yield from _part(
+        "Prompts and models", overview.matrix(report.rows, [flips.counted(report, row) for row in report.rows])
+    )
+    yield from _part("What changed", _changed(report, place))
+    yield from _part("Intents, slots and answers", overview.answers(report))
     yield from _part("Cases", _cases(explorer, place))
     yield from _part("Charts", _charts(report, explorer, place))
     yield from _part("About this run", overview.remarks(report))
@@ -77,6 +82,12 @@ def _part(title: str, lines: Iterator[str]) -> Iterator[str]:
     """A part under its heading, unless it is empty."""
     if text := "".join(lines):
         yield f"<section>\n<h3>{title}</h3>\n{text}</section>\n"
+
+
+def _changed(report: RunReport, place: int) -> Iterator[str]:
+    yield from changed(report, place)
+    for line in (*flips.check_changes(report), *flips.not_compared(report)):
+        yield f'<p class="small">{shown(line)}</p>\n'
 
 
 def _charts(report: RunReport, explorer: Explorer | None, place: int) -> Iterator[str]:

@@ -57,7 +57,8 @@ def _count(element: xml.Element, cases: Sequence[xml.Element]) -> None:
 
 
 def _facts(report: RunReport, rows: Sequence[Row]) -> Iterable[tuple[str, str]]:
-    yield "run", report.run
+    if report.run:
+        yield "run", report.run
     yield "suite file", report.path
     yield "result", report.result
     for judgement in report.judgements[:1]:
@@ -71,6 +72,10 @@ def _facts(report: RunReport, rows: Sequence[Row]) -> Iterable[tuple[str, str]]:
 def _verdict(report: RunReport) -> xml.Element:
     """A testcase for what the exit code says."""
     case = xml.Element("testcase", name="verdict", classname=_dotless(report.suite), file=_text(report.path))
+    if report.exit == Exit.YES and not report.run:
+        # Nothing was asked, which is neither green nor red.
+        xml.SubElement(case, "skipped", type=_text(report.result), message=_text(report.sentence))
+        return case
     if report.exit == Exit.YES:
         xml.SubElement(case, "system-out").text = _text(report.sentence)
         return case

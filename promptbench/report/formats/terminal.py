@@ -6,9 +6,8 @@ from collections.abc import Iterable, Sequence
 from io import StringIO
 from typing import TYPE_CHECKING
 
-from promptbench.report import nlu
+from promptbench.report import moved, nlu, qa
 from promptbench.report.formats import _flips as flips
-from promptbench.report import moved
 from promptbench.report.formats import _latency
 from promptbench.report.formats._table import Line, table
 from promptbench.report.model import Row, RunReport
@@ -50,6 +49,9 @@ def lines(report: RunReport, target: Target, *, whole: bool) -> str:
     if report.nlu:
         console.print()
         _lines(console, nlu.lines(report.nlu, target.width))
+    if report.qa:
+        console.print()
+        _lines(console, qa.lines(report.qa, target.width))
     _times(console, report, target.width, whole=whole)
     _flips(console, report, target)
     _closing(console, report)

@@ -6,7 +6,7 @@ from math import sqrt
 
 import pytest
 
-from promptbench.metrics.nlu_bootstrap import interval
+from promptbench.metrics.bootstrap import interval
 from promptbench.metrics.nlu_labels import accuracy, macro_f1
 
 

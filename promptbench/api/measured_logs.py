@@ -1,0 +1,122 @@
+"""What the calls of log files took, by model, without asking anybody."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import PurePath
+from typing import BinaryIO
+
+from promptbench.api.advising import advise, costs
+from promptbench.api.log_files import Found, Unreadable, find
+from promptbench.api.measured import common_notes
+from promptbench.api.summing import contrasts, rate, summed
+from promptbench.core.errors import InputError, NothingSelected
+from promptbench.core.measured import MeasuredCall
+from promptbench.core.types import BadRecord, FailureTier, LoggedCall
+from promptbench.core.words import number_of
+from promptbench.formats.log_sight import described
+from promptbench.ingest import generic, reader, recognised
+from promptbench.report.measurement import Accuracy, MeasuredModel, MeasurementReport
+
+_NAMED = 3
+
+
+def measured_in_logs(
+    paths: Sequence[str],
+    *,
+    stdin: BinaryIO,
+    columns: Mapping[str, str] | None = None,
+    per_month: int | None = None,
+) -> MeasurementReport:
+    """The figures of all calls whose latency is logged, and of those that got no answer.
+
+    A log that names no model is one model's, with the file's name. Costs are those that the log has. Raises InputError
+    for what is no log, NothingSelected when no call has a latency.
+    """
+    calls: dict[str, list[MeasuredCall]] = defaultdict(list)
+    wrong: Counter[str] = Counter()
+    bad: list[BadRecord] = []
+    names: list[str] = []
+    for found in find(paths, stdin, columns):
+        if isinstance(found, Unreadable):
+            raise InputError(f"{found.name} {found.reason}")
+        if not found.named and recognised(found.file) is None:
+            continue
+        names.append(PurePath(found.file.name).name)
+        for record in _records(found):
+            if isinstance(record, BadRecord):
+                bad.append(record)
+            elif call := _measured(record, names[-1], calls):
+                calls[call.model].append(call)
+                wrong[call.model] += record.tier in (FailureTier.CONTENT, FailureTier.CUT)
+    if not calls:
+        why = f"; {bad[0].place}: {bad[0].reason}" if bad else ""
+        raise NothingSelected(f"no call in {', '.join(names) or ', '.join(paths)} has a latency{why}")
+    models = [_model(model, mine, wrong[model], per_month) for model, mine in calls.items()]
+    total = sum(map(len, calls.values()))
+    left_out = [f"{number_of(len(bad), 'record')} left out; the first, {bad[0].place}: {bad[0].reason}"] if bad else []
+    return MeasurementReport(
+        name="",
+        started="",
+        suite="",
+        prompt="",
+        version="",
+        about=f"{number_of(total, 'logged call')} in {_listed(names)}",
+        how="latency is what the log says; nobody was asked",
+        complete=True,
+        models=models,
+        contrasts=list(contrasts(models)),
+        beside_own=[],
+        advice=advise(models),
+        notes=[*left_out, *common_notes(models)],
+        per_month=per_month,
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names) if len(names) <= _NAMED else f"{len(names)} files"
+
+
+def _records(found: Found) -> Iterator[LoggedCall | BadRecord]:
+    name = recognised(found.file)
+    if name is None:
+        hint = "`promptbench import` says what it can read"
+        raise InputError(f"{found.file.name} {described(found.file)}", hint=hint)
+    try:
+        yield from generic.read_times(found.file) if name == generic.NAME else reader(name).read(found.file)
+    except (ValueError, OSError) as error:
+        yield BadRecord(found.file.name, str(error))
+
+
+def _measured(call: LoggedCall, file: str, known: Mapping[str, Sequence[MeasuredCall]]) -> MeasuredCall | None:
+    """None for a call that got an answer and has no latency."""
+    model = call.model or PurePath(file).name.partition(".")[0]
+    failed = (call.error or call.failed or "no answer") if call.tier is FailureTier.TRANSPORT else None
+    if call.latency_ms is None and failed is None:
+        return None
+    first = call.extra.get("first_token_ms")
+    return MeasuredCall(
+        model=model,
+        number=len(known.get(model, ())),
+        case=call.id,
+        due_ms=0.0,
+        late_ms=0.0,
+        latency_ms=call.latency_ms or 0.0,
+        queue_ms=0.0,
+        tries=1,
+        provider_ms=call.latency_ms,
+        first_token_ms=first if isinstance(first, float) else None,
+        usage=call.usage,
+        cost=call.cost,
+        error=failed,
+    )
+
+
+def _model(name: str, calls: Sequence[MeasuredCall], wrong: int, per_month: int | None) -> MeasuredModel:
+    """A log in which no answer is marked as wrong is taken for one that has no verdicts."""
+    model = summed(name, calls, uses_prompt=True, logged=True)
+    right = Accuracy(rate(model.answered - wrong, model.answered), model.answered, "") if wrong else None
+    bill = costs(calls, per_month=per_month, examples=None, input_price=None)
+    return replace(model, costs=bill, accuracy=right)

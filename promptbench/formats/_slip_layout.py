@@ -1,0 +1,207 @@
+"""Slips of the layout of YAML: tabs, odd spaces, invisible characters, dashes, lines at the wrong column."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from promptbench.core.diagnostics import Code
+from promptbench.formats._slip import DELETE, NAME, NAMES, Edit, Found, Line, Slip, indent, start_of
+
+ODD_SPACES = "\u00a0\u2007\u202f\u3000"
+INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff"
+
+
+def tabs(line: Line, at: int) -> Iterator[Slip]:
+    """Each tab may stand for two, four or eight columns; the reader of this has to see which of them agree."""
+    found = re.match(r"(?: |- +|-(?=\t))*\t[\t ]*", line.text)
+    if not found:
+        return
+    column = line.text.index("\t")
+    for width in (2, 4, 8, 1, 3):
+        edits = []
+        for number, text in enumerate(line.lines):
+            lead = re.match(r"(?: |-(?=[ \t]))*\t[\t ]*(?:-(?=[ \t])[\t ]*)?", text)
+            if lead:
+                start = start_of(line.whole, number)
+                edits.append(Edit(start, start + lead.end(), _without_tabs(lead[0], width)))
+        hint = "use two spaces for each level"
+        slip = line.at(column, 1, "this line starts with a tab; YAML wants spaces", hint, *edits, sure=True)
+        yield Slip(slip.start, 1, slip.message, slip.hint, slip.edits, True, Code.TAB_INDENT)
+
+
+def _without_tabs(lead: str, width: int) -> str:
+    return lead.replace("-\t", "- ").replace("\t", " " * width)
+
+
+def odd_spaces(line: Line, at: int) -> Found:
+    lead = re.match(rf"(?:[ {ODD_SPACES}]|-(?=[ {ODD_SPACES}]))*", line.text)
+    colon = re.search(rf"\w:(?P<space>[{ODD_SPACES}]+)", line.text)
+    spots = [(0, lead.end())] if lead and re.search(f"[{ODD_SPACES}]", lead[0]) else []
+    spots += [colon.span("space")] if colon else []
+    if not spots:
+        return None
+    edits = [line.edit(a, b, re.sub(f"[{ODD_SPACES}]", " ", line.text[a:b])) for a, b in spots]
+    first = re.search(f"[{ODD_SPACES}]+", line.text)
+    assert first is not None
+    message = "this is a non-breaking space, as word processors and web pages have it"
+    return line.at(first.start(), len(first[0]), message, "write plain spaces", *edits, sure=True)
+
+
+def invisible(line: Line, at: int) -> Found:
+    found = re.match(rf" *(?:- +)*(?P<name>[\w .{INVISIBLE}-]*[{INVISIBLE}][\w .{INVISIBLE}-]*)(?=:| |\Z)", line.text)
+    if not found:
+        return None
+    first = re.search(f"[{INVISIBLE}]", line.text)
+    assert first is not None
+    a, b = found.span("name")
+    edit = line.edit(a, b, re.sub(f"[{INVISIBLE}]", "", found["name"]))
+    message = f"there is an invisible character (U+{ord(first[0]):04X}) here"
+    return line.at(first.start(), 1, message, DELETE, edit, sure=True)
+
+
+_DASH = re.compile(r"(?P<before> *(?:- +)*)(?P<dash>[–—•·*]|-(?=[^\s-]))(?P<space> *)(?=\S)")
+
+
+def dash(line: Line, at: int) -> Iterator[Slip]:
+    """The dash of one entry, or those of all entries around it that start in its column."""
+    found = _DASH.match(line.text)
+    if not found or (found["dash"] != "-" and not found["space"]):
+        return
+    column, plain = found.start("dash"), found["dash"] == "-"
+    message = (
+        "there is no space after this dash" if plain else f"a new entry starts with '- ', not with '{found['dash']}'"
+    )
+    hint = "write '- ', then the name" if plain else "write '- ' in its place"
+    around = list(_entries(line, column))
+    for numbers in ([line.number], around):
+        first = Line(line.whole, line.lines, numbers[0], start_of(line.whole, numbers[0]))
+        word = re.match(r"-[\w@%`*&-]*", first.text[column:])
+        edits = [edit for number in numbers for edit in _with_space(line, number, column)]
+        yield first.at(column, len(word[0]) if word else 1, message, hint, *edits, sure=True)
+
+
+def _entries(line: Line, column: int) -> Iterator[int]:
+    """The lines above and below, as far as nothing starts further left, with such a dash in a column."""
+    first = last = line.number
+    while first and (not line.lines[first - 1].strip() or indent(line.lines[first - 1]) >= column):
+        first -= 1
+    while last + 1 < len(line.lines) and (not line.lines[last + 1].strip() or indent(line.lines[last + 1]) >= column):
+        last += 1
+    for number in range(first, last + 1):
+        found = _DASH.match(line.lines[number])
+        if found and found.start("dash") == column:
+            yield number
+
+
+def _with_space(line: Line, number: int, column: int) -> Iterator[Edit]:
+    """The dash with its space; what stands below the name, and not below where it comes to stand, moves with it."""
+    start, text = start_of(line.whole, number), line.lines[number]
+    found = _DASH.match(text)
+    assert found is not None
+    yield Edit(start + column, start + found.end("space"), "- ")
+    start += len(text) + 1
+    for below in line.lines[number + 1 :] if found.end("space") == column + 1 else ():
+        if below.strip() and indent(below) <= column:
+            return
+        if below.strip() and indent(below) == column + 1:
+            yield Edit(start, start, " ")
+        start += len(below) + 1
+
+
+def text_below(line: Line, at: int) -> Found:
+    """A text of several lines below its name, with a colon in it."""
+    found = re.match(rf"(?P<before> *(?:- +)*)(?P<name>{NAME}): *\Z", line.text)
+    if not found or line.number >= at:
+        return None
+    below = [text for text in line.lines[line.number + 1 : at] if text.strip()]
+    deeper = len(found["before"])
+    if len(below) < 2 or any(indent(text) <= deeper or text.lstrip()[0] in "-{[" for text in below):
+        return None
+    if not (re.search(r":(?: |\Z)", below[0]) and not re.match(rf" *{NAME}: *\S*\Z", below[1])):
+        return None
+    end = found.end("name") + 1
+    message = f"the text below '{found['name']}:' is taken for more names, because there is a colon in it"
+    hint = f"write '{found['name']}: |' and leave the text below it as it is"
+    return line.at(found.start("name"), len(found["name"]), message, hint, line.edit(end, end, " |-"))
+
+
+def block(line: Line, at: int) -> Found:
+    """Below `name: |` the text must start further in than the name."""
+    found = re.match(rf"(?P<before> *(?:- +)*)(?P<name>{NAME}): *[|>][+-]?\d? *\Z", line.text)
+    if not found or line.number >= at or not line.below.strip():
+        return None
+    column = len(found["before"])
+    spaces = column + 2
+    if indent(line.below) <= column:
+        start = line.start + len(line.text) + 1
+        message = f"the text of '{found['name']}' does not start further in than its name"
+        hint = f"give each of its lines {spaces} spaces at the start"
+        return Slip(start + indent(line.below), max(1, len(line.below.strip())), message, hint)
+    inside = indent(line.below)
+    if line.number + 1 < at and indent(line.lines[at]) < inside and not NAMES.match(line.lines[at]):
+        start = start_of(line.whole, at)
+        lead = indent(line.lines[at])
+        edit = Edit(start, start + lead, " " * inside)
+        message = f"this line of the text of '{found['name']}' starts further left than its first one"
+        hint = f"give it at least {inside} spaces at the start"
+        return Slip(start + lead, len(line.lines[at].strip()), message, hint, (edit,))
+    return None
+
+
+def dash_forgotten(line: Line, at: int) -> Found:
+    """A line in the column of the dashes above it, with the name that the entries there start with."""
+    found = re.match(rf"(?P<before> *)(?P<name>{NAME}): ", line.text)
+    if line.number != at or not found:
+        return None
+    entry = re.compile(rf"{found['before']}- +{re.escape(found['name'])}: ")
+    if not any(entry.match(text) for text in line.lines[:at]):
+        return None
+    column = len(found["before"])
+    message = "a new entry starts with '- '"
+    hint = f"write '- {found['name']}: …'"
+    return line.at(column, len(found["name"]), message, hint, line.edit(column, column, "- "), sure=True)
+
+
+def indented(line: Line, at: int) -> Iterator[Slip]:
+    """A line, and what is below it further in, moved to a column at which something above it starts."""
+    if line.number != at or not line.text.strip() or "\t" in line.text[: indent(line.text) + 1]:
+        return
+    here = indent(line.text)
+    columns: dict[int, int] = {}
+    for number in range(line.number - 1, -1, -1):
+        text = line.lines[number]
+        if text.strip() and not text.lstrip().startswith("#"):
+            for found in re.finditer(r"(?:\A|(?<=- )) *(?=\S)", text[: len(text) - len(text.lstrip(" -"))] + "x"):
+                columns.setdefault(found.end(), number)
+        if len(columns) > 1 and indent(text) == 0 and text.strip():
+            break
+    for column, like in sorted(columns.items(), key=lambda item: abs(item[0] - here)):
+        if column == here:
+            continue
+        name = re.match(r"[\w .'\"-]*", line.lines[like][column:])
+        shown = f"'{name[0].strip()}'" if name and name[0].strip(" -") else "what is"
+        spaces = "no space" if column == 0 else "one space" if column == 1 else f"{column} spaces"
+        hint = f"give it {spaces} at its start, as {shown} has on line {like + 1}"
+        word = re.match(r"[\w@%`*&-]+", line.text[here:])
+        yield line.at(
+            here,
+            len(word[0]) if word else 1,
+            "this line does not fit the lines above it",
+            hint,
+            *moved(line.lines, line.number, line.start, column - here),
+            sure=True,
+        )
+
+
+def moved(lines: list[str], number: int, start: int, by: int) -> list[Edit]:
+    """The edits that move a line, which starts at `start`, and all below it that is further in."""
+    here = indent(lines[number])
+    edits = []
+    for text in lines[number:]:
+        if edits and text.strip() and indent(text) <= here:
+            break
+        if text.strip():
+            edits.append(Edit(start, start - by, "") if by < 0 else Edit(start, start, " " * by))
+        start += len(text) + 1
+    return edits

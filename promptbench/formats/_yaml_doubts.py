@@ -1,0 +1,98 @@
+"""What can be read as YAML and is hardly meant so: texts that lose a part, and quotation marks that are letters."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import yaml
+
+from promptbench.core.diagnostics import Code, Diagnostics, Place, Severity
+from promptbench.formats._slip import CURLY, in_curly, quoted
+
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_AMPERSAND = re.compile(r"[:\-,\[{] *&\w")
+_HASH = re.compile(r"(?<=[^\s:] )#[^\s#]")
+_CURLY = re.compile(f"[{''.join(CURLY)}]")
+
+_Span = Callable[[int, int], Place]
+"""The place of what stands from one offset of the text to another."""
+
+
+def tell_doubts(text: str, root: yaml.Node, place: _Span, found: Diagnostics) -> None:
+    """Adds to `found` what is doubtful in a text that YAML reads as `root`."""
+    if _AMPERSAND.search(text):
+        _tell_anchors(text, place, found)
+    hashes, curly = list(_HASH.finditer(text)), _CURLY.search(text)
+    if not hashes and not curly:
+        return
+    scalars = list(_scalars(root))
+    if hashes:
+        _tell_comments(text, hashes, [node for _, node in scalars], place, found)
+    for is_key, node in scalars if curly else ():
+        _tell_curly(is_key, node, place, found)
+
+
+def _scalars(root: yaml.Node) -> Iterator[tuple[bool, yaml.ScalarNode]]:
+    """All scalars, each with whether it is a name. What an anchor stands for comes once."""
+    todo, seen = [(False, root)], set()
+    while todo:
+        is_key, node = todo.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.ScalarNode):
+            yield is_key, node
+        elif isinstance(node, yaml.SequenceNode):
+            todo += [(False, item) for item in node.value]
+        elif isinstance(node, yaml.MappingNode):
+            todo += [pair for key, value in node.value for pair in ((True, key), (False, value))]
+
+
+def _tell_anchors(text: str, place: _Span, found: Diagnostics) -> None:
+    """An anchor that nothing refers to is most likely the start of a text."""
+    named: dict[str, tuple[int, int]] = {}
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.AliasEvent):
+            named.pop(event.anchor, None)
+        elif isinstance(event, yaml.ScalarEvent) and event.anchor:
+            named[event.anchor] = event.start_mark.index, event.end_mark.index
+    for start, end in named.values():
+        hint = f"write it as {quoted(text[start:end].rstrip())}"
+        found.add(Code.YAML_FEATURE, "a text that starts with & needs quotes", place(start, end), hint=hint)
+
+
+def _tell_comments(
+    text: str, hashes: list[re.Match[str]], scalars: list[yaml.ScalarNode], place: _Span, found: Diagnostics
+) -> None:
+    """A plain text that goes on, after one space, with # and a word: for YAML the rest is a comment."""
+    plain = {node.end_mark.index: node for node in scalars if not node.style}
+    for match in hashes:
+        node = plain.get(match.start() - 1)
+        if node is None or node.start_mark.index == node.end_mark.index:
+            continue
+        end = text.find("\n", match.start())
+        whole = text[node.start_mark.index : end if end >= 0 else len(text)].rstrip()
+        start = match.start()
+        found.add(
+            Code.COMMENT_IN_TEXT,
+            "from # on this is a comment, and not part of the text",
+            place(start, node.start_mark.index + len(whole)),
+            hint=f"put the whole text in quotes: {quoted(whole)}; a comment has a space behind its #",
+            severity=Severity.WARNING,
+        )
+
+
+def _tell_curly(is_key: bool, node: yaml.ScalarNode, place: _Span, found: Diagnostics) -> None:
+    inner = None if node.style else in_curly(node.value)
+    if inner is None:
+        return
+    message = "these quotation marks of a word processor are part of the text"
+    hint = f"write straight ones, {quoted(inner)}, or leave them out"
+    if is_key:
+        message = "these quotation marks of a word processor are part of the name"
+        hint = f"leave them out: {inner}"
+    severity = Severity.ERROR if is_key else Severity.WARNING
+    at = place(node.start_mark.index, node.end_mark.index)
+    found.add(Code.CURLY_QUOTES, message, at, hint=hint, severity=severity)

@@ -1,0 +1,215 @@
+"""A measurement as text of 80 columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from textwrap import wrap
+
+from promptbench.core.words import percent
+from promptbench.report.measurement import (
+    Contrast,
+    Figure,
+    HistoryLine,
+    MeasuredModel,
+    MeasurementReport,
+    Spread,
+    to_fastest,
+)
+from promptbench.report.model import TokenTimes
+from promptbench.report.words import clean, excerpt, money
+
+UNKNOWN = "–"
+_LABEL = 18
+_CELL = 11
+_QUANTILES = ("p50", "p90", "p95", "p99", "σ")
+_HEADS = ("n", "p50", "p90", "p99", "σ")
+_WAITED = 10.0
+"""Milliseconds of waiting in the queue, by its p99, from which it is worth its lines."""
+_NAMED_ERRORS = 3
+_NAME = 30
+
+Say = Callable[[float], str]
+
+
+def lines(report: MeasurementReport, width: int) -> Iterator[str]:
+    """The whole report."""
+    yield from wrap(clean(report.about), width)
+    yield from wrap(clean(report.how), width)
+    if report.name:
+        yield f"on record as {report.name}"
+    yield ""
+    yield f"{'':<{_LABEL}}" + "".join(f"{name:>{_CELL}}" for name in _QUANTILES)
+    for model in report.models:
+        yield from _model(model, width)
+    yield from _by_tokens(report.models)
+    if any(model.costs.each is not None for model in report.models):
+        yield ""
+        yield from _costs(report)
+    sentences = [*map(contrasted, to_fastest(report)), *report.beside_own, *report.advice.sentences]
+    for group in (sentences, report.notes):
+        if group:
+            yield ""
+        for sentence in group:
+            yield from wrap(clean(sentence), width, subsequent_indent="  ")
+    yield ""
+    yield from wrap("intervals are at 95 %, each for itself; of calls without an answer no time is in a figure", width)
+
+
+def counts(model: MeasuredModel) -> str:
+    """How many calls there were, and what became of them."""
+    parts = [f"{model.answered} of {model.calls} calls answered"]
+    if model.calls > model.answered:
+        parts.append(f"{model.calls - model.answered} errored ({_share(model.errored)})")
+    if model.retried is not None and model.retried.value:
+        parts.append(f"{percent(model.retried.value)} retried ({_share(model.retried)})")
+    return ", ".join(parts)
+
+
+def contrasted(contrast: Contrast) -> str:
+    """How two models compare, in a sentence."""
+    said = [
+        part for part in (_times(contrast.p50, "p50"), _times(contrast.p90, "p90"), _times(contrast.p99, "p99")) if part
+    ]
+    return f"{contrast.faster} beside {contrast.slower}: {'; '.join(said)}" if said else ""
+
+
+def _times(ratio: Figure | None, name: str) -> str | None:
+    if ratio is None:
+        return None
+    low, high = ratio.low, ratio.high
+    if low is None or high is None:
+        return f"about {ratio.value:.2g} times as fast at {name}" if name == "p50" else None
+    if low <= 1 <= high:
+        return f"no telling at {name} ({low:.2g} to {high:.2g} times)"
+    if high < 1:
+        return f"{1 / high:.2g} to {1 / low:.2g} times as slow at {name}"
+    return f"{_plain(low)} to {_plain(high)} times as fast at {name}"
+
+
+def _plain(ratio: float) -> str:
+    return f"{ratio:.2f}" if ratio < 10 else f"{ratio:,.0f}"
+
+
+def precise(milliseconds: float) -> str:
+    """A time with three significant digits."""
+    value, unit = (milliseconds / 1000, "s") if milliseconds >= 999.5 else (milliseconds, "ms")
+    digits = 0 if value >= 99.95 else 1 if value >= 9.995 else 2
+    return f"{value:,.{digits}f} {unit}"
+
+
+def _share(figure: Figure) -> str:
+    low, high = figure.low or 0.0, 1.0 if figure.high is None else figure.high
+    return f"{low * 100:.1f} to {high * 100:.1f} %"
+
+
+def _model(model: MeasuredModel, width: int) -> Iterator[str]:
+    yield excerpt(model.model, width)
+    yield from wrap(counts(model), width, initial_indent="  ", subsequent_indent="  ")
+    for why, count in list(model.errors.items())[:_NAMED_ERRORS]:
+        yield f"  {count} × {excerpt(why, width - len(str(count)) - 5)}"
+    for name, spread, say in parts(model):
+        yield _row(f"  {name}", _figures(spread), say)
+        yield _row("    95 % from", [figure.low for figure in _parts(spread)], say)
+        yield _row("    to", [figure.high for figure in _parts(spread)], say)
+
+
+def parts(model: MeasuredModel) -> Iterator[tuple[str, Spread, Say]]:
+    """The spreads that are worth showing: of the queue, and the provider apart from it, where there was one."""
+    if model.latency is None:
+        return
+    yield "latency", model.latency, precise
+    if model.provider and model.queue and model.queue.p99.value >= _WAITED:
+        yield "· model", model.provider, precise
+        yield "· queue", model.queue, precise
+    if model.first_token:
+        yield "first token", model.first_token, precise
+    if model.tokens_per_second:
+        yield "tokens a second", model.tokens_per_second, _number
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 99.95 else f"{value:.1f}"
+
+
+def _parts(spread: Spread) -> Sequence[Figure]:
+    return (spread.p50, spread.p90, spread.p95, spread.p99, spread.deviation)
+
+
+def _figures(spread: Spread) -> list[float | None]:
+    return [figure.value for figure in _parts(spread)]
+
+
+def _row(label: str, values: Sequence[float | None], say: Say) -> str:
+    cells = (UNKNOWN if value is None else say(value) for value in values)
+    return f"{label:<{_LABEL}}" + "".join(f"{cell:>{_CELL}}" for cell in cells)
+
+
+def _by_tokens(models: Sequence[MeasuredModel]) -> Iterator[str]:
+    """For each model whose calls differ in size."""
+    for model in models:
+        for what, buckets in (("input", model.by_input_tokens), ("output", model.by_output_tokens)):
+            if len(buckets) > 1:
+                yield ""
+                yield clean(f"{excerpt(model.model, 50)}: time by {what} tokens")
+                yield f"{'  tokens':<{_LABEL}}" + "".join(f"{head:>{_CELL}}" for head in _HEADS)
+                yield from map(_bucket, buckets)
+
+
+def _bucket(bucket: TokenTimes) -> str:
+    mark = "~" if bucket.few else ""
+    cells = (
+        f"{bucket.calls:,}",
+        precise(bucket.p50_ms),
+        precise(bucket.p90_ms),
+        mark + precise(bucket.p99_ms),
+        precise(bucket.deviation_ms),
+    )
+    return f"{f'  {bucket.least:,}–{bucket.most:,}':<{_LABEL}}" + "".join(f"{cell:>{_CELL}}" for cell in cells)
+
+
+def cost_heads(report: MeasurementReport) -> list[str]:
+    """The columns of the table of costs, behind the model's name."""
+    month = [f"{report.per_month:,} a month"] if report.per_month is not None else []
+    return ["one call", "1,000 calls", *month, "examples"]
+
+
+def cost_cells(model: MeasuredModel, report: MeasurementReport) -> list[str]:
+    """The cells under `cost_heads`."""
+    costs = model.costs
+    month = [money(costs.per_month)] if report.per_month is not None else []
+    examples = UNKNOWN if costs.examples is None else percent(costs.examples)
+    return [money(costs.each), money(costs.per_1000), *month, examples]
+
+
+def _costs(report: MeasurementReport) -> Iterator[str]:
+    heads = cost_heads(report)
+    rows = [(model.model, cost_cells(model, report)) for model in report.models]
+    widths = [max(len(head), *(len(cells[place]) for _, cells in rows)) for place, head in enumerate(heads)]
+    yield f"{'cost':<{_NAME}}" + "".join(f"  {head:>{wide}}" for head, wide in zip(heads, widths, strict=True))
+    for name, cells in rows:
+        figures = "".join(f"  {cell:>{wide}}" for cell, wide in zip(cells, widths, strict=True))
+        yield f"{excerpt(name, _NAME):<{_NAME}}{figures}"
+
+
+def history(found: Sequence[HistoryLine], width: int) -> Iterator[str]:
+    """Measurements on record, a line for each model."""
+    if not found:
+        yield "nothing is measured yet; `promptbench bench SUITE` measures"
+        return
+    before = ""
+    for line in found:
+        if line.name != before:
+            part = "" if line.complete else " (not complete)"
+            about = line.suite or line.prompt
+            yield from wrap(clean(f"{line.name} {about}, {line.version[:15]}: {line.how}{part}"), width)
+            before = line.name
+        per_1000 = "" if line.per_1000 is None else f"  {money(line.per_1000)} per 1,000"
+        yield f"  {excerpt(line.model, _NAME):<{_NAME}}  p50 {_between(line.p50)}"
+        yield f"  {f'{line.answered} of {line.calls} calls':<{_NAME}}  p99 {_between(line.p99)}{per_1000}"
+
+
+def _between(figure: Figure | None) -> str:
+    if figure is None:
+        return UNKNOWN
+    low, high = (UNKNOWN if bound is None else precise(bound) for bound in (figure.low, figure.high))
+    return f"{precise(figure.value)} ({low} to {high})"

@@ -1,0 +1,117 @@
+"""Questions and answers over a run: models that are functions, the whole way through `promptbench run`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.helpers import squad
+from tests.helpers.project import Project
+
+SUITE = """\
+suite: shop
+prompt: shop.prompt
+models: [python/own.py:good, python/own.py:bad]
+checks: [{grounded: {in: documents}}, {citations: {in: documents}}]
+cases:
+  - case: how long
+    vars: {question: How long?, documents: [{id: r1, text: Returns take 30 days.}]}
+    checks: [{token f1: {is: 30 days, at least: 0.5}}, {answerable: yes}]
+  - case: how much
+    vars: {question: How much?, documents: [{id: p1, text: It costs 5 euros.}]}
+    checks: [{exact match: [5 euros, five euros]}]
+  - case: who
+    vars: {question: Who?, documents: [{id: r1, text: Returns take 30 days.}]}
+    checks: [{answerable: no}]
+  - case: yes alone
+    vars: {question: Is there one?, documents: [{id: r1, text: Returns take 30 days.}]}
+    checks: [{answerable: yes}]
+"""
+OWN = """\
+GOOD = {"How long?": "the 30 days [r1]", "How much?": "5 euros", "Who?": "I don't know.", "Is there one?": "Yes [r1]"}
+BAD = {"How long?": "31 days", "How much?": "", "Who?": "Ann Smith [c3]", "Is there one?": ""}
+
+def good(variables):
+    return GOOD[variables["question"]]
+
+def bad(variables):
+    return BAD[variables["question"]]
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Project:
+    monkeypatch.chdir(tmp_path)
+    made = Project(tmp_path, "http://127.0.0.1:9/v1", capsys)
+    made.write("promptbench.toml", 'python = ["suites/*/*.py"]\n')
+    return made
+
+
+def summaries(project: Project, suite: str) -> list[dict[str, Any]]:
+    [report] = project.run("run", f"suites/{suite}", "--format", "json").data["runs"]
+    found: list[dict[str, Any]] = report["qa"]["summaries"]
+    return found
+
+
+@pytest.fixture
+def shop(project: Project) -> Project:
+    project.write("suites/shop/suite.yaml", SUITE)
+    project.write("suites/shop/shop.prompt", "{{question}}\n")
+    project.write("suites/shop/own.py", OWN)
+    return project
+
+
+def test_figures_of_a_run(shop: Project) -> None:
+    good, bad = summaries(shop, "shop")
+    assert (good["side"], good["overall"]["questions"]) == ("baseline", 3)
+    # "30 days r1" shares two of its three words with two.
+    assert good["overall"]["exact_match"] == pytest.approx(2 / 3)
+    assert good["answerable"]["token_f1"] == pytest.approx((0.8 + 1) / 2, abs=1e-6)
+    assert (good["unanswerable"]["right"], good["unanswerable"]["of"]) == (1, 1)
+    assert (good["grounded"]["right"], good["citations"]["right"], good["citations"]["of"]) == (4, 4, 4)
+    assert (bad["overall"]["exact_match"], bad["overall"]["token_f1"]) == (0, pytest.approx(0.5 / 3, abs=1e-6))
+    assert (bad["unanswerable"]["right"], bad["grounded"]["right"], bad["citations"]["right"]) == (0, 2, 3)
+
+
+def test_a_person_reads_them(shop: Project) -> None:
+    said = shop.run("run", "suites/shop").out
+    section = said[said.index("questions and answers") :].splitlines()[:7]
+    assert section == [
+        "questions and answers",
+        "python/own.py:good",
+        "  exact match               66.7 %                3 questions",
+        "  token F1                  93.3 % (80.0–100.0)",
+        "  token F1, answerable      90.0 % (80.0–100.0)   2 questions with an answer",
+        "  unanswerable left so      100.0 % (2.5–100.0)   1 question",
+        "  grounded                  100.0 % (39.8–100.0)  4 answers",
+    ]
+
+
+def test_suites_without_questions_say_nothing(shop: Project) -> None:
+    without = "checks: [contains: days]\ncases: [{case: one, vars: {question: How long?}}]\n"
+    shop.write("suites/shop/suite.yaml", SUITE[: SUITE.index("checks")] + without)
+    [report] = shop.run("run", "suites/shop", "--format", "json").data["runs"]
+    assert report["qa"] is None
+
+
+@pytest.mark.skipif(not squad.DATA.exists(), reason="the data sets are not beside the project")
+def test_squads_figures_of_constructed_answers(project: Project) -> None:
+    asked = list(squad.questions())[:400]
+    with_answer = sum(bool(right) for _, right in asked)
+    share = with_answer / len(asked)
+    squad.write(project.root / "suites" / "squad", asked)
+    gold, silent, talks, half = summaries(project, "squad")
+
+    def figures(found: dict[str, Any]) -> tuple[float, float, float, int]:
+        overall, answerable = found["overall"], found["answerable"]
+        return overall["exact_match"], overall["token_f1"], answerable["token_f1"], found["unanswerable"]["right"]
+
+    none = len(asked) - with_answer
+    assert 0.3 < share < 0.7
+    assert figures(gold) == (1, 1, 1, none)
+    assert figures(silent) == (pytest.approx(1 - share), pytest.approx(1 - share), 0, none)
+    assert figures(talks) == (pytest.approx(share), pytest.approx(share), 1, 0)
+    two_thirds = pytest.approx(2 / 3, abs=1e-5)
+    assert figures(half) == (pytest.approx(1 - share), pytest.approx(1 - share / 3, abs=1e-5), two_thirds, none)

@@ -1,0 +1,75 @@
+"""`promptbench runs`: what is on record, and how a figure went."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.helpers.fake_openai import FakeOpenAI
+from tests.helpers.project import Project, right
+
+
+@pytest.fixture
+def runs(project: Project, server: FakeOpenAI) -> list[str]:
+    """A run by which the candidate is promoted, one of a part, and one in which the model has become worse."""
+    project.adopt()
+    assert project.run("run", "-q", "--promote").code == 0
+    assert project.run("run", "-q", "--case", "hello").code == 0
+    server.script = lambda body: "no idea" if "parcel" in str(body) else right(str(body["messages"][-1]["content"]))
+    assert project.run("run", "-q").code == 1
+    return [item["run"] for item in reversed(project.run("runs", "list", "--json").data["runs"])]
+
+
+def test_the_newest_run_is_listed_first(project: Project, runs: list[str]) -> None:
+    lines = project.run("runs", "list").out.splitlines()
+    assert [line.split()[0] for line in lines] == ["run", *reversed(runs)]
+    assert [line.split()[2] for line in lines[1:]] == ["FAIL", "PASS,", "PASS"]
+    assert max(map(len, lines)) <= 80
+    assert len(project.run("runs", "list", "--limit", "1").out.splitlines()) == 2
+    for words in (("--suite", "none"), ("--prompt", "none"), ("--model", "openai/none")):
+        assert project.run("runs", "list", *words).out == "no run is on record\n"
+    assert project.run("runs", "list", "--model", "openai/fake", "--prompt", "triage", "--suite", "triage").out
+
+
+def test_a_run_is_shown_as_it_was_judged(project: Project, runs: list[str]) -> None:
+    first = project.run("runs", "show", runs[0])
+    lines = first.out.splitlines()
+    assert lines[0] == f"{runs[0]}: triage, triage.better.prompt against triage@1, 3 cases"
+    assert lines[-1].startswith("PASS: 2 of 2 reproduced failures fixed")
+    figures = {line.split()[0]: line.split()[1:4] for line in lines if line.startswith("  ")}
+    assert figures == {"production": ["triage@1", "33", "%"], "candidate": ["triage.better", "100", "%"]}
+    data = project.run("runs", "show", "--json").data
+    assert (data["summary"]["run"], data["summary"]["result"]) == (runs[2], "FAIL")
+    assert [(item["side"], item["answers"]) for item in data["figures"]] == [("champion", 0.6667)]
+    ended = project.run("runs", "show", "20000101")
+    assert (ended.code, "20000101" in ended.err) == (2, True)
+
+
+def test_a_figure_is_traced_over_whole_runs(project: Project, runs: list[str]) -> None:
+    lines = project.run("runs", "history", "triage").out.splitlines()
+    assert lines[0] == "openai/fake"
+    rows = [line.split() for line in lines[2:]]
+    assert [row[0] for row in rows] == [runs[0], runs[0], runs[2]]
+    assert [row[2:4] for row in rows] == [
+        ["production", "triage@1"],
+        ["candidate", "triage.better"],
+        ["production", "triage@2"],
+    ]
+    assert lines[-1].endswith("67 %  +33.3 points")
+    assert max(map(len, lines)) <= 80
+    for metric in ("format", "p50", "p99", "cost"):
+        found = project.run("runs", "history", "triage", "--metric", metric, "--json").data
+        assert (found["metric"], len(found["runs"])) == (metric, 3)
+        assert project.run("runs", "history", "triage", "--metric", metric).code == 0
+    assert len(project.run("runs", "history", "triage", "--limit", "1", "--json").data["runs"]) == 1
+    ended = project.run("runs", "history", "triag")
+    assert (ended.code, "did you mean 'triage'?" in ended.err) == (2, True)
+    ended = project.run("runs", "history", "triage", "--model", "openai/none")
+    assert (ended.code, "on openai/none is on record" in ended.err) == (2, True)
+
+
+def test_without_a_record_there_is_nothing_to_show(project: Project) -> None:
+    assert project.run("runs", "list", "--json").data["runs"] == []
+    for words in (("show",), ("history", "triage")):
+        ended = project.run("runs", *words)
+        assert (ended.code, "no run is on record" in ended.err) == (2, True)
+    assert not (project.root / ".promptbench").exists()
