@@ -18,6 +18,7 @@ from promptbench.cli.app import run
 GOLDEN = Path(__file__).parent / "golden" / "diagnostics"
 NAMES = sorted(path.stem for path in GOLDEN.glob("*.yaml"))
 WARNINGS = sorted(path.stem for path in GOLDEN.glob("warnings/*.yaml"))
+FINE = sorted(path.stem for path in GOLDEN.glob("fine/*.yaml"))
 PROMPT = """\
 ---
 output: {schema: {team: string}}
@@ -100,6 +101,15 @@ def test_says_what_is_wrong_and_what_to_write(name: str, project: Path, capsys: 
 def test_warns_of_what_is_likely_meant_otherwise(name: str, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (project / "suite.yaml").write_bytes((GOLDEN / "warnings" / f"{name}.yaml").read_bytes())
     compare(validated(capsys, code=0), GOLDEN / "warnings" / f"{name}.txt")
+
+
+@pytest.mark.parametrize("name", FINE)
+def test_what_other_readers_of_yaml_get_wrong_is_read_as_it_is_meant(
+    name: str, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each file proves it by itself: what 'should be' passes, and what 'was' fails."""
+    (project / "suite.yaml").write_bytes((GOLDEN / "fine" / f"{name}.yaml").read_bytes())
+    assert validated(capsys, code=0) == ""
 
 
 def compare(said: str, golden: Path) -> None:

@@ -53,6 +53,7 @@ from promptbench.api.promotion import (
     promote_recorded,
     promote_run,
     proven,
+    set_label,
 )
 from promptbench.api.pruning import Pruned, prune
 from promptbench.api.records import RunDetails, list_runs, run_history, show_run
@@ -63,6 +64,7 @@ from promptbench.api.reporting import build
 from promptbench.api.running import Asked, ByGate, Finished, execute, repeats_of
 from promptbench.api.schema import report_schema, suite_schema
 from promptbench.api.sharding import as_shard, durations, merge_runs
+from promptbench.api.sheets import SheetImported, SheetWritten, export_sheet, import_sheet
 from promptbench.api.spending import Spending, expected, expected_of_judges
 from promptbench.api.starting import init
 from promptbench.api.tries import many_tries
@@ -131,6 +133,8 @@ __all__ = [
     "RunSummary",
     "Selection",
     "Shard",
+    "SheetImported",
+    "SheetWritten",
     "Spending",
     "Store",
     "Version",
@@ -150,10 +154,12 @@ __all__ = [
     "datasette_metadata",
     "doctor",
     "durations",
+    "export_sheet",
     "failures",
     "fetch",
     "force",
     "import_logs",
+    "import_sheet",
     "init",
     "judge",
     "list_runs",
@@ -181,6 +187,7 @@ __all__ = [
     "rollback",
     "run",
     "run_history",
+    "set_label",
     "show_measurement",
     "show_run",
     "suite_schema",
@@ -253,7 +260,7 @@ def _plan(workspace: Workspace, bench: Bench, runs: RunStore | None) -> Plan:
         expected=takes,
         judges=expected_of_judges(workspace, bench),
         outlook=outlook,
-        could_tell=list(told(outlook, questions, most, takes)),
+        could_tell=list(told(bench, outlook, questions, most, takes)),
     )
 
 

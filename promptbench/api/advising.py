@@ -6,10 +6,12 @@ from collections.abc import Iterator, Sequence
 from statistics import fmean
 
 from promptbench.core.measured import MeasuredCall
-from promptbench.core.words import percent
+from promptbench.core.words import number_of, percent
 from promptbench.metrics.pareto import front
 from promptbench.report.measurement import Advice, Costs, Figure, MeasuredModel
 from promptbench.report.words import duration, money, times
+
+_NAMED = 3
 
 
 def costs(
@@ -86,12 +88,16 @@ def _point(model: MeasuredModel, *, judged: bool, priced: bool) -> list[float]:
 
 def _gaps(models: Sequence[MeasuredModel], hint: str, *, priced: bool, judged: bool) -> Iterator[str]:
     if not priced:
-        names = ", ".join(model.model for model in models if model.costs.each is None)
-        yield f"cost is left out, since it is unknown for {names}"
+        unpriced = [model.model for model in models if model.costs.each is None]
+        yield f"cost is left out, since it is unknown for {_named(unpriced)}"
     if not judged:
         unjudged = [model.model for model in models if model.accuracy is None]
-        names, verb = ", ".join(unjudged), "is" if len(unjudged) == 1 else "are"
+        names, verb = _named(unjudged), "is" if len(unjudged) == 1 else "are"
         yield f"accuracy is left out, since nothing says how often {names} {verb} right{hint}"
+
+
+def _named(names: Sequence[str]) -> str:
+    return ", ".join(names) if len(names) <= _NAMED else number_of(len(names), "model")
 
 
 def _extremes(models: Sequence[MeasuredModel], *, priced: bool) -> Iterator[str]:

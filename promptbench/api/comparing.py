@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
 from promptbench.api.contrast import Side, contrast
 from promptbench.api.pairing import End, Pair, Pairing
@@ -16,6 +18,7 @@ from promptbench.api.workspace import PRODUCTION, Compared, Selection, Workspace
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import InputError, NothingSelected
 from promptbench.core.events import Listener
+from promptbench.core.types import Json
 from promptbench.engine.estimate import Estimate
 from promptbench.gate.flips import CaseInfo
 from promptbench.gate.policy import Policy, Versus
@@ -180,15 +183,23 @@ def _pairing(bench: Bench, versus: Versus, pairs: Sequence[Pair]) -> Pairing:
 
 
 def _asked(bench: Bench, matchup: Matchup) -> Asked:
-    flags = {"model": matchup.models, "case": matchup.cases, "tag": matchup.tags}
+    chosen = {"prompt": [], **{flag: list(values) for flag, values in _flags(matchup).items()}}
+    return Asked(_command(matchup), {**chosen, "compared": [*matchup.words, *matchup.models]})
+
+
+def _flags(matchup: Matchup) -> dict[str, Sequence[str]]:
+    return {"model": matchup.models, "case": matchup.cases, "tag": matchup.tags}
+
+
+def _command(matchup: Matchup) -> str:
+    """What makes the comparison again."""
     words = ["promptbench", "compare", *matchup.words]
-    for flag, values in flags.items():
+    for flag, values in _flags(matchup).items():
         for value in values:
             words += [f"--{flag}", value]
     if matchup.prompt:
         words += ["--prompt", matchup.prompt.as_posix()]
-    chosen = {"prompt": [], **{flag: list(values) for flag, values in flags.items()}}
-    return Asked(shlex.join(words), {**chosen, "compared": [*matchup.words, *matchup.models]})
+    return shlex.join(words)
 
 
 def _ask(workspace: Workspace, runs: RunStore, question: _Question, spending: Spending, listen: Listener) -> RunReport:
@@ -215,20 +226,30 @@ class _Subject:
 
 
 def _recorded(workspace: Workspace, store: Store, runs: RunStore, matchup: Matchup) -> RunReport:
+    if matchup.tags or matchup.prompt:
+        flag = "--tag" if matchup.tags else "--prompt"
+        raise InputError(f"{flag} says what is to be asked, and this compares what is on record", hint=_USAGE)
     first, second = _subjects(store, runs, matchup)
     pairs = _pairs(runs, first, second)
-    cases, left_out = _cases(runs, first.info, second.info)
+    cases, left_out = _cases(runs, first.info, second.info, matchup.cases)
     policy = Policy.of(second.info.facts["policy"])
-    versus = _named(first, second)
-    pairing = Pairing(versus, pairs, cases, policy)
     champion, candidate = (_table(runs, item.info, policy) for item in (first, second))
+    if unasked := [case.name for case in cases if not _asked_both(pairs, case.name, champion, candidate)]:
+        cases = [case for case in cases if case.name not in set(unasked)]
+        left_out["not asked of both"] = unasked
+    if not cases:
+        raise NothingSelected("no case was asked of both, so there is nothing to compare")
+    pairing = Pairing(_named(first, second), pairs, cases, policy)
     joint = pairing.joint(champion, candidate)
     verdict = pairing.as_recorded(joint, _again(workspace, first, second))
     sides = (Side(first.info, _in_full(first, second, first)), Side(second.info, _in_full(first, second, second)))
-    words = ["promptbench", "compare", *matchup.words]
-    for model in matchup.models:
-        words += ["--model", model]
-    return contrast(runs, pairing, sides, joint, verdict, command=shlex.join(words), left_out=left_out)
+    report = contrast(runs, pairing, sides, joint, verdict, command=_command(matchup), left_out=left_out)
+    return replace(report, notes=[*_interrupted(first.info, second.info), *report.notes])
+
+
+def _interrupted(*infos: RunInfo) -> Iterator[str]:
+    for run, command in {info.id: info.facts["command"] for info in infos if info.finished is None}.items():
+        yield f"run {run} has not come to its end; `{command}` goes on with it"
 
 
 def _subjects(store: Store, runs: RunStore, matchup: Matchup) -> tuple[_Subject, _Subject]:
@@ -319,13 +340,25 @@ def _end(runs: RunStore, subject: _Subject, model: str) -> End:
     return End(subject.variant, model, bool(same))
 
 
-def _cases(runs: RunStore, first: RunInfo, second: RunInfo) -> tuple[list[CaseInfo], dict[str, list[str]]]:
-    """The cases that are the same in both runs, and the others under the reason why they are not compared."""
+def _cases(
+    runs: RunStore, first: RunInfo, second: RunInfo, wanted: Sequence[str]
+) -> tuple[list[CaseInfo], dict[str, list[str]]]:
+    """The cases that are the same in both runs, and the others under the reason why they are not compared.
+
+    Of those in `wanted` only, where it is not empty.
+    """
     theirs, ours = ({case.name: case for case in runs.cases().of(info.id)} for info in (first, second))
     old = next((info.id for info, found in ((first, theirs), (second, ours)) if not found), None)
     if old is not None:
         hint = "make a new one, or compare the versions by a suite: `promptbench compare A B SUITE`"
         raise InputError(f"run {old} does not say what its cases were, so they cannot be matched", hint=hint)
+    if wanted:
+        theirs, ours = (
+            {name: case for name, case in found.items() if any(fnmatchcase(name, pattern) for pattern in wanted)}
+            for found in (theirs, ours)
+        )
+        if not theirs and not ours:
+            raise NothingSelected(f"neither run has a case named {' or '.join(wanted)}", hint="* stands for any text")
     changed = [name for name in ours if name in theirs and ours[name].content != theirs[name].content]
     same = [case for name, case in ours.items() if name in theirs and name not in set(changed)]
     if not same:
@@ -339,8 +372,15 @@ def _cases(runs: RunStore, first: RunInfo, second: RunInfo) -> tuple[list[CaseIn
     return infos, {why: names for why, names in left_out.items() if names}
 
 
-def _as_field(value: object) -> object:
+def _as_field(value: Json) -> Any:
     return tuple(value) if isinstance(value, list) else value
+
+
+def _asked_both(pairs: Sequence[Pair], case: str, champion: Table, candidate: Table) -> bool:
+    """Whether there is an attempt of both sides on every model; a run that was interrupted has not asked everything."""
+    ends = [(end, table) for pair in pairs for end, table in ((pair.champion, champion), (pair.candidate, candidate))]
+    cells = [table.cell(end.variant, end.model, case) for end, table in ends]
+    return all(cell.total or cell.errored for cell in cells)
 
 
 def _table(runs: RunStore, info: RunInfo, policy: Policy) -> Table:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
+from math import inf
 
 from promptbench.api.advising import advise, beside_own, costs
 from promptbench.api.summing import contrasts, rate, summed
@@ -23,6 +24,8 @@ from promptbench.store.runs import RunStore
 
 _SAMPLE = 50
 """Cases by which the share of the examples in a prompt is told."""
+_DRIFT = 0.05
+"""How much slower or faster a model must become to be worth a word."""
 _LATE = 0.1
 _LATE_LEAST = 5.0
 """Milliseconds of lateness, and the share of a p50, from which it is worth a word."""
@@ -156,14 +159,14 @@ def _notes(models: Sequence[MeasuredModel], facts: Mapping[str, Json]) -> Iterat
                 "in their latency; lower the rate"
             )
         drift = model.drift
-        if drift and drift.low is not None and drift.high is not None and not drift.low <= 1 <= drift.high:
+        if drift and abs(drift.value - 1) >= _DRIFT and not (drift.low or 0.0) <= 1 <= (drift.high or inf):
             word = "slower" if drift.value > 1 else "faster"
             yield (
                 f"{model.model} became {word}: the last third of the calls took {drift.value:.2f} times as long as the "
                 f"first ({drift.low:.2f} to {drift.high:.2f})"
             )
         if model.cached_share:
-            yield f"{model.model} read {percent(model.cached_share)} of the input tokens from its provider's cache"
+            yield f"{percent(model.cached_share)} of the input tokens of {model.model} were read from its cache"
     hourly = facts.get("machine_price_per_hour")
     if hourly is not None and any(model["local"] for model in facts["models"]):
         yield f"models on this machine cost ${hourly:.2f} an hour (machine-price-per-hour)"

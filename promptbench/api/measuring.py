@@ -28,6 +28,7 @@ from promptbench.gateway import Pacer, Prices
 from promptbench.gateway.tokens import estimate
 from promptbench.project.assemble import assemble
 from promptbench.project.bench import Bench, BenchModel, Variant
+from promptbench.prompts.parser import load as load_prompt
 from promptbench.report.measurement import HistoryLine, MeasurementReport
 from promptbench.store.prompts import Store
 from promptbench.store.runs import RunStore
@@ -182,10 +183,15 @@ def _alone(workspace: Workspace, target: Path, options: MeasureOptions, store: S
     """A prompt with no suite: one case with the variables given, and nothing checked."""
     if not options.models:
         raise InputError("no model is named", hint="add --model PROVIDER/NAME, once for each")
-    name = target.name.partition(".")[0]
-    case = {"case": "the given values", "vars": dict(options.variables), "checks": [{"regex": ""}]}
-    suite = {"suite": name, "prompt": target.name, "models": list(options.models), "cases": [case]}
     found = Diagnostics()
+    prompt = load_prompt(target, workspace.shown(target), found)
+    if prompt and (missing := prompt.missing(options.variables)):
+        hint = f"add --var {missing[0]}=TEXT, or name a suite, whose cases bring values"
+        raise InputError(f"{target.name} wants a value for {', '.join(missing)}", hint=hint)
+    # Nothing is scored, and a case wants a check.
+    case = {"case": "the given values", "vars": dict(options.variables), "checks": [{"regex": "^"}]}
+    name = target.name.partition(".")[0]
+    suite = {"suite": name, "prompt": target.name, "models": list(options.models), "cases": [case]}
     source = Source(workspace.shown(target), json.dumps(suite, ensure_ascii=False))
     read = read_suite(source, target.with_name(SUITE_FILE), found)
     around = workspace.surroundings(Selection(prompts=(target,), models=options.models), store, runs)

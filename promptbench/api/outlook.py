@@ -17,9 +17,9 @@ from promptbench.store.runs import RunStore
 
 
 def outlook_of(bench: Bench, runs: RunStore | None) -> Outlook | None:
-    """None where nothing is compared: without a champion floors decide. `runs` may hold calibrations of the suite."""
+    """None where nothing is compared: floors decide then. `runs` may hold calibrations of the suite."""
     models = gated_models(bench)
-    if bench.champion is None or not models:
+    if bench.champion is None or is_same(bench) or not models:
         return None
     cases, policy = case_infos(bench), policy_of(bench)
     return Outlook.of(
@@ -29,6 +29,11 @@ def outlook_of(bench: Bench, runs: RunStore | None) -> Outlook | None:
         tagged={tag: _independent(case for case in cases if tag in case.tags) for tag in policy.tags},
         passing=_passing(bench, runs),
     )
+
+
+def is_same(bench: Bench) -> bool:
+    """Whether all that would be asked is in production already."""
+    return bench.champion is not None and all(item.hash == bench.champion.hash for item in bench.candidates)
 
 
 def _independent(cases: Iterable[CaseInfo]) -> int:
@@ -46,7 +51,7 @@ def _passing(bench: Bench, runs: RunStore | None) -> Passing | None:
 def most_questions(bench: Bench) -> dict[str, int]:
     """How many questions each model gets if every case fails: the first round, and all tries besides."""
     sizes = round_sizes(bench, repeats_of(bench))
-    if bench.champion is not None and bench.candidates[0].hash != bench.champion.hash:
+    if bench.champion is not None and not is_same(bench):
         tried = sum(not case.review_by for case in case_infos(bench)) * len(bench.variants) * TRIES
         for model in gated_models(bench):
             sizes[model.name] += 0 if model.deterministic else tried
@@ -54,13 +59,19 @@ def most_questions(bench: Bench) -> dict[str, int]:
 
 
 def told(
-    outlook: Outlook | None, first: Mapping[str, int], most: Mapping[str, int], expected: Mapping[str, Estimate]
+    bench: Bench,
+    outlook: Outlook | None,
+    first: Mapping[str, int],
+    most: Mapping[str, int],
+    expected: Mapping[str, Estimate],
 ) -> Iterator[str]:
     """An outlook in words, with what the tries and the cases that a margin wants besides would be asked and cost.
 
     `first` and `most` are questions by model, in the first round and in all.
     """
     if outlook is None:
+        if is_same(bench):
+            yield "this is in production: its floors decide, and whether it answers worse than it did"
         return
     yield from outlook.lines()
     if sum(most.values()) > sum(first.values()):

@@ -121,7 +121,8 @@ def bench_of(workspace: Workspace, store: Store, runs: RunStore, info: RunInfo) 
         cases=tuple(chosen["case"]),
         tags=tuple(chosen["tag"]),
     )
-    [bench], _ = workspace.assemble(selection, store=store, runs=runs, champion=champion)
+    # Nothing is asked, so no key is needed.
+    [bench], _ = workspace.assemble(selection, store=store, runs=runs, champion=champion, without_keys=True)
     if not {variant.hash for variant in info.variants} >= {item.hash for item in bench.variants}:
         hint = f"run it again: {info.facts['command']}"
         raise InputError(f"run {info.id} was made with other prompts than there are now", hint=hint)

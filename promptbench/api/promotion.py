@@ -10,12 +10,13 @@ from pathlib import Path
 
 from promptbench import __version__
 from promptbench.api.judges import what_judges
-from promptbench.api.running import Finished, case_infos, gated_models, judge_all, policy_of, table_of
+from promptbench.api.running import Finished, case_infos, gated_models, judge_all, policy_of, prices_of, table_of
 from promptbench.api.workspace import PRODUCTION, Selection, Workspace
 from promptbench.core.clock import now
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import ConflictError, InputError
-from promptbench.core.types import Json
+from promptbench.core.types import Json, Side
+from promptbench.formats.ladder import LADDER
 from promptbench.gate.evidence import Judged, evidence, fixed_cases, rejudge
 from promptbench.gate.judge import Result
 from promptbench.project.bench import Bench
@@ -56,6 +57,8 @@ def prove(workspace: Workspace, runs: RunStore, parts: Sequence[tuple[Bench, Fin
             verdict=finished.verdict,
             returned_models={model: sorted(names) for model, names in returned.items()},
             judges=what_judges(bench, runs.judgings(finished.info.id)),
+            ladder=str(finished.info.facts.get("ladder", LADDER)),
+            prices=finished.info.facts.get("prices", {}),
         )
         judged.append((part, runs.attempts(finished.info.id)))
     return evidence(parts[0][0].prompt_name, judged, tool=f"promptbench {__version__}", made=now())
@@ -124,8 +127,11 @@ def promote_recorded(
     if info.facts["selection"].get("compared"):
         hint = "`promptbench run` judges a candidate against production"
         raise InputError(f"run {info.id} is a comparison and proves nothing for a promotion", hint=hint)
+    candidates = [variant.hash for variant in info.variants if variant.side is Side.CANDIDATE]
+    champion = next((variant.hash for variant in info.variants if variant.side is Side.CHAMPION), None)
+    store.check_standing(prompt, label, champion=champion, candidate=candidates[0] if len(candidates) == 1 else None)
     bench = _bench_now(workspace, store, runs, str(info.facts["path"]))
-    _check_facts(bench, info.facts, info.id)
+    _check_facts(workspace, bench, info.facts, info.id)
     _check_age(info.started, policy_of(bench).max_age)
     judged = {variant.hash for variant in info.variants}
     if not judged >= {variant.hash for variant in bench.variants}:
@@ -162,10 +168,11 @@ def promote_evidence(
         raise InputError(f"{path} is no evidence of this version: {error}") from None
     if differences:
         raise ConflictError(f"{path} does not prove what it says: {'; '.join(differences)}")
+    store.check_standing(prompt, label, champion=proof["champion"], candidate=proof["candidate"])
     benches = []
     for suite_path, suite, made in suites:
         bench = _bench_now(workspace, store, runs, suite_path)
-        _check_facts(bench, suite, str(path))
+        _check_facts(workspace, bench, suite, str(path))
         _check_age(made, policy_of(bench).max_age)
         benches.append(bench)
     moved = _promote_proof(workspace, store, proof, benches, label, who)
@@ -201,7 +208,7 @@ def promote_from(workspace: Workspace, store: Store, runs: RunStore, source: str
         for suite, place in zip(proof["suites"], places, strict=True):
             if place.is_file():
                 bench = _bench_now(workspace, store, runs, suite["path"])
-                _check_facts(bench, suite, f"the evidence of {source}")
+                _check_facts(workspace, bench, suite, f"the evidence of {source}")
                 ages.append(policy_of(bench).max_age)
         _check_age(proof["made"], min(ages))
         check_all_suites(workspace, version.prompt, places)
@@ -230,6 +237,16 @@ def force(workspace: Workspace, prompt: str, path: Path, *, label: str, who: Who
     with workspace.prompts() as store:
         event = store.promote(prompt, source, label=label, evidence=None, actor=actor, reason=who.reason, force=True)
         return described(store, event)
+
+
+def set_label(workspace: Workspace, reference: str, label: str, *, who: Who) -> Promotion:
+    """Points a label of one's own to a version in the store, without evidence. Needs a reason.
+
+    Raises InputError when the label is `production`, which moves by evidence only, or points there already.
+    """
+    actor = actor_of(workspace.settings, workspace.environ, who.actor)
+    with workspace.prompts() as store:
+        return described(store, store.label(reference, label, actor=actor, reason=who.reason or ""))
 
 
 def described(store: Store, event: Event) -> Promotion:
@@ -276,16 +293,21 @@ def _promote(
 
 def _bench_now(workspace: Workspace, store: Store, runs: RunStore, path: str) -> Bench:
     selection = Selection(paths=(workspace.settings.root / path,))
-    benches, _ = workspace.assemble(selection, store=store, runs=runs)
+    # Nothing is asked, so no key is needed.
+    benches, _ = workspace.assemble(selection, store=store, runs=runs, without_keys=True)
     return benches[0]
 
 
-def _check_facts(bench: Bench, facts: Mapping[str, Json], where: str) -> None:
-    """Raises ConflictError unless suite, checks and policy are what was judged."""
+def _check_facts(workspace: Workspace, bench: Bench, facts: Mapping[str, Json], where: str) -> None:
+    """Raises ConflictError unless suite, checks, policy and what else the verdict rests on are what was judged."""
+    policy = policy_of(bench)
     is_now = {
         "suite_hash": ("its cases", bench.suite_hash),
         "checks_hash": ("its checks", bench.checks_hash),
-        "policy": ("its gate", policy_of(bench).as_dict()),
+        "policy": ("its gate", policy.as_dict()),
+        # A run from before there was a note of it is taken as it is.
+        **({"ladder": ("how answers are read", LADDER)} if "ladder" in facts else {}),
+        **({"prices": ("its prices", prices_of(workspace, bench).facts())} if policy.cost_ratio is not None else {}),
     }
     changed = [name for key, (name, value) in is_now.items() if facts.get(key) != value]
     if facts.get("partial"):
@@ -293,7 +315,7 @@ def _check_facts(bench: Bench, facts: Mapping[str, Json], where: str) -> None:
     if changed:
         raise ConflictError(
             f"stale evidence: the suite '{bench.suite.name}' is not as it was in {where}: {', '.join(changed)} changed",
-            hint=f"run again: promptbench run {bench.suite.folder.name} --promote",
+            hint=f"run again: promptbench run {workspace.shown(bench.suite.folder)} --promote",
         )
 
 

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 from promptbench.core.types import Json
+
+IGNORE: Json = {"enum": ["citations"]}
+_MARK = re.compile(r"\s*\[[^\[\]\n]{1,200}\](?!\()")
+
+
+def uncited(text: str) -> str:
+    """The text without citation marks such as [1] and [doc-2]."""
+    return _MARK.sub("", text).strip()
 
 
 def right_answers(value: Json) -> tuple[str, ...]:

@@ -3,7 +3,8 @@
 What: upper and lower case, punctuation, the articles a, an and the, and white space do not count; all other words do.
     Where the question has no answer (''), only an empty answer is right.
 When: short answers to questions in English, measured as the SQuAD leaderboard does.
-Options: the right answer or a list of them, or: `is` the same; `at` the place in a JSON answer.
+Options: the right answer or a list of them, or: `is` the same; `at` the place in a JSON answer; `ignore: citations`
+    leaves marks such as [1] out of the comparison.
 Example:
     checks: [{exact match: [Denver Broncos, the Broncos]}]
 """
@@ -13,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from promptbench.checks import _options
-from promptbench.checks._answers import right_answers
+from promptbench.checks._answers import IGNORE, right_answers, uncited
 from promptbench.checks._paths import Path, optional, text_at
 from promptbench.checks._words import quoted, verdict
 from promptbench.core.protocols import Check, CheckContext, Subject
@@ -25,7 +26,7 @@ _TEXTS: Json = {"anyOf": [_TEXT, {"type": "array", "items": _TEXT}]}
 argument_schema: Json = {
     "anyOf": [
         *_TEXTS["anyOf"],
-        {"type": "object", "properties": {"is": _TEXTS, "at": {"type": ["string", "integer"]}}, "required": ["is"]},
+        {"type": "object", "properties": {"is": _TEXTS, "at": {"type": ["string", "integer"]}, "ignore": IGNORE}, "required": ["is"]},
     ]
 }
 
@@ -34,10 +35,12 @@ argument_schema: Json = {
 class ExactMatch:
     right: tuple[str, ...]
     path: Path | None
+    uncited: bool
 
     def text(self, subject: Subject) -> tuple[str, str | None]:
         """What is compared, and why that cannot be read."""
-        return text_at(subject, self.path)
+        text, problem = text_at(subject, self.path)
+        return uncited(text) if self.uncited else text, problem
 
     def score(self, subject: Subject) -> Score:
         text, problem = self.text(subject)
@@ -50,5 +53,6 @@ class ExactMatch:
 
 def build(argument: Json, context: CheckContext) -> Check:
     """Raises ValueError unless there is a text or a list of texts."""
-    given = _options.value_or_options(argument, "is", ("is", "at"))
-    return ExactMatch(right_answers(given.get("is")), optional(given.get("at")))
+    given = _options.value_or_options(argument, "is", ("is", "at", "ignore"))
+    without_marks = "ignore" in given and bool(_options.choice(given["ignore"], "ignore", ("citations",)))
+    return ExactMatch(right_answers(given.get("is")), optional(given.get("at")), without_marks)

@@ -4,7 +4,7 @@ What: the F1 over the words of the answer and the best of the right ones, after 
     Where the question has no answer (''), only an empty answer is right.
 When: answers to questions in English that may be a word longer or shorter than the right one.
 Options: the right answer or a list of them, or: `is` the same; `at least` the score that is enough, such as 0.8 (1 as a
-    rule); `at` the place in a JSON answer.
+    rule); `at` the place in a JSON answer; `ignore: citations` leaves marks such as [1] out of the comparison.
 Example:
     checks: [{token f1: {is: [Denver Broncos, the Broncos], at least: 0.8}}]
 """
@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from promptbench.checks import _options
-from promptbench.checks._answers import right_answers
+from promptbench.checks._answers import IGNORE, right_answers, uncited
 from promptbench.checks._graded import failed, graded
 from promptbench.checks._paths import Path, optional, text_at
 from promptbench.checks._words import quoted
@@ -33,6 +33,7 @@ argument_schema: Json = {
                 "is": _TEXTS,
                 "at least": {"type": ["number", "string"]},
                 "at": {"type": ["string", "integer"]},
+                "ignore": IGNORE,
             },
             "required": ["is"],
         },
@@ -45,10 +46,12 @@ class TokenF1:
     right: tuple[str, ...]
     at_least: float
     path: Path | None
+    uncited: bool
 
     def text(self, subject: Subject) -> tuple[str, str | None]:
         """What is compared, and why that cannot be read."""
-        return text_at(subject, self.path)
+        text, problem = text_at(subject, self.path)
+        return uncited(text) if self.uncited else text, problem
 
     def score(self, subject: Subject) -> Score:
         text, problem = self.text(subject)
@@ -61,6 +64,7 @@ class TokenF1:
 
 def build(argument: Json, context: CheckContext) -> Check:
     """Raises ValueError unless there is a text or a list of texts."""
-    given = _options.value_or_options(argument, "is", ("is", "at least", "at"))
+    given = _options.value_or_options(argument, "is", ("is", "at least", "at", "ignore"))
     at_least = _options.share(given["at least"], "at least") if "at least" in given else 1.0
-    return TokenF1(right_answers(given.get("is")), at_least, optional(given.get("at")))
+    without_marks = "ignore" in given and bool(_options.choice(given["ignore"], "ignore", ("citations",)))
+    return TokenF1(right_answers(given.get("is")), at_least, optional(given.get("at")), without_marks)

@@ -32,6 +32,7 @@ COMMANDS = (
     "import",
     "failures",
     "capture",
+    "sheet",
     "replay",
     "run",
     "validate",

@@ -86,6 +86,7 @@ def _dry_run(workspace: Workspace, matchup: Matchup, *, as_json: bool) -> int:
     from promptbench import api
     from promptbench.cli.output import out, out_json
     from promptbench.cli.run import expected_words
+    from promptbench.core.words import number_of
 
     plan = api.plan_comparison(workspace, matchup)
     if as_json:
@@ -93,7 +94,7 @@ def _dry_run(workspace: Workspace, matchup: Matchup, *, as_json: bool) -> int:
     elif plan is None:
         out("would ask nothing: what is on record is compared")
     else:
-        out(f"{plan.suite}: {plan.candidate} against {plan.champion}, {plan.cases} cases")
+        out(f"{plan.suite}: {plan.candidate} against {plan.champion}, {number_of(plan.cases, 'case')}")
         for name, estimate in plan.expected.items():
-            out(f"  would ask {name} {estimate.calls} questions{expected_words(estimate)}")
+            out(f"  would ask {name} {number_of(estimate.calls, 'question')}{expected_words(estimate)}")
     return Exit.YES

@@ -51,6 +51,7 @@ def failures(
 
 def _print(clusters: Sequence[Cluster], shown: Sequence[Cluster]) -> None:
     from promptbench.cli.output import out
+    from promptbench.core.words import number_of
 
     out(f"{'calls':>7} {'inputs':>6}  {'newest':<10}  {'what':<9}  {'why':<27}  example")
     for cluster in shown:
@@ -59,9 +60,10 @@ def _print(clusters: Sequence[Cluster], shown: Sequence[Cluster]) -> None:
     if len(shown) < len(clusters):
         rest = clusters[len(shown) :]
         calls = sum(cluster.count for cluster in rest)
-        out(f"and {len(rest):,} more clusters with {calls:,} calls: --all shows them")
-    total, parts = sum(cluster.count for cluster in clusters), len(clusters)
-    out(f"{total:,} failing calls in {parts:,} {'cluster' if parts == 1 else 'clusters'}")
+        more = f"{number_of(len(rest), 'more cluster')} with {number_of(calls, 'call')}"
+        out(f"and {more}: --all shows {'it' if len(rest) == 1 else 'them'}")
+    total = sum(cluster.count for cluster in clusters)
+    out(f"{number_of(total, 'failing call')} in {number_of(len(clusters), 'cluster')}")
 
 
 def _lines(cluster: Cluster) -> Iterator[str]:

@@ -102,6 +102,7 @@ def _asked(paths: Sequence[str], wanted: ImportOptions) -> ImportOptions:
 
 def _print(done: Imported) -> None:
     from promptbench.cli.output import out
+    from promptbench.core.words import number_of
     from promptbench.report.words import clean
 
     for file in done.files:
@@ -109,11 +110,11 @@ def _print(done: Imported) -> None:
             out(f"{clean(file.name)}: left out, it {clean(file.saw.removeprefix('it '))}")
         elif file.format:
             bad = f", {file.bad:,} bad" if file.bad else ""
-            out(f"{clean(file.name)}: {file.format.replace('_', ' ')}, {file.calls:,} calls{bad}")
+            out(f"{clean(file.name)}: {file.format.replace('_', ' ')}, {number_of(file.calls, 'call')}{bad}")
     for name, record in done.bad:
         out(f"  {clean(name)}, {record.place}: {clean(record.reason)}")
     if more := done.total("bad") - len(done.bad):
-        out(f"  and {more:,} more bad records")
+        out(f"  and {number_of(more, 'more bad record')}")
     failed = _counts(done.tiers)
     out(f"failed: {failed}" if failed else "failed: none of them")
     if done.redacted is not None:
@@ -123,13 +124,15 @@ def _print(done: Imported) -> None:
 
 
 def _last(done: Imported) -> str:
+    from promptbench.core.words import number_of
+
     selected, added = done.total("selected"), done.total("added")
     parts = [f"{added:,} new", f"{selected - added:,} already there"]
     if left := done.total("calls") - selected:
         parts.append(f"{left:,} left out by the filters")
     verb = "would import" if done.dry_run else "imported"
     step = "" if done.dry_run or not done.tiers else "; `promptbench failures` shows what failed"
-    return f"{verb} {selected:,} calls: {', '.join(parts)}{step}"
+    return f"{verb} {number_of(selected, 'call')}: {', '.join(parts)}{step}"
 
 
 def _counts(counts: Mapping[str, int]) -> str:

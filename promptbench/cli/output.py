@@ -63,7 +63,7 @@ def coloured(stream: TextIO) -> bool:
 def target(*, verbose: bool = False) -> Target:
     """What stdout is: a terminal of some width, or something that takes 100 columns."""
     width = shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else 100
-    return Target(width=max(60, width), colour=coloured(sys.stdout), verbose=verbose)
+    return Target(width=max(40, width), colour=coloured(sys.stdout), verbose=verbose)
 
 
 def _write(stream: TextIO, text: str) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from promptbench.cli.options import AsJson
+from promptbench.cli.options import Actor, AsJson, Reason
 from promptbench.core.canonical import short
 from promptbench.core.errors import Exit
 
@@ -73,7 +73,7 @@ def show(
     if as_json:
         out_json({"schema_version": 1, **asdict(version), "labels": labels})
         return Exit.YES
-    out(f"{version.prompt}@{version.number} ({short(version.hash)}) of {version.created}")
+    out(f"{version.prompt}@{version.number} ({short(version.hash)}) of {_second(version.created)}")
     out(f"labels: {', '.join(labels) or 'none'}\n")
     out(version.source, end="" if version.source.endswith("\n") else "\n")
     return Exit.YES
@@ -99,6 +99,22 @@ def _evidence(store: Store, version: Version, *, as_json: bool) -> int:
     out(f"  {len(proof['attempts'])} attempts, {proof['tool']}, {proof['made']}")
     out("judged again from the recorded attempts: " + ("; ".join(differences) if differences else "the same verdict"))
     return Exit.NO if differences else Exit.YES
+
+
+@prompts.command("label")
+def label(
+    reference: Reference,
+    name: Annotated[str, typer.Argument(metavar="LABEL", help="A label of your own, such as canary.")],
+    reason: Reason = None,
+    actor: Actor = None,
+    as_json: AsJson = False,
+) -> int:
+    """Point a label other than `production` to a version, without evidence; needs --reason."""
+    from promptbench import api
+    from promptbench.cli.moved import show as show_moved
+
+    moved = api.set_label(api.Workspace.open(), reference, name, who=api.Who(actor, reason))
+    return show_moved(moved, as_json=as_json)
 
 
 @prompts.command("diff")
@@ -149,7 +165,8 @@ def _told(event: Event, numbers: dict[str, int]) -> str:
     before = f"@{numbers[event.from_hash]} → " if event.from_hash in numbers else ""
     after = f"@{event.to_number}" if event.to_number else "nothing"
     line = (
-        f"{event.at}  {event.kind.replace('_', ' ')}  {event.label or 'all labels'}: {before}{after}  by {event.actor}"
+        f"{_second(event.at)}  {event.kind.replace('_', ' ')}  {event.label or 'all labels'}: "
+        f"{before}{after}  by {event.actor}"
     )
     if event.reason:
         line += f"\n  reason: {event.reason}"
@@ -164,7 +181,11 @@ def _told_as_merged(event: Event) -> str:
         f" is @{event.to_number}" if event.to_number != branch.to_number else ""
     )
     done = f"{branch.kind.replace('_', ' ')} {branch.label or 'all labels'}, by {branch.actor}"
-    line = f"{event.at}  merged: {version if event.to_number else 'another branch'}, there {done}"
+    line = f"{_second(event.at)}  merged: {version if event.to_number else 'another branch'}, there {done}"
     if event.reason:
         line += f"\n  reason: {event.reason}"
     return line + (f"\n  evidence: {short(event.evidence)}" if event.evidence else "")
+
+
+def _second(at: str) -> str:
+    return f"{at[:19]}Z"

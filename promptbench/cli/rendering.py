@@ -18,7 +18,7 @@ from promptbench.report.words import Target
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """Where a report goes. A folder gets one file of evidence for each prompt."""
+    """Where a report goes. A folder gets a file of evidence for each prompt that there is something to promote of."""
 
     format: str
     path: Path
@@ -88,11 +88,15 @@ def _output(written: str) -> _File:
 
 def _parts(file: _File, reports: Sequence[RunReport]) -> Iterator[tuple[Path, Sequence[RunReport]]]:
     """The files to be written, each with the reports in it."""
-    proofs = [report for report in reports if report.proof is not None]
+    proofs = {report.prompt: report.proof for report in reports if report.proof is not None}
     if file.format != "evidence" or (proofs and not file.is_folder):
         yield file.path, reports
-    else:
-        yield from ((file.path / f"{report.prompt}.json", [report]) for report in proofs)
+        return
+    for prompt, proof in proofs.items():
+        if proof["candidate"] == proof["champion"]:
+            say(f"no evidence of {prompt} is written: the candidate is in production already")
+        else:
+            yield file.path / f"{prompt}.json", [report for report in reports if report.prompt == prompt]
 
 
 def _write(path: Path, text: str, *, mode: str = "w") -> None:

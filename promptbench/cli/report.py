@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from promptbench.cli.options import ExitZero, Format, JsonFormat, Output, Run
+from promptbench.cli.options import ExitZero, Format, JsonFormat, Output, Run, Verbose
 
 
 def register(app: typer.Typer) -> None:
@@ -17,6 +17,7 @@ def report(
     as_json: JsonFormat = False,
     output: Output = None,
     exit_zero: ExitZero = False,
+    verbose: Verbose = False,
 ) -> int:
     """Write the report on a recorded run again, in any format, judged by the suite's gate as it is now. Asks no model.
 
@@ -25,7 +26,7 @@ def report(
     from promptbench import api
     from promptbench.cli.rendering import Rendering
 
-    rendering = Rendering.of("json" if as_json else format_, output)
+    rendering = Rendering.of("json" if as_json else format_, output, verbose=verbose)
     workspace = api.Workspace.open()
     found = api.judge(workspace, run, evidence=rendering.wants("evidence"))
     return rendering.write(workspace, [found], exit_zero=exit_zero)

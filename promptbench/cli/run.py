@@ -150,6 +150,7 @@ def _dry_run(workspace: Workspace, selection: Selection, *, as_json: bool) -> in
 
     from promptbench import api
     from promptbench.cli.output import out, out_json
+    from promptbench.core.words import number_of
 
     plans = api.plan(workspace, selection)
     if as_json:
@@ -157,12 +158,13 @@ def _dry_run(workspace: Workspace, selection: Selection, *, as_json: bool) -> in
         return Exit.YES
     for item in plans:
         against = f"against {item.champion}" if item.champion else "with nothing in production yet"
-        out(f"{item.suite}: {', '.join(item.candidates)} {against}, {item.cases} cases")
+        out(f"{item.suite}: {', '.join(item.candidates)} {against}, {number_of(item.cases, 'case')}")
         for model, questions in item.questions.items():
             role = "" if model in item.gated else " (baseline, not judged)"
-            out(f"  would ask {model} {questions} questions{role}{expected_words(item.expected[model])}")
+            out(f"  would ask {model} {number_of(questions, 'question')}{role}{expected_words(item.expected[model])}")
         for judge, estimate in item.judges.items():
-            out(f"  would ask the judge {judge} up to {estimate.calls} questions{expected_words(estimate)}")
+            most = number_of(estimate.calls, "question")
+            out(f"  would ask the judge {judge} up to {most}{expected_words(estimate)}")
         for line in item.could_tell:
             out(fill(line, 80, initial_indent="  ", subsequent_indent="    "))
     return Exit.YES

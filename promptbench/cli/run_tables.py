@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from promptbench.api import RunDetails, RunFigures, RunSummary
 from promptbench.report.words import clean, cut, duration, excerpt, money, share, width_of
 
-_NAME = 22
+_NAME, _LEAST = 22, 10
+"""How much of a name is shown, and how much at the least."""
+_WIDTH = 80
 _SIDES = {"champion": "production"}
 
 
 def listed(runs: Sequence[RunSummary]) -> Iterator[str]:
-    """A line a run."""
+    """A line a run, its names cut as far as the width takes it."""
     if not runs:
         yield "no run is on record"
         return
-    rows = [("run", "suite", "result", "candidate", "against", "cost")]
-    rows += [
-        (
-            run.run,
-            excerpt(run.suite, _NAME),
-            _result(run),
-            excerpt((run.candidates or run.prompt).replace(".prompt", ""), _NAME),
-            excerpt(run.champion or "–", _NAME),
-            "–" if run.cost is None else money(run.cost),
-        )
-        for run in runs
-    ]
-    yield from _columns(rows, right={5})
+    for wide in range(_NAME, _LEAST - 1, -1):
+        lines = list(_columns(_rows(runs, wide), right={5}))
+        if max(map(width_of, lines)) <= _WIDTH:
+            break
+    yield from lines
+
+
+def _rows(runs: Sequence[RunSummary], wide: int) -> Iterator[tuple[str, ...]]:
+    yield ("run", "suite", "result", "candidate", "against", "cost")
+    for run in runs:
+        candidate = (run.candidates or run.prompt).replace(".prompt", "")
+        names = (excerpt(name, wide) for name in (candidate, run.champion or "–"))
+        cost = "–" if run.cost is None else money(run.cost)
+        yield (run.run, excerpt(run.suite, wide), _result(run), *names, cost)
 
 
 def _result(run: RunSummary) -> str:
@@ -104,8 +107,9 @@ def _change(by: float, metric: str) -> str:
     return sign + (money(abs(by)) if metric == "cost" else f"{abs(by) * 100:.1f} points")
 
 
-def _columns(rows: Sequence[tuple[str, ...]], right: set[int]) -> Iterator[str]:
+def _columns(rows: Iterable[tuple[str, ...]], right: set[int]) -> Iterator[str]:
     """Rows in columns as wide as their widest cell; the numbers in `right` stand at the right."""
+    rows = list(rows)
     widths = [max(map(width_of, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         cells = [

@@ -81,7 +81,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One mistake. `message` is one sentence without markup; `hint` says what to write instead."""
+    """One mistake. `message` is one sentence without markup; `hint` says what to write instead.
+
+    `mend` belongs into the place, where it is the only thing that can have been meant.
+    """
 
     code: Code
     message: str
@@ -89,6 +92,7 @@ class Diagnostic:
     hint: str | None = None
     severity: Severity = Severity.ERROR
     related: Place | None = None
+    mend: str | None = None
 
 
 class Diagnostics:
@@ -106,8 +110,9 @@ class Diagnostics:
         hint: str | None = None,
         severity: Severity = Severity.ERROR,
         related: Place | None = None,
+        mend: str | None = None,
     ) -> None:
-        self._items.append(Diagnostic(code, message, place, hint, severity, related))
+        self._items.append(Diagnostic(code, message, place, hint, severity, related, mend))
 
     def extend(self, items: Iterable[Diagnostic]) -> None:
         self._items.extend(items)

@@ -101,3 +101,16 @@ def quoted(text: str) -> str:
     if "'" in text and '"' not in text and "\\" not in text:
         return f'"{text}"'
     return "'" + text.replace("'", "''") + "'"
+
+
+def moved(lines: list[str], number: int, start: int, by: int) -> list[Edit]:
+    """The edits that move a line, which starts at `start`, and all below it that is further in."""
+    here = indent(lines[number])
+    edits: list[Edit] = []
+    for text in lines[number:]:
+        if edits and text.strip() and indent(text) <= here:
+            break
+        if text.strip():
+            edits.append(Edit(start, start - by, "") if by < 0 else Edit(start, start, " " * by))
+        start += len(text) + 1
+    return edits

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from promptbench.core.diagnostics import Code
-from promptbench.formats._slip import DELETE, NAME, NAMES, Edit, Found, Line, Slip, indent, start_of
+from promptbench.formats._slip import DELETE, NAME, NAMES, Edit, Found, Line, Slip, indent, moved, start_of
 
 ODD_SPACES = "\u00a0\u2007\u202f\u3000"
 INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff"
@@ -192,16 +192,3 @@ def indented(line: Line, at: int) -> Iterator[Slip]:
             *moved(line.lines, line.number, line.start, column - here),
             sure=True,
         )
-
-
-def moved(lines: list[str], number: int, start: int, by: int) -> list[Edit]:
-    """The edits that move a line, which starts at `start`, and all below it that is further in."""
-    here = indent(lines[number])
-    edits = []
-    for text in lines[number:]:
-        if edits and text.strip() and indent(text) <= here:
-            break
-        if text.strip():
-            edits.append(Edit(start, start - by, "") if by < 0 else Edit(start, start, " " * by))
-        start += len(text) + 1
-    return edits

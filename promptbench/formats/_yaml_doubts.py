@@ -53,14 +53,21 @@ def _scalars(root: yaml.Node) -> Iterator[tuple[bool, yaml.ScalarNode]]:
 def _tell_anchors(text: str, place: _Span, found: Diagnostics) -> None:
     """An anchor that nothing refers to is most likely the start of a text."""
     named: dict[str, tuple[int, int]] = {}
-    for event in yaml.parse(text, Loader=_Loader):
+    events: Iterator[Any] = yaml.parse(text, Loader=_Loader)
+    for event in events:
+        anchor = getattr(event, "anchor", None)
         if isinstance(event, yaml.AliasEvent):
-            named.pop(event.anchor, None)
-        elif isinstance(event, yaml.ScalarEvent) and event.anchor:
-            named[event.anchor] = event.start_mark.index, event.end_mark.index
+            named.pop(anchor, None)
+        elif anchor and type(event) is yaml.ScalarEvent:
+            named[anchor] = _span(event)
     for start, end in named.values():
-        hint = f"write it as {quoted(text[start:end].rstrip())}"
-        found.add(Code.YAML_FEATURE, "a text that starts with & needs quotes", place(start, end), hint=hint)
+        mend = quoted(text[start:end].rstrip())
+        message = "a text that starts with & needs quotes"
+        found.add(Code.YAML_FEATURE, message, place(start, end), hint=f"write it as {mend}", mend=mend)
+
+
+def _span(event: Any) -> tuple[int, int]:
+    return event.start_mark.index, event.end_mark.index
 
 
 def _tell_comments(
@@ -95,4 +102,5 @@ def _tell_curly(is_key: bool, node: yaml.ScalarNode, place: _Span, found: Diagno
         hint = f"leave them out: {inner}"
     severity = Severity.ERROR if is_key else Severity.WARNING
     at = place(node.start_mark.index, node.end_mark.index)
-    found.add(Code.CURLY_QUOTES, message, at, hint=hint, severity=severity)
+    mend = quoted(inner) if is_key else None
+    found.add(Code.CURLY_QUOTES, message, at, hint=hint, severity=severity, mend=mend)

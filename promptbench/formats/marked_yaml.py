@@ -91,6 +91,11 @@ class Document:
         """The place of what stands from `start` to `end`, in characters of the YAML's text; it ends with its line."""
         return self.source.place_at(self.source.starts[self._first_line - 1] + start, end - start)
 
+    def text_of(self, node: yaml.Node) -> str:
+        """What stands in the file for a node."""
+        base = self.source.starts[self._first_line - 1]
+        return self.source.text[base + node.start_mark.index : base + node.end_mark.index]
+
     def _find(self, path: Path) -> tuple[yaml.Node | None, yaml.Node | None, bool]:
         """The node at `path`, or the nearest above it; its key's node; whether a key of `path` is not there."""
         node, key_node = self._node, None
@@ -190,8 +195,9 @@ class _Converter:
         if node.tag != _TAGS[type(node)]:
             tag = node.tag.replace("tag:yaml.org,2002:", "!!")
             if isinstance(node, yaml.ScalarNode) and not tag.startswith("!!"):
-                hint = f"write it as {quoted(f'{tag} {node.value}'.strip())}"
-                self._problem(Code.YAML_FEATURE, "a text that starts with ! needs quotes", node, hint)
+                mend = quoted(f"{tag} {node.value}".strip())
+                message = "a text that starts with ! needs quotes"
+                self._problem(Code.YAML_FEATURE, message, node, f"write it as {mend}", mend)
                 return None
             self._problem(Code.YAML_FEATURE, f"the tag {tag} is not allowed", node, "leave the tag out")
             return None
@@ -211,17 +217,12 @@ class _Converter:
         finally:
             self._open.discard(id(node))
 
-    def _mapping(self, node: yaml.Node) -> dict[str, Json]:
+    def _mapping(self, node: Any) -> dict[str, Json]:
         result: dict[str, Json] = {}
         seen: dict[str, yaml.Node] = {}
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode):
-                self._problem(
-                    Code.YAML_FEATURE,
-                    "a text that starts with { or [ needs quotes",
-                    key,
-                    "write it in single quotes, such as '{{name}}'",
-                )
+                self._unquoted(node, key)
                 continue
             name = key.value
             if name == "<<" and not key.style:
@@ -241,6 +242,15 @@ class _Converter:
             result[name] = self.convert(value)
         return result
 
+    def _unquoted(self, node: yaml.MappingNode, key: yaml.Node) -> None:
+        """A text such as {{name}}, which is a mapping with a mapping for a name."""
+        whole = self._document.text_of(node)
+        message, hint = "a text that starts with { or [ needs quotes", "write it in single quotes, such as '{{name}}'"
+        if len(node.value) == 1 and whole.startswith("{{") and "\n" not in whole:
+            self._problem(Code.YAML_FEATURE, message, node, f"write it as {quoted(whole)}", quoted(whole))
+        else:
+            self._problem(Code.YAML_FEATURE, message, key, hint)
+
     def _scalar(self, node: yaml.ScalarNode) -> Json:
         text = node.value
         if text in _WORDS:
@@ -258,8 +268,10 @@ class _Converter:
             return text
         return number if repr(float(number)) != text else float(number)
 
-    def _problem(self, code: Code, message: str, node: yaml.Node, hint: str | None = None) -> None:
-        self._found.add(code, message, self._document._at(node), hint=hint)
+    def _problem(
+        self, code: Code, message: str, node: yaml.Node, hint: str | None = None, mend: str | None = None
+    ) -> None:
+        self._found.add(code, message, self._document._at(node), hint=hint, mend=mend)
 
 
 _WORDS: dict[str, Json] = {"": None, "null": None, "true": True, "false": False}

@@ -57,8 +57,8 @@ def read_source(path: Path, shown: str, *, max_bytes: int = MAX_BYTES) -> Source
     Raises SourceError when it is missing, no text, empty, or larger than `max_bytes`.
     """
 
-    def refuse(code: Code, message: str, hint: str | None = None) -> SourceError:
-        return SourceError(Diagnostic(code, message, Place(shown), hint))
+    def refuse(code: Code, message: str, hint: str | None = None, place: Place | None = None) -> SourceError:
+        return SourceError(Diagnostic(code, message, place or Place(shown), hint))
 
     try:
         with path.open("rb") as file:
@@ -78,14 +78,35 @@ def read_source(path: Path, shown: str, *, max_bytes: int = MAX_BYTES) -> Source
         )
     text = _decode(raw)
     if text is None or "\0" in text:
-        raise refuse(
-            Code.UNREADABLE_FILE,
-            "this is not a text file" if b"\0" in raw else "the file is not UTF-8 text",
-            "save it as plain text, encoding UTF-8",
-        )
+        hint = "save it as plain text, encoding UTF-8"
+        if _is_bare_utf16(raw):
+            raise refuse(Code.UNREADABLE_FILE, "the file is UTF-16 text without the mark that says so", hint)
+        if b"\0" in raw:
+            raise refuse(Code.UNREADABLE_FILE, "this is not a text file", hint)
+        raise refuse(Code.UNREADABLE_FILE, "the file is not UTF-8 text", hint, _first_odd(raw, shown))
     if not text.strip():
         raise refuse(Code.EMPTY_FILE, "the file is empty")
     return Source(shown, text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def _is_bare_utf16(raw: bytes) -> bool:
+    """Whether every second byte of the start is zero: western text in UTF-16."""
+    start = raw[:200]
+    return len(start) > 3 and any(not any(start[side::2]) and all(start[1 - side :: 2]) for side in (0, 1))
+
+
+def _first_odd(raw: bytes, shown: str) -> Place:
+    """The first byte that is no UTF-8, in a line as Windows would show it, where such text mostly comes from."""
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        before = raw[: error.start].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        start = before.rfind(b"\n") + 1
+        column = len(before[start:].decode("utf-8")) + 1
+        rest = raw[error.start :].replace(b"\r", b"\n").partition(b"\n")[0]
+        text = before[start:].decode("utf-8") + rest.decode("cp1252", "replace")
+        return Place(shown, before.count(b"\n") + 1, column, 1, text)
+    return Place(shown)
 
 
 def _decode(raw: bytes) -> str | None:

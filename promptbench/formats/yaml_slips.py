@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 
 from promptbench.formats import _slip_layout as layout
 from promptbench.formats import _slip_signs as signs
-from promptbench.formats._slip import Edit, Found, Line, Slip, applied, start_of
+from promptbench.formats._slip import Edit, Found, Line, Slip, applied, moved, quoted, start_of
 from promptbench.formats._yaml import gives_up_at
 
-__all__ = ["Edit", "Slip", "applied", "cause", "gives_up_at", "slips"]
+__all__ = ["Edit", "Slip", "applied", "cause", "gives_up_at", "moved", "quoted", "slips"]
 
 _LINES_ABOVE = 5
 _MOST_TEXT = 400_000

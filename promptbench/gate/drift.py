@@ -53,7 +53,8 @@ class Drift:
         if not (self.worse or self.better):
             return f"as when {self.since}"
         moved = f"{self.worse} worse and {self.better} better"
-        return f"{percent(self.now)} now, {percent(self.then)} when {self.since}, {moved} (p = {self.p:.3f})"
+        p = f"p = {self.p:.3f}" if self.p >= 0.0005 else "p < 0.001"
+        return f"{percent(self.now)} now, {percent(self.then)} when {self.since}, {moved} ({p})"
 
 
 def drift(

@@ -12,7 +12,7 @@ from promptbench.core.canonical import digest_text
 from promptbench.core.types import Answer, Attempt, AttemptKey, Json, Outcome, Rung
 from promptbench.gate.drift import Drift
 from promptbench.gate.flips import CaseInfo, Flip, complete
-from promptbench.gate.judge import WORST_FIRST, GatedModel, Mode, ModelVerdict, Result, Verdict, judge
+from promptbench.gate.judge import WORST_FIRST, GatedModel, Mode, ModelVerdict, Result, Shares, Verdict, judge
 from promptbench.gate.policy import ALONE, Among, Policy
 from promptbench.gate.table import Table
 
@@ -35,6 +35,10 @@ class Judged:
     returned_models: Mapping[str, Sequence[str]]
     judges: Mapping[str, Json] = field(default_factory=dict)
     """What its judged checks rest on, and the names by which their judges answered; nothing where none is judged."""
+    ladder: str = ""
+    """Which format ladder its answers were read on."""
+    prices: Mapping[str, Json] = field(default_factory=dict)
+    """Where its costs come from: versions and hashes."""
 
 
 def evidence(
@@ -78,6 +82,8 @@ def _suite(part: Judged) -> dict[str, Json]:
         "run": part.run,
         "suite_hash": part.suite_hash,
         "checks_hash": part.checks_hash,
+        "ladder": part.ladder,
+        "prices": dict(part.prices),
         "policy": part.policy.as_dict(),
         "result": part.verdict.result.value,
         "sentence": part.verdict.sentence,
@@ -121,8 +127,14 @@ def _figures(judged: ModelVerdict) -> dict[str, Json]:
         "flips": {flip.value: count for flip in Flip if (count := judged.count(flip))},
         "answers": judged.candidate.answers,
         "format": judged.candidate.format,
+        "attempts": {"candidate": _counted(judged.candidate), "champion": _counted(judged.champion)},
+        "bounds": [asdict(bound) for bound in judged.bounds],
         **{ratio.name: {"candidate": ratio.candidate, "champion": ratio.champion} for ratio in judged.ratios},
     }
+
+
+def _counted(side: Shares | None) -> dict[str, int]:
+    return {"answered": side.attempts, "errored": side.errored} if side else {}
 
 
 def _attempt(part: Judged, attempt: Attempt) -> dict[str, Json]:

@@ -13,6 +13,7 @@ from types import MappingProxyType
 
 from promptbench.core.errors import Exit
 from promptbench.core.words import number_of, percent
+from promptbench.gate.bounds import Bound, bounds
 from promptbench.gate.clusters import discordant
 from promptbench.gate.comparison import Comparison
 from promptbench.gate.drift import Drift
@@ -91,6 +92,7 @@ class ModelVerdict:
 
     `p` is that of the claim behind a PASS against a champion, as `Comparison.p` has it; None without such a claim.
     `drift` is what has changed since an earlier run of the version in production, where that is what was judged.
+    `bounds` are the figures behind what the sentence says of the guards.
     """
 
     model: str
@@ -105,6 +107,7 @@ class ModelVerdict:
     p: float | None = None
     ratios: tuple[Ratio, ...] = ()
     drift: Drift | None = None
+    bounds: tuple[Bound, ...] = ()
 
     def count(self, flip: Flip) -> int:
         return sum(item.flip is flip for item in self.flips)
@@ -230,6 +233,7 @@ def _judge_model(
         mid_p=mcnemar_mid_p(*discordant(states)) if model.deterministic else None,
         p=comparison.p if result is Result.PASS else None,
         ratios=figures,
+        bounds=tuple(bounds(comparison)),
     )
 
 

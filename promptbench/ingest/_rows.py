@@ -81,7 +81,7 @@ def times_of(data: dict[str, Json], key: str, mapping: Mapping[str, str]) -> Log
     """What a call took, whatever was said in it: neither an input nor an answer is needed. Raises NoCall."""
     row = Row(data, _columns.guessed(tuple(data), mapping))
     status, error, took = _status(row), _error(row), _latency(row)
-    stopped = status or (error if row["answer"] is None else None)
+    stopped = status or ((error or filled(row["reason"])) if row["answer"] is None else None)
     if took is None and stopped is None:
         raise NoCall("it has no latency in a column with a unit, such as latency_ms or latency_s")
     failed, tier = failure(error=stopped, finish_reason=text(row["finish_reason"]), verdict=_verdict(row, error))
@@ -90,7 +90,7 @@ def times_of(data: dict[str, Json], key: str, mapping: Mapping[str, str]) -> Log
         answer=None if tier is FailureTier.TRANSPORT else "",
         model=text(row["model"]) or "",
         time=moment(row["time"]),
-        error=error or status,
+        error=error or stopped,
         usage=_usage(row),
         latency_ms=took,
         failed=failed,

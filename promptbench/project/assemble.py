@@ -192,6 +192,8 @@ class _Joiner:
             near = [item.name for item in path.parent.glob("*.prompt")] if path.parent.is_dir() else []
             guess = did_you_mean(path.name, near)
             hint = f"did you mean '{guess}'?" if guess else f"prompts there: {', '.join(sorted(near)) or 'none'}"
+            if any(char < " " for char in path.name):
+                hint = "a backslash inside double quotes means something special: write / between folders"
             self._found.add(Code.FILE_NOT_FOUND, f"there is no prompt file '{path.name}'", place, hint=hint)
             return None
         return load_prompt(path, self._around.shown(path), self._found)
@@ -219,7 +221,9 @@ class _Joiner:
                 self._found.add(Code.BAD_VALUE, f"'{written}' is not a pattern", place, hint=hint)
                 continue
             if not matches:
-                self._found.add(Code.FILE_NOT_FOUND, f"no file fits '{written}'", place)
+                hint = "the prompt's text belongs into a file of its own: write that file's name here"
+                hint = hint if "{{" in written else "look at the names of the files beside the suite"
+                self._found.add(Code.FILE_NOT_FOUND, f"no file fits '{written}'", place, hint=hint)
             for path in matches:
                 if below(self._suite.folder, path.relative_to(self._suite.folder).as_posix(), place, self._found):
                     yield path, place

@@ -141,17 +141,20 @@ class CaseBuilder:
 
     @property
     def checks_hash(self) -> str:
-        """Over all checks as written, with the accept level: what a score means."""
+        """Over all checks as written, with the accept level: what a score means. A prompt's output schema is part of
+        its version, so that a version means the same whatever it is judged beside.
+        """
         suite = self._suite
-        schemas = [item.prompt.output_schema for item in self._prompts]
         shared = checks.as_hashed(suite.checks, self._bare)
-        return digest([suite.accept, shared, suite.threshold, self._own.value, schemas])
+        return digest([suite.accept, shared, suite.threshold, self._own.value])
 
     def _case(self, case: Case, calls: Sequence[LoggedCall]) -> BenchCase | None:
         sound = self._check_variables(case) and self._shared.sound
         specs = own_specs(case)
         if not specs and not self._suite.checks and not _has_slips(case):
             hint = "say what should come back under 'expect:', or add 'checks:'"
+            if case.has_wish:
+                hint = "'should be:' is an example that must pass: what is compared stands under 'expect:'"
             place = case.where.place("case")
             self._found.add(Code.NO_CHECKS, "nothing can fail this case: it has no checks", place, hint=hint)
             sound = False
@@ -293,7 +296,9 @@ class CaseBuilder:
             unused = item.prompt.unused(case.variables)
             for name in item.prompt.missing(case.variables):
                 sound = False
-                guess = did_you_mean(name, unused)
+                guess = next((item for item in unused if item.startswith(f"{name}:")), None) or did_you_mean(
+                    name, unused
+                )
                 if guess is None and _has_slips(case):
                     continue  # what is missing is most likely under the unknown key
                 slips |= {guess} if guess else set()
@@ -302,9 +307,7 @@ class CaseBuilder:
                     Code.MISSING_VARIABLE,
                     f"the case '{case.name}' has no value for {{{{{name}}}}} of {item.label}",
                     case.where.place(*at, key=True),
-                    hint=f"did you mean '{name}' where it says '{guess}'?"
-                    if guess
-                    else f"add '{name}: …' under 'vars:'",
+                    hint=_for_variable(name, guess, bool(case.variables)),
                 )
             if case.messages and not item.prompt.takes_history:
                 sound = False
@@ -388,6 +391,15 @@ def _by_schema(prompts: Sequence[PromptInPlay]) -> list[tuple[Mapping[str, Json]
         else:
             same.append(item.prompt.hash)
     return found
+
+
+def _for_variable(name: str, guess: str | None, has_others: bool) -> str:
+    """What to write where a variable has no value; `guess` is what was written instead, if anything."""
+    if guess and guess.startswith(f"{name}:"):
+        return f"put a space after the colon: '{name}: …'"
+    if guess:
+        return f"did you mean '{name}' where it says '{guess}'?"
+    return f"add '{name}: …' under 'vars:'" if has_others else f"add a line 'vars: {{{name}: …}}'"
 
 
 def _has_slips(case: Case) -> bool:

@@ -17,9 +17,10 @@ from promptbench.suite.models import CheckSpec
 def build(spec: CheckSpec, context: CheckContext, found: Diagnostics) -> Check | None:
     """The check of a spec; None, with a diagnostic, when there is no such check or its argument is not one for it."""
     if spec.name not in plugins:
-        known = [name.replace("_", " ") for name in plugins.names()]
-        guess = did_you_mean(spec.name.lower().removeprefix("must ").removeprefix("should "), known)
-        hint = f"did you mean '{guess}'?" if guess else f"known checks: {', '.join(known)}"
+        guess = _meant(spec.name)
+        hint = f"did you mean '{guess}'?" if guess else "`promptbench explain` lists the checks"
+        if guess is None and spec.name.count(" ") > 2:
+            hint += "; what takes a person to tell is 'rubric', which asks a model"
         found.add(Code.UNKNOWN_CHECK, f"there is no check '{spec.name}'", spec.where.place(key=True), hint=hint)
         return None
     module: CheckModule = plugins.load(spec.name)  # type: ignore[assignment]
@@ -41,6 +42,20 @@ def build(spec: CheckSpec, context: CheckContext, found: Diagnostics) -> Check |
         return Judged(check, spec.weight)
     check = READINGS[spec.reading](check) if spec.reading else check
     return check if spec.weight == 1 else Weighed(check, spec.weight)
+
+
+_OTHERS = {"include": "contains", "includes": "contains", "have": "contains", "mention": "contains", "is": "equals"}
+"""Words for checks that people try, each with what it is called here."""
+
+
+def _meant(written: str) -> str | None:
+    """The check that was most likely meant, or None."""
+    known = [name.replace("_", " ") for name in plugins.names()]
+    word = written.strip().lower().removeprefix("must ").removeprefix("should ")
+    if word in _OTHERS:
+        return _OTHERS[word]
+    longer = [name for name in known if name.startswith(f"{word} ")]
+    return longer[0] if len(longer) == 1 else did_you_mean(word, known)
 
 
 def informed(check: Check, expected: Json) -> Check:

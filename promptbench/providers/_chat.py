@@ -6,12 +6,13 @@ Spoken by OpenAI, Azure OpenAI, llama.cpp, vLLM and most others, with small diff
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from promptbench.core.diagnostics import Code, did_you_mean
 from promptbench.core.protocols import Problem
 from promptbench.core.types import Answer, FailureKind, Json, ProviderFailure, Request, Usage
+from promptbench.providers import _events
 
 TIMEOUT_WORD = "timeout"
 """A word of a prompt's `config` that is about the call and not sent."""
@@ -78,6 +79,10 @@ class Chat:
     dialect: Dialect
     path: str = "/chat/completions"
 
+    @property
+    def streamed(self) -> Mapping[str, Json]:
+        return {"stream": True, "stream_options": {"include_usage": True}}
+
     def body(self, name: str, request: Request, schema: Mapping[str, Json] | None) -> dict[str, Json]:
         """What is posted. Raises ProviderFailure."""
         return {
@@ -89,6 +94,31 @@ class Chat:
 
     def read(self, data: Json, *, params: Mapping[str, Json], structured: bool) -> Answer:
         return read_completion(data, params=params, structured=structured)
+
+    def joined(self, events: Sequence[_events.Event]) -> _events.Whole:
+        """A Chat Completion from its chunks. Raises BrokenStream where the last one is missing."""
+        texts: dict[str, list[str]] = {"content": [], "refusal": []}
+        whole: dict[str, Json] = {}
+        finish: Json = None
+        first = None
+        for event in events:
+            whole.setdefault("model", event.data.get("model"))
+            whole["usage"] = event.data.get("usage") or whole.get("usage")
+            choices = event.data.get("choices")
+            choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
+            finish = choice.get("finish_reason") or finish
+            delta = choice.get("delta")
+            for kind, parts in texts.items():
+                text = delta.get(kind) if isinstance(delta, dict) else None
+                if isinstance(text, str) and text:
+                    parts.append(text)
+                    first = first or event.end
+        if finish is None:
+            raise _events.BrokenStream("a stream that did not end")
+        message = {kind: "".join(parts) if parts else None for kind, parts in texts.items()}
+        if message["content"] is None and message["refusal"] is None and finish == "stop":
+            message["content"] = ""
+        return _events.Whole({**whole, "choices": [{"message": message, "finish_reason": finish}]}, first)
 
 
 class NotACompletion(Exception):

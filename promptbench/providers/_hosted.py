@@ -8,13 +8,13 @@ from __future__ import annotations
 import asyncio
 import importlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from promptbench.core.protocols import Problem
 from promptbench.core.types import Answer, FailureKind, Json, ProviderFailure, Request
-from promptbench.providers import _chat, _credentials, _failures, _options, _windows
+from promptbench.providers import _chat, _credentials, _events, _failures, _options, _windows
 
 if TYPE_CHECKING:
     from promptbench.providers import _session
@@ -34,11 +34,18 @@ class Api(Protocol):
     @property
     def path(self) -> str: ...
 
+    @property
+    def streamed(self) -> Mapping[str, Json]:
+        """What a body has besides when the answer is wanted in pieces."""
+
     def body(self, name: str, request: Request, schema: Mapping[str, Json] | None) -> dict[str, Json]:
         """What is posted. Raises ProviderFailure for what this server would not honour."""
 
     def read(self, data: Json, *, params: Mapping[str, Json], structured: bool) -> Answer:
         """The answer in a decoded reply, without its times. Raises NotACompletion."""
+
+    def joined(self, events: Sequence[_events.Event]) -> _events.Whole:
+        """The reply that came in pieces. Raises BrokenStream."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +96,7 @@ class _Reply:
     data: Json
     times: _session.Times
     limits: Mapping[str, str] | None
+    first_token_ms: float | None = None
 
 
 class Hosted:
@@ -130,18 +138,19 @@ class Hosted:
         body = self._api.body(self._name, request, schema)
         params = {**{word: value for word, value in body.items() if word not in _CONTENT}, **self._facts}
         seconds = _options.positive_number(request.params, _chat.TIMEOUT_WORD, self._timeout)
-        reply = await self._post(body, seconds)
+        sent = {**body, **self._api.streamed} if request.stream else body
+        reply = await self._post(sent, seconds, watching=request.stream)
         try:
             answer = self._api.read(reply.data, params=params, structured=schema is not None)
         except _chat.NotACompletion as error:
             raise _failures.not_an_answer(self._target, str(error)) from None
-        return replace(answer, limits=reply.limits, **reply.times)
+        return replace(answer, limits=reply.limits, first_token_ms=reply.first_token_ms, **reply.times)
 
     async def close(self) -> None:
         if self._client is not None:
             await self._client.close()
 
-    async def _post(self, body: Mapping[str, Json], seconds: float) -> _Reply:
+    async def _post(self, body: Mapping[str, Json], seconds: float, *, watching: bool) -> _Reply:
         """The reply. Raises ProviderFailure."""
         import aiohttp
         import httpx2
@@ -151,7 +160,7 @@ class Hosted:
         sdk = importlib.import_module(self._sdk)
         content = _chat.encode(body)
         client = self._client = self._client or self._open()
-        clock = _session.Clock.start()
+        clock = _session.Clock.start(watching=watching)
         try:
             async with asyncio.timeout(seconds):
                 # The plain response: the SDK's typed models cost half of the call's CPU time, and hide the body
@@ -164,7 +173,19 @@ class Hosted:
         except (sdk.APIConnectionError, httpx2.HTTPError, aiohttp.ClientError, OSError) as error:
             raise _failures.broken_connection(self._target, error) from None
         times = clock.times()
-        return _Reply(self._decoded(response), times, _failures.rate_limits(response.headers))
+        limits = _failures.rate_limits(response.headers)
+        if watching and _content_type(response) == _events.KIND:
+            whole = self._joined(response)
+            # Offsets in the body are those on the way only where it is not compressed.
+            timed = whole.first is not None and "content-encoding" not in response.headers
+            return _Reply(whole.data, times, limits, clock.when(whole.first or 0) if timed else None)
+        return _Reply(self._decoded(response), times, limits)
+
+    def _joined(self, response: Any) -> _events.Whole:
+        try:
+            return self._api.joined(_events.read(response.content))
+        except _events.BrokenStream as error:
+            raise _failures.not_an_answer(self._target, str(error), response.status_code) from None
 
     def _decoded(self, response: Any) -> Json:
         kind = _content_type(response)

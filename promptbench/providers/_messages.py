@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from promptbench.core.types import Answer, FailureKind, Json, ProviderFailure, Request, Usage
-from promptbench.providers import _chat
+from promptbench.providers import _chat, _events
 
 ANSWER_TOKENS = 4096
 """Anthropic insists on a limit; this one where the prompt's config has none. Thinking counts towards it."""
@@ -22,6 +22,10 @@ class Messages:
 
     dialect: _chat.Dialect = _DIALECT
     path: str = "/v1/messages"
+
+    @property
+    def streamed(self) -> Mapping[str, Json]:
+        return {"stream": True}
 
     def body(self, name: str, request: Request, schema: Mapping[str, Json] | None) -> dict[str, Json]:
         system, turns = _split(request)
@@ -50,6 +54,27 @@ class Messages:
             finish_reason=reason,
             structured=structured,
         )
+
+    def joined(self, events: Sequence[_events.Event]) -> _events.Whole:
+        """Anthropic's message from its events; without a reason to stop where the last one is missing."""
+        message: dict[str, Json] = {}
+        usage: dict[str, Json] = {}
+        parts: list[str] = []
+        first = None
+        for event in events:
+            data = event.data
+            start, delta = data.get("message"), data.get("delta")
+            if isinstance(start, dict):
+                message = start
+                usage |= start.get("usage") or {}
+            if isinstance(delta, dict):
+                message["stop_reason"] = delta.get("stop_reason") or message.get("stop_reason")
+                if delta.get("type") == "text_delta" and delta.get("text"):
+                    parts.append(str(delta["text"]))
+                    first = first or event.end
+            if isinstance(data.get("usage"), dict):
+                usage |= {name: count for name, count in data["usage"].items() if count is not None}
+        return _events.Whole({**message, "usage": usage, "content": [{"type": "text", "text": "".join(parts)}]}, first)
 
 
 def _split(request: Request) -> tuple[str, list[dict[str, str]]]:

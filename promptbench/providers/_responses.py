@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from promptbench.core.types import Answer, Json, Request, Usage
-from promptbench.providers import _chat
+from promptbench.providers import _chat, _events
 
 _DIALECT = _chat.Dialect({"temperature": "temperature", "topP": "top_p", "maxOutputTokens": "max_output_tokens"})
 
@@ -17,6 +17,10 @@ class Responses:
 
     dialect: _chat.Dialect = _DIALECT
     path: str = "/responses"
+
+    @property
+    def streamed(self) -> Mapping[str, Json]:
+        return {"stream": True}
 
     def body(self, name: str, request: Request, schema: Mapping[str, Json] | None) -> dict[str, Json]:
         text = {"type": "json_schema", "name": "output", "schema": dict(schema or {}), "strict": False}
@@ -47,6 +51,14 @@ class Responses:
             finish_reason=_finish(data) if texts or not refusals else "refusal",
             structured=structured,
         )
+
+    def joined(self, events: Sequence[_events.Event]) -> _events.Whole:
+        """OpenAI's response, which its last event has as a whole. Raises BrokenStream where that is missing."""
+        first = next((event.end for event in events if event.data.get("type") == "response.output_text.delta"), None)
+        for event in reversed(events):
+            if isinstance(event.data.get("response"), dict):
+                return _events.Whole(event.data["response"], first)
+        raise _events.BrokenStream("a stream that did not end")
 
 
 def _parts(output: list[Json]) -> Iterator[Mapping[str, Json]]:

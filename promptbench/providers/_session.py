@@ -31,17 +31,21 @@ class Times(TypedDict):
 class Clock:
     """Takes the times of one call, which begins now. What sends the call tells the clock what happens."""
 
-    __slots__ = ("_began", "_connect_ms", "_first_byte_ms", "_sent")
+    __slots__ = ("_arrived", "_began", "_connect_ms", "_first_byte_ms", "_sent", "_size", "watching")
 
-    def __init__(self) -> None:
+    def __init__(self, *, watching: bool = False) -> None:
+        self.watching = watching
+        """Whether it is wanted to know when each part of the answer came."""
+        self._arrived: list[tuple[int, float]] = []
+        self._size = 0
         self._began = self._sent = time.perf_counter()
         self._connect_ms = 0.0
         self._first_byte_ms: float | None = None
 
     @classmethod
-    def start(cls) -> Clock:
+    def start(cls, *, watching: bool = False) -> Clock:
         """A clock for the call that the running task makes next."""
-        clock = cls()
+        clock = cls(watching=watching)
         _running.set(clock)
         return clock
 
@@ -57,6 +61,15 @@ class Clock:
     def answering(self) -> None:
         """The head of the answer is in."""
         self._first_byte_ms = (time.perf_counter() - self._sent) * 1000
+
+    def arrived(self, size: int) -> None:
+        """So many more bytes of the answer's body are in."""
+        self._size += size
+        self._arrived.append((self._size, (time.perf_counter() - self._began) * 1000))
+
+    def when(self, offset: int) -> float | None:
+        """The milliseconds after which the body was in up to an offset."""
+        return next((at for size, at in self._arrived if size >= offset), None)
 
     def times(self) -> Times:
         """The times of a call that ends now."""

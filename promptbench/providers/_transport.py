@@ -36,7 +36,7 @@ class Transport(httpx2.AsyncBaseTransport):
         ) as response:
             if clock:
                 clock.answering()
-            body = await response.read()
+            body = await (_watched(response, clock) if clock and clock.watching else response.read())
         return httpx2.Response(
             response.status, headers=response.raw_headers, stream=httpx2.ByteStream(body), request=request
         )
@@ -49,3 +49,12 @@ class Transport(httpx2.AsyncBaseTransport):
         # The same certificates as the SDKs would trust.
         tls = httpx2.create_ssl_context() if urlsplit(self._url).scheme == "https" else None
         return _session.open_session(self._url, tls=tls)
+
+
+async def _watched(response: aiohttp.ClientResponse, clock: _session.Clock) -> bytes:
+    """The body, of which the clock is told each part as it comes."""
+    parts = []
+    async for part in response.content.iter_any():
+        clock.arrived(len(part))
+        parts.append(part)
+    return b"".join(parts)

@@ -6,7 +6,8 @@ in one batch change each other's answers, and so does a kept prefix under flash 
 wait for each other, and take 20 times as long when the machine is busy.)
 
 Settings: `paths`, `slots` (the machine's cores, at most 4), `context` in tokens (4096),
-`structured` (make the answer fit the prompt's output schema).
+`structured` (make the answer fit the prompt's output schema). `models.NAME` holds settings of a model of that name over
+these, with `weights`, another model's name: the same weights, asked in another way.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import secrets
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,14 +50,24 @@ def connect(name: str, context: ProviderContext) -> Gguf:
 
 
 def problems(name: str, context: ProviderContext) -> list[Problem]:
+    weights, context = _meant(name, context)
     return [
-        *_weights.problems(name, context),
+        *_weights.problems(weights, context),
         *_options.number_problems(context.options, "gguf", ("slots", "context")),
     ]
 
 
+def _meant(name: str, context: ProviderContext) -> tuple[str, ProviderContext]:
+    """The name of the weights behind a name, and the context with the settings of this very model."""
+    own = _options.named(context.options, "models", name)
+    if own is None:
+        return name, context
+    return _options.text(own, "weights") or name, replace(context, options=own)
+
+
 def shaped_by(name: str, context: ProviderContext) -> Json:
     """What shapes an answer besides the request. Weights of gigabytes are known by their size and time, not read."""
+    name, context = _meant(name, context)
     weights = _weights.find(name, context)
     try:
         state = weights.stat() if weights else None
@@ -77,6 +89,7 @@ def unsupported(name: str, context: ProviderContext, params: Mapping[str, Json])
 
 def context_window(name: str, context: ProviderContext) -> int:
     """The tokens that this model is loaded with room for."""
+    _, context = _meant(name, context)
     return _options.positive_integer(context.options, "context", _CONTEXT_TOKENS)
 
 
@@ -84,11 +97,11 @@ class Gguf:
     """One model, loaded as often as there are slots; the slots share the weights' memory."""
 
     def __init__(self, name: str, context: ProviderContext) -> None:
-        options = context.options
+        self._n_ctx = context_window(name, context)
+        self._weights, self._context = _meant(name, context)
+        options = self._context.options
         self.concurrency = _options.positive_integer(options, "slots", min(os.cpu_count() or 1, _MOST_SLOTS))
         self._name = name
-        self._context = context
-        self._n_ctx = context_window(name, context)
         self._structured = options.get("structured") is True
         self._free = asyncio.Semaphore(self.concurrency)
         self._idle: list[_Slot] = []
@@ -127,6 +140,7 @@ class Gguf:
             usage=_chat.read_usage(usage),
             finish_reason=finish,
             provider_ms=generation.milliseconds,
+            first_token_ms=generation.first_token_ms,
             structured=schema is not None,
         )
 
@@ -144,9 +158,9 @@ class Gguf:
         return params
 
     def _new_slot(self) -> _Slot:
-        weights = _weights.find(self._name, self._context)
+        weights = _weights.find(self._weights, self._context)
         if weights is None:
-            raise ProviderFailure(FailureKind.FATAL, _weights.problems(self._name, self._context)[0].message)
+            raise ProviderFailure(FailureKind.FATAL, _weights.problems(self._weights, self._context)[0].message)
         slot = _Slot(f"gguf/{self._name}", weights, self._n_ctx)
         self._slots.append(slot)
         return slot
@@ -159,6 +173,9 @@ class _Generation:
         self.body = body
         self.stop = False
         self.milliseconds = 0.0
+        self.first: float | None = None
+        """When the first piece of text came, of `time.perf_counter`."""
+        self.first_token_ms: float | None = None
         self.finish: str | None = None
         self.usage: Json = None
         self.error: Mapping[str, Json] | None = None
@@ -170,7 +187,9 @@ class _Generation:
             self.error = chunk["error"]
             return True
         for choice in chunk["choices"]:
-            self.parts.append(choice["delta"].get("content") or "")
+            part = choice["delta"].get("content") or ""
+            self.first = self.first or (time.perf_counter() if part else None)
+            self.parts.append(part)
             self.finish = choice["finish_reason"] or self.finish
         self.usage = chunk.get("usage") or self.usage
         return self.stop
@@ -200,6 +219,7 @@ class _Slot:
         finally:
             _running.discard(generation)
             generation.milliseconds = (time.perf_counter() - began) * 1000
+            generation.first_token_ms = generation.first and (generation.first - began) * 1000
         if generation.error is not None:
             raise self._failure(generation.error)
         if generation.stop:

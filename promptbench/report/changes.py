@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from promptbench.core.words import number_of
 from promptbench.report.markup import shown
-from promptbench.report.model import Explored, FlipRow, RunReport, Side
+from promptbench.report.model import Explored, FlipRow, RunReport
 from promptbench.report.word_diff import Piece, comparable, word_diff
 from promptbench.report.words import clean, excerpt
 
@@ -129,19 +129,25 @@ class _Group:
             "from the log": flip.logged,
         }
         about = " · ".join(fact for fact, true in facts.items() if fact and true)
-        rows = "".join(f"<dt>{name}</dt><dd{kind}>{text}</dd>\n" for name, kind, text in self._said(flip))
+        rows = "".join(
+            (f"<dt>{name}</dt>" if name else "") + f"<dd{kind}>{text}</dd>\n" for name, kind, text in self._said(flip)
+        )
         return (
             f'<li>{self._link(flip)} <span class="small">{shown(about)}</span>\n<dl class="said">\n{rows}</dl></li>\n'
         )
 
     def _said(self, flip: FlipRow) -> Iterator[tuple[str, str, str]]:
-        """What was expected, what production and the candidate answered, and why that is wrong."""
+        """What was expected, what production and the candidate answered, and why that is wrong: the name of each, empty
+        where it is as before; the attribute of the element, and its content.
+        """
         theirs, ours = self._sides
         production = flip.champion.answer if flip.champion and flip.flip in _DIFFERENT else None
         before, after = production, flip.candidate.answer
         if before is None and flip.expected is not None and after is not None:
             before, after = comparable(flip.expected, after)
-        both = _marked(before, after)
+        # What is right is green and what is wrong red.
+        tones = ("bad", "good") if flip.flip == "fixed" else ("good", "bad")
+        both = _marked(before, after, tones)
         if flip.expected is not None:
             yield "expected", ' class="mono"', both[0] if production is None else _text(flip.expected)
         if production is not None:
@@ -149,15 +155,11 @@ class _Group:
         if flip.candidate.answer is not None:
             yield ours, ' class="mono"', both[1]
         wrong = flip.champion if flip.flip == "fixed" and flip.champion else flip.candidate
-        for reason in _reasons(wrong):
-            yield "why" if wrong is flip.candidate else "was wrong", "", shown(reason)
-        for note in flip.notes:
-            yield "note", "", shown(excerpt(note, _LONGEST))
-
-
-def _reasons(side: Side) -> Iterator[str]:
-    for reason in side.reasons[:2]:
-        yield excerpt(reason, _LONGEST)
+        title = "why" if wrong is flip.candidate else "was wrong"
+        for number, reason in enumerate(wrong.reasons[:2]):
+            yield "" if number else title, "", shown(excerpt(reason, _LONGEST))
+        for number, note in enumerate(flip.notes):
+            yield "" if number else "note", "", shown(excerpt(note, _LONGEST))
 
 
 def _quotas(sizes: Sequence[int], room: int) -> list[int]:
@@ -170,15 +172,15 @@ def _quotas(sizes: Sequence[int], room: int) -> list[int]:
     return quotas
 
 
-def _marked(before: str | None, after: str | None) -> tuple[str, str]:
+def _marked(before: str | None, after: str | None, tones: tuple[str, str]) -> tuple[str, str]:
     """Two texts, in each what the other has not as an element; without that where they have too little in common."""
     pieces = word_diff(before, after) if before is not None and after is not None else None
     if not pieces:
         return _text(before), _text(after)
-    return _side(pieces, "removed", "del"), _side(pieces, "added", "ins")
+    return _side(pieces, "removed", tones[0]), _side(pieces, "added", tones[1])
 
 
-def _side(pieces: Sequence[Piece], kind: str, tag: str) -> str:
+def _side(pieces: Sequence[Piece], kind: str, tone: str) -> str:
     found, room = [], _LONGEST
     for piece in pieces:
         if piece.kind not in ("same", kind):
@@ -187,7 +189,7 @@ def _side(pieces: Sequence[Piece], kind: str, tag: str) -> str:
             found.append("…")
             break
         text = shown(excerpt(piece.text, room))
-        found.append(text if piece.kind == "same" else f"<{tag}>{text}</{tag}>")
+        found.append(text if piece.kind == "same" else f'<mark class="{tone}">{text}</mark>')
         room -= len(piece.text)
     return "".join(found).strip()
 

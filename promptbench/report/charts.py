@@ -101,15 +101,16 @@ def _colour(side: str) -> str:
 
 
 def _legend(figure: Figure, columns: int) -> None:
-    figure.legend(loc="outside upper left", ncols=columns, handlelength=1.2, columnspacing=1.2, fontsize=9)
+    figure.legend(loc="outside upper left", ncols=columns, handlelength=1.2, columnspacing=1.2)
 
 
 def _time_axis(axis: Axis, low: float, high: float) -> None:
-    """Ticks at powers of ten, and between them where there would be fewer than two."""
+    """Ticks at powers of ten, and between them where there would be few."""
     from matplotlib.ticker import LogLocator
 
     decades = math.log10(high / low)
-    axis.set_major_locator(LogLocator(subs=(1.0,) if decades > 2 else (1.0, 2.0, 5.0), numticks=12))
+    subs = (1.0,) if decades > 2 else (1.0, 2.0, 5.0) if decades > 0.8 else [float(digit) for digit in range(1, 10)]
+    axis.set_major_locator(LogLocator(subs=subs, numticks=12))
     axis.set_major_formatter(lambda value, _: _round_time(value))
     axis.set_minor_locator(LogLocator(subs=()))
 
@@ -127,7 +128,7 @@ def _pareto(rows: Sequence[Row], name: str) -> Chart | None:
     )
     for number, (row, (cost, answers)) in enumerate(zip(known, points, strict=True), start=1):
         axes.plot([cost], [answers], "o", color=_colour(row.side), markersize=6)
-        axes.annotate(str(number), (cost, answers), xytext=(0, 6), textcoords="offset points", ha="center", fontsize=9)
+        axes.annotate(str(number), (cost, answers), xytext=(0, 6), textcoords="offset points", ha="center")
     _percent_axis(axes)
     axes.set_xlabel("cost of 1,000 answers")
     axes.set_ylabel("right answers")
@@ -164,7 +165,7 @@ def _front(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
 
 def _cost_axis(axes: Axes, costs: Sequence[float]) -> None:
     """Logarithmic where costs differ much, with a place for what costs nothing."""
-    from matplotlib.ticker import MaxNLocator
+    from matplotlib.ticker import LogLocator, MaxNLocator, SymmetricalLogLocator
 
     least, most = min(cost for cost in costs if cost), max(costs)
     if most < 10 * least and all(costs):
@@ -173,12 +174,14 @@ def _cost_axis(axes: Axes, costs: Sequence[float]) -> None:
     elif all(costs):
         axes.set_xscale("log", subs=[])
         axes.set_xlim(least / 3, most * 3)
-        axes.xaxis.get_major_locator().set_params(numticks=5)
+        axes.xaxis.set_major_locator(LogLocator(numticks=5))
     else:
         axes.set_xscale("symlog", linthresh=least, subs=[])
         axes.set_xlim(-least / 3, most * 3)
-        axes.xaxis.get_major_locator().set_params(numticks=5)
-    axes.xaxis.set_major_formatter(lambda value, _: money(value))
+        ticks = SymmetricalLogLocator(base=10, linthresh=least)
+        ticks.set_params(numticks=5)
+        axes.xaxis.set_major_locator(ticks)
+    axes.xaxis.set_major_formatter(lambda value, _: "$" + f"{value:,.10f}".rstrip("0").rstrip("."))
     axes.minorticks_off()
 
 
@@ -204,15 +207,17 @@ def _latency(rows: Sequence[Row], times: Times, name: str) -> Chart | None:
         base = len(shown) - 1 - place
         heights = base + 0.52 * counts / counts.max()
         axes.stairs(heights, edges, baseline=base, fill=True, color=_colour(row.side), alpha=0.75, linewidth=0)
-        for text, value, side in (("p50", row.p50_ms, "right"), (_p99(row), row.p99_ms, "left")):
+        for value, said, side in (
+            (row.p50_ms, f"p50 {duration(row.p50_ms)}", "right"),
+            (row.p99_ms, f"p99 {tail(row.p99_ms, few=row.few)}", "left"),
+        ):
             if value is not None:
                 at = max(value, _SHORTEST_MS)
                 axes.plot([at, at], [base, base + 0.66], color=COLOURS["ink"], linewidth=1)
-                said = f" {text} {duration(value)} "
-                axes.annotate(said, (at, base + 0.58), ha=side, va="bottom", fontsize=8, color=COLOURS["quiet"])
-    axes.set_yticks(
-        [len(shown) - 0.75 - place for place in range(len(shown))], [_lane(row) for row in shown], fontsize=9
-    )
+                style: dict[str, Any] = {"ha": side, "va": "bottom", "fontsize": 9.5, "color": COLOURS["quiet"]}
+                aside = (-3 if side == "right" else 3, 0)
+                axes.annotate(said, (at, base + 0.58), xytext=aside, textcoords="offset points", **style)
+    axes.set_yticks([len(shown) - 0.75 - place for place in range(len(shown))], [_lane(row) for row in shown])
     axes.set_ylim(-0.08, len(shown) - 0.05)
     axes.set_xlim(low / 4, high * 4)
     _time_axis(axes.xaxis, low / 4, high * 4)
@@ -238,10 +243,6 @@ def _latency(rows: Sequence[Row], times: Times, name: str) -> Chart | None:
     )
 
 
-def _p99(row: Row) -> str:
-    return "~p99" if row.few else "p99"
-
-
 def _round_time(milliseconds: float) -> str:
     if milliseconds >= 1000:
         return f"{milliseconds / 1000:g} s"
@@ -263,7 +264,7 @@ def _tokens(rows: Sequence[Row], what: str, name: str) -> Chart | None:
         style: dict[str, Any] = {"color": COLOURS[series], "marker": marker, "markersize": 4, "linewidth": 1.2}
         axes.plot(places, [max(item.p50_ms, _SHORTEST_MS) for item in of(row)], label=cut(label(row), 48), **style)
         axes.plot(places, [max(item.p99_ms, _SHORTEST_MS) for item in of(row)], **style, linestyle=(0, (2, 2)))
-    axes.set_xticks(range(len(buckets)), [f"{least:,}–{most:,}" for least, most in buckets], fontsize=8)
+    axes.set_xticks(range(len(buckets)), [f"{least:,}–{most:,}" for least, most in buckets])
     axes.set_xlabel(f"{what} tokens")
     _time_axis(axes.yaxis, *axes.get_ylim())
     axes.margins(x=0.05)
@@ -301,7 +302,7 @@ def _ladder(rows: Sequence[Row], name: str) -> Chart | None:
         parts = [100 * row.rungs.get(rung, 0) / sum(row.rungs.values()) for row in shown]
         axes.barh(places, parts, left=lefts, height=0.6, color=COLOURS[colour], label=rung.replace("_", " "))
         lefts = [left + part for left, part in zip(lefts, parts, strict=True)]
-    axes.set_yticks(places, [_lane(row) for row in shown], fontsize=9)
+    axes.set_yticks(places, [_lane(row) for row in shown])
     axes.set_xlim(0, 100)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0f} %")
     axes.grid(axis="x")
@@ -345,7 +346,7 @@ def _history(history: Sequence[PastRow], name: str) -> Chart | None:
         )
     step = max(1, len(order) // 8)
     shown = range(0, len(order), step)
-    axes.set_xticks(list(shown), [runs[order[place]][5:16].replace("T", "\n") for place in shown], fontsize=8)
+    axes.set_xticks(list(shown), [runs[order[place]][5:16].replace("T", "\n") for place in shown], fontsize=9.5)
     axes.set_xlim(-0.4, len(order) - 0.6)
     axes.set_ylabel("right answers")
     _percent_axis(axes)

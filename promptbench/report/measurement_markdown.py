@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from promptbench.report.formats._markdown import cell, text
-from promptbench.report.measurement import Figure, MeasurementReport, to_fastest
-from promptbench.report.measurement_text import UNKNOWN, Say, contrasted, cost_cells, cost_heads, counts, parts
+from promptbench.report.measurement import Figure, MeasurementReport
+from promptbench.report.measurement_text import UNKNOWN, Say, cost_cells, cost_heads, counts, parts, right, sentences
 
 
 def lines(report: MeasurementReport) -> Iterator[str]:
@@ -30,9 +30,9 @@ def lines(report: MeasurementReport) -> Iterator[str]:
             yield _row([cell(model.model), *map(text, cost_cells(model, report))])
     yield ""
     for model in report.models:
-        yield f"- {cell(model.model)}: {text(counts(model))}"
-    said = [*map(contrasted, to_fastest(report)), *report.beside_own, *report.advice.sentences, *report.notes]
-    yield from (f"- {text(sentence)}" for sentence in said)
+        said = "; ".join(filter(None, (counts(model), right(model))))
+        yield f"- {cell(model.model)}: {text(said)}"
+    yield from (f"- {text(sentence)}" for sentence in (*report.notes, *sentences(report)))
 
 
 def _row(cells: Sequence[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from textwrap import wrap
 
-from promptbench.core.words import percent
+from promptbench.core.words import number_of, percent
 from promptbench.report.measurement import (
     Contrast,
     Figure,
@@ -26,6 +26,7 @@ _HEADS = ("n", "p50", "p90", "p99", "σ")
 _WAITED = 10.0
 """Milliseconds of waiting in the queue, by its p99, from which it is worth its lines."""
 _NAMED_ERRORS = 3
+_FOOTNOTE = "intervals are at 95 %, each for itself; no time of a call without an answer is in a figure"
 _NAME = 30
 
 Say = Callable[[float], str]
@@ -45,14 +46,17 @@ def lines(report: MeasurementReport, width: int) -> Iterator[str]:
     if any(model.costs.each is not None for model in report.models):
         yield ""
         yield from _costs(report)
-    sentences = [*map(contrasted, to_fastest(report)), *report.beside_own, *report.advice.sentences]
-    for group in (sentences, report.notes):
+    for group in ([*report.notes, _FOOTNOTE], sentences(report)):
         if group:
             yield ""
         for sentence in group:
             yield from wrap(clean(sentence), width, subsequent_indent="  ")
-    yield ""
-    yield from wrap("intervals are at 95 %, each for itself; of calls without an answer no time is in a figure", width)
+
+
+def sentences(report: MeasurementReport) -> list[str]:
+    """What follows from the figures, the recommendation last."""
+    said = [*map(contrasted, to_fastest(report)), *report.beside_own, *report.advice.sentences]
+    return [sentence for sentence in said if sentence]
 
 
 def counts(model: MeasuredModel) -> str:
@@ -63,6 +67,15 @@ def counts(model: MeasuredModel) -> str:
     if model.retried is not None and model.retried.value:
         parts.append(f"{percent(model.retried.value)} retried ({_share(model.retried)})")
     return ", ".join(parts)
+
+
+def right(model: MeasuredModel) -> str | None:
+    """How often it is right, where that is known."""
+    if model.accuracy is None:
+        return None
+    where = f" in run {model.accuracy.run}" if model.accuracy.run else ""
+    answers = number_of(model.accuracy.answers, "answer")
+    return f"right in {percent(model.accuracy.share.value)} of {answers}{where} ({_share(model.accuracy.share)})"
 
 
 def contrasted(contrast: Contrast) -> str:
@@ -105,6 +118,8 @@ def _share(figure: Figure) -> str:
 def _model(model: MeasuredModel, width: int) -> Iterator[str]:
     yield excerpt(model.model, width)
     yield from wrap(counts(model), width, initial_indent="  ", subsequent_indent="  ")
+    if said := right(model):
+        yield from wrap(clean(said), width, initial_indent="  ", subsequent_indent="  ")
     for why, count in list(model.errors.items())[:_NAMED_ERRORS]:
         yield f"  {count} × {excerpt(why, width - len(str(count)) - 5)}"
     for name, spread, say in parts(model):

@@ -92,16 +92,15 @@ def answers(report: RunReport) -> Iterator[str]:
     """What the checks for intents, slots and answers from documents found: a block for each prompt on a model."""
     found = [
         *(
-            (item, nlu.figures(item), nlu.labels(item, _LONGEST))
+            (_of(item), nlu.figures(item), nlu.labels(item, _LONGEST))
             for item in (report.nlu.summaries if report.nlu else ())
         ),
-        *((item, qa.figures(item), ()) for item in (report.qa.summaries if report.qa else ())),
+        *((_of(item), qa.figures(item), iter(())) for item in (report.qa.summaries if report.qa else ())),
     ]
     if not found:
         return
     yield '<div class="blocks">\n'
-    for summary, figures, lines in found:
-        of = clean(f"{summary.prompt} on {summary.model}" if summary.prompt else summary.model)
+    for of, figures, lines in found:
         yield f"<div>\n<h4>{shown(of)}</h4>\n"
         yield table(("figure", "value (95 % interval)", "of"), figures, label=f"Figures: {of}", texts=3)
         yield from _list(lines)
@@ -109,6 +108,10 @@ def answers(report: RunReport) -> Iterator[str]:
     yield "</div>\n"
     if report.nlu:
         yield from _list(map(nlu.compared, report.nlu.comparisons))
+
+
+def _of(summary: nlu.NluSummary | qa.QaSummary | Matrix) -> str:
+    return clean(f"{summary.prompt} on {summary.model}" if summary.prompt else summary.model)
 
 
 def _list(lines: Iterable[str]) -> Iterator[str]:
@@ -158,7 +161,7 @@ def chart(item: Chart) -> Iterator[str]:
 
 def confusion(item: Matrix) -> Iterator[str]:
     """A confusion matrix: a table whose cells are the darker, the more of the row's answers are in them."""
-    of = clean(f"{item.prompt} on {item.model}" if item.prompt else item.model)
+    of = _of(item)
     wide = " wide" if len(item.given) > _WIDE else ""
     yield f'<figure class="chart{wide}">\n<figcaption><h4>Confusion: {shown(clean(item.place))}</h4>\n'
     yield f'<p class="small">{shown(of)}. Each row is what was expected, each column what was given.</p></figcaption>\n'

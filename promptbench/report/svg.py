@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from io import StringIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ _SETTINGS = {
 }
 
 
-def settings() -> dict[str, object]:
+def settings() -> dict[Any, Any]:
     """What matplotlib is to be set to while a figure is made and written."""
     return dict(_SETTINGS)
 

@@ -49,7 +49,8 @@ def word_diff(before: str, after: str) -> list[Piece] | None:
     tail = _same(words[head:][::-1], new[head:][::-1])
     middles = [tokens[head : len(tokens) - tail] for tokens in (one, other)]
     short = [[*tokens[:_MOST], " …"] if len(tokens) > _MOST else tokens for tokens in middles]
-    matcher = SequenceMatcher(None, *([token.strip() for token in tokens] for tokens in short), autojunk=False)
+    old, now = ([token.strip() for token in tokens] for tokens in short)
+    matcher = SequenceMatcher(None, old, now, autojunk=False)
     same = sum(block.size for block in matcher.get_matching_blocks()) + head + tail
     if 2 * same < _ALIKE * (sum(map(len, short)) + 2 * (head + tail)):
         return None

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -89,7 +91,7 @@ def storage_errors(path: Path, what: str = WHAT) -> Iterator[None]:
 @contextmanager
 def immediate(connection: sqlite3.Connection) -> Iterator[None]:
     """`BEGIN IMMEDIATE` to `COMMIT`, so that a writer never has to upgrade a read lock and lose."""
-    connection.execute("BEGIN IMMEDIATE")
+    _begin(connection)
     try:
         yield
         connection.execute("COMMIT")
@@ -97,6 +99,26 @@ def immediate(connection: sqlite3.Connection) -> Iterator[None]:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+
+
+def _begin(connection: sqlite3.Connection) -> None:
+    """Takes the write lock as soon as it is free. SQLite itself soon looks only ten times a second, so that of many
+    writers one that has waited for long loses to those that have just come.
+    """
+    patience = connection.execute("PRAGMA busy_timeout").fetchone()[0]
+    end = time.monotonic() + patience / 1000
+    connection.execute("PRAGMA busy_timeout = 0")
+    try:
+        while True:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                    raise
+            time.sleep(random.uniform(0.001, 0.01))
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {patience}")
 
 
 class Database:

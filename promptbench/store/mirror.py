@@ -2,7 +2,7 @@
 
     <prompt>/versions/<number>-<first 8 digits>.prompt      the source text, verbatim
     <prompt>/events/<sequence>-<kind>-<hash>.json           one file an event
-    <prompt>/evidence/<hash>.json                           one line a top-level key, one line an attempt
+    <prompt>/evidence/<hash>.json                           one line a key, one line an attempt
 
 Every file appears whole or not at all, and an event's file after the files that it speaks of. Line ends do not count,
 because git may rewrite them.
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 _EVENT_NAME = re.compile(r"(\d{4,})-[a-z_]+-[0-9a-f]{64}\.json")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _FIRST = ("schema_version", "prompt", "verdict", "candidate", "champion")
+_LAST = ("suites", "attempts")
+_NAMES = ("suite", "path", "run", "result", "sentence", "case", "model", "prompt", "k", "outcome", "rung")
 
 
 class Mirror:
@@ -148,23 +150,34 @@ def event_text(event: Event) -> str:
 
 
 def evidence_text(evidence: Json) -> str:
-    """One line a top-level key and one line an attempt, so that a diff shows which of them differ."""
+    """One line for each key, of a suite too, and for each attempt, so that a diff shows which of them differ."""
     keys = [key for key in _FIRST if key in evidence]
-    keys += sorted(key for key in evidence if key not in (*_FIRST, "attempts"))
-    keys += ["attempts"] if "attempts" in evidence else []
-    lines = []
-    for key in keys:
-        value = evidence[key]
-        if key == "attempts" and isinstance(value, list) and value:
-            text = "[\n" + ",\n".join(f"    {_line(item)}" for item in value) + "\n  ]"
-        else:
-            text = _line(value)
-        lines.append(f"  {_line(key)}: {text}")
-    return _unpaired("{\n" + ",\n".join(lines) + "\n}\n")
+    keys += sorted(key for key in evidence if key not in (*_FIRST, *_LAST))
+    keys += [key for key in _LAST if key in evidence]
+    return _unpaired("{\n" + ",\n".join(f"  {_line(key)}: {_spread(key, evidence[key])}" for key in keys) + "\n}\n")
+
+
+def _spread(key: str, value: Json) -> str:
+    """A list of objects with one line for each; a suite, which has much to say, with one for each of its keys."""
+    if key not in _LAST or not isinstance(value, list) or not all(value) or not all(map(_is_object, value)):
+        return _line(value)
+    if key == "attempts":
+        return "[\n" + ",\n".join(f"    {_line(_ordered(item))}" for item in value) + "\n  ]"
+    inside = (",\n".join(f"      {_line(name)}: {_line(suite[name])}" for name in suite) for suite in map(_ordered, value))
+    return "[\n" + ",\n".join(f"    {{\n{lines}\n    }}" for lines in inside) + "\n  ]"
+
+
+def _is_object(value: Json) -> bool:
+    return isinstance(value, dict)
+
+
+def _ordered(item: dict[str, Json]) -> dict[str, Json]:
+    """What people look for first, then the rest by name."""
+    return {key: item[key] for key in [*(key for key in _NAMES if key in item), *sorted(item.keys() - {*_NAMES})]}
 
 
 def _line(value: Json) -> str:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True)
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _unpaired(text: str) -> str:

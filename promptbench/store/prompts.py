@@ -28,7 +28,16 @@ from promptbench.store.database import FILE_NAME, Database, storage_errors
 from promptbench.store.merge import Fork, answered
 from promptbench.store.mirror import Mirror
 from promptbench.store.names import PRODUCTION, check_label, check_prompt_name, is_prompt_name
-from promptbench.store.proof import NotProven, ProvenModel, check_proof, evidence_body, proof_of, proven_models
+from promptbench.store.proof import (
+    NotProven,
+    ProvenModel,
+    check_champion,
+    check_moves,
+    check_proof,
+    evidence_body,
+    proof_of,
+    proven_models,
+)
 from promptbench.store.references import select, selector_of, suggest
 from promptbench.store.sync import HashOf, Standing, Sync, ledger_of
 from promptbench.store.verify import Finding, findings, notes
@@ -220,17 +229,25 @@ class Store:
         candidate = self._candidate(prompt, label, source)
         body = None if evidence is None and force else evidence_body(evidence)
         with self._change(prompt) as ledger:
-            holder = ledger.holder(label)
-            if candidate.hash == holder:
-                raise InputError(
-                    f"nothing to promote: {ledger.name(holder)} is {label} already",
-                    hint="edit the prompt's file first, or name the file that you edited",
-                )
+            check_moves(ledger, label, candidate.hash)
             if force:
                 return self._append(ledger, "forced", label, candidate, body=body, actor=actor, reason=reason)
             check_proof(ledger, evidence, label, candidate.hash)
             kind = "initial" if ledger.holder(PRODUCTION) is None else "promoted"
             return self._append(ledger, kind, label, candidate, body=body, actor=actor, reason=reason)
+
+    def check_standing(self, prompt: str, label: str, *, champion: str | None, candidate: str | None = None) -> None:
+        """Raises what `promote` would for a proof that compared with `champion`, before anything else is looked at.
+
+        `candidate` is None while it is not known which one it will be.
+        """
+        check_prompt_name(prompt)
+        with storage_errors(self._path):
+            self._sync.read(prompt)
+            ledger = ledger_of(prompt, self._database.events(prompt))
+        if candidate is not None:
+            check_moves(ledger, label, candidate)
+        check_champion(ledger, label, champion)
 
     def rollback(
         self, prompt: str, *, to: str | None = None, label: str = PRODUCTION, actor: str, reason: str
@@ -435,7 +452,7 @@ class Store:
         actor: str,
         reason: str | None,
     ) -> Event:
-        at = self._clock().astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        at = self._clock().astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         to_hash = target.hash if isinstance(target, _Candidate) else target
         number = ledger.number_for(to_hash) if to_hash else None
         event = Event(

@@ -123,19 +123,36 @@ def check_proof(ledger: Ledger, evidence: Json, label: str, candidate: str) -> N
             f"the verdict is {proof.result}, so {label} stays where it is: {proof.sentence}",
             hint="only PASS promotes; `--force --reason …` does it without proof and stays visible",
         )
-    again = f"`promptbench run` judges it again; {label} was not moved"
     if proof.candidate != candidate:
         raise ConflictError(
             f"stale evidence: it judged {ledger.name(proof.candidate)}, the text is {ledger.name(candidate)} now",
-            hint=again,
+            hint=_again(label),
         )
+    check_champion(ledger, label, proof.champion)
+
+
+def check_moves(ledger: Ledger, label: str, candidate: str) -> None:
+    """Raises InputError where the label is at the candidate already."""
+    if candidate == ledger.holder(label):
+        raise InputError(
+            f"nothing to promote: {ledger.name(candidate)} is {label} already",
+            hint="edit the prompt's file first, or name the file that you edited",
+        )
+
+
+def check_champion(ledger: Ledger, label: str, champion: str | None) -> None:
+    """Raises ConflictError where another version is in production than the evidence compared with."""
     holder = ledger.holder(PRODUCTION)
-    if proof.champion != holder:
+    if champion != holder:
         raise ConflictError(
-            f"stale evidence: it compared with {ledger.name(proof.champion)}, "
+            f"stale evidence: it compared with {ledger.name(champion)}, "
             f"but {PRODUCTION} of {ledger.prompt} is {ledger.name(holder)} now",
-            hint=again,
+            hint=_again(label),
         )
+
+
+def _again(label: str) -> str:
+    return f"`promptbench run` judges it again; {label} was not moved"
 
 
 def evidence_body(evidence: Json) -> str:

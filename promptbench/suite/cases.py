@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from array import array
 from collections.abc import Iterator, Sequence
@@ -9,14 +10,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from promptbench.core.diagnostics import Code, Diagnostics, Place
+from promptbench.core.diagnostics import Code, Diagnostics, Place, did_you_mean
 from promptbench.core.errors import InputError
 from promptbench.core.types import Json, Message
 from promptbench.formats.marked_json import parse_line
 from promptbench.formats.paths import below
-from promptbench.suite.models import Case, CaseFile, ChecksFile, CheckSpec, Marked, Quarantine, Where, field_name
+from promptbench.formats.yaml_slips import quoted
+from promptbench.suite.models import (
+    Case,
+    CaseFile,
+    ChecksFile,
+    CheckSpec,
+    Marked,
+    Quarantine,
+    Where,
+    field_name,
+    is_case_file,
+)
 from promptbench.suite.sheets import CaseRow, case_rows
 from promptbench.suite.validation import validated
+from promptbench.text.templates import is_name
 
 _MOST_PROBLEMS = 100
 """After so many mistakes in one file the rest of it is not looked at: nobody reads on."""
@@ -79,9 +92,15 @@ class SuiteCases:
             return True
         there, here = self[case.name].where.place("case"), case.where.place("case")
         lines = f"on lines {there.line} and {here.line}" if there.path == here.path else f"at {there} and {here}"
-        message = f"two cases are named '{case.name}': {lines}"
-        found.add(Code.DUPLICATE_NAME, message, here, hint="give each a name of its own", related=there)
+        message, mend = f"two cases are named '{case.name}': {lines}", quoted(self._free_name(case.name))
+        hint = "give each a name of its own"
+        found.add(Code.DUPLICATE_NAME, message, here, hint=hint, related=there, mend=mend)
         return False
+
+    def _free_name(self, taken: str) -> str:
+        """A name like one that is taken. Those in the suite that were not scanned yet count too."""
+        names = {*self._numbers, *(case.name for case in self._written)}
+        return next(name for count in itertools.count(2) if (name := f"{taken} ({count})") not in names)
 
 
 class _File:
@@ -180,7 +199,10 @@ def _tell_more(shown: str, where: Where, found: Diagnostics) -> None:
 
 def _tell_unreadable(path: Path, shown: str, error: OSError, where: Where, found: Diagnostics) -> None:
     if isinstance(error, FileNotFoundError):
-        found.add(Code.FILE_NOT_FOUND, f"there is no file '{path.name}' beside the suite", where.place())
+        near = [item.name for item in path.parent.glob("*.*") if is_case_file(item.name)]
+        guess = did_you_mean(path.name, near)
+        hint = f"did you mean '{guess}'?" if guess else f"files with cases there: {', '.join(sorted(near)) or 'none'}"
+        found.add(Code.FILE_NOT_FOUND, f"there is no file '{path.name}' beside the suite", where.place(), hint=hint)
     else:
         why = "it is a folder" if path.is_dir() else error.strerror
         found.add(Code.UNREADABLE_FILE, f"{shown} cannot be read: {why}", where.place())
@@ -271,6 +293,15 @@ def _no_blanks(written: dict[str, Json], where: Where, found: Diagnostics) -> No
         if value is None and field_name(key) in _BLANK and where.document.is_blank((*where.path, key)):
             place = where.document.place((*where.path, key))
             found.add(Code.MISSING_KEY, f"nothing is written after '{key}:'", place, hint=_BLANK[field_name(key)])
+    variables = written.get("vars")
+    for name, value in variables.items() if isinstance(variables, dict) else ():
+        if value is None and is_name(name) and where.document.is_blank((*where.path, "vars", name)):
+            place = where.document.place((*where.path, "vars", name))
+            behind = place.text[place.column - 1 + place.length :].partition("#")[2].strip()
+            hint = (
+                f"a text that starts with # needs quotes: '#{behind}'" if behind else "write the text, or '' for none"
+            )
+            found.add(Code.MISSING_KEY, f"nothing is written after '{name}:'", place, hint=hint)
 
 
 _BLANK = {

@@ -19,7 +19,7 @@ from promptbench.formats.workbooks import BROKEN, MOST_BLANK_ROWS, merged_ranges
 
 MOST_TITLES = 20
 """So many rows above the headings are looked through for them."""
-_MAX_BYTES = 64 * 1024 * 1024
+MAX_BYTES = 64 * 1024 * 1024
 _DELIMITED = re.compile("[,;\t]")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -68,22 +68,33 @@ def delimiter_of(head: str) -> str:
 
 def _csv(path: Path, shown: str, found: Diagnostics) -> Iterator[Row]:
     try:
-        source = read_source(path, shown, max_bytes=_MAX_BYTES)
+        source = read_source(path, shown, max_bytes=MAX_BYTES)
     except SourceError as error:
         found.extend([error.diagnostic])
         return
-    # The first lines may be a title, which says nothing of it.
-    delimiter = delimiter_of(next((line for line in source.lines[:MOST_TITLES] if _DELIMITED.search(line)), ""))
-    reader = csv.reader(io.StringIO(source.text, newline=""), delimiter=delimiter, strict=True)
     line = 1
     try:
-        for cells in reader:
-            start, line = line, reader.line_num + 1
+        for start, cells in csv_records(source):
+            line = start + 1 + sum(cell.count("\n") for cell in cells)
             if any(cell.strip() for cell in cells):
                 yield _csv_row(cells, source, start)
     except csv.Error as error:
         hint = "a text with a quotation mark, a comma or a line break in it stands in quotes, with inner ones doubled"
         found.add(Code.BAD_VALUE, f"this is no CSV: {error}", source.place(line, 1), hint=hint)
+
+
+def csv_records(source: Source) -> Iterator[tuple[int, list[str]]]:
+    """The records of a CSV file, each with the line on which it starts. Raises csv.Error."""
+    reader = csv.reader(io.StringIO(source.text, newline=""), delimiter=csv_delimiter(source), strict=True)
+    line = 1
+    for cells in reader:
+        start, line = line, reader.line_num + 1
+        yield start, cells
+
+
+def csv_delimiter(source: Source) -> str:
+    """What stands between the cells of a CSV file. Its first lines may be a title, which says nothing of it."""
+    return delimiter_of(next((line for line in source.lines[:MOST_TITLES] if _DELIMITED.search(line)), ""))
 
 
 def _csv_row(cells: list[str], source: Source, line: int) -> Row:

@@ -126,6 +126,9 @@ def _model_ref(written: str, place: Place, found: Diagnostics) -> ModelRef | Non
     try:
         return ModelRef.parse(written)
     except ValueError:
+        provider, colon, name = (part.strip() for part in written.partition(":"))
+        mend = f"{provider}/{name}" if colon and provider and name else None
         hint = "write it as provider/name, for example openai/gpt-5-mini or gguf/smollm2-135m"
-        found.add(Code.UNKNOWN_MODEL, f"'{written}' is not a model", place, hint=hint)
+        hint = f"write it with a slash: {mend}" if mend else hint
+        found.add(Code.UNKNOWN_MODEL, f"'{written}' is not a model", place, hint=hint, mend=mend)
         return None

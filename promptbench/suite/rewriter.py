@@ -6,6 +6,7 @@ here those that are there change or go.
 
 from __future__ import annotations
 
+import codecs
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +24,7 @@ from promptbench.formats.marked_yaml import parse
 from promptbench.formats.source import Source
 from promptbench.formats.yaml_text import in_braces, item_lines, mapping_lines
 from promptbench.suite.models import field_name
-from promptbench.suite.tables import same
+from promptbench.suite.tables import as_json, same
 from promptbench.suite.writer import BY_HAND, LINE_ENDS, behind_comments, encoding_of, next_line
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -41,6 +42,26 @@ class Change:
 def comments_above(text: str) -> list[str]:
     """The comments directly above the entries of `cases:` in a sound suite file with LF, without their signs."""
     return [item.comment for item in _items(text)]
+
+
+def entries(raw: bytes) -> int:
+    """How many entries `cases:` has in a sound suite file."""
+    return len(_items(lf(raw.decode(encoding_of(raw)).removeprefix("\ufeff"))))
+
+
+def with_lines(
+    raw: bytes, changes: Mapping[int, Mapping[str, Json] | None], added: Sequence[Mapping[str, Json]]
+) -> bytes:
+    """The bytes of a file with a case on each line, some of them changed by their index, and more behind them."""
+    lines = [line for line in re.split(rb"(?<=\n)", raw) if line]
+    end = b"\r\n" if lines and lines[0].endswith(b"\r\n") else b"\n"
+    for index, data in changes.items():
+        mark = codecs.BOM_UTF8 if index == 0 and raw.startswith(codecs.BOM_UTF8) else b""
+        lines[index] = mark + (b"" if data is None else as_json(data).encode() + end)
+    lines = [line for line in lines if line]
+    if lines and added and not lines[-1].endswith(b"\n"):
+        lines[-1] += end
+    return b"".join([*lines, *(as_json(data).encode() + end for data in added)])
 
 
 def with_changes(raw: bytes, shown: str, changes: Mapping[int, Change | None]) -> bytes:
@@ -99,7 +120,7 @@ def _whole(text: str, shown: str) -> Any:
 
 
 def _key(text: str) -> str:
-    return next(key for key in _whole(text, "") if field_name(key) == "cases")
+    return next(str(key) for key in _whole(text, "") if field_name(key) == "cases")
 
 
 def _value(text: str, shown: str) -> list[Any]:
@@ -108,18 +129,19 @@ def _value(text: str, shown: str) -> list[Any]:
 
 
 def _items(text: str) -> list[_Item]:
-    root = yaml.compose(text, Loader=_Loader)
-    found = [value for key, value in root.value if field_name(key.value) == "cases"]
-    if not found or not isinstance(found[0], yaml.SequenceNode):
+    root: Any = yaml.compose(text, Loader=_Loader)
+    found = [pair for pair in root.value if field_name(pair[0].value) == "cases"]
+    if not found or not isinstance(found[0][1], yaml.SequenceNode):
         return []
-    items, behind = [], found[0].start_mark.index
-    for node in found[0].value:
-        items.append(_Item(text, node, behind, in_brackets=bool(found[0].flow_style)))
+    key, listed = found[0]
+    items, behind = [], next_line(text, key.end_mark.index)
+    for node in listed.value:
+        items.append(_Item(text, node, behind, in_brackets=bool(listed.flow_style)))
         behind = next_line(text, max(0, _content_end(text, node) - 1))
     return items
 
 
-def _content_end(text: str, node: yaml.Node) -> int:
+def _content_end(text: str, node: Any) -> int:
     """Where what a node says ends in the file; 0 for one that says nothing."""
     start, end = node.start_mark.index, node.end_mark.index
     if isinstance(node, yaml.ScalarNode):

@@ -69,19 +69,22 @@ Columns = Sequence[Column | None]
 class CaseRow:
     """A row as what stands in a suite file: its data, and the cell of everything in it.
 
-    `comment` is None where the sheet has no column for it.
+    `comment` is None where the sheet has no column for it; `empty` are the first empty cells of fields that have
+    several columns.
     """
 
     value: dict[str, Json]
     first: Place
     cells: dict[tuple[str | int, ...], Place] = field(default_factory=dict)
     comment: str | None = None
+    empty: dict[str, Place] = field(default_factory=dict)
 
     def place(self, path: Sequence[str | int] = (), *, key: bool = False) -> Place:
         """The cell of what is at `path`, or of the nearest above it; the first of the row where there is none."""
         # The name of a check is in the cell that stands for the check, its argument in another.
         steps = tuple(path)[: -1 if key and len(path) == 3 else None]
-        return next((self.cells[steps[:n]] for n in range(len(steps), 0, -1) if steps[:n] in self.cells), self.first)
+        above = self.empty.get(str(steps[0]), self.first) if steps else self.first
+        return next((self.cells[steps[:n]] for n in range(len(steps), 0, -1) if steps[:n] in self.cells), above)
 
     def is_blank(self, path: Sequence[str | int]) -> bool:
         """Never: an empty cell is not there at all."""
@@ -95,14 +98,15 @@ def case_rows(path: Path, shown: str, found: Diagnostics) -> Iterator[CaseRow | 
     """
     rows = read_grid(path, shown, found)
     first = list(islice(rows, MOST_TITLES))
-    at = next((index for index, row in enumerate(first) if any(_is_case(cell) for cell in row)), 0)
+    at = next((index for index, row in enumerate(first) if any(is_case_heading(cell.content) for cell in row)), 0)
     columns = read_columns(first[at], found) if first else ()
     for row in chain(first[at + 1 :], rows) if columns else ():
         yield read_row(columns, row, found)
 
 
-def _is_case(cell: Cell) -> bool:
-    return isinstance(cell.content, str) and cell.content.strip().lower() == "case"
+def is_case_heading(content: object) -> bool:
+    """Whether a cell heads the names of the cases, which tells the row with the headings."""
+    return isinstance(content, str) and content.strip().lower() == "case"
 
 
 def read_columns(header: Row, found: Diagnostics) -> Columns:
@@ -137,6 +141,8 @@ def read_row(columns: Columns, row: Row, found: Diagnostics) -> CaseRow | None:
     checks: dict[str, dict[str, Cell]] = {}
     for index, cell in enumerate(row):
         column = columns[index] if index < len(columns) else None
+        if cell.empty and column and len(column.path) > 1:
+            read.empty.setdefault(column.path[0], cell.place)
         if cell.empty or (column and column.path in ((), _COMMENT_PATH)) or _tell_wrong(cell, found):
             continue
         if column is None:
@@ -156,7 +162,7 @@ def _comment(columns: Columns, row: Row) -> str | None:
     at = next((index for index, column in enumerate(columns) if column and column.path == _COMMENT_PATH), None)
     if at is None:
         return None
-    return str(row[at].content).strip() if at < len(row) else ""
+    return str(read_cell(row[at], "text", Diagnostics())) if at < len(row) else ""
 
 
 def _tell_wrong(cell: Cell, found: Diagnostics) -> bool:

@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Collection
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from promptbench.core.diagnostics import Code, Diagnostics, did_you_mean
+from promptbench.core.diagnostics import Code, Diagnostics
 from promptbench.core.types import Json
+from promptbench.suite.hints import (
+    ODD,
+    case_hint,
+    key_hint,
+    key_mend,
+    known_key,
+    message_hint,
+    type_hint,
+    type_mend,
+    value_hint,
+)
 from promptbench.suite.models import (
+    CHECK_OPTIONS,
+    READINGS,
     GateFile,
     Marked,
     MessageFile,
@@ -73,9 +88,8 @@ def _without(value: Json, paths: list[tuple[str | int, ...]]) -> Json:
     return value
 
 
-_SHARES = ("format floor", "answer floor", "floor", "margin", "threshold")
-_SPOKEN = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 _TIME = "a time such as '7 days' or '12 hours'"
+_KEYED = {"max age": _TIME, "max cost": "an amount of dollars such as $2 or 2.50"}
 _EXPECTED = {
     "string_type": "text",
     "int_type": "a whole number",
@@ -104,66 +118,102 @@ def _report(
     path = (*prefix, *path_in_file(loc, root))
     key = str(loc[-1]).replace("_", " ") if loc else ""
     value = item.get("input")
+    hint: str | None
     match item["type"]:
         case "extra_forbidden":
-            known = [name.replace("_", " ") for name in _fields_at(kind, loc)]
-            guess = did_you_mean(key, known)
-            hint = f"did you mean '{guess}'?" if guess else f"known here: {', '.join(known)}"
-            before_colon = str(path[-1]).partition(":")[0]
-            if before_colon in known:
-                hint = f"put a space after the colon: '{before_colon}: …'"
-            found.add(Code.UNKNOWN_KEY, f"'{path[-1]}' is not a known key", document.place(path, key=True), hint=hint)
-            return guess
+            return _report_key(kind, loc, path, value, document, found)
         case "missing":
             if key not in guessed:
                 hint = _MISSING.get(key, f"add a line '{key}: …'")
                 found.add(Code.MISSING_KEY, f"'{key}:' is missing", document.place(path[:-1]), hint=hint)
-        case "list_type" | "dict_type" | "model_type" if value is None and loc and isinstance(loc[-1], str):
-            hint = "write the first one below it, or delete the line"
-            if path == ("cases",):
-                hint = "write at least one case below it: '- case: what it is about'"
+        case wrong if wrong in _EXPECTED and value is None and loc and isinstance(loc[-1], str):
+            hint = _EMPTY.get(key, "write something there, or delete the line")
+            if wrong in ("list_type", "dict_type", "model_type"):
+                hint = _EMPTY.get(key, "write the first one below it, or delete the line")
             found.add(Code.MISSING_KEY, f"nothing is written after '{path[-1]}:'", document.place(path), hint=hint)
         case wrong if wrong in _EXPECTED:
             name = f"'{key}'" if loc and isinstance(loc[-1], str) else _item_name(loc)
-            expected = _TIME if key == "max age" else _EXPECTED[wrong]
+            expected = _KEYED.get(key, _EXPECTED[wrong])
             message = f"{name} must be {expected}, not {_described(value)}"
-            instead = _type_hint(key, wrong, value) if loc else _case_hint(value)
-            found.add(Code.WRONG_TYPE, message, document.place(path), hint=instead)
-        case _:
+            hint, mend = _instead(loc, key, wrong, value), type_mend(wrong, value)
+            found.add(Code.WRONG_TYPE, message, document.place(path), hint=hint, mend=mend)
+        case option if option in CHECK_OPTIONS:
+            written = next(name for name in value if field_name(name) == option)
+            choices = [choice for choice in READINGS if choice] if option == "reading" else []
+            hint = value_hint(option, option, value[written], choices)
+            found.add(Code.BAD_VALUE, _reason(item), document.place((*path, written)), hint=hint)
+        case wrong:
             name = f"'{key}': " if loc and isinstance(loc[-1], str) else ""
-            found.add(Code.BAD_VALUE, f"{name}{_reason(item)}", document.place(path), hint=_value_hint(key, value))
+            choices = re.findall(r"'([^']+)'", str((item.get("ctx") or {}).get("expected", "")))
+            hint = value_hint(key, wrong, value, choices)
+            if wrong == "one_check" and isinstance(value, dict) and len(value) > 1:
+                hint = "start each of them with '- '"
+            mend = next((choice for choice in choices if choice == str(value).strip().lower()), None)
+            found.add(Code.BAD_VALUE, f"{name}{_reason(item)}", document.place(path), hint=hint, mend=mend)
     return None
+
+
+def _report_key(
+    kind: type[BaseModel],
+    loc: tuple[str | int, ...],
+    path: tuple[str | int, ...],
+    value: Json,
+    document: Marked,
+    found: Diagnostics,
+) -> str | None:
+    """A key that is not known, with what was meant, which is returned."""
+    written, place = str(path[-1]), document.place(path, key=True)
+    known = [name.replace("_", " ") for name in _fields_at(kind, loc)]
+    around = _at(document.value, path[:-1])
+    guess = known_key(written, known, [str(key) for key in around])
+    above = _blank_above(written, around)
+    message = f"'{written}' is not a known key"
+    hint: str = key_hint(written, value, known, guess)
+    mend = key_mend(written, known, [str(key) for key in around])
+    if odd := ODD.search(written):
+        place, mend = replace(place, column=place.column + odd.start(), length=1), " " if odd[0].isspace() else ""
+        message = f"there is {_kind_of(odd[0])} (U+{ord(odd[0]):04X}) here"
+    elif "model" in known and isinstance(value, str) and "/" not in written:
+        guess, hint = "model", f"write it as {written}/{value}"
+    elif above:
+        guess, hint = None, f"if '{written}' is one of the {above}, give its line two spaces more than '{above}:'"
+    found.add(Code.UNKNOWN_KEY, message, place, hint=hint, mend=mend)
+    return guess
+
+
+def _kind_of(odd: str) -> str:
+    return "a space that is none for YAML" if odd.isspace() else "an invisible character"
+
+
+def _at(value: Json, path: tuple[str | int, ...]) -> dict[str, Json]:
+    for step in path:
+        value = value[step]
+    return value if isinstance(value, dict) else {}
+
+
+def _blank_above(written: str, around: dict[str, Json]) -> str | None:
+    """The `vars:` or `expect:` right above an unknown key, where nothing is written after it."""
+    names = list(around)
+    above = names[names.index(written) - 1] if written in names[1:] else None
+    return above if above in ("vars", "expect") and around[above] is None else None
 
 
 def _item_name(loc: tuple[str | int, ...]) -> str:
     """What an entry of a list is called; a case is the only thing that is validated on its own."""
     return (
-        {"checks": "a check", "messages": "a message", "models": "a model"}.get(str(loc[0]), "this")
+        {"checks": "a check", "messages": "a message", "models": "a model", "tags": "a tag"}.get(str(loc[0]), "this")
         if loc
         else "a case"
     )
 
 
-def _case_hint(value: Json) -> str:
-    return f"write it as '- case: {value}'" if isinstance(value, str) else "write it as '- case: what it is about'"
-
-
-def _type_hint(key: str, wrong: str, value: Json) -> str | None:
-    if key == "was" and isinstance(value, (dict, list)):
-        return "the logged answer is kept as text: put it in single quotes, '…'"
-    if wrong == "bool_type" and str(value).lower() in _SPOKEN:
-        return f"'{value}' is text in this file: write {_SPOKEN[str(value).lower()]}"
-    if key == "vars":
-        return "write the names that the prompt has between braces, each with its value: 'vars: {message: …}'"
-    if key == "cases" and isinstance(value, dict):
-        return "start each case with '- case: NAME'"
-    return None
-
-
-def _value_hint(key: str, value: Json) -> str | None:
-    if key in _SHARES and isinstance(value, (int, float)) and 1 < value <= 100:
-        return f"if you mean percent, write {value}%"
-    return None
+def _instead(loc: tuple[str | int, ...], key: str, wrong: str, value: Json) -> str | None:
+    """What to write instead of a value of the wrong kind; without a place it is a case."""
+    if not loc:
+        return case_hint(value)
+    if loc[0] == "messages" and len(loc) == 2:
+        return message_hint(value)
+    return type_hint(key if isinstance(loc[-1], str) else str(loc[0]), wrong, value)
 
 
 def _reason(item: Any) -> str:
@@ -185,7 +235,16 @@ def _reason(item: Any) -> str:
             return str(item["msg"])
 
 
+_EMPTY = {
+    "cases": "write at least one case below it: '- case: what it is about'",
+    "prompt": "write the name of the prompt's file: 'prompt: FILE.prompt'",
+    "models": "write the models to ask: 'models: [provider/name]'",
+    "suite": "write a name: 'suite: NAME'",
+    "case": "say what it is about: 'case: charged twice'",
+}
 _MISSING = {
+    "role": "say who speaks: 'role: user'",
+    "content": "write what is said: 'content: …'",
     "suite": "add a line 'suite: NAME' at the top",
     "prompt": "add a line 'prompt: FILE.prompt'",
     "models": "add a line 'models: [provider/name]'",

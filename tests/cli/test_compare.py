@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 import pytest
@@ -76,6 +77,38 @@ def test_two_runs_are_matched_by_what_their_cases_are(ran: Project, server: Fake
     assert "they were not asked side by side" in ended.out.replace("\n", " ")
     assert "not compared, changed since: hello" in ended.out
     assert not server.received
+
+
+def test_some_cases_of_what_is_on_record(ran: Project) -> None:
+    run = report(ran, "triage@1", "triage@2", "--case", "charged*", "--case", "hello")
+    assert (run["cases"], run["reproduce"]) == (
+        2,
+        "promptbench compare triage@1 triage@2 --case 'charged*' --case hello",
+    )
+    assert [flip["case"] for flip in run["flips"]] == ["charged twice"]
+    none = ran.run("compare", "triage@1", "triage@2", "--case", "unheard of")
+    assert (none.code, "neither run has a case named unheard of" in none.err) == (7, True)
+    for flag, value in (("--tag", "vip"), ("--prompt", BETTER)):
+        refused = ran.run("compare", "latest", "--model", "openai/a", "--model", "openai/b", flag, value)
+        assert (refused.code, f"{flag} says what is to be asked" in refused.err) == (2, True)
+
+
+def test_the_command_beside_a_failure_makes_it_again(ran: Project) -> None:
+    worse = ran.run("compare", "triage@2", "triage@1")
+    [command] = [line.strip() for line in worse.out.splitlines() if line.startswith("  again: ")]
+    assert command == "again: promptbench compare triage@2 triage@1 --case 'charged twice' --case 'late parcel'"
+    again = ran.run(*shlex.split(command)[2:])
+    assert (again.code, "broken (2): A passes, B fails" in again.out) == (1, True)
+
+
+def test_what_an_interrupted_run_did_not_ask_is_left_out(ran: Project, server: FakeOpenAI) -> None:
+    ran.edit(SUITE, "gate: {repeats: 3}", "gate: {repeats: 4}")
+    assert ran.run("run", "--max-calls", "5", "--concurrency", "1").code == 4
+    first, second = runs(ran)
+    run = report(ran, first, second)
+    asked = {"charged twice", "late parcel", "hello"} - {*run["left_out"]["not asked of both"]}
+    assert run["cases"] == len(asked) < 3
+    assert run["notes"][0] == (f"run {second} has not come to its end; `promptbench run suites/triage` goes on with it")
 
 
 def test_a_changed_check_makes_another_case(ran: Project) -> None:
@@ -174,6 +207,17 @@ def test_a_comparison_that_was_made_is_on_record(ran: Project, server: FakeOpenA
     again = report(ran, made["run"], *flags, code=1)
     assert again["sentence"] == made["sentence"]
     assert not server.received
+
+
+def test_an_answer_is_no_escape_and_no_markup(ran: Project, server: FakeOpenAI, monkeypatch: Any) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    said = "\x1b]0;owned\x07[red]no[/red] \u202edone"
+    server.script = lambda body: answer(said if body["model"] == "b" else right(body["messages"][-1]["content"]))
+    ended = ran.run("compare", "--model", "openai/a", "--model", "openai/b", "-v")
+    assert ended.code == 1
+    assert "\\u001b]0;owned\\u0007[red]no[/red] \\u202edone" in ended.out
+    assert "\x1b" not in ended.out
+    assert "\x07" not in ended.out
 
 
 WRONG: list[tuple[tuple[str, ...], str]] = [

@@ -201,7 +201,7 @@ def test_nothing_that_was_planted_reaches_the_disk(name: str, packed: bool, proj
     assert b"@example.com" in state
     for value in (*PLANTED.values(), "4111111111111111", "acme.co.uk", "abc123DEF456ghi789", "1234567"):
         assert value.encode() not in state
-    assert project.run("import", "logs").out.splitlines()[-1].startswith("imported 1 calls: 0 new, 1 already there")
+    assert project.run("import", "logs").out.splitlines()[-1].startswith("imported 1 call: 0 new, 1 already there")
 
 
 def test_a_pipe_leaves_nothing_behind_either(project: Project) -> None:

@@ -147,3 +147,25 @@ def test_many_candidates_one_after_the_other_are_told(project: Project) -> None:
     )
     assert project.run("run", "--promote").code == 0
     assert notes(5) == [], "a promotion starts the count anew"
+
+
+def test_production_is_held_against_the_run_that_promoted_it(project: Project, server: FakeOpenAI) -> None:
+    project.adopt()
+    with_guards(project, 12)
+    project.edit(SUITE, GATE, "gate: {answer floor: 10%, repeats: 1}")
+    assert project.run("run", "--promote").code == 0
+    day = str(project.run("runs", "list", "--json").data["runs"][0]["started"])[:10]
+    ended = project.run("run")
+    assert ended.code == 0
+    assert last_line(ended.out).startswith("PASS: nothing to promote, this is the prompt in production, and it holds: ")
+    assert last_line(ended.out).endswith(f"; answers as when promoted on {day}")
+    server.script = lambda body: "no" if "Hello" in body["messages"][-1]["content"] else better(body)
+    ended = project.run("run")
+    assert ended.code == 1
+    assert last_line(ended.out) == (
+        "FAIL: the prompt in production is below its floors: format 13 % is below the floor of 95 %; answers 13 % now, "
+        f"100 % when promoted on {day}, 13 worse and 0 better (p < 0.001)"
+    )
+    dry = project.run("run", "--dry-run")
+    said = "this is in production: its floors decide, and whether it answers worse than it did"
+    assert " ".join(dry.out.split()).endswith(said)

@@ -96,5 +96,8 @@ def test_evidence_of_several_prompts_goes_into_a_folder(project: Project) -> Non
     proofs = {path.name: json.loads(path.read_text(encoding="utf-8")) for path in (project.root / "proofs").iterdir()}
     assert {name: proof["prompt"] for name, proof in proofs.items()} == {"small.json": "small", "triage.json": "triage"}
     assert project.run("promote", "small", "--evidence", "proofs/small.json").code == 0
+    ended = project.run("run", "-q", "--output", "evidence=again/")
+    assert "no evidence of small is written: the candidate is in production already" in ended.err
+    assert [path.name for path in (project.root / "again").iterdir()] == ["triage.json"]
     ended = project.run("run", "--output", "junit=proofs/")
     assert (ended.code, "proofs/ is a folder" in ended.err) == (2, True)

@@ -35,7 +35,7 @@ def test_a_run_is_shown_as_it_was_judged(project: Project, runs: list[str]) -> N
     lines = first.out.splitlines()
     assert lines[0] == f"{runs[0]}: triage, triage.better.prompt against triage@1, 3 cases"
     assert lines[-1].startswith("PASS: 2 of 2 reproduced failures fixed")
-    figures = {line.split()[0]: line.split()[1:4] for line in lines if line.startswith("  ")}
+    figures = {line.split()[0]: line.split()[1:4] for line in lines if line.startswith("  ") and "%" in line}
     assert figures == {"production": ["triage@1", "33", "%"], "candidate": ["triage.better", "100", "%"]}
     data = project.run("runs", "show", "--json").data
     assert (data["summary"]["run"], data["summary"]["result"]) == (runs[2], "FAIL")
@@ -73,3 +73,23 @@ def test_without_a_record_there_is_nothing_to_show(project: Project) -> None:
         ended = project.run("runs", *words)
         assert (ended.code, "no run is on record" in ended.err) == (2, True)
     assert not (project.root / ".promptbench").exists()
+
+
+def test_the_figures_are_those_of_the_report(project: Project, server: FakeOpenAI) -> None:
+    """A view computes them in SQL, and a report in Python."""
+    project.adopt()
+    project.run("run", "-q")
+    [report] = project.run("report", "--json").data["runs"]
+    figures = project.run("runs", "show", "--json").data["figures"]
+    shown = {(item["side"], item["prompt"].removesuffix(".prompt")): item for item in figures}
+    assert len(shown) == len(report["rows"]) == 2
+    for row in report["rows"]:
+        item = shown[row["side"], row["prompt"]]
+        assert (item["attempts"], item["errored"]) == (row["attempts"], row["errored"])
+        assert item["answers"] == pytest.approx(row["passed"] / row["attempts"], abs=1e-4)
+        assert item["format"] == pytest.approx(row["well_formed"] / row["attempts"], abs=1e-4)
+        assert (item["p50"], item["p99"]) == (
+            pytest.approx(row["p50_ms"], abs=1e-3),
+            pytest.approx(row["p99_ms"], abs=1e-3),
+        )
+        assert item["cost"] == row["cost_per_1000"]

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from promptbench.api import promotion
+from promptbench.formats.ladder import LADDER
 from tests.helpers.fake_openai import FakeOpenAI
 from tests.helpers.project import V1, V2, Project
 
@@ -98,7 +99,9 @@ def test_a_run_on_record_is_promoted_later(project: Project, server: FakeOpenAI)
     assert ended.code == 0, ended.err
     assert "triage@2 is now production (was triage@1)" in ended.out
     assert len(server.received) == asked, "judging and promoting ask nothing"
-    assert project.run("promote", "triage").code in (2, 5)
+    ended = project.run("promote", "triage")
+    assert ended.code == 2
+    assert "nothing to promote: triage@2 (sha256:" in ended.err
 
 
 def test_evidence_promotes_on_another_machine(project: Project) -> None:
@@ -108,6 +111,9 @@ def test_evidence_promotes_on_another_machine(project: Project) -> None:
     ended = project.run("promote", "triage", "--evidence", "proof.json")
     assert ended.code == 0, ended.err
     assert "same verdict" in project.run("prompts", "show", "triage", "--evidence").out
+    ended = project.run("promote", "triage", "--evidence", "proof.json")
+    assert ended.code == 2
+    assert "is production already" in ended.err
 
 
 @pytest.mark.parametrize(
@@ -184,6 +190,8 @@ def test_the_database_can_be_deleted(project: Project) -> None:
     (project.root / "prompt_store" / "prompts.sqlite").unlink()
     assert project.run("get", "triage").out == V2
     assert project.run("prompts", "history", "triage", "--json").data == before
+    shutil.rmtree(project.root / ".promptbench")
+    assert "the same verdict" in project.run("prompts", "show", "triage", "--evidence").out
     assert project.run("store", "verify").code == 0
 
 
@@ -371,3 +379,44 @@ def test_a_part_of_a_suite_alone_promotes_nothing(project: Project) -> None:
     ended = project.run("promote", "triage")
     assert ended.code == 2
     assert "no finished run of a whole suite about 'triage'" in ended.err
+
+
+def test_evidence_is_stale_under_another_ladder_or_other_prices(project: Project) -> None:
+    project.edit("promptbench.toml", "[providers", 'prices = "prices.toml"\n[providers')
+    project.write("prices.toml", '["openai/fake"]\ninput = 1000\noutput = 2000\n')
+    project.edit("suites/triage/suite.yaml", "repeats: 3", "repeats: 3, cost ratio: 2")
+    project.adopt()
+    project.run("run", "--output", "evidence=proof.json")
+    file = project.root / "proof.json"
+    proof = json.loads(file.read_text())
+    assert proof["suites"][0]["ladder"] == LADDER
+    file.write_text(json.dumps({**proof, "suites": [{**proof["suites"][0], "ladder": "sha256:another"}]}))
+    ended = project.run("promote", "triage", "--evidence", "proof.json")
+    assert ended.code == 5
+    assert "how answers are read changed" in ended.err
+    assert "hint: run again: promptbench run suites/triage --promote" in ended.err
+    file.write_text(json.dumps(proof))
+    project.edit("prices.toml", "2000", "3000")
+    for arguments in (["--evidence", "proof.json"], []):
+        ended = project.run("promote", "triage", *arguments)
+        assert ended.code == 5
+        assert "its prices changed" in ended.err
+    project.edit("prices.toml", "3000", "2000")
+    assert project.run("promote", "triage", "--evidence", "proof.json").code == 0
+
+
+def test_of_two_processes_one_promotes_and_the_other_is_told(project: Project) -> None:
+    """Both versions are proven against the same one in production."""
+    project.adopt()
+    project.write("suites/triage/triage.other.prompt", V2.replace("JSON", "a JSON object"))
+    for label, name in (("staging", "better"), ("mine", "other")):
+        project.edit("suites/triage/suite.yaml", "prompt: triage.better", f"prompt: triage.{name}")
+        assert project.run("run").code == 0
+        assert project.run("promote", "triage", "--to", label).code == 0
+    both = [project.start("promote", "triage", "--from", label) for label in ("staging", "mine")]
+    ended = [(process.communicate(timeout=60), process.returncode) for process in both]
+    assert sorted(code for _, code in ended) == [0, 5], ended
+    [told] = [err for (_, err), code in ended if code == 5]
+    assert "stale evidence: it compared with triage@1 (sha256:" in told
+    assert "but production of triage is triage@" in told
+    assert project.run("store", "verify").code == 0

@@ -29,7 +29,7 @@ def test_reads_what_editors_write(encoding: str, tmp_path: Path) -> None:
         (b" \n\t", Code.EMPTY_FILE),
         (b"\xef\xbb\xbf", Code.EMPTY_FILE),
         (b"a\0b", Code.UNREADABLE_FILE),
-        (b"caf\xe9", Code.UNREADABLE_FILE),
+        (b"a\0b\0c\0", Code.UNREADABLE_FILE),
         (b"x" * 101, Code.TOO_BIG),
     ],
 )
@@ -37,6 +37,13 @@ def test_refuses(content: bytes, code: Code, tmp_path: Path) -> None:
     with pytest.raises(SourceError) as caught:
         read_source(written(tmp_path, content), "shown.yaml", max_bytes=100)
     assert (caught.value.diagnostic.code, str(caught.value.diagnostic.place)) == (code, "shown.yaml")
+
+
+def test_another_encoding_is_told_at_its_first_letter(tmp_path: Path) -> None:
+    with pytest.raises(SourceError) as caught:
+        read_source(written(tmp_path, b"one\r\n caf\xe9 \xfc\r\n"), "shown.yaml")
+    place = caught.value.diagnostic.place
+    assert (str(place), place.text) == ("shown.yaml:2:5", " café ü")
 
 
 def test_refuses_what_is_no_file(tmp_path: Path) -> None:

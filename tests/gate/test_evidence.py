@@ -14,7 +14,7 @@ from promptbench.core.types import Attempt, Json
 from promptbench.gate.drift import Drift
 from promptbench.gate.evidence import Judged, evidence, rejudge
 from promptbench.gate.judge import GatedModel, Result, judge
-from promptbench.gate.policy import Policy
+from promptbench.gate.policy import Policy, TagPolicy
 from promptbench.gate.table import Table
 from tests.gate.kit import CANDIDATE, CHAMPION, MODEL, Cases, attempts, guards, infos, judged
 from tests.gate.test_judge import SENTENCES
@@ -131,6 +131,28 @@ def test_what_it_says() -> None:
     assert proof["attempts"][0]["answer"].startswith("sha256:")
 
 
+def test_the_figures_behind_the_words_are_in_it() -> None:
+    [model] = proof_of(part(PASSED))["suites"][0]["models"]
+    assert model["attempts"]["candidate"] == {"answered": 36, "errored": 0}
+    assert model["bounds"] == [{"tag": "", "margin": None, "clusters": 4, "loss": None, "breaks": pytest.approx(0.5271292)}]
+    held = {**guards(93, "+++"), "t": ("-" * 8, "+" * 8)}
+    proof = proof_of(part(held, margin=0.05, tags={"t": TagPolicy(margin=0.4)}, tagged="g1 g2"))
+    everybody, tagged = proof["suites"][0]["models"][0]["bounds"]
+    assert (everybody["tag"], everybody["margin"], everybody["clusters"]) == ("", 0.05, 93)
+    assert 0.03 < everybody["breaks"] < 0.05
+    assert 0 < everybody["loss"] < 0.05
+    assert (tagged["tag"], tagged["margin"], tagged["clusters"]) == ("t", 0.4, 2)
+    assert rejudge(proof) == []
+    everybody["breaks"] = 0.001
+    assert "bounds on local/small" in rejudge(proof)[0]
+
+
+def test_ladder_and_prices_are_in_it() -> None:
+    about, lines = part(PASSED)
+    [suite] = proof_of((replace(about, ladder="sha256:l", prices={"file_hash": "sha256:p"}), lines))["suites"]
+    assert (suite["ladder"], suite["prices"]) == ("sha256:l", {"file_hash": "sha256:p"})
+
+
 def test_attempts_of_other_candidates_and_baselines_are_no_part() -> None:
     about, mine = part(FAILED, deterministic=True)
     others = list(attempts(FAILED, variants=("", "sha256:other")))
@@ -227,10 +249,11 @@ def test_a_forgery_is_found(name: str) -> None:
 def test_a_dropped_extra_try_is_found() -> None:
     proof = proof_of(part(PASSED))
     proof["attempts"].remove(line(proof, "u", 10))
-    assert rejudge(proof) == [
-        "suite triage: recorded PASS, judged again NO VERDICT",
-        "suite triage: flips on local/small recorded {'fixed': 2, 'flaky': 1, 'still passing': 3}, judged again {}",
-    ]
+    verdict, flips, attempts, bounds = rejudge(proof)
+    assert verdict == "suite triage: recorded PASS, judged again NO VERDICT"
+    assert flips.endswith("recorded {'fixed': 2, 'flaky': 1, 'still passing': 3}, judged again {}")
+    assert attempts.startswith("suite triage: attempts on local/small recorded {'candidate': {'answered': 36")
+    assert bounds.endswith("judged again []")
 
 
 @pytest.mark.parametrize("cases", [PASSED, FAILED])

@@ -105,6 +105,18 @@ def test_own_weights_are_looked_at(tmp_path: Path) -> None:
     assert codes == {"good": [], "bad": ["BAD_VALUE"], "gone": ["FILE_NOT_FOUND"]} or not installed()
 
 
+def test_a_name_with_settings_of_its_own_has_the_weights_of_another() -> None:
+    models = {"strict": {"weights": "smollm2-135m", "structured": True, "context": 512}, "lost": {"weights": "nope"}}
+    own = context(options={"models": models, "context": 1024})
+    assert (gguf.context_window("strict", own), gguf.context_window("smollm2-135m", own)) == (512, 1024)
+    shapes = {name: gguf.shaped_by(name, own) for name in ("strict", "smollm2-135m")}
+    if installed():
+        assert gguf.problems("strict", own) == []
+        assert [shape["structured"] for shape in shapes.values()] == [True, False]
+        assert len({tuple(shape["weights"]) for shape in shapes.values()}) == 1
+    assert "there is no local model 'gguf/nope'" in gguf.problems("lost", own)[0].message
+
+
 def test_temperature_decides_about_determinism() -> None:
     provider = gguf.connect("smollm2-135m", context())
     assert provider.deterministic({})
@@ -234,7 +246,8 @@ class TestRealAnswers:
             "additionalProperties": False,
         }
         request = ask_for(MODEL, "I was charged twice. Which team?", schema=schema, params={"maxOutputTokens": 200})
-        answer = one_answer(request, {"structured": True, "slots": 1})
+        strict = {"models": {"smollm2-135m": {"structured": True}}, "slots": 1}
+        answer = one_answer(request, strict)
         assert answer.structured
         assert json.loads(answer.text)["team"] in ("billing", "technical")
 

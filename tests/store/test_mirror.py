@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,13 +50,26 @@ def test_evidence_has_a_line_for_each_attempt() -> None:
     assert digest(json.loads(text)) == digest(document)
     lines = text.encode().decode().splitlines()
     assert [line for line in lines if line.startswith("    ")] == [
-        f'    {{"case": "INC-1", "k": {k}, "model": "fake/one", "outcome": "passed"}}{"," if k < 2 else ""}'
+        f'    {{"case": "INC-1", "model": "fake/one", "k": {k}, "outcome": "passed"}}{"," if k < 2 else ""}'
         for k in range(3)
     ]
     assert [line.split('"')[1] for line in lines if line.startswith('  "')] == [
         *("schema_version", "prompt", "verdict", "candidate", "champion", "a_late", "policy", "attempts"),
     ]
-    assert json.loads(evidence_text({"attempts": []})) == {"attempts": []}
+
+
+@pytest.mark.parametrize("odd", [{"attempts": []}, {"suites": [3, {}]}, {"suites": {"a": 1}}, {"attempts": [{}, {}]}])
+def test_any_evidence_is_written_as_it_is(odd: dict[str, Any]) -> None:
+    assert json.loads(evidence_text(odd)) == odd
+
+
+def test_evidence_has_a_line_for_each_key_of_a_suite() -> None:
+    suites = [{"a": 1, "suite": "one", "result": "PASS"}, {"suite": "two"}]
+    text = evidence_text({"tool": "x", "suites": suites, "attempts": [{"k": 0}]})
+    assert json.loads(text)["suites"] == suites
+    assert [line.strip(" ,") for line in text.splitlines()[2:10]] == [
+        *('"suites": [', "{", '"suite": "one"', '"result": "PASS"', '"a": 1', "}", "{", '"suite": "two"'),
+    ]
 
 
 def test_what_is_not_named_like_an_event_is_left_out(triage: Store, folder: Path) -> None:

@@ -283,7 +283,7 @@ def test_retired_labels_can_come_back(triage: Store) -> None:
 def test_events_are_in_utc(folder: Path) -> None:
     now = datetime(2026, 11, 24, 1, 30, tzinfo=timezone(timedelta(hours=2)))
     with open_store(folder, clock=lambda: now) as store:
-        assert adopt(store, "triage", "one\n").at == "2026-11-23T23:30:00Z"
+        assert adopt(store, "triage", "one\n").at == "2026-11-23T23:30:00.000Z"
 
 
 def test_a_refused_change_leaves_no_trace(triage: Store, folder: Path) -> None:

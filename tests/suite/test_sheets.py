@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import zipfile
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
@@ -85,10 +86,15 @@ def test_a_row_is_a_case(tmp_path: Path, kind: str) -> None:
         ("vars.x", '"quoted" and more', '"quoted" and more'),
         ("vars.x", '{"a": [1]}', {"a": [1]}),
         ("vars.x", "[urgent] call me", "[urgent] call me"),
+        ("vars.x", "TRUE", True),
+        ("vars.x", '"TRUE"', "TRUE"),
+        ("vars.x", '"two\nlines "', "two\nlines "),
         ("vars.x", "  two words ", "two words"),
         ("vars.a.b", "x", "x"),
         ("expect", "plain text", "plain text"),
         ("expect", '{"team": "billing"}', {"team": "billing"}),
+        ("expect", '"[urgent]"', "[urgent]"),
+        ("vars", '{"x y": 1}', {"x y": 1}),
         ("Should Be", '{"team": "billing"}', {"team": "billing"}),
         ("was", '{"team": "billing",}', '{"team": "billing",}'),
         ("was", "12", "12"),
@@ -145,6 +151,9 @@ def test_checks_and_messages_as_yaml_and_checks_in_pairs(tmp_path: Path) -> None
         ([["case", "value"], ["a", "1"]], Code.MISSING_KEY, "1:6", "B1", "belongs to a column 'check'"),
         ([["case", "check", "value"], ["a", "", "1"]], Code.MISSING_KEY, "2:4", "C2", "belongs to no check"),
         ([["case", "expect"], ["a", "{team: x}"]], Code.BAD_VALUE, "2:3", "B2", "this looks like data and is no JSON"),
+        ([["case", "vars"], ["a", "{team: x}"]], Code.BAD_VALUE, "2:3", "B2", "this looks like data and is no JSON"),
+        ([["case", "vars"], ["a", "x"]], Code.WRONG_TYPE, "2:3", "B2", "'vars' must be"),
+        ([["case", "vars", "vars.x"], ["a", "{}", 1]], Code.DUPLICATE_KEY, "2:6", "C2", "and also field by field"),
         ([["case", "checks"], ["a", "{contains: x"]], Code.YAML_SYNTAX, "2:3", "B2", "not closed"),
         ([["case", "threshold"], ["a", "high"]], Code.WRONG_TYPE, "2:3", "B2", "'threshold' must be a number"),
         ([["case", "messages"], ["a", "[{role: boss, content: x}]"]], Code.BAD_VALUE, "2:4", "B2", "'role'"),
@@ -163,8 +172,50 @@ def test_a_mistake_names_the_cell(
     assert [(item[0], item[1]) for item in found if said in item[2]] == [(code, place)], found
 
 
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_headings_may_stand_below_a_title(tmp_path: Path, kind: str) -> None:
+    rows = [["Cases of the bot, by Ann", ""], ["", ""], ["# mine", "Case ", "vars.x"], ["?", "one", "1"]]
+    _, [case], found = read(tmp_path, rows, kind)
+    assert found == []
+    assert (case.name, case.variables) == ("one", {"x": 1})
+
+
+def test_merged_cells_are_told_where_they_are_read(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    for row in [["Title"], ["case", "vars.x", "# mine"], ["a", "1", "m"], ["b"], ["c", "3"]]:
+        book.active.append(row)
+    for area in ("A1:C1", "B3:B4", "C3:C5"):
+        book.active.merge_cells(area)
+    book.save(tmp_path / "more.xlsx")
+    _, found = loaded(tmp_path, HEAD + "cases: more.xlsx\n")
+    assert [(str(item.place), item.message) for item in found] == [
+        ("more.xlsx!B3", "this cell is merged with others (B3:B4)")
+    ]
+
+
+def test_cells_beyond_what_a_workbook_says_of_its_size_are_read(tmp_path: Path) -> None:
+    write(tmp_path, [["case", "vars.x"], ["a", 1]], "xlsx")
+    with zipfile.ZipFile(tmp_path / "more.xlsx") as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    sheet = parts["xl/worksheets/sheet1.xml"]
+    assert b'<dimension ref="A1:B2"' in sheet
+    parts["xl/worksheets/sheet1.xml"] = sheet.replace(b'<dimension ref="A1:B2"', b'<dimension ref="A1"')
+    with zipfile.ZipFile(tmp_path / "more.xlsx", "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+    suite, found = loaded(tmp_path, HEAD + "cases: more.xlsx\n")
+    assert suite is not None
+    assert (len(found), suite.cases["a"].variables) == (0, {"x": 1})
+
+
+def test_what_is_missing_is_told_at_its_empty_cell(tmp_path: Path) -> None:
+    _, [case], _ = read(tmp_path, [["case", "vars.x", "vars.y"], ["a", 1, None]], "xlsx")
+    assert str(case.where.place("vars", key=True)) == "more.xlsx!C2"
+    assert str(case.where.place("vars", "x")) == "more.xlsx!B2"
+
+
 def test_a_formula_is_told_and_not_computed(tmp_path: Path) -> None:
-    rows = [["case", "vars.x"], ["a", "=1+1"], ["b", "#N/A"]]
+    rows = [["case", "vars.x", "# mine"], ["a", "=1+1", "=2+2"], ["b", "#N/A"]]
     _, _, found = read(tmp_path, rows, "xlsx")
     assert found == [
         (Code.BAD_VALUE, "more.xlsx!B2", "this cell holds a formula"),
@@ -178,7 +229,7 @@ def test_a_formula_is_told_and_not_computed(tmp_path: Path) -> None:
         ("more.csv", b"", Code.EMPTY_FILE, "more.csv"),
         ("more.csv", b"case,was\n", Code.NO_CASES, "suite.yaml:4:8"),
         ("more.csv", b'case,was\na,"b\n', Code.BAD_VALUE, "more.csv:2:1"),
-        ("more.csv", b"case\ncaf\xe9\n", Code.UNREADABLE_FILE, "more.csv"),
+        ("more.csv", b"case\ncaf\xe9\n", Code.UNREADABLE_FILE, "more.csv:2:4"),
         ("more.csv", None, Code.FILE_NOT_FOUND, "suite.yaml:4:8"),
         ("more.xlsx", None, Code.FILE_NOT_FOUND, "suite.yaml:4:8"),
         ("more.xlsx", b"no workbook", Code.UNREADABLE_FILE, "more.xlsx"),

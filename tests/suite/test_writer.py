@@ -135,8 +135,8 @@ def test_line_ends_and_encoding_stay(text: str, mark: bytes, encoding: str, end:
     assert read(after, tmp_path)["cases"][-1] == NEW[0]
 
 
-_COMMENT = st.sampled_from(["", "", "# note", "   # deeper note", "      # deepest", "#"])
-_CASE = st.sampled_from(
+COMMENTS = st.sampled_from(["", "", "# note", "   # deeper note", "      # deepest", "#"])
+CASES = st.sampled_from(
     [
         "case: a",
         'case: "a: b"  # why',
@@ -154,7 +154,7 @@ _CASE = st.sampled_from(
 
 
 @given(
-    cases=st.lists(st.tuples(_COMMENT, _CASE, _COMMENT), min_size=1, max_size=4),
+    cases=st.lists(st.tuples(COMMENTS, CASES, COMMENTS), min_size=1, max_size=4),
     indent=st.integers(0, 5),
     gap=st.integers(1, 4),
     end=st.sampled_from(["", "gate: {}\n", "# end\n", "\n\n# x\nlog: [a]\n", "..."]),

@@ -2,6 +2,8 @@
 // The list of cases and what is seen of one. Every text of a model or user goes in as text, never as markup.
 
 const ROWS_ON_A_PAGE = 25;
+const WORDS = /[\p{L}\p{N}_]+|[^\s\p{L}\p{N}_]/gu;
+const ALIKE = 0.4; // the share of words in common from which on two texts read better as one with changes
 const MOST_COMPARED = 4e6; // cells of the table that a diff takes
 const OUTCOMES = { passed: "good", failed: "bad", errored: "none" };
 const COUNTED = ["prompt", "model", "repeat", "counted", "outcome", "answer", "rung", "repairs", "reasons", "error", "fallback",
@@ -55,12 +57,11 @@ function money(dollars) {
   return dollars < 1e-8 ? "<$0.00000001" : "$" + Number(dollars.toPrecision(2)).toFixed(dollars < 0.001 ? 8 : 5).replace(/0+$/, "");
 }
 
-function tokens(text) {
-  return text.match(/\s+|[\p{L}\p{N}_]+|[^\s\p{L}\p{N}_]/gu) || [];
-}
+const words = (text) => text.match(WORDS) || [];
 
 function compared(before, after) {
-  // The parts that only one of two lists has, by the longest common subsequence; null where they are too long for that.
+  // Which words of two lists both have, in their order (the longest common subsequence); null where that takes too long, or
+  // where they have so little in common that they read better as they are.
   let start = 0;
   while (start < before.length && start < after.length && before[start] === after[start]) start++;
   let end = 0;
@@ -73,6 +74,7 @@ function compared(before, after) {
   for (let i = a.length - 1; i >= 0; i--)
     for (let j = b.length - 1; j >= 0; j--)
       lengths[i * width + j] = a[i] === b[j] ? lengths[(i + 1) * width + j + 1] + 1 : Math.max(lengths[(i + 1) * width + j], lengths[i * width + j + 1]);
+  if (2 * (lengths[0] + start + end) < ALIKE * (before.length + after.length)) return null;
   const common = { before: new Set(), after: new Set() };
   for (let i = 0, j = 0; i < a.length && j < b.length;) {
     if (a[i] === b[j]) { common.before.add(start + i++); common.after.add(start + j++); }
@@ -83,16 +85,21 @@ function compared(before, after) {
   return { before: same(before, common.before), after: same(after, common.after) };
 }
 
-function marked(list, same, tag) {
-  // The list's texts as nodes, what the other lacks in elements of the tag.
+function marked(text, same, tone) {
+  // The text as nodes, the words that the other lacks in elements, with the spaces between them.
   const nodes = [];
-  for (let place = 0; place < list.length;) {
-    let next = place;
-    while (next < list.length && same[next] === same[place]) next++;
-    const part = texts(list.slice(place, next).join(""));
-    nodes.push(...(same[place] ? part : [make(tag, {}, ...part)]));
-    place = next;
+  let [number, from, other] = [0, 0, null];
+  const close = (until) => {
+    if (other) nodes.push(...texts(text.slice(from, other.start)), make("mark", { class: tone }, ...texts(text.slice(other.start, other.end))));
+    from = other ? other.end : from;
+    other = null;
+    if (until) nodes.push(...texts(text.slice(from)));
+  };
+  for (const word of text.matchAll(WORDS)) {
+    if (same[number++]) close(false);
+    else other = { start: other ? other.start : word.index, end: word.index + word[0].length };
   }
+  close(true);
   return nodes;
 }
 
@@ -257,9 +264,12 @@ class Explorer {
     if (!wanted) { this.shown = undefined; return; }
     if (row === this.shown) return;
     this.shown = row;
-    const back = make("button", { type: "button", class: "back", onclick: () => this.close() }, "Back to the list");
+    const bar = make("div", { class: "bar steps" },
+      make("button", { type: "button", onclick: () => this.close() }, "Back to the list"),
+      make("button", { type: "button", onclick: () => this.step(-1), disabled: this.found.indexOf(row) < 1 }, "Previous case"),
+      make("button", { type: "button", onclick: () => this.step(1), disabled: this.found.indexOf(row) === this.found.length - 1 }, "Next case"));
     if (row < 0) {
-      this.detail.replaceChildren(back, make("p", {}, "There is no such case in this run."));
+      this.detail.replaceChildren(bar, make("p", {}, "There is no such case in this run."));
       return;
     }
     const index = this.index;
@@ -275,25 +285,30 @@ class Explorer {
     }
     const state = index.states[index.state[row]];
     const tags = [...(index.critical[number] ? ["critical"] : []), ...index.tagged[number].map((tag) => index.tags[tag]).filter((tag) => tag !== "critical")];
+    this.expected = item.expected.length ? make("pre", { tabindex: "0" }, ...texts(all[item.expected[0]])) : null;
     this.answers = make("div", { class: "answers" });
     this.attempts = make("div", { class: "scroll attempts", tabindex: "0", role: "group", "aria-label": "Attempts" });
     this.detail.replaceChildren(
-      back,
+      bar,
       make("h4", {}, ...texts(oneLine(index.names[number]))),
       make("div", { class: "bar" }, make("span", { class: "tag " + (this.index.tones[state] || "quiet") }, state),
         make("span", { class: "small" }, oneLine(index.models[model])), ...tags.map((tag) => make("span", { class: "tag quiet" }, oneLine(tag)))),
-      ...item.expected.flatMap((text) => this.block("Expected", all[text])),
+      this.variables(),
+      ...(this.expected ? [make("h5", {}, "Expected"), this.expected] : []),
       this.answers,
       make("h5", {}, "Every attempt"), this.attempts,
       ...this.asked(),
-      ...item.was.flatMap((text) => this.folded("A logged answer that is wrong", all[text])),
-      ...this.folded("Variables", all[item.vars]));
+      ...item.was.flatMap((text) => this.folded("A logged answer that is wrong", all[text])));
     this.detail.scrollTop = 0;
     this.compare();
   }
 
-  block(title, text) {
-    return [make("h5", {}, title), make("pre", { tabindex: "0" }, ...texts(text))];
+  variables() {
+    // A text is shown as it is, everything else as JSON.
+    const values = Object.entries(JSON.parse(this.view.all[this.view.item.vars]));
+    const written = (value) => (typeof value === "string" ? value : JSON.stringify(value, null, 1));
+    return make("dl", { class: "said" }, ...values.flatMap(([name, value]) =>
+      [make("dt", {}, ...texts(oneLine(name))), make("dd", {}, make("pre", { tabindex: "0" }, ...texts(written(value))))]));
   }
 
   folded(title, text) {
@@ -302,7 +317,7 @@ class Explorer {
 
   prompt(number) {
     const prompt = this.index.prompts[number];
-    return prompt ? `${oneLine(prompt[0])} (${prompt[1]})` : "own model";
+    return prompt ? `${oneLine(prompt[0])} (${prompt[1] === "champion" ? "production" : prompt[1]})` : "own model";
   }
 
   asked() {
@@ -314,30 +329,38 @@ class Explorer {
 
   compare() {
     // The answers side by side, production's first, and the attempts to choose them from.
-    const { all, chosen, attempts } = this.view;
+    const { item, all, chosen, attempts } = this.view;
     const rank = (number) => (number < 0 ? 3 : this.index.prompts[number][1] === "champion" ? 0 : this.index.best.includes(number) ? 1 : 2);
     const prompts = Object.keys(chosen).map(Number).sort((a, b) => rank(a) - rank(b) || a - b);
     const said = prompts.map((number) => (chosen[number].answer === null ? null : all[chosen[number].answer]));
-    const parts = said.map((text) => (text === null ? null : tokens(text)));
-    const against = rank(prompts[0]) === 0 ? parts[0] : null;
-    const bodies = parts.map((list, place) => (list ? texts(said[place]) : ["no answer"]));
-    for (let place = 1; against && place < parts.length; place++) {
-      const found = parts[place] && compared(against, parts[place]);
+    const bodies = said.map((text) => (text === null ? ["no answer"] : texts(text)));
+    // Beside production's answer, or else beside what was expected.
+    const produced = rank(prompts[0]) === 0 && said[0] !== null;
+    const [base, outcome] = produced ? [said[0], chosen[prompts[0]].outcome] : [this.expected ? all[item.expected[0]] : null, "passed"];
+    let wanted = null;
+    for (let place = produced ? 1 : 0; base !== null && place < prompts.length; place++) {
+      const ours = chosen[prompts[place]].outcome;
+      if (said[place] === null || (!produced && ours === "passed")) continue;
+      const found = compared(words(base), words(said[place]));
       if (!found) continue;
-      if (place === 1) bodies[0] = marked(against, found.before, "del");
-      bodies[place] = marked(parts[place], found.after, "ins");
+      // What is right is green and what is wrong red; where both are the one or the other, neither.
+      const tone = (of) => (outcome === ours ? "none" : OUTCOMES[of] || "none");
+      wanted ??= marked(base, found.before, tone(outcome));
+      bodies[place] = marked(said[place], found.after, tone(ours));
     }
+    if (produced) bodies[0] = wanted || bodies[0];
+    else this.expected?.replaceChildren(...(wanted || texts(base)));
     this.answers.replaceChildren(...prompts.map((number, place) => {
       const attempt = chosen[number];
       const reasons = [...attempt.reasons.map((text) => all[text]), ...(attempt.error === null ? [] : [all[attempt.error]])];
       return make("div", {},
         make("h5", {}, this.prompt(number)),
         make("div", { class: "bar" }, make("span", { class: "tag " + (OUTCOMES[attempt.outcome] || "quiet") }, attempt.outcome),
-          make("span", { class: "small" }, [`attempt ${attempt.repeat + 1}`, attempt.rung ? attempt.rung.replace("_", " ") : "", ...attempt.repairs].filter(Boolean).join(" · "))),
+          make("span", { class: "small" }, [`attempt ${attempt.repeat + 1}`, attempt.rung ? "format " + attempt.rung.replace("_", " ") : "", ...attempt.repairs].filter(Boolean).join(" · "))),
         make("pre", { tabindex: "0", "aria-label": "Answer" }, ...bodies[place]),
         ...reasons.map((reason) => make("p", { class: "reason" }, ...texts(reason))));
     }));
-    const heads = ["", "prompt", "outcome", "format", "time", "queue", "tokens", "cost", "why"];
+    const heads = ["", "prompt", "outcome", "format", "time", "queue", "tokens", "cost", "why", "repairs"];
     const order = [...attempts].sort((a, b) => rank(a.prompt) - rank(b.prompt) || a.prompt - b.prompt || a.repeat - b.repeat);
     this.attempts.replaceChildren(make("table", {},
       make("thead", {}, make("tr", {}, ...heads.map((head) => (head ? make("th", { scope: "col" }, head) : make("td"))))),
@@ -358,12 +381,13 @@ class Explorer {
       make("td", {}, make("button", { type: "button", "aria-pressed": String(chosen), "data-key": `${attempt.prompt}/${attempt.repeat}`, "aria-label": `Show attempt ${attempt.repeat + 1} of ${name}`, onclick: choose }, String(attempt.repeat + 1))),
       make("td", {}, name),
       make("td", {}, [attempt.outcome, ...notes].filter(Boolean).join(", ")),
-      make("td", {}, [attempt.rung ? attempt.rung.replace("_", " ") : "", ...attempt.repairs].filter(Boolean).join(", ")),
+      make("td", {}, attempt.rung ? attempt.rung.replace("_", " ") : ""),
       make("td", { class: "n" }, time(attempt.provider)),
       make("td", { class: "n" }, attempt.provider === null ? "" : time(attempt.queue)),
       make("td", { class: "n" }, attempt.input === null ? "" : `${attempt.input} + ${attempt.output}`),
       make("td", { class: "n" }, money(attempt.cost)),
-      make("td", { class: "why" }, oneLine(why.slice(0, 300))));
+      make("td", { class: "why" }, oneLine(why.slice(0, 300))),
+      make("td", {}, attempt.repairs.join(", ")));
   }
 }
 

@@ -7,21 +7,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from promptbench.core.words import number_of
+from promptbench.report.again import for_cases
 from promptbench.report.model import FlipRow, Row, RunReport, Side
 from promptbench.report.word_diff import Piece, comparable, word_diff
 from promptbench.report.words import Target, clean, cut, excerpt, width_of
 
 _STATES = {
-    # Each state with its colour, and whether its cases are shown with their answers.
-    "broken": ("red", True),
-    "unstable": ("yellow", True),
-    "failing": ("yellow", True),
-    "still failing": ("yellow", True),
-    "no answer": ("magenta", False),
-    "not reproduced": ("cyan", False),
-    "flaky": ("cyan", False),
-    "quarantined": ("cyan", True),
-    "fixed": ("green", False),
+    # Each state with its colour, whether its cases are shown with their answers, and what it means of A and B.
+    "broken": ("red", True, "{A} passes, {B} fails"),
+    "unstable": ("yellow", True, "{A} passes, {B} in some tries only"),
+    "failing": ("yellow", True, ""),
+    "still failing": ("yellow", True, "{A} and {B} fail"),
+    "no answer": ("magenta", False, "the provider gave none"),
+    "not reproduced": ("cyan", False, "{A} failed, and then no more"),
+    "flaky": ("cyan", False, "some tries fail, of {B} no more than of {A}"),
+    "quarantined": ("cyan", True, "set apart, decides nothing"),
+    "fixed": ("green", False, "{A} fails, {B} passes"),
 }
 _DETAILS = 10
 """Flips that are shown with their answers, unless all are wanted."""
@@ -33,10 +34,14 @@ _STYLES = {"removed": "red", "added": "green"}
 
 @dataclass(frozen=True, slots=True)
 class FlipLine:
-    """A line, or a paragraph that is wrapped: its indent in columns, and its parts, each a text with its style."""
+    """A line, or a paragraph that is wrapped: its indent in columns, and its parts, each a text with its style.
+
+    A `whole` one is never wrapped, so that it can be copied.
+    """
 
     indent: int
     parts: Sequence[tuple[str, str]]
+    whole: bool = False
 
     @classmethod
     def of(cls, indent: int, text: str, style: str = "") -> FlipLine:
@@ -46,18 +51,31 @@ class FlipLine:
 def lines(report: RunReport, target: Target) -> Iterator[FlipLine]:
     """All groups, an empty line before each."""
     several = len({row.model for row in report.rows if row.gated}) > 1
-    compared = any(item.mode == "comparison" for item in report.judgements)
-    writer = _Writer(target, *(("A", "B") if compared else ("production", "answer")))
-    for state, (colour, detailed) in _STATES.items():
+    writer = _Writer(target, report.reproduce, *_sides(report))
+    for state, (colour, detailed, meaning) in _STATES.items():
         for model in dict.fromkeys(flip.model for flip in report.flips if flip.flip == state):
             group = [flip for flip in report.flips if (flip.flip, flip.model) == (state, model)]
             where = f" on {excerpt(model, _NAME)}" if several else ""
+            means = f": {meaning.format(A=writer.theirs, B=writer.ours)}" if meaning else ""
             yield FlipLine.of(0, "")
-            yield FlipLine.of(0, f"{state} ({len(group)}){where}", f"bold {colour}")
+            yield FlipLine(0, [(f"{state} ({len(group)}){where}", f"bold {colour}"), (means, "")])
             yield from writer.group(group, detailed=detailed or target.verbose)
+    about = []
     if writer.hidden:
+        about.append(f"{number_of(writer.hidden, 'case')} not shown in full: --verbose")
+    if writer.marked:
+        about.append("[-so-] is only in what stands before the arrow, {+so+} only behind it")
+    if about:
         yield FlipLine.of(0, "")
-        yield FlipLine.of(0, f"{number_of(writer.hidden, 'case')} not shown in full: --verbose", "dim")
+    yield from (FlipLine.of(0, line, "dim") for line in about)
+
+
+def _sides(report: RunReport) -> tuple[str, str]:
+    """What the two sides are called, and the only one where nothing is compared."""
+    mode = next((item.mode for item in report.judgements), "")
+    if mode == "comparison":
+        return "A", "B"
+    return "production", "candidate" if mode == "champion" else "answer"
 
 
 def counted(report: RunReport, row: Row) -> str:
@@ -75,14 +93,17 @@ def counted(report: RunReport, row: Row) -> str:
 class _Writer:
     """Writes groups until as many flips are shown as a reader takes in."""
 
-    def __init__(self, target: Target, theirs: str, ours: str) -> None:
+    def __init__(self, target: Target, command: str, theirs: str, ours: str) -> None:
         self._width = target.width
         self._verbose = target.verbose
-        self._theirs = theirs
-        self._ours = ours
+        self._command = command
+        self.theirs = theirs
+        self.ours = ours
         self._left = _DETAILS
         self.hidden = 0
         """Cases that failed, and whose answers are not shown."""
+        self.marked = False
+        """Whether words are marked that differ."""
 
     def group(self, group: Sequence[FlipRow], *, detailed: bool) -> Iterator[FlipLine]:
         if not detailed:
@@ -93,19 +114,25 @@ class _Writer:
             clusters.setdefault(flip.cause or str(number), []).append(flip)
         ordered = sorted(clusters.values(), key=lambda cluster: -len(cluster))
         quotas = self._quotas([len(cluster) for cluster in ordered])
+        shown: list[FlipRow] = []
         alone: list[FlipRow] = []
         for cluster, quota in zip(ordered, quotas, strict=True):
             if len(cluster) == 1 and not quota:
                 alone += cluster
                 continue
-            indent = 2
+            indent, said = 2, ""
             if len(cluster) > 1:
-                yield FlipLine.of(2, excerpt(f"{len(cluster)} × {cluster[0].cause}", self._width - 2), "bold")
+                said = _shared_reason(cluster)
+                title = f"{number_of(len(cluster), 'case')}: {said or cluster[0].cause}"
+                yield FlipLine.of(2, excerpt(title, self._width - 2), "bold")
                 indent = 4
             for flip in cluster[:quota]:
-                yield from self._detail(flip, indent)
+                yield from self._detail(flip, indent, said)
             yield from self._names(indent, cluster[quota:], f"and {len(cluster) - quota} more: " if quota else "")
+            shown += cluster[:quota]
         yield from self._names(2, alone, f"and {len(alone)} more: ")
+        if not self._verbose:
+            yield from self._again(shown, 2)
         self.hidden += len(group) - sum(quotas)
 
     def _quotas(self, sizes: Sequence[int]) -> list[int]:
@@ -120,58 +147,79 @@ class _Writer:
         return quotas
 
     def _names(self, indent: int, flips: Sequence[FlipRow], before: str) -> Iterator[FlipLine]:
+        """Names in lines of their own: a name is broken only where it is longer than a line."""
         if not flips:
             return
-        room, names = _NAMES * (self._width - indent) - width_of(before) - 20, list[str]()
-        for flip in flips:
-            name = excerpt(flip.case, _NAME)
-            room -= width_of(name) + 2
-            if names and room < 0 and not self._verbose:
-                break
-            names.append(name)
-        rest = f" … and {len(flips) - len(names)} more" if len(names) < len(flips) else ""
-        yield FlipLine.of(indent, before + ", ".join(names) + rest)
+        line, most = before, len(flips) if self._verbose else _NAMES
+        for number, flip in enumerate(flips):
+            last = number == len(flips) - 1
+            name = excerpt(flip.case, _NAME) + ("" if last else ", ")
+            if line and width_of(line) + width_of(name.rstrip()) > self._width - indent:
+                yield FlipLine.of(indent, line.rstrip())
+                line, most = "", most - 1
+                if not most:
+                    yield FlipLine.of(indent, f"and {number_of(len(flips) - number, 'other')}")
+                    return
+            line += name
+        yield FlipLine.of(indent, line)
 
-    def _detail(self, flip: FlipRow, indent: int) -> Iterator[FlipLine]:
+    def _detail(self, flip: FlipRow, indent: int, said: str) -> Iterator[FlipLine]:
+        """A case with its reasons, but for what is `said` of all around it, and with its answers."""
         marks = [mark for mark, true in (("critical", flip.critical), ("from the log", flip.logged)) if true]
         about = f" [{', '.join(marks)}]" if marks else ""
         if flip.candidate.attempts > 1:
-            theirs = f", {self._theirs} {self._passes(flip.champion)}" if flip.champion else ""
-            about += f" (passes {self._passes(flip.candidate)}{theirs})"
+            theirs = f", {self.theirs} {self._passes(flip.champion)}" if flip.champion else ""
+            about += f" (passes {self._passes(flip.candidate)} tries{theirs})"
         width = self._width - indent
         yield FlipLine.of(indent, excerpt(flip.case, max(10, width - width_of(about))) + about)
         for note in flip.notes:
             yield FlipLine.of(indent + 2, clean(note))
-        for reason in flip.candidate.reasons[: None if self._verbose else 2]:
+        reasons = [reason for reason in _distinct(flip.candidate.reasons) if reason != said]
+        for reason in reasons[: None if self._verbose else 2]:
             yield FlipLine.of(indent + 2, excerpt(reason, (width - 2) * (_NAMES if self._verbose else 1)))
         if flip.candidate.answer is not None:
             yield from self._answers(flip, flip.candidate.answer, indent + 2)
+        if self._verbose:
+            yield from self._again([flip], indent + 2)
+
+    def _again(self, flips: Sequence[FlipRow], indent: int) -> Iterator[FlipLine]:
+        if names := [flip.case for flip in flips if flip.flip != "fixed"]:
+            command = clean(f"again: {for_cases(self._command, names)}")
+            yield FlipLine(indent, [(command, "dim")], whole=True)
 
     def _passes(self, side: Side) -> str:
-        passes = f"{side.passed}/{side.attempts}"
+        passes = f"{side.passed} of {side.attempts}"
         if self._verbose and side.interval:
             low, high = (round(bound * 100) for bound in side.interval)
             passes += f" = {low}–{high} %"
         return passes
 
     def _answers(self, flip: FlipRow, answer: str, indent: int) -> Iterator[FlipLine]:
-        """The answer beside what is expected, or beside the other side's where that is what differs."""
+        """The answer beside the expected one, where that is known and was not given, and beside the other side's."""
         before, label, ours = flip.expected, "expected", answer
-        differs = flip.flip in ("broken", "unstable", "fixed")
-        if differs and flip.champion and flip.champion.answer is not None:
-            before, label = flip.champion.answer, self._theirs
-        elif before is not None:
+        theirs = flip.champion.answer if flip.champion else None
+        if before is None or flip.flip == "fixed":
+            before, label = theirs, self.theirs
+        else:
             before, ours = comparable(before, answer)
         pieces = word_diff(before, ours) if before is not None else None
-        if pieces:
-            first = pieces[0]
-            pieces[0] = Piece(first.kind, first.text.lstrip())
-            parts = [(str(piece), _STYLES.get(piece.kind, "")) for piece in pieces]
-            yield FlipLine(indent, [(f"{label} → {self._ours}: ", ""), *self._fitting(parts, indent)])
+        if label == "expected" and not pieces and before is not None and before != ours:
+            yield from self._answer(label, before, indent)
+        if not pieces and theirs is not None and theirs.strip() == answer.strip():
+            yield from self._answer(f"{self.theirs} and {self.ours}", answer, indent)
             return
-        if before is not None and before != ours:
-            yield FlipLine.of(indent, f"{label}: " + self._excerpt(before, indent + len(label) + 2))
-        yield FlipLine.of(indent, f"{self._ours}: " + self._excerpt(answer, indent + len(self._ours) + 2))
+        if theirs is not None and (label == "expected" or not pieces):
+            yield from self._answer(self.theirs, theirs, indent)
+        if not pieces:
+            yield from self._answer(self.ours, answer, indent)
+            return
+        self.marked = True
+        pieces[0] = Piece(pieces[0].kind, pieces[0].text.lstrip())
+        parts = [(str(piece), _STYLES.get(piece.kind, "")) for piece in pieces]
+        yield FlipLine(indent, [(f"{label} → {self.ours}: ", ""), *self._fitting(parts, indent)])
+
+    def _answer(self, whose: str, text: str, indent: int) -> Iterator[FlipLine]:
+        yield FlipLine.of(indent, f"{whose}: " + self._excerpt(text, indent + len(whose) + 2))
 
     def _excerpt(self, text: str, indent: int) -> str:
         return excerpt(text, (self._width - indent) * (_NAMES if self._verbose else 1)) or "(empty)"
@@ -183,6 +231,23 @@ class _Writer:
                 return
             yield cut(text, room), style
             room -= width_of(text)
+
+
+def _shared_reason(cluster: Sequence[FlipRow]) -> str:
+    """What is said of every case in it; empty where that differs in a detail."""
+    first = {next(iter(flip.candidate.reasons), "") for flip in cluster}
+    return first.pop() if len(first) == 1 else ""
+
+
+def _distinct(reasons: Sequence[str]) -> Iterator[str]:
+    """The reasons of checks, each once: an answer that is no JSON fails every check that reads it by the same words."""
+    said = set[str]()
+    for reason in reasons:
+        text = reason.partition(": ")[2]
+        if text not in said:
+            yield reason
+        if text:
+            said.add(text)
 
 
 def check_changes(report: RunReport) -> Iterator[str]:

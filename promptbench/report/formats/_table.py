@@ -11,6 +11,8 @@ NAME = 200
 """Columns for a name where the line is wrapped anyway."""
 _LABEL = 20
 """Columns that a prompt's part and name need to be told from the others."""
+_LEAST = 14
+"""What is left of that where a terminal is too narrow for anything."""
 _SIDES = {"champion": "production", "candidate": "candidate", "baseline": "baseline"}
 
 Line = tuple[str, str]
@@ -27,7 +29,9 @@ def table(
     for name in lose:
         if width - sum(widths.values()) - 2 * len(widths) < _LABEL:
             widths.pop(name, None)
-    left = max(_LABEL, width - sum(widths.values()) - 2 * len(widths))
+    longest = max((len(_part(row)) + width_of(excerpt(row.prompt, NAME)) for row in rows), default=0)
+    room = width - sum(widths.values()) - 2 * len(widths)
+    left = max(_LEAST, min(room, max(_LABEL, longest)))
     yield f"{title:<{left}}" + "".join(f"  {name:>{wide}}" for name, wide in widths.items()), "dim"
     models = {row.model: row.gated for row in rows}
     for model, gated in models.items():
@@ -36,11 +40,15 @@ def table(
         for index, row in enumerate(rows):
             if row.model != model:
                 continue
-            part = f"  {side(row):<12}"
+            part = _part(row)
             # The names of candidates differ at their ends.
-            label = part + cut(excerpt(row.prompt, NAME)[::-1], left - len(part))[::-1]
+            label = cut(part + cut(excerpt(row.prompt, NAME)[::-1], left - len(part))[::-1], left)
             figures = "".join(f"  {columns[name][index]:>{wide}}" for name, wide in widths.items())
             yield label + " " * (left - width_of(label)) + figures, ""
+
+
+def _part(row: Row) -> str:
+    return f"  {side(row):<12}"
 
 
 def side(row: Row) -> str:

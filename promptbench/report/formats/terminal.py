@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from io import StringIO
 from typing import TYPE_CHECKING
 
+from promptbench.core.errors import combine
+from promptbench.core.words import number_of
 from promptbench.report import moved, nlu, qa
 from promptbench.report.formats import _flips as flips
 from promptbench.report.formats import _latency
@@ -16,33 +18,44 @@ from promptbench.report.words import Target, clean, duration, money, share, tail
 if TYPE_CHECKING:
     from rich.console import Console
 
+_UNWRAPPED = 100_000
+"""Columns of a line that is never wrapped."""
 _RESULTS = {"PASS": "bold green", "FAIL": "bold red", "INCONCLUSIVE": "bold yellow", "NO VERDICT": "bold magenta"}
 
 
 def render(reports: Sequence[RunReport], target: Target) -> str:
     """The reports as text. Nothing that a model or a user wrote is read as markup or reaches the terminal raw.
 
-    Lines fit the width, but for commands: they stay whole, so that they can be copied.
+    Lines fit the width, but for commands: they stay whole, so that they can be copied. The last line is the verdict.
     """
-    return "\n".join(lines(report, target, whole=False) for report in reports)
+    return joined(reports, target, whole=False)
+
+
+def joined(reports: Sequence[RunReport], target: Target, *, whole: bool) -> str:
+    """One report after the other, and the verdict on all suites as the end. Nothing is wrapped where lines are to stay
+    `whole`.
+    """
+    parts = [lines(report, target, whole=whole) for report in reports]
+    if len(reports) > 1:
+        console = _console(target, whole=whole)
+        code = combine(report.exit for report in reports)
+        result = next(report.result for report in reports if report.exit == code)
+        _print(console, clean(f"{result}: {_together(reports)}"), _RESULTS.get(result, "bold"))
+        parts.append(_text_of(console))
+    return "\n".join(parts)
+
+
+def _together(reports: Sequence[RunReport]) -> str:
+    """Several suites in one sentence."""
+    others = [f"{report.suite} {report.result}" for report in reports if report.result != "PASS"]
+    passed = len(reports) - len(others)
+    verb = "passes" if passed == 1 else "pass"
+    return f"{passed} of {number_of(len(reports), 'suite')} {verb}" + (f"; {', '.join(others)}" if others else "")
 
 
 def lines(report: RunReport, target: Target, *, whole: bool) -> str:
-    """The report as text, its last line the verdict where it is to stay `whole`."""
-    from rich.console import Console
-
-    buffer = StringIO()
-    console = Console(
-        file=buffer,
-        width=target.width,
-        force_terminal=target.colour,
-        no_color=not target.colour,
-        color_system="standard" if target.colour else None,
-        highlight=False,
-        markup=False,
-        emoji=False,
-        legacy_windows=False,
-    )
+    """One report as text."""
+    console = _console(target, whole=whole)
     _head(console, report)
     _figures(console, report, target.width)
     _ladder(console, report.rows)
@@ -55,8 +68,30 @@ def lines(report: RunReport, target: Target, *, whole: bool) -> str:
     _times(console, report, target.width, whole=whole)
     _flips(console, report, target)
     _closing(console, report)
-    _verdict(console, report, whole=whole)
-    return "".join(f"{line.rstrip()}\n" for line in buffer.getvalue().splitlines())
+    _verdict(console, report)
+    return _text_of(console)
+
+
+def _console(target: Target, *, whole: bool) -> Console:
+    """Writes into a text; nothing in what it is given is markup."""
+    from rich.console import Console
+
+    return Console(
+        file=StringIO(),
+        width=_UNWRAPPED if whole else target.width,
+        force_terminal=target.colour,
+        no_color=not target.colour,
+        color_system="standard" if target.colour else None,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        legacy_windows=False,
+    )
+
+
+def _text_of(console: Console) -> str:
+    assert isinstance(console.file, StringIO)
+    return "".join(f"{line.rstrip()}\n" for line in console.file.getvalue().splitlines())
 
 
 def _print(console: Console, text: str, style: str = "", *, whole: bool = False) -> None:
@@ -75,7 +110,7 @@ def _head(console: Console, report: RunReport) -> None:
         against = f" against {judgement.champion}" if judgement.champion else ", with nothing in production yet"
         if judgement.mode == "same":
             against = ", which is in production"
-        cases = "1 case" if report.cases == 1 else f"{report.cases} cases"
+        cases = number_of(report.cases, "case")
         _print(console, clean(f"{report.suite}: {judgement.candidate}{against}, {cases}"), "bold")
     for note in report.notes:
         _print(console, clean(note), "yellow")
@@ -85,7 +120,7 @@ def _head(console: Console, report: RunReport) -> None:
 def _figures(console: Console, report: RunReport, width: int) -> None:
     if report.rows:
         # The least telling figures are lost first.
-        _lines(console, table("", report.rows, _columns(report), width, lose=("p99", "format", "p50")))
+        _lines(console, table("", report.rows, _columns(report), width, lose=("p99", "format", "p50", "$/1,000")))
 
 
 def _times(console: Console, report: RunReport, width: int, *, whole: bool) -> None:
@@ -137,20 +172,23 @@ def _flips(console: Console, report: RunReport, target: Target) -> None:
     from rich.text import Text
 
     for line in flips.lines(report, target):
-        text = Text.assemble(*line.parts)
-        console.print(Padding(text, (0, 0, 0, line.indent), expand=False) if line.indent else text)
+        if line.whole or not line.indent:
+            console.print(Text.assemble(" " * line.indent, *line.parts), soft_wrap=line.whole)
+        else:
+            console.print(Padding(Text.assemble(*line.parts), (0, 0, 0, line.indent), expand=False))
     about = [*flips.check_changes(report), *flips.not_compared(report)]
     if about:
         console.print()
-    for text in about:
-        _print(console, text)
+    for said in about:
+        _print(console, said)
 
 
 def _closing(console: Console, report: RunReport) -> None:
     if report.log:
-        calls = "failing call" if report.log.calls == 1 else "failing calls"
+        calls = number_of(report.log.calls, "failing call")
+        verb = "passes" if report.log.mended == 1 else "pass"
         console.print()
-        _print(console, clean(f"log: {report.log.calls} {calls}, {report.log.mended} pass now on {report.log.model}"))
+        _print(console, clean(f"log: {report.log.mended} of {calls} {verb} now on {report.log.model}"))
     if report.comparisons:
         console.print()
     for comparison in report.comparisons:
@@ -184,7 +222,7 @@ def _judges(console: Console, report: RunReport) -> None:
     if report.judges or report.advisory:
         console.print()
     for row in report.judges:
-        asked = f"{row.questions} question{'' if row.questions == 1 else 's'} to {row.judge}, {money(row.cost)}"
+        asked = f"{number_of(row.questions, 'question')} to {row.judge}, {money(row.cost)}"
         missing = {"without answer": row.without_answer, "without verdict": row.without_verdict}
         lacks = "".join(f", {count} {what}" for what, count in missing.items() if count)
         _print(console, clean(f"judges: {asked}{lacks}"))
@@ -197,11 +235,11 @@ def _judges(console: Console, report: RunReport) -> None:
         _print(console, f"  {clean(line)}")
 
 
-def _verdict(console: Console, report: RunReport, *, whole: bool) -> None:
+def _verdict(console: Console, report: RunReport) -> None:
     console.print()
     others = report.judgements[1:]
     for other in others:
-        _print(console, clean(f"{other.candidate}: {other.sentence}"), whole=whole)
+        _print(console, clean(f"{other.candidate}: {other.sentence}"))
     if others:
         _print(console, clean(f"{report.judgements[0].candidate} is the best of {len(report.judgements)} candidates:"))
-    _print(console, clean(report.sentence), _RESULTS.get(report.result, "bold"), whole=whole)
+    _print(console, clean(report.sentence), _RESULTS.get(report.result, "bold"))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import builtins
 import re
+import sys
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from promptbench.report.formats import html
+from promptbench.report.model import FlipRow
+from promptbench.report.nlu import Confused, Nlu, NluComparison, NluSummary, Part, Score
 from promptbench.report.words import Target
 from tests.report import kit
 from tests.report.explored import OUT_OF_PAGE, explored, report
@@ -30,7 +32,7 @@ def test_nothing_in_it_is_loaded_or_runs_but_what_the_policy_names() -> None:
     assert policy.startswith("default-src 'none'; script-src 'sha256-")
     assert "unsafe" not in policy
     assert not re.findall(r"<(?:link|iframe|object|embed|img|base|form)\b", page)
-    assert not re.findall(r"\son\w+=|\sstyle=|javascript:", page.partition("<script>")[0])
+    assert not re.findall(r"<[^>]*\s(?:on\w+|style)=|javascript:", page.partition("<main>")[2].partition("<script>")[0])
     assert re.findall(r"<script(?![^>]*octet-stream)", page) == ["<script"]
     assert "http" not in page.replace("http-equiv", "").partition("<main>")[0].partition("<style>")[0]
 
@@ -64,14 +66,7 @@ def test_several_suites_are_one_page() -> None:
 
 
 def test_without_matplotlib_it_says_how_to_get_charts(monkeypatch: pytest.MonkeyPatch) -> None:
-    known = builtins.__import__
-
-    def absent(name: str, *arguments: Any, **words: Any) -> Any:
-        if name.partition(".")[0] == "matplotlib":
-            raise ImportError(name)
-        return known(name, *arguments, **words)
-
-    monkeypatch.setattr(builtins, "__import__", absent)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
     page = html.render([report(3)], Target())
     assert "pip install 'promptbench-gate[report]'" in page
     assert "<svg" not in page
@@ -81,6 +76,66 @@ def test_a_report_without_single_attempts_has_no_list_of_cases() -> None:
     page = html.render([kit.report()], Target())
     assert 'class="explorer"' not in page
     assert "<h3>What changed</h3>" in page
+    assert 'href="#run' not in page
+
+
+def test_a_flip_shows_what_was_expected_what_came_and_why() -> None:
+    right, wrong = '{"team": "billing"}', '{"team": "delivery"}'
+    reason = "expect: team is 'delivery', not 'billing'"
+    broken = kit.flip("one", "broken", kit.side(8, 8, right), kit.side(0, 8, wrong, reason), expected=right)
+    fixed = kit.flip("two", "fixed", kit.side(0, 8, wrong, reason), kit.side(8, 8, right), expected=right)
+    page = html.render([kit.passed(flips=[broken, fixed])], Target())
+    one, two = re.findall(r'<dl class="said">(.*?)</dl>', page, re.DOTALL)
+    quoted = "{&quot;team&quot;: &quot;%s&quot;}"
+    good, bad = (f'<mark class="{tone}">{team}</mark>' for tone, team in (("good", "billing"), ("bad", "delivery")))
+    assert [
+        f'<dt>expected</dt><dd class="mono">{quoted % "billing"}</dd>',
+        f'<dt>production</dt><dd class="mono">{quoted % good}</dd>',
+        f'<dt>candidate</dt><dd class="mono">{quoted % bad}</dd>',
+        "<dt>why</dt><dd>expect: team is &#x27;delivery&#x27;, not &#x27;billing&#x27;</dd>",
+    ] == one.strip().splitlines()
+    assert [
+        f'<dt>production</dt><dd class="mono">{quoted % bad}</dd>',
+        f'<dt>candidate</dt><dd class="mono">{quoted % good}</dd>',
+        "<dt>was wrong</dt><dd>expect: team is &#x27;delivery&#x27;, not &#x27;billing&#x27;</dd>",
+    ] == two.strip().splitlines()[1:]
+
+
+def test_many_failures_are_told_by_what_they_fail_for() -> None:
+    def failing(number: int, cause: str) -> FlipRow:
+        return kit.flip(f"{cause} {number}", "still failing", None, kit.side(0, 1, "no", cause), cause=cause)
+
+    flips = [failing(number, cause) for cause, count in (("rare", 1), ("often", 40)) for number in range(count)]
+    page = html.render([kit.passed(flips=flips, explored=explored(0))], Target())
+    assert "<b>40 ×</b> often" in page
+    assert page.count('<dl class="said">') == 10
+    assert page.index(">often 0<") < page.index(">rare 0<")
+    assert "and 31 more: " in page
+    assert " … and 11 more</p>" in page
+
+
+def test_intents_and_answers_have_their_figures() -> None:
+    part = Part(9, 10, 0.55, 0.99)
+    score = Score(0.9, 0.8, 0.85, 10, 0.7, 0.95)
+    nothing: Any = dict.fromkeys(("in_scope", "out_of_scope", "micro", "weighted", "slots", "exact", "confidence"))
+    confused = [Confused("billing", "delivery", 3, 1, "one", "where is it")]
+    summary = NluSummary(
+        *("triage.few-shot", "candidate", "gguf/smollm2-135m"),
+        accuracy=part,
+        macro=score,
+        intents={},
+        confused=confused,
+        outside={},
+        outside_count=0,
+        unread=0,
+        by_slot={},
+        **nothing,
+    )
+    compared = NluComparison("a", "b", 10, 4, 1, 0.03, stands=True)
+    page = html.render([kit.report(nlu=Nlu([summary], [compared]))], Target())
+    assert "<td>intent accuracy</td><td>90.0 % (55.0–99.0)</td><td>10 cases</td>" in page
+    assert "<li>3 × delivery for billing, and 1 the other way: where is it</li>" in page
+    assert "<li>a beside b: 4 intents right that the other has wrong, 1 the other way" in page
 
 
 def test_no_verdict_no_figures_no_cases() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import replace
 
 import pytest
@@ -9,15 +10,15 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from promptbench.core.errors import Exit
-from promptbench.report.formats import plain
+from promptbench.report.formats import plain, terminal
 from promptbench.report.formats.terminal import render
-from promptbench.report.model import CheckChange, Promotion, RunReport
+from promptbench.report.model import CheckChange, LogSummary, Promotion, RunReport
 from promptbench.report.words import Target
 from tests.report import kit
 from tests.report.golden import check
 
 _SGR = re.compile(r"\x1b\[[0-9;]*m")
-COMMANDS = ("again: ", "  read it: ", "  undo it: ")
+COMMANDS = ("again: ", "read it: ", "undo it: ")
 """Lines that stay whole, so that they can be copied."""
 
 FIRST = "PASS: the first version is above its floors: answers 100 %"
@@ -115,11 +116,11 @@ def test_everything_when_it_is_wanted() -> None:
     assert whole.count("expected → B: ") == 300
 
 
-@pytest.mark.parametrize("width", [60, 80, 100, 200])
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 200])
 @pytest.mark.parametrize("name", REPORTS)
 def test_lines_fit(name: str, width: int) -> None:
     for line in render([REPORTS[name]], Target(width)).splitlines():
-        assert cell_len(line) <= width or line.startswith(COMMANDS), line
+        assert cell_len(line) <= width or line.lstrip().startswith(COMMANDS), line
 
 
 @pytest.mark.parametrize("name", REPORTS)
@@ -143,15 +144,26 @@ def hostile(text: str) -> RunReport:
     return kit.report(
         suite=text,
         sentence=f"FAIL: {text}",
-        reproduce=text,
+        reproduce=shlex.join(["promptbench", "run", text]),
         notes=[text],
         comparisons=[text],
         rows=[kit.row(text, "candidate", text, repairs={text: 1}, rungs={"none": 2}), kit.row(text, text, "m/n")],
         judgements=[kit.judgement(text, sentence=text), kit.judgement(text, champion=text, sentence=text)],
         flips=[
-            kit.flip(text, state, None, kit.side(1, 2, text, text), model=text, critical=True)
+            kit.flip(
+                name, state, side, kit.side(1, 2, text, text), model=text, cause=text, expected=expected, notes=[text]
+            )
             for state in ("broken", "fixed", "no answer")
+            for name, side, expected in ((text, None, None), ("other", kit.side(0, 2, f"{text} {text} no"), text * 2))
         ],
+        checks=[CheckChange(text, text, 1, 1)],
+        left_out={text: [text]},
+        errors=[text],
+        advisory=[text],
+        unjudged=[text],
+        waits=[text],
+        log=LogSummary(1, 1, [text], text),
+        promotion=Promotion("triage", "production", 2, kit.CANDIDATE, 1, "promptbench rollback", [text], text),
     )
 
 
@@ -161,16 +173,65 @@ def hostile(text: str) -> RunReport:
     | st.text(alphabet=st.characters(exclude_categories=()))
 )
 def test_no_text_gets_out(text: str) -> None:
-    shown = render([hostile(text)], Target(80))
-    assert all(char.isprintable() or char == "\n" for char in shown)
-    assert shown.encode()
+    reports = [hostile(text), hostile(text)]
+    shown = render(reports, Target(80))
+    for whole in (shown, render(reports, Target(40, verbose=True)), plain.render(reports, Target(verbose=True))):
+        assert all(char.isprintable() or char == "\n" for char in whole)
+        assert whole.encode()
     for line in shown.splitlines():
-        assert cell_len(line) <= 80 or line.startswith(COMMANDS)
+        assert cell_len(line) <= 80 or line.lstrip().startswith(COMMANDS)
+
+
+def test_plain_text_has_a_line_for_each_thing() -> None:
+    shown = plain.render([REPORTS["full"]], Target(40)).splitlines()
+    assert plain.render([REPORTS["full"]], Target(40, colour=True)).splitlines() == shown
+    report = REPORTS["full"]
+    assert {*report.comparisons, *report.waits, *report.notes, report.sentence} <= {*shown}
+    assert not re.search("[\u2500-\u259f]", "".join(shown))  # boxes
+
+
+def test_several_suites_end_with_one_sentence() -> None:
+    good, bad = REPORTS["passed"], REPORTS["full"]
+    open_ = kit.passed(suite="late", result="INCONCLUSIVE", exit=Exit.INCONCLUSIVE)
+    for both, end in {
+        (good, good): "PASS: 2 of 2 suites pass",
+        (good, bad): "FAIL: 1 of 2 suites passes; triage FAIL",
+        (open_, bad, good): "FAIL: 1 of 3 suites passes; late INCONCLUSIVE, triage FAIL",
+        (open_, open_): "INCONCLUSIVE: 0 of 2 suites pass; late INCONCLUSIVE, late INCONCLUSIVE",
+    }.items():
+        for module in (terminal, plain):
+            assert module.render(both, Target(80)).splitlines()[-1] == end
+
+
+def test_a_failure_has_the_command_that_makes_it_again() -> None:
+    report = kit.passed(
+        reproduce="promptbench run suites/triage --case 'a*' --tag x --shard 1/2",
+        flips=[kit.flip(name, "failing", None, kit.side(0, 1, "no")) for name in ("it's", "[urgent] late")],
+    )
+    command = "again: promptbench run suites/triage"
+    first, second = """ --case 'it'"'"'s'""", " --case '[[]urgent] late'"
+    assert f"  {command}{first}{second}" in render([report], Target(40)).splitlines()
+    shown = plain.render([report], Target(verbose=True)).splitlines()
+    assert {f"    {command}{first}", f"    {command}{second}"} <= {*shown}
+
+
+def test_what_is_said_of_every_case_is_said_once() -> None:
+    json = "not JSON: There is no JSON object or array in the text"
+    flips = [
+        kit.flip(
+            f"case {n}", "failing", None, kit.side(0, 1, "no", f"json: {json}", f"expect: {json}", "x: y"), cause="c"
+        )
+        for n in range(3)
+    ]
+    shown = render([kit.passed(flips=flips)], Target(80))
+    assert f"  3 cases: json: {json}\n" in shown
+    assert shown.count(json) == 1
+    assert shown.count("x: y") == 3
 
 
 def test_markup_is_text() -> None:
     shown = render([kit.report()], Target(80, colour=True))
-    assert "answer: [red]not red[/] [/] [link=https://example.com]here[/link] :smile:" in shown
+    assert "candidate: [red]not red[/] [/] [link=https://example.com]here[/link] :smile:" in shown
 
 
 def test_every_model_and_every_figure_is_there() -> None:
@@ -191,7 +252,7 @@ def test_a_narrow_terminal_keeps_the_names_apart() -> None:
 def test_details_have_a_limit_and_the_rest_is_named() -> None:
     flips = [kit.flip(f"case {n}", "still failing", None, kit.side(0, 1, "no")) for n in range(5_000)]
     shown = render([kit.report(flips=flips)], Target(80))
-    assert shown.count("answer: ") == 10
+    assert shown.count("candidate: ") == 10
     assert "and 4990 more: case 10, case 11" in shown.replace("\n ", "")
     assert len(shown.splitlines()) < 100
     assert "4,990 cases not shown in full: --verbose" in shown

@@ -1,0 +1,172 @@
+"""What to write instead of a key or value that a suite cannot have, as far as it can be told."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+
+from promptbench.core.diagnostics import did_you_mean
+from promptbench.core.types import Json
+
+ODD = re.compile("[\u00a0\u2007\u202f\u3000\u200b\u200c\u200d\u2060\ufeff]")
+"""Characters that nobody sees, or that look like a space."""
+
+_OTHERS: Mapping[str, Sequence[str]] = {
+    "description": ("about", "note"),
+    "comment": ("note", "about"),
+    "name": ("case", "suite"),
+    "title": ("case", "suite"),
+    "id": ("case",),
+    "test": ("case",),
+    "prompts": ("prompt",),
+    "providers": ("models",),
+    "provider": ("models",),
+    "targets": ("models",),
+    "tests": ("cases",),
+    "examples": ("cases",),
+    "assert": ("checks",),
+    "asserts": ("checks",),
+    "assertions": ("checks",),
+    "input": ("vars",),
+    "inputs": ("vars",),
+    "variables": ("vars",),
+    "values": ("vars",),
+    "expected": ("expect",),
+    "expected output": ("expect",),
+    "output": ("expect",),
+    "answer": ("expect",),
+    "labels": ("tags",),
+    "conversation": ("messages",),
+}
+"""Words of other tools, each with what it is called here."""
+
+SPOKEN = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
+
+
+def known_key(written: str, known: Collection[str], taken: Collection[str]) -> str | None:
+    """The known key that was most likely meant and is not there yet, or None."""
+    plain = ODD.sub("", written).strip().lower().replace("_", " ").replace("-", " ")
+    for name in _OTHERS.get(plain, ()):
+        if name in known and name not in taken:
+            return name
+    return did_you_mean(plain, known)
+
+
+def key_hint(written: str, value: Json, known: Sequence[str], guess: str | None) -> str:
+    """What to do about a key that is not known."""
+    if ODD.search(written):
+        return "delete it, and write a plain space where one belongs"
+    before_colon, colon, _ = written.partition(":")
+    if colon and before_colon in known:
+        return f"put a space after the colon: '{before_colon}: …'"
+    before_bracket = re.split(r" *[{\[]", written)[0]
+    if before_bracket != written and before_bracket in known:
+        return f"put a colon and a space after the name: '{before_bracket}: {written[len(before_bracket) :].strip()}…'"
+    if written.isdigit():
+        return f"a comma starts a new entry here: write decimals with a point, such as 1.{written}"
+    return f"did you mean '{guess}'?" if guess else f"known here: {', '.join(known)}"
+
+
+def key_mend(written: str, known: Sequence[str], taken: Collection[str]) -> str | None:
+    """What a key must be instead, where it differs in its case only, or runs into its value."""
+    lower = written.strip().lower()
+    if lower in known and lower not in taken:
+        return lower
+    run_on = re.fullmatch(r"(?P<name>[^:{\[]*?) *:? *(?P<rest>[{\[].*)", written)
+    if run_on and run_on["name"] in known and run_on["name"] not in taken:
+        return f"{run_on['name']}: {run_on['rest']}"
+    return None
+
+
+def type_mend(wrong: str, value: Json) -> str | None:
+    """What a value of the wrong kind must be instead, where that is one thing."""
+    if wrong == "bool_type":
+        return SPOKEN.get(str(value).lower())
+    if wrong == "int_type" and isinstance(value, str) and re.fullmatch(r"0|[1-9][0-9]{0,8}", value):
+        return value
+    return None
+
+
+def type_hint(key: str, wrong: str, value: Json) -> str | None:
+    """What to write instead of a value of the wrong kind."""
+    if wrong == "bool_type" and str(value).lower() in SPOKEN:
+        return f"'{value}' is text in this file: write {SPOKEN[str(value).lower()]}"
+    if wrong == "int_type":
+        return _whole_number(value)
+    if wrong == "string_type" and key == "was":
+        return "the logged answer is kept as text: put it in single quotes, '…'"
+    if wrong == "string_type" and isinstance(value, (dict, list)):
+        return (
+            "a text that starts with { or [ needs quotes" if key != "tags" else "write the words only: 'tags: [late]'"
+        )
+    return (
+        _structure_hint(key, value) if wrong in ("list_type", "dict_type", "model_type") else _amount_hint(key, value)
+    )
+
+
+def _whole_number(value: Json) -> str:
+    if isinstance(value, str) and value.strip().isdigit():
+        return f"write {int(value)}" if value.startswith("0") else f"write {value.strip()}, without quotation marks"
+    return "write it in digits, such as 3"
+
+
+def _structure_hint(key: str, value: Json) -> str | None:
+    text = str(value) if isinstance(value, (str, int, float)) else ""
+    match key:
+        case "vars" if isinstance(value, list):
+            return "leave out the '- ' before the names"
+        case "vars":
+            return "write the names that the prompt has between braces, each with its value: 'vars: {message: …}'"
+        case "cases" if isinstance(value, dict):
+            return "start each case with '- case: NAME'"
+        case "cases":
+            return case_hint(value)
+        case "messages":
+            return f"write '- {{role: user, content: {text or '…'}}}' below it"
+        case "gate":
+            return "write what it takes to pass, such as 'gate: {repeats: 3}'; most suites need none"
+        case "checks":
+            return "start each check with '- ', such as '- contains: refund'"
+        case "quarantine":
+            return "write 'quarantine: {owner: …, reason: …, review by: 2026-12-31}'"
+    return None
+
+
+def case_hint(value: Json) -> str:
+    """What to write where no case is."""
+    if isinstance(value, str) and re.search(r"\.\w{2,5}\Z", value):
+        return "a file with cases ends with .csv, .xlsx or .jsonl"
+    if isinstance(value, list):
+        return "write one '- ' before 'case:', and none before what is below it"
+    return f"write it as '- case: {value}'" if isinstance(value, str) else "write it as '- case: what it is about'"
+
+
+def message_hint(value: Json) -> str:
+    """What to write where no message is."""
+    return f"write it as '- {{role: user, content: {value if isinstance(value, str) else '…'}}}'"
+
+
+def _amount_hint(key: str, value: Json) -> str | None:
+    number = re.search(r"\d+(?:[.,]\d+)?", value) if isinstance(value, str) else None
+    if number is None:
+        return None
+    written = number[0].replace(",", ".")
+    if key == "max cost":
+        return f"write ${written}"
+    return None if key == "max age" else f"write {written}%"
+
+
+def value_hint(key: str, kind: str, value: Json, choices: Sequence[str]) -> str | None:
+    """What to write instead of a value of the right kind that cannot be."""
+    if kind == "day" and isinstance(value, str):
+        day = re.fullmatch(r"(\d\d?)\.(\d\d?)\.(\d{4})", value.strip())
+        return f"write {day[3]}-{int(day[2]):02}-{int(day[1]):02}" if day else None
+    if choices and isinstance(value, str):
+        guess = did_you_mean(value, choices)
+        return f"did you mean '{guess}'?" if guess else None
+    if key in _SHARES and isinstance(value, (int, float)) and 1 < value <= 100:
+        return f"if you mean percent, write {value}%"
+    return None
+
+
+_SHARES = ("format floor", "answer floor", "floor", "margin", "threshold")
