@@ -38,6 +38,7 @@ from promptbench.api.measuring import (
     plan_measurement,
     show_measurement,
 )
+from promptbench.api.mending import MendedFile, mend, write_mended
 from promptbench.api.merging import Contest, Merged, merge
 from promptbench.api.mutating import mutate
 from promptbench.api.outlook import most_questions, outlook_of, told
@@ -66,8 +67,9 @@ from promptbench.api.schema import report_schema, suite_schema
 from promptbench.api.sharding import as_shard, durations, merge_runs
 from promptbench.api.sheets import SheetImported, SheetWritten, export_sheet, import_sheet
 from promptbench.api.spending import Spending, expected, expected_of_judges
-from promptbench.api.starting import init
+from promptbench.api.starting import Start, init, name_for, read_fields
 from promptbench.api.tries import many_tries
+from promptbench.api.trying import OpenSuite, Purse, Question, check_answer
 from promptbench.api.workspace import PRODUCTION, Selection, Workspace, mistakes
 from promptbench.core.clock import now
 from promptbench.core.diagnostics import Code, Diagnostics
@@ -83,6 +85,7 @@ from promptbench.gate.judge import Mode, Result
 from promptbench.gate.power import Outlook
 from promptbench.gateway import Pacer
 from promptbench.project.bench import Bench
+from promptbench.project.evaluate import Evaluation
 from promptbench.prompts.parser import prompt_name
 from promptbench.report.calibration import CalibrationReport
 from promptbench.report.measurement import MeasurementReport
@@ -106,6 +109,7 @@ __all__ = [
     "ComparisonPlan",
     "Contest",
     "Estimate",
+    "Evaluation",
     "Event",
     "Fetched",
     "Health",
@@ -117,13 +121,17 @@ __all__ = [
     "MeasurePlan",
     "Measured",
     "MeasurementReport",
+    "MendedFile",
     "Merged",
     "MutationReport",
     "NothingImported",
+    "OpenSuite",
     "Plan",
     "Price",
     "Promotion",
     "Pruned",
+    "Purse",
+    "Question",
     "RepairsReport",
     "ReplayReport",
     "RescoreReport",
@@ -136,6 +144,7 @@ __all__ = [
     "SheetImported",
     "SheetWritten",
     "Spending",
+    "Start",
     "Store",
     "Version",
     "Who",
@@ -144,6 +153,7 @@ __all__ = [
     "agree",
     "calibrate",
     "capture",
+    "check_answer",
     "check_page",
     "check_pages",
     "check_text",
@@ -167,14 +177,17 @@ __all__ = [
     "measure",
     "measured_in_logs",
     "measurements",
+    "mend",
     "merge",
     "merge_runs",
     "mutate",
+    "name_for",
     "plan",
     "plan_comparison",
     "plan_measurement",
     "promote",
     "prune",
+    "read_fields",
     "read_wanted",
     "rejudge",
     "repairs",
@@ -193,6 +206,7 @@ __all__ = [
     "suite_schema",
     "unmapped",
     "validate",
+    "write_mended",
     "write_sheet",
 ]
 

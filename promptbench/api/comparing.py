@@ -7,11 +7,13 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from promptbench.api.contrast import Side, contrast
 from promptbench.api.pairing import End, Pair, Pairing
+from promptbench.api.results import expected_of
 from promptbench.api.running import Asked, case_infos, execute, policy_of
 from promptbench.api.spending import Spending, expected
 from promptbench.api.workspace import PRODUCTION, Compared, Selection, Workspace, mistakes
@@ -209,7 +211,8 @@ def _ask(workspace: Workspace, runs: RunStore, question: _Question, spending: Sp
     done = execute(workspace, bench, runs, listen, asked=question.asked, budgets=budgets, trial=pairing)
     sides = (Side(done.info, question.labels[0]), Side(done.info, question.labels[1]))
     joint = pairing.joint(done.table, done.table)
-    return contrast(runs, pairing, sides, joint, done.verdict, command=question.asked.command, left_out={})
+    command, expected = question.asked.command, partial(expected_of, bench)
+    return contrast(runs, pairing, sides, joint, done.verdict, command=command, left_out={}, expected=expected)
 
 
 # -- what is on record -------------------------------------------------------------------------------------------------

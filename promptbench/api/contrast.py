@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from promptbench.api.judges import judge_rows
@@ -76,8 +76,11 @@ def contrast(
     *,
     command: str,
     left_out: Mapping[str, Sequence[str]],
+    expected: Callable[[str], str | None] = lambda _: None,
 ) -> RunReport:
-    """The report on a comparison of A with B; `command` makes it again."""
+    """The report on a comparison of A with B; `command` makes it again. `expected` is the right answer to a case, where
+    that is known.
+    """
     champion, candidate = sides
     gathered = _Gathered(pairing, joint, verdict)
     together = champion.info.id == candidate.info.id
@@ -99,7 +102,7 @@ def contrast(
         cases=len(pairing.cases),
         judgements=[_judgement(pairing, verdict, sides)],
         rows=list(_rows(pairing, gathered, sides)),
-        flips=list(_flips(verdict, collected)),
+        flips=list(_flips(verdict, collected, expected)),
         log=None,
         comparisons=list(_ratios(pairing, gathered)),
         notes=list(_notes(champion, candidate)),
@@ -137,7 +140,7 @@ def _rows(pairing: Pairing, gathered: _Gathered, sides: tuple[Side, Side]) -> It
             yield gathered.tally(name, pair).row(label, SIDES[name], end.model, gated=True)
 
 
-def _flips(verdict: Verdict, collected: Collector) -> Iterator[FlipRow]:
+def _flips(verdict: Verdict, collected: Collector, expected: Callable[[str], str | None]) -> Iterator[FlipRow]:
     for model in verdict.models:
         for item in model.flips:
             if item.flip is not Flip.STILL_PASSING:
@@ -150,6 +153,7 @@ def _flips(verdict: Verdict, collected: Collector) -> Iterator[FlipRow]:
                     champion=collected.side(CHAMPION, model.model, item.case.name),
                     candidate=collected.side(CANDIDATE, model.model, item.case.name),
                     cause=collected.cause(CANDIDATE, model.model, item.case.name),
+                    expected=expected(item.case.name),
                 )
 
 

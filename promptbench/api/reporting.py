@@ -333,8 +333,8 @@ def _rows(bench: Bench, collected: Collector) -> Iterator[Row]:
 
 
 def _saving(bench: Bench, finished: Finished) -> Saving | None:
-    """Beside K + 8 tries of every case with either prompt."""
-    table, policy = finished.table, policy_of(bench)
+    """Beside K + 8 tries of every case with either prompt, and K of one in quarantine."""
+    table, policy, apart = finished.table, policy_of(bench), len(bench.cases.quarantined)
     asked = everywhere = 0
     for model in gated_models(bench):
         if model.deterministic or finished.verdict.mode is not Mode.CHAMPION:
@@ -342,7 +342,7 @@ def _saving(bench: Bench, finished: Finished) -> Saving | None:
         for variant in bench.variants:
             asked += sum(cell.total + cell.errored for _, cell in table.cells(variant.hash, model.name))
             screens = (policy.screen(critical=name in bench.cases.critical) for name in bench.cases.names)
-            everywhere += sum(screen + TRIES for screen in screens)
+            everywhere += sum(screens) + (len(bench.cases) - apart) * TRIES
     return Saving(asked, everywhere) if everywhere else None
 
 

@@ -4,59 +4,24 @@ from __future__ import annotations
 
 import ast
 import inspect
+import json
+from contextlib import suppress
 from itertools import combinations, pairwise
 from typing import Any
 
+from promptbench.api.explaining import check_page
+from promptbench.api.schema_words import ABOUT, EXAMPLES, GATE_TAGS, GATE_TAGS_EXAMPLES, of_option
 from promptbench.checks import plugins as checks
+from promptbench.core.diagnostics import Diagnostics
+from promptbench.core.plugins import module_name
 from promptbench.core.types import Json
+from promptbench.formats.marked_yaml import parse
+from promptbench.formats.source import Source
 from promptbench.report import model
 from promptbench.report.formats.json import NOT_IN_JSON
 from promptbench.report.model import SCHEMA_VERSION, RunReport
 from promptbench.suite.models import CaseFile, GateFile, MessageFile, ModelFile, QuarantineFile, SuiteFile, TagFile
 
-_ABOUT = {
-    "suite": "The suite's name; any short text.",
-    "about": "What the task is, in one sentence.",
-    "prompt": "The candidate's file beside this one, for example triage.prompt; a list or a pattern for several.",
-    "models": "The models to ask, as provider/name.",
-    "model": "The model, as provider/name.",
-    "uses_prompt": "false for a model of your own that gets the variables and no prompt.",
-    "fallback": "The model to ask when this one is given up in an outage; its answers are shown and prove nothing.",
-    "checks": "What must hold of every answer.",
-    "log": "Logs beside this file; their failing calls are replayed as cases.",
-    "accept": "How far a JSON answer may be from clean JSON and still count as readable.",
-    "cases": "What goes in, and what should come back; the name of a .jsonl, .csv or .xlsx file beside this one stands for its rows.",
-    "gate": "What it takes to pass.",
-    "case": "The case's name: what it is about.",
-    "vars": "The values that the prompt's {{names}} stand for.",
-    "messages": "A conversation, placed where the prompt says {{history}}.",
-    "expect": "What should come back: fields of a JSON answer, or a text.",
-    "was": "The logged answer that was wrong, as text: the case must fail on it.",
-    "should_be": "An answer that must pass all checks of the case.",
-    "threshold": "The share of the weighted scores that is enough, for example 80%; without it every check must pass.",
-    "tags": "Words to select cases by; 'critical' cases must be right.",
-    "cluster": "What the case has in common with others, such as a conversation: statistics count clusters.",
-    "quarantine": "Sets a case apart that cannot be relied on: it is asked and shown, and proves nothing.",
-    "owner": "Who looks after the case.",
-    "reason": "Why it cannot be relied on.",
-    "review_by": "The last day of the quarantine, such as 2026-12-31; after it nothing passes.",
-    "origin": "Where the case came from.",
-    "note": "Anything worth knowing for whoever reads the case next.",
-    "reading": "'loose' also takes the answer without its first or last line and without asterisks.",
-    "weight": "What this check counts among the others; with 0 it is reported and decides nothing.",
-    "role": "Who speaks.",
-    "content": "What is said.",
-    "margin": "How much of what passes now may be lost, such as 5%; 'auto' asks that nothing breaks.",
-    "repeats": "How often each case is asked at first on a model that is not deterministic.",
-    "fixed": "'all' when every failure must be fixed; 'any' when one is enough.",
-    "format_floor": "The least share of readable answers, for example 95%.",
-    "answer_floor": "The least share of right answers of a first version, for example 80%.",
-    "floor": "The least share of right answers to the cases with this tag, for example 90%.",
-    "cost_ratio": "How many times as much as in production a call may cost, for example 1.2.",
-    "latency_ratio": "How many times as long as in production a call may take, by the median, for example 1.5.",
-    "max_cost": "What a run may cost, for example $2: it stops before more is spent, without a verdict.",
-    "max_age": "How old the proof of a promotion may be, for example 7 days.",
-}
 _SHARE: dict[str, Json] = {
     "anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"type": "string", "pattern": r"^\d+(\.\d+)?\s*%$"}]
 }
@@ -65,7 +30,6 @@ _MARGIN: list[Json] = [
     {"type": "number", "minimum": 0.001, "exclusiveMaximum": 1},
     {"type": "string", "pattern": r"^\d+(\.\d+)?\s*%$"},
 ]
-_GATE_TAGS = "What the cases with a tag must keep besides: a 'floor', a 'margin', or both below the tag's name."
 _CASE_FILE: dict[str, Json] = {"type": "string", "pattern": r"\.(jsonl|csv|xlsx)$"}
 _TEXT: dict[str, Json] = {"type": ["string", "number", "boolean"]}
 _BESIDE_A_CHECK: dict[str, Json] = {
@@ -132,14 +96,17 @@ def suite_schema() -> dict[str, Json]:
                 "gate": _object(GateFile, {"models": _TEXTS, "tags": _tags()}),
             },
         ),
+        "$defs": _defined(),
     }
 
 
 def _object(model: type[Any], special: dict[str, Json]) -> dict[str, Json]:
     properties: dict[str, Json] = {}
     patterns: dict[str, Json] = {}
+    needed = [name for name, info in model.model_fields.items() if info.is_required()]
     for name in model.model_fields:
-        schema = {"description": _ABOUT[name], **special.get(name, _field(name))}
+        words = {"description": ABOUT[name], "examples": list(EXAMPLES[name])}
+        schema = {**words, **special.get(name, _field(name))}
         properties[name.replace("_", " ")] = schema
         if "_" in name:
             patterns[f"^{name.replace('_', '[_-]')}$"] = schema
@@ -147,9 +114,15 @@ def _object(model: type[Any], special: dict[str, Json]) -> dict[str, Json]:
         "type": "object",
         "properties": properties,
         "patternProperties": patterns,
-        "required": [name for name, info in model.model_fields.items() if info.is_required()],
+        "required": [name for name in needed if "_" not in name],
         "additionalProperties": False,
+        # A key with a space is there in one of its spellings.
+        **({"allOf": [_in_one_spelling(name) for name in needed if "_" in name]} if "_" in "".join(needed) else {}),
     }
+
+
+def _in_one_spelling(name: str) -> dict[str, Json]:
+    return {"anyOf": [{"required": [name.replace("_", sign)]} for sign in " -_"]}
 
 
 def _field(name: str) -> dict[str, Json]:
@@ -159,7 +132,7 @@ def _field(name: str) -> dict[str, Json]:
         case "prompt" | "tags" | "log":
             return _TEXTS
         case "checks":
-            return _checks()
+            return {"$ref": "#/$defs/checks"}
         case "models":
             entry = {"anyOf": [{"type": "string", "pattern": "^[^/]+/.+$"}, _object(ModelFile, {})]}
             return {"anyOf": [entry, {"type": "array", "items": entry, "minItems": 1}]}
@@ -196,33 +169,35 @@ def _field(name: str) -> dict[str, Json]:
 
 
 def _tags() -> dict[str, Json]:
-    wants = _object(TagFile, {"margin": {"anyOf": _MARGIN}})
-    return {"description": _GATE_TAGS, "type": "object", "additionalProperties": {**wants, "minProperties": 1}}
+    wants = {**_object(TagFile, {"margin": {"anyOf": _MARGIN}}), "description": GATE_TAGS, "minProperties": 1}
+    words = {"description": GATE_TAGS, "examples": list(GATE_TAGS_EXAMPLES)}
+    return {**words, "type": "object", "additionalProperties": wants}
 
 
-def _checks() -> dict[str, Json]:
-    properties: dict[str, Json] = {}
-    patterns: dict[str, Json] = {}
+def _defined() -> dict[str, Json]:
+    """What is referred to more than once: every check's argument, one check, and a list of them."""
     from jsonschema import Draft202012Validator
 
-    alone = []
-    for name in checks.names():
-        module = checks.load(name)
-        about = (module.__doc__ or "").split("\n\n")[0].partition(": ")[2]
-        schema = {**module.argument_schema, "description": about}
-        if module.argument_schema and Draft202012Validator(module.argument_schema).is_valid(None):
-            alone.append(name.replace("_", " "))
-        properties[name.replace("_", " ")] = schema
-        if "_" in name:
-            patterns[f"^{name.replace('_', '[_-]')}$"] = schema
-    properties |= {name: {**schema, "description": _ABOUT[name]} for name, schema in _BESIDE_A_CHECK.items()}
+    arguments = {f"check_{name}": _argument(name) for name in checks.names()}
+    alone = [
+        name.replace("_", " ")
+        for name in checks.names()
+        if (schema := checks.load(name).argument_schema) and Draft202012Validator(schema).is_valid(None)
+    ]
+    named: dict[str, Json] = {name: {"$ref": f"#/$defs/check_{name}"} for name in checks.names()}
+    beside: dict[str, Json] = {
+        name: {"description": ABOUT[name], "examples": list(EXAMPLES[name]), **schema}
+        for name, schema in _BESIDE_A_CHECK.items()
+    }
     one: dict[str, Json] = {
         "anyOf": [
             {"type": "string", "enum": alone},
             {
                 "type": "object",
-                "properties": properties,
-                "patternProperties": patterns,
+                "properties": {name.replace("_", " "): ref for name, ref in named.items()} | beside,
+                "patternProperties": {
+                    f"^{name.replace('_', '[_-]')}$": ref for name, ref in named.items() if "_" in name
+                },
                 "additionalProperties": False,
                 # One check, and nothing beside it but what may stand beside any.
                 "anyOf": [
@@ -233,4 +208,45 @@ def _checks() -> dict[str, Json]:
             },
         ]
     }
-    return {"anyOf": [one, {"type": "array", "items": one}]}
+    several = {"anyOf": [{"$ref": "#/$defs/check"}, {"type": "array", "items": {"$ref": "#/$defs/check"}}]}
+    return {"checks": several, "check": one, **arguments}
+
+
+def _argument(name: str) -> dict[str, Json]:
+    """What a check takes, with what it is for, what its options say, and the arguments of its own example."""
+    page = check_page(name)
+    schema = _with_words(page.name, checks.load(name).argument_schema)
+    return {**schema, "description": page.summary, "examples": _arguments_in(page.name, page.example)}
+
+
+def _with_words(check: str, schema: Json) -> Json:
+    """The schema with what each option says, as far as it is known."""
+    if isinstance(schema, list):
+        return [_with_words(check, item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    found = {key: _with_words(check, value) for key, value in schema.items() if key != "properties"}
+    if isinstance(schema.get("properties"), dict):
+        found["properties"] = {option: _option(check, option, item) for option, item in schema["properties"].items()}
+    return found
+
+
+def _option(check: str, option: str, schema: Json) -> Json:
+    with suppress(KeyError):
+        about, example = of_option(check, option)
+        return {"description": about, "examples": [example], **_with_words(check, schema)}
+    return _with_words(check, schema)
+
+
+def _arguments_in(check: str, example: str) -> list[Json]:
+    """What a check is given in an example of a suite's lines."""
+    document = parse(Source("example.yaml", example), Diagnostics())
+    value = document.value if document else {}
+    items = [{"expect": value["expect"]}] if "expect" in value else value.get("checks", [])
+    named = [item if isinstance(item, dict) else {item: None} for item in items]
+    return [_plain(given) for item in named for name, given in item.items() if module_name(name) == module_name(check)]
+
+
+def _plain(value: Json) -> Json:
+    """Data without the text of its numbers."""
+    return json.loads(json.dumps(value))

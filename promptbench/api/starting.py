@@ -1,13 +1,25 @@
-"""What `init` writes: a small suite that runs, and settings where there are none."""
+"""What `init` writes: a small suite that runs, the schema for editors, and settings where there are none."""
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from promptbench.core.errors import InputError
-from promptbench.core.types import ModelRef
+from promptbench.api.schema import suite_schema
+from promptbench.core.errors import EnvironmentFailure, InputError
+from promptbench.core.types import Json, ModelRef
+from promptbench.formats.yaml_text import in_braces
 from promptbench.settings.settings import PROJECT_FILE, find_project
 from promptbench.store.names import check_prompt_name
+from promptbench.text.templates import is_name
+
+EXAMPLE_NAME = "orders"
+DEFAULT_MODEL = "gguf/smollm2-135m"
+SCHEMA_FILE = "suite.schema.json"
+"""In `suites/`, and committed: editors complete and check suites by it."""
 
 _SETTINGS = """\
 # promptbench's settings; this folder is the project's root.
@@ -26,7 +38,7 @@ _ATTRIBUTES = """\
 prompt_store/text/** text eol=lf
 """
 
-_PROMPT = """\
+_EXAMPLE_PROMPT = """\
 ---
 config: {temperature: 0, maxOutputTokens: 32}
 input:
@@ -52,11 +64,7 @@ Hello, when does order K-7720 ship?
 {{message}}
 """
 
-_SUITE = """\
-# A suite: what goes into the prompt, and what should come back.
-suite: NAME
-prompt: NAME.prompt            # the candidate; what is in production is in the prompt store
-models: [MODEL]
+_EXAMPLE_CASES = """\
 checks:
   - json schema: output        # every answer fits the prompt's own output schema
 cases:
@@ -75,30 +83,121 @@ cases:
 """
 
 
-def init(folder: Path, name: str, model: str) -> list[str]:
-    """Writes `suites/NAME/` and, where there are none, the settings. Returns the files, from `folder`.
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What a new suite is for. Without `about` and `fields` it is an example that finds order numbers.
 
-    Raises InputError for a name or model that is none, and rather than overwrite anything.
+    `about` says what the prompt should do; `fields` are those of a JSON answer, none for a free text.
     """
-    check_prompt_name(name)
+
+    name: str = EXAMPLE_NAME
+    model: str = DEFAULT_MODEL
+    about: str | None = None
+    fields: tuple[str, ...] | None = None
+
+    @property
+    def is_example(self) -> bool:
+        return self.about is None and self.fields is None
+
+
+def init(folder: Path, start: Start) -> list[str]:
+    """Writes `suites/NAME/` and, where there are none, the schema and the settings. Returns the files, from `folder`.
+
+    Raises InputError for a name, a model or a field that is none, and rather than overwrite anything.
+    """
+    check_prompt_name(start.name)
     try:
-        ModelRef.parse(model)
+        ModelRef.parse(start.model)
     except ValueError:
-        raise InputError(f"'{model}' is not a model", hint="write it as provider/name") from None
-    suite = folder / "suites" / name
-    files = {
-        suite / "suite.yaml": _SUITE.replace("NAME", name).replace("MODEL", model),
-        suite / f"{name}.prompt": _PROMPT,
-    }
+        raise InputError(f"'{start.model}' is not a model", hint="write it as provider/name") from None
+    for field in start.fields or ():
+        if not is_name(field) or "." in field:
+            hint = "a field's name is letters, digits, - and _, such as order_number"
+            raise InputError(f"'{field}' cannot be a field of the answer", hint=hint)
+    suite = folder / "suites" / start.name
+    files = {suite / "suite.yaml": _suite(start), suite / f"{start.name}.prompt": _prompt(start)}
+    _refuse_taken(files, folder)
+    if not (folder / "suites" / SCHEMA_FILE).exists():
+        files[folder / "suites" / SCHEMA_FILE] = json.dumps(suite_schema(), ensure_ascii=False, indent=1) + "\n"
     if find_project(folder) is None:
         files[folder / PROJECT_FILE] = _SETTINGS
         for git_file, text in ((".gitignore", _IGNORE), (".gitattributes", _ATTRIBUTES)):
             if not (folder / git_file).exists():
                 files[folder / git_file] = text
-    taken = [path for path in files if path.exists()]
-    if taken:
-        raise InputError(f"{taken[0].relative_to(folder).as_posix()} is there already", hint="choose another name")
-    for path, text in files.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8", newline="\n")
+    try:
+        for path, text in files.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise EnvironmentFailure(f"{folder} cannot be written to: {error.strerror}") from None
     return [path.relative_to(folder).as_posix() for path in files]
+
+
+def read_fields(written: str) -> tuple[str, ...]:
+    """The names in a list with commas, as people write it: `order number, e-mail`."""
+    return tuple(re.sub(r"\s+", "_", name) for item in written.split(",") if (name := item.strip()))
+
+
+def name_for(about: str) -> str:
+    """A short name for a task: the first words of what it is about."""
+    words = re.findall(r"[a-z0-9]+", about.lower())[:3]
+    return "-".join(words)[:40] or EXAMPLE_NAME
+
+
+def _refuse_taken(files: Mapping[Path, str], folder: Path) -> None:
+    taken = next((path for path in files if path.exists()), None)
+    if taken is not None:
+        hint = "choose another name, or delete it first"
+        raise InputError(f"{taken.relative_to(folder).as_posix()} is there already", hint=hint)
+
+
+def _suite(start: Start) -> str:
+    head = [
+        f"# yaml-language-server: $schema=../{SCHEMA_FILE}",
+        "# A suite: what goes into the prompt, and what should come back.",
+        f"suite: {start.name}",
+    ]
+    if start.about:
+        head.append(f"about: {_in_line(start.about)}")
+    head += [
+        f"prompt: {f'{start.name}.prompt':<22} # the candidate; what is in production is in the prompt store",
+        f"models: {in_braces([start.model])}",
+    ]
+    return "\n".join(head) + "\n" + (_EXAMPLE_CASES if start.is_example else _first_case(start.fields or ()))
+
+
+def _first_case(fields: Sequence[str]) -> str:
+    check = "json schema: output        # every answer fits the prompt's own output schema"
+    expect = "{" + ", ".join(f"{field}: …" for field in fields) + "}"
+    if not fields:
+        check, expect = "refusal: no                # every answer is one, and no excuse", "…"
+    return f"""\
+checks:
+  - {check}
+cases:
+  - case: first example
+    vars:
+      message: Write here what a customer wrote.
+    # expect: {expect}  # what should come back; take away the first # of this line
+"""
+
+
+def _prompt(start: Start) -> str:
+    if start.is_example:
+        return _EXAMPLE_PROMPT
+    about = (start.about or "Read the customer's message.").strip()
+    output: list[str] = []
+    if start.fields:
+        output = ["output:", f"  schema: {in_braces(dict.fromkeys(start.fields, 'string'))}"]
+        fields = f"the {'field' if len(start.fields) == 1 else 'fields'} {', '.join(start.fields)}"
+        about = f"{about}\nAnswer with one JSON object with {fields}, and nothing else."
+    lines = ["---", "config: {temperature: 0, maxOutputTokens: 200}", "input:", "  schema: {message: string}", *output]
+    return (
+        "\n".join([*lines, "---", '{{role "system"}}', about.replace("{{", "\\{{"), '{{role "user"}}', "{{message}}"])
+        + "\n"
+    )
+
+
+def _in_line(value: Json) -> str:
+    """A text as the value of a key, on one line."""
+    return in_braces(" ".join(str(value).split()))

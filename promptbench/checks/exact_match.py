@@ -26,7 +26,11 @@ _TEXTS: Json = {"anyOf": [_TEXT, {"type": "array", "items": _TEXT}]}
 argument_schema: Json = {
     "anyOf": [
         *_TEXTS["anyOf"],
-        {"type": "object", "properties": {"is": _TEXTS, "at": {"type": ["string", "integer"]}, "ignore": IGNORE}, "required": ["is"]},
+        {
+            "type": "object",
+            "properties": {"is": _TEXTS, "at": {"type": ["string", "integer"]}, "ignore": IGNORE},
+            "required": ["is"],
+        },
     ]
 }
 

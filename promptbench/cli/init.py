@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from promptbench.core.errors import Exit
+from promptbench.core.errors import Exit, InputError
+
+if TYPE_CHECKING:
+    from promptbench.api import Start
 
 
 def register(app: typer.Typer) -> None:
@@ -15,15 +18,62 @@ def register(app: typer.Typer) -> None:
 
 
 def init(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The task's name, for example orders.")] = "orders",
-    model: Annotated[str, typer.Option("--model", metavar="PROVIDER/NAME")] = "gguf/smollm2-135m",
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="The task's name, for example orders.", show_default=False)
+    ] = None,
+    about: Annotated[
+        str | None, typer.Option("--about", metavar="TEXT", help="What the prompt should do, in a sentence.")
+    ] = None,
+    fields: Annotated[
+        str | None, typer.Option("--fields", metavar="NAMES", help="The answer's fields, with commas; '' for a text.")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", metavar="PROVIDER/NAME", help="By default a small one on this machine.")
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--dir", metavar="FOLDER", help="The project's folder; this one by default.")
+    ] = None,
 ) -> int:
-    """Write a small suite with its prompt, and the project's settings where there are none."""
+    """Write a small suite with its prompt, and the project's settings where there are none.
+
+    At a terminal it asks for what no option says; an empty answer takes the example.
+    """
     from promptbench import api
     from promptbench.cli.output import out
 
-    written = api.init(Path.cwd(), name, model)
+    start = _asked(name, about, fields, model)
+    written = api.init(folder or Path.cwd(), start)
+    where = folder.as_posix().rstrip("/") + "/" if folder else ""
     for path in written:
-        out(f"wrote {path}")
-    out(f"next: promptbench run suites/{name}")
+        out(f"wrote {where}{path}")
+    enter = f"cd {folder} && " if folder else ""
+    out(f"next: {enter}promptbench run suites/{start.name}")
     return Exit.YES
+
+
+def _asked(name: str | None, about: str | None, fields: str | None, model: str | None) -> Start:
+    """What the options say, and what somebody at the terminal says besides."""
+    from promptbench import api
+    from promptbench.cli.asking import ask, somebody_is_there
+    from promptbench.cli.output import say
+
+    default = api.Start()
+    named = None if fields is None else api.read_fields(fields)
+    if somebody_is_there():
+        if about is None and fields is None:
+            say("What should the prompt do? (nothing: an example that finds order numbers)")
+            about = ask(">", default="") or None
+        if about is not None and fields is None:
+            say("Which fields should its answer have, such as: team, urgent? (nothing: the answer is a text)")
+            named = api.read_fields(ask(">", default=""))
+        if model is None:
+            say(f"Which model, as provider/name? (nothing: {default.model}, a small one on this machine)")
+            model = ask(">", default="")
+    if about is not None and not about.strip():
+        raise InputError("--about says nothing", hint="write what the prompt should do, in a sentence")
+    return api.Start(
+        name=name or (api.name_for(about) if about else default.name),
+        model=model or default.model,
+        about=about,
+        fields=named,
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
+from itertools import groupby
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -47,8 +48,10 @@ def verify(as_json: AsJson = False) -> int:
     else:
         for line in levelled:
             out(f"note: {line}")
-        for item in found:
-            out(f"{item.prompt or 'store'}: {item.message}" + (f"\n  hint: {item.hint}" if item.hint else ""))
+        for hint, items in groupby(found, key=lambda item: item.hint):
+            for item in items:
+                out(f"{item.prompt or 'store'}: {item.message}")
+            out(f"  hint: {hint}")
         out(
             number_of(len(found), "finding")
             if found

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from promptbench.cli.options import AsJson, Prompts, Suites
 from promptbench.core.errors import Exit, InputError
+
+if TYPE_CHECKING:
+    from promptbench.api import Selection, Workspace
 
 
 def register(app: typer.Typer) -> None:
@@ -22,6 +25,14 @@ def validate(
         bool,
         typer.Option("--red", help="Every logged answer must still fail its case. What CI runs."),
     ] = False,
+    fix: Annotated[
+        bool,
+        typer.Option(
+            "--fix", help="Mend what has one reading: tabs, indentation, dashes, quotes. Shows it, then asks."
+        ),
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="With --fix: write without asking.")] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="Only show what --fix would change.")] = False,
     as_json: AsJson = False,
 ) -> int:
     """Look at suites, prompts, checks, models and logs, without asking any model."""
@@ -31,6 +42,8 @@ def validate(
 
     workspace = api.Workspace.open()
     selection = api.Selection(paths=tuple(suites or ()), prompts=tuple(prompt or ()))
+    if fix or diff:
+        _mend(workspace, selection, write=fix and not diff, yes=yes)
     code = Exit.YES
     try:
         found = list(api.validate(workspace, selection, red=red))
@@ -49,4 +62,39 @@ def validate(
     warnings = len(set(found)) - errors
     remarks = f", {warnings} {'remark' if warnings == 1 else 'remarks'}" if warnings else ""
     out(f"{errors} {'mistake' if errors == 1 else 'mistakes'} to mend{remarks}" if errors else f"all is well{remarks}")
+    if errors and sys.stderr.isatty():
+        first = next(item for item in in_order(found) if item.severity == "error")
+        say(f"hint: `promptbench explain {first.code.value}` says more{_mendable(workspace, selection, fix or diff)}")
     return code
+
+
+def _mend(workspace: Workspace, selection: Selection, *, write: bool, yes: bool) -> None:
+    """Shows what can be mended, and writes it where somebody says so."""
+    from promptbench import api
+    from promptbench.cli.asking import confirm, somebody_is_there
+    from promptbench.cli.output import out, say
+
+    mended = api.mend(workspace, selection)
+    for item in mended:
+        out(item.diff, end="")
+        for done in item.mends:
+            say(f"{item.shown}:{done.line}: {done.message}")
+    if not mended:
+        out("there is nothing that can be mended without asking you what is meant")
+    if not (mended and write):
+        return
+    if not (yes or somebody_is_there()):
+        raise InputError("nothing was written: there is nobody to ask", hint="--yes writes without asking")
+    for item in mended:
+        if yes or confirm(f"Write this to {item.shown}?", default=True):
+            api.write_mended(item)
+            count = len(item.mends)
+            out(f"mended {count} {'mistake' if count == 1 else 'mistakes'} in {item.shown}")
+
+
+def _mendable(workspace: Workspace, selection: Selection, tried: bool) -> str:
+    """What to say of the mistakes that could be mended, if there are any."""
+    from promptbench import api
+
+    count = 0 if tried else sum(len(item.mends) for item in api.mend(workspace, selection))
+    return f"; `promptbench validate --fix` mends {count} of them" if count else ""

@@ -34,6 +34,8 @@ class Slip:
     edits: tuple[Edit, ...] = ()
     sure: bool = False
     code: Code = Code.YAML_SYNTAX
+    moves: bool = False
+    """Whether it only stands at the wrong column, so that each column gives it another meaning."""
 
 
 def applied(text: str, edits: Iterable[Edit]) -> str:

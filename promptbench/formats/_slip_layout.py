@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from promptbench.core.diagnostics import Code
 from promptbench.formats._slip import DELETE, NAME, NAMES, Edit, Found, Line, Slip, indent, moved, start_of
@@ -27,7 +28,7 @@ def tabs(line: Line, at: int) -> Iterator[Slip]:
                 edits.append(Edit(start, start + lead.end(), _without_tabs(lead[0], width)))
         hint = "use two spaces for each level"
         slip = line.at(column, 1, "this line starts with a tab; YAML wants spaces", hint, *edits, sure=True)
-        yield Slip(slip.start, 1, slip.message, slip.hint, slip.edits, True, Code.TAB_INDENT)
+        yield replace(slip, code=Code.TAB_INDENT)
 
 
 def _without_tabs(lead: str, width: int) -> str:
@@ -184,11 +185,7 @@ def indented(line: Line, at: int) -> Iterator[Slip]:
         spaces = "no space" if column == 0 else "one space" if column == 1 else f"{column} spaces"
         hint = f"give it {spaces} at its start, as {shown} has on line {like + 1}"
         word = re.match(r"[\w@%`*&-]+", line.text[here:])
-        yield line.at(
-            here,
-            len(word[0]) if word else 1,
-            "this line does not fit the lines above it",
-            hint,
-            *moved(line.lines, line.number, line.start, column - here),
-            sure=True,
-        )
+        message = "this line does not fit the lines above it"
+        edits = moved(line.lines, line.number, line.start, column - here)
+        slip = line.at(here, len(word[0]) if word else 1, message, hint, *edits, sure=True)
+        yield replace(slip, moves=True)

@@ -57,7 +57,7 @@ def colon(line: Line, at: int) -> Found:
         a, b = equals.span("sign")
         message = "a name and its value are separated by a colon here, not by ="
         return line.at(line.text.index("=", a), 1, message, "write ': '", line.edit(a, b, ": "))
-    if tight := re.match(r" *(?:- +)*(?P<name>[^\W\d_][\w ]*):(?=[^\s/\\:])", line.text):
+    if tight := re.match(r" *(?:- +)*(?P<name>[^\W\d_]+(?: [^\W\d_]+){0,2}):(?=[^\s/\\:])", line.text):
         column = tight.end() - 1
         message = f"there is no space after the colon of '{tight['name']}'"
         return line.at(column, 1, message, f"write '{tight['name']}: '", line.edit(column, column + 1, ": "), sure=True)
@@ -223,6 +223,8 @@ def unquoted(line: Line, at: int) -> Found:
     shown = f"{found['name']}: {written}" if named else f"- {written}"
     sure = indent(line.below) <= len(found["before"]) or not line.below.strip()
     if value[0] in _NEEDS:
+        # A sign with a space behind it may stand for what YAML takes it for: a list, or a text below.
+        sure = sure and not re.match(r"[-|>] ", value)
         starts = re.match(r"\{\{|[^\w\s]", value)
         assert starts is not None
         message = f"a text that starts with {starts[0]} needs quotes"

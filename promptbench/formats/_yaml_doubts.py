@@ -55,7 +55,7 @@ def _tell_anchors(text: str, place: _Span, found: Diagnostics) -> None:
     named: dict[str, tuple[int, int]] = {}
     events: Iterator[Any] = yaml.parse(text, Loader=_Loader)
     for event in events:
-        anchor = getattr(event, "anchor", None)
+        anchor = getattr(event, "anchor", None) or ""
         if isinstance(event, yaml.AliasEvent):
             named.pop(anchor, None)
         elif anchor and type(event) is yaml.ScalarEvent:
@@ -102,5 +102,5 @@ def _tell_curly(is_key: bool, node: yaml.ScalarNode, place: _Span, found: Diagno
         hint = f"leave them out: {inner}"
     severity = Severity.ERROR if is_key else Severity.WARNING
     at = place(node.start_mark.index, node.end_mark.index)
-    mend = quoted(inner) if is_key else None
+    mend = (inner if re.fullmatch(r"[^\W\d_][\w -]*", inner) else quoted(inner)) if is_key else None
     found.add(Code.CURLY_QUOTES, message, at, hint=hint, severity=severity, mend=mend)

@@ -40,8 +40,11 @@ def readable(text: str) -> list[Leaf]:
     found: list[Leaf] = []
     try:
         _collect(yaml.parse(text, Loader=_Loader), found)
-    except yaml.YAMLError:
-        pass
+    except yaml.YAMLError as error:
+        # What ends on the line where the parser gives up was not read as it was meant.
+        mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+        stop = mark.index - mark.column if mark else 0
+        return [leaf for leaf in found if leaf.end < stop]
     return found
 
 

@@ -33,6 +33,8 @@ from promptbench.stats.paired import Paired
 FEWEST = 10
 """Below so many guards the bound of the mean difference is wider than it says."""
 _MOST = 1_000_000
+MOST_REPEATS = 16
+"""More are not advised for a margin: new cases tell more."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,26 @@ class Guarded:
             key=lambda n: there.times(n / there.count).p_above(-self.margin) <= level,
         )
 
+    @property
+    def repeats(self) -> int | None:
+        """With how many repeats these guards would keep the margin, if their rates are what they seem; None if more
+        would not do.
+        """
+        breaks = binomial_at_most(len(self.unsteady), len(self.clusters), self.margin)
+        if len(self.clusters) < FEWEST or breaks > self.among.level:
+            return None
+        more, level = range(self.first + 1, MOST_REPEATS + 1), self.among.level
+        return next((count for count in more if self.steadier(count).p_above(-self.margin) <= level), None)
+
+    def steadier(self, repeats: int) -> Paired:
+        """What the difference would be with more repeats: of Σd² that goes away which chance has put in. Of the share p
+        of k tries it is the variance, whose unbiased estimate is p(1 − p)/(k − 1).
+        """
+        there = self.difference
+        chance = sum(sum(_chance(item, self.first) for item in found) / len(found) ** 2 for found in self.clusters)
+        squares = there.squares - chance * (1 - self.first / repeats)
+        return Paired(there.count, there.total, max(squares, there.total**2 / there.count))
+
     def kept(self) -> str:
         """The bounds by which the margin is kept: of the mean difference in passes, and of the share that breaks."""
         confidence = self.among.confidence
@@ -105,6 +127,7 @@ class Guarded:
         verb = "is" if self.missing == 1 else "are"
         more = number_of(self.missing, "more guard") + (" of other clusters" if clustered(self.guards) else "")
         said = f"at {self._margin} {more} {verb} needed"
+        said += f", or about 'repeats: {self.repeats}'" if self.repeats else ""
         wavering = [item for item in self.guards if _wavers(item)]
         if not wavering:
             return said
@@ -118,6 +141,12 @@ class Guarded:
 
 def _wavers(item: CaseFlip) -> bool:
     return item.flip in (Flip.UNSTABLE, Flip.BROKEN)
+
+
+def _chance(item: CaseFlip, first: int) -> float:
+    """The estimated variance of a guard's difference that is due to the few tries."""
+    cells = (item.candidate.first(first), item.champion.first(first))
+    return sum(cell.passes * cell.failures / cell.total**2 / (cell.total - 1) for cell in cells if cell.total > 1)
 
 
 def _difference(item: CaseFlip, first: int) -> float:

@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from promptbench.core.words import number_of, percent
 from promptbench.gate.flips import is_break, is_stable
-from promptbench.gate.margin import FEWEST
+from promptbench.gate.margin import FEWEST, MOST_REPEATS
 from promptbench.gate.odds import ASSUMED_RATE, WISHED, guards_to_keep, odds_to_keep
 from promptbench.gate.policy import AUTO, LEVEL, TRIES, Policy
 from promptbench.gate.sentence import fine_percent
@@ -20,8 +20,6 @@ from promptbench.stats.paired import Paired
 _HALVED = 0.5
 _STEADIER = 5
 """The repeats that are advised where the usual ones see too little."""
-_MOST_REPEATS = 16
-"""More are not advised for a margin: cases are worth more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +94,7 @@ class MarginOutlook:
         kept = odds_to_keep(cases, margin, policy.repeats, rate)
         if kept >= WISHED:
             return cls(margin, about, cases, takes, kept)
-        more = range(policy.repeats + 1, _MOST_REPEATS + 1)
+        more = range(policy.repeats + 1, MOST_REPEATS + 1)
         repeats = next((count for count in more if odds_to_keep(cases, margin, count, rate) >= WISHED), None)
         return cls(margin, about, cases, takes, kept, guards_to_keep(margin, policy.repeats, rate), repeats)
 

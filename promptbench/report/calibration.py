@@ -118,8 +118,8 @@ def _model(suite: CalibratedSuite, model: CalibratedModel, width: int) -> Iterat
         yield f"{_IN}{excerpt(item.case, _NAME)}{about} {rate}"
     if len(model.flaky) > _SHOWN:
         yield f"{_IN}and {len(model.flaky) - _SHOWN} more"
-    alarms = f"in {model.broken.of:,} runs drawn with these rates, nothing changed, the gate calls"
-    said = {"a case broken": model.broken, "one fixed": model.fixed, "one unstable": model.unstable}
+    alarms = f"false alarms of the gate, in {model.broken.of:,} runs drawn with these rates in which nothing changes:"
+    said = {"a case is broken": model.broken, "one is fixed": model.fixed, "one is unstable": model.unstable}
     yield from wrap(f"{alarms} {', '.join(f'{what} in {share}' for what, share in said.items())}", width)
     halves = ", ".join(f"{count} {word}" for word, count in model.halves.items())
     yield from wrap(f"the two sides as they were, judged as champion and candidate: {halves}", width)

@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from promptbench.report.model import Promotion
 from promptbench.report.words import clean
 
+COMMANDS = ("  read it: ", "  undo it: ")
+"""What lines begin with that hold a command."""
+
 
 def lines(moved: Promotion) -> Iterator[str]:
     """The first line says what moved; commands stand whole in theirs, so that they can be copied."""
@@ -16,5 +19,5 @@ def lines(moved: Promotion) -> Iterator[str]:
         yield f"  proof: {clean(moved.proof)}"
     if moved.returning:
         yield f"  fails again: {', '.join(map(clean, moved.returning))}"
-    yield f"  read it: promptbench get {moved.prompt}@{moved.label}"
-    yield f"  undo it: {moved.undo}"
+    for what, command in zip(COMMANDS, (f"promptbench get {moved.prompt}@{moved.label}", moved.undo), strict=True):
+        yield f"{what}{command}"

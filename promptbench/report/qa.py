@@ -14,8 +14,8 @@ _NAME = 26
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """Means over `questions`, in [0, 1], as SQuAD 2.0 defines them. `low` and `high` are the bounds of the 95 % bootstrap
-    interval of the F1.
+    """Means over `questions`, in [0, 1], as SQuAD 2.0 defines them. `low` and `high` are the bounds of the 95 %
+    bootstrap interval of the F1.
     """
 
     questions: int

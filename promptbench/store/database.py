@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from promptbench.core.canonical import canonical, digest_text, lf
+from promptbench.core.canonical import canonical, digest_text, lf, short
 from promptbench.core.errors import ConflictError, EnvironmentFailure
 from promptbench.store import prompts_schema, steps
 from promptbench.store.chain import Event, Version, event_file_name
@@ -238,7 +238,7 @@ class Database:
         """Raises ConflictError when the row was edited or its text is gone."""
         row = self.connection.execute(f"{_VERSION} WHERE prompt = ? AND version.hash = ?", [prompt, tagged]).fetchone()
         if row is None:
-            raise self._tampered(f"{prompt}: version {tagged}")
+            raise self._tampered(f"{prompt}: version {short(tagged)}")
         return self._checked(row)
 
     def versions(self, prompt: str) -> list[Version]:
@@ -252,7 +252,7 @@ class Database:
         if row is None:
             return None
         if digest_text(row[0]) != tagged:
-            raise self._tampered(f"evidence {tagged}")
+            raise self._tampered(f"evidence {short(tagged)}")
         return json.loads(row[0])
 
     def add_version(self, version: Version) -> None:

@@ -34,7 +34,12 @@ def _quantile(share: float, name: str) -> str:
         f"CASE place WHEN CAST({position} AS INTEGER) THEN 1 - ({position} - CAST({position} AS INTEGER)) "
         f"WHEN CAST({position} AS INTEGER) + 1 THEN {position} - CAST({position} AS INTEGER) ELSE 0 END"
     )
-    return f"round(sum(provider_ms * {weight}) FILTER (WHERE timed), 3) AS {name}"
+    return f"round(sum(provider_ms * {weight}) FILTER (WHERE timed) OVER same, 3) AS {name}"
+
+
+_BY_PROMPT_AND_MODEL = f"""FROM ({_FIRST_TRIES})
+                WINDOW same AS (PARTITION BY run, variant, model)"""
+"""Of these rows one of each partition is shown. With GROUP BY, SQLite would read all runs to show one of them."""
 
 
 STATEMENTS = (
@@ -62,27 +67,40 @@ STATEMENTS = (
             {_JOINED}
             GROUP BY attempt.run, attempt.variant, attempt.model, attempt.case_name""",
     f"""CREATE VIEW latency_by_model AS
-            SELECT run, started, suite, model, side, prompt, calls,
-                {_quantile(0.5, "p50_ms")},
-                {_quantile(0.9, "p90_ms")},
-                {_quantile(0.99, "p99_ms")},
-                round(avg(provider_ms), 3) AS mean_ms,
-                max(provider_ms) AS slowest_ms
-            FROM ({_FIRST_TRIES}) WHERE timed
-            GROUP BY run, variant, model""",
+            SELECT run, started, suite, model, side, prompt, calls, p50_ms, p90_ms, p99_ms, mean_ms, slowest_ms
+            FROM (
+                SELECT run, started, suite, model, side, prompt,
+                    sum(timed) OVER same AS calls,
+                    {_quantile(0.5, "p50_ms")},
+                    {_quantile(0.9, "p90_ms")},
+                    {_quantile(0.99, "p99_ms")},
+                    round(avg(provider_ms) FILTER (WHERE timed) OVER same, 3) AS mean_ms,
+                    max(provider_ms) FILTER (WHERE timed) OVER same AS slowest_ms,
+                    row_number() OVER same AS number
+                {_BY_PROMPT_AND_MODEL}
+            ) WHERE number = 1 AND calls > 0""",
     f"""CREATE VIEW run_figures AS
-            SELECT run, started, suite, prompt_name, result, side, prompt, variant AS version, model,
-                sum(answered) AS attempts,
-                sum(outcome = 'errored') AS errored,
-                round(1.0 * sum(outcome = 'passed') / sum(answered), 4) AS answers,
-                round(1.0 * sum(read AND well_formed) / sum(read), 4) AS format,
-                {_quantile(0.5, "p50")},
-                {_quantile(0.99, "p99")},
-                CASE WHEN sum(asked) > sum(asked AND cost NOTNULL) THEN NULL
-                    ELSE 1000 * sum(cost) FILTER (WHERE asked) / sum(asked) END AS cost,
+            SELECT run, started, suite, prompt_name, result, side, prompt, version, model, attempts, errored,
+                round(1.0 * passed / attempts, 4) AS answers,
+                round(1.0 * well_formed / read, 4) AS format,
+                p50, p99,
+                CASE WHEN asked = priced THEN 1000 * cost / asked END AS cost,
                 whole
-            FROM ({_FIRST_TRIES})
-            GROUP BY run, variant, model""",
+            FROM (
+                SELECT run, started, suite, prompt_name, result, side, prompt, variant AS version, model, whole,
+                    sum(answered) OVER same AS attempts,
+                    sum(outcome = 'errored') OVER same AS errored,
+                    sum(outcome = 'passed') OVER same AS passed,
+                    sum(read) OVER same AS read,
+                    sum(read AND well_formed) OVER same AS well_formed,
+                    {_quantile(0.5, "p50")},
+                    {_quantile(0.99, "p99")},
+                    sum(asked) OVER same AS asked,
+                    sum(asked AND cost NOTNULL) OVER same AS priced,
+                    sum(cost) FILTER (WHERE asked) OVER same AS cost,
+                    row_number() OVER same AS number
+                {_BY_PROMPT_AND_MODEL}
+            ) WHERE number = 1""",
     "CREATE VIEW prompt_history AS SELECT * FROM run_figures WHERE whole",
     """CREATE VIEW failing_answers AS
             SELECT attempt.run, run.started, run.suite, attempt.case_name, attempt.model, variant.side,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from promptbench.core.canonical import digest_text
+from promptbench.core.canonical import digest_text, short
 from promptbench.core.errors import ConflictError, InputError
 from promptbench.store.chain import Event, Ledger
 from promptbench.store.database import Database
@@ -134,7 +134,7 @@ def _hashes(database: Database) -> Iterator[Finding]:
     ):
         for tagged, text in database.connection.execute(f"SELECT hash, {column} FROM {table}"):
             if digest_text(text) != tagged:
-                yield Finding("", kind, f"the {name} {tagged} in the database does not have that hash", _REBUILD)
+                yield Finding("", kind, f"the {name} {short(tagged)} in the database does not have that hash", _REBUILD)
 
 
 def _history(sync: Sync, prompt: str) -> Iterator[Finding]:
@@ -164,7 +164,9 @@ def _outcome(database: Database, ledger: Ledger) -> Iterator[Finding]:
     except sqlite3.OperationalError:
         return
     if labels != ledger.labels:
-        yield Finding(ledger.prompt, "label", f"the view says {labels}, the events say {ledger.labels}", _REBUILD)
+        told = [", ".join(f"{label} {ledger.name(at)}" for label, at in held.items()) for held in (labels, ledger.labels)]
+        what = f"the view says {told[0] or 'no label'}, the events say {told[1] or 'no label'}"
+        yield Finding(ledger.prompt, "label", what, _REBUILD)
 
 
 def _versions(sync: Sync, prompt: str, events: list[Event]) -> Iterator[Finding]:
@@ -176,11 +178,11 @@ def _versions(sync: Sync, prompt: str, events: list[Event]) -> Iterator[Finding]
             version = sync.database.version(prompt, known)
             tagged = sync.hash_of(version.source)[0]
         except (ValueError, InputError, ConflictError) as error:
-            yield Finding(prompt, "version", f"version {known} cannot be read: {error}", _REBUILD)
+            yield Finding(prompt, "version", f"version {short(known)} cannot be read: {error}", _REBUILD)
             continue
         name = f"{prompt}@{version.number}"
         if tagged != version.hash:
-            yield Finding(prompt, "version", f"the text of {name} is {tagged}, not {version.hash}", _REBUILD)
+            yield Finding(prompt, "version", f"the text of {name} is {short(tagged)}, not {short(version.hash)}", _REBUILD)
         if version.created != created.get(version.hash, version.created):
             yield Finding(prompt, "version", f"{name} was not created at {version.created}", _REBUILD)
 
@@ -191,7 +193,7 @@ def _proof(database: Database, event: Event, champions: Sequence[str | None]) ->
     try:
         evidence = database.evidence(event.evidence)
         if evidence is None:
-            return f"its evidence {event.evidence} is missing"
+            return f"its evidence {short(event.evidence)} is missing"
         claim = event.origin
         if claim.kind == "forced":
             return None

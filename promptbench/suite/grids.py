@@ -137,7 +137,7 @@ def _sheet(sheet: Any, shown: str) -> Iterator[Row]:
     # What a file says of its own size may be wrong, and cells beyond it would be lost.
     sheet.reset_dimensions()
     merged = {area.partition(":")[0]: area for area in merged_ranges(sheet)}
-    blank = 0
+    blank = width = 0
     for number, cells in enumerate(sheet.iter_rows(), 1):
         row = [
             _cell(cell, Place(f"{shown}!{name}"), merged.get(name, ""))
@@ -148,8 +148,10 @@ def _sheet(sheet: Any, shown: str) -> Iterator[Row]:
             if blank > MOST_BLANK_ROWS:
                 return
             continue
-        blank = 0
-        yield row
+        blank, width = 0, max(width, len(row))
+        # Empty cells at the end of a row are not in the file, and have a place all the same.
+        missing = (f"{get_column_letter(column)}{number}" for column in range(len(row) + 1, width + 1))
+        yield row + [Cell("", Place(f"{shown}!{name}")) for name in missing]
 
 
 def _cell(cell: Any, place: Place, merged: str) -> Cell:

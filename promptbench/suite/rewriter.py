@@ -143,7 +143,7 @@ def _items(text: str) -> list[_Item]:
 
 def _content_end(text: str, node: Any) -> int:
     """Where what a node says ends in the file; 0 for one that says nothing."""
-    start, end = node.start_mark.index, node.end_mark.index
+    start, end = int(node.start_mark.index), int(node.end_mark.index)
     if isinstance(node, yaml.ScalarNode):
         if node.style in ("|", ">"):
             keeps = "+" in text[start : text.find("\n", start)].partition("#")[0]

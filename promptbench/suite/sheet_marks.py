@@ -55,7 +55,7 @@ def _csv(source: Source, path: Path, mistakes: Sequence[Diagnostic]) -> bytes:
         heading = f"{header[index]}: " if index is not None and index < len(header) and header[index] else ""
         said.setdefault(bisect_right(starts, item.place.line) - 1, []).append(heading + _said(item))
     # A copy of a copy gets the column anew.
-    own = header.index(MISTAKES) if MISTAKES in header else len(header)
+    own = header.index(MISTAKES) if MISTAKES in header else max(len(cells) for _, cells in records)
     target = io.StringIO()
     writer = csv.writer(target, delimiter=csv_delimiter(source), lineterminator="\r\n")
     for number, (_, cells) in enumerate(records):

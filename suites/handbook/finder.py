@@ -8,8 +8,11 @@ from typing import Any
 _PAGE = re.compile(r"^\[(\w+)\] (.+)$", re.MULTILINE)
 _CLAUSE = re.compile(r"[^.,]*(?:(?<=\d)[.,](?=\d)[^.,]*)*")
 _EMPTY = frozenset(
-    "a an and are at be by can cost do does for from have how i in is it its long many may me more must my much of on one "
-    "or our price take that the them there they this to until what when where which who with within you your".split()
+    re.findall(
+        r"\w+",
+        """a an and are at be by can cost do does for from have how i in is it its long many may me more must my much of on
+        one or our price take that the them there they this to until what when where which who with within you your""",
+    )
 )
 _LEAST = 0.5
 """The share of the question's words that a clause must have; with less the pages do not tell."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from tests.helpers import squad
 from tests.helpers.project import Project
+from tests.helpers.shipped import ROOT
 
 SUITE = """\
 suite: shop
@@ -94,6 +96,17 @@ def test_suites_without_questions_say_nothing(shop: Project) -> None:
     shop.write("suites/shop/suite.yaml", SUITE[: SUITE.index("checks")] + without)
     [report] = shop.run("run", "suites/shop", "--format", "json").data["runs"]
     assert report["qa"] is None
+
+
+def test_the_suite_that_ships(project: Project) -> None:
+    shutil.copytree(ROOT / "suites" / "handbook", project.root / "suites" / "handbook")
+    assert project.run("validate", "suites/handbook", "--red").code == 0
+    [report] = project.run("run", "suites/handbook", "--model", "python/finder.py:answer", "--format", "json").data[
+        "runs"
+    ]
+    assert (report["rows"][0]["attempts"], report["rows"][0]["passed"]) == (30, 22)
+    [found] = report["qa"]["summaries"]
+    assert (found["unanswerable"]["right"], found["unanswerable"]["of"], found["grounded"]["right"]) == (6, 9, 30)
 
 
 @pytest.mark.skipif(not squad.DATA.exists(), reason="the data sets are not beside the project")

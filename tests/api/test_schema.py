@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import jsonschema
 import pytest
 
 from promptbench.api.schema import suite_schema
-from promptbench.api.starting import init
+from promptbench.api.starting import Start, init
 from promptbench.cli.app import run
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.formats.marked_yaml import parse
@@ -37,16 +38,43 @@ def test_the_command_prints_it(capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(capsys.readouterr().out) == suite_schema()
 
 
-def descriptions(schema: Any) -> list[str]:
-    found = [schema.get("description", "")] if "properties" in schema else []
-    for name, inner in schema.get("properties", {}).items():
-        assert inner.get("description"), name
-        found += descriptions(inner)
-    return found
+def properties(schema: Any, root: Any) -> Iterator[tuple[str, Any]]:
+    """Every property at any depth, whatever leads to it, with what it refers to."""
+    if isinstance(schema, list):
+        for item in schema:
+            yield from properties(item, root)
+    if not isinstance(schema, dict):
+        return
+    for keyword in ("properties", "patternProperties"):
+        for name, inner in schema.get(keyword, {}).items():
+            yield name, {**root["$defs"].get(inner.get("$ref", "").removeprefix("#/$defs/"), {}), **inner}
+            yield from properties(inner, root)
+    for keyword, inner in schema.items():
+        if keyword not in ("properties", "patternProperties", "examples"):
+            yield from properties(inner, root)
+    if isinstance(schema.get("additionalProperties"), dict):
+        yield "additionalProperties", schema["additionalProperties"]
 
 
-def test_every_key_is_explained() -> None:
-    assert descriptions(suite_schema())
+def test_every_property_is_explained_with_an_example() -> None:
+    schema = suite_schema()
+    found = list(properties(schema, schema))
+    assert len(found) > 150
+    for name, inner in found:
+        assert len(inner.get("description", "")) > 5, name
+        assert inner.get("examples") or name == "additionalProperties", name
+
+
+def test_every_example_fits_what_it_is_an_example_of() -> None:
+    schema = suite_schema()
+    for name, inner in properties(schema, schema):
+        validator = jsonschema.Draft202012Validator({**inner, "$defs": schema["$defs"]})
+        for example in inner.get("examples", ()):
+            assert validator.is_valid(example), (name, example)
+
+
+def test_it_is_small_enough_to_be_committed() -> None:
+    assert len(json.dumps(suite_schema(), indent=2)) < 120_000
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.parent.name)
@@ -55,11 +83,12 @@ def test_takes_the_suites_that_are_shipped(path: Path) -> None:
 
 
 def test_takes_what_init_writes(tmp_path: Path) -> None:
-    init(tmp_path, "triage", "gguf/smollm2-135m")
+    init(tmp_path, Start(name="triage"))
     assert fits((tmp_path / "suites/triage/suite.yaml").read_text(encoding="utf-8"))
 
 
 GOOD = [
+    HEAD + "cases: [{case: a, quarantine: {owner: b, reason: c, review-by: 2026-12-31}}]\n",
     FULL,
     HEAD + "cases: [{case: a}]\n",
     HEAD + "cases: [{case: 17, tags: 2024, was: 42, should-be: x, expect: null}]\n",
@@ -70,6 +99,7 @@ GOOD = [
     "suite: s\nprompt: [p.prompt, q.prompt]\nmodels: {model: a/b, uses_prompt: false}\ncases: [{case: a}]\n",
 ]
 BAD = [
+    HEAD + "cases: [{case: a, quarantine: {owner: b, reason: c}}]\n",
     "suite: s\n",
     HEAD.replace("suite", "siute"),
     HEAD + "cases: [{caes: a}]\n",

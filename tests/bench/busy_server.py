@@ -21,6 +21,7 @@ import sys
 import time
 import urllib.request
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -36,6 +37,7 @@ class Manner:
 
     `refuse`, `fail` and `cut` are the shares of the calls that get 429, 500 and a closed connection. `per_minute` is
     the limit of requests that is told in every answer; 0 tells none. Calls get no answer when `answers` have got one.
+    `quantiles`, at even steps from 0 to 1, are a distribution of latencies in the place of an even one.
     """
 
     latency: tuple[float, float] = (0.0, 0.0)
@@ -46,6 +48,16 @@ class Manner:
     first_try_only: bool = False
     per_minute: int = 0
     answers: int | None = None
+    quantiles: Sequence[float] = ()
+
+    def delay(self, share: float) -> float:
+        """The latency that a share of all calls is below."""
+        if not self.quantiles:
+            low, high = self.latency
+            return low + (high - low) * share
+        position = share * (len(self.quantiles) - 1)
+        at = min(int(position), len(self.quantiles) - 2)
+        return self.quantiles[at] + (self.quantiles[at + 1] - self.quantiles[at]) * (position - at)
 
 
 class Call(NamedTuple):
@@ -113,8 +125,7 @@ class _Server:
                     status = code
                 drawn -= share
         self.log.append([time.monotonic(), case, status, None])
-        low, high = manner.latency
-        return index, status, low + (high - low) * self.chance(case, index, 2)
+        return index, status, manner.delay(self.chance(case, index, 2))
 
     def reply(self, index: int, case: int, status: int) -> bytes:
         self.log[index][3] = time.monotonic()

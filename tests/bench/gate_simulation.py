@@ -21,7 +21,8 @@ from promptbench.gate.candidates import judge_candidates
 from promptbench.gate.drift import drift
 from promptbench.gate.flips import CaseInfo
 from promptbench.gate.judge import GatedModel, Result
-from promptbench.gate.policy import Policy
+from promptbench.gate.odds import guards_to_keep
+from promptbench.gate.policy import CRITICAL_REPEATS, Policy
 from promptbench.gate.simulation import drawn, draws
 from promptbench.gate.table import Table
 
@@ -50,6 +51,8 @@ class Scene:
     """So many guards, one after the other, fall together."""
     told: bool = False
     """Whether the gate is told which."""
+    critical: bool = False
+    """Whether the last case is."""
     nightly: bool = False
     """Whether what passes is asked again and held against that, which is what decides then."""
 
@@ -90,6 +93,7 @@ def _cases(scene: Scene) -> list[CaseInfo]:
     return [
         CaseInfo(
             f"case {number}",
+            critical=scene.critical and number == count - 1,
             cluster=f"cluster {(number - len(FIXES)) // scene.together}" if scene.told and number >= len(FIXES) else "",
         )
         for number in range(count)
@@ -126,6 +130,9 @@ def scenes() -> Iterator[Scene]:
         # The promise is made to prompts that hardly ever fail what they can do.
         promise = 0.93 if rate >= 0.98 else None
         yield Scene("5 fixes, 100 guards as before", f"{rate:.2f}", scene, MARGIN, promise, power=True)
+    enough = guards_to_keep(0.05, MARGIN.repeats, 0.95) or 0
+    scene = {CANDIDATE: [*FIXES, *steady(enough, 0.95, 0.95)]}
+    yield Scene(f"5 fixes, {enough} guards as before", "0.95", scene, MARGIN, 0.93, power=True)
     for rate in (1.0, 0.98, 0.9):
         scene = {CANDIDATE: [*FIXES, *steady(99, rate, rate), (rate, 0.0)]}
         yield Scene("5 fixes, 1 of 100 guards broken", f"{rate:.2f}", scene, MARGIN, 0.03)
@@ -162,7 +169,10 @@ def scenes() -> Iterator[Scene]:
         scene = {f"candidate {number}": pairs for number in range(count)}
         name = f"no fix of 12 flaky failures, {count} {'candidate' if count == 1 else 'candidates'}, no margin"
         yield Scene(name, "0.40", scene, AUTO, 0.05 if count > 1 else None)
-    yield Scene("1 case halved among 10, no margin", "1.00", {"c": [*FIXES, *steady(9, 1, 1), (1, 0.5)]}, AUTO)
+    halved = {CANDIDATE: [*FIXES, *steady(9, 1, 1), (1, 0.5)]}
+    yield Scene("1 case halved among 10, no margin", "1.00", halved, AUTO)
+    critical = Policy(critical_repeats=CRITICAL_REPEATS)
+    yield Scene("1 `critical` case halved among 10, no margin", "1.00", halved, critical, 0.03, critical=True)
     yield Scene("as before, 50 guards, no margin", "0.90", {"c": [*FIXES, *steady(50, 0.9, 0.9)]}, AUTO)
 
 

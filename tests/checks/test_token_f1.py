@@ -12,6 +12,7 @@ from tests.helpers.subjects import score
         ("Denver Broncos", "The Broncos, Denver"),
         ({"is": ["Denver Broncos", "Broncos"], "at least": 0.8}, "denver broncos won"),
         ({"is": "", "at least": 0.1}, ""),
+        ({"is": "30 days", "ignore": "citations"}, "30 days [r1], [r2]"),
     ],
 )
 def test_passes(argument: Json, text: str) -> None:

@@ -38,7 +38,7 @@ def test_a_flaky_case_is_found_and_later_runs_say_so(project: Project, server: F
     assert lines[0] == "triage: triage@1 against itself, 11 tries for each side"
     assert "on openai/fake: 1 of 3 cases is flaky" in lines
     assert "  hello passes 18 of 22 tries (95 %: 60 % to 95 %)" in lines
-    assert "in 1,000 runs drawn with these rates, nothing changed, the gate calls a case" in ended.out
+    assert "false alarms of the gate, in 1,000 runs drawn with these rates in which nothing changes: a " in ended.out
     assert "      reason: passes 18 of 22 tries of triage@1 on openai/fake" in lines
     assert len(server.received) == 3 * 22
     database = sqlite3.connect(project.root / ".promptbench" / "runs.sqlite")
@@ -51,6 +51,9 @@ def test_a_flaky_case_is_found_and_later_runs_say_so(project: Project, server: F
     [report] = project.run("run", "--json").data["runs"]
     [flip] = [flip for flip in report["flips"] if flip["case"] == "hello"]
     assert flip["notes"][0].startswith("flaky: 18 of 22 tries passed in the calibration of 20")
+    project.edit(SUITE, "gate: {", "gate: {margin: 50%, ")
+    planned = " ".join(project.run("run", "--dry-run").out.split())
+    assert "where production passes 81.8 % of tries, as in the calibration of 20" in planned
 
 
 def test_the_block_that_it_prints_is_a_quarantine(project: Project, server: FakeOpenAI) -> None:

@@ -54,6 +54,20 @@ def test_two_versions_of_one_run(ran: Project, server: FakeOpenAI) -> None:
     assert not server.received
 
 
+def test_it_says_what_the_gate_says(ran: Project) -> None:
+    judged = ran.run("report", "--json").data
+    compared = ran.run("compare", "triage@1", "triage@2", "--json").data
+    assert judged["schema_version"] == compared["schema_version"] == 1
+    gate, run = judged["runs"][0], compared["runs"][0]
+    assert run["judgements"][0]["counts"] == gate["judgements"][0]["counts"]
+    assert run["judgements"][0]["mid_p"] == gate["judgements"][0]["mid_p"]
+    for name in ("passed", "attempts", "well_formed", "p50_ms", "p99_ms", "cost", "rungs"):
+        assert [row[name] for row in run["rows"]] == [row[name] for row in gate["rows"]]
+    states = [{(flip["case"], flip["flip"]) for flip in found["flips"]} for found in (gate, run)]
+    assert states[0] == states[1] != set()
+    assert gate["sentence"].removeprefix("PASS: ") in run["sentence"]
+
+
 def test_every_check_that_changed_is_named(ran: Project) -> None:
     run = report(ran, "triage@2", "triage@1", code=1)
     assert run["checks"] == [
@@ -166,6 +180,7 @@ def test_one_prompt_on_two_models(ran: Project, server: FakeOpenAI) -> None:
     assert last_line(worse.out) == (
         "FAIL: triage@2 on openai/small is worse than on openai/large: 1 case broken: 'late parcel' (nothing to fix)"
     )
+    assert 'expected → B: {"team": "[-delivery-]{+none+}"}' in worse.out
     run = report(ran, "suites/triage", "--model", "openai/large", "--model", "openai/slow")
     assert run["sentence"].startswith("PASS: triage@2 on openai/slow is no worse than on openai/large: nothing to fix")
     assert [(row["side"], row["model"], row["prompt"]) for row in run["rows"]] == [

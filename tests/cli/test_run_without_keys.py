@@ -101,3 +101,16 @@ def test_evidence_of_several_prompts_goes_into_a_folder(project: Project) -> Non
     assert [path.name for path in (project.root / "again").iterdir()] == ["triage.json"]
     ended = project.run("run", "--output", "junit=proofs/")
     assert (ended.code, "proofs/ is a folder" in ended.err) == (2, True)
+
+
+def test_where_nothing_is_asked_no_key_is_needed(project: Project) -> None:
+    """The job that judges again, merges shards or promotes has no keys."""
+    project.adopt()
+    for words in (("--shard", "1/2"), ("--shard", "2/2"), ("--output", "evidence=proof.json")):
+        assert project.run("run", "-q", *words).code == 0
+    project.write("promptbench.toml", '[providers.openai]\nbase_url = "https://llm.example.com/v1"\n')
+    assert project.run("run").code == 4
+    assert project.run("gate").code == 0
+    assert project.run("runs", "merge").code == 0
+    assert project.run("rescore").code == 0
+    assert project.run("promote", "triage", "--evidence", "proof.json").code == 0

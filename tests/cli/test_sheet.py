@@ -73,7 +73,11 @@ def test_a_workbook_has_lists_to_choose_from(triage: Project) -> None:
     chosen = {}
     for name in ("expect.team", "check"):
         rule = rules[f"{columns[name]}2"]
-        assert (rule.type, rule.errorStyle, str(rule.sqref).split(":")[1]) == ("list", "warning", f"{columns[name]}1003")
+        assert (rule.type, rule.errorStyle, str(rule.sqref).split(":")[1]) == (
+            "list",
+            "warning",
+            f"{columns[name]}1003",
+        )
         sheet, area = rule.formula1.split("!")
         assert sheet == lists.title
         chosen[name] = [row[0].value for row in lists[area.replace("$", "")]]
@@ -199,10 +203,11 @@ def test_mistakes_in_a_csv_file_have_a_column(triage: Project) -> None:
     done = triage.run("sheet", "import", "mine.csv", "suites/triage")
     assert (done.code, "mine.csv:3:14: error" in done.err) == (2, True), done.err
     copied = list(csv.reader(io.StringIO((triage.root / "mine.mistakes.csv").read_text("utf-8-sig")), delimiter=";"))
-    assert copied[1] == [*MISTAKES[1], "# mistakes"]
-    assert [row[5] for row in copied[2:]] == [
+    assert copied[1] == [*MISTAKES[1], "", "# mistakes"]
+    assert [row[5] for row in copied] == ["", "", "", "", "", "lost"]
+    assert [row[6] for row in copied[2:]] == [
         "check: there is no check 'contians'; did you mean 'contains'?",
-        "the case 'b' has no value for {{message}} of triage.better.prompt; write it under vars.message",
+        "vars.message: the case 'b' has no value for {{message}} of triage.better.prompt; write it under vars.message",
         "",
         "this cell has no heading; head its column, or empty it",
     ]
@@ -251,7 +256,9 @@ def test_cases_beside_the_suite_are_changed_in_their_file(triage: Project) -> No
 def test_new_cases_go_where_all_the_others_are(triage: Project) -> None:
     line = '{"case": "a", "vars": {"message": "Hi"}}\n'
     triage.write("suites/triage/more.jsonl", line)
-    triage.write(SUITE, "suite: t\nprompt: triage.better.prompt\nmodels: [openai/fake]\nchecks: [json]\ncases: more.jsonl\n")
+    triage.write(
+        SUITE, "suite: t\nprompt: triage.better.prompt\nmodels: [openai/fake]\nchecks: [json]\ncases: more.jsonl\n"
+    )
     triage.write("new.csv", "case,vars.message,# comment\na,Hi,seen\nb,Ho,\n")
     done = triage.run("sheet", "import", "new.csv", "suites/triage")
     assert "more.jsonl has no place for the comment of 'a'" in done.err

@@ -420,3 +420,21 @@ def test_of_two_processes_one_promotes_and_the_other_is_told(project: Project) -
     assert "stale evidence: it compared with triage@1 (sha256:" in told
     assert "but production of triage is triage@" in told
     assert project.run("store", "verify").code == 0
+
+
+def test_a_label_of_ones_own_points_anywhere(project: Project) -> None:
+    promoted(project)
+    assert project.run("prompts", "label", "triage@1", "canary").code == 2
+    ended = project.run("prompts", "label", "triage@1", "canary", "--reason", "ten customers")
+    assert ended.out == (
+        "triage@1 is now canary\n"
+        "  read it: promptbench get triage@canary\n"
+        "  undo it: promptbench retire triage --label canary --reason '…'\n"
+    )
+    assert project.run("get", "triage@canary").out == V1
+    ended = project.run("prompts", "label", "triage", "canary", "--reason", "all of them", "--json")
+    assert (ended.data["version"], ended.data["previous"]) == (2, 1)
+    assert "rollback triage --to 1 --label canary" in ended.data["undo"]
+    ended = project.run("prompts", "label", "triage@1", "production", "--reason", "I say so")
+    assert ended.code == 2
+    assert "production moves by evidence only" in ended.err

@@ -134,7 +134,9 @@ def test_what_it_says() -> None:
 def test_the_figures_behind_the_words_are_in_it() -> None:
     [model] = proof_of(part(PASSED))["suites"][0]["models"]
     assert model["attempts"]["candidate"] == {"answered": 36, "errored": 0}
-    assert model["bounds"] == [{"tag": "", "margin": None, "clusters": 4, "loss": None, "breaks": pytest.approx(0.5271292)}]
+    assert model["bounds"] == [
+        {"tag": "", "margin": None, "clusters": 4, "loss": None, "breaks": pytest.approx(0.5271292)}
+    ]
     held = {**guards(93, "+++"), "t": ("-" * 8, "+" * 8)}
     proof = proof_of(part(held, margin=0.05, tags={"t": TagPolicy(margin=0.4)}, tagged="g1 g2"))
     everybody, tagged = proof["suites"][0]["models"][0]["bounds"]

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 
 import pytest
 
 from promptbench.gate.flips import (
     CaseFlip,
+    CaseInfo,
     Flip,
     Want,
     complete,
@@ -200,6 +202,12 @@ def test_complete() -> None:
     assert not whole("", "-", deterministic=True)
 
 
+def _open(table: Table, cases: list[CaseInfo], policy: Policy) -> Iterator[Want]:
+    for want in wanted(table, CHAMPION, CANDIDATE, MODEL, cases, policy):
+        if not table.cell(want.variant, MODEL, want.case).asked(want.repeats):
+            yield want
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_the_rounds_end_and_ask_only_what_they_must(seed: int) -> None:
     """Champion and candidate with their own rates at every case, asked as the engine asks."""
@@ -219,11 +227,7 @@ def test_the_rounds_end_and_ask_only_what_they_must(seed: int) -> None:
         ask(name, 1, policy.repeats)
     screens = dict(tries)
     rounds = 0
-    while open_wants := [
-        want
-        for want in wanted(Table(attempts(tries)), CHAMPION, CANDIDATE, MODEL, cases, policy)
-        if not Table(attempts(tries)).cell(want.variant, MODEL, want.case).asked(want.repeats)
-    ]:
+    while open_wants := list(_open(Table(attempts(tries)), cases, policy)):
         rounds += 1
         for want in open_wants:
             ask(want.case, (CHAMPION, CANDIDATE).index(want.variant), want.repeats)

@@ -19,7 +19,7 @@ from promptbench.gate.simulation import drawn, draws
 )
 def test_as_the_gate_does_it(guards: int, margin: float, repeats: int, rate: float) -> None:
     """Within four standard errors, and three points for what the formula leaves out."""
-    cases, runs = [CaseInfo(str(n)) for n in range(guards)], 150
+    cases, runs = [CaseInfo(str(n)) for n in range(guards)], 80
     rates = dict.fromkeys((case.name for case in cases), rate)
     draw, policy = draws({"p": rates, "c": rates}, random.Random(3)), Policy(margin=margin, repeats=repeats)
     passed = 0

@@ -22,7 +22,10 @@ Body = dict[str, Any]
 
 @dataclass(frozen=True)
 class Step:
-    """What one request gets. Times are in seconds; `cut` is how many bytes of the body go out before the end."""
+    """What one request gets. Times are in seconds; `cut` is how many bytes of the body go out before the end.
+
+    `pieces` go out after the body, each after `delay` once more.
+    """
 
     body: bytes = b""
     status: int = 200
@@ -30,6 +33,7 @@ class Step:
     delay: float = 0.0
     stall: bool = False
     cut: int | None = None
+    pieces: Sequence[bytes] = ()
 
 
 Script = Callable[[Body], "str | Step"] | Sequence["str | Step"]
@@ -70,6 +74,23 @@ def error(
     return as_json(
         {"error": {"message": message, "type": "error", "param": None, "code": code}}, status=status, headers=headers
     )
+
+
+def events(*data: Any, delay: float = 0.0, done: bool = True) -> Step:
+    """An answer in pieces, as server-sent events: each as long after the one before."""
+    pieces = [f"data: {json.dumps(item)}\n\n".encode() for item in data]
+    kind = {"Content-Type": "text/event-stream; charset=utf-8"}
+    return Step(headers=kind, delay=delay, pieces=[*pieces, *([b"data: [DONE]\n\n"] if done else [])])
+
+
+def chunks(*texts: str, delay: float = 0.0, finish: str | None = "stop") -> Step:
+    """A streamed chat completion with these pieces of text."""
+    head = {"id": "c", "object": "chat.completion.chunk", "model": "fake-1"}
+    said = [head | {"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": None}]} for text in texts]
+    start = head | {"choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}, "finish_reason": None}]}
+    end = head | {"choices": [{"index": 0, "delta": {}, "finish_reason": finish}]}
+    usage = head | {"choices": [], "usage": {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}}
+    return events(start, *said, end, usage, delay=delay)
 
 
 def html(status: int = 200) -> Step:
@@ -195,10 +216,15 @@ class FakeOpenAI:
             self._at_once -= 1
         if step.cut == -1:
             return False
-        head = [f"HTTP/1.1 {step.status} Whatever", f"Content-Length: {len(step.body)}"]
+        length = len(step.body) + sum(map(len, step.pieces))
+        head = [f"HTTP/1.1 {step.status} Whatever", f"Content-Length: {length}"]
         head += [f"{name}: {value}" for name, value in step.headers.items()]
         writer.write("\r\n".join([*head, "", ""]).encode() + step.body[: step.cut])
         await writer.drain()
+        for piece in step.pieces:
+            await asyncio.sleep(step.delay)
+            writer.write(piece)
+            await writer.drain()
         return step.cut is None
 
     def _step(self, received: Received) -> Step:

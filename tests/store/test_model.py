@@ -86,6 +86,24 @@ class StoreMachine(RuleBasedStateMachine):
         with pytest.raises(ConflictError, match="stale evidence"):
             self.store.promote(prompt, source, label=label, evidence=proof, actor="ci")
 
+    @rule(prompt=PROMPTS, label=LABELS, source=SOURCES)
+    def force(self, prompt: str, label: str, source: str) -> None:
+        if self.holders.get((prompt, label)) == source:
+            return
+        event = self.store.promote(prompt, source, label=label, evidence=None, actor="ci", reason="now", force=True)
+        assert event.kind == "forced"
+        self._went_on((prompt, label), source)
+
+    @rule(prompt=PROMPTS, label=LABELS, source=SOURCES)
+    def point_a_label(self, prompt: str, label: str, source: str) -> None:
+        known = source in self.numbers.get(prompt, [])
+        if label == "production" or not known or self.holders.get((prompt, label)) == source:
+            with pytest.raises(InputError):
+                self.store.label(f"{prompt}@{version_of(source)}", label, actor="ci", reason="mine")
+            return
+        self.store.label(f"{prompt}@{version_of(source)}", label, actor="ci", reason="mine")
+        self._went_on((prompt, label), source)
+
     @rule(prompt=PROMPTS, label=LABELS)
     def roll_back(self, prompt: str, label: str) -> None:
         name = (prompt, label)

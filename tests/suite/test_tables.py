@@ -21,8 +21,8 @@ from promptbench.suite.sheets import case_rows
 from promptbench.suite.tables import Entry, Fields, as_csv_cell, fields_of, same, table_of
 
 ODD = [
-    "010", "yes", "1e5", "TRUE", "true", "null", "12", "1.10", "12:30", "2026-03-01", "+49 30 1", "=1+1", "'=1", "-x", "@a",
-    "[urgent] x", "{name}", '"q"', '"a" b', " x ", "a\n", "\ta", "_x0041_", "a\nb\r\nc", "- x", "\x85", "a,b;c",
+    "010", "yes", "1e5", "TRUE", "true", "null", "12", "1.10", "12:30", "2026-03-01", "+49 30 1", "=1+1", "'=1", "-x",
+    "@a", "[urgent] x", "{name}", '"q"', '"a" b', " x ", "a\n", "\ta", "_x0041_", "a\nb\r\nc", "- x", "\x85", "a,b;c",
     "\ufeff", "x\u2028y", "\x00", "\uffff", "ä€🎈",
 ]  # fmt: skip
 TEXT = st.one_of(st.sampled_from(["", *ODD, "\ud83d"]), st.text(max_size=6))

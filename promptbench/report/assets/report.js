@@ -425,7 +425,7 @@ function arrive(event) {
   const explorer = explorers.get(at);
   if (!explorer) {
     explorers.set(at, new Explorer(at, element));
-    explorers.get(at).start().then(() => arrive(event));
+    explorers.get(at).start().then(() => arrive(event), (error) => element.replaceChildren(make("p", {}, `This browser cannot show the list of cases: ${error.message}`)));
     return;
   }
   if (!explorer.built || explorer.place !== place()) return;

@@ -169,7 +169,7 @@ class _Writer:
         about = f" [{', '.join(marks)}]" if marks else ""
         if flip.candidate.attempts > 1:
             theirs = f", {self.theirs} {self._passes(flip.champion)}" if flip.champion else ""
-            about += f" (passes {self._passes(flip.candidate)} tries{theirs})"
+            about += f" (passes {self._passes(flip.candidate, ' tries')}{theirs})"
         width = self._width - indent
         yield FlipLine.of(indent, excerpt(flip.case, max(10, width - width_of(about))) + about)
         for note in flip.notes:
@@ -187,8 +187,8 @@ class _Writer:
             command = clean(f"again: {for_cases(self._command, names)}")
             yield FlipLine(indent, [(command, "dim")], whole=True)
 
-    def _passes(self, side: Side) -> str:
-        passes = f"{side.passed} of {side.attempts}"
+    def _passes(self, side: Side, tries: str = "") -> str:
+        passes = f"{side.passed} of {side.attempts}{tries}"
         if self._verbose and side.interval:
             low, high = (round(bound * 100) for bound in side.interval)
             passes += f" = {low}–{high} %"

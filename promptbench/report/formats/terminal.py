@@ -214,7 +214,7 @@ def _closing(console: Console, report: RunReport) -> None:
         console.print()
         _print(console, headline, "bold")
         for detail in details:
-            _print(console, detail, whole=True)
+            _print(console, detail, whole=detail.startswith(moved.COMMANDS))
 
 
 def _judges(console: Console, report: RunReport) -> None:

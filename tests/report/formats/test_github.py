@@ -7,7 +7,8 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptbench.report.formats.github import LIMIT, MOST, commands, render, summary
+from promptbench.core.diagnostics import Code, Diagnostic, Place, Severity
+from promptbench.report.formats.github import LIMIT, MOST, commands, mistakes, render, summary
 from promptbench.report.model import RunReport
 from promptbench.report.words import Target
 from tests.report import kit
@@ -87,3 +88,28 @@ def test_the_summary_keeps_within_what_is_left() -> None:
     assert b"_Shortened" in whole[-200:]
     assert len(summary([report], 10_000).encode()) <= 10_000
     assert b"_Shortened" not in render([kit.report()], Target()).encode()
+
+
+def test_mistakes_stand_at_their_places() -> None:
+    places = [Place("suites/triage/suite.yaml", line, 7) for line in range(1, 31)]
+    found = [
+        Diagnostic(Code.UNKNOWN_KEY, f"'key {place.line}' is not known", place, "write 'a, b'") for place in places
+    ]
+    remark = Diagnostic(Code.VACUOUS, "a remark", Place("a.yaml"), severity=Severity.WARNING)
+    told = [read(line) for line in mistakes("30 mistakes to mend", [remark, *found], "sub/").splitlines()]
+    assert len(told) == MOST
+    assert told[0] == (
+        "error",
+        {"file": "sub/suites/triage/suite.yaml", "line": "1", "col": "7", "title": "PB201"},
+        "'key 1' is not known\nhint: write 'a, b'",
+    )
+    assert told[-1] == ("error", {"title": "promptbench"}, "30 mistakes to mend")
+    assert mistakes("nothing", (), level="notice") == "::notice title=promptbench::nothing\n"
+
+
+@given(st.text())
+def test_no_mistake_is_a_command(text: str) -> None:
+    item = Diagnostic(Code.UNKNOWN_KEY, text, Place(text or "?", 1, 1), text or None)
+    lines = mistakes(text, [item]).split("\n")[:-1]
+    assert [read(line)[0] for line in lines] == ["error", "error"]
+    assert {key for line in lines for key in read(line)[1]} <= {"file", "line", "col", "title"}

@@ -167,15 +167,15 @@ def hostile(text: str) -> RunReport:
     )
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=25)
 @given(
     st.sampled_from([kit.ESCAPES, kit.MARKUP, kit.LINES, kit.WIDE, kit.RIGHT_TO_LEFT, kit.SURROGATE, kit.LONG, ""])
     | st.text(alphabet=st.characters(exclude_categories=()))
 )
 def test_no_text_gets_out(text: str) -> None:
-    reports = [hostile(text), hostile(text)]
-    shown = render(reports, Target(80))
-    for whole in (shown, render(reports, Target(40, verbose=True)), plain.render(reports, Target(verbose=True))):
+    report = [hostile(text)]
+    shown = render(report, Target(80))
+    for whole in (shown, render(report, Target(40, verbose=True)), plain.render(report, Target())):
         assert all(char.isprintable() or char == "\n" for char in whole)
         assert whole.encode()
     for line in shown.splitlines():
@@ -193,14 +193,15 @@ def test_plain_text_has_a_line_for_each_thing() -> None:
 def test_several_suites_end_with_one_sentence() -> None:
     good, bad = REPORTS["passed"], REPORTS["full"]
     open_ = kit.passed(suite="late", result="INCONCLUSIVE", exit=Exit.INCONCLUSIVE)
-    for both, end in {
-        (good, good): "PASS: 2 of 2 suites pass",
-        (good, bad): "FAIL: 1 of 2 suites passes; triage FAIL",
-        (open_, bad, good): "FAIL: 1 of 3 suites passes; late INCONCLUSIVE, triage FAIL",
-        (open_, open_): "INCONCLUSIVE: 0 of 2 suites pass; late INCONCLUSIVE, late INCONCLUSIVE",
-    }.items():
+    ends = [
+        ((good, good), "PASS: 2 of 2 suites pass"),
+        ((good, bad), "FAIL: 1 of 2 suites passes; triage FAIL"),
+        ((open_, bad, good), "FAIL: 1 of 3 suites passes; late INCONCLUSIVE, triage FAIL"),
+        ((open_, open_), "INCONCLUSIVE: 0 of 2 suites pass; late INCONCLUSIVE, late INCONCLUSIVE"),
+    ]
+    for reports, end in ends:
         for module in (terminal, plain):
-            assert module.render(both, Target(80)).splitlines()[-1] == end
+            assert module.render(reports, Target(80)).splitlines()[-1] == end
 
 
 def test_a_failure_has_the_command_that_makes_it_again() -> None:
