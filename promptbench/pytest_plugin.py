@@ -111,7 +111,9 @@ class SuiteFile(pytest.File):
             name = f"{_name(question.case)}[{where}]"
             taken[name] = taken.get(name, 0) + 1
             name = name if taken[name] == 1 else f"{_name(question.case)} ({taken[name]})[{where}]"
-            item: CaseItem = CaseItem.from_parent(self, name=name, question=question)
+            # As a text, so that pytest reads it as it will when it looks for the last failures.
+            nodeid = f"{self.nodeid}::{name}"
+            item: CaseItem = CaseItem.from_parent(self, name=name, nodeid=nodeid, question=question)
             yield item
 
     def ask(self, questions: Sequence[Question]) -> None:
@@ -247,7 +249,8 @@ def _told(error: Any) -> str:
     from promptbench.report.diagnostics import render
 
     told = render(item for item in getattr(error, "diagnostics", ()))
-    return "\n".join([*([told] if told else []), error.message, *([f"hint: {error.hint}"] if error.hint else [])])
+    hint = (error.hint or "").replace("--max-c", "--promptbench-max-c")
+    return "\n".join([*([told] if told else []), error.message, *([f"hint: {hint}"] if hint else [])])
 
 
 class Case:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -41,7 +42,8 @@ cases:
 gate: {repeats: 1}
 """
 RECORDED = SUITE.replace("openai/fake", "recorded/openai/fake")
-NAMES = [f"suites/triage/suite.yaml::{name}[recorded/openai/fake]" for name in ("charged twice", "late parcel", "a:b [c]")]
+CASES = ("charged twice", "late parcel", "a:b [c]")
+NAMES = [f"suites/triage/suite.yaml::{name}[recorded/openai/fake]" for name in CASES]
 
 
 def write(folder: Path, files: dict[str, str]) -> None:
@@ -51,7 +53,7 @@ def write(folder: Path, files: dict[str, str]) -> None:
 
 
 @pytest.fixture(scope="module")
-def asked_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def asked_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project whose suite was run once, so that the answers are kept; from then on it takes the kept ones."""
     root = tmp_path_factory.mktemp("project")
     files = {"suites/triage/suite.yaml": SUITE, "suites/triage/triage.better.prompt": V2}
@@ -59,7 +61,7 @@ def asked_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         write(root, {**files, "promptbench.toml": f'[providers.openai]\nbase_url = "{server.base_url}"\n'})
         assert run(["run", "suites/triage", "--quiet"]) == 1
     write(root, {"suites/triage/suite.yaml": RECORDED, "promptbench.toml": "", "pytest.ini": "[pytest]\n"})
-    yield root
+    return root
 
 
 @pytest.fixture
@@ -115,12 +117,11 @@ def test_a_failure_shows_what_was_expected_and_how_to_see_it_again(project: pyte
             "prompt  triage.better",
             "[-] expected",
             "[+] answer",
-            '[-]   "team": "delivery",',
-            '[-]   "urgent": true',
-            '[+]   "team": "delivery"',
+            '  team: "delivery"',
+            "[-] urgent: true",
             "again: promptbench run suites/triage --case 'late parcel' --model recorded/openai/fake",
             f"   or: pytest '{NAMES[1]}'",
-            f"FAILED {NAMES[1]}*",
+            "FAILED suites/triage/suite.yaml::late parcel?recorded/openai/fake?*",
         ]
     )
     assert "Traceback" not in done.stdout.str()
@@ -128,8 +129,7 @@ def test_a_failure_shows_what_was_expected_and_how_to_see_it_again(project: pyte
 
 
 def test_no_answer_is_an_error_and_no_failure(project: pytest.Pytester) -> None:
-    new = "  - case: new\n    vars: {message: parcel, never asked}\n    expect: x\n"
-    new = new.replace("{message: parcel, never asked}", "{message: never asked}")
+    new = "  - case: new\n    vars: {message: never asked}\n    expect: x\n"
     write(project.path, {"suites/triage/suite.yaml": RECORDED.replace("gate:", f"{new}gate:")})
     done = results(project, "suites", "-k", "new")
     done.assert_outcomes(errors=1, deselected=3)
@@ -159,7 +159,8 @@ def test_a_suite_with_mistakes_is_an_error_with_their_places(project: pytest.Pyt
     write(project.path, {"suites/triage/suite.yaml": RECORDED.replace("expect: {team: other}", "expects: x")})
     done = results(project, "suites")
     done.assert_outcomes(errors=1)
-    done.stdout.fnmatch_lines(["*suites/triage/suite.yaml:14:5: error*'expects' is not a known key*", "*1 mistake to mend"])
+    place = "suites/triage/suite.yaml:15:5"
+    done.stdout.fnmatch_lines([f"{place}: error*'expects' is not a known key", "1 mistake to mend"])
     assert "Traceback" not in done.stdout.str()
 
 
@@ -168,7 +169,7 @@ def test_several_prompts_and_models_have_items_of_their_own(project: pytest.Pyte
         project.path,
         {
             "suites/triage/triage.plain.prompt": "{{message}}\n",
-            "suites/triage/suite.yaml": RECORDED.replace("triage.better.prompt", "[triage.better.prompt, triage.plain.prompt]")
+            "suites/triage/suite.yaml": RECORDED.replace("prompt: triage.better.prompt", "prompt: triage.*.prompt")
             .replace("models: [recorded/openai/fake]", "models: [recorded/openai/fake, python/own.py:answer]")
             .replace("  - case: late", "  - case: charged  twice\n    vars: {message: x}\n  - case: late"),
             "suites/triage/own.py": "def answer(variables):\n    return '{}'\n",
@@ -192,7 +193,7 @@ def live(project: pytest.Pytester) -> Iterator[FakeOpenAI]:
 def test_with_x_nothing_is_asked_that_may_not_be_wanted(project: pytest.Pytester, live: FakeOpenAI) -> None:
     done = results(project, "suites", "-x")
     done.assert_outcomes(passed=1, failed=1)
-    assert len(live.requests) == 2
+    assert len(live.received) == 2
 
 
 @pytest.mark.parametrize("where", ["argument", "setting"])
@@ -202,23 +203,24 @@ def test_the_budget_of_all_suites_together_is_kept(project: pytest.Pytester, liv
         write(project.path, {"pytest.ini": "[pytest]\npromptbench_max_calls = 2\n"})
         bound = ()
     done = results(project, "suites", *bound)
-    assert len(live.requests) == 2
-    outcomes = done.parseoutcomes()
-    assert (outcomes["errors"] if "errors" in outcomes else outcomes["error"]) == 1
+    assert len(live.received) == 2
+    done.assert_outcomes(passed=1, failed=1, errors=1)
     done.stdout.fnmatch_lines(["no answer of openai/fake: the budget is used up: 2 of 2 calls are made"])
 
 
 def test_a_bound_on_an_unknown_price_is_refused_before_any_call(project: pytest.Pytester, live: FakeOpenAI) -> None:
     done = results(project, "suites", "--promptbench-max-cost", "$1")
     done.assert_outcomes(errors=1)
-    done.stdout.fnmatch_lines(["the price of openai/fake is unknown*"])
-    assert live.requests == []
+    done.stdout.fnmatch_lines(["the price of openai/fake is unknown*", "hint: *--promptbench-max-calls"])
+    assert live.received == []
 
 
 def test_workers_ask_only_their_own(project: pytest.Pytester, live: FakeOpenAI) -> None:
-    done = results(project, "suites", "-n", "2")
-    done.assert_outcomes(passed=2, failed=1)
-    assert len(live.requests) == 3
+    done = results(project, "suites", "-n", "2", "--promptbench-max-calls", "2")
+    # Each of the two has a half of the budget.
+    assert len(live.received) == 2
+    assert sum(done.parseoutcomes().values()) == 3
+    assert "1 of 1 calls are made" in done.stdout.str()
 
 
 OWN = """
@@ -256,13 +258,34 @@ def test_tests_in_python_have_a_fixture(project: pytest.Pytester) -> None:
     done.assert_outcomes(passed=2, failed=3)
     done.stdout.fnmatch_lines(
         [
-            "E * the answer fails: expect: team is 'billing', not 'sales'",
+            "E *the answer fails: expect: team is 'billing', not 'sales'",
             "E *there is no check 'contians'*",
             "E *nothing is checked*",
         ]
     )
     # The traceback ends in the author's test.
     assert "_held" not in done.stdout.str()
+
+
+GUIDE = Path(api.__file__).parents[1] / "docs" / "guides" / "pytest.md"
+SHOP = """
+def answer_mail(text):
+    return "It will be there tomorrow, we hope that you like it."
+
+def route(text):
+    return '{"team": "billing"}'
+"""
+
+
+def test_what_the_guide_shows(project: pytest.Pytester) -> None:
+    guide = GUIDE.read_text(encoding="utf-8")
+    [shown] = re.findall(r"^```text\n(.*?)^```$", guide, re.DOTALL | re.MULTILINE)
+    assert shown in "\n".join(results(project, "suites").outlines)
+    [example] = re.findall(r"^```python\n(.*?)^```$", guide, re.DOTALL | re.MULTILINE)
+    write(project.path, {"tests/test_shop.py": example, "tests/shop.py": SHOP})
+    done = results(project, "tests")
+    done.assert_outcomes(passed=2, failed=1)
+    done.stdout.fnmatch_lines(["E *late parcel fails: expect: team is 'billing', not 'delivery'; urgent is missing"])
 
 
 def test_it_costs_other_projects_nothing(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from promptbench.api.agreeing import Agreed, agree, write_sheet
+from promptbench.api.authoring import CaseAuthor, Draft, as_data
 from promptbench.api.calibrating import calibrate
 from promptbench.api.capturing import CaptureReport, capture, read_wanted
 from promptbench.api.changes import changed_only
@@ -104,10 +105,12 @@ __all__ = [
     "CacheMode",
     "CalibrationReport",
     "CaptureReport",
+    "CaseAuthor",
     "CheckPage",
     "Cluster",
     "ComparisonPlan",
     "Contest",
+    "Draft",
     "Estimate",
     "Evaluation",
     "Event",
@@ -151,6 +154,7 @@ __all__ = [
     "Workspace",
     "adopt",
     "agree",
+    "as_data",
     "calibrate",
     "capture",
     "check_answer",

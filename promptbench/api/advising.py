@@ -67,7 +67,7 @@ def advise(models: Sequence[MeasuredModel], hint: str = "") -> Advice:
     on_front = front({model.model: _point(model, judged=judged, priced=priced) for model in there})
     if len(there) < 2:
         return Advice(by, on_front, None, [])
-    sentences = [f"no other is better in {_listed(by)}: {', '.join(on_front)}"] if len(by) > 1 else []
+    sentences = [f"not beaten in {_listed(by)}: {', '.join(on_front)}"] if len(by) > 1 else []
     sentences += _gaps(there, hint, priced=priced, judged=judged)
     if not judged:
         return Advice(by, on_front, None, [*sentences, *_extremes(there, priced=priced)])

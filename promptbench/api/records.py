@@ -51,7 +51,7 @@ def run_history(workspace: Workspace, name: str, *, model: str | None = None, li
         found = listing.history(suite=name, prompt=None, model=model, limit=limit)
         found = found or listing.history(suite=None, prompt=name, model=model, limit=limit)
         if not found:
-            known = {known for run in listing.newest() for known in (run.suite, run.prompt)}
+            known = listing.names()
             guess = did_you_mean(name, known - {name})
             on = f" on {model}" if model else ""
             hint = f"did you mean '{guess}'?" if guess else f"suites and prompts on record: {', '.join(sorted(known))}"

@@ -31,7 +31,7 @@ from promptbench.formats.json_text import read as read_json
 from promptbench.formats.marked_json import parse_line
 from promptbench.gateway import Gateway
 from promptbench.project import checks
-from promptbench.project.bench import BASELINE, Bench, BenchModel, Variant
+from promptbench.project.bench import BASELINE, BenchModel, Variant
 from promptbench.project.cases import own_specs
 from promptbench.project.evaluate import Evaluation, Judged, evaluate
 from promptbench.suite.cases import read_case
@@ -68,7 +68,7 @@ class OpenSuite:
         self._loop: asyncio.Runner | None = None
         self._gateway: Gateway | None = None
         self._record = _InMemory()
-        self._why = ""
+        self._spent = self._down = ""
         try:
             store = self._stack.enter_context(workspace.prompts())
             runs = self._stack.enter_context(workspace.recordings())
@@ -109,7 +109,7 @@ class OpenSuite:
         }
         open_keys = [item.key for item in wanted if item.key not in self._record.attempts]
         tasks = [Task(*slots[key.model, key.variant][::-1], self.bench.cases[key.case], 0) for key in open_keys]
-        if not tasks:
+        if not tasks or self._spent:
             return
         try:
             self._run(tasks)
@@ -128,8 +128,9 @@ class OpenSuite:
             self._gateway = gateway_of(self._workspace, self.bench.reachable, prices, self._budgets, pacers, _silent)
         runner = Runner(self.bench, self._gateway, self._record, _silent)
         await runner.work(tasks, lambda key: False)
-        spent = f"the budget is used up: {runner.spent}" if runner.spent else ""
-        self._why = spent or next(iter(runner.down.values()), "")
+        if runner.spent:
+            self._spent = f"the budget is used up: {runner.spent}"
+        self._down = next(iter(runner.down.values()), self._down)
 
     def attempt(self, item: Question) -> Attempt | None:
         """What came of a question; None where it was not asked."""
@@ -138,7 +139,7 @@ class OpenSuite:
     @property
     def why(self) -> str:
         """Why questions were not asked: the budget's end, or a model that was given up."""
-        return self._why or "it was not asked"
+        return self._spent or self._down or "it was not asked"
 
     def evaluation(self, case: str, answer: str) -> Evaluation:
         """What the checks of a case say of any answer. Raises KeyError, and InputError where a model decides one."""
@@ -212,19 +213,29 @@ def _differences(expected: str | None, answer: str, accept: Rung) -> Iterator[st
         return
     reading = read_json(answer)
     wanted = read_json(expected)
-    old, new = expected, answer
+    old, new = _shown(expected), _shown(answer)
     if wanted.rung is Rung.RAW and reading.rung.within(accept):
         value = reading.value
         if isinstance(wanted.value, dict) and isinstance(value, dict):
             # Other fields are free.
             value = {key: item for key, item in value.items() if key in wanted.value}
-        old, new = (json.dumps(item, ensure_ascii=False, indent=2, sort_keys=True) for item in (wanted.value, value))
+        old, new = _as_lines(wanted.value), _as_lines(value)
     if old == new:
         yield from ["answer:", *_shown(answer)]
         return
     yield from ["- expected", "+ answer"]
-    lines = difflib.ndiff(_shown(old), _shown(new))
-    yield from (line for line in lines if not line.startswith("?"))
+    yield from (line for line in difflib.ndiff(old, new) if not line.startswith("?"))
+
+
+def _as_lines(value: Json) -> list[str]:
+    """Data with a line for each field or entry."""
+    if isinstance(value, dict):
+        return _shown("\n".join(f"{name}: {_dumped(value[name])}" for name in sorted(value)))
+    return _shown("\n".join(map(_dumped, value if isinstance(value, list) else [value])))
+
+
+def _dumped(value: Json) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True)
 
 
 def _shown(text: str) -> list[str]:

@@ -61,14 +61,14 @@ def _asked(name: str | None, about: str | None, fields: str | None, model: str |
     named = None if fields is None else api.read_fields(fields)
     if somebody_is_there():
         if about is None and fields is None:
-            say("What should the prompt do? (nothing: an example that finds order numbers)")
-            about = ask(">", default="") or None
+            say("What should the prompt do? Nothing: an example that finds order numbers.")
+            about = ask() or None
         if about is not None and fields is None:
-            say("Which fields should its answer have, such as: team, urgent? (nothing: the answer is a text)")
-            named = api.read_fields(ask(">", default=""))
+            say("Which fields should its answer have, such as: team, urgent? Nothing: a text.")
+            named = api.read_fields(ask())
         if model is None:
-            say(f"Which model, as provider/name? (nothing: {default.model}, a small one on this machine)")
-            model = ask(">", default="")
+            say("Which model, such as openai/gpt-5-mini? Nothing: a small one on this machine.")
+            model = ask()
     if about is not None and not about.strip():
         raise InputError("--about says nothing", hint="write what the prompt should do, in a sentence")
     return api.Start(

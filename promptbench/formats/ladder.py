@@ -1,4 +1,4 @@
-"""Which ladder it is: a verdict says by which one its answers were read, because another may put them on other rungs."""
+"""Which ladder it is: evidence says on which one its answers were read, because another may put them elsewhere."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ pulls both. `tests/gate/test_odds.py` holds it against runs that are drawn.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
@@ -75,9 +76,8 @@ def odds_to_keep(guards: int, margin: float, repeats: int, rate: float) -> float
     if guards < max(FEWEST, guards_needed(margin)):
         return 0.0
     guard = _guard(repeats, rate)
-    bearable = 0
-    while binomial_at_most(bearable + 1, guards, margin) <= LEVEL:
-        bearable += 1
+    # The more of them do not hold, the less is excluded.
+    bearable = bisect_left(range(guards), True, key=lambda n: binomial_at_most(n, guards, margin) > LEVEL) - 1
     held = binomial_at_most(bearable, guards, guard.unstable) if guard.unstable else 1.0
     return held * (1 - guard.broken) ** guards * _mean_above(guards, margin, guard)
 

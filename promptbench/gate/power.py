@@ -116,9 +116,9 @@ class MarginOutlook:
         if self.kept >= WISHED:
             yield f"{rate}, a harmless change keeps it in {percent(self.kept)} of runs"
             return
-        ways = [f"{self.enough:,} cases"] if self.enough else []
-        ways += [f"these with 'repeats: {self.repeats}'"] if self.repeats else []
-        wished = f"in {percent(WISHED)} with {' or '.join(ways)}" if ways else "and steadier cases are the cure"
+        ways = [f"with {self.enough:,} cases"] if self.enough else []
+        ways += [f"with 'repeats: {self.repeats}'"] if self.repeats else []
+        wished = f"in {percent(WISHED)} {' or '.join(ways)}" if ways else "and steadier cases are the cure"
         yield f"{rate}, a harmless change keeps it in {percent(self.kept)} of runs, {wished}"
 
 

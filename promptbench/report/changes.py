@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from difflib import unified_diff
+from itertools import groupby
 from urllib.parse import urlencode
 
 from promptbench.core.words import number_of
@@ -90,17 +91,23 @@ class _Group:
             causes.setdefault(flip.cause or f"\0{number}", []).append(flip)
         clusters = sorted(causes.values(), key=lambda cluster: (not cluster[0].critical, -len(cluster)))
         quotas = _quotas([len(cluster) for cluster in clusters], room)
-        alone = []
-        for cluster, quota in zip(clusters, quotas, strict=True):
-            if len(cluster) == 1 and not quota:
-                alone += cluster
+        alone: list[FlipRow] = []
+        for single, found in groupby(zip(clusters, quotas, strict=True), key=lambda item: len(item[0]) == 1):
+            if single:
+                detailed, hidden = list[FlipRow](), list[FlipRow]()
+                for [flip], quota in found:
+                    (detailed if quota else hidden).append(flip)
+                yield self._list(detailed)
+                alone += hidden
                 continue
-            if len(cluster) > 1:
+            for cluster, quota in found:
                 yield f'<p class="cause"><b>{len(cluster):,} ×</b> {shown(excerpt(cluster[0].cause, _LONGEST))}</p>\n'
-            if quota:
-                yield f'<ul class="flips">\n{"".join(map(self._flip, cluster[:quota]))}</ul>\n'
-            yield self._names(cluster[quota:], after=quota > 0)
+                yield self._list(cluster[:quota])
+                yield self._names(cluster[quota:], after=quota > 0)
         yield self._names(alone, after=any(quotas))
+
+    def _list(self, flips: Sequence[FlipRow]) -> str:
+        return f'<ul class="flips">\n{"".join(map(self._flip, flips))}</ul>\n' if flips else ""
 
     def _names(self, flips: Sequence[FlipRow], *, after: bool) -> str:
         if not flips:

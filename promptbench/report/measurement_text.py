@@ -45,7 +45,7 @@ def lines(report: MeasurementReport, width: int) -> Iterator[str]:
     yield from _by_tokens(report.models)
     if any(model.costs.each is not None for model in report.models):
         yield ""
-        yield from _costs(report)
+        yield from _costs(report, width)
     for group in ([*report.notes, _FOOTNOTE], sentences(report)):
         if group:
             yield ""
@@ -185,25 +185,30 @@ def _bucket(bucket: TokenTimes) -> str:
 def cost_heads(report: MeasurementReport) -> list[str]:
     """The columns of the table of costs, behind the model's name."""
     month = [f"{report.per_month:,} a month"] if report.per_month is not None else []
-    return ["one call", "1,000 calls", *month, "examples"]
+    return ["one call", "1,000 calls", *month, *(["examples"] if _tells_examples(report) else [])]
 
 
 def cost_cells(model: MeasuredModel, report: MeasurementReport) -> list[str]:
     """The cells under `cost_heads`."""
     costs = model.costs
     month = [money(costs.per_month)] if report.per_month is not None else []
-    examples = UNKNOWN if costs.examples is None else percent(costs.examples)
-    return [money(costs.each), money(costs.per_1000), *month, examples]
+    examples = [UNKNOWN if costs.examples is None else percent(costs.examples)] if _tells_examples(report) else []
+    return [money(costs.each), money(costs.per_1000), *month, *examples]
 
 
-def _costs(report: MeasurementReport) -> Iterator[str]:
+def _tells_examples(report: MeasurementReport) -> bool:
+    return any(model.costs.examples is not None for model in report.models)
+
+
+def _costs(report: MeasurementReport, width: int) -> Iterator[str]:
     heads = cost_heads(report)
     rows = [(model.model, cost_cells(model, report)) for model in report.models]
     widths = [max(len(head), *(len(cells[place]) for _, cells in rows)) for place, head in enumerate(heads)]
-    yield f"{'cost':<{_NAME}}" + "".join(f"  {head:>{wide}}" for head, wide in zip(heads, widths, strict=True))
+    left = max(_LABEL, min(max(len(name) for name, _ in rows), width - sum(widths) - 2 * len(widths)))
+    yield f"{'cost':<{left}}" + "".join(f"  {head:>{wide}}" for head, wide in zip(heads, widths, strict=True))
     for name, cells in rows:
         figures = "".join(f"  {cell:>{wide}}" for cell, wide in zip(cells, widths, strict=True))
-        yield f"{excerpt(name, _NAME):<{_NAME}}{figures}"
+        yield f"{excerpt(name, left):<{left}}{figures}"
 
 
 def history(found: Sequence[HistoryLine], width: int) -> Iterator[str]:

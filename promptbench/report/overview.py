@@ -24,7 +24,7 @@ def verdict(report: RunReport) -> Iterator[str]:
     tone = RESULTS.get(report.result, "none")
     sentence = report.sentence.removeprefix(f"{report.result}: ").removeprefix(f"{report.result} ")
     yield f'<div class="verdict {tone}">\n<p class="result">{shown(report.result)}</p>\n'
-    yield f"<h2>{shown(sentence[:1].upper() + sentence[1:])}</h2>\n</div>\n"
+    yield f"<h2>{shown(sentence)}</h2>\n</div>\n"
     yield '<dl class="facts">\n'
     for name, value in _facts(report):
         yield f"<div><dt>{name}</dt><dd>{shown(value)}</dd></div>\n"

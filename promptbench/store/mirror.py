@@ -163,8 +163,12 @@ def _spread(key: str, value: Json) -> str:
         return _line(value)
     if key == "attempts":
         return "[\n" + ",\n".join(f"    {_line(_ordered(item))}" for item in value) + "\n  ]"
-    inside = (",\n".join(f"      {_line(name)}: {_line(suite[name])}" for name in suite) for suite in map(_ordered, value))
-    return "[\n" + ",\n".join(f"    {{\n{lines}\n    }}" for lines in inside) + "\n  ]"
+    return "[\n" + ",\n".join(map(_suite, map(_ordered, value))) + "\n  ]"
+
+
+def _suite(suite: dict[str, Json]) -> str:
+    lines = ",\n".join(f"      {_line(name)}: {_line(said)}" for name, said in suite.items())
+    return f"    {{\n{lines}\n    }}"
 
 
 def _is_object(value: Json) -> bool:

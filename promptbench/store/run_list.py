@@ -71,14 +71,16 @@ class RunList:
         self, *, suite: str | None = None, prompt: str | None = None, model: str | None = None, limit: int = -1
     ) -> list[RunSummary]:
         """The newest runs, the newest first: of a suite, about a prompt, with a model asked."""
-        where, values = _where({"run.suite": suite, "run.prompt": prompt})
-        if model is not None:
-            where += " AND EXISTS (SELECT 1 FROM attempt WHERE attempt.run = run.id AND attempt.model = ?)"
-            values.append(model)
+        where, values = _about(suite, prompt, model)
         newest = f"SELECT id FROM run WHERE {where} ORDER BY started DESC, rowid DESC LIMIT ?"
         sql = f"SELECT {_SUMMARY} FROM run_summary WHERE run IN ({newest}) ORDER BY started DESC, run DESC"
         with storage_errors(self._path, "run record"):
             return [RunSummary(*row) for row in self._connection.execute(sql, [*values, limit])]
+
+    def names(self) -> set[str]:
+        """The names of all suites and prompts."""
+        with storage_errors(self._path, "run record"):
+            return {name for row in self._connection.execute("SELECT DISTINCT suite, prompt FROM run") for name in row}
 
     def summary(self, run: str) -> RunSummary:
         """One run, which must be there."""
@@ -89,9 +91,7 @@ class RunList:
 
     def durations(self, run: str) -> dict[str, int]:
         """How many whole milliseconds the calls of each case took, queues aside, by its name."""
-        sql = (
-            "SELECT case_name, round(sum(provider_ms)) FROM attempt WHERE run = ? GROUP BY case_name ORDER BY 1"
-        )
+        sql = "SELECT case_name, round(sum(provider_ms)) FROM attempt WHERE run = ? GROUP BY case_name ORDER BY 1"
         with storage_errors(self._path, "run record"):
             return {str(name): int(taken or 0) for name, taken in self._connection.execute(sql, [run])}
 
@@ -101,7 +101,7 @@ class RunList:
 
     def history(self, *, suite: str | None, prompt: str | None, model: str | None, limit: int) -> list[RunFigures]:
         """The figures of the newest finished runs of whole suites, at most `limit` runs, the oldest first."""
-        where, values = _where({"suite": suite, "prompt": prompt})
+        where, values = _about(suite, prompt, model)
         whole = "finished NOTNULL AND NOT coalesce(json_extract(facts, '$.partial'), 0)"
         sql = f"SELECT id FROM run WHERE {where} AND {whole} ORDER BY started DESC, rowid DESC LIMIT ?"
         with storage_errors(self._path, "run record"):
@@ -114,6 +114,14 @@ class RunList:
         sql = f"SELECT {_FIGURES} FROM {view} WHERE {where} ORDER BY model, side DESC, prompt"
         with storage_errors(self._path, "run record"):
             return [RunFigures(*row) for row in self._connection.execute(sql, values)]
+
+
+def _about(suite: str | None, prompt: str | None, model: str | None) -> tuple[str, list[str | int]]:
+    where, values = _where({"run.suite": suite, "run.prompt": prompt})
+    if model is not None:
+        where += " AND EXISTS (SELECT 1 FROM attempt WHERE attempt.run = run.id AND attempt.model = ?)"
+        values.append(model)
+    return where, values
 
 
 def _where(wanted: dict[str, str | None]) -> tuple[str, list[str | int]]:

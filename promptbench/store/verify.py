@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -164,9 +164,12 @@ def _outcome(database: Database, ledger: Ledger) -> Iterator[Finding]:
     except sqlite3.OperationalError:
         return
     if labels != ledger.labels:
-        told = [", ".join(f"{label} {ledger.name(at)}" for label, at in held.items()) for held in (labels, ledger.labels)]
-        what = f"the view says {told[0] or 'no label'}, the events say {told[1] or 'no label'}"
+        what = f"the view says {_told(ledger, labels)}, the events say {_told(ledger, ledger.labels)}"
         yield Finding(ledger.prompt, "label", what, _REBUILD)
+
+
+def _told(ledger: Ledger, labels: Mapping[str, str]) -> str:
+    return ", ".join(f"{label} {ledger.name(version)}" for label, version in labels.items()) or "no label"
 
 
 def _versions(sync: Sync, prompt: str, events: list[Event]) -> Iterator[Finding]:
@@ -182,7 +185,8 @@ def _versions(sync: Sync, prompt: str, events: list[Event]) -> Iterator[Finding]
             continue
         name = f"{prompt}@{version.number}"
         if tagged != version.hash:
-            yield Finding(prompt, "version", f"the text of {name} is {short(tagged)}, not {short(version.hash)}", _REBUILD)
+            what = f"the text of {name} is {short(tagged)}, not {short(version.hash)}"
+            yield Finding(prompt, "version", what, _REBUILD)
         if version.created != created.get(version.hash, version.created):
             yield Finding(prompt, "version", f"{name} was not created at {version.created}", _REBUILD)
 

@@ -3,9 +3,9 @@ to its output schema.
 
 python -m tests.bench.matrix [FOLDER] [UTTERANCES]
 
-FOLDER has `snips/*.json` as for `tests.bench.nlu`; 308 of its test utterances are asked, as many of each intent, or as many
-as the second argument says. Trains the small model of `suites/nlu`, makes a project, and runs `promptbench run suites/matrix`
-in it, whose report it prints: reported as it is. Takes some minutes to train and, on two cores, some more to ask.
+FOLDER has `snips/*.json` as for `tests.bench.nlu`; 308 of its test utterances are asked, as many of each intent, or as
+many as the second argument says. Trains the small model of `suites/nlu`, makes a project, and runs `promptbench run
+suites/matrix` in it, whose report it prints. Takes some minutes to train and, on two cores, some more to ask.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ models:
   - gguf/smollm2-135m
   - gguf/strict
   - {model: python/model.py:located, uses prompt: false}
-checks: [{json schema: output}, {intent: {at: intent, labels: labels.txt}}]
+checks: [json, {intent: {at: intent, labels: labels.txt}}]
 cases: cases.jsonl
 """
 _HEAD = """\
@@ -92,7 +92,7 @@ def main(folder: Path, count: int) -> int:
         (suite / "labels.txt").write_text("\n".join(_LABELS), encoding="utf-8")
         (suite / "suite.yaml").write_text(_SUITE, encoding="utf-8")
         print(f"the small model was trained in {seconds:.0f} s\n$ promptbench run suites/matrix", flush=True)
-        process = start(root, "run", "suites/matrix", "--format", "plain", "--exit-zero")
+        process = start(root, "run", "suites/matrix", "--format", "plain", "--exit-zero", "-q")
         said, errors = process.communicate()
         print(said or errors)
         return process.returncode

@@ -49,7 +49,7 @@ def test_a_suite_from_options_runs_at_once(here: Path, capsys: pytest.CaptureFix
             f'[providers.openai]\nbase_url = "{server.base_url}"\n', encoding="utf-8"
         )
         found = Diagnostics()
-        prompt = load_prompt(here / "new/suites/say-which-team/say-which-team.prompt", "p", found)
+        prompt = load_prompt(here / "new/suites/say-which-team/say-which-team.prompt", "say-which-team.prompt", found)
         assert prompt is not None
         assert prompt.variables == {"message"}
         assert list(prompt.output_schema["properties"]) == ["team", "order_number"]

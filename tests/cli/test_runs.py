@@ -63,6 +63,12 @@ def test_a_figure_is_traced_over_whole_runs(project: Project, runs: list[str]) -
     assert len(project.run("runs", "history", "triage", "--limit", "1", "--json").data["runs"]) == 1
     ended = project.run("runs", "history", "triag")
     assert (ended.code, "did you mean 'triage'?" in ended.err) == (2, True)
+    project.edit("suites/triage/suite.yaml", "openai/fake", "[openai/fake, openai/other]")
+    project.run("run", "-q", "--model", "openai/other")
+    project.edit("suites/triage/suite.yaml", "[openai/fake, openai/other]", "openai/other")
+    project.run("run", "-q")
+    newest = project.run("runs", "history", "triage", "--limit", "1", "--model", "openai/fake", "--json").data["runs"]
+    assert [item["run"] for item in newest] == [runs[2]]
     ended = project.run("runs", "history", "triage", "--model", "openai/none")
     assert (ended.code, "on openai/none is on record" in ended.err) == (2, True)
 

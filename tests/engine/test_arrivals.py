@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from itertools import pairwise
 from random import Random
 
 import pytest
@@ -50,7 +51,7 @@ def test_constant_arrivals_stand_evenly_between_each_other() -> None:
 
 def test_poisson_arrivals_have_their_rate_and_no_memory() -> None:
     times = [due.at or 0.0 for due in made(Load(Arrivals.POISSON, rate=50), 1, 5000)]
-    gaps = [after - before for before, after in zip(times, times[1:], strict=False)]
+    gaps = [after - before for before, after in pairwise(times)]
     mean = sum(gaps) / len(gaps)
     assert mean == pytest.approx(1 / 50, rel=0.06)
     # Of exponential gaps the share that is longer than the mean is 1/e.

@@ -76,7 +76,7 @@ def test_outlooks() -> None:
             80,
             Passing(0.98, "2026-11-24"),
             "where production passes 98 % of tries, as in the calibration of 2026-11-24, a harmless change keeps it in "
-            "82 % of runs, in 93 % with 93 cases or these with 'repeats: 9'",
+            "82 % of runs, in 93 % with 93 cases or with 'repeats: 9'",
         ),
         (
             105,

@@ -11,6 +11,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 
+_BOOT = """
+import os, sys
+tty = os.open(sys.argv.pop(1), os.O_RDWR)
+for stream in range(3):
+    os.dup2(tty, stream)
+from promptbench.__main__ import main
+main()
+"""
+
+
 class Terminal:
     """Reads what a command shows, and types. Use it as a context manager."""
 
@@ -23,16 +33,13 @@ class Terminal:
         self._ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "promptbench", *arguments],
+            [sys.executable, "-c", _BOOT, os.ttyname(theirs), *arguments],
             cwd=folder,
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
             env={**os.environ, "NO_COLOR": "1", "PYTHONPATH": str(Path(__file__).parents[2])},
+            # The first terminal that the leader of a session opens is the one whose ^C it gets.
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
         )
-        os.close(theirs)
+        self._theirs: int | None = theirs
         self.shown = ""
         self._seen = 0
 
@@ -46,13 +53,15 @@ class Terminal:
         os.close(self._ours)
 
     def answer(self, question: str, typed: str) -> None:
-        """Waits until `question` is shown, and types a line."""
+        """Waits until `question` is shown with its `> `, and types a line."""
         self._wait_for(question)
+        self._wait_for("> ")
         os.write(self._ours, f"{typed}\n".encode())
 
     def interrupt(self, question: str) -> None:
-        """Waits until `question` is shown, and presses ^C."""
+        """Waits until `question` is shown with its `> `, and presses ^C."""
         self._wait_for(question)
+        self._wait_for("> ")
         os.write(self._ours, b"\x03")
 
     def end(self) -> int:
@@ -64,7 +73,8 @@ class Terminal:
     def _wait_for(self, question: str) -> None:
         end = time.monotonic() + 30
         while question not in self.shown[self._seen :]:
-            assert time.monotonic() < end and self._read(30), f"{question!r} was not asked:\n{self.shown}"
+            assert self._read(30), f"{question!r} was not asked:\n{self.shown}"
+            assert time.monotonic() < end, self.shown
         self._seen = self.shown.index(question, self._seen) + len(question)
 
     def _read(self, seconds: float) -> bool:
@@ -73,5 +83,8 @@ class Terminal:
             data = os.read(self._ours, 65536) if ready else b""
         except OSError:  # the other side is closed
             return False
+        if self._theirs is not None:
+            os.close(self._theirs)  # the command has it open by now; with ours open too its end would not be seen
+            self._theirs = None
         self.shown += data.decode("utf-8", "replace").replace("\r\n", "\n")
         return bool(data)

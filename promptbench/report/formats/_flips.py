@@ -157,7 +157,7 @@ class _Writer:
             if line and width_of(line) + width_of(name.rstrip()) > self._width - indent:
                 yield FlipLine.of(indent, line.rstrip())
                 line, most = "", most - 1
-                if not most:
+                if most <= 0 and not last:
                     yield FlipLine.of(indent, f"and {number_of(len(flips) - number, 'other')}")
                     return
             line += name

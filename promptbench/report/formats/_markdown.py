@@ -22,7 +22,10 @@ _NOTE = "\n_Shortened: the rest is in `promptbench report {run}`._\n"
 def document(reports: Sequence[RunReport], limit: int) -> str:
     """The reports within `limit` bytes of UTF-8; what is left out is told. The verdicts come first."""
     note = _NOTE.format(run=reports[0].run if reports else "latest")
-    parts, left = [], limit - len(note.encode())
+    parts: list[str] = []
+    left = limit - len(note.encode())
+    if left < 0:
+        return ""
     for part in _parts(reports):
         size = len(part.encode("utf-8", "replace"))
         if size > left:

@@ -87,6 +87,7 @@ def test_the_summary_keeps_within_what_is_left() -> None:
     assert LIMIT - 2_000 < len(whole) <= LIMIT
     assert b"_Shortened" in whole[-200:]
     assert len(summary([report], 10_000).encode()) <= 10_000
+    assert summary([report], 20) == summary([report], -20) == ""
     assert b"_Shortened" not in render([kit.report()], Target()).encode()
 
 

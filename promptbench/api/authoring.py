@@ -1,0 +1,196 @@
+"""A new case of a suite from somebody's answers: what to ask, how it looks, what its checks say, and writing it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from promptbench.api.capturing import sound_suite
+from promptbench.api.workspace import Selection, Workspace, mistakes
+from promptbench.core.diagnostics import Diagnostics
+from promptbench.core.errors import InputError
+from promptbench.core.types import Json, Rung
+from promptbench.formats.json_text import read as read_json
+from promptbench.formats.marked_yaml import parse
+from promptbench.formats.source import Source
+from promptbench.formats.yaml_text import item_lines, mapping_lines
+from promptbench.project.assemble import Surroundings
+from promptbench.project.bench import BenchCase
+from promptbench.project.cases import CaseBuilder
+from promptbench.project.evaluate import Evaluation
+from promptbench.prompts.prompt import Prompt, Template
+from promptbench.suite.cases import read_case
+from promptbench.suite.models import Where
+from promptbench.suite.writer import with_cases, write_whole
+from promptbench.text.templates import Tag
+
+_MOST_WORDS, _LONGEST_NAME = 5, 40
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field of the answer, from the prompt's output schema. `choices` are all that it may say, if they are few."""
+
+    name: str
+    is_text: bool
+    choices: tuple[str, ...] = ()
+
+    def read(self, written: str) -> Json:
+        """What somebody wrote as the value of the field. Raises ValueError for none of the choices."""
+        if self.choices and written not in self.choices:
+            raise ValueError(f"it can only be one of {', '.join(self.choices)}")
+        return written if self.is_text else as_data(written)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What somebody said of a new case. `expect` is in a list of one, since null may be the right answer."""
+
+    name: str
+    variables: Mapping[str, str]
+    expect: tuple[Json, ...] = ()
+    never: tuple[str, ...] = ()
+    checks: tuple[Json, ...] = ()
+    tags: tuple[str, ...] = ()
+    was: str | None = None
+
+    @property
+    def data(self) -> dict[str, Json]:
+        """The case as in YAML, in the order in which people read it."""
+        checks = [*([{"not contains": one_or_all(self.never)}] if self.never else []), *self.checks]
+        data: dict[str, Json] = {"case": self.name}
+        if self.variables:
+            data["vars"] = dict(self.variables)
+        if self.was is not None:
+            data["was"] = self.was
+        if self.expect:
+            data["expect"] = self.expect[0]
+        if checks:
+            data["checks"] = checks
+        if self.tags:
+            data["tags"] = list(self.tags)
+        return data
+
+
+class CaseAuthor:
+    """One suite that is to get a case. Raises InputError where it has mistakes."""
+
+    def __init__(self, workspace: Workspace, path: Path | None) -> None:
+        self._file = _only_suite(workspace, path)
+        self.shown = workspace.shown(self._file)
+        self.folder = workspace.shown(self._file.parent)
+        with workspace.prompts() as store, workspace.recordings() as runs:
+            around = workspace.surroundings(Selection(), store, runs)
+            self._suite, self._prompts = sound_suite(self._file, self.shown, around)
+        self._around: Surroundings = around
+        cases = list(self._suite.cases.scan(Diagnostics()))
+        self._names = {case.name for case in cases}
+        self._inputs = {json.dumps(case.variables, sort_keys=True): case.name for case in cases}
+
+    @property
+    def variables(self) -> Sequence[str]:
+        """The names for which a case needs a value, as the prompt has them."""
+        prompt = self._prompts[0].prompt
+        needed = {name for item in self._prompts for name in item.prompt.missing({})}
+        return [name for name in dict.fromkeys([*_in_order(prompt), *sorted(needed)]) if name in needed]
+
+    @property
+    def fields(self) -> Sequence[Field]:
+        """The fields of the answer; none where it is a text, or nobody says which it has."""
+        schema = self._prompts[0].prompt.output_schema or {}
+        properties = schema.get("properties")
+        return [_field(name, item) for name, item in properties.items()] if isinstance(properties, Mapping) else []
+
+    @property
+    def has_checks(self) -> bool:
+        """Whether something is checked of every case."""
+        return bool(self._suite.checks)
+
+    def check_name(self, name: str) -> None:
+        """Raises InputError, with a name that is free, when a case has that name."""
+        if name in self._names:
+            raise InputError(f"there is a case '{name}' already", hint=f"'{self._free(name)}' is free")
+
+    def suggested_name(self, variables: Mapping[str, str]) -> str:
+        """The first words of the longest value, as a name that is free."""
+        words = re.findall(r"[\w'-]+", max(variables.values(), key=len, default=""))[:_MOST_WORDS]
+        return self._free(" ".join(words)[:_LONGEST_NAME].strip() or "new case")
+
+    def _free(self, wanted: str) -> str:
+        names = (wanted if count == 1 else f"{wanted} ({count})" for count in itertools.count(1))
+        return next(name for name in names if name not in self._names)
+
+    def same_input(self, draft: Draft) -> str | None:
+        """The case that asks the same already, if there is one."""
+        return self._inputs.get(json.dumps(dict(draft.variables), sort_keys=True))
+
+    def text(self, draft: Draft) -> str:
+        """The case as it will stand in the file. Raises InputError for a text that no YAML file can hold."""
+        try:
+            return "".join(f"{line}\n" for line in item_lines(draft.data, 2))
+        except ValueError as error:
+            raise InputError(f"this cannot be written to a file: {error}") from None
+
+    def tried(self, draft: Draft, answer: str) -> Evaluation:
+        """What all checks of the case say of an answer. Raises InputError with what is wrong with the case."""
+        builder, built = self._built(draft)
+        return builder.evaluation(answer, built)
+
+    def check(self, draft: Draft) -> None:
+        """Raises InputError with all that is wrong with the case."""
+        self.check_name(draft.name)
+        self._built(draft)
+
+    def _built(self, draft: Draft) -> tuple[CaseBuilder, BenchCase]:
+        found = Diagnostics()
+        self.text(draft)
+        document = parse(Source("the new case", "\n".join(mapping_lines(draft.data, 0)) + "\n"), found)
+        case = read_case(document.value, Where(document), found) if document else None
+        root, allowed = self._around.root, self._around.allowed_code
+        builder = CaseBuilder(self._suite, self._prompts, found, has_baseline=True, root=root, allowed_code=allowed)
+        built = builder.build(case) if case else None
+        if built is None or found.errors:
+            raise mistakes(found)
+        return builder, built
+
+    def add(self, draft: Draft) -> None:
+        """Puts the case behind the others; nothing else in the file changes. Raises InputError where that cannot be."""
+        self.check(draft)
+        after = with_cases(self._file.read_bytes(), self.shown, [draft.data])
+        # The whole new file is read as any command will read it: with a mistake in it, the old one stays.
+        write_whole(self._file, after, lambda new: sound_suite(new, self.shown, self._around))
+
+
+def _only_suite(workspace: Workspace, path: Path | None) -> Path:
+    files = workspace.suite_files([path] if path else [])
+    if len(files) > 1:
+        names = ", ".join(workspace.shown(file.parent) for file in files)
+        raise InputError("there are several suites", hint=f"name one of them: {names}")
+    return files[0]
+
+
+def _in_order(prompt: Prompt) -> list[str]:
+    parts = [part for item in prompt.messages if isinstance(item, Template) for part in item.parts]
+    return [part.body for part in parts if isinstance(part, Tag)]
+
+
+def _field(name: str, schema: Json) -> Field:
+    kind = schema.get("type") if isinstance(schema, Mapping) else None
+    choices = schema.get("enum") if isinstance(schema, Mapping) else None
+    texts = isinstance(choices, list) and all(isinstance(choice, str) for choice in choices)
+    return Field(name, texts or kind == "string", tuple(choices) if isinstance(choices, list) and texts else ())
+
+
+def as_data(written: str) -> Json:
+    """What somebody wrote: JSON where it is JSON, such as 12, true or a list, else text."""
+    reading = read_json(written)
+    return reading.value if reading.rung is Rung.RAW else written
+
+
+def one_or_all(texts: Sequence[str]) -> Json:
+    """A single text, or the list."""
+    return texts[0] if len(texts) == 1 else list(texts)

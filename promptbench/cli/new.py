@@ -1,0 +1,211 @@
+"""`promptbench new case`: a case of a suite, by questions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from promptbench.core.diagnostics import did_you_mean
+from promptbench.core.errors import Exit, InputError
+
+if TYPE_CHECKING:
+    from promptbench.api import CaseAuthor, Draft, Evaluation
+
+new = typer.Typer(help="Write something new.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(new, name="new")
+
+
+@new.callback()
+def _group() -> None:
+    """Write something new."""
+
+
+@new.command("case")
+def case(
+    suite: Annotated[
+        Path | None, typer.Argument(metavar="[SUITE]", help="The suite's file or folder; the only one by default.")
+    ] = None,
+    name: Annotated[str | None, typer.Option("--name", metavar="TEXT", help="What the case is about.")] = None,
+    var: Annotated[
+        list[str] | None, typer.Option("--var", metavar="NAME=TEXT", help="What goes in for {{NAME}} of the prompt.")
+    ] = None,
+    expect: Annotated[
+        str | None, typer.Option("--expect", metavar="YAML", help="What should come back, as under 'expect:'.")
+    ] = None,
+    never: Annotated[
+        list[str] | None, typer.Option("--never", metavar="TEXT", help="What must never be in the answer.")
+    ] = None,
+    check: Annotated[
+        list[str] | None, typer.Option("--check", metavar="YAML", help="A check as in a suite: 'contains: refund'.")
+    ] = None,
+    tag: Annotated[list[str] | None, typer.Option("--tag", metavar="TAG", help="A tag of the case.")] = None,
+    was: Annotated[
+        str | None,
+        typer.Option("--was", metavar="TEXT", help="The wrong answer that came back: the case must fail it."),
+    ] = None,
+    answer: Annotated[
+        str | None, typer.Option("--answer", metavar="TEXT", help="An answer to try the checks on; it is not kept.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the case, and write nothing.")] = False,
+) -> int:
+    """Add a case to a suite. At a terminal it asks for what no option says, and shows the case before it writes."""
+    from promptbench import api
+    from promptbench.cli.asking import confirm, somebody_is_there
+    from promptbench.cli.output import out, say
+
+    author = api.CaseAuthor(api.Workspace.open(), suite)
+    wanted = api.read_wanted(should_be=None, expect=expect, checks=check or (), tags=tag or ())
+    draft = api.Draft(
+        name=name or "",
+        variables=_variables(var or (), author.variables),
+        expect=wanted.expect,
+        never=tuple(never or ()),
+        checks=wanted.checks,
+        tags=wanted.tags,
+        was=was,
+    )
+    asks = somebody_is_there() and not _says_all(draft, author)
+    draft = _asked(draft, author) if asks else _complete(draft, author)
+    author.check(draft)
+    if same := author.same_input(draft):
+        say(f"remark: the case '{same}' asks the same")
+    out(author.text(draft), end="")
+    if asks and answer is None and was is None:
+        draft = _tried(draft, author)
+    elif answer is not None and not _show(author.tried(draft, answer)):
+        return Exit.NO
+    if dry_run:
+        return Exit.YES
+    if asks and not confirm(f"Add it to {author.shown}?", default=True):
+        out("nothing was written")
+        return Exit.YES
+    author.add(draft)
+    out(f"added '{draft.name}' to {author.shown}; next: promptbench run {author.folder}")
+    return Exit.YES
+
+
+def _variables(written: list[str] | tuple[str, ...], known: object) -> dict[str, str]:
+    names = list(known) if isinstance(known, list) else []
+    found = {}
+    for item in written:
+        name, equals, text = item.partition("=")
+        if not (name and equals):
+            raise InputError(f"'{item}' is no value", hint="write it as --var NAME=TEXT")
+        if names and name not in names:
+            guess = did_you_mean(name, names)
+            hint = f"did you mean '{guess}'?" if guess else f"the prompt has {', '.join(names)}"
+            raise InputError(f"the prompt has no place for '{name}'", hint=hint)
+        found[name] = text
+    return found
+
+
+def _says_all(draft: Draft, author: CaseAuthor) -> bool:
+    """Whether the options leave nothing to ask."""
+    return bool(draft.name) and not _missing(draft, author)
+
+
+def _missing(draft: Draft, author: CaseAuthor) -> list[str]:
+    missing = [f"--var {name}=…" for name in author.variables if name not in draft.variables]
+    if not (draft.expect or draft.never or draft.checks or author.has_checks):
+        missing.append("--expect …")
+    return missing
+
+
+def _complete(draft: Draft, author: CaseAuthor) -> Draft:
+    """What the options say, where nobody can be asked. Raises InputError for what is missing."""
+    if missing := _missing(draft, author):
+        raise InputError(
+            f"there is nobody to ask, and something is missing: {', '.join(missing)}",
+            hint="`promptbench new case --help` lists the options; at a terminal it asks",
+        )
+    return draft if draft.name else replace(draft, name=author.suggested_name(draft.variables))
+
+
+_SAID = ("message", "text", "question", "input", "email", "mail", "query", "utterance")
+
+
+def _asked(draft: Draft, author: CaseAuthor) -> Draft:
+    """What the options say, and what somebody at the terminal says besides."""
+    from promptbench.cli.asking import ask_text, ask_until
+    from promptbench.cli.output import say
+
+    values = dict(draft.variables)
+    names = [name for name in author.variables if name not in values]
+    for name in names:
+        said = len(author.variables) == 1 or name in _SAID
+        say(f"What did the customer say? ({{{{{name}}}}})" if said else f"What goes in for {{{{{name}}}}}?")
+        values[name] = ask_text()
+    draft = replace(draft, variables=values)
+    if not (draft.expect or draft.checks):
+        draft = replace(draft, expect=_asked_expect(author))
+    if not draft.never:
+        say("What must never be in the answer? Words with commas between them; nothing: skip.")
+        draft = replace(draft, never=tuple(word for item in ask_text().split(",") if (word := item.strip())))
+    if not draft.name:
+        suggested = author.suggested_name(values)
+        say(f"What is the case about? Its name; nothing: {suggested}")
+
+        def named(written: str) -> str:
+            author.check_name(written or suggested)
+            return written or suggested
+
+        draft = replace(draft, name=ask_until(named))
+    return draft
+
+
+def _asked_expect(author: CaseAuthor) -> tuple[object, ...]:
+    """What should come back: field by field where the answer has fields, else in one piece."""
+    from promptbench import api
+    from promptbench.cli.asking import ask_text, ask_until
+    from promptbench.cli.output import say
+
+    if not author.fields:
+        say("What should have come back? Nothing: whatever the suite's checks let pass.")
+        written = ask_text()
+        return (api.as_data(written),) if written else ()
+    say("What should have come back? Field by field; nothing: anything.")
+    expected = {}
+    for field in author.fields:
+        say(f"  {field.name}" + (f", one of {', '.join(field.choices)}" if field.choices else ""))
+        written = ask_until(lambda text, field=field: field.read(text) if text else None)  # type: ignore[misc]
+        if written is not None:
+            expected[field.name] = written
+    return (expected,) if expected else ()
+
+
+def _tried(draft: Draft, author: CaseAuthor) -> Draft:
+    """Runs the checks on an answer that somebody pastes; a wrong one may stay in the case as what once came back."""
+    from promptbench.cli.asking import ask_text, confirm
+    from promptbench.cli.output import out, say
+
+    say("An answer to try the checks on, for example the wrong one that came back? Nothing: skip.")
+    answer = ask_text()
+    if not answer or _show(author.tried(draft, answer)):
+        return draft
+    if not confirm("Did this wrong answer come back? Then the case keeps it, and must fail on it."):
+        return draft
+    kept = replace(draft, was=answer)
+    author.check(kept)
+    out(author.text(kept), end="")
+    return kept
+
+
+def _show(found: Evaluation) -> bool:
+    """Prints what the checks say; whether the answer passes."""
+    from promptbench.cli.output import out
+    from promptbench.report.words import clean
+
+    for score in found.scores:
+        if score.errored:
+            out(f"not asked: {score.check}, which a model decides")
+        else:
+            why = f": {clean(score.reason)}" if score.reason else ""
+            out(f"{'passed' if score.passed else 'failed'}: {score.check}{why}")
+    out("PASS: this answer is good enough" if found.passed else "FAIL: this answer is not good enough")
+    return found.passed

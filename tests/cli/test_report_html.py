@@ -1,0 +1,61 @@
+"""`--output html=FILE`: what the page holds of a real run."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import re
+from typing import Any
+
+import pytest
+
+from tests.helpers.fake_openai import FakeOpenAI
+from tests.helpers.project import Project, better, right
+
+_DATA = r'<script type="application/octet-stream" id="data-0-(\w+)">([^<]*)</script>'
+
+
+@pytest.fixture
+def page(project: Project, server: FakeOpenAI) -> str:
+    """The candidate mends two cases and breaks one; the suite has run before."""
+    project.adopt()
+    assert project.run("run", "-q").code == 0
+    server.script = lambda body: "no" if "Hello" in str(body) and "JSON" in str(body) else better(body)
+    project.edit("suites/triage/suite.yaml", "expect: {team: other}", "expect: {team: other}\n    tags: [greeting]")
+    assert project.run("run", "-q", "--output", "html=out/report.html").code == 1
+    return (project.root / "out" / "report.html").read_text(encoding="utf-8")
+
+
+def test_it_holds_every_case_attempt_and_message(page: str) -> None:
+    data: dict[str, Any] = {
+        name: json.loads(gzip.decompress(base64.b64decode(text))) for name, text in re.findall(_DATA, page)
+    }
+    index, pack = data["index"], data["0"]
+    states = {
+        index["names"][case]: index["states"][state] for case, state in zip(index["case"], index["state"], strict=True)
+    }
+    assert states == {"charged twice": "fixed", "late parcel": "fixed", "hello": "broken"}
+    assert index["tags"] == ["greeting"]
+    hello = pack["cases"][index["names"].index("hello")]
+    texts = pack["texts"]
+    sides = [side for _, side in index["prompts"]]
+    said = {side: [texts[item[5]] for item in hello["attempts"] if sides[item[0]] == side] for side in sides}
+    # Three tries, and eight more of both because a case looks broken.
+    assert {side: set(answers) for side, answers in said.items()} == {"champion": {right("Hello")}, "candidate": {"no"}}
+    assert [len(answers) for answers in said.values()] == [11, 11]
+    asked = {sides[int(number)]: messages for number, messages in hello["asked"].items()}
+    assert [(role, texts[text]) for role, text in asked["candidate"]] == [
+        ("system", "Answer with JSON."),
+        ("user", "Hello"),
+    ]
+    assert json.loads(texts[hello["expected"][0]]) == {"team": "other"}
+
+
+def test_it_says_what_changed_and_draws_what_is_known(page: str) -> None:
+    assert "<h2>1 case broken: &#x27;hello&#x27;" in page
+    assert '<td class="n">+2 −1</td>' in page
+    for title in ("Latency", "Format ladder", "History"):
+        assert f"<h4>{title}</h4>" in page
+    assert page.count("<svg") == 3
+    assert "<ins>+{{role &quot;system&quot;}}</ins>" in page
