@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from promptbench.api.agreeing import Agreed, agree, write_sheet
-from promptbench.api.authoring import CaseAuthor, Draft, as_data
+from promptbench.api.authoring import CaseAuthor, Draft, Field, as_data
 from promptbench.api.calibrating import calibrate
 from promptbench.api.capturing import CaptureReport, capture, read_wanted
 from promptbench.api.changes import changed_only
@@ -115,6 +115,7 @@ __all__ = [
     "Evaluation",
     "Event",
     "Fetched",
+    "Field",
     "Health",
     "ImportOptions",
     "ImportState",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,10 +84,9 @@ class CaseAuthor:
         self._file = _only_suite(workspace, path)
         self.shown = workspace.shown(self._file)
         self.folder = workspace.shown(self._file.parent)
-        with workspace.prompts() as store, workspace.recordings() as runs:
-            around = workspace.surroundings(Selection(), store, runs)
+        self._workspace = workspace
+        with self._surroundings() as around:
             self._suite, self._prompts = sound_suite(self._file, self.shown, around)
-        self._around: Surroundings = around
         cases = list(self._suite.cases.scan(Diagnostics()))
         self._names = {case.name for case in cases}
         self._inputs = {json.dumps(case.variables, sort_keys=True): case.name for case in cases}
@@ -150,7 +150,7 @@ class CaseAuthor:
         self.text(draft)
         document = parse(Source("the new case", "\n".join(mapping_lines(draft.data, 0)) + "\n"), found)
         case = read_case(document.value, Where(document), found) if document else None
-        root, allowed = self._around.root, self._around.allowed_code
+        root, allowed = self._workspace.settings.root, tuple(self._workspace.settings.values.python)
         builder = CaseBuilder(self._suite, self._prompts, found, has_baseline=True, root=root, allowed_code=allowed)
         built = builder.build(case) if case else None
         if built is None or found.errors:
@@ -162,7 +162,13 @@ class CaseAuthor:
         self.check(draft)
         after = with_cases(self._file.read_bytes(), self.shown, [draft.data])
         # The whole new file is read as any command will read it: with a mistake in it, the old one stays.
-        write_whole(self._file, after, lambda new: sound_suite(new, self.shown, self._around))
+        with self._surroundings() as around:
+            write_whole(self._file, after, lambda new: sound_suite(new, self.shown, around))
+
+    @contextmanager
+    def _surroundings(self) -> Iterator[Surroundings]:
+        with self._workspace.prompts() as store, self._workspace.recordings() as runs:
+            yield self._workspace.surroundings(Selection(), store, runs)
 
 
 def _only_suite(workspace: Workspace, path: Path | None) -> Path:

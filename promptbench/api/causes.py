@@ -15,7 +15,10 @@ _GOT = re.compile(r"\b(is|has) (?:'.*?'|'[^']*…|-?\d[^,;]*|[\[{].*?)(?=, (?:no
 """What an answer had at a place. null, true and false say something by themselves."""
 _WANTED = re.compile(r", not (?:'.*?(?:'|…)|-?\d[\d.e+-]*|[\[{].*?)(?=$|; |\.\.\.| \()")
 """What one case wants there, and another case not."""
-_NUMBER = re.compile(r"'[^']*'|(?<![\w.])-?\d[\d.,:]*")
+_NUMBER = re.compile(
+    r"'[^']*'|\b(?:at least|at most|more than|less than|multiple of) -?\d[\d.,]*|(?<![\w.])-?\d[\d.,:]*"
+)
+"""Quoted names and limits stay."""
 _INDEX = re.compile(r"(?<=[^\W\d]\.)\d+(?=[. ])|^\d+(?=\.)")
 _VARIABLE_PART = re.compile(r"\b[0-9a-f]{8,}\b|\b\w*\d\w*\b", re.IGNORECASE)
 _QUOTED = re.compile(r"'[^']*(?:'|$)")
@@ -43,7 +46,7 @@ def without_values(reason: str) -> str:
     """A check's reason with the names of fields, and without what the answer had there or a single case wants there."""
     plain = _INDEX.sub("*", " ".join(reason[:_LOOKED_AT].split()))
     plain = _WANTED.sub(", not …", _GOT.sub(r"\1 …", plain))
-    return _cut(_NUMBER.sub(lambda found: found[0] if found[0].startswith("'") else "…", plain))
+    return _cut(_NUMBER.sub(lambda found: "…" if found[0][0] in "-0123456789" else found[0], plain))
 
 
 def without_details(message: str) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +14,8 @@ from promptbench.core.diagnostics import did_you_mean
 from promptbench.core.errors import Exit, InputError
 
 if TYPE_CHECKING:
-    from promptbench.api import CaseAuthor, Draft, Evaluation
+    from promptbench.api import CaseAuthor, Draft, Evaluation, Field
+    from promptbench.core.types import Json
 
 new = typer.Typer(help="Write something new.", no_args_is_help=True)
 
@@ -47,7 +50,7 @@ def case(
     tag: Annotated[list[str] | None, typer.Option("--tag", metavar="TAG", help="A tag of the case.")] = None,
     was: Annotated[
         str | None,
-        typer.Option("--was", metavar="TEXT", help="The wrong answer that came back: the case must fail it."),
+        typer.Option("--was", metavar="TEXT", help="The wrong answer that came back; the case fails on it."),
     ] = None,
     answer: Annotated[
         str | None, typer.Option("--answer", metavar="TEXT", help="An answer to try the checks on; it is not kept.")
@@ -90,8 +93,7 @@ def case(
     return Exit.YES
 
 
-def _variables(written: list[str] | tuple[str, ...], known: object) -> dict[str, str]:
-    names = list(known) if isinstance(known, list) else []
+def _variables(written: Sequence[str], names: Sequence[str]) -> dict[str, str]:
     found = {}
     for item in written:
         name, equals, text = item.partition("=")
@@ -159,7 +161,7 @@ def _asked(draft: Draft, author: CaseAuthor) -> Draft:
     return draft
 
 
-def _asked_expect(author: CaseAuthor) -> tuple[object, ...]:
+def _asked_expect(author: CaseAuthor) -> tuple[Json, ...]:
     """What should come back: field by field where the answer has fields, else in one piece."""
     from promptbench import api
     from promptbench.cli.asking import ask_text, ask_until
@@ -173,10 +175,14 @@ def _asked_expect(author: CaseAuthor) -> tuple[object, ...]:
     expected = {}
     for field in author.fields:
         say(f"  {field.name}" + (f", one of {', '.join(field.choices)}" if field.choices else ""))
-        written = ask_until(lambda text, field=field: field.read(text) if text else None)  # type: ignore[misc]
-        if written is not None:
-            expected[field.name] = written
+        said = ask_until(partial(_as_written, field))
+        if said is not None:
+            expected[field.name] = said
     return (expected,) if expected else ()
+
+
+def _as_written(field: Field, text: str) -> Json:
+    return field.read(text) if text else None
 
 
 def _tried(draft: Draft, author: CaseAuthor) -> Draft:

@@ -28,7 +28,7 @@ from promptbench.report.measurement import MeasuredModel
 from tests.bench.busy_server import BusyServer, Manner
 
 CALLS = 370
-RATE = 18.0
+RATE = 30.0
 STEPS = 1000
 PROMISED = 0.9
 EVEN = "even"

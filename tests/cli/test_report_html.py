@@ -8,16 +8,13 @@ import json
 import re
 from typing import Any
 
-import pytest
-
 from tests.helpers.fake_openai import FakeOpenAI
 from tests.helpers.project import Project, better, right
 
 _DATA = r'<script type="application/octet-stream" id="data-0-(\w+)">([^<]*)</script>'
 
 
-@pytest.fixture
-def page(project: Project, server: FakeOpenAI) -> str:
+def _page(project: Project, server: FakeOpenAI) -> str:
     """The candidate mends two cases and breaks one; the suite has run before."""
     project.adopt()
     assert project.run("run", "-q").code == 0
@@ -27,7 +24,18 @@ def page(project: Project, server: FakeOpenAI) -> str:
     return (project.root / "out" / "report.html").read_text(encoding="utf-8")
 
 
-def test_it_holds_every_case_attempt_and_message(page: str) -> None:
+def test_it_holds_all_of_a_real_run(project: Project, server: FakeOpenAI) -> None:
+    page = _page(project, server)
+    _holds_every_case_attempt_and_message(page)
+    assert "<h2>1 case broken: &#x27;hello&#x27;" in page
+    assert '<td class="n">+2 −1</td>' in page
+    for title in ("Latency", "Format ladder", "History"):
+        assert f"<h4>{title}</h4>" in page
+    assert page.count("<svg") == 3
+    assert "<ins>+{{role &quot;system&quot;}}</ins>" in page
+
+
+def _holds_every_case_attempt_and_message(page: str) -> None:
     data: dict[str, Any] = {
         name: json.loads(gzip.decompress(base64.b64decode(text))) for name, text in re.findall(_DATA, page)
     }
@@ -51,11 +59,3 @@ def test_it_holds_every_case_attempt_and_message(page: str) -> None:
     ]
     assert json.loads(texts[hello["expected"][0]]) == {"team": "other"}
 
-
-def test_it_says_what_changed_and_draws_what_is_known(page: str) -> None:
-    assert "<h2>1 case broken: &#x27;hello&#x27;" in page
-    assert '<td class="n">+2 −1</td>' in page
-    for title in ("Latency", "Format ladder", "History"):
-        assert f"<h4>{title}</h4>" in page
-    assert page.count("<svg") == 3
-    assert "<ins>+{{role &quot;system&quot;}}</ins>" in page

@@ -169,3 +169,25 @@ def test_production_is_held_against_the_run_that_promoted_it(project: Project, s
     dry = project.run("run", "--dry-run")
     said = "this is in production: its floors decide, and whether it answers worse than it did"
     assert " ".join(dry.out.split()).endswith(said)
+
+
+def test_a_case_that_flakes_in_production_is_shown_and_decides_nothing(project: Project, server: FakeOpenAI) -> None:
+    project.adopt()
+    asked: list[str] = []
+
+    def script(body: dict[str, Any]) -> str:
+        text = body["messages"][-1]["content"]
+        if "Hello" not in text or body["messages"][0]["role"] == "system":
+            return better(body)
+        asked.append(text)
+        return "no" if len(asked) == 2 else better(body)
+
+    server.script = script
+    ended = project.run("run", "--output", "junit=found.xml", "--output", "json=found.json")
+    assert ended.code == 0, ended.out
+    assert "flaky (1)" in ended.out
+    assert last_line(ended.out).startswith("PASS: 2 of 2 reproduced failures fixed, none of 1 guard broken")
+    [report] = json.loads((project.root / "found.json").read_text())["runs"]
+    [flip] = [item for item in report["flips"] if item["flip"] == "flaky"]
+    assert (flip["champion"]["passed"], flip["champion"]["attempts"], flip["candidate"]["passed"]) == (2, 3, 3)
+    assert 'failures="0"' in (project.root / "found.xml").read_text()

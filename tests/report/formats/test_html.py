@@ -50,7 +50,7 @@ def test_foreign_text_is_no_markup() -> None:
 
 def test_what_could_not_be_seen_is_shown_by_a_sign() -> None:
     texts = [kit.ESCAPES, kit.RIGHT_TO_LEFT, kit.SURROGATE, "a\x00b"]
-    page = html.render([kit.report(notes=texts, sentence="FAIL: " + kit.ESCAPES)], Target())
+    page = html.render([kit.report(rows=[], notes=texts, sentence="FAIL: " + kit.ESCAPES)], Target())
     assert "\\u001b[2J" in page
     assert "\\u202egnp.exe" in page
     assert "\ufffd" in page
@@ -73,7 +73,7 @@ def test_without_matplotlib_it_says_how_to_get_charts(monkeypatch: pytest.Monkey
 
 
 def test_a_report_without_single_attempts_has_no_list_of_cases() -> None:
-    page = html.render([kit.report()], Target())
+    page = html.render([kit.report(rows=[])], Target())
     assert 'class="explorer"' not in page
     assert "<h3>What changed</h3>" in page
     assert 'href="#run' not in page
@@ -84,7 +84,7 @@ def test_a_flip_shows_what_was_expected_what_came_and_why() -> None:
     reason = "expect: team is 'delivery', not 'billing'"
     broken = kit.flip("one", "broken", kit.side(8, 8, right), kit.side(0, 8, wrong, reason), expected=right)
     fixed = kit.flip("two", "fixed", kit.side(0, 8, wrong, reason), kit.side(8, 8, right), expected=right)
-    page = html.render([kit.passed(flips=[broken, fixed])], Target())
+    page = html.render([kit.passed(rows=[], flips=[broken, fixed])], Target())
     one, two = re.findall(r'<dl class="said">(.*?)</dl>', page, re.DOTALL)
     quoted = "{&quot;team&quot;: &quot;%s&quot;}"
     good, bad = (f'<mark class="{tone}">{team}</mark>' for tone, team in (("good", "billing"), ("bad", "delivery")))
@@ -106,7 +106,7 @@ def test_many_failures_are_told_by_what_they_fail_for() -> None:
         return kit.flip(f"{cause} {number}", "still failing", None, kit.side(0, 1, "no", cause), cause=cause)
 
     flips = [failing(number, cause) for cause, count in (("rare", 1), ("often", 40)) for number in range(count)]
-    page = html.render([kit.passed(flips=flips, explored=explored(0))], Target())
+    page = html.render([kit.passed(rows=[], flips=flips, explored=explored(0))], Target())
     assert "<b>40 ×</b> often" in page
     assert page.count('<dl class="said">') == 10
     assert page.index(">often 0<") < page.index(">rare 0<")
@@ -132,7 +132,7 @@ def test_intents_and_answers_have_their_figures() -> None:
         **nothing,
     )
     compared = NluComparison("a", "b", 10, 4, 1, 0.03, stands=True)
-    page = html.render([kit.report(nlu=Nlu([summary], [compared]))], Target())
+    page = html.render([kit.report(rows=[], nlu=Nlu([summary], [compared]))], Target())
     assert "<td>intent accuracy</td><td>90.0 % (55.0–99.0)</td><td>10 cases</td>" in page
     assert "<li>3 × delivery for billing, and 1 the other way: where is it</li>" in page
     assert "<li>a beside b: 4 intents right that the other has wrong, 1 the other way" in page
