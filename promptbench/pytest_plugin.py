@@ -207,13 +207,13 @@ class _Suites:
         path = path.resolve()
         if path not in self._open:
             try:
-                self._purse = self._purse or self._filled()
+                self._purse = self._purse or self.filled()
                 self._open[path] = api.OpenSuite(api.Workspace.open(path.parent), path, self._purse)
             except PromptbenchError as error:
                 raise pytest.Collector.CollectError(_told(error)) from None
         return self._open[path]
 
-    def _filled(self) -> Purse:
+    def filled(self) -> Purse:
         """Raises InputError for an amount that is none."""
         from promptbench import api
         from promptbench.core.errors import InputError

@@ -213,9 +213,7 @@ def test_a_link_that_leads_to_itself_is_no_bug(project: Path, capsys: pytest.Cap
     assert "cannot be the name of a file" in validated(capsys)
 
 
-@settings(
-    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data())
 def test_no_damage_to_a_suite_ends_in_a_bug(
     data: st.DataObject, project: Path, capsys: pytest.CaptureFixture[str]

@@ -18,6 +18,7 @@ import promptbench.cli.run
 import promptbench.report.diagnostics
 from promptbench import api
 from promptbench.cli.app import run
+from promptbench.pytest_plugin import _Suites
 from tests.helpers.fake_openai import FakeOpenAI
 from tests.helpers.project import V2, better
 
@@ -215,12 +216,19 @@ def test_a_bound_on_an_unknown_price_is_refused_before_any_call(project: pytest.
     assert live.received == []
 
 
-def test_workers_ask_only_their_own(project: pytest.Pytester, live: FakeOpenAI) -> None:
-    done = results(project, "suites", "-n", "2", "--promptbench-max-calls", "2")
-    # Each of the two has a half of the budget.
-    assert len(live.received) == 2
+def test_a_worker_asks_only_what_it_is_given(project: pytest.Pytester, live: FakeOpenAI) -> None:
+    done = results(project, "suites", "-n", "1", "--promptbench-max-calls", "2")
+    assert (len(live.received), live.most_at_once) == (2, 1)
     assert sum(done.parseoutcomes().values()) == 3
-    assert "1 of 1 calls are made" in done.stdout.str()
+    assert "2 of 2 calls are made" in done.stdout.str()
+
+
+def test_workers_share_the_budget(project: pytest.Pytester) -> None:
+    config = project.parseconfig("--promptbench-max-calls", "9", "--promptbench-max-cost", "$1")
+    suites = _Suites(config)
+    assert suites.filled().spending == api.Spending(1.0, 9)
+    config.workerinput = {"workercount": 4}  # type: ignore[attr-defined]
+    assert suites.filled().spending == api.Spending(0.25, 2)
 
 
 OWN = """

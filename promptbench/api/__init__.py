@@ -22,7 +22,7 @@ from promptbench.api.chosen import chosen_by_id, chosen_in_log, chosen_of_cluste
 from promptbench.api.comparing import ComparisonPlan, Matchup, compare, plan_comparison
 from promptbench.api.datasette import datasette_metadata
 from promptbench.api.earlier import earlier_answers
-from promptbench.api.explaining import CheckPage, check_page, check_pages
+from promptbench.api.explaining import CheckPage, MistakePage, check_page, check_pages, mistake_page, mistake_pages
 from promptbench.api.failing import Cluster, failures
 from promptbench.api.fetching import Fetched, fetch
 from promptbench.api.health import Health, doctor
@@ -127,6 +127,7 @@ __all__ = [
     "MeasurementReport",
     "MendedFile",
     "Merged",
+    "MistakePage",
     "MutationReport",
     "NothingImported",
     "OpenSuite",
@@ -185,6 +186,8 @@ __all__ = [
     "mend",
     "merge",
     "merge_runs",
+    "mistake_page",
+    "mistake_pages",
     "mutate",
     "name_for",
     "plan",

@@ -16,7 +16,7 @@ _GOT = re.compile(r"\b(is|has) (?:'.*?'|'[^']*…|-?\d[^,;]*|[\[{].*?)(?=, (?:no
 _WANTED = re.compile(r", not (?:'.*?(?:'|…)|-?\d[\d.e+-]*|[\[{].*?)(?=$|; |\.\.\.| \()")
 """What one case wants there, and another case not."""
 _NUMBER = re.compile(
-    r"'[^']*'|\b(?:at least|at most|more than|less than|multiple of) -?\d[\d.,]*|(?<![\w.])-?\d[\d.,:]*"
+    r"'[^']*'|\b(?:at least|at most|more than|less than|multiple of) -?\d(?:[\d.,]*\d)?|(?<![\w.])-?\d(?:[\d.,:]*\d)?"
 )
 """Quoted names and limits stay."""
 _INDEX = re.compile(r"(?<=[^\W\d]\.)\d+(?=[. ])|^\d+(?=\.)")

@@ -1,4 +1,4 @@
-"""What the checks say of themselves: their docstrings, in parts, as the command line and the reference show them."""
+"""What checks and codes of mistakes mean, in parts, as the command line and the reference show them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from promptbench.checks import plugins as checks
+from promptbench.core.catalogue import CATALOGUE, Entry
 from promptbench.core.diagnostics import did_you_mean
 from promptbench.core.errors import InputError
 
@@ -43,3 +44,46 @@ def check_page(written: str) -> CheckPage:
     found = re.split(rf"^({'|'.join(_PARTS)}): ", body.strip(), flags=re.MULTILINE)
     parts = {name: " ".join(words.split()) for name, words in zip(found[1::2], found[2::2], strict=True)}
     return CheckPage(title, f"{summary[:1].upper()}{summary[1:]}", parts, textwrap.dedent(example))
+
+
+@dataclass(frozen=True, slots=True)
+class MistakePage:
+    """A code in words. `wrong` and `right` are lines of the files beside them; `right_file` may be a terminal."""
+
+    code: str
+    title: str
+    cause: str
+    mend: str
+    file: str
+    wrong: str
+    right_file: str
+    right: str
+    beside: Mapping[str, str]
+
+
+def mistake_pages() -> list[MistakePage]:
+    """All codes of mistakes, in their order."""
+    return [_mistake(entry) for entry in CATALOGUE.values()]
+
+
+def mistake_page(written: str) -> MistakePage:
+    """A mistake by its code, such as PB104. Raises InputError when there is none."""
+    known = {code.value: code for code in CATALOGUE}
+    if written not in known:
+        hint = did_you_mean(written, known)
+        raise InputError(f"there is no code '{written}'", hint=f"did you mean {hint}?" if hint else None)
+    return _mistake(CATALOGUE[known[written]])
+
+
+def _mistake(entry: Entry) -> MistakePage:
+    return MistakePage(
+        code=entry.code.value,
+        title=entry.title,
+        cause=entry.cause,
+        mend=entry.mend,
+        file=entry.file if entry.encoding == "utf-8" else f"{entry.file}, saved as {entry.encoding}",
+        wrong=entry.wrong,
+        right_file=entry.right_file or entry.file,
+        right=entry.right,
+        beside=entry.beside,
+    )

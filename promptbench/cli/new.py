@@ -82,6 +82,7 @@ def case(
     if asks and answer is None and was is None:
         draft = _tried(draft, author)
     elif answer is not None and not _show(author.tried(draft, answer)):
+        out("nothing was written")
         return Exit.NO
     if dry_run:
         return Exit.YES
@@ -89,7 +90,8 @@ def case(
         out("nothing was written")
         return Exit.YES
     author.add(draft)
-    out(f"added '{draft.name}' to {author.shown}; next: promptbench run {author.folder}")
+    out(f"added '{draft.name}' to {author.shown}")
+    out(f"next: promptbench run {author.folder}")
     return Exit.YES
 
 
@@ -190,11 +192,11 @@ def _tried(draft: Draft, author: CaseAuthor) -> Draft:
     from promptbench.cli.asking import ask_text, confirm
     from promptbench.cli.output import out, say
 
-    say("An answer to try the checks on, for example the wrong one that came back? Nothing: skip.")
+    say("An answer to try the checks on, such as the wrong one? Nothing: skip.")
     answer = ask_text()
     if not answer or _show(author.tried(draft, answer)):
         return draft
-    if not confirm("Did this wrong answer come back? Then the case keeps it, and must fail on it."):
+    if not confirm("Did this wrong answer come back? Then the case must fail on it."):
         return draft
     kept = replace(draft, was=answer)
     author.check(kept)

@@ -40,12 +40,12 @@ def validate(
     from promptbench.cli.output import coloured, out, out_json, say
     from promptbench.report.diagnostics import as_data, in_order, render
 
-    workspace = api.Workspace.open()
     selection = api.Selection(paths=tuple(suites or ()), prompts=tuple(prompt or ()))
-    if fix or diff:
-        _mend(workspace, selection, write=fix and not diff, yes=yes)
-    code = Exit.YES
+    workspace, code = None, Exit.YES
     try:
+        workspace = api.Workspace.open()
+        if fix or diff:
+            _mend(workspace, selection, write=fix and not diff, yes=yes)
         found = list(api.validate(workspace, selection, red=red))
     except InputError as error:
         if not error.diagnostics:
@@ -64,7 +64,8 @@ def validate(
     out(f"{errors} {'mistake' if errors == 1 else 'mistakes'} to mend{remarks}" if errors else f"all is well{remarks}")
     if errors and sys.stderr.isatty():
         first = next(item for item in in_order(found) if item.severity == "error")
-        say(f"hint: `promptbench explain {first.code.value}` says more{_mendable(workspace, selection, fix or diff)}")
+        mends = _mendable(workspace, selection) if workspace and not (fix or diff) else ""
+        say(f"hint: `promptbench explain {first.code.value}` says more{mends}")
     return code
 
 
@@ -92,9 +93,9 @@ def _mend(workspace: Workspace, selection: Selection, *, write: bool, yes: bool)
             out(f"mended {count} {'mistake' if count == 1 else 'mistakes'} in {item.shown}")
 
 
-def _mendable(workspace: Workspace, selection: Selection, tried: bool) -> str:
+def _mendable(workspace: Workspace, selection: Selection) -> str:
     """What to say of the mistakes that could be mended, if there are any."""
     from promptbench import api
 
-    count = 0 if tried else sum(len(item.mends) for item in api.mend(workspace, selection))
+    count = sum(len(item.mends) for item in api.mend(workspace, selection))
     return f"; `promptbench validate --fix` mends {count} of them" if count else ""

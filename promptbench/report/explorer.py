@@ -153,8 +153,8 @@ class _Pack:
         self.cases.append(case)
         self._written.append(
             {
-                "vars": self._text(_json(dict(case.variables))),
-                "expected": [self._text(item if isinstance(item, str) else _json(item)) for item in case.expected],
+                "vars": [[self._text(name), self._text(_written(value))] for name, value in case.variables.items()],
+                "expected": [self._text(_written(item)) for item in case.expected],
                 "was": [self._text(text) for text in case.was],
                 "asked": {
                     str(self.index.prompts[prompt]): [[role, self._text(text)] for role, text in messages]
@@ -207,8 +207,9 @@ def _cut(text: str) -> str:
     return f"{start}\n\n[{number_of(left_out, 'character')} left out; the run record has them]\n\n{text[-_END:]}"
 
 
-def _json(value: Json) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=1)
+def _written(value: Json) -> str:
+    """A text as it is, everything else as JSON; made here, since a browser would round large numbers."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=1)
 
 
 def _packed(data: Json) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from textwrap import wrap
 
 from promptbench.core.words import number_of, percent
 from promptbench.report.measurement import (
@@ -16,7 +15,7 @@ from promptbench.report.measurement import (
     to_fastest,
 )
 from promptbench.report.model import TokenTimes
-from promptbench.report.words import clean, excerpt, money
+from promptbench.report.words import clean, cut, excerpt, money, width_of
 
 UNKNOWN = "–"
 _LABEL = 18
@@ -34,8 +33,8 @@ Say = Callable[[float], str]
 
 def lines(report: MeasurementReport, width: int) -> Iterator[str]:
     """The whole report."""
-    yield from wrap(clean(report.about), width)
-    yield from wrap(clean(report.how), width)
+    yield from _wrapped(report.about, width)
+    yield from _wrapped(report.how, width)
     if report.name:
         yield f"on record as {report.name}"
     yield ""
@@ -50,7 +49,7 @@ def lines(report: MeasurementReport, width: int) -> Iterator[str]:
         if group:
             yield ""
         for sentence in group:
-            yield from wrap(clean(sentence), width, subsequent_indent="  ")
+            yield from _wrapped(sentence, width, rest="  ")
 
 
 def sentences(report: MeasurementReport) -> list[str]:
@@ -110,6 +109,31 @@ def precise(milliseconds: float) -> str:
     return f"{value:,.{digits}f} {unit}"
 
 
+def _wrapped(text: str, width: int, first: str = "", rest: str = "") -> Iterator[str]:
+    """Lines of so many columns; a word that is longer is cut. Foreign text in it is cleaned."""
+    line, empty = first, True
+    for word in clean(text).split(" "):
+        left = word
+        while left:
+            space = "" if empty else " "
+            if width_of(line + space + left) <= width:
+                line, left, empty = line + space + left, "", False
+            elif empty:
+                piece = cut(left, width - width_of(line) + 1).removesuffix("…") or left[0]
+                yield line + piece
+                line, left = rest, left[len(piece) :]
+            else:
+                yield line
+                line, empty = rest, True
+    if not empty:
+        yield line
+
+
+def _padded(name: str, width: int) -> str:
+    shown = excerpt(name, width)
+    return shown + " " * (width - width_of(shown))
+
+
 def _share(figure: Figure) -> str:
     low, high = figure.low or 0.0, 1.0 if figure.high is None else figure.high
     return f"{low * 100:.1f} to {high * 100:.1f} %"
@@ -117,9 +141,9 @@ def _share(figure: Figure) -> str:
 
 def _model(model: MeasuredModel, width: int) -> Iterator[str]:
     yield excerpt(model.model, width)
-    yield from wrap(counts(model), width, initial_indent="  ", subsequent_indent="  ")
+    yield from _wrapped(counts(model), width, "  ", "  ")
     if said := right(model):
-        yield from wrap(clean(said), width, initial_indent="  ", subsequent_indent="  ")
+        yield from _wrapped(said, width, "  ", "  ")
     for why, count in list(model.errors.items())[:_NAMED_ERRORS]:
         yield f"  {count} × {excerpt(why, width - len(str(count)) - 5)}"
     for name, spread, say in parts(model):
@@ -204,11 +228,11 @@ def _costs(report: MeasurementReport, width: int) -> Iterator[str]:
     heads = cost_heads(report)
     rows = [(model.model, cost_cells(model, report)) for model in report.models]
     widths = [max(len(head), *(len(cells[place]) for _, cells in rows)) for place, head in enumerate(heads)]
-    left = max(_LABEL, min(max(len(name) for name, _ in rows), width - sum(widths) - 2 * len(widths)))
+    left = max(_LABEL, min(max(width_of(clean(name)) for name, _ in rows), width - sum(widths) - 2 * len(widths)))
     yield f"{'cost':<{left}}" + "".join(f"  {head:>{wide}}" for head, wide in zip(heads, widths, strict=True))
     for name, cells in rows:
         figures = "".join(f"  {cell:>{wide}}" for cell, wide in zip(cells, widths, strict=True))
-        yield f"{excerpt(name, left):<{left}}{figures}"
+        yield _padded(name, left) + figures
 
 
 def history(found: Sequence[HistoryLine], width: int) -> Iterator[str]:
@@ -221,10 +245,10 @@ def history(found: Sequence[HistoryLine], width: int) -> Iterator[str]:
         if line.name != before:
             part = "" if line.complete else " (not complete)"
             about = line.suite or line.prompt
-            yield from wrap(clean(f"{line.name} {about}, {line.version[:15]}: {line.how}{part}"), width)
+            yield from _wrapped(f"{line.name} {about}, {line.version[:15]}: {line.how}{part}", width)
             before = line.name
         per_1000 = "" if line.per_1000 is None else f"  {money(line.per_1000)} per 1,000"
-        yield f"  {excerpt(line.model, _NAME):<{_NAME}}  p50 {_between(line.p50)}"
+        yield f"  {_padded(line.model, _NAME)}  p50 {_between(line.p50)}"
         yield f"  {f'{line.answered} of {line.calls} calls':<{_NAME}}  p99 {_between(line.p99)}{per_1000}"
 
 

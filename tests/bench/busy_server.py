@@ -37,7 +37,8 @@ class Manner:
 
     `refuse`, `fail` and `cut` are the shares of the calls that get 429, 500 and a closed connection. `per_minute` is
     the limit of requests that is told in every answer; 0 tells none. Calls get no answer when `answers` have got one.
-    `quantiles`, at even steps from 0 to 1, are a distribution of latencies in the place of an even one.
+    `quantiles`, at even steps from 0 to 1, are a distribution of latencies in the place of an even one, and `draw` which
+    of its draws are taken.
     """
 
     latency: tuple[float, float] = (0.0, 0.0)
@@ -49,6 +50,7 @@ class Manner:
     per_minute: int = 0
     answers: int | None = None
     quantiles: Sequence[float] = ()
+    draw: int = 0
 
     def delay(self, share: float) -> float:
         """The latency that a share of all calls is below."""
@@ -125,7 +127,7 @@ class _Server:
                     status = code
                 drawn -= share
         self.log.append([time.monotonic(), case, status, None])
-        return index, status, manner.delay(self.chance(case, index, 2))
+        return index, status, manner.delay(self.chance(case, index, 2 + manner.draw))
 
     def reply(self, index: int, case: int, status: int) -> bytes:
         self.log[index][3] = time.monotonic()

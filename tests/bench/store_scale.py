@@ -2,8 +2,8 @@
 
 Builds a store by as many promotions, then runs `get`, `prompts history` and `prompts diff` there and on a store of one
 prompt with three versions. Measured is CPU time beyond start-up: a process runs the command once, then again and again
-with all that it imports in memory, each time beside `--version`. With `--longest` one prompt, which is then the one that
-is read, has so many versions more than the others. Exits 1 where a command takes more than 50 ms.
+with all that it imports in memory, each time beside `--version`. With `--longest` one prompt, which is then read,
+has so many versions more than the others. Exits 1 where a command takes more than 50 ms.
 """
 
 from __future__ import annotations

@@ -47,7 +47,9 @@ def test_a_flaky_case_is_found_and_later_runs_say_so(project: Project, server: F
     assert kept == [
         ("openai/fake", "charged twice", 22, 0), ("openai/fake", "hello", 22, 18), ("openai/fake", "late parcel", 22, 0)
     ]  # fmt: skip
-    server.script = lambda body: WRONG if "Hello" in str(body) and body["messages"][0]["role"] == "system" else better(body)
+    server.script = lambda body: (
+        WRONG if "Hello" in str(body) and body["messages"][0]["role"] == "system" else better(body)
+    )
     [report] = project.run("run", "--json").data["runs"]
     [flip] = [flip for flip in report["flips"] if flip["case"] == "hello"]
     assert flip["notes"][0].startswith("flaky: 18 of 22 tries passed in the calibration of 20")
@@ -93,7 +95,7 @@ def test_nothing_in_production(project: Project) -> None:
 
 def test_a_model_that_always_answers_the_same(project: Project) -> None:
     project.edit("promptbench.toml", "[providers", 'python = ["suites/*/*.py"]\n[providers')
-    project.write("suites/triage/own.py", "def answer(case):\n    return '{\"team\": \"other\"}'\n")
+    project.write("suites/triage/own.py", 'def answer(case):\n    return \'{"team": "other"}\'\n')
     project.adopt()
     project.edit(SUITE, "models: [openai/fake]", "models: [openai/fake, python/own.py:answer]")
     ended = project.run("calibrate", "--model", "python/own.py:answer")

@@ -39,7 +39,9 @@ def test_nobody_there_is_asked_nothing_and_gets_the_example(here: Path, capsys: 
     assert json.loads((here / "suites/suite.schema.json").read_text(encoding="utf-8")) == suite_schema()
 
 
-def test_a_suite_from_options_runs_at_once(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_suite_from_options_runs_at_once(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     about = "Say which {{team}} answers: billing, or 'delivery'."
     written = ["init", "--about", about, "--fields", "team, order number", "--model", "openai/fake", "--dir", "new"]
     assert run(written) == 0
@@ -53,7 +55,8 @@ def test_a_suite_from_options_runs_at_once(here: Path, capsys: pytest.CaptureFix
         assert prompt is not None
         assert prompt.variables == {"message"}
         assert list(prompt.output_schema["properties"]) == ["team", "order_number"]
-        assert run(["run", "new/suites/say-which-team"]) == 0
+        monkeypatch.chdir(here / "new")
+        assert run(["run", "suites/say-which-team"]) == 0
     assert f"suite: say-which-team\nabout: '{about.replace(chr(39), chr(39) * 2)}'\n" in (
         here / "new/suites/say-which-team/suite.yaml"
     ).read_text(encoding="utf-8")

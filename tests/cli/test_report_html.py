@@ -58,4 +58,3 @@ def _holds_every_case_attempt_and_message(page: str) -> None:
         ("user", "Hello"),
     ]
     assert json.loads(texts[hello["expected"][0]]) == {"team": "other"}
-

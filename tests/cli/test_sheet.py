@@ -266,7 +266,7 @@ def test_new_cases_go_where_all_the_others_are(triage: Project) -> None:
     assert more == line + '{"case": "b", "vars": {"message": "Ho"}}\n'
 
 
-@pytest.mark.parametrize("suite", ["entities", "nlu", "utterances"])
+@pytest.mark.parametrize("suite", sorted(path.parent.name for path in ROOT.glob("suites/*/suite.yaml")))
 @pytest.mark.parametrize("kind", ["csv", "xlsx"])
 def test_nothing_changes_by_way_of_a_sheet(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], suite: str, kind: str

@@ -237,7 +237,7 @@ def test_strict_json_is_raw(value, ascii_only):
 
 
 @seed(20261124)
-@settings(max_examples=1200, deadline=None, database=None)
+@settings(max_examples=400, deadline=None, database=None)
 @given(st.sampled_from(sorted(BREAKAGES)), DOCUMENTS, st.randoms(use_true_random=False))
 def test_no_wrong_value_above_the_risky_rungs(kind, document, random):
     text = broken(kind, random, document)
@@ -255,7 +255,7 @@ ALPHABET = st.sampled_from(list("{}[]:,\"'“”’\\/#*`~<>()=+-.0123456789eEtr
 
 
 @seed(20261124)
-@settings(max_examples=1500, deadline=None, database=None)
+@settings(max_examples=400, deadline=None, database=None)
 @given(st.text(ALPHABET, max_size=40) | st.text(max_size=40))
 def test_nothing_is_raised(text):
     reading = read(text)

@@ -10,7 +10,6 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-
 _BOOT = """
 import os, sys
 tty = os.open(sys.argv.pop(1), os.O_RDWR)

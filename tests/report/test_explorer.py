@@ -30,7 +30,19 @@ def test_everything_of_a_case_is_in_its_pack() -> None:
     assert asked == {"0": wanted.asked[kit.CHAMPION], "1": wanted.asked[kit.CANDIDATE]}
     assert [texts[item[5]] for item in got["attempts"]] == [item.answer for item in wanted.attempts]
     assert [item[0] for item in got["attempts"]] == [0, 1, -1]
-    assert json.loads(texts[got["vars"]]) == wanted.variables
+    assert {texts[name]: texts[value] for name, value in got["vars"]} == wanted.variables
+
+
+def test_large_numbers_keep_their_digits() -> None:
+    number = 123_456_789_012_345_678_901
+
+    def made() -> Iterator[CaseRow]:
+        yield replace(case(10), variables={"order": number}, expected=[{"order": number}])
+
+    found = explore(kit.report(explored=replace(explored(0), cases=Again(made))))
+    assert found is not None
+    texts = unpacked(found.packs[0])["texts"]
+    assert [str(number), f'{{\n "order": {number}\n}}'] == [text for text in texts if str(number) in text]
 
 
 def test_equal_texts_are_there_once() -> None:

@@ -82,7 +82,7 @@ def test_an_open_tag_is_refused_where_it_opens(text: str) -> None:
 _pieces = st.sampled_from(["a", "\\", "{", "}", " ", "\n", "{{", "\\{{", "}}", "{{a}}", "{{ b.c }}", "\\\\{{a}}", "%"])
 
 
-@settings(deadline=None, max_examples=1000)
+@settings(deadline=None, max_examples=300)
 @given(st.lists(_pieces, max_size=12).map("".join))
 @example("\\{\\{{{")
 def test_what_was_split_can_be_joined(text: str) -> None:

@@ -304,11 +304,9 @@ class Explorer {
   }
 
   variables() {
-    // A text is shown as it is, everything else as JSON.
-    const values = Object.entries(JSON.parse(this.view.all[this.view.item.vars]));
-    const written = (value) => (typeof value === "string" ? value : JSON.stringify(value, null, 1));
-    return make("dl", { class: "said" }, ...values.flatMap(([name, value]) =>
-      [make("dt", {}, ...texts(oneLine(name))), make("dd", {}, make("pre", { tabindex: "0" }, ...texts(written(value))))]));
+    const { item, all } = this.view;
+    return make("dl", { class: "said" }, ...item.vars.flatMap(([name, value]) =>
+      [make("dt", {}, ...texts(oneLine(all[name]))), make("dd", {}, make("pre", { tabindex: "0" }, ...texts(all[value])))]));
   }
 
   folded(title, text) {

@@ -67,9 +67,13 @@ class Opened:
     def count(self) -> str:
         return self.texts("[role=status]")[0]
 
-    def open_case(self) -> str:
-        self.page.wait_for_selector(".run:not([hidden]) .detail h4")
-        return self.texts(".detail h4")[0]
+    def shows(self, case: str) -> None:
+        """Waits until this case is open."""
+        heading = "document.querySelector('.run:not([hidden]) .detail:not([hidden]) h4')"
+        self.page.wait_for_function(f"(name) => {heading}?.textContent === oneLine(name)", arg=case)
+
+    def go(self, hash: str) -> None:
+        self.page.evaluate("(hash) => { location.hash = hash; }", hash)
 
 
 @pytest.fixture
@@ -109,7 +113,7 @@ def test_filters_and_search_and_pages(opened: Any) -> None:
 
 def test_a_case_shows_both_answers_with_their_difference_every_attempt_and_the_messages(opened: Any) -> None:
     page = opened(f"#case=case+00009&on={MODEL}")
-    assert page.open_case() == "case 00009"
+    page.shows("case 00009")
     heads = page.texts(".answers h5")
     assert heads == ["triage@7 (production)", "triage.few-shot (candidate)"]
     assert len(page.texts(".attempts tbody tr")) == 6
@@ -118,29 +122,31 @@ def test_a_case_shows_both_answers_with_their_difference_every_attempt_and_the_m
     page.page.get_by_text("Messages of triage.few-shot (candidate)").click()
     assert page.texts(".detail details[open] h5") == ["system", "user"]
     assert "customer 9." in page.texts(".detail details[open] pre")[1]
-    fixed = opened(f"#case=case+00008&on={MODEL}")
-    assert fixed.open_case() == "case 00008"
-    assert "extracted" in fixed.texts(".answers .small")[0]
-    assert "```" in "".join(fixed.texts(".answers mark.bad"))
-    assert set(fixed.texts(".answers mark.good")) <= {"billing", "technical", "other", "delivery"}
-    fixed.press("Next case")
-    fixed.page.wait_for_function("document.querySelector('.detail h4').textContent === 'case 00014'")
-    fixed.press("Back to the list")
-    assert fixed.page.locator(".run:not([hidden]) .detail").is_hidden()
+    page.go(f"#case=case+00008&on={MODEL}")
+    page.shows("case 00008")
+    assert "extracted" in page.texts(".answers .small")[0]
+    assert "```" in "".join(page.texts(".answers mark.bad"))
+    assert set(page.texts(".answers mark.good")) <= {"billing", "technical", "other", "delivery"}
+    page.press("Next case")
+    page.shows("case 00014")
+    page.press("Back to the list")
+    assert page.page.locator(".run:not([hidden]) .detail").is_hidden()
 
 
 def test_an_address_leads_to_what_was_seen(opened: Any) -> None:
     page = opened("#tag=critical&state=fixed&case=case+00014&model=" + MODEL)
-    assert page.open_case() == "case 00014"
+    page.shows("case 00014")
     assert page.texts(".list [aria-current] a") == []
-    page = opened("#tag=german&state=fixed&case=case+00014&model=" + MODEL)
+    page.go("#tag=german&state=fixed&case=case+00014&model=" + MODEL)
+    page.page.wait_for_selector(".list [aria-current] a")
     assert page.texts(".list [aria-current] a") == ["case 00014"]
     assert page.count().endswith(" of 40")
     page.page.get_by_role("link", name="case 00020").first.click()
-    assert page.open_case() == "case 00020"
+    page.shows("case 00020")
     page.page.go_back()
-    page.page.wait_for_function("document.querySelector('.detail h4').textContent === 'case 00014'")
-    assert opened("#case=nobody").texts(".detail p") == ["There is no such case in this run."]
+    page.shows("case 00014")
+    page.go("#case=nobody")
+    page.page.get_by_text("There is no such case in this run.").wait_for()
 
 
 def test_it_is_used_with_the_keyboard(opened: Any) -> None:
@@ -148,9 +154,9 @@ def test_it_is_used_with_the_keyboard(opened: Any) -> None:
     first, second, *_ = page.names()
     for _ in range(2):
         page.page.keyboard.press("j")
-    page.page.wait_for_function(f"document.querySelector('.detail h4')?.textContent === '{second}'")
+    page.shows(second)
     page.page.keyboard.press("k")
-    page.page.wait_for_function(f"document.querySelector('.detail h4').textContent === '{first}'")
+    page.shows(first)
     page.page.keyboard.press("Enter")
     assert page.page.evaluate("document.activeElement.className") == "detail"
     page.page.keyboard.press("Escape")
@@ -169,11 +175,9 @@ def test_hostile_texts_are_shown_and_do_nothing(opened: Any) -> None:
     for text in HOSTILE:
         # Half a pair has no place in an address.
         address = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        page.page.evaluate("(hash) => { location.hash = hash; }", urlencode({"case": address, "on": MODEL}))
-        page.page.wait_for_function(
-            "(name) => document.querySelector('.detail h4')?.textContent === oneLine(name)", arg=address
-        )
-        name = page.open_case()
+        page.go("#" + urlencode({"case": address, "on": MODEL}))
+        page.shows(address)
+        [name] = page.texts(".detail h4")
         shown = page.texts(".detail")[0]
         for part in re.findall(r"[\w<>/=]{3,}", text):
             assert part in name
@@ -224,7 +228,7 @@ def test_another_suite_is_a_link_away(opened: Any) -> None:
 def test_it_is_accessible_and_fits(opened: Any, size: Any, scheme: str) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     page = opened(f"#case=case+00008&on={MODEL}", size=size, scheme=scheme)
-    page.open_case()
+    page.shows("case 00008")
     page.page.evaluate("document.querySelectorAll('details').forEach((item) => { item.open = true; })")
     found = axe.run(page.page)
     assert found.response["violations"] == [], found.generate_report()
@@ -232,7 +236,8 @@ def test_it_is_accessible_and_fits(opened: Any, size: Any, scheme: str) -> None:
 
 
 def test_on_paper_it_is_light_and_has_no_buttons(opened: Any) -> None:
-    page = opened(scheme="dark")
+    page = opened()
+    page.page.get_by_role("button", name="Dark").click()
     page.page.emulate_media(media="print")
     assert not page.page.locator("button:visible, input:visible, select:visible").count()
     assert page.page.evaluate("getComputedStyle(document.body).color") == "rgb(27, 31, 39)"
