@@ -68,17 +68,17 @@ def pytest_runtestloop(session: pytest.Session) -> None:
 
     Not where the rest may not be wanted (`-x`), and not in a worker of xdist, which has only some of the tests.
     """
-    alone = not hasattr(session.config, "workerinput")
-    if not alone or session.testsfailed or session.config.option.collectonly or session.config.getvalue("maxfail"):
+    config = session.config
+    if config.getoption("maxfail") or hasattr(config, "workerinput"):
         return
-    if getattr(session.config.option, "numprocesses", None):
+    if session.testsfailed or config.getoption("collectonly"):
         return
     by_suite: dict[SuiteFile, list[CaseItem]] = {}
     for item in session.items:
         if isinstance(item, CaseItem):
             by_suite.setdefault(item.file, []).append(item)
     for file, items in by_suite.items():
-        _say(session.config, items)
+        _say(config, items)
         file.ask([item.question for item in items])
 
 

@@ -76,7 +76,7 @@ def advise(models: Sequence[MeasuredModel], hint: str = "") -> Advice:
 
 
 def _listed(by: Sequence[str]) -> str:
-    return "both cost and latency" if len(by) == 2 and "cost" in by else f"all of {', '.join(by)}"
+    return f"both {by[0]} and {by[1]}" if len(by) == 2 else f"all of {', '.join(by)}"
 
 
 def _point(model: MeasuredModel, *, judged: bool, priced: bool) -> list[float]:

@@ -32,7 +32,7 @@ from promptbench.report.model import RunReport
 from promptbench.store.prompts import Store
 from promptbench.store.runs import RunInfo, RunStore
 
-_RUN = re.compile(r"\d{8}(-\d{1,6}(-[0-9a-f]{1,4})?)?|latest")
+_RUN = re.compile(r"\d{4,8}|\d{8}-\d{1,6}(-[0-9a-f]{1,4})?|latest")
 """A run's name, or the start of it."""
 _USAGE = "`compare RUN RUN`, `compare NAME@N NAME@N [SUITE]` or `compare SUITE --model A --model B`"
 
@@ -64,12 +64,13 @@ class ComparisonPlan:
 
 @dataclass(frozen=True, slots=True)
 class _Version:
-    """A prompt version as it is compared."""
+    """A prompt version as it is compared. `stored` tells it from a file."""
 
     prompt: str
     label: str
     source: str
     hash: str
+    stored: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +129,7 @@ def _question(workspace: Workspace, store: Store, runs: RunStore | None, matchup
 
 
 def _versions_question(workspace: Workspace, store: Store, runs: RunStore | None, matchup: Matchup) -> _Question:
-    champion, candidate = (_version(store, word) for word in matchup.words[:2])
-    if champion.hash == candidate.hash:
-        raise InputError(f"{champion.label} and {candidate.label} are the same version")
+    champion, candidate = _two_versions(store, matchup)
     path = Path(matchup.words[2])
     compared = Compared(candidate.prompt, Stored(champion.label, champion.source), _stored(candidate))
     bench = _bench(workspace, store, runs, matchup, path, compared)
@@ -151,7 +150,8 @@ def _models_question(workspace: Workspace, store: Store, runs: RunStore | None, 
     ends = {model.name: End(version.hash, model.name, bench.deterministic(model)) for model in bench.models}
     blind = [name for name in matchup.models if name not in ends]
     if blind:
-        raise InputError(f"{blind[0]} sees no prompt, so a prompt cannot be compared on it")
+        hint = "a run shows it beside the prompt: `promptbench run SUITE`"
+        raise InputError(f"{blind[0]} sees no prompt, so a prompt cannot be compared on it", hint=hint)
     first, second = (ends[name] for name in matchup.models)
     labels = (f"{version.label} on {first.model}", f"{version.label} on {second.model}")
     versus = Versus(f"on {first.model}", labels[1])
@@ -264,7 +264,7 @@ def _subjects(store: Store, runs: RunStore, matchup: Matchup) -> tuple[_Subject,
     if all(are_runs):
         first, second = (_of_run(runs, word) for word in matchup.words)
         if (first.info.id, first.variant) == (second.info.id, second.variant):
-            raise InputError(f"run {first.info.id} is compared with itself")
+            raise InputError(f"run {first.info.id} is compared with itself", hint="`promptbench runs list` has others")
     elif any(are_runs):
         raise InputError("a run and a version cannot be compared", hint="name two runs, or two versions")
     else:
@@ -300,9 +300,7 @@ def _of_run(runs: RunStore, name: str) -> _Subject:
 
 def _of_versions(store: Store, runs: RunStore, matchup: Matchup) -> tuple[_Subject, _Subject]:
     """The newest run that asked both versions; else the newest run of each by the same suite."""
-    one, other = (_version(store, word) for word in matchup.words)
-    if one.hash == other.hash:
-        raise InputError(f"{one.label} and {other.label} are the same version")
+    one, other = _two_versions(store, matchup)
     together = runs.cases().runs_with([one.hash, other.hash])
     if together:
         info = runs.run(together[0][0])
@@ -365,7 +363,10 @@ def _cases(
     changed = [name for name in ours if name in theirs and ours[name].content != theirs[name].content]
     same = [case for name, case in ours.items() if name in theirs and name not in set(changed)]
     if not same:
-        raise NothingSelected("no case is the same in both runs, so there is nothing to compare")
+        what = "no case is the same in both runs, so there is nothing to compare"
+        if first.suite != second.suite:
+            what = f"run {first.id} is of the suite '{first.suite}' and run {second.id} of '{second.suite}': {what}"
+        raise NothingSelected(what, hint="`promptbench compare NAME@N NAME@N SUITE` asks both the same cases now")
     left_out = {
         "changed since": changed,
         "new": [name for name in ours if name not in theirs],
@@ -416,15 +417,28 @@ def _again(workspace: Workspace, first: _Subject, second: _Subject) -> str:
 # -- what words mean ---------------------------------------------------------------------------------------------------
 
 
+def _two_versions(store: Store, matchup: Matchup) -> tuple[_Version, _Version]:
+    one, other = (_version(store, word) for word in matchup.words[:2])
+    if one.hash == other.hash:
+        hint = f"`promptbench prompts list` has the versions of {one.prompt}"
+        raise InputError(f"{one.label} and {other.label} are the same version", hint=hint)
+    if one.stored and other.stored and one.prompt != other.prompt:
+        what = f"{one.label} and {other.label} are versions of different prompts"
+        raise InputError(what, hint=f"`promptbench prompts list` has the versions of {one.prompt}")
+    return one, other
+
+
 def _version(store: Store, written: str) -> _Version:
     """A prompt file, or a version in the store."""
     path = Path(written)
+    if path.is_dir() or path.suffix in (".yaml", ".yml"):
+        raise InputError(f"{written} is a suite, and versions or runs of it are compared", hint=_USAGE)
     if path.is_file():
         return _of_file(path)
     if "@" not in written and path.suffix:
         raise InputError(f"there is no file {written}", hint="name a prompt file, or a version: NAME@N")
     found = store.get(written)
-    return _Version(found.prompt, f"{found.prompt}@{found.number}", found.source, found.hash)
+    return _Version(found.prompt, f"{found.prompt}@{found.number}", found.source, found.hash, stored=True)
 
 
 def _of_file(path: Path) -> _Version:

@@ -17,6 +17,7 @@ from promptbench.core.measured import MeasuredCall
 from promptbench.core.types import BadRecord, FailureTier, LoggedCall
 from promptbench.core.words import number_of
 from promptbench.formats.log_sight import described
+from promptbench.gateway import listed
 from promptbench.ingest import generic, reader, recognised
 from promptbench.report.measurement import Accuracy, MeasuredModel, MeasurementReport
 
@@ -32,8 +33,8 @@ def measured_in_logs(
 ) -> MeasurementReport:
     """The figures of all calls whose latency is logged, and of those that got no answer.
 
-    A log that names no model is one model's, with the file's name. Costs are those that the log has. Raises InputError
-    for what is no log, NothingSelected when no call has a latency.
+    A log that names no model is one model's, with the file's name. Costs are those that the log has, else those of the
+    list. Raises InputError for what is no log, NothingSelected when no call has a latency.
     """
     calls: dict[str, list[MeasuredCall]] = defaultdict(list)
     wrong: Counter[str] = Counter()
@@ -54,7 +55,10 @@ def measured_in_logs(
     if not calls:
         why = f"; {bad[0].place}: {bad[0].reason}" if bad else ""
         raise NothingSelected(f"no call in {', '.join(names) or ', '.join(paths)} has a latency{why}")
-    models = [_model(model, mine, wrong[model], per_month) for model, mine in calls.items()]
+    priced = {model: _priced(model, mine) for model, mine in calls.items()}
+    models = [_model(model, mine, wrong[model], per_month) for model, mine in priced.items()]
+    guessed = [model for model, mine in priced.items() if mine is not calls[model]]
+    at_list = [f"the cost of {', '.join(guessed)} is at the list price of now, for the tokens that were logged"]
     total = sum(map(len, calls.values()))
     left_out = [f"{number_of(len(bad), 'record')} left out; the first, {bad[0].place}: {bad[0].reason}"] if bad else []
     return MeasurementReport(
@@ -70,7 +74,7 @@ def measured_in_logs(
         contrasts=list(contrasts(models)),
         beside_own=[],
         advice=advise(models),
-        notes=[*left_out, *common_notes(models)],
+        notes=[*left_out, *(at_list if guessed else []), *common_notes(models)],
         per_month=per_month,
     )
 
@@ -112,6 +116,16 @@ def _measured(call: LoggedCall, file: str, known: Mapping[str, Sequence[Measured
         cost=call.cost,
         error=failed,
     )
+
+
+def _priced(model: str, calls: list[MeasuredCall]) -> list[MeasuredCall]:
+    """The same calls where their costs are known or nothing is; else with those of the list."""
+    if any(call.cost is not None for call in calls) or not any(call.usage for call in calls):
+        return calls
+    price = listed(model)
+    if price is None:
+        return calls
+    return [replace(call, cost=price(call.usage)) if call.usage else call for call in calls]
 
 
 def _model(name: str, calls: Sequence[MeasuredCall], wrong: int, per_month: int | None) -> MeasuredModel:

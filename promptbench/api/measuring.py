@@ -18,6 +18,7 @@ from promptbench.api.workspace import SUITE_FILE, Selection, Workspace, mistakes
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import EnvironmentFailure, Exit, InputError
 from promptbench.core.events import Listener, RunStarted
+from promptbench.core.measured import MeasuredCall
 from promptbench.core.types import Json, Usage
 from promptbench.engine import leaving
 from promptbench.engine.arrivals import Arrivals, Load, read_trace, schedule
@@ -115,7 +116,7 @@ def measure(
         facts = _facts(workspace, bench, options, prices)
         suite = bench.suite.name if bench.suite.path.is_file() else ""
         name = table.start(suite, bench.prompt_name, _variant(bench).hash, __version__, facts)
-        listen(RunStarted(name, bench.prompt_name, options.calls * len(bench.models), 0))
+        listen(RunStarted(name, bench.prompt_name, _calls(options) * len(bench.models), 0))
         done = _ask(workspace, bench, options, prices, spending, runs, name, listen)
         if not done.halted and not done.down:
             table.finish(name)
@@ -277,21 +278,16 @@ def _ask(
     table, secrets = runs.measurements(), workspace.secrets
     asked = [_requests(bench, model, options) for model in bench.models]
     due = schedule(options.load, len(asked), options.calls, Random(options.seed))
-    made: list[Measuring] = []
+    limits = _limits(workspace, bench.models)
+    gateway = gateway_of(workspace, bench.models, prices, (spending.budget(),), limits, listen)
+
+    def keep(calls: Sequence[MeasuredCall]) -> None:
+        table.add(name, [replace(call, error=secrets.mask(call.error)) if call.error else call for call in calls])
+
+    measuring = Measuring(gateway, asked, keep, listen)
 
     async def main() -> None:
         asyncio.get_running_loop().set_default_executor(leaving.DaemonThreads())
-        limits = _limits(workspace, bench.models)
-        gateway = gateway_of(workspace, bench.models, prices, (spending.budget(),), limits, listen)
-        measuring = Measuring(
-            gateway,
-            asked,
-            lambda calls: table.add(
-                name, [replace(call, error=secrets.mask(call.error)) if call.error else call for call in calls]
-            ),
-            listen,
-        )
-        made.append(measuring)
         try:
             await measuring.work(options.load, due, options.warm_up)
         finally:
@@ -300,10 +296,10 @@ def _ask(
     try:
         asyncio.run(main())
     except (KeyboardInterrupt, asyncio.CancelledError):
-        made[0].stopped = True
+        measuring.stopped = True
     except BaseExceptionGroup as group:
         raise first_error(group) from group
-    return made[0]
+    return measuring
 
 
 def _limits(workspace: Workspace, models: Sequence[BenchModel]) -> dict[str, Pacer]:

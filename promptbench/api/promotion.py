@@ -266,7 +266,7 @@ def fixes_undone(store: Store, event: Event) -> list[str]:
     """The cases that the version left behind had fixed when it was promoted, by its evidence."""
     promotions = [
         past
-        for past in store.history(event.prompt)
+        for past in (item.origin for item in store.history(event.prompt))
         if past.to_hash == event.from_hash and past.evidence and past.label == event.label
     ]
     return fixed_cases(store.evidence(str(promotions[-1].evidence))) if promotions else []

@@ -178,7 +178,8 @@ cases:
   - case: first example
     vars:
       message: Write here what a customer wrote.
-    # expect: {expect}  # what should come back; take away the first # of this line
+    # What should come back; take away the # before 'expect', and write it in:
+    # expect: {expect}
 """
 
 

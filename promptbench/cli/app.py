@@ -13,7 +13,7 @@ from pathlib import Path
 import typer
 
 from promptbench import __version__
-from promptbench.cli.output import coloured, out, say
+from promptbench.cli.output import coloured, out, say, visible
 from promptbench.core.errors import Exit, PromptbenchError
 from promptbench.core.secrets import Secrets
 from promptbench.report.diagnostics import render
@@ -100,9 +100,9 @@ def run(arguments: Sequence[str]) -> int:
 def _explained(error: PromptbenchError) -> Exit:
     if error.diagnostics:
         say(render(error.diagnostics, colour=coloured(sys.stderr)))
-    say(f"error: {error.message}")
+    say(f"error: {visible(error.message)}")
     if error.hint:
-        say(f"hint: {error.hint}")
+        say(f"hint: {visible(error.hint)}")
     return error.exit
 
 

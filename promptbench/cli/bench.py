@@ -33,7 +33,8 @@ def bench(
     ] = None,
     calls: Annotated[int, typer.Option("--calls", min=1, help="Calls to each model.")] = 100,
     concurrency: Annotated[
-        int | None, typer.Option("--concurrency", min=1, help="Calls at once, each after one that has ended; 1.")
+        int | None,
+        typer.Option("--concurrency", min=1, help="Calls at once, each after one that has ended; by default 1."),
     ] = None,
     rate: Annotated[
         float | None,

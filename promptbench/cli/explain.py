@@ -25,7 +25,7 @@ def explain(
         list[str] | None,
         typer.Argument(
             metavar="WHAT",
-            help="A check's name, or a mistake's code such as PB104; `PB` lists the codes, nothing the checks.",
+            help="A check, or a mistake's code such as PB104; PB lists the codes, nothing the checks.",
         ),
     ] = None,
     as_json: AsJson = False,

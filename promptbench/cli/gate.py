@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from promptbench.cli.options import AsJson, Run, Verbose
+from promptbench.cli.options import ExitZero, Format, JsonFormat, Output, Run, Verbose
 
 
 def register(app: typer.Typer) -> None:
@@ -13,11 +13,13 @@ def register(app: typer.Typer) -> None:
 
 def gate(
     run: Run = "latest",
-    as_json: AsJson = False,
+    format_: Format = "terminal",
+    as_json: JsonFormat = False,
+    output: Output = None,
+    exit_zero: ExitZero = False,
     verbose: Verbose = False,
 ) -> int:
     """Judge a recorded run again, by the suite's gate as it is now. Asks no model."""
-    from promptbench import api
-    from promptbench.cli.output import out_report
+    from promptbench.cli.report import report
 
-    return out_report(api.judge(api.Workspace.open(), run), as_json=as_json, verbose=verbose)
+    return report(run, format_, as_json, output, exit_zero, verbose)

@@ -48,6 +48,7 @@ def init(
         out(f"wrote {where}{path}")
     enter = f"cd {folder} && " if folder else ""
     out(f"next: {enter}promptbench run suites/{start.name}")
+    out(f"a case of your own: {enter}promptbench new case suites/{start.name}")
     return Exit.YES
 
 
@@ -61,13 +62,13 @@ def _asked(name: str | None, about: str | None, fields: str | None, model: str |
     named = None if fields is None else api.read_fields(fields)
     if somebody_is_there():
         if about is None and fields is None:
-            say("What should the prompt do? Nothing: an example that finds order numbers.")
+            say("What should the prompt do? Just Enter: an example that finds order numbers.")
             about = ask() or None
         if about is not None and fields is None:
-            say("Which fields should its answer have, such as: team, urgent? Nothing: a text.")
+            say("Which fields should its answer have, such as team, urgent? Just Enter: a text.")
             named = api.read_fields(ask())
         if model is None:
-            say("Which model, such as openai/gpt-5-mini? Nothing: a small one on this machine.")
+            say("Which model, such as openai/gpt-5-mini? Just Enter: a small one, on this machine.")
             model = ask()
     if about is not None and not about.strip():
         raise InputError("--about says nothing", hint="write what the prompt should do, in a sentence")

@@ -78,7 +78,11 @@ def case(
     author.check(draft)
     if same := author.same_input(draft):
         say(f"remark: the case '{same}' asks the same")
+    if asks:
+        say("")
     out(author.text(draft), end="")
+    if asks:
+        say("")
     if asks and answer is None and was is None:
         draft = _tried(draft, author)
     elif answer is not None and not _show(author.tried(draft, answer)):
@@ -149,11 +153,11 @@ def _asked(draft: Draft, author: CaseAuthor) -> Draft:
     if not (draft.expect or draft.checks):
         draft = replace(draft, expect=_asked_expect(author))
     if not draft.never:
-        say("What must never be in the answer? Words with commas between them; nothing: skip.")
+        say("What must never be in the answer? Words, with commas between; just Enter: skip.")
         draft = replace(draft, never=tuple(word for item in ask_text().split(",") if (word := item.strip())))
     if not draft.name:
         suggested = author.suggested_name(values)
-        say(f"What is the case about? Its name; nothing: {suggested}")
+        say(f"What is the case about? Its name; just Enter: {suggested}")
 
         def named(written: str) -> str:
             author.check_name(written or suggested)
@@ -170,10 +174,10 @@ def _asked_expect(author: CaseAuthor) -> tuple[Json, ...]:
     from promptbench.cli.output import say
 
     if not author.fields:
-        say("What should have come back? Nothing: whatever the suite's checks let pass.")
+        say("What should have come back? Just Enter: what the suite's checks let pass.")
         written = ask_text()
         return (api.as_data(written),) if written else ()
-    say("What should have come back? Field by field; nothing: anything.")
+    say("What should have come back? Field by field; just Enter: anything.")
     expected = {}
     for field in author.fields:
         say(f"  {field.name}" + (f", one of {', '.join(field.choices)}" if field.choices else ""))
@@ -192,7 +196,7 @@ def _tried(draft: Draft, author: CaseAuthor) -> Draft:
     from promptbench.cli.asking import ask_text, confirm
     from promptbench.cli.output import out, say
 
-    say("An answer to try the checks on, such as the wrong one? Nothing: skip.")
+    say("An answer to try the checks on, such as the wrong one? Just Enter: skip.")
     answer = ask_text()
     if not answer or _show(author.tried(draft, answer)):
         return draft

@@ -29,9 +29,11 @@ Shard = Annotated[
     str | None, typer.Option("--shard", metavar="I/N", help="Ask only this part of the cases; merge the parts later.")
 ]
 JsonFormat = Annotated[bool, typer.Option("--json", help="Short for --format json.")]
-Format = Annotated[str, typer.Option("--format", metavar="FORMAT", help="What to print.")]
+FORMATS = "terminal, plain, json, junit, html, github, csv, markdown, log or evidence"
+Format = Annotated[str, typer.Option("--format", metavar="FORMAT", help=f"What to print: {FORMATS}.")]
 Output = Annotated[
-    list[str] | None, typer.Option("--output", metavar="FORMAT=FILE", help="Also write a report to a file.")
+    list[str] | None,
+    typer.Option("--output", metavar="FORMAT=FILE", help="Also write a report to a file; several times if you want."),
 ]
 ExitZero = Annotated[bool, typer.Option("--exit-zero", help="Exit 0 also on FAIL and INCONCLUSIVE.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show every case that is not still passing, in full.")]

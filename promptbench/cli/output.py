@@ -9,11 +9,9 @@ import sys
 from collections.abc import Iterable
 from typing import TextIO
 
-from promptbench.core.errors import Exit
 from promptbench.core.secrets import Secrets, hide
 from promptbench.core.types import Json
-from promptbench.report.model import RunReport
-from promptbench.report.words import Target
+from promptbench.report.words import Target, clean
 
 
 def out(text: str, *, end: str = "\n") -> None:
@@ -31,6 +29,11 @@ def without_keys(text: str) -> str:
     return hide(Secrets(os.environ).mask(text))
 
 
+def visible(text: str) -> str:
+    """A text of others, line by line, with nothing in it that a terminal would obey."""
+    return "\n".join(map(clean, text.split("\n")))
+
+
 def out_lines(lines: Iterable[str]) -> None:
     """A result of several lines."""
     for line in lines:
@@ -40,15 +43,6 @@ def out_lines(lines: Iterable[str]) -> None:
 def out_json(data: Json) -> None:
     """A result for programs; `data` carries its `schema_version`."""
     out(json.dumps(data, ensure_ascii=False, indent=2).encode("utf-8", "replace").decode())
-
-
-def out_report(report: RunReport, *, as_json: bool, verbose: bool = False) -> Exit:
-    """A report on a run that is on record, and the exit code that its verdict means."""
-    from promptbench.report.formats import plugins
-
-    module = plugins.load("json" if as_json else "terminal" if sys.stdout.isatty() else "plain")
-    out(module.render([report], target(verbose=verbose)), end="")
-    return report.exit
 
 
 def coloured(stream: TextIO) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +11,7 @@ import typer
 from promptbench.cli.options import Actor, AsJson, Reason
 from promptbench.core.canonical import short
 from promptbench.core.errors import Exit
+from promptbench.report.words import clean
 
 if TYPE_CHECKING:
     from promptbench.api import Event, Store, Version
@@ -62,8 +64,8 @@ def show(
     evidence: Annotated[bool, typer.Option("--evidence", help="Judge its recorded proof again.")] = False,
     as_json: AsJson = False,
 ) -> int:
-    """One version: where it came from, and its text."""
-    from promptbench.cli.output import out, out_json
+    """One version: where it came from, and its text. `get` prints it exactly, for programs."""
+    from promptbench.cli.output import out, out_json, visible
 
     with _store() as store:
         version = store.get(reference)
@@ -75,7 +77,7 @@ def show(
         return Exit.YES
     out(f"{version.prompt}@{version.number} ({short(version.hash)}) of {_second(version.created)}")
     out(f"labels: {', '.join(labels) or 'none'}\n")
-    out(version.source, end="" if version.source.endswith("\n") else "\n")
+    out(visible(version.source), end="" if version.source.endswith("\n") else "\n")
     return Exit.YES
 
 
@@ -88,16 +90,21 @@ def _evidence(store: Store, version: Version, *, as_json: bool) -> int:
         out(f"{version.prompt}@{version.number} has no evidence: it was adopted or forced")
         return Exit.NO
     proof = store.evidence(str(proofs[-1].evidence))
-    differences = api.rejudge(proof)
+    try:
+        differences = api.rejudge(proof)
+    except ValueError as error:
+        out(f"{version.prompt}@{version.number}: {clean(str(error))}")
+        return Exit.NO
     if as_json:
         out_json({"schema_version": 1, "evidence": proof, "differences": differences})
         return Exit.NO if differences else Exit.YES
-    out(f"{version.prompt}@{version.number}: {proof['verdict']['sentence']}")
+    out(f"{version.prompt}@{version.number}: {clean(str(proof['verdict'].get('sentence')))}")
     for suite in proof["suites"]:
         models = ", ".join(model["model"] for model in suite["models"])
-        out(f"  suite {suite['suite']}, run {suite['run']}, on {models}")
-    out(f"  {len(proof['attempts'])} attempts, {proof['tool']}, {proof['made']}")
-    out("judged again from the recorded attempts: " + ("; ".join(differences) if differences else "the same verdict"))
+        out(clean(f"  suite {suite['suite']}, run {suite['run']}, on {models}"))
+    out(clean(f"  {len(proof['attempts'])} attempts, {proof['tool']}, {proof['made']}"))
+    again = "; ".join(differences) if differences else "the same verdict"
+    out(clean(f"judged again from the recorded attempts: {again}"))
     return Exit.NO if differences else Exit.YES
 
 
@@ -125,7 +132,7 @@ def diff(
     """What changed between two versions. Exit 1 when they differ."""
     import difflib
 
-    from promptbench.cli.output import out
+    from promptbench.cli.output import out, visible
 
     with _store() as store:
         first = store.get(old)
@@ -135,7 +142,7 @@ def diff(
     )
     text = "\n".join(lines)
     if text:
-        out(text)
+        out(visible(text))
     return Exit.NO if text else Exit.YES
 
 
@@ -155,36 +162,32 @@ def history(prompt: Name, as_json: AsJson = False) -> int:
         out_json({"schema_version": 1, "prompt": prompt, "events": [asdict(event) for event in events]})
         return Exit.YES
     for event in events:
-        out(_told(event, numbers))
+        for line in _told(event, numbers):
+            out(clean(line))
     return Exit.YES
 
 
-def _told(event: Event, numbers: dict[str, int]) -> str:
-    if event.merged is not None:
-        return _told_as_merged(event)
+def _told(event: Event, numbers: dict[str, int]) -> Iterator[str]:
+    yield f"{_second(event.at)}  {_merged(event) if event.merged else _moved(event, numbers)}"
+    if event.reason:
+        yield f"  reason: {event.reason}"
+    if event.evidence:
+        yield f"  evidence: {short(event.evidence)}"
+
+
+def _moved(event: Event, numbers: dict[str, int]) -> str:
     before = f"@{numbers[event.from_hash]} → " if event.from_hash in numbers else ""
     after = f"@{event.to_number}" if event.to_number else "nothing"
-    line = (
-        f"{_second(event.at)}  {event.kind.replace('_', ' ')}  {event.label or 'all labels'}: "
-        f"{before}{after}  by {event.actor}"
-    )
-    if event.reason:
-        line += f"\n  reason: {event.reason}"
-    if event.evidence:
-        line += f"\n  evidence: {short(event.evidence)}"
-    return line
+    return f"{event.kind.replace('_', ' ')}  {event.label or 'all labels'}: {before}{after}  by {event.actor}"
 
 
-def _told_as_merged(event: Event) -> str:
+def _merged(event: Event) -> str:
     branch = event.origin
     version = f"@{branch.to_number} of another branch" + (
         f" is @{event.to_number}" if event.to_number != branch.to_number else ""
     )
     done = f"{branch.kind.replace('_', ' ')} {branch.label or 'all labels'}, by {branch.actor}"
-    line = f"{_second(event.at)}  merged: {version if event.to_number else 'another branch'}, there {done}"
-    if event.reason:
-        line += f"\n  reason: {event.reason}"
-    return line + (f"\n  evidence: {short(event.evidence)}" if event.evidence else "")
+    return f"merged: {version if event.to_number else 'another branch'}, there {done}"
 
 
 def _second(at: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from promptbench.cli.options import AsJson, Run, Verbose
+from promptbench.cli.options import ExitZero, Format, JsonFormat, Output, Run, Verbose
 
 
 def register(app: typer.Typer) -> None:
@@ -13,11 +13,16 @@ def register(app: typer.Typer) -> None:
 
 def rescore(
     run: Run = "latest",
-    as_json: AsJson = False,
+    format_: Format = "terminal",
+    as_json: JsonFormat = False,
+    output: Output = None,
+    exit_zero: ExitZero = False,
     verbose: Verbose = False,
 ) -> int:
     """Score a recorded run's answers again, by the suite's checks as they are now, and judge them. Asks no model."""
     from promptbench import api
-    from promptbench.cli.output import out_report
+    from promptbench.cli.rendering import Rendering
 
-    return out_report(api.rescore(api.Workspace.open(), run), as_json=as_json, verbose=verbose)
+    rendering = Rendering.of("json" if as_json else format_, output, verbose=verbose)
+    workspace = api.Workspace.open()
+    return rendering.write(workspace, [api.rescore(workspace, run)], exit_zero=exit_zero)

@@ -47,11 +47,11 @@ def verify(as_json: AsJson = False) -> int:
         out_json({"schema_version": 1, "sound": not found, "findings": findings, "levelled": levelled})
     else:
         for line in levelled:
-            out(f"note: {line}")
+            out(f"note: {clean(line)}")
         for hint, items in groupby(found, key=lambda item: item.hint):
             for item in items:
-                out(f"{item.prompt or 'store'}: {item.message}")
-            out(f"  hint: {hint}")
+                out(clean(f"{item.prompt or 'store'}: {item.message}"))
+            out(f"  hint: {clean(hint)}")
         out(
             number_of(len(found), "finding")
             if found

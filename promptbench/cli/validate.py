@@ -9,6 +9,7 @@ import typer
 
 from promptbench.cli.options import AsJson, Prompts, Suites
 from promptbench.core.errors import Exit, InputError
+from promptbench.core.words import number_of
 
 if TYPE_CHECKING:
     from promptbench.api import Selection, Workspace
@@ -89,8 +90,7 @@ def _mend(workspace: Workspace, selection: Selection, *, write: bool, yes: bool)
     for item in mended:
         if yes or confirm(f"Write this to {item.shown}?", default=True):
             api.write_mended(item)
-            count = len(item.mends)
-            out(f"mended {count} {'mistake' if count == 1 else 'mistakes'} in {item.shown}")
+            out(f"mended {number_of(len(item.mends), 'mistake')} in {item.shown}")
 
 
 def _mendable(workspace: Workspace, selection: Selection) -> str:
@@ -98,4 +98,4 @@ def _mendable(workspace: Workspace, selection: Selection) -> str:
     from promptbench import api
 
     count = sum(len(item.mends) for item in api.mend(workspace, selection))
-    return f"; `promptbench validate --fix` mends {count} of them" if count else ""
+    return f"; `promptbench validate --fix` offers {number_of(count, 'mend')}" if count else ""

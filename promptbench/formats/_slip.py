@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TypeAlias
 
 from promptbench.core.diagnostics import Code
@@ -40,19 +41,26 @@ class Slip:
 
 def applied(text: str, edits: Iterable[Edit]) -> str:
     """The text with the edits in it, which do not overlap."""
-    for edit in sorted(edits, key=lambda item: item.start, reverse=True):
-        text = text[: edit.start] + edit.text + text[edit.end :]
-    return text
+    parts, position = [], 0
+    for edit in sorted(edits, key=lambda item: item.start):
+        parts += [text[position : edit.start], edit.text]
+        position = edit.end
+    return "".join([*parts, text[position:]])
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of a text, with the place where it starts there."""
+    """One line of a text, among the others."""
 
     whole: str
     lines: list[str]
+    starts: list[int]
+    """Where each line of the text starts."""
     number: int
-    start: int
+
+    @property
+    def start(self) -> int:
+        return self.starts[self.number]
 
     @property
     def text(self) -> str:
@@ -79,11 +87,9 @@ NAMES = re.compile(rf" *(?:- |{NAME}:(?: |\Z))")
 LISTED = re.compile(r"(?P<before> *- +)(?P<value>\S.*?) *\Z")
 
 
-def start_of(text: str, line: int) -> int:
-    start = 0
-    for _ in range(line):
-        start = text.find("\n", start) + 1
-    return start
+def starts_of(lines: list[str]) -> list[int]:
+    """Where the lines of a text start."""
+    return [0, *accumulate(len(line) + 1 for line in lines)][:-1]
 
 
 def indent(text: str) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from promptbench.core.diagnostics import Code
-from promptbench.formats._slip import DELETE, NAME, NAMES, Edit, Found, Line, Slip, indent, moved, start_of
+from promptbench.formats._slip import DELETE, NAME, NAMES, Edit, Found, Line, Slip, indent, moved
 
 ODD_SPACES = "\u00a0\u2007\u202f\u3000"
 INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff"
@@ -24,7 +24,7 @@ def tabs(line: Line, at: int) -> Iterator[Slip]:
         for number, text in enumerate(line.lines):
             lead = re.match(r"(?: |-(?=[ \t]))*\t[\t ]*(?:-(?=[ \t])[\t ]*)?", text)
             if lead:
-                start = start_of(line.whole, number)
+                start = line.starts[number]
                 edits.append(Edit(start, start + lead.end(), _without_tabs(lead[0], width)))
         hint = "use two spaces for each level"
         slip = line.at(column, 1, "this line starts with a tab; YAML wants spaces", hint, *edits, sure=True)
@@ -76,7 +76,7 @@ def dash(line: Line, at: int) -> Iterator[Slip]:
     hint = "write '- ', then the name" if plain else "write '- ' in its place"
     around = list(_entries(line, column))
     for numbers in ([line.number], around):
-        first = Line(line.whole, line.lines, numbers[0], start_of(line.whole, numbers[0]))
+        first = replace(line, number=numbers[0])
         word = re.match(r"-[\w@%`*&-]*", first.text[column:])
         edits = [edit for number in numbers for edit in _with_space(line, number, column)]
         yield first.at(column, len(word[0]) if word else 1, message, hint, *edits, sure=True)
@@ -97,7 +97,7 @@ def _entries(line: Line, column: int) -> Iterator[int]:
 
 def _with_space(line: Line, number: int, column: int) -> Iterator[Edit]:
     """The dash with its space; what stands below the name, and not below where it comes to stand, moves with it."""
-    start, text = start_of(line.whole, number), line.lines[number]
+    start, text = line.starts[number], line.lines[number]
     found = _DASH.match(text)
     assert found is not None
     yield Edit(start + column, start + found.end("space"), "- ")
@@ -141,7 +141,7 @@ def block(line: Line, at: int) -> Found:
         return Slip(start + indent(line.below), max(1, len(line.below.strip())), message, hint)
     inside = indent(line.below)
     if line.number + 1 < at and indent(line.lines[at]) < inside and not NAMES.match(line.lines[at]):
-        start = start_of(line.whole, at)
+        start = line.starts[at]
         lead = indent(line.lines[at])
         edit = Edit(start, start + lead, " " * inside)
         message = f"this line of the text of '{found['name']}' starts further left than its first one"

@@ -16,7 +16,6 @@ from promptbench.formats._slip import (
     in_curly,
     indent,
     quoted,
-    start_of,
 )
 from promptbench.formats._yaml import gives_up_at
 
@@ -24,7 +23,7 @@ from promptbench.formats._yaml import gives_up_at
 def merge_conflict(line: Line, at: int) -> Found:
     for number, text in enumerate(line.lines):
         if text.startswith("<<<<<<< "):
-            start = start_of(line.whole, number)
+            start = line.starts[number]
             hint = "keep one of the two, and delete the lines that start with <<<<<<<, ======= and >>>>>>>"
             return Slip(start, len(text), "two versions of a file stand here one below the other, from git", hint)
     return None
@@ -34,7 +33,7 @@ def fence(line: Line, at: int) -> Found:
     if not line.text.lstrip().startswith("```") or not re.fullmatch(r"\s*```\s*\w*\s*", line.text):
         return None
     fences = [number for number, text in enumerate(line.lines) if re.fullmatch(r"\s*```\s*\w*\s*", text)]
-    starts = [start_of(line.whole, number) for number in fences]
+    starts = [line.starts[number] for number in fences]
     edits = (Edit(start, start + len(line.lines[number]), "") for number, start in zip(fences, starts, strict=True))
     return line.at(
         0, len(line.text.rstrip()), "this mark of a code block is not part of a suite", DELETE, *edits, sure=True

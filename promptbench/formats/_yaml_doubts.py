@@ -16,6 +16,9 @@ _AMPERSAND = re.compile(r"[:\-,\[{] *&\w")
 _HASH = re.compile(r"(?<=[^\s:] )#[^\s#]")
 _CURLY = re.compile(f"[{''.join(CURLY)}]")
 
+_TIGHT = re.compile(r"[{,] *[^\W\d_][\w ]*:(?!//)[^\s,}\]:]")
+_TIGHT_NAME = re.compile(r"(?P<name>[^\W\d_][\w ]*):(?!//)(?P<value>[^\s:].*)", re.DOTALL)
+
 _Span = Callable[[int, int], Place]
 """The place of what stands from one offset of the text to another."""
 
@@ -24,7 +27,9 @@ def tell_doubts(text: str, root: yaml.Node, place: _Span, found: Diagnostics) ->
     """Adds to `found` what is doubtful in a text that YAML reads as `root`."""
     if _AMPERSAND.search(text):
         _tell_anchors(text, place, found)
-    hashes, curly = list(_HASH.finditer(text)), _CURLY.search(text)
+    hashes, curly, tight = list(_HASH.finditer(text)), _CURLY.search(text), _TIGHT.search(text)
+    if tight:
+        _tell_tight(root, place, found)
     if not hashes and not curly:
         return
     scalars = list(_scalars(root))
@@ -48,6 +53,34 @@ def _scalars(root: yaml.Node) -> Iterator[tuple[bool, yaml.ScalarNode]]:
             todo += [(False, item) for item in node.value]
         elif isinstance(node, yaml.MappingNode):
             todo += [pair for key, value in node.value for pair in ((True, key), (False, value))]
+
+
+def _tell_tight(root: yaml.Node, place: _Span, found: Diagnostics) -> None:
+    """In braces, a name and its value without a space between them are one name without a value."""
+    for mapping in _mappings(root):
+        for key, value in mapping.value if mapping.flow_style else ():
+            blank = value.start_mark.index == value.end_mark.index
+            tight = _TIGHT_NAME.fullmatch(key.value) if isinstance(key, yaml.ScalarNode) and not key.style else None
+            if blank and tight:
+                name = tight["name"]
+                message = f"there is no space after the colon of '{name}'"
+                mend = f"{name}: {tight['value']}"
+                at = place(key.start_mark.index, key.end_mark.index)
+                found.add(Code.YAML_SYNTAX, message, at, hint=f"write '{name}: '", mend=mend)
+
+
+def _mappings(root: yaml.Node) -> Iterator[Any]:
+    todo, seen = [root], set()
+    while todo:
+        node = todo.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            todo += node.value
+        elif isinstance(node, yaml.MappingNode):
+            yield node
+            todo += [part for pair in node.value for part in pair]
 
 
 def _tell_anchors(text: str, place: _Span, found: Diagnostics) -> None:

@@ -207,7 +207,8 @@ class _Converter:
             self._problem(Code.YAML_FEATURE, "this anchor contains itself", node)
             return None
         if len(self._open) >= _MAX_DEPTH:
-            self._problem(Code.TOO_BIG, f"this is nested more than {_MAX_DEPTH} levels deep", node)
+            hint = "if it is a text, put it in quotes"
+            self._problem(Code.TOO_BIG, f"this is nested more than {_MAX_DEPTH} levels deep", node, hint)
             return None
         self._open.add(id(node))
         try:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 from promptbench.formats import _slip_layout as layout
 from promptbench.formats import _slip_signs as signs
-from promptbench.formats._slip import Edit, Found, Line, Slip, applied, moved, quoted, start_of
+from promptbench.formats._slip import Edit, Found, Line, Slip, applied, moved, quoted, starts_of
 from promptbench.formats._yaml import gives_up_at
 
 __all__ = ["Edit", "Slip", "applied", "cause", "gives_up_at", "moved", "quoted", "slips"]
@@ -38,7 +38,7 @@ def cause(text: str, line: int, column: int, opener: int | None = None) -> Slip 
 
 def _longer(slip: Slip, line: int, text: str) -> int:
     """How much longer the mend makes the line on which the parser gave up."""
-    start = start_of(text, line)
+    start = sum(len(item) + 1 for item in text.split("\n")[:line])
     end = text.find("\n", start)
     here = [edit for edit in slip.edits if start <= edit.start <= (end if end >= 0 else len(text))]
     return max(0, sum(len(edit.text) - (edit.end - edit.start) for edit in here))
@@ -50,10 +50,10 @@ def slips(text: str, line: int, opener: int | None = None) -> Iterator[Slip]:
     near = [*range(min(line, len(lines) - 1), max(-1, line - _LINES_ABOVE), -1)]
     if opener is not None and opener < len(lines) and opener not in near:
         near.append(opener)
-    starts = [start_of(text, number) for number in near]
+    starts = starts_of(lines)
     for find in _KINDS:
-        for number, start in zip(near, starts, strict=True):
-            found = find(Line(text, lines, number, start), line)
+        for number in near:
+            found = find(Line(text, lines, starts, number), line)
             if found is not None:
                 yield from [found] if isinstance(found, Slip) else found
 

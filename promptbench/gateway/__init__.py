@@ -6,7 +6,7 @@ from promptbench.gateway.circuit import ModelDown
 from promptbench.gateway.gateway import Gateway, Reply, Stopped
 from promptbench.gateway.limits import Pacer
 from promptbench.gateway.price_file import PriceFile
-from promptbench.gateway.prices import Market, Prices
+from promptbench.gateway.prices import Market, Prices, listed
 
 __all__ = [
     "Budget",
@@ -20,4 +20,5 @@ __all__ = [
     "Prices",
     "Reply",
     "Stopped",
+    "listed",
 ]

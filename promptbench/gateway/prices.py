@@ -86,12 +86,17 @@ class Prices:
         return None
 
 
+def listed(name: str) -> CostOf | None:
+    """What the list says of a model that is known by its name alone, as logs have it; None where it is not there."""
+    return _look_up(None, None, name)
+
+
 def _is_this_machine(address: str) -> bool:
     """Spares the import of the list where it can hold nothing."""
     return "//127." in address or "//localhost" in address or "//[::1]" in address
 
 
-def _look_up(provider: str, address: str | None, name: str) -> CostOf | None:
+def _look_up(provider: str | None, address: str | None, name: str) -> CostOf | None:
     import genai_prices
     from genai_prices.types import TieredPrices
 

@@ -296,9 +296,11 @@ class CaseBuilder:
             unused = item.prompt.unused(case.variables)
             for name in item.prompt.missing(case.variables):
                 sound = False
-                guess = next((item for item in unused if item.startswith(f"{name}:")), None) or did_you_mean(
-                    name, unused
-                )
+                tight = {item for item in unused if item.startswith(f"{name}:")}
+                slips |= tight
+                guess = did_you_mean(name, unused)
+                if tight:
+                    continue  # that a space is missing behind the colon has been reported
                 if guess is None and _has_slips(case):
                     continue  # what is missing is most likely under the unknown key
                 slips |= {guess} if guess else set()
@@ -395,8 +397,6 @@ def _by_schema(prompts: Sequence[PromptInPlay]) -> list[tuple[Mapping[str, Json]
 
 def _for_variable(name: str, guess: str | None, has_others: bool) -> str:
     """What to write where a variable has no value; `guess` is what was written instead, if anything."""
-    if guess and guess.startswith(f"{name}:"):
-        return f"put a space after the colon: '{name}: …'"
     if guess:
         return f"did you mean '{name}' where it says '{guess}'?"
     return f"add '{name}: …' under 'vars:'" if has_others else f"add a line 'vars: {{{name}: …}}'"

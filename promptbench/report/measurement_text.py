@@ -15,7 +15,7 @@ from promptbench.report.measurement import (
     to_fastest,
 )
 from promptbench.report.model import TokenTimes
-from promptbench.report.words import clean, cut, excerpt, money, width_of
+from promptbench.report.words import clean, cut, excerpt, money, times, width_of
 
 UNKNOWN = "–"
 _LABEL = 18
@@ -90,11 +90,11 @@ def _times(ratio: Figure | None, name: str) -> str | None:
         return None
     low, high = ratio.low, ratio.high
     if low is None or high is None:
-        return f"about {ratio.value:.2g} times as fast at {name}" if name == "p50" else None
+        return f"about {times(ratio.value)} times as fast at {name}" if name == "p50" else None
     if low <= 1 <= high:
         return f"no telling at {name} ({low:.2g} to {high:.2g} times)"
     if high < 1:
-        return f"{1 / high:.2g} to {1 / low:.2g} times as slow at {name}"
+        return f"{_plain(1 / high)} to {_plain(1 / low)} times as slow at {name}"
     return f"{_plain(low)} to {_plain(high)} times as fast at {name}"
 
 

@@ -13,7 +13,7 @@ from types import NoneType
 from typing import TYPE_CHECKING
 
 from promptbench.core.canonical import digest, short
-from promptbench.store.names import PRODUCTION
+from promptbench.store.names import PRODUCTION, is_label
 
 if TYPE_CHECKING:
     from promptbench.core.types import Json
@@ -273,6 +273,8 @@ class Ledger:
     def _objection(self, event: Event) -> str | None:
         if event.kind not in KINDS:
             return f"its kind {event.kind!r} is unknown"
+        if any(inner.label is not None and not is_label(inner.label) for inner in event.within()):
+            return "its label is no name of a label"
         if (event.merged is not None) != (event.kind == "merged"):
             return "an event of another branch belongs into a merged event, and nowhere else"
         merged = self._merge_objection(event) if event.merged else self._label_objection(event)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -33,6 +32,8 @@ _VERSION = """SELECT version.prompt, number, version.hash, source.text, content.
 
 _MOVE = "move the file away and run the command again"
 _WRITABLE = "make the file, its folder and the disk writable, and run the command again"
+_LOOK_AGAIN = 0.005
+"""Seconds between two looks at a write lock that another process has."""
 _A_PAGE = 64 * 1024
 """Bytes; the largest page that SQLite writes."""
 _FAILURES = {
@@ -116,7 +117,7 @@ def _begin(connection: sqlite3.Connection) -> None:
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
                     raise
-            time.sleep(random.uniform(0.001, 0.01))
+            time.sleep(_LOOK_AGAIN)
     finally:
         connection.execute(f"PRAGMA busy_timeout = {patience}")
 

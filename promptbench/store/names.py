@@ -32,9 +32,13 @@ def check_prompt_name(name: str) -> None:
         )
 
 
+def is_label(label: str) -> bool:
+    return _LABEL.fullmatch(label) is not None
+
+
 def check_label(label: str) -> None:
     """Raises InputError when `label` cannot be a label."""
-    if not _LABEL.fullmatch(label):
+    if not is_label(label):
         raise InputError(
             f"{label!r} cannot be a label",
             hint="use lower-case letters, digits, - and _, starting with a letter, 80 characters at most",

@@ -239,12 +239,12 @@ class Sync:
         )
         forked = [name for name, after in pairwise(names) if _sequence(name) == _sequence(after)]
         if forked:
-            heads = " and ".join(name for name in names if _sequence(name) == _sequence(forked[0]))
+            heads = " and ".join(self._head(prompt, name) for name in names if _sequence(name) == _sequence(forked[0]))
             return ConflictError(f"{prompt}: two branches changed it at the same time: {heads}", hint=merge)
         ours = self.database.event_names(prompt)
         missing = next((n for n, name in enumerate(names, start=1) if _sequence(name) != n), None)
         if missing is not None and (fork := self._fork_in_order(prompt)):
-            heads = " and ".join(branch.head.file_name for branch in fork.branches)
+            heads = " and ".join(self._head(prompt, branch.head.file_name) for branch in fork.branches)
             return ConflictError(f"{prompt}: two branches changed it at the same time: {heads}", hint=merge)
         if missing is not None:
             others = f", or delete {folder}: the database holds all of it and writes it again"
@@ -255,9 +255,16 @@ class Sync:
         common = next(n for n, pair in enumerate(zip(ours, names, strict=False)) if pair[0] != pair[1])
         return ConflictError(
             f"{prompt}: the database and its text mirror went separate ways after event {common}: "
-            f"the database is at {ours[-1]}, the mirror at {names[-1]}",
+            f"the database is at {shown(ours[-1])}, the mirror at {shown(names[-1])}",
             hint=merge,
         )
+
+    def _head(self, prompt: str, name: str) -> str:
+        try:
+            event = self.mirror.read_event(prompt, name)
+        except ConflictError:
+            return shown(name)
+        return f"{shown(name)} by {event.actor}"
 
     def _fork_in_order(self, prompt: str) -> Fork | None:
         try:
@@ -268,6 +275,12 @@ class Sync:
 
 def _sequence(name: str) -> int:
     return int(name.partition("-")[0])
+
+
+def shown(name: str) -> str:
+    """An event's file as people are told it, with the first digits of its hash."""
+    front, _, tagged = name.rpartition("-")
+    return f"{front}-{tagged[:8]}"
 
 
 def ledger_of(prompt: str, events: list[Event]) -> Ledger:

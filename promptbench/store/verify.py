@@ -16,7 +16,7 @@ from promptbench.store.database import Database
 from promptbench.store.mirror import Mirror
 from promptbench.store.names import is_prompt_name
 from promptbench.store.proof import Proof
-from promptbench.store.sync import Standing, Sync
+from promptbench.store.sync import Standing, Sync, shown
 
 _REBUILD = "move prompts.sqlite away and run any command: it is rebuilt from the text mirror"
 _MIRROR_FIRST = f"mend the text mirror first, as said of its files; then {_REBUILD}"
@@ -78,10 +78,10 @@ def notes(sync: Sync) -> list[str]:
         standing = sync.standing(prompt)
         ours, theirs = sync.database.event_names(prompt), sync.mirror.event_names(prompt)
         if standing is Standing.MIRROR_AHEAD:
-            new = ", ".join(theirs[len(ours) :][:3])
+            new = ", ".join(map(shown, theirs[len(ours) :][:3]))
             told.append(f"{prompt}: taken from the text mirror, as after a `git pull`: {new}")
         elif standing is Standing.DATABASE_AHEAD:
-            new = ", ".join([name for name in ours if name not in theirs][:3])
+            new = ", ".join([shown(name) for name in ours if name not in theirs][:3])
             told.append(f"{prompt}: written to the text mirror, where it was missing: {new}")
     return told
 
@@ -221,7 +221,7 @@ def _beside(sync: Sync, prompt: str) -> Iterator[Finding]:
         hint = error.hint or ""
         if not list(_alone(sync, prompt)):
             hint += f"; if nobody worked on another branch, somebody rewrote the database: {_REBUILD}"
-        yield Finding(prompt, "conflict", error.message, hint)
+        yield Finding(prompt, "conflict", error.message.removeprefix(f"{prompt}: "), hint)
 
 
 @contextmanager

@@ -200,7 +200,8 @@ def _tell_more(shown: str, where: Where, found: Diagnostics) -> None:
 def _tell_unreadable(path: Path, shown: str, error: OSError, where: Where, found: Diagnostics) -> None:
     if isinstance(error, FileNotFoundError):
         near = [item.name for item in path.parent.glob("*.*") if is_case_file(item.name)]
-        guess = did_you_mean(path.name, near)
+        stems = {Path(name).stem: name for name in near}
+        guess = stems.get(did_you_mean(path.stem, stems) or "")
         hint = f"did you mean '{guess}'?" if guess else f"files with cases there: {', '.join(sorted(near)) or 'none'}"
         found.add(Code.FILE_NOT_FOUND, f"there is no file '{path.name}' beside the suite", where.place(), hint=hint)
     else:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from promptbench.core.canonical import lf
-from promptbench.core.diagnostics import Code, Diagnostics, Place
+from promptbench.core.diagnostics import Code, Diagnostics, Place, Severity
 from promptbench.core.protocols import MissingExtra
 from promptbench.formats.source import Source, SourceError, read_source
 from promptbench.formats.workbooks import BROKEN, MOST_BLANK_ROWS, merged_ranges, open_workbook
@@ -48,6 +49,11 @@ def read_grid(path: Path, shown: str, found: Diagnostics) -> Iterator[Row]:
     if path.suffix.lower() == ".xlsx":
         return _workbook(path, shown, found)
     return _csv(path, shown, found)
+
+
+def is_case_heading(content: object) -> bool:
+    """Whether a cell heads the names of the cases, which tells the row with the headings."""
+    return isinstance(content, str) and content.strip().lower() == "case"
 
 
 def as_cell(text: str) -> str:
@@ -121,14 +127,25 @@ def _workbook(path: Path, shown: str, found: Diagnostics) -> Iterator[Row]:
             found.add(Code.UNREADABLE_FILE, str(error), Place(shown), hint="save it as .xlsx or .csv once more")
             return
         try:
-            sheet = next(sheet for sheet in book.worksheets if sheet.sheet_state == "visible")
-            yield from _sheet(sheet, shown)
-        except StopIteration:
-            found.add(Code.EMPTY_FILE, "the workbook has no sheet to be seen", Place(shown))
+            sheets = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
+            _tell_others(sheets, shown, found)
+            for sheet in sheets[:1]:
+                yield from _sheet(sheet, shown)
         except BROKEN as error:
             found.add(Code.UNREADABLE_FILE, f"the sheet cannot be read: {error}", Place(shown))
         finally:
             book.close()
+
+
+def _tell_others(sheets: Sequence[Any], shown: str, found: Diagnostics) -> None:
+    if not sheets:
+        found.add(Code.EMPTY_FILE, "the workbook has no sheet to be seen", Place(shown))
+    for sheet in sheets[1:]:
+        first = islice(sheet.iter_rows(values_only=True), MOST_TITLES)
+        if any(is_case_heading(content) for row in first for content in row):
+            message = f"the sheet '{sheet.title}' has cases too, and only the first sheet is read"
+            hint = "put them below those of the first one, or into a workbook of their own"
+            found.add(Code.BAD_VALUE, message, Place(shown), hint=hint, severity=Severity.WARNING)
 
 
 def _sheet(sheet: Any, shown: str) -> Iterator[Row]:

@@ -54,8 +54,8 @@ def known_key(written: str, known: Collection[str], taken: Collection[str]) -> s
 
 def key_hint(written: str, value: Json, known: Sequence[str], guess: str | None) -> str:
     """What to do about a key that is not known."""
-    if ODD.search(written):
-        return "delete it, and write a plain space where one belongs"
+    if odd := ODD.search(written):
+        return "write a plain space in its place" if odd[0].isspace() else "delete it"
     before_colon, colon, _ = written.partition(":")
     if colon and before_colon in known:
         return f"put a space after the colon: '{before_colon}: …'"
@@ -147,13 +147,13 @@ def message_hint(value: Json) -> str:
 
 
 def _amount_hint(key: str, value: Json) -> str | None:
+    if key == "max age":
+        return "write '7 days' or '12 hours'"
     number = re.search(r"\d+(?:[.,]\d+)?", value) if isinstance(value, str) else None
     if number is None:
         return None
     written = number[0].replace(",", ".")
-    if key == "max cost":
-        return f"write ${written}"
-    return None if key == "max age" else f"write {written}%"
+    return f"write ${written}" if key == "max cost" else f"write {written}%"
 
 
 def value_hint(key: str, kind: str, value: Json, choices: Sequence[str]) -> str | None:

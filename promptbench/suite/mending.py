@@ -6,6 +6,8 @@ must read the same, and where a slip can be mended in several ways one of them m
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -76,10 +78,14 @@ def _weight(found: Diagnostics) -> tuple[int, int]:
 def _one_of(states: Iterable[_State], look: Look) -> _State | None:
     """The best of all readings; None where there is none, or two that mean something else are as good."""
     weighed: dict[str, tuple[tuple[int, int], list[tuple[object, ...]], _State]] = {}
+    shortest: dict[str, _State] = {}
     for state in states:
+        known = shortest.setdefault(state.text, state)
+        shortest[state.text] = min(known, state, key=lambda item: len(item.mends))
+    for state in shortest.values():
         found = look(state.text)
         if not any(item.code in _MISPLACED and item.place.line in state.moved for item in found.errors):
-            weighed.setdefault(state.text, (_weight(found), _meaning(state.text), state))
+            weighed[state.text] = _weight(found), _meaning(state.text), state
     if not weighed:
         return None
     least = min(weight for weight, _, _ in weighed.values())
@@ -200,33 +206,48 @@ def reads_the_same(before: str, after: str, edits: Sequence[Edit], misread: tupl
 
     A text keeps its value and its line. The names above it stay too, down to the first that an edit touches or moves.
     """
-    moved_lines = {before.count("\n", 0, edit.start) for edit in edits}
+    changed = _Changed(before, edits)
     now: dict[tuple[int, str, bool], list[Leaf]] = {}
     for leaf in readable(after):
         now.setdefault((leaf.line, leaf.value, leaf.quoted), []).append(leaf)
     for leaf in readable(before):
         blank = leaf.start == leaf.end
         inside = misread is not None and misread[0] <= leaf.start <= misread[1]
-        if blank or inside or _touched(leaf.start, leaf.end, edits):
+        if blank or inside or changed.touch(leaf.start, leaf.end):
             continue
         same = now.get((leaf.line, leaf.value, leaf.quoted), [])
-        if not any(_same_above(leaf, other, edits, moved_lines, before) for other in same):
+        if not any(_same_above(leaf, other, changed) for other in same):
             return False
     return True
 
 
-def _same_above(leaf: Leaf, other: Leaf, edits: Sequence[Edit], moved_lines: set[int], before: str) -> bool:
-    if leaf.line in moved_lines:
+class _Changed:
+    """What edits change in a text."""
+
+    def __init__(self, text: str, edits: Sequence[Edit]) -> None:
+        ordered = sorted(edits, key=lambda edit: edit.start)
+        self._starts = [edit.start for edit in ordered]
+        self._ends = [edit.end for edit in ordered]
+        self._lines = [0, *(match.end() for match in re.finditer("\n", text))]
+        self.lines = {self.line(start) for start in self._starts}
+
+    def line(self, offset: int) -> int:
+        """The line of an offset, counted from 0."""
+        return bisect_right(self._lines, offset) - 1
+
+    def touch(self, start: int, end: int) -> bool:
+        """Whether an edit changes what stands from `start` to `end`, or what touches it."""
+        index = bisect_left(self._ends, start)
+        return index < len(self._starts) and self._starts[index] <= end
+
+
+def _same_above(leaf: Leaf, other: Leaf, changed: _Changed) -> bool:
+    if leaf.line in changed.lines:
         return True
     for index, step in enumerate(leaf.above):
         known = step.start >= 0
-        if known and (_touched(step.start, step.end, edits) or before.count("\n", 0, step.start) in moved_lines):
+        if known and (changed.touch(step.start, step.end) or changed.line(step.start) in changed.lines):
             return True
         if index >= len(other.above) or other.above[index].name != step.name:
             return False
     return len(other.above) == len(leaf.above)
-
-
-def _touched(start: int, end: int, edits: Sequence[Edit]) -> bool:
-    """Whether an edit changes what stands from `start` to `end`, or what touches it."""
-    return any(edit.start <= end and edit.end >= start for edit in edits)

@@ -81,7 +81,9 @@ def with_changes(raw: bytes, shown: str, changes: Mapping[int, Change | None]) -
         raise InputError(f"the cases of {shown} cannot be changed: {error}", hint=BY_HAND) from None
     after = _applied(normal, edits)
     wanted = [changes.get(index, Change(case)) for index, case in enumerate(before)]
-    if not same(_whole(after, shown), {**_whole(normal, shown), _key(normal): [item.data for item in wanted if item]}):
+    # Without any case, nothing is written behind the key.
+    left = [item.data for item in wanted if item] or None
+    if not same(_whole(after, shown), {**_whole(normal, shown), _key(normal): left}):
         message = f"the cases of {shown} cannot be changed: their layout is too unusual"
         raise InputError(message, hint="change them by hand")
     end = match[0] if (match := LINE_ENDS.search(text)) else "\n"
@@ -228,7 +230,8 @@ class _Item:
             name = key.value
             start = key.start_mark.index if index == 0 else self._text.rfind("\n", 0, key.start_mark.index) + 1
             ends = [_content_end(self._text, key), _content_end(self._text, value)]
-            last = next_line(self._text, max(ends) - 1)
+            # A deeper comment below would become part of a text of several lines.
+            last = behind_comments(self._text, next_line(self._text, max(ends) - 1), column)
             if name not in data:
                 yield start, last, ""
             elif not same(data[name], before[name]):

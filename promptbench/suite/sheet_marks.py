@@ -12,8 +12,7 @@ from promptbench.core.diagnostics import Diagnostic, Diagnostics
 from promptbench.formats.source import Source, SourceError, read_source
 from promptbench.formats.workbook_writer import marked
 from promptbench.formats.workbooks import BROKEN
-from promptbench.suite.grids import MAX_BYTES, as_cell, csv_delimiter, csv_records, read_grid
-from promptbench.suite.sheets import is_case_heading
+from promptbench.suite.grids import MAX_BYTES, as_cell, csv_delimiter, csv_records, is_case_heading, read_grid
 
 MISTAKES = "# mistakes"
 """The heading of the column in a CSV file; like any that starts so, it is not read."""

@@ -19,7 +19,7 @@ from promptbench.core.types import Json
 from promptbench.formats.marked_json import parse_line
 from promptbench.formats.marked_yaml import parse
 from promptbench.formats.source import Source
-from promptbench.suite.grids import MOST_TITLES, Cell, Row, read_grid
+from promptbench.suite.grids import MOST_TITLES, Cell, Row, is_case_heading, read_grid
 from promptbench.suite.models import CaseFile, field_name
 
 _Kind = Literal["text", "value", "list", "yaml"]
@@ -102,11 +102,6 @@ def case_rows(path: Path, shown: str, found: Diagnostics) -> Iterator[CaseRow | 
     columns = read_columns(first[at], found) if first else ()
     for row in chain(first[at + 1 :], rows) if columns else ():
         yield read_row(columns, row, found)
-
-
-def is_case_heading(content: object) -> bool:
-    """Whether a cell heads the names of the cases, which tells the row with the headings."""
-    return isinstance(content, str) and content.strip().lower() == "case"
 
 
 def read_columns(header: Row, found: Diagnostics) -> Columns:

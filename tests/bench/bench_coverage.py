@@ -55,9 +55,8 @@ def manners() -> dict[str, Manner]:
         "bimodal": _table([normal(1, 0.15) if random.random() < 0.7 else normal(3, 0.4) for _ in many]),
         "stalls": _table([normal(1, 0.15) + 5 * SECONDS * (random.random() < 0.01) for _ in many]),
     }
-    return {name: Manner(quantiles=table) for name, table in tables.items()} | {
-        EVEN: Manner(latency=(SECONDS, SECONDS))
-    }
+    known = {name: Manner(quantiles=table, draw=draw) for draw, (name, table) in enumerate(tables.items())}
+    return {**known, EVEN: Manner(latency=(SECONDS, SECONDS))}
 
 
 def truth(manner: Manner) -> dict[str, float]:

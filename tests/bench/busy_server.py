@@ -37,8 +37,8 @@ class Manner:
 
     `refuse`, `fail` and `cut` are the shares of the calls that get 429, 500 and a closed connection. `per_minute` is
     the limit of requests that is told in every answer; 0 tells none. Calls get no answer when `answers` have got one.
-    `quantiles`, at even steps from 0 to 1, are a distribution of latencies in the place of an even one, and `draw` which
-    of its draws are taken.
+    `quantiles`, at even steps from 0 to 1, are a distribution of latencies in the place of an even one; `draw` says
+    which draws of it are taken.
     """
 
     latency: tuple[float, float] = (0.0, 0.0)

@@ -127,9 +127,8 @@ def scenes() -> Iterator[Scene]:
     """What is promised, and what is worth knowing besides."""
     for rate in (1.0, 0.99, 0.98, 0.95, 0.9):
         scene = {CANDIDATE: [*FIXES, *steady(100, rate, rate)]}
-        # The promise is made to prompts that hardly ever fail what they can do.
-        promise = 0.93 if rate >= 0.98 else None
-        yield Scene("5 fixes, 100 guards as before", f"{rate:.2f}", scene, MARGIN, promise, power=True)
+        # It is missed where production fails what it can do more often than in 2 of 100 tries, and the table says so.
+        yield Scene("5 fixes, 100 guards as before", f"{rate:.2f}", scene, MARGIN, 0.93, power=True)
     enough = guards_to_keep(0.05, MARGIN.repeats, 0.95) or 0
     scene = {CANDIDATE: [*FIXES, *steady(enough, 0.95, 0.95)]}
     yield Scene(f"5 fixes, {enough} guards as before", "0.95", scene, MARGIN, 0.93, power=True)
@@ -153,13 +152,12 @@ def scenes() -> Iterator[Scene]:
         scene = {CANDIDATE: [*FIXES, *steady(5 * count, 1.0, 1.0)]}
         known = "clusters" if told else "no clusters"
         name = f"each of {count} conversations broken with 5 %, 5 guards of each, {known}"
-        promise = 0.05 if told else None
-        yield Scene(name, "1.00", scene, MARGIN, promise, broken_each=0.05, together=5, told=told)
+        yield Scene(name, "1.00", scene, MARGIN, 0.05, broken_each=0.05, together=5, told=told)
     for told in (False, True):
         scene = {CANDIDATE: [*FIXES, *steady(200, 1.0, 1.0)]}
         name = f"half of 20 conversations 10 points worse, 10 guards of each, {'clusters' if told else 'no clusters'}"
         falls: dict[str, Any] = {"broken_each": 0.5, "falls_to": 0.9, "together": 10, "told": told}
-        yield Scene(name, "1.00", scene, MARGIN, 0.05 if told else None, **falls)
+        yield Scene(name, "1.00", scene, MARGIN, 0.05, **falls)
     for rate in (0.98, 0.9):
         pairs = [*FIXES, *steady(100, rate, rate)]
         name = "promoted with 5 fixes and 100 guards, asked again, nothing changed"

@@ -317,6 +317,10 @@ def test_published_figures_of_bfcl(project: Project) -> None:
         63: "0.76 1.20",
         127: "1.11 1.49",
     }
+    # The list has one of them: $0.5 and $1.5 for a million tokens.
+    assert found["claude-instant-1.2"]["costs"]["each"] is None
+    given, made = found["gpt-3.5-turbo-0125"]["input_tokens"], found["gpt-3.5-turbo-0125"]["output_tokens"]
+    assert found["gpt-3.5-turbo-0125"]["costs"]["each"] == pytest.approx((given * 0.5 + made * 1.5) / 1e6)
     # 275 and 305 failures.
     assert [round(found[name]["accuracy"]["share"]["value"] * 1240) for name in names] == [965, 935]
 

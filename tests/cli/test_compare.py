@@ -192,6 +192,17 @@ def test_one_prompt_on_two_models(ran: Project, server: FakeOpenAI) -> None:
     assert run["reproduce"] == "promptbench compare suites/triage --model openai/large --model openai/slow"
 
 
+def test_which_prompt_two_models_are_asked(project: Project, server: FakeOpenAI) -> None:
+    """The suite's own where nothing is in production, and the file that is named."""
+    models = ("--model", "openai/a", "--model", "openai/b")
+    assert {row["prompt"] for row in report(project, *models)["rows"]} == {"triage.better"}
+    named = report(project, *models, "--prompt", PLAIN, "--exit-zero")
+    assert {row["prompt"] for row in named["rows"]} == {"triage.plain"}
+    assert named["reproduce"] == f"promptbench compare {' '.join(models)} --prompt {PLAIN}"
+    dry = project.run("compare", *models, "--dry-run", "--json").data
+    assert (dry["schema_version"], {*dry["comparison"]["expected"]}) == (1, {"openai/a", "openai/b"})
+
+
 def test_a_failure_of_both_models_is_no_reason_against_the_second(ran: Project, server: FakeOpenAI) -> None:
     server.script = lambda body: '{"team": "none"}' if "parcel" in str(body) else right(body["messages"][-1]["content"])
     run = report(ran, "--model", "openai/a", "--model", "openai/b")
@@ -247,12 +258,18 @@ WRONG: list[tuple[tuple[str, ...], str]] = [
     (("latest", "--model", "openai/a", "--model", "openai/b"), "did not ask openai/a"),
     (("20200101-000000-abcd", "latest"), "there is no run"),
     (("triage@1", "triage@2", "suites/none"), "suites/none"),
+    (("triage@1", "notes@1", "suites/triage"), "triage@1 and notes@1 are versions of different prompts"),
+    (("triage@1", "notes@1"), "triage@1 and notes@1 are versions of different prompts"),
+    (("suites/triage", "triage@1"), "suites/triage is a suite"),
 ]
 
 
 def test_what_cannot_be_compared(ran: Project, server: FakeOpenAI) -> None:
+    ran.write("notes.prompt", "Summarise: {{message}}\n")
+    assert ran.run("adopt", "notes.prompt", "--reason", "in use").code == 0
     for arguments, message in WRONG:
         ended = ran.run("compare", *arguments)
         assert ended.code == 2, arguments
         assert message in ended.err
+        assert "hint: " in ended.err or "error[PB208]" in ended.err
     assert not server.received

@@ -33,6 +33,7 @@ def test_nobody_there_is_asked_nothing_and_gets_the_example(here: Path, capsys: 
         "wrote .gitignore",
         "wrote .gitattributes",
         "next: promptbench run suites/orders",
+        "a case of your own: promptbench new case suites/orders",
     ]
     first = (here / "suites/orders/suite.yaml").read_text(encoding="utf-8").splitlines()[0]
     assert first == "# yaml-language-server: $schema=../suite.schema.json"

@@ -59,7 +59,9 @@ def test_every_format_is_written_and_read(failed: Project) -> None:
     assert "hello" in texts["html"]
 
 
-def test_github_gets_annotations_and_a_summary(failed: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_github_gets_annotations_and_a_summary_and_mistakes_are_told(
+    failed: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
     summary = failed.write("summary.md", "of another step\n")
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
     monkeypatch.setenv("GITHUB_WORKSPACE", str(failed.root.parent))
@@ -73,9 +75,6 @@ def test_github_gets_annotations_and_a_summary(failed: Project, monkeypatch: pyt
     summary.write_text("x" * (LIMIT - 500), encoding="utf-8")
     failed.run("report", "--format", "github")
     assert LIMIT - 500 < summary.stat().st_size <= LIMIT
-
-
-def test_what_cannot_be_written_is_told(failed: Project) -> None:
     for words, said in (
         (("--format", "jnuit"), "there is no format 'jnuit'"),
         (("--output", "junit"), "'junit' is not FORMAT=FILE"),
@@ -86,14 +85,14 @@ def test_what_cannot_be_written_is_told(failed: Project) -> None:
         assert (ended.code, said in ended.err) == (2, True)
 
 
-def test_no_verdict_leaves_no_evidence_and_keeps_its_code(failed: Project, server: FakeOpenAI) -> None:
+def test_no_verdict_leaves_no_evidence_and_keeps_its_code(project: Project, server: FakeOpenAI) -> None:
+    project.adopt()
     server.script = lambda body: error(500, "down")
-    failed.write("promptbench.toml", (failed.root / "promptbench.toml").read_text() + "\n")
-    failed.edit("promptbench.toml", "[providers", "retries = 0\noutage-minutes = 0\n[providers")
-    failed.edit("suites/triage/suite.yaml", "repeats: 3", "repeats: 2")
-    ended = failed.run("run", "-q", "--output", "evidence=a.json", "--output", "junit=a.xml")
+    project.write("promptbench.toml", (project.root / "promptbench.toml").read_text() + "\n")
+    project.edit("promptbench.toml", "[providers", "retries = 0\noutage-minutes = 0\n[providers")
+    ended = project.run("run", "-q", "--output", "evidence=a.json", "--output", "junit=a.xml")
     assert (ended.code, "no evidence is written: there is no verdict" in ended.err) == (4, True)
-    assert not (failed.root / "a.json").exists()
-    assert JUnitXml.fromfile(str(failed.root / "a.xml")).errors > 0
-    ended = failed.run("report", "--format", "evidence")
+    assert not (project.root / "a.json").exists()
+    assert JUnitXml.fromfile(str(project.root / "a.xml")).errors > 0
+    ended = project.run("report", "--format", "evidence")
     assert (ended.code, ended.out) == (4, "")

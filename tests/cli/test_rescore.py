@@ -40,6 +40,17 @@ def test_changed_checks_change_the_scores_and_no_model_is_asked(ran: Project, se
     assert not server.received
 
 
+def test_what_looks_again_writes_every_format(ran: Project) -> None:
+    ran.edit("suites/triage/suite.yaml", "checks: [json]", "checks: [json, not contains: nowhere]")
+    for command in ("rescore", "gate", "report"):
+        ended = ran.run(command, "latest", "--output", f"csv={command}.csv", "--format", "markdown")
+        assert (ended.code, ended.out.startswith("## ")) == (0, True)
+        assert (ran.root / f"{command}.csv").read_text(encoding="utf-8").count("charged twice") == 2
+        shown = ran.run(command, "latest", "--verbose")
+        assert (shown.code, last_line(shown.out)[:5]) == (0, "PASS:")
+        assert "production: It is for the billing team" in shown.out
+
+
 def test_what_passes_by_the_new_checks_is_promoted_without_a_call(ran: Project, server: FakeOpenAI) -> None:
     ran.edit("suites/triage/suite.yaml", "checks: [json]", "checks: [json, contains: team]")
     assert ran.run("promote", "triage").code == 5  # the run was judged by other checks

@@ -25,10 +25,11 @@ def repository(project: Project) -> Repository:
     return made
 
 
-def judged(project: Project, *words: str) -> list[str]:
-    ended = project.run("run", "--changed", "--json", "-q", *words)
-    assert ended.code in (0, 1, 6), ended.err
-    return [run["suite"] for run in ended.data["runs"]]
+def chosen(project: Project, *words: str) -> list[str]:
+    """The suites that would be judged."""
+    ended = project.run("run", "--changed", "--dry-run", "--json", *words)
+    assert ended.code == 0, ended.err
+    return [plan["suite"] for plan in ended.data["suites"]]
 
 
 def test_nothing_changed_is_code_7_and_asks_nothing(
@@ -45,24 +46,21 @@ def test_nothing_changed_is_code_7_and_asks_nothing(
     assert (github.code, github.out.startswith("::notice title=promptbench::nothing that")) == (7, True)
 
 
-def test_only_the_suite_that_changed_is_judged(project: Project, repository: Repository) -> None:
+def test_only_the_suite_that_changed_is_chosen(project: Project, repository: Repository) -> None:
     project.write("suites/other/other.better.prompt", V2.replace("Answer", "Please answer"))
     repository.commit()
     ended = project.run("run", "--changed", "-q")
     assert ended.code == 0
     assert "(main) changed: suites/other; 1 other suite is not judged" in ended.err
-    assert judged(project, "suites/triage", "suites/other") == ["other"]
+    assert chosen(project, "suites/triage", "suites/other") == ["other"]
     assert project.run("run", "--changed", "suites/triage").code == 7
-    dry = project.run("run", "--changed", "--dry-run").out
-    assert dry.startswith("other:")
-    assert "triage" not in dry
 
 
 def test_what_is_not_committed_counts_too(project: Project, repository: Repository) -> None:
     project.write("suites/other/new.prompt", V2)
-    assert judged(project) == ["other"]
+    assert chosen(project) == ["other"]
     project.edit("suites/triage/suite.yaml", "twice", "thrice")
-    assert judged(project) == ["other", "triage"]
+    assert chosen(project) == ["other", "triage"]
 
 
 def test_a_change_is_counted_from_where_the_branch_left(project: Project, repository: Repository) -> None:
@@ -72,8 +70,8 @@ def test_a_change_is_counted_from_where_the_branch_left(project: Project, reposi
     project.edit("suites/other/suite.yaml", "hello", "good morning")
     repository.commit()
     repository.git("checkout", "--quiet", "work")
-    assert judged(project) == ["triage"]
-    assert judged(project, "--changed-since", "main") == ["triage"]
+    assert chosen(project) == ["triage"]
+    assert chosen(project, "--changed-since", "main") == ["triage"]
     assert project.run("run", "--changed-since", mine).code == 7
 
 
@@ -86,7 +84,7 @@ def test_ci_says_where_the_branch_goes(
     repository.git("branch", "--force", "main", "HEAD")
     assert project.run("run", "--changed").code == 7
     monkeypatch.setenv("GITHUB_BASE_REF", "release")
-    assert judged(project) == ["triage"]
+    assert chosen(project) == ["triage"]
     monkeypatch.setenv("GITHUB_BASE_REF", "gone")
     ended = project.run("run", "--changed")
     assert (ended.code, "git knows no commit 'origin/gone' in this clone" in ended.err) == (2, True)
@@ -114,11 +112,7 @@ def test_settings_concern_all_suites_and_the_rest_of_a_pyproject_none(project: P
     project.edit("pyproject.toml", "'app'", "'application'")
     assert project.run("run", "--changed").code == 7
     project.write("pyproject.toml", f"[project]\nname = 'app'\n{ours}\n[tool.promptbench]\nretries = 1\n")
-    ended = project.run("run", "--changed", "--dry-run")
-    assert {line.partition(":")[0] for line in ended.out.splitlines() if not line.startswith(" ")} == {
-        "other",
-        "triage",
-    }
+    assert chosen(project) == ["other", "triage"]
 
 
 def test_where_git_knows_nothing_it_says_why(project: Project, tmp_path: Path) -> None:

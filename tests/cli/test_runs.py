@@ -19,7 +19,7 @@ def runs(project: Project, server: FakeOpenAI) -> list[str]:
     return [item["run"] for item in reversed(project.run("runs", "list", "--json").data["runs"])]
 
 
-def test_the_newest_run_is_listed_first(project: Project, runs: list[str]) -> None:
+def test_the_newest_run_is_listed_first_and_each_is_shown_as_it_was_judged(project: Project, runs: list[str]) -> None:
     lines = project.run("runs", "list").out.splitlines()
     assert [line.split()[0] for line in lines] == ["run", *reversed(runs)]
     assert [line.split()[2] for line in lines[1:]] == ["FAIL", "PASS,", "PASS"]
@@ -28,9 +28,6 @@ def test_the_newest_run_is_listed_first(project: Project, runs: list[str]) -> No
     for words in (("--suite", "none"), ("--prompt", "none"), ("--model", "openai/none")):
         assert project.run("runs", "list", *words).out == "no run is on record\n"
     assert project.run("runs", "list", "--model", "openai/fake", "--prompt", "triage", "--suite", "triage").out
-
-
-def test_a_run_is_shown_as_it_was_judged(project: Project, runs: list[str]) -> None:
     first = project.run("runs", "show", runs[0])
     lines = first.out.splitlines()
     assert lines[0] == f"{runs[0]}: triage, triage.better.prompt against triage@1, 3 cases"

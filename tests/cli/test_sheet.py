@@ -89,6 +89,18 @@ def test_a_workbook_has_lists_to_choose_from(triage: Project) -> None:
     assert "{{message}}" in cases["B1"].comment.text
 
 
+def test_no_cell_is_a_formula_whatever_it_says(triage: Project) -> None:
+    triage.edit(SUITE, "{message: My parcel is late}", "{message: '=HYPERLINK(\"x\")'}")
+    triage.edit(SUITE, "case: late parcel", "case: '@late'")
+    triage.run("sheet", "export", "suites/triage")
+    sheet = openpyxl.load_workbook(triage.root / "cases.xlsx").worksheets[0]
+    assert [(cell.value, cell.data_type) for cell in sheet[3][:2]] == [("@late", "s"), ('=HYPERLINK("x")', "s")]
+    triage.run("sheet", "export", "suites/triage", "--output", "cases.csv")
+    assert rows_of(triage.root / "cases.csv")[2][:2] == ["'@late", '\'=HYPERLINK("x")']
+    for name in ("cases.csv", "cases.xlsx"):
+        assert "2 as before" in triage.run("sheet", "import", name, "suites/triage").out
+
+
 @pytest.mark.parametrize("kind", ["csv", "xlsx"])
 def test_a_sheet_is_never_written_over(triage: Project, kind: str) -> None:
     assert triage.run("sheet", "export", "suites/triage", "--output", f"x/y.{kind}").code == 0

@@ -438,3 +438,34 @@ def test_a_label_of_ones_own_points_anywhere(project: Project) -> None:
     ended = project.run("prompts", "label", "triage@1", "production", "--reason", "I say so")
     assert ended.code == 2
     assert "production moves by evidence only" in ended.err
+
+
+def test_a_rollback_names_what_fails_again_also_where_the_proof_came_by_a_merge(project: Project) -> None:
+    project.adopt()
+    text, aside = project.root / "prompt_store" / "text", project.root / "aside"
+    shutil.copytree(text, aside)
+    assert project.run("run", "--promote").code == 0
+    shutil.copytree(text, project.root / "hers")
+    shutil.rmtree(project.root / "prompt_store")
+    shutil.copytree(aside, text)
+    other = project.write("suites/triage/triage.other.prompt", "Another one: {{message}}\n")
+    assert project.run("promote", "triage", "--force", str(other), "--reason", "a hot fix").code == 0
+    shutil.copytree(project.root / "hers", text, dirs_exist_ok=True)
+    assert project.run("store", "merge", "--keep", "ours").code == 0
+    assert project.run("rollback", "triage", "--to", "3", "--reason", "hers after all").code == 0
+    assert "the same verdict" in project.run("prompts", "show", "triage", "--evidence").out
+    assert project.run("get", "triage", "--json").data["models"] == [{"model": "openai/fake", "returned": ["fake-1"]}]
+    ended = project.run("rollback", "triage", "--reason", "worse for one customer")
+    assert "fails again: charged twice, late parcel" in ended.out
+
+
+def test_what_others_wrote_into_the_history_is_nothing_that_a_terminal_obeys(project: Project) -> None:
+    evil = project.write("suites/triage/triage.evil.prompt", "\x1b[2J{{message}}\n")
+    project.run("adopt", str(evil), "--reason", "fine\n2026-01-01T00:00:00Z  promoted", "--actor", "Eve\x1b]0;x\x07")
+    ended = project.run("prompts", "history", "triage")
+    assert len(ended.out.splitlines()) == 2
+    assert "by Eve\\u001b]0;x\\u0007" in ended.out
+    for words in (["history", "triage"], ["show", "triage"], ["list"]):
+        assert "\x1b" not in project.run("prompts", *words).out
+    assert "\x1b" not in project.run("get", "triage@\x1b[31m").err
+    assert project.run("get", "triage").out == "\x1b[2J{{message}}\n", "a program gets it as it is"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from promptbench.cli import options
 from promptbench.report.formats import plugins
 from promptbench.report.words import Target
 from tests.report import kit
@@ -31,6 +34,10 @@ def test_everything_can_be_rendered_and_written(name: str, target: Target) -> No
 def test_colour_only_where_it_is_wanted(name: str) -> None:
     module = plugins.load(name)
     assert "\x1b" not in module.render([kit.report()], Target(80, colour=False))
+
+
+def test_help_names_all_that_come_with_promptbench() -> None:
+    assert set(re.split(", | or ", options.FORMATS)) == set(FORMATS)
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -12,9 +12,9 @@ from tests.report import kit
 from tests.report.explored import attempt, case, explored
 
 
-def matrices(pairs: Iterable[tuple[Json, str]]) -> list[Matrix]:
+def matrices(pairs: Iterable[tuple[Json, str]], *, intents: frozenset[str] = frozenset()) -> list[Matrix]:
     report: RunReport = kit.report(explored=explored(0))
-    found = Confusions.of(report)
+    found = replace(Confusions.of(report), intents=intents)
     for number, (expected, answer) in enumerate(pairs):
         made = replace(attempt(number, kit.CANDIDATE, "m", 0, passed=True), answer=answer)
         again = replace(made, counted=False, answer='{"team": "again"}')
@@ -48,3 +48,11 @@ def test_a_label_may_stand_deeper() -> None:
 def test_what_differs_from_case_to_case_is_no_label() -> None:
     assert matrices([({"order": f"A-{number}"}, "{}") for number in range(60)]) == []
     assert matrices([({"order": f"A-{number}"}, "{}") for number in range(10)]) == []
+
+
+def test_where_intents_are_known_only_they_are_looked_at() -> None:
+    pairs: list[tuple[Json, str]] = [
+        ({"intent": intent, "city": city}, '{"intent": "book"}') for intent, city in (("book", "Rome"), ("ask", "Bonn"))
+    ] * 2
+    assert [matrix.place for matrix in matrices(pairs)] == ["intent", "city"]
+    assert [matrix.place for matrix in matrices(pairs, intents=frozenset({"book", "ask", "oos"}))] == ["intent"]

@@ -109,7 +109,7 @@ def test_contrasts_with_the_fastest_only() -> None:
         (Figure(3.0, 2.7, 3.1), "a beside b: 2.70 to 3.10 times as fast at p50"),
         (Figure(30.0, 27.4, 31.0), "a beside b: 27 to 31 times as fast at p50"),
         (Figure(1.1, 0.9, 1.3), "a beside b: no telling at p50 (0.9 to 1.3 times)"),
-        (Figure(2.0, 1.5, None), "a beside b: about 2 times as fast at p50"),
+        (Figure(2.0, 1.5, None), "a beside b: about 2.0 times as fast at p50"),
         (None, ""),
     ],
 )

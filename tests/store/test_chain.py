@@ -88,6 +88,7 @@ def test_a_fitting_event_fits(triage: Store) -> None:
         ({"to_number": 4}, "number 4 is not free"),
         ({"to_hash": TWO}, "number 3 is not free"),
         ({"label": None}, "names no label"),
+        ({"label": "staging\x1b[2J", "from_hash": None}, "no name of a label"),
         ({"from_hash": TWO}, "production was at"),
         ({"to_hash": ONE, "to_number": 1}, "already there"),
         ({"evidence": None}, "no evidence"),

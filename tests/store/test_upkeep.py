@@ -59,7 +59,9 @@ def test_an_older_backup_catches_up_with_the_mirror(triage: Store, folder: Path,
 
 
 def _last_event(folder: Path) -> str:
-    return max(path.name for path in (folder / "text" / "triage" / "events").iterdir())
+    """The name of its file, with the first digits of the hash."""
+    last = max(path.name for path in (folder / "text" / "triage" / "events").iterdir())
+    return last[: len("0004-promoted-") + 8]
 
 
 def test_a_backup_replaces_nothing_and_leaves_nothing_half_made(triage: Store, tmp_path: Path) -> None:
@@ -93,6 +95,25 @@ def test_a_backup_while_somebody_writes(triage: Store, folder: Path, tmp_path: P
         writer.execute("ROLLBACK")
     with closing(sqlite3.connect(tmp_path / "b")) as copy:
         assert copy.execute("SELECT count(*) FROM blob WHERE hash = 'sha256:x'").fetchone() == (0,)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="mounts are POSIX")
+def test_a_promotion_on_a_full_disk(tmp_path: Path) -> None:
+    place = tmp_path / "disk"
+    try:
+        with small_disk(place, "1m"), open_store(place / "prompt_store") as store:
+            adopt(store, "triage", "one\n")
+            filler = fill(place)
+            before = store.history("triage")
+            with pytest.raises(EnvironmentFailure, match="the disk is full"):
+                promote(store, "triage", "two\n" * 5000)
+            assert store.history("triage") == before
+            assert store.verify() == []
+            filler.unlink()
+            promote(store, "triage", "two\n" * 5000)
+            assert store.verify() == []
+    except PermissionError:
+        pytest.skip("only root may mount a disk")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="mounts are POSIX")

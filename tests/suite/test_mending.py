@@ -131,7 +131,13 @@ OUTSIDE = [number for number, line in enumerate(GOOD.splitlines()) if line[:8].s
 """The lines that are not the text of a customer, in which everything may stand."""
 
 
-@given(st.lists(st.tuples(st.sampled_from(sorted(DAMAGES)), st.sampled_from(OUTSIDE)), max_size=2))
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(sorted(DAMAGES)), st.sampled_from(OUTSIDE)),
+        max_size=2,
+        unique_by=lambda damage: damage[1],
+    )
+)
 def test_what_is_damaged_is_mended_to_what_it_was_or_not_at_all(look: Look, damages: list[tuple[str, int]]) -> None:
     """The names and values of the good file are known: a mend that made others would be a wrong one.
 

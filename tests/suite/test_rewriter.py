@@ -59,6 +59,19 @@ def test_only_what_is_different_is_written_anew(change: Change, old: str, new: s
     assert changed(BY_HAND, {0: change}) == BY_HAND.replace(old, new)
 
 
+def test_a_deeper_comment_does_not_become_text() -> None:
+    text = "cases:\n- case: a\n  was: x\n     # deep\n  # less\n"
+    new = {"case": "a", "was": "y\nz", "tags": ["t"]}
+    wanted = "cases:\n- case: a\n  # deep\n  was: |-\n    y\n    z\n  tags: [t]\n  # less\n"
+    assert changed(text, {0: Change(new)}) == wanted
+    added = changed("cases:\n- case: a\n     # deep\n", {0: Change({"case": "a", "was": "y\nz"})})
+    assert added == "cases:\n- case: a\n     # deep\n  was: |-\n    y\n    z\n"
+
+
+def test_the_last_case_may_go() -> None:
+    assert changed("cases:\n  # of a\n  - case: a\ngate: {}\n", {0: None}) == "cases:\ngate: {}\n"
+
+
 def test_a_case_goes_with_its_comments_and_one_empty_line() -> None:
     text = "cases:\n  - case: a\n\n  # of b\n  - case: b\n    was: x  # inside\n\n  # of c\n  - case: c\n"
     assert changed(text, {1: None}) == "cases:\n  - case: a\n\n  # of c\n  - case: c\n"
@@ -147,7 +160,7 @@ def test_a_changed_file_means_what_it_should(
     assert document is not None
     kept = [(index, changes.get(index)) for index in range(len(cases)) if changes.get(index, True)]
     wanted = [dict(change.data) if change else before.value["cases"][index] for index, change in kept]
-    assert document.value == {**before.value, "cases": wanted}
+    assert document.value == {**before.value, "cases": wanted or None}
     comments = comments_above(after.replace(line_end, "\n"))
     for (_, change), comment in zip(kept, comments, strict=True):
         assert not (change and change.comment) or comment.startswith(change.comment)

@@ -13,7 +13,7 @@ from typing import Any
 import openpyxl
 import pytest
 
-from promptbench.core.diagnostics import Code
+from promptbench.core.diagnostics import Code, Severity
 from promptbench.suite.models import Case, Suite
 from tests.helpers.suites import HEAD, loaded
 
@@ -260,8 +260,10 @@ def test_the_first_sheet_that_is_seen_counts(tmp_path: Path) -> None:
     shown.append(["one"])
     shown["B2"] = date(2026, 3, 1)
     book.create_sheet("notes").append(["anything"])
+    book.create_sheet("more").append(["case", "vars.day"])
     book.save(tmp_path / "more.xlsx")
     suite, found = loaded(tmp_path, HEAD + "cases: more.xlsx\n")
     assert suite is not None
-    assert len(found) == 0
+    said = "the sheet 'more' has cases too, and only the first sheet is read"
+    assert [(item.message, item.severity) for item in found] == [(said, Severity.WARNING)]
     assert suite.cases["one"].variables == {"day": "2026-03-01"}

@@ -29,7 +29,7 @@ _DETAILS = 10
 _NAMES = 4
 """Lines for the names of the others."""
 _NAME = 200
-_STYLES = {"removed": "red", "added": "green"}
+_RIGHT, _WRONG, _NEITHER = "green", "red", "yellow"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +108,7 @@ class _Writer:
     def group(self, group: Sequence[FlipRow], *, detailed: bool) -> Iterator[FlipLine]:
         if not detailed:
             yield from self._names(2, group, "")
+            yield from self._again([flip for flip in group if flip.flip == "no answer"][:_DETAILS], 2)
             return
         clusters: dict[str, list[FlipRow]] = {}
         for number, flip in enumerate(group):
@@ -215,7 +216,8 @@ class _Writer:
             return
         self.marked = True
         pieces[0] = Piece(pieces[0].kind, pieces[0].text.lstrip())
-        parts = [(str(piece), _STYLES.get(piece.kind, "")) for piece in pieces]
+        styles = _styles(flip.flip, against_right=label == "expected")
+        parts = [(str(piece), styles.get(piece.kind, "")) for piece in pieces]
         yield FlipLine(indent, [(f"{label} → {self.ours}: ", ""), *self._fitting(parts, indent)])
 
     def _answer(self, whose: str, text: str, indent: int) -> Iterator[FlipLine]:
@@ -231,6 +233,15 @@ class _Writer:
                 return
             yield cut(text, room), style
             room -= width_of(text)
+
+
+def _styles(state: str, *, against_right: bool) -> dict[str, str]:
+    """The colours of words that only the one and only the other answer has."""
+    if state == "fixed":
+        return {"removed": _WRONG, "added": _RIGHT}
+    if against_right or state in ("broken", "unstable"):
+        return {"removed": _RIGHT, "added": _WRONG}
+    return {"removed": _NEITHER, "added": _NEITHER}
 
 
 def _shared_reason(cluster: Sequence[FlipRow]) -> str:

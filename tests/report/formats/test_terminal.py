@@ -216,6 +216,19 @@ def test_a_failure_has_the_command_that_makes_it_again() -> None:
     assert {f"    {command}{first}", f"    {command}{second}"} <= {*shown}
 
 
+def test_green_is_what_is_right() -> None:
+    def shown(state: str, expected: str | None = None) -> str:
+        sides = kit.side(0, 1, "one two old"), kit.side(0, 1, "one two new")
+        report = kit.passed(flips=[kit.flip("a", state, *sides, expected=expected)])
+        return render([report], Target(80, colour=True, verbose=True)).replace("\x1b[0m", "")
+
+    red, green, yellow = (f"\x1b[{number}m" for number in (31, 32, 33))
+    assert f"{green}[-old-]{red}{{+new+}}" in shown("broken")
+    assert f"{red}[-old-]{green}{{+new+}}" in shown("fixed")
+    assert f"{yellow}[-old-]{yellow}{{+new+}}" in shown("still failing")
+    assert f"{green}[-right-]{red}{{+new+}}" in shown("still failing", "one two right")
+
+
 def test_what_is_said_of_every_case_is_said_once() -> None:
     json = "not JSON: There is no JSON object or array in the text"
     flips = [
