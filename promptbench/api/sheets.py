@@ -303,4 +303,5 @@ def _moved(line: str, by: int) -> str:
 
 
 def _lines(raw: bytes) -> list[str]:
-    return lf(raw.decode("utf-16" if raw.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig")).split("\n")
+    text = lf(raw.decode("utf-16" if raw.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"))
+    return text.removesuffix("\n").split("\n")

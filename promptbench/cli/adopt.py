@@ -21,7 +21,10 @@ def adopt(
     actor: Actor = None,
     as_json: AsJson = False,
 ) -> int:
-    """Put the prompt that is in use already under a label, without a verdict; once, while the label is unset."""
+    """Put the prompt that is in use already under a label.
+
+    Without a verdict; once, while the label is unset.
+    """
     from promptbench import api
     from promptbench.cli.moved import show
 

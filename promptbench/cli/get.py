@@ -32,7 +32,7 @@ def get(
     ] = None,
     as_json: AsJson = False,
 ) -> int:
-    """Print a prompt as it stands in the store, or with values in place."""
+    """Print a prompt of the store, with values in place or without."""
     from promptbench import api
     from promptbench.cli.output import out, out_json
 

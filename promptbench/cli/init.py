@@ -68,7 +68,7 @@ def _asked(name: str | None, about: str | None, fields: str | None, model: str |
             say("Which fields should its answer have, such as team, urgent? Just Enter: a text.")
             named = api.read_fields(ask())
         if model is None:
-            say("Which model, such as openai/gpt-5-mini? Just Enter: a small one, on this machine.")
+            say("Which model, such as openai/gpt-5-mini? Just Enter: a small local one.")
             model = ask()
     if about is not None and not about.strip():
         raise InputError("--about says nothing", hint="write what the prompt should do, in a sentence")

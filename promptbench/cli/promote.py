@@ -36,7 +36,10 @@ def promote(
     actor: Actor = None,
     as_json: AsJson = False,
 ) -> int:
-    """Move a label to a candidate that passed, if candidate, champion, suite, checks and gate are as they were."""
+    """Move a label to a candidate that passed.
+
+    If candidate, champion, suite, checks and gate are as they were, and the proof is not too old.
+    """
     from promptbench import api
     from promptbench.cli.moved import show
 

@@ -64,7 +64,10 @@ def show(
     evidence: Annotated[bool, typer.Option("--evidence", help="Judge its recorded proof again.")] = False,
     as_json: AsJson = False,
 ) -> int:
-    """One version: where it came from, and its text. `get` prints it exactly, for programs."""
+    """One version: where it came from, and its text.
+
+    `promptbench get` prints the text exactly, for programs.
+    """
     from promptbench.cli.output import out, out_json, visible
 
     with _store() as store:
@@ -116,7 +119,10 @@ def label(
     actor: Actor = None,
     as_json: AsJson = False,
 ) -> int:
-    """Point a label other than `production` to a version, without evidence; needs --reason."""
+    """Point a label of your own to a version.
+
+    Without evidence, so it needs --reason; `production` moves by evidence only.
+    """
     from promptbench import api
     from promptbench.cli.moved import show as show_moved
 

@@ -37,7 +37,10 @@ def export(
         "cases.xlsx"
     ),
 ) -> int:
-    """Write the cases of a suite into a spreadsheet: a row is a case, and checks are chosen from a list."""
+    """Write the cases of a suite into a spreadsheet.
+
+    A row is a case, and checks are chosen from a list. A file that is there already is left alone.
+    """
     from promptbench import api
     from promptbench.cli.output import out
 

@@ -34,7 +34,10 @@ def _group() -> None:
 
 @store.command("verify")
 def verify(as_json: AsJson = False) -> int:
-    """Find everything in database and text mirror that is not as it was written. Exit 5 when there is something."""
+    """Find all that is not as it was written.
+
+    In the database and in the text mirror; each finding says what mends it. Exit 5 when there is something.
+    """
     from promptbench import api
     from promptbench.cli.output import out, out_json
 
@@ -69,7 +72,10 @@ def merge(
     ] = None,
     as_json: AsJson = False,
 ) -> int:
-    """Join two branches that both moved a label: nothing is lost, and it asks which version keeps the label."""
+    """Join two branches that both moved a label.
+
+    No version, event or proof is lost. Where both moved the same label it asks which version keeps it.
+    """
     from promptbench import api
     from promptbench.cli.output import out, out_json
 

@@ -28,7 +28,7 @@ def backup(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The copy; must not be there yet.")],
     as_json: AsJson = False,
 ) -> int:
-    """Copy the database as it is at this moment, also while others promote."""
+    """Copy the database, also while others promote."""
     from promptbench.cli.output import out, out_json, say
 
     with _store() as store:
@@ -45,14 +45,20 @@ def backup(
 
 
 def export(folder: Folder, prompts: Chosen = None, as_json: AsJson = False) -> int:
-    """Write the histories of prompts, with their texts and proofs, to a folder; what is there is continued."""
+    """Write the histories of prompts to a folder.
+
+    With their texts and proofs. What is there already is continued.
+    """
     with _store() as store:
         new = store.export(folder, prompts or ())
     return _told(new, f"new in {folder}", f"take it in elsewhere: promptbench store import {folder}", as_json=as_json)
 
 
 def import_(folder: Folder, prompts: Chosen = None, as_json: AsJson = False) -> int:
-    """Take histories in that `export` wrote, each event and proof checked; all or nothing. Labels move as they did."""
+    """Take in histories that `export` wrote.
+
+    Each event and proof is checked, and all come in or none. Labels move as they did.
+    """
     with _store() as store:
         new = store.import_(folder, prompts or ())
         labels = {name: {label: item.number for label, item in store.labels(name).items()} for name in new}

@@ -123,8 +123,13 @@ def marked(path: Path, marks: Mapping[str, str]) -> bytes:
         book = open_workbook(source, formulas=True, whole=True)
     sheet = next(sheet for sheet in book.worksheets if sheet.sheet_state == "visible")
     _unmark(sheet)
+    said: dict[str, list[str]] = {}
     for name, text in marks.items():
-        _mark(sheet[name], text)
+        # Of merged cells only the first one can say something.
+        areas = (area for area in sheet.merged_cells.ranges if name in area)
+        said.setdefault(next((area.start_cell.coordinate for area in areas), name), []).append(text)
+    for name, texts in said.items():
+        _mark(sheet[name], "\n".join(texts))
     target = io.BytesIO()
     book.save(target)
     return target.getvalue()

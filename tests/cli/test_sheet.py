@@ -208,6 +208,19 @@ def test_mistakes_come_back_at_their_cells(triage: Project) -> None:
     assert "4 new" in mended.out, mended.err
 
 
+def test_mistakes_in_merged_cells_stand_at_the_first(triage: Project) -> None:
+    book = openpyxl.Workbook()
+    for row in [["case", "vars.message"], ["a", "Hi"], ["", "Ho"]]:
+        book.active.append(row)
+    book.active.merge_cells("A2:A3")
+    book.save(triage.root / "mine.xlsx")
+    done = triage.run("sheet", "import", "mine.xlsx", "suites/triage")
+    assert (done.code, "mine.xlsx!A3: error" in done.err) == (2, True)
+    copy = openpyxl.load_workbook(triage.root / "mine.mistakes.xlsx").active
+    assert copy["A2"].comment.text.startswith("this cell is merged with others (A2:A3); ")
+    assert "'case:' is missing" in copy["A2"].comment.text
+
+
 def test_mistakes_in_a_csv_file_have_a_column(triage: Project) -> None:
     text = io.StringIO()
     csv.writer(text, delimiter=";").writerows(MISTAKES)

@@ -22,7 +22,7 @@ def test_there_are_formats() -> None:
 @pytest.mark.parametrize("target", [Target(), Target(60), Target(200, colour=True)])
 def test_everything_can_be_rendered_and_written(name: str, target: Target) -> None:
     module = plugins.load(name)
-    for report in (kit.report(), kit.passed()):
+    for report in (kit.report(), kit.passed(), kit.unasked()):
         text = module.render([report], target)
         assert text.encode("utf-8").decode() == text
         assert text.endswith("\n")

@@ -420,3 +420,13 @@ def passed(**changes: Json) -> RunReport:
         promotion=Promotion("triage", "production", 8, CANDIDATE, 7, "promptbench rollback triage --to 7 --reason '…'"),
     )
     return replace(good, **changes)
+
+
+def unasked() -> RunReport:
+    """One whose models could not be asked for want of a key."""
+    sentence = "NO VERDICT: not asked, because OPENAI_API_KEY is not set; the files are sound"
+    judged = judgement("triage.few-shot.prompt", mode="unasked", result="NO VERDICT", sentence=sentence)
+    return passed(
+        run="", result="NO VERDICT", sentence=sentence, judgements=[judged], rows=[], flips=[], results=[], log=None,
+        promotion=None,
+    )  # fmt: skip
