@@ -1,18 +1,58 @@
-"""How a run ends at once: nothing waits for what a thread still does."""
+"""How a run ends when the user wants it: what is in flight may end, or all at once, and no thread is waited for."""
 
 from __future__ import annotations
 
 import asyncio
+import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import ParamSpec, TypeVar
+from contextlib import contextmanager
+from typing import ParamSpec, Protocol, TypeVar
+
+from promptbench.core.events import Listener, Notice
 
 SECONDS = 0.3
 """How long the models may take to close when the user wants to leave."""
 
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
+
+
+class Stoppable(Protocol):
+    """What asks."""
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it was told to stop."""
+
+    def stop(self) -> None:
+        """Has it ask nothing more; what is in flight is still awaited and kept."""
+
+
+@contextmanager
+def interruptible(asking: Stoppable, listen: Listener) -> Iterator[None]:
+    """The first ^C lets what is in flight end, the second one does not."""
+    main = asyncio.current_task()
+    loop = asyncio.get_running_loop()
+
+    def on_interrupt() -> None:
+        if asking.stopped and main is not None:
+            main.cancel()
+            return
+        asking.stop()
+        listen(Notice("stopping; what is in flight may end (press ^C again to leave at once)"))
+
+    try:
+        before = signal.signal(signal.SIGINT, lambda *_: loop.call_soon_threadsafe(on_interrupt))
+    except ValueError:
+        # Not in the main thread: whoever runs us there has its own way to stop.
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def patience() -> float | None:

@@ -7,15 +7,14 @@ makes all that arrive meanwhile wait, and a client that waits with it would meas
 from __future__ import annotations
 
 import asyncio
-import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from promptbench.core.events import CallMeasured, Listener, Notice
+from promptbench.core.events import CallMeasured, Listener
 from promptbench.core.measured import MeasuredCall
 from promptbench.core.types import Request
+from promptbench.engine import leaving
 from promptbench.engine.arrivals import Due, Load
 from promptbench.gateway import BudgetReached, Gateway, ModelDown, Reply, Stopped
 
@@ -67,7 +66,7 @@ class Measuring:
         """Makes the calls of a schedule, after `warm_up` calls to each model that are counted nowhere: they open
         connections and load weights.
         """
-        with self._interruptible():
+        with leaving.interruptible(self, self._listen):
             for number in range(warm_up):
                 for asked in self._asked:
                     if not self.halted and asked.model not in self.down:
@@ -136,29 +135,6 @@ class Measuring:
         batch, self._waiting = self._waiting, []
         if batch:
             self._keep(batch)
-
-    @contextmanager
-    def _interruptible(self) -> Iterator[None]:
-        """The first ^C lets what is in flight end, the second one does not."""
-        main, loop = asyncio.current_task(), asyncio.get_running_loop()
-
-        def on_interrupt() -> None:
-            if self.stopped and main is not None:
-                main.cancel()
-                return
-            self.stop()
-            self._listen(Notice("stopping; what is in flight may end (press ^C again to leave at once)"))
-
-        try:
-            before = signal.signal(signal.SIGINT, lambda *_: loop.call_soon_threadsafe(on_interrupt))
-        except ValueError:
-            # Not in the main thread: whoever runs us there has its own way to stop.
-            yield
-            return
-        try:
-            yield
-        finally:
-            signal.signal(signal.SIGINT, before)
 
 
 def _measured(

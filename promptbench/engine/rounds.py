@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 
-from promptbench.core.events import Listener, MoreWanted, Notice
+from promptbench.core.events import Listener, MoreWanted
 from promptbench.core.types import AttemptKey
+from promptbench.engine import leaving
 from promptbench.engine.plan import Repeats, Task, first_round
 from promptbench.engine.runner import Runner
 from promptbench.project.bench import Bench
@@ -23,7 +21,7 @@ async def run_rounds(
     """Works until the gate has all it wants. False when the user stopped it, a budget ended, or a model of the
     gate, or a judge whose verdict counts, was given up.
     """
-    with _interruptible(runner, listen):
+    with leaving.interruptible(runner, listen):
         await runner.work(first_round(bench, repeats, done), done)
         while not (runner.halted or runner.down):
             count, tasks = more()
@@ -32,28 +30,3 @@ async def run_rounds(
             listen(MoreWanted(count))
             await runner.work(tasks, done)
     return not runner.halted and not bench.decisive & runner.down.keys()
-
-
-@contextmanager
-def _interruptible(runner: Runner, listen: Listener) -> Iterator[None]:
-    """The first ^C lets what is in flight end, the second one does not."""
-    main = asyncio.current_task()
-    loop = asyncio.get_running_loop()
-
-    def on_interrupt() -> None:
-        if runner.stopped and main is not None:
-            main.cancel()
-            return
-        runner.stop()
-        listen(Notice("stopping; what is in flight may end (press ^C again to leave at once)"))
-
-    try:
-        before = signal.signal(signal.SIGINT, lambda *_: loop.call_soon_threadsafe(on_interrupt))
-    except ValueError:
-        # Not in the main thread: whoever runs us there has its own way to stop.
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
