@@ -314,14 +314,7 @@ def run(
         selection, which = changed_only(workspace, selection)
         listen(Notice(which))
     with workspace.prompts() as store, workspace.runs() as runs:
-        benches, found = workspace.assemble(selection, store=store, runs=runs, without_keys=True)
-        without_keys = [bench for bench in benches if bench.absent]
-        if red or without_keys:
-            found = red_first(benches, found, runs.calls())
-            if found.errors:
-                raise mistakes(found)
-        if without_keys and not allow_no_keys:
-            raise keys_missing(without_keys, found)
+        benches, found = _ready(workspace, selection, store, runs, red=red, allow_no_keys=allow_no_keys)
         if promote:
             check_whole(benches)
         spending = spending or Spending()
@@ -352,7 +345,7 @@ def run(
             reports.append(_with_machine_price(report, workspace, bench))
             notes = []
         # Without a verdict of every suite there is no proof.
-        open_ = {bench.prompt_name for bench in without_keys}
+        open_ = {bench.prompt_name for bench in benches if bench.absent}
         finished = [part for part in finished if part[0].prompt_name not in open_]
         if evidence and selection.shard is None:
             reports = proven(workspace, runs, finished, reports)
@@ -363,6 +356,21 @@ def run(
                 moved = promote_run(workspace, store, runs, parts, who or Who())
                 reports[last] = replace(reports[last], promotion=moved)
         return reports
+
+
+def _ready(
+    workspace: Workspace, selection: Selection, store: Store, runs: RunStore, *, red: bool, allow_no_keys: bool
+) -> tuple[list[Bench], Diagnostics]:
+    """What is to be run, with the warnings about it; red first where keys are missing too."""
+    benches, found = workspace.assemble(selection, store=store, runs=runs, without_keys=True)
+    without_keys = [bench for bench in benches if bench.absent]
+    if red or without_keys:
+        found = red_first(benches, found, runs.calls())
+        if found.errors:
+            raise mistakes(found)
+    if without_keys and not allow_no_keys:
+        raise keys_missing(without_keys, found)
+    return benches, found
 
 
 def _silent(event: RunEvent) -> None:

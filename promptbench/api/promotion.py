@@ -20,6 +20,7 @@ from promptbench.formats.ladder import LADDER
 from promptbench.gate.evidence import Judged, evidence, fixed_cases, rejudge
 from promptbench.gate.judge import Result
 from promptbench.project.bench import Bench
+from promptbench.project.footprint import names_check
 from promptbench.prompts.parser import prompt_name
 from promptbench.report.model import Promotion, RunReport
 from promptbench.settings.settings import actor as actor_of
@@ -307,7 +308,7 @@ def _check_facts(workspace: Workspace, bench: Bench, facts: Mapping[str, Json], 
         "policy": ("its gate", policy.as_dict()),
         # A run from before there was a note of it is taken as it is.
         **({"ladder": ("how answers are read", LADDER)} if "ladder" in facts else {}),
-        **({"prices": ("its prices", prices_of(workspace, bench).facts())} if policy.cost_ratio is not None else {}),
+        **({"prices": ("its prices", prices_of(workspace, bench).facts())} if _counts_costs(bench) else {}),
     }
     changed = [name for key, (name, value) in is_now.items() if facts.get(key) != value]
     if facts.get("partial"):
@@ -317,6 +318,11 @@ def _check_facts(workspace: Workspace, bench: Bench, facts: Mapping[str, Json], 
             f"stale evidence: the suite '{bench.suite.name}' is not as it was in {where}: {', '.join(changed)} changed",
             hint=f"run again: promptbench run {workspace.shown(bench.suite.folder)} --promote",
         )
+
+
+def _counts_costs(bench: Bench) -> bool:
+    """Whether a price decides anything. Where none does, a new list of prices must not make a proof stale."""
+    return policy_of(bench).cost_ratio is not None or names_check(bench.suite, "cost")
 
 
 def _check_age(made: str, days: float) -> None:

@@ -7,6 +7,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Sequence
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
@@ -79,10 +80,18 @@ def _root(
     pass
 
 
+@cache
+def _commands() -> typer.core.TyperGroup:
+    """The tree of commands, built once: in tests a process runs thousands of them."""
+    tree = typer.main.get_command(app)
+    assert isinstance(tree, typer.core.TyperGroup)
+    return tree
+
+
 def run(arguments: Sequence[str]) -> int:
     """Runs one command line and returns its exit code. Never raises, never prints a traceback."""
     try:
-        code = typer.main.get_command(app).main(list(arguments), prog_name="promptbench", standalone_mode=False)
+        code = _commands().main(list(arguments), prog_name="promptbench", standalone_mode=False)
         return int(code or Exit.YES)
     except typer.TyperException as error:
         say(f"error: {error.format_message()}")

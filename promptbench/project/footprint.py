@@ -43,6 +43,11 @@ def touched(suite: Suite, changed: Iterable[Path], mirror: Path) -> bool:
     return bool(plugged) and any(module_name(text.partition("/")[0]) in plugged for text in said)
 
 
+def names_check(suite: Suite, name: str) -> bool:
+    """Whether a check is anywhere in a suite, inside another one too; rather once too often, where a text looks so."""
+    return any(module_name(text) == name for text in _said(suite))
+
+
 def _any_below(files: Iterable[Path], home: Path) -> bool:
     return any(file == home or home in file.parents for file in files)
 

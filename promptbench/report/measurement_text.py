@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from promptbench.core.words import number_of, percent
 from promptbench.report.measurement import (
@@ -20,8 +20,10 @@ from promptbench.report.words import clean, cut, excerpt, money, times, width_of
 UNKNOWN = "–"
 _LABEL = 18
 _CELL = 11
-_QUANTILES = ("p50", "p90", "p95", "p99", "σ")
-_HEADS = ("n", "p50", "p90", "p99", "σ")
+_FIGURES = {"p50": "p50", "p90": "p90", "p95": "p95", "p99": "p99", "σ": "deviation"}
+_SIZES = {"n": "calls", "p50": "p50_ms", "p90": "p90_ms", "p99": "p99_ms", "σ": "deviation_ms"}
+_LOSE = ("p95", "σ", "p90", "n", "p99")
+"""What a narrow terminal goes without, the first one first."""
 _WAITED = 10.0
 """Milliseconds of waiting in the queue, by its p99, from which it is worth its lines."""
 _NAMED_ERRORS = 3
@@ -36,12 +38,12 @@ def lines(report: MeasurementReport, width: int) -> Iterator[str]:
     yield from _wrapped(report.about, width)
     yield from _wrapped(report.how, width)
     if report.name:
-        yield f"on record as {report.name}"
+        yield from _wrapped(f"on record as {report.name}", width)
     yield ""
-    yield f"{'':<{_LABEL}}" + "".join(f"{name:>{_CELL}}" for name in _QUANTILES)
+    yield _line("", _fitting(_FIGURES, width))
     for model in report.models:
         yield from _model(model, width)
-    yield from _by_tokens(report.models)
+    yield from _by_tokens(report.models, width)
     if any(model.costs.each is not None for model in report.models):
         yield ""
         yield from _costs(report, width)
@@ -119,7 +121,7 @@ def _wrapped(text: str, width: int, first: str = "", rest: str = "") -> Iterator
             if width_of(line + space + left) <= width:
                 line, left, empty = line + space + left, "", False
             elif empty:
-                piece = cut(left, width - width_of(line) + 1).removesuffix("…") or left[0]
+                piece = cut(left, width - width_of(line)).removesuffix("…") or left[0]
                 yield line + piece
                 line, left = rest, left[len(piece) :]
             else:
@@ -147,9 +149,10 @@ def _model(model: MeasuredModel, width: int) -> Iterator[str]:
     for why, count in list(model.errors.items())[:_NAMED_ERRORS]:
         yield f"  {count} × {excerpt(why, width - len(str(count)) - 5)}"
     for name, spread, say in parts(model):
-        yield _row(f"  {name}", _figures(spread), say)
-        yield _row("    95 % from", [figure.low for figure in _parts(spread)], say)
-        yield _row("    to", [figure.high for figure in _parts(spread)], say)
+        figures = [getattr(spread, _FIGURES[column]) for column in _fitting(_FIGURES, width)]
+        yield _row(f"  {name}", [figure.value for figure in figures], say)
+        yield _row("    95 % from", [figure.low for figure in figures], say)
+        yield _row("    to", [figure.high for figure in figures], say)
 
 
 def parts(model: MeasuredModel) -> Iterator[tuple[str, Spread, Say]]:
@@ -170,40 +173,41 @@ def _number(value: float) -> str:
     return f"{value:,.0f}" if value >= 99.95 else f"{value:.1f}"
 
 
-def _parts(spread: Spread) -> Sequence[Figure]:
-    return (spread.p50, spread.p90, spread.p95, spread.p99, spread.deviation)
-
-
-def _figures(spread: Spread) -> list[float | None]:
-    return [figure.value for figure in _parts(spread)]
-
-
 def _row(label: str, values: Sequence[float | None], say: Say) -> str:
-    cells = (UNKNOWN if value is None else say(value) for value in values)
+    return _line(label, [UNKNOWN if value is None else say(value) for value in values])
+
+
+def _line(label: str, cells: Sequence[str]) -> str:
     return f"{label:<{_LABEL}}" + "".join(f"{cell:>{_CELL}}" for cell in cells)
 
 
-def _by_tokens(models: Sequence[MeasuredModel]) -> Iterator[str]:
+def _fitting(columns: Iterable[str], width: int) -> list[str]:
+    """The columns that there is room for."""
+    fitting = list(columns)
+    for name in _LOSE:
+        if _LABEL + _CELL * len(fitting) > width and name in fitting:
+            fitting.remove(name)
+    return fitting
+
+
+def _by_tokens(models: Sequence[MeasuredModel], width: int) -> Iterator[str]:
     """For each model whose calls differ in size."""
+    columns = _fitting(_SIZES, width)
     for model in models:
         for what, buckets in (("input", model.by_input_tokens), ("output", model.by_output_tokens)):
             if len(buckets) > 1:
                 yield ""
-                yield clean(f"{excerpt(model.model, 50)}: time by {what} tokens")
-                yield f"{'  tokens':<{_LABEL}}" + "".join(f"{head:>{_CELL}}" for head in _HEADS)
-                yield from map(_bucket, buckets)
+                yield from _wrapped(f"{excerpt(model.model, 50)}: time by {what} tokens", width)
+                yield _line("  tokens", columns)
+                for bucket in buckets:
+                    cells = [_cell(bucket, column) for column in columns]
+                    yield _line(f"  {bucket.least:,}–{bucket.most:,}", cells)
 
 
-def _bucket(bucket: TokenTimes) -> str:
-    mark = "~" if bucket.few else ""
-    cells = (
-        f"{bucket.calls:,}",
-        precise(bucket.p50_ms),
-        precise(bucket.p90_ms),
-        mark + precise(bucket.p99_ms),
-        precise(bucket.deviation_ms),
-    )
-    return f"{f'  {bucket.least:,}–{bucket.most:,}':<{_LABEL}}" + "".join(f"{cell:>{_CELL}}" for cell in cells)
+def _cell(bucket: TokenTimes, column: str) -> str:
+    value = getattr(bucket, _SIZES[column])
+    mark = "~" if bucket.few and column == "p99" else ""
+    return f"{value:,}" if column == "n" else mark + precise(value)
 
 
 def cost_heads(report: MeasurementReport) -> list[str]:
@@ -228,6 +232,11 @@ def _costs(report: MeasurementReport, width: int) -> Iterator[str]:
     heads = cost_heads(report)
     rows = [(model.model, cost_cells(model, report)) for model in report.models]
     widths = [max(len(head), *(len(cells[place]) for _, cells in rows)) for place, head in enumerate(heads)]
+    if _LABEL + sum(widths) + 2 * len(widths) > width:
+        for name, cells in rows:
+            said = ", ".join(f"{head} {cell}" for head, cell in zip(heads, cells, strict=True))
+            yield from _wrapped(f"cost of {name}: {said}", width, rest="  ")
+        return
     left = max(_LABEL, min(max(width_of(clean(name)) for name, _ in rows), width - sum(widths) - 2 * len(widths)))
     yield f"{'cost':<{left}}" + "".join(f"  {head:>{wide}}" for head, wide in zip(heads, widths, strict=True))
     for name, cells in rows:

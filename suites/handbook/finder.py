@@ -10,8 +10,9 @@ _CLAUSE = re.compile(r"[^.,]*(?:(?<=\d)[.,](?=\d)[^.,]*)*")
 _EMPTY = frozenset(
     re.findall(
         r"\w+",
-        """a an and are at be by can cost do does for from have how i in is it its long many may me more must my much of on
-        one or our price take that the them there they this to until what when where which who with within you your""",
+        """a an and are at be by can cost do does for from have how i in is it its long many may me more must my much
+        of on one or our price take that the them there they this to until what when where which who with within you
+        your""",
     )
 )
 _LEAST = 0.5

@@ -63,9 +63,8 @@ def main(path: Path) -> bool:
     good = True
     for name, figures in expected.items():
         same = all(abs(one - other) < _ROUNDING for one, other in zip(found[name], figures, strict=True))
-        print(
-            f"| {_NAMES[name]} | {' | '.join(f'{100 * figure:.2f}' for figure in found[name])} |{'' if same else ' WRONG'}"
-        )
+        cells = " | ".join(f"{100 * figure:.2f}" for figure in found[name])
+        print(f"| {_NAMES[name]} | {cells} |{'' if same else ' WRONG'}")
         good = good and same
     return good
 

@@ -381,10 +381,13 @@ def test_a_part_of_a_suite_alone_promotes_nothing(project: Project) -> None:
     assert "no finished run of a whole suite about 'triage'" in ended.err
 
 
-def test_evidence_is_stale_under_another_ladder_or_other_prices(project: Project) -> None:
+@pytest.mark.parametrize(
+    ("old", "new"), [("repeats: 3", "repeats: 3, cost ratio: 2"), ("[json]", "[json, {all of: [{cost: $1}]}]")]
+)
+def test_evidence_is_stale_under_another_ladder_or_other_prices(project: Project, old: str, new: str) -> None:
     project.edit("promptbench.toml", "[providers", 'prices = "prices.toml"\n[providers')
     project.write("prices.toml", '["openai/fake"]\ninput = 1000\noutput = 2000\n')
-    project.edit("suites/triage/suite.yaml", "repeats: 3", "repeats: 3, cost ratio: 2")
+    project.edit("suites/triage/suite.yaml", old, new)
     project.adopt()
     project.run("run", "--output", "evidence=proof.json")
     file = project.root / "proof.json"

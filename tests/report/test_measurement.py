@@ -70,11 +70,13 @@ def report(*names: str, scale: float = 100.0) -> MeasurementReport:
 
 
 @given(
-    st.lists(st.text(min_size=1, max_size=90), min_size=1, max_size=3, unique=True), st.sampled_from([1e-2, 100, 9e6])
+    st.lists(st.text(min_size=1, max_size=90), min_size=1, max_size=3, unique=True),
+    st.sampled_from([1e-2, 100, 9e6]),
+    st.sampled_from([40, 60, 80]),
 )
-def test_no_line_is_wider_than_80_columns_and_no_name_is_markup(names: list[str], scale: float) -> None:
-    lines = list(measurement_text.lines(report(*names, scale=scale), 80))
-    assert max(map(width_of, lines)) <= 80
+def test_no_line_is_wider_than_the_terminal_and_no_name_is_markup(names: list[str], scale: float, width: int) -> None:
+    lines = list(measurement_text.lines(report(*names, scale=scale), width))
+    assert max(map(width_of, lines)) <= width
     assert all(line.isprintable() for line in lines)
     whole = "\n".join(measurement_markdown.lines(report(*names, scale=scale)))
     assert all(char.isprintable() or char in "\n\u200b" for char in whole)
