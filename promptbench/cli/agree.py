@@ -37,7 +37,7 @@ def agree(
     max_calls: MaxCalls = None,
     as_json: AsJson = False,
 ) -> int:
-    """Hold the judge of a `rubric` against people's labels, and record how far they agree.
+    """Hold the judge of a `rubric` against people's labels. How far they agree is recorded.
 
     The record, agreement.json beside the suite, decides whether the check counts: commit it.
     """

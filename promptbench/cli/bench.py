@@ -72,7 +72,7 @@ def bench(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> int:
-    """Measure how long one prompt's calls take on several models, what they cost, and which model to take.
+    """Measure time and cost of a prompt on several models. Says which model to take, and why.
 
     Models are called in turns. Latency counts from the moment at which a call was due.
     """

@@ -41,7 +41,9 @@ def calibrate(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> int:
-    """Ask what is in production as champion and as candidate: which cases flake, and how often the gate errs by it.
+    """Say which cases flake, and how often the gate errs by it.
+
+    What is in production is asked as champion and as candidate.
 
     What is found is kept, and later runs mention it. The same command goes on with one that was interrupted.
     """

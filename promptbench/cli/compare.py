@@ -58,7 +58,7 @@ def compare(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> int:
-    """Say case by case whether B is worse than A: runs, versions of a prompt, or models.
+    """Say case by case whether B is worse than A. They are two runs, versions of a prompt, or models.
 
     Two runs, and two versions, are compared by what is on record. Two versions with a SUITE, and one prompt on two
     models, are asked now, side by side.

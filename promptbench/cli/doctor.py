@@ -13,7 +13,10 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor(as_json: AsJson = False) -> int:
-    """Show installation, settings and where each comes from, and say what is wrong. Exit 4 when something is."""
+    """Show installation and settings, and what is wrong.
+
+    Each with where it comes from; exit 4 when something is wrong.
+    """
     from dataclasses import asdict, replace
 
     from promptbench import api

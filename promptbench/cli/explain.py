@@ -30,7 +30,7 @@ def explain(
     ] = None,
     as_json: AsJson = False,
 ) -> int:
-    """Say what a check is for and how to write it, or what a mistake's code means and how to mend it."""
+    """Explain a check, or the code of a mistake. What it is for, what it means, what to write."""
     written = " ".join(what or ()).strip()
     if re.fullmatch(r"(?i)pb\d*", written):
         _codes(written.upper(), as_json)

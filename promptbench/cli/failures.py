@@ -33,7 +33,10 @@ def failures(
     everything: Annotated[bool, typer.Option("--all", help=f"All clusters, not only the first {_ROWS}.")] = False,
     as_json: AsJson = False,
 ) -> int:
-    """Failing calls of the logs and of the newest runs, put together by cause; the largest cluster first."""
+    """Failing calls of logs and runs, put together by cause.
+
+    The runs are the newest; the largest cluster stands first.
+    """
     from promptbench import api
     from promptbench.cli.output import out_json
 

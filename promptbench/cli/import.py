@@ -41,7 +41,7 @@ def import_(
     as_json: AsJson = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress.")] = False,
 ) -> int:
-    """Import production logs: recognised, redacted, and each call kept once, however often it is imported."""
+    """Import production logs, with personal data replaced. Each call is kept once, however often it is imported."""
     from promptbench import api
     from promptbench.cli.output import out_json, say
     from promptbench.cli.progress import ImportProgress

@@ -34,7 +34,7 @@ def init(
         Path | None, typer.Option("--dir", metavar="FOLDER", help="The project's folder; this one by default.")
     ] = None,
 ) -> int:
-    """Write a small suite with its prompt, and the project's settings where there are none.
+    """Write a small suite that runs at once. The project's settings come with it where there are none.
 
     At a terminal it asks for what no option says; an empty answer takes the example.
     """

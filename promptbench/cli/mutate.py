@@ -27,7 +27,7 @@ def mutate(
     ] = None,
     as_json: AsJson = False,
 ) -> int:
-    """Break known good answers on purpose, and show what the checks do not notice. Asks no model."""
+    """Break good answers, and show what no check notices. Asks no model."""
     from promptbench import api
     from promptbench.cli.output import out, out_json, target
     from promptbench.report.mutation import render

@@ -18,7 +18,7 @@ def repairs(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run's name, or `latest`.")] = "latest",
     as_json: AsJson = False,
 ) -> int:
-    """Show which repairs a recorded run's answers depend on, and which failures only another prompt can mend."""
+    """Show which repairs a run's answers depend on. Says also which failures only another prompt can mend."""
     from promptbench import api
     from promptbench.cli.output import out, out_json, target
     from promptbench.report.repairs import render

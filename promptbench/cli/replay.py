@@ -56,7 +56,7 @@ def replay(
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> int:
-    """Say what of a log is fixed: by its own answers and the checks of now, or by asking again.
+    """Say what of a production log is fixed by now. By its own answers and today's checks, or by asking again.
 
     Nothing can be promoted by it, since logged failures are not the whole suite.
     """

@@ -19,7 +19,7 @@ def report(
     exit_zero: ExitZero = False,
     verbose: Verbose = False,
 ) -> int:
-    """Write the report on a recorded run again, in any format, judged by the suite's gate as it is now. Asks no model.
+    """Write the report on a run again, in any format. It is judged by the suite's gate as it is now; no model is asked.
 
     Exits as the verdict says.
     """

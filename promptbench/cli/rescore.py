@@ -19,7 +19,7 @@ def rescore(
     exit_zero: ExitZero = False,
     verbose: Verbose = False,
 ) -> int:
-    """Score a recorded run's answers again, by the suite's checks as they are now, and judge them. Asks no model."""
+    """Score and judge a run's answers again, by today's checks. Asks no model."""
     from promptbench import api
     from promptbench.cli.rendering import Rendering
 

@@ -78,7 +78,10 @@ def history(
     limit: Limit = 20,
     as_json: AsJson = False,
 ) -> int:
-    """One figure of every prompt on every model over the finished runs of whole suites, the oldest first."""
+    """One figure of every prompt and model, run after run.
+
+    Of finished runs of whole suites, the oldest first.
+    """
     from promptbench import api
     from promptbench.cli.output import out_json, out_lines
     from promptbench.cli.run_tables import traced
@@ -117,7 +120,9 @@ def merge(
 
 @runs.command("durations")
 def durations(suite: Annotated[Path, typer.Argument(metavar="SUITE", help="The suite's file or folder.")]) -> int:
-    """Write durations.json beside a suite, from its newest run: `run --shard` then makes shards that take equally long.
+    """Write durations.json, by which shards take equally long.
+
+    It stands beside the suite and is of its newest run; `run --shard` reads it.
 
     Commit it: all machines must split alike.
     """

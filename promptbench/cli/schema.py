@@ -31,7 +31,7 @@ def schema(
         ),
     ] = What.SUITE,
 ) -> int:
-    """Print the JSON Schema of suite files, for editors that complete and check YAML; or one of the others."""
+    """Print the JSON Schema of suite files, or another. Editors complete and check YAML with it."""
     from promptbench import api
     from promptbench.cli.output import out_json
 

@@ -36,7 +36,7 @@ def validate(
     diff: Annotated[bool, typer.Option("--diff", help="Only show what --fix would change.")] = False,
     as_json: AsJson = False,
 ) -> int:
-    """Look at suites, prompts, checks, models and logs, without asking any model."""
+    """Look for mistakes in suites and all they name. No model is asked."""
     from promptbench import api
     from promptbench.cli.output import coloured, out, out_json, say
     from promptbench.report.diagnostics import as_data, in_order, render

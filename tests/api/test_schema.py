@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,15 @@ SHIPPED = sorted((ROOT / "suites").glob("*/suite.yaml"))
 HEAD = "suite: s\nprompt: p.prompt\nmodels: [a/b]\n"
 
 
+@cache
+def validator() -> jsonschema.Draft202012Validator:
+    return jsonschema.Draft202012Validator(suite_schema())
+
+
 def fits(text: str) -> bool:
     document = parse(Source("suite.yaml", text), Diagnostics())
     assert document is not None
-    validator = jsonschema.Draft202012Validator(suite_schema())
-    return validator.is_valid(json.loads(json.dumps(document.value)))
+    return validator().is_valid(json.loads(json.dumps(document.value)))
 
 
 def test_is_a_schema() -> None:
