@@ -72,18 +72,24 @@ class Measuring:
                     if not self.halted and asked.model not in self.down:
                         await self._reply(asked.model, asked.request(number)[1])
             self._began = time.perf_counter()
-            committing = asyncio.create_task(self._commit_now_and_then())
             try:
                 async with asyncio.TaskGroup() as group:
-                    if load.open:
-                        await self._open(group, schedule)
-                    else:
-                        left = iter(schedule)
-                        for _ in range(load.concurrency):
-                            group.create_task(self._worker(left))
+                    committing = group.create_task(self._commit_now_and_then())
+                    try:
+                        await self._all(load, schedule)
+                    finally:
+                        committing.cancel()
             finally:
-                committing.cancel()
                 self._commit()
+
+    async def _all(self, load: Load, schedule: Iterable[Due]) -> None:
+        async with asyncio.TaskGroup() as group:
+            if load.open:
+                await self._open(group, schedule)
+            else:
+                left = iter(schedule)
+                for _ in range(load.concurrency):
+                    group.create_task(self._worker(left))
 
     async def _open(self, group: asyncio.TaskGroup, schedule: Iterable[Due]) -> None:
         for due in schedule:

@@ -102,8 +102,9 @@ def main() -> int:
         folder = Path(top) / "prompt_store"
         done = soak(folder, options.processes, options.seconds, options.kills, random.Random(options.seed))
     print(
-        f"{options.processes} processes, {options.seconds:.0f} s, {done.killed} killed: {done.won} promotions answered, "
-        f"{done.events} on record, {done.stale} stale, {done.read} reads, the longest promotion {done.longest:.2f} s"
+        f"{options.processes} processes, {options.seconds:.0f} s, {done.killed} killed: "
+        f"{done.won} promotions answered, {done.events} on record, "
+        f"{done.stale} stale, {done.read} reads, the longest promotion {done.longest:.2f} s"
     )
     for what in done.broken:
         print(f"BROKEN: {what}")

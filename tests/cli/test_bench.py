@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 import time
 from pathlib import Path
 from typing import Any
@@ -364,3 +365,19 @@ def test_a_log_of_times_alone(project: Project) -> None:
     empty = project.write("none.csv", "model,latency,answer\nm,5,hello\n")
     ended = project.run("bench", "--from", str(empty))
     assert (ended.code, "no call in none.csv has a latency; line 2: it has no latency" in ended.err) == (7, True)
+
+
+def test_a_record_that_cannot_be_written_ends_it(project: Project, server: FakeOpenAI) -> None:
+    assert bench(project, SUITE, "--calls", "1").code == 0
+    database = sqlite3.connect(project.root / ".promptbench" / "runs.sqlite")
+    database.execute(
+        "CREATE TRIGGER full BEFORE INSERT ON measured_call WHEN NEW.number > 5 "
+        "BEGIN SELECT RAISE(ABORT, 'the disk is full'); END"
+    )
+    database.close()
+    server.script = lambda body: answer(better(body), delay=0.1)
+    before = len(server.received)
+    ended = bench(project, SUITE, "--calls", "200")
+    assert ended.code not in (0, 130)
+    assert "the disk is full" in ended.err
+    assert len(server.received) - before < 40
