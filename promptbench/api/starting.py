@@ -18,13 +18,19 @@ from promptbench.text.templates import is_name
 
 EXAMPLE_NAME = "orders"
 DEFAULT_MODEL = "gguf/smollm2-135m"
-SCHEMA_FILE = "suite.schema.json"
-"""In `suites/`, and committed: editors complete and check suites by it."""
+SCHEMA_FILE = ".suite.schema.json"
+"""In `suites/`, and committed: editors complete and check suites by it. The dot keeps it out of `suites/*`."""
 
 _SETTINGS = """\
 # promptbench's settings; this folder is the project's root.
 # python = ["suites/*/*.py"]        # files that suites may run as models
 # machine-price-per-hour = 0.10     # US dollars, for models that run on this machine
+"""
+
+_STRUCTURED = """
+# The small model on this machine does not keep to a form by itself: it is held to the fields of the prompt's answer.
+[providers.gguf]
+structured = true
 """
 
 _IGNORE = """\
@@ -120,7 +126,8 @@ def init(folder: Path, start: Start) -> list[str]:
     if not (folder / "suites" / SCHEMA_FILE).exists():
         files[folder / "suites" / SCHEMA_FILE] = json.dumps(suite_schema(), ensure_ascii=False, indent=1) + "\n"
     if find_project(folder) is None:
-        files[folder / PROJECT_FILE] = _SETTINGS
+        held = start.fields and ModelRef.parse(start.model).provider == "gguf"
+        files[folder / PROJECT_FILE] = _SETTINGS + (_STRUCTURED if held else "")
         for git_file, text in ((".gitignore", _IGNORE), (".gitattributes", _ATTRIBUTES)):
             if not (folder / git_file).exists():
                 files[folder / git_file] = text

@@ -32,7 +32,7 @@ def _group() -> None:
 @new.command("case")
 def case(
     suite: Annotated[
-        Path | None, typer.Argument(metavar="[SUITE]", help="The suite's file or folder; the only one by default.")
+        Path | None, typer.Argument(metavar="SUITE", help="The suite's file or folder; the only one by default.")
     ] = None,
     name: Annotated[str | None, typer.Option("--name", metavar="TEXT", help="What the case is about.")] = None,
     var: Annotated[

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from promptbench.core.events import CallMeasured, Listener
@@ -47,6 +48,8 @@ class Measuring:
         self._listen = listen
         self._waiting: list[MeasuredCall] = []
         self._began = 0.0
+        self._halt = asyncio.Event()
+        """Wakes who waits for the next call to be due."""
         self.down: dict[str, str] = {}
         """Models that were given up, and why."""
         self.spent: str | None = None
@@ -60,6 +63,7 @@ class Measuring:
     def stop(self) -> None:
         """Asks nothing more; what is in flight is still awaited and kept."""
         self.stopped = True
+        self._halt.set()
         self._gateway.stop()
 
     async def work(self, load: Load, schedule: Iterable[Due], warm_up: int) -> None:
@@ -95,7 +99,9 @@ class Measuring:
         for due in schedule:
             assert due.at is not None
             if (wait := self._began + due.at - time.perf_counter()) > 0:
-                await asyncio.sleep(wait)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(wait):
+                        await self._halt.wait()
             if self.halted:
                 return
             group.create_task(self._call(due, self._began + due.at))
@@ -130,6 +136,8 @@ class Measuring:
             self._gateway.stop()
         except Stopped:
             pass
+        if self.halted:
+            self._halt.set()
         return None
 
     async def _commit_now_and_then(self) -> None:

@@ -164,9 +164,13 @@ def dash_forgotten(line: Line, at: int) -> Found:
     return line.at(column, len(found["name"]), message, hint, line.edit(column, column, "- "), sure=True)
 
 
+_UNCLEAR = re.compile(rf"^ *[\t{ODD_SPACES}{INVISIBLE}]", re.MULTILINE)
+"""A line of which nobody can say yet where it starts: what belongs together may not be moved before that is mended."""
+
+
 def indented(line: Line, at: int) -> Iterator[Slip]:
     """A line, and what is below it further in, moved to a column at which something above it starts."""
-    if line.number != at or not line.text.strip() or "\t" in line.text[: indent(line.text) + 1]:
+    if line.number != at or not line.text.strip() or _UNCLEAR.search(line.whole):
         return
     here = indent(line.text)
     columns: dict[int, int] = {}

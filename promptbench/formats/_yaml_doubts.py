@@ -14,7 +14,7 @@ from promptbench.formats._slip import CURLY, in_curly, quoted
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _AMPERSAND = re.compile(r"[:\-,\[{] *&\w")
 _HASH = re.compile(r"(?<=[^\s:] )#[^\s#]")
-_CURLY = re.compile(f"[{''.join(CURLY)}]")
+_CURLY = re.compile(f"(?:^|[-:,{{[]) *[{''.join(CURLY)}]", re.MULTILINE)
 
 _TIGHT = re.compile(r"[{,] *[^\W\d_][\w ]*:(?!//)[^\s,}\]:]")
 _TIGHT_NAME = re.compile(r"(?P<name>[^\W\d_][\w ]*):(?!//)(?P<value>[^\s:].*)", re.DOTALL)
@@ -25,10 +25,12 @@ _Span = Callable[[int, int], Place]
 
 def tell_doubts(text: str, root: yaml.Node, place: _Span, found: Diagnostics) -> None:
     """Adds to `found` what is doubtful in a text that YAML reads as `root`."""
-    if _AMPERSAND.search(text):
+    if "&" in text and _AMPERSAND.search(text):
         _tell_anchors(text, place, found)
-    hashes, curly, tight = list(_HASH.finditer(text)), _CURLY.search(text), _TIGHT.search(text)
-    if tight:
+    # A look at all scalars takes half as long as reading them, so it is taken only where there may be something.
+    hashes = [match for match in _HASH.finditer(text) if _may_be_plain(text, match.start())] if "#" in text else []
+    curly = not text.isascii() and _CURLY.search(text)
+    if _TIGHT.search(text):
         _tell_tight(root, place, found)
     if not hashes and not curly:
         return
@@ -37,6 +39,12 @@ def tell_doubts(text: str, root: yaml.Node, place: _Span, found: Diagnostics) ->
         _tell_comments(text, hashes, [node for _, node in scalars], place, found)
     for is_key, node in scalars if curly else ():
         _tell_curly(is_key, node, place, found)
+
+
+def _may_be_plain(text: str, end: int) -> bool:
+    """Whether what stands before a place on its line may be a text without quotation marks."""
+    line = text[text.rfind("\n", 0, end) + 1 : end]
+    return "'" not in line and '"' not in line
 
 
 def _scalars(root: yaml.Node) -> Iterator[tuple[bool, yaml.ScalarNode]]:

@@ -10,6 +10,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from math import inf
 
 from promptbench.core.diagnostics import Code, Diagnostic, Diagnostics, Severity
 from promptbench.formats.readable import Leaf, readable
@@ -118,24 +119,35 @@ def _parsing(state: _State, stop: tuple[int, int] | None, depth: int = 0) -> Ite
                 return
 
 
-def _steps(state: _State, stop: tuple[int, int]) -> Iterator[tuple[_State, tuple[int, int] | None]]:
-    """The mends of the slip at which a parser gives up: one, or several where it can be mended in more ways."""
+def _steps(state: _State, stop: tuple[int, int]) -> list[tuple[_State, tuple[int, int] | None]]:
+    """The mends of the slip at which a parser gives up: one, or several where it can be mended in more ways.
+
+    Of these, those that let the parser get furthest: what takes further mends is the less likely reading.
+    """
     taken: tuple[int, str] | None = None
+    found: list[tuple[_State, tuple[int, int] | None]] = []
     for slip in slips(state.text, stop[0]):
         if taken is not None and (slip.start, slip.message) != taken:
-            return
+            break
         reached = gives_up_at(applied(state.text, slip.edits)) if slip.edits else stop
         further = reached is None or reached[0] > stop[0] or _is_on(reached, stop, slip.edits)
         if slip.edits and not further:
             continue
         if not slip.sure:
-            return
+            break
         taken = slip.start, slip.message
         following = state.after(slip.edits, Mend(state.line(slip.start), slip.message))
         if following is not None and slip.moves:
             following = replace(following, moved=state.moved | {state.line(edit.start) for edit in slip.edits})
         if following is not None:
-            yield following, reached
+            found.append((following, reached))
+    furthest = max((_line_of(reached) for _, reached in found), default=0)
+    return [(following, reached) for following, reached in found if _line_of(reached) == furthest]
+
+
+def _line_of(reached: tuple[int, int] | None) -> float:
+    """The line at which a parser gives up; behind the last one where it does not."""
+    return inf if reached is None else reached[0]
 
 
 def _is_on(reached: tuple[int, int], stop: tuple[int, int], edits: Sequence[Edit]) -> bool:

@@ -28,7 +28,7 @@ def test_nobody_there_is_asked_nothing_and_gets_the_example(here: Path, capsys: 
     assert said.out.splitlines() == [
         "wrote suites/orders/suite.yaml",
         "wrote suites/orders/orders.prompt",
-        "wrote suites/suite.schema.json",
+        "wrote suites/.suite.schema.json",
         "wrote promptbench.toml",
         "wrote .gitignore",
         "wrote .gitattributes",
@@ -36,8 +36,8 @@ def test_nobody_there_is_asked_nothing_and_gets_the_example(here: Path, capsys: 
         "a case of your own: promptbench new case suites/orders",
     ]
     first = (here / "suites/orders/suite.yaml").read_text(encoding="utf-8").splitlines()[0]
-    assert first == "# yaml-language-server: $schema=../suite.schema.json"
-    assert json.loads((here / "suites/suite.schema.json").read_text(encoding="utf-8")) == suite_schema()
+    assert first == "# yaml-language-server: $schema=../.suite.schema.json"
+    assert json.loads((here / "suites/.suite.schema.json").read_text(encoding="utf-8")) == suite_schema()
 
 
 def test_a_suite_from_options_runs_at_once(
@@ -61,6 +61,12 @@ def test_a_suite_from_options_runs_at_once(
     assert f"suite: say-which-team\nabout: '{about.replace(chr(39), chr(39) * 2)}'\n" in (
         here / "new/suites/say-which-team/suite.yaml"
     ).read_text(encoding="utf-8")
+
+
+def test_the_small_local_model_is_held_to_the_fields(here: Path) -> None:
+    assert run(["init", "--about", "Sort the mail", "--fields", "team"]) == 0
+    assert run(["doctor"]) == 0
+    assert "[providers.gguf]\nstructured = true\n" in (here / "promptbench.toml").read_text(encoding="utf-8")
 
 
 def test_an_answer_without_fields_is_a_text(here: Path) -> None:
@@ -94,9 +100,9 @@ def test_nothing_is_overwritten(here: Path, capsys: pytest.CaptureFixture[str]) 
 
 def test_the_schema_that_is_there_stays(here: Path) -> None:
     (here / "suites").mkdir()
-    (here / "suites/suite.schema.json").write_text("{}", encoding="utf-8")
+    (here / "suites/.suite.schema.json").write_text("{}", encoding="utf-8")
     assert run(["init"]) == 0
-    assert (here / "suites/suite.schema.json").read_text(encoding="utf-8") == "{}"
+    assert (here / "suites/.suite.schema.json").read_text(encoding="utf-8") == "{}"
 
 
 def test_three_questions_at_a_terminal(here: Path) -> None:

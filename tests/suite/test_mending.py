@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -150,10 +151,12 @@ def test_what_is_damaged_is_mended_to_what_it_was_or_not_at_all(look: Look, dama
         assert data(done.text) is not None
         if not list(done.left):
             unseen = [damage for damage in damages if not list(look(damaged([damage])))]
-            assert data(done.text) == data(damaged(unseen))
+            # Two that nobody sees may be seen together, and be mended then.
+            kept = [subset for size in range(len(unseen) + 1) for subset in combinations(unseen, size)]
+            assert data(done.text) in [data(damaged(subset)) for subset in kept]
 
 
-def damaged(damages: list[tuple[str, int]]) -> str:
+def damaged(damages: Sequence[tuple[str, int]]) -> str:
     lines = GOOD.splitlines()
     for name, number in damages:
         lines[number] = DAMAGES[name](lines[number])
