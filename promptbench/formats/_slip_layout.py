@@ -191,5 +191,12 @@ def indented(line: Line, at: int) -> Iterator[Slip]:
         word = re.match(r"[\w@%`*&-]+", line.text[here:])
         message = "this line does not fit the lines above it"
         edits = moved(line.lines, line.number, line.start, column - here)
-        slip = line.at(here, len(word[0]) if word else 1, message, hint, *edits, sure=True)
+        slip = line.at(here, len(word[0]) if word else 1, message, hint, *edits, sure=not _has_sibling(line, here))
         yield replace(slip, moves=True)
+
+
+def _has_sibling(line: Line, column: int) -> bool:
+    """Whether the next line that is not further in starts in the same column: the two may belong together."""
+    below = (text for text in line.lines[line.number + 1 :] if text.strip())
+    following = next((indent(text) for text in below if indent(text) <= column), None)
+    return following == column

@@ -138,7 +138,10 @@ def _steps(state: _State, stop: tuple[int, int]) -> list[tuple[_State, tuple[int
         taken = slip.start, slip.message
         following = state.after(slip.edits, Mend(state.line(slip.start), slip.message))
         if following is not None and slip.moves:
-            following = replace(following, moved=state.moved | {state.line(edit.start) for edit in slip.edits})
+            lines = {state.line(edit.start) for edit in slip.edits}
+            if lines & state.moved:
+                continue  # what has to be moved twice was moved to the wrong place
+            following = replace(following, moved=state.moved | lines)
         if following is not None:
             found.append((following, reached))
     furthest = max((_line_of(reached) for _, reached in found), default=0)
