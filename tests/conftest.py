@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +16,16 @@ from hypothesis import settings
 settings.register_profile("quick", max_examples=40, deadline=None)
 settings.register_profile("thorough", max_examples=2000, deadline=None)
 settings.load_profile("quick")
+
+# Nearly a hundred tests start this program anew. Where nothing may be kept, each of them would compile all of it again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
+# The folders of tests are in memory where there is room: a store waits for the disk at each change, and thousands of
+# tests would do little else. What SQLite and the processes do is the same.
+_MEMORY = Path("/dev/shm")
+if _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > 2_000_000_000:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
 
 _PRIVATE = ("OPENAI_", "ANTHROPIC_", "AZURE_", "PROMPTBENCH_", "GITHUB_", "GITLAB_", "BUILD", "XDG_")
 

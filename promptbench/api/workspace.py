@@ -8,22 +8,25 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from promptbench.core.diagnostics import Code, Diagnostics, Place
 from promptbench.core.errors import InputError, NothingSelected
 from promptbench.core.secrets import Secrets, variables
 from promptbench.core.types import Json, LoggedCall
-from promptbench.engine.shards import Shard
 from promptbench.formats.source import Source
-from promptbench.project.assemble import Stored, Surroundings, assemble
-from promptbench.project.bench import Bench
 from promptbench.prompts.parser import parse_prompt
 from promptbench.prompts.prompt import Prompt
 from promptbench.settings.settings import Settings
 from promptbench.settings.settings import load as load_settings
 from promptbench.store.prompts import Store
-from promptbench.store.runs import FILE_NAME, RunStore
-from promptbench.suite.loader import load as load_suite
+
+# Suites and runs are much to import, and `get` wants neither.
+if TYPE_CHECKING:
+    from promptbench.engine.shards import Shard
+    from promptbench.project.assemble import Stored, Surroundings
+    from promptbench.project.bench import Bench
+    from promptbench.store.runs import RunStore
 
 SUITE_FILE = "suite.yaml"
 PRODUCTION = "production"
@@ -114,11 +117,15 @@ class Workspace:
 
     def runs(self) -> RunStore:
         """The run record; the caller closes it."""
+        from promptbench.store.runs import RunStore
+
         return RunStore(self.settings.state)
 
     @contextmanager
     def recordings(self) -> Iterator[RunStore | None]:
         """The run record for reading, if there is one: looking must leave nothing behind."""
+        from promptbench.store.runs import FILE_NAME
+
         if not (self.settings.state / FILE_NAME).is_file():
             yield None
             return
@@ -180,6 +187,9 @@ class Workspace:
 
         Raises InputError with every diagnostic when one of them has an error; NothingSelected when no case is left.
         """
+        from promptbench.project.assemble import assemble
+        from promptbench.suite.loader import load as load_suite
+
         found = Diagnostics()
         benches = []
         around = replace(self.surroundings(selection, store, runs), without_keys=without_keys)
@@ -210,6 +220,7 @@ class Workspace:
 
     def surroundings(self, selection: Selection, store: Store, runs: RunStore | None) -> Surroundings:
         """What a suite is joined with."""
+        from promptbench.project.assemble import Stored, Surroundings
 
         def champion(prompt: str) -> Stored | None:
             if prompt not in store.prompts() or PRODUCTION not in store.labels(prompt):

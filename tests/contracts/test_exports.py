@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import promptbench
 from promptbench import api
+from promptbench.api import public
 
 
 def test_the_package_exports_the_api_lazily() -> None:
@@ -17,9 +18,9 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 
 def test_all_is_complete() -> None:
-    public = {name for name, value in vars(api).items() if not name.startswith("_") and defined_here(value)}
-    assert public <= set(api.__all__)
+    found = {name for name, value in vars(public).items() if not name.startswith("_") and defined_here(value)}
+    assert found <= set(api.__all__)
 
 
 def defined_here(value: object) -> bool:
-    return getattr(value, "__module__", "") == "promptbench.api"
+    return getattr(value, "__module__", "") == "promptbench.api.public"
