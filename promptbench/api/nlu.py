@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import combinations
+from typing import TypeVar
 
 from promptbench.checks.intent import Intent
 from promptbench.checks.slots import Slots
@@ -44,6 +45,7 @@ _LONGEST = 200
 _MOST_CONFUSED = 50
 _MOST_COMPARED = 5
 _WRONG, _RIGHT = 1, 2
+_Kept = TypeVar("_Kept")
 
 
 @dataclass(slots=True)
@@ -144,24 +146,13 @@ class NluTallies:
         """The figures; None where no case is about intents or slots."""
         if not self._tallies:
             return None
-        return Nlu([_summary(*item) for item in self._in_order()], list(self._compared()))
-
-    def _in_order(self) -> Iterator[tuple[str, str, str, _Tally]]:
-        """The prompt's label, its side, the model and the tally, as the report's figures are ordered."""
-        for model in self._bench.models:
-            if not model.uses_prompt:
-                if tally := self._tallies.get((BASELINE, model.name)):
-                    yield "", "baseline", model.name, tally
-                continue
-            for variant in self._bench.variants:
-                if tally := self._tallies.get((variant.hash, model.name)):
-                    yield variant.label.removesuffix(".prompt"), variant.side.value, model.name, tally
+        return Nlu([_summary(*item) for item in in_order(self._bench, self._tallies)], list(self._compared()))
 
     def _compared(self) -> Iterator[NluComparison]:
         """Each two of the first few on the cases that both answered."""
         named = [
             (f"{prompt} on {model}" if prompt else model, tally)
-            for prompt, _, model, tally in self._in_order()
+            for prompt, _, model, tally in in_order(self._bench, self._tallies)
             if tally.pairs
         ]
         found = [
@@ -171,6 +162,18 @@ class NluTallies:
         p_values = [mcnemar_mid_p(better, worse) for *_, better, worse in found]
         for (one, other, both, better, worse), p, level in zip(found, p_values, holm_levels(p_values), strict=True):
             yield NluComparison(one, other, both, better, worse, p, stands=p <= level)
+
+
+def in_order(bench: Bench, tallies: Mapping[tuple[str, str], _Kept]) -> Iterator[tuple[str, str, str, _Kept]]:
+    """The prompt's label, its side, the model and what was kept of them, as the report's figures are ordered."""
+    for model in bench.models:
+        if not model.uses_prompt:
+            if (kept := tallies.get((BASELINE, model.name))) is not None:
+                yield "", "baseline", model.name, kept
+            continue
+        for variant in bench.variants:
+            if (kept := tallies.get((variant.hash, model.name))) is not None:
+                yield variant.label.removesuffix(".prompt"), variant.side.value, model.name, kept
 
 
 def _text(case: BenchCase) -> str:

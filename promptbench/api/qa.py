@@ -6,10 +6,10 @@ Of each case the first answer counts, so that questions are independent of each 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from promptbench.api.nlu import part
+from promptbench.api.nlu import in_order, part
 from promptbench.checks.answerable import Answerable
 from promptbench.checks.exact_match import ExactMatch
 from promptbench.checks.token_f1 import TokenF1
@@ -78,18 +78,8 @@ class QaTallies:
 
     def found(self) -> Qa | None:
         """The figures; None where no case is a question."""
-        summaries = [_summary(*item) for item in self._in_order()]
+        summaries = [_summary(*item) for item in in_order(self._bench, self._tallies)]
         return Qa(summaries) if summaries else None
-
-    def _in_order(self) -> Iterator[tuple[str, str, str, _Tally]]:
-        for model in self._bench.models:
-            if not model.uses_prompt:
-                if tally := self._tallies.get((BASELINE, model.name)):
-                    yield "", "baseline", model.name, tally
-                continue
-            for variant in self._bench.variants:
-                if tally := self._tallies.get((variant.hash, model.name)):
-                    yield variant.label.removesuffix(".prompt"), variant.side.value, model.name, tally
 
 
 def _summary(prompt: str, side: str, model: str, tally: _Tally) -> QaSummary:
