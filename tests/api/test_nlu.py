@@ -129,7 +129,7 @@ def test_the_terminal_shows_it_in_the_width(travel: Project) -> None:
     assert "  1 × cancel for book: " in "\n".join(said)
     assert "  1 label that there is not: 'fly'" in said
     assert "  1 answer without a label or slots to read" in said
-    assert all(len(line) <= 100 for line in said)
+    assert all(len(line) <= 100 for line in said[start:] if line.startswith("  "))
 
 
 def test_other_suites_have_no_such_part(travel: Project) -> None:

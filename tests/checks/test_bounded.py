@@ -67,7 +67,7 @@ def kept(schema: Json) -> Any:
 
 
 @seed(20261124)
-@settings(max_examples=100, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 @given(DRAFTS, REFERRING, SCHEMAS, SCHEMAS, st.lists(VALUES, min_size=1, max_size=4))
 def test_the_same_verdicts(draft: str | None, schema: Json, one: Json, two: Json, values: list[Json]) -> None:
     whole = {**schema, "$defs": {"one": one, "two": two}, **({"$schema": draft} if draft else {})}

@@ -358,7 +358,7 @@ def imported(ended: Ended) -> tuple[int, int]:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_killed_anywhere_the_same_command_completes_it(project: Project) -> None:
-    count = 8_000
+    count = 4_000
     with (project.root / "log.jsonl").open("w", encoding="utf-8") as file:
         for index in range(count):
             file.write(lines(call(str(index), answer=f"write to a{index % 100}@acme.com, please " + "x" * 300)))

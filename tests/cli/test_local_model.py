@@ -58,15 +58,15 @@ def attempts(project: Path) -> dict[tuple[str, ...], str]:
 
 
 def test_a_killed_run_is_finished_by_the_same_command(project: Path) -> None:
-    command = ("run", "suites/entities", "--case", "c*", "--case", "t*", "--case", "w*")
+    command = ("run", "suites/entities", "--model", "gguf/smollm2-135m", "--case", "c*")
     process = start(project, *command)
     end = time.monotonic() + 60
-    while len(attempts(project)) < 8 and time.monotonic() < end:
+    while len(attempts(project)) < 3 and time.monotonic() < end:
         time.sleep(0.05)
     process.kill()
     process.communicate()
     kept = attempts(project)
-    assert len(kept) >= 8
+    assert len(kept) >= 3
     process = start(project, *command)
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0, out + err

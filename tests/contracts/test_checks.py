@@ -118,7 +118,7 @@ def test_no_odd_answer_raises(name: str, text: str) -> None:
     assert len(score.reason) < 2000
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(text=st.text(), accept=st.sampled_from([Rung.RAW, Rung.EXTRACTED, Rung.REPAIRED_SAFE]))
 @pytest.mark.parametrize("name", NAMES)
 def test_no_answer_raises(name: str, text: str, accept: Rung) -> None:

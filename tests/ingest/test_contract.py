@@ -153,7 +153,7 @@ def assert_sound(found: list[LoggedCall | BadRecord]) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(RECORDS))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_odd_records_are_read_or_named(name: str, data: st.DataObject) -> None:
     records = data.draw(odd_records(name))
@@ -164,7 +164,7 @@ def test_odd_records_are_read_or_named(name: str, data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(FILES))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(data=st.data())
 def test_damaged_files_are_read_or_named(name: str, data: st.DataObject) -> None:
     content = bytearray(FILES[name])
