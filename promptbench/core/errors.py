@@ -14,8 +14,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
-from promptbench.core.diagnostics import Diagnostic
+# An application that only reads a prompt meets errors, and no diagnostics.
+if TYPE_CHECKING:
+    from promptbench.core.diagnostics import Diagnostic
 
 
 class Exit(IntEnum):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from promptbench.core.diagnostics import did_you_mean
 from promptbench.core.errors import InputError
 
 _DIGITS = re.compile(r"[0-9a-f]{6,64}")
@@ -48,6 +47,9 @@ def selector_of(prompt: str, text: str) -> str:
 
 def suggest(word: str, known: Iterable[str]) -> str | None:
     """A hint for a name that is not known; None when none is."""
+    # Applications import this, and most of them never ask for a name that is not there.
+    from promptbench.core.diagnostics import did_you_mean
+
     names = sorted(known)
     if close := did_you_mean(word, names):
         return f"did you mean {close!r}?"
