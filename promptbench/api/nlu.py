@@ -7,7 +7,7 @@ grows with the labels, not with the cases, but for a byte a case and model that 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import combinations
 from typing import TypeVar
@@ -16,12 +16,12 @@ from promptbench.checks.intent import Intent
 from promptbench.checks.slots import Slots
 from promptbench.core.protocols import Check, Subject
 from promptbench.core.types import Attempt
-from promptbench.formats.json_text import read
 from promptbench.metrics import bootstrap, nlu_labels, nlu_slots
 from promptbench.metrics.nlu_confidence import Confidences
 from promptbench.metrics.nlu_labels import Figures
 from promptbench.project.bench import BASELINE, Bench, BenchCase
 from promptbench.project.checks import unwrapped
+from promptbench.project.evaluate import as_subject
 from promptbench.report.nlu import (
     Confidence,
     ConfidenceBin,
@@ -126,20 +126,16 @@ class NluTallies:
 
     def add(self, attempt: Attempt) -> None:
         """Counts the first answer to a case that `intent` or `slots` look at."""
-        key, answer = attempt.key, attempt.answer
-        if key.repeat or answer is None or attempt.fallback is not None:
+        key, found = attempt.key, first_answer(self._bench, attempt, _CHECKS)
+        if found is None:
             return
-        if not any(score.check in _CHECKS for score in attempt.scores):
-            return
-        case = self._bench.cases[key.case]
+        case, subject = found
         intent, slots = _checks(case, key.variant)
         if intent is None and slots is None:
             return
         tally = self._tallies.get((key.variant, key.model))
         if tally is None:
             tally = self._tallies[key.variant, key.model] = _Tally(bytearray(len(self._bench.cases)))
-        reading = read(answer.text)
-        subject = Subject(answer.text, lambda: reading, self._bench.accept, case.variables)
         tally.add(case, self._bench.cases.numbers[case.name], subject, intent, slots)
 
     def found(self) -> Nlu | None:
@@ -162,6 +158,17 @@ class NluTallies:
         p_values = [mcnemar_mid_p(better, worse) for *_, better, worse in found]
         for (one, other, both, better, worse), p, level in zip(found, p_values, holm_levels(p_values), strict=True):
             yield NluComparison(one, other, both, better, worse, p, stands=p <= level)
+
+
+def first_answer(bench: Bench, attempt: Attempt, checks: Collection[str]) -> tuple[BenchCase, Subject] | None:
+    """A case and the first answer to it, where one of these checks looked at it; None for any other attempt."""
+    key, answer = attempt.key, attempt.answer
+    if key.repeat or answer is None or attempt.fallback is not None:
+        return None
+    if not any(score.check in checks for score in attempt.scores):
+        return None
+    case = bench.cases[key.case]
+    return case, as_subject(answer.text, bench.accept, case.variables)
 
 
 def in_order(bench: Bench, tallies: Mapping[tuple[str, str], _Kept]) -> Iterator[tuple[str, str, str, _Kept]]:

@@ -9,13 +9,12 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from promptbench.api.nlu import in_order, part
+from promptbench.api.nlu import first_answer, in_order, part
 from promptbench.checks.answerable import Answerable
 from promptbench.checks.exact_match import ExactMatch
 from promptbench.checks.token_f1 import TokenF1
 from promptbench.core.protocols import Subject
 from promptbench.core.types import Attempt, Score
-from promptbench.formats.json_text import read
 from promptbench.metrics import bootstrap
 from promptbench.metrics.squad import exact_match, token_f1
 from promptbench.project.bench import BASELINE, Bench, BenchCase
@@ -66,14 +65,10 @@ class QaTallies:
 
     def add(self, attempt: Attempt) -> None:
         """Counts the first answer to a case that has a check of questions and answers."""
-        key, answer = attempt.key, attempt.answer
-        if key.repeat or answer is None or attempt.fallback is not None:
+        key, found = attempt.key, first_answer(self._bench, attempt, _CHECKS)
+        if found is None:
             return
-        if not any(score.check in _CHECKS for score in attempt.scores):
-            return
-        case = self._bench.cases[key.case]
-        reading = read(answer.text)
-        subject = Subject(answer.text, lambda: reading, self._bench.accept, case.variables)
+        case, subject = found
         self._tallies.setdefault((key.variant, key.model), _Tally()).add(case, key.variant, subject, attempt.scores)
 
     def found(self) -> Qa | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 
 from promptbench.core.protocols import Check, JudgedCheck, Subject
 from promptbench.core.types import Answer, CallFacts, Json, Reading, Repair, Request, Rung, Score
@@ -74,9 +75,14 @@ def evaluate(
     return Evaluation(passed, rung, well_formed, found[0].repairs[:_MOST_REPAIRS], scores, errored)
 
 
+def as_subject(text: str, accept: Rung, variables: Mapping[str, Json]) -> Subject:
+    """A text of which nothing else is known. It is read as JSON once, and only if a check wants that."""
+    return Subject(text, cache(lambda: read_json(text)), accept, variables)
+
+
 def questions(text: str, checks: Sequence[Check], accept: Rung, variables: Mapping[str, Json]) -> list[Asked]:
     """What the checks want to ask their judges about a text, each with its check."""
-    subject = Subject(text, lambda: read_json(text), accept, variables)
+    subject = as_subject(text, accept, variables)
     judged = (check.check for check in checks if isinstance(check, Judged))
     return [Asked(check, question) for check in judged for question in check.questions(subject)]
 

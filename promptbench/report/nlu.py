@@ -158,14 +158,14 @@ def figures(summary: NluSummary) -> Iterator[tuple[str, str, str]]:
     }
     for name, part in parts.items():
         if part:
-            yield name, _part(part), number_of(part.of, "case")
+            yield name, share_of(part), number_of(part.of, "case")
     if summary.macro:
         yield "intent macro F1", _score(summary.macro), number_of(len(summary.intents), "intent")
     if summary.slots:
         about = f"precision {percent(summary.slots.precision)}, recall {percent(summary.slots.recall)}"
         yield "slot F1", _score(summary.slots), about
     if summary.exact:
-        yield "intent and slots exact", _part(summary.exact), number_of(summary.exact.of, "case")
+        yield "intent and slots exact", share_of(summary.exact), number_of(summary.exact.of, "case")
     if summary.confidence:
         best = _best(summary.confidence)
         yield "calibration error", percent(summary.confidence.error), best
@@ -204,16 +204,18 @@ def compared(found: NluComparison) -> str:
     return says if found.stands else f"{says}: no difference shown"
 
 
-def _part(part: Part) -> str:
-    return f"{percent(part.share)} ({_bounds(part.low, part.high)})"
+def share_of(part: Part) -> str:
+    """A share with its bounds."""
+    return f"{percent(part.share)} ({bounds(part.low, part.high)})"
 
 
 def _score(score: Score) -> str:
-    between = "" if score.low is None or score.high is None else f" ({_bounds(score.low, score.high)})"
+    between = "" if score.low is None or score.high is None else f" ({bounds(score.low, score.high)})"
     return f"{percent(score.f1)}{between}"
 
 
-def _bounds(low: float, high: float) -> str:
+def bounds(low: float, high: float) -> str:
+    """Both ends of an interval, as `percent` writes a share."""
     return f"{_tenths(low)}–{_tenths(high)}"
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from promptbench.core.words import number_of
-from promptbench.report.nlu import Part, percent
+from promptbench.report.nlu import Part, bounds, percent, share_of
 from promptbench.report.words import excerpt
 
 _NAME = 26
@@ -75,11 +75,10 @@ def figures(summary: QaSummary) -> Iterator[tuple[str, str, str]]:
     }
     for name, (part, of) in parts.items():
         if part:
-            share = f"{percent(part.share)} ({percent(part.low)[:-2]}–{percent(part.high)[:-2]})"
-            yield name, share, number_of(part.of, of)
+            yield name, share_of(part), number_of(part.of, of)
 
 
 def _f1(marks: Marks) -> str:
     if marks.low is None or marks.high is None:
         return percent(marks.token_f1)
-    return f"{percent(marks.token_f1)} ({percent(marks.low)[:-2]}–{percent(marks.high)[:-2]})"
+    return f"{percent(marks.token_f1)} ({bounds(marks.low, marks.high)})"
