@@ -6,6 +6,7 @@ import itertools
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,6 +27,33 @@ sys.dont_write_bytecode = False
 _MEMORY = Path("/dev/shm")
 if _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > 2_000_000_000:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
+
+_ROOT = Path(__file__).resolve().parents[1]
+_MAY_READ = tuple(
+    f"{Path(folder).resolve()}{os.sep}"
+    for folder in (_ROOT, sys.prefix, sys.base_prefix, tempfile.gettempdir(), _MEMORY, "/proc", "/dev", "/sys", "/etc")
+)
+
+
+def _refuse_files_beside_the_repository(event: str, arguments: tuple[object, ...]) -> None:
+    """Raise AssertionError for a file that lies next to the repository or further up.
+
+    A clone in an empty folder has nothing there, so a test that reads it works on one machine only. System folders are
+    left alone: Python, SQLite and the browser read them.
+    """
+    if event not in ("open", "os.listdir", "os.scandir", "sqlite3.connect") or not arguments:
+        return
+    path = arguments[0]
+    if not isinstance(path, str | bytes | os.PathLike):
+        return
+    name = os.path.abspath(os.fsdecode(path))
+    if name.startswith(f"{_ROOT.parent}{os.sep}") and not f"{name}{os.sep}".startswith(_MAY_READ):
+        raise AssertionError(f"{name} is outside the repository; build it in a fixture or keep an excerpt in tests/")
+
+
+# Where the repository lies directly below the root of the disk, everything would be beside it.
+if _ROOT.parent != Path(_ROOT.anchor):
+    sys.addaudithook(_refuse_files_beside_the_repository)
 
 _PRIVATE = ("OPENAI_", "ANTHROPIC_", "AZURE_", "PROMPTBENCH_", "GITHUB_", "GITLAB_", "BUILD", "XDG_")
 
