@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def register(app: typer.Typer) -> None:
-    app.command("agree")(agree)
+    app.command("agreement")(agree)
 
 
 def agree(

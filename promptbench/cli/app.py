@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -19,49 +20,54 @@ from promptbench.core.errors import Exit, PromptbenchError
 from promptbench.core.secrets import Secrets
 from promptbench.report.diagnostics import render
 
+
+class _Commands(typer.core.TyperGroup):
+    """The top of the command tree: `--help` lists the commands by panel."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        width = max(map(len, self.commands))
+        for panel, names in PANELS.items():
+            with formatter.section(panel):
+                limit = formatter.width - 6 - width
+                formatter.write_dl(
+                    [(f"{name:<{width}}", self.commands[name].get_short_help_str(limit)) for name in names]
+                )
+
+
 app = typer.Typer(
     name="promptbench",
     help="Regression tests for prompts: replay failing calls, judge candidates, promote what passes.",
+    cls=_Commands,
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-COMMANDS = (
-    "init",
-    "new",
-    "import",
-    "failures",
-    "capture",
-    "sheet",
-    "replay",
-    "run",
-    "validate",
-    "calibrate",
-    "gate",
-    "rescore",
-    "compare",
-    "bench",
-    "report",
-    "runs",
-    "repairs",
-    "mutate",
-    "agree",
-    "adopt",
-    "promote",
-    "rollback",
-    "retire",
-    "prompts",
-    "get",
-    "store",
-    "check",
-    "explain",
-    "schema",
-    "doctor",
-)
+PANELS = {
+    "Start": ("init", "new", "validate", "explain", "schema", "sheet"),
+    "Judge": ("run", "compare"),
+    "Logs": ("import", "failures", "capture", "replay"),
+    "Store": ("adopt", "promote", "rollback", "retire", "prompts", "get", "store"),
+    "Trust": ("suite",),
+    "Measure": ("bench",),
+    "Upkeep": ("runs", "doctor"),
+}
+# The commands as `--help` shows them. The panels are the folders of `workflows/` and the sections of the guides.
 
-for _name in COMMANDS:
+RENAMED = {
+    "agree": "suite agreement",
+    "calibrate": "suite calibrate",
+    "check": "suite score",
+    "gate": "runs gate",
+    "mutate": "suite mutate",
+    "repairs": "runs repairs",
+    "report": "runs report",
+    "rescore": "runs rescore",
+}
+# Commands of 0.1 under today's names. They still work, with a warning.
+
+for _name in (name for names in PANELS.values() for name in names):
     import_module(f"promptbench.cli.{_name}").register(app)
 
 
@@ -82,16 +88,16 @@ def _root(
 
 @cache
 def _commands() -> typer.core.TyperGroup:
-    """The tree of commands, built once: in tests a process runs thousands of them."""
+    """Return the tree of commands, built once: in tests a process runs thousands of command lines."""
     tree = typer.main.get_command(app)
     assert isinstance(tree, typer.core.TyperGroup)
     return tree
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Runs one command line and returns its exit code. Never raises, never prints a traceback."""
+    """Run one command line and return its exit code. Never raise, never print a traceback."""
     try:
-        code = _commands().main(list(arguments), prog_name="promptbench", standalone_mode=False)
+        code = _commands().main(_completed(arguments), prog_name="promptbench", standalone_mode=False)
         return int(code or Exit.YES)
     except typer.TyperException as error:
         say(f"error: {error.format_message()}")
@@ -104,6 +110,21 @@ def run(arguments: Sequence[str]) -> int:
         return Exit.INTERRUPTED
     except Exception:  # noqa: BLE001 - whatever it is, the user gets a line and not a traceback
         return _bug(arguments)
+
+
+def _completed(arguments: Sequence[str]) -> list[str]:
+    """Return a command line in today's words; a group without a command gets `--help`."""
+    words = list(arguments)
+    if words and words[0] in RENAMED:
+        say(f"warning: `promptbench {words[0]}` is now `promptbench {RENAMED[words[0]]}`")
+        words[:1] = RENAMED[words[0]].split()
+    group = _commands()
+    for word in words:
+        command = group.commands.get(word)
+        if not isinstance(command, typer.core.TyperGroup):
+            return words
+        group = command
+    return [*words, "--help"]
 
 
 def _explained(error: PromptbenchError) -> Exit:

@@ -14,7 +14,7 @@ from promptbench.core.errors import Exit, InputError
 
 
 def register(app: typer.Typer) -> None:
-    app.command("check")(check)
+    app.command("score")(check)
 
 
 def check(

@@ -9,11 +9,11 @@ from typing import Annotated
 
 import typer
 
-from promptbench.cli import runs_prune
+from promptbench.cli import gate, repairs, report, rescore, runs_prune
 from promptbench.cli.options import AsJson, ExitZero, Format, JsonFormat, Output, Run
 from promptbench.core.errors import Exit
 
-runs = typer.Typer(help="List, show, trace and merge the runs on record.", no_args_is_help=True)
+runs = typer.Typer(help="List, show, report, judge again, merge and prune the runs on record.", no_args_is_help=True)
 
 Suite = Annotated[str | None, typer.Option("--suite", metavar="NAME", help="Only runs of this suite.")]
 Prompt = Annotated[str | None, typer.Option("--prompt", metavar="NAME", help="Only runs about this prompt.")]
@@ -32,7 +32,8 @@ class Metric(StrEnum):
 
 
 def register(app: typer.Typer) -> None:
-    runs_prune.register(runs)
+    for command in (report, gate, rescore, repairs, runs_prune):
+        command.register(runs)
     app.add_typer(runs, name="runs")
 
 
