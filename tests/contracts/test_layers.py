@@ -10,62 +10,96 @@ import pytest
 import promptbench
 
 ROOT = Path(promptbench.__file__).parent
-LEAVES = {"core", "formats", "text"}
+LEAVES = {"core", "plugins", "yaml", "parsing", "tables", "text", "redaction"}
+ROOMS = ("start", "judge", "logs", "store", "trust", "measure", "upkeep")
 MAY_IMPORT = {
     "core": set(),
-    "formats": {"core"},
+    "plugins": {"core"},
+    "parsing": {"core", "plugins"},
+    "yaml": {"core", "parsing"},
+    "tables": {"core"},
     "text": {"core"},
-    **dict.fromkeys(
-        ("settings", "suite", "prompts", "providers", "ingest", "gateway", "store", "report", "stats", "metrics"),
-        LEAVES,
-    ),
+    "redaction": {"core", "text"},
+    "recording": {"core"},
+    "stats": set(),
+    "metrics": {"core", "stats"},
+    **dict.fromkeys(("settings", "suite", "prompts", "providers", "ingest", "gateway", "store", "report"), LEAVES),
     "checks": LEAVES | {"metrics"},
     "gate": {"stats", "core"},
-    "project": LEAVES | {"suite", "prompts", "checks", "providers", "ingest"},
-    "engine": {"gateway", "project", "core"},
-    "cli": {"api", "report", "settings", "core"},
-    # What an application imports: the store and the engine that fills a prompt, and nothing that reads YAML.
+    "engine": LEAVES | {"gateway", "gate", "suite", "prompts", "checks", "providers", "ingest"},
+    "project": LEAVES | {"engine", "store", "settings", "suite", "prompts"},
     "client": {"store", "prompts", "text", "core"},
-    # A front like the command line.
-    "pytest_plugin": {"api", "report", "core"},
+    "cli": {"workflows", "project", "report", "settings", "core"},
+    "pytest_plugin": {"workflows", "project", "report", "core"},
 }
-MAY_IMPORT["api"] = set(MAY_IMPORT) - {"cli", "client", "pytest_plugin"}
-STANDARD_ONLY = {"core"}
-MODULES = {"client", "pytest_plugin"}
-"""Layers that are one file."""
+MAY_IMPORT["workflows"] = set(MAY_IMPORT) - {"cli", "client", "pytest_plugin", "recording"}
+# What each part may import; the import rules of docs/architecture.md.
+MODULES = {"client", "plugins", "project", "pytest_plugin", "recording"}
+# Parts that are one file.
+BELOW = {
+    "judge": set(),
+    "logs": {"judge"},
+    "store": {"judge"},
+    "trust": {"judge"},
+    "measure": {"judge", "logs"},
+    "start": {"judge", "logs", "trust"},
+    "upkeep": {"judge", "store", "logs"},
+}
+# Which rooms of workflows/ a room may import.
 
 
 def imported(path: Path) -> set[str]:
-    """The dotted names that a file imports, at any depth."""
+    """Return the dotted names that a file imports, at any depth."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names.add(node.module)
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
     return names
 
 
-def files() -> list[Path]:
-    return sorted(path for path in ROOT.rglob("*.py") if path.parent != ROOT or path.stem in MODULES)
+def parts(path: Path) -> tuple[str, ...]:
+    return path.relative_to(ROOT).with_suffix("").parts
 
 
-@pytest.mark.parametrize("path", files(), ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_imports_only_what_its_layer_may(path: Path) -> None:
-    layer = path.relative_to(ROOT).parts[0].removesuffix(".py")
+FILES = sorted(path for path in ROOT.rglob("*.py") if path.parent != ROOT or path.stem in MODULES)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_imports_only_what_its_part_may(path: Path) -> None:
+    part = parts(path)[0]
     own = {name.split(".")[1] for name in imported(path) if name.startswith("promptbench.")}
-    assert own - {layer} <= MAY_IMPORT[layer]
+    assert own - {part, "__version__"} <= MAY_IMPORT[part]
 
 
-@pytest.mark.parametrize("layer", sorted(STANDARD_ONLY))
-def test_core_needs_only_the_standard_library(layer: str) -> None:
+@pytest.mark.parametrize("path", [path for path in FILES if parts(path)[0] == "workflows" and len(parts(path)) > 2])
+def test_rooms_of_workflows_form_no_circle(path: Path) -> None:
+    room = parts(path)[1]
+    others = {name.split(".")[2] for name in imported(path) if name.startswith("promptbench.workflows.")}
+    assert others - {room} <= BELOW[room]
+
+
+def test_core_needs_only_the_standard_library() -> None:
     import sys
 
-    for path in (ROOT / layer).rglob("*.py"):
+    for path in (ROOT / "core").rglob("*.py"):
         foreign = {name.split(".")[0] for name in imported(path)} - set(sys.stdlib_module_names) - {"promptbench"}
         assert not foreign, path
 
 
-def test_every_folder_has_a_layer() -> None:
-    folders = {path.name for path in ROOT.iterdir() if path.is_dir() and any(path.glob("*.py"))}
+def test_every_folder_has_its_rules() -> None:
+    folders = {path.name for path in ROOT.iterdir() if path.is_dir() and any(path.rglob("*.py"))}
     assert folders == set(MAY_IMPORT) - MODULES
+
+
+def test_the_rooms_are_the_panels_of_help() -> None:
+    from promptbench.cli.app import PANELS
+
+    folders = {path.name for path in (ROOT / "workflows").iterdir() if path.is_dir() and any(path.glob("*.py"))}
+    assert folders == set(ROOMS) == {panel.lower() for panel in PANELS}
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.rglob("*.py")), ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_no_file_is_longer_than_500_lines(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 500
