@@ -1,6 +1,6 @@
-"""Which Python code a suite may name: files below the project's root that the settings list, and what they define.
+"""Find Python functions that a suite may use: files below the project's root that the settings allow.
 
-Nothing here imports or runs that code.
+Nothing here imports or runs their code.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ SHAPE = "file.py:function"
 
 
 def split_name(name: str) -> tuple[str, str] | None:
-    """`file.py:function` in its two parts, or None when it has another shape."""
+    """Split `file.py:function` into its parts. Return None for any other shape."""
     file, colon, function = name.rpartition(":")
     return (file, function) if colon and file.endswith(".py") and function.isidentifier() else None
 
 
 def locate(file: str, folder: Path, root: Path) -> Path | None:
-    """The real path of a file named from the suite's folder, symlinks followed; None when it is outside the root."""
+    """Return the real path of a file relative to the suite's folder, or None if it is outside the root."""
     try:
         path = (folder / file).resolve()
     except (OSError, RuntimeError, ValueError):
@@ -36,7 +36,7 @@ def relative(path: Path, root: Path) -> str:
 
 
 def is_allowed(path: str, globs: Sequence[str]) -> bool:
-    """Whether a posix path relative to the root matches one of the globs. `*` stays inside a folder, `**` does not."""
+    """Return whether a POSIX path relative to the root matches a glob. `*` stays within a folder, `**` does not."""
     return any(_matches(path.split("/"), glob.strip("/").split("/")) for glob in globs)
 
 
@@ -49,10 +49,14 @@ def _matches(parts: Sequence[str], pattern: Sequence[str]) -> bool:
 
 
 def problems(name: str, folder: Path, root: Path, allowed: Sequence[str], *, prefix: str = "") -> list[Problem]:
-    """What is wrong with a name, without running anything: at most one problem, the first that has to be mended.
+    """Return the first problem with `file.py:function`, without running anything; an empty list if there is none.
 
-    `folder` is the suite's and `root` the project's; `allowed` are globs from `root`. `prefix` stands before the name
-    where people write it.
+    Args:
+        name: as written, without its prefix.
+        folder: the suite's folder.
+        root: the project's root.
+        allowed: globs relative to the root.
+        prefix: what users write before the name, such as `python/`; for messages.
     """
     parts = split_name(name)
     if parts is None:
@@ -69,19 +73,19 @@ def problems(name: str, folder: Path, root: Path, allowed: Sequence[str], *, pre
         return [
             Problem(
                 Code.CODE_NOT_ALLOWED.name,
-                f"{file} lies outside the project {root.name}",
-                "move the file into the project, beside the suite",
+                f"{file} is outside the project {root.name}",
+                "move the file into the project, next to the suite",
             )
         ]
     if not path.is_file():
-        return [Problem(Code.FILE_NOT_FOUND.name, f"there is no file {file} beside the suite", _similar(path))]
+        return [Problem(Code.FILE_NOT_FOUND.name, f"file not found next to the suite: {file}", _similar(path))]
     shown = relative(path, root)
     if not is_allowed(shown, allowed):
         return [
             Problem(
                 Code.CODE_NOT_ALLOWED.name,
                 f"{shown} may not run: the project's settings do not list it",
-                f'whoever maintains the project adds to pyproject.toml: [tool.promptbench] python = ["{shown}"]',
+                f'a maintainer of the project can allow it in pyproject.toml: [tool.promptbench] python = ["{shown}"]',
             )
         ]
     return _function_problems(path, shown, function)
@@ -99,7 +103,7 @@ def _function_problems(path: Path, shown: str, function: str) -> list[Problem]:
     except (SyntaxError, ValueError, RecursionError, MemoryError, OSError) as error:
         line = f":{error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
         reason = error.msg if isinstance(error, SyntaxError) else str(error)
-        return [Problem(Code.BAD_VALUE.name, f"{shown}{line} is not readable as Python: {reason}")]
+        return [Problem(Code.BAD_VALUE.name, f"{shown}{line} is not valid Python: {reason}")]
     names = set(_bound_names(tree.body))
     if function in names or "*" in names:
         return []
@@ -110,7 +114,7 @@ def _function_problems(path: Path, shown: str, function: str) -> list[Problem]:
 
 
 def _bound_names(body: Sequence[ast.stmt]) -> Iterator[str]:
-    """The names that a module's statements bind, those inside `if` and `try` too; `*` for a star import."""
+    """Yield the names that statements bind, inside `if` and `try` too; `*` for a star import."""
     for statement in body:
         match statement:
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():

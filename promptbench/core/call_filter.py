@@ -1,4 +1,4 @@
-"""Which logged calls are meant: `--failed-only`, `--since`, `--model`, `--where`."""
+"""Filter logged calls: `--failed-only`, `--since`, `--model`, `--where`."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _ORDERS: dict[str, Callable[[float, float], bool]] = {
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A comparison of a field of the call, or of its raw record, with a value.
+    """A comparison of a field of a call, or of its raw record, with a value.
 
-    `path` has the names that lead to the field; where one of them is a list, any of its items will do. A field that is
-    not there fulfils `!=` only.
+    `path` has the keys that lead to the field. If a value on the way is a list, one matching item is enough. A missing
+    field only satisfies `!=`.
     """
 
     path: tuple[str, ...]
@@ -36,12 +36,12 @@ class Condition:
 
     @classmethod
     def parse(cls, written: str) -> Condition:
-        """From `metadata.customer=acme`. Raises ValueError."""
+        """Parse a condition such as `metadata.customer=acme`. Raise ValueError if it is invalid."""
         found = _CONDITION.fullmatch(written)
         if found is None:
-            raise ValueError("it is no comparison")
+            raise ValueError("expected a comparison such as metadata.customer=acme")
         if found[2] in _ORDERS and _number(found[3]) is None:
-            raise ValueError(f"{found[3]!r} is no number, and {found[2]} compares numbers")
+            raise ValueError(f"{found[2]} compares numbers, got {found[3]!r}")
         return cls(tuple(found[1].split(".")), found[2], found[3])
 
     def holds(self, call: LoggedCall) -> bool:
@@ -58,7 +58,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class CallFilter:
-    """All that is set must hold. `models` are patterns with * for any text; `since` is in UTC."""
+    """A filter in which everything that is set must match. `models` are patterns with *; `since` is in UTC."""
 
     failed: bool = False
     tiers: frozenset[FailureTier] = frozenset()
@@ -67,7 +67,7 @@ class CallFilter:
     conditions: tuple[Condition, ...] = field(default=())
 
     def matches(self, call: LoggedCall) -> bool:
-        """A call without a time is not known to be new enough."""
+        """Return whether a call passes the filter. A call without a time never passes `since`."""
         return (
             (not self.failed or call.tier is not None)
             and (not self.tiers or call.tier in self.tiers)
@@ -77,17 +77,17 @@ class CallFilter:
         )
 
     def __bool__(self) -> bool:
-        """Whether anything is set."""
+        """Return whether anything is set."""
         return bool(self.failed or self.tiers or self.since or self.models or self.conditions)
 
 
 def parse_since(written: str, now: datetime | None = None) -> datetime:
-    """A date, a time, or a while ago: `2026-11-01`, `2026-11-01T12:00`, `7d`, `24h`. Raises ValueError."""
+    """Parse a date, a time or an age: `2026-11-01`, `2026-11-01T12:00`, `7d`, `24h`. Raise ValueError if invalid."""
     if ago := _AGO.fullmatch(written.strip()):
         try:
             return (now or datetime.now(UTC)) - timedelta(**{_UNITS[ago[2].lower()]: int(ago[1])})
         except OverflowError:
-            raise ValueError(f"{written} is longer ago than there are dates") from None
+            raise ValueError(f"{written} is before the first date of the calendar") from None
     found = datetime.fromisoformat(written.strip())
     return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
@@ -104,7 +104,7 @@ def _is_model(model: str, pattern: str) -> bool:
 
 
 def _values(call: LoggedCall, path: tuple[str, ...]) -> Iterator[Json]:
-    """What stands at `path` in the call; else in its other fields, else in its raw record."""
+    """Yield the values at `path` in the call, else in its extra fields, else in its raw record."""
     first, *rest = path
     name = "variables" if first == "vars" else first
     if name in LoggedCall.__dataclass_fields__ and name not in ("raw", "extra"):

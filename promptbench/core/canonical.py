@@ -1,4 +1,4 @@
-"""One byte sequence for equal content, and its tagged hash.
+"""Canonical JSON and its tagged hash: equal content has equal bytes.
 
 Canonical form: JSON, UTF-8, keys sorted, no spaces, LF line ends inside text. Numbers keep Python's shortest form, so
 1 and 1.0 differ, as they do in a prompt.
@@ -15,7 +15,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def lf(text: str) -> str:
-    """`text` with CRLF and lone CR written as LF."""
+    """Return `text` with CRLF and lone CR replaced by LF."""
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
@@ -30,7 +30,7 @@ def _normalise(value: Any) -> Any:
 
 
 def canonical(value: Any) -> str:
-    """The canonical JSON text of plain data. Lone surrogates are escaped, so every text has a hash."""
+    """Return the canonical JSON text of plain data. Lone surrogates are escaped, so that every text has a hash."""
     text = _dump(value)
     if "\\r" in text:
         text = _dump(_normalise(value))
@@ -45,26 +45,26 @@ def _dump(value: Any) -> str:
 
 
 def escape_surrogates(text: str) -> str:
-    """JSON text with each lone surrogate as its JSON escape, so that it can be written as UTF-8 and read back."""
+    """Return JSON text with lone surrogates as JSON escapes, so that it can be encoded as UTF-8 and read back."""
     if text.isascii() or not _SURROGATE.search(text):
         return text
     return "".join(f"\\u{ord(char):04x}" if 0xD800 <= ord(char) <= 0xDFFF else char for char in text)
 
 
 def digest(value: Any) -> str:
-    """`sha256:<hex>` over the canonical form of plain data."""
+    """Return `sha256:<hex>` over the canonical form of plain data."""
     return digest_text(canonical(value))
 
 
 class ListDigest:
-    """The `digest` of a list that is never there as a whole: its items are added one at a time."""
+    """The `digest` of a list, computed item by item so that the list never has to be in memory."""
 
     def __init__(self) -> None:
         self._hash = hashlib.sha256(b"[")
         self._first = True
 
     def add(self, item: Any) -> str:
-        """Takes in an item, and gives its canonical text."""
+        """Add an item and return its canonical text."""
         text = canonical(item)
         self._hash.update((("" if self._first else ",") + text).encode())
         self._first = False
@@ -78,10 +78,10 @@ class ListDigest:
 
 
 def digest_text(text: str) -> str:
-    """`sha256:<hex>` over the UTF-8 bytes of `text` with LF line ends."""
+    """Return `sha256:<hex>` over the UTF-8 bytes of `text` with LF line ends."""
     return "sha256:" + hashlib.sha256(escape_surrogates(lf(text)).encode()).hexdigest()
 
 
 def short(tagged: str) -> str:
-    """`sha256:` and the first eight digits, for people."""
+    """Return `sha256:` and the first eight digits, for display."""
     return tagged[: len("sha256:") + 8]

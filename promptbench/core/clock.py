@@ -1,4 +1,4 @@
-"""The one way in which times are written."""
+"""The current time in the one format that promptbench writes."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 
 def today() -> str:
-    """The day of now, in ISO 8601 and UTC."""
+    """Return the current date in UTC as ISO 8601."""
     return now()[:10]
 
 
 def now() -> str:
-    """The time in UTC as ISO 8601, to the millisecond."""
+    """Return the current time in UTC as ISO 8601, to the millisecond."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,13 +1,13 @@
-"""Every error that promptbench raises on purpose, and the exit code that each one means.
+"""The exceptions that promptbench raises on purpose, and their exit codes.
 
     PromptbenchError
-      ├─ InputError         2   something the user wrote; carries diagnostics
-      ├─ EnvironmentFailure 4   a provider, a disk, a missing package: no verdict about the prompt
-      ├─ ConflictError      5   stale evidence, or a store that two people moved
-      ├─ NothingSelected    7   filters left nothing to do
-      └─ Interrupted        130   the user pressed ^C; what is on record can be resumed
+      ├─ InputError         2   an error in the user's files, flags or settings; carries diagnostics
+      ├─ EnvironmentFailure 4   a provider, a disk or an installation failed: no verdict about the prompt
+      ├─ ConflictError      5   stale evidence, or a store that two people changed
+      ├─ NothingSelected    7   the filters select nothing
+      └─ Interrupted        130   the user pressed Ctrl-C; the run can be resumed
 
-Anything else that reaches the top is our bug (exit 3).
+Any other exception that reaches the command line is a bug in promptbench (exit 3).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
-# An application that only reads a prompt meets errors, and no diagnostics.
+# `PromptClient` raises these errors and never a diagnostic, so it does not pay for the import.
 if TYPE_CHECKING:
     from promptbench.core.diagnostics import Diagnostic
 
@@ -49,14 +49,17 @@ _PRECEDENCE = (
 
 
 def combine(codes: Iterable[Exit]) -> Exit:
-    """The one code that stands for several; `YES` for none."""
+    """Return the exit code for several results, by precedence; `YES` for none."""
     return min(codes, key=_PRECEDENCE.index, default=Exit.YES)
 
 
 class PromptbenchError(Exception):
-    """Base of all errors raised on purpose. `message` is one sentence; `hint` says what to do.
+    """Base class of all errors raised on purpose.
 
-    `diagnostics` are places in files that it is about.
+    Args:
+        message: one sentence, without a full stop.
+        hint: what the user can do.
+        diagnostics: the errors in the user's files, with their locations.
     """
 
     exit: Exit = Exit.BUG
@@ -69,30 +72,30 @@ class PromptbenchError(Exception):
 
 
 class InputError(PromptbenchError):
-    """Something in the user's files, flags or settings is wrong."""
+    """An error in the user's files, flags or settings."""
 
     exit = Exit.INPUT
 
 
 class EnvironmentFailure(PromptbenchError):
-    """A provider, the disk or the installation fails: nothing can be said about the prompt."""
+    """A failure of a provider, the disk or the installation; there is no verdict about the prompt."""
 
     exit = Exit.ENVIRONMENT
 
 
 class ConflictError(PromptbenchError):
-    """The store is not as the evidence, or the other side, says."""
+    """A store whose state differs from what the evidence or another process expects."""
 
     exit = Exit.CONFLICT
 
 
 class NothingSelected(PromptbenchError):
-    """The selection is empty."""
+    """A selection without any case, suite or run."""
 
     exit = Exit.NOTHING
 
 
 class Interrupted(PromptbenchError):
-    """The user stopped it."""
+    """A run that the user stopped. What it has recorded can be resumed."""
 
     exit = Exit.INTERRUPTED

@@ -1,4 +1,4 @@
-"""What happens during a run, for whoever shows it. The engine emits; the terminal and tests listen."""
+"""The events of a run. The engine emits them; the terminal and tests listen."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from promptbench.core.types import Attempt
 
 @dataclass(frozen=True, slots=True)
 class RunStarted:
-    """`total` attempts are wanted, `kept` of them are on record from an interrupted run."""
+    """A run of `total` attempts has started; `kept` of them are on record from an interrupted run."""
 
     run: str
     suite: str
@@ -20,28 +20,28 @@ class RunStarted:
 
 @dataclass(frozen=True, slots=True)
 class AttemptDone:
-    """An attempt that is on record, that is: committed."""
+    """An attempt was committed to the record."""
 
     attempt: Attempt
 
 
 @dataclass(frozen=True, slots=True)
 class MoreWanted:
-    """The gate asks for `count` further attempts."""
+    """The gate needs `count` further attempts."""
 
     count: int
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something the user should know now: a retry that waits long, a model that is given up."""
+    """A message for the user, such as a long retry or a model that is disabled for this run."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class CallMeasured:
-    """A call of a measurement has ended."""
+    """A call of a benchmark has ended."""
 
     errored: bool
 

@@ -1,4 +1,4 @@
-"""Keeps what the environment holds in confidence out of everything that is written."""
+"""Keep secrets of the environment out of everything that is written."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 
 from promptbench.core.types import Answer, Json
 
+# Ends so; `max_tokens` and `json_keys` are none.
 _SECRET_NAME = re.compile(r"(?:^|[_-])(?:key|token|secret|password|authorization|cookie)$", re.IGNORECASE)
-"""Ends so; `max_tokens` and `json_keys` are none."""
 _PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
 _LOOKS_SECRET = re.compile(
     r"(?<=://)[^/@\s\"']+(?=@)"  # user and password in an address
@@ -18,12 +18,11 @@ _LOOKS_SECRET = re.compile(
     r"|(?<=\bBearer )(?!\$\{)[^\s\"']{8,}"
 )
 _MARKS = ("KEY", "TOKEN", "SECRET", "PASSWORD")
-_SHORTEST = 8
-"""A shorter value is a word that stands in harmless texts too."""
+_SHORTEST = 8  # A shorter value is a word that stands in harmless texts too.
 
 
 def without_secrets(table: Mapping[str, Json]) -> dict[str, Json]:
-    """A table, and those in it, without the entries whose names say that they are secret; `api_key_env` is not."""
+    """Return a table without the entries, at any depth, that have secret names; `api_key_env` is not secret."""
     return {
         name: without_secrets(value) if isinstance(value, dict) else value
         for name, value in table.items()
@@ -32,12 +31,12 @@ def without_secrets(table: Mapping[str, Json]) -> dict[str, Json]:
 
 
 def is_secret_name(name: str) -> bool:
-    """Whether what stands under this name is a secret, by the name alone."""
+    """Return whether an entry of this name holds a secret."""
     return _SECRET_NAME.search(name) is not None
 
 
 def variables(table: Json) -> Iterator[str]:
-    """The environment variables that settings take secrets from: as `api_key_env`, and as `${NAME}` in texts."""
+    """Yield the environment variables from which settings take secrets: `api_key_env` keys and `${NAME}` in texts."""
     match table:
         case str():
             yield from _PLACEHOLDER.findall(table)
@@ -52,12 +51,12 @@ def variables(table: Json) -> Iterator[str]:
 
 
 def hide(text: str) -> str:
-    """`text` without what has the shape of a key: for what people are shown of their own mistakes."""
+    """Return `text` with everything shaped like a key masked, so that an error message never repeats one."""
     return _LOOKS_SECRET.sub("***", text)
 
 
 class Secrets:
-    """The values of all variables of an environment whose names say that they are secret, and of those in `named`."""
+    """The values of all environment variables with secret names, and of those in `named`."""
 
     def __init__(self, environ: Mapping[str, str], named: Iterable[str] = ()) -> None:
         also = set(named)
@@ -68,14 +67,14 @@ class Secrets:
         }
 
     def mask(self, text: str) -> str:
-        """`text` with the variable's name in the place of its value."""
+        """Return `text` with each secret replaced by the name of its variable."""
         for value, name in self._names.items():
             if value in text:
                 text = text.replace(value, f"<{name}>")
         return text
 
     def mask_answer(self, answer: Answer) -> Answer:
-        """The very same answer where the provider's words hold no secret."""
+        """Return an answer without secrets; the same object if it contains none."""
         said = {"text": answer.text, "model": answer.model, "finish_reason": answer.finish_reason}
         masked = {name: self.mask(text) for name, text in said.items() if text}
         changed: dict[str, Any] = {name: text for name, text in masked.items() if text != said[name]}

@@ -1,4 +1,4 @@
-"""The plain data that travels between the parts. Frozen, slotted, standard library only.
+"""The data types that the parts exchange. Frozen, slotted, standard library only.
 
 Times are in milliseconds, costs in US dollars, dates in UTC as ISO 8601.
 """
@@ -11,8 +11,7 @@ from enum import StrEnum
 from typing import Any, Literal
 
 Role = Literal["system", "user", "assistant"]
-Json = Any
-"""Plain data: None, bool, int, float, str, list and dict of the same."""
+Json = Any  # Plain data: None, bool, int, float, str, list and dict of the same.
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +32,7 @@ class ModelRef:
 
     @classmethod
     def parse(cls, text: str) -> ModelRef:
-        """Raises ValueError when there is no slash, or nothing on one side of it."""
+        """Parse `provider/name`. Raise ValueError if the slash or one of the two sides is missing."""
         provider, slash, name = text.strip().partition("/")
         if not (provider and slash and name):
             raise ValueError(text)
@@ -45,7 +44,7 @@ class ModelRef:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one call. `input_tokens` is the total, `cached_tokens` the part of it that was read from a cache."""
+    """Token counts of one call. `cached_tokens` is the part of `input_tokens` that the provider read from its cache."""
 
     input_tokens: int
     output_tokens: int
@@ -55,7 +54,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Everything that shapes one answer. `variables` is there for models that are functions and see no prompt."""
+    """Everything that shapes one answer. Models that are functions get `variables` instead of messages."""
 
     model: ModelRef
     messages: tuple[Message, ...]
@@ -63,9 +62,8 @@ class Request:
     output_schema: Mapping[str, Json] | None
     variables: Mapping[str, Json]
     repeat: int
+    # Stream the answer, so that its first token can be timed. The answer is the same, so hashes leave this out.
     stream: bool = False
-    """Whether the answer is wanted in pieces, so that the first one can be timed. It is the same answer, so this is no
-    part of what is asked."""
 
     def as_dict(self) -> dict[str, Json]:
         return {
@@ -80,32 +78,29 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a provider returned. `model` and `params` are as the provider names and took them."""
+    """A provider's answer. `model` and `params` are those that the provider reports."""
 
     text: str
     model: str
     params: Mapping[str, Json] = field(default_factory=dict)
     usage: Usage | None = None
     finish_reason: str | None = None
-    provider_ms: float = 0.0
-    """From the call to the last byte of its answer, connecting included."""
-    structured: bool = False
-    """Whether the output schema was enforced by the provider."""
+    provider_ms: float = 0.0  # From the call to the last byte of its answer, connecting included.
+    structured: bool = False  # The provider enforced the output schema.
+    # The answer was stored earlier and not requested now; its times are those of the original call.
     recorded: bool = False
-    """Whether this is a kept answer that was not asked for now; its times are those of the call that gave it."""
+    # DNS, proxy, TCP and TLS; 0 on a connection that was reused. None without a network.
     connect_ms: float | None = None
-    """Opening a connection, with the name's address, proxy and TLS; 0 on one that was kept. None without a network."""
+    # From sending the request on the open connection to the response head. None without a network.
     first_byte_ms: float | None = None
-    """From the open connection, when the request goes out, to the head of the answer. None without a network."""
-    first_token_ms: float | None = None
-    """From the call to the first piece of its text. None where it came as a whole."""
+    first_token_ms: float | None = None  # From the call to the first piece of text. None without streaming.
+    # Rate-limit headers by lower-case name; the gateway reads them, and they are not stored.
     limits: Mapping[str, str] | None = None
-    """The headers about rate limits, by lower-case name; for the gateway, and not kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class CallFacts:
-    """What a call took besides its answer; None is unknown."""
+    """Time, tokens and cost of a call; None is unknown."""
 
     latency_ms: float | None = None
     usage: Usage | None = None
@@ -113,19 +108,19 @@ class CallFacts:
 
 
 class FailureKind(StrEnum):
-    """Why a call gave no answer, as the provider classifies it; the gateway decides what follows."""
+    """Why a call failed. The provider classifies the error, the gateway decides whether to retry."""
 
     TRANSIENT = "transient"
     RATE_LIMIT = "rate_limit"
-    REJECTED = "rejected"
-    """This request will never be answered; others may."""
-    FATAL = "fatal"
-    """No request to this model will be answered: bad key, unknown model, broken weights."""
+    REJECTED = "rejected"  # This request will never succeed; others may.
+    FATAL = "fatal"  # No request to this model will succeed: bad key, unknown model, broken weights.
 
 
 class ProviderFailure(Exception):
-    """Raised by a provider instead of its SDK's errors. `retry_after` is in seconds, where the provider said so;
-    `limits` are the headers about rate limits, as in `Answer`.
+    """A failed call, raised by a provider in place of its SDK's errors.
+
+    `retry_after` is in seconds, None if the server did not send it; `limits` are the rate-limit headers, as in
+    `Answer`.
     """
 
     def __init__(
@@ -146,18 +141,16 @@ class ProviderFailure(Exception):
 
 
 class CacheMode(StrEnum):
-    """What a run does with the answers that are kept for it. The default is `off`: every question is asked."""
+    """How a run uses the answer cache. The default is `off`: every request is sent."""
 
     OFF = "off"
-    READ = "read"
-    """An answer that is kept is taken instead of a call; all others are asked and kept."""
-    WRITE = "write"
-    """Every question is asked, and its answer is kept in the place of the one before."""
+    READ = "read"  # Take cached answers; send all other requests and cache their answers.
+    WRITE = "write"  # Send every request and replace the cached answer.
 
 
 @dataclass(frozen=True, slots=True)
 class FailedTry:
-    """One call that gave no answer. `status` is HTTP's, where there is one."""
+    """One failed call. `status` is the HTTP status, None without a response."""
 
     kind: FailureKind
     message: str
@@ -166,7 +159,7 @@ class FailedTry:
 
 
 class Outcome(StrEnum):
-    """What became of one attempt. `errored`: a provider failed, or a judge, which says nothing about the answer."""
+    """The outcome of one attempt. `errored` means that a provider or a judge failed, never that the answer is wrong."""
 
     PASSED = "passed"
     FAILED = "failed"
@@ -185,11 +178,11 @@ class Rung(StrEnum):
 
     @property
     def depth(self) -> int:
-        """0 for raw; larger is worse."""
+        """Return the position on the ladder: 0 for raw; larger is worse."""
         return _RUNGS.index(self)
 
     def within(self, accept: Rung) -> bool:
-        """Whether an answer on this rung counts as readable at the accept level."""
+        """Return whether an answer on this rung counts as readable at the accept level."""
         return self.depth <= accept.depth and self is not Rung.NONE
 
 
@@ -198,7 +191,7 @@ _RUNGS = tuple(Rung)
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """A named step that made a text readable, and the offset in characters where it was applied."""
+    """A named repair of a text, and the offset in characters where it was applied."""
 
     name: str
     position: int
@@ -206,7 +199,7 @@ class Repair:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A model's text, read as data. On rung `none`, `value` is None and `error` says why in one sentence."""
+    """A model's text read as data. On rung `none`, `value` is None and `error` gives the reason in one sentence."""
 
     rung: Rung
     value: Json = None
@@ -218,8 +211,8 @@ class Reading:
 class Score:
     """The result of one check on one answer. `value` is in [0, 1]; `reason` is one sentence, empty when passed.
 
-    `weight` is what the check counts among the others of its case; with 0 it is reported and decides nothing. It is
-    `errored` when nobody could tell: a judge that was to say it gave no verdict. That says nothing about the answer.
+    `weight` is the check's share in the case's score; a check of weight 0 is reported and decides nothing. `errored`
+    means that the check has no result, for example because its judge gave no verdict.
     """
 
     check: str
@@ -231,21 +224,20 @@ class Score:
 
 
 class FailureTier(StrEnum):
-    """What of a logged call failed, kept apart because each wants another cure."""
+    """The kind of failure of a logged call. The kinds are kept apart because each needs a different fix."""
 
-    TRANSPORT = "transport"
-    """No answer came: an HTTP error, a timeout."""
-    CUT = "cut"
-    """The answer was cut short or refused, by its finish reason."""
-    CONTENT = "content"
-    """An answer came and was wrong: it did not parse, did not fit, or was judged so by the source."""
+    TRANSPORT = "transport"  # No answer came: an HTTP error, a timeout.
+    CUT = "cut"  # The answer was cut short or refused, by its finish reason.
+    CONTENT = "content"  # An answer came and was wrong: it did not parse, did not fit, or was judged so by the source.
 
 
 @dataclass(frozen=True, slots=True)
 class LoggedCall:
-    """One call from a production log. `failed` says by what it was marked as failed, if at all, in the source's words;
-    `tier` says what of it failed. `format` is the reader's name, `expected` the right answer where the log has one,
-    `raw` the whole record, `cost` in US dollars. `extra` keeps the fields that have no place here.
+    """One call from a production log.
+
+    `failed` is the source's own mark of a failure, None if there is none; `tier` its kind. `format` is the name of the
+    log format, `expected` the right answer if the log has one, `raw` the whole record, `cost` in US dollars. `extra`
+    holds the fields that have no attribute here.
     """
 
     id: str
@@ -272,14 +264,14 @@ class LoggedCall:
 
 @dataclass(frozen=True, slots=True)
 class BadRecord:
-    """A record of a log that cannot be read: where it is (`line 12`), and why."""
+    """An unreadable record of a log: its location (`line 12`) and the reason."""
 
     place: str
     reason: str
 
 
 class Side(StrEnum):
-    """Which of the two prompts an attempt was made with; a baseline is a model that uses no prompt."""
+    """The prompt of an attempt; a baseline is a model that uses no prompt."""
 
     CHAMPION = "champion"
     CANDIDATE = "candidate"
@@ -288,7 +280,7 @@ class Side(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AttemptKey:
-    """The identity of an attempt inside its run. `variant` is the prompt version's hash, empty for a baseline."""
+    """The identity of an attempt within its run. `variant` is the prompt version's hash, empty for a baseline."""
 
     variant: str
     model: str
@@ -298,10 +290,10 @@ class AttemptKey:
 
 @dataclass(frozen=True, slots=True)
 class Judging:
-    """One question of a check to a judge, and what came back: an answer, or an error.
+    """One request of a check to a judge with the judge's answer, or the error.
 
-    `verdict` is what the check reads in the answer; None where there is none to read. `tries` are calls, none where the
-    answer was on record. `text_hash` is of the judged answer.
+    `verdict` is what the check reads in the answer, None if it finds none. `tries` counts calls, 0 if the answer was on
+    record. `text_hash` is the hash of the judged answer.
     """
 
     request_hash: str
@@ -319,39 +311,33 @@ class Judging:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One question to one model, what came back, and what the checks say of it."""
+    """One request to one model with its answer and scores."""
 
     key: AttemptKey
     outcome: Outcome
     request_hash: str
     answer: Answer | None = None
-    rung: Rung | None = None
-    """None where nobody reads the answer as data."""
-    well_formed: bool = False
-    """Readable at the suite's accept level, and valid against the schemas that are checked."""
+    rung: Rung | None = None  # None if no check reads the answer as data.
+    well_formed: bool = False  # Readable at the suite's accept level, and valid against the schemas that are checked.
     repairs: tuple[Repair, ...] = ()
     scores: tuple[Score, ...] = ()
     error: str | None = None
-    tries: int = 1
-    """Calls made; none where the answer came from the cache."""
-    queue_ms: float = 0.0
-    """Waiting in promptbench: for a free slot, for a rate limit, between tries."""
-    limit_ms: float = 0.0
-    """The part of it for a rate limit."""
-    backoff_ms: float = 0.0
-    """The part of it between tries, and for a model that fell silent."""
+    tries: int = 1  # Calls made; 0 if the answer came from the cache.
+    queue_ms: float = 0.0  # Waiting in promptbench: for a free slot, for a rate limit, between tries.
+    limit_ms: float = 0.0  # The part of it for a rate limit.
+    backoff_ms: float = 0.0  # The part of it between tries and during an outage.
     cost: float | None = None
     started: str = ""
+    # The failed calls, in order; written to the record, never read back.
     failed_tries: tuple[FailedTry, ...] = ()
-    """The calls that gave no answer, in order; written to the record, and not read back."""
+    # The model that answered instead, because this one was disabled for the run; the attempt counts as errored.
     fallback: str | None = None
-    """The model that answered in the place of this one, which was given up: the attempt is errored all the same."""
+    # The requests to judges about the answer; written to the record, never read back.
     judgings: tuple[Judging, ...] = ()
-    """What judges were asked about the answer; written to the record, and not read back."""
 
     @property
     def cached(self) -> bool:
-        """Whether the answer came from the cache: nothing was asked, so it took no time and cost nothing."""
+        """Return whether the answer came from the cache, without a call, time or cost."""
         return self.tries == 0 and self.outcome in (Outcome.PASSED, Outcome.FAILED)
 
     @property

@@ -1,10 +1,10 @@
-"""Numbers as people read them: a share, and a count with its word."""
+"""Format shares and counts for people."""
 
 from __future__ import annotations
 
 
 def percent(share: float | None) -> str:
-    """A share in [0, 1]. Never rounds a blemish away: 100 % and 0 % are said of all and none only."""
+    """Format a share in [0, 1] as a percentage. 100 % and 0 % are reserved for all and none."""
     if share is None:
         return "–"
     if 0 < share < 1:
@@ -17,5 +17,5 @@ def plural(word: str, number: int) -> str:
 
 
 def number_of(number: int, word: str) -> str:
-    """A number with its word, in the plural where it is not one."""
+    """Format a number with its noun, in the plural unless it is 1."""
     return f"{number:,} {plural(word, number)}"
