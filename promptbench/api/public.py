@@ -318,7 +318,7 @@ def run(
         pacers: dict[str, Pacer] = {}
         # Which key is missing is said by the report on its suite.
         told_later = Code.MISSING_CREDENTIAL
-        notes = [f"{item.place}: {item.message}" for item in found.warnings if item.code is not told_later]
+        notes = [f"{item.location}: {item.message}" for item in found.warnings if item.code is not told_later]
         finished: list[tuple[Bench, Finished]] = []
         reports: list[RunReport] = []
         for bench in benches:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from promptbench.core.diagnostics import Code, Diagnostics, Place
+from promptbench.core.diagnostics import Code, Diagnostics, Location
 from promptbench.core.errors import InputError, NothingSelected
 from promptbench.core.secrets import Secrets, variables
 from promptbench.core.types import Json, LoggedCall
@@ -249,11 +249,11 @@ def mistakes(found: Diagnostics) -> InputError:
 
 
 def _same_name_once(benches: Sequence[Bench], found: Diagnostics) -> None:
-    first: dict[str, Place] = {}
+    first: dict[str, Location] = {}
     for bench in benches:
-        place = bench.suite.document.place(("suite",))
+        location = bench.suite.document.location(("suite",))
         if bench.suite.name in first:
             there = first[bench.suite.name]
-            message = f"two suites are named '{bench.suite.name}': {there.path} and {place.path}"
-            found.add(Code.DUPLICATE_NAME, message, place, hint="give each a name of its own", related=there)
-        first.setdefault(bench.suite.name, place)
+            message = f"two suites are named '{bench.suite.name}': {there.path} and {location.path}"
+            found.add(Code.DUPLICATE_NAME, message, location, hint="give each a name of its own", related=there)
+        first.setdefault(bench.suite.name, location)

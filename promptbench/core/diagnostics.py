@@ -66,7 +66,7 @@ class Code(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Location:
     """A stretch of one line of a file. `line` and `column` count from 1, in characters; `text` is the whole line."""
 
     path: str
@@ -88,10 +88,10 @@ class Diagnostic:
 
     code: Code
     message: str
-    place: Place
+    location: Location
     hint: str | None = None
     severity: Severity = Severity.ERROR
-    related: Place | None = None
+    related: Location | None = None
     mend: str | None = None
 
 
@@ -105,14 +105,14 @@ class Diagnostics:
         self,
         code: Code,
         message: str,
-        place: Place,
+        location: Location,
         *,
         hint: str | None = None,
         severity: Severity = Severity.ERROR,
-        related: Place | None = None,
+        related: Location | None = None,
         mend: str | None = None,
     ) -> None:
-        self._items.append(Diagnostic(code, message, place, hint, severity, related, mend))
+        self._items.append(Diagnostic(code, message, location, hint, severity, related, mend))
 
     def extend(self, items: Iterable[Diagnostic]) -> None:
         self._items.extend(items)

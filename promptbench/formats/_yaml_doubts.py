@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from promptbench.core.diagnostics import Code, Diagnostics, Place, Severity
+from promptbench.core.diagnostics import Code, Diagnostics, Location, Severity
 from promptbench.formats._slip import CURLY, in_curly, quoted
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -19,26 +19,26 @@ _CURLY = re.compile(f"(?:^|[-:,{{[]) *[{''.join(CURLY)}]", re.MULTILINE)
 _TIGHT = re.compile(r"[{,] *[^\W\d_][\w ]*:(?!//)[^\s,}\]:]")
 _TIGHT_NAME = re.compile(r"(?P<name>[^\W\d_][\w ]*):(?!//)(?P<value>[^\s:].*)", re.DOTALL)
 
-_Span = Callable[[int, int], Place]
+_Span = Callable[[int, int], Location]
 """The place of what stands from one offset of the text to another."""
 
 
-def tell_doubts(text: str, root: yaml.Node, place: _Span, found: Diagnostics) -> None:
+def tell_doubts(text: str, root: yaml.Node, location: _Span, found: Diagnostics) -> None:
     """Adds to `found` what is doubtful in a text that YAML reads as `root`."""
     if "&" in text and _AMPERSAND.search(text):
-        _tell_anchors(text, place, found)
+        _tell_anchors(text, location, found)
     # A look at all scalars takes half as long as reading them, so it is taken only where there may be something.
     hashes = [match for match in _HASH.finditer(text) if _may_be_plain(text, match.start())] if "#" in text else []
     curly = not text.isascii() and _CURLY.search(text)
     if _TIGHT.search(text):
-        _tell_tight(root, place, found)
+        _tell_tight(root, location, found)
     if not hashes and not curly:
         return
     scalars = list(_scalars(root))
     if hashes:
-        _tell_comments(text, hashes, [node for _, node in scalars], place, found)
+        _tell_comments(text, hashes, [node for _, node in scalars], location, found)
     for is_key, node in scalars if curly else ():
-        _tell_curly(is_key, node, place, found)
+        _tell_curly(is_key, node, location, found)
 
 
 def _may_be_plain(text: str, end: int) -> bool:
@@ -63,7 +63,7 @@ def _scalars(root: yaml.Node) -> Iterator[tuple[bool, yaml.ScalarNode]]:
             todo += [pair for key, value in node.value for pair in ((True, key), (False, value))]
 
 
-def _tell_tight(root: yaml.Node, place: _Span, found: Diagnostics) -> None:
+def _tell_tight(root: yaml.Node, location: _Span, found: Diagnostics) -> None:
     """In braces, a name and its value without a space between them are one name without a value."""
     for mapping in _mappings(root):
         for key, value in mapping.value if mapping.flow_style else ():
@@ -73,7 +73,7 @@ def _tell_tight(root: yaml.Node, place: _Span, found: Diagnostics) -> None:
                 name = tight["name"]
                 message = f"there is no space after the colon of '{name}'"
                 mend = f"{name}: {tight['value']}"
-                at = place(key.start_mark.index, key.end_mark.index)
+                at = location(key.start_mark.index, key.end_mark.index)
                 found.add(Code.YAML_SYNTAX, message, at, hint=f"write '{name}: '", mend=mend)
 
 
@@ -91,7 +91,7 @@ def _mappings(root: yaml.Node) -> Iterator[Any]:
             todo += [part for pair in node.value for part in pair]
 
 
-def _tell_anchors(text: str, place: _Span, found: Diagnostics) -> None:
+def _tell_anchors(text: str, location: _Span, found: Diagnostics) -> None:
     """An anchor that nothing refers to is most likely the start of a text."""
     named: dict[str, tuple[int, int]] = {}
     events: Iterator[Any] = yaml.parse(text, Loader=_Loader)
@@ -104,7 +104,7 @@ def _tell_anchors(text: str, place: _Span, found: Diagnostics) -> None:
     for start, end in named.values():
         mend = quoted(text[start:end].rstrip())
         message = "a text that starts with & needs quotes"
-        found.add(Code.YAML_FEATURE, message, place(start, end), hint=f"write it as {mend}", mend=mend)
+        found.add(Code.YAML_FEATURE, message, location(start, end), hint=f"write it as {mend}", mend=mend)
 
 
 def _span(event: Any) -> tuple[int, int]:
@@ -112,7 +112,7 @@ def _span(event: Any) -> tuple[int, int]:
 
 
 def _tell_comments(
-    text: str, hashes: list[re.Match[str]], scalars: list[yaml.ScalarNode], place: _Span, found: Diagnostics
+    text: str, hashes: list[re.Match[str]], scalars: list[yaml.ScalarNode], location: _Span, found: Diagnostics
 ) -> None:
     """A plain text that goes on, after one space, with # and a word: for YAML the rest is a comment."""
     plain = {node.end_mark.index: node for node in scalars if not node.style}
@@ -126,13 +126,13 @@ def _tell_comments(
         found.add(
             Code.COMMENT_IN_TEXT,
             "from # on this is a comment, and not part of the text",
-            place(start, node.start_mark.index + len(whole)),
+            location(start, node.start_mark.index + len(whole)),
             hint=f"put the whole text in quotes: {quoted(whole)}; a comment has a space behind its #",
             severity=Severity.WARNING,
         )
 
 
-def _tell_curly(is_key: bool, node: yaml.ScalarNode, place: _Span, found: Diagnostics) -> None:
+def _tell_curly(is_key: bool, node: yaml.ScalarNode, location: _Span, found: Diagnostics) -> None:
     inner = None if node.style else in_curly(node.value)
     if inner is None:
         return
@@ -142,6 +142,6 @@ def _tell_curly(is_key: bool, node: yaml.ScalarNode, place: _Span, found: Diagno
         message = "these quotation marks of a word processor are part of the name"
         hint = f"leave them out: {inner}"
     severity = Severity.ERROR if is_key else Severity.WARNING
-    at = place(node.start_mark.index, node.end_mark.index)
+    at = location(node.start_mark.index, node.end_mark.index)
     mend = (inner if re.fullmatch(r"[^\W\d_][\w -]*", inner) else quoted(inner)) if is_key else None
     found.add(Code.CURLY_QUOTES, message, at, hint=hint, severity=severity, mend=mend)

@@ -9,7 +9,7 @@ import json
 from dataclasses import replace
 from functools import cached_property
 
-from promptbench.core.diagnostics import Code, Diagnostics, Place
+from promptbench.core.diagnostics import Code, Diagnostics, Location
 from promptbench.core.types import Json
 from promptbench.formats import _strict
 from promptbench.formats.marked_yaml import Document, Path, WrittenNumber, parse
@@ -30,11 +30,11 @@ class Line:
         self._number = number
         self._text = text
 
-    def place(self, path: Path = (), *, key: bool = False) -> Place:
+    def location(self, path: Path = (), *, key: bool = False) -> Location:
         """The place of the value at `path`, or of its key; of the whole line where that cannot be told."""
         if self._document is None:
-            return Place(self._path, self._number, 1, max(1, len(self._text)), self._text)
-        return replace(self._document.place(path, key=key), line=self._number)
+            return Location(self._path, self._number, 1, max(1, len(self._text)), self._text)
+        return replace(self._document.location(path, key=key), line=self._number)
 
     def is_blank(self, path: Path) -> bool:
         """Never: JSON has no value without a word for it."""
@@ -53,12 +53,12 @@ def parse_line(path: str, number: int, text: str, found: Diagnostics) -> Line | 
         if text.count("[") + text.count("{") > _DEPTH and _strict.deeper_than(value, _DEPTH):
             raise ValueError(f"nested more than {_DEPTH} levels deep")
     except json.JSONDecodeError as error:
-        place = Place(path, number, error.colno, 1, text)
-        found.add(Code.JSON_SYNTAX, f"this line is not JSON: {error.msg}", place, hint=_HINT)
+        location = Location(path, number, error.colno, 1, text)
+        found.add(Code.JSON_SYNTAX, f"this line is not JSON: {error.msg}", location, hint=_HINT)
     except (ValueError, RecursionError) as error:
         why = str(error) if isinstance(error, ValueError) else "nested too deep"
-        place = Place(path, number, 1, max(1, len(text)), text)
-        found.add(Code.JSON_SYNTAX, f"this line is not JSON that has one meaning: {why}", place, hint=_HINT)
+        location = Location(path, number, 1, max(1, len(text)), text)
+        found.add(Code.JSON_SYNTAX, f"this line is not JSON that has one meaning: {why}", location, hint=_HINT)
     else:
         return Line(path, number, text, value)
     return None

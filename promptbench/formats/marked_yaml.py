@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from promptbench.core.diagnostics import Code, Diagnostics, Place
+from promptbench.core.diagnostics import Code, Diagnostics, Location
 from promptbench.core.types import Json
 from promptbench.formats._slip import quoted
 from promptbench.formats._yaml_doubts import tell_doubts
@@ -72,14 +72,14 @@ class Document:
         self._node = node
         self._first_line = first_line
 
-    def place(self, path: Path = (), *, key: bool = False) -> Place:
+    def location(self, path: Path = (), *, key: bool = False) -> Location:
         """The place of the value at `path`, or of its key; of the nearest thing above it when there is none."""
         node, key_node, missing = self._find(path)
         marked = key_node if (key or missing) and key_node is not None else node
         if key_node is not None and marked is not None and _is_blank(marked):
             marked = key_node
         if marked is None:
-            return self.source.place(self._first_line, 1)
+            return self.source.location(self._first_line, 1)
         return self._at(marked)
 
     def is_blank(self, path: Path) -> bool:
@@ -87,9 +87,9 @@ class Document:
         node, _, missing = self._find(path)
         return not missing and node is not None and _is_blank(node)
 
-    def span(self, start: int, end: int) -> Place:
+    def span(self, start: int, end: int) -> Location:
         """The place of what stands from `start` to `end`, in characters of the YAML's text; it ends with its line."""
-        return self.source.place_at(self.source.starts[self._first_line - 1] + start, end - start)
+        return self.source.location_at(self.source.starts[self._first_line - 1] + start, end - start)
 
     def text_of(self, node: yaml.Node) -> str:
         """What stands in the file for a node."""
@@ -107,11 +107,11 @@ class Document:
             key_node, node = found
         return node, key_node, False
 
-    def _at(self, node: yaml.Node) -> Place:
+    def _at(self, node: yaml.Node) -> Location:
         # The marks' own lines are YAML's, which end at a few characters more than those of editors.
         base = self.source.starts[self._first_line - 1]
         start = base + node.start_mark.index
-        return self.source.place_at(start, base + _end_on_first_line(node) - start)
+        return self.source.location_at(start, base + _end_on_first_line(node) - start)
 
 
 def parse(source: Source, found: Diagnostics, *, text: str | None = None, first_line: int = 1) -> Document | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from promptbench.core.diagnostics import Code, Diagnostic, Place
+from promptbench.core.diagnostics import Code, Diagnostic, Location
 
 MAX_BYTES = 8 * 1024 * 1024
 
@@ -39,16 +39,16 @@ class Source:
             starts.append(starts[-1] + len(line) + 1)
         return starts[:-1]
 
-    def place(self, line: int, column: int, length: int = 1) -> Place:
+    def location(self, line: int, column: int, length: int = 1) -> Location:
         """The place at `line` and `column`, both counted from 1."""
         text = self.lines[line - 1] if 0 < line <= len(self.lines) else ""
-        return Place(self.path, line, column, max(1, length), text)
+        return Location(self.path, line, column, max(1, length), text)
 
-    def place_at(self, offset: int, length: int = 1) -> Place:
+    def location_at(self, offset: int, length: int = 1) -> Location:
         """The place `offset` characters into the text; it ends where the line ends."""
         line = bisect_right(self.starts, offset)
         column = offset - self.starts[line - 1]
-        return self.place(line, column + 1, min(length, len(self.lines[line - 1]) - column))
+        return self.location(line, column + 1, min(length, len(self.lines[line - 1]) - column))
 
 
 def read_source(path: Path, shown: str, *, max_bytes: int = MAX_BYTES) -> Source:
@@ -57,8 +57,8 @@ def read_source(path: Path, shown: str, *, max_bytes: int = MAX_BYTES) -> Source
     Raises SourceError when it is missing, no text, empty, or larger than `max_bytes`.
     """
 
-    def refuse(code: Code, message: str, hint: str | None = None, place: Place | None = None) -> SourceError:
-        return SourceError(Diagnostic(code, message, place or Place(shown), hint))
+    def refuse(code: Code, message: str, hint: str | None = None, location: Location | None = None) -> SourceError:
+        return SourceError(Diagnostic(code, message, location or Location(shown), hint))
 
     try:
         with path.open("rb") as file:
@@ -95,7 +95,7 @@ def _is_bare_utf16(raw: bytes) -> bool:
     return len(start) > 3 and any(not any(start[side::2]) and all(start[1 - side :: 2]) for side in (0, 1))
 
 
-def _first_odd(raw: bytes, shown: str) -> Place:
+def _first_odd(raw: bytes, shown: str) -> Location:
     """The first byte that is no UTF-8, in a line as Windows would show it, where such text mostly comes from."""
     try:
         raw.decode("utf-8")
@@ -105,8 +105,8 @@ def _first_odd(raw: bytes, shown: str) -> Place:
         column = len(before[start:].decode("utf-8")) + 1
         rest = raw[error.start :].replace(b"\r", b"\n").partition(b"\n")[0]
         text = before[start:].decode("utf-8") + rest.decode("cp1252", "replace")
-        return Place(shown, before.count(b"\n") + 1, column, 1, text)
-    return Place(shown)
+        return Location(shown, before.count(b"\n") + 1, column, 1, text)
+    return Location(shown)
 
 
 def _decode(raw: bytes) -> str | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from promptbench.core.diagnostics import Code, Diagnostics, Place
+from promptbench.core.diagnostics import Code, Diagnostics, Location
 from promptbench.core.types import Json, ModelRef, Rung
 from promptbench.formats.marked_yaml import Document, parse
 from promptbench.formats.source import Source, SourceError, read_source
@@ -51,7 +51,7 @@ def read(source: Source, path_of_file: Path, found: Diagnostics) -> Suite | None
         code, message = Code.WRONG_TYPE, "this file is no suite: it has no 'name: value' lines"
         if document.value is None:
             code, message = Code.EMPTY_FILE, "there are only comments in this file"
-        found.add(code, message, document.place(), hint=_START)
+        found.add(code, message, document.location(), hint=_START)
         return None
     file = validated(SuiteFile, document.value, (), document, found)
     keys_once(GateFile, document.value.get("gate"), ("gate",), document, found)
@@ -60,7 +60,7 @@ def read(source: Source, path_of_file: Path, found: Diagnostics) -> Suite | None
         file = _what_is_sound(document.value)
     elif not file.cases and not file.log:
         hint = "write at least one case under 'cases:', or name a log under 'log:'"
-        found.add(Code.NO_CASES, "this suite has no cases", document.place(("cases",), key=True), hint=hint)
+        found.add(Code.NO_CASES, "this suite has no cases", document.location(("cases",), key=True), hint=hint)
     return _suite(file, cases, path_of_file, document, found)
 
 
@@ -115,14 +115,14 @@ def _models(file: SuiteFile, document: Document, found: Diagnostics) -> tuple[Mo
     entries = []
     for index, item in enumerate(file.models):
         where = Where(document, ("models", index))
-        ref = _model_ref(item.model, where.place(), found)
-        fallback = _model_ref(item.fallback, where.place("fallback"), found) if item.fallback else None
+        ref = _model_ref(item.model, where.location(), found)
+        fallback = _model_ref(item.fallback, where.location("fallback"), found) if item.fallback else None
         if ref is not None:
             entries.append(ModelEntry(ref, item.uses_prompt, where.path, fallback))
     return tuple(entries)
 
 
-def _model_ref(written: str, place: Place, found: Diagnostics) -> ModelRef | None:
+def _model_ref(written: str, location: Location, found: Diagnostics) -> ModelRef | None:
     try:
         return ModelRef.parse(written)
     except ValueError:
@@ -130,5 +130,5 @@ def _model_ref(written: str, place: Place, found: Diagnostics) -> ModelRef | Non
         mend = f"{provider}/{name}" if colon and provider and name else None
         hint = "write it as provider/name, for example openai/gpt-5-mini or gguf/smollm2-135m"
         hint = f"write it with a slash: {mend}" if mend else hint
-        found.add(Code.UNKNOWN_MODEL, f"'{written}' is not a model", place, hint=hint, mend=mend)
+        found.add(Code.UNKNOWN_MODEL, f"'{written}' is not a model", location, hint=hint, mend=mend)
         return None

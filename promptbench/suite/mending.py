@@ -85,7 +85,7 @@ def _one_of(states: Iterable[_State], look: Look) -> _State | None:
         shortest[state.text] = min(known, state, key=lambda item: len(item.mends))
     for state in shortest.values():
         found = look(state.text)
-        if not any(item.code in _MISPLACED and item.place.line in state.moved for item in found.errors):
+        if not any(item.code in _MISPLACED and item.location.line in state.moved for item in found.errors):
             weighed[state.text] = _weight(found), _meaning(state.text), state
     if not weighed:
         return None
@@ -187,16 +187,16 @@ def _is_less(found: Diagnostics, before: tuple[int, int]) -> bool:
 def _offered(text: str, found: Diagnostics) -> Iterator[tuple[list[Edit], Diagnostic]]:
     source = Source("", text)
     for item in dict.fromkeys(found):
-        place = item.place
-        if item.severity is not Severity.ERROR or not 0 < place.line <= len(source.lines):
+        location = item.location
+        if item.severity is not Severity.ERROR or not 0 < location.line <= len(source.lines):
             continue
-        if place.text != source.lines[place.line - 1]:
+        if location.text != source.lines[location.line - 1]:
             continue  # it is about another file
-        start = source.starts[place.line - 1] + place.column - 1
+        start = source.starts[location.line - 1] + location.column - 1
         if item.mend is not None:
-            yield [Edit(start, start + place.length, item.mend)], item
-        elif item.code is Code.MISSING_KEY and place.text.rstrip().endswith(":"):
-            edits = _further_in(source, place.line)
+            yield [Edit(start, start + location.length, item.mend)], item
+        elif item.code is Code.MISSING_KEY and location.text.rstrip().endswith(":"):
+            edits = _further_in(source, location.line)
             if edits:
                 yield edits, item
 

@@ -72,10 +72,10 @@ def keys_once(
         name = field_name(key)
         other = first.setdefault(name, key)
         if other != key and name in kind.model_fields:
-            place = document.place((*path, key), key=True)
+            location = document.location((*path, key), key=True)
             message = f"'{key}' is the same as '{other}', so it is here twice"
-            related = document.place((*path, other), key=True)
-            found.add(Code.DUPLICATE_KEY, message, place, hint="keep one of the two", related=related)
+            related = document.location((*path, other), key=True)
+            found.add(Code.DUPLICATE_KEY, message, location, hint="keep one of the two", related=related)
 
 
 def _without(value: Json, paths: list[tuple[str | int, ...]]) -> Json:
@@ -125,23 +125,23 @@ def _report(
         case "missing":
             if key not in guessed:
                 hint = _MISSING.get(key, f"add a line '{key}: …'")
-                found.add(Code.MISSING_KEY, f"'{key}:' is missing", document.place(path[:-1]), hint=hint)
+                found.add(Code.MISSING_KEY, f"'{key}:' is missing", document.location(path[:-1]), hint=hint)
         case wrong if wrong in _EXPECTED and value is None and loc and isinstance(loc[-1], str):
             hint = _EMPTY.get(key, "write something there, or delete the line")
             if wrong in ("list_type", "dict_type", "model_type"):
                 hint = _EMPTY.get(key, "write the first one below it, or delete the line")
-            found.add(Code.MISSING_KEY, f"nothing is written after '{path[-1]}:'", document.place(path), hint=hint)
+            found.add(Code.MISSING_KEY, f"nothing is written after '{path[-1]}:'", document.location(path), hint=hint)
         case wrong if wrong in _EXPECTED:
             name = f"'{key}'" if loc and isinstance(loc[-1], str) else _item_name(loc)
             expected = _KEYED.get(key, _EXPECTED[wrong])
             message = f"{name} must be {expected}, not {_described(value)}"
             hint, mend = _instead(loc, key, wrong, value), type_mend(wrong, value)
-            found.add(Code.WRONG_TYPE, message, document.place(path), hint=hint, mend=mend)
+            found.add(Code.WRONG_TYPE, message, document.location(path), hint=hint, mend=mend)
         case option if option in CHECK_OPTIONS:
             written = next(name for name in value if field_name(name) == option)
             choices = [choice for choice in READINGS if choice] if option == "reading" else []
             hint = value_hint(option, option, value[written], choices)
-            found.add(Code.BAD_VALUE, _reason(item), document.place((*path, written)), hint=hint)
+            found.add(Code.BAD_VALUE, _reason(item), document.location((*path, written)), hint=hint)
         case wrong:
             name = f"'{key}': " if loc and isinstance(loc[-1], str) else ""
             choices = re.findall(r"'([^']+)'", str((item.get("ctx") or {}).get("expected", "")))
@@ -149,7 +149,7 @@ def _report(
             if wrong == "one_check" and isinstance(value, dict) and len(value) > 1:
                 hint = "start each of them with '- '"
             mend = next((choice for choice in choices if choice == str(value).strip().lower()), None)
-            found.add(Code.BAD_VALUE, f"{name}{_reason(item)}", document.place(path), hint=hint, mend=mend)
+            found.add(Code.BAD_VALUE, f"{name}{_reason(item)}", document.location(path), hint=hint, mend=mend)
     return None
 
 
@@ -162,7 +162,7 @@ def _report_key(
     found: Diagnostics,
 ) -> str | None:
     """A key that is not known, with what was meant, which is returned."""
-    written, place = str(path[-1]), document.place(path, key=True)
+    written, location = str(path[-1]), document.location(path, key=True)
     known = [name.replace("_", " ") for name in _fields_at(kind, loc)]
     around = _at(document.value, path[:-1])
     guess = known_key(written, known, [str(key) for key in around])
@@ -171,13 +171,16 @@ def _report_key(
     hint: str = key_hint(written, value, known, guess)
     mend = key_mend(written, known, [str(key) for key in around])
     if odd := ODD.search(written):
-        place, mend = replace(place, column=place.column + odd.start(), length=1), " " if odd[0].isspace() else ""
+        location, mend = (
+            replace(location, column=location.column + odd.start(), length=1),
+            " " if odd[0].isspace() else "",
+        )
         message = f"there is {_kind_of(odd[0])} (U+{ord(odd[0]):04X}) here"
     elif "model" in known and isinstance(value, str) and "/" not in written:
         guess, hint = "model", f"write it as {written}/{value}"
     elif above:
         guess, hint = None, f"if '{written}' is one of the {above}, give its line two spaces more than '{above}:'"
-    found.add(Code.UNKNOWN_KEY, message, place, hint=hint, mend=mend)
+    found.add(Code.UNKNOWN_KEY, message, location, hint=hint, mend=mend)
     return guess
 
 

@@ -65,7 +65,7 @@ def test_mistakes_have_a_place(tmp_path: Path, name: str, text: str, line: int, 
     _, found = read(tmp_path, text, name)
     [problem] = found.errors
     assert said in problem.message
-    assert (problem.place.path, problem.place.line) == (name, line)
+    assert (problem.location.path, problem.location.line) == (name, line)
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:

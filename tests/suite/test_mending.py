@@ -177,7 +177,7 @@ def test_what_was_readable_reads_the_same(look: Look, cuts: list[tuple[int, int,
     for at, length, new in cuts:
         text = text[:at] + new + text[at + length :]
     before = {(leaf.line, leaf.value) for leaf in readable(text) if leaf.start != leaf.end}
-    wrong = {item.place.line - 1 for item in look(text).errors}
+    wrong = {item.location.line - 1 for item in look(text).errors}
     done = mended(text, look)
     after = {(leaf.line, leaf.value) for leaf in readable(done.text)}
     touched = {item.line - 1 for item in done.mends} | wrong
