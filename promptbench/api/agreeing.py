@@ -19,6 +19,7 @@ from promptbench.core.errors import EnvironmentFailure, InputError, Interrupted
 from promptbench.core.events import Listener
 from promptbench.core.protocols import JudgedCheck, Subject
 from promptbench.core.types import Answer, Request, Score
+from promptbench.core.words import number_of
 from promptbench.engine import leaving
 from promptbench.formats.json_text import read
 from promptbench.gateway import Gateway, ModelDown, Stopped
@@ -231,7 +232,7 @@ def _only_text(row: Labelled, recorded: _Recorded, found: Diagnostics) -> str | 
 def _refuse(found: Diagnostics, items: Sequence[_Item]) -> None:
     if found.errors:
         count = len(found.errors)
-        raise InputError(f"{count} {'mistake' if count == 1 else 'mistakes'} to mend", diagnostics=found)
+        raise InputError(number_of(count, "error"), diagnostics=found)
     if len({item.passed for item in items}) < 2:
         raise InputError(
             "the labels are all the same, so agreement cannot be told from chance",

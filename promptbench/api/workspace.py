@@ -14,6 +14,7 @@ from promptbench.core.diagnostics import Code, Diagnostics, Location
 from promptbench.core.errors import InputError, NothingSelected
 from promptbench.core.secrets import Secrets, variables
 from promptbench.core.types import Json, LoggedCall
+from promptbench.core.words import number_of
 from promptbench.formats.source import Source
 from promptbench.prompts.parser import parse_prompt
 from promptbench.prompts.prompt import Prompt
@@ -245,7 +246,7 @@ class Workspace:
 def mistakes(found: Diagnostics) -> InputError:
     """The error that tells all that was found."""
     count = len(set(found.errors))
-    return InputError(f"{count} {'mistake' if count == 1 else 'mistakes'} to mend", diagnostics=found)
+    return InputError(number_of(count, "error"), diagnostics=found)
 
 
 def _same_name_once(benches: Sequence[Bench], found: Diagnostics) -> None:

@@ -1,4 +1,4 @@
-"""What is wrong where a parser of YAML gives up, in the words of somebody who writes suites."""
+"""Explain errors of the YAML parser in the words of a suite's author."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import yaml
 
 from promptbench.core.diagnostics import Code, Diagnostics, Location
 from promptbench.formats.source import Source
-from promptbench.formats.yaml_slips import Slip, cause
+from promptbench.formats.yaml_slips import find_cause
 
 _PROBLEMS = (
-    # (what libyaml says, what a person can act on, what to do)
+    # (libyaml's message, our message, our hint)
     (
         "did not find expected '-' indicator",
         "this line does not fit the list above it",
@@ -39,35 +39,30 @@ _PROBLEMS = (
 _FIRST_NAME = re.compile(r"\s*(?:- +)*(?P<name>[^:#'\"{\[]+)\Z")
 
 
-def explain(error: yaml.YAMLError, source: Source, text: str, first_line: int, found: Diagnostics) -> None:
+def explain_error(error: yaml.YAMLError, source: Source, text: str, first_line: int, found: Diagnostics) -> None:
     problem = " ".join(filter(None, (getattr(error, "problem", None), getattr(error, "context", None)))) or str(error)
-    here, opener = (_location_of(getattr(error, name, None), source, first_line) for name in _MARKS)
-    slip = None if any(words in problem for words in _PLAIN) else _cause(error, text)
+    failed, opened = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
+    mark = failed or opened
+    # For these the parser's own position is the right one.
+    exact = any(words in problem for words in ("end of stream", "escape c", "another document", "nesting depth"))
+    slip = None
+    if mark and not exact:
+        slip = find_cause(text, mark.line, mark.column, opened.line if opened else None)
     if slip is not None:
         location = source.location_at(source.starts[first_line - 1] + slip.start, slip.length)
         found.add(slip.code, slip.message, location, hint=slip.hint)
         return
+    here, opener = (_location_of(item, source, first_line) for item in (failed, opened))
     here = here or opener or source.location(first_line, 1)
     code, message, hint, location = _reason(problem, source, here, opener or here)
     found.add(code, message, _word(source, location), hint=hint)
 
 
-_PLAIN = ("unexpected end of stream", "escape c", "another document", "nesting depth")
-"""What the parser says of these is where it is, and is mended by hand."""
-
-
-def _cause(error: yaml.YAMLError, text: str) -> Slip | None:
-    problem, context = (getattr(error, name, None) for name in _MARKS)
-    mark = problem or context
-    return cause(text, mark.line, mark.column, context.line if context else None) if mark else None
-
-
 _FAR = 1 << 60
-_MARKS = ("problem_mark", "context_mark")
 
 
 def _location_of(mark: yaml.Mark | None, source: Source, first_line: int) -> Location | None:
-    """Where the parser points; behind the end of the text is at the end of its last line."""
+    """Return where the parser points; the end of the last line if it points past the end of the text."""
     if mark is None:
         return None
     line, column = mark.line + first_line, mark.column + 1
@@ -77,7 +72,7 @@ def _location_of(mark: yaml.Mark | None, source: Source, first_line: int) -> Loc
 
 
 def _word(source: Source, location: Location) -> Location:
-    """The place up to the end of its word, so that the carets show what is meant."""
+    """Return the location extended to the end of its word, so that the carets cover it."""
     word = re.match(r"[\w@%`*&-]+", location.text[location.column - 1 :])
     return source.location(location.line, location.column, len(word.group()) if word else 1)
 
@@ -86,7 +81,7 @@ _Reason = tuple[Code, str, "str | None", Location]
 
 
 def _reason(problem: str, source: Source, location: Location, opener: Location) -> _Reason:
-    """What is wrong, what to do, and where a person can mend it; where the parser gave up is rarely near."""
+    """Return the code, message, hint, and the location where a person can fix it."""
     rest, before = location.text[location.column - 1 :], location.text[: location.column - 1]
     if rest.startswith("\t") or (not before.strip() and "\t" in before):
         hint = "use two spaces for each level"
@@ -106,11 +101,11 @@ def _reason(problem: str, source: Source, location: Location, opener: Location) 
         if says in problem:
             closing = bool(what_to_do and what_to_do.startswith("close"))
             return Code.YAML_SYNTAX, message, what_to_do, opener if closing else location
-    return Code.YAML_SYNTAX, f"this is not YAML: {problem}", None, location
+    return Code.YAML_SYNTAX, f"this is not valid YAML: {problem}", None, location
 
 
 def _ended_too_early(source: Source, location: Location) -> _Reason | None:
-    """A quotation mark inside a text that is in the same quotation marks: 'I don't', "she said "no" to me"."""
+    """Recognise a quotation mark inside a text with the same quotation marks, such as 'I don't'."""
     before = location.text[: location.column - 1].rstrip()
     after = location.text[len(before) : len(before) + 2].strip()
     if len(before) < 2 or before[-1] not in "'\"" or not after[:1].isalnum() or before[:-1].rstrip()[-1:] in "{[,:-":

@@ -153,7 +153,7 @@ def _unknown_keys(document: Document, value: dict[str, Json], found: Diagnostics
         elif key not in _KEYS:
             guess = did_you_mean(key, _KEYS)
             hint = f"did you mean '{guess}'?" if guess else f"known here: {', '.join(_KEYS)}"
-            found.add(Code.UNKNOWN_KEY, f"'{key}' is not a known key", location, hint=hint)
+            found.add(Code.UNKNOWN_KEY, f"unknown key '{key}'", location, hint=hint)
     for key, known in _KEYS.items():
         inner = value.get(key)
         for name in inner if isinstance(inner, dict) and known else ():

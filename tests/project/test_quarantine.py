@@ -40,7 +40,7 @@ def test_what_it_says(tmp_path: Path) -> None:
         ("quarantine: {owner: o, reason: r, review by: 31.12.2999}", "'review by': write a day as year-month-day"),
         ("quarantine: {owner: o, reason: r, review by: 2999-02-30}", "'review by': write a day as year-month-day"),
         ("quarantine: {owner: o, reason: r, review by: 29991231}", "'review by': write a day as year-month-day"),
-        ("quarantine: {owner: o, reason: r, review by: 2999-12-31, until: x}", "'until' is not a known key"),
+        ("quarantine: {owner: o, reason: r, review by: 2999-12-31, until: x}", "unknown key 'until'"),
         ("quarantine: true", "'quarantine' must be 'name: value' lines, not true or false"),
     ],
 )

@@ -151,7 +151,7 @@ def test_dashes_further_down_are_text() -> None:
     ("front", "location", "says"),
     [
         ("config: 3", "2:3", "'config' must be 'name: value' lines"),
-        ("confg: {}", "2:confg", "'confg' is not a known key"),
+        ("confg: {}", "2:confg", "unknown key 'confg'"),
         ("config: {temprature: 0}", "2:temprature", "'temprature' is not known under 'config'"),
         ("config: {temperature: warm}", "2:warm", "'temperature' must be a number of at least 0"),
         ("config: {temperature: true}", "2:true", "'temperature' must be a number of at least 0"),
@@ -166,7 +166,7 @@ def test_dashes_further_down_are_text() -> None:
         ("output: {schema: {team: strng}}", "2:strng", "'strng' is not a type; did you mean 'string'?"),
         ("output:\n  schema:\n    team(enum): A", "4:A", "an enum is a list of values"),
         ("- a", "2:- a", "between the '---' lines stand 'name: value' lines"),
-        ("config: {seed: 1}\nconfig: {seed: 2}", "3:config", "'config' is here twice"),
+        ("config: {seed: 1}\nconfig: {seed: 2}", "3:config", "duplicate key 'config'"),
         ("tools: [search]", "2:tools", "'tools' has no effect here"),
     ],
 )

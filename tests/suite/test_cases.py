@@ -83,7 +83,7 @@ def test_a_file_full_of_mistakes_is_not_read_to_its_end(tmp_path: Path) -> None:
     write(tmp_path, {"more.jsonl": "x\n" * 100_000})
     _, found = loaded(tmp_path, HEAD + "cases: [more.jsonl]\n")
     assert len(found) == 101
-    assert messages(found)[-1] == "more.jsonl has more mistakes; the rest of it was not looked at"
+    assert messages(found)[-1] == "more.jsonl has more than 100 problems; the rest of it was skipped"
 
 
 def test_a_line_that_is_too_long_is_named_and_the_next_one_read(tmp_path: Path) -> None:

@@ -98,14 +98,14 @@ def test_mistakes_stand_at_their_places() -> None:
         for location in locations
     ]
     remark = Diagnostic(Code.VACUOUS, "a remark", Location("a.yaml"), severity=Severity.WARNING)
-    told = [read(line) for line in mistakes("30 mistakes to mend", [remark, *found], "sub/").splitlines()]
+    told = [read(line) for line in mistakes("30 errors", [remark, *found], "sub/").splitlines()]
     assert len(told) == MOST
     assert told[0] == (
         "error",
         {"file": "sub/suites/triage/suite.yaml", "line": "1", "col": "7", "title": "PB201"},
         "'key 1' is not known\nhint: write 'a, b'",
     )
-    assert told[-1] == ("error", {"title": "promptbench"}, "30 mistakes to mend")
+    assert told[-1] == ("error", {"title": "promptbench"}, "30 errors")
     assert mistakes("nothing", (), level="notice") == "::notice title=promptbench::nothing\n"
 
 
