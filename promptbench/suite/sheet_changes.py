@@ -12,11 +12,10 @@ from promptbench.core.errors import InputError
 from promptbench.core.types import Json
 from promptbench.formats.marked_yaml import Document
 from promptbench.suite.cases import read_case
+from promptbench.suite.editor import Change, comments_above, edit_cases, edit_lines
 from promptbench.suite.models import Case, Suite, Where, field_name, is_case_file
-from promptbench.suite.rewriter import Change, comments_above, entries, with_changes, with_lines
 from promptbench.suite.sheets import CaseRow
 from promptbench.suite.tables import Entry, Fields, fields_of, same
-from promptbench.suite.writer import with_cases
 
 
 class RowCases:
@@ -200,18 +199,12 @@ _Write = Callable[[bytes, str, Mapping[int, Change | None], _Added], bytes]
 
 
 def _suite_file(before: bytes, shown: str, edits: Mapping[int, Change | None], added: _Added) -> bytes:
-    after = with_changes(before, shown, edits) if edits else before
-    if not added:
-        return after
-    first = entries(after)
-    after = with_cases(after, shown, [data for data, _ in added])
-    commented = {first + index: Change(data, text) for index, (data, text) in enumerate(added) if text}
-    return with_changes(after, shown, commented) if commented else after
+    return edit_cases(before, shown, edits, [Change(data, comment) for data, comment in added])
 
 
 def _json_lines(before: bytes, shown: str, edits: Mapping[int, Change | None], added: _Added) -> bytes:
     data = {number: change.data if change else None for number, change in edits.items()}
-    return with_lines(before, data, [item for item, _ in added])
+    return edit_lines(before, data, [item for item, _ in added])
 
 
 def _home_of_new(suite: Suite) -> Path:
