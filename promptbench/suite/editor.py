@@ -146,10 +146,10 @@ def _changed(file: _SuiteText, shown: str, changes: Mapping[int, Change | None])
     before = _cases(_parsed(file.normal, shown))
     try:
         items = _Layout(file.normal).items
-        edits = [edit for index, change in changes.items() for edit in items[index].edits(change, before[index])]
+        edits = [edit for index in sorted(changes) for edit in items[index].edits(changes[index], before[index])]
     except (ValueError, IndexError) as error:
         raise InputError(f"the cases of {shown} cannot be changed: {error}", hint=_BY_HAND) from None
-    # By position only: edits at the same position stay in the order in which they were made.
+    # By position only, so that edits at the same position stay in the order of the cases.
     edits.sort(key=lambda edit: edit[:2])
     wanted = [changes.get(index, Change(case)) for index, case in enumerate(before)]
     if not _means(file.normal, edits, shown, [item.data for item in wanted if item]):
@@ -239,9 +239,10 @@ def _node(events: Iterator[Any], event: Any) -> _Node:
     """Return the value that starts with `event`. Unlike `yaml.compose`, it keeps where an alias is written."""
     node = _Node(event, event.start_mark.index, event.end_mark.index)
     if node.is_mapping or node.is_list:
-        while not isinstance(event := next(events), yaml.CollectionEndEvent):
-            node.children.append(_node(events, event))
-        node.end = event.end_mark.index
+        following: Any
+        while not isinstance(following := next(events), yaml.CollectionEndEvent):
+            node.children.append(_node(events, following))
+        node.end = following.end_mark.index
     return node
 
 
@@ -252,7 +253,7 @@ class _Layout:
         self.text = text
         events: Iterator[Any] = yaml.parse(text, Loader=_Loader)
         self.root = next(_node(events, event) for event in events if isinstance(event, yaml.NodeEvent))
-        end: Any = next(events)
+        end: Any = next(events)  # a DocumentEndEvent
         # Where a written "..." ends the document, else the end of the text.
         self.end: int = end.start_mark.index if end.explicit else len(text)
         self.key: _Node | None = None
