@@ -31,7 +31,6 @@ if TYPE_CHECKING:
         MeasurementReport,
         MeasureOptions,
         MeasurePlan,
-        MendedFile,
         Merged,
         MistakePage,
         MutationReport,
@@ -89,7 +88,6 @@ if TYPE_CHECKING:
         measure,
         measured_in_logs,
         measurements,
-        mend,
         merge,
         merge_runs,
         mistake_page,
@@ -120,7 +118,6 @@ if TYPE_CHECKING:
         suite_schema,
         unmapped,
         validate,
-        write_mended,
         write_sheet,
     )
 
@@ -152,7 +149,6 @@ __all__ = [
     "MeasurePlan",
     "Measured",
     "MeasurementReport",
-    "MendedFile",
     "Merged",
     "MistakePage",
     "MutationReport",
@@ -211,7 +207,6 @@ __all__ = [
     "measure",
     "measured_in_logs",
     "measurements",
-    "mend",
     "merge",
     "merge_runs",
     "mistake_page",
@@ -242,7 +237,6 @@ __all__ = [
     "suite_schema",
     "unmapped",
     "validate",
-    "write_mended",
     "write_sheet",
 ]
 

@@ -187,7 +187,7 @@ class CaseItem(pytest.Item):
             pytest.fail(f"{told}\n   or: pytest {shlex.quote(self.nodeid)}", pytrace=False)
 
     def reportinfo(self) -> tuple[Path, int, str]:
-        line = self._suite.place(self.question.case).line
+        line = self._suite.location(self.question.case).line
         return self.path, max(0, line - 1), self.name
 
 

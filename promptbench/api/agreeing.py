@@ -19,6 +19,7 @@ from promptbench.core.errors import EnvironmentFailure, InputError, Interrupted
 from promptbench.core.events import Listener
 from promptbench.core.protocols import JudgedCheck, Subject
 from promptbench.core.types import Answer, Request, Score
+from promptbench.core.words import number_of
 from promptbench.engine import leaving
 from promptbench.formats.json_text import read
 from promptbench.gateway import Gateway, ModelDown, Stopped
@@ -195,7 +196,7 @@ def _items(bench: Bench, rows: Sequence[Labelled], recorded: _Recorded, found: D
         if row.case not in bench.cases:
             guess = did_you_mean(row.case, bench.cases.names)
             hint = f"did you mean '{guess}'?" if guess else None
-            found.add(Code.BAD_VALUE, f"the suite has no case '{row.case}'", row.place("case"), hint=hint)
+            found.add(Code.BAD_VALUE, f"the suite has no case '{row.case}'", row.location("case"), hint=hint)
             continue
         text = row.answer if row.answer is not None else _only_text(row, recorded, found)
         if text is None:
@@ -203,9 +204,9 @@ def _items(bench: Bench, rows: Sequence[Labelled], recorded: _Recorded, found: D
         key = (row.case, lf(text))
         if key in items and items[key][0].passed is not row.passed:
             message = "the same answer is labelled pass here and fail there"
-            related = items[key][1].place("label")
+            related = items[key][1].location("label")
             found.add(
-                Code.BAD_VALUE, message, row.place("label"), hint="agree on one, or leave it out", related=related
+                Code.BAD_VALUE, message, row.location("label"), hint="agree on one, or leave it out", related=related
             )
         variables = bench.cases[row.case].variables
         items.setdefault(key, (_Item(_subject(bench, text, variables), row.passed), row))
@@ -224,14 +225,14 @@ def _only_text(row: Labelled, recorded: _Recorded, found: Diagnostics) -> str | 
         f"{len(texts)} different answers to '{row.case}' are on record" if texts else "no such answer is on record"
     )
     hint = "write the answer itself into the column 'answer', or its model into 'model'"
-    found.add(Code.BAD_VALUE, message, row.place("case"), hint=hint)
+    found.add(Code.BAD_VALUE, message, row.location("case"), hint=hint)
     return None
 
 
 def _refuse(found: Diagnostics, items: Sequence[_Item]) -> None:
     if found.errors:
         count = len(found.errors)
-        raise InputError(f"{count} {'mistake' if count == 1 else 'mistakes'} to mend", diagnostics=found)
+        raise InputError(number_of(count, "error"), diagnostics=found)
     if len({item.passed for item in items}) < 2:
         raise InputError(
             "the labels are all the same, so agreement cannot be told from chance",

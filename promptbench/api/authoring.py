@@ -25,8 +25,8 @@ from promptbench.project.cases import CaseBuilder
 from promptbench.project.evaluate import Evaluation
 from promptbench.prompts.prompt import Prompt, Template
 from promptbench.suite.cases import read_case
+from promptbench.suite.editor import Change, edit_cases, write_whole
 from promptbench.suite.models import Where
-from promptbench.suite.writer import with_cases, write_whole
 from promptbench.text.templates import Tag
 
 _MOST_WORDS, _LONGEST_NAME = 5, 40
@@ -160,7 +160,7 @@ class CaseAuthor:
     def add(self, draft: Draft) -> None:
         """Puts the case behind the others; nothing else in the file changes. Raises InputError where that cannot be."""
         self.check(draft)
-        after = with_cases(self._file.read_bytes(), self.shown, [draft.data])
+        after = edit_cases(self._file.read_bytes(), self.shown, {}, [Change(draft.data)])
         # The whole new file is read as any command will read it: with a mistake in it, the old one stays.
         with self._surroundings() as around:
             write_whole(self._file, after, lambda new: sound_suite(new, self.shown, around))

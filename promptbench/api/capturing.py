@@ -22,9 +22,9 @@ from promptbench.prompts.parser import parse_prompt
 from promptbench.prompts.prompt import Prompt
 from promptbench.store.prompts import Store
 from promptbench.suite.cases import read_checks
+from promptbench.suite.editor import Change, edit_cases, write_whole
 from promptbench.suite.loader import load as load_suite
 from promptbench.suite.models import Suite, Where
-from promptbench.suite.writer import with_cases, write_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ def capture(
         captured = [item for item in found if isinstance(item, Captured)]
         after = before = file.read_bytes()
         if captured:
-            after = with_cases(before, shown, [item.data for item in captured])
+            after = edit_cases(before, shown, {}, [Change(item.data) for item in captured])
         if captured and not dry_run:
             # The whole new file is read as any command will read it: with a mistake in it, the old one stays.
             write_whole(file, after, lambda new: sound_suite(new, shown, around))

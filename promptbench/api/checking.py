@@ -10,6 +10,7 @@ from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import InputError
 from promptbench.core.protocols import CheckContext
 from promptbench.core.types import Rung
+from promptbench.core.words import number_of
 from promptbench.formats.marked_yaml import parse
 from promptbench.formats.source import Source
 from promptbench.project import checks
@@ -37,7 +38,7 @@ def check_text(
         built += [checks.build(spec, context, found) for spec in specs]
     if found.errors or None in built:
         count = len(found.errors)
-        raise InputError(f"{count} {'mistake' if count == 1 else 'mistakes'} to mend", diagnostics=found)
+        raise InputError(number_of(count, "error"), diagnostics=found)
     if any(isinstance(check, Judged) for check in built):
         raise InputError("a model decides this check, and no model is asked here", hint="`promptbench run` asks it")
     return evaluate(text, [check for check in built if check], Rung(accept.replace(" ", "_")), variables)

@@ -230,7 +230,9 @@ class _Suite:
             for remedy in self._remedies.for_case(case, trials[0]):
                 if _kills(case, remedy, trials) == len(trials) and _passes(case, remedy):
                     group.example = trials[0]
-                    place = case.written.where.place("case") if case.written else self._bench.suite.place(("log",))
+                    place = (
+                        case.written.where.location("case") if case.written else self._bench.suite.location(("log",))
+                    )
                     group.add = CaseToAdd(remedy.yaml, case.case.name, str(place), len(trials), len(trials))
                     return
 
@@ -243,7 +245,7 @@ class _Suite:
                 continue
             spec = case.specs[number]
             written = spec.name if spec.argument is None else f"{spec.name}: {quoted(spec.argument)}"
-            self._vacuous.append(VacuousCheck(written, str(spec.where.place(key=True)), name))
+            self._vacuous.append(VacuousCheck(written, str(spec.where.location(key=True)), name))
 
     def _result(self) -> SuiteMutation:
         groups = sorted(self._groups.items(), key=lambda item: (not item[0][0].must, -item[1].mutants))
@@ -308,7 +310,7 @@ class _Suite:
             return group.add
         kills, tried = group.killed_by[-number], group.tried[-number]
         suite = self._bench.suite
-        place = suite.place(("checks",), key=True) if suite.checks else suite.place(("suite",), key=True)
+        place = suite.location(("checks",), key=True) if suite.checks else suite.location(("suite",), key=True)
         return CaseToAdd(self._for_all[-number][0].yaml, None, str(place), kills, tried)
 
 

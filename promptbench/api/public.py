@@ -34,7 +34,6 @@ from promptbench.api.measuring import (
     plan_measurement,
     show_measurement,
 )
-from promptbench.api.mending import MendedFile, mend, write_mended
 from promptbench.api.merging import Contest, Merged, merge
 from promptbench.api.mutating import mutate
 from promptbench.api.outlook import most_questions, outlook_of, told
@@ -120,7 +119,6 @@ __all__ = [
     "MeasurePlan",
     "Measured",
     "MeasurementReport",
-    "MendedFile",
     "Merged",
     "MistakePage",
     "MutationReport",
@@ -178,7 +176,6 @@ __all__ = [
     "measure",
     "measured_in_logs",
     "measurements",
-    "mend",
     "merge",
     "merge_runs",
     "mistake_page",
@@ -209,7 +206,6 @@ __all__ = [
     "suite_schema",
     "unmapped",
     "validate",
-    "write_mended",
     "write_sheet",
 ]
 
@@ -318,7 +314,7 @@ def run(
         pacers: dict[str, Pacer] = {}
         # Which key is missing is said by the report on its suite.
         told_later = Code.MISSING_CREDENTIAL
-        notes = [f"{item.place}: {item.message}" for item in found.warnings if item.code is not told_later]
+        notes = [f"{item.location}: {item.message}" for item in found.warnings if item.code is not told_later]
         finished: list[tuple[Bench, Finished]] = []
         reports: list[RunReport] = []
         for bench in benches:

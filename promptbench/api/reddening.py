@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from promptbench.core.diagnostics import Code, Diagnostics, Place, Severity
+from promptbench.core.diagnostics import Code, Diagnostics, Location, Severity
 from promptbench.core.types import Json
 from promptbench.project.bench import Bench, BenchCase
 from promptbench.project.evaluate import Evaluation, evaluate
@@ -48,14 +48,14 @@ class _Look:
                 idle = [spec for number, spec in enumerate(own, shared) if number not in failed]
                 for spec in idle if len(own) > 1 or failed else ():
                     self._vacuous(
-                        spec.name, spec.where.place(key=True), f"the logged answer of '{case.name}' passes it"
+                        spec.name, spec.where.location(key=True), f"the logged answer of '{case.name}' passes it"
                     )
             self._check_imported(case, written)
         if self._seen:
             answers = "the one logged answer passes" if self._seen == 1 else f"all {self._seen} logged answers pass"
             for number, spec in enumerate(bench.suite.checks):
                 if number not in self._failed:
-                    self._vacuous(spec.name, spec.where.place(key=True), f"{answers} it")
+                    self._vacuous(spec.name, spec.where.location(key=True), f"{answers} it")
 
     def _failing(self, answer: str, case: BenchCase) -> set[int]:
         self._seen += 1
@@ -66,10 +66,10 @@ class _Look:
         checks = case.checks[self._bench.candidates[0].hash]
         return evaluate(answer, checks, self._bench.accept, case.variables, threshold=case.threshold)
 
-    def _vacuous(self, name: str, place: Place, why: str) -> None:
+    def _vacuous(self, name: str, location: Location, why: str) -> None:
         message = f"'{name}' may be vacuous: {why}"
         hint = "`promptbench mutate` says whether anything fails it"
-        self._told.add(Code.VACUOUS, message, place, hint=hint, severity=Severity.WARNING)
+        self._told.add(Code.VACUOUS, message, location, hint=hint, severity=Severity.WARNING)
 
     def _check_imported(self, case: BenchCase, written: Case) -> None:
         answer = self._imported.get(_origin(written) or ("", ""))
@@ -79,7 +79,7 @@ class _Look:
         if found.passed and not found.errored:
             message = f"'{case.name}' comes from an imported call whose answer passes all its checks"
             hint = "write the answer that came back under 'was:', and a check that fails on it"
-            self._told.add(Code.NOT_RED, message, written.where.place("origin"), hint=hint)
+            self._told.add(Code.NOT_RED, message, written.where.location("origin"), hint=hint)
 
 
 def _own(case: Case) -> list[CheckSpec]:

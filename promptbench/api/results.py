@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from promptbench.core.diagnostics import Place
+from promptbench.core.diagnostics import Location
 from promptbench.core.types import Attempt, Outcome, Side
 from promptbench.gate.flips import Flip
 from promptbench.gate.judge import Verdict
@@ -53,7 +53,7 @@ class _Written:
     """A case as its author wrote it."""
 
     name: str
-    place: Place
+    location: Location
     expected: str | None
     tags: tuple[str, ...]
     critical: bool
@@ -65,10 +65,10 @@ class _Written:
         suite, critical, logged = bench.suite, name in bench.cases.critical, name in bench.cases.with_log
         if name not in suite.cases.numbers:
             case = bench.cases[name]
-            return cls(name, suite.place(("log",)), None, case.tags, critical, logged, case.cluster)
+            return cls(name, suite.location(("log",)), None, case.tags, critical, logged, case.cluster)
         written = suite.cases[name]
         expected = as_answer(written.expect) if written.has_expect else None
-        return cls(name, written.where.place("case"), expected, written.tags, critical, logged, written.cluster)
+        return cls(name, written.where.location("case"), expected, written.tags, critical, logged, written.cluster)
 
 
 def expected_of(bench: Bench, name: str) -> str | None:
@@ -101,8 +101,8 @@ def _result(
         critical=written.critical,
         logged=written.logged,
         tags=written.tags,
-        file=written.place.path,
-        line=written.place.line,
+        file=written.location.path,
+        line=written.location.line,
         expected=written.expected,
         attempts=len(answered),
         passed=len(answered) - len(failed),

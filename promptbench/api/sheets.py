@@ -20,12 +20,12 @@ from promptbench.core.types import Json
 from promptbench.formats.workbook_writer import MOST_CHARACTERS, Page, workbook
 from promptbench.project.assemble import Surroundings
 from promptbench.project.cases import CaseBuilder, PromptInPlay
+from promptbench.suite.editor import write_whole
 from promptbench.suite.models import Suite
 from promptbench.suite.sheet_changes import RowCases, SheetChanges, changed_files, changes_of, known_cases
 from promptbench.suite.sheet_marks import with_mistakes
 from promptbench.suite.sheets import COMMENT, CaseRow, case_rows
 from promptbench.suite.tables import Table, as_csv_cell, table_of
-from promptbench.suite.writer import write_whole
 
 KINDS = (".xlsx", ".csv")
 _MOST_TOLD = 50

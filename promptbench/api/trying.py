@@ -18,7 +18,7 @@ from promptbench.api.results import expected_of
 from promptbench.api.running import first_error, gateway_of, pacers_of, prices_of
 from promptbench.api.spending import Spending
 from promptbench.api.workspace import Selection, Workspace, mistakes
-from promptbench.core.diagnostics import Diagnostics, Place
+from promptbench.core.diagnostics import Diagnostics, Location
 from promptbench.core.errors import InputError
 from promptbench.core.events import Event
 from promptbench.core.protocols import CheckContext
@@ -96,11 +96,11 @@ class OpenSuite:
             for variant in self.bench.candidates if model.uses_prompt else (None,):
                 yield model, variant
 
-    def place(self, case: str) -> Place:
+    def location(self, case: str) -> Location:
         """Where a case is written; of a logged call, where the suite names its log."""
         suite = self.bench.suite
         known = case in suite.cases.numbers
-        return suite.cases[case].where.place("case") if known else suite.place(("log",))
+        return suite.cases[case].where.location("case") if known else suite.location(("log",))
 
     def ask(self, wanted: Iterable[Question]) -> None:
         """Asks what has not been asked, as many at once as the models take."""
@@ -153,7 +153,7 @@ class OpenSuite:
     def explained(self, item: Question, attempt: Attempt) -> str:
         """Why an answer fails, what it is beside what was expected, and how to see it again; without secrets."""
         answer = attempt.answer.text if attempt.answer else ""
-        lines = [*attempt.reasons, "", f"case    {item.case} ({self.place(item.case)})", f"model   {item.model}"]
+        lines = [*attempt.reasons, "", f"case    {item.case} ({self.location(item.case)})", f"model   {item.model}"]
         lines += [f"prompt  {item.prompt}"] if item.prompt else []
         lines += ["", *_differences(expected_of(self.bench, item.case), answer, self.bench.accept), ""]
         folder = self._workspace.shown(self.bench.suite.folder)

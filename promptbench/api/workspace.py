@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from promptbench.core.diagnostics import Code, Diagnostics, Place
+from promptbench.core.diagnostics import Code, Diagnostics, Location
 from promptbench.core.errors import InputError, NothingSelected
 from promptbench.core.secrets import Secrets, variables
 from promptbench.core.types import Json, LoggedCall
+from promptbench.core.words import number_of
 from promptbench.formats.source import Source
 from promptbench.prompts.parser import parse_prompt
 from promptbench.prompts.prompt import Prompt
@@ -245,15 +246,15 @@ class Workspace:
 def mistakes(found: Diagnostics) -> InputError:
     """The error that tells all that was found."""
     count = len(set(found.errors))
-    return InputError(f"{count} {'mistake' if count == 1 else 'mistakes'} to mend", diagnostics=found)
+    return InputError(number_of(count, "error"), diagnostics=found)
 
 
 def _same_name_once(benches: Sequence[Bench], found: Diagnostics) -> None:
-    first: dict[str, Place] = {}
+    first: dict[str, Location] = {}
     for bench in benches:
-        place = bench.suite.document.place(("suite",))
+        location = bench.suite.document.location(("suite",))
         if bench.suite.name in first:
             there = first[bench.suite.name]
-            message = f"two suites are named '{bench.suite.name}': {there.path} and {place.path}"
-            found.add(Code.DUPLICATE_NAME, message, place, hint="give each a name of its own", related=there)
-        first.setdefault(bench.suite.name, place)
+            message = f"two suites are named '{bench.suite.name}': {there.path} and {location.path}"
+            found.add(Code.DUPLICATE_NAME, message, location, hint="give each a name of its own", related=there)
+        first.setdefault(bench.suite.name, location)

@@ -1,4 +1,4 @@
-"""What is wrong in a user's file, where, and what to write instead."""
+"""Diagnostics: a problem in a user's file, its location, and what to write instead."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Severity(StrEnum):
 
 
 class Code(StrEnum):
-    """One stable code for each kind of mistake.
+    """A stable code for each kind of problem; docs/reference/diagnostics.md explains them.
 
     1xx file and YAML, 2xx suite, 3xx prompt, 4xx model, 5xx case and check, 6xx log, 7xx settings.
     """
@@ -66,8 +66,11 @@ class Code(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A stretch of one line of a file. `line` and `column` count from 1, in characters; `text` is the whole line."""
+class Location:
+    """A range within one line of a file.
+
+    `line` and `column` count from 1, in characters; `line` is 0 for the whole file. `text` is the whole line.
+    """
 
     path: str
     line: int = 0
@@ -81,22 +84,18 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One mistake. `message` is one sentence without markup; `hint` says what to write instead.
-
-    `mend` belongs into the place, where it is the only thing that can have been meant.
-    """
+    """One problem. `message` is one sentence without markup; `hint` says what to write instead."""
 
     code: Code
     message: str
-    place: Place
+    location: Location
     hint: str | None = None
     severity: Severity = Severity.ERROR
-    related: Place | None = None
-    mend: str | None = None
+    related: Location | None = None
 
 
 class Diagnostics:
-    """Collects the diagnostics of all files in one pass."""
+    """A collector for the diagnostics of all files, so that one pass reports everything."""
 
     def __init__(self) -> None:
         self._items: list[Diagnostic] = []
@@ -105,14 +104,13 @@ class Diagnostics:
         self,
         code: Code,
         message: str,
-        place: Place,
+        location: Location,
         *,
         hint: str | None = None,
         severity: Severity = Severity.ERROR,
-        related: Place | None = None,
-        mend: str | None = None,
+        related: Location | None = None,
     ) -> None:
-        self._items.append(Diagnostic(code, message, place, hint, severity, related, mend))
+        self._items.append(Diagnostic(code, message, location, hint, severity, related))
 
     def extend(self, items: Iterable[Diagnostic]) -> None:
         self._items.extend(items)
@@ -133,7 +131,7 @@ class Diagnostics:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:
-    """The known word that `word` is most likely a slip of, or None."""
+    """Return the known word that is closest to `word`, or None if none is close."""
     import difflib
 
     by_lower = {name.lower(): name for name in known}

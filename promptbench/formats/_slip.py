@@ -1,4 +1,4 @@
-"""A slip in a text, the line that it is on, and the edit that mends it."""
+"""Building blocks for recognising common YAML mistakes: an edit, a candidate mistake, and one line of the text."""
 
 from __future__ import annotations
 
@@ -6,18 +6,21 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import TypeAlias
+from typing import Any, TypeAlias
+
+import yaml
 
 from promptbench.core.diagnostics import Code
 
+Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+# The quotation marks of word processors, each with the marks that may close it.
 CURLY = {"“": "”", "„": "“”", "”": "”", "‘": "’", "‚": "‘’", "«": "»", "»": "«"}
-"""The quotation marks of word processors, each with what closes it."""
 DELETE = "delete it"
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """`text` in the place of what stands from `start` to `end`, in characters. It keeps the number of lines."""
+    """Replace the characters from `start` to `end` with `text`."""
 
     start: int
     end: int
@@ -26,21 +29,21 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Slip:
-    """A likely mistake at `start`. `sure` tells that its mend is the only thing that can have been meant."""
+    """A possible mistake: where it is, what to report, and the edits that would correct it.
+
+    The edits are only tried, to learn whether the parser then gets further; nothing is written.
+    """
 
     start: int
     length: int
     message: str
     hint: str
     edits: tuple[Edit, ...] = ()
-    sure: bool = False
     code: Code = Code.YAML_SYNTAX
-    moves: bool = False
-    """Whether it only stands at the wrong column, so that each column gives it another meaning."""
 
 
-def applied(text: str, edits: Iterable[Edit]) -> str:
-    """The text with the edits in it, which do not overlap."""
+def apply_edits(text: str, edits: Iterable[Edit]) -> str:
+    """Return the text with the edits applied; they must not overlap."""
     parts, position = [], 0
     for edit in sorted(edits, key=lambda item: item.start):
         parts += [text[position : edit.start], edit.text]
@@ -48,14 +51,23 @@ def applied(text: str, edits: Iterable[Edit]) -> str:
     return "".join([*parts, text[position:]])
 
 
+def error_position(text: str) -> tuple[int, int] | None:
+    """Return the line and column, from 0, at which the YAML parser fails; None if it reads the whole text."""
+    try:
+        yaml.compose(text, Loader=Loader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+        return (mark.line, mark.column) if mark else (0, 0)
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of a text, among the others."""
+    """One line of a text. `starts` are the offsets of all lines, `number` counts from 0."""
 
     whole: str
     lines: list[str]
     starts: list[int]
-    """Where each line of the text starts."""
     number: int
 
     @property
@@ -68,27 +80,25 @@ class Line:
 
     @property
     def below(self) -> str:
-        """The next line."""
         return self.lines[self.number + 1] if self.number + 1 < len(self.lines) else ""
 
-    def at(self, column: int, length: int, message: str, hint: str, *edits: Edit, sure: bool = False) -> Slip:
-        return Slip(self.start + column, length, message, hint, edits, sure)
+    def at(self, column: int, length: int, message: str, hint: str, *edits: Edit) -> Slip:
+        return Slip(self.start + column, length, message, hint, edits)
 
     def edit(self, start: int, end: int, text: str) -> Edit:
-        """An edit from one column to another."""
+        """Return an edit between two columns of this line."""
         return Edit(self.start + start, self.start + end, text)
 
 
 Found: TypeAlias = Slip | Iterable[Slip] | None
 NAME = r"[^\W\d_][\w .-]*?"
 NAMED = re.compile(rf"(?P<before> *(?:- +)*)(?P<name>{NAME}|'[^']*'|\"[^\"]*\"): +(?P<value>\S.*?) *\Z")
+# A line with a name or a dash of its own, which therefore does not continue the text above it.
 NAMES = re.compile(rf" *(?:- |{NAME}:(?: |\Z))")
-"""A line that has a name or starts an entry, and so is not the text of another one."""
 LISTED = re.compile(r"(?P<before> *- +)(?P<value>\S.*?) *\Z")
 
 
-def starts_of(lines: list[str]) -> list[int]:
-    """Where the lines of a text start."""
+def line_starts(lines: list[str]) -> list[int]:
     return [0, *accumulate(len(line) + 1 for line in lines)][:-1]
 
 
@@ -97,22 +107,22 @@ def indent(text: str) -> int:
 
 
 def in_curly(text: str) -> str | None:
-    """What stands inside of a word processor's quotation marks; None where they are not round all of a text."""
+    """Return the text inside word-processor quotation marks; None if they do not enclose all of it."""
     inside = text[1:-1]
     if len(text) < 3 or text[0] not in CURLY or text[-1] not in CURLY[text[0]]:
         return None
     return None if any(mark in inside for mark in "“”„«»") else inside
 
 
-def quoted(text: str) -> str:
-    """A text of one line in quotation marks; in those that need nothing doubled, where there are such."""
+def quote(text: str) -> str:
+    """Return a one-line text in YAML quotes, preferring those that need no escapes."""
     if "'" in text and '"' not in text and "\\" not in text:
         return f'"{text}"'
     return "'" + text.replace("'", "''") + "'"
 
 
-def moved(lines: list[str], number: int, start: int, by: int) -> list[Edit]:
-    """The edits that move a line, which starts at `start`, and all below it that is further in."""
+def shift_lines(lines: list[str], number: int, start: int, by: int) -> list[Edit]:
+    """Return the edits that shift line `number`, which begins at offset `start`, and everything nested below it."""
     here = indent(lines[number])
     edits: list[Edit] = []
     for text in lines[number:]:

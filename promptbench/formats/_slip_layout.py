@@ -1,4 +1,7 @@
-"""Slips of the layout of YAML: tabs, odd spaces, invisible characters, dashes, lines at the wrong column."""
+"""Recognise layout mistakes in YAML: tabs, odd spaces, invisible characters, dashes, lines at the wrong column.
+
+Each `find_…` function looks at one line near `at`, the line on which the parser failed, from 0.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from promptbench.core.diagnostics import Code
-from promptbench.formats._slip import DELETE, NAME, NAMES, Edit, Found, Line, Slip, indent, moved
+from promptbench.formats._slip import DELETE, NAME, NAMES, Edit, Found, Line, Slip, indent, shift_lines
 
 ODD_SPACES = "\u00a0\u2007\u202f\u3000"
 INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff"
 
 
-def tabs(line: Line, at: int) -> Iterator[Slip]:
-    """Each tab may stand for two, four or eight columns; the reader of this has to see which of them agree."""
+def find_tabs(line: Line, at: int) -> Iterator[Slip]:
+    # A tab may stand for any of these widths; the trial keeps the one with which the text parses.
     found = re.match(r"(?: |- +|-(?=\t))*\t[\t ]*", line.text)
     if not found:
         return
@@ -27,7 +30,7 @@ def tabs(line: Line, at: int) -> Iterator[Slip]:
                 start = line.starts[number]
                 edits.append(Edit(start, start + lead.end(), _without_tabs(lead[0], width)))
         hint = "use two spaces for each level"
-        slip = line.at(column, 1, "this line starts with a tab; YAML wants spaces", hint, *edits, sure=True)
+        slip = line.at(column, 1, "this line starts with a tab; YAML wants spaces", hint, *edits)
         yield replace(slip, code=Code.TAB_INDENT)
 
 
@@ -35,7 +38,7 @@ def _without_tabs(lead: str, width: int) -> str:
     return lead.replace("-\t", "- ").replace("\t", " " * width)
 
 
-def odd_spaces(line: Line, at: int) -> Found:
+def find_odd_spaces(line: Line, at: int) -> Found:
     lead = re.match(rf"(?:[ {ODD_SPACES}]|-(?=[ {ODD_SPACES}]))*", line.text)
     colon = re.search(rf"\w:(?P<space>[{ODD_SPACES}]+)", line.text)
     spots = [(0, lead.end())] if lead and re.search(f"[{ODD_SPACES}]", lead[0]) else []
@@ -46,10 +49,10 @@ def odd_spaces(line: Line, at: int) -> Found:
     first = re.search(f"[{ODD_SPACES}]+", line.text)
     assert first is not None
     message = "this is a non-breaking space, as word processors and web pages have it"
-    return line.at(first.start(), len(first[0]), message, "write plain spaces", *edits, sure=True)
+    return line.at(first.start(), len(first[0]), message, "write plain spaces", *edits)
 
 
-def invisible(line: Line, at: int) -> Found:
+def find_invisible(line: Line, at: int) -> Found:
     found = re.match(rf" *(?:- +)*(?P<name>[\w .{INVISIBLE}-]*[{INVISIBLE}][\w .{INVISIBLE}-]*)(?=:| |\Z)", line.text)
     if not found:
         return None
@@ -58,14 +61,14 @@ def invisible(line: Line, at: int) -> Found:
     a, b = found.span("name")
     edit = line.edit(a, b, re.sub(f"[{INVISIBLE}]", "", found["name"]))
     message = f"there is an invisible character (U+{ord(first[0]):04X}) here"
-    return line.at(first.start(), 1, message, DELETE, edit, sure=True)
+    return line.at(first.start(), 1, message, DELETE, edit)
 
 
 _DASH = re.compile(r"(?P<before> *(?:- +)*)(?P<dash>[–—•·*]|-(?=[^\s-]))(?P<space> *)(?=\S)")
 
 
-def dash(line: Line, at: int) -> Iterator[Slip]:
-    """The dash of one entry, or those of all entries around it that start in its column."""
+def find_dash(line: Line, at: int) -> Iterator[Slip]:
+    """Yield the dash of this entry, then the dashes of all entries around it in the same column."""
     found = _DASH.match(line.text)
     if not found or (found["dash"] != "-" and not found["space"]):
         return
@@ -79,11 +82,11 @@ def dash(line: Line, at: int) -> Iterator[Slip]:
         first = replace(line, number=numbers[0])
         word = re.match(r"-[\w@%`*&-]*", first.text[column:])
         edits = [edit for number in numbers for edit in _with_space(line, number, column)]
-        yield first.at(column, len(word[0]) if word else 1, message, hint, *edits, sure=True)
+        yield first.at(column, len(word[0]) if word else 1, message, hint, *edits)
 
 
 def _entries(line: Line, column: int) -> Iterator[int]:
-    """The lines above and below, as far as nothing starts further left, with such a dash in a column."""
+    """Yield the lines of the list around `line` that have such a dash in `column`."""
     first = last = line.number
     while first and (not line.lines[first - 1].strip() or indent(line.lines[first - 1]) >= column):
         first -= 1
@@ -96,7 +99,7 @@ def _entries(line: Line, column: int) -> Iterator[int]:
 
 
 def _with_space(line: Line, number: int, column: int) -> Iterator[Edit]:
-    """The dash with its space; what stands below the name, and not below where it comes to stand, moves with it."""
+    """Yield the edits that add the space after a dash and keep the lines below aligned with the name."""
     start, text = line.starts[number], line.lines[number]
     found = _DASH.match(text)
     assert found is not None
@@ -110,8 +113,8 @@ def _with_space(line: Line, number: int, column: int) -> Iterator[Edit]:
         start += len(below) + 1
 
 
-def text_below(line: Line, at: int) -> Found:
-    """A text of several lines below its name, with a colon in it."""
+def find_text_below(line: Line, at: int) -> Found:
+    """Find a text of several lines, below its name, that contains a colon."""
     found = re.match(rf"(?P<before> *(?:- +)*)(?P<name>{NAME}): *\Z", line.text)
     if not found or line.number >= at:
         return None
@@ -127,8 +130,8 @@ def text_below(line: Line, at: int) -> Found:
     return line.at(found.start("name"), len(found["name"]), message, hint, line.edit(end, end, " |-"))
 
 
-def block(line: Line, at: int) -> Found:
-    """Below `name: |` the text must start further in than the name."""
+def find_block(line: Line, at: int) -> Found:
+    """Find a block text (`name: |`) that is not indented further than its name."""
     found = re.match(rf"(?P<before> *(?:- +)*)(?P<name>{NAME}): *[|>][+-]?\d? *\Z", line.text)
     if not found or line.number >= at or not line.below.strip():
         return None
@@ -150,8 +153,8 @@ def block(line: Line, at: int) -> Found:
     return None
 
 
-def dash_forgotten(line: Line, at: int) -> Found:
-    """A line in the column of the dashes above it, with the name that the entries there start with."""
+def find_dash_forgotten(line: Line, at: int) -> Found:
+    """Find a line in the column of the dashes above it that starts with the same name as those entries."""
     found = re.match(rf"(?P<before> *)(?P<name>{NAME}): ", line.text)
     if line.number != at or not found:
         return None
@@ -161,15 +164,15 @@ def dash_forgotten(line: Line, at: int) -> Found:
     column = len(found["before"])
     message = "a new entry starts with '- '"
     hint = f"write '- {found['name']}: …'"
-    return line.at(column, len(found["name"]), message, hint, line.edit(column, column, "- "), sure=True)
+    return line.at(column, len(found["name"]), message, hint, line.edit(column, column, "- "))
 
 
+# Lines whose column is unknown until another mistake is corrected: nothing can be aligned with them.
 _UNCLEAR = re.compile(rf"^ *[\t{ODD_SPACES}{INVISIBLE}]", re.MULTILINE)
-"""A line of which nobody can say yet where it starts: what belongs together may not be moved before that is mended."""
 
 
-def indented(line: Line, at: int) -> Iterator[Slip]:
-    """A line, and what is below it further in, moved to a column at which something above it starts."""
+def find_indented(line: Line, at: int) -> Iterator[Slip]:
+    """Find a line at the wrong column, and try the columns at which something above it starts."""
     if line.number != at or not line.text.strip() or _UNCLEAR.search(line.whole):
         return
     here = indent(line.text)
@@ -190,13 +193,5 @@ def indented(line: Line, at: int) -> Iterator[Slip]:
         hint = f"give it {spaces} at its start, as {shown} has on line {like + 1}"
         word = re.match(r"[\w@%`*&-]+", line.text[here:])
         message = "this line does not fit the lines above it"
-        edits = moved(line.lines, line.number, line.start, column - here)
-        slip = line.at(here, len(word[0]) if word else 1, message, hint, *edits, sure=not _has_sibling(line, here))
-        yield replace(slip, moves=True)
-
-
-def _has_sibling(line: Line, column: int) -> bool:
-    """Whether the next line that is not further in starts in the same column: the two may belong together."""
-    below = (text for text in line.lines[line.number + 1 :] if text.strip())
-    following = next((indent(text) for text in below if indent(text) <= column), None)
-    return following == column
+        edits = shift_lines(line.lines, line.number, line.start, column - here)
+        yield line.at(here, len(word[0]) if word else 1, message, hint, *edits)

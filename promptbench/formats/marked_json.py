@@ -1,6 +1,6 @@
-"""A line of JSON that a person or a program wrote for us: its value, and the place of everything in it.
+"""Parse a line of JSON Lines, and know the location of everything in it.
 
-Reading is as fast as the standard library's scanner; places are looked for only once something is wrong.
+Parsing is as fast as the standard library's; locations are only computed once something is wrong.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import json
 from dataclasses import replace
 from functools import cached_property
 
-from promptbench.core.diagnostics import Code, Diagnostics, Place
+from promptbench.core.diagnostics import Code, Diagnostics, Location
 from promptbench.core.types import Json
 from promptbench.formats import _strict
 from promptbench.formats.marked_yaml import Document, Path, WrittenNumber, parse
@@ -22,7 +22,7 @@ _DEPTH = 256
 
 
 class Line:
-    """One line of a file as plain data (`value`). A number keeps its text, as in YAML."""
+    """One line of a file as plain data (`value`). A float keeps how it was written, as in YAML."""
 
     def __init__(self, path: str, number: int, text: str, value: Json) -> None:
         self.value = value
@@ -30,35 +30,35 @@ class Line:
         self._number = number
         self._text = text
 
-    def place(self, path: Path = (), *, key: bool = False) -> Place:
-        """The place of the value at `path`, or of its key; of the whole line where that cannot be told."""
+    def location(self, path: Path = (), *, key: bool = False) -> Location:
+        """Return the location of the value at `path`, or of its key; the whole line if it cannot be located."""
         if self._document is None:
-            return Place(self._path, self._number, 1, max(1, len(self._text)), self._text)
-        return replace(self._document.place(path, key=key), line=self._number)
+            return Location(self._path, self._number, 1, max(1, len(self._text)), self._text)
+        return replace(self._document.location(path, key=key), line=self._number)
 
     def is_blank(self, path: Path) -> bool:
-        """Never: JSON has no value without a word for it."""
+        """Return False: JSON has no empty values."""
         return False
 
     @cached_property
     def _document(self) -> Document | None:
-        # Nearly all JSON is YAML, and the YAML reader knows the place of everything.
+        # Nearly all JSON is YAML, and the YAML parser knows the location of everything.
         return parse(Source(self._path, self._text), Diagnostics())
 
 
 def parse_line(path: str, number: int, text: str, found: Diagnostics) -> Line | None:
-    """Line `number` of the file shown as `path`; None, with a diagnostic, when it is not one JSON value."""
+    """Parse line `number` of the file shown as `path`. Add a diagnostic and return None if it is not one JSON value."""
     try:
         value = _DECODER.decode(text)
         if text.count("[") + text.count("{") > _DEPTH and _strict.deeper_than(value, _DEPTH):
             raise ValueError(f"nested more than {_DEPTH} levels deep")
     except json.JSONDecodeError as error:
-        place = Place(path, number, error.colno, 1, text)
-        found.add(Code.JSON_SYNTAX, f"this line is not JSON: {error.msg}", place, hint=_HINT)
+        location = Location(path, number, error.colno, 1, text)
+        found.add(Code.JSON_SYNTAX, f"this line is not valid JSON: {error.msg}", location, hint=_HINT)
     except (ValueError, RecursionError) as error:
-        why = str(error) if isinstance(error, ValueError) else "nested too deep"
-        place = Place(path, number, 1, max(1, len(text)), text)
-        found.add(Code.JSON_SYNTAX, f"this line is not JSON that has one meaning: {why}", place, hint=_HINT)
+        why = str(error) if isinstance(error, ValueError) else "nested too deeply"
+        location = Location(path, number, 1, max(1, len(text)), text)
+        found.add(Code.JSON_SYNTAX, f"this line is not valid JSON: {why}", location, hint=_HINT)
     else:
         return Line(path, number, text, value)
     return None

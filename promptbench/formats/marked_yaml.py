@@ -1,7 +1,7 @@
-"""YAML as people mean it, with a place for every key and value.
+"""Parse YAML with JSON's types, and know the location of every key and value.
 
-A number is what JSON's grammar calls one, `null` or nothing is null, `true` and `false` are booleans, and everything
-else is text: `no`, `12:30`, `010`, `1_000`, dates. Tags and merge keys are refused, duplicate keys name both lines.
+Numbers follow JSON's grammar, null is `null` or empty, booleans are `true` and `false`. Everything else is text: `no`,
+`12:30`, `010`, `1_000`, dates. Tags and merge keys are refused; duplicate keys are an error that names both lines.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from typing import Any
 
 import yaml
 
-from promptbench.core.diagnostics import Code, Diagnostics, Place
+from promptbench.core.diagnostics import Code, Diagnostics, Location
 from promptbench.core.types import Json
-from promptbench.formats._slip import quoted
-from promptbench.formats._yaml_doubts import tell_doubts
+from promptbench.formats._slip import quote
+from promptbench.formats._yaml_doubts import report_doubts
 from promptbench.formats.source import Source
-from promptbench.formats.yaml_errors import explain, explain_control
+from promptbench.formats.yaml_errors import explain_control, explain_error
 
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?\Z")
-# Also refused are the line ends that YAML knows and no editor shows as one: U+0085, U+2028 and U+2029.
+# Also refuses U+0085, U+2028 and U+2029: YAML breaks lines there, but editors do not show a line break.
 _CONTROL = re.compile("[^\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _MAX_VALUES = 500_000
 _MAX_DEPTH = 64
@@ -32,7 +32,7 @@ Path = Sequence["str | int"]
 
 
 class WrittenNumber(float):
-    """A number whose text in the file says more than its value: `1.10`, `1e3`. It is its value, and shows its text."""
+    """A float that keeps how it was written, such as `1.10` or `1e3`."""
 
     text: str
 
@@ -57,14 +57,14 @@ _TAGS = {
 
 
 class _Loader(_Base):  # type: ignore[misc]
-    """Leaves every plain scalar as text: `_Converter` decides by JSON's grammar."""
+    """A loader that keeps every plain scalar as text; `_Converter` gives it a type."""
 
     def resolve(self, kind: type[yaml.Node], value: object, implicit: object) -> str:
         return _TAGS[kind]
 
 
 class Document:
-    """A YAML text as plain data (`value`), and the place of everything in it."""
+    """A parsed YAML text: plain data (`value`) and the location of everything in it."""
 
     def __init__(self, source: Source, value: Json, node: yaml.Node | None, first_line: int) -> None:
         self.source = source
@@ -72,53 +72,53 @@ class Document:
         self._node = node
         self._first_line = first_line
 
-    def place(self, path: Path = (), *, key: bool = False) -> Place:
-        """The place of the value at `path`, or of its key; of the nearest thing above it when there is none."""
+    def location(self, path: Path = (), *, key: bool = False) -> Location:
+        """Return the location of the value at `path`, or of its key; the nearest parent's if there is none."""
         node, key_node, missing = self._find(path)
         marked = key_node if (key or missing) and key_node is not None else node
         if key_node is not None and marked is not None and _is_blank(marked):
             marked = key_node
         if marked is None:
-            return self.source.place(self._first_line, 1)
+            return self.source.location(self._first_line, 1)
         return self._at(marked)
 
     def is_blank(self, path: Path) -> bool:
-        """Whether nothing at all is written at `path`, which reads as null without saying so."""
+        """Return whether the value at `path` is empty, which YAML reads as null."""
         node, _, missing = self._find(path)
         return not missing and node is not None and _is_blank(node)
 
-    def span(self, start: int, end: int) -> Place:
-        """The place of what stands from `start` to `end`, in characters of the YAML's text; it ends with its line."""
-        return self.source.place_at(self.source.starts[self._first_line - 1] + start, end - start)
+    def span(self, start: int, end: int) -> Location:
+        """Return the location of the characters from `start` to `end` of the YAML text, cut at the end of its line."""
+        return self.source.location_at(self.source.starts[self._first_line - 1] + start, end - start)
 
     def text_of(self, node: yaml.Node) -> str:
-        """What stands in the file for a node."""
+        """Return a node as it is written in the file."""
         base = self.source.starts[self._first_line - 1]
         return self.source.text[base + node.start_mark.index : base + node.end_mark.index]
 
     def _find(self, path: Path) -> tuple[yaml.Node | None, yaml.Node | None, bool]:
-        """The node at `path`, or the nearest above it; its key's node; whether a key of `path` is not there."""
+        """Return the node at `path` or its nearest parent, the node's key, and whether a key of `path` is missing."""
         node, key_node = self._node, None
         for step in path:
             found = _child(node, step)
             if found is None:
-                # A single value may stand for a list of one: its place is that of the value.
+                # A single value may be written for a list of one; its location is the value's.
                 return node, key_node, not isinstance(step, int)
             key_node, node = found
         return node, key_node, False
 
-    def _at(self, node: yaml.Node) -> Place:
-        # The marks' own lines are YAML's, which end at a few characters more than those of editors.
+    def _at(self, node: yaml.Node) -> Location:
+        # Not the marks' own lines: YAML ends lines at more characters than editors do.
         base = self.source.starts[self._first_line - 1]
         start = base + node.start_mark.index
-        return self.source.place_at(start, base + _end_on_first_line(node) - start)
+        return self.source.location_at(start, base + _end_on_first_line(node) - start)
 
 
 def parse(source: Source, found: Diagnostics, *, text: str | None = None, first_line: int = 1) -> Document | None:
-    """The YAML in `source`, or in `text`, a part of it that starts at `first_line`. None when it is no YAML.
+    """Parse `source`, or `text`, the part of it that starts at line `first_line`. Return None if it is not valid YAML.
 
-    Problems go to `found`; a document with duplicate keys or odd values is still returned, so that all is reported at
-    once.
+    Problems are added to `found`. A document with duplicate keys or invalid values is still returned, so that one pass
+    reports everything.
     """
     text = source.text if text is None else text
     odd = _CONTROL.search(text)
@@ -129,19 +129,19 @@ def parse(source: Source, found: Diagnostics, *, text: str | None = None, first_
         with _no_collection():
             node = yaml.compose(text, Loader=_Loader)
     except yaml.YAMLError as error:
-        explain(error, source, text, first_line, found)
+        explain_error(error, source, text, first_line, found)
         return None
     document = Document(source, None, node, first_line)
     if node is not None:
         with _no_collection():
             document.value = _Converter(document, found).convert(node)
-        tell_doubts(text, node, document.span, found)
+        report_doubts(text, node, document.span, found)
     return document
 
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
-    """Nodes are made by the ten thousand and none is garbage: looking for some costs two thirds of the time."""
+    """Switch off garbage collection while parsing: none of the many nodes is garbage, and it takes 2/3 of the time."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -152,7 +152,7 @@ def _no_collection() -> Iterator[None]:
 
 
 def _end_on_first_line(node: yaml.Node) -> int:
-    """Where the part of a node that is on its first line ends; a block ends where the next thing in the file begins."""
+    """Return where the part of a node on its first line ends; a block's own end mark is at the next node."""
     first_line = node.start_mark.line
     while node.end_mark.line > first_line and not isinstance(node, yaml.ScalarNode):
         inner = node.value if isinstance(node, yaml.SequenceNode) else [part for pair in node.value for part in pair]
@@ -185,19 +185,18 @@ class _Converter:
         self._open: set[int] = set()
 
     def convert(self, node: yaml.Node) -> Json:
-        # Aliases make one node count many times, so a small file can stand for a huge one.
+        # Aliases repeat nodes, so a small file can expand to a huge one.
         self._left -= 1
         if self._left <= 0:
             if self._left == 0:
-                hint = "what an anchor (&) names counts again wherever it is used (*)"
+                hint = "a value with an anchor (&) counts again at every alias (*)"
                 self._problem(Code.TOO_BIG, f"this file holds more than {_MAX_VALUES:,} values", node, hint)
             return None
         if node.tag != _TAGS[type(node)]:
             tag = node.tag.replace("tag:yaml.org,2002:", "!!")
             if isinstance(node, yaml.ScalarNode) and not tag.startswith("!!"):
-                mend = quoted(f"{tag} {node.value}".strip())
-                message = "a text that starts with ! needs quotes"
-                self._problem(Code.YAML_FEATURE, message, node, f"write it as {mend}", mend)
+                hint = f"write it as {quote(f'{tag} {node.value}'.strip())}"
+                self._problem(Code.YAML_FEATURE, "a text that starts with ! needs quotes", node, hint)
                 return None
             self._problem(Code.YAML_FEATURE, f"the tag {tag} is not allowed", node, "leave the tag out")
             return None
@@ -233,7 +232,7 @@ class _Converter:
                 first = self._document._at(seen[name])
                 self._found.add(
                     Code.DUPLICATE_KEY,
-                    f"'{name}' is here twice: first on line {first.line}, again on line {self._document._at(key).line}",
+                    f"duplicate key '{name}': first on line {first.line}, again on line {self._document._at(key).line}",
                     self._document._at(key),
                     hint="keep one of the two",
                     related=first,
@@ -244,11 +243,11 @@ class _Converter:
         return result
 
     def _unquoted(self, node: yaml.MappingNode, key: yaml.Node) -> None:
-        """A text such as {{name}}, which is a mapping with a mapping for a name."""
+        """Report a text such as {{name}}, which YAML reads as a mapping with a mapping as its key."""
         whole = self._document.text_of(node)
         message, hint = "a text that starts with { or [ needs quotes", "write it in single quotes, such as '{{name}}'"
         if len(node.value) == 1 and whole.startswith("{{") and "\n" not in whole:
-            self._problem(Code.YAML_FEATURE, message, node, f"write it as {quoted(whole)}", quoted(whole))
+            self._problem(Code.YAML_FEATURE, message, node, f"write it as {quote(whole)}")
         else:
             self._problem(Code.YAML_FEATURE, message, key, hint)
 
@@ -269,10 +268,8 @@ class _Converter:
             return text
         return number if repr(float(number)) != text else float(number)
 
-    def _problem(
-        self, code: Code, message: str, node: yaml.Node, hint: str | None = None, mend: str | None = None
-    ) -> None:
-        self._found.add(code, message, self._document._at(node), hint=hint, mend=mend)
+    def _problem(self, code: Code, message: str, node: yaml.Node, hint: str | None = None) -> None:
+        self._found.add(code, message, self._document._at(node), hint=hint)
 
 
 _WORDS: dict[str, Json] = {"": None, "null": None, "true": True, "false": False}

@@ -1,24 +1,24 @@
-"""Paths that a suite names: always below the suite's folder, always with forward slashes."""
+"""Resolve paths in a suite, which are always below the suite's folder."""
 
 from __future__ import annotations
 
 from pathlib import Path, PureWindowsPath
 
-from promptbench.core.diagnostics import Code, Diagnostics, Place
+from promptbench.core.diagnostics import Code, Diagnostics, Location
 
 
-def below(folder: Path, written: str, place: Place, found: Diagnostics) -> Path | None:
-    """The file `written` below `folder`, whether it exists or not; None, with a diagnostic, when it lies elsewhere."""
+def below(folder: Path, written: str, location: Location, found: Diagnostics) -> Path | None:
+    """Return the path `written` below `folder`, existing or not. Add a diagnostic and return None if it is outside."""
     path = Path(folder, written.replace("\\", "/"))
     windows = PureWindowsPath(written)
     try:
-        path.is_file()  # raises for what no file can be called
+        path.is_file()  # raises ValueError for an impossible name
         outside = bool(windows.root or windows.drive) or not path.resolve().is_relative_to(folder.resolve())
     except (OSError, ValueError, RuntimeError):
-        found.add(Code.BAD_VALUE, f"'{written}' cannot be the name of a file", place)
+        found.add(Code.BAD_VALUE, f"'{written}' is not a valid file name", location)
         return None
     if outside:
-        hint = "copy the file beside the suite, and write its name only"
-        found.add(Code.PATH_OUTSIDE, f"'{written}' lies outside the suite's folder", place, hint=hint)
+        hint = "copy the file next to the suite, and write only its name"
+        found.add(Code.PATH_OUTSIDE, f"'{written}' is outside the suite's folder", location, hint=hint)
         return None
     return path

@@ -1,4 +1,4 @@
-"""What is wrong where a parser of YAML gives up, in the words of somebody who writes suites."""
+"""Explain errors of the YAML parser in the words of a suite's author."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import yaml
 
-from promptbench.core.diagnostics import Code, Diagnostics, Place
+from promptbench.core.diagnostics import Code, Diagnostics, Location
 from promptbench.formats.source import Source
-from promptbench.formats.yaml_slips import Slip, cause
+from promptbench.formats.yaml_slips import find_cause
 
 _PROBLEMS = (
-    # (what libyaml says, what a person can act on, what to do)
+    # (libyaml's message, our message, our hint)
     (
         "did not find expected '-' indicator",
         "this line does not fit the list above it",
@@ -39,83 +39,78 @@ _PROBLEMS = (
 _FIRST_NAME = re.compile(r"\s*(?:- +)*(?P<name>[^:#'\"{\[]+)\Z")
 
 
-def explain(error: yaml.YAMLError, source: Source, text: str, first_line: int, found: Diagnostics) -> None:
+def explain_error(error: yaml.YAMLError, source: Source, text: str, first_line: int, found: Diagnostics) -> None:
     problem = " ".join(filter(None, (getattr(error, "problem", None), getattr(error, "context", None)))) or str(error)
-    here, opener = (_place_of(getattr(error, name, None), source, first_line) for name in _MARKS)
-    slip = None if any(words in problem for words in _PLAIN) else _cause(error, text)
+    failed, opened = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
+    mark = failed or opened
+    # For these the parser's own position is the right one.
+    exact = any(words in problem for words in ("end of stream", "escape c", "another document", "nesting depth"))
+    slip = None
+    if mark and not exact:
+        slip = find_cause(text, mark.line, mark.column, opened.line if opened else None)
     if slip is not None:
-        place = source.place_at(source.starts[first_line - 1] + slip.start, slip.length)
-        found.add(slip.code, slip.message, place, hint=slip.hint)
+        location = source.location_at(source.starts[first_line - 1] + slip.start, slip.length)
+        found.add(slip.code, slip.message, location, hint=slip.hint)
         return
-    here = here or opener or source.place(first_line, 1)
-    code, message, hint, place = _reason(problem, source, here, opener or here)
-    found.add(code, message, _word(source, place), hint=hint)
-
-
-_PLAIN = ("unexpected end of stream", "escape c", "another document", "nesting depth")
-"""What the parser says of these is where it is, and is mended by hand."""
-
-
-def _cause(error: yaml.YAMLError, text: str) -> Slip | None:
-    problem, context = (getattr(error, name, None) for name in _MARKS)
-    mark = problem or context
-    return cause(text, mark.line, mark.column, context.line if context else None) if mark else None
+    here, opener = (_location_of(item, source, first_line) for item in (failed, opened))
+    here = here or opener or source.location(first_line, 1)
+    code, message, hint, location = _reason(problem, source, here, opener or here)
+    found.add(code, message, _word(source, location), hint=hint)
 
 
 _FAR = 1 << 60
-_MARKS = ("problem_mark", "context_mark")
 
 
-def _place_of(mark: yaml.Mark | None, source: Source, first_line: int) -> Place | None:
-    """Where the parser points; behind the end of the text is at the end of its last line."""
+def _location_of(mark: yaml.Mark | None, source: Source, first_line: int) -> Location | None:
+    """Return where the parser points; the end of the last line if it points past the end of the text."""
     if mark is None:
         return None
     line, column = mark.line + first_line, mark.column + 1
     while line > 1 and (line > len(source.lines) or not source.lines[line - 1].strip()):
         line, column = line - 1, _FAR
-    return source.place(line, min(column, len(source.lines[line - 1]) + 1))
+    return source.location(line, min(column, len(source.lines[line - 1]) + 1))
 
 
-def _word(source: Source, place: Place) -> Place:
-    """The place up to the end of its word, so that the carets show what is meant."""
-    word = re.match(r"[\w@%`*&-]+", place.text[place.column - 1 :])
-    return source.place(place.line, place.column, len(word.group()) if word else 1)
+def _word(source: Source, location: Location) -> Location:
+    """Return the location extended to the end of its word, so that the carets cover it."""
+    word = re.match(r"[\w@%`*&-]+", location.text[location.column - 1 :])
+    return source.location(location.line, location.column, len(word.group()) if word else 1)
 
 
-_Reason = tuple[Code, str, "str | None", Place]
+_Reason = tuple[Code, str, "str | None", Location]
 
 
-def _reason(problem: str, source: Source, place: Place, opener: Place) -> _Reason:
-    """What is wrong, what to do, and where a person can mend it; where the parser gave up is rarely near."""
-    rest, before = place.text[place.column - 1 :], place.text[: place.column - 1]
+def _reason(problem: str, source: Source, location: Location, opener: Location) -> _Reason:
+    """Return the code, message, hint, and the location where a person can fix it."""
+    rest, before = location.text[location.column - 1 :], location.text[: location.column - 1]
     if rest.startswith("\t") or (not before.strip() and "\t" in before):
         hint = "use two spaces for each level"
-        return Code.TAB_INDENT, "this line starts with a tab; YAML wants spaces", hint, place
-    quote = _ended_too_early(source, place)
+        return Code.TAB_INDENT, "this line starts with a tab; YAML wants spaces", hint, location
+    quote = _ended_too_early(source, location)
     if quote is not None:
         return quote
     if "cannot start any token" in problem:
-        return Code.YAML_SYNTAX, f"a text that starts with {rest[:1]} needs quotes", _in_quotes(place), place
+        return Code.YAML_SYNTAX, f"a text that starts with {rest[:1]} needs quotes", _in_quotes(location), location
     if "alphabetic or numeric character" in problem or "undefined alias" in problem:
         starts = opener.text[opener.column - 1 : opener.column]
         return Code.YAML_SYNTAX, f"a text that starts with {starts} needs quotes", _in_quotes(opener), opener
-    same_line = opener.line == place.line and opener.column < place.column
+    same_line = opener.line == location.line and opener.column < location.column
     if "mapping values are not allowed" in problem or (rest.startswith(":") and same_line):
-        return _colon(place)
+        return _colon(location)
     for says, message, what_to_do in _PROBLEMS:
         if says in problem:
             closing = bool(what_to_do and what_to_do.startswith("close"))
-            return Code.YAML_SYNTAX, message, what_to_do, opener if closing else place
-    return Code.YAML_SYNTAX, f"this is not YAML: {problem}", None, place
+            return Code.YAML_SYNTAX, message, what_to_do, opener if closing else location
+    return Code.YAML_SYNTAX, f"this is not valid YAML: {problem}", None, location
 
 
-def _ended_too_early(source: Source, place: Place) -> _Reason | None:
-    """A quotation mark inside a text that is in the same quotation marks: 'I don't', "she said "no" to me"."""
-    before = place.text[: place.column - 1].rstrip()
-    after = place.text[len(before) : len(before) + 2].strip()
+def _ended_too_early(source: Source, location: Location) -> _Reason | None:
+    """Recognise a quotation mark inside a text with the same quotation marks, such as 'I don't'."""
+    before = location.text[: location.column - 1].rstrip()
+    after = location.text[len(before) : len(before) + 2].strip()
     if len(before) < 2 or before[-1] not in "'\"" or not after[:1].isalnum() or before[:-1].rstrip()[-1:] in "{[,:-":
         return None
-    where = source.place(place.line, len(before))
+    where = source.location(location.line, len(before))
     if before[-1] == "'":
         hint = "write it twice, '', where it belongs to the text"
         return Code.YAML_SYNTAX, "this apostrophe ends the text", hint, where
@@ -123,23 +118,23 @@ def _ended_too_early(source: Source, place: Place) -> _Reason | None:
     return Code.YAML_SYNTAX, "this quotation mark ends the text", hint, where
 
 
-def _in_quotes(place: Place) -> str:
-    text = place.text[place.column - 1 :].rstrip()
-    in_braces = any(char in place.text[: place.column - 1] for char in "{[")
+def _in_quotes(location: Location) -> str:
+    text = location.text[location.column - 1 :].rstrip()
+    in_braces = any(char in location.text[: location.column - 1] for char in "{[")
     return f"write it as '{text}'" if not in_braces and "'" not in text else "put the text in single quotes"
 
 
-def _colon(place: Place) -> _Reason:
-    first = _FIRST_NAME.match(place.text[: place.column - 1])
+def _colon(location: Location) -> _Reason:
+    first = _FIRST_NAME.match(location.text[: location.column - 1])
     if first:
         hint = "give it as many spaces at its start as the lines that it belongs to"
-        where = replace(place, column=first.start("name") + 1)
+        where = replace(location, column=first.start("name") + 1)
         return Code.YAML_SYNTAX, "this line does not fit the lines above it", hint, where
     hint = "put the text that this colon belongs to in quotes, or write the comma that is missing before its name"
-    return Code.YAML_SYNTAX, "a colon followed by a space is here where none is expected", hint, place
+    return Code.YAML_SYNTAX, "a colon followed by a space is here where none is expected", hint, location
 
 
 def explain_control(odd: re.Match[str], source: Source, first_line: int, found: Diagnostics) -> None:
-    place = source.place_at(source.starts[first_line - 1] + odd.start())
+    location = source.location_at(source.starts[first_line - 1] + odd.start())
     name = f"U+{ord(odd.group()):04X}"
-    found.add(Code.YAML_SYNTAX, f"there is an invisible character ({name}) here", place, hint="delete it")
+    found.add(Code.YAML_SYNTAX, f"there is an invisible character ({name}) here", location, hint="delete it")

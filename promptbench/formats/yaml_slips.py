@@ -1,7 +1,7 @@
-"""Slips that people make in YAML: what each looks like in the text, what to say of it, and the edit that mends it.
+"""Find the mistake behind a YAML parser error.
 
-A parser says where it gave up, which is rarely where the slip is. So each likely slip near that place is mended on
-trial: the one whose mend lets the parser get further is the cause.
+A parser reports where it failed, which is rarely where the mistake is. So each common mistake near that line is
+corrected on trial: the first one whose correction lets the parser get further is the cause.
 """
 
 from __future__ import annotations
@@ -10,47 +10,44 @@ from collections.abc import Callable, Iterator
 
 from promptbench.formats import _slip_layout as layout
 from promptbench.formats import _slip_signs as signs
-from promptbench.formats._slip import Edit, Found, Line, Slip, applied, moved, quoted, starts_of
-from promptbench.formats._yaml import gives_up_at
-
-__all__ = ["Edit", "Slip", "applied", "cause", "gives_up_at", "moved", "quoted", "slips"]
+from promptbench.formats._slip import Found, Line, Slip, apply_edits, error_position, line_starts
 
 _LINES_ABOVE = 5
-_MOST_TEXT = 400_000
-"""In a longer text the parser's own place is told: each trial reads it all."""
+# Each trial parses the whole text, so in a longer one only the parser's own position is reported.
+_MAX_TEXT = 400_000
 
 
-def cause(text: str, line: int, column: int, opener: int | None = None) -> Slip | None:
-    """The slip for which a parser gives up at a line and column, which count from 0; None where none explains it.
+def find_cause(text: str, line: int, column: int, opener: int | None = None) -> Slip | None:
+    """Return the mistake that makes the parser fail at a line and column, both from 0; None if none explains it.
 
-    `opener` is the line of what was open there, such as a bracket.
+    `opener` is the line of what was still open there, such as a bracket.
     """
-    if len(text) > _MOST_TEXT:
+    if len(text) > _MAX_TEXT:
         return None
-    for slip in slips(text, line, opener):
+    for slip in _candidates(text, line, opener):
         if not slip.edits:
             return slip
-        reached = gives_up_at(applied(text, slip.edits))
-        if reached is None or reached > (line, column + _longer(slip, line, text)):
+        reached = error_position(apply_edits(text, slip.edits))
+        if reached is None or reached > (line, column + _added_length(slip, line, text)):
             return slip
     return None
 
 
-def _longer(slip: Slip, line: int, text: str) -> int:
-    """How much longer the mend makes the line on which the parser gave up."""
+def _added_length(slip: Slip, line: int, text: str) -> int:
+    """Return by how much the edits lengthen the line on which the parser failed."""
     start = sum(len(item) + 1 for item in text.split("\n")[:line])
     end = text.find("\n", start)
     here = [edit for edit in slip.edits if start <= edit.start <= (end if end >= 0 else len(text))]
     return max(0, sum(len(edit.text) - (edit.end - edit.start) for edit in here))
 
 
-def slips(text: str, line: int, opener: int | None = None) -> Iterator[Slip]:
-    """The slips that may be why a parser gives up at a line, the most telling first."""
+def _candidates(text: str, line: int, opener: int | None) -> Iterator[Slip]:
+    """Yield the mistakes that may make the parser fail at a line, the most specific kind first."""
     lines = text.split("\n")
     near = [*range(min(line, len(lines) - 1), max(-1, line - _LINES_ABOVE), -1)]
     if opener is not None and opener < len(lines) and opener not in near:
         near.append(opener)
-    starts = starts_of(lines)
+    starts = line_starts(lines)
     for find in _KINDS:
         for number in near:
             found = find(Line(text, lines, starts, number), line)
@@ -59,28 +56,28 @@ def slips(text: str, line: int, opener: int | None = None) -> Iterator[Slip]:
 
 
 _KINDS: tuple[Callable[[Line, int], Found], ...] = (
-    signs.merge_conflict,
-    signs.fence,
-    signs.json_lines,
-    layout.tabs,
-    layout.odd_spaces,
-    layout.invisible,
-    layout.dash,
-    signs.curly,
-    signs.colon,
-    signs.list_on_the_line,
-    signs.closing,
-    signs.slashes,
-    signs.comma_missing,
-    signs.apostrophe,
-    signs.three_quotes,
-    signs.goes_on,
-    signs.unquoted,
-    signs.comment_in_braces,
-    layout.text_below,
-    layout.block,
-    signs.quote_runs_on,
-    signs.no_colon,
-    layout.dash_forgotten,
-    layout.indented,
+    signs.find_merge_conflict,
+    signs.find_fence,
+    signs.find_json_lines,
+    layout.find_tabs,
+    layout.find_odd_spaces,
+    layout.find_invisible,
+    layout.find_dash,
+    signs.find_curly,
+    signs.find_colon,
+    signs.find_list_on_the_line,
+    signs.find_closing,
+    signs.find_slashes,
+    signs.find_comma_missing,
+    signs.find_apostrophe,
+    signs.find_three_quotes,
+    signs.find_text_after_quote,
+    signs.find_unquoted,
+    signs.find_comment_in_braces,
+    layout.find_text_below,
+    layout.find_block,
+    signs.find_unclosed_quote,
+    signs.find_no_colon,
+    layout.find_dash_forgotten,
+    layout.find_indented,
 )

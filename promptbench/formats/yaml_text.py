@@ -1,7 +1,7 @@
-"""Plain data as the YAML that a person would write: what `marked_yaml` reads back as the same data.
+"""Format plain data as the YAML that a person would write, so that `marked_yaml` reads the same data back.
 
-Texts of several lines are literal blocks. A text that this reader or another one would take for something else (`no`,
-`12:30`, `010`) is quoted. Small mappings and lists of words stand on one line.
+Multi-line texts become literal blocks. Texts that some YAML parser reads as another type (`no`, `12:30`, `010`) are
+quoted. Small mappings and lists are written on one line.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from promptbench.core.types import Json
 _WIDTH = 100
 _MOST_IN_KEY = 200
 _STEP = 2
-# Letters first: nothing that starts with one is a number, a date or a sign of YAML's.
+# Starts with a letter, so it cannot be a number, a date or YAML syntax.
 _PLAIN = re.compile(r"[^\W\d_](?:[\w ,.;!?/@%&+=~'\"$*#:()<>|^`\[\]{}\-]*[\w.,;!?/@%&+=~'\"$*)<>|^\]}\-])?\Z")
 _PLAIN_IN_BRACES = re.compile(r"[^\W\d_](?:[\w ./@%+()=;!'\-]*[\w./@%+()=;!'\-])?\Z")
 _WORDS = frozenset(("true", "false", "null", "yes", "no", "on", "off", "y", "n"))
@@ -24,18 +24,18 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def mapping_lines(data: Mapping[str, Json], column: int) -> list[str]:
-    """The lines of a mapping whose keys start at `column`. Raises ValueError for a text that no YAML file can hold."""
+    """Return the lines of a mapping with its keys at `column`. Raise ValueError for a text that YAML cannot hold."""
     return [" " * column + line if line else "" for line in _mapping(data, _WIDTH - column)]
 
 
 def item_lines(data: Mapping[str, Json], column: int) -> list[str]:
-    """The lines of a mapping as an item of a list, with its dash at `column`. Raises as `mapping_lines`."""
+    """Return the lines of a mapping as a list item, with its dash at `column`. Raise as `mapping_lines`."""
     first, *rest = mapping_lines(data, column + _STEP)
     return [f"{' ' * column}- {first[column + _STEP :]}", *rest]
 
 
 def in_braces(value: Json) -> str:
-    """Any data on one line. Raises as `mapping_lines`."""
+    """Return any data on one line. Raise as `mapping_lines`."""
     if isinstance(value, Mapping):
         return (
             "{" + ", ".join(f"{_scalar(key, _PLAIN_IN_BRACES)}: {in_braces(item)}" for key, item in value.items()) + "}"
@@ -46,7 +46,6 @@ def in_braces(value: Json) -> str:
 
 
 def _mapping(data: Mapping[str, Json], width: int) -> Iterator[str]:
-    """The lines of a mapping, as if it started in the first column."""
     for key, value in data.items():
         name = _scalar(key, _PLAIN_IN_BRACES if len(key) <= _MOST_IN_KEY else None)
         first, *rest = _value(value, width, len(name) + 2)
@@ -55,7 +54,7 @@ def _mapping(data: Mapping[str, Json], width: int) -> Iterator[str]:
 
 
 def _value(value: Json, width: int, taken: int) -> Iterator[str]:
-    """What stands behind a key, and the lines below it. `taken` is how much of the first line the key needs."""
+    """Yield the rest of a key's line, then the lines below it. `taken` is the width that the key needs."""
     if isinstance(value, str):
         yield from _block(value) if _fits_block(value) else [_scalar(value, _PLAIN)]
     elif isinstance(value, Mapping):
@@ -67,7 +66,7 @@ def _value(value: Json, width: int, taken: int) -> Iterator[str]:
 
 
 def _small(value: Json, inside: Iterable[Json], width: int) -> list[str]:
-    """A mapping or list on one line; nothing where that is too long, is nested, or has texts of several lines."""
+    """Return a mapping or list on one line; nothing if it is too long, nested, or has multi-line texts."""
     if any(isinstance(item, (Mapping, list, tuple)) or (isinstance(item, str) and "\n" in item) for item in inside):
         return []
     line = in_braces(value)
@@ -93,7 +92,7 @@ def _below(lines: Iterator[str] | Sequence[str]) -> Iterator[str]:
 
 
 def _fits_block(text: str) -> bool:
-    """Whether a text of several lines can be a literal block that ends where it ends."""
+    """Return whether a multi-line text survives as a literal block."""
     return (
         "\n" in text.rstrip("\n") and not text.endswith("\n\n") and not text.startswith("\t") and not _ODD.search(text)
     )
@@ -107,12 +106,12 @@ def _block(text: str) -> Iterator[str]:
 
 def _scalar(value: Json, plain: re.Pattern[str] | None) -> str:
     if not isinstance(value, str):
-        # A number that was written in a file keeps its text.
+        # str, because a WrittenNumber keeps how it was written.
         return str(value) if isinstance(value, float) else json.dumps(value, allow_nan=False)
     if plain and plain.match(value) and value.lower() not in _WORDS and not re.search(r": |:\Z| #", value):
         return value
     if _SURROGATE.search(value):
-        raise ValueError("it holds half a character, which no YAML file can")
+        raise ValueError("it holds half a character, which YAML cannot represent")
     if "\n" in value or _ODD.search(value):
         quoted = json.dumps(value, ensure_ascii=False)
         return _ODD.sub(lambda odd: f"\\u{ord(odd[0]):04x}", quoted)

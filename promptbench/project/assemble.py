@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from promptbench.core.canonical import digest
-from promptbench.core.diagnostics import Code, Diagnostics, Place, Severity, did_you_mean
+from promptbench.core.diagnostics import Code, Diagnostics, Location, Severity, did_you_mean
 from promptbench.core.plugins import module_name
 from promptbench.core.protocols import Problem, ProviderContext, ProviderModule, Recordings
 from promptbench.core.secrets import without_secrets
@@ -120,12 +120,15 @@ def assemble(suite: Suite, around: Surroundings, found: Diagnostics) -> Bench | 
         if not (names or around.partial or len(found.errors) > before):
             hint = "write it under the 'tags:' of the cases that it is about"
             found.add(
-                Code.BAD_VALUE, f"no case has the tag '{tag}'", suite.place(("gate", "tags", tag), key=True), hint=hint
+                Code.BAD_VALUE,
+                f"no case has the tag '{tag}'",
+                suite.location(("gate", "tags", tag), key=True),
+                hint=hint,
             )
     only_logs = suite.logs and not suite.document.value.get("cases")
     if not cases and only_logs and not around.partial and len(found.errors) == before:
         hint = "write a case under 'cases:', or name a log with failing calls"
-        found.add(Code.NO_CASES, "no case is left: no logged call fails a check", suite.place(("log",)), hint=hint)
+        found.add(Code.NO_CASES, "no case is left: no logged call fails a check", suite.location(("log",)), hint=hint)
     if len(found.errors) > before or not candidates:
         return None
     return Bench(
@@ -155,7 +158,7 @@ def _tell_changed_schemas(
             found.add(
                 Code.BAD_SCHEMA,
                 f"{item.label} has another output schema than {champion.label if champion else ''}",
-                suite.place(("prompt",)),
+                suite.location(("prompt",)),
                 hint="'json schema: output' holds each prompt to its own; compare the two before you trust the verdict",
                 severity=Severity.WARNING,
             )
@@ -173,8 +176,8 @@ class _Joiner:
             prompt = parse_prompt(Source(f"{name}.compared.prompt", stored.source), self._found)
             return (Variant(prompt, Side.CANDIDATE, stored.label),) if prompt else ()
         prompts: dict[str, Prompt] = {}
-        for path, place in self._prompt_files():
-            prompt = self._load(path, place)
+        for path, location in self._prompt_files():
+            prompt = self._load(path, location)
             if prompt is not None:
                 prompts.setdefault(prompt.hash, prompt)
         names = {prompt.name for prompt in prompts.values()}
@@ -182,35 +185,35 @@ class _Joiner:
             self._found.add(
                 Code.BAD_VALUE,
                 f"the candidates belong to different prompts: {', '.join(sorted(names))}",
-                self._suite.place(("prompt",)),
+                self._suite.location(("prompt",)),
                 hint="the name up to the first dot must be the same: triage.short.prompt, triage.long.prompt",
             )
         return tuple(Variant(item, Side.CANDIDATE, Path(item.file).name) for item in prompts.values())
 
-    def _load(self, path: Path, place: Place) -> Prompt | None:
+    def _load(self, path: Path, location: Location) -> Prompt | None:
         if not path.is_file():
             near = [item.name for item in path.parent.glob("*.prompt")] if path.parent.is_dir() else []
             guess = did_you_mean(path.name, near)
             hint = f"did you mean '{guess}'?" if guess else f"prompts there: {', '.join(sorted(near)) or 'none'}"
             if any(char < " " for char in path.name):
                 hint = "a backslash inside double quotes means something special: write / between folders"
-            self._found.add(Code.FILE_NOT_FOUND, f"there is no prompt file '{path.name}'", place, hint=hint)
+            self._found.add(Code.FILE_NOT_FOUND, f"there is no prompt file '{path.name}'", location, hint=hint)
             return None
         return load_prompt(path, self._around.shown(path), self._found)
 
-    def _prompt_files(self) -> Iterable[tuple[Path, Place]]:
+    def _prompt_files(self) -> Iterable[tuple[Path, Location]]:
         if self._around.prompts:
             for path in self._around.prompts:
-                yield path, Place(self._around.shown(path))
+                yield path, Location(self._around.shown(path))
             return
         for index, written in enumerate(self._suite.prompts):
-            place = self._suite.place(("prompt", index))
+            location = self._suite.location(("prompt", index))
             if not any(char in written for char in "*?["):
-                file = below(self._suite.folder, written, place, self._found)
+                file = below(self._suite.folder, written, location, self._found)
                 if file is not None:
-                    yield file, place
+                    yield file, location
                 continue
-            if below(self._suite.folder, written, place, self._found) is None:
+            if below(self._suite.folder, written, location, self._found) is None:
                 continue
             try:
                 matches = [
@@ -218,15 +221,15 @@ class _Joiner:
                 ]
             except ValueError:
                 hint = "'**' stands for folders and stands alone: write it as **/NAME.prompt"
-                self._found.add(Code.BAD_VALUE, f"'{written}' is not a pattern", place, hint=hint)
+                self._found.add(Code.BAD_VALUE, f"'{written}' is not a pattern", location, hint=hint)
                 continue
             if not matches:
                 hint = "the prompt's text belongs into a file of its own: write that file's name here"
                 hint = hint if "{{" in written else "look at the names of the files beside the suite"
-                self._found.add(Code.FILE_NOT_FOUND, f"no file fits '{written}'", place, hint=hint)
+                self._found.add(Code.FILE_NOT_FOUND, f"no file fits '{written}'", location, hint=hint)
             for path in matches:
-                if below(self._suite.folder, path.relative_to(self._suite.folder).as_posix(), place, self._found):
-                    yield path, place
+                if below(self._suite.folder, path.relative_to(self._suite.folder).as_posix(), location, self._found):
+                    yield path, location
 
     def champion(self, candidates: Sequence[Variant]) -> Variant | None:
         """What is in production now, under the name of the candidates."""
@@ -248,12 +251,12 @@ class _Joiner:
                 self._found.add(
                     Code.UNKNOWN_MODEL,
                     f"the gate asks for '{name}', which is not among the models",
-                    self._suite.place(("gate", "models", index)),
+                    self._suite.location(("gate", "models", index)),
                     hint=f"did you mean '{guess}'?" if guess else "add it under 'models:'",
                 )
         models: dict[str, BenchModel] = {}
-        for entry, place in entries:
-            model = self._model(entry, place, gated, prompts)
+        for entry, location in entries:
+            model = self._model(entry, location, gated, prompts)
             if model is not None:
                 models.setdefault(model.name, self._with_fallback(entry, model, prompts))
         return tuple(models.values())
@@ -261,22 +264,24 @@ class _Joiner:
     def _with_fallback(self, entry: ModelEntry, model: BenchModel, prompts: Sequence[Prompt]) -> BenchModel:
         if entry.fallback is None:
             return model
-        place = self._suite.place((*entry.path, "fallback"))
+        location = self._suite.location((*entry.path, "fallback"))
         if entry.fallback == entry.ref:
-            self._found.add(Code.BAD_VALUE, f"{model.name} is no fallback for itself", place, hint="name another model")
+            self._found.add(
+                Code.BAD_VALUE, f"{model.name} is no fallback for itself", location, hint="name another model"
+            )
             return model
-        other = self._model(ModelEntry(entry.fallback, None, entry.path), place, (), prompts)
+        other = self._model(ModelEntry(entry.fallback, None, entry.path), location, (), prompts)
         if other is not None and other.uses_prompt is not model.uses_prompt:
             sees, blind = (other, model) if other.uses_prompt else (model, other)
             message = f"{sees.name} gets the prompt and {blind.name} does not, so one cannot answer for the other"
-            self._found.add(Code.BAD_VALUE, message, place, hint="name a model that is asked in the same way")
+            self._found.add(Code.BAD_VALUE, message, location, hint="name a model that is asked in the same way")
         return replace(model, fallback=replace(other, gated=False) if other else None)
 
     def judges(self, judged: Judged) -> dict[str, BenchJudge]:
         """The models that checks ask, by name."""
 
-        def connect(ref: ModelRef, place: Place) -> BenchModel | None:
-            return self._model(ModelEntry(ref, None, ()), place, (), ())
+        def connect(ref: ModelRef, location: Location) -> BenchModel | None:
+            return self._model(ModelEntry(ref, None, ()), location, (), ())
 
         return connected(judged, connect, self._refused, self._found)
 
@@ -308,27 +313,27 @@ class _Joiner:
         module: ProviderModule = providers.load(ref.provider)  # type: ignore[assignment]
         return _sees_prompt(module, ref.name, self._context(ref.provider))
 
-    def _entries(self) -> Iterable[tuple[ModelEntry, Place]]:
+    def _entries(self) -> Iterable[tuple[ModelEntry, Location]]:
         written = {str(entry.ref): entry for entry in self._suite.models}
         if not self._around.models:
-            yield from ((entry, self._suite.place(entry.path)) for entry in self._suite.models)
+            yield from ((entry, self._suite.location(entry.path)) for entry in self._suite.models)
             return
         for name in self._around.models:
             try:
-                yield written.get(name) or ModelEntry(ModelRef.parse(name), None, ()), Place(f"--model {name}")
+                yield written.get(name) or ModelEntry(ModelRef.parse(name), None, ()), Location(f"--model {name}")
             except ValueError:
                 hint = "write it as provider/name, for example openai/gpt-5-mini"
-                self._found.add(Code.UNKNOWN_MODEL, f"'{name}' is not a model", Place(f"--model {name}"), hint=hint)
+                self._found.add(Code.UNKNOWN_MODEL, f"'{name}' is not a model", Location(f"--model {name}"), hint=hint)
 
     def _model(
-        self, entry: ModelEntry, place: Place, gated: Sequence[str], prompts: Sequence[Prompt]
+        self, entry: ModelEntry, location: Location, gated: Sequence[str], prompts: Sequence[Prompt]
     ) -> BenchModel | None:
         if entry.ref.provider not in providers:
             guess = did_you_mean(entry.ref.provider, providers.names())
             hint = f"did you mean '{guess}/{entry.ref.name}'?" if guess else None
             hint = hint or f"known providers: {', '.join(providers.names())}"
             message = f"there is no provider '{entry.ref.provider}'"
-            self._found.add(Code.UNKNOWN_PROVIDER, message, place, hint=hint)
+            self._found.add(Code.UNKNOWN_PROVIDER, message, location, hint=hint)
             return None
         module: ProviderModule = providers.load(entry.ref.provider)  # type: ignore[assignment]
         context = self._context(entry.ref.provider)
@@ -341,11 +346,11 @@ class _Joiner:
         without_key = all(problem.absent for problem in problems)
         for prompt in prompts if uses_prompt and without_key else ():
             for problem in _refused_words(module, entry.ref.name, context, prompt.config):
-                self._found.add(Code[problem.code], f"{prompt.file}: {problem.message}", place, hint=problem.hint)
+                self._found.add(Code[problem.code], f"{prompt.file}: {problem.message}", location, hint=problem.hint)
         joined = not problems or (without_key and self._around.without_keys)
         severity = Severity.WARNING if joined else Severity.ERROR
         for problem in problems:
-            self._found.add(Code[problem.code], problem.message, place, hint=problem.hint, severity=severity)
+            self._found.add(Code[problem.code], problem.message, location, hint=problem.hint, severity=severity)
         if not joined:
             return None
         absent = problems[0].absent if problems else None

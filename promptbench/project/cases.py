@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from promptbench.core.canonical import ListDigest, canonical, digest
-from promptbench.core.diagnostics import Code, Diagnostics, Place, Severity, did_you_mean
+from promptbench.core.diagnostics import Code, Diagnostics, Location, Severity, did_you_mean
 from promptbench.core.protocols import Check, CheckContext, JudgedCheck
 from promptbench.core.types import Json, LoggedCall
 from promptbench.project import checks
@@ -55,7 +55,7 @@ class CaseBuilder:
         self._asked, self._own = ListDigest(), ListDigest()
         self._taken: ListDigest | None = None
         """How the gate takes single cases; None where it takes all alike."""
-        self.judged: dict[str, tuple[JudgedCheck, Place]] = {}
+        self.judged: dict[str, tuple[JudgedCheck, Location]] = {}
         """The checks that ask judges, by their identity, each with where it is written first."""
         self._shared = self._built(suite.checks)
         self._asks_of_all = canonical([suite.accept, checks.as_hashed(suite.checks, self._bare), suite.threshold])
@@ -110,7 +110,7 @@ class CaseBuilder:
             if isinstance(given, str):
                 message = f"the logged call '{call.id}' cannot be put into another prompt: {given}"
                 hint = "log the variables as 'vars', or take the call out of the log"
-                self._found.add(Code.BAD_LOG, message, self._suite.place(("log",)), hint=hint)
+                self._found.add(Code.BAD_LOG, message, self._suite.location(("log",)), hint=hint)
                 continue
             key = _input_hash(given.variables, [message.as_dict() for message in given.history])
             logged.setdefault(key, (given, []))[1].append(call)
@@ -155,8 +155,8 @@ class CaseBuilder:
             hint = "say what should come back under 'expect:', or add 'checks:'"
             if case.has_wish:
                 hint = "'should be:' is an example that must pass: what is compared stands under 'expect:'"
-            place = case.where.place("case")
-            self._found.add(Code.NO_CHECKS, "nothing can fail this case: it has no checks", place, hint=hint)
+            location = case.where.location("case")
+            self._found.add(Code.NO_CHECKS, "nothing can fail this case: it has no checks", location, hint=hint)
             sound = False
         own = self._built(specs)
         if not (sound and own.sound and self._prompts):
@@ -165,7 +165,7 @@ class CaseBuilder:
             built = self._as_asked(case, own, ())
         except ValueError as error:
             message = f"'{case.name}' expects what cannot be right: {error}"
-            self._found.add(Code.BAD_VALUE, message, case.where.place("expect"))
+            self._found.add(Code.BAD_VALUE, message, case.where.location("expect"))
             return None
         self._check_red(case, built)
         was = (*((case.was,) if case.was is not None else ()), *self._red_answers(calls, built))
@@ -191,17 +191,17 @@ class CaseBuilder:
 
     def _from_log(self, given: CallInput, calls: Sequence[LoggedCall], taken: set[str]) -> BenchCase | None:
         call = calls[0]
-        place = self._suite.place(("log",))
+        location = self._suite.location(("log",))
         missing = sorted({name for item in self._prompts for name in item.prompt.missing(given.variables)})
         if missing:
             message = f"the logged call '{call.id}' has no value for {', '.join(f'{{{{{name}}}}}' for name in missing)}"
-            self._found.add(Code.MISSING_VARIABLE, message, place)
+            self._found.add(Code.MISSING_VARIABLE, message, location)
             return None
         homeless = [item.label for item in self._prompts if given.history and not item.prompt.takes_history]
         if homeless:
             message = f"{homeless[0]} has no place for the messages of the logged call '{call.id}'"
             hint = "put {{history}} where the conversation belongs"
-            self._found.add(Code.UNUSED_VARIABLE, message, place, hint=hint)
+            self._found.add(Code.UNUSED_VARIABLE, message, location, hint=hint)
             return None
         name = _free_name(call.id, taken)
         taken.add(name)
@@ -233,7 +233,7 @@ class CaseBuilder:
             self._found.add(
                 Code.NOT_RED,
                 f"the logged call '{call.id}' passes all checks of '{case.name}', so it shows no failure",
-                self._suite.place(("log",)),
+                self._suite.location(("log",)),
                 hint="add a check that fails on it, or take it out of the log",
                 severity=Severity.WARNING,
             )
@@ -247,7 +247,7 @@ class CaseBuilder:
             self._found.add(
                 Code.NOT_RED,
                 f"the logged answer of '{case.name}' passes all its checks, so the case proves nothing",
-                case.where.place("was"),
+                case.where.location("was"),
                 hint="say under 'expect:' what should have come back, or add a check that fails on it",
             )
         if passes is None:
@@ -255,7 +255,7 @@ class CaseBuilder:
                 Code.UNPROVEN,
                 f"whether the logged answer of '{case.name}' fails is for a judge to say, "
                 "who was not asked or does not count yet",
-                case.where.place("was"),
+                case.where.location("was"),
                 hint="label it among others: `promptbench agree` asks the judge about it",
                 severity=Severity.WARNING,
             )
@@ -265,9 +265,9 @@ class CaseBuilder:
             if not (scores.passed or scores.errored):
                 failed = (score for score in scores.scores if not (score.passed or score.errored))
                 why = next(f"{score.check}: {score.reason}" for score in failed)
-                place = case.where.place("should_be")
+                location = case.where.location("should_be")
                 message = f"what '{case.name}' should be fails its own checks: {why}"
-                self._found.add(Code.WISH_FAILS, message, place, hint="mend the wish or the check")
+                self._found.add(Code.WISH_FAILS, message, location, hint="mend the wish or the check")
 
     def _passes(self, answer: str, case: BenchCase) -> bool | None:
         """Whether an answer passes; None where nothing fails it but a judge, who has not spoken or does not count."""
@@ -308,15 +308,15 @@ class CaseBuilder:
                 self._found.add(
                     Code.MISSING_VARIABLE,
                     f"the case '{case.name}' has no value for {{{{{name}}}}} of {item.label}",
-                    case.where.place(*at, key=True),
+                    case.where.location(*at, key=True),
                     hint=_for_variable(name, guess, bool(case.variables)),
                 )
             if case.messages and not item.prompt.takes_history:
                 sound = False
                 hint = "put {{history}} where the conversation belongs"
                 message = f"{item.label} has no place for the messages of '{case.name}'"
-                place = case.where.place("messages", key=True)
-                self._found.add(Code.UNUSED_VARIABLE, message, place, hint=hint)
+                location = case.where.location("messages", key=True)
+                self._found.add(Code.UNUSED_VARIABLE, message, location, hint=hint)
         if self._prompts and not self._has_baseline:
             unused_by_all = set.intersection(*(set(item.prompt.unused(case.variables)) for item in self._prompts))
             for name in sorted(unused_by_all - slips):
@@ -324,16 +324,18 @@ class CaseBuilder:
         return sound
 
     def _unused(self, case: Case, name: str) -> None:
-        place = case.where.place("vars", name, key=True)
+        location = case.where.location("vars", name, key=True)
         if not is_name(name):
             # `{message: Hello, where is it?}` is one text to its author, and two entries in YAML.
             hint = "if it belongs to the text before it, put the whole text in quotes: {name: 'text, and more text'}"
-            self._found.add(Code.UNUSED_VARIABLE, f"'{name}' cannot be the name of a value", place, hint=hint)
+            self._found.add(Code.UNUSED_VARIABLE, f"'{name}' cannot be the name of a value", location, hint=hint)
             return
         hint = f"write {{{{{name}}}}} in the prompt, or delete the line"
         if field_name(name) in CaseFile.model_fields:
             hint = f"if '{name}:' belongs to the case, let it start below 'vars:', with as many spaces"
-        self._found.add(Code.UNUSED_VARIABLE, f"no prompt uses '{name}'", place, hint=hint, severity=Severity.WARNING)
+        self._found.add(
+            Code.UNUSED_VARIABLE, f"no prompt uses '{name}'", location, hint=hint, severity=Severity.WARNING
+        )
 
     def _checks(self, own: _Built) -> Mapping[str, tuple[Check, ...]]:
         """The suite's checks and a case's own, by the variant's hash."""
@@ -349,7 +351,7 @@ class CaseBuilder:
             sound = sound and None not in own
             for spec, check in zip(specs, own, strict=True):
                 if isinstance(check, Judged):
-                    self.judged.setdefault(check.check.identity, (check.check, spec.where.place(key=True)))
+                    self.judged.setdefault(check.check.identity, (check.check, spec.where.location(key=True)))
             found.update(dict.fromkeys(hashes, tuple(filter(None, own))))
         return _Built(found, sound)
 

@@ -21,23 +21,23 @@ def build(spec: CheckSpec, context: CheckContext, found: Diagnostics) -> Check |
         hint = f"did you mean '{guess}'?" if guess else "`promptbench explain` lists the checks"
         if guess is None and spec.name.count(" ") > 2:
             hint += "; what takes a person to tell is 'rubric', which asks a model"
-        found.add(Code.UNKNOWN_CHECK, f"there is no check '{spec.name}'", spec.where.place(key=True), hint=hint)
+        found.add(Code.UNKNOWN_CHECK, f"there is no check '{spec.name}'", spec.where.location(key=True), hint=hint)
         return None
     module: CheckModule = plugins.load(spec.name)  # type: ignore[assignment]
     try:
         check = module.build(spec.argument, context)
     except MissingExtra as error:
-        found.add(Code.MISSING_EXTRA, f"'{spec.name}': {error}", spec.where.place(key=True))
+        found.add(Code.MISSING_EXTRA, f"'{spec.name}': {error}", spec.where.location(key=True))
         return None
     except ValueError as error:
         example = (module.__doc__ or "").partition("Example:")[2].strip()
         advice = f"for example {example}" if example else None
-        found.add(Code.BAD_CHECK, f"'{spec.name}': {error}", spec.where.place(), hint=advice)
+        found.add(Code.BAD_CHECK, f"'{spec.name}': {error}", spec.where.location(), hint=advice)
         return None
     if is_judged(check):
         if spec.reading:
             message = f"'{spec.name}' takes no 'reading': a judge sees the answer as it is"
-            found.add(Code.BAD_CHECK, message, spec.where.place(key=True), hint="delete 'reading' beside it")
+            found.add(Code.BAD_CHECK, message, spec.where.location(key=True), hint="delete 'reading' beside it")
             return None
         return Judged(check, spec.weight)
     check = READINGS[spec.reading](check) if spec.reading else check

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from promptbench.checks._options import comparison
 from promptbench.checks._words import quoted, same
 from promptbench.core.canonical import canonical
-from promptbench.core.diagnostics import Code, Diagnostics, Place, Severity
+from promptbench.core.diagnostics import Code, Diagnostics, Location, Severity
 from promptbench.core.types import Json
 from promptbench.project.bench import Variant
 from promptbench.project.offers import ANY_ITEM, Path, SchemaOffers, listed
@@ -59,8 +59,8 @@ class _Expected:
     given: int = 0
 
     @property
-    def place(self) -> Place:
-        return self.wanted.root.place(*self.wanted.steps)
+    def location(self) -> Location:
+        return self.wanted.root.location(*self.wanted.steps)
 
     @property
     def label(self) -> str:
@@ -203,7 +203,7 @@ def _tell(
         found.add(
             Code.LABEL_NOT_OFFERED,
             f"the case '{value.case}'{more} expects {value.label}{subject}, and {offered}",
-            value.place,
+            value.location,
             hint=hint(value),
             severity=Severity.WARNING,
         )
@@ -212,7 +212,7 @@ def _tell(
         found.add(
             Code.LABEL_NOT_OFFERED,
             f"{len(rest)} more values are expected{subject}, and {offered}",
-            rest[0].place,
+            rest[0].location,
             severity=Severity.WARNING,
         )
 
@@ -236,10 +236,10 @@ def _wanted(case: Case) -> Iterator[_Wanted]:
 def _intent(spec: CheckSpec) -> Iterator[_Wanted]:
     """The label that a case's own check `intent` names, where it stands under plain names."""
     given = spec.argument if isinstance(spec.argument, dict) else {"is": spec.argument}
-    label, place = given.get("is"), str(given.get("at", ""))
-    if isinstance(label, str) and label.strip() and "[" not in place:
+    label, location = given.get("is"), str(given.get("at", ""))
+    if isinstance(label, str) and label.strip() and "[" not in location:
         steps = ("is",) if isinstance(spec.argument, dict) else ()
-        yield _Wanted(tuple(filter(None, place.split("."))), (label.strip(),), spec.where, steps)
+        yield _Wanted(tuple(filter(None, location.split("."))), (label.strip(),), spec.where, steps)
 
 
 def _compared(argument: Json, root: Where, steps: tuple[str | int, ...]) -> Iterator[_Wanted]:

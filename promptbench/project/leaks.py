@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from promptbench.core.diagnostics import Code, Diagnostics, Place, Severity
+from promptbench.core.diagnostics import Code, Diagnostics, Location, Severity
 from promptbench.formats.source import Source
 from promptbench.project.bench import Variant
 from promptbench.project.texts import static_text, texts_of
@@ -85,7 +85,7 @@ class Leaks:
         found.add(
             Code.CASE_IN_PROMPT,
             message,
-            _place(self._variant.prompt, next(iter(hits))),
+            _location(self._variant.prompt, next(iter(hits))),
             hint="take an example that is no case, or take the case out",
             severity=Severity.WARNING,
         )
@@ -113,8 +113,10 @@ def _between_words(text: str, at: int) -> bool:
     return not (before.isalnum() and after.isalnum() and max(before, after) < _NO_BLANKS)
 
 
-def _place(prompt: Prompt, flat: str) -> Place:
+def _location(prompt: Prompt, flat: str) -> Location:
     """Where the text starts in the prompt's file."""
     words = r"\s+".join(map(re.escape, flat.split()))
     match = re.search(words, prompt.source, re.IGNORECASE)
-    return Source(prompt.file, prompt.source).place_at(match.start(), len(match[0])) if match else Place(prompt.file)
+    return (
+        Source(prompt.file, prompt.source).location_at(match.start(), len(match[0])) if match else Location(prompt.file)
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from promptbench.core.diagnostics import Code, Diagnostics, Place
+from promptbench.core.diagnostics import Code, Diagnostics, Location
 from promptbench.core.types import BadRecord, LoggedCall
 from promptbench.formats.log_file import LogError, LogFile
 from promptbench.formats.paths import below
@@ -16,22 +16,22 @@ def read_logs(suite: Suite, found: Diagnostics) -> list[LoggedCall]:
     """All calls of all logs of a suite, in order."""
     calls: list[LoggedCall] = []
     for index, written in enumerate(suite.logs):
-        place = suite.place(("log", index))
-        path = below(suite.folder, written, place, found)
+        location = suite.location(("log", index))
+        path = below(suite.folder, written, location, found)
         if path is not None:
-            calls += _read(path, written, place, found)
+            calls += _read(path, written, location, found)
     return calls
 
 
-def _read(path: Path, written: str, place: Place, found: Diagnostics) -> list[LoggedCall]:
+def _read(path: Path, written: str, location: Location, found: Diagnostics) -> list[LoggedCall]:
     def refuse(why: str, hint: str | None = None) -> list[LoggedCall]:
-        found.add(Code.BAD_LOG, f"the log '{written}' cannot be read: {why}", place, hint=hint)
+        found.add(Code.BAD_LOG, f"the log '{written}' cannot be read: {why}", location, hint=hint)
         return []
 
     try:
         file = LogFile.at(path, written)
     except FileNotFoundError:
-        found.add(Code.FILE_NOT_FOUND, f"there is no log '{written}' beside the suite", place)
+        found.add(Code.FILE_NOT_FOUND, f"there is no log '{written}' beside the suite", location)
         return []
     except (OSError, LogError) as error:
         return refuse("it is a folder" if path.is_dir() else getattr(error, "strerror", None) or f"it {error}")
@@ -40,7 +40,7 @@ def _read(path: Path, written: str, place: Place, found: Diagnostics) -> list[Lo
     name = recognised(file)
     if name is None:
         known = ", ".join(name.replace("_", " ") for name in plugins.names())
-        found.add(Code.BAD_LOG, f"'{written}' is no log of a known format", place, hint=f"known formats: {known}")
+        found.add(Code.BAD_LOG, f"'{written}' is no log of a known format", location, hint=f"known formats: {known}")
         return []
     calls = []
     try:

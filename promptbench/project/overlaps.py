@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from promptbench.checks import _options
 from promptbench.checks._paths import Path, optional
 from promptbench.checks._words import quoted
-from promptbench.core.diagnostics import Code, Diagnostics, Place, Severity
+from promptbench.core.diagnostics import Code, Diagnostics, Location, Severity
 from promptbench.core.types import Json
 from promptbench.project.texts import texts_of
 from promptbench.suite.models import Case, CheckSpec, field_name
@@ -33,7 +33,7 @@ class _Pair:
     """Two labels with examples alike: the first two cases, where the second is, and how many there are."""
 
     cases: tuple[str, str]
-    place: Place
+    location: Location
     count: int = 0
 
 
@@ -41,7 +41,7 @@ class Overlaps:
     """Looks at the input and the intent of each case, where a check `intent` says that there are intents."""
 
     def __init__(self, checks: Sequence[CheckSpec]) -> None:
-        self._paths = [path for check in checks if (path := _place(check)) is not None]
+        self._paths = [path for check in checks if (path := _location(check)) is not None]
         self._texts = NearDuplicates()
         self._first: dict[Hashable, tuple[str, str]] = {}
         self._pairs: dict[tuple[str, str], _Pair] = {}
@@ -56,7 +56,7 @@ class Overlaps:
         other, name = self._first.setdefault(key, (label, case.name))
         if other != label:
             both = (other, label) if other < label else (label, other)
-            pair = self._pairs.setdefault(both, _Pair((name, case.name), case.where.place("case")))
+            pair = self._pairs.setdefault(both, _Pair((name, case.name), case.where.location("case")))
             pair.count += 1
 
     def tell(self, found: Diagnostics) -> None:
@@ -68,13 +68,13 @@ class Overlaps:
                 Code.INTENTS_OVERLAP,
                 f"the intents {quoted(one)} and {quoted(other)} have nearly the same examples: "
                 f"the cases '{pair.cases[0]}' and '{pair.cases[1]}'{more}",
-                pair.place,
+                pair.location,
                 hint="mend the label that is wrong, or make one intent of the two",
                 severity=Severity.WARNING,
             )
 
 
-def _place(check: CheckSpec) -> tuple[Path | None] | None:
+def _location(check: CheckSpec) -> tuple[Path | None] | None:
     """Where a check `intent` of all cases finds the label, in a tuple of one; None for other checks."""
     if field_name(check.name) != "intent":
         return None

@@ -28,14 +28,14 @@ def tell_quarantine(apart: Sequence[Case], cases: int, found: Diagnostics) -> No
         if case.critical:
             message = f"'{case.name}' is critical, so it cannot be in quarantine"
             hint = "take away the tag 'critical', or the quarantine"
-            found.add(Code.QUARANTINE, message, case.where.place("quarantine", key=True), hint=hint)
+            found.add(Code.QUARANTINE, message, case.where.location("quarantine", key=True), hint=hint)
         if case.quarantine.review_by < today():
             message = f"the quarantine of '{case.name}' ended on {case.quarantine.review_by}, so nothing passes"
             hint = f"{case.quarantine.owner} looks at it: delete 'quarantine:', mend the case, or set a later day"
-            place = case.where.place("quarantine", "review_by")
-            found.add(Code.QUARANTINE, message, place, hint=hint, severity=Severity.WARNING)
+            location = case.where.location("quarantine", "review_by")
+            found.add(Code.QUARANTINE, message, location, hint=hint, severity=Severity.WARNING)
     if len(apart) > allowed(cases):
         last = apart[allowed(cases)]
         message = f"{len(apart)} of {cases} cases are in quarantine, and at most {allowed(cases)} may be"
         hint = "5 % of a suite, or one case in a small one: mend the others, or delete them"
-        found.add(Code.QUARANTINE, message, last.where.place("quarantine", key=True), hint=hint)
+        found.add(Code.QUARANTINE, message, last.where.location("quarantine", key=True), hint=hint)

@@ -90,7 +90,7 @@ class Windows:
             found.add(
                 Code.CONTEXT_WINDOW,
                 self._message(model, fit),
-                fit.largest.where.place("vars", key=True),
+                fit.largest.where.location("vars", key=True),
                 hint=self._hint(model),
                 severity=Severity.ERROR if surely else Severity.WARNING,
             )

@@ -90,19 +90,19 @@ def _is_prompt_file(source: Source, front: bool, found: Diagnostics) -> bool:
     if name.suffix.lower() not in SUFFIXES or not prompt_name(source.path):
         hint = "name it NAME.prompt, or NAME.md for plain text"
         message = f"a prompt file cannot be called '{name.name}'"
-        found.add(Code.PROMPT_SYNTAX, message, source.place(1, 1), hint=hint)
+        found.add(Code.PROMPT_SYNTAX, message, source.location(1, 1), hint=hint)
     elif late:
         message = "comments stand between the '---' lines, not above them"
-        place = source.place_at(late.start("dashes"), 3)
-        found.add(Code.PROMPT_SYNTAX, message, place, hint="make '---' the first line")
+        location = source.location_at(late.start("dashes"), 3)
+        found.add(Code.PROMPT_SYNTAX, message, location, hint="make '---' the first line")
     elif plain and _OPENING.match(source.text):
         message = f"a '{name.suffix}' file is plain text, without '---' lines at its start"
-        place = source.place_at(source.text.index("---"), 3)
-        found.add(Code.PROMPT_SYNTAX, message, place, hint=f"name it {name.stem}.prompt")
+        location = source.location_at(source.text.index("---"), 3)
+        found.add(Code.PROMPT_SYNTAX, message, location, hint=f"name it {name.stem}.prompt")
     elif not front and _OPENING.match(source.text):
-        place = source.place_at(source.text.index("---"), 3)
+        location = source.location_at(source.text.index("---"), 3)
         message, hint = "the part between '---' lines is not closed", "put a line with three dashes under it"
-        found.add(Code.PROMPT_SYNTAX, message, place, hint=hint)
+        found.add(Code.PROMPT_SYNTAX, message, location, hint=hint)
     else:
         return True
     return False
@@ -126,12 +126,12 @@ class _Head:
             return None
         value = {} if document.value is None else document.value
         if not isinstance(value, dict):
-            found.add(Code.PROMPT_SYNTAX, "between the '---' lines stand 'name: value' lines", document.place())
+            found.add(Code.PROMPT_SYNTAX, "between the '---' lines stand 'name: value' lines", document.location())
             return None
         _unknown_keys(document, value, found)
         parts = {key: _mapping(document, value, key, found) for key in ("config", "input", "output")}
         if parts["output"].get("format", "json") not in ("json", "text"):
-            found.add(Code.PROMPT_SYNTAX, "'format' must be json or text", document.place(("output", "format")))
+            found.add(Code.PROMPT_SYNTAX, "'format' must be json or text", document.location(("output", "format")))
         _check_config(document, parts["config"], found)
         return cls(
             config=parts["config"],
@@ -143,25 +143,25 @@ class _Head:
 
 def _unknown_keys(document: Document, value: dict[str, Json], found: Diagnostics) -> None:
     for key in value:
-        place = document.place((key,), key=True)
+        location = document.location((key,), key=True)
         if key in _ELSEWHERE:
             # A dotprompt file from elsewhere keeps working; what it says here has no effect, and that is said.
             severity = Severity.ERROR if key == "tools" else Severity.WARNING
             found.add(
-                Code.PROMPT_DIALECT, f"'{key}' has no effect here", place, hint=_ELSEWHERE[key], severity=severity
+                Code.PROMPT_DIALECT, f"'{key}' has no effect here", location, hint=_ELSEWHERE[key], severity=severity
             )
         elif key not in _KEYS:
             guess = did_you_mean(key, _KEYS)
             hint = f"did you mean '{guess}'?" if guess else f"known here: {', '.join(_KEYS)}"
-            found.add(Code.UNKNOWN_KEY, f"'{key}' is not a known key", place, hint=hint)
+            found.add(Code.UNKNOWN_KEY, f"unknown key '{key}'", location, hint=hint)
     for key, known in _KEYS.items():
         inner = value.get(key)
         for name in inner if isinstance(inner, dict) and known else ():
             if name not in known:
                 guess = did_you_mean(name, known)
                 hint = f"did you mean '{guess}'?" if guess else f"known here: {', '.join(known)}"
-                place = document.place((key, name), key=True)
-                found.add(Code.UNKNOWN_KEY, f"'{name}' is not known under '{key}'", place, hint=hint)
+                location = document.location((key, name), key=True)
+                found.add(Code.UNKNOWN_KEY, f"'{name}' is not known under '{key}'", location, hint=hint)
 
 
 def _mapping(
@@ -171,7 +171,7 @@ def _mapping(
     if inner is None:
         return {}
     if not isinstance(inner, dict):
-        found.add(Code.WRONG_TYPE, f"'{key}' must be 'name: value' lines", document.place((*above, key)))
+        found.add(Code.WRONG_TYPE, f"'{key}' must be 'name: value' lines", document.location((*above, key)))
         return {}
     return inner
 
@@ -193,7 +193,7 @@ def _check_config(document: Document, config: dict[str, Json], found: Diagnostic
             case _:
                 good, wanted = number and value >= 0, "a number of at least 0"
         if name in CONFIG and not good:
-            found.add(Code.BAD_VALUE, f"'{name}' must be {wanted}", document.place(("config", name)))
+            found.add(Code.BAD_VALUE, f"'{name}' must be {wanted}", document.location(("config", name)))
 
 
 def _schema(
@@ -205,7 +205,7 @@ def _schema(
     try:
         return to_json_schema(written)
     except PicoschemaError as error:
-        found.add(Code.BAD_SCHEMA, str(error), document.place((part, "schema", *error.path)))
+        found.add(Code.BAD_SCHEMA, str(error), document.location((part, "schema", *error.path)))
         return None
 
 
@@ -219,7 +219,7 @@ def _parts(source: Source, start: int, found: Diagnostics) -> list[Part]:
         except TemplateError as error:
             errors += 1
             code = Code.PROMPT_DIALECT if error.dialect else Code.PROMPT_SYNTAX
-            found.add(code, error.message, source.place_at(start + error.offset, error.length), hint=error.hint)
+            found.add(code, error.message, source.location_at(start + error.offset, error.length), hint=error.hint)
             start += error.offset + error.length
     return []
 
@@ -230,7 +230,7 @@ def _warn_of_jinja(source: Source, start: int, found: Diagnostics) -> None:
         found.add(
             Code.PROMPT_DIALECT,
             f"{jinja.group()} is a Jinja statement, and goes to the model as it stands",
-            source.place_at(jinja.start(), len(jinja.group())),
+            source.location_at(jinja.start(), len(jinja.group())),
             hint="write a prompt for each branch, or put the finished text into a variable",
             severity=Severity.WARNING,
         )
@@ -252,9 +252,9 @@ def _messages(source: Source, start: int, found: Diagnostics, *, roles: bool) ->
         if template.parts:
             messages.append(template)
         elif role_tag is not None:
-            place = source.place_at(start + role_tag.offset, role_tag.length)
+            location = source.location_at(start + role_tag.offset, role_tag.length)
             found.add(
-                Code.EMPTY_MESSAGE, f"the {role} message is empty", place, hint="write its text, or delete the role"
+                Code.EMPTY_MESSAGE, f"the {role} message is empty", location, hint="write its text, or delete the role"
             )
         current.clear()
 
@@ -264,9 +264,9 @@ def _messages(source: Source, start: int, found: Diagnostics, *, roles: bool) ->
             continue
         named = _ROLE.match(part.body)
         if (named or part.body == HISTORY) and not roles:
-            place = source.place_at(start + part.offset, part.length)
+            location = source.location_at(start + part.offset, part.length)
             hint = f"name it {PurePath(source.path).stem}.prompt"
-            found.add(Code.PROMPT_SYNTAX, "a plain text file is one user message", place, hint=hint)
+            found.add(Code.PROMPT_SYNTAX, "a plain text file is one user message", location, hint=hint)
         elif part.body == HISTORY:
             close()
             messages.append(HistoryPlace())
@@ -275,19 +275,19 @@ def _messages(source: Source, start: int, found: Diagnostics, *, roles: bool) ->
             if named["role"] not in _ROLES:
                 guess = did_you_mean(named["role"], _ROLES)
                 hint = f"did you mean '{guess}'?" if guess else f"known roles: {', '.join(_ROLES)}"
-                place = source.place_at(start + part.offset, part.length)
-                found.add(Code.PROMPT_SYNTAX, f"'{named['role']}' is not a role", place, hint=hint)
+                location = source.location_at(start + part.offset, part.length)
+                found.add(Code.PROMPT_SYNTAX, f"'{named['role']}' is not a role", location, hint=hint)
             close()
             role, role_tag = _ROLES.get(named["role"], "user"), part
         elif is_name(part.body):
             current.append(part)
         else:
-            place = source.place_at(start + part.offset, part.length)
+            location = source.location_at(start + part.offset, part.length)
             hint = 'known are {{name}}, {{a.b}}, {{history}} and {{role "system"}}'
-            found.add(Code.PROMPT_DIALECT, f"{{{{{part.body}}}}} is not supported", place, hint=hint)
+            found.add(Code.PROMPT_DIALECT, f"{{{{{part.body}}}}} is not supported", location, hint=hint)
     close()
     if not messages:
-        found.add(Code.EMPTY_MESSAGE, "the prompt has no text", source.place_at(max(0, start - 1)))
+        found.add(Code.EMPTY_MESSAGE, "the prompt has no text", source.location_at(max(0, start - 1)))
     return tuple(messages)
 
 

@@ -19,7 +19,7 @@ def render(items: Iterable[Diagnostic], *, colour: bool = False) -> str:
 
 def in_order(items: Iterable[Diagnostic]) -> Sequence[Diagnostic]:
     """By file, line and column; what has been said twice is said once."""
-    return sorted(dict.fromkeys(items), key=lambda item: (item.place.path, item.place.line, item.place.column))
+    return sorted(dict.fromkeys(items), key=lambda item: (item.location.path, item.location.line, item.location.column))
 
 
 def as_data(item: Diagnostic) -> dict[str, Json]:
@@ -27,10 +27,10 @@ def as_data(item: Diagnostic) -> dict[str, Json]:
     return {
         "code": item.code.value,
         "severity": item.severity.value,
-        "path": item.place.path,
-        "line": item.place.line or None,
-        "column": item.place.column or None,
-        "length": item.place.length,
+        "path": item.location.path,
+        "line": item.location.line or None,
+        "column": item.location.column or None,
+        "length": item.location.length,
         "message": item.message,
         "hint": item.hint,
     }
@@ -38,12 +38,12 @@ def as_data(item: Diagnostic) -> dict[str, Json]:
 
 def _block(item: Diagnostic, colour: bool) -> Iterator[str]:
     name = _paint(f"{item.severity.value}[{item.code.value}]", _COLOURS[item.severity], colour)
-    yield f"{clean(str(item.place))}: {name} {clean(item.message)}"
-    if item.place.line and item.place.text.strip():
-        margin = len(str(item.place.line))
+    yield f"{clean(str(item.location))}: {name} {clean(item.message)}"
+    if item.location.line and item.location.text.strip():
+        margin = len(str(item.location.line))
         text, column, length = _window(item)
         yield f"{' ' * margin} |"
-        yield f"{item.place.line} | {text}"
+        yield f"{item.location.line} | {text}"
         yield f"{' ' * margin} | {' ' * column}{_paint('^' * length, _COLOURS[item.severity], colour)}"
     if item.hint:
         yield f"  {_paint('hint:', _CYAN, colour)} {clean(item.hint)}"
@@ -54,9 +54,9 @@ def _window(item: Diagnostic) -> tuple[str, int, int]:
 
     Every unprintable character is shown longer than it is, and some letters are two columns wide.
     """
-    raw, first = item.place.text, item.place.column - 1
+    raw, first = item.location.text, item.location.column - 1
     text, before = clean(raw), clean(raw[:first])
-    marked = clean(raw[first : first + item.place.length])
+    marked = clean(raw[first : first + item.location.length])
     start = _start(before) if width_of(text) > _EXCERPT else 0
     lead = "…" if start else ""
     shown = cut(text[start:], _EXCERPT)

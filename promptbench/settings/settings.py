@@ -16,7 +16,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from promptbench.core.diagnostics import Code, Diagnostic, Place, did_you_mean
+from promptbench.core.diagnostics import Code, Diagnostic, Location, did_you_mean
 from promptbench.core.errors import InputError
 from promptbench.core.secrets import hide, is_secret_name
 
@@ -143,19 +143,21 @@ def _read(path: Path) -> dict[str, Any]:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise _mistake(
-            "the file is not UTF-8 text", Place(str(path)), "save it as plain text, encoding UTF-8"
+            "the file is not UTF-8 text", Location(str(path)), "save it as plain text, encoding UTF-8"
         ) from None
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
     try:
         data: Any = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        message, place = _toml_problem(str(error), path, text)
-        raise _mistake(f"this is not TOML: {message}", place, 'texts need quotes: key = "text"') from None
+        message, location = _toml_problem(str(error), path, text)
+        raise _mistake(f"this is not TOML: {message}", location, 'texts need quotes: key = "text"') from None
     for table in ("tool", "promptbench") if path.name == "pyproject.toml" else ():
         data = data.get(table) if isinstance(data, dict) else None
     if not isinstance(data, dict):
-        raise _mistake("'tool.promptbench' must be a table of settings", Place(str(path)), "write [tool.promptbench]")
+        raise _mistake(
+            "'tool.promptbench' must be a table of settings", Location(str(path)), "write [tool.promptbench]"
+        )
     known = SettingsFile.model_fields
     found = []
     for key in data:
@@ -163,12 +165,12 @@ def _read(path: Path) -> dict[str, Any]:
             guess = did_you_mean(_field_name(key), known)
             names = ", ".join(_written(name) for name in known)
             hint = f"did you mean '{_written(guess)}'?" if guess else f"known are {names}"
-            place = _place_of(path, text, key)
-            found.append(Diagnostic(Code.SETTINGS, f"'{key}' is not a setting", place, hint))
+            location = _location_of(path, text, key)
+            found.append(Diagnostic(Code.SETTINGS, f"'{key}' is not a setting", location, hint))
     for key in _secrets(data.get("providers")):
         message = f"'{key}' holds a secret, and promptbench reads secrets from the environment only"
         hint = "take it out of the file, and set the variable that the provider reads, such as OPENAI_API_KEY"
-        found.append(Diagnostic(Code.SETTINGS, message, _place_of(path, text, key), hint))
+        found.append(Diagnostic(Code.SETTINGS, message, _location_of(path, text, key), hint))
     if found:
         raise InputError("there is a mistake in the settings", diagnostics=found)
     return {_field_name(key): value for key, value in data.items()}
@@ -196,29 +198,29 @@ def _written(name: str) -> str:
     return name.replace("_", "-")
 
 
-def _mistake(message: str, place: Place, hint: str) -> InputError:
+def _mistake(message: str, location: Location, hint: str) -> InputError:
     return InputError(
-        "there is a mistake in the settings", diagnostics=[Diagnostic(Code.SETTINGS, message, place, hint)]
+        "there is a mistake in the settings", diagnostics=[Diagnostic(Code.SETTINGS, message, location, hint)]
     )
 
 
-def _toml_problem(message: str, path: Path, text: str) -> tuple[str, Place]:
+def _toml_problem(message: str, path: Path, text: str) -> tuple[str, Location]:
     """The parser's sentence without the place that it ends with, and that place."""
     what, _, where = message.partition(" (at ")
     lines = text.split("\n")
     at = re.match(r"line (\d+), column (\d+)", where)
     line, column = (int(at[1]), int(at[2])) if at else (len(lines), len(lines[-1]) + 1)
     written = lines[line - 1].rstrip("\r") if line <= len(lines) else ""
-    return what[:1].lower() + what[1:], Place(str(path), line, column, 1, _shown(written))
+    return what[:1].lower() + what[1:], Location(str(path), line, column, 1, _shown(written))
 
 
-def _place_of(path: Path, text: str, key: str) -> Place:
+def _location_of(path: Path, text: str, key: str) -> Location:
     pattern = rf"\s*(?:\[(?:tool\.promptbench\.)?)?[\"']?({re.escape(key).replace('_', '[_-]')})\b"
     for number, line in enumerate(text.splitlines(), 1):
         found = re.match(pattern, line)
         if found:
-            return Place(str(path), number, found.start(1) + 1, len(key), _shown(line))
-    return Place(str(path))
+            return Location(str(path), number, found.start(1) + 1, len(key), _shown(line))
+    return Location(str(path))
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
@@ -271,8 +273,8 @@ def _explain(error: ValidationError, origin: Mapping[str, str]) -> InputError:
         message = f"'{name}' {wanted}, not {str(item['input'])[:60]!r}"
         path = Path(where)
         text = path.read_text(encoding="utf-8-sig") if path.is_file() else ""
-        place = _place_of(path, text, key) if text else Place(where)
-        diagnostics.append(Diagnostic(Code.SETTINGS, message, place))
+        location = _location_of(path, text, key) if text else Location(where)
+        diagnostics.append(Diagnostic(Code.SETTINGS, message, location))
     return InputError("there is a mistake in the settings", diagnostics=diagnostics)
 
 

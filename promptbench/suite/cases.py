@@ -1,8 +1,7 @@
-"""The cases of a suite: those written in it, and those of the files beside it, read one at a time and never held."""
+"""Read the cases of a suite: those written in it, and those of the files next to it, one at a time."""
 
 from __future__ import annotations
 
-import itertools
 import os
 from array import array
 from collections.abc import Iterator, Sequence
@@ -10,12 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from promptbench.core.diagnostics import Code, Diagnostics, Place, did_you_mean
+from promptbench.core.diagnostics import Code, Diagnostics, Location, did_you_mean
 from promptbench.core.errors import InputError
 from promptbench.core.types import Json, Message
 from promptbench.formats.marked_json import parse_line
 from promptbench.formats.paths import below
-from promptbench.formats.yaml_slips import quoted
 from promptbench.suite.models import (
     Case,
     CaseFile,
@@ -28,16 +26,15 @@ from promptbench.suite.models import (
     is_case_file,
 )
 from promptbench.suite.sheets import CaseRow, case_rows
-from promptbench.suite.validation import validated
+from promptbench.suite.validation import validate
 from promptbench.text.templates import is_name
 
-_MOST_PROBLEMS = 100
-"""After so many mistakes in one file the rest of it is not looked at: nobody reads on."""
+_MAX_PROBLEMS = 100  # per file; the rest of the file is then skipped
 _LONGEST_LINE = 8 * 1024 * 1024
 
 
 class SuiteCases:
-    """All cases of one suite, in order. A scan comes first; it finds out where each case is."""
+    """All cases of one suite, in order. Call `scan` first: it records where each case is."""
 
     def __init__(self, suite: Path, shown: str, written: list[Case], files: list[tuple[str, Where]]) -> None:
         self._written = written
@@ -47,20 +44,20 @@ class SuiteCases:
         self._forget()
 
     def _forget(self) -> None:
-        # Compact, because a suite may name files with hundreds of thousands of cases.
+        # Compact arrays, because a suite may name files with hundreds of thousands of cases.
         self._numbers: dict[str, int] = {}
         self._files: list[_File | _Sheet] = []
         self._file_of, self._starts, self._lines = array("I"), array("Q"), array("Q")
 
     def scan(self, found: Diagnostics) -> Iterator[Case]:
-        """Every case that is one; what is wrong goes to `found`, also where two have the same name."""
+        """Yield every valid case, and add problems to `found`, duplicate names included."""
         self._forget()
         for number, case in enumerate(self._written):
             if self._is_first(case, found):
                 self._numbers[case.name] = number
             yield case
         for written, where in self._named:
-            path = below(self._suite.parent, written, where.place(), found)
+            path = below(self._suite.parent, written, where.location(), found)
             if path is None:
                 continue
             kind = _File if path.suffix.lower() == ".jsonl" else _Sheet
@@ -76,11 +73,11 @@ class SuiteCases:
 
     @property
     def numbers(self) -> dict[str, int]:
-        """The place of each case of the scan before in their order."""
+        """Return the position of each case, by name, as of the last scan."""
         return self._numbers
 
     def __getitem__(self, name: str) -> Case:
-        """A case of the scan before. Raises KeyError, and InputError when its file has changed since."""
+        """Return a case of the last scan. Raise KeyError if unknown, InputError if its file has changed since."""
         number = self._numbers[name]
         if number < len(self._written):
             return self._written[number]
@@ -90,21 +87,15 @@ class SuiteCases:
     def _is_first(self, case: Case, found: Diagnostics) -> bool:
         if case.name not in self._numbers:
             return True
-        there, here = self[case.name].where.place("case"), case.where.place("case")
+        there, here = self[case.name].where.location("case"), case.where.location("case")
         lines = f"on lines {there.line} and {here.line}" if there.path == here.path else f"at {there} and {here}"
-        message, mend = f"two cases are named '{case.name}': {lines}", quoted(self._free_name(case.name))
-        hint = "give each a name of its own"
-        found.add(Code.DUPLICATE_NAME, message, here, hint=hint, related=there, mend=mend)
+        message = f"two cases are named '{case.name}': {lines}"
+        found.add(Code.DUPLICATE_NAME, message, here, hint="give each a name of its own", related=there)
         return False
-
-    def _free_name(self, taken: str) -> str:
-        """A name like one that is taken. Those in the suite that were not scanned yet count too."""
-        names = {*self._numbers, *(case.name for case in self._written)}
-        return next(name for count in itertools.count(2) if (name := f"{taken} ({count})") not in names)
 
 
 class _File:
-    """A file with a case on each line. `shown` is how it is named to the user."""
+    """A JSON Lines file of cases. `shown` is its name for the user."""
 
     def __init__(self, path: Path, shown: str) -> None:
         self._path = path
@@ -112,7 +103,7 @@ class _File:
         self._state: tuple[int, int] | None = None
 
     def scan(self, where: Where, found: Diagnostics) -> Iterator[tuple[int, int, Case]]:
-        """The cases, each with its offset in bytes and its line. `where` is the place in the suite that names it."""
+        """Yield each case with its byte offset and line. `where` is the entry in the suite that names the file."""
         before, empty = len(found), True
         try:
             with self._path.open("rb") as file:
@@ -122,17 +113,17 @@ class _File:
                     case = self._read(raw, line, found)
                     if case is not None:
                         yield start, line, case
-                    elif len(found) - before >= _MOST_PROBLEMS:
-                        _tell_more(self._shown, where, found)
+                    elif len(found) - before >= _MAX_PROBLEMS:
+                        _report_more(self._shown, where, found)
                         return
         except OSError as error:
-            _tell_unreadable(self._path, self._shown, error, where, found)
+            _report_unreadable(self._path, self._shown, error, where, found)
         else:
             if empty:
-                found.add(Code.NO_CASES, f"{self._shown} has no cases", where.place())
+                found.add(Code.NO_CASES, f"{self._shown} has no cases", where.location())
 
     def case(self, start: int, line: int) -> Case:
-        """The case at an offset. Raises InputError when the file has changed since it was scanned."""
+        """Return the case at an offset. Raise InputError if the file has changed since it was scanned."""
         try:
             with self._path.open("rb") as file:
                 raw = _line_at(file, start) if _state(file) == self._state else b""
@@ -140,25 +131,25 @@ class _File:
             raw = b""
         case = self._read(raw, line, Diagnostics()) if raw else None
         if case is None:
-            raise InputError(f"{self._shown} has changed since this command started", hint="start it again")
+            raise InputError(f"{self._shown} has changed since this command started", hint="run the command again")
         return case
 
     def _read(self, raw: bytes, number: int, found: Diagnostics) -> Case | None:
-        place = Place(self._shown, number)
+        location = Location(self._shown, number)
         if len(raw) > _LONGEST_LINE:
-            found.add(Code.TOO_BIG, f"this line has more than {_LONGEST_LINE // 1024**2} MB", place)
+            found.add(Code.TOO_BIG, f"this line is larger than {_LONGEST_LINE // 1024**2} MB", location)
             return None
         try:
             text = raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
         except UnicodeDecodeError:
-            found.add(Code.UNREADABLE_FILE, "this line is not UTF-8 text", place, hint="save the file as UTF-8")
+            found.add(Code.UNREADABLE_FILE, "this line is not UTF-8 text", location, hint="save the file as UTF-8")
             return None
         line = parse_line(self._shown, number, text, found)
         return read_case(line.value, Where(line), found) if line else None
 
 
 class _Sheet:
-    """A spreadsheet with a case on each row. People wrote it, so it is small enough to be held."""
+    """A spreadsheet of cases. People wrote it, so it fits in memory."""
 
     def __init__(self, path: Path, shown: str) -> None:
         self._path = path
@@ -166,7 +157,7 @@ class _Sheet:
         self._rows: list[CaseRow] = []
 
     def scan(self, where: Where, found: Diagnostics) -> Iterator[tuple[int, int, Case]]:
-        """The cases, each with the number of its row among them. `where` is the place in the suite that names it."""
+        """Yield each case with its index among the rows. `where` is the entry in the suite that names the file."""
         before = len(found)
         try:
             self._path.open("rb").close()
@@ -175,42 +166,41 @@ class _Sheet:
                 if read and case:
                     self._rows.append(read)
                     yield len(self._rows) - 1, 0, case
-                elif len(found) - before >= _MOST_PROBLEMS:
-                    _tell_more(self._shown, where, found)
+                elif len(found) - before >= _MAX_PROBLEMS:
+                    _report_more(self._shown, where, found)
                     return
         except OSError as error:
-            _tell_unreadable(self._path, self._shown, error, where, found)
+            _report_unreadable(self._path, self._shown, error, where, found)
         else:
             if not self._rows and len(found) == before:
-                found.add(Code.NO_CASES, f"{self._shown} has no cases", where.place())
+                found.add(Code.NO_CASES, f"{self._shown} has no cases", where.location())
 
     def case(self, start: int, line: int) -> Case:
-        """The case of a row."""
         row = self._rows[start]
         case = read_case(row.value, Where(row), Diagnostics())
         assert case is not None
         return case
 
 
-def _tell_more(shown: str, where: Where, found: Diagnostics) -> None:
-    message = f"{shown} has more mistakes; the rest of it was not looked at"
-    found.add(Code.TOO_BIG, message, where.place(), hint="mend these first")
+def _report_more(shown: str, where: Where, found: Diagnostics) -> None:
+    message = f"{shown} has more than {_MAX_PROBLEMS} problems; the rest of it was skipped"
+    found.add(Code.TOO_BIG, message, where.location(), hint="fix these first")
 
 
-def _tell_unreadable(path: Path, shown: str, error: OSError, where: Where, found: Diagnostics) -> None:
+def _report_unreadable(path: Path, shown: str, error: OSError, where: Where, found: Diagnostics) -> None:
     if isinstance(error, FileNotFoundError):
         near = [item.name for item in path.parent.glob("*.*") if is_case_file(item.name)]
         stems = {Path(name).stem: name for name in near}
         guess = stems.get(did_you_mean(path.stem, stems) or "")
         hint = f"did you mean '{guess}'?" if guess else f"files with cases there: {', '.join(sorted(near)) or 'none'}"
-        found.add(Code.FILE_NOT_FOUND, f"there is no file '{path.name}' beside the suite", where.place(), hint=hint)
+        found.add(Code.FILE_NOT_FOUND, f"file '{path.name}' not found next to the suite", where.location(), hint=hint)
     else:
         why = "it is a folder" if path.is_dir() else error.strerror
-        found.add(Code.UNREADABLE_FILE, f"{shown} cannot be read: {why}", where.place())
+        found.add(Code.UNREADABLE_FILE, f"{shown} cannot be read: {why}", where.location())
 
 
 def _lines(file: BinaryIO) -> Iterator[tuple[int, int, bytes]]:
-    """The lines that are not blank, with their offsets and numbers; of a line that is too long only the start."""
+    """Yield the offset, number and bytes of each line that is not blank; only the start of an overlong one."""
     number = start = 0
     while raw := file.readline(_LONGEST_LINE + 1):
         number += 1
@@ -228,14 +218,14 @@ def _line_at(file: BinaryIO, start: int) -> bytes:
 
 
 def _state(file: BinaryIO) -> tuple[int, int]:
-    """What tells that a file has changed: its size and its time."""
+    """Return size and modification time, to notice a change."""
     state = os.fstat(file.fileno())
     return state.st_size, state.st_mtime_ns
 
 
 def read_case(written: Json, where: Where, found: Diagnostics) -> Case | None:
-    """What is `written` at a place as a case; None, with its problems in `found`, when it is none."""
-    item = validated(CaseFile, written, where.path, where.document, found)
+    """Return the case `written` at `where`. Add problems to `found` and return None if it is invalid."""
+    item = validate(CaseFile, written, where.path, where.document, found)
     if item is None:
         return None
     _no_blanks(written, where, found)
@@ -259,20 +249,20 @@ def read_case(written: Json, where: Where, found: Diagnostics) -> Case | None:
 
 
 def checks_as_written(items: list[dict[str, Any]], where: Where) -> tuple[CheckSpec, ...]:
-    """The checks of a list that is written at `where`."""
+    """Return the checks of a validated list at `where`."""
     return tuple(CheckSpec.of(item, where.below(index)) for index, item in enumerate(items))
 
 
 def read_checks(written: Json, where: Where, found: Diagnostics) -> tuple[CheckSpec, ...]:
-    """The checks that are `written`, one or a list; none, with the problems in `found`, when they are none."""
+    """Return the checks that are `written`, one or a list. Add problems to `found` and return none if invalid."""
     inside = _Inside(where.document, "checks", written)
-    file = validated(ChecksFile, inside.value, (), inside, found)
+    file = validate(ChecksFile, inside.value, (), inside, found)
     return checks_as_written(file.checks, Where(inside, ("checks",))) if file else ()
 
 
 @dataclass(frozen=True, slots=True)
 class _Inside:
-    """A document as if it stood below a key."""
+    """A document nested under a key."""
 
     document: Marked
     key: str
@@ -282,8 +272,8 @@ class _Inside:
     def value(self) -> Json:
         return {self.key: self.inner}
 
-    def place(self, path: Sequence[str | int] = (), *, key: bool = False) -> Place:
-        return self.document.place(tuple(path)[1:], key=key and len(path) > 1)
+    def location(self, path: Sequence[str | int] = (), *, key: bool = False) -> Location:
+        return self.document.location(tuple(path)[1:], key=key and len(path) > 1)
 
     def is_blank(self, path: Sequence[str | int]) -> bool:
         return self.document.is_blank(tuple(path)[1:])
@@ -292,17 +282,17 @@ class _Inside:
 def _no_blanks(written: dict[str, Json], where: Where, found: Diagnostics) -> None:
     for key, value in written.items():
         if value is None and field_name(key) in _BLANK and where.document.is_blank((*where.path, key)):
-            place = where.document.place((*where.path, key))
-            found.add(Code.MISSING_KEY, f"nothing is written after '{key}:'", place, hint=_BLANK[field_name(key)])
+            location = where.document.location((*where.path, key))
+            found.add(Code.MISSING_KEY, f"nothing is written after '{key}:'", location, hint=_BLANK[field_name(key)])
     variables = written.get("vars")
     for name, value in variables.items() if isinstance(variables, dict) else ():
         if value is None and is_name(name) and where.document.is_blank((*where.path, "vars", name)):
-            place = where.document.place((*where.path, "vars", name))
-            behind = place.text[place.column - 1 + place.length :].partition("#")[2].strip()
+            location = where.document.location((*where.path, "vars", name))
+            behind = location.text[location.column - 1 + location.length :].partition("#")[2].strip()
             hint = (
                 f"a text that starts with # needs quotes: '#{behind}'" if behind else "write the text, or '' for none"
             )
-            found.add(Code.MISSING_KEY, f"nothing is written after '{name}:'", place, hint=hint)
+            found.add(Code.MISSING_KEY, f"nothing is written after '{name}:'", location, hint=hint)
 
 
 _BLANK = {

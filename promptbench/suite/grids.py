@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from promptbench.core.canonical import lf
-from promptbench.core.diagnostics import Code, Diagnostics, Place, Severity
+from promptbench.core.diagnostics import Code, Diagnostics, Location, Severity
 from promptbench.core.protocols import MissingExtra
 from promptbench.formats.source import Source, SourceError, read_source
 from promptbench.formats.workbooks import BROKEN, MOST_BLANK_ROWS, merged_ranges, open_workbook
@@ -33,7 +33,7 @@ class Cell:
     """
 
     content: str | int | float | bool
-    place: Place
+    location: Location
     wrong: tuple[str, str] | None = None
 
     @property
@@ -86,7 +86,7 @@ def _csv(path: Path, shown: str, found: Diagnostics) -> Iterator[Row]:
                 yield _csv_row(cells, source, start)
     except csv.Error as error:
         hint = "a text with a quotation mark, a comma or a line break in it stands in quotes, with inner ones doubled"
-        found.add(Code.BAD_VALUE, f"this is no CSV: {error}", source.place(line, 1), hint=hint)
+        found.add(Code.BAD_VALUE, f"this is no CSV: {error}", source.location(line, 1), hint=hint)
 
 
 def csv_records(source: Source) -> Iterator[tuple[int, list[str]]]:
@@ -111,8 +111,10 @@ def _csv_row(cells: list[str], source: Source, line: int) -> Row:
         begin = cell.partition('"')[0].partition("\n")[0]
         at = source.text.find(begin, behind) if begin else -1
         behind = at + len(begin) if begin else behind
-        place = source.place_at(at, len(begin)) if begin else source.place(line, 1, len(source.lines[line - 1]))
-        row.append(Cell(from_cell(cell), place))
+        location = (
+            source.location_at(at, len(begin)) if begin else source.location(line, 1, len(source.lines[line - 1]))
+        )
+        row.append(Cell(from_cell(cell), location))
     return row
 
 
@@ -121,10 +123,10 @@ def _workbook(path: Path, shown: str, found: Diagnostics) -> Iterator[Row]:
         try:
             book = open_workbook(source, formulas=True)
         except MissingExtra as error:
-            found.add(Code.MISSING_EXTRA, f"{shown}: {error}", Place(shown))
+            found.add(Code.MISSING_EXTRA, f"{shown}: {error}", Location(shown))
             return
         except ValueError as error:
-            found.add(Code.UNREADABLE_FILE, str(error), Place(shown), hint="save it as .xlsx or .csv once more")
+            found.add(Code.UNREADABLE_FILE, str(error), Location(shown), hint="save it as .xlsx or .csv once more")
             return
         try:
             sheets = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
@@ -132,20 +134,20 @@ def _workbook(path: Path, shown: str, found: Diagnostics) -> Iterator[Row]:
             for sheet in sheets[:1]:
                 yield from _sheet(sheet, shown)
         except BROKEN as error:
-            found.add(Code.UNREADABLE_FILE, f"the sheet cannot be read: {error}", Place(shown))
+            found.add(Code.UNREADABLE_FILE, f"the sheet cannot be read: {error}", Location(shown))
         finally:
             book.close()
 
 
 def _tell_others(sheets: Sequence[Any], shown: str, found: Diagnostics) -> None:
     if not sheets:
-        found.add(Code.EMPTY_FILE, "the workbook has no sheet to be seen", Place(shown))
+        found.add(Code.EMPTY_FILE, "the workbook has no sheet to be seen", Location(shown))
     for sheet in sheets[1:]:
         first = islice(sheet.iter_rows(values_only=True), MOST_TITLES)
         if any(is_case_heading(content) for row in first for content in row):
             message = f"the sheet '{sheet.title}' has cases too, and only the first sheet is read"
             hint = "put them below those of the first one, or into a workbook of their own"
-            found.add(Code.BAD_VALUE, message, Place(shown), hint=hint, severity=Severity.WARNING)
+            found.add(Code.BAD_VALUE, message, Location(shown), hint=hint, severity=Severity.WARNING)
 
 
 def _sheet(sheet: Any, shown: str) -> Iterator[Row]:
@@ -157,7 +159,7 @@ def _sheet(sheet: Any, shown: str) -> Iterator[Row]:
     blank = width = 0
     for number, cells in enumerate(sheet.iter_rows(), 1):
         row = [
-            _cell(cell, Place(f"{shown}!{name}"), merged.get(name, ""))
+            _cell(cell, Location(f"{shown}!{name}"), merged.get(name, ""))
             for name, cell in ((f"{get_column_letter(column)}{number}", cell) for column, cell in enumerate(cells, 1))
         ]
         if all(cell.empty for cell in row):
@@ -168,16 +170,16 @@ def _sheet(sheet: Any, shown: str) -> Iterator[Row]:
         blank, width = 0, max(width, len(row))
         # Empty cells at the end of a row are not in the file, and have a place all the same.
         missing = (f"{get_column_letter(column)}{number}" for column in range(len(row) + 1, width + 1))
-        yield row + [Cell("", Place(f"{shown}!{name}")) for name in missing]
+        yield row + [Cell("", Location(f"{shown}!{name}")) for name in missing]
 
 
-def _cell(cell: Any, place: Place, merged: str) -> Cell:
+def _cell(cell: Any, location: Location, merged: str) -> Cell:
     value = cell.value
     if cell.data_type == "f":
         hint = "write the value itself: copy the cell and paste it as a value"
-        return Cell("", place, ("this cell holds a formula", hint))
+        return Cell("", location, ("this cell holds a formula", hint))
     if cell.data_type == "e":
-        return Cell("", place, (f"this cell shows an error: {value}", "write the value itself"))
+        return Cell("", location, (f"this cell shows an error: {value}", "write the value itself"))
     wrong = None
     if merged and value not in (None, ""):
         hint = "unmerge them, and write the text into each cell that it is for"
@@ -187,5 +189,5 @@ def _cell(cell: Any, place: Place, merged: str) -> Cell:
     elif isinstance(value, date | time):
         value = value.isoformat()
     if value is None or isinstance(value, str):
-        return Cell(lf(value or ""), place, wrong)
-    return Cell(value if isinstance(value, int | float) else str(value), place, wrong)
+        return Cell(lf(value or ""), location, wrong)
+    return Cell(value if isinstance(value, int | float) else str(value), location, wrong)

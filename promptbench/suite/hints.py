@@ -1,4 +1,4 @@
-"""What to write instead of a key or value that a suite cannot have, as far as it can be told."""
+"""Hints: what to write instead of an unknown key or an invalid value."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from collections.abc import Collection, Mapping, Sequence
 from promptbench.core.diagnostics import did_you_mean
 from promptbench.core.types import Json
 
+# Invisible characters, and those that look like a space.
 ODD = re.compile("[\u00a0\u2007\u202f\u3000\u200b\u200c\u200d\u2060\ufeff]")
-"""Characters that nobody sees, or that look like a space."""
 
+# Keys of other tools, each with the keys here that do the same.
 _OTHERS: Mapping[str, Sequence[str]] = {
     "description": ("about", "note"),
     "comment": ("note", "about"),
@@ -38,13 +39,11 @@ _OTHERS: Mapping[str, Sequence[str]] = {
     "labels": ("tags",),
     "conversation": ("messages",),
 }
-"""Words of other tools, each with what it is called here."""
-
-SPOKEN = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
+_BOOLEANS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 
 
 def known_key(written: str, known: Collection[str], taken: Collection[str]) -> str | None:
-    """The known key that was most likely meant and is not there yet, or None."""
+    """Return the known key that was most likely meant, or None. A key of another tool maps to one not in `taken`."""
     plain = ODD.sub("", written).strip().lower().replace("_", " ").replace("-", " ")
     for name in _OTHERS.get(plain, ()):
         if name in known and name not in taken:
@@ -53,7 +52,7 @@ def known_key(written: str, known: Collection[str], taken: Collection[str]) -> s
 
 
 def key_hint(written: str, value: Json, known: Sequence[str], guess: str | None) -> str:
-    """What to do about a key that is not known."""
+    """Return the hint for an unknown key."""
     if odd := ODD.search(written):
         return "write a plain space in its place" if odd[0].isspace() else "delete it"
     before_colon, colon, _ = written.partition(":")
@@ -67,38 +66,16 @@ def key_hint(written: str, value: Json, known: Sequence[str], guess: str | None)
     return f"did you mean '{guess}'?" if guess else f"known here: {', '.join(known)}"
 
 
-def key_mend(written: str, known: Sequence[str], taken: Collection[str]) -> str | None:
-    """What a key must be instead, where it differs in its case only, or runs into its value."""
-    lower = written.strip().lower()
-    if lower in known and lower not in taken:
-        return lower
-    run_on = re.fullmatch(r"(?P<name>[^:{\[]*?) *:? *(?P<rest>[{\[].*)", written)
-    if run_on and run_on["name"] in known and run_on["name"] not in taken:
-        return f"{run_on['name']}: {run_on['rest']}"
-    return None
-
-
-def type_mend(wrong: str, value: Json) -> str | None:
-    """What a value of the wrong kind must be instead, where that is one thing."""
-    if wrong == "bool_type":
-        return SPOKEN.get(str(value).lower())
-    if wrong == "int_type" and isinstance(value, str) and re.fullmatch(r"0|[1-9][0-9]{0,8}", value):
-        return value
-    return None
-
-
 def type_hint(key: str, wrong: str, value: Json) -> str | None:
-    """What to write instead of a value of the wrong kind."""
-    if wrong == "bool_type" and str(value).lower() in SPOKEN:
-        return f"'{value}' is text in this file: write {SPOKEN[str(value).lower()]}"
+    """Return the hint for a value of the wrong type, or None."""
+    if wrong == "bool_type" and str(value).lower() in _BOOLEANS:
+        return f"'{value}' is text in this file: write {_BOOLEANS[str(value).lower()]}"
     if wrong == "int_type":
         return _whole_number(value)
     if wrong == "string_type" and key == "was":
         return "the logged answer is kept as text: put it in single quotes, '…'"
     if wrong == "string_type" and isinstance(value, (dict, list)):
-        return (
-            "a text that starts with { or [ needs quotes" if key != "tags" else "write the words only: 'tags: [late]'"
-        )
+        return "a text that starts with { or [ needs quotes" if key != "tags" else "write only words: 'tags: [late]'"
     return (
         _structure_hint(key, value) if wrong in ("list_type", "dict_type", "model_type") else _amount_hint(key, value)
     )
@@ -124,7 +101,7 @@ def _structure_hint(key: str, value: Json) -> str | None:
         case "messages":
             return f"write '- {{role: user, content: {text or '…'}}}' below it"
         case "gate":
-            return "write what it takes to pass, such as 'gate: {repeats: 3}'; most suites need none"
+            return "write the gate's settings, such as 'gate: {repeats: 3}'; most suites need none"
         case "checks":
             return "start each check with '- ', such as '- contains: refund'"
         case "quarantine":
@@ -133,7 +110,7 @@ def _structure_hint(key: str, value: Json) -> str | None:
 
 
 def case_hint(value: Json) -> str:
-    """What to write where no case is."""
+    """Return the hint for something that is not a case."""
     if isinstance(value, str) and re.search(r"\.\w{2,5}\Z", value):
         return "a file with cases ends with .csv, .xlsx or .jsonl"
     if isinstance(value, list):
@@ -142,7 +119,7 @@ def case_hint(value: Json) -> str:
 
 
 def message_hint(value: Json) -> str:
-    """What to write where no message is."""
+    """Return the hint for something that is not a message."""
     return f"write it as '- {{role: user, content: {value if isinstance(value, str) else '…'}}}'"
 
 
@@ -157,7 +134,7 @@ def _amount_hint(key: str, value: Json) -> str | None:
 
 
 def value_hint(key: str, kind: str, value: Json, choices: Sequence[str]) -> str | None:
-    """What to write instead of a value of the right kind that cannot be."""
+    """Return the hint for a value of the right type that is invalid, or None."""
     if kind == "day" and isinstance(value, str):
         day = re.fullmatch(r"(\d\d?)\.(\d\d?)\.(\d{4})", value.strip())
         return f"write {day[3]}-{int(day[2]):02}-{int(day[1]):02}" if day else None

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from promptbench.core.diagnostics import Code, Diagnostics, Place, did_you_mean
+from promptbench.core.diagnostics import Code, Diagnostics, Location, did_you_mean
 from promptbench.core.types import Json
 from promptbench.formats.marked_json import parse_line
 from promptbench.formats.source import Source, SourceError, read_source
@@ -32,7 +32,7 @@ class Labelled:
     passed: bool
     answer: str | None
     model: str | None
-    place: Callable[[str], Place] = field(compare=False)
+    location: Callable[[str], Location] = field(compare=False)
 
 
 def read_labelled(path: Path, shown: str, found: Diagnostics) -> list[Labelled]:
@@ -43,10 +43,10 @@ def read_labelled(path: Path, shown: str, found: Diagnostics) -> list[Labelled]:
         found.extend([error.diagnostic])
         return []
     rows = _json_rows(source, found) if path.suffix.lower() in (".jsonl", ".ndjson") else _csv_rows(source, found)
-    labelled = [item for row, place in rows if (item := _labelled(row, place, found)) is not None]
+    labelled = [item for row, location in rows if (item := _labelled(row, location, found)) is not None]
     if not labelled and not found.errors:
         hint = "write pass or fail into the column 'label'"
-        found.add(Code.NO_CASES, "no answer in this file has a label", Place(shown), hint=hint)
+        found.add(Code.NO_CASES, "no answer in this file has a label", Location(shown), hint=hint)
     return labelled
 
 
@@ -63,25 +63,25 @@ def sheet(rows: Iterable[Mapping[str, str]]) -> str:
     return text.getvalue()
 
 
-_Row = tuple[Mapping[str, Json], Callable[[str], Place]]
+_Row = tuple[Mapping[str, Json], Callable[[str], Location]]
 
 
-def _labelled(row: Mapping[str, Json], place: Callable[[str], Place], found: Diagnostics) -> Labelled | None:
+def _labelled(row: Mapping[str, Json], location: Callable[[str], Location], found: Diagnostics) -> Labelled | None:
     values = {name: row.get(name) for name in COLUMNS}
     label = values["label"]
     if label is None or (isinstance(label, str) and not label.strip()):
         return None
     said = ("pass" if label else "fail") if isinstance(label, bool) else str(label).strip().lower()
     if said not in _LABELS:
-        found.add(Code.BAD_VALUE, f"the label is '{label}'", place("label"), hint="write pass or fail")
+        found.add(Code.BAD_VALUE, f"the label is '{label}'", location("label"), hint="write pass or fail")
         return None
     for name in ("case", "model", "answer"):
         if values[name] is not None and not isinstance(values[name], (str, int, float)):
-            found.add(Code.WRONG_TYPE, f"'{name}' must be text", place(name))
+            found.add(Code.WRONG_TYPE, f"'{name}' must be text", location(name))
             return None
     case = str(values["case"] if values["case"] is not None else "").strip()
     if not case:
-        found.add(Code.MISSING_KEY, "the row does not say of which case the answer is", place("case"))
+        found.add(Code.MISSING_KEY, "the row does not say of which case the answer is", location("case"))
         return None
     answer, model = values["answer"], values["model"]
     return Labelled(
@@ -89,7 +89,7 @@ def _labelled(row: Mapping[str, Json], place: Callable[[str], Place], found: Dia
         _LABELS[said],
         None if answer in (None, "") else str(answer),
         str(model).strip() or None if model is not None else None,
-        place,
+        location,
     )
 
 
@@ -99,23 +99,23 @@ def _json_rows(source: Source, found: Diagnostics) -> Iterator[_Row]:
         if line is None:
             continue
         if not isinstance(line.value, dict):
-            found.add(Code.WRONG_TYPE, "this line is no object", line.place(), hint='{"case": "…", "label": "pass"}')
+            found.add(Code.WRONG_TYPE, "this line is no object", line.location(), hint='{"case": "…", "label": "pass"}')
             continue
         keys = {str(key).strip().lower(): key for key in line.value}
         missing = [name for name in NEEDED if name not in keys]
         if missing:
-            _tell_missing(missing[0], list(keys), line.place(), found)
+            _tell_missing(missing[0], list(keys), line.location(), found)
             continue
-        places = _JsonPlaces(line.place, keys)
-        yield {name: line.value[key] for name, key in keys.items()}, places
+        locations = _JsonLocations(line.location, keys)
+        yield {name: line.value[key] for name, key in keys.items()}, locations
 
 
 @dataclass(frozen=True, slots=True)
-class _JsonPlaces:
-    find: Callable[..., Place]
+class _JsonLocations:
+    find: Callable[..., Location]
     keys: Mapping[str, str]
 
-    def __call__(self, name: str) -> Place:
+    def __call__(self, name: str) -> Location:
         return self.find((self.keys[name],)) if name in self.keys else self.find()
 
 
@@ -133,33 +133,35 @@ def _csv_rows(source: Source, found: Diagnostics) -> Iterator[_Row]:
                 names = [cell.strip().lower() for cell in cells]
                 missing = [name for name in NEEDED if name not in names]
                 if missing:
-                    _tell_missing(missing[0], names, source.place(start, 1, len(head)), found)
+                    _tell_missing(missing[0], names, source.location(start, 1, len(head)), found)
                     return
                 continue
             row = dict(zip(names, map(from_cell, cells), strict=False))
-            yield row, _CsvPlaces(source, start, row)
+            yield row, _CsvLocations(source, start, row)
     except csv.Error as error:
         hint = "a text with a quotation mark, a comma or a line break in it stands in quotes, with inner ones doubled"
-        found.add(Code.BAD_VALUE, f"this is no CSV: {error}", source.place(line, 1), hint=hint)
+        found.add(Code.BAD_VALUE, f"this is no CSV: {error}", source.location(line, 1), hint=hint)
 
 
 @dataclass(frozen=True, slots=True)
-class _CsvPlaces:
+class _CsvLocations:
     source: Source
     line: int
     row: Mapping[str, str]
 
-    def __call__(self, name: str) -> Place:
+    def __call__(self, name: str) -> Location:
         """Of the cell where its text is found in the row's first line, else of the whole line."""
         text, cell = self.source.lines[self.line - 1], self.row.get(name, "")
         # A label stands behind the answer, which may have the same word in it.
         at = text.rfind(cell) if cell and name == "label" else text.find(cell) if cell else -1
         return (
-            self.source.place(self.line, at + 1, len(cell)) if at >= 0 else self.source.place(self.line, 1, len(text))
+            self.source.location(self.line, at + 1, len(cell))
+            if at >= 0
+            else self.source.location(self.line, 1, len(text))
         )
 
 
-def _tell_missing(name: str, names: list[str], place: Place, found: Diagnostics) -> None:
+def _tell_missing(name: str, names: list[str], location: Location, found: Diagnostics) -> None:
     guess = did_you_mean(name, names)
     hint = f"did you mean '{name}' where it says '{guess}'?" if guess else f"the columns are {', '.join(COLUMNS)}"
-    found.add(Code.MISSING_KEY, f"there is no column '{name}'", place, hint=hint)
+    found.add(Code.MISSING_KEY, f"there is no column '{name}'", location, hint=hint)

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal, Protocol
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from promptbench.core.diagnostics import Diagnostics, Place
+from promptbench.core.diagnostics import Diagnostics, Location
 from promptbench.core.types import Json, Message, ModelRef, Rung
 from promptbench.formats.marked_yaml import Document
 
@@ -273,7 +273,7 @@ class Marked(Protocol):
     @property
     def value(self) -> Json: ...
 
-    def place(self, path: tuple[str | int, ...] = (), *, key: bool = False) -> Place: ...
+    def location(self, path: tuple[str | int, ...] = (), *, key: bool = False) -> Location: ...
 
     def is_blank(self, path: tuple[str | int, ...]) -> bool: ...
 
@@ -288,13 +288,13 @@ class Where:
     def below(self, *steps: str | int) -> Where:
         return Where(self.document, (*self.path, *steps))
 
-    def place(self, *steps: str | int, key: bool = False) -> Place:
+    def location(self, *steps: str | int, key: bool = False) -> Location:
         """The place in the file of the value `steps` below, or of its key."""
         path = (*self.path, *steps)
         written = path_in_file(path, self.document.value)
         # What stands for a list, or for `name: nothing`, is a value without a key of its own.
         has_key = bool(written) and field_name(str(written[-1])) == field_name(str(path[-1]))
-        return self.document.place(written, key=key and has_key)
+        return self.document.location(written, key=key and has_key)
 
     @property
     def value(self) -> Json:
@@ -406,6 +406,6 @@ class Suite:
     def folder(self) -> Path:
         return self.path.parent
 
-    def place(self, path: Sequence[str | int], *, key: bool = False) -> Place:
+    def location(self, path: Sequence[str | int], *, key: bool = False) -> Location:
         """The place in the file of the value at a path in field names, or of its key."""
-        return Where(self.document).place(*path, key=key)
+        return Where(self.document).location(*path, key=key)

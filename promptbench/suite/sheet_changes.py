@@ -7,16 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from promptbench.core.canonical import canonical
-from promptbench.core.diagnostics import Code, Diagnostics, Place, Severity
+from promptbench.core.diagnostics import Code, Diagnostics, Location, Severity
 from promptbench.core.errors import InputError
 from promptbench.core.types import Json
 from promptbench.formats.marked_yaml import Document
 from promptbench.suite.cases import read_case
+from promptbench.suite.editor import Change, comments_above, edit_cases, edit_lines
 from promptbench.suite.models import Case, Suite, Where, field_name, is_case_file
-from promptbench.suite.rewriter import Change, comments_above, entries, with_changes, with_lines
 from promptbench.suite.sheets import CaseRow
 from promptbench.suite.tables import Entry, Fields, fields_of, same
-from promptbench.suite.writer import with_cases
 
 
 class RowCases:
@@ -35,10 +34,10 @@ class RowCases:
             if case is None:
                 continue
             if case.name in self.numbers:
-                first = self.read[self.numbers[case.name]][0].place(("case",))
-                message = f"two cases are named '{case.name}': at {first} and {row.place(('case',))}"
+                first = self.read[self.numbers[case.name]][0].location(("case",))
+                message = f"two cases are named '{case.name}': at {first} and {row.location(('case',))}"
                 hint = "give each a name of its own"
-                found.add(Code.DUPLICATE_NAME, message, row.place(("case",)), hint=hint, related=first)
+                found.add(Code.DUPLICATE_NAME, message, row.location(("case",)), hint=hint, related=first)
             self.numbers.setdefault(case.name, len(self.read))
             self.read.append((row, case))
             yield case
@@ -83,8 +82,8 @@ def known_cases(suite: Suite) -> list[Known]:
             number = int(case.where.path[1])
             home, comment = Home(suite.path, number), comments[number]
         else:
-            place = case.where.place("case")
-            home = Home(paths[place.path.partition("!")[0]], place.line - 1)
+            location = case.where.location("case")
+            home = Home(paths[location.path.partition("!")[0]], location.line - 1)
         found.append(Known(case, fields_of(case), home, comment))
     return found
 
@@ -118,16 +117,16 @@ def changes_of(known: Sequence[Known], rows: RowCases, found: Diagnostics) -> Sh
         comment = None if row.comment == (old.comment or "") else row.comment
         if comment and old.comment is None:
             message = f"{old.home.path.name} has no place for the comment of '{case.name}', which is not kept"
-            place = row.place(("case",))
-            found.add(Code.BAD_VALUE, message, place, hint="write it under 'note'", severity=Severity.WARNING)
+            location = row.location(("case",))
+            found.add(Code.BAD_VALUE, message, location, hint="write it under 'note'", severity=Severity.WARNING)
             comment = None
         if comment is None and same(data, old.case.where.value):
             changes.unchanged += 1
             continue
         if old.home.path.suffix.lower() in (".csv", ".xlsx"):
             hint = "change it there, or take the row out here"
-            place = row.place(("case",))
-            found.add(Code.BAD_VALUE, f"'{case.name}' stands in {old.home.path.name}", place, hint=hint)
+            location = row.location(("case",))
+            found.add(Code.BAD_VALUE, f"'{case.name}' stands in {old.home.path.name}", location, hint=hint)
             continue
         if case.name != old.case.name:
             changes.renamed.append((old.case.name, case.name))
@@ -200,18 +199,12 @@ _Write = Callable[[bytes, str, Mapping[int, Change | None], _Added], bytes]
 
 
 def _suite_file(before: bytes, shown: str, edits: Mapping[int, Change | None], added: _Added) -> bytes:
-    after = with_changes(before, shown, edits) if edits else before
-    if not added:
-        return after
-    first = entries(after)
-    after = with_cases(after, shown, [data for data, _ in added])
-    commented = {first + index: Change(data, text) for index, (data, text) in enumerate(added) if text}
-    return with_changes(after, shown, commented) if commented else after
+    return edit_cases(before, shown, edits, [Change(data, comment) for data, comment in added])
 
 
 def _json_lines(before: bytes, shown: str, edits: Mapping[int, Change | None], added: _Added) -> bytes:
     data = {number: change.data if change else None for number, change in edits.items()}
-    return with_lines(before, data, [item for item, _ in added])
+    return edit_lines(before, data, [item for item, _ in added])
 
 
 def _home_of_new(suite: Suite) -> Path:
@@ -220,6 +213,6 @@ def _home_of_new(suite: Suite) -> Path:
     if not is_case_file(listed):
         return suite.path
     if not listed.lower().endswith(".jsonl"):
-        place = Place(suite.document.source.path)
-        raise InputError(f"the cases of {place} stand in {listed}", hint="write the new ones there")
+        location = Location(suite.document.source.path)
+        raise InputError(f"the cases of {location} stand in {listed}", hint="write the new ones there")
     return suite.path.parent / str(listed)

@@ -23,8 +23,8 @@ def with_mistakes(path: Path, shown: str, mistakes: Sequence[Diagnostic]) -> byt
     if path.suffix.lower() == ".xlsx":
         by_cell: dict[str, list[str]] = {}
         for item in mistakes:
-            if item.place.path.startswith(f"{shown}!"):
-                by_cell.setdefault(item.place.path.rpartition("!")[2], []).append(_said(item))
+            if item.location.path.startswith(f"{shown}!"):
+                by_cell.setdefault(item.location.path.rpartition("!")[2], []).append(_said(item))
         try:
             return marked(path, {name: "\n".join(said) for name, said in by_cell.items()}) if by_cell else None
         except BROKEN:
@@ -44,15 +44,15 @@ def _csv(source: Source, path: Path, mistakes: Sequence[Diagnostic]) -> bytes:
     starts = [start for start, _ in records]
     header = next((cells for _, cells in records if any(map(is_case_heading, cells))), records[0][1])
     columns = {
-        cell.place: index
+        cell.location: index
         for row in read_grid(path, source.path, Diagnostics())
         for index, cell in reversed(list(enumerate(row)))
     }
     said: dict[int, list[str]] = {}
     for item in mistakes:
-        index = columns.get(item.place)
+        index = columns.get(item.location)
         heading = f"{header[index]}: " if index is not None and index < len(header) and header[index] else ""
-        said.setdefault(bisect_right(starts, item.place.line) - 1, []).append(heading + _said(item))
+        said.setdefault(bisect_right(starts, item.location.line) - 1, []).append(heading + _said(item))
     # A copy of a copy gets the column anew.
     own = header.index(MISTAKES) if MISTAKES in header else max(len(cells) for _, cells in records)
     target = io.StringIO()

@@ -14,7 +14,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Literal
 
-from promptbench.core.diagnostics import Code, Diagnostics, Place, did_you_mean
+from promptbench.core.diagnostics import Code, Diagnostics, Location, did_you_mean
 from promptbench.core.types import Json
 from promptbench.formats.marked_json import parse_line
 from promptbench.formats.marked_yaml import parse
@@ -58,7 +58,7 @@ class Column:
     """
 
     path: tuple[str, ...]
-    place: Place
+    location: Location
 
 
 Columns = Sequence[Column | None]
@@ -74,12 +74,12 @@ class CaseRow:
     """
 
     value: dict[str, Json]
-    first: Place
-    cells: dict[tuple[str | int, ...], Place] = field(default_factory=dict)
+    first: Location
+    cells: dict[tuple[str | int, ...], Location] = field(default_factory=dict)
     comment: str | None = None
-    empty: dict[str, Place] = field(default_factory=dict)
+    empty: dict[str, Location] = field(default_factory=dict)
 
-    def place(self, path: Sequence[str | int] = (), *, key: bool = False) -> Place:
+    def location(self, path: Sequence[str | int] = (), *, key: bool = False) -> Location:
         """The cell of what is at `path`, or of the nearest above it; the first of the row where there is none."""
         # The name of a check is in the cell that stands for the check, its argument in another.
         steps = tuple(path)[: -1 if key and len(path) == 3 else None]
@@ -107,41 +107,41 @@ def case_rows(path: Path, shown: str, found: Diagnostics) -> Iterator[CaseRow | 
 def read_columns(header: Row, found: Diagnostics) -> Columns:
     """What the headings say; nothing without one for the cases. What is wrong goes to `found`, and is not read."""
     columns: list[Column | None] = []
-    first: dict[tuple[str, ...], Place] = {}
+    first: dict[tuple[str, ...], Location] = {}
     for cell in header:
         path = () if _tell_wrong(cell, found) else _path(cell, found)
         if path and path in first:
             message = f"two columns are headed '{str(cell.content).strip()}'"
-            found.add(Code.DUPLICATE_KEY, message, cell.place, hint="keep one of the two", related=first[path])
+            found.add(Code.DUPLICATE_KEY, message, cell.location, hint="keep one of the two", related=first[path])
             path = ()
         if path:
-            first[path] = cell.place
-        columns.append(None if path is None else Column(path, cell.place))
+            first[path] = cell.location
+        columns.append(None if path is None else Column(path, cell.location))
     if ("case",) not in first:
         columns = []
         hint = "head the column with the names of the cases 'case'"
-        found.add(Code.MISSING_KEY, "there is no column 'case'", header[0].place, hint=hint)
-    for at, place in first.items():
+        found.add(Code.MISSING_KEY, "there is no column 'case'", header[0].location, hint=hint)
+    for at, location in first.items():
         if at[0] == "value" and ("check", at[1]) not in first:
             message = "a column 'value' belongs to a column 'check', which is not there"
             wanted = " ".join(("check", *at[1:])).strip()
-            found.add(Code.MISSING_KEY, message, place, hint=f"add a column '{wanted}'")
+            found.add(Code.MISSING_KEY, message, location, hint=f"add a column '{wanted}'")
     return columns
 
 
 def read_row(columns: Columns, row: Row, found: Diagnostics) -> CaseRow | None:
     """A row as a case is written; None, with what is wrong in `found`, when a cell cannot be read."""
     before = len(found)
-    read = CaseRow({}, row[0].place, comment=_comment(columns, row))
+    read = CaseRow({}, row[0].location, comment=_comment(columns, row))
     checks: dict[str, dict[str, Cell]] = {}
     for index, cell in enumerate(row):
         column = columns[index] if index < len(columns) else None
         if cell.empty and column and len(column.path) > 1:
-            read.empty.setdefault(column.path[0], cell.place)
+            read.empty.setdefault(column.path[0], cell.location)
         if cell.empty or (column and column.path in ((), _COMMENT_PATH)) or _tell_wrong(cell, found):
             continue
         if column is None:
-            found.add(Code.UNKNOWN_KEY, "this cell has no heading", cell.place, hint="head its column, or empty it")
+            found.add(Code.UNKNOWN_KEY, "this cell has no heading", cell.location, hint="head its column, or empty it")
             continue
         root, *below = column.path
         if root in ("check", "value"):
@@ -165,7 +165,7 @@ def _tell_wrong(cell: Cell, found: Diagnostics) -> bool:
     if cell.wrong is None:
         return False
     message, hint = cell.wrong
-    found.add(Code.BAD_VALUE, message, cell.place, hint=hint)
+    found.add(Code.BAD_VALUE, message, cell.location, hint=hint)
     return True
 
 
@@ -190,7 +190,7 @@ def _path(cell: Cell, found: Diagnostics) -> tuple[str, ...] | None:
     if written == "vars" or guess == "vars":
         hint = "head the column of a variable 'vars.NAME'"
     hint = hint or "known are case, vars.NAME, expect, expect.NAME, check, value; '#' starts a heading of your own"
-    found.add(Code.UNKNOWN_KEY, f"'{heading}' is not a known heading", cell.place, hint=hint)
+    found.add(Code.UNKNOWN_KEY, f"'{heading}' is not a known heading", cell.location, hint=hint)
     return ()
 
 
@@ -199,7 +199,7 @@ def _put(read: CaseRow, column: Column, cell: Cell, found: Diagnostics) -> None:
     content = read_cell(cell, "value" if below else KINDS[root], found)
     if column.path in (("expect",), ("vars",)) and isinstance(content, str) and _opens(cell):
         hint = 'write {"team": "billing"}, or a column expect.team; a text that begins so stands in double quotes'
-        found.add(Code.BAD_VALUE, "this looks like data and is no JSON", cell.place, hint=hint)
+        found.add(Code.BAD_VALUE, "this looks like data and is no JSON", cell.location, hint=hint)
         return
     if not below:
         if isinstance(read.value.get(root), dict) and (root,) not in read.cells:
@@ -209,7 +209,7 @@ def _put(read: CaseRow, column: Column, cell: Cell, found: Diagnostics) -> None:
         _twice(root, cell, found)
     else:
         read.value.setdefault(root, {})[below[0]] = content
-    read.cells[column.path] = cell.place
+    read.cells[column.path] = cell.location
 
 
 def _opens(cell: Cell) -> bool:
@@ -218,7 +218,7 @@ def _opens(cell: Cell) -> bool:
 
 def _twice(root: str, cell: Cell, found: Diagnostics) -> None:
     message = f"this row says '{root}' in one cell and also field by field"
-    found.add(Code.DUPLICATE_KEY, message, cell.place, hint="empty one of them")
+    found.add(Code.DUPLICATE_KEY, message, cell.location, hint="empty one of them")
 
 
 def _put_checks(read: CaseRow, pairs: dict[str, dict[str, Cell]], found: Diagnostics) -> None:
@@ -231,12 +231,12 @@ def _put_checks(read: CaseRow, pairs: dict[str, dict[str, Cell]], found: Diagnos
     for pair in (pairs[number] for number in sorted(pairs, key=lambda number: int(number or 1))):
         if "check" not in pair:
             hint = "name a check in the cell beside it, such as contains"
-            found.add(Code.MISSING_KEY, "this value belongs to no check", pair["value"].place, hint=hint)
+            found.add(Code.MISSING_KEY, "this value belongs to no check", pair["value"].location, hint=hint)
             continue
         argument = read_cell(pair["value"], "value", found) if "value" in pair else None
         name = read_cell(pair["check"], "text", found)
-        read.cells["checks", len(listed)] = pair["check"].place
-        read.cells["checks", len(listed), name] = pair.get("value", pair["check"]).place
+        read.cells["checks", len(listed)] = pair["check"].location
+        read.cells["checks", len(listed), name] = pair.get("value", pair["check"]).location
         listed.append({name: argument})
     if listed:
         read.value["checks"] = listed
@@ -265,7 +265,7 @@ def read_cell(cell: Cell, kind: _Kind, found: Diagnostics) -> Json:
 
 def _yaml(cell: Cell, text: str, found: Diagnostics) -> Json:
     inside = Diagnostics()
-    document = parse(Source(cell.place.path, text), inside)
+    document = parse(Source(cell.location.path, text), inside)
     for item in inside:
-        found.add(item.code, item.message, cell.place, hint=item.hint, severity=item.severity)
+        found.add(item.code, item.message, cell.location, hint=item.hint, severity=item.severity)
     return document.value if document else None

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 
 from promptbench.core.canonical import escape_surrogates
-from promptbench.core.diagnostics import Diagnostics, Place
+from promptbench.core.diagnostics import Diagnostics, Location
 from promptbench.core.plugins import module_name
 from promptbench.core.types import Json
 from promptbench.formats.yaml_text import in_braces, item_lines
@@ -188,7 +188,7 @@ def _heads(name: str) -> bool:
     return bool(name) and name == name.strip() and len(name) <= 200 and not (_UNSAFE.search(name) or "\n" in name)
 
 
-_NOWHERE = Place("")
+_NOWHERE = Location("")
 
 
 def _written(value: Json, kind: str, field: str, *, csv: bool) -> Content:

@@ -1,28 +1,18 @@
-"""A suite file's parts as pydantic models, and what is wrong with them in the author's words."""
+"""Validate parts of a suite file with pydantic, and report its errors in the author's words."""
 
 from __future__ import annotations
 
 import copy
 import re
 from collections.abc import Collection
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from promptbench.core.diagnostics import Code, Diagnostics
 from promptbench.core.types import Json
-from promptbench.suite.hints import (
-    ODD,
-    case_hint,
-    key_hint,
-    key_mend,
-    known_key,
-    message_hint,
-    type_hint,
-    type_mend,
-    value_hint,
-)
+from promptbench.suite.hints import ODD, case_hint, key_hint, known_key, message_hint, type_hint, value_hint
 from promptbench.suite.models import (
     CHECK_OPTIONS,
     READINGS,
@@ -37,34 +27,32 @@ from promptbench.suite.models import (
 )
 
 _File = TypeVar("_File", bound=BaseModel)
+_Path = tuple[str | int, ...]
 
 
-def validated(
-    kind: type[_File], value: Json, path: tuple[str | int, ...], document: Marked, found: Diagnostics
-) -> _File | None:
-    """`value`, which stands at `path`, as `kind`; None when it is not one.
+def validate(kind: type[_File], value: Json, path: _Path, document: Marked, found: Diagnostics) -> _File | None:
+    """Return `value`, which is at `path` of the document, as a `kind`; None if it is invalid.
 
-    Unknown keys are reported and left out, so that the rest is still looked at.
+    Unknown keys are reported and left out, so that the rest is still validated.
     """
-    keys_once(kind, value, path, document, found)
+    check_keys_once(kind, value, path, document, found)
     try:
         return kind.model_validate(value)
     except ValidationError as error:
         problems = error.errors(include_url=False)
-    unknown = [path_in_file(item["loc"], value) for item in problems if item["type"] == "extra_forbidden"]
-    guessed = {
-        _report(item, kind, value, path, document, found, ()) for item in problems if item["type"] == "extra_forbidden"
-    }
+    reporter = _Reporter(kind, value, path, document, found)
+    unknown = [item for item in problems if item["type"] == "extra_forbidden"]
     others = [item for item in problems if item["type"] != "extra_forbidden"]
+    meant = {reporter.report_key(item) for item in unknown}
     for item in others:
-        _report(item, kind, value, path, document, found, guessed)
-    return None if others else kind.model_validate(_without(value, unknown))
+        reporter.report_value(item, meant)
+    if others:
+        return None
+    return kind.model_validate(_without(value, [path_in_file(item["loc"], value) for item in unknown]))
 
 
-def keys_once(
-    kind: type[BaseModel], value: Json, path: tuple[str | int, ...], document: Marked, found: Diagnostics
-) -> None:
-    """Reports a key that is there in two spellings, such as `should be` and `should_be`."""
+def check_keys_once(kind: type[BaseModel], value: Json, path: _Path, document: Marked, found: Diagnostics) -> None:
+    """Report keys that are there in two spellings, such as `should be` and `should_be`."""
     if not isinstance(value, dict) or len({field_name(key) for key in value}) == len(value):
         return
     first: dict[str, str] = {}
@@ -72,13 +60,13 @@ def keys_once(
         name = field_name(key)
         other = first.setdefault(name, key)
         if other != key and name in kind.model_fields:
-            place = document.place((*path, key), key=True)
-            message = f"'{key}' is the same as '{other}', so it is here twice"
-            related = document.place((*path, other), key=True)
-            found.add(Code.DUPLICATE_KEY, message, place, hint="keep one of the two", related=related)
+            location = document.location((*path, key), key=True)
+            message = f"duplicate key: '{key}' is the same as '{other}'"
+            related = document.location((*path, other), key=True)
+            found.add(Code.DUPLICATE_KEY, message, location, hint="keep one of the two", related=related)
 
 
-def _without(value: Json, paths: list[tuple[str | int, ...]]) -> Json:
+def _without(value: Json, paths: list[_Path]) -> Json:
     value = copy.deepcopy(value)
     for path in paths:
         holder = value
@@ -88,8 +76,7 @@ def _without(value: Json, paths: list[tuple[str | int, ...]]) -> Json:
     return value
 
 
-_TIME = "a time such as '7 days' or '12 hours'"
-_KEYED = {"max age": _TIME, "max cost": "an amount of dollars such as $2 or 2.50"}
+_KEYED = {"max age": "a time such as '7 days' or '12 hours'", "max cost": "an amount of dollars such as $2 or 2.50"}
 _EXPECTED = {
     "string_type": "text",
     "int_type": "a whole number",
@@ -101,105 +88,91 @@ _EXPECTED = {
 }
 
 
-def _report(
-    item: Any,
-    kind: type[BaseModel],
-    root: Json,
-    prefix: tuple[str | int, ...],
-    document: Marked,
-    found: Diagnostics,
-    guessed: Collection[str | None],
-) -> str | None:
-    """One pydantic error as a diagnostic in the author's words. Returns the key that was probably meant, if any.
+@dataclass(frozen=True, slots=True)
+class _Reporter:
+    """Turns pydantic's errors about `root`, which is at `prefix` of the document, into diagnostics."""
 
-    A key in `guessed` is not reported as missing: the slip that stands for it has been.
-    """
-    loc = item["loc"]
-    path = (*prefix, *path_in_file(loc, root))
-    key = str(loc[-1]).replace("_", " ") if loc else ""
-    value = item.get("input")
-    hint: str | None
-    match item["type"]:
-        case "extra_forbidden":
-            return _report_key(kind, loc, path, value, document, found)
-        case "missing":
-            if key not in guessed:
+    kind: type[BaseModel]
+    root: Json
+    prefix: _Path
+    document: Marked
+    found: Diagnostics
+
+    def report_value(self, item: Any, meant: Collection[str | None]) -> None:
+        """Report an invalid or missing value; not a missing key in `meant`, whose misspelling has been reported."""
+        loc, wrong, value = item["loc"], item["type"], item.get("input")
+        path = (*self.prefix, *path_in_file(loc, self.root))
+        named = bool(loc) and isinstance(loc[-1], str)
+        key = str(loc[-1]).replace("_", " ") if loc else ""
+        hint: str | None
+        if wrong == "missing":
+            if key not in meant:
                 hint = _MISSING.get(key, f"add a line '{key}: …'")
-                found.add(Code.MISSING_KEY, f"'{key}:' is missing", document.place(path[:-1]), hint=hint)
-        case wrong if wrong in _EXPECTED and value is None and loc and isinstance(loc[-1], str):
-            hint = _EMPTY.get(key, "write something there, or delete the line")
-            if wrong in ("list_type", "dict_type", "model_type"):
-                hint = _EMPTY.get(key, "write the first one below it, or delete the line")
-            found.add(Code.MISSING_KEY, f"nothing is written after '{path[-1]}:'", document.place(path), hint=hint)
-        case wrong if wrong in _EXPECTED:
-            name = f"'{key}'" if loc and isinstance(loc[-1], str) else _item_name(loc)
-            expected = _KEYED.get(key, _EXPECTED[wrong])
-            message = f"{name} must be {expected}, not {_described(value)}"
-            hint, mend = _instead(loc, key, wrong, value), type_mend(wrong, value)
-            found.add(Code.WRONG_TYPE, message, document.place(path), hint=hint, mend=mend)
-        case option if option in CHECK_OPTIONS:
-            written = next(name for name in value if field_name(name) == option)
-            choices = [choice for choice in READINGS if choice] if option == "reading" else []
-            hint = value_hint(option, option, value[written], choices)
-            found.add(Code.BAD_VALUE, _reason(item), document.place((*path, written)), hint=hint)
-        case wrong:
-            name = f"'{key}': " if loc and isinstance(loc[-1], str) else ""
+                self.found.add(Code.MISSING_KEY, f"'{key}:' is missing", self.document.location(path[:-1]), hint=hint)
+        elif wrong in _EXPECTED and value is None and named:
+            below = wrong in ("list_type", "dict_type", "model_type")
+            hint = _EMPTY.get(key, f"write {'the first one below it' if below else 'a value'}, or delete the line")
+            self._add(Code.MISSING_KEY, f"nothing is written after '{path[-1]}:'", path, hint)
+        elif wrong in _EXPECTED:
+            name = f"'{key}'" if named else _item_name(loc)
+            message = f"{name} must be {_KEYED.get(key, _EXPECTED[wrong])}, not {_described(value)}"
+            self._add(Code.WRONG_TYPE, message, path, _instead(loc, key, wrong, value))
+        elif wrong in CHECK_OPTIONS:
+            written = next(name for name in value if field_name(name) == wrong)
+            choices = [choice for choice in READINGS if choice] if wrong == "reading" else []
+            hint = value_hint(wrong, wrong, value[written], choices)
+            self._add(Code.BAD_VALUE, _reason(item), (*path, written), hint)
+        else:
             choices = re.findall(r"'([^']+)'", str((item.get("ctx") or {}).get("expected", "")))
             hint = value_hint(key, wrong, value, choices)
             if wrong == "one_check" and isinstance(value, dict) and len(value) > 1:
                 hint = "start each of them with '- '"
-            mend = next((choice for choice in choices if choice == str(value).strip().lower()), None)
-            found.add(Code.BAD_VALUE, f"{name}{_reason(item)}", document.place(path), hint=hint, mend=mend)
-    return None
+            name = f"'{key}': " if named else ""
+            self._add(Code.BAD_VALUE, f"{name}{_reason(item)}", path, hint)
+
+    def report_key(self, item: Any) -> str | None:
+        """Report an unknown key. Return the key that was probably meant, if any."""
+        loc, value = item["loc"], item.get("input")
+        path = (*self.prefix, *path_in_file(loc, self.root))
+        written, location = str(path[-1]), self.document.location(path, key=True)
+        known = [name.replace("_", " ") for name in _fields_at(self.kind, loc)]
+        around = _mapping_at(self.document.value, path[:-1])
+        guess = known_key(written, known, [str(key) for key in around])
+        above = _blank_above(written, around)
+        message, hint = f"unknown key '{written}'", key_hint(written, value, known, guess)
+        if odd := ODD.search(written):
+            location = replace(location, column=location.column + odd.start(), length=1)
+            odd_kind = "a space that YAML does not accept" if odd[0].isspace() else "an invisible character"
+            message = f"there is {odd_kind} (U+{ord(odd[0]):04X}) here"
+        elif "model" in known and isinstance(value, str) and "/" not in written:
+            guess, hint = "model", f"write it as {written}/{value}"
+        elif above:
+            guess, hint = (
+                None,
+                f"if '{written}' is one of the {above}, indent its line by two spaces more than '{above}:'",
+            )
+        self.found.add(Code.UNKNOWN_KEY, message, location, hint=hint)
+        return guess
+
+    def _add(self, code: Code, message: str, path: _Path, hint: str | None) -> None:
+        self.found.add(code, message, self.document.location(path), hint=hint)
 
 
-def _report_key(
-    kind: type[BaseModel],
-    loc: tuple[str | int, ...],
-    path: tuple[str | int, ...],
-    value: Json,
-    document: Marked,
-    found: Diagnostics,
-) -> str | None:
-    """A key that is not known, with what was meant, which is returned."""
-    written, place = str(path[-1]), document.place(path, key=True)
-    known = [name.replace("_", " ") for name in _fields_at(kind, loc)]
-    around = _at(document.value, path[:-1])
-    guess = known_key(written, known, [str(key) for key in around])
-    above = _blank_above(written, around)
-    message = f"'{written}' is not a known key"
-    hint: str = key_hint(written, value, known, guess)
-    mend = key_mend(written, known, [str(key) for key in around])
-    if odd := ODD.search(written):
-        place, mend = replace(place, column=place.column + odd.start(), length=1), " " if odd[0].isspace() else ""
-        message = f"there is {_kind_of(odd[0])} (U+{ord(odd[0]):04X}) here"
-    elif "model" in known and isinstance(value, str) and "/" not in written:
-        guess, hint = "model", f"write it as {written}/{value}"
-    elif above:
-        guess, hint = None, f"if '{written}' is one of the {above}, give its line two spaces more than '{above}:'"
-    found.add(Code.UNKNOWN_KEY, message, place, hint=hint, mend=mend)
-    return guess
-
-
-def _kind_of(odd: str) -> str:
-    return "a space that is none for YAML" if odd.isspace() else "an invisible character"
-
-
-def _at(value: Json, path: tuple[str | int, ...]) -> dict[str, Json]:
+def _mapping_at(value: Json, path: _Path) -> dict[str, Json]:
     for step in path:
         value = value[step]
     return value if isinstance(value, dict) else {}
 
 
 def _blank_above(written: str, around: dict[str, Json]) -> str | None:
-    """The `vars:` or `expect:` right above an unknown key, where nothing is written after it."""
+    """Return `vars` or `expect` if it is right above an unknown key and empty."""
     names = list(around)
     above = names[names.index(written) - 1] if written in names[1:] else None
     return above if above in ("vars", "expect") and around[above] is None else None
 
 
-def _item_name(loc: tuple[str | int, ...]) -> str:
-    """What an entry of a list is called; a case is the only thing that is validated on its own."""
+def _item_name(loc: _Path) -> str:
+    """Return what to call an entry of a list; only a case is validated on its own."""
     return (
         {"checks": "a check", "messages": "a message", "models": "a model", "tags": "a tag"}.get(str(loc[0]), "this")
         if loc
@@ -207,8 +180,8 @@ def _item_name(loc: tuple[str | int, ...]) -> str:
     )
 
 
-def _instead(loc: tuple[str | int, ...], key: str, wrong: str, value: Json) -> str | None:
-    """What to write instead of a value of the wrong kind; without a place it is a case."""
+def _instead(loc: _Path, key: str, wrong: str, value: Json) -> str | None:
+    """Return the hint for a value of the wrong type; without `loc` it is a case."""
     if not loc:
         return case_hint(value)
     if loc[0] == "messages" and len(loc) == 2:
@@ -271,7 +244,7 @@ def _described(value: Json) -> str:
             return f"the number {str(value)[:30]}"
 
 
-def _fields_at(kind: type[BaseModel], loc: tuple[str | int, ...]) -> list[str]:
+def _fields_at(kind: type[BaseModel], loc: _Path) -> list[str]:
     nested: dict[str, type[BaseModel]] = {
         "gate": GateFile,
         "tags": TagFile,

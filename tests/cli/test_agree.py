@@ -46,7 +46,7 @@ def test_what_is_said_and_recorded(support: Project, server: FakeOpenAI) -> None
     ]
     entry = on_record(support)
     assert (entry["rubric"], entry["judges"], entry["labelled"]) == (CRITERION, {JUDGE: ["fake-1"]}, 20)
-    assert support.run("validate").out.strip() == "all is well"
+    assert support.run("validate").out.strip() == "no errors"
 
 
 def test_the_same_again_asks_nobody_and_changes_nothing(support: Project, server: FakeOpenAI) -> None:

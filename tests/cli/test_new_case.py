@@ -85,7 +85,7 @@ def test_which_suite_is_asked_for_where_there_are_several(project: Project) -> N
 def test_the_same_question_twice_is_remarked(project: Project) -> None:
     ended = project.run("new", "case", "--name", "again", "--var", "message=Hello", "--expect", "{team: other}")
     assert ended.code == 0
-    assert ended.err == "remark: the case 'hello' asks the same\n"
+    assert ended.err == "warning: the case 'hello' has the same input\n"
 
 
 def test_by_questions(project: Project) -> None:

@@ -21,7 +21,7 @@ def test_init_writes_a_suite_that_is_sound(
     assert "next: promptbench run suites/refunds" in capsys.readouterr().out
     monkeypatch.setenv("OPENAI_API_KEY", "sk-test-0123456789")
     assert run(["validate"]) == 0
-    assert capsys.readouterr().out == "all is well\n"
+    assert capsys.readouterr().out == "no errors\n"
     assert not (tmp_path / ".promptbench").exists(), "looking leaves nothing behind"
     assert run(["init", "refunds"]) == 2, "nothing is overwritten"
     assert run(["init", "Not A Name"]) == 2

@@ -82,5 +82,5 @@ def test_a_mistake_is_told_with_its_line_before_any_call(filed: Project, server:
     filed.edit("suites/triage/many.jsonl", '"case": "charged 1"', '"cse": "charged 1"')
     ended = filed.run("run")
     assert ended.code == 2
-    assert "suites/triage/many.jsonl:4:2: error[PB201] 'cse' is not a known key" in ended.err
+    assert "suites/triage/many.jsonl:4:2: error[PB201] unknown key 'cse'" in ended.err
     assert not server.received

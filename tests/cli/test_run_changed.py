@@ -99,7 +99,7 @@ def test_the_logged_answers_must_fail_first(project: Project, repository: Reposi
     assert server.connections == 0
     github = project.run("run", "--changed", "--format", "github").out.splitlines()
     assert github[0].startswith("::error file=suites/triage/suite.yaml,line=15,col=10,title=PB504::")
-    assert github[1:] == ["::error title=promptbench::1 mistake to mend"]
+    assert github[1:] == ["::error title=promptbench::1 error"]
 
 
 def test_settings_concern_all_suites_and_the_rest_of_a_pyproject_none(project: Project, repository: Repository) -> None:

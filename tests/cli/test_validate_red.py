@@ -36,7 +36,7 @@ def test_a_suite_that_is_red_is_well(project: Project) -> None:
     project.write(SUITE, CASES + "log: calls.jsonl\n")
     project.write("suites/triage/calls.jsonl", call("c1", "{") + call("charged", '{"team": "x"'))
     ended = project.run("validate", "--red")
-    assert (ended.code, ended.out, ended.err) == (0, "all is well\n", "")
+    assert (ended.code, ended.out, ended.err) == (0, "no errors\n", "")
 
 
 def test_a_changed_check_that_lets_the_old_answer_pass_is_caught(red: Project) -> None:
@@ -54,14 +54,14 @@ def test_a_logged_call_that_passes_is_an_error(red: Project) -> None:
     ended = red.run("validate", "--red")
     assert ended.code == 2
     assert "error[PB504] the logged call 'c1' passes all checks of 'c1'" in ended.err
-    assert ended.out == "1 mistake to mend\n"
+    assert ended.out == "1 error\n"
 
 
 def test_a_check_that_no_logged_answer_fails_is_told(red: Project) -> None:
     ended = red.run("validate", "--red", "--json")
     assert [(item["code"], item["severity"]) for item in ended.data["diagnostics"]] == [("PB509", "warning")]
     assert "'json schema' may be vacuous: the one logged answer passes it" in ended.data["diagnostics"][0]["message"]
-    assert red.run("validate").out == "all is well\n"
+    assert red.run("validate").out == "no errors\n"
     red.edit(SUITE, "    expect:", "    checks: [contains: team]\n    expect:")
     ended = red.run("validate", "--red")
     assert ended.code == 0

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from promptbench.core.diagnostics import Code, Diagnostic, Place
+from promptbench.core.diagnostics import Code, Diagnostic, Location
 from promptbench.core.errors import (
     ConflictError,
     EnvironmentFailure,
@@ -34,7 +34,7 @@ def test_every_error_has_its_exit_code(kind: type[PromptbenchError], code: int) 
 
 
 def test_an_input_error_carries_diagnostics() -> None:
-    item = Diagnostic(Code.EMPTY_FILE, "the file is empty", Place("suite.yaml"))
+    item = Diagnostic(Code.EMPTY_FILE, "the file is empty", Location("suite.yaml"))
     assert InputError("wrong", diagnostics=[item]).diagnostics == (item,)
     assert InputError("wrong").diagnostics == ()
 

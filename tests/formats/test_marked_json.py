@@ -12,7 +12,7 @@ from promptbench.formats.marked_json import Line, parse_line
 
 def read(text: str) -> tuple[Line | None, list[tuple[Code, str]]]:
     found = Diagnostics()
-    return parse_line("cases.jsonl", 7, text, found), [(item.code, str(item.place)) for item in found]
+    return parse_line("cases.jsonl", 7, text, found), [(item.code, str(item.location)) for item in found]
 
 
 def test_a_value_with_its_places() -> None:
@@ -20,14 +20,14 @@ def test_a_value_with_its_places() -> None:
     assert line is not None
     assert found == []
     assert str(line.value["vars"]["price"]) == "1.50"
-    assert str(line.place(("vars", "price"))) == "cases.jsonl:7:33"
-    assert str(line.place(("case",), key=True)) == "cases.jsonl:7:2"
-    assert line.place(("vars", "é", 0)).text.startswith('{"case"')
+    assert str(line.location(("vars", "price"))) == "cases.jsonl:7:33"
+    assert str(line.location(("case",), key=True)) == "cases.jsonl:7:2"
+    assert line.location(("vars", "é", 0)).text.startswith('{"case"')
     assert not line.is_blank(("case",))
 
 
 @pytest.mark.parametrize(
-    ("text", "place"),
+    ("text", "location"),
     [
         ('{"case": "a",}', "cases.jsonl:7:14"),
         ("case: a", "cases.jsonl:7:1"),
@@ -38,17 +38,17 @@ def test_a_value_with_its_places() -> None:
         ("", "cases.jsonl:7:1"),
     ],
 )
-def test_what_is_not_one_json_value(text: str, place: str) -> None:
+def test_what_is_not_one_json_value(text: str, location: str) -> None:
     line, found = read(text)
     assert line is None
-    assert found == [(Code.JSON_SYNTAX, place)]
+    assert found == [(Code.JSON_SYNTAX, location)]
 
 
 def test_a_line_whose_places_cannot_be_told_is_marked_as_a_whole() -> None:
     line, _ = read('{"case": "\\ud83d\\ude00"}')
     assert line is not None
     assert line.value == {"case": "😀"}
-    assert str(line.place(("case",))) in ("cases.jsonl:7:1", "cases.jsonl:7:10")
+    assert str(line.location(("case",))) in ("cases.jsonl:7:1", "cases.jsonl:7:10")
 
 
 JSON = st.recursive(
@@ -64,4 +64,4 @@ def test_reads_what_json_writes(value: object, ascii_only: bool) -> None:
     line, found = read(text)
     assert line is not None
     assert (line.value, found) == (value, [])
-    assert line.place(("nowhere", 3)).line == 7
+    assert line.location(("nowhere", 3)).line == 7

@@ -33,8 +33,8 @@ def marked(text: str, *path: str | int, key: bool = False) -> str:
     """The piece of the text that the place of `path` covers."""
     document = parse(Source("f.yaml", text), Diagnostics())
     assert isinstance(document, Document)
-    place = document.place(path, key=key)
-    return place.text[place.column - 1 : place.column - 1 + place.length]
+    location = document.location(path, key=key)
+    return location.text[location.column - 1 : location.column - 1 + location.length]
 
 
 TEXTS = [
@@ -84,7 +84,7 @@ def test_duplicate_keys_name_both_lines_and_the_first_one_counts() -> None:
     (item,) = found
     assert item.code is Code.DUPLICATE_KEY
     assert "first on line 1, again on line 3" in item.message
-    assert (item.place.line, item.related and item.related.line) == (3, 1)
+    assert (item.location.line, item.related and item.related.line) == (3, 1)
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_a_part_of_a_file_has_the_places_of_the_file() -> None:
     source = Source("t.prompt", "---\nconfig: {temperature: hot}\n---\nbody\n")
     document = parse(source, Diagnostics(), text="config: {temperature: hot}\n", first_line=2)
     assert document is not None
-    assert str(document.place(("config", "temperature"))) == "t.prompt:2:23"
+    assert str(document.location(("config", "temperature"))) == "t.prompt:2:23"
 
 
 def test_blank_is_not_null() -> None:
@@ -202,9 +202,9 @@ def test_no_text_raises_and_every_place_is_inside_the_file(text: str) -> None:
     assert document is not None or found.errors
     for item in found:
         assert item.message
-        assert 1 <= item.place.line <= len(source.lines)
-        assert item.place.text == source.lines[item.place.line - 1]
-        assert 1 <= item.place.column <= len(item.place.text) + 1
+        assert 1 <= item.location.line <= len(source.lines)
+        assert item.location.text == source.lines[item.location.line - 1]
+        assert 1 <= item.location.column <= len(item.location.text) + 1
 
 
 def test_thousands_of_cases_are_read_quickly() -> None:

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from promptbench.core.diagnostics import Code, Diagnostics, Place
+from promptbench.core.diagnostics import Code, Diagnostics, Location
 from promptbench.formats.paths import below
 
 
 def asked(folder: Path, written: str) -> tuple[Path | None, list[Code]]:
     found = Diagnostics()
-    return below(folder, written, Place("suite.yaml", 1, 1), found), [item.code for item in found]
+    return below(folder, written, Location("suite.yaml", 1, 1), found), [item.code for item in found]
 
 
 @pytest.mark.parametrize(

@@ -36,14 +36,14 @@ def test_reads_what_editors_write(encoding: str, tmp_path: Path) -> None:
 def test_refuses(content: bytes, code: Code, tmp_path: Path) -> None:
     with pytest.raises(SourceError) as caught:
         read_source(written(tmp_path, content), "shown.yaml", max_bytes=100)
-    assert (caught.value.diagnostic.code, str(caught.value.diagnostic.place)) == (code, "shown.yaml")
+    assert (caught.value.diagnostic.code, str(caught.value.diagnostic.location)) == (code, "shown.yaml")
 
 
 def test_another_encoding_is_told_at_its_first_letter(tmp_path: Path) -> None:
     with pytest.raises(SourceError) as caught:
         read_source(written(tmp_path, b"one\r\n caf\xe9 \xfc\r\n"), "shown.yaml")
-    place = caught.value.diagnostic.place
-    assert (str(place), place.text) == ("shown.yaml:2:5", " café ü")
+    location = caught.value.diagnostic.location
+    assert (str(location), location.text) == ("shown.yaml:2:5", " café ü")
 
 
 def test_refuses_what_is_no_file(tmp_path: Path) -> None:
@@ -59,14 +59,14 @@ def test_refuses_what_is_no_file(tmp_path: Path) -> None:
 
 
 def test_a_place_ends_with_its_line() -> None:
-    place = Source("f", "one\ntwo three\n").place_at(8, length=100)
-    assert (str(place), place.length, place.text) == ("f:2:5", 5, "two three")
+    location = Source("f", "one\ntwo three\n").location_at(8, length=100)
+    assert (str(location), location.length, location.text) == ("f:2:5", 5, "two three")
 
 
 @given(st.text(), st.data())
 def test_every_offset_has_its_place(text: str, data: st.DataObject) -> None:
     source = Source("f", text)
     offset = data.draw(st.integers(0, len(text)))
-    place = source.place_at(offset)
-    assert source.starts[place.line - 1] + place.column - 1 == offset
-    assert place.text == source.lines[place.line - 1]
+    location = source.location_at(offset)
+    assert source.starts[location.line - 1] + location.column - 1 == offset
+    assert location.text == source.lines[location.line - 1]

@@ -1,4 +1,4 @@
-"""Which slip a parser's complaint comes from; what people are told of each is in `golden/diagnostics`."""
+"""Find the cause of a parser error; `golden/diagnostics` has the message for each."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptbench.formats.yaml_slips import Edit, applied, cause, gives_up_at, quoted
+from promptbench.formats._slip import Edit, apply_edits, error_position, quote
+from promptbench.formats.yaml_slips import find_cause
 
 SIGNS = [
     "a: ",
@@ -34,7 +35,7 @@ SIGNS = [
 
 
 @pytest.mark.parametrize(
-    ("text", "line", "mended"),
+    ("text", "line", "fixed"),
     [
         ("a:\n  -b: 1\n   c: 2\n", 1, "a:\n  - b: 1\n    c: 2\n"),
         ("a: x: y\n", 0, "a: 'x: y'\n"),
@@ -49,34 +50,30 @@ SIGNS = [
         ("// why\na: 1\n", 0, "# why\na: 1\n"),
     ],
 )
-def test_the_cause_is_told_where_it_is_with_what_mends_it(text: str, line: int, mended: str) -> None:
-    stop = gives_up_at(text)
+def test_the_cause_is_found_with_its_correction(text: str, line: int, fixed: str) -> None:
+    stop = error_position(text)
     assert stop is not None
-    slip = cause(text, *stop)
+    slip = find_cause(text, *stop)
     assert slip is not None
     assert text.count("\n", 0, slip.start) == line
-    assert applied(text, slip.edits) == mended
+    assert apply_edits(text, slip.edits) == fixed
 
 
-@pytest.mark.parametrize("text", ['a: "b\nc: d\n', "a: {b: c\nd: e\n", 'a: "b" c\n'])
-def test_what_nothing_known_explains_has_no_cause(text: str) -> None:
-    stop = gives_up_at(text)
-    assert stop is not None
-    slip = cause(text, *stop)
-    assert slip is None or not slip.sure
+def test_an_unknown_mistake_has_no_cause() -> None:
+    assert find_cause("a: {b: c\nd: e\n", 1, 1) is None
 
 
 @given(st.lists(st.sampled_from(SIGNS), max_size=14).map("".join))
-def test_no_text_raises_and_no_mend_changes_the_number_of_lines(text: str) -> None:
-    stop = gives_up_at(text)
-    slip = cause(text, *stop) if stop else None
+def test_no_text_raises_and_no_edit_changes_the_number_of_lines(text: str) -> None:
+    stop = error_position(text)
+    slip = find_cause(text, *stop) if stop else None
     if slip:
         assert 0 <= slip.start <= len(text)
-        assert applied(text, slip.edits).count("\n") == text.count("\n")
+        assert apply_edits(text, slip.edits).count("\n") == text.count("\n")
 
 
 def test_edits_are_applied_whatever_their_order() -> None:
-    assert applied("abc", [Edit(2, 3, "C"), Edit(0, 0, ">")]) == ">abC"
+    assert apply_edits("abc", [Edit(2, 3, "C"), Edit(0, 0, ">")]) == ">abC"
 
 
 @given(
@@ -88,4 +85,4 @@ def test_edits_are_applied_whatever_their_order() -> None:
 def test_what_is_quoted_reads_as_itself(text: str) -> None:
     import yaml
 
-    assert yaml.safe_load(f"a: {quoted(text)}")["a"] == text
+    assert yaml.safe_load(f"a: {quote(text)}")["a"] == text

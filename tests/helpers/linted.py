@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from promptbench.core.diagnostics import Diagnostic, Diagnostics, Place
+from promptbench.core.diagnostics import Diagnostic, Diagnostics, Location
 from promptbench.core.types import Side
 from promptbench.formats.source import Source
 from promptbench.project.bench import Variant
@@ -28,8 +28,8 @@ class Written:
 
     value: Mapping[str, Any] = {}
 
-    def place(self, path: tuple[str | int, ...] = (), *, key: bool = False) -> Place:
-        return Place("suite.yaml")
+    def location(self, path: tuple[str | int, ...] = (), *, key: bool = False) -> Location:
+        return Location("suite.yaml")
 
     def is_blank(self, path: tuple[str | int, ...]) -> bool:
         return False

@@ -88,7 +88,7 @@ def test_candidates(written: str, labels: list[str], tmp_path: Path) -> None:
 def test_prompts_that_are_none(written: str, code: Code, column: int, tmp_path: Path) -> None:
     bench, found = joined(tmp_path, HEAD.replace("triage.prompt", written) + CASES, {"other.prompt": OTHER})
     assert bench is None
-    assert (code, column) in [(item.code, item.place.column) for item in found.errors]
+    assert (code, column) in [(item.code, item.location.column) for item in found.errors]
 
 
 def test_a_prompt_from_the_command_line_stands_in(tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_a_prompt_from_the_command_line_stands_in(tmp_path: Path) -> None:
     assert bench is not None
     assert [item.label for item in bench.candidates] == ["triage.new.prompt"]
     _, found = joined(tmp_path, HEAD + CASES, prompts=(tmp_path / "gone.prompt",))
-    assert [str(item.place) for item in found] == ["gone.prompt"]
+    assert [str(item.location) for item in found] == ["gone.prompt"]
 
 
 @pytest.mark.parametrize(
@@ -116,13 +116,13 @@ def test_models_that_are_none(written: str, code: Code | None, hint: str | None,
     item = found.errors[0]
     assert code in (None, item.code)
     assert hint is None or (item.hint or "").startswith(hint)
-    assert item.place.line == 3
+    assert item.location.line == 3
 
 
 def test_one_model_written_alone_has_its_place(tmp_path: Path) -> None:
     text = HEAD.replace("[openai/fake]", "opnai/fake") + CASES
     _, found = joined(tmp_path, text)
-    assert [str(item.place) for item in found] == ["suite.yaml:3:9"]
+    assert [str(item.location) for item in found] == ["suite.yaml:3:9"]
 
 
 def test_models_from_the_command_line(tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_models_from_the_command_line(tmp_path: Path) -> None:
     assert bench is not None
     assert ([model.name for model in bench.models], bench.partial) == (["openai/fake"], True)
     _, found = joined(tmp_path, text, models=("fake",))
-    assert [str(item.place) for item in found] == ["--model fake"]
+    assert [str(item.location) for item in found] == ["--model fake"]
 
 
 def test_the_gate_names_models_of_the_suite(tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ def test_the_gate_names_models_of_the_suite(tmp_path: Path) -> None:
     assert bench is not None
     assert [(model.name, model.gated) for model in bench.models] == [("openai/fake", False), ("openai/other", True)]
     _, found = joined(tmp_path, text + "gate: {models: openai/othr}\n")
-    assert [(item.code, item.hint, str(item.place)) for item in found] == [
+    assert [(item.code, item.hint, str(item.location)) for item in found] == [
         (Code.UNKNOWN_MODEL, "did you mean 'openai/other'?", "suite.yaml:7:16")
     ]
 
@@ -174,6 +174,6 @@ def test_the_gate_names_tags_of_the_cases(tmp_path: Path) -> None:
     _, found = joined(tmp_path, text + "gate: {tags: {x: {floor: 90%}, z: {margin: 5%}}}\n")
     [error] = found.errors
     assert error.message == "no case has the tag 'z'"
-    assert error.place.column == 32
+    assert error.location.column == 32
     _, found = joined(tmp_path, text + "gate: {tags: {x: {floor: 90%}, z: {margin: 5%}}}\n", cases=("a",))
     assert messages(found) == []

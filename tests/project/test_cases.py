@@ -53,7 +53,7 @@ def test_red_first_counts_the_checks_of_the_suite(tmp_path: Path) -> None:
 def test_a_wish_must_pass(tmp_path: Path) -> None:
     _, found = joined(tmp_path, HEAD + EXPECT + "    should-be: {team: delivery}\n")
     (item,) = found
-    assert (item.code, str(item.place)) == (Code.WISH_FAILS, "suite.yaml:8:16")
+    assert (item.code, str(item.location)) == (Code.WISH_FAILS, "suite.yaml:8:16")
     assert "team is 'delivery', not 'billing'" in item.message
 
 
@@ -93,7 +93,7 @@ def test_nothing_is_said_about_red_where_a_check_of_the_suite_is_wrong(tmp_path:
 def test_the_same_mistake_is_told_wherever_it_is(tmp_path: Path) -> None:
     case = "  - case: {}\n    vars: {{message: hi}}\n    checks: [{{containz: x}}]\n"
     _, found = joined(tmp_path, HEAD + "cases:\n" + case.format("a") + case.format("b"))
-    assert [item.place.line for item in found] == [7, 10]
+    assert [item.location.line for item in found] == [7, 10]
 
 
 def test_without_a_prompt_the_checks_are_still_looked_at(tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_output_is_each_prompts_own_schema(tmp_path: Path) -> None:
 def test_variables(variables: str, code: Code, severity: Severity, column: int, tmp_path: Path) -> None:
     text = HEAD + f"cases:\n  - case: one\n    vars: {variables}\n    expect: x\n"
     _, found = joined(tmp_path, text)
-    assert [(item.code, item.severity, str(item.place)) for item in found] == [
+    assert [(item.code, item.severity, str(item.location)) for item in found] == [
         (code, severity, f"suite.yaml:6:{column}")
     ]
 

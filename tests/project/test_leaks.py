@@ -25,7 +25,7 @@ def test_an_example_that_is_a_case_gives_its_answer_away() -> None:
     (item,) = linted([variant(PROMPT)], [case("parcel", INPUT), case("other", "How much is the lamp?")])
     assert (item.code, item.severity) == (Code.CASE_IN_PROMPT, Severity.WARNING)
     assert item.message == ("an example in triage.prompt is the input of the case 'parcel', whose answer it gives away")
-    assert (str(item.place), item.place.length) == ("triage.prompt:4:1", len(INPUT))
+    assert (str(item.location), item.location.length) == ("triage.prompt:4:1", len(INPUT))
 
 
 @pytest.mark.parametrize(

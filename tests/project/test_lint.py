@@ -30,7 +30,7 @@ def test_the_prompt_in_production_is_looked_at_too(tmp_path: Path) -> None:
     lacks = [item for item in found if item.code is Code.LABEL_NOT_OFFERED]
     assert [item.severity for item in lacks] == [Severity.WARNING]
     assert "triage@1" in lacks[0].message
-    assert str(lacks[0].place) == "suite.yaml:7:20"
+    assert str(lacks[0].location) == "suite.yaml:7:20"
 
 
 def test_a_candidate_that_is_in_production_is_told_once(tmp_path: Path) -> None:
@@ -42,7 +42,7 @@ def test_cases_of_a_file_are_told_at_their_line(tmp_path: Path) -> None:
     lines = [{"case": f"c{n}", "vars": {"message": "hi"}, "expect": {"team": team}} for n, team in enumerate("bc")]
     files = {"triage.prompt": CLOSED, "more.jsonl": "".join(json.dumps(line) + "\n" for line in lines)}
     _, found = joined(tmp_path, HEAD + "cases: more.jsonl\n", files)
-    assert [(item.place.path, item.place.line) for item in found] == [("more.jsonl", 1), ("more.jsonl", 2)]
+    assert [(item.location.path, item.location.line) for item in found] == [("more.jsonl", 1), ("more.jsonl", 2)]
 
 
 @pytest.mark.parametrize(("line", "told"), [("", 1), ("    uses prompt: false\n", 0)])

@@ -19,7 +19,7 @@ def read(folder: Path, written: str) -> tuple[list[str], list[tuple[Code, str]]]
     assert suite is not None
     assert not list(problems)
     found = Diagnostics()
-    return [item.id for item in read_logs(suite, found)], [(item.code, str(item.place)) for item in found]
+    return [item.id for item in read_logs(suite, found)], [(item.code, str(item.location)) for item in found]
 
 
 def test_all_calls_of_all_logs_in_order(tmp_path: Path) -> None:

@@ -40,14 +40,14 @@ def test_what_it_says(tmp_path: Path) -> None:
         ("quarantine: {owner: o, reason: r, review by: 31.12.2999}", "'review by': write a day as year-month-day"),
         ("quarantine: {owner: o, reason: r, review by: 2999-02-30}", "'review by': write a day as year-month-day"),
         ("quarantine: {owner: o, reason: r, review by: 29991231}", "'review by': write a day as year-month-day"),
-        ("quarantine: {owner: o, reason: r, review by: 2999-12-31, until: x}", "'until' is not a known key"),
+        ("quarantine: {owner: o, reason: r, review by: 2999-12-31, until: x}", "unknown key 'until'"),
         ("quarantine: true", "'quarantine' must be 'name: value' lines, not true or false"),
     ],
 )
 def test_what_it_must_say(apart: str, message: str, tmp_path: Path) -> None:
     _, found = loaded(tmp_path, suite(1, apart))
     assert [item.message.startswith(message) for item in found] == [True], [item.message for item in found]
-    assert next(iter(found)).place.line == 5
+    assert next(iter(found)).location.line == 5
 
 
 def test_the_last_day_is_told_and_the_day_after_warned_of(tmp_path: Path) -> None:
@@ -55,7 +55,7 @@ def test_the_last_day_is_told_and_the_day_after_warned_of(tmp_path: Path) -> Non
     [item] = found
     assert (item.code, item.severity) == (Code.QUARANTINE, Severity.WARNING)
     assert item.message == "the quarantine of 'c0' ended on 2020-12-31, so nothing passes"
-    assert item.place.text[item.place.column - 1 :].startswith("2020-12-31")
+    assert item.location.text[item.location.column - 1 :].startswith("2020-12-31")
 
 
 def test_a_critical_case_cannot_be_set_apart(tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_how_many_may_be(cases: int, most: int, tmp_path: Path) -> None:
     if cases > most:
         [item] = joined(tmp_path, suite(cases, of=most + 1))[1].errors
         assert item.message == f"{most + 1} of {cases} cases are in quarantine, and at most {most} may be"
-        assert item.place.line == 5 + most
+        assert item.location.line == 5 + most
 
 
 def test_they_are_counted_of_the_whole_suite(tmp_path: Path) -> None:

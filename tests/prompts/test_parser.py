@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from promptbench.core.diagnostics import Code, Diagnostics, Severity
+from promptbench.core.diagnostics import Code, Diagnostics, Location, Severity
 from promptbench.core.types import Message
 from promptbench.prompts.parser import load, prompt_name
 from promptbench.prompts.prompt import HistoryPlace, Template
@@ -15,15 +15,12 @@ from tests.prompts.kit import prompt, read
 def shown(text: str, name: str = "triage.prompt") -> list[tuple[str, Code, str, str]]:
     """What is wrong: the marked text with its line, the code, the message and the hint."""
     _, found = read(text, name)
-    return [
-        (
-            f"{item.place.line}:{item.place.text[item.place.column - 1 : item.place.column - 1 + item.place.length]}",
-            item.code,
-            item.message,
-            item.hint or "",
-        )
-        for item in found
-    ]
+
+    def marked(location: Location) -> str:
+        start = location.column - 1
+        return f"{location.line}:{location.text[start : start + location.length]}"
+
+    return [(marked(item.location), item.code, item.message, item.hint or "") for item in found]
 
 
 def test_text_before_the_first_role_is_the_users() -> None:
@@ -128,21 +125,21 @@ def test_files_that_cannot_be_prompts(file: str) -> None:
 
 @pytest.mark.parametrize("text", ["---\nconfig: {}\nHello", "---", "\n---\nHello", "--- \nHello\n----\n"])
 def test_front_matter_that_is_not_closed(text: str) -> None:
-    [(place, _, message, hint)] = shown(text)
-    assert place.endswith(":---")
+    [(location, _, message, hint)] = shown(text)
+    assert location.endswith(":---")
     assert message == "the part between '---' lines is not closed"
     assert hint == "put a line with three dashes under it"
 
 
 def test_front_matter_may_stand_below_blank_lines() -> None:
     assert prompt("\n\n---\nconfig: {seed: 3}\n---\nHello").config == {"seed": 3}
-    [(place, _, _, _)] = shown("\n\n---\nconfig: {seed: x}\n---\nHello")
-    assert place == "4:x"
+    [(location, _, _, _)] = shown("\n\n---\nconfig: {seed: x}\n---\nHello")
+    assert location == "4:x"
 
 
 def test_front_matter_below_comments_is_not_taken_for_text() -> None:
-    [(place, _, message, _)] = shown("# Copyright\n\n# Licence\n---\nmodel: x\n---\nHello")
-    assert (place, message) == ("4:---", "comments stand between the '---' lines, not above them")
+    [(location, _, message, _)] = shown("# Copyright\n\n# Licence\n---\nmodel: x\n---\nHello")
+    assert (location, message) == ("4:---", "comments stand between the '---' lines, not above them")
     assert prompt("# Title\n---\nText: yes\n---\nmore").messages[0].source.startswith("# Title\n---")  # type: ignore[union-attr]
 
 
@@ -151,10 +148,10 @@ def test_dashes_further_down_are_text() -> None:
 
 
 @pytest.mark.parametrize(
-    ("front", "place", "says"),
+    ("front", "location", "says"),
     [
         ("config: 3", "2:3", "'config' must be 'name: value' lines"),
-        ("confg: {}", "2:confg", "'confg' is not a known key"),
+        ("confg: {}", "2:confg", "unknown key 'confg'"),
         ("config: {temprature: 0}", "2:temprature", "'temprature' is not known under 'config'"),
         ("config: {temperature: warm}", "2:warm", "'temperature' must be a number of at least 0"),
         ("config: {temperature: true}", "2:true", "'temperature' must be a number of at least 0"),
@@ -169,15 +166,15 @@ def test_dashes_further_down_are_text() -> None:
         ("output: {schema: {team: strng}}", "2:strng", "'strng' is not a type; did you mean 'string'?"),
         ("output:\n  schema:\n    team(enum): A", "4:A", "an enum is a list of values"),
         ("- a", "2:- a", "between the '---' lines stand 'name: value' lines"),
-        ("config: {seed: 1}\nconfig: {seed: 2}", "3:config", "'config' is here twice"),
+        ("config: {seed: 1}\nconfig: {seed: 2}", "3:config", "duplicate key 'config'"),
         ("tools: [search]", "2:tools", "'tools' has no effect here"),
     ],
 )
-def test_mistakes_in_the_front_matter(front: str, place: str, says: str) -> None:
+def test_mistakes_in_the_front_matter(front: str, location: str, says: str) -> None:
     parsed, _ = read(f"---\n{front}\n---\nHello")
     assert parsed is None
     mistakes = shown(f"---\n{front}\n---\nHello")
-    assert [(item[0], says in item[2]) for item in mistakes] == [(place, True)]
+    assert [(item[0], says in item[2]) for item in mistakes] == [(location, True)]
 
 
 def test_slips_have_a_hint() -> None:
@@ -220,30 +217,30 @@ def test_words_of_dotprompt_without_effect_are_told(key: str) -> None:
 )
 def test_tags_that_are_not_ours(tag: str, code: Code, says: str, hint: str) -> None:
     text = f"---\nconfig: {{}}\n---\nHello\n  before {tag} after"
-    [(place, found_code, message, found_hint)] = shown(text)
-    assert place == f"5:{tag}"
+    [(location, found_code, message, found_hint)] = shown(text)
+    assert location == f"5:{tag}"
     assert found_code is code
     assert says in message
     assert hint in found_hint
 
 
 def test_an_open_tag() -> None:
-    [(place, code, message, hint)] = shown("Hello\n{{message} you")
-    assert (place, code) == ("2:{{", Code.PROMPT_SYNTAX)
+    [(location, code, message, hint)] = shown("Hello\n{{message} you")
+    assert (location, code) == ("2:{{", Code.PROMPT_SYNTAX)
     assert message == "'{{' is opened and not closed on this line"
     assert hint == "write {{name}}, or \\{{ where two braces are meant"
 
 
 def test_all_mistakes_are_told_at_once() -> None:
-    places = [item[0] for item in shown("{{#if a}}\n{{a}}\n{{else}}\n{{>b}}\n{{/if}}")]
-    assert places == ["1:{{#if a}}", "4:{{>b}}", "5:{{/if}}"]
-    places = [item[0] for item in shown('{{role "sytem"}}\na\n{{a | b}}\n{{role "usr"}}\nb')]
-    assert places == ['1:{{role "sytem"}}', "3:{{a | b}}", '4:{{role "usr"}}']
+    locations = [item[0] for item in shown("{{#if a}}\n{{a}}\n{{else}}\n{{>b}}\n{{/if}}")]
+    assert locations == ["1:{{#if a}}", "4:{{>b}}", "5:{{/if}}"]
+    locations = [item[0] for item in shown('{{role "sytem"}}\na\n{{a | b}}\n{{role "usr"}}\nb')]
+    assert locations == ['1:{{role "sytem"}}', "3:{{a | b}}", '4:{{role "usr"}}']
 
 
 def test_jinja_statements_are_text_and_told() -> None:
     parsed, found = read("Hello {% if a %}\n{{a}}\n{%- endif -%} and 50 {%} or {% 3 %}")
-    assert [(item.severity, item.code, item.place.line, item.place.length) for item in found] == [
+    assert [(item.severity, item.code, item.location.line, item.location.length) for item in found] == [
         (Severity.WARNING, Code.PROMPT_DIALECT, 1, len("{% if a %}")),
         (Severity.WARNING, Code.PROMPT_DIALECT, 3, len("{%- endif -%}")),
     ]

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptbench.core.diagnostics import Code, Diagnostic, Place, Severity
+from promptbench.core.diagnostics import Code, Diagnostic, Location, Severity
 from promptbench.formats.source import Source
 from promptbench.report.diagnostics import as_data, in_order, render
 
 
 def at(text: str, column: int, length: int = 1, *, line: int = 7, message: str = "wrong", **more: object) -> Diagnostic:
-    return Diagnostic(Code.BAD_VALUE, message, Place("f.yaml", line, column, length, text), **more)  # type: ignore[arg-type]
+    return Diagnostic(Code.BAD_VALUE, message, Location("f.yaml", line, column, length, text), **more)  # type: ignore[arg-type]
 
 
 def test_place_excerpt_carets_and_hint() -> None:
@@ -22,7 +22,7 @@ def test_place_excerpt_carets_and_hint() -> None:
 
 
 def test_without_a_line_there_is_no_excerpt() -> None:
-    assert render([Diagnostic(Code.EMPTY_FILE, "the file is empty", Place("f.yaml"))]) == (
+    assert render([Diagnostic(Code.EMPTY_FILE, "the file is empty", Location("f.yaml"))]) == (
         "f.yaml: error[PB102] the file is empty\n"
     )
 
@@ -33,7 +33,7 @@ def test_nothing_is_nothing() -> None:
 
 def test_by_file_line_and_column_and_each_once() -> None:
     items = [at("x", 2), at("x", 1), at("x", 1, line=3), at("x", 2)]
-    assert [(item.place.line, item.place.column) for item in in_order(items)] == [(3, 1), (7, 1), (7, 2)]
+    assert [(item.location.line, item.location.column) for item in in_order(items)] == [(3, 1), (7, 1), (7, 2)]
 
 
 def test_a_warning_is_called_one() -> None:
@@ -90,7 +90,7 @@ def test_a_long_line_of_wide_letters_is_cut_around_the_place() -> None:
 @given(st.text(), st.integers(0, 300), st.integers(0, 300))
 def test_any_line_and_place_is_shown_on_four_lines(text: str, offset: int, length: int) -> None:
     source = Source("f", text)
-    text = render([Diagnostic(Code.BAD_VALUE, "m", source.place_at(min(offset, len(text)), length))])
+    text = render([Diagnostic(Code.BAD_VALUE, "m", source.location_at(min(offset, len(text)), length))])
     assert text.count("\n") in (1, 4)
     assert ("^" in text) == (text.count("\n") == 4)
 

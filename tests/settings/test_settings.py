@@ -20,7 +20,7 @@ def refused(folder: Path, environ: dict[str, str] | None = None) -> list[tuple[s
     with pytest.raises(InputError) as caught:
         load(folder, environ or {})
     assert caught.value.diagnostics
-    return [(item.message, item.place.line, item.place.column) for item in caught.value.diagnostics]
+    return [(item.message, item.location.line, item.location.column) for item in caught.value.diagnostics]
 
 
 def test_without_any_file_the_defaults_hold_where_the_command_started(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ def suite_of(folder: Path, text: str, file: str | bytes) -> tuple[Suite, list[tu
         (folder / "more.jsonl").write_bytes(file)
     suite, found = loaded(folder, HEAD + text)
     assert suite is not None
-    return suite, [(item.code, str(item.place)) for item in found]
+    return suite, [(item.code, str(item.location)) for item in found]
 
 
 def test_cases_of_a_file_stand_after_those_of_the_suite(tmp_path: Path) -> None:
@@ -34,7 +34,7 @@ def test_cases_of_a_file_stand_after_those_of_the_suite(tmp_path: Path) -> None:
     assert [suite.cases[name].name for name in ("one", "two", "three")] == ["one", "two", "three"]
     two, three = suite.cases["two"], suite.cases["three"]
     assert (two.variables, two.expect, two.critical) == ({"message": "Ho"}, {"team": "x"}, True)
-    assert (three.has_wish, str(three.where.place("should_be"))) == (True, "more.jsonl:4:32")
+    assert (three.has_wish, str(three.where.location("should_be"))) == (True, "more.jsonl:4:32")
 
 
 def test_a_single_file_needs_no_list(tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_a_single_file_needs_no_list(tmp_path: Path) -> None:
 )
 def test_what_is_wrong_in_a_file_and_where(file: str | bytes, expected: tuple[Code, str], tmp_path: Path) -> None:
     _, found = suite_of(tmp_path, "cases: [more.jsonl, {case: one}]\n", file)
-    assert [(code, place.removesuffix(":0")) for code, place in found] == [
+    assert [(code, location.removesuffix(":0")) for code, location in found] == [
         (expected[0], expected[1].removesuffix(":0"))
     ]
 
@@ -68,9 +68,9 @@ def test_what_is_wrong_in_a_file_and_where(file: str | bytes, expected: tuple[Co
 def test_a_file_that_cannot_be_read(name: str, tmp_path: Path) -> None:
     (tmp_path / "folder.jsonl").mkdir()
     _, found = suite_of(tmp_path, f"cases: [{name}]\n", lines({"case": "a"}))
-    [(code, place)] = found
+    [(code, location)] = found
     assert code in (Code.FILE_NOT_FOUND, Code.PATH_OUTSIDE, Code.UNREADABLE_FILE)
-    assert place == "suite.yaml:4:9"
+    assert location == "suite.yaml:4:9"
 
 
 def test_any_other_text_is_a_case_without_its_name(tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_a_file_full_of_mistakes_is_not_read_to_its_end(tmp_path: Path) -> None:
     write(tmp_path, {"more.jsonl": "x\n" * 100_000})
     _, found = loaded(tmp_path, HEAD + "cases: [more.jsonl]\n")
     assert len(found) == 101
-    assert messages(found)[-1] == "more.jsonl has more mistakes; the rest of it was not looked at"
+    assert messages(found)[-1] == "more.jsonl has more than 100 problems; the rest of it was skipped"
 
 
 def test_a_line_that_is_too_long_is_named_and_the_next_one_read(tmp_path: Path) -> None:
@@ -122,7 +122,7 @@ def test_what_stands_beside_a_check(tmp_path: Path) -> None:
         ("not contains", "b", "loose", 1.0),
         ("json", None, None, 1.0),
     ]
-    assert str(one.checks[1].where.place(key=True)) == "suite.yaml:12:9"
+    assert str(one.checks[1].where.location(key=True)) == "suite.yaml:12:9"
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from promptbench.suite.hints import key_mend, known_key, type_mend
+from promptbench.suite.hints import key_hint, known_key, type_hint
 
 CASE = ["case", "vars", "expect", "checks", "note", "should be"]
 
@@ -19,40 +19,36 @@ CASE = ["case", "vars", "expect", "checks", "note", "should be"]
         ("colour", None),
     ],
 )
-def test_words_of_others_and_slips(written: str, meant: str | None) -> None:
+def test_keys_of_other_tools_and_typos(written: str, meant: str | None) -> None:
     assert known_key(written, CASE, [written]) == meant
 
 
-def test_what_is_there_already_was_not_meant() -> None:
+def test_a_key_that_is_there_is_not_suggested() -> None:
     assert known_key("name", CASE, ["name", "case"]) is None
 
 
 @pytest.mark.parametrize(
-    ("written", "mend"),
+    ("written", "hint"),
     [
-        ("Case", "case"),
-        ("expect:{team", "expect: {team"),
-        ("expect {team", "expect: {team"),
-        ("expect [a", "expect: [a"),
-        ("expct", None),
-        ("expct:{team", None),
-        ("vars:{message", None),
+        ("Case", "did you mean 'case'?"),
+        ("expect:{team", "put a space after the colon: 'expect: …'"),
+        ("expect {team", "put a colon and a space after the name: 'expect: {team…'"),
+        ("50", "a comma starts a new entry here: write decimals with a point, such as 1.50"),
     ],
 )
-def test_only_what_can_be_nothing_else_is_mended(written: str, mend: str | None) -> None:
-    assert key_mend(written, CASE, [written, "vars"]) == mend
+def test_the_hint_shows_how_to_write_the_key(written: str, hint: str) -> None:
+    assert key_hint(written, None, CASE, known_key(written, CASE, [written, "vars"])) == hint
 
 
 @pytest.mark.parametrize(
-    ("wrong", "value", "mend"),
+    ("wrong", "value", "hint"),
     [
-        ("bool_type", "no", "false"),
-        ("bool_type", "maybe", None),
-        ("int_type", "3", "3"),
-        ("int_type", "03", None),
-        ("int_type", "three", None),
-        ("string_type", ["a"], None),
+        ("bool_type", "no", "'no' is text in this file: write false"),
+        ("int_type", "3", "write 3, without quotation marks"),
+        ("int_type", "03", "write 3"),
+        ("int_type", "three", "write it in digits, such as 3"),
+        ("string_type", ["a"], "a text that starts with { or [ needs quotes"),
     ],
 )
-def test_values_with_one_meaning(wrong: str, value: object, mend: str | None) -> None:
-    assert type_mend(wrong, value) == mend
+def test_the_hint_shows_the_value_of_the_right_type(wrong: str, value: object, hint: str) -> None:
+    assert type_hint("repeats", wrong, value) == hint

@@ -57,7 +57,7 @@ def test_json_lines(tmp_path: Path) -> None:
         ("a.csv", 'case,label\n"one\n', 2, "this is no CSV"),
         ("a.jsonl", '{"case": "x", "label": "pass"}\n{"case": "y"}\n', 2, "there is no column 'label'"),
         ("a.jsonl", "[1]\n", 1, "this line is no object"),
-        ("a.jsonl", "{\n", 1, "this line is not JSON"),
+        ("a.jsonl", "{\n", 1, "this line is not valid JSON"),
         ("a.jsonl", '{"case": ["x"], "label": "pass"}\n', 1, "'case' must be text"),
     ],
 )
@@ -65,7 +65,7 @@ def test_mistakes_have_a_place(tmp_path: Path, name: str, text: str, line: int, 
     _, found = read(tmp_path, text, name)
     [problem] = found.errors
     assert said in problem.message
-    assert (problem.place.path, problem.place.line) == (name, line)
+    assert (problem.location.path, problem.location.line) == (name, line)
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:

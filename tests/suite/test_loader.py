@@ -74,7 +74,7 @@ def test_the_least_form(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "code", "place"),
+    ("text", "code", "location"),
     [
         ("", Code.EMPTY_FILE, "suite.yaml"),
         ("# only this\n", Code.EMPTY_FILE, "suite.yaml:1:1"),
@@ -107,9 +107,9 @@ def test_the_least_form(tmp_path: Path) -> None:
         (HEAD.replace("triage.prompt", "[]"), Code.BAD_VALUE, "suite.yaml:2:9"),
     ],
 )
-def test_what_is_wrong_and_where(text: str, code: Code, place: str, tmp_path: Path) -> None:
+def test_what_is_wrong_and_where(text: str, code: Code, location: str, tmp_path: Path) -> None:
     _, found = loaded(tmp_path, text)
-    assert (code, place) in [(item.code, str(item.place)) for item in found]
+    assert (code, location) in [(item.code, str(item.location)) for item in found]
     assert all(item.hint or item.code in (Code.BAD_VALUE, Code.WRONG_TYPE) for item in found)
 
 
@@ -125,7 +125,7 @@ def test_all_problems_of_all_parts_in_one_pass(tmp_path: Path) -> None:
         + "acept: raw\ncases:\n  - case: a\n    vars: x\n  - case: b\n    tag: y\n  - case: b\ngate: {repeats: 0}\n"
     )
     suite, found = loaded(tmp_path, text)
-    assert {item.place.line for item in found} == {4, 7, 9, 10, 11}
+    assert {item.location.line for item in found} == {4, 7, 9, 10, 11}
     assert suite is not None
     assert [case.name for case in suite.cases.scan(found)] == ["b", "b"]
 

@@ -122,8 +122,8 @@ def test_the_suite_knows_the_place_of_everything(tmp_path: Path) -> None:
     suite, found = loaded(tmp_path, text)
     assert suite is not None
     assert not list(found)
-    assert str(suite.place(("cases", 0, "should_be"))) == "suite.yaml:6:16"
-    assert str(suite.place(("cases", 0, "should_be"), key=True)) == "suite.yaml:6:5"
-    assert str(suite.cases["one"].checks[0].where.place(key=True)) == "suite.yaml:7:13"
-    assert str(suite.place(("models", 0))) == "suite.yaml:3:10"
+    assert str(suite.location(("cases", 0, "should_be"))) == "suite.yaml:6:16"
+    assert str(suite.location(("cases", 0, "should_be"), key=True)) == "suite.yaml:6:5"
+    assert str(suite.cases["one"].checks[0].where.location(key=True)) == "suite.yaml:7:13"
+    assert str(suite.location(("models", 0))) == "suite.yaml:3:10"
     assert (suite.cases["one"].critical, suite.folder) == (True, tmp_path)

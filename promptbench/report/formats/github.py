@@ -66,8 +66,8 @@ def mistakes(message: str, diagnostics: Iterable[Diagnostic], folder: str = "", 
 
 def _mistake(item: Diagnostic, folder: str) -> str:
     said = "\nhint: ".join(filter(None, (item.message, item.hint)))
-    line, col = (str(item.place.line), str(item.place.column)) if item.place.line else ("", "")
-    return _command("error", said, file=folder + item.place.path, line=line, col=col, title=item.code.value)
+    line, col = (str(item.location.line), str(item.location.column)) if item.location.line else ("", "")
+    return _command("error", said, file=folder + item.location.path, line=line, col=col, title=item.code.value)
 
 
 def _is_told(item: CaseResult) -> bool:

@@ -7,7 +7,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptbench.core.diagnostics import Code, Diagnostic, Place, Severity
+from promptbench.core.diagnostics import Code, Diagnostic, Location, Severity
 from promptbench.report.formats.github import LIMIT, MOST, commands, mistakes, render, summary
 from promptbench.report.model import RunReport
 from promptbench.report.words import Target
@@ -92,25 +92,26 @@ def test_the_summary_keeps_within_what_is_left() -> None:
 
 
 def test_mistakes_stand_at_their_places() -> None:
-    places = [Place("suites/triage/suite.yaml", line, 7) for line in range(1, 31)]
+    locations = [Location("suites/triage/suite.yaml", line, 7) for line in range(1, 31)]
     found = [
-        Diagnostic(Code.UNKNOWN_KEY, f"'key {place.line}' is not known", place, "write 'a, b'") for place in places
+        Diagnostic(Code.UNKNOWN_KEY, f"'key {location.line}' is not known", location, "write 'a, b'")
+        for location in locations
     ]
-    remark = Diagnostic(Code.VACUOUS, "a remark", Place("a.yaml"), severity=Severity.WARNING)
-    told = [read(line) for line in mistakes("30 mistakes to mend", [remark, *found], "sub/").splitlines()]
+    remark = Diagnostic(Code.VACUOUS, "a remark", Location("a.yaml"), severity=Severity.WARNING)
+    told = [read(line) for line in mistakes("30 errors", [remark, *found], "sub/").splitlines()]
     assert len(told) == MOST
     assert told[0] == (
         "error",
         {"file": "sub/suites/triage/suite.yaml", "line": "1", "col": "7", "title": "PB201"},
         "'key 1' is not known\nhint: write 'a, b'",
     )
-    assert told[-1] == ("error", {"title": "promptbench"}, "30 mistakes to mend")
+    assert told[-1] == ("error", {"title": "promptbench"}, "30 errors")
     assert mistakes("nothing", (), level="notice") == "::notice title=promptbench::nothing\n"
 
 
 @given(st.text())
 def test_no_mistake_is_a_command(text: str) -> None:
-    item = Diagnostic(Code.UNKNOWN_KEY, text, Place(text or "?", 1, 1), text or None)
+    item = Diagnostic(Code.UNKNOWN_KEY, text, Location(text or "?", 1, 1), text or None)
     lines = mistakes(text, [item]).split("\n")[:-1]
     assert [read(line)[0] for line in lines] == ["error", "error"]
     assert {key for line in lines for key in read(line)[1]} <= {"file", "line", "col", "title"}
