@@ -14,8 +14,18 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError
 
 from promptbench.core.diagnostics import Diagnostics, Location
 from promptbench.core.types import Json, Message, ModelRef, Rung
@@ -163,20 +173,59 @@ def _model(value: Any) -> Any:
     return {"model": value} if isinstance(value, str) else value
 
 
-Text = Annotated[str, BeforeValidator(_as_text), Field(min_length=1)]
-Share = Annotated[float, BeforeValidator(_share), Field(ge=0, le=1)]
-Margin = Annotated[Literal["auto"] | float, BeforeValidator(_margin)]
-Ratio = Annotated[float, BeforeValidator(_ratio)]
-Dollars = Annotated[float, BeforeValidator(_dollars), Field(ge=0)]
-Days = Annotated[float, BeforeValidator(_days), Field(gt=0)]
-Day = Annotated[str, BeforeValidator(_day)]
+_PERCENT: dict[str, Json] = {"type": "string", "pattern": r"^\d+(\.\d+)?\s*%$"}
+_MARGINS: list[Json] = [{"type": "number", "minimum": 0.001, "exclusiveMaximum": 1}, _PERCENT]
+_TEXT: Json = {"type": ["string", "number", "boolean"]}
+_AMOUNT: dict[str, Json] = {"type": "string", "pattern": r"^\s*\$?\s*\d+(\.\d+)?\s*$"}
+_DURATION: dict[str, Json] = {"type": "string", "pattern": r"^\s*\d+\s*(day|hour)s?\s*$"}
+_MODEL: dict[str, Json] = {"type": "string", "pattern": "^[^/]+/.+$"}
+
+
+class _Forms:
+    """JSON Schema of a value with other forms; `or_list` is that of a list that may be written as its only item."""
+
+    def __init__(self, *others: Json, or_list: bool = False) -> None:
+        self._others = others
+        self._or_list = or_list
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        own = handler(schema)
+        return {"anyOf": [own["items"], own] if self._or_list else [*self._others, own]}
+
+
+Text = Annotated[str, BeforeValidator(_as_text), Field(min_length=1), WithJsonSchema(_TEXT)]
+Share = Annotated[
+    float,
+    BeforeValidator(_share),
+    Field(ge=0, le=1),
+    WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, _PERCENT]}),
+]
+Margin = Annotated[
+    Literal["auto"] | float, BeforeValidator(_margin), WithJsonSchema({"anyOf": [{"const": "auto"}, *_MARGINS]})
+]
+TagMargin = Annotated[float, BeforeValidator(_tag_margin), WithJsonSchema({"anyOf": [*_MARGINS]})]
+Ratio = Annotated[float, BeforeValidator(_ratio), WithJsonSchema({"type": "number", "exclusiveMinimum": 0})]
+Dollars = Annotated[
+    float,
+    BeforeValidator(_dollars),
+    Field(ge=0),
+    WithJsonSchema({"anyOf": [_AMOUNT, {"type": "number", "minimum": 0}]}),
+]
+Days = Annotated[
+    float,
+    BeforeValidator(_days),
+    Field(gt=0),
+    WithJsonSchema({"anyOf": [_DURATION, {"type": "number", "exclusiveMinimum": 0}]}),
+]
+Day = Annotated[str, BeforeValidator(_day), WithJsonSchema({"type": "string", "format": "date"})]
 CheckItem = Annotated[dict[str, Any], BeforeValidator(_check), AfterValidator(_one_check)]
-Checks = Annotated[list[CheckItem], BeforeValidator(_as_list)]
-Texts = Annotated[list[Text], BeforeValidator(_as_list)]
+# The schema of checks comes from the checks themselves: see `suite_schema`.
+Checks = Annotated[list[CheckItem], BeforeValidator(_as_list), WithJsonSchema({})]
+Texts = Annotated[list[Text], BeforeValidator(_as_list), _Forms(or_list=True)]
 
 
 class Written(BaseModel):
-    """Base of everything an author writes: unknown keys are refused, nothing is guessed."""
+    """Base of everything an author writes. Unknown keys are refused; spaces and dashes in keys become underscores."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
@@ -190,14 +239,22 @@ class Written(BaseModel):
 
 
 class ModelFile(Written):
-    model: Text
-    uses_prompt: bool | None = None
-    fallback: Text | None = None
+    model: Text = Field(description="The model, as provider/name.", examples=["openai/gpt-5-mini"])
+    uses_prompt: bool | None = Field(
+        default=None,
+        description="false for a model of your own that gets the variables and no prompt.",
+        examples=[False],
+    )
+    fallback: Text | None = Field(
+        default=None,
+        description="The model to call instead in an outage; its answers are shown and prove nothing.",
+        examples=["anthropic/claude-haiku-4-5"],
+    )
 
 
 class MessageFile(Written):
-    role: Literal["system", "user", "assistant"]
-    content: Text
+    role: Literal["system", "user", "assistant"] = Field(description="Who speaks.", examples=["user"])
+    content: Text = Field(description="What is said.", examples=["Where is my parcel?"])
 
 
 class ChecksFile(Written):
@@ -207,64 +264,202 @@ class ChecksFile(Written):
 
 
 class QuarantineFile(Written):
-    """Who looks after a case that cannot be relied on, why it is set apart, and until when."""
+    """Who looks after an unreliable case, why it is in quarantine, and until when."""
 
-    owner: Text
-    reason: Text
-    review_by: Day
+    owner: Text = Field(description="Who looks after the case.", examples=["support"])
+    reason: Text = Field(description="Why the case is unreliable.", examples=["the right team is disputed"])
+    review_by: Day = Field(
+        description="The last day of the quarantine, such as 2026-12-31; after it the gate cannot pass.",
+        examples=["2026-12-31"],
+    )
 
 
 class CaseFile(Written):
-    case: Text
-    vars: dict[str, Any] = Field(default_factory=dict)
-    messages: list[MessageFile] = Field(default_factory=list)
-    expect: Any = None
-    was: Annotated[str | None, BeforeValidator(_as_answer)] = None
-    should_be: Any = None
-    checks: Checks = Field(default_factory=list)
-    threshold: Share | None = None
-    tags: Texts = Field(default_factory=list)
-    cluster: Text | None = None
-    quarantine: QuarantineFile | None = None
-    origin: Any = None
-    note: Text | None = None
+    case: Text = Field(description="The case's name: what it is about.", examples=["charged twice", "INC-2031"])
+    vars: dict[str, Any] = Field(
+        default_factory=dict,
+        description="The values that the prompt's {{names}} stand for.",
+        examples=[{"message": "I was charged twice for March"}],
+    )
+    messages: list[MessageFile] = Field(
+        default_factory=list,
+        description="A conversation, placed where the prompt says {{history}}.",
+        examples=[
+            [{"role": "user", "content": "Where is my parcel?"}, {"role": "assistant", "content": "On its way."}]
+        ],
+    )
+    expect: Any = Field(
+        default=None,
+        description="What should come back: fields of a JSON answer, or a text.",
+        examples=[{"team": "billing"}, "yes"],
+    )
+    was: Annotated[
+        str | None,
+        BeforeValidator(_as_answer),
+        WithJsonSchema({"type": ["string", "number", "boolean", "null"]}),
+    ] = Field(
+        default=None,
+        description="The logged answer that was wrong, as text: the case must fail on it.",
+        examples=['{"team": "billing",}'],
+    )
+    should_be: Any = Field(
+        default=None, description="An answer that must pass all checks of the case.", examples=['{"team": "delivery"}']
+    )
+    checks: Checks = Field(
+        default_factory=list,
+        description="What every answer must satisfy.",
+        examples=[["json", {"not contains": "sorry"}]],
+    )
+    threshold: Share | None = Field(
+        default=None,
+        description="The weighted mean score that is enough, for example 80%; by default every check must pass.",
+        examples=["80%"],
+    )
+    tags: Texts = Field(
+        default_factory=list,
+        description="Words to select cases by; 'critical' cases must be correct.",
+        examples=[["critical", "captured"]],
+    )
+    cluster: Text | None = Field(
+        default=None,
+        description="What it has in common with other cases, such as a conversation: statistics count clusters.",
+        examples=["conversation 8812"],
+    )
+    quarantine: QuarantineFile | None = Field(
+        default=None,
+        description="Sets an unreliable case apart: it is shown and proves nothing.",
+        examples=[{"owner": "support", "reason": "the right team is disputed", "review by": "2026-12-31"}],
+    )
+    origin: Any = Field(default=None, description="Where the case came from.", examples=[{"ticket": 2031}])
+    note: Text | None = Field(
+        default=None,
+        description="Anything the next reader of the case should know.",
+        examples=["the customer wrote in a hurry"],
+    )
 
 
 class TagFile(Written):
-    """What the gate wants of the cases with a tag."""
+    """What the gate requires of the cases with a tag."""
 
-    floor: Share | None = None
-    margin: Annotated[float, BeforeValidator(_tag_margin)] | None = None
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
+    floor: Share | None = Field(
+        default=None,
+        description="The minimum share of correct answers to the cases with this tag, for example 90%.",
+        examples=["90%"],
+    )
+    margin: TagMargin | None = Field(
+        default=None,
+        description="How much of what passes now may be lost, such as 5%; 'auto' requires that nothing breaks.",
+        examples=["5%"],
+    )
 
 
 class GateFile(Written):
-    margin: Margin = "auto"
-    repeats: Annotated[int, Field(ge=1, le=100)] = 3
-    fixed: Literal["all", "any"] = "any"
-    models: Texts = Field(default_factory=list)
-    format_floor: Share = 0.95
-    answer_floor: Share = 0.80
-    tags: dict[str, Annotated[TagFile, AfterValidator(_some_wish)]] = Field(default_factory=dict)
-    cost_ratio: Ratio | None = None
-    latency_ratio: Ratio | None = None
-    max_age: Days = 7.0
-    max_cost: Dollars | None = None
+    margin: Margin = Field(
+        default="auto",
+        description="How much of what passes now may be lost, such as 5%; 'auto' requires that nothing breaks.",
+        examples=["5%"],
+    )
+    repeats: Annotated[int, Field(ge=1, le=100)] = Field(
+        default=3,
+        description="How often each case is called at first on a model that is not deterministic.",
+        examples=[5],
+    )
+    fixed: Literal["all", "any"] = Field(
+        default="any", description="'all' when every failure must be fixed; 'any' when one is enough.", examples=["all"]
+    )
+    models: Texts = Field(
+        default_factory=list,
+        description="The models that must pass; by default all that use the prompt.",
+        examples=[["openai/gpt-5-mini"]],
+    )
+    format_floor: Share = Field(
+        default=0.95, description="The minimum share of readable answers, for example 95%.", examples=["98%"]
+    )
+    answer_floor: Share = Field(
+        default=0.80,
+        description="The minimum share of correct answers of a first version, for example 80%.",
+        examples=["90%"],
+    )
+    tags: dict[str, Annotated[TagFile, AfterValidator(_some_wish)]] = Field(
+        default_factory=dict,
+        description="What the cases with a tag must meet besides: a 'floor', a 'margin', or both below the tag's name.",
+        examples=[{"payment": {"floor": "98%"}, "small talk": {"margin": "10%"}}],
+    )
+    cost_ratio: Ratio | None = Field(
+        default=None,
+        description="How many times the cost in production a call may have, for example 1.2.",
+        examples=[1.2],
+    )
+    latency_ratio: Ratio | None = Field(
+        default=None,
+        description="How many times the latency in production a call may have, by the median, for example 1.5.",
+        examples=[1.5],
+    )
+    max_age: Days = Field(
+        default=7.0,
+        description="How old the evidence of a promotion may be, for example 7 days.",
+        examples=["7 days", "12 hours"],
+    )
+    max_cost: Dollars | None = Field(
+        default=None,
+        description="What a run may cost, for example $2: it stops before spending more, without a verdict.",
+        examples=["$2"],
+    )
 
 
 class SuiteFile(Written):
-    suite: Text
-    about: Text | None = None
-    prompt: Annotated[Texts, Field(min_length=1)]
+    suite: Text = Field(description="The suite's name; any short text.", examples=["triage"])
+    about: Text | None = Field(
+        default=None, description="What the task is, in one sentence.", examples=["which team answers a message"]
+    )
+    prompt: Annotated[Texts, Field(min_length=1)] = Field(
+        description="The candidate's file, for example triage.prompt; a list or a pattern for several.",
+        examples=["triage.prompt", ["triage.short.prompt", "triage.long.prompt"], "triage.*.prompt"],
+    )
     models: Annotated[
-        list[Annotated[ModelFile, BeforeValidator(_model)]], BeforeValidator(_as_list), Field(min_length=1)
-    ]
-    checks: Checks = Field(default_factory=list)
-    threshold: Share | None = None
-    log: Texts = Field(default_factory=list)
-    accept: Literal["raw", "extracted", "repaired safe"] = "extracted"
-    cases: Annotated[list[Any], BeforeValidator(_as_cases)] = Field(default_factory=list)
-    """Each is validated as a CaseFile of its own; a text is the name of a file with cases."""
-    gate: GateFile = Field(default_factory=GateFile)
+        list[Annotated[ModelFile, BeforeValidator(_model), _Forms(_MODEL)]],
+        BeforeValidator(_as_list),
+        Field(min_length=1),
+        _Forms(or_list=True),
+    ] = Field(
+        description="The models to call, as provider/name.", examples=[["gguf/smollm2-135m", "openai/gpt-5-mini"]]
+    )
+    checks: Checks = Field(
+        default_factory=list,
+        description="What every answer must satisfy.",
+        examples=[["json", {"not contains": "sorry"}]],
+    )
+    threshold: Share | None = Field(
+        default=None,
+        description="The weighted mean score that is enough, for example 80%; by default every check must pass.",
+        examples=["80%"],
+    )
+    log: Texts = Field(
+        default_factory=list,
+        description="Logs next to this file; their failing calls are replayed as cases.",
+        examples=["failing-log.jsonl"],
+    )
+    accept: Literal["raw", "extracted", "repaired safe"] = Field(
+        default="extracted",
+        description="How far a JSON answer may be from clean JSON and still be readable.",
+        examples=["extracted"],
+    )
+    # Each is validated as a CaseFile of its own; a text is the name of a file with cases.
+    cases: Annotated[list[Any], BeforeValidator(_as_cases)] = Field(
+        default_factory=list,
+        description="What goes in and what should come back; or a .jsonl, .csv or .xlsx file next to this one.",
+        examples=[
+            [{"case": "late parcel", "vars": {"message": "Where is it?"}, "expect": {"team": "delivery"}}],
+            "cases.csv",
+        ],
+    )
+    gate: GateFile = Field(
+        default_factory=GateFile,
+        description="What a candidate must meet to pass.",
+        examples=[{"repeats": 5, "max cost": "$2"}],
+    )
 
 
 class Marked(Protocol):

@@ -37,30 +37,21 @@ def _suite() -> Iterator[str]:
     from promptbench.api import suite_schema
 
     schema = suite_schema()
+    parts = schema["$defs"]
     yield "# The suite file\n\nKeys with a space may be written with a dash or an underscore too.\n"
-    properties = schema["properties"]
-    yield from _table("At the top", schema)
-    yield from _table("A model, under `models:`", _entry(properties["models"]))
-    yield from _table("A case, under `cases:`", _entry(properties["cases"]))
-    gate = properties["gate"]
-    yield from _table("What it takes to pass, under `gate:`", gate)
-    yield from _table(
-        "What the cases with a tag must keep, under `gate: tags:`", gate["properties"]["tags"]["additionalProperties"]
-    )
-
-
-def _entry(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema of an entry that is written out, among the forms that a list and its entries may have."""
-    while "properties" not in schema:
-        forms = [item for item in schema.get("anyOf", ()) if item.get("type") != "string"]
-        schema = schema.get("items") or next(item for item in forms if "items" in item or "properties" in item)
-    return schema
+    yield from _table("Top level", schema)
+    yield from _table("A model, under `models:`", parts["ModelFile"])
+    yield from _table("A case, under `cases:`", parts["CaseFile"])
+    yield from _table("A message, under `messages:`", parts["MessageFile"])
+    yield from _table("A quarantine, under `quarantine:`", parts["QuarantineFile"])
+    yield from _table("The gate, under `gate:`", parts["GateFile"])
+    yield from _table("The cases with a tag, under `gate: tags:`", parts["TagFile"])
 
 
 def _table(title: str, schema: dict[str, Any]) -> Iterator[str]:
-    yield f"## {title}\n\n| key | what it says | for example |\n|---|---|---|"
+    yield f"## {title}\n\n| key | meaning | example |\n|---|---|---|"
     for name, value in schema["properties"].items():
-        needed = " **Needed.**" if name in schema["required"] else ""
+        needed = " **Required.**" if name in schema["required"] else ""
         yield f"| `{name}` | {value['description']}{needed} | {_code(_example(value['examples'][0]))} |"
     yield ""
 
