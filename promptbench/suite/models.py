@@ -1,7 +1,7 @@
 """The suite file as its author may write it, and the plain objects it becomes.
 
-Field names with a space in YAML (`should be`, `uses prompt`) have an underscore here; spaces, dashes and underscores
-are the same to the author.
+Field names with a space in YAML (`should be`, `uses prompt`) have an underscore here. In YAML, spaces, dashes and
+underscores are the same.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ from promptbench.formats.marked_yaml import Document
 
 @lru_cache(maxsize=1024)
 def field_name(written: str) -> str:
-    """The field name of a key as people write it."""
+    """Return the field name of a key as written."""
     return "_".join(re.split(r"[ _-]+", written.strip()))
 
 
 def path_in_file(path: Sequence[str | int], value: Json) -> tuple[str | int, ...]:
-    """A path in field names with the keys as `value` has them; a single value that stands for a list has no index."""
+    """Return a path of field names as the path of keys in `value`; a single value written for a list has no index."""
     written: list[str | int] = []
     for step in path:
         if isinstance(value, dict) and isinstance(step, str):
@@ -71,7 +71,7 @@ def _as_cases(value: Any) -> Any:
 
 
 def is_case_file(value: Any) -> bool:
-    """Whether an entry of `cases:` names a file beside the suite. Any other text is a case without its name."""
+    """Return whether an entry of `cases:` names a file next to the suite."""
     return isinstance(value, str) and value.lower().endswith(CASE_FILES)
 
 
@@ -79,7 +79,7 @@ CASE_FILES = (".jsonl", ".csv", ".xlsx")
 
 
 def _share(value: Any) -> Any:
-    """`95%` or `0.95` as a number in [0, 1]."""
+    """Parse `95%` or `0.95`."""
     if isinstance(value, str) and (match := re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*%\s*", value)):
         return float(match[1]) / 100
     return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
@@ -95,17 +95,17 @@ def _margin(value: Any) -> Any:
 
 def _tag_margin(value: Any) -> Any:
     if value == "auto":
-        raise PydanticCustomError("margin", "a tag has a margin of its own or none: write a share such as 5%")
+        raise PydanticCustomError("margin", "a tag's margin cannot be auto; write a share such as 5%")
     return _margin(value)
 
 
 def _ratio(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < float("inf"):
-        raise PydanticCustomError("ratio", "write how many times as much it may be as in production, such as 1.2")
+        raise PydanticCustomError("ratio", "write a ratio to production, such as 1.2")
     return float(value)
 
 
-def _some_wish(value: TagFile) -> TagFile:
+def _not_empty(value: TagFile) -> TagFile:
     if value.floor is None and value.margin is None:
         raise PydanticCustomError("tag", "write a floor or a margin below it")
     return value
@@ -118,7 +118,7 @@ def _days(value: Any) -> Any:
 
 
 def dollars(value: Any) -> Any:
-    """`$2` or `2.50` as a number; None for a text that is no amount, anything else as it is."""
+    """Parse `$2` or `2.50`. Return None for a text that is not an amount, and other values unchanged."""
     if isinstance(value, str):
         match = re.fullmatch(r"\s*\$?\s*(\d+(?:\.\d+)?)\s*", value)
         return float(match[1]) if match else None
@@ -131,22 +131,22 @@ def _dollars(value: Any) -> Any:
 
 
 def _check(value: Any) -> Any:
-    """`json` alone is `{json: null}`."""
+    """Expand `json` to `{json: null}`."""
     return {value: None} if isinstance(value, str) else value
 
 
 def _one_check(item: dict[str, Any]) -> dict[str, Any]:
-    """A mapping with one check in it and no options but those that every check has."""
+    """Check that a mapping has exactly one check, besides the options that every check has."""
     names = [key for key in item if field_name(key) not in CHECK_OPTIONS]
     if len(names) != 1:
         options = " and ".join(f"'{name}'" for name in CHECK_OPTIONS)
-        message = f"write one check to a '- ' line; beside it there may be {options}"
+        message = f"write one check per '- ' line; {options} may be added to it"
         raise PydanticCustomError("one_check", "{message}", {"message": message})
     reading, weight = (_option(item, name) for name in CHECK_OPTIONS)
     if reading not in READINGS:
         raise PydanticCustomError("reading", "'reading' must be 'strict' or 'loose'")
     if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not 0 <= weight < float("inf"):
-        raise PydanticCustomError("weight", "'weight' must be a number from 0 on")
+        raise PydanticCustomError("weight", "'weight' must be a number of at least 0")
     return item
 
 
@@ -155,12 +155,12 @@ def _option(item: dict[str, Any], name: str) -> Any:
 
 
 READINGS = (None, "strict", "loose")
+# The options of every check, with their defaults.
 CHECK_OPTIONS: dict[str, Any] = {"reading": None, "weight": 1.0}
-"""What may stand beside any check, and what holds where it does not."""
 
 
 def _day(value: Any) -> Any:
-    """A day of the calendar, as ISO 8601 writes it and in no other way."""
+    """Accept a date as YYYY-MM-DD only."""
     try:
         if isinstance(value, str) and date.fromisoformat(value).isoformat() == value:
             return value
@@ -382,7 +382,7 @@ class GateFile(Written):
         description="The minimum share of correct answers of a first version, for example 80%.",
         examples=["90%"],
     )
-    tags: dict[str, Annotated[TagFile, AfterValidator(_some_wish)]] = Field(
+    tags: dict[str, Annotated[TagFile, AfterValidator(_not_empty)]] = Field(
         default_factory=dict,
         description="What the cases with a tag must meet besides: a 'floor', a 'margin', or both below the tag's name.",
         examples=[{"payment": {"floor": "98%"}, "small talk": {"margin": "10%"}}],
@@ -463,7 +463,7 @@ class SuiteFile(Written):
 
 
 class Marked(Protocol):
-    """What somebody wrote: YAML or a line of JSON, as plain data with the place of everything in it."""
+    """Parsed YAML or a line of JSON: plain data, with the location of everything in it."""
 
     @property
     def value(self) -> Json: ...
@@ -475,7 +475,7 @@ class Marked(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """Where something was written: a document, and the path to it there in field names."""
+    """A position in a document, as a path of field names."""
 
     document: Marked
     path: tuple[str | int, ...] = ()
@@ -484,16 +484,16 @@ class Where:
         return Where(self.document, (*self.path, *steps))
 
     def location(self, *steps: str | int, key: bool = False) -> Location:
-        """The place in the file of the value `steps` below, or of its key."""
+        """Return the location of the value `steps` below, or of its key."""
         path = (*self.path, *steps)
         written = path_in_file(path, self.document.value)
-        # What stands for a list, or for `name: nothing`, is a value without a key of its own.
+        # A value written for a list of one, or for a mapping, has no key of its own.
         has_key = bool(written) and field_name(str(written[-1])) == field_name(str(path[-1]))
         return self.document.location(written, key=key and has_key)
 
     @property
     def value(self) -> Json:
-        """What is written there."""
+        """Return the data there."""
         value = self.document.value
         for step in path_in_file(self.path, value):
             value = value[step]
@@ -502,9 +502,9 @@ class Where:
 
 @dataclass(frozen=True, slots=True)
 class CheckSpec:
-    """A check as written: its name, its argument, where the argument is, and what stands beside it.
+    """A check as written: its name, its argument, where the argument is, and the options of every check.
 
-    `reading` is "strict" or "loose", or None where the check decides how it reads an answer.
+    `reading` is "strict" or "loose"; with None the check decides how it reads an answer.
     """
 
     name: str
@@ -515,7 +515,7 @@ class CheckSpec:
 
     @classmethod
     def of(cls, item: Mapping[str, Any], where: Where) -> CheckSpec:
-        """The check in a mapping that is written at `where`."""
+        """Return the check in a validated mapping at `where`."""
         [name] = [key for key in item if field_name(key) not in CHECK_OPTIONS]
         reading, weight = (_option(dict(item), option) for option in CHECK_OPTIONS)
         return cls(name, item[name], where.below(name), reading, float(weight))
@@ -523,7 +523,7 @@ class CheckSpec:
 
 @dataclass(frozen=True, slots=True)
 class Quarantine:
-    """A case that is asked and shown, and proves nothing. `review_by` is its last day, in ISO 8601."""
+    """The quarantine of a case, which is shown but proves nothing. `review_by` is its last day, in ISO 8601."""
 
     owner: str
     reason: str
@@ -532,7 +532,10 @@ class Quarantine:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One case. `has_expect` and `has_wish` tell an absent key from one whose value is null."""
+    """One case. `has_expect` and `has_wish` distinguish an absent key from the value null.
+
+    `cluster` groups dependent cases, which statistics count as one; None if the case is independent.
+    """
 
     name: str
     variables: Mapping[str, Json]
@@ -547,7 +550,6 @@ class Case:
     where: Where
     threshold: float | None = None
     cluster: str | None = None
-    """What it has in common with other cases: statistics count clusters. None where it stands for itself."""
     quarantine: Quarantine | None = None
 
     @property
@@ -556,22 +558,22 @@ class Case:
 
 
 class Cases(Protocol):
-    """All cases of a suite, in order. Those of files beside it are read when they are wanted, and not held."""
+    """All cases of a suite, in order. Those in files next to it are read when needed, not kept in memory."""
 
     def scan(self, found: Diagnostics) -> Iterator[Case]:
-        """Every case that is one; what is wrong goes to `found`, also where two have the same name."""
+        """Yield every valid case, and add problems to `found`, duplicate names included."""
 
     @property
     def numbers(self) -> dict[str, int]:
-        """The place of each case of a scan before in their order."""
+        """Return the position of each case, by name, as of the last scan."""
 
     def __getitem__(self, name: str) -> Case:
-        """A case of a scan before. Raises KeyError, and InputError when its file has changed since."""
+        """Return a case of the last scan. Raise KeyError if unknown, InputError if its file has changed since."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelEntry:
-    """`uses_prompt` is None where the author leaves it to the provider; `fallback` is asked when it is given up."""
+    """A model of the suite. `uses_prompt` is None if the provider decides; `fallback` is called in an outage."""
 
     ref: ModelRef
     uses_prompt: bool | None
@@ -581,7 +583,10 @@ class ModelEntry:
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """A suite file that is sound in itself; whether it fits its prompts, models and logs is the project's to say."""
+    """A loaded suite file. Whether it fits its prompts, models and logs is checked when it is assembled.
+
+    `threshold` is the weighted mean score that a case needs; with None every check must pass.
+    """
 
     name: str
     about: str | None
@@ -591,7 +596,6 @@ class Suite:
     models: tuple[ModelEntry, ...]
     checks: tuple[CheckSpec, ...]
     threshold: float | None
-    """The share of the weighted scores that a case needs; None where every check must pass."""
     logs: tuple[str, ...]
     accept: Rung
     cases: Cases
@@ -602,5 +606,5 @@ class Suite:
         return self.path.parent
 
     def location(self, path: Sequence[str | int], *, key: bool = False) -> Location:
-        """The place in the file of the value at a path in field names, or of its key."""
+        """Return the location of the value at a path of field names, or of its key."""
         return Where(self.document).location(*path, key=key)
