@@ -10,7 +10,7 @@ from functools import cache
 from importlib.resources import files
 
 from promptbench.checks import plugins as checks
-from promptbench.core.diagnostics import did_you_mean
+from promptbench.core.diagnostics import suggest
 from promptbench.core.errors import InputError
 
 TERMINAL = "terminal"
@@ -42,8 +42,7 @@ def check_page(written: str) -> CheckPage:
     """Return the page of a check. Raise InputError if it is unknown."""
     if written not in checks:
         known = [name.replace("_", " ") for name in checks.names()]
-        guess = did_you_mean(written, known)
-        hint = f"did you mean '{guess}'?" if guess else f"known checks: {', '.join(known)}"
+        hint = suggest(written, known, f"known checks: {', '.join(known)}")
         raise InputError(f"unknown check '{written}'", hint=hint)
     text = (checks.load(written).__doc__ or "").rstrip()
     title, _, rest = text.partition(": ")
@@ -83,8 +82,7 @@ def diagnostic_page(code: str) -> DiagnosticPage:
     """Return the page of a code such as PB104. Raise InputError if it is unknown."""
     pages = {page.code: page for page in diagnostic_pages()}
     if code not in pages:
-        guess = did_you_mean(code, pages)
-        raise InputError(f"unknown code '{code}'", hint=f"did you mean {guess}?" if guess else None)
+        raise InputError(f"unknown code '{code}'", hint=suggest(code, pages, "`promptbench explain PB` lists them"))
     return pages[code]
 
 
@@ -109,8 +107,8 @@ def explain(written: str) -> CheckPage | Term:
     plain = re.sub(r"[\s_-]+", " ", written.lower()).strip()
     if plain in glossary:
         return glossary[plain]
-    guess = did_you_mean(plain, [*glossary, *(name.replace("_", " ") for name in checks.names())])
-    hint = f"did you mean '{guess}'?" if guess else "`promptbench explain` lists all checks and terms"
+    known = [*glossary, *(name.replace("_", " ") for name in checks.names())]
+    hint = suggest(plain, known, "`promptbench explain` lists all checks and terms")
     raise InputError(f"unknown check or term '{written}'", hint=hint)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from promptbench.core.diagnostics import did_you_mean
+from promptbench.core.diagnostics import suggest
 from promptbench.core.errors import Exit, InputError
 
 if TYPE_CHECKING:
@@ -106,8 +106,7 @@ def _variables(written: Sequence[str], names: Sequence[str]) -> dict[str, str]:
         if not (name and equals):
             raise InputError(f"invalid --var '{item}'", hint="write it as --var NAME=TEXT")
         if names and name not in names:
-            guess = did_you_mean(name, names)
-            hint = f"did you mean '{guess}'?" if guess else f"the prompt has {', '.join(names)}"
+            hint = suggest(name, names, f"the prompt has {', '.join(names)}")
             raise InputError(f"the prompt has no placeholder '{name}'", hint=hint)
         found[name] = text
     return found

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path, PurePath
 
-from promptbench.core.diagnostics import Code, Diagnostics, Severity, did_you_mean
+from promptbench.core.diagnostics import Code, Diagnostics, Severity, suggest
 from promptbench.core.types import Json, Role
 from promptbench.formats.marked_yaml import Document, parse
 from promptbench.formats.source import Source, SourceError, read_source
@@ -150,15 +150,13 @@ def _unknown_keys(document: Document, value: dict[str, Json], found: Diagnostics
                 Code.PROMPT_DIALECT, f"'{key}' has no effect here", location, hint=_ELSEWHERE[key], severity=severity
             )
         elif key not in _KEYS:
-            guess = did_you_mean(key, _KEYS)
-            hint = f"did you mean '{guess}'?" if guess else f"known here: {', '.join(_KEYS)}"
+            hint = suggest(key, _KEYS, f"known here: {', '.join(_KEYS)}")
             found.add(Code.UNKNOWN_KEY, f"unknown key '{key}'", location, hint=hint)
     for key, known in _KEYS.items():
         inner = value.get(key)
         for name in inner if isinstance(inner, dict) and known else ():
             if name not in known:
-                guess = did_you_mean(name, known)
-                hint = f"did you mean '{guess}'?" if guess else f"known here: {', '.join(known)}"
+                hint = suggest(name, known, f"known here: {', '.join(known)}")
                 location = document.location((key, name), key=True)
                 found.add(Code.UNKNOWN_KEY, f"unknown key '{name}' under '{key}'", location, hint=hint)
 
@@ -176,22 +174,18 @@ def _mapping(
 
 
 def _check_config(document: Document, config: dict[str, Json], found: Diagnostics) -> None:
-    for name, value in config.items():
+    for name in (name for name in CONFIG if name in config):
+        value = config[name]
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        whole = number and isinstance(value, int)
-        match name:
-            case "stopSequences":
-                good, wanted = (
-                    isinstance(value, list) and all(isinstance(item, str) for item in value),
-                    "a list of texts",
-                )
-            case "maxOutputTokens" | "topK":
-                good, wanted = whole and value > 0, "a whole number above 0"
-            case "seed":
-                good, wanted = whole, "a whole number"
-            case _:
-                good, wanted = number and value >= 0, "a number of at least 0"
-        if name in CONFIG and not good:
+        if name == "stopSequences":
+            valid, wanted = isinstance(value, list) and all(isinstance(item, str) for item in value), "a list of texts"
+        elif name in ("maxOutputTokens", "topK"):
+            valid, wanted = number and isinstance(value, int) and value > 0, "a whole number above 0"
+        elif name == "seed":
+            valid, wanted = number and isinstance(value, int), "a whole number"
+        else:
+            valid, wanted = number and value >= 0, "a number of at least 0"
+        if not valid:
             found.add(Code.BAD_VALUE, f"'{name}' must be {wanted}", document.location(("config", name)))
 
 
@@ -272,8 +266,7 @@ def _messages(source: Source, start: int, found: Diagnostics, *, roles: bool) ->
             role, role_tag = "user", None
         elif named:
             if named["role"] not in _ROLES:
-                guess = did_you_mean(named["role"], _ROLES)
-                hint = f"did you mean '{guess}'?" if guess else f"known roles: {', '.join(_ROLES)}"
+                hint = suggest(named["role"], _ROLES, f"known roles: {', '.join(_ROLES)}")
                 location = source.location_at(start + part.offset, part.length)
                 found.add(Code.PROMPT_SYNTAX, f"'{named['role']}' is not a role", location, hint=hint)
             close()

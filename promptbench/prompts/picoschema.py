@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from promptbench.core.diagnostics import did_you_mean
+from promptbench.core.diagnostics import suggest
 from promptbench.core.types import Json
 
 _SCALARS = ("string", "number", "integer", "boolean", "null")
@@ -75,9 +75,7 @@ def _schema(written: Json, path: tuple[str, ...]) -> dict[str, Json]:
 def _scalar(written: str, path: tuple[str, ...]) -> dict[str, Json]:
     kind, _, about = (part.strip() for part in written.partition(","))
     if kind != "any" and kind not in _SCALARS:
-        known = ", ".join((*_SCALARS, "any"))
-        guess = did_you_mean(kind, (*_SCALARS, "any"))
-        hint = f"did you mean '{guess}'?" if guess else f"known types: {known}"
+        hint = suggest(kind, (*_SCALARS, "any"), f"known types: {', '.join((*_SCALARS, 'any'))}")
         raise PicoschemaError(f"'{kind}' is not a type; {hint}", path)
     schema: dict[str, Json] = {} if kind == "any" else {"type": kind}
     return {**schema, "description": about} if about else schema
