@@ -107,9 +107,11 @@ def test_values_are_put_in_place(folder: Path) -> None:
         {"role": "user", "content": "{{tone}} <b>"},
     ]
     assert prompt.render({"message": "x", "tone": "long"})[0]["content"] == "Answer long."
-    with pytest.raises(ValueError, match=r"no value for 'message'; no place for 'mesage'; it takes 'message', 'tone'"):
+    with pytest.raises(
+        ValueError, match=r"no value for 'message'; no placeholder for 'mesage'; it takes 'message', 'tone'"
+    ):
         prompt.render(mesage="x")
-    with pytest.raises(ValueError, match="no place for 'history'"):
+    with pytest.raises(ValueError, match="no placeholder for 'history'"):
         PromptClient(folder).get("triage@1").render(message="x", history=turns)
 
 

@@ -1,4 +1,4 @@
-"""A new case of a suite from somebody's answers: what to ask, how it looks, what its checks say, and writing it."""
+"""Add a case to a suite: what it needs, how it looks in the file, how its checks judge an answer, and writing it."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ _MOST_WORDS, _LONGEST_NAME = 5, 40
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field of the answer, from the prompt's output schema. `choices` are all that it may say, if they are few."""
+    """A field of the answer, from the prompt's output schema. `choices` are its possible values, if they are listed."""
 
     name: str
     is_text: bool
     choices: tuple[str, ...] = ()
 
     def read(self, written: str) -> Json:
-        """What somebody wrote as the value of the field. Raises ValueError for none of the choices."""
+        """Return user input as a value of the field. Raise ValueError if it is not one of the choices."""
         if self.choices and written not in self.choices:
             raise ValueError(f"it can only be one of {', '.join(self.choices)}")
         return written if self.is_text else as_data(written)
@@ -49,7 +49,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What somebody said of a new case. `expect` is in a list of one, since null may be the right answer."""
+    """The content of a new case. `expect` is a tuple of one value, because null may be the expected answer."""
 
     name: str
     variables: Mapping[str, str]
@@ -61,7 +61,7 @@ class Draft:
 
     @property
     def data(self) -> dict[str, Json]:
-        """The case as in YAML, in the order in which people read it."""
+        """Return the case as data, in reading order."""
         checks = [*([{"not contains": one_or_all(self.never)}] if self.never else []), *self.checks]
         data: dict[str, Json] = {"case": self.name}
         if self.variables:
@@ -78,7 +78,7 @@ class Draft:
 
 
 class CaseAuthor:
-    """One suite that is to get a case. Raises InputError where it has mistakes."""
+    """Adds a case to one suite. Raises InputError if the suite is invalid."""
 
     def __init__(self, workspace: Workspace, path: Path | None) -> None:
         self._file = _only_suite(workspace, path)
@@ -93,30 +93,30 @@ class CaseAuthor:
 
     @property
     def variables(self) -> Sequence[str]:
-        """The names for which a case needs a value, as the prompt has them."""
+        """Return the names for which a case needs a value, in the order of the prompt."""
         prompt = self._prompts[0].prompt
         needed = {name for item in self._prompts for name in item.prompt.missing({})}
         return [name for name in dict.fromkeys([*_in_order(prompt), *sorted(needed)]) if name in needed]
 
     @property
     def fields(self) -> Sequence[Field]:
-        """The fields of the answer; none where it is a text, or nobody says which it has."""
+        """Return the fields of the answer; none if it is a text, or has no schema."""
         schema = self._prompts[0].prompt.output_schema or {}
         properties = schema.get("properties")
         return [_field(name, item) for name, item in properties.items()] if isinstance(properties, Mapping) else []
 
     @property
     def has_checks(self) -> bool:
-        """Whether something is checked of every case."""
+        """Return whether the suite has checks of its own."""
         return bool(self._suite.checks)
 
     def check_name(self, name: str) -> None:
-        """Raises InputError, with a name that is free, when a case has that name."""
+        """Raise InputError, suggesting a free name, if a case has that name."""
         if name in self._names:
-            raise InputError(f"there is a case '{name}' already", hint=f"'{self._free(name)}' is free")
+            raise InputError(f"the case '{name}' already exists", hint=f"'{self._free(name)}' is free")
 
     def suggested_name(self, variables: Mapping[str, str]) -> str:
-        """The first words of the longest value, as a name that is free."""
+        """Return a free name from the first words of the longest value."""
         words = re.findall(r"[\w'-]+", max(variables.values(), key=len, default=""))[:_MOST_WORDS]
         return self._free(" ".join(words)[:_LONGEST_NAME].strip() or "new case")
 
@@ -125,23 +125,23 @@ class CaseAuthor:
         return next(name for name in names if name not in self._names)
 
     def same_input(self, draft: Draft) -> str | None:
-        """The case that asks the same already, if there is one."""
+        """Return the name of the case with the same input, if there is one."""
         return self._inputs.get(json.dumps(dict(draft.variables), sort_keys=True))
 
     def text(self, draft: Draft) -> str:
-        """The case as it will stand in the file. Raises InputError for a text that no YAML file can hold."""
+        """Return the case as it will be written. Raise InputError for a text that YAML cannot hold."""
         try:
             return "".join(f"{line}\n" for line in item_lines(draft.data, 2))
         except ValueError as error:
             raise InputError(f"this cannot be written to a file: {error}") from None
 
     def tried(self, draft: Draft, answer: str) -> Evaluation:
-        """What all checks of the case say of an answer. Raises InputError with what is wrong with the case."""
+        """Return the scores of an answer by all checks of the case. Raise InputError if the case is invalid."""
         builder, built = self._built(draft)
         return builder.evaluation(answer, built)
 
     def check(self, draft: Draft) -> None:
-        """Raises InputError with all that is wrong with the case."""
+        """Raise InputError with all problems of the case."""
         self.check_name(draft.name)
         self._built(draft)
 
@@ -158,10 +158,10 @@ class CaseAuthor:
         return builder, built
 
     def add(self, draft: Draft) -> None:
-        """Puts the case behind the others; nothing else in the file changes. Raises InputError where that cannot be."""
+        """Add the case after the others; nothing else in the file changes. Raise InputError if that is not possible."""
         self.check(draft)
         after = edit_cases(self._file.read_bytes(), self.shown, {}, [Change(draft.data)])
-        # The whole new file is read as any command will read it: with a mistake in it, the old one stays.
+        # Load the new file as any command would; if it is invalid, the old one stays.
         with self._surroundings() as around:
             write_whole(self._file, after, lambda new: sound_suite(new, self.shown, around))
 
@@ -192,11 +192,11 @@ def _field(name: str, schema: Json) -> Field:
 
 
 def as_data(written: str) -> Json:
-    """What somebody wrote: JSON where it is JSON, such as 12, true or a list, else text."""
+    """Return user input as data if it is JSON, such as 12, true or a list, else as text."""
     reading = read_json(written)
     return reading.value if reading.rung is Rung.RAW else written
 
 
 def one_or_all(texts: Sequence[str]) -> Json:
-    """A single text, or the list."""
+    """Return a single text alone, several as a list."""
     return texts[0] if len(texts) == 1 else list(texts)

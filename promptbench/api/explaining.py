@@ -1,4 +1,4 @@
-"""What checks and codes of mistakes mean, in parts, as the command line and the reference show them."""
+"""Explain checks, diagnostic codes and terms; the texts of the last two are the pages in `docs/reference`."""
 
 from __future__ import annotations
 
@@ -6,18 +6,26 @@ import re
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 
 from promptbench.checks import plugins as checks
-from promptbench.core.catalogue import CATALOGUE, Entry
-from promptbench.core.diagnostics import did_you_mean
+from promptbench.core.diagnostics import suggest
 from promptbench.core.errors import InputError
 
+TERMINAL = "terminal"
 _PARTS = ("What", "When", "Options")
+_SECTION = re.compile(r"^## (?P<title>[^\n]+)\n\n(?P<body>.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
+_EXAMPLE = re.compile(
+    r"^(?P<kind>Wrong|Right|Next to it), (?:in )?(?:`(?P<file>[^`]+)`|at the terminal)(?:, (?P<note>[^\n:]+))?:\n\n"
+    r"```\w+\n(?P<text>.*?)^```$",
+    re.MULTILINE | re.DOTALL,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class CheckPage:
-    """A check in words. `parts` has What, When and Options, as far as there are any; `example` is YAML."""
+    """A check explained. `parts` has those of What, When and Options that there are; `example` is YAML."""
 
     name: str
     summary: str
@@ -26,17 +34,16 @@ class CheckPage:
 
 
 def check_pages() -> list[CheckPage]:
-    """All checks, by name."""
+    """Return the pages of all checks, by name."""
     return [check_page(name) for name in checks.names()]
 
 
 def check_page(written: str) -> CheckPage:
-    """A check by its name, as people write it. Raises InputError when there is none."""
+    """Return the page of a check. Raise InputError if it is unknown."""
     if written not in checks:
         known = [name.replace("_", " ") for name in checks.names()]
-        guess = did_you_mean(written, known)
-        hint = f"did you mean '{guess}'?" if guess else f"known checks: {', '.join(known)}"
-        raise InputError(f"there is no check '{written}'", hint=hint)
+        hint = suggest(written, known, f"known checks: {', '.join(known)}")
+        raise InputError(f"unknown check '{written}'", hint=hint)
     text = (checks.load(written).__doc__ or "").rstrip()
     title, _, rest = text.partition(": ")
     summary, _, body = rest.partition("\n\n")
@@ -47,43 +54,86 @@ def check_page(written: str) -> CheckPage:
 
 
 @dataclass(frozen=True, slots=True)
-class MistakePage:
-    """A code in words. `wrong` and `right` are lines of the files beside them; `right_file` may be a terminal."""
+class DiagnosticPage:
+    """A diagnostic code explained, with an example.
+
+    `wrong` are lines of `file`, and `note` describes it further, such as its encoding. `right` are lines of
+    `right_file`, which may be "terminal". `beside` are the other files that the example needs.
+    """
 
     code: str
     title: str
     cause: str
-    mend: str
+    fix: str
     file: str
+    note: str
     wrong: str
     right_file: str
     right: str
     beside: Mapping[str, str]
 
 
-def mistake_pages() -> list[MistakePage]:
-    """All codes of mistakes, in their order."""
-    return [_mistake(entry) for entry in CATALOGUE.values()]
+def diagnostic_pages() -> list[DiagnosticPage]:
+    """Return the pages of all diagnostic codes, in their order."""
+    return [_diagnostic_page(title, body) for title, body in _sections("diagnostics").items()]
 
 
-def mistake_page(written: str) -> MistakePage:
-    """A mistake by its code, such as PB104. Raises InputError when there is none."""
-    known = {code.value: code for code in CATALOGUE}
-    if written not in known:
-        hint = did_you_mean(written, known)
-        raise InputError(f"there is no code '{written}'", hint=f"did you mean {hint}?" if hint else None)
-    return _mistake(CATALOGUE[known[written]])
+def diagnostic_page(code: str) -> DiagnosticPage:
+    """Return the page of a code such as PB104. Raise InputError if it is unknown."""
+    pages = {page.code: page for page in diagnostic_pages()}
+    if code not in pages:
+        raise InputError(f"unknown code '{code}'", hint=suggest(code, pages, "`promptbench explain PB` lists them"))
+    return pages[code]
 
 
-def _mistake(entry: Entry) -> MistakePage:
-    return MistakePage(
-        code=entry.code.value,
-        title=entry.title,
-        cause=entry.cause,
-        mend=entry.mend,
-        file=entry.file if entry.encoding == "utf-8" else f"{entry.file}, saved as {entry.encoding}",
-        wrong=entry.wrong,
-        right_file=entry.right_file or entry.file,
-        right=entry.right,
-        beside=entry.beside,
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A word of verdicts and reports, and what it means."""
+
+    term: str
+    meaning: str
+
+
+def terms() -> list[Term]:
+    """Return the glossary."""
+    return [Term(title, " ".join(body.split())) for title, body in _sections("glossary").items()]
+
+
+def explain(written: str) -> CheckPage | Term:
+    """Return the page of a check, or else a term of the glossary. Raise InputError if there is neither."""
+    if written in checks:
+        return check_page(written)
+    glossary = {item.term: item for item in terms()}
+    plain = re.sub(r"[\s_-]+", " ", written.lower()).strip()
+    if plain in glossary:
+        return glossary[plain]
+    known = [*glossary, *(name.replace("_", " ") for name in checks.names())]
+    hint = suggest(plain, known, "`promptbench explain` lists all checks and terms")
+    raise InputError(f"unknown check or term '{written}'", hint=hint)
+
+
+@cache
+def _sections(page: str) -> dict[str, str]:
+    """Return the sections of a reference page: heading to text."""
+    text = files("promptbench").joinpath("docs", "reference", f"{page}.md").read_text(encoding="utf-8")
+    return {found["title"]: found["body"].strip() for found in _SECTION.finditer(text)}
+
+
+def _diagnostic_page(title: str, body: str) -> DiagnosticPage:
+    code, _, title = title.partition(": ")
+    cause, fix, _ = body.split("\n\n", 2)
+    examples = [found.groupdict() for found in _EXAMPLE.finditer(body)]
+    wrong = next(item for item in examples if item["kind"] == "Wrong")
+    right = next(item for item in examples if item["kind"] == "Right")
+    return DiagnosticPage(
+        code=code,
+        title=title,
+        cause=" ".join(cause.split()),
+        fix=" ".join(fix.removeprefix("Fix: ").split()),
+        file=wrong["file"],
+        note=wrong["note"] or "",
+        wrong=wrong["text"],
+        right_file=right["file"] or TERMINAL,
+        right=right["text"],
+        beside={item["file"]: item["text"] for item in examples if item["kind"] == "Next to it"},
     )

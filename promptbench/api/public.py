@@ -17,7 +17,17 @@ from promptbench.api.chosen import chosen_by_id, chosen_in_log, chosen_of_cluste
 from promptbench.api.comparing import ComparisonPlan, Matchup, compare, plan_comparison
 from promptbench.api.datasette import datasette_metadata
 from promptbench.api.earlier import earlier_answers
-from promptbench.api.explaining import CheckPage, MistakePage, check_page, check_pages, mistake_page, mistake_pages
+from promptbench.api.explaining import (
+    CheckPage,
+    DiagnosticPage,
+    Term,
+    check_page,
+    check_pages,
+    diagnostic_page,
+    diagnostic_pages,
+    explain,
+    terms,
+)
 from promptbench.api.failing import Cluster, failures
 from promptbench.api.fetching import Fetched, fetch
 from promptbench.api.health import Health, doctor
@@ -104,6 +114,7 @@ __all__ = [
     "Cluster",
     "ComparisonPlan",
     "Contest",
+    "DiagnosticPage",
     "Draft",
     "Estimate",
     "Evaluation",
@@ -120,7 +131,6 @@ __all__ = [
     "Measured",
     "MeasurementReport",
     "Merged",
-    "MistakePage",
     "MutationReport",
     "NothingImported",
     "OpenSuite",
@@ -144,6 +154,7 @@ __all__ = [
     "Spending",
     "Start",
     "Store",
+    "Term",
     "Version",
     "Who",
     "Workspace",
@@ -161,8 +172,11 @@ __all__ = [
     "chosen_of_clusters",
     "compare",
     "datasette_metadata",
+    "diagnostic_page",
+    "diagnostic_pages",
     "doctor",
     "durations",
+    "explain",
     "export_sheet",
     "failures",
     "fetch",
@@ -178,8 +192,6 @@ __all__ = [
     "measurements",
     "merge",
     "merge_runs",
-    "mistake_page",
-    "mistake_pages",
     "mutate",
     "name_for",
     "plan",
@@ -204,6 +216,7 @@ __all__ = [
     "show_measurement",
     "show_run",
     "suite_schema",
+    "terms",
     "unmapped",
     "validate",
     "write_sheet",

@@ -1,16 +1,16 @@
-"""The JSON Schemas of suite files and of reports, in plain language, from the same models that read and write them."""
+"""JSON Schemas of suite files and of reports, from the models that read and write them."""
 
 from __future__ import annotations
 
 import ast
 import inspect
 import json
-from contextlib import suppress
+from collections.abc import Mapping
 from itertools import combinations, pairwise
-from typing import Any
+
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
 from promptbench.api.explaining import check_page
-from promptbench.api.schema_words import ABOUT, EXAMPLES, GATE_TAGS, GATE_TAGS_EXAMPLES, of_option
 from promptbench.checks import plugins as checks
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.plugins import module_name
@@ -20,27 +20,28 @@ from promptbench.formats.source import Source
 from promptbench.report import model
 from promptbench.report.formats.json import NOT_IN_JSON
 from promptbench.report.model import SCHEMA_VERSION, RunReport
-from promptbench.suite.models import CaseFile, GateFile, MessageFile, ModelFile, QuarantineFile, SuiteFile, TagFile
+from promptbench.suite.models import CaseFile, SuiteFile
 
-_SHARE: dict[str, Json] = {
-    "anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"type": "string", "pattern": r"^\d+(\.\d+)?\s*%$"}]
-}
-_RATIO: dict[str, Json] = {"type": "number", "exclusiveMinimum": 0}
-_MARGIN: list[Json] = [
-    {"type": "number", "minimum": 0.001, "exclusiveMaximum": 1},
-    {"type": "string", "pattern": r"^\d+(\.\d+)?\s*%$"},
-]
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _CASE_FILE: dict[str, Json] = {"type": "string", "pattern": r"\.(jsonl|csv|xlsx)$"}
-_TEXT: dict[str, Json] = {"type": ["string", "number", "boolean"]}
 _BESIDE_A_CHECK: dict[str, Json] = {
-    "reading": {"enum": ["strict", "loose"]},
-    "weight": {"type": "number", "minimum": 0, "default": 1},
+    "reading": {
+        "description": "'loose' also takes the answer without its first or last line and without asterisks.",
+        "examples": ["loose"],
+        "enum": ["strict", "loose"],
+    },
+    "weight": {
+        "description": "The weight of this check among the others; with 0 it is reported and decides nothing.",
+        "examples": [3, 0],
+        "type": "number",
+        "minimum": 0,
+        "default": 1,
+    },
 }
-_TEXTS: dict[str, Json] = {"anyOf": [_TEXT, {"type": "array", "items": _TEXT}]}
 
 
 def report_schema() -> dict[str, Json]:
-    """The JSON Schema of what `--format json` writes: `schema_version`, and a run for each suite."""
+    """Return the JSON Schema of what `--format json` writes: `schema_version`, and a run for each suite."""
     from pydantic import TypeAdapter
 
     runs = TypeAdapter(list[RunReport]).json_schema(mode="serialization")
@@ -49,7 +50,7 @@ def report_schema() -> dict[str, Json]:
         about = _attribute_docs(getattr(model, name, None))
         if name == "RunReport":
             kind["properties"] = {key: value for key, value in kind["properties"].items() if key not in NOT_IN_JSON}
-        # What has a default inside is written all the same.
+        # A field with a default is always written.
         kind["required"] = list(kind.get("properties", ()))
         for field, schema in kind.get("properties", {}).items():
             schema.pop("title", None)
@@ -57,7 +58,7 @@ def report_schema() -> dict[str, Json]:
             if field in about:
                 schema["description"] = about[field]
     return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$schema": _DIALECT,
         "title": "promptbench report",
         "type": "object",
         "properties": {"schema_version": {"const": SCHEMA_VERSION}, "runs": {**runs, "title": "One for each suite"}},
@@ -66,12 +67,12 @@ def report_schema() -> dict[str, Json]:
     }
 
 
+# Parts that only formats for people have.
 _SHOWN_ONLY = ("Explored", "PromptText", "CaseRow", "AttemptRow", "PastRow")
-"""What only a format for people has."""
 
 
 def _attribute_docs(kind: type | None) -> dict[str, str]:
-    """The text below each attribute of a class."""
+    """Return the docstring below each attribute of a class."""
     if kind is None or not hasattr(kind, "__dataclass_fields__"):
         return {}
     [body] = ast.parse(inspect.getsource(kind)).body
@@ -83,99 +84,49 @@ def _attribute_docs(kind: type | None) -> dict[str, str]:
     return found
 
 
+class _Generator(GenerateJsonSchema):
+    """Keeps the order of keys, which examples are read in, and sets no titles of fields."""
+
+    def sort(self, value: JsonSchemaValue, parent_key: str | None = None) -> JsonSchemaValue:
+        return value
+
+    def field_title_should_be_set(self, schema: object) -> bool:
+        return False
+
+
 def suite_schema() -> dict[str, Json]:
-    """JSON Schema, draft 2020-12. Keys with a space may be written with a dash or an underscore too."""
-    case = _object(CaseFile, {})
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "promptbench suite",
-        **_object(
-            SuiteFile,
-            {
-                "cases": {"anyOf": [_CASE_FILE, {"type": "array", "items": {"anyOf": [_CASE_FILE, case]}}]},
-                "gate": _object(GateFile, {"models": _TEXTS, "tags": _tags()}),
-            },
-        ),
-        "$defs": _defined(),
+    """Return the JSON Schema of suite files, draft 2020-12."""
+    suite, case = (kind.model_json_schema(schema_generator=_Generator) for kind in (SuiteFile, CaseFile))
+    defined = {**suite.pop("$defs"), **case.pop("$defs"), "CaseFile": case}
+    for schema in (suite, *defined.values()):
+        _finish(schema)
+    entry = {"anyOf": [_CASE_FILE, {"$ref": "#/$defs/CaseFile"}]}
+    suite["properties"]["cases"] |= {"anyOf": [_CASE_FILE, {"type": "array", "items": entry}]}
+    del suite["properties"]["cases"]["type"], suite["properties"]["cases"]["items"]
+    return {"$schema": _DIALECT, **suite, "title": "promptbench suite", "$defs": {**defined, **_defined()}}
+
+
+def _finish(schema: dict[str, Json]) -> None:
+    """Write keys with a space, which may be a dash or an underscore too, and drop what editors do not need."""
+    properties, needed = schema["properties"], schema.get("required", [])
+    for field in properties.values():
+        if field.get("default", "") is None:
+            del field["default"]
+    if "checks" in properties:
+        properties["checks"]["$ref"] = "#/$defs/checks"
+    schema.pop("title", None)
+    schema["properties"] = {name.replace("_", " "): field for name, field in properties.items()}
+    schema["patternProperties"] = {
+        f"^{name.replace('_', '[_-]')}$": field for name, field in properties.items() if "_" in name
     }
-
-
-def _object(model: type[Any], special: dict[str, Json]) -> dict[str, Json]:
-    properties: dict[str, Json] = {}
-    patterns: dict[str, Json] = {}
-    needed = [name for name, info in model.model_fields.items() if info.is_required()]
-    for name in model.model_fields:
-        words = {"description": ABOUT[name], "examples": list(EXAMPLES[name])}
-        schema = {**words, **special.get(name, _field(name))}
-        properties[name.replace("_", " ")] = schema
-        if "_" in name:
-            patterns[f"^{name.replace('_', '[_-]')}$"] = schema
-    return {
-        "type": "object",
-        "properties": properties,
-        "patternProperties": patterns,
-        "required": [name for name in needed if "_" not in name],
-        "additionalProperties": False,
-        # A key with a space is there in one of its spellings.
-        **({"allOf": [_in_one_spelling(name) for name in needed if "_" in name]} if "_" in "".join(needed) else {}),
-    }
-
-
-def _in_one_spelling(name: str) -> dict[str, Json]:
-    return {"anyOf": [{"required": [name.replace("_", sign)]} for sign in " -_"]}
-
-
-def _field(name: str) -> dict[str, Json]:
-    match name:
-        case "format_floor" | "answer_floor" | "floor" | "threshold":
-            return _SHARE
-        case "prompt" | "tags" | "log":
-            return _TEXTS
-        case "checks":
-            return {"$ref": "#/$defs/checks"}
-        case "models":
-            entry = {"anyOf": [{"type": "string", "pattern": "^[^/]+/.+$"}, _object(ModelFile, {})]}
-            return {"anyOf": [entry, {"type": "array", "items": entry, "minItems": 1}]}
-        case "messages":
-            roles: dict[str, Json] = {"role": {"enum": ["system", "user", "assistant"]}}
-            return {"type": "array", "items": _object(MessageFile, roles)}
-        case "quarantine":
-            return _object(QuarantineFile, {"review_by": {"type": "string", "format": "date"}})
-        case "vars":
-            return {"type": "object"}
-        case "expect" | "should_be" | "origin":
-            return {}
-        case "was":
-            return {"type": ["string", "number", "boolean", "null"]}
-        case "uses_prompt":
-            return {"type": "boolean"}
-        case "repeats":
-            return {"type": "integer", "minimum": 1, "maximum": 100}
-        case "max_age":
-            days: Json = {"type": "string", "pattern": r"^\s*\d+\s*(day|hour)s?\s*$"}
-            return {"anyOf": [days, {"type": "number", "exclusiveMinimum": 0}]}
-        case "max_cost":
-            amount: Json = {"type": "string", "pattern": r"^\s*\$?\s*\d+(\.\d+)?\s*$"}
-            return {"anyOf": [amount, {"type": "number", "minimum": 0}]}
-        case "accept":
-            return {"enum": ["raw", "extracted", "repaired safe"], "default": "extracted"}
-        case "fixed":
-            return {"enum": ["any", "all"], "default": "any"}
-        case "margin":
-            return {"anyOf": [{"enum": ["auto"]}, *_MARGIN], "default": "auto"}
-        case "cost_ratio" | "latency_ratio":
-            return _RATIO
-    return _TEXT
-
-
-def _tags() -> dict[str, Json]:
-    wants = {**_object(TagFile, {"margin": {"anyOf": _MARGIN}}), "description": GATE_TAGS, "minProperties": 1}
-    words = {"description": GATE_TAGS, "examples": list(GATE_TAGS_EXAMPLES)}
-    return {**words, "type": "object", "additionalProperties": wants}
+    schema["required"] = [name for name in needed if "_" not in name]
+    spelled = [[{"required": [name.replace("_", sign)]} for sign in " -_"] for name in needed if "_" in name]
+    if spelled:
+        schema["allOf"] = [{"anyOf": spellings} for spellings in spelled]
 
 
 def _defined() -> dict[str, Json]:
-    """What is referred to more than once: every check's argument, one check, and a list of them."""
+    """Return the definitions of every check's argument, of one check, and of one or more checks."""
     from jsonschema import Draft202012Validator
 
     arguments = {f"check_{name}": _argument(name) for name in checks.names()}
@@ -185,21 +136,17 @@ def _defined() -> dict[str, Json]:
         if (schema := checks.load(name).argument_schema) and Draft202012Validator(schema).is_valid(None)
     ]
     named: dict[str, Json] = {name: {"$ref": f"#/$defs/check_{name}"} for name in checks.names()}
-    beside: dict[str, Json] = {
-        name: {"description": ABOUT[name], "examples": list(EXAMPLES[name]), **schema}
-        for name, schema in _BESIDE_A_CHECK.items()
-    }
     one: dict[str, Json] = {
         "anyOf": [
             {"type": "string", "enum": alone},
             {
                 "type": "object",
-                "properties": {name.replace("_", " "): ref for name, ref in named.items()} | beside,
+                "properties": {name.replace("_", " "): ref for name, ref in named.items()} | _BESIDE_A_CHECK,
                 "patternProperties": {
                     f"^{name.replace('_', '[_-]')}$": ref for name, ref in named.items() if "_" in name
                 },
                 "additionalProperties": False,
-                # One check, and nothing beside it but what may stand beside any.
+                # Exactly one check, next to the options that every check has.
                 "anyOf": [
                     {"required": list(options), "minProperties": len(options) + 1, "maxProperties": len(options) + 1}
                     for count in range(len(_BESIDE_A_CHECK) + 1)
@@ -213,14 +160,14 @@ def _defined() -> dict[str, Json]:
 
 
 def _argument(name: str) -> dict[str, Json]:
-    """What a check takes, with what it is for, what its options say, and the arguments of its own example."""
+    """Return the schema of a check's argument, with descriptions and the arguments of its own example."""
     page = check_page(name)
     schema = _with_words(page.name, checks.load(name).argument_schema)
     return {**schema, "description": page.summary, "examples": _arguments_in(page.name, page.example)}
 
 
 def _with_words(check: str, schema: Json) -> Json:
-    """The schema with what each option says, as far as it is known."""
+    """Return the schema with the description of each option that has one."""
     if isinstance(schema, list):
         return [_with_words(check, item) for item in schema]
     if not isinstance(schema, dict):
@@ -232,14 +179,13 @@ def _with_words(check: str, schema: Json) -> Json:
 
 
 def _option(check: str, option: str, schema: Json) -> Json:
-    with suppress(KeyError):
-        about, example = of_option(check, option)
-        return {"description": about, "examples": [example], **_with_words(check, schema)}
-    return _with_words(check, schema)
+    described = _OF_ONE.get((check, option)) or _OPTIONS.get(option)
+    words = {"description": described[0], "examples": [described[1]]} if described else {}
+    return {**words, **_with_words(check, schema)}
 
 
 def _arguments_in(check: str, example: str) -> list[Json]:
-    """What a check is given in an example of a suite's lines."""
+    """Return the arguments of a check in an example, which is some lines of a suite."""
     document = parse(Source("example.yaml", example), Diagnostics())
     value = document.value if document else {}
     items = [{"expect": value["expect"]}] if "expect" in value else value.get("checks", [])
@@ -248,5 +194,72 @@ def _arguments_in(check: str, example: str) -> list[Json]:
 
 
 def _plain(value: Json) -> Json:
-    """Data without the text of its numbers."""
+    """Return data with plain numbers instead of those that keep how they were written."""
     return json.loads(json.dumps(value))
+
+
+# Descriptions of the options of checks, each with an example; `_OF_ONE` has those that differ for one check.
+_OPTIONS: Mapping[str, tuple[str, Json]] = {
+    "is": ("The right answer; the same as writing it without options.", "billing"),
+    "at": ("The place in a JSON answer, with dots between the names.", "order.items[0].sku"),
+    "ignore": ("What does not count: case, white space, punctuation, accents, unicode; one or a list.", "case"),
+    "at least": ("The score or share that is enough.", "80%"),
+    "at most": ("The highest value that is still good.", 500),
+    "exactly": ("The one right number.", 3),
+    "less than": ("Fewer than this.", 100),
+    "more than": ("More than this.", 2),
+    "of": ("What is counted.", "words"),
+    "any of": ("Texts of which one is enough.", ["refund", "money back"]),
+    "all of": ("Texts that must all be there.", ["refund", "14 days"]),
+    "whole words": ("yes if 'rate' must not be found in 'separate'.", "yes"),
+    "phrases": ("More ways to say so, in any language.", ["das weiß ich nicht"]),
+    "in": ("The name of the value, or of several, in which it must be found.", "documents"),
+    "look at": ("What is looked for: numbers, names, quotations.", ["numbers", "names"]),
+    "pattern": ("Another form of mark, as a regular expression with the id in its first group.", "\\((\\d+)\\)"),
+    "order": ("Whether the day or the month stands first in a date.", "day first"),
+    "which": ("Which one counts, where there are several: only, first, last or any.", "last"),
+    "text": ("The text that must stand there.", "Dear customer"),
+    "variable": ("The name of the case's value that must stand there.", "greeting"),
+    "paragraph": ("The paragraph that is looked at: 1, 2, … or last.", "last"),
+    "word": ("The first word.", "Dear"),
+    "labels": ("All labels, as a list or the name of a file with one a line.", ["billing", "delivery"]),
+    "out of scope": ("The label of what fits none.", "other"),
+    "confidence": ("The place of a number from 0 to 1 in the answer.", "intent.confidence"),
+    "within": ("How far off it may be, as a number or as a share.", "5%"),
+    "unit": ("What must stand before or behind the number; one text or a list.", ["EUR", "€"]),
+    "decimal": ("Whether a point or a comma separates decimals.", "comma"),
+    "separated by": ("What stands between the parts.", "***"),
+    "all different": ("yes if no two parts may be the same.", "yes"),
+    "function": ("The Python file and the function in it, named from the suite's folder.", "rules.py:check"),
+    "argument": ("Anything that the function should know.", {"limit": 3}),
+    "seconds": ("How long the function may take, up to 60.", 10),
+    "judge": ("The model that judges, with its version; or a list of models.", "openai/gpt-4.1-mini-2025-04-14"),
+    "passes if": ("What must be so, as you would tell a colleague.", "the answer apologises and names a date"),
+    "sees": ("The values of the case that the judge may see.", ["message"]),
+    "reference": ("An answer that meets the criterion.", "We are sorry; your parcel comes on Friday."),
+    "repeats": ("How often each judge is asked.", 3),
+    "scale": ("1 to 5 for a rating instead of yes or no.", "1 to 5"),
+    "config": ("What is sent to the judge, as in a prompt's config.", {"temperature": 0}),
+    "agreement": ("The least agreement with people with which the check counts.", 0.6),
+    "to": ("The text that the answer must be like; one or a list.", "Your parcel comes on Friday."),
+}
+_OF_ONE: Mapping[tuple[str, str], tuple[str, Json]] = {
+    ("count", "at least"): ("No fewer than this.", 3),
+    ("parts", "at least"): ("No fewer than this.", 2),
+    ("number", "at least"): ("The lowest number that is still right.", 10),
+    ("citations", "at least"): ("How many different documents must be cited.", 2),
+    ("rubric", "at least"): ("The rating that passes, on the scale.", 4),
+    ("latency", "at most"): ("The longest time.", "2 s"),
+    ("cost", "at most"): ("The highest cost of a call, in dollars.", "$0.002"),
+    ("answerable", "is"): ("Whether the question can be answered.", "no"),
+    ("refusal", "is"): ("Whether the answer declines.", "no"),
+    ("list", "is"): ("The entries, in their order.", ["A-17", "B-4471"]),
+    ("set", "is"): ("The entries, in any order.", ["A-17", "B-4471"]),
+    ("one of", "is"): ("The answers of which each is good.", ["billing", "payments"]),
+    ("slots", "is"): ("The slots with their values.", {"city": "Oslo"}),
+    ("number", "is"): ("The right number.", 1234.5),
+    ("date", "is"): ("The right date, best as year-month-day.", "2026-03-04"),
+    ("exact match", "ignore"): ("citations, when marks such as [1] do not count.", "citations"),
+    ("token f1", "ignore"): ("citations, when marks such as [1] do not count.", "citations"),
+    ("tokens", "of"): ("Which tokens count: answer, prompt or both.", "both"),
+}

@@ -1,4 +1,4 @@
-"""What `init` writes: a small suite that runs, the schema for editors, and settings where there are none."""
+"""Write what `init` writes: a small suite that runs, the schema for editors, and missing settings."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from promptbench.text.templates import is_name
 
 EXAMPLE_NAME = "orders"
 DEFAULT_MODEL = "gguf/smollm2-135m"
+# In `suites/`, and committed, so that editors complete and check suites. The dot keeps it out of `suites/*`.
 SCHEMA_FILE = ".suite.schema.json"
-"""In `suites/`, and committed: editors complete and check suites by it. The dot keeps it out of `suites/*`."""
 
 _SETTINGS = """\
 # promptbench's settings; this folder is the project's root.
@@ -28,7 +28,7 @@ _SETTINGS = """\
 """
 
 _STRUCTURED = """
-# The small model on this machine does not keep to a form by itself: it is held to the fields of the prompt's answer.
+# The small local model does not follow a schema by itself, so its answers are restricted to the prompt's output schema.
 [providers.gguf]
 structured = true
 """
@@ -84,7 +84,7 @@ cases:
 
   - case: an answer that once was wrong
     vars: {message: 'The charger is missing in order M-7152.'}
-    was: '{"order": "M-7152",}' # this is what came back; the case must fail on it
+    was: '{"order": "M-7152",}' # the wrong answer that came back; the case must fail on it
     expect: {order: M-7152}
 """
 
@@ -93,7 +93,7 @@ cases:
 class Start:
     """What a new suite is for. Without `about` and `fields` it is an example that finds order numbers.
 
-    `about` says what the prompt should do; `fields` are those of a JSON answer, none for a free text.
+    `about` is what the prompt should do; `fields` are those of a JSON answer, none for a text.
     """
 
     name: str = EXAMPLE_NAME
@@ -107,9 +107,9 @@ class Start:
 
 
 def init(folder: Path, start: Start) -> list[str]:
-    """Writes `suites/NAME/` and, where there are none, the schema and the settings. Returns the files, from `folder`.
+    """Write `suites/NAME/` and, if missing, the schema and the settings. Return the files, relative to `folder`.
 
-    Raises InputError for a name, a model or a field that is none, and rather than overwrite anything.
+    Raise InputError for an invalid name, model or field, and if a file already exists.
     """
     check_prompt_name(start.name)
     try:
@@ -119,7 +119,7 @@ def init(folder: Path, start: Start) -> list[str]:
     for field in start.fields or ():
         if not is_name(field) or "." in field:
             hint = "a field's name is letters, digits, - and _, such as order_number"
-            raise InputError(f"'{field}' cannot be a field of the answer", hint=hint)
+            raise InputError(f"'{field}' is not a valid field name", hint=hint)
     suite = folder / "suites" / start.name
     files = {suite / "suite.yaml": _suite(start), suite / f"{start.name}.prompt": _prompt(start)}
     _refuse_taken(files, folder)
@@ -141,12 +141,12 @@ def init(folder: Path, start: Start) -> list[str]:
 
 
 def read_fields(written: str) -> tuple[str, ...]:
-    """The names in a list with commas, as people write it: `order number, e-mail`."""
+    """Return the names in a list with commas, such as `order number, e-mail`."""
     return tuple(re.sub(r"\s+", "_", name) for item in written.split(",") if (name := item.strip()))
 
 
 def name_for(about: str) -> str:
-    """A short name for a task: the first words of what it is about."""
+    """Return a short name for a task: the first words of its description."""
     words = re.findall(r"[a-z0-9]+", about.lower())[:3]
     return "-".join(words)[:40] or EXAMPLE_NAME
 
@@ -155,7 +155,7 @@ def _refuse_taken(files: Mapping[Path, str], folder: Path) -> None:
     taken = next((path for path in files if path.exists()), None)
     if taken is not None:
         hint = "choose another name, or delete it first"
-        raise InputError(f"{taken.relative_to(folder).as_posix()} is there already", hint=hint)
+        raise InputError(f"{taken.relative_to(folder).as_posix()} already exists", hint=hint)
 
 
 def _suite(start: Start) -> str:
@@ -207,5 +207,5 @@ def _prompt(start: Start) -> str:
 
 
 def _in_line(value: Json) -> str:
-    """A text as the value of a key, on one line."""
+    """Return a text as YAML on one line."""
     return in_braces(" ".join(str(value).split()))

@@ -1,4 +1,4 @@
-"""`promptbench explain`: what a check is for and how to write it, or what the code of a mistake means."""
+"""`promptbench explain`: explain a check, a diagnostic code or a term."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from promptbench.cli.options import AsJson
 from promptbench.core.errors import Exit
 
 if TYPE_CHECKING:
-    from promptbench.api import CheckPage, MistakePage
+    from promptbench.api import CheckPage, DiagnosticPage
+    from promptbench.core.types import Json
 
 
 def register(app: typer.Typer) -> None:
@@ -25,53 +26,86 @@ def explain(
         list[str] | None,
         typer.Argument(
             metavar="WHAT",
-            help="A check, or a mistake's code such as PB104; PB lists the codes, nothing the checks.",
+            help="A check, a code such as PB104, or a term such as 'red first'; PB lists the codes, nothing the rest.",
         ),
     ] = None,
     as_json: AsJson = False,
 ) -> int:
-    """Explain a check, or the code of a mistake. What it is for, what it means, what to write."""
+    """Explain a check, the code of a diagnostic, or a word of the verdict."""
     written = " ".join(what or ()).strip()
     if re.fullmatch(r"(?i)pb\d*", written):
-        _codes(written.upper(), as_json)
+        _explain_codes(written.upper(), as_json)
+    elif written:
+        _explain_name(written, as_json)
     else:
-        _checks(written, as_json)
+        _list_all(as_json)
     return Exit.YES
 
 
-def _checks(written: str, as_json: bool) -> None:
+def _list_all(as_json: bool) -> None:
     from dataclasses import asdict
 
     from promptbench import api
     from promptbench.cli.output import out, out_json
 
-    pages = [api.check_page(written)] if written else api.check_pages()
+    pages, terms = api.check_pages(), api.terms()
     if as_json:
-        out_json({"schema_version": 1, "checks": [asdict(page) for page in pages]})
-    elif written:
-        _show_check(pages[0])
+        out_json({"schema_version": 1, "checks": [asdict(page) for page in pages], "terms": [asdict(t) for t in terms]})
+        return
+    _print_list((page.name, page.summary) for page in pages)
+    out("")
+    _print_list([("terms", ", ".join(item.term for item in terms))])
+    out("\n`promptbench explain NAME` explains one of them, `promptbench explain PB` lists the codes of diagnostics.")
+
+
+def _explain_name(written: str, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from promptbench import api
+    from promptbench.cli.output import out, out_json
+
+    found = api.explain(written)
+    if as_json:
+        out_json({"schema_version": 1, "terms" if isinstance(found, api.Term) else "checks": [asdict(found)]})
+    elif isinstance(found, api.Term):
+        out(textwrap.fill(f"{found.term}: {found.meaning}", _width(), break_on_hyphens=False))
     else:
-        _show_list((page.name, page.summary) for page in pages)
-        out("\n`promptbench explain CHECK` says more of each, `promptbench explain PB` lists the codes of mistakes.")
+        _print_check(found)
 
 
-def _codes(written: str, as_json: bool) -> None:
-    from dataclasses import asdict
-
+def _explain_codes(written: str, as_json: bool) -> None:
     from promptbench import api
     from promptbench.cli.output import out, out_json
 
-    pages = api.mistake_pages() if written == "PB" else [api.mistake_page(written)]
+    pages = api.diagnostic_pages() if written == "PB" else [api.diagnostic_page(written)]
     if as_json:
-        out_json({"schema_version": 1, "mistakes": [asdict(page) for page in pages]})
+        out_json({"schema_version": 1, "mistakes": [_as_data(page) for page in pages]})
     elif written == "PB":
-        _show_list((page.code, page.title) for page in pages)
-        out("\n`promptbench explain CODE` says more of each.")
+        _print_list((page.code, page.title) for page in pages)
+        out("\n`promptbench explain CODE` explains one of them.")
     else:
-        _show_mistake(pages[0])
+        _print_diagnostic(pages[0])
 
 
-def _show_list(rows: Iterable[tuple[str, str]]) -> None:
+def _as_data(page: DiagnosticPage) -> dict[str, Json]:
+    return {
+        "code": page.code,
+        "title": page.title,
+        "cause": page.cause,
+        "mend": page.fix,
+        "file": _file(page),
+        "wrong": page.wrong,
+        "right_file": page.right_file,
+        "right": page.right,
+        "beside": dict(page.beside),
+    }
+
+
+def _file(page: DiagnosticPage) -> str:
+    return f"{page.file}, {page.note}" if page.note else page.file
+
+
+def _print_list(rows: Iterable[tuple[str, str]]) -> None:
     from promptbench.cli.output import out
 
     listed = list(rows)
@@ -81,7 +115,7 @@ def _show_list(rows: Iterable[tuple[str, str]]) -> None:
         out("\n".join(f"{name if not index else '':<{longest}}  {line}" for index, line in enumerate(lines)))
 
 
-def _show_check(page: CheckPage) -> None:
+def _print_check(page: CheckPage) -> None:
     from promptbench.cli.output import out
 
     out(f"{page.name}: {page.summary}\n")
@@ -90,16 +124,16 @@ def _show_check(page: CheckPage) -> None:
     out(f"\nExample:\n{textwrap.indent(page.example, '  ')}")
 
 
-def _show_mistake(page: MistakePage) -> None:
+def _print_diagnostic(page: DiagnosticPage) -> None:
     from promptbench.cli.output import out
 
     out(f"{page.code}: {page.title}\n")
-    for name, words in (("Cause", page.cause), ("Mend", page.mend)):
+    for name, words in (("Cause", page.cause), ("Fix", page.fix)):
         out(textwrap.fill(f"{name}: {words}", _width(), subsequent_indent="  ", break_on_hyphens=False))
     for file, text in page.beside.items():
-        out(f"\nBeside it, {file}:\n{textwrap.indent(text, '  ')}", end="")
-    out(f"\nWrong, in {page.file}:\n{textwrap.indent(page.wrong, '  ')}", end="")
-    where = "type" if page.right_file == "terminal" else f"in {page.right_file}"
+        out(f"\nNext to it, {file}:\n{textwrap.indent(text, '  ')}", end="")
+    out(f"\nWrong, in {_file(page)}:\n{textwrap.indent(page.wrong, '  ')}", end="")
+    where = "at the terminal" if page.right_file == "terminal" else f"in {page.right_file}"
     out(f"\nRight, {where}:\n{textwrap.indent(page.right, '  ')}", end="")
 
 

@@ -1,4 +1,4 @@
-"""`promptbench init`: a suite that runs."""
+"""`promptbench init`: write a suite that runs."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def init(
         Path | None, typer.Option("--dir", metavar="FOLDER", help="The project's folder; this one by default.")
     ] = None,
 ) -> int:
-    """Write a small suite that runs at once. The project's settings come with it where there are none.
+    """Write a small suite that runs at once, and project settings if there are none.
 
-    At a terminal it asks for what no option says; an empty answer takes the example.
+    At a terminal it asks for missing options; an empty answer takes the example.
     """
     from promptbench import api
     from promptbench.cli.output import out
@@ -53,7 +53,7 @@ def init(
 
 
 def _asked(name: str | None, about: str | None, fields: str | None, model: str | None) -> Start:
-    """What the options say, and what somebody at the terminal says besides."""
+    """Return the options, completed by questions at a terminal."""
     from promptbench import api
     from promptbench.cli.asking import ask, somebody_is_there
     from promptbench.cli.output import say
@@ -71,7 +71,7 @@ def _asked(name: str | None, about: str | None, fields: str | None, model: str |
             say("Which model, such as openai/gpt-5-mini? Just Enter: a small local one.")
             model = ask()
     if about is not None and not about.strip():
-        raise InputError("--about says nothing", hint="write what the prompt should do, in a sentence")
+        raise InputError("--about is empty", hint="write what the prompt should do, in a sentence")
     return api.Start(
         name=name or (api.name_for(about) if about else default.name),
         model=model or default.model,

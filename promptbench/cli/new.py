@@ -1,4 +1,4 @@
-"""`promptbench new case`: a case of a suite, by questions."""
+"""`promptbench new case`: add a case to a suite, by questions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from promptbench.core.diagnostics import did_you_mean
+from promptbench.core.diagnostics import suggest
 from promptbench.core.errors import Exit, InputError
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def case(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the case, and write nothing.")] = False,
 ) -> int:
-    """Add a case to a suite. At a terminal it asks for what no option says, and shows the case before it writes."""
+    """Add a case to a suite. At a terminal it asks for missing options, and shows the case before it writes."""
     from promptbench import api
     from promptbench.cli.asking import confirm, somebody_is_there
     from promptbench.cli.output import out, say
@@ -77,7 +77,7 @@ def case(
     draft = _asked(draft, author) if asks else _complete(draft, author)
     author.check(draft)
     if same := author.same_input(draft):
-        say(f"remark: the case '{same}' asks the same")
+        say(f"warning: the case '{same}' has the same input")
     if asks:
         say("")
     out(author.text(draft), end="")
@@ -104,17 +104,16 @@ def _variables(written: Sequence[str], names: Sequence[str]) -> dict[str, str]:
     for item in written:
         name, equals, text = item.partition("=")
         if not (name and equals):
-            raise InputError(f"'{item}' is no value", hint="write it as --var NAME=TEXT")
+            raise InputError(f"invalid --var '{item}'", hint="write it as --var NAME=TEXT")
         if names and name not in names:
-            guess = did_you_mean(name, names)
-            hint = f"did you mean '{guess}'?" if guess else f"the prompt has {', '.join(names)}"
-            raise InputError(f"the prompt has no place for '{name}'", hint=hint)
+            hint = suggest(name, names, f"the prompt has {', '.join(names)}")
+            raise InputError(f"the prompt has no placeholder '{name}'", hint=hint)
         found[name] = text
     return found
 
 
 def _says_all(draft: Draft, author: CaseAuthor) -> bool:
-    """Whether the options leave nothing to ask."""
+    """Return whether the options are complete."""
     return bool(draft.name) and not _missing(draft, author)
 
 
@@ -126,11 +125,11 @@ def _missing(draft: Draft, author: CaseAuthor) -> list[str]:
 
 
 def _complete(draft: Draft, author: CaseAuthor) -> Draft:
-    """What the options say, where nobody can be asked. Raises InputError for what is missing."""
+    """Return the options without asking. Raise InputError if something is missing."""
     if missing := _missing(draft, author):
         raise InputError(
-            f"there is nobody to ask, and something is missing: {', '.join(missing)}",
-            hint="`promptbench new case --help` lists the options; at a terminal it asks",
+            f"missing options: {', '.join(missing)}",
+            hint="`promptbench new case --help` lists the options; at a terminal it asks for them",
         )
     return draft if draft.name else replace(draft, name=author.suggested_name(draft.variables))
 
@@ -139,7 +138,7 @@ _SAID = ("message", "text", "question", "input", "email", "mail", "query", "utte
 
 
 def _asked(draft: Draft, author: CaseAuthor) -> Draft:
-    """What the options say, and what somebody at the terminal says besides."""
+    """Return the options, completed by questions at the terminal."""
     from promptbench.cli.asking import ask_text, ask_until
     from promptbench.cli.output import say
 
@@ -168,7 +167,7 @@ def _asked(draft: Draft, author: CaseAuthor) -> Draft:
 
 
 def _asked_expect(author: CaseAuthor) -> tuple[Json, ...]:
-    """What should come back: field by field where the answer has fields, else in one piece."""
+    """Ask for the expected answer, field by field if it has fields."""
     from promptbench import api
     from promptbench.cli.asking import ask_text, ask_until
     from promptbench.cli.output import say
@@ -192,7 +191,7 @@ def _as_written(field: Field, text: str) -> Json:
 
 
 def _tried(draft: Draft, author: CaseAuthor) -> Draft:
-    """Runs the checks on an answer that somebody pastes; a wrong one may stay in the case as what once came back."""
+    """Run the checks on a pasted answer; a wrong one may be kept in the case as the logged answer."""
     from promptbench.cli.asking import ask_text, confirm
     from promptbench.cli.output import out, say
 
@@ -209,13 +208,13 @@ def _tried(draft: Draft, author: CaseAuthor) -> Draft:
 
 
 def _show(found: Evaluation) -> bool:
-    """Prints what the checks say; whether the answer passes."""
+    """Print the scores, and return whether the answer passes."""
     from promptbench.cli.output import out
     from promptbench.report.words import clean
 
     for score in found.scores:
         if score.errored:
-            out(f"not asked: {score.check}, which a model decides")
+            out(f"skipped: {score.check}, which needs a model")
         else:
             why = f": {clean(score.reason)}" if score.reason else ""
             out(f"{'passed' if score.passed else 'failed'}: {score.check}{why}")

@@ -1,4 +1,4 @@
-"""`promptbench schema`: the shapes of what is read and written, for editors and programs."""
+"""`promptbench schema`: print JSON Schemas for editors and programs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from promptbench.core.errors import Exit
 
 
 class What(StrEnum):
-    """Of what there is a schema."""
+    """What a schema describes."""
 
     SUITE = "suite"
     REPORT = "report"

@@ -137,3 +137,9 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     by_lower = {name.lower(): name for name in known}
     close = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
     return by_lower[close[0]] if close else None
+
+
+def suggest(word: str, known: Iterable[str], otherwise: str) -> str:
+    """Return the hint "did you mean …?" with the closest known word, or `otherwise` if none is close."""
+    guess = did_you_mean(word, known)
+    return f"did you mean '{guess}'?" if guess else otherwise

@@ -1,8 +1,8 @@
-"""Reads a prompt file: dotprompt's layout and words, a documented subset of them; the rest is refused by name.
+"""Parse prompt files: a documented subset of dotprompt. Everything else is refused by name.
 
 A `.prompt` file is YAML between two `---` lines, then the body. `{{role "system"}}` starts a message, `{{history}}`
-places the conversation of a case, `{{a.b}}` a value. A `.md` or `.txt` file is one user message; what would mean
-something else in a `.prompt` file is refused there, since the store keeps a text and not how its file was called.
+inserts the conversation of a case, `{{a.b}}` a value. A `.md` or `.txt` file is one user message; syntax that has a
+meaning in a `.prompt` file is refused there, because the store keeps only the text, not the file's name.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path, PurePath
 
-from promptbench.core.diagnostics import Code, Diagnostics, Severity, did_you_mean
+from promptbench.core.diagnostics import Code, Diagnostics, Severity, suggest
 from promptbench.core.types import Json, Role
 from promptbench.formats.marked_yaml import Document, parse
 from promptbench.formats.source import Source, SourceError, read_source
@@ -23,12 +23,12 @@ from promptbench.text.templates import Part, Tag, TemplateError, is_name, join, 
 CONFIG = ("temperature", "maxOutputTokens", "topP", "topK", "stopSequences", "seed")
 _KEYS = {"config": CONFIG, "input": ("schema", "default"), "output": ("schema", "format"), "description": ()}
 _ELSEWHERE = {
-    "model": "models are named in the suite, so that one prompt can be tried on several",
-    "name": "the name is the file's, up to its first dot",
+    "model": "name the models in the suite, so that one prompt can run on several",
+    "name": "the name is the file name up to its first dot",
     "variant": "the variant is in the file's name: name.variant.prompt",
     "tools": "tools are not supported",
-    "metadata": "what is not part of the prompt belongs into a # comment",
-    "version": "versions are counted by the prompt store",
+    "metadata": "write what is not part of the prompt as a # comment",
+    "version": "the prompt store numbers versions",
 }
 _ROLES: dict[str, Role] = {"system": "system", "user": "user", "model": "assistant", "assistant": "assistant"}
 _ROLE = re.compile(r"""role\s+(["'])(?P<role>[^"']*)\1\Z""")
@@ -39,18 +39,17 @@ _LATE_FRONT = re.compile(
     re.MULTILINE,
 )
 _JINJA = re.compile(r"\{%[-+]?\s*[a-z]\w*[^\n]*?%\}")
-_MOST = 20
-"""How many mistakes of one kind in one file are worth telling."""
+_MAX_REPORTED = 20  # problems of one kind per file
 SUFFIXES = (".prompt", ".md", ".txt")
 
 
 def prompt_name(file: str) -> str:
-    """The store's name of a prompt file: the file's name up to its first dot."""
+    """Return the store's name of a prompt file: its file name up to the first dot."""
     return PurePath(file).name.split(".")[0]
 
 
 def load(path: Path, shown: str, found: Diagnostics) -> Prompt | None:
-    """The prompt in a file; None when it has errors, which are in `found`."""
+    """Load the prompt in a file. Add problems to `found` and return None if there are errors."""
     try:
         source = read_source(path, shown)
     except SourceError as error:
@@ -60,7 +59,7 @@ def load(path: Path, shown: str, found: Diagnostics) -> Prompt | None:
 
 
 def parse_prompt(source: Source, found: Diagnostics) -> Prompt | None:
-    """The prompt in a text; None when it has errors, which are in `found`."""
+    """Parse the prompt in a text. Add problems to `found` and return None if there are errors."""
     before = len(found.errors)
     suffix = PurePath(source.path).suffix.lower()
     front = _FRONT.match(source.text) if suffix == ".prompt" else None
@@ -83,16 +82,16 @@ def parse_prompt(source: Source, found: Diagnostics) -> Prompt | None:
 
 
 def _is_prompt_file(source: Source, front: bool, found: Diagnostics) -> bool:
-    """Whether the file's name and layout are a prompt's."""
+    """Return whether the file's name and layout are those of a prompt; report why not."""
     name = PurePath(source.path)
     plain = name.suffix.lower() != ".prompt"
     late = _LATE_FRONT.match(source.text)
     if name.suffix.lower() not in SUFFIXES or not prompt_name(source.path):
         hint = "name it NAME.prompt, or NAME.md for plain text"
-        message = f"a prompt file cannot be called '{name.name}'"
+        message = f"'{name.name}' is not a valid name of a prompt file"
         found.add(Code.PROMPT_SYNTAX, message, source.location(1, 1), hint=hint)
     elif late:
-        message = "comments stand between the '---' lines, not above them"
+        message = "comments belong between the '---' lines, not above them"
         location = source.location_at(late.start("dashes"), 3)
         found.add(Code.PROMPT_SYNTAX, message, location, hint="make '---' the first line")
     elif plain and _OPENING.match(source.text):
@@ -110,7 +109,7 @@ def _is_prompt_file(source: Source, front: bool, found: Diagnostics) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Head:
-    """What stands between the `---` lines."""
+    """The YAML between the `---` lines."""
 
     config: dict[str, Json]
     input_schema: dict[str, Json] | None
@@ -126,7 +125,7 @@ class _Head:
             return None
         value = {} if document.value is None else document.value
         if not isinstance(value, dict):
-            found.add(Code.PROMPT_SYNTAX, "between the '---' lines stand 'name: value' lines", document.location())
+            found.add(Code.PROMPT_SYNTAX, "expected 'name: value' lines between the '---' lines", document.location())
             return None
         _unknown_keys(document, value, found)
         parts = {key: _mapping(document, value, key, found) for key in ("config", "input", "output")}
@@ -145,23 +144,21 @@ def _unknown_keys(document: Document, value: dict[str, Json], found: Diagnostics
     for key in value:
         location = document.location((key,), key=True)
         if key in _ELSEWHERE:
-            # A dotprompt file from elsewhere keeps working; what it says here has no effect, and that is said.
+            # dotprompt files from elsewhere keep working, with a warning that the key has no effect.
             severity = Severity.ERROR if key == "tools" else Severity.WARNING
             found.add(
                 Code.PROMPT_DIALECT, f"'{key}' has no effect here", location, hint=_ELSEWHERE[key], severity=severity
             )
         elif key not in _KEYS:
-            guess = did_you_mean(key, _KEYS)
-            hint = f"did you mean '{guess}'?" if guess else f"known here: {', '.join(_KEYS)}"
+            hint = suggest(key, _KEYS, f"known here: {', '.join(_KEYS)}")
             found.add(Code.UNKNOWN_KEY, f"unknown key '{key}'", location, hint=hint)
     for key, known in _KEYS.items():
         inner = value.get(key)
         for name in inner if isinstance(inner, dict) and known else ():
             if name not in known:
-                guess = did_you_mean(name, known)
-                hint = f"did you mean '{guess}'?" if guess else f"known here: {', '.join(known)}"
+                hint = suggest(name, known, f"known here: {', '.join(known)}")
                 location = document.location((key, name), key=True)
-                found.add(Code.UNKNOWN_KEY, f"'{name}' is not known under '{key}'", location, hint=hint)
+                found.add(Code.UNKNOWN_KEY, f"unknown key '{name}' under '{key}'", location, hint=hint)
 
 
 def _mapping(
@@ -177,22 +174,18 @@ def _mapping(
 
 
 def _check_config(document: Document, config: dict[str, Json], found: Diagnostics) -> None:
-    for name, value in config.items():
+    for name in (name for name in CONFIG if name in config):
+        value = config[name]
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        whole = number and isinstance(value, int)
-        match name:
-            case "stopSequences":
-                good, wanted = (
-                    isinstance(value, list) and all(isinstance(item, str) for item in value),
-                    "a list of texts",
-                )
-            case "maxOutputTokens" | "topK":
-                good, wanted = whole and value > 0, "a whole number above 0"
-            case "seed":
-                good, wanted = whole, "a whole number"
-            case _:
-                good, wanted = number and value >= 0, "a number of at least 0"
-        if name in CONFIG and not good:
+        if name == "stopSequences":
+            valid, wanted = isinstance(value, list) and all(isinstance(item, str) for item in value), "a list of texts"
+        elif name in ("maxOutputTokens", "topK"):
+            valid, wanted = number and isinstance(value, int) and value > 0, "a whole number above 0"
+        elif name == "seed":
+            valid, wanted = number and isinstance(value, int), "a whole number"
+        else:
+            valid, wanted = number and value >= 0, "a number of at least 0"
+        if not valid:
             found.add(Code.BAD_VALUE, f"'{name}' must be {wanted}", document.location(("config", name)))
 
 
@@ -210,9 +203,9 @@ def _schema(
 
 
 def _parts(source: Source, start: int, found: Diagnostics) -> list[Part]:
-    """The body split at its tags; nothing when there is an error, and then all of them are told."""
+    """Return the body split at its tags; nothing if there are errors, all of which are reported."""
     errors = 0
-    while errors < _MOST:
+    while errors < _MAX_REPORTED:
         try:
             parts = split(source.text[start:])
             return parts if not errors else []
@@ -225,11 +218,11 @@ def _parts(source: Source, start: int, found: Diagnostics) -> list[Part]:
 
 
 def _warn_of_jinja(source: Source, start: int, found: Diagnostics) -> None:
-    """A warning only: a prompt may well be about templates, and has no other way to write one."""
-    for jinja in islice(_JINJA.finditer(source.text, start), _MOST):
+    """Warn about Jinja statements. Not an error, because a prompt may be about templates."""
+    for jinja in islice(_JINJA.finditer(source.text, start), _MAX_REPORTED):
         found.add(
             Code.PROMPT_DIALECT,
-            f"{jinja.group()} is a Jinja statement, and goes to the model as it stands",
+            f"{jinja.group()} is a Jinja statement, and is sent to the model as text",
             source.location_at(jinja.start(), len(jinja.group())),
             hint="write a prompt for each branch, or put the finished text into a variable",
             severity=Severity.WARNING,
@@ -237,7 +230,7 @@ def _warn_of_jinja(source: Source, start: int, found: Diagnostics) -> None:
 
 
 def _messages(source: Source, start: int, found: Diagnostics, *, roles: bool) -> tuple[Template | HistoryPlace, ...]:
-    """The body as messages; text before the first role is the user's, and without `roles` all of it is."""
+    """Return the body as messages. Text before the first role, or all without `roles`, is the user's."""
     _warn_of_jinja(source, start, found)
     parts = _parts(source, start, found)
     if not parts and source.text[start:].strip():
@@ -273,8 +266,7 @@ def _messages(source: Source, start: int, found: Diagnostics, *, roles: bool) ->
             role, role_tag = "user", None
         elif named:
             if named["role"] not in _ROLES:
-                guess = did_you_mean(named["role"], _ROLES)
-                hint = f"did you mean '{guess}'?" if guess else f"known roles: {', '.join(_ROLES)}"
+                hint = suggest(named["role"], _ROLES, f"known roles: {', '.join(_ROLES)}")
                 location = source.location_at(start + part.offset, part.length)
                 found.add(Code.PROMPT_SYNTAX, f"'{named['role']}' is not a role", location, hint=hint)
             close()
@@ -283,7 +275,7 @@ def _messages(source: Source, start: int, found: Diagnostics, *, roles: bool) ->
             current.append(part)
         else:
             location = source.location_at(start + part.offset, part.length)
-            hint = 'known are {{name}}, {{a.b}}, {{history}} and {{role "system"}}'
+            hint = 'supported are {{name}}, {{a.b}}, {{history}} and {{role "system"}}'
             found.add(Code.PROMPT_DIALECT, f"{{{{{part.body}}}}} is not supported", location, hint=hint)
     close()
     if not messages:
@@ -292,7 +284,7 @@ def _messages(source: Source, start: int, found: Diagnostics, *, roles: bool) ->
 
 
 def _template(role: Role, parts: list[Part]) -> Template:
-    """A message without the white space around it, which is the file's layout and not the prompt's text."""
+    """Return a message without surrounding white space, which is layout of the file."""
     kept = list(parts)
     if kept and isinstance(kept[0], str):
         kept[0] = kept[0].lstrip()

@@ -1,4 +1,4 @@
-"""Picoschema, dotprompt's short form of JSON Schema: https://google.github.io/dotprompt/reference/picoschema/
+"""Convert Picoschema, dotprompt's short form of JSON Schema: https://google.github.io/dotprompt/reference/picoschema/
 
 `name: string, what it is`, `name?: …` (optional), `tags(array, what): string`, `kind(enum): [A, B]`,
 `part(object): {…}`, `(*): any`. A mapping whose `type` is one of JSON Schema's is JSON Schema already.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from promptbench.core.diagnostics import did_you_mean
+from promptbench.core.diagnostics import suggest
 from promptbench.core.types import Json
 
 _SCALARS = ("string", "number", "integer", "boolean", "null")
@@ -29,7 +29,7 @@ _KEYWORD = re.compile(
 
 
 class PicoschemaError(ValueError):
-    """`path` leads to the key or value that is no schema."""
+    """An invalid schema; `path` leads to the key or value."""
 
     def __init__(self, message: str, path: tuple[str, ...]) -> None:
         super().__init__(message)
@@ -37,14 +37,14 @@ class PicoschemaError(ValueError):
 
 
 def to_json_schema(written: Json) -> dict[str, Json]:
-    """The JSON Schema of a schema as written in a prompt file. Raises PicoschemaError."""
+    """Return a schema from a prompt file as JSON Schema. Raise PicoschemaError if it is invalid."""
     if isinstance(written, dict) and _is_json_schema(written):
         return written
     return _schema(written, ())
 
 
 def _is_json_schema(written: dict[str, Json]) -> bool:
-    """Whether a mapping is JSON Schema; a Picoschema may have fields that are called like its words."""
+    """Return whether a mapping is JSON Schema; Picoschema fields may be named like its keywords."""
     if any(isinstance(written.get(key), str) for key in ("$schema", "$ref")):
         return True
     if any(isinstance(written.get(key), list) for key in ("anyOf", "oneOf", "allOf", "enum")):
@@ -75,9 +75,7 @@ def _schema(written: Json, path: tuple[str, ...]) -> dict[str, Json]:
 def _scalar(written: str, path: tuple[str, ...]) -> dict[str, Json]:
     kind, _, about = (part.strip() for part in written.partition(","))
     if kind != "any" and kind not in _SCALARS:
-        known = ", ".join((*_SCALARS, "any"))
-        guess = did_you_mean(kind, (*_SCALARS, "any"))
-        hint = f"did you mean '{guess}'?" if guess else f"known are {known}"
+        hint = suggest(kind, (*_SCALARS, "any"), f"known types: {', '.join((*_SCALARS, 'any'))}")
         raise PicoschemaError(f"'{kind}' is not a type; {hint}", path)
     schema: dict[str, Json] = {} if kind == "any" else {"type": kind}
     return {**schema, "description": about} if about else schema
@@ -94,10 +92,10 @@ def _object(written: dict[str, Json], path: tuple[str, ...]) -> dict[str, Json]:
             continue
         match = _KEY.match(key)
         if not match:
-            raise PicoschemaError(f"'{key}' is not a field: write 'name', 'name?' or 'name(array)'", here)
+            raise PicoschemaError(f"'{key}' is not a valid field: write 'name', 'name?' or 'name(array)'", here)
         name = match["name"].strip()
         if name in properties:
-            raise PicoschemaError(f"the field '{name}' is here twice", here)
+            raise PicoschemaError(f"duplicate field '{name}'", here)
         schema = _field(match["kind"], value, here)
         if match["about"]:
             schema["description"] = match["about"].strip()
@@ -120,7 +118,7 @@ def _field(kind: str | None, value: Json, path: tuple[str, ...]) -> dict[str, Js
             if not isinstance(value, list):
                 raise PicoschemaError("an enum is a list of values", path)
             return {"enum": list(value)}
-    raise PicoschemaError(f"'({kind})' is not known here: array, object and enum are", path)
+    raise PicoschemaError(f"unknown kind '({kind})'; known are array, object and enum", path)
 
 
 def _or_null(schema: dict[str, Any]) -> dict[str, Json]:

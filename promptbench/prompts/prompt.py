@@ -1,7 +1,7 @@
-"""A prompt: messages with placeholders, parameters, schemas, and the hash of all that.
+"""A prompt: messages with placeholders, parameters, schemas, and the hash of all of these.
 
-Roles come from the source only. Each message is rendered alone and its values are put in as text, so no value can add
-a message or change a role.
+Roles come from the source only. Each message is rendered on its own and values are inserted as text, so a value can
+neither add a message nor change a role.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ HISTORY = "history"
 
 
 class MissingVariable(KeyError):
-    """A placeholder for which the case has no value."""
+    """A placeholder without a value."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
@@ -27,12 +27,12 @@ class MissingVariable(KeyError):
 
 
 class WrongVariables(ValueError):
-    """Values that a prompt has no place for, and places that have no value; the text names all of them."""
+    """Placeholders without a value, and values without a placeholder; the message names all of them."""
 
     def __init__(self, missing: Sequence[str], unused: Sequence[str], known: Sequence[str]) -> None:
         parts = [f"no value for {_listed(missing)}"] if missing else []
         if unused:
-            parts.append(f"no place for {_listed(unused)}")
+            parts.append(f"no placeholder for {_listed(unused)}")
         takes = f"it takes {_listed(known)}" if known else "it takes none"
         super().__init__("; ".join([*parts, takes]))
         self.missing = tuple(missing)
@@ -54,7 +54,7 @@ class Template:
 
 @dataclass(frozen=True, slots=True)
 class HistoryPlace:
-    """Where a prompt puts the conversation of a case: `{{history}}`."""
+    """The position of a case's conversation: `{{history}}`."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Prompt:
 
     @classmethod
     def of_content(cls, name: str, content: Mapping[str, Json]) -> Prompt:
-        """The prompt that `content` is the content of; without a file, so that no YAML is read."""
+        """Return the prompt with this `content`, without a file and without parsing YAML."""
         messages = (
             HistoryPlace()
             if item.get("history")
@@ -92,7 +92,7 @@ class Prompt:
 
     @cached_property
     def content(self) -> dict[str, Json]:
-        """Everything that shapes an answer, as plain data: what the hash is over."""
+        """Return everything that affects an answer, as plain data: the input of the hash."""
         return {
             "engine": ENGINE,
             "messages": [
@@ -106,12 +106,12 @@ class Prompt:
 
     @cached_property
     def hash(self) -> str:
-        """`sha256:…` of the content: the version's identity."""
+        """Return `sha256:…` of the content, the version's identity."""
         return digest(self.content)
 
     @cached_property
     def variables(self) -> frozenset[str]:
-        """The names between braces, with their dots."""
+        """Return the names of all placeholders, dots included."""
         return frozenset(
             part.body
             for item in self.messages
@@ -125,26 +125,26 @@ class Prompt:
         return any(isinstance(item, HistoryPlace) for item in self.messages)
 
     def missing(self, variables: Mapping[str, Json]) -> list[str]:
-        """Placeholders that have no value, sorted."""
+        """Return the placeholders without a value, sorted."""
         return sorted(name for name in self.variables if not _has(name, variables) and not _has(name, self.defaults))
 
     def unused(self, variables: Mapping[str, Json]) -> list[str]:
-        """Values that no placeholder names, sorted."""
+        """Return the values without a placeholder, sorted."""
         return sorted(name for name in variables if name not in self._roots)
 
     @cached_property
     def _roots(self) -> frozenset[str]:
-        """What a value may be called to have a place."""
+        # `{{a.b}}` takes a value `a` with a field `b`, or a value named `a.b`.
         return self.variables | {name.split(".")[0] for name in self.variables}
 
     def check_variables(self, variables: Mapping[str, Json]) -> None:
-        """Raises WrongVariables unless every placeholder has a value and every value a placeholder."""
+        """Raise WrongVariables unless every placeholder has a value and every value a placeholder."""
         missing, unused = self.missing(variables), self.unused(variables)
         if missing or unused:
             raise WrongVariables(missing, unused, sorted(self.variables))
 
     def render(self, variables: Mapping[str, Json], history: Sequence[Message] = ()) -> tuple[Message, ...]:
-        """The messages for one case. Raises MissingVariable."""
+        """Return the messages for one case. Raise MissingVariable if a placeholder has no value."""
         messages: list[Message] = []
         for item in self.messages:
             if isinstance(item, HistoryPlace):

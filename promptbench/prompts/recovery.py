@@ -1,12 +1,11 @@
-"""The variables behind rendered messages: `render` read backwards.
+"""Recover the variables from rendered messages: the inverse of `Prompt.render`.
 
-A log often holds what went to the model and not what was put into the template. Literal parts of the template are
-found in the text, in order; what stands between them are the values. Values are recovered only where there is one way
-to do it: two placeholders side by side, or a literal that also occurs inside a value, may leave several, and then that
-is said.
+A log often has what was sent to the model, but not the variables. The literal parts of the template are searched in the
+text, in order; the text between them are the values. Values are only recovered if the solution is unique: adjacent
+placeholders, or a literal that also occurs inside a value, may leave several.
 
-Line ends are compared as LF. Where a message does not match as it is, white space around it is left out, since a prompt
-has none there and a program may add a line end. Nothing else is tolerated.
+Line ends are compared as LF. If a message does not match, it is compared without surrounding white space, because
+programs add line ends. Nothing else is tolerated.
 """
 
 from __future__ import annotations
@@ -20,17 +19,16 @@ from promptbench.core.types import Json, Message
 from promptbench.prompts.prompt import HistoryPlace, Prompt, Template
 from promptbench.text.templates import Tag, as_text, lookup
 
-_MOST_CHARACTERS = 50_000_000
-"""How many characters may be looked at where a variable occurs several times and could be split in several ways."""
-_EACH_TRY = 2_000
-"""What a try costs however short the text is, in the same measure."""
+# Bounds the search when a variable occurs several times and can be split in several ways, in characters compared.
+_MAX_EFFORT = 50_000_000
+_EFFORT_PER_TRY = 2_000
 _TYPED = {"integer", "number", "boolean", "object", "array"}
 _EXCERPT = 40
 
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """What a prompt renders to the messages. `exact` is False where white space around one of them was left out."""
+    """The variables and conversation. `exact` is False if white space around a message had to be ignored."""
 
     variables: Mapping[str, Json]
     history: tuple[Message, ...] = ()
@@ -39,14 +37,14 @@ class Recovered:
 
 @dataclass(frozen=True, slots=True)
 class Unrecovered:
-    """Why no variables were recovered, in a sentence. `ambiguous` are those that could be split in several ways."""
+    """The reason why no variables were recovered. `ambiguous` are those with several solutions."""
 
     reason: str
     ambiguous: tuple[str, ...] = ()
 
 
 def recover(prompt: Prompt, messages: Sequence[Message]) -> Recovered | Unrecovered:
-    """The variables and the conversation with which `prompt` renders `messages`, if there is one solution only."""
+    """Return the variables and conversation with which `prompt` renders `messages`, if they are unique."""
     aligned = _aligned(prompt, messages)
     if isinstance(aligned, Unrecovered):
         return aligned
@@ -61,7 +59,7 @@ def recover(prompt: Prompt, messages: Sequence[Message]) -> Recovered | Unrecove
             return Unrecovered(_where_not(form, number))
         forms.append(form)
     try:
-        solved = _solved(forms, _Effort(_MOST_CHARACTERS))
+        solved = _solved(forms, _Effort(_MAX_EFFORT))
     except (_TooManyWays, RecursionError):
         return Unrecovered("there are too many ways to split the values that occur several times")
     if isinstance(solved, Unrecovered):
@@ -73,7 +71,7 @@ _Pairs = list[tuple[int, tuple[Template, Message]]]
 
 
 def _aligned(prompt: Prompt, messages: Sequence[Message]) -> tuple[_Pairs, tuple[Message, ...]] | Unrecovered:
-    """Each template with its message, numbered from 1, and the conversation that stands at `{{history}}`."""
+    """Return each template with its message, numbered from 1, and the conversation at `{{history}}`."""
     places = sum(isinstance(item, HistoryPlace) for item in prompt.messages)
     extra = len(messages) - (len(prompt.messages) - places)
     if extra < 0 or (extra and not places) or (places and extra % places):
@@ -105,7 +103,7 @@ def _messages(count: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """A message's text, and what it is made of: `literals` around `names`, one more than these, empty where none is."""
+    """A message's text and its template: `names`, and the `literals` before, between and after them."""
 
     text: str
     literals: tuple[str, ...]
@@ -123,7 +121,7 @@ class _Form:
         return cls(text, tuple(literals), tuple(names))
 
     def filled(self, values: Mapping[str, str]) -> _Form:
-        """The same with the values that are known as literal text."""
+        """Return the form with the known values as literal text."""
         if not any(name in values for name in self.names):
             return self
         literals, names = [self.literals[0]], []
@@ -136,9 +134,9 @@ class _Form:
         return _Form(self.text, tuple(literals), tuple(names))
 
     def ends(self) -> tuple[list[int], list[int]] | None:
-        """The first and the last place where each literal can start; None when the text is not of this form.
+        """Return the first and last position at which each literal can start; None if the text does not match.
 
-        Each place between where the literal stands is possible too, if all names differ.
+        If all names differ, every occurrence of the literal in between is possible too.
         """
         text, literals = self.text, self.literals
         if not self.names:
@@ -163,7 +161,7 @@ class _Form:
 
 
 def _where_not(form: _Form, number: int) -> str:
-    """Which part of a template is missing in its message."""
+    """Return which part of the template is missing in its message."""
     position = 0
     for index, literal in enumerate(form.literals):
         found = form.text.find(literal, position)
@@ -182,7 +180,7 @@ class _TooManyWays(Exception):
 
 @dataclass(slots=True)
 class _Effort:
-    """Characters that may still be looked at."""
+    """The remaining effort of the search, in characters."""
 
     left: int
 
@@ -193,7 +191,7 @@ class _Effort:
 
 
 def _solved(forms: Sequence[_Form], effort: _Effort) -> dict[str, str] | Unrecovered:
-    """The text of each name, where there is one solution."""
+    """Return the text of each name, if the solution is unique."""
     values: dict[str, str] = {}
     narrowed = _narrowed(forms, values, effort)
     if narrowed is None:
@@ -213,16 +211,16 @@ def _solved(forms: Sequence[_Form], effort: _Effort) -> dict[str, str] | Unrecov
 
 
 def _narrowed(forms: Sequence[_Form], values: dict[str, str], effort: _Effort) -> list[_Form] | None:
-    """Adds to `values` all that have no choice. The forms that have one are returned; None when nothing fits.
+    """Add all values to `values` that are determined. Return the forms that are still open; None if nothing fits.
 
-    A value that is known is literal text wherever else it stands, which may leave another one no choice.
+    A known value is literal text wherever else it occurs, which may determine other values.
     """
     while True:
         known = len(values)
         rest: list[_Form] = []
         for before in forms:
             form = before.filled(values)
-            effort.spend(len(form.text) + _EACH_TRY)
+            effort.spend(len(form.text) + _EFFORT_PER_TRY)
             ends = form.ends()
             if ends is None:
                 return None
@@ -240,7 +238,7 @@ def _narrowed(forms: Sequence[_Form], values: dict[str, str], effort: _Effort) -
 
 
 def _solutions(forms: Sequence[_Form], values: Mapping[str, str], effort: _Effort) -> Iterator[dict[str, str]]:
-    """Every way to give values to all names, by trying each end of the first one."""
+    """Yield every solution, by trying each possible end of the first value."""
     form = forms[0]
     ends = form.ends()
     if ends is None:
@@ -268,9 +266,9 @@ def _ambiguous(forms: Sequence[_Form], differ: set[str] | None = None) -> Unreco
 
 
 def _as_variables(prompt: Prompt, texts: Mapping[str, str]) -> dict[str, Json]:
-    """The texts as a case's variables, nested where the names have dots, of the types that the prompt declares."""
+    """Return the texts as variables of a case, nested by the dots in their names, with the declared types."""
     variables: dict[str, Json] = {}
-    # A name that another one continues, or that counts the items of a list, keeps its dots as they are.
+    # A name that is a prefix of another, or has a list index, is not nested.
     whole = {name for name in texts if any(other.startswith(f"{name}.") for other in texts)}
     for name, text in texts.items():
         *above, last = name.split(".")
@@ -289,7 +287,7 @@ def _inside(above: Sequence[str], whole: set[str]) -> bool:
 
 
 def _typed(prompt: Prompt, name: str, text: str) -> Json:
-    """A text as the value that the prompt's input schema declares, if that renders to the same text."""
+    """Return a text as the type that the input schema declares, if that renders to the same text."""
     try:
         schema = prompt.input_schema or {}
         for step in name.split("."):

@@ -1,4 +1,4 @@
-"""Settings: a flag wins over the environment, that over the project's file, that over the user's.
+"""Load settings. Precedence: flags, environment, project file, user file.
 
 The project's file is `promptbench.toml`, or `[tool.promptbench]` in `pyproject.toml`; its folder is the project root.
 """
@@ -38,37 +38,37 @@ class LimitsFile(BaseModel):
         return {_field_name(key): value for key, value in data.items()} if isinstance(data, dict) else data
 
     def by_kind(self) -> dict[str, float]:
-        """Those that are set, `requests` and `tokens`."""
+        """Return the limits that are set, per minute, by `requests` and `tokens`."""
         found = {"requests": self.requests_per_minute, "tokens": self.tokens_per_minute}
         return {kind: limit for kind, limit in found.items() if limit is not None}
 
 
 class SettingsFile(BaseModel):
-    """The keys of a settings file. Dashes and underscores are the same."""
+    """The keys of a settings file; dashes and underscores are the same."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
     python: list[str] = Field(default_factory=list, description="files that may be run as models or checks, as globs")
     concurrency: int | None = Field(default=None, ge=1, le=1000, description="requests at once to one model")
-    retries: int = Field(default=4, ge=0, le=20, description="further tries after a provider's transient failure")
+    retries: int = Field(default=4, ge=0, le=20, description="retries after a transient failure of a provider")
     outage_minutes: float = Field(
-        default=5, ge=0, le=1440, description="how long a model that falls silent is waited for; 0 gives it up at once"
+        default=5, ge=0, le=1440, description="how long to wait for an unavailable model; 0 disables it at once"
     )
     machine_price_per_hour: float | None = Field(
-        default=None, ge=0, description="US dollars an hour of the machine under local models costs"
+        default=None, ge=0, description="cost per hour of the machine for local models, in US dollars"
     )
     prices: str | None = Field(
         default=None,
         min_length=1,
         description="file with prices of your own, from the project root; TOML or JSON, also LiteLLM's",
     )
-    actor: str | None = Field(default=None, min_length=1, description="who promotes, where git does not say")
+    actor: str | None = Field(default=None, min_length=1, description="who promotes, if git does not know")
     limits: dict[str, LimitsFile] = Field(
         default_factory=dict,
         description="requests-per-minute and tokens-per-minute by model (openai/gpt-5-mini) or by provider",
     )
     redact: dict[str, str] = Field(
-        default_factory=dict, description="regular expressions of what must not be kept of a log, by name"
+        default_factory=dict, description="regular expressions of what to redact in logs, by name"
     )
     providers: dict[str, dict[str, Any]] = Field(
         default_factory=dict, description="options of each provider, for example base_url"
@@ -77,7 +77,7 @@ class SettingsFile(BaseModel):
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings in force, where each came from, and the project root."""
+    """The effective settings, the origin of each, and the project root."""
 
     root: Path
     values: SettingsFile
@@ -85,7 +85,7 @@ class Settings:
 
     @property
     def state(self) -> Path:
-        """Runs, recordings and crash reports; ignored by git."""
+        """Return the folder of runs, recordings and crash reports, which git ignores."""
         return self.root / ".promptbench"
 
     @property
@@ -94,7 +94,7 @@ class Settings:
 
 
 def load(start: Path, environ: Mapping[str, str], flags: Mapping[str, Any] | None = None) -> Settings:
-    """The settings for a command started in `start`. Raises InputError with diagnostics."""
+    """Return the settings for a command started in `start`. Raise InputError with diagnostics."""
     project = find_project(start)
     layers: list[tuple[str, dict[str, Any]]] = []
     for path in (user_file(environ), project):
@@ -115,7 +115,7 @@ def load(start: Path, environ: Mapping[str, str], flags: Mapping[str, Any] | Non
 
 
 def find_project(start: Path) -> Path | None:
-    """The nearest settings file at or above `start`; a pyproject.toml counts when it has `[tool.promptbench]`."""
+    """Return the nearest settings file at or above `start`; a pyproject.toml needs `[tool.promptbench]`."""
     for folder in (start.resolve(), *start.resolve().parents):
         try:
             if (folder / PROJECT_FILE).is_file():
@@ -124,12 +124,12 @@ def find_project(start: Path) -> Path | None:
             if pyproject.is_file() and _TABLE in pyproject.read_text(encoding="utf-8", errors="replace"):
                 return pyproject
         except OSError:
-            continue  # a folder that may not be looked into holds no project of this user
+            continue  # an unreadable folder is not a project of this user
     return None
 
 
 def user_file(environ: Mapping[str, str]) -> Path | None:
-    """The user's own settings file, whether it exists or not; None where there is no home."""
+    """Return the path of the user's settings file, existing or not; None without a home folder."""
     if sys.platform == "win32":
         base = environ.get("APPDATA")
     else:
@@ -142,7 +142,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
-        raise _mistake(
+        raise _error(
             "the file is not UTF-8 text", Location(str(path)), "save it as plain text, encoding UTF-8"
         ) from None
     except OSError as error:
@@ -151,33 +151,31 @@ def _read(path: Path) -> dict[str, Any]:
         data: Any = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         message, location = _toml_problem(str(error), path, text)
-        raise _mistake(f"this is not TOML: {message}", location, 'texts need quotes: key = "text"') from None
+        raise _error(f"this is not valid TOML: {message}", location, 'texts need quotes: key = "text"') from None
     for table in ("tool", "promptbench") if path.name == "pyproject.toml" else ():
         data = data.get(table) if isinstance(data, dict) else None
     if not isinstance(data, dict):
-        raise _mistake(
-            "'tool.promptbench' must be a table of settings", Location(str(path)), "write [tool.promptbench]"
-        )
+        raise _error("'tool.promptbench' must be a table of settings", Location(str(path)), "write [tool.promptbench]")
     known = SettingsFile.model_fields
     found = []
     for key in data:
         if _field_name(key) not in known:
             guess = did_you_mean(_field_name(key), known)
             names = ", ".join(_written(name) for name in known)
-            hint = f"did you mean '{_written(guess)}'?" if guess else f"known are {names}"
+            hint = f"did you mean '{_written(guess)}'?" if guess else f"known settings: {names}"
             location = _location_of(path, text, key)
-            found.append(Diagnostic(Code.SETTINGS, f"'{key}' is not a setting", location, hint))
+            found.append(Diagnostic(Code.SETTINGS, f"unknown setting '{key}'", location, hint))
     for key in _secrets(data.get("providers")):
-        message = f"'{key}' holds a secret, and promptbench reads secrets from the environment only"
-        hint = "take it out of the file, and set the variable that the provider reads, such as OPENAI_API_KEY"
+        message = f"'{key}' is a secret; promptbench reads secrets only from the environment"
+        hint = "remove it from the file, and set the variable that the provider reads, such as OPENAI_API_KEY"
         found.append(Diagnostic(Code.SETTINGS, message, _location_of(path, text, key), hint))
     if found:
-        raise InputError("there is a mistake in the settings", diagnostics=found)
+        raise InputError("the settings are invalid", diagnostics=found)
     return {_field_name(key): value for key, value in data.items()}
 
 
 def _secrets(table: Any) -> Iterator[str]:
-    """The names in a table, and in those below it, under which a secret stands itself and no `${NAME}`."""
+    """Yield the keys of secrets in a table and those below it, except references such as `${NAME}`."""
     for name, value in table.items() if isinstance(table, dict) else ():
         if isinstance(value, str) and is_secret_name(name) and "${" not in value:
             yield name
@@ -185,7 +183,7 @@ def _secrets(table: Any) -> Iterator[str]:
 
 
 def _shown(line: str) -> str:
-    """A line of the file as it may be shown."""
+    """Return a line of the file without secrets."""
     name, equals, _ = line.partition("=")
     return f"{name}= ***" if equals and is_secret_name(name.strip(" \t\"'")) else hide(line)
 
@@ -198,14 +196,12 @@ def _written(name: str) -> str:
     return name.replace("_", "-")
 
 
-def _mistake(message: str, location: Location, hint: str) -> InputError:
-    return InputError(
-        "there is a mistake in the settings", diagnostics=[Diagnostic(Code.SETTINGS, message, location, hint)]
-    )
+def _error(message: str, location: Location, hint: str) -> InputError:
+    return InputError("the settings are invalid", diagnostics=[Diagnostic(Code.SETTINGS, message, location, hint)])
 
 
 def _toml_problem(message: str, path: Path, text: str) -> tuple[str, Location]:
-    """The parser's sentence without the place that it ends with, and that place."""
+    """Return the parser's message without its location, and the location."""
     what, _, where = message.partition(" (at ")
     lines = text.split("\n")
     at = re.match(r"line (\d+), column (\d+)", where)
@@ -237,7 +233,7 @@ def _variable(name: str) -> str:
 
 
 def _number(text: str) -> int | float | str:
-    """A number; what is none stays text, for the validation to refuse."""
+    """Parse a number; other text is returned unchanged and refused by validation."""
     for kind in (int, float):
         try:
             return kind(text)
@@ -255,7 +251,7 @@ _WANTED = {
     "dict_type": "must be a table",
     "string_too_short": "must not be empty",
     "greater_than": "must be more than {gt:g}",
-    "extra_forbidden": "has a word that is not known",
+    "extra_forbidden": "has an unknown key",
     "model_type": "must be a table",
     "greater_than_equal": "must be at least {ge:g}",
     "less_than_equal": "must be at most {le:g}",
@@ -275,11 +271,11 @@ def _explain(error: ValidationError, origin: Mapping[str, str]) -> InputError:
         text = path.read_text(encoding="utf-8-sig") if path.is_file() else ""
         location = _location_of(path, text, key) if text else Location(where)
         diagnostics.append(Diagnostic(Code.SETTINGS, message, location))
-    return InputError("there is a mistake in the settings", diagnostics=diagnostics)
+    return InputError("the settings are invalid", diagnostics=diagnostics)
 
 
 def actor(settings: Settings, environ: Mapping[str, str], flag: str | None) -> str:
-    """Who acts: the flag, the setting, the CI's actor, git's author, else the account's name."""
+    """Return who acts: the flag, the setting, the CI's actor, git's author, or the user's name."""
     if flag or settings.values.actor:
         return flag or str(settings.values.actor)
     for name in ("GITHUB_ACTOR", "GITLAB_USER_LOGIN", "BUILD_REQUESTEDFOR", "BUILDKITE_BUILD_CREATOR"):

@@ -31,6 +31,8 @@ from promptbench.suite.models import field_name
 from promptbench.suite.tables import as_json, same
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+# Any, because the stubs say that an event's marks may be missing.
+_CollectionEnd: Any = yaml.CollectionEndEvent
 _CASES = "cases"
 _COMMENT = re.compile(r"(?:^|(?<=\s))#(.*)$", re.MULTILINE)
 _LINE_ENDS = re.compile(r"\r\n|\r|\n")
@@ -239,10 +241,9 @@ def _node(events: Iterator[Any], event: Any) -> _Node:
     """Return the value that starts with `event`. Unlike `yaml.compose`, it keeps where an alias is written."""
     node = _Node(event, event.start_mark.index, event.end_mark.index)
     if node.is_mapping or node.is_list:
-        following: Any
-        while not isinstance(following := next(events), yaml.CollectionEndEvent):
-            node.children.append(_node(events, following))
-        node.end = following.end_mark.index
+        while not isinstance(event := next(events), _CollectionEnd):
+            node.children.append(_node(events, event))
+        node.end = event.end_mark.index
     return node
 
 

@@ -1,4 +1,4 @@
-"""Answers that people have labelled, in a spreadsheet's CSV or in JSON Lines: a row says pass or fail of one answer."""
+"""Read answers with human labels from CSV or JSON Lines: each row labels one answer as pass or fail."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ _MAX_BYTES = 64 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """One answer with its label. Without `answer` it is the one on record; `model` says of which model, if it must be.
+    """One answer with its label.
 
-    `place` gives the place of one of its columns.
+    Without `answer` it is the recorded one; `model` is needed if several models answered. `location` returns that of a
+    column.
     """
 
     case: str
@@ -36,7 +37,7 @@ class Labelled:
 
 
 def read_labelled(path: Path, shown: str, found: Diagnostics) -> list[Labelled]:
-    """The labelled rows of a file; those without a label are left out, and what is wrong goes to `found`."""
+    """Return the labelled rows of a file. Rows without a label are left out, problems are added to `found`."""
     try:
         source = read_source(path, shown, max_bytes=_MAX_BYTES)
     except SourceError as error:
@@ -51,9 +52,9 @@ def read_labelled(path: Path, shown: str, found: Diagnostics) -> list[Labelled]:
 
 
 def sheet(rows: Iterable[Mapping[str, str]]) -> str:
-    """A CSV sheet for people to fill in: case, model, input and answer, and a column for the label.
+    """Return a CSV sheet to label: case, model, input, answer, and an empty column for the label.
 
-    A spreadsheet program runs nothing that stands in it.
+    Cells are escaped, so that a spreadsheet program executes none of them.
     """
     text = io.StringIO()
     writer = csv.DictWriter(text, _SHEET, lineterminator="\n")
@@ -81,7 +82,7 @@ def _labelled(row: Mapping[str, Json], location: Callable[[str], Location], foun
             return None
     case = str(values["case"] if values["case"] is not None else "").strip()
     if not case:
-        found.add(Code.MISSING_KEY, "the row does not say of which case the answer is", location("case"))
+        found.add(Code.MISSING_KEY, "the row names no case", location("case"))
         return None
     answer, model = values["answer"], values["model"]
     return Labelled(
@@ -99,12 +100,13 @@ def _json_rows(source: Source, found: Diagnostics) -> Iterator[_Row]:
         if line is None:
             continue
         if not isinstance(line.value, dict):
-            found.add(Code.WRONG_TYPE, "this line is no object", line.location(), hint='{"case": "…", "label": "pass"}')
+            hint = '{"case": "…", "label": "pass"}'
+            found.add(Code.WRONG_TYPE, "this line is not an object", line.location(), hint=hint)
             continue
         keys = {str(key).strip().lower(): key for key in line.value}
         missing = [name for name in NEEDED if name not in keys]
         if missing:
-            _tell_missing(missing[0], list(keys), line.location(), found)
+            _report_missing(missing[0], list(keys), line.location(), found)
             continue
         locations = _JsonLocations(line.location, keys)
         yield {name: line.value[key] for name, key in keys.items()}, locations
@@ -133,14 +135,14 @@ def _csv_rows(source: Source, found: Diagnostics) -> Iterator[_Row]:
                 names = [cell.strip().lower() for cell in cells]
                 missing = [name for name in NEEDED if name not in names]
                 if missing:
-                    _tell_missing(missing[0], names, source.location(start, 1, len(head)), found)
+                    _report_missing(missing[0], names, source.location(start, 1, len(head)), found)
                     return
                 continue
             row = dict(zip(names, map(from_cell, cells), strict=False))
             yield row, _CsvLocations(source, start, row)
     except csv.Error as error:
-        hint = "a text with a quotation mark, a comma or a line break in it stands in quotes, with inner ones doubled"
-        found.add(Code.BAD_VALUE, f"this is no CSV: {error}", source.location(line, 1), hint=hint)
+        hint = "put a text with a quotation mark, comma or line break in quotes, and double the inner ones"
+        found.add(Code.BAD_VALUE, f"this is not valid CSV: {error}", source.location(line, 1), hint=hint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +152,9 @@ class _CsvLocations:
     row: Mapping[str, str]
 
     def __call__(self, name: str) -> Location:
-        """Of the cell where its text is found in the row's first line, else of the whole line."""
+        """Return the location of a cell if its text is in the row's first line, else of the whole line."""
         text, cell = self.source.lines[self.line - 1], self.row.get(name, "")
-        # A label stands behind the answer, which may have the same word in it.
+        # The label comes after the answer, which may contain the same word.
         at = text.rfind(cell) if cell and name == "label" else text.find(cell) if cell else -1
         return (
             self.source.location(self.line, at + 1, len(cell))
@@ -161,7 +163,7 @@ class _CsvLocations:
         )
 
 
-def _tell_missing(name: str, names: list[str], location: Location, found: Diagnostics) -> None:
+def _report_missing(name: str, names: list[str], location: Location, found: Diagnostics) -> None:
     guess = did_you_mean(name, names)
     hint = f"did you mean '{name}' where it says '{guess}'?" if guess else f"the columns are {', '.join(COLUMNS)}"
     found.add(Code.MISSING_KEY, f"there is no column '{name}'", location, hint=hint)

@@ -1,7 +1,7 @@
 """The suite file as its author may write it, and the plain objects it becomes.
 
-Field names with a space in YAML (`should be`, `uses prompt`) have an underscore here; spaces, dashes and underscores
-are the same to the author.
+Field names with a space in YAML (`should be`, `uses prompt`) have an underscore here. In YAML, spaces, dashes and
+underscores are the same.
 """
 
 from __future__ import annotations
@@ -14,8 +14,18 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError
 
 from promptbench.core.diagnostics import Diagnostics, Location
 from promptbench.core.types import Json, Message, ModelRef, Rung
@@ -24,12 +34,12 @@ from promptbench.formats.marked_yaml import Document
 
 @lru_cache(maxsize=1024)
 def field_name(written: str) -> str:
-    """The field name of a key as people write it."""
+    """Return the field name of a key as written."""
     return "_".join(re.split(r"[ _-]+", written.strip()))
 
 
 def path_in_file(path: Sequence[str | int], value: Json) -> tuple[str | int, ...]:
-    """A path in field names with the keys as `value` has them; a single value that stands for a list has no index."""
+    """Return a path of field names as the path of keys in `value`; a single value written for a list has no index."""
     written: list[str | int] = []
     for step in path:
         if isinstance(value, dict) and isinstance(step, str):
@@ -61,7 +71,7 @@ def _as_cases(value: Any) -> Any:
 
 
 def is_case_file(value: Any) -> bool:
-    """Whether an entry of `cases:` names a file beside the suite. Any other text is a case without its name."""
+    """Return whether an entry of `cases:` names a file next to the suite."""
     return isinstance(value, str) and value.lower().endswith(CASE_FILES)
 
 
@@ -69,7 +79,7 @@ CASE_FILES = (".jsonl", ".csv", ".xlsx")
 
 
 def _share(value: Any) -> Any:
-    """`95%` or `0.95` as a number in [0, 1]."""
+    """Parse `95%` or `0.95`."""
     if isinstance(value, str) and (match := re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*%\s*", value)):
         return float(match[1]) / 100
     return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
@@ -85,17 +95,17 @@ def _margin(value: Any) -> Any:
 
 def _tag_margin(value: Any) -> Any:
     if value == "auto":
-        raise PydanticCustomError("margin", "a tag has a margin of its own or none: write a share such as 5%")
+        raise PydanticCustomError("margin", "a tag's margin cannot be auto; write a share such as 5%")
     return _margin(value)
 
 
 def _ratio(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < float("inf"):
-        raise PydanticCustomError("ratio", "write how many times as much it may be as in production, such as 1.2")
+        raise PydanticCustomError("ratio", "write a ratio to production, such as 1.2")
     return float(value)
 
 
-def _some_wish(value: TagFile) -> TagFile:
+def _not_empty(value: TagFile) -> TagFile:
     if value.floor is None and value.margin is None:
         raise PydanticCustomError("tag", "write a floor or a margin below it")
     return value
@@ -108,7 +118,7 @@ def _days(value: Any) -> Any:
 
 
 def dollars(value: Any) -> Any:
-    """`$2` or `2.50` as a number; None for a text that is no amount, anything else as it is."""
+    """Parse `$2` or `2.50`. Return None for a text that is not an amount, and other values unchanged."""
     if isinstance(value, str):
         match = re.fullmatch(r"\s*\$?\s*(\d+(?:\.\d+)?)\s*", value)
         return float(match[1]) if match else None
@@ -121,22 +131,22 @@ def _dollars(value: Any) -> Any:
 
 
 def _check(value: Any) -> Any:
-    """`json` alone is `{json: null}`."""
+    """Expand `json` to `{json: null}`."""
     return {value: None} if isinstance(value, str) else value
 
 
 def _one_check(item: dict[str, Any]) -> dict[str, Any]:
-    """A mapping with one check in it and no options but those that every check has."""
+    """Check that a mapping has exactly one check, besides the options that every check has."""
     names = [key for key in item if field_name(key) not in CHECK_OPTIONS]
     if len(names) != 1:
         options = " and ".join(f"'{name}'" for name in CHECK_OPTIONS)
-        message = f"write one check to a '- ' line; beside it there may be {options}"
+        message = f"write one check per '- ' line; {options} may be added to it"
         raise PydanticCustomError("one_check", "{message}", {"message": message})
     reading, weight = (_option(item, name) for name in CHECK_OPTIONS)
     if reading not in READINGS:
         raise PydanticCustomError("reading", "'reading' must be 'strict' or 'loose'")
     if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not 0 <= weight < float("inf"):
-        raise PydanticCustomError("weight", "'weight' must be a number from 0 on")
+        raise PydanticCustomError("weight", "'weight' must be a number of at least 0")
     return item
 
 
@@ -145,12 +155,12 @@ def _option(item: dict[str, Any], name: str) -> Any:
 
 
 READINGS = (None, "strict", "loose")
+# The options of every check, with their defaults.
 CHECK_OPTIONS: dict[str, Any] = {"reading": None, "weight": 1.0}
-"""What may stand beside any check, and what holds where it does not."""
 
 
 def _day(value: Any) -> Any:
-    """A day of the calendar, as ISO 8601 writes it and in no other way."""
+    """Accept a date as YYYY-MM-DD only."""
     try:
         if isinstance(value, str) and date.fromisoformat(value).isoformat() == value:
             return value
@@ -163,20 +173,59 @@ def _model(value: Any) -> Any:
     return {"model": value} if isinstance(value, str) else value
 
 
-Text = Annotated[str, BeforeValidator(_as_text), Field(min_length=1)]
-Share = Annotated[float, BeforeValidator(_share), Field(ge=0, le=1)]
-Margin = Annotated[Literal["auto"] | float, BeforeValidator(_margin)]
-Ratio = Annotated[float, BeforeValidator(_ratio)]
-Dollars = Annotated[float, BeforeValidator(_dollars), Field(ge=0)]
-Days = Annotated[float, BeforeValidator(_days), Field(gt=0)]
-Day = Annotated[str, BeforeValidator(_day)]
+_PERCENT: dict[str, Json] = {"type": "string", "pattern": r"^\d+(\.\d+)?\s*%$"}
+_MARGINS: list[Json] = [{"type": "number", "minimum": 0.001, "exclusiveMaximum": 1}, _PERCENT]
+_TEXT: Json = {"type": ["string", "number", "boolean"]}
+_AMOUNT: dict[str, Json] = {"type": "string", "pattern": r"^\s*\$?\s*\d+(\.\d+)?\s*$"}
+_DURATION: dict[str, Json] = {"type": "string", "pattern": r"^\s*\d+\s*(day|hour)s?\s*$"}
+_MODEL: dict[str, Json] = {"type": "string", "pattern": "^[^/]+/.+$"}
+
+
+class _Forms:
+    """JSON Schema of a value with other forms; `or_list` is that of a list that may be written as its only item."""
+
+    def __init__(self, *others: Json, or_list: bool = False) -> None:
+        self._others = others
+        self._or_list = or_list
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        own = handler(schema)
+        return {"anyOf": [own["items"], own] if self._or_list else [*self._others, own]}
+
+
+Text = Annotated[str, BeforeValidator(_as_text), Field(min_length=1), WithJsonSchema(_TEXT)]
+Share = Annotated[
+    float,
+    BeforeValidator(_share),
+    Field(ge=0, le=1),
+    WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, _PERCENT]}),
+]
+Margin = Annotated[
+    Literal["auto"] | float, BeforeValidator(_margin), WithJsonSchema({"anyOf": [{"const": "auto"}, *_MARGINS]})
+]
+TagMargin = Annotated[float, BeforeValidator(_tag_margin), WithJsonSchema({"anyOf": [*_MARGINS]})]
+Ratio = Annotated[float, BeforeValidator(_ratio), WithJsonSchema({"type": "number", "exclusiveMinimum": 0})]
+Dollars = Annotated[
+    float,
+    BeforeValidator(_dollars),
+    Field(ge=0),
+    WithJsonSchema({"anyOf": [_AMOUNT, {"type": "number", "minimum": 0}]}),
+]
+Days = Annotated[
+    float,
+    BeforeValidator(_days),
+    Field(gt=0),
+    WithJsonSchema({"anyOf": [_DURATION, {"type": "number", "exclusiveMinimum": 0}]}),
+]
+Day = Annotated[str, BeforeValidator(_day), WithJsonSchema({"type": "string", "format": "date"})]
 CheckItem = Annotated[dict[str, Any], BeforeValidator(_check), AfterValidator(_one_check)]
-Checks = Annotated[list[CheckItem], BeforeValidator(_as_list)]
-Texts = Annotated[list[Text], BeforeValidator(_as_list)]
+# The schema of checks comes from the checks themselves: see `suite_schema`.
+Checks = Annotated[list[CheckItem], BeforeValidator(_as_list), WithJsonSchema({})]
+Texts = Annotated[list[Text], BeforeValidator(_as_list), _Forms(or_list=True)]
 
 
 class Written(BaseModel):
-    """Base of everything an author writes: unknown keys are refused, nothing is guessed."""
+    """Base of everything an author writes. Unknown keys are refused; spaces and dashes in keys become underscores."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
@@ -190,14 +239,22 @@ class Written(BaseModel):
 
 
 class ModelFile(Written):
-    model: Text
-    uses_prompt: bool | None = None
-    fallback: Text | None = None
+    model: Text = Field(description="The model, as provider/name.", examples=["openai/gpt-5-mini"])
+    uses_prompt: bool | None = Field(
+        default=None,
+        description="false for a model of your own that gets the variables and no prompt.",
+        examples=[False],
+    )
+    fallback: Text | None = Field(
+        default=None,
+        description="The model to call instead in an outage; its answers are shown and prove nothing.",
+        examples=["anthropic/claude-haiku-4-5"],
+    )
 
 
 class MessageFile(Written):
-    role: Literal["system", "user", "assistant"]
-    content: Text
+    role: Literal["system", "user", "assistant"] = Field(description="Who speaks.", examples=["user"])
+    content: Text = Field(description="What is said.", examples=["Where is my parcel?"])
 
 
 class ChecksFile(Written):
@@ -207,68 +264,206 @@ class ChecksFile(Written):
 
 
 class QuarantineFile(Written):
-    """Who looks after a case that cannot be relied on, why it is set apart, and until when."""
+    """Who looks after an unreliable case, why it is in quarantine, and until when."""
 
-    owner: Text
-    reason: Text
-    review_by: Day
+    owner: Text = Field(description="Who looks after the case.", examples=["support"])
+    reason: Text = Field(description="Why the case is unreliable.", examples=["the right team is disputed"])
+    review_by: Day = Field(
+        description="The last day of the quarantine, such as 2026-12-31; after it the gate cannot pass.",
+        examples=["2026-12-31"],
+    )
 
 
 class CaseFile(Written):
-    case: Text
-    vars: dict[str, Any] = Field(default_factory=dict)
-    messages: list[MessageFile] = Field(default_factory=list)
-    expect: Any = None
-    was: Annotated[str | None, BeforeValidator(_as_answer)] = None
-    should_be: Any = None
-    checks: Checks = Field(default_factory=list)
-    threshold: Share | None = None
-    tags: Texts = Field(default_factory=list)
-    cluster: Text | None = None
-    quarantine: QuarantineFile | None = None
-    origin: Any = None
-    note: Text | None = None
+    case: Text = Field(description="The case's name: what it is about.", examples=["charged twice", "INC-2031"])
+    vars: dict[str, Any] = Field(
+        default_factory=dict,
+        description="The values that the prompt's {{names}} stand for.",
+        examples=[{"message": "I was charged twice for March"}],
+    )
+    messages: list[MessageFile] = Field(
+        default_factory=list,
+        description="A conversation, placed where the prompt says {{history}}.",
+        examples=[
+            [{"role": "user", "content": "Where is my parcel?"}, {"role": "assistant", "content": "On its way."}]
+        ],
+    )
+    expect: Any = Field(
+        default=None,
+        description="What should come back: fields of a JSON answer, or a text.",
+        examples=[{"team": "billing"}, "yes"],
+    )
+    was: Annotated[
+        str | None,
+        BeforeValidator(_as_answer),
+        WithJsonSchema({"type": ["string", "number", "boolean", "null"]}),
+    ] = Field(
+        default=None,
+        description="The logged answer that was wrong, as text: the case must fail on it.",
+        examples=['{"team": "billing",}'],
+    )
+    should_be: Any = Field(
+        default=None, description="An answer that must pass all checks of the case.", examples=['{"team": "delivery"}']
+    )
+    checks: Checks = Field(
+        default_factory=list,
+        description="What every answer must satisfy.",
+        examples=[["json", {"not contains": "sorry"}]],
+    )
+    threshold: Share | None = Field(
+        default=None,
+        description="The weighted mean score that is enough, for example 80%; by default every check must pass.",
+        examples=["80%"],
+    )
+    tags: Texts = Field(
+        default_factory=list,
+        description="Words to select cases by; 'critical' cases must be correct.",
+        examples=[["critical", "captured"]],
+    )
+    cluster: Text | None = Field(
+        default=None,
+        description="What it has in common with other cases, such as a conversation: statistics count clusters.",
+        examples=["conversation 8812"],
+    )
+    quarantine: QuarantineFile | None = Field(
+        default=None,
+        description="Sets an unreliable case apart: it is shown and proves nothing.",
+        examples=[{"owner": "support", "reason": "the right team is disputed", "review by": "2026-12-31"}],
+    )
+    origin: Any = Field(default=None, description="Where the case came from.", examples=[{"ticket": 2031}])
+    note: Text | None = Field(
+        default=None,
+        description="Anything the next reader of the case should know.",
+        examples=["the customer wrote in a hurry"],
+    )
 
 
 class TagFile(Written):
-    """What the gate wants of the cases with a tag."""
+    """What the gate requires of the cases with a tag."""
 
-    floor: Share | None = None
-    margin: Annotated[float, BeforeValidator(_tag_margin)] | None = None
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
+    floor: Share | None = Field(
+        default=None,
+        description="The minimum share of correct answers to the cases with this tag, for example 90%.",
+        examples=["90%"],
+    )
+    margin: TagMargin | None = Field(
+        default=None,
+        description="How much of what passes now may be lost, such as 5%; 'auto' requires that nothing breaks.",
+        examples=["5%"],
+    )
 
 
 class GateFile(Written):
-    margin: Margin = "auto"
-    repeats: Annotated[int, Field(ge=1, le=100)] = 3
-    fixed: Literal["all", "any"] = "any"
-    models: Texts = Field(default_factory=list)
-    format_floor: Share = 0.95
-    answer_floor: Share = 0.80
-    tags: dict[str, Annotated[TagFile, AfterValidator(_some_wish)]] = Field(default_factory=dict)
-    cost_ratio: Ratio | None = None
-    latency_ratio: Ratio | None = None
-    max_age: Days = 7.0
-    max_cost: Dollars | None = None
+    margin: Margin = Field(
+        default="auto",
+        description="How much of what passes now may be lost, such as 5%; 'auto' requires that nothing breaks.",
+        examples=["5%"],
+    )
+    repeats: Annotated[int, Field(ge=1, le=100)] = Field(
+        default=3,
+        description="How often each case is called at first on a model that is not deterministic.",
+        examples=[5],
+    )
+    fixed: Literal["all", "any"] = Field(
+        default="any", description="'all' when every failure must be fixed; 'any' when one is enough.", examples=["all"]
+    )
+    models: Texts = Field(
+        default_factory=list,
+        description="The models that must pass; by default all that use the prompt.",
+        examples=[["openai/gpt-5-mini"]],
+    )
+    format_floor: Share = Field(
+        default=0.95, description="The minimum share of readable answers, for example 95%.", examples=["98%"]
+    )
+    answer_floor: Share = Field(
+        default=0.80,
+        description="The minimum share of correct answers of a first version, for example 80%.",
+        examples=["90%"],
+    )
+    tags: dict[str, Annotated[TagFile, AfterValidator(_not_empty)]] = Field(
+        default_factory=dict,
+        description="What the cases with a tag must meet besides: a 'floor', a 'margin', or both below the tag's name.",
+        examples=[{"payment": {"floor": "98%"}, "small talk": {"margin": "10%"}}],
+    )
+    cost_ratio: Ratio | None = Field(
+        default=None,
+        description="How many times the cost in production a call may have, for example 1.2.",
+        examples=[1.2],
+    )
+    latency_ratio: Ratio | None = Field(
+        default=None,
+        description="How many times the latency in production a call may have, by the median, for example 1.5.",
+        examples=[1.5],
+    )
+    max_age: Days = Field(
+        default=7.0,
+        description="How old the evidence of a promotion may be, for example 7 days.",
+        examples=["7 days", "12 hours"],
+    )
+    max_cost: Dollars | None = Field(
+        default=None,
+        description="What a run may cost, for example $2: it stops before spending more, without a verdict.",
+        examples=["$2"],
+    )
 
 
 class SuiteFile(Written):
-    suite: Text
-    about: Text | None = None
-    prompt: Annotated[Texts, Field(min_length=1)]
+    suite: Text = Field(description="The suite's name; any short text.", examples=["triage"])
+    about: Text | None = Field(
+        default=None, description="What the task is, in one sentence.", examples=["which team answers a message"]
+    )
+    prompt: Annotated[Texts, Field(min_length=1)] = Field(
+        description="The candidate's file, for example triage.prompt; a list or a pattern for several.",
+        examples=["triage.prompt", ["triage.short.prompt", "triage.long.prompt"], "triage.*.prompt"],
+    )
     models: Annotated[
-        list[Annotated[ModelFile, BeforeValidator(_model)]], BeforeValidator(_as_list), Field(min_length=1)
-    ]
-    checks: Checks = Field(default_factory=list)
-    threshold: Share | None = None
-    log: Texts = Field(default_factory=list)
-    accept: Literal["raw", "extracted", "repaired safe"] = "extracted"
-    cases: Annotated[list[Any], BeforeValidator(_as_cases)] = Field(default_factory=list)
-    """Each is validated as a CaseFile of its own; a text is the name of a file with cases."""
-    gate: GateFile = Field(default_factory=GateFile)
+        list[Annotated[ModelFile, BeforeValidator(_model), _Forms(_MODEL)]],
+        BeforeValidator(_as_list),
+        Field(min_length=1),
+        _Forms(or_list=True),
+    ] = Field(
+        description="The models to call, as provider/name.", examples=[["gguf/smollm2-135m", "openai/gpt-5-mini"]]
+    )
+    checks: Checks = Field(
+        default_factory=list,
+        description="What every answer must satisfy.",
+        examples=[["json", {"not contains": "sorry"}]],
+    )
+    threshold: Share | None = Field(
+        default=None,
+        description="The weighted mean score that is enough, for example 80%; by default every check must pass.",
+        examples=["80%"],
+    )
+    log: Texts = Field(
+        default_factory=list,
+        description="Logs next to this file; their failing calls are replayed as cases.",
+        examples=["failing-log.jsonl"],
+    )
+    accept: Literal["raw", "extracted", "repaired safe"] = Field(
+        default="extracted",
+        description="How far a JSON answer may be from clean JSON and still be readable.",
+        examples=["extracted"],
+    )
+    # Each is validated as a CaseFile of its own; a text is the name of a file with cases.
+    cases: Annotated[list[Any], BeforeValidator(_as_cases)] = Field(
+        default_factory=list,
+        description="What goes in and what should come back; or a .jsonl, .csv or .xlsx file next to this one.",
+        examples=[
+            [{"case": "late parcel", "vars": {"message": "Where is it?"}, "expect": {"team": "delivery"}}],
+            "cases.csv",
+        ],
+    )
+    gate: GateFile = Field(
+        default_factory=GateFile,
+        description="What a candidate must meet to pass.",
+        examples=[{"repeats": 5, "max cost": "$2"}],
+    )
 
 
 class Marked(Protocol):
-    """What somebody wrote: YAML or a line of JSON, as plain data with the place of everything in it."""
+    """Parsed YAML or a line of JSON: plain data, with the location of everything in it."""
 
     @property
     def value(self) -> Json: ...
@@ -280,7 +475,7 @@ class Marked(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """Where something was written: a document, and the path to it there in field names."""
+    """A position in a document, as a path of field names."""
 
     document: Marked
     path: tuple[str | int, ...] = ()
@@ -289,16 +484,16 @@ class Where:
         return Where(self.document, (*self.path, *steps))
 
     def location(self, *steps: str | int, key: bool = False) -> Location:
-        """The place in the file of the value `steps` below, or of its key."""
+        """Return the location of the value `steps` below, or of its key."""
         path = (*self.path, *steps)
         written = path_in_file(path, self.document.value)
-        # What stands for a list, or for `name: nothing`, is a value without a key of its own.
+        # A value written for a list of one, or for a mapping, has no key of its own.
         has_key = bool(written) and field_name(str(written[-1])) == field_name(str(path[-1]))
         return self.document.location(written, key=key and has_key)
 
     @property
     def value(self) -> Json:
-        """What is written there."""
+        """Return the data there."""
         value = self.document.value
         for step in path_in_file(self.path, value):
             value = value[step]
@@ -307,9 +502,9 @@ class Where:
 
 @dataclass(frozen=True, slots=True)
 class CheckSpec:
-    """A check as written: its name, its argument, where the argument is, and what stands beside it.
+    """A check as written: its name, its argument, where the argument is, and the options of every check.
 
-    `reading` is "strict" or "loose", or None where the check decides how it reads an answer.
+    `reading` is "strict" or "loose"; with None the check decides how it reads an answer.
     """
 
     name: str
@@ -320,7 +515,7 @@ class CheckSpec:
 
     @classmethod
     def of(cls, item: Mapping[str, Any], where: Where) -> CheckSpec:
-        """The check in a mapping that is written at `where`."""
+        """Return the check in a validated mapping at `where`."""
         [name] = [key for key in item if field_name(key) not in CHECK_OPTIONS]
         reading, weight = (_option(dict(item), option) for option in CHECK_OPTIONS)
         return cls(name, item[name], where.below(name), reading, float(weight))
@@ -328,7 +523,7 @@ class CheckSpec:
 
 @dataclass(frozen=True, slots=True)
 class Quarantine:
-    """A case that is asked and shown, and proves nothing. `review_by` is its last day, in ISO 8601."""
+    """The quarantine of a case, which is shown but proves nothing. `review_by` is its last day, in ISO 8601."""
 
     owner: str
     reason: str
@@ -337,7 +532,10 @@ class Quarantine:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One case. `has_expect` and `has_wish` tell an absent key from one whose value is null."""
+    """One case. `has_expect` and `has_wish` distinguish an absent key from the value null.
+
+    `cluster` groups dependent cases, which statistics count as one; None if the case is independent.
+    """
 
     name: str
     variables: Mapping[str, Json]
@@ -352,7 +550,6 @@ class Case:
     where: Where
     threshold: float | None = None
     cluster: str | None = None
-    """What it has in common with other cases: statistics count clusters. None where it stands for itself."""
     quarantine: Quarantine | None = None
 
     @property
@@ -361,22 +558,22 @@ class Case:
 
 
 class Cases(Protocol):
-    """All cases of a suite, in order. Those of files beside it are read when they are wanted, and not held."""
+    """All cases of a suite, in order. Those in files next to it are read when needed, not kept in memory."""
 
     def scan(self, found: Diagnostics) -> Iterator[Case]:
-        """Every case that is one; what is wrong goes to `found`, also where two have the same name."""
+        """Yield every valid case, and add problems to `found`, duplicate names included."""
 
     @property
     def numbers(self) -> dict[str, int]:
-        """The place of each case of a scan before in their order."""
+        """Return the position of each case, by name, as of the last scan."""
 
     def __getitem__(self, name: str) -> Case:
-        """A case of a scan before. Raises KeyError, and InputError when its file has changed since."""
+        """Return a case of the last scan. Raise KeyError if unknown, InputError if its file has changed since."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelEntry:
-    """`uses_prompt` is None where the author leaves it to the provider; `fallback` is asked when it is given up."""
+    """A model of the suite. `uses_prompt` is None if the provider decides; `fallback` is called in an outage."""
 
     ref: ModelRef
     uses_prompt: bool | None
@@ -386,7 +583,10 @@ class ModelEntry:
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """A suite file that is sound in itself; whether it fits its prompts, models and logs is the project's to say."""
+    """A loaded suite file. Whether it fits its prompts, models and logs is checked when it is assembled.
+
+    `threshold` is the weighted mean score that a case needs; with None every check must pass.
+    """
 
     name: str
     about: str | None
@@ -396,7 +596,6 @@ class Suite:
     models: tuple[ModelEntry, ...]
     checks: tuple[CheckSpec, ...]
     threshold: float | None
-    """The share of the weighted scores that a case needs; None where every check must pass."""
     logs: tuple[str, ...]
     accept: Rung
     cases: Cases
@@ -407,5 +606,5 @@ class Suite:
         return self.path.parent
 
     def location(self, path: Sequence[str | int], *, key: bool = False) -> Location:
-        """The place in the file of the value at a path in field names, or of its key."""
+        """Return the location of the value at a path of field names, or of its key."""
         return Where(self.document).location(*path, key=key)

@@ -57,8 +57,9 @@ def properties(schema: Any, root: Any) -> Iterator[tuple[str, Any]]:
     for keyword, inner in schema.items():
         if keyword not in ("properties", "patternProperties", "examples"):
             yield from properties(inner, root)
-    if isinstance(schema.get("additionalProperties"), dict):
-        yield "additionalProperties", schema["additionalProperties"]
+    inner = schema.get("additionalProperties")
+    if isinstance(inner, dict):
+        yield "additionalProperties", {**root["$defs"].get(inner.get("$ref", "").removeprefix("#/$defs/"), {}), **inner}
 
 
 def test_every_property_is_explained_with_an_example() -> None:

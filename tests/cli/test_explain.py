@@ -1,27 +1,27 @@
-"""`promptbench explain`: checks and codes in words."""
+"""`promptbench explain`: checks, codes and terms."""
 
 from __future__ import annotations
 
 import pytest
 
 from promptbench.cli.app import run
-from promptbench.core.catalogue import CATALOGUE
+from promptbench.core.diagnostics import Code
 from tests.helpers import judging
 from tests.helpers.fake_openai import FakeOpenAI
 from tests.helpers.project import Project
 
 
-def test_a_code_is_explained_with_an_example_and_its_mend(project: Project) -> None:
+def test_a_code_is_explained_with_an_example(project: Project) -> None:
     ended = project.run("explain", "pb104")
     assert ended.code == 0
     assert (
         ended.out
         == """\
-PB104: a line starts with a tab
+PB104: a line is indented with a tab
 
-Cause: YAML tells by the spaces at the start of a line what it belongs to, and a tab is no space.
-Mend: Write two spaces for each level. `promptbench validate --fix` does it; most editors can write
-  spaces when you press Tab.
+Cause: YAML uses the spaces at the start of a line to decide what it belongs to, and does not accept
+  tabs there.
+Fix: Write two spaces for each level. Most editors can insert spaces when you press Tab.
 
 Wrong, in suite.yaml:
   cases:
@@ -39,11 +39,11 @@ Right, in suite.yaml:
 
 def test_all_codes_are_listed(project: Project) -> None:
     lines = project.run("explain", "PB").out.splitlines()
-    assert [line.split()[0] for line in lines[:-2]] == [code.value for code in CATALOGUE]
-    assert [page["code"] for page in project.run("explain", "PB", "--json").data["mistakes"]] == list(CATALOGUE)
+    assert [line.split()[0] for line in lines[:-2]] == sorted(Code)
+    assert [page["code"] for page in project.run("explain", "PB", "--json").data["mistakes"]] == sorted(Code)
 
 
-@pytest.mark.parametrize("code", list(CATALOGUE), ids=lambda code: code.value)
+@pytest.mark.parametrize("code", list(Code), ids=lambda code: code.value)
 def test_every_code_is_shown(code: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["explain", code]) == 0
     assert capsys.readouterr().out.startswith(f"{code}: ")
@@ -52,11 +52,32 @@ def test_every_code_is_shown(code: str, capsys: pytest.CaptureFixture[str]) -> N
 def test_a_code_that_there_is_not(project: Project) -> None:
     ended = project.run("explain", "PB999")
     assert ended.code == 2
-    assert "there is no code 'PB999'" in ended.err
+    assert "unknown code 'PB999'" in ended.err
+
+
+def test_a_term_is_explained(project: Project) -> None:
+    ended = project.run("explain", "flaky")
+    assert (ended.code, ended.out) == (
+        0,
+        "flaky: A case that neither always passes nor always fails with the same prompt and model.\n",
+    )
+    assert project.run("explain", "format", "rung", "--json").data["terms"][0]["term"] == "format rung"
+
+
+def test_without_a_name_checks_and_terms_are_listed(project: Project) -> None:
+    ended = project.run("explain")
+    assert ended.out.startswith("all of")
+    assert "terms  production, candidate, passing before" in ended.out
+
+
+def test_an_unknown_name_is_an_input_error(project: Project) -> None:
+    ended = project.run("explain", "vacous")
+    assert (ended.code, ended.out) == (2, "")
+    assert "error: unknown check or term 'vacous'\nhint: did you mean 'vacuous'?" in ended.err
 
 
 def test_a_judge_that_agrees_with_people_is_no_longer_advisory(support: Project, server: FakeOpenAI) -> None:
-    """The mend of PB506, which takes a judge that answers."""
+    """The fix of PB506, which needs a judge that answers."""
     assert "PB506" in support.run("validate", judging.FOLDER, "--json").out
     assert judging.agree(support).code == 0
     assert "PB506" not in support.run("validate", judging.FOLDER, "--json").out

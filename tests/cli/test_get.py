@@ -110,7 +110,7 @@ def test_an_api_that_would_not_take_a_parameter_is_told_before_it_is_asked(promo
     ("flags", "said"),
     [
         (["--format", "messages"], "triage@2: no value for 'message'; it takes 'message'"),
-        (["--var", "mesage=x"], "triage@2: no value for 'message'; no place for 'mesage'; it takes 'message'"),
+        (["--var", "mesage=x"], "triage@2: no value for 'message'; no placeholder for 'mesage'; it takes 'message'"),
         (["--var", "message"], "'message' is no variable"),
         (["--var", "=x"], "'=x' is no variable"),
         (["--var", "message=a", "--var", "message=b"], "--var message is there twice"),

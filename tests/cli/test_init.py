@@ -80,8 +80,8 @@ def test_an_answer_without_fields_is_a_text(here: Path) -> None:
     [
         (["Not A Name"], "cannot be a prompt's name"),
         (["--model", "nonsense"], "'nonsense' is not a model"),
-        (["--fields", "order.id"], "'order.id' cannot be a field of the answer"),
-        (["--about", " "], "--about says nothing"),
+        (["--fields", "order.id"], "'order.id' is not a valid field name"),
+        (["--about", " "], "--about is empty"),
     ],
 )
 def test_what_is_refused(arguments: list[str], said: str, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -94,7 +94,7 @@ def test_nothing_is_overwritten(here: Path, capsys: pytest.CaptureFixture[str]) 
     (here / "suites/orders").mkdir(parents=True)
     (here / "suites/orders/orders.prompt").write_text("mine", encoding="utf-8")
     assert run(["init"]) == 2
-    assert "suites/orders/orders.prompt is there already" in capsys.readouterr().err
+    assert "suites/orders/orders.prompt already exists" in capsys.readouterr().err
     assert [path.name for path in here.rglob("*") if path.is_file()] == ["orders.prompt"]
 
 

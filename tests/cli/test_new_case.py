@@ -56,7 +56,7 @@ def test_a_wrong_answer_stays_in_the_case(project: Project) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ([], "there is nobody to ask, and something is missing: --var message=…"),
+        ([], "missing options: --var message=…"),
         (["--var", "massage=x"], "did you mean 'message'?"),
         (["--var", "message"], "write it as --var NAME=TEXT"),
         ([*OPTIONS, "--name", "hello"], "'hello (2)' is free"),
@@ -74,7 +74,7 @@ def test_what_is_refused(options: list[str], said: str, project: Project) -> Non
 def test_a_case_that_nothing_can_fail_is_refused(project: Project) -> None:
     project.edit(FILE, "checks: [json]\n", "")
     ended = project.run("new", "case", "--var", "message=Hello again")
-    assert "something is missing: --expect …" in ended.err
+    assert "missing options: --expect …" in ended.err
 
 
 def test_which_suite_is_asked_for_where_there_are_several(project: Project) -> None:

@@ -119,7 +119,7 @@ def test_files_that_cannot_be_prompts(file: str) -> None:
     parsed, found = read("Hello", file)
     assert parsed is None
     assert [(item.code, item.message) for item in found] == [
-        (Code.PROMPT_SYNTAX, f"a prompt file cannot be called '{file}'")
+        (Code.PROMPT_SYNTAX, f"'{file}' is not a valid name of a prompt file")
     ]
 
 
@@ -139,7 +139,7 @@ def test_front_matter_may_stand_below_blank_lines() -> None:
 
 def test_front_matter_below_comments_is_not_taken_for_text() -> None:
     [(location, _, message, _)] = shown("# Copyright\n\n# Licence\n---\nmodel: x\n---\nHello")
-    assert (location, message) == ("4:---", "comments stand between the '---' lines, not above them")
+    assert (location, message) == ("4:---", "comments belong between the '---' lines, not above them")
     assert prompt("# Title\n---\nText: yes\n---\nmore").messages[0].source.startswith("# Title\n---")  # type: ignore[union-attr]
 
 
@@ -152,7 +152,7 @@ def test_dashes_further_down_are_text() -> None:
     [
         ("config: 3", "2:3", "'config' must be 'name: value' lines"),
         ("confg: {}", "2:confg", "unknown key 'confg'"),
-        ("config: {temprature: 0}", "2:temprature", "'temprature' is not known under 'config'"),
+        ("config: {temprature: 0}", "2:temprature", "unknown key 'temprature' under 'config'"),
         ("config: {temperature: warm}", "2:warm", "'temperature' must be a number of at least 0"),
         ("config: {temperature: true}", "2:true", "'temperature' must be a number of at least 0"),
         ("config: {temperature: -1}", "2:-1", "'temperature' must be a number of at least 0"),
@@ -165,7 +165,7 @@ def test_dashes_further_down_are_text() -> None:
         ("output: {format: xml}", "2:xml", "'format' must be json or text"),
         ("output: {schema: {team: strng}}", "2:strng", "'strng' is not a type; did you mean 'string'?"),
         ("output:\n  schema:\n    team(enum): A", "4:A", "an enum is a list of values"),
-        ("- a", "2:- a", "between the '---' lines stand 'name: value' lines"),
+        ("- a", "2:- a", "expected 'name: value' lines between the '---' lines"),
         ("config: {seed: 1}\nconfig: {seed: 2}", "3:config", "duplicate key 'config'"),
         ("tools: [search]", "2:tools", "'tools' has no effect here"),
     ],

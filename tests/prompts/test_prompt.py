@@ -117,11 +117,11 @@ def test_the_content_alone_gives_the_same_prompt(message: str, body: str) -> Non
 
 def test_wrong_values_are_all_named() -> None:
     with pytest.raises(
-        WrongVariables, match=r"no value for 'a', 'b.c'; no place for 'd'; it takes 'a', 'b.c'"
+        WrongVariables, match=r"no value for 'a', 'b.c'; no placeholder for 'd'; it takes 'a', 'b.c'"
     ) as error:
         prompt("{{a}} {{b.c}}").check_variables({"b": {}, "d": 1})
     assert (error.value.missing, error.value.unused) == (("a", "b.c"), ("d",))
-    with pytest.raises(WrongVariables, match="no place for 'a'; it takes none"):
+    with pytest.raises(WrongVariables, match="no placeholder for 'a'; it takes none"):
         prompt("Hello").check_variables({"a": 1})
     prompt(TEXT).check_variables({"message": "x"})
 

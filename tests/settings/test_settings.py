@@ -66,7 +66,7 @@ def test_dashes_and_underscores_are_the_same(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message", "line", "column"),
     [
-        ("retries = 1\nconcurency = 3\n", "'concurency' is not a setting", 2, 1),
+        ("retries = 1\nconcurency = 3\n", "unknown setting 'concurency'", 2, 1),
         ("retries = 'x'\n", "'retries' must be a whole number, not 'x'", 1, 1),
         ("retries = true\n", "'retries' must be a whole number, not 'True'", 1, 1),
         ("retries = -1\n", "'retries' must be at least 0, not '-1'", 1, 1),
@@ -77,9 +77,9 @@ def test_dashes_and_underscores_are_the_same(tmp_path: Path) -> None:
         ("python = 'a.py'\n", "'python' must be a list of texts in square brackets, not 'a.py'", 1, 1),
         ("providers = 1\n", "'providers' must be a table, not '1'", 1, 1),
         ("[providers]\nopenai = 1\n", "'providers' must be a table, not '1'", 1, 2),
-        ("retries = \n", "this is not TOML: invalid value", 1, 11),
-        ("actor = me\n", "this is not TOML: invalid value", 1, 9),
-        ("a = '''", "this is not TOML: expected \"'''\"", 1, 8),
+        ("retries = \n", "this is not valid TOML: invalid value", 1, 11),
+        ("actor = me\n", "this is not valid TOML: invalid value", 1, 9),
+        ("a = '''", "this is not valid TOML: expected \"'''\"", 1, 8),
     ],
 )
 def test_mistakes_have_a_place(text: str, message: str, line: int, column: int, tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_mistakes_have_a_place(text: str, message: str, line: int, column: int, 
 
 def test_all_unknown_settings_are_told_at_once(tmp_path: Path) -> None:
     write(tmp_path / "promptbench.toml", "retrys = 1\nfoo = 2\n")
-    assert [message for message, _, _ in refused(tmp_path)] == ["'retrys' is not a setting", "'foo' is not a setting"]
+    assert [message for message, _, _ in refused(tmp_path)] == ["unknown setting 'retrys'", "unknown setting 'foo'"]
 
 
 @pytest.mark.parametrize("text", ["tool = 1\n#[tool.promptbench", "[tool]\npromptbench = 5\n#[tool.promptbench"])

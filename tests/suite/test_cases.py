@@ -128,12 +128,12 @@ def test_what_stands_beside_a_check(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("check", "message"),
     [
-        ("{contains: a, regex: b}", "write one check to a '- ' line; beside it there may be 'reading' and 'weight'"),
-        ("{weight: 2}", "write one check to a '- ' line; beside it there may be 'reading' and 'weight'"),
+        ("{contains: a, regex: b}", "write one check per '- ' line; 'reading' and 'weight' may be added to it"),
+        ("{weight: 2}", "write one check per '- ' line; 'reading' and 'weight' may be added to it"),
         ("{contains: a, reading: lose}", "'reading' must be 'strict' or 'loose'"),
-        ("{contains: a, weight: much}", "'weight' must be a number from 0 on"),
-        ("{contains: a, weight: -1}", "'weight' must be a number from 0 on"),
-        ("{contains: a, weight: true}", "'weight' must be a number from 0 on"),
+        ("{contains: a, weight: much}", "'weight' must be a number of at least 0"),
+        ("{contains: a, weight: -1}", "'weight' must be a number of at least 0"),
+        ("{contains: a, weight: true}", "'weight' must be a number of at least 0"),
     ],
 )
 def test_what_may_not_stand_beside_a_check(check: str, message: str, tmp_path: Path) -> None:
