@@ -48,14 +48,14 @@ def columns(file: Log) -> tuple[str, ...]:
     """The names in a table's header or in the first record; of a workbook those of the first sheet that has some."""
     if _sheets.is_workbook(file):
         try:
-            return next((names for _, names, _ in _sheets.sheets(file) if len(names) >= _LEAST_COLUMNS), ("",))
+            return next((names for names, _ in _sheets.read_sheets(file) if len(names) >= _LEAST_COLUMNS), ("",))
         except ValueError:
             return ("",)  # it is a workbook all the same, and reading it says what is wrong
     return _table.columns(file) or tuple(file.sample() or ())
 
 
 def read(file: Log) -> Iterator[LoggedCall | BadRecord]:
-    """The calls. A file of inputs gives none of its own. Raises MissingExtra for a workbook without openpyxl."""
+    """Yield the calls. A file of inputs has none of its own. Raises WorkbookError."""
     if problem := _columns.unknown(file.mapping):
         yield BadRecord("the mapping", problem)
         return
@@ -86,7 +86,7 @@ def _workbook(file: Log, inputs: Joined) -> Iterator[LoggedCall | BadRecord]:
     """The sheets that have calls; what the first one lacks is told where none has any."""
     told: tuple[str, ...] | None = None
     found = False
-    for _, names, rows in _sheets.sheets(file):
+    for names, rows in _sheets.read_sheets(file):
         if _columns.missing(_columns.guessed(names, file.mapping)):
             told = told or names
             continue

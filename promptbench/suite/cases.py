@@ -27,7 +27,7 @@ from promptbench.suite.models import (
     field_name,
     is_case_file,
 )
-from promptbench.suite.sheets import CaseRow, case_rows
+from promptbench.suite.sheets import SheetCase, case_rows
 from promptbench.suite.validation import validated
 from promptbench.text.templates import is_name
 
@@ -163,7 +163,7 @@ class _Sheet:
     def __init__(self, path: Path, shown: str) -> None:
         self._path = path
         self._shown = shown
-        self._rows: list[CaseRow] = []
+        self._rows: list[SheetCase] = []
 
     def scan(self, where: Where, found: Diagnostics) -> Iterator[tuple[int, int, Case]]:
         """The cases, each with the number of its row among them. `where` is the place in the suite that names it."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,14 +9,14 @@ from pathlib import Path
 from promptbench.core.diagnostics import Code, Diagnostics, Place, did_you_mean
 from promptbench.core.types import Json
 from promptbench.formats.marked_json import parse_line
-from promptbench.formats.source import Source, SourceError, read_source
-from promptbench.suite.grids import as_cell, delimiter_of, from_cell
+from promptbench.formats.source import SourceError, read_source
+from promptbench.tables.delimited import escape_formula, write_csv
+from promptbench.tables.grid import MAX_BYTES, GridCell, read_grid
 
 NEEDED = ("case", "label")
 COLUMNS = ("case", "model", "answer", "label")
 _SHEET = ("case", "model", "input", "answer", "label")
 _LABELS = {"pass": True, "yes": True, "fail": False, "no": False}
-_MAX_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +35,8 @@ class Labelled:
 
 def read_labelled(path: Path, shown: str, found: Diagnostics) -> list[Labelled]:
     """The labelled rows of a file; those without a label are left out, and what is wrong goes to `found`."""
-    try:
-        source = read_source(path, shown, max_bytes=_MAX_BYTES)
-    except SourceError as error:
-        found.extend([error.diagnostic])
-        return []
-    rows = _json_rows(source, found) if path.suffix.lower() in (".jsonl", ".ndjson") else _csv_rows(source, found)
+    is_json = path.suffix.lower() in (".jsonl", ".ndjson")
+    rows = (_json_rows if is_json else _csv_rows)(path, shown, found)
     labelled = [item for row, place in rows if (item := _labelled(row, place, found)) is not None]
     if not labelled and not found.errors:
         hint = "write pass or fail into the column 'label'"
@@ -55,12 +49,8 @@ def sheet(rows: Iterable[Mapping[str, str]]) -> str:
 
     A spreadsheet program runs nothing that stands in it.
     """
-    text = io.StringIO()
-    writer = csv.DictWriter(text, _SHEET, lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({name: as_cell(row.get(name, "")) for name in _SHEET})
-    return text.getvalue()
+    cells = [[escape_formula(row.get(name, "")) for name in _SHEET] for row in rows]
+    return write_csv([_SHEET, *cells], line_end="\n")
 
 
 _Row = tuple[Mapping[str, Json], Callable[[str], Place]]
@@ -93,7 +83,12 @@ def _labelled(row: Mapping[str, Json], place: Callable[[str], Place], found: Dia
     )
 
 
-def _json_rows(source: Source, found: Diagnostics) -> Iterator[_Row]:
+def _json_rows(path: Path, shown: str, found: Diagnostics) -> Iterator[_Row]:
+    try:
+        source = read_source(path, shown, max_bytes=MAX_BYTES)
+    except SourceError as error:
+        found.extend([error.diagnostic])
+        return
     for number, text in enumerate(source.lines, 1):
         line = parse_line(source.path, number, text, found) if text.strip() else None
         if line is None:
@@ -119,44 +114,27 @@ class _JsonPlaces:
         return self.find((self.keys[name],)) if name in self.keys else self.find()
 
 
-def _csv_rows(source: Source, found: Diagnostics) -> Iterator[_Row]:
-    head = source.lines[0] if source.lines else ""
-    reader = csv.reader(io.StringIO(source.text, newline=""), delimiter=delimiter_of(head), strict=True)
-    names: list[str] | None = None
-    line = 1
-    try:
-        for cells in reader:
-            start, line = line, reader.line_num + 1
-            if not any(cell.strip() for cell in cells):
-                continue
-            if names is None:
-                names = [cell.strip().lower() for cell in cells]
-                missing = [name for name in NEEDED if name not in names]
-                if missing:
-                    _tell_missing(missing[0], names, source.place(start, 1, len(head)), found)
-                    return
-                continue
-            row = dict(zip(names, map(from_cell, cells), strict=False))
-            yield row, _CsvPlaces(source, start, row)
-    except csv.Error as error:
-        hint = "a text with a quotation mark, a comma or a line break in it stands in quotes, with inner ones doubled"
-        found.add(Code.BAD_VALUE, f"this is no CSV: {error}", source.place(line, 1), hint=hint)
+def _csv_rows(path: Path, shown: str, found: Diagnostics) -> Iterator[_Row]:
+    rows = read_grid(path, shown, found, heading="label")
+    header = next(rows, None)
+    if header is None:
+        return
+    names = [str(cell.content).strip().lower() for cell in header]
+    if missing := [name for name in NEEDED if name not in names]:
+        _tell_missing(missing[0], names, header[0].place, found)
+        return
+    for row in rows:
+        cells = dict(zip(names, row, strict=False))
+        yield {name: cell.content for name, cell in cells.items()}, _CellPlaces(cells, row[0].place)
 
 
 @dataclass(frozen=True, slots=True)
-class _CsvPlaces:
-    source: Source
-    line: int
-    row: Mapping[str, str]
+class _CellPlaces:
+    cells: Mapping[str, GridCell]
+    first: Place
 
     def __call__(self, name: str) -> Place:
-        """Of the cell where its text is found in the row's first line, else of the whole line."""
-        text, cell = self.source.lines[self.line - 1], self.row.get(name, "")
-        # A label stands behind the answer, which may have the same word in it.
-        at = text.rfind(cell) if cell and name == "label" else text.find(cell) if cell else -1
-        return (
-            self.source.place(self.line, at + 1, len(cell)) if at >= 0 else self.source.place(self.line, 1, len(text))
-        )
+        return self.cells[name].place if name in self.cells else self.first
 
 
 def _tell_missing(name: str, names: list[str], place: Place, found: Diagnostics) -> None:

@@ -24,7 +24,7 @@ from promptbench.formats.marked_yaml import parse
 from promptbench.formats.source import Source
 from promptbench.formats.yaml_text import in_braces, item_lines, mapping_lines
 from promptbench.suite.models import field_name
-from promptbench.suite.tables import as_json, same
+from promptbench.suite.tables import as_json, is_same_data
 from promptbench.suite.writer import BY_HAND, LINE_ENDS, behind_comments, encoding_of, next_line
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -83,7 +83,7 @@ def with_changes(raw: bytes, shown: str, changes: Mapping[int, Change | None]) -
     wanted = [changes.get(index, Change(case)) for index, case in enumerate(before)]
     # Without any case, nothing is written behind the key.
     left = [item.data for item in wanted if item] or None
-    if not same(_whole(after, shown), {**_whole(normal, shown), _key(normal): left}):
+    if not is_same_data(_whole(after, shown), {**_whole(normal, shown), _key(normal): left}):
         message = f"the cases of {shown} cannot be changed: their layout is too unusual"
         raise InputError(message, hint="change them by hand")
     end = match[0] if (match := LINE_ENDS.search(text)) else "\n"
@@ -201,7 +201,7 @@ class _Item:
             return
         if change.comment is not None and change.comment != self.comment:
             yield self._top, self._line, _as_comment(change.comment, self._column)
-        if same(before, dict(change.data)):
+        if is_same_data(before, dict(change.data)):
             return
         if not isinstance(self._node, yaml.MappingNode) or self._node.flow_style:
             yield self._start, self._node.end_mark.index, in_braces(change.data)
@@ -234,7 +234,7 @@ class _Item:
             last = behind_comments(self._text, next_line(self._text, max(ends) - 1), column)
             if name not in data:
                 yield start, last, ""
-            elif not same(data[name], before[name]):
+            elif not is_same_data(data[name], before[name]):
                 lines = mapping_lines({name: data[name]}, column)
                 comments = self._comments(start, last, [(key, value)])
                 if len(lines) == 1 and len(comments) == 1:

@@ -106,7 +106,7 @@ def test_a_sheet_is_never_written_over(triage: Project, kind: str) -> None:
     assert triage.run("sheet", "export", "suites/triage", "--output", f"x/y.{kind}").code == 0
     again = triage.run("sheet", "export", "suites/triage", "--output", f"x/y.{kind}")
     assert again.code == 2
-    assert "is there already" in again.err
+    assert "already exists" in again.err
     assert triage.run("sheet", "export", "suites/triage", "--output", "y.ods").code == 2
 
 
@@ -182,13 +182,13 @@ def test_mistakes_come_back_at_their_cells(triage: Project) -> None:
     book.save(triage.root / "mine.xlsx")
     done = triage.run("sheet", "import", "mine.xlsx", "suites/triage")
     assert done.code == 2
-    assert "mine.mistakes.xlsx shows each at its cell" in done.err
-    copy = openpyxl.load_workbook(triage.root / "mine.mistakes.xlsx").active
+    assert "mine.errors.xlsx shows each at its cell" in done.err
+    copy = openpyxl.load_workbook(triage.root / "mine.errors.xlsx").active
     marks = {cell.coordinate: cell.comment.text for row in copy.iter_rows() for cell in row if cell.comment}
     assert marks == {
         "D3": "there is no check 'contians'; did you mean 'contains'?",
         "B4": "the case 'b' has no value for {{message}} of triage.better.prompt; write it under vars.message",
-        "F6": "this cell has no heading; head its column, or empty it",
+        "F6": "this cell has no heading; write a heading for its column, or empty it",
     }
     assert {f"mine.xlsx!{cell}: error" in done.err for cell in marks} == {True}
     assert {cell.coordinate for row in copy.iter_rows() for cell in row if cell.fill.fill_type} == set(marks)
@@ -197,14 +197,14 @@ def test_mistakes_come_back_at_their_cells(triage: Project) -> None:
     def mend(sheet: Any) -> None:
         sheet["D3"], sheet["B4"], sheet["F6"], sheet["A6"] = "contains", "Bye", None, "d"
 
-    edit(triage.root / "mine.mistakes.xlsx", mend)
-    edit(triage.root / "mine.mistakes.xlsx", lambda sheet: sheet.__setitem__("D5", "nothing"))
-    again = triage.run("sheet", "import", "mine.mistakes.xlsx", "suites/triage")
-    assert (again.code, "mine.mistakes.xlsx!D5: error" in again.err) == (2, True)
-    left = openpyxl.load_workbook(triage.root / "mine.mistakes-2.xlsx").active
+    edit(triage.root / "mine.errors.xlsx", mend)
+    edit(triage.root / "mine.errors.xlsx", lambda sheet: sheet.__setitem__("D5", "nothing"))
+    again = triage.run("sheet", "import", "mine.errors.xlsx", "suites/triage")
+    assert (again.code, "mine.errors.xlsx!D5: error" in again.err) == (2, True)
+    left = openpyxl.load_workbook(triage.root / "mine.errors-2.xlsx").active
     assert [cell.coordinate for row in left.iter_rows() for cell in row if cell.comment] == ["D5"]
-    edit(triage.root / "mine.mistakes-2.xlsx", lambda sheet: sheet.__setitem__("D5", None))
-    mended = triage.run("sheet", "import", "mine.mistakes-2.xlsx", "suites/triage")
+    edit(triage.root / "mine.errors-2.xlsx", lambda sheet: sheet.__setitem__("D5", None))
+    mended = triage.run("sheet", "import", "mine.errors-2.xlsx", "suites/triage")
     assert "4 new" in mended.out, mended.err
 
 
@@ -216,7 +216,7 @@ def test_mistakes_in_merged_cells_stand_at_the_first(triage: Project) -> None:
     book.save(triage.root / "mine.xlsx")
     done = triage.run("sheet", "import", "mine.xlsx", "suites/triage")
     assert (done.code, "mine.xlsx!A3: error" in done.err) == (2, True)
-    copy = openpyxl.load_workbook(triage.root / "mine.mistakes.xlsx").active
+    copy = openpyxl.load_workbook(triage.root / "mine.errors.xlsx").active
     assert copy["A2"].comment.text.startswith("this cell is merged with others (A2:A3); ")
     assert "'case:' is missing" in copy["A2"].comment.text
 
@@ -227,14 +227,14 @@ def test_mistakes_in_a_csv_file_have_a_column(triage: Project) -> None:
     triage.write("mine.csv", text.getvalue())
     done = triage.run("sheet", "import", "mine.csv", "suites/triage")
     assert (done.code, "mine.csv:3:14: error" in done.err) == (2, True), done.err
-    copied = list(csv.reader(io.StringIO((triage.root / "mine.mistakes.csv").read_text("utf-8-sig")), delimiter=";"))
-    assert copied[1] == [*MISTAKES[1], "", "# mistakes"]
+    copied = list(csv.reader(io.StringIO((triage.root / "mine.errors.csv").read_text("utf-8-sig")), delimiter=";"))
+    assert copied[1] == [*MISTAKES[1], "", "# errors"]
     assert [row[5] for row in copied] == ["", "", "", "", "", "lost"]
     assert [row[6] for row in copied[2:]] == [
         "check: there is no check 'contians'; did you mean 'contains'?",
         "vars.message: the case 'b' has no value for {{message}} of triage.better.prompt; write it under vars.message",
         "",
-        "this cell has no heading; head its column, or empty it",
+        "this cell has no heading; write a heading for its column, or empty it",
     ]
 
 
@@ -243,8 +243,8 @@ def test_mistakes_in_a_csv_file_have_a_column(triage: Project) -> None:
     [
         ("x.csv", b"", "the file is empty"),
         ("x.csv", b"case\n", "has no cases"),
-        ("x.csv", b"name,expect\na,b\n", "there is no column 'case'"),
-        ("x.csv", b'case\n"a\n', "this is no CSV"),
+        ("x.csv", b"name,expect\na,b\n", "column 'case' not found"),
+        ("x.csv", b'case\n"a\n', "invalid CSV"),
         ("x.xlsx", b"PK no workbook", "the workbook is damaged"),
         ("missing.csv", None, "No such file"),
     ],
@@ -275,7 +275,7 @@ def test_cases_beside_the_suite_are_changed_in_their_file(triage: Project) -> No
     assert suite_text(triage) == before
     triage.write("all.csv", text.getvalue().replace(",Hello,", ",Bye,"))
     refused = triage.run("sheet", "import", "all.csv", "suites/triage")
-    assert (refused.code, "'of csv' stands in other.csv" in refused.err) == (2, True)
+    assert (refused.code, "the case 'of csv' is in other.csv" in refused.err) == (2, True)
 
 
 def test_new_cases_go_where_all_the_others_are(triage: Project) -> None:
@@ -286,7 +286,7 @@ def test_new_cases_go_where_all_the_others_are(triage: Project) -> None:
     )
     triage.write("new.csv", "case,vars.message,# comment\na,Hi,seen\nb,Ho,\n")
     done = triage.run("sheet", "import", "new.csv", "suites/triage")
-    assert "more.jsonl has no place for the comment of 'a'" in done.err
+    assert "the comment of 'a' is lost: more.jsonl cannot hold comments" in done.err
     more = (triage.root / "suites/triage/more.jsonl").read_text()
     assert more == line + '{"case": "b", "vars": {"message": "Ho"}}\n'
 

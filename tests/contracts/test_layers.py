@@ -10,11 +10,12 @@ import pytest
 import promptbench
 
 ROOT = Path(promptbench.__file__).parent
-LEAVES = {"core", "formats", "text"}
+LEAVES = {"core", "formats", "text", "tables"}
 MAY_IMPORT = {
     "core": set(),
     "formats": {"core"},
     "text": {"core"},
+    "tables": {"core", "formats"},
     **dict.fromkeys(
         ("settings", "suite", "prompts", "providers", "ingest", "gateway", "store", "report", "stats", "metrics"),
         LEAVES,

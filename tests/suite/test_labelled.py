@@ -54,7 +54,7 @@ def test_json_lines(tmp_path: Path) -> None:
     [
         ("a.csv", "name,label\n", 1, "there is no column 'case'"),
         ("a.csv", "case,label\n,pass\n", 2, "does not say of which case"),
-        ("a.csv", 'case,label\n"one\n', 2, "this is no CSV"),
+        ("a.csv", 'case,label\n"one\n', 2, "invalid CSV"),
         ("a.jsonl", '{"case": "x", "label": "pass"}\n{"case": "y"}\n', 2, "there is no column 'label'"),
         ("a.jsonl", "[1]\n", 1, "this line is no object"),
         ("a.jsonl", "{\n", 1, "this line is not JSON"),

@@ -145,22 +145,34 @@ def test_checks_and_messages_as_yaml_and_checks_in_pairs(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("rows", "code", "csv_place", "cell", "said"),
     [
-        ([["case", "vras.x"], ["a", "1"]], Code.UNKNOWN_KEY, "1:6", "B1", "'vras.x' is not a known heading"),
-        ([["name", "expect"], ["a", "1"]], Code.MISSING_KEY, "1:1", "A1", "there is no column 'case'"),
-        ([["case", "was", "was"], ["a", "1", "2"]], Code.DUPLICATE_KEY, "1:10", "C1", "two columns are headed 'was'"),
-        ([["case", "value"], ["a", "1"]], Code.MISSING_KEY, "1:6", "B1", "belongs to a column 'check'"),
-        ([["case", "check", "value"], ["a", "", "1"]], Code.MISSING_KEY, "2:4", "C2", "belongs to no check"),
-        ([["case", "expect"], ["a", "{team: x}"]], Code.BAD_VALUE, "2:3", "B2", "this looks like data and is no JSON"),
-        ([["case", "vars"], ["a", "{team: x}"]], Code.BAD_VALUE, "2:3", "B2", "this looks like data and is no JSON"),
+        ([["case", "vras.x"], ["a", "1"]], Code.UNKNOWN_KEY, "1:6", "B1", "unknown heading 'vras.x'"),
+        ([["name", "expect"], ["a", "1"]], Code.MISSING_KEY, "1:1", "A1", "column 'case' not found"),
+        ([["case", "was", "was"], ["a", "1", "2"]], Code.DUPLICATE_KEY, "1:10", "C1", "duplicate column 'was'"),
+        ([["case", "value"], ["a", "1"]], Code.MISSING_KEY, "1:6", "B1", "needs a column 'check'"),
+        ([["case", "check", "value"], ["a", "", "1"]], Code.MISSING_KEY, "2:4", "C2", "has no check"),
+        ([["case", "expect"], ["a", "{team: x}"]], Code.BAD_VALUE, "2:3", "B2", "invalid JSON"),
+        ([["case", "vars"], ["a", "{team: x}"]], Code.BAD_VALUE, "2:3", "B2", "invalid JSON"),
         ([["case", "vars"], ["a", "x"]], Code.WRONG_TYPE, "2:3", "B2", "'vars' must be"),
-        ([["case", "vars", "vars.x"], ["a", "{}", 1]], Code.DUPLICATE_KEY, "2:6", "C2", "and also field by field"),
+        (
+            [["case", "vars", "vars.x"], ["a", "{}", 1]],
+            Code.DUPLICATE_KEY,
+            "2:6",
+            "C2",
+            "set both in one cell and by field",
+        ),
         ([["case", "checks"], ["a", "{contains: x"]], Code.YAML_SYNTAX, "2:3", "B2", "not closed"),
         ([["case", "threshold"], ["a", "high"]], Code.WRONG_TYPE, "2:3", "B2", "'threshold' must be a number"),
         ([["case", "messages"], ["a", "[{role: boss, content: x}]"]], Code.BAD_VALUE, "2:4", "B2", "'role'"),
-        ([["case", "expect", "expect.x"], ["a", "1", "2"]], Code.DUPLICATE_KEY, "2:5", "C2", "and also field by field"),
+        (
+            [["case", "expect", "expect.x"], ["a", "1", "2"]],
+            Code.DUPLICATE_KEY,
+            "2:5",
+            "C2",
+            "set both in one cell and by field",
+        ),
         ([["case"], ["a", "1"]], Code.UNKNOWN_KEY, "2:3", "B2", "this cell has no heading"),
         ([["case", "tags"], ["", "x"]], Code.MISSING_KEY, "2:1", "A2", "'case:' is missing"),
-        ([["case", "was"], ["a", "1"], ["a", "2"]], Code.DUPLICATE_NAME, "3:1", "A3", "two cases are named 'a'"),
+        ([["case", "was"], ["a", "1"], ["a", "2"]], Code.DUPLICATE_NAME, "3:1", "A3", "'a'"),
     ],
 )
 @pytest.mark.parametrize("kind", ["csv", "xlsx"])
@@ -218,8 +230,8 @@ def test_a_formula_is_told_and_not_computed(tmp_path: Path) -> None:
     rows = [["case", "vars.x", "# mine"], ["a", "=1+1", "=2+2"], ["b", "#N/A"]]
     _, _, found = read(tmp_path, rows, "xlsx")
     assert found == [
-        (Code.BAD_VALUE, "more.xlsx!B2", "this cell holds a formula"),
-        (Code.BAD_VALUE, "more.xlsx!B3", "this cell shows an error: #N/A"),
+        (Code.BAD_VALUE, "more.xlsx!B2", "this cell contains a formula"),
+        (Code.BAD_VALUE, "more.xlsx!B3", "this cell contains an error: #N/A"),
     ]
 
 
@@ -264,6 +276,6 @@ def test_the_first_sheet_that_is_seen_counts(tmp_path: Path) -> None:
     book.save(tmp_path / "more.xlsx")
     suite, found = loaded(tmp_path, HEAD + "cases: more.xlsx\n")
     assert suite is not None
-    said = "the sheet 'more' has cases too, and only the first sheet is read"
+    said = "the sheet 'more' also has a column 'case', but only the first sheet is read"
     assert [(item.message, item.severity) for item in found] == [(said, Severity.WARNING)]
     assert suite.cases["one"].variables == {"day": "2026-03-01"}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from pathlib import Path
 from typing import Any
@@ -14,11 +12,12 @@ from hypothesis import strategies as st
 
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.formats.marked_json import parse_line
-from promptbench.formats.workbook_writer import Page, workbook
 from promptbench.suite.cases import read_case
 from promptbench.suite.models import Where
 from promptbench.suite.sheets import case_rows
-from promptbench.suite.tables import Entry, Fields, as_csv_cell, fields_of, same, table_of
+from promptbench.suite.tables import CaseEntry, Fields, fields_of, is_same_data, table_of
+from promptbench.tables.delimited import escape_formula, write_csv
+from promptbench.tables.writer import Sheet, write_workbook
 
 ODD = [
     "010", "yes", "1e5", "TRUE", "true", "null", "12", "1.10", "12:30", "2026-03-01", "+49 30 1", "=1+1", "'=1", "-x",
@@ -68,22 +67,21 @@ def fields(case: dict[str, Any]) -> Fields:
     return fields_of(read)
 
 
-def through(path: Path, entries: list[Entry]) -> list[Entry]:
+def through(path: Path, entries: list[CaseEntry]) -> list[CaseEntry]:
     """The cases written into a sheet and read again."""
     table = table_of(entries, csv=path.suffix == ".csv")
     if path.suffix == ".csv":
-        text = io.StringIO()
-        csv.writer(text).writerows([as_csv_cell(cell) for cell in row] for row in [table.headings, *table.rows])
-        path.write_bytes(text.getvalue().encode("utf-8-sig"))
+        rows = [[escape_formula(str(cell)) for cell in row] for row in [table.headings, *table.rows]]
+        path.write_bytes(write_csv(rows).encode("utf-8-sig"))
     else:
-        path.write_bytes(workbook([Page("cases", table.headings, table.rows)]))
+        path.write_bytes(write_workbook([Sheet("cases", table.headings, table.rows)]))
     found = Diagnostics()
     read = []
     for row in case_rows(path, path.name, found):
         assert row, list(found)
         case = read_case(row.value, Where(row), found)
         assert case, list(found)
-        read.append(Entry(fields_of(case), row.comment))
+        read.append(CaseEntry(fields_of(case), row.comment))
     assert not list(found)
     return read
 
@@ -104,16 +102,16 @@ def test_a_workbook_says_what_the_cases_say(tmp_path: Path, cases: list[tuple[di
 
 
 def check_through(path: Path, cases: list[tuple[dict[str, Any], str]]) -> None:
-    entries = [Entry(fields(case), comment.replace("\r", "")) for case, comment in cases]
+    entries = [CaseEntry(fields(case), comment.replace("\r", "")) for case, comment in cases]
     after = through(path, entries)
     assert len(after) == len(entries)
     for one, other in zip(after, entries, strict=True):
-        assert same(dict(one.fields), dict(other.fields)), (one.fields, other.fields)
+        assert is_same_data(dict(one.fields), dict(other.fields)), (one.fields, other.fields)
         assert one.comment == other.comment
 
 
 def table(*cases: dict[str, Any], csv: bool = False) -> dict[str, list[Any]]:
-    made = table_of([Entry(fields(case)) for case in cases], csv=csv)
+    made = table_of([CaseEntry(fields(case)) for case in cases], csv=csv)
     return {heading: [row[index] for row in made.rows] for index, heading in enumerate(made.headings)}
 
 
@@ -155,5 +153,5 @@ def test_what_a_program_would_take_for_a_number_stands_in_quotes_in_a_csv_file_o
 
 
 def test_what_yaml_cannot_hold_is_told_with_its_case() -> None:
-    with pytest.raises(ValueError, match="the case 'a' cannot stand in a sheet: it holds half a character"):
+    with pytest.raises(ValueError, match="a sheet cannot hold the case 'a': it holds half a character"):
         table({"case": "a", "checks": [{"contains": "\ud83d", "weight": 2}]})
