@@ -1,8 +1,7 @@
-"""Checks that let broken answers pass are found, and what the command says to add closes the hole."""
+"""`promptbench mutate` finds checks that let broken answers pass."""
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import pytest
@@ -45,27 +44,18 @@ def alive(data: Any) -> dict[tuple[str, str], dict[str, Any]]:
     return {(item["operator"], item["field"]): item for item in suite["survivors"]}
 
 
-def test_a_hole_is_found_and_the_line_to_add_closes_it(hole: Project, server: FakeOpenAI) -> None:
-    found = alive(hole.run("mutate", "--json").data)
-    swapped = found["swap two labels", "priority"]
+def test_a_hole_is_found_and_closed(hole: Project, server: FakeOpenAI) -> None:
+    survivors = alive(hole.run("mutate", "--json").data)
+    swapped = survivors["swap two labels", "priority"]
     assert (swapped["mutants"], swapped["cases"], swapped["must"]) == (2, 2, True)
-    assert swapped["add"]["case"] == "charged twice"
-    assert swapped["add"]["yaml"] == "expect: {team: billing, priority: high}\n"
-    assert ("swap two labels", "team") not in found
-    hole.edit("suites/triage/suite.yaml", "    expect: {team: billing}\n", f"    {swapped['add']['yaml']}")
+    assert (swapped["case"], swapped["mutant"]) == ("charged twice", '{"priority":"low","team":"billing"}')
+    assert ("swap two labels", "team") not in survivors
+    hole.edit(
+        "suites/triage/suite.yaml", "    expect: {team: billing}\n", "    expect: {team: billing, priority: high}\n"
+    )
     after = alive(hole.run("mutate", "--json").data)["swap two labels", "priority"]
     assert (after["mutants"], after["case"]) == (1, "late parcel")
     assert not server.received
-
-
-def test_one_schema_for_all_cases_closes_many(hole: Project) -> None:
-    dropped = alive(hole.run("mutate", "--json").data)["drop a field", "priority"]
-    assert dropped["add"]["case"] is None
-    assert dropped["add"]["kills"] == dropped["add"]["of"] == 2
-    [lines] = re.findall(r"checks:\n(.*)", dropped["add"]["yaml"], re.DOTALL)
-    hole.edit("suites/triage/suite.yaml", "checks:\n  - json\n", f"checks:\n{lines}  - json\n")
-    ended = hole.run("mutate", "--json")
-    assert not {operator for operator, _ in alive(ended.data)} & {"drop a field", "rename a field", "wrong type"}
 
 
 def test_checks_that_never_fail_are_named_with_their_place(hole: Project) -> None:
@@ -143,7 +133,7 @@ def test_cases_of_a_file(hole: Project) -> None:
     hole.write("suites/triage/more.jsonl", "".join(line % (n, n, n) for n in range(300)))
     found = alive(hole.run("mutate", "--json").data)
     assert found["swap two labels", "team"]["cases"] == 300
-    assert found["drop a field", "n"]["add"]["kills"] == 300
+    assert found["drop a field", "n"]["mutants"] == 300
 
 
 def test_a_check_of_the_call_is_not_called_vacuous(hole: Project) -> None:
