@@ -1,6 +1,6 @@
 """SQuAD 2.0 through `promptbench run`, with answers whose figures are known beforehand.
 
-python -m tests.bench.squad [dev-v2.0.json]
+python -m tests.bench.squad dev-v2.0.json
 
 Prints a table in Markdown; exits 1 where a figure is not the known one. Takes about a minute.
 """
@@ -70,6 +70,6 @@ def main(path: Path) -> bool:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 2:
+    if len(sys.argv) != 2:
         raise SystemExit(__doc__)
-    sys.exit(0 if main(Path(sys.argv[1]) if len(sys.argv) == 2 else squad.DATA) else 1)
+    sys.exit(0 if main(Path(sys.argv[1])) else 1)
