@@ -1,4 +1,4 @@
-"""Answers that people have labelled, in a spreadsheet's CSV or in JSON Lines: a row says pass or fail of one answer."""
+"""Answers that people have labelled, in a spreadsheet or in JSON Lines: a row says pass or fail of one answer."""
 
 from __future__ import annotations
 
@@ -36,8 +36,12 @@ class Labelled:
 def read_labelled(path: Path, shown: str, found: Diagnostics) -> list[Labelled]:
     """The labelled rows of a file; those without a label are left out, and what is wrong goes to `found`."""
     is_json = path.suffix.lower() in (".jsonl", ".ndjson")
-    rows = (_json_rows if is_json else _csv_rows)(path, shown, found)
-    labelled = [item for row, place in rows if (item := _labelled(row, place, found)) is not None]
+    rows = (_json_rows if is_json else _table_rows)(path, shown, found)
+    try:
+        labelled = [item for row, place in rows if (item := _labelled(row, place, found)) is not None]
+    except OSError as error:
+        found.add(Code.UNREADABLE_FILE, f"the file cannot be read: {error.strerror}", Place(shown))
+        return []
     if not labelled and not found.errors:
         hint = "write pass or fail into the column 'label'"
         found.add(Code.NO_CASES, "no answer in this file has a label", Place(shown), hint=hint)
@@ -114,7 +118,7 @@ class _JsonPlaces:
         return self.find((self.keys[name],)) if name in self.keys else self.find()
 
 
-def _csv_rows(path: Path, shown: str, found: Diagnostics) -> Iterator[_Row]:
+def _table_rows(path: Path, shown: str, found: Diagnostics) -> Iterator[_Row]:
     rows = read_grid(path, shown, found, heading="label")
     header = next(rows, None)
     if header is None:
@@ -125,6 +129,10 @@ def _csv_rows(path: Path, shown: str, found: Diagnostics) -> Iterator[_Row]:
         return
     for row in rows:
         cells = dict(zip(names, row, strict=False))
+        for cell in (cells[name] for name in COLUMNS if name in cells):
+            if cell.problem:
+                message, hint = cell.problem
+                found.add(Code.BAD_VALUE, message, cell.place, hint=hint)
         yield {name: cell.content for name, cell in cells.items()}, _CellPlaces(cells, row[0].place)
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.suite.labelled import Labelled, read_labelled, sheet
+from tests.tables.kit import workbook
 
 
 def read(folder: Path, text: str, name: str = "labels.csv") -> tuple[list[Labelled], Diagnostics]:
@@ -34,6 +35,15 @@ def test_a_sheet_as_spreadsheets_write_it(tmp_path: Path, delimiter: str, end: s
     rows, found = read(tmp_path, text)
     assert not len(found)
     assert values(rows) == [("one", True, "a,b;c\td", None), ("two", False, None, "openai/m")]
+
+
+def test_a_workbook(tmp_path: Path) -> None:
+    rows = [["case", "label", "answer"], ["one", "pass", "=1+1"], ["two", True, 7]]
+    (tmp_path / "labels.xlsx").write_bytes(workbook(rows))
+    found = Diagnostics()
+    labelled = read_labelled(tmp_path / "labels.xlsx", "labels.xlsx", found)
+    assert values(labelled) == [("one", True, None, None), ("two", True, "7", None)]
+    assert [str(item.place) for item in found] == ["labels.xlsx!C2"]
 
 
 def test_rows_without_a_label_are_left_out(tmp_path: Path) -> None:
@@ -68,9 +78,10 @@ def test_mistakes_have_a_place(tmp_path: Path, name: str, text: str, line: int, 
     assert (problem.place.path, problem.place.line) == (name, line)
 
 
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["no.csv", "no.xlsx", "no.jsonl"])
+def test_a_file_that_is_not_there(tmp_path: Path, name: str) -> None:
     found = Diagnostics()
-    assert read_labelled(tmp_path / "no.csv", "no.csv", found) == []
+    assert read_labelled(tmp_path / name, name, found) == []
     assert len(found.errors) == 1
 
 
