@@ -14,12 +14,12 @@ from promptbench.report.nlu import Part
 from promptbench.stats.beta import clopper_pearson_upper
 
 
-class _Tally(Protocol):
+class _FirstAnswerTally(Protocol):
     def add(self, case: BenchCase, subject: Subject, checks: Sequence[Check], scores: Sequence[Score]) -> None:
         """Count one answer. `checks` are those of the case, without weights and readings around them."""
 
 
-_T = TypeVar("_T", bound=_Tally)
+_T = TypeVar("_T", bound=_FirstAnswerTally)
 
 
 class FirstAnswerTallies(Generic[_T]):

@@ -58,7 +58,7 @@ def test_a_hole_is_found_and_closed(hole: Project, server: FakeOpenAI) -> None:
     assert not server.received
 
 
-def test_checks_that_never_fail_are_named_with_their_place(hole: Project) -> None:
+def test_checks_that_never_fail_have_a_location(hole: Project) -> None:
     [suite] = hole.run("mutate", "--json").data["suites"]
     assert [(item["check"], item["place"], item["case"]) for item in suite["vacuous"]] == [
         ("regex: '.?'", "suites/triage/suite.yaml:14:9", "charged twice"),
@@ -72,7 +72,7 @@ def test_a_logged_answer_that_fails_a_check_is_enough(hole: Project) -> None:
     assert [item["check"] for item in suite["vacuous"]] == ["regex: '.?'"]
 
 
-def test_what_the_accept_level_allows_is_no_survivor(hole: Project) -> None:
+def test_a_mutant_that_the_accept_level_allows_is_not_a_survivor(hole: Project) -> None:
     rows = {row["name"]: row for row in hole.run("mutate", "--json").data["suites"][0]["operators"]}
     assert rows["fence"] == {**rows["fence"], "made": 2, "equivalent": 2, "killed": 0, "survived": 0}
     hole.edit("suites/triage/suite.yaml", "checks:\n  - json\n", "accept: raw\nchecks:\n  - json\n")
@@ -89,7 +89,7 @@ def test_the_answers_of_a_run(project: Project, server: FakeOpenAI) -> None:
     assert suite["run"]
     assert suite["score"] == 1
     assert project.run("mutate", "--run", suite["run"]).code == 0
-    # Another input was asked then: what it says is no answer to this one.
+    # The recorded request had another input, so its answer is not an answer to this case.
     project.edit("suites/triage/suite.yaml", "vars: {message: Hello}", "vars: {message: Hello you}")
     assert project.run("mutate", "--json").data["suites"][0]["answers"] == {"run": 2, "expect": 1}
 
@@ -110,7 +110,7 @@ def test_a_gate(hole: Project) -> None:
     assert hole.run("mutate", "--at-least", "half").code == 2
 
 
-def test_chosen_cases(hole: Project) -> None:
+def test_selected_cases(hole: Project) -> None:
     assert hole.run("mutate", "--case", "late*", "--json").data["suites"][0]["cases"] == 1
 
 
@@ -122,7 +122,7 @@ def test_nothing_to_break(project: Project) -> None:
     assert "write one under 'should be:'" in ended.err
 
 
-def test_a_run_that_is_not_there(hole: Project) -> None:
+def test_a_missing_run(hole: Project) -> None:
     assert hole.run("mutate", "--run", "20260101-000000-abcd").code == 2
 
 
@@ -136,7 +136,7 @@ def test_cases_of_a_file(hole: Project) -> None:
     assert found["drop a field", "n"]["mutants"] == 300
 
 
-def test_a_check_of_the_call_is_not_called_vacuous(hole: Project) -> None:
+def test_a_check_of_the_call_is_not_vacuous(hole: Project) -> None:
     hole.edit("suites/triage/suite.yaml", "      - regex: '.?'\n", "      - latency: 1 ms\n")
     [suite] = hole.run("mutate", "--json").data["suites"]
     assert [item["check"] for item in suite["vacuous"]] == ['count: {"at most":90,"of":"words"}']

@@ -1,4 +1,4 @@
-"""Each way to break an answer, and what holds for all of them."""
+"""Each operator, and properties of all mutants."""
 
 from __future__ import annotations
 
@@ -86,11 +86,11 @@ def test_an_operator(answer: Any, operator: str, expected: list[tuple[str, Any]]
 
 
 @pytest.mark.parametrize("operator", ["wrong language", "refusal", "prose around", "introduction", "white space"])
-def test_the_others_change_one_of_these(operator: str) -> None:
+def test_other_operators(operator: str) -> None:
     assert broken(TEXT, operator) or broken(ANSWER, operator)
 
 
-def test_every_operator_says_what_it_stands_for() -> None:
+def test_every_operator_has_a_failure_that_it_stands_for() -> None:
     assert len({operator.name for operator in OPERATORS}) == len(OPERATORS)
     assert all(operator.stands_for.endswith(".") for operator in OPERATORS)
 
@@ -101,17 +101,17 @@ def test_another_language_than_that_of_the_text() -> None:
 
 
 @pytest.mark.parametrize(("accept", "allowed"), [(Rung.RAW, set()), (Rung.EXTRACTED, {"fence", "prose around"})])
-def test_what_the_accept_level_allows_is_equivalent(accept: Rung, allowed: set[str]) -> None:
+def test_equivalent_mutants_by_accept_level(accept: Rung, allowed: set[str]) -> None:
     made = list(make_mutants(Original("one", '{"a": "x"}', accept, Vocabulary())))
     assert {item.operator.name for item in made if item.equivalent} == {*allowed, "white space"}
 
 
-def test_what_repairs_make_readable_is_allowed_where_they_are_accepted() -> None:
+def test_repairable_mutants_are_equivalent_if_repairs_are_accepted() -> None:
     made = make_mutants(Original("one", '{"a": "x"}', Rung.REPAIRED_SAFE, Vocabulary()))
     assert {"trailing comma", "single quotes"} <= {item.operator.name for item in made if item.equivalent}
 
 
-def test_few_of_a_kind_of_different_places_first() -> None:
+def test_at_most_four_mutants_of_different_paths() -> None:
     answer = {f"field{number}": number + 2 for number in range(9)}
     one, two = (broken(answer, "change a number", case=case) for case in ("one", "two"))
     assert len(one) == MAX_MUTANTS == len({place for place, _ in one})
@@ -119,13 +119,13 @@ def test_few_of_a_kind_of_different_places_first() -> None:
     assert one != two
 
 
-def test_the_schema_offers_labels_that_no_answer_has() -> None:
+def test_labels_of_the_schema() -> None:
     words = Vocabulary({"type": "object", "properties": {"team": {"enum": ["billing", "delivery"]}}})
     made = [*make_mutants(Original("one", '{"team": "billing"}', Rung.RAW, words))]
     assert '{"team": "delivery"}' in [item.text for item in made if item.operator.name == "swap two labels"]
 
 
-def test_data_in_a_fence_is_broken_without_it() -> None:
+def test_data_in_a_fence_is_unfenced() -> None:
     original = Original("one", '```json\n{"a": 1}\n```', Rung.EXTRACTED, Vocabulary())
     assert (original.is_data, original.text) == (True, '{"a": 1}')
 

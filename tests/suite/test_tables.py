@@ -1,4 +1,4 @@
-"""Cases as a table, and the table read as cases again: nothing may have changed."""
+"""Cases as a table, and the table read as cases again: nothing may change."""
 
 from __future__ import annotations
 
@@ -91,13 +91,13 @@ SHEET = st.lists(st.tuples(CASE, st.one_of(st.just(""), NAMED)), min_size=1, max
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cases=SHEET)
-def test_a_csv_file_says_what_the_cases_say(tmp_path: Path, cases: list[tuple[dict[str, Any], str]]) -> None:
+def test_a_round_trip_by_csv(tmp_path: Path, cases: list[tuple[dict[str, Any], str]]) -> None:
     check_through(tmp_path / "x.csv", cases)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=15)
 @given(cases=SHEET)
-def test_a_workbook_says_what_the_cases_say(tmp_path: Path, cases: list[tuple[dict[str, Any], str]]) -> None:
+def test_a_round_trip_by_workbook(tmp_path: Path, cases: list[tuple[dict[str, Any], str]]) -> None:
     check_through(tmp_path / "x.xlsx", cases)
 
 
@@ -115,7 +115,7 @@ def table(*cases: dict[str, Any], csv: bool = False) -> dict[str, list[Any]]:
     return {heading: [row[index] for row in made.rows] for index, heading in enumerate(made.headings)}
 
 
-def test_each_name_has_a_column_and_checks_stand_in_pairs() -> None:
+def test_each_name_has_a_column_and_checks_are_in_pairs() -> None:
     found = table(
         {"case": "a", "vars": {"x": "one", "y": 2}, "expect": {"team": "billing"}, "checks": {"contains": "z"}},
         {"case": "b", "vars": {"x": "two"}, "expect": "all", "checks": ["json", {"not-contains": ["p", "q"]}]},
@@ -137,14 +137,14 @@ def test_each_name_has_a_column_and_checks_stand_in_pairs() -> None:
     }
 
 
-def test_names_that_are_too_many_or_too_odd_for_headings_stand_in_one_cell() -> None:
+def test_too_many_names_or_invalid_headings_are_in_one_cell() -> None:
     many = table({"case": "a", "vars": {f"v{number}": number for number in range(101)}})
     assert [name for name in many if name.startswith("vars")] == ["vars"]
     odd = table({"case": "a", "vars": {" x": 1}}, {"case": "b", "vars": {"y": 1}})
     assert (odd["vars"], odd["vars.y"]) == (['{" x": 1}', ""], ["", 1])
 
 
-def test_what_a_program_would_take_for_a_number_stands_in_quotes_in_a_csv_file_only() -> None:
+def test_text_that_looks_like_a_number_is_quoted_in_a_csv_file_only() -> None:
     texts = {f"v{index}": text for index, text in enumerate(["010", "12:30", "2026-03-01", "+1", "1,5", "A-1", "x"])}
     assert [cells[0] for name, cells in table({"case": "a", "vars": texts}, csv=True).items() if "vars" in name] == [
         '"010"', '"12:30"', '"2026-03-01"', '"+1"', '"1,5"', "A-1", "x",
@@ -152,6 +152,6 @@ def test_what_a_program_would_take_for_a_number_stands_in_quotes_in_a_csv_file_o
     assert table({"case": "a", "vars": texts})["vars.v0"] == ["010"]
 
 
-def test_what_yaml_cannot_hold_is_told_with_its_case() -> None:
+def test_an_error_names_the_case() -> None:
     with pytest.raises(ValueError, match="a sheet cannot hold the case 'a': it holds half a character"):
         table({"case": "a", "checks": [{"contains": "\ud83d", "weight": 2}]})
