@@ -207,7 +207,7 @@ class _SuiteTest:
                 continue
             spec = case.specs[number]
             written = spec.name if spec.argument is None else f"{spec.name}: {quoted(spec.argument)}"
-            self._vacuous.append(VacuousCheck(written, str(spec.where.place(key=True)), name))
+            self._vacuous.append(VacuousCheck(written, str(spec.where.location(key=True)), name))
 
     def _row(self, operator: Operator) -> OperatorRow:
         counts = {status: self._counts[operator.name, status] for status in MutantStatus}

@@ -283,7 +283,7 @@ def _errors(collected: Collector) -> Iterator[str]:
     for (model, error), count in collected.errors.most_common(5):
         yield f"{model}: {count} × {error}"
     for (model, fallback), count in collected.by_fallback.items():
-        answers = f"{count} of {collected.attempts[model]} answers by {fallback} in its place"
+        answers = f"{count} of {collected.attempts[model]} answers by {fallback} in its location"
         yield f"{model}: {answers}; they prove nothing, and the same command asks the model itself again"
 
 

@@ -49,10 +49,10 @@ class Survivors:
 
 @dataclass(frozen=True, slots=True)
 class VacuousCheck:
-    """A check that no logged answer and no mutant fails, with its place."""
+    """A check that no logged answer and no mutant fails, with its location."""
 
     check: str
-    place: str
+    location: str
     case: str | None
 
 
@@ -217,7 +217,7 @@ def _vacuous(suite: SuiteMutation, width: int) -> Iterator[str]:
     yield from _wrapped(f"vacuous: no logged answer and no mutant fails {what} ({count:,})", width)
     for item in suite.vacuous[:_MOST_NAMED]:
         case = f", case '{clean(item.case)}'" if item.case is not None else ""
-        yield _IN + excerpt(f"{item.place} {item.check}{case}", width - 2)
+        yield _IN + excerpt(f"{item.location} {item.check}{case}", width - 2)
     if rest := count - min(len(suite.vacuous), _MOST_NAMED):
         yield f"{_IN}and {rest:,} more"
 

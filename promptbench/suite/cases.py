@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from promptbench.core.diagnostics import Code, Diagnostics, Place, did_you_mean
+from promptbench.core.diagnostics import Code, Diagnostics, Location, did_you_mean
 from promptbench.core.errors import InputError
 from promptbench.core.types import Json, Message
 from promptbench.formats.marked_json import parse_line
@@ -60,7 +60,7 @@ class SuiteCases:
                 self._numbers[case.name] = number
             yield case
         for written, where in self._named:
-            path = below(self._suite.parent, written, where.place(), found)
+            path = below(self._suite.parent, written, where.location(), found)
             if path is None:
                 continue
             kind = _File if path.suffix.lower() == ".jsonl" else _Sheet
@@ -76,7 +76,7 @@ class SuiteCases:
 
     @property
     def numbers(self) -> dict[str, int]:
-        """The place of each case of the scan before in their order."""
+        """The location of each case of the scan before in their order."""
         return self._numbers
 
     def __getitem__(self, name: str) -> Case:
@@ -90,7 +90,7 @@ class SuiteCases:
     def _is_first(self, case: Case, found: Diagnostics) -> bool:
         if case.name not in self._numbers:
             return True
-        there, here = self[case.name].where.place("case"), case.where.place("case")
+        there, here = self[case.name].where.location("case"), case.where.location("case")
         lines = f"on lines {there.line} and {here.line}" if there.path == here.path else f"at {there} and {here}"
         message, mend = f"two cases are named '{case.name}': {lines}", quoted(self._free_name(case.name))
         hint = "give each a name of its own"
@@ -112,7 +112,7 @@ class _File:
         self._state: tuple[int, int] | None = None
 
     def scan(self, where: Where, found: Diagnostics) -> Iterator[tuple[int, int, Case]]:
-        """The cases, each with its offset in bytes and its line. `where` is the place in the suite that names it."""
+        """The cases, each with its offset in bytes and its line. `where` is the location in the suite that names it."""
         before, empty = len(found), True
         try:
             with self._path.open("rb") as file:
@@ -129,7 +129,7 @@ class _File:
             _tell_unreadable(self._path, self._shown, error, where, found)
         else:
             if empty:
-                found.add(Code.NO_CASES, f"{self._shown} has no cases", where.place())
+                found.add(Code.NO_CASES, f"{self._shown} has no cases", where.location())
 
     def case(self, start: int, line: int) -> Case:
         """The case at an offset. Raises InputError when the file has changed since it was scanned."""
@@ -144,14 +144,14 @@ class _File:
         return case
 
     def _read(self, raw: bytes, number: int, found: Diagnostics) -> Case | None:
-        place = Place(self._shown, number)
+        location = Location(self._shown, number)
         if len(raw) > _LONGEST_LINE:
-            found.add(Code.TOO_BIG, f"this line has more than {_LONGEST_LINE // 1024**2} MB", place)
+            found.add(Code.TOO_BIG, f"this line has more than {_LONGEST_LINE // 1024**2} MB", location)
             return None
         try:
             text = raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
         except UnicodeDecodeError:
-            found.add(Code.UNREADABLE_FILE, "this line is not UTF-8 text", place, hint="save the file as UTF-8")
+            found.add(Code.UNREADABLE_FILE, "this line is not UTF-8 text", location, hint="save the file as UTF-8")
             return None
         line = parse_line(self._shown, number, text, found)
         return read_case(line.value, Where(line), found) if line else None
@@ -166,7 +166,7 @@ class _Sheet:
         self._rows: list[SheetCase] = []
 
     def scan(self, where: Where, found: Diagnostics) -> Iterator[tuple[int, int, Case]]:
-        """The cases, each with the number of its row among them. `where` is the place in the suite that names it."""
+        """The cases, each with the number of its row among them. `where` is the location in the suite that names it."""
         before = len(found)
         try:
             self._path.open("rb").close()
@@ -182,7 +182,7 @@ class _Sheet:
             _tell_unreadable(self._path, self._shown, error, where, found)
         else:
             if not self._rows and len(found) == before:
-                found.add(Code.NO_CASES, f"{self._shown} has no cases", where.place())
+                found.add(Code.NO_CASES, f"{self._shown} has no cases", where.location())
 
     def case(self, start: int, line: int) -> Case:
         """The case of a row."""
@@ -194,7 +194,7 @@ class _Sheet:
 
 def _tell_more(shown: str, where: Where, found: Diagnostics) -> None:
     message = f"{shown} has more mistakes; the rest of it was not looked at"
-    found.add(Code.TOO_BIG, message, where.place(), hint="mend these first")
+    found.add(Code.TOO_BIG, message, where.location(), hint="mend these first")
 
 
 def _tell_unreadable(path: Path, shown: str, error: OSError, where: Where, found: Diagnostics) -> None:
@@ -203,10 +203,10 @@ def _tell_unreadable(path: Path, shown: str, error: OSError, where: Where, found
         stems = {Path(name).stem: name for name in near}
         guess = stems.get(did_you_mean(path.stem, stems) or "")
         hint = f"did you mean '{guess}'?" if guess else f"files with cases there: {', '.join(sorted(near)) or 'none'}"
-        found.add(Code.FILE_NOT_FOUND, f"there is no file '{path.name}' beside the suite", where.place(), hint=hint)
+        found.add(Code.FILE_NOT_FOUND, f"there is no file '{path.name}' beside the suite", where.location(), hint=hint)
     else:
         why = "it is a folder" if path.is_dir() else error.strerror
-        found.add(Code.UNREADABLE_FILE, f"{shown} cannot be read: {why}", where.place())
+        found.add(Code.UNREADABLE_FILE, f"{shown} cannot be read: {why}", where.location())
 
 
 def _lines(file: BinaryIO) -> Iterator[tuple[int, int, bytes]]:
@@ -234,7 +234,7 @@ def _state(file: BinaryIO) -> tuple[int, int]:
 
 
 def read_case(written: Json, where: Where, found: Diagnostics) -> Case | None:
-    """What is `written` at a place as a case; None, with its problems in `found`, when it is none."""
+    """What is `written` at a location as a case; None, with its problems in `found`, when it is none."""
     item = validated(CaseFile, written, where.path, where.document, found)
     if item is None:
         return None
@@ -282,8 +282,8 @@ class _Inside:
     def value(self) -> Json:
         return {self.key: self.inner}
 
-    def place(self, path: Sequence[str | int] = (), *, key: bool = False) -> Place:
-        return self.document.place(tuple(path)[1:], key=key and len(path) > 1)
+    def location(self, path: Sequence[str | int] = (), *, key: bool = False) -> Location:
+        return self.document.location(tuple(path)[1:], key=key and len(path) > 1)
 
     def is_blank(self, path: Sequence[str | int]) -> bool:
         return self.document.is_blank(tuple(path)[1:])
@@ -292,17 +292,17 @@ class _Inside:
 def _no_blanks(written: dict[str, Json], where: Where, found: Diagnostics) -> None:
     for key, value in written.items():
         if value is None and field_name(key) in _BLANK and where.document.is_blank((*where.path, key)):
-            place = where.document.place((*where.path, key))
-            found.add(Code.MISSING_KEY, f"nothing is written after '{key}:'", place, hint=_BLANK[field_name(key)])
+            location = where.document.location((*where.path, key))
+            found.add(Code.MISSING_KEY, f"nothing is written after '{key}:'", location, hint=_BLANK[field_name(key)])
     variables = written.get("vars")
     for name, value in variables.items() if isinstance(variables, dict) else ():
         if value is None and is_name(name) and where.document.is_blank((*where.path, "vars", name)):
-            place = where.document.place((*where.path, "vars", name))
-            behind = place.text[place.column - 1 + place.length :].partition("#")[2].strip()
+            location = where.document.location((*where.path, "vars", name))
+            behind = location.text[location.column - 1 + location.length :].partition("#")[2].strip()
             hint = (
                 f"a text that starts with # needs quotes: '#{behind}'" if behind else "write the text, or '' for none"
             )
-            found.add(Code.MISSING_KEY, f"nothing is written after '{name}:'", place, hint=hint)
+            found.add(Code.MISSING_KEY, f"nothing is written after '{name}:'", location, hint=hint)
 
 
 _BLANK = {

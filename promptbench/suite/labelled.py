@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from promptbench.core.diagnostics import Code, Diagnostics, Place, did_you_mean
+from promptbench.core.diagnostics import Code, Diagnostics, Location, did_you_mean
 from promptbench.core.types import Json
 from promptbench.formats.marked_json import parse_line
 from promptbench.formats.source import SourceError, read_source
@@ -23,14 +23,14 @@ _LABELS = {"pass": True, "yes": True, "fail": False, "no": False}
 class Labelled:
     """One answer with its label. Without `answer` it is the one on record; `model` says of which model, if it must be.
 
-    `place` gives the place of one of its columns.
+    `location` gives the location of one of its columns.
     """
 
     case: str
     passed: bool
     answer: str | None
     model: str | None
-    place: Callable[[str], Place] = field(compare=False)
+    location: Callable[[str], Location] = field(compare=False)
 
 
 def read_labelled(path: Path, shown: str, found: Diagnostics) -> list[Labelled]:
@@ -38,13 +38,13 @@ def read_labelled(path: Path, shown: str, found: Diagnostics) -> list[Labelled]:
     is_json = path.suffix.lower() in (".jsonl", ".ndjson")
     rows = (_json_rows if is_json else _table_rows)(path, shown, found)
     try:
-        labelled = [item for row, place in rows if (item := _labelled(row, place, found)) is not None]
+        labelled = [item for row, location in rows if (item := _labelled(row, location, found)) is not None]
     except OSError as error:
-        found.add(Code.UNREADABLE_FILE, f"the file cannot be read: {error.strerror}", Place(shown))
+        found.add(Code.UNREADABLE_FILE, f"the file cannot be read: {error.strerror}", Location(shown))
         return []
     if not labelled and not found.errors:
         hint = "write pass or fail into the column 'label'"
-        found.add(Code.NO_CASES, "no answer in this file has a label", Place(shown), hint=hint)
+        found.add(Code.NO_CASES, "no answer in this file has a label", Location(shown), hint=hint)
     return labelled
 
 
@@ -57,25 +57,25 @@ def sheet(rows: Iterable[Mapping[str, str]]) -> str:
     return write_csv([_SHEET, *cells], line_end="\n")
 
 
-_Row = tuple[Mapping[str, Json], Callable[[str], Place]]
+_Row = tuple[Mapping[str, Json], Callable[[str], Location]]
 
 
-def _labelled(row: Mapping[str, Json], place: Callable[[str], Place], found: Diagnostics) -> Labelled | None:
+def _labelled(row: Mapping[str, Json], location: Callable[[str], Location], found: Diagnostics) -> Labelled | None:
     values = {name: row.get(name) for name in COLUMNS}
     label = values["label"]
     if label is None or (isinstance(label, str) and not label.strip()):
         return None
     said = ("pass" if label else "fail") if isinstance(label, bool) else str(label).strip().lower()
     if said not in _LABELS:
-        found.add(Code.BAD_VALUE, f"the label is '{label}'", place("label"), hint="write pass or fail")
+        found.add(Code.BAD_VALUE, f"the label is '{label}'", location("label"), hint="write pass or fail")
         return None
     for name in ("case", "model", "answer"):
         if values[name] is not None and not isinstance(values[name], (str, int, float)):
-            found.add(Code.WRONG_TYPE, f"'{name}' must be text", place(name))
+            found.add(Code.WRONG_TYPE, f"'{name}' must be text", location(name))
             return None
     case = str(values["case"] if values["case"] is not None else "").strip()
     if not case:
-        found.add(Code.MISSING_KEY, "the row does not say of which case the answer is", place("case"))
+        found.add(Code.MISSING_KEY, "the row does not say of which case the answer is", location("case"))
         return None
     answer, model = values["answer"], values["model"]
     return Labelled(
@@ -83,7 +83,7 @@ def _labelled(row: Mapping[str, Json], place: Callable[[str], Place], found: Dia
         _LABELS[said],
         None if answer in (None, "") else str(answer),
         str(model).strip() or None if model is not None else None,
-        place,
+        location,
     )
 
 
@@ -98,23 +98,23 @@ def _json_rows(path: Path, shown: str, found: Diagnostics) -> Iterator[_Row]:
         if line is None:
             continue
         if not isinstance(line.value, dict):
-            found.add(Code.WRONG_TYPE, "this line is no object", line.place(), hint='{"case": "…", "label": "pass"}')
+            found.add(Code.WRONG_TYPE, "this line is no object", line.location(), hint='{"case": "…", "label": "pass"}')
             continue
         keys = {str(key).strip().lower(): key for key in line.value}
         missing = [name for name in NEEDED if name not in keys]
         if missing:
-            _tell_missing(missing[0], list(keys), line.place(), found)
+            _tell_missing(missing[0], list(keys), line.location(), found)
             continue
-        places = _JsonPlaces(line.place, keys)
-        yield {name: line.value[key] for name, key in keys.items()}, places
+        locations = _JsonPlaces(line.location, keys)
+        yield {name: line.value[key] for name, key in keys.items()}, locations
 
 
 @dataclass(frozen=True, slots=True)
 class _JsonPlaces:
-    find: Callable[..., Place]
+    find: Callable[..., Location]
     keys: Mapping[str, str]
 
-    def __call__(self, name: str) -> Place:
+    def __call__(self, name: str) -> Location:
         return self.find((self.keys[name],)) if name in self.keys else self.find()
 
 
@@ -125,27 +125,27 @@ def _table_rows(path: Path, shown: str, found: Diagnostics) -> Iterator[_Row]:
         return
     names = [str(cell.content).strip().lower() for cell in header]
     if missing := [name for name in NEEDED if name not in names]:
-        _tell_missing(missing[0], names, header[0].place, found)
+        _tell_missing(missing[0], names, header[0].location, found)
         return
     for row in rows:
         cells = dict(zip(names, row, strict=False))
         for cell in (cells[name] for name in COLUMNS if name in cells):
             if cell.problem:
                 message, hint = cell.problem
-                found.add(Code.BAD_VALUE, message, cell.place, hint=hint)
-        yield {name: cell.content for name, cell in cells.items()}, _CellPlaces(cells, row[0].place)
+                found.add(Code.BAD_VALUE, message, cell.location, hint=hint)
+        yield {name: cell.content for name, cell in cells.items()}, _CellPlaces(cells, row[0].location)
 
 
 @dataclass(frozen=True, slots=True)
 class _CellPlaces:
     cells: Mapping[str, GridCell]
-    first: Place
+    first: Location
 
-    def __call__(self, name: str) -> Place:
-        return self.cells[name].place if name in self.cells else self.first
+    def __call__(self, name: str) -> Location:
+        return self.cells[name].location if name in self.cells else self.first
 
 
-def _tell_missing(name: str, names: list[str], place: Place, found: Diagnostics) -> None:
+def _tell_missing(name: str, names: list[str], location: Location, found: Diagnostics) -> None:
     guess = did_you_mean(name, names)
     hint = f"did you mean '{name}' where it says '{guess}'?" if guess else f"the columns are {', '.join(COLUMNS)}"
-    found.add(Code.MISSING_KEY, f"there is no column '{name}'", place, hint=hint)
+    found.add(Code.MISSING_KEY, f"there is no column '{name}'", location, hint=hint)

@@ -87,8 +87,8 @@ def with_changes(raw: bytes, shown: str, changes: Mapping[int, Change | None]) -
         message = f"the cases of {shown} cannot be changed: their layout is too unusual"
         raise InputError(message, hint="change them by hand")
     end = match[0] if (match := LINE_ENDS.search(text)) else "\n"
-    place = _Lines(normal, text).place
-    as_they_are = [(place(start), place(stop), new.replace("\n", end)) for start, stop, new in edits]
+    location = _Lines(normal, text).location
+    as_they_are = [(location(start), location(stop), new.replace("\n", end)) for start, stop, new in edits]
     return (mark + _applied(text, as_they_are)).encode(encoding)
 
 
@@ -111,7 +111,7 @@ class _Lines:
         self._normal = [0, *(at + 1 for at, char in enumerate(normal) if char == "\n")]
         self._text = [0, *(match.end() for match in LINE_ENDS.finditer(text))]
 
-    def place(self, position: int) -> int:
+    def location(self, position: int) -> int:
         line = bisect_right(self._normal, position) - 1
         return self._text[line] + position - self._normal[line]
 

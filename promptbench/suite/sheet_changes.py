@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from promptbench.core.canonical import canonical
-from promptbench.core.diagnostics import Code, Diagnostics, Place, Severity
+from promptbench.core.diagnostics import Code, Diagnostics, Location, Severity
 from promptbench.core.errors import InputError
 from promptbench.core.types import Json
 from promptbench.formats.marked_yaml import Document
@@ -24,7 +24,7 @@ _SPREADSHEETS = (".csv", ".xlsx")
 
 
 class SheetCases:
-    """The rows of a sheet in the place of a suite's cases, so that every check of cases also checks them."""
+    """The rows of a sheet in the location of a suite's cases, so that every check of cases also checks them."""
 
     def __init__(self, rows: Sequence[SheetCase]) -> None:
         self._rows = rows
@@ -39,10 +39,10 @@ class SheetCases:
             if case is None:
                 continue
             if case.name in self.numbers:
-                first = self.read[self.numbers[case.name]][0].place(("case",))
-                message = f"two cases are named '{case.name}': at {first} and {row.place(('case',))}"
+                first = self.read[self.numbers[case.name]][0].location(("case",))
+                message = f"two cases are named '{case.name}': at {first} and {row.location(('case',))}"
                 hint = "give each case a name of its own"
-                diagnostics.add(Code.DUPLICATE_NAME, message, row.place(("case",)), hint=hint, related=first)
+                diagnostics.add(Code.DUPLICATE_NAME, message, row.location(("case",)), hint=hint, related=first)
             self.numbers.setdefault(case.name, len(self.read))
             self.read.append((row, case))
             yield case
@@ -83,9 +83,9 @@ def known_cases(suite: Suite) -> list[KnownCase]:
             number = int(case.where.path[1])
             known.append(KnownCase(case, fields_of(case), suite.path, number, comments[number]))
         else:
-            place = case.where.place("case")
-            path = paths[place.path.partition("!")[0]]
-            known.append(KnownCase(case, fields_of(case), path, place.line - 1, None))
+            location = case.where.location("case")
+            path = paths[location.path.partition("!")[0]]
+            known.append(KnownCase(case, fields_of(case), path, location.line - 1, None))
     return known
 
 
@@ -116,18 +116,18 @@ def changes_of(known: Sequence[KnownCase], rows: SheetCases, diagnostics: Diagno
             changes.added.append((_with_spaces(row.value), row.comment or ""))
             continue
         found.add(old.case.name)
-        place = row.place(("case",))
+        location = row.location(("case",))
         data = _data(old, row.value, fields)
         comment = None if row.comment == (old.comment or "") else row.comment
         if comment and old.comment is None:
             message = f"the comment of '{case.name}' is lost: {old.path.name} cannot hold comments"
-            diagnostics.add(Code.BAD_VALUE, message, place, hint="write it under 'note'", severity=Severity.WARNING)
+            diagnostics.add(Code.BAD_VALUE, message, location, hint="write it under 'note'", severity=Severity.WARNING)
             comment = None
         if comment is None and is_same_data(data, old.case.where.value):
             changes.unchanged += 1
         elif old.in_spreadsheet:
             hint = "change it there, or remove the row here"
-            diagnostics.add(Code.BAD_VALUE, f"the case '{case.name}' is in {old.path.name}", place, hint=hint)
+            diagnostics.add(Code.BAD_VALUE, f"the case '{case.name}' is in {old.path.name}", location, hint=hint)
         else:
             if case.name != old.case.name:
                 changes.renamed.append((old.case.name, case.name))
@@ -211,6 +211,6 @@ def _target_of_new_cases(suite: Suite) -> Path:
     if not is_case_file(listed):
         return suite.path
     if not listed.lower().endswith(".jsonl"):
-        place = Place(suite.document.source.path)
-        raise InputError(f"the cases of {place} are in {listed}", hint="write the new ones there")
+        location = Location(suite.document.source.path)
+        raise InputError(f"the cases of {location} are in {listed}", hint="write the new ones there")
     return suite.path.parent / str(listed)

@@ -36,8 +36,8 @@ def _text(item: Diagnostic) -> str:
 def _workbook(path: Path, shown: str, errors: Sequence[Diagnostic]) -> bytes | None:
     by_cell: defaultdict[str, list[str]] = defaultdict(list)
     for item in errors:
-        if item.place.path.startswith(f"{shown}!"):
-            by_cell[item.place.path.rpartition("!")[2]].append(_text(item))
+        if item.location.path.startswith(f"{shown}!"):
+            by_cell[item.location.path.rpartition("!")[2]].append(_text(item))
     return annotate_workbook(path, {name: "\n".join(texts) for name, texts in by_cell.items()}) if by_cell else None
 
 
@@ -47,16 +47,16 @@ def _csv(source: Source, path: Path, errors: Sequence[Diagnostic]) -> bytes:
     headers = (cells for _, cells in records if any(is_heading(cell, "case") for cell in cells))
     header = next(headers, records[0][1])
     columns = {
-        cell.place: index
+        cell.location: index
         for row in read_grid(path, source.path, Diagnostics(), heading="case")
         # Empty cells share the location of their line: the first one counts.
         for index, cell in reversed(list(enumerate(row)))
     }
     by_record: defaultdict[int, list[str]] = defaultdict(list)
     for item in errors:
-        index = columns.get(item.place)
+        index = columns.get(item.location)
         heading = f"{header[index]}: " if index is not None and index < len(header) and header[index] else ""
-        by_record[bisect_right(starts, item.place.line) - 1].append(heading + _text(item))
+        by_record[bisect_right(starts, item.location.line) - 1].append(heading + _text(item))
     # A copy of a copy replaces the column.
     own = header.index(ERRORS) if ERRORS in header else max(len(cells) for _, cells in records)
     rows = []

@@ -14,7 +14,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Literal
 
-from promptbench.core.diagnostics import Code, Diagnostics, Place, did_you_mean
+from promptbench.core.diagnostics import Code, Diagnostics, Location, did_you_mean
 from promptbench.core.types import Json
 from promptbench.formats.marked_json import parse_line
 from promptbench.formats.marked_yaml import parse
@@ -58,7 +58,7 @@ class SheetColumn:
     """
 
     path: tuple[str, ...]
-    place: Place
+    location: Location
 
 
 # In the order of the file. None is a column without a heading.
@@ -74,12 +74,12 @@ class SheetCase:
     """
 
     value: dict[str, Json]
-    first: Place
-    cells: dict[tuple[str | int, ...], Place] = field(default_factory=dict)
+    first: Location
+    cells: dict[tuple[str | int, ...], Location] = field(default_factory=dict)
     comment: str | None = None
-    empty: dict[str, Place] = field(default_factory=dict)
+    empty: dict[str, Location] = field(default_factory=dict)
 
-    def place(self, path: Sequence[str | int] = (), *, key: bool = False) -> Place:
+    def location(self, path: Sequence[str | int] = (), *, key: bool = False) -> Location:
         """Return the cell of the value at `path` or of its nearest parent, else the first cell of the row."""
         # The name of a check is in one cell, and its argument in another.
         steps = tuple(path)[: -1 if key and len(path) == 3 else None]
@@ -108,42 +108,42 @@ def case_rows(path: Path, shown: str, diagnostics: Diagnostics) -> Iterator[Shee
 def read_columns(header: GridRow, diagnostics: Diagnostics) -> SheetColumns:
     """Return the columns of a header, or () if none is for the names of the cases. Columns with errors are not read."""
     columns: list[SheetColumn | None] = []
-    first: dict[tuple[str, ...], Place] = {}
+    first: dict[tuple[str, ...], Location] = {}
     for cell in header:
         path = () if _has_problem(cell, diagnostics) else _path(cell, diagnostics)
         if path and path in first:
             message = f"duplicate column '{str(cell.content).strip()}'"
-            diagnostics.add(Code.DUPLICATE_KEY, message, cell.place, hint="keep one of the two", related=first[path])
+            diagnostics.add(Code.DUPLICATE_KEY, message, cell.location, hint="keep one of the two", related=first[path])
             path = ()
         if path:
-            first[path] = cell.place
-        columns.append(None if path is None else SheetColumn(path, cell.place))
+            first[path] = cell.location
+        columns.append(None if path is None else SheetColumn(path, cell.location))
     if ("case",) not in first:
         columns = []
         hint = "name the column with the names of the cases 'case'"
-        diagnostics.add(Code.MISSING_KEY, "column 'case' not found", header[0].place, hint=hint)
-    for (root, *below), place in first.items():
+        diagnostics.add(Code.MISSING_KEY, "column 'case' not found", header[0].location, hint=hint)
+    for (root, *below), location in first.items():
         if root == "value" and ("check", *below) not in first:
             name = " ".join(("check", *below)).strip()
             message = f"a column 'value' needs a column '{name}', which was not found"
-            diagnostics.add(Code.MISSING_KEY, message, place, hint=f"add a column '{name}'")
+            diagnostics.add(Code.MISSING_KEY, message, location, hint=f"add a column '{name}'")
     return columns
 
 
 def read_row(columns: SheetColumns, row: GridRow, diagnostics: Diagnostics) -> SheetCase | None:
     """Return a row as a case; None, with errors in `diagnostics`, if a cell cannot be read."""
     before = len(diagnostics)
-    case = SheetCase({}, row[0].place, comment=_comment(columns, row))
+    case = SheetCase({}, row[0].location, comment=_comment(columns, row))
     pairs: dict[str, dict[str, GridCell]] = {}
     for index, cell in enumerate(row):
         column = columns[index] if index < len(columns) else None
         if cell.empty and column and len(column.path) > 1:
-            case.empty.setdefault(column.path[0], cell.place)
+            case.empty.setdefault(column.path[0], cell.location)
         if cell.empty or (column and column.path in ((), _COMMENT_PATH)) or _has_problem(cell, diagnostics):
             continue
         if column is None:
             hint = "write a heading for its column, or empty it"
-            diagnostics.add(Code.UNKNOWN_KEY, "this cell has no heading", cell.place, hint=hint)
+            diagnostics.add(Code.UNKNOWN_KEY, "this cell has no heading", cell.location, hint=hint)
             continue
         root, *below = column.path
         if root in ("check", "value"):
@@ -166,7 +166,7 @@ def _has_problem(cell: GridCell, diagnostics: Diagnostics) -> bool:
     if cell.problem is None:
         return False
     message, hint = cell.problem
-    diagnostics.add(Code.BAD_VALUE, message, cell.place, hint=hint)
+    diagnostics.add(Code.BAD_VALUE, message, cell.location, hint=hint)
     return True
 
 
@@ -192,7 +192,7 @@ def _path(cell: GridCell, diagnostics: Diagnostics) -> tuple[str, ...] | None:
         hint = "name the column of a variable 'vars.NAME'"
     elif guess and guess != root.lower():
         hint = f"did you mean '{guess}'?"
-    diagnostics.add(Code.UNKNOWN_KEY, f"unknown heading '{heading}'", cell.place, hint=hint)
+    diagnostics.add(Code.UNKNOWN_KEY, f"unknown heading '{heading}'", cell.location, hint=hint)
     return ()
 
 
@@ -202,17 +202,17 @@ def _put(case: SheetCase, column: SheetColumn, cell: GridCell, diagnostics: Diag
     looks_like_data = str(cell.content).lstrip().startswith(("{", "["))
     if column.path in (("expect",), ("vars",)) and isinstance(content, str) and looks_like_data:
         hint = 'write {"team": "billing"}, or a column expect.team; put a text that begins so in double quotes'
-        diagnostics.add(Code.BAD_VALUE, "invalid JSON", cell.place, hint=hint)
+        diagnostics.add(Code.BAD_VALUE, "invalid JSON", cell.location, hint=hint)
         return
     is_mapping = isinstance(case.value.get(root), dict)
     if (root,) in case.cells or (not below and is_mapping):
         message = f"'{root}' is set both in one cell and by field"
-        diagnostics.add(Code.DUPLICATE_KEY, message, cell.place, hint="empty one of them")
+        diagnostics.add(Code.DUPLICATE_KEY, message, cell.location, hint="empty one of them")
     if not below:
         case.value[root] = content
     elif (root,) not in case.cells:
         case.value.setdefault(root, {})[below[0]] = content
-    case.cells[column.path] = cell.place
+    case.cells[column.path] = cell.location
 
 
 def _put_checks(case: SheetCase, pairs: dict[str, dict[str, GridCell]], diagnostics: Diagnostics) -> None:
@@ -225,12 +225,12 @@ def _put_checks(case: SheetCase, pairs: dict[str, dict[str, GridCell]], diagnost
     for pair in (pairs[number] for number in sorted(pairs, key=lambda number: int(number or 1))):
         if "check" not in pair:
             hint = "name a check in the cell next to it, such as contains"
-            diagnostics.add(Code.MISSING_KEY, "this value has no check", pair["value"].place, hint=hint)
+            diagnostics.add(Code.MISSING_KEY, "this value has no check", pair["value"].location, hint=hint)
             continue
         argument = read_cell(pair["value"], "value", diagnostics) if "value" in pair else None
         name = read_cell(pair["check"], "text", diagnostics)
-        case.cells["checks", len(checks)] = pair["check"].place
-        case.cells["checks", len(checks), name] = pair.get("value", pair["check"]).place
+        case.cells["checks", len(checks)] = pair["check"].location
+        case.cells["checks", len(checks), name] = pair.get("value", pair["check"]).location
         checks.append({name: argument})
     if checks:
         case.value["checks"] = checks
@@ -259,7 +259,7 @@ def read_cell(cell: GridCell, kind: _Kind, diagnostics: Diagnostics) -> Json:
 
 def _yaml(cell: GridCell, text: str, diagnostics: Diagnostics) -> Json:
     inside = Diagnostics()
-    document = parse(Source(cell.place.path, text), inside)
+    document = parse(Source(cell.location.path, text), inside)
     for item in inside:
-        diagnostics.add(item.code, item.message, cell.place, hint=item.hint, severity=item.severity)
+        diagnostics.add(item.code, item.message, cell.location, hint=item.hint, severity=item.severity)
     return document.value if document else None

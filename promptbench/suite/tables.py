@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 
 from promptbench.core.canonical import escape_surrogates
-from promptbench.core.diagnostics import Diagnostics, Place
+from promptbench.core.diagnostics import Diagnostics, Location
 from promptbench.core.plugins import module_name
 from promptbench.core.types import Json
 from promptbench.formats.yaml_text import in_braces, item_lines
@@ -210,7 +210,7 @@ def _written(value: Json, kind: str, field: str, *, csv: bool) -> Content:
 def _is_read_as(text: str, kind: str, value: Json) -> bool:
     if not text.strip() or _UNSAFE.search(text):
         return False
-    read = read_cell(GridCell(text, Place("")), kind, Diagnostics())  # type: ignore[arg-type]
+    read = read_cell(GridCell(text, Location("")), kind, Diagnostics())  # type: ignore[arg-type]
     return type(read) is type(value) and bool(read == value)
 
 
@@ -234,7 +234,7 @@ def as_json(value: Json) -> str:
 def _yaml(value: Json) -> str:
     if isinstance(value, list) and all(isinstance(item, dict) and item for item in value):
         text = "\n".join(line for item in value for line in item_lines(item, 0))
-        read = read_cell(GridCell(text, Place("")), "yaml", Diagnostics())
+        read = read_cell(GridCell(text, Location("")), "yaml", Diagnostics())
         if is_same_data(read, value):
             return text
     return in_braces(value)

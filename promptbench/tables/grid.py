@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from promptbench.core.canonical import lf
-from promptbench.core.diagnostics import Code, Diagnostics, Place, Severity
+from promptbench.core.diagnostics import Code, Diagnostics, Location, Severity
 from promptbench.formats.source import Source, SourceError, read_source
 from promptbench.tables.delimited import DelimitedReader, detect_delimiter, unescape_formula
 from promptbench.tables.workbook import WorkbookError, merged_ranges, open_workbook, read_rows, visible_sheets
@@ -30,7 +30,7 @@ class GridCell:
     """
 
     content: str | int | float | bool
-    place: Place
+    location: Location
     problem: tuple[str, str] | None = None
 
     @property
@@ -87,7 +87,7 @@ def _csv_rows(path: Path, shown: str, diagnostics: Diagnostics) -> Iterator[Grid
                 yield _csv_row(cells, source, line)
     except csv.Error as error:
         hint = "quote a text that contains a quotation mark, a comma or a line break, and double inner quotation marks"
-        diagnostics.add(Code.BAD_VALUE, f"invalid CSV: {error}", source.place(reader.line, 1), hint=hint)
+        diagnostics.add(Code.BAD_VALUE, f"invalid CSV: {error}", source.location(reader.line, 1), hint=hint)
 
 
 def _csv_row(cells: list[str], source: Source, line: int) -> GridRow:
@@ -98,8 +98,8 @@ def _csv_row(cells: list[str], source: Source, line: int) -> GridRow:
         begin = cell.partition('"')[0].partition("\n")[0]
         at = source.text.find(begin, offset) if begin else -1
         offset = at + len(begin) if begin else offset
-        place = source.place_at(at, len(begin)) if begin else source.place(line, 1, len(source.lines[line - 1]))
-        row.append(GridCell(unescape_formula(cell), place))
+        location = source.place_at(at, len(begin)) if begin else source.location(line, 1, len(source.lines[line - 1]))
+        row.append(GridCell(unescape_formula(cell), location))
     return row
 
 
@@ -108,12 +108,12 @@ def _workbook_rows(path: Path, shown: str, diagnostics: Diagnostics, heading: st
         with path.open("rb") as source, open_workbook(source, formulas=True) as book:
             sheets = visible_sheets(book)
             if not sheets:
-                diagnostics.add(Code.EMPTY_FILE, "the workbook has no visible sheet", Place(shown))
+                diagnostics.add(Code.EMPTY_FILE, "the workbook has no visible sheet", Location(shown))
                 return
             _warn_about_other_sheets(sheets[1:], shown, diagnostics, heading)
             yield from _sheet_rows(sheets[0], shown)
     except WorkbookError as error:
-        diagnostics.add(Code.UNREADABLE_FILE, str(error), Place(shown), hint="save it again as .xlsx or .csv")
+        diagnostics.add(Code.UNREADABLE_FILE, str(error), Location(shown), hint="save it again as .xlsx or .csv")
 
 
 def _warn_about_other_sheets(sheets: Sequence[Any], shown: str, diagnostics: Diagnostics, heading: str) -> None:
@@ -122,7 +122,7 @@ def _warn_about_other_sheets(sheets: Sequence[Any], shown: str, diagnostics: Dia
         if any(is_heading(cell.value, heading) for _, cells in rows for cell in cells):
             message = f"the sheet '{sheet.title}' also has a column '{heading}', but only the first sheet is read"
             hint = "move its rows to the first sheet, or to a workbook of their own"
-            diagnostics.add(Code.BAD_VALUE, message, Place(shown), hint=hint, severity=Severity.WARNING)
+            diagnostics.add(Code.BAD_VALUE, message, Location(shown), hint=hint, severity=Severity.WARNING)
 
 
 def _sheet_rows(sheet: Any, shown: str) -> Iterator[GridRow]:
@@ -135,18 +135,18 @@ def _sheet_rows(sheet: Any, shown: str) -> Iterator[GridRow]:
         # Empty cells at the end of a row are not in the file, but diagnostics need their locations.
         names = [f"{get_column_letter(column)}{number}" for column in range(1, width + 1)]
         row = [
-            _cell(cell, Place(f"{shown}!{name}"), merged.get(name)) for name, cell in zip(names, cells, strict=False)
+            _cell(cell, Location(f"{shown}!{name}"), merged.get(name)) for name, cell in zip(names, cells, strict=False)
         ]
-        yield row + [GridCell("", Place(f"{shown}!{name}")) for name in names[len(cells) :]]
+        yield row + [GridCell("", Location(f"{shown}!{name}")) for name in names[len(cells) :]]
 
 
-def _cell(cell: Any, place: Place, merged: str | None) -> GridCell:
+def _cell(cell: Any, location: Location, merged: str | None) -> GridCell:
     value = cell.value
     if cell.data_type == "f":
         hint = "write the value itself: copy the cell and paste it as a value"
-        return GridCell("", place, ("this cell contains a formula", hint))
+        return GridCell("", location, ("this cell contains a formula", hint))
     if cell.data_type == "e":
-        return GridCell("", place, (f"this cell contains an error: {value}", "write the value itself"))
+        return GridCell("", location, (f"this cell contains an error: {value}", "write the value itself"))
     problem = None
     if merged and value not in (None, ""):
         hint = "unmerge the cells, and write the text into each cell that it is for"
@@ -156,5 +156,5 @@ def _cell(cell: Any, place: Place, merged: str | None) -> GridCell:
     elif isinstance(value, date | time):
         value = value.isoformat()
     if value is None or isinstance(value, str):
-        return GridCell(lf(value or ""), place, problem)
-    return GridCell(value if isinstance(value, int | float) else str(value), place, problem)
+        return GridCell(lf(value or ""), location, problem)
+    return GridCell(value if isinstance(value, int | float) else str(value), location, problem)

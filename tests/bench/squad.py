@@ -55,10 +55,10 @@ def _figures(found: Mapping[str, Any]) -> tuple[float, float, float]:
 def main(path: Path) -> bool:
     asked = list(squad.questions(path))
     expected = known(sum(bool(right) for _, right in asked), len(asked))
-    with tempfile.TemporaryDirectory() as place:
-        (Path(place) / "promptbench.toml").write_text('python = ["suites/*/*.py"]\n', encoding="utf-8")
-        squad.write(Path(place) / "suites" / "squad", asked)
-        found = measured(Path(place))
+    with tempfile.TemporaryDirectory() as location:
+        (Path(location) / "promptbench.toml").write_text('python = ["suites/*/*.py"]\n', encoding="utf-8")
+        squad.write(Path(location) / "suites" / "squad", asked)
+        found = measured(Path(location))
     print(f"| answers to {len(asked):,} questions | exact match | token F1 | without an answer |\n|---|---|---|---|")
     good = True
     for name, figures in expected.items():

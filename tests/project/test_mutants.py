@@ -19,7 +19,7 @@ TEXT = "Your parcel 1042 left Bremen on Monday."
 
 
 def broken(answer: Any, operator: str, *, accept: Rung = Rung.EXTRACTED, case: str = "one") -> list[tuple[str, Any]]:
-    """What one operator makes of an answer, with the place; data as data, where it is still JSON."""
+    """What one operator makes of an answer, with the location; data as data, where it is still JSON."""
     words = Vocabulary()
     text = answer if isinstance(answer, str) else json.dumps(answer)
     words.learn(Original("two", json.dumps(OTHER), accept, words))
@@ -114,7 +114,7 @@ def test_repairable_mutants_are_equivalent_if_repairs_are_accepted() -> None:
 def test_at_most_four_mutants_of_different_paths() -> None:
     answer = {f"field{number}": number + 2 for number in range(9)}
     one, two = (broken(answer, "change a number", case=case) for case in ("one", "two"))
-    assert len(one) == MAX_MUTANTS == len({place for place, _ in one})
+    assert len(one) == MAX_MUTANTS == len({location for location, _ in one})
     assert one == broken(answer, "change a number", case="one")
     assert one != two
 

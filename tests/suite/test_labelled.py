@@ -43,7 +43,7 @@ def test_a_workbook(tmp_path: Path) -> None:
     found = Diagnostics()
     labelled = read_labelled(tmp_path / "labels.xlsx", "labels.xlsx", found)
     assert values(labelled) == [("one", True, None, None), ("two", True, "7", None)]
-    assert [str(item.place) for item in found] == ["labels.xlsx!C2"]
+    assert [str(item.location) for item in found] == ["labels.xlsx!C2"]
 
 
 def test_rows_without_a_label_are_left_out(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_mistakes_have_a_place(tmp_path: Path, name: str, text: str, line: int, 
     _, found = read(tmp_path, text, name)
     [problem] = found.errors
     assert said in problem.message
-    assert (problem.place.path, problem.place.line) == (name, line)
+    assert (problem.location.path, problem.location.line) == (name, line)
 
 
 @pytest.mark.parametrize("name", ["no.csv", "no.xlsx", "no.jsonl"])

@@ -36,7 +36,7 @@ def read(folder: Path, rows: Cells, kind: str = "csv") -> tuple[Suite, list[Case
     suite, found = loaded(folder, HEAD + f"cases: more.{kind}\n")
     assert suite is not None
     cases = [suite.cases[name] for name in suite.cases.numbers]
-    return suite, cases, [(item.code, str(item.place), item.message) for item in found]
+    return suite, cases, [(item.code, str(item.location), item.message) for item in found]
 
 
 ROWS = [
@@ -138,7 +138,7 @@ def test_checks_and_messages_as_yaml_and_checks_in_pairs(tmp_path: Path) -> None
     assert [message.content for message in case.messages] == ["Hi", "Hello"]
     assert case.quarantine is not None
     assert case.quarantine.review_by == "2026-12-31"
-    assert str(case.checks[1].where.place(key=True)) == "more.csv:3:14"
+    assert str(case.checks[1].where.location(key=True)) == "more.csv:3:14"
 
 
 @pytest.mark.parametrize(
@@ -179,8 +179,8 @@ def test_an_error_names_the_cell(
     tmp_path: Path, rows: Cells, code: Code, csv_place: str, cell: str, said: str, kind: str
 ) -> None:
     _, _, found = read(tmp_path, rows, kind)
-    place = f"more.xlsx!{cell}" if kind == "xlsx" else f"more.csv:{csv_place}"
-    assert [(item[0], item[1]) for item in found if said in item[2]] == [(code, place)], found
+    location = f"more.xlsx!{cell}" if kind == "xlsx" else f"more.csv:{csv_place}"
+    assert [(item[0], item[1]) for item in found if said in item[2]] == [(code, location)], found
 
 
 @pytest.mark.parametrize("kind", ["csv", "xlsx"])
@@ -199,15 +199,15 @@ def test_merged_cells_are_errors_in_columns_that_are_read(tmp_path: Path) -> Non
         book.active.merge_cells(area)
     book.save(tmp_path / "more.xlsx")
     _, found = loaded(tmp_path, HEAD + "cases: more.xlsx\n")
-    assert [(str(item.place), item.message) for item in found] == [
+    assert [(str(item.location), item.message) for item in found] == [
         ("more.xlsx!B3", "this cell is merged with others (B3:B4)")
     ]
 
 
 def test_a_missing_value_is_located_at_its_empty_cell(tmp_path: Path) -> None:
     _, [case], _ = read(tmp_path, [["case", "vars.x", "vars.y"], ["a", 1, None]], "xlsx")
-    assert str(case.where.place("vars", key=True)) == "more.xlsx!C2"
-    assert str(case.where.place("vars", "x")) == "more.xlsx!B2"
+    assert str(case.where.location("vars", key=True)) == "more.xlsx!C2"
+    assert str(case.where.location("vars", "x")) == "more.xlsx!B2"
 
 
 def test_formulas_are_errors(tmp_path: Path) -> None:
@@ -220,7 +220,7 @@ def test_formulas_are_errors(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "code", "place"),
+    ("name", "content", "code", "location"),
     [
         ("more.csv", b"", Code.EMPTY_FILE, "more.csv"),
         ("more.csv", b"case,was\n", Code.NO_CASES, "suite.yaml:4:8"),
@@ -232,11 +232,11 @@ def test_formulas_are_errors(tmp_path: Path) -> None:
         ("more.xlsx", b"PK\x03\x04 broken", Code.UNREADABLE_FILE, "more.xlsx"),
     ],
 )
-def test_a_file_that_is_not_a_sheet(tmp_path: Path, name: str, content: bytes | None, code: Code, place: str) -> None:
+def test_a_file_that_is_not_a_sheet(tmp_path: Path, name: str, content: bytes | None, code: Code, location: str) -> None:
     if content is not None:
         (tmp_path / name).write_bytes(content)
     _, found = loaded(tmp_path, HEAD + f"cases: {name}\n")
-    assert [(item.code, str(item.place)) for item in found] == [(code, place)]
+    assert [(item.code, str(item.location)) for item in found] == [(code, location)]
 
 
 def test_semicolons_and_utf_16_as_a_spreadsheet_may_save_them(tmp_path: Path) -> None:

@@ -16,9 +16,9 @@ Read = tuple[list[list[tuple[object, str]]], list[tuple[Code, str]]]
 def read(path: Path) -> Read:
     found = Diagnostics()
     rows = [
-        [(cell.content, str(cell.place)) for cell in row] for row in read_grid(path, path.name, found, heading="case")
+        [(cell.content, str(cell.location)) for cell in row] for row in read_grid(path, path.name, found, heading="case")
     ]
-    return rows, [(item.code, str(item.place)) for item in found]
+    return rows, [(item.code, str(item.location)) for item in found]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
@@ -48,7 +48,7 @@ def test_values_of_a_workbook(tmp_path: Path) -> None:
     assert [content for content, _ in rows[1]] == [
         "a\nb", 1, 0.5, True, "2026-03-01", "2026-03-01 12:30:00", "12:30:00", "",
     ]  # fmt: skip
-    assert [place for _, place in rows[1]] == [f"a.xlsx!{column}3" for column in "ABCDEFGH"]
+    assert [location for _, location in rows[1]] == [f"a.xlsx!{column}3" for column in "ABCDEFGH"]
 
 
 def test_cells_with_problems(tmp_path: Path) -> None:
