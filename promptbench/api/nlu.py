@@ -1,27 +1,25 @@
-"""Intents and slots of a run: counts while its attempts go by, figures when they are wanted.
+"""Figures of intents and slots of a run: accuracy, F1, confused labels, calibration, and comparisons of models.
 
-Of each case the first answer counts, so that cases are independent of each other and their intervals hold. What is kept
-grows with the labels, not with the cases, but for a byte a case and model that says whether its intent was right.
+Memory grows with the labels, not with the cases, except for one byte for each case and model.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import combinations
-from typing import TypeVar
 
+from promptbench.api.tallies import FirstAnswerTallies, proportion
 from promptbench.checks.intent import Intent
 from promptbench.checks.slots import Slots
 from promptbench.core.protocols import Check, Subject
-from promptbench.core.types import Attempt
+from promptbench.core.types import Score as CheckScore
 from promptbench.metrics import bootstrap, nlu_labels, nlu_slots
 from promptbench.metrics.nlu_confidence import Confidences
 from promptbench.metrics.nlu_labels import Figures
-from promptbench.project.bench import BASELINE, Bench, BenchCase
-from promptbench.project.checks import unwrapped
-from promptbench.project.evaluate import as_subject
+from promptbench.project.bench import Bench, BenchCase
 from promptbench.report.nlu import (
     Confidence,
     ConfidenceBin,
@@ -29,199 +27,160 @@ from promptbench.report.nlu import (
     Nlu,
     NluComparison,
     NluSummary,
-    Part,
     Score,
     ThresholdRow,
 )
-from promptbench.stats.beta import clopper_pearson_upper
 from promptbench.stats.exact import mcnemar_mid_p
 from promptbench.stats.holm import holm_levels
 
-_CHECKS = frozenset({"intent", "slots"})
-_MOST_LABELS = 2_000
-"""Different labels that are held of one model; one that makes up a label for every answer fills no memory."""
-_MOST_EXAMPLES = 1_000
-_LONGEST = 200
-_MOST_CONFUSED = 50
-_MOST_COMPARED = 5
+# Different labels of one model. One that invents a label for every answer must not fill the memory.
+_MAX_LABELS = 2_000
+_MAX_EXAMPLES = 1_000
+_MAX_TEXT = 200
+_MAX_CONFUSED = 50
+_MAX_COMPARED = 5
+# States of a case; 0 is a case without an answer.
 _WRONG, _RIGHT = 1, 2
-_Kept = TypeVar("_Kept")
 
 
 @dataclass(slots=True)
-class _Tally:
-    """What adds up for one prompt on one model."""
+class _NluTally:
+    """Counts for one prompt on one model.
 
-    states: bytearray
-    """For each case of the suite: unknown, wrong or right."""
+    `pairs` are expected and predicted labels, None for an answer without a valid one. `slots` are utterances by their
+    numbers of right, predicted and expected spans. `by_slot` has the numbers of right, missing and extra spans.
+    """
+
+    numbers: Mapping[str, int]
+    states: bytearray = field(init=False)
     pairs: Counter[tuple[str, str | None]] = field(default_factory=Counter)
     examples: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
     outside: Counter[str] = field(default_factory=Counter)
     outside_count: int = 0
     unread: int = 0
     slots: Counter[tuple[int, int, int]] = field(default_factory=Counter)
-    """Utterances by how many spans are right, said and expected."""
     by_slot: dict[str, list[int]] = field(default_factory=dict)
     exact: list[int] = field(default_factory=lambda: [0, 0])
     confidences: Confidences = field(default_factory=Confidences)
     out_of_scope: set[str] = field(default_factory=set)
 
-    def add(self, case: BenchCase, number: int, subject: Subject, intent: Intent | None, slots: Slots | None) -> None:
+    def __post_init__(self) -> None:
+        self.states = bytearray(len(self.numbers))
+
+    def add(self, case: BenchCase, subject: Subject, checks: Sequence[Check], scores: Sequence[CheckScore]) -> None:
+        # Further checks of a kind look at a part of the answer only.
+        intent = next((check for check in checks if isinstance(check, Intent)), None)
+        slots = next((check for check in checks if isinstance(check, Slots)), None)
         self.unread += bool((intent and intent.label(subject)[1]) or (slots and slots.spans(subject)[1]))
         results = [
-            self._intent(case, number, subject, intent) if intent else None,
-            self._slots(subject, slots) if slots else None,
+            self._add_intent(case, subject, intent) if intent else None,
+            self._add_slots(subject, slots) if slots else None,
         ]
-        known = [result for result in results if result is not None]
-        if intent and slots and len(known) == 2:
-            self.exact[0] += all(known)
+        if None not in results:
+            self.exact[0] += all(results)
             self.exact[1] += 1
 
-    def _intent(self, case: BenchCase, number: int, subject: Subject, check: Intent) -> bool | None:
+    def _add_intent(self, case: BenchCase, subject: Subject, check: Intent) -> bool | None:
         label, problem = check.label(subject)
-        said = None if problem else label
-        if said is not None and check.labels and said not in check.labels:
+        got = None if problem else label
+        if got is not None and check.labels and got not in check.labels:
             self.outside_count += 1
-            if said in self.outside or len(self.outside) < _MOST_LABELS:
-                self.outside[said[:_LONGEST]] += 1
-        if check.wanted is None:
+            if got in self.outside or len(self.outside) < _MAX_LABELS:
+                self.outside[got[:_MAX_TEXT]] += 1
+        expected = check.wanted
+        if expected is None:
             return None
-        right = said == check.wanted
-        self.states[number] = _RIGHT if right else _WRONG
+        right = got == expected
+        self.states[self.numbers[case.name]] = _RIGHT if right else _WRONG
         if check.out_of_scope is not None:
             self.out_of_scope.add(check.out_of_scope)
-        pair = (check.wanted, said[:_LONGEST] if said is not None and not right else said)
-        if pair in self.pairs or right or len(self.pairs) < _MOST_LABELS:
-            self.pairs[pair] += 1
-        else:
-            self.pairs[check.wanted, None] += 1
-        if said is not None and not right and len(self.examples) < _MOST_EXAMPLES:
-            self.examples.setdefault((check.wanted, said[:_LONGEST]), (case.name, _text(case)[:_LONGEST]))
-        sureness = check.sureness(subject)
-        if sureness is not None:
-            self.confidences.add(sureness, right=right, in_scope=check.wanted not in self.out_of_scope)
+        pair = (expected, got[:_MAX_TEXT] if got is not None and not right else got)
+        is_counted = pair in self.pairs or right or len(self.pairs) < _MAX_LABELS
+        self.pairs[pair if is_counted else (expected, None)] += 1
+        if got is not None and not right and len(self.examples) < _MAX_EXAMPLES:
+            self.examples.setdefault((expected, got[:_MAX_TEXT]), (case.name, _utterance(case)[:_MAX_TEXT]))
+        confidence = check.sureness(subject)
+        if confidence is not None:
+            self.confidences.add(confidence, right=right, in_scope=expected not in self.out_of_scope)
         return right
 
-    def _slots(self, subject: Subject, check: Slots) -> bool | None:
+    def _add_slots(self, subject: Subject, check: Slots) -> bool | None:
         if check.wanted is None:
             return None
         got, problem = check.spans(subject)
-        found = nlu_slots.compare(check.wanted, got)
-        counts = found.counts
-        if counts in self.slots or len(self.slots) < _MOST_LABELS:
+        result = nlu_slots.compare(check.wanted, got)
+        counts = result.counts
+        if counts in self.slots or len(self.slots) < _MAX_LABELS:
             self.slots[counts] += 1
-        for place, spans in enumerate((found.right, found.missing, found.extra)):
+        for index, spans in enumerate((result.right, result.missing, result.extra)):
             for name, count in nlu_slots.counted(spans).items():
-                if name in self.by_slot or len(self.by_slot) < _MOST_LABELS:
-                    self.by_slot.setdefault(name, [0, 0, 0])[place] += count
-        return not (problem or found.missing or found.extra)
+                if name in self.by_slot or len(self.by_slot) < _MAX_LABELS:
+                    self.by_slot.setdefault(name, [0, 0, 0])[index] += count
+        return not (problem or result.missing or result.extra)
 
 
-class NluTallies:
-    """Looks at each attempt of a run once."""
+class NluTallies(FirstAnswerTallies[_NluTally]):
+    """Tallies of the answers that the checks `intent` and `slots` scored."""
 
     def __init__(self, bench: Bench) -> None:
-        self._bench = bench
-        self._tallies: dict[tuple[str, str], _Tally] = {}
+        super().__init__(bench, {"intent", "slots"}, partial(_NluTally, bench.cases.numbers))
 
-    def add(self, attempt: Attempt) -> None:
-        """Counts the first answer to a case that `intent` or `slots` look at."""
-        key, found = attempt.key, first_answer(self._bench, attempt, _CHECKS)
-        if found is None:
-            return
-        case, subject = found
-        intent, slots = _checks(case, key.variant)
-        if intent is None and slots is None:
-            return
-        tally = self._tallies.get((key.variant, key.model))
-        if tally is None:
-            tally = self._tallies[key.variant, key.model] = _Tally(bytearray(len(self._bench.cases)))
-        tally.add(case, self._bench.cases.numbers[case.name], subject, intent, slots)
+    def figures(self) -> Nlu | None:
+        """Return the figures, or None if no case is about intents or slots."""
+        summaries = [_summary(*item) for item in self.by_prompt()]
+        return Nlu(summaries, list(self._comparisons())) if summaries else None
 
-    def found(self) -> Nlu | None:
-        """The figures; None where no case is about intents or slots."""
-        if not self._tallies:
-            return None
-        return Nlu([_summary(*item) for item in in_order(self._bench, self._tallies)], list(self._compared()))
-
-    def _compared(self) -> Iterator[NluComparison]:
-        """Each two of the first few on the cases that both answered."""
+    def _comparisons(self) -> Iterator[NluComparison]:
+        """Compare each two of the first few on the cases that both answered."""
         named = [
             (f"{prompt} on {model}" if prompt else model, tally)
-            for prompt, _, model, tally in in_order(self._bench, self._tallies)
+            for prompt, _, model, tally in self.by_prompt()
             if tally.pairs
         ]
-        found = [
-            (one, other, *_discordant(mine.states, theirs.states))
-            for (one, mine), (other, theirs) in combinations(named[:_MOST_COMPARED], 2)
+        pairs = [
+            (one, other, *_discordant(first.states, second.states))
+            for (one, first), (other, second) in combinations(named[:_MAX_COMPARED], 2)
         ]
-        p_values = [mcnemar_mid_p(better, worse) for *_, better, worse in found]
-        for (one, other, both, better, worse), p, level in zip(found, p_values, holm_levels(p_values), strict=True):
+        p_values = [mcnemar_mid_p(better, worse) for *_, better, worse in pairs]
+        for (one, other, both, better, worse), p, level in zip(pairs, p_values, holm_levels(p_values), strict=True):
             yield NluComparison(one, other, both, better, worse, p, stands=p <= level)
 
 
-def first_answer(bench: Bench, attempt: Attempt, checks: Collection[str]) -> tuple[BenchCase, Subject] | None:
-    """A case and the first answer to it, where one of these checks looked at it; None for any other attempt."""
-    key, answer = attempt.key, attempt.answer
-    if key.repeat or answer is None or attempt.fallback is not None:
-        return None
-    if not any(score.check in checks for score in attempt.scores):
-        return None
-    case = bench.cases[key.case]
-    return case, as_subject(answer.text, bench.accept, case.variables)
-
-
-def in_order(bench: Bench, tallies: Mapping[tuple[str, str], _Kept]) -> Iterator[tuple[str, str, str, _Kept]]:
-    """The prompt's label, its side, the model and what was kept of them, as the report's figures are ordered."""
-    for model in bench.models:
-        if not model.uses_prompt:
-            if (kept := tallies.get((BASELINE, model.name))) is not None:
-                yield "", "baseline", model.name, kept
-            continue
-        for variant in bench.variants:
-            if (kept := tallies.get((variant.hash, model.name))) is not None:
-                yield variant.label.removesuffix(".prompt"), variant.side.value, model.name, kept
-
-
-def _text(case: BenchCase) -> str:
-    """The longest text among the values of a case, or its last message: most likely the utterance."""
+def _utterance(case: BenchCase) -> str:
+    """Return the longest text among the variables of a case, or its last message: most likely the utterance."""
     texts = [value for value in case.variables.values() if isinstance(value, str)]
     return max(texts or [message.content for message in case.history[-1:]], key=len, default="")
 
 
-def _checks(case: BenchCase, variant: str) -> tuple[Intent | None, Slots | None]:
-    """The first check of each kind; the others of a case say nothing about the whole."""
-    checks: list[Check] = [unwrapped(check) for check in case.checks[variant or BASELINE]]
-    intent = next((check for check in checks if isinstance(check, Intent)), None)
-    return intent, next((check for check in checks if isinstance(check, Slots)), None)
-
-
 def _discordant(one: bytearray, other: bytearray) -> tuple[int, int, int]:
-    """How many cases both answered, how many only the one has right, how many only the other."""
+    """Return how many cases both answered, only the first has right, and only the second has right."""
     both = Counter(zip(one, other, strict=True))
-    total = sum(count for (mine, theirs), count in both.items() if mine and theirs)
+    total = sum(count for states, count in both.items() if all(states))
     return total, both[_RIGHT, _WRONG], both[_WRONG, _RIGHT]
 
 
-def _summary(prompt: str, side: str, model: str, tally: _Tally) -> NluSummary:
+def _summary(prompt: str, side: str, model: str, tally: _NluTally) -> NluSummary:
     pairs = tally.pairs
     labels = nlu_labels.by_label(pairs)
     averages = nlu_labels.averages(pairs)
-    between = bootstrap.interval(pairs, nlu_labels.macro_f1)
+    macro_interval = bootstrap.interval(pairs, nlu_labels.macro_f1)
     outside = tally.out_of_scope
     return NluSummary(
         prompt=prompt,
         side=side,
         model=model,
-        accuracy=part(*nlu_labels.accuracy(pairs)),
-        in_scope=part(*nlu_labels.accuracy(pairs, labels.keys() - outside)),
-        out_of_scope=part(*nlu_labels.accuracy(pairs, outside)),
-        macro=_score(averages.macro, between) if labels else None,
+        accuracy=proportion(*nlu_labels.accuracy(pairs)),
+        in_scope=proportion(*nlu_labels.accuracy(pairs, labels.keys() - outside)),
+        out_of_scope=proportion(*nlu_labels.accuracy(pairs, outside)),
+        macro=_score(averages.macro, macro_interval) if labels else None,
         micro=_score(averages.micro) if labels else None,
         weighted=_score(averages.weighted) if labels else None,
         intents={label: _score(figures) for label, figures in labels.items()},
-        confused=list(_confused(tally)),
-        outside=dict(tally.outside.most_common(_MOST_CONFUSED)),
+        confused=[
+            Confused(expected, got, count, pairs[got, expected], *tally.examples.get((expected, got), ("", "")))
+            for expected, got, count in nlu_labels.confusions(pairs, _MAX_CONFUSED)
+        ],
+        outside=dict(tally.outside.most_common(_MAX_CONFUSED)),
         outside_count=tally.outside_count,
         unread=tally.unread,
         slots=_slot_score(tally.slots),
@@ -229,22 +188,16 @@ def _summary(prompt: str, side: str, model: str, tally: _Tally) -> NluSummary:
             name: _score(Figures.of(right, right + extra, right + missing))
             for name, (right, missing, extra) in sorted(tally.by_slot.items())
         },
-        exact=part(*tally.exact),
+        exact=proportion(*tally.exact),
         confidence=_confidence(tally.confidences),
     )
 
 
-def _confused(tally: _Tally) -> Iterator[Confused]:
-    for expected, said, count in nlu_labels.confusions(tally.pairs, _MOST_CONFUSED):
-        case, text = tally.examples.get((expected, said), ("", ""))
-        yield Confused(expected, said, count, tally.pairs[said, expected], case, text)
-
-
 def _slot_score(counts: Mapping[tuple[int, int, int], int]) -> Score | None:
-    right, said, expected = _sums(counts)
-    if not (said or expected):
+    right, predicted, expected = _sums(counts)
+    if not (predicted or expected):
         return None
-    return _score(Figures.of(right, said, expected), bootstrap.interval(counts, _slot_f1))
+    return _score(Figures.of(right, predicted, expected), bootstrap.interval(counts, _slot_f1))
 
 
 def _slot_f1(counts: Mapping[tuple[int, int, int], int]) -> float:
@@ -252,39 +205,30 @@ def _slot_f1(counts: Mapping[tuple[int, int, int], int]) -> float:
 
 
 def _sums(counts: Mapping[tuple[int, int, int], int]) -> tuple[int, int, int]:
-    """Spans that are right, said and expected, over all utterances."""
-    right = sum(count * spans[0] for spans, count in counts.items())
-    said = sum(count * spans[1] for spans, count in counts.items())
-    return right, said, sum(count * spans[2] for spans, count in counts.items())
+    """Return the numbers of right, predicted and expected spans over all utterances."""
+    right, predicted, expected = (sum(count * spans[i] for spans, count in counts.items()) for i in range(3))
+    return right, predicted, expected
 
 
-def part(right: int, of: int) -> Part | None:
-    """A share with its bounds; None of nothing."""
-    if not of:
-        return None
-    low = 1.0 - clopper_pearson_upper(of - right, of, 0.975)
-    return Part(right, of, low, clopper_pearson_upper(right, of, 0.975))
-
-
-def _score(figures: Figures, between: tuple[float, float] | None = None) -> Score:
-    low, high = between or (None, None)
+def _score(figures: Figures, interval: tuple[float, float] | None = None) -> Score:
+    low, high = interval or (None, None)
     return Score(figures.precision, figures.recall, figures.f1, figures.support, low, high)
 
 
-def _confidence(found: Confidences) -> Confidence | None:
-    error = found.calibration_error()
+def _confidence(confidences: Confidences) -> Confidence | None:
+    error = confidences.calibration_error()
     if error is None:
         return None
     return Confidence(
-        found.total,
+        confidences.total,
         error,
-        [ConfidenceBin(one.low, one.high, one.count, one.confidence, one.accuracy) for one in found.bins()],
+        [ConfidenceBin(one.low, one.high, one.count, one.confidence, one.accuracy) for one in confidences.bins()],
         [
             ThresholdRow(
                 row.threshold,
                 row.in_scope_right / row.in_scope if row.in_scope else None,
                 row.out_of_scope_right / row.out_of_scope if row.out_of_scope else None,
             )
-            for row in found.thresholds()
+            for row in confidences.thresholds()
         ],
     )

@@ -1,97 +1,84 @@
-"""Questions and answers of a run: sums while its attempts go by, figures when they are wanted.
-
-Of each case the first answer counts, so that questions are independent of each other and their intervals hold.
-"""
+"""Figures of questions and answers of a run: exact match, F1, unanswerable questions, grounding and citations."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from promptbench.api.nlu import first_answer, in_order, part
+from promptbench.api.tallies import FirstAnswerTallies, proportion
 from promptbench.checks.answerable import Answerable
 from promptbench.checks.exact_match import ExactMatch
 from promptbench.checks.token_f1 import TokenF1
-from promptbench.core.protocols import Subject
-from promptbench.core.types import Attempt, Score
+from promptbench.core.protocols import Check, Subject
+from promptbench.core.types import Score
 from promptbench.metrics import bootstrap
 from promptbench.metrics.squad import exact_match, token_f1
-from promptbench.project.bench import BASELINE, Bench, BenchCase
-from promptbench.project.checks import unwrapped
+from promptbench.project.bench import Bench, BenchCase
 from promptbench.report.qa import Marks, Qa, QaSummary
 
 _CHECKS = frozenset({"exact match", "token f1", "answerable", "grounded", "citations"})
 
-_Marks = Counter[tuple[float, float]]
-"""Questions by their exact match and F1, so that what is kept does not grow with them."""
+# Questions by exact match and F1, so that memory does not grow with their number.
+_MarkCounts = Counter[tuple[float, float]]
 
 
 @dataclass(slots=True)
-class _Tally:
-    """What adds up for one prompt on one model."""
+class _QaTally:
+    """Counts for one prompt on one model; `grounded` and `citations` are passed answers and all answers."""
 
-    with_answer: _Marks = field(default_factory=Counter)
-    without_answer: _Marks = field(default_factory=Counter)
+    with_answer: _MarkCounts = field(default_factory=Counter)
+    without_answer: _MarkCounts = field(default_factory=Counter)
     grounded: list[int] = field(default_factory=lambda: [0, 0])
     citations: list[int] = field(default_factory=lambda: [0, 0])
 
-    def add(self, case: BenchCase, variant: str, subject: Subject, scores: tuple[Score, ...]) -> None:
+    def add(self, case: BenchCase, subject: Subject, checks: Sequence[Check], scores: Sequence[Score]) -> None:
         for score in scores:
-            counted = {"grounded": self.grounded, "citations": self.citations}.get(score.check)
-            if counted is not None:
-                counted[0] += score.passed
-                counted[1] += 1
-        checks = [unwrapped(check) for check in case.checks[variant or BASELINE]]
-        strict = next((check for check in checks if isinstance(check, (ExactMatch, TokenF1))), None)
-        if strict is not None:
-            self._compared(strict, subject)
-        elif any(isinstance(check, Answerable) and not check.answerable for check in checks):
-            right = float(all(check.score(subject).passed for check in checks if isinstance(check, Answerable)))
-            self.without_answer[right, right] += 1
+            counts = {"grounded": self.grounded, "citations": self.citations}.get(score.check)
+            if counts is not None:
+                counts[0] += score.passed
+                counts[1] += 1
+        comparison = next((check for check in checks if isinstance(check, (ExactMatch, TokenF1))), None)
+        answerable = [check for check in checks if isinstance(check, Answerable)]
+        if comparison is not None:
+            self._add_comparison(comparison, subject)
+        elif any(not check.answerable for check in answerable):
+            mark = float(all(check.score(subject).passed for check in answerable))
+            self.without_answer[mark, mark] += 1
 
-    def _compared(self, check: ExactMatch | TokenF1, subject: Subject) -> None:
+    def _add_comparison(self, check: ExactMatch | TokenF1, subject: Subject) -> None:
         text, problem = check.text(subject)
         marks = (0.0, 0.0) if problem else (exact_match(text, check.right), round(token_f1(text, check.right), 6))
         (self.with_answer if any(check.right) else self.without_answer)[marks] += 1
 
 
-class QaTallies:
-    """Looks at each attempt of a run once."""
+class QaTallies(FirstAnswerTallies[_QaTally]):
+    """Tallies of the answers that a check of questions and answers scored."""
 
     def __init__(self, bench: Bench) -> None:
-        self._bench = bench
-        self._tallies: dict[tuple[str, str], _Tally] = {}
+        super().__init__(bench, _CHECKS, _QaTally)
 
-    def add(self, attempt: Attempt) -> None:
-        """Counts the first answer to a case that has a check of questions and answers."""
-        key, found = attempt.key, first_answer(self._bench, attempt, _CHECKS)
-        if found is None:
-            return
-        case, subject = found
-        self._tallies.setdefault((key.variant, key.model), _Tally()).add(case, key.variant, subject, attempt.scores)
-
-    def found(self) -> Qa | None:
-        """The figures; None where no case is a question."""
-        summaries = [_summary(*item) for item in in_order(self._bench, self._tallies)]
+    def figures(self) -> Qa | None:
+        """Return the figures, or None if no case is a question."""
+        summaries = [_summary(*item) for item in self.by_prompt()]
         return Qa(summaries) if summaries else None
 
 
-def _summary(prompt: str, side: str, model: str, tally: _Tally) -> QaSummary:
-    none = sum(count for (exact, _), count in tally.without_answer.items() if exact)
+def _summary(prompt: str, side: str, model: str, tally: _QaTally) -> QaSummary:
+    unanswered = sum(count for (exact, _), count in tally.without_answer.items() if exact)
     return QaSummary(
         prompt=prompt,
         side=side,
         model=model,
         overall=_marks(tally.with_answer + tally.without_answer),
         answerable=_marks(tally.with_answer),
-        unanswerable=part(none, tally.without_answer.total()),
-        grounded=part(*tally.grounded),
-        citations=part(*tally.citations),
+        unanswerable=proportion(unanswered, tally.without_answer.total()),
+        grounded=proportion(*tally.grounded),
+        citations=proportion(*tally.citations),
     )
 
 
-def _marks(counts: _Marks) -> Marks | None:
+def _marks(counts: _MarkCounts) -> Marks | None:
     if not counts:
         return None
     exact = sum(count * exact for (exact, _), count in counts.items()) / counts.total()

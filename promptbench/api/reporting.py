@@ -270,8 +270,8 @@ def build(
         judges=judge_rows(runs.judgings(finished.info.id)),
         unjudged=[f"{count} × {why}" for why, count in collected.unjudged.most_common(5)],
         advisory=list(collected.advisory.lines(bench)),
-        nlu=nlu.found(),
-        qa=qa.found(),
+        nlu=nlu.figures(),
+        qa=qa.figures(),
         checks=collected.check_changes(verdict.champion, verdict.candidate) if verdict.champion else [],
         results=Results(bench, runs.folder, finished.info.id, verdict),
         failures=_Failures(bench, runs.folder, finished.info.id),
@@ -283,7 +283,7 @@ def _errors(collected: Collector) -> Iterator[str]:
     for (model, error), count in collected.errors.most_common(5):
         yield f"{model}: {count} × {error}"
     for (model, fallback), count in collected.by_fallback.items():
-        answers = f"{count} of {collected.attempts[model]} answers by {fallback} in its place"
+        answers = f"{count} of {collected.attempts[model]} answers by {fallback} in its location"
         yield f"{model}: {answers}; they prove nothing, and the same command asks the model itself again"
 
 

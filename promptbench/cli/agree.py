@@ -21,7 +21,7 @@ def register(app: typer.Typer) -> None:
 def agree(
     suite: Annotated[Path, typer.Argument(metavar="SUITE", help="The suite's file or folder.")],
     labels: Annotated[
-        Path | None, typer.Option("--labels", metavar="FILE", help="Labelled answers: .csv or .jsonl.")
+        Path | None, typer.Option("--labels", metavar="FILE", help="Labelled answers: .csv, .xlsx or .jsonl.")
     ] = None,
     write_sheet: Annotated[
         Path | None, typer.Option("--write-sheet", metavar="FILE", help="Write a run's answers as a sheet to label.")

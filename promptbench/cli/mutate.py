@@ -1,4 +1,4 @@
-"""`promptbench mutate`: good answers broken on purpose, to see which of them the checks of a suite let pass."""
+"""`promptbench mutate`: break good answers on purpose, and list those that the checks of a suite let pass."""
 
 from __future__ import annotations
 
@@ -19,15 +19,17 @@ def mutate(
     tag: Tags = None,
     run: Annotated[
         str | None,
-        typer.Option("--run", metavar="RUN", help="The run whose passing answers are broken; the latest by default."),
+        typer.Option("--run", metavar="RUN", help="Break the passing answers of this run. By default, the latest."),
     ] = None,
     at_least: Annotated[
         str | None,
-        typer.Option("--at-least", metavar="SHARE", help="Exit with 1 when a suite kills fewer, such as 90%."),
+        typer.Option(
+            "--at-least", metavar="SHARE", help="Exit with 1 if the checks of a suite notice fewer, such as 90%."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> int:
-    """Break good answers, and show what no check notices. Asks no model."""
+    """Break good answers, and show what no check notices. No model is called."""
     from promptbench import api
     from promptbench.cli.output import out, out_json, target
     from promptbench.report.mutation import render

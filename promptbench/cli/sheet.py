@@ -1,4 +1,4 @@
-"""`promptbench sheet`: the cases of a suite in a spreadsheet, and back."""
+"""`promptbench sheet`: export the cases of a suite to a spreadsheet, and import them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from promptbench.core.words import number_of
 if TYPE_CHECKING:
     from promptbench.api import SheetImported
 
-sheet = typer.Typer(help="Work on the cases of a suite in a spreadsheet.", no_args_is_help=True)
-_MOST_LINES = 200
+sheet = typer.Typer(help="Edit the cases of a suite in a spreadsheet.", no_args_is_help=True)
+_MAX_LINES = 200
+_MAX_NAMES = 5
 
 OneSuite = Annotated[Path, typer.Argument(metavar="SUITE", help="The suite's file or folder.")]
 
@@ -27,7 +28,7 @@ def register(app: typer.Typer) -> None:
 
 @sheet.callback()
 def _group() -> None:
-    """Work on the cases of a suite in a spreadsheet."""
+    """Edit the cases of a suite in a spreadsheet."""
 
 
 @sheet.command("export")
@@ -37,9 +38,9 @@ def export(
         "cases.xlsx"
     ),
 ) -> int:
-    """Write the cases of a suite into a spreadsheet.
+    """Export the cases of a suite to a spreadsheet.
 
-    A row is a case, and checks are chosen from a list. A file that is there already is left alone.
+    A row is a case, and checks have a drop-down list. An existing file is never overwritten.
     """
     from promptbench import api
     from promptbench.cli.output import out
@@ -54,14 +55,14 @@ def import_(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A .xlsx or .csv file with a case on each row.")],
     suite: OneSuite,
     remove: Annotated[
-        bool, typer.Option("--remove", help="Take the cases that are not in the sheet out of the suite.")
+        bool, typer.Option("--remove", help="Remove the cases that are not in the sheet from the suite.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and write nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would change, and write nothing.")] = False,
     as_json: AsJson = False,
 ) -> int:
-    """Bring what a spreadsheet says into a suite. Lines that it does not change stay as they are, with comments.
+    """Import the cases of a spreadsheet into a suite. Lines that do not change stay as they are, with comments.
 
-    A mistake is told with its cell, and shown at it in a copy of the sheet; then nothing is changed.
+    Errors are printed with their cells, and a copy of the sheet shows them there. With an error, nothing changes.
     """
     from promptbench import api
     from promptbench.cli.output import coloured, out_json, say
@@ -82,25 +83,25 @@ def _show(done: SheetImported, *, dry_run: bool) -> None:
     from promptbench.report.words import clean
 
     lines = done.diff.splitlines()
-    out_lines(clean(line) for line in lines[:_MOST_LINES])
-    if len(lines) > _MOST_LINES:
-        out(f"… and {len(lines) - _MOST_LINES:,} more lines; --json has all of them")
+    out_lines(clean(line) for line in lines[:_MAX_LINES])
+    if len(lines) > _MAX_LINES:
+        out(f"… and {len(lines) - _MAX_LINES:,} more lines; --json prints all")
     for old, new in done.renamed:
-        out(f"renamed: '{clean(old)}' is now '{clean(new)}'")
+        out(f"renamed '{clean(old)}' to '{clean(new)}'")
     if done.missing:
-        names = ", ".join(f"'{clean(name)}'" for name in done.missing[:5])
-        more = f" and {len(done.missing) - 5:,} more" if len(done.missing) > 5 else ""
-        what = "removed" if done.removed else "kept; --remove takes them out"
+        names = ", ".join(f"'{clean(name)}'" for name in done.missing[:_MAX_NAMES])
+        more = f" and {len(done.missing) - _MAX_NAMES:,} more" if len(done.missing) > _MAX_NAMES else ""
+        what = "removed" if done.removed else "kept; remove them with --remove"
         say(f"not in the sheet: {names}{more} ({what})")
     counts = [
         (len(done.changed), "changed"),
         (len(done.added), "new"),
         (len(done.missing) if done.removed else 0, "removed"),
-        (done.unchanged, "as before"),
+        (done.unchanged, "unchanged"),
     ]
-    said = ", ".join(f"{count:,} {word}" for count, word in counts if count)
+    summary = ", ".join(f"{count:,} {word}" for count, word in counts if count)
     if not done.diff:
-        out(f"nothing changes in {done.suite}: {said}")
+        out(f"no changes in {done.suite}: {summary}")
         return
     what = f"would change {done.suite}" if dry_run else f"changed {done.suite}"
-    out(f"{what}: {said}" + ("" if dry_run else "; `git diff` shows it"))
+    out(f"{what}: {summary}")

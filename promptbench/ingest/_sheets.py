@@ -1,4 +1,4 @@
-"""Excel workbooks (`.xlsx`), a row at a time. openpyxl reads them; it is an extra."""
+"""Logs in Excel workbooks (`.xlsx`): each visible sheet has a header, and a call on each row."""
 
 from __future__ import annotations
 
@@ -12,96 +12,68 @@ from typing import Any, BinaryIO
 
 from promptbench.core.protocols import Log
 from promptbench.core.types import BadRecord, Json
-from promptbench.formats.workbooks import BROKEN, MOST_BLANK_ROWS, open_workbook
 from promptbench.ingest._fields import moment
+from promptbench.tables.workbook import WorkbookError, open_workbook, read_rows, visible_sheets
 
-_ZIP = b"PK\x03\x04"
-_IN_MEMORY = 16 * 1024 * 1024
+_ZIP_MAGIC = b"PK\x03\x04"
+_MAX_IN_MEMORY = 16 * 1024 * 1024
 
-Sheet = tuple[str, tuple[str, ...], Iterator[tuple[str, dict[str, Json]] | BadRecord]]
+SheetRecords = tuple[tuple[str, ...], Iterator[tuple[str, dict[str, Json]] | BadRecord]]
 
 
 def is_workbook(file: Log) -> bool:
-    """Whether the file is a ZIP archive with a workbook in it."""
-    return file.head.startswith(_ZIP) and "xl/workbook.xml" in names(file)
-
-
-def names(file: Log) -> frozenset[str]:
-    """The names of what is in a ZIP archive; empty when it is none, or a damaged one."""
-    if not file.head.startswith(_ZIP):
-        return frozenset()
+    """Return whether the file is a ZIP archive with a workbook in it."""
+    if not file.head.startswith(_ZIP_MAGIC):
+        return False
     try:
         with _seekable(file) as source, zipfile.ZipFile(source) as archive:
-            return frozenset(archive.namelist())
+            return "xl/workbook.xml" in archive.namelist()
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
-        return frozenset()
+        return False
 
 
-def sheets(file: Log) -> Iterator[Sheet]:
-    """Name, columns and rows of each visible sheet; the rows must be read before the next sheet is asked for.
+def read_sheets(file: Log) -> Iterator[SheetRecords]:
+    """Yield the columns and the records of each visible sheet, whose records must be read before the next sheet.
 
-    Raises MissingExtra without openpyxl, and ValueError for a workbook that it cannot read.
+    A record is its location (`Calls, row 3`) and the cells that are not empty, by column. Raises WorkbookError.
     """
-    with _seekable(file) as source:
-        book = open_workbook(source)
-        try:
-            for sheet in book.worksheets:
-                if sheet.sheet_state == "visible":
-                    rows = _rows(sheet)
-                    yield sheet.title, next(rows, ("", ()))[1], _records(sheet.title, sheet)
-        finally:
-            book.close()
+    with _seekable(file) as source, open_workbook(source) as book:
+        for sheet in visible_sheets(book):
+            rows = read_rows(sheet)
+            _, header = next(rows, (0, ()))
+            columns = tuple("" if cell.value is None else str(_as_json(cell.value)).strip() for cell in header)
+            yield columns, _records(sheet.title, columns, rows)
 
 
-def _records(title: str, sheet: Any) -> Iterator[tuple[str, dict[str, Json]] | BadRecord]:
-    rows = _rows(sheet)
+def _records(
+    title: str, columns: tuple[str, ...], rows: Iterator[tuple[int, Any]]
+) -> Iterator[tuple[str, dict[str, Json]] | BadRecord]:
     try:
-        _, columns = next(rows, ("", ()))
-        for place, cells in rows:
-            if any(cell is not None for cell in cells[len(columns) :]):
-                yield BadRecord(f"{title}, {place}", f"it has {len(cells)} cells, and the header has {len(columns)}")
-                continue
-            found = {name: cell for name, cell in zip(columns, cells, strict=False) if name and cell not in (None, "")}
-            if found:
-                yield f"{title}, {place}", found
-    except BROKEN as error:
-        yield BadRecord(title, f"the sheet cannot be read any further: {error}")
+        for number, cells in rows:
+            named = zip(columns, cells, strict=False)
+            values = {name: _as_json(cell.value) for name, cell in named if name and cell.value not in (None, "")}
+            if values:
+                yield f"{title}, row {number}", values
+    except WorkbookError as error:
+        yield BadRecord(title, str(error))
 
 
-def _rows(sheet: Any) -> Iterator[tuple[str, tuple[Json, ...]]]:
-    """Each row with a cell that holds something; the first is the header, whose cells are texts."""
-    header = True
-    blank = 0
-    for number, cells in enumerate(sheet.iter_rows(values_only=True), 1):
-        row = tuple(_plain(cell) for cell in cells)
-        if all(cell in (None, "") for cell in row):
-            blank += 1
-            if blank > MOST_BLANK_ROWS:
-                return
-            continue
-        blank = 0
-        if header:
-            header = False
-            row = tuple("" if cell is None else str(cell).strip() for cell in row)
-        yield f"row {number}", row
-
-
-def _plain(cell: Any) -> Json:
-    if isinstance(cell, datetime):
-        return moment(cell)
-    if isinstance(cell, date | time):
-        return cell.isoformat()
-    return cell if isinstance(cell, str | int | float | bool) else None if cell is None else str(cell)
+def _as_json(value: Any) -> Json:
+    if isinstance(value, datetime):
+        return moment(value)
+    if isinstance(value, date | time):
+        return value.isoformat()
+    return value if isinstance(value, str | int | float | bool) else str(value)
 
 
 @contextmanager
 def _seekable(file: Log) -> Iterator[BinaryIO]:
-    """A ZIP archive has its list of contents at its end; what cannot be sought in is copied aside."""
+    """Open a ZIP archive, whose list of contents is at its end. One that is not on the disk is copied first."""
     with file.open() as source:
         if file.path is not None:
             yield source
             return
-        with tempfile.SpooledTemporaryFile(_IN_MEMORY) as copy:
+        with tempfile.SpooledTemporaryFile(_MAX_IN_MEMORY) as copy:
             shutil.copyfileobj(source, copy)
             copy.seek(0)
             yield copy  # type: ignore[misc]

@@ -1,4 +1,4 @@
-"""Tables in text (CSV, TSV, with semicolons): a header, then a row at a time. A cell may hold many lines."""
+"""Logs in delimited text (CSV, TSV, with semicolons): a header, and a call on each row."""
 
 from __future__ import annotations
 
@@ -7,70 +7,61 @@ from collections.abc import Iterator
 
 from promptbench.core.protocols import Log
 from promptbench.core.types import BadRecord, Json
+from promptbench.tables.delimited import DelimitedReader, detect_delimiter
 
-_DELIMITERS = ",;\t|"
-_LONGEST_NAME = 120
-_MOST_CHARACTERS = 16 * 1024 * 1024
-_NO_TEXT = (b"\x00", b"PK\x03\x04", b"SQLite", b"PAR1", b"%PDF")
+_MAX_NAME_LENGTH = 120
+_OTHER_FORMATS = (b"{", b"[", b"\x00", b"PK\x03\x04", b"SQLite", b"PAR1", b"%PDF")
 
 
 def columns(file: Log) -> tuple[str, ...]:
-    """The names in the header; empty for what is no table."""
+    """Return the names in the header, or () if the file is not a table."""
     start = file.head.lstrip(b"\xef\xbb\xbf \t\r\n")
-    if not start or start.startswith((b"{", b"[", *_NO_TEXT)):
+    if not start or start.startswith(_OTHER_FORMATS):
         return ()
     try:
-        first = next(file.text(), "")
-        delimiter = _delimiter(first)
-        names = next(csv.reader(file.text(), delimiter=delimiter, skipinitialspace=True)) if delimiter else []
+        reader = _reader(file)
+        names = next(reader)[1] if reader else []
     except (ValueError, OSError, csv.Error, StopIteration):
         return ()
     found = tuple(name.strip() for name in names)
-    # Prose has commas too; the names of columns are short.
-    return found if sum(map(bool, found)) > 1 and max(map(len, found)) <= _LONGEST_NAME else ()
+    # Prose has commas too, but the names of columns are short.
+    return found if sum(map(bool, found)) > 1 and max(map(len, found)) <= _MAX_NAME_LENGTH else ()
 
 
 def rows(file: Log) -> Iterator[tuple[str, dict[str, Json]] | BadRecord]:
-    """Each row with its place (`line 12`, where it starts), as an object of the cells that are not empty."""
+    """Yield each row as its location (`line 12`, where it starts) and the cells that are not empty, by column."""
     names = columns(file)
-    delimiter = _delimiter(next(file.text(), ""))
-    if not (names and delimiter):
+    reader = _reader(file) if names else None
+    if reader is None:
         return
-    csv.field_size_limit(_MOST_CHARACTERS)  # of the whole process; Python's own, 128 KB, is shorter than a prompt
-    reader = csv.reader(file.text(), delimiter=delimiter, skipinitialspace=True)
-    header = True
+    next(reader)
     while True:
-        place = f"line {reader.line_num + 1}"
         try:
-            cells = next(reader)
+            line, cells = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
-            yield BadRecord(place, f"no row of a table: {error}")
+            yield BadRecord(f"line {reader.line}", f"invalid row: {error}")
             continue
         except ValueError as error:
-            yield BadRecord(place, str(error))
+            yield BadRecord(f"line {reader.line}", str(error))
             return
-        if header:
-            header = False
-        elif any(cells[len(names) :]):
-            yield BadRecord(place, f"it has {len(cells)} cells, and the header has {len(names)}")
+        if any(cells[len(names) :]):
+            yield BadRecord(f"line {line}", f"expected {len(names)} cells as in the header, got {len(cells)}")
         elif any(cells):
-            yield place, {name: cell for name, cell in zip(names, cells, strict=False) if name and cell}
+            yield f"line {line}", {name: cell for name, cell in zip(names, cells, strict=False) if name and cell}
 
 
 def records(file: Log) -> Iterator[tuple[str, Json] | BadRecord]:
-    """The records of a log that may come as JSON or as a table."""
+    """Yield the records of a log that may be a table or JSON."""
     return rows(file) if columns(file) else file.records()
 
 
 def first(file: Log) -> dict[str, Json]:
-    """The first record of either, for detection: of a table, an object with its columns' names as keys."""
+    """Return the first record for format detection. For a table, it has the names of the columns as keys."""
     return file.sample() or dict.fromkeys(columns(file), "")
 
 
-def _delimiter(header: str) -> str | None:
-    """The one that the header has most of, outside of quotes."""
-    outside = "".join(header.split('"')[::2])
-    best = max(_DELIMITERS, key=outside.count)
-    return best if best in outside else None
+def _reader(file: Log) -> DelimitedReader | None:
+    delimiter = detect_delimiter([next(file.text(), "")])
+    return DelimitedReader(file.text(), delimiter) if delimiter else None

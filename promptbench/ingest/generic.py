@@ -2,7 +2,7 @@
 
 The columns are known by their usual names (`_columns.py` has the list), or by the user's word: `answer=reply_text`. A
 call needs an input (a text, messages or variables) and an answer or an error. What `failed`, `valid`, `match` or a
-score says is the source's verdict; an error beside an answer is one too, an error in its place is none. A bare
+score says is the source's verdict; an error beside an answer is one too, an error in its location is none. A bare
 `latency` has no unit and is kept as it is: say `latency_s=latency`.
 
 Inputs that lie in a file of their own are joined by the column of the id: import both files together. Rows that have no
@@ -48,14 +48,14 @@ def columns(file: Log) -> tuple[str, ...]:
     """The names in a table's header or in the first record; of a workbook those of the first sheet that has some."""
     if _sheets.is_workbook(file):
         try:
-            return next((names for _, names, _ in _sheets.sheets(file) if len(names) >= _LEAST_COLUMNS), ("",))
+            return next((names for names, _ in _sheets.read_sheets(file) if len(names) >= _LEAST_COLUMNS), ("",))
         except ValueError:
             return ("",)  # it is a workbook all the same, and reading it says what is wrong
     return _table.columns(file) or tuple(file.sample() or ())
 
 
 def read(file: Log) -> Iterator[LoggedCall | BadRecord]:
-    """The calls. A file of inputs gives none of its own. Raises MissingExtra for a workbook without openpyxl."""
+    """Yield the calls. A file of inputs has none of its own. Raises WorkbookError."""
     if problem := _columns.unknown(file.mapping):
         yield BadRecord("the mapping", problem)
         return
@@ -75,7 +75,7 @@ def read_times(file: Log) -> Iterator[LoggedCall | BadRecord]:
     if problem := _columns.unknown(file.mapping):
         yield BadRecord("the mapping", problem)
         return
-    yield from read_records(_own(file), lambda data, place: times_of(data, place, file.mapping))
+    yield from read_records(_own(file), lambda data, location: times_of(data, location, file.mapping))
 
 
 def _own(file: Log) -> Records:
@@ -86,7 +86,7 @@ def _workbook(file: Log, inputs: Joined) -> Iterator[LoggedCall | BadRecord]:
     """The sheets that have calls; what the first one lacks is told where none has any."""
     told: tuple[str, ...] | None = None
     found = False
-    for _, names, rows in _sheets.sheets(file):
+    for names, rows in _sheets.read_sheets(file):
         if _columns.missing(_columns.guessed(names, file.mapping)):
             told = told or names
             continue
@@ -107,13 +107,13 @@ def _rest(file: Log, names: tuple[str, ...], records: Records, inputs: Joined) -
     if lacking and (_table.columns(file) or _sheets.is_workbook(file)):
         yield BadRecord("the columns", _unknown(names, lacking))
         return
-    yield from read_records(records, lambda data, place: _call(data, place, file.mapping, inputs))
+    yield from read_records(records, lambda data, location: _call(data, location, file.mapping, inputs))
 
 
-def _call(data: dict[str, Json], place: str, mapping: Mapping[str, str], inputs: Joined) -> LoggedCall:
+def _call(data: dict[str, Json], location: str, mapping: Mapping[str, str], inputs: Joined) -> LoggedCall:
     column = _columns.guessed(tuple(data), mapping).get("id")
     key = text(_columns.value_at(data, column)) if column else None
-    return call_of(data, inputs.find(key) if key else {}, key or place, mapping)
+    return call_of(data, inputs.find(key) if key else {}, key or location, mapping)
 
 
 def _unknown(names: tuple[str, ...], lacking: tuple[str, ...]) -> str:

@@ -1,8 +1,8 @@
-"""Tries the mutants of good answers on the checks of their case: which of them do the checks let live?"""
+"""The checks of one case, tested on mutants of its good answers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -13,13 +13,13 @@ from promptbench.formats.json_text import read
 from promptbench.project.bench import Bench, BenchCase
 from promptbench.project.cases import as_answer, own_specs
 from promptbench.project.evaluate import Evaluation, Judged, evaluate
-from promptbench.project.mutants import Mutant, Original, Vocabulary, mutants
+from promptbench.project.mutants import Mutant, Original, Vocabulary, make_mutants
 from promptbench.suite.models import Case, CheckSpec, field_name
 
-MOST_ANSWERS = 3
-"""Different good answers to one case that are broken."""
-_OF_THE_CALL = frozenset(("cost", "latency", "tokens"))
-"""Checks that look at what a call took: no other text of the answer can fail them."""
+# Different good answers to one case that are broken.
+_MAX_ANSWERS = 3
+# Checks of the call, which another text of the answer cannot fail.
+_CALL_CHECKS = frozenset(("cost", "latency", "tokens"))
 
 
 class AnswerSource(StrEnum):
@@ -32,88 +32,87 @@ class AnswerSource(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class GoodAnswer:
-    """An answer that passes. `call` is what it took, where a call gave it."""
+    """An answer that passes, and the facts of the call that gave it."""
 
     text: str
     source: AnswerSource
     call: CallFacts | None = None
 
 
-class Fate(StrEnum):
-    """What became of a mutant."""
+class MutantStatus(StrEnum):
+    """The result of the checks for a mutant."""
 
     KILLED = "killed"
     SURVIVED = "survived"
+    # It has the same content on a rung that the suite accepts, so it may pass.
     EQUIVALENT = "equivalent"
-    """It says the same on a rung that the suite accepts, so it may pass."""
+    # Only a judge can decide, and judges are not called.
     UNJUDGED = "unjudged"
-    """Only a judge can tell, and none is asked."""
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
-    """One mutant and what the checks say of it; `failed` are the numbers of the checks that it fails."""
+class MutantResult:
+    """One mutant and its result; `failed` are the numbers of the checks that it fails."""
 
     original: Original
-    answer: GoodAnswer
     mutant: Mutant
-    fate: Fate
+    status: MutantStatus
     failed: tuple[int, ...]
 
 
-class CaseOnTrial:
-    """One case with its checks, as the first candidate is held to them, and its good answers."""
+class MutationCase:
+    """One case, its good answers, and its checks as the first candidate must pass them.
+
+    `checks` and `specs` are the same checks, built and as they are written. `written` is None for a case from a log.
+    """
 
     def __init__(self, bench: Bench, case: BenchCase, recorded: Iterable[GoodAnswer]) -> None:
-        self.case = case
+        self.name = case.name
         self.written: Case | None = None if case.logged else bench.suite.cases[case.name]
-        """The case as its author wrote it; None for one that a log brought."""
         self.checks: tuple[Check, ...] = case.checks[bench.candidates[0].hash]
         self.specs: tuple[CheckSpec, ...] = (*bench.suite.checks, *(own_specs(self.written) if self.written else ()))
-        """The same checks as they are written."""
+        self._case = case
         self._accept = bench.accept
-        self.answers = tuple(self._good(recorded))
-
-    def evaluate(self, answer: GoodAnswer, text: str, checks: Sequence[Check] | None = None) -> Evaluation:
-        """Scores a text in the place of an answer, by other checks than the case's if there are some."""
-        checks = self.checks if checks is None else checks
-        return evaluate(text, checks, self._accept, self.case.variables, answer.call, self.case.threshold)
+        self.answers = tuple(self._select(recorded))
 
     def original(self, answer: GoodAnswer, words: Vocabulary) -> Original:
-        return Original(self.case.name, answer.text, self._accept, words)
+        return Original(self.name, answer.text, self._accept, words)
 
-    def trials(self, words: Vocabulary) -> Iterator[Trial]:
-        """All mutants of all good answers, tried."""
+    def results(self, words: Vocabulary) -> Iterator[MutantResult]:
+        """Yield the result of every mutant of every good answer."""
         for answer in self.answers:
             original = self.original(answer, words)
-            if original.text != answer.text and not self.evaluate(answer, original.text).passed:
-                continue  # Its checks hang on what stands around the data, so that every mutant would fail them.
-            for mutant in mutants(original):
-                found = self.evaluate(answer, mutant.text)
-                failed = tuple(i for i, score in enumerate(found.scores) if not (score.passed or score.errored))
-                yield Trial(original, answer, mutant, _fate(mutant, found), failed)
+            # If checks need the text around the data, every mutant fails, which shows nothing.
+            if original.text != answer.text and not self._evaluate(answer, original.text).passed:
+                continue
+            for mutant in make_mutants(original):
+                evaluation = self._evaluate(answer, mutant.text)
+                yield MutantResult(original, mutant, _status(mutant, evaluation), tuple(_failed(evaluation)))
 
     def failed_by_log(self) -> set[int]:
-        """The numbers of the checks that a logged answer fails."""
-        scores = [self.evaluate(GoodAnswer(text, AnswerSource.RECORD), text).scores for text in self.case.was]
-        return {i for one in scores for i, score in enumerate(one) if not (score.passed or score.errored)}
+        """Return the numbers of the checks that a logged answer fails."""
+        answers = (GoodAnswer(text, AnswerSource.RECORD) for text in self._case.was)
+        return {number for answer in answers for number in _failed(self._evaluate(answer, answer.text))}
 
     def can_fail(self, number: int) -> bool:
-        """Whether a mutant could fail a check at all, without a judge and whatever the call took."""
-        return not (
-            isinstance(self.checks[number], Judged) or field_name(self.specs[number].name).lower() in _OF_THE_CALL
-        )
+        """Return whether a mutant can fail a check without a judge, whatever its call took."""
+        name = field_name(self.specs[number].name).lower()
+        return not (isinstance(self.checks[number], Judged) or name in _CALL_CHECKS)
 
-    def _good(self, recorded: Iterable[GoodAnswer]) -> Iterator[GoodAnswer]:
-        """The answers that pass now, different ones; what `expect` says is one where there is no other."""
+    def _evaluate(self, answer: GoodAnswer, text: str) -> Evaluation:
+        case = self._case
+        return evaluate(text, self.checks, self._accept, case.variables, answer.call, case.threshold)
+
+    def _select(self, recorded: Iterable[GoodAnswer]) -> Iterator[GoodAnswer]:
+        """Yield different answers that pass now. `expect` is one only if there is no other."""
         seen: set[str] = set()
         for answer in self._known(recorded):
-            if len(seen) >= MOST_ANSWERS or (answer.source is AnswerSource.EXPECT and seen):
+            if len(seen) >= _MAX_ANSWERS or (answer.source is AnswerSource.EXPECT and seen):
                 return
-            found = self.evaluate(answer, answer.text)
-            same = _content(answer.text)
-            if (found.passed or found.errored) and same not in seen:
-                seen.add(same)
+            evaluation = self._evaluate(answer, answer.text)
+            content = _content(answer.text)
+            if (evaluation.passed or evaluation.errored) and content not in seen:
+                seen.add(content)
                 yield answer
 
     def _known(self, recorded: Iterable[GoodAnswer]) -> Iterator[GoodAnswer]:
@@ -121,30 +120,28 @@ class CaseOnTrial:
             yield GoodAnswer(as_answer(self.written.should_be), AnswerSource.WISH)
         yield from recorded
         if self.written and self.written.has_expect:
-            for text in _expected(self.written.expect):
-                yield GoodAnswer(text, AnswerSource.EXPECT)
+            expected, _ = comparison(self.written.expect)
+            yield GoodAnswer(as_answer(expected), AnswerSource.EXPECT)
+            # `expect` also accepts numbers as texts, which a schema may ask for.
+            if isinstance(expected, (dict, list)):
+                yield GoodAnswer(as_answer(_with_texts(expected)), AnswerSource.EXPECT)
 
 
-def _fate(mutant: Mutant, found: Evaluation) -> Fate:
+def _failed(evaluation: Evaluation) -> Iterator[int]:
+    return (i for i, score in enumerate(evaluation.scores) if not (score.passed or score.errored))
+
+
+def _status(mutant: Mutant, evaluation: Evaluation) -> MutantStatus:
     if mutant.equivalent:
-        return Fate.EQUIVALENT
-    if found.errored:
-        return Fate.UNJUDGED
-    return Fate.SURVIVED if found.passed else Fate.KILLED
+        return MutantStatus.EQUIVALENT
+    if evaluation.errored:
+        return MutantStatus.UNJUDGED
+    return MutantStatus.SURVIVED if evaluation.passed else MutantStatus.KILLED
 
 
 def _content(text: str) -> str:
-    """The same for answers that say the same."""
     value = read(text).value
     return as_answer(value) if isinstance(value, (dict, list)) else text.strip()
-
-
-def _expected(expect: Json) -> Iterator[str]:
-    """Answers that `expect` may stand for: as it is, and with its numbers as texts, which it takes as well."""
-    wanted, _ = comparison(expect)
-    yield as_answer(wanted)
-    if isinstance(wanted, (dict, list)):
-        yield as_answer(_with_texts(wanted))
 
 
 def _with_texts(value: Json) -> Json:

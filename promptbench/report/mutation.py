@@ -34,18 +34,6 @@ class OperatorRow:
 
 
 @dataclass(frozen=True, slots=True)
-class CaseToAdd:
-    """YAML that kills mutants: below `case`, or the suite's own where that is None. Tried before it is told."""
-
-    yaml: str
-    case: str | None
-    place: str
-    kills: int
-    of: int
-    """The mutants of the group that it was tried on: those of its case, or all, or the first where that takes long."""
-
-
-@dataclass(frozen=True, slots=True)
 class Survivors:
     """Mutants that live, of one operator in one field, with an example. `field` is `the answer` for the whole."""
 
@@ -57,15 +45,14 @@ class Survivors:
     case: str
     original: str
     mutant: str
-    add: CaseToAdd | None
 
 
 @dataclass(frozen=True, slots=True)
 class VacuousCheck:
-    """A check that no logged answer and no mutant fails, with its place."""
+    """A check that no logged answer and no mutant fails, with its location."""
 
     check: str
-    place: str
+    location: str
     case: str | None
 
 
@@ -205,52 +192,23 @@ def _table(rows: Sequence[OperatorRow], width: int) -> Iterator[str]:
 
 
 def _groups(groups: Sequence[Survivors], width: int, *, brief: bool) -> Iterator[str]:
-    """The largest groups with an example each; one that the same lines kill as another one is told in a line."""
-    told: dict[str, CaseToAdd] = {}
-    full, lines, hidden = 0, 0, []
-    for group in groups:
-        add = group.add
-        same = add is not None and f"{add.case}\0{add.yaml}" in told
-        if lines >= _MOST_LINES or (full >= _MOST_GROUPS and not (same or brief)):
-            hidden.append(group)
-            continue
-        lines += 1
+    """The largest groups, each with an example unless they are for information."""
+    shown = groups[: _MOST_LINES if brief else _MOST_GROUPS]
+    for group in shown:
         where = "" if group.field == "the answer" else f" in {clean(group.field)}"
         title = f"{group.operator}{where}: {number_of(group.mutants, 'mutant')} of {number_of(group.cases, 'case')}"
-        if same and add is not None:
-            title += f"; what is above {_kills(add, group.mutants)}"
         yield _IN + excerpt(title, width - 2)
-        if not (same or brief):
-            full += 1
+        if not brief:
             yield from _example(group, width)
-            if add is not None:
-                told[f"{add.case}\0{add.yaml}"] = add
-    if hidden:
+    if hidden := groups[len(shown) :]:
         rest = number_of(sum(group.mutants for group in hidden), "mutant")
-        yield f"{_IN}and {rest} in {number_of(len(hidden), 'other place')}"
+        yield f"{_IN}and {rest} in {number_of(len(hidden), 'other field')}"
 
 
 def _example(group: Survivors, width: int) -> Iterator[str]:
     yield _IN * 2 + excerpt(f"case '{group.case}'", width - 4)
     for mark, text in zip("-+", _difference(group.original, group.mutant), strict=True):
         yield _IN * 2 + cut(f"{mark} {text}", width - 4)
-    add = group.add
-    if add is None:
-        yield from _wrapped("no line that we know how to write kills these; a check of your own may", width, _IN * 2)
-        return
-    where = f"the case '{clean(add.case)}'" if add.case is not None else "the suite"
-    yield from _wrapped(f"add to {where} ({add.place}); it {_kills(add, group.mutants)}:", width, _IN * 2)
-    for line in add.yaml.splitlines():
-        # Long lines are not cut: they are there to be copied.
-        yield _IN * 3 + "".join(char if char.isprintable() else "\ufffd" for char in line)
-
-
-def _kills(add: CaseToAdd, alive: int) -> str:
-    if add.kills == add.of == 1:
-        return "kills it"
-    some = f"{add.kills} of {add.of}" if add.kills < add.of else f"all {add.of}"
-    tried = " that it was tried on" if add.of < alive else ""
-    return f"kills {some}{' of this case' if add.case is not None else tried}"
 
 
 def _vacuous(suite: SuiteMutation, width: int) -> Iterator[str]:
@@ -259,7 +217,7 @@ def _vacuous(suite: SuiteMutation, width: int) -> Iterator[str]:
     yield from _wrapped(f"vacuous: no logged answer and no mutant fails {what} ({count:,})", width)
     for item in suite.vacuous[:_MOST_NAMED]:
         case = f", case '{clean(item.case)}'" if item.case is not None else ""
-        yield _IN + excerpt(f"{item.place} {item.check}{case}", width - 2)
+        yield _IN + excerpt(f"{item.location} {item.check}{case}", width - 2)
     if rest := count - min(len(suite.vacuous), _MOST_NAMED):
         yield f"{_IN}and {rest:,} more"
 

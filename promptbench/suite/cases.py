@@ -25,7 +25,7 @@ from promptbench.suite.models import (
     field_name,
     is_case_file,
 )
-from promptbench.suite.sheets import CaseRow, case_rows
+from promptbench.suite.sheets import SheetCase, case_rows
 from promptbench.suite.validation import validate
 from promptbench.text.templates import is_name
 
@@ -154,7 +154,7 @@ class _Sheet:
     def __init__(self, path: Path, shown: str) -> None:
         self._path = path
         self._shown = shown
-        self._rows: list[CaseRow] = []
+        self._rows: list[SheetCase] = []
 
     def scan(self, where: Where, found: Diagnostics) -> Iterator[tuple[int, int, Case]]:
         """Yield each case with its index among the rows. `where` is the entry in the suite that names the file."""

@@ -28,7 +28,7 @@ from promptbench.formats.marked_yaml import parse
 from promptbench.formats.source import Source
 from promptbench.formats.yaml_text import in_braces, item_lines, mapping_lines
 from promptbench.suite.models import field_name
-from promptbench.suite.tables import as_json, same
+from promptbench.suite.tables import as_json, is_same_data
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # Any, because the stubs say that an event's marks may be missing.
@@ -178,7 +178,7 @@ def _means(text: str, edits: Sequence[_Edit], shown: str, cases: list[Any]) -> b
         return False
     key = next((key for key in before if field_name(key) == _CASES), _CASES)
     # Nothing is written after the key of no cases.
-    return same(after, {**before, key: cases or None})
+    return is_same_data(after, {**before, key: cases or None})
 
 
 def _parsed(text: str, shown: str) -> Any:
@@ -343,7 +343,7 @@ class _Item:
             return
         if change.comment is not None and change.comment != self.comment:
             yield self._top, self.line, _as_text(_comment_lines(change.comment, self.column))
-        if same(before, dict(change.data)):
+        if is_same_data(before, dict(change.data)):
             return
         if not self.node.is_mapping or self.node.flow:
             yield self.node.start, self.node.end, in_braces(change.data)
@@ -375,7 +375,7 @@ class _Item:
             last = _behind_comments(self._text, _next_line(self._text, end - 1), column)
             if name not in data:
                 yield start, last, ""
-            elif not same(data[name], before[name]):
+            elif not is_same_data(data[name], before[name]):
                 lines = mapping_lines({name: data[name]}, column)
                 comments = self._comments(start, last, [(key, value)])
                 if len(lines) == 1 and len(comments) == 1:

@@ -1,8 +1,8 @@
-"""Cases from a spreadsheet: a row is a case, and the headings are the words of the suite file.
+"""Cases from a spreadsheet: a row is a case, and the headings are the keys of the suite file.
 
-A variable has a column `vars.NAME`, a field of the answer `expect.NAME`. A cell is read as YAML reads a plain value: a
-number, `true`, `false` and `null` are that, JSON is data, and everything else is text; text in double quotes is text
-whatever it says. A check stands in `check` with its argument in `value`, the next in `check 2` and `value 2`.
+A variable has a column `vars.NAME`, a field of the answer `expect.NAME`. A cell is read as YAML reads a plain value:
+numbers, `true`, `false`, `null` and JSON are data, and everything else is text; text in double quotes is always text.
+A check is named under `check` and its argument is under `value`; the next pair is `check 2` and `value 2`.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from promptbench.core.types import Json
 from promptbench.formats.marked_json import parse_line
 from promptbench.formats.marked_yaml import parse
 from promptbench.formats.source import Source
-from promptbench.suite.grids import MOST_TITLES, Cell, Row, is_case_heading, read_grid
 from promptbench.suite.models import CaseFile, field_name
+from promptbench.tables.grid import MAX_TITLE_ROWS, GridCell, GridRow, is_heading, read_grid
 
 _Kind = Literal["text", "value", "list", "yaml"]
+# How the cells of a column are read, by field.
 KINDS: dict[str, _Kind] = {
     "case": "text",
     "vars": "value",
@@ -38,39 +39,38 @@ KINDS: dict[str, _Kind] = {
     "quarantine": "yaml",
     "origin": "yaml",
 }
-"""How the cells of a column are read, by its field."""
+# Fields whose keys have a column each.
 SPLIT = ("vars", "expect", "quarantine")
-"""Fields of which each name has a column of its own."""
+# The column with the comments that are above the cases of a YAML file.
+COMMENT = "# comment"
+_COMMENT_PATH = ("#",)
 _PAIR = re.compile(r"(check|value)(?: ?([1-9][0-9]?))?")
 _LOOKS_LIKE_JSON = re.compile(r'[{["0-9-]|true\Z|false\Z|null\Z')
-_WORDS = {"TRUE": True, "FALSE": False}
-"""How spreadsheet programs save a cell that is true or false."""
-COMMENT = "# comment"
-"""The heading of the column with the comments that stand above the cases of a YAML file."""
-_COMMENT_PATH = ("#",)
+# How spreadsheet programs save booleans as CSV.
+_BOOLEANS = {"TRUE": True, "FALSE": False}
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
-    """`path` is where its cells go in a case; `("check", "2")` and `("value", "2")` belong to one check.
+class SheetColumn:
+    """A column; `path` is where its cells go in a case, and () if it is not read.
 
-    It is empty where the column is not read.
+    `("check", "2")` and `("value", "2")` belong to one check.
     """
 
     path: tuple[str, ...]
     location: Location
 
 
-Columns = Sequence[Column | None]
-"""By their order in the file; None for a column without a heading."""
+# In the order of the file. None is a column without a heading.
+SheetColumns = Sequence[SheetColumn | None]
 
 
 @dataclass(frozen=True, slots=True)
-class CaseRow:
-    """A row as what stands in a suite file: its data, and the cell of everything in it.
+class SheetCase:
+    """The data of a row, as an entry of a suite file has it, and the location of the cell of each value.
 
-    `comment` is None where the sheet has no column for it; `empty` are the first empty cells of fields that have
-    several columns.
+    `comment` is None if the sheet has no column for it. `empty` is the first empty cell of each field that has several
+    columns.
     """
 
     value: dict[str, Json]
@@ -80,97 +80,98 @@ class CaseRow:
     empty: dict[str, Location] = field(default_factory=dict)
 
     def location(self, path: Sequence[str | int] = (), *, key: bool = False) -> Location:
-        """The cell of what is at `path`, or of the nearest above it; the first of the row where there is none."""
-        # The name of a check is in the cell that stands for the check, its argument in another.
+        """Return the cell of the value at `path` or of its nearest parent, else the first cell of the row."""
+        # The name of a check is in one cell, and its argument in another.
         steps = tuple(path)[: -1 if key and len(path) == 3 else None]
-        above = self.empty.get(str(steps[0]), self.first) if steps else self.first
-        return next((self.cells[steps[:n]] for n in range(len(steps), 0, -1) if steps[:n] in self.cells), above)
+        default = self.empty.get(str(steps[0]), self.first) if steps else self.first
+        return next((self.cells[steps[:n]] for n in range(len(steps), 0, -1) if steps[:n] in self.cells), default)
 
     def is_blank(self, path: Sequence[str | int]) -> bool:
-        """Never: an empty cell is not there at all."""
+        """Return False: an empty cell is a missing key, not a key without a value as in YAML."""
         return False
 
 
-def case_rows(path: Path, shown: str, found: Diagnostics) -> Iterator[CaseRow | None]:
-    """The rows of a file below its headings; None for one that cannot be read, with its mistakes in `found`.
+def case_rows(path: Path, shown: str, diagnostics: Diagnostics) -> Iterator[SheetCase | None]:
+    """Yield the rows below the header; None for one that cannot be read, with its errors in `diagnostics`.
 
     Raises OSError.
     """
-    rows = read_grid(path, shown, found)
-    first = list(islice(rows, MOST_TITLES))
-    at = next((index for index, row in enumerate(first) if any(is_case_heading(cell.content) for cell in row)), 0)
-    columns = read_columns(first[at], found) if first else ()
+    rows = read_grid(path, shown, diagnostics, heading="case")
+    first = list(islice(rows, MAX_TITLE_ROWS))
+    headers = (index for index, row in enumerate(first) if any(is_heading(cell.content, "case") for cell in row))
+    at = next(headers, 0)
+    columns = read_columns(first[at], diagnostics) if first else ()
     for row in chain(first[at + 1 :], rows) if columns else ():
-        yield read_row(columns, row, found)
+        yield read_row(columns, row, diagnostics)
 
 
-def read_columns(header: Row, found: Diagnostics) -> Columns:
-    """What the headings say; nothing without one for the cases. What is wrong goes to `found`, and is not read."""
-    columns: list[Column | None] = []
+def read_columns(header: GridRow, diagnostics: Diagnostics) -> SheetColumns:
+    """Return the columns of a header, or () if none is for the names of the cases. Columns with errors are not read."""
+    columns: list[SheetColumn | None] = []
     first: dict[tuple[str, ...], Location] = {}
     for cell in header:
-        path = () if _tell_wrong(cell, found) else _path(cell, found)
+        path = () if _has_problem(cell, diagnostics) else _path(cell, diagnostics)
         if path and path in first:
-            message = f"two columns are headed '{str(cell.content).strip()}'"
-            found.add(Code.DUPLICATE_KEY, message, cell.location, hint="keep one of the two", related=first[path])
+            message = f"duplicate column '{str(cell.content).strip()}'"
+            diagnostics.add(Code.DUPLICATE_KEY, message, cell.location, hint="keep one of the two", related=first[path])
             path = ()
         if path:
             first[path] = cell.location
-        columns.append(None if path is None else Column(path, cell.location))
+        columns.append(None if path is None else SheetColumn(path, cell.location))
     if ("case",) not in first:
         columns = []
-        hint = "head the column with the names of the cases 'case'"
-        found.add(Code.MISSING_KEY, "there is no column 'case'", header[0].location, hint=hint)
-    for at, location in first.items():
-        if at[0] == "value" and ("check", at[1]) not in first:
-            message = "a column 'value' belongs to a column 'check', which is not there"
-            wanted = " ".join(("check", *at[1:])).strip()
-            found.add(Code.MISSING_KEY, message, location, hint=f"add a column '{wanted}'")
+        hint = "name the column with the names of the cases 'case'"
+        diagnostics.add(Code.MISSING_KEY, "column 'case' not found", header[0].location, hint=hint)
+    for (root, *below), location in first.items():
+        if root == "value" and ("check", *below) not in first:
+            name = " ".join(("check", *below)).strip()
+            message = f"a column 'value' needs a column '{name}', which was not found"
+            diagnostics.add(Code.MISSING_KEY, message, location, hint=f"add a column '{name}'")
     return columns
 
 
-def read_row(columns: Columns, row: Row, found: Diagnostics) -> CaseRow | None:
-    """A row as a case is written; None, with what is wrong in `found`, when a cell cannot be read."""
-    before = len(found)
-    read = CaseRow({}, row[0].location, comment=_comment(columns, row))
-    checks: dict[str, dict[str, Cell]] = {}
+def read_row(columns: SheetColumns, row: GridRow, diagnostics: Diagnostics) -> SheetCase | None:
+    """Return a row as a case; None, with errors in `diagnostics`, if a cell cannot be read."""
+    before = len(diagnostics)
+    case = SheetCase({}, row[0].location, comment=_comment(columns, row))
+    pairs: dict[str, dict[str, GridCell]] = {}
     for index, cell in enumerate(row):
         column = columns[index] if index < len(columns) else None
         if cell.empty and column and len(column.path) > 1:
-            read.empty.setdefault(column.path[0], cell.location)
-        if cell.empty or (column and column.path in ((), _COMMENT_PATH)) or _tell_wrong(cell, found):
+            case.empty.setdefault(column.path[0], cell.location)
+        if cell.empty or (column and column.path in ((), _COMMENT_PATH)) or _has_problem(cell, diagnostics):
             continue
         if column is None:
-            found.add(Code.UNKNOWN_KEY, "this cell has no heading", cell.location, hint="head its column, or empty it")
+            hint = "write a heading for its column, or empty it"
+            diagnostics.add(Code.UNKNOWN_KEY, "this cell has no heading", cell.location, hint=hint)
             continue
         root, *below = column.path
         if root in ("check", "value"):
-            checks.setdefault(below[0], {})[root] = cell
+            pairs.setdefault(below[0], {})[root] = cell
         else:
-            _put(read, column, cell, found)
-    _put_checks(read, checks, found)
-    return read if len(found) == before else None
+            _put(case, column, cell, diagnostics)
+    _put_checks(case, pairs, diagnostics)
+    return case if len(diagnostics) == before else None
 
 
-def _comment(columns: Columns, row: Row) -> str | None:
-    """The comment of a row; None where there is no column for it."""
+def _comment(columns: SheetColumns, row: GridRow) -> str | None:
     at = next((index for index, column in enumerate(columns) if column and column.path == _COMMENT_PATH), None)
     if at is None:
         return None
     return str(read_cell(row[at], "text", Diagnostics())) if at < len(row) else ""
 
 
-def _tell_wrong(cell: Cell, found: Diagnostics) -> bool:
-    """Tells a cell that cannot be taken as it is, and whether it is one."""
-    if cell.wrong is None:
+def _has_problem(cell: GridCell, diagnostics: Diagnostics) -> bool:
+    """Report a cell that cannot be used, and return whether it is one."""
+    if cell.problem is None:
         return False
-    message, hint = cell.wrong
-    found.add(Code.BAD_VALUE, message, cell.location, hint=hint)
+    message, hint = cell.problem
+    diagnostics.add(Code.BAD_VALUE, message, cell.location, hint=hint)
     return True
 
 
-def _path(cell: Cell, found: Diagnostics) -> tuple[str, ...] | None:
-    """Where the cells below a heading go; nowhere for a column of the author's own, and for one that is wrong."""
+def _path(cell: GridCell, diagnostics: Diagnostics) -> tuple[str, ...] | None:
+    """Return where the cells below a heading go; () for an author's own column and for an unknown heading."""
     heading = str(cell.content).strip()
     if not heading:
         return None
@@ -186,86 +187,79 @@ def _path(cell: Cell, found: Diagnostics) -> tuple[str, ...] | None:
         return (written,)
     known = [*(item.replace("_", " ") for item in CaseFile.model_fields), "check", "value"]
     guess = did_you_mean(root, known)
-    hint = f"did you mean '{guess}'?" if guess and guess != root.lower() else None
+    hint = "expected case, vars.NAME, expect, expect.NAME, check or value; begin a heading of your own with '#'"
     if written == "vars" or guess == "vars":
-        hint = "head the column of a variable 'vars.NAME'"
-    hint = hint or "known are case, vars.NAME, expect, expect.NAME, check, value; '#' starts a heading of your own"
-    found.add(Code.UNKNOWN_KEY, f"'{heading}' is not a known heading", cell.location, hint=hint)
+        hint = "name the column of a variable 'vars.NAME'"
+    elif guess and guess != root.lower():
+        hint = f"did you mean '{guess}'?"
+    diagnostics.add(Code.UNKNOWN_KEY, f"unknown heading '{heading}'", cell.location, hint=hint)
     return ()
 
 
-def _put(read: CaseRow, column: Column, cell: Cell, found: Diagnostics) -> None:
+def _put(case: SheetCase, column: SheetColumn, cell: GridCell, diagnostics: Diagnostics) -> None:
     root, *below = column.path
-    content = read_cell(cell, "value" if below else KINDS[root], found)
-    if column.path in (("expect",), ("vars",)) and isinstance(content, str) and _opens(cell):
-        hint = 'write {"team": "billing"}, or a column expect.team; a text that begins so stands in double quotes'
-        found.add(Code.BAD_VALUE, "this looks like data and is no JSON", cell.location, hint=hint)
+    content = read_cell(cell, "value" if below else KINDS[root], diagnostics)
+    looks_like_data = str(cell.content).lstrip().startswith(("{", "["))
+    if column.path in (("expect",), ("vars",)) and isinstance(content, str) and looks_like_data:
+        hint = 'write {"team": "billing"}, or a column expect.team; put a text that begins so in double quotes'
+        diagnostics.add(Code.BAD_VALUE, "invalid JSON", cell.location, hint=hint)
         return
+    is_mapping = isinstance(case.value.get(root), dict)
+    if (root,) in case.cells or (not below and is_mapping):
+        message = f"'{root}' is set both in one cell and by field"
+        diagnostics.add(Code.DUPLICATE_KEY, message, cell.location, hint="empty one of them")
     if not below:
-        if isinstance(read.value.get(root), dict) and (root,) not in read.cells:
-            _twice(root, cell, found)
-        read.value[root] = content
-    elif (root,) in read.cells:
-        _twice(root, cell, found)
-    else:
-        read.value.setdefault(root, {})[below[0]] = content
-    read.cells[column.path] = cell.location
+        case.value[root] = content
+    elif (root,) not in case.cells:
+        case.value.setdefault(root, {})[below[0]] = content
+    case.cells[column.path] = cell.location
 
 
-def _opens(cell: Cell) -> bool:
-    return str(cell.content).lstrip().startswith(("{", "["))
-
-
-def _twice(root: str, cell: Cell, found: Diagnostics) -> None:
-    message = f"this row says '{root}' in one cell and also field by field"
-    found.add(Code.DUPLICATE_KEY, message, cell.location, hint="empty one of them")
-
-
-def _put_checks(read: CaseRow, pairs: dict[str, dict[str, Cell]], found: Diagnostics) -> None:
-    listed: list[Json] = []
-    if "checks" in read.value:
-        written = read.value["checks"]
-        listed += written if isinstance(written, list) else [written]
-        for index in range(len(listed)):
-            read.cells["checks", index] = read.cells[("checks",)]
+def _put_checks(case: SheetCase, pairs: dict[str, dict[str, GridCell]], diagnostics: Diagnostics) -> None:
+    checks: list[Json] = []
+    if "checks" in case.value:
+        written = case.value["checks"]
+        checks += written if isinstance(written, list) else [written]
+        for index in range(len(checks)):
+            case.cells["checks", index] = case.cells[("checks",)]
     for pair in (pairs[number] for number in sorted(pairs, key=lambda number: int(number or 1))):
         if "check" not in pair:
-            hint = "name a check in the cell beside it, such as contains"
-            found.add(Code.MISSING_KEY, "this value belongs to no check", pair["value"].location, hint=hint)
+            hint = "name a check in the cell next to it, such as contains"
+            diagnostics.add(Code.MISSING_KEY, "this value has no check", pair["value"].location, hint=hint)
             continue
-        argument = read_cell(pair["value"], "value", found) if "value" in pair else None
-        name = read_cell(pair["check"], "text", found)
-        read.cells["checks", len(listed)] = pair["check"].location
-        read.cells["checks", len(listed), name] = pair.get("value", pair["check"]).location
-        listed.append({name: argument})
-    if listed:
-        read.value["checks"] = listed
+        argument = read_cell(pair["value"], "value", diagnostics) if "value" in pair else None
+        name = read_cell(pair["check"], "text", diagnostics)
+        case.cells["checks", len(checks)] = pair["check"].location
+        case.cells["checks", len(checks), name] = pair.get("value", pair["check"]).location
+        checks.append({name: argument})
+    if checks:
+        case.value["checks"] = checks
 
 
-def read_cell(cell: Cell, kind: _Kind, found: Diagnostics) -> Json:
-    """What a cell says."""
+def read_cell(cell: GridCell, kind: _Kind, diagnostics: Diagnostics) -> Json:
+    """Return the value of a cell. Raises nothing: YAML errors go to `diagnostics`, invalid JSON is text."""
     content = cell.content
     if not isinstance(content, str):
         return content if kind == "value" else str(content).lower() if isinstance(content, bool) else str(content)
     text = content.strip()
     if kind == "yaml" or (kind == "list" and text.startswith(("[", "- "))):
-        return _yaml(cell, text, found)
+        return _yaml(cell, text, diagnostics)
     if kind == "list":
         return [part.strip() for part in re.split(r"[,\n]", text) if part.strip()]
-    if kind == "value" and text in _WORDS:
-        return _WORDS[text]
+    if kind == "value" and text in _BOOLEANS:
+        return _BOOLEANS[text]
     if not _LOOKS_LIKE_JSON.match(text) or (kind == "text" and not text.startswith('"')):
         return text
-    # A text in quotes may have lines, as people write it; JSON has a sign for their ends.
+    # People put line breaks into quoted text, where JSON has an escape.
     line = parse_line("", 1, text.replace("\n", "\\n") if text.startswith('"') else text, Diagnostics())
     if line is None or (kind == "text" and not isinstance(line.value, str)):
         return text
     return line.value
 
 
-def _yaml(cell: Cell, text: str, found: Diagnostics) -> Json:
+def _yaml(cell: GridCell, text: str, diagnostics: Diagnostics) -> Json:
     inside = Diagnostics()
     document = parse(Source(cell.location.path, text), inside)
     for item in inside:
-        found.add(item.code, item.message, cell.location, hint=item.hint, severity=item.severity)
+        diagnostics.add(item.code, item.message, cell.location, hint=item.hint, severity=item.severity)
     return document.value if document else None

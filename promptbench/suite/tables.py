@@ -1,4 +1,4 @@
-"""Cases as a table for a spreadsheet: what `sheets` reads back as the same cases."""
+"""Cases as a table for a spreadsheet, which `sheets` reads back as the same cases."""
 
 from __future__ import annotations
 
@@ -13,51 +13,50 @@ from promptbench.core.diagnostics import Diagnostics, Location
 from promptbench.core.plugins import module_name
 from promptbench.core.types import Json
 from promptbench.formats.yaml_text import in_braces, item_lines
-from promptbench.suite.grids import Cell, as_cell
 from promptbench.suite.models import Case, CheckSpec, field_name
 from promptbench.suite.sheets import COMMENT, KINDS, SPLIT, read_cell
+from promptbench.tables.grid import GridCell
 
+# The content of a cell; "" if it is empty.
 Content = str | int | bool
-"""What a cell holds; "" where it is empty."""
+# What a case sets, by field, however its author wrote it.
 Fields = Mapping[str, Json]
-"""What a case says, by field, whatever way its author wrote it."""
 
-_MOST_PAIRS = 4
-"""So many checks of a case have columns of their own; those before them stand together in one cell."""
-_MOST_NAMES = 100
-"""Of more different variables, or fields of the answer, each case has all in one cell."""
-_LARGEST_INT = 10**15
-"""A spreadsheet program keeps fifteen digits."""
+# The last checks of a case have two columns each. Those before them are YAML in one cell.
+_MAX_PAIRS = 4
+# With more different variables, or fields of the answer, each case has all of them in one cell.
+_MAX_NAMES = 100
+# Spreadsheet programs keep fifteen digits.
+_MAX_INT = 10**15
+# Characters that a workbook cannot contain, and its own escape sequence for them.
 _UNSAFE = re.compile("[^\t\n\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|_x[0-9A-Fa-f]{4}_")
-"""What no workbook holds as it is."""
+# Texts that a spreadsheet program takes for numbers, times or dates when it opens a CSV file.
 _RETYPED = re.compile(r"(?=.*\d)[-+\d.,:/%()eE $€£]+\Z|(?i:true|false)\Z")
-"""Texts that a spreadsheet program takes for numbers, times or dates when it opens a CSV file."""
-_OF_THE_REST = ("was", "should_be", "threshold", "cluster", "checks", "messages", "origin")
+_OTHER_FIELDS = ("was", "should_be", "threshold", "cluster", "checks", "messages", "origin")
 _QUARANTINE = ("owner", "reason", "review by")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """A case for a table; `comment` is None where its file has no place for one."""
+class CaseEntry:
+    """A case for a table; `comment` is None if its file cannot hold one."""
 
     fields: Fields
     comment: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class CaseTable:
+    """A table with a case on each row."""
+
     headings: Sequence[str]
     rows: Sequence[Sequence[Content]]
 
-    def column(self, heading: str) -> int:
-        return self.headings.index(heading)
-
 
 def fields_of(case: Case) -> Fields:
-    """What a case says. Two cases that say the same have the same fields, in whatever order and spelling."""
+    """Return what a case sets. Equal cases have equal fields, in whatever order and spelling they are written."""
     raw = {field_name(key): value for key, value in case.where.value.items()}
-    apart = case.quarantine
-    said = {
+    quarantine = case.quarantine
+    fields = {
         "case": case.name,
         "vars": dict(case.variables),
         "messages": [message.as_dict() for message in case.messages],
@@ -66,11 +65,14 @@ def fields_of(case: Case) -> Fields:
         "threshold": case.threshold,
         "tags": list(case.tags),
         "cluster": case.cluster,
-        "quarantine": {key.replace("_", " "): value for key, value in asdict(apart).items()} if apart else None,
-        "note": None if raw.get("note") is None else _plain(raw["note"]),
+        "quarantine": {key.replace("_", " "): value for key, value in asdict(quarantine).items()}
+        if quarantine
+        else None,
+        "note": _plain(raw["note"]) if raw.get("note") is not None else None,
         "origin": raw.get("origin"),
     }
-    fields = {key: value for key, value in said.items() if value not in (None, {}, [])}
+    fields = {key: value for key, value in fields.items() if value not in (None, {}, [])}
+    # `expect: null` is a value, so None cannot stand for its absence.
     fields |= {"expect": case.expect} if case.has_expect else {}
     return fields | ({"should_be": case.should_be} if case.has_wish else {})
 
@@ -88,67 +90,67 @@ def _check(spec: CheckSpec) -> dict[str, Json]:
     }
 
 
-def same(one: Json, other: Json) -> bool:
-    """Whether two values are the same data, to the text of each number."""
+def is_same_data(one: Json, other: Json) -> bool:
+    """Return whether two values are the same data, down to the spelling of each number."""
     if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(same(value, other[key]) for key, value in one.items())
+        return one.keys() == other.keys() and all(is_same_data(value, other[key]) for key, value in one.items())
     if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(same, one, other))
+        return len(one) == len(other) and all(map(is_same_data, one, other))
     kinds = (str, bool, dict, list)
     return all(isinstance(one, kind) is isinstance(other, kind) for kind in kinds) and str(one) == str(other)
 
 
-def table_of(entries: Sequence[Entry], variables: Iterable[str] = (), *, csv: bool = False) -> Table:
-    """The table of cases, with a column at least for each of `variables`.
+def table_of(entries: Sequence[CaseEntry], variables: Iterable[str] = (), *, csv: bool = False) -> CaseTable:
+    """Return the table of cases, with a column at least for each of `variables`.
 
-    Raises ValueError, with the case's name, for a case that no sheet can hold.
+    Raises ValueError, with the case's name, for a case that a sheet cannot hold.
     """
-    return _Layout(entries, variables, partial(_written, csv=csv)).table
+    writer = _RowWriter(entries, variables, partial(_written, csv=csv))
+    rows = [writer.row(entry) for entry in entries]
+    used = set().union(*rows)
+    pairs = max([2, *(int(name.partition(" ")[2] or 1) for name in used if name.startswith("check"))])
+    whole_expect = "expect" in used or not writer.columns["expect"]
+    has_comments = not entries or any(entry.comment is not None for entry in entries)
+    headings = [
+        "case",
+        *(["vars"] if "vars" in used else []),
+        *(f"vars.{name}" for name in writer.columns["vars"]),
+        *(["expect"] if whole_expect else []),
+        *(f"expect.{name}" for name in writer.columns["expect"]),
+        *(f"{half}{_number(index)}" for index in range(pairs) for half in ("check", "value")),
+        *(heading for name in _OTHER_FIELDS if (heading := name.replace("_", " ")) in used),
+        "tags",
+        *(f"quarantine.{name}" for name in writer.columns["quarantine"]),
+        "note",
+        *([COMMENT] if has_comments else []),
+    ]
+    return CaseTable(headings, [[cells.get(heading, "") for heading in headings] for cells in rows])
 
 
-class _Layout:
-    """Which columns the cases need."""
+class _RowWriter:
+    """A writer of cases as cells by heading; `columns` are the keys of each split field that have a column."""
 
-    def __init__(self, entries: Sequence[Entry], variables: Iterable[str], write: Callable[..., Content]) -> None:
+    def __init__(self, entries: Sequence[CaseEntry], variables: Iterable[str], write: Callable[..., Content]) -> None:
         self._write = write
-        self._split = {
+        self.columns: dict[str, Sequence[str]] = {
             "vars": _names(entries, "vars", variables),
             "expect": _names(entries, "expect"),
             "quarantine": _QUARANTINE if any("quarantine" in entry.fields for entry in entries) else (),
         }
-        self._own = {field: frozenset(names) for field, names in self._split.items()}
-        rows = [self._row(entry) for entry in entries]
-        needed = set().union(*rows)
-        pairs = max([2, *(int(name.partition(" ")[2] or 1) for name in needed if name.startswith("check"))])
-        whole_expect = ["expect"] if "expect" in needed or not self._split["expect"] else []
-        comment = [COMMENT] if not entries or any(entry.comment is not None for entry in entries) else []
-        headings = [
-            "case",
-            *(["vars"] if "vars" in needed else []),
-            *(f"vars.{name}" for name in self._split["vars"]),
-            *whole_expect,
-            *(f"expect.{name}" for name in self._split["expect"]),
-            *(f"{half}{_number(index)}" for index in range(pairs) for half in ("check", "value")),
-            *(name.replace("_", " ") for name in _OF_THE_REST if name.replace("_", " ") in needed),
-            "tags",
-            *(f"quarantine.{name}" for name in self._split["quarantine"]),
-            "note",
-            *comment,
-        ]
-        self.table = Table(headings, [[cells.get(heading, "") for heading in headings] for cells in rows])
+        self._names = {field: frozenset(names) for field, names in self.columns.items()}
 
-    def _row(self, entry: Entry) -> dict[str, Content]:
+    def row(self, entry: CaseEntry) -> dict[str, Content]:
         try:
             return self._cells(entry)
         except ValueError as error:
-            raise ValueError(f"the case '{entry.fields['case']}' cannot stand in a sheet: {error}") from None
+            raise ValueError(f"a sheet cannot hold the case '{entry.fields['case']}': {error}") from None
 
-    def _cells(self, entry: Entry) -> dict[str, Content]:
+    def _cells(self, entry: CaseEntry) -> dict[str, Content]:
         cells: dict[str, Content] = {COMMENT: self._write(entry.comment, "text", COMMENT)} if entry.comment else {}
         for field, value in entry.fields.items():
             if field == "checks":
                 cells |= self._checks(value)
-            elif field in SPLIT and isinstance(value, dict) and value and value.keys() <= self._own[field]:
+            elif field in SPLIT and isinstance(value, dict) and value and value.keys() <= self._names[field]:
                 for name, item in value.items():
                     cells[f"{field}.{name}"] = self._write(item, "value", name)
             else:
@@ -156,8 +158,9 @@ class _Layout:
         return cells
 
     def _checks(self, checks: Sequence[dict[str, Json]]) -> dict[str, Content]:
+        # Only a name with an argument fits into a pair; the order of the checks must stay.
         first = len(checks)
-        while first and len(checks) - first < _MOST_PAIRS and len(checks[first - 1]) == 1:
+        while first and len(checks) - first < _MAX_PAIRS and len(checks[first - 1]) == 1:
             first -= 1
         cells: dict[str, Content] = {}
         if first:
@@ -174,59 +177,51 @@ def _number(index: int) -> str:
     return f" {index + 1}" if index else ""
 
 
-def _names(entries: Sequence[Entry], field: str, names: Iterable[str] = ()) -> Sequence[str]:
-    """The names in the mappings of a field that can head a column; none where they are too many for that."""
-    found = dict.fromkeys(name for name in names if _heads(name))
+def _names(entries: Sequence[CaseEntry], field: str, names: Iterable[str] = ()) -> Sequence[str]:
+    """Return the keys of a field that become headings, or () if there are too many."""
+    found = dict.fromkeys(name for name in names if _is_heading(name))
     for entry in entries:
         value = entry.fields.get(field)
-        if isinstance(value, dict) and all(map(_heads, value)):
+        if isinstance(value, dict) and all(map(_is_heading, value)):
             found.update(dict.fromkeys(value))
-    return list(found) if len(found) <= _MOST_NAMES else ()
+    return list(found) if len(found) <= _MAX_NAMES else ()
 
 
-def _heads(name: str) -> bool:
+def _is_heading(name: str) -> bool:
     return bool(name) and name == name.strip() and len(name) <= 200 and not (_UNSAFE.search(name) or "\n" in name)
 
 
-_NOWHERE = Location("")
-
-
 def _written(value: Json, kind: str, field: str, *, csv: bool) -> Content:
-    """What a cell holds so that it is read as `value`. Raises ValueError for a text that YAML cannot hold."""
+    """Return the content of a cell that is read as `value`. Raises ValueError for a text that YAML cannot hold."""
     if kind == "yaml":
         return _yaml(value)
     if kind == "list":
         plain = ", ".join(value)
-        return plain if _reads(plain, kind, value) and not (csv and _RETYPED.match(plain)) else in_braces(value)
+        return plain if _is_read_as(plain, kind, value) and not (csv and _RETYPED.match(plain)) else in_braces(value)
     if isinstance(value, str):
-        opens = field in SPLIT and value.startswith(("{", "["))
-        retyped = csv and _RETYPED.match(value)
-        return value if not (opens or retyped) and _reads(value, kind, value) else _quoted(value)
-    if isinstance(value, bool) or (type(value) is int and abs(value) < _LARGEST_INT):
+        looks_like_data = field in SPLIT and value.startswith(("{", "["))
+        is_retyped = csv and _RETYPED.match(value)
+        return value if not (looks_like_data or is_retyped) and _is_read_as(value, kind, value) else _quoted(value)
+    if isinstance(value, bool) or (type(value) is int and abs(value) < _MAX_INT):
         return as_json(value) if csv else value
     return as_json(value)
 
 
-def _reads(text: str, kind: str, value: Json) -> bool:
-    """Whether a cell with a text is read as a value."""
+def _is_read_as(text: str, kind: str, value: Json) -> bool:
     if not text.strip() or _UNSAFE.search(text):
         return False
-    read = read_cell(Cell(text, _NOWHERE), kind, Diagnostics())  # type: ignore[arg-type]
+    read = read_cell(GridCell(text, Location("")), kind, Diagnostics())  # type: ignore[arg-type]
     return type(read) is type(value) and bool(read == value)
 
 
 def _quoted(text: str) -> str:
-    # The ends of lines stay as they are, so that people can read it.
+    # Line breaks are not escaped, so that people can read and edit the text.
     parts = (escape_surrogates(json.dumps(part, ensure_ascii=False))[1:-1] for part in text.split("\n"))
-    return '"' + _UNSAFE.sub(lambda odd: _escaped(odd[0]), "\n".join(parts)) + '"'
-
-
-def _escaped(odd: str) -> str:
-    return f"\\u{ord(odd[0]):04x}{odd[1:]}"
+    return '"' + _UNSAFE.sub(lambda match: f"\\u{ord(match[0][0]):04x}{match[0][1:]}", "\n".join(parts)) + '"'
 
 
 def as_json(value: Json) -> str:
-    """Plain data as JSON on one line, with each number as it was written."""
+    """Return plain data as JSON on one line, with each number as it was written."""
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{as_json(key)}: {as_json(item)}" for key, item in value.items()) + "}"
     if isinstance(value, (list, tuple)):
@@ -239,12 +234,7 @@ def as_json(value: Json) -> str:
 def _yaml(value: Json) -> str:
     if isinstance(value, list) and all(isinstance(item, dict) and item for item in value):
         text = "\n".join(line for item in value for line in item_lines(item, 0))
-        read = read_cell(Cell(text, _NOWHERE), "yaml", Diagnostics())
-        if same(read, value):
+        read = read_cell(GridCell(text, Location("")), "yaml", Diagnostics())
+        if is_same_data(read, value):
             return text
     return in_braces(value)
-
-
-def as_csv_cell(content: Content) -> str:
-    """A cell's content as text of a CSV file, of which no spreadsheet program makes a formula."""
-    return as_cell(str(content))

@@ -109,9 +109,9 @@ def test_the_suite_that_ships(project: Project) -> None:
     assert (found["unanswerable"]["right"], found["unanswerable"]["of"], found["grounded"]["right"]) == (6, 9, 30)
 
 
-@pytest.mark.skipif(not squad.DATA.exists(), reason="the data sets are not beside the project")
-def test_squads_figures_of_constructed_answers(project: Project) -> None:
-    asked = list(squad.questions())[:200]
+def test_figures_of_constructed_answers(project: Project) -> None:
+    rights = (["Denver Broncos", "The Denver Broncos"], ["24 to 10"], ["in 1967, in Los Angeles"], [], [])
+    asked = [(f"Question {number}?", right) for number, right in enumerate(rights * 20)]
     with_answer = sum(bool(right) for _, right in asked)
     share = with_answer / len(asked)
     squad.write(project.root / "suites" / "squad", asked)

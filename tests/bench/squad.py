@@ -1,6 +1,6 @@
 """SQuAD 2.0 through `promptbench run`, with answers whose figures are known beforehand.
 
-python -m tests.bench.squad [dev-v2.0.json]
+python -m tests.bench.squad dev-v2.0.json
 
 Prints a table in Markdown; exits 1 where a figure is not the known one. Takes about a minute.
 """
@@ -55,10 +55,10 @@ def _figures(found: Mapping[str, Any]) -> tuple[float, float, float]:
 def main(path: Path) -> bool:
     asked = list(squad.questions(path))
     expected = known(sum(bool(right) for _, right in asked), len(asked))
-    with tempfile.TemporaryDirectory() as place:
-        (Path(place) / "promptbench.toml").write_text('python = ["suites/*/*.py"]\n', encoding="utf-8")
-        squad.write(Path(place) / "suites" / "squad", asked)
-        found = measured(Path(place))
+    with tempfile.TemporaryDirectory() as location:
+        (Path(location) / "promptbench.toml").write_text('python = ["suites/*/*.py"]\n', encoding="utf-8")
+        squad.write(Path(location) / "suites" / "squad", asked)
+        found = measured(Path(location))
     print(f"| answers to {len(asked):,} questions | exact match | token F1 | without an answer |\n|---|---|---|---|")
     good = True
     for name, figures in expected.items():
@@ -70,6 +70,6 @@ def main(path: Path) -> bool:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 2:
+    if len(sys.argv) != 2:
         raise SystemExit(__doc__)
-    sys.exit(0 if main(Path(sys.argv[1]) if len(sys.argv) == 2 else squad.DATA) else 1)
+    sys.exit(0 if main(Path(sys.argv[1])) else 1)

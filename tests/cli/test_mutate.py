@@ -1,8 +1,7 @@
-"""Checks that let broken answers pass are found, and what the command says to add closes the hole."""
+"""`promptbench mutate` finds checks that let broken answers pass."""
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import pytest
@@ -45,32 +44,23 @@ def alive(data: Any) -> dict[tuple[str, str], dict[str, Any]]:
     return {(item["operator"], item["field"]): item for item in suite["survivors"]}
 
 
-def test_a_hole_is_found_and_the_line_to_add_closes_it(hole: Project, server: FakeOpenAI) -> None:
-    found = alive(hole.run("mutate", "--json").data)
-    swapped = found["swap two labels", "priority"]
+def test_a_hole_is_found_and_closed(hole: Project, server: FakeOpenAI) -> None:
+    survivors = alive(hole.run("mutate", "--json").data)
+    swapped = survivors["swap two labels", "priority"]
     assert (swapped["mutants"], swapped["cases"], swapped["must"]) == (2, 2, True)
-    assert swapped["add"]["case"] == "charged twice"
-    assert swapped["add"]["yaml"] == "expect: {team: billing, priority: high}\n"
-    assert ("swap two labels", "team") not in found
-    hole.edit("suites/triage/suite.yaml", "    expect: {team: billing}\n", f"    {swapped['add']['yaml']}")
+    assert (swapped["case"], swapped["mutant"]) == ("charged twice", '{"priority":"low","team":"billing"}')
+    assert ("swap two labels", "team") not in survivors
+    hole.edit(
+        "suites/triage/suite.yaml", "    expect: {team: billing}\n", "    expect: {team: billing, priority: high}\n"
+    )
     after = alive(hole.run("mutate", "--json").data)["swap two labels", "priority"]
     assert (after["mutants"], after["case"]) == (1, "late parcel")
     assert not server.received
 
 
-def test_one_schema_for_all_cases_closes_many(hole: Project) -> None:
-    dropped = alive(hole.run("mutate", "--json").data)["drop a field", "priority"]
-    assert dropped["add"]["case"] is None
-    assert dropped["add"]["kills"] == dropped["add"]["of"] == 2
-    [lines] = re.findall(r"checks:\n(.*)", dropped["add"]["yaml"], re.DOTALL)
-    hole.edit("suites/triage/suite.yaml", "checks:\n  - json\n", f"checks:\n{lines}  - json\n")
-    ended = hole.run("mutate", "--json")
-    assert not {operator for operator, _ in alive(ended.data)} & {"drop a field", "rename a field", "wrong type"}
-
-
-def test_checks_that_never_fail_are_named_with_their_place(hole: Project) -> None:
+def test_checks_that_never_fail_have_a_location(hole: Project) -> None:
     [suite] = hole.run("mutate", "--json").data["suites"]
-    assert [(item["check"], item["place"], item["case"]) for item in suite["vacuous"]] == [
+    assert [(item["check"], item["location"], item["case"]) for item in suite["vacuous"]] == [
         ("regex: '.?'", "suites/triage/suite.yaml:14:9", "charged twice"),
         ('count: {"at most":90,"of":"words"}', "suites/triage/suite.yaml:6:5", None),
     ]
@@ -82,7 +72,7 @@ def test_a_logged_answer_that_fails_a_check_is_enough(hole: Project) -> None:
     assert [item["check"] for item in suite["vacuous"]] == ["regex: '.?'"]
 
 
-def test_what_the_accept_level_allows_is_no_survivor(hole: Project) -> None:
+def test_a_mutant_that_the_accept_level_allows_is_not_a_survivor(hole: Project) -> None:
     rows = {row["name"]: row for row in hole.run("mutate", "--json").data["suites"][0]["operators"]}
     assert rows["fence"] == {**rows["fence"], "made": 2, "equivalent": 2, "killed": 0, "survived": 0}
     hole.edit("suites/triage/suite.yaml", "checks:\n  - json\n", "accept: raw\nchecks:\n  - json\n")
@@ -99,7 +89,7 @@ def test_the_answers_of_a_run(project: Project, server: FakeOpenAI) -> None:
     assert suite["run"]
     assert suite["score"] == 1
     assert project.run("mutate", "--run", suite["run"]).code == 0
-    # Another input was asked then: what it says is no answer to this one.
+    # The recorded request had another input, so its answer is not an answer to this case.
     project.edit("suites/triage/suite.yaml", "vars: {message: Hello}", "vars: {message: Hello you}")
     assert project.run("mutate", "--json").data["suites"][0]["answers"] == {"run": 2, "expect": 1}
 
@@ -120,7 +110,7 @@ def test_a_gate(hole: Project) -> None:
     assert hole.run("mutate", "--at-least", "half").code == 2
 
 
-def test_chosen_cases(hole: Project) -> None:
+def test_selected_cases(hole: Project) -> None:
     assert hole.run("mutate", "--case", "late*", "--json").data["suites"][0]["cases"] == 1
 
 
@@ -132,7 +122,7 @@ def test_nothing_to_break(project: Project) -> None:
     assert "write one under 'should be:'" in ended.err
 
 
-def test_a_run_that_is_not_there(hole: Project) -> None:
+def test_a_missing_run(hole: Project) -> None:
     assert hole.run("mutate", "--run", "20260101-000000-abcd").code == 2
 
 
@@ -143,10 +133,10 @@ def test_cases_of_a_file(hole: Project) -> None:
     hole.write("suites/triage/more.jsonl", "".join(line % (n, n, n) for n in range(300)))
     found = alive(hole.run("mutate", "--json").data)
     assert found["swap two labels", "team"]["cases"] == 300
-    assert found["drop a field", "n"]["add"]["kills"] == 300
+    assert found["drop a field", "n"]["mutants"] == 300
 
 
-def test_a_check_of_the_call_is_not_called_vacuous(hole: Project) -> None:
+def test_a_check_of_the_call_is_not_vacuous(hole: Project) -> None:
     hole.edit("suites/triage/suite.yaml", "      - regex: '.?'\n", "      - latency: 1 ms\n")
     [suite] = hole.run("mutate", "--json").data["suites"]
     assert [item["check"] for item in suite["vacuous"]] == ['count: {"at most":90,"of":"words"}']

@@ -1,4 +1,4 @@
-"""`promptbench sheet`: the cases of a suite in a spreadsheet, and back."""
+"""`promptbench sheet`: export the cases of a suite to a spreadsheet, and import them."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def rows_of(path: Path) -> list[list[str]]:
     return list(csv.reader(io.StringIO(path.read_bytes().decode("utf-8-sig"), newline="")))
 
 
-def test_a_workbook_has_lists_to_choose_from(triage: Project) -> None:
+def test_a_workbook_has_drop_downs(triage: Project) -> None:
     done = triage.run("sheet", "export", "suites/triage")
     assert (done.code, done.out) == (0, "wrote 2 cases to cases.xlsx\n")
     book = openpyxl.load_workbook(triage.root / "cases.xlsx")
@@ -89,7 +89,7 @@ def test_a_workbook_has_lists_to_choose_from(triage: Project) -> None:
     assert "{{message}}" in cases["B1"].comment.text
 
 
-def test_no_cell_is_a_formula_whatever_it_says(triage: Project) -> None:
+def test_no_cell_is_a_formula(triage: Project) -> None:
     triage.edit(SUITE, "{message: My parcel is late}", "{message: '=HYPERLINK(\"x\")'}")
     triage.edit(SUITE, "case: late parcel", "case: '@late'")
     triage.run("sheet", "export", "suites/triage")
@@ -98,19 +98,19 @@ def test_no_cell_is_a_formula_whatever_it_says(triage: Project) -> None:
     triage.run("sheet", "export", "suites/triage", "--output", "cases.csv")
     assert rows_of(triage.root / "cases.csv")[2][:2] == ["'@late", '\'=HYPERLINK("x")']
     for name in ("cases.csv", "cases.xlsx"):
-        assert "2 as before" in triage.run("sheet", "import", name, "suites/triage").out
+        assert "2 unchanged" in triage.run("sheet", "import", name, "suites/triage").out
 
 
 @pytest.mark.parametrize("kind", ["csv", "xlsx"])
-def test_a_sheet_is_never_written_over(triage: Project, kind: str) -> None:
+def test_an_existing_file_is_not_overwritten(triage: Project, kind: str) -> None:
     assert triage.run("sheet", "export", "suites/triage", "--output", f"x/y.{kind}").code == 0
     again = triage.run("sheet", "export", "suites/triage", "--output", f"x/y.{kind}")
     assert again.code == 2
-    assert "is there already" in again.err
+    assert "already exists" in again.err
     assert triage.run("sheet", "export", "suites/triage", "--output", "y.ods").code == 2
 
 
-def test_what_is_said_in_a_sheet_comes_into_the_suite(triage: Project) -> None:
+def test_changes_in_a_sheet_are_written_to_the_suite(triage: Project) -> None:
     triage.run("sheet", "export", "suites/triage")
 
     def change(sheet: Any) -> None:
@@ -144,28 +144,28 @@ def test_what_is_said_in_a_sheet_comes_into_the_suite(triage: Project) -> None:
       - not contains: sorry
 """
     assert suite_text(triage) == wanted.replace("    tags: [critical]\n", f"    tags: [critical]\n{new}")
-    assert "renamed: 'late parcel' is now 'parcel is late'" in done.out
-    assert done.out.endswith("changed suites/triage/suite.yaml: 2 changed, 1 new; `git diff` shows it\n")
+    assert "renamed 'late parcel' to 'parcel is late'" in done.out
+    assert done.out.endswith("changed suites/triage/suite.yaml: 2 changed, 1 new\n")
     assert done.out.startswith(looked.data["diff"])
     assert (looked.data["added"], looked.data["written"]) == (["new"], False)
     again = triage.run("sheet", "import", "cases.xlsx", "suites/triage")
-    assert again.out == "nothing changes in suites/triage/suite.yaml: 3 as before\n"
+    assert again.out == "no changes in suites/triage/suite.yaml: 3 unchanged\n"
 
 
-def test_cases_that_are_not_in_the_sheet_stay_unless_that_is_asked_for(triage: Project) -> None:
+def test_cases_that_are_not_in_the_sheet_stay_without_remove(triage: Project) -> None:
     triage.write("cases.csv", "case,vars.message,expect.team\nlate parcel,My parcel is late,delivery\n")
     kept = triage.run("sheet", "import", "cases.csv", "suites/triage")
     # The sheet has no column for tags, so it says that there are none.
     assert "-    tags: [critical]" in kept.out
-    assert "not in the sheet: 'charged twice' (kept; --remove takes them out)" in kept.err
+    assert "not in the sheet: 'charged twice' (kept; remove them with --remove)" in kept.err
     gone = triage.run("sheet", "import", "cases.csv", "suites/triage", "--remove")
     assert "not in the sheet: 'charged twice' (removed)" in gone.err
-    assert "changed suites/triage/suite.yaml: 1 removed, 1 as before" in gone.out
+    assert "changed suites/triage/suite.yaml: 1 removed, 1 unchanged" in gone.out
     assert "# of March" not in suite_text(triage)
     assert suite_text(triage).count("- case:") == 1
 
 
-MISTAKES = [
+ROWS_WITH_ERRORS = [
     ["Cases of the bot"],
     ["case", "vars.message", "expect.team", "check", "value"],
     ["a", "Hi", "billing", "contians", "x"],
@@ -175,40 +175,40 @@ MISTAKES = [
 ]
 
 
-def test_mistakes_come_back_at_their_cells(triage: Project) -> None:
+def test_errors_are_shown_at_their_cells(triage: Project) -> None:
     book = openpyxl.Workbook()
-    for row in MISTAKES:
+    for row in ROWS_WITH_ERRORS:
         book.active.append(row)
     book.save(triage.root / "mine.xlsx")
     done = triage.run("sheet", "import", "mine.xlsx", "suites/triage")
     assert done.code == 2
-    assert "mine.mistakes.xlsx shows each at its cell" in done.err
-    copy = openpyxl.load_workbook(triage.root / "mine.mistakes.xlsx").active
+    assert "mine.errors.xlsx shows each at its cell" in done.err
+    copy = openpyxl.load_workbook(triage.root / "mine.errors.xlsx").active
     marks = {cell.coordinate: cell.comment.text for row in copy.iter_rows() for cell in row if cell.comment}
     assert marks == {
         "D3": "there is no check 'contians'; did you mean 'contains'?",
         "B4": "the case 'b' has no value for {{message}} of triage.better.prompt; write it under vars.message",
-        "F6": "this cell has no heading; head its column, or empty it",
+        "F6": "this cell has no heading; write a heading for its column, or empty it",
     }
     assert {f"mine.xlsx!{cell}: error" in done.err for cell in marks} == {True}
     assert {cell.coordinate for row in copy.iter_rows() for cell in row if cell.fill.fill_type} == set(marks)
     assert suite_text(triage) == WITH_COMMENTS
 
-    def mend(sheet: Any) -> None:
+    def fix(sheet: Any) -> None:
         sheet["D3"], sheet["B4"], sheet["F6"], sheet["A6"] = "contains", "Bye", None, "d"
 
-    edit(triage.root / "mine.mistakes.xlsx", mend)
-    edit(triage.root / "mine.mistakes.xlsx", lambda sheet: sheet.__setitem__("D5", "nothing"))
-    again = triage.run("sheet", "import", "mine.mistakes.xlsx", "suites/triage")
-    assert (again.code, "mine.mistakes.xlsx!D5: error" in again.err) == (2, True)
-    left = openpyxl.load_workbook(triage.root / "mine.mistakes-2.xlsx").active
+    edit(triage.root / "mine.errors.xlsx", fix)
+    edit(triage.root / "mine.errors.xlsx", lambda sheet: sheet.__setitem__("D5", "nothing"))
+    again = triage.run("sheet", "import", "mine.errors.xlsx", "suites/triage")
+    assert (again.code, "mine.errors.xlsx!D5: error" in again.err) == (2, True)
+    left = openpyxl.load_workbook(triage.root / "mine.errors-2.xlsx").active
     assert [cell.coordinate for row in left.iter_rows() for cell in row if cell.comment] == ["D5"]
-    edit(triage.root / "mine.mistakes-2.xlsx", lambda sheet: sheet.__setitem__("D5", None))
-    mended = triage.run("sheet", "import", "mine.mistakes-2.xlsx", "suites/triage")
-    assert "4 new" in mended.out, mended.err
+    edit(triage.root / "mine.errors-2.xlsx", lambda sheet: sheet.__setitem__("D5", None))
+    fixed = triage.run("sheet", "import", "mine.errors-2.xlsx", "suites/triage")
+    assert "4 new" in fixed.out, fixed.err
 
 
-def test_mistakes_in_merged_cells_stand_at_the_first(triage: Project) -> None:
+def test_errors_in_merged_cells_are_shown_at_the_first(triage: Project) -> None:
     book = openpyxl.Workbook()
     for row in [["case", "vars.message"], ["a", "Hi"], ["", "Ho"]]:
         book.active.append(row)
@@ -216,25 +216,25 @@ def test_mistakes_in_merged_cells_stand_at_the_first(triage: Project) -> None:
     book.save(triage.root / "mine.xlsx")
     done = triage.run("sheet", "import", "mine.xlsx", "suites/triage")
     assert (done.code, "mine.xlsx!A3: error" in done.err) == (2, True)
-    copy = openpyxl.load_workbook(triage.root / "mine.mistakes.xlsx").active
+    copy = openpyxl.load_workbook(triage.root / "mine.errors.xlsx").active
     assert copy["A2"].comment.text.startswith("this cell is merged with others (A2:A3); ")
     assert "'case:' is missing" in copy["A2"].comment.text
 
 
-def test_mistakes_in_a_csv_file_have_a_column(triage: Project) -> None:
+def test_errors_in_a_csv_file_have_a_column(triage: Project) -> None:
     text = io.StringIO()
-    csv.writer(text, delimiter=";").writerows(MISTAKES)
+    csv.writer(text, delimiter=";").writerows(ROWS_WITH_ERRORS)
     triage.write("mine.csv", text.getvalue())
     done = triage.run("sheet", "import", "mine.csv", "suites/triage")
     assert (done.code, "mine.csv:3:14: error" in done.err) == (2, True), done.err
-    copied = list(csv.reader(io.StringIO((triage.root / "mine.mistakes.csv").read_text("utf-8-sig")), delimiter=";"))
-    assert copied[1] == [*MISTAKES[1], "", "# mistakes"]
+    copied = list(csv.reader(io.StringIO((triage.root / "mine.errors.csv").read_text("utf-8-sig")), delimiter=";"))
+    assert copied[1] == [*ROWS_WITH_ERRORS[1], "", "# errors"]
     assert [row[5] for row in copied] == ["", "", "", "", "", "lost"]
     assert [row[6] for row in copied[2:]] == [
         "check: there is no check 'contians'; did you mean 'contains'?",
         "vars.message: the case 'b' has no value for {{message}} of triage.better.prompt; write it under vars.message",
         "",
-        "this cell has no heading; head its column, or empty it",
+        "this cell has no heading; write a heading for its column, or empty it",
     ]
 
 
@@ -243,20 +243,20 @@ def test_mistakes_in_a_csv_file_have_a_column(triage: Project) -> None:
     [
         ("x.csv", b"", "the file is empty"),
         ("x.csv", b"case\n", "has no cases"),
-        ("x.csv", b"name,expect\na,b\n", "there is no column 'case'"),
-        ("x.csv", b'case\n"a\n', "this is no CSV"),
+        ("x.csv", b"name,expect\na,b\n", "column 'case' not found"),
+        ("x.csv", b'case\n"a\n', "invalid CSV"),
         ("x.xlsx", b"PK no workbook", "the workbook is damaged"),
         ("missing.csv", None, "No such file"),
     ],
 )
-def test_what_is_no_sheet_is_told(triage: Project, name: str, content: bytes | None, said: str) -> None:
+def test_invalid_sheets(triage: Project, name: str, content: bytes | None, said: str) -> None:
     if content is not None:
         (triage.root / name).write_bytes(content)
     done = triage.run("sheet", "import", name, "suites/triage")
     assert (done.code, said in done.err) == (2, True), done.err
 
 
-def test_cases_beside_the_suite_are_changed_in_their_file(triage: Project) -> None:
+def test_cases_of_a_case_file_are_changed_there(triage: Project) -> None:
     lines = '{"case": "a", "vars": {"message": "Hi"}, "expect": {"n": 1.10}}\n{"case": "b", "vars": {"message": "x"}}\n'
     triage.write("suites/triage/more.jsonl", lines)
     triage.write("suites/triage/other.csv", "case,vars.message\nof csv,Hello\n")
@@ -270,15 +270,15 @@ def test_cases_beside_the_suite_are_changed_in_their_file(triage: Project) -> No
     csv.writer(text).writerows(rows)
     triage.write("all.csv", text.getvalue())
     done = triage.run("sheet", "import", "all.csv", "suites/triage")
-    assert "1 changed, 4 as before" in done.out, done.err
+    assert "1 changed, 4 unchanged" in done.out, done.err
     assert (triage.root / "suites/triage/more.jsonl").read_text() == lines.replace('"Hi"', '"Hi there"')
     assert suite_text(triage) == before
     triage.write("all.csv", text.getvalue().replace(",Hello,", ",Bye,"))
     refused = triage.run("sheet", "import", "all.csv", "suites/triage")
-    assert (refused.code, "'of csv' stands in other.csv" in refused.err) == (2, True)
+    assert (refused.code, "the case 'of csv' is in other.csv" in refused.err) == (2, True)
 
 
-def test_new_cases_go_where_all_the_others_are(triage: Project) -> None:
+def test_new_cases_are_added_to_the_case_file(triage: Project) -> None:
     line = '{"case": "a", "vars": {"message": "Hi"}}\n'
     triage.write("suites/triage/more.jsonl", line)
     triage.write(
@@ -286,14 +286,14 @@ def test_new_cases_go_where_all_the_others_are(triage: Project) -> None:
     )
     triage.write("new.csv", "case,vars.message,# comment\na,Hi,seen\nb,Ho,\n")
     done = triage.run("sheet", "import", "new.csv", "suites/triage")
-    assert "more.jsonl has no place for the comment of 'a'" in done.err
+    assert "the comment of 'a' is lost: more.jsonl cannot hold comments" in done.err
     more = (triage.root / "suites/triage/more.jsonl").read_text()
     assert more == line + '{"case": "b", "vars": {"message": "Ho"}}\n'
 
 
 @pytest.mark.parametrize("suite", sorted(path.parent.name for path in ROOT.glob("suites/*/suite.yaml")))
 @pytest.mark.parametrize("kind", ["csv", "xlsx"])
-def test_nothing_changes_by_way_of_a_sheet(
+def test_a_round_trip_changes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], suite: str, kind: str
 ) -> None:
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
@@ -305,7 +305,7 @@ def test_nothing_changes_by_way_of_a_sheet(
     assert run(["sheet", "export", f"suites/{suite}", "--output", f"x.{kind}"]) == 0
     assert run(["sheet", "import", f"x.{kind}", f"suites/{suite}", "--remove"]) == 0
     text = capsys.readouterr()
-    assert f"nothing changes in suites/{suite}/suite.yaml: " in text.out
+    assert f"no changes in suites/{suite}/suite.yaml: " in text.out
     assert text.err == ""
     for path in (ROOT / "suites" / suite).glob("*.*"):
         assert path.read_bytes() == (tmp_path / "suites" / suite / path.name).read_bytes()

@@ -1,4 +1,4 @@
-"""Questions of SQuAD 2.0 as cases, with answers whose figures can be computed by hand."""
+"""Questions as those of SQuAD 2.0 as cases, with answers whose figures can be computed by hand."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 
 from promptbench.metrics.squad import normalise
 
-DATA = Path(__file__).parents[3] / "shared" / "data" / "squad2" / "dev-v2.0.json"
 SUITE = """\
 suite: squad
 prompt: squad.prompt
@@ -31,8 +30,8 @@ def half(variables):
 """
 
 
-def questions(path: Path = DATA) -> Iterator[tuple[str, list[str]]]:
-    """Each question with its right answers; none where it has none."""
+def questions(path: Path) -> Iterator[tuple[str, list[str]]]:
+    """Yield each question of a file of SQuAD 2.0, with its right answers, or [] if it has none."""
     for article in json.loads(path.read_text(encoding="utf-8"))["data"]:
         for paragraph in article["paragraphs"]:
             for item in paragraph["qas"]:
@@ -40,7 +39,7 @@ def questions(path: Path = DATA) -> Iterator[tuple[str, list[str]]]:
 
 
 def case(number: int, question: str, right: list[str]) -> dict[str, Any]:
-    """`half` is a right answer with as many words more that no right answer has: its F1 is 2/3."""
+    """Return a case; `half` is a right answer with as many wrong words added, so its F1 is 2/3."""
     longest = max(right, key=lambda text: len(normalise(text).split()), default="")
     more = " ".join(f"zz{index}" for index in range(len(normalise(longest).split())))
     return {
@@ -51,7 +50,7 @@ def case(number: int, question: str, right: list[str]) -> dict[str, Any]:
 
 
 def write(folder: Path, asked: list[tuple[str, list[str]]]) -> None:
-    """The suite in a folder."""
+    """Write the suite into a folder."""
     folder.mkdir(parents=True)
     (folder / "suite.yaml").write_text(SUITE, encoding="utf-8")
     (folder / "squad.prompt").write_text("{{question}}\n", encoding="utf-8")

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import io
-import sys
 import zipfile
 from datetime import date, datetime
 from pathlib import Path
@@ -9,11 +8,10 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from promptbench.core.protocols import MissingExtra
 from promptbench.core.types import BadRecord
 from promptbench.formats.log_file import LogFile
 from promptbench.ingest import generic, recognised
-from promptbench.ingest._sheets import is_workbook, sheets
+from promptbench.ingest._sheets import is_workbook, read_sheets
 from tests.helpers.log_formats import workbook
 from tests.helpers.logs import calls, log, read, reasons
 
@@ -28,8 +26,8 @@ def test_rows_with_their_places_and_kinds() -> None:
             ["x\ny", 0.5, date(2026, 11, 1), "beyond"],
         ]
     )
-    [(title, columns, rows)] = [(title, columns, list(rows)) for title, columns, rows in sheets(log(content))]
-    assert (title, columns) == ("S1", ("a", "b", "when", ""))
+    [(columns, rows)] = [(columns, list(rows)) for columns, rows in read_sheets(log(content))]
+    assert columns == ("a", "b", "when")
     assert rows == [
         ("S1, row 3", {"a": 1, "b": True, "when": "2026-11-01T10:00:00Z"}),
         ("S1, row 5", {"a": "x\ny", "b": 0.5, "when": "2026-11-01T00:00:00Z"}),
@@ -83,14 +81,6 @@ def test_on_the_disk_and_compressed(tmp_path: Path) -> None:
         assert [call.answer for call in calls(LogFile.at(tmp_path / name))] == ["yes"]
 
 
-def test_without_openpyxl_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    file = log(workbook([["prompt", "response"], ["hi", "yes"]]))
-    monkeypatch.setitem(sys.modules, "openpyxl", None)
-    assert recognised(file) == "generic"
-    with pytest.raises(MissingExtra, match=r"promptbench-gate\[sheets\].*or save it as CSV"):
-        list(generic.read(file))
-
-
 def archive(**members: bytes) -> bytes:
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as made:
@@ -111,6 +101,6 @@ def test_a_damaged_workbook_is_named(book: bytes) -> None:
 
 
 def test_an_archive_that_unpacks_to_more_than_anybody_has_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("promptbench.formats.workbooks._MOST_BYTES", 1000)
+    monkeypatch.setattr("promptbench.tables.workbook._MAX_UNPACKED_BYTES", 1000)
     with pytest.raises(ValueError, match="larger than 1 GB"):
         list(generic.read(log(workbook([["prompt", "response"], ["hi", "yes"]]))))

@@ -25,7 +25,7 @@ def test_encodings(encoding: str) -> None:
 
 def test_a_row_that_is_too_long_is_named() -> None:
     assert list(rows(log("a,b\n1,2,3\n4,5\n"))) == [
-        BadRecord("line 2", "it has 3 cells, and the header has 2"),
+        BadRecord("line 2", "expected 2 cells as in the header, got 3"),
         ("line 3", {"a": "4", "b": "5"}),
     ]
 

@@ -1,4 +1,4 @@
-"""Each way to break an answer, and what holds for all of them."""
+"""Each operator, and properties of all mutants."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from promptbench.core.types import Rung
 from promptbench.formats.json_text import read
-from promptbench.project.mutants import MOST_MUTANTS, OPERATORS, Original, Vocabulary, facts, mutants, shown
+from promptbench.project.mutants import MAX_MUTANTS, OPERATORS, Original, Vocabulary, format_path, make_mutants
 
 ANSWER = {"order_id": "A-17", "n": 3, "urgent": True, "tags": ["a", "b"], "to": {"team": "billing"}}
 OTHER = {"order_id": "B-20", "n": 4, "urgent": False, "tags": [], "to": {"team": "delivery"}}
@@ -19,12 +19,12 @@ TEXT = "Your parcel 1042 left Bremen on Monday."
 
 
 def broken(answer: Any, operator: str, *, accept: Rung = Rung.EXTRACTED, case: str = "one") -> list[tuple[str, Any]]:
-    """What one operator makes of an answer, with the place; data as data, where it is still JSON."""
+    """What one operator makes of an answer, with the location; data as data, where it is still JSON."""
     words = Vocabulary()
     text = answer if isinstance(answer, str) else json.dumps(answer)
     words.learn(Original("two", json.dumps(OTHER), accept, words))
-    made = [item for item in mutants(Original(case, text, accept, words)) if item.operator.name == operator]
-    return [(shown(item.path), item.text if isinstance(answer, str) else loaded(item.text)) for item in made]
+    made = [item for item in make_mutants(Original(case, text, accept, words)) if item.operator.name == operator]
+    return [(format_path(item.path), item.text if isinstance(answer, str) else loaded(item.text)) for item in made]
 
 
 def loaded(text: str) -> Any:
@@ -86,11 +86,11 @@ def test_an_operator(answer: Any, operator: str, expected: list[tuple[str, Any]]
 
 
 @pytest.mark.parametrize("operator", ["wrong language", "refusal", "prose around", "introduction", "white space"])
-def test_the_others_change_one_of_these(operator: str) -> None:
+def test_other_operators(operator: str) -> None:
     assert broken(TEXT, operator) or broken(ANSWER, operator)
 
 
-def test_every_operator_says_what_it_stands_for() -> None:
+def test_every_operator_has_a_failure_that_it_stands_for() -> None:
     assert len({operator.name for operator in OPERATORS}) == len(OPERATORS)
     assert all(operator.stands_for.endswith(".") for operator in OPERATORS)
 
@@ -101,31 +101,31 @@ def test_another_language_than_that_of_the_text() -> None:
 
 
 @pytest.mark.parametrize(("accept", "allowed"), [(Rung.RAW, set()), (Rung.EXTRACTED, {"fence", "prose around"})])
-def test_what_the_accept_level_allows_is_equivalent(accept: Rung, allowed: set[str]) -> None:
-    made = list(mutants(Original("one", '{"a": "x"}', accept, Vocabulary())))
+def test_equivalent_mutants_by_accept_level(accept: Rung, allowed: set[str]) -> None:
+    made = list(make_mutants(Original("one", '{"a": "x"}', accept, Vocabulary())))
     assert {item.operator.name for item in made if item.equivalent} == {*allowed, "white space"}
 
 
-def test_what_repairs_make_readable_is_allowed_where_they_are_accepted() -> None:
-    made = mutants(Original("one", '{"a": "x"}', Rung.REPAIRED_SAFE, Vocabulary()))
+def test_repairable_mutants_are_equivalent_if_repairs_are_accepted() -> None:
+    made = make_mutants(Original("one", '{"a": "x"}', Rung.REPAIRED_SAFE, Vocabulary()))
     assert {"trailing comma", "single quotes"} <= {item.operator.name for item in made if item.equivalent}
 
 
-def test_few_of_a_kind_of_different_places_first() -> None:
+def test_at_most_four_mutants_of_different_paths() -> None:
     answer = {f"field{number}": number + 2 for number in range(9)}
     one, two = (broken(answer, "change a number", case=case) for case in ("one", "two"))
-    assert len(one) == MOST_MUTANTS == len({place for place, _ in one})
+    assert len(one) == MAX_MUTANTS == len({location for location, _ in one})
     assert one == broken(answer, "change a number", case="one")
     assert one != two
 
 
-def test_the_schema_offers_labels_that_no_answer_has() -> None:
+def test_labels_of_the_schema() -> None:
     words = Vocabulary({"type": "object", "properties": {"team": {"enum": ["billing", "delivery"]}}})
-    made = [*mutants(Original("one", '{"team": "billing"}', Rung.RAW, words))]
+    made = [*make_mutants(Original("one", '{"team": "billing"}', Rung.RAW, words))]
     assert '{"team": "delivery"}' in [item.text for item in made if item.operator.name == "swap two labels"]
 
 
-def test_data_in_a_fence_is_broken_without_it() -> None:
+def test_data_in_a_fence_is_unfenced() -> None:
     original = Original("one", '```json\n{"a": 1}\n```', Rung.EXTRACTED, Vocabulary())
     assert (original.is_data, original.text) == (True, '{"a": 1}')
 
@@ -133,10 +133,6 @@ def test_data_in_a_fence_is_broken_without_it() -> None:
 def test_a_layout_over_lines_is_kept() -> None:
     text = json.dumps(ANSWER, indent=2)
     assert Original("one", text, Rung.RAW, Vocabulary()).text == text
-
-
-def test_what_a_text_hangs_on() -> None:
-    assert facts(TEXT)[:3] == ["1042", "Bremen", "Monday"]
 
 
 JSON = st.recursive(
@@ -154,7 +150,7 @@ def test_a_mutant_differs_when_it_is_read(text: str, accept: Rung) -> None:
     original = Original("one", text, accept, words)
     words.learn(original)
     seen = set()
-    for item in mutants(original):
+    for item in make_mutants(original):
         assert item.text not in seen
         seen.add(item.text)
         if original.is_data and not item.equivalent:
@@ -166,4 +162,4 @@ def test_a_mutant_differs_when_it_is_read(text: str, accept: Rung) -> None:
 
 
 def test_a_long_answer_is_left_alone() -> None:
-    assert not list(mutants(Original("one", "word " * 30_000, Rung.RAW, Vocabulary())))
+    assert not list(make_mutants(Original("one", "word " * 30_000, Rung.RAW, Vocabulary())))

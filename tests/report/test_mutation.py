@@ -9,7 +9,6 @@ import pytest
 
 from promptbench.core.errors import Exit
 from promptbench.report.mutation import (
-    CaseToAdd,
     MutationReport,
     OperatorRow,
     SuiteMutation,
@@ -21,14 +20,9 @@ from promptbench.report.words import Target, width_of
 from tests.report.golden import check
 from tests.report.kit import ESCAPES, LONG, MARKUP, WIDE
 
-SCHEMA = CaseToAdd("checks:\n  - json schema: output\n", None, "suites/triage/suite.yaml:4:1", 12, 12)
-EXPECT = CaseToAdd("expect: {team: billing, priority: high}\n", "charged twice", "suites/triage/suite.yaml:8:5", 2, 2)
-
 
 def alive(operator: str, where: str, mutants: int, **changes: object) -> Survivors:
-    plain = Survivors(
-        operator, True, where, mutants, 2, "charged twice", '{"team": "billing"}', '{"team": "other"}', None
-    )
+    plain = Survivors(operator, True, where, mutants, 2, "charged twice", '{"team": "billing"}', '{"team": "other"}')
     return replace(plain, **changes)  # type: ignore[arg-type]
 
 
@@ -46,9 +40,9 @@ SUITE = SuiteMutation(
         OperatorRow("reorder a list", False, "The model gives another order.", 3, 0, 0, 1, 2),
     ],
     survivors=[
-        alive("drop a field", "priority", 12, mutant="{}", add=SCHEMA),
-        alive("drop a field", "team", 6, mutant="{}", add=replace(SCHEMA, kills=6, of=6)),
-        alive("swap two labels", "priority", 6, original=LONG, mutant=LONG[:40] + ESCAPES, add=EXPECT),
+        alive("drop a field", "priority", 12, mutant="{}"),
+        alive("drop a field", "team", 6, mutant="{}"),
+        alive("swap two labels", "priority", 6, original=LONG, mutant=LONG[:40] + ESCAPES),
         alive("invent a name", WIDE, 2, case=MARKUP, mutant=""),
         *(alive("wrong type", f"field {number}", 1, cases=1) for number in range(9)),
         alive("reorder a list", "tags", 2, must=False),
@@ -107,4 +101,4 @@ def test_as_json_it_has_everything() -> None:
     assert data["sentence"] == REPORT.sentence
     [suite, empty] = data["suites"]
     assert (suite["killed"], suite["counted"], empty["score"]) == (16, 34, None)
-    assert suite["survivors"][0]["add"]["kills"] == 12
+    assert suite["survivors"][0]["mutants"] == 12

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.suite.labelled import Labelled, read_labelled, sheet
+from tests.tables.kit import workbook
 
 
 def read(folder: Path, text: str, name: str = "labels.csv") -> tuple[list[Labelled], Diagnostics]:
@@ -36,6 +37,15 @@ def test_a_sheet_as_spreadsheets_write_it(tmp_path: Path, delimiter: str, end: s
     assert values(rows) == [("one", True, "a,b;c\td", None), ("two", False, None, "openai/m")]
 
 
+def test_a_workbook(tmp_path: Path) -> None:
+    rows = [["case", "label", "answer"], ["one", "pass", "=1+1"], ["two", True, 7]]
+    (tmp_path / "labels.xlsx").write_bytes(workbook(rows))
+    found = Diagnostics()
+    labelled = read_labelled(tmp_path / "labels.xlsx", "labels.xlsx", found)
+    assert values(labelled) == [("one", True, None, None), ("two", True, "7", None)]
+    assert [str(item.location) for item in found] == ["labels.xlsx!C2"]
+
+
 def test_rows_without_a_label_are_left_out(tmp_path: Path) -> None:
     rows, found = read(tmp_path, "case,label\none,pass\n\ntwo,\nthree,  \nfour,fail\n")
     assert not len(found)
@@ -53,11 +63,11 @@ def test_json_lines(tmp_path: Path) -> None:
     ("name", "text", "line", "said"),
     [
         ("a.csv", "name,label\n", 1, "there is no column 'case'"),
-        ("a.csv", "case,label\n,pass\n", 2, "the row names no case"),
-        ("a.csv", 'case,label\n"one\n', 2, "this is not valid CSV"),
+        ("a.csv", "case,label\n,pass\n", 2, "does not say of which case"),
+        ("a.csv", 'case,label\n"one\n', 2, "invalid CSV"),
         ("a.jsonl", '{"case": "x", "label": "pass"}\n{"case": "y"}\n', 2, "there is no column 'label'"),
-        ("a.jsonl", "[1]\n", 1, "this line is not an object"),
-        ("a.jsonl", "{\n", 1, "this line is not valid JSON"),
+        ("a.jsonl", "[1]\n", 1, "this line is no object"),
+        ("a.jsonl", "{\n", 1, "this line is not JSON"),
         ("a.jsonl", '{"case": ["x"], "label": "pass"}\n', 1, "'case' must be text"),
     ],
 )
@@ -68,9 +78,10 @@ def test_mistakes_have_a_place(tmp_path: Path, name: str, text: str, line: int, 
     assert (problem.location.path, problem.location.line) == (name, line)
 
 
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["no.csv", "no.xlsx", "no.jsonl"])
+def test_a_file_that_is_not_there(tmp_path: Path, name: str) -> None:
     found = Diagnostics()
-    assert read_labelled(tmp_path / "no.csv", "no.csv", found) == []
+    assert read_labelled(tmp_path / name, name, found) == []
     assert len(found.errors) == 1
 
 

@@ -1,9 +1,7 @@
-"""Cases as a table, and the table read as cases again: nothing may have changed."""
+"""Cases as a table, and the table read as cases again: nothing may change."""
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from pathlib import Path
 from typing import Any
@@ -14,11 +12,12 @@ from hypothesis import strategies as st
 
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.formats.marked_json import parse_line
-from promptbench.formats.workbook_writer import Page, workbook
 from promptbench.suite.cases import read_case
 from promptbench.suite.models import Where
 from promptbench.suite.sheets import case_rows
-from promptbench.suite.tables import Entry, Fields, as_csv_cell, fields_of, same, table_of
+from promptbench.suite.tables import CaseEntry, Fields, fields_of, is_same_data, table_of
+from promptbench.tables.delimited import escape_formula, write_csv
+from promptbench.tables.writer import Sheet, write_workbook
 
 ODD = [
     "010", "yes", "1e5", "TRUE", "true", "null", "12", "1.10", "12:30", "2026-03-01", "+49 30 1", "=1+1", "'=1", "-x",
@@ -68,22 +67,21 @@ def fields(case: dict[str, Any]) -> Fields:
     return fields_of(read)
 
 
-def through(path: Path, entries: list[Entry]) -> list[Entry]:
+def through(path: Path, entries: list[CaseEntry]) -> list[CaseEntry]:
     """The cases written into a sheet and read again."""
     table = table_of(entries, csv=path.suffix == ".csv")
     if path.suffix == ".csv":
-        text = io.StringIO()
-        csv.writer(text).writerows([as_csv_cell(cell) for cell in row] for row in [table.headings, *table.rows])
-        path.write_bytes(text.getvalue().encode("utf-8-sig"))
+        rows = [[escape_formula(str(cell)) for cell in row] for row in [table.headings, *table.rows]]
+        path.write_bytes(write_csv(rows).encode("utf-8-sig"))
     else:
-        path.write_bytes(workbook([Page("cases", table.headings, table.rows)]))
+        path.write_bytes(write_workbook([Sheet("cases", table.headings, table.rows)]))
     found = Diagnostics()
     read = []
     for row in case_rows(path, path.name, found):
         assert row, list(found)
         case = read_case(row.value, Where(row), found)
         assert case, list(found)
-        read.append(Entry(fields_of(case), row.comment))
+        read.append(CaseEntry(fields_of(case), row.comment))
     assert not list(found)
     return read
 
@@ -93,31 +91,31 @@ SHEET = st.lists(st.tuples(CASE, st.one_of(st.just(""), NAMED)), min_size=1, max
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cases=SHEET)
-def test_a_csv_file_says_what_the_cases_say(tmp_path: Path, cases: list[tuple[dict[str, Any], str]]) -> None:
+def test_a_round_trip_by_csv(tmp_path: Path, cases: list[tuple[dict[str, Any], str]]) -> None:
     check_through(tmp_path / "x.csv", cases)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=15)
 @given(cases=SHEET)
-def test_a_workbook_says_what_the_cases_say(tmp_path: Path, cases: list[tuple[dict[str, Any], str]]) -> None:
+def test_a_round_trip_by_workbook(tmp_path: Path, cases: list[tuple[dict[str, Any], str]]) -> None:
     check_through(tmp_path / "x.xlsx", cases)
 
 
 def check_through(path: Path, cases: list[tuple[dict[str, Any], str]]) -> None:
-    entries = [Entry(fields(case), comment.replace("\r", "")) for case, comment in cases]
+    entries = [CaseEntry(fields(case), comment.replace("\r", "")) for case, comment in cases]
     after = through(path, entries)
     assert len(after) == len(entries)
     for one, other in zip(after, entries, strict=True):
-        assert same(dict(one.fields), dict(other.fields)), (one.fields, other.fields)
+        assert is_same_data(dict(one.fields), dict(other.fields)), (one.fields, other.fields)
         assert one.comment == other.comment
 
 
 def table(*cases: dict[str, Any], csv: bool = False) -> dict[str, list[Any]]:
-    made = table_of([Entry(fields(case)) for case in cases], csv=csv)
+    made = table_of([CaseEntry(fields(case)) for case in cases], csv=csv)
     return {heading: [row[index] for row in made.rows] for index, heading in enumerate(made.headings)}
 
 
-def test_each_name_has_a_column_and_checks_stand_in_pairs() -> None:
+def test_each_name_has_a_column_and_checks_are_in_pairs() -> None:
     found = table(
         {"case": "a", "vars": {"x": "one", "y": 2}, "expect": {"team": "billing"}, "checks": {"contains": "z"}},
         {"case": "b", "vars": {"x": "two"}, "expect": "all", "checks": ["json", {"not-contains": ["p", "q"]}]},
@@ -139,14 +137,14 @@ def test_each_name_has_a_column_and_checks_stand_in_pairs() -> None:
     }
 
 
-def test_names_that_are_too_many_or_too_odd_for_headings_stand_in_one_cell() -> None:
+def test_too_many_names_or_invalid_headings_are_in_one_cell() -> None:
     many = table({"case": "a", "vars": {f"v{number}": number for number in range(101)}})
     assert [name for name in many if name.startswith("vars")] == ["vars"]
     odd = table({"case": "a", "vars": {" x": 1}}, {"case": "b", "vars": {"y": 1}})
     assert (odd["vars"], odd["vars.y"]) == (['{" x": 1}', ""], ["", 1])
 
 
-def test_what_a_program_would_take_for_a_number_stands_in_quotes_in_a_csv_file_only() -> None:
+def test_text_that_looks_like_a_number_is_quoted_in_a_csv_file_only() -> None:
     texts = {f"v{index}": text for index, text in enumerate(["010", "12:30", "2026-03-01", "+1", "1,5", "A-1", "x"])}
     assert [cells[0] for name, cells in table({"case": "a", "vars": texts}, csv=True).items() if "vars" in name] == [
         '"010"', '"12:30"', '"2026-03-01"', '"+1"', '"1,5"', "A-1", "x",
@@ -154,6 +152,6 @@ def test_what_a_program_would_take_for_a_number_stands_in_quotes_in_a_csv_file_o
     assert table({"case": "a", "vars": texts})["vars.v0"] == ["010"]
 
 
-def test_what_yaml_cannot_hold_is_told_with_its_case() -> None:
-    with pytest.raises(ValueError, match="the case 'a' cannot stand in a sheet: it holds half a character"):
+def test_an_error_names_the_case() -> None:
+    with pytest.raises(ValueError, match="a sheet cannot hold the case 'a': it holds half a character"):
         table({"case": "a", "checks": [{"contains": "\ud83d", "weight": 2}]})

@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import fields
-from io import StringIO
 
 from promptbench.core.types import Json
 from promptbench.report.model import CaseResult, RunReport
 from promptbench.report.words import Target
+from promptbench.tables.delimited import escape_formula, write_csv
 
 _LONGEST = 32_000
 """Characters in a cell; spreadsheets cut or split longer ones."""
-_FORMULA = ("=", "+", "-", "@", "\t", "\n")
 _RUN = ("run", "suite", "result")
 _CASE = tuple(item.name for item in fields(CaseResult))
 
 
 def render(reports: Sequence[RunReport], target: Target) -> str:
     """The columns are those of `CaseResult`, behind the run, its suite and its verdict's result."""
-    file = StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow([*_RUN, *_CASE])
+    rows = [[*_RUN, *_CASE]]
     for report in reports:
         run = [getattr(report, name) for name in _RUN]
-        for item in report.results:
-            writer.writerow([_cell(value) for value in (*run, *(getattr(item, name) for name in _CASE))])
-    return file.getvalue()
+        rows += [
+            [_cell(value) for value in (*run, *(getattr(item, name) for name in _CASE))] for item in report.results
+        ]
+    return write_csv(rows, line_end="\n")
 
 
 def _cell(value: Json) -> str:
@@ -45,4 +42,4 @@ def _cell(value: Json) -> str:
     text = "".join(char if char >= " " or char in "\t\n" else "\ufffd" for char in text)
     if len(text) > _LONGEST:
         text = f"{text[:_LONGEST]}…"
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return escape_formula(text)
