@@ -17,11 +17,11 @@ from promptbench.core.errors import EnvironmentFailure, InputError
 from promptbench.core.types import Json
 from promptbench.project.assemble import Surroundings
 from promptbench.project.cases import CaseBuilder, PromptInPlay
+from promptbench.suite.editor import write_whole
 from promptbench.suite.sheet_changes import SheetCases, changed_files, changes_of, known_cases
 from promptbench.suite.sheet_marks import annotate_sheet
 from promptbench.suite.sheets import COMMENT, SheetCase, case_rows
 from promptbench.suite.tables import CaseTable, table_of
-from promptbench.suite.editor import write_whole
 from promptbench.tables.delimited import escape_formula, write_csv
 from promptbench.tables.writer import MAX_CELL_LENGTH, Sheet, write_workbook
 

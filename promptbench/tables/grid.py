@@ -98,7 +98,9 @@ def _csv_row(cells: list[str], source: Source, line: int) -> GridRow:
         begin = cell.partition('"')[0].partition("\n")[0]
         at = source.text.find(begin, offset) if begin else -1
         offset = at + len(begin) if begin else offset
-        location = source.location_at(at, len(begin)) if begin else source.location(line, 1, len(source.lines[line - 1]))
+        location = (
+            source.location_at(at, len(begin)) if begin else source.location(line, 1, len(source.lines[line - 1]))
+        )
         row.append(GridCell(unescape_formula(cell), location))
     return row
 

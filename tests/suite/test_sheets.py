@@ -232,7 +232,9 @@ def test_formulas_are_errors(tmp_path: Path) -> None:
         ("more.xlsx", b"PK\x03\x04 broken", Code.UNREADABLE_FILE, "more.xlsx"),
     ],
 )
-def test_a_file_that_is_not_a_sheet(tmp_path: Path, name: str, content: bytes | None, code: Code, location: str) -> None:
+def test_a_file_that_is_not_a_sheet(
+    tmp_path: Path, name: str, content: bytes | None, code: Code, location: str
+) -> None:
     if content is not None:
         (tmp_path / name).write_bytes(content)
     _, found = loaded(tmp_path, HEAD + f"cases: {name}\n")

@@ -16,7 +16,8 @@ Read = tuple[list[list[tuple[object, str]]], list[tuple[Code, str]]]
 def read(path: Path) -> Read:
     found = Diagnostics()
     rows = [
-        [(cell.content, str(cell.location)) for cell in row] for row in read_grid(path, path.name, found, heading="case")
+        [(cell.content, str(cell.location)) for cell in row]
+        for row in read_grid(path, path.name, found, heading="case")
     ]
     return rows, [(item.code, str(item.location)) for item in found]
 
