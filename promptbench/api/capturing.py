@@ -16,7 +16,7 @@ from promptbench.formats.json_text import read as read_json
 from promptbench.formats.marked_yaml import parse
 from promptbench.formats.source import Source
 from promptbench.project.assemble import Surroundings, prompts_in_play
-from promptbench.project.capture import Capture, Captured, Chosen, Known, Refused, Wanted
+from promptbench.project.capture import Capture, Captured, CaptureOptions, ExistingCase, RefusedCall, SelectedCall
 from promptbench.project.cases import CaseBuilder, PromptInPlay
 from promptbench.prompts.parser import parse_prompt
 from promptbench.prompts.prompt import Prompt
@@ -36,8 +36,8 @@ class CaptureReport:
 
     path: str
     captured: Sequence[Captured]
-    refused: Sequence[Refused]
-    known: Sequence[Known]
+    refused: Sequence[RefusedCall]
+    known: Sequence[ExistingCase]
     added: str
     written: bool
 
@@ -57,7 +57,7 @@ class CaptureReport:
 
 
 def capture(
-    workspace: Workspace, path: Path, calls: Sequence[Chosen], wanted: Wanted, *, dry_run: bool = False
+    workspace: Workspace, path: Path, calls: Sequence[SelectedCall], wanted: CaptureOptions, *, dry_run: bool = False
 ) -> CaptureReport:
     """Adds a case for each call whose answer fails its checks, and writes the file, if there is one.
 
@@ -69,7 +69,7 @@ def capture(
     shown = workspace.shown(file)
     with workspace.prompts() as store, workspace.recordings() as runs:
         around = workspace.surroundings(Selection(), store, runs)
-        suite, prompts = sound_suite(file, shown, around)
+        suite, prompts = load_valid_suite(file, shown, around)
         templates = [*(item.prompt for item in prompts[::-1]), *_earlier(store, prompts[0].prompt.name)]
         joined = Capture(suite, prompts, templates, around.root, around.allowed_code)
         found = [joined.add(call, wanted) for call in calls]
@@ -79,18 +79,18 @@ def capture(
             after = with_cases(before, shown, [item.data for item in captured])
         if captured and not dry_run:
             # The whole new file is read as any command will read it: with a mistake in it, the old one stays.
-            write_whole(file, after, lambda new: sound_suite(new, shown, around))
+            write_whole(file, after, lambda new: load_valid_suite(new, shown, around))
     return CaptureReport(
         path=shown,
         captured=captured,
-        refused=[item for item in found if isinstance(item, Refused)],
-        known=[item for item in found if isinstance(item, Known)],
+        refused=[item for item in found if isinstance(item, RefusedCall)],
+        known=[item for item in found if isinstance(item, ExistingCase)],
         added=_diff(suite, after, shown),
         written=bool(captured) and not dry_run,
     )
 
 
-def sound_suite(file: Path, shown: str, around: Surroundings) -> tuple[Suite, Sequence[PromptInPlay]]:
+def load_valid_suite(file: Path, shown: str, around: Surroundings) -> tuple[Suite, Sequence[PromptInPlay]]:
     """The suite and its prompts. Raises InputError with every mistake that says what a case means."""
     found = Diagnostics()
     suite = load_suite(file, shown, found)
@@ -124,7 +124,9 @@ def _diff(suite: Suite, after: bytes, shown: str) -> str:
     return "".join(difflib.unified_diff(old, new, f"a/{shown}", f"b/{shown}"))
 
 
-def read_wanted(*, should_be: str | None, expect: str | None, checks: Sequence[str], tags: Sequence[str]) -> Wanted:
+def read_capture_options(
+    *, should_be: str | None, expect: str | None, checks: Sequence[str], tags: Sequence[str]
+) -> CaptureOptions:
     """What the command line says of the calls, with the YAML in it read. Raises InputError with every mistake."""
     found = Diagnostics()
     gold = _yaml("--expect", expect, found) if expect is not None else ()
@@ -142,7 +144,7 @@ def read_wanted(*, should_be: str | None, expect: str | None, checks: Sequence[s
         reading = read_json(should_be)
         as_data = reading.rung is Rung.RAW and isinstance(reading.value, (dict, list))
         wish = (reading.value if as_data else should_be,)
-    return Wanted(gold, wish, tuple(written), tuple(tags))
+    return CaptureOptions(gold, wish, tuple(written), tuple(tags))
 
 
 def _yaml(flag: str, text: str, found: Diagnostics) -> tuple[Json, ...]:

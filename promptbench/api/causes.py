@@ -24,35 +24,37 @@ _VARIABLE_PART = re.compile(r"\b[0-9a-f]{8,}\b|\b\w*\d\w*\b", re.IGNORECASE)
 _QUOTED = re.compile(r"'[^']*(?:'|$)")
 
 
-def cause_of(attempt: Attempt) -> str:
+def build_signature(attempt: Attempt) -> str:
     """Why an answered attempt fails."""
     unread = attempt.answer is not None and attempt.rung is Rung.NONE
-    return (json_fault(attempt.answer.text) if unread and attempt.answer else None) or cause_of_scores(attempt.scores)
+    return (find_json_fault(attempt.answer.text) if unread and attempt.answer else None) or build_score_signature(
+        attempt.scores
+    )
 
 
-def cause_of_scores(scores: Iterable[Score]) -> str:
+def build_score_signature(scores: Iterable[Score]) -> str:
     """The first check that fails and counts, with its reason."""
     first = next((score for score in scores if not score.passed and score.weight), None)
-    return f"{first.check}: {without_values(first.reason)}" if first else "the checks"
+    return f"{first.check}: {strip_values(first.reason)}" if first else "the checks"
 
 
-def json_fault(answer: str) -> str | None:
+def find_json_fault(answer: str) -> str | None:
     """What is wrong with an answer as JSON; None for one that is nothing but JSON."""
     fault = json_text.fingerprint(answer)
     return f"JSON: {fault}" if fault else None
 
 
-def without_values(reason: str) -> str:
+def strip_values(reason: str) -> str:
     """A check's reason with the names of fields, and without what the answer had there or a single case wants there."""
     plain = _INDEX.sub("*", " ".join(reason[:_LOOKED_AT].split()))
     plain = _WANTED.sub(", not …", _GOT.sub(r"\1 …", plain))
-    return _cut(_NUMBER.sub(lambda found: "…" if found[0][0] in "-0123456789" else found[0], plain))
+    return _shorten(_NUMBER.sub(lambda found: "…" if found[0][0] in "-0123456789" else found[0], plain))
 
 
-def without_details(message: str) -> str:
+def strip_details(message: str) -> str:
     """The message of a program without quoted parts, numbers and ids."""
-    return _cut(" ".join(_VARIABLE_PART.sub("#", _QUOTED.sub("…", message[:_LOOKED_AT])).split()))
+    return _shorten(" ".join(_VARIABLE_PART.sub("#", _QUOTED.sub("…", message[:_LOOKED_AT])).split()))
 
 
-def _cut(text: str) -> str:
+def _shorten(text: str) -> str:
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"

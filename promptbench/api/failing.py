@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from promptbench.api.causes import cause_of, cause_of_scores, json_fault, without_details
+from promptbench.api.causes import build_score_signature, build_signature, find_json_fault, strip_details
 from promptbench.api.workspace import Selection, Workspace
 from promptbench.core.call_filter import CallFilter
 from promptbench.core.diagnostics import Diagnostics
@@ -30,7 +30,7 @@ _DATA = re.compile(r"[{\[]")
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class FailingCall:
     """One failing call or attempt. `by_input` tells whether its input, too, decides where it belongs."""
 
     id: str
@@ -52,13 +52,13 @@ class Cluster:
 
     tier: FailureTier
     why: str
-    example: Failure
+    example: FailingCall
     count: int = 0
     inputs: set[int] = field(default_factory=set)
     models: Counter[str] = field(default_factory=Counter)
     oldest: str = ""
 
-    def add(self, failure: Failure, group: int) -> None:
+    def add(self, failure: FailingCall, group: int) -> None:
         self.count += 1
         self.inputs.add(group)
         self.models[failure.model] += 1
@@ -87,7 +87,7 @@ class Cluster:
         }
 
 
-def failures(workspace: Workspace, suite: Path | None, wanted: CallFilter) -> list[Cluster]:
+def find_failures(workspace: Workspace, suite: Path | None, wanted: CallFilter) -> list[Cluster]:
     """Failing imported calls, and failing attempts of the newest run of each suite; the largest cluster first.
 
     Of equal ones the newest is first. With a `suite` its checks of every case are run over the logged answers to its
@@ -98,13 +98,13 @@ def failures(workspace: Workspace, suite: Path | None, wanted: CallFilter) -> li
         if runs is None:
             raise NothingSelected("nothing is on record", hint="`promptbench import PATH` reads a production log")
         bench = _bench(workspace, suite, runs) if suite else None
-        found = clustered((*_logged(runs, bench, workspace, wanted), *_attempted(runs, bench, wanted)))
+        found = cluster_failures((*_logged(runs, bench, workspace, wanted), *_attempted(runs, bench, wanted)))
     if not found:
         raise NothingSelected("nothing on record fails", hint="look at --since, --model and --where, if you gave them")
     return found
 
 
-def clustered(found: Iterable[Failure]) -> list[Cluster]:
+def cluster_failures(found: Iterable[FailingCall]) -> list[Cluster]:
     """Put together by tier and cause, and by input where the cause says nothing of its own."""
     inputs = NearDuplicates()
     clusters: dict[tuple[str, str, int], Cluster] = {}
@@ -124,40 +124,42 @@ def _bench(workspace: Workspace, suite: Path, runs: RunStore) -> Bench:
     return bench
 
 
-def _logged(runs: RunStore, bench: Bench | None, workspace: Workspace, wanted: CallFilter) -> Iterator[Failure]:
+def _logged(runs: RunStore, bench: Bench | None, workspace: Workspace, wanted: CallFilter) -> Iterator[FailingCall]:
     scorer = _Scorer(bench, workspace) if bench else None
     for kept in runs.calls().find(replace(wanted, failed=scorer is None)):
         call = kept.call
         if scorer is not None and call.prompt not in (None, scorer.prompt):
             continue
-        if call.tier in (FailureTier.TRANSPORT, FailureTier.CUT):
+        if call.tier in (FailureTier.TRANSPORT, FailureTier.TRUNCATED):
             yield _failure(kept, call.tier, _why_no_answer(call), by_input=False)
             continue
         why = scorer.why(call) if scorer else _tried_json(call.answer)
         if why:
             yield _failure(kept, FailureTier.CONTENT, why, by_input=False)
         elif call.tier is FailureTier.CONTENT:
-            verdict = without_details(call.failed or "") or "the log says so"
+            verdict = strip_details(call.failed or "") or "the log says so"
             yield _failure(kept, FailureTier.CONTENT, verdict, by_input=True)
 
 
-def _failure(kept: KeptCall, tier: FailureTier, why: str, *, by_input: bool) -> Failure:
+def _failure(kept: KeptCall, tier: FailureTier, why: str, *, by_input: bool) -> FailingCall:
     call = kept.call
-    return Failure(kept.id, tier, why, by_input, kept.source, call.model, call.time or "", _input(call), call.answer)
+    return FailingCall(
+        kept.id, tier, why, by_input, kept.source, call.model, call.time or "", _input(call), call.answer
+    )
 
 
 def _why_no_answer(call: LoggedCall) -> str:
     """The HTTP status or the finish reason; else the error without what differs from call to call."""
-    if call.tier is FailureTier.CUT:
-        return call.finish_reason or without_details(call.failed or "") or "cut short"
+    if call.tier is FailureTier.TRUNCATED:
+        return call.finish_reason or strip_details(call.failed or "") or "cut short"
     said = call.failed or call.error or ""
     status = _STATUS.search(said) or _STATUS.search(call.error or "")
-    return f"HTTP {status[1]}" if status else without_details(said) or "no answer"
+    return f"HTTP {status[1]}" if status else strip_details(said) or "no answer"
 
 
 def _tried_json(answer: str | None) -> str | None:
     """What is wrong with an answer as JSON, where nobody says that it should be some, but it looks like it."""
-    return json_fault(answer) if answer and _DATA.search(answer) else None
+    return find_json_fault(answer) if answer and _DATA.search(answer) else None
 
 
 def _input(call: LoggedCall) -> str:
@@ -191,11 +193,11 @@ class _Scorer:
         if found.passed:
             return None
         if found.rung is not None and not found.rung.within(self._accept):
-            return json_fault(call.answer) or f"JSON: {found.rung.value}"
-        return cause_of_scores(found.scores)
+            return find_json_fault(call.answer) or f"JSON: {found.rung.value}"
+        return build_score_signature(found.scores)
 
 
-def _attempted(runs: RunStore, bench: Bench | None, wanted: CallFilter) -> Iterator[Failure]:
+def _attempted(runs: RunStore, bench: Bench | None, wanted: CallFilter) -> Iterator[FailingCall]:
     if wanted.conditions:
         return  # they are about fields of a log
     known = runs.suites()
@@ -212,17 +214,17 @@ def _as_call(attempt: Attempt) -> LoggedCall:
     return LoggedCall("", None, model=attempt.key.model, time=attempt.started, tier=FailureTier.CONTENT)
 
 
-def _failed_attempt(attempt: Attempt, suite: str, run: str) -> Failure:
+def _failed_attempt(attempt: Attempt, suite: str, run: str) -> FailingCall:
     answer = attempt.answer
     if attempt.outcome is Outcome.ERRORED or answer is None:
         tier, error = FailureTier.TRANSPORT, attempt.error or ""
         status = _STATUS.search(error)
-        why = f"HTTP {status[1]}" if status else without_details(error) or "no answer"
+        why = f"HTTP {status[1]}" if status else strip_details(error) or "no answer"
     elif answer.finish_reason in _CUT:
-        tier, why = FailureTier.CUT, answer.finish_reason
+        tier, why = FailureTier.TRUNCATED, answer.finish_reason
     else:
-        tier, why = FailureTier.CONTENT, cause_of(attempt)
-    return Failure(
+        tier, why = FailureTier.CONTENT, build_signature(attempt)
+    return FailingCall(
         f"{attempt.key.case} #{attempt.key.repeat + 1}",
         tier,
         why,

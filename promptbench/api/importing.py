@@ -9,17 +9,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from promptbench.api.log_files import STDIN, Found, Unreadable, find
-from promptbench.api.redacting import redactor
+from promptbench.api.log_files import STDIN, OpenedLog, UnreadableLog, find_logs
+from promptbench.api.redacting import load_redactor
 from promptbench.api.workspace import Workspace
 from promptbench.core.call_filter import CallFilter
 from promptbench.core.diagnostics import did_you_mean
 from promptbench.core.errors import InputError, NothingSelected
 from promptbench.core.plugins import module_name
 from promptbench.core.types import BadRecord, Json, LoggedCall
-from promptbench.formats.log_sight import described
-from promptbench.ingest import generic, plugins, reader, recognised
-from promptbench.ingest._columns import guessed, missing
+from promptbench.formats.log_sight import describe_unknown
+from promptbench.ingest import detect_format, generic, load_format, plugins
+from promptbench.ingest._columns import find_missing, guess_columns
 from promptbench.store.calls import CallStore
 from promptbench.text.redaction import Redactor
 
@@ -64,7 +64,7 @@ class ImportedFile:
 
 
 @dataclass
-class Imported:
+class ImportReport:
     """What became of all of them. `redacted` counts by kind; None where nothing was to be redacted."""
 
     files: list[ImportedFile] = field(default_factory=list)
@@ -99,21 +99,25 @@ class Imported:
         }
 
 
-Listen = Callable[[ImportState], None]
+ProgressListener = Callable[[ImportState], None]
 
 
 def import_logs(
-    workspace: Workspace, paths: Sequence[str], wanted: ImportOptions, stdin: BinaryIO, listen: Listen = lambda _: None
-) -> Imported:
+    workspace: Workspace,
+    paths: Sequence[str],
+    wanted: ImportOptions,
+    stdin: BinaryIO,
+    listen: ProgressListener = lambda _: None,
+) -> ImportReport:
     """Imports all files that `paths` mean. Importing a file again adds nothing.
 
     A record that cannot be read is counted and listed, and the next one is read. Raises InputError when nothing that
     was named is a log; NothingSelected when the filters leave no call.
     """
     chosen = _format_named(wanted.format)
-    redact = redactor(workspace, keep_key=not wanted.dry_run) if wanted.redact else None
-    done = Imported(dry_run=wanted.dry_run)
-    files = find(paths, stdin, wanted.columns)
+    redact = load_redactor(workspace, keep_key=not wanted.dry_run) if wanted.redact else None
+    done = ImportReport(dry_run=wanted.dry_run)
+    files = find_logs(paths, stdin, wanted.columns)
     if wanted.dry_run:
         with workspace.recordings() as runs:
             _read_all(files, chosen, wanted, redact, runs.calls() if runs else None, done, listen)
@@ -126,26 +130,26 @@ def import_logs(
 
 
 def _read_all(
-    files: Sequence[Found | Unreadable],
+    files: Sequence[OpenedLog | UnreadableLog],
     chosen: str | None,
     wanted: ImportOptions,
     redact: Redactor | None,
     store: CallStore | None,
-    done: Imported,
-    listen: Listen,
+    done: ImportReport,
+    listen: ProgressListener,
 ) -> None:
     for found in files:
-        file = ImportedFile(found.name if isinstance(found, Unreadable) else found.file.name)
+        file = ImportedFile(found.name if isinstance(found, UnreadableLog) else found.file.name)
         done.files.append(file)
-        if isinstance(found, Unreadable):
+        if isinstance(found, UnreadableLog):
             file.saw = found.reason
             continue
         if not found.file.head.strip():
             file.format, file.saw = "", "it is empty"
             continue
-        file.format = chosen or recognised(found.file)
+        file.format = chosen or detect_format(found.file)
         if file.format is None:
-            file.saw = described(found.file)
+            file.saw = describe_unknown(found.file)
             continue
         calls = _One(found, file, wanted, redact, done, listen).calls()
         if wanted.dry_run:
@@ -160,12 +164,12 @@ class _One:
 
     def __init__(
         self,
-        found: Found,
+        found: OpenedLog,
         file: ImportedFile,
         wanted: ImportOptions,
         redact: Redactor | None,
-        done: Imported,
-        listen: Listen,
+        done: ImportReport,
+        listen: ProgressListener,
     ) -> None:
         self._found = found
         self._file = file
@@ -200,7 +204,7 @@ class _One:
 
     def _records(self) -> Iterator[LoggedCall | BadRecord]:
         name = self._file.format or ""
-        module = reader(name)
+        module = load_format(name)
         log = self._found.file
         try:
             yield from module.read(log)
@@ -238,26 +242,26 @@ def _format_named(written: str | None) -> str | None:
     raise InputError(f"'{written}' is no log format", hint=hint)
 
 
-def known_formats() -> str:
+def list_formats() -> str:
     """The formats, as people are told them."""
     return ", ".join(name.replace("_", " ") for name in plugins.names())
 
 
-def unmapped(paths: Sequence[str]) -> Iterator[tuple[str, tuple[str, ...], tuple[str, ...]]]:
+def find_unmapped_tables(paths: Sequence[str]) -> Iterator[tuple[str, tuple[str, ...], tuple[str, ...]]]:
     """Tables that do not say where input and answer are: name, columns, what is lacking. Pipes are not looked at."""
-    for found in find([path for path in paths if path != STDIN], io.BytesIO()):
-        if isinstance(found, Found) and recognised(found.file) == generic.NAME:
+    for found in find_logs([path for path in paths if path != STDIN], io.BytesIO()):
+        if isinstance(found, OpenedLog) and detect_format(found.file) == generic.NAME:
             names = generic.columns(found.file)
-            if lacking := missing(guessed(names)):
+            if lacking := find_missing(guess_columns(names)):
                 yield found.file.name, names, lacking
 
 
-def _refuse_nothing(done: Imported, files: Sequence[Found | Unreadable], wanted: ImportOptions) -> None:
-    named = {found.name if isinstance(found, Unreadable) else found.file.name for found in files if found.named}
+def _refuse_nothing(done: ImportReport, files: Sequence[OpenedLog | UnreadableLog], wanted: ImportOptions) -> None:
+    named = {found.name if isinstance(found, UnreadableLog) else found.file.name for found in files if found.named}
     wrong = [item for item in done.unknown if item.name in named]
     if wrong or len(done.unknown) == len(done.files):
         first = (wrong or done.unknown)[0]
-        known = f"known formats: {known_formats()}; --format NAME reads it as one of them"
+        known = f"known formats: {list_formats()}; --format NAME reads it as one of them"
         raise NothingImported(f"{first.name} {first.saw}", done, hint=known)
     if done.total("bad") and not done.total("calls"):
         file, bad = done.bad[0]
@@ -270,6 +274,6 @@ def _refuse_nothing(done: Imported, files: Sequence[Found | Unreadable], wanted:
 class NothingImported(InputError):
     """Something that was named is no log. `done` is what became of the others."""
 
-    def __init__(self, message: str, done: Imported, *, hint: str | None = None) -> None:
+    def __init__(self, message: str, done: ImportReport, *, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.done = done

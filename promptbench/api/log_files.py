@@ -11,15 +11,15 @@ from typing import BinaryIO
 
 from promptbench.core.errors import InputError
 from promptbench.formats.log_file import LogError, LogFile
-from promptbench.formats.piped import Piped
+from promptbench.formats.piped import PipeBuffer
 
 STDIN = "-"
 
 
-class Position:
+class ReadPosition:
     """How far a file is read, in bytes as it lies on the disk. `size` is None for a pipe."""
 
-    def __init__(self, path: Path | None, piped: Piped | None = None) -> None:
+    def __init__(self, path: Path | None, piped: PipeBuffer | None = None) -> None:
         self._path = path
         self._piped = piped
         self._handle: BinaryIO | None = None
@@ -41,16 +41,16 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class OpenedLog:
     """A file that was meant. `named` tells whether the user named it, rather than the folder that it is in."""
 
     file: LogFile
-    position: Position
+    position: ReadPosition
     named: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Unreadable:
+class UnreadableLog:
     """A file that was meant and cannot be opened, and why."""
 
     name: str
@@ -58,21 +58,25 @@ class Unreadable:
     named: bool
 
 
-def find(paths: Iterable[str], stdin: BinaryIO, mapping: Mapping[str, str] | None = None) -> list[Found | Unreadable]:
+def find_logs(
+    paths: Iterable[str], stdin: BinaryIO, mapping: Mapping[str, str] | None = None
+) -> list[OpenedLog | UnreadableLog]:
     """All files that are meant, each once, in order; `mapping` leads from fields to columns.
 
     Raises InputError for a path or pattern that means nothing.
     """
-    found: dict[str, Found | Unreadable] = {}
+    found: dict[str, OpenedLog | UnreadableLog] = {}
     for written in paths:
         for path, named in _expanded(written):
             name = "standard input" if path is None else str(path)
             if name not in found:
                 found[name] = _opened(path, name, stdin, named=named)
-    files = {name: replace(item.file, mapping=mapping or {}) for name, item in found.items() if isinstance(item, Found)}
+    files = {
+        name: replace(item.file, mapping=mapping or {}) for name, item in found.items() if isinstance(item, OpenedLog)
+    }
     return [
-        replace(item, file=files[name].beside([file for other, file in files.items() if other != name]))
-        if isinstance(item, Found)
+        replace(item, file=files[name].with_others([file for other, file in files.items() if other != name]))
+        if isinstance(item, OpenedLog)
         else item
         for name, item in found.items()
     ]
@@ -104,11 +108,11 @@ def _is_hidden(path: Path) -> bool:
     return any(part.startswith(".") for part in path.parts)
 
 
-def _opened(path: Path | None, name: str, stdin: BinaryIO, *, named: bool) -> Found | Unreadable:
+def _opened(path: Path | None, name: str, stdin: BinaryIO, *, named: bool) -> OpenedLog | UnreadableLog:
     try:
-        position = Position(path, None if path else Piped(stdin))
-        return Found(LogFile.of(position.open, name, path), position, named)
+        position = ReadPosition(path, None if path else PipeBuffer(stdin))
+        return OpenedLog(LogFile.from_opener(position.open, name, path), position, named)
     except OSError as error:
-        return Unreadable(name, f"cannot be read: {error.strerror or error}", named)
+        return UnreadableLog(name, f"cannot be read: {error.strerror or error}", named)
     except (LogError, io.UnsupportedOperation) as error:
-        return Unreadable(name, str(error), named)
+        return UnreadableLog(name, str(error), named)

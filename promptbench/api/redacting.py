@@ -13,7 +13,7 @@ KEY_FILE = "redaction.key"
 _KEY_BYTES = 32
 
 
-def redactor(workspace: Workspace, *, keep_key: bool = True) -> Redactor:
+def load_redactor(workspace: Workspace, *, keep_key: bool = True) -> Redactor:
     """The project's redactor. Without `keep_key` no key is written where there is none yet.
 
     The key is drawn once, and stays in `.promptbench/`: nobody can try out telephone numbers without it, and the same

@@ -13,7 +13,7 @@ from promptbench.store.calls import CallStore
 from promptbench.suite.models import Case, CheckSpec, Suite
 
 
-def red_first(benches: Sequence[Bench], found: Diagnostics, imported: CallStore | None) -> Diagnostics:
+def check_red_first(benches: Sequence[Bench], found: Diagnostics, imported: CallStore | None) -> Diagnostics:
     """What was found, with a logged call that passes as an error, and with what only a look at all answers shows.
 
     `imported` has the calls that captured cases come from: a case whose `was` was edited is still held to what came

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from promptbench.api.capturing import sound_suite
+from promptbench.api.capturing import load_valid_suite
 from promptbench.api.running import Asked, Finished, execute
 from promptbench.api.spending import Spending, expected
 from promptbench.api.workspace import Selection, Workspace
@@ -27,7 +27,7 @@ from promptbench.report.replay import LoggedModel, ReplayedCase, ReplayReport, R
 
 
 @dataclass(frozen=True, slots=True)
-class Price:
+class ReplayForecast:
     """What a replay is about to ask: failures, and by model the calls, tokens and cost of the first round."""
 
     failures: int
@@ -51,7 +51,7 @@ def replay_answers(workspace: Workspace, path: Path, calls: Sequence[LoggedCall]
     shown = workspace.shown(file)
     with workspace.prompts() as store, workspace.recordings() as runs:
         around = workspace.surroundings(Selection(), store, runs)
-        suite, prompts = sound_suite(file, shown, around)
+        suite, prompts = load_valid_suite(file, shown, around)
         usable = _usable(calls, [item.prompt for item in prompts])
         builder = CaseBuilder(
             suite, prompts, Diagnostics(), has_baseline=True, root=around.root, allowed_code=around.allowed_code
@@ -80,7 +80,7 @@ def replay(
     *,
     command: Sequence[str],
     spending: Spending,
-    tell: Callable[[Price], object],
+    tell: Callable[[ReplayForecast], object],
     listen: Listener,
     dry_run: bool = False,
 ) -> ReplayReport | None:
@@ -92,11 +92,11 @@ def replay(
     file = workspace.suite_file(selection.paths[0])
     with workspace.prompts() as store, workspace.recordings() if dry_run else workspace.runs() as runs:
         around = workspace.surroundings(selection, store, runs)
-        _, prompts = sound_suite(file, workspace.shown(file), around)
+        _, prompts = load_valid_suite(file, workspace.shown(file), around)
         usable = _usable(calls, [item.prompt for item in prompts])
         [bench], _ = workspace.assemble(selection, store=store, runs=runs, calls=usable.calls)
         spending.check(workspace, [bench])
-        tell(Price(sum(map(len, bench.calls.values())), expected(workspace, bench)))
+        tell(ReplayForecast(sum(map(len, bench.calls.values())), expected(workspace, bench)))
         if dry_run or runs is None:
             return None
         chosen = {"prompt": [], "model": [], "case": [], "tag": [], "replayed": list(bench.calls)}

@@ -12,7 +12,6 @@ from promptbench.core.types import (
     BadRecord,
     CallFacts,
     Json,
-    LoggedCall,
     ModelRef,
     Reading,
     Request,
@@ -265,23 +264,4 @@ class Log(Protocol):
 
     def keys(self) -> frozenset[str]:
         """The keys of the file's first object: that of the first line, or of the document around the records."""
-        ...
-
-
-class LogReader(Protocol):
-    """A file in `ingest/`, or a module behind the entry point group `promptbench.ingest`.
-
-    `specificity: int` says how sure its `matches` is; 0 without it. The readers are tried from the highest down, those
-    of equal rank by name: 100 for a mark of the format's own, 50 for several keys that only this format has together,
-    10 for a few common keys, negative for what takes nearly anything.
-    """
-
-    @staticmethod
-    def matches(file: Log) -> bool:
-        """Whether the file is of this format, by its head, keys or first record. Raises nothing."""
-        ...
-
-    @staticmethod
-    def read(file: Log) -> Iterator[LoggedCall | BadRecord]:
-        """The calls, one at a time, in flat memory. Raises ValueError, in a phrase, when the file gives no more."""
         ...

@@ -231,14 +231,14 @@ class Score:
 
 
 class FailureTier(StrEnum):
-    """What of a logged call failed, kept apart because each wants another cure."""
+    """The stage at which a logged call failed. Each stage needs another fix, so they are counted separately."""
 
+    # No answer: an HTTP error or a timeout.
     TRANSPORT = "transport"
-    """No answer came: an HTTP error, a timeout."""
-    CUT = "cut"
-    """The answer was cut short or refused, by its finish reason."""
+    # The finish reason reports a truncated or refused answer.
+    TRUNCATED = "cut"
+    # A complete answer that is wrong: it does not parse, does not match its schema, or the source marked it.
     CONTENT = "content"
-    """An answer came and was wrong: it did not parse, did not fit, or was judged so by the source."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ FREE_BYTES = 64 * 1024 * 1024
 """So much may come out of any file."""
 
 
-class Bomb(ValueError):
+class CompressionBomb(ValueError):
     """A compressed file that expands beyond all measure."""
 
 
@@ -32,7 +32,7 @@ class BoundedGzip(io.RawIOBase):
         buffer[: len(part)] = part
         self._out += len(part)
         if self._out > FREE_BYTES and self._out > MOST_RATIO * self._packed.tell():
-            raise Bomb(f"expands to more than {MOST_RATIO} times its size, which no log does")
+            raise CompressionBomb(f"expands to more than {MOST_RATIO} times its size, which no log does")
         return len(part)
 
     def close(self) -> None:

@@ -8,7 +8,7 @@ from promptbench.formats import _strict
 _DEPTH = 256
 
 
-def decoded(value: Json) -> Json:
+def decode_embedded(value: Json) -> Json:
     """The object or list that a text holds, if it is strict JSON of bounded depth; any other value as it is."""
     if not isinstance(value, str) or value.lstrip()[:1] not in ("{", "["):
         return value

@@ -20,11 +20,11 @@ _SPACE = re.compile(r"[ \t\r\n]*")
 _KEY = json.JSONDecoder()
 
 
-class Broken(ValueError):
+class BrokenArray(ValueError):
     """The document cannot be read any further. Its text says why."""
 
 
-def items(file: BinaryIO, at: Sequence[str], *, most: int, depth: int) -> Iterator[Json]:
+def iterate_array(file: BinaryIO, at: Sequence[str], *, most: int, depth: int) -> Iterator[Json]:
     """The items of the array to which the keys `at` lead, in UTF-8; none where there is no such array.
 
     A comma behind the last item is let pass: exporters leave one. Raises Broken where the text is no JSON, and for an
@@ -40,11 +40,11 @@ def items(file: BinaryIO, at: Sequence[str], *, most: int, depth: int) -> Iterat
         yield document.value()
         if not document.skip(","):
             if not document.skip("]"):
-                raise Broken("not JSON from here on")
+                raise BrokenArray("not JSON from here on")
             return
 
 
-def keys(text: str) -> tuple[str, ...]:
+def read_keys(text: str) -> tuple[str, ...]:
     """The keys of the outermost object, as far as the beginning of a document shows them."""
     found: list[str] = []
     place = _behind_space(text, 0)
@@ -93,7 +93,7 @@ class _Document:
         while not self.skip("}"):
             found = self.value()
             if not self.skip(":"):
-                raise Broken("not JSON from here on")
+                raise BrokenArray("not JSON from here on")
             if found == key:
                 self.skip("")
                 return True
@@ -112,10 +112,10 @@ class _Document:
                 return value
             there = len(self._text) - self._place
             if there > self._most:
-                raise Broken("not JSON from here on, or a record longer than 16 MB")
+                raise BrokenArray("not JSON from here on, or a record longer than 16 MB")
             # Twice as much each time, so that reading again costs no more than reading once.
             if not self._more(max(_CHUNK, there)):
-                raise Broken(f"not JSON from here on, or nested more than {self._depth} levels deep")
+                raise BrokenArray(f"not JSON from here on, or nested more than {self._depth} levels deep")
 
     def _more(self, count: int) -> bool:
         if self._ended:

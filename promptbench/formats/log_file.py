@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 
 from promptbench.core.types import BadRecord, Json
 from promptbench.formats import _strict, json_array
-from promptbench.formats.bounded_gzip import Bomb, BoundedGzip
+from promptbench.formats.bounded_gzip import BoundedGzip, CompressionBomb
 
 HEAD_BYTES = 64 * 1024
 RECORD_BYTES = 16 * 1024 * 1024
@@ -58,12 +58,12 @@ class LogFile:
     mapping: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def at(cls, path: Path, name: str | None = None) -> LogFile:
+    def from_path(cls, path: Path, name: str | None = None) -> LogFile:
         """The file at `path`, compressed by gzip or not. Raises OSError, or LogError when its beginning is damaged."""
-        return cls.of(path.open, name or str(path), path)
+        return cls.from_opener(path.open, name or str(path), path)
 
     @classmethod
-    def of(cls, opener: Callable[[str], Any], name: str, path: Path | None = None) -> LogFile:
+    def from_opener(cls, opener: Callable[[str], Any], name: str, path: Path | None = None) -> LogFile:
         """The bytes that `opener("rb")` gives, each time from the start."""
         with opener("rb") as file:
             packed = file.read(2) == b"\x1f\x8b"
@@ -79,7 +79,7 @@ class LogFile:
                 raise LogError("is no sound gzip file") from None
         return cls(name, None if packed else path, head, opened)
 
-    def beside(self, others: Sequence[LogFile]) -> LogFile:
+    def with_others(self, others: Sequence[LogFile]) -> LogFile:
         """The same file, with the other files of its import."""
         return replace(self, others=tuple(others))
 
@@ -106,7 +106,7 @@ class LogFile:
             for record in reading:
                 place = record.place if isinstance(record, BadRecord) else record[0]
                 yield record
-        except (LogError, Bomb) as error:
+        except (LogError, CompressionBomb) as error:
             yield BadRecord(f"after {place}", str(error))
         except _DAMAGED:
             yield BadRecord(f"after {place}", "the compressed file is damaged or cut short")
@@ -130,7 +130,7 @@ class LogFile:
 
     @cached_property
     def _keys(self) -> frozenset[str]:
-        return frozenset(self._sample or ()) if self._is_lines else frozenset(json_array.keys(self._head_text))
+        return frozenset(self._sample or ()) if self._is_lines else frozenset(json_array.read_keys(self._head_text))
 
     @cached_property
     def _encoding(self) -> str:
@@ -160,7 +160,7 @@ class LogFile:
         lines = (line for _, line in self._lines() if line is None or not line.isspace())
         try:
             first, second = next(lines, ""), next(lines, "")
-        except (Bomb, *_DAMAGED):
+        except (CompressionBomb, *_DAMAGED):
             return True
         if first is not None and not first.lstrip().startswith("{"):
             return True
@@ -199,16 +199,16 @@ class LogFile:
         number = 0
         try:
             with self._utf8() as file:
-                for number, item in enumerate(json_array.items(file, at, most=RECORD_BYTES, depth=DEPTH), 1):
+                for number, item in enumerate(json_array.iterate_array(file, at, most=RECORD_BYTES, depth=DEPTH), 1):
                     yield f"record {number}", item
-        except json_array.Broken as error:
+        except json_array.BrokenArray as error:
             yield BadRecord(f"record {number + 1}", str(error))
 
     def _list_at(self, at: tuple[str, ...]) -> Sequence[str] | None:
         """The keys that lead to the document's list of records; None where it seems to have none."""
         if self._head_text.startswith("["):
             return ()
-        return at or [key for key in json_array.keys(self._head_text) if key in ENVELOPES][:1] or None
+        return at or [key for key in json_array.read_keys(self._head_text) if key in ENVELOPES][:1] or None
 
     @cached_property
     def _head_text(self) -> str:

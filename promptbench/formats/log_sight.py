@@ -23,7 +23,7 @@ _SQLITE = b"SQLite format 3\0"
 _MOST = 8
 
 
-def unsupported(file: Log) -> str | None:
+def describe_unsupported(file: Log) -> str | None:
     """What is said of a log whose format is known and not read, in such a phrase; None for all else."""
     if _EVAL.match(file.head) or file.keys() >= {"eval", "status", "version"}:
         return "is a log of inspect_ai, which is not read; write its samples as JSON Lines: input, answer, expected"
@@ -34,9 +34,9 @@ def unsupported(file: Log) -> str | None:
     return None
 
 
-def described(file: Log) -> str:
+def describe_unknown(file: Log) -> str:
     """A phrase that follows the file's name: `is a Parquet file, which is not read`."""
-    if words := unsupported(file):
+    if words := describe_unsupported(file):
         return words
     for magic, words in _MAGIC:
         if file.head.startswith(magic):
@@ -45,7 +45,7 @@ def described(file: Log) -> str:
         return f"is a SQLite database of another program{_tables(file)}"
     sample = file.sample()
     if sample is not None:
-        return f"is JSON, but no log that is known: its records have the keys {_named(sorted(map(str, sample)))}"
+        return f"is JSON, but no log that is known: its records have the keys {_list_names(sorted(map(str, sample)))}"
     text = file.head.lstrip(b"\xef\xbb\xbf \t\r\n")
     if text[:1] in (b"{", b"["):
         return "begins like JSON, but none of its first records can be read"
@@ -62,9 +62,9 @@ def _tables(file: Log) -> str:
             rows = database.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").fetchall()
     except sqlite3.Error:
         return ", and damaged"
-    return f", with the tables {_named([row[0] for row in rows])}" if rows else ", without any table"
+    return f", with the tables {_list_names([row[0] for row in rows])}" if rows else ", without any table"
 
 
-def _named(names: list[str]) -> str:
+def _list_names(names: list[str]) -> str:
     shown = ", ".join(name[:40] for name in names[:_MOST])
     return shown + (f" and {len(names) - _MOST} more" if len(names) > _MOST else "")

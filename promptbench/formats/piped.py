@@ -13,7 +13,7 @@ KEPT_BYTES = 48 * 1024 * 1024
 """More than a reader needs to see what it has before it: two records of the largest size."""
 
 
-class Piped:
+class PipeBuffer:
     """The bytes of `stream`. Each reader from `open` starts at the beginning."""
 
     def __init__(self, stream: BinaryIO) -> None:
@@ -22,7 +22,7 @@ class Piped:
         self._gone = 0
 
     def open(self, mode: str = "rb") -> BinaryIO:
-        return io.BufferedReader(_Reader(self), 64 * 1024)
+        return io.BufferedReader(_PipeReader(self), 64 * 1024)
 
     @property
     def position(self) -> int:
@@ -43,8 +43,8 @@ class Piped:
         return part
 
 
-class _Reader(io.RawIOBase):
-    def __init__(self, piped: Piped) -> None:
+class _PipeReader(io.RawIOBase):
+    def __init__(self, piped: PipeBuffer) -> None:
         self._piped = piped
         self._place = 0
 

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from promptbench.core.types import Json, Message, Role
-from promptbench.formats.embedded_json import decoded
-from promptbench.ingest._fields import items, record, text, written
+from promptbench.formats.embedded_json import decode_embedded
+from promptbench.ingest._fields import as_list, as_object, as_text, to_text
 
 _ROLES: Mapping[str, Role] = {
     "system": "system", "developer": "system", "assistant": "assistant", "ai": "assistant", "model": "assistant",
@@ -33,7 +33,7 @@ _OTHERS = {
 
 
 @dataclass(slots=True)
-class Content:
+class MessageContent:
     """What one message holds. `parts` counts what is no text, by kind; thoughts are counted and left out."""
 
     text: str = ""
@@ -43,7 +43,7 @@ class Content:
 
     def rendered(self) -> str:
         """The text, and below it the calls of tools."""
-        calls = written([{"name": call["name"], "arguments": call["arguments"]} for call in self.calls])
+        calls = to_text([{"name": call["name"], "arguments": call["arguments"]} for call in self.calls])
         return "\n".join(part for part in (self.text, calls if self.calls else "") if part)
 
 
@@ -55,7 +55,7 @@ class Conversation:
     extra: Mapping[str, Json] = field(default_factory=dict)
 
 
-def conversation(value: Json, *, system: Json = None) -> Conversation:
+def read_conversation(value: Json, *, system: Json = None) -> Conversation:
     """From a list of messages, one message, or a text, which is what the user said; `system` comes before it."""
     messages: list[Message] = []
     parts: Counter[str] = Counter()
@@ -71,13 +71,13 @@ def conversation(value: Json, *, system: Json = None) -> Conversation:
     return Conversation(tuple(messages), {name: amount for name, amount in extra.items() if amount})
 
 
-def content_of(message: Mapping[str, Json], *, between: str = "\n") -> Content:
+def read_content(message: Mapping[str, Json], *, between: str = "\n") -> MessageContent:
     """What a message says and calls, whatever keys it has for that; texts are joined with `between`."""
-    content = Content()
+    content = MessageContent()
     body = next((message[key] for key in ("content", "parts", "text") if message.get(key) is not None), None)
     texts = [part for part in _parts(body, content) if part]
     content.text = between.join(texts)
-    for call in items(message.get("tool_calls")) or [message.get("function_call")]:
+    for call in as_list(message.get("tool_calls")) or [message.get("function_call")]:
         _add_call(call, content)
     return content
 
@@ -88,12 +88,12 @@ def is_conversation(value: Json) -> bool:
 
 
 def _listed(value: Json) -> list[Json]:
-    found = decoded(value)
+    found = decode_embedded(value)
     if is_conversation(found):
         return _flat(found)
     if is_message(found):
         return [found]
-    said = None if found in ([], {}) else written(value)
+    said = None if found in ([], {}) else to_text(value)
     return [said] if said else []
 
 
@@ -113,14 +113,14 @@ def is_message(item: Json) -> bool:
     return "lc" in inner or (isinstance(kind, str) and kind in _ITEMS)
 
 
-def _message(item: Json) -> tuple[Message | None, Content, bool]:
+def _message(item: Json) -> tuple[Message | None, MessageContent, bool]:
     if isinstance(item, str):
-        return (Message("user", item) if item else None), Content(), False
+        return (Message("user", item) if item else None), MessageContent(), False
     if not isinstance(item, dict):
-        return None, Content(), False
-    item = unserialised(item)
-    named = text(item.get("role")) or ""
-    content = content_of(item)
+        return None, MessageContent(), False
+    item = unwrap_langchain(item)
+    named = as_text(item.get("role")) or ""
+    content = read_content(item)
     kind = item.get("type")
     if not named and kind in (*_CALLS, *_RESULTS, *_THOUGHTS):  # items of the Responses API stand beside the messages
         texts = [part for part in _parts([item], content) if part]
@@ -134,30 +134,30 @@ def _message(item: Json) -> tuple[Message | None, Content, bool]:
     return Message(role, rendered), content, named.lower() in _TOOL_ROLES
 
 
-def unserialised(item: dict[str, Json]) -> dict[str, Json]:
+def unwrap_langchain(item: dict[str, Json]) -> dict[str, Json]:
     """A LangChain message, as an object with `role` and `content`: serialised (`lc`), dumped, or as it is."""
     if isinstance(item.get("message"), dict) and "role" not in item:
         item = item["message"]
     fields = item
     name = ""
     if "lc" in item:
-        names = items(item.get("id"))
+        names = as_list(item.get("id"))
         name = str(names[-1]) if names else ""
-        fields = record(item.get("kwargs"))
+        fields = as_object(item.get("kwargs"))
     elif isinstance(item.get("data"), dict) and isinstance(item.get("type"), str):
         name, fields = item["type"], item["data"]
     elif isinstance(item.get("type"), str) and "role" not in item and "content" in item:
         name = item["type"]
     if not name:
         return item
-    own = text(fields.get("type")) or name
+    own = as_text(fields.get("type")) or name
     role = own.lower().removesuffix("chunk").removesuffix("message")
-    more = record(fields.get("additional_kwargs"))
+    more = as_object(fields.get("additional_kwargs"))
     kept = {**{key: value for key, value in more.items() if key in ("tool_calls", "function_call")}, **fields}
-    return {**kept, "role": text(fields.get("role")) or (role if role in _ROLES else "user")}
+    return {**kept, "role": as_text(fields.get("role")) or (role if role in _ROLES else "user")}
 
 
-def _parts(body: Json, content: Content) -> Iterable[str]:
+def _parts(body: Json, content: MessageContent) -> Iterable[str]:
     if body is None:
         return
     if isinstance(body, str):
@@ -167,11 +167,11 @@ def _parts(body: Json, content: Content) -> Iterable[str]:
         if isinstance(part, dict):
             yield from _part(part, content)
         else:
-            yield text(part) or ""
+            yield as_text(part) or ""
 
 
-def _part(part: dict[str, Json], content: Content) -> Iterable[str]:
-    kind = text(part.get("type")) or ("text" if isinstance(part.get("text"), str) else "")
+def _part(part: dict[str, Json], content: MessageContent) -> Iterable[str]:
+    kind = as_text(part.get("type")) or ("text" if isinstance(part.get("text"), str) else "")
     if kind in _CALLS or "functionCall" in part:
         _add_call(part.get("functionCall") or part, content)
     elif kind in _RESULTS:
@@ -182,31 +182,31 @@ def _part(part: dict[str, Json], content: Content) -> Iterable[str]:
         if isinstance(found, list):
             yield from _parts(found, content)
         else:
-            yield written(found) or ""
+            yield to_text(found) or ""
     elif kind in _THOUGHTS:
         content.parts["thoughts"] += 1
     elif kind in _TEXTS or (not kind and isinstance(part.get("content"), str)):
         yield next((part[key] for key in ("text", "content", "refusal") if isinstance(part.get(key), str)), "")
     elif kind or "inlineData" in part or "inline_data" in part:
-        name = _OTHERS.get(text(part.get("modality")) or kind, kind or "file")
+        name = _OTHERS.get(as_text(part.get("modality")) or kind, kind or "file")
         content.parts[name] += 1
         yield f"[{name}]"
     else:
-        yield written(part) or ""
+        yield to_text(part) or ""
 
 
-def _add_call(call: Json, content: Content) -> None:
+def _add_call(call: Json, content: MessageContent) -> None:
     """A call in the form of OpenAI, Anthropic, Gemini, OpenTelemetry or LangChain."""
     if not isinstance(call, dict):
         return
     inner = call["function"] if isinstance(call.get("function"), dict) else call
-    name = text(inner.get("name"))
+    name = as_text(inner.get("name"))
     if not name:
         return
     given: Json = next((inner[key] for key in ("arguments", "input", "args") if inner.get(key) is not None), {})
-    found = {"id": _call_id(call), "name": name, "arguments": decoded(given)}
+    found = {"id": _call_id(call), "name": name, "arguments": decode_embedded(given)}
     content.calls.append({key: value for key, value in found.items() if value is not None})
 
 
 def _call_id(call: Mapping[str, Json]) -> str | None:
-    return next((found for key in ("call_id", "tool_call_id", "id") if (found := text(call.get(key)))), None)
+    return next((found for key in ("call_id", "tool_call_id", "id") if (found := as_text(call.get(key)))), None)

@@ -61,7 +61,7 @@ VARIABLE = "vars."
 _OTHER = re.compile(r"[^a-z0-9]+")
 
 
-def guessed(names: Iterable[str], mapping: Mapping[str, str] | None = None) -> dict[str, str]:
+def guess_columns(names: Iterable[str], mapping: Mapping[str, str] | None = None) -> dict[str, str]:
     """Field to column, for the columns of these names; what `mapping` says outweighs the usual names.
 
     A mapping to a column that is not there says nothing: it may be meant for another file of the import.
@@ -76,7 +76,7 @@ def guessed(names: Iterable[str], mapping: Mapping[str, str] | None = None) -> d
     return {**{field: column for field, column in _usual(there).items() if column not in taken}, **given}
 
 
-def unknown(mapping: Mapping[str, str]) -> str | None:
+def describe_unknown_field(mapping: Mapping[str, str]) -> str | None:
     """What is wrong with the fields of a mapping, in a phrase."""
     for field in mapping:
         if field not in ALIASES and not (field.startswith(VARIABLE) and field != VARIABLE):
@@ -87,7 +87,7 @@ def unknown(mapping: Mapping[str, str]) -> str | None:
     return None
 
 
-def missing(fields: Iterable[str]) -> tuple[str, ...]:
+def find_missing(fields: Iterable[str]) -> tuple[str, ...]:
     """What nothing is known of: `input`, `answer`, both, or nothing. An error may stand in the place of an answer."""
     known = set(fields)
     asked = any(field in known for field in INPUTS) or any(field.startswith(VARIABLE) for field in known)
@@ -95,12 +95,12 @@ def missing(fields: Iterable[str]) -> tuple[str, ...]:
     return tuple(name for name, there in zip(NEEDED, (asked, came), strict=True) if not there)
 
 
-def normal(name: str) -> str:
+def normalize_name(name: str) -> str:
     """A column's name in lower case, with underscores: `Latency (ms)` is `latency_ms`."""
     return _OTHER.sub("_", name.strip().lower()).strip("_")
 
 
-def value_at(record: Mapping[str, Json], column: str) -> Json:
+def get_value(record: Mapping[str, Json], column: str) -> Json:
     """The value of a column, or at a place inside of an object, such as `response.text`. None where there is none."""
     if column in record:
         return record[column]
@@ -116,7 +116,7 @@ def value_at(record: Mapping[str, Json], column: str) -> Json:
 def _usual(names: tuple[str, ...]) -> dict[str, str]:
     known: dict[str, str] = {}
     for name in names:
-        known.setdefault(normal(name), name)
+        known.setdefault(normalize_name(name), name)
     found = {
         field: next((known[alias] for alias in aliases if alias in known), None) for field, aliases in ALIASES.items()
     }

@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 
 from promptbench.core.canonical import escape_surrogates
 from promptbench.core.types import Json
-from promptbench.formats.embedded_json import decoded
+from promptbench.formats.embedded_json import decode_embedded
 
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC).timestamp()
 _SCALES = (1.0, 1e3, 1e6, 1e9)
 
 
-def text(value: Json) -> str | None:
+def as_text(value: Json) -> str | None:
     """A text as it is, a number as a text; None for all else."""
     if isinstance(value, str):
         return value
@@ -24,13 +24,13 @@ def text(value: Json) -> str | None:
     return None
 
 
-def filled(value: Json) -> str | None:
+def as_nonblank(value: Json) -> str | None:
     """A text or number that is not blank."""
-    found = text(value)
+    found = as_text(value)
     return found if found and not found.isspace() else None
 
 
-def number(value: Json) -> float | None:
+def as_number(value: Json) -> float | None:
     """A finite number, or the text of one."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
@@ -41,25 +41,25 @@ def number(value: Json) -> float | None:
     return found if math.isfinite(found) else None
 
 
-def count(value: Json) -> int | None:
+def as_count(value: Json) -> int | None:
     """A whole number from 0 on, or the text of one, as OTLP writes them."""
-    found = number(value)
+    found = as_number(value)
     return int(found) if found is not None and found >= 0 and found == int(found) else None
 
 
-def record(value: Json) -> dict[str, Json]:
+def as_object(value: Json) -> dict[str, Json]:
     """An object, or the JSON text of one; an empty one for all else."""
-    found = decoded(value)
+    found = decode_embedded(value)
     return found if isinstance(found, dict) else {}
 
 
-def items(value: Json) -> list[Json]:
+def as_list(value: Json) -> list[Json]:
     """A list, or the JSON text of one; an empty one for all else."""
-    found = decoded(value)
+    found = decode_embedded(value)
     return found if isinstance(found, list) else []
 
 
-def written(value: Json) -> str | None:
+def to_text(value: Json) -> str | None:
     """What came back, as a text: JSON where it is data. None for None."""
     if value is None or isinstance(value, str):
         return value
@@ -69,12 +69,12 @@ def written(value: Json) -> str | None:
         return str(value)
 
 
-def rest(value: Mapping[str, Json], known: Container[str]) -> dict[str, Json]:
+def omit_fields(value: Mapping[str, Json], known: Container[str]) -> dict[str, Json]:
     """The fields that are not among the `known` ones and hold something."""
     return {key: item for key, item in value.items() if key not in known and item not in (None, "", [], {})}
 
 
-def moment(value: Json) -> str | None:
+def as_iso_time(value: Json) -> str | None:
     """A time as ISO 8601 in UTC: from ISO text, with or without a zone, or from seconds to nanoseconds since 1970."""
     found = _datetime(value)
     if found is None:
@@ -82,7 +82,7 @@ def moment(value: Json) -> str | None:
     return found.isoformat(timespec="milliseconds" if found.microsecond else "seconds").replace("+00:00", "Z")
 
 
-def between_ms(start: Json, end: Json) -> float | None:
+def milliseconds_between(start: Json, end: Json) -> float | None:
     """The milliseconds from one time to a later one, each in any form that `moment` takes."""
     first, last = _datetime(start), _datetime(end)
     if first is None or last is None or last < first:
@@ -94,7 +94,7 @@ def _datetime(value: Json) -> datetime | None:
     try:
         if isinstance(value, datetime):
             found = value
-        elif (seconds := number(value)) is not None:
+        elif (seconds := as_number(value)) is not None:
             scale = next((scale for scale in _SCALES if 0 < seconds / scale < _LATEST), None)
             return datetime.fromtimestamp(seconds / scale, UTC) if scale else None
         elif isinstance(value, str):

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 from promptbench.core.protocols import Log
 from promptbench.core.types import BadRecord, Json, LoggedCall
-from promptbench.ingest._fields import text
+from promptbench.ingest._fields import as_text
 from promptbench.ingest._records import read_records
 
 
-class Joined:
+class JoinedRecords:
     """Objects by their ids; a later one takes the place of an earlier."""
 
     def __init__(self, database: sqlite3.Connection) -> None:
@@ -35,17 +35,17 @@ class Joined:
 
 
 @contextmanager
-def joined() -> Iterator[Joined]:
+def open_join() -> Iterator[JoinedRecords]:
     """A fresh one."""
     # The empty name is a private database on disk, of which little more than the page cache is in memory.
     with closing(sqlite3.connect("", isolation_level=None)) as database:
         database.execute("PRAGMA journal_mode = OFF")
         database.execute("PRAGMA synchronous = OFF")
-        yield Joined(database)
+        yield JoinedRecords(database)
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class FilePair:
     """A format that comes as two files. `key` is the field of a request's id; `alone` is said of a file of requests
     that has no file of answers beside it.
     """
@@ -57,22 +57,22 @@ class Pair:
 
 
 def read_pair(
-    file: Log, pair: Pair, build: Callable[[dict[str, Json], Joined], LoggedCall]
+    file: Log, pair: FilePair, build: Callable[[dict[str, Json], JoinedRecords], LoggedCall]
 ) -> Iterator[LoggedCall | BadRecord]:
     """The answers, each built with the requests of the import at hand. A file of requests gives no calls of its own."""
     if pair.is_requests(file):
         if not any(pair.is_answers(other) for other in file.others):
             yield BadRecord("the file", pair.alone)
         return
-    with joined() as requests:
+    with open_join() as requests:
         for other in file.others:
             if pair.is_requests(other):
                 _collect(other, pair.key, requests)
         yield from read_records(file.records(), lambda data, place: build(data, requests))
 
 
-def _collect(file: Log, key: str, requests: Joined) -> None:
+def _collect(file: Log, key: str, requests: JoinedRecords) -> None:
     """What cannot be read in a file of requests has no id to be joined by; its answers stay without a prompt."""
     for found in file.records():
-        if isinstance(found, tuple) and isinstance(found[1], dict) and (name := text(found[1].get(key))):
+        if isinstance(found, tuple) and isinstance(found[1], dict) and (name := as_text(found[1].get(key))):
             requests.add(name, found[1])

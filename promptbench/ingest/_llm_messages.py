@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Iterator
 
 from promptbench.core.types import Json
-from promptbench.ingest._fields import items, record, text
+from promptbench.ingest._fields import as_list, as_object, as_text
 
 _MOST = 10_000
 _MOST_RESPONSES = 200
@@ -36,32 +36,32 @@ def _parts(database: sqlite3.Connection, message: str) -> Iterator[dict[str, Jso
         "SELECT type, text, payload FROM parts WHERE message_hash = ? ORDER BY position", (message,)
     ).fetchall()
     for row in rows:
-        payload = record(row["payload"])
+        payload = as_object(row["payload"])
         written = row["text"]
         if written is None and "text_ref" in payload:
-            written = "".join(_piece(database, record(piece)) for piece in items(payload["text_ref"]))
-        kind = row["type"] if row["type"] != "attachment" else _media(database, record(payload.get("attachment")))
+            written = "".join(_piece(database, as_object(piece)) for piece in as_list(payload["text_ref"]))
+        kind = row["type"] if row["type"] != "attachment" else _media(database, as_object(payload.get("attachment")))
         yield {**payload, "type": kind, **({} if written is None else {"text": written})}
 
 
 def _media(database: sqlite3.Connection, attachment: dict[str, Json]) -> str:
     """What an attachment is: `image` of `image/png`."""
-    row = database.execute("SELECT type FROM attachments WHERE id = ?", (text(attachment.get("id")),)).fetchone()
+    row = database.execute("SELECT type FROM attachments WHERE id = ?", (as_text(attachment.get("id")),)).fetchone()
     return _kind(row[0]) if row else "attachment"
 
 
 def _kind(media: Json) -> str:
-    return (text(media) or "file").partition("/")[0]
+    return (as_text(media) or "file").partition("/")[0]
 
 
 def _piece(database: sqlite3.Connection, piece: dict[str, Json]) -> str:
     if "literal" in piece:
-        return text(piece["literal"]) or ""
+        return as_text(piece["literal"]) or ""
     number = piece.get("fragment")
     if not isinstance(number, int):
         return ""
     row = database.execute("SELECT content FROM fragments WHERE id = ?", (number,)).fetchone()
-    return (text(row["content"]) or "") if row else ""
+    return (as_text(row["content"]) or "") if row else ""
 
 
 def legacy(database: sqlite3.Connection, row: sqlite3.Row, tables: frozenset[str]) -> list[dict[str, Json]]:
@@ -110,8 +110,8 @@ def _with_fragments(
             f"SELECT content FROM {kind}_fragments JOIN fragments ON fragment_id = fragments.id"
             ' WHERE response_id = ? ORDER BY "order"'
         )
-        pieces = [text(found[0]) or "" for found in database.execute(query, (row["id"],))]
-    return between.join(piece for piece in (*pieces, text(row[kind]) or "") if piece)
+        pieces = [as_text(found[0]) or "" for found in database.execute(query, (row["id"],))]
+    return between.join(piece for piece in (*pieces, as_text(row[kind]) or "") if piece)
 
 
 def _tool_results(database: sqlite3.Connection, response: str, tables: frozenset[str]) -> list[dict[str, Json]]:

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 
 from promptbench.core.types import Json
-from promptbench.formats.embedded_json import decoded
-from promptbench.ingest._fields import count, items, record, text
+from promptbench.formats.embedded_json import decode_embedded
+from promptbench.ingest._fields import as_count, as_list, as_object, as_text
 
 KIND = "openinference.span.kind"
 _INDEXED = re.compile(r"llm\.(input|output)_messages\.(\d{1,6})\.message\.(.+)", re.DOTALL)
@@ -48,7 +48,7 @@ def _message(fields: dict[str, Json]) -> dict[str, Json]:
 
 
 def _part(part: Mapping[str, Json]) -> dict[str, Json]:
-    kind = text(part.get("type")) or "text"
+    kind = as_text(part.get("type")) or "text"
     return {"type": kind, "text": part.get("text", "")} if kind == "text" else {"type": kind}
 
 
@@ -66,17 +66,17 @@ def usage(attributes: Mapping[str, Json]) -> dict[str, Json]:
 
 def variables(attributes: Mapping[str, Json]) -> dict[str, Json] | None:
     """The values of the prompt template, which are logged as JSON."""
-    found = decoded(attributes.get("llm.prompt_template.variables"))
+    found = decode_embedded(attributes.get("llm.prompt_template.variables"))
     return found if isinstance(found, dict) and found else None
 
 
 def tools(attributes: Mapping[str, Json]) -> list[Json]:
     """The tools that were offered, in their order."""
     found = {key: value for key, value in attributes.items() if key.startswith("llm.tools.")}
-    return [decoded(found[key]) for key in sorted(found, key=lambda key: count(key.split(".")[2]) or 0)]
+    return [decode_embedded(found[key]) for key in sorted(found, key=lambda key: as_count(key.split(".")[2]) or 0)]
 
 
 def input_value(attributes: Mapping[str, Json]) -> Json:
     """The messages in `input.value`, for spans without flattened ones: those of a request's body, or a text."""
-    body = record(attributes.get("input.value"))
-    return items(body.get("messages")) or attributes.get("input.value")
+    body = as_object(attributes.get("input.value"))
+    return as_list(body.get("messages")) or attributes.get("input.value")

@@ -24,8 +24,8 @@ import re
 from collections.abc import Callable, Mapping
 
 from promptbench.core.types import Json
-from promptbench.formats.embedded_json import decoded
-from promptbench.ingest._fields import items, number, record, text
+from promptbench.formats.embedded_json import decode_embedded
+from promptbench.ingest._fields import as_list, as_number, as_object, as_text
 
 Mapped = tuple[list[dict[str, Json]], list[dict[str, Json]]]
 _CODE = {"javascript", "python", "ruby", "webhook"}
@@ -36,14 +36,14 @@ class _NotMapped(ValueError):
     """An assertion without a check. Its text says why."""
 
 
-def checks_of(assertions: Json) -> Mapped:
+def convert_assertions(assertions: Json) -> Mapped:
     """The checks, and what has none: each such assertion as `{"assert": …, "why": …}`."""
     checks: list[dict[str, Json]] = []
     others: list[dict[str, Json]] = []
-    for item in items(assertions):
-        assertion = record(item)
-        if assertion.get("type") == "assert-set" and number(assertion.get("threshold")) is None:
-            inner, rest = checks_of(assertion.get("assert"))
+    for item in as_list(assertions):
+        assertion = as_object(item)
+        if assertion.get("type") == "assert-set" and as_number(assertion.get("threshold")) is None:
+            inner, rest = convert_assertions(assertion.get("assert"))
             checks += inner
             others += rest
             continue
@@ -55,7 +55,7 @@ def checks_of(assertions: Json) -> Mapped:
 
 
 def _check(assertion: dict[str, Json]) -> dict[str, Json]:
-    written = text(assertion.get("type")) or ""
+    written = as_text(assertion.get("type")) or ""
     kind = written.removeprefix("not-")
     rule = _RULES.get(kind)
     if rule is None:
@@ -80,7 +80,7 @@ def _opposite(check: dict[str, Json]) -> dict[str, Json]:
 
 
 def _weighted(check: dict[str, Json], assertion: Mapping[str, Json]) -> dict[str, Json]:
-    weight = number(assertion.get("weight"))
+    weight = as_number(assertion.get("weight"))
     return check if weight is None or weight == 1 or weight < 0 else {**check, "weight": weight}
 
 
@@ -111,7 +111,7 @@ def _contains(several: str, case: bool) -> Callable[[dict[str, Json]], dict[str,
         listed = (
             value.split(",") if isinstance(value, str) and several else value if isinstance(value, list) else [value]
         )
-        wanted = [found.strip() if several else found for item in listed if (found := text(item)) and found.strip()]
+        wanted = [found.strip() if several else found for item in listed if (found := as_text(item)) and found.strip()]
         if not wanted:
             raise _NotMapped("it has no value")
         if not case and several != "any of":
@@ -125,21 +125,21 @@ def _contains(several: str, case: bool) -> Callable[[dict[str, Json]], dict[str,
 def _equals(assertion: dict[str, Json]) -> dict[str, Json]:
     if assertion.get("value") is None:
         raise _NotMapped("it has no value")
-    return {"equals": decoded(assertion["value"])}
+    return {"equals": decode_embedded(assertion["value"])}
 
 
 def _json(assertion: dict[str, Json]) -> dict[str, Json]:
     value = assertion.get("value")
     if value in (None, ""):
         return {"json": None}
-    schema = decoded(value)
+    schema = decode_embedded(value)
     if not isinstance(schema, dict):
         raise _NotMapped("its schema is no JSON")
     return {"json schema": schema}
 
 
 def _regex(assertion: dict[str, Json]) -> dict[str, Json]:
-    pattern = text(assertion.get("value"))
+    pattern = as_text(assertion.get("value"))
     try:
         re.compile(pattern or "(")
     except (re.error, RecursionError, OverflowError):
@@ -148,7 +148,7 @@ def _regex(assertion: dict[str, Json]) -> dict[str, Json]:
 
 
 def _starts_with(assertion: dict[str, Json]) -> dict[str, Json]:
-    start = text(assertion.get("value"))
+    start = as_text(assertion.get("value"))
     if not start or not start.strip():
         raise _NotMapped("it has no value")
     return {"starts with": start}
@@ -163,17 +163,17 @@ def _cost(assertion: dict[str, Json]) -> dict[str, Json]:
 
 
 def _threshold(assertion: dict[str, Json]) -> float:
-    threshold = number(assertion.get("threshold"))
+    threshold = as_number(assertion.get("threshold"))
     if threshold is None or threshold <= 0:
         raise _NotMapped("it has no threshold")
     return threshold
 
 
 def _word_count(assertion: dict[str, Json]) -> dict[str, Json]:
-    value = decoded(assertion.get("value"))
+    value = decode_embedded(assertion.get("value"))
     given = value if isinstance(value, dict) else {"exactly": value}
     words = (("exactly", "exactly"), ("min", "at least"), ("max", "at most"))
-    bounds = {ours: int(amount) for theirs, ours in words if (amount := number(given.get(theirs))) is not None}
+    bounds = {ours: int(amount) for theirs, ours in words if (amount := as_number(given.get(theirs))) is not None}
     if not bounds:
         raise _NotMapped("it has no number of words")
     return {"count": {"of": "words", **bounds}}

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable, Iterator
 from promptbench.core.types import BadRecord, Json, LoggedCall
 
 
-class NoCall(ValueError):
+class NotACall(ValueError):
     """A record that is no logged call. Its text says why, in a phrase."""
 
 
@@ -37,9 +37,9 @@ def read_records(
         place, value = found
         try:
             if not isinstance(value, dict):
-                raise NoCall("it is no object")
+                raise NotACall("it is no object")
             call = build(value, place)
-        except NoCall as error:
+        except NotACall as error:
             yield BadRecord(place, str(error))
             continue
         if call is not None:

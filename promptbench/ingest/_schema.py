@@ -12,7 +12,7 @@ _UNBOUNDED = {"pattern", "patternProperties", "format"}
 """Keywords that are left out: an expression in a foreign file could take for ever."""
 
 
-def misfit(answer: str | None, schema: Mapping[str, Json]) -> str | None:
+def explain_mismatch(answer: str | None, schema: Mapping[str, Json]) -> str | None:
     """Why the answer does not fit, in a phrase; None where it does, or where there is no schema that can be used."""
     if answer is None or not schema:
         return None

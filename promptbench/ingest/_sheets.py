@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 from promptbench.core.protocols import Log
 from promptbench.core.types import BadRecord, Json
 from promptbench.formats.workbooks import BROKEN, MOST_BLANK_ROWS, open_workbook
-from promptbench.ingest._fields import moment
+from promptbench.ingest._fields import as_iso_time
 
 _ZIP = b"PK\x03\x04"
 _IN_MEMORY = 16 * 1024 * 1024
@@ -88,7 +88,7 @@ def _rows(sheet: Any) -> Iterator[tuple[str, tuple[Json, ...]]]:
 
 def _plain(cell: Any) -> Json:
     if isinstance(cell, datetime):
-        return moment(cell)
+        return as_iso_time(cell)
     if isinstance(cell, date | time):
         return cell.isoformat()
     return cell if isinstance(cell, str | int | float | bool) else None if cell is None else str(cell)

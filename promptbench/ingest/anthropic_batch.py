@@ -11,13 +11,13 @@ from collections.abc import Iterator
 
 from promptbench.core.protocols import Log
 from promptbench.core.types import BadRecord, Json, LoggedCall
-from promptbench.ingest._bodies import asked, replied
-from promptbench.ingest._fields import filled, record, rest, text
-from promptbench.ingest._joined import Joined, Pair, read_pair
-from promptbench.ingest._records import NoCall
-from promptbench.ingest._tiers import failure
+from promptbench.ingest._bodies import read_request, read_response
+from promptbench.ingest._fields import as_nonblank, as_object, as_text, omit_fields
+from promptbench.ingest._joined import FilePair, JoinedRecords, read_pair
+from promptbench.ingest._records import NotACall
+from promptbench.ingest._tiers import classify_failure
+from promptbench.plugins import LogFormatSpec
 
-specificity = 50
 NAME = "anthropic_batch"
 _MESSAGE = {"id", "type", "role", "model", "content", "stop_reason", "usage"}
 
@@ -34,33 +34,33 @@ def read(file: Log) -> Iterator[LoggedCall | BadRecord]:
 
 def _is_requests(file: Log) -> bool:
     first = file.sample() or {}
-    return first.keys() >= {"custom_id", "params"} and "messages" in record(first.get("params"))
+    return first.keys() >= {"custom_id", "params"} and "messages" in as_object(first.get("params"))
 
 
 def _is_results(file: Log) -> bool:
     return (file.sample() or {}).keys() >= {"custom_id", "result"}
 
 
-_PAIR = Pair(
+_PAIR = FilePair(
     _is_requests, _is_results, "custom_id", "it has requests without answers: name the batch's results beside it"
 )
 
 
-def _call(data: dict[str, Json], requests: Joined) -> LoggedCall:
-    key = text(data.get("custom_id"))
-    result = record(data.get("result"))
-    kind = text(result.get("type"))
+def _call(data: dict[str, Json], requests: JoinedRecords) -> LoggedCall:
+    key = as_text(data.get("custom_id"))
+    result = as_object(data.get("result"))
+    kind = as_text(result.get("type"))
     if key is None or kind is None:
-        raise NoCall("no result of a batch: it needs a 'custom_id' and a 'result' with a 'type'")
+        raise NotACall("no result of a batch: it needs a 'custom_id' and a 'result' with a 'type'")
     request = requests.find(key)
-    sent = asked(request.get("params"))
-    message = record(result.get("message"))
-    reply = replied(message)
+    sent = read_request(request.get("params"))
+    message = as_object(result.get("message"))
+    reply = read_response(message)
     error = None if kind == "succeeded" else _error(kind, result)
-    failed, tier = failure(error=error, finish_reason=reply.finish_reason)
+    failed, tier = classify_failure(error=error, finish_reason=reply.finish_reason)
     extra = {
-        **rest(data, {"custom_id", "result"}),
-        **rest(message, _MESSAGE),
+        **omit_fields(data, {"custom_id", "result"}),
+        **omit_fields(message, _MESSAGE),
         **sent.extra,
         **reply.extra,
     }
@@ -81,7 +81,10 @@ def _call(data: dict[str, Json], requests: Joined) -> LoggedCall:
 
 
 def _error(kind: str, result: dict[str, Json]) -> str:
-    outer = record(result.get("error"))
-    own = record(outer.get("error")) or outer
-    said = ": ".join(part for part in (filled(own.get("type")), filled(own.get("message"))) if part)
+    outer = as_object(result.get("error"))
+    own = as_object(outer.get("error")) or outer
+    said = ": ".join(part for part in (as_nonblank(own.get("type")), as_nonblank(own.get("message"))) if part)
     return f"{kind}: {said}" if said else kind
+
+
+SPEC = LogFormatSpec(matches, read, specificity=50)

@@ -15,14 +15,14 @@ from collections.abc import Iterator, Mapping
 
 from promptbench.core.protocols import Log
 from promptbench.core.types import BadRecord, Json, LoggedCall
-from promptbench.formats.log_sight import unsupported
+from promptbench.formats.log_sight import describe_unsupported
 from promptbench.ingest import _columns, _sheets, _table
-from promptbench.ingest._fields import text
-from promptbench.ingest._joined import Joined, joined
+from promptbench.ingest._fields import as_text
+from promptbench.ingest._joined import JoinedRecords, open_join
 from promptbench.ingest._records import read_records
-from promptbench.ingest._rows import call_of, ends_in_answer, times_of
+from promptbench.ingest._rows import build_call, build_timing, has_final_answer
+from promptbench.plugins import LogFormatSpec
 
-specificity = -10
 NAME = "generic"
 _LEAST_COLUMNS = 2
 _TABLES = (".csv", ".tsv", ".jsonl", ".ndjson")
@@ -38,9 +38,9 @@ def matches(file: Log) -> bool:
     Prose has commas too, and not every JSON is a log.
     """
     names = columns(file)
-    if not names or unsupported(file) is not None:
+    if not names or describe_unsupported(file) is not None:
         return False
-    known = len(_columns.missing(_columns.guessed(names, file.mapping))) < len(_columns.NEEDED)
+    known = len(_columns.find_missing(_columns.guess_columns(names, file.mapping))) < len(_columns.NEEDED)
     return known or file.name.removesuffix(".gz").lower().endswith(_TABLES) or _sheets.is_workbook(file)
 
 
@@ -56,38 +56,38 @@ def columns(file: Log) -> tuple[str, ...]:
 
 def read(file: Log) -> Iterator[LoggedCall | BadRecord]:
     """The calls. A file of inputs gives none of its own. Raises MissingExtra for a workbook without openpyxl."""
-    if problem := _columns.unknown(file.mapping):
+    if problem := _columns.describe_unknown_field(file.mapping):
         yield BadRecord("the mapping", problem)
         return
     if _is_inputs(file):
         if not any(_is_answers(other) for other in file.others):
             yield BadRecord("the columns", _unknown(columns(file), ("answer",)))
         return
-    with joined() as inputs:
+    with open_join() as inputs:
         if _sheets.is_workbook(file):
             yield from _workbook(file, inputs)
             return
         yield from _rest(file, columns(file), _own(file), inputs)
 
 
-def read_times(file: Log) -> Iterator[LoggedCall | BadRecord]:
+def read_timings(file: Log) -> Iterator[LoggedCall | BadRecord]:
     """What the calls took, of a file that need not say what was asked and answered. There is nothing of workbooks."""
-    if problem := _columns.unknown(file.mapping):
+    if problem := _columns.describe_unknown_field(file.mapping):
         yield BadRecord("the mapping", problem)
         return
-    yield from read_records(_own(file), lambda data, place: times_of(data, place, file.mapping))
+    yield from read_records(_own(file), lambda data, place: build_timing(data, place, file.mapping))
 
 
 def _own(file: Log) -> Records:
     return _table.rows(file) if _table.columns(file) else file.records()
 
 
-def _workbook(file: Log, inputs: Joined) -> Iterator[LoggedCall | BadRecord]:
+def _workbook(file: Log, inputs: JoinedRecords) -> Iterator[LoggedCall | BadRecord]:
     """The sheets that have calls; what the first one lacks is told where none has any."""
     told: tuple[str, ...] | None = None
     found = False
     for _, names, rows in _sheets.sheets(file):
-        if _columns.missing(_columns.guessed(names, file.mapping)):
+        if _columns.find_missing(_columns.guess_columns(names, file.mapping)):
             told = told or names
             continue
         found = True
@@ -96,24 +96,26 @@ def _workbook(file: Log, inputs: Joined) -> Iterator[LoggedCall | BadRecord]:
         yield BadRecord("the columns", _unknown(told or (), _columns.NEEDED))
 
 
-def _rest(file: Log, names: tuple[str, ...], records: Records, inputs: Joined) -> Iterator[LoggedCall | BadRecord]:
-    known = _columns.guessed(names, file.mapping)
+def _rest(
+    file: Log, names: tuple[str, ...], records: Records, inputs: JoinedRecords
+) -> Iterator[LoggedCall | BadRecord]:
+    known = _columns.guess_columns(names, file.mapping)
     collected = set(known)
     if "id" in known:
         for other in file.others:
             if _is_inputs(other):
                 collected |= _collect(other, inputs)
-    lacking = _columns.missing(collected)
+    lacking = _columns.find_missing(collected)
     if lacking and (_table.columns(file) or _sheets.is_workbook(file)):
         yield BadRecord("the columns", _unknown(names, lacking))
         return
     yield from read_records(records, lambda data, place: _call(data, place, file.mapping, inputs))
 
 
-def _call(data: dict[str, Json], place: str, mapping: Mapping[str, str], inputs: Joined) -> LoggedCall:
-    column = _columns.guessed(tuple(data), mapping).get("id")
-    key = text(_columns.value_at(data, column)) if column else None
-    return call_of(data, inputs.find(key) if key else {}, key or place, mapping)
+def _call(data: dict[str, Json], place: str, mapping: Mapping[str, str], inputs: JoinedRecords) -> LoggedCall:
+    column = _columns.guess_columns(tuple(data), mapping).get("id")
+    key = as_text(_columns.get_value(data, column)) if column else None
+    return build_call(data, inputs.find(key) if key else {}, key or place, mapping)
 
 
 def _unknown(names: tuple[str, ...], lacking: tuple[str, ...]) -> str:
@@ -126,27 +128,30 @@ def _unknown(names: tuple[str, ...], lacking: tuple[str, ...]) -> str:
 
 def _is_inputs(file: Log) -> bool:
     """Whether the file has ids and inputs, and no answers: the other half of a log."""
-    fields = _columns.guessed(columns(file), file.mapping)
+    fields = _columns.guess_columns(columns(file), file.mapping)
     return (
         "id" in fields
-        and _columns.missing(fields) == ("answer",)
-        and not ends_in_answer(file.sample() or {}, file.mapping)
+        and _columns.find_missing(fields) == ("answer",)
+        and not has_final_answer(file.sample() or {}, file.mapping)
     )
 
 
 def _is_answers(file: Log) -> bool:
-    fields = _columns.guessed(columns(file), file.mapping)
-    return "id" in fields and "answer" not in _columns.missing(fields)
+    fields = _columns.guess_columns(columns(file), file.mapping)
+    return "id" in fields and "answer" not in _columns.find_missing(fields)
 
 
-def _collect(file: Log, inputs: Joined) -> set[str]:
+def _collect(file: Log, inputs: JoinedRecords) -> set[str]:
     """Puts the inputs of a file where they are found by their ids; the fields that they have."""
     fields: set[str] = set()
     for found in _own(file):
         if isinstance(found, BadRecord) or not isinstance(found[1], dict):
             continue
-        known = _columns.guessed(tuple(found[1]), file.mapping)
-        if key := text(_columns.value_at(found[1], known.get("id", "id"))):
+        known = _columns.guess_columns(tuple(found[1]), file.mapping)
+        if key := as_text(_columns.get_value(found[1], known.get("id", "id"))):
             inputs.add(key, found[1])
             fields |= set(known)
     return fields
+
+
+SPEC = LogFormatSpec(matches, read, specificity=-10, read_timings=read_timings)

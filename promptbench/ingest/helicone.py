@@ -14,15 +14,23 @@ from typing import BinaryIO
 
 from promptbench.core.protocols import Log
 from promptbench.core.types import BadRecord, Json, LoggedCall
-from promptbench.formats.embedded_json import decoded
+from promptbench.formats.embedded_json import decode_embedded
 from promptbench.formats.log_file import LogFile
 from promptbench.ingest import _table
-from promptbench.ingest._bodies import asked, replied, usage_of
-from promptbench.ingest._fields import between_ms, filled, moment, number, record, rest, text
-from promptbench.ingest._records import NoCall, read_records
-from promptbench.ingest._tiers import failure, low_score, named_scores, truth
+from promptbench.ingest._bodies import read_request, read_response, read_usage
+from promptbench.ingest._fields import (
+    as_iso_time,
+    as_nonblank,
+    as_number,
+    as_object,
+    as_text,
+    milliseconds_between,
+    omit_fields,
+)
+from promptbench.ingest._records import NotACall, read_records
+from promptbench.ingest._tiers import classify_failure, find_low_score, iterate_scores, parse_truth
+from promptbench.plugins import LogFormatSpec
 
-specificity = 50
 NAME = "helicone"
 _PLACED = {
     "request_id", "response_status", "request_created_at", "request_body", "response_body", "model", "delay_ms",
@@ -77,21 +85,25 @@ class _WithoutTrailingComma(io.RawIOBase):
 def _mended(file: Log) -> Log:
     if not file.head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"["):
         return file
-    return LogFile.of(lambda mode: io.BufferedReader(_WithoutTrailingComma(file.open())), file.name).beside(())
+    return LogFile.from_opener(
+        lambda mode: io.BufferedReader(_WithoutTrailingComma(file.open())), file.name
+    ).with_others(())
 
 
 def _call(data: dict[str, Json], place: str) -> LoggedCall:
-    status = number(data.get("response_status"))
+    status = as_number(data.get("response_status"))
     if status is None or "request_body" not in data:
-        raise NoCall("no request: it needs a 'response_status' and a 'request_body'")
-    sent = asked(_body(data["request_body"]))
+        raise NotACall("no request: it needs a 'response_status' and a 'request_body'")
+    sent = read_request(_body(data["request_body"]))
     body = _body(data.get("response_body"))
-    reply = replied(body)
-    error = _error(status, record(body.get("error")), body)
-    scores = record(data.get("scores"))
-    rated = truth(data.get("feedback_rating"))
-    verdict = "feedback rating false" if rated is False else low_score(named_scores(scores))
-    failed, tier = failure(error=error, finish_reason=reply.finish_reason, refusal=reply.refusal, verdict=verdict)
+    reply = read_response(body)
+    error = _error(status, as_object(body.get("error")), body)
+    scores = as_object(data.get("scores"))
+    rated = parse_truth(data.get("feedback_rating"))
+    verdict = "feedback rating false" if rated is False else find_low_score(iterate_scores(scores))
+    failed, tier = classify_failure(
+        error=error, finish_reason=reply.finish_reason, refusal=reply.refusal, verdict=verdict
+    )
     kept = {
         "scores": scores,
         "properties": {**_body(data.get("request_properties")), **_body(data.get("properties"))},
@@ -99,39 +111,44 @@ def _call(data: dict[str, Json], place: str) -> LoggedCall:
         "feedback_rating": rated,
     }
     return LoggedCall(
-        id=text(data.get("request_id")) or text(data.get("response_id")) or place,
+        id=as_text(data.get("request_id")) or as_text(data.get("response_id")) or place,
         answer=None if error else reply.answer,
-        model=reply.model or text(data.get("model")) or sent.model,
-        time=moment(data.get("request_created_at")),
+        model=reply.model or as_text(data.get("model")) or sent.model,
+        time=as_iso_time(data.get("request_created_at")),
         messages=sent.messages,
         error=error,
         finish_reason=reply.finish_reason,
-        usage=reply.usage or usage_of({**data, "prompt_tokens_details": {"cached_tokens": data.get(_CACHED)}}),
+        usage=reply.usage or read_usage({**data, "prompt_tokens_details": {"cached_tokens": data.get(_CACHED)}}),
         latency_ms=_latency(data),
         failed=failed,
-        extra={**rest(data, _PLACED), **sent.extra, **rest(kept, ()), **reply.extra},
+        extra={**omit_fields(data, _PLACED), **sent.extra, **omit_fields(kept, ()), **reply.extra},
         tier=tier,
         format=NAME,
-        cost=number(data.get("cost")),
+        cost=as_number(data.get("cost")),
         raw=data,
     )
 
 
 def _latency(data: Mapping[str, Json]) -> float | None:
-    told = number(data.get("delay_ms"))
-    return between_ms(data.get("request_created_at"), data.get("response_created_at")) if told is None else told
+    told = as_number(data.get("delay_ms"))
+    return (
+        milliseconds_between(data.get("request_created_at"), data.get("response_created_at")) if told is None else told
+    )
 
 
 def _body(value: Json) -> dict[str, Json]:
     """An object, its JSON, or its JSON with every quote twice."""
-    found = decoded(value)
+    found = decode_embedded(value)
     if isinstance(found, str) and '""' in found:
-        found = decoded(found.replace('""', '"'))
+        found = decode_embedded(found.replace('""', '"'))
     return found if isinstance(found, dict) else {}
 
 
 def _error(status: float, own: Mapping[str, Json], body: Mapping[str, Json]) -> str | None:
     if 0 <= status < 400:
         return None
-    said = filled(own.get("message")) or filled(body.get("error")) or filled(body.get("message"))
+    said = as_nonblank(own.get("message")) or as_nonblank(body.get("error")) or as_nonblank(body.get("message"))
     return f"status {status:g}: {said}" if said else f"status {status:g}"
+
+
+SPEC = LogFormatSpec(matches, read, specificity=50)

@@ -14,13 +14,23 @@ from collections.abc import Iterator, Mapping
 from promptbench.core.protocols import Log
 from promptbench.core.types import BadRecord, Json, LoggedCall, Usage
 from promptbench.ingest import _table
-from promptbench.ingest._bodies import input_of, output_of, usage_of
-from promptbench.ingest._fields import between_ms, count, filled, items, moment, number, record, rest, text
-from promptbench.ingest._joined import Joined, joined
-from promptbench.ingest._records import NoCall, read_records
-from promptbench.ingest._tiers import failure, low_score, named_scores
+from promptbench.ingest._bodies import read_input, read_output, read_usage
+from promptbench.ingest._fields import (
+    as_count,
+    as_iso_time,
+    as_list,
+    as_nonblank,
+    as_number,
+    as_object,
+    as_text,
+    milliseconds_between,
+    omit_fields,
+)
+from promptbench.ingest._joined import JoinedRecords, open_join
+from promptbench.ingest._records import NotACall, read_records
+from promptbench.ingest._tiers import classify_failure, find_low_score, iterate_scores
+from promptbench.plugins import LogFormatSpec
 
-specificity = 50
 NAME = "langfuse"
 _SNAKE = {
     "trace_id": "traceId", "project_id": "projectId", "start_time": "startTime", "end_time": "endTime",
@@ -52,7 +62,7 @@ def read(file: Log) -> Iterator[LoggedCall | BadRecord]:
         if not any(matches(other) and not _is_scores(other) for other in file.others):
             yield BadRecord("the file", "it has scores without the observations: name their file beside it")
         return
-    with joined() as scores:
+    with open_join() as scores:
         for other in file.others:
             if _is_scores(other):
                 _collect(other, scores)
@@ -64,50 +74,50 @@ def _is_scores(file: Log) -> bool:
     return keys >= _SCORE and bool(keys & {"trace_id", "data_type"}) and "level" not in keys
 
 
-def _collect(file: Log, scores: Joined) -> None:
+def _collect(file: Log, scores: JoinedRecords) -> None:
     for found in _table.records(file):
-        if isinstance(found, tuple) and isinstance(found[1], dict) and (key := text(found[1].get("observation_id"))):
-            name = text(found[1].get("name")) or "score"
+        if isinstance(found, tuple) and isinstance(found[1], dict) and (key := as_text(found[1].get("observation_id"))):
+            name = as_text(found[1].get("name")) or "score"
             value = found[1].get("value")
             scores.add(key, {**scores.find(key), name: value if value is not None else found[1].get("string_value")})
 
 
-def _call(data: dict[str, Json], place: str, scores: Joined) -> LoggedCall | None:
+def _call(data: dict[str, Json], place: str, scores: JoinedRecords) -> LoggedCall | None:
     found = {_SNAKE.get(key, key): value for key, value in data.items()}
-    kind = text(found.get("type"))
+    kind = as_text(found.get("type"))
     if kind is None or "level" not in found:
-        raise NoCall("no observation: it needs a 'type' and a 'level'")
+        raise NotACall("no observation: it needs a 'type' and a 'level'")
     if kind.upper() != "GENERATION":
         return None
-    key = filled(found.get("id")) or place
-    said, reply = input_of(found.get("input")), output_of(found.get("output"))
-    error = (filled(found.get("statusMessage")) or "level ERROR") if found.get("level") == "ERROR" else None
-    judged = {**record(found.get("scores")), **scores.find(key)}
-    failed, tier = failure(
+    key = as_nonblank(found.get("id")) or place
+    said, reply = read_input(found.get("input")), read_output(found.get("output"))
+    error = (as_nonblank(found.get("statusMessage")) or "level ERROR") if found.get("level") == "ERROR" else None
+    judged = {**as_object(found.get("scores")), **scores.find(key)}
+    failed, tier = classify_failure(
         error=None if reply.answer else error,
         finish_reason=reply.finish_reason,
         refusal=reply.refusal,
-        verdict=low_score(named_scores(judged)) or error,
+        verdict=find_low_score(iterate_scores(judged)) or error,
     )
-    kept = {"params": record(found.get("modelParameters")), "scores": judged}
+    kept = {"params": as_object(found.get("modelParameters")), "scores": judged}
     return LoggedCall(
         id=key,
         answer=reply.answer,
-        model=text(found.get("model")) or "",
-        time=moment(found.get("startTime")),
+        model=as_text(found.get("model")) or "",
+        time=as_iso_time(found.get("startTime")),
         messages=said.messages,
-        prompt=filled(found.get("promptName")),
-        prompt_version=filled(found.get("promptVersion")),
+        prompt=as_nonblank(found.get("promptName")),
+        prompt_version=as_nonblank(found.get("promptVersion")),
         error=error,
         finish_reason=reply.finish_reason,
         usage=_usage(found) or reply.usage,
         latency_ms=_latency(found),
         failed=failed,
-        tags=tuple(str(tag) for tag in items(found.get("traceTags"))),
-        extra={**rest(found, _PLACED), **rest(kept, ()), **said.extra, **reply.extra},
+        tags=tuple(str(tag) for tag in as_list(found.get("traceTags"))),
+        extra={**omit_fields(found, _PLACED), **omit_fields(kept, ()), **said.extra, **reply.extra},
         tier=tier,
         format=NAME,
-        cost=number(record(found.get("costDetails")).get("total") or found.get("totalCost")),
+        cost=as_number(as_object(found.get("costDetails")).get("total") or found.get("totalCost")),
         raw=data,
     )
 
@@ -115,22 +125,27 @@ def _call(data: dict[str, Json], place: str, scores: Joined) -> LoggedCall | Non
 def _usage(found: Mapping[str, Json]) -> Usage | None:
     """Langfuse counts the tokens of a cache apart from the input: all that is named after the input is summed."""
     details = {
-        key: amount for key, value in record(found.get("usageDetails")).items() if (amount := count(value)) is not None
+        key: amount
+        for key, value in as_object(found.get("usageDetails")).items()
+        if (amount := as_count(value)) is not None
     }
     sent = [amount for key, amount in details.items() if "input" in key]
     came = [amount for key, amount in details.items() if "output" in key]
     if not (sent and came):
-        return usage_of(found.get("usage"))
+        return read_usage(found.get("usage"))
     cached = [amount for key, amount in details.items() if "input" in key and "cache" in key and "creat" not in key]
     thought = [amount for key, amount in details.items() if "output" in key and "reasoning" in key]
     return Usage(sum(sent), sum(came), sum(cached) if cached else None, sum(thought) if thought else None)
 
 
 def _latency(found: Mapping[str, Json]) -> float | None:
-    told = number(found.get("latency"))
-    took = between_ms(found.get("startTime"), found.get("endTime"))
+    told = as_number(found.get("latency"))
+    took = milliseconds_between(found.get("startTime"), found.get("endTime"))
     if told is None:
         return took
     if took is None:
         return told * 1_000
     return min(told, told * 1_000, key=lambda candidate: abs(candidate - took))
+
+
+SPEC = LogFormatSpec(matches, read, specificity=50)

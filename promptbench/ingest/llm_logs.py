@@ -18,13 +18,13 @@ from pathlib import Path
 from promptbench.core.protocols import Log
 from promptbench.core.types import BadRecord, Json, LoggedCall, Usage
 from promptbench.ingest import _llm_messages as stored
-from promptbench.ingest._bodies import replied
-from promptbench.ingest._chat import conversation
-from promptbench.ingest._fields import count, filled, items, moment, number, record, text
-from promptbench.ingest._schema import misfit
-from promptbench.ingest._tiers import failure
+from promptbench.ingest._bodies import read_response
+from promptbench.ingest._chat import read_conversation
+from promptbench.ingest._fields import as_count, as_iso_time, as_list, as_nonblank, as_number, as_object, as_text
+from promptbench.ingest._schema import explain_mismatch
+from promptbench.ingest._tiers import classify_failure
+from promptbench.plugins import LogFormatSpec
 
-specificity = 100
 NAME = "llm_logs"
 _MAGIC = b"SQLite format 3\x00"
 _NEW = frozenset({"turns", "messages", "parts"})
@@ -95,29 +95,29 @@ def _call(database: sqlite3.Connection, row: sqlite3.Row, kind: str, tables: fro
     else:
         said = stored.legacy(database, row, tables)
         answer = stored.legacy_answer(database, row, tables)
-    payload = record(fields.get("response_json"))
-    reply = replied(answer)
+    payload = as_object(fields.get("response_json"))
+    reply = read_response(answer)
     reason = _finish_reason(payload)
     schema = _schema(database, fields.get("schema_id"))
-    verdict = misfit(reply.answer, schema) or _tool_exception(said)
-    failed, tier = failure(finish_reason=reason, verdict=verdict)
-    talk = conversation(said)
+    verdict = explain_mismatch(reply.answer, schema) or _tool_exception(said)
+    failed, tier = classify_failure(finish_reason=reason, verdict=verdict)
+    talk = read_conversation(said)
     kept = {
-        "params": record(fields.get("options_json")),
+        "params": as_object(fields.get("options_json")),
         "schema": schema,
-        "thread": text(fields.get("thread_id")) or text(fields.get("conversation_id")),
+        "thread": as_text(fields.get("thread_id")) or as_text(fields.get("conversation_id")),
         "model_alias": fields.get("model") if fields.get("resolved_model") else None,
-        "reasoning": reply.extra.get("reasoning") or filled(fields.get("reasoning")),
+        "reasoning": reply.extra.get("reasoning") or as_nonblank(fields.get("reasoning")),
     }
     return LoggedCall(
-        id=text(fields["id"]) or "",
+        id=as_text(fields["id"]) or "",
         answer=reply.answer,
-        model=filled(fields.get("resolved_model")) or text(fields.get("model")) or "",
-        time=moment(fields.get("datetime_utc")),
+        model=as_nonblank(fields.get("resolved_model")) or as_text(fields.get("model")) or "",
+        time=as_iso_time(fields.get("datetime_utc")),
         messages=talk.messages,
         finish_reason=reason,
         usage=_usage(fields),
-        latency_ms=number(fields.get("duration_ms")),
+        latency_ms=as_number(fields.get("duration_ms")),
         failed=failed,
         extra={**talk.extra, **reply.extra, **{key: value for key, value in kept.items() if value}},
         tier=tier,
@@ -131,22 +131,22 @@ def _plain(fields: dict[str, Json]) -> dict[str, Json]:
 
 
 def _finish_reason(payload: dict[str, Json]) -> str | None:
-    first = record(next(iter(items(payload.get("choices"))), None))
-    candidate = record(next(iter(items(payload.get("candidates"))), None))
+    first = as_object(next(iter(as_list(payload.get("choices"))), None))
+    candidate = as_object(next(iter(as_list(payload.get("candidates"))), None))
     found = (first.get("finish_reason"), payload.get("finish_reason"), payload.get("stop_reason"),
-             candidate.get("finishReason"), record(payload.get("incomplete_details")).get("reason"))  # fmt: skip
-    return next((reason for value in found if isinstance(value, str) and (reason := filled(value))), None)
+             candidate.get("finishReason"), as_object(payload.get("incomplete_details")).get("reason"))  # fmt: skip
+    return next((reason for value in found if isinstance(value, str) and (reason := as_nonblank(value))), None)
 
 
 def _usage(fields: dict[str, Json]) -> Usage | None:
-    sent, came = count(fields.get("input_tokens")), count(fields.get("output_tokens"))
+    sent, came = as_count(fields.get("input_tokens")), as_count(fields.get("output_tokens"))
     if sent is None or came is None:
         return None
-    details = record(fields.get("token_details"))
-    cached = count(record(details.get("prompt_tokens_details")).get("cached_tokens"))
+    details = as_object(fields.get("token_details"))
+    cached = as_count(as_object(details.get("prompt_tokens_details")).get("cached_tokens"))
     if cached is None:
-        cached = count(details.get("cache_read_input_tokens"))
-    thought = count(record(details.get("completion_tokens_details")).get("reasoning_tokens"))
+        cached = as_count(details.get("cache_read_input_tokens"))
+    thought = as_count(as_object(details.get("completion_tokens_details")).get("reasoning_tokens"))
     return Usage(sent, came, cached, thought)
 
 
@@ -154,7 +154,7 @@ def _schema(database: sqlite3.Connection, key: Json) -> dict[str, Json]:
     if not isinstance(key, str):
         return {}
     row = database.execute("SELECT content FROM schemas WHERE id = ?", (key,)).fetchone()
-    return record(row[0]) if row else {}
+    return as_object(row[0]) if row else {}
 
 
 def _tool_exception(said: list[dict[str, Json]]) -> str | None:
@@ -162,7 +162,10 @@ def _tool_exception(said: list[dict[str, Json]]) -> str | None:
     for message in reversed(said):
         if message.get("role") == "assistant":
             break
-        for part in map(record, items(message.get("parts"))):
-            if raised := filled(part.get("exception")):
+        for part in map(as_object, as_list(message.get("parts"))):
+            if raised := as_nonblank(part.get("exception")):
                 return f"tool exception: {raised}"
     return None
+
+
+SPEC = LogFormatSpec(matches, read, specificity=100)

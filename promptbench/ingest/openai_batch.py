@@ -11,13 +11,13 @@ from collections.abc import Iterator
 
 from promptbench.core.protocols import Log
 from promptbench.core.types import BadRecord, Json, LoggedCall
-from promptbench.ingest._bodies import asked, replied
-from promptbench.ingest._fields import count, filled, moment, record, rest, text
-from promptbench.ingest._joined import Joined, Pair, read_pair
-from promptbench.ingest._records import NoCall
-from promptbench.ingest._tiers import failure
+from promptbench.ingest._bodies import read_request, read_response
+from promptbench.ingest._fields import as_count, as_iso_time, as_nonblank, as_object, as_text, omit_fields
+from promptbench.ingest._joined import FilePair, JoinedRecords, read_pair
+from promptbench.ingest._records import NotACall
+from promptbench.ingest._tiers import classify_failure
+from promptbench.plugins import LogFormatSpec
 
-specificity = 50
 NAME = "openai_batch"
 _BODY = {"model", "choices", "output", "usage", "created", "created_at", "object", "status", "incomplete_details"}
 
@@ -40,26 +40,26 @@ def _is_answers(file: Log) -> bool:
     return (file.sample() or {}).keys() >= {"custom_id", "response"}
 
 
-_PAIR = Pair(
+_PAIR = FilePair(
     _is_requests, _is_answers, "custom_id", "it has requests without answers: name the batch's output file beside it"
 )
 
 
-def _call(data: dict[str, Json], requests: Joined) -> LoggedCall:
-    key = text(data.get("custom_id"))
-    response = record(data.get("response"))
+def _call(data: dict[str, Json], requests: JoinedRecords) -> LoggedCall:
+    key = as_text(data.get("custom_id"))
+    response = as_object(data.get("response"))
     if key is None or not (response or data.get("error")):
-        raise NoCall("no answer of a batch: it needs a 'custom_id' and a 'response' or an 'error'")
+        raise NotACall("no answer of a batch: it needs a 'custom_id' and a 'response' or an 'error'")
     request = requests.find(key)
-    sent = asked(request.get("body"))
-    body = record(response.get("body"))
-    reply = replied(body)
+    sent = read_request(request.get("body"))
+    body = as_object(response.get("body"))
+    reply = read_response(body)
     error = _error(data, response, body)
-    failed, tier = failure(error=error, finish_reason=reply.finish_reason, refusal=reply.refusal)
+    failed, tier = classify_failure(error=error, finish_reason=reply.finish_reason, refusal=reply.refusal)
     extra = {
-        **rest(data, {"custom_id", "response", "error"}),
-        **rest(response, {"status_code", "body"}),
-        **rest(body, _BODY | {"id", "error"}),
+        **omit_fields(data, {"custom_id", "response", "error"}),
+        **omit_fields(response, {"status_code", "body"}),
+        **omit_fields(body, _BODY | {"id", "error"}),
         **sent.extra,
         **reply.extra,
     }
@@ -67,7 +67,7 @@ def _call(data: dict[str, Json], requests: Joined) -> LoggedCall:
         id=key,
         answer=None if error else reply.answer,
         model=reply.model or sent.model,
-        time=moment(body.get("created") or body.get("created_at")),
+        time=as_iso_time(body.get("created") or body.get("created_at")),
         messages=sent.messages,
         error=error,
         finish_reason=reply.finish_reason,
@@ -81,9 +81,12 @@ def _call(data: dict[str, Json], requests: Joined) -> LoggedCall:
 
 
 def _error(data: dict[str, Json], response: dict[str, Json], body: dict[str, Json]) -> str | None:
-    status = count(response.get("status_code"))
-    own = record(data.get("error")) or record(body.get("error"))
-    said = ": ".join(part for part in (filled(own.get("code")), filled(own.get("message"))) if part)
+    status = as_count(response.get("status_code"))
+    own = as_object(data.get("error")) or as_object(body.get("error"))
+    said = ": ".join(part for part in (as_nonblank(own.get("code")), as_nonblank(own.get("message"))) if part)
     if status is not None and status >= 400:
         return f"status {status}: {said}" if said else f"status {status}"
     return said or ("error" if own else None)
+
+
+SPEC = LogFormatSpec(matches, read, specificity=50)

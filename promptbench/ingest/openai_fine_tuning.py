@@ -10,13 +10,13 @@ from collections.abc import Iterator
 
 from promptbench.core.protocols import Log
 from promptbench.core.types import BadRecord, Json, LoggedCall
-from promptbench.ingest._bodies import replied
-from promptbench.ingest._chat import conversation
-from promptbench.ingest._fields import items, number, record, rest
-from promptbench.ingest._records import NoCall, read_records
-from promptbench.ingest._tiers import failure
+from promptbench.ingest._bodies import read_response
+from promptbench.ingest._chat import read_conversation
+from promptbench.ingest._fields import as_list, as_number, as_object, omit_fields
+from promptbench.ingest._records import NotACall, read_records
+from promptbench.ingest._tiers import classify_failure
+from promptbench.plugins import LogFormatSpec
 
-specificity = 20
 NAME = "openai_fine_tuning"
 _KNOWN = {"messages", "tools", "parallel_tool_calls", "functions"}
 
@@ -24,7 +24,7 @@ _KNOWN = {"messages", "tools", "parallel_tool_calls", "functions"}
 def matches(file: Log) -> bool:
     """Whether the first record has messages, one of them the assistant's, and nothing but what belongs to them."""
     first = file.sample() or {}
-    roles = [record(message).get("role") for message in items(first.get("messages"))]
+    roles = [as_object(message).get("role") for message in as_list(first.get("messages"))]
     return "assistant" in roles and first.keys() <= _KNOWN
 
 
@@ -34,16 +34,16 @@ def read(file: Log) -> Iterator[LoggedCall | BadRecord]:
 
 
 def _call(data: dict[str, Json], place: str) -> LoggedCall:
-    said = items(data.get("messages"))
-    last = record(said[-1]) if said else {}
+    said = as_list(data.get("messages"))
+    last = as_object(said[-1]) if said else {}
     if last.get("role") != "assistant":
-        raise NoCall("no example: the last of its 'messages' is not the assistant's")
-    talk = conversation(said[:-1])
-    reply = replied(last)
-    rejected = number(last.get("weight")) == 0
-    failed, tier = failure(verdict="weight 0" if rejected else None)
+        raise NotACall("no example: the last of its 'messages' is not the assistant's")
+    talk = read_conversation(said[:-1])
+    reply = read_response(last)
+    rejected = as_number(last.get("weight")) == 0
+    failed, tier = classify_failure(verdict="weight 0" if rejected else None)
     extra = {
-        **rest(data, _KNOWN - {"parallel_tool_calls"}),
+        **omit_fields(data, _KNOWN - {"parallel_tool_calls"}),
         **({"tools": data["tools"]} if data.get("tools") else {}),
         **talk.extra,
         **reply.extra,
@@ -59,3 +59,6 @@ def _call(data: dict[str, Json], place: str) -> LoggedCall:
         expected=None if rejected else reply.answer,
         raw=data,
     )
+
+
+SPEC = LogFormatSpec(matches, read, specificity=20)

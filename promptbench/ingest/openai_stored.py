@@ -10,14 +10,14 @@ from collections.abc import Iterator
 
 from promptbench.core.protocols import Log
 from promptbench.core.types import BadRecord, Json, LoggedCall
-from promptbench.ingest._bodies import replied
-from promptbench.ingest._chat import conversation
-from promptbench.ingest._fields import items, moment, rest, text
-from promptbench.ingest._joined import Joined, Pair, read_pair
-from promptbench.ingest._records import NoCall
-from promptbench.ingest._tiers import failure
+from promptbench.ingest._bodies import read_response
+from promptbench.ingest._chat import read_conversation
+from promptbench.ingest._fields import as_iso_time, as_list, as_text, omit_fields
+from promptbench.ingest._joined import FilePair, JoinedRecords, read_pair
+from promptbench.ingest._records import NotACall
+from promptbench.ingest._tiers import classify_failure
+from promptbench.plugins import LogFormatSpec
 
-specificity = 45
 NAME = "openai_stored"
 _KNOWN = {"id", "object", "created", "model", "choices", "usage", "tools", "metadata"}
 _PARAMS = ("temperature", "top_p", "presence_penalty", "frequency_penalty", "seed", "response_format", "tool_choice",
@@ -43,26 +43,26 @@ def _is_completions(file: Log) -> bool:
 def _is_messages(file: Log) -> bool:
     """A page of messages: what tells it from other lists is that each id ends in a dash and a number."""
     first = file.sample() or {}
-    name, dash, position = (text(first.get("id")) or "").rpartition("-")
+    name, dash, position = (as_text(first.get("id")) or "").rpartition("-")
     return file.keys() >= {"has_more"} and "role" in first and bool(name and dash) and position.isdecimal()
 
 
-_PAIR = Pair(
+_PAIR = FilePair(
     _is_messages, _is_completions, "id", "it has messages without answers: name the file of the completions beside it"
 )
 
 
-def _call(data: dict[str, Json], messages: Joined) -> LoggedCall:
-    if data.get("object") != "chat.completion" or not items(data.get("choices")):
-        raise NoCall("no chat completion: it has no 'choices'")
-    key = text(data.get("id")) or ""
+def _call(data: dict[str, Json], messages: JoinedRecords) -> LoggedCall:
+    if data.get("object") != "chat.completion" or not as_list(data.get("choices")):
+        raise NotACall("no chat completion: it has no 'choices'")
+    key = as_text(data.get("id")) or ""
     said = _messages(key, messages)
-    talk = conversation([{**one, "content": one.get("content_parts") or one.get("content")} for one in said])
-    reply = replied(data)
-    failed, tier = failure(finish_reason=reply.finish_reason, refusal=reply.refusal)
+    talk = read_conversation([{**one, "content": one.get("content_parts") or one.get("content")} for one in said])
+    reply = read_response(data)
+    failed, tier = classify_failure(finish_reason=reply.finish_reason, refusal=reply.refusal)
     params = {name: data[name] for name in _PARAMS if data.get(name) is not None}
     extra = {
-        **rest(data, _KNOWN | set(_PARAMS)),
+        **omit_fields(data, _KNOWN | set(_PARAMS)),
         **({"params": params} if params else {}),
         **({"tools": data["tools"]} if data.get("tools") else {}),
         **({"metadata": data["metadata"]} if data.get("metadata") else {}),
@@ -73,7 +73,7 @@ def _call(data: dict[str, Json], messages: Joined) -> LoggedCall:
         id=key,
         answer=reply.answer,
         model=reply.model,
-        time=moment(data.get("created")),
+        time=as_iso_time(data.get("created")),
         messages=talk.messages,
         finish_reason=reply.finish_reason,
         usage=reply.usage,
@@ -85,7 +85,7 @@ def _call(data: dict[str, Json], messages: Joined) -> LoggedCall:
     )
 
 
-def _messages(key: str, messages: Joined) -> list[dict[str, Json]]:
+def _messages(key: str, messages: JoinedRecords) -> list[dict[str, Json]]:
     found = []
     for position in range(_MOST_MESSAGES):
         message = messages.find(f"{key}-{position}")
@@ -93,3 +93,6 @@ def _messages(key: str, messages: Joined) -> list[dict[str, Json]]:
             break
         found.append(message)
     return found
+
+
+SPEC = LogFormatSpec(matches, read, specificity=45)

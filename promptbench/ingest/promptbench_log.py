@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 from promptbench.core.protocols import Log
 from promptbench.core.types import BadRecord, FailureTier, Json, LoggedCall, Message, Usage
-from promptbench.ingest._tiers import CUT
+from promptbench.ingest._tiers import TRUNCATING
+from promptbench.plugins import LogFormatSpec
 
-specificity = 100
 FORMAT = "call/1"
 _KNOWN = {
     "promptbench", "id", "time", "prompt", "prompt_version", "vars", "messages", "model", "params", "answer", "error",
@@ -68,8 +68,8 @@ def _built(data: Json) -> LoggedCall:
 def _tier(data: dict[str, Json]) -> FailureTier | None:
     if data.get("error") is not None and data.get("answer") is None:
         return FailureTier.TRANSPORT
-    if str(data.get("finish_reason")).lower() in CUT:
-        return FailureTier.CUT
+    if str(data.get("finish_reason")).lower() in TRUNCATING:
+        return FailureTier.TRUNCATED
     return FailureTier.CONTENT if data.get("failed") is not None else None
 
 
@@ -92,3 +92,6 @@ def _usage(data: dict[str, Json] | None) -> Usage | None:
     counts = {name: (data or {}).get(name) for name in _TOKENS}
     known = {name: count for name, count in counts.items() if isinstance(count, int) and not isinstance(count, bool)}
     return Usage(**known) if {"input_tokens", "output_tokens"} <= known.keys() else None
+
+
+SPEC = LogFormatSpec(matches, read, specificity=100)

@@ -11,16 +11,14 @@ from collections.abc import Iterator, Mapping
 
 from promptbench.core.protocols import Log
 from promptbench.core.types import BadRecord, Json, LoggedCall, Usage
-from promptbench.formats.embedded_json import decoded
-from promptbench.ingest._bodies import input_of, usage_of
-from promptbench.ingest._fields import filled, items, number, record, rest, text, written
-from promptbench.ingest._promptfoo_checks import checks_of
-from promptbench.ingest._records import NoCall, read_records
-from promptbench.ingest._tiers import failure
+from promptbench.formats.embedded_json import decode_embedded
+from promptbench.ingest._bodies import read_input, read_usage
+from promptbench.ingest._fields import as_list, as_nonblank, as_number, as_object, as_text, omit_fields, to_text
+from promptbench.ingest._promptfoo_checks import convert_assertions
+from promptbench.ingest._records import NotACall, read_records
+from promptbench.ingest._tiers import classify_failure
+from promptbench.plugins import LogFormatSpec
 
-__all__ = ["checks_of", "matches", "read"]
-
-specificity = 60
 NAME = "promptfoo"
 _ERROR = 2
 _PLACED = {"id", "provider", "prompt", "vars", "response", "success", "failureReason", "error", "latencyMs", "cost",
@@ -42,79 +40,82 @@ def read(file: Log) -> Iterator[LoggedCall | BadRecord]:
 
 def _call(data: dict[str, Json], place: str) -> LoggedCall:
     if "success" not in data or not ("response" in data or "error" in data):
-        raise NoCall("no result: it needs 'success' and a 'response' or an 'error'")
-    response = record(data.get("response"))
-    prompt = record(data.get("prompt"))
-    sent = input_of(prompt.get("raw"))
-    answer = written(response.get("output"))
+        raise NotACall("no result: it needs 'success' and a 'response' or an 'error'")
+    response = as_object(data.get("response"))
+    prompt = as_object(data.get("prompt"))
+    sent = read_input(prompt.get("raw"))
+    answer = to_text(response.get("output"))
     error, verdict = _why(data, response, answer)
-    reason = text(response.get("finishReason"))
-    failed, tier = failure(error=error, finish_reason=reason, verdict=verdict)
-    test = record(data.get("testCase"))
+    reason = as_text(response.get("finishReason"))
+    failed, tier = classify_failure(error=error, finish_reason=reason, verdict=verdict)
+    test = as_object(data.get("testCase"))
     return LoggedCall(
-        id=filled(data.get("id")) or place,
+        id=as_nonblank(data.get("id")) or place,
         answer=answer,
-        model=filled(record(data.get("provider")).get("id")) or text(data.get("provider")) or "",
-        variables=record(data.get("vars")) or None,
+        model=as_nonblank(as_object(data.get("provider")).get("id")) or as_text(data.get("provider")) or "",
+        variables=as_object(data.get("vars")) or None,
         messages=sent.messages,
         prompt=_name(prompt.get("label")),
-        prompt_version=filled(data.get("promptId")),
+        prompt_version=as_nonblank(data.get("promptId")),
         error=error,
         finish_reason=reason,
-        usage=_usage(record(response.get("tokenUsage"))),
-        latency_ms=number(data.get("latencyMs")),
+        usage=_usage(as_object(response.get("tokenUsage"))),
+        latency_ms=as_number(data.get("latencyMs")),
         failed=failed,
-        tags=tuple(str(tag) for tag in items(record(test.get("metadata")).get("tags"))),
-        extra={**rest(data, _PLACED), **sent.extra, **_kept(data, test, prompt)},
+        tags=tuple(str(tag) for tag in as_list(as_object(test.get("metadata")).get("tags"))),
+        extra={**omit_fields(data, _PLACED), **sent.extra, **_kept(data, test, prompt)},
         tier=tier,
         format=NAME,
         expected=_expected(test.get("assert")),
-        cost=number(data.get("cost", response.get("cost"))),
+        cost=as_number(data.get("cost", response.get("cost"))),
         raw=data,
     )
 
 
 def _kept(data: Mapping[str, Json], test: dict[str, Json], prompt: Mapping[str, Json]) -> dict[str, Json]:
-    checks, others = checks_of(test.get("assert"))
+    checks, others = convert_assertions(test.get("assert"))
     found = {
         "checks": checks,
         "not_mapped": others,
-        "scores": record(data.get("namedScores")),
-        "grading": record(data.get("gradingResult")),
-        "test": rest(test, {"vars", "assert"}),
-        "params": record(prompt.get("config")),
+        "scores": as_object(data.get("namedScores")),
+        "grading": as_object(data.get("gradingResult")),
+        "test": omit_fields(test, {"vars", "assert"}),
+        "params": as_object(prompt.get("config")),
     }
-    return rest(found, ())
+    return omit_fields(found, ())
 
 
 def _name(label: Json) -> str | None:
     """The label of a prompt; without one of its own that is the whole prompt."""
-    found = filled(label)
+    found = as_nonblank(label)
     return found if found and len(found) <= _LONGEST_NAME and "\n" not in found else None
 
 
 def _usage(tokens: Mapping[str, Json]) -> Usage | None:
     """`cached` is left out: those are tokens of answers from promptfoo's own cache."""
-    return usage_of({"input": tokens.get("prompt"), "output": tokens.get("completion")})
+    return read_usage({"input": tokens.get("prompt"), "output": tokens.get("completion")})
 
 
 def _why(data: Mapping[str, Json], response: Mapping[str, Json], answer: str | None) -> tuple[str | None, str | None]:
     """What stood in the place of an answer, and what is wrong with the answer."""
     if data.get("success") is not False:
         return None, None
-    said = filled(response.get("error")) or filled(data.get("error"))
+    said = as_nonblank(response.get("error")) or as_nonblank(data.get("error"))
     if data.get("failureReason") == _ERROR or answer is None:
         return said or "error", None
-    grading = record(data.get("gradingResult"))
-    for component in map(record, items(grading.get("componentResults"))):
+    grading = as_object(data.get("gradingResult"))
+    for component in map(as_object, as_list(grading.get("componentResults"))):
         if component.get("pass") is False:
-            kind = filled(record(component.get("assertion")).get("type"))
-            reason = filled(component.get("reason"))
+            kind = as_nonblank(as_object(component.get("assertion")).get("type"))
+            reason = as_nonblank(component.get("reason"))
             return None, ": ".join(part for part in (kind, reason) if part) or "assertion failed"
-    return None, filled(grading.get("reason")) or said or "success false"
+    return None, as_nonblank(grading.get("reason")) or said or "success false"
 
 
 def _expected(assertions: Json) -> Json:
     """The value of the one `equals` among the assertions."""
-    wanted = [record(item).get("value") for item in items(assertions) if record(item).get("type") == "equals"]
-    return decoded(wanted[0]) if len(wanted) == 1 else None
+    wanted = [as_object(item).get("value") for item in as_list(assertions) if as_object(item).get("type") == "equals"]
+    return decode_embedded(wanted[0]) if len(wanted) == 1 else None
+
+
+SPEC = LogFormatSpec(matches, read, specificity=60)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from promptbench.text import _secret_shapes
-from promptbench.text._placeholders import Digests, Finding
+from promptbench.text._placeholders import Digests, SensitiveSpan
 
 _LOCAL_BACKWARDS = re.compile(r"[\w.!#$&'*+=?^`{|}~-]+")
 _DOMAIN = re.compile(r"[^\W_][\w-]*(?:\.[\w-]+)*\.[^\W\d_]{2,}")
@@ -20,7 +20,7 @@ def suspicious(text: str) -> bool:
     return "@" in text or "%40" in text
 
 
-def find(text: str, digests: Digests) -> Iterator[Finding]:
+def find(text: str, digests: Digests) -> Iterator[SensitiveSpan]:
     """The addresses, looked for from each @ on, so that a long text with few of them costs next to nothing."""
     yield from _secret_shapes.find_in_addresses(text, digests)
     for at in ("@", "%40"):
@@ -32,7 +32,9 @@ def find(text: str, digests: Digests) -> Iterator[Finding]:
             if domain and start < place:
                 written, local = text[start : domain.end()], text[start:place]
                 kept = _PERSON.fullmatch(local) and domain[0] == _HOST
-                yield Finding(start, domain.end(), written if kept else _person(local, at, domain[0], digests), "email")
+                yield SensitiveSpan(
+                    start, domain.end(), written if kept else _person(local, at, domain[0], digests), "email"
+                )
             place = text.find(at, behind)
 
 

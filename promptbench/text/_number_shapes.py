@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from promptbench.text._placeholders import AFTER_ESCAPE, Digests, Finding
+from promptbench.text._placeholders import AFTER_ESCAPE, Digests, SensitiveSpan
 
 _DIGITS = re.compile(r"[0-9](?:[ ()./\-\u00a0]{0,3}[0-9]){6,}")
 _TIME = re.compile(r"(?:19|20)\d\d[-/.]\d\d[-/.]\d\d(?: \d\d)?\Z")
@@ -81,14 +81,14 @@ def suspicious(text: str) -> bool:
     return False
 
 
-def find(text: str, digests: Digests) -> Iterator[Finding]:
+def find(text: str, digests: Digests) -> Iterator[SensitiveSpan]:
     """The accounts, then the cards, then the telephone numbers in `text`."""
     yield from find_accounts(text, digests)
     yield from find_cards(text, digests)
     yield from find_phones(text, digests)
 
 
-def find_accounts(text: str, digests: Digests) -> Iterator[Finding]:
+def find_accounts(text: str, digests: Digests) -> Iterator[SensitiveSpan]:
     """International bank account numbers, with or without spaces, by length and check digits."""
     for match in _IBAN_HEAD.finditer(text):
         start = match.start() - 2
@@ -99,10 +99,10 @@ def find_accounts(text: str, digests: Digests) -> Iterator[Finding]:
         written = text[start:end]
         compact = re.sub(r"[ \-]", "", written).upper()
         if _mod97(compact) == 1:
-            yield Finding(start, end, _account(written, compact, digests), "iban")
+            yield SensitiveSpan(start, end, _account(written, compact, digests), "iban")
 
 
-def find_cards(text: str, digests: Digests) -> Iterator[Finding]:
+def find_cards(text: str, digests: Digests) -> Iterator[SensitiveSpan]:
     """Payment cards: 13 to 19 digits, in groups or not, that begin as cards do and have Luhn's check digit."""
     for run in _CARD_RUN.finditer(text):
         if _PART.match(text, run.start()) or not _BEGIN.match(text, run.start()):
@@ -115,7 +115,7 @@ def find_cards(text: str, digests: Digests) -> Iterator[Finding]:
             end = _card_end(text, groups[first : first + _MOST_GROUPS]) if start >= taken else None
             if end is not None:
                 written = text[start:end]
-                yield Finding(start, end, _filled(written, card_for(_digits(written), digests)), "card")
+                yield SensitiveSpan(start, end, _filled(written, card_for(_digits(written), digests)), "card")
                 taken = end
 
 
@@ -131,7 +131,7 @@ def _card_end(text: str, groups: Sequence[tuple[int, int]]) -> int | None:
     return None
 
 
-def find_phones(text: str, digests: Digests) -> Iterator[Finding]:
+def find_phones(text: str, digests: Digests) -> Iterator[SensitiveSpan]:
     """Telephone numbers in their international form, in common national ones, and behind a word that says so."""
     for run in _DIGITS.finditer(text):
         start = run.start()
@@ -140,9 +140,9 @@ def find_phones(text: str, digests: Digests) -> Iterator[Finding]:
         found = list(_PHONE.finditer(text, start, run.end() + 2))
         for match in found:
             if match[0][0] == "+" or 9 <= _count(match[0]) <= 15:
-                yield Finding(match.start(), match.end(), phone_for(match[0], digests), "phone")
+                yield SensitiveSpan(match.start(), match.end(), phone_for(match[0], digests), "phone")
         if not found and _count(run[0]) <= 15 and _NAMED.search(text, max(0, run.start() - _REACH), run.start()):
-            yield Finding(run.start(), run.end(), phone_for(run[0], digests), "phone")
+            yield SensitiveSpan(run.start(), run.end(), phone_for(run[0], digests), "phone")
 
 
 def is_phone(name: str, value: str) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import regex
 
-from promptbench.text._placeholders import Digests, Finding
+from promptbench.text._placeholders import Digests, SensitiveSpan
 
 _SECONDS = 1.0
 
@@ -31,12 +31,12 @@ class OwnPattern:
         """Whether it is in `text`. Raises TimeoutError when that takes longer than a second."""
         return self._pattern.search(text, timeout=_SECONDS) is not None
 
-    def find(self, text: str, digests: Digests) -> Iterator[Finding]:
+    def find(self, text: str, digests: Digests) -> Iterator[SensitiveSpan]:
         """What it finds in `text`; of a pattern with a group, the group."""
         for match in self._pattern.finditer(text, timeout=_SECONDS):
             start, end = match.span(1) if match.re.groups and match[1] else match.span()
             if start < end:
-                yield Finding(start, end, self._placeholder(text[start:end], digests), self._kind)
+                yield SensitiveSpan(start, end, self._placeholder(text[start:end], digests), self._kind)
 
     def _placeholder(self, written: str, digests: Digests) -> str:
         places = [index for index, char in enumerate(written) if char.isalnum()]

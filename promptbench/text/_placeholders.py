@@ -14,7 +14,7 @@ _MOST = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class SensitiveSpan:
     """A stretch of a text, and what to write in its place; the same text again where that is a placeholder already."""
 
     start: int

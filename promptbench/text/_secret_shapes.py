@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from promptbench.text._placeholders import AFTER_ESCAPE, Digests, Finding
+from promptbench.text._placeholders import AFTER_ESCAPE, Digests, SensitiveSpan
 
 MARK = "REDACTED"
 
@@ -50,20 +50,20 @@ def suspicious(text: str) -> bool:
     return "bearer" in lower or _may_be_named(text, lower)
 
 
-def find(text: str, digests: Digests) -> Iterator[Finding]:
+def find(text: str, digests: Digests) -> Iterator[SensitiveSpan]:
     """The secrets in `text`, each kind from left to right."""
     lower = text.lower()
     if "-----BEGIN" in text:
         for match in _PEM.finditer(text):
             body = match[2]
-            yield Finding(match.start(2), match.end(2), body if MARK in body else _pem_body(body, digests), "key")
+            yield SensitiveSpan(match.start(2), match.end(2), body if MARK in body else _pem_body(body, digests), "key")
     if "eyJ" in text:
         for match in _JWT.finditer(text):
-            yield Finding(match.start(), match.end(), _masked(match[0], "eyJ", digests), "key")
+            yield SensitiveSpan(match.start(), match.end(), _masked(match[0], "eyJ", digests), "key")
     if _may_be_key(text):
         for match in _KEY.finditer(text):
             head = _HEAD.match(match[0])
-            yield Finding(match.start(), match.end(), _masked(match[0], head[0] if head else "", digests), "key")
+            yield SensitiveSpan(match.start(), match.end(), _masked(match[0], head[0] if head else "", digests), "key")
     if "bearer" in lower:
         yield from (_group(match, digests) for match in _BEARER.finditer(text))
     if _may_be_named(text, lower):
@@ -72,7 +72,7 @@ def find(text: str, digests: Digests) -> Iterator[Finding]:
                 yield _group(match, digests)
 
 
-def find_in_addresses(text: str, digests: Digests) -> Iterator[Finding]:
+def find_in_addresses(text: str, digests: Digests) -> Iterator[SensitiveSpan]:
     """The passwords in addresses of the web, each of which looks like the beginning of an e-mail address."""
     if "://" in text:
         yield from (_group(match, digests) for match in _IN_ADDRESS.finditer(text))
@@ -142,8 +142,8 @@ def _bits(value: str) -> float:
     return -sum(count / size * math.log2(count / size) for count in Counter(value).values())
 
 
-def _group(match: re.Match[str], digests: Digests) -> Finding:
-    return Finding(match.start(1), match.end(1), _masked(match[1], "", digests), "key")
+def _group(match: re.Match[str], digests: Digests) -> SensitiveSpan:
+    return SensitiveSpan(match.start(1), match.end(1), _masked(match[1], "", digests), "key")
 
 
 def _masked(value: str, head: str, digests: Digests) -> str:

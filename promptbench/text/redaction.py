@@ -19,7 +19,7 @@ from typing import Protocol, TypeVar
 from promptbench.core.types import Json, LoggedCall, Message
 from promptbench.text import _address_shapes, _number_shapes, _secret_shapes
 from promptbench.text._own_patterns import OwnPattern
-from promptbench.text._placeholders import Digests, Finding
+from promptbench.text._placeholders import Digests, SensitiveSpan
 
 _Plain = TypeVar("_Plain")
 
@@ -42,7 +42,7 @@ class _Kind(Protocol):
 
     def suspicious(self, text: str) -> bool: ...
 
-    def find(self, text: str, digests: Digests) -> Iterator[Finding]: ...
+    def find(self, text: str, digests: Digests) -> Iterator[SensitiveSpan]: ...
 
 
 _BUILT_IN: tuple[_Kind, ...] = (_address_shapes, _secret_shapes, _number_shapes)
@@ -163,9 +163,9 @@ class _Pass:
             self._counts[finding.kind] += 1
         return "".join([*parts, text[end:]])
 
-    def _found(self, text: str, kinds: Sequence[_Kind]) -> list[Finding]:
+    def _found(self, text: str, kinds: Sequence[_Kind]) -> list[SensitiveSpan]:
         """What is to be replaced, from left to right. Where two overlap, the kind that is looked for first wins."""
-        kept: list[Finding] = []
+        kept: list[SensitiveSpan] = []
         starts: list[int] = []
         for finding in (finding for kind in kinds for finding in kind.find(text, self._digests)):
             place = bisect(starts, finding.start)

@@ -133,7 +133,7 @@ def lookup(name: str, variables: Mapping[str, Json]) -> Json:
     return value
 
 
-def as_text(value: Json) -> str:
+def render_value(value: Json) -> str:
     """A value as it stands in a prompt: text as it is, null as nothing, numbers as written, the rest as JSON."""
     if isinstance(value, str):
         return value

@@ -16,9 +16,10 @@ MAY_IMPORT = {
     "formats": {"core"},
     "text": {"core"},
     **dict.fromkeys(
-        ("settings", "suite", "prompts", "providers", "ingest", "gateway", "store", "report", "stats", "metrics"),
+        ("settings", "suite", "prompts", "providers", "gateway", "store", "report", "stats", "metrics"),
         LEAVES,
     ),
+    "ingest": LEAVES | {"plugins"},
     "checks": LEAVES | {"metrics"},
     "gate": {"stats", "core"},
     "project": LEAVES | {"suite", "prompts", "checks", "providers", "ingest"},
@@ -28,10 +29,12 @@ MAY_IMPORT = {
     "client": {"store", "prompts", "text", "core"},
     # A front like the command line.
     "pytest_plugin": {"api", "report", "core"},
+    # What a plug-in declares: types only.
+    "plugins": {"core"},
 }
 MAY_IMPORT["api"] = set(MAY_IMPORT) - {"cli", "client", "pytest_plugin"}
 STANDARD_ONLY = {"core"}
-MODULES = {"client", "pytest_plugin"}
+MODULES = {"client", "plugins", "pytest_plugin"}
 """Layers that are one file."""
 
 

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from promptbench.core.types import BadRecord
 from promptbench.formats.log_file import RECORD_BYTES, WHOLE_BYTES, LogError, LogFile
-from promptbench.formats.piped import KEPT_BYTES, Piped
+from promptbench.formats.piped import KEPT_BYTES, PipeBuffer
 
 
 def log(folder: Path, content: bytes | str, name: str = "log") -> LogFile:
     (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
-    return LogFile.at(folder / name)
+    return LogFile.from_path(folder / name)
 
 
 def read(folder: Path, content: bytes | str, at: tuple[str, ...] = ()) -> list[tuple[str, Any]]:
@@ -86,7 +86,7 @@ def test_a_line_of_100_mb_is_named_and_the_rest_is_read_in_flat_memory(tmp_path:
         for _ in range(100):
             file.write(b"x" * 1024 * 1024)
         file.write(b'"}\n{"a": 1}\n')
-    one = LogFile.at(tmp_path / "log")
+    one = LogFile.from_path(tmp_path / "log")
     tracemalloc.start()
     found = list(one.records())
     peak = tracemalloc.get_traced_memory()[1]
@@ -150,7 +150,7 @@ def test_a_bomb_is_refused_before_it_unfolds(tmp_path: Path) -> None:
     with gzip.open(tmp_path / "bomb", "wb") as file:
         for _ in range(300):
             file.write(b"\0" * 1024 * 1024)
-    one = LogFile.at(tmp_path / "bomb")
+    one = LogFile.from_path(tmp_path / "bomb")
     found = list(one.records())
     assert isinstance(found[-1], BadRecord)
     assert "expands to more than 250 times its size" in found[-1].reason
@@ -176,12 +176,12 @@ def test_sample_and_keys(tmp_path: Path) -> None:
 
 def test_the_same_file_with_others_beside_it(tmp_path: Path) -> None:
     one, other = log(tmp_path, "{}", "one"), log(tmp_path, "{}", "other")
-    assert one.beside([other]).others == (other,)
+    assert one.with_others([other]).others == (other,)
 
 
 def test_a_pipe_is_read_again_from_the_start() -> None:
-    piped = Piped(io.BytesIO(b'{"a": 1}\n{"a": "' + "ü".encode() + b'"}\n'))
-    one = LogFile.of(piped.open, "standard input")
+    piped = PipeBuffer(io.BytesIO(b'{"a": 1}\n{"a": "' + "ü".encode() + b'"}\n'))
+    one = LogFile.from_opener(piped.open, "standard input")
     assert one.sample() == A
     assert list(one.records()) == list(one.records()) == [("line 1", A), ("line 2", B)]
 
@@ -189,8 +189,8 @@ def test_a_pipe_is_read_again_from_the_start() -> None:
 def test_a_long_pipe_is_read_once_and_never_kept_on_disk() -> None:
     line = json.dumps({"a": "x" * 1_000_000}).encode() + b"\n"
     count = KEPT_BYTES // len(line) + 5
-    piped = Piped(io.BytesIO(line * count))
-    one = LogFile.of(piped.open, "standard input")
+    piped = PipeBuffer(io.BytesIO(line * count))
+    one = LogFile.from_opener(piped.open, "standard input")
     assert one.sample() is not None
     assert len(list(one.records())) == count
     with pytest.raises(OSError, match="only once"):

@@ -13,7 +13,7 @@ import pytest
 
 from promptbench.core.types import BadRecord, LoggedCall
 from promptbench.formats.log_file import LogFile
-from promptbench.ingest import reader, recognised
+from promptbench.ingest import detect_format, load_format
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 SAMPLES = DATA / "log_samples"
@@ -22,7 +22,7 @@ SAMPLES = DATA / "log_samples"
 def log(content: str | bytes, name: str = "log", **mapping: str) -> LogFile:
     """A file with this content; `mapping` says which column holds which field."""
     data = content if isinstance(content, bytes) else content.encode()
-    return replace(LogFile.of(lambda mode: io.BytesIO(data), name), mapping=mapping)
+    return replace(LogFile.from_opener(lambda mode: io.BytesIO(data), name), mapping=mapping)
 
 
 def json_lines(*records: Any) -> str:
@@ -33,19 +33,19 @@ def sample(name: str, *others: str) -> LogFile:
     """A sample with the other files of its import. Skips the test where the samples are not there."""
     if not (SAMPLES / name).exists():
         pytest.skip(f"{SAMPLES / name} is not there")
-    return beside(*(LogFile.at(SAMPLES / each, each) for each in (name, *others)))
+    return beside(*(LogFile.from_path(SAMPLES / each, each) for each in (name, *others)))
 
 
 def beside(file: LogFile, *others: LogFile) -> LogFile:
-    return file.beside(others)
+    return file.with_others(others)
 
 
 def read(file: LogFile, format_: str | None = None) -> list[LoggedCall | BadRecord]:
     """All that a file holds, by the reader that recognises it; with `format_` that must be this one."""
-    name = recognised(file)
+    name = detect_format(file)
     assert name is not None
     assert format_ in (None, name)
-    return list(reader(name).read(file))
+    return list(load_format(name).read(file))
 
 
 def calls(file: LogFile, format_: str | None = None) -> list[LoggedCall]:

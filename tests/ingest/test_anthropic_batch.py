@@ -46,7 +46,7 @@ def test_the_input_is_all_that_went_in() -> None:
 @pytest.mark.parametrize("reason", ["max_tokens", "refusal", "model_context_window_exceeded", "pause_turn"])
 def test_answers_that_were_cut(reason: str) -> None:
     (call,) = calls(log(json_lines(result(stop_reason=reason))))
-    assert (call.failed, call.tier) == (f"finish reason {reason}", FailureTier.CUT)
+    assert (call.failed, call.tier) == (f"finish reason {reason}", FailureTier.TRUNCATED)
 
 
 def test_a_call_of_a_tool_behind_a_text() -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from promptbench.core.types import BadRecord, LoggedCall
 from promptbench.formats.log_file import LogFile
-from promptbench.ingest import plugins, reader, recognised
+from promptbench.ingest import detect_format, load_format, plugins
 from tests.helpers.log_formats import COMPLETION, FILES, RECORDS
 from tests.helpers.logs import calls, log
 
@@ -22,13 +22,13 @@ READERS = [name for name in plugins.names() if name != "llm_logs"]
 
 
 def specificity(name: str) -> int:
-    return getattr(reader(name), "specificity", 0)
+    return load_format(name).specificity
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_one_reader_recognises_a_file(name: str) -> None:
     file = log(FILES[name], name)
-    matching = [each for each in plugins.names() if reader(each).matches(file)]
+    matching = [each for each in plugins.names() if load_format(each).matches(file)]
     best = max(map(specificity, matching))
     assert [each for each in matching if specificity(each) == best] == [Path(name).stem]
 
@@ -48,14 +48,14 @@ def test_each_file_has_one_failed_call(name: str) -> None:
 def test_a_compressed_file_is_the_same(name: str, tmp_path: Path) -> None:
     path = tmp_path / "log.gz"
     path.write_bytes(gzip.compress(FILES[name]))
-    assert calls(LogFile.at(path)) == calls(log(FILES[name], name))
+    assert calls(LogFile.from_path(path)) == calls(log(FILES[name], name))
 
 
 @pytest.mark.parametrize("name", sorted(RECORDS))
 @pytest.mark.parametrize("other", ["{", "[]", "7", '"text"', "{}", '{"a": {"b": [1]}}', "\x00\x01"])
 def test_a_file_that_changes_shape_is_read_on(name: str, other: str) -> None:
     line = json.dumps(RECORDS[name])
-    found = list(reader(name).read(log("\n".join([line, other, line]))))
+    found = list(load_format(name).read(log("\n".join([line, other, line]))))
     assert [type(item) for item in found] == [LoggedCall, BadRecord, LoggedCall]
     bad = found[1]
     assert isinstance(bad, BadRecord)
@@ -158,8 +158,8 @@ def assert_sound(found: list[LoggedCall | BadRecord]) -> None:
 def test_odd_records_are_read_or_named(name: str, data: st.DataObject) -> None:
     records = data.draw(odd_records(name))
     file = log("".join(json.dumps(record) + "\n" for record in records))
-    recognised(file)
-    found = list(reader(name).read(file))
+    detect_format(file)
+    found = list(load_format(name).read(file))
     assert_sound(found)
 
 
@@ -173,8 +173,8 @@ def test_damaged_files_are_read_or_named(name: str, data: st.DataObject) -> None
     cut = data.draw(st.integers(0, len(content)))
     try:
         file = log(bytes(content[: cut if data.draw(st.booleans()) else len(content)]), name)
-        recognised(file)
-        assert_sound(list(reader(Path(name).stem).read(file)))
+        detect_format(file)
+        assert_sound(list(load_format(Path(name).stem).read(file)))
     except ValueError as error:
         assert str(error)  # noqa: PT017 - a file that gives no more says why
 
@@ -185,7 +185,7 @@ def test_damaged_files_are_read_or_named(name: str, data: st.DataObject) -> None
 def test_anything_at_all_is_read_or_named(name: str, content: bytes) -> None:
     try:
         file = log(content)
-        recognised(file)
-        assert_sound(list(reader(name).read(file)))
+        detect_format(file)
+        assert_sound(list(load_format(name).read(file)))
     except ValueError as error:
         assert str(error)  # noqa: PT017 - as above

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from promptbench.core.types import FailureTier, LoggedCall, Message, Usage
-from promptbench.ingest import recognised
+from promptbench.ingest import detect_format
 from promptbench.ingest.generic import columns
 from tests.helpers.logs import beside, calls, json_lines, log, read, reasons
 
-TRANSPORT, CUT, CONTENT = FailureTier.TRANSPORT, FailureTier.CUT, FailureTier.CONTENT
+TRANSPORT, CUT, CONTENT = FailureTier.TRANSPORT, FailureTier.TRUNCATED, FailureTier.CONTENT
 
 
 def one(**record: Any) -> LoggedCall:
@@ -195,7 +195,7 @@ def test_inputs_alone_are_no_log() -> None:
     ],
 )
 def test_a_table_has_a_column_that_is_known_or_the_name_of_one(content: str, name: str, known: bool) -> None:
-    assert (recognised(log(content, name)) == "generic") is known
+    assert (detect_format(log(content, name)) == "generic") is known
 
 
 def test_long_and_many_columns_are_not_all_told() -> None:
@@ -207,7 +207,7 @@ def test_long_and_many_columns_are_not_all_told() -> None:
 
 @pytest.mark.parametrize("content", ["7\n", "word\n", "", b"%PDF-1.7", "interactions:\n- request:\n    body: x\n"])
 def test_what_is_no_log_is_not_recognised(content: str | bytes) -> None:
-    assert recognised(log(content)) is None
+    assert detect_format(log(content)) is None
 
 
 def test_columns_of_each_kind() -> None:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from promptbench.ingest import recognised
+from promptbench.ingest import detect_format
 from tests.helpers.log_formats import MESSAGES
 from tests.helpers.logs import calls, json_lines, log, read, reasons
 
@@ -26,5 +26,5 @@ def test_an_example_without_an_answer_at_its_end_is_named() -> None:
 
 
 def test_with_other_fields_it_is_another_format() -> None:
-    assert recognised(log(json_lines({"messages": [*MESSAGES, ANSWER], "user_id": 7}))) == "generic"
-    assert recognised(log(json_lines({"messages": MESSAGES}))) == "generic"
+    assert detect_format(log(json_lines({"messages": [*MESSAGES, ANSWER], "user_id": 7}))) == "generic"
+    assert detect_format(log(json_lines({"messages": MESSAGES}))) == "generic"

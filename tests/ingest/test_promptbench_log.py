@@ -19,7 +19,7 @@ LEAST = {"promptbench": "call/1", "id": "c1", "vars": {"message": "hi"}, "answer
 def log(folder: Path, content: bytes | str) -> LogFile:
     path = folder / "log.jsonl"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return LogFile.at(path)
+    return LogFile.from_path(path)
 
 
 def calls(folder: Path, content: bytes | str) -> list[LoggedCall]:
@@ -71,7 +71,7 @@ def test_a_full_line(tmp_path: Path) -> None:
         failed="parse",
         tags=("a", "1"),
         extra={"trace": {"kept": [1]}},
-        tier=FailureTier.CUT,
+        tier=FailureTier.TRUNCATED,
         format="promptbench_log",
     )
 
@@ -87,7 +87,7 @@ def test_the_whole_record_is_kept(tmp_path: Path) -> None:
     [
         ({}, None),
         ({"answer": None, "error": "timeout"}, FailureTier.TRANSPORT),
-        ({"finish_reason": "length", "failed": "parse"}, FailureTier.CUT),
+        ({"finish_reason": "length", "failed": "parse"}, FailureTier.TRUNCATED),
         ({"finish_reason": "stop", "failed": "parse"}, FailureTier.CONTENT),
     ],
 )

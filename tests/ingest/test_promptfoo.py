@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from promptbench.core.types import FailureTier, LoggedCall, Message
-from promptbench.ingest.promptfoo import checks_of
+from promptbench.ingest._promptfoo_checks import convert_assertions
 from tests.helpers.log_formats import RECORDS
 from tests.helpers.logs import calls, json_lines, log
 from tests.helpers.subjects import score
@@ -39,7 +39,7 @@ def test_an_evaluation_of_many_results_is_read_one_at_a_time() -> None:
         ({"gradingResult": None}, "success false", FailureTier.CONTENT),
         ({"failureReason": 2, "error": "API error: 429", "response": {}}, "API error: 429", FailureTier.TRANSPORT),
         ({"failureReason": 0, "response": {"error": "timeout"}}, "timeout", FailureTier.TRANSPORT),
-        ({"response": {"output": "{", "finishReason": "length"}}, "finish reason length", FailureTier.CUT),
+        ({"response": {"output": "{", "finishReason": "length"}}, "finish reason length", FailureTier.TRUNCATED),
     ],
 )
 def test_what_failed(fields: dict[str, Any], failed: str | None, tier: FailureTier | None) -> None:
@@ -136,14 +136,14 @@ MAPPED: list[tuple[dict[str, Any], dict[str, Any], str, str]] = [
 def test_each_mapped_check_says_what_the_assertion_says(
     assertion: dict[str, Any], check: dict[str, Any], good: str, bad: str
 ) -> None:
-    assert checks_of([assertion]) == ([check], [])
+    assert convert_assertions([assertion]) == ([check], [])
     [(name, argument)] = check.items()
     assert score(name, argument, good).passed
     assert not score(name, argument, bad).passed
 
 
 def test_limits() -> None:
-    checks, others = checks_of([{"type": "latency", "threshold": 2000}, {"type": "cost", "threshold": 0.002}])
+    checks, others = convert_assertions([{"type": "latency", "threshold": 2000}, {"type": "cost", "threshold": 0.002}])
     assert checks == [{"latency": "2000 ms"}, {"cost": 0.002}]
     assert others == []
     for check in checks:
@@ -175,16 +175,16 @@ def test_limits() -> None:
     ],
 )
 def test_what_has_no_check_is_listed_with_the_reason(assertion: Any, why: str) -> None:
-    assert checks_of([assertion]) == ([], [{"assert": assertion, "why": why}])
+    assert convert_assertions([assertion]) == ([], [{"assert": assertion, "why": why}])
 
 
 def test_sets_and_weights() -> None:
     inner = [{"type": "icontains", "value": "a", "weight": 2}, {"type": "python", "value": "x"}]
-    checks, others = checks_of([{"type": "assert-set", "assert": inner}, {"type": "is-json", "weight": 1}])
+    checks, others = convert_assertions([{"type": "assert-set", "assert": inner}, {"type": "is-json", "weight": 1}])
     assert checks == [{"contains": "a", "weight": 2.0}, {"json": None}]
     assert [item["assert"] for item in others] == [inner[1]]
 
 
 @pytest.mark.parametrize("value", [None, "x", {}, [None], [[]], 7])
 def test_what_is_no_list_of_assertions(value: Any) -> None:
-    assert checks_of(value)[0] == []
+    assert convert_assertions(value)[0] == []

@@ -9,8 +9,8 @@ import pytest
 
 from promptbench.core.types import FailureTier, LoggedCall, Message, Usage
 from promptbench.formats.log_file import LogFile
-from promptbench.formats.log_sight import described
-from promptbench.ingest import recognised
+from promptbench.formats.log_sight import describe_unknown
+from promptbench.ingest import detect_format
 from tests.helpers.logs import DATA, SAMPLES, beside, calls, read, reasons, sample
 
 SYSTEM = 'Classify the intent. Answer as JSON {"intent": ...}.'
@@ -19,7 +19,7 @@ ANSWER = 'Sure! Here is the JSON:\n```json\n{"intent": "card_arrival",}\n```'
 ASKED = (Message("system", SYSTEM), Message("user", USER))
 USED = Usage(31, 12, 0)
 STARTED = "2026-11-01T09:59:59Z"
-TRANSPORT, CUT, CONTENT = FailureTier.TRANSPORT, FailureTier.CUT, FailureTier.CONTENT
+TRANSPORT, CUT, CONTENT = FailureTier.TRANSPORT, FailureTier.TRUNCATED, FailureTier.CONTENT
 
 
 def records(name: str) -> list[Any]:
@@ -58,7 +58,7 @@ FORMATS = {
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_each_sample_is_recognised(name: str) -> None:
-    assert recognised(sample(name)) == FORMATS[name]
+    assert detect_format(sample(name)) == FORMATS[name]
 
 
 def test_no_sample_is_forgotten() -> None:
@@ -74,10 +74,10 @@ def test_what_is_not_supported_is_named(folder: str) -> None:
     if not files:
         pytest.skip(f"{SAMPLES / folder} is not there")
     for path in files:
-        file = LogFile.at(path, path.name)
-        assert recognised(file) is None
-        assert {"inspect": "inspect_ai", "vcr": "vcrpy"}[folder] in described(file)
-        assert "which is not read; write" in described(file)
+        file = LogFile.from_path(path, path.name)
+        assert detect_format(file) is None
+        assert {"inspect": "inspect_ai", "vcr": "vcrpy"}[folder] in describe_unknown(file)
+        assert "which is not read; write" in describe_unknown(file)
 
 
 def test_openai_batch() -> None:
@@ -643,7 +643,7 @@ def test_real_logs_are_joined_with_their_prompts(model: str, failed: int, unpars
     """The counts are those of the logs' own description."""
     if not BFCL.exists():
         pytest.skip(f"{BFCL} is not there")
-    answers, prompts = (LogFile.at(BFCL / f"{name}.jsonl", name) for name in (model, "prompts"))
+    answers, prompts = (LogFile.from_path(BFCL / f"{name}.jsonl", name) for name in (model, "prompts"))
     found = calls(beside(answers, prompts), "generic")
     assert len(found) == 1240
     assert read(beside(prompts, answers)) == []
@@ -669,5 +669,5 @@ def test_real_logs_are_joined_with_their_prompts(model: str, failed: int, unpars
 def test_answers_without_their_prompts_are_named() -> None:
     if not BFCL.exists():
         pytest.skip(f"{BFCL} is not there")
-    answers = LogFile.at(BFCL / "gpt-3.5-turbo-0125.jsonl", "answers")
+    answers = LogFile.from_path(BFCL / "gpt-3.5-turbo-0125.jsonl", "answers")
     assert set(reasons(read(answers))) == {(f"line {number}", "it has no input") for number in range(1, 1241)}

@@ -12,7 +12,7 @@ import pytest
 from promptbench.core.protocols import MissingExtra
 from promptbench.core.types import BadRecord
 from promptbench.formats.log_file import LogFile
-from promptbench.ingest import generic, recognised
+from promptbench.ingest import detect_format, generic
 from promptbench.ingest._sheets import is_workbook, sheets
 from tests.helpers.log_formats import workbook
 from tests.helpers.logs import calls, log, read, reasons
@@ -80,13 +80,13 @@ def test_on_the_disk_and_compressed(tmp_path: Path) -> None:
     (tmp_path / "log.xlsx").write_bytes(content)
     (tmp_path / "log.xlsx.gz").write_bytes(gzip.compress(content))
     for name in ("log.xlsx", "log.xlsx.gz"):
-        assert [call.answer for call in calls(LogFile.at(tmp_path / name))] == ["yes"]
+        assert [call.answer for call in calls(LogFile.from_path(tmp_path / name))] == ["yes"]
 
 
 def test_without_openpyxl_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     file = log(workbook([["prompt", "response"], ["hi", "yes"]]))
     monkeypatch.setitem(sys.modules, "openpyxl", None)
-    assert recognised(file) == "generic"
+    assert detect_format(file) == "generic"
     with pytest.raises(MissingExtra, match=r"promptbench-gate\[sheets\].*or save it as CSV"):
         list(generic.read(file))
 
@@ -101,7 +101,7 @@ def archive(**members: bytes) -> bytes:
 
 def test_an_archive_is_no_workbook() -> None:
     assert not is_workbook(log(archive(**{"a.txt": b"x"})))
-    assert recognised(log(archive(**{"a.txt": b"x"}))) is None
+    assert detect_format(log(archive(**{"a.txt": b"x"}))) is None
 
 
 @pytest.mark.parametrize("book", [b"", b"<workbook", b"not xml"])
