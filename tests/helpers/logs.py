@@ -1,4 +1,4 @@
-"""Log files made in memory, and the samples of real formats that may lie beside the project."""
+"""Log files made in memory, and samples of the formats."""
 
 from __future__ import annotations
 
@@ -9,14 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from promptbench.core.types import BadRecord, LoggedCall
 from promptbench.formats.log_file import LogFile
 from promptbench.ingest import detect_format, load_format
 
-DATA = Path(__file__).parents[2].parent / "shared" / "data"
-SAMPLES = DATA / "log_samples"
+SAMPLES = Path(__file__).parents[1] / "ingest" / "samples"
 
 
 def log(content: str | bytes, name: str = "log", **mapping: str) -> LogFile:
@@ -30,9 +27,7 @@ def json_lines(*records: Any) -> str:
 
 
 def sample(name: str, *others: str) -> LogFile:
-    """A sample with the other files of its import. Skips the test where the samples are not there."""
-    if not (SAMPLES / name).exists():
-        pytest.skip(f"{SAMPLES / name} is not there")
+    """A sample with the other files of its import."""
     return beside(*(LogFile.from_path(SAMPLES / each, each) for each in (name, *others)))
 
 

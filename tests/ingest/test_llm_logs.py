@@ -106,6 +106,13 @@ def test_an_answer_that_does_not_fit_its_schema(answer: str, said: str | None, t
     assert (call.failed, call.tier) == (said, FailureTier.CONTENT if said else None)
 
 
+def test_a_turn_whose_answer_does_not_fit_its_schema(tmp_path: Path) -> None:
+    statements = ("INSERT INTO schemas VALUES ('s', '{\"type\": \"object\"}')", "UPDATE turns SET schema_id = 's'")
+    found = calls(LogFile.from_path(database(tmp_path, "0.36", *statements)))
+    assert (found[0].failed, found[0].tier) == ("schema: the answer is not JSON", FailureTier.CONTENT)
+    assert found[0].extra["schema"] == {"type": "object"}
+
+
 def test_a_schema_that_is_none_or_hostile_says_nothing(tmp_path: Path) -> None:
     hostile = ['{"type": 7}', '{"$ref": "http://x/y"}', '{"$ref": "#"}', '{"pattern": "(a+)+$"}', "no JSON"]
     rows = [
