@@ -84,7 +84,7 @@ def replay(
                 suite, {"--log": log, "--since": [since], "--model": model, "--where": where}, failed_only
             ),
             spending=api.Spending.read(max_cost, max_calls, max_minutes),
-            tell=lambda price: _tell(price, dry_run=dry_run, as_json=as_json),
+            announce=lambda price: _tell(price, dry_run=dry_run, as_json=as_json),
             listen=progress.listen,
             dry_run=dry_run,
         )

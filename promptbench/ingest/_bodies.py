@@ -1,5 +1,6 @@
-"""What was sent to an API and what it answered, in the forms of OpenAI (chat, responses, completions), Anthropic and
-Gemini. Proxies and tracers log these bodies as they were.
+"""Bodies of requests and responses, in the forms of OpenAI (chat, responses, completions), Anthropic and Gemini.
+
+Proxies and tracers log these bodies unchanged.
 """
 
 from __future__ import annotations
@@ -8,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from promptbench.core.types import Json, Message, Usage
-from promptbench.formats.embedded_json import decode_embedded
 from promptbench.ingest._chat import (
     MessageContent,
     is_conversation,
@@ -17,17 +17,19 @@ from promptbench.ingest._chat import (
     read_conversation,
     unwrap_langchain,
 )
-from promptbench.ingest._fields import as_count, as_list, as_object, as_text, omit_fields, to_text
+from promptbench.ingest._fields import as_count, as_list, as_object, as_text, decode_embedded, omit_fields, to_text
 
-_ASKED = {"model", "messages", "input", "instructions", "prompt", "system", "tools", "contents", "systemInstruction",
-          "system_instruction", "metadata"}  # fmt: skip
+_REQUEST_KEYS = {
+    "model", "messages", "input", "instructions", "prompt", "system", "tools", "contents", "systemInstruction",
+    "system_instruction", "metadata",
+}  # fmt: skip
 
-_ANSWERS = {"choices", "candidates"}
+_ANSWER_KEYS = {"choices", "candidates"}
 
 
 @dataclass(frozen=True, slots=True)
 class RequestBody:
-    """`extra` has `params`, `tools` and what `conversation` found beside the messages."""
+    """What was sent. `extra` has `params`, `tools` and the extra of the conversation."""
 
     messages: tuple[Message, ...] = ()
     model: str = ""
@@ -36,7 +38,7 @@ class RequestBody:
 
 @dataclass(frozen=True, slots=True)
 class ResponseBody:
-    """`answer` is None where the body holds none; `extra` has `tool_calls` with their ids, `parts`, `reasoning`."""
+    """What came back. `answer` is None if there is none; `extra` has `tool_calls` with ids, `parts`, `reasoning`."""
 
     answer: str | None = None
     model: str = ""
@@ -47,7 +49,7 @@ class ResponseBody:
 
 
 def read_request(body: Json) -> RequestBody:
-    """From the body of a request; empty for what is none."""
+    """Return the messages, model and parameters in the body of a request; an empty RequestBody for anything else."""
     body = as_object(body)
     sent = next((body[key] for key in ("messages", "input", "contents", "prompt") if body.get(key) is not None), None)
     system = next(
@@ -57,19 +59,17 @@ def read_request(body: Json) -> RequestBody:
     if isinstance(system, dict):
         system = read_content(system).text
     talk = read_conversation(sent, system=system)
-    extra = {**talk.extra, "params": omit_fields(body, _ASKED), "tools": as_list(body.get("tools"))}
-    return RequestBody(
-        talk.messages, as_text(body.get("model")) or "", {key: value for key, value in extra.items() if value}
-    )
+    extra = {**talk.extra, "params": omit_fields(body, _REQUEST_KEYS), "tools": as_list(body.get("tools"))}
+    return RequestBody(talk.messages, as_text(body.get("model")) or "", omit_fields(extra))
 
 
 def is_request(value: Json) -> bool:
-    """Whether a value is a message, or the body of a request with messages, and not just data."""
+    """Return True if a value is a message, or the body of a request with messages, and not just data."""
     return is_message(value) or (isinstance(value, dict) and is_conversation(decode_embedded(value.get("messages"))))
 
 
 def read_input(value: Json) -> RequestBody:
-    """From what a tracer logged as the input: a text, messages, or the body of a request."""
+    """Return what a tracer logged as the input: a text, messages, or the body of a request."""
     body = decode_embedded(value)
     if is_request(body) and not is_message(body):
         return read_request(body)
@@ -78,7 +78,7 @@ def read_input(value: Json) -> RequestBody:
 
 
 def read_response(body: Json) -> ResponseBody:
-    """From the body of an answer, or from the message in it; empty for what is none."""
+    """Return the answer in the body of a response, or in a message; an empty ResponseBody for anything else."""
     body = as_object(body)
     usage = read_usage(body.get("usage") or body.get("usageMetadata"))
     model = as_text(body.get("model")) or as_text(body.get("modelVersion")) or ""
@@ -108,13 +108,14 @@ def read_response(body: Json) -> ResponseBody:
 
 
 def read_output(value: Json) -> ResponseBody:
-    """From what a tracer logged as the output: a text, a message or a list of one, a whole body, or other data, which
-    is then the answer as JSON.
+    """Return what a tracer logged as the output: a text, a message or a list of one, or a whole body.
+
+    Other data is the answer as JSON.
     """
     found = decode_embedded(value)
     if isinstance(found, list) and len(found) == 1:
         found = found[0]
-    if is_message(found) or (isinstance(found, dict) and _ANSWERS & found.keys()):
+    if is_message(found) or (isinstance(found, dict) and _ANSWER_KEYS & found.keys()):
         reply = read_response(found)
         if reply.answer is not None:
             return reply
@@ -122,7 +123,7 @@ def read_output(value: Json) -> ResponseBody:
 
 
 def _output_parts(item: dict[str, Json]) -> list[Json]:
-    """The parts of one item of a Responses API answer: of a message those in it, of a call the item itself."""
+    """Return the content parts of one output item of the Responses API; a call is a part itself."""
     return as_list(item.get("content")) if item.get("type") == "message" else [item]
 
 
@@ -136,7 +137,7 @@ def _build_response(
         as_object(part).get("type") == "refusal" for part in as_list(message.get("content"))
     )
     return ResponseBody(
-        answer=content.rendered() or declined or ("" if _said(message) else None),
+        answer=content.rendered() or declined or ("" if _has_content(message) else None),
         model=model,
         finish_reason=finish_reason,
         refusal=refused,
@@ -145,24 +146,25 @@ def _build_response(
     )
 
 
-def _said(message: Mapping[str, Json]) -> bool:
+def _has_content(message: Mapping[str, Json]) -> bool:
     return any(message.get(key) is not None for key in ("content", "text", "parts"))
 
 
 def _collect_extra(message: Mapping[str, Json], content: MessageContent, choices: int) -> dict[str, Json]:
-    thoughts = next((message[key] for key in ("reasoning_content", "reasoning") if message.get(key)), None)
+    reasoning = message.get("reasoning_content") or message.get("reasoning")
     found = {
         "tool_calls": content.calls,
-        "parts": dict(content.parts),
-        "reasoning": to_text(thoughts),
+        "parts": content.parts,
+        "reasoning": to_text(reasoning),
         "choices": choices if choices > 1 else None,
     }
-    return {key: value for key, value in found.items() if value}
+    return omit_fields(found)
 
 
 def read_usage(value: Json) -> Usage | None:
-    """The tokens, in any provider's words. Anthropic counts what it read from and wrote to a cache apart from the
-    input; here the input is all of it.
+    """Return the tokens, whatever the provider calls them.
+
+    Anthropic counts tokens read from and written to a cache separately; here they are part of the input.
     """
     data = as_object(value)
     sent = _first(data, "prompt_tokens", "input_tokens", "promptTokenCount", "promptTokens", "input")

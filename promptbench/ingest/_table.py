@@ -66,7 +66,7 @@ def records(file: Log) -> Iterator[tuple[str, Json] | BadRecord]:
 
 def first(file: Log) -> dict[str, Json]:
     """The first record of either, for detection: of a table, an object with its columns' names as keys."""
-    return file.sample() or dict.fromkeys(columns(file), "")
+    return file.first_record or dict.fromkeys(columns(file), "")
 
 
 def _delimiter(header: str) -> str | None:

@@ -1,7 +1,7 @@
-"""What of a logged call failed: no answer came, it was cut short or refused, or it was wrong.
+"""The failure tier of a logged call: no answer, a truncated or refused one, or a wrong one.
 
-A source's verdict about the content is a score. Most have a scale from 0 to 1, so a score below one half is a failure,
-and so is a word that says so. Where less is better, as with toxicity, a low score is none.
+A source's verdict about the content is a score. Most scores are from 0 to 1, so one below 0.5 is a failure, and so is a
+word such as `wrong`. Where less is better, as with toxicity, a low score is not a failure.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from collections.abc import Iterable, Mapping
 from promptbench.core.types import FailureTier, Json
 from promptbench.ingest._fields import as_number
 
+# Finish reasons of an incomplete answer, in the words of all providers, in lower case.
 TRUNCATING = frozenset(
     {
         "length", "max_tokens", "max_output_tokens", "content_filter", "refusal", "model_context_window_exceeded",
         "pause_turn", "safety", "recitation", "prohibited_content", "blocklist", "spii",
     }
 )  # fmt: skip
-"""Finish reasons of an answer that is not whole, in the words of all providers, in lower case."""
 TRUE_WORDS = frozenset(
     {"true", "1", "1.0", "yes", "y", "pass", "passed", "ok", "correct", "right", "good", "success", "valid"}
 )
@@ -28,16 +28,17 @@ FALSE_WORDS = frozenset(
     }
 )  # fmt: skip
 _LESS_IS_BETTER = ("toxic", "hallucin", "bias", "harm", "risk", "pii", "error", "latency", "cost", "distance", "length")
-_ENOUGH = 0.5
-
-Failure = tuple[str | None, FailureTier | None]
+_THRESHOLD = 0.5
 
 
 def classify_failure(
     *, error: str | None = None, finish_reason: str | None = None, refusal: bool = False, verdict: str | None = None
-) -> Failure:
-    """What marks a call as failed, and the tier. `error` is what stood in the place of an answer, `verdict` the
-    source's own about the answer; an earlier tier outweighs a later one.
+) -> tuple[str | None, FailureTier | None]:
+    """Return what marks a call as failed, and the tier; (None, None) if nothing does.
+
+    Args:
+        error: What came instead of an answer.
+        verdict: The source's own verdict about the answer. Each tier takes precedence over the next.
     """
     if error is not None:
         return error, FailureTier.TRANSPORT
@@ -51,7 +52,7 @@ def classify_failure(
 
 
 def parse_truth(value: Json) -> bool | None:
-    """A verdict as yes or no: a boolean, a number that is 0 or 1, or one of the usual words. None for all else."""
+    """Return a boolean, a number that is 0 or 1, or one of the usual words as a boolean; None for anything else."""
     if isinstance(value, bool):
         return value
     word = str(value).strip().lower() if isinstance(value, str | int | float) else ""
@@ -59,7 +60,7 @@ def parse_truth(value: Json) -> bool | None:
 
 
 def find_low_score(scores: Iterable[tuple[str, Json]]) -> str | None:
-    """The first score by which the answer is wrong, as `score NAME VALUE`; None when there is none."""
+    """Return the first score by which the answer is wrong, as `score NAME VALUE`; None if there is none."""
     for name, value in scores:
         if _is_low(name, value):
             shown = f"{value:g}" if isinstance(value, float) else str(value)
@@ -68,7 +69,7 @@ def find_low_score(scores: Iterable[tuple[str, Json]]) -> str | None:
 
 
 def iterate_scores(value: Json) -> Iterable[tuple[str, Json]]:
-    """Name and value of each score, from an object of values or lists of values."""
+    """Yield name and value of each score, from an object of values or of lists of values."""
     for name, found in value.items() if isinstance(value, Mapping) else ():
         for one in found if isinstance(found, list) else [found]:
             yield str(name), one
@@ -77,6 +78,5 @@ def iterate_scores(value: Json) -> Iterable[tuple[str, Json]]:
 def _is_low(name: str, value: Json) -> bool:
     if any(word in name.lower() for word in _LESS_IS_BETTER):
         return False
-    if isinstance(value, bool) or as_number(value) is None:
-        return parse_truth(value) is False
-    return (as_number(value) or 0.0) < _ENOUGH
+    amount = None if isinstance(value, bool) else as_number(value)
+    return parse_truth(value) is False if amount is None else amount < _THRESHOLD

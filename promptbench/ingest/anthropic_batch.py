@@ -1,8 +1,8 @@
 """Anthropic's Message Batches: the results as JSON Lines, and the body of the request that created the batch.
 
-A result has no prompt and the order is not kept, so the requests (`{"requests": [{custom_id, params}]}`, or one a line)
-are joined by `custom_id`: import both files together. Usage counts what was read from and written to the cache apart
-from the input; here the input is all of it.
+A result has no prompt and results are in any order, so the requests (`{"requests": [{custom_id, params}]}`, or one per
+line) are joined by `custom_id`: import both files together. Anthropic counts tokens read from and written to the cache
+separately; here they are part of the input.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from promptbench.core.protocols import Log
 from promptbench.core.types import BadRecord, Json, LoggedCall
 from promptbench.ingest._bodies import read_request, read_response
-from promptbench.ingest._fields import as_nonblank, as_object, as_text, omit_fields
+from promptbench.ingest._fields import as_object, as_text, join_nonblank, omit_fields
 from promptbench.ingest._joined import FilePair, JoinedRecords, read_pair
 from promptbench.ingest._records import NotACall
 from promptbench.ingest._tiers import classify_failure
@@ -23,26 +23,29 @@ _MESSAGE = {"id", "type", "role", "model", "content", "stop_reason", "usage"}
 
 
 def matches(file: Log) -> bool:
-    """Whether the first record is a result of a batch, or a request for one."""
+    """Return True if the first record is a request of a batch or its result."""
     return _is_requests(file) or _is_results(file)
 
 
 def read(file: Log) -> Iterator[LoggedCall | BadRecord]:
-    """The results, each with its request where the import has it. A file of requests gives none of its own."""
+    """Yield the results, each with its request if the import has it. A file of requests yields none."""
     return read_pair(file, _PAIR, _call)
 
 
 def _is_requests(file: Log) -> bool:
-    first = file.sample() or {}
+    first = file.first_record or {}
     return first.keys() >= {"custom_id", "params"} and "messages" in as_object(first.get("params"))
 
 
 def _is_results(file: Log) -> bool:
-    return (file.sample() or {}).keys() >= {"custom_id", "result"}
+    return (file.first_record or {}).keys() >= {"custom_id", "result"}
 
 
 _PAIR = FilePair(
-    _is_requests, _is_results, "custom_id", "it has requests without answers: name the batch's results beside it"
+    _is_requests,
+    _is_results,
+    "custom_id",
+    "it has requests without answers: import the results of the batch together with it",
 )
 
 
@@ -51,9 +54,9 @@ def _call(data: dict[str, Json], requests: JoinedRecords) -> LoggedCall:
     result = as_object(data.get("result"))
     kind = as_text(result.get("type"))
     if key is None or kind is None:
-        raise NotACall("no result of a batch: it needs a 'custom_id' and a 'result' with a 'type'")
+        raise NotACall("not a batch result: it needs a 'custom_id' and a 'result' with a 'type'")
     request = requests.find(key)
-    sent = read_request(request.get("params"))
+    request_body = read_request(request.get("params"))
     message = as_object(result.get("message"))
     reply = read_response(message)
     error = None if kind == "succeeded" else _error(kind, result)
@@ -61,14 +64,14 @@ def _call(data: dict[str, Json], requests: JoinedRecords) -> LoggedCall:
     extra = {
         **omit_fields(data, {"custom_id", "result"}),
         **omit_fields(message, _MESSAGE),
-        **sent.extra,
+        **request_body.extra,
         **reply.extra,
     }
     return LoggedCall(
         id=key,
         answer=None if error else reply.answer,
-        model=reply.model or sent.model,
-        messages=sent.messages,
+        model=reply.model or request_body.model,
+        messages=request_body.messages,
         error=error,
         finish_reason=reply.finish_reason,
         usage=reply.usage,
@@ -83,8 +86,7 @@ def _call(data: dict[str, Json], requests: JoinedRecords) -> LoggedCall:
 def _error(kind: str, result: dict[str, Json]) -> str:
     outer = as_object(result.get("error"))
     own = as_object(outer.get("error")) or outer
-    said = ": ".join(part for part in (as_nonblank(own.get("type")), as_nonblank(own.get("message"))) if part)
-    return f"{kind}: {said}" if said else kind
+    return join_nonblank(kind, own.get("type"), own.get("message"))
 
 
-SPEC = LogFormatSpec(matches, read, specificity=50)
+SPEC = LogFormatSpec(matches=matches, read=read, specificity=50)

@@ -2,9 +2,9 @@
 to blob storage (`observations_v2/`, JSON Lines or CSV, snake_case, also compressed).
 
 Only generations are calls. Input and output may be JSON in a text. The latency is in seconds in some exports and in
-milliseconds in others: what is nearer to the time from start to end is meant. Scores of blob exports lie in files of
-their own (`scores/`): import them together, and they are joined by the observation's id. A score below one half is the
-source's verdict that the answer is wrong. An observation of level ERROR has no answer, or one that was found wrong.
+milliseconds in others: the one nearer to the time from start to end is used. Blob exports have the scores in separate
+files (`scores/`): import them together, and they are joined by the id of the observation. A score below 0.5 means that
+the answer is wrong. An observation of level ERROR has no answer, or a wrong one.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from promptbench.ingest._bodies import read_input, read_output, read_usage
 from promptbench.ingest._fields import (
     as_count,
     as_iso_time,
-    as_list,
     as_nonblank,
     as_number,
     as_object,
+    as_tags,
     as_text,
     milliseconds_between,
     omit_fields,
@@ -32,6 +32,7 @@ from promptbench.ingest._tiers import classify_failure, find_low_score, iterate_
 from promptbench.plugins import LogFormatSpec
 
 NAME = "langfuse"
+# The names in blob exports, and those of the interface.
 _SNAKE = {
     "trace_id": "traceId", "project_id": "projectId", "start_time": "startTime", "end_time": "endTime",
     "status_message": "statusMessage", "provided_model_name": "model", "model_parameters": "modelParameters",
@@ -41,7 +42,6 @@ _SNAKE = {
     "session_id": "sessionId", "time_to_first_token": "timeToFirstToken",
     "parent_observation_id": "parentObservationId",
 }  # fmt: skip
-"""The blob export's names and the interface's."""
 _PLACED = {
     "id", "startTime", "endTime", "level", "statusMessage", "input", "output", "model", "modelParameters",
     "usageDetails", "usage", "costDetails", "totalCost", "promptName", "promptVersion", "traceTags", "latency",
@@ -51,16 +51,18 @@ _SCORE = {"observation_id", "value", "name"}
 
 
 def matches(file: Log) -> bool:
-    """Whether the first record is an observation, or a score of one."""
+    """Return True if the first record is an observation, or the score of one."""
     keys = _table.first(file).keys()
     return ("level" in keys and "type" in keys and bool(keys & {"traceId", "trace_id"})) or _is_scores(file)
 
 
 def read(file: Log) -> Iterator[LoggedCall | BadRecord]:
-    """The generations, each with its scores. A file of scores gives none of its own."""
+    """Yield the generations, each with its scores. A file of scores yields none."""
     if _is_scores(file):
         if not any(matches(other) and not _is_scores(other) for other in file.others):
-            yield BadRecord("the file", "it has scores without the observations: name their file beside it")
+            yield BadRecord(
+                "the file", "it has scores without observations: import the file of the observations together with it"
+            )
         return
     with open_join() as scores:
         for other in file.others:
@@ -86,26 +88,26 @@ def _call(data: dict[str, Json], place: str, scores: JoinedRecords) -> LoggedCal
     found = {_SNAKE.get(key, key): value for key, value in data.items()}
     kind = as_text(found.get("type"))
     if kind is None or "level" not in found:
-        raise NotACall("no observation: it needs a 'type' and a 'level'")
+        raise NotACall("not an observation: it needs a 'type' and a 'level'")
     if kind.upper() != "GENERATION":
         return None
     key = as_nonblank(found.get("id")) or place
-    said, reply = read_input(found.get("input")), read_output(found.get("output"))
+    sent, reply = read_input(found.get("input")), read_output(found.get("output"))
     error = (as_nonblank(found.get("statusMessage")) or "level ERROR") if found.get("level") == "ERROR" else None
-    judged = {**as_object(found.get("scores")), **scores.find(key)}
+    all_scores = {**as_object(found.get("scores")), **scores.find(key)}
     failed, tier = classify_failure(
         error=None if reply.answer else error,
         finish_reason=reply.finish_reason,
         refusal=reply.refusal,
-        verdict=find_low_score(iterate_scores(judged)) or error,
+        verdict=find_low_score(iterate_scores(all_scores)) or error,
     )
-    kept = {"params": as_object(found.get("modelParameters")), "scores": judged}
+    kept = {"params": as_object(found.get("modelParameters")), "scores": all_scores}
     return LoggedCall(
         id=key,
         answer=reply.answer,
         model=as_text(found.get("model")) or "",
         time=as_iso_time(found.get("startTime")),
-        messages=said.messages,
+        messages=sent.messages,
         prompt=as_nonblank(found.get("promptName")),
         prompt_version=as_nonblank(found.get("promptVersion")),
         error=error,
@@ -113,8 +115,8 @@ def _call(data: dict[str, Json], place: str, scores: JoinedRecords) -> LoggedCal
         usage=_usage(found) or reply.usage,
         latency_ms=_latency(found),
         failed=failed,
-        tags=tuple(str(tag) for tag in as_list(found.get("traceTags"))),
-        extra={**omit_fields(found, _PLACED), **omit_fields(kept, ()), **said.extra, **reply.extra},
+        tags=as_tags(found.get("traceTags")),
+        extra={**omit_fields(found, _PLACED), **omit_fields(kept, ()), **sent.extra, **reply.extra},
         tier=tier,
         format=NAME,
         cost=as_number(as_object(found.get("costDetails")).get("total") or found.get("totalCost")),
@@ -123,7 +125,7 @@ def _call(data: dict[str, Json], place: str, scores: JoinedRecords) -> LoggedCal
 
 
 def _usage(found: Mapping[str, Json]) -> Usage | None:
-    """Langfuse counts the tokens of a cache apart from the input: all that is named after the input is summed."""
+    """Return the tokens. Langfuse counts cached ones separately, so all counts named after the input are summed."""
     details = {
         key: amount
         for key, value in as_object(found.get("usageDetails")).items()
@@ -139,13 +141,13 @@ def _usage(found: Mapping[str, Json]) -> Usage | None:
 
 
 def _latency(found: Mapping[str, Json]) -> float | None:
-    told = as_number(found.get("latency"))
-    took = milliseconds_between(found.get("startTime"), found.get("endTime"))
-    if told is None:
-        return took
-    if took is None:
-        return told * 1_000
-    return min(told, told * 1_000, key=lambda candidate: abs(candidate - took))
+    logged = as_number(found.get("latency"))
+    elapsed = milliseconds_between(found.get("startTime"), found.get("endTime"))
+    if logged is None:
+        return elapsed
+    if elapsed is None:
+        return logged * 1_000
+    return min(logged, logged * 1_000, key=lambda candidate: abs(candidate - elapsed))
 
 
-SPEC = LogFormatSpec(matches, read, specificity=50)
+SPEC = LogFormatSpec(matches=matches, read=read, specificity=50)

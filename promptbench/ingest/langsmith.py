@@ -1,9 +1,9 @@
 """LangSmith runs: JSON Lines, an array, or `{"runs": […]}`, as the SDK and the API give them, or CSV. Bulk exports are
-Parquet, which is not read here.
+Parquet, which is not supported.
 
-Only runs of type `llm` are calls; chains and tools are left out. Inputs and outputs may be serialised LangChain objects
-(`lc`, `kwargs`), lists in lists, or the bodies of an API. Inputs that are no messages are the prompt's variables. A
-feedback whose average is below one half is the source's verdict.
+Only runs of type `llm` are calls; chains and tools are skipped. Inputs and outputs may be serialised LangChain objects
+(`lc`, `kwargs`), lists in lists, or the bodies of an API. Inputs without messages are the prompt's variables. Feedback
+with an average below 0.5 means that the answer is wrong.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from promptbench.ingest._fields import (
     as_nonblank,
     as_number,
     as_object,
+    as_tags,
     as_text,
     milliseconds_between,
     omit_fields,
@@ -48,26 +49,26 @@ _ANSWERS = ("output", "message", "messages", "content", "text", "answer", "compl
 
 
 def matches(file: Log) -> bool:
-    """Whether the first record is a run."""
+    """Return True if the first record is a run."""
     return _table.first(file).keys() >= {"run_type", "inputs"}
 
 
 def read(file: Log) -> Iterator[LoggedCall | BadRecord]:
-    """The runs of type `llm`."""
+    """Yield the runs of type `llm`."""
     return read_records(_table.records(file), _call)
 
 
 def _call(data: dict[str, Json], place: str) -> LoggedCall | None:
     kind = as_text(data.get("run_type"))
     if kind is None or "inputs" not in data:
-        raise NotACall("no run: it needs a 'run_type' and 'inputs'")
+        raise NotACall("not a run: it needs a 'run_type' and 'inputs'")
     if kind != "llm":
         return None
     about = as_object(data.get("extra"))
     metadata = as_object(about.get("metadata"))
     invocation = as_object(about.get("invocation_params"))
-    sent, variables = _inputs(as_object(data.get("inputs")))
-    reply = _outputs(as_object(data.get("outputs")))
+    sent, variables = _read_inputs(as_object(data.get("inputs")))
+    reply = _read_outputs(as_object(data.get("outputs")))
     error = as_nonblank(data.get("error")) or ("status error" if data.get("status") == "error" else None)
     scores = {name: as_object(stats).get("avg") for name, stats in as_object(data.get("feedback_stats")).items()}
     failed, tier = classify_failure(
@@ -95,7 +96,7 @@ def _call(data: dict[str, Json], place: str) -> LoggedCall | None:
         usage=_usage(data) or reply.usage,
         latency_ms=milliseconds_between(data.get("start_time"), data.get("end_time")),
         failed=failed,
-        tags=tuple(str(tag) for tag in as_list(data.get("tags"))),
+        tags=as_tags(data.get("tags")),
         extra={**omit_fields(data, _PLACED), **sent.extra, **omit_fields(kept, ()), **reply.extra},
         tier=tier,
         format=NAME,
@@ -104,8 +105,8 @@ def _call(data: dict[str, Json], place: str) -> LoggedCall | None:
     )
 
 
-def _inputs(inputs: dict[str, Json]) -> tuple[RequestBody, dict[str, Json] | None]:
-    """The messages, or else the variables."""
+def _read_inputs(inputs: dict[str, Json]) -> tuple[RequestBody, dict[str, Json] | None]:
+    """Return the messages, or else the variables."""
     if inputs.get("messages"):
         return read_request(inputs), None
     prompts = as_list(inputs.get("prompts"))
@@ -116,12 +117,12 @@ def _inputs(inputs: dict[str, Json]) -> tuple[RequestBody, dict[str, Json] | Non
     return RequestBody(), inputs or None
 
 
-def _outputs(outputs: dict[str, Json]) -> ResponseBody:
+def _read_outputs(outputs: dict[str, Json]) -> ResponseBody:
     generations = as_list(outputs.get("generations"))
     while generations and isinstance(generations[0], list):
         generations = generations[0]
     if generations:
-        return _generation(as_object(generations[0]), as_object(outputs.get("llm_output")))
+        return _read_generation(as_object(generations[0]), as_object(outputs.get("llm_output")))
     if "choices" in outputs or "role" in outputs or "candidates" in outputs:
         return read_response(outputs)
     only = next((outputs[key] for key in _ANSWERS if outputs.get(key) is not None), None)
@@ -130,8 +131,8 @@ def _outputs(outputs: dict[str, Json]) -> ResponseBody:
     return ResponseBody(answer=to_text(outputs) if outputs else None)
 
 
-def _generation(generation: dict[str, Json], overall: Mapping[str, Json]) -> ResponseBody:
-    """LangChain's own form: the message, the text beside it, and what the provider said of it."""
+def _read_generation(generation: dict[str, Json], overall: Mapping[str, Json]) -> ResponseBody:
+    """Return the answer in LangChain's form: the message, its text, and the provider's metadata."""
     info = as_object(generation.get("generation_info"))
     message = as_object(generation.get("message"))
     fields = unwrap_langchain(message) if message else {}
@@ -155,4 +156,4 @@ def _usage(data: Mapping[str, Json]) -> Usage | None:
                      "completion_tokens_details": data.get("completion_token_details")})  # fmt: skip
 
 
-SPEC = LogFormatSpec(matches, read, specificity=50)
+SPEC = LogFormatSpec(matches=matches, read=read, specificity=50)

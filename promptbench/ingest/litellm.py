@@ -1,7 +1,7 @@
-"""LiteLLM: the standard logging payload that its callbacks get, and the rows of its proxy's `LiteLLM_SpendLogs` table
+"""LiteLLM: the standard logging payload of its callbacks, and the rows of its proxy's `LiteLLM_SpendLogs` table
 (JSON, JSON Lines or CSV).
 
-Rows of the table have messages and responses only where the proxy was told to store prompts; elsewhere they are empty.
+Rows of the table have messages and responses only if the proxy stores prompts; otherwise they are empty.
 Times are seconds since 1970 in the payload, ISO 8601 in the table.
 """
 
@@ -11,16 +11,17 @@ from collections.abc import Iterator, Mapping
 
 from promptbench.core.protocols import Log
 from promptbench.core.types import BadRecord, Json, LoggedCall
-from promptbench.formats.embedded_json import decode_embedded
 from promptbench.ingest import _table
 from promptbench.ingest._bodies import ResponseBody, read_input, read_output, read_request, read_response, read_usage
 from promptbench.ingest._fields import (
     as_iso_time,
-    as_list,
     as_nonblank,
     as_number,
     as_object,
+    as_tags,
     as_text,
+    decode_embedded,
+    join_nonblank,
     milliseconds_between,
     omit_fields,
 )
@@ -39,24 +40,24 @@ _TEXT_CALLS = ("completion", "responses", "messages", "generate_content", "pass_
 
 
 def matches(file: Log) -> bool:
-    """Whether the first record is a standard payload or a row of the table."""
+    """Return True if the first record is a standard payload or a row of the table."""
     keys = _table.first(file).keys()
     return keys >= {"call_type", "model_group"} and bool(keys & {"model_parameters", "request_id"})
 
 
 def read(file: Log) -> Iterator[LoggedCall | BadRecord]:
-    """The calls that ask for text; embeddings, images and the like are left out."""
+    """Yield the calls for text; embeddings, images and the like are skipped."""
     return read_records(_table.records(file), _call)
 
 
 def _call(data: dict[str, Json], place: str) -> LoggedCall | None:
     kind = as_text(data.get("call_type"))
     if kind is None:
-        raise NotACall("no call of LiteLLM: it has no 'call_type'")
+        raise NotACall("not a call of LiteLLM: it has no 'call_type'")
     if not any(word in kind for word in _TEXT_CALLS):
         return None
     response = as_object(data.get("response"))
-    reply = read_response(response) if response else _plain(data.get("response"))
+    reply = read_response(response) if response else _read_plain(data.get("response"))
     error = _error(data)
     failed, tier = classify_failure(error=error, finish_reason=reply.finish_reason, refusal=reply.refusal)
     body = as_object(data.get("proxy_server_request"))
@@ -74,7 +75,7 @@ def _call(data: dict[str, Json], place: str) -> LoggedCall | None:
         usage=reply.usage or read_usage(data),
         latency_ms=_latency(data),
         failed=failed,
-        tags=tuple(str(tag) for tag in as_list(data.get("request_tags"))),
+        tags=as_tags(data.get("request_tags")),
         extra={**omit_fields(data, _PLACED), **sent.extra, **omit_fields(kept, ()), **reply.extra},
         tier=tier,
         format=NAME,
@@ -83,7 +84,7 @@ def _call(data: dict[str, Json], place: str) -> LoggedCall | None:
     )
 
 
-def _plain(value: Json) -> ResponseBody:
+def _read_plain(value: Json) -> ResponseBody:
     return read_output(value) if isinstance(value, str) and value and value != "{}" else ResponseBody()
 
 
@@ -97,8 +98,7 @@ def _error(data: Mapping[str, Json]) -> str | None:
     kind = " ".join(
         part for part in (as_nonblank(about.get("error_class")), as_nonblank(about.get("error_code"))) if part
     )
-    said = as_nonblank(about.get("error_message")) or as_nonblank(data.get("error_str"))
-    return ": ".join(part for part in (kind, said) if part) or "failure"
+    return join_nonblank(kind, about.get("error_message") or data.get("error_str")) or "failure"
 
 
 def _latency(data: Mapping[str, Json]) -> float | None:
@@ -109,4 +109,4 @@ def _latency(data: Mapping[str, Json]) -> float | None:
     return milliseconds_between(data.get("startTime"), data.get("endTime")) if seconds is None else seconds * 1_000
 
 
-SPEC = LogFormatSpec(matches, read, specificity=50)
+SPEC = LogFormatSpec(matches=matches, read=read, specificity=50)

@@ -1,9 +1,8 @@
-"""The database of simonw/llm: `logs.db`, where `llm logs path` says.
+"""The database of simonw/llm: `logs.db`, whose path `llm logs path` prints.
 
-New rows are turns (since 0.32); the rows of `responses` are history, and one that is there as a turn too is read once.
-Nothing is logged of a request that failed, so a failure is an answer that does not fit the schema that was asked for, a
-finish reason, or an exception of a tool. The payload of a response is kept as it is stored, condensed; its finish
-reason is too short to be.
+Since 0.32 a row of `turns` is a call; older calls are in `responses`, and a call that is in both is read once. Failed
+requests are not logged, so a failure is an answer that does not match its schema, a finish reason, or an exception of a
+tool. llm condenses the stored payload of a response; the finish reason stays readable.
 """
 
 from __future__ import annotations
@@ -20,7 +19,16 @@ from promptbench.core.types import BadRecord, Json, LoggedCall, Usage
 from promptbench.ingest import _llm_messages as stored
 from promptbench.ingest._bodies import read_response
 from promptbench.ingest._chat import read_conversation
-from promptbench.ingest._fields import as_count, as_iso_time, as_list, as_nonblank, as_number, as_object, as_text
+from promptbench.ingest._fields import (
+    as_count,
+    as_iso_time,
+    as_list,
+    as_nonblank,
+    as_number,
+    as_object,
+    as_text,
+    omit_fields,
+)
 from promptbench.ingest._schema import explain_mismatch
 from promptbench.ingest._tiers import classify_failure
 from promptbench.plugins import LogFormatSpec
@@ -32,7 +40,7 @@ _OLD = frozenset({"responses", "conversations"})
 
 
 def matches(file: Log) -> bool:
-    """Whether the file is a database with the tables of llm."""
+    """Return True if the file is a database with the tables of llm."""
     if not file.head.startswith(_MAGIC):
         return False
     with suppress(sqlite3.Error, OSError, ValueError), _opened(file) as database:
@@ -42,24 +50,24 @@ def matches(file: Log) -> bool:
 
 
 def read(file: Log) -> Iterator[LoggedCall | BadRecord]:
-    """The turns, then the responses of older versions that are none."""
-    place = "the beginning"
+    """Yield the turns, then the responses of older versions that are not turns."""
+    location = "the beginning"
     try:
         with _opened(file) as database:
             tables = _tables(database)
             for kind, row in _rows(database, tables):
-                place = f"{kind} {row['id']}"
+                location = f"{kind} {row['id']}"
                 try:
                     yield _call(database, row, kind, tables)
                 except (IndexError, sqlite3.InterfaceError, UnicodeError) as error:
-                    yield BadRecord(place, f"no row of llm's: {error}")
+                    yield BadRecord(location, f"not a row of llm: {error}")
     except sqlite3.Error as error:
-        yield BadRecord(f"after {place}", f"the database cannot be read: {error}")
+        yield BadRecord(f"after {location}", f"the database cannot be read: {error}")
 
 
 @contextmanager
 def _opened(file: Log) -> Iterator[sqlite3.Connection]:
-    """The database, which nothing is written to. One that is compressed or came by a pipe is unpacked beside."""
+    """Yield the database, read-only. A compressed one, or one from a pipe, is first written to a temporary file."""
     with tempfile.TemporaryDirectory() as folder:
         path = file.path
         if path is None:
@@ -89,19 +97,19 @@ def _rows(database: sqlite3.Connection, tables: frozenset[str]) -> Iterator[tupl
 def _call(database: sqlite3.Connection, row: sqlite3.Row, kind: str, tables: frozenset[str]) -> LoggedCall:
     fields = dict(zip(row.keys(), row, strict=True))
     if kind == "turn":
-        said = stored.chain(database, fields.get("parent_message_hash"))
-        answered = stored.chain(database, fields.get("tip_message_hash"), fields.get("parent_message_hash"))
+        sent = stored.read_chain(database, fields.get("parent_message_hash"))
+        answered = stored.read_chain(database, fields.get("tip_message_hash"), fields.get("parent_message_hash"))
         answer = {"role": "assistant", "parts": [part for message in answered for part in message["parts"]]}
     else:
-        said = stored.legacy(database, row, tables)
-        answer = stored.legacy_answer(database, row, tables)
+        sent = stored.read_legacy(database, row, tables)
+        answer = stored.read_legacy_answer(database, row, tables)
     payload = as_object(fields.get("response_json"))
     reply = read_response(answer)
-    reason = _finish_reason(payload)
-    schema = _schema(database, fields.get("schema_id"))
-    verdict = explain_mismatch(reply.answer, schema) or _tool_exception(said)
+    reason = _read_finish_reason(payload)
+    schema = _load_schema(database, fields.get("schema_id"))
+    verdict = explain_mismatch(reply.answer, schema) or _find_tool_exception(sent)
     failed, tier = classify_failure(finish_reason=reason, verdict=verdict)
-    talk = read_conversation(said)
+    talk = read_conversation(sent)
     kept = {
         "params": as_object(fields.get("options_json")),
         "schema": schema,
@@ -116,21 +124,21 @@ def _call(database: sqlite3.Connection, row: sqlite3.Row, kind: str, tables: fro
         time=as_iso_time(fields.get("datetime_utc")),
         messages=talk.messages,
         finish_reason=reason,
-        usage=_usage(fields),
+        usage=_read_tokens(fields),
         latency_ms=as_number(fields.get("duration_ms")),
         failed=failed,
-        extra={**talk.extra, **reply.extra, **{key: value for key, value in kept.items() if value}},
+        extra={**talk.extra, **reply.extra, **omit_fields(kept)},
         tier=tier,
         format=NAME,
-        raw={**_plain(fields), "messages": said, "answer": answer},
+        raw={**_without_bytes(fields), "messages": sent, "answer": answer},
     )
 
 
-def _plain(fields: dict[str, Json]) -> dict[str, Json]:
+def _without_bytes(fields: dict[str, Json]) -> dict[str, Json]:
     return {key: None if isinstance(value, bytes) else value for key, value in fields.items()}
 
 
-def _finish_reason(payload: dict[str, Json]) -> str | None:
+def _read_finish_reason(payload: dict[str, Json]) -> str | None:
     first = as_object(next(iter(as_list(payload.get("choices"))), None))
     candidate = as_object(next(iter(as_list(payload.get("candidates"))), None))
     found = (first.get("finish_reason"), payload.get("finish_reason"), payload.get("stop_reason"),
@@ -138,7 +146,7 @@ def _finish_reason(payload: dict[str, Json]) -> str | None:
     return next((reason for value in found if isinstance(value, str) and (reason := as_nonblank(value))), None)
 
 
-def _usage(fields: dict[str, Json]) -> Usage | None:
+def _read_tokens(fields: dict[str, Json]) -> Usage | None:
     sent, came = as_count(fields.get("input_tokens")), as_count(fields.get("output_tokens"))
     if sent is None or came is None:
         return None
@@ -150,16 +158,16 @@ def _usage(fields: dict[str, Json]) -> Usage | None:
     return Usage(sent, came, cached, thought)
 
 
-def _schema(database: sqlite3.Connection, key: Json) -> dict[str, Json]:
+def _load_schema(database: sqlite3.Connection, key: Json) -> dict[str, Json]:
     if not isinstance(key, str):
         return {}
     row = database.execute("SELECT content FROM schemas WHERE id = ?", (key,)).fetchone()
     return as_object(row[0]) if row else {}
 
 
-def _tool_exception(said: list[dict[str, Json]]) -> str | None:
-    """What a tool raised whose answer was the last thing that the model was told."""
-    for message in reversed(said):
+def _find_tool_exception(messages: list[dict[str, Json]]) -> str | None:
+    """Return the exception of a tool whose result was the last message before the answer."""
+    for message in reversed(messages):
         if message.get("role") == "assistant":
             break
         for part in map(as_object, as_list(message.get("parts"))):
@@ -168,4 +176,4 @@ def _tool_exception(said: list[dict[str, Json]]) -> str | None:
     return None
 
 
-SPEC = LogFormatSpec(matches, read, specificity=100)
+SPEC = LogFormatSpec(matches=matches, read=read, specificity=100)

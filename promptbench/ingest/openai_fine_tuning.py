@@ -1,7 +1,7 @@
 """OpenAI's fine-tuning data in chat form: JSON Lines of `messages` whose last one is the assistant's.
 
-These are answers as they should be, not as they were logged, so each is also what is `expected`. The exception is an
-answer of `weight` 0: it is there as a context and is not to be learned, which marks it as a bad one.
+These answers are examples, not logged ones, so each is also the `expected` answer. The exception is an answer of
+`weight` 0: it is context that the model must not learn, so it counts as a wrong one.
 """
 
 from __future__ import annotations
@@ -22,29 +22,28 @@ _KNOWN = {"messages", "tools", "parallel_tool_calls", "functions"}
 
 
 def matches(file: Log) -> bool:
-    """Whether the first record has messages, one of them the assistant's, and nothing but what belongs to them."""
-    first = file.sample() or {}
+    """Return True if the first record has messages, one of them the assistant's, and no field of another format."""
+    first = file.first_record or {}
     roles = [as_object(message).get("role") for message in as_list(first.get("messages"))]
     return "assistant" in roles and first.keys() <= _KNOWN
 
 
 def read(file: Log) -> Iterator[LoggedCall | BadRecord]:
-    """The conversations, each up to its last answer."""
+    """Yield the conversations, each up to its last answer."""
     return read_records(file.records(), _call)
 
 
 def _call(data: dict[str, Json], place: str) -> LoggedCall:
-    said = as_list(data.get("messages"))
-    last = as_object(said[-1]) if said else {}
+    messages = as_list(data.get("messages"))
+    last = as_object(messages[-1]) if messages else {}
     if last.get("role") != "assistant":
-        raise NotACall("no example: the last of its 'messages' is not the assistant's")
-    talk = read_conversation(said[:-1])
+        raise NotACall("not an example: the last of its 'messages' is not the assistant's")
+    talk = read_conversation(messages[:-1])
     reply = read_response(last)
     rejected = as_number(last.get("weight")) == 0
     failed, tier = classify_failure(verdict="weight 0" if rejected else None)
     extra = {
-        **omit_fields(data, _KNOWN - {"parallel_tool_calls"}),
-        **({"tools": data["tools"]} if data.get("tools") else {}),
+        **omit_fields(data, _KNOWN - {"parallel_tool_calls", "tools"}),
         **talk.extra,
         **reply.extra,
     }
@@ -61,4 +60,4 @@ def _call(data: dict[str, Json], place: str) -> LoggedCall:
     )
 
 
-SPEC = LogFormatSpec(matches, read, specificity=20)
+SPEC = LogFormatSpec(matches=matches, read=read, specificity=20)

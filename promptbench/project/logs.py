@@ -6,8 +6,9 @@ from pathlib import Path
 
 from promptbench.core.diagnostics import Code, Diagnostics, Place
 from promptbench.core.types import BadRecord, LoggedCall
-from promptbench.formats.log_file import LogError, LogFile
+from promptbench.formats.log_file import LogFile
 from promptbench.formats.paths import below
+from promptbench.formats.streams import LogError
 from promptbench.ingest import detect_format, load_format, plugins
 from promptbench.suite.models import Suite
 

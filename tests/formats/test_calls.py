@@ -145,7 +145,7 @@ def logged_as_decoded(row: dict) -> bool:
     return not error.startswith("ast_decoder")
 
 
-# The leaderboard rejects a line break before the list, and counts an answer with arithmetic as decoded.
+# The leaderboard rejects a line break after the list, and accepts an expression in place of a value.
 DIFFERENCES = {
     "claude-instant-1.2": ["multiple_function_39", "parallel_multiple_function_31"],
     "gpt-3.5-turbo-0125": [],

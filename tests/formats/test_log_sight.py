@@ -25,7 +25,7 @@ def archive(*names: str) -> bytes:
         (b'{"version": 2, "status": "success", "eval": {}, "samples": []}', "inspect_ai"),
         (b"interactions:\n- request:\n    body: x\n", "vcrpy"),
         (b"# recorded\ninteractions:\n  - request: {}\n", "vcrpy"),
-        (b'{"resourceLogs": []}\n', "OTLP without a call"),
+        (b'{"resourceLogs": []}\n', "OTLP without a model call"),
     ],
 )
 def test_logs_that_are_known_and_not_read(content: bytes, said: str) -> None:
@@ -48,7 +48,7 @@ def test_logs_that_are_known_and_not_read(content: bytes, said: str) -> None:
         (b"SQLite format 3\x00", "SQLite"),
         (b'{"name": "x", "version": "1"}', "keys name, version"),
         (b'{"a": ', "begins like JSON"),
-        (b"\x01\x00\x02", "no text"),
+        (b"\x01\x00\x02", "binary file"),
         (b"just words\n", "is text"),
     ],
 )

@@ -57,5 +57,5 @@ def test_a_call_of_a_tool_behind_a_text() -> None:
 
 
 def test_requests_alone_are_no_log() -> None:
-    said = "it has requests without answers: name the batch's results beside it"
+    said = "it has requests without answers: import the results of the batch together with it"
     assert reasons(read(log(json.dumps({"requests": [REQUEST]})))) == [("the file", said)]

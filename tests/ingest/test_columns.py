@@ -71,9 +71,9 @@ def test_a_mapping_to_a_column_that_is_not_there_says_nothing() -> None:
 
 def test_a_field_that_is_none() -> None:
     assert describe_unknown_field({"answer": "a", "vars.city": "b"}) is None
-    assert describe_unknown_field({"anwser": "a"}) == "there is no field 'anwser': did you mean 'answer'?"
-    assert (describe_unknown_field({"vars.": "a"}) or "").startswith("there is no field 'vars.'")
-    assert "known are id, time" in (describe_unknown_field({"zzz": "a"}) or "")
+    assert describe_unknown_field({"anwser": "a"}) == "unknown field 'anwser': did you mean 'answer'?"
+    assert (describe_unknown_field({"vars.": "a"}) or "").startswith("unknown field 'vars.'")
+    assert "known fields: id, time" in (describe_unknown_field({"zzz": "a"}) or "")
 
 
 def test_variables_by_their_columns() -> None:

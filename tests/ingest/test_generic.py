@@ -6,7 +6,7 @@ import pytest
 
 from promptbench.core.types import FailureTier, LoggedCall, Message, Usage
 from promptbench.ingest import detect_format
-from promptbench.ingest.generic import columns
+from promptbench.ingest.generic import read_columns
 from tests.helpers.logs import beside, calls, json_lines, log, read, reasons
 
 TRANSPORT, CUT, CONTENT = FailureTier.TRANSPORT, FailureTier.TRUNCATED, FailureTier.CONTENT
@@ -136,7 +136,7 @@ def test_a_mapping() -> None:
 
 
 def test_a_mapping_of_a_field_that_is_none_is_told() -> None:
-    said = "there is no field 'anwser': did you mean 'answer'?"
+    said = "unknown field 'anwser': did you mean 'answer'?"
     assert reasons(read(log("prompt,response\nhi,yes\n", anwser="response"))) == [("the mapping", said)]
 
 
@@ -211,6 +211,6 @@ def test_what_is_no_log_is_not_recognised(content: str | bytes) -> None:
 
 
 def test_columns_of_each_kind() -> None:
-    assert columns(log("a,b\n1,2\n")) == ("a", "b")
-    assert columns(log('{"a": 1, "b": 2}\n')) == ("a", "b")
-    assert columns(log("")) == ()
+    assert read_columns(log("a,b\n1,2\n")) == ("a", "b")
+    assert read_columns(log('{"a": 1, "b": 2}\n')) == ("a", "b")
+    assert read_columns(log("")) == ()

@@ -87,7 +87,7 @@ def test_scores_of_a_blob_export_are_joined_by_the_observation() -> None:
     assert second.failed is None
     assert read(beside(log(scores), observations), "langfuse") == []
     assert reasons(read(log(scores))) == [
-        ("the file", "it has scores without the observations: name their file beside it")
+        ("the file", "it has scores without observations: import the file of the observations together with it")
     ]
 
 

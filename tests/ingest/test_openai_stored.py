@@ -38,7 +38,7 @@ def test_one_completion_a_line() -> None:
 
 
 def test_messages_alone_are_no_log() -> None:
-    said = "it has messages without answers: name the file of the completions beside it"
+    said = "it has messages without answers: import the completions together with it"
     assert reasons(read(log(messages("hi")), "openai_stored")) == [("the file", said)]
 
 

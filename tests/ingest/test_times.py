@@ -41,7 +41,7 @@ def test_a_wrong_answer_is_one(tmp_path: Path) -> None:
 def test_without_a_unit_there_is_no_latency(tmp_path: Path) -> None:
     [bad] = read(tmp_path, {"latency": 12, "response": "x"})
     assert isinstance(bad, BadRecord)
-    assert "no latency in a column with a unit" in bad.reason
+    assert "no latency column with a unit" in bad.reason
 
 
 def test_the_first_token_is_kept_by_an_import_too(tmp_path: Path) -> None:

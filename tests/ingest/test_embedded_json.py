@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from promptbench.formats.embedded_json import decode_embedded
+from promptbench.ingest._fields import decode_embedded
 
 
 @pytest.mark.parametrize(
