@@ -252,8 +252,8 @@ def _require_calls(report: ImportReport, found: Sequence[OpenedLog | UnreadableL
     wrong = [file for file in report.unknown if file.name in named]
     if wrong or len(report.unknown) == len(report.files):
         first = (wrong or report.unknown)[0]
-        hint = f"known formats: {list_formats()}; --format NAME reads it as one of them"
-        raise NothingImported(f"{first.name} {first.saw}", report, hint=hint)
+        known = f"known formats: {list_formats()}; --format NAME reads it as one of them"
+        raise NothingImported(f"{first.name} {first.saw}", report, hint=known)
     if report.total("bad") and not report.total("calls"):
         name, bad = report.bad[0]
         raise NothingImported(f"no record could be read; {name}, {bad.place}: {bad.reason}", report)

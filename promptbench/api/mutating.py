@@ -314,11 +314,11 @@ class _Suite:
 
 def _passes(case: CaseOnTrial, remedy: Remedy) -> bool:
     """Whether all good answers pass with a remedy added."""
-    return all(case.evaluate(answer, answer.text, remedy.with_others(case.checks)).passed for answer in case.answers)
+    return all(case.evaluate(answer, answer.text, remedy.beside(case.checks)).passed for answer in case.answers)
 
 
 def _kills(case: CaseOnTrial, remedy: Remedy, trials: Iterable[Trial]) -> int:
     """How many of these mutants fail with a remedy added."""
-    checks = remedy.with_others(case.checks)
+    checks = remedy.beside(case.checks)
     found = (case.evaluate(trial.answer, trial.mutant.text, checks) for trial in trials)
     return sum(not (one.passed or one.errored) for one in found)

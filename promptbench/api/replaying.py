@@ -141,7 +141,7 @@ def _build_report(workspace: Workspace, bench: Bench, finished: Finished, usable
 
 
 def _build_case(bench: Bench, finished: Finished, name: str, calls: Sequence[LoggedCall]) -> ReplayedCase:
-    """What became of one logged input on all models together."""
+    """Return the state of one logged input over all models."""
     models = finished.verdict.models
     states = [_find_state(finished, model, name) for model in models]
     known = [state for state in states if state != Flip.NO_ANSWER.value]

@@ -120,9 +120,8 @@ def _guess_usual(names: tuple[str, ...]) -> dict[str, str]:
     found = {
         field: next((known[alias] for alias in aliases if alias in known), None) for field, aliases in ALIASES.items()
     }
-    if (
-        found["system"] and "user" in known
-    ):  # beside a system column, `user` is a message; alone it is the name of a person
+    # Beside a system column, `user` is a message; alone it is the name of a person.
+    if found["system"] and "user" in known:
         found["input"] = known["user"]
     variables = {name: name for name in names if name.lower().startswith(VARIABLE) and len(name) > len(VARIABLE)}
     return {**{field: column for field, column in found.items() if column is not None}, **variables}

@@ -109,12 +109,12 @@ def _contains(several: str, case: bool) -> Callable[[dict[str, Json]], dict[str,
         listed = (
             value.split(",") if isinstance(value, str) and several else value if isinstance(value, list) else [value]
         )
-        wanted = [found.strip() if several else found for item in listed if (found := as_text(item)) and found.strip()]
-        if not wanted:
+        texts = [found.strip() if several else found for item in listed if (found := as_text(item)) and found.strip()]
+        if not texts:
             raise _NotMapped("it has no value")
         if not case and several != "any of":
-            return {"contains": wanted[0] if len(wanted) == 1 else wanted}
-        options: dict[str, Json] = {several or "all of": wanted[0] if len(wanted) == 1 else wanted}
+            return {"contains": texts[0] if len(texts) == 1 else texts}
+        options: dict[str, Json] = {several or "all of": texts[0] if len(texts) == 1 else texts}
         return {"contains": {**options, "ignore": "nothing"} if case else options}
 
     return rule

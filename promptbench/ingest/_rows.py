@@ -161,7 +161,7 @@ def _read_error(row: MappedRow) -> str | None:
     if isinstance(value, dict):
         return as_nonblank(value.get("message")) or to_text(value)
     if isinstance(value, bool) or parse_truth(value) is not None:
-        return None  # it tells if there was an error, not which
+        return None  # only whether there was an error
     return as_nonblank(value)
 
 

@@ -122,7 +122,7 @@ def _describe_missing(names: tuple[str, ...], missing: tuple[str, ...]) -> str:
     shown = [name[:_MAX_NAME] for name in names[:_MAX_LISTED] if name]
     more = f" and {len(names) - _MAX_LISTED} more" if len(names) > _MAX_LISTED else ""
     example = f"{missing[0]}={next(iter(shown), 'COLUMN')}"
-    return f"there is no {fields} among {', '.join(shown) or 'none'}{more}: map one, such as {example}"
+    return f"no {fields} among {', '.join(shown) or 'none'}{more}: map one, such as {example}"
 
 
 def _is_inputs(file: Log) -> bool:

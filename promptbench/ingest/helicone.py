@@ -51,7 +51,7 @@ def matches(file: Log) -> bool:
 def read(file: Log) -> Iterator[LoggedCall | BadRecord]:
     """Yield the requests."""
     records = _table.rows(file) if _table.columns(file) else _without_trailing_comma(file).records()
-    return read_records(records, _call)
+    return read_records(records, _build_call)
 
 
 def _without_trailing_comma(file: Log) -> Log:
@@ -76,7 +76,7 @@ def _cut_comma(file: BinaryIO) -> Iterator[bytes]:
         yield rest
 
 
-def _call(data: dict[str, Json], place: str) -> LoggedCall:
+def _build_call(data: dict[str, Json], location: str) -> LoggedCall:
     status = as_number(data.get("response_status"))
     if status is None or "request_body" not in data:
         raise NotACall("not a request: it needs a 'response_status' and a 'request_body'")
@@ -97,7 +97,7 @@ def _call(data: dict[str, Json], place: str) -> LoggedCall:
         "feedback_rating": rated,
     }
     return LoggedCall(
-        id=as_text(data.get("request_id")) or as_text(data.get("response_id")) or place,
+        id=as_text(data.get("request_id")) or as_text(data.get("response_id")) or location,
         answer=None if error else reply.answer,
         model=reply.model or as_text(data.get("model")) or request.model,
         time=as_iso_time(data.get("request_created_at")),

@@ -68,7 +68,7 @@ def read(file: Log) -> Iterator[LoggedCall | BadRecord]:
         for other in file.others:
             if _is_scores(other):
                 _collect(other, scores)
-        yield from read_records(_table.records(file), lambda data, place: _call(data, place, scores))
+        yield from read_records(_table.records(file), lambda data, location: _build_call(data, location, scores))
 
 
 def _is_scores(file: Log) -> bool:
@@ -84,14 +84,14 @@ def _collect(file: Log, scores: JoinedRecords) -> None:
             scores.add(key, {**scores.find(key), name: value if value is not None else found[1].get("string_value")})
 
 
-def _call(data: dict[str, Json], place: str, scores: JoinedRecords) -> LoggedCall | None:
+def _build_call(data: dict[str, Json], location: str, scores: JoinedRecords) -> LoggedCall | None:
     found = {_SNAKE.get(key, key): value for key, value in data.items()}
     kind = as_text(found.get("type"))
     if kind is None or "level" not in found:
         raise NotACall("not an observation: it needs a 'type' and a 'level'")
     if kind.upper() != "GENERATION":
         return None
-    key = as_nonblank(found.get("id")) or place
+    key = as_nonblank(found.get("id")) or location
     sent, reply = read_input(found.get("input")), read_output(found.get("output"))
     error = (as_nonblank(found.get("statusMessage")) or "level ERROR") if found.get("level") == "ERROR" else None
     all_scores = {**as_object(found.get("scores")), **scores.find(key)}

@@ -55,10 +55,10 @@ def matches(file: Log) -> bool:
 
 def read(file: Log) -> Iterator[LoggedCall | BadRecord]:
     """Yield the runs of type `llm`."""
-    return read_records(_table.records(file), _call)
+    return read_records(_table.records(file), _build_call)
 
 
-def _call(data: dict[str, Json], place: str) -> LoggedCall | None:
+def _build_call(data: dict[str, Json], location: str) -> LoggedCall | None:
     kind = as_text(data.get("run_type"))
     if kind is None or "inputs" not in data:
         raise NotACall("not a run: it needs a 'run_type' and 'inputs'")
@@ -83,7 +83,7 @@ def _call(data: dict[str, Json], place: str) -> LoggedCall | None:
         "provider": metadata.get("ls_provider"),
     }
     return LoggedCall(
-        id=as_text(data.get("id")) or place,
+        id=as_text(data.get("id")) or location,
         answer=reply.answer,
         model=reply.model or model or sent.model,
         time=as_iso_time(data.get("start_time")),

@@ -47,10 +47,10 @@ def matches(file: Log) -> bool:
 
 def read(file: Log) -> Iterator[LoggedCall | BadRecord]:
     """Yield the calls for text; embeddings, images and the like are skipped."""
-    return read_records(_table.records(file), _call)
+    return read_records(_table.records(file), _build_call)
 
 
-def _call(data: dict[str, Json], place: str) -> LoggedCall | None:
+def _build_call(data: dict[str, Json], location: str) -> LoggedCall | None:
     kind = as_text(data.get("call_type"))
     if kind is None:
         raise NotACall("not a call of LiteLLM: it has no 'call_type'")
@@ -65,7 +65,7 @@ def _call(data: dict[str, Json], place: str) -> LoggedCall | None:
     sent = read_input(stored) if stored else read_request(body.get("body") or body)
     kept = {"provider": data.get("custom_llm_provider"), "params": as_object(data.get("model_parameters"))}
     return LoggedCall(
-        id=as_text(data.get("id")) or as_text(data.get("request_id")) or place,
+        id=as_text(data.get("id")) or as_text(data.get("request_id")) or location,
         answer=None if error else reply.answer,
         model=reply.model or as_text(data.get("model")) or "",
         time=as_iso_time(data.get("startTime")),

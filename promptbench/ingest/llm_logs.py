@@ -58,7 +58,7 @@ def read(file: Log) -> Iterator[LoggedCall | BadRecord]:
             for kind, row in _rows(database, tables):
                 location = f"{kind} {row['id']}"
                 try:
-                    yield _call(database, row, kind, tables)
+                    yield _build_call(database, row, kind, tables)
                 except (IndexError, sqlite3.InterfaceError, UnicodeError) as error:
                     yield BadRecord(location, f"not a row of llm: {error}")
     except sqlite3.Error as error:
@@ -94,7 +94,7 @@ def _rows(database: sqlite3.Connection, tables: frozenset[str]) -> Iterator[tupl
             yield "response", row
 
 
-def _call(database: sqlite3.Connection, row: sqlite3.Row, kind: str, tables: frozenset[str]) -> LoggedCall:
+def _build_call(database: sqlite3.Connection, row: sqlite3.Row, kind: str, tables: frozenset[str]) -> LoggedCall:
     fields = dict(zip(row.keys(), row, strict=True))
     if kind == "turn":
         sent = stored.read_chain(database, fields.get("parent_message_hash"))

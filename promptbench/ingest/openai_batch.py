@@ -36,7 +36,7 @@ def matches(file: Log) -> bool:
 
 def read(file: Log) -> Iterator[LoggedCall | BadRecord]:
     """Yield the answers, each with its request if the import has it. A file of requests yields none."""
-    return read_pair(file, _PAIR, _call)
+    return read_pair(file, _PAIR, _build_call)
 
 
 def _is_requests(file: Log) -> bool:
@@ -55,7 +55,7 @@ _PAIR = FilePair(
 )
 
 
-def _call(data: dict[str, Json], requests: JoinedRecords) -> LoggedCall:
+def _build_call(data: dict[str, Json], requests: JoinedRecords) -> LoggedCall:
     key = as_text(data.get("custom_id"))
     response = as_object(data.get("response"))
     if key is None or not (response or data.get("error")):

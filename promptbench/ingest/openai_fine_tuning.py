@@ -30,10 +30,10 @@ def matches(file: Log) -> bool:
 
 def read(file: Log) -> Iterator[LoggedCall | BadRecord]:
     """Yield the conversations, each up to its last answer."""
-    return read_records(file.records(), _call)
+    return read_records(file.records(), _build_call)
 
 
-def _call(data: dict[str, Json], place: str) -> LoggedCall:
+def _build_call(data: dict[str, Json], location: str) -> LoggedCall:
     messages = as_list(data.get("messages"))
     last = as_object(messages[-1]) if messages else {}
     if last.get("role") != "assistant":
@@ -48,7 +48,7 @@ def _call(data: dict[str, Json], place: str) -> LoggedCall:
         **reply.extra,
     }
     return LoggedCall(
-        id=place,
+        id=location,
         answer=reply.answer,
         messages=talk.messages,
         failed=failed,

@@ -32,7 +32,7 @@ def matches(file: Log) -> bool:
 
 def read(file: Log) -> Iterator[LoggedCall | BadRecord]:
     """Yield the completions, each with its messages if the import has them. A list of messages yields none."""
-    return read_pair(file, _PAIR, _call)
+    return read_pair(file, _PAIR, _build_call)
 
 
 def _is_completions(file: Log) -> bool:
@@ -52,7 +52,7 @@ _PAIR = FilePair(
 )
 
 
-def _call(data: dict[str, Json], messages: JoinedRecords) -> LoggedCall:
+def _build_call(data: dict[str, Json], messages: JoinedRecords) -> LoggedCall:
     if data.get("object") != "chat.completion" or not as_list(data.get("choices")):
         raise NotACall("not a chat completion: it has no 'choices'")
     key = as_text(data.get("id")) or ""

@@ -65,12 +65,12 @@ def read(file: Log) -> Iterator[LoggedCall | BadRecord]:
         if isinstance(found, BadRecord):
             yield found
             continue
-        place, value = found
+        location, value = found
         resources = list(_resources(as_object(value)))
         if not resources:
-            yield BadRecord(place, "it has no 'resourceSpans'")
+            yield BadRecord(location, "it has no 'resourceSpans'")
         for resource, scope, span in _spans(resources):
-            call = _call(resource, scope, span, place)
+            call = _build_call(resource, scope, span, location)
             if call is not None:
                 yield call
 
@@ -116,7 +116,9 @@ def _read_value(value: Json, depth: int) -> Json:
     return {str(pair.get("key")): _read_value(pair.get("value"), depth - 1) for pair in pairs if isinstance(pair, dict)}
 
 
-def _call(resource: dict[str, Json], scope: dict[str, Json], span: dict[str, Json], place: str) -> LoggedCall | None:
+def _build_call(
+    resource: dict[str, Json], scope: dict[str, Json], span: dict[str, Json], location: str
+) -> LoggedCall | None:
     found = read_attributes(span.get("attributes"))
     if as_text(found.get(openinference.KIND)) == "LLM":
         sent, reply = _openinference(found)
@@ -132,7 +134,7 @@ def _call(resource: dict[str, Json], scope: dict[str, Json], span: dict[str, Jso
         tier = FailureTier.CONTENT
     start, end = as_count(span.get("startTimeUnixNano")), as_count(span.get("endTimeUnixNano"))
     return LoggedCall(
-        id=as_nonblank(span.get("spanId")) or place,
+        id=as_nonblank(span.get("spanId")) or location,
         answer=reply.answer,
         model=reply.model,
         time=as_iso_time(start),

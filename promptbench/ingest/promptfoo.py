@@ -45,10 +45,10 @@ def matches(file: Log) -> bool:
 def read(file: Log) -> Iterator[LoggedCall | BadRecord]:
     """Yield the results of an evaluation."""
     whole = file.document_keys >= {"results"}
-    return read_records(file.records(("results", "results") if whole else ()), _call)
+    return read_records(file.records(("results", "results") if whole else ()), _build_call)
 
 
-def _call(data: dict[str, Json], place: str) -> LoggedCall:
+def _build_call(data: dict[str, Json], location: str) -> LoggedCall:
     if "success" not in data or not ("response" in data or "error" in data):
         raise NotACall("not a result: it needs 'success' and a 'response' or an 'error'")
     response = as_object(data.get("response"))
@@ -60,7 +60,7 @@ def _call(data: dict[str, Json], place: str) -> LoggedCall:
     failed, tier = classify_failure(error=error, finish_reason=reason, verdict=verdict)
     test = as_object(data.get("testCase"))
     return LoggedCall(
-        id=as_nonblank(data.get("id")) or place,
+        id=as_nonblank(data.get("id")) or location,
         answer=answer,
         model=as_nonblank(as_object(data.get("provider")).get("id")) or as_text(data.get("provider")) or "",
         variables=as_object(data.get("vars")) or None,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import importlib
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 from promptbench.core.types import BadRecord, LoggedCall
 from promptbench.formats.log_file import LogFile
 from promptbench.ingest import detect_format, load_format, plugins
+from promptbench.plugins import LogFormatSpec
 from tests.helpers.log_formats import COMPLETION, FILES, RECORDS
 from tests.helpers.logs import calls, log
 
@@ -189,3 +192,28 @@ def test_anything_at_all_is_read_or_named(name: str, content: bytes) -> None:
         assert_sound(list(load_format(name).read(file)))
     except ValueError as error:
         assert str(error)  # noqa: PT017 - as above
+
+
+def test_the_most_specific_format_is_tried_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "sure.py").write_text(
+        "from promptbench.plugins import LogFormatSpec, LoggedCall\n"
+        "def read(file): return iter([LoggedCall('1', 'a')])\n"
+        "SPEC = LogFormatSpec(matches=lambda file: True, read=read, specificity=200)\n"
+    )
+    package = importlib.import_module("promptbench.ingest")
+    monkeypatch.setattr(package, "__path__", [*package.__path__, str(tmp_path)])
+    package._by_specificity.cache_clear()
+    try:
+        file = log(FILES["generic.csv"], "generic.csv")
+        assert detect_format(file) == "sure"
+        assert [call.id for call in calls(file)] == ["1"]
+    finally:
+        sys.modules.pop("promptbench.ingest.sure", None)
+        package._by_specificity.cache_clear()
+
+
+@pytest.mark.parametrize("name", plugins.names())
+def test_a_format_declares_its_hooks(name: str) -> None:
+    spec = load_format(name)
+    assert isinstance(spec, LogFormatSpec)
+    assert -100 <= spec.specificity <= 100

@@ -142,7 +142,7 @@ def test_a_mapping_of_a_field_that_is_none_is_told() -> None:
 
 def test_columns_that_nobody_knows_are_told_once() -> None:
     assert reasons(read(log("alpha,answer\n1,2\n3,4\n"))) == [
-        ("the columns", "there is no column for the input among alpha, answer: map one, such as input=alpha")
+        ("the columns", "no column for the input among alpha, answer: map one, such as input=alpha")
     ]
 
 
@@ -179,7 +179,7 @@ def test_a_table_of_answers_is_joined_as_well() -> None:
 
 def test_inputs_alone_are_no_log() -> None:
     assert reasons(read(log("id,question\n1,hi\n"))) == [
-        ("the columns", "there is no column for the answer among id, question: map one, such as answer=id")
+        ("the columns", "no column for the answer among id, question: map one, such as answer=id")
     ]
 
 
