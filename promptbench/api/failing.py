@@ -101,7 +101,7 @@ def find_failures(workspace: Workspace, suite: Path | None, call_filter: CallFil
     with workspace.recordings() as runs:
         if runs is None:
             raise NothingSelected("no calls are imported yet", hint="run `promptbench import PATH`")
-        bench = _bench(workspace, suite, runs) if suite else None
+        bench = _prepare_suite(workspace, suite, runs) if suite else None
         logged = _find_logged(runs, bench, workspace, call_filter)
         found = cluster_failures((*logged, *_find_attempts(runs, bench, call_filter)))
     if not found:
@@ -123,7 +123,7 @@ def cluster_failures(found: Iterable[FailingCall]) -> list[Cluster]:
     return sorted(newest, key=lambda item: -item.count)
 
 
-def _bench(workspace: Workspace, suite: Path, runs: RunStore) -> Bench:
+def _prepare_suite(workspace: Workspace, suite: Path, runs: RunStore) -> Bench:
     with workspace.prompts() as store:
         [bench], _ = workspace.assemble(Selection(paths=(suite,)), store=store, runs=runs)
     return bench

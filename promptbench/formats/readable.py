@@ -1,4 +1,4 @@
-"""What can be read of a YAML text, up to where a parser gives up: to compare it before and after a change."""
+"""The scalars of a YAML text up to its first syntax error, to compare a text before and after a change."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A name above a text: where it stands, in characters; of an entry of a list only that it is one."""
+    """A key above a scalar, with its offsets in characters; an entry of a list has no offsets."""
 
     name: str
     start: int = -1
@@ -22,9 +22,9 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """A text, number or word in the file: where it stands, what it says, and the names above it.
+    """A scalar: line, offsets in characters, value, and the keys above it.
 
-    `quoted` tells '12' from 12. A change that keeps the lines leaves `line` as it is.
+    `quoted` distinguishes '12' from 12. A change that keeps the lines does not change `line`.
     """
 
     line: int
@@ -36,12 +36,12 @@ class Leaf:
 
 
 def readable(text: str) -> list[Leaf]:
-    """The leaves of a text, in order, as far as a parser gets."""
+    """Return the scalars of a text, in order, up to the first syntax error."""
     found: list[Leaf] = []
     try:
         _collect(yaml.parse(text, Loader=_Loader), found)
     except yaml.YAMLError as error:
-        # What ends on the line where the parser gives up was not read as it was meant.
+        # A scalar that ends on the line of the error may have been parsed wrongly.
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         stop = mark.index - mark.column if mark else 0
         return [leaf for leaf in found if leaf.end < stop]
@@ -52,25 +52,25 @@ _LIST = Step("[]")
 
 
 def _collect(events: Iterator[Any], found: list[Leaf]) -> None:
-    """Walks through the events with a stack of what is open: a name that waits for its value, or a list."""
+    """Collect the scalars of `events` with a stack of open mappings (the key without a value yet) and lists."""
     open_steps: list[Step | None] = []
     kinds: list[bool] = []  # whether what is open is a mapping
     for event in events:
         if isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
             open_steps.pop()
             kinds.pop()
-        waits = bool(kinds) and kinds[-1] and open_steps[-1] is None
+        is_key = bool(kinds) and kinds[-1] and open_steps[-1] is None
         if isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent)):
             is_mapping = isinstance(event, yaml.MappingStartEvent)
-            if waits:
+            if is_key:
                 open_steps[-1] = Step("{}", *_span(event))
-                waits = False
+                is_key = False
             open_steps.append(None if is_mapping else _LIST)
             kinds.append(is_mapping)
         elif isinstance(event, (yaml.ScalarEvent, yaml.AliasEvent)):
             value = f"*{event.anchor}" if isinstance(event, yaml.AliasEvent) else str(event.value)
             start, end = _span(event)
-            if waits:
+            if is_key:
                 open_steps[-1] = Step(value, start, end)
                 continue
             style = getattr(event, "style", None)
@@ -79,7 +79,7 @@ def _collect(events: Iterator[Any], found: list[Leaf]) -> None:
             if kinds and kinds[-1]:
                 open_steps[-1] = None
         if isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)) and kinds and kinds[-1]:
-            # What ended was the value of a name.
+            # The collection that ended was the value of a key.
             open_steps[-1] = None
 
 

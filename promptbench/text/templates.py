@@ -75,7 +75,7 @@ def split(text: str) -> list[Part]:
         start = match.end() - 2
         end = text.find("}}", match.end())
         if end < 0 or "\n" in text[match.end() : end]:
-            hint = "write {{name}}, or \\{{ for two braces"
+            hint = "write {{name}}, or \\{{ where two braces are meant"
             raise TemplateError("'{{' is opened and not closed on this line", start, 2, hint=hint)
         tag = text[start : end + 2 + text.startswith("{{{", start) * text.startswith("}}}", end)]
         for opener, name, hint in _DIALECTS:
