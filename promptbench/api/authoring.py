@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from promptbench.api.capturing import sound_suite
+from promptbench.api.capturing import load_valid_suite
 from promptbench.api.workspace import Selection, Workspace, mistakes
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import InputError
@@ -86,7 +86,7 @@ class CaseAuthor:
         self.folder = workspace.shown(self._file.parent)
         self._workspace = workspace
         with self._surroundings() as around:
-            self._suite, self._prompts = sound_suite(self._file, self.shown, around)
+            self._suite, self._prompts = load_valid_suite(self._file, self.shown, around)
         cases = list(self._suite.cases.scan(Diagnostics()))
         self._names = {case.name for case in cases}
         self._inputs = {json.dumps(case.variables, sort_keys=True): case.name for case in cases}
@@ -163,7 +163,7 @@ class CaseAuthor:
         after = edit_cases(self._file.read_bytes(), self.shown, {}, [Change(draft.data)])
         # Load the new file as any command would; if it is invalid, the old one stays.
         with self._surroundings() as around:
-            write_whole(self._file, after, lambda new: sound_suite(new, self.shown, around))
+            write_whole(self._file, after, lambda new: load_valid_suite(new, self.shown, around))
 
     @contextmanager
     def _surroundings(self) -> Iterator[Surroundings]:

@@ -1,4 +1,4 @@
-"""Puts logged failures into a suite file as cases, red first."""
+"""Capture of logged failures as cases of a suite, red first."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from promptbench.formats.json_text import read as read_json
 from promptbench.formats.marked_yaml import parse
 from promptbench.formats.source import Source
 from promptbench.project.assemble import Surroundings, prompts_in_play
-from promptbench.project.capture import Capture, Captured, Chosen, Known, Refused, Wanted
+from promptbench.project.capture import Capture, Captured, CaptureOptions, ExistingCase, RefusedCall, SelectedCall
 from promptbench.project.cases import CaseBuilder, PromptInPlay
 from promptbench.prompts.parser import parse_prompt
 from promptbench.prompts.prompt import Prompt
@@ -29,15 +29,15 @@ from promptbench.suite.models import Suite, Where
 
 @dataclass(frozen=True, slots=True)
 class CaptureReport:
-    """What became of the calls: new cases, calls that are none, and calls that are cases already.
+    """The result of a capture: new cases, refused calls, and calls that are already cases.
 
-    `added` is the text of the new cases as a diff of the suite file; `written` tells whether the file has it.
+    `added` is the diff of the suite file; `written` is True if the file was changed.
     """
 
     path: str
     captured: Sequence[Captured]
-    refused: Sequence[Refused]
-    known: Sequence[Known]
+    refused: Sequence[RefusedCall]
+    known: Sequence[ExistingCase]
     added: str
     written: bool
 
@@ -57,41 +57,41 @@ class CaptureReport:
 
 
 def capture(
-    workspace: Workspace, path: Path, calls: Sequence[Chosen], wanted: Wanted, *, dry_run: bool = False
+    workspace: Workspace, path: Path, calls: Sequence[SelectedCall], options: CaptureOptions, *, dry_run: bool = False
 ) -> CaptureReport:
-    """Adds a case for each call whose answer fails its checks, and writes the file, if there is one.
+    """Add a case for each call whose answer fails its checks, and write the suite file.
 
-    Raises InputError when the suite has mistakes, or its file is written in a way that nothing can be added to.
+    Raise InputError if the suite has errors, or if its layout does not allow adding a case.
     """
-    if len(calls) > 1 and (wanted.expect or wanted.should_be):
-        raise InputError("what should have come back is said of one call at a time", hint="name one id")
+    if len(calls) > 1 and (options.expect or options.should_be):
+        raise InputError("--expect and --should-be need exactly one call", hint="name one id")
     file = workspace.suite_file(path)
     shown = workspace.shown(file)
     with workspace.prompts() as store, workspace.recordings() as runs:
         around = workspace.surroundings(Selection(), store, runs)
-        suite, prompts = sound_suite(file, shown, around)
-        templates = [*(item.prompt for item in prompts[::-1]), *_earlier(store, prompts[0].prompt.name)]
-        joined = Capture(suite, prompts, templates, around.root, around.allowed_code)
-        found = [joined.add(call, wanted) for call in calls]
+        suite, prompts = load_valid_suite(file, shown, around)
+        templates = [*(item.prompt for item in prompts[::-1]), *_load_versions(store, prompts[0].prompt.name)]
+        target = Capture(suite, prompts, templates, around.root, around.allowed_code)
+        found = [target.add(call, options) for call in calls]
         captured = [item for item in found if isinstance(item, Captured)]
         after = before = file.read_bytes()
         if captured:
             after = edit_cases(before, shown, {}, [Change(item.data) for item in captured])
         if captured and not dry_run:
-            # The whole new file is read as any command will read it: with a mistake in it, the old one stays.
-            write_whole(file, after, lambda new: sound_suite(new, shown, around))
+            # The new file is loaded as any command loads it. If it has an error, the old file stays.
+            write_whole(file, after, lambda new: load_valid_suite(new, shown, around))
     return CaptureReport(
         path=shown,
         captured=captured,
-        refused=[item for item in found if isinstance(item, Refused)],
-        known=[item for item in found if isinstance(item, Known)],
+        refused=[item for item in found if isinstance(item, RefusedCall)],
+        known=[item for item in found if isinstance(item, ExistingCase)],
         added=_diff(suite, after, shown),
         written=bool(captured) and not dry_run,
     )
 
 
-def sound_suite(file: Path, shown: str, around: Surroundings) -> tuple[Suite, Sequence[PromptInPlay]]:
-    """The suite and its prompts. Raises InputError with every mistake that says what a case means."""
+def load_valid_suite(file: Path, shown: str, around: Surroundings) -> tuple[Suite, Sequence[PromptInPlay]]:
+    """Return the suite and its prompts. Raise InputError with every error in the meaning of a case."""
     found = Diagnostics()
     suite = load_suite(file, shown, found)
     prompts = prompts_in_play(suite, around, found) if suite else []
@@ -100,7 +100,7 @@ def sound_suite(file: Path, shown: str, around: Surroundings) -> tuple[Suite, Se
             suite, prompts, found, has_baseline=True, root=around.root, allowed_code=around.allowed_code
         )
         builder.scan((), lambda _: False, lambda _: None)
-    # A suite may get its first cases by being captured into.
+    # The first cases of a suite may be captured ones.
     errors = Diagnostics()
     errors.extend(item for item in found if item.code is not Code.NO_CASES)
     if errors.errors or suite is None or not prompts:
@@ -108,8 +108,8 @@ def sound_suite(file: Path, shown: str, around: Surroundings) -> tuple[Suite, Se
     return suite, prompts
 
 
-def _earlier(store: Store, name: str) -> Iterator[Prompt]:
-    """The versions that the store has of a prompt, the latest first: one of them may have made the log."""
+def _load_versions(store: Store, name: str) -> Iterator[Prompt]:
+    """Yield the stored versions of a prompt, the latest first: the logged calls may have used one of them."""
     if name not in store.prompts():
         return
     for version in reversed(store.versions(name)):
@@ -124,10 +124,12 @@ def _diff(suite: Suite, after: bytes, shown: str) -> str:
     return "".join(difflib.unified_diff(old, new, f"a/{shown}", f"b/{shown}"))
 
 
-def read_wanted(*, should_be: str | None, expect: str | None, checks: Sequence[str], tags: Sequence[str]) -> Wanted:
-    """What the command line says of the calls, with the YAML in it read. Raises InputError with every mistake."""
+def read_capture_options(
+    *, should_be: str | None, expect: str | None, checks: Sequence[str], tags: Sequence[str]
+) -> CaptureOptions:
+    """Return the options of the command line, with their YAML parsed. Raise InputError with every error."""
     found = Diagnostics()
-    gold = _yaml("--expect", expect, found) if expect is not None else ()
+    expected = _parse_yaml("--expect", expect, found) if expect is not None else ()
     written: list[Json] = []
     for item in checks:
         document = parse(Source("--check", item), found)
@@ -137,14 +139,14 @@ def read_wanted(*, should_be: str | None, expect: str | None, checks: Sequence[s
         written += value if isinstance(value, list) else [value]
     if found.errors:
         raise mistakes(found)
-    wish: tuple[Json, ...] = ()
+    ideal: tuple[Json, ...] = ()
     if should_be is not None:
         reading = read_json(should_be)
-        as_data = reading.rung is Rung.RAW and isinstance(reading.value, (dict, list))
-        wish = (reading.value if as_data else should_be,)
-    return Wanted(gold, wish, tuple(written), tuple(tags))
+        is_data = reading.rung is Rung.RAW and isinstance(reading.value, (dict, list))
+        ideal = (reading.value if is_data else should_be,)
+    return CaptureOptions(expected, ideal, tuple(written), tuple(tags))
 
 
-def _yaml(flag: str, text: str, found: Diagnostics) -> tuple[Json, ...]:
+def _parse_yaml(flag: str, text: str, found: Diagnostics) -> tuple[Json, ...]:
     document = parse(Source(flag, text), found)
     return (document.value,) if document else ()

@@ -1,4 +1,4 @@
-"""Why an answer fails, in words that are equal where the cause is: what differs from answer to answer is left out."""
+"""Failure signatures: why an answer fails, without the values that differ between answers with the same fault."""
 
 from __future__ import annotations
 
@@ -8,51 +8,52 @@ from collections.abc import Iterable
 from promptbench.core.types import Attempt, Rung, Score
 from promptbench.formats import json_text
 
-_LONGEST = 120
-_LOOKED_AT = 1_000
-"""Characters of a reason; what a function of an author gives may be longer."""
-_GOT = re.compile(r"\b(is|has) (?:'.*?'|'[^']*…|-?\d[^,;]*|[\[{].*?)(?=, (?:not|none of|which)\b)")
-"""What an answer had at a place. null, true and false say something by themselves."""
-_WANTED = re.compile(r", not (?:'.*?(?:'|…)|-?\d[\d.e+-]*|[\[{].*?)(?=$|; |\.\.\.| \()")
-"""What one case wants there, and another case not."""
+_MAX_LENGTH = 120
+# A reason from a Python check may be of any length.
+_MAX_REASON = 1_000
+# The value that an answer has. null, true and false are informative and stay.
+_ACTUAL = re.compile(r"\b(is|has) (?:'.*?'|'[^']*…|-?\d[^,;]*|[\[{].*?)(?=, (?:not|none of|which)\b)")
+# The value that one case expects; another case expects another one.
+_EXPECTED = re.compile(r", not (?:'.*?(?:'|…)|-?\d[\d.e+-]*|[\[{].*?)(?=$|; |\.\.\.| \()")
+# Quoted names and limits stay.
 _NUMBER = re.compile(
     r"'[^']*'|\b(?:at least|at most|more than|less than|multiple of) -?\d(?:[\d.,]*\d)?|(?<![\w.])-?\d(?:[\d.,:]*\d)?"
 )
-"""Quoted names and limits stay."""
 _INDEX = re.compile(r"(?<=[^\W\d]\.)\d+(?=[. ])|^\d+(?=\.)")
 _VARIABLE_PART = re.compile(r"\b[0-9a-f]{8,}\b|\b\w*\d\w*\b", re.IGNORECASE)
 _QUOTED = re.compile(r"'[^']*(?:'|$)")
 
 
-def cause_of(attempt: Attempt) -> str:
-    """Why an answered attempt fails."""
+def build_signature(attempt: Attempt) -> str:
+    """Return the signature of a failed attempt that has an answer."""
     unread = attempt.answer is not None and attempt.rung is Rung.NONE
-    return (json_fault(attempt.answer.text) if unread and attempt.answer else None) or cause_of_scores(attempt.scores)
+    fault = find_json_fault(attempt.answer.text) if unread and attempt.answer else None
+    return fault or build_score_signature(attempt.scores)
 
 
-def cause_of_scores(scores: Iterable[Score]) -> str:
-    """The first check that fails and counts, with its reason."""
+def build_score_signature(scores: Iterable[Score]) -> str:
+    """Return the first failed check with a weight, and its reason without values."""
     first = next((score for score in scores if not score.passed and score.weight), None)
-    return f"{first.check}: {without_values(first.reason)}" if first else "the checks"
+    return f"{first.check}: {strip_values(first.reason)}" if first else "the checks"
 
 
-def json_fault(answer: str) -> str | None:
-    """What is wrong with an answer as JSON; None for one that is nothing but JSON."""
+def find_json_fault(answer: str) -> str | None:
+    """Return what is wrong with an answer as JSON; None if it is nothing but JSON."""
     fault = json_text.fingerprint(answer)
     return f"JSON: {fault}" if fault else None
 
 
-def without_values(reason: str) -> str:
-    """A check's reason with the names of fields, and without what the answer had there or a single case wants there."""
-    plain = _INDEX.sub("*", " ".join(reason[:_LOOKED_AT].split()))
-    plain = _WANTED.sub(", not …", _GOT.sub(r"\1 …", plain))
-    return _cut(_NUMBER.sub(lambda found: "…" if found[0][0] in "-0123456789" else found[0], plain))
+def strip_values(reason: str) -> str:
+    """Return a check's reason with field names, without the actual value and without the value one case expects."""
+    plain = _INDEX.sub("*", " ".join(reason[:_MAX_REASON].split()))
+    plain = _EXPECTED.sub(", not …", _ACTUAL.sub(r"\1 …", plain))
+    return _shorten(_NUMBER.sub(lambda found: "…" if found[0][0] in "-0123456789" else found[0], plain))
 
 
-def without_details(message: str) -> str:
-    """The message of a program without quoted parts, numbers and ids."""
-    return _cut(" ".join(_VARIABLE_PART.sub("#", _QUOTED.sub("…", message[:_LOOKED_AT])).split()))
+def strip_details(message: str) -> str:
+    """Return a program's message without quoted parts, numbers and ids."""
+    return _shorten(" ".join(_VARIABLE_PART.sub("#", _QUOTED.sub("…", message[:_MAX_REASON])).split()))
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+def _shorten(text: str) -> str:
+    return text if len(text) <= _MAX_LENGTH else text[: _MAX_LENGTH - 1] + "…"

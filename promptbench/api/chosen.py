@@ -1,88 +1,84 @@
-"""Which logged calls a command means: imported ones by their ids, or those of a log file."""
+"""Selection of logged calls for a command: imported ones by id, or those of a log file."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from promptbench.api.failing import failures
-from promptbench.api.redacting import redactor
+from promptbench.api.failing import find_failures
+from promptbench.api.redacting import load_redactor
 from promptbench.api.workspace import Workspace
 from promptbench.core.call_filter import CallFilter
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import InputError, NothingSelected
 from promptbench.core.types import BadRecord, FailureTier, LoggedCall
-from promptbench.formats.log_file import LogError, LogFile
-from promptbench.ingest import reader, recognised
-from promptbench.project.capture import Chosen
+from promptbench.formats.log_file import LogFile
+from promptbench.formats.streams import LogError
+from promptbench.ingest import detect_format, load_format
+from promptbench.project.capture import SelectedCall
 from promptbench.suite.loader import load as load_suite
 
 
-def chosen_by_id(workspace: Workspace, ids: Sequence[str]) -> list[Chosen]:
-    """The imported calls of these ids. Raises InputError for one that is not there."""
+def select_by_id(workspace: Workspace, ids: Sequence[str]) -> list[SelectedCall]:
+    """Return the imported calls with these ids. Raise InputError if one is not found."""
     if not ids:
         return []
     with workspace.recordings() as runs:
         if runs is None:
-            raise InputError("no call is imported yet", hint="`promptbench import FILE` does that")
+            raise InputError("no calls are imported yet", hint="run `promptbench import FILE`")
         kept = [runs.calls().get(name) for name in ids]
-    return [Chosen(item.call, item.source) for item in kept]
+    return [SelectedCall(item.call, item.source) for item in kept]
 
 
-def chosen_of_clusters(workspace: Workspace, path: Path, most: int | None) -> list[Chosen]:
-    """The newest imported call of each cluster of failures, the largest cluster first; at most so many.
+def select_from_clusters(workspace: Workspace, path: Path, limit: int | None) -> list[SelectedCall]:
+    """Return the newest imported call of each failure cluster, from the largest cluster to the smallest.
 
-    Clusters of calls that got no answer are left out. Raises NothingSelected when there is none.
+    Clusters of calls without an answer are skipped. Raise NothingSelected if no cluster is left.
     """
     file = workspace.suite_file(path)
     suite = load_suite(file, workspace.shown(file), Diagnostics())
-    by_checks = file if suite and suite.checks else None
-    answered = CallFilter(tiers=frozenset((FailureTier.CONTENT, FailureTier.CUT)))
-    clusters = failures(workspace, by_checks, CallFilter() if by_checks else answered)
+    suite_with_checks = file if suite and suite.checks else None
+    answered = CallFilter(tiers=frozenset((FailureTier.CONTENT, FailureTier.TRUNCATED)))
+    clusters = find_failures(workspace, suite_with_checks, CallFilter() if suite_with_checks else answered)
     found = [item.example for item in clusters if item.example.logged and item.tier is not FailureTier.TRANSPORT]
     if not found:
         raise NothingSelected("no imported call with an answer fails", hint="`promptbench import FILE` reads a log")
-    return chosen_by_id(workspace, [item.id for item in found[:most]])
+    return select_by_id(workspace, [item.id for item in found[:limit]])
 
 
-def chosen_in_log(workspace: Workspace, written: str, *, dry_run: bool = False) -> Chosen:
-    """The call that FILE#ID means, with personal data replaced; a `dry_run` leaves nothing behind.
+def select_from_log(workspace: Workspace, written: str, *, dry_run: bool = False) -> SelectedCall:
+    """Return the call that FILE#ID names, redacted. With `dry_run` no redaction key is written.
 
-    Raises InputError when there is none.
+    Raise InputError if it is not found.
     """
-    name, hash_sign, wanted = written.rpartition("#")
-    if not (name and hash_sign and wanted):
-        raise InputError(f"'{written}' is not FILE#ID", hint="for example --log calls.jsonl#INC-2031")
-    redact = redactor(workspace, keep_key=not dry_run)
-    for call in calls_of(Path(name)):
-        if call.id == wanted:
-            return Chosen(redact.call(call), redact.text(name))
-    raise InputError(f"there is no call '{wanted}' in {name}")
+    name, hash_sign, call_id = written.rpartition("#")
+    if not (name and hash_sign and call_id):
+        raise InputError(f"expected FILE#ID, got '{written}'", hint="for example --log calls.jsonl#INC-2031")
+    redactor = load_redactor(workspace, keep_key=not dry_run)
+    for call in read_calls(Path(name)):
+        if call.id == call_id:
+            return SelectedCall(redactor.redact_call(call), redactor.redact_text(name))
+    raise InputError(f"call '{call_id}' not found in {name}")
 
 
-def replayed_calls(workspace: Workspace, logs: Sequence[Path], wanted: CallFilter) -> list[LoggedCall]:
-    """The calls of log files, or without any the imported ones, that a filter lets through."""
+def select_for_replay(workspace: Workspace, logs: Sequence[Path], call_filter: CallFilter) -> list[LoggedCall]:
+    """Return the calls of log files, or without any file the imported ones, that pass the filter."""
     if logs:
-        return [call for path in logs for call in calls_of(path) if wanted.matches(call)]
+        return [call for path in logs for call in read_calls(path) if call_filter.matches(call)]
     with workspace.recordings() as runs:
         if runs is None:
-            raise InputError(
-                "no call is imported yet", hint="`promptbench import FILE` does that, or name one by --log"
-            )
-        return [kept.call for kept in runs.calls().find(wanted)]
+            raise InputError("no calls are imported yet", hint="run `promptbench import FILE`, or name a log by --log")
+        return [kept.call for kept in runs.calls().find(call_filter)]
 
 
-def calls_of(path: Path) -> Iterator[LoggedCall]:
-    """The calls of a log file, one at a time; records that cannot be read are left out.
-
-    Raises InputError when it is no log.
-    """
+def read_calls(path: Path) -> Iterator[LoggedCall]:
+    """Yield the calls of a log file, without the records that cannot be read. Raise InputError if it is not a log."""
     try:
-        file = LogFile.at(path)
-        format_ = recognised(file)
+        file = LogFile.from_path(path)
+        format_ = detect_format(file)
         if format_ is None:
-            raise InputError(f"{path} is no log of a known format", hint="`promptbench import --help` names them")
-        for record in reader(format_).read(file):
+            raise InputError(f"{path} is not a log of a known format", hint="`promptbench import --help` lists them")
+        for record in load_format(format_).read(file):
             if not isinstance(record, BadRecord):
                 yield record
     except (OSError, LogError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""What fails, put together by its cause, so that a person looks at forty rows and not at four thousand calls."""
+"""Failures of logs and runs, clustered by cause: a few rows for thousands of calls."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from promptbench.api.causes import cause_of, cause_of_scores, json_fault, without_details
+from promptbench.api.causes import build_score_signature, build_signature, find_json_fault, strip_details
 from promptbench.api.workspace import Selection, Workspace
 from promptbench.core.call_filter import CallFilter
 from promptbench.core.diagnostics import Diagnostics
@@ -24,14 +24,20 @@ from promptbench.store.runs import RunStore
 from promptbench.text.near_duplicates import NearDuplicates
 
 _STATUS = re.compile(r"(?<!\d)([45]\d\d)(?!\d)")
-_CUT = ("length", "max_tokens")
-_SHOWN = 300
-_DATA = re.compile(r"[{\[]")
+_TRUNCATED = ("length", "max_tokens")
+_MAX_SHOWN = 300
+_LOOKS_LIKE_JSON = re.compile(r"[{\[]")
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
-    """One failing call or attempt. `by_input` tells whether its input, too, decides where it belongs."""
+class FailingCall:
+    """One failing call or attempt.
+
+    Args:
+        id: The id of the call on record; for an attempt, case and repeat.
+        by_input: Cluster by input too, because the cause is not specific.
+        logged: True for a call of an imported log, False for an attempt of a run.
+    """
 
     id: str
     tier: FailureTier
@@ -43,22 +49,21 @@ class Failure:
     input: str
     answer: str | None
     logged: bool = True
-    """Whether it is from an imported log; `id` is then that of the call in the record, else says case and repeat."""
 
 
 @dataclass
 class Cluster:
-    """Failures with one cause. `example` is the newest of them."""
+    """Failures with the same cause. `example` is the newest one."""
 
     tier: FailureTier
     why: str
-    example: Failure
+    example: FailingCall
     count: int = 0
     inputs: set[int] = field(default_factory=set)
     models: Counter[str] = field(default_factory=Counter)
     oldest: str = ""
 
-    def add(self, failure: Failure, group: int) -> None:
+    def add(self, failure: FailingCall, group: int) -> None:
         self.count += 1
         self.inputs.add(group)
         self.models[failure.model] += 1
@@ -81,31 +86,31 @@ class Cluster:
                 "id": example.id,
                 "source": example.source,
                 "model": example.model,
-                "input": example.input[:_SHOWN],
-                "answer": example.answer[:_SHOWN] if example.answer is not None else None,
+                "input": example.input[:_MAX_SHOWN],
+                "answer": example.answer[:_MAX_SHOWN] if example.answer is not None else None,
             },
         }
 
 
-def failures(workspace: Workspace, suite: Path | None, wanted: CallFilter) -> list[Cluster]:
-    """Failing imported calls, and failing attempts of the newest run of each suite; the largest cluster first.
+def find_failures(workspace: Workspace, suite: Path | None, call_filter: CallFilter) -> list[Cluster]:
+    """Return the clusters of failing imported calls and of failing attempts of the newest run of each suite.
 
-    Of equal ones the newest is first. With a `suite` its checks of every case are run over the logged answers to its
-    prompt, without asking any model, and of the runs only its own are looked at. Raises NothingSelected when nothing
-    fails.
+    The largest cluster is first, of equal ones the newest. With a `suite`, its checks for all cases score the logged
+    answers to its prompt, without calling a model, and only its own run counts. Raise NothingSelected if nothing fails.
     """
     with workspace.recordings() as runs:
         if runs is None:
-            raise NothingSelected("nothing is on record", hint="`promptbench import PATH` reads a production log")
-        bench = _bench(workspace, suite, runs) if suite else None
-        found = clustered((*_logged(runs, bench, workspace, wanted), *_attempted(runs, bench, wanted)))
+            raise NothingSelected("no calls are imported yet", hint="run `promptbench import PATH`")
+        bench = _prepare_suite(workspace, suite, runs) if suite else None
+        logged = _find_logged(runs, bench, workspace, call_filter)
+        found = cluster_failures((*logged, *_find_attempts(runs, bench, call_filter)))
     if not found:
-        raise NothingSelected("nothing on record fails", hint="look at --since, --model and --where, if you gave them")
+        raise NothingSelected("no failing calls found", hint="check --since, --model and --where, if given")
     return found
 
 
-def clustered(found: Iterable[Failure]) -> list[Cluster]:
-    """Put together by tier and cause, and by input where the cause says nothing of its own."""
+def cluster_failures(found: Iterable[FailingCall]) -> list[Cluster]:
+    """Cluster failures by tier and cause, and by input if the cause is not specific. The largest cluster is first."""
     inputs = NearDuplicates()
     clusters: dict[tuple[str, str, int], Cluster] = {}
     for failure in found:
@@ -118,57 +123,64 @@ def clustered(found: Iterable[Failure]) -> list[Cluster]:
     return sorted(newest, key=lambda item: -item.count)
 
 
-def _bench(workspace: Workspace, suite: Path, runs: RunStore) -> Bench:
+def _prepare_suite(workspace: Workspace, suite: Path, runs: RunStore) -> Bench:
     with workspace.prompts() as store:
         [bench], _ = workspace.assemble(Selection(paths=(suite,)), store=store, runs=runs)
     return bench
 
 
-def _logged(runs: RunStore, bench: Bench | None, workspace: Workspace, wanted: CallFilter) -> Iterator[Failure]:
+def _find_logged(
+    runs: RunStore, bench: Bench | None, workspace: Workspace, call_filter: CallFilter
+) -> Iterator[FailingCall]:
     scorer = _Scorer(bench, workspace) if bench else None
-    for kept in runs.calls().find(replace(wanted, failed=scorer is None)):
+    for kept in runs.calls().find(replace(call_filter, failed=scorer is None)):
         call = kept.call
         if scorer is not None and call.prompt not in (None, scorer.prompt):
             continue
-        if call.tier in (FailureTier.TRANSPORT, FailureTier.CUT):
-            yield _failure(kept, call.tier, _why_no_answer(call), by_input=False)
+        if call.tier in (FailureTier.TRANSPORT, FailureTier.TRUNCATED):
+            yield _build_failure(kept, call.tier, _explain_missing_answer(call), by_input=False)
             continue
-        why = scorer.why(call) if scorer else _tried_json(call.answer)
+        why = scorer.explain(call) if scorer else _guess_json_fault(call.answer)
         if why:
-            yield _failure(kept, FailureTier.CONTENT, why, by_input=False)
+            yield _build_failure(kept, FailureTier.CONTENT, why, by_input=False)
         elif call.tier is FailureTier.CONTENT:
-            verdict = without_details(call.failed or "") or "the log says so"
-            yield _failure(kept, FailureTier.CONTENT, verdict, by_input=True)
+            verdict = strip_details(call.failed or "") or "marked as failed by the log"
+            yield _build_failure(kept, FailureTier.CONTENT, verdict, by_input=True)
 
 
-def _failure(kept: KeptCall, tier: FailureTier, why: str, *, by_input: bool) -> Failure:
+def _build_failure(kept: KeptCall, tier: FailureTier, why: str, *, by_input: bool) -> FailingCall:
     call = kept.call
-    return Failure(kept.id, tier, why, by_input, kept.source, call.model, call.time or "", _input(call), call.answer)
+    return FailingCall(
+        kept.id, tier, why, by_input, kept.source, call.model, call.time or "", _last_user_text(call), call.answer
+    )
 
 
-def _why_no_answer(call: LoggedCall) -> str:
-    """The HTTP status or the finish reason; else the error without what differs from call to call."""
-    if call.tier is FailureTier.CUT:
-        return call.finish_reason or without_details(call.failed or "") or "cut short"
-    said = call.failed or call.error or ""
-    status = _STATUS.search(said) or _STATUS.search(call.error or "")
-    return f"HTTP {status[1]}" if status else without_details(said) or "no answer"
+def _explain_missing_answer(call: LoggedCall) -> str:
+    """Return the HTTP status or the finish reason, else the error without details."""
+    if call.tier is FailureTier.TRUNCATED:
+        return call.finish_reason or strip_details(call.failed or "") or "truncated"
+    return _explain_error(call.failed or call.error or "", call.error or "")
 
 
-def _tried_json(answer: str | None) -> str | None:
-    """What is wrong with an answer as JSON, where nobody says that it should be some, but it looks like it."""
-    return json_fault(answer) if answer and _DATA.search(answer) else None
+def _explain_error(error: str, other: str = "") -> str:
+    status = _STATUS.search(error) or _STATUS.search(other)
+    return f"HTTP {status[1]}" if status else strip_details(error) or "no answer"
 
 
-def _input(call: LoggedCall) -> str:
-    asked = [message.content for message in call.messages if message.role == "user"]
-    if asked:
-        return asked[-1]
+def _guess_json_fault(answer: str | None) -> str | None:
+    """Return what is wrong with an answer that looks like JSON, though nothing requires it to be JSON."""
+    return find_json_fault(answer) if answer and _LOOKS_LIKE_JSON.search(answer) else None
+
+
+def _last_user_text(call: LoggedCall) -> str:
+    texts = [message.content for message in call.messages if message.role == "user"]
+    if texts:
+        return texts[-1]
     return json.dumps(call.variables, ensure_ascii=False) if call.variables else ""
 
 
 class _Scorer:
-    """The checks of every case of a suite, for answers that belong to no case. What asks a judge is left out."""
+    """The checks that a suite has for all cases, for answers without a case. Checks with a judge are skipped."""
 
     def __init__(self, bench: Bench, workspace: Workspace) -> None:
         suite, found = bench.suite, Diagnostics()
@@ -180,31 +192,31 @@ class _Scorer:
         self._accept = bench.accept
         self.prompt = bench.prompt_name
         if not self._checks:
-            hint = "write what every answer must fulfil under 'checks:' at the top of the suite"
-            raise InputError(f"the suite '{suite.name}' has no checks for every case", hint=hint)
+            hint = "add checks that every answer must pass under 'checks:' at the top of the suite"
+            raise InputError(f"the suite '{suite.name}' has no checks for all cases", hint=hint)
 
-    def why(self, call: LoggedCall) -> str | None:
-        """By what the answer fails; None for one that passes, or is not there."""
+    def explain(self, call: LoggedCall) -> str | None:
+        """Return why the answer fails; None if it passes or is missing."""
         if call.answer is None:
             return None
         found = evaluate(call.answer, self._checks, self._accept, call.variables or {})
         if found.passed:
             return None
         if found.rung is not None and not found.rung.within(self._accept):
-            return json_fault(call.answer) or f"JSON: {found.rung.value}"
-        return cause_of_scores(found.scores)
+            return find_json_fault(call.answer) or f"JSON: {found.rung.value}"
+        return build_score_signature(found.scores)
 
 
-def _attempted(runs: RunStore, bench: Bench | None, wanted: CallFilter) -> Iterator[Failure]:
-    if wanted.conditions:
-        return  # they are about fields of a log
+def _find_attempts(runs: RunStore, bench: Bench | None, call_filter: CallFilter) -> Iterator[FailingCall]:
+    if call_filter.conditions:
+        return  # conditions refer to fields of a log
     known = runs.suites()
     for suite in [bench.suite.name] if bench else known:
         if suite not in known:
             continue
         run = runs.latest_of_suite(suite)
         for attempt in runs.attempts(run):
-            if attempt.outcome in (Outcome.FAILED, Outcome.ERRORED) and wanted.matches(_as_call(attempt)):
+            if attempt.outcome in (Outcome.FAILED, Outcome.ERRORED) and call_filter.matches(_as_call(attempt)):
                 yield _failed_attempt(attempt, suite, run)
 
 
@@ -212,17 +224,15 @@ def _as_call(attempt: Attempt) -> LoggedCall:
     return LoggedCall("", None, model=attempt.key.model, time=attempt.started, tier=FailureTier.CONTENT)
 
 
-def _failed_attempt(attempt: Attempt, suite: str, run: str) -> Failure:
+def _failed_attempt(attempt: Attempt, suite: str, run: str) -> FailingCall:
     answer = attempt.answer
     if attempt.outcome is Outcome.ERRORED or answer is None:
-        tier, error = FailureTier.TRANSPORT, attempt.error or ""
-        status = _STATUS.search(error)
-        why = f"HTTP {status[1]}" if status else without_details(error) or "no answer"
-    elif answer.finish_reason in _CUT:
-        tier, why = FailureTier.CUT, answer.finish_reason
+        tier, why = FailureTier.TRANSPORT, _explain_error(attempt.error or "")
+    elif answer.finish_reason in _TRUNCATED:
+        tier, why = FailureTier.TRUNCATED, answer.finish_reason
     else:
-        tier, why = FailureTier.CONTENT, cause_of(attempt)
-    return Failure(
+        tier, why = FailureTier.CONTENT, build_signature(attempt)
+    return FailingCall(
         f"{attempt.key.case} #{attempt.key.repeat + 1}",
         tier,
         why,

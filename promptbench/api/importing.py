@@ -1,4 +1,4 @@
-"""Production logs into the record: found, recognised, read, filtered, redacted, kept; each call once."""
+"""Import of production logs: find, detect, read, filter, redact and store. Each call is stored once."""
 
 from __future__ import annotations
 
@@ -9,29 +9,27 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from promptbench.api.log_files import STDIN, Found, Unreadable, find
-from promptbench.api.redacting import redactor
+from promptbench.api.log_files import STDIN, OpenedLog, UnreadableLog, find_logs
+from promptbench.api.redacting import load_redactor
 from promptbench.api.workspace import Workspace
 from promptbench.core.call_filter import CallFilter
 from promptbench.core.diagnostics import did_you_mean
 from promptbench.core.errors import InputError, NothingSelected
 from promptbench.core.plugins import module_name
 from promptbench.core.types import BadRecord, Json, LoggedCall
-from promptbench.formats.log_sight import described
-from promptbench.ingest import generic, plugins, reader, recognised
-from promptbench.ingest._columns import guessed, missing
+from promptbench.formats.log_sight import describe_unknown
+from promptbench.ingest import detect_format, generic, load_format, plugins
 from promptbench.store.calls import CallStore
 from promptbench.text.redaction import Redactor
 
-MOST_BAD = 20
-"""Bad records that are listed; all are counted."""
-_EVERY = 0.1
-_ENDLESS = "a pattern in [tool.promptbench.redact] does not come to an end on it"
+# All bad records are counted; this many are listed.
+MAX_BAD_LISTED = 20
+_SECONDS_BETWEEN_UPDATES = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class ImportState:
-    """How far an import is: `done` and `size` in bytes of the file as it lies on the disk; `size` None for a pipe."""
+    """Progress of an import: `done` and `size` in bytes on disk; `size` is None for a pipe."""
 
     name: str
     done: int
@@ -41,7 +39,7 @@ class ImportState:
 
 @dataclass(frozen=True, slots=True)
 class ImportOptions:
-    """What of the logs to take, and how. `columns` says for a table which of its columns holds which field."""
+    """Which calls of the logs to import, and how. `columns` is field to column, for tables."""
 
     filter: CallFilter = field(default_factory=CallFilter)
     format: str | None = None
@@ -52,7 +50,7 @@ class ImportOptions:
 
 @dataclass
 class ImportedFile:
-    """What became of one file. `format` is None where nothing knows it, and `saw` says what it looks like."""
+    """The result for one file. If the format is unknown, `format` is None and `saw` describes the file."""
 
     name: str
     format: str | None = None
@@ -64,8 +62,8 @@ class ImportedFile:
 
 
 @dataclass
-class Imported:
-    """What became of all of them. `redacted` counts by kind; None where nothing was to be redacted."""
+class ImportReport:
+    """The result of an import. `redacted` counts replaced values by kind; None if redaction was off."""
 
     files: list[ImportedFile] = field(default_factory=list)
     bad: list[tuple[str, BadRecord]] = field(default_factory=list)
@@ -74,7 +72,7 @@ class Imported:
     dry_run: bool = False
 
     def total(self, what: str) -> int:
-        """The sum of a count over the files."""
+        """Return the sum of a count over the files."""
         return sum(getattr(item, what) for item in self.files)
 
     @property
@@ -99,177 +97,166 @@ class Imported:
         }
 
 
-Listen = Callable[[ImportState], None]
+class NothingImported(InputError):
+    """A file that the user named is not a log. `done` is the report of the other files."""
+
+    def __init__(self, message: str, done: ImportReport, *, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.done = done
+
+
+ProgressListener = Callable[[ImportState], None]
 
 
 def import_logs(
-    workspace: Workspace, paths: Sequence[str], wanted: ImportOptions, stdin: BinaryIO, listen: Listen = lambda _: None
-) -> Imported:
-    """Imports all files that `paths` mean. Importing a file again adds nothing.
+    workspace: Workspace,
+    paths: Sequence[str],
+    options: ImportOptions,
+    stdin: BinaryIO,
+    listen: ProgressListener = lambda _: None,
+) -> ImportReport:
+    """Import the calls of all files that `paths` name. Importing a file again adds nothing.
 
-    A record that cannot be read is counted and listed, and the next one is read. Raises InputError when nothing that
-    was named is a log; NothingSelected when the filters leave no call.
+    A record that cannot be read is counted and listed, and reading continues with the next one. Raise InputError if
+    no named file is a log, NothingSelected if no call passes the filters.
     """
-    chosen = _format_named(wanted.format)
-    redact = redactor(workspace, keep_key=not wanted.dry_run) if wanted.redact else None
-    done = Imported(dry_run=wanted.dry_run)
-    files = find(paths, stdin, wanted.columns)
-    if wanted.dry_run:
-        with workspace.recordings() as runs:
-            _read_all(files, chosen, wanted, redact, runs.calls() if runs else None, done, listen)
-    else:
-        with workspace.runs() as runs:
-            _read_all(files, chosen, wanted, redact, runs.calls(), done, listen)
-    done.redacted = redact.counts if redact else None
-    _refuse_nothing(done, files, wanted)
-    return done
+    format_ = _parse_format(options.format)
+    redactor = load_redactor(workspace, keep_key=not options.dry_run) if options.redact else None
+    found = find_logs(paths, stdin, options.columns)
+    with workspace.recordings() if options.dry_run else workspace.runs() as runs:
+        importer = _Importer(options, format_, redactor, runs.calls() if runs else None, listen)
+        for log in found:
+            importer.import_file(log)
+    report = importer.report
+    report.redacted = redactor.counts if redactor else None
+    _require_calls(report, found, options)
+    return report
 
 
-def _read_all(
-    files: Sequence[Found | Unreadable],
-    chosen: str | None,
-    wanted: ImportOptions,
-    redact: Redactor | None,
-    store: CallStore | None,
-    done: Imported,
-    listen: Listen,
-) -> None:
-    for found in files:
-        file = ImportedFile(found.name if isinstance(found, Unreadable) else found.file.name)
-        done.files.append(file)
-        if isinstance(found, Unreadable):
-            file.saw = found.reason
-            continue
-        if not found.file.head.strip():
-            file.format, file.saw = "", "it is empty"
-            continue
-        file.format = chosen or recognised(found.file)
-        if file.format is None:
-            file.saw = described(found.file)
-            continue
-        calls = _One(found, file, wanted, redact, done, listen).calls()
-        if wanted.dry_run:
-            file.added = sum(1 for call in calls if store is None or not store.known([call]))
-        else:
-            assert store is not None
-            file.added = store.add(calls, redact.text(file.name) if redact else file.name)
-
-
-class _One:
-    """The way of one file's records."""
-
+class _Importer:
     def __init__(
         self,
-        found: Found,
-        file: ImportedFile,
-        wanted: ImportOptions,
-        redact: Redactor | None,
-        done: Imported,
-        listen: Listen,
+        options: ImportOptions,
+        format_: str | None,
+        redactor: Redactor | None,
+        store: CallStore | None,
+        listen: ProgressListener,
     ) -> None:
-        self._found = found
-        self._file = file
-        self._wanted = wanted
-        self._redact = redact
-        self._done = done
+        self.report = ImportReport(dry_run=options.dry_run)
+        self._options = options
+        self._format = format_
+        self._redactor = redactor
+        self._store = store
         self._listen = listen
-        self._told = 0.0
+        self._last_update = 0.0
 
-    def calls(self) -> Iterator[LoggedCall]:
-        """The calls that are wanted, without what must not be kept."""
-        matches = self._wanted.filter.matches if self._wanted.filter else None
-        for record in self._records():
+    def import_file(self, log: OpenedLog | UnreadableLog) -> None:
+        file = ImportedFile(log.name if isinstance(log, UnreadableLog) else log.file.name)
+        self.report.files.append(file)
+        if isinstance(log, UnreadableLog):
+            file.saw = log.reason
+            return
+        if not log.file.head.strip():
+            file.format, file.saw = "", "it is empty"
+            return
+        file.format = self._format or detect_format(log.file)
+        if file.format is None:
+            file.saw = describe_unknown(log.file)
+            return
+        calls = self._select_calls(log, file)
+        if self._options.dry_run:
+            file.added = sum(1 for call in calls if self._store is None or not self._store.known([call]))
+        else:
+            assert self._store is not None
+            file.added = self._store.add(calls, self._redactor.redact_text(file.name) if self._redactor else file.name)
+
+    def _select_calls(self, log: OpenedLog, file: ImportedFile) -> Iterator[LoggedCall]:
+        """Yield the redacted calls that pass the filter."""
+        matches = self._options.filter.matches if self._options.filter else None
+        for record in _read_records(log, file):
             if isinstance(record, BadRecord):
-                self._bad(record)
+                self._report_bad(file, record)
                 continue
-            self._file.calls += 1
-            self._tell()
+            file.calls += 1
+            self._update_progress(log, file)
             if matches is not None and not matches(record):
                 continue
             try:
-                call = self._redact.call(record) if self._redact else record
+                call = self._redactor.redact_call(record) if self._redactor else record
             except TimeoutError:
-                self._bad(
-                    BadRecord(f"call {self._file.calls}", "a pattern in [tool.promptbench.redact] takes too long")
-                )
+                reason = "a pattern in [tool.promptbench.redact] takes too long"
+                self._report_bad(file, BadRecord(f"call {file.calls}", reason))
                 continue
-            self._file.selected += 1
+            file.selected += 1
             if call.tier is not None:
-                self._done.tiers[call.tier.value] += 1
+                self.report.tiers[call.tier.value] += 1
             yield call
 
-    def _records(self) -> Iterator[LoggedCall | BadRecord]:
-        name = self._file.format or ""
-        module = reader(name)
-        log = self._found.file
-        try:
-            yield from module.read(log)
-        except (ValueError, OSError) as error:
-            yield BadRecord(f"after {self._file.calls:,} calls", str(error))
-        except Exception as error:  # noqa: BLE001 - what it says may hold what is in the log, and goes into a trace
-            kind, trace = type(error).__name__, error.__traceback__
-            raise RuntimeError(f"the reader of {name} failed: {kind}").with_traceback(trace) from None
+    def _report_bad(self, file: ImportedFile, record: BadRecord) -> None:
+        file.bad += 1
+        if len(self.report.bad) < MAX_BAD_LISTED:
+            reason = self._redactor.redact_text(record.reason) if self._redactor else record.reason
+            self.report.bad.append((file.name, BadRecord(record.place, reason)))
 
-    def _bad(self, record: BadRecord) -> None:
-        self._file.bad += 1
-        if len(self._done.bad) < MOST_BAD:
-            reason = self._redact.text(record.reason) if self._redact else record.reason
-            self._done.bad.append((self._file.name, BadRecord(record.place, reason)))
-
-    def _tell(self) -> None:
-        if self._file.calls % 256:
+    def _update_progress(self, log: OpenedLog, file: ImportedFile) -> None:
+        if file.calls % 256:
             return
-        at = time.monotonic()
-        if at - self._told >= _EVERY:
-            self._told = at
-            position = self._found.position
-            self._listen(ImportState(self._file.name, position.bytes, position.size, self._file.calls))
+        now = time.monotonic()
+        if now - self._last_update >= _SECONDS_BETWEEN_UPDATES:
+            self._last_update = now
+            self._listen(ImportState(file.name, log.position.bytes, log.position.size, file.calls))
 
 
-def _format_named(written: str | None) -> str | None:
+def _read_records(log: OpenedLog, file: ImportedFile) -> Iterator[LoggedCall | BadRecord]:
+    name = file.format or ""
+    read = load_format(name).read
+    try:
+        yield from read(log.file)
+    except (ValueError, OSError) as error:
+        yield BadRecord(f"after {file.calls:,} calls", str(error))
+    except Exception as error:  # noqa: BLE001 - the message may quote the log, and a traceback would print it
+        kind, trace = type(error).__name__, error.__traceback__
+        raise RuntimeError(f"the reader of {name} failed: {kind}").with_traceback(trace) from None
+
+
+def _parse_format(written: str | None) -> str | None:
     if written is None:
         return None
     name = module_name(written)
     if name in plugins:
         return name
-    known = plugins.names()
-    guess = did_you_mean(name, known)
-    hint = f"did you mean '{guess}'?" if guess else f"known are {', '.join(known)}"
-    raise InputError(f"'{written}' is no log format", hint=hint)
+    guess = did_you_mean(name, plugins.names())
+    hint = f"did you mean '{guess}'?" if guess else f"known formats: {list_formats()}"
+    raise InputError(f"unknown log format '{written}'", hint=hint)
 
 
-def known_formats() -> str:
-    """The formats, as people are told them."""
+def list_formats() -> str:
+    """Return the names of all log formats, for a message."""
     return ", ".join(name.replace("_", " ") for name in plugins.names())
 
 
-def unmapped(paths: Sequence[str]) -> Iterator[tuple[str, tuple[str, ...], tuple[str, ...]]]:
-    """Tables that do not say where input and answer are: name, columns, what is lacking. Pipes are not looked at."""
-    for found in find([path for path in paths if path != STDIN], io.BytesIO()):
-        if isinstance(found, Found) and recognised(found.file) == generic.NAME:
-            names = generic.columns(found.file)
-            if lacking := missing(guessed(names)):
-                yield found.file.name, names, lacking
+def find_unmapped_tables(paths: Sequence[str]) -> Iterator[tuple[str, tuple[str, ...], tuple[str, ...]]]:
+    """Yield name, columns and missing fields of each table without a known column for input or answer.
+
+    A pipe is skipped, because it can be read only once.
+    """
+    for found in find_logs([path for path in paths if path != STDIN], io.BytesIO()):
+        if isinstance(found, OpenedLog) and detect_format(found.file) == generic.NAME:
+            names = generic.read_columns(found.file)
+            if missing := generic.find_missing_fields(found.file, names):
+                yield found.file.name, names, missing
 
 
-def _refuse_nothing(done: Imported, files: Sequence[Found | Unreadable], wanted: ImportOptions) -> None:
-    named = {found.name if isinstance(found, Unreadable) else found.file.name for found in files if found.named}
-    wrong = [item for item in done.unknown if item.name in named]
-    if wrong or len(done.unknown) == len(done.files):
-        first = (wrong or done.unknown)[0]
-        known = f"known formats: {known_formats()}; --format NAME reads it as one of them"
-        raise NothingImported(f"{first.name} {first.saw}", done, hint=known)
-    if done.total("bad") and not done.total("calls"):
-        file, bad = done.bad[0]
-        raise NothingImported(f"no record could be read; {file}, {bad.place}: {bad.reason}", done)
-    if not done.total("selected"):
-        hint = "look at --failed-only, --since, --model and --where" if wanted.filter else None
-        raise NothingSelected(f"none of {done.total('calls'):,} calls is selected", hint=hint)
-
-
-class NothingImported(InputError):
-    """Something that was named is no log. `done` is what became of the others."""
-
-    def __init__(self, message: str, done: Imported, *, hint: str | None = None) -> None:
-        super().__init__(message, hint=hint)
-        self.done = done
+def _require_calls(report: ImportReport, found: Sequence[OpenedLog | UnreadableLog], options: ImportOptions) -> None:
+    named = {file.name for file, log in zip(report.files, found, strict=True) if log.named}
+    wrong = [file for file in report.unknown if file.name in named]
+    if wrong or len(report.unknown) == len(report.files):
+        first = (wrong or report.unknown)[0]
+        known = f"known formats: {list_formats()}; --format NAME reads it as one of them"
+        raise NothingImported(f"{first.name} {first.saw}", report, hint=known)
+    if report.total("bad") and not report.total("calls"):
+        name, bad = report.bad[0]
+        raise NothingImported(f"no record could be read; {name}, {bad.place}: {bad.reason}", report)
+    if not report.total("selected"):
+        hint = "check --failed-only, --since, --model and --where" if options.filter else None
+        raise NothingSelected(f"0 of {report.total('calls'):,} calls selected", hint=hint)

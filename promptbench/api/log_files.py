@@ -1,84 +1,84 @@
-"""The log files that a command line means: files, folders, patterns, and `-` for standard input."""
+"""The log files that a command line names: files, folders, patterns, and `-` for standard input."""
 
 from __future__ import annotations
 
 import glob
-import io
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
 from promptbench.core.errors import InputError
-from promptbench.formats.log_file import LogError, LogFile
-from promptbench.formats.piped import Piped
+from promptbench.formats.log_file import LogFile
+from promptbench.formats.streams import LogError, PipeBuffer
 
 STDIN = "-"
 
 
-class Position:
-    """How far a file is read, in bytes as it lies on the disk. `size` is None for a pipe."""
+class ReadPosition:
+    """How far a file is read, in bytes on disk. `size` is None for a pipe."""
 
-    def __init__(self, path: Path | None, piped: Piped | None = None) -> None:
+    def __init__(self, path: Path | None, pipe: PipeBuffer | None = None) -> None:
         self._path = path
-        self._piped = piped
+        self._pipe = pipe
         self._handle: BinaryIO | None = None
         self.size = path.stat().st_size if path else None
 
     def open(self, mode: str = "rb") -> BinaryIO:
-        """The file from its start, and from now on the one that counts."""
+        """Return the file from its start. Its position is the one that counts from now on."""
         if self._path is None:
-            assert self._piped is not None
-            return self._piped.open()
+            assert self._pipe is not None
+            return self._pipe.open()
         self._handle = self._path.open("rb")
         return self._handle
 
     @property
     def bytes(self) -> int:
-        if self._piped is not None:
-            return self._piped.position
+        if self._pipe is not None:
+            return self._pipe.position
         return self._handle.tell() if self._handle and not self._handle.closed else 0
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A file that was meant. `named` tells whether the user named it, rather than the folder that it is in."""
+class OpenedLog:
+    """A log file. `named` is True if the user named it, and not only its folder."""
 
     file: LogFile
-    position: Position
+    position: ReadPosition
     named: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Unreadable:
-    """A file that was meant and cannot be opened, and why."""
+class UnreadableLog:
+    """A file that cannot be opened, and the reason."""
 
     name: str
     reason: str
     named: bool
 
 
-def find(paths: Iterable[str], stdin: BinaryIO, mapping: Mapping[str, str] | None = None) -> list[Found | Unreadable]:
-    """All files that are meant, each once, in order; `mapping` leads from fields to columns.
+def find_logs(
+    paths: Iterable[str], stdin: BinaryIO, mapping: Mapping[str, str] | None = None
+) -> list[OpenedLog | UnreadableLog]:
+    """Return all files that `paths` name, in order, each once. `mapping` is field to column.
 
-    Raises InputError for a path or pattern that means nothing.
+    Raise InputError for a path or pattern without a file.
     """
-    found: dict[str, Found | Unreadable] = {}
+    found: dict[str, OpenedLog | UnreadableLog] = {}
     for written in paths:
-        for path, named in _expanded(written):
+        for path, named in _expand(written):
             name = "standard input" if path is None else str(path)
             if name not in found:
-                found[name] = _opened(path, name, stdin, named=named)
-    files = {name: replace(item.file, mapping=mapping or {}) for name, item in found.items() if isinstance(item, Found)}
-    return [
-        replace(item, file=files[name].beside([file for other, file in files.items() if other != name]))
-        if isinstance(item, Found)
-        else item
-        for name, item in found.items()
-    ]
+                found[name] = _open(path, name, stdin, named=named)
+    opened = [item for item in found.values() if isinstance(item, OpenedLog)]
+    files = [replace(item.file, mapping=mapping or {}) for item in opened]
+    for item, file in zip(opened, files, strict=True):
+        others = [other for other in files if other is not file]
+        found[file.name] = replace(item, file=file.with_others(others))
+    return list(found.values())
 
 
-def _expanded(written: str) -> Iterator[tuple[Path | None, bool]]:
+def _expand(written: str) -> Iterator[tuple[Path | None, bool]]:
     if written == STDIN:
         yield None, True
         return
@@ -86,11 +86,11 @@ def _expanded(written: str) -> Iterator[tuple[Path | None, bool]]:
     if path.is_dir():
         inside = [item for item in sorted(path.rglob("*")) if item.is_file() and not _is_hidden(item.relative_to(path))]
         if not inside:
-            raise InputError(f"there is no file in {written}")
+            raise InputError(f"no file in {written}")
         yield from ((item, False) for item in inside)
     elif path.exists() or not glob.has_magic(written):
         if not path.exists():
-            raise InputError(f"there is no file '{written}'", hint="name a file, a folder, a pattern, or - for a pipe")
+            raise InputError(f"file not found: {written}", hint="name a file, a folder, a pattern, or - for a pipe")
         yield path, True
     else:
         matching = sorted(glob.glob(written, recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
@@ -104,11 +104,11 @@ def _is_hidden(path: Path) -> bool:
     return any(part.startswith(".") for part in path.parts)
 
 
-def _opened(path: Path | None, name: str, stdin: BinaryIO, *, named: bool) -> Found | Unreadable:
+def _open(path: Path | None, name: str, stdin: BinaryIO, *, named: bool) -> OpenedLog | UnreadableLog:
     try:
-        position = Position(path, None if path else Piped(stdin))
-        return Found(LogFile.of(position.open, name, path), position, named)
+        position = ReadPosition(path, None if path else PipeBuffer(stdin))
+        return OpenedLog(LogFile.from_opener(position.open, name, path), position, named)
     except OSError as error:
-        return Unreadable(name, f"cannot be read: {error.strerror or error}", named)
-    except (LogError, io.UnsupportedOperation) as error:
-        return Unreadable(name, str(error), named)
+        return UnreadableLog(name, f"cannot be read: {error.strerror or error}", named)
+    except LogError as error:
+        return UnreadableLog(name, str(error), named)

@@ -9,16 +9,16 @@ from pathlib import PurePath
 from typing import BinaryIO
 
 from promptbench.api.advising import advise, costs
-from promptbench.api.log_files import Found, Unreadable, find
+from promptbench.api.log_files import OpenedLog, UnreadableLog, find_logs
 from promptbench.api.measured import common_notes
 from promptbench.api.summing import contrasts, rate, summed
 from promptbench.core.errors import InputError, NothingSelected
 from promptbench.core.measured import MeasuredCall
 from promptbench.core.types import BadRecord, FailureTier, LoggedCall
 from promptbench.core.words import number_of
-from promptbench.formats.log_sight import described
+from promptbench.formats.log_sight import describe_unknown
 from promptbench.gateway import listed
-from promptbench.ingest import generic, reader, recognised
+from promptbench.ingest import detect_format, load_format
 from promptbench.report.measurement import Accuracy, MeasuredModel, MeasurementReport
 
 _NAMED = 3
@@ -40,10 +40,10 @@ def measured_in_logs(
     wrong: Counter[str] = Counter()
     bad: list[BadRecord] = []
     names: list[str] = []
-    for found in find(paths, stdin, columns):
-        if isinstance(found, Unreadable):
+    for found in find_logs(paths, stdin, columns):
+        if isinstance(found, UnreadableLog):
             raise InputError(f"{found.name} {found.reason}")
-        if not found.named and recognised(found.file) is None:
+        if not found.named and detect_format(found.file) is None:
             continue
         names.append(PurePath(found.file.name).name)
         for record in _records(found):
@@ -51,7 +51,7 @@ def measured_in_logs(
                 bad.append(record)
             elif call := _measured(record, names[-1], calls):
                 calls[call.model].append(call)
-                wrong[call.model] += record.tier in (FailureTier.CONTENT, FailureTier.CUT)
+                wrong[call.model] += record.tier in (FailureTier.CONTENT, FailureTier.TRUNCATED)
     if not calls:
         why = f"; {bad[0].place}: {bad[0].reason}" if bad else ""
         raise NothingSelected(f"no call in {', '.join(names) or ', '.join(paths)} has a latency{why}")
@@ -83,13 +83,14 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(names) if len(names) <= _NAMED else f"{len(names)} files"
 
 
-def _records(found: Found) -> Iterator[LoggedCall | BadRecord]:
-    name = recognised(found.file)
+def _records(found: OpenedLog) -> Iterator[LoggedCall | BadRecord]:
+    name = detect_format(found.file)
     if name is None:
         hint = "`promptbench import` says what it can read"
-        raise InputError(f"{found.file.name} {described(found.file)}", hint=hint)
+        raise InputError(f"{found.file.name} {describe_unknown(found.file)}", hint=hint)
     try:
-        yield from generic.read_times(found.file) if name == generic.NAME else reader(name).read(found.file)
+        spec = load_format(name)
+        yield from (spec.read_timings or spec.read)(found.file)
     except (ValueError, OSError) as error:
         yield BadRecord(found.file.name, str(error))
 

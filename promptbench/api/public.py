@@ -10,10 +10,10 @@ from pathlib import Path
 from promptbench.api.agreeing import Agreed, agree, write_sheet
 from promptbench.api.authoring import CaseAuthor, Draft, Field, as_data
 from promptbench.api.calibrating import calibrate
-from promptbench.api.capturing import CaptureReport, capture, read_wanted
+from promptbench.api.capturing import CaptureReport, capture, read_capture_options
 from promptbench.api.changes import changed_only
 from promptbench.api.checking import check_text
-from promptbench.api.chosen import chosen_by_id, chosen_in_log, chosen_of_clusters, replayed_calls
+from promptbench.api.chosen import select_by_id, select_from_log, select_from_clusters, select_for_replay
 from promptbench.api.comparing import ComparisonPlan, Matchup, compare, plan_comparison
 from promptbench.api.datasette import datasette_metadata
 from promptbench.api.earlier import earlier_answers
@@ -28,10 +28,10 @@ from promptbench.api.explaining import (
     explain,
     terms,
 )
-from promptbench.api.failing import Cluster, failures
+from promptbench.api.failing import Cluster, find_failures
 from promptbench.api.fetching import Fetched, fetch
 from promptbench.api.health import Health, doctor
-from promptbench.api.importing import Imported, ImportOptions, ImportState, NothingImported, import_logs, unmapped
+from promptbench.api.importing import ImportReport, ImportOptions, ImportState, NothingImported, import_logs, find_unmapped_tables
 from promptbench.api.keyless import keys_missing, unasked
 from promptbench.api.measured_logs import measured_in_logs
 from promptbench.api.measuring import (
@@ -63,9 +63,9 @@ from promptbench.api.promotion import (
 )
 from promptbench.api.pruning import Pruned, prune
 from promptbench.api.records import RunDetails, list_runs, run_history, show_run
-from promptbench.api.reddening import red_first
+from promptbench.api.reddening import check_red_first
 from promptbench.api.repairing import repairs
-from promptbench.api.replaying import Price, replay, replay_answers
+from promptbench.api.replaying import ReplayForecast, replay, replay_answers
 from promptbench.api.reporting import build
 from promptbench.api.running import Asked, ByGate, Finished, execute, repeats_of
 from promptbench.api.schema import report_schema, suite_schema
@@ -124,7 +124,7 @@ __all__ = [
     "Health",
     "ImportOptions",
     "ImportState",
-    "Imported",
+    "ImportReport",
     "Matchup",
     "MeasureOptions",
     "MeasurePlan",
@@ -135,7 +135,7 @@ __all__ = [
     "NothingImported",
     "OpenSuite",
     "Plan",
-    "Price",
+    "ReplayForecast",
     "Promotion",
     "Pruned",
     "Purse",
@@ -167,9 +167,9 @@ __all__ = [
     "check_page",
     "check_pages",
     "check_text",
-    "chosen_by_id",
-    "chosen_in_log",
-    "chosen_of_clusters",
+    "select_by_id",
+    "select_from_log",
+    "select_from_clusters",
     "compare",
     "datasette_metadata",
     "diagnostic_page",
@@ -178,7 +178,7 @@ __all__ = [
     "durations",
     "explain",
     "export_sheet",
-    "failures",
+    "find_failures",
     "fetch",
     "force",
     "import_logs",
@@ -200,12 +200,12 @@ __all__ = [
     "promote",
     "prune",
     "read_fields",
-    "read_wanted",
+    "read_capture_options",
     "rejudge",
     "repairs",
     "replay",
     "replay_answers",
-    "replayed_calls",
+    "select_for_replay",
     "report_schema",
     "rescore",
     "retire",
@@ -217,7 +217,7 @@ __all__ = [
     "show_run",
     "suite_schema",
     "terms",
-    "unmapped",
+    "find_unmapped_tables",
     "validate",
     "write_sheet",
 ]
@@ -255,7 +255,7 @@ def validate(workspace: Workspace, selection: Selection, *, red: bool = False) -
     with workspace.prompts() as store, workspace.recordings() as runs:
         benches, found = workspace.assemble(selection, store=store, runs=runs)
         if red:
-            found = red_first(benches, found, runs.calls() if runs else None)
+            found = check_red_first(benches, found, runs.calls() if runs else None)
     if red and found.errors:
         raise mistakes(found)
     return found
@@ -369,7 +369,7 @@ def _ready(
     benches, found = workspace.assemble(selection, store=store, runs=runs, without_keys=True)
     without_keys = [bench for bench in benches if bench.absent]
     if red or without_keys:
-        found = red_first(benches, found, runs.calls())
+        found = check_red_first(benches, found, runs.calls())
         if found.errors:
             raise mistakes(found)
     if without_keys and not allow_no_keys:

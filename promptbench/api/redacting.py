@@ -1,4 +1,4 @@
-"""The project's redaction: its own patterns, and the key from which its placeholders are derived."""
+"""The redactor of a project: its own patterns, and the key from which placeholders are derived."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ KEY_FILE = "redaction.key"
 _KEY_BYTES = 32
 
 
-def redactor(workspace: Workspace, *, keep_key: bool = True) -> Redactor:
-    """The project's redactor. Without `keep_key` no key is written where there is none yet.
+def load_redactor(workspace: Workspace, *, keep_key: bool = True) -> Redactor:
+    """Return the project's redactor. Create the key if there is none, and with `keep_key` write it.
 
-    The key is drawn once, and stays in `.promptbench/`: nobody can try out telephone numbers without it, and the same
-    value has the same placeholder in every import. Raises InputError when one of the project's patterns is wrong.
+    The key stays in `.promptbench/`. Without it nobody can find a telephone number by trying all of them, and with it
+    a value has the same placeholder in every import. Raise InputError if a pattern of the project is invalid.
     """
     patterns = dict(workspace.settings.values.redact)
     for name, pattern in patterns.items():
@@ -25,10 +25,10 @@ def redactor(workspace: Workspace, *, keep_key: bool = True) -> Redactor:
             Redactor(b"", {name: pattern})
         except ValueError as error:
             raise InputError(f"the pattern '{name}' in [tool.promptbench.redact] {error}") from None
-    return Redactor(_key(workspace.settings.state / KEY_FILE, keep=keep_key), patterns)
+    return Redactor(_load_key(workspace.settings.state / KEY_FILE, keep=keep_key), patterns)
 
 
-def _key(path: Path, *, keep: bool) -> bytes:
+def _load_key(path: Path, *, keep: bool) -> bytes:
     try:
         if not path.exists() and not keep:
             return secrets.token_bytes(_KEY_BYTES)
@@ -37,19 +37,19 @@ def _key(path: Path, *, keep: bool) -> bytes:
             _write_once(path)
         key = bytes.fromhex(path.read_text(encoding="ascii"))
     except OSError as error:
-        raise EnvironmentFailure(f"the key of the redaction, {path}, cannot be kept: {error.strerror}") from None
+        raise EnvironmentFailure(f"cannot read or write the redaction key {path}: {error.strerror}") from None
     except ValueError:
         key = b""
     if len(key) != _KEY_BYTES:
         raise EnvironmentFailure(
-            f"{path} is no key of the redaction",
-            hint="delete it: a new one is drawn, and what is imported from then on has other placeholders",
+            f"{path} is not a valid redaction key",
+            hint="delete it: a new key is created, and later imports have other placeholders",
         )
     return key
 
 
 def _write_once(path: Path) -> None:
-    """Writes a new key as a whole, unless another process was faster."""
+    """Write a new key atomically, unless another process was faster."""
     draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
     draft.touch(mode=0o600)
     try:

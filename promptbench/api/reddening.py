@@ -1,4 +1,4 @@
-"""Red first over whole suites: what once was wrong must still fail, by the checks as they are now."""
+"""Red first for whole suites: an answer that once was wrong must still fail the current checks."""
 
 from __future__ import annotations
 
@@ -13,94 +13,94 @@ from promptbench.store.calls import CallStore
 from promptbench.suite.models import Case, CheckSpec, Suite
 
 
-def red_first(benches: Sequence[Bench], found: Diagnostics, imported: CallStore | None) -> Diagnostics:
-    """What was found, with a logged call that passes as an error, and with what only a look at all answers shows.
+def check_red_first(benches: Sequence[Bench], found: Diagnostics, imported: CallStore | None) -> Diagnostics:
+    """Return `found` with passing logged calls as errors, plus warnings for checks that no logged answer fails.
 
-    `imported` has the calls that captured cases come from: a case whose `was` was edited is still held to what came
-    back then.
+    `imported` has the calls of captured cases: if the `was` of a case was edited, the imported answer must fail too.
     """
-    told = Diagnostics()
-    told.extend(replace(item, severity=Severity.ERROR) if item.code is Code.NOT_RED else item for item in found)
+    diagnostics = Diagnostics()
+    diagnostics.extend(replace(item, severity=Severity.ERROR) if item.code is Code.NOT_RED else item for item in found)
     for bench in benches:
-        _Look(bench, imported, told).take()
-    return told
+        _RedFirstCheck(bench, imported, diagnostics).run()
+    return diagnostics
 
 
-class _Look:
-    def __init__(self, bench: Bench, imported: CallStore | None, told: Diagnostics) -> None:
+class _RedFirstCheck:
+    def __init__(self, bench: Bench, imported: CallStore | None, diagnostics: Diagnostics) -> None:
         self._bench = bench
-        self._imported = _answers(bench.suite, imported) if imported else {}
-        self._told = told
-        self._failed: set[int] = set()
-        self._seen = 0
+        self._imported = _find_imported_answers(bench.suite, imported) if imported else {}
+        self._diagnostics = diagnostics
+        self._failed_checks: set[int] = set()
+        self._answers = 0
 
-    def take(self) -> None:
+    def run(self) -> None:
         bench = self._bench
         shared = len(bench.suite.checks)
         for case in bench.cases:
             written = None if case.logged else bench.suite.cases[case.name]
-            failed = {number for answer in case.was for number in self._failing(answer, case)}
-            self._failed |= {number for number in failed if number < shared}
+            failed = {number for answer in case.was for number in self._find_failing(answer, case)}
+            self._failed_checks |= {number for number in failed if number < shared}
             if written is None:
                 continue
             if case.was:
-                own = _own(written)
+                own = _list_own_checks(written)
                 idle = [spec for number, spec in enumerate(own, shared) if number not in failed]
                 for spec in idle if len(own) > 1 or failed else ():
-                    self._vacuous(
+                    self._warn_vacuous(
                         spec.name, spec.where.location(key=True), f"the logged answer of '{case.name}' passes it"
                     )
             self._check_imported(case, written)
-        if self._seen:
-            answers = "the one logged answer passes" if self._seen == 1 else f"all {self._seen} logged answers pass"
+        if self._answers:
+            count = self._answers
+            answers = "the one logged answer passes" if count == 1 else f"all {count} logged answers pass"
             for number, spec in enumerate(bench.suite.checks):
-                if number not in self._failed:
-                    self._vacuous(spec.name, spec.where.location(key=True), f"{answers} it")
+                if number not in self._failed_checks:
+                    self._warn_vacuous(spec.name, spec.where.location(key=True), f"{answers} it")
 
-    def _failing(self, answer: str, case: BenchCase) -> set[int]:
-        self._seen += 1
-        scores = self._evaluated(answer, case).scores
+    def _find_failing(self, answer: str, case: BenchCase) -> set[int]:
+        self._answers += 1
+        scores = self._evaluate(answer, case).scores
         return {number for number, score in enumerate(scores) if not score.passed}
 
-    def _evaluated(self, answer: str, case: BenchCase) -> Evaluation:
+    def _evaluate(self, answer: str, case: BenchCase) -> Evaluation:
         checks = case.checks[self._bench.candidates[0].hash]
         return evaluate(answer, checks, self._bench.accept, case.variables, threshold=case.threshold)
 
-    def _vacuous(self, name: str, location: Location, why: str) -> None:
+    def _warn_vacuous(self, name: str, location: Location, why: str) -> None:
         message = f"'{name}' may be vacuous: {why}"
-        hint = "`promptbench mutate` says whether anything fails it"
-        self._told.add(Code.VACUOUS, message, location, hint=hint, severity=Severity.WARNING)
+        hint = "`promptbench mutate` shows if any answer fails it"
+        self._diagnostics.add(Code.VACUOUS, message, location, hint=hint, severity=Severity.WARNING)
 
     def _check_imported(self, case: BenchCase, written: Case) -> None:
-        answer = self._imported.get(_origin(written) or ("", ""))
+        answer = self._imported.get(_read_origin(written) or ("", ""))
         if answer is None or answer in case.was:
             return
-        found = self._evaluated(answer, case)
+        found = self._evaluate(answer, case)
         if found.passed and not found.errored:
             message = f"'{case.name}' comes from an imported call whose answer passes all its checks"
-            hint = "write the answer that came back under 'was:', and a check that fails on it"
-            self._told.add(Code.NOT_RED, message, written.where.location("origin"), hint=hint)
+            hint = "write the imported answer under 'was:', and add a check that fails on it"
+            self._diagnostics.add(Code.NOT_RED, message, written.where.location("origin"), hint=hint)
 
 
-def _own(case: Case) -> list[CheckSpec]:
-    """The case's own checks, in the order in which they score."""
+def _list_own_checks(case: Case) -> list[CheckSpec]:
+    """Return the case's own checks, in the order of their scores."""
     expect = [CheckSpec("expect", case.expect, case.where.below("expect"))] if case.has_expect else []
     return [*case.checks, *expect]
 
 
-def _origin(case: Case) -> tuple[str, str] | None:
-    """Source and id of the call that a case was captured from."""
+def _read_origin(case: Case) -> tuple[str, str] | None:
+    """Return source and id of the call that a case was captured from."""
     origin: Json = case.where.value.get("origin")
     return (str(origin.get("source")), str(origin.get("id"))) if isinstance(origin, Mapping) else None
 
 
-def _answers(suite: Suite, imported: CallStore) -> dict[tuple[str, str], str]:
-    """The imported answers of the calls that cases were captured from, in one pass over the record."""
-    wanted = {origin for case in suite.cases.scan(Diagnostics()) if (origin := _origin(case))}
-    if not wanted:
+def _find_imported_answers(suite: Suite, imported: CallStore) -> dict[tuple[str, str], str]:
+    """Return the imported answers of the calls that cases were captured from, in one pass over the store."""
+    origins = {origin for case in suite.cases.scan(Diagnostics()) if (origin := _read_origin(case))}
+    if not origins:
         return {}
     return {
         (kept.source, kept.call.id): kept.call.answer
         for kept in imported.find()
-        if (kept.source, kept.call.id) in wanted and kept.call.answer is not None
+        if (kept.source, kept.call.id) in origins and kept.call.answer is not None
     }

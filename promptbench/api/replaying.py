@@ -1,4 +1,4 @@
-"""Logged calls against a suite: their answers scored again, or their inputs asked again of champion and candidate."""
+"""Replay of logged calls: their answers are scored again, or their inputs are sent to champion and candidate."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from promptbench.api.capturing import sound_suite
+from promptbench.api.capturing import load_valid_suite
 from promptbench.api.running import Asked, Finished, execute
 from promptbench.api.spending import Spending, expected
 from promptbench.api.workspace import Selection, Workspace
@@ -27,8 +27,8 @@ from promptbench.report.replay import LoggedModel, ReplayedCase, ReplayReport, R
 
 
 @dataclass(frozen=True, slots=True)
-class Price:
-    """What a replay is about to ask: failures, and by model the calls, tokens and cost of the first round."""
+class ReplayForecast:
+    """What a replay will send: the failures, and for each model the calls, tokens and cost of the first round."""
 
     failures: int
     expected: dict[str, Estimate]
@@ -36,23 +36,23 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class _Usable:
-    """The calls that can be put to a suite's prompts, and why the others cannot, each reason with its count."""
+    """The calls that a suite's prompts can replay, and the reasons why others cannot, with counts."""
 
     calls: list[LoggedCall] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
 
 
 def replay_answers(workspace: Workspace, path: Path, calls: Sequence[LoggedCall]) -> RescoreReport:
-    """The logged answers by the suite's checks as they are now. No model is asked.
+    """Score the logged answers with the current checks of the suite, without calling a model.
 
-    Raises InputError when the suite has mistakes, NothingSelected when no call is left.
+    Raise InputError if the suite has errors, NothingSelected if no call is left.
     """
     file = workspace.suite_file(path)
     shown = workspace.shown(file)
     with workspace.prompts() as store, workspace.recordings() as runs:
         around = workspace.surroundings(Selection(), store, runs)
-        suite, prompts = sound_suite(file, shown, around)
-        usable = _usable(calls, [item.prompt for item in prompts])
+        suite, prompts = load_valid_suite(file, shown, around)
+        usable = _select_usable(calls, [item.prompt for item in prompts])
         builder = CaseBuilder(
             suite, prompts, Diagnostics(), has_baseline=True, root=around.root, allowed_code=around.allowed_code
         )
@@ -80,38 +80,38 @@ def replay(
     *,
     command: Sequence[str],
     spending: Spending,
-    tell: Callable[[Price], object],
+    announce: Callable[[ReplayForecast], object],
     listen: Listener,
     dry_run: bool = False,
 ) -> ReplayReport | None:
-    """Asks the logged inputs again, of champion and candidate on every model; None for a `dry_run`.
+    """Send the logged inputs to champion and candidate on every model. Return None for a `dry_run`.
 
-    Only failures are asked: calls whose logged answers fail the checks as they are now. `tell` hears what it will
-    cost before any call. Raises as `run` does, and NothingSelected when no failure is left.
+    Only failures are replayed: calls whose logged answers fail the current checks. `announce` gets the forecast before
+    the first call. Raise what `run` raises, and NothingSelected if no failure is left.
     """
     file = workspace.suite_file(selection.paths[0])
     with workspace.prompts() as store, workspace.recordings() if dry_run else workspace.runs() as runs:
         around = workspace.surroundings(selection, store, runs)
-        _, prompts = sound_suite(file, workspace.shown(file), around)
-        usable = _usable(calls, [item.prompt for item in prompts])
+        _, prompts = load_valid_suite(file, workspace.shown(file), around)
+        usable = _select_usable(calls, [item.prompt for item in prompts])
         [bench], _ = workspace.assemble(selection, store=store, runs=runs, calls=usable.calls)
         spending.check(workspace, [bench])
-        tell(Price(sum(map(len, bench.calls.values())), expected(workspace, bench)))
+        announce(ReplayForecast(sum(map(len, bench.calls.values())), expected(workspace, bench)))
         if dry_run or runs is None:
             return None
         chosen = {"prompt": [], "model": [], "case": [], "tag": [], "replayed": list(bench.calls)}
         asked = Asked(shlex.join(command), chosen)
         budgets = spending.budgets(spending.budget(), bench)
         finished = execute(workspace, bench, runs, listen, asked=asked, budgets=budgets)
-    return _report(workspace, bench, finished, usable)
+    return _build_report(workspace, bench, finished, usable)
 
 
-def _usable(calls: Sequence[LoggedCall], prompts: Sequence[Prompt]) -> _Usable:
+def _select_usable(calls: Sequence[LoggedCall], prompts: Sequence[Prompt]) -> _Usable:
     usable = _Usable()
     for call in calls:
-        why = "no answer came" if call.answer is None else unusable(call, prompts)
+        why = "it has no answer" if call.answer is None else unusable(call, prompts)
         if call.prompt is not None and call.prompt != prompts[0].name:
-            why = "another prompt was asked"
+            why = "it used another prompt"
         if why is None:
             usable.calls.append(call)
         else:
@@ -122,17 +122,17 @@ def _usable(calls: Sequence[LoggedCall], prompts: Sequence[Prompt]) -> _Usable:
     return usable
 
 
-def _report(workspace: Workspace, bench: Bench, finished: Finished, usable: _Usable) -> ReplayReport:
+def _build_report(workspace: Workspace, bench: Bench, finished: Finished, usable: _Usable) -> ReplayReport:
     verdict = finished.verdict
-    asked = [model.model for model in verdict.models]
-    cases = [_replayed(bench, finished, name, calls) for name, calls in bench.calls.items() if name in bench.cases]
+    models = [model.model for model in verdict.models]
+    cases = [_build_case(bench, finished, name, calls) for name, calls in bench.calls.items() if name in bench.cases]
     labels = {variant.hash: variant.label for variant in (*bench.variants, *bench.candidates)}
     return ReplayReport(
         path=workspace.shown(bench.suite.path),
         run=finished.info.id,
         candidate=labels[verdict.candidate],
         champion=labels[verdict.champion] if verdict.champion else None,
-        models=asked,
+        models=models,
         cases=cases,
         passing_now=len(usable.calls) - sum(map(len, bench.calls.values())),
         left_out=dict(usable.left_out),
@@ -140,10 +140,10 @@ def _report(workspace: Workspace, bench: Bench, finished: Finished, usable: _Usa
     )
 
 
-def _replayed(bench: Bench, finished: Finished, name: str, calls: Sequence[LoggedCall]) -> ReplayedCase:
-    """What became of one logged input on all models together."""
+def _build_case(bench: Bench, finished: Finished, name: str, calls: Sequence[LoggedCall]) -> ReplayedCase:
+    """Return the state of one logged input over all models."""
     models = finished.verdict.models
-    states = [_state(finished, model, name) for model in models]
+    states = [_find_state(finished, model, name) for model in models]
     known = [state for state in states if state != Flip.NO_ANSWER.value]
     if not known:
         state = Flip.NO_ANSWER.value
@@ -151,20 +151,20 @@ def _replayed(bench: Bench, finished: Finished, name: str, calls: Sequence[Logge
         state = Flip.STILL_FAILING.value
     else:
         state = Flip.FIXED.value if Flip.FIXED.value in known else Flip.NOT_REPRODUCED.value
-    asked = {model.model.rpartition("/")[2] for model in models}
-    others = sorted({call.model for call in calls if call.model and call.model.rpartition("/")[2] not in asked})
+    suite_models = {model.model.rpartition("/")[2] for model in models}
+    others = sorted({call.model for call in calls if call.model and call.model.rpartition("/")[2] not in suite_models})
     return ReplayedCase(
         case=name,
         calls=[call.id for call in calls],
         state=state,
         by_model={model.model: state for model, state in zip(models, states, strict=True)},
         other_models=others,
-        reproduced_on=sum(_reproduced(finished, model, name) for model in models),
+        reproduced_on=sum(_is_reproduced(finished, model, name) for model in models),
     )
 
 
-def _state(finished: Finished, model: ModelVerdict, name: str) -> str:
-    """The state of a logged failure on one model: fixed, still failing, not reproduced, or without an answer."""
+def _find_state(finished: Finished, model: ModelVerdict, name: str) -> str:
+    """Return the state of a logged failure on one model: fixed, still failing, not reproduced, or without an answer."""
     ours = finished.table.cell(finished.verdict.candidate, model.model, name)
     flip = next((item.flip for item in model.flips if item.case.name == name), None)
     if flip is None:
@@ -176,7 +176,7 @@ def _state(finished: Finished, model: ModelVerdict, name: str) -> str:
     return (Flip.NOT_REPRODUCED if flip in (Flip.STILL_PASSING, Flip.FLAKY) else flip).value
 
 
-def _reproduced(finished: Finished, model: ModelVerdict, name: str) -> bool:
-    """Whether the prompt in production fails it on a model; without one, whether the candidate does."""
+def _is_reproduced(finished: Finished, model: ModelVerdict, name: str) -> bool:
+    """Return True if the production prompt fails it on a model; without one, if the candidate does."""
     theirs = finished.table.cell(finished.verdict.champion or finished.verdict.candidate, model.model, name)
     return bool(theirs.total) and theirs.failures * 2 >= theirs.total

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from promptbench.api.calibrating import flake_notes
-from promptbench.api.causes import cause_of
+from promptbench.api.causes import build_signature
 from promptbench.api.exploring import explored
 from promptbench.api.judges import Advisory, judge_rows
 from promptbench.api.nlu import NluTallies
@@ -160,7 +160,7 @@ class Collector:
         passed = attempt.outcome is Outcome.PASSED
         before = self.shown.get(cell)
         if before is None or (before.passed and not passed):
-            cause = "" if passed else cause_of(attempt)
+            cause = "" if passed else build_signature(attempt)
             self.shown[cell] = _Shown(attempt.answer.text, attempt.reasons, passed, cause)
 
     def cause(self, variant: str, model: str, case: str) -> str:

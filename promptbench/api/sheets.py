@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from promptbench.api.capturing import sound_suite
+from promptbench.api.capturing import load_valid_suite
 from promptbench.api.explaining import check_pages
 from promptbench.api.workspace import Selection, Workspace, mistakes
 from promptbench.core.canonical import lf
@@ -82,7 +82,7 @@ def export_sheet(workspace: Workspace, path: Path, output: Path) -> SheetWritten
         raise InputError(f"{output} already exists", hint="name another file with --output, or delete it")
     file = workspace.suite_file(path)
     with workspace.prompts() as store, workspace.recordings() as runs:
-        suite, prompts = sound_suite(file, workspace.shown(file), workspace.surroundings(Selection(), store, runs))
+        suite, prompts = load_valid_suite(file, workspace.shown(file), workspace.surroundings(Selection(), store, runs))
     known = known_cases(suite)
     variables = sorted({name for item in prompts for name in item.prompt.missing({})})
     try:
@@ -182,7 +182,7 @@ def import_sheet(
     shown = workspace.shown(file)
     with workspace.prompts() as store, workspace.recordings() as runs:
         around = workspace.surroundings(Selection(), store, runs)
-        suite, prompts = sound_suite(file, shown, around)
+        suite, prompts = load_valid_suite(file, shown, around)
         known = known_cases(suite)
         diagnostics = Diagnostics()
         cases = SheetCases(_rows(sheet, diagnostics))
@@ -271,7 +271,7 @@ def _write(files: Mapping[Path, tuple[bytes, bytes]], file: Path, shown: str, ar
     for target, (_, after) in files.items():
         if target == file:
             # The new file is validated before it replaces the old one.
-            write_whole(target, after, lambda new: sound_suite(new, shown, around))
+            write_whole(target, after, lambda new: load_valid_suite(new, shown, around))
         else:
             write_whole(target, after)
 

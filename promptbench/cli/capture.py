@@ -53,11 +53,11 @@ def capture(
     from promptbench.cli.output import out_json
 
     workspace = api.Workspace.open()
-    wanted = api.read_wanted(should_be=should_be, expect=expect, checks=check or (), tags=tag or ())
-    calls = api.chosen_by_id(workspace, ids or ())
-    calls += [api.chosen_in_log(workspace, item, dry_run=dry_run) for item in log or ()]
+    wanted = api.read_capture_options(should_be=should_be, expect=expect, checks=check or (), tags=tag or ())
+    calls = api.select_by_id(workspace, ids or ())
+    calls += [api.select_from_log(workspace, item, dry_run=dry_run) for item in log or ()]
     if top or all_clusters:
-        calls += api.chosen_of_clusters(workspace, suite, None if all_clusters else top)
+        calls += api.select_from_clusters(workspace, suite, None if all_clusters else top)
     if not calls:
         raise InputError("no call is named", hint="name ids that `promptbench failures` shows, or --top 5")
     report = api.capture(workspace, suite, calls, wanted, dry_run=dry_run)

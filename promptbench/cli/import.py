@@ -12,7 +12,7 @@ from promptbench.cli.options import AsJson, FailedOnly, LoggedModels, Since, Whe
 from promptbench.core.errors import Exit, InputError
 
 if TYPE_CHECKING:
-    from promptbench.api import Imported, ImportOptions
+    from promptbench.api import ImportOptions, ImportReport
 
 
 def register(app: typer.Typer) -> None:
@@ -91,7 +91,7 @@ def _asked(paths: Sequence[str], wanted: ImportOptions) -> ImportOptions:
     from promptbench.report.words import clean
 
     answers: dict[str, str] = {}
-    for file, names, lacking in api.unmapped(paths):
+    for file, names, lacking in api.find_unmapped_tables(paths):
         say(f"{clean(file)} has the columns {clean(', '.join(names))}")
         for name in lacking:
             column = typer.prompt(f"which of them holds the {name}? (empty: none)", default="", err=True)
@@ -100,7 +100,7 @@ def _asked(paths: Sequence[str], wanted: ImportOptions) -> ImportOptions:
     return replace(wanted, columns=answers) if answers else wanted
 
 
-def _print(done: Imported) -> None:
+def _print(done: ImportReport) -> None:
     from promptbench.cli.output import out
     from promptbench.core.words import number_of
     from promptbench.report.words import clean
@@ -123,7 +123,7 @@ def _print(done: Imported) -> None:
     out(_last(done))
 
 
-def _last(done: Imported) -> str:
+def _last(done: ImportReport) -> str:
     from promptbench.core.words import number_of
 
     selected, added = done.total("selected"), done.total("added")

@@ -63,7 +63,7 @@ def case(
     from promptbench.cli.output import out, say
 
     author = api.CaseAuthor(api.Workspace.open(), suite)
-    wanted = api.read_wanted(should_be=None, expect=expect, checks=check or (), tags=tag or ())
+    wanted = api.read_capture_options(should_be=None, expect=expect, checks=check or (), tags=tag or ())
     draft = api.Draft(
         name=name or "",
         variables=_variables(var or (), author.variables),

@@ -24,7 +24,7 @@ from promptbench.cli.options import (
 from promptbench.core.errors import Exit, InputError
 
 if TYPE_CHECKING:
-    from promptbench.api import Price
+    from promptbench.api import ReplayForecast
 
 
 def register(app: typer.Typer) -> None:
@@ -67,7 +67,7 @@ def replay(
     if ask and rescore_only:
         raise InputError("--ask and --rescore-only exclude each other", hint="leave one of them out")
     workspace = api.Workspace.open(flags={"concurrency": concurrency})
-    calls = api.replayed_calls(workspace, log or (), call_filter(failed_only, since, model, where))
+    calls = api.select_for_replay(workspace, log or (), call_filter(failed_only, since, model, where))
     if not ask:
         scored = api.replay_answers(workspace, suite, calls)
         if as_json:
@@ -84,7 +84,7 @@ def replay(
                 suite, {"--log": log, "--since": [since], "--model": model, "--where": where}, failed_only
             ),
             spending=api.Spending.read(max_cost, max_calls, max_minutes),
-            tell=lambda price: _tell(price, dry_run=dry_run, as_json=as_json),
+            announce=lambda price: _tell(price, dry_run=dry_run, as_json=as_json),
             listen=progress.listen,
             dry_run=dry_run,
         )
@@ -105,7 +105,7 @@ def _command(suite: Path, options: Mapping[str, Sequence[object] | None], failed
     return [*words, *(["--failed-only"] if failed_only else [])]
 
 
-def _tell(price: Price, *, dry_run: bool, as_json: bool) -> None:
+def _tell(price: ReplayForecast, *, dry_run: bool, as_json: bool) -> None:
     """What will be asked, before it is; of a dry run that is the result."""
     from dataclasses import asdict
 

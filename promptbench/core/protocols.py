@@ -12,7 +12,6 @@ from promptbench.core.types import (
     BadRecord,
     CallFacts,
     Json,
-    LoggedCall,
     ModelRef,
     Reading,
     Request,
@@ -220,68 +219,51 @@ class CheckModule(Protocol):
 
 
 class Log(Protocol):
-    """One file of an import, as `formats.log_file.LogFile` gives it to a reader: without compression and encoding."""
+    """One file of an import as a reader sees it: decompressed and decoded. `LogFile` implements it."""
 
     @property
     def name(self) -> str:
-        """How the user knows it."""
+        """The name that the user knows."""
         ...
 
     @property
     def path(self) -> Path | None:
-        """Where it lies, for what only opens files (SQLite); None when it is compressed or came by a pipe."""
+        """The location, for libraries that only open files (SQLite); None if the file is compressed or a pipe."""
         ...
 
     @property
     def head(self) -> bytes:
-        """Its first 64 KB."""
+        """The first 64 KB."""
         ...
 
     @property
     def others(self) -> Sequence[Log]:
-        """The other files of the same import, for formats that come as a pair."""
+        """The other files of the same import, for formats that consist of two files."""
         ...
 
     @property
     def mapping(self) -> Mapping[str, str]:
-        """The user's word for which column holds what, for formats without names of their own: field to column."""
+        """Field to column as the user mapped them, for formats whose columns have other than the usual names."""
         ...
 
-    def open(self) -> BinaryIO:
-        """The bytes from the start. May be called again."""
-        ...
-
-    def text(self) -> Iterator[str]:
-        """The decoded lines, each with its end as LF."""
-        ...
-
-    def records(self, at: Sequence[str] = ()) -> Iterator[tuple[str, Json] | BadRecord]:
-        """Each JSON record with its place; `at` are the keys that lead to a list of records deep in a document."""
-        ...
-
-    def sample(self) -> dict[str, Json] | None:
+    @property
+    def first_record(self) -> dict[str, Json] | None:
         """The first record, if it is an object."""
         ...
 
-    def keys(self) -> frozenset[str]:
-        """The keys of the file's first object: that of the first line, or of the document around the records."""
+    @property
+    def document_keys(self) -> frozenset[str]:
+        """The keys of the first object of the file: of the first line, or of the document around the records."""
         ...
 
-
-class LogReader(Protocol):
-    """A file in `ingest/`, or a module behind the entry point group `promptbench.ingest`.
-
-    `specificity: int` says how sure its `matches` is; 0 without it. The readers are tried from the highest down, those
-    of equal rank by name: 100 for a mark of the format's own, 50 for several keys that only this format has together,
-    10 for a few common keys, negative for what takes nearly anything.
-    """
-
-    @staticmethod
-    def matches(file: Log) -> bool:
-        """Whether the file is of this format, by its head, keys or first record. Raises nothing."""
+    def open(self) -> BinaryIO:
+        """Return the bytes from the start. May be called again."""
         ...
 
-    @staticmethod
-    def read(file: Log) -> Iterator[LoggedCall | BadRecord]:
-        """The calls, one at a time, in flat memory. Raises ValueError, in a phrase, when the file gives no more."""
+    def text(self) -> Iterator[str]:
+        """Yield the decoded lines, each ending in LF."""
+        ...
+
+    def records(self, at: Sequence[str] = ()) -> Iterator[tuple[str, Json] | BadRecord]:
+        """Yield each JSON record with its location; `at` are the keys that lead to a nested list of records."""
         ...

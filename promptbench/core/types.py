@@ -227,7 +227,7 @@ class FailureTier(StrEnum):
     """The kind of failure of a logged call. The kinds are kept apart because each needs a different fix."""
 
     TRANSPORT = "transport"  # No answer came: an HTTP error, a timeout.
-    CUT = "cut"  # The answer was cut short or refused, by its finish reason.
+    TRUNCATED = "cut"  # The answer was cut short or refused, by its finish reason.
     CONTENT = "content"  # An answer came and was wrong: it did not parse, did not fit, or was judged so by the source.
 
 

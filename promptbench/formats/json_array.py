@@ -1,7 +1,7 @@
 """The items of an array in a JSON document of any size, one at a time.
 
-Each item is read by the standard library's scanner as soon as it is there as a whole. Parsers that work by events keep
-the path to where they are; on deep nesting those of the `ijson` package take quadratic memory, which a log may not.
+The scanner of the standard library reads each item as soon as all of it is in memory. Event-based parsers keep the path
+to the current value; on deep nesting the `ijson` package needs quadratic memory, which an untrusted log could exploit.
 """
 
 from __future__ import annotations
@@ -17,116 +17,117 @@ from promptbench.formats import _strict
 
 _CHUNK = 1024 * 1024
 _SPACE = re.compile(r"[ \t\r\n]*")
-_KEY = json.JSONDecoder()
+_DECODER = json.JSONDecoder()
+_NOT_JSON = "not JSON from here on"
 
 
-class Broken(ValueError):
-    """The document cannot be read any further. Its text says why."""
+class BrokenArray(ValueError):
+    """The document cannot be read any further. The message is the reason."""
 
 
-def items(file: BinaryIO, at: Sequence[str], *, most: int, depth: int) -> Iterator[Json]:
-    """The items of the array to which the keys `at` lead, in UTF-8; none where there is no such array.
+def iterate_array(file: BinaryIO, at: Sequence[str], *, max_characters: int, max_depth: int) -> Iterator[Json]:
+    """Yield the items of the array at the keys `at`, from UTF-8; nothing if there is no such array.
 
-    A comma behind the last item is let pass: exporters leave one. Raises Broken where the text is no JSON, and for an
-    item of more than `most` characters or `depth` levels.
+    A comma after the last item is accepted, because some exporters write one. Raise BrokenArray if the text is not
+    JSON, and for an item of more than `max_characters` characters or `max_depth` levels.
     """
-    document = _Document(file, most, depth)
+    document = _Document(file, max_characters, max_depth)
     for key in at:
         if not document.enter(key):
             return
     if not document.skip("["):
         return
     while not document.skip("]"):
-        yield document.value()
+        yield document.read_value()
         if not document.skip(","):
             if not document.skip("]"):
-                raise Broken("not JSON from here on")
+                raise BrokenArray(_NOT_JSON)
             return
 
 
-def keys(text: str) -> tuple[str, ...]:
-    """The keys of the outermost object, as far as the beginning of a document shows them."""
+def read_keys(text: str) -> tuple[str, ...]:
+    """Return the keys of the outermost object, as far as `text`, the beginning of a document, contains them."""
     found: list[str] = []
-    place = _behind_space(text, 0)
-    if text[place : place + 1] != "{":
+    position = _skip_space(text, 0)
+    if text[position : position + 1] != "{":
         return ()
-    place = _behind_space(text, place + 1)
+    position = _skip_space(text, position + 1)
     try:
-        while text[place : place + 1] == '"':
-            key, place = _KEY.raw_decode(text, place)
+        while text[position : position + 1] == '"':
+            key, position = _DECODER.raw_decode(text, position)
             found.append(key)
-            place = _behind_space(text, place)
-            _, place = _KEY.raw_decode(text, _behind_space(text, place + 1))
-            place = _behind_space(text, _behind_space(text, place) + 1)
+            position = _skip_space(text, position)
+            _, position = _DECODER.raw_decode(text, _skip_space(text, position + 1))
+            position = _skip_space(text, _skip_space(text, position) + 1)
     except (ValueError, RecursionError):
-        pass  # a beginning ends anywhere
+        pass  # the text may end anywhere
     return tuple(found)
 
 
 class _Document:
-    """The text from some place on, read further when it is needed."""
+    """A window on the text, from the current position on. It is extended as needed."""
 
-    def __init__(self, file: BinaryIO, most: int, depth: int) -> None:
+    def __init__(self, file: BinaryIO, max_characters: int, max_depth: int) -> None:
         self._file = file
-        self._most = most
-        self._depth = depth
+        self._max_characters = max_characters
+        self._max_depth = max_depth
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._text = ""
-        self._place = 0
+        self._position = 0
         self._ended = False
 
     def skip(self, char: str) -> bool:
-        """Whether `char` is next, behind white space; then it is behind us."""
+        """Skip white space, then `char`. Return False if another character is next."""
         while True:
-            self._place = _behind_space(self._text, self._place)
-            if self._place < len(self._text) or not self._more(_CHUNK):
+            self._position = _skip_space(self._text, self._position)
+            if self._position < len(self._text) or not self._extend(_CHUNK):
                 break
-        if self._text[self._place : self._place + 1] != char:
+        if self._text[self._position : self._position + 1] != char:
             return False
-        self._place += 1
+        self._position += 1
         return True
 
     def enter(self, key: str) -> bool:
-        """Goes to the value of a key of the object that is next; False where that has no such key."""
+        """Move to the value of `key` in the object that is next. Return False if it has no such key."""
         if not self.skip("{"):
             return False
         while not self.skip("}"):
-            found = self.value()
+            found = self.read_value()
             if not self.skip(":"):
-                raise Broken("not JSON from here on")
+                raise BrokenArray(_NOT_JSON)
             if found == key:
                 self.skip("")
                 return True
-            self.value()
+            self.read_value()
             self.skip(",")
         return False
 
-    def value(self) -> Json:
-        """The next value, and behind it."""
+    def read_value(self) -> Json:
+        """Return the next value and move past it."""
         self.skip("")
         while True:
-            value, end = _strict.parse_at(self._text, self._place, self._depth)
-            # A number that ends with the text may go on.
+            value, end = _strict.parse_at(self._text, self._position, self._max_depth)
+            # A number at the end of the text may continue in the next chunk.
             if value is not _strict.MISSING and (end < len(self._text) or self._ended):
-                self._place = end
+                self._position = end
                 return value
-            there = len(self._text) - self._place
-            if there > self._most:
-                raise Broken("not JSON from here on, or a record longer than 16 MB")
-            # Twice as much each time, so that reading again costs no more than reading once.
-            if not self._more(max(_CHUNK, there)):
-                raise Broken(f"not JSON from here on, or nested more than {self._depth} levels deep")
+            size = len(self._text) - self._position
+            if size > self._max_characters:
+                raise BrokenArray(f"{_NOT_JSON}, or a record longer than 16 MB")
+            # Double the window, so that parsing again costs no more than parsing once.
+            if not self._extend(max(_CHUNK, size)):
+                raise BrokenArray(f"{_NOT_JSON}, or nested more than {self._max_depth} levels deep")
 
-    def _more(self, count: int) -> bool:
+    def _extend(self, count: int) -> bool:
         if self._ended:
             return False
         part = self._file.read(count)
         self._ended = not part
-        self._text = self._text[self._place :] + self._decoder.decode(part, final=self._ended)
-        self._place = 0
+        self._text = self._text[self._position :] + self._decoder.decode(part, final=self._ended)
+        self._position = 0
         return True
 
 
-def _behind_space(text: str, place: int) -> int:
-    found = _SPACE.match(text, place)
-    return found.end() if found else place
+def _skip_space(text: str, position: int) -> int:
+    found = _SPACE.match(text, position)
+    return found.end() if found else position

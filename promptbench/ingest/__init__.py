@@ -1,26 +1,27 @@
-"""One file is one log format."""
+"""Readers of production logs: one file per format."""
 
 from __future__ import annotations
 
 from functools import cache
+from typing import cast
 
 from promptbench.core.plugins import Plugins
-from promptbench.core.protocols import Log, LogReader
+from promptbench.core.protocols import Log
+from promptbench.plugins import LogFormatSpec
 
 plugins = Plugins("promptbench.ingest", "ingest")
 
 
-def recognised(file: Log) -> str | None:
-    """The name of the format of a file; None when no reader knows it. The surest reader is asked first."""
-    return next((name for name in _by_specificity() if reader(name).matches(file)), None)
+def load_format(name: str) -> LogFormatSpec:
+    """Return the format of this name. Raise KeyError if it is unknown."""
+    return cast(LogFormatSpec, plugins.load(name).SPEC)
 
 
-def reader(name: str) -> LogReader:
-    """The reader of a format. Raises KeyError when there is none."""
-    module: LogReader = plugins.load(name)  # type: ignore[assignment]
-    return module
+def detect_format(file: Log) -> str | None:
+    """Return the name of the file's format, or None if it is unknown. The most specific format is tried first."""
+    return next((name for name in _by_specificity() if load_format(name).matches(file)), None)
 
 
 @cache
 def _by_specificity() -> tuple[str, ...]:
-    return tuple(sorted(plugins.names(), key=lambda name: (-getattr(plugins.load(name), "specificity", 0), name)))
+    return tuple(sorted(plugins.names(), key=lambda name: (-load_format(name).specificity, name)))

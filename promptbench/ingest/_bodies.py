@@ -1,5 +1,6 @@
-"""What was sent to an API and what it answered, in the forms of OpenAI (chat, responses, completions), Anthropic and
-Gemini. Proxies and tracers log these bodies as they were.
+"""Bodies of requests and responses, in the forms of OpenAI (chat, responses, completions), Anthropic and Gemini.
+
+Proxies and tracers log these bodies unchanged.
 """
 
 from __future__ import annotations
@@ -8,19 +9,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from promptbench.core.types import Json, Message, Usage
-from promptbench.formats.embedded_json import decoded
-from promptbench.ingest._chat import Content, content_of, conversation, is_conversation, is_message, unserialised
-from promptbench.ingest._fields import count, items, record, rest, text, written
+from promptbench.ingest._chat import (
+    MessageContent,
+    is_conversation,
+    is_message,
+    read_content,
+    read_conversation,
+    unwrap_langchain,
+)
+from promptbench.ingest._fields import as_count, as_list, as_object, as_text, decode_embedded, omit_fields, to_text
 
-_ASKED = {"model", "messages", "input", "instructions", "prompt", "system", "tools", "contents", "systemInstruction",
-          "system_instruction", "metadata"}  # fmt: skip
+_REQUEST_KEYS = {
+    "model", "messages", "input", "instructions", "prompt", "system", "tools", "contents", "systemInstruction",
+    "system_instruction", "metadata",
+}  # fmt: skip
 
-_ANSWERS = {"choices", "candidates"}
+_ANSWER_KEYS = {"choices", "candidates"}
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """`extra` has `params`, `tools` and what `conversation` found beside the messages."""
+class RequestBody:
+    """What was sent. `extra` has `params`, `tools` and the extra of the conversation."""
 
     messages: tuple[Message, ...] = ()
     model: str = ""
@@ -28,8 +37,8 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Replied:
-    """`answer` is None where the body holds none; `extra` has `tool_calls` with their ids, `parts`, `reasoning`."""
+class ResponseBody:
+    """What came back. `answer` is None if there is none; `extra` has `tool_calls` with ids, `parts`, `reasoning`."""
 
     answer: str | None = None
     model: str = ""
@@ -39,115 +48,125 @@ class Replied:
     extra: Mapping[str, Json] = field(default_factory=dict)
 
 
-def asked(body: Json) -> Asked:
-    """From the body of a request; empty for what is none."""
-    body = record(body)
+def read_request(body: Json) -> RequestBody:
+    """Return the messages, model and parameters in the body of a request; an empty RequestBody for anything else."""
+    body = as_object(body)
     sent = next((body[key] for key in ("messages", "input", "contents", "prompt") if body.get(key) is not None), None)
     system = next(
         (body[key] for key in ("instructions", "system", "systemInstruction", "system_instruction") if body.get(key)),
         None,
     )
     if isinstance(system, dict):
-        system = content_of(system).text
-    talk = conversation(sent, system=system)
-    extra = {**talk.extra, "params": rest(body, _ASKED), "tools": items(body.get("tools"))}
-    return Asked(talk.messages, text(body.get("model")) or "", {key: value for key, value in extra.items() if value})
+        system = read_content(system).text
+    talk = read_conversation(sent, system=system)
+    extra = {**talk.extra, "params": omit_fields(body, _REQUEST_KEYS), "tools": as_list(body.get("tools"))}
+    return RequestBody(talk.messages, as_text(body.get("model")) or "", omit_fields(extra))
 
 
 def is_request(value: Json) -> bool:
-    """Whether a value is a message, or the body of a request with messages, and not just data."""
-    return is_message(value) or (isinstance(value, dict) and is_conversation(decoded(value.get("messages"))))
+    """Return True if a value is a message, or the body of a request with messages, and not just data."""
+    return is_message(value) or (isinstance(value, dict) and is_conversation(decode_embedded(value.get("messages"))))
 
 
-def input_of(value: Json) -> Asked:
-    """From what a tracer logged as the input: a text, messages, or the body of a request."""
-    body = decoded(value)
+def read_input(value: Json) -> RequestBody:
+    """Return what a tracer logged as the input: a text, messages, or the body of a request."""
+    body = decode_embedded(value)
     if is_request(body) and not is_message(body):
-        return asked(body)
-    talk = conversation(value)
-    return Asked(talk.messages, extra=talk.extra)
+        return read_request(body)
+    talk = read_conversation(value)
+    return RequestBody(talk.messages, extra=talk.extra)
 
 
-def replied(body: Json) -> Replied:
-    """From the body of an answer, or from the message in it; empty for what is none."""
-    body = record(body)
-    usage = usage_of(body.get("usage") or body.get("usageMetadata"))
-    model = text(body.get("model")) or text(body.get("modelVersion")) or ""
-    choices = items(body.get("choices"))
-    candidates = items(body.get("candidates"))
-    output = items(body.get("output"))
+def read_response(body: Json) -> ResponseBody:
+    """Return the answer in the body of a response, or in a message; an empty ResponseBody for anything else."""
+    body = as_object(body)
+    usage = read_usage(body.get("usage") or body.get("usageMetadata"))
+    model = as_text(body.get("model")) or as_text(body.get("modelVersion")) or ""
+    choices = as_list(body.get("choices"))
+    candidates = as_list(body.get("candidates"))
+    output = as_list(body.get("output"))
     if choices:
-        first = record(choices[0])
-        message = unserialised(record(first.get("message"))) if first.get("message") else {"text": first.get("text")}
-        return _replied(message, model, text(first.get("finish_reason")), usage, len(choices))
+        first = as_object(choices[0])
+        message = (
+            unwrap_langchain(as_object(first.get("message"))) if first.get("message") else {"text": first.get("text")}
+        )
+        return _build_response(message, model, as_text(first.get("finish_reason")), usage, len(choices))
     if candidates:
-        first = record(candidates[0])
-        return _replied(record(first.get("content")), model, text(first.get("finishReason")), usage, len(candidates))
-    if output and text(body.get("object")) == "response":
-        incomplete = record(body.get("incomplete_details"))
-        message = {"content": [part for item in output for part in _output_parts(record(item))]}
-        return _replied(message, model, text(incomplete.get("reason")) or text(body.get("status")), usage, 1)
+        first = as_object(candidates[0])
+        return _build_response(
+            as_object(first.get("content")), model, as_text(first.get("finishReason")), usage, len(candidates)
+        )
+    if output and as_text(body.get("object")) == "response":
+        incomplete = as_object(body.get("incomplete_details"))
+        message = {"content": [part for item in output for part in _output_parts(as_object(item))]}
+        return _build_response(
+            message, model, as_text(incomplete.get("reason")) or as_text(body.get("status")), usage, 1
+        )
     if any(body.get(key) is not None for key in ("content", "tool_calls", "parts", "text", "function_call", "lc")):
-        return _replied(unserialised(body), model, text(body.get("stop_reason")), usage, 1)
-    return Replied(model=model, usage=usage)
+        return _build_response(unwrap_langchain(body), model, as_text(body.get("stop_reason")), usage, 1)
+    return ResponseBody(model=model, usage=usage)
 
 
-def output_of(value: Json) -> Replied:
-    """From what a tracer logged as the output: a text, a message or a list of one, a whole body, or other data, which
-    is then the answer as JSON.
+def read_output(value: Json) -> ResponseBody:
+    """Return what a tracer logged as the output: a text, a message or a list of one, or a whole body.
+
+    Other data is the answer as JSON.
     """
-    found = decoded(value)
+    found = decode_embedded(value)
     if isinstance(found, list) and len(found) == 1:
         found = found[0]
-    if is_message(found) or (isinstance(found, dict) and _ANSWERS & found.keys()):
-        reply = replied(found)
+    if is_message(found) or (isinstance(found, dict) and _ANSWER_KEYS & found.keys()):
+        reply = read_response(found)
         if reply.answer is not None:
             return reply
-    return Replied(answer=written(value))
+    return ResponseBody(answer=to_text(value))
 
 
 def _output_parts(item: dict[str, Json]) -> list[Json]:
-    """The parts of one item of a Responses API answer: of a message those in it, of a call the item itself."""
-    return items(item.get("content")) if item.get("type") == "message" else [item]
+    """Return the content parts of one output item of the Responses API; a call is a part itself."""
+    return as_list(item.get("content")) if item.get("type") == "message" else [item]
 
 
-def _replied(
+def _build_response(
     message: Mapping[str, Json], model: str, finish_reason: str | None, usage: Usage | None, choices: int
-) -> Replied:
-    content = content_of(message, between="")
-    finish_reason = finish_reason or text(message.get("finish_reason")) or text(message.get("stop_reason"))
-    declined = text(message.get("refusal")) or ""
-    refused = bool(declined) or any(record(part).get("type") == "refusal" for part in items(message.get("content")))
-    return Replied(
-        answer=content.rendered() or declined or ("" if _said(message) else None),
+) -> ResponseBody:
+    content = read_content(message, between="")
+    finish_reason = finish_reason or as_text(message.get("finish_reason")) or as_text(message.get("stop_reason"))
+    declined = as_text(message.get("refusal")) or ""
+    refused = bool(declined) or any(
+        as_object(part).get("type") == "refusal" for part in as_list(message.get("content"))
+    )
+    return ResponseBody(
+        answer=content.rendered() or declined or ("" if _has_content(message) else None),
         model=model,
         finish_reason=finish_reason,
         refusal=refused,
         usage=usage,
-        extra=_beside(message, content, choices),
+        extra=_collect_extra(message, content, choices),
     )
 
 
-def _said(message: Mapping[str, Json]) -> bool:
+def _has_content(message: Mapping[str, Json]) -> bool:
     return any(message.get(key) is not None for key in ("content", "text", "parts"))
 
 
-def _beside(message: Mapping[str, Json], content: Content, choices: int) -> dict[str, Json]:
-    thoughts = next((message[key] for key in ("reasoning_content", "reasoning") if message.get(key)), None)
+def _collect_extra(message: Mapping[str, Json], content: MessageContent, choices: int) -> dict[str, Json]:
+    reasoning = message.get("reasoning_content") or message.get("reasoning")
     found = {
         "tool_calls": content.calls,
-        "parts": dict(content.parts),
-        "reasoning": written(thoughts),
+        "parts": content.parts,
+        "reasoning": to_text(reasoning),
         "choices": choices if choices > 1 else None,
     }
-    return {key: value for key, value in found.items() if value}
+    return omit_fields(found)
 
 
-def usage_of(value: Json) -> Usage | None:
-    """The tokens, in any provider's words. Anthropic counts what it read from and wrote to a cache apart from the
-    input; here the input is all of it.
+def read_usage(value: Json) -> Usage | None:
+    """Return the tokens, whatever the provider calls them.
+
+    Anthropic counts tokens read from and written to a cache separately; here they are part of the input.
     """
-    data = record(value)
+    data = as_object(value)
     sent = _first(data, "prompt_tokens", "input_tokens", "promptTokenCount", "promptTokens", "input")
     came = _first(data, "completion_tokens", "output_tokens", "candidatesTokenCount", "completionTokens", "output")
     if sent is None or came is None:
@@ -155,10 +174,10 @@ def usage_of(value: Json) -> Usage | None:
     apart = [_first(data, "cache_read_input_tokens"), _first(data, "cache_creation_input_tokens")]
     if any(amount is not None for amount in apart) and "prompt_tokens" not in data:
         return Usage(sent + sum(amount or 0 for amount in apart), came, apart[0] or 0)
-    inputs = record(
+    inputs = as_object(
         data.get("prompt_tokens_details") or data.get("input_tokens_details") or data.get("input_token_details")
     )
-    outputs = record(
+    outputs = as_object(
         data.get("completion_tokens_details") or data.get("output_tokens_details") or data.get("output_token_details")
     )
     cached = _first(inputs, "cached_tokens", "cache_read")
@@ -171,4 +190,4 @@ def usage_of(value: Json) -> Usage | None:
 
 
 def _first(data: Mapping[str, Json], *names: str) -> int | None:
-    return next((found for name in names if (found := count(data.get(name))) is not None), None)
+    return next((found for name in names if (found := as_count(data.get(name))) is not None), None)

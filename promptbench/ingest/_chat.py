@@ -1,7 +1,7 @@
-"""Conversations in the forms of the APIs and of the tools that log them, as messages of plain text.
+"""Conversations, in the forms of the APIs and of the tools that log them, as messages of plain text.
 
-Parts of text are joined. A call of a tool is rendered as JSON, `[{"name": …, "arguments": {…}}]`, which the check
-`function call` reads; what a tool answered is a message of the user. Other parts are named, such as `[image]`.
+Text parts are joined. A tool call is rendered as JSON, `[{"name": …, "arguments": {…}}]`, which the check `function
+call` reads; the result of a tool is a message of the user. Other parts are named, such as `[image]`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from promptbench.core.types import Json, Message, Role
-from promptbench.formats.embedded_json import decoded
-from promptbench.ingest._fields import items, record, text, written
+from promptbench.ingest._fields import as_list, as_object, as_text, decode_embedded, omit_fields, to_text
 
 _ROLES: Mapping[str, Role] = {
     "system": "system", "developer": "system", "assistant": "assistant", "ai": "assistant", "model": "assistant",
@@ -23,8 +22,8 @@ _TEXTS = ("text", "input_text", "output_text", "refusal")
 _CALLS = ("tool_use", "tool_call", "function_call", "function", "server_tool_use")
 _RESULTS = ("tool_result", "tool_call_response", "function_call_output")
 _THOUGHTS = ("thinking", "redacted_thinking", "reasoning", "reasoning_content")
+# Values of `type` in a message without a role: LangChain's kinds, and the items of the Responses API.
 _ITEMS = {*_ROLES, *_CALLS, *_RESULTS, *_THOUGHTS, "message"}
-"""What stands under `type` where a message has no role: LangChain's kinds, and the items of the Responses API."""
 _OTHERS = {
     "image_url": "image", "input_image": "image", "image": "image", "input_audio": "audio", "audio": "audio",
     "file": "file", "input_file": "file", "document": "file", "video": "video", "uri": "file", "blob": "file",
@@ -33,8 +32,8 @@ _OTHERS = {
 
 
 @dataclass(slots=True)
-class Content:
-    """What one message holds. `parts` counts what is no text, by kind; thoughts are counted and left out."""
+class MessageContent:
+    """The content of one message. `parts` counts the parts that are not text by kind; thoughts are only counted."""
 
     text: str = ""
     calls: list[Json] = field(default_factory=list)
@@ -42,21 +41,21 @@ class Content:
     results: int = 0
 
     def rendered(self) -> str:
-        """The text, and below it the calls of tools."""
-        calls = written([{"name": call["name"], "arguments": call["arguments"]} for call in self.calls])
+        """Return the text, and below it the tool calls."""
+        calls = to_text([{"name": call["name"], "arguments": call["arguments"]} for call in self.calls])
         return "\n".join(part for part in (self.text, calls if self.calls else "") if part)
 
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """`extra` has what is not in the messages: `parts` counted by kind, `tool_results` their number."""
+    """Messages. `extra` has what they do not show: `parts` counted by kind, the number of `tool_results`."""
 
     messages: tuple[Message, ...] = ()
     extra: Mapping[str, Json] = field(default_factory=dict)
 
 
-def conversation(value: Json, *, system: Json = None) -> Conversation:
-    """From a list of messages, one message, or a text, which is what the user said; `system` comes before it."""
+def read_conversation(value: Json, *, system: Json = None) -> Conversation:
+    """Return the messages in a list, in one message, or in a text, which is the user's; `system` comes first."""
     messages: list[Message] = []
     parts: Counter[str] = Counter()
     results = 0
@@ -67,43 +66,42 @@ def conversation(value: Json, *, system: Json = None) -> Conversation:
         messages.append(message)
         parts += content.parts
         results += max(is_result, content.results)
-    extra = {"parts": dict(parts) if parts else None, "tool_results": results or None}
-    return Conversation(tuple(messages), {name: amount for name, amount in extra.items() if amount})
+    return Conversation(tuple(messages), omit_fields({"parts": dict(parts), "tool_results": results or None}))
 
 
-def content_of(message: Mapping[str, Json], *, between: str = "\n") -> Content:
-    """What a message says and calls, whatever keys it has for that; texts are joined with `between`."""
-    content = Content()
+def read_content(message: Mapping[str, Json], *, between: str = "\n") -> MessageContent:
+    """Return the content of a message in any form; texts are joined with `between`."""
+    content = MessageContent()
     body = next((message[key] for key in ("content", "parts", "text") if message.get(key) is not None), None)
     texts = [part for part in _parts(body, content) if part]
     content.text = between.join(texts)
-    for call in items(message.get("tool_calls")) or [message.get("function_call")]:
+    for call in as_list(message.get("tool_calls")) or [message.get("function_call")]:
         _add_call(call, content)
     return content
 
 
 def is_conversation(value: Json) -> bool:
-    """Whether a value is a list of messages, and not just data that a user sent."""
+    """Return True if a value is a list of messages, and not just data that a user sent."""
     return isinstance(value, list) and bool(value) and all(map(is_message, _flat(value)))
 
 
 def _listed(value: Json) -> list[Json]:
-    found = decoded(value)
+    found = decode_embedded(value)
     if is_conversation(found):
         return _flat(found)
     if is_message(found):
         return [found]
-    said = None if found in ([], {}) else written(value)
-    return [said] if said else []
+    text = None if found in ([], {}) else to_text(value)
+    return [text] if text else []
 
 
 def _flat(listed: list[Json]) -> list[Json]:
-    """Messages out of the batches that LangChain logs: a list in a list."""
+    """Flatten the batches that LangChain logs: a list in a list."""
     return [item for entry in listed for item in (entry if isinstance(entry, list) else [entry])]
 
 
 def is_message(item: Json) -> bool:
-    """Whether a value is one message, and not just data."""
+    """Return True if a value is one message, and not just data."""
     if not isinstance(item, dict):
         return False
     inner = item["message"] if isinstance(item.get("message"), dict) else item
@@ -113,16 +111,20 @@ def is_message(item: Json) -> bool:
     return "lc" in inner or (isinstance(kind, str) and kind in _ITEMS)
 
 
-def _message(item: Json) -> tuple[Message | None, Content, bool]:
+def _message(item: Json) -> tuple[Message | None, MessageContent, bool]:
     if isinstance(item, str):
-        return (Message("user", item) if item else None), Content(), False
+        return (Message("user", item) if item else None), MessageContent(), False
     if not isinstance(item, dict):
-        return None, Content(), False
-    item = unserialised(item)
-    named = text(item.get("role")) or ""
-    content = content_of(item)
+        return None, MessageContent(), False
+    item = unwrap_langchain(item)
+    named = as_text(item.get("role")) or ""
+    content = read_content(item)
     kind = item.get("type")
-    if not named and kind in (*_CALLS, *_RESULTS, *_THOUGHTS):  # items of the Responses API stand beside the messages
+    if not named and kind in (
+        *_CALLS,
+        *_RESULTS,
+        *_THOUGHTS,
+    ):
         texts = [part for part in _parts([item], content) if part]
         content.text = "\n".join(texts)
         named = "tool" if kind in _RESULTS else "assistant"
@@ -134,30 +136,30 @@ def _message(item: Json) -> tuple[Message | None, Content, bool]:
     return Message(role, rendered), content, named.lower() in _TOOL_ROLES
 
 
-def unserialised(item: dict[str, Json]) -> dict[str, Json]:
-    """A LangChain message, as an object with `role` and `content`: serialised (`lc`), dumped, or as it is."""
+def unwrap_langchain(item: dict[str, Json]) -> dict[str, Json]:
+    """Return a LangChain message, serialised (`lc`) or dumped, as an object with `role` and `content`."""
     if isinstance(item.get("message"), dict) and "role" not in item:
         item = item["message"]
     fields = item
     name = ""
     if "lc" in item:
-        names = items(item.get("id"))
+        names = as_list(item.get("id"))
         name = str(names[-1]) if names else ""
-        fields = record(item.get("kwargs"))
+        fields = as_object(item.get("kwargs"))
     elif isinstance(item.get("data"), dict) and isinstance(item.get("type"), str):
         name, fields = item["type"], item["data"]
     elif isinstance(item.get("type"), str) and "role" not in item and "content" in item:
         name = item["type"]
     if not name:
         return item
-    own = text(fields.get("type")) or name
+    own = as_text(fields.get("type")) or name
     role = own.lower().removesuffix("chunk").removesuffix("message")
-    more = record(fields.get("additional_kwargs"))
+    more = as_object(fields.get("additional_kwargs"))
     kept = {**{key: value for key, value in more.items() if key in ("tool_calls", "function_call")}, **fields}
-    return {**kept, "role": text(fields.get("role")) or (role if role in _ROLES else "user")}
+    return {**kept, "role": as_text(fields.get("role")) or (role if role in _ROLES else "user")}
 
 
-def _parts(body: Json, content: Content) -> Iterable[str]:
+def _parts(body: Json, content: MessageContent) -> Iterable[str]:
     if body is None:
         return
     if isinstance(body, str):
@@ -167,11 +169,11 @@ def _parts(body: Json, content: Content) -> Iterable[str]:
         if isinstance(part, dict):
             yield from _part(part, content)
         else:
-            yield text(part) or ""
+            yield as_text(part) or ""
 
 
-def _part(part: dict[str, Json], content: Content) -> Iterable[str]:
-    kind = text(part.get("type")) or ("text" if isinstance(part.get("text"), str) else "")
+def _part(part: dict[str, Json], content: MessageContent) -> Iterable[str]:
+    kind = as_text(part.get("type")) or ("text" if isinstance(part.get("text"), str) else "")
     if kind in _CALLS or "functionCall" in part:
         _add_call(part.get("functionCall") or part, content)
     elif kind in _RESULTS:
@@ -182,31 +184,31 @@ def _part(part: dict[str, Json], content: Content) -> Iterable[str]:
         if isinstance(found, list):
             yield from _parts(found, content)
         else:
-            yield written(found) or ""
+            yield to_text(found) or ""
     elif kind in _THOUGHTS:
         content.parts["thoughts"] += 1
     elif kind in _TEXTS or (not kind and isinstance(part.get("content"), str)):
         yield next((part[key] for key in ("text", "content", "refusal") if isinstance(part.get(key), str)), "")
     elif kind or "inlineData" in part or "inline_data" in part:
-        name = _OTHERS.get(text(part.get("modality")) or kind, kind or "file")
+        name = _OTHERS.get(as_text(part.get("modality")) or kind, kind or "file")
         content.parts[name] += 1
         yield f"[{name}]"
     else:
-        yield written(part) or ""
+        yield to_text(part) or ""
 
 
-def _add_call(call: Json, content: Content) -> None:
-    """A call in the form of OpenAI, Anthropic, Gemini, OpenTelemetry or LangChain."""
+def _add_call(call: Json, content: MessageContent) -> None:
+    """Add a tool call in the form of OpenAI, Anthropic, Gemini, OpenTelemetry or LangChain."""
     if not isinstance(call, dict):
         return
     inner = call["function"] if isinstance(call.get("function"), dict) else call
-    name = text(inner.get("name"))
+    name = as_text(inner.get("name"))
     if not name:
         return
-    given: Json = next((inner[key] for key in ("arguments", "input", "args") if inner.get(key) is not None), {})
-    found = {"id": _call_id(call), "name": name, "arguments": decoded(given)}
+    arguments: Json = next((inner[key] for key in ("arguments", "input", "args") if inner.get(key) is not None), {})
+    found = {"id": _call_id(call), "name": name, "arguments": decode_embedded(arguments)}
     content.calls.append({key: value for key, value in found.items() if value is not None})
 
 
 def _call_id(call: Mapping[str, Json]) -> str | None:
-    return next((found for key in ("call_id", "tool_call_id", "id") if (found := text(call.get(key)))), None)
+    return next((found for key in ("call_id", "tool_call_id", "id") if (found := as_text(call.get(key)))), None)

@@ -1,7 +1,7 @@
-"""Which column of a table without a format of its own holds what: the usual names, and the user's own word.
+"""The columns of a table without a format of its own: usual names, and the user's mapping.
 
-A mapping leads from a field to a column, such as `answer: reply_text`, or to a place inside of an object, such as
-`answer: response.text`. Besides those in `ALIASES` a field may be `vars.NAME`, one variable of the prompt.
+A mapping leads from a field to a column, such as `answer: reply_text`, or to a value inside an object, such as
+`answer: response.text`. A field is one of `ALIASES`, or `vars.NAME` for one variable of the prompt.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from functools import lru_cache
 from promptbench.core.diagnostics import did_you_mean
 from promptbench.core.types import Json
 
+# The known names of each field. The first one that a record has takes precedence.
 ALIASES: Mapping[str, tuple[str, ...]] = {
     "id": ("id", "request_id", "call_id", "custom_id", "case_id", "sample_id", "uuid", "trace_id"),
     "time": ("time", "timestamp", "created_at", "created", "datetime", "date", "ts", "start_time"),
@@ -51,57 +52,56 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
     "prompt": ("prompt_name", "prompt_id", "template_name"),
     "prompt_version": ("prompt_version", "template_version"),
 }  # fmt: skip
-"""The names that are known for each field, the first that a record has before the others."""
 INPUTS = ("messages", "input", "vars")
 ANSWERS = ("answer", "error", "status")
+# What a call needs; each is given by one of several fields.
 NEEDED = ("input", "answer")
-"""What a call needs; each may be there in several ways."""
 VARIABLE = "vars."
 
 _OTHER = re.compile(r"[^a-z0-9]+")
 
 
-def guessed(names: Iterable[str], mapping: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Field to column, for the columns of these names; what `mapping` says outweighs the usual names.
+def guess_columns(names: Iterable[str], mapping: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return field to column. `mapping` takes precedence over the usual names.
 
-    A mapping to a column that is not there says nothing: it may be meant for another file of the import.
+    A mapping to a missing column is ignored, because it may be meant for another file of the import.
     """
-    there = tuple(names)
+    present = tuple(names)
     given = {
         field: column
         for field, column in (mapping or {}).items()
-        if column in there or column.partition(".")[0] in there
+        if column in present or column.partition(".")[0] in present
     }
     taken = set(given.values())
-    return {**{field: column for field, column in _usual(there).items() if column not in taken}, **given}
+    return {**{field: column for field, column in _guess_usual(present).items() if column not in taken}, **given}
 
 
-def unknown(mapping: Mapping[str, str]) -> str | None:
-    """What is wrong with the fields of a mapping, in a phrase."""
+def describe_unknown_field(mapping: Mapping[str, str]) -> str | None:
+    """Return an error message for the first unknown field of a mapping; None if all are known."""
     for field in mapping:
         if field not in ALIASES and not (field.startswith(VARIABLE) and field != VARIABLE):
             guess = did_you_mean(field, ALIASES)
-            return f"there is no field '{field}': " + (
-                f"did you mean '{guess}'?" if guess else f"known are {', '.join(ALIASES)} and {VARIABLE}NAME"
+            return f"unknown field '{field}': " + (
+                f"did you mean '{guess}'?" if guess else f"known fields: {', '.join(ALIASES)}, {VARIABLE}NAME"
             )
     return None
 
 
-def missing(fields: Iterable[str]) -> tuple[str, ...]:
-    """What nothing is known of: `input`, `answer`, both, or nothing. An error may stand in the place of an answer."""
+def find_missing(fields: Iterable[str]) -> tuple[str, ...]:
+    """Return which of `input` and `answer` no field gives. An error may take the place of an answer."""
     known = set(fields)
-    asked = any(field in known for field in INPUTS) or any(field.startswith(VARIABLE) for field in known)
-    came = any(field in known for field in ANSWERS)
-    return tuple(name for name, there in zip(NEEDED, (asked, came), strict=True) if not there)
+    has_input = any(field in INPUTS or field.startswith(VARIABLE) for field in known)
+    has_answer = any(field in ANSWERS for field in known)
+    return tuple(name for name, present in zip(NEEDED, (has_input, has_answer), strict=True) if not present)
 
 
-def normal(name: str) -> str:
-    """A column's name in lower case, with underscores: `Latency (ms)` is `latency_ms`."""
+def normalize_name(name: str) -> str:
+    """Return a column's name in lower case with underscores: `Latency (ms)` is `latency_ms`."""
     return _OTHER.sub("_", name.strip().lower()).strip("_")
 
 
-def value_at(record: Mapping[str, Json], column: str) -> Json:
-    """The value of a column, or at a place inside of an object, such as `response.text`. None where there is none."""
+def get_value(record: Mapping[str, Json], column: str) -> Json:
+    """Return the value of a column, or of a path into an object such as `response.text`; None if there is none."""
     if column in record:
         return record[column]
     found: Json = record
@@ -113,14 +113,15 @@ def value_at(record: Mapping[str, Json], column: str) -> Json:
 
 
 @lru_cache(maxsize=256)
-def _usual(names: tuple[str, ...]) -> dict[str, str]:
+def _guess_usual(names: tuple[str, ...]) -> dict[str, str]:
     known: dict[str, str] = {}
     for name in names:
-        known.setdefault(normal(name), name)
+        known.setdefault(normalize_name(name), name)
     found = {
         field: next((known[alias] for alias in aliases if alias in known), None) for field, aliases in ALIASES.items()
     }
-    if found["system"] and "user" in known:  # the parts of a conversation; a user alone is a person's name
+    # Beside a system column, `user` is a message; alone it is the name of a person.
+    if found["system"] and "user" in known:
         found["input"] = known["user"]
     variables = {name: name for name in names if name.lower().startswith(VARIABLE) and len(name) > len(VARIABLE)}
     return {**{field: column for field, column in found.items() if column is not None}, **variables}

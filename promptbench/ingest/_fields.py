@@ -1,4 +1,4 @@
-"""Fields of foreign records, taken as they come: nothing here raises, and what is not of its kind is not there."""
+"""Conversions of foreign fields. None of them raises: a value of another kind counts as absent."""
 
 from __future__ import annotations
 
@@ -9,14 +9,27 @@ from datetime import UTC, datetime
 
 from promptbench.core.canonical import escape_surrogates
 from promptbench.core.types import Json
-from promptbench.formats.embedded_json import decoded
+from promptbench.formats import _strict
 
+_DEPTH = 256
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC).timestamp()
+# Seconds, milliseconds, microseconds and nanoseconds since 1970.
 _SCALES = (1.0, 1e3, 1e6, 1e9)
 
 
-def text(value: Json) -> str | None:
-    """A text as it is, a number as a text; None for all else."""
+def decode_embedded(value: Json) -> Json:
+    """Return the object or list in a text of strict JSON; any other value unchanged.
+
+    Exports put whole objects into strings and table cells.
+    """
+    if not isinstance(value, str) or value.lstrip()[:1] not in ("{", "["):
+        return value
+    found = _strict.parse(value, _DEPTH)
+    return value if found is _strict.MISSING else found
+
+
+def as_text(value: Json) -> str | None:
+    """Return a text unchanged and a number as text; None for anything else."""
     if isinstance(value, str):
         return value
     if isinstance(value, int | float) and not isinstance(value, bool):
@@ -24,14 +37,14 @@ def text(value: Json) -> str | None:
     return None
 
 
-def filled(value: Json) -> str | None:
-    """A text or number that is not blank."""
-    found = text(value)
+def as_nonblank(value: Json) -> str | None:
+    """Return a text or number as text, unless it is blank."""
+    found = as_text(value)
     return found if found and not found.isspace() else None
 
 
-def number(value: Json) -> float | None:
-    """A finite number, or the text of one."""
+def as_number(value: Json) -> float | None:
+    """Return a finite number, or the one that a text contains."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     try:
@@ -41,26 +54,31 @@ def number(value: Json) -> float | None:
     return found if math.isfinite(found) else None
 
 
-def count(value: Json) -> int | None:
-    """A whole number from 0 on, or the text of one, as OTLP writes them."""
-    found = number(value)
+def as_count(value: Json) -> int | None:
+    """Return a whole number from 0 on, or the one that a text contains: OTLP writes integers as text."""
+    found = as_number(value)
     return int(found) if found is not None and found >= 0 and found == int(found) else None
 
 
-def record(value: Json) -> dict[str, Json]:
-    """An object, or the JSON text of one; an empty one for all else."""
-    found = decoded(value)
+def as_object(value: Json) -> dict[str, Json]:
+    """Return an object, or the one in a JSON text; an empty one for anything else."""
+    found = decode_embedded(value)
     return found if isinstance(found, dict) else {}
 
 
-def items(value: Json) -> list[Json]:
-    """A list, or the JSON text of one; an empty one for all else."""
-    found = decoded(value)
+def as_list(value: Json) -> list[Json]:
+    """Return a list, or the one in a JSON text; an empty one for anything else."""
+    found = decode_embedded(value)
     return found if isinstance(found, list) else []
 
 
-def written(value: Json) -> str | None:
-    """What came back, as a text: JSON where it is data. None for None."""
+def as_tags(value: Json) -> tuple[str, ...]:
+    """Return the items of a list as text."""
+    return tuple(map(str, as_list(value)))
+
+
+def to_text(value: Json) -> str | None:
+    """Return a text unchanged and data as JSON; None for None."""
     if value is None or isinstance(value, str):
         return value
     try:
@@ -69,32 +87,40 @@ def written(value: Json) -> str | None:
         return str(value)
 
 
-def rest(value: Mapping[str, Json], known: Container[str]) -> dict[str, Json]:
-    """The fields that are not among the `known` ones and hold something."""
+def join_nonblank(*values: Json) -> str:
+    """Return the values that are not blank, joined as `a: b`."""
+    return ": ".join(filter(None, map(as_nonblank, values)))
+
+
+def omit_fields(value: Mapping[str, Json], known: Container[str] = ()) -> dict[str, Json]:
+    """Return the fields that are neither `known` nor empty."""
     return {key: item for key, item in value.items() if key not in known and item not in (None, "", [], {})}
 
 
-def moment(value: Json) -> str | None:
-    """A time as ISO 8601 in UTC: from ISO text, with or without a zone, or from seconds to nanoseconds since 1970."""
-    found = _datetime(value)
+def as_iso_time(value: Json) -> str | None:
+    """Return a time as ISO 8601 in UTC: from ISO text, with or without a zone, or from a number since 1970.
+
+    The number is in seconds, milliseconds, microseconds or nanoseconds.
+    """
+    found = _parse_time(value)
     if found is None:
         return None
     return found.isoformat(timespec="milliseconds" if found.microsecond else "seconds").replace("+00:00", "Z")
 
 
-def between_ms(start: Json, end: Json) -> float | None:
-    """The milliseconds from one time to a later one, each in any form that `moment` takes."""
-    first, last = _datetime(start), _datetime(end)
+def milliseconds_between(start: Json, end: Json) -> float | None:
+    """Return the milliseconds from one time to a later one, each in any form that `as_iso_time` reads."""
+    first, last = _parse_time(start), _parse_time(end)
     if first is None or last is None or last < first:
         return None
     return (last - first).total_seconds() * 1_000
 
 
-def _datetime(value: Json) -> datetime | None:
+def _parse_time(value: Json) -> datetime | None:
     try:
         if isinstance(value, datetime):
             found = value
-        elif (seconds := number(value)) is not None:
+        elif (seconds := as_number(value)) is not None:
             scale = next((scale for scale in _SCALES if 0 < seconds / scale < _LATEST), None)
             return datetime.fromtimestamp(seconds / scale, UTC) if scale else None
         elif isinstance(value, str):

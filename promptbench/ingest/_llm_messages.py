@@ -1,8 +1,8 @@
-"""The two ways in which simonw/llm has kept conversations in its database, as messages in OpenAI's form.
+"""Conversations in both database layouts of simonw/llm, as messages in OpenAI's form.
 
-Since 0.32 each message is a row that knows the one before it (`messages`, `parts`); a text that borrows from a fragment
-is a list of references in the part's payload. Before, a row of `responses` held prompt and answer, and the conversation
-was the rows before it.
+Since 0.32 each message is a row that refers to the previous one (`messages`, `parts`); a text that includes a fragment
+is a list of references in the payload of its part. Before, a row of `responses` had prompt and answer, and the
+conversation was the earlier rows.
 """
 
 from __future__ import annotations
@@ -11,75 +11,77 @@ import sqlite3
 from collections.abc import Iterator
 
 from promptbench.core.types import Json
-from promptbench.ingest._fields import items, record, text
+from promptbench.ingest._fields import as_list, as_object, as_text
 
-_MOST = 10_000
-_MOST_RESPONSES = 200
+_MAX_MESSAGES = 10_000
+_MAX_RESPONSES = 200
 
 
-def chain(database: sqlite3.Connection, tip: Json, until: Json = None) -> list[dict[str, Json]]:
-    """The messages from the first, or the one behind `until`, to `tip`."""
+def read_chain(database: sqlite3.Connection, tip: Json, until: Json = None) -> list[dict[str, Json]]:
+    """Return the messages up to `tip`, from the first one or the one after `until`."""
     found: list[dict[str, Json]] = []
     seen: set[str] = set()
-    while isinstance(tip, str) and tip != until and tip not in seen and len(found) < _MOST:
+    while isinstance(tip, str) and tip != until and tip not in seen and len(found) < _MAX_MESSAGES:
         seen.add(tip)
         row = database.execute("SELECT parent_hash, role FROM messages WHERE hash = ?", (tip,)).fetchone()
         if row is None:
             break
-        found.append({"role": row["role"], "parts": list(_parts(database, tip))})
+        found.append({"role": row["role"], "parts": list(_read_parts(database, tip))})
         tip = row["parent_hash"]
     return found[::-1]
 
 
-def _parts(database: sqlite3.Connection, message: str) -> Iterator[dict[str, Json]]:
+def _read_parts(database: sqlite3.Connection, message: str) -> Iterator[dict[str, Json]]:
     rows = database.execute(
         "SELECT type, text, payload FROM parts WHERE message_hash = ? ORDER BY position", (message,)
     ).fetchall()
     for row in rows:
-        payload = record(row["payload"])
+        payload = as_object(row["payload"])
         written = row["text"]
         if written is None and "text_ref" in payload:
-            written = "".join(_piece(database, record(piece)) for piece in items(payload["text_ref"]))
-        kind = row["type"] if row["type"] != "attachment" else _media(database, record(payload.get("attachment")))
+            written = "".join(_read_piece(database, as_object(piece)) for piece in as_list(payload["text_ref"]))
+        kind = (
+            row["type"] if row["type"] != "attachment" else _find_kind(database, as_object(payload.get("attachment")))
+        )
         yield {**payload, "type": kind, **({} if written is None else {"text": written})}
 
 
-def _media(database: sqlite3.Connection, attachment: dict[str, Json]) -> str:
-    """What an attachment is: `image` of `image/png`."""
-    row = database.execute("SELECT type FROM attachments WHERE id = ?", (text(attachment.get("id")),)).fetchone()
+def _find_kind(database: sqlite3.Connection, attachment: dict[str, Json]) -> str:
+    """Return the kind of an attachment: `image` for `image/png`."""
+    row = database.execute("SELECT type FROM attachments WHERE id = ?", (as_text(attachment.get("id")),)).fetchone()
     return _kind(row[0]) if row else "attachment"
 
 
 def _kind(media: Json) -> str:
-    return (text(media) or "file").partition("/")[0]
+    return (as_text(media) or "file").partition("/")[0]
 
 
-def _piece(database: sqlite3.Connection, piece: dict[str, Json]) -> str:
+def _read_piece(database: sqlite3.Connection, piece: dict[str, Json]) -> str:
     if "literal" in piece:
-        return text(piece["literal"]) or ""
+        return as_text(piece["literal"]) or ""
     number = piece.get("fragment")
     if not isinstance(number, int):
         return ""
     row = database.execute("SELECT content FROM fragments WHERE id = ?", (number,)).fetchone()
-    return (text(row["content"]) or "") if row else ""
+    return (as_text(row["content"]) or "") if row else ""
 
 
-def legacy(database: sqlite3.Connection, row: sqlite3.Row, tables: frozenset[str]) -> list[dict[str, Json]]:
-    """What was said before the answer of one row of `responses`: that of its conversation, and its own prompt."""
+def read_legacy(database: sqlite3.Connection, row: sqlite3.Row, tables: frozenset[str]) -> list[dict[str, Json]]:
+    """Return the messages before the answer of one row of `responses`: its conversation, and its own prompt."""
     found: list[dict[str, Json]] = []
-    for before in _before(database, row):
-        found += [*_prompted(database, before, tables), legacy_answer(database, before, tables)]
-    system = _with_fragments(database, row, "system", "\n\n", tables)
-    return [*([{"role": "system", "content": system}] if system else []), *found, *_prompted(database, row, tables)]
+    for before in _find_earlier(database, row):
+        found += [*_read_prompt(database, before, tables), read_legacy_answer(database, before, tables)]
+    system = _join_fragments(database, row, "system", "\n\n", tables)
+    return [*([{"role": "system", "content": system}] if system else []), *found, *_read_prompt(database, row, tables)]
 
 
-def _prompted(database: sqlite3.Connection, row: sqlite3.Row, tables: frozenset[str]) -> list[dict[str, Json]]:
-    """What the tools answered that the model called before, and what the user said, with what was attached."""
+def _read_prompt(database: sqlite3.Connection, row: sqlite3.Row, tables: frozenset[str]) -> list[dict[str, Json]]:
+    """Return the results of tools that the previous answer called, and the user's message with its attachments."""
     found: list[dict[str, Json]] = [
-        {"role": "tool", "parts": [result]} for result in _tool_results(database, row["id"], tables)
+        {"role": "tool", "parts": [result]} for result in _find_tool_results(database, row["id"], tables)
     ]
-    said = _with_fragments(database, row, "prompt", "\n", tables)
-    parts: list[Json] = [{"type": "text", "text": said}] if said else []
+    prompt = _join_fragments(database, row, "prompt", "\n", tables)
+    parts: list[Json] = [{"type": "text", "text": prompt}] if prompt else []
     if "prompt_attachments" in tables:
         attached = database.execute(
             "SELECT type FROM attachments JOIN prompt_attachments ON attachment_id = attachments.id"
@@ -90,18 +92,18 @@ def _prompted(database: sqlite3.Connection, row: sqlite3.Row, tables: frozenset[
     return [*found, {"role": "user", "content": parts}] if parts else found
 
 
-def _before(database: sqlite3.Connection, row: sqlite3.Row) -> list[sqlite3.Row]:
-    """The latest rows of the conversation before this one, in order; ids are in the order of time."""
+def _find_earlier(database: sqlite3.Connection, row: sqlite3.Row) -> list[sqlite3.Row]:
+    """Return the latest rows of the conversation before this one, in order. Ids are in the order of time."""
     if row["conversation_id"] is None:
         return []
     rows = database.execute(
         "SELECT * FROM responses WHERE conversation_id = ? AND id < ? ORDER BY id DESC LIMIT ?",
-        (row["conversation_id"], row["id"], _MOST_RESPONSES),
+        (row["conversation_id"], row["id"], _MAX_RESPONSES),
     )
     return rows.fetchall()[::-1]
 
 
-def _with_fragments(
+def _join_fragments(
     database: sqlite3.Connection, row: sqlite3.Row, kind: str, between: str, tables: frozenset[str]
 ) -> str:
     pieces: list[str] = []
@@ -110,11 +112,11 @@ def _with_fragments(
             f"SELECT content FROM {kind}_fragments JOIN fragments ON fragment_id = fragments.id"
             ' WHERE response_id = ? ORDER BY "order"'
         )
-        pieces = [text(found[0]) or "" for found in database.execute(query, (row["id"],))]
-    return between.join(piece for piece in (*pieces, text(row[kind]) or "") if piece)
+        pieces = [as_text(found[0]) or "" for found in database.execute(query, (row["id"],))]
+    return between.join(piece for piece in (*pieces, as_text(row[kind]) or "") if piece)
 
 
-def _tool_results(database: sqlite3.Connection, response: str, tables: frozenset[str]) -> list[dict[str, Json]]:
+def _find_tool_results(database: sqlite3.Connection, response: str, tables: frozenset[str]) -> list[dict[str, Json]]:
     if "tool_results" not in tables:
         return []
     rows = database.execute("SELECT * FROM tool_results WHERE response_id = ? ORDER BY id", (response,)).fetchall()
@@ -122,8 +124,8 @@ def _tool_results(database: sqlite3.Connection, response: str, tables: frozenset
     return [{"type": "tool_result", **{key: row[key] for key in kept if key in row.keys()}} for row in rows]  # noqa: SIM118
 
 
-def legacy_answer(database: sqlite3.Connection, row: sqlite3.Row, tables: frozenset[str]) -> dict[str, Json]:
-    """The answer of one row of `responses`, with the tools that it calls."""
+def read_legacy_answer(database: sqlite3.Connection, row: sqlite3.Row, tables: frozenset[str]) -> dict[str, Json]:
+    """Return the answer of one row of `responses`, with its tool calls."""
     calls: list[Json] = []
     if "tool_calls" in tables:
         query = "SELECT name, arguments, tool_call_id FROM tool_calls WHERE response_id = ? ORDER BY id"

@@ -1,4 +1,4 @@
-"""OpenInference's span attributes (Phoenix, Arize): one flattened key for each field of each message."""
+"""Span attributes of OpenInference (Phoenix, Arize): one flattened key for each field of each message."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import re
 from collections.abc import Mapping
 
 from promptbench.core.types import Json
-from promptbench.formats.embedded_json import decoded
-from promptbench.ingest._fields import count, items, record, text
+from promptbench.ingest._fields import as_count, as_list, as_object, as_text, decode_embedded
 
 KIND = "openinference.span.kind"
 _INDEXED = re.compile(r"llm\.(input|output)_messages\.(\d{1,6})\.message\.(.+)", re.DOTALL)
@@ -15,18 +14,18 @@ _CALL = re.compile(r"tool_calls\.(\d{1,6})\.tool_call\.(id|function\.name|functi
 _PART = re.compile(r"contents\.(\d{1,6})\.message_content\.(.+)", re.DOTALL)
 
 
-def messages(attributes: Mapping[str, Json], side: str) -> list[Json]:
-    """The messages of one side (`input` or `output`), in OpenAI's form."""
+def read_messages(attributes: Mapping[str, Json], side: str) -> list[Json]:
+    """Return the messages of one side (`input` or `output`), in OpenAI's form."""
     found: dict[int, dict[str, Json]] = {}
     for key, value in attributes.items():
         matched = _INDEXED.fullmatch(key)
         if matched and matched[1] == side:
             role = "user" if side == "input" else "assistant"
-            _put(found.setdefault(int(matched[2]), {"role": role}), matched[3], value)
+            _assign(found.setdefault(int(matched[2]), {"role": role}), matched[3], value)
     return [_message(found[index]) for index in sorted(found)]
 
 
-def _put(message: dict[str, Json], field: str, value: Json) -> None:
+def _assign(message: dict[str, Json], field: str, value: Json) -> None:
     if call := _CALL.fullmatch(field):
         message.setdefault("calls", {}).setdefault(int(call[1]), {})[call[2].removeprefix("function.")] = value
     elif part := _PART.fullmatch(field):
@@ -48,12 +47,12 @@ def _message(fields: dict[str, Json]) -> dict[str, Json]:
 
 
 def _part(part: Mapping[str, Json]) -> dict[str, Json]:
-    kind = text(part.get("type")) or "text"
+    kind = as_text(part.get("type")) or "text"
     return {"type": kind, "text": part.get("text", "")} if kind == "text" else {"type": kind}
 
 
-def usage(attributes: Mapping[str, Json]) -> dict[str, Json]:
-    """The tokens, in OpenAI's words."""
+def read_token_counts(attributes: Mapping[str, Json]) -> dict[str, Json]:
+    """Return the token counts in OpenAI's form."""
     return {
         "prompt_tokens": attributes.get("llm.token_count.prompt"),
         "completion_tokens": attributes.get("llm.token_count.completion"),
@@ -64,19 +63,19 @@ def usage(attributes: Mapping[str, Json]) -> dict[str, Json]:
     }
 
 
-def variables(attributes: Mapping[str, Json]) -> dict[str, Json] | None:
-    """The values of the prompt template, which are logged as JSON."""
-    found = decoded(attributes.get("llm.prompt_template.variables"))
+def read_variables(attributes: Mapping[str, Json]) -> dict[str, Json] | None:
+    """Return the variables of the prompt template, which are logged as JSON."""
+    found = decode_embedded(attributes.get("llm.prompt_template.variables"))
     return found if isinstance(found, dict) and found else None
 
 
-def tools(attributes: Mapping[str, Json]) -> list[Json]:
-    """The tools that were offered, in their order."""
+def read_tools(attributes: Mapping[str, Json]) -> list[Json]:
+    """Return the available tools, in order."""
     found = {key: value for key, value in attributes.items() if key.startswith("llm.tools.")}
-    return [decoded(found[key]) for key in sorted(found, key=lambda key: count(key.split(".")[2]) or 0)]
+    return [decode_embedded(found[key]) for key in sorted(found, key=lambda key: as_count(key.split(".")[2]) or 0)]
 
 
-def input_value(attributes: Mapping[str, Json]) -> Json:
-    """The messages in `input.value`, for spans without flattened ones: those of a request's body, or a text."""
-    body = record(attributes.get("input.value"))
-    return items(body.get("messages")) or attributes.get("input.value")
+def read_input_value(attributes: Mapping[str, Json]) -> Json:
+    """Return the messages in `input.value`, for spans without flattened ones: a request's messages, or a text."""
+    body = as_object(attributes.get("input.value"))
+    return as_list(body.get("messages")) or attributes.get("input.value")

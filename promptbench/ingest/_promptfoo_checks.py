@@ -1,21 +1,21 @@
-"""promptfoo's assertions as checks in the words of a suite.
+"""Conversion of promptfoo's assertions to the checks of a suite.
 
 | assertion | check |
 |---|---|
-| `contains`, `contains-any`, `contains-all` | `contains`, with upper and lower case apart |
+| `contains`, `contains-any`, `contains-all` | `contains`, case-sensitive |
 | `icontains`, `icontains-any`, `icontains-all` | `contains` |
 | `equals` | `equals` |
 | `is-json`, `contains-json` | `json`, or `json schema` where there is a schema |
 | `regex` | `regex` |
-| `starts-with` | `starts with`, for which upper and lower case are the same |
+| `starts-with` | `starts with`, which ignores case |
 | `latency`, `cost` | the same |
 | `word-count` | `count` of words |
 | `is-refusal` | `refusal` |
 | `assert-set` without a threshold | each of its assertions |
 
-`not-` before any of them is its opposite. `is-json` takes the whole answer as JSON: where a suite accepts more than
-`raw`, its `json` does too. All else is listed with the reason: what runs code or asks a model, values that are
-templates or files, and `similar`, which compares meanings where the check of that name compares letters.
+`not-` before any of them negates it. `is-json` needs the whole answer to be JSON; in a suite that accepts more than
+`raw`, `json` does too. Anything else is listed with the reason: assertions that run code or call a model, values that
+are templates or files, and `similar`, which compares meaning where the check of that name compares letters.
 """
 
 from __future__ import annotations
@@ -24,54 +24,52 @@ import re
 from collections.abc import Callable, Mapping
 
 from promptbench.core.types import Json
-from promptbench.formats.embedded_json import decoded
-from promptbench.ingest._fields import items, number, record, text
+from promptbench.ingest._fields import as_list, as_number, as_object, as_text, decode_embedded
 
-Mapped = tuple[list[dict[str, Json]], list[dict[str, Json]]]
 _CODE = {"javascript", "python", "ruby", "webhook"}
 _CHANGED = ("transform", "contextTransform")
 
 
 class _NotMapped(ValueError):
-    """An assertion without a check. Its text says why."""
+    """An assertion without a matching check. The message is the reason."""
 
 
-def checks_of(assertions: Json) -> Mapped:
-    """The checks, and what has none: each such assertion as `{"assert": …, "why": …}`."""
+def convert_assertions(assertions: Json) -> tuple[list[dict[str, Json]], list[dict[str, Json]]]:
+    """Return the checks, and the assertions without one, each as `{"assert": …, "why": …}`."""
     checks: list[dict[str, Json]] = []
     others: list[dict[str, Json]] = []
-    for item in items(assertions):
-        assertion = record(item)
-        if assertion.get("type") == "assert-set" and number(assertion.get("threshold")) is None:
-            inner, rest = checks_of(assertion.get("assert"))
+    for item in as_list(assertions):
+        assertion = as_object(item)
+        if assertion.get("type") == "assert-set" and as_number(assertion.get("threshold")) is None:
+            inner, rest = convert_assertions(assertion.get("assert"))
             checks += inner
             others += rest
             continue
         try:
-            checks.append(_weighted(_check(assertion), assertion))
+            checks.append(_add_weight(_check(assertion), assertion))
         except _NotMapped as error:
             others.append({"assert": item, "why": str(error)})
     return checks, others
 
 
 def _check(assertion: dict[str, Json]) -> dict[str, Json]:
-    written = text(assertion.get("type")) or ""
+    written = as_text(assertion.get("type")) or ""
     kind = written.removeprefix("not-")
     rule = _RULES.get(kind)
     if rule is None:
-        raise _NotMapped(_why(kind))
+        raise _NotMapped(_explain_unmapped(kind))
     if any(assertion.get(name) for name in _CHANGED):
-        raise _NotMapped("it changes the answer before it looks")
+        raise _NotMapped("it changes the answer first")
     value = assertion.get("value")
     if isinstance(value, str) and value.startswith(("file://", "package:")):
         raise _NotMapped("its value is in a file")
     if _has_template(value):
         raise _NotMapped("its value is a template")
     check = rule(assertion)
-    return check if kind == written else _opposite(check)
+    return check if kind == written else _negate(check)
 
 
-def _opposite(check: dict[str, Json]) -> dict[str, Json]:
+def _negate(check: dict[str, Json]) -> dict[str, Json]:
     if "contains" in check:
         return {"not contains": check["contains"]}
     if "refusal" in check:
@@ -79,21 +77,21 @@ def _opposite(check: dict[str, Json]) -> dict[str, Json]:
     return {"not": check}
 
 
-def _weighted(check: dict[str, Json], assertion: Mapping[str, Json]) -> dict[str, Json]:
-    weight = number(assertion.get("weight"))
+def _add_weight(check: dict[str, Json], assertion: Mapping[str, Json]) -> dict[str, Json]:
+    weight = as_number(assertion.get("weight"))
     return check if weight is None or weight == 1 or weight < 0 else {**check, "weight": weight}
 
 
-def _why(kind: str) -> str:
+def _explain_unmapped(kind: str) -> str:
     if kind in _CODE:
         return "it runs code: write a Python check"
     if kind == "similar":
-        return "it compares meanings, and the check 'similar' compares letters"
+        return "it compares meaning, and the check 'similar' compares letters"
     if kind.startswith(
         ("llm-rubric", "model-graded", "g-eval", "factuality", "answer-relevance", "context-", "search-rubric")
     ):
         return "a model judges it: write a rubric"
-    return "there is no check like it" if kind else "it has no type"
+    return "no matching check" if kind else "it has no type"
 
 
 def _has_template(value: Json) -> bool:
@@ -107,16 +105,16 @@ def _has_template(value: Json) -> bool:
 def _contains(several: str, case: bool) -> Callable[[dict[str, Json]], dict[str, Json]]:
     def rule(assertion: dict[str, Json]) -> dict[str, Json]:
         value = assertion.get("value")
-        # Several texts may be written as one, with commas between them.
+        # Several texts may be in one string, separated by commas.
         listed = (
             value.split(",") if isinstance(value, str) and several else value if isinstance(value, list) else [value]
         )
-        wanted = [found.strip() if several else found for item in listed if (found := text(item)) and found.strip()]
-        if not wanted:
+        texts = [found.strip() if several else found for item in listed if (found := as_text(item)) and found.strip()]
+        if not texts:
             raise _NotMapped("it has no value")
         if not case and several != "any of":
-            return {"contains": wanted[0] if len(wanted) == 1 else wanted}
-        options: dict[str, Json] = {several or "all of": wanted[0] if len(wanted) == 1 else wanted}
+            return {"contains": texts[0] if len(texts) == 1 else texts}
+        options: dict[str, Json] = {several or "all of": texts[0] if len(texts) == 1 else texts}
         return {"contains": {**options, "ignore": "nothing"} if case else options}
 
     return rule
@@ -125,30 +123,30 @@ def _contains(several: str, case: bool) -> Callable[[dict[str, Json]], dict[str,
 def _equals(assertion: dict[str, Json]) -> dict[str, Json]:
     if assertion.get("value") is None:
         raise _NotMapped("it has no value")
-    return {"equals": decoded(assertion["value"])}
+    return {"equals": decode_embedded(assertion["value"])}
 
 
 def _json(assertion: dict[str, Json]) -> dict[str, Json]:
     value = assertion.get("value")
     if value in (None, ""):
         return {"json": None}
-    schema = decoded(value)
+    schema = decode_embedded(value)
     if not isinstance(schema, dict):
-        raise _NotMapped("its schema is no JSON")
+        raise _NotMapped("its schema is not JSON")
     return {"json schema": schema}
 
 
 def _regex(assertion: dict[str, Json]) -> dict[str, Json]:
-    pattern = text(assertion.get("value"))
+    pattern = as_text(assertion.get("value"))
     try:
         re.compile(pattern or "(")
     except (re.error, RecursionError, OverflowError):
-        raise _NotMapped("its pattern is none that Python knows") from None
+        raise _NotMapped("its pattern is not a valid Python regular expression") from None
     return {"regex": pattern}
 
 
 def _starts_with(assertion: dict[str, Json]) -> dict[str, Json]:
-    start = text(assertion.get("value"))
+    start = as_text(assertion.get("value"))
     if not start or not start.strip():
         raise _NotMapped("it has no value")
     return {"starts with": start}
@@ -163,17 +161,17 @@ def _cost(assertion: dict[str, Json]) -> dict[str, Json]:
 
 
 def _threshold(assertion: dict[str, Json]) -> float:
-    threshold = number(assertion.get("threshold"))
+    threshold = as_number(assertion.get("threshold"))
     if threshold is None or threshold <= 0:
         raise _NotMapped("it has no threshold")
     return threshold
 
 
 def _word_count(assertion: dict[str, Json]) -> dict[str, Json]:
-    value = decoded(assertion.get("value"))
+    value = decode_embedded(assertion.get("value"))
     given = value if isinstance(value, dict) else {"exactly": value}
     words = (("exactly", "exactly"), ("min", "at least"), ("max", "at most"))
-    bounds = {ours: int(amount) for theirs, ours in words if (amount := number(given.get(theirs))) is not None}
+    bounds = {ours: int(amount) for theirs, ours in words if (amount := as_number(given.get(theirs))) is not None}
     if not bounds:
         raise _NotMapped("it has no number of words")
     return {"count": {"of": "words", **bounds}}

@@ -1,18 +1,18 @@
-"""What the readers have in common: a record at a time, and one that cannot be read is named.
+"""Reading one record at a time; a record that cannot be read is reported with its location.
 
-In a call's `extra` the source's own fields keep their names; these mean the same in every format:
+In a call's `extra` the fields of the source keep their names. These mean the same in every format:
 
-| name | what |
+| name | meaning |
 |---|---|
 | `params`, `tools` | what was sent besides the messages |
-| `tool_calls` | the calls in the answer, each with `name`, `arguments` and `id`; the answer has them as JSON |
-| `tool_results` | how many of the messages are what a tool answered |
-| `parts` | how many images and other parts there are, by kind; in the text they are named, as `[image]` |
-| `reasoning`, `choices` | the model's thoughts; how many answers there were, of which the first is read |
-| `provider`, `metadata` | who answered; the application's own |
-| `first_token_ms` | how long it took to the first piece of the answer, in milliseconds |
+| `tool_calls` | the calls in the answer, each with `name`, `arguments` and `id`; the answer contains them as JSON |
+| `tool_results` | the number of messages that are results of a tool |
+| `parts` | the number of images and other parts by kind; the text names them, as in `[image]` |
+| `reasoning`, `choices` | the model's thoughts; the number of answers, of which the first is read |
+| `provider`, `metadata` | who answered; the application's own data |
+| `first_token_ms` | milliseconds to the first piece of the answer |
 | `scores` | every score by its name |
-| `checks`, `not_mapped` | from promptfoo: its assertions as checks, and those without one |
+| `checks`, `not_mapped` | from promptfoo: its assertions as checks, and those without a matching check |
 """
 
 from __future__ import annotations
@@ -22,25 +22,28 @@ from collections.abc import Callable, Iterable, Iterator
 from promptbench.core.types import BadRecord, Json, LoggedCall
 
 
-class NoCall(ValueError):
-    """A record that is no logged call. Its text says why, in a phrase."""
+class NotACall(ValueError):
+    """A record that is not a logged call. The message is the reason, in a phrase."""
 
 
 def read_records(
     records: Iterable[tuple[str, Json] | BadRecord], build: Callable[[dict[str, Json], str], LoggedCall | None]
 ) -> Iterator[LoggedCall | BadRecord]:
-    """Each record as `build(record, place)` gives it, without None. NoCall, or what is no object, is a BadRecord."""
+    """Yield what `build(record, location)` returns, unless it is None.
+
+    A record that is not an object, or for which `build` raises NotACall, is a BadRecord.
+    """
     for found in records:
         if isinstance(found, BadRecord):
             yield found
             continue
-        place, value = found
+        location, value = found
         try:
             if not isinstance(value, dict):
-                raise NoCall("it is no object")
-            call = build(value, place)
-        except NoCall as error:
-            yield BadRecord(place, str(error))
+                raise NotACall("it is not an object")
+            call = build(value, location)
+        except NotACall as error:
+            yield BadRecord(location, str(error))
             continue
         if call is not None:
             yield call

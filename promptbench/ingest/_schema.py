@@ -1,4 +1,4 @@
-"""Whether a logged answer fits the JSON Schema that it was asked for with."""
+"""Validation of a logged answer against the JSON Schema that was sent with the request."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from promptbench.core.types import Json, Rung
 from promptbench.formats.json_text import read
 
+# Omitted keywords: a regular expression in an untrusted file could take forever.
 _UNBOUNDED = {"pattern", "patternProperties", "format"}
-"""Keywords that are left out: an expression in a foreign file could take for ever."""
 
 
-def misfit(answer: str | None, schema: Mapping[str, Json]) -> str | None:
-    """Why the answer does not fit, in a phrase; None where it does, or where there is no schema that can be used."""
+def explain_mismatch(answer: str | None, schema: Mapping[str, Json]) -> str | None:
+    """Return why the answer does not match, in a phrase; None if it matches or the schema cannot be used."""
     if answer is None or not schema:
         return None
     reading = read(answer)
@@ -25,20 +25,20 @@ def misfit(answer: str | None, schema: Mapping[str, Json]) -> str | None:
     from referencing.exceptions import Unresolvable
 
     try:
-        bounded = _bounded(schema)
+        bounded = _omit_unbounded(schema)
         Draft202012Validator.check_schema(bounded)
-        # An empty registry: nothing is ever fetched.
+        # With an empty registry nothing is ever fetched.
         error = next(Draft202012Validator(bounded, registry=Registry()).iter_errors(reading.value), None)
     except (SchemaError, Unresolvable, RecursionError):
         return None
     if error is None:
         return None
     where = "/".join(map(str, error.absolute_path))
-    said = error.message if len(error.message) <= 200 else json.dumps(error.validator)
-    return f"schema: {where}: {said}" if where else f"schema: {said}"
+    message = error.message if len(error.message) <= 200 else json.dumps(error.validator)
+    return f"schema: {where}: {message}" if where else f"schema: {message}"
 
 
-def _bounded(schema: Json) -> Json:
+def _omit_unbounded(schema: Json) -> Json:
     if isinstance(schema, dict):
-        return {key: _bounded(value) for key, value in schema.items() if key not in _UNBOUNDED}
-    return [_bounded(item) for item in schema] if isinstance(schema, list) else schema
+        return {key: _omit_unbounded(value) for key, value in schema.items() if key not in _UNBOUNDED}
+    return [_omit_unbounded(item) for item in schema] if isinstance(schema, list) else schema

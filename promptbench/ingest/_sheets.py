@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 from promptbench.core.protocols import Log
 from promptbench.core.types import BadRecord, Json
-from promptbench.ingest._fields import moment
+from promptbench.ingest._fields import as_iso_time
 from promptbench.tables.workbook import WorkbookError, open_workbook, read_rows, visible_sheets
 
 _ZIP_MAGIC = b"PK\x03\x04"
@@ -60,7 +60,7 @@ def _records(
 
 def _as_json(value: Any) -> Json:
     if isinstance(value, datetime):
-        return moment(value)
+        return as_iso_time(value)
     if isinstance(value, date | time):
         return value.isoformat()
     return value if isinstance(value, str | int | float | bool) else str(value)

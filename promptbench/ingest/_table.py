@@ -59,7 +59,7 @@ def records(file: Log) -> Iterator[tuple[str, Json] | BadRecord]:
 
 def first(file: Log) -> dict[str, Json]:
     """Return the first record for format detection. For a table, it has the names of the columns as keys."""
-    return file.sample() or dict.fromkeys(columns(file), "")
+    return file.first_record or dict.fromkeys(columns(file), "")
 
 
 def _reader(file: Log) -> DelimitedReader | None:

@@ -1,8 +1,8 @@
 """Anthropic's Message Batches: the results as JSON Lines, and the body of the request that created the batch.
 
-A result has no prompt and the order is not kept, so the requests (`{"requests": [{custom_id, params}]}`, or one a line)
-are joined by `custom_id`: import both files together. Usage counts what was read from and written to the cache apart
-from the input; here the input is all of it.
+A result has no prompt and results are in any order, so the requests (`{"requests": [{custom_id, params}]}`, or one per
+line) are joined by `custom_id`: import both files together. Anthropic counts tokens read from and written to the cache
+separately; here they are part of the input.
 """
 
 from __future__ import annotations
@@ -11,64 +11,67 @@ from collections.abc import Iterator
 
 from promptbench.core.protocols import Log
 from promptbench.core.types import BadRecord, Json, LoggedCall
-from promptbench.ingest._bodies import asked, replied
-from promptbench.ingest._fields import filled, record, rest, text
-from promptbench.ingest._joined import Joined, Pair, read_pair
-from promptbench.ingest._records import NoCall
-from promptbench.ingest._tiers import failure
+from promptbench.ingest._bodies import read_request, read_response
+from promptbench.ingest._fields import as_object, as_text, join_nonblank, omit_fields
+from promptbench.ingest._joined import FilePair, JoinedRecords, read_pair
+from promptbench.ingest._records import NotACall
+from promptbench.ingest._tiers import classify_failure
+from promptbench.plugins import LogFormatSpec
 
-specificity = 50
 NAME = "anthropic_batch"
 _MESSAGE = {"id", "type", "role", "model", "content", "stop_reason", "usage"}
 
 
 def matches(file: Log) -> bool:
-    """Whether the first record is a result of a batch, or a request for one."""
+    """Return True if the first record is a request of a batch or its result."""
     return _is_requests(file) or _is_results(file)
 
 
 def read(file: Log) -> Iterator[LoggedCall | BadRecord]:
-    """The results, each with its request where the import has it. A file of requests gives none of its own."""
-    return read_pair(file, _PAIR, _call)
+    """Yield the results, each with its request if the import has it. A file of requests yields none."""
+    return read_pair(file, _PAIR, _build_call)
 
 
 def _is_requests(file: Log) -> bool:
-    first = file.sample() or {}
-    return first.keys() >= {"custom_id", "params"} and "messages" in record(first.get("params"))
+    first = file.first_record or {}
+    return first.keys() >= {"custom_id", "params"} and "messages" in as_object(first.get("params"))
 
 
 def _is_results(file: Log) -> bool:
-    return (file.sample() or {}).keys() >= {"custom_id", "result"}
+    return (file.first_record or {}).keys() >= {"custom_id", "result"}
 
 
-_PAIR = Pair(
-    _is_requests, _is_results, "custom_id", "it has requests without answers: name the batch's results beside it"
+_PAIR = FilePair(
+    _is_requests,
+    _is_results,
+    "custom_id",
+    "it has requests without answers: import the results of the batch together with it",
 )
 
 
-def _call(data: dict[str, Json], requests: Joined) -> LoggedCall:
-    key = text(data.get("custom_id"))
-    result = record(data.get("result"))
-    kind = text(result.get("type"))
+def _build_call(data: dict[str, Json], requests: JoinedRecords) -> LoggedCall:
+    key = as_text(data.get("custom_id"))
+    result = as_object(data.get("result"))
+    kind = as_text(result.get("type"))
     if key is None or kind is None:
-        raise NoCall("no result of a batch: it needs a 'custom_id' and a 'result' with a 'type'")
+        raise NotACall("not a batch result: it needs a 'custom_id' and a 'result' with a 'type'")
     request = requests.find(key)
-    sent = asked(request.get("params"))
-    message = record(result.get("message"))
-    reply = replied(message)
+    request_body = read_request(request.get("params"))
+    message = as_object(result.get("message"))
+    reply = read_response(message)
     error = None if kind == "succeeded" else _error(kind, result)
-    failed, tier = failure(error=error, finish_reason=reply.finish_reason)
+    failed, tier = classify_failure(error=error, finish_reason=reply.finish_reason)
     extra = {
-        **rest(data, {"custom_id", "result"}),
-        **rest(message, _MESSAGE),
-        **sent.extra,
+        **omit_fields(data, {"custom_id", "result"}),
+        **omit_fields(message, _MESSAGE),
+        **request_body.extra,
         **reply.extra,
     }
     return LoggedCall(
         id=key,
         answer=None if error else reply.answer,
-        model=reply.model or sent.model,
-        messages=sent.messages,
+        model=reply.model or request_body.model,
+        messages=request_body.messages,
         error=error,
         finish_reason=reply.finish_reason,
         usage=reply.usage,
@@ -81,7 +84,9 @@ def _call(data: dict[str, Json], requests: Joined) -> LoggedCall:
 
 
 def _error(kind: str, result: dict[str, Json]) -> str:
-    outer = record(result.get("error"))
-    own = record(outer.get("error")) or outer
-    said = ": ".join(part for part in (filled(own.get("type")), filled(own.get("message"))) if part)
-    return f"{kind}: {said}" if said else kind
+    outer = as_object(result.get("error"))
+    own = as_object(outer.get("error")) or outer
+    return join_nonblank(kind, own.get("type"), own.get("message"))
+
+
+SPEC = LogFormatSpec(matches=matches, read=read, specificity=50)

@@ -1,12 +1,12 @@
-"""Logs without a format of their own: CSV, TSV, Excel, and JSON or JSON Lines with a flat object a call.
+"""Logs without a format of their own: CSV, TSV, Excel, and JSON or JSON Lines with one flat object per call.
 
-The columns are known by their usual names (`_columns.py` has the list), or by the user's word: `answer=reply_text`. A
-call needs an input (a text, messages or variables) and an answer or an error. What `failed`, `valid`, `match` or a
-score says is the source's verdict; an error beside an answer is one too, an error in its location is none. A bare
-`latency` has no unit and is kept as it is: say `latency_s=latency`.
+Columns are known by their usual names (`_columns.py` has the list), or by the user's mapping: `answer=reply_text`. A
+call needs an input (a text, messages or variables) and an answer or an error. `failed`, `valid`, `match` or a score is
+the source's verdict; so is an error next to an answer, but not one instead of an answer. A bare `latency` has no unit
+and is kept unchanged: map it with `latency_s=latency`.
 
-Inputs that lie in a file of their own are joined by the column of the id: import both files together. Rows that have no
-answer, such as a sum at the end, are named and left out.
+Inputs in a separate file are joined by the id column: import both files together. Rows without an answer, such as a
+row of totals, are reported and skipped.
 """
 
 from __future__ import annotations
@@ -15,138 +15,142 @@ from collections.abc import Iterator, Mapping
 
 from promptbench.core.protocols import Log
 from promptbench.core.types import BadRecord, Json, LoggedCall
-from promptbench.formats.log_sight import unsupported
+from promptbench.formats.log_sight import describe_unsupported
 from promptbench.ingest import _columns, _sheets, _table
-from promptbench.ingest._fields import text
-from promptbench.ingest._joined import Joined, joined
+from promptbench.ingest._fields import as_text
+from promptbench.ingest._joined import JoinedRecords, open_join
 from promptbench.ingest._records import read_records
-from promptbench.ingest._rows import call_of, ends_in_answer, times_of
+from promptbench.ingest._rows import build_call, build_timing, has_final_answer
+from promptbench.plugins import LogFormatSpec
 
-specificity = -10
 NAME = "generic"
-_LEAST_COLUMNS = 2
+_MIN_COLUMNS = 2
 _TABLES = (".csv", ".tsv", ".jsonl", ".ndjson")
-_MOST_NAMED = 12
-_LONGEST_NAME = 40
+_MAX_LISTED = 12
+_MAX_NAME = 40
 
 Records = Iterator[tuple[str, Json] | BadRecord]
 
 
 def matches(file: Log) -> bool:
-    """Whether the file has columns of which one holds an input or an answer, or is a table by its name or nature.
+    """Return True if a column has an input or an answer, or if the file is a table by its name or content.
 
-    Prose has commas too, and not every JSON is a log.
+    Commas alone do not make a table: prose has them too. Nor is every JSON file a log.
     """
-    names = columns(file)
-    if not names or unsupported(file) is not None:
+    names = read_columns(file)
+    if not names or describe_unsupported(file) is not None:
         return False
-    known = len(_columns.missing(_columns.guessed(names, file.mapping))) < len(_columns.NEEDED)
+    known = len(find_missing_fields(file, names)) < len(_columns.NEEDED)
     return known or file.name.removesuffix(".gz").lower().endswith(_TABLES) or _sheets.is_workbook(file)
 
 
-def columns(file: Log) -> tuple[str, ...]:
-    """The names in a table's header or in the first record; of a workbook those of the first sheet that has some."""
+def read_columns(file: Log) -> tuple[str, ...]:
+    """Return the names in the header of a table or of the first filled sheet, or the keys of the first record."""
     if _sheets.is_workbook(file):
         try:
-            return next((names for names, _ in _sheets.read_sheets(file) if len(names) >= _LEAST_COLUMNS), ("",))
+            return next((names for names, _ in _sheets.read_sheets(file) if len(names) >= _MIN_COLUMNS), ("",))
         except ValueError:
-            return ("",)  # it is a workbook all the same, and reading it says what is wrong
-    return _table.columns(file) or tuple(file.sample() or ())
+            return ("",)  # still a workbook: reading it reports the error
+    return _table.columns(file) or tuple(file.first_record or ())
+
+
+def find_missing_fields(file: Log, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return which of `input` and `answer` none of these columns has."""
+    return _columns.find_missing(_columns.guess_columns(names, file.mapping))
 
 
 def read(file: Log) -> Iterator[LoggedCall | BadRecord]:
-    """Yield the calls. A file of inputs has none of its own. Raises WorkbookError."""
-    if problem := _columns.unknown(file.mapping):
+    """Yield the calls. A file of inputs yields none. Raise MissingExtra for a workbook without openpyxl."""
+    if problem := _columns.describe_unknown_field(file.mapping):
         yield BadRecord("the mapping", problem)
-        return
-    if _is_inputs(file):
+    elif _is_inputs(file):
         if not any(_is_answers(other) for other in file.others):
-            yield BadRecord("the columns", _unknown(columns(file), ("answer",)))
-        return
-    with joined() as inputs:
-        if _sheets.is_workbook(file):
-            yield from _workbook(file, inputs)
-            return
-        yield from _rest(file, columns(file), _own(file), inputs)
+            yield BadRecord("the columns", _describe_missing(read_columns(file), ("answer",)))
+    else:
+        with open_join() as inputs:
+            if _sheets.is_workbook(file):
+                yield from _read_workbook(file, inputs)
+            else:
+                yield from _read_rows(file, read_columns(file), _table.records(file), inputs)
 
 
-def read_times(file: Log) -> Iterator[LoggedCall | BadRecord]:
-    """What the calls took, of a file that need not say what was asked and answered. There is nothing of workbooks."""
-    if problem := _columns.unknown(file.mapping):
+def read_timings(file: Log) -> Iterator[LoggedCall | BadRecord]:
+    """Yield the latencies of a file whose calls need neither input nor answer. Workbooks are not supported."""
+    if problem := _columns.describe_unknown_field(file.mapping):
         yield BadRecord("the mapping", problem)
-        return
-    yield from read_records(_own(file), lambda data, location: times_of(data, location, file.mapping))
+    else:
+        records = _table.records(file)
+        yield from read_records(records, lambda data, location: build_timing(data, location, file.mapping))
 
 
-def _own(file: Log) -> Records:
-    return _table.rows(file) if _table.columns(file) else file.records()
-
-
-def _workbook(file: Log, inputs: Joined) -> Iterator[LoggedCall | BadRecord]:
-    """The sheets that have calls; what the first one lacks is told where none has any."""
-    told: tuple[str, ...] | None = None
+def _read_workbook(file: Log, inputs: JoinedRecords) -> Iterator[LoggedCall | BadRecord]:
+    """Yield the calls of all sheets that have some; if none has, report what the first sheet lacks."""
+    first: tuple[str, ...] = ()
     found = False
     for names, rows in _sheets.read_sheets(file):
-        if _columns.missing(_columns.guessed(names, file.mapping)):
-            told = told or names
-            continue
-        found = True
-        yield from _rest(file, names, rows, inputs)
+        if find_missing_fields(file, names):
+            first = first or names
+        else:
+            found = True
+            yield from _read_rows(file, names, rows, inputs)
     if not found:
-        yield BadRecord("the columns", _unknown(told or (), _columns.NEEDED))
+        yield BadRecord("the columns", _describe_missing(first, _columns.NEEDED))
 
 
-def _rest(file: Log, names: tuple[str, ...], records: Records, inputs: Joined) -> Iterator[LoggedCall | BadRecord]:
-    known = _columns.guessed(names, file.mapping)
-    collected = set(known)
+def _read_rows(
+    file: Log, names: tuple[str, ...], records: Records, inputs: JoinedRecords
+) -> Iterator[LoggedCall | BadRecord]:
+    known = set(_columns.guess_columns(names, file.mapping))
     if "id" in known:
-        for other in file.others:
-            if _is_inputs(other):
-                collected |= _collect(other, inputs)
-    lacking = _columns.missing(collected)
-    if lacking and (_table.columns(file) or _sheets.is_workbook(file)):
-        yield BadRecord("the columns", _unknown(names, lacking))
-        return
-    yield from read_records(records, lambda data, location: _call(data, location, file.mapping, inputs))
+        for other in filter(_is_inputs, file.others):
+            known |= _collect_inputs(other, inputs)
+    missing = _columns.find_missing(known)
+    if missing and (_table.columns(file) or _sheets.is_workbook(file)):
+        yield BadRecord("the columns", _describe_missing(names, missing))
+    else:
+        yield from read_records(records, lambda data, location: _build(data, location, file.mapping, inputs))
 
 
-def _call(data: dict[str, Json], location: str, mapping: Mapping[str, str], inputs: Joined) -> LoggedCall:
-    column = _columns.guessed(tuple(data), mapping).get("id")
-    key = text(_columns.value_at(data, column)) if column else None
-    return call_of(data, inputs.find(key) if key else {}, key or location, mapping)
+def _build(data: dict[str, Json], location: str, mapping: Mapping[str, str], inputs: JoinedRecords) -> LoggedCall:
+    column = _columns.guess_columns(tuple(data), mapping).get("id")
+    key = as_text(_columns.get_value(data, column)) if column else None
+    return build_call(data, inputs.find(key) if key else {}, key or location, mapping)
 
 
-def _unknown(names: tuple[str, ...], lacking: tuple[str, ...]) -> str:
-    wanted = " and no ".join(f"column for the {name}" for name in lacking)
-    shown = [name[:_LONGEST_NAME] for name in names[:_MOST_NAMED] if name]
-    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-    example = f"{lacking[0]}={next(iter(shown), 'COLUMN')}"
-    return f"there is no {wanted} among {', '.join(shown) or 'none'}{more}: map one, such as {example}"
+def _describe_missing(names: tuple[str, ...], missing: tuple[str, ...]) -> str:
+    fields = " and no ".join(f"column for the {name}" for name in missing)
+    shown = [name[:_MAX_NAME] for name in names[:_MAX_LISTED] if name]
+    more = f" and {len(names) - _MAX_LISTED} more" if len(names) > _MAX_LISTED else ""
+    example = f"{missing[0]}={next(iter(shown), 'COLUMN')}"
+    return f"no {fields} among {', '.join(shown) or 'none'}{more}: map one, such as {example}"
 
 
 def _is_inputs(file: Log) -> bool:
-    """Whether the file has ids and inputs, and no answers: the other half of a log."""
-    fields = _columns.guessed(columns(file), file.mapping)
+    """Return True if the file has ids and inputs but no answers: one half of a log."""
+    names = read_columns(file)
     return (
-        "id" in fields
-        and _columns.missing(fields) == ("answer",)
-        and not ends_in_answer(file.sample() or {}, file.mapping)
+        "id" in _columns.guess_columns(names, file.mapping)
+        and find_missing_fields(file, names) == ("answer",)
+        and not has_final_answer(file.first_record or {}, file.mapping)
     )
 
 
 def _is_answers(file: Log) -> bool:
-    fields = _columns.guessed(columns(file), file.mapping)
-    return "id" in fields and "answer" not in _columns.missing(fields)
+    names = read_columns(file)
+    return "id" in _columns.guess_columns(names, file.mapping) and "answer" not in find_missing_fields(file, names)
 
 
-def _collect(file: Log, inputs: Joined) -> set[str]:
-    """Puts the inputs of a file where they are found by their ids; the fields that they have."""
+def _collect_inputs(file: Log, inputs: JoinedRecords) -> set[str]:
+    """Add the inputs of a file under their ids, and return their fields."""
     fields: set[str] = set()
-    for found in _own(file):
+    for found in _table.records(file):
         if isinstance(found, BadRecord) or not isinstance(found[1], dict):
             continue
-        known = _columns.guessed(tuple(found[1]), file.mapping)
-        if key := text(_columns.value_at(found[1], known.get("id", "id"))):
+        known = _columns.guess_columns(tuple(found[1]), file.mapping)
+        if key := as_text(_columns.get_value(found[1], known.get("id", "id"))):
             inputs.add(key, found[1])
             fields |= set(known)
     return fields
+
+
+SPEC = LogFormatSpec(matches=matches, read=read, specificity=-10, read_timings=read_timings)

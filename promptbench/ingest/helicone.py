@@ -1,28 +1,36 @@
 """Helicone: the export of requests as JSON Lines, JSON or CSV, with their bodies (`--include-body`).
 
-Two faults of its exporter are read as they are meant: JSON with a comma before the closing bracket, and CSV whose cells
-have their quotes doubled twice. Statuses from 400 on, or below zero, are failures; a `feedback_rating` of false is a
-person's verdict.
+Two bugs of its exporter are handled: JSON with a comma before the closing bracket, and CSV cells whose quotes are
+escaped twice. Statuses from 400 on, or below zero, are failures; a `feedback_rating` of false is a person's verdict.
 """
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Iterator, Mapping
 from typing import BinaryIO
 
 from promptbench.core.protocols import Log
 from promptbench.core.types import BadRecord, Json, LoggedCall
-from promptbench.formats.embedded_json import decoded
 from promptbench.formats.log_file import LogFile
+from promptbench.formats.streams import CHUNK_BYTES, open_stream
 from promptbench.ingest import _table
-from promptbench.ingest._bodies import asked, replied, usage_of
-from promptbench.ingest._fields import between_ms, filled, moment, number, record, rest, text
-from promptbench.ingest._records import NoCall, read_records
-from promptbench.ingest._tiers import failure, low_score, named_scores, truth
+from promptbench.ingest._bodies import read_request, read_response, read_usage
+from promptbench.ingest._fields import (
+    as_iso_time,
+    as_nonblank,
+    as_number,
+    as_object,
+    as_text,
+    decode_embedded,
+    join_nonblank,
+    milliseconds_between,
+    omit_fields,
+)
+from promptbench.ingest._records import NotACall, read_records
+from promptbench.ingest._tiers import classify_failure, find_low_score, iterate_scores, parse_truth
+from promptbench.plugins import LogFormatSpec
 
-specificity = 50
 NAME = "helicone"
 _PLACED = {
     "request_id", "response_status", "request_created_at", "request_body", "response_body", "model", "delay_ms",
@@ -35,103 +43,98 @@ _TAIL = 4_096
 
 
 def matches(file: Log) -> bool:
-    """Whether the first record is a request with its body."""
-    keys = _table.first(file).keys() or (_mended(file).sample() or {}).keys()
+    """Return True if the first record is a request with its body."""
+    keys = _table.first(file).keys() or (_without_trailing_comma(file).first_record or {}).keys()
     return keys >= {"response_status", "request_body"}
 
 
 def read(file: Log) -> Iterator[LoggedCall | BadRecord]:
-    """The requests."""
-    records = _table.rows(file) if _table.columns(file) else _mended(file).records()
-    return read_records(records, _call)
+    """Yield the requests."""
+    records = _table.rows(file) if _table.columns(file) else _without_trailing_comma(file).records()
+    return read_records(records, _build_call)
 
 
-class _WithoutTrailingComma(io.RawIOBase):
-    """A file without the comma before the bracket at its very end."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self._held = b""
-        self._ended = False
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        while not self._ended and len(self._held) <= _TAIL:
-            more = self._file.read(1 << 16)
-            self._held += more
-            if not more:
-                self._ended = True
-                self._held = _TRAILING_COMMA.sub(rb"\1", self._held)
-        size = min(len(buffer), len(self._held) if self._ended else len(self._held) - _TAIL)
-        buffer[:size] = self._held[:size]
-        self._held = self._held[size:]
-        return size
-
-    def close(self) -> None:
-        self._file.close()
-        super().close()
-
-
-def _mended(file: Log) -> Log:
+def _without_trailing_comma(file: Log) -> Log:
     if not file.head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"["):
         return file
-    return LogFile.of(lambda mode: io.BufferedReader(_WithoutTrailingComma(file.open())), file.name).beside(())
+    return LogFile.from_opener(lambda mode: _open_without_comma(file.open()), file.name)
 
 
-def _call(data: dict[str, Json], place: str) -> LoggedCall:
-    status = number(data.get("response_status"))
+def _open_without_comma(file: BinaryIO) -> BinaryIO:
+    return open_stream(_cut_comma(file), file)
+
+
+def _cut_comma(file: BinaryIO) -> Iterator[bytes]:
+    # The end of the file is held back, because the comma and the bracket may be in different chunks.
+    held = b""
+    while chunk := file.read(CHUNK_BYTES):
+        held += chunk
+        if len(held) > _TAIL:
+            yield held[:-_TAIL]
+            held = held[-_TAIL:]
+    if rest := _TRAILING_COMMA.sub(rb"\1", held):
+        yield rest
+
+
+def _build_call(data: dict[str, Json], location: str) -> LoggedCall:
+    status = as_number(data.get("response_status"))
     if status is None or "request_body" not in data:
-        raise NoCall("no request: it needs a 'response_status' and a 'request_body'")
-    sent = asked(_body(data["request_body"]))
-    body = _body(data.get("response_body"))
-    reply = replied(body)
-    error = _error(status, record(body.get("error")), body)
-    scores = record(data.get("scores"))
-    rated = truth(data.get("feedback_rating"))
-    verdict = "feedback rating false" if rated is False else low_score(named_scores(scores))
-    failed, tier = failure(error=error, finish_reason=reply.finish_reason, refusal=reply.refusal, verdict=verdict)
+        raise NotACall("not a request: it needs a 'response_status' and a 'request_body'")
+    request = read_request(_decode_body(data["request_body"]))
+    body = _decode_body(data.get("response_body"))
+    reply = read_response(body)
+    error = _error(status, as_object(body.get("error")), body)
+    scores = as_object(data.get("scores"))
+    rated = parse_truth(data.get("feedback_rating"))
+    verdict = "feedback rating false" if rated is False else find_low_score(iterate_scores(scores))
+    failed, tier = classify_failure(
+        error=error, finish_reason=reply.finish_reason, refusal=reply.refusal, verdict=verdict
+    )
     kept = {
         "scores": scores,
-        "properties": {**_body(data.get("request_properties")), **_body(data.get("properties"))},
+        "properties": {**_decode_body(data.get("request_properties")), **_decode_body(data.get("properties"))},
         "provider": data.get("provider"),
         "feedback_rating": rated,
     }
     return LoggedCall(
-        id=text(data.get("request_id")) or text(data.get("response_id")) or place,
+        id=as_text(data.get("request_id")) or as_text(data.get("response_id")) or location,
         answer=None if error else reply.answer,
-        model=reply.model or text(data.get("model")) or sent.model,
-        time=moment(data.get("request_created_at")),
-        messages=sent.messages,
+        model=reply.model or as_text(data.get("model")) or request.model,
+        time=as_iso_time(data.get("request_created_at")),
+        messages=request.messages,
         error=error,
         finish_reason=reply.finish_reason,
-        usage=reply.usage or usage_of({**data, "prompt_tokens_details": {"cached_tokens": data.get(_CACHED)}}),
+        usage=reply.usage or read_usage({**data, "prompt_tokens_details": {"cached_tokens": data.get(_CACHED)}}),
         latency_ms=_latency(data),
         failed=failed,
-        extra={**rest(data, _PLACED), **sent.extra, **rest(kept, ()), **reply.extra},
+        extra={**omit_fields(data, _PLACED), **request.extra, **omit_fields(kept, ()), **reply.extra},
         tier=tier,
         format=NAME,
-        cost=number(data.get("cost")),
+        cost=as_number(data.get("cost")),
         raw=data,
     )
 
 
 def _latency(data: Mapping[str, Json]) -> float | None:
-    told = number(data.get("delay_ms"))
-    return between_ms(data.get("request_created_at"), data.get("response_created_at")) if told is None else told
+    logged = as_number(data.get("delay_ms"))
+    if logged is not None:
+        return logged
+    return milliseconds_between(data.get("request_created_at"), data.get("response_created_at"))
 
 
-def _body(value: Json) -> dict[str, Json]:
-    """An object, its JSON, or its JSON with every quote twice."""
-    found = decoded(value)
+def _decode_body(value: Json) -> dict[str, Json]:
+    """Return an object, or the one in JSON text, whose quotes may all be doubled."""
+    found = decode_embedded(value)
     if isinstance(found, str) and '""' in found:
-        found = decoded(found.replace('""', '"'))
+        found = decode_embedded(found.replace('""', '"'))
     return found if isinstance(found, dict) else {}
 
 
 def _error(status: float, own: Mapping[str, Json], body: Mapping[str, Json]) -> str | None:
     if 0 <= status < 400:
         return None
-    said = filled(own.get("message")) or filled(body.get("error")) or filled(body.get("message"))
-    return f"status {status:g}: {said}" if said else f"status {status:g}"
+    reason = as_nonblank(own.get("message")) or as_nonblank(body.get("error")) or as_nonblank(body.get("message"))
+    return join_nonblank(f"status {status:g}", reason)
+
+
+SPEC = LogFormatSpec(matches=matches, read=read, specificity=50)

@@ -2,9 +2,9 @@
 to blob storage (`observations_v2/`, JSON Lines or CSV, snake_case, also compressed).
 
 Only generations are calls. Input and output may be JSON in a text. The latency is in seconds in some exports and in
-milliseconds in others: what is nearer to the time from start to end is meant. Scores of blob exports lie in files of
-their own (`scores/`): import them together, and they are joined by the observation's id. A score below one half is the
-source's verdict that the answer is wrong. An observation of level ERROR has no answer, or one that was found wrong.
+milliseconds in others: the one nearer to the time from start to end is used. Blob exports have the scores in separate
+files (`scores/`): import them together, and they are joined by the id of the observation. A score below 0.5 means that
+the answer is wrong. An observation of level ERROR has no answer, or a wrong one.
 """
 
 from __future__ import annotations
@@ -14,14 +14,25 @@ from collections.abc import Iterator, Mapping
 from promptbench.core.protocols import Log
 from promptbench.core.types import BadRecord, Json, LoggedCall, Usage
 from promptbench.ingest import _table
-from promptbench.ingest._bodies import input_of, output_of, usage_of
-from promptbench.ingest._fields import between_ms, count, filled, items, moment, number, record, rest, text
-from promptbench.ingest._joined import Joined, joined
-from promptbench.ingest._records import NoCall, read_records
-from promptbench.ingest._tiers import failure, low_score, named_scores
+from promptbench.ingest._bodies import read_input, read_output, read_usage
+from promptbench.ingest._fields import (
+    as_count,
+    as_iso_time,
+    as_nonblank,
+    as_number,
+    as_object,
+    as_tags,
+    as_text,
+    milliseconds_between,
+    omit_fields,
+)
+from promptbench.ingest._joined import JoinedRecords, open_join
+from promptbench.ingest._records import NotACall, read_records
+from promptbench.ingest._tiers import classify_failure, find_low_score, iterate_scores
+from promptbench.plugins import LogFormatSpec
 
-specificity = 50
 NAME = "langfuse"
+# The names in blob exports, and those of the interface.
 _SNAKE = {
     "trace_id": "traceId", "project_id": "projectId", "start_time": "startTime", "end_time": "endTime",
     "status_message": "statusMessage", "provided_model_name": "model", "model_parameters": "modelParameters",
@@ -31,7 +42,6 @@ _SNAKE = {
     "session_id": "sessionId", "time_to_first_token": "timeToFirstToken",
     "parent_observation_id": "parentObservationId",
 }  # fmt: skip
-"""The blob export's names and the interface's."""
 _PLACED = {
     "id", "startTime", "endTime", "level", "statusMessage", "input", "output", "model", "modelParameters",
     "usageDetails", "usage", "costDetails", "totalCost", "promptName", "promptVersion", "traceTags", "latency",
@@ -41,22 +51,24 @@ _SCORE = {"observation_id", "value", "name"}
 
 
 def matches(file: Log) -> bool:
-    """Whether the first record is an observation, or a score of one."""
+    """Return True if the first record is an observation, or the score of one."""
     keys = _table.first(file).keys()
     return ("level" in keys and "type" in keys and bool(keys & {"traceId", "trace_id"})) or _is_scores(file)
 
 
 def read(file: Log) -> Iterator[LoggedCall | BadRecord]:
-    """The generations, each with its scores. A file of scores gives none of its own."""
+    """Yield the generations, each with its scores. A file of scores yields none."""
     if _is_scores(file):
         if not any(matches(other) and not _is_scores(other) for other in file.others):
-            yield BadRecord("the file", "it has scores without the observations: name their file beside it")
+            yield BadRecord(
+                "the file", "it has scores without observations: import the file of the observations together with it"
+            )
         return
-    with joined() as scores:
+    with open_join() as scores:
         for other in file.others:
             if _is_scores(other):
                 _collect(other, scores)
-        yield from read_records(_table.records(file), lambda data, place: _call(data, place, scores))
+        yield from read_records(_table.records(file), lambda data, location: _build_call(data, location, scores))
 
 
 def _is_scores(file: Log) -> bool:
@@ -64,73 +76,78 @@ def _is_scores(file: Log) -> bool:
     return keys >= _SCORE and bool(keys & {"trace_id", "data_type"}) and "level" not in keys
 
 
-def _collect(file: Log, scores: Joined) -> None:
+def _collect(file: Log, scores: JoinedRecords) -> None:
     for found in _table.records(file):
-        if isinstance(found, tuple) and isinstance(found[1], dict) and (key := text(found[1].get("observation_id"))):
-            name = text(found[1].get("name")) or "score"
+        if isinstance(found, tuple) and isinstance(found[1], dict) and (key := as_text(found[1].get("observation_id"))):
+            name = as_text(found[1].get("name")) or "score"
             value = found[1].get("value")
             scores.add(key, {**scores.find(key), name: value if value is not None else found[1].get("string_value")})
 
 
-def _call(data: dict[str, Json], place: str, scores: Joined) -> LoggedCall | None:
+def _build_call(data: dict[str, Json], location: str, scores: JoinedRecords) -> LoggedCall | None:
     found = {_SNAKE.get(key, key): value for key, value in data.items()}
-    kind = text(found.get("type"))
+    kind = as_text(found.get("type"))
     if kind is None or "level" not in found:
-        raise NoCall("no observation: it needs a 'type' and a 'level'")
+        raise NotACall("not an observation: it needs a 'type' and a 'level'")
     if kind.upper() != "GENERATION":
         return None
-    key = filled(found.get("id")) or place
-    said, reply = input_of(found.get("input")), output_of(found.get("output"))
-    error = (filled(found.get("statusMessage")) or "level ERROR") if found.get("level") == "ERROR" else None
-    judged = {**record(found.get("scores")), **scores.find(key)}
-    failed, tier = failure(
+    key = as_nonblank(found.get("id")) or location
+    sent, reply = read_input(found.get("input")), read_output(found.get("output"))
+    error = (as_nonblank(found.get("statusMessage")) or "level ERROR") if found.get("level") == "ERROR" else None
+    all_scores = {**as_object(found.get("scores")), **scores.find(key)}
+    failed, tier = classify_failure(
         error=None if reply.answer else error,
         finish_reason=reply.finish_reason,
         refusal=reply.refusal,
-        verdict=low_score(named_scores(judged)) or error,
+        verdict=find_low_score(iterate_scores(all_scores)) or error,
     )
-    kept = {"params": record(found.get("modelParameters")), "scores": judged}
+    kept = {"params": as_object(found.get("modelParameters")), "scores": all_scores}
     return LoggedCall(
         id=key,
         answer=reply.answer,
-        model=text(found.get("model")) or "",
-        time=moment(found.get("startTime")),
-        messages=said.messages,
-        prompt=filled(found.get("promptName")),
-        prompt_version=filled(found.get("promptVersion")),
+        model=as_text(found.get("model")) or "",
+        time=as_iso_time(found.get("startTime")),
+        messages=sent.messages,
+        prompt=as_nonblank(found.get("promptName")),
+        prompt_version=as_nonblank(found.get("promptVersion")),
         error=error,
         finish_reason=reply.finish_reason,
         usage=_usage(found) or reply.usage,
         latency_ms=_latency(found),
         failed=failed,
-        tags=tuple(str(tag) for tag in items(found.get("traceTags"))),
-        extra={**rest(found, _PLACED), **rest(kept, ()), **said.extra, **reply.extra},
+        tags=as_tags(found.get("traceTags")),
+        extra={**omit_fields(found, _PLACED), **omit_fields(kept, ()), **sent.extra, **reply.extra},
         tier=tier,
         format=NAME,
-        cost=number(record(found.get("costDetails")).get("total") or found.get("totalCost")),
+        cost=as_number(as_object(found.get("costDetails")).get("total") or found.get("totalCost")),
         raw=data,
     )
 
 
 def _usage(found: Mapping[str, Json]) -> Usage | None:
-    """Langfuse counts the tokens of a cache apart from the input: all that is named after the input is summed."""
+    """Return the tokens. Langfuse counts cached ones separately, so all counts named after the input are summed."""
     details = {
-        key: amount for key, value in record(found.get("usageDetails")).items() if (amount := count(value)) is not None
+        key: amount
+        for key, value in as_object(found.get("usageDetails")).items()
+        if (amount := as_count(value)) is not None
     }
     sent = [amount for key, amount in details.items() if "input" in key]
     came = [amount for key, amount in details.items() if "output" in key]
     if not (sent and came):
-        return usage_of(found.get("usage"))
+        return read_usage(found.get("usage"))
     cached = [amount for key, amount in details.items() if "input" in key and "cache" in key and "creat" not in key]
     thought = [amount for key, amount in details.items() if "output" in key and "reasoning" in key]
     return Usage(sum(sent), sum(came), sum(cached) if cached else None, sum(thought) if thought else None)
 
 
 def _latency(found: Mapping[str, Json]) -> float | None:
-    told = number(found.get("latency"))
-    took = between_ms(found.get("startTime"), found.get("endTime"))
-    if told is None:
-        return took
-    if took is None:
-        return told * 1_000
-    return min(told, told * 1_000, key=lambda candidate: abs(candidate - took))
+    logged = as_number(found.get("latency"))
+    elapsed = milliseconds_between(found.get("startTime"), found.get("endTime"))
+    if logged is None:
+        return elapsed
+    if elapsed is None:
+        return logged * 1_000
+    return min(logged, logged * 1_000, key=lambda candidate: abs(candidate - elapsed))
+
+
+SPEC = LogFormatSpec(matches=matches, read=read, specificity=50)

@@ -1,9 +1,8 @@
-"""The database of simonw/llm: `logs.db`, where `llm logs path` says.
+"""The database of simonw/llm: `logs.db`, whose path `llm logs path` prints.
 
-New rows are turns (since 0.32); the rows of `responses` are history, and one that is there as a turn too is read once.
-Nothing is logged of a request that failed, so a failure is an answer that does not fit the schema that was asked for, a
-finish reason, or an exception of a tool. The payload of a response is kept as it is stored, condensed; its finish
-reason is too short to be.
+Since 0.32 a row of `turns` is a call; older calls are in `responses`, and a call that is in both is read once. Failed
+requests are not logged, so a failure is an answer that does not match its schema, a finish reason, or an exception of a
+tool. llm condenses the stored payload of a response; the finish reason stays readable.
 """
 
 from __future__ import annotations
@@ -18,13 +17,22 @@ from pathlib import Path
 from promptbench.core.protocols import Log
 from promptbench.core.types import BadRecord, Json, LoggedCall, Usage
 from promptbench.ingest import _llm_messages as stored
-from promptbench.ingest._bodies import replied
-from promptbench.ingest._chat import conversation
-from promptbench.ingest._fields import count, filled, items, moment, number, record, text
-from promptbench.ingest._schema import misfit
-from promptbench.ingest._tiers import failure
+from promptbench.ingest._bodies import read_response
+from promptbench.ingest._chat import read_conversation
+from promptbench.ingest._fields import (
+    as_count,
+    as_iso_time,
+    as_list,
+    as_nonblank,
+    as_number,
+    as_object,
+    as_text,
+    omit_fields,
+)
+from promptbench.ingest._schema import explain_mismatch
+from promptbench.ingest._tiers import classify_failure
+from promptbench.plugins import LogFormatSpec
 
-specificity = 100
 NAME = "llm_logs"
 _MAGIC = b"SQLite format 3\x00"
 _NEW = frozenset({"turns", "messages", "parts"})
@@ -32,7 +40,7 @@ _OLD = frozenset({"responses", "conversations"})
 
 
 def matches(file: Log) -> bool:
-    """Whether the file is a database with the tables of llm."""
+    """Return True if the file is a database with the tables of llm."""
     if not file.head.startswith(_MAGIC):
         return False
     with suppress(sqlite3.Error, OSError, ValueError), _opened(file) as database:
@@ -42,24 +50,24 @@ def matches(file: Log) -> bool:
 
 
 def read(file: Log) -> Iterator[LoggedCall | BadRecord]:
-    """The turns, then the responses of older versions that are none."""
-    place = "the beginning"
+    """Yield the turns, then the responses of older versions that are not turns."""
+    location = "the beginning"
     try:
         with _opened(file) as database:
             tables = _tables(database)
             for kind, row in _rows(database, tables):
-                place = f"{kind} {row['id']}"
+                location = f"{kind} {row['id']}"
                 try:
-                    yield _call(database, row, kind, tables)
+                    yield _build_call(database, row, kind, tables)
                 except (IndexError, sqlite3.InterfaceError, UnicodeError) as error:
-                    yield BadRecord(place, f"no row of llm's: {error}")
+                    yield BadRecord(location, f"not a row of llm: {error}")
     except sqlite3.Error as error:
-        yield BadRecord(f"after {place}", f"the database cannot be read: {error}")
+        yield BadRecord(f"after {location}", f"the database cannot be read: {error}")
 
 
 @contextmanager
 def _opened(file: Log) -> Iterator[sqlite3.Connection]:
-    """The database, which nothing is written to. One that is compressed or came by a pipe is unpacked beside."""
+    """Yield the database, read-only. A compressed one, or one from a pipe, is first written to a temporary file."""
     with tempfile.TemporaryDirectory() as folder:
         path = file.path
         if path is None:
@@ -86,83 +94,86 @@ def _rows(database: sqlite3.Connection, tables: frozenset[str]) -> Iterator[tupl
             yield "response", row
 
 
-def _call(database: sqlite3.Connection, row: sqlite3.Row, kind: str, tables: frozenset[str]) -> LoggedCall:
+def _build_call(database: sqlite3.Connection, row: sqlite3.Row, kind: str, tables: frozenset[str]) -> LoggedCall:
     fields = dict(zip(row.keys(), row, strict=True))
     if kind == "turn":
-        said = stored.chain(database, fields.get("parent_message_hash"))
-        answered = stored.chain(database, fields.get("tip_message_hash"), fields.get("parent_message_hash"))
+        sent = stored.read_chain(database, fields.get("parent_message_hash"))
+        answered = stored.read_chain(database, fields.get("tip_message_hash"), fields.get("parent_message_hash"))
         answer = {"role": "assistant", "parts": [part for message in answered for part in message["parts"]]}
     else:
-        said = stored.legacy(database, row, tables)
-        answer = stored.legacy_answer(database, row, tables)
-    payload = record(fields.get("response_json"))
-    reply = replied(answer)
-    reason = _finish_reason(payload)
-    schema = _schema(database, fields.get("schema_id"))
-    verdict = misfit(reply.answer, schema) or _tool_exception(said)
-    failed, tier = failure(finish_reason=reason, verdict=verdict)
-    talk = conversation(said)
+        sent = stored.read_legacy(database, row, tables)
+        answer = stored.read_legacy_answer(database, row, tables)
+    payload = as_object(fields.get("response_json"))
+    reply = read_response(answer)
+    reason = _read_finish_reason(payload)
+    schema = _load_schema(database, fields.get("schema_id"))
+    verdict = explain_mismatch(reply.answer, schema) or _find_tool_exception(sent)
+    failed, tier = classify_failure(finish_reason=reason, verdict=verdict)
+    talk = read_conversation(sent)
     kept = {
-        "params": record(fields.get("options_json")),
+        "params": as_object(fields.get("options_json")),
         "schema": schema,
-        "thread": text(fields.get("thread_id")) or text(fields.get("conversation_id")),
+        "thread": as_text(fields.get("thread_id")) or as_text(fields.get("conversation_id")),
         "model_alias": fields.get("model") if fields.get("resolved_model") else None,
-        "reasoning": reply.extra.get("reasoning") or filled(fields.get("reasoning")),
+        "reasoning": reply.extra.get("reasoning") or as_nonblank(fields.get("reasoning")),
     }
     return LoggedCall(
-        id=text(fields["id"]) or "",
+        id=as_text(fields["id"]) or "",
         answer=reply.answer,
-        model=filled(fields.get("resolved_model")) or text(fields.get("model")) or "",
-        time=moment(fields.get("datetime_utc")),
+        model=as_nonblank(fields.get("resolved_model")) or as_text(fields.get("model")) or "",
+        time=as_iso_time(fields.get("datetime_utc")),
         messages=talk.messages,
         finish_reason=reason,
-        usage=_usage(fields),
-        latency_ms=number(fields.get("duration_ms")),
+        usage=_read_tokens(fields),
+        latency_ms=as_number(fields.get("duration_ms")),
         failed=failed,
-        extra={**talk.extra, **reply.extra, **{key: value for key, value in kept.items() if value}},
+        extra={**talk.extra, **reply.extra, **omit_fields(kept)},
         tier=tier,
         format=NAME,
-        raw={**_plain(fields), "messages": said, "answer": answer},
+        raw={**_without_bytes(fields), "messages": sent, "answer": answer},
     )
 
 
-def _plain(fields: dict[str, Json]) -> dict[str, Json]:
+def _without_bytes(fields: dict[str, Json]) -> dict[str, Json]:
     return {key: None if isinstance(value, bytes) else value for key, value in fields.items()}
 
 
-def _finish_reason(payload: dict[str, Json]) -> str | None:
-    first = record(next(iter(items(payload.get("choices"))), None))
-    candidate = record(next(iter(items(payload.get("candidates"))), None))
+def _read_finish_reason(payload: dict[str, Json]) -> str | None:
+    first = as_object(next(iter(as_list(payload.get("choices"))), None))
+    candidate = as_object(next(iter(as_list(payload.get("candidates"))), None))
     found = (first.get("finish_reason"), payload.get("finish_reason"), payload.get("stop_reason"),
-             candidate.get("finishReason"), record(payload.get("incomplete_details")).get("reason"))  # fmt: skip
-    return next((reason for value in found if isinstance(value, str) and (reason := filled(value))), None)
+             candidate.get("finishReason"), as_object(payload.get("incomplete_details")).get("reason"))  # fmt: skip
+    return next((reason for value in found if isinstance(value, str) and (reason := as_nonblank(value))), None)
 
 
-def _usage(fields: dict[str, Json]) -> Usage | None:
-    sent, came = count(fields.get("input_tokens")), count(fields.get("output_tokens"))
+def _read_tokens(fields: dict[str, Json]) -> Usage | None:
+    sent, came = as_count(fields.get("input_tokens")), as_count(fields.get("output_tokens"))
     if sent is None or came is None:
         return None
-    details = record(fields.get("token_details"))
-    cached = count(record(details.get("prompt_tokens_details")).get("cached_tokens"))
+    details = as_object(fields.get("token_details"))
+    cached = as_count(as_object(details.get("prompt_tokens_details")).get("cached_tokens"))
     if cached is None:
-        cached = count(details.get("cache_read_input_tokens"))
-    thought = count(record(details.get("completion_tokens_details")).get("reasoning_tokens"))
+        cached = as_count(details.get("cache_read_input_tokens"))
+    thought = as_count(as_object(details.get("completion_tokens_details")).get("reasoning_tokens"))
     return Usage(sent, came, cached, thought)
 
 
-def _schema(database: sqlite3.Connection, key: Json) -> dict[str, Json]:
+def _load_schema(database: sqlite3.Connection, key: Json) -> dict[str, Json]:
     if not isinstance(key, str):
         return {}
     row = database.execute("SELECT content FROM schemas WHERE id = ?", (key,)).fetchone()
-    return record(row[0]) if row else {}
+    return as_object(row[0]) if row else {}
 
 
-def _tool_exception(said: list[dict[str, Json]]) -> str | None:
-    """What a tool raised whose answer was the last thing that the model was told."""
-    for message in reversed(said):
+def _find_tool_exception(messages: list[dict[str, Json]]) -> str | None:
+    """Return the exception of a tool whose result was the last message before the answer."""
+    for message in reversed(messages):
         if message.get("role") == "assistant":
             break
-        for part in map(record, items(message.get("parts"))):
-            if raised := filled(part.get("exception")):
+        for part in map(as_object, as_list(message.get("parts"))):
+            if raised := as_nonblank(part.get("exception")):
                 return f"tool exception: {raised}"
     return None
+
+
+SPEC = LogFormatSpec(matches=matches, read=read, specificity=100)

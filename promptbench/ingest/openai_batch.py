@@ -1,8 +1,8 @@
 """OpenAI's Batch API: the file of requests, the output file and the error file, as they are uploaded and downloaded.
 
-An answer has no prompt and the order is not kept, so the request file is joined by `custom_id`: import it together with
-the output and the error file. Chat completions, the Responses API and legacy completions are read. A batch tells no
-latency, and what it cost is half the price, which is for whoever prices it.
+An answer has no prompt and answers are in any order, so the request file is joined by `custom_id`: import it together
+with the output and the error file. Chat completions, the Responses API and legacy completions are read. A batch has no
+latency. Its discount of one half is not applied here.
 """
 
 from __future__ import annotations
@@ -11,64 +11,74 @@ from collections.abc import Iterator
 
 from promptbench.core.protocols import Log
 from promptbench.core.types import BadRecord, Json, LoggedCall
-from promptbench.ingest._bodies import asked, replied
-from promptbench.ingest._fields import count, filled, moment, record, rest, text
-from promptbench.ingest._joined import Joined, Pair, read_pair
-from promptbench.ingest._records import NoCall
-from promptbench.ingest._tiers import failure
+from promptbench.ingest._bodies import read_request, read_response
+from promptbench.ingest._fields import (
+    as_count,
+    as_iso_time,
+    as_object,
+    as_text,
+    join_nonblank,
+    omit_fields,
+)
+from promptbench.ingest._joined import FilePair, JoinedRecords, read_pair
+from promptbench.ingest._records import NotACall
+from promptbench.ingest._tiers import classify_failure
+from promptbench.plugins import LogFormatSpec
 
-specificity = 50
 NAME = "openai_batch"
 _BODY = {"model", "choices", "output", "usage", "created", "created_at", "object", "status", "incomplete_details"}
 
 
 def matches(file: Log) -> bool:
-    """Whether the first record is a request of a batch, or the answer to one."""
+    """Return True if the first record is a request of a batch or its answer."""
     return _is_requests(file) or _is_answers(file)
 
 
 def read(file: Log) -> Iterator[LoggedCall | BadRecord]:
-    """The answers, each with its request where the import has it. A file of requests gives none of its own."""
-    return read_pair(file, _PAIR, _call)
+    """Yield the answers, each with its request if the import has it. A file of requests yields none."""
+    return read_pair(file, _PAIR, _build_call)
 
 
 def _is_requests(file: Log) -> bool:
-    return (file.sample() or {}).keys() >= {"custom_id", "method", "url", "body"}
+    return (file.first_record or {}).keys() >= {"custom_id", "method", "url", "body"}
 
 
 def _is_answers(file: Log) -> bool:
-    return (file.sample() or {}).keys() >= {"custom_id", "response"}
+    return (file.first_record or {}).keys() >= {"custom_id", "response"}
 
 
-_PAIR = Pair(
-    _is_requests, _is_answers, "custom_id", "it has requests without answers: name the batch's output file beside it"
+_PAIR = FilePair(
+    _is_requests,
+    _is_answers,
+    "custom_id",
+    "it has requests without answers: import the output file of the batch together with it",
 )
 
 
-def _call(data: dict[str, Json], requests: Joined) -> LoggedCall:
-    key = text(data.get("custom_id"))
-    response = record(data.get("response"))
+def _build_call(data: dict[str, Json], requests: JoinedRecords) -> LoggedCall:
+    key = as_text(data.get("custom_id"))
+    response = as_object(data.get("response"))
     if key is None or not (response or data.get("error")):
-        raise NoCall("no answer of a batch: it needs a 'custom_id' and a 'response' or an 'error'")
+        raise NotACall("not a batch answer: it needs a 'custom_id' and a 'response' or an 'error'")
     request = requests.find(key)
-    sent = asked(request.get("body"))
-    body = record(response.get("body"))
-    reply = replied(body)
+    request_body = read_request(request.get("body"))
+    body = as_object(response.get("body"))
+    reply = read_response(body)
     error = _error(data, response, body)
-    failed, tier = failure(error=error, finish_reason=reply.finish_reason, refusal=reply.refusal)
+    failed, tier = classify_failure(error=error, finish_reason=reply.finish_reason, refusal=reply.refusal)
     extra = {
-        **rest(data, {"custom_id", "response", "error"}),
-        **rest(response, {"status_code", "body"}),
-        **rest(body, _BODY | {"id", "error"}),
-        **sent.extra,
+        **omit_fields(data, {"custom_id", "response", "error"}),
+        **omit_fields(response, {"status_code", "body"}),
+        **omit_fields(body, _BODY | {"id", "error"}),
+        **request_body.extra,
         **reply.extra,
     }
     return LoggedCall(
         id=key,
         answer=None if error else reply.answer,
-        model=reply.model or sent.model,
-        time=moment(body.get("created") or body.get("created_at")),
-        messages=sent.messages,
+        model=reply.model or request_body.model,
+        time=as_iso_time(body.get("created") or body.get("created_at")),
+        messages=request_body.messages,
         error=error,
         finish_reason=reply.finish_reason,
         usage=reply.usage,
@@ -81,9 +91,10 @@ def _call(data: dict[str, Json], requests: Joined) -> LoggedCall:
 
 
 def _error(data: dict[str, Json], response: dict[str, Json], body: dict[str, Json]) -> str | None:
-    status = count(response.get("status_code"))
-    own = record(data.get("error")) or record(body.get("error"))
-    said = ": ".join(part for part in (filled(own.get("code")), filled(own.get("message"))) if part)
-    if status is not None and status >= 400:
-        return f"status {status}: {said}" if said else f"status {status}"
-    return said or ("error" if own else None)
+    status = as_count(response.get("status_code"))
+    own = as_object(data.get("error")) or as_object(body.get("error"))
+    failed = f"status {status}" if status is not None and status >= 400 else None
+    return join_nonblank(failed, own.get("code"), own.get("message")) or ("error" if own else None)
+
+
+SPEC = LogFormatSpec(matches=matches, read=read, specificity=50)

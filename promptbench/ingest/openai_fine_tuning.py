@@ -1,7 +1,7 @@
 """OpenAI's fine-tuning data in chat form: JSON Lines of `messages` whose last one is the assistant's.
 
-These are answers as they should be, not as they were logged, so each is also what is `expected`. The exception is an
-answer of `weight` 0: it is there as a context and is not to be learned, which marks it as a bad one.
+These answers are examples, not logged ones, so each is also the `expected` answer. The exception is an answer of
+`weight` 0: it is context that the model must not learn, so it counts as a wrong one.
 """
 
 from __future__ import annotations
@@ -10,46 +10,45 @@ from collections.abc import Iterator
 
 from promptbench.core.protocols import Log
 from promptbench.core.types import BadRecord, Json, LoggedCall
-from promptbench.ingest._bodies import replied
-from promptbench.ingest._chat import conversation
-from promptbench.ingest._fields import items, number, record, rest
-from promptbench.ingest._records import NoCall, read_records
-from promptbench.ingest._tiers import failure
+from promptbench.ingest._bodies import read_response
+from promptbench.ingest._chat import read_conversation
+from promptbench.ingest._fields import as_list, as_number, as_object, omit_fields
+from promptbench.ingest._records import NotACall, read_records
+from promptbench.ingest._tiers import classify_failure
+from promptbench.plugins import LogFormatSpec
 
-specificity = 20
 NAME = "openai_fine_tuning"
 _KNOWN = {"messages", "tools", "parallel_tool_calls", "functions"}
 
 
 def matches(file: Log) -> bool:
-    """Whether the first record has messages, one of them the assistant's, and nothing but what belongs to them."""
-    first = file.sample() or {}
-    roles = [record(message).get("role") for message in items(first.get("messages"))]
+    """Return True if the first record has messages, one of them the assistant's, and no field of another format."""
+    first = file.first_record or {}
+    roles = [as_object(message).get("role") for message in as_list(first.get("messages"))]
     return "assistant" in roles and first.keys() <= _KNOWN
 
 
 def read(file: Log) -> Iterator[LoggedCall | BadRecord]:
-    """The conversations, each up to its last answer."""
-    return read_records(file.records(), _call)
+    """Yield the conversations, each up to its last answer."""
+    return read_records(file.records(), _build_call)
 
 
-def _call(data: dict[str, Json], place: str) -> LoggedCall:
-    said = items(data.get("messages"))
-    last = record(said[-1]) if said else {}
+def _build_call(data: dict[str, Json], location: str) -> LoggedCall:
+    messages = as_list(data.get("messages"))
+    last = as_object(messages[-1]) if messages else {}
     if last.get("role") != "assistant":
-        raise NoCall("no example: the last of its 'messages' is not the assistant's")
-    talk = conversation(said[:-1])
-    reply = replied(last)
-    rejected = number(last.get("weight")) == 0
-    failed, tier = failure(verdict="weight 0" if rejected else None)
+        raise NotACall("not an example: the last of its 'messages' is not the assistant's")
+    talk = read_conversation(messages[:-1])
+    reply = read_response(last)
+    rejected = as_number(last.get("weight")) == 0
+    failed, tier = classify_failure(verdict="weight 0" if rejected else None)
     extra = {
-        **rest(data, _KNOWN - {"parallel_tool_calls"}),
-        **({"tools": data["tools"]} if data.get("tools") else {}),
+        **omit_fields(data, _KNOWN - {"parallel_tool_calls", "tools"}),
         **talk.extra,
         **reply.extra,
     }
     return LoggedCall(
-        id=place,
+        id=location,
         answer=reply.answer,
         messages=talk.messages,
         failed=failed,
@@ -59,3 +58,6 @@ def _call(data: dict[str, Json], place: str) -> LoggedCall:
         expected=None if rejected else reply.answer,
         raw=data,
     )
+
+
+SPEC = LogFormatSpec(matches=matches, read=read, specificity=20)

@@ -30,7 +30,7 @@ _LONGEST_LABEL = 80
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class SelectedCall:
     """A logged call that shall become a case, and the log it is from."""
 
     call: LoggedCall
@@ -38,7 +38,7 @@ class Chosen:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class CaptureOptions:
     """What a person said of the calls: the right answer, a wish, checks as in a suite. None is nothing said.
 
     `expect` and `should_be` are in a list of one, since null may be the right answer.
@@ -67,7 +67,7 @@ class Captured:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RefusedCall:
     """A call that is no case, why, and what to do."""
 
     id: str
@@ -77,7 +77,7 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class ExistingCase:
     """A call that is a case already."""
 
     id: str
@@ -105,22 +105,22 @@ class Capture:
             if isinstance(origin, Mapping):
                 self._origins[str(origin.get("source")), str(origin.get("id"))] = case.name
 
-    def add(self, chosen: Chosen, wanted: Wanted) -> Captured | Refused | Known:
+    def add(self, chosen: SelectedCall, wanted: CaptureOptions) -> Captured | RefusedCall | ExistingCase:
         """The case of a call. The next ones know of it, so that no name is given twice."""
         call = chosen.call
         known = self._origins.get((chosen.source, call.id))
         if known is not None:
-            return Known(call.id, known)
+            return ExistingCase(call.id, known)
         if call.answer is None:
             why = f"no answer came ({call.error})" if call.error else "no answer came"
-            return Refused(call.id, why, "a call without an answer says nothing about the prompt")
+            return RefusedCall(call.id, why, "a call without an answer says nothing about the prompt")
         given = input_of(call, self.templates, [item.prompt for item in self.prompts])
         if isinstance(given, str):
-            return Refused(call.id, given, "add 'vars' to the log, or adopt the prompt that made it")
+            return RefusedCall(call.id, given, "add 'vars' to the log, or adopt the prompt that made it")
         same = self._inputs.get(_input_hash(given))
         if same is not None:
             why = f"the case '{same}' has the same input already"
-            return Refused(call.id, why, "write the logged answer there, under 'was:'")
+            return RefusedCall(call.id, why, "write the logged answer there, under 'was:'")
         found = self._red(chosen, call.answer, given, wanted)
         if isinstance(found, Captured):
             self._names.add(found.name)
@@ -128,16 +128,18 @@ class Capture:
             self._inputs[_input_hash(given)] = found.name
         return found
 
-    def _red(self, chosen: Chosen, answer: str, given: CallInput, wanted: Wanted) -> Captured | Refused:
+    def _red(
+        self, chosen: SelectedCall, answer: str, given: CallInput, wanted: CaptureOptions
+    ) -> Captured | RefusedCall:
         """The first proposal whose checks fail on the answer."""
         name = _name(chosen.call, given, self._names)
-        refused = Refused(chosen.call.id, "")
+        refused = RefusedCall(chosen.call.id, "")
         for extra, words in self._proposals(chosen.call, answer, wanted):
             data = _data(name, chosen, answer, given, extra, wanted)
             try:
                 tried = self._tried(chosen.call, data, answer)
             except ValueError as error:
-                return Refused(chosen.call.id, str(error))
+                return RefusedCall(chosen.call.id, str(error))
             if isinstance(tried, tuple):
                 return Captured(chosen.call.id, name, data, tried, words)
             refused = tried
@@ -145,7 +147,9 @@ class Capture:
                 break
         return refused
 
-    def _proposals(self, call: LoggedCall, answer: str, wanted: Wanted) -> Iterator[tuple[dict[str, Json], str]]:
+    def _proposals(
+        self, call: LoggedCall, answer: str, wanted: CaptureOptions
+    ) -> Iterator[tuple[dict[str, Json], str]]:
         """What may make the case red, the most natural first, each with what to say of it."""
         checks = list(wanted.checks)
         said: dict[str, Json] = {"expect": wanted.expect[0]} if wanted.expect else {}
@@ -172,7 +176,7 @@ class Capture:
         elif _broken_json(answer, self.suite.accept):
             yield said | {"checks": [*checks, "json"]}, "'json', which the suite lacks"
 
-    def _tried(self, call: LoggedCall, data: Mapping[str, Json], answer: str) -> tuple[str, ...] | Refused:
+    def _tried(self, call: LoggedCall, data: Mapping[str, Json], answer: str) -> tuple[str, ...] | RefusedCall:
         """Why the case is red, or why it is none."""
         found = Diagnostics()
         case = _as_case(data, found)
@@ -183,15 +187,15 @@ class Capture:
         codes = {item.code for item in found}
         if Code.NO_CHECKS in codes:
             why = "it would be vacuous: nothing can fail it, since neither it nor the suite has checks"
-            return Refused(call.id, why, _SAY)
+            return RefusedCall(call.id, why, _SAY)
         if Code.NOT_RED in codes:
             only = f"; the log says only '{call.failed[:_LONGEST_LABEL]}'" if call.failed else ""
-            return Refused(call.id, f"its answer passes all its checks{only}", _SAY)
+            return RefusedCall(call.id, f"its answer passes all its checks{only}", _SAY)
         if Code.UNPROVEN in codes:
-            return Refused(call.id, "whether its answer fails is for a judge to say, and none is asked now", _SAY)
+            return RefusedCall(call.id, "whether its answer fails is for a judge to say, and none is asked now", _SAY)
         if found.errors or built is None:
             first = found.errors[0]
-            return Refused(call.id, first.message, first.hint or "", tuple(found.errors))
+            return RefusedCall(call.id, first.message, first.hint or "", tuple(found.errors))
         scores = builder.evaluation(answer, built).scores
         return tuple(f"{score.check}: {score.reason}" for score in scores if not (score.passed or score.errored))
 
@@ -206,7 +210,7 @@ def _as_case(data: Mapping[str, Json], found: Diagnostics) -> Case | None:
 
 
 def _data(
-    name: str, chosen: Chosen, answer: str, given: CallInput, extra: Mapping[str, Json], wanted: Wanted
+    name: str, chosen: SelectedCall, answer: str, given: CallInput, extra: Mapping[str, Json], wanted: CaptureOptions
 ) -> dict[str, Json]:
     """The case as it is written, in the order in which people read it."""
     call = chosen.call

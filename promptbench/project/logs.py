@@ -6,9 +6,10 @@ from pathlib import Path
 
 from promptbench.core.diagnostics import Code, Diagnostics, Location
 from promptbench.core.types import BadRecord, LoggedCall
-from promptbench.formats.log_file import LogError, LogFile
+from promptbench.formats.log_file import LogFile
 from promptbench.formats.paths import below
-from promptbench.ingest import plugins, reader, recognised
+from promptbench.formats.streams import LogError
+from promptbench.ingest import detect_format, load_format, plugins
 from promptbench.suite.models import Suite
 
 
@@ -29,7 +30,7 @@ def _read(path: Path, written: str, location: Location, found: Diagnostics) -> l
         return []
 
     try:
-        file = LogFile.at(path, written)
+        file = LogFile.from_path(path, written)
     except FileNotFoundError:
         found.add(Code.FILE_NOT_FOUND, f"there is no log '{written}' beside the suite", location)
         return []
@@ -37,14 +38,14 @@ def _read(path: Path, written: str, location: Location, found: Diagnostics) -> l
         return refuse("it is a folder" if path.is_dir() else getattr(error, "strerror", None) or f"it {error}")
     if not file.head.strip():
         return []
-    name = recognised(file)
+    name = detect_format(file)
     if name is None:
         known = ", ".join(name.replace("_", " ") for name in plugins.names())
         found.add(Code.BAD_LOG, f"'{written}' is no log of a known format", location, hint=f"known formats: {known}")
         return []
     calls = []
     try:
-        for call in reader(name).read(file):
+        for call in load_format(name).read(file):
             if isinstance(call, BadRecord):
                 return refuse(f"{call.place}: {call.reason}", "mend or delete that record")
             calls.append(call)

@@ -12,7 +12,7 @@ from functools import cached_property
 
 from promptbench.core.canonical import digest
 from promptbench.core.types import Json, Message, Role
-from promptbench.text.templates import Part, Tag, as_text, lookup, split
+from promptbench.text.templates import Part, Tag, lookup, render_value, split
 
 ENGINE = "promptbench/1"
 HISTORY = "history"
@@ -158,7 +158,7 @@ class Prompt:
             return part
         for values in (variables, self.defaults):
             if _has(part.body, values):
-                return as_text(lookup(part.body, values))
+                return render_value(lookup(part.body, values))
         raise MissingVariable(part.body)
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from promptbench.core.canonical import lf
 from promptbench.core.types import Json, Message
 from promptbench.prompts.prompt import HistoryPlace, Prompt, Template
-from promptbench.text.templates import Tag, as_text, lookup
+from promptbench.text.templates import Tag, lookup, render_value
 
 # Bounds the search when a variable occurs several times and can be split in several ways, in characters compared.
 _MAX_EFFORT = 50_000_000
@@ -298,4 +298,4 @@ def _typed(prompt: Prompt, name: str, text: str) -> Json:
         value = json.loads(text)
     except (KeyError, TypeError, ValueError, RecursionError):
         return text
-    return value if not isinstance(value, str) and value is not None and as_text(value) == text else text
+    return value if not isinstance(value, str) and value is not None and render_value(value) == text else text

@@ -178,7 +178,7 @@ def fill(template: Json, data: Mapping[str, Json]) -> Json:
         templates.lookup(part.body, data) if isinstance(part, templates.Tag) else part
         for part in templates.split(template)
     ]
-    return values[0] if len(values) == 1 else "".join(templates.as_text(value) for value in values)
+    return values[0] if len(values) == 1 else "".join(templates.render_value(value) for value in values)
 
 
 def find(data: Json, path: str) -> str:

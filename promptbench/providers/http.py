@@ -142,7 +142,7 @@ class HttpEndpoint:
             name = str(error.args[0]).removeprefix("vars.")
             why = f"{self._target.model} needs the variable '{name}', and this case has none"
             raise ProviderFailure(FailureKind.REJECTED, why) from None
-        texts = {name: templates.as_text(value) for name, value in (query or {}).items()}
+        texts = {name: templates.render_value(value) for name, value in (query or {}).items()}
         _chat.encode(texts)  # refuses half of a character, which no address can carry
         return None if body is None else _chat.encode(body), texts
 

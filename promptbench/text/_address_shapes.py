@@ -1,4 +1,4 @@
-"""E-mail addresses in a text, and passwords in those of the web."""
+"""Detection of e-mail addresses, and of passwords in URLs."""
 
 from __future__ import annotations
 
@@ -6,39 +6,41 @@ import re
 from collections.abc import Iterator
 
 from promptbench.text import _secret_shapes
-from promptbench.text._placeholders import Digests, Finding
+from promptbench.text._placeholders import Digests, SensitiveSpan
 
 _LOCAL_BACKWARDS = re.compile(r"[\w.!#$&'*+=?^`{|}~-]+")
 _DOMAIN = re.compile(r"[^\W_][\w-]*(?:\.[\w-]+)*\.[^\W\d_]{2,}")
 _PERSON = re.compile(r"person\d{10}")
 _HOST = "example.com"
-_LONGEST_LOCAL = 64
+_MAX_LOCAL = 64
 
 
-def suspicious(text: str) -> bool:
-    """Whether an @ is in `text`, as it is or as an address in the web has it."""
+def may_contain(text: str) -> bool:
+    """Return True if `text` has an @, plain or percent-encoded."""
     return "@" in text or "%40" in text
 
 
-def find(text: str, digests: Digests) -> Iterator[Finding]:
-    """The addresses, looked for from each @ on, so that a long text with few of them costs next to nothing."""
-    yield from _secret_shapes.find_in_addresses(text, digests)
+def find(text: str, digests: Digests) -> Iterator[SensitiveSpan]:
+    """Yield the addresses. The search starts at each @, so a long text with few addresses is cheap."""
+    yield from _secret_shapes.find_in_urls(text, digests)
     for at in ("@", "%40"):
-        place = text.find(at)
-        while place >= 0:
-            behind = place + len(at)
-            domain = _DOMAIN.match(text, behind)
-            start = _start(text, place)
-            if domain and start < place:
-                written, local = text[start : domain.end()], text[start:place]
-                kept = _PERSON.fullmatch(local) and domain[0] == _HOST
-                yield Finding(start, domain.end(), written if kept else _person(local, at, domain[0], digests), "email")
-            place = text.find(at, behind)
+        position = text.find(at)
+        while position >= 0:
+            after = position + len(at)
+            domain = _DOMAIN.match(text, after)
+            start = _find_start(text, position)
+            if domain and start < position:
+                written, local = text[start : domain.end()], text[start:position]
+                is_placeholder = _PERSON.fullmatch(local) and domain[0] == _HOST
+                yield SensitiveSpan(
+                    start, domain.end(), written if is_placeholder else _replace(local, at, domain[0], digests), "email"
+                )
+            position = text.find(at, after)
 
 
-def _start(text: str, at: int) -> int:
-    """Where the local part before an @ begins; `at` where there is none."""
-    local = _LOCAL_BACKWARDS.match(text[max(0, at - _LONGEST_LOCAL) : at][::-1])
+def _find_start(text: str, at: int) -> int:
+    """Return where the local part before an @ begins; `at` if there is none."""
+    local = _LOCAL_BACKWARDS.match(text[max(0, at - _MAX_LOCAL) : at][::-1])
     if local is None:
         return at
     start = at - local.end()
@@ -48,6 +50,6 @@ def _start(text: str, at: int) -> int:
     return start
 
 
-def _person(local: str, at: str, domain: str, digests: Digests) -> str:
-    # An address means the same in capitals.
+def _replace(local: str, at: str, domain: str, digests: Digests) -> str:
+    # Addresses are case-insensitive.
     return f"person{digests.digits('email', f'{local}@{domain}'.lower(), 10)}{at}{_HOST}"

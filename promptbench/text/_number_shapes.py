@@ -1,7 +1,7 @@
-"""Cards, bank accounts and telephones in a text: numbers that are more than a number.
+"""Detection of payment cards, bank accounts and telephone numbers.
 
-A number is one of them by its form and, where it has one, by its check digit; an order number must survive. The
-placeholders begin with zeros where no real number does, which is how they are known again.
+A number is recognised by its form and, if it has one, its check digit, because order numbers must stay. Placeholders
+have zeros where no real number has them, so they are recognised as placeholders.
 """
 
 from __future__ import annotations
@@ -9,16 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from promptbench.text._placeholders import AFTER_ESCAPE, Digests, Finding
+from promptbench.text._placeholders import AFTER_ESCAPE, Digests, SensitiveSpan
 
 _DIGITS = re.compile(r"[0-9](?:[ ()./\-\u00a0]{0,3}[0-9]){6,}")
 _TIME = re.compile(r"(?:19|20)\d\d[-/.]\d\d[-/.]\d\d(?: \d\d)?\Z")
-# A digit comes first in these, because that is what the search can skip to.
+# These patterns start with a digit, because the search can skip to one.
 _CARD_RUN = re.compile(r"\d(?:[ \-\u00a0]?\d){12,}+")
 _PART = re.compile(r"(?<=\+)|(?<=\d\.)")
-_LONGEST_CARD = 19
-_LEAST_IN_GROUP = 3
-_MOST_GROUPS = 6
+_MAX_CARD = 19
+_MIN_GROUP = 3
+_MAX_GROUPS = 6
 _GROUP = re.compile(r"\d+")
 _CARD_STARTS: Mapping[int, str | tuple[str, ...]] = {
     13: "4", 14: ("30", "36", "38", "39"), 15: ("34", "37"), 16: ("2", "3", "4", "5", "6"), 17: ("5", "6"),
@@ -28,6 +28,7 @@ _CARD_ZEROS = "000000"
 
 _IBAN_HEAD = re.compile(r"\d\d(?<=[A-Za-z]{2}\d\d)(?=[ \-]?[A-Za-z0-9]{4})")
 _BEGIN = re.compile(rf"(?:(?<!\w)|{AFTER_ESCAPE})")
+# Characters of an account number by country, from the IBAN registry.
 _IBAN_LENGTHS = {
     country: length
     for length, countries in {
@@ -38,7 +39,6 @@ _IBAN_LENGTHS = {
     }.items()
     for country in countries.split()
 }  # fmt: skip
-"""Characters of an account number in each country of the IBAN registry."""
 
 _SEP = r"[ .\-/\u00a0]"
 _START = rf"(?:(?<![\w.+\-])(?<!\d[ \u00a0)])(?<!\d\) )|{AFTER_ESCAPE})"
@@ -47,7 +47,7 @@ _WORDS = r"(?:number|nummer|no|nr|is|ist|me|us|at|on|under|unter)"
 _PHONE = re.compile(
     # +49 170 1234567, +1 (212) 555-0123
     rf"(?:(?<![\w+])|{AFTER_ESCAPE})\+[1-9](?:{_SEP}?[ ]?\(?\d\)?){{7,14}}(?!\w)"
-    # 0049 170 1234567: a separator shows that it is no number of an order
+    # 0049 170 1234567: a separator shows that it is not an order number
     rf"|{_START}00[1-9]\d{{0,2}}(?={_SEP})(?:{_SEP}?\(?\d\)?){{7,12}}(?!\w)"
     # (212) 555-0123, 212-555-0123, 1-212-555-0123
     rf"|{_START}(?:1{_SEP})?(?:\([2-9]\d\d\) ?|[2-9]\d\d{_SEP})[2-9]\d\d{_SEP}\d{{4}}(?!\w|{_SEP}\d)"
@@ -68,11 +68,11 @@ _PHONE_VALUE = re.compile(r"\+?[\d ()./\-]{7,24}")
 _PHONE_ZEROS = "000"
 
 
-def suspicious(text: str) -> bool:
-    """Whether `text` has nine digits near each other that are no time; behind a word for a telephone, seven."""
+def may_contain(text: str) -> bool:
+    """Return True if `text` has nine adjacent digits that are not a time, or seven after a word for a telephone."""
     for run in _DIGITS.finditer(text):
         written = run[0]
-        if len(written) >= 9 and not _TIME.match(written) and _count(written) >= 9:
+        if len(written) >= 9 and not _TIME.match(written) and _count_digits(written) >= 9:
             return True
         start = run.start()
         line = text.rfind("\n", max(0, start - _REACH), start) + 1 or max(0, start - _REACH)
@@ -81,29 +81,29 @@ def suspicious(text: str) -> bool:
     return False
 
 
-def find(text: str, digests: Digests) -> Iterator[Finding]:
-    """The accounts, then the cards, then the telephone numbers in `text`."""
+def find(text: str, digests: Digests) -> Iterator[SensitiveSpan]:
+    """Yield the bank accounts, then the cards, then the telephone numbers."""
     yield from find_accounts(text, digests)
     yield from find_cards(text, digests)
     yield from find_phones(text, digests)
 
 
-def find_accounts(text: str, digests: Digests) -> Iterator[Finding]:
-    """International bank account numbers, with or without spaces, by length and check digits."""
+def find_accounts(text: str, digests: Digests) -> Iterator[SensitiveSpan]:
+    """Yield the IBANs, with or without spaces, validated by length and check digits (ISO 7064)."""
     for match in _IBAN_HEAD.finditer(text):
         start = match.start() - 2
         length = _IBAN_LENGTHS.get(text[start : start + 2].upper())
-        end = _end_of(text, start, length) if length and _BEGIN.match(text, start) else None
+        end = _find_account_end(text, start, length) if length and _BEGIN.match(text, start) else None
         if end is None:
             continue
         written = text[start:end]
         compact = re.sub(r"[ \-]", "", written).upper()
         if _mod97(compact) == 1:
-            yield Finding(start, end, _account(written, compact, digests), "iban")
+            yield SensitiveSpan(start, end, _replace_account(written, compact, digests), "iban")
 
 
-def find_cards(text: str, digests: Digests) -> Iterator[Finding]:
-    """Payment cards: 13 to 19 digits, in groups or not, that begin as cards do and have Luhn's check digit."""
+def find_cards(text: str, digests: Digests) -> Iterator[SensitiveSpan]:
+    """Yield the payment cards: 13 to 19 digits, grouped or not, with a card's prefix and Luhn check digit."""
     for run in _CARD_RUN.finditer(text):
         if _PART.match(text, run.start()) or not _BEGIN.match(text, run.start()):
             continue
@@ -112,18 +112,20 @@ def find_cards(text: str, digests: Digests) -> Iterator[Finding]:
             groups.pop()
         taken = run.start()
         for first, (start, _) in enumerate(groups):
-            end = _card_end(text, groups[first : first + _MOST_GROUPS]) if start >= taken else None
+            end = _find_card_end(text, groups[first : first + _MAX_GROUPS]) if start >= taken else None
             if end is not None:
                 written = text[start:end]
-                yield Finding(start, end, _filled(written, card_for(_digits(written), digests)), "card")
+                yield SensitiveSpan(
+                    start, end, _apply_punctuation(written, replace_card(_keep_digits(written), digests)), "card"
+                )
                 taken = end
 
 
-def _card_end(text: str, groups: Sequence[tuple[int, int]]) -> int | None:
-    """Where a card ends that begins with the first of the groups of digits; None when there is none."""
+def _find_card_end(text: str, groups: Sequence[tuple[int, int]]) -> int | None:
+    """Return the end of a card that starts with the first group of digits; None if there is none."""
     digits = ""
     for start, end in groups:
-        if end - start < _LEAST_IN_GROUP or len(digits) + end - start > _LONGEST_CARD:
+        if end - start < _MIN_GROUP or len(digits) + end - start > _MAX_CARD:
             return None
         digits += text[start:end]
         if is_card(digits):
@@ -131,45 +133,45 @@ def _card_end(text: str, groups: Sequence[tuple[int, int]]) -> int | None:
     return None
 
 
-def find_phones(text: str, digests: Digests) -> Iterator[Finding]:
-    """Telephone numbers in their international form, in common national ones, and behind a word that says so."""
+def find_phones(text: str, digests: Digests) -> Iterator[SensitiveSpan]:
+    """Yield telephone numbers: in international form, in common national forms, or after a word for a telephone."""
     for run in _DIGITS.finditer(text):
         start = run.start()
         while start and text[start - 1] in "+(":
             start -= 1
         found = list(_PHONE.finditer(text, start, run.end() + 2))
         for match in found:
-            if match[0][0] == "+" or 9 <= _count(match[0]) <= 15:
-                yield Finding(match.start(), match.end(), phone_for(match[0], digests), "phone")
-        if not found and _count(run[0]) <= 15 and _NAMED.search(text, max(0, run.start() - _REACH), run.start()):
-            yield Finding(run.start(), run.end(), phone_for(run[0], digests), "phone")
+            if match[0][0] == "+" or 9 <= _count_digits(match[0]) <= 15:
+                yield SensitiveSpan(match.start(), match.end(), replace_phone(match[0], digests), "phone")
+        if not found and _count_digits(run[0]) <= 15 and _NAMED.search(text, max(0, run.start() - _REACH), run.start()):
+            yield SensitiveSpan(run.start(), run.end(), replace_phone(run[0], digests), "phone")
 
 
 def is_phone(name: str, value: str) -> bool:
-    """Whether a field of this name and value holds a telephone number, and nothing else."""
+    """Return True if a field of this name and value is a telephone number."""
     if not (value[:1] in "+(0123456789" and 7 <= len(value) <= 24 and is_phone_name(name)):
         return False
-    return _PHONE_VALUE.fullmatch(value) is not None and 7 <= _count(value) <= 15
+    return _PHONE_VALUE.fullmatch(value) is not None and 7 <= _count_digits(value) <= 15
 
 
 def is_phone_name(name: str) -> bool:
-    """Whether a field of this name holds telephone numbers."""
+    """Return True if a field of this name contains telephone numbers."""
     return _PHONE_NAME.search(name) is not None
 
 
-def phone_for(written: str, digests: Digests) -> str:
-    """The country's code and the punctuation are kept; the rest begins with zeros, as no subscriber's number does."""
+def replace_phone(written: str, digests: Digests) -> str:
+    """Return a placeholder with the same country code and punctuation. No subscriber number begins with zeros."""
     country = _COUNTRY.match(written)
     kept = country.end() if country else 0
-    digits = _digits(written[kept:])
+    digits = _keep_digits(written[kept:])
     if digits.startswith(_PHONE_ZEROS):
         return written
-    made = _PHONE_ZEROS + digests.digits("phone", _digits(written), max(0, len(digits) - len(_PHONE_ZEROS)))
-    return written[:kept] + _filled(written[kept:], made)
+    made = _PHONE_ZEROS + digests.digits("phone", _keep_digits(written), max(0, len(digits) - len(_PHONE_ZEROS)))
+    return written[:kept] + _apply_punctuation(written[kept:], made)
 
 
-def plain_phone_for(number: int, digests: Digests) -> int:
-    """The same for a number that is none of text; its first digit stays, because it cannot begin with a zero."""
+def replace_phone_integer(number: int, digests: Digests) -> int:
+    """Return a placeholder for an integer. Its first digit stays, because an integer cannot begin with zero."""
     digits = str(number)
     if digits[1:].startswith(_PHONE_ZEROS):
         return number
@@ -177,12 +179,12 @@ def plain_phone_for(number: int, digests: Digests) -> int:
 
 
 def is_card(digits: str) -> bool:
-    """Whether digits begin as those of a payment card of their length do, and fit their check digit."""
+    """Return True if digits have the prefix of a payment card of their length, and a valid Luhn check digit."""
     return digits.startswith(_CARD_STARTS.get(len(digits), ())) and _luhn(digits) == 0
 
 
-def card_for(digits: str, digests: Digests) -> str:
-    """A number with the same first digit and a sound check digit, from a range that no bank gives out."""
+def replace_card(digits: str, digests: Digests) -> str:
+    """Return a number with the same first digit and a valid check digit, from a range that no bank issues."""
     if digits[1:].startswith(_CARD_ZEROS):
         return digits
     head = digits[0] + _CARD_ZEROS
@@ -190,39 +192,39 @@ def card_for(digits: str, digests: Digests) -> str:
     return made[:-1] + str(-_luhn(made) % 10)
 
 
-def _count(written: str) -> int:
+def _count_digits(written: str) -> int:
     return sum(map(str.isdigit, written))
 
 
-def _digits(written: str) -> str:
+def _keep_digits(written: str) -> str:
     return "".join(filter(str.isdigit, written))
 
 
 def _luhn(digits: str) -> int:
-    """The checksum of ISO/IEC 7812: 0 for a number with a sound check digit."""
+    """Return the checksum of ISO/IEC 7812: 0 if the check digit is valid."""
     total = sum(map(int, digits[-1::-2]))
     return (total + sum(sum(divmod(2 * int(digit), 10)) for digit in digits[-2::-2])) % 10
 
 
 def _mod97(compact: str) -> int:
-    """The remainder of ISO 7064: 1 for an account number with sound check digits."""
+    """Return the remainder of ISO 7064 (mod 97-10): 1 if the check digits are valid."""
     return int("".join(str(int(char, 36)) for char in compact[4:] + compact[:4])) % 97
 
 
-def _end_of(text: str, start: int, length: int) -> int | None:
-    """Where `length` letters and digits from `start` on end, with single separators between; None if they do not."""
-    place, seen = start, 0
+def _find_account_end(text: str, start: int, length: int) -> int | None:
+    """Return the end of `length` letters and digits from `start`, with single separators; None if there are fewer."""
+    position, seen = start, 0
     while seen < length:
-        if place < len(text) and text[place].isascii() and text[place].isalnum():
+        if position < len(text) and text[position].isascii() and text[position].isalnum():
             seen += 1
-        elif place >= len(text) or text[place] not in " -" or text[place - 1] in " -":
+        elif position >= len(text) or text[position] not in " -" or text[position - 1] in " -":
             return None
-        place += 1
-    return None if text[place : place + 1].isalnum() else place
+        position += 1
+    return None if text[position : position + 1].isalnum() else position
 
 
-def _account(written: str, compact: str, digests: Digests) -> str:
-    """The same country, letters as X, digits from four zeros on, and sound check digits."""
+def _replace_account(written: str, compact: str, digests: Digests) -> str:
+    """Return a placeholder: same country, X for letters, four zeros and more digits, valid check digits."""
     body = compact[4:]
     digits = [char for char in body if char.isdigit()]
     if digits[:4] == ["0"] * 4 and not set(body) - set("0123456789X"):
@@ -230,10 +232,10 @@ def _account(written: str, compact: str, digests: Digests) -> str:
     made = iter("0000" + digests.digits("iban", compact, max(0, len(digits) - 4)))
     new = "".join(next(made) if char.isdigit() else "X" for char in body)
     check = 98 - _mod97(compact[:2] + "00" + new)
-    return _filled(written, f"{compact[:2]}{check:02}{new}")
+    return _apply_punctuation(written, f"{compact[:2]}{check:02}{new}")
 
 
-def _filled(written: str, made: str) -> str:
-    """The letters and digits of `made` in the punctuation of `written`."""
+def _apply_punctuation(written: str, made: str) -> str:
+    """Return the letters and digits of `made` with the punctuation of `written`."""
     left = iter(made)
     return "".join(next(left) if char.isalnum() else char for char in written)

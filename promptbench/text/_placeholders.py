@@ -1,4 +1,4 @@
-"""What the finders of sensitive text share: a finding, and digits and letters that a value alone decides."""
+"""Shared by all detectors: a sensitive span, and placeholder characters derived from its value."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 from string import ascii_lowercase
 
+# A position after an escape in JSON that is kept as text, where the preceding letter is not part of a word.
 AFTER_ESCAPE = r"(?<=\\[nrtbf])|(?<=\\u[0-9a-fA-F]{4})"
-"""Behind an escape in JSON that is kept as text, where the letter before is none of a word. For regular expressions."""
 
-_MOST = 32
+_MAX_CHARACTERS = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """A stretch of a text, and what to write in its place; the same text again where that is a placeholder already."""
+class SensitiveSpan:
+    """A part of a text and its placeholder, which is the same text if it is already a placeholder."""
 
     start: int
     end: int
@@ -24,26 +24,26 @@ class Finding:
 
 
 class Digests:
-    """Digits and letters that stand for a value: always the same, and not to be traced back without the key.
+    """Digits and letters for a value: always the same ones, and not reversible without the key.
 
-    They are derived (HMAC-SHA256 over kind and value), so that no table of values has to be kept anywhere.
+    They are derived by HMAC-SHA256 over kind and value, so no table of values is stored anywhere.
     """
 
     def __init__(self, key: bytes) -> None:
         self._key = key
-        self._number = lru_cache(maxsize=4096)(self._derived)
+        self._number = lru_cache(maxsize=4096)(self._derive)
 
     def digits(self, kind: str, value: str, count: int) -> str:
-        """`count` decimal digits."""
-        return str(self._number(kind, value) % 10**_MOST).zfill(_MOST)[:count].ljust(count, "0")
+        """Return `count` decimal digits."""
+        return str(self._number(kind, value) % 10**_MAX_CHARACTERS).zfill(_MAX_CHARACTERS)[:count].ljust(count, "0")
 
     def letters(self, kind: str, value: str, count: int) -> str:
-        """`count` small letters; behind the first 32 they repeat."""
+        """Return `count` lower-case letters. They repeat after the first 32."""
         number, found = self._number(kind, value), []
-        for _ in range(min(count, _MOST)):
+        for _ in range(min(count, _MAX_CHARACTERS)):
             number, index = divmod(number, 26)
             found.append(ascii_lowercase[index])
-        return ("".join(found) * (count // _MOST + 1))[:count]
+        return ("".join(found) * (count // _MAX_CHARACTERS + 1))[:count]
 
-    def _derived(self, kind: str, value: str) -> int:
+    def _derive(self, kind: str, value: str) -> int:
         return int.from_bytes(hmac.digest(self._key, f"{kind}:{value}".encode("utf-8", "surrogatepass"), "sha256"))

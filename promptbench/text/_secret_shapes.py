@@ -1,4 +1,4 @@
-"""Keys, tokens and passwords in a text: where they are, and placeholders that keep what they begin with."""
+"""Detection of keys, tokens and passwords. A placeholder keeps the prefix of its key."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from promptbench.text._placeholders import AFTER_ESCAPE, Digests, Finding
+from promptbench.text._placeholders import AFTER_ESCAPE, Digests, SensitiveSpan
 
 MARK = "REDACTED"
 
@@ -30,7 +30,7 @@ _GITHUB = re.compile("gh[pousr]_")
 _JWT = re.compile(rf"(?:(?<![\w-])|{AFTER_ESCAPE})eyJ[\w-]{{8,}}\.[\w-]{{8,}}(?:\.[\w-]*)?")
 _BEARER = re.compile(r"(?i)\bbearer[ ]+([\w.~+/=-]{12,})")
 _PEM = re.compile(r"-----BEGIN ([A-Z0-9 ]{1,40})-----((?:[^-]|-(?!----))*)")
-_IN_ADDRESS = re.compile(r"(?<=://)[^/\s:@\"']{0,64}:([^/\s@\"']{1,256})(?=@)")
+_IN_URL = re.compile(r"(?<=://)[^/\s:@\"']{0,64}:([^/\s@\"']{1,256})(?=@)")
 _NAME = r"(?:key|token|secret|passw(?:or)?d|passwd|pwd|authorization|credentials?)"
 _NAMED = re.compile(
     rf"(?i){_NAME}[\"'\\]{{0,3}}[ ]?[:=][ ]?[\"'\\]{{0,3}}(?:basic |token )?([^\s\"'\\,;&<>()\[\]{{}}]{{8,512}})"
@@ -42,44 +42,44 @@ _ONE_WORD = re.compile(r"[\w+/=~-]+")
 _LETTER_AND_DIGIT = re.compile(r"(?=.*[A-Za-z])(?=.*\d)", re.DOTALL)
 
 
-def suspicious(text: str) -> bool:
-    """Whether `text` may hold a secret."""
+def may_contain(text: str) -> bool:
+    """Return True if `text` may contain a secret."""
     if "eyJ" in text or "-----BEGIN" in text or _may_be_key(text):
         return True
     lower = text.lower()
     return "bearer" in lower or _may_be_named(text, lower)
 
 
-def find(text: str, digests: Digests) -> Iterator[Finding]:
-    """The secrets in `text`, each kind from left to right."""
+def find(text: str, digests: Digests) -> Iterator[SensitiveSpan]:
+    """Yield the secrets, each kind from left to right."""
     lower = text.lower()
     if "-----BEGIN" in text:
         for match in _PEM.finditer(text):
             body = match[2]
-            yield Finding(match.start(2), match.end(2), body if MARK in body else _pem_body(body, digests), "key")
+            yield SensitiveSpan(match.start(2), match.end(2), body if MARK in body else _mask_pem(body, digests), "key")
     if "eyJ" in text:
         for match in _JWT.finditer(text):
-            yield Finding(match.start(), match.end(), _masked(match[0], "eyJ", digests), "key")
+            yield SensitiveSpan(match.start(), match.end(), mask(match[0], digests, "eyJ"), "key")
     if _may_be_key(text):
         for match in _KEY.finditer(text):
             head = _HEAD.match(match[0])
-            yield Finding(match.start(), match.end(), _masked(match[0], head[0] if head else "", digests), "key")
+            yield SensitiveSpan(match.start(), match.end(), mask(match[0], digests, head[0] if head else ""), "key")
     if "bearer" in lower:
-        yield from (_group(match, digests) for match in _BEARER.finditer(text))
+        yield from (_mask_group(match, digests) for match in _BEARER.finditer(text))
     if _may_be_named(text, lower):
         for match in _NAMED.finditer(text):
             if looks_secret(match[1], password=_PASSWORD.match(match[0]) is not None):
-                yield _group(match, digests)
+                yield _mask_group(match, digests)
 
 
-def find_in_addresses(text: str, digests: Digests) -> Iterator[Finding]:
-    """The passwords in addresses of the web, each of which looks like the beginning of an e-mail address."""
+def find_in_urls(text: str, digests: Digests) -> Iterator[SensitiveSpan]:
+    """Yield the passwords in URLs, which otherwise look like the beginning of an e-mail address."""
     if "://" in text:
-        yield from (_group(match, digests) for match in _IN_ADDRESS.finditer(text))
+        yield from (_mask_group(match, digests) for match in _IN_URL.finditer(text))
 
 
 def _may_be_key(text: str) -> bool:
-    # Written out, because this is asked of every text, and a loop takes four times as long.
+    # Unrolled, because this runs on every text and a loop takes four times as long.
     return (
         "k-" in text
         or "k_" in text
@@ -96,64 +96,59 @@ def _may_be_key(text: str) -> bool:
 
 
 def _may_be_named(text: str, lower: str) -> bool:
-    """Whether the name of a secret stands in `text`, as a whole word's end: `max_tokens` is none."""
+    """Return True if `text` has a word that ends in the name of a secret, unlike `max_tokens`."""
     if "=" not in text and ":" not in text:
         return False
     for mark in _NAME_MARKS:
-        place = lower.find(mark)
-        while place >= 0:
-            place += len(mark)
-            if not lower[place : place + 1].isalpha() or mark in ("passw", "credential"):
+        position = lower.find(mark)
+        while position >= 0:
+            position += len(mark)
+            if not lower[position : position + 1].isalpha() or mark in ("passw", "credential"):
                 return True
-            place = lower.find(mark, place)
+            position = lower.find(mark, position)
     return False
 
 
 def is_secret(name: str, value: str) -> bool:
-    """Whether a field of this name and value holds a secret."""
+    """Return True if a field of this name and value is a secret."""
     return is_secret_name(name) and looks_secret(value, password=_PASSWORD.search(name) is not None)
 
 
 def is_secret_name(name: str) -> bool:
-    """Whether a field of this name may hold a secret."""
+    """Return True if a field of this name may contain a secret."""
     return _SECRET_NAME.search(name) is not None
 
 
 def looks_secret(value: str, *, password: bool) -> bool:
-    """Whether a value was drawn rather than written: letters and digits, and more than 3 bits a character.
+    """Return True if a value looks random: letters and digits, with an entropy above 3 bits per character.
 
-    A password need not be long. What has dots or colons in it is a name or a path.
+    A password may be short. A value with dots or colons is a name or a path.
     """
     if not _LETTER_AND_DIGIT.match(value):
         return False
     if password:
         return not any(char.isspace() for char in value)
-    return len(value) >= 16 and _ONE_WORD.fullmatch(value) is not None and _bits(value) > 3.0
+    return len(value) >= 16 and _ONE_WORD.fullmatch(value) is not None and _measure_entropy(value) > 3.0
 
 
-def masked(value: str, digests: Digests) -> str:
-    """The placeholder of a secret that is the whole of `value`."""
-    return _masked(value, "", digests)
-
-
-def _bits(value: str) -> float:
-    """Shannon's entropy of the characters, in bits each."""
+def _measure_entropy(value: str) -> float:
+    """Return the Shannon entropy in bits per character."""
     size = len(value)
     return -sum(count / size * math.log2(count / size) for count in Counter(value).values())
 
 
-def _group(match: re.Match[str], digests: Digests) -> Finding:
-    return Finding(match.start(1), match.end(1), _masked(match[1], "", digests), "key")
+def _mask_group(match: re.Match[str], digests: Digests) -> SensitiveSpan:
+    return SensitiveSpan(match.start(1), match.end(1), mask(match[1], digests), "key")
 
 
-def _masked(value: str, head: str, digests: Digests) -> str:
-    """`head`, the mark, and letters of the value's digest, as long as the value where that is long enough."""
+def mask(value: str, digests: Digests, head: str = "") -> str:
+    """Return `head`, the mark and letters of the value's digest; as long as the value, if that is long enough."""
     if value.startswith(head + MARK):
         return value
     return head + MARK + digests.letters("key", value, max(6, len(value) - len(head) - len(MARK)))
 
 
-def _pem_body(body: str, digests: Digests) -> str:
+def _mask_pem(body: str, digests: Digests) -> str:
     end = "\n" if body.endswith("\n") else ""
     start = "\n" if body.startswith("\n") else ""
     return start + MARK + digests.letters("key", body, 24) + end

@@ -1,9 +1,8 @@
-"""Takes personal data and secrets out of what is kept: each value is replaced by a placeholder of the same shape.
+"""Redaction of personal data and secrets: each value is replaced by a placeholder of the same shape.
 
-E-mail addresses, telephone numbers, payment cards, bank accounts, keys and tokens, and what a project's own patterns
-say. The same value has the same placeholder everywhere in a project, so that two mentions of a person stay one
-person, and a prompt that extracts an address still finds one. A placeholder is left as it is: redacting again changes
-nothing. The time is linear in the text.
+It covers e-mail addresses, telephone numbers, payment cards, bank accounts, keys, tokens, and a project's own patterns.
+A value has the same placeholder everywhere in a project, so two mentions of a person stay one person, and a prompt that
+extracts an address still finds one. Placeholders are not replaced again. The time is linear in the length of the text.
 """
 
 from __future__ import annotations
@@ -19,103 +18,106 @@ from typing import Protocol, TypeVar
 from promptbench.core.types import Json, LoggedCall, Message
 from promptbench.text import _address_shapes, _number_shapes, _secret_shapes
 from promptbench.text._own_patterns import OwnPattern
-from promptbench.text._placeholders import Digests, Finding
+from promptbench.text._placeholders import Digests, SensitiveSpan
 
 _Plain = TypeVar("_Plain")
 
-_SHORTEST = 6
-"""Nothing that is looked for is shorter."""
-_SMALL = 10**6
-"""A smaller number is no telephone."""
-_NO_CARD = 10**12
-"""Nor is a smaller one a payment card."""
-_MOST_NAMES = 10_000
-_MOST_PASSES = 8
+# Nothing shorter is sensitive.
+_MIN_LENGTH = 6
+# A smaller integer is not a telephone number.
+_MIN_PHONE = 10**6
+# A smaller integer is not a payment card.
+_MIN_CARD = 10**12
+_MAX_NAMES = 10_000
+_MAX_PASSES = 8
 _FIELDS = (
     "id", "answer", "model", "variables", "prompt", "prompt_version", "error", "finish_reason", "failed", "tags",
     "extra", "expected", "raw",
 )  # fmt: skip
 
 
-class _Kind(Protocol):
-    """Texts of one kind. `suspicious` is quick, and True wherever `find` finds something."""
+class _Detector(Protocol):
+    """A detector of one kind of data. `may_contain` is fast, and True for every text in which `find` yields a span."""
 
-    def suspicious(self, text: str) -> bool: ...
+    def may_contain(self, text: str) -> bool: ...
 
-    def find(self, text: str, digests: Digests) -> Iterator[Finding]: ...
+    def find(self, text: str, digests: Digests) -> Iterator[SensitiveSpan]: ...
 
 
-_BUILT_IN: tuple[_Kind, ...] = (_address_shapes, _secret_shapes, _number_shapes)
+_BUILT_IN: tuple[_Detector, ...] = (_address_shapes, _secret_shapes, _number_shapes)
 
 
 class Redactor:
-    """Replaces, and counts by kind what it replaced.
+    """Replace sensitive data by placeholders. `counts` has the number of replacements by kind.
 
-    `key` is the project's secret, from which placeholders are derived. `patterns` are regular expressions by name; of
-    one that has a group, the group is replaced. Raises ValueError for an expression that is none.
+    Args:
+        key: The project's secret, from which placeholders are derived.
+        patterns: Regular expressions by name; if one has a group, only the group is replaced.
 
-    All methods raise TimeoutError when a pattern of the project does not come to an end on a text.
+    Raise ValueError for an invalid pattern. All methods raise TimeoutError if a pattern takes too long on a text.
     """
 
     def __init__(self, key: bytes, patterns: Mapping[str, str] | None = None) -> None:
         own = [OwnPattern(name, pattern) for name, pattern in (patterns or {}).items()]
         self.counts: Counter[str] = Counter()
         self._digests = Digests(key)
-        self._kinds: tuple[_Kind, ...] = (*own, *_BUILT_IN)
+        self._detectors: tuple[_Detector, ...] = (*own, *_BUILT_IN)
         self._clean_names: set[str] = set()
 
-    def text(self, text: str) -> str:
-        """`text` with placeholders; the very same text where there is nothing to replace."""
-        return self._pass(self._kinds).text(text)
+    def redact_text(self, text: str) -> str:
+        """Return `text` with placeholders; the same object if there is nothing to replace."""
+        return self._start_pass(self._detectors).text(text)
 
-    def value(self, value: Json) -> Json:
-        """Plain data with all its texts redacted, the keys too; the very same where there is nothing to replace."""
-        return self._pass(self._kinds).value(value)
+    def redact_value(self, value: Json) -> Json:
+        """Return plain data with redacted texts and keys; the same object if there is nothing to replace."""
+        return self._start_pass(self._detectors).value(value)
 
-    def call(self, call: LoggedCall) -> LoggedCall:
-        """A logged call with all that is in it redacted, the raw record included; the very same where it is clean."""
+    def redact_call(self, call: LoggedCall) -> LoggedCall:
+        """Return a call with all fields and its raw record redacted; the same object if there is nothing to replace."""
         texts: dict[str, None] = {}
-        # What stands in the raw record too is looked at once.
-        plain = _gather(call.raw, texts)
+        # Most texts are in the raw record too; each one is searched once.
+        plain = _gather_texts(call.raw, texts)
         for value in map(call.__getattribute__, _FIELDS):
             if type(value) is str:
                 texts[value] = None
             elif value:
-                plain = _gather(value, texts) and plain
+                plain = _gather_texts(value, texts) and plain
         for message in call.messages:
             texts[message.content] = None
         everything = "\n".join(texts)
-        # What nothing in the call looks like is not looked for in each of its texts.
-        kinds = [kind for kind in self._kinds if kind.suspicious(everything)]
-        if plain and not kinds:
+        # A detector that finds nothing suspicious in the whole call skips its single texts.
+        detectors = [detector for detector in self._detectors if detector.may_contain(everything)]
+        if plain and not detectors:
             return call
-        one = self._pass(kinds)
+        one = self._start_pass(detectors)
         return replace(
             call,
             messages=tuple(Message(item.role, one.text(item.content)) for item in call.messages),
             **{name: one.value(getattr(call, name)) for name in _FIELDS},
         )
 
-    def _pass(self, kinds: Sequence[_Kind]) -> _Pass:
-        return _Pass(self._digests, kinds, self.counts, self._clean_names)
+    def _start_pass(self, detectors: Sequence[_Detector]) -> _Pass:
+        return _Pass(self._digests, detectors, self.counts, self._clean_names)
 
 
 class _Pass:
-    """One record's texts, or one text: what occurs twice in it is read once, and counted once."""
+    """The texts of one record, or one text. A text that occurs twice is searched and counted once."""
 
-    def __init__(self, digests: Digests, kinds: Sequence[_Kind], counts: Counter[str], clean_names: set[str]) -> None:
+    def __init__(
+        self, digests: Digests, detectors: Sequence[_Detector], counts: Counter[str], clean_names: set[str]
+    ) -> None:
         self._digests = digests
         self._clean_names = clean_names
-        self._kinds = kinds
+        self._detectors = detectors
         self._counts = counts
         self._known: dict[str, str] = {}
 
     def text(self, text: str) -> str:
-        if len(text) < _SHORTEST:
+        if len(text) < _MIN_LENGTH:
             return text
         known = self._known.get(text)
         if known is None:
-            known = self._known[text] = self._read(text)
+            known = self._known[text] = self._redact_fully(text)
         return known
 
     def value(self, value: Json) -> Json:
@@ -123,86 +125,86 @@ class _Pass:
         if kind is str:
             return self.text(value)
         if kind is dict:
-            items = {self._name(key): self._field(key, item) for key, item in value.items()}
+            items = {self._redact_name(key): self._redact_field(key, item) for key, item in value.items()}
             same = items.keys() == value.keys() and all(items[key] is item for key, item in value.items())
             return value if same else items
         if kind is list or kind is tuple:
             new = [self.value(item) for item in value]
             return value if all(map(operator.is_, new, value)) else kind(new)
-        return self._number(value) if kind is int and value >= _NO_CARD else value
+        return self._redact_integer(value) if kind is int and value >= _MIN_CARD else value
 
-    def _name(self, name: str) -> str:
-        """The name of a field. Records have the same ones again and again."""
+    def _redact_name(self, name: str) -> str:
+        """Return the redacted name of a field. Clean names are cached, because records repeat them."""
         if name in self._clean_names:
             return name
         new = self.text(name) if type(name) is str else name
-        if new is name and len(self._clean_names) < _MOST_NAMES:
+        if new is name and len(self._clean_names) < _MAX_NAMES:
             self._clean_names.add(name)
         return new
 
-    def _read(self, text: str) -> str:
-        # What stood beside a value that is gone may be one itself now, so that once is not always enough.
-        for _ in range(_MOST_PASSES):
-            new = self._once(text)
+    def _redact_fully(self, text: str) -> str:
+        # The text next to a replaced value may match only now, so one pass is not always enough.
+        for _ in range(_MAX_PASSES):
+            new = self._redact_once(text)
             if new is text:
                 break
             text = new
         return text
 
-    def _once(self, text: str) -> str:
-        kinds = [kind for kind in self._kinds if kind.suspicious(text)]
-        found = self._found(text, kinds) if kinds else []
-        # What is a placeholder already was found too, so that nothing else is seen in it.
-        found = [finding for finding in found if finding.placeholder != text[finding.start : finding.end]]
+    def _redact_once(self, text: str) -> str:
+        detectors = [detector for detector in self._detectors if detector.may_contain(text)]
+        found = self._find(text, detectors) if detectors else []
+        # Placeholders are found too, so that no other detector finds anything inside them.
+        found = [span for span in found if span.placeholder != text[span.start : span.end]]
         if not found:
             return text
         parts, end = [], 0
-        for finding in found:
-            parts += [text[end : finding.start], finding.placeholder]
-            end = finding.end
-            self._counts[finding.kind] += 1
+        for span in found:
+            parts += [text[end : span.start], span.placeholder]
+            end = span.end
+            self._counts[span.kind] += 1
         return "".join([*parts, text[end:]])
 
-    def _found(self, text: str, kinds: Sequence[_Kind]) -> list[Finding]:
-        """What is to be replaced, from left to right. Where two overlap, the kind that is looked for first wins."""
-        kept: list[Finding] = []
+    def _find(self, text: str, detectors: Sequence[_Detector]) -> list[SensitiveSpan]:
+        """Return the spans to replace, from left to right. If two overlap, the first detector wins."""
+        kept: list[SensitiveSpan] = []
         starts: list[int] = []
-        for finding in (finding for kind in kinds for finding in kind.find(text, self._digests)):
-            place = bisect(starts, finding.start)
-            behind_the_last = not place or kept[place - 1].end <= finding.start
-            if behind_the_last and (place == len(kept) or finding.end <= kept[place].start):
-                starts.insert(place, finding.start)
-                kept.insert(place, finding)
+        for span in (span for detector in detectors for span in detector.find(text, self._digests)):
+            index = bisect(starts, span.start)
+            after_previous = not index or kept[index - 1].end <= span.start
+            if after_previous and (index == len(kept) or span.end <= kept[index].start):
+                starts.insert(index, span.start)
+                kept.insert(index, span)
         return kept
 
-    def _field(self, name: str, value: Json) -> Json:
-        """The value of a field, whose name may say what it is."""
-        if isinstance(name, str) and _is_telling(name):
+    def _redact_field(self, name: str, value: Json) -> Json:
+        """Return the redacted value of a field, whose name may tell what it is."""
+        if isinstance(name, str) and _is_sensitive_name(name):
             if isinstance(value, str) and _secret_shapes.is_secret(name, value):
-                return self._counted("key", value, _secret_shapes.masked(value, self._digests))
+                return self._count("key", value, _secret_shapes.mask(value, self._digests))
             if isinstance(value, str) and _number_shapes.is_phone(name, value):
-                return self._counted("phone", value, _number_shapes.phone_for(value, self._digests))
-            if type(value) is int and value >= _SMALL and _number_shapes.is_phone(name, str(value)):
-                return self._counted("phone", value, _number_shapes.plain_phone_for(value, self._digests))
+                return self._count("phone", value, _number_shapes.replace_phone(value, self._digests))
+            if type(value) is int and value >= _MIN_PHONE and _number_shapes.is_phone(name, str(value)):
+                return self._count("phone", value, _number_shapes.replace_phone_integer(value, self._digests))
         return self.value(value)
 
-    def _number(self, value: int) -> int:
+    def _redact_integer(self, value: int) -> int:
         digits = str(value) if value < 10**19 else ""
         if not _number_shapes.is_card(digits):
             return value
-        return self._counted("card", value, int(_number_shapes.card_for(digits, self._digests)))
+        return self._count("card", value, int(_number_shapes.replace_card(digits, self._digests)))
 
-    def _counted(self, kind: str, old: _Plain, new: _Plain) -> _Plain:
+    def _count(self, kind: str, old: _Plain, new: _Plain) -> _Plain:
         if new == old:
             return old
         self._counts[kind] += 1
         return new
 
 
-def _gather(value: Json, texts: dict[str, None]) -> bool:
-    """Adds all texts in `value` to `texts`; False when it holds a number or a field that wants a closer look.
+def _gather_texts(value: Json, texts: dict[str, None]) -> bool:
+    """Add all texts in `value` to `texts`. Return False if a number or a named field needs a closer look.
 
-    By far the most calls have nothing to replace, and for those this is nearly all the work.
+    Most calls have nothing to replace, and for those this is nearly all the work.
     """
     kind, plain = type(value), True
     if kind is str:
@@ -213,24 +215,24 @@ def _gather(value: Json, texts: dict[str, None]) -> bool:
             kind = type(item)
             if kind is str:
                 texts[item] = None
-                plain = plain and not (_is_telling(key) and _tells(key, item))
+                plain = plain and not (_is_sensitive_name(key) and _is_sensitive(key, item))
             elif kind is int:
-                plain = plain and item < _NO_CARD and not (_is_telling(key) and _tells(key, str(item)))
+                plain = plain and item < _MIN_CARD and not (_is_sensitive_name(key) and _is_sensitive(key, str(item)))
             elif kind is dict or kind is list:
-                plain = _gather(item, texts) and plain
+                plain = _gather_texts(item, texts) and plain
     elif kind is list or kind is tuple:
         for item in value:
-            plain = _gather(item, texts) and plain
+            plain = _gather_texts(item, texts) and plain
     elif kind is int:
-        plain = value < _NO_CARD
+        plain = value < _MIN_CARD
     return plain
 
 
 @lru_cache(maxsize=4096)
-def _is_telling(name: str) -> bool:
-    """Whether a field of this name may hold what is to be replaced, whatever it looks like."""
+def _is_sensitive_name(name: str) -> bool:
+    """Return True if a field of this name may be sensitive whatever its value looks like."""
     return _number_shapes.is_phone_name(name) or _secret_shapes.is_secret_name(name)
 
 
-def _tells(name: str, value: str) -> bool:
+def _is_sensitive(name: str, value: str) -> bool:
     return _number_shapes.is_phone(name, value) or _secret_shapes.is_secret(name, value)

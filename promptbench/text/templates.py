@@ -1,8 +1,8 @@
-"""The one template engine: logic-less `{{a.b}}` over plain data.
+"""The template engine: logic-less `{{a.b}}` over plain data.
 
-A template is split once; a value is put in as text and never looked at again, so nothing in a value can be a
-placeholder. `\\{{` writes two braces, and `\\\\{{a}}` a backslash before a value, as in Handlebars. Everything else
-that Handlebars and its dialects know is refused by name.
+A template is split once. A value is inserted as text and never parsed, so nothing in a value can become a placeholder.
+`\\{{` writes two braces, and `\\\\{{a}}` a backslash before a value, as in Handlebars. Other syntax of Handlebars and
+its dialects is an error that names the construct.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _DIALECTS = (
 
 
 class TemplateError(ValueError):
-    """A template that is not ours. `offset` and `length` are in characters; `dialect` tells a foreign construct."""
+    """An invalid template. `offset` and `length` are in characters; `dialect` is True for syntax of another engine."""
 
     def __init__(self, message: str, offset: int, length: int, *, hint: str, dialect: bool = False) -> None:
         super().__init__(message)
@@ -47,7 +47,7 @@ class TemplateError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """What stands between `{{` and `}}`, stripped, and where the tag starts."""
+    """The stripped text between `{{` and `}}`, and where the tag starts."""
 
     body: str
     offset: int
@@ -58,7 +58,7 @@ Part = str | Tag
 
 
 def split(text: str) -> list[Part]:
-    """`text` as literal texts and tags, in order. Raises TemplateError."""
+    """Return the literal texts and tags of `text`, in order. Raise TemplateError."""
     parts: list[Part] = []
     literal = ""
     position = 0
@@ -93,33 +93,33 @@ def split(text: str) -> list[Part]:
 
 
 def join(parts: Sequence[Part]) -> str:
-    """The text that `split` takes apart into `parts`, whose tags are names; nothing in it is left to taste."""
+    """Return the canonical text that `split` splits into `parts`, whose tags are names."""
     text = ""
     for part in parts:
         if isinstance(part, str):
-            text += _BRACES.sub(_escaped, part)
+            text += _BRACES.sub(_escape, part)
         else:
             text += "\\" * text.endswith("\\") + f"{{{{{part.body}}}}}"
     return text
 
 
-def _escaped(run: re.Match[str]) -> str:
-    """A run of braces as it must be written to be read as itself."""
+def _escape(run: re.Match[str]) -> str:
+    """Return the escaped form of a run of braces."""
     count = len(run[0])
     if run.string[: run.start()].endswith("\\"):
-        # A backslash before an escaped pair would escape the escape, so a single brace comes between.
+        # A backslash before an escaped pair would escape the escape, so a single brace separates them.
         return "{" + "\\{{" * ((count - 1) // 2) + "{" * ((count - 1) % 2)
-    # In an odd run the single brace comes first: behind the others it would run into a tag's.
+    # In an odd run the single brace goes first: as the last one it would join the braces of a tag.
     return "{" * (count % 2) + "\\{{" * (count // 2)
 
 
 def is_name(body: str) -> bool:
-    """Whether the body of a tag is a variable, `a` or `a.b`."""
+    """Return True if the body of a tag is a variable, `a` or `a.b`."""
     return bool(_NAME.match(body))
 
 
 def lookup(name: str, variables: Mapping[str, Json]) -> Json:
-    """The value of `a.b`. A key that is written with the dot wins. Raises KeyError."""
+    """Return the value of `a.b`. A key with the dot in its name takes precedence. Raise KeyError."""
     if name in variables:
         return variables[name]
     value: Json = variables
@@ -133,8 +133,8 @@ def lookup(name: str, variables: Mapping[str, Json]) -> Json:
     return value
 
 
-def as_text(value: Json) -> str:
-    """A value as it stands in a prompt: text as it is, null as nothing, numbers as written, the rest as JSON."""
+def render_value(value: Json) -> str:
+    """Return a value as a prompt contains it: text unchanged, null as nothing, numbers as written, else JSON."""
     if isinstance(value, str):
         return value
     if value is None:

@@ -1,4 +1,4 @@
-"""How many tokens a question and its answer may take, before anybody has counted them."""
+"""Estimates of the tokens of a call, before it is sent."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping
 
 from promptbench.core.types import Json, Message, Usage
 
+# A rule of thumb for English; other languages and JSON need more tokens.
 CHARACTERS_PER_TOKEN = 4
-"""A rule of thumb for English; other languages and JSON take more tokens."""
+# Tokens of an answer without a limit in the prompt's config.
 ASSUMED_OUTPUT = 500
-"""Tokens of an answer whose length the prompt's config does not bound."""
 
 
 def estimate(messages: Iterable[Message], params: Mapping[str, Json]) -> Usage:
-    """Tokens in as characters / 4; tokens out as many as the prompt's config allows, else 500."""
+    """Return input tokens as characters / 4, and output tokens as the limit of the prompt's config, else 500."""
     characters = sum(len(message.content) for message in messages)
     bound = params.get("maxOutputTokens")
     return Usage(-(-characters // CHARACTERS_PER_TOKEN), bound if isinstance(bound, int) else ASSUMED_OUTPUT)

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from promptbench.api.causes import cause_of_scores, json_fault, without_details, without_values
+from promptbench.api.causes import build_score_signature, find_json_fault, strip_details, strip_values
 from promptbench.core.types import Score
 
 
@@ -33,11 +33,11 @@ from promptbench.core.types import Score
     ],
 )
 def test_names_and_limits_stay_and_values_go(reason: str, cause: str) -> None:
-    assert without_values(reason) == cause
+    assert strip_values(reason) == cause
 
 
 def test_messages_of_programs() -> None:
-    assert without_details("request 7f3a9c21bd of 'acme' failed after 31 ms") == "request # of … failed after # ms"
+    assert strip_details("request 7f3a9c21bd of 'acme' failed after 31 ms") == "request # of … failed after # ms"
 
 
 def test_the_first_check_that_counts() -> None:
@@ -47,15 +47,15 @@ def test_the_first_check_that_counts() -> None:
         Score("expect", False, 0.0, "team is 'a', not 'b'"),
         Score("regex", False, 0.0, "no match"),
     ]
-    assert cause_of_scores(scores) == "expect: team is …, not …"
-    assert cause_of_scores(scores[:2]) == "the checks"
-    assert json_fault("It is for billing.") == "JSON: no_data"
-    assert json_fault("{}") is None
+    assert build_score_signature(scores) == "expect: team is …, not …"
+    assert build_score_signature(scores[:2]) == "the checks"
+    assert find_json_fault("It is for billing.") == "JSON: no_data"
+    assert find_json_fault("{}") is None
 
 
 @pytest.mark.parametrize("part", ["x is 'a", " is [", ", not '", "'", "-1", "0."])
 def test_a_long_reason_takes_no_longer(part: str) -> None:
     began = time.perf_counter()
-    assert len(without_values(part * 500_000)) <= 120
-    assert len(without_details(part * 500_000)) <= 120
+    assert len(strip_values(part * 500_000)) <= 120
+    assert len(strip_details(part * 500_000)) <= 120
     assert time.perf_counter() - began < 1

@@ -2,6 +2,8 @@
 
 python -m tests.bench.bfcl [FOLDER]
 
+FOLDER has `prompts.jsonl` and a file for each model, in the form of `tests/helpers/data/bfcl`, which is the default.
+
 Two comparisons over all answers of two models: whether an answer can be decoded as calls (`formats/calls.py`), and
 whether it is right (the check `function call` with the leaderboard's possible answers, at the default accept level).
 Prints tables in Markdown, and every difference with its reason; exits 1 where a difference has none, or where fewer
@@ -10,20 +12,19 @@ than 99 % of the verdicts on decoding agree.
 
 from __future__ import annotations
 
-import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from promptbench.core.types import Json, Reading, Rung, Score
 from promptbench.formats import calls
 from tests.checks.test_function_call import MALFORMED, possible
-from tests.formats.test_calls import LOGS, decoded, logged_as_decoded
+from tests.formats.test_calls import decoded, logged_as_decoded
+from tests.helpers.bfcl import EXCERPT, MODELS, read_records
 from tests.helpers.subjects import score
 
-MODELS = ("claude-instant-1.2", "gpt-3.5-turbo-0125")
 _PROMISED = 0.99
 
 LAYOUT = "a line break or spaces around the list, which the leaderboard cannot decode"
@@ -50,17 +51,12 @@ class Difference:
     answer: str
 
 
-def _read(path: Path) -> Iterator[dict[str, Json]]:
-    with path.open(encoding="utf-8") as lines:
-        yield from map(json.loads, lines)
-
-
 def decoding(folder: Path) -> tuple[Counter[tuple[str, bool, bool]], list[Difference]]:
     """By model, our and the leaderboard's verdict: how many; and the differences."""
     counts: Counter[tuple[str, bool, bool]] = Counter()
     differences = []
     for model in MODELS:
-        for row in _read(folder / f"{model}.jsonl"):
+        for row in read_records(model, folder):
             reading = calls.read(row["response"])
             ours, theirs = decoded(reading), logged_as_decoded(row)
             counts[model, ours, theirs] += 1
@@ -83,11 +79,11 @@ def _is_laid_out(answer: str) -> bool:
 
 def scoring(folder: Path) -> tuple[Counter[tuple[str, bool, bool]], list[Difference]]:
     """The same for the check `function call`; for a prompt that wants no call, for an empty list of wanted calls."""
-    prompts = {prompt["id"]: prompt for prompt in _read(folder / "prompts.jsonl")}
+    prompts = {prompt["id"]: prompt for prompt in read_records("prompts", folder)}
     counts: Counter[tuple[str, bool, bool]] = Counter()
     differences = []
     for model in MODELS:
-        for row in _read(folder / f"{model}.jsonl"):
+        for row in read_records(model, folder):
             argument = {"is": possible(prompts[row["id"]]), "ignore": ["case", "punctuation", "white space"]}
             try:
                 ours, reason = _scored(argument, row)
@@ -138,7 +134,7 @@ def _print(title: str, counts: Counter[tuple[str, bool, bool]], differences: lis
 
 
 def main() -> int:
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else LOGS
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else EXCERPT
     decoding_counts, undecoded = decoding(folder)
     scoring_counts, unequal = scoring(folder)
     _print("Decoded as calls", decoding_counts, undecoded)

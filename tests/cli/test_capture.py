@@ -149,12 +149,12 @@ def test_what_passes_its_checks_does_not_enter(captured: Project) -> None:
     ("options", "code", "said"),
     [
         (["--log", "calls.jsonl#INC-2034"], 1, "no answer came (HTTP 503)"),
-        (["--log", "calls.jsonl#INC-9"], 2, "there is no call 'INC-9' in calls.jsonl"),
-        (["--log", "calls.jsonl"], 2, "is not FILE#ID"),
+        (["--log", "calls.jsonl#INC-9"], 2, "call 'INC-9' not found in calls.jsonl"),
+        (["--log", "calls.jsonl"], 2, "expected FILE#ID"),
         (["--log", "gone.jsonl#1"], 2, "gone.jsonl cannot be read"),
-        (["--log", f"{SUITE}#1"], 2, "is no log of a known format"),
+        (["--log", f"{SUITE}#1"], 2, "is not a log of a known format"),
         ([], 2, "no call is named"),
-        (["abc"], 2, "no call is imported yet"),
+        (["abc"], 2, "no calls are imported yet"),
         (["--log", "calls.jsonl#INC-2033", "--check", "containz: x"], 1, "there is no check 'containz'"),
         (["--log", "calls.jsonl#INC-2033", "--check", "{a: 1, b: 2}"], 2, "write one check to a '- ' line"),
         (["--log", "calls.jsonl#INC-2033", "--expect", "{a"], 2, "the braces opened with { are not closed"),
@@ -166,7 +166,7 @@ def test_what_passes_its_checks_does_not_enter(captured: Project) -> None:
         (
             ["--log", "calls.jsonl#INC-2031", "--log", "calls.jsonl#INC-2033", "--expect", "1"],
             2,
-            "said of one call at a time",
+            "need exactly one call",
         ),
     ],
 )

@@ -97,5 +97,5 @@ def test_attempts_of_the_newest_run(project: Project) -> None:
 
 def test_nothing_on_record(project: Project) -> None:
     ended = project.run("failures")
-    assert (ended.code, "nothing is on record" in ended.err) == (7, True)
+    assert (ended.code, "no calls are imported yet" in ended.err) == (7, True)
     assert not (project.root / ".promptbench").exists()

@@ -53,7 +53,7 @@ def test_logged_answers_are_scored_again_without_a_call(replayed: Project, serve
         "openai/old         1         1  1 repaired risky",
         "failing checks: json 3, expect 1",
         "passing all checks now: 'c5'",
-        "left out: 1 call: no answer came",
+        "left out: 1 call: it has no answer",
         "left out: 1 call: its variables cannot be recovered: "
         "message 1 does not start with the prompt's text 'Which team is this for?'",
         f"4 of 5 logged answers fail the checks of {SUITE}; no model was asked",
@@ -78,7 +78,7 @@ def test_asking_again_says_what_is_fixed(replayed: Project, server: FakeOpenAI) 
         "not reproduced: 'c3'",
         "'c2' failed on openai/old, which is not asked here: reproduced on 1 of 1 model",
         "1 logged answer passes all checks now",
-        "left out: 1 call: no answer came",
+        "left out: 1 call: it has no answer",
         "left out: 1 call: its variables cannot be recovered: "
         "message 1 does not start with the prompt's text 'Which team is this for?'",
         "this is not the whole suite, so nothing can be promoted by it",

@@ -65,7 +65,7 @@ def test_what_is_no_condition(written: str) -> None:
     [
         (CallFilter(), True),
         (CallFilter(failed=True), True),
-        (CallFilter(tiers=frozenset({FailureTier.CUT})), False),
+        (CallFilter(tiers=frozenset({FailureTier.TRUNCATED})), False),
         (CallFilter(models=("gpt-5*",)), True),
         (CallFilter(models=("openai/*",)), True),
         (CallFilter(models=("claude*", "anthropic/*")), False),

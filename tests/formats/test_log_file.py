@@ -12,13 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from promptbench.core.types import BadRecord
-from promptbench.formats.log_file import RECORD_BYTES, WHOLE_BYTES, LogError, LogFile
-from promptbench.formats.piped import KEPT_BYTES, Piped
+from promptbench.formats.log_file import RECORD_BYTES, WHOLE_BYTES, LogFile
+from promptbench.formats.streams import KEPT_BYTES, LogError, PipeBuffer
 
 
 def log(folder: Path, content: bytes | str, name: str = "log") -> LogFile:
     (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
-    return LogFile.at(folder / name)
+    return LogFile.from_path(folder / name)
 
 
 def read(folder: Path, content: bytes | str, at: tuple[str, ...] = ()) -> list[tuple[str, Any]]:
@@ -86,7 +86,7 @@ def test_a_line_of_100_mb_is_named_and_the_rest_is_read_in_flat_memory(tmp_path:
         for _ in range(100):
             file.write(b"x" * 1024 * 1024)
         file.write(b'"}\n{"a": 1}\n')
-    one = LogFile.at(tmp_path / "log")
+    one = LogFile.from_path(tmp_path / "log")
     tracemalloc.start()
     found = list(one.records())
     peak = tracemalloc.get_traced_memory()[1]
@@ -97,7 +97,7 @@ def test_a_line_of_100_mb_is_named_and_the_rest_is_read_in_flat_memory(tmp_path:
 
 def test_a_single_line_of_more_than_the_bound(tmp_path: Path) -> None:
     content = b'{"a": "' + b"x" * (RECORD_BYTES + 10) + b'"}'
-    assert read(tmp_path, content) == [("record 1", b"longer than 16 MB, and no list of records")]
+    assert read(tmp_path, content) == [("record 1", b"longer than 16 MB, and not a list of records")]
 
 
 def test_a_large_array_comes_item_by_item(tmp_path: Path) -> None:
@@ -141,8 +141,8 @@ def test_gzip_that_is_cut_short(tmp_path: Path) -> None:
     lines = "".join(json.dumps({"a": index * 7919 % 10007}) + "\n" for index in range(40_000))
     found = read(tmp_path, gzip.compress(lines.encode())[:-5000])
     assert len(found) > 1000
-    assert found[-1][1] == b"the compressed file is damaged or cut short"
-    with pytest.raises(LogError, match="no sound gzip"):
+    assert found[-1][1] == b"the gzip data is damaged or truncated"
+    with pytest.raises(LogError, match="not a valid gzip"):
         log(tmp_path, b"\x1f\x8b nonsense")
 
 
@@ -150,7 +150,7 @@ def test_a_bomb_is_refused_before_it_unfolds(tmp_path: Path) -> None:
     with gzip.open(tmp_path / "bomb", "wb") as file:
         for _ in range(300):
             file.write(b"\0" * 1024 * 1024)
-    one = LogFile.at(tmp_path / "bomb")
+    one = LogFile.from_path(tmp_path / "bomb")
     found = list(one.records())
     assert isinstance(found[-1], BadRecord)
     assert "expands to more than 250 times its size" in found[-1].reason
@@ -164,34 +164,34 @@ def test_text_has_its_line_ends_as_lf(tmp_path: Path) -> None:
 
 
 def test_sample_and_keys(tmp_path: Path) -> None:
-    assert log(tmp_path, '{"a": 1}\n{"b": 1}').sample() == A
-    assert log(tmp_path, 'oops\n{"a": 1}').sample() == A
-    assert log(tmp_path, "[1, 2]").sample() is None
-    assert log(tmp_path, "").sample() is None
-    assert log(tmp_path, '{"object": "list", "data": [{"a": 1}]}').keys() == {"object", "data"}
-    assert log(tmp_path, '{"a": {"inner": 1}, "b": 1}\n{}').keys() == {"a", "b"}
+    assert log(tmp_path, '{"a": 1}\n{"b": 1}').first_record == A
+    assert log(tmp_path, 'oops\n{"a": 1}').first_record == A
+    assert log(tmp_path, "[1, 2]").first_record is None
+    assert log(tmp_path, "").first_record is None
+    assert log(tmp_path, '{"object": "list", "data": [{"a": 1}]}').document_keys == {"object", "data"}
+    assert log(tmp_path, '{"a": {"inner": 1}, "b": 1}\n{}').document_keys == {"a", "b"}
     big = '{"evalId": 1, "results": {"x": [' + ",".join(['"' + "y" * 1000 + '"'] * 5000) + "]}}"
-    assert log(tmp_path, big).keys() == {"evalId", "results"}
+    assert log(tmp_path, big).document_keys == {"evalId", "results"}
 
 
 def test_the_same_file_with_others_beside_it(tmp_path: Path) -> None:
     one, other = log(tmp_path, "{}", "one"), log(tmp_path, "{}", "other")
-    assert one.beside([other]).others == (other,)
+    assert one.with_others([other]).others == (other,)
 
 
 def test_a_pipe_is_read_again_from_the_start() -> None:
-    piped = Piped(io.BytesIO(b'{"a": 1}\n{"a": "' + "ü".encode() + b'"}\n'))
-    one = LogFile.of(piped.open, "standard input")
-    assert one.sample() == A
+    piped = PipeBuffer(io.BytesIO(b'{"a": 1}\n{"a": "' + "ü".encode() + b'"}\n'))
+    one = LogFile.from_opener(piped.open, "standard input")
+    assert one.first_record == A
     assert list(one.records()) == list(one.records()) == [("line 1", A), ("line 2", B)]
 
 
 def test_a_long_pipe_is_read_once_and_never_kept_on_disk() -> None:
     line = json.dumps({"a": "x" * 1_000_000}).encode() + b"\n"
     count = KEPT_BYTES // len(line) + 5
-    piped = Piped(io.BytesIO(line * count))
-    one = LogFile.of(piped.open, "standard input")
-    assert one.sample() is not None
+    piped = PipeBuffer(io.BytesIO(line * count))
+    one = LogFile.from_opener(piped.open, "standard input")
+    assert one.first_record is not None
     assert len(list(one.records())) == count
     with pytest.raises(OSError, match="only once"):
         list(one.records())
@@ -204,7 +204,7 @@ def test_any_bytes_are_records_or_named(content: bytes, tmp_path: Path) -> None:
         one = log(tmp_path, content)
     except LogError:
         return
-    one.keys()
-    one.sample()
+    assert isinstance(one.document_keys, frozenset)
+    assert one.first_record is None or isinstance(one.first_record, dict)
     for item in one.records():
         assert isinstance(item, BadRecord) or isinstance(item[0], str)

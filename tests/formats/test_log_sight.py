@@ -5,8 +5,8 @@ import zipfile
 
 import pytest
 
-from promptbench.formats.log_sight import described, unsupported
-from promptbench.ingest import recognised
+from promptbench.formats.log_sight import describe_unknown, describe_unsupported
+from promptbench.ingest import detect_format
 from tests.helpers.logs import log
 
 
@@ -25,14 +25,14 @@ def archive(*names: str) -> bytes:
         (b'{"version": 2, "status": "success", "eval": {}, "samples": []}', "inspect_ai"),
         (b"interactions:\n- request:\n    body: x\n", "vcrpy"),
         (b"# recorded\ninteractions:\n  - request: {}\n", "vcrpy"),
-        (b'{"resourceLogs": []}\n', "OTLP without a call"),
+        (b'{"resourceLogs": []}\n', "OTLP without a model call"),
     ],
 )
 def test_logs_that_are_known_and_not_read(content: bytes, said: str) -> None:
     file = log(content)
-    assert said in (unsupported(file) or "")
-    assert described(file) == unsupported(file)
-    assert recognised(file) is None
+    assert said in (describe_unsupported(file) or "")
+    assert describe_unknown(file) == describe_unsupported(file)
+    assert detect_format(file) is None
 
 
 @pytest.mark.parametrize(
@@ -48,12 +48,12 @@ def test_logs_that_are_known_and_not_read(content: bytes, said: str) -> None:
         (b"SQLite format 3\x00", "SQLite"),
         (b'{"name": "x", "version": "1"}', "keys name, version"),
         (b'{"a": ', "begins like JSON"),
-        (b"\x01\x00\x02", "no text"),
+        (b"\x01\x00\x02", "binary file"),
         (b"just words\n", "is text"),
     ],
 )
 def test_what_else_a_file_looks_like(content: bytes, said: str) -> None:
     file = log(content)
-    assert unsupported(file) is None
-    assert said in described(file)
-    assert recognised(file) is None
+    assert describe_unsupported(file) is None
+    assert said in describe_unknown(file)
+    assert detect_format(file) is None

@@ -1,4 +1,4 @@
-"""Log files made in memory, and the samples of real formats that may lie beside the project."""
+"""Log files made in memory, and samples of the formats."""
 
 from __future__ import annotations
 
@@ -9,20 +9,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from promptbench.core.types import BadRecord, LoggedCall
 from promptbench.formats.log_file import LogFile
-from promptbench.ingest import reader, recognised
+from promptbench.ingest import detect_format, load_format
 
-DATA = Path(__file__).parents[2].parent / "shared" / "data"
-SAMPLES = DATA / "log_samples"
+SAMPLES = Path(__file__).parents[1] / "ingest" / "samples"
 
 
 def log(content: str | bytes, name: str = "log", **mapping: str) -> LogFile:
     """A file with this content; `mapping` says which column holds which field."""
     data = content if isinstance(content, bytes) else content.encode()
-    return replace(LogFile.of(lambda mode: io.BytesIO(data), name), mapping=mapping)
+    return replace(LogFile.from_opener(lambda mode: io.BytesIO(data), name), mapping=mapping)
 
 
 def json_lines(*records: Any) -> str:
@@ -30,22 +27,20 @@ def json_lines(*records: Any) -> str:
 
 
 def sample(name: str, *others: str) -> LogFile:
-    """A sample with the other files of its import. Skips the test where the samples are not there."""
-    if not (SAMPLES / name).exists():
-        pytest.skip(f"{SAMPLES / name} is not there")
-    return beside(*(LogFile.at(SAMPLES / each, each) for each in (name, *others)))
+    """A sample with the other files of its import."""
+    return beside(*(LogFile.from_path(SAMPLES / each, each) for each in (name, *others)))
 
 
 def beside(file: LogFile, *others: LogFile) -> LogFile:
-    return file.beside(others)
+    return file.with_others(others)
 
 
 def read(file: LogFile, format_: str | None = None) -> list[LoggedCall | BadRecord]:
     """All that a file holds, by the reader that recognises it; with `format_` that must be this one."""
-    name = recognised(file)
+    name = detect_format(file)
     assert name is not None
     assert format_ in (None, name)
-    return list(reader(name).read(file))
+    return list(load_format(name).read(file))
 
 
 def calls(file: LogFile, format_: str | None = None) -> list[LoggedCall]:

@@ -46,7 +46,7 @@ def test_the_input_is_all_that_went_in() -> None:
 @pytest.mark.parametrize("reason", ["max_tokens", "refusal", "model_context_window_exceeded", "pause_turn"])
 def test_answers_that_were_cut(reason: str) -> None:
     (call,) = calls(log(json_lines(result(stop_reason=reason))))
-    assert (call.failed, call.tier) == (f"finish reason {reason}", FailureTier.CUT)
+    assert (call.failed, call.tier) == (f"finish reason {reason}", FailureTier.TRUNCATED)
 
 
 def test_a_call_of_a_tool_behind_a_text() -> None:
@@ -57,5 +57,5 @@ def test_a_call_of_a_tool_behind_a_text() -> None:
 
 
 def test_requests_alone_are_no_log() -> None:
-    said = "it has requests without answers: name the batch's results beside it"
+    said = "it has requests without answers: import the results of the batch together with it"
     assert reasons(read(log(json.dumps({"requests": [REQUEST]})))) == [("the file", said)]

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from promptbench.core.types import Message, Usage
-from promptbench.ingest._bodies import asked, input_of, output_of, replied, usage_of
+from promptbench.ingest._bodies import read_input, read_output, read_request, read_response, read_usage
 from tests.helpers.log_formats import COMPLETION
 
 SYSTEM, USER = Message("system", "be brief"), Message("user", "hi")
@@ -26,25 +26,25 @@ SYSTEM, USER = Message("system", "be brief"), Message("user", "hi")
     ],
 )
 def test_requests_of_every_api(body: dict[str, Any]) -> None:
-    sent = asked({**body, "model": "m", "temperature": 0, "tools": [{"type": "function"}]})
+    sent = read_request({**body, "model": "m", "temperature": 0, "tools": [{"type": "function"}]})
     assert sent.messages == (SYSTEM, USER)
     assert sent.model == "m"
     assert sent.extra == {"params": {"temperature": 0}, "tools": [{"type": "function"}]}
 
 
 def test_what_is_no_request() -> None:
-    assert asked(None).messages == ()
-    assert asked("{").messages == ()
+    assert read_request(None).messages == ()
+    assert read_request("{").messages == ()
 
 
 def test_a_legacy_completion() -> None:
-    assert asked({"prompt": "hi"}).messages == (USER,)
-    reply = replied({"choices": [{"text": " yes", "finish_reason": "stop"}]})
+    assert read_request({"prompt": "hi"}).messages == (USER,)
+    reply = read_response({"choices": [{"text": " yes", "finish_reason": "stop"}]})
     assert (reply.answer, reply.finish_reason) == (" yes", "stop")
 
 
 def test_a_chat_completion() -> None:
-    reply = replied(COMPLETION)
+    reply = read_response(COMPLETION)
     assert (reply.answer, reply.model, reply.finish_reason, reply.usage) == (
         "{",
         "gpt-4o-mini",
@@ -54,7 +54,7 @@ def test_a_chat_completion() -> None:
 
 
 def test_the_responses_api() -> None:
-    reply = replied(
+    reply = read_response(
         {
             "object": "response",
             "model": "gpt-5",
@@ -83,7 +83,7 @@ def test_the_responses_api() -> None:
 
 
 def test_anthropic_counts_a_cache_apart() -> None:
-    reply = replied(
+    reply = read_response(
         {
             "type": "message",
             "content": [{"type": "text", "text": "ye"}, {"type": "text", "text": "s"}],
@@ -101,7 +101,7 @@ def test_anthropic_counts_a_cache_apart() -> None:
 
 
 def test_gemini() -> None:
-    reply = replied(
+    reply = read_response(
         {
             "candidates": [{"content": {"parts": [{"text": "yes"}]}, "finishReason": "SAFETY"}],
             "usageMetadata": {
@@ -118,20 +118,22 @@ def test_gemini() -> None:
 
 
 def test_a_refusal() -> None:
-    reply = replied({"choices": [{"message": {"content": None, "refusal": "I cannot."}, "finish_reason": "stop"}]})
+    reply = read_response(
+        {"choices": [{"message": {"content": None, "refusal": "I cannot."}, "finish_reason": "stop"}]}
+    )
     assert (reply.answer, reply.refusal) == ("I cannot.", True)
 
 
 def test_an_empty_answer_is_an_answer_and_none_is_none() -> None:
-    assert replied({"choices": [{"message": {"content": ""}}]}).answer == ""
-    assert replied({"choices": [{"message": {"content": None}}]}).answer is None
-    assert replied({"error": {"message": "no"}}).answer is None
-    assert replied(None).answer is None
+    assert read_response({"choices": [{"message": {"content": ""}}]}).answer == ""
+    assert read_response({"choices": [{"message": {"content": None}}]}).answer is None
+    assert read_response({"error": {"message": "no"}}).answer is None
+    assert read_response(None).answer is None
 
 
 def test_several_choices_are_counted() -> None:
     choice = {"message": {"content": "yes"}}
-    assert replied({"choices": [choice, choice]}).extra == {"choices": 2}
+    assert read_response({"choices": [choice, choice]}).extra == {"choices": 2}
 
 
 @pytest.mark.parametrize(
@@ -151,7 +153,7 @@ def test_several_choices_are_counted() -> None:
     ],
 )
 def test_outputs_as_tracers_log_them(output: Any, answer: str | None) -> None:
-    assert output_of(output).answer == answer
+    assert read_output(output).answer == answer
 
 
 def test_inputs_as_tracers_log_them() -> None:
@@ -162,8 +164,8 @@ def test_inputs_as_tracers_log_them() -> None:
         {"messages": messages, "temperature": 0},
         '{"messages": [{"role": "user", "content": "hi"}]}',
     ):
-        assert input_of(value).messages == (USER,)
-    assert input_of({"messages": "hi"}).messages == (Message("user", '{"messages": "hi"}'),)
+        assert read_input(value).messages == (USER,)
+    assert read_input({"messages": "hi"}).messages == (Message("user", '{"messages": "hi"}'),)
 
 
 @pytest.mark.parametrize(
@@ -171,4 +173,4 @@ def test_inputs_as_tracers_log_them() -> None:
     [None, {}, [], "x", {"prompt_tokens": 3}, {"prompt_tokens": -1, "completion_tokens": 1}, {"input_tokens": "a"}],
 )
 def test_usage_without_both_totals_is_unknown(value: Any) -> None:
-    assert usage_of(value) is None
+    assert read_usage(value) is None

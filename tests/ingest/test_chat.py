@@ -6,14 +6,14 @@ import pytest
 
 from promptbench.checks._calls import calls_of
 from promptbench.core.types import Message
-from promptbench.ingest._chat import conversation, is_conversation
+from promptbench.ingest._chat import is_conversation, read_conversation
 from tests.helpers.subjects import subject
 
 CALL = '[{"name": "weather", "arguments": {"city": "Oslo"}}]'
 
 
 def said(value: Any, **options: Any) -> list[tuple[str, str]]:
-    return [(message.role, message.content) for message in conversation(value, **options).messages]
+    return [(message.role, message.content) for message in read_conversation(value, **options).messages]
 
 
 @pytest.mark.parametrize(
@@ -107,13 +107,13 @@ def test_calls_of_tools_are_json_that_the_check_reads(message: dict[str, Any]) -
     ],
 )
 def test_what_a_tool_answered_is_a_message_of_the_user(message: dict[str, Any]) -> None:
-    talk = conversation([{"role": "user", "content": "weather?"}, message])
+    talk = read_conversation([{"role": "user", "content": "weather?"}, message])
     assert talk.messages == (Message("user", "weather?"), Message("user", "sunny"))
     assert talk.extra == {"tool_results": 1}
 
 
 def test_other_parts_are_named_and_counted() -> None:
-    talk = conversation(
+    talk = read_conversation(
         [
             {
                 "role": "user",

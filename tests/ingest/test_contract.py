@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import importlib
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,8 @@ from hypothesis import strategies as st
 
 from promptbench.core.types import BadRecord, LoggedCall
 from promptbench.formats.log_file import LogFile
-from promptbench.ingest import plugins, reader, recognised
+from promptbench.ingest import detect_format, load_format, plugins
+from promptbench.plugins import LogFormatSpec
 from tests.helpers.log_formats import COMPLETION, FILES, RECORDS
 from tests.helpers.logs import calls, log
 
@@ -22,13 +25,13 @@ READERS = [name for name in plugins.names() if name != "llm_logs"]
 
 
 def specificity(name: str) -> int:
-    return getattr(reader(name), "specificity", 0)
+    return load_format(name).specificity
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_one_reader_recognises_a_file(name: str) -> None:
     file = log(FILES[name], name)
-    matching = [each for each in plugins.names() if reader(each).matches(file)]
+    matching = [each for each in plugins.names() if load_format(each).matches(file)]
     best = max(map(specificity, matching))
     assert [each for each in matching if specificity(each) == best] == [Path(name).stem]
 
@@ -48,14 +51,14 @@ def test_each_file_has_one_failed_call(name: str) -> None:
 def test_a_compressed_file_is_the_same(name: str, tmp_path: Path) -> None:
     path = tmp_path / "log.gz"
     path.write_bytes(gzip.compress(FILES[name]))
-    assert calls(LogFile.at(path)) == calls(log(FILES[name], name))
+    assert calls(LogFile.from_path(path)) == calls(log(FILES[name], name))
 
 
 @pytest.mark.parametrize("name", sorted(RECORDS))
 @pytest.mark.parametrize("other", ["{", "[]", "7", '"text"', "{}", '{"a": {"b": [1]}}', "\x00\x01"])
 def test_a_file_that_changes_shape_is_read_on(name: str, other: str) -> None:
     line = json.dumps(RECORDS[name])
-    found = list(reader(name).read(log("\n".join([line, other, line]))))
+    found = list(load_format(name).read(log("\n".join([line, other, line]))))
     assert [type(item) for item in found] == [LoggedCall, BadRecord, LoggedCall]
     bad = found[1]
     assert isinstance(bad, BadRecord)
@@ -158,8 +161,8 @@ def assert_sound(found: list[LoggedCall | BadRecord]) -> None:
 def test_odd_records_are_read_or_named(name: str, data: st.DataObject) -> None:
     records = data.draw(odd_records(name))
     file = log("".join(json.dumps(record) + "\n" for record in records))
-    recognised(file)
-    found = list(reader(name).read(file))
+    detect_format(file)
+    found = list(load_format(name).read(file))
     assert_sound(found)
 
 
@@ -173,8 +176,8 @@ def test_damaged_files_are_read_or_named(name: str, data: st.DataObject) -> None
     cut = data.draw(st.integers(0, len(content)))
     try:
         file = log(bytes(content[: cut if data.draw(st.booleans()) else len(content)]), name)
-        recognised(file)
-        assert_sound(list(reader(Path(name).stem).read(file)))
+        detect_format(file)
+        assert_sound(list(load_format(Path(name).stem).read(file)))
     except ValueError as error:
         assert str(error)  # noqa: PT017 - a file that gives no more says why
 
@@ -185,7 +188,32 @@ def test_damaged_files_are_read_or_named(name: str, data: st.DataObject) -> None
 def test_anything_at_all_is_read_or_named(name: str, content: bytes) -> None:
     try:
         file = log(content)
-        recognised(file)
-        assert_sound(list(reader(name).read(file)))
+        detect_format(file)
+        assert_sound(list(load_format(name).read(file)))
     except ValueError as error:
         assert str(error)  # noqa: PT017 - as above
+
+
+def test_the_most_specific_format_is_tried_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "sure.py").write_text(
+        "from promptbench.plugins import LogFormatSpec, LoggedCall\n"
+        "def read(file): return iter([LoggedCall('1', 'a')])\n"
+        "SPEC = LogFormatSpec(matches=lambda file: True, read=read, specificity=200)\n"
+    )
+    package = importlib.import_module("promptbench.ingest")
+    monkeypatch.setattr(package, "__path__", [*package.__path__, str(tmp_path)])
+    package._by_specificity.cache_clear()
+    try:
+        file = log(FILES["generic.csv"], "generic.csv")
+        assert detect_format(file) == "sure"
+        assert [call.id for call in calls(file)] == ["1"]
+    finally:
+        sys.modules.pop("promptbench.ingest.sure", None)
+        package._by_specificity.cache_clear()
+
+
+@pytest.mark.parametrize("name", plugins.names())
+def test_a_format_declares_its_hooks(name: str) -> None:
+    spec = load_format(name)
+    assert isinstance(spec, LogFormatSpec)
+    assert -100 <= spec.specificity <= 100

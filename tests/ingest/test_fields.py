@@ -5,7 +5,18 @@ from typing import Any
 
 import pytest
 
-from promptbench.ingest._fields import between_ms, count, filled, items, moment, number, record, rest, text, written
+from promptbench.ingest._fields import (
+    as_count,
+    as_iso_time,
+    as_list,
+    as_nonblank,
+    as_number,
+    as_object,
+    as_text,
+    milliseconds_between,
+    omit_fields,
+    to_text,
+)
 
 
 @pytest.mark.parametrize(
@@ -33,38 +44,38 @@ from promptbench.ingest._fields import between_ms, count, filled, items, moment,
     ],
 )
 def test_moment(value: Any, read: str | None) -> None:
-    assert moment(value) == read
+    assert as_iso_time(value) == read
 
 
 def test_between() -> None:
-    assert between_ms("2026-11-01T10:00:00Z", "2026-11-01 10:00:00.812") == pytest.approx(812)
-    assert between_ms("1730000000000000000", 1730000000812000000) == pytest.approx(812)
-    assert between_ms("2026-11-01T10:00:01Z", "2026-11-01T10:00:00Z") is None
-    assert between_ms(None, "2026-11-01T10:00:00Z") is None
+    assert milliseconds_between("2026-11-01T10:00:00Z", "2026-11-01 10:00:00.812") == pytest.approx(812)
+    assert milliseconds_between("1730000000000000000", 1730000000812000000) == pytest.approx(812)
+    assert milliseconds_between("2026-11-01T10:00:01Z", "2026-11-01T10:00:00Z") is None
+    assert milliseconds_between(None, "2026-11-01T10:00:00Z") is None
 
 
 def test_numbers() -> None:
-    assert [number(value) for value in ("1e2", 3, " 4 ", True, "x", None, "nan", float("inf"), 10**400, [])] == [
+    assert [as_number(value) for value in ("1e2", 3, " 4 ", True, "x", None, "nan", float("inf"), 10**400, [])] == [
         100, 3, 4, None, None, None, None, None, None, None,
     ]  # fmt: skip
-    assert [count(value) for value in ("31", 31.0, 31, -1, 0.5, None)] == [31, 31, 31, None, None, None]
+    assert [as_count(value) for value in ("31", 31.0, 31, -1, 0.5, None)] == [31, 31, 31, None, None, None]
 
 
 def test_texts() -> None:
-    assert [text(value) for value in ("a", 3, 0.5, True, None, [])] == ["a", "3", "0.5", None, None, None]
-    assert [filled(value) for value in (" ", "", "a", 0)] == [None, None, "a", "0"]
-    assert written({"a": ["é"]}) == '{"a": ["é"]}'
-    assert written(None) is None
-    assert written("x") == "x"
+    assert [as_text(value) for value in ("a", 3, 0.5, True, None, [])] == ["a", "3", "0.5", None, None, None]
+    assert [as_nonblank(value) for value in (" ", "", "a", 0)] == [None, None, "a", "0"]
+    assert to_text({"a": ["é"]}) == '{"a": ["é"]}'
+    assert to_text(None) is None
+    assert to_text("x") == "x"
 
 
 def test_objects_and_lists_may_be_json_in_a_text() -> None:
-    assert record('{"a": 1}') == {"a": 1}
-    assert record("[1]") == {}
-    assert record("{") == {}
-    assert items(' [1, "2"]') == [1, "2"]
-    assert items("text") == []
+    assert as_object('{"a": 1}') == {"a": 1}
+    assert as_object("[1]") == {}
+    assert as_object("{") == {}
+    assert as_list(' [1, "2"]') == [1, "2"]
+    assert as_list("text") == []
 
 
 def test_rest_leaves_out_what_is_empty() -> None:
-    assert rest({"a": 1, "b": None, "c": "", "d": 0, "e": [], "f": False}, {"a"}) == {"d": 0, "f": False}
+    assert omit_fields({"a": 1, "b": None, "c": "", "d": 0, "e": [], "f": False}, {"a"}) == {"d": 0, "f": False}

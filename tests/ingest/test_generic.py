@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from promptbench.core.types import FailureTier, LoggedCall, Message, Usage
-from promptbench.ingest import recognised
-from promptbench.ingest.generic import columns
+from promptbench.ingest import detect_format
+from promptbench.ingest.generic import read_columns
 from tests.helpers.logs import beside, calls, json_lines, log, read, reasons
 
-TRANSPORT, CUT, CONTENT = FailureTier.TRANSPORT, FailureTier.CUT, FailureTier.CONTENT
+TRANSPORT, CUT, CONTENT = FailureTier.TRANSPORT, FailureTier.TRUNCATED, FailureTier.CONTENT
 
 
 def one(**record: Any) -> LoggedCall:
@@ -136,13 +136,13 @@ def test_a_mapping() -> None:
 
 
 def test_a_mapping_of_a_field_that_is_none_is_told() -> None:
-    said = "there is no field 'anwser': did you mean 'answer'?"
+    said = "unknown field 'anwser': did you mean 'answer'?"
     assert reasons(read(log("prompt,response\nhi,yes\n", anwser="response"))) == [("the mapping", said)]
 
 
 def test_columns_that_nobody_knows_are_told_once() -> None:
     assert reasons(read(log("alpha,answer\n1,2\n3,4\n"))) == [
-        ("the columns", "there is no column for the input among alpha, answer: map one, such as input=alpha")
+        ("the columns", "no column for the input among alpha, answer: map one, such as input=alpha")
     ]
 
 
@@ -179,7 +179,7 @@ def test_a_table_of_answers_is_joined_as_well() -> None:
 
 def test_inputs_alone_are_no_log() -> None:
     assert reasons(read(log("id,question\n1,hi\n"))) == [
-        ("the columns", "there is no column for the answer among id, question: map one, such as answer=id")
+        ("the columns", "no column for the answer among id, question: map one, such as answer=id")
     ]
 
 
@@ -195,7 +195,7 @@ def test_inputs_alone_are_no_log() -> None:
     ],
 )
 def test_a_table_has_a_column_that_is_known_or_the_name_of_one(content: str, name: str, known: bool) -> None:
-    assert (recognised(log(content, name)) == "generic") is known
+    assert (detect_format(log(content, name)) == "generic") is known
 
 
 def test_long_and_many_columns_are_not_all_told() -> None:
@@ -207,10 +207,10 @@ def test_long_and_many_columns_are_not_all_told() -> None:
 
 @pytest.mark.parametrize("content", ["7\n", "word\n", "", b"%PDF-1.7", "interactions:\n- request:\n    body: x\n"])
 def test_what_is_no_log_is_not_recognised(content: str | bytes) -> None:
-    assert recognised(log(content)) is None
+    assert detect_format(log(content)) is None
 
 
 def test_columns_of_each_kind() -> None:
-    assert columns(log("a,b\n1,2\n")) == ("a", "b")
-    assert columns(log('{"a": 1, "b": 2}\n')) == ("a", "b")
-    assert columns(log("")) == ()
+    assert read_columns(log("a,b\n1,2\n")) == ("a", "b")
+    assert read_columns(log('{"a": 1, "b": 2}\n')) == ("a", "b")
+    assert read_columns(log("")) == ()

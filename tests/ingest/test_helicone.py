@@ -42,7 +42,7 @@ def test_a_fault_before_the_end_is_still_one() -> None:
     [
         ({"response_status": 500, "response_body": {"error": "down"}}, "status 500: down", FailureTier.TRANSPORT),
         ({"response_status": -3, "response_body": None}, "status -3", FailureTier.TRANSPORT),
-        ({}, "finish reason length", FailureTier.CUT),
+        ({}, "finish reason length", FailureTier.TRUNCATED),
         ({"response_body": None, "feedback_rating": False}, "feedback rating false", FailureTier.CONTENT),
         ({"response_body": None, "feedback_rating": "false"}, "feedback rating false", FailureTier.CONTENT),
         ({"response_body": None, "feedback_rating": True}, None, None),

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-from promptbench.ingest._joined import joined
+from promptbench.ingest._joined import open_join
 
 
 def test_objects_by_their_ids() -> None:
-    with joined() as found:
+    with open_join() as found:
         found.add("a", {"n": 1, "é": [None]})
         found.add("b", {"n": 2})
         found.add("a", {"n": 3})

@@ -65,7 +65,7 @@ def test_an_error_beside_an_answer_is_about_the_answer() -> None:
 
 def test_outputs_and_inputs_of_other_forms() -> None:
     call = one(output=COMPLETION, input={"messages": [{"role": "user", "content": "hi"}], "temperature": 0})
-    assert (call.answer, call.messages, call.tier) == ("{", (Message("user", "hi"),), FailureTier.CUT)
+    assert (call.answer, call.messages, call.tier) == ("{", (Message("user", "hi"),), FailureTier.TRUNCATED)
     assert one(output={"role": "assistant", "content": "yes"}).answer == "yes"
     assert one(output={"intent": "x"}).answer == '{"intent": "x"}'
 
@@ -87,7 +87,7 @@ def test_scores_of_a_blob_export_are_joined_by_the_observation() -> None:
     assert second.failed is None
     assert read(beside(log(scores), observations), "langfuse") == []
     assert reasons(read(log(scores))) == [
-        ("the file", "it has scores without the observations: name their file beside it")
+        ("the file", "it has scores without observations: import the file of the observations together with it")
     ]
 
 

@@ -48,7 +48,7 @@ def test_a_plain_completion() -> None:
         },
     )
     assert (call.messages, call.answer, call.model) == ((Message("user", "hi"),), "yes", "m")
-    assert (call.usage, call.tier) == (Usage(3, 1), FailureTier.CUT)
+    assert (call.usage, call.tier) == (Usage(3, 1), FailureTier.TRUNCATED)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_only_models_are_calls(kind: str) -> None:
 
 
 def test_feedback() -> None:
-    assert one(feedback_stats={"correctness": {"n": 3, "avg": 0.33}}).tier is FailureTier.CUT
+    assert one(feedback_stats={"correctness": {"n": 3, "avg": 0.33}}).tier is FailureTier.TRUNCATED
     outputs = {"output": "yes"}
     call = one(outputs=outputs, feedback_stats={"correctness": {"n": 3, "avg": 0.33}})
     assert (call.failed, call.tier) == ("score correctness 0.33", FailureTier.CONTENT)

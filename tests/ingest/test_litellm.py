@@ -27,7 +27,7 @@ def test_failures() -> None:
     call = one(status="failure", response=None, error_str="litellm.Timeout: x", error_information=None)
     assert (call.failed, call.tier, call.answer) == ("litellm.Timeout: x", FailureTier.TRANSPORT, None)
     assert one(status="failure", response=None).failed == "failure"
-    assert one().tier is FailureTier.CUT
+    assert one().tier is FailureTier.TRUNCATED
 
 
 def test_rows_without_stored_prompts_have_no_input_and_no_answer() -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from promptbench.core.types import BadRecord, FailureTier, Message, Usage
 from promptbench.formats.log_file import LogFile
-from promptbench.ingest import llm_logs, recognised
+from promptbench.ingest import detect_format, llm_logs
 from tests.helpers.logs import calls, log, read
 
 SCRIPTS = Path(__file__).parent / "llm"
@@ -46,7 +46,7 @@ def database(folder: Path, version: str, *statements: str) -> Path:
 
 @pytest.mark.parametrize("version", ["0.27", "0.36"])
 def test_both_kinds_of_tables_say_the_same(version: str, tmp_path: Path) -> None:
-    found = calls(LogFile.at(database(tmp_path, version)), "llm_logs")
+    found = calls(LogFile.from_path(database(tmp_path, version)), "llm_logs")
     assert [(call.answer, call.finish_reason) for call in found] == [
         ("plain answer", "stop"),
         ("first reply", "stop"),
@@ -68,7 +68,7 @@ def test_both_kinds_of_tables_say_the_same(version: str, tmp_path: Path) -> None
     ]
     assert {call.usage for call in found} == {Usage(31, 12, 8)}
     assert [(call.failed, call.tier) for call in found if call.failed] == [
-        ("finish reason length", FailureTier.CUT),
+        ("finish reason length", FailureTier.TRUNCATED),
         ("tool exception: ValueError: no such city", FailureTier.CONTENT),
     ]
     assert found[4].extra["tool_calls"] == [{"id": "tc_1", "name": "weather", "arguments": {"city": "Nowhere"}}]
@@ -79,7 +79,7 @@ def test_both_kinds_of_tables_say_the_same(version: str, tmp_path: Path) -> None
 def test_a_response_that_is_a_turn_too_is_read_once(tmp_path: Path) -> None:
     both = "INSERT INTO responses (id, model, prompt, response) SELECT id, model, 'old', 'old' FROM turns LIMIT 1"
     old = "INSERT INTO responses (id, model, prompt, response) VALUES ('0', 'm', 'hi', 'yes')"
-    found = calls(LogFile.at(database(tmp_path, "0.36", both, old)))
+    found = calls(LogFile.from_path(database(tmp_path, "0.36", both, old)))
     assert len(found) == 8
     assert [(call.id, call.answer) for call in found if call.answer in ("yes", "old")] == [("0", "yes")]
 
@@ -102,8 +102,15 @@ def test_an_answer_that_does_not_fit_its_schema(answer: str, said: str | None, t
         f"INSERT INTO schemas VALUES ('s', '{schema}')",
         f"INSERT INTO responses (id, model, prompt, response, schema_id) VALUES ('1', 'm', 'hi', '{answer}', 's')",
     )
-    (call,) = calls(LogFile.at(path))
+    (call,) = calls(LogFile.from_path(path))
     assert (call.failed, call.tier) == (said, FailureTier.CONTENT if said else None)
+
+
+def test_a_turn_whose_answer_does_not_fit_its_schema(tmp_path: Path) -> None:
+    statements = ("INSERT INTO schemas VALUES ('s', '{\"type\": \"object\"}')", "UPDATE turns SET schema_id = 's'")
+    found = calls(LogFile.from_path(database(tmp_path, "0.36", *statements)))
+    assert (found[0].failed, found[0].tier) == ("schema: the answer is not JSON", FailureTier.CONTENT)
+    assert found[0].extra["schema"] == {"type": "object"}
 
 
 def test_a_schema_that_is_none_or_hostile_says_nothing(tmp_path: Path) -> None:
@@ -117,7 +124,7 @@ def test_a_schema_that_is_none_or_hostile_says_nothing(tmp_path: Path) -> None:
             f" VALUES ('{number}', 'm', 'hi', '\"{'a' * 40}!\"', 's{number}')",
         )
     ]
-    found = calls(LogFile.at(database(tmp_path, "0.27", "DELETE FROM responses", *rows)))
+    found = calls(LogFile.from_path(database(tmp_path, "0.27", "DELETE FROM responses", *rows)))
     assert [call.failed for call in found] == [None] * len(hostile)
 
 
@@ -125,13 +132,13 @@ def test_one_that_is_compressed_or_came_by_a_pipe(tmp_path: Path) -> None:
     content = database(tmp_path, "0.36").read_bytes()
     assert len(calls(log(content), "llm_logs")) == 7
     (tmp_path / "logs.db.gz").write_bytes(gzip.compress(content))
-    assert len(calls(LogFile.at(tmp_path / "logs.db.gz"), "llm_logs")) == 7
+    assert len(calls(LogFile.from_path(tmp_path / "logs.db.gz"), "llm_logs")) == 7
 
 
 def test_nothing_is_written(tmp_path: Path) -> None:
     path = database(tmp_path, "0.36")
     before = path.read_bytes()
-    calls(LogFile.at(path))
+    calls(LogFile.from_path(path))
     assert path.read_bytes() == before
     assert [item.name for item in tmp_path.iterdir()] == ["logs.db"]
 
@@ -140,13 +147,13 @@ def test_another_database_is_none_of_llm(tmp_path: Path) -> None:
     path = tmp_path / "other.db"
     with closing(sqlite3.connect(path)) as made:
         made.execute("CREATE TABLE turns (id)")
-    assert recognised(LogFile.at(path)) is None
+    assert detect_format(LogFile.from_path(path)) is None
     assert not llm_logs.matches(log(b"SQLite format 3\x00"))
 
 
 def test_a_chain_of_messages_that_never_ends(tmp_path: Path) -> None:
     loop = "UPDATE messages SET parent_hash = hash"
-    assert len(read(LogFile.at(database(tmp_path, "0.36", loop)))) == 7
+    assert len(read(LogFile.from_path(database(tmp_path, "0.36", loop)))) == 7
 
 
 @settings(max_examples=40, deadline=None)
@@ -156,7 +163,7 @@ def test_damaged_databases_are_read_or_named(data: st.DataObject, version: str) 
     for _ in range(data.draw(st.integers(1, 30))):
         content[data.draw(st.integers(16, len(content) - 1))] = data.draw(st.integers(0, 255))
     file = log(bytes(content[: data.draw(st.integers(100, len(content)))]))
-    recognised(file)
+    detect_format(file)
     for item in llm_logs.read(file):
         if isinstance(item, BadRecord):
             assert item.place

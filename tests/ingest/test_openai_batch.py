@@ -31,7 +31,7 @@ def test_an_answer_without_its_request_has_no_input() -> None:
 
 
 def test_requests_alone_are_no_log() -> None:
-    said = "it has requests without answers: name the batch's output file beside it"
+    said = "it has requests without answers: import the output file of the batch together with it"
     assert reasons(read(log(json_lines(REQUEST)))) == [("the file", said)]
     assert read(beside(log(json_lines(REQUEST)), log(json_lines(answer())))) == []
 
@@ -39,7 +39,7 @@ def test_requests_alone_are_no_log() -> None:
 def test_a_refusal_is_cut() -> None:
     message = {"role": "assistant", "content": None, "refusal": "I cannot help."}
     (call,) = calls(log(json_lines(answer(choices=[{"message": message, "finish_reason": "stop"}]))))
-    assert (call.answer, call.failed, call.tier) == ("I cannot help.", "refusal", FailureTier.CUT)
+    assert (call.answer, call.failed, call.tier) == ("I cannot help.", "refusal", FailureTier.TRUNCATED)
 
 
 def test_tools_and_what_they_are_called_with() -> None:

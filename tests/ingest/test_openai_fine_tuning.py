@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from promptbench.ingest import recognised
+from promptbench.ingest import detect_format
 from tests.helpers.log_formats import MESSAGES
 from tests.helpers.logs import calls, json_lines, log, read, reasons
 
@@ -22,9 +22,9 @@ def test_only_the_last_answer_counts() -> None:
 
 def test_an_example_without_an_answer_at_its_end_is_named() -> None:
     found = read(log(json_lines({"messages": [MESSAGES[1], ANSWER]}, {"messages": [ANSWER, MESSAGES[1]]})))
-    assert reasons(found) == [("line 2", "no example: the last of its 'messages' is not the assistant's")]
+    assert reasons(found) == [("line 2", "not an example: the last of its 'messages' is not the assistant's")]
 
 
 def test_with_other_fields_it_is_another_format() -> None:
-    assert recognised(log(json_lines({"messages": [*MESSAGES, ANSWER], "user_id": 7}))) == "generic"
-    assert recognised(log(json_lines({"messages": MESSAGES}))) == "generic"
+    assert detect_format(log(json_lines({"messages": [*MESSAGES, ANSWER], "user_id": 7}))) == "generic"
+    assert detect_format(log(json_lines({"messages": MESSAGES}))) == "generic"

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 from promptbench.core.types import FailureTier, Message
-from promptbench.ingest import recognised
+from promptbench.ingest import detect_format
 from tests.helpers.log_formats import COMPLETION
 from tests.helpers.logs import beside, calls, json_lines, log, read, reasons
 
@@ -22,7 +22,7 @@ def test_a_page_with_the_messages_of_its_completions() -> None:
     page = log(json.dumps(PAGE), "page")
     (call,) = calls(beside(page, log(messages("x", completion="other")), log(messages("hi", "there"))))
     assert call.messages == (Message("user", "hi"), Message("user", "there"))
-    assert call.tier is FailureTier.CUT
+    assert call.tier is FailureTier.TRUNCATED
 
 
 def test_parts_of_a_message() -> None:
@@ -38,10 +38,10 @@ def test_one_completion_a_line() -> None:
 
 
 def test_messages_alone_are_no_log() -> None:
-    said = "it has messages without answers: name the file of the completions beside it"
+    said = "it has messages without answers: import the completions together with it"
     assert reasons(read(log(messages("hi")), "openai_stored")) == [("the file", said)]
 
 
 def test_another_list_of_messages_is_none_of_stored_completions() -> None:
     other = {"object": "list", "data": [{"id": "msg_1", "role": "user", "content": "hi"}], "has_more": False}
-    assert recognised(log(json.dumps(other))) != "openai_stored"
+    assert detect_format(log(json.dumps(other))) != "openai_stored"

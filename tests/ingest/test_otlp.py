@@ -107,7 +107,7 @@ def test_whole_numbers_are_texts_and_the_input_includes_the_cache() -> None:
             None,
             {"gen_ai.output.messages": ANSWERED, "gen_ai.response.finish_reasons": ["length"]},
             "finish reason length",
-            FailureTier.CUT,
+            FailureTier.TRUNCATED,
         ),
         (
             [

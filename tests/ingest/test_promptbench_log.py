@@ -19,7 +19,7 @@ LEAST = {"promptbench": "call/1", "id": "c1", "vars": {"message": "hi"}, "answer
 def log(folder: Path, content: bytes | str) -> LogFile:
     path = folder / "log.jsonl"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return LogFile.at(path)
+    return LogFile.from_path(path)
 
 
 def calls(folder: Path, content: bytes | str) -> list[LoggedCall]:
@@ -71,7 +71,7 @@ def test_a_full_line(tmp_path: Path) -> None:
         failed="parse",
         tags=("a", "1"),
         extra={"trace": {"kept": [1]}},
-        tier=FailureTier.CUT,
+        tier=FailureTier.TRUNCATED,
         format="promptbench_log",
     )
 
@@ -87,7 +87,7 @@ def test_the_whole_record_is_kept(tmp_path: Path) -> None:
     [
         ({}, None),
         ({"answer": None, "error": "timeout"}, FailureTier.TRANSPORT),
-        ({"finish_reason": "length", "failed": "parse"}, FailureTier.CUT),
+        ({"finish_reason": "length", "failed": "parse"}, FailureTier.TRUNCATED),
         ({"finish_reason": "stop", "failed": "parse"}, FailureTier.CONTENT),
     ],
 )
@@ -113,15 +113,15 @@ def test_what_editors_and_systems_add_is_no_mistake(tmp_path: Path) -> None:
         ('{"promptbench": "call/1", "id": "x", "vars": {"n": 1e999}}', "JSON"),
         ('{"a": ' * 3000 + "1" + "}" * 3000, "nested"),
         (b"\xff\xfe\n", "not JSON"),
-        ("[]", "no logged call: it lacks"),
+        ("[]", "it is not an object"),
         ("{}", "lacks"),
         (line(promptbench="call/9"), "lacks"),
         (line(id=None), "needs an 'id'"),
         (line(id=True), "needs an 'id'"),
         (line(id=[1]), "needs an 'id'"),
         (line(vars=[]), "'vars' must be an object"),
-        (line(answer={}), "'answer' must be a text"),
-        (line(model=1), "'model' must be a text"),
+        (line(answer={}), "'answer' must be a string"),
+        (line(model=1), "'model' must be a string"),
         (line(tags="abc"), "'tags' must be a list"),
         (line(usage=3), "'usage' must be an object"),
         (line(latency_ms="12"), "'latency_ms' must be a number"),

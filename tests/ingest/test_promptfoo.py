@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from promptbench.core.types import FailureTier, LoggedCall, Message
-from promptbench.ingest.promptfoo import checks_of
+from promptbench.ingest._promptfoo_checks import convert_assertions
 from tests.helpers.log_formats import RECORDS
 from tests.helpers.logs import calls, json_lines, log
 from tests.helpers.subjects import score
@@ -39,7 +39,7 @@ def test_an_evaluation_of_many_results_is_read_one_at_a_time() -> None:
         ({"gradingResult": None}, "success false", FailureTier.CONTENT),
         ({"failureReason": 2, "error": "API error: 429", "response": {}}, "API error: 429", FailureTier.TRANSPORT),
         ({"failureReason": 0, "response": {"error": "timeout"}}, "timeout", FailureTier.TRANSPORT),
-        ({"response": {"output": "{", "finishReason": "length"}}, "finish reason length", FailureTier.CUT),
+        ({"response": {"output": "{", "finishReason": "length"}}, "finish reason length", FailureTier.TRUNCATED),
     ],
 )
 def test_what_failed(fields: dict[str, Any], failed: str | None, tier: FailureTier | None) -> None:
@@ -136,14 +136,14 @@ MAPPED: list[tuple[dict[str, Any], dict[str, Any], str, str]] = [
 def test_each_mapped_check_says_what_the_assertion_says(
     assertion: dict[str, Any], check: dict[str, Any], good: str, bad: str
 ) -> None:
-    assert checks_of([assertion]) == ([check], [])
+    assert convert_assertions([assertion]) == ([check], [])
     [(name, argument)] = check.items()
     assert score(name, argument, good).passed
     assert not score(name, argument, bad).passed
 
 
 def test_limits() -> None:
-    checks, others = checks_of([{"type": "latency", "threshold": 2000}, {"type": "cost", "threshold": 0.002}])
+    checks, others = convert_assertions([{"type": "latency", "threshold": 2000}, {"type": "cost", "threshold": 0.002}])
     assert checks == [{"latency": "2000 ms"}, {"cost": 0.002}]
     assert others == []
     for check in checks:
@@ -158,33 +158,33 @@ def test_limits() -> None:
         ({"type": "python", "value": "x"}, "it runs code: write a Python check"),
         ({"type": "llm-rubric", "value": "polite"}, "a model judges it: write a rubric"),
         ({"type": "not-llm-rubric", "value": "polite"}, "a model judges it: write a rubric"),
-        ({"type": "similar", "value": "x"}, "it compares meanings, and the check 'similar' compares letters"),
-        ({"type": "levenshtein", "value": "x"}, "there is no check like it"),
+        ({"type": "similar", "value": "x"}, "it compares meaning, and the check 'similar' compares letters"),
+        ({"type": "levenshtein", "value": "x"}, "no matching check"),
         ({"type": "contains", "value": "{{name}}"}, "its value is a template"),
         ({"type": "contains-any", "value": ["a", "{{b}}"]}, "its value is a template"),
         ({"type": "equals", "value": "file://x.txt"}, "its value is in a file"),
         ({"type": "equals"}, "it has no value"),
         ({"type": "contains", "value": ""}, "it has no value"),
-        ({"type": "is-json", "value": "type: object"}, "its schema is no JSON"),
-        ({"type": "regex", "value": "("}, "its pattern is none that Python knows"),
+        ({"type": "is-json", "value": "type: object"}, "its schema is not JSON"),
+        ({"type": "regex", "value": "("}, "its pattern is not a valid Python regular expression"),
         ({"type": "latency"}, "it has no threshold"),
-        ({"type": "equals", "value": "x", "transform": "output.trim()"}, "it changes the answer before it looks"),
-        ({"type": "assert-set", "threshold": 0.5, "assert": []}, "there is no check like it"),
+        ({"type": "equals", "value": "x", "transform": "output.trim()"}, "it changes the answer first"),
+        ({"type": "assert-set", "threshold": 0.5, "assert": []}, "no matching check"),
         ({"value": "x"}, "it has no type"),
         ("text", "it has no type"),
     ],
 )
 def test_what_has_no_check_is_listed_with_the_reason(assertion: Any, why: str) -> None:
-    assert checks_of([assertion]) == ([], [{"assert": assertion, "why": why}])
+    assert convert_assertions([assertion]) == ([], [{"assert": assertion, "why": why}])
 
 
 def test_sets_and_weights() -> None:
     inner = [{"type": "icontains", "value": "a", "weight": 2}, {"type": "python", "value": "x"}]
-    checks, others = checks_of([{"type": "assert-set", "assert": inner}, {"type": "is-json", "weight": 1}])
+    checks, others = convert_assertions([{"type": "assert-set", "assert": inner}, {"type": "is-json", "weight": 1}])
     assert checks == [{"contains": "a", "weight": 2.0}, {"json": None}]
     assert [item["assert"] for item in others] == [inner[1]]
 
 
 @pytest.mark.parametrize("value", [None, "x", {}, [None], [[]], 7])
 def test_what_is_no_list_of_assertions(value: Any) -> None:
-    assert checks_of(value)[0] == []
+    assert convert_assertions(value)[0] == []

@@ -9,9 +9,10 @@ import pytest
 
 from promptbench.core.types import FailureTier, LoggedCall, Message, Usage
 from promptbench.formats.log_file import LogFile
-from promptbench.formats.log_sight import described
-from promptbench.ingest import recognised
-from tests.helpers.logs import DATA, SAMPLES, beside, calls, read, reasons, sample
+from promptbench.ingest import detect_format
+from tests.helpers import bfcl
+from tests.helpers.log_formats import workbook
+from tests.helpers.logs import SAMPLES, beside, calls, log, read, reasons, sample
 
 SYSTEM = 'Classify the intent. Answer as JSON {"intent": ...}.'
 USER = "I still have not received my new card"
@@ -19,7 +20,7 @@ ANSWER = 'Sure! Here is the JSON:\n```json\n{"intent": "card_arrival",}\n```'
 ASKED = (Message("system", SYSTEM), Message("user", USER))
 USED = Usage(31, 12, 0)
 STARTED = "2026-11-01T09:59:59Z"
-TRANSPORT, CUT, CONTENT = FailureTier.TRANSPORT, FailureTier.CUT, FailureTier.CONTENT
+TRANSPORT, CUT, CONTENT = FailureTier.TRANSPORT, FailureTier.TRUNCATED, FailureTier.CONTENT
 
 
 def records(name: str) -> list[Any]:
@@ -41,7 +42,6 @@ FORMATS = {
     "langsmith_runs.jsonl": "langsmith",
     "litellm_spend_logs.json": "litellm",
     "litellm_standard_logging.jsonl": "litellm",
-    "llm_logs.db": "llm_logs",
     "openai_batch_error.jsonl": "openai_batch",
     "openai_batch_input.jsonl": "openai_batch",
     "openai_batch_output.jsonl": "openai_batch",
@@ -51,33 +51,17 @@ FORMATS = {
     "otlp_genai.jsonl": "otlp",
     "otlp_openinference.jsonl": "otlp",
     "plain.csv": "generic",
-    "plain.xlsx": "generic",
     "promptfoo_results.json": "promptfoo",
 }
 
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_each_sample_is_recognised(name: str) -> None:
-    assert recognised(sample(name)) == FORMATS[name]
+    assert detect_format(sample(name)) == FORMATS[name]
 
 
 def test_no_sample_is_forgotten() -> None:
-    if not SAMPLES.exists():
-        pytest.skip(f"{SAMPLES} is not there")
-    named = {path.name for path in SAMPLES.iterdir() if path.is_file() and path.name != "SOURCE.txt"}
-    assert named == set(FORMATS)
-
-
-@pytest.mark.parametrize("folder", ["inspect", "vcr"])
-def test_what_is_not_supported_is_named(folder: str) -> None:
-    files = sorted((SAMPLES / folder).glob("*")) if SAMPLES.exists() else []
-    if not files:
-        pytest.skip(f"{SAMPLES / folder} is not there")
-    for path in files:
-        file = LogFile.at(path, path.name)
-        assert recognised(file) is None
-        assert {"inspect": "inspect_ai", "vcr": "vcrpy"}[folder] in described(file)
-        assert "which is not read; write" in described(file)
+    assert {path.name for path in SAMPLES.iterdir()} == {*FORMATS, "SOURCE.txt"}
 
 
 def test_openai_batch() -> None:
@@ -565,67 +549,26 @@ def test_promptfoo() -> None:
     ]
 
 
-def test_llm_logs() -> None:
-    found = calls(sample("llm_logs.db"))
-    schema = {"type": "object", "properties": {"intent": {"type": "string"}}, "required": ["intent"]}
-    system = Message("system", "Classify the intent")
-    good, bad = found
-    same: dict[str, Any] = {
-        "model": "scripted",
-        "finish_reason": "stop",
-        "usage": Usage(31, 12),
-        "latency_ms": 0.0,
-        "format": "llm_logs",
-    }
-    assert good == LoggedCall(
-        id="01m86ses7stzx6v8d9m0nfdane",
-        answer='{"intent": "card_arrival"}',
-        time="2026-11-24T12:45:55.321Z",
-        messages=(system, Message("user", USER)),
-        extra={"schema": schema, "thread": "01m86set33tjmdsqnjafhpgr7p"},
-        raw=good.raw,
-        **same,
-    )
-    assert bad == LoggedCall(
-        id="01m86set3wa578dc2rg1sehk6r",
-        answer='Sure! {"intent": "card_arrival",}',
-        time="2026-11-24T12:45:56.220Z",
-        messages=(system, Message("user", "where is it")),
-        failed="schema: the answer is not JSON",
-        extra={"schema": schema, "thread": "01m86set3wa578dc2rg1sehk6s"},
-        tier=CONTENT,
-        raw=bad.raw,
-        **same,
-    )
-    assert isinstance(good.raw, dict)
-    assert good.raw["response_json"].startswith('{"choices": [{"finish_reason": "stop"}]')
+ROW = {"prompt": f"{SYSTEM}\n{USER}", "response": ANSWER, "expected": "card_arrival", "model": "gpt-4o-mini"}
 
 
 @pytest.mark.parametrize(
-    ("name", "row", "extra", "latency", "prompt"),
+    ("file", "place", "raw", "latency"),
     [
-        ("plain.csv", "line 2", {"failed": "TRUE"}, 812.0, f"{SYSTEM}\n{USER}"),
-        ("plain.xlsx", "Sheet, row 2", {"failed": True}, None, "p"),
+        (sample("plain.csv"), "line 2", {**ROW, "latency_ms": "812", "failed": "TRUE"}, 812.0),
+        (log(workbook([[*ROW, "failed"], [*ROW.values(), True]])), "S1, row 2", {**ROW, "failed": True}, None),
     ],
 )
-def test_plain_tables(name: str, row: str, extra: dict[str, Any], latency: float | None, prompt: str) -> None:
-    (call,) = calls(sample(name))
-    raw = {
-        "prompt": prompt,
-        "response": ANSWER,
-        "expected": "card_arrival",
-        "model": "gpt-4o-mini",
-        **({"latency_ms": "812"} if latency else {}),
-        **extra,
-    }
+def test_plain_tables(file: LogFile, place: str, raw: dict[str, Any], latency: float | None) -> None:
+    (call,) = calls(file, "generic")
     assert call == LoggedCall(
-        id=row,
+        id=place,
         answer=ANSWER,
         model="gpt-4o-mini",
-        messages=(Message("user", prompt),),
+        messages=(Message("user", ROW["prompt"]),),
         latency_ms=latency,
-        failed=f"failed {extra['failed']}",
-        extra=extra,
+        failed=f"failed {raw['failed']}",
+        extra={"failed": raw["failed"]},
         tier=CONTENT,
         format="generic",
         expected="card_arrival",
@@ -633,24 +576,13 @@ def test_plain_tables(name: str, row: str, extra: dict[str, Any], latency: float
     )
 
 
-BFCL = DATA / "bfcl_logs"
-
-
-@pytest.mark.parametrize(
-    ("model", "failed", "unparsed"), [("claude-instant-1.2", 275, 65), ("gpt-3.5-turbo-0125", 305, 135)]
-)
-def test_real_logs_are_joined_with_their_prompts(model: str, failed: int, unparsed: int) -> None:
-    """The counts are those of the logs' own description."""
-    if not BFCL.exists():
-        pytest.skip(f"{BFCL} is not there")
-    answers, prompts = (LogFile.at(BFCL / f"{name}.jsonl", name) for name in (model, "prompts"))
+@pytest.mark.parametrize("model", bfcl.MODELS)
+def test_real_logs_are_joined_with_their_prompts(model: str) -> None:
+    answers, prompts = (LogFile.from_path(bfcl.EXCERPT / f"{name}.jsonl", name) for name in (model, "prompts"))
     found = calls(beside(answers, prompts), "generic")
-    assert len(found) == 1240
     assert read(beside(prompts, answers)) == []
-    own, asked = (
-        {record["id"]: record for record in map(json.loads, (BFCL / f"{name}.jsonl").read_text("utf-8").splitlines())}
-        for name in (model, "prompts")
-    )
+    own, asked = ({record["id"]: record for record in bfcl.read_records(name)} for name in (model, "prompts"))
+    assert [call.id for call in found] == list(own)
     for call in found:
         record, request = own[call.id], asked[call.id]
         assert call.answer == record["response"]
@@ -661,13 +593,9 @@ def test_real_logs_are_joined_with_their_prompts(model: str, failed: int, unpars
         assert call.expected == request.get("gold")
         assert call.tier == (None if record["valid"] else CONTENT)
         assert (call.failed or "").startswith(record["error_type"] or "")
-    bad = [call for call in found if call.tier is CONTENT]
-    assert len(bad) == failed
-    assert sum((call.failed or "").startswith("ast_decoder") for call in bad) == unparsed
 
 
 def test_answers_without_their_prompts_are_named() -> None:
-    if not BFCL.exists():
-        pytest.skip(f"{BFCL} is not there")
-    answers = LogFile.at(BFCL / "gpt-3.5-turbo-0125.jsonl", "answers")
-    assert set(reasons(read(answers))) == {(f"line {number}", "it has no input") for number in range(1, 1241)}
+    found = reasons(read(LogFile.from_path(bfcl.EXCERPT / "gpt-3.5-turbo-0125.jsonl", "answers")))
+    assert {reason for _, reason in found} == {"it has no input"}
+    assert len(found) == len(bfcl.read_records("prompts"))

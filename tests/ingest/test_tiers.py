@@ -5,17 +5,20 @@ from typing import Any
 import pytest
 
 from promptbench.core.types import FailureTier
-from promptbench.ingest._tiers import failure, low_score, named_scores, truth
+from promptbench.ingest._tiers import classify_failure, find_low_score, iterate_scores, parse_truth
 
 
 def test_an_earlier_tier_outweighs_a_later_one() -> None:
     everything: dict[str, Any] = {"error": "429", "finish_reason": "length", "refusal": True, "verdict": "wrong"}
-    assert failure(**everything) == ("429", FailureTier.TRANSPORT)
-    assert failure(**everything | {"error": None}) == ("refusal", FailureTier.CUT)
-    assert failure(**everything | {"error": None, "refusal": False}) == ("finish reason length", FailureTier.CUT)
-    assert failure(verdict="wrong", finish_reason="stop") == ("wrong", FailureTier.CONTENT)
-    assert failure(finish_reason="stop") == (None, None)
-    assert failure() == (None, None)
+    assert classify_failure(**everything) == ("429", FailureTier.TRANSPORT)
+    assert classify_failure(**everything | {"error": None}) == ("refusal", FailureTier.TRUNCATED)
+    assert classify_failure(**everything | {"error": None, "refusal": False}) == (
+        "finish reason length",
+        FailureTier.TRUNCATED,
+    )
+    assert classify_failure(verdict="wrong", finish_reason="stop") == ("wrong", FailureTier.CONTENT)
+    assert classify_failure(finish_reason="stop") == (None, None)
+    assert classify_failure() == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -24,11 +27,11 @@ def test_an_earlier_tier_outweighs_a_later_one() -> None:
      "SAFETY", "max_output_tokens"],
 )  # fmt: skip
 def test_an_answer_is_cut_by_its_finish_reason(reason: str) -> None:
-    assert failure(finish_reason=reason) == (f"finish reason {reason}", FailureTier.CUT)
+    assert classify_failure(finish_reason=reason) == (f"finish reason {reason}", FailureTier.TRUNCATED)
 
 
 def test_the_finish_reason_error_is_no_answer() -> None:
-    assert failure(finish_reason="error") == ("finish reason error", FailureTier.TRANSPORT)
+    assert classify_failure(finish_reason="error") == ("finish reason error", FailureTier.TRANSPORT)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +40,7 @@ def test_the_finish_reason_error_is_no_answer() -> None:
      ("maybe", None), ("", None), (None, None), (7, None), ([], None)],
 )  # fmt: skip
 def test_truth(value: Any, read: bool | None) -> None:
-    assert truth(value) is read
+    assert parse_truth(value) is read
 
 
 @pytest.mark.parametrize(
@@ -59,4 +62,4 @@ def test_truth(value: Any, read: bool | None) -> None:
     ],
 )
 def test_low_scores(scores: Any, said: str | None) -> None:
-    assert low_score(named_scores(scores)) == said
+    assert find_low_score(iterate_scores(scores)) == said

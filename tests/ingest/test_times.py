@@ -13,7 +13,7 @@ from promptbench.ingest import generic
 def read(tmp_path: Path, *records: dict[str, object]) -> list[LoggedCall | BadRecord]:
     path = tmp_path / "calls.jsonl"
     path.write_text("".join(json.dumps(record) + "\n" for record in records))
-    return list(generic.read_times(LogFile.at(path, "calls.jsonl")))
+    return list(generic.read_timings(LogFile.from_path(path, "calls.jsonl")))
 
 
 def test_times_and_tokens_need_no_input_and_no_answer(tmp_path: Path) -> None:
@@ -41,12 +41,12 @@ def test_a_wrong_answer_is_one(tmp_path: Path) -> None:
 def test_without_a_unit_there_is_no_latency(tmp_path: Path) -> None:
     [bad] = read(tmp_path, {"latency": 12, "response": "x"})
     assert isinstance(bad, BadRecord)
-    assert "no latency in a column with a unit" in bad.reason
+    assert "no latency column with a unit" in bad.reason
 
 
 def test_the_first_token_is_kept_by_an_import_too(tmp_path: Path) -> None:
     path = tmp_path / "calls.jsonl"
     path.write_text(json.dumps({"input": "a", "response": "b", "ttft_ms": 80}) + "\n")
-    [call] = generic.read(LogFile.at(path, "calls.jsonl"))
+    [call] = generic.read(LogFile.from_path(path, "calls.jsonl"))
     assert isinstance(call, LoggedCall)
     assert call.extra == {"first_token_ms": 80.0}

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from promptbench.text.templates import Part, Tag, TemplateError, as_text, is_name, join, lookup, split
+from promptbench.text.templates import Part, Tag, TemplateError, is_name, join, lookup, render_value, split
 
 
 def bare(parts: list[Part]) -> list[str | tuple[str]]:
@@ -141,4 +141,4 @@ def test_lookup() -> None:
     ],
 )
 def test_values_as_text(value: object, text: str) -> None:
-    assert as_text(value) == text
+    assert render_value(value) == text
