@@ -19,7 +19,7 @@ from promptbench.project.evaluate import Answers, Evaluation, Judged, evaluate, 
 from promptbench.project.inputs import CallInput, input_of
 from promptbench.project.quarantine import tell_quarantine
 from promptbench.prompts.prompt import Prompt
-from promptbench.suite.models import Case, CaseFile, CheckSpec, Suite, field_name
+from promptbench.suite.models import Case, CaseFile, Suite, WrittenCheck, field_name
 from promptbench.text.templates import is_name
 
 
@@ -342,7 +342,7 @@ class CaseBuilder:
             checks[BASELINE] = checks[self._prompts[0].prompt.hash]
         return checks
 
-    def _built(self, specs: Sequence[CheckSpec]) -> _Built:
+    def _built(self, specs: Sequence[WrittenCheck]) -> _Built:
         found, sound = {}, True
         for context, hashes in self._contexts:
             own = [checks.build(spec, context, self._found) for spec in specs]
@@ -361,11 +361,11 @@ def _informed(case: Case, by_variant: Mapping[str, tuple[Check, ...]]) -> Mappin
     return {key: tuple(checks.informed(check, case.expect) for check in built) for key, built in by_variant.items()}
 
 
-def own_specs(case: Case) -> Sequence[CheckSpec]:
+def own_specs(case: Case) -> Sequence[WrittenCheck]:
     """A case's own checks, `expect:` among them, in the order in which they are built after the suite's."""
     if not case.has_expect:
         return case.checks
-    return (*case.checks, CheckSpec("expect", case.expect, case.where.below("expect")))
+    return (*case.checks, WrittenCheck("expect", case.expect, case.where.below("expect")))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,10 @@ from promptbench.core.diagnostics import Code, Diagnostics, did_you_mean
 from promptbench.core.protocols import Check, CheckContext, CheckModule, MissingExtra, is_judged
 from promptbench.core.types import Json
 from promptbench.project.evaluate import Judged, Weighed
-from promptbench.suite.models import CheckSpec
+from promptbench.suite.models import WrittenCheck
 
 
-def build(spec: CheckSpec, context: CheckContext, found: Diagnostics) -> Check | None:
+def build(spec: WrittenCheck, context: CheckContext, found: Diagnostics) -> Check | None:
     """The check of a spec; None, with a diagnostic, when there is no such check or its argument is not one for it."""
     if spec.name not in plugins:
         guess = _meant(spec.name)
@@ -77,12 +77,12 @@ def unwrapped(check: Check) -> Check:
     return unwrapped(check.check) if isinstance(check, (Weighed, Strict, Loose)) else check
 
 
-def as_hashed(specs: Sequence[CheckSpec], context: CheckContext) -> list[Json]:
+def as_hashed(specs: Sequence[WrittenCheck], context: CheckContext) -> list[Json]:
     """What decides how a list of checks scores: all that is written, and the files that it names."""
     return [[spec.name, spec.argument, spec.reading, spec.weight, _files(spec, context)] for spec in specs]
 
 
-def _files(spec: CheckSpec, context: CheckContext) -> Json:
+def _files(spec: WrittenCheck, context: CheckContext) -> Json:
     module = plugins.load(spec.name) if spec.name in plugins else None
     fingerprint = getattr(module, "fingerprint", None)
     try:

@@ -17,7 +17,7 @@ from promptbench.core.types import Json
 from promptbench.project.bench import Variant
 from promptbench.project.offers import ANY_ITEM, Path, SchemaOffers, listed
 from promptbench.project.texts import static_text, texts_of
-from promptbench.suite.models import Case, CheckSpec, Where, field_name
+from promptbench.suite.models import Case, Where, WrittenCheck, field_name
 
 _LABEL_CHARACTERS = 60
 _LABEL_WORDS = 4
@@ -233,7 +233,7 @@ def _wanted(case: Case) -> Iterator[_Wanted]:
             yield from _intent(spec)
 
 
-def _intent(spec: CheckSpec) -> Iterator[_Wanted]:
+def _intent(spec: WrittenCheck) -> Iterator[_Wanted]:
     """The label that a case's own check `intent` names, where it stands under plain names."""
     given = spec.argument if isinstance(spec.argument, dict) else {"is": spec.argument}
     label, place = given.get("is"), str(given.get("at", ""))

@@ -14,7 +14,7 @@ from promptbench.project.bench import Bench, BenchCase
 from promptbench.project.cases import as_answer, own_specs
 from promptbench.project.evaluate import Evaluation, Judged, evaluate
 from promptbench.project.mutants import Mutant, Original, Vocabulary, mutants
-from promptbench.suite.models import Case, CheckSpec, field_name
+from promptbench.suite.models import Case, WrittenCheck, field_name
 
 MOST_ANSWERS = 3
 """Different good answers to one case that are broken."""
@@ -69,7 +69,7 @@ class CaseOnTrial:
         self.written: Case | None = None if case.logged else bench.suite.cases[case.name]
         """The case as its author wrote it; None for one that a log brought."""
         self.checks: tuple[Check, ...] = case.checks[bench.candidates[0].hash]
-        self.specs: tuple[CheckSpec, ...] = (*bench.suite.checks, *(own_specs(self.written) if self.written else ()))
+        self.specs: tuple[WrittenCheck, ...] = (*bench.suite.checks, *(own_specs(self.written) if self.written else ()))
         """The same checks as they are written."""
         self._accept = bench.accept
         self.answers = tuple(self._good(recorded))

@@ -18,7 +18,7 @@ from promptbench.project.bench import Bench
 from promptbench.project.mutants import Original, facts, is_free_text
 from promptbench.project.mutation import CaseOnTrial, Trial
 from promptbench.suite.cases import read_checks
-from promptbench.suite.models import CheckSpec, Where, field_name
+from promptbench.suite.models import Where, WrittenCheck, field_name
 
 _MOST_FIELDS = 6
 _LONGEST_VALUE = 200
@@ -97,7 +97,7 @@ class Remedies:
         if document is None:
             return None
         if "expect" in content:
-            specs: Iterable[CheckSpec] = (CheckSpec("expect", document.value["expect"], Where(document)),)
+            specs: Iterable[WrittenCheck] = (WrittenCheck("expect", document.value["expect"], Where(document)),)
         else:
             specs = read_checks(document.value["checks"], Where(document), found)
         built = [checks.build(spec, self._context, found) for spec in specs]

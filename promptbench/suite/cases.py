@@ -20,10 +20,10 @@ from promptbench.suite.models import (
     Case,
     CaseFile,
     ChecksFile,
-    CheckSpec,
     Marked,
     Quarantine,
     Where,
+    WrittenCheck,
     field_name,
     is_case_file,
 )
@@ -258,12 +258,12 @@ def read_case(written: Json, where: Where, found: Diagnostics) -> Case | None:
     )
 
 
-def checks_as_written(items: list[dict[str, Any]], where: Where) -> tuple[CheckSpec, ...]:
+def checks_as_written(items: list[dict[str, Any]], where: Where) -> tuple[WrittenCheck, ...]:
     """The checks of a list that is written at `where`."""
-    return tuple(CheckSpec.of(item, where.below(index)) for index, item in enumerate(items))
+    return tuple(WrittenCheck.of(item, where.below(index)) for index, item in enumerate(items))
 
 
-def read_checks(written: Json, where: Where, found: Diagnostics) -> tuple[CheckSpec, ...]:
+def read_checks(written: Json, where: Where, found: Diagnostics) -> tuple[WrittenCheck, ...]:
     """The checks that are `written`, one or a list; none, with the problems in `found`, when they are none."""
     inside = _Inside(where.document, "checks", written)
     file = validated(ChecksFile, inside.value, (), inside, found)

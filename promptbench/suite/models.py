@@ -306,7 +306,7 @@ class Where:
 
 
 @dataclass(frozen=True, slots=True)
-class CheckSpec:
+class WrittenCheck:
     """A check as written: its name, its argument, where the argument is, and what stands beside it.
 
     `reading` is "strict" or "loose", or None where the check decides how it reads an answer.
@@ -319,7 +319,7 @@ class CheckSpec:
     weight: float = 1.0
 
     @classmethod
-    def of(cls, item: Mapping[str, Any], where: Where) -> CheckSpec:
+    def of(cls, item: Mapping[str, Any], where: Where) -> WrittenCheck:
         """The check in a mapping that is written at `where`."""
         [name] = [key for key in item if field_name(key) not in CHECK_OPTIONS]
         reading, weight = (_option(dict(item), option) for option in CHECK_OPTIONS)
@@ -347,7 +347,7 @@ class Case:
     was: str | None
     has_wish: bool
     should_be: Json
-    checks: tuple[CheckSpec, ...]
+    checks: tuple[WrittenCheck, ...]
     tags: tuple[str, ...]
     where: Where
     threshold: float | None = None
@@ -394,7 +394,7 @@ class Suite:
     document: Document
     prompts: tuple[str, ...]
     models: tuple[ModelEntry, ...]
-    checks: tuple[CheckSpec, ...]
+    checks: tuple[WrittenCheck, ...]
     threshold: float | None
     """The share of the weighted scores that a case needs; None where every check must pass."""
     logs: tuple[str, ...]
