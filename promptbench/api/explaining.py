@@ -37,7 +37,7 @@ def check_page(written: str) -> CheckPage:
         guess = did_you_mean(written, known)
         hint = f"did you mean '{guess}'?" if guess else f"known checks: {', '.join(known)}"
         raise InputError(f"there is no check '{written}'", hint=hint)
-    text = (checks.load(written).__doc__ or "").rstrip()
+    text = (checks.load(written).doc or "").rstrip()
     title, _, rest = text.partition(": ")
     summary, _, body = rest.partition("\n\n")
     body, _, example = body.partition("Example:\n")

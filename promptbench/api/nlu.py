@@ -97,7 +97,7 @@ class _Tally:
             self.pairs[check.wanted, None] += 1
         if said is not None and not right and len(self.examples) < _MOST_EXAMPLES:
             self.examples.setdefault((check.wanted, said[:_LONGEST]), (case.name, _text(case)[:_LONGEST]))
-        sureness = check.sureness(subject)
+        sureness = check.confidence_of(subject)
         if sureness is not None:
             self.confidences.add(sureness, right=right, in_scope=check.wanted not in self.out_of_scope)
         return right

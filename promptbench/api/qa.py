@@ -10,8 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from promptbench.api.nlu import first_answer, in_order, part
+from promptbench.checks._normal import Normal
+from promptbench.checks._paths import text_at
 from promptbench.checks.answerable import Answerable
-from promptbench.checks.exact_match import ExactMatch
+from promptbench.checks.expect import Expect
 from promptbench.checks.token_f1 import TokenF1
 from promptbench.core.protocols import Subject
 from promptbench.core.types import Attempt, Score
@@ -21,7 +23,7 @@ from promptbench.project.bench import BASELINE, Bench, BenchCase
 from promptbench.project.checks import unwrapped
 from promptbench.report.qa import Marks, Qa, QaSummary
 
-_CHECKS = frozenset({"exact match", "token f1", "answerable", "grounded", "citations"})
+_CHECKS = frozenset({"expect", "exact match", "token f1", "answerable", "grounded", "citations"})
 
 _Marks = Counter[tuple[float, float]]
 """Questions by their exact match and F1, so that what is kept does not grow with them."""
@@ -43,17 +45,26 @@ class _Tally:
                 counted[0] += score.passed
                 counted[1] += 1
         checks = [unwrapped(check) for check in case.checks[variant or BASELINE]]
-        strict = next((check for check in checks if isinstance(check, (ExactMatch, TokenF1))), None)
+        strict = next(
+            (check for check in checks if isinstance(check, (Expect, TokenF1)) and _is_of_a_question(check)), None
+        )
         if strict is not None:
             self._compared(strict, subject)
         elif any(isinstance(check, Answerable) and not check.answerable for check in checks):
             right = float(all(check.score(subject).passed for check in checks if isinstance(check, Answerable)))
             self.without_answer[right, right] += 1
 
-    def _compared(self, check: ExactMatch | TokenF1, subject: Subject) -> None:
-        text, problem = check.text(subject)
-        marks = (0.0, 0.0) if problem else (exact_match(text, check.right), round(token_f1(text, check.right), 6))
-        (self.with_answer if any(check.right) else self.without_answer)[marks] += 1
+    def _compared(self, check: Expect | TokenF1, subject: Subject) -> None:
+        text, problem = text_at(subject, check.path)
+        text = Normal(tuple(step for step in check.normal.steps if step != "squad")).text(text)
+        right = [str(item) for item in check.right]
+        marks = (0.0, 0.0) if problem else (exact_match(text, right), round(token_f1(text, right), 6))
+        (self.with_answer if any(right) else self.without_answer)[marks] += 1
+
+
+def _is_of_a_question(check: object) -> bool:
+    """Whether it compares as SQuAD does, or is about questions that have no answer."""
+    return isinstance(check, (TokenF1, Answerable)) or (isinstance(check, Expect) and "squad" in check.normal.steps)
 
 
 class QaTallies:
@@ -69,6 +80,10 @@ class QaTallies:
         if found is None:
             return
         case, subject = found
+        if {score.check for score in attempt.scores} & _CHECKS == {"expect"} and not any(
+            _is_of_a_question(unwrapped(check)) for check in case.checks[key.variant or BASELINE]
+        ):
+            return
         self._tallies.setdefault((key.variant, key.model), _Tally()).add(case, key.variant, subject, attempt.scores)
 
     def found(self) -> Qa | None:

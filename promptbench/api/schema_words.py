@@ -158,11 +158,10 @@ _OF_ONE: Mapping[tuple[str, str], tuple[str, Json]] = {
     ("refusal", "is"): ("Whether the answer declines.", "no"),
     ("list", "is"): ("The entries, in their order.", ["A-17", "B-4471"]),
     ("set", "is"): ("The entries, in any order.", ["A-17", "B-4471"]),
-    ("one of", "is"): ("The answers of which each is good.", ["billing", "payments"]),
+    ("expect", "is"): ("What should come back.", {"team": "billing"}),
     ("slots", "is"): ("The slots with their values.", {"city": "Oslo"}),
     ("number", "is"): ("The right number.", 1234.5),
     ("date", "is"): ("The right date, best as year-month-day.", "2026-03-04"),
-    ("exact match", "ignore"): ("citations, when marks such as [1] do not count.", "citations"),
     ("token f1", "ignore"): ("citations, when marks such as [1] do not count.", "citations"),
     ("tokens", "of"): ("Which tokens count: answer, prompt or both.", "both"),
 }

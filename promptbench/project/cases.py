@@ -179,7 +179,7 @@ class CaseBuilder:
             name=case.name,
             variables=case.variables,
             history=case.messages,
-            checks=_informed(case, self._checks(own)),
+            checks=_with_expected(case, self._checks(own)),
             threshold=self._suite.threshold if case.threshold is None else case.threshold,
             critical=case.critical,
             tags=case.tags,
@@ -354,11 +354,13 @@ class CaseBuilder:
         return _Built(found, sound)
 
 
-def _informed(case: Case, by_variant: Mapping[str, tuple[Check, ...]]) -> Mapping[str, tuple[Check, ...]]:
+def _with_expected(case: Case, by_variant: Mapping[str, tuple[Check, ...]]) -> Mapping[str, tuple[Check, ...]]:
     """The checks, where they take the right answer from the case with that. Raises ValueError."""
     if not case.has_expect:
         return by_variant
-    return {key: tuple(checks.informed(check, case.expect) for check in built) for key, built in by_variant.items()}
+    return {
+        key: tuple(checks.with_expected(check, case.expect) for check in built) for key, built in by_variant.items()
+    }
 
 
 def own_specs(case: Case) -> Sequence[WrittenCheck]:

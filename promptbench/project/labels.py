@@ -9,8 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from promptbench.checks._options import comparison
-from promptbench.checks._words import quoted, same
+from promptbench.checks._scores import quoted, same
+from promptbench.checks.expect import parse_argument
 from promptbench.core.canonical import canonical
 from promptbench.core.diagnostics import Code, Diagnostics, Place, Severity
 from promptbench.core.types import Json
@@ -227,8 +227,7 @@ def _wanted(case: Case) -> Iterator[_Wanted]:
         if name in ("equals", "expect"):
             yield from _compared(spec.argument, spec.where, ())
         elif name == "one_of" and isinstance(spec.argument, list):
-            options = tuple(item for item in spec.argument if not isinstance(item, list | dict))
-            yield _Wanted((), options, spec.where, ())
+            yield from _compared({"any of": spec.argument}, spec.where, ())
         elif name == "intent":
             yield from _intent(spec)
 
@@ -245,11 +244,16 @@ def _intent(spec: WrittenCheck) -> Iterator[_Wanted]:
 def _compared(argument: Json, root: Where, steps: tuple[str | int, ...]) -> Iterator[_Wanted]:
     """What a comparison letter by letter wants; one that ignores something can be met by other spellings."""
     try:
-        value, ignored = comparison(argument)
+        check = parse_argument(argument)
     except ValueError:
         return
-    if ignored is None:
-        yield from _leaves(value, root, steps)
+    if check.normal.steps or check.paths or check.path:
+        return
+    if len(check.right) == 1:
+        inside = ("is",) if isinstance(argument, dict) and argument != check.right[0] else ()
+        yield from _leaves(check.right[0], root, (*steps, *inside))
+    elif not any(isinstance(item, list | dict) for item in check.right):
+        yield _Wanted((), check.right, root, steps)
 
 
 def _leaves(value: Json, root: Where, steps: tuple[str | int, ...], path: Path = ()) -> Iterator[_Wanted]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from promptbench.checks._options import comparison
+from promptbench.checks.expect import parse_argument
 from promptbench.core.protocols import Check
 from promptbench.core.types import CallFacts, Json
 from promptbench.formats.json_text import read
@@ -141,10 +141,11 @@ def _content(text: str) -> str:
 
 def _expected(expect: Json) -> Iterator[str]:
     """Answers that `expect` may stand for: as it is, and with its numbers as texts, which it takes as well."""
-    wanted, _ = comparison(expect)
-    yield as_answer(wanted)
-    if isinstance(wanted, (dict, list)):
-        yield as_answer(_with_texts(wanted))
+    check = parse_argument(expect)
+    for wanted in () if check.path or check.paths else check.right:
+        yield as_answer(wanted)
+        if isinstance(wanted, (dict, list)):
+            yield as_answer(_with_texts(wanted))
 
 
 def _with_texts(value: Json) -> Json:

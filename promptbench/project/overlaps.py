@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from promptbench.checks import _options
 from promptbench.checks._paths import Path, optional
-from promptbench.checks._words import quoted
+from promptbench.checks._scores import quoted
 from promptbench.core.diagnostics import Code, Diagnostics, Place, Severity
 from promptbench.core.types import Json
 from promptbench.project.texts import texts_of

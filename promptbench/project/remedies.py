@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from promptbench.checks._options import comparison
+from promptbench.checks.expect import parse_argument
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.protocols import Check, CheckContext
 from promptbench.core.types import Json
@@ -110,7 +110,10 @@ def _expect(case: CaseOnTrial, trial: Trial) -> Json:
     """What `expect` should say, with what it says already; None where it cannot say it."""
     said, ignored = None, None
     if case.written and case.written.has_expect:
-        said, ignored = comparison(case.written.expect)
+        check = parse_argument(case.written.expect)
+        if len(check.right) > 1 or check.path or check.fields != "named":
+            return None
+        said, ignored = check.right[0], list(check.normal.steps) or None
     value = trial.original.value
     if not isinstance(value, dict):
         items = value if isinstance(value, list) else ()

@@ -19,7 +19,8 @@ MAY_IMPORT = {
         ("settings", "suite", "prompts", "providers", "ingest", "gateway", "store", "report", "stats", "metrics"),
         LEAVES,
     ),
-    "checks": LEAVES | {"metrics"},
+    "checks": LEAVES | {"metrics", "plugins"},
+    "plugins": {"core"},
     "gate": {"stats", "core"},
     "project": LEAVES | {"suite", "prompts", "checks", "providers", "ingest"},
     "engine": {"gateway", "project", "core"},
@@ -31,7 +32,7 @@ MAY_IMPORT = {
 }
 MAY_IMPORT["api"] = set(MAY_IMPORT) - {"cli", "client", "pytest_plugin"}
 STANDARD_ONLY = {"core"}
-MODULES = {"client", "pytest_plugin"}
+MODULES = {"client", "plugins", "pytest_plugin"}
 """Layers that are one file."""
 
 

@@ -99,6 +99,14 @@ CASES = (
         right=f"{_CASE}    quarantine: {{owner: support, reason: the team is disputed, review by: 2999-12-31}}\n",
     ),
     Entry(
+        Code.DEPRECATED_CHECK,
+        "a check under an old name",
+        "The check works as before, but its name is deprecated: `expect` does the same with options.",
+        "Write what the hint says. A suite with the old name keeps its scores and its runs.",
+        wrong=f"{_CASE}    checks: [{{one of: [billing, delivery]}}]\n",
+        right=f"{_CASE}    checks: [{{expect: {{any of: [billing, delivery]}}}}]\n",
+    ),
+    Entry(
         Code.BAD_LOG,
         "a log that cannot be used",
         "The file is no log of a known format, one of its records is broken, or a call in it has too "
