@@ -67,7 +67,7 @@ class Agreement:
 
     @classmethod
     def read(cls, data: Json) -> Agreement:
-        """Return an entry as an agreement. Raises ValueError if it is invalid or its kappa does not match its counts."""
+        """Return an entry as an agreement. Raises ValueError if it is invalid or its kappa does not match."""
         try:
             length = data["correlation_with_length"]
             found = cls(
