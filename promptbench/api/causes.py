@@ -11,6 +11,12 @@ from promptbench.formats import json_text
 _LONGEST = 120
 _LOOKED_AT = 1_000
 """Characters of a reason; what a function of an author gives may be longer."""
+_EXPECTED_AND_GOT = re.compile(
+    r"\b(expected) (?:'.*?'|'[^']*…|-?\d[^,;]*|[\[{].*?)(?=, got\b)"
+    r"|(, got) (?:'.*?(?:'|…)|-?\d[\d.e+-]*|[\[{].*?)(?=$|; |, which\b|\.\.\.| \()"
+)
+"""The values in a reason, such as `team: expected 'billing', got 'sales'`. null, true and false say something."""
+# Reasons that earlier versions recorded.
 _GOT = re.compile(r"\b(is|has) (?:'.*?'|'[^']*…|-?\d[^,;]*|[\[{].*?)(?=, (?:not|none of|which)\b)")
 """What an answer had at a place. null, true and false say something by themselves."""
 _WANTED = re.compile(r", not (?:'.*?(?:'|…)|-?\d[\d.e+-]*|[\[{].*?)(?=$|; |\.\.\.| \()")
@@ -19,7 +25,7 @@ _NUMBER = re.compile(
     r"'[^']*'|\b(?:at least|at most|more than|less than|multiple of) -?\d(?:[\d.,]*\d)?|(?<![\w.])-?\d(?:[\d.,:]*\d)?"
 )
 """Quoted names and limits stay."""
-_INDEX = re.compile(r"(?<=[^\W\d]\.)\d+(?=[. ])|^\d+(?=\.)")
+_INDEX = re.compile(r"(?<=[^\W\d]\.)\d+(?=[.: ])|^\d+(?=\.)")
 _VARIABLE_PART = re.compile(r"\b[0-9a-f]{8,}\b|\b\w*\d\w*\b", re.IGNORECASE)
 _QUOTED = re.compile(r"'[^']*(?:'|$)")
 
@@ -45,6 +51,7 @@ def json_fault(answer: str) -> str | None:
 def without_values(reason: str) -> str:
     """A check's reason with the names of fields, and without what the answer had there or a single case wants there."""
     plain = _INDEX.sub("*", " ".join(reason[:_LOOKED_AT].split()))
+    plain = _EXPECTED_AND_GOT.sub(lambda found: f"{found[1] or found[2]} …", plain)
     plain = _WANTED.sub(", not …", _GOT.sub(r"\1 …", plain))
     return _cut(_NUMBER.sub(lambda found: "…" if found[0][0] in "-0123456789" else found[0], plain))
 

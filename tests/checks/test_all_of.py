@@ -19,7 +19,7 @@ def test_all_must_hold() -> None:
     ]
     assert score("all of", argument, '{"a": 1, "b": 2, "c": "Paris"}').passed
     result = score("all of", argument, '{"a": 1, "c": "Paris, Lyon"}')
-    assert result.reason == "not contains: 'Lyon' is in the answer; fields: b is missing"
+    assert result.reason == "not contains: 'Lyon' is in the answer; expect: b is missing"
     assert result.value == pytest.approx((1 + 0 + 0.5) / 3)
 
 

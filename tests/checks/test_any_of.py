@@ -13,7 +13,7 @@ def test_one_is_enough() -> None:
 
 def test_says_why_none_holds_and_scores_the_best() -> None:
     result = score("any of", [{"contains": "x"}, {"expect": {"is": {"a": 1, "b": 2}, "fields": "paths"}}], '{"a": 1}')
-    assert result.reason == "none of 2 holds: contains: 'x' is not in the answer; fields: b is missing"
+    assert result.reason == "none of 2 holds: contains: 'x' is not in the answer; expect: b is missing"
     assert result.value == 0.5
 
 

@@ -83,7 +83,7 @@ def test_the_case_tells_the_right_label_at_the_same_place() -> None:
     assert check.with_expected("a text").wanted is None
     assert built(None).with_expected("oos").wanted == "oos"
     assert built({"is": "oos", "at": "intent"}).with_expected({"intent": "book_flight"}).wanted == "oos"
-    with pytest.raises(ValueError, match="none of the 3 labels"):
+    with pytest.raises(ValueError, match="not one of the 3 labels"):
         check.with_expected({"intent": "book_hotel"})
 
 

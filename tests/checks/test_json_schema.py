@@ -270,7 +270,7 @@ def test_newer_drafts(draft: str) -> None:
     schema = {"$schema": f"https://json-schema.org/draft/{draft}/schema", "properties": {"a": {"type": "string"}}}
     schema |= {"unevaluatedProperties": False}
     assert reason(schema, '{"a": "b"}') == ""
-    assert reason(schema, '{"b": 1}').startswith("the answer does not fit: Unevaluated properties")
+    assert reason(schema, '{"b": 1}').startswith("does not fit: Unevaluated properties")
 
 
 def test_draft_4_has_its_own_limits() -> None:
@@ -294,7 +294,7 @@ def test_formats_of_the_prompts_schema_and_of_a_file(tmp_path: Path) -> None:
     (tmp_path / "day.json").write_text(json.dumps(day), encoding="utf-8")
     for schema in ("output", "day.json"):
         argument = {"schema": schema, "formats": "checked"}
-        assert score("json schema", argument, '"today"', output=day, folder=tmp_path).reason.endswith("is no date")
+        assert score("json schema", argument, '"today"', output=day, folder=tmp_path).reason.startswith("expected a valid date")
     module, context = plugins.load("json schema"), CheckContext(tmp_path)
     assert module.fingerprint({"schema": "day.json", "formats": "checked"}, context) is not None
     assert module.fingerprint({"schema": "output"}, context) is None

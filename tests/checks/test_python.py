@@ -48,7 +48,7 @@ def test_what_a_function_returns(tmp_path: Path, returned: str, passed: bool, va
 def test_a_share_can_be_enough(tmp_path: Path) -> None:
     source = "def check(answer, vars, argument):\n    return 0.8\n"
     assert judged(tmp_path, source, **{"at least": "80%"}).passed
-    assert judged(tmp_path, source, **{"at least": 0.9}).reason.endswith("(0.80, not at least 0.90)")
+    assert judged(tmp_path, source, **{"at least": 0.9}).reason.endswith("(score 0.80, needs 0.90)")
 
 
 @pytest.mark.parametrize(
@@ -147,13 +147,13 @@ from pathlib import Path
 from promptbench.checks._python_process import process_for
 path = Path(sys.argv[1])
 process = process_for(path, path.name, path.read_text(encoding="utf-8"))
-print(process.ask("check", "0", {}, None, 5)["reason"])
+print(process.call("check", "0", {}, None, 5)["reason"])
 threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
 try:
-    process.ask("check", "3", {}, None, 5)
+    process.call("check", "3", {}, None, 5)
 except KeyboardInterrupt:
     print("interrupted")
-print(process.ask("check", "0.0", {}, None, 5)["reason"])
+print(process.call("check", "0.0", {}, None, 5)["reason"])
 """
 
 

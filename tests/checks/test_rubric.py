@@ -71,7 +71,7 @@ def test_a_reference_is_shown_in_both_orders_and_they_must_agree() -> None:
     assert not concluded(check, says("fail"), says("fail")).errored
     divided = concluded(check, says("pass"), says("fail"))
     assert divided.errored
-    assert "by which text it sees first" in divided.reason
+    assert "depends on which text it sees first" in divided.reason
 
 
 @pytest.mark.parametrize(
@@ -250,5 +250,5 @@ def test_mistakes(argument: Json, said: str) -> None:
 @pytest.mark.parametrize("inside", ["not", "any_of", "all_of"])
 def test_it_stands_in_no_other_check(inside: str) -> None:
     argument: Json = {"rubric": PLAIN}
-    with pytest.raises(ValueError, match="asks a model, so it stands on a line of its own"):
+    with pytest.raises(ValueError, match="calls a model, so it needs a line of its own"):
         score(inside, argument if inside == "not" else [argument], "x")
