@@ -18,7 +18,7 @@ from promptbench.core.protocols import Check, Subject
 from promptbench.core.types import Attempt
 from promptbench.metrics import bootstrap, nlu_labels, nlu_slots
 from promptbench.metrics.nlu_confidence import Confidences
-from promptbench.metrics.nlu_labels import Figures
+from promptbench.metrics.nlu_labels import LabelFigures
 from promptbench.project.bench import BASELINE, Bench, BenchCase
 from promptbench.project.checks import unwrapped
 from promptbench.project.evaluate import as_subject
@@ -226,7 +226,7 @@ def _summary(prompt: str, side: str, model: str, tally: _Tally) -> NluSummary:
         unread=tally.unread,
         slots=_slot_score(tally.slots),
         by_slot={
-            name: _score(Figures.of(right, right + extra, right + missing))
+            name: _score(LabelFigures.of(right, right + extra, right + missing))
             for name, (right, missing, extra) in sorted(tally.by_slot.items())
         },
         exact=part(*tally.exact),
@@ -244,7 +244,7 @@ def _slot_score(counts: Mapping[tuple[int, int, int], int]) -> Score | None:
     right, said, expected = _sums(counts)
     if not (said or expected):
         return None
-    return _score(Figures.of(right, said, expected), bootstrap.interval(counts, _slot_f1))
+    return _score(LabelFigures.of(right, said, expected), bootstrap.interval(counts, _slot_f1))
 
 
 def _slot_f1(counts: Mapping[tuple[int, int, int], int]) -> float:
@@ -266,7 +266,7 @@ def part(right: int, of: int) -> Part | None:
     return Part(right, of, low, clopper_pearson_upper(right, of, 0.975))
 
 
-def _score(figures: Figures, between: tuple[float, float] | None = None) -> Score:
+def _score(figures: LabelFigures, between: tuple[float, float] | None = None) -> Score:
     low, high = between or (None, None)
     return Score(figures.precision, figures.recall, figures.f1, figures.support, low, high)
 

@@ -86,8 +86,8 @@ def _is_options(argument: Json) -> bool:
 
 
 def _shown(span: Span) -> str:
-    place = f" at {span.start}–{span.end}" if span.has_place else ""
-    return f"{quoted(span.slot)[1:-1]}{'' if span.value is None else ' ' + quoted(span.value)}{place}"
+    offsets = f" at {span.start}–{span.end}" if span.has_offsets else ""
+    return f"{quoted(span.slot)[1:-1]}{'' if span.value is None else ' ' + quoted(span.value)}{offsets}"
 
 
 SPEC = CheckSpec(
