@@ -54,7 +54,7 @@ def test_a_wish_must_pass(tmp_path: Path) -> None:
     _, found = joined(tmp_path, HEAD + EXPECT + "    should-be: {team: delivery}\n")
     (item,) = found
     assert (item.code, str(item.place)) == (Code.WISH_FAILS, "suite.yaml:8:16")
-    assert "team is 'delivery', not 'billing'" in item.message
+    assert "team: expected 'billing', got 'delivery'" in item.message
 
 
 @pytest.mark.parametrize(
