@@ -293,7 +293,9 @@ def test_what_the_guide_shows(project: pytest.Pytester) -> None:
     write(project.path, {"tests/test_shop.py": example, "tests/shop.py": SHOP})
     done = results(project, "tests")
     done.assert_outcomes(passed=2, failed=1)
-    done.stdout.fnmatch_lines(["E *late parcel fails: expect: team: expected 'delivery', got 'billing'; urgent is missing"])
+    done.stdout.fnmatch_lines(
+        ["E *late parcel fails: expect: team: expected 'delivery', got 'billing'; urgent is missing"]
+    )
 
 
 def test_it_costs_other_projects_nothing(tmp_path: Path) -> None:

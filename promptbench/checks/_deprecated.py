@@ -1,6 +1,6 @@
 """The names under which `expect` did its work before: old suites keep them, and their scores.
 
-Each translates its argument into one for `expect`, which is also what the warning tells to write.
+Each translates its argument into one for `expect`, and the deprecation warning shows the translation.
 """
 
 from __future__ import annotations

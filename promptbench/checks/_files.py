@@ -24,7 +24,7 @@ def read_beside(name: str, context: CheckContext) -> str:
             raise OverflowError(f"it has more than {_MOST_BYTES:,} bytes")
         return content.decode("utf-8-sig")
     except FileNotFoundError:
-        raise ValueError(f"there is no file {quoted(name)} beside the suite") from None
+        raise ValueError(f"file {quoted(name)} not found next to the suite") from None
     except UnicodeDecodeError:
         raise ValueError(f"{quoted(name)} is not UTF-8 text") from None
     except (OSError, RuntimeError, ValueError, OverflowError) as error:

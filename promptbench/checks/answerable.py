@@ -1,7 +1,7 @@
 """answerable: the question has an answer, or has none and the model says so.
 
 What: with `no` the answer must abstain: be empty or null, or say in its first sentence that it does not know or that
-    the text does not tell ("I don't know", "unanswerable", "not in the document", "does not mention" and the like, in
+    the text does not say ("I don't know", "unanswerable", "not in the document", "does not mention" and the like, in
     English). With `yes` it must not: something has to be answered, right or wrong.
 When: questions about a document, some of which it does not answer: a made-up answer is the worst one.
 Options: yes or no, or: `is` yes or no; `at` the path in a JSON answer; `phrases` more ways to abstain, in any

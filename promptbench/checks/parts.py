@@ -1,6 +1,6 @@
 """parts: the answer has several parts, with a separator between them.
 
-What: splits the answer at the separator. A separator before the first part or behind the last is no matter; one with
+What: splits the answer at the separator. A separator before the first part or behind the last does not matter; one with
     nothing between it and the next fails.
 When: two alternatives, or several texts in one answer, that a program takes apart.
 Options: `separated by`; how many: `exactly`, `at least`, `at most`, `less than`, `more than`; and `all different: yes`.

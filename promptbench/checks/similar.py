@@ -4,7 +4,7 @@ What: chrF2 (Popović 2015): how many runs of one to six characters the answer a
     twice; 0 is nothing in common, 1 the same text up to white space. Of several references the best counts. It compares
     letters and not meaning: a right answer in other words scores low.
 When: translations and rewritings with a model answer; a coarse net under a text that should not drift.
-Options: `to` the reference, one text or a list; `at least` the score that is enough, 0.6 as a rule; `at` the path in a
+Options: `to` the reference, one text or a list; `at least` the score that is enough, 0.6 by default; `at` the path in a
     JSON answer; `ignore` what does not count: case, white space, punctuation, accents, unicode. A plain text is the
     reference.
 Example:

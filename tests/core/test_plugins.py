@@ -22,7 +22,7 @@ CHECK = """
 from promptbench.plugins import CheckSpec
 SPEC = CheckSpec(doc="word count: an example.", build=lambda argument, context: None)
 """
-PLUGIN = {kind: CHECK for kind in KINDS}
+PLUGIN = dict.fromkeys(KINDS, CHECK)
 
 
 @pytest.mark.parametrize("written", ["json schema", "json-schema", "json_schema", " JSON  Schema ", "Json-_schema"])
