@@ -50,7 +50,7 @@ def test_compares_the_label(argument: Json, text: str, reason: str) -> None:
         ({"is": "book_flite", "labels": LABELS}, "did you mean 'book_flight'"),
         ({"labels": ["a", "a"]}, "the label 'a' is listed twice"),
         ({"labels": []}, "a list of texts"),
-        ({"labels": "none.txt"}, "no file 'none.txt' beside the suite"),
+        ({"labels": "none.txt"}, "file 'none.txt' not found next to the suite"),
         ({"labels": "../labels.txt"}, "outside the suite's folder"),
         ({"labels": "a\0b"}, "cannot be read"),
         ({"label": "x"}, "did you mean 'labels'"),

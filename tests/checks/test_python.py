@@ -114,7 +114,7 @@ def test_any_answer_arrives_as_it_is(tmp_path: Path, text: str) -> None:
     [
         (None, "*.py", "name a function in a file"),
         ("rules.py", "*.py", "does not name a function in a file"),
-        ("none.py:check", "*.py", "not found none.py"),
+        ("none.py:check", "*.py", "there is no file none.py"),
         ("rules.py:chek", "*.py", "did you mean check?"),
         ("rules.py:check", "other/*.py", "may not run: the project's settings do not list it"),
         ("../rules.py:check", "**", "lies outside the project"),
