@@ -46,7 +46,8 @@ def _refuse_files_beside_the_repository(event: str, arguments: tuple[object, ...
     path = arguments[0]
     if not isinstance(path, str | bytes | os.PathLike):
         return
-    name = os.path.abspath(os.fsdecode(path))
+    # Not `resolve`, which opens folders and would call this again.
+    name = os.path.abspath(os.fsdecode(path))  # noqa: PTH100
     if name.startswith(f"{_ROOT.parent}{os.sep}") and not f"{name}{os.sep}".startswith(_MAY_READ):
         raise AssertionError(f"{name} is outside the repository; build it in a fixture or keep an excerpt in tests/")
 

@@ -98,12 +98,12 @@ def agree(
         rows = read_labelled(labels, workspace.shown(labels), found)
         items = _items(bench, rows, _Recorded(runs, bench, run), found)
         _refuse(found, items)
-        check = check.unproven()
+        check = check.without_agreement()
         asking = _Asking(workspace, bench, runs, check, again, spending or Spending(), listen)
         answers = asking.answers(items)
         agreement = _agreement_of(bench, check, items, answers)
         try:
-            file = _agreement.keep(bench.suite.folder, agreement)
+            file = _agreement.save(bench.suite.folder, agreement)
         except (ValueError, OSError) as error:
             raise InputError(f"the agreement cannot be written: {error}") from None
         [bench], _ = workspace.assemble(Selection(paths=(suite,)), store=store, runs=runs)
@@ -267,7 +267,7 @@ class _Asking:
         questions = {
             digest(question.as_dict()): question
             for item in items
-            for question in map(self._bench.as_asked, self._check.questions(item.subject))
+            for question in map(self._bench.as_asked, self._check.requests(item.subject))
         }
         kept = {} if self._again else {key: self._recorded(key, question) for key, question in questions.items()}
         found = {key: call for key, call in kept.items() if call is not None}
@@ -352,5 +352,5 @@ def _agreement_of(bench: Bench, check: JudgedCheck, items: Sequence[_Item], answ
 
 
 def _score(bench: Bench, check: JudgedCheck, item: _Item, answers: Mapping[str, _Call]) -> Score:
-    keys = [digest(bench.as_asked(question).as_dict()) for question in check.questions(item.subject)]
+    keys = [digest(bench.as_asked(question).as_dict()) for question in check.requests(item.subject)]
     return check.conclude(item.subject, [answers[key].answer for key in keys])

@@ -11,15 +11,19 @@ from promptbench.formats import json_text
 _MAX_LENGTH = 120
 # A reason from a Python check may be of any length.
 _MAX_REASON = 1_000
-# The value that an answer has. null, true and false are informative and stay.
+# The values in a reason such as `team: expected 'billing', got 'sales'`. null, true and false are informative and stay.
+_EXPECTED_AND_GOT = re.compile(
+    r"\b(expected) (?:'.*?'|'[^']*…|-?\d[^,;]*|[\[{].*?)(?=, got\b)"
+    r"|(, got) (?:'.*?(?:'|…)|-?\d[\d.e+-]*|[\[{].*?)(?=$|; |, which\b|\.\.\.| \()"
+)
+# Reasons that version 0.1 recorded.
 _ACTUAL = re.compile(r"\b(is|has) (?:'.*?'|'[^']*…|-?\d[^,;]*|[\[{].*?)(?=, (?:not|none of|which)\b)")
-# The value that one case expects; another case expects another one.
 _EXPECTED = re.compile(r", not (?:'.*?(?:'|…)|-?\d[\d.e+-]*|[\[{].*?)(?=$|; |\.\.\.| \()")
 # Quoted names and limits stay.
 _NUMBER = re.compile(
     r"'[^']*'|\b(?:at least|at most|more than|less than|multiple of) -?\d(?:[\d.,]*\d)?|(?<![\w.])-?\d(?:[\d.,:]*\d)?"
 )
-_INDEX = re.compile(r"(?<=[^\W\d]\.)\d+(?=[. ])|^\d+(?=\.)")
+_INDEX = re.compile(r"(?<=[^\W\d]\.)\d+(?=[.: ])|^\d+(?=\.)")
 _VARIABLE_PART = re.compile(r"\b[0-9a-f]{8,}\b|\b\w*\d\w*\b", re.IGNORECASE)
 _QUOTED = re.compile(r"'[^']*(?:'|$)")
 
@@ -46,6 +50,7 @@ def find_json_fault(answer: str) -> str | None:
 def strip_values(reason: str) -> str:
     """Return a check's reason with field names, without the actual value and without the value one case expects."""
     plain = _INDEX.sub("*", " ".join(reason[:_MAX_REASON].split()))
+    plain = _EXPECTED_AND_GOT.sub(lambda found: f"{found[1] or found[2]} …", plain)
     plain = _EXPECTED.sub(", not …", _ACTUAL.sub(r"\1 …", plain))
     return _shorten(_NUMBER.sub(lambda found: "…" if found[0][0] in "-0123456789" else found[0], plain))
 

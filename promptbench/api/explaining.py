@@ -44,7 +44,7 @@ def check_page(written: str) -> CheckPage:
         known = [name.replace("_", " ") for name in checks.names()]
         hint = suggest(written, known, f"known checks: {', '.join(known)}")
         raise InputError(f"unknown check '{written}'", hint=hint)
-    text = (checks.load(written).__doc__ or "").rstrip()
+    text = (checks.load(written).doc or "").rstrip()
     title, _, rest = text.partition(": ")
     summary, _, body = rest.partition("\n\n")
     body, _, example = body.partition("Example:\n")

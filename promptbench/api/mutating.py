@@ -9,7 +9,7 @@ from itertools import islice
 
 from promptbench.api.workspace import Selection, Workspace
 from promptbench.checks._options import share
-from promptbench.checks._words import quoted
+from promptbench.checks._scores import quoted
 from promptbench.core.canonical import digest
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import InputError, NothingSelected

@@ -1,4 +1,4 @@
-"""Figures of intents and slots of a run: accuracy, F1, confused labels, calibration, and comparisons of models.
+"""LabelFigures of intents and slots of a run: accuracy, F1, confused labels, calibration, and comparisons of models.
 
 Memory grows with the labels, not with the cases, except for one byte for each case and model.
 """
@@ -18,7 +18,7 @@ from promptbench.core.protocols import Check, Subject
 from promptbench.core.types import Score as CheckScore
 from promptbench.metrics import bootstrap, nlu_labels, nlu_slots
 from promptbench.metrics.nlu_confidence import Confidences
-from promptbench.metrics.nlu_labels import Figures
+from promptbench.metrics.nlu_labels import LabelFigures
 from promptbench.project.bench import Bench, BenchCase
 from promptbench.report.nlu import (
     Confidence,
@@ -99,7 +99,7 @@ class _NluTally:
         self.pairs[pair if is_counted else (expected, None)] += 1
         if got is not None and not right and len(self.examples) < _MAX_EXAMPLES:
             self.examples.setdefault((expected, got[:_MAX_TEXT]), (case.name, _utterance(case)[:_MAX_TEXT]))
-        confidence = check.sureness(subject)
+        confidence = check.confidence_of(subject)
         if confidence is not None:
             self.confidences.add(confidence, right=right, in_scope=expected not in self.out_of_scope)
         return right
@@ -185,7 +185,7 @@ def _summary(prompt: str, side: str, model: str, tally: _NluTally) -> NluSummary
         unread=tally.unread,
         slots=_slot_score(tally.slots),
         by_slot={
-            name: _score(Figures.of(right, right + extra, right + missing))
+            name: _score(LabelFigures.of(right, right + extra, right + missing))
             for name, (right, missing, extra) in sorted(tally.by_slot.items())
         },
         exact=proportion(*tally.exact),
@@ -197,7 +197,7 @@ def _slot_score(counts: Mapping[tuple[int, int, int], int]) -> Score | None:
     right, predicted, expected = _sums(counts)
     if not (predicted or expected):
         return None
-    return _score(Figures.of(right, predicted, expected), bootstrap.interval(counts, _slot_f1))
+    return _score(LabelFigures.of(right, predicted, expected), bootstrap.interval(counts, _slot_f1))
 
 
 def _slot_f1(counts: Mapping[tuple[int, int, int], int]) -> float:
@@ -210,7 +210,7 @@ def _sums(counts: Mapping[tuple[int, int, int], int]) -> tuple[int, int, int]:
     return right, predicted, expected
 
 
-def _score(figures: Figures, interval: tuple[float, float] | None = None) -> Score:
+def _score(figures: LabelFigures, interval: tuple[float, float] | None = None) -> Score:
     low, high = interval or (None, None)
     return Score(figures.precision, figures.recall, figures.f1, figures.support, low, high)
 

@@ -13,7 +13,7 @@ from promptbench.api.calibrating import calibrate
 from promptbench.api.capturing import CaptureReport, capture, read_capture_options
 from promptbench.api.changes import changed_only
 from promptbench.api.checking import check_text
-from promptbench.api.chosen import select_by_id, select_from_log, select_from_clusters, select_for_replay
+from promptbench.api.chosen import select_by_id, select_for_replay, select_from_clusters, select_from_log
 from promptbench.api.comparing import ComparisonPlan, Matchup, compare, plan_comparison
 from promptbench.api.datasette import datasette_metadata
 from promptbench.api.earlier import earlier_answers
@@ -31,7 +31,14 @@ from promptbench.api.explaining import (
 from promptbench.api.failing import Cluster, find_failures
 from promptbench.api.fetching import Fetched, fetch
 from promptbench.api.health import Health, doctor
-from promptbench.api.importing import ImportReport, ImportOptions, ImportState, NothingImported, import_logs, find_unmapped_tables
+from promptbench.api.importing import (
+    ImportOptions,
+    ImportReport,
+    ImportState,
+    NothingImported,
+    find_unmapped_tables,
+    import_logs,
+)
 from promptbench.api.keyless import keys_missing, unasked
 from promptbench.api.measured_logs import measured_in_logs
 from promptbench.api.measuring import (
@@ -123,8 +130,8 @@ __all__ = [
     "Field",
     "Health",
     "ImportOptions",
-    "ImportState",
     "ImportReport",
+    "ImportState",
     "Matchup",
     "MeasureOptions",
     "MeasurePlan",
@@ -135,12 +142,12 @@ __all__ = [
     "NothingImported",
     "OpenSuite",
     "Plan",
-    "ReplayForecast",
     "Promotion",
     "Pruned",
     "Purse",
     "Question",
     "RepairsReport",
+    "ReplayForecast",
     "ReplayReport",
     "RescoreReport",
     "RunDetails",
@@ -167,9 +174,6 @@ __all__ = [
     "check_page",
     "check_pages",
     "check_text",
-    "select_by_id",
-    "select_from_log",
-    "select_from_clusters",
     "compare",
     "datasette_metadata",
     "diagnostic_page",
@@ -178,8 +182,9 @@ __all__ = [
     "durations",
     "explain",
     "export_sheet",
-    "find_failures",
     "fetch",
+    "find_failures",
+    "find_unmapped_tables",
     "force",
     "import_logs",
     "import_sheet",
@@ -199,25 +204,27 @@ __all__ = [
     "plan_measurement",
     "promote",
     "prune",
-    "read_fields",
     "read_capture_options",
+    "read_fields",
     "rejudge",
     "repairs",
     "replay",
     "replay_answers",
-    "select_for_replay",
     "report_schema",
     "rescore",
     "retire",
     "rollback",
     "run",
     "run_history",
+    "select_by_id",
+    "select_for_replay",
+    "select_from_clusters",
+    "select_from_log",
     "set_label",
     "show_measurement",
     "show_run",
     "suite_schema",
     "terms",
-    "find_unmapped_tables",
     "validate",
     "write_sheet",
 ]

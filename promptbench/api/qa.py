@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from promptbench.api.tallies import FirstAnswerTallies, proportion
+from promptbench.checks._normal import Normal
+from promptbench.checks._paths import text_at
 from promptbench.checks.answerable import Answerable
-from promptbench.checks.exact_match import ExactMatch
+from promptbench.checks.expect import Expect
 from promptbench.checks.token_f1 import TokenF1
 from promptbench.core.protocols import Check, Subject
 from promptbench.core.types import Score
@@ -17,7 +19,7 @@ from promptbench.metrics.squad import exact_match, token_f1
 from promptbench.project.bench import Bench, BenchCase
 from promptbench.report.qa import Marks, Qa, QaSummary
 
-_CHECKS = frozenset({"exact match", "token f1", "answerable", "grounded", "citations"})
+_CHECKS = frozenset({"expect", "exact match", "token f1", "answerable", "grounded", "citations"})
 
 # Questions by exact match and F1, so that memory does not grow with their number.
 _MarkCounts = Counter[tuple[float, float]]
@@ -34,11 +36,11 @@ class _QaTally:
 
     def add(self, case: BenchCase, subject: Subject, checks: Sequence[Check], scores: Sequence[Score]) -> None:
         for score in scores:
-            counts = {"grounded": self.grounded, "citations": self.citations}.get(score.check)
-            if counts is not None:
-                counts[0] += score.passed
-                counts[1] += 1
-        comparison = next((check for check in checks if isinstance(check, (ExactMatch, TokenF1))), None)
+            counted = {"grounded": self.grounded, "citations": self.citations}.get(score.check)
+            if counted is not None:
+                counted[0] += score.passed
+                counted[1] += 1
+        comparison = next((check for check in checks if isinstance(check, (Expect, TokenF1)) and _is_qa(check)), None)
         answerable = [check for check in checks if isinstance(check, Answerable)]
         if comparison is not None:
             self._add_comparison(comparison, subject)
@@ -46,17 +48,24 @@ class _QaTally:
             mark = float(all(check.score(subject).passed for check in answerable))
             self.without_answer[mark, mark] += 1
 
-    def _add_comparison(self, check: ExactMatch | TokenF1, subject: Subject) -> None:
-        text, problem = check.text(subject)
-        marks = (0.0, 0.0) if problem else (exact_match(text, check.right), round(token_f1(text, check.right), 6))
-        (self.with_answer if any(check.right) else self.without_answer)[marks] += 1
+    def _add_comparison(self, check: Expect | TokenF1, subject: Subject) -> None:
+        text, problem = text_at(subject, check.path)
+        text = Normal(tuple(step for step in check.normal.steps if step != "squad")).text(text)
+        right = [str(item) for item in check.right]
+        marks = (0.0, 0.0) if problem else (exact_match(text, right), round(token_f1(text, right), 6))
+        (self.with_answer if any(right) else self.without_answer)[marks] += 1
+
+
+def _is_qa(check: Check) -> bool:
+    """Return whether a check is about questions and answers. `expect` is if it compares as SQuAD does."""
+    return not isinstance(check, Expect) or "squad" in check.normal.steps
 
 
 class QaTallies(FirstAnswerTallies[_QaTally]):
     """Tallies of the answers that a check of questions and answers scored."""
 
     def __init__(self, bench: Bench) -> None:
-        super().__init__(bench, _CHECKS, _QaTally)
+        super().__init__(bench, _CHECKS, _QaTally, _is_qa)
 
     def figures(self) -> Qa | None:
         """Return the figures, or None if no case is a question."""

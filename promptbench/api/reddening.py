@@ -10,7 +10,7 @@ from promptbench.core.types import Json
 from promptbench.project.bench import Bench, BenchCase
 from promptbench.project.evaluate import Evaluation, evaluate
 from promptbench.store.calls import CallStore
-from promptbench.suite.models import Case, CheckSpec, Suite
+from promptbench.suite.models import Case, Suite, WrittenCheck
 
 
 def check_red_first(benches: Sequence[Bench], found: Diagnostics, imported: CallStore | None) -> Diagnostics:
@@ -82,9 +82,9 @@ class _RedFirstCheck:
             self._diagnostics.add(Code.NOT_RED, message, written.where.location("origin"), hint=hint)
 
 
-def _list_own_checks(case: Case) -> list[CheckSpec]:
+def _list_own_checks(case: Case) -> list[WrittenCheck]:
     """Return the case's own checks, in the order of their scores."""
-    expect = [CheckSpec("expect", case.expect, case.where.below("expect"))] if case.has_expect else []
+    expect = [WrittenCheck("expect", case.expect, case.where.below("expect"))] if case.has_expect else []
     return [*case.checks, *expect]
 
 

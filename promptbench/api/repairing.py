@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from promptbench.api.workspace import Workspace
-from promptbench.checks import json_schema
+from promptbench.checks._schema_reasons import without_values
 from promptbench.core.types import Attempt, Reading, Rung, Side
 from promptbench.formats import calls, json_text
 from promptbench.report.repairs import Group, PromptRepairs, RepairsReport, Rule
@@ -115,7 +115,7 @@ class _Tally:
     def _misfit(self, attempt: Attempt) -> None:
         score = next((one for one in attempt.scores if one.check in _FORMAT_CHECKS and not one.passed), None)
         if score is not None:
-            self.misfits.add(json_schema.without_values(score.reason), score.reason)
+            self.misfits.add(without_values(score.reason), score.reason)
 
     def row(self, prompt: str, side: str, model: str) -> PromptRepairs:
         return PromptRepairs(

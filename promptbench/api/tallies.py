@@ -28,10 +28,17 @@ class FirstAnswerTallies(Generic[_T]):
     Further answers to a case depend on the first one: confidence intervals that count them would be too narrow.
     """
 
-    def __init__(self, bench: Bench, checks: Collection[str], make: Callable[[], _T]) -> None:
+    def __init__(
+        self,
+        bench: Bench,
+        checks: Collection[str],
+        make: Callable[[], _T],
+        counts: Callable[[Check], bool] = lambda check: True,
+    ) -> None:
         self._bench = bench
         self._checks = checks
         self._make = make
+        self._counts = counts
         self._tallies: dict[tuple[str, str], _T] = {}
 
     def add(self, attempt: Attempt) -> None:
@@ -44,6 +51,9 @@ class FirstAnswerTallies(Generic[_T]):
         case = self._bench.cases[key.case]
         subject = as_subject(answer.text, self._bench.accept, case.variables)
         checks = [unwrapped(check) for check in case.checks[key.variant or BASELINE]]
+        named = (check for check, score in zip(checks, attempt.scores, strict=True) if score.check in self._checks)
+        if not any(map(self._counts, named)):
+            return
         if (key.variant, key.model) not in self._tallies:
             self._tallies[key.variant, key.model] = self._make()
         self._tallies[key.variant, key.model].add(case, subject, checks, attempt.scores)

@@ -279,7 +279,7 @@ def check_answer(
     built = [checks.build(spec, context, found) for spec in own_specs(read)] if read else []
     if read is None or found.errors:
         raise mistakes(found)
-    own = [checks.informed(check, read.expect) if read.has_expect else check for check in built if check]
+    own = [checks.with_expected(check, read.expect) if read.has_expect else check for check in built if check]
     if not own:
         raise InputError("nothing is checked", hint="say what should come back with expect=, or name checks")
     return _scored(answer, own, Rung(accept.replace(" ", "_")), read.variables, threshold)

@@ -1,6 +1,6 @@
-"""`agreement.json` beside a suite: how far the judges of its rubrics agree with people, for people to review.
+"""Read and write `agreement.json` beside a suite: how well the judges of its rubrics agree with people.
 
-Kappa and its interval are worked out from the counts each time, so that nobody has to believe them.
+Kappa and its interval are computed from the counts each time, so the file need not be trusted for them.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from promptbench.core.types import Json
 from promptbench.metrics.agreement import Confusion, Kappa
+from promptbench.plugins import Json
 
 FILE_NAME = "agreement.json"
 _SCHEMA_VERSION = 1
 _COUNTS = ("yes_yes", "yes_no", "no_yes", "no_no")
-_SAID = {
+_COUNT_NAMES = {
     "yes_yes": "person pass, judge pass",
     "yes_no": "person pass, judge fail",
     "no_yes": "person fail, judge pass",
@@ -26,7 +26,10 @@ _SAID = {
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """What was found for one rubric. `check` is its identity, `judges` the names by which each judge answered."""
+    """The agreement for one rubric. `check` is its identity, `judges` the names with which each judge answered.
+
+    The lengths are correlations of the verdicts with the answer's length, or None if they are not defined.
+    """
 
     check: str
     rubric: str
@@ -35,7 +38,6 @@ class Agreement:
     without_verdict: int
     made: str
     judge_length: float | None = None
-    """Correlation of the judge's verdict with the answer's length; None where it is not defined."""
     human_length: float | None = None
 
     @property
@@ -44,7 +46,7 @@ class Agreement:
 
     @property
     def finding(self) -> dict[str, Json]:
-        """All of it but when it was found."""
+        """Return all of it except its date."""
         return {key: value for key, value in self.as_dict().items() if key != "made"}
 
     def as_dict(self) -> dict[str, Json]:
@@ -54,7 +56,7 @@ class Agreement:
             "rubric": self.rubric,
             "judges": {judge: sorted(names) for judge, names in sorted(self.judges.items())},
             "labelled": self.counts.total,
-            "counts": {_SAID[name]: getattr(self.counts, name) for name in _COUNTS},
+            "counts": {_COUNT_NAMES[name]: getattr(self.counts, name) for name in _COUNTS},
             "without_verdict": self.without_verdict,
             "kappa": _rounded(kappa.value) if kappa else None,
             "low": _rounded(kappa.low) if kappa else None,
@@ -65,14 +67,14 @@ class Agreement:
 
     @classmethod
     def read(cls, data: Json) -> Agreement:
-        """Raises ValueError when it is none, or when its kappa is not that of its counts."""
+        """Return an entry as an agreement. Raises ValueError if it is invalid or its kappa does not match."""
         try:
             length = data["correlation_with_length"]
             found = cls(
                 check=str(data["check"]),
                 rubric=str(data["rubric"]),
                 judges={str(judge): [str(name) for name in names] for judge, names in data["judges"].items()},
-                counts=Confusion(**{name: _count(data["counts"][_SAID[name]]) for name in _COUNTS}),
+                counts=Confusion(**{name: _count(data["counts"][_COUNT_NAMES[name]]) for name in _COUNTS}),
                 without_verdict=_count(data["without_verdict"]),
                 made=str(data["made"]),
                 judge_length=length["judge"],
@@ -80,9 +82,9 @@ class Agreement:
             )
             differs = any(data[name] != found.as_dict()[name] for name in ("labelled", "kappa", "low", "high"))
         except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"an entry of it is not as promptbench writes it ({error!r})") from None
+            raise ValueError(f"invalid entry ({error!r})") from None
         if differs:
-            raise ValueError(f"the kappa of '{found.rubric}' is not that of its counts")
+            raise ValueError(f"the kappa of '{found.rubric}' does not match its counts")
         return found
 
 
@@ -92,12 +94,12 @@ def _rounded(value: float | None) -> float | None:
 
 def _count(value: Json) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise TypeError(f"{value!r} is no count")
+        raise TypeError(f"{value!r} is not a count")
     return value
 
 
 def read_all(folder: Path) -> dict[str, Agreement]:
-    """What is on record beside a suite, by the rubric's identity. Raises ValueError when the file cannot be used."""
+    """Return the agreements beside a suite, by the rubric's identity. Raises ValueError if the file is invalid."""
     try:
         data = json.loads((folder / FILE_NAME).read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
@@ -105,9 +107,9 @@ def read_all(folder: Path) -> dict[str, Agreement]:
     except OSError as error:
         raise ValueError(f"{FILE_NAME} cannot be read: {error.strerror}") from None
     except (ValueError, RecursionError):
-        raise ValueError(f"{FILE_NAME} is not JSON: take it back from git, or delete it") from None
+        raise ValueError(f"{FILE_NAME} is not JSON: restore it from git, or delete it") from None
     if not isinstance(data, dict) or data.get("schema_version") != _SCHEMA_VERSION:
-        raise ValueError(f"{FILE_NAME} is not of this version of promptbench")
+        raise ValueError(f"{FILE_NAME} is from another version of promptbench")
     try:
         found = [Agreement.read(item) for item in data["agreements"]]
     except (KeyError, TypeError, ValueError) as error:
@@ -115,11 +117,11 @@ def read_all(folder: Path) -> dict[str, Agreement]:
     return {item.check: item for item in found}
 
 
-def keep(folder: Path, agreement: Agreement) -> Path:
-    """Writes an agreement into the file, in the place of the one before. Raises ValueError, and OSError."""
+def save(folder: Path, agreement: Agreement) -> Path:
+    """Write an agreement into the file, replacing the earlier one. Raises ValueError, and OSError."""
     known = read_all(folder)
     before = known.get(agreement.check)
-    # The same finding again is no change: the file, and all proof that rests on it, stays as it is.
+    # The same finding again changes nothing: evidence that contains the hash stays valid.
     if before is None or before.finding != agreement.finding:
         known[agreement.check] = agreement
     ordered = sorted(known.values(), key=lambda item: (item.rubric, item.check))

@@ -1,28 +1,19 @@
-"""jsonschema in bounded time: its keywords that use `re` or compare all pairs, and its validators of subschemas."""
+"""Run jsonschema in bounded time: replace its keywords that use `re` or compare all pairs, and keep its validators."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from functools import lru_cache
 from typing import Any
 
 import jsonschema
-import regex
 
-from promptbench.checks._words import quoted
-from promptbench.core.types import Json
-
-_SECONDS = 1.0
+from promptbench.checks._patterns import SECONDS, compiled
+from promptbench.checks._scores import quoted
+from promptbench.plugins import Json
 
 
 def _search(pattern: str, text: str) -> bool:
-    """Raises TimeoutError. Python's own `re` cannot be stopped."""
-    return _compiled(pattern).search(text, timeout=_SECONDS) is not None
-
-
-@lru_cache(maxsize=1000)
-def _compiled(pattern: str) -> regex.Pattern[str]:
-    return regex.compile(pattern)
+    return compiled(pattern).search(text, timeout=SECONDS) is not None
 
 
 _TYPES: Mapping[str, tuple[type, ...]] = {
@@ -37,7 +28,7 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
 
 
 def _type(usual: Callable[..., Any]) -> Callable[..., Any]:
-    """The keyword without jsonschema's look-ups for a plain value; `true` is no number."""
+    """Return the keyword without jsonschema's look-ups for a plain value; `true` is not a number."""
 
     def of_type(validator: Any, wanted: Json, instance: Json, schema: Json) -> Any:
         if isinstance(wanted, str) and type(instance) in _TYPES.get(wanted, ()):
@@ -68,17 +59,17 @@ def _additional_properties(validator: Any, wanted: Json, instance: Json, schema:
         for key in extra:
             yield from validator.descend(instance[key], wanted, path=key)
     elif wanted is False and extra:
-        yield jsonschema.ValidationError(f"has {', '.join(map(quoted, extra[:5]))}, which the schema does not allow")
+        yield jsonschema.ValidationError(f"unexpected {', '.join(map(quoted, extra[:5]))}")
 
 
 def _unique(validator: Any, wanted: Json, instance: Json, schema: Json) -> Iterator[Any]:
-    """In linear time, where jsonschema compares every item with every other."""
+    # In linear time: jsonschema compares every item with every other.
     if wanted is True and isinstance(instance, list) and len({_key(item) for item in instance}) < len(instance):
         yield jsonschema.ValidationError("an item is repeated")
 
 
 def _key(value: Json) -> Json:
-    """Equal for what JSON Schema calls equal: 1 and 1.0, but not 1 and true."""
+    """Return a key that is equal for what JSON Schema calls equal: 1 and 1.0, but not 1 and true."""
     if isinstance(value, dict):
         return ("object", frozenset((key, _key(item)) for key, item in value.items()))
     if isinstance(value, list):
@@ -87,12 +78,11 @@ def _key(value: Json) -> Json:
 
 
 def bounded(kind: Any, resolve: Callable[[str], Json] | None) -> Any:
-    """The validator class `kind` with these keywords in the place of its own, for validators of one schema only.
+    """Return the validator class `kind` with these keywords instead of its own, for validators of one schema only.
 
-    With `resolve` it keeps what jsonschema builds anew for every value: the validator of each subschema, and what a
-    reference leads to, which `resolve` tells (it raises LookupError where that is not known). That is three quarters of
-    the time, and right where a subschema means the same wherever it is referred to from: the schema has one base
-    address, and no dynamic references.
+    With `resolve` it keeps what jsonschema rebuilds for every value: the validator of each subschema, and the target
+    of each reference, which `resolve` returns (or raises LookupError). That is three quarters of the time. It is
+    correct if a subschema means the same wherever it is referred to: one base address, and no dynamic references.
     """
     extend: Any = jsonschema.validators.extend
     keywords = {
@@ -118,7 +108,7 @@ def _kept(evolve: Callable[..., Any]) -> Callable[..., Any]:
         schema = changes["schema"]
         found = known.get(id(schema))
         if found is None:
-            # It holds the schema, whose id stays its own therefore.
+            # The validator holds the schema, so no other object gets its id.
             found = known[id(schema)] = evolve(self, schema=schema)
         return found
 
@@ -128,7 +118,7 @@ def _kept(evolve: Callable[..., Any]) -> Callable[..., Any]:
 def _descend(
     self: Any, instance: Json, schema: Json, path: Json = None, schema_path: Json = None, resolver: Any = None
 ) -> Iterator[Any]:
-    """As jsonschema's own, which names no path where the subschema is `false`."""
+    # As jsonschema's own, which leaves the path out if the subschema is `false`.
     for error in self.evolve(schema=schema).iter_errors(instance):
         if path is not None:
             error.path.appendleft(path)

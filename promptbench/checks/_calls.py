@@ -1,19 +1,18 @@
-"""An answer as function calls, in any of the forms that models give them."""
+"""Read an answer as function calls, in any of the forms that models use."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from promptbench.core.protocols import Subject
-from promptbench.core.types import Json, Reading, Rung
 from promptbench.formats import calls, json_text
+from promptbench.plugins import Json, Reading, Rung, Subject
 
 _ARGUMENTS = ("arguments", "input", "parameters", "args")
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """`positional` are arguments without a name."""
+    """A function call. `positional` has the arguments without a name."""
 
     name: str
     arguments: dict[str, Json]
@@ -21,7 +20,7 @@ class Call:
 
 
 def calls_of(subject: Subject) -> tuple[list[Call], str | None]:
-    """The calls of an answer, and why it is none: in Python's syntax, or as JSON in the form of an API's tool calls."""
+    """Return the calls of an answer, or the problem. They are in Python's syntax, or in an API's JSON of tool calls."""
     reading = calls.read(subject.text)
     if reading.rung.within(subject.accept):
         found: list[Call] | None = [
@@ -29,21 +28,21 @@ def calls_of(subject: Subject) -> tuple[list[Call], str | None]:
         ]
         problem = None
     else:
-        # Not `subject.read`: that JSON was tried says nothing about the format.
+        # Not `subject.read`, which would report the answer's format as JSON.
         data = json_text.read(subject.text)
         found = _from_json(data.value) if data.rung.within(subject.accept) else None
         problem = None if found is not None else _problem(reading, data, subject.accept)
         reading = reading if found is None else data
-    if subject.tell is not None:
-        subject.tell(reading)
+    if subject.report_reading is not None:
+        subject.report_reading(reading)
     return found or [], problem
 
 
 def _problem(reading: Reading, data: Reading, accept: Rung) -> str:
     if data.rung.within(accept):
-        return "the answer is data, but no call of a function"
+        return "the answer is JSON, but not a function call"
     if reading.rung is Rung.NONE:
-        return f"no calls: {reading.error}"
+        return f"no function call: {reading.error}"
     repairs = ", ".join(sorted({repair.name for repair in reading.repairs}))
     return f"calls only after repair ({repairs}), and the suite accepts '{accept.value}'"
 
@@ -75,7 +74,7 @@ def _one(value: Json) -> Call | None:
 
 
 def _arguments(value: Json) -> dict[str, Json] | None:
-    """An object, or the JSON text of one, as OpenAI sends it."""
+    # OpenAI sends the JSON text of an object.
     if isinstance(value, str):
         reading = json_text.read(value)
         value = reading.value if reading.rung is Rung.RAW else None

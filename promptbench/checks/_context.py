@@ -1,28 +1,29 @@
-"""What the model was given: the values of a case's variables, all of them or those that a check names."""
+"""What the model was given: all variables of a case, or those that a check names."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from promptbench.checks._words import quoted, texts
-from promptbench.core.types import Json
+from promptbench.checks import _options
+from promptbench.checks._scores import quoted
+from promptbench.plugins import Json
 
 
 def named(value: Json) -> tuple[str, ...]:
-    """The option `in`: names of variables; none stands for all. Raises ValueError."""
-    return () if value is None else tuple(texts(value))
+    """Return the option `in`: names of variables, or none for all. Raises ValueError."""
+    return () if value is None else tuple(_options.texts(value))
 
 
 def given(variables: Mapping[str, Json], names: Sequence[str]) -> tuple[list[Json], str | None]:
-    """The values that are looked into, and why there are none."""
+    """Return the values to search, or the problem."""
     missing = [name for name in names if name not in variables]
     if missing:
-        return [], f"the case has no value {', '.join(map(quoted, missing))} to look into"
+        return [], f"the case has no value {', '.join(map(quoted, missing))}"
     return [variables[name] for name in names or variables], None
 
 
 def strings(value: Json) -> Iterator[str]:
-    """Every text and number in plain data, however deep."""
+    """Yield every text and number in plain data, at any depth."""
     waiting = [value]
     while waiting:
         item = waiting.pop()

@@ -1,9 +1,9 @@
-r"""What can be counted in an answer, and how.
+r"""Count things in an answer.
 
-What the instructions of IFEval count (Zhou et al. 2023, arXiv:2311.07911) is counted as its authors' program does:
+Those of IFEval's instructions (Zhou et al. 2023, arXiv:2311.07911) are counted as in its authors' program:
 
     words          runs of letters, digits and underscores (`\w+`)
-    paragraphs     what stands between empty lines; an empty paragraph does not count
+    paragraphs     what is between empty lines; an empty paragraph does not count
     bullets        lines that begin with `*`, but not `**`, or with `-`; a `*` alone takes the next line with it
     placeholders   `[` to the next `]` on the same line
     highlights     `*…*` and `**…**` on one line with something inside
@@ -11,7 +11,7 @@ What the instructions of IFEval count (Zhou et al. 2023, arXiv:2311.07911) is co
     sections       the mark, in this case, and a number behind it: `Section 1`, `SECTION2`
     capital words  words of the Penn Treebank in capital letters; `IT'S` is two, `I'm` has one
 
-The patterns are written so that their time is linear in the answer; the counts are those of the plain ones.
+The patterns take time linear in the answer, and count what IFEval's plain ones do.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def _capital_words(text: str) -> int:
 
 
 def _capitals(piece: str) -> int:
-    """The words in capital letters of a piece, of which most are one word."""
+    # Most pieces are one word.
     clitic = _CLITIC.search(piece) if "'" in piece else None
     parts = (piece[: clitic.start()], clitic[0]) if clitic else (piece,)
     return sum(1 + len(_CONTRACTION.findall(part)) for part in parts if part.isupper())
@@ -91,31 +91,27 @@ KINDS: Mapping[str, Callable[[str], int]] = {
 
 
 def sections(mark: str) -> Callable[[str], int]:
-    """Counts `mark` with a number behind it."""
     pattern = re.compile(rf"{re.escape(mark)}\s?\d")
     return lambda text: _number(pattern.finditer(text))
 
 
 def letter(wanted: str) -> Callable[[str], int]:
-    """Counts one character, whatever its case."""
     return lambda text: text.lower().count(wanted.lower())
 
 
 def text_anywhere(wanted: str) -> Callable[[str], int]:
-    """Counts a text, also inside of words, whatever its case."""
     return lambda text: text.casefold().count(wanted.casefold())
 
 
 def word(wanted: str) -> Callable[[str], int]:
-    """Counts a text where it is no part of a longer word, whatever its case."""
     pattern = re.compile(rf"(?<!\w){re.escape(wanted.casefold())}(?!\w)")
     return lambda text: _number(pattern.finditer(text.casefold()))
 
 
+# Kinds that need the text to look for: `word` counts whole words, `text` also inside words, whatever the case.
 NAMED: Mapping[str, Callable[[str], Callable[[str], int]]] = {
     "word": word,
     "text": text_anywhere,
     "letter": letter,
     "sections": sections,
 }
-"""The kinds that need to be told what to look for."""

@@ -1,6 +1,6 @@
-"""Dates in a text, strictly: what is ambiguous is said to be, and nothing that is missing is made up.
+"""Find dates in a text. An ambiguous date has two readings, and nothing that is missing is made up.
 
-Read are 2026-03-04 (a time may follow), 2026/03/04, 4.3.2026 (the day first), 3/4/2026 and 3-4-2026 in an order that
+It reads 2026-03-04 (a time may follow), 2026/03/04, 4.3.2026 (the day first), 3/4/2026 and 3-4-2026 in an order that
 has to be known, 4 March 2026, 4th of March, 2026, March 4th 2026 and 4-Mar-2026. Months are in English, and years have
 four digits.
 """
@@ -38,19 +38,19 @@ _DATE = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """`dates` has two for what can be read with the day first or the month first, in this order."""
+class FoundDate:
+    """A date in a text. `dates` has two if the day or the month may come first, in this order."""
 
     text: str
     dates: tuple[date, ...]
 
 
-def find(text: str) -> Iterator[Found]:
-    """The dates of a text in their order; what is none, such as 31 April, is left out."""
+def find(text: str) -> Iterator[FoundDate]:
+    """Yield the dates of a text in their order, without impossible ones such as 31 April."""
     for match in _DATE.finditer(text):
         dates = [day for day in _readings(match) if day is not None]
         if dates:
-            yield Found(match[0], tuple(dict.fromkeys(dates)))
+            yield FoundDate(match[0], tuple(dict.fromkeys(dates)))
 
 
 def _readings(match: re.Match[str]) -> list[date | None]:

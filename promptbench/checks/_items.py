@@ -1,54 +1,52 @@
-"""The items of an answer: those of a JSON list, or of a text with one a line, or separated by commas."""
+"""Compare the items of an answer with a list: those of a JSON list, or of a text with one a line or between commas."""
 
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from promptbench.checks import _normal, _options
-from promptbench.checks._graded import some
 from promptbench.checks._normal import Normal
 from promptbench.checks._paths import Path, optional, text_at, value_at
-from promptbench.checks._words import quoted
-from promptbench.core.protocols import Subject
-from promptbench.core.types import Json
+from promptbench.checks._scores import first_of, graded, mismatch, quoted, verdict
 from promptbench.formats import json_text
+from promptbench.plugins import Json, Score, Subject
 
-KNOWN = ("is", "at", "ignore", "at least")
 _LIST: Json = {"type": "array"}
-SCHEMA: Json = {
-    "anyOf": [
-        _LIST,
-        {
-            "type": "object",
-            "properties": {
-                "is": _LIST,
-                "at": {"type": ["string", "integer"]},
-                "ignore": _normal.SCHEMA,
-                "at least": {"type": ["number", "string"]},
-            },
-            "required": ["is"],
-        },
-    ]
-}
+SCHEMA = _options.schema(
+    _LIST, required=["is"], **{"is": _LIST, "at": _options.PATH, "ignore": _normal.SCHEMA, "at_least": _options.AMOUNT}
+)
 _BULLET = re.compile(r"(?:[-*•–]|[0-9]{1,4}[.)])\s+")
 
 Key = tuple[str, Json]
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What a list or a set is compared with; `at_least` is the share that has to be right."""
+class Items:
+    """The check `list`, or `set` if the order does not count. `at_least` is the F1 that is enough."""
 
+    name: str
+    ordered: bool
     items: tuple[Json, ...]
     path: Path | None
     normal: Normal
     at_least: float
 
-    def found(self, subject: Subject) -> tuple[list[Json], bool, str | None]:
-        """The answer's items, whether they are pieces of a text, and why there are none."""
+    def score(self, subject: Subject) -> Score:
+        got, as_text, problem = self._found(subject)
+        if problem:
+            return verdict(self.name, problem)
+        matched = self._match(got, as_text=as_text)
+        hits = _in_order(matched) if self.ordered else len(got) - matched.count(None)
+        # Two empty lists are equal.
+        value = 2 * hits / (len(got) + len(self.items)) if got or self.items else 1.0
+        return graded(self.name, value, self.at_least, self._differences(got, matched))
+
+    def _found(self, subject: Subject) -> tuple[list[Json], bool, str | None]:
+        """Return the answer's items, whether they are pieces of a text, and the problem if there are none."""
         if self.path is not None:
             value, problem = value_at(subject, self.path)
             if problem or isinstance(value, list):
@@ -57,17 +55,17 @@ class Wanted:
         text, problem = text_at(subject, None)
         if problem:
             return [], True, problem
-        # Not `subject.read`: whoever answers in lines was not asked for JSON, and has no fault in the format.
+        # Not `subject.read`: an answer in lines was not meant to be JSON, and its format is not at fault.
         reading = json_text.read(text)
         value = reading.value if reading.rung.within(subject.accept) else None
         if isinstance(value, dict):
-            return [], False, f"the answer is {quoted(value)}, not a list: 'at' says where in it the list is"
+            return [], False, f"{mismatch('', 'a list', quoted(value))}: 'at' says where in it the list is"
         return (value, False, None) if isinstance(value, list) else (_pieces(text), True, None)
 
-    def match(self, got: Sequence[Json], *, as_text: bool) -> list[int | None]:
-        """For each item of the answer the number of the wanted one that it is; each is taken once, the first first.
+    def _match(self, got: Sequence[Json], *, as_text: bool) -> list[int | None]:
+        """Return for each item of the answer the number of the expected one that it is; each is used once.
 
-        In time linear in the number of items. A wanted number may be there as a number or as it is written.
+        Takes time linear in the number of items. An expected number matches as a number or as it is written.
         """
         waiting: dict[Key, list[int]] = {}
         for number, item in enumerate(got):
@@ -75,7 +73,7 @@ class Wanted:
         for numbers in waiting.values():
             numbers.reverse()
         found: list[int | None] = [None] * len(got)
-        # Texts choose before numbers, which can be there as either; and a number takes the text written like it first.
+        # Texts choose before numbers, which match either form. A number takes the text that is written like it first.
         for number in sorted(range(len(self.items)), key=lambda number: not isinstance(self.items[number], str)):
             for key in self._keys(self.items[number], as_text):
                 if waiting.get(key):
@@ -90,28 +88,36 @@ class Wanted:
             return [("text", self.normal.text(str(item))), _key(item)]
         return [_key(self.normal.value(item))]
 
-    def differences(self, got: Sequence[Json], matched: Sequence[int | None]) -> str:
-        """What is missing and what is too much, in words; empty when nothing is."""
+    def _differences(self, got: Sequence[Json], matched: Sequence[int | None]) -> str:
         there = set(matched)
         missing = Counter(quoted(item) for number, item in enumerate(self.items) if number not in there)
         extra = Counter(quoted(item) for item, number in zip(got, matched, strict=True) if number is None)
-        parts = [f"missing {_counted(missing)}"] if missing else []
-        return "; ".join(parts + ([f"not wanted {_counted(extra)}"] if extra else []))
+        parts = [f"{word} {_counted(items)}" for word, items in (("missing", missing), ("unexpected", extra)) if items]
+        if parts or not self.ordered:
+            return "; ".join(parts)
+        first = next((place for place, number in enumerate(matched) if number != place), 0)
+        actual, wanted = (quoted(items[first]) if items else "nothing" for items in (got, self.items))
+        return f"wrong order: {mismatch(f'item {first + 1}', wanted, actual)}"
 
 
-def wanted(argument: Json, what: str) -> Wanted:
-    """From a list, or from options. Raises ValueError."""
-    given = _options.value_or_options(argument, "is", KNOWN)
+def build_items(argument: Json, name: str, *, ordered: bool) -> Items:
+    """Return the check for a list, or for options. Raises ValueError."""
+    given = _options.value_or_options(argument, "is", ("is", "at", "ignore", "at least"))
     items = given.get("is")
     if not isinstance(items, list):
-        raise ValueError(f"give a list, as in '{what}: [red, green]'")
-    at_least = _options.share(given["at least"], "at least") if "at least" in given else 1.0
-    return Wanted(tuple(items), optional(given.get("at")), _normal.normal(given.get("ignore")), at_least)
+        raise ValueError(f"give a list, as in '{name}: [red, green]'")
+    normal = _normal.normal(given.get("ignore"))
+    return Items(name, ordered, tuple(items), optional(given.get("at")), normal, _options.at_least(given))
 
 
-def f1(hits: int, got: int, wanted: int) -> float:
-    """The harmonic mean of hits/got and hits/wanted; two empty lists are equal."""
-    return 2 * hits / (got + wanted) if got + wanted else 1.0
+def _in_order(matched: Sequence[int | None]) -> int:
+    """Return the length of the longest increasing subsequence, by patience sorting in n log n."""
+    tails: list[int] = []
+    for number in matched:
+        if number is not None:
+            at = bisect_left(tails, number)
+            tails[at : at + 1] = [number]
+    return len(tails)
 
 
 def _pieces(text: str) -> list[Json]:
@@ -122,7 +128,7 @@ def _pieces(text: str) -> list[Json]:
 
 
 def _key(value: Json) -> Key:
-    """Equal for what the author of a YAML file calls equal: 1 and 1.0, but not 1 and true, nor 1 and "1"."""
+    """Return a key that is equal for what YAML authors call equal: 1 and 1.0, but not 1 and true, nor 1 and "1"."""
     if isinstance(value, dict):
         return "object", frozenset((name, _key(item)) for name, item in value.items())
     if isinstance(value, list):
@@ -132,4 +138,4 @@ def _key(value: Json) -> Key:
 
 
 def _counted(items: Counter[str]) -> str:
-    return some([name if count == 1 else f"{count} × {name}" for name, count in items.items()])
+    return first_of([name if count == 1 else f"{count} × {name}" for name, count in items.items()])

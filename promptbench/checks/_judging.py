@@ -1,7 +1,7 @@
-"""What a judge is asked, and how its verdict is read. Only text and data: nobody is asked here.
+"""Write the request to a judge, and read the verdict in its answer. Nothing is called here.
 
-The judged text stands between markers that hold a hash of the whole question. A text cannot hold a hash of itself, so
-it cannot end its own block, and the same question is the same text each time, which makes it findable on record.
+The judged text is between markers that contain a hash of the whole request. A text cannot contain a hash of itself, so
+it cannot end its own block. The same request is the same text each time, so its answer is found on record.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from promptbench.core.canonical import canonical, digest
-from promptbench.core.types import Answer, Json, Message, Rung
+from promptbench.core.types import Message
 from promptbench.formats.json_text import read
+from promptbench.plugins import Answer, Json, Rung
 
 PASS, FAIL = "pass", "fail"
 RATINGS = (1, 2, 3, 4, 5)
@@ -43,13 +44,13 @@ _RATED = (
     "a whole number from 5 (meets the criterion completely) down to 1 (does not meet it at all)",
 )
 
+# With another built-in prompt a judge is another judge.
 PROMPT_HASH = digest([_SYSTEM, _REFERENCE, _BLOCK, _YES_OR_NO, _RATED])
-"""Stands for the built-in prompt: with another one a judge is another judge."""
 
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """What a judge sees besides the criterion: the answer, values of the case by name, perhaps a reference."""
+    """What a judge sees besides the criterion: the answer, values of the case by name, and maybe a reference."""
 
     answer: str
     values: Mapping[str, Json]
@@ -59,7 +60,7 @@ class Material:
 def messages(
     criterion: str, material: Material, *, rated: bool, swapped: bool, reference_first: bool
 ) -> tuple[Message, ...]:
-    """The question. `swapped` puts the verdicts that may be given into the other order."""
+    """Return the messages of a request. `swapped` names the allowed verdicts in the other order."""
     given = [(f"VALUE {name}", _shown(value)) for name, value in material.values.items()]
     judged = [("ANSWER", material.answer)]
     if material.reference is not None:
@@ -78,7 +79,7 @@ def messages(
 
 
 def schema(*, rated: bool) -> dict[str, Json]:
-    """The verdict's JSON Schema, the reason first: what is written before a verdict may still shape it."""
+    """Return the verdict's JSON Schema, with the reason first, because it can still shape a verdict behind it."""
     verdict: Json = {"enum": list(RATINGS) if rated else [PASS, FAIL]}
     return {
         "type": "object",
@@ -89,24 +90,24 @@ def schema(*, rated: bool) -> dict[str, Json]:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """`said` is "pass", "fail", or a rating from 1 to 5."""
+class JudgeVerdict:
+    """A verdict: "pass", "fail", or a rating from 1 to 5."""
 
-    said: str | int
+    value: str | int
     reason: str
 
 
-def verdict(answer: Answer, *, rated: bool) -> Verdict | None:
-    """The verdict in a judge's answer; None where it is not there as asked for: nothing of it is repaired."""
+def verdict(answer: Answer, *, rated: bool) -> JudgeVerdict | None:
+    """Return the verdict in a judge's answer, or None if it is not in the requested form. Nothing is repaired."""
     reading = read(answer.text)
     if not reading.rung.within(Rung.EXTRACTED) or not isinstance(reading.value, dict):
         return None
-    said, reason = reading.value.get("verdict"), reading.value.get("reason")
-    if not isinstance(reason, str) or not reason.strip() or isinstance(said, bool):
+    value, reason = reading.value.get("verdict"), reading.value.get("reason")
+    if not isinstance(reason, str) or not reason.strip() or isinstance(value, bool):
         return None
     if rated:
-        return Verdict(said, reason) if isinstance(said, int) and said in RATINGS else None
-    return Verdict(said, reason) if said in (PASS, FAIL) else None
+        return JudgeVerdict(value, reason) if isinstance(value, int) and value in RATINGS else None
+    return JudgeVerdict(value, reason) if value in (PASS, FAIL) else None
 
 
 def _shown(value: Json) -> str:
@@ -114,7 +115,7 @@ def _shown(value: Json) -> str:
 
 
 def _whole(text: str) -> str:
-    """Half a character, which a provider would refuse, as the sign for one that is missing."""
+    # Half a character, which a provider would refuse, becomes the replacement character.
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 

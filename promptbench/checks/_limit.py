@@ -1,23 +1,17 @@
-"""Checks of what a call took, not of what it said."""
+"""Limits on what a call took: the checks `cost`, `latency` and `tokens`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from promptbench.checks._words import verdict
-from promptbench.core.protocols import Subject
-from promptbench.core.types import CallFacts, Score
+from promptbench.checks._scores import mismatch, verdict
+from promptbench.plugins import CallFacts, Score, Subject
 
 
 @dataclass(frozen=True, slots=True)
 class AtMost:
-    """Passes when what `measure` finds is at most `most`.
-
-    A text that no call gave took nothing, so nothing is said against it: a wish must not fail, and a logged answer must
-    not count as a failure, for want of a figure. A call of which the figure is unknown fails: a limit that cannot be
-    checked does not hold. It is not `errored`, since the provider did answer.
-    """
+    """A check that `measure` of the call is at most `most`."""
 
     check: str
     what: str
@@ -26,10 +20,12 @@ class AtMost:
     shown: Callable[[float], str]
 
     def score(self, subject: Subject) -> Score:
+        # A text without a call took nothing: an example answer must not fail for want of a figure.
         if subject.call is None:
-            return verdict(self.check, [])
+            return verdict(self.check)
         got = self.measure(subject.call)
+        # It fails instead of being errored, because the provider did answer.
         if got is None:
-            return verdict(self.check, [f"{self.what} is unknown, so it cannot be checked"])
-        too_much = f"{self.what} is {self.shown(got)}, not at most {self.shown(self.most)}"
-        return verdict(self.check, [too_much] if got > self.most else [])
+            return verdict(self.check, f"{self.what} is unknown, so it cannot be checked")
+        too_much = mismatch(self.what, f"at most {self.shown(self.most)}", self.shown(got))
+        return verdict(self.check, too_much if got > self.most else None)

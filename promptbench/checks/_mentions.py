@@ -1,46 +1,48 @@
-"""Which of several texts occur in an answer: what `contains` and `not contains` have in common."""
+"""Look for texts in an answer: the checks `contains` and `not contains`."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from promptbench.checks import _normal
-from promptbench.checks._options import options, yes
-from promptbench.checks._words import quoted, texts
-from promptbench.core.types import Json
+from promptbench.checks._options import TEXTS, options, schema, texts, yes
+from promptbench.checks._scores import quoted, verdict
+from promptbench.plugins import Json, Score, Subject
 
-_OPTIONS = ("any of", "all of", "whole words", "ignore")
-_TEXT: Json = {"type": ["string", "number", "boolean"]}
-_TEXTS: Json = {"anyOf": [_TEXT, {"type": "array", "items": _TEXT, "minItems": 1}]}
-_MAPPING: Json = {
-    "type": "object",
-    "properties": {
-        "any of": _TEXTS,
-        "all of": _TEXTS,
-        "whole words": {"type": ["boolean", "string"]},
-        "ignore": {"anyOf": [_normal.SCHEMA, {"const": "nothing"}]},
-    },
-}
-argument_schema: Json = {"anyOf": [*_TEXTS["anyOf"], _MAPPING]}
+SCHEMA = schema(
+    *TEXTS["anyOf"],
+    any_of=TEXTS,
+    all_of=TEXTS,
+    whole_words={"type": ["boolean", "string"]},
+    ignore={"anyOf": [_normal.SCHEMA, {"const": "nothing"}]},
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Mentions:
-    """The texts to look for, each with its normalised form, and how an answer is searched for one."""
+    """The texts to look for, each with its normalised form. `wanted` is False if they must not occur."""
 
     any_of: tuple[tuple[str, str], ...]
     all_of: tuple[tuple[str, str], ...]
     ignored: _normal.Normal
     whole_words: bool
+    wanted: bool
 
-    def found(self, text: str) -> tuple[list[str], list[str]]:
-        """Those of `any_of` and those of `all_of` that occur, as the author wrote them."""
-        normalised = self.ignored.text(text)
-        occurs = _finder(normalised, self.whole_words)
-        any_of = [written for written, wanted in self.any_of if occurs(wanted)]
-        return any_of, [written for written, wanted in self.all_of if occurs(wanted)]
+    def score(self, subject: Subject) -> Score:
+        occurs = _finder(self.ignored.text(subject.text), self.whole_words)
+        any_of = [written for written, normalised in self.any_of if occurs(normalised)]
+        all_of = [written for written, normalised in self.all_of if occurs(normalised)]
+        if not self.wanted:
+            reasons = [f"{quoted(item)} is in the answer" for item in any_of]
+            if all_of and len(all_of) == len(self.all_of):
+                reasons.append(f"{', '.join(map(quoted, all_of[:5]))} are all in the answer")
+            return verdict("not contains", *reasons)
+        reasons = [f"{quoted(item)} is not in the answer" for item, _ in self.all_of if item not in all_of]
+        if self.any_of and not any_of:
+            reasons.append(f"none of {', '.join(quoted(item) for item, _ in self.any_of[:5])} is in the answer")
+        return verdict("contains", *reasons)
 
 
 def _finder(text: str, whole_words: bool) -> Callable[[str], bool]:
@@ -49,31 +51,23 @@ def _finder(text: str, whole_words: bool) -> Callable[[str], bool]:
     return lambda wanted: re.search(rf"(?<!\w){re.escape(wanted)}(?!\w)", text) is not None
 
 
-def mentions(argument: Json, plain: str) -> Mentions:
-    """From a check's argument; a text or a list of texts stands for the option `plain`. Raises ValueError."""
-    given = options(argument, _OPTIONS) if isinstance(argument, dict) else {plain: argument}
+def build_mentions(argument: Json, plain: str, *, wanted: bool) -> Mentions:
+    """Return the check. A text or a list of texts is that of the option `plain`. Raises ValueError."""
+    known = ("any of", "all of", "whole words", "ignore")
+    given = options(argument, known) if isinstance(argument, dict) else {plain: argument}
     if not given.keys() & {"any of", "all of"}:
         raise ValueError("give a text, a list of texts, or one of these under 'any of' or 'all of'")
-    ignored = _ignored(given)
-    return Mentions(
-        any_of=_wanted(given, "any of", ignored),
-        all_of=_wanted(given, "all of", ignored),
-        ignored=ignored,
-        whole_words=yes(given.get("whole words", False), "whole words"),
-    )
+    # Unlike where whole answers are compared, upper and lower case are the same unless the author says otherwise.
+    ignore = given.get("ignore", "case")
+    nothing = isinstance(ignore, str) and ignore.strip().lower() == "nothing"
+    normal = _normal.Normal() if nothing else _normal.normal(ignore)
+    any_of, all_of = (_normalised(given, name, normal) for name in ("any of", "all of"))
+    return Mentions(any_of, all_of, normal, yes(given.get("whole words", False), "whole words"), wanted)
 
 
-def _ignored(given: dict[str, Json]) -> _normal.Normal:
-    """Unlike where whole answers are compared, upper and lower case are the same unless the author says otherwise."""
-    written = given.get("ignore", "case")
-    if isinstance(written, str) and written.strip().lower() == "nothing":
-        return _normal.Normal()
-    return _normal.normal(written)
-
-
-def _wanted(given: dict[str, Json], name: str, ignored: _normal.Normal) -> tuple[tuple[str, str], ...]:
-    wanted = [(item, ignored.text(item)) for item in texts(given[name])] if name in given else []
-    for written, normalised in wanted:
+def _normalised(given: Mapping[str, Json], name: str, normal: _normal.Normal) -> tuple[tuple[str, str], ...]:
+    pairs = [(item, normal.text(item)) for item in texts(given[name])] if name in given else []
+    for written, normalised in pairs:
         if not normalised:
-            raise ValueError(f"of {quoted(written)} nothing is left to look for when that is ignored")
-    return tuple(wanted)
+            raise ValueError(f"{quoted(written)} is empty after applying `ignore: {', '.join(normal.steps)}`")
+    return tuple(pairs)

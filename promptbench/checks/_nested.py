@@ -1,62 +1,70 @@
-"""Checks inside of a check."""
+"""Checks inside a check: `all of`, `any of` and `not`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from promptbench.checks import plugins
-from promptbench.checks._words import quoted
-from promptbench.core.diagnostics import did_you_mean
-from promptbench.core.protocols import Check, CheckContext, CheckModule, MissingExtra, Subject, is_judged
-from promptbench.core.types import Json, Score
+from promptbench.checks._options import suggestion
+from promptbench.checks._scores import quoted
+from promptbench.core.plugins import module_name
+from promptbench.plugins import Check, CheckContext, Json, JudgedCheck, MissingExtra, Score
 
 ONE: Json = {"anyOf": [{"type": "string"}, {"type": "object", "minProperties": 1, "maxProperties": 1}]}
 SEVERAL: Json = {"type": "array", "items": ONE, "minItems": 1}
 
 
-def nested(item: Json, context: CheckContext) -> Check:
-    """The check that a name, or a name with its argument, stands for. Raises ValueError, or MissingExtra."""
+def build_nested(item: Json, context: CheckContext) -> Check:
+    """Return the check for a name, or a name with its argument. Raises ValueError, or MissingExtra."""
     name, argument = _parts(item)
     if name not in plugins:
         known = [name.replace("_", " ") for name in plugins.names()]
-        guess = did_you_mean(name, known)
-        hint = f"did you mean '{guess}'?" if guess else f"known checks: {', '.join(known)}"
-        raise ValueError(f"there is no check {quoted(name)}: {hint}")
-    module: CheckModule = plugins.load(name)  # type: ignore[assignment]
+        raise ValueError(f"unknown check {quoted(name)}: {suggestion(name, known)}")
     try:
-        check = module.build(argument, context)
+        check = plugins.load(name).build(argument, context)
     except MissingExtra:
         raise
     except ValueError as error:
         raise ValueError(f"{quoted(name)[1:-1]}: {error}") from None
-    if is_judged(check):
-        # Whoever holds it could not tell an answer that nobody judged from one that fails.
-        raise ValueError(f"{quoted(name)} asks a model, so it stands on a line of its own and not inside of a check")
+    if isinstance(check, JudgedCheck):
+        # The outer check could not tell an answer without a verdict from one that fails.
+        raise ValueError(f"{quoted(name)} calls a model, so it needs a line of its own and cannot be inside a check")
     return check
 
 
-def nested_list(argument: Json, context: CheckContext, example: str) -> tuple[Check, ...]:
-    """Raises ValueError unless the argument is a list of checks."""
+def build_several(argument: Json, context: CheckContext, example: str) -> tuple[Check, ...]:
+    """Return the checks for a list. Raises ValueError, or MissingExtra."""
     if not isinstance(argument, list) or not argument:
         raise ValueError(f"give a list of checks, as in '{example}'")
-    return tuple(nested(item, context) for item in argument)
+    return tuple(build_nested(item, context) for item in argument)
 
 
-def fingerprints(items: Json, context: CheckContext) -> Json:
-    """The fingerprints of the checks inside, where one has any."""
+def fingerprints(argument: Json, context: CheckContext) -> Json:
+    """Return the fingerprints of the checks inside, or None if there are none."""
     found = []
-    for item in items if isinstance(items, list) else [items]:
-        try:
-            name, argument = _parts(item)
-        except ValueError:
-            continue
-        own = getattr(plugins.load(name), "fingerprint", None) if name in plugins else None
-        found.append(own(argument, context) if own else None)
+    for name, inner in _inside(argument):
+        own = plugins.load(name).fingerprint if name in plugins else None
+        found.append(own(inner, context) if own else None)
     return found if any(value is not None for value in found) else None
 
 
+def with_nested(name: str, argument: Json) -> Iterator[tuple[str, Json]]:
+    """Yield a check's name and argument, and those of the checks inside it."""
+    yield name, argument
+    if module_name(name) in ("all_of", "any_of", "not"):
+        for inner in _inside(argument):
+            yield from with_nested(*inner)
+
+
+def _inside(argument: Json) -> Iterator[tuple[str, Json]]:
+    for item in argument if isinstance(argument, list) else [argument]:
+        try:
+            yield _parts(item)
+        except ValueError:
+            continue
+
+
 def _parts(item: Json) -> tuple[str, Json]:
-    """A check's name and its argument. Raises ValueError."""
     if isinstance(item, str):
         return item, None
     if isinstance(item, dict) and len(item) == 1:
@@ -65,10 +73,6 @@ def _parts(item: Json) -> tuple[str, Json]:
     raise ValueError(f"{quoted(item)} is not a check: write one as 'contains: refund'")
 
 
-def scores(checks: Sequence[Check], subject: Subject) -> list[Score]:
-    return [check.score(subject) for check in checks]
-
-
 def reasons(failed: Sequence[Score]) -> str:
-    """What the first few say, each with its check's name."""
+    """Return the reasons of the first few failed checks, each after its check's name."""
     return "; ".join(f"{score.check}: {score.reason}" for score in failed[:3])

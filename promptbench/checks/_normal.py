@@ -1,10 +1,12 @@
-"""Differences that do not count when texts are compared.
+"""Normalise texts before they are compared, so that some differences do not count.
 
+    citations     marks such as [1] and [doc-2]
     case          upper and lower case
     white space   how much of it, and which
     punctuation   every punctuation mark, and the symbols of ASCII
     accents       é and e; includes what `unicode` does
     unicode       é in one or two characters, full width, ligatures, curly quotes, long dashes, invisible characters
+    squad         what SQuAD's script ignores: case, ASCII punctuation, the articles a, an and the, white space
 
 Each works character by character, so the time is linear whatever the text: normal forms of whole texts are not, since
 marks have to be sorted.
@@ -12,14 +14,16 @@ marks have to be sorted.
 
 from __future__ import annotations
 
+import re
 import string
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from promptbench.checks._words import quoted
-from promptbench.core.diagnostics import did_you_mean
-from promptbench.core.types import Json
+from promptbench.checks._options import option_name, suggestion
+from promptbench.checks._scores import quoted
+from promptbench.metrics.squad import normalise
+from promptbench.plugins import Json
 
 _STRAIGHT = {
     **dict.fromkeys("\u2018\u2019\u201a\u201b\u2032", "'"),
@@ -29,7 +33,7 @@ _STRAIGHT = {
 
 
 class _Table(dict[int, str]):
-    """For `str.translate`: what becomes of a character is found out when it is first met."""
+    """A table for `str.translate` that is filled when a character is first met."""
 
     def __init__(self, replace: Callable[[str], str]) -> None:
         super().__init__()
@@ -57,13 +61,17 @@ def _punctuation(char: str) -> str:
 
 _UNICODE, _ACCENTS, _PUNCTUATION = _Table(_unicode), _Table(_accents), _Table(_punctuation)
 
-# In the order in which they are done: white space last, since punctuation leaves some.
+_CITATION = re.compile(r"\s*\[[^\[\]\n]{1,200}\](?!\()")
+
+# In the order in which they are applied: white space behind punctuation, which leaves some.
 _STEPS: dict[str, Callable[[str], str]] = {
+    "citations": lambda text: _CITATION.sub("", text).strip(),
     "accents": lambda text: text.translate(_ACCENTS),
     "unicode": lambda text: text.translate(_UNICODE),
     "case": str.casefold,
     "punctuation": lambda text: text.translate(_PUNCTUATION),
     "white space": lambda text: " ".join(text.split()),
+    "squad": normalise,
 }
 NAMES = tuple(_STEPS)
 _NAME: Json = {"type": "string", "enum": list(NAMES)}
@@ -72,7 +80,7 @@ SCHEMA: Json = {"anyOf": [_NAME, {"type": "array", "items": _NAME}]}
 
 @dataclass(frozen=True, slots=True)
 class Normal:
-    """Texts are compared after these steps; without any, as they are."""
+    """The steps that are applied to texts before they are compared."""
 
     steps: tuple[str, ...] = ()
 
@@ -82,7 +90,7 @@ class Normal:
         return text
 
     def value(self, value: Json) -> Json:
-        """Plain data with every text in it normalised; the names of fields are left alone."""
+        """Return plain data with every text in it normalised, except the names of fields."""
         if not self.steps:
             return value
         if isinstance(value, str):
@@ -95,19 +103,17 @@ class Normal:
 
 
 def normal(argument: Json) -> Normal:
-    """From the option `ignore`: a name or a list of names; None is nothing. Raises ValueError."""
+    """Return the steps for the option `ignore`: a name or a list of names, or None. Raises ValueError."""
     names = [] if argument is None else argument if isinstance(argument, list) else [argument]
     wanted = set()
     for written in names:
-        name = " ".join(str(written).lower().replace("_", " ").replace("-", " ").split())
+        name = option_name(str(written))
         name = {"whitespace": "white space", "accent": "accents"}.get(name, name)
         if name not in _STEPS:
-            guess = did_you_mean(name, NAMES)
-            meant = f"did you mean '{guess}'?" if guess else f"known are {', '.join(NAMES)}"
-            raise ValueError(f"{quoted(written)} cannot be ignored: {meant}")
+            raise ValueError(f"{quoted(written)} cannot be ignored: {suggestion(name, NAMES)}")
         wanted.add(name)
     return Normal(tuple(name for name in NAMES if name in wanted))
 
 
+# For finding the same words, however typed.
 STRAIGHT = Normal(("unicode", "case", "white space"))
-"""For finding what is the same words, however typed."""

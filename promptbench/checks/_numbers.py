@@ -1,7 +1,8 @@
-"""Numbers in a text, exactly: as decimals, with the separators of several languages.
+"""Find numbers in a text, as exact decimals, with the separators of several languages.
 
-Read are `1234.5`, `1,234.5`, `1.234,5`, `1 234,5`, `1'234.5`, `12,34,567`, `.5`, `1e3`; digits that belong to a word
-(`GPT-4`, `H2O`, `1.2.3`) and numbers in words are not. `1,234` and `1.234` have two readings: the decimal mark decides.
+It reads `1234.5`, `1,234.5`, `1.234,5`, `1 234,5`, `1'234.5`, `12,34,567`, `.5` and `1e3`, but not digits
+that belong to a word (`GPT-4`, `H2O`, `1.2.3`), nor numbers in words. `1,234` and `1.234` have two readings: the
+decimal mark decides.
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Context, Decimal
 
-from promptbench.checks._words import quoted
+from promptbench.checks._scores import quoted
 
+# Enough digits for a sum, difference or product of any two numbers that are read here.
 EXACT = Context(prec=2_000)
-"""Digits enough for a sum, difference or product of any two numbers that are read here."""
 _MOST_DIGITS = 400
 
 _GAP = "[ \u00a0\u202f\u2009'’]"
@@ -29,8 +30,9 @@ _CURRENCIES = "$€£¥₹"
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """`value` is what it means with the decimal mark asked for, `other` what it means with the other one, where that
-    is something else. `start` and `end` are offsets in characters, sign included.
+    """A number in a text. `other` is its value with the other decimal mark, if that differs from `value`.
+
+    `start` and `end` are offsets in characters, sign included.
     """
 
     text: str
@@ -41,7 +43,7 @@ class Number:
 
 
 def find(text: str, *, comma: bool = False) -> Iterator[Number]:
-    """The numbers of a text in their order. `comma`: the decimal mark is a comma."""
+    """Yield the numbers of a text in their order. With `comma` the decimal mark is a comma."""
     for token in _TOKEN.finditer(text):
         if _is_in_a_word(text, token.start()):
             continue
@@ -55,20 +57,14 @@ def find(text: str, *, comma: bool = False) -> Iterator[Number]:
             yield Number(text[start : token.end()], values[0], other, start, token.end())
 
 
-def only(text: str, *, comma: bool = False) -> Number | None:
-    """The number that is the whole text, apart from white space."""
-    numbers = list(find(text.strip()[: 2 * _MOST_DIGITS], comma=comma))
-    return numbers[0] if len(numbers) == 1 and numbers[0].text == text.strip() else None
-
-
 def shown(number: Decimal) -> str:
-    """A number for a reason, without an exponent where it is short."""
+    """Return a number for a message, without an exponent if it is short."""
     text = format(number, "f") if -12 <= number.adjusted() <= 20 else str(number)
     return quoted(text)[1:-1]
 
 
 def _apart(text: str, token: re.Match[str]) -> Iterator[Number]:
-    """`1,2,3` is three numbers."""
+    # `1,2,3` is three numbers.
     position = token.start()
     for part in token[0].split(","):
         if part.isdigit() and len(part) <= _MOST_DIGITS:
@@ -77,12 +73,12 @@ def _apart(text: str, token: re.Match[str]) -> Iterator[Number]:
 
 
 def _is_in_a_word(text: str, start: int) -> bool:
-    """`4` in `GPT-4` is no number; in `5-4` and `-4` it is one."""
+    # `4` in `GPT-4` is not a number; in `5-4` and `-4` it is.
     return start > 1 and text[start - 1] in "-–" and text[start - 2].isalpha()
 
 
 def _sign(text: str, start: int) -> tuple[int, str]:
-    """Where the number starts with its sign, and the sign; `-$5` and `$-5` are both negative."""
+    """Return where the number starts with its sign, and the sign; `-$5` and `$-5` are both negative."""
     for at in (start - 1, start - 2 if text[start - 1 : start] and text[start - 1] in _CURRENCIES else -1):
         if at >= 0 and text[at] in _SIGNS and (at == 0 or not (text[at - 1].isalnum() or text[at - 1] == ")")):
             return at, _SIGNS[text[at]]
@@ -90,7 +86,7 @@ def _sign(text: str, start: int) -> tuple[int, str]:
 
 
 def _readings(token: str, comma: bool) -> list[str] | None:
-    """What a token can mean, the likelier first, as decimals write it; None when it is no number."""
+    """Return the values of a token as decimal text, the likelier first; None if it is not a number."""
     if len(token) > _MOST_DIGITS:
         return None
     body, mark, exponent = token.lower().partition("e")

@@ -1,54 +1,66 @@
-"""How a check's argument is read: one plain value, or a few named options."""
+"""Read the options of checks from their YAML arguments. All functions raise ValueError for an invalid value."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 
-from promptbench.checks._words import quoted
+from promptbench.checks._scores import quoted
 from promptbench.core.diagnostics import did_you_mean
-from promptbench.core.types import Json
+from promptbench.plugins import Json
+
+# Parts of argument schemas.
+TEXT: Json = {"type": ["string", "number", "boolean"]}
+TEXTS: Json = {"anyOf": [TEXT, {"type": "array", "items": TEXT, "minItems": 1}]}
+NAMES: Json = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+PATH: Json = {"type": ["string", "integer"]}
+AMOUNT: Json = {"type": ["number", "string"]}
+YES_OR_NO: Json = {"enum": ["yes", "no", True, False]}
 
 _YES = {"yes": True, "true": True, "no": False, "false": False}
 
 
+def schema(*plain: Json, required: Sequence[str] = (), **options: Json) -> Json:
+    """Return the schema of an argument that is one of the `plain` forms, or options. `_` is a space in their names."""
+    properties = {name.replace("_", " ").strip(): value for name, value in options.items()}
+    mapping: dict[str, Json] = {"type": "object", "properties": properties}
+    return {"anyOf": [*plain, mapping | ({"required": list(required)} if required else {})]}
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """Return the end of a message about an unknown word: the nearest known one, or all of them."""
+    known = list(known)
+    guess = did_you_mean(word, known)
+    return f"did you mean '{guess}'?" if guess else f"known are {', '.join(known)}"
+
+
 def option_name(written: str) -> str:
-    """`at_least`, `At-Least` and `at least` are one option."""
+    """Return an option's name with spaces: `at_least`, `At-Least` and `at least` are one option."""
     return " ".join(written.lower().replace("_", " ").replace("-", " ").split())
 
 
 def options(argument: Json, known: Sequence[str]) -> dict[str, Json]:
-    """A mapping of options by their names with spaces. Raises ValueError for one that is not `known`."""
+    """Return a mapping of options by their names with spaces."""
     if not isinstance(argument, dict):
         raise ValueError(f"give a value, or options: {', '.join(known)}")
     found: dict[str, Json] = {}
     for written, value in argument.items():
         name = option_name(str(written))
         if name not in known:
-            guess = did_you_mean(name, known)
-            meant = f"did you mean '{guess}'?" if guess else f"known are {', '.join(known)}"
-            raise ValueError(f"there is no option {quoted(str(written))}: {meant}")
+            raise ValueError(f"unknown option {quoted(str(written))}: {suggestion(name, known)}")
         if name in found:
             raise ValueError(f"the option '{name}' is given twice")
         found[name] = value
     return found
 
 
-def comparison(argument: Json) -> tuple[Json, Json]:
-    """What is expected, and what to ignore: an object with just the fields `is` and `ignore` is options, no answer."""
-    if isinstance(argument, dict) and {option_name(str(key)) for key in argument} == {"is", "ignore"}:
-        given = options(argument, ("is", "ignore"))
-        return given["is"], given["ignore"]
-    return argument, None
-
-
 def value_or_options(argument: Json, plain: str, known: Sequence[str]) -> dict[str, Json]:
-    """The options, where a plain value stands for the option `plain`."""
+    """Return the options. A plain value is that of the option `plain`."""
     return options(argument, known) if isinstance(argument, dict) else {plain: argument}
 
 
 def decimal(value: Json, name: str) -> Decimal:
-    """A number as it is written. Raises ValueError."""
+    """Return a number exactly as it is written."""
     if isinstance(value, (int, float, str)) and not isinstance(value, bool):
         try:
             number = Decimal(str(value).strip())
@@ -56,47 +68,66 @@ def decimal(value: Json, name: str) -> Decimal:
             number = Decimal("nan")
         if number.is_finite() and (not number or abs(number.adjusted()) <= 300):
             return number
-    raise ValueError(f"'{name}' is {quoted(value)}, not a number")
+    raise ValueError(f"'{name}': expected a number, got {quoted(value)}")
 
 
 def share(value: Json, name: str) -> float:
-    """A share of one, written as 0.8 or 80%. Raises ValueError."""
+    """Return a share in (0, 1], written as 0.8 or 80%."""
     percent = isinstance(value, str) and value.strip().endswith("%")
     number = decimal(value.strip()[:-1], name) / 100 if percent else decimal(value, name)
     if not 0 < number <= 1:
-        raise ValueError(f"'{name}' is {quoted(value)}: write a share such as 0.8 or 80%")
+        raise ValueError(f"'{name}': expected a share such as 0.8 or 80%, got {quoted(value)}")
     return float(number)
 
 
+def at_least(given: Mapping[str, Json], default: float = 1.0) -> float:
+    """Return the option `at least`: the score, in (0, 1], from which a check passes."""
+    return share(given["at least"], "at least") if "at least" in given else default
+
+
 def count(value: Json, name: str) -> int:
-    """A whole number that is not negative. Raises ValueError."""
+    """Return a whole number that is not negative."""
     number = decimal(value, name)
     if number < 0 or number != number.to_integral_value() or number > 10**12:
-        raise ValueError(f"'{name}' is {quoted(value)}, not a whole number")
+        raise ValueError(f"'{name}': expected a whole number, got {quoted(value)}")
     return int(number)
 
 
 def text(value: Json, name: str) -> str:
-    """A text with something in it. Raises ValueError."""
+    """Return a text that is not empty."""
     if isinstance(value, (dict, list)) or value is None or not str(value).strip():
         raise ValueError(f"'{name}' must be a text")
     return str(value)
 
 
+def texts(argument: Json) -> list[str]:
+    """Return one text or several as a list, numbers as they are written."""
+    items = argument if isinstance(argument, list) else [argument]
+    if not items or any(isinstance(item, (dict, list)) or item is None or item == "" for item in items):
+        raise ValueError("give a text, or a list of texts")
+    return [("true" if item else "false") if isinstance(item, bool) else str(item) for item in items]
+
+
+def right_answers(value: Json) -> list[str]:
+    """Return the right answers to a question as texts; [''] if it has none."""
+    items = value if isinstance(value, list) else [value]
+    if any(isinstance(item, (dict, list)) or item is None for item in items):
+        raise ValueError("give the right answer, or a list of them; '' if the question has none")
+    return [("true" if item else "false") if isinstance(item, bool) else str(item) for item in items] or [""]
+
+
 def yes(value: Json, name: str) -> bool:
-    """yes or no, true or false. Raises ValueError."""
+    """Return True for yes or true, False for no or false."""
     if isinstance(value, bool):
         return value
     if isinstance(value, str) and value.strip().lower() in _YES:
         return _YES[value.strip().lower()]
-    raise ValueError(f"'{name}' is {quoted(value)}: write yes or no")
+    raise ValueError(f"'{name}': expected yes or no, got {quoted(value)}")
 
 
 def choice(value: Json, name: str, known: Sequence[str]) -> str:
-    """One of the `known` words. Raises ValueError."""
+    """Return one of the `known` words."""
     word = option_name(str(value))
     if word not in known:
-        guess = did_you_mean(word, known)
-        meant = f"did you mean '{guess}'?" if guess else f"known are {', '.join(known)}"
-        raise ValueError(f"'{name}' is {quoted(value)}: {meant}")
+        raise ValueError(f"'{name}' is {quoted(value)}: {suggestion(word, known)}")
     return word

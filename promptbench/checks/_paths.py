@@ -1,7 +1,8 @@
-"""Where in a JSON answer a value stands: `order.items[0].sku`.
+"""Paths of values in JSON answers: `order.items[0].sku`.
 
-A step is a field's name, `[0]` or `.0` an item counted from 0, `[-1]` the last item, `[*]` every item: then what is
-found is a list. A name with a dot, a bracket or a space at its end stands in brackets and quotes: `prices['1.5 kg']`.
+A step is a field's name; `[0]` or `.0` for an item, counted from 0; `[-1]` for the last item; or `[*]` for every item,
+which gives a list. A name with a dot, a bracket or a space at its end is put in brackets and quotes:
+`prices['1.5 kg']`.
 """
 
 from __future__ import annotations
@@ -9,10 +10,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from promptbench.checks._words import quoted, readable
-from promptbench.core.protocols import Subject
-from promptbench.core.types import Json
+from promptbench.checks._scores import mismatch, quoted, readable
 from promptbench.formats.limits import DEFAULT_LIMITS
+from promptbench.plugins import Json, Subject
 
 _STEP = re.compile(
     r"""(?P<dot>\.)?(?:\[\s*+(?P<index>-?[0-9]{1,9})\s*+\]|\[(?P<every>\*)\]"""
@@ -23,14 +23,13 @@ _STEP = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """`written` is the path as its author wrote it."""
+    """A path as its author wrote it, and its steps: a field's name, an index, or None for every item."""
 
     written: str
     steps: tuple[str | int | None, ...]
-    """A field's name, an index, or None for every item."""
 
     def find(self, value: Json) -> Json:
-        """The value at this path. Raises LookupError with what is missing, in words."""
+        """Return the value at this path. Raises LookupError with a reason such as `order.items is missing`."""
         return _find(value, self.steps, 0)
 
 
@@ -39,7 +38,7 @@ def _find(value: Json, steps: tuple[str | int | None, ...], at: int) -> Json:
         step = steps[number]
         if step is None:
             if not isinstance(value, list):
-                raise LookupError(f"{_shown(steps[:number])} is {quoted(value)}, not a list")
+                raise LookupError(mismatch(_shown(steps[:number]), "a list", quoted(value)))
             return _flat([_find(item, steps, number + 1) for item in value], steps[number + 1 :])
         found, value = _child(value, step)
         if not found:
@@ -65,17 +64,17 @@ def _child(value: Json, step: str | int) -> tuple[bool, Json]:
 
 def _shown(steps: tuple[str | int | None, ...]) -> str:
     parts = [f"[{'*' if step is None else step}]" if not isinstance(step, str) else f".{step}" for step in steps]
-    return "".join(parts).removeprefix(".") or "the answer"
+    return "".join(parts).removeprefix(".")
 
 
 def parse(written: Json) -> Path:
-    """Raises ValueError when it is no path."""
+    """Return a path. Raises ValueError if it is invalid."""
     text = str(written).strip() if isinstance(written, (str, int)) and not isinstance(written, bool) else ""
     steps: list[str | int | None] = []
     position = 0
     while position < len(text):
         found = _STEP.match(text, position)
-        # A dot stands before every name but the first.
+        # Every name but the first has a dot before it.
         if found is None or (found["name"] and bool(found["dot"]) != bool(steps)):
             raise ValueError(f"{quoted(text)} is not a path: write it as order.items[0].sku")
         steps.append(_step(found))
@@ -94,12 +93,12 @@ def _step(found: re.Match[str]) -> str | int | None:
 
 
 def optional(written: Json) -> Path | None:
-    """The option `at`, where there is one. Raises ValueError."""
+    """Return the option `at`, or None without it. Raises ValueError."""
     return None if written is None else parse(written)
 
 
 def value_at(subject: Subject, path: Path) -> tuple[Json, str | None]:
-    """The value at `path` of the answer read as JSON, and why there is none."""
+    """Return the value at `path` of the answer read as JSON, or the problem."""
     reading, problem = readable(subject)
     if problem:
         return None, problem
@@ -110,9 +109,9 @@ def value_at(subject: Subject, path: Path) -> tuple[Json, str | None]:
 
 
 def text_at(subject: Subject, path: Path | None) -> tuple[str, str | None]:
-    """The answer's text, or the text or number at a path in it, and why there is none.
+    """Return the answer's text, or the text or number at a path in it, or the problem.
 
-    A text longer than what is read as JSON is not looked into.
+    A text longer than what is read as JSON is not searched.
     """
     if path is None:
         if len(subject.text) > DEFAULT_LIMITS.characters:
@@ -122,7 +121,7 @@ def text_at(subject: Subject, path: Path | None) -> tuple[str, str | None]:
     if problem:
         return "", problem
     if isinstance(value, (dict, list)):
-        return "", f"{path.written} is {quoted(value)}, not a text"
+        return "", mismatch(path.written, "a text", quoted(value))
     if isinstance(value, str):
         return value.strip(), None
     return quoted(value) if value is None or isinstance(value, bool) else str(value), None

@@ -1,19 +1,20 @@
-"""Phrases by which an answer can be told, in its first words. English; a suite can add its own."""
+"""Recognise answers that abstain or refuse, by English phrases in their first words. A suite can add its own."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 
+from promptbench.checks import _options
 from promptbench.checks._normal import STRAIGHT
-from promptbench.checks._words import texts
-from promptbench.core.types import Json
+from promptbench.plugins import Json
 
 
 def _split(phrases: str) -> tuple[str, ...]:
     return tuple(phrase.strip() for phrase in phrases.replace("\n", ";").split(";") if phrase.strip())
 
 
+# An answer abstains if one of these is in its first sentence.
 ABSTAINS = _split(
     """
     unanswerable; not answerable; no answer; cannot answer; can not answer; cannot be answered; unable to answer
@@ -30,11 +31,10 @@ ABSTAINS = _split(
     does not give; does not tell
     """
 )
-"""An answer abstains when one of these stands in its first sentence."""
-
+# These abstain if they are the whole answer.
 ABSTAINS_ALONE = ("n a", "na", "none", "null", "unknown", "not known", "not found", "not available", "not given")
-"""These abstain when they are the whole answer."""
 
+# An answer refuses if one of these is in its first 300 characters.
 REFUSES = _split(
     """
     i cannot help; i cannot assist; i cannot provide; i cannot comply; i cannot fulfil; i cannot fulfill
@@ -48,8 +48,6 @@ REFUSES = _split(
     cannot fulfill this request; cannot fulfil this request; cannot comply with this request
     """
 )
-"""An answer refuses when one of these stands in its first 300 characters."""
-
 _LONG_FORMS = (
     (re.compile(r"\bcan(?:'t|not| not)\b"), "cannot"),
     (re.compile(r"\bwon't\b"), "will not"),
@@ -60,10 +58,11 @@ _LONG_FORMS = (
 _WORD = re.compile(r"\w+(?:'\w+)?")
 _SENTENCE_END = re.compile(r"[.!?](?=\s|\Z)|\n")
 _OPENING = 300
+PHRASES_SCHEMA: Json = {"type": "array", "items": {"type": "string"}}
 
 
 def words(text: str) -> str:
-    """A text as words in lower case with one space around each, short forms written out."""
+    """Return a text as words in lower case with one space around each, and contractions written out."""
     text = STRAIGHT.text(text)
     for short, long in _LONG_FORMS:
         text = short.sub(long, text)
@@ -71,7 +70,6 @@ def words(text: str) -> str:
 
 
 def first_sentence(text: str) -> str:
-    """The first sentence, or as much of it as an opening may have."""
     text = text.strip()[: 2 * _OPENING]
     end = _SENTENCE_END.search(text)
     return text[: end.start()] if end else text
@@ -81,15 +79,15 @@ def opening(text: str) -> str:
     return text.strip()[:_OPENING]
 
 
-def spoken(text: str, phrases: Sequence[str]) -> str | None:
-    """The first of the phrases, in the form that `words` gives them, that stands in a text."""
-    said = words(text)
-    return next((phrase for phrase in phrases if f" {phrase} " in said), None)
+def find_phrase(text: str, phrases: Sequence[str]) -> str | None:
+    """Return the first of the phrases, in the form that `words` returns, that occurs in a text."""
+    normalised = words(text)
+    return next((phrase for phrase in phrases if f" {phrase} " in normalised), None)
 
 
 def more_phrases(value: Json) -> tuple[str, ...]:
-    """The option `phrases`. Raises ValueError."""
-    found = () if value is None else tuple(words(phrase).strip() for phrase in texts(value))
+    """Return the option `phrases` as words. Raises ValueError."""
+    found = () if value is None else tuple(words(phrase).strip() for phrase in _options.texts(value))
     if not all(found):
         raise ValueError("'phrases' must be a list of texts with a word in each")
     return found

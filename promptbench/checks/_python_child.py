@@ -1,8 +1,7 @@
-"""The process that runs people's check functions. It is started by path, imports nothing of this package, and speaks
-JSON, a line for a question and a line for its answer.
+"""Run users' check functions. This script is started by path and imports nothing of this package.
 
-A process of its own, because nothing else can stop a function that never returns, and because what such code does to
-modules, signals or standard output then stays with it.
+It reads requests and writes replies as lines of JSON. It is a process of its own, because nothing else can stop a
+function that never returns, and because what such code does to modules, signals or standard output stays in it.
 """
 
 from __future__ import annotations
@@ -16,12 +15,12 @@ import traceback
 from types import ModuleType
 from typing import Any, TextIO
 
+# After the limit and this the process ends by itself, in case its parent is gone.
 _GRACE_SECONDS = 5
-"""After its own limit the process ends by itself, should the one that watches it be gone."""
 
 
 def main() -> None:
-    # What the function prints goes to standard error: standard output belongs to the answers.
+    # What the function prints goes to standard error: standard output belongs to the replies.
     out = os.fdopen(os.dup(1), "w", encoding="ascii", newline="\n")
     os.dup2(2, 1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -32,18 +31,18 @@ def main() -> None:
         _alarm(first["seconds"])
         module = _load(path, first["source"])
     except BaseException as error:  # noqa: BLE001 - the user's code
-        _say(out, {"error": _describe(error, path, shown)})
+        _reply(out, {"error": _describe(error, path, shown)})
         return
-    _say(out, {})
+    _reply(out, {})
     for line in sys.stdin:
-        question = json.loads(line)
-        _alarm(question["seconds"])
-        _say(out, _answer(module, question, path, shown))
+        request = json.loads(line)
+        _alarm(request["seconds"])
+        _reply(out, _result(module, request, path, shown))
         _alarm(0)
 
 
 def _load(path: str, source: str) -> ModuleType:
-    """Runs exactly `source`, which is what was hashed."""
+    # Exactly `source`, because that is what was hashed.
     spec = importlib.util.spec_from_file_location("_promptbench_check", path)
     assert spec is not None
     module = importlib.util.module_from_spec(spec)
@@ -52,13 +51,13 @@ def _load(path: str, source: str) -> ModuleType:
     return module
 
 
-def _answer(module: ModuleType, question: dict[str, Any], path: str, shown: str) -> dict[str, Any]:
-    name = question["function"]
+def _result(module: ModuleType, request: dict[str, Any], path: str, shown: str) -> dict[str, Any]:
+    name = request["function"]
     function = getattr(module, name, None)
     if not callable(function):
         return {"error": f"{shown} has no function '{name}'"}
     try:
-        result = function(question["answer"], question["vars"], question["argument"])
+        result = function(request["answer"], request["vars"], request["argument"])
         value, reason = result if isinstance(result, tuple) and len(result) == 2 else (result, "")
         value = value if isinstance(value, bool) else _share(value, name)
         return {"value": value, "reason": str(reason or "")[:500]}
@@ -70,19 +69,19 @@ def _share(value: Any, name: str) -> float:
     try:
         number = float(value)
     except (TypeError, ValueError):
-        raise TypeError(f"{name} returned {type(value).__name__}, neither True or False nor a number") from None
+        raise TypeError(f"{name} returned {type(value).__name__}, expected True, False or a number") from None
     if not 0 <= number <= 1:
         raise ValueError(f"{name} returned {number}, which is not between 0 and 1")
     return number
 
 
 def _describe(error: BaseException, path: str, shown: str) -> str:
-    """`ValueError: no date (suites/entities/rules.py:12)`, at the innermost line of this very file."""
+    # `ValueError: no date (suites/entities/rules.py:12)`, with the innermost line of the user's file.
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
     if isinstance(error, SyntaxError) and error.filename == path:
         lines.append(error.lineno)
-    place = f"{shown}:{lines[-1]}" if lines else shown
-    return f"{type(error).__name__}: {error} ({place})" if str(error) else f"{type(error).__name__} ({place})"
+    location = f"{shown}:{lines[-1]}" if lines else shown
+    return f"{type(error).__name__}: {error} ({location})" if str(error) else f"{type(error).__name__} ({location})"
 
 
 def _alarm(seconds: float) -> None:
@@ -90,7 +89,7 @@ def _alarm(seconds: float) -> None:
         signal.setitimer(signal.ITIMER_REAL, seconds + _GRACE_SECONDS if seconds else 0)
 
 
-def _say(out: TextIO, message: dict[str, Any]) -> None:
+def _reply(out: TextIO, message: dict[str, Any]) -> None:
     out.write(json.dumps(message) + "\n")
     out.flush()
 

@@ -1,4 +1,4 @@
-"""Starts the process that runs a file's check functions, asks it, and stops it when it takes too long."""
+"""Run a file's check functions in a process of its own, and stop it if it takes too long."""
 
 from __future__ import annotations
 
@@ -12,20 +12,18 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from promptbench.core.types import Json
+from promptbench.plugins import Json
 
 _CHILD = Path(__file__).with_name("_python_child.py")
 _IMPORT_SECONDS = 30.0
 
 
-class Failure(Exception):
-    """Why there is no result, in one line."""
+class CheckFailure(Exception):
+    """A function has no result. The message is one line."""
 
 
-class Process:
-    """One file's process: started when first asked, again after it had to be stopped, and never again when the file
-    cannot even be imported.
-    """
+class CheckProcess:
+    """One file's process. It starts at the first call, and again if it was stopped, unless the import fails."""
 
     def __init__(self, path: Path, shown: str, source: str) -> None:
         self._first = {"path": str(path), "shown": shown, "source": source, "seconds": _IMPORT_SECONDS}
@@ -34,19 +32,19 @@ class Process:
         self._process: subprocess.Popen[str] | None = None
         self._broken: str | None = None
 
-    def ask(self, function: str, answer: str, variables: Json, argument: Json, seconds: float) -> dict[str, Json]:
-        """`value` and `reason`. Raises Failure."""
-        question = {"function": function, "answer": answer, "vars": variables, "argument": argument}
-        line = _line({**question, "seconds": seconds})
+    def call(self, function: str, answer: str, variables: Json, argument: Json, seconds: float) -> dict[str, Json]:
+        """Return `value` and `reason`. Raises CheckFailure."""
+        request = {"function": function, "answer": answer, "vars": variables, "argument": argument}
+        line = _line({**request, "seconds": seconds})
         with self._lock:
             if self._broken is not None:
-                raise Failure(self._broken)
+                raise CheckFailure(self._broken)
             if self._process is None:
                 self._start()
             return self._exchange(line, seconds)
 
     def _start(self) -> None:
-        # -P: beside the child's file lie modules named like those of the standard library.
+        # -P, because next to the child's file there are modules named like those of the standard library.
         self._process = subprocess.Popen(
             [sys.executable, "-P", str(_CHILD)],
             stdin=subprocess.PIPE,
@@ -57,11 +55,11 @@ class Process:
         weakref.finalize(self, _end, self._process)
         try:
             self._exchange(_line({**self._first, "sys_path": sys.path}), _IMPORT_SECONDS)
-        except Failure as failure:
+        except CheckFailure as failure:
             self._broken = str(failure)
             raise
 
-    def _exchange(self, question: str, seconds: float) -> dict[str, Json]:
+    def _exchange(self, request: str, seconds: float) -> dict[str, Json]:
         process = self._process
         assert process is not None
         assert process.stdin is not None
@@ -77,13 +75,13 @@ class Process:
         timer.start()
         line = ""
         try:
-            # The process may be gone already: then there is nothing to read either.
+            # The process may have ended: then there is nothing to read either.
             with contextlib.suppress(OSError):
-                process.stdin.write(question)
+                process.stdin.write(request)
                 process.stdin.flush()
                 line = process.stdout.readline()
         except BaseException:
-            # Interrupted: its answer is still to come, and would be taken for that to the next question.
+            # Interrupted: its answer would be taken for that to the next request.
             self._process = None
             process.kill()
             raise
@@ -93,19 +91,19 @@ class Process:
             self._process = None
             _end(process)
             if late.is_set():
-                raise Failure(f"{self._shown} took longer than {seconds:g} seconds")
-            raise Failure(f"{self._shown} ended its process (exit code {process.returncode})")
+                raise CheckFailure(f"{self._shown} took longer than {seconds:g} seconds")
+            raise CheckFailure(f"{self._shown} ended its process (exit code {process.returncode})")
         reply: dict[str, Json] = json.loads(line)
         if "error" in reply:
-            raise Failure(" ".join(str(reply["error"]).split()))
+            raise CheckFailure(" ".join(str(reply["error"]).split()))
         return reply
 
 
-def _line(question: dict[str, Any]) -> str:
+def _line(request: dict[str, Any]) -> str:
     try:
-        return json.dumps(question) + "\n"
+        return json.dumps(request) + "\n"
     except (TypeError, ValueError, RecursionError) as error:
-        raise Failure(f"the values of the case cannot be handed over: {error}") from None
+        raise CheckFailure(f"the case's values cannot be passed on: {error}") from None
 
 
 def _end(process: subprocess.Popen[str]) -> None:
@@ -121,6 +119,6 @@ def _end(process: subprocess.Popen[str]) -> None:
 
 
 @lru_cache(maxsize=32)
-def process_for(path: Path, shown: str, source: str) -> Process:
-    """One process for equal files, however many checks name them."""
-    return Process(path, shown, source)
+def process_for(path: Path, shown: str, source: str) -> CheckProcess:
+    # One process for equal files, even if several checks name them.
+    return CheckProcess(path, shown, source)

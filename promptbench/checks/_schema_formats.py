@@ -1,4 +1,4 @@
-"""JSON Schema's `format` as an assertion: the same verdict on every machine, whatever else is installed.
+"""Check JSON Schema's `format`, with the same verdict on every machine, whatever else is installed.
 
 Each is the grammar of the standard that JSON Schema names (RFC 3339 for dates and times, RFC 3986 for URIs, RFC 5321
 for addresses, RFC 1123 for hosts), without the forms that only ancient software writes. All take linear time.
@@ -12,6 +12,8 @@ from datetime import date
 from functools import cache
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
+
+from promptbench.checks._patterns import compiled
 
 _TIME = re.compile(
     r"([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)(\.[0-9]+)?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])\Z", re.I
@@ -27,8 +29,8 @@ _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\Z", re.I)
 _POINTER = re.compile(r"(?:/(?:[^~/]|~[01])*)*\Z")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
 
+# Compiling a pattern takes thousands of times as long as reading it; nobody writes a longer one.
 _LONGEST_PATTERN = 10_000
-"""Compiling a pattern takes thousands of times as long as reading it; nobody writes a longer one."""
 
 
 def _date(text: str) -> bool:
@@ -53,17 +55,10 @@ def _uri(text: str) -> bool:
 
 
 def _regex(text: str) -> bool:
-    import regex
-
-    if len(text) > _LONGEST_PATTERN:
-        return False
-    try:
-        regex.compile(text)
-    except regex.error:
-        return False
-    return True
+    return len(text) <= _LONGEST_PATTERN and compiled(text) is not None
 
 
+# By name, returns True if a text is valid. ValueError means that it is not.
 FORMATS: Mapping[str, Callable[[str], bool]] = {
     "date": _date,
     "date-time": _date_time,
@@ -79,19 +74,18 @@ FORMATS: Mapping[str, Callable[[str], bool]] = {
     "uri-reference": lambda text: _URI.match(text) is not None,
     "uuid": lambda text: _UUID.match(text) is not None,
 }
-"""By name, whether a text is one. ValueError means no."""
 
 
 @cache
 def checker() -> Any:
-    """The formats for jsonschema; what is no text is of every format."""
+    """Return the formats for jsonschema. A value that is not a text is valid in every format."""
     from jsonschema import FormatChecker
 
     made = FormatChecker(formats=())
-    for name, is_one in FORMATS.items():
-        made.checks(name, raises=(ValueError, OverflowError, MemoryError))(_of_texts(is_one))
+    for name, is_valid in FORMATS.items():
+        made.checks(name, raises=(ValueError, OverflowError, MemoryError))(_of_texts(is_valid))
     return made
 
 
-def _of_texts(is_one: Callable[[str], bool]) -> Callable[[object], bool]:
-    return lambda value: not isinstance(value, str) or is_one(value)
+def _of_texts(is_valid: Callable[[str], bool]) -> Callable[[object], bool]:
+    return lambda value: not isinstance(value, str) or is_valid(value)

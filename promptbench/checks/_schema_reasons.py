@@ -1,4 +1,4 @@
-"""Why a value does not fit a schema, in one short sentence for people."""
+"""Say why a value does not fit a schema, in one short sentence."""
 
 from __future__ import annotations
 
@@ -6,56 +6,54 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from promptbench.checks._words import quoted
-from promptbench.core.types import Json
+from promptbench.checks._scores import mismatch, quoted
+from promptbench.plugins import Json
 
-_CHOICES = ("oneOf", "anyOf")
-_VALUE = re.compile(r" is .+, (?=not |none of |which )")
-_LENGTH = re.compile(r" has (?:\d+(?= items| characters| fields)|'.+(?=, which))")
-_INDEX = re.compile(r"(?:^|(?<=\.))\d+(?=\.|$)")
+_GOT = re.compile(r"(, got |unexpected )(?:'.+'|.+?)(?= \(taken as .+\)\Z|\Z)")
+_INDEX = re.compile(r"(?:\A|(?<=\.))\d+(?=\.|\Z)")
 
 
 def reason(validator: Any, value: Json) -> str:
-    """What is most wrong with a value that does not fit: the place, what is there, what is wanted."""
+    """Return what is most wrong with a value that does not fit: the path, what is expected, what is there."""
     from jsonschema.exceptions import relevance
 
-    return _of(validator, max(validator.iter_errors(value), key=relevance))
+    return _reason(validator, max(validator.iter_errors(value), key=relevance))
 
 
 def without_values(sentence: str) -> str:
-    """A reason without what the answer had there, so that equal mistakes in different answers are equal."""
-    place, space, rest = sentence.partition(" ")
-    return _LENGTH.sub(" has …", _VALUE.sub(" is …, ", _INDEX.sub("*", place) + space + rest, count=1), count=1)
+    """Return a reason without the answer's values, so that equal errors in different answers are equal."""
+    path, colon, rest = sentence.partition(": ")
+    return _INDEX.sub("*", path) + colon + _GOT.sub(r"\1…", rest) if colon else _GOT.sub(r"\1…", sentence)
 
 
-def _of(validator: Any, error: Any) -> str:
-    """Of a choice that nothing fits, the reason of the branch that was meant."""
-    path = ".".join(map(str, error.absolute_path))
-    place = quoted(path)[1:-1] if path else "the answer"
-    if error.validator not in _CHOICES:
-        return f"{place} {_said(error)}"
+def _reason(validator: Any, error: Any) -> str:
+    """Return the reason of an error. If no choice fits, it is the reason of the one that was meant."""
+    path = quoted(".".join(map(str, error.absolute_path)))[1:-1]
+    if error.validator not in ("oneOf", "anyOf"):
+        return f"{path}: {_message(error)}" if path else _message(error)
     if not error.context:
-        fitting = [number for number, branch in enumerate(error.validator_value) if _fits(validator, branch, error)]
+        branches = enumerate(error.validator_value)
+        fitting = [at for at, branch in branches if validator.evolve(schema=branch).is_valid(error.instance)]
         names = " and ".join(_name(error, number) for number in fitting[:3])
-        return f"{place} fits {len(fitting)} choices, {names}, where one is wanted"
-    branches: dict[int, list[Any]] = {}
+        return mismatch(path, "a value that fits one choice", f"one that fits {len(fitting)}: {names}")
+    by_branch: dict[int, list[Any]] = {}
     for one in error.context:
-        branches.setdefault(one.relative_schema_path[0], []).append(one)
-    ranked = sorted(branches, key=lambda number: _rank(branches[number]))
-    of_its_type = [number for number in ranked if not _rank(branches[number])[0]]
+        by_branch.setdefault(one.relative_schema_path[0], []).append(one)
+    ranked = sorted(by_branch, key=lambda number: _rank(by_branch[number]))
+    of_its_type = [number for number in ranked if not _rank(by_branch[number])[0]]
     if not of_its_type:
-        return f"{place} is {quoted(error.instance)}, {_other_types(branches.values(), len(branches))}"
-    if len(ranked) > 1 and _rank(branches[ranked[0]]) == _rank(branches[ranked[1]]):
+        return mismatch(path, _other_types(by_branch.values(), len(by_branch)), quoted(error.instance))
+    if len(ranked) > 1 and _rank(by_branch[ranked[0]]) == _rank(by_branch[ranked[1]]):
         names = ", ".join(_name(error, number) for number in ranked[:5])
-        return f"{place} is {quoted(error.instance)}, none of the {len(ranked)} choices ({names})"
+        return mismatch(path, f"one of {len(ranked)} choices ({names})", quoted(error.instance))
     from jsonschema.exceptions import relevance
 
-    inner = _of(validator, max(branches[ranked[0]], key=relevance))
+    inner = _reason(validator, max(by_branch[ranked[0]], key=relevance))
     return inner if len(of_its_type) == 1 else f"{inner} (taken as {_name(error, ranked[0])})"
 
 
 def _rank(errors: Sequence[Any]) -> tuple[bool, bool, int]:
-    """The branch that was meant comes first: of the value's type, with its tag (`kind: circle`), with few mistakes."""
+    # The branch that was meant comes first: of the value's type, with its tag (`kind: circle`), with few errors.
     other_type = any(one.validator == "type" and not one.relative_path for one in errors)
     other_tag = any(one.validator in ("const", "enum") and len(one.relative_path) <= 1 for one in errors)
     return other_type, other_tag, len(errors)
@@ -64,17 +62,12 @@ def _rank(errors: Sequence[Any]) -> tuple[bool, bool, int]:
 def _other_types(branches: Iterable[Sequence[Any]], count: int) -> str:
     wanted = [one.validator_value for errors in branches for one in errors if one.validator == "type"]
     names = [name for item in wanted for name in (item if isinstance(item, list) else [item])]
-    if all(isinstance(name, str) for name in names):
-        return f"not {' or '.join(dict.fromkeys(names))}"
-    return f"none of the {count} choices"
-
-
-def _fits(validator: Any, branch: Json, error: Any) -> bool:
-    return bool(validator.evolve(schema=branch).is_valid(error.instance))
+    all_named = all(isinstance(name, str) for name in names)
+    return " or ".join(dict.fromkeys(names)) if all_named else f"one of {count} choices"
 
 
 def _name(error: Any, number: int) -> str:
-    """What people call a branch: its title, its tag, the definition that it refers to, or its number."""
+    """Return the name of a branch: its title, its tag, the definition that it refers to, or its number."""
     branch = error.validator_value[number]
     if isinstance(branch, dict):
         if isinstance(branch.get("title"), str):
@@ -88,61 +81,52 @@ def _name(error: Any, number: int) -> str:
     return f"choice {number + 1}"
 
 
-def _said(error: Any) -> str:
-    """What is wrong at a place; jsonschema's own words where they are short enough."""
-    say = _SAYERS.get(error.validator)
+def _message(error: Any) -> str:
+    write = _MESSAGES.get(error.validator)
     try:
-        said = say(error.validator_value, error.instance) if say else None
+        message = write(error.validator_value, error.instance) if write else None
     except (TypeError, KeyError):
         # Draft 3 has some of these keywords with other values.
-        said = None
+        message = None
     if error.validator is None:
-        return f"is {quoted(error.instance)}, which the schema allows nowhere"
-    return said or (error.message if error.validator == "additionalProperties" else f"does not fit: {_short(error)}")
+        return mismatch("", "no value", quoted(error.instance))
+    # jsonschema's own message of the other keywords, cut, because it may contain the whole value.
+    return message or (
+        error.message if error.validator == "additionalProperties" else f"does not fit: {quoted(error.message)[1:-1]}"
+    )
 
 
-def _short(error: Any) -> str:
-    return quoted(error.message)[1:-1]
-
-
-def _is(wanted: Callable[[Json], str]) -> Callable[[Json, Json], str]:
-    return lambda keyword, value: f"is {quoted(value)}, {wanted(keyword)}"
+def _is(expected: Callable[[Json], str]) -> Callable[[Json, Json], str]:
+    return lambda keyword, value: mismatch("", expected(keyword), quoted(value))
 
 
 def _has(unit: str, word: str) -> Callable[[Json, Json], str]:
-    return lambda keyword, value: f"has {len(value)} {unit}, not {word} {keyword}"
+    return lambda keyword, value: mismatch("", f"{word} {keyword} {unit}", str(len(value)))
 
 
 def _types(wanted: Json) -> str:
-    names = wanted if isinstance(wanted, list) else [wanted]
-    if not all(isinstance(name, str) for name in names):
-        raise TypeError
-    return f"not {' or '.join(names)}"
+    return " or ".join(wanted if isinstance(wanted, list) else [wanted])
 
 
-def _missing(names: Json, value: Json) -> str:
-    return f"lacks {', '.join(quoted(name) for name in names if name not in value)}"
-
-
-_SAYERS: Mapping[str, Callable[[Json, Json], str]] = {
+# By keyword, the message for its value in the schema and the value in the answer.
+_MESSAGES: Mapping[str, Callable[[Json, Json], str]] = {
     "type": _is(_types),
-    "required": _missing,
-    "enum": _is(lambda values: f"none of {quoted(values)}"),
-    "const": _is(lambda wanted: f"not {quoted(wanted)}"),
-    "minimum": _is(lambda limit: f"not at least {limit}"),
-    "maximum": _is(lambda limit: f"not at most {limit}"),
-    "exclusiveMinimum": _is(lambda limit: f"not more than {limit}"),
-    "exclusiveMaximum": _is(lambda limit: f"not less than {limit}"),
-    "multipleOf": _is(lambda step: f"not a multiple of {step}"),
-    "pattern": _is(lambda pattern: f"which does not match {quoted(pattern)}"),
-    "format": _is(lambda name: f"which is no {name}"),
-    "not": _is(lambda _: "which the schema rules out"),
+    "required": lambda names, value: f"missing {', '.join(quoted(name) for name in names if name not in value)}",
+    "enum": _is(lambda values: f"one of {quoted(values)}"),
+    "const": _is(quoted),
+    "minimum": _is(lambda limit: f"at least {limit}"),
+    "maximum": _is(lambda limit: f"at most {limit}"),
+    "exclusiveMinimum": _is(lambda limit: f"more than {limit}"),
+    "exclusiveMaximum": _is(lambda limit: f"less than {limit}"),
+    "multipleOf": _is(lambda step: f"a multiple of {step}"),
+    "pattern": _is(lambda pattern: f"a match of {quoted(pattern)}"),
+    "format": _is(lambda name: f"a valid {name}"),
+    "not": _is(lambda _: "a value that the schema does not exclude"),
     "minLength": _has("characters", "at least"),
     "maxLength": _has("characters", "at most"),
     "minItems": _has("items", "at least"),
     "maxItems": _has("items", "at most"),
     "minProperties": _has("fields", "at least"),
     "maxProperties": _has("fields", "at most"),
-    "uniqueItems": lambda _, value: "repeats an item",
+    "uniqueItems": lambda _, value: "an item is repeated",
 }
-"""What is said of a keyword's value and of what is there instead."""

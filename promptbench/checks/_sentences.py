@@ -1,6 +1,6 @@
-"""Where sentences end, by a few rules for English and the marks of other scripts.
+"""Count sentences, by a few rules for English and the marks of other scripts.
 
-    - `.`, `?` or `!` ends a sentence where white space, a quote, a bracket or an asterisk follows. A new line alone
+    - `.`, `?` or `!` ends a sentence if white space, a quote, a bracket or an asterisk follows. A new line alone
       does not. `。`, `！`, `？`, `।` and `؟` end one whatever follows.
     - The full stop of an abbreviation or of an initial ends none, unless a word that often begins a sentence follows.
     - Nor do three dots, unless such a word follows; nor the stop of `etc.` or of a number before a small letter.
@@ -40,7 +40,7 @@ _SHORT, _FIRST = frozenset(_ABBREVIATIONS.split()), frozenset(_STARTERS.split())
 
 
 def count(text: str) -> int:
-    """The number of sentences. A text without any mark is one sentence, one without anything is none."""
+    """Return the number of sentences. A text without any mark is one sentence, an empty one is none."""
     text = _ALWAYS_INSIDE.sub(r"\1 ", text)
     found, behind = 0, 0
     for mark in _last_marks(text):
@@ -54,7 +54,7 @@ def count(text: str) -> int:
 
 
 def _last_marks(text: str) -> Iterator[re.Match[str]]:
-    """The marks that may end a sentence. Before white space only the last counts: names and quotes may hold others."""
+    # Before white space only the last mark counts: names and quotes may contain others.
     last = None
     for mark in _MARK.finditer(text):
         if last and _SPACE.search(text, last.end(), mark.start()):
@@ -65,7 +65,6 @@ def _last_marks(text: str) -> Iterator[re.Match[str]]:
 
 
 def _is_full_stop(text: str, stop: int) -> bool:
-    """Whether the dot at `stop` ends a sentence, by the word before it and the one behind it."""
     before = _WORD_BEFORE.search(text, max(0, stop - _LONGEST), stop)
     word = before[0].lower() if before else ""
     following = _WORD_BEHIND.match(text, stop + 1)
@@ -76,5 +75,4 @@ def _is_full_stop(text: str, stop: int) -> bool:
 
 
 def _is_short(word: str) -> bool:
-    """Whether a word is an abbreviation or an initial."""
     return word in _SHORT or word.rpartition("-")[2] in _SHORT or (len(word) == 1 and word.isalpha())

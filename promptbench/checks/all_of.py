@@ -14,10 +14,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from promptbench.checks import _nested
-from promptbench.core.protocols import Check, CheckContext, Subject
-from promptbench.core.types import Json, Score
-
-argument_schema: Json = _nested.SEVERAL
+from promptbench.plugins import Check, CheckContext, CheckSpec, Json, Score, Subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,16 +22,13 @@ class AllOf:
     checks: tuple[Check, ...]
 
     def score(self, subject: Subject) -> Score:
-        scores = _nested.scores(self.checks, subject)
+        scores = [check.score(subject) for check in self.checks]
         failed = [score for score in scores if not score.passed]
         return Score("all of", not failed, fmean(score.value for score in scores), _nested.reasons(failed))
 
 
 def build(argument: Json, context: CheckContext) -> Check:
-    """Raises ValueError unless the argument is a list of checks."""
-    return AllOf(_nested.nested_list(argument, context, "all of: [{contains: Paris}, json]"))
+    return AllOf(_nested.build_several(argument, context, "all of: [{contains: Paris}, json]"))
 
 
-def fingerprint(argument: Json, context: CheckContext) -> Json:
-    """What the checks inside depend on besides their arguments."""
-    return _nested.fingerprints(argument, context)
+SPEC = CheckSpec(doc=__doc__, build=build, argument_schema=_nested.SEVERAL, fingerprint=_nested.fingerprints)

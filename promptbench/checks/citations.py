@@ -19,34 +19,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from promptbench.checks import _context, _options
-from promptbench.checks._graded import failed, graded, some
 from promptbench.checks._paths import text_at
-from promptbench.checks._words import quoted
-from promptbench.core.protocols import Check, CheckContext, Subject
-from promptbench.core.types import Json, Score
+from promptbench.checks._patterns import SECONDS, compiled, too_slow
+from promptbench.checks._scores import first_of, graded, mismatch, quoted, verdict
+from promptbench.plugins import Check, CheckContext, CheckSpec, Json, Score, Subject
 
 _KNOWN = ("in", "at least", "pattern")
-_NAMES: Json = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
-argument_schema: Json = {
-    "anyOf": [
-        {"type": "null"},
-        *_NAMES["anyOf"],
-        {
-            "type": "object",
-            "properties": {
-                "in": _NAMES,
-                "at least": {"type": "integer", "minimum": 0},
-                "pattern": {"type": "string", "format": "regex"},
-            },
-        },
-    ]
-}
-
 _MARK = re.compile(r"\[([^\[\]\n]{1,200})\](?!\()")
 _LINE_MARK = re.compile(r"^[ \t]*\[([^\[\]\n]{1,80})\]", re.MULTILINE)
 _DIGIT = re.compile(r"[0-9]")
 _ID_FIELDS = ("id", "number", "key", "name")
-_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,27 +41,24 @@ class Citations:
         answer, problem = text_at(subject, None)
         values, missing = _context.given(subject.variables, self.names)
         if problem or missing:
-            return failed("citations", problem or missing or "")
+            return verdict("citations", problem or missing)
         known = {name for value in values for name in _ids(value)}
         try:
             marks = list(self._marks(answer, known))
         except TimeoutError:
-            return failed("citations", f"the pattern {quoted(self.pattern.pattern)} took too long on this answer")
+            return verdict("citations", too_slow(self.pattern.pattern))
         right = [mark for mark in marks if mark in known]
         wrong = list(dict.fromkeys(quoted(mark) for mark in marks if mark not in known))
         if wrong:
-            there = f"there are {some(sorted(map(quoted, known)))}" if known else "no document has an id"
-            return graded("citations", len(right) / len(marks), 1.0, f"{some(wrong)} is no document: {there}")
-        if len(set(right)) < self.at_least:
-            value = len(set(right)) / self.at_least
-            return graded(
-                "citations", value, 1.0, f"{len(set(right))} documents are cited, not at least {self.at_least}"
-            )
-        return graded("citations", 1.0, 1.0, "")
+            expected = f"one of {first_of(sorted(map(quoted, known)))}" if known else "no citation"
+            return graded("citations", len(right) / len(marks), 1.0, mismatch("", expected, first_of(wrong)))
+        cited = len(set(right))
+        reason = mismatch("cited documents", f"at least {self.at_least}", str(cited))
+        return graded("citations", min(1.0, cited / self.at_least) if self.at_least else 1.0, 1.0, reason)
 
     def _marks(self, answer: str, known: set[str]) -> Iterator[str]:
         if self.pattern is not None:
-            for match in self.pattern.finditer(answer, timeout=_SECONDS):
+            for match in self.pattern.finditer(answer, timeout=SECONDS):
                 yield (match[1] if match.re.groups else match[0] or "").strip()
             return
         for found in _MARK.finditer(answer):
@@ -100,20 +79,22 @@ def _ids(value: Json) -> Iterator[str]:
 
 
 def build(argument: Json, context: CheckContext) -> Check:
-    """Raises ValueError when an option is wrong."""
     given = _options.value_or_options(argument, "in", _KNOWN)
     at_least = _options.count(given["at least"], "at least") if "at least" in given else 0
-    pattern = _compiled(_options.text(given["pattern"], "pattern")) if "pattern" in given else None
+    pattern = compiled(_options.text(given["pattern"], "pattern")) if "pattern" in given else None
     return Citations(_context.named(given.get("in")), at_least, pattern)
 
 
-def _compiled(pattern: str) -> Any:
-    # Python's own `re` cannot be stopped, and authors' patterns meet models' texts here.
-    import regex
-
-    try:
-        return regex.compile(pattern)
-    except regex.error as error:
-        raise ValueError(f"'pattern' is not a pattern: {error}") from None
-    except (RecursionError, OverflowError, MemoryError):
-        raise ValueError("this pattern is too large") from None
+SPEC = CheckSpec(
+    doc=__doc__,
+    build=build,
+    argument_schema=_options.schema(
+        {"type": "null"},
+        *_options.NAMES["anyOf"],
+        **{
+            "in": _options.NAMES,
+            "at_least": {"type": "integer", "minimum": 0},
+            "pattern": {"type": "string", "format": "regex"},
+        },
+    ),
+)

@@ -1,4 +1,4 @@
-"""count: there are so many of something in the answer.
+"""count: the answer has the right number of words, sentences or something else.
 
 What: counts, and compares with `exactly`, `at least`, `at most`, `less than` or `more than`.
 When: a length, a number of bullet points, or how often a word is used is part of the task.
@@ -18,16 +18,10 @@ from dataclasses import dataclass
 from promptbench.checks import _bounds
 from promptbench.checks._counting import KINDS, NAMED
 from promptbench.checks._options import option_name, options
-from promptbench.checks._words import quoted, verdict
+from promptbench.checks._scores import mismatch, quoted, verdict
 from promptbench.core.diagnostics import did_you_mean
-from promptbench.core.protocols import Check, CheckContext, Subject
-from promptbench.core.types import Json, Score
+from promptbench.plugins import Check, CheckContext, CheckSpec, Json, Score, Subject
 
-argument_schema: Json = {
-    "type": "object",
-    "properties": {"of": {"type": "string"}, **_bounds.PROPERTIES},
-    "required": ["of"],
-}
 _EXAMPLES = {"word": "word banana", "text": "text banana", "letter": "letter e", "sections": "sections Section"}
 
 
@@ -39,13 +33,12 @@ class Count:
 
     def score(self, subject: Subject) -> Score:
         found = self.number(subject.text)
-        if self.wanted.hold(found):
-            return verdict("count", [])
-        return verdict("count", [f"the number of {self.what} is {found}, not {self.wanted.words}"])
+        return verdict(
+            "count", None if self.wanted.include(found) else mismatch(self.what, self.wanted.words, str(found))
+        )
 
 
 def build(argument: Json, context: CheckContext) -> Check:
-    """Raises ValueError when it is not said what is counted, or how many there must be."""
     if not isinstance(argument, dict):
         raise ValueError("say what is counted and how many, as in 'count: {of: words, at most: 50}'")
     given = options(argument, ("of", *_bounds.NAMES))
@@ -56,9 +49,9 @@ def build(argument: Json, context: CheckContext) -> Check:
 
 
 def _counter(of: Json) -> tuple[str, Callable[[str], int]]:
-    """What is counted, in words, and the function that counts it."""
+    """Return the name of what is counted, and the function that counts it. Raises ValueError."""
     if not isinstance(of, str) or not of.strip():
-        raise ValueError(f"'of' is {quoted(of)}: write what is counted, for example words")
+        raise ValueError(f"'of': expected what is counted, such as words, got {quoted(of)}")
     name = option_name(of)
     if name in KINDS:
         return name, KINDS[name]
@@ -80,5 +73,16 @@ def _counter(of: Json) -> tuple[str, Callable[[str], int]]:
 
 
 def _unquoted(text: str) -> str:
-    """Quotes around the text are the author's, as in `word "banana"`."""
+    """Return a text without the author's quotes around it, as in `word "banana"`."""
     return text[1:-1] if len(text) > 2 and text[0] == text[-1] and text[0] in "\"'" else text
+
+
+SPEC = CheckSpec(
+    doc=__doc__,
+    build=build,
+    argument_schema={
+        "type": "object",
+        "properties": {"of": {"type": "string"}, **_bounds.PROPERTIES},
+        "required": ["of"],
+    },
+)

@@ -4,7 +4,7 @@ What: finds the date in the answer and compares it. Read are 2026-03-04, 2026/3/
     2026 and 4-Mar-2026, with months in English and years of four digits. 03/04/2026 is the fourth of March or the third
     of April: unless `order` says which, it fails. Several dates are a failure unless `which` picks one.
 When: due dates, birthdays, anything with a day.
-Options: the date, best as 2026-03-04, or: `is` the same; `at` its place in a JSON answer; `order` day first or month
+Options: the date, best as 2026-03-04, or: `is` the same; `at` its path in a JSON answer; `order` day first or month
     first; `which` only, first, last or any, where there are several.
 Example:
     checks: [{date: {is: 2026-03-04, order: month first}}]
@@ -16,31 +16,14 @@ import datetime
 from dataclasses import dataclass
 
 from promptbench.checks import _options
-from promptbench.checks._dates import Found, find
-from promptbench.checks._graded import some
+from promptbench.checks._dates import FoundDate, find
 from promptbench.checks._paths import Path, optional, text_at
-from promptbench.checks._words import quoted, verdict
-from promptbench.core.protocols import Check, CheckContext, Subject
-from promptbench.core.types import Json, Score
+from promptbench.checks._scores import first_of, mismatch, quoted, verdict
+from promptbench.plugins import Check, CheckContext, CheckSpec, Json, Score, Subject
 
 _KNOWN = ("is", "at", "order", "which")
 _ORDERS = ("day first", "month first")
 _WHICH = ("only", "first", "last", "any")
-argument_schema: Json = {
-    "anyOf": [
-        {"type": "string"},
-        {
-            "type": "object",
-            "properties": {
-                "is": {"type": "string"},
-                "at": {"type": ["string", "integer"]},
-                "order": {"enum": list(_ORDERS)},
-                "which": {"enum": list(_WHICH)},
-            },
-            "required": ["is"],
-        },
-    ]
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,41 +35,56 @@ class IsDate:
 
     def score(self, subject: Subject) -> Score:
         text, problem = text_at(subject, self.path)
-        return verdict("date", [problem] if problem else self._reasons(text))
+        return verdict("date", problem) if problem else verdict("date", *self._reasons(text))
 
     def _reasons(self, text: str) -> list[str]:
         found = list(find(text))
         if not found:
-            return [f"there is no date in {quoted(text[:200])}"]
+            return [f"no date found in {quoted(text[:200])}"]
         if self.which == "any":
             right = any(self._date(item) == self.wanted for item in found)
-            return [] if right else [f"none of {some([quoted(item.text) for item in found])} is {self.wanted}"]
+            return [] if right else [mismatch("", str(self.wanted), first_of([quoted(item.text) for item in found]))]
         if self.which == "only" and len({item.dates for item in found}) > 1:
-            names = some([quoted(item.text) for item in found])
-            return [f"there are several dates, {names}: 'which' can say first, last or any"]
+            names = first_of([quoted(item.text) for item in found])
+            return [f"several dates, {names}: add 'which: first', 'last' or 'any'"]
         item = found[-1] if self.which == "last" else found[0]
         day = self._date(item)
         if day is None:
             readings = " or ".join(map(str, item.dates))
-            return [f"{quoted(item.text)} can be {readings}: 'order' can say day first or month first"]
-        return [] if day == self.wanted else [f"the date is {day}, not {self.wanted}"]
+            return [f"{quoted(item.text)} can be {readings}: add 'order: day first' or 'month first'"]
+        return [] if day == self.wanted else [mismatch("", str(self.wanted), str(day))]
 
-    def _date(self, item: Found) -> datetime.date | None:
-        """None for a date with two readings, when no order was said."""
+    def _date(self, item: FoundDate) -> datetime.date | None:
+        """Return the date, or None if it has two readings and no order is given."""
         if len(item.dates) == 1:
             return item.dates[0]
         return None if self.order is None else item.dates[_ORDERS.index(self.order)]
 
 
 def build(argument: Json, context: CheckContext) -> Check:
-    """Raises ValueError when there is no date, or one that can be read in two ways."""
     given = _options.value_or_options(argument, "is", _KNOWN)
     order = _options.choice(given["order"], "order", _ORDERS) if "order" in given else None
     which = _options.choice(given.get("which", "only"), "which", _WHICH)
     written = given.get("is")
     found = list(find(written.strip())) if isinstance(written, str) else []
     if len(found) != 1 or found[0].text != str(written).strip():
-        raise ValueError(f"{quoted(written)} is no date: write it as 2026-03-04")
+        raise ValueError(f"{quoted(written)} is not a date: write it as 2026-03-04")
     if len(found[0].dates) > 1:
         raise ValueError(f"{quoted(written)} can be {' or '.join(map(str, found[0].dates))}: write it as 2026-03-04")
     return IsDate(found[0].dates[0], optional(given.get("at")), order, which)
+
+
+SPEC = CheckSpec(
+    doc=__doc__,
+    build=build,
+    argument_schema=_options.schema(
+        {"type": "string"},
+        required=["is"],
+        **{
+            "is": {"type": "string"},
+            "at": _options.PATH,
+            "order": {"enum": list(_ORDERS)},
+            "which": {"enum": list(_WHICH)},
+        },
+    ),
+)

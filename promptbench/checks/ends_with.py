@@ -10,38 +10,13 @@ Example:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from promptbench.checks import _paragraphs
-from promptbench.checks._options import value_or_options
-from promptbench.checks._words import quoted, verdict
-from promptbench.core.protocols import Check, CheckContext, Subject
-from promptbench.core.types import Json, Score
-
-argument_schema: Json = {"anyOf": [_paragraphs.TEXT, {"type": "object", "properties": {**_paragraphs.PROPERTIES}}]}
-_NAME = "ends with"
+from promptbench.checks import _edges, _options
+from promptbench.plugins import CheckContext, CheckSpec, Json
 
 
-@dataclass(frozen=True, slots=True)
-class EndsWith:
-    wanted: _paragraphs.Wanted
-    paragraph: int | None
-
-    def score(self, subject: Subject) -> Score:
-        wanted = self.wanted.of(subject)
-        if wanted is None:
-            return verdict(_NAME, [_paragraphs.missing(self.wanted)])
-        part = _paragraphs.part(subject.text, self.paragraph)
-        where = _paragraphs.where(self.paragraph)
-        if part is None:
-            return verdict(_NAME, [f"there is no {where}"])
-        # A quote at the end may be the text's own, or belong to quotes around the whole answer.
-        if any(end.casefold().endswith(wanted.casefold()) for end in (part, part.strip('"'))):
-            return verdict(_NAME, [])
-        return verdict(_NAME, [f"{where} ends with {quoted(part[-len(wanted) :])}, not {quoted(wanted)}"])
+def build(argument: Json, context: CheckContext) -> _edges.Edge:
+    given = _options.value_or_options(argument, "text", ("text", "variable", "paragraph"))
+    return _edges.build_edge("ends with", given)
 
 
-def build(argument: Json, context: CheckContext) -> Check:
-    """Raises ValueError unless the argument is a text, or these options."""
-    given = value_or_options(argument, "text", ("text", "variable", "paragraph"))
-    return EndsWith(_paragraphs.wanted(given), _paragraphs.number(given))
+SPEC = CheckSpec(doc=__doc__, build=build, argument_schema=_options.schema(_options.TEXT, **_edges.PROPERTIES))

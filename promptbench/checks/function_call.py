@@ -5,7 +5,7 @@ What: reads the answer as calls, `f(a=1)` or the JSON of a tool call, and pairs 
     much. An empty list wants an answer without any call. The score is the F1 over the calls.
 When: the model chooses a tool, or several, and fills in their arguments.
 Options: one call or a list of calls, each `name` with `arguments`, or as BFCL's possible answers write it: the name,
-    and for each argument the list of the values that are right, with '' in it where the argument may be left out. Or:
+    and for each argument the list of the values that are right, with '' in it if the argument may be left out. Or:
     `is` the same; `order` free or fixed; `extra arguments` allowed or refused; `ignore` what does not count in texts.
 Example:
     checks: [{function call: {name: get_weather, arguments: {city: Berlin, days: 3}}}]
@@ -18,20 +18,17 @@ from dataclasses import dataclass, replace
 
 from promptbench.checks import _normal, _options
 from promptbench.checks._calls import Call, calls_of
-from promptbench.checks._graded import failed, graded, some
 from promptbench.checks._normal import Normal
-from promptbench.checks._words import quoted
-from promptbench.core.protocols import Check, CheckContext, Subject
-from promptbench.core.types import Json, Score
+from promptbench.checks._scores import first_of, graded, mismatch, quoted, verdict
+from promptbench.plugins import Check, CheckContext, CheckSpec, Json, Score, Subject
 
 _KNOWN = ("is", "order", "extra arguments", "ignore")
 _MOST = 100
-argument_schema: Json = {"type": ["object", "array"]}
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """One wanted call. For each argument the values that are right; `alternatives`: inside of them too."""
+class ExpectedCall:
+    """One expected call, with the right values of each argument; with `alternatives` there are several inside too."""
 
     name: str
     arguments: dict[str, list[Json]]
@@ -41,19 +38,19 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class FunctionCall:
-    wanted: tuple[Wanted, ...]
+    wanted: tuple[ExpectedCall, ...]
     ordered: bool
     extra: bool
     normal: Normal
 
     def score(self, subject: Subject) -> Score:
-        # Who must not call anything answers in prose, which is no fault in the format.
-        got, problem = calls_of(subject if self.wanted else replace(subject, tell=None))
+        # An answer that must not call anything is prose, and its format is not at fault.
+        got, problem = calls_of(subject if self.wanted else replace(subject, report_reading=None))
         if not self.wanted:
-            names = some([quoted(call.name) for call in got])
-            return graded("function call", 0.0 if got else 1.0, 1.0, f"no call was wanted, and there is {names}")
+            names = first_of([quoted(call.name) for call in got])
+            return graded("function call", 0.0 if got else 1.0, 1.0, mismatch("", "no call", names))
         if problem:
-            return failed("function call", problem)
+            return verdict("function call", problem)
         if self.ordered:
             pairs = {
                 number: number
@@ -69,19 +66,19 @@ class FunctionCall:
 
     def _reason(self, got: Sequence[Call], pairs: dict[int, int]) -> str:
         if len(got) != len(self.wanted):
-            return f"{_count(len(got))} ({some([call.name for call in got]) or 'none'}), not {_count(len(self.wanted))}"
+            actual = f"{len(got)} ({first_of([call.name for call in got]) or 'none'})"
+            return mismatch("calls", str(len(self.wanted)), actual)
         for number, wanted in enumerate(self.wanted):
             if number not in pairs:
                 left = [at for at in range(len(got)) if at not in pairs.values()]
                 near = [at for at in left if got[at].name == wanted.name] or left
                 call = got[number if self.ordered else near[0]]
-                return f"{call.name}: {self._difference(wanted, call) or 'it is at another place'}"
+                return f"{call.name}: {self._difference(wanted, call) or 'wrong order'}"
         return ""
 
-    def _difference(self, wanted: Wanted, call: Call) -> str | None:
-        """What is wrong with a call, or None."""
+    def _difference(self, wanted: ExpectedCall, call: Call) -> str | None:
         if call.name != wanted.name:
-            return f"another function was wanted: {quoted(wanted.name)}"
+            return f"expected a call of {quoted(wanted.name)}"
         if call.positional:
             return "an argument has no name"
         for name, values in wanted.arguments.items():
@@ -90,10 +87,10 @@ class FunctionCall:
                     continue
                 return f"the argument {quoted(name)} is missing"
             if not any(self._same(value, call.arguments[name], wanted.alternatives) for value in values):
-                return f"{name} is {quoted(call.arguments[name])}, not {' or '.join(map(quoted, values[:5]))}"
+                return mismatch(name, " or ".join(map(quoted, values[:5])), quoted(call.arguments[name]))
         for name in call.arguments if not self.extra else ():
             if name not in wanted.arguments:
-                return f"the argument {quoted(name)} is not wanted"
+                return f"unexpected argument {quoted(name)}"
         return None
 
     def _same(self, wanted: Json, got: Json, alternatives: bool) -> bool:
@@ -120,7 +117,7 @@ class FunctionCall:
 
 
 def _paired(wanted: int, got: int, fits: Callable[[int, int], bool]) -> dict[int, int]:
-    """The largest pairing of wanted with given calls, by augmenting paths: wanted to given."""
+    """Return the largest pairing of expected with actual calls, by augmenting paths."""
     taken: dict[int, int] = {}
     options = {one: [other for other in range(got) if fits(one, other)] for one in range(wanted)}
 
@@ -138,16 +135,11 @@ def _paired(wanted: int, got: int, fits: Callable[[int, int], bool]) -> dict[int
     return {one: other for other, one in taken.items()}
 
 
-def _count(number: int) -> str:
-    return f"{number} call{'' if number == 1 else 's'}"
-
-
 def _listed(values: Json) -> list[Json]:
     return values if isinstance(values, list) else [values]
 
 
 def build(argument: Json, context: CheckContext) -> Check:
-    """Raises ValueError when the wanted calls are not written as such."""
     given: dict[str, Json] = {"is": argument}
     if isinstance(argument, dict) and isinstance(argument.get("is"), (dict, list)):
         given = _options.options(argument, _KNOWN)
@@ -160,14 +152,19 @@ def build(argument: Json, context: CheckContext) -> Check:
     return FunctionCall(wanted, order == "fixed", extra == "allowed", _normal.normal(given.get("ignore")))
 
 
-def _wanted(item: Json) -> Wanted:
+def _wanted(item: Json) -> ExpectedCall:
     if isinstance(item, dict) and isinstance(item.get("name"), str) and set(item) <= {"name", "arguments"}:
         arguments = item.get("arguments") or {}
         if isinstance(arguments, dict):
-            return Wanted(item["name"], {str(key): [value] for key, value in arguments.items()}, frozenset(), False)
+            return ExpectedCall(
+                item["name"], {str(key): [value] for key, value in arguments.items()}, frozenset(), False
+            )
     elif isinstance(item, dict) and len(item) == 1:
         [(name, arguments)] = item.items()
         if isinstance(arguments, dict) and all(isinstance(values, list) for values in arguments.values()):
             optional = frozenset(str(key) for key, values in arguments.items() if "" in values)
-            return Wanted(str(name), {str(key): values for key, values in arguments.items()}, optional, True)
-    raise ValueError(f"{quoted(item)} is no call: write 'name:' and 'arguments:' with a value for each argument")
+            return ExpectedCall(str(name), {str(key): values for key, values in arguments.items()}, optional, True)
+    raise ValueError(f"{quoted(item)} is not a call: write 'name:' and 'arguments:' with a value for each argument")
+
+
+SPEC = CheckSpec(doc=__doc__, build=build, argument_schema={"type": ["object", "array"]})

@@ -22,33 +22,15 @@ from functools import lru_cache
 from itertools import islice
 
 from promptbench.checks import _context, _options
-from promptbench.checks._graded import failed, graded, some
-from promptbench.checks._normal import Normal
+from promptbench.checks._normal import STRAIGHT
 from promptbench.checks._numbers import find, shown
 from promptbench.checks._paths import text_at
-from promptbench.checks._words import quoted
-from promptbench.core.protocols import Check, CheckContext, Subject
-from promptbench.core.types import Json, Score
+from promptbench.checks._scores import first_of, graded, quoted, verdict
+from promptbench.plugins import Check, CheckContext, CheckSpec, Json, Score, Subject
 
 _KNOWN = ("in", "look at", "at least")
 _KINDS = ("numbers", "names", "quotations")
-_NAMES: Json = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
-argument_schema: Json = {
-    "anyOf": [
-        {"type": "null"},
-        *_NAMES["anyOf"],
-        {
-            "type": "object",
-            "properties": {
-                "in": _NAMES,
-                "look at": {"anyOf": [{"enum": list(_KINDS)}, {"type": "array", "items": {"enum": list(_KINDS)}}]},
-                "at least": {"type": ["number", "string"]},
-            },
-        },
-    ]
-}
 
-_LOOSE = Normal(("unicode", "case", "white space"))
 _MARKS = re.compile(r"^[ \t]*[0-9]{1,3}[.)](?=\s)|\[[^\]\n]{0,40}\]", re.MULTILINE)
 _WORD = re.compile(r"[^\W\d_](?:\w|['’.\-](?=\w))*")
 _ENDS = ".!?:;…\n\r"
@@ -71,17 +53,17 @@ class Grounded:
         answer, problem = text_at(subject, None)
         values, missing = _context.given(subject.variables, self.names)
         if problem or missing:
-            return failed("grounded", problem or missing or "")
+            return verdict("grounded", problem or missing)
         source = "\n".join(text for value in values for text in _context.strings(value))
         found = dict[str, bool]()
         for kind in self.kinds:
             found |= _LOOKED_AT[kind](answer, source)
         absent = [name for name, occurs in found.items() if not occurs]
         value = (len(found) - len(absent)) / len(found) if found else 1.0
-        return graded("grounded", value, self.at_least, f"not in what the model was given: {some(absent)}")
+        return graded("grounded", value, self.at_least, f"not in the input: {first_of(absent)}")
 
 
-# The same document is looked into for every answer to its case.
+# The same document is searched for every answer to its case.
 @lru_cache(maxsize=16)
 def _known_numbers(source: str) -> frozenset[Decimal | None]:
     return frozenset(reading for number in find(source) for reading in (number.value, number.other)) - {None}
@@ -95,7 +77,7 @@ def _known_words(source: str) -> frozenset[str]:
 def _numbers(answer: str, source: str) -> dict[str, bool]:
     known = _known_numbers(source)
     stated = {number.value: number.other for number in find(_MARKS.sub(" ", answer))}
-    # A range or a date may put a dash before a number that is no sign.
+    # In a range or a date the dash before a number is not a sign.
     return {shown(value): bool({value, other, abs(value)} & known) for value, other in stated.items()}
 
 
@@ -113,7 +95,7 @@ def _names(answer: str, source: str) -> dict[str, bool]:
 
 
 def _rows(text: str) -> Iterator[tuple[tuple[str, ...], bool]]:
-    """Rows of words with a capital, with nothing but a space between them, and whether the first starts a sentence."""
+    """Yield rows of capitalised words with only space between them, and whether the first one starts a sentence."""
     row: list[str] = []
     starts = False
     end = -1
@@ -133,35 +115,47 @@ def _rows(text: str) -> Iterator[tuple[tuple[str, ...], bool]]:
 
 
 def _parts(word: str) -> Iterable[str]:
-    """A word, and the parts that hyphens join, as they are compared."""
-    whole = _LOOSE.text(_POSSESSIVE.sub("", word))
+    whole = STRAIGHT.text(_POSSESSIVE.sub("", word))
     return [part for part in whole.split("-") if part]
 
 
 def _quotations(answer: str, source: str) -> dict[str, bool]:
-    known = _LOOSE.text(source)
+    known = STRAIGHT.text(source)
     quotations = dict.fromkeys(next(filter(None, match.groups())) for match in _QUOTATION.finditer(answer))
-    # Each is looked for in the whole source: with more of them the time would be quadratic.
+    # Each is searched in the whole source: without a limit the time would be quadratic.
     return {
         quoted(text): all(piece in known for piece in _pieces(text)) for text in islice(quotations, _MOST_QUOTATIONS)
     }
 
 
 def _pieces(text: str) -> list[str]:
-    """A quotation without what marks that something was left out."""
-    return [_LOOSE.text(piece).strip(" .,;:!?\"'") for piece in _ELLIPSIS.split(text)]
+    return [STRAIGHT.text(piece).strip(" .,;:!?\"'") for piece in _ELLIPSIS.split(text)]
 
 
 _LOOKED_AT = {"numbers": _numbers, "names": _names, "quotations": _quotations}
 
 
 def build(argument: Json, context: CheckContext) -> Check:
-    """Raises ValueError when an option is wrong."""
     given = _options.value_or_options(argument, "in", _KNOWN)
     kinds = given.get("look at", list(_KINDS))
     kinds = kinds if isinstance(kinds, list) else [kinds]
     if not kinds:
         raise ValueError("'look at' must name some of numbers, names, quotations")
     wanted = {_options.choice(kind, "look at", _KINDS) for kind in kinds}
-    at_least = _options.share(given["at least"], "at least") if "at least" in given else 1.0
-    return Grounded(_context.named(given.get("in")), tuple(kind for kind in _KINDS if kind in wanted), at_least)
+    kinds = tuple(kind for kind in _KINDS if kind in wanted)
+    return Grounded(_context.named(given.get("in")), kinds, _options.at_least(given))
+
+
+SPEC = CheckSpec(
+    doc=__doc__,
+    build=build,
+    argument_schema=_options.schema(
+        {"type": "null"},
+        *_options.NAMES["anyOf"],
+        **{
+            "in": _options.NAMES,
+            "look_at": {"anyOf": [{"enum": list(_KINDS)}, {"type": "array", "items": {"enum": list(_KINDS)}}]},
+            "at_least": _options.AMOUNT,
+        },
+    ),
+)

@@ -1,7 +1,7 @@
 """json: the answer is JSON.
 
 What: passes when the answer reads as JSON at the level that the suite accepts (`accept:`). With `alone`, nothing may
-    stand beside the JSON but a code fence around it, whatever the suite accepts.
+    be next to the JSON but a code fence around it, whatever the suite accepts.
 When: the program behind the prompt parses the answer.
 Options: none, or `alone`.
 Example:
@@ -13,11 +13,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from promptbench.checks._words import readable, verdict
-from promptbench.core.protocols import Check, CheckContext, Subject
-from promptbench.core.types import Json, Score
-
-argument_schema: Json = {"enum": [None, "alone"]}
+from promptbench.checks._scores import readable, verdict
+from promptbench.plugins import Check, CheckContext, CheckSpec, Json, Score, Subject
 
 _FENCES = ("```json", "```Json", "```JSON", "```")
 
@@ -28,16 +25,14 @@ class IsJson:
 
     def score(self, subject: Subject) -> Score:
         _, problem = readable(subject)
-        if self.alone:
-            problem = _beside(subject.text)
-        return verdict("json", [problem] if problem else [])
+        return verdict("json", _problem_alone(subject.text) if self.alone else problem)
 
 
-def _beside(text: str) -> str | None:
-    """Why an answer is not JSON alone.
+def _problem_alone(text: str) -> str | None:
+    """Return why an answer is not JSON alone, as IFEval checks it (Zhou et al. 2023).
 
-    As IFEval has it (Zhou et al. 2023): a fence has no other name than json, and JSON is what Python takes for it, keys
-    that are there twice and all; but NaN and Infinity, which it takes too, are no JSON.
+    A code fence may be named json only. JSON is what Python's parser accepts, duplicate keys included, except NaN and
+    Infinity.
     """
     text = text.strip()
     for fence in _FENCES:
@@ -52,11 +47,13 @@ def _beside(text: str) -> str | None:
 
 
 def _no_constant(name: str) -> Json:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
 def build(argument: Json, context: CheckContext) -> Check:
-    """Raises ValueError when there is an argument other than `alone`."""
     if argument not in (None, "alone"):
         raise ValueError("this check has no options: write 'json', or 'json: alone' for nothing beside it")
     return IsJson(argument == "alone")
+
+
+SPEC = CheckSpec(doc=__doc__, build=build, argument_schema={"enum": [None, "alone"]})

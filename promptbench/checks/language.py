@@ -1,6 +1,6 @@
 """language: the answer is in this language.
 
-What: tells the language of the answer by its letters and words (the first 10,000 characters of it), in the same way
+What: detects the language of the answer by its letters and words (the first 10,000 characters of it), in the same way
     each time. An answer without words, such as a number, passes.
 When: a customer must be answered in the language of the message.
 Options: a language by its English name or its two-letter code. Needs the package langdetect: `pip install
@@ -16,10 +16,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from promptbench.checks._words import quoted, verdict
-from promptbench.core.diagnostics import did_you_mean
-from promptbench.core.protocols import Check, CheckContext, MissingExtra, Subject
-from promptbench.core.types import Json, Score
+from promptbench.checks._options import suggestion
+from promptbench.checks._scores import mismatch, quoted, verdict
+from promptbench.plugins import Check, CheckContext, CheckSpec, Json, MissingExtra, Score, Subject
 
 if TYPE_CHECKING:
     from langdetect.detector_factory import DetectorFactory
@@ -37,7 +36,6 @@ _NAMES = {
 }  # fmt: skip
 _SEED = 1
 _CHARACTERS = 10_000
-argument_schema: Json = {"type": "string", "examples": ["English", "de"]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +45,16 @@ class InLanguage:
     def score(self, subject: Subject) -> Score:
         code = _language(subject.text)
         if code in (None, self.code):
-            return verdict("language", [])
-        shown = "in a language that is not known" if code == "" else _NAMES[code]
-        return verdict("language", [f"the answer is {shown}, not {_NAMES[self.code]}"])
+            return verdict("language")
+        return verdict("language", mismatch("", _NAMES[self.code], _NAMES[code] if code else "an unknown language"))
 
 
 def _language(text: str) -> str | None:
-    """The two-letter code; None where there are no words to tell it by, and an empty text where it fits none."""
+    """Return the two-letter code, an empty text for an unknown language, or None for a text without words."""
     from langdetect.lang_detect_exception import LangDetectException
 
     detector = _factory().create()
-    # Its profiles are of running text: of English in capitals alone it takes every fifth short text for German.
+    # Its profiles are of running text: in capitals it takes every fifth short English text for German.
     detector.append(text[:_CHARACTERS].lower())
     try:
         code = str(detector.detect()).partition("-")[0]
@@ -68,7 +65,7 @@ def _language(text: str) -> str | None:
 
 @cache
 def _factory() -> DetectorFactory:
-    """A factory of our own: the seed of langdetect's is a global that others may rely on."""
+    # Not langdetect's own factory, because its seed is a global that others may rely on.
     from langdetect.detector_factory import PROFILES_DIRECTORY, DetectorFactory
 
     factory = DetectorFactory()
@@ -78,7 +75,6 @@ def _factory() -> DetectorFactory:
 
 
 def build(argument: Json, context: CheckContext) -> Check:
-    """Raises ValueError when there is no such language, or the package that tells it is not installed."""
     code = _code(argument)
     if importlib.util.find_spec("langdetect") is None:
         raise MissingExtra(
@@ -93,6 +89,7 @@ def _code(argument: Json) -> str:
     code = codes.get(written.lower(), written.lower())
     if code in _NAMES:
         return code
-    guess = did_you_mean(written, _NAMES.values()) if written else None
-    meant = f"did you mean '{guess}'?" if guess else f"known are {', '.join(sorted(_NAMES.values()))}"
-    raise ValueError(f"{quoted(argument)} is not a language: {meant}")
+    raise ValueError(f"unknown language {quoted(argument)}: {suggestion(written, sorted(_NAMES.values()))}")
+
+
+SPEC = CheckSpec(doc=__doc__, build=build, argument_schema={"type": "string", "examples": ["English", "de"]})

@@ -12,11 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from promptbench.checks import _nested
-from promptbench.checks._words import quoted, verdict
-from promptbench.core.protocols import Check, CheckContext, Subject
-from promptbench.core.types import Json, Score
-
-argument_schema: Json = _nested.ONE
+from promptbench.checks._scores import quoted, verdict
+from promptbench.plugins import Check, CheckContext, CheckSpec, Json, Score, Subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,18 +22,15 @@ class Not:
     written: Json
 
     def score(self, subject: Subject) -> Score:
-        holds = self.check.score(subject).passed
-        return verdict("not", [f"the answer passes {quoted(self.written)}, which it must not"] if holds else [])
+        passes = self.check.score(subject).passed
+        return verdict("not", f"the answer passes {quoted(self.written)}, but must not" if passes else None)
 
 
 def build(argument: Json, context: CheckContext) -> Check:
-    """Raises ValueError unless the argument is a check."""
     if isinstance(argument, list) and len(argument) > 1:
         raise ValueError("give one check; 'not: {any of: […]}' says that none of several holds")
     only = argument[0] if isinstance(argument, list) and argument else argument
-    return Not(_nested.nested(only, context), only)
+    return Not(_nested.build_nested(only, context), only)
 
 
-def fingerprint(argument: Json, context: CheckContext) -> Json:
-    """What the checks inside depend on besides their arguments."""
-    return _nested.fingerprints(argument, context)
+SPEC = CheckSpec(doc=__doc__, build=build, argument_schema=_nested.ONE, fingerprint=_nested.fingerprints)

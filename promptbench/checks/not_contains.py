@@ -10,28 +10,12 @@ Example:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from promptbench.checks._mentions import Mentions, argument_schema, mentions
-from promptbench.checks._words import quoted, verdict
-from promptbench.core.protocols import Check, CheckContext, Subject
-from promptbench.core.types import Json, Score
-
-__all__ = ["argument_schema", "build"]
+from promptbench.checks._mentions import SCHEMA, Mentions, build_mentions
+from promptbench.plugins import CheckContext, CheckSpec, Json
 
 
-@dataclass(frozen=True, slots=True)
-class NotContains:
-    unwanted: Mentions
-
-    def score(self, subject: Subject) -> Score:
-        any_of, all_of = self.unwanted.found(subject.text)
-        reasons = [f"{quoted(item)} is in the answer" for item in any_of]
-        if all_of and len(all_of) == len(self.unwanted.all_of):
-            reasons.append(f"all of {', '.join(quoted(item) for item in all_of[:5])} are in the answer")
-        return verdict("not contains", reasons)
+def build(argument: Json, context: CheckContext) -> Mentions:
+    return build_mentions(argument, "any of", wanted=False)
 
 
-def build(argument: Json, context: CheckContext) -> Check:
-    """Raises ValueError unless the argument is a text, a list of texts, or these options."""
-    return NotContains(mentions(argument, "any of"))
+SPEC = CheckSpec(doc=__doc__, build=build, argument_schema=SCHEMA)

@@ -6,8 +6,8 @@ What: finds the number in the answer, in text or at a place in JSON, and compare
     or `unit` picks one.
 When: a total, a count, a price or a measurement must be right, however it is written.
 Options: the number, or: `is` the number; `within` how far off it may be, as a number or as 5%; `at least` and `at
-    most`; `unit` what must stand before or behind it, one text or a list of which one is enough; `at` its place in a
-    JSON answer; `which` only, first, last or any, where there are several; `decimal` point (as a rule) or comma.
+    most`; `unit` what must be before or behind it, one text or a list of which one is enough; `at` its path in a
+    JSON answer; `which` only, first, last or any, where there are several; `decimal` point (the default) or comma.
 Example:
     checks: [{number: {is: 1234.50, within: 1%, unit: [EUR, €]}}]
 """
@@ -21,36 +21,16 @@ from decimal import Decimal
 from promptbench.checks import _options
 from promptbench.checks._numbers import EXACT, Number, find, shown
 from promptbench.checks._paths import Path, optional, text_at
-from promptbench.checks._words import quoted, texts, verdict
-from promptbench.core.protocols import Check, CheckContext, Subject
-from promptbench.core.types import Json, Score
+from promptbench.checks._scores import first_of, mismatch, quoted, verdict
+from promptbench.plugins import Check, CheckContext, CheckSpec, Json, Score, Subject
 
 _KNOWN = ("is", "within", "at least", "at most", "unit", "at", "which", "decimal")
 _WHICH = ("only", "first", "last", "any")
-_NUMBER: Json = {"type": ["number", "string"]}
-argument_schema: Json = {
-    "anyOf": [
-        _NUMBER,
-        {
-            "type": "object",
-            "properties": {
-                "is": _NUMBER,
-                "within": _NUMBER,
-                "at least": _NUMBER,
-                "at most": _NUMBER,
-                "unit": {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]},
-                "at": {"type": ["string", "integer"]},
-                "which": {"enum": list(_WHICH)},
-                "decimal": {"enum": ["point", "comma"]},
-            },
-        },
-    ]
-}
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Both ends belong to it; `words` say what was asked for."""
+    """Limits, both included, in words."""
 
     low: Decimal | None
     high: Decimal | None
@@ -70,64 +50,62 @@ class IsNumber:
 
     def score(self, subject: Subject) -> Score:
         text, problem = text_at(subject, self.path)
-        return verdict("number", [problem] if problem else self._reasons(text))
+        return verdict("number", problem or self._reason(text))
 
-    def _reasons(self, text: str) -> list[str]:
+    def _reason(self, text: str) -> str | None:
         numbers = list(find(text, comma=self.comma))
         if not numbers:
-            return [f"there is no number in {quoted(text[:200])}"]
+            return f"no number found in {quoted(text[:200])}"
         if self.units:
             with_unit = [number for number in numbers if any(_has_unit(text, number, unit) for unit in self.units)]
             if not with_unit:
-                return [f"the unit {' or '.join(map(quoted, self.units))} is not at {_listed(numbers)}"]
+                return f"unit {' or '.join(map(quoted, self.units))} not found at {_listed(numbers)}"
             numbers = with_unit
         if self.which == "any":
             right = any(self.wanted.has(number.value) for number in numbers)
-            return [] if right else [f"none of {_listed(numbers)} is {self.wanted.words}"]
+            return None if right else mismatch("", self.wanted.words, _listed(numbers))
         if self.which == "only" and len({number.value for number in numbers}) > 1:
-            return [f"there are several numbers, {_listed(numbers)}: 'which' can say first, last or any"]
+            return f"several numbers, {_listed(numbers)}: add 'which: first', 'last' or 'any'"
         return self._compare(numbers[-1] if self.which == "last" else numbers[0])
 
-    def _compare(self, number: Number) -> list[str]:
+    def _compare(self, number: Number) -> str | None:
         if self.wanted.has(number.value):
-            return []
-        reason = f"the number is {shown(number.value)}, not {self.wanted.words}"
+            return None
+        reason = mismatch("", self.wanted.words, shown(number.value))
         if number.other is not None and self.wanted.has(number.other):
             mark = "point" if self.comma else "comma"
-            reason += f"; {quoted(number.text)} would be it with a decimal {mark}, which 'decimal: {mark}' says"
-        return [reason]
+            reason += f"; {quoted(number.text)} is right with 'decimal: {mark}'"
+        return reason
 
 
 def _has_unit(text: str, number: Number, unit: str) -> bool:
-    """Whether the unit stands right before or behind a number, with one space or hyphen at most between them."""
+    """Return True if the unit is right before or behind a number, with at most one space or hyphen between them."""
     for gap in ("", " ", "\u00a0", "\u202f", "-"):
         after = number.end + len(gap)
-        if text.startswith(gap + unit, number.end) and not _goes_on(unit[-1:], text[after + len(unit) :][:1]):
+        if text.startswith(gap + unit, number.end) and not _is_one_word(unit[-1:], text[after + len(unit) :][:1]):
             return True
         before = number.start - len(gap) - len(unit)
         if (
             before >= 0
             and text.startswith(unit + gap, before)
-            and not _goes_on(text[max(before - 1, 0) : before], unit)
+            and not _is_one_word(text[max(before - 1, 0) : before], unit)
         ):
             return True
     # The sign may stand before the unit: -$5.
     return number.text.lstrip("-−–+").startswith(unit) and not unit[0].isdigit()
 
 
-def _goes_on(one: str, other: str) -> bool:
+def _is_one_word(one: str, other: str) -> bool:
     return bool(one and other) and one[-1].isalnum() and other[0].isalnum()
 
 
 def _listed(numbers: Sequence[Number]) -> str:
-    names = [shown(number.value) for number in numbers[:5]]
-    return ", ".join(names) + (f" and {len(numbers) - 5} more" if len(numbers) > 5 else "")
+    return first_of([shown(number.value) for number in numbers])
 
 
 def build(argument: Json, context: CheckContext) -> Check:
-    """Raises ValueError when there is no number to compare with, or an option is wrong."""
     given = _options.value_or_options(argument, "is", _KNOWN)
-    units = tuple(item.strip() for item in texts(given["unit"])) if "unit" in given else ()
+    units = tuple(item.strip() for item in _options.texts(given["unit"])) if "unit" in given else ()
     if not all(units):
         raise ValueError("'unit' must be a text, or a list of texts")
     return IsNumber(
@@ -146,13 +124,13 @@ def _range(given: dict[str, Json]) -> Range:
         if low is None and high is None:
             raise ValueError("say which number: 'number: 42', or 'at least' or 'at most'")
         if "within" in given:
-            raise ValueError("'within' goes with 'is'")
+            raise ValueError("'within' needs 'is'")
         if low is not None and high is not None and low > high:
             raise ValueError(f"no number is at least {shown(low)} and at most {shown(high)}")
         named = (("at least", low), ("at most", high))
         return Range(low, high, " and ".join(f"{name} {shown(end)}" for name, end in named if end is not None))
     if low is not None or high is not None:
-        raise ValueError("'is' goes without 'at least' and 'at most': 'within' says how far off it may be")
+        raise ValueError("give 'is' without 'at least' and 'at most': 'within' is the tolerance")
     wanted = _options.decimal(given["is"], "is")
     if "within" not in given:
         return Range(wanted, wanted, shown(wanted))
@@ -169,3 +147,22 @@ def _distance(within: Json, wanted: Decimal) -> Decimal:
     if off < 0:
         raise ValueError("'within' cannot be negative")
     return off
+
+
+SPEC = CheckSpec(
+    doc=__doc__,
+    build=build,
+    argument_schema=_options.schema(
+        _options.AMOUNT,
+        **{
+            "is": _options.AMOUNT,
+            "within": _options.AMOUNT,
+            "at_least": _options.AMOUNT,
+            "at_most": _options.AMOUNT,
+            "unit": _options.NAMES,
+            "at": _options.PATH,
+            "which": {"enum": list(_WHICH)},
+            "decimal": {"enum": ["point", "comma"]},
+        },
+    ),
+)

@@ -1,6 +1,6 @@
 """parts: the answer has several parts, with a separator between them.
 
-What: splits the answer at the separator. A separator before the first part or behind the last is no matter; one with
+What: splits the answer at the separator. A separator before the first part or behind the last does not matter; one with
     nothing between it and the next fails.
 When: two alternatives, or several texts in one answer, that a program takes apart.
 Options: `separated by`; how many: `exactly`, `at least`, `at most`, `less than`, `more than`; and `all different: yes`.
@@ -14,19 +14,8 @@ from dataclasses import dataclass
 
 from promptbench.checks import _bounds
 from promptbench.checks._options import options, text, yes
-from promptbench.checks._words import quoted, verdict
-from promptbench.core.protocols import Check, CheckContext, Subject
-from promptbench.core.types import Json, Score
-
-argument_schema: Json = {
-    "type": "object",
-    "properties": {
-        "separated by": {"type": ["string", "number"]},
-        "all different": {"type": ["boolean", "string"]},
-        **_bounds.PROPERTIES,
-    },
-    "required": ["separated by"],
-}
+from promptbench.checks._scores import mismatch, quoted, verdict
+from promptbench.plugins import Check, CheckContext, CheckSpec, Json, Score, Subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +29,15 @@ class Parts:
         parts = [piece for piece in pieces if piece]
         reasons = []
         if "" in pieces[1:-1]:
-            reasons.append(f"there is nothing between two {quoted(self.separator)}")
-        if not self.wanted.hold(len(parts)):
-            reasons.append(f"the number of parts is {len(parts)}, not {self.wanted.words}")
+            reasons.append(f"nothing between two {quoted(self.separator)}")
+        if not self.wanted.include(len(parts)):
+            reasons.append(mismatch("parts", self.wanted.words, str(len(parts))))
         if self.different and len(set(parts)) < len(parts):
             reasons.append("two parts are the same")
-        return verdict("parts", reasons)
+        return verdict("parts", *reasons)
 
 
 def build(argument: Json, context: CheckContext) -> Check:
-    """Raises ValueError when the separator or the number of parts is missing."""
     if not isinstance(argument, dict):
         raise ValueError("say what separates the parts and how many there are: {separated by: '***', exactly: 2}")
     given = options(argument, ("separated by", "all different", *_bounds.NAMES))
@@ -57,3 +45,18 @@ def build(argument: Json, context: CheckContext) -> Check:
         raise ValueError("say what separates the parts, as in \"separated by: '***'\"")
     separator = text(given["separated by"], "separated by").strip()
     return Parts(separator, _bounds.bounds(given), yes(given.get("all different", False), "all different"))
+
+
+SPEC = CheckSpec(
+    doc=__doc__,
+    build=build,
+    argument_schema={
+        "type": "object",
+        "properties": {
+            "separated by": {"type": ["string", "number"]},
+            "all different": {"type": ["boolean", "string"]},
+            **_bounds.PROPERTIES,
+        },
+        "required": ["separated by"],
+    },
+)

@@ -1,4 +1,4 @@
-"""python: a function of yours judges the answer.
+"""python: a function of yours scores the answer.
 
 What: calls `def check(answer: str, vars: dict, argument) -> bool` from a Python file in the project, with the answer's
     text, a copy of the case's values and the argument given here. It returns True or False, a share between 0 and 1, or
@@ -6,7 +6,7 @@ What: calls `def check(answer: str, vars: dict, argument) -> bool` from a Python
     a process of its own and is stopped after 5 seconds; what it prints goes to standard error.
 When: a rule of your own that no check says. Only files run that the project's settings list under `python`.
 Options: the file, named from the suite's folder, and the function; or: `function` the same; `argument` anything it
-    should know; `at least` the share that is enough, such as 80% (all as a rule); `seconds` another limit, up to 60.
+    should know; `at least` the share that is enough, such as 80% (1 by default); `seconds` another limit, up to 60.
 Example:
     checks: [{python: {function: 'rules.py:polite', argument: {name: Ada}}}]
 """
@@ -18,66 +18,50 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from promptbench.checks import _options
-from promptbench.checks._graded import failed, graded
-from promptbench.checks._python_process import Failure, Process, process_for
-from promptbench.checks._words import quoted
+from promptbench.checks._python_process import CheckFailure, CheckProcess, process_for
+from promptbench.checks._scores import graded, quoted, verdict
 from promptbench.core import allowed_code
 from promptbench.core.canonical import digest_text
-from promptbench.core.protocols import Check, CheckContext, Subject
-from promptbench.core.types import Json, Score
+from promptbench.plugins import Check, CheckContext, CheckSpec, Json, Score, Subject
 
 _KNOWN = ("function", "argument", "at least", "seconds")
 _SECONDS, _MOST_SECONDS = 5.0, 60.0
-argument_schema: Json = {
-    "anyOf": [
-        {"type": "string"},
-        {
-            "type": "object",
-            "properties": {
-                "function": {"type": "string"},
-                "argument": {},
-                "at least": {"type": ["number", "string"]},
-                "seconds": {"type": "number", "exclusiveMinimum": 0, "maximum": _MOST_SECONDS},
-            },
-            "required": ["function"],
-        },
-    ]
-}
 
 
 @dataclass(frozen=True, slots=True)
 class Python:
+    """`name` is the file, relative to the project's root, and the function."""
+
     name: str
-    """The file from the project's root, and the function."""
     function: str
     argument: Json
     at_least: float
     seconds: float
-    process: Process = field(compare=False)
+    process: CheckProcess = field(compare=False)
 
     def score(self, subject: Subject) -> Score:
         try:
-            result = self.process.ask(self.function, subject.text, dict(subject.variables), self.argument, self.seconds)
-        except Failure as failure:
-            return failed("python", f"{self.name}: {failure}")
+            result = self.process.call(
+                self.function, subject.text, dict(subject.variables), self.argument, self.seconds
+            )
+        except CheckFailure as failure:
+            return verdict("python", f"{self.name}: {failure}")
         value, reason = float(result["value"]), " ".join(str(result["reason"]).split())
-        return graded("python", value, self.at_least, reason or f"{self.name} says no")
+        return graded("python", value, self.at_least, reason or f"{self.name} returned {value:g}")
 
 
 def build(argument: Json, context: CheckContext) -> Check:
-    """Raises ValueError unless the argument names a function in a file that may run."""
     given = _options.value_or_options(argument, "function", _KNOWN)
     path, shown, function, source = _source(given, context)
     seconds = float(_options.decimal(given["seconds"], "seconds")) if "seconds" in given else _SECONDS
     if not 0 < seconds <= _MOST_SECONDS:
-        raise ValueError(f"'seconds' is {quoted(given['seconds'])}: give more than 0 and at most {_MOST_SECONDS:g}")
-    at_least = _options.share(given["at least"], "at least") if "at least" in given else 1.0
+        raise ValueError(f"'seconds': expected 0 to {_MOST_SECONDS:g}, got {quoted(given['seconds'])}")
     process = process_for(path, shown, source)
-    return Python(f"{shown}:{function}", function, copy.deepcopy(given.get("argument")), at_least, seconds, process)
+    argument = copy.deepcopy(given.get("argument"))
+    return Python(f"{shown}:{function}", function, argument, _options.at_least(given), seconds, process)
 
 
 def fingerprint(argument: Json, context: CheckContext) -> Json:
-    """The hash of the function's file, where it may run."""
     try:
         return digest_text(_source(_options.value_or_options(argument, "function", _KNOWN), context)[3])
     except ValueError:
@@ -85,7 +69,7 @@ def fingerprint(argument: Json, context: CheckContext) -> Json:
 
 
 def _source(given: dict[str, Json], context: CheckContext) -> tuple[Path, str, str, str]:
-    """The file, its name from the project's root, the function's name, and the file's text."""
+    """Return the file, its name relative to the project's root, the function's name, and the file's text."""
     name = given.get("function")
     if not isinstance(name, str):
         raise ValueError(f"name a function in a file, as in 'python: {allowed_code.SHAPE}'")
@@ -99,3 +83,18 @@ def _source(given: dict[str, Json], context: CheckContext) -> tuple[Path, str, s
         return path, allowed_code.relative(path, root), function, path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"{file} cannot be read: {error}") from None
+
+
+SPEC = CheckSpec(
+    doc=__doc__,
+    build=build,
+    argument_schema=_options.schema(
+        {"type": "string"},
+        required=["function"],
+        function={"type": "string"},
+        argument={},
+        at_least=_options.AMOUNT,
+        seconds={"type": "number", "exclusiveMinimum": 0, "maximum": _MOST_SECONDS},
+    ),
+    fingerprint=fingerprint,
+)

@@ -13,22 +13,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from promptbench.checks import _options
-from promptbench.checks._phrases import REFUSES, more_phrases, opening, spoken
-from promptbench.checks._words import quoted, verdict
-from promptbench.core.protocols import Check, CheckContext, Subject
-from promptbench.core.types import Json, Score
-
-_YES: Json = {"enum": ["yes", "no", True, False]}
-argument_schema: Json = {
-    "anyOf": [
-        _YES,
-        {
-            "type": "object",
-            "properties": {"is": _YES, "phrases": {"type": "array", "items": {"type": "string"}}},
-            "required": ["is"],
-        },
-    ]
-}
+from promptbench.checks._phrases import PHRASES_SCHEMA, REFUSES, find_phrase, more_phrases, opening
+from promptbench.checks._scores import quoted, verdict
+from promptbench.plugins import Check, CheckContext, CheckSpec, Json, Score, Subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +25,25 @@ class Refusal:
 
     def score(self, subject: Subject) -> Score:
         start = opening(subject.text)
-        said = spoken(start, (*REFUSES, *self.phrases))
-        if said and not self.wanted:
-            return verdict("refusal", [f"the answer declines: it says {quoted(said)}"])
-        if not said and self.wanted:
-            return verdict("refusal", [f"the answer does not decline: {quoted(start)}"])
-        return verdict("refusal", [])
+        phrase = find_phrase(start, (*REFUSES, *self.phrases))
+        if bool(phrase) == self.wanted:
+            return verdict("refusal")
+        if phrase:
+            return verdict("refusal", f"the answer declines: {quoted(phrase)}")
+        return verdict("refusal", f"the answer does not decline: {quoted(start)}")
 
 
 def build(argument: Json, context: CheckContext) -> Check:
-    """Raises ValueError unless it is said whether the answer must decline."""
     given = _options.value_or_options(argument, "is", ("is", "phrases"))
     if "is" not in given:
-        raise ValueError("say yes or no, as in 'refusal: no'")
+        raise ValueError("expected yes or no, as in 'refusal: no'")
     return Refusal(_options.yes(given["is"], "refusal"), more_phrases(given.get("phrases")))
+
+
+SPEC = CheckSpec(
+    doc=__doc__,
+    build=build,
+    argument_schema=_options.schema(
+        _options.YES_OR_NO, required=["is"], **{"is": _options.YES_OR_NO, "phrases": PHRASES_SCHEMA}
+    ),
+)

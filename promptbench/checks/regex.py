@@ -13,13 +13,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from promptbench.checks._words import quoted, verdict
-from promptbench.core.protocols import Check, CheckContext, Subject
-from promptbench.core.types import Json, Score
-
-argument_schema: Json = {"type": "string", "format": "regex"}
-
-_SECONDS = 1.0
+from promptbench.checks._patterns import SECONDS, compiled, too_slow
+from promptbench.checks._scores import quoted, verdict
+from promptbench.plugins import CheckContext, CheckSpec, Json, Score, Subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,24 +25,16 @@ class Regex:
     def score(self, subject: Subject) -> Score:
         text = subject.text.strip()
         try:
-            found = self.pattern.search(text, timeout=_SECONDS)
+            found = self.pattern.search(text, timeout=SECONDS)
         except TimeoutError:
-            return verdict("regex", [f"the pattern {quoted(self.pattern.pattern)} took too long on this answer"])
-        if found:
-            return verdict("regex", [])
-        return verdict("regex", [f"nothing in {quoted(text)} matches {quoted(self.pattern.pattern)}"])
+            return verdict("regex", too_slow(self.pattern.pattern))
+        return verdict("regex", None if found else f"{quoted(self.pattern.pattern)} does not match in {quoted(text)}")
 
 
-def build(argument: Json, context: CheckContext) -> Check:
-    """Raises ValueError when the argument is no pattern."""
-    # Python's own `re` cannot be stopped, and authors' patterns meet models' texts here.
-    import regex
-
+def build(argument: Json, context: CheckContext) -> Regex:
     if not isinstance(argument, str) or not argument:
         raise ValueError("give a pattern in single quotes")
-    try:
-        return Regex(regex.compile(argument))
-    except regex.error as error:
-        raise ValueError(f"this is not a pattern: {error}") from None
-    except (RecursionError, OverflowError, MemoryError):
-        raise ValueError("this pattern is too large") from None
+    return Regex(compiled(argument))
+
+
+SPEC = CheckSpec(doc=__doc__, build=build, argument_schema={"type": "string", "format": "regex"})

@@ -4,7 +4,7 @@ What: compares the items of the answer with the list; each counts as often as it
     list, or the lines of a text without bullets and numbers, or what commas separate. The score is the F1 over the
     items.
 When: labels, tags or findings have to be complete, and their order means nothing.
-Options: a list, or: `is` the list; `at` its place in a JSON answer, as in order.items[*].sku; `ignore` what does not
+Options: a list, or: `is` the list; `at` its path in a JSON answer, as in order.items[*].sku; `ignore` what does not
     count: case, white space, punctuation, accents, unicode; `at least` the score that is enough, such as 80%.
 Example:
     checks: [{set: {is: [refund, delivery], at: topics, ignore: case}}]
@@ -12,31 +12,12 @@ Example:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from promptbench.checks import _items
-from promptbench.checks._graded import failed, graded
-from promptbench.checks._items import Wanted, f1
-from promptbench.core.protocols import Check, CheckContext, Subject
-from promptbench.core.types import Json, Score
-
-argument_schema: Json = _items.SCHEMA
+from promptbench.checks._items import SCHEMA, Items, build_items
+from promptbench.plugins import CheckContext, CheckSpec, Json
 
 
-@dataclass(frozen=True, slots=True)
-class IsSet:
-    wanted: Wanted
-
-    def score(self, subject: Subject) -> Score:
-        got, as_text, problem = self.wanted.found(subject)
-        if problem:
-            return failed("set", problem)
-        matched = self.wanted.match(got, as_text=as_text)
-        hits = len(got) - matched.count(None)
-        value = f1(hits, len(got), len(self.wanted.items))
-        return graded("set", value, self.wanted.at_least, self.wanted.differences(got, matched))
+def build(argument: Json, context: CheckContext) -> Items:
+    return build_items(argument, "set", ordered=False)
 
 
-def build(argument: Json, context: CheckContext) -> Check:
-    """Raises ValueError unless the argument is a list, or has one."""
-    return IsSet(_items.wanted(argument, "set"))
+SPEC = CheckSpec(doc=__doc__, build=build, argument_schema=SCHEMA)

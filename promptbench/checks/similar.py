@@ -4,7 +4,7 @@ What: chrF2 (Popović 2015): how many runs of one to six characters the answer a
     twice; 0 is nothing in common, 1 the same text up to white space. Of several references the best counts. It compares
     letters and not meaning: a right answer in other words scores low.
 When: translations and rewritings with a model answer; a coarse net under a text that should not drift.
-Options: `to` the reference, one text or a list; `at least` the score that is enough, 0.6 as a rule; `at` the place in a
+Options: `to` the reference, one text or a list; `at least` the score that is enough, 0.6 by default; `at` the path in a
     JSON answer; `ignore` what does not count: case, white space, punctuation, accents, unicode. A plain text is the
     reference.
 Example:
@@ -16,34 +16,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from promptbench.checks import _normal, _options
-from promptbench.checks._graded import failed, graded
 from promptbench.checks._normal import Normal
 from promptbench.checks._paths import Path, optional, text_at
-from promptbench.checks._words import quoted, texts
-from promptbench.core.protocols import Check, CheckContext, Subject
-from promptbench.core.types import Json, Score
+from promptbench.checks._scores import graded, mismatch, quoted, verdict
 from promptbench.metrics.chrf import chrf
+from promptbench.plugins import Check, CheckContext, CheckSpec, Json, Score, Subject
 
 _KNOWN = ("to", "at least", "at", "ignore")
 _AT_LEAST = 0.6
 _MOST = 200_000
-_TEXT: Json = {"type": ["string", "number", "boolean"]}
-_TEXTS: Json = {"anyOf": [_TEXT, {"type": "array", "items": _TEXT, "minItems": 1}]}
-argument_schema: Json = {
-    "anyOf": [
-        *_TEXTS["anyOf"],
-        {
-            "type": "object",
-            "properties": {
-                "to": _TEXTS,
-                "at least": {"type": ["number", "string"]},
-                "at": {"type": ["string", "integer"]},
-                "ignore": _normal.SCHEMA,
-            },
-            "required": ["to"],
-        },
-    ]
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +39,31 @@ class Similar:
         if not problem and len(text) > _MOST:
             problem = f"the answer is too long to compare: more than {_MOST:,} characters"
         if problem:
-            return failed("similar", problem)
+            return verdict("similar", problem)
         text = self.normal.text(text)
         value = max(chrf(text, self.normal.text(reference)) for reference in self.references)
-        near = " or ".join(map(quoted, self.references[:3]))
-        return graded("similar", value, self.at_least, f"{quoted(text)} is not like {near}")
+        reason = mismatch("", f"a text like {' or '.join(map(quoted, self.references[:3]))}", quoted(text))
+        return graded("similar", value, self.at_least, reason)
 
 
 def build(argument: Json, context: CheckContext) -> Check:
-    """Raises ValueError when there is no reference."""
     given = _options.value_or_options(argument, "to", _KNOWN)
-    references = texts(given.get("to"))
+    references = _options.texts(given.get("to"))
     if any(len(reference) > _MOST for reference in references):
         raise ValueError(f"a reference can have {_MOST:,} characters at most")
-    at_least = _options.share(given["at least"], "at least") if "at least" in given else _AT_LEAST
-    return Similar(tuple(references), at_least, optional(given.get("at")), _normal.normal(given.get("ignore")))
+    normal = _normal.normal(given.get("ignore"))
+    return Similar(tuple(references), _options.at_least(given, _AT_LEAST), optional(given.get("at")), normal)
+
+
+SPEC = CheckSpec(
+    doc=__doc__,
+    build=build,
+    argument_schema=_options.schema(
+        *_options.TEXTS["anyOf"],
+        required=["to"],
+        to=_options.TEXTS,
+        at_least=_options.AMOUNT,
+        at=_options.PATH,
+        ignore=_normal.SCHEMA,
+    ),
+)

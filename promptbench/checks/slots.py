@@ -1,13 +1,13 @@
 """slots: the answer has these slots with these values, and no others.
 
-What: compares the spans of the answer with those that the case names under `expect:`, at the same place. Each is a slot
+What: compares the spans of the answer with those that the case names under `expect:`, at the same path. Each is a slot
     with its value, as in `{city: Berlin}`, where a list has several values and null is none; or a list of objects with
-    `slot`, `value`, `start` and `end`. Where all have offsets these decide, else the values do; a span counts when its
+    `slot`, `value`, `start` and `end`. If all have offsets these decide, else the values do; a span counts when its
     slot and its bounds are exactly right. The score is the F1 of the case, and the report of a run has the F1 over all
     spans, as CoNLL counts it.
 When: slot filling and entities, where what is too much counts as well as what is missing.
-Options: the slots, or: `at` their place in a JSON answer; `is` the slots; `at least` the F1 that is enough, such as 80%
-    (all as a rule). A case whose `expect:` names the slots wants all of them right whatever `at least` says: write them
+Options: the slots, or: `at` their path in a JSON answer; `is` the slots; `at least` the F1 that is enough, such as 80%
+    (1 by default). A case whose `expect:` names the slots needs all of them right whatever `at least` is: write them
     under `is` then.
 Example:
     checks: [{slots: {at: slots, is: {city: Berlin, date: tomorrow}}}]
@@ -19,33 +19,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from promptbench.checks import _options
-from promptbench.checks._graded import failed, graded, some
 from promptbench.checks._paths import Path, optional, value_at
-from promptbench.checks._words import quoted, readable
-from promptbench.core.protocols import Check, CheckContext, Subject
-from promptbench.core.types import Json, Score
+from promptbench.checks._scores import first_of, graded, quoted, readable, verdict
 from promptbench.metrics.nlu_slots import Span, compare, f1, spans
+from promptbench.plugins import Check, CheckContext, CheckSpec, ExpectingCheck, Json, Score, Subject
 
 _KNOWN = ("at", "is", "at least")
 _SLOTS: Json = {"type": ["object", "array", "null"]}
-argument_schema: Json = {
-    "anyOf": [
-        _SLOTS,
-        {
-            "type": "object",
-            "properties": {
-                "at": {"type": ["string", "integer"]},
-                "is": _SLOTS,
-                "at least": {"type": ["number", "string"]},
-            },
-        },
-    ]
-}
 
 
 @dataclass(frozen=True, slots=True)
-class Slots:
-    """`wanted` are the right spans; None where the case does not tell them."""
+class Slots(ExpectingCheck):
+    """`wanted` are the right spans, or None if the case does not name them."""
 
     path: Path | None
     at_least: float
@@ -54,16 +39,16 @@ class Slots:
     def score(self, subject: Subject) -> Score:
         got, problem = self.spans(subject)
         if problem:
-            return failed("slots", problem)
+            return verdict("slots", problem)
         if self.wanted is None:
             return Score("slots", True, 1.0)
         found = compare(self.wanted, got)
-        said = [*(f"{_shown(span)} is missing" for span in found.missing)]
-        said += [f"{_shown(span)} is not to be there" for span in found.extra]
-        return graded("slots", f1(*found.counts), self.at_least, some(said, 3))
+        reasons = [f"{_shown(span)} is missing" for span in found.missing]
+        reasons += [f"unexpected {_shown(span)}" for span in found.extra]
+        return graded("slots", f1(*found.counts), self.at_least, first_of(reasons, 3))
 
     def spans(self, subject: Subject) -> tuple[Sequence[Span], str | None]:
-        """The spans of the answer, and why they cannot be read. A place that is missing has none."""
+        """Return the spans of the answer, or the problem. There are none if the path is missing."""
         reading, problem = readable(subject)
         if problem:
             return (), problem
@@ -76,8 +61,7 @@ class Slots:
         except ValueError as error:
             return (), str(error)
 
-    def informed(self, expected: Json) -> Slots:
-        """The check with the slots that a case expects at its place. Raises ValueError when they are none."""
+    def with_expected(self, expected: Json) -> Slots:
         if self.wanted is not None:
             return self
         try:
@@ -88,15 +72,13 @@ class Slots:
 
 
 def build(argument: Json, context: CheckContext) -> Check:
-    """Raises ValueError when what should be there is no slots."""
     given = _options.options(argument, _KNOWN) if _is_options(argument) else {"is": argument} if argument else {}
-    at_least = _options.share(given["at least"], "at least") if "at least" in given else 1.0
     wanted = tuple(spans(given["is"])) if "is" in given else None
-    return Slots(optional(given.get("at")), at_least, wanted)
+    return Slots(optional(given.get("at")), _options.at_least(given), wanted)
 
 
 def _is_options(argument: Json) -> bool:
-    """Whether a mapping is options and not slots: it has `is` with slots in it, or nothing but options."""
+    # A mapping is options and not slots if it has `is` with slots in it, or nothing but options.
     if not isinstance(argument, dict) or not argument:
         return False
     names = {_options.option_name(str(key)): value for key, value in argument.items()}
@@ -104,5 +86,12 @@ def _is_options(argument: Json) -> bool:
 
 
 def _shown(span: Span) -> str:
-    place = f" at {span.start}–{span.end}" if span.has_place else ""
-    return f"{quoted(span.slot)[1:-1]}{'' if span.value is None else ' ' + quoted(span.value)}{place}"
+    offsets = f" at {span.start}–{span.end}" if span.has_offsets else ""
+    return f"{quoted(span.slot)[1:-1]}{'' if span.value is None else ' ' + quoted(span.value)}{offsets}"
+
+
+SPEC = CheckSpec(
+    doc=__doc__,
+    build=build,
+    argument_schema=_options.schema(_SLOTS, **{"at": _options.PATH, "is": _SLOTS, "at_least": _options.AMOUNT}),
+)

@@ -1,10 +1,10 @@
 """token f1: the answer shares its words with a right one, as SQuAD measures it.
 
-What: the F1 over the words of the answer and the best of the right ones, after the same normalising as `exact match`.
-    Where the question has no answer (''), only an empty answer is right.
+What: the F1 over the words of the answer and the best of the right ones, after the same normalising as `expect` with
+    `ignore: squad`. If the question has no answer (''), only an empty answer is right.
 When: answers to questions in English that may be a word longer or shorter than the right one.
-Options: the right answer or a list of them, or: `is` the same; `at least` the score that is enough, such as 0.8 (1 as a
-    rule); `at` the place in a JSON answer; `ignore: citations` leaves marks such as [1] out of the comparison.
+Options: the right answer or a list of them, or: `is` the same; `at least` the score that is enough, such as 0.8 (1 by
+    default); `at` the path in a JSON answer; `ignore: citations` leaves marks such as [1] out of the comparison.
 Example:
     checks: [{token f1: {is: [Denver Broncos, the Broncos], at least: 0.8}}]
 """
@@ -13,32 +13,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from promptbench.checks import _options
-from promptbench.checks._answers import IGNORE, right_answers, uncited
-from promptbench.checks._graded import failed, graded
+from promptbench.checks import _normal, _options
+from promptbench.checks._normal import Normal
 from promptbench.checks._paths import Path, optional, text_at
-from promptbench.checks._words import quoted
-from promptbench.core.protocols import Check, CheckContext, Subject
-from promptbench.core.types import Json, Score
+from promptbench.checks._scores import graded, mismatch, quoted, verdict
 from promptbench.metrics.squad import token_f1
+from promptbench.plugins import Check, CheckContext, CheckSpec, Json, Score, Subject
 
-_TEXT: Json = {"type": ["string", "number", "boolean"]}
-_TEXTS: Json = {"anyOf": [_TEXT, {"type": "array", "items": _TEXT}]}
-argument_schema: Json = {
-    "anyOf": [
-        *_TEXTS["anyOf"],
-        {
-            "type": "object",
-            "properties": {
-                "is": _TEXTS,
-                "at least": {"type": ["number", "string"]},
-                "at": {"type": ["string", "integer"]},
-                "ignore": IGNORE,
-            },
-            "required": ["is"],
-        },
-    ]
-}
+_TEXTS: Json = {"anyOf": [_options.TEXT, {"type": "array", "items": _options.TEXT}]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,25 +28,30 @@ class TokenF1:
     right: tuple[str, ...]
     at_least: float
     path: Path | None
-    uncited: bool
-
-    def text(self, subject: Subject) -> tuple[str, str | None]:
-        """What is compared, and why that cannot be read."""
-        text, problem = text_at(subject, self.path)
-        return uncited(text) if self.uncited else text, problem
+    normal: Normal
 
     def score(self, subject: Subject) -> Score:
-        text, problem = self.text(subject)
+        text, problem = text_at(subject, self.path)
         if problem:
-            return failed("token f1", problem)
-        wanted = " or ".join(map(quoted, self.right[:5]))
-        reason = f"the answer is {quoted(text[:200])}, too far from {wanted}"
+            return verdict("token f1", problem)
+        text = self.normal.text(text)
+        reason = mismatch("", f"words of {' or '.join(map(quoted, self.right[:5]))}", quoted(text[:200]))
         return graded("token f1", token_f1(text, self.right), self.at_least, reason)
 
 
 def build(argument: Json, context: CheckContext) -> Check:
-    """Raises ValueError unless there is a text or a list of texts."""
     given = _options.value_or_options(argument, "is", ("is", "at least", "at", "ignore"))
-    at_least = _options.share(given["at least"], "at least") if "at least" in given else 1.0
-    without_marks = "ignore" in given and bool(_options.choice(given["ignore"], "ignore", ("citations",)))
-    return TokenF1(right_answers(given.get("is")), at_least, optional(given.get("at")), without_marks)
+    normal = _normal.normal(given.get("ignore"))
+    right = tuple(_options.right_answers(given.get("is")))
+    return TokenF1(right, _options.at_least(given), optional(given.get("at")), normal)
+
+
+SPEC = CheckSpec(
+    doc=__doc__,
+    build=build,
+    argument_schema=_options.schema(
+        *_TEXTS["anyOf"],
+        required=["is"],
+        **{"is": _TEXTS, "at_least": _options.AMOUNT, "at": _options.PATH, "ignore": _normal.SCHEMA},
+    ),
+)

@@ -1,7 +1,7 @@
 """tokens: the call took few enough tokens.
 
 What: compares the tokens of this one call as the provider counted them: those of the answer, of the prompt, or both. A
-    call whose tokens are unknown fails; a text that no call gave (a logged answer, a wish) passes.
+    call whose tokens are unknown fails; a text that did not come from a call (a logged or example answer) passes.
 When: answers that ramble, prompts that grow with their values.
 Options: the highest number of tokens in the answer, or: `at most` the same; `of` answer, prompt or both.
 Example:
@@ -12,21 +12,13 @@ from __future__ import annotations
 
 from promptbench.checks import _options
 from promptbench.checks._limit import AtMost
-from promptbench.core.protocols import Check, CheckContext
-from promptbench.core.types import CallFacts, Json
+from promptbench.plugins import CallFacts, CheckContext, CheckSpec, Json
 
 _PARTS = ("answer", "prompt", "both")
 _COUNT: Json = {"type": "integer", "minimum": 0}
-argument_schema: Json = {
-    "anyOf": [
-        _COUNT,
-        {"type": "object", "properties": {"at most": _COUNT, "of": {"enum": list(_PARTS)}}, "required": ["at most"]},
-    ]
-}
 
 
-def build(argument: Json, context: CheckContext) -> Check:
-    """Raises ValueError when there is no number of tokens."""
+def build(argument: Json, context: CheckContext) -> AtMost:
     given = _options.value_or_options(argument, "at most", ("at most", "of"))
     most = _options.count(given.get("at most"), "at most")
     of = _options.choice(given.get("of", "answer"), "of", _PARTS)
@@ -37,5 +29,12 @@ def build(argument: Json, context: CheckContext) -> Check:
         answer, prompt = call.usage.output_tokens, call.usage.input_tokens
         return {"answer": answer, "prompt": prompt, "both": answer + prompt}[of]
 
-    what = "the number of tokens" if of == "both" else f"the number of tokens of the {of}"
+    what = "tokens" if of == "both" else f"tokens of the {of}"
     return AtMost("tokens", what, most, measure, lambda count: f"{count:,.0f}")
+
+
+SPEC = CheckSpec(
+    doc=__doc__,
+    build=build,
+    argument_schema=_options.schema(_COUNT, required=["at most"], at_most=_COUNT, of={"enum": list(_PARTS)}),
+)

@@ -1,8 +1,8 @@
-"""wrapped in: the whole answer stands between these marks.
+"""wrapped in: the whole answer is between these marks.
 
 What: passes when the answer, without the white space around it, begins with the first mark and ends with the second.
 When: the answer must be quoted, or marked from end to end.
-Options: one mark that stands on both sides, or a list of the two.
+Options: one mark for both sides, or a list of the two.
 Example:
     checks: [{wrapped in: '"'}]
 """
@@ -11,12 +11,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from promptbench.checks._words import quoted, texts, verdict
-from promptbench.core.protocols import Check, CheckContext, Subject
-from promptbench.core.types import Json, Score
-
-_MARK: Json = {"type": ["string", "number", "boolean"]}
-argument_schema: Json = {"anyOf": [_MARK, {"type": "array", "items": _MARK, "minItems": 2, "maxItems": 2}]}
+from promptbench.checks import _options
+from promptbench.checks._scores import mismatch, quoted, verdict
+from promptbench.plugins import Check, CheckContext, CheckSpec, Json, Score, Subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,19 +25,25 @@ class WrappedIn:
         text = subject.text.strip()
         reasons = []
         if not text.startswith(self.left):
-            reasons.append(f"the answer begins with {quoted(text[: len(self.left)])}, not {quoted(self.left)}")
+            reasons.append(mismatch("start", quoted(self.left), quoted(text[: len(self.left)])))
         if not text.endswith(self.right):
-            reasons.append(f"the answer ends with {quoted(text[-len(self.right) :])}, not {quoted(self.right)}")
+            reasons.append(mismatch("end", quoted(self.right), quoted(text[-len(self.right) :])))
         if not reasons and len(text) < len(self.left) + len(self.right):
-            reasons.append(f"the answer is {quoted(text)} alone")
-        return verdict("wrapped in", reasons)
+            reasons.append(mismatch("", f"{quoted(self.left)} and {quoted(self.right)}", quoted(text)))
+        return verdict("wrapped in", *reasons)
 
 
 def build(argument: Json, context: CheckContext) -> Check:
-    """Raises ValueError unless the argument is one mark or two."""
-    marks = [mark.strip() for mark in texts(argument)]
+    marks = [mark.strip() for mark in _options.texts(argument)]
     if not all(marks) or len(marks) > 2:
         raise ValueError("give one mark for both sides, or a list of two, as in \"wrapped in: ['<<', '>>']\"")
     if len(marks) == 1 and any(bracket in marks[0] for bracket in "()[]{}<>«»“”„"):
         raise ValueError(f"{quoted(marks[0])} looks different on the other side: give a list of the two")
     return WrappedIn(marks[0], marks[-1])
+
+
+SPEC = CheckSpec(
+    doc=__doc__,
+    build=build,
+    argument_schema={"anyOf": [_options.TEXT, {"type": "array", "items": _options.TEXT, "minItems": 2, "maxItems": 2}]},
+)

@@ -61,6 +61,7 @@ class Code(StrEnum):
     UNPROVEN = "PB508"
     VACUOUS = "PB509"
     QUARANTINE = "PB510"
+    DEPRECATED_CHECK = "PB511"
     BAD_LOG = "PB601"
     SETTINGS = "PB701"
 

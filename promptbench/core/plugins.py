@@ -1,78 +1,107 @@
-"""Finds the files of a folder that are plugins, and those of other distributions, without importing any.
+"""Find the plug-ins of one kind, in our own folder and in other distributions, without importing them.
 
-The name people write is the module's name with dashes, underscores and spaces alike: `json schema` is
-`json_schema.py`. A module whose name starts with an underscore is no plugin.
+A name may be written with spaces, dashes or underscores: `json schema` is the module `json_schema.py`. A module whose
+name starts with an underscore is not a plug-in.
 """
 
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
+from typing import Any, Generic, TypeVar
 
 from promptbench.core.errors import EnvironmentFailure
 
+Spec = TypeVar("Spec")
+
 
 def module_name(written: str) -> str:
-    """The module name of a name as people write it."""
+    """Return the module name for a plug-in's name as people write it."""
     return "_".join(written.strip().lower().replace("-", " ").replace("_", " ").split())
 
 
-class Plugins:
-    """The plugins of one kind: the modules in `package`'s folder and the entry points of `promptbench.<kind>`."""
+class Plugins(Generic[Spec]):
+    """The plug-ins of one kind: modules in the folder of `package`, and entry points of the group `promptbench.<kind>`.
 
-    def __init__(self, package: str, kind: str) -> None:
+    `deprecated` maps old names to `module:attribute`. They load, but they are not listed.
+    """
+
+    def __init__(
+        self,
+        package: str,
+        kind: str,
+        spec_type: type[Spec] = ModuleType,  # type: ignore[assignment]
+        deprecated: Mapping[str, str] | None = None,
+    ) -> None:
         self.package = package
         self.group = f"promptbench.{kind}"
+        self._spec_type = spec_type
+        self._deprecated = {
+            name: metadata.EntryPoint(name, value, self.group) for name, value in (deprecated or {}).items()
+        }
         # A name is looked up for every check of every case.
-        self._loaded: dict[str, ModuleType] = {}
+        self._loaded: dict[str, Spec] = {}
 
     def names(self) -> list[str]:
-        """All module names, sorted."""
+        """Return all names except deprecated ones, sorted."""
         return sorted({*self._own(), *self._foreign()})
 
     def __contains__(self, written: str) -> bool:
-        if written in self._loaded:
-            return True
-        name = module_name(written)
-        return name in self._own() or name in self._foreign()
+        return written in self._loaded or self._find(module_name(written)) is not None
 
     def home(self, name: str) -> str:
-        """The dotted name of the module of a plugin that there is, which is not imported for it."""
+        """Return the dotted name of a known plug-in's module, without importing it."""
         return f"{self.package}.{name}" if name in self._own() else self._foreign()[name].module
 
-    def load(self, written: str) -> ModuleType:
-        """The plugin's module. Raises KeyError when there is none, EnvironmentFailure when a foreign one is broken."""
+    def load(self, written: str) -> Spec:
+        """Return the plug-in's spec.
+
+        Raises KeyError if there is no such plug-in, EnvironmentFailure if it does not load or has no spec of this kind.
+        """
         if written not in self._loaded:
             self._loaded[written] = self._load(module_name(written))
         return self._loaded[written]
 
-    def _load(self, name: str) -> ModuleType:
-        if name in self._own():
-            return importlib.import_module(f"{self.package}.{name}")
-        entry = self._foreign()[name]
-        try:
-            module = entry.load()
-        except Exception as error:  # foreign code may raise anything
+    def _load(self, name: str) -> Spec:
+        entry = self._find(name)
+        if entry is None:
+            raise KeyError(name)
+        # Our own modules must not hide their errors behind a sentence about packages.
+        loaded: Any = entry.load() if name in self._own() else _load_foreign(entry)
+        if isinstance(loaded, self._spec_type):
+            return loaded
+        spec = vars(loaded).get("SPEC") if isinstance(loaded, ModuleType) else None
+        if not isinstance(spec, self._spec_type):
             raise EnvironmentFailure(
-                f"the plugin '{name}' of {entry.dist.name if entry.dist else 'another package'} does not load: {error}",
-                hint="update or uninstall that package",
-            ) from error
-        if not isinstance(module, ModuleType):
-            raise EnvironmentFailure(f"the entry point '{name}' in {self.group} must name a module")
-        return module
+                f"the plug-in '{name}' in {self.group} has no {self._spec_type.__name__}",
+                hint=f"'{entry.value}' must be a module with SPEC = {self._spec_type.__name__}(…), or the spec itself",
+            )
+        return spec
+
+    def _find(self, name: str) -> metadata.EntryPoint | None:
+        if name in self._own():
+            return metadata.EntryPoint(name, f"{self.package}.{name}", self.group)
+        return self._foreign().get(name) or self._deprecated.get(name)
 
     def _own(self) -> frozenset[str]:
-        return _listed(self.package)
+        return _modules(tuple(importlib.import_module(self.package).__path__))
 
     def _foreign(self) -> dict[str, metadata.EntryPoint]:
         return _entry_points(self.group)
 
 
-def _listed(package: str) -> frozenset[str]:
-    return _modules(tuple(importlib.import_module(package).__path__))
+def _load_foreign(entry: metadata.EntryPoint) -> Any:
+    try:
+        return entry.load()
+    except Exception as error:  # foreign code may raise anything
+        owner = entry.dist.name if entry.dist else "another package"
+        raise EnvironmentFailure(
+            f"the plug-in '{entry.name}' of {owner} does not load: {error}", hint="update or uninstall that package"
+        ) from error
 
 
 @cache

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, Protocol, TypeGuard
+from typing import BinaryIO, Protocol
 
 from promptbench.core.types import (
     Answer,
@@ -113,20 +114,20 @@ class Subject:
 
     text: str
     read: Callable[[], Reading]
-    """The answer read as JSON; computed once for all checks."""
+    """Returns the answer read as JSON. It is read once for all checks, and only if one of them calls this."""
     accept: Rung
     variables: Mapping[str, Json]
     call: CallFacts | None = None
-    """None for a text that no call gave: a wish, or a logged answer of which nothing else is known."""
-    tell: Callable[[Reading], None] | None = None
-    """Takes what a check that reads other data than JSON found; the first such reading is that of the answer."""
+    """None for a text that did not come from a call: an example answer, or a logged one without further data."""
+    report_reading: Callable[[Reading], None] | None = None
+    """Takes the reading of a check that reads another format than JSON. The first one counts as the answer's."""
 
 
 @dataclass(frozen=True, slots=True)
 class CheckContext:
     """What a check may know when it is built from its YAML argument. `folder` is the suite's, `root` the project's.
 
-    Python files run only below `root`, and only those that one of the globs in `allowed_code` matches.
+    Python files run only below `root`, and only if one of the globs in `allowed_code` matches them.
     """
 
     folder: Path
@@ -136,86 +137,80 @@ class CheckContext:
 
 
 class Check(Protocol):
-    """A built check. Scoring raises nothing: whatever the answer is, the result is a score."""
+    """A built check. Scoring never raises: any answer, however broken, results in a score."""
 
     def score(self, subject: Subject) -> Score: ...
 
 
-class InformedCheck(Check, Protocol):
-    """A check that takes the right answer from its case where its own argument has none: one line stands for all cases.
-    A check is told to be one by its `informed`.
+class ExpectingCheck(ABC):
+    """A check that can take the right answer from its case, so that one line under `checks:` serves all cases."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def score(self, subject: Subject) -> Score: ...
+
+    @abstractmethod
+    def with_expected(self, expected: Json) -> Check:
+        """Return the check for a case whose `expect:` is `expected`, or itself if its own argument decides.
+
+        Raises ValueError, with a phrase, if the expected answer is invalid for this check.
+        """
+
+
+class JudgedCheck(ABC):
+    """A check whose score depends on answers of other models.
+
+    It calls nothing itself: `requests` returns what to send, and `conclude` scores what came back. `score` concludes
+    without any answer, so its result is errored.
     """
 
-    def informed(self, expected: Json) -> Check:
-        """The check for a case that says `expect:` so. Raises ValueError, in a phrase, where that cannot be right."""
+    __slots__ = ()
 
-
-class JudgedCheck(Check, Protocol):
-    """A check that other models decide. It asks nobody: it says what to ask, and concludes from what came back.
-
-    `score` concludes from nothing, so its result is errored. A check is told to be one by its `questions`.
-    """
-
-    @property
-    def judges(self) -> Sequence[ModelRef]:
-        """Whom it asks."""
+    judges: Sequence[ModelRef]
+    """The models to call."""
+    config: Mapping[str, Json] | None
+    """Parameters to send, as in a prompt's config. None means our defaults, as far as the judge supports them."""
+    criterion: str
+    """What is judged, in the author's words."""
 
     @property
-    def config(self) -> Mapping[str, Json] | None:
-        """What its author wants sent, as in a prompt's config; None leaves it to us, as far as a judge takes it."""
-
-    @property
-    def criterion(self) -> str:
-        """What it asks, in its author's words."""
-
-    @property
+    @abstractmethod
     def identity(self) -> str:
-        """Hash of all that shapes its verdicts but the judges' weights: what an agreement with people is about."""
+        """Hash of all that shapes the verdicts, except the judges' weights. An agreement with people refers to it."""
 
     @property
+    @abstractmethod
     def counts(self) -> bool:
-        """Whether it agrees with people well enough to decide; else it is advisory, and its scores have no weight."""
+        """True if it agrees with people well enough to decide. Otherwise it is advisory: its scores have no weight."""
 
     @property
+    @abstractmethod
     def standing(self) -> str:
-        """What it counts by, or why it does not, in a few words."""
+        """The agreement that lets it count, or the reason why it does not, in a few words."""
 
-    def unproven(self) -> JudgedCheck:
-        """The same check as if no agreement were on record: what another one is found with."""
+    @abstractmethod
+    def without_agreement(self) -> JudgedCheck:
+        """Return the same check as if no agreement were on record, to measure a new one."""
 
-    def questions(self, subject: Subject) -> Sequence[Request]:
-        """What to ask the judges about an answer; nothing where the answer can be scored without."""
+    @abstractmethod
+    def requests(self, subject: Subject) -> Sequence[Request]:
+        """Return the requests to the judges. Empty if the answer can be scored without them."""
 
+    @abstractmethod
     def conclude(self, subject: Subject, answers: Sequence[Answer | None]) -> Score:
-        """The score from the answers to the questions, in their order; None is a question without an answer."""
+        """Return the score, given the answers in the order of the requests. None is a request without an answer."""
 
+    @abstractmethod
     def verdict(self, answer: Answer) -> str | None:
-        """The verdict in one answer of a judge; None where it has none."""
+        """Return the verdict in one answer of a judge, or None if it has none."""
 
-
-def is_judged(check: Check) -> TypeGuard[JudgedCheck]:
-    """Whether a check asks judges."""
-    return hasattr(check, "questions")
+    def score(self, subject: Subject) -> Score:
+        return self.conclude(subject, [None for _ in self.requests(subject)])
 
 
 class MissingExtra(ValueError):
-    """Raised by a check's `build` when a package that it needs is not installed. Its text says how to install it."""
-
-
-class CheckModule(Protocol):
-    """A file in `checks/`, or a module behind the entry point group `promptbench.checks`.
-
-    Its docstring has the parts What / When / Options / Example and is what people read. A check that depends on a file
-    also has `fingerprint(argument, context) -> Json`: what of the file decides the score, or None. It raises nothing.
-    """
-
-    argument_schema: Mapping[str, Json]
-    """JSON Schema of the YAML argument, for editors."""
-
-    @staticmethod
-    def build(argument: Json, context: CheckContext) -> Check:
-        """Raises ValueError with one sentence when the argument is not one for this check, or MissingExtra."""
-        ...
+    """A package that a check needs is not installed. The message says how to install it."""
 
 
 class Log(Protocol):

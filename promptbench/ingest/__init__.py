@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import cast
 
 from promptbench.core.plugins import Plugins
 from promptbench.core.protocols import Log
 from promptbench.plugins import LogFormatSpec
 
-plugins = Plugins("promptbench.ingest", "ingest")
+plugins = Plugins("promptbench.ingest", "ingest", LogFormatSpec)
 
 
 def load_format(name: str) -> LogFormatSpec:
     """Return the format of this name. Raise KeyError if it is unknown."""
-    return cast(LogFormatSpec, plugins.load(name).SPEC)
+    return plugins.load(name)
 
 
 def detect_format(file: Log) -> str | None:

@@ -123,7 +123,8 @@ def _contains(several: str, case: bool) -> Callable[[dict[str, Json]], dict[str,
 def _equals(assertion: dict[str, Json]) -> dict[str, Json]:
     if assertion.get("value") is None:
         raise _NotMapped("it has no value")
-    return {"equals": decode_embedded(assertion["value"])}
+    value = decode_embedded(assertion["value"])
+    return {"expect": value if isinstance(value, str) else {"is": value, "fields": "all"}}
 
 
 def _json(assertion: dict[str, Json]) -> dict[str, Json]:

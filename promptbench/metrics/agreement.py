@@ -1,4 +1,4 @@
-"""How well two raters agree beyond chance, and whether a rating goes with length. Pure functions."""
+"""Agreement of two raters beyond chance, and the correlation of a rating with length."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import fsum, sqrt
 
+# The 97.5 % quantile of the normal distribution, for intervals of 95 %.
 _Z = 1.959963984540054
-"""The 97.5 % quantile of the normal distribution, for intervals of 95 %."""
 _PSEUDO = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Confusion:
-    """Answers by what a person and a judge say of them: yes or no, the person first."""
+    """Counts of answers by the verdicts of a person and a judge: yes or no, the person first."""
 
     yes_yes: int = 0
     yes_no: int = 0
@@ -22,7 +22,7 @@ class Confusion:
 
     @classmethod
     def of(cls, human: Sequence[bool], judge: Sequence[bool]) -> Confusion:
-        """Both say something of the same answers, in the same order."""
+        """Return the counts for verdicts on the same answers, in the same order."""
         counts = {(person, model): 0 for person in (True, False) for model in (True, False)}
         for pair in zip(human, judge, strict=True):
             counts[pair] += 1
@@ -33,12 +33,12 @@ class Confusion:
         return self.yes_yes + self.yes_no + self.no_yes + self.no_no
 
     def kappa(self) -> Kappa | None:
-        """Cohen's kappa with its interval; None for nothing, and where both say the same one thing of all.
+        """Return Cohen's kappa with its interval; None without answers, or if all verdicts are the same.
 
         The value is (po − pe) / (1 − pe) of the counts (Cohen 1960, Educational and Psychological Measurement
         20:37–46). The interval is kappa ± 1.96 standard errors with the large-sample variance of Fleiss, Cohen and
-        Everitt (1969, Psychological Bulletin 72:323–327), of the counts with a half added to each: without that it is
-        of no width where all agree, however few they are.
+        Everitt (1969, Psychological Bulletin 72:323–327), of the counts with a half added to each. Without that
+        its width would be 0 for full agreement, even on a few answers.
         """
         counts = (self.yes_yes, self.yes_no, self.no_yes, self.no_no)
         if not self.total or self.total in (self.yes_yes, self.no_no):
@@ -60,12 +60,12 @@ class Kappa:
 
 
 def kappa_and_error(*rows: Sequence[float]) -> tuple[float, float]:
-    """Cohen's kappa of a square table of counts, and its standard error: formulas 1 and 13 of Fleiss et al. (1969).
+    """Return Cohen's kappa of a square table of counts, and its standard error (Fleiss et al. 1969, formulas 1 and 13).
 
         σ² = (Σᵢ pᵢᵢ[(1 − pe) − (p.ᵢ + pᵢ.)(1 − po)]² + (1 − po)² Σᵢ≠ⱼ pᵢⱼ(p.ᵢ + pⱼ.)² − (po·pe − 2pe + po)²)
              / (n(1 − pe)⁴)
 
-    Raises ZeroDivisionError for an empty table, and where both raters say the same one thing of everything.
+    Raises ZeroDivisionError for an empty table, and if all verdicts are the same.
     """
     total = fsum(fsum(row) for row in rows)
     share = [[count / total for count in row] for row in rows]
@@ -81,9 +81,9 @@ def kappa_and_error(*rows: Sequence[float]) -> tuple[float, float]:
 
 
 def point_biserial(flags: Sequence[bool], values: Sequence[float]) -> float | None:
-    """The correlation of yes and no with a quantity, in [−1, 1]: Pearson's r with 1 and 0 for the flags.
+    """Return the correlation of flags with values, in [−1, 1]: Pearson's r with 1 and 0 for the flags.
 
-    None where it is not defined: all flags or all values are the same. (Tate 1954, Annals of Mathematical Statistics
+    None if it is not defined: all flags or all values are the same. (Tate 1954, Annals of Mathematical Statistics
     25:603–607.)
     """
     count = len(flags)

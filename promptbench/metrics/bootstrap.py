@@ -1,4 +1,4 @@
-"""Intervals for measures of counts that have no formula, by resampling the counts themselves."""
+"""Confidence intervals for measures of counts without a formula, by resampling the counts."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def interval(
     resamples: int = RESAMPLES,
     seed: int = 1,
 ) -> tuple[float, float] | None:
-    """The percentile interval of a measure of counts (Efron 1979, Annals of Statistics 7:1–26), None for no counts.
+    """Return the percentile interval of a measure of counts (Efron 1979, Annals of Statistics 7:1–26), None if empty.
 
     It is the Poisson bootstrap (Hanley and MacGibbon 2006, Computer Methods and Programs in Biomedicine 83:57–62): each
-    item enters a resample Poisson(1) times, so that a cell of the table with n items has Poisson(n). So it takes the
-    table and not the items, and its time grows with the cells. The same counts and seed have the same interval.
+    item enters a resample Poisson(1) times, so a cell of the table with n items has Poisson(n). Its time grows with the
+    cells, not with the items. The same counts and seed give the same interval.
     """
     cells = [cell for cell, count in counts.items() if count > 0]
     if not cells:
@@ -39,7 +39,7 @@ def interval(
 
 
 def _poisson(mean: int, size: int, draw: random.Random) -> list[int]:
-    """Random numbers with the Poisson distribution, from its table of probabilities to ten deviations off."""
+    # Drawn from the table of probabilities, up to ten standard deviations from the mean.
     reach = 10 * sqrt(mean) + 20
     values = range(max(0, int(mean - reach)), int(mean + reach) + 1)
     chances = accumulate(exp(value * log(mean) - mean - lgamma(value + 1)) for value in values)

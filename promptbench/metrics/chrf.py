@@ -1,4 +1,4 @@
-"""chrF: how many runs of characters two texts share.
+"""chrF: the share of character n-grams that two texts have in common.
 
 Popović: chrF: character n-gram F-score for automatic MT evaluation, WMT 2015. With P the mean over n = 1 … 6 of the
 share of the answer's n-grams that are in the reference, and R that of the reference's that are in the answer,
@@ -18,7 +18,7 @@ BETA = 2.0
 
 
 def chrf(answer: str, reference: str) -> float:
-    """chrF2 in [0, 1]; two texts without characters are equal. Time is linear in both, memory in the reference."""
+    """Return chrF2 in [0, 1]. Two empty texts are equal. Time is linear in both texts, memory in the reference."""
     got, wanted = ("".join(text.split()) for text in (answer, reference))
     if not got or not wanted:
         return float(got == wanted)

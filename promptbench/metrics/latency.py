@@ -1,4 +1,4 @@
-"""Latency of a set of calls, and of its parts by tokens. Times keep their unit: milliseconds in, milliseconds out."""
+"""Latency statistics of calls, and by their tokens. Times keep their unit: milliseconds in, milliseconds out."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import dist, floor, fsum, sqrt
 
+# With fewer calls a p99 is between the two slowest ones, so it says no more than the slowest.
 ENOUGH = 100
-"""Calls from which a p99 is more than the slowest of them: below, it lies between the two slowest."""
-
+# Bits of the first bucket: answers of fewer than 16 tokens take about the same time.
 _FIRST = 4
-"""Bits of the first bucket: answers of fewer than 16 tokens take about the same time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Quantiles, mean and standard deviation (of these calls, not estimated beyond them) of `count` calls."""
+    """Quantiles, mean and standard deviation (of these calls, not of a population) of `count` calls."""
 
     count: int
     p50: float
@@ -26,7 +25,7 @@ class Latency:
 
     @classmethod
     def of(cls, times: Sequence[float]) -> Latency | None:
-        """None for no calls."""
+        """Return the statistics, or None without calls."""
         if not times:
             return None
         ordered = sorted(times)
@@ -46,9 +45,9 @@ class TokenBucket:
 
 
 def by_tokens(times: Sequence[float], tokens: Sequence[int]) -> list[TokenBucket]:
-    """The latency of calls by their tokens, in buckets up to 15, 31, 63, 127 and so on; empty ones are left out.
+    """Return the latency of calls by their tokens, in buckets up to 15, 31, 63, 127 and so on, without empty ones.
 
-    A call's tokens stand where its time does. A call of which they are unknown has −1, and is in no bucket.
+    `times` and `tokens` are parallel. A call with unknown tokens has −1, and is in no bucket.
     """
     parts: dict[int, list[float]] = {}
     for time, count in zip(times, tokens, strict=True):
@@ -62,7 +61,7 @@ def by_tokens(times: Sequence[float], tokens: Sequence[int]) -> list[TokenBucket
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:
-    """The quantile of a sorted, non-empty sequence, linear between neighbours (type 7 of Hyndman and Fan 1996)."""
+    """Return a quantile of a sorted, non-empty sequence, interpolated linearly (type 7 of Hyndman and Fan 1996)."""
     position = share * (len(ordered) - 1)
     low = floor(position)
     high = min(low + 1, len(ordered) - 1)

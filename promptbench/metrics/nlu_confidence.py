@@ -1,4 +1,4 @@
-"""What the confidence of a classifier is worth: its calibration, and thresholds below which it should abstain."""
+"""Calibration of a classifier's confidence, and the effect of thresholds below which it abstains."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ STEPS = 100
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """The answers with a confidence in (low, high]: how many, their mean confidence, and the share that is right."""
+    """The answers with a confidence in (low, high]: their count, mean confidence, and share that is right."""
 
     low: float
     high: float
@@ -22,7 +22,7 @@ class Bin:
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """What would be so if every answer below `threshold` were out of scope."""
+    """The counts if every answer with a confidence below `threshold` were out of scope."""
 
     threshold: float
     in_scope_right: int
@@ -32,17 +32,17 @@ class Threshold:
 
 
 class Confidences:
-    """Adds up answers with their confidence, in memory that does not grow."""
+    """Counts of answers by their confidence, in constant memory."""
 
     def __init__(self) -> None:
         self._count = [0] * BINS
         self._right = [0] * BINS
         self._sum = [0.0] * BINS
-        # By hundredths of confidence: in scope and right, in scope and wrong, out of scope and said so, and not.
+        # By hundredths of confidence: in scope and right, in scope and wrong, out of scope and right, and wrong.
         self._steps = [[0, 0, 0, 0] for _ in range(STEPS + 1)]
 
     def add(self, confidence: float, *, right: bool, in_scope: bool) -> None:
-        """`confidence` is in [0, 1]; `right` is whether the label is, also where that is the out-of-scope one."""
+        """Count an answer with a confidence in [0, 1]. `right` is True if its label is, out of scope included."""
         bin_ = min(BINS - 1, max(0, -int(-confidence * BINS // 1) - 1))
         self._count[bin_] += 1
         self._right[bin_] += right
@@ -54,15 +54,16 @@ class Confidences:
         return sum(self._count)
 
     def calibration_error(self) -> float | None:
-        """The expected calibration error with 15 bins of equal width, in [0, 1], None for nothing:
-        Σ |B|/n · |accuracy(B) − confidence(B)| (Guo et al. 2017, ICML, arXiv:1706.04599, formula 3).
+        """Return the expected calibration error with 15 bins of equal width, in [0, 1]; None without answers.
+
+        It is Σ |B|/n · |accuracy(B) − confidence(B)| (Guo et al. 2017, ICML, arXiv:1706.04599, formula 3).
         """
         if not self.total:
             return None
         return fsum(abs(right - said) for right, said in zip(self._right, self._sum, strict=True)) / self.total
 
     def bins(self) -> list[Bin]:
-        """The bins with something in them."""
+        """Return the bins that are not empty."""
         return [
             Bin(n / BINS, (n + 1) / BINS, count, self._sum[n] / count, self._right[n] / count)
             for n, count in enumerate(self._count)
@@ -70,9 +71,9 @@ class Confidences:
         ]
 
     def thresholds(self) -> list[Threshold]:
-        """A row for each hundredth from 0 to 1 at which something changes: what is below it is out of scope.
+        """Return a row for each hundredth from 0 to 1 at which the counts change.
 
-        What already says that it is out of scope stays so.
+        Answers below it count as out of scope, and those that are out of scope already stay so.
         """
         in_scope = sum(right + wrong for right, wrong, _, _ in self._steps)
         out = sum(said + not_said for _, _, said, not_said in self._steps)

@@ -1,8 +1,8 @@
-"""Slots: named spans of an utterance, compared strictly. Pure functions.
+"""Compare slots: named spans of an utterance.
 
-A span is right when its slot and both its ends are: the measure of the shared task of CoNLL-2000 (Tjong Kim Sang and
-Buchholz 2000, W00-0726, `conlleval`), micro-averaged over all spans. Where no offsets are known a span is told by its
-slot and its text.
+A span is right if its slot and both its ends are: the measure of the shared task of CoNLL-2000 (Tjong Kim Sang and
+Buchholz 2000, W00-0726, `conlleval`), micro-averaged over all spans. Without offsets a span is identified by
+its slot and its text.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _KEYS = {"slot", "value", "start", "end"}
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A slot with its value. `start` and `end` are offsets in characters, the end excluded; None is unknown."""
+    """A slot with its value. `start` and `end` are offsets in characters, end excluded, or None if unknown."""
 
     slot: str
     value: str | None
@@ -26,13 +26,13 @@ class Span:
     end: int | None = None
 
     @property
-    def has_place(self) -> bool:
+    def has_offsets(self) -> bool:
         return self.start is not None and self.end is not None
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
-    """What of the spans is right, what is missing, and what is too much."""
+class SpanComparison:
+    """The spans that are right, missing, and unexpected."""
 
     right: Sequence[Span]
     missing: Sequence[Span]
@@ -40,14 +40,15 @@ class Compared:
 
     @property
     def counts(self) -> tuple[int, int, int]:
-        """How many are right, how many were said, how many are expected."""
+        """Return how many are right, how many the answer has, how many are expected."""
         right = len(self.right)
         return right, right + len(self.extra), right + len(self.missing)
 
 
 def spans(value: Json) -> list[Span]:
-    """The spans of `{slot: value}`, where a value may be a list of them and null is no span, or of a list of objects
-    with `slot` and `value`, or `start` and `end`. Null is none at all. Raises ValueError.
+    """Return the spans of `{slot: value}`, or of a list of objects with `slot` and `value`, or `start` and `end`.
+
+    A value may be a list of values; null means no span. Raises ValueError.
     """
     if value is None:
         return []
@@ -65,7 +66,7 @@ def spans(value: Json) -> list[Span]:
 
 def _span(item: Json) -> Span:
     if not isinstance(item, dict) or not isinstance(item.get("slot"), str):
-        raise ValueError("an item of the list of slots is no object with a 'slot'")
+        raise ValueError("an item of the list of slots is not an object with a 'slot'")
     start, end = (item.get(name) for name in ("start", "end"))
     placed = all(isinstance(number, int) and not isinstance(number, bool) for number in (start, end))
     if not placed and item.get("value") is None:
@@ -80,9 +81,9 @@ def _text(value: Json) -> str:
     return ("true" if value else "false") if isinstance(value, bool) else str(value)
 
 
-def compare(expected: Sequence[Span], said: Sequence[Span]) -> Compared:
-    """Each expected span is met by one span at most. Offsets decide where all spans have them, else the texts."""
-    placed = all(span.has_place for span in (*expected, *said))
+def compare(expected: Sequence[Span], said: Sequence[Span]) -> SpanComparison:
+    """Match each expected span with at most one. Offsets decide if all spans have them, else the texts."""
+    placed = all(span.has_offsets for span in (*expected, *said))
 
     def key(span: Span) -> tuple[Json, ...]:
         return (span.slot, span.start, span.end) if placed else (span.slot, span.value)
@@ -100,14 +101,14 @@ def compare(expected: Sequence[Span], said: Sequence[Span]) -> Compared:
         if left[key(span)] > 0:
             left[key(span)] -= 1
             missing.append(span)
-    return Compared(right, missing[::-1], extra)
+    return SpanComparison(right, missing[::-1], extra)
 
 
 def f1(right: float, said: float, expected: float) -> float:
-    """The F1 of one utterance or of many; 1 where nothing is expected and nothing said."""
+    """Return the F1 of one utterance or of many; 1 if nothing is expected and there is nothing."""
     return 2 * right / (said + expected) if said + expected else 1.0
 
 
 def counted(spans_of: Iterable[Span]) -> Counter[str]:
-    """How many spans of each slot there are."""
+    """Return the number of spans of each slot."""
     return Counter(span.slot for span in spans_of)

@@ -1,4 +1,4 @@
-"""Which of several choices no other one is better than in everything."""
+"""The Pareto front of several choices."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 
 def front(points: Mapping[str, Sequence[float]]) -> list[str]:
-    """The names whose points are not dominated, in order; less is better in each coordinate.
+    """Return the names of points that no other one dominates, in their order. Less is better in each coordinate.
 
-    One dominates another that is nowhere less and somewhere more (Pareto). Equal points are on the front together.
+    A point dominates another if it is nowhere more and somewhere less. Equal points are on the front together.
     """
     return [
         name

@@ -1,8 +1,8 @@
 """Exact match and token F1 of SQuAD, as its official script for version 2.0 computes them.
 
 Rajpurkar, Jia and Liang: Know What You Don't Know: Unanswerable Questions for SQuAD, ACL 2018 (`evaluate-v2.0.py`).
-Both compare normalised texts, take the best of several right answers, and know questions without an answer: there only
-an answer that is empty after normalising is right.
+Both compare normalised texts and take the best of several right answers. For a question without an answer, only an
+answer that is empty after normalising is right.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
 def normalise(text: str) -> str:
-    """Lower case, without ASCII punctuation, the articles a, an and the, and superfluous white space; in this order."""
+    """Return a text in lower case, without ASCII punctuation, the articles a, an, the, and superfluous white space."""
     return " ".join(_ARTICLE.sub(" ", text.lower().translate(_NO_PUNCTUATION)).split())
 
 
 def exact_match(answer: str, right: Sequence[str]) -> float:
-    """1.0 if the answer is one of the right ones, else 0.0."""
+    """Return 1.0 if the answer is one of the right ones, else 0.0."""
     return _best(answer, right, lambda one, other: float(one == other))
 
 
 def token_f1(answer: str, right: Sequence[str]) -> float:
-    """The best F1, in [0, 1], over the words that the answer shares with a right one."""
+    """Return the best F1, in [0, 1], over the words that the answer shares with a right one."""
     return _best(answer, right, _f1)
 
 

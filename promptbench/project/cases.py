@@ -19,7 +19,7 @@ from promptbench.project.evaluate import Answers, Evaluation, Judged, evaluate, 
 from promptbench.project.inputs import CallInput, input_of
 from promptbench.project.quarantine import tell_quarantine
 from promptbench.prompts.prompt import Prompt
-from promptbench.suite.models import Case, CaseFile, CheckSpec, Suite, field_name
+from promptbench.suite.models import Case, CaseFile, Suite, WrittenCheck, field_name
 from promptbench.text.templates import is_name
 
 
@@ -179,7 +179,7 @@ class CaseBuilder:
             name=case.name,
             variables=case.variables,
             history=case.messages,
-            checks=_informed(case, self._checks(own)),
+            checks=_with_expected(case, self._checks(own)),
             threshold=self._suite.threshold if case.threshold is None else case.threshold,
             critical=case.critical,
             tags=case.tags,
@@ -344,7 +344,7 @@ class CaseBuilder:
             checks[BASELINE] = checks[self._prompts[0].prompt.hash]
         return checks
 
-    def _built(self, specs: Sequence[CheckSpec]) -> _Built:
+    def _built(self, specs: Sequence[WrittenCheck]) -> _Built:
         found, sound = {}, True
         for context, hashes in self._contexts:
             own = [checks.build(spec, context, self._found) for spec in specs]
@@ -356,18 +356,20 @@ class CaseBuilder:
         return _Built(found, sound)
 
 
-def _informed(case: Case, by_variant: Mapping[str, tuple[Check, ...]]) -> Mapping[str, tuple[Check, ...]]:
+def _with_expected(case: Case, by_variant: Mapping[str, tuple[Check, ...]]) -> Mapping[str, tuple[Check, ...]]:
     """The checks, where they take the right answer from the case with that. Raises ValueError."""
     if not case.has_expect:
         return by_variant
-    return {key: tuple(checks.informed(check, case.expect) for check in built) for key, built in by_variant.items()}
+    return {
+        key: tuple(checks.with_expected(check, case.expect) for check in built) for key, built in by_variant.items()
+    }
 
 
-def own_specs(case: Case) -> Sequence[CheckSpec]:
+def own_specs(case: Case) -> Sequence[WrittenCheck]:
     """A case's own checks, `expect:` among them, in the order in which they are built after the suite's."""
     if not case.has_expect:
         return case.checks
-    return (*case.checks, CheckSpec("expect", case.expect, case.where.below("expect")))
+    return (*case.checks, WrittenCheck("expect", case.expect, case.where.below("expect")))
 
 
 @dataclass(frozen=True, slots=True)

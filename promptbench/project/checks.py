@@ -1,4 +1,4 @@
-"""Checks as written become checks that score."""
+"""Build checks from their written form."""
 
 from __future__ import annotations
 
@@ -6,35 +6,39 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from promptbench.checks import plugins
+from promptbench.checks._nested import with_nested
 from promptbench.checks._reading import READINGS, Loose, Strict
-from promptbench.core.diagnostics import Code, Diagnostics, did_you_mean
-from promptbench.core.protocols import Check, CheckContext, CheckModule, MissingExtra, is_judged
+from promptbench.core.canonical import canonical
+from promptbench.core.diagnostics import Code, Diagnostics, Severity, did_you_mean
+from promptbench.core.protocols import Check, CheckContext, ExpectingCheck, JudgedCheck, MissingExtra
 from promptbench.core.types import Json
+from promptbench.formats import yaml_text
 from promptbench.project.evaluate import Judged, Weighed
-from promptbench.suite.models import CheckSpec
+from promptbench.suite.models import WrittenCheck
 
 
-def build(spec: CheckSpec, context: CheckContext, found: Diagnostics) -> Check | None:
-    """The check of a spec; None, with a diagnostic, when there is no such check or its argument is not one for it."""
+def build(spec: WrittenCheck, context: CheckContext, found: Diagnostics) -> Check | None:
+    """Return the check, or None with a diagnostic if it is unknown or its argument is invalid."""
     if spec.name not in plugins:
         guess = _meant(spec.name)
         hint = f"did you mean '{guess}'?" if guess else "`promptbench explain` lists the checks"
         if guess is None and spec.name.count(" ") > 2:
-            hint += "; what takes a person to tell is 'rubric', which asks a model"
-        found.add(Code.UNKNOWN_CHECK, f"there is no check '{spec.name}'", spec.where.location(key=True), hint=hint)
+            hint += "; 'rubric' lets a model judge what no rule can"
+        found.add(Code.UNKNOWN_CHECK, f"unknown check '{spec.name}'", spec.where.location(key=True), hint=hint)
         return None
-    module: CheckModule = plugins.load(spec.name)  # type: ignore[assignment]
+    plugin = plugins.load(spec.name)
     try:
-        check = module.build(spec.argument, context)
+        check = plugin.build(spec.argument, context)
     except MissingExtra as error:
         found.add(Code.MISSING_EXTRA, f"'{spec.name}': {error}", spec.where.location(key=True))
         return None
     except ValueError as error:
-        example = (module.__doc__ or "").partition("Example:")[2].strip()
+        example = (plugin.doc or "").partition("Example:")[2].strip()
         advice = f"for example {example}" if example else None
         found.add(Code.BAD_CHECK, f"'{spec.name}': {error}", spec.where.location(), hint=advice)
         return None
-    if is_judged(check):
+    _warn_of_old_names(spec, found)
+    if isinstance(check, JudgedCheck):
         if spec.reading:
             message = f"'{spec.name}' takes no 'reading': a judge sees the answer as it is"
             found.add(Code.BAD_CHECK, message, spec.where.location(key=True), hint="delete 'reading' beside it")
@@ -44,12 +48,32 @@ def build(spec: CheckSpec, context: CheckContext, found: Diagnostics) -> Check |
     return check if spec.weight == 1 else Weighed(check, spec.weight)
 
 
-_OTHERS = {"include": "contains", "includes": "contains", "have": "contains", "mention": "contains", "is": "equals"}
-"""Words for checks that people try, each with what it is called here."""
+def _warn_of_old_names(spec: WrittenCheck, found: Diagnostics) -> None:
+    for name, argument in with_nested(spec.name, spec.argument):
+        replacement = plugins.load(name).replacement if name in plugins else None
+        if replacement is not None:
+            text = _in_braces(replacement(argument))
+            hint = f"write {text}" if len(text) <= _LONGEST_HINT else "write it as 'expect' with options"
+            message = f"the check '{name}' is deprecated"
+            found.add(
+                Code.DEPRECATED_CHECK, message, spec.where.location(key=True), hint=hint, severity=Severity.WARNING
+            )
+
+
+def _in_braces(value: Json) -> str:
+    try:
+        return yaml_text.in_braces(value)
+    except ValueError:  # YAML has no such text
+        return canonical(value)
+
+
+# Words for checks that people try, each with the name of the check.
+_OTHERS = {"include": "contains", "includes": "contains", "have": "contains", "mention": "contains", "is": "expect"}
+_LONGEST_HINT = 200
 
 
 def _meant(written: str) -> str | None:
-    """The check that was most likely meant, or None."""
+    """Return the check that was most likely meant, or None."""
     known = [name.replace("_", " ") for name in plugins.names()]
     word = written.strip().lower().removeprefix("must ").removeprefix("should ")
     if word in _OTHERS:
@@ -58,35 +82,30 @@ def _meant(written: str) -> str | None:
     return longer[0] if len(longer) == 1 else did_you_mean(word, known)
 
 
-def informed(check: Check, expected: Json) -> Check:
-    """The check for a case that says `expect:` so, also inside of what changes how it is read or counts. Raises
-    ValueError where that cannot be right.
-    """
-    inform = getattr(check, "informed", None)
-    if inform is not None:
-        known: Check = inform(expected)
-        return known
+def with_expected(check: Check, expected: Json) -> Check:
+    """Return the check for a case with this `expect:`, also inside a wrapper. Raises ValueError if it is invalid."""
+    if isinstance(check, ExpectingCheck):
+        return check.with_expected(expected)
     if not isinstance(check, (Weighed, Strict, Loose)):
         return check
-    inner = informed(check.check, expected)
+    inner = with_expected(check.check, expected)
     return check if inner is check.check else replace(check, check=inner)
 
 
 def unwrapped(check: Check) -> Check:
-    """The check itself, without what changes how it is read or counts."""
+    """Return the check itself, without wrappers for its reading or weight."""
     return unwrapped(check.check) if isinstance(check, (Weighed, Strict, Loose)) else check
 
 
-def as_hashed(specs: Sequence[CheckSpec], context: CheckContext) -> list[Json]:
-    """What decides how a list of checks scores: all that is written, and the files that it names."""
+def as_hashed(specs: Sequence[WrittenCheck], context: CheckContext) -> list[Json]:
+    """Return what decides the scores of checks: all that is written, and the files that it names."""
     return [[spec.name, spec.argument, spec.reading, spec.weight, _files(spec, context)] for spec in specs]
 
 
-def _files(spec: CheckSpec, context: CheckContext) -> Json:
-    module = plugins.load(spec.name) if spec.name in plugins else None
-    fingerprint = getattr(module, "fingerprint", None)
+def _files(spec: WrittenCheck, context: CheckContext) -> Json:
+    fingerprint = plugins.load(spec.name).fingerprint if spec.name in plugins else None
     try:
         return fingerprint(spec.argument, context) if fingerprint else None
     except ValueError:
-        # What is wrong with the argument is told where the check is built.
+        # An invalid argument is reported when the check is built.
         return None

@@ -33,7 +33,7 @@ class Evaluation:
 _MOST_REPAIRS = 100
 _FORMAT_CHECKS = ("json", "json schema")
 Answers = Callable[[Request], Answer | None]
-"""What judges answered to the questions of checks; None where one was not asked, or did not answer."""
+"""What judges answered to the questions of checks; None where one was not called, or did not answer."""
 
 
 def nobody(question: Request) -> None:
@@ -84,7 +84,7 @@ def questions(text: str, checks: Sequence[Check], accept: Rung, variables: Mappi
     """What the checks want to ask their judges about a text, each with its check."""
     subject = as_subject(text, accept, variables)
     judged = (check.check for check in checks if isinstance(check, Judged))
-    return [Asked(check, question) for check in judged for question in check.questions(subject)]
+    return [Asked(check, question) for check in judged for question in check.requests(subject)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,5 +136,5 @@ class Judged:
 
     def concluded(self, subject: Subject, answers: Answers) -> Score:
         """The score from what the judges answered."""
-        found = self.check.conclude(subject, [answers(question) for question in self.check.questions(subject)])
+        found = self.check.conclude(subject, [answers(question) for question in self.check.requests(subject)])
         return replace(found, weight=self.weight * found.weight)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from promptbench.checks import plugins as checks
 from promptbench.core.allowed_code import split_name
@@ -83,7 +84,7 @@ def _homes() -> list[tuple[str, Path]]:
     return [(name, home) for kind in (checks, providers) for name in kind.names() if (home := _home(kind, name))]
 
 
-def _home(kind: Plugins, name: str) -> Path | None:
+def _home(kind: Plugins[Any], name: str) -> Path | None:
     try:
         spec = importlib.util.find_spec(kind.home(name).partition(".")[0])
     except (ImportError, ValueError):

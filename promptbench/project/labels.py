@@ -9,15 +9,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from promptbench.checks._options import comparison
-from promptbench.checks._words import quoted, same
+from promptbench.checks._scores import quoted, same
+from promptbench.checks.expect import parse_argument
 from promptbench.core.canonical import canonical
 from promptbench.core.diagnostics import Code, Diagnostics, Location, Severity
 from promptbench.core.types import Json
 from promptbench.project.bench import Variant
 from promptbench.project.offers import ANY_ITEM, Path, SchemaOffers, listed
 from promptbench.project.texts import static_text, texts_of
-from promptbench.suite.models import Case, CheckSpec, Where, field_name
+from promptbench.suite.models import Case, Where, WrittenCheck, field_name
 
 _LABEL_CHARACTERS = 60
 _LABEL_WORDS = 4
@@ -227,13 +227,12 @@ def _wanted(case: Case) -> Iterator[_Wanted]:
         if name in ("equals", "expect"):
             yield from _compared(spec.argument, spec.where, ())
         elif name == "one_of" and isinstance(spec.argument, list):
-            options = tuple(item for item in spec.argument if not isinstance(item, list | dict))
-            yield _Wanted((), options, spec.where, ())
+            yield from _compared({"any of": spec.argument}, spec.where, ())
         elif name == "intent":
             yield from _intent(spec)
 
 
-def _intent(spec: CheckSpec) -> Iterator[_Wanted]:
+def _intent(spec: WrittenCheck) -> Iterator[_Wanted]:
     """The label that a case's own check `intent` names, where it stands under plain names."""
     given = spec.argument if isinstance(spec.argument, dict) else {"is": spec.argument}
     label, location = given.get("is"), str(given.get("at", ""))
@@ -245,11 +244,16 @@ def _intent(spec: CheckSpec) -> Iterator[_Wanted]:
 def _compared(argument: Json, root: Where, steps: tuple[str | int, ...]) -> Iterator[_Wanted]:
     """What a comparison letter by letter wants; one that ignores something can be met by other spellings."""
     try:
-        value, ignored = comparison(argument)
+        check = parse_argument(argument)
     except ValueError:
         return
-    if ignored is None:
-        yield from _leaves(value, root, steps)
+    if check.normal.steps or check.paths or check.path:
+        return
+    if len(check.right) == 1:
+        inside = ("is",) if isinstance(argument, dict) and argument != check.right[0] else ()
+        yield from _leaves(check.right[0], root, (*steps, *inside))
+    elif not any(isinstance(item, list | dict) for item in check.right):
+        yield _Wanted((), check.right, root, steps)
 
 
 def _leaves(value: Json, root: Where, steps: tuple[str | int, ...], path: Path = ()) -> Iterator[_Wanted]:

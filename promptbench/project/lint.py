@@ -10,7 +10,7 @@ from promptbench.project.labels import Labels
 from promptbench.project.leaks import Leaks
 from promptbench.project.overlaps import Overlaps
 from promptbench.project.windows import Window, Windows
-from promptbench.suite.models import Case, CheckSpec
+from promptbench.suite.models import Case, WrittenCheck
 
 
 class Lint:
@@ -20,7 +20,7 @@ class Lint:
     """
 
     def __init__(
-        self, variants: Sequence[Variant], windows: Mapping[str, Window], checks: Sequence[CheckSpec] = ()
+        self, variants: Sequence[Variant], windows: Mapping[str, Window], checks: Sequence[WrittenCheck] = ()
     ) -> None:
         once = list({variant.hash: variant for variant in reversed(variants)}.values())[::-1]
         self._parts: list[Windows | Labels | Leaks | Overlaps] = [

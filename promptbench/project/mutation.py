@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from promptbench.checks._options import comparison
+from promptbench.checks.expect import parse_argument
 from promptbench.core.protocols import Check
 from promptbench.core.types import CallFacts, Json
 from promptbench.formats.json_text import read
@@ -14,7 +14,7 @@ from promptbench.project.bench import Bench, BenchCase
 from promptbench.project.cases import as_answer, own_specs
 from promptbench.project.evaluate import Evaluation, Judged, evaluate
 from promptbench.project.mutants import Mutant, Original, Vocabulary, make_mutants
-from promptbench.suite.models import Case, CheckSpec, field_name
+from promptbench.suite.models import Case, WrittenCheck, field_name
 
 # Different good answers to one case that are broken.
 _MAX_ANSWERS = 3
@@ -70,7 +70,7 @@ class MutationCase:
         self.name = case.name
         self.written: Case | None = None if case.logged else bench.suite.cases[case.name]
         self.checks: tuple[Check, ...] = case.checks[bench.candidates[0].hash]
-        self.specs: tuple[CheckSpec, ...] = (*bench.suite.checks, *(own_specs(self.written) if self.written else ()))
+        self.specs: tuple[WrittenCheck, ...] = (*bench.suite.checks, *(own_specs(self.written) if self.written else ()))
         self._case = case
         self._accept = bench.accept
         self.answers = tuple(self._select(recorded))
@@ -120,11 +120,8 @@ class MutationCase:
             yield GoodAnswer(as_answer(self.written.should_be), AnswerSource.WISH)
         yield from recorded
         if self.written and self.written.has_expect:
-            expected, _ = comparison(self.written.expect)
-            yield GoodAnswer(as_answer(expected), AnswerSource.EXPECT)
-            # `expect` also accepts numbers as texts, which a schema may ask for.
-            if isinstance(expected, (dict, list)):
-                yield GoodAnswer(as_answer(_with_texts(expected)), AnswerSource.EXPECT)
+            for text in _expected(self.written.expect):
+                yield GoodAnswer(text, AnswerSource.EXPECT)
 
 
 def _failed(evaluation: Evaluation) -> Iterator[int]:
@@ -142,6 +139,15 @@ def _status(mutant: Mutant, evaluation: Evaluation) -> MutantStatus:
 def _content(text: str) -> str:
     value = read(text).value
     return as_answer(value) if isinstance(value, (dict, list)) else text.strip()
+
+
+def _expected(expect: Json) -> Iterator[str]:
+    """Yield the answers that `expect` accepts: as written, and with numbers as texts, which a schema may ask for."""
+    check = parse_argument(expect)
+    for wanted in () if check.path or check.paths else check.right:
+        yield as_answer(wanted)
+        if isinstance(wanted, (dict, list)):
+            yield as_answer(_with_texts(wanted))
 
 
 def _with_texts(value: Json) -> Json:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from promptbench.checks._words import same
+from promptbench.checks._scores import same
 from promptbench.core.types import Json
 
 ANY_ITEM = "*"

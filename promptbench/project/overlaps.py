@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 from promptbench.checks import _options
 from promptbench.checks._paths import Path, optional
-from promptbench.checks._words import quoted
+from promptbench.checks._scores import quoted
 from promptbench.core.diagnostics import Code, Diagnostics, Location, Severity
 from promptbench.core.types import Json
 from promptbench.project.texts import texts_of
-from promptbench.suite.models import Case, CheckSpec, field_name
+from promptbench.suite.models import Case, WrittenCheck, field_name
 from promptbench.text.near_duplicates import NearDuplicates
 
 _MOST = 20_000
@@ -40,7 +40,7 @@ class _Pair:
 class Overlaps:
     """Looks at the input and the intent of each case, where a check `intent` says that there are intents."""
 
-    def __init__(self, checks: Sequence[CheckSpec]) -> None:
+    def __init__(self, checks: Sequence[WrittenCheck]) -> None:
         self._paths = [path for check in checks if (path := _location(check)) is not None]
         self._texts = NearDuplicates()
         self._first: dict[Hashable, tuple[str, str]] = {}
@@ -74,7 +74,7 @@ class Overlaps:
             )
 
 
-def _location(check: CheckSpec) -> tuple[Path | None] | None:
+def _location(check: WrittenCheck) -> tuple[Path | None] | None:
     """Where a check `intent` of all cases finds the label, in a tuple of one; None for other checks."""
     if field_name(check.name) != "intent":
         return None

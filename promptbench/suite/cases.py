@@ -18,10 +18,10 @@ from promptbench.suite.models import (
     Case,
     CaseFile,
     ChecksFile,
-    CheckSpec,
     Marked,
     Quarantine,
     Where,
+    WrittenCheck,
     field_name,
     is_case_file,
 )
@@ -248,12 +248,12 @@ def read_case(written: Json, where: Where, found: Diagnostics) -> Case | None:
     )
 
 
-def checks_as_written(items: list[dict[str, Any]], where: Where) -> tuple[CheckSpec, ...]:
+def checks_as_written(items: list[dict[str, Any]], where: Where) -> tuple[WrittenCheck, ...]:
     """Return the checks of a validated list at `where`."""
-    return tuple(CheckSpec.of(item, where.below(index)) for index, item in enumerate(items))
+    return tuple(WrittenCheck.of(item, where.below(index)) for index, item in enumerate(items))
 
 
-def read_checks(written: Json, where: Where, found: Diagnostics) -> tuple[CheckSpec, ...]:
+def read_checks(written: Json, where: Where, found: Diagnostics) -> tuple[WrittenCheck, ...]:
     """Return the checks that are `written`, one or a list. Add problems to `found` and return none if invalid."""
     inside = _Inside(where.document, "checks", written)
     file = validate(ChecksFile, inside.value, (), inside, found)

@@ -501,7 +501,7 @@ class Where:
 
 
 @dataclass(frozen=True, slots=True)
-class CheckSpec:
+class WrittenCheck:
     """A check as written: its name, its argument, where the argument is, and the options of every check.
 
     `reading` is "strict" or "loose"; with None the check decides how it reads an answer.
@@ -514,7 +514,7 @@ class CheckSpec:
     weight: float = 1.0
 
     @classmethod
-    def of(cls, item: Mapping[str, Any], where: Where) -> CheckSpec:
+    def of(cls, item: Mapping[str, Any], where: Where) -> WrittenCheck:
         """Return the check in a validated mapping at `where`."""
         [name] = [key for key in item if field_name(key) not in CHECK_OPTIONS]
         reading, weight = (_option(dict(item), option) for option in CHECK_OPTIONS)
@@ -545,7 +545,7 @@ class Case:
     was: str | None
     has_wish: bool
     should_be: Json
-    checks: tuple[CheckSpec, ...]
+    checks: tuple[WrittenCheck, ...]
     tags: tuple[str, ...]
     where: Where
     threshold: float | None = None
@@ -594,7 +594,7 @@ class Suite:
     document: Document
     prompts: tuple[str, ...]
     models: tuple[ModelEntry, ...]
-    checks: tuple[CheckSpec, ...]
+    checks: tuple[WrittenCheck, ...]
     threshold: float | None
     logs: tuple[str, ...]
     accept: Rung

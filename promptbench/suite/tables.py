@@ -13,7 +13,7 @@ from promptbench.core.diagnostics import Diagnostics, Location
 from promptbench.core.plugins import module_name
 from promptbench.core.types import Json
 from promptbench.formats.yaml_text import in_braces, item_lines
-from promptbench.suite.models import Case, CheckSpec, field_name
+from promptbench.suite.models import Case, WrittenCheck, field_name
 from promptbench.suite.sheets import COMMENT, KINDS, SPLIT, read_cell
 from promptbench.tables.grid import GridCell
 
@@ -81,7 +81,7 @@ def _plain(value: Json) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _check(spec: CheckSpec) -> dict[str, Json]:
+def _check(spec: WrittenCheck) -> dict[str, Json]:
     weight = int(spec.weight) if spec.weight == int(spec.weight) else spec.weight
     return {
         module_name(spec.name).replace("_", " "): spec.argument,

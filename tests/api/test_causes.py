@@ -11,6 +11,16 @@ from promptbench.core.types import Score
 @pytest.mark.parametrize(
     ("reason", "cause"),
     [
+        ("team: expected 'delivery', got 'other'", "team: expected …, got …"),
+        ("team: expected 'delivery', got null", "team: expected …, got null"),
+        ("order: expected null, got 'LARS'", "order: expected null, got …"),
+        ("a: expected 'y', got 'x'; b: expected 4, got 3", "a: expected …, got …; b: expected …, got …"),
+        ('team: expected one of ["a","b"], got \'x\'', 'team: expected one of ["a","b"], got …'),
+        ("items.3.price: expected at least 7.50, got 5", "items.*.price: expected at least 7.50, got …"),
+        ("words: expected at most 10, got 12", "words: expected at most 10, got …"),
+        ("expected 'good', got 'it's fine'", "expected …, got …"),
+        ("x: expected 'another long one…, got 'a long text that is…", "x: expected …, got …"),
+        # Reasons of earlier versions.
         ("team is 'other', not 'delivery'", "team is …, not …"),
         ("team is null, not 'delivery'", "team is null, not …"),
         ("order is 'LARS', not null", "order is …, not null"),

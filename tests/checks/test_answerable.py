@@ -39,13 +39,13 @@ ANSWERS = [
 @pytest.mark.parametrize("text", ABSTAINS)
 def test_abstaining_is_seen(text: str) -> None:
     assert score("answerable", "no", text).passed
-    assert score("answerable", "yes", text).reason.startswith("the question has an answer, and the model gives none")
+    assert score("answerable", "yes", text).reason.startswith("expected an answer, got")
 
 
 @pytest.mark.parametrize("text", ANSWERS)
 def test_answers_are_seen(text: str) -> None:
     assert score("answerable", True, text).passed
-    assert score("answerable", False, text).reason.startswith("the question has no answer, and the model gives one")
+    assert score("answerable", False, text).reason.startswith("expected no answer")
 
 
 @pytest.mark.parametrize(

@@ -6,14 +6,14 @@ from tests.helpers.subjects import score
 
 
 def test_one_is_enough() -> None:
-    argument = [{"answerable": "no"}, {"fields": {"a": 1, "b": 2}}]
+    argument = [{"answerable": "no"}, {"expect": {"is": {"a": 1, "b": 2}, "fields": "paths"}}]
     assert score("any of", argument, "I don't know").passed
     assert score("any of", argument, '{"a": 1, "b": 2}').passed
 
 
 def test_says_why_none_holds_and_scores_the_best() -> None:
-    result = score("any of", [{"contains": "x"}, {"fields": {"a": 1, "b": 2}}], '{"a": 1}')
-    assert result.reason == "none of 2 holds: contains: 'x' is not in the answer; fields: b is missing"
+    result = score("any of", [{"contains": "x"}, {"expect": {"is": {"a": 1, "b": 2}, "fields": "paths"}}], '{"a": 1}')
+    assert result.reason == "none of 2 holds: contains: 'x' is not in the answer; expect: b is missing"
     assert result.value == 0.5
 
 

@@ -60,11 +60,11 @@ def test_says_what_is_missing(argument: Json, text: str, reason: str) -> None:
         ({}, "'any of' or 'all of'"),
         ({"whole words": True}, "'any of' or 'all of'"),
         ({"any of": []}, "give a text"),
-        ({"a": 1}, "there is no option 'a'"),
+        ({"a": 1}, "unknown option 'a'"),
         ({"anyof": "x"}, "did you mean 'any of'"),
-        ({"any of": "x", "whole words": "maybe"}, "write yes or no"),
+        ({"any of": "x", "whole words": "maybe"}, "expected yes or no"),
         ({"any of": "x", "ignore": "cases"}, "did you mean 'case'"),
-        ({"any of": [","], "ignore": "punctuation"}, "of ',' nothing is left"),
+        ({"any of": [","], "ignore": "punctuation"}, "',' is empty after"),
     ],
 )
 def test_refuses(argument: Json, said: str) -> None:

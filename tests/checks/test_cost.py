@@ -10,11 +10,11 @@ from tests.helpers.subjects import score
 def test_at_most(argument: Json) -> None:
     assert score("cost", argument, "x", call=CallFacts(cost=0.002)).passed
     result = score("cost", argument, "x", call=CallFacts(cost=0.0021))
-    assert result.reason == "the cost is $0.0021, not at most $0.002"
+    assert result.reason == "cost: expected at most $0.002, got $0.0021"
 
 
 def test_an_unknown_cost_fails_and_a_text_without_a_call_passes() -> None:
-    assert score("cost", 1, "x", call=CallFacts()).reason == "the cost is unknown, so it cannot be checked"
+    assert score("cost", 1, "x", call=CallFacts()).reason == "cost is unknown, so it cannot be checked"
     assert score("cost", 1, "x").passed
 
 

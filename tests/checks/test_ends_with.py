@@ -24,10 +24,10 @@ def test_passes(argument: Json, text: str) -> None:
 @pytest.mark.parametrize(
     ("argument", "text", "reason"),
     [
-        ("Bye.", "Bye. Bye!", "the answer ends with 'Bye!', not 'Bye.'"),
-        ("Bye.", "", "the answer ends with '', not 'Bye.'"),
-        ({"text": "a", "paragraph": 2}, "a", "there is no paragraph 2"),
-        ({"text": "a", "paragraph": "last"}, "a\n\nb", "the last paragraph ends with 'b', not 'a'"),
+        ("Bye.", "Bye. Bye!", "expected 'Bye.', got 'Bye!'"),
+        ("Bye.", "", "expected 'Bye.', got ''"),
+        ({"text": "a", "paragraph": 2}, "a", "paragraph 2 not found"),
+        ({"text": "a", "paragraph": "last"}, "a\n\nb", "last paragraph: expected 'a', got 'b'"),
     ],
 )
 def test_says_how_it_ends(argument: Json, text: str, reason: str) -> None:
@@ -41,7 +41,7 @@ def test_a_variable_of_the_case() -> None:
 
 
 @pytest.mark.parametrize(
-    ("argument", "said"), [(None, "must be a text"), ({}, "give a text"), ({"word": "a"}, "no option 'word'")]
+    ("argument", "said"), [(None, "must be a text"), ({}, "give a text"), ({"word": "a"}, "unknown option 'word'")]
 )
 def test_refuses(argument: Json, said: str) -> None:
     with pytest.raises(ValueError, match=said):

@@ -55,13 +55,13 @@ def test_passes(text: str) -> None:
     ],
 )
 def test_says_what_does_not_occur(text: str, absent: str) -> None:
-    assert reason(text) == f"not in what the model was given: {absent}"
+    assert reason(text) == f"not in the input: {absent}"
 
 
 def test_only_the_named_values_are_looked_into() -> None:
-    assert reason("It was Turing.", "document") == "not in what the model was given: 'Turing'"
+    assert reason("It was Turing.", "document") == "not in the input: 'Turing'"
     assert reason("It was Turing.", ["other"]) == ""
-    assert reason("x", "text") == "the case has no value 'text' to look into"
+    assert reason("x", "text") == "the case has no value 'text'"
 
 
 def test_only_the_named_kinds_are_looked_at() -> None:

@@ -29,15 +29,15 @@ def built(argument: Json, folder: Path = Path()) -> Intent:
         ({"labels": LABELS}, "oos", ""),
         ({"labels": LABELS[:2], "out of scope": "oos"}, "oos", ""),
         ({"at": "intent"}, '{"intent": "anything"}', ""),
-        ("book_flight", "cancel_flight", "the answer is 'cancel_flight', not 'book_flight'"),
+        ("book_flight", "cancel_flight", "expected 'book_flight', got 'cancel_flight'"),
         (
             {"is": "book_flight", "at": "intent", "labels": LABELS},
             '{"intent": "Book_Flight"}',
-            "intent is 'Book_Flight', not 'book_flight', and none of the 3 labels",
+            "intent: expected 'book_flight', got 'Book_Flight', which is not one of the 3 labels",
         ),
-        ({"labels": LABELS}, "fly", "the answer is 'fly', none of the 3 labels"),
+        ({"labels": LABELS}, "fly", "expected one of the 3 labels, got 'fly'"),
         ({"is": "oos", "at": "intent"}, "{}", "intent is missing"),
-        ({"is": "oos", "at": "intent"}, '{"intent": ["oos"]}', 'intent is ["oos"], not a text'),
+        ({"is": "oos", "at": "intent"}, '{"intent": ["oos"]}', 'intent: expected a text, got ["oos"]'),
     ],
 )
 def test_compares_the_label(argument: Json, text: str, reason: str) -> None:
@@ -50,9 +50,9 @@ def test_compares_the_label(argument: Json, text: str, reason: str) -> None:
         ({"is": "book_flite", "labels": LABELS}, "did you mean 'book_flight'"),
         ({"labels": ["a", "a"]}, "the label 'a' is listed twice"),
         ({"labels": []}, "a list of texts"),
-        ({"labels": "none.txt"}, "no file 'none.txt' beside the suite"),
+        ({"labels": "none.txt"}, "file 'none.txt' not found next to the suite"),
         ({"labels": "../labels.txt"}, "outside the suite's folder"),
-        ({"labels": "a\0b"}, "cannot be the name of a file"),
+        ({"labels": "a\0b"}, "cannot be read"),
         ({"label": "x"}, "did you mean 'labels'"),
         ({"at": ".", "is": "x"}, "is not a path"),
         (["a"], "give a value, or options|text"),
@@ -78,13 +78,13 @@ def test_labels_come_from_a_file_beside_the_suite_which_is_part_of_what_a_score_
 
 def test_the_case_tells_the_right_label_at_the_same_place() -> None:
     check = built({"at": "intent", "labels": LABELS})
-    assert check.informed({"intent": "oos", "slots": {}}).wanted == "oos"
-    assert check.informed({"slots": {}}).wanted is None
-    assert check.informed("a text").wanted is None
-    assert built(None).informed("oos").wanted == "oos"
-    assert built({"is": "oos", "at": "intent"}).informed({"intent": "book_flight"}).wanted == "oos"
-    with pytest.raises(ValueError, match="none of the 3 labels"):
-        check.informed({"intent": "book_hotel"})
+    assert check.with_expected({"intent": "oos", "slots": {}}).wanted == "oos"
+    assert check.with_expected({"slots": {}}).wanted is None
+    assert check.with_expected("a text").wanted is None
+    assert built(None).with_expected("oos").wanted == "oos"
+    assert built({"is": "oos", "at": "intent"}).with_expected({"intent": "book_flight"}).wanted == "oos"
+    with pytest.raises(ValueError, match="not one of the 3 labels"):
+        check.with_expected({"intent": "book_hotel"})
 
 
 @pytest.mark.parametrize(
@@ -100,5 +100,5 @@ def test_the_case_tells_the_right_label_at_the_same_place() -> None:
     ],
 )
 def test_a_confidence_is_a_number_from_0_to_1(text: str, sure: float | None) -> None:
-    assert built({"confidence": "p"}).sureness(subject(text)) == sure
-    assert built({}).sureness(subject(text)) is None
+    assert built({"confidence": "p"}).confidence_of(subject(text)) == sure
+    assert built({}).confidence_of(subject(text)) is None

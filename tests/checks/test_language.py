@@ -39,7 +39,7 @@ def test_names_and_codes(argument: str, text: str) -> None:
 
 
 def test_says_which_language_it_is() -> None:
-    assert score("language", "German", TEXTS["French"]).reason == "the answer is French, not German"
+    assert score("language", "German", TEXTS["French"]).reason == "expected German, got French"
 
 
 @pytest.mark.parametrize("text", ["", "42", "?!", "\ud800", "https://example.com/a"])
@@ -58,8 +58,8 @@ def test_says_the_same_each_time_whatever_else_draws_numbers() -> None:
 @pytest.mark.parametrize(
     ("argument", "said"),
     [
-        (None, "null is not a language"),
-        (["de"], "is not a language"),
+        (None, "unknown language null"),
+        (["de"], "unknown language"),
         ("Germain", "did you mean 'German'"),
         ("xx", "known are Afrikaans"),
         ("", "known are"),

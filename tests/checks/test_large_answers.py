@@ -9,7 +9,7 @@ import pytest
 
 from promptbench.checks import plugins
 from promptbench.checks._counting import KINDS
-from promptbench.checks._reading import loosely
+from promptbench.checks._reading import Loose
 from promptbench.core.protocols import CheckContext
 from promptbench.core.types import Json
 from tests.helpers.subjects import subject
@@ -49,7 +49,7 @@ CHECKS: list[tuple[str, Json]] = [
 
 @pytest.mark.parametrize(("name", "argument"), CHECKS, ids=str)
 def test_takes_linear_time(name: str, argument: Json) -> None:
-    check = loosely(plugins.load(name).build(argument, CheckContext(Path())))
+    check = Loose(plugins.load(name).build(argument, CheckContext(Path())))
     for piece in PIECES:
         text = piece * (200_000 // len(piece))
         began = time.perf_counter()

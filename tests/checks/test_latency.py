@@ -17,11 +17,11 @@ def test_at_most(argument: Json, most: float) -> None:
 
 def test_says_how_long_it_took() -> None:
     result = score("latency", "2 s", "x", call=CallFacts(latency_ms=2500))
-    assert result.reason == "the time is 2.5 s, not at most 2 s"
+    assert result.reason == "time: expected at most 2 s, got 2.5 s"
 
 
 def test_an_unknown_time_fails_and_a_text_without_a_call_passes() -> None:
-    assert score("latency", "2 s", "x", call=CallFacts()).reason == "the time is unknown, so it cannot be checked"
+    assert score("latency", "2 s", "x", call=CallFacts()).reason == "time is unknown, so it cannot be checked"
     assert score("latency", "2 s", "x").passed
 
 

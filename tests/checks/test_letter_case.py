@@ -17,9 +17,9 @@ def test_passes(argument: Json, text: str) -> None:
 @pytest.mark.parametrize(
     ("argument", "text", "reason"),
     [
-        ("upper", "THE END of it all, and a bit more", "'of it all, and a bit' begins with a small letter"),
-        ("lower", "the END", "'END' begins with a capital letter"),
-        ("lower", "ǅ", "'ǅ' begins with a capital letter"),
+        ("upper", "THE END of it all, and a bit more", "expected upper case, got 'of it all, and a bit'"),
+        ("lower", "the END", "expected lower case, got 'END'"),
+        ("lower", "ǅ", "expected lower case, got 'ǅ'"),
         ("upper", "42 漢字", "the answer has no letters with upper and lower case"),
         ("lower", "", "the answer has no letters with upper and lower case"),
     ],

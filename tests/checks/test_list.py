@@ -24,9 +24,9 @@ def test_passes(argument: Json, text: str) -> None:
 @pytest.mark.parametrize(
     ("argument", "text", "reason", "value"),
     [
-        (["a", "b", "c"], "a, c, b", "the order is wrong: item 2 is 'c', not 'b'", 2 / 3),
-        (["a", "b", "c"], "c, a, b", "the order is wrong: item 1 is 'c', not 'a'", 2 / 3),
-        (["a", "b", "c"], "x, a, b, c", "not wanted 'x'", 6 / 7),
+        (["a", "b", "c"], "a, c, b", "wrong order: item 2: expected 'b', got 'c'", 2 / 3),
+        (["a", "b", "c"], "c, a, b", "wrong order: item 1: expected 'a', got 'c'", 2 / 3),
+        (["a", "b", "c"], "x, a, b, c", "unexpected 'x'", 6 / 7),
         (["a", "b"], "a", "missing 'b'", 2 / 3),
     ],
 )

@@ -25,7 +25,7 @@ def test_passes(argument: Json, text: str) -> None:
     [
         (["sorry", "never"], "I am SORRY.", "'sorry' is in the answer"),
         ({"any of": ["rate", "cheap"], "whole words": "yes"}, "rate: cheap", "'rate' is in the answer; 'cheap' is in"),
-        ({"all of": ["red", "green"]}, "Green and red", "all of 'red', 'green' are in the answer"),
+        ({"all of": ["red", "green"]}, "Green and red", "'red', 'green' are all in the answer"),
     ],
 )
 def test_says_what_is_there(argument: Json, text: str, reason: str) -> None:
@@ -34,7 +34,13 @@ def test_says_what_is_there(argument: Json, text: str, reason: str) -> None:
 
 @pytest.mark.parametrize(
     ("argument", "said"),
-    [(None, "give a text"), ("", "give a text"), ([], "give a text"), ({"a": 1}, "no option 'a'"), ({}, "'any of'")],
+    [
+        (None, "give a text"),
+        ("", "give a text"),
+        ([], "give a text"),
+        ({"a": 1}, "unknown option 'a'"),
+        ({}, "'any of'"),
+    ],
 )
 def test_refuses(argument: Json, said: str) -> None:
     with pytest.raises(ValueError, match=said):

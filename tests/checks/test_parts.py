@@ -27,8 +27,8 @@ def test_passes(argument: Json, text: str) -> None:
 @pytest.mark.parametrize(
     ("argument", "text", "reason"),
     [
-        ({"separated by": "|", "exactly": 2}, "a", "the number of parts is 1, not exactly 2"),
-        ({"separated by": "|", "exactly": 2}, "a||b", "there is nothing between two '|'"),
+        ({"separated by": "|", "exactly": 2}, "a", "parts: expected exactly 2, got 1"),
+        ({"separated by": "|", "exactly": 2}, "a||b", "nothing between two '|'"),
         ({"separated by": "|", "exactly": 2, "all different": "yes"}, "a| a", "two parts are the same"),
     ],
 )
@@ -44,7 +44,7 @@ def test_says_what_is_wrong(argument: Json, text: str, reason: str) -> None:
         ({"exactly": 2}, "say what separates the parts"),
         ({"separated by": " ", "exactly": 2}, "must be a text"),
         ({"separated by": "***"}, "say how many"),
-        ({"separated by": "***", "exactly": 2, "all different": "never"}, "write yes or no"),
+        ({"separated by": "***", "exactly": 2, "all different": "never"}, "expected yes or no"),
         ({"seperated by": "***", "exactly": 2}, "did you mean 'separated by'"),
     ],
 )

@@ -40,7 +40,7 @@ def test_finds(path: Json, value: Json) -> None:
         ("order.items[2].sku", "order.items[2] is missing"),
         ("order.totl", "order.totl is missing"),
         ("order.items[*].price", "order.items[*].price is missing"),
-        ("order[*]", "order is {"),
+        ("order[*]", "order: expected a list, got {"),
         ("order.total.cents", "order.total.cents is missing"),
         ("x", "x is missing"),
     ],

@@ -26,14 +26,14 @@ def judged(folder: Path, source: str, argument: Json = None, text: str = "hello"
     ("returned", "passed", "value", "reason"),
     [
         ("True", True, 1, ""),
-        ("False", False, 0, "rules.py:check says no"),
+        ("False", False, 0, "rules.py:check returned 0"),
         ("False, 'no greeting'", False, 0, "no greeting"),
         ("True, 'ignored'", True, 1, ""),
-        ("0.5", False, 0.5, "rules.py:check says no"),
+        ("0.5", False, 0.5, "rules.py:check returned 0.5"),
         ("0.5, 'half\\nright'", False, 0.5, "half right"),
         ("1", True, 1, ""),
         ("answer == 'hello' and vars == {'name': 'Ada', 'list': [1]} and argument == {'a': [1.5, None]}", True, 1, ""),
-        ("None", False, 0, "rules.py:check: TypeError: check returned NoneType, neither True or False nor a number"),
+        ("None", False, 0, "rules.py:check: TypeError: check returned NoneType, expected True, False or a number"),
         ("2", False, 0, "rules.py:check: ValueError: check returned 2.0, which is not between 0 and 1"),
         ("float('nan')", False, 0, "rules.py:check: ValueError: check returned nan, which is not between 0 and 1"),
     ],
@@ -48,7 +48,7 @@ def test_what_a_function_returns(tmp_path: Path, returned: str, passed: bool, va
 def test_a_share_can_be_enough(tmp_path: Path) -> None:
     source = "def check(answer, vars, argument):\n    return 0.8\n"
     assert judged(tmp_path, source, **{"at least": "80%"}).passed
-    assert judged(tmp_path, source, **{"at least": 0.9}).reason.endswith("(0.80, not at least 0.90)")
+    assert judged(tmp_path, source, **{"at least": 0.9}).reason.endswith("(score 0.80, needs 0.90)")
 
 
 @pytest.mark.parametrize(
@@ -119,8 +119,8 @@ def test_any_answer_arrives_as_it_is(tmp_path: Path, text: str) -> None:
         ("rules.py:check", "other/*.py", "may not run: the project's settings do not list it"),
         ("../rules.py:check", "**", "lies outside the project"),
         ("/etc/x.py:check", "**", "lies outside the project"),
-        ({"function": "rules.py:check", "seconds": 0}, "*.py", "more than 0"),
-        ({"function": "rules.py:check", "seconds": 61}, "*.py", "at most 60"),
+        ({"function": "rules.py:check", "seconds": 0}, "*.py", "expected 0 to 60"),
+        ({"function": "rules.py:check", "seconds": 61}, "*.py", "expected 0 to 60"),
         ({"function": "rules.py:check", "arguments": 1}, "*.py", "did you mean 'argument'?"),
     ],
 )
@@ -147,13 +147,13 @@ from pathlib import Path
 from promptbench.checks._python_process import process_for
 path = Path(sys.argv[1])
 process = process_for(path, path.name, path.read_text(encoding="utf-8"))
-print(process.ask("check", "0", {}, None, 5)["reason"])
+print(process.call("check", "0", {}, None, 5)["reason"])
 threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
 try:
-    process.ask("check", "3", {}, None, 5)
+    process.call("check", "3", {}, None, 5)
 except KeyboardInterrupt:
     print("interrupted")
-print(process.ask("check", "0.0", {}, None, 5)["reason"])
+print(process.call("check", "0.0", {}, None, 5)["reason"])
 """
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from promptbench.checks._reading import READINGS, loosely, strictly
+from promptbench.checks._reading import READINGS, Loose, Strict
 from promptbench.core.protocols import Subject
 from promptbench.core.types import Rung, Score
 from promptbench.formats.json_text import read
@@ -70,16 +70,16 @@ ANSWER = "*Sure!*\n\n the **text** \n\nBye *"
     ],
 )
 def test_one_of_eight_versions_is_enough(version: str) -> None:
-    assert loosely(Is(version)).score(subject(ANSWER)).passed
-    assert strictly(Is(version)).score(subject(ANSWER)).passed == (version == ANSWER)
+    assert Loose(Is(version)).score(subject(ANSWER)).passed
+    assert Strict(Is(version)).score(subject(ANSWER)).passed == (version == ANSWER)
 
 
 def test_no_other_version_is_looked_at_and_none_twice() -> None:
     seen = Seen([])
-    loosely(seen).score(subject("a"))
+    Loose(seen).score(subject("a"))
     assert seen.texts == ["a"]
     seen.texts.clear()
-    loosely(seen).score(subject("a\nb\nc"))
+    Loose(seen).score(subject("a\nb\nc"))
     assert seen.texts == ["a\nb\nc", "b\nc", "a\nb", "b"]
 
 
@@ -94,12 +94,12 @@ def _published(answer: str) -> list[str]:
 @given(answer=st.text(st.sampled_from("*a \n\r"), max_size=20))
 def test_the_versions_are_the_published_ones(answer: str) -> None:
     seen = Seen([])
-    loosely(seen).score(subject(answer))
+    Loose(seen).score(subject(answer))
     assert {text for text in seen.texts if text.strip()} == set(_published(answer))
 
 
 def test_the_reason_is_that_of_the_answer_as_it_is_and_the_value_the_best() -> None:
-    score = loosely(Is("text!")).score(subject("Sure\n*text*"))
+    score = Loose(Is("text!")).score(subject("Sure\n*text*"))
     assert not score.passed
     assert score.value == 0.8
     assert score.reason == "it is 'Sure\\n*text*'"
@@ -113,7 +113,7 @@ def test_an_empty_answer_follows_nothing(text: str, reading: str) -> None:
 
 
 def test_a_version_is_read_as_data_by_itself() -> None:
-    check = loosely(ReadsAs({"a": 1}))
+    check = Loose(ReadsAs({"a": 1}))
     assert check.score(subject('Here:\n{"a": 1}')).passed
     assert check.score(subject('**{"a": 1}**')).passed
     assert not check.score(subject('Here: {"a": 1}')).passed

@@ -20,7 +20,7 @@ from tests.helpers.subjects import score
 )
 def test_a_refusal_is_seen(text: str) -> None:
     assert score("refusal", "yes", text).passed
-    assert score("refusal", "no", text).reason.startswith("the answer declines: it says '")
+    assert score("refusal", "no", text).reason.startswith("the answer declines: '")
 
 
 @pytest.mark.parametrize(

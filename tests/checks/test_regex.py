@@ -14,7 +14,7 @@ def test_searches_the_answer_without_the_space_around_it() -> None:
 
 
 def test_says_what_does_not_match() -> None:
-    assert score("regex", "^a$", "b").reason == "nothing in 'b' matches '^a$'"
+    assert score("regex", "^a$", "b").reason == "'^a$' does not match in 'b'"
 
 
 def test_a_search_without_end_is_stopped() -> None:

@@ -39,15 +39,15 @@ def test_passes(argument: Json, text: str) -> None:
 @pytest.mark.parametrize(
     ("argument", "text", "reason", "value"),
     [
-        (["a", "b", "c"], "a, d", "missing 'b', 'c'; not wanted 'd'", 0.4),
+        (["a", "b", "c"], "a, d", "missing 'b', 'c'; unexpected 'd'", 0.4),
         (["a", "a"], "a", "missing 'a'", 2 / 3),
-        (["a"], "a, a, a", "not wanted 2 × 'a'", 0.5),
-        ([1], "[true]", "missing 1; not wanted true", 0),
-        (["1"], "[1]", "missing '1'; not wanted 1", 0),
+        (["a"], "a, a, a", "unexpected 2 × 'a'", 0.5),
+        ([1], "[true]", "missing 1; unexpected true", 0),
+        (["1"], "[1]", "missing '1'; unexpected 1", 0),
         (["a"], "", "missing 'a'", 0),
-        (["a"], '{"a": 1}', "the answer is {\"a\":1}, not a list: 'at' says where in it the list is", 0),
+        (["a"], '{"a": 1}', "expected a list, got {\"a\":1}: 'at' says where in it the list is", 0),
         ({"is": ["a"], "at": "x"}, "{}", "x is missing", 0),
-        ({"is": ["a", "b"], "at least": 0.9}, "a", "missing 'b' (0.67, not at least 0.90)", 2 / 3),
+        ({"is": ["a", "b"], "at least": 0.9}, "a", "missing 'b' (score 0.67, needs 0.90)", 2 / 3),
     ],
 )
 def test_says_what_is_missing_and_what_is_too_much(argument: Json, text: str, reason: str, value: float) -> None:

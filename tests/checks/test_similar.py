@@ -21,7 +21,7 @@ def test_passes(argument: Json, text: str) -> None:
 
 def test_says_how_far_off_it_is() -> None:
     result = score("similar", {"to": "The cat is on the mat.", "at least": 0.7}, "The cat sat on the mat.")
-    said = "'The cat sat on the mat.' is not like 'The cat is on the mat.' (0.67, not at least 0.70)"
+    said = "expected a text like 'The cat is on the mat.', got 'The cat sat on the mat.' (score 0.67, needs 0.70)"
     assert result.reason == said
     assert result.value == pytest.approx(0.6717273492330233)
 

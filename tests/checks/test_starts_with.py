@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from promptbench.checks._paragraphs import part
+from promptbench.checks._edges import paragraph
 from promptbench.core.types import Json
 from tests.helpers.subjects import score
 
@@ -32,13 +32,13 @@ def test_passes(argument: Json, text: str) -> None:
 @pytest.mark.parametrize(
     ("argument", "text", "reason"),
     [
-        ("Dear", "Hi Ann", "the answer starts with 'Hi A', not 'Dear'"),
-        ({"text": "x", "paragraph": 3}, "a\n\nb", "there is no paragraph 3"),
-        ({"text": "x", "paragraph": 2}, "a\n\n\n\nx", "there is no paragraph 2"),
-        ({"text": "x", "paragraph": "last"}, "x\n\nb", "the last paragraph starts with 'b', not 'x'"),
-        ({"word": "how"}, "however", "the first word of the answer is 'however', not 'how'"),
-        ({"word": "a", "paragraph": 2}, "a\n\n...", "the first word of paragraph 2 is '', not 'a'"),
-        ({"word": "a"}, "", "the first word of the answer is '', not 'a'"),
+        ("Dear", "Hi Ann", "expected 'Dear', got 'Hi A'"),
+        ({"text": "x", "paragraph": 3}, "a\n\nb", "paragraph 3 not found"),
+        ({"text": "x", "paragraph": 2}, "a\n\n\n\nx", "paragraph 2 not found"),
+        ({"text": "x", "paragraph": "last"}, "x\n\nb", "last paragraph: expected 'x', got 'b'"),
+        ({"word": "how"}, "however", "first word of the answer: expected 'how', got 'however'"),
+        ({"word": "a", "paragraph": 2}, "a\n\n...", "first word of paragraph 2: expected 'a', got ''"),
+        ({"word": "a"}, "", "first word of the answer: expected 'a', got ''"),
     ],
 )
 def test_says_how_it_starts(argument: Json, text: str, reason: str) -> None:
@@ -60,14 +60,14 @@ def test_a_variable_of_the_case() -> None:
         (None, "must be a text"),
         ("", "must be a text"),
         (["a"], "must be a text"),
-        ({}, "give a text, or under 'variable'"),
-        ({"text": "a", "variable": "b"}, "give a text, or under 'variable'"),
-        ({"text": "a", "word": "b"}, "give one of 'text', 'word' and 'variable'"),
+        ({}, "give a text, or the name"),
+        ({"text": "a", "variable": "b"}, "give a text, or the name"),
+        ({"text": "a", "word": "b"}, "give a text, or the name"),
         ({"word": "two words"}, "'two words' is not one word"),
         ({"word": "don't"}, "is not one word"),
         ({"text": "a", "paragraf": 1}, "did you mean 'paragraph'"),
         ({"text": "a", "paragraph": 0}, "paragraphs count from 1"),
-        ({"text": "a", "paragraph": "second"}, "not a number"),
+        ({"text": "a", "paragraph": "second"}, "expected a number"),
     ],
 )
 def test_refuses(argument: Json, said: str) -> None:
@@ -81,4 +81,4 @@ def test_paragraphs_are_those_of_the_published_rule(text: str, number: int) -> N
     paragraphs = re.split(r"\n\n", text)
     counted = sum(1 for paragraph in paragraphs if paragraph.strip())
     wanted = paragraphs[number - 1].strip() if number <= counted else ""
-    assert part(text, number) == (wanted or None)
+    assert paragraph(text, number) == (wanted or None)

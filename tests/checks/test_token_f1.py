@@ -21,7 +21,7 @@ def test_passes(argument: Json, text: str) -> None:
 
 def test_says_how_far_off_it_is() -> None:
     result = score("token f1", {"is": "Denver Broncos", "at least": 0.8}, "Broncos")
-    assert result.reason == "the answer is 'Broncos', too far from 'Denver Broncos' (0.67, not at least 0.80)"
+    assert result.reason == "expected words of 'Denver Broncos', got 'Broncos' (score 0.67, needs 0.80)"
     assert result.value == pytest.approx(2 / 3)
 
 

@@ -12,10 +12,10 @@ CALL = CallFacts(usage=Usage(input_tokens=1000, output_tokens=300))
     ("argument", "reason"),
     [
         (300, ""),
-        ({"at most": 299}, "the number of tokens of the answer is 300, not at most 299"),
+        ({"at most": 299}, "tokens of the answer: expected at most 299, got 300"),
         ({"at most": 1000, "of": "prompt"}, ""),
-        ({"at most": 999, "of": "prompt"}, "the number of tokens of the prompt is 1,000, not at most 999"),
-        ({"at most": 1299, "of": "both"}, "the number of tokens is 1,300, not at most 1,299"),
+        ({"at most": 999, "of": "prompt"}, "tokens of the prompt: expected at most 999, got 1,000"),
+        ({"at most": 1299, "of": "both"}, "tokens: expected at most 1,299, got 1,300"),
     ],
 )
 def test_at_most(argument: Json, reason: str) -> None:

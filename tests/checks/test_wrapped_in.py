@@ -17,11 +17,11 @@ def test_passes(argument: Json, text: str) -> None:
 @pytest.mark.parametrize(
     ("argument", "text", "reason"),
     [
-        ('"', '"a".', """the answer ends with '.', not '"'"""),
-        ('"', "", """the answer begins with '', not '"'; the answer ends with '', not '"'"""),
-        ('"', '"', """the answer is '"' alone"""),
-        ("**", "***", "the answer is '***' alone"),
-        (["<<", ">>"], "a>>", "the answer begins with 'a>', not '<<'"),
+        ('"', '"a".', "end: expected '\"', got '.'"),
+        ('"', "", "start: expected '\"', got ''; end: expected '\"', got ''"),
+        ('"', '"', "expected '\"' and '\"', got '\"'"),
+        ("**", "***", "expected '**' and '**', got '***'"),
+        (["<<", ">>"], "a>>", "start: expected '<<', got 'a>'"),
     ],
 )
 def test_says_what_stands_there(argument: Json, text: str, reason: str) -> None:

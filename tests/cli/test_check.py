@@ -24,7 +24,7 @@ def test_says_what_holds_and_where_it_was_mended(capsys: pytest.CaptureFixture[s
     assert capsys.readouterr().out.splitlines() == [
         "format: repaired safe (fence at 0, trailing_comma at 34)",
         "passed: json",
-        "failed: expect: team is 'billing', not 'delivery'",
+        "failed: expect: team: expected 'delivery', got 'billing'",
         "FAIL: 1 of 2 checks hold",
     ]
     assert run([*words, "--with", "[{expect: {team: billing}}, contains: team]"]) == 0
@@ -49,7 +49,7 @@ def test_a_variable(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("check", "message"),
     [
-        ("containz: x", "check 1:1:1: error[PB501] there is no check 'containz'"),
+        ("containz: x", "check 1:1:1: error[PB501] unknown check 'containz'"),
         ("{contains: x, regex: y}", "write one check to a '- ' line"),
         ("contains: [a", "the list opened with [ is not closed"),
         ("contains: []", "check 1:1:11: error[PB502]"),

@@ -39,7 +39,7 @@ def test_without_a_name_the_first_words_are_it(project: Project) -> None:
 def test_an_answer_is_tried_before_anything_is_written(project: Project) -> None:
     ended = project.run("new", "case", *OPTIONS, "--answer", '{"team": "billing"}')
     assert ended.code == 1
-    assert "failed: expect: team is 'billing', not 'delivery'\nFAIL" in ended.out
+    assert "failed: expect: team: expected 'delivery', got 'billing'\nFAIL" in ended.out
     assert text(project) == SUITE
     ended = project.run("new", "case", *OPTIONS, "--answer", '{"team": "delivery"}')
     assert ended.code == 0

@@ -67,10 +67,10 @@ def test_which_rule_rescues_what_and_what_none_does(ran: Project, server: FakeOp
     assert rules["missing_comma"] == (2, 2, 0, False)
     assert {name for name, rule in rules.items() if not rule[3]} >= {"missing_comma"}
     assert [(group["what"], group["answers"]) for group in row["misfits"]] == [
-        ("team is …, not string", 4),
+        ("team: expected string, got …", 4),
         ("the answer lacks 'team'", 2),
     ]
-    assert row["misfits"][0]["example"] == "team is 7, not string"
+    assert row["misfits"][0]["example"] == "team: expected string, got 7"
     assert row["unreadable"] == [
         {"what": "no_data", "answers": 2, "example": "There is no JSON object or array in the text"}
     ]

@@ -108,7 +108,7 @@ def test_a_judge_without_verdict_makes_no_failure(counting: Project, server: Fak
     ended = counting.run("run", FOLDER)
     assert ended.code == 4
     assert "20 answers are without a judge's verdict" in last_line(ended.out)
-    assert f"20 × rubric: {JUDGE} gives no verdict that can be read" in ended.out
+    assert f"20 × rubric: {JUDGE} gives no readable verdict" in ended.out
     assert record(counting, "SELECT DISTINCT outcome FROM attempt") == [("errored",)]
     assert f"20 questions to {JUDGE}, unknown, 20 without verdict" in ended.out
 
@@ -186,7 +186,7 @@ def test_scored_again_where_no_judge_was_asked(counting: Project, server: FakeOp
     ended = counting.run("rescore")
     assert ended.code == 4
     assert "20 answers are without a judge's verdict" in " ".join(ended.out.split())
-    assert f"{JUDGE} was not asked, or did not answer" in ended.out
+    assert f"{JUDGE} was not called, or did not answer" in ended.out
     assert not server.received
     assert counting.run("run", FOLDER).code == 0
     assert len(to_judge(server)) == 20

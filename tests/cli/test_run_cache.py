@@ -95,7 +95,7 @@ def test_checks_of_a_call_look_at_the_call_that_gave_the_answer(project: Project
     assert len(server.received) == asked
     assert [(row["passed"], row["cached"], row["cost"]) for row in run["rows"]] == [(0, 9, 0.0)]
     reasons = {reason for flip in run["flips"] for reason in flip["candidate"]["reasons"]}
-    assert "cost: the cost is $0.025, not at most $0.0001" in reasons
+    assert "cost: cost: expected at most $0.0001, got $0.025" in reasons
     assert any(reason.startswith("latency: the time is ") for reason in reasons)
     assert query(project, "SELECT DISTINCT cost, provider_ms FROM attempt WHERE tries = 0") == [(0.0, None)]
 

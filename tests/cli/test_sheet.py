@@ -186,7 +186,7 @@ def test_errors_are_shown_at_their_cells(triage: Project) -> None:
     copy = openpyxl.load_workbook(triage.root / "mine.errors.xlsx").active
     marks = {cell.coordinate: cell.comment.text for row in copy.iter_rows() for cell in row if cell.comment}
     assert marks == {
-        "D3": "there is no check 'contians'; did you mean 'contains'?",
+        "D3": "unknown check 'contians'; did you mean 'contains'?",
         "B4": "the case 'b' has no value for {{message}} of triage.better.prompt; write it under vars.message",
         "F6": "this cell has no heading; write a heading for its column, or empty it",
     }
@@ -231,7 +231,7 @@ def test_errors_in_a_csv_file_have_a_column(triage: Project) -> None:
     assert copied[1] == [*ROWS_WITH_ERRORS[1], "", "# errors"]
     assert [row[5] for row in copied] == ["", "", "", "", "", "lost"]
     assert [row[6] for row in copied[2:]] == [
-        "check: there is no check 'contians'; did you mean 'contains'?",
+        "check: unknown check 'contians'; did you mean 'contains'?",
         "vars.message: the case 'b' has no value for {{message}} of triage.better.prompt; write it under vars.message",
         "",
         "this cell has no heading; write a heading for its column, or empty it",

@@ -43,7 +43,7 @@ def texts(path: Path) -> Iterator[tuple[int, str]]:
         yield from enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
 
 
-FILES = sorted(path for kind in ("py", "md", "html", "js") for path in PACKAGE.rglob(f"*.{kind}")) + [README]
+FILES = [*sorted(path for kind in ("py", "md", "html", "js") for path in PACKAGE.rglob(f"*.{kind}")), README]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(PACKAGE.parent).as_posix())

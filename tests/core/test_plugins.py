@@ -17,6 +17,12 @@ KINDS = {
     "ingest": "promptbench.ingest",
     "reports": "promptbench.report.formats",
 }
+# What is a plug-in of each kind.
+CHECK = """
+from promptbench.plugins import CheckSpec
+SPEC = CheckSpec(doc="word count: an example.", build=lambda argument, context: None)
+"""
+PLUGIN = dict.fromkeys(KINDS, CHECK)
 
 
 @pytest.mark.parametrize("written", ["json schema", "json-schema", "json_schema", " JSON  Schema ", "Json-_schema"])
@@ -37,7 +43,7 @@ def test_every_kind_lists_its_folder(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_file_in_the_folder_is_all_it_takes(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "word_count.py").write_text('MARK = "dropped in"\n')
+    (tmp_path / "word_count.py").write_text(PLUGIN[kind])
     (tmp_path / "_helper.py").write_text("raise RuntimeError\n")
     (tmp_path / "not a module.py").write_text("raise RuntimeError\n")
     (tmp_path / "note.txt").write_text("no module\n")
@@ -47,7 +53,7 @@ def test_a_file_in_the_folder_is_all_it_takes(kind: str, tmp_path: Path, monkeyp
     try:
         assert package.plugins.names() == sorted([*before, "word_count"])
         assert "word count" in package.plugins
-        assert package.plugins.load("Word-Count").MARK == "dropped in"
+        assert isinstance(package.plugins.load("Word-Count"), package.plugins._spec_type)
     finally:
         sys.modules.pop(f"{KINDS[kind]}.word_count", None)
 
@@ -65,7 +71,7 @@ def test_a_file_is_imported_when_it_is_used_and_not_before(tmp_path: Path, monke
 def test_an_unknown_name() -> None:
     plugins = Plugins("promptbench.checks", "checks")
     assert "no such check" not in plugins
-    assert "_words" not in plugins
+    assert "_scores" not in plugins
     with pytest.raises(KeyError):
         plugins.load("no such check")
 
@@ -89,35 +95,43 @@ def python(folder: Path, code: str) -> str:
     return done.stdout
 
 
-def test_somebody_elses_package_is_found_by_its_entry_points(tmp_path: Path) -> None:
+def test_another_package_is_found_by_its_entry_points(tmp_path: Path) -> None:
     entries = "".join(f"[promptbench.{kind}]\nshop-{kind} = shop_plugin\n" for kind in KINDS)
-    installed(tmp_path, entries, {"shop_plugin.py": "MARK = 'from a package'\n"})
+    installed(tmp_path, entries, {"shop_plugin.py": CHECK})
     code = "from importlib import import_module\n" + "".join(
         f"plugins = import_module({package!r}).plugins\n"
         f"print('shop {kind}' in plugins, 'shop_{kind}' in plugins.names(), 'shop_plugin' in sys.modules)\n"
-        f"print(plugins.load('Shop-{kind}').MARK)\n"
+        f"print(isinstance(plugins.load('Shop-{kind}'), plugins._spec_type))\n"
         f"del sys.modules['shop_plugin']\n"
         for kind, package in KINDS.items()
     )
-    assert python(tmp_path, code) == "True True False\nfrom a package\n" * len(KINDS)
+    assert python(tmp_path, code) == "True True False\nTrue\n" * len(KINDS)
 
 
 def test_a_broken_package_is_named(tmp_path: Path) -> None:
-    entries = "[promptbench.checks]\nbroken = shop_broken\nclass = shop_fine:Check\nequals = shop_broken\n"
-    installed(tmp_path, entries, {"shop_broken.py": "import no_such_module\n", "shop_fine.py": "class Check: ...\n"})
+    entries = "[promptbench.checks]\nbroken = shop_broken\nclass = shop_fine:Check\nspec = shop_fine:SPEC\n"
+    entries += "empty = shop_empty\njson = shop_broken\n"
+    files = {"shop_broken.py": "import no_such_module\n", "shop_fine.py": f"class Check: ...\n{CHECK}"}
+    installed(tmp_path, entries, {**files, "shop_empty.py": ""})
     code = """
 from promptbench.checks import plugins
 from promptbench.core.errors import EnvironmentFailure
-for name in ("broken", "class"):
+for name in ("broken", "class", "empty"):
     try:
         plugins.load(name)
     except EnvironmentFailure as error:
-        print(error)
-print(plugins.load("equals").__name__)
+        print(error, "|", error.hint)
+print(plugins.load("spec").doc)
+print(plugins.load("json").build.__module__)
 """
     assert python(tmp_path, code).splitlines() == [
-        "the plugin 'broken' of shop-checks does not load: No module named 'no_such_module'",
-        "the entry point 'class' in promptbench.checks must name a module",
-        # What is our own name stays our own.
-        "promptbench.checks.equals",
+        "the plug-in 'broken' of shop-checks does not load: No module named 'no_such_module' | "
+        "update or uninstall that package",
+        "the plug-in 'class' in promptbench.checks has no CheckSpec | "
+        "'shop_fine:Check' must be a module with SPEC = CheckSpec(…), or the spec itself",
+        "the plug-in 'empty' in promptbench.checks has no CheckSpec | "
+        "'shop_empty' must be a module with SPEC = CheckSpec(…), or the spec itself",
+        "word count: an example.",
+        # A name of ours stays ours.
+        "promptbench.checks.json",
     ]

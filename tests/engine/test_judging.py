@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
-from promptbench.checks._agreement import Agreement, keep
+from promptbench.checks._agreement import Agreement, save
 from promptbench.core.types import Answer, Attempt, AttemptKey, Json, Outcome, Request
 from promptbench.engine.plan import Repeats, first_round
 from promptbench.engine.runner import Runner
@@ -81,7 +81,7 @@ def bench_of(folder: Path) -> Bench:
     bench, found = joined(folder, SUITE + CASES)
     assert bench is not None, found.errors
     [check] = bench.judged_checks
-    keep(folder, Agreement(check.identity, "", {JUDGE: ["judge-1"]}, Confusion(20, 0, 0, 20), 0, ""))
+    save(folder, Agreement(check.identity, "", {JUDGE: ["judge-1"]}, Confusion(20, 0, 0, 20), 0, ""))
     bench, found = joined(folder, SUITE + CASES)
     assert bench is not None, found.errors
     return bench

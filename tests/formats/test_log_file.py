@@ -22,7 +22,7 @@ def log(folder: Path, content: bytes | str, name: str = "log") -> LogFile:
 
 
 def read(folder: Path, content: bytes | str, at: tuple[str, ...] = ()) -> list[tuple[str, Any]]:
-    """Place and value, or place and reason as bytes so that the two cannot be mixed up."""
+    """Location and value, or place and reason as bytes so that the two cannot be mixed up."""
     return [
         (item.place, item.reason.encode()) if isinstance(item, BadRecord) else item
         for item in log(folder, content).records(at)

@@ -57,7 +57,7 @@ def test_chat_prompts_and_answers_that_are_data() -> None:
 def test_assertions_become_checks_or_are_listed() -> None:
     asserted = [{"type": "equals", "value": '{"a": 1}'}, {"type": "llm-rubric", "value": "polite"}]
     call = one(testCase={"vars": {"q": "hi"}, "assert": asserted, "description": "d", "metadata": {"tags": ["x"]}})
-    assert call.extra["checks"] == [{"equals": {"a": 1}}]
+    assert call.extra["checks"] == [{"expect": {"is": {"a": 1}, "fields": "all"}}]
     assert call.extra["not_mapped"] == [{"assert": asserted[1], "why": "a model judges it: write a rubric"}]
     assert call.expected == {"a": 1}
     assert call.tags == ("x",)
@@ -105,9 +105,14 @@ MAPPED: list[tuple[dict[str, Any], dict[str, Any], str, str]] = [
         "b",
         "ab",
     ),
-    ({"type": "equals", "value": "yes"}, {"equals": "yes"}, "yes", "yes, sir"),
-    ({"type": "equals", "value": {"a": 1}}, {"equals": {"a": 1}}, '{"a": 1}', '{"a": 1, "b": 2}'),
-    ({"type": "not-equals", "value": "yes"}, {"not": {"equals": "yes"}}, "no", "yes"),
+    ({"type": "equals", "value": "yes"}, {"expect": "yes"}, "yes", "yes, sir"),
+    (
+        {"type": "equals", "value": {"a": 1}},
+        {"expect": {"is": {"a": 1}, "fields": "all"}},
+        '{"a": 1}',
+        '{"a": 1, "b": 2}',
+    ),
+    ({"type": "not-equals", "value": "yes"}, {"not": {"expect": "yes"}}, "no", "yes"),
     ({"type": "is-json"}, {"json": None}, "{}", "{"),
     (
         {"type": "is-json", "value": {"required": ["a"]}},

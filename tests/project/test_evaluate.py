@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from promptbench.checks import plugins
-from promptbench.core.protocols import Check, CheckContext, Subject
+from promptbench.core.protocols import Check, CheckContext, JudgedCheck, Subject
 from promptbench.core.types import Answer, CallFacts, Json, Message, ModelRef, Request, Rung, Score
 from promptbench.project.evaluate import Judged, Weighed, evaluate, questions
 
@@ -83,20 +83,21 @@ def test_a_check_sees_what_the_call_took() -> None:
     assert not evaluate("x", [check("latency", "1 s")], Rung.RAW, {}, CallFacts(latency_ms=1100)).passed
 
 
-class Asking:
+class Asking(JudgedCheck):
     """A judged check that takes the first answer's text for its verdict."""
 
     judges = (ModelRef("openai", "j"),)
     config = None
     criterion = identity = standing = ""
+    counts = True
 
     def __init__(self, counts: bool = True) -> None:
         self.counts = counts
 
-    def unproven(self) -> Asking:
+    def without_agreement(self) -> Asking:
         return self
 
-    def questions(self, subject: Subject) -> list[Request]:
+    def requests(self, subject: Subject) -> list[Request]:
         return [Request(self.judges[0], (Message("user", subject.text),), {}, None, {}, 0)]
 
     def conclude(self, subject: Subject, answers: Sequence[Answer | None]) -> Score:

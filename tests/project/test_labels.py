@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from promptbench.core.diagnostics import Code, Severity
 from promptbench.core.types import Side
-from promptbench.suite.models import Case, CheckSpec
+from promptbench.suite.models import Case, WrittenCheck
 from tests.helpers.linted import case, linted, said, variant
 
 SCHEMA = "---\noutput: {schema: {'team(enum)': [billing, shipping]}}\n---\nWhich team? {{message}}"
@@ -45,8 +45,8 @@ def test_what_differs_in_its_case_gets_the_right_spelling(written: str) -> None:
     assert item.hint == "the schema has 'billing', and answers are compared letter by letter"
 
 
-def check(name: str, argument: Any) -> CheckSpec:
-    return CheckSpec(name, argument, case("x").where)
+def check(name: str, argument: Any) -> WrittenCheck:
+    return WrittenCheck(name, argument, case("x").where)
 
 
 ROOT = "---\noutput: {schema: {enum: [billing, shipping, 3]}}\n---\nWhich team? {{message}}"

@@ -5,7 +5,7 @@ import pytest
 from promptbench.core.diagnostics import Code, Diagnostics, Severity
 from promptbench.core.types import Json
 from promptbench.project.overlaps import Overlaps
-from promptbench.suite.models import CheckSpec, Where
+from promptbench.suite.models import Where, WrittenCheck
 from tests.helpers.linted import Written, case, said
 
 LONG = (
@@ -15,7 +15,7 @@ LONG = (
 
 def told(texts: dict[str, tuple[str, Json]], argument: Json = None, name: str = "intent") -> list[str]:
     found = Diagnostics()
-    overlaps = Overlaps([CheckSpec(name, {"at": "intent"} if argument is None else argument, Where(Written()))])
+    overlaps = Overlaps([WrittenCheck(name, {"at": "intent"} if argument is None else argument, Where(Written()))])
     for case_name, (text, label) in texts.items():
         overlaps.look(case(case_name, text, {"intent": label}))
     overlaps.tell(found)
