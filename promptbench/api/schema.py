@@ -20,7 +20,7 @@ from promptbench.formats.source import Source
 from promptbench.report import model
 from promptbench.report.formats.json import NOT_IN_JSON
 from promptbench.report.model import SCHEMA_VERSION, RunReport
-from promptbench.suite.models import CaseFile, SuiteFile
+from promptbench.suite.file import CaseFile, SuiteFile
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _CASE_FILE: dict[str, Json] = {"type": "string", "pattern": r"\.(jsonl|csv|xlsx)$"}

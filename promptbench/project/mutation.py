@@ -14,7 +14,8 @@ from promptbench.project.bench import Bench, BenchCase
 from promptbench.project.cases import as_answer, own_specs
 from promptbench.project.evaluate import Evaluation, Judged, evaluate
 from promptbench.project.mutants import Mutant, Original, Vocabulary, mutants
-from promptbench.suite.models import Case, CheckSpec, field_name
+from promptbench.suite.file import field_name
+from promptbench.suite.models import Case, CheckSpec
 
 MOST_ANSWERS = 3
 """Different good answers to one case that are broken."""

@@ -18,7 +18,8 @@ from promptbench.project.bench import Bench
 from promptbench.project.mutants import Original, facts, is_free_text
 from promptbench.project.mutation import CaseOnTrial, Trial
 from promptbench.suite.cases import read_checks
-from promptbench.suite.models import CheckSpec, Where, field_name
+from promptbench.suite.file import field_name
+from promptbench.suite.models import CheckSpec, Where
 
 _MOST_FIELDS = 6
 _LONGEST_VALUE = 200

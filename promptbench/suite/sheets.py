@@ -19,8 +19,8 @@ from promptbench.core.types import Json
 from promptbench.formats.marked_json import parse_line
 from promptbench.formats.marked_yaml import parse
 from promptbench.formats.source import Source
+from promptbench.suite.file import CaseFile, field_name
 from promptbench.suite.grids import MOST_TITLES, Cell, Row, is_case_heading, read_grid
-from promptbench.suite.models import CaseFile, field_name
 
 _Kind = Literal["text", "value", "list", "yaml"]
 KINDS: dict[str, _Kind] = {

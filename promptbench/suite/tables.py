@@ -13,8 +13,9 @@ from promptbench.core.diagnostics import Diagnostics, Location
 from promptbench.core.plugins import module_name
 from promptbench.core.types import Json
 from promptbench.formats.yaml_text import in_braces, item_lines
+from promptbench.suite.file import field_name
 from promptbench.suite.grids import Cell, as_cell
-from promptbench.suite.models import Case, CheckSpec, field_name
+from promptbench.suite.models import Case, CheckSpec
 from promptbench.suite.sheets import COMMENT, KINDS, SPLIT, read_cell
 
 Content = str | int | bool

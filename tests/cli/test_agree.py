@@ -118,7 +118,7 @@ MISTAKES = {
         "labelled pass here and fail there",
         "agree on",
     ),
-    "no CSV": ('case,answer,label\ncomplaint 1,"x"y,pass\n', "this is not valid CSV", "doubled"),
+    "no CSV": ('case,answer,label\ncomplaint 1,"x"y,pass\n', "this is not valid CSV", "double the inner ones"),
     "empty": ("case,answer,label\ncomplaint 1,x,\n", "no answer in this file has a label", "'label'"),
     "one kind": ("case,answer,label\ncomplaint 1,x,pass\ncomplaint 2,y,pass\n", "the labels are all the same", "fail"),
 }
