@@ -36,7 +36,8 @@ def init(
 ) -> int:
     """Write a small suite that runs at once.
 
-    If there are no project settings, it writes them too. At a terminal it asks for missing options; an empty answer takes the example.
+    If there are no project settings, it writes them too. At a terminal it asks for missing options; an empty answer
+    takes the example.
     """
     from promptbench import api
     from promptbench.cli.output import out
