@@ -20,7 +20,7 @@ from promptbench.formats.source import Source
 from promptbench.report import model
 from promptbench.report.formats.json import NOT_IN_JSON
 from promptbench.report.model import SCHEMA_VERSION, RunReport
-from promptbench.suite.models import CaseFile, SuiteFile
+from promptbench.suite.file import CaseFile, SuiteFile
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _CASE_FILE: dict[str, Json] = {"type": "string", "pattern": r"\.(jsonl|csv|xlsx)$"}
@@ -201,11 +201,11 @@ def _plain(value: Json) -> Json:
 # Descriptions of the options of checks, each with an example; `_OF_ONE` has those that differ for one check.
 _OPTIONS: Mapping[str, tuple[str, Json]] = {
     "is": ("The right answer; the same as writing it without options.", "billing"),
-    "at": ("The place in a JSON answer, with dots between the names.", "order.items[0].sku"),
-    "ignore": ("What does not count: case, white space, punctuation, accents, unicode; one or a list.", "case"),
+    "at": ("The path in a JSON answer, with dots between the names.", "order.items[0].sku"),
+    "ignore": ("What to ignore: case, white space, punctuation, accents, unicode; one or a list.", "case"),
     "at least": ("The score or share that is enough.", "80%"),
-    "at most": ("The highest value that is still good.", 500),
-    "exactly": ("The one right number.", 3),
+    "at most": ("The highest allowed value.", 500),
+    "exactly": ("The only correct number.", 3),
     "less than": ("Fewer than this.", 100),
     "more than": ("More than this.", 2),
     "of": ("What is counted.", "words"),
@@ -216,28 +216,28 @@ _OPTIONS: Mapping[str, tuple[str, Json]] = {
     "in": ("The name of the value, or of several, in which it must be found.", "documents"),
     "look at": ("What is looked for: numbers, names, quotations.", ["numbers", "names"]),
     "pattern": ("Another form of mark, as a regular expression with the id in its first group.", "\\((\\d+)\\)"),
-    "order": ("Whether the day or the month stands first in a date.", "day first"),
+    "order": ("Whether the day or the month comes first in a date.", "day first"),
     "which": ("Which one counts, where there are several: only, first, last or any.", "last"),
-    "text": ("The text that must stand there.", "Dear customer"),
-    "variable": ("The name of the case's value that must stand there.", "greeting"),
+    "text": ("The expected text.", "Dear customer"),
+    "variable": ("The name of the case's variable with the expected text.", "greeting"),
     "paragraph": ("The paragraph that is looked at: 1, 2, … or last.", "last"),
     "word": ("The first word.", "Dear"),
     "labels": ("All labels, as a list or the name of a file with one a line.", ["billing", "delivery"]),
     "out of scope": ("The label of what fits none.", "other"),
-    "confidence": ("The place of a number from 0 to 1 in the answer.", "intent.confidence"),
+    "confidence": ("The path of a number from 0 to 1 in the answer.", "intent.confidence"),
     "within": ("How far off it may be, as a number or as a share.", "5%"),
-    "unit": ("What must stand before or behind the number; one text or a list.", ["EUR", "€"]),
+    "unit": ("The unit that must be before or after the number; one text or a list.", ["EUR", "€"]),
     "decimal": ("Whether a point or a comma separates decimals.", "comma"),
-    "separated by": ("What stands between the parts.", "***"),
+    "separated by": ("The separator between the parts.", "***"),
     "all different": ("yes if no two parts may be the same.", "yes"),
     "function": ("The Python file and the function in it, named from the suite's folder.", "rules.py:check"),
     "argument": ("Anything that the function should know.", {"limit": 3}),
     "seconds": ("How long the function may take, up to 60.", 10),
     "judge": ("The model that judges, with its version; or a list of models.", "openai/gpt-4.1-mini-2025-04-14"),
-    "passes if": ("What must be so, as you would tell a colleague.", "the answer apologises and names a date"),
+    "passes if": ("The criterion, as you would explain it to a colleague.", "the answer apologises and names a date"),
     "sees": ("The values of the case that the judge may see.", ["message"]),
     "reference": ("An answer that meets the criterion.", "We are sorry; your parcel comes on Friday."),
-    "repeats": ("How often each judge is asked.", 3),
+    "repeats": ("How often each judge is called.", 3),
     "scale": ("1 to 5 for a rating instead of yes or no.", "1 to 5"),
     "config": ("What is sent to the judge, as in a prompt's config.", {"temperature": 0}),
     "agreement": ("The least agreement with people with which the check counts.", 0.6),

@@ -12,7 +12,7 @@ from promptbench.core.types import Usage
 from promptbench.engine.estimate import Estimate, estimates, judge_estimates
 from promptbench.gateway import Budget, Prices
 from promptbench.project.bench import Bench, BenchModel
-from promptbench.suite.models import dollars
+from promptbench.suite.file import dollars
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ def explain(
     ] = None,
     as_json: AsJson = False,
 ) -> int:
-    """Explain a check, the code of a diagnostic, or a word of the verdict."""
+    """Explain a check, a diagnostic code or a term."""
     written = " ".join(what or ()).strip()
     if re.fullmatch(r"(?i)pb\d*", written):
         _explain_codes(written.upper(), as_json)

@@ -34,9 +34,10 @@ def init(
         Path | None, typer.Option("--dir", metavar="FOLDER", help="The project's folder; this one by default.")
     ] = None,
 ) -> int:
-    """Write a small suite that runs at once, and project settings if there are none.
+    """Write a small suite that runs at once.
 
-    At a terminal it asks for missing options; an empty answer takes the example.
+    If there are no project settings, it writes them too. At a terminal it asks for missing options; an empty answer
+    takes the example.
     """
     from promptbench import api
     from promptbench.cli.output import out

@@ -19,7 +19,8 @@ from promptbench.project.evaluate import Answers, Evaluation, Judged, evaluate, 
 from promptbench.project.inputs import CallInput, input_of
 from promptbench.project.quarantine import tell_quarantine
 from promptbench.prompts.prompt import Prompt
-from promptbench.suite.models import Case, CaseFile, Suite, WrittenCheck, field_name
+from promptbench.suite.file import CaseFile, field_name
+from promptbench.suite.models import Case, Suite, WrittenCheck
 from promptbench.text.templates import is_name
 
 

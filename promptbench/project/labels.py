@@ -17,7 +17,8 @@ from promptbench.core.types import Json
 from promptbench.project.bench import Variant
 from promptbench.project.offers import ANY_ITEM, Path, SchemaOffers, listed
 from promptbench.project.texts import static_text, texts_of
-from promptbench.suite.models import Case, Where, WrittenCheck, field_name
+from promptbench.suite.file import field_name
+from promptbench.suite.models import Case, Where, WrittenCheck
 
 _LABEL_CHARACTERS = 60
 _LABEL_WORDS = 4

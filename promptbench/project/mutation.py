@@ -14,7 +14,8 @@ from promptbench.project.bench import Bench, BenchCase
 from promptbench.project.cases import as_answer, own_specs
 from promptbench.project.evaluate import Evaluation, Judged, evaluate
 from promptbench.project.mutants import Mutant, Original, Vocabulary, make_mutants
-from promptbench.suite.models import Case, WrittenCheck, field_name
+from promptbench.suite.file import field_name
+from promptbench.suite.models import Case, WrittenCheck
 
 # Different good answers to one case that are broken.
 _MAX_ANSWERS = 3

@@ -17,7 +17,8 @@ from promptbench.checks._scores import quoted
 from promptbench.core.diagnostics import Code, Diagnostics, Location, Severity
 from promptbench.core.types import Json
 from promptbench.project.texts import texts_of
-from promptbench.suite.models import Case, WrittenCheck, field_name
+from promptbench.suite.file import field_name
+from promptbench.suite.models import Case, WrittenCheck
 from promptbench.text.near_duplicates import NearDuplicates
 
 _MOST = 20_000

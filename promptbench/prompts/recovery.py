@@ -260,8 +260,8 @@ def _solutions(forms: Sequence[_Form], values: Mapping[str, str], effort: _Effor
 def _ambiguous(forms: Sequence[_Form], differ: set[str] | None = None) -> Unrecovered:
     names = dict.fromkeys(name for form in forms for name in form.names if differ is None or name in differ)
     shown = " and ".join(f"{{{{{name}}}}}" for name in names)
-    beside = any("" in form.literals[1:-1] for form in forms)
-    why = "they stand side by side" if beside else "the text between them also occurs inside them"
+    adjacent = any("" in form.literals[1:-1] for form in forms)
+    why = "they are adjacent" if adjacent else "the text between them also occurs inside them"
     return Unrecovered(f"where {shown} begin and end can be read in several ways: {why}", tuple(names))
 
 

@@ -14,17 +14,8 @@ from promptbench.core.errors import InputError
 from promptbench.core.types import Json, Message
 from promptbench.formats.marked_json import parse_line
 from promptbench.formats.paths import below
-from promptbench.suite.models import (
-    Case,
-    CaseFile,
-    ChecksFile,
-    Marked,
-    Quarantine,
-    Where,
-    WrittenCheck,
-    field_name,
-    is_case_file,
-)
+from promptbench.suite.file import CaseFile, ChecksFile, field_name, is_case_file
+from promptbench.suite.models import Case, Marked, Quarantine, Where, WrittenCheck
 from promptbench.suite.sheets import SheetCase, case_rows
 from promptbench.suite.validation import validate
 from promptbench.text.templates import is_name

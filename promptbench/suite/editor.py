@@ -27,7 +27,7 @@ from promptbench.core.types import Json
 from promptbench.formats.marked_yaml import parse
 from promptbench.formats.source import Source
 from promptbench.formats.yaml_text import in_braces, item_lines, mapping_lines
-from promptbench.suite.models import field_name
+from promptbench.suite.file import field_name
 from promptbench.suite.tables import as_json, is_same_data
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

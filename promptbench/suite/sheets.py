@@ -19,7 +19,7 @@ from promptbench.core.types import Json
 from promptbench.formats.marked_json import parse_line
 from promptbench.formats.marked_yaml import parse
 from promptbench.formats.source import Source
-from promptbench.suite.models import CaseFile, field_name
+from promptbench.suite.file import CaseFile, field_name
 from promptbench.tables.grid import MAX_TITLE_ROWS, GridCell, GridRow, is_heading, read_grid
 
 _Kind = Literal["text", "value", "list", "yaml"]

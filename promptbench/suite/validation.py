@@ -12,12 +12,10 @@ from pydantic import BaseModel, ValidationError
 
 from promptbench.core.diagnostics import Code, Diagnostics
 from promptbench.core.types import Json
-from promptbench.suite.hints import ODD, case_hint, key_hint, known_key, message_hint, type_hint, value_hint
-from promptbench.suite.models import (
+from promptbench.suite.file import (
     CHECK_OPTIONS,
     READINGS,
     GateFile,
-    Marked,
     MessageFile,
     ModelFile,
     QuarantineFile,
@@ -25,6 +23,8 @@ from promptbench.suite.models import (
     field_name,
     path_in_file,
 )
+from promptbench.suite.hints import ODD, case_hint, key_hint, known_key, message_hint, type_hint, value_hint
+from promptbench.suite.models import Marked
 
 _File = TypeVar("_File", bound=BaseModel)
 _Path = tuple[str | int, ...]

@@ -156,7 +156,7 @@ def test_what_passes_its_checks_does_not_enter(captured: Project) -> None:
         ([], 2, "no call is named"),
         (["abc"], 2, "no calls are imported yet"),
         (["--log", "calls.jsonl#INC-2033", "--check", "containz: x"], 1, "there is no check 'containz'"),
-        (["--log", "calls.jsonl#INC-2033", "--check", "{a: 1, b: 2}"], 2, "write one check to a '- ' line"),
+        (["--log", "calls.jsonl#INC-2033", "--check", "{a: 1, b: 2}"], 2, "write one check per '- ' line"),
         (["--log", "calls.jsonl#INC-2033", "--expect", "{a"], 2, "the braces opened with { are not closed"),
         (
             ["--log", "calls.jsonl#INC-2033", "--expect", "{team: other}", "--should-be", '{"team": "billing"}'],

@@ -50,7 +50,7 @@ def test_a_variable(capsys: pytest.CaptureFixture[str]) -> None:
     ("check", "message"),
     [
         ("containz: x", "check 1:1:1: error[PB501] unknown check 'containz'"),
-        ("{contains: x, regex: y}", "write one check to a '- ' line"),
+        ("{contains: x, regex: y}", "write one check per '- ' line"),
         ("contains: [a", "the list opened with [ is not closed"),
         ("contains: []", "check 1:1:11: error[PB502]"),
         ("python: rules.py:judge", "there is no file rules.py"),
