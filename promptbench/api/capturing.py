@@ -71,7 +71,7 @@ def capture(
         around = workspace.surroundings(Selection(), store, runs)
         suite, prompts = sound_suite(file, shown, around)
         templates = [*(item.prompt for item in prompts[::-1]), *_earlier(store, prompts[0].prompt.name)]
-        joined = Capture(suite, prompts, templates, around.root, around.allowed_code)
+        joined = Capture(suite, prompts, templates, around.root, around.allowed_code, around.ladder)
         found = [joined.add(call, wanted) for call in calls]
         captured = [item for item in found if isinstance(item, Captured)]
         after = before = file.read_bytes()
@@ -97,7 +97,13 @@ def sound_suite(file: Path, shown: str, around: Surroundings) -> tuple[Suite, Se
     prompts = prompts_in_play(suite, around, found) if suite else []
     if suite and prompts:
         builder = CaseBuilder(
-            suite, prompts, found, has_baseline=True, root=around.root, allowed_code=around.allowed_code
+            suite,
+            prompts,
+            found,
+            has_baseline=True,
+            root=around.root,
+            allowed_code=around.allowed_code,
+            ladder=around.ladder,
         )
         builder.scan((), lambda _: False, lambda _: None)
     # A suite may get its first cases by being captured into.

@@ -40,4 +40,5 @@ def check_text(
         raise InputError(f"{count} {'mistake' if count == 1 else 'mistakes'} to mend", diagnostics=found)
     if any(isinstance(check, Judged) for check in built):
         raise InputError("a model decides this check, and no model is asked here", hint="`promptbench run` asks it")
-    return evaluate(text, [check for check in built if check], Rung(accept.replace(" ", "_")), variables)
+    level = Rung(accept.replace(" ", "_"))
+    return evaluate(text, [check for check in built if check], level, variables, ladder=workspace.ladder)

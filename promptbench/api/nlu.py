@@ -168,7 +168,7 @@ def first_answer(bench: Bench, attempt: Attempt, checks: Collection[str]) -> tup
     if not any(score.check in checks for score in attempt.scores):
         return None
     case = bench.cases[key.case]
-    return case, as_subject(answer.text, bench.accept, case.variables)
+    return case, as_subject(answer.text, bench.accept, case.variables, bench.ladder)
 
 
 def in_order(bench: Bench, tallies: Mapping[tuple[str, str], _Kept]) -> Iterator[tuple[str, str, str, _Kept]]:

@@ -10,6 +10,7 @@ from promptbench.api.workspace import Workspace
 from promptbench.checks import json_schema
 from promptbench.core.types import Attempt, Reading, Rung, Side
 from promptbench.formats import calls, json_text
+from promptbench.formats.ladder import RUNGS
 from promptbench.report.repairs import Group, PromptRepairs, RepairsReport, Rule
 from promptbench.store.runs import RunInfo
 
@@ -27,6 +28,7 @@ def repairs(workspace: Workspace, run: str) -> RepairsReport:
     with workspace.runs() as runs:
         info = runs.run(run)
         accept = Rung(info.facts.get("accept", Rung.EXTRACTED))
+        own = {name: RUNGS[rule["trust"]] for name, rule in info.facts.get("repairs", {}).items()}
         repeats = info.facts["policy"]["repeats"]
         tallies: dict[tuple[str, str], _Tally] = {}
         unread = 0
@@ -36,7 +38,7 @@ def repairs(workspace: Workspace, run: str) -> RepairsReport:
             if attempt.rung is None:
                 unread += 1
                 continue
-            tallies.setdefault((attempt.key.model, attempt.key.variant), _Tally(accept)).add(attempt)
+            tallies.setdefault((attempt.key.model, attempt.key.variant), _Tally(accept, own)).add(attempt)
     return RepairsReport(info.id, info.suite, accept.value, _rows(info, tallies), unread)
 
 
@@ -76,6 +78,7 @@ class _Tally:
     """What adds up for one prompt on one model."""
 
     accept: Rung
+    own: Mapping[str, Rung]
     rungs: Counter[Rung] = field(default_factory=Counter)
     needed: Counter[str] = field(default_factory=Counter)
     alone: Counter[str] = field(default_factory=Counter)
@@ -132,7 +135,7 @@ class _Tally:
         )
 
     def _rule(self, name: str, needed: int) -> Rule:
-        rung = json_text.rung_of_repair(name)
+        rung = self.own.get(name) or json_text.rung_of_repair(name)
         return Rule(name, rung.value, rung.within(self.accept), needed, self.alone[name], self.lost[name])
 
 

@@ -184,7 +184,13 @@ def import_sheet(
         cases = RowCases(_rows(sheet, found))
         looked_at = replace(suite, cases=cases)
         builder = CaseBuilder(
-            looked_at, prompts, found, has_baseline=True, root=around.root, allowed_code=around.allowed_code
+            looked_at,
+            prompts,
+            found,
+            has_baseline=True,
+            root=around.root,
+            allowed_code=around.allowed_code,
+            ladder=around.ladder,
         )
         builder.scan((), lambda _: False, lambda _: None)
         changes = changes_of(known, cases, found)

@@ -36,8 +36,14 @@ class Process:
 
     def ask(self, function: str, answer: str, variables: Json, argument: Json, seconds: float) -> dict[str, Json]:
         """`value` and `reason`. Raises Failure."""
-        question = {"function": function, "answer": answer, "vars": variables, "argument": argument}
-        line = _line({**question, "seconds": seconds})
+        return self._ask(function, [answer, variables, argument], seconds, plain=False)
+
+    def call(self, function: str, *arguments: Json, seconds: float) -> Json:
+        """Return the function's result, which is plain data. `function` may be dotted. Raises Failure."""
+        return self._ask(function, list(arguments), seconds, plain=True)["value"]
+
+    def _ask(self, function: str, arguments: list[Json], seconds: float, *, plain: bool) -> dict[str, Json]:
+        line = _line({"function": function, "arguments": arguments, "seconds": seconds, "plain": plain})
         with self._lock:
             if self._broken is not None:
                 raise Failure(self._broken)

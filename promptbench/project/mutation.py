@@ -71,13 +71,21 @@ class CaseOnTrial:
         self.checks: tuple[Check, ...] = case.checks[bench.candidates[0].hash]
         self.specs: tuple[CheckSpec, ...] = (*bench.suite.checks, *(own_specs(self.written) if self.written else ()))
         """The same checks as they are written."""
-        self._accept = bench.accept
+        self._accept, self._ladder = bench.accept, bench.ladder
         self.answers = tuple(self._good(recorded))
 
     def evaluate(self, answer: GoodAnswer, text: str, checks: Sequence[Check] | None = None) -> Evaluation:
         """Scores a text in the place of an answer, by other checks than the case's if there are some."""
         checks = self.checks if checks is None else checks
-        return evaluate(text, checks, self._accept, self.case.variables, answer.call, self.case.threshold)
+        return evaluate(
+            text,
+            checks,
+            self._accept,
+            self.case.variables,
+            answer.call,
+            self.case.threshold,
+            ladder=self._ladder,
+        )
 
     def original(self, answer: GoodAnswer, words: Vocabulary) -> Original:
         return Original(self.case.name, answer.text, self._accept, words)

@@ -8,7 +8,7 @@ from textwrap import wrap
 
 from promptbench.core.types import Json
 from promptbench.core.words import number_of
-from promptbench.report.words import Target, cut, excerpt, width_of
+from promptbench.report.words import Target, clean, cut, excerpt, width_of
 
 SCHEMA_VERSION = 1
 _MOST_GROUPS = 10
@@ -96,6 +96,53 @@ class RepairsReport:
 
     def as_dict(self) -> dict[str, Json]:
         return {"schema_version": SCHEMA_VERSION, **asdict(self), "sentence": self.sentence}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """An answer that a repair rule got wrong or failed on."""
+
+    answer: str
+    outcome: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class BacktestReport:
+    """A repair rule on logged answers, each different answer counted once.
+
+    Args:
+        rescued: answers that the built-in repairs cannot read, or only by a guess, and the rule reads.
+        wrong: answers that the rule reads as something else than expected, or than without it.
+        failed: answers on which the rule raised, took too long, or was not deterministic and idempotent.
+        unchanged: answers whose reading the rule does not change.
+        advisory: why the rule does not count; None if it does.
+        findings: the first wrong and failed answers.
+    """
+
+    rule: str
+    trust: str
+    hash: str
+    rescued: int
+    wrong: int
+    failed: int
+    unchanged: int
+    advisory: str | None
+    findings: Sequence[Finding]
+
+    @property
+    def sentence(self) -> str:
+        return f"{self.rule} is advisory: {self.advisory}" if self.advisory else f"{self.rule} counts ({self.trust})"
+
+    def as_dict(self) -> dict[str, Json]:
+        return {"schema_version": SCHEMA_VERSION, **asdict(self), "sentence": self.sentence}
+
+
+def render_backtest(report: BacktestReport) -> str:
+    """Return the report as text; its last line is the sentence."""
+    counts = (f"{getattr(report, name)} {name}" for name in ("rescued", "wrong", "failed", "unchanged"))
+    findings = (f"{item.outcome}: {clean(item.answer)}: {clean(item.reason)}" for item in report.findings)
+    return "".join(f"{line}\n" for line in (*findings, " · ".join(counts), report.sentence))
 
 
 def render(report: RepairsReport, target: Target) -> str:

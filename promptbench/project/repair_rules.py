@@ -1,0 +1,275 @@
+"""Load a team's own repair rules, check them against their examples, and decide whether they count."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+
+from promptbench.checks._python_process import Failure, Process, process_for
+from promptbench.core import allowed_code
+from promptbench.core.canonical import canonical, digest
+from promptbench.core.diagnostics import Code, Diagnostics, Place, Severity
+from promptbench.core.types import Json
+from promptbench.formats.ladder import BUILT_IN, BUILT_IN_NAMES, LADDER, RUNGS, Ladder, Rule
+
+ENTRY_POINTS = "promptbench.repairs"
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_SECONDS = 1.0
+_NEVER = "it has never been back-tested"
+
+
+@dataclass(frozen=True, slots=True)
+class RepairRule:
+    """A repair rule that passes its own examples.
+
+    Args:
+        file: where the rule is written, from the project's root.
+        record: where its back-test is recorded.
+        hash: over name, trust and source file.
+        advisory: why it does not count; None if it does.
+    """
+
+    name: str
+    trust: str
+    file: str
+    record: Path
+    hash: str
+    advisory: str | None
+    process: Process = field(compare=False)
+
+    def apply(self, text: str) -> str | None:
+        """Return the repaired text, or None if the rule does not apply.
+
+        Raises:
+            Failure: if the rule raised, took longer than a second, or ended its process.
+        """
+        repaired = self.process.call("SPEC.apply", text, seconds=_SECONDS)
+        return repaired if isinstance(repaired, str) else None
+
+    def as_rule(self) -> Rule:
+        """Return the rule for a ladder; there, a failure leaves the text as it is."""
+
+        def apply(text: str) -> str | None:
+            try:
+                return self.apply(text)
+            except Failure:
+                return None
+
+        return Rule(self.name, self.trust, apply, self.hash)
+
+    def warn_if_advisory(self, found: Diagnostics) -> None:
+        if self.advisory is not None:
+            message = f"the repair rule '{self.name}' is advisory and does not count: {self.advisory}"
+            hint = f"promptbench repairs test {self.name} --log FILE"
+            found.add(Code.SETTINGS, message, Place(self.file), hint=hint, severity=Severity.WARNING)
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    file: str
+    path: Path
+    record: Path
+    text: str
+
+    def place(self, example: str | None = None) -> Place:
+        """Return the location of an example's text, or of `SPEC`."""
+        lines = self.text.split("\n")
+        for node in ast.walk(ast.parse(self.text)):
+            written = isinstance(node, ast.Constant) and example is not None and node.value == example
+            if written or (example is None and isinstance(node, ast.Name) and node.id == "SPEC"):
+                assert isinstance(node, ast.expr)
+                line = lines[node.lineno - 1].rstrip("\r")
+                column = len(line.encode()[: node.col_offset].decode(errors="replace"))
+                length = (node.end_col_offset or 0) - node.col_offset if node.end_lineno == node.lineno else 1
+                return Place(self.file, node.lineno, column + 1, max(1, length), line)
+        return Place(self.file)
+
+
+def load_rules(root: Path, globs: Sequence[str], listed: Place, found: Diagnostics) -> tuple[RepairRule, ...]:
+    """Return all rules, safe ones first, by name. What is wrong goes to `found`.
+
+    Args:
+        root: the project's root. Globs start there, and files outside of it are refused.
+        globs: the files with rules. Those of installed packages come from entry points.
+        listed: where the settings list the files.
+    """
+    rules: dict[str, RepairRule] = {}
+    for source in (*_listed(root, globs, listed, found), *_installed(root, found)):
+        rule = _load(source, found)
+        if rule is None:
+            continue
+        if rule.name in rules:
+            message = f"two repair rules are named '{rule.name}': {rules[rule.name].file} and {rule.file}"
+            found.add(Code.SETTINGS, message, source.place(), hint="give each its own name")
+        rules.setdefault(rule.name, rule)
+    return tuple(sorted(rules.values(), key=lambda rule: (RUNGS[rule.trust].depth, rule.name)))
+
+
+def _listed(root: Path, globs: Sequence[str], listed: Place, found: Diagnostics) -> Iterator[_Source]:
+    files: dict[Path, None] = {}
+    for pattern in globs:
+        try:
+            matches = [path for path in sorted(root.glob(pattern)) if path.suffix == ".py" and path.is_file()]
+        except (ValueError, NotImplementedError) as error:
+            found.add(Code.SETTINGS, f"'repairs': '{pattern}' is not a valid glob: {error}", listed)
+            continue
+        if not matches:
+            hint = 'name Python files from the project\'s root, as in repairs = ["repairs/*.py"]'
+            found.add(Code.SETTINGS, f"'repairs': no Python file matches '{pattern}'", listed, hint=hint)
+        files.update(dict.fromkeys(matches))
+    for path in files:
+        real = allowed_code.locate(str(path), root, root)
+        if real is None:
+            found.add(Code.CODE_NOT_ALLOWED, f"the repair rule {path.name} is outside the project", listed)
+            continue
+        source = _read(real, allowed_code.relative(real, root), real.with_suffix(".backtest.json"), found)
+        if source is not None:
+            yield source
+
+
+def _installed(root: Path, found: Diagnostics) -> Iterator[_Source]:
+    """Read the rules of installed packages. Their back-tests are recorded in the project's folder `repairs`."""
+    for entry in sorted(metadata.entry_points(group=ENTRY_POINTS), key=lambda item: item.name):
+        try:
+            origin = getattr(importlib.util.find_spec(entry.module), "origin", None)
+        except (ImportError, ValueError):
+            origin = None
+        if origin is None:
+            message = f"the entry point '{entry.name}' in {ENTRY_POINTS} names a module that is not found"
+            found.add(Code.SETTINGS, message, Place(entry.value), hint="update or uninstall that package")
+            continue
+        source = _read(Path(origin), entry.module, root / "repairs" / f"{entry.name}.backtest.json", found)
+        if source is not None:
+            yield source
+
+
+def _read(path: Path, shown: str, record: Path, found: Diagnostics) -> _Source | None:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        ast.parse(text)
+    except SyntaxError as error:
+        place = Place(shown, error.lineno or 0, error.offset or 1, 1, (error.text or "").rstrip("\n"))
+        found.add(Code.SETTINGS, f"the repair rule is not valid Python: {error.msg}", place)
+    except (OSError, ValueError, RecursionError, MemoryError) as error:
+        found.add(Code.SETTINGS, f"the repair rule cannot be read: {error}", Place(shown))
+    else:
+        return _Source(shown, path, record, text)
+    return None
+
+
+def _load(source: _Source, found: Diagnostics) -> RepairRule | None:
+    process = process_for(source.path, source.file, source.text)
+    try:
+        spec = process.call("SPEC.as_dict", seconds=_SECONDS)
+    except Failure as failure:
+        hint = "a rule file ends with SPEC = RepairSpec(...) of promptbench.plugins"
+        found.add(Code.SETTINGS, f"the repair rule does not load: {failure}", source.place(), hint=hint)
+        return None
+    wrong = _shape_problem(spec)
+    if wrong is not None:
+        found.add(Code.SETTINGS, wrong, source.place())
+        return None
+    name, trust = spec["name"], spec["trust"]
+    identity = digest([name, trust, source.text])
+    advisory = _why_advisory(source.record, identity)
+    rule = RepairRule(name, trust, source.file, source.record, identity, advisory, process)
+    before = len(found.errors)
+    for text, value in spec["examples"].items():
+        _report(rule, source, text, _example_problem(rule, text, value), found)
+    for text in spec["unchanged"]:
+        _report(rule, source, text, _unchanged_problem(rule, text), found)
+    return rule if len(found.errors) == before else None
+
+
+def _report(rule: RepairRule, source: _Source, text: str, problem: str | None, found: Diagnostics) -> None:
+    if problem is not None:
+        found.add(Code.SETTINGS, f"the repair rule '{rule.name}' fails its own example: {problem}", source.place(text))
+
+
+def _shape_problem(spec: Mapping[str, Json]) -> str | None:
+    name, trust, examples, unchanged = (spec.get(key) for key in ("name", "trust", "examples", "unchanged"))
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        return f"a repair rule's name has lower-case letters, digits and underscores, got {name!r}"
+    if name in BUILT_IN_NAMES:
+        return f"'{name}' is the name of a built-in repair"
+    if trust not in RUNGS:
+        return f"'trust' of the repair rule '{name}': expected 'safe' or 'risky', got {trust!r}"
+    if not isinstance(examples, dict) or not examples:
+        return f"the repair rule '{name}' has no examples of texts that it changes"
+    if not isinstance(unchanged, list) or not unchanged or not all(isinstance(text, str) for text in unchanged):
+        return f"the repair rule '{name}' has no examples of texts that it leaves unchanged"
+    return None
+
+
+def _example_problem(rule: RepairRule, text: str, value: Json) -> str | None:
+    known = BUILT_IN.read(text).rung
+    if known.depth <= RUNGS[rule.trust].depth:
+        return f"this text is already {known.value.replace('_', ' ')} without the rule, so the rule is never tried"
+    try:
+        repaired = rule.apply(text)
+        if repaired is None:
+            return "the text is unchanged"
+        if (problem := stability_problem(rule, text, repaired)) is not None:
+            return problem
+    except Failure as failure:
+        return str(failure)
+    reading = Ladder((rule.as_rule(),)).read(text)
+    if rule.name not in {repair.name for repair in reading.repairs}:
+        return f"the repaired text is no better to read: {reading.error or repaired[:80]}"
+    if canonical(reading.value) != canonical(value):
+        return f"expected {canonical(value)[:200]}, got {canonical(reading.value)[:200]}"
+    return None
+
+
+def _unchanged_problem(rule: RepairRule, text: str) -> str | None:
+    try:
+        repaired = rule.apply(text)
+    except Failure as failure:
+        return str(failure)
+    return None if repaired is None else f"expected no change, got {repaired[:200]!r}"
+
+
+def stability_problem(rule: RepairRule, text: str, repaired: str) -> str | None:
+    """Return what shows that a rule is not a pure function whose result it leaves as it is. Raises Failure."""
+    if rule.apply(text) != repaired:
+        return "it returned two different results for the same text"
+    if (again := rule.apply(repaired)) is not None:
+        return f"it changes its own result again, to {again[:200]!r}"
+    return None
+
+
+def _why_advisory(record: Path, identity: str) -> str | None:
+    try:
+        kept = json.loads(record.read_text(encoding="utf-8"))
+        rule, ladder = kept["rule"], kept["ladder"]
+        rescued, wrong, failed = (int(kept[key]) for key in ("rescued", "wrong", "failed"))
+    except FileNotFoundError:
+        return _NEVER
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return f"its back-test record {record.name} is not readable"
+    if rule != identity:
+        return "it has changed since its back-test"
+    if ladder != LADDER:
+        return "the built-in repairs have changed since its back-test"
+    return verdict_of(rescued, wrong, failed)
+
+
+def verdict_of(rescued: int, wrong: int, failed: int) -> str | None:
+    """Return why a back-test with these counts does not let a rule count; None if it does."""
+    if wrong:
+        return f"{wrong} wrong in its back-test"
+    if failed:
+        return f"it failed on {failed} in its back-test"
+    return None if rescued else "it rescued nothing in its back-test"
+
+
+def record_of(rule: RepairRule, counts: Mapping[str, int], sources: Sequence[str]) -> str:
+    """Return the text of a back-test record: counts and hashes, and no answer."""
+    kept = {"rule": rule.hash, "ladder": LADDER, **counts, "sources": sorted(sources)}
+    return json.dumps(kept, indent=2, ensure_ascii=False) + "\n"
