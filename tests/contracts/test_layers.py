@@ -26,12 +26,16 @@ MAY_IMPORT = {
     "cli": {"api", "report", "settings", "core"},
     # What an application imports: the store and the engine that fills a prompt, and nothing that reads YAML.
     "client": {"store", "prompts", "text", "core"},
+    # What an application imports too: the ladder, and checks for a schema alone.
+    "answers": {"formats", "plugins", "checks", "core"},
+    "recording": {"core"},
+    "plugins": {"core"},
     # A front like the command line.
     "pytest_plugin": {"api", "report", "core"},
 }
-MAY_IMPORT["api"] = set(MAY_IMPORT) - {"cli", "client", "pytest_plugin"}
+MAY_IMPORT["api"] = set(MAY_IMPORT) - {"cli", "client", "answers", "recording", "pytest_plugin"}
 STANDARD_ONLY = {"core"}
-MODULES = {"client", "pytest_plugin"}
+MODULES = {"client", "answers", "recording", "plugins", "pytest_plugin"}
 """Layers that are one file."""
 
 
