@@ -1,10 +1,10 @@
 """Read a model's answer inside an application, on the same ladder as in a suite.
 
-    from promptbench import read_answer
+from promptbench import read_answer
 
-    answer = read_answer(text, schema={"type": "object", "required": ["team"]})
-    if answer.valid:
-        route(answer.value["team"])
+answer = read_answer(text, schema={"type": "object", "required": ["team"]})
+if answer.valid:
+    route(answer.value["team"])
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Record an application's calls in a log that `promptbench import` reads.
 
-    from promptbench import record_call
+from promptbench import record_call
 
-    record_call("calls.jsonl", model="openai/gpt-5-mini", prompt="triage", messages=messages, answer=text)
+record_call("calls.jsonl", model="openai/gpt-5-mini", prompt="triage", messages=messages, answer=text)
 """
 
 from __future__ import annotations

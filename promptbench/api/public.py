@@ -9,7 +9,7 @@ from pathlib import Path
 
 from promptbench.api.agreeing import Agreed, agree, write_sheet
 from promptbench.api.authoring import CaseAuthor, Draft, Field, as_data
-from promptbench.api.backtest import backtest
+from promptbench.api.backtesting import backtest
 from promptbench.api.calibrating import calibrate
 from promptbench.api.capturing import CaptureReport, capture, read_wanted
 from promptbench.api.changes import changed_only

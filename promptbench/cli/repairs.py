@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
 
 @group.callback()
 def _group() -> None:
-    """Show which repairs answers depend on, and test repair rules of your own."""
+    """Show what answers need, and test your own repair rules."""
 
 
 @group.command("show")
@@ -37,7 +37,10 @@ def show(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run's name, or `latest`.")] = "latest",
     as_json: AsJson = False,
 ) -> int:
-    """Show which repairs a run's answers depend on, and which failures only another prompt can fix."""
+    """Show which repairs a run's answers depend on.
+
+    Also which failures only another prompt can fix.
+    """
     from promptbench import api
     from promptbench.cli.output import out, out_json, target
     from promptbench.report.repairs import render
@@ -69,7 +72,7 @@ def list_rules(as_json: AsJson = False) -> int:
 
 
 @group.command("test")
-def test(
+def test_rule(
     rule: Annotated[str, typer.Argument(metavar="RULE", help="The name of a repair rule.")],
     logs: Annotated[
         list[Path] | None, typer.Option("--log", metavar="FILE", help="Replay the answers of this log.")
@@ -80,9 +83,9 @@ def test(
     ] = None,
     as_json: AsJson = False,
 ) -> int:
-    """Back-test a repair rule on logged answers, and record the result beside the rule.
+    """Back-test a repair rule on logged answers.
 
-    A rule counts only if it rescued an answer and got none wrong. Exit 1 if it does not count.
+    The result is recorded beside the rule. A rule counts only if it rescued an answer and got none wrong; else exit 1.
     """
     from promptbench import api
     from promptbench.cli.output import out, out_json

@@ -11,7 +11,7 @@ from promptbench.core.diagnostics import Diagnostics, Place
 from promptbench.formats.ladder import BUILT_IN, LADDER, Ladder
 from promptbench.project.repair_rules import RepairRule, load_rules, record_of
 
-RULE = '''\
+RULE = """\
 from promptbench.plugins import RepairSpec
 
 
@@ -26,7 +26,7 @@ SPEC = RepairSpec(
     examples={'{"a" => 1}': {"a": 1}},
     unchanged=['{"a": 1}'],
 )
-'''
+"""
 COUNTS = {"rescued": 1, "wrong": 0, "failed": 0, "unchanged": 0}
 
 
@@ -82,7 +82,11 @@ def test_the_ladders_hash_names_its_rules(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "problem"),
     [
-        ('{"a": 1}},', '{"a": 2}},', 'arrow.py:12:15: the repair rule \'arrow\' fails its own example: expected {"a":2}'),
+        (
+            '{"a": 1}},',
+            '{"a": 2}},',
+            "arrow.py:12:15: the repair rule 'arrow' fails its own example: expected {\"a\":2}",
+        ),
         ("unchanged=['{\"a\": 1}']", "unchanged=['x\" => y']", "arrow.py:13:16: the repair rule 'arrow' fails its own"),
         ("'{\"a\" => 1}':", "'{\"a\": 1,}':", "already repaired safe without the rule"),
         ("'{\"a\" => 1}':", "'{\"a\" -> 1}':", "the text is unchanged"),
@@ -96,7 +100,7 @@ def test_the_ladders_hash_names_its_rules(tmp_path: Path) -> None:
         ('"arrow"', '"Fat Arrow"', "lower-case letters, digits and underscores, got 'Fat Arrow'"),
         ('"arrow"', '"trailing_comma"', "name of a built-in repair"),
         ('"safe"', '"sure"', "expected 'safe' or 'risky', got 'sure'"),
-        ("examples={'{\"a\" => 1}': {\"a\": 1}}", "examples={}", "no examples of texts that it changes"),
+        ('examples={\'{"a" => 1}\': {"a": 1}}', "examples={}", "no examples of texts that it changes"),
         ("unchanged=['{\"a\": 1}']", "unchanged=[]", "no examples of texts that it leaves unchanged"),
         ("SPEC =", "SPECS =", "does not load"),
         ("def repair(text):", "def repair(text:", "arrow.py:4:"),

@@ -78,9 +78,8 @@ def _logged(logs: Sequence[Path]) -> Iterator[_Answer]:
     for path in logs:
         for call in calls_of(path):
             if call.answer is not None:
-                yield _Answer(
-                    f"{path.name}#{call.id}", call.answer, _UNKNOWN if call.expected is None else call.expected
-                )
+                expected = call.expected if call.expected is not None else call.extra.get("expected", _UNKNOWN)
+                yield _Answer(f"{path.name}#{call.id}", call.answer, expected)
 
 
 def _of_suite(workspace: Workspace, path: Path) -> Iterator[_Answer]:
