@@ -42,7 +42,7 @@ def record_call(
     output_tokens: int | None = None,
     task: str | None = None,
     tags: Sequence[str] = (),
-    id: str | None = None,  # noqa: A002 - the name of the field
+    id: str | None = None,
 ) -> str:
     """Append one call to a log as one JSON line, and return the call's id.
 

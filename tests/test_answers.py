@@ -61,7 +61,7 @@ def test_an_invalid_schema_raises_whatever_the_text_is() -> None:
 def test_own_rules_are_counted_like_built_in_repairs() -> None:
     answer = read_answer('{"team" => "billing",}', SCHEMA, rules=[ARROW])
     assert (answer.value, answer.rung) == ({"team": "billing"}, Rung.REPAIRED_SAFE)
-    assert [(repair.name, repair.position) for repair in answer.repairs][0] == ("arrow", 7)
+    assert (answer.repairs[0].name, answer.repairs[0].position) == ("arrow", 7)
 
 
 def test_a_rule_that_raises_is_skipped() -> None:

@@ -176,8 +176,9 @@ def test_a_failed_write_leaves_no_half_of_a_line(tmp_path: Path, monkeypatch: py
             return write(descriptor, data[:10])
         raise OSError(28, "No space left on device")
 
-    with monkeypatch.context() as patch, pytest.raises(OSError, match="No space"):
+    with monkeypatch.context() as patch:
         patch.setattr(os, "write", lambda d, b: full(d, b) if b.startswith(b"{") else full(d, b[:5]))
-        record_call(log, model="m", answer="{}")
+        with pytest.raises(OSError, match="No space"):
+            record_call(log, model="m", answer="{}")
     assert log.read_bytes() == whole
     json.loads(whole)

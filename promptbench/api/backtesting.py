@@ -18,7 +18,7 @@ from promptbench.core.protocols import CheckContext, Subject
 from promptbench.core.types import Json, Rung
 from promptbench.formats.ladder import BUILT_IN, Ladder
 from promptbench.project.repair_rules import RepairRule, record_of, stability_problem, verdict_of
-from promptbench.report.repairs import BacktestReport, Finding
+from promptbench.report.repairs import BacktestFinding, BacktestReport
 from promptbench.suite.loader import load as load_suite
 
 _UNKNOWN = object()
@@ -45,7 +45,7 @@ def backtest(workspace: Workspace, name: str, logs: Sequence[Path], suites: Sequ
     """
     rule = _rule(workspace, name)
     counts = dict.fromkeys(("rescued", "wrong", "failed", "unchanged"), 0)
-    findings: list[Finding] = []
+    findings: list[BacktestFinding] = []
     seen: set[str] = set()
     for answer in chain(_logged(logs), *(_of_suite(workspace, path) for path in suites)):
         identity = digest([answer.text, None if answer.expected is _UNKNOWN else [answer.expected]])
@@ -55,7 +55,7 @@ def backtest(workspace: Workspace, name: str, logs: Sequence[Path], suites: Sequ
         outcome, reason = _replayed(rule, answer)
         counts[outcome] += 1
         if outcome in ("wrong", "failed") and len(findings) < _MOST_SHOWN:
-            findings.append(Finding(answer.source, outcome, reason))
+            findings.append(BacktestFinding(answer.source, outcome, reason))
     if not seen:
         raise NothingSelected("there is no answer to replay", hint="name a log with --log or a suite with --suite")
     rule.record.parent.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""`promptbench check`: checks on any text."""
+"""`promptbench check`: check any text."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def check(
         typer.Option("--with", metavar="CHECK", help="A check as in a suite: 'contains: refund'."),
     ],
     text_file: Annotated[
-        Path, typer.Option("--text-file", metavar="FILE", help="The text; standard input by default, or for -.")
+        Path, typer.Option("--text-file", metavar="FILE", help="The text; standard input by default.")
     ] = Path("-"),
     accept: Annotated[
-        Literal["raw", "extracted", "repaired safe"], typer.Option(help="How far from clean JSON may be.")
+        Literal["raw", "extracted", "repaired safe"], typer.Option(help="The lowest rung that counts as readable.")
     ] = "extracted",
     var: Annotated[
-        list[str] | None, typer.Option("--var", metavar="NAME=VALUE", help="A variable that a check looks at.")
+        list[str] | None, typer.Option("--var", metavar="NAME=VALUE", help="A variable that a check compares with.")
     ] = None,
     as_json: AsJson = False,
 ) -> int:
@@ -51,8 +51,8 @@ def check(
         part = "" if score.value == score.passed else f" ({score.value:.2f})"
         why = f": {clean(score.reason)}" if score.reason else ""
         out(f"{'passed' if score.passed else 'failed'}: {score.check}{part}{why}")
-    held = sum(score.passed for score in checked.scores)
-    out(f"{'PASS' if checked.passed else 'FAIL'}: {held} of {len(checked.scores)} checks hold")
+    passed = sum(score.passed for score in checked.scores)
+    out(f"{'PASS' if checked.passed else 'FAIL'}: {passed} of {len(checked.scores)} checks passed")
     return code
 
 
@@ -70,5 +70,5 @@ def _variables(written: Sequence[str]) -> dict[str, str]:
     pairs = [item.partition("=") for item in written]
     for name, equals, _ in pairs:
         if not (name and equals):
-            raise InputError(f"'{name}' is no variable", hint="write it as --var NAME=VALUE")
+            raise InputError(f"'{name}' is not a variable", hint="write it as --var NAME=VALUE")
     return {name: value for name, _, value in pairs}

@@ -72,7 +72,7 @@ def list_rules(as_json: AsJson = False) -> int:
 
 
 @group.command("test")
-def test_rule(
+def backtest_rule(
     rule: Annotated[str, typer.Argument(metavar="RULE", help="The name of a repair rule.")],
     logs: Annotated[
         list[Path] | None, typer.Option("--log", metavar="FILE", help="Replay the answers of this log.")
