@@ -20,7 +20,6 @@ from pathlib import Path
 from promptbench.core.types import Json, Reading, Rung, Score
 from promptbench.formats import calls
 from tests.checks.test_function_call import MALFORMED, possible
-from tests.formats.test_calls import LOGS, decoded, logged_as_decoded
 from tests.helpers.subjects import score
 
 MODELS = ("claude-instant-1.2", "gpt-3.5-turbo-0125")
@@ -67,6 +66,23 @@ def decoding(folder: Path) -> tuple[Counter[tuple[str, bool, bool]], list[Differ
             if ours != theirs:
                 differences.append(Difference(model, row["id"], ours, _why_decoded(row, reading), row["response"]))
     return counts, differences
+
+
+def decoded(reading: Reading) -> bool:
+    """The verdict of the benchmark: no brackets or prose repaired, words allowed, and each call names its arguments."""
+    words_only = all(repair.name in ("missing_quote", "python_literal") for repair in reading.repairs)
+    return reading.rung is not Rung.NONE and words_only and bool(reading.value) and all(map(_named, reading.value))
+
+
+def _named(made: dict) -> bool:
+    return bool(made["arguments"])
+
+
+def logged_as_decoded(row: dict) -> bool:
+    error = row["error_type"] or ""
+    if row["category"] == "relevance":
+        return error == "relevance_error:decoder_success"
+    return not error.startswith("ast_decoder")
 
 
 def _why_decoded(row: dict[str, Json], reading: Reading) -> str:
@@ -138,7 +154,7 @@ def _print(title: str, counts: Counter[tuple[str, bool, bool]], differences: lis
 
 
 def main() -> int:
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else LOGS
+    folder = Path(sys.argv[1])
     decoding_counts, undecoded = decoding(folder)
     scoring_counts, unequal = scoring(folder)
     _print("Decoded as calls", decoding_counts, undecoded)

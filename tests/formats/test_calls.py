@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 from hypothesis import given, seed, settings
@@ -10,8 +9,6 @@ from hypothesis import strategies as st
 from promptbench.core.types import Reading, Rung
 from promptbench.formats.calls import fingerprint, read
 from promptbench.formats.limits import Limits
-
-LOGS = Path(__file__).parents[2].parent / "shared" / "data" / "bfcl_logs"
 
 
 def call(name, positional=(), **arguments):
@@ -128,43 +125,3 @@ def test_nothing_is_raised(text):
     reading = read(text)
     assert (reading.rung is Rung.NONE) == (reading.error is not None)
     json.dumps(reading.value, allow_nan=False, ensure_ascii=False).encode()
-
-
-def decoded(reading: Reading) -> bool:
-    """The verdict of the benchmark: no brackets or prose repaired, words allowed, and each call names its arguments."""
-    words_only = all(repair.name in ("missing_quote", "python_literal") for repair in reading.repairs)
-    return reading.rung is not Rung.NONE and words_only and bool(reading.value) and all(map(_named, reading.value))
-
-
-def _named(made: dict) -> bool:
-    return bool(made["arguments"])
-
-
-def answers(model: str) -> list[dict]:
-    path = LOGS / f"{model}.jsonl"
-    if not path.exists():
-        pytest.skip(f"the logs of {model} are not on this machine")
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-
-
-def logged_as_decoded(row: dict) -> bool:
-    error = row["error_type"] or ""
-    if row["category"] == "relevance":
-        return error == "relevance_error:decoder_success"
-    return not error.startswith("ast_decoder")
-
-
-def test_verdicts_agree_with_real_logs():
-    rows = answers("claude-instant-1.2") + answers("gpt-3.5-turbo-0125")
-    differences = [row["id"] for row in rows if decoded(read(row["response"])) != logged_as_decoded(row)]
-    assert len(rows) == 2480
-    assert len(differences) <= 24, differences
-
-
-@pytest.mark.parametrize(
-    ("model", "failures", "rescued"), [("claude-instant-1.2", 65, 60), ("gpt-3.5-turbo-0125", 135, 1)]
-)
-def test_what_is_read_of_the_failures_in_real_logs(model, failures, rescued):
-    failed = [row for row in answers(model) if (row["error_type"] or "").startswith("ast_decoder")]
-    assert len(failed) == failures
-    assert sum(read(row["response"]).rung.within(Rung.EXTRACTED) for row in failed) == rescued
