@@ -6,10 +6,11 @@ import ast
 import importlib.util
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from promptbench.checks._python_process import Failure, Process, process_for
 from promptbench.core import allowed_code
@@ -21,7 +22,6 @@ from promptbench.formats.ladder import BUILT_IN, BUILT_IN_NAMES, LADDER, RUNGS, 
 ENTRY_POINTS = "promptbench.repairs"
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _SECONDS = 1.0
-_NEVER = "it has never been back-tested"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,7 @@ class RepairRule:
     record: Path
     hash: str
     advisory: str | None
+    spec: str
     process: Process = field(compare=False)
 
     def apply(self, text: str) -> str | None:
@@ -49,7 +50,7 @@ class RepairRule:
         Raises:
             Failure: if the rule raised, took longer than a second, or ended its process.
         """
-        repaired = self.process.call("SPEC.apply", text, seconds=_SECONDS)
+        repaired = self.process.call(f"{self.spec}.apply", text, seconds=_SECONDS)
         return repaired if isinstance(repaired, str) else None
 
     def as_rule(self) -> Rule:
@@ -72,23 +73,27 @@ class RepairRule:
 
 @dataclass(frozen=True, slots=True)
 class _Source:
+    """A file with a rule. `spec` is the attribute that holds its RepairSpec."""
+
     file: str
     path: Path
     record: Path
     text: str
+    spec: str = "SPEC"
 
     def place(self, example: str | None = None) -> Place:
-        """Return the location of an example's text, or of `SPEC`."""
-        lines = self.text.split("\n")
+        """Return the location of an example's text, or of the spec."""
         for node in ast.walk(ast.parse(self.text)):
-            written = isinstance(node, ast.Constant) and example is not None and node.value == example
-            if written or (example is None and isinstance(node, ast.Name) and node.id == "SPEC"):
-                assert isinstance(node, ast.expr)
-                line = lines[node.lineno - 1].rstrip("\r")
-                column = len(line.encode()[: node.col_offset].decode(errors="replace"))
-                length = (node.end_col_offset or 0) - node.col_offset if node.end_lineno == node.lineno else 1
-                return Place(self.file, node.lineno, column + 1, max(1, length), line)
+            if isinstance(node, ast.Constant if example is not None else ast.Name):
+                written = node.value if isinstance(node, ast.Constant) else node.id
+                if written == (self.spec if example is None else example):
+                    return self._place(node.lineno, node.col_offset, len(ast.unparse(node)))
         return Place(self.file)
+
+    def _place(self, number: int, offset: int, length: int) -> Place:
+        line = self.text.split("\n")[number - 1]
+        # The parser counts bytes, a location counts characters.
+        return Place(self.file, number, len(line.encode()[:offset].decode(errors="replace")) + 1, length, line)
 
 
 def load_rules(root: Path, globs: Sequence[str], listed: Place, found: Diagnostics) -> tuple[RepairRule, ...]:
@@ -112,25 +117,23 @@ def load_rules(root: Path, globs: Sequence[str], listed: Place, found: Diagnosti
 
 
 def _listed(root: Path, globs: Sequence[str], listed: Place, found: Diagnostics) -> Iterator[_Source]:
-    files: dict[Path, None] = {}
+    files: set[Path] = set()
     for pattern in globs:
         try:
-            matches = [path for path in sorted(root.glob(pattern)) if path.suffix == ".py" and path.is_file()]
+            matches = {path for path in root.glob(pattern) if path.suffix == ".py" and path.is_file()}
         except (ValueError, NotImplementedError) as error:
             found.add(Code.SETTINGS, f"'repairs': '{pattern}' is not a valid glob: {error}", listed)
             continue
         if not matches:
             hint = 'name Python files from the project\'s root, as in repairs = ["repairs/*.py"]'
             found.add(Code.SETTINGS, f"'repairs': no Python file matches '{pattern}'", listed, hint=hint)
-        files.update(dict.fromkeys(matches))
-    for path in files:
+        files |= matches
+    for path in sorted(files):
         real = allowed_code.locate(str(path), root, root)
         if real is None:
             found.add(Code.CODE_NOT_ALLOWED, f"the repair rule {path.name} is outside the project", listed)
             continue
-        source = _read(real, allowed_code.relative(real, root), real.with_suffix(".backtest.json"), found)
-        if source is not None:
-            yield source
+        yield from _read(real, allowed_code.relative(real, root), real.with_suffix(".backtest.json"), "SPEC", found)
 
 
 def _installed(root: Path, found: Diagnostics) -> Iterator[_Source]:
@@ -144,12 +147,11 @@ def _installed(root: Path, found: Diagnostics) -> Iterator[_Source]:
             message = f"the entry point '{entry.name}' in {ENTRY_POINTS} names a module that is not found"
             found.add(Code.SETTINGS, message, Place(entry.value), hint="update or uninstall that package")
             continue
-        source = _read(Path(origin), entry.module, root / "repairs" / f"{entry.name}.backtest.json", found)
-        if source is not None:
-            yield source
+        record = root / "repairs" / f"{entry.name}.backtest.json"
+        yield from _read(Path(origin), entry.module, record, entry.attr or "SPEC", found)
 
 
-def _read(path: Path, shown: str, record: Path, found: Diagnostics) -> _Source | None:
+def _read(path: Path, shown: str, record: Path, spec: str, found: Diagnostics) -> Iterator[_Source]:
     try:
         text = path.read_text(encoding="utf-8-sig")
         ast.parse(text)
@@ -159,37 +161,37 @@ def _read(path: Path, shown: str, record: Path, found: Diagnostics) -> _Source |
     except (OSError, ValueError, RecursionError, MemoryError) as error:
         found.add(Code.SETTINGS, f"the repair rule cannot be read: {error}", Place(shown))
     else:
-        return _Source(shown, path, record, text)
-    return None
+        yield _Source(shown, path, record, text, spec)
 
 
 def _load(source: _Source, found: Diagnostics) -> RepairRule | None:
     process = process_for(source.path, source.file, source.text)
     try:
-        spec = process.call("SPEC.as_dict", seconds=_SECONDS)
+        spec = process.call(f"{source.spec}.as_dict", seconds=_SECONDS)
     except Failure as failure:
         hint = "a rule file ends with SPEC = RepairSpec(...) of promptbench.plugins"
         found.add(Code.SETTINGS, f"the repair rule does not load: {failure}", source.place(), hint=hint)
         return None
-    wrong = _shape_problem(spec)
-    if wrong is not None:
-        found.add(Code.SETTINGS, wrong, source.place())
+    if (problem := _shape_problem(spec)) is not None:
+        found.add(Code.SETTINGS, problem, source.place())
         return None
     name, trust = spec["name"], spec["trust"]
     identity = digest([name, trust, source.text])
     advisory = _why_advisory(source.record, identity)
-    rule = RepairRule(name, trust, source.file, source.record, identity, advisory, process)
-    before = len(found.errors)
-    for text, value in spec["examples"].items():
-        _report(rule, source, text, _example_problem(rule, text, value), found)
-    for text in spec["unchanged"]:
-        _report(rule, source, text, _unchanged_problem(rule, text), found)
-    return rule if len(found.errors) == before else None
+    rule = RepairRule(name, trust, source.file, source.record, identity, advisory, source.spec, process)
+    changed = [(text, _problem(_example_problem, rule, text, value)) for text, value in spec["examples"].items()]
+    unchanged = [(text, _problem(_unchanged_problem, rule, text)) for text in spec["unchanged"]]
+    wrong = [(text, problem) for text, problem in (*changed, *unchanged) if problem]
+    for text, problem in wrong:
+        found.add(Code.SETTINGS, f"the repair rule '{name}' fails its own example: {problem}", source.place(text))
+    return None if wrong else rule
 
 
-def _report(rule: RepairRule, source: _Source, text: str, problem: str | None, found: Diagnostics) -> None:
-    if problem is not None:
-        found.add(Code.SETTINGS, f"the repair rule '{rule.name}' fails its own example: {problem}", source.place(text))
+def _problem(find: Callable[..., str | None], *arguments: Any) -> str | None:
+    try:
+        return find(*arguments)
+    except Failure as failure:
+        return str(failure)
 
 
 def _shape_problem(spec: Mapping[str, Json]) -> str | None:
@@ -211,14 +213,11 @@ def _example_problem(rule: RepairRule, text: str, value: Json) -> str | None:
     known = BUILT_IN.read(text).rung
     if known.depth <= RUNGS[rule.trust].depth:
         return f"this text is already {known.value.replace('_', ' ')} without the rule, so the rule is never tried"
-    try:
-        repaired = rule.apply(text)
-        if repaired is None:
-            return "the text is unchanged"
-        if (problem := stability_problem(rule, text, repaired)) is not None:
-            return problem
-    except Failure as failure:
-        return str(failure)
+    repaired = rule.apply(text)
+    if repaired is None:
+        return "the text is unchanged"
+    if (problem := stability_problem(rule, text, repaired)) is not None:
+        return problem
     reading = Ladder((rule.as_rule(),)).read(text)
     if rule.name not in {repair.name for repair in reading.repairs}:
         return f"the repaired text is no better to read: {reading.error or repaired[:80]}"
@@ -228,10 +227,7 @@ def _example_problem(rule: RepairRule, text: str, value: Json) -> str | None:
 
 
 def _unchanged_problem(rule: RepairRule, text: str) -> str | None:
-    try:
-        repaired = rule.apply(text)
-    except Failure as failure:
-        return str(failure)
+    repaired = rule.apply(text)
     return None if repaired is None else f"expected no change, got {repaired[:200]!r}"
 
 
@@ -250,7 +246,7 @@ def _why_advisory(record: Path, identity: str) -> str | None:
         rule, ladder = kept["rule"], kept["ladder"]
         rescued, wrong, failed = (int(kept[key]) for key in ("rescued", "wrong", "failed"))
     except FileNotFoundError:
-        return _NEVER
+        return "it has never been back-tested"
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return f"its back-test record {record.name} is not readable"
     if rule != identity:

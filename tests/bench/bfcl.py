@@ -1,6 +1,6 @@
 """The verdicts of the Berkeley Function Calling Leaderboard on logged answers, beside ours.
 
-python -m tests.bench.bfcl [FOLDER]
+python -m tests.bench.bfcl FOLDER
 
 Two comparisons over all answers of two models: whether an answer can be decoded as calls (`formats/calls.py`), and
 whether it is right (the check `function call` with the leaderboard's possible answers, at the default accept level).
@@ -26,7 +26,7 @@ MODELS = ("claude-instant-1.2", "gpt-3.5-turbo-0125")
 _PROMISED = 0.99
 
 LAYOUT = "a line break or spaces around the list, which the leaderboard cannot decode"
-CODE = "arithmetic or code in place of a value, which the leaderboard takes for a value"
+CODE = "arithmetic or code instead of a value, which the leaderboard takes for a value"
 EMPTY = "an empty list, which the leaderboard counts as decoded"
 PROSE = "text around the calls, which the suite accepts and the leaderboard cannot decode"
 NAMES = "names without quotes as values, a guess that the suite does not accept"

@@ -33,12 +33,12 @@ def test_rules_only_ever_improve_a_reading(text: str, rules: list[Rule]) -> None
     if used:
         (name,) = used
         assert before.rung.depth > after.rung.depth >= min(rule.rung.depth for rule in rules if rule.name == name)
-        assert all(0 <= repair.position for repair in after.repairs)
+        assert all(repair.position >= 0 for repair in after.repairs)
 
 
 def test_a_text_that_is_too_big_is_given_to_no_rule() -> None:
     seen: list[str] = []
-    rule = Rule("seen", "safe", lambda text: seen.append(text))
+    rule = Rule("seen", "safe", seen.append)
     assert Ladder((rule,)).read("x" * 20, limits=Limits(characters=10)).rung is Rung.NONE
     assert not seen
 
