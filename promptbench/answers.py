@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from promptbench.core.types import Json, Repair, Rung
-from promptbench.formats.ladder import RUNGS, Ladder, Rule
+from promptbench.formats.ladder import Ladder, Rule
 
 if TYPE_CHECKING:
     from promptbench.plugins import RepairSpec
@@ -76,9 +76,6 @@ def read_answer(text: str, schema: Any = None, *, rules: Sequence[RepairSpec] = 
 
 
 def _as_rule(spec: RepairSpec) -> Rule:
-    if spec.trust not in RUNGS:
-        raise ValueError(f"'trust' of the repair rule '{spec.name}': expected 'safe' or 'risky', got {spec.trust!r}")
-
     def apply(text: str) -> str | None:
         try:
             return spec.apply(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -25,6 +26,14 @@ class RepairSpec:
     repair: Callable[[str], str | None]
     examples: Mapping[str, Any]
     unchanged: Sequence[str]
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch("[a-z][a-z0-9_]*", self.name):
+            raise ValueError(f"'name': expected lower-case letters, digits and underscores, got {self.name!r}")
+        if self.trust not in ("safe", "risky"):
+            raise ValueError(f"'trust': expected 'safe' or 'risky', got {self.trust!r}")
+        if not (self.examples and self.unchanged):
+            raise ValueError("expected at least one text in 'examples' and one in 'unchanged'")
 
     def apply(self, text: str) -> str | None:
         """Return the repaired text, or None if the rule leaves it as it is.

@@ -65,7 +65,7 @@ def test_own_rules_are_counted_like_built_in_repairs() -> None:
 
 
 def test_a_rule_that_raises_is_skipped() -> None:
-    broken = RepairSpec(name="broken", trust="safe", repair=raising, examples={}, unchanged=[])
+    broken = RepairSpec(name="broken", trust="safe", repair=raising, examples={"a": 1}, unchanged=["b"])
     assert read_answer('{"a" => 1}', rules=[broken, ARROW]).value == {"a": 1}
 
 

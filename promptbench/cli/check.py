@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from promptbench.cli.options import AsJson
+from promptbench.cli.options import AsJson, variables
 from promptbench.core.errors import Exit, InputError
 
 
@@ -29,7 +28,8 @@ def check(
         Literal["raw", "extracted", "repaired safe"], typer.Option(help="The lowest rung that counts as readable.")
     ] = "extracted",
     var: Annotated[
-        list[str] | None, typer.Option("--var", metavar="NAME=VALUE", help="A variable that a check compares with.")
+        list[str] | None,
+        typer.Option("--var", metavar="NAME=TEXT", help="A variable that a check compares with; @FILE reads a file."),
     ] = None,
     as_json: AsJson = False,
 ) -> int:
@@ -38,8 +38,8 @@ def check(
     from promptbench.cli.output import out, out_json
     from promptbench.report.words import clean
 
-    text, variables = _text(text_file), _variables(var or ())
-    checked = api.check_text(api.Workspace.open(), text, checks, accept=accept, variables=variables)
+    text, values = _text(text_file), variables(var or ())
+    checked = api.check_text(api.Workspace.open(), text, checks, accept=accept, variables=values)
     code = Exit.YES if checked.passed else Exit.NO
     if as_json:
         out_json({"schema_version": 1, **checked.as_dict()})
@@ -64,11 +64,3 @@ def _text(file: Path) -> str:
         raise InputError(f"{file} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise InputError(f"{'standard input' if str(file) == '-' else file} is not UTF-8 text") from None
-
-
-def _variables(written: Sequence[str]) -> dict[str, str]:
-    pairs = [item.partition("=") for item in written]
-    for name, equals, _ in pairs:
-        if not (name and equals):
-            raise InputError(f"'{name}' is not a variable", hint="write it as --var NAME=VALUE")
-    return {name: value for name, _, value in pairs}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import importlib.util
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -20,7 +19,6 @@ from promptbench.core.types import Json
 from promptbench.formats.ladder import BUILT_IN, BUILT_IN_NAMES, LADDER, RUNGS, Ladder, Rule
 
 ENTRY_POINTS = "promptbench.repairs"
-_NAME = re.compile(r"[a-z][a-z0-9_]*")
 _SECONDS = 1.0
 
 
@@ -172,10 +170,10 @@ def _load(source: _Source, found: Diagnostics) -> RepairRule | None:
         hint = "a rule file ends with SPEC = RepairSpec(...) of promptbench.plugins"
         found.add(Code.SETTINGS, f"the repair rule does not load: {failure}", source.place(), hint=hint)
         return None
-    if (problem := _shape_problem(spec)) is not None:
-        found.add(Code.SETTINGS, problem, source.place())
-        return None
     name, trust = spec["name"], spec["trust"]
+    if name in BUILT_IN_NAMES:
+        found.add(Code.SETTINGS, f"'{name}' is the name of a built-in repair", source.place())
+        return None
     identity = digest([name, trust, source.text])
     advisory = _why_advisory(source.record, identity)
     rule = RepairRule(name, trust, source.file, source.record, identity, advisory, source.spec, process)
@@ -192,21 +190,6 @@ def _problem(find: Callable[..., str | None], *arguments: Any) -> str | None:
         return find(*arguments)
     except Failure as failure:
         return str(failure)
-
-
-def _shape_problem(spec: Mapping[str, Json]) -> str | None:
-    name, trust, examples, unchanged = (spec.get(key) for key in ("name", "trust", "examples", "unchanged"))
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
-        return f"a repair rule's name has lower-case letters, digits and underscores, got {name!r}"
-    if name in BUILT_IN_NAMES:
-        return f"'{name}' is the name of a built-in repair"
-    if trust not in RUNGS:
-        return f"'trust' of the repair rule '{name}': expected 'safe' or 'risky', got {trust!r}"
-    if not isinstance(examples, dict) or not examples:
-        return f"the repair rule '{name}' has no examples of texts that it changes"
-    if not isinstance(unchanged, list) or not unchanged or not all(isinstance(text, str) for text in unchanged):
-        return f"the repair rule '{name}' has no examples of texts that it leaves unchanged"
-    return None
 
 
 def _example_problem(rule: RepairRule, text: str, value: Json) -> str | None:

@@ -43,7 +43,7 @@ def test_a_variable(capsys: pytest.CaptureFixture[str]) -> None:
     assert run([*words, "message=3 things for team billing, json n"]) == 0
     assert run([*words, "message=nothing"]) == 1
     assert run([*words, "message"]) == 2
-    assert "'message' is not a variable" in capsys.readouterr().err
+    assert "write it as --var NAME" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
