@@ -98,8 +98,8 @@ def _of_suite(workspace: Workspace, path: Path) -> Iterator[_Answer]:
             return
         for attempt in runs.attempts(runs.latest_of_suite(suite.name)):
             if attempt.answer is not None:
-                case = attempt.key.case
-                yield _Answer(f"{case} ({attempt.key.model})", attempt.answer.text, expected.get(case, _UNKNOWN))
+                name = attempt.key.case
+                yield _Answer(f"{name} ({attempt.key.model})", attempt.answer.text, expected.get(name, _UNKNOWN))
 
 
 def _replayed(rule: RepairRule, answer: _Answer) -> tuple[str, str]:

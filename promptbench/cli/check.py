@@ -29,7 +29,7 @@ def check(
     ] = "extracted",
     var: Annotated[
         list[str] | None,
-        typer.Option("--var", metavar="NAME=TEXT", help="A variable that a check compares with; @FILE reads a file."),
+        typer.Option("--var", metavar="NAME=TEXT", help="A variable that checks use; @FILE reads a file."),
     ] = None,
     as_json: AsJson = False,
 ) -> int:
