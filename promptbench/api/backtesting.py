@@ -57,7 +57,7 @@ def backtest(workspace: Workspace, name: str, logs: Sequence[Path], suites: Sequ
         if outcome in ("wrong", "failed") and len(findings) < _MOST_SHOWN:
             findings.append(BacktestFinding(answer.source, outcome, reason))
     if not seen:
-        raise NothingSelected("there is no answer to replay", hint="name a log with --log or a suite with --suite")
+        raise NothingSelected("no answer to replay", hint="name a log with --log or a suite with --suite")
     rule.record.parent.mkdir(exist_ok=True)
     sources = [workspace.shown(path) for path in (*logs, *suites)]
     rule.record.write_text(record_of(rule, counts, sources), encoding="utf-8", newline="\n")

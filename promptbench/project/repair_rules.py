@@ -79,16 +79,16 @@ class _Source:
     text: str
     spec: str = "SPEC"
 
-    def place(self, example: str | None = None) -> Place:
+    def location(self, example: str | None = None) -> Place:
         """Return the location of an example's text, or of the spec."""
         for node in ast.walk(ast.parse(self.text)):
             if isinstance(node, ast.Constant if example is not None else ast.Name):
                 written = node.value if isinstance(node, ast.Constant) else node.id
                 if written == (self.spec if example is None else example):
-                    return self._place(node.lineno, node.col_offset, len(ast.unparse(node)))
+                    return self._location(node.lineno, node.col_offset, len(ast.unparse(node)))
         return Place(self.file)
 
-    def _place(self, number: int, offset: int, length: int) -> Place:
+    def _location(self, number: int, offset: int, length: int) -> Place:
         line = self.text.split("\n")[number - 1]
         # The parser counts bytes, a location counts characters.
         return Place(self.file, number, len(line.encode()[:offset].decode(errors="replace")) + 1, length, line)
@@ -109,7 +109,7 @@ def load_rules(root: Path, globs: Sequence[str], listed: Place, found: Diagnosti
             continue
         if rule.name in rules:
             message = f"two repair rules are named '{rule.name}': {rules[rule.name].file} and {rule.file}"
-            found.add(Code.SETTINGS, message, source.place(), hint="give each its own name")
+            found.add(Code.SETTINGS, message, source.location(), hint="give each its own name")
         rules.setdefault(rule.name, rule)
     return tuple(sorted(rules.values(), key=lambda rule: (RUNGS[rule.trust].depth, rule.name)))
 
@@ -168,11 +168,11 @@ def _load(source: _Source, found: Diagnostics) -> RepairRule | None:
         spec = process.call(f"{source.spec}.as_dict", seconds=_SECONDS)
     except Failure as failure:
         hint = "a rule file ends with SPEC = RepairSpec(...) of promptbench.plugins"
-        found.add(Code.SETTINGS, f"the repair rule does not load: {failure}", source.place(), hint=hint)
+        found.add(Code.SETTINGS, f"the repair rule does not load: {failure}", source.location(), hint=hint)
         return None
     name, trust = spec["name"], spec["trust"]
     if name in BUILT_IN_NAMES:
-        found.add(Code.SETTINGS, f"'{name}' is the name of a built-in repair", source.place())
+        found.add(Code.SETTINGS, f"'{name}' is the name of a built-in repair", source.location())
         return None
     identity = digest([name, trust, source.text])
     advisory = _why_advisory(source.record, identity)
@@ -181,7 +181,7 @@ def _load(source: _Source, found: Diagnostics) -> RepairRule | None:
     unchanged = [(text, _problem(_unchanged_problem, rule, text)) for text in spec["unchanged"]]
     wrong = [(text, problem) for text, problem in (*changed, *unchanged) if problem]
     for text, problem in wrong:
-        found.add(Code.SETTINGS, f"the repair rule '{name}' fails its own example: {problem}", source.place(text))
+        found.add(Code.SETTINGS, f"the repair rule '{name}' fails its own example: {problem}", source.location(text))
     return None if wrong else rule
 
 
@@ -203,7 +203,7 @@ def _example_problem(rule: RepairRule, text: str, value: Json) -> str | None:
         return problem
     reading = Ladder((rule.as_rule(),)).read(text)
     if rule.name not in {repair.name for repair in reading.repairs}:
-        return f"the repaired text is no better to read: {reading.error or repaired[:80]}"
+        return f"the repaired text is not more readable: {reading.error or repaired[:80]}"
     if canonical(reading.value) != canonical(value):
         return f"expected {canonical(value)[:200]}, got {canonical(reading.value)[:200]}"
     return None

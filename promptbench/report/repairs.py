@@ -165,7 +165,7 @@ def render(report: RepairsReport, target: Target) -> str:
             if row.model == model:
                 lines += _row(row, target.width)
     if report.unread and report.rows:
-        lines += ["", f"{number_of(report.unread, 'answer')} more that no check reads as data"]
+        lines += ["", f"{number_of(report.unread, 'more answer')} that no check reads as data"]
     return "".join(f"{line}\n" for line in (*lines, "", report.sentence))
 
 

@@ -90,7 +90,7 @@ def test_the_ladders_hash_names_its_rules(tmp_path: Path) -> None:
         ("unchanged=['{\"a\": 1}']", "unchanged=['x\" => y']", "arrow.py:13:16: the repair rule 'arrow' fails its own"),
         ("'{\"a\" => 1}':", "'{\"a\": 1,}':", "already repaired safe without the rule"),
         ("'{\"a\" => 1}':", "'{\"a\" -> 1}':", "the text is unchanged"),
-        ("'{\"a\" => 1}':", "'{\"a\" =>':", "no better to read"),
+        ("'{\"a\" => 1}':", "'{\"a\" =>':", "not more readable"),
         ("return text", "return '{' + text", "changes its own result again"),
         ("return text", "import random; return str(random.random()) + text", "two different results"),
         ("return text", "raise KeyError(text)", "arrow.py:5"),
