@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from promptbench.api import (
         PRODUCTION,
         Agreed,
+        BacktestReport,
         CacheMode,
         CalibrationReport,
         CaptureReport,
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
         adopt,
         agree,
         as_data,
+        backtest,
         calibrate,
         capture,
         check_answer,
@@ -129,6 +131,7 @@ __version__ = "0.1.0"
 __all__ = [
     "PRODUCTION",
     "Agreed",
+    "BacktestReport",
     "CacheMode",
     "CalibrationReport",
     "CaptureReport",
@@ -185,6 +188,7 @@ __all__ = [
     "adopt",
     "agree",
     "as_data",
+    "backtest",
     "calibrate",
     "capture",
     "check_answer",

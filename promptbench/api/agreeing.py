@@ -21,7 +21,6 @@ from promptbench.core.protocols import JudgedCheck, Subject
 from promptbench.core.types import Answer, Request, Score
 from promptbench.core.words import number_of
 from promptbench.engine import leaving
-from promptbench.formats.json_text import read
 from promptbench.gateway import Gateway, ModelDown, Stopped
 from promptbench.metrics.agreement import Confusion, point_biserial
 from promptbench.project.bench import Bench
@@ -214,7 +213,7 @@ def _items(bench: Bench, rows: Sequence[Labelled], recorded: _Recorded, found: D
 
 
 def _subject(bench: Bench, text: str, variables: Mapping[str, object]) -> Subject:
-    return Subject(text, lambda: read(text), bench.accept, variables)
+    return Subject(text, lambda: bench.ladder.read(text), bench.accept, variables)
 
 
 def _only_text(row: Labelled, recorded: _Recorded, found: Diagnostics) -> str | None:

@@ -150,8 +150,16 @@ class CaseAuthor:
         self.text(draft)
         document = parse(Source("the new case", "\n".join(mapping_lines(draft.data, 0)) + "\n"), found)
         case = read_case(document.value, Where(document), found) if document else None
-        root, allowed = self._workspace.settings.root, tuple(self._workspace.settings.values.python)
-        builder = CaseBuilder(self._suite, self._prompts, found, has_baseline=True, root=root, allowed_code=allowed)
+        settings = self._workspace.settings
+        builder = CaseBuilder(
+            self._suite,
+            self._prompts,
+            found,
+            has_baseline=True,
+            root=settings.root,
+            allowed_code=tuple(settings.values.python),
+            ladder=self._workspace.ladder,
+        )
         built = builder.build(case) if case else None
         if built is None or found.errors:
             raise mistakes(found)

@@ -71,7 +71,7 @@ def capture(
         around = workspace.surroundings(Selection(), store, runs)
         suite, prompts = load_valid_suite(file, shown, around)
         templates = [*(item.prompt for item in prompts[::-1]), *_load_versions(store, prompts[0].prompt.name)]
-        target = Capture(suite, prompts, templates, around.root, around.allowed_code)
+        target = Capture(suite, prompts, templates, around.root, around.allowed_code, around.ladder)
         found = [target.add(call, options) for call in calls]
         captured = [item for item in found if isinstance(item, Captured)]
         after = before = file.read_bytes()
@@ -97,7 +97,13 @@ def load_valid_suite(file: Path, shown: str, around: Surroundings) -> tuple[Suit
     prompts = prompts_in_play(suite, around, found) if suite else []
     if suite and prompts:
         builder = CaseBuilder(
-            suite, prompts, found, has_baseline=True, root=around.root, allowed_code=around.allowed_code
+            suite,
+            prompts,
+            found,
+            has_baseline=True,
+            root=around.root,
+            allowed_code=around.allowed_code,
+            ladder=around.ladder,
         )
         builder.scan((), lambda _: False, lambda _: None)
     # The first cases of a suite may be captured ones.

@@ -1,16 +1,15 @@
-"""Checks on any text, without a suite and without a model."""
+"""Check any text, without a suite and without a model."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from promptbench.api.workspace import Workspace
+from promptbench.api.workspace import Workspace, mistakes
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import InputError
 from promptbench.core.protocols import CheckContext
 from promptbench.core.types import Rung
-from promptbench.core.words import number_of
 from promptbench.formats.marked_yaml import parse
 from promptbench.formats.source import Source
 from promptbench.project import checks
@@ -22,11 +21,15 @@ from promptbench.suite.models import Where
 def check_text(
     workspace: Workspace, text: str, written: Sequence[str], *, accept: str, variables: Mapping[str, str]
 ) -> Evaluation:
-    """Scores `text` with checks written in YAML, each as under `checks:` in a suite; `accept` is as there.
+    """Return the scores of a text.
 
-    Files that a check names are looked for in the current folder.
+    Args:
+        written: checks in YAML, each as under `checks:` in a suite. They name files from the current folder.
+        accept: the accept level, as in a suite.
+        variables: the values that checks may compare with.
 
-    Raises InputError with every mistake in them.
+    Raises:
+        InputError: with a diagnostic for each error in the checks.
     """
     found = Diagnostics()
     values = workspace.settings.values
@@ -37,8 +40,11 @@ def check_text(
         specs = read_checks(document.value, Where(document), found) if document else ()
         built += [checks.build(spec, context, found) for spec in specs]
     if found.errors or None in built:
-        count = len(found.errors)
-        raise InputError(number_of(count, "error"), diagnostics=found)
+        raise mistakes(found)
     if any(isinstance(check, Judged) for check in built):
-        raise InputError("a model decides this check, and no model is asked here", hint="`promptbench run` asks it")
-    return evaluate(text, [check for check in built if check], Rung(accept.replace(" ", "_")), variables)
+        raise InputError(
+            "this check needs a judge, and `check` calls no model",
+            hint="use it in a suite: `promptbench run` calls the judge",
+        )
+    level = Rung(accept.replace(" ", "_"))
+    return evaluate(text, [check for check in built if check], level, variables, ladder=workspace.ladder)

@@ -189,7 +189,7 @@ class _Scorer:
         context = CheckContext(suite.folder, prompt.output_schema, workspace.settings.root, tuple(values.python))
         built: Sequence[Check | None] = [checks.build(spec, context, found) for spec in suite.checks]
         self._checks = [check for check in built if check is not None and not isinstance(check, Judged)]
-        self._accept = bench.accept
+        self._accept, self._ladder = bench.accept, bench.ladder
         self.prompt = bench.prompt_name
         if not self._checks:
             hint = "add checks that every answer must pass under 'checks:' at the top of the suite"
@@ -199,7 +199,7 @@ class _Scorer:
         """Return why the answer fails; None if it passes or is missing."""
         if call.answer is None:
             return None
-        found = evaluate(call.answer, self._checks, self._accept, call.variables or {})
+        found = evaluate(call.answer, self._checks, self._accept, call.variables or {}, ladder=self._ladder)
         if found.passed:
             return None
         if found.rung is not None and not found.rung.within(self._accept):

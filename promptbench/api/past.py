@@ -153,7 +153,7 @@ def _recalled(bench: Bench, source: RunStore, run: str, case: BenchCase, attempt
     if attempt.answer is None or not bench.judges:
         return
     text = attempt.answer.text
-    for item in questions(text, checks_of(case, attempt.key.variant), bench.accept, case.variables):
+    for item in questions(text, checks_of(case, attempt.key.variant), bench.accept, case.variables, bench.ladder):
         question = bench.as_asked(item.question)
         key = digest(question.as_dict())
         found = source.judged(run, key)

@@ -59,6 +59,7 @@ def prove(workspace: Workspace, runs: RunStore, parts: Sequence[tuple[Bench, Fin
             returned_models={model: sorted(names) for model, names in returned.items()},
             judges=what_judges(bench, runs.judgings(finished.info.id)),
             ladder=str(finished.info.facts.get("ladder", LADDER)),
+            repairs=finished.info.facts.get("repairs", {}),
             prices=finished.info.facts.get("prices", {}),
         )
         judged.append((part, runs.attempts(finished.info.id)))
@@ -307,7 +308,7 @@ def _check_facts(workspace: Workspace, bench: Bench, facts: Mapping[str, Json], 
         "checks_hash": ("its checks", bench.checks_hash),
         "policy": ("its gate", policy.as_dict()),
         # A run from before there was a note of it is taken as it is.
-        **({"ladder": ("how answers are read", LADDER)} if "ladder" in facts else {}),
+        **({"ladder": ("how answers are read", bench.ladder.hash)} if "ladder" in facts else {}),
         **({"prices": ("its prices", prices_of(workspace, bench).facts())} if _counts_costs(bench) else {}),
     }
     changed = [name for key, (name, value) in is_now.items() if facts.get(key) != value]

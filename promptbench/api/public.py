@@ -9,6 +9,7 @@ from pathlib import Path
 
 from promptbench.api.agreeing import Agreed, agree, write_sheet
 from promptbench.api.authoring import CaseAuthor, Draft, Field, as_data
+from promptbench.api.backtesting import backtest
 from promptbench.api.calibrating import calibrate
 from promptbench.api.capturing import CaptureReport, capture, read_capture_options
 from promptbench.api.changes import changed_only
@@ -103,7 +104,7 @@ from promptbench.report.calibration import CalibrationReport
 from promptbench.report.measurement import MeasurementReport
 from promptbench.report.model import Promotion, RunReport
 from promptbench.report.mutation import MutationReport
-from promptbench.report.repairs import RepairsReport
+from promptbench.report.repairs import BacktestReport, RepairsReport
 from promptbench.report.replay import ReplayReport, RescoreReport
 from promptbench.settings.settings import actor as actor_of
 from promptbench.store.prompts import Event, Store, Version
@@ -113,6 +114,7 @@ from promptbench.store.runs import RunStore
 __all__ = [
     "PRODUCTION",
     "Agreed",
+    "BacktestReport",
     "CacheMode",
     "CalibrationReport",
     "CaptureReport",
@@ -168,6 +170,7 @@ __all__ = [
     "adopt",
     "agree",
     "as_data",
+    "backtest",
     "calibrate",
     "capture",
     "check_answer",

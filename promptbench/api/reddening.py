@@ -64,7 +64,8 @@ class _RedFirstCheck:
 
     def _evaluate(self, answer: str, case: BenchCase) -> Evaluation:
         checks = case.checks[self._bench.candidates[0].hash]
-        return evaluate(answer, checks, self._bench.accept, case.variables, threshold=case.threshold)
+        bench = self._bench
+        return evaluate(answer, checks, bench.accept, case.variables, threshold=case.threshold, ladder=bench.ladder)
 
     def _warn_vacuous(self, name: str, location: Location, why: str) -> None:
         message = f"'{name}' may be vacuous: {why}"

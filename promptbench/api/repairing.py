@@ -1,4 +1,4 @@
-"""What a run's answers needed to be read: one pass over the record, without the suite and without a call."""
+"""Report which repairs a run's answers depend on, from the run record alone."""
 
 from __future__ import annotations
 
@@ -8,25 +8,28 @@ from dataclasses import dataclass, field
 
 from promptbench.api.workspace import Workspace
 from promptbench.checks._schema_reasons import without_values
-from promptbench.core.types import Attempt, Reading, Rung, Side
+from promptbench.core.types import Attempt, Rung, Side
 from promptbench.formats import calls, json_text
-from promptbench.report.repairs import Group, PromptRepairs, RepairsReport, Rule
+from promptbench.formats.ladder import RUNGS
+from promptbench.report.repairs import AnswerGroup, PromptRepairs, RepairsReport, RepairUse
 from promptbench.store.runs import RunInfo
 
+# Bounds memory: kinds beyond this are counted together.
 _MOST_KINDS = 1000
-"""Ways to be wrong that are kept apart for one prompt on one model."""
-_OTHERS = "other ways, too many to tell apart"
+_OTHERS = "other kinds"
 _FORMAT_CHECKS = ("json", "json schema")
 
 
 def repairs(workspace: Workspace, run: str) -> RepairsReport:
-    """Which rule rescues how many answers of a run on record, and which failures only another prompt can mend.
+    """Return which repairs a run's answers depend on, and which failures only another prompt can fix.
 
-    Raises InputError when there is no such run.
+    Raises:
+        InputError: if there is no such run.
     """
     with workspace.runs() as runs:
         info = runs.run(run)
         accept = Rung(info.facts.get("accept", Rung.EXTRACTED))
+        own = {name: RUNGS[rule["trust"]] for name, rule in info.facts.get("repairs", {}).items()}
         repeats = info.facts["policy"]["repeats"]
         tallies: dict[tuple[str, str], _Tally] = {}
         unread = 0
@@ -36,12 +39,12 @@ def repairs(workspace: Workspace, run: str) -> RepairsReport:
             if attempt.rung is None:
                 unread += 1
                 continue
-            tallies.setdefault((attempt.key.model, attempt.key.variant), _Tally(accept)).add(attempt)
+            tallies.setdefault((attempt.key.model, attempt.key.variant), _Tally(accept, own)).add(attempt)
     return RepairsReport(info.id, info.suite, accept.value, _rows(info, tallies), unread)
 
 
 def _rows(info: RunInfo, tallies: Mapping[tuple[str, str], _Tally]) -> list[PromptRepairs]:
-    """By model in the order of the suite, champion first."""
+    # By model in the order of the suite, production first.
     sides = {item.hash: (item.name, item.side) for item in info.variants}
     order = list(sides)
     rows = []
@@ -55,8 +58,6 @@ def _rows(info: RunInfo, tallies: Mapping[tuple[str, str], _Tally]) -> list[Prom
 
 @dataclass(slots=True)
 class _Kinds:
-    """Counts by kind with an example each. However many kinds there are, a thousand are kept."""
-
     counts: Counter[str] = field(default_factory=Counter)
     examples: dict[str, str] = field(default_factory=dict)
 
@@ -66,16 +67,16 @@ class _Kinds:
             self.examples.setdefault(kind, example)
         self.counts[kind] += 1
 
-    def groups(self) -> list[Group]:
-        """The largest first."""
-        return [Group(kind, count, self.examples[kind]) for kind, count in _most_first(self.counts)]
+    def groups(self) -> list[AnswerGroup]:
+        return [AnswerGroup(kind, count, self.examples[kind]) for kind, count in _most_first(self.counts)]
 
 
 @dataclass(slots=True)
 class _Tally:
-    """What adds up for one prompt on one model."""
+    """The counts of one prompt on one model. `own` has the rungs of the team's own rules by name."""
 
     accept: Rung
+    own: Mapping[str, Rung]
     rungs: Counter[Rung] = field(default_factory=Counter)
     needed: Counter[str] = field(default_factory=Counter)
     alone: Counter[str] = field(default_factory=Counter)
@@ -110,7 +111,7 @@ class _Tally:
         reader = calls if _wants_calls(attempt) else json_text
         kind = reader.fingerprint(text)
         known = kind in self.unreadable.examples
-        self.unreadable.add(kind, "" if known else _error(reader.read(text)))
+        self.unreadable.add(kind, "" if known else reader.read(text).error or "")
 
     def _misfit(self, attempt: Attempt) -> None:
         score = next((one for one in attempt.scores if one.check in _FORMAT_CHECKS and not one.passed), None)
@@ -131,9 +132,9 @@ class _Tally:
             misfits=self.misfits.groups(),
         )
 
-    def _rule(self, name: str, needed: int) -> Rule:
-        rung = json_text.rung_of_repair(name)
-        return Rule(name, rung.value, rung.within(self.accept), needed, self.alone[name], self.lost[name])
+    def _rule(self, name: str, needed: int) -> RepairUse:
+        rung = self.own.get(name) or json_text.rung_of_repair(name)
+        return RepairUse(name, rung.value, rung.within(self.accept), needed, self.alone[name], self.lost[name])
 
 
 def _most_first(counts: Counter[str]) -> list[tuple[str, int]]:
@@ -141,10 +142,6 @@ def _most_first(counts: Counter[str]) -> list[tuple[str, int]]:
 
 
 def _wants_calls(attempt: Attempt) -> bool:
-    """Whether the answer was read as calls of functions: a check that reads JSON comes first where there are both."""
+    # If a check reads the answer as JSON too, its rung is that of the JSON.
     names = {score.check for score in attempt.scores}
     return "function call" in names and names.isdisjoint(_FORMAT_CHECKS)
-
-
-def _error(reading: Reading) -> str:
-    return reading.error or ""

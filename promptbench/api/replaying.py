@@ -54,7 +54,13 @@ def replay_answers(workspace: Workspace, path: Path, calls: Sequence[LoggedCall]
         suite, prompts = load_valid_suite(file, shown, around)
         usable = _select_usable(calls, [item.prompt for item in prompts])
         builder = CaseBuilder(
-            suite, prompts, Diagnostics(), has_baseline=True, root=around.root, allowed_code=around.allowed_code
+            suite,
+            prompts,
+            Diagnostics(),
+            has_baseline=True,
+            root=around.root,
+            allowed_code=around.allowed_code,
+            ladder=around.ladder,
         )
         cases = builder.scan(usable.calls, lambda case: case.name in builder.calls, lambda _: None)
         models: dict[str, LoggedModel] = {}

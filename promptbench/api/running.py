@@ -23,7 +23,6 @@ from promptbench.engine.plan import Repeats, Task, first_round_size
 from promptbench.engine.rounds import More, run_rounds
 from promptbench.engine.runner import Runner
 from promptbench.engine.scoring import ADVISORY
-from promptbench.formats.ladder import LADDER
 from promptbench.gate.candidates import judge_candidates
 from promptbench.gate.flips import CaseInfo, wanted
 from promptbench.gate.judge import GatedModel, Result, Verdict
@@ -473,7 +472,8 @@ def what_is_asked(workspace: Workspace, bench: Bench) -> dict[str, object]:
         "path": workspace.shown(bench.suite.path),
         "suite_hash": bench.suite_hash,
         "checks_hash": bench.checks_hash,
-        "ladder": LADDER,
+        "ladder": bench.ladder.hash,
+        "repairs": bench.ladder.named_rules(),
         "accept": bench.accept.value,
         "policy": policy_of(bench).as_dict(),
         "partial": bench.partial or bench.shard is not None,

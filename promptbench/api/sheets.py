@@ -193,6 +193,7 @@ def import_sheet(
             has_baseline=True,
             root=around.root,
             allowed_code=around.allowed_code,
+            ladder=around.ladder,
         )
         builder.scan((), lambda _: False, lambda _: None)
         changes = changes_of(known, cases, diagnostics)

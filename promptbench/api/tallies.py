@@ -49,7 +49,7 @@ class FirstAnswerTallies(Generic[_T]):
         if not any(score.check in self._checks for score in attempt.scores):
             return
         case = self._bench.cases[key.case]
-        subject = as_subject(answer.text, self._bench.accept, case.variables)
+        subject = as_subject(answer.text, self._bench.accept, case.variables, self._bench.ladder)
         checks = [unwrapped(check) for check in case.checks[key.variant or BASELINE]]
         named = (check for check, score in zip(checks, attempt.scores, strict=True) if score.check in self._checks)
         if not any(map(self._counts, named)):

@@ -28,6 +28,7 @@ from promptbench.engine import leaving
 from promptbench.engine.plan import Task
 from promptbench.engine.runner import Runner
 from promptbench.formats.json_text import read as read_json
+from promptbench.formats.ladder import Ladder
 from promptbench.formats.marked_json import parse_line
 from promptbench.gateway import Gateway
 from promptbench.project import checks
@@ -145,7 +146,7 @@ class OpenSuite:
         """What the checks of a case say of any answer. Raises KeyError, and InputError where a model decides one."""
         found = self.bench.cases[case]
         own = found.checks[self.bench.candidates[0].hash]
-        return _scored(answer, own, self.bench.accept, found.variables, found.threshold)
+        return _scored(answer, own, self.bench.accept, found.variables, found.threshold, self.bench.ladder)
 
     def variables(self, case: str) -> Mapping[str, Json]:
         return self.bench.cases[case].variables
@@ -245,11 +246,16 @@ def _shown(text: str) -> list[str]:
 
 
 def _scored(
-    answer: str, own: Sequence[object], accept: Rung, variables: Mapping[str, Json], threshold: float | None
+    answer: str,
+    own: Sequence[object],
+    accept: Rung,
+    variables: Mapping[str, Json],
+    threshold: float | None,
+    ladder: Ladder,
 ) -> Evaluation:
     if any(isinstance(check, Judged) for check in own):
         raise InputError("a model decides a check, and no model is asked here", hint="`promptbench run` asks it")
-    return evaluate(answer, own, accept, variables, None, threshold)  # type: ignore[arg-type]
+    return evaluate(answer, own, accept, variables, None, threshold, ladder=ladder)  # type: ignore[arg-type]
 
 
 _NOTHING = object()
@@ -282,4 +288,4 @@ def check_answer(
     own = [checks.with_expected(check, read.expect) if read.has_expect else check for check in built if check]
     if not own:
         raise InputError("nothing is checked", hint="say what should come back with expect=, or name checks")
-    return _scored(answer, own, Rung(accept.replace(" ", "_")), read.variables, threshold)
+    return _scored(answer, own, Rung(accept.replace(" ", "_")), read.variables, threshold, workspace.ladder)

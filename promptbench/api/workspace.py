@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,8 +26,10 @@ from promptbench.store.prompts import Store
 # Suites and runs are much to import, and `get` wants neither.
 if TYPE_CHECKING:
     from promptbench.engine.shards import Shard
+    from promptbench.formats.ladder import Ladder
     from promptbench.project.assemble import Stored, Surroundings
     from promptbench.project.bench import Bench
+    from promptbench.project.repair_rules import RepairRule
     from promptbench.store.runs import RunStore
 
 SUITE_FILE = "suite.yaml"
@@ -112,6 +115,29 @@ class Workspace:
         """What is never written: the environment's secrets, those of variables that only the settings name included."""
         return Secrets(self.environ, variables(self.settings.values.providers))
 
+    @cached_property
+    def repair_rules(self) -> tuple[RepairRule, ...]:
+        """The team's own repair rules, advisory ones included, safe ones first.
+
+        Raises:
+            InputError: if a rule is broken, with every diagnostic.
+        """
+        from promptbench.project.repair_rules import load_rules
+
+        found = Diagnostics()
+        listed = Location(self.settings.origin.get("repairs", "the settings"))
+        rules = load_rules(self.settings.root, self.settings.values.repairs, listed, found)
+        if found.errors:
+            raise mistakes(found)
+        return rules
+
+    @cached_property
+    def ladder(self) -> Ladder:
+        """The ladder that answers are read on: the built-in one and the repair rules that count."""
+        from promptbench.formats.ladder import Ladder
+
+        return Ladder(tuple(rule.as_rule() for rule in self.repair_rules if rule.advisory is None))
+
     def prompts(self) -> Store:
         """The prompt store; the caller closes it."""
         return Store.open(self.settings.store, hash_of=version_of)
@@ -192,6 +218,8 @@ class Workspace:
         from promptbench.suite.loader import load as load_suite
 
         found = Diagnostics()
+        for rule in self.repair_rules:
+            rule.warn_if_advisory(found)
         benches = []
         around = replace(self.surroundings(selection, store, runs), without_keys=without_keys)
         if champion is not None:
@@ -236,6 +264,7 @@ class Workspace:
             provider_options=self.settings.values.providers,
             champion=champion,
             recordings=runs,
+            ladder=self.ladder,
             prompts=selection.prompts,
             models=selection.models,
             cases=selection.cases,

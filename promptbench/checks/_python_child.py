@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import operator
 import os
 import signal
 import sys
@@ -53,11 +54,17 @@ def _load(path: str, source: str) -> ModuleType:
 
 def _result(module: ModuleType, request: dict[str, Any], path: str, shown: str) -> dict[str, Any]:
     name = request["function"]
-    function = getattr(module, name, None)
+    try:
+        function = operator.attrgetter(name)(module)
+    except AttributeError:
+        function = None
     if not callable(function):
         return {"error": f"{shown} has no function '{name}'"}
     try:
-        result = function(request["answer"], request["vars"], request["argument"])
+        result = function(*request["arguments"])
+        if request["plain"]:
+            json.dumps(result)  # Raises where the result is not plain data.
+            return {"value": result}
         value, reason = result if isinstance(result, tuple) and len(result) == 2 else (result, "")
         value = value if isinstance(value, bool) else _share(value, name)
         return {"value": value, "reason": str(reason or "")[:500]}

@@ -32,10 +32,16 @@ class CheckProcess:
         self._process: subprocess.Popen[str] | None = None
         self._broken: str | None = None
 
-    def call(self, function: str, answer: str, variables: Json, argument: Json, seconds: float) -> dict[str, Json]:
-        """Return `value` and `reason`. Raises CheckFailure."""
-        request = {"function": function, "answer": answer, "vars": variables, "argument": argument}
-        line = _line({**request, "seconds": seconds})
+    def score(self, function: str, answer: str, variables: Json, argument: Json, seconds: float) -> dict[str, Json]:
+        """Return `value` and `reason`. Raise CheckFailure if the function fails."""
+        return self._call(function, [answer, variables, argument], seconds, plain=False)
+
+    def call(self, function: str, *arguments: Json, seconds: float) -> Json:
+        """Return the function's result, plain data. `function` may be dotted. Raise CheckFailure if it fails."""
+        return self._call(function, list(arguments), seconds, plain=True)["value"]
+
+    def _call(self, function: str, arguments: list[Json], seconds: float, *, plain: bool) -> dict[str, Json]:
+        line = _line({"function": function, "arguments": arguments, "seconds": seconds, "plain": plain})
         with self._lock:
             if self._broken is not None:
                 raise CheckFailure(self._broken)

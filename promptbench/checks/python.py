@@ -41,7 +41,7 @@ class Python:
 
     def score(self, subject: Subject) -> Score:
         try:
-            result = self.process.call(
+            result = self.process.score(
                 self.function, subject.text, dict(subject.variables), self.argument, self.seconds
             )
         except CheckFailure as failure:

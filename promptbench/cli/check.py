@@ -1,15 +1,14 @@
-"""`promptbench check`: checks on any text."""
+"""`promptbench check`: check any text."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from promptbench.cli.options import AsJson
+from promptbench.cli.options import AsJson, variables
 from promptbench.core.errors import Exit, InputError
 
 
@@ -23,13 +22,14 @@ def check(
         typer.Option("--with", metavar="CHECK", help="A check as in a suite: 'contains: refund'."),
     ],
     text_file: Annotated[
-        Path, typer.Option("--text-file", metavar="FILE", help="The text; standard input by default, or for -.")
+        Path, typer.Option("--text-file", metavar="FILE", help="The text; standard input by default.")
     ] = Path("-"),
     accept: Annotated[
-        Literal["raw", "extracted", "repaired safe"], typer.Option(help="How far from clean JSON may be.")
+        Literal["raw", "extracted", "repaired safe"], typer.Option(help="The lowest rung that counts as readable.")
     ] = "extracted",
     var: Annotated[
-        list[str] | None, typer.Option("--var", metavar="NAME=VALUE", help="A variable that a check looks at.")
+        list[str] | None,
+        typer.Option("--var", metavar="NAME=TEXT", help="A variable that checks use; @FILE reads a file."),
     ] = None,
     as_json: AsJson = False,
 ) -> int:
@@ -38,8 +38,8 @@ def check(
     from promptbench.cli.output import out, out_json
     from promptbench.report.words import clean
 
-    text, variables = _text(text_file), _variables(var or ())
-    checked = api.check_text(api.Workspace.open(), text, checks, accept=accept, variables=variables)
+    text, values = _text(text_file), variables(var or ())
+    checked = api.check_text(api.Workspace.open(), text, checks, accept=accept, variables=values)
     code = Exit.YES if checked.passed else Exit.NO
     if as_json:
         out_json({"schema_version": 1, **checked.as_dict()})
@@ -51,8 +51,8 @@ def check(
         part = "" if score.value == score.passed else f" ({score.value:.2f})"
         why = f": {clean(score.reason)}" if score.reason else ""
         out(f"{'passed' if score.passed else 'failed'}: {score.check}{part}{why}")
-    held = sum(score.passed for score in checked.scores)
-    out(f"{'PASS' if checked.passed else 'FAIL'}: {held} of {len(checked.scores)} checks hold")
+    passed = sum(score.passed for score in checked.scores)
+    out(f"{'PASS' if checked.passed else 'FAIL'}: {passed} of {len(checked.scores)} checks passed")
     return code
 
 
@@ -64,11 +64,3 @@ def _text(file: Path) -> str:
         raise InputError(f"{file} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise InputError(f"{'standard input' if str(file) == '-' else file} is not UTF-8 text") from None
-
-
-def _variables(written: Sequence[str]) -> dict[str, str]:
-    pairs = [item.partition("=") for item in written]
-    for name, equals, _ in pairs:
-        if not (name and equals):
-            raise InputError(f"'{name}' is no variable", hint="write it as --var NAME=VALUE")
-    return {name: value for name, _, value in pairs}

@@ -1,8 +1,9 @@
-"""`promptbench repairs`: which repair rescues how many answers, and what only another prompt mends."""
+"""`promptbench repairs`: which repairs a run's answers depend on, and the team's own repair rules."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
@@ -10,22 +11,89 @@ from promptbench.cli.options import AsJson
 from promptbench.core.errors import Exit
 
 
+class _ShowByDefault(typer.core.TyperGroup):
+    """A group in which `repairs [RUN]` is short for `repairs show [RUN]`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if not args or args[0] not in (*self.commands, "--help", "-h"):
+            args = ["show", *args]
+        return super().parse_args(ctx, args)
+
+
+group = typer.Typer(cls=_ShowByDefault)
+
+
 def register(app: typer.Typer) -> None:
-    app.command("repairs")(repairs)
+    app.add_typer(group, name="repairs")
 
 
-def repairs(
+@group.callback()
+def _group() -> None:
+    """Show what answers need, and test your own repair rules."""
+
+
+@group.command("show")
+def show(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run's name, or `latest`.")] = "latest",
     as_json: AsJson = False,
 ) -> int:
-    """Show which repairs a run's answers depend on. Says also which failures only another prompt can mend."""
+    """Show which repairs a run's answers depend on.
+
+    Also which failures only another prompt can fix.
+    """
     from promptbench import api
     from promptbench.cli.output import out, out_json, target
     from promptbench.report.repairs import render
 
-    found = api.repairs(api.Workspace.open(), run)
+    report = api.repairs(api.Workspace.open(), run)
     if as_json:
-        out_json(found.as_dict())
+        out_json(report.as_dict())
     else:
-        out(render(found, target()), end="")
+        out(render(report, target()), end="")
     return Exit.YES
+
+
+@group.command("list")
+def list_rules(as_json: AsJson = False) -> int:
+    """List the project's own repair rules, and whether each counts."""
+    from promptbench import api
+    from promptbench.cli.output import out, out_json
+
+    rules = api.Workspace.open().repair_rules
+    if as_json:
+        keys = ("name", "trust", "file", "hash", "advisory")
+        out_json({"schema_version": 1, "rules": [{key: getattr(rule, key) for key in keys} for rule in rules]})
+        return Exit.YES
+    for rule in rules:
+        out(f"{rule.name} ({rule.trust}, {rule.file}): {f'advisory: {rule.advisory}' if rule.advisory else 'counts'}")
+    if not rules:
+        out("this project has no repair rules; `[tool.promptbench] repairs` lists their files")
+    return Exit.YES
+
+
+@group.command("test")
+def backtest_rule(
+    rule: Annotated[str, typer.Argument(metavar="RULE", help="The name of a repair rule.")],
+    logs: Annotated[
+        list[Path] | None, typer.Option("--log", metavar="FILE", help="Replay the answers of this log.")
+    ] = None,
+    suites: Annotated[
+        list[Path] | None,
+        typer.Option("--suite", metavar="SUITE", help="Replay this suite's logged answers and newest run."),
+    ] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Back-test a repair rule on logged answers.
+
+    The result is recorded beside the rule. A rule counts only if it rescued an answer and got none wrong; else exit 1.
+    """
+    from promptbench import api
+    from promptbench.cli.output import out, out_json
+    from promptbench.report.repairs import render_backtest
+
+    report = api.backtest(api.Workspace.open(), rule, logs or (), suites or ())
+    if as_json:
+        out_json(report.as_dict())
+    else:
+        out(render_backtest(report), end="")
+    return Exit.NO if report.advisory else Exit.YES

@@ -49,7 +49,7 @@ class Judges:
         if attempt.answer is None or attempt.fallback is not None:
             return scored(self._bench, case, attempt)
         text, checks = attempt.answer.text, checks_of(case, attempt.key.variant)
-        asked = questions(text, checks, self._bench.accept, case.variables)
+        asked = questions(text, checks, self._bench.accept, case.variables, self._bench.ladder)
         judgings = await asyncio.gather(*(self._judging(item, case.name, text) for item in asked))
         # What was on record is there already.
         new = tuple(judging for judging, is_new in judgings if is_new)

@@ -35,7 +35,7 @@ def scored(bench: Bench, case: BenchCase, attempt: Attempt, judgings: Iterable[J
 
     facts = CallFacts(answer.provider_ms, answer.usage, attempt.cost)
     checks = checks_of(case, attempt.key.variant)
-    found = evaluate(answer.text, checks, bench.accept, case.variables, facts, case.threshold, judged)
+    found = evaluate(answer.text, checks, bench.accept, case.variables, facts, case.threshold, judged, bench.ladder)
     outcome = Outcome.PASSED if found.passed else Outcome.FAILED
     error = attempt.error if attempt.fallback else _why_unknown(found, asked)
     return replace(

@@ -1,18 +1,18 @@
-"""Judges what stands before and behind a value: a fence, a tag, prose, or something that makes the value a part."""
+"""Classify the text around a value: a fence, a tag, prose, or a sign that the value is only a part of something."""
 
 from __future__ import annotations
 
 import re
 
 from promptbench.core.types import Repair
-from promptbench.formats._candidates import Found
-from promptbench.formats._names import Refused
+from promptbench.formats._candidates import ParsedValue
+from promptbench.formats._names import ReadError
 from promptbench.formats._wrap import Body, is_code
 
 _FENCE_BEFORE = re.compile(r"(?:`{3,}|~{3,})[ \t]*(?:[A-Za-z][\w+-]*)?\s*\Z|`\Z")
 _TAG_BEFORE = re.compile(r"<[A-Za-z][\w.:-]*(?:\s[^<>]*)?>\s*\Z")
-_FENCE_BEHIND = re.compile(r"\s*+(?:`{3,}|~{3,}|`)")
-_TAG_BEHIND = re.compile(r"\s*+</[A-Za-z][\w.:-]*>")
+_FENCE_AFTER = re.compile(r"\s*+(?:`{3,}|~{3,}|`)")
+_TAG_AFTER = re.compile(r"\s*+</[A-Za-z][\w.:-]*>")
 _FENCE_LANGUAGE = re.compile(r"[`~]+[ \t]*([A-Za-z][\w+-]*)?")
 
 _CODE_BEFORE = re.compile(
@@ -20,9 +20,9 @@ _CODE_BEFORE = re.compile(
 )
 _JSON_WORD_BEFORE = re.compile(r"(?:\A|[^\w])json\s*\Z", re.IGNORECASE)
 _SPACED = re.compile(r"[\w\])]\s+\Z")
-_CODE_BEHIND = re.compile(r"\s*+(?:\.\w++\s*+[(\[=]|\(|\+|=(?!=)|\?\s)")
+_CODE_AFTER = re.compile(r"\s*+(?:\.\w++\s*+[(\[=]|\(|\+|=(?!=)|\?\s)")
 _DATA_BEFORE = re.compile(r"""["'”]\s*[:,]\s*\Z|[\]}]\s*,\s*\Z""")
-_DATA_BEHIND = re.compile(r"""\s*+(?:,?\s*+["'“](?:[^"'“”\n]{1,200}+)?["'”]\s*+[:,\]}]|,\s*+["{\[]|:\s)""")
+_DATA_AFTER = re.compile(r"""\s*+(?:,?\s*+["'“](?:[^"'“”\n]{1,200}+)?["'”]\s*+[:,\]}]|,\s*+["{\[]|:\s)""")
 _LABEL = re.compile(r"(?:\A|\n)\s*[\w$-]+\s*:\s*\Z")
 _CLOSERS = re.compile(r"\s*+[}\]]")
 _REFUSAL = re.compile(
@@ -34,23 +34,27 @@ _WINDOW = 200
 
 
 def is_refusal(text: str, body: Body) -> bool:
-    """Whether the answer begins like a model that declines."""
+    """Return True if the answer begins like a model that declines."""
     return _REFUSAL.search(text, body.start, min(body.end, body.start + _WINDOW)) is not None
 
 
-def judge(text: str, body: Body, found: Found) -> tuple[Repair, ...]:
-    """The repairs that separate `found` from the rest of the body. Raises Refused if it is only a part of something."""
-    before, prose = _before(text, body, found)
+def repairs_around(text: str, body: Body, found: ParsedValue) -> tuple[Repair, ...]:
+    """Return the repairs that separate `found` from the rest of the body.
+
+    Raises:
+        ReadError: if the value is code, or only a part of something.
+    """
+    before, prose = _repairs_before(text, body, found)
     closers, end = _extra_closers(text, body, found)
-    behind, prose_behind = _behind(text, body, end)
-    if prose or prose_behind is not None:
-        first = body.start if prose else prose_behind
+    after, prose_after = _repairs_after(text, body, end)
+    if prose or prose_after is not None:
+        first = body.start if prose else prose_after
         assert first is not None
         before.append(Repair("prose_around", first))
-    return (*before, *closers, *behind)
+    return (*before, *closers, *after)
 
 
-def _before(text: str, body: Body, found: Found) -> tuple[list[Repair], bool]:
+def _repairs_before(text: str, body: Body, found: ParsedValue) -> tuple[list[Repair], bool]:
     repairs: list[Repair] = []
     stop, fence = found.start, False
     while wrap := _last_wrap(text, body.start, stop):
@@ -63,9 +67,9 @@ def _before(text: str, body: Body, found: Found) -> tuple[list[Repair], bool]:
     if not fence:
         _refuse_code(text, body, stop, tail)
     if not repairs and _DATA_BEFORE.search(tail):
-        raise Refused("part", "The value is a part of something whose beginning is missing", found.start)
+        raise ReadError("part", "The value is a part of something whose beginning is missing", found.start)
     if _inline(text, body, found) and is_refusal(text, body):
-        raise Refused("refusal", "The model declines to answer", body.start)
+        raise ReadError("refusal", "The model declines to answer", body.start)
     return repairs, True
 
 
@@ -86,18 +90,18 @@ def _refuse_code(text: str, body: Body, stop: int, tail: str) -> None:
     if adjacent and _SPACED.search(tail) and not re.search(r"\b(?:return|yield|await)\s*\Z", tail):
         adjacent = False
     if in_program or adjacent:
-        raise Refused("code", "The value stands in code", stop)
+        raise ReadError("code", "The value is part of program code", stop)
 
 
-def _inline(text: str, body: Body, found: Found) -> bool:
+def _inline(text: str, body: Body, found: ParsedValue) -> bool:
     line = text.rfind("\n", body.start, found.start) + 1
     return bool(text[max(line, body.start) : found.start].strip())
 
 
-def _extra_closers(text: str, body: Body, found: Found) -> tuple[list[Repair], int]:
-    """Closing brackets right behind the value.
+def _extra_closers(text: str, body: Body, found: ParsedValue) -> tuple[list[Repair], int]:
+    """Return a repair for each closing bracket right after the value, and the offset after the last one.
 
-    They are superfluous only behind an object in which nothing was closed before: an array may have lost its opening
+    They are safely removed only after an object in which nothing was closed before: an array may have lost its opening
     bracket (`[1]]` was `[[1]]`), `label: {...}}` an object around the label, and in `{"a": {}, "b": 1}}` the first
     closing bracket may be the wrong one.
     """
@@ -111,7 +115,7 @@ def _extra_closers(text: str, body: Body, found: Found) -> tuple[list[Repair], i
     return repairs, end
 
 
-def _is_closed_once(text: str, body: Body, found: Found) -> bool:
+def _is_closed_once(text: str, body: Body, found: ParsedValue) -> bool:
     last = text[found.start : found.end].rstrip("}] \t\r\n")
     if not isinstance(found.value, dict) or "}" in last:
         return False
@@ -124,19 +128,18 @@ def _is_closed_once(text: str, body: Body, found: Found) -> bool:
 
 
 def _indent(text: str, position: int) -> int:
-    """How far the line of `position` is indented."""
     line = text.rfind("\n", 0, position) + 1
     return len(text[line:position]) - len(text[line:position].lstrip(" \t"))
 
 
-def _behind(text: str, body: Body, end: int) -> tuple[list[Repair], int | None]:
-    """The repairs behind the value, and where prose begins there."""
+def _repairs_after(text: str, body: Body, end: int) -> tuple[list[Repair], int | None]:
+    """Return the repairs after the value, and the offset where prose begins there; None if there is no prose."""
     repairs: list[Repair] = []
-    if _CODE_BEHIND.match(text, end, body.end):
-        raise Refused("code", "The value stands in code", end)
-    if _DATA_BEHIND.match(text, end, body.end):
-        raise Refused("part", "The value is a part of something that goes on behind it", end)
-    while wrap := _FENCE_BEHIND.match(text, end, body.end) or _TAG_BEHIND.match(text, end, body.end):
+    if _CODE_AFTER.match(text, end, body.end):
+        raise ReadError("code", "The value is part of program code", end)
+    if _DATA_AFTER.match(text, end, body.end):
+        raise ReadError("part", "The value is a part of something that continues after it", end)
+    while wrap := _FENCE_AFTER.match(text, end, body.end) or _TAG_AFTER.match(text, end, body.end):
         end = wrap.end()
     rest = text[end : body.end]
     if not rest.strip():

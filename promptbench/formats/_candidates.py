@@ -1,6 +1,6 @@
-"""Finds the values in a text: openers that stand in prose are told from those of data.
+"""Find the values in a text, and skip brackets that belong to prose.
 
-A failed opener ends the search. Looking inside of it would find a part and take it for the whole.
+An opening bracket that cannot be read ends the search: looking inside it would take a part for the whole.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from promptbench.core.types import Json, Repair
 from promptbench.formats import _strict
-from promptbench.formats._names import Refused
+from promptbench.formats._names import ReadError
 from promptbench.formats._wrap import Body
 
 _OPENER = re.compile(r"[{\[]")
@@ -26,10 +26,14 @@ _STARTS_LINE = re.compile(r"(?:^|[\n:>`,}\]])[ \t]*\Z")
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """One value and where it stands; `repairs` are those inside of it.
+class ParsedValue:
+    """A value in a text.
 
-    `kinds` has for the name of each repair the place in the grammar where it was first needed.
+    Args:
+        start: offset of its first character.
+        end: offset after its last character.
+        repairs: the repairs inside it.
+        kinds: for the name of each repair, the grammar position where it was first needed.
     """
 
     value: Json
@@ -39,16 +43,17 @@ class Found:
     kinds: Mapping[str, str] = field(default_factory=dict)
 
 
-Scan = Callable[[str, int, int], Found]
-"""Reads the value that starts at the first offset and ends before the second. Raises Refused."""
+# Reads the value that starts at the first offset and ends before the second. Raises ReadError.
+Scan = Callable[[str, int, int], ParsedValue]
 
 
-def find(text: str, body: Body, depth: int, scan: Scan) -> tuple[list[Found], Refused | None]:
-    """All values of the body in order, and what stopped the search behind the first one.
+def find_values(text: str, body: Body, depth: int, scan: Scan) -> tuple[list[ParsedValue], ReadError | None]:
+    """Return all values of the body in order, and the error that ended the search after the first one.
 
-    Raises Refused when the first opener that is not prose cannot be read.
+    Raises:
+        ReadError: if the first opening bracket that is not prose cannot be read.
     """
-    values: list[Found] = []
+    values: list[ParsedValue] = []
     position = body.start
     while opener := _OPENER.search(text, position, body.end):
         start = opener.start()
@@ -57,26 +62,26 @@ def find(text: str, body: Body, depth: int, scan: Scan) -> tuple[list[Found], Re
             continue
         try:
             found = _read_at(text, start, body.end, depth, scan)
-        except Refused as refused:
+        except ReadError as error:
             if not values:
                 raise
-            return values, refused
+            return values, error
         values.append(found)
         position = found.end
         if len(values) > _MOST_VALUES:
-            raise Refused("many_values", f"There are more than {_MOST_VALUES} values", start)
+            raise ReadError("many_values", f"There are more than {_MOST_VALUES} values", start)
     return values, None
 
 
-def _read_at(text: str, start: int, end: int, depth: int, scan: Scan) -> Found:
+def _read_at(text: str, start: int, end: int, depth: int, scan: Scan) -> ParsedValue:
     value, stop = _strict.parse_at(text, start, depth)
     if value is not _strict.MISSING and stop <= end:
-        return Found(value, start, stop)
+        return ParsedValue(value, start, stop)
     return scan(text, start, end)
 
 
 def _end_of_prose_group(text: str, start: int, body: Body) -> int:
-    """The end of a bracketed remark, reference or placeholder; 0 when data may start here."""
+    """Return the end of a bracketed remark, reference or placeholder; 0 if data may start here."""
     group = _WORDS.match(text, start, body.end)
     if group is None:
         group = _REFERENCE.match(text, start, body.end)

@@ -1,4 +1,4 @@
-"""The names of all repairs, how far each can be trusted, and the refusal that stands for the rung `none`."""
+"""The names of all repairs, how far each can be trusted, and the error of a text that cannot be read."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Iterable
 
 from promptbench.core.types import Repair, Rung
 
+# The data is unchanged; only the text around it is removed.
 EXTRACTION = frozenset({"bom", "think_block", "fence", "xml_wrap", "prose_around"})
-"""The data is untouched; what stood around it was removed."""
 
+# The text is not JSON, but can be read in one way only.
 SAFE = frozenset(
     {
         "trailing_comma",
@@ -28,8 +29,8 @@ SAFE = frozenset(
         "extra_closer",
     }
 )
-"""The text has one reading, although it is not JSON."""
 
+# The text can be read in several ways; one is guessed.
 RISKY = frozenset(
     {
         "missing_comma",
@@ -46,11 +47,10 @@ RISKY = frozenset(
         "duplicate_key",
     }
 )
-"""A guess."""
 
 
 def rung_of(repairs: Iterable[Repair]) -> Rung:
-    """The rung that an answer is on which needed these repairs."""
+    """Return the rung of an answer that needed these repairs."""
     names = {repair.name for repair in repairs}
     if names & RISKY:
         return Rung.REPAIRED_RISKY
@@ -59,8 +59,14 @@ def rung_of(repairs: Iterable[Repair]) -> Rung:
     return Rung.EXTRACTED if names else Rung.RAW
 
 
-class Refused(Exception):
-    """The text cannot be read. `kind` is short and independent of the content, `reason` is a sentence for people."""
+class ReadError(Exception):
+    """A text that cannot be read.
+
+    Args:
+        kind: a short name that does not depend on the content.
+        reason: a sentence for people.
+        position: the offset in characters, if there is one.
+    """
 
     def __init__(self, kind: str, reason: str, position: int | None = None) -> None:
         super().__init__(kind, reason, position)

@@ -1,4 +1,4 @@
-"""A tolerant parser for one object or array: iterative, linear, and it writes down each liberty it takes."""
+"""A tolerant parser for one object or array. It is iterative and linear, and records each repair."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import string
 from typing import Any, Final
 
 from promptbench.core.types import Json, Repair
-from promptbench.formats._candidates import Found
-from promptbench.formats._names import Refused
+from promptbench.formats._candidates import ParsedValue
+from promptbench.formats._names import ReadError
 from promptbench.formats._strings import ITEM, KEY, MEMBER, QUOTES, Note, read_string
 from promptbench.formats._words import read_number, read_word
 
@@ -35,7 +35,11 @@ _DONE: Final = "done"
 
 
 class Scanner:
-    """Reads the object or array at `start`; nothing at or behind `end` is looked at."""
+    """Read the object or array at `start`, up to `end`.
+
+    Args:
+        depth: how many levels may be nested.
+    """
 
     def __init__(self, text: str, start: int, end: int, depth: int) -> None:
         self.text, self.position, self.end, self.depth = text, start, end, depth
@@ -50,19 +54,19 @@ class Scanner:
         self.kinds: dict[str, str] = {}
         self.quotes = text.find('"', start, end) >= 0 or text.find("'", start, end) >= 0
 
-    def scan(self) -> Found:
-        """Raises Refused."""
+    def scan(self) -> ParsedValue:
+        """Return the value. Raises ReadError."""
         steps = {_VALUE: self._value, _KEY: self._key, _COLON_STATE: self._colon, _AFTER: self._after}
         try:
             while self.state is not _DONE:
                 self._skip()
                 steps[self.state]()
-        except Refused as refused:
-            raise Refused(f"{refused.kind}:{self._where()}", refused.reason, refused.position) from None
-        return Found(self.root, self.start, self.position, tuple(self.repairs), self.kinds)
+        except ReadError as error:
+            raise ReadError(f"{error.kind}:{self._where()}", error.reason, error.position) from None
+        return ParsedValue(self.root, self.start, self.position, tuple(self.repairs), self.kinds)
 
-    def members_of(self, root: dict[str, Json], *, after_comma: bool) -> Found:
-        """Goes on with members that stand outside of the braces of `root`, up to a closing brace or the end."""
+    def members_of(self, root: dict[str, Json], *, after_comma: bool) -> ParsedValue:
+        """Add the members that follow outside the braces of `root`, up to a closing brace or the end."""
         self.root, self.stack = root, [root]
         self.state, self.after_comma = _KEY, after_comma
         self.note("orphan_members", self.position)
@@ -77,15 +81,15 @@ class Scanner:
         container = ("object" if type(self.stack[-1]) is dict else "array") if self.stack else "root"
         return f"{container}@{self.state}"
 
-    def _refuse(self, kind: str, reason: str) -> Refused:
-        return Refused(kind, reason, self.position)
+    def _refuse(self, kind: str, reason: str) -> ReadError:
+        return ReadError(kind, reason, self.position)
 
     def _take(self, notes: list[Note]) -> None:
         for name, position in notes:
             self.note(name, position)
 
     def _skip(self) -> None:
-        """Moves over white space and comments. A closing fence or tag ends the text."""
+        """Skip white space and comments. A closing fence or tag ends the text."""
         if self.position < self.end and self.text[self.position] in _NEVER_SKIPPED:
             return
         while True:
@@ -109,7 +113,7 @@ class Scanner:
                 return
 
     def _comment(self, char: str) -> bool:
-        """Moves over a comment. One with half a pair of quotes may be a text that lost the other half."""
+        """Skip a comment; return False if there is none."""
         start = self.position
         if char == "#" or self.text.startswith("//", start, self.end):
             found = _LINE.match(self.text, start, self.end)
@@ -120,6 +124,7 @@ class Scanner:
         if not found:
             return False
         self.note(name, start)
+        # A comment with half a pair of quotes may be a text that lost the other half.
         if name != "block_comment" and (found[0].count('"') % 2 or found[0].rstrip(",]} \t\r").endswith("'")):
             self.note("missing_quote", start)
         self.position = found.end()
@@ -129,7 +134,7 @@ class Scanner:
         return self.text[self.position] if self.position < self.end else ""
 
     def _cut(self) -> None:
-        """The text has ended inside of the data."""
+        # The text ended inside the data.
         if not self.root:
             raise self._refuse("unclosed", "The text ends before the first value is complete")
         self.note("unclosed", self.position)
@@ -212,7 +217,7 @@ class Scanner:
             self.state = _AFTER
 
     def _ellipsis(self, end: int) -> None:
-        """`...` stands for items, members or a value that were left out."""
+        # `...` stands for items, members or a value that the model left out.
         self.note("ellipsis", self.position)
         self.position, self.state = end, _AFTER
 
@@ -275,7 +280,7 @@ class Scanner:
             stop += text.startswith('"', stop, end)
             name = "missing_quote"
             if not found or not self.quotes or not _COLON.match(text, stop, end):
-                raise self._refuse("words", "There are words in place of a key")
+                raise self._refuse("words", "There are words instead of a key")
         self.note(name, start)
         self.key, self.state = found[0].rstrip(), _COLON_STATE
         self.position = stop
@@ -290,7 +295,7 @@ class Scanner:
         elif char in _STARTS_VALUE or char.isalpha():
             self.note("missing_colon", self.position)
         else:
-            raise self._refuse("colon", "There is no colon behind a key")
+            raise self._refuse("colon", "There is no colon after a key")
         self.state = _VALUE
         return None
 
@@ -312,8 +317,8 @@ class Scanner:
             self.note("missing_comma", self.position)
             self.state, self.after_comma = (_KEY if in_object else _VALUE), True
         elif char in "+-*/%^":
-            raise self._refuse("arithmetic", "There is arithmetic in place of a value")
+            raise self._refuse("arithmetic", "There is arithmetic instead of a value")
         elif dots := _ELLIPSIS.match(self.text, self.position, self.end):
             self._ellipsis(dots.end())
         else:
-            raise self._refuse("code", "There is code, or something else that is no data, behind a value")
+            raise self._refuse("code", "There is code, or something else that is not data, after a value")

@@ -1,7 +1,7 @@
-"""JSON as RFC 8259 has it, at the speed of the standard library's scanner.
+"""Strict JSON (RFC 8259) at the speed of the standard library's scanner.
 
-Stricter than `json.loads`: NaN and Infinity, duplicate keys, numbers that no float or `int()` can hold, and lone
-surrogates are not accepted, and the depth has a fixed limit.
+Stricter than `json.loads`: it rejects NaN and Infinity, duplicate keys, numbers that no float or `int()` can hold, and
+lone surrogates, and it limits the depth.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from promptbench.core.types import Json
 
+# "Not strict JSON", because None is a value.
 MISSING: Final = object()
-"""Stands for "not strict JSON", because None is a value."""
 
 _LONE_SURROGATE_ESCAPE = re.compile(
     r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
@@ -21,7 +21,7 @@ _LONE_SURROGATE_ESCAPE = re.compile(
 
 
 def members(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
-    """An object's members. Raises ValueError when a key is there twice."""
+    """Return an object's members. Raises ValueError for a duplicate key."""
     found = dict(pairs)
     if len(found) != len(pairs):
         raise ValueError("duplicate key")
@@ -36,7 +36,7 @@ def _finite(digits: str) -> float:
 
 
 def no_constant(name: str) -> Json:
-    """Raises ValueError: NaN and Infinity are no JSON."""
+    """Raise ValueError: NaN and Infinity are not JSON."""
     raise ValueError(name)
 
 
@@ -44,7 +44,7 @@ _DECODER = json.JSONDecoder(object_pairs_hook=members, parse_float=_finite, pars
 
 
 def deeper_than(value: Json, limit: int) -> bool:
-    """Whether objects and arrays are nested more than `limit` levels deep."""
+    """Return True if objects and arrays are nested more than `limit` levels deep."""
     level: list[Any] = [value] if isinstance(value, (dict, list)) else []
     for _ in range(limit):
         if not level:
@@ -59,7 +59,7 @@ def deeper_than(value: Json, limit: int) -> bool:
 
 
 def has_lone_surrogate(text: str) -> bool:
-    """Whether JSON `text` holds a surrogate without its other half, as a character or as an escape."""
+    """Return True if JSON `text` has a lone surrogate, as a character or as an escape."""
     if not text.isascii():
         try:
             text.encode()
@@ -70,24 +70,24 @@ def has_lone_surrogate(text: str) -> bool:
     return any(match.group(1) for match in _LONE_SURROGATE_ESCAPE.finditer(text))
 
 
-def _sound(value: Json, text: str, depth: int) -> bool:
+def _is_valid(value: Json, text: str, depth: int) -> bool:
     nested = text.count("[") + text.count("{")
     return not (nested > depth and deeper_than(value, depth)) and not has_lone_surrogate(text)
 
 
 def parse(text: str, depth: int) -> Json:
-    """The value of `text`, or MISSING unless the whole of it is strict JSON."""
+    """Return the value of `text`; MISSING if the text is not strict JSON as a whole."""
     try:
         value = _DECODER.decode(text)
     except (ValueError, RecursionError):
         return MISSING
-    return value if _sound(value, text, depth) else MISSING
+    return value if _is_valid(value, text, depth) else MISSING
 
 
 def parse_at(text: str, start: int, depth: int) -> tuple[Json, int]:
-    """The strict JSON value that starts exactly at `start`, and its end; (MISSING, start) when there is none."""
+    """Return the strict JSON value that starts exactly at `start`, and its end; (MISSING, start) if there is none."""
     try:
         value, end = _DECODER.raw_decode(text, start)
     except (ValueError, RecursionError):
         return MISSING, start
-    return (value, end) if _sound(value, text[start:end], depth) else (MISSING, start)
+    return (value, end) if _is_valid(value, text[start:end], depth) else (MISSING, start)

@@ -1,7 +1,7 @@
-"""Reads one quoted string of almost-JSON: any quotes, raw control characters, quotes that should have been escaped.
+"""Read one quoted string of almost-JSON: any quotes, raw control characters, quotes that should have been escaped.
 
-A quote ends a string only if what follows fits behind a string in this place. All look-ahead stops at the next quote,
-so the time is linear.
+A quote ends a string only if the text after it may follow a string at this grammar position. All look-ahead stops at
+the next quote, so the time is linear.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from promptbench.core.types import Json
-from promptbench.formats._names import Refused
+from promptbench.formats._names import ReadError
 
 _PLAIN = re.compile(r'"([^"\\\x00-\x1f]*+)"')
 _RUN = {
@@ -22,7 +22,7 @@ _RUN = {
 }
 _FAMILY = {'"': '"', "'": "'", "“": "“", "”": "“", "„": "“", "‘": "‘", "’": "‘"}
 _CLOSERS = {'"': '"', "'": "'", "“": "”“", "‘": "’"}
-# Line ends and tabs are what models forget to escape; anything else, or any in a key, has come in by accident.
+# Models forget to escape line ends and tabs. Other control characters, or any in a key, are accidents.
 _CONTROL = re.compile(r"[\x00-\x1f]+")
 _SIMPLE_ESCAPES = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _UNICODE_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
@@ -54,7 +54,7 @@ class Note(NamedTuple):
 
 
 class String(NamedTuple):
-    """A string, the offset behind it, and the repairs it took. `cut` when the text ended inside of it."""
+    """A string, the offset after it, and the repairs it needed. `cut` is True if the text ended inside it."""
 
     value: str
     end: int
@@ -63,7 +63,12 @@ class String(NamedTuple):
 
 
 def read_string(text: str, start: int, end: int, place: re.Pattern[str], around: Sequence[Json]) -> String:
-    """The string whose opening quote is at `start`. `around` are the containers that are open around it."""
+    """Return the string whose opening quote is at `start`.
+
+    Args:
+        place: what may follow the closing quote; KEY, MEMBER or ITEM.
+        around: the containers that are open around the string.
+    """
     plain = _PLAIN.match(text, start, end)
     if plain and place.match(text, plain.end(), end):
         value = plain[1]
@@ -136,7 +141,7 @@ class _Reader:
         return None
 
     def _drop_doubled_quote(self, char: str) -> None:
-        """A single quote too many beside an end of the string is that end written twice."""
+        # One extra quote next to an end of the string is that end written twice.
         if self.unescaped == 1 and len(self.parts) > 1:
             if self.parts[0] == char:
                 del self.parts[0]
@@ -144,7 +149,7 @@ class _Reader:
                 del self.parts[-1]
 
     def _without_closing_quote(self, after: int) -> String | None:
-        """The string, if the quote before `after` rather opens the next one."""
+        """Return the string if the quote before `after` more likely opens the next one, else None."""
         if self.unescaped:
             return None
         if self.place is KEY:
@@ -195,9 +200,9 @@ class _Reader:
         self.parts.append(chr(code))
 
     def _unterminated(self, around: Sequence[Json]) -> String:
-        """The text ends inside the string: a missing quote before the last brackets, or a cut."""
+        # The text ends inside the string: a quote is missing before the last brackets, or the answer was cut off.
         if self.unescaped:
-            raise Refused("quotes", "Quotes do not match from here on", self.start)
+            raise ReadError("quotes", "Quotes do not match from here on", self.start)
         closers = "".join("}" if isinstance(node, dict) else "]" for node in reversed(around))
         fence = _CLOSING_FENCE.search(self.text, self.start, self.end)
         stop = fence.start() if fence else self.end
@@ -209,7 +214,7 @@ class _Reader:
         return self._up_to(stop, self.end, cut=True)
 
     def _up_to(self, stop: int, end: int, *, cut: bool) -> String:
-        """The string as if the text ended at `stop`; reading goes on at `end`."""
+        """Return the string as if the text ended at `stop`; reading continues at `end`."""
         if stop < self.end:
             ending = self.notes.pop()
             shorter = _Reader(self.text, self.start, stop, self.place)

@@ -1,4 +1,4 @@
-"""Reads what stands in almost-JSON without quotes: numbers, literals and words."""
+"""Read what has no quotes in almost-JSON: numbers, literals and words."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from typing import Final, NamedTuple
 
 from promptbench.core.types import Json
-from promptbench.formats._names import Refused
+from promptbench.formats._names import ReadError
 from promptbench.formats._strings import Note
 
 _JSON_LITERALS: Final[dict[str, Json]] = {"true": True, "false": False, "null": None}
@@ -28,7 +28,7 @@ _NO_DATA = frozenset({"Infinity", "inf", "undefined"})
 
 
 class Token(NamedTuple):
-    """A value, the offset behind it, and the repairs it took. `cut` when it touches the end of the text."""
+    """A value, the offset after it, and the repairs it needed. `cut` is True if it touches the end of the text."""
 
     value: Json
     end: int
@@ -37,7 +37,7 @@ class Token(NamedTuple):
 
 
 def read_number(text: str, start: int, end: int) -> Token:
-    """The number that starts at `start`. Raises Refused when its form has no single reading."""
+    """Return the number that starts at `start`. Raises ReadError if its form is ambiguous."""
     token = _NUMBER_TOKEN.match(text, start, end)
     assert token
     stop = token.end()
@@ -48,12 +48,12 @@ def read_number(text: str, start: int, end: int) -> Token:
     if word == "NaN":
         return Token(None, stop, [Note("nan_literal", start)])
     if word in ("Infinity", "inf"):
-        raise Refused("infinity", "Infinity is not a JSON value", start)
+        raise ReadError("infinity", "Infinity is not a JSON value", start)
     other = _OTHER_NUMBER.fullmatch(text, start, stop)
     if not other or not (other["whole"] or other["part"]):
         if _END.match(text, stop, end):
             return Token(None, stop, [], cut=True)
-        raise Refused("number", "This number has no single reading", start)
+        raise ReadError("number", "This number has no single reading", start)
     sign = "-" if other["sign"] == "-" else ""
     whole = (other["whole"] or "0").replace("_", "")
     rest = ("." + (other["part"] or "0") if other["dot"] else "") + (other["power"] or "")
@@ -64,20 +64,24 @@ def _exact(whole: str, rest: str, position: int) -> int | float:
     try:
         number = float(whole + rest) if rest else int(whole)
     except ValueError:
-        raise Refused("huge_number", "The number has too many digits", position) from None
+        raise ReadError("huge_number", "The number has too many digits", position) from None
     if number - number != 0:
-        raise Refused("huge_number", "The number is too large for a float", position)
+        raise ReadError("huge_number", "The number is too large for a float", position)
     return number
 
 
 def read_word(text: str, start: int, end: int, *, quotes: bool) -> Token:
-    """A literal, or an unquoted text where the document uses `quotes` elsewhere. Raises Refused for code and prose."""
+    """Return a literal, or an unquoted text if the document uses `quotes` elsewhere.
+
+    Raises:
+        ReadError: for code and prose.
+    """
     word = _WORD.match(text, start, end)
     assert word
     if literal := _literal(text, word, end):
         return literal
     if _CALL.match(text, word.end(), end):
-        raise Refused("code", "There is code in place of a value", start)
+        raise ReadError("code", "There is code instead of a value", start)
     return _unquoted(text, start, end, quotes)
 
 
@@ -94,7 +98,7 @@ def _literal(text: str, word: re.Match[str], end: int) -> Token | None:
     if name == "NaN":
         return Token(None, stop, [Note("nan_literal", start)])
     if name in _NO_DATA:
-        raise Refused("no_value", f"{name} is not a JSON value", start)
+        raise ReadError("no_value", f"{name} is not a JSON value", start)
     return None
 
 
@@ -119,4 +123,4 @@ def _unquoted(text: str, start: int, end: int, quotes: bool) -> Token:
         return Token(run[0], stop + 1, [Note("missing_quote", start)])
     if quotes and text[stop] in ",}]\n":
         return Token(run[0].rstrip(), stop, [Note("missing_quote", start)])
-    raise Refused("words", "There are words in place of a value", start)
+    raise ReadError("words", "There are words instead of a value", start)

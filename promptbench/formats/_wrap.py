@@ -1,4 +1,4 @@
-"""What models put around their answer: a byte order mark, their thinking, a code fence, an XML tag."""
+"""Remove what models put around their answer: a byte order mark, their thinking, a code fence, an XML tag."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from promptbench.core.types import Repair
-from promptbench.formats._names import Refused
+from promptbench.formats._names import ReadError
 
 _BOM = "\ufeff"
 _SPACE = re.compile(r"\s*")
@@ -36,9 +36,13 @@ _LEFT_OVER = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """The part of a text from `start` to `end` that may hold data, and what was removed to get there.
+    """The part of a text that may hold data.
 
-    `language` is what the last fence said, in lower case. Offsets are in characters of the whole text.
+    Args:
+        start: offset in characters of the whole text.
+        end: offset after the last character.
+        repairs: what was removed around it.
+        language: the language of the innermost fence, in lower case.
     """
 
     start: int
@@ -52,12 +56,12 @@ class Body:
 
 
 def is_code(language: str) -> bool:
-    """Whether a fence with this word (in lower case) holds a program rather than data."""
+    """Return True if a fence with this language, in lower case, holds a program and not data."""
     return _CODE_LANGUAGES.match(language) is not None
 
 
 def unwrap(text: str) -> Body:
-    """The text without mark, thinking, fence and tag. Raises Refused when there is only thinking."""
+    """Return the text without mark, thinking, fence and tag. Raises ReadError if there is only thinking."""
     start, repairs = _without_bom(text)
     start, thinking = _without_thinking(text, start)
     return _peel(text, Body(start, len(text), tuple(repairs + thinking)))
@@ -69,7 +73,7 @@ def _without_bom(text: str) -> tuple[int, list[Repair]]:
 
 
 def _without_thinking(text: str, start: int) -> tuple[int, list[Repair]]:
-    """Where the answer begins. A mark that stands behind the first sign of data is data, or prose after it."""
+    """Return the offset where the answer begins. A mark after the first sign of data is not thinking."""
     repairs: list[Repair] = []
     if left_over := _thinking_without_opener(text, start):
         repairs.append(Repair("think_block", start))
@@ -82,9 +86,9 @@ def _without_thinking(text: str, start: int) -> tuple[int, list[Repair]]:
 
 
 def _thinking_without_opener(text: str, start: int) -> int:
-    """The end of thinking whose opening mark was part of the prompt; 0 if there is none.
+    """Return the end of thinking whose opening mark was part of the prompt; 0 if there is none.
 
-    Only a mark at an end of its line counts: inside of a JSON string there are no line ends.
+    Only a mark at an end of its line counts, because a JSON string contains no line ends.
     """
     first = _SPACE.match(text, start)
     begin = first.end() if first else start
@@ -113,12 +117,12 @@ def _end_of_thinking(text: str, found: re.Match[str]) -> int:
     if closers == 1:
         return first_end
     if closers:
-        raise Refused("thinking", "The marks around the thinking do not match", found.start())
-    raise Refused("thinking", "The thinking never ends, so there is no answer", found.start())
+        raise ReadError("thinking", "The marks around the thinking do not match", found.start())
+    raise ReadError("thinking", "The thinking never ends, so there is no answer", found.start())
 
 
 def _peel(text: str, body: Body) -> Body:
-    """Removes fences and tags as long as they enclose all that is left."""
+    """Remove fences and tags while they enclose everything that is left."""
     for _ in range(8):
         start, end = _trim(text, body.start, body.end)
         inner = _peel_fence(text, start, end) or _peel_tag(text, start, end)

@@ -1,12 +1,12 @@
-"""Reads a model's answer as JSON, on the best rung of the ladder that it reaches.
+"""Read a model's answer as JSON, on the best rung that it reaches.
 
     raw             the whole text is JSON (RFC 8259)
-    extracted       JSON, after removing what stands around it
-    repaired_safe   not JSON, but with one reading
+    extracted       JSON, once what surrounds it is removed
+    repaired_safe   not JSON, but it can be read in one way only
     repaired_risky  a guess
-    none            refused, with the reason
+    none            unreadable, with the reason
 
-Nothing is raised for any text, and the time is linear in its length.
+No text raises, and the time is linear in its length.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from collections.abc import Mapping
 
 from promptbench.core.types import Json, Reading, Repair, Rung
 from promptbench.formats import _strict
-from promptbench.formats._around import is_refusal, judge
-from promptbench.formats._candidates import Found, find
-from promptbench.formats._names import EXTRACTION, Refused, rung_of
+from promptbench.formats._around import is_refusal, repairs_around
+from promptbench.formats._candidates import ParsedValue, find_values
+from promptbench.formats._names import EXTRACTION, ReadError, rung_of
 from promptbench.formats._scanner import Scanner
 from promptbench.formats._strings import QUOTES, read_string
 from promptbench.formats._words import read_number
@@ -30,28 +30,28 @@ _ONLY_SPACE = re.compile(r"\s*+\Z")
 _NUMBER = re.compile(r"[+-]?(?:Infinity|NaN|\.?[0-9][\w.]*(?:[eE][+-]?\w+)?)\Z")
 _ESCAPED_QUOTE_FIRST = re.compile(r'[{\[][\s{\[]*+\\"')
 _MEMBER_WITHOUT_OPENER = re.compile(r'"[^"\n]{1,200}"\s*+:')
-_MEMBER_BEHIND = re.compile(r"""\s*+(,?)\s*+(?=["'“][^"'“”\n]{1,200}+["'”]\s*+:)""")
+_MEMBER_AFTER = re.compile(r"""\s*+(,?)\s*+(?=["'“][^"'“”\n]{1,200}+["'”]\s*+:)""")
 _MOST_ENCODINGS = 4
 
 
 def read(text: str, *, limits: Limits = DEFAULT_LIMITS) -> Reading:
-    """The answer as data, the rung it is on, and each repair that was needed."""
+    """Return the answer as data, with its rung and repairs."""
     try:
         return _climb(text, limits)[0]
-    except Refused as refused:
-        return Reading(Rung.NONE, error=refused.sentence())
+    except ReadError as error:
+        return Reading(Rung.NONE, error=error.sentence())
 
 
 def fingerprint(text: str, *, limits: Limits = DEFAULT_LIMITS) -> str:
-    """What is wrong with the format of an answer, independent of its content; empty when it is raw.
+    """Return what is wrong with an answer's format, whatever it says; empty if it is raw.
 
-    Names the first repair on the worst rung, with its place in the grammar where it has one (`unclosed:object@value`),
-    or why the text is refused (`arithmetic:object@after`, `no_data`).
+    It is the first repair on the worst rung, with its grammar position if it has one (`unclosed:object@value`), or why
+    the text cannot be read (`arithmetic:object@after`, `no_data`).
     """
     try:
         reading, kinds = _climb(text, limits)
-    except Refused as refused:
-        return refused.kind
+    except ReadError as error:
+        return error.kind
     for repair in reading.repairs:
         if rung_of([repair]) is reading.rung:
             return kinds.get(repair.name, repair.name)
@@ -59,13 +59,13 @@ def fingerprint(text: str, *, limits: Limits = DEFAULT_LIMITS) -> str:
 
 
 def rung_of_repair(name: str) -> Rung:
-    """The best rung that an answer can be on which needs the repair of this name: how far the rule can be trusted."""
+    """Return the best rung of an answer that needs this built-in repair."""
     return rung_of([Repair(name, 0)])
 
 
 def _climb(text: str, limits: Limits) -> tuple[Reading, Mapping[str, str]]:
     if len(text) > limits.characters:
-        raise Refused("too_big", f"The text is too big: more than {limits.characters:,} characters")
+        raise ReadError("too_big", f"The text is too big: more than {limits.characters:,} characters")
     value = _strict.parse(text, limits.depth)
     if value is not _strict.MISSING:
         return Reading(Rung.RAW, value) if type(value) is not str else _reading(value, (), limits), _NO_KINDS
@@ -79,7 +79,7 @@ def _climb(text: str, limits: Limits) -> tuple[Reading, Mapping[str, str]]:
 
 
 def _reading(value: Json, repairs: tuple[Repair, ...], limits: Limits) -> Reading:
-    """A string that holds nothing but an object or array was encoded twice."""
+    # A string that contains nothing but an object or array was encoded twice.
     for _ in range(_MOST_ENCODINGS):
         if not isinstance(value, str) or not value.lstrip().startswith(("{", "[", '"')):
             break
@@ -90,96 +90,94 @@ def _reading(value: Json, repairs: tuple[Repair, ...], limits: Limits) -> Readin
     return Reading(rung_of(repairs), value, repairs)
 
 
-def _scalar(text: str, body: Body, limits: Limits) -> Found | None:
-    """A string or a number, if the body is nothing else. A word is prose."""
+def _scalar(text: str, body: Body, limits: Limits) -> ParsedValue | None:
+    """Return a string or number if the body is nothing else. A word is prose."""
     if body.start == body.end:
-        raise Refused("empty", "The answer is empty")
+        raise ReadError("empty", "The answer is empty")
     if _NUMBER.match(text, body.start, body.end):
         token = read_number(text, body.start, body.end)
         if token.cut or token.value is None or token.end != body.end:
-            raise Refused("number", "This number has no single reading", body.start)
-        return Found(token.value, body.start, token.end, tuple(Repair(*note) for note in token.notes))
+            raise ReadError("number", "This number has no single reading", body.start)
+        return ParsedValue(token.value, body.start, token.end, tuple(Repair(*note) for note in token.notes))
     if text[body.start] not in QUOTES:
         return None
     try:
         string = read_string(text, body.start, body.end, _ONLY_SPACE, ())
-    except Refused:
+    except ReadError:
         return None
     names = {note.name for note in string.notes}
     if string.cut or "unescaped_quote" in names:
         return None
     if text[body.start] != '"' and string.value.lstrip().startswith(("{", "[")):
         if "\\" in text:
-            raise Refused("quoted", "A quoted document with escapes has two readings", body.start)
+            raise ReadError("quoted", "A quoted document with escapes has two readings", body.start)
         if _strict.parse(string.value, limits.depth) is _strict.MISSING:
             return None
-    return Found(string.value, body.start, string.end, tuple(Repair(*note) for note in string.notes))
+    return ParsedValue(string.value, body.start, string.end, tuple(Repair(*note) for note in string.notes))
 
 
-def _members(text: str, body: Body, limits: Limits) -> Found | None:
-    """The members of an object whose braces are missing."""
+def _members(text: str, body: Body, limits: Limits) -> ParsedValue | None:
+    """Return an object of which only the members are there, without the opening brace."""
     if text[body.start] in ":,}]":
-        raise Refused("part", "The beginning of the data is missing", body.start)
+        raise ReadError("part", "The beginning of the data is missing", body.start)
     if not _MEMBER_WITHOUT_OPENER.match(text, body.start, body.end):
         return None
     return Scanner(text, body.start, body.end, limits.depth).members_of({}, after_comma=False)
 
 
-def _container(text: str, body: Body, limits: Limits) -> Found:
-    """The object or array of the body."""
-
-    def scan(text: str, start: int, end: int) -> Found:
+def _container(text: str, body: Body, limits: Limits) -> ParsedValue:
+    def scan(text: str, start: int, end: int) -> ParsedValue:
         if _ESCAPED_QUOTE_FIRST.match(text, start, end):
             return _unescape(text, start, end, limits)
         return Scanner(text, start, end, limits.depth).scan()
 
-    values, stopped = find(text, body, limits.depth, scan)
+    values, stopped = find_values(text, body, limits.depth, scan)
     if not values:
         if is_refusal(text, body):
-            raise Refused("refusal", "The model declines to answer", body.start)
-        raise Refused("no_data", "There is no JSON object or array in the text")
+            raise ReadError("refusal", "The model declines to answer", body.start)
+        raise ReadError("no_data", "There is no JSON object or array in the text")
     first = values[0]
-    if isinstance(first.value, dict) and (orphan := _MEMBER_BEHIND.match(text, first.end, body.end)):
+    if isinstance(first.value, dict) and (orphan := _MEMBER_AFTER.match(text, first.end, body.end)):
         first = _with_orphans(text, body, first, orphan, limits)
-        values, stopped = find(text, Body(first.end, body.end), limits.depth, scan)
+        values, stopped = find_values(text, Body(first.end, body.end), limits.depth, scan)
         values.insert(0, first)
     return _only(text, body, values[0]) if len(values) == 1 and not stopped else _best(text, body, values, stopped)
 
 
-def _unescape(text: str, start: int, end: int, limits: Limits) -> Found:
-    """Data whose quotes are all escaped, as inside of a JSON string."""
+def _unescape(text: str, start: int, end: int, limits: Limits) -> ParsedValue:
+    """Return data whose quotes are all escaped, as inside a JSON string."""
     stop = max(text.rfind("}", start, end), text.rfind("]", start, end)) + 1
     content = _strict.parse(f'"{text[start:stop]}"'.replace("\n", "\\n"), limits.depth)
     value = _strict.parse(content, limits.depth) if isinstance(content, str) else _strict.MISSING
     if not isinstance(value, (dict, list)):
-        raise Refused("escapes", "There are escaped quotes outside of a string", start)
-    return Found(value, start, stop, (Repair("double_encoded", start),))
+        raise ReadError("escapes", "There are escaped quotes outside of a string", start)
+    return ParsedValue(value, start, stop, (Repair("double_encoded", start),))
 
 
-def _with_orphans(text: str, body: Body, first: Found, orphan: re.Match[str], limits: Limits) -> Found:
+def _with_orphans(text: str, body: Body, first: ParsedValue, orphan: re.Match[str], limits: Limits) -> ParsedValue:
     scanner = Scanner(text, orphan.end(), body.end, limits.depth)
     if not orphan[1]:
         scanner.note("missing_comma", orphan.end())
     rest = scanner.members_of(first.value, after_comma=True)
-    return Found(rest.value, first.start, rest.end, first.repairs + rest.repairs, {**rest.kinds, **first.kinds})
+    return ParsedValue(rest.value, first.start, rest.end, first.repairs + rest.repairs, {**rest.kinds, **first.kinds})
 
 
-def _only(text: str, body: Body, found: Found) -> Found:
-    around = judge(text, body, found)
+def _only(text: str, body: Body, found: ParsedValue) -> ParsedValue:
+    around = repairs_around(text, body, found)
     outside = tuple(repair for repair in around if repair.name in EXTRACTION)
-    behind = tuple(repair for repair in around if repair.name not in EXTRACTION)
-    return Found(found.value, found.start, found.end, outside + found.repairs + behind, found.kinds)
+    after = tuple(repair for repair in around if repair.name not in EXTRACTION)
+    return ParsedValue(found.value, found.start, found.end, outside + found.repairs + after, found.kinds)
 
 
-def _best(text: str, body: Body, values: list[Found], stopped: Refused | None) -> Found:
-    """The last of several values; one in a fence, and an object, come first."""
+def _best(text: str, body: Body, values: list[ParsedValue], stopped: ReadError | None) -> ParsedValue:
+    """Return the last of several values; values in a fence take precedence, then objects."""
 
-    def rank(found: Found) -> tuple[bool, bool, int]:
+    def rank(found: ParsedValue) -> tuple[bool, bool, int]:
         fenced = text.count("```", body.start, found.start) % 2 == 1
         return fenced, isinstance(found.value, dict), found.start
 
     second = values[1].start if len(values) > 1 else stopped.position if stopped else None
     best = max(values, key=rank)
-    around = [repair for repair in judge(text, body, best) if repair.name in EXTRACTION]
+    around = [repair for repair in repairs_around(text, body, best) if repair.name in EXTRACTION]
     many = Repair("many_values", best.end if second is None else second)
-    return Found(best.value, best.start, best.end, (*around, *best.repairs, many), best.kinds)
+    return ParsedValue(best.value, best.start, best.end, (*around, *best.repairs, many), best.kinds)

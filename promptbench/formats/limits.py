@@ -1,4 +1,4 @@
-"""How much text, and how deep, the readers look at."""
+"""Bounds on what the readers accept."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """`characters` bounds the length of a text, `depth` how far objects and arrays may be nested in it."""
+    """The longest text in characters, and the deepest nesting of objects and arrays."""
 
     characters: int = 1_000_000
     depth: int = 256

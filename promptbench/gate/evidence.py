@@ -37,6 +37,8 @@ class Judged:
     """What its judged checks rest on, and the names by which their judges answered; nothing where none is judged."""
     ladder: str = ""
     """Which format ladder its answers were read on."""
+    repairs: Mapping[str, Json] = field(default_factory=dict)
+    """Trust and hash of each repair rule of the team that answers were read with, by its name."""
     prices: Mapping[str, Json] = field(default_factory=dict)
     """Where its costs come from: versions and hashes."""
 
@@ -83,6 +85,7 @@ def _suite(part: Judged) -> dict[str, Json]:
         "suite_hash": part.suite_hash,
         "checks_hash": part.checks_hash,
         "ladder": part.ladder,
+        **({"repairs": dict(part.repairs)} if part.repairs else {}),
         "prices": dict(part.prices),
         "policy": part.policy.as_dict(),
         "result": part.verdict.result.value,

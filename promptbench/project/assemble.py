@@ -14,6 +14,7 @@ from promptbench.core.plugins import module_name
 from promptbench.core.protocols import Problem, ProviderContext, ProviderModule, Recordings
 from promptbench.core.secrets import without_secrets
 from promptbench.core.types import Answer, Json, LoggedCall, ModelRef, Request, Side
+from promptbench.formats.ladder import BUILT_IN, Ladder
 from promptbench.formats.paths import below
 from promptbench.formats.source import Source
 from promptbench.project.bench import Bench, BenchCase, BenchJudge, BenchModel, Variant, sparing
@@ -47,6 +48,7 @@ class Surroundings:
     provider_options: Mapping[str, Mapping[str, Json]]
     champion: Callable[[str], Stored | None]
     recordings: Recordings | None = None
+    ladder: Ladder = BUILT_IN
     prompts: tuple[Path, ...] = ()
     models: tuple[str, ...] = ()
     cases: tuple[str, ...] = ()
@@ -104,6 +106,7 @@ def assemble(suite: Suite, around: Surroundings, found: Diagnostics) -> Bench | 
         root=around.root,
         allowed_code=around.allowed_code,
         said=joiner.said,
+        ladder=around.ladder,
     )
     lint = Lint([*candidates, *((champion,) if champion else ())], joiner.windows(models), suite.checks)
     calls = read_logs(suite, found) if around.calls is None else around.calls
@@ -144,6 +147,7 @@ def assemble(suite: Suite, around: Surroundings, found: Diagnostics) -> Bench | 
         judges=judges,
         judged_checks=tuple(check for check, _ in builder.judged.values()),
         calls=builder.calls,
+        ladder=around.ladder,
         replayed=around.calls is not None,
     )
 

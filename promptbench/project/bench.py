@@ -10,6 +10,7 @@ from functools import cached_property
 from promptbench.core.canonical import digest
 from promptbench.core.protocols import Check, JudgedCheck, Provider
 from promptbench.core.types import Json, LoggedCall, Message, ModelRef, Request, Rung, Side
+from promptbench.formats.ladder import BUILT_IN, Ladder
 from promptbench.prompts.prompt import Prompt
 from promptbench.suite.models import Quarantine, Suite
 
@@ -181,6 +182,7 @@ class Bench:
     """The logged calls that fail a case's checks, by its name."""
     shard: str | None = None
     """Which part of the cases these are, such as 3/10; hashes are of the whole all the same."""
+    ladder: Ladder = BUILT_IN
     replayed: bool = False
     """Whether logged calls are asked instead of the suite's cases."""
 
@@ -254,6 +256,7 @@ class Bench:
                 "models": [[model.name, model.uses_prompt] for model in self.models],
                 # A run of a suite must not go on with the same questions of a replay, which proves nothing about it.
                 **({"replayed": True} if self.replayed else {}),
+                **({"repairs": self.ladder.named_rules()} if self.ladder.rules else {}),
             }
         )
 

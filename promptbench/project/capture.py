@@ -12,6 +12,7 @@ from promptbench.core.canonical import digest
 from promptbench.core.diagnostics import Code, Diagnostic, Diagnostics
 from promptbench.core.types import Json, LoggedCall, Rung
 from promptbench.formats.json_text import read as read_json
+from promptbench.formats.ladder import BUILT_IN, Ladder
 from promptbench.formats.marked_yaml import parse
 from promptbench.formats.source import Source
 from promptbench.formats.yaml_text import mapping_lines
@@ -93,6 +94,7 @@ class Capture:
     templates: Sequence[Prompt]
     root: Path
     allowed_code: Sequence[str]
+    ladder: Ladder = BUILT_IN
     _names: set[str] = field(default_factory=set)
     _origins: dict[tuple[str, str], str] = field(default_factory=dict)
     _inputs: dict[str, str] = field(default_factory=dict)
@@ -181,7 +183,13 @@ class Capture:
         found = Diagnostics()
         case = _as_case(data, found)
         builder = CaseBuilder(
-            self.suite, self.prompts, found, has_baseline=True, root=self.root, allowed_code=self.allowed_code
+            self.suite,
+            self.prompts,
+            found,
+            has_baseline=True,
+            root=self.root,
+            allowed_code=self.allowed_code,
+            ladder=self.ladder,
         )
         built = builder.build(case) if case else None
         codes = {item.code for item in found}

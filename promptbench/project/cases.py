@@ -12,6 +12,7 @@ from promptbench.core.canonical import ListDigest, canonical, digest
 from promptbench.core.diagnostics import Code, Diagnostics, Location, Severity, did_you_mean
 from promptbench.core.protocols import Check, CheckContext, JudgedCheck
 from promptbench.core.types import Json, LoggedCall
+from promptbench.formats.ladder import BUILT_IN, Ladder
 from promptbench.project import checks
 from promptbench.project.bench import BASELINE, BenchCase, BenchCases
 from promptbench.project.conversation import conversation_of
@@ -45,12 +46,14 @@ class CaseBuilder:
         root: Path,
         allowed_code: Sequence[str],
         said: Answers = nobody,
+        ladder: Ladder = BUILT_IN,
     ) -> None:
         self._suite = suite
         self._prompts = prompts
         self._found = found
         self._has_baseline = has_baseline
         self._said = said
+        self._ladder = ladder
         self._bare = CheckContext(suite.folder, None, root, allowed_code)
         self._contexts = [(replace(self._bare, output_schema=schema), hashes) for schema, hashes in _by_schema(prompts)]
         self._asked, self._own = ListDigest(), ListDigest()
@@ -283,7 +286,15 @@ class CaseBuilder:
         """What the checks of a case say of an answer; of judges what is on record."""
         checks = self._checks_of(case)
         accept, threshold = self._suite.accept, case.threshold
-        return evaluate(answer, checks, accept, case.variables, threshold=threshold, answers=self._said)
+        return evaluate(
+            answer,
+            checks,
+            accept,
+            case.variables,
+            threshold=threshold,
+            answers=self._said,
+            ladder=self._ladder,
+        )
 
     def _checks_of(self, case: BenchCase) -> tuple[Check, ...]:
         """A case's checks for the candidate's answers."""

@@ -8,7 +8,7 @@ from functools import cache
 
 from promptbench.core.protocols import Check, JudgedCheck, Subject
 from promptbench.core.types import Answer, CallFacts, Json, Reading, Repair, Request, Rung, Score
-from promptbench.formats.json_text import read as read_json
+from promptbench.formats.ladder import BUILT_IN, Ladder
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,7 @@ def evaluate(
     call: CallFacts | None = None,
     threshold: float | None = None,
     answers: Answers = nobody,
+    ladder: Ladder = BUILT_IN,
 ) -> Evaluation:
     """Scores a text, and the call that gave it. It is read as JSON once, and only if a check wants that.
 
@@ -58,7 +59,7 @@ def evaluate(
 
     def read() -> Reading:
         if not reading:
-            reading.append(read_json(text))
+            reading.append(ladder.read(text))
         return reading[0]
 
     subject = Subject(text, read, accept, variables, call, told.append)
@@ -75,14 +76,16 @@ def evaluate(
     return Evaluation(passed, rung, well_formed, found[0].repairs[:_MOST_REPAIRS], scores, errored)
 
 
-def as_subject(text: str, accept: Rung, variables: Mapping[str, Json]) -> Subject:
+def as_subject(text: str, accept: Rung, variables: Mapping[str, Json], ladder: Ladder = BUILT_IN) -> Subject:
     """A text of which nothing else is known. It is read as JSON once, and only if a check wants that."""
-    return Subject(text, cache(lambda: read_json(text)), accept, variables)
+    return Subject(text, cache(lambda: ladder.read(text)), accept, variables)
 
 
-def questions(text: str, checks: Sequence[Check], accept: Rung, variables: Mapping[str, Json]) -> list[Asked]:
+def questions(
+    text: str, checks: Sequence[Check], accept: Rung, variables: Mapping[str, Json], ladder: Ladder = BUILT_IN
+) -> list[Asked]:
     """What the checks want to ask their judges about a text, each with its check."""
-    subject = as_subject(text, accept, variables)
+    subject = as_subject(text, accept, variables, ladder)
     judged = (check.check for check in checks if isinstance(check, Judged))
     return [Asked(check, question) for check in judged for question in check.requests(subject)]
 

@@ -74,6 +74,7 @@ class MutationCase:
         self.specs: tuple[WrittenCheck, ...] = (*bench.suite.checks, *(own_specs(self.written) if self.written else ()))
         self._case = case
         self._accept = bench.accept
+        self._ladder = bench.ladder
         self.answers = tuple(self._select(recorded))
 
     def original(self, answer: GoodAnswer, words: Vocabulary) -> Original:
@@ -102,7 +103,9 @@ class MutationCase:
 
     def _evaluate(self, answer: GoodAnswer, text: str) -> Evaluation:
         case = self._case
-        return evaluate(text, self.checks, self._accept, case.variables, answer.call, case.threshold)
+        return evaluate(
+            text, self.checks, self._accept, case.variables, answer.call, case.threshold, ladder=self._ladder
+        )
 
     def _select(self, recorded: Iterable[GoodAnswer]) -> Iterator[GoodAnswer]:
         """Yield different answers that pass now. `expect` is one only if there is no other."""

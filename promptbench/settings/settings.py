@@ -49,6 +49,7 @@ class SettingsFile(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
     python: list[str] = Field(default_factory=list, description="files that may be run as models or checks, as globs")
+    repairs: list[str] = Field(default_factory=list, description="files with repair rules of your own, as globs")
     concurrency: int | None = Field(default=None, ge=1, le=1000, description="requests at once to one model")
     retries: int = Field(default=4, ge=0, le=20, description="retries after a transient failure of a provider")
     outage_minutes: float = Field(

@@ -1,6 +1,6 @@
 """The verdicts of the Berkeley Function Calling Leaderboard on logged answers, beside ours.
 
-python -m tests.bench.bfcl [FOLDER]
+python -m tests.bench.bfcl FOLDER
 
 FOLDER has `prompts.jsonl` and a file for each model, in the form of `tests/helpers/data/bfcl`, which is the default.
 
@@ -28,7 +28,7 @@ from tests.helpers.subjects import score
 _PROMISED = 0.99
 
 LAYOUT = "a line break or spaces around the list, which the leaderboard cannot decode"
-CODE = "arithmetic or code in place of a value, which the leaderboard takes for a value"
+CODE = "arithmetic or code instead of a value, which the leaderboard takes for a value"
 EMPTY = "an empty list, which the leaderboard counts as decoded"
 PROSE = "text around the calls, which the suite accepts and the leaderboard cannot decode"
 NAMES = "names without quotes as values, a guess that the suite does not accept"

@@ -18,7 +18,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_says_what_holds_and_where_it_was_mended(capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_check_and_each_repair_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     words = ["check", "--text-file", "answer.txt", "--accept", "repaired safe", "--with", "json"]
     assert run([*words, "--with", "expect: {team: delivery}"]) == 1
     assert capsys.readouterr().out.splitlines() == [
@@ -28,7 +28,7 @@ def test_says_what_holds_and_where_it_was_mended(capsys: pytest.CaptureFixture[s
         "FAIL: 1 of 2 checks hold",
     ]
     assert run([*words, "--with", "[{expect: {team: billing}}, contains: team]"]) == 0
-    assert capsys.readouterr().out.endswith("PASS: 3 of 3 checks hold\n")
+    assert capsys.readouterr().out.endswith("PASS: 3 of 3 checks passed\n")
 
 
 def test_as_data(capsys: pytest.CaptureFixture[str]) -> None:
@@ -43,7 +43,7 @@ def test_a_variable(capsys: pytest.CaptureFixture[str]) -> None:
     assert run([*words, "message=3 things for team billing, json n"]) == 0
     assert run([*words, "message=nothing"]) == 1
     assert run([*words, "message"]) == 2
-    assert "'message' is no variable" in capsys.readouterr().err
+    assert "write it as --var NAME" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

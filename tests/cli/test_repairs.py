@@ -75,9 +75,9 @@ def test_which_rule_rescues_what_and_what_none_does(ran: Project, server: FakeOp
         {"what": "no_data", "answers": 2, "example": "There is no JSON object or array in the text"}
     ]
     assert data["schema_version"] == 1
-    unmended = sum(group["answers"] for group in (*row["unreadable"], *row["misfits"]))
+    unfixed = sum(group["answers"] for group in (*row["unreadable"], *row["misfits"]))
     clean = 2  # `clean`, twice: each answer is in one of these
-    assert clean + row["rescued"] + row["beyond"] + unmended == 24
+    assert clean + row["rescued"] + row["beyond"] + unfixed == 24
 
 
 def test_the_page_fits_and_ends_with_the_sentence(ran: Project) -> None:
@@ -85,8 +85,8 @@ def test_the_page_fits_and_ends_with_the_sentence(ran: Project) -> None:
     assert ended.code == 0
     *lines, last = ended.out.splitlines()
     assert last == ran.run("repairs", "--json").data["sentence"]
-    assert last.startswith("8 of 24 answers depend on 3 rules;")
-    assert "only another prompt mends these" in ended.out
+    assert last.startswith("8 of 24 answers depend on 3 repairs;")
+    assert "only another prompt fixes these" in ended.out
     assert max(map(len, lines)) <= 100
 
 

@@ -8,7 +8,7 @@ import typer
 from promptbench.cli.app import app, run
 
 
-@pytest.mark.parametrize("group", ["", "new", "prompts", "runs", "sheet", "store"])
+@pytest.mark.parametrize("group", ["", "new", "prompts", "repairs", "runs", "sheet", "store"])
 def test_each_commands_sentence_is_whole(
     group: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from promptbench.report.repairs import Group, PromptRepairs, RepairsReport, Rule, render
+from promptbench.report.repairs import AnswerGroup, PromptRepairs, RepairsReport, RepairUse, render
 from promptbench.report.words import Target, width_of
 from tests.report.golden import check
 from tests.report.kit import ESCAPES, LONG, MARKUP, WIDE
@@ -20,21 +20,21 @@ CHAMPION = PromptRepairs(
     answers=32,
     rungs=RUNGS,
     rules=[
-        Rule("prose_around", "extracted", True, 9, 6, 8),
-        Rule("trailing_comma", "repaired_safe", False, 4, 3, 0),
-        Rule("missing_comma", "repaired_risky", False, 3, 3, 0),
-        Rule("fence", "extracted", True, 2, 2, 2),
+        RepairUse("prose_around", "extracted", True, 9, 6, 8),
+        RepairUse("trailing_comma", "repaired_safe", False, 4, 3, 0),
+        RepairUse("missing_comma", "repaired_risky", False, 3, 3, 0),
+        RepairUse("fence", "extracted", True, 2, 2, 2),
     ],
     rescued=8,
     beyond=7,
     unreadable=[
-        Group("unclosed:object@value", 4, f"An object is never closed (at character 812) {ESCAPES}"),
-        Group("no_data", 2, "There is no JSON object or array in the text"),
+        AnswerGroup("unclosed:object@value", 4, f"An object is never closed (at character 812) {ESCAPES}"),
+        AnswerGroup("no_data", 2, "There is no JSON object or array in the text"),
     ],
     misfits=[
-        Group("team is …, none of [1]", 3, f"team is '{LONG}', none of [1]"),
-        Group("the answer lacks 'team'", 1, "the answer lacks 'team'"),
-        *(Group(f"{number}. {WIDE} is …, not text", 1, MARKUP) for number in range(9)),
+        AnswerGroup("team is …, none of [1]", 3, f"team is '{LONG}', none of [1]"),
+        AnswerGroup("the answer lacks 'team'", 1, "the answer lacks 'team'"),
+        *(AnswerGroup(f"{number}. {WIDE} is …, not text", 1, MARKUP) for number in range(9)),
     ],
 )
 CLEAN = PromptRepairs(
@@ -70,11 +70,11 @@ def test_fits_the_width_and_obeys_nobody(width: int) -> None:
     [
         (
             [CHAMPION, CLEAN],
-            "8 of 64 answers depend on 2 rules; 7 more need rules that the suite does not accept; "
-            "19 can only be mended by another prompt",
+            "8 of 64 answers depend on 2 repairs; 7 more need repairs that the suite does not accept; "
+            "19 can only be fixed by another prompt",
         ),
-        ([CLEAN], "none of 32 answers depends on a rule; none can only be mended by another prompt"),
-        ([], "no check of this suite reads an answer as data, so there is no format to look at"),
+        ([CLEAN], "none of 32 answers depends on a repair; none can only be fixed by another prompt"),
+        ([], "no check of this suite reads an answer as data, so nothing is known about the format"),
     ],
 )
 def test_the_sentence(rows: list[PromptRepairs], said: str) -> None:
