@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from promptbench.core.diagnostics import Diagnostics, Place
+from promptbench.core.diagnostics import Diagnostics, Location
 from promptbench.formats.ladder import Ladder
 from promptbench.project.repair_rules import load_rules
 from tests.docs.test_console import DOCS, blocks
@@ -17,7 +17,7 @@ GUIDE = DOCS / "guides" / "format.md"
 def test_the_rule_loads_and_repairs(tmp_path: Path) -> None:
     (tmp_path / "arrow.py").write_text(blocks(GUIDE, "python")[0], encoding="utf-8")
     found = Diagnostics()
-    (rule,) = load_rules(tmp_path, ["arrow.py"], Place("promptbench.toml"), found)
+    (rule,) = load_rules(tmp_path, ["arrow.py"], Location("promptbench.toml"), found)
     assert not found.errors
     assert Ladder((rule.as_rule(),)).read('{"a" => [1], "b" => "c"}').value == {"a": [1], "b": "c"}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from promptbench.checks._python_process import Failure
-from promptbench.core.diagnostics import Diagnostics, Place
+from promptbench.core.diagnostics import Diagnostics, Location
 from promptbench.formats.ladder import BUILT_IN, LADDER, Ladder
 from promptbench.project.repair_rules import RepairRule, load_rules, record_of
 
@@ -32,7 +32,7 @@ COUNTS = {"rescued": 1, "wrong": 0, "failed": 0, "unchanged": 0}
 
 def load(root: Path, *globs: str) -> tuple[tuple[RepairRule, ...], list[str]]:
     found = Diagnostics()
-    rules = load_rules(root, globs or ("repairs/*.py",), Place("promptbench.toml"), found)
+    rules = load_rules(root, globs or ("repairs/*.py",), Location("promptbench.toml"), found)
     return rules, [f"{item.place}: {item.message}" for item in found]
 
 
@@ -167,6 +167,6 @@ def test_a_rule_of_an_installed_package(tmp_path: Path, monkeypatch: pytest.Monk
     (site / "ours-1.0.dist-info/entry_points.txt").write_text("[promptbench.repairs]\narrow = ours_rules\n")
     monkeypatch.syspath_prepend(site)
     found = Diagnostics()
-    (rule,) = load_rules(tmp_path, (), Place("promptbench.toml"), found)
+    (rule,) = load_rules(tmp_path, (), Location("promptbench.toml"), found)
     assert (rule.name, rule.file, rule.record) == ("arrow", "ours_rules", tmp_path / "repairs/arrow.backtest.json")
     assert not found.errors
