@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from promptbench.api.workspace import version_of
-from promptbench.client import Prompt, PromptClient, StoreUnreadable, UnknownPrompt
+from promptbench.client import PromptClient, StoreUnreadable, UnknownPrompt
 from promptbench.core.canonical import digest
 from promptbench.store.prompts import Store
 from tests.store import kit
@@ -270,10 +270,10 @@ def test_threads_read_while_another_process_promotes(tmp_path: Path) -> None:
         kit.adopt(store, "triage", "one\n")
         kit.adopt(store, "entities", "one\n")
     client = PromptClient(folder, ttl=0)
-    seen: list[list[Prompt]] = [[] for _ in range(4)]
+    seen: list[list[ServedPrompt]] = [[] for _ in range(4)]
     stop = threading.Event()
 
-    def read(mine: list[Prompt]) -> None:
+    def read(mine: list[ServedPrompt]) -> None:
         while not stop.is_set():
             mine.append(client.get("triage"))
             time.sleep(0.001)

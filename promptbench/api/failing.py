@@ -19,7 +19,7 @@ from promptbench.core.types import Attempt, FailureTier, Json, LoggedCall, Outco
 from promptbench.project import checks
 from promptbench.project.bench import Bench
 from promptbench.project.evaluate import Judged, evaluate
-from promptbench.store.calls import KeptCall
+from promptbench.store.calls import StoredCall
 from promptbench.store.runs import RunStore
 from promptbench.text.near_duplicates import NearDuplicates
 
@@ -141,7 +141,7 @@ def _logged(runs: RunStore, bench: Bench | None, workspace: Workspace, wanted: C
             yield _failure(kept, FailureTier.CONTENT, verdict, by_input=True)
 
 
-def _failure(kept: KeptCall, tier: FailureTier, why: str, *, by_input: bool) -> Failure:
+def _failure(kept: StoredCall, tier: FailureTier, why: str, *, by_input: bool) -> Failure:
     call = kept.call
     return Failure(kept.id, tier, why, by_input, kept.source, call.model, call.time or "", _input(call), call.answer)
 

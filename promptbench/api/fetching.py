@@ -17,7 +17,7 @@ BODIES = ("openai", "anthropic")
 
 
 @dataclass(frozen=True, slots=True)
-class Fetched:
+class FetchedPrompt:
     """`label` is the label that was asked for, None where a number or a hash was."""
 
     version: Version
@@ -60,7 +60,7 @@ class Fetched:
         }
 
 
-def fetch(workspace: Workspace, reference: str) -> Fetched:
+def fetch(workspace: Workspace, reference: str) -> FetchedPrompt:
     """The version that a reference names. Raises InputError when there is none."""
     _, at, selector = reference.partition("@")
     with workspace.prompts() as store:
@@ -69,4 +69,4 @@ def fetch(workspace: Workspace, reference: str) -> Fetched:
         label = named if named in store.labels(version.prompt) else None
         models = store.proven(version, label)
     # From the source: the content has its keys sorted, and models answer in the order of a schema's.
-    return Fetched(version, label, models, stored_prompt(version.source))
+    return FetchedPrompt(version, label, models, stored_prompt(version.source))

@@ -14,7 +14,7 @@ OURS, THEIRS, NONE = "ours", "theirs", "none"
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class LabelClaim:
     """A version that a branch has a label at. `hash` and `number`, which is the branch's own, are None for no version.
 
     `word` is what it is called in an answer, `told` how it came there.
@@ -27,12 +27,12 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class Contest:
+class LabelConflict:
     """A label that several branches moved, each to a version of its own."""
 
     prompt: str
     label: str
-    claims: Sequence[Claim]
+    claims: Sequence[LabelClaim]
 
     def answer(self, choice: str) -> str | None:
         """The version hash that a choice means: a claim's word, digits of its hash, or its number if no other has it.
@@ -60,7 +60,7 @@ class Contest:
 
 
 @dataclass(frozen=True, slots=True)
-class Merged:
+class MergeResult:
     """A prompt whose branches are one. `labels` are version numbers, `events` sentences; `undo` moves a label that was
     asked for to the version that was not chosen, one command each.
     """
@@ -72,8 +72,8 @@ class Merged:
 
 
 def merge(
-    workspace: Workspace, prompts: Sequence[str], *, keep: Sequence[str], ask: Callable[[Contest], str] | None
-) -> list[Merged]:
+    workspace: Workspace, prompts: Sequence[str], *, keep: Sequence[str], ask: Callable[[LabelConflict], str] | None
+) -> list[MergeResult]:
     """Joins the branches of the prompts, of all where none is named. No version, event or evidence is lost.
 
     Args:
@@ -102,14 +102,14 @@ def _answers(keep: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _contests(fork: Fork) -> Iterator[Contest]:
+def _contests(fork: Fork) -> Iterator[LabelConflict]:
     for label, holders in fork.holders().items():
         if len(holders) > 1:
             claims = [_claim(fork, label, version, len(holders)) for version in holders]
-            yield Contest(fork.prompt, label, sorted(claims, key=lambda claim: claim.word != OURS))
+            yield LabelConflict(fork.prompt, label, sorted(claims, key=lambda claim: claim.word != OURS))
 
 
-def _claim(fork: Fork, label: str, version: str | None, several: int) -> Claim:
+def _claim(fork: Fork, label: str, version: str | None, several: int) -> LabelClaim:
     having = [branch for branch in fork.branches if branch.ledger.holder(label) == version]
     word = NONE if version is None else short(version)
     if any(branch.here for branch in fork.branches):
@@ -120,10 +120,12 @@ def _claim(fork: Fork, label: str, version: str | None, several: int) -> Claim:
     source = having[0].source(label)
     event = source.origin
     told = f"{event.kind.replace('_', ' ')} by {event.actor} at {event.at}"
-    return Claim(word, version, source.to_number, told)
+    return LabelClaim(word, version, source.to_number, told)
 
 
-def _chosen(contest: Contest, answers: Mapping[str, str], ask: Callable[[Contest], str] | None) -> str | None:
+def _chosen(
+    contest: LabelConflict, answers: Mapping[str, str], ask: Callable[[LabelConflict], str] | None
+) -> str | None:
     choice = answers.get(contest.label, answers.get(""))
     if choice is None and ask is not None:
         choice = ask(contest)
@@ -136,7 +138,7 @@ def _chosen(contest: Contest, answers: Mapping[str, str], ask: Callable[[Contest
     return contest.answer(choice)
 
 
-def _join(store: Store, fork: Fork, keep: Mapping[str, str | None]) -> Merged:
+def _join(store: Store, fork: Fork, keep: Mapping[str, str | None]) -> MergeResult:
     events = store.merge(fork.prompt, keep)
     labels = {label: version.number for label, version in store.labels(fork.prompt).items()}
     numbers = {version.hash: version.number for version in store.versions(fork.prompt)}
@@ -146,4 +148,4 @@ def _join(store: Store, fork: Fork, keep: Mapping[str, str | None]) -> Merged:
         flag = "" if label == "production" else f" --label {label}"
         if len(holders) > 1:
             undo += [f"promptbench rollback {fork.prompt} --to {number}{flag} --reason '…'" for number in others]
-    return Merged(fork.prompt, labels, [event.summary or event.kind for event in events], undo)
+    return MergeResult(fork.prompt, labels, [event.summary or event.kind for event in events], undo)

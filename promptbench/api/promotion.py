@@ -17,14 +17,14 @@ from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import ConflictError, InputError
 from promptbench.core.types import Json, Side
 from promptbench.formats.ladder import LADDER
-from promptbench.gate.evidence import Judged, evidence, fixed_cases, rejudge
+from promptbench.gate.evidence import SuiteProof, evidence, fixed_cases, rejudge
 from promptbench.gate.judge import Result
 from promptbench.project.bench import Bench
 from promptbench.project.footprint import names_check
 from promptbench.prompts.parser import prompt_name
 from promptbench.report.model import Promotion, RunReport
 from promptbench.settings.settings import actor as actor_of
-from promptbench.store.prompts import Event, NotProven, Store
+from promptbench.store.prompts import LabelEvent, NotProven, Store
 from promptbench.store.proof import proof_of
 from promptbench.store.runs import RunStore
 from promptbench.suite.loader import load as load_suite
@@ -46,7 +46,7 @@ def prove(workspace: Workspace, runs: RunStore, parts: Sequence[tuple[Bench, Fin
         for attempt in runs.attempts(finished.info.id):
             if attempt.answer is not None and attempt.fallback is None:
                 returned.setdefault(attempt.key.model, set()).add(attempt.answer.model)
-        part = Judged(
+        part = SuiteProof(
             suite=bench.suite.name,
             path=workspace.shown(bench.suite.path),
             run=finished.info.id,
@@ -130,7 +130,7 @@ def promote_recorded(
         raise InputError(f"run {info.id} is a comparison and proves nothing for a promotion", hint=hint)
     candidates = [variant.hash for variant in info.variants if variant.side is Side.CANDIDATE]
     champion = next((variant.hash for variant in info.variants if variant.side is Side.CHAMPION), None)
-    store.check_standing(prompt, label, champion=champion, candidate=candidates[0] if len(candidates) == 1 else None)
+    store.check_not_stale(prompt, label, champion=champion, candidate=candidates[0] if len(candidates) == 1 else None)
     bench = _bench_now(workspace, store, runs, str(info.facts["path"]))
     _check_facts(workspace, bench, info.facts, info.id)
     _check_age(info.started, policy_of(bench).max_age)
@@ -169,7 +169,7 @@ def promote_evidence(
         raise InputError(f"{path} is no evidence of this version: {error}") from None
     if differences:
         raise ConflictError(f"{path} does not prove what it says: {'; '.join(differences)}")
-    store.check_standing(prompt, label, champion=proof["champion"], candidate=proof["candidate"])
+    store.check_not_stale(prompt, label, champion=proof["champion"], candidate=proof["candidate"])
     benches = []
     for suite_path, suite, made in suites:
         bench = _bench_now(workspace, store, runs, suite_path)
@@ -250,7 +250,7 @@ def set_label(workspace: Workspace, reference: str, label: str, *, who: Who) -> 
         return described(store, store.label(reference, label, actor=actor, reason=who.reason or ""))
 
 
-def described(store: Store, event: Event) -> Promotion:
+def described(store: Store, event: LabelEvent) -> Promotion:
     """What an event changed, and how to undo it."""
     assert event.to_number is not None
     assert event.to_hash is not None
@@ -263,7 +263,7 @@ def described(store: Store, event: Event) -> Promotion:
     return Promotion(event.prompt, event.label or "", event.to_number, event.to_hash, previous, undo)
 
 
-def fixes_undone(store: Store, event: Event) -> list[str]:
+def fixes_undone(store: Store, event: LabelEvent) -> list[str]:
     """The cases that the version left behind had fixed when it was promoted, by its evidence."""
     promotions = [
         past

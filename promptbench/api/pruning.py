@@ -7,23 +7,23 @@ from datetime import UTC, datetime
 
 from promptbench.api.workspace import Workspace
 from promptbench.store.prompts import Store
-from promptbench.store.retention import Removed
+from promptbench.store.retention import RemovedRows
 from promptbench.store.runs import FILE_NAME
 
 
 @dataclass(frozen=True, slots=True)
-class Pruned:
+class PruneResult:
     """`runs` are the names of those that went, or would go; `kept` those of the same age that stay, with the reason."""
 
     runs: tuple[str, ...]
     kept: dict[str, str]
-    removed: Removed
+    removed: RemovedRows
     bytes_before: int
     bytes_after: int
     compacted: bool
 
 
-def prune(workspace: Workspace, before: datetime, *, recordings: bool = False, dry_run: bool = False) -> Pruned:
+def prune(workspace: Workspace, before: datetime, *, recordings: bool = False, dry_run: bool = False) -> PruneResult:
     """Removes the runs that were started before a time, with their attempts, and what nobody needs after that.
 
     Cache entries from before that time go too; recordings only with `recordings`, and none that a run asked for which
@@ -34,7 +34,7 @@ def prune(workspace: Workspace, before: datetime, *, recordings: bool = False, d
     file = workspace.settings.state / FILE_NAME
     with workspace.recordings() as runs:
         if runs is None:
-            return Pruned((), {}, Removed(), 0, 0, compacted=True)
+            return PruneResult((), {}, RemovedRows(), 0, 0, compacted=True)
         with workspace.prompts() as store:
             reasons = _proofs(store)
         limit = before.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -47,12 +47,12 @@ def prune(workspace: Workspace, before: datetime, *, recordings: bool = False, d
         kept = {run: reasons[run] for run in old if run in reasons}
         size = file.stat().st_size
         if dry_run:
-            return Pruned(tuple(going), kept, Removed(runs=len(going)), size, size, compacted=True)
+            return PruneResult(tuple(going), kept, RemovedRows(runs=len(going)), size, size, compacted=True)
         removed = retention.remove(going, limit, recordings=recordings)
         compacted = retention.compact()
     gone = tuple(run for run in going if run not in removed.busy)
     kept |= dict.fromkeys(removed.busy, "a process works on it")
-    return Pruned(gone, kept, removed, size, file.stat().st_size, compacted)
+    return PruneResult(gone, kept, removed, size, file.stat().st_size, compacted)
 
 
 def _proofs(store: Store) -> dict[str, str]:

@@ -16,11 +16,11 @@ from promptbench.api.checking import check_text
 from promptbench.api.chosen import chosen_by_id, chosen_in_log, chosen_of_clusters, replayed_calls
 from promptbench.api.comparing import ComparisonPlan, Matchup, compare, plan_comparison
 from promptbench.api.datasette import datasette_metadata
-from promptbench.api.earlier import earlier_answers
+from promptbench.api.earlier import production_baseline
 from promptbench.api.explaining import CheckPage, MistakePage, check_page, check_pages, mistake_page, mistake_pages
 from promptbench.api.failing import Cluster, failures
-from promptbench.api.fetching import Fetched, fetch
-from promptbench.api.health import Health, doctor
+from promptbench.api.fetching import FetchedPrompt, fetch
+from promptbench.api.health import HealthCheck, doctor
 from promptbench.api.importing import Imported, ImportOptions, ImportState, NothingImported, import_logs, unmapped
 from promptbench.api.keyless import keys_missing, unasked
 from promptbench.api.measured_logs import measured_in_logs
@@ -35,9 +35,9 @@ from promptbench.api.measuring import (
     show_measurement,
 )
 from promptbench.api.mending import MendedFile, mend, write_mended
-from promptbench.api.merging import Contest, Merged, merge
+from promptbench.api.merging import LabelConflict, MergeResult, merge
 from promptbench.api.mutating import mutate
-from promptbench.api.outlook import most_questions, outlook_of, told
+from promptbench.api.outlook import describe_forecast, forecast_power, maximum_calls
 from promptbench.api.past import judge, rescore
 from promptbench.api.promotion import (
     Who,
@@ -52,7 +52,7 @@ from promptbench.api.promotion import (
     proven,
     set_label,
 )
-from promptbench.api.pruning import Pruned, prune
+from promptbench.api.pruning import PruneResult, prune
 from promptbench.api.records import RunDetails, list_runs, run_history, show_run
 from promptbench.api.reddening import red_first
 from promptbench.api.repairing import repairs
@@ -64,7 +64,7 @@ from promptbench.api.sharding import as_shard, durations, merge_runs
 from promptbench.api.sheets import SheetImported, SheetWritten, export_sheet, import_sheet
 from promptbench.api.spending import Spending, expected, expected_of_judges
 from promptbench.api.starting import Start, init, name_for, read_fields
-from promptbench.api.tries import many_tries
+from promptbench.api.tries import multiple_comparison_notes
 from promptbench.api.trying import OpenSuite, Purse, Question, check_answer
 from promptbench.api.workspace import PRODUCTION, Selection, Workspace, mistakes
 from promptbench.core.clock import now
@@ -78,7 +78,7 @@ from promptbench.engine.plan import round_sizes
 from promptbench.engine.shards import Shard
 from promptbench.gate.evidence import rejudge
 from promptbench.gate.judge import Mode, Result
-from promptbench.gate.power import Outlook
+from promptbench.gate.power import PowerForecast
 from promptbench.gateway import Pacer
 from promptbench.project.bench import Bench
 from promptbench.project.evaluate import Evaluation
@@ -90,7 +90,7 @@ from promptbench.report.mutation import MutationReport
 from promptbench.report.repairs import RepairsReport
 from promptbench.report.replay import ReplayReport, RescoreReport
 from promptbench.settings.settings import actor as actor_of
-from promptbench.store.prompts import Event, Store, Version
+from promptbench.store.prompts import LabelEvent, Store, Version
 from promptbench.store.run_list import RunFigures, RunSummary
 from promptbench.store.runs import RunStore
 
@@ -104,24 +104,24 @@ __all__ = [
     "CheckPage",
     "Cluster",
     "ComparisonPlan",
-    "Contest",
     "Draft",
     "Estimate",
     "Evaluation",
-    "Event",
-    "Fetched",
+    "FetchedPrompt",
     "Field",
-    "Health",
+    "HealthCheck",
     "ImportOptions",
     "ImportState",
     "Imported",
+    "LabelConflict",
+    "LabelEvent",
     "Matchup",
     "MeasureOptions",
     "MeasurePlan",
     "Measured",
     "MeasurementReport",
     "MendedFile",
-    "Merged",
+    "MergeResult",
     "MistakePage",
     "MutationReport",
     "NothingImported",
@@ -129,7 +129,7 @@ __all__ = [
     "Plan",
     "Price",
     "Promotion",
-    "Pruned",
+    "PruneResult",
     "Purse",
     "Question",
     "RepairsReport",
@@ -230,7 +230,7 @@ class Plan:
     expected: dict[str, Estimate]
     judges: dict[str, Estimate]
     """What the judges would be asked at the most."""
-    outlook: Outlook | None
+    outlook: PowerForecast | None
     """What the gate could see; None where there is nothing to compare with."""
     could_tell: Sequence[str]
     """The same in words, with what a margin would take."""
@@ -262,8 +262,8 @@ def plan(workspace: Workspace, selection: Selection) -> list[Plan]:
 
 
 def _plan(workspace: Workspace, bench: Bench, runs: RunStore | None) -> Plan:
-    outlook, questions = outlook_of(bench, runs), round_sizes(bench, repeats_of(bench))
-    most = most_questions(bench)
+    outlook, questions = forecast_power(bench, runs), round_sizes(bench, repeats_of(bench))
+    most = maximum_calls(bench)
     takes = expected(workspace, bench)
     return Plan(
         suite=bench.suite.name,
@@ -277,7 +277,7 @@ def _plan(workspace: Workspace, bench: Bench, runs: RunStore | None) -> Plan:
         expected=takes,
         judges=expected_of_judges(workspace, bench),
         outlook=outlook,
-        could_tell=list(told(bench, outlook, questions, most, takes)),
+        could_tell=list(describe_forecast(bench, outlook, questions, most, takes)),
     )
 
 
@@ -329,12 +329,12 @@ def run(
                 continue
             budgets = spending.budgets(budget, bench)
             path = workspace.shown(bench.suite.path)
-            before = earlier_answers(bench, path, store, runs, now())
+            before = production_baseline(bench, path, store, runs, now())
             trial = ByGate(bench, before)
             done = execute(workspace, bench, runs, listen, asked=asked, budgets=budgets, pacers=pacers, trial=trial)
             finished.append((bench, done))
-            notes += many_tries(bench, runs)
-            notes += before.renamed(runs.returned().names(done.info.id)) if before else ()
+            notes += multiple_comparison_notes(bench, runs)
+            notes += before.renamed(runs.model_aliases().names(done.info.id)) if before else ()
             report = build(bench, runs, done, path=path, command=asked.command, notes=notes)
             report = as_shard(report, done) if bench.shard is not None else report
             reports.append(_with_machine_price(report, workspace, bench))

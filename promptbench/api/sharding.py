@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from promptbench import __version__
-from promptbench.api.earlier import earlier_answers
+from promptbench.api.earlier import production_baseline
 from promptbench.api.past import bench_of, is_whole
 from promptbench.api.promotion import proven
 from promptbench.api.reporting import build
@@ -159,7 +159,7 @@ def _merged(workspace: Workspace, store: Store, runs: RunStore, parts: Sequence[
     copy(runs, new.id, [(part.file, part.info.id) for part in parts])
     runs.cases().keep(new.id, run_cases(bench))
     table = table_of(bench, runs, new.id)
-    before = earlier_answers(bench, str(facts["path"]), store, runs, new.started)
+    before = production_baseline(bench, str(facts["path"]), store, runs, new.started)
     verdicts = judge_all(bench, table, asked_all=is_whole(bench, table), earlier=before)
     verdicts = without_judges(workspace, bench, runs, new.id, verdicts)
     if verdicts[0].result is not Result.NO_VERDICT:

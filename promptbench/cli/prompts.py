@@ -14,7 +14,7 @@ from promptbench.core.errors import Exit
 from promptbench.report.words import clean
 
 if TYPE_CHECKING:
-    from promptbench.api import Event, Store, Version
+    from promptbench.api import LabelEvent, Store, Version
 
 Name = Annotated[str, typer.Argument(metavar="PROMPT", help="The prompt's name in the store.")]
 Reference = Annotated[str, typer.Argument(metavar="NAME[@LABEL|@N|@HASH]")]
@@ -173,7 +173,7 @@ def history(prompt: Name, as_json: AsJson = False) -> int:
     return Exit.YES
 
 
-def _told(event: Event, numbers: dict[str, int]) -> Iterator[str]:
+def _told(event: LabelEvent, numbers: dict[str, int]) -> Iterator[str]:
     yield f"{_second(event.at)}  {_merged(event) if event.merged else _moved(event, numbers)}"
     if event.reason:
         yield f"  reason: {event.reason}"
@@ -181,13 +181,13 @@ def _told(event: Event, numbers: dict[str, int]) -> Iterator[str]:
         yield f"  evidence: {short(event.evidence)}"
 
 
-def _moved(event: Event, numbers: dict[str, int]) -> str:
+def _moved(event: LabelEvent, numbers: dict[str, int]) -> str:
     before = f"@{numbers[event.from_hash]} → " if event.from_hash in numbers else ""
     after = f"@{event.to_number}" if event.to_number else "nothing"
     return f"{event.kind.replace('_', ' ')}  {event.label or 'all labels'}: {before}{after}  by {event.actor}"
 
 
-def _merged(event: Event) -> str:
+def _merged(event: LabelEvent) -> str:
     branch = event.origin
     version = f"@{branch.to_number} of another branch" + (
         f" is @{event.to_number}" if event.to_number != branch.to_number else ""

@@ -17,7 +17,7 @@ from promptbench.core.words import number_of
 from promptbench.report.words import clean
 
 if TYPE_CHECKING:
-    from promptbench.api import Contest
+    from promptbench.api import LabelConflict
 
 store = typer.Typer(help="Look after the prompt store.", no_args_is_help=True)
 
@@ -93,7 +93,7 @@ def merge(
     return Exit.YES
 
 
-def _ask(contest: Contest) -> str:
+def _ask(contest: LabelConflict) -> str:
     from promptbench.cli.output import say
 
     say(f"{contest.prompt}: {len(contest.claims)} branches moved {contest.label}, each to a version of its own")

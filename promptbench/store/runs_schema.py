@@ -1,4 +1,4 @@
-"""The tables of `runs.sqlite`: runs, their attempts, the recordings of every real answer, and the cache."""
+"""The tables of `runs.sqlite`: runs, attempts, recordings of real answers, cache, logged calls, measurements."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from promptbench.store import run_views
 
 SET = "runs"
 
-STEPS: dict[str, tuple[str, ...]] = {
+MIGRATIONS: dict[str, tuple[str, ...]] = {
     "0001_tables": (
         """CREATE TABLE run (
             id TEXT PRIMARY KEY,

@@ -7,9 +7,9 @@ import pytest
 from promptbench.core.errors import Exit
 from promptbench.core.types import Outcome
 from promptbench.core.words import percent
+from promptbench.gate.attempt_matrix import AttemptMatrix
 from promptbench.gate.judge import GatedModel, Mode, Result, Verdict, judge
 from promptbench.gate.policy import Policy, TagPolicy
-from promptbench.gate.table import Table
 from tests.gate.kit import CANDIDATE, CHAMPION, MODEL, Cases, attempts, guards, infos, judged
 
 PASS8, FAIL8, PASS11 = "+" * 8, "-" * 8, "+" * 11
@@ -372,7 +372,7 @@ def test_modes() -> None:
 
 
 def several(*models: Cases) -> tuple[Result, str]:
-    table = Table(attempt for n, cases in enumerate(models) for attempt in attempts(cases, f"local/m{n}"))
+    table = AttemptMatrix(attempt for n, cases in enumerate(models) for attempt in attempts(cases, f"local/m{n}"))
     verdict = judge(
         table,
         champion=CHAMPION,
@@ -417,7 +417,7 @@ def test_percent_rounds_no_blemish_away(share: float | None, shown: str) -> None
 def from_cache(cases: Cases, champion: int, candidate: int, **options: bool) -> Verdict:
     """The verdict where so many attempts of each side, those at the first cases, have their answers from the cache."""
     left = {CHAMPION: champion, CANDIDATE: candidate}
-    table = Table()
+    table = AttemptMatrix()
     for attempt in attempts(cases):
         kept = attempt.outcome is not Outcome.ERRORED and left[attempt.key.variant] > 0
         left[attempt.key.variant] -= kept
@@ -448,7 +448,7 @@ def test_an_answer_from_the_cache_proves_nothing_either_way(cases: Cases, champi
     assert [(model.result, model.reasons) for model in verdict.models] == [(Result.INCONCLUSIVE, (came,))]
     usual = from_cache(cases, 0, 0)
     assert usual.result in (Result.PASS, Result.FAIL)
-    assert verdict.models[0].flips == usual.models[0].flips
+    assert verdict.models[0].cases == usual.models[0].cases
 
 
 def test_no_verdict_stays_none_whatever_came_from_the_cache() -> None:
@@ -457,7 +457,7 @@ def test_no_verdict_stays_none_whatever_came_from_the_cache() -> None:
 
 
 def test_an_answer_from_the_cache_on_one_model_leaves_all_open() -> None:
-    table = Table()
+    table = AttemptMatrix()
     for n, cases in enumerate((BETTER, WORSE)):
         for attempt in attempts(cases, f"local/m{n}"):
             table.add(replace(attempt, tries=0) if n == 0 else attempt)
@@ -477,7 +477,7 @@ def test_an_answer_from_the_cache_on_one_model_leaves_all_open() -> None:
 @pytest.mark.parametrize("champion", [None, CANDIDATE])
 def test_floors_are_not_judged_on_the_cache_either(champion: str | None) -> None:
     cases = dict.fromkeys(("a", "b"), ("", "+"))
-    table = Table(replace(attempt, tries=0) for attempt in attempts(cases))
+    table = AttemptMatrix(replace(attempt, tries=0) for attempt in attempts(cases))
     verdict = judge(
         table,
         champion=champion,
@@ -491,7 +491,7 @@ def test_floors_are_not_judged_on_the_cache_either(champion: str | None) -> None
 
 
 def test_other_prompts_and_models_may_come_from_the_cache() -> None:
-    table = Table(attempts(BETTER))
+    table = AttemptMatrix(attempts(BETTER))
     for others in (attempts(BETTER, "python/own.py:f"), attempts(BETTER, MODEL, ("", "sha256:other"))):
         for attempt in others:
             table.add(replace(attempt, tries=0))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from promptbench.gate.flips import Flip, wanted
+from promptbench.gate.attempt_matrix import AttemptMatrix
+from promptbench.gate.case_outcomes import CaseOutcome, needed_repeats
 from promptbench.gate.judge import Result
 from promptbench.gate.policy import Policy, TagPolicy
-from promptbench.gate.table import Table
 from tests.gate.kit import CANDIDATE, CHAMPION, MODEL, Cases, attempts, guards, infos, judged
 
 LATER, OVER = "2026-12-31", "2026-11-23"
@@ -18,8 +18,8 @@ def test_it_is_neither_target_nor_guard(q: tuple[str, str]) -> None:
     with_it = judged({"t": ("-", "+"), "q": q, **guards(9)}, deterministic=True, apart={"q": LATER})
     without = judged({"t": ("-", "+"), **guards(9)}, deterministic=True)
     assert with_it.sentence == without.sentence
-    assert with_it.models[0].count(Flip.QUARANTINED) == 1
-    [flip] = [item for item in with_it.models[0].flips if item.case.name == "q"]
+    assert with_it.models[0].count(CaseOutcome.QUARANTINED) == 1
+    [flip] = [item for item in with_it.models[0].cases if item.case.name == "q"]
     assert flip.candidate.total == 1
     assert not flip.fell
 
@@ -34,8 +34,8 @@ def test_it_enters_no_share_and_no_floor() -> None:
 
 def test_it_is_not_tried_again() -> None:
     cases: Cases = {"q": ("+++", "---"), "b": ("+++", "---")}
-    table = Table(attempts(cases))
-    wants = wanted(table, CHAMPION, CANDIDATE, MODEL, infos(cases, apart={"q": LATER}), Policy())
+    table = AttemptMatrix(attempts(cases))
+    wants = needed_repeats(table, CHAMPION, CANDIDATE, MODEL, infos(cases, apart={"q": LATER}), Policy())
     assert {want.case for want in wants} == {"b"}
 
 

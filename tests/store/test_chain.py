@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from promptbench.store.chain import Event, Ledger
+from promptbench.store.chain import LabelEvent, Ledger
 from promptbench.store.prompts import Store
 from tests.store.kit import version_of
 
@@ -29,7 +29,7 @@ def test_anyone_can_check_the_chain_from_the_files(triage: Store, folder: Path) 
 
 def test_an_event_reads_back_from_its_file_form(triage: Store) -> None:
     for event in triage.history("triage"):
-        assert Event.from_dict(json.loads(json.dumps(event.as_dict()))) == event
+        assert LabelEvent.from_dict(json.loads(json.dumps(event.as_dict()))) == event
 
 
 @pytest.mark.parametrize(
@@ -44,15 +44,15 @@ def test_an_event_reads_back_from_its_file_form(triage: Store) -> None:
 def test_what_has_not_the_shape_of_an_event(triage: Store, change: dict[str, Any], message: str) -> None:
     data = triage.history("triage")[0].as_dict() | change
     with pytest.raises(ValueError, match=message):
-        Event.from_dict(data)
+        LabelEvent.from_dict(data)
     with pytest.raises(ValueError, match="'prev' is missing"):
-        Event.from_dict({name: value for name, value in data.items() if name not in ("prev", "approved")})
+        LabelEvent.from_dict({name: value for name, value in data.items() if name not in ("prev", "approved")})
     with pytest.raises(ValueError, match="not an object"):
-        Event.from_dict([])
+        LabelEvent.from_dict([])
 
 
-def _next(events: list[Event], **change: Any) -> Event:
-    event = Event(
+def _next(events: list[LabelEvent], **change: Any) -> LabelEvent:
+    event = LabelEvent(
         prompt="triage",
         sequence=len(events) + 1,
         kind="promoted",

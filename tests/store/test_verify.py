@@ -14,7 +14,7 @@ import pytest
 
 from promptbench.core.errors import ConflictError, EnvironmentFailure
 from promptbench.store import prompts_schema
-from promptbench.store.prompts import Event, Finding, Store
+from promptbench.store.prompts import LabelEvent, Store, StoreFinding
 from tests.store.kit import adopt, open_store, promote, tree, version_of
 
 TRIGGERS = [f"{table}_no_{what}" for table in ("blob", "version", "evidence", "event") for what in ("update", "delete")]
@@ -27,7 +27,7 @@ def _unguarded(folder: Path, *statements: str) -> None:
             connection.execute(f"DROP TRIGGER {name}")
         for statement in statements:
             assert connection.execute(statement).rowcount != 0, statement
-        for statement in prompts_schema.STEPS["0001_tables"]:
+        for statement in prompts_schema.MIGRATIONS["0001_tables"]:
             if statement.startswith("CREATE TRIGGER") and statement.split()[2] in TRIGGERS:
                 connection.execute(statement)
 
@@ -36,7 +36,7 @@ def _facts(store: Store) -> list[Any]:
     return [(store.history(p), store.versions(p), store.labels(p)) for p in store.prompts()]
 
 
-def _follow(found: list[Finding], folder: Path, git: Path | None = None) -> None:
+def _follow(found: list[StoreFinding], folder: Path, git: Path | None = None) -> None:
     """Does what the hints say, in their order; `git` is where the mirror is whole."""
     mirror_first = sorted(found, key=lambda finding: finding.kind not in ("mirror", "conflict"))
     assert all(finding.hint for finding in found)
@@ -138,7 +138,7 @@ def test_an_event_that_another_program_added_does_not_spread(triage: Store, fold
         assert mended.get("triage").number == 1
 
 
-def _insert(event: Event) -> str:
+def _insert(event: LabelEvent) -> str:
     columns = ("prompt", "sequence", "kind", "label", "from_hash", "to_hash", "to_number", "actor", "reason", "at")
     values = [getattr(event, name) for name in (*columns, "prev", "hash")]
     shown = ", ".join(str(value) if isinstance(value, int) else f"'{value}'" for value in values)
