@@ -1,4 +1,4 @@
-"""What `doctor` looks at."""
+"""Check the installation, the settings, the stores and the models."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _BACKPORTED = ((3, 44, 6), (3, 50, 7))
 
 @dataclass(frozen=True, slots=True)
 class HealthCheck:
-    """One thing that was looked at."""
+    """The result of one check."""
 
     what: str
     value: str
@@ -29,7 +29,7 @@ class HealthCheck:
 
 
 def doctor(workspace: Workspace) -> list[HealthCheck]:
-    """Installation, settings, stores and models."""
+    """Run all checks."""
     return [*_installation(), *_settings(workspace), *_stores(workspace), *_models(workspace)]
 
 
@@ -48,7 +48,7 @@ def _installation() -> Iterator[HealthCheck]:
         )
     here = sqlite3.sqlite_version_info
     fixed = here >= (3, 51, 3) or any(here[:2] == good[:2] and here >= good for good in _BACKPORTED)
-    note = "" if fixed else " (has a rare fault of the WAL mode, which the prompt store does not use)"
+    note = "" if fixed else " (has a rare bug in WAL mode, which the prompt store does not use)"
     yield HealthCheck("SQLite", sqlite3.sqlite_version + note)
 
 
@@ -76,7 +76,7 @@ def _stores(workspace: Workspace) -> Iterator[HealthCheck]:
         if findings:
             yield HealthCheck("prompt store", f"{len(findings)} findings", False, "promptbench store verify")
         else:
-            yield HealthCheck("prompt store", f"{workspace.settings.store}, {count} prompts, sound")
+            yield HealthCheck("prompt store", f"{workspace.settings.store}, {count} prompts, valid")
     try:
         with workspace.runs() as runs:
             yield HealthCheck("run record", str(runs.path))
@@ -86,8 +86,7 @@ def _stores(workspace: Workspace) -> Iterator[HealthCheck]:
 
 def _models(workspace: Workspace) -> Iterator[HealthCheck]:
     yield HealthCheck("providers", ", ".join(providers.names()))
-    for package, extra in (("xllamacpp", "the local model needs it: pip install 'promptbench-gate[local]'"),):
-        try:
-            yield HealthCheck(package, metadata.version(package))
-        except metadata.PackageNotFoundError:
-            yield HealthCheck(package, f"not installed; {extra}")
+    try:
+        yield HealthCheck("xllamacpp", metadata.version("xllamacpp"))
+    except metadata.PackageNotFoundError:
+        yield HealthCheck("xllamacpp", "not installed; the local model needs it: pip install 'promptbench-gate[local]'")

@@ -1,4 +1,4 @@
-"""Joins the branches of prompts that two people changed at the same time, and asks which version keeps a label."""
+"""Join the branches of prompts that two people changed at the same time, and let somebody choose contested labels."""
 
 from __future__ import annotations
 
@@ -15,29 +15,30 @@ OURS, THEIRS, NONE = "ours", "theirs", "none"
 
 @dataclass(frozen=True, slots=True)
 class LabelClaim:
-    """A version that a branch has a label at. `hash` and `number`, which is the branch's own, are None for no version.
+    """The version that a branch gave a label. `hash` and `number` (the branch's own) are None for no version.
 
-    `word` is what it is called in an answer, `told` how it came there.
+    `word` names it in an answer, `origin` says how the label came there.
     """
 
     word: str
     hash: str | None
     number: int | None
-    told: str
+    origin: str
 
 
 @dataclass(frozen=True, slots=True)
 class LabelConflict:
-    """A label that several branches moved, each to a version of its own."""
+    """A label that several branches moved to different versions."""
 
     prompt: str
     label: str
     claims: Sequence[LabelClaim]
 
     def answer(self, choice: str) -> str | None:
-        """The version hash that a choice means: a claim's word, digits of its hash, or its number if no other has it.
+        """Return the version hash for a choice: a claim's word, digits of its hash, or its number if unique.
 
-        Raises InputError when it means none, or several.
+        Raises:
+            InputError: no claim matches, or several do.
         """
         digits = choice.removeprefix("sha256:")
         found = [
@@ -52,17 +53,17 @@ class LabelConflict:
         words = " or ".join(claim.word for claim in self.claims)
         where = f"{self.label} of {self.prompt}"
         if found:
-            raise InputError(f"'{choice}' may be several versions of {where}", hint=f"say {words}")
+            raise InputError(f"'{choice}' is ambiguous for {where}", hint=f"choose {words}")
         if choice in (OURS, THEIRS):
-            what = f"'{choice}' says nothing about {where}: this machine's database has none of the branches alone"
-            raise InputError(what, hint=f"say {words}")
-        raise InputError(f"'{choice}' is no version that a branch has {where} at", hint=f"say {words}")
+            what = f"'{choice}' does not apply to {where}: this machine's database has none of the branches alone"
+            raise InputError(what, hint=f"choose {words}")
+        raise InputError(f"no branch has {where} at '{choice}'", hint=f"choose {words}")
 
 
 @dataclass(frozen=True, slots=True)
 class MergeResult:
-    """A prompt whose branches are one. `labels` are version numbers, `events` sentences; `undo` moves a label that was
-    asked for to the version that was not chosen, one command each.
+    """A joined prompt. `labels` are version numbers, `events` summaries; each command in `undo` moves a contested label
+    to a version that was not chosen.
     """
 
     prompt: str
@@ -74,13 +75,14 @@ class MergeResult:
 def merge(
     workspace: Workspace, prompts: Sequence[str], *, keep: Sequence[str], ask: Callable[[LabelConflict], str] | None
 ) -> list[MergeResult]:
-    """Joins the branches of the prompts, of all where none is named. No version, event or evidence is lost.
+    """Join the branches of the prompts, by default of all. No version, event or evidence is lost.
 
     Args:
-        keep: answers for all labels, or for one as `LABEL=ANSWER`.
-        ask: asks somebody for the answer that is not in `keep`; None where there is nobody.
+        keep: choices for all labels, or for one as `LABEL=CHOICE`.
+        ask: asks the user for a choice that is not in `keep`; None if nobody can be asked.
 
-    Raises InputError, before anything is changed, when an answer is missing or means nothing.
+    Raises:
+        InputError: a choice is missing or invalid. Nothing was changed.
     """
     answers = _answers(keep)
     with workspace.prompts() as store:
@@ -93,12 +95,11 @@ def merge(
 
 
 def _answers(keep: Sequence[str]) -> dict[str, str]:
-    """Answer by label; the one for all labels under the empty name."""
     found: dict[str, str] = {}
     for written in keep:
         label, sign, answer = written.rpartition("=")
         if found.setdefault(label, answer) != answer or (sign and not label) or not answer:
-            raise InputError(f"--keep {written} is not clear", hint="write --keep ours, or --keep staging=theirs")
+            raise InputError(f"invalid --keep {written}", hint="write --keep ours, or --keep staging=theirs")
     return found
 
 
@@ -119,8 +120,8 @@ def _claim(fork: Fork, label: str, version: str | None, several: int) -> LabelCl
             word = THEIRS
     source = having[0].source(label)
     event = source.origin
-    told = f"{event.kind.replace('_', ' ')} by {event.actor} at {event.at}"
-    return LabelClaim(word, version, source.to_number, told)
+    origin = f"{event.kind.replace('_', ' ')} by {event.actor} at {event.at}"
+    return LabelClaim(word, version, source.to_number, origin)
 
 
 def _chosen(
@@ -132,8 +133,8 @@ def _chosen(
     if choice is None:
         words = " or ".join(f"--keep {contest.label}={claim.word}" for claim in contest.claims)
         raise InputError(
-            f"the branches of {contest.prompt} have {contest.label} at different versions, and nobody is there to ask",
-            hint=f"say which one stays: {words}",
+            f"the branches of {contest.prompt} have {contest.label} at different versions, and nobody can be asked",
+            hint=f"choose which one stays: {words}",
         )
     return contest.answer(choice)
 

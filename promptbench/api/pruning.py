@@ -1,4 +1,4 @@
-"""Old runs leave the run record; those that prove what holds a label, or that commands need, stay."""
+"""Remove old runs from the record, except those that prove a labelled version or that later commands need."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from promptbench.store.runs import FILE_NAME
 
 @dataclass(frozen=True, slots=True)
 class PruneResult:
-    """`runs` are the names of those that went, or would go; `kept` those of the same age that stay, with the reason."""
+    """`runs` are the removed runs, or those that would be; `kept` the others of the same age, each with the reason."""
 
     runs: tuple[str, ...]
     kept: dict[str, str]
@@ -24,12 +24,13 @@ class PruneResult:
 
 
 def prune(workspace: Workspace, before: datetime, *, recordings: bool = False, dry_run: bool = False) -> PruneResult:
-    """Removes the runs that were started before a time, with their attempts, and what nobody needs after that.
+    """Remove the runs that started before a time, with their attempts and everything that only they used.
 
-    Cache entries from before that time go too; recordings only with `recordings`, and none that a run asked for which
-    stays. Logged calls, which `import` brought, and the prompt store are never touched.
+    Cache entries from before that time are removed too; recordings only with `recordings`, and only if no remaining run
+    requested them. Imported calls and the prompt store are never touched.
 
-    Raises ConflictError where the prompt store cannot say what its labels point to.
+    Raises:
+        ConflictError: the prompt store's labels are unreadable.
     """
     file = workspace.settings.state / FILE_NAME
     with workspace.recordings() as runs:
@@ -42,7 +43,9 @@ def prune(workspace: Workspace, before: datetime, *, recordings: bool = False, d
         old = retention.older_than(limit)
         reasons = {**retention.needed(), **reasons}
         staying = [run for run in reasons if run in old]
-        reasons |= {run: f"its answers are those of {later}" for run, later in retention.origins(staying).items()}
+        reasons |= {
+            run: f"its answers are scored again in {later}" for run, later in retention.origins(staying).items()
+        }
         going = [run for run in old if run not in reasons]
         kept = {run: reasons[run] for run in old if run in reasons}
         size = file.stat().st_size
@@ -51,12 +54,12 @@ def prune(workspace: Workspace, before: datetime, *, recordings: bool = False, d
         removed = retention.remove(going, limit, recordings=recordings)
         compacted = retention.compact()
     gone = tuple(run for run in going if run not in removed.busy)
-    kept |= dict.fromkeys(removed.busy, "a process works on it")
+    kept |= dict.fromkeys(removed.busy, "a process is writing it")
     return PruneResult(gone, kept, removed, size, file.stat().st_size, compacted)
 
 
 def _proofs(store: Store) -> dict[str, str]:
-    """The runs that the evidence of labelled versions rests on, each with the label."""
+    """Return the runs behind the evidence of labelled versions, each with the label."""
     found = {}
     for prompt in store.prompts():
         holders: dict[str, list[str]] = {}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from promptbench.api.agreeing import Agreed, agree, write_sheet
 from promptbench.api.authoring import CaseAuthor, Draft, Field, as_data
@@ -23,6 +22,7 @@ from promptbench.api.fetching import FetchedPrompt, fetch
 from promptbench.api.health import HealthCheck, doctor
 from promptbench.api.importing import Imported, ImportOptions, ImportState, NothingImported, import_logs, unmapped
 from promptbench.api.keyless import keys_missing, unasked
+from promptbench.api.labels import Who, adopt, force, retire, rollback, set_label
 from promptbench.api.measured_logs import measured_in_logs
 from promptbench.api.measuring import (
     Measured,
@@ -39,19 +39,7 @@ from promptbench.api.merging import LabelConflict, MergeResult, merge
 from promptbench.api.mutating import mutate
 from promptbench.api.outlook import describe_forecast, forecast_power, maximum_calls
 from promptbench.api.past import judge, rescore
-from promptbench.api.promotion import (
-    Who,
-    check_whole,
-    described,
-    fixes_undone,
-    force,
-    promote_evidence,
-    promote_from,
-    promote_recorded,
-    promote_run,
-    proven,
-    set_label,
-)
+from promptbench.api.promotion import check_whole, promote, promote_run, proven
 from promptbench.api.pruning import PruneResult, prune
 from promptbench.api.records import RunDetails, list_runs, run_history, show_run
 from promptbench.api.reddening import red_first
@@ -82,14 +70,12 @@ from promptbench.gate.power import PowerForecast
 from promptbench.gateway import Pacer
 from promptbench.project.bench import Bench
 from promptbench.project.evaluate import Evaluation
-from promptbench.prompts.parser import prompt_name
 from promptbench.report.calibration import CalibrationReport
 from promptbench.report.measurement import MeasurementReport
 from promptbench.report.model import Promotion, RunReport
 from promptbench.report.mutation import MutationReport
 from promptbench.report.repairs import RepairsReport
 from promptbench.report.replay import ReplayReport, RescoreReport
-from promptbench.settings.settings import actor as actor_of
 from promptbench.store.prompts import LabelEvent, Store, Version
 from promptbench.store.run_list import RunFigures, RunSummary
 from promptbench.store.runs import RunStore
@@ -406,56 +392,3 @@ def _asked(workspace: Workspace, selection: Selection, bench: Bench, cache: Cach
     if bench.shard is not None:
         words += ["--shard", bench.shard]
     return Asked(shlex.join(words), chosen, cache)
-
-
-def adopt(workspace: Workspace, path: Path, *, label: str, who: Who) -> Promotion:
-    """Puts the prompt that is in use today into the store, without a verdict; only while the label is unset.
-
-    Raises InputError when the label is set, the reason is missing or the file is no prompt.
-    """
-    try:
-        source = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from None
-    actor = actor_of(workspace.settings, workspace.environ, who.actor)
-    with workspace.prompts() as store:
-        event = store.adopt(prompt_name(path.name), source, label=label, actor=actor, reason=who.reason or "")
-        return described(store, event)
-
-
-def promote(
-    workspace: Workspace,
-    prompt: str,
-    *,
-    run: str | None = None,
-    evidence: Path | None = None,
-    source: str | None = None,
-    label: str,
-    who: Who,
-) -> Promotion:
-    """Moves a label on proof: a run on record (the newest that may prove something by default), a file of evidence, or
-    the evidence of the version that `source`, another label, holds.
-
-    Raises NotProven when the verdict is not PASS, ConflictError when anything has changed since.
-    """
-    with workspace.prompts() as store, workspace.runs() as runs:
-        if evidence is not None:
-            return promote_evidence(workspace, store, runs, prompt, evidence, label, who)
-        if source is not None:
-            return promote_from(workspace, store, runs, f"{prompt}@{source}", label, who)
-        return promote_recorded(workspace, store, runs, prompt, run or runs.latest(prompt), label, who)
-
-
-def rollback(workspace: Workspace, prompt: str, *, to: str | None, label: str, who: Who) -> Promotion:
-    """Moves a label back to a version that held it before. Raises InputError when there is none, or no reason."""
-    actor = actor_of(workspace.settings, workspace.environ, who.actor)
-    with workspace.prompts() as store:
-        event = store.rollback(prompt, to=to, label=label, actor=actor, reason=who.reason or "")
-        return replace(described(store, event), returning=fixes_undone(store, event))
-
-
-def retire(workspace: Workspace, prompt: str, *, label: str | None, who: Who) -> None:
-    """Takes a label, or all labels, off a prompt; its versions and history stay. Raises InputError without a reason."""
-    actor = actor_of(workspace.settings, workspace.environ, who.actor)
-    with workspace.prompts() as store:
-        store.retire(prompt, label=label, actor=actor, reason=who.reason or "")

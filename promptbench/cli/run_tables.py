@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from promptbench.api import RunDetails, RunFigures, RunSummary
 from promptbench.report.words import clean, cut, duration, excerpt, money, share, width_of
+
+if TYPE_CHECKING:
+    from promptbench.api import RunDetails, RunFigures, RunSummary
 
 _NAME, _LEAST = 22, 10
 """How much of a name is shown, and how much at the least."""

@@ -89,7 +89,7 @@ class Comparison:
             yield f"answers of {number_of(len(fell), 'case')} need more repair than before: {names(fell)}"
         must = [item for item in self.targets if item.outcome is not CaseOutcome.FIXED and self._must(item)]
         if must:
-            yield f"{number_of(len(must), 'case')} must be fixed and still failing: {names(must)}"
+            yield f"{number_of(len(must), 'case')} still failing but must be fixed: {names(must)}"
         yield from (ratio.refusal(self._there) for ratio in self.ratios if ratio.over)
 
     def questions(self) -> Iterator[str]:

@@ -288,8 +288,8 @@ def _floors(
         total = sum(cell.total for cell in cells)
         share = sum(cell.passes for cell in cells) / total if total else None
         if wants.floor is not None and share is not None and share < wants.floor:
-            what = f"with the tag '{tag}' are correct"
-            yield f"tag {tag}", sentence.below_floor(share, wants.floor, what, "the tag's floor")
+            what = f"to cases tagged '{tag}' are correct"
+            yield f"tag {tag}", sentence.below_floor(share, wants.floor, what, "their `floor`")
 
 
 def _against_floors(

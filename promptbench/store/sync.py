@@ -243,7 +243,7 @@ class Sync:
     def _diverged(self, prompt: str) -> ConflictError:
         names = self.mirror.event_names(prompt)
         folder = self.mirror.folder / prompt / "events"
-        merge = f"`promptbench store merge {prompt}` joins them: nothing is lost, and you choose which version keeps the label"
+        merge = f"`promptbench store merge {prompt}` joins them: nothing is lost, you choose the version of each label"
         forked = [name for name, after in pairwise(names) if _sequence(name) == _sequence(after)]
         if forked:
             heads = " and ".join(self._head(prompt, name) for name in names if _sequence(name) == _sequence(forked[0]))

@@ -53,8 +53,8 @@ def test_a_fix_that_is_sure_alone_is_not_among_three() -> None:
     verdicts = judged(SURE, NOT, NOT)
     assert [verdict.result for verdict in verdicts] == [Result.INCONCLUSIVE, Result.FAIL, Result.FAIL]
     assert verdicts[0].sentence == (
-        "INCONCLUSIVE: the fixes are not sure enough among 3 candidates: p = 0.038, and 0.017 is asked; at these rates "
-        "'repeats: 10' would decide (1 of 1 reproduced failure fixed; Holm over 3 candidates)"
+        "INCONCLUSIVE: no fix is significant among 3 candidates: p = 0.038, needed 0.017; at these rates "
+        "'repeats: 10' would decide (fixed 1 of 1 failing case; Holm over 3 candidates)"
     )
     assert verdicts[0].holm == HolmCorrection(3, 0.05 / 3)
 
@@ -74,7 +74,7 @@ def test_of_mandatory_fixes_the_least_sure_counts() -> None:
     assert judged(SURER, NOT, NOT)[0].result is Result.PASS
     verdict = judged(SURER, NOT, NOT, fixed="all")[0]
     assert verdict.result is Result.INCONCLUSIVE
-    assert "the fixes are not sure enough" in verdict.sentence
+    assert "no fix is significant" in verdict.sentence
 
 
 def test_bounds_are_of_the_candidates_own_level() -> None:
@@ -84,11 +84,10 @@ def test_bounds_are_of_the_candidates_own_level() -> None:
     assert judged({**fix, **guards(59, "+++")}, margin=0.05)[0].result is Result.PASS
     verdict = judged({**fix, **guards(59, "+++")}, other, margin=0.05)[0]
     assert verdict.sentence == (
-        "INCONCLUSIVE: at margin 5 % 13 more guards are needed (1 of 1 reproduced failure fixed; Holm over 2 "
-        "candidates)"
+        "INCONCLUSIVE: margin 5 % needs 13 more passing cases (fixed 1 of 1 failing case; Holm over 2 candidates)"
     )
     verdict = judged({**fix, **guards(73, "+++")}, {"s": (FAIL8, FAIL8), **guards(73, "+++")}, margin=0.05)[0]
-    assert "(margin 5 %: lower bound −3.8 points, below 4.9 % broken, at 97.5 %)" in verdict.sentence
+    assert "(margin 5 %: lower bound −3.8 points, at most 4.9 % broken, at 97.5 % confidence)" in verdict.sentence
     assert verdict.sentence.endswith("; Holm over 2 candidates")
 
 

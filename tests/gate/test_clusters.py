@@ -52,7 +52,7 @@ def test_a_margin_counts_clusters() -> None:
     assert five.difference == alone.difference
     nine = MarginTest([item(f"{n} {m}", cluster=str(n)) for n in range(9) for m in range(9)], 0.25, NO_CORRECTION, 3)
     assert not nine.holds
-    assert nine.open() == "at margin 25 % 2 more guards of other clusters are needed"
+    assert nine.open() == "margin 25 % needs 2 more passing cases of other clusters"
 
 
 def test_one_unstable_guard_makes_its_cluster_unstable() -> None:
@@ -70,11 +70,10 @@ def test_the_difference_is_the_mean_within_a_cluster() -> None:
 @pytest.mark.parametrize(
     ("together", "said"),
     [
-        ({}, "none of 30 guards broken; among cases like these that excludes a break rate above 10 %, 29 more would"),
+        ({}, "broken 0 of 30 passing cases; that excludes a break rate above 10 %, 29 more would"),
         (
             {f"g{n}": f"talk {n % 9}" for n in range(1, 31)},
-            "none of 30 guards in 9 clusters broken; among cases like these that excludes a break rate above 28 %, "
-            "20 more clusters would",
+            "broken 0 of 30 passing cases in 9 clusters; that excludes a break rate above 28 %, 20 more clusters would",
         ),
     ],
 )

@@ -73,14 +73,14 @@ def nightly(worse: int, champion: str) -> Verdict:
     )
 
 
-HOLDS = "PASS: nothing to promote, this is the prompt in production, and it holds: answers 100 %; answers"
+HOLDS = "PASS: nothing to promote, this is the prompt in production: 100 % of answers are correct; correct answers"
 FELL = "91 % now, 97 % when promoted on 2026-11-01"
 
 
 @pytest.mark.parametrize(
     ("worse", "said"),
     [
-        (8, f"FAIL: the prompt in production got worse: answers {FELL}, 8 worse and 0 better (p = 0.004)"),
+        (8, f"FAIL: the prompt in production got worse: correct answers {FELL}, 8 worse and 0 better (p = 0.004)"),
         (2, f"{HOLDS} {FELL}, 2 worse and 0 better (p = 0.250)"),
         (0, f"{HOLDS} as when promoted on 2026-11-01"),
     ],

@@ -32,7 +32,7 @@ def guarded(
 def test_more_repeats_decide_where_chance_is_what_widens_the_bound() -> None:
     found = guarded((70, "+++", "+++"), (16, "+++", "++-"), (10, "+-+", "+++"))
     assert not found.holds
-    assert found.open() == "at margin 5 % 41 more guards are needed, or about 'repeats: 8'"
+    assert found.open() == "margin 5 % needs 41 more passing cases, or about 'repeats: 8'"
 
 
 def test_they_do_not_where_cases_differ_by_themselves() -> None:

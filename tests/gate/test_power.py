@@ -58,8 +58,8 @@ def test_why_critical_cases_are_asked_so_often() -> None:
 
 def test_outlooks() -> None:
     assert list(PowerForecast.of(29, Policy(), deterministic=True).lines()) == [
-        "29 cases that hold exclude a break rate above 10 %, 30 more one above 5 %",
-        "each case is asked once: the model always answers the same, so a break is seen",
+        "if 29 cases hold, a break rate above 10 % is excluded, with 30 more above 5 %",
+        "the model is deterministic: each case runs once, and every break is seen",
     ]
     assert PowerForecast.of(400, Policy(), deterministic=True).missing == 0
     assert PowerForecast.of(9, Policy(margin=0.05), deterministic=False).missing == 50
@@ -71,27 +71,27 @@ def test_outlooks() -> None:
         (
             105,
             PassRate(),
-            "where production passes 98 % of tries (`promptbench calibrate` measures it), a harmless change keeps it "
+            "if production passes 98 % of tries (`promptbench calibrate` measures it), a harmless change keeps it "
             "in 97 % of runs",
         ),
         (
             80,
             PassRate(0.98, "2026-11-24"),
-            "where production passes 98 % of tries, as in the calibration of 2026-11-24, a harmless change keeps it in "
+            "if production passes 98 % of tries, as in the calibration of 2026-11-24, a harmless change keeps it in "
             "82 % of runs, in 93 % with 93 cases or with 'repeats: 9'",
         ),
         (
             105,
             PassRate(0.9, "2026-11-24"),
-            "where production passes 90 % of tries, as in the calibration of 2026-11-24, a harmless change keeps it in "
-            "1 % of runs, and steadier cases are the cure",
+            "if production passes 90 % of tries, as in the calibration of 2026-11-24, a harmless change keeps it in "
+            "1 % of runs, and only more reliable cases would help",
         ),
     ],
 )
 def test_what_a_margin_takes(cases: int, passing: PassRate, said: str) -> None:
     outlook = PowerForecast.of(cases, Policy(margin=0.05), deterministic=False, passing=passing)
     first, second, *_ = outlook.lines()
-    assert first == "margin 5 % takes 59 guards that hold, 93 where one is unstable"
+    assert first == "margin 5 % needs 59 stable passing cases, 93 if one is unstable"
     assert second == said
 
 
@@ -100,6 +100,6 @@ def test_the_margin_of_a_tag_is_about_its_own_cases() -> None:
     outlook = PowerForecast.of(60, policy, deterministic=True, tagged={"refunds": 12, "other": 3})
     assert outlook.missing == 17
     assert list(outlook.lines())[:2] == [
-        "margin 10 % of 'refunds' takes 29 guards that hold, 46 where one is unstable: 17 more cases at the least",
-        "60 cases that hold exclude a break rate above 5 %, 89 more one above 2 %",
+        "margin 10 % of 'refunds' needs 29 stable passing cases, 46 if one is unstable: at least 17 more cases",
+        "if 60 cases hold, a break rate above 5 % is excluded, with 89 more above 2 %",
     ]

@@ -29,7 +29,7 @@ def test_it_enters_no_share_and_no_floor() -> None:
     options = {"champion": None, "deterministic": True, "tagged": "q g1", "tags": {"t": TagPolicy(floor=1.0)}}
     assert judged(cases, **options).result is Result.FAIL
     passed = judged(cases, apart={"q": LATER}, **options)
-    assert passed.sentence == "PASS: the first version is above its floors: answers 100 %, format 100 %"
+    assert passed.sentence == "PASS: first version: 100 % of answers are correct, 100 % are valid JSON"
 
 
 def test_it_is_not_tried_again() -> None:
@@ -39,16 +39,16 @@ def test_it_is_not_tried_again() -> None:
     assert {want.case for want in wants} == {"b"}
 
 
-SAID = "1 quarantine ended: 'q' on 2026-11-23; mend the case, or review it and set a later day"
+SAID = "1 quarantine ended: 'q' on 2026-11-23; fix the case, or review it and set a later day"
 
 
 def test_after_its_last_day_nothing_passes() -> None:
     cases = {"t": ("-", "+"), "q": ("+", "+"), **guards(9)}
     assert judged(cases, deterministic=True, apart={"q": "2026-11-24"}).result is Result.PASS
     ended = judged(cases, deterministic=True, apart={"q": OVER})
-    assert ended.sentence == f"INCONCLUSIVE: {SAID} (1 of 1 failure fixed)"
+    assert ended.sentence == f"INCONCLUSIVE: {SAID} (fixed 1 of 1 failing case)"
     first = judged(cases, deterministic=True, apart={"q": OVER}, champion=None)
-    assert first.sentence == f"INCONCLUSIVE: {SAID} (answers 100 %)"
+    assert first.sentence == f"INCONCLUSIVE: {SAID} (100 % of answers are correct)"
 
 
 def test_what_is_broken_is_a_fail_all_the_same() -> None:

@@ -57,7 +57,7 @@ def test_over() -> None:
     verdict = judged({CHAMPION: (500, 0.0001), CANDIDATE: (800, 0.00013)}, BOTH)
     assert verdict.sentence == (
         "FAIL: cost ratio 1.30 is above 1.20: $0.13 per 1,000 calls, in production $0.1 per 1,000 calls; latency ratio "
-        "1.60 is above 1.50: a median of 800 ms, in production a median of 500 ms (1 of 1 reproduced failure fixed)"
+        "1.60 is above 1.50: a median of 800 ms, in production a median of 500 ms (fixed 1 of 1 failing case)"
     )
 
 

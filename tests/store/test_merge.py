@@ -155,7 +155,7 @@ def test_the_other_version_can_be_chosen_then_and_later(ann: Clone, bob: Clone) 
     assert texts == ["one\n", "two\n", "theirs\n", "again\n", "ours\n"], "who keeps the label keeps the numbers"
     with open_store(ann.folder) as store:
         assert store.rollback("triage", to="5", actor="a", reason="it was better").to_hash == OURS
-        with pytest.raises(InputError, match="never was staging"):
+        with pytest.raises(InputError, match="was never staging"):
             store.rollback("triage", to="5", label="staging", actor="a", reason="x")
 
 
@@ -278,7 +278,7 @@ def test_database_and_mirror_went_separate_ways(ann: Clone, bob: Clone) -> None:
     forked(ann, bob)
     shutil.rmtree(ann.folder / "text")
     shutil.copytree(bob.folder / "text", ann.folder / "text")
-    with open_store(ann.folder) as store, pytest.raises(ConflictError, match="separate ways") as raised:
+    with open_store(ann.folder) as store, pytest.raises(ConflictError, match="have diverged") as raised:
         store.get("triage")
     assert "store merge triage" in str(raised.value.hint)
     ann.merge({"production": OURS})

@@ -44,7 +44,9 @@ def test_a_failing_step_is_rolled_back_with_its_transaction(connection: sqlite3.
 
 def test_a_newer_file_is_refused(connection: sqlite3.Connection) -> None:
     apply(connection, "set", MIGRATIONS)
-    with pytest.raises(EnvironmentFailure, match=r"the file was written by a newer promptbench \(it knows '0002'\)"):
+    with pytest.raises(
+        EnvironmentFailure, match=r"the file was written by a newer promptbench \(unknown migration '0002'\)"
+    ):
         pending(connection, "set", {"0001": MIGRATIONS["0001"]}, "file")
 
 
