@@ -187,7 +187,7 @@ def execute(
     verdicts = trial.verdicts(table, asked_all=end.complete)
     if end.spent is not None:
         sentence = (
-            f"NO VERDICT about the prompt: stopped at the budget: {end.spent}; the same command goes on from here"
+            f"NO VERDICT: stopped at the budget: {end.spent}; the same command goes on from here"
         )
         verdicts = tuple(undecided(verdict, Result.NO_VERDICT, sentence) for verdict in verdicts)
     else:
@@ -222,7 +222,7 @@ def without_judges(
         count = sum(reasons.values())
         answers = "1 answer is" if count == 1 else f"{count} answers are"
         why = f"{answers} without a judge's verdict; `{runs.run(run).facts['command']}` asks for it again"
-    sentence = f"NO VERDICT about the prompt: {why}"
+    sentence = f"NO VERDICT: {why}"
     return tuple(
         undecided(item, item.result, sentence) if item.result is Result.NO_VERDICT else item for item in verdicts
     )

@@ -22,7 +22,7 @@ def test_the_loop_from_adoption_to_promotion(project: Project) -> None:
     project.adopt()
     ended = project.run("run", "suites/triage", "--promote")
     assert ended.code == 0, ended.out + ended.err
-    assert last_line(ended.out).startswith("PASS: 2 of 2 reproduced failures fixed, none of 1 guard broken")
+    assert last_line(ended.out).startswith("PASS: fixed 2 of 2 failing cases, none of 1 guard broken")
     assert "triage@2 is now production (was triage@1)" in ended.out
     assert project.run("get", "triage@production").out == V2
     history = project.run("prompts", "history", "triage", "--json").data
@@ -83,7 +83,7 @@ def test_no_verdict_when_the_server_is_dead(project: Project, server: FakeOpenAI
     ended = project.run("run", "--promote")
     assert ended.code == 4
     assert time.monotonic() - begin < 30
-    assert last_line(ended.out).startswith("NO VERDICT about the prompt: ")
+    assert last_line(ended.out).startswith("NO VERDICT: ")
     assert "is given up" in ended.err
     assert "no answer from the provider\n  openai/fake: " in ended.out
     assert project.run("prompts", "list").out == "triage: 1 version; production @1\n"
@@ -95,7 +95,7 @@ def test_no_verdict_when_the_server_does_not_answer(project: Project, server: Fa
     project.edit("promptbench.toml", "[providers", "retries = 1\n[providers")
     ended = project.run("run")
     assert ended.code == 4
-    assert last_line(ended.out).startswith("NO VERDICT about the prompt: ")
+    assert last_line(ended.out).startswith("NO VERDICT: ")
 
 
 def test_what_got_no_answer_is_asked_again_by_the_same_command(project: Project, server: FakeOpenAI) -> None:

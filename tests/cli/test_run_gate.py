@@ -29,7 +29,7 @@ def with_guards(project: Project, count: int, tags: str = "") -> None:
 
 
 def promoted_by_its_proof(project: Project) -> bool:
-    """Whether the evidence of a run promotes where no run is on record, and is judged the same again."""
+    """Whether the evidence of a run promotes where no runs yet, and is judged the same again."""
     project.run("run", "--output", f"evidence={PROOF}")
     (project.root / ".promptbench" / "runs.sqlite").unlink()
     ended = project.run("promote", "triage", "--evidence", PROOF)
@@ -186,7 +186,7 @@ def test_a_case_that_flakes_in_production_is_shown_and_decides_nothing(project: 
     ended = project.run("run", "--output", "junit=found.xml", "--output", "json=found.json")
     assert ended.code == 0, ended.out
     assert "flaky (1)" in ended.out
-    assert last_line(ended.out).startswith("PASS: 2 of 2 reproduced failures fixed, none of 1 guard broken")
+    assert last_line(ended.out).startswith("PASS: fixed 2 of 2 failing cases, none of 1 guard broken")
     [report] = json.loads((project.root / "found.json").read_text())["runs"]
     [flip] = [item for item in report["flips"] if item["flip"] == "flaky"]
     assert (flip["champion"]["passed"], flip["champion"]["attempts"], flip["candidate"]["passed"]) == (2, 3, 3)
