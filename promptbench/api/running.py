@@ -186,9 +186,7 @@ def execute(
         )
     verdicts = trial.verdicts(table, asked_all=end.complete)
     if end.spent is not None:
-        sentence = (
-            f"NO VERDICT: stopped at the budget: {end.spent}; the same command goes on from here"
-        )
+        sentence = f"NO VERDICT: stopped at the budget: {end.spent}; the same command goes on from here"
         verdicts = tuple(undecided(verdict, Result.NO_VERDICT, sentence) for verdict in verdicts)
     else:
         verdicts = without_judges(workspace, bench, runs, info.id, verdicts)

@@ -19,7 +19,7 @@ _SIDES = {"champion": "production"}
 def listed(runs: Sequence[RunSummary]) -> Iterator[str]:
     """A line a run, its names cut as far as the width takes it."""
     if not runs:
-        yield "no run is on record"
+        yield "no runs yet"
         return
     for wide in range(_NAME, _LEAST - 1, -1):
         lines = list(_columns(_rows(runs, wide), right={5}))

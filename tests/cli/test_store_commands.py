@@ -233,7 +233,7 @@ def test_a_fork_names_the_command_that_joins_it(project: Project) -> None:
     assert ended.code == 2
     assert "nobody can be asked" in ended.err
     assert "--keep production=ours or --keep production=theirs" in ended.err
-    for keep, said in (("thiers", "no branch has production"), ("=ours", "not clear"), ("staging=", "not clear")):
+    for keep, said in (("thiers", "no branch has production"), ("=ours", "invalid --keep"), ("staging=", "not clear")):
         ended = project.run("store", "merge", "--keep", keep)
         assert ended.code == 2, keep
         assert said in ended.err
@@ -472,3 +472,10 @@ def test_what_others_wrote_into_the_history_is_nothing_that_a_terminal_obeys(pro
         assert "\x1b" not in project.run("prompts", *words).out
     assert "\x1b" not in project.run("get", "triage@\x1b[31m").err
     assert project.run("get", "triage").out == "\x1b[2J{{message}}\n", "a program gets it as it is"
+
+
+@pytest.mark.parametrize("arguments", [("export", "out", "triage"), ("import", "out", "--json")])
+def test_removed_commands_name_the_replacement(project: Project, arguments: tuple[str, ...]) -> None:
+    ended = project.run("store", *arguments)
+    assert ended.code == 2
+    assert "prompt_store/text/PROMPT" in ended.err
