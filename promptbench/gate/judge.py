@@ -12,6 +12,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from promptbench.core.errors import Exit
+from promptbench.core.words import percent
 from promptbench.gate import sentence
 from promptbench.gate.attempt_matrix import AttemptCell, AttemptMatrix
 from promptbench.gate.bounds import Bound, bounds
@@ -235,8 +236,8 @@ def _judge_model(
     states = compare_cases(
         table, compared, candidate, model.name, cases, deterministic=model.deterministic, policy=policy
     )
-    sides = (table.latency_cost(variant, model.name) for variant in (compared, candidate))
-    figures = tuple(ratios(*sides, policy))
+    before, after = table.latency_cost(compared, model.name), table.latency_cost(candidate, model.name)
+    figures = tuple(ratios(before, after, policy))
     comparison = Comparison(states, policy, model.deterministic, holm, below, figures, versus)
     result, text, reasons = _against_champion(comparison, ours)
     return replace(
@@ -325,6 +326,6 @@ def _against_champion(comparison: Comparison, ours: Shares) -> tuple[Result, str
     if comparison.targets and not comparison.fixed and not versus:
         reason = sentence.nothing_fixed(comparison.targets)
         return Result.FAIL, f"FAIL: {reason}", [reason]
-    form = "" if ours.format is None else f"; {sentence.percent(ours.format)} of answers are valid JSON"
+    form = "" if ours.format is None else f"; {percent(ours.format)} of answers are valid JSON"
     who = f"{versus.candidate} is not worse than {versus.champion}: " if versus else ""
     return Result.PASS, f"PASS: {who}{comparison.kept()}{form}{holm}", []

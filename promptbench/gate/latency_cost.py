@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import dataclass, field
-from functools import partial
 from math import fsum, isnan, nan
 from statistics import median
 
 from promptbench.core.types import Attempt
 
-_doubles = partial(array, "d")
+
+def _doubles() -> array[float]:
+    return array("d")
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,4 +92,4 @@ def _tokens(call: MeasuredCall) -> Iterator[object]:
 
 
 def _info(row: tuple[Any, ...]) -> BenchRunInfo:
-    return BenchRunInfo(*row[:-1], json.loads(row[-1]))
+    return BenchRunInfo(*(*row[:-1], json.loads(row[-1])))

@@ -48,7 +48,7 @@ class Retention(RunTable):
 
     def needed(self) -> dict[str, str]:
         """Return the runs that later commands use by default, each with the reason."""
-        return dict(self._rows(_NEWEST))  # type: ignore[arg-type]
+        return dict(self._rows(_NEWEST))
 
     def origins(self, runs: Collection[str]) -> dict[str, str]:
         """Return the runs whose answers the given runs scored again or resumed, each with the run that did."""

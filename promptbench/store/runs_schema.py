@@ -252,7 +252,7 @@ MIGRATIONS: dict[str, tuple[str, ...]] = {
 COLUMNS: dict[str, dict[str, str]] = {
     "run": {
         "id": "name of the run: UTC time of its start and four random letters",
-        "plan": "hash of everything that decides which calls are made; the same command resumes the run with the same plan",
+        "plan": "hash of everything that decides which calls are made; a run with the same plan is resumed",
         "suite": "the suite's name",
         "prompt": "the prompt's name in the store",
         "started": "ISO 8601, UTC",
@@ -290,7 +290,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "error": "why there is no answer, or no verdict on it",
         "tries": "calls made for this attempt; 0 when the answer came from the cache",
         "queue_ms": "waiting in promptbench, in milliseconds: for a free slot, for a rate limit, between tries",
-        "provider_ms": "waiting for the provider, in milliseconds, last try only; null if no call was made",
+        "provider_ms": "waiting for the provider, in milliseconds, last try only; null without a call",
         "input_tokens": "tokens in, cached ones included",
         "output_tokens": "tokens out",
         "cached_tokens": "part of the input tokens read from the provider's cache",
@@ -311,7 +311,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "recorded": "ISO 8601, UTC",
     },
     "cache": {
-        "key": "hash of everything that shapes the answer: the request with its repeat, the model's address and settings",
+        "key": "hash of everything that shapes the answer: the request, its repeat, the model's address and settings",
         "model": "provider/name",
         "answer": "JSON: the whole answer",
         "kept": "ISO 8601, UTC",
@@ -380,7 +380,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "provider_ms": "duration of the successful try; null if none was",
         "connect_ms": "part of provider_ms: opening the connection",
         "first_byte_ms": "part of provider_ms: from the open connection until the head of the answer was in",
-        "first_token_ms": "part of provider_ms: until the first piece of the answer's text; null if it was not streamed",
+        "first_token_ms": "part of provider_ms: until the first piece of the answer's text; null if not streamed",
         "input_tokens": "tokens in, cached ones included",
         "output_tokens": "tokens out",
         "cached_tokens": "part of the input tokens read from the provider's cache",

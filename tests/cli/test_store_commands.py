@@ -233,7 +233,11 @@ def test_a_fork_names_the_command_that_joins_it(project: Project) -> None:
     assert ended.code == 2
     assert "nobody can be asked" in ended.err
     assert "--keep production=ours or --keep production=theirs" in ended.err
-    for keep, said in (("thiers", "no branch has production"), ("=ours", "invalid --keep"), ("staging=", "not clear")):
+    for keep, said in (
+        ("thiers", "no branch has production"),
+        ("=ours", "invalid --keep"),
+        ("staging=", "invalid --keep"),
+    ):
         ended = project.run("store", "merge", "--keep", keep)
         assert ended.code == 2, keep
         assert said in ended.err
