@@ -52,7 +52,10 @@ def _not_zero(value: float) -> float:
 
 
 def binomial_at_most(events: int, total: int, rate: float) -> float:
-    """Return P(X ≤ events) of a binomial X of `total` tries at `rate`: I_{1−rate}(total − events, events + 1), DLMF 8.17.5."""
+    """Return P(X ≤ events) of a binomial X of `total` tries at `rate`.
+
+    I_{1−rate}(total − events, events + 1), DLMF 8.17.5.
+    """
     if events >= total:
         return 1.0
     return incomplete_beta(total - events, events + 1, 1.0 - rate)
@@ -83,8 +86,9 @@ def clopper_pearson(events: int, total: int, confidence: float = 0.95) -> tuple[
 
 
 def student_above(t: float, degrees: float) -> float:
-    """Return P(T > t) of Student's t with `degrees` of freedom ν: ½ I_{ν/(ν+t²)}(ν/2, ½) for t ≥ 0 (Abramowitz and Stegun
-    26.5.27).
+    """Return P(T > t) of Student's t with `degrees` of freedom ν.
+
+    ½ I_{ν/(ν+t²)}(ν/2, ½) for t ≥ 0 (Abramowitz and Stegun 26.5.27).
     """
     square = t * t
     if square < degrees:

@@ -39,7 +39,10 @@ class Paired:
         return self.total / self.count if self.count else 0.0
 
     def lower(self, confidence: float = 0.95) -> float:
-        """Return LB = m − t_{confidence, n−1} √(v / W), the one-sided lower bound of the mean; −1.0 for fewer than two."""
+        """Return LB = m − t_{confidence, n−1} √(v / W), the one-sided lower bound of the mean.
+
+        −1.0 for fewer than two.
+        """
         if self.count < 2:
             return -1.0
         mean, error = self._plus_two()

@@ -244,10 +244,10 @@ def test_a_fork_names_the_command_that_joins_it(project: Project) -> None:
     ended = project.run("store", "merge", "--keep", "ours")
     assert ended.code == 0, ended.err
     assert ended.out.splitlines() == [
-        "triage: one history again; production is triage@1",
+        "triage: joined; production is triage@1",
         "  triage@3 comes from a merged branch, where it was production as @3: forced by Bea as event 3",
         "  other choice: promptbench rollback triage --to 3 --reason '…'",
-        "commit prompt_store/text; the others have it with their next pull",
+        "commit prompt_store/text; others get it with their next pull",
     ]
     assert project.run("store", "verify").code == 0
     assert "merged: @3 of another branch" in project.run("prompts", "history", "triage").out
