@@ -22,7 +22,7 @@ def test_the_loop_from_adoption_to_promotion(project: Project) -> None:
     project.adopt()
     ended = project.run("run", "suites/triage", "--promote")
     assert ended.code == 0, ended.out + ended.err
-    assert last_line(ended.out).startswith("PASS: fixed 2 of 2 failing cases, none of 1 guard broken")
+    assert last_line(ended.out).startswith("PASS: fixed 2 of 2 failing cases, broken 0 of 1 passing case")
     assert "triage@2 is now production (was triage@1)" in ended.out
     assert project.run("get", "triage@production").out == V2
     history = project.run("prompts", "history", "triage", "--json").data
@@ -45,7 +45,7 @@ def test_production_below_its_floors_is_a_no(project: Project, server: FakeOpenA
     server.script = lambda body: '{"team": "nobody"}'
     ended = project.run("run")
     assert ended.code == 1
-    assert last_line(ended.out).startswith("FAIL: the prompt in production is below its floors: answers 0 %")
+    assert last_line(ended.out).startswith("FAIL: the prompt in production: 0 % of answers are correct")
 
 
 def test_a_broken_case_fails_the_gate_and_nothing_moves(project: Project, server: FakeOpenAI) -> None:
@@ -65,7 +65,7 @@ def test_a_broken_case_fails_the_gate_and_nothing_moves(project: Project, server
 def test_a_first_version_passes_by_its_floors(project: Project) -> None:
     ended = project.run("run", "--promote")
     assert ended.code == 0
-    assert last_line(ended.out) == "PASS: the first version is above its floors: answers 100 %, format 100 %"
+    assert last_line(ended.out) == "PASS: first version: 100 % of answers are correct, 100 % are valid JSON"
     assert project.run("prompts", "history", "triage", "--json").data["events"][0]["kind"] == "initial"
 
 
@@ -199,7 +199,7 @@ def test_dry_run_asks_nothing(project: Project, server: FakeOpenAI) -> None:
     first, _, could_tell = ended.out.partition(", cost unknown\n")
     assert first.endswith(" tokens in (characters / 4), up to 9,000 out")
     assert could_tell == (
-        "  3 cases that hold exclude a break rate above 63 %, 26 more one above 10 %\n"
+        "  if 3 cases hold, a break rate above 63 % is excluded, with 26 more above 10 %\n"
         "  a case that begins to fail half of the time is called broken in 48 % of runs\n"
         "    and unstable in 38 %; with 'repeats: 5' in 50 % and 46 %\n"
         "  a case that fails is tried up to 8 times more with either prompt; if all did,\n"
