@@ -156,7 +156,7 @@ def test_production_is_held_against_the_run_that_promoted_it(project: Project, s
     ended = project.run("run")
     assert ended.code == 0
     assert last_line(ended.out).startswith("PASS: nothing to promote, this is the prompt in production: ")
-    assert last_line(ended.out).endswith(f"; answers as when promoted on {day}")
+    assert last_line(ended.out).endswith(f"; correct answers as when promoted on {day}")
     server.script = lambda body: "no" if "Hello" in body["messages"][-1]["content"] else better(body)
     ended = project.run("run")
     assert ended.code == 1
