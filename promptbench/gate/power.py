@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from promptbench.core.words import number_of, percent
 from promptbench.gate.case_outcomes import is_break, is_stable
-from promptbench.gate.margin import MAX_REPEATS, MIN_GUARDS, margin_name
+from promptbench.gate.margin import MAX_REPEATS, MIN_GUARDS
 from promptbench.gate.margin_power import ASSUMED_RATE, TARGET_POWER, guards_to_keep, power_to_keep
 from promptbench.gate.policy import AUTO, LEVEL, TRIES, Policy
 from promptbench.gate.sentence import fine_percent, next_goal
@@ -67,49 +67,48 @@ class PassRate:
 
 @dataclass(frozen=True, slots=True)
 class MarginForecast:
-    """What a margin, the gate's or a `tag`'s, needs of a suite with this many `cases`.
+    """What a margin, the gate's or a tag's, needs of a suite with this many `cases`.
 
     Attributes:
-        needs: the number of guards if all hold, and if one of them is unstable.
+        about: names the tag, as in " of 'refunds'"; empty for the gate's margin.
+        takes: the number of guards if all hold, and if one of them is unstable.
         kept: the probability that the present cases keep the margin if nothing changes; None on deterministic models.
         enough: how many cases keep it with `margin_power.TARGET_POWER`; None if the present ones do, or none would.
         repeats: with how many repeats the present cases would; None likewise.
     """
 
     margin: float
-    tag: str
+    about: str
     cases: int
-    needs: tuple[int, int]
+    takes: tuple[int, int]
     kept: float | None = None
     enough: int | None = None
     repeats: int | None = None
 
     @classmethod
     def of(
-        cls, margin: float, tag: str, cases: int, policy: Policy, rate: float, *, deterministic: bool
+        cls, margin: float, about: str, cases: int, policy: Policy, rate: float, *, deterministic: bool
     ) -> MarginForecast:
         """Compute the forecast for production's pass `rate`."""
-        needs = guards_for(margin), guards_for(margin, 1)
+        takes = guards_for(margin), guards_for(margin, 1)
         if deterministic:
-            return cls(margin, tag, cases, needs)
+            return cls(margin, about, cases, takes)
         kept = power_to_keep(cases, margin, policy.repeats, rate)
         if kept >= TARGET_POWER:
-            return cls(margin, tag, cases, needs, kept)
+            return cls(margin, about, cases, takes, kept)
         more = range(policy.repeats + 1, MAX_REPEATS + 1)
         repeats = next((count for count in more if power_to_keep(cases, margin, count, rate) >= TARGET_POWER), None)
-        return cls(margin, tag, cases, needs, kept, guards_to_keep(margin, policy.repeats, rate), repeats)
+        return cls(margin, about, cases, takes, kept, guards_to_keep(margin, policy.repeats, rate), repeats)
 
     @property
     def missing(self) -> int:
         """The number of missing cases."""
-        return max(0, self.needs[0] - self.cases)
+        return max(0, self.takes[0] - self.cases)
 
     def lines(self, passing: PassRate) -> Iterator[str]:
         """Yield the forecast in words."""
-        fewest, with_one = self.needs
-        said = (
-            f"{margin_name(self.margin, self.tag)} needs {fewest} stable passing cases, {with_one} if one is unstable"
-        )
+        fewest, with_one = self.takes
+        said = f"margin {fine_percent(self.margin)}{self.about} needs {fewest} stable passing cases, {with_one} if one is unstable"
         yield said + (f": at least {number_of(self.missing, 'more case')}" if self.missing else "")
         if self.kept is None:
             return
@@ -158,7 +157,7 @@ class PowerForecast:
         margins = [] if policy.margin == AUTO else [(float(policy.margin), "", cases)]
         for tag, wants in policy.tags.items():
             if wants.margin is not None:
-                margins.append((wants.margin, tag, tagged.get(tag, 0)))
+                margins.append((wants.margin, f" of '{tag}'", tagged.get(tag, 0)))
         return cls(
             cases,
             tuple(MarginForecast.of(*item, policy, passing.rate, deterministic=deterministic) for item in margins),
@@ -177,7 +176,7 @@ class PowerForecast:
         """Yield the forecast in words."""
         for margin in self.margins:
             yield from margin.lines(self.passing)
-        if all(margin.tag for margin in self.margins):
+        if all(margin.about for margin in self.margins):
             said = f"if {number_of(self.cases, 'case')} hold, a break rate above {percent(self.excludes)} is excluded"
             goals = (
                 f", with {guards_needed(g) - self.cases} more above {percent(g)}" for g in next_goal(self.excludes)

@@ -161,7 +161,8 @@ def test_production_is_held_against_the_run_that_promoted_it(project: Project, s
     ended = project.run("run")
     assert ended.code == 1
     assert last_line(ended.out) == (
-        "FAIL: the prompt in production is below its floors: 13 % of answers are valid JSON; `gate: format floor` needs 95 %; answers 13 % now, "
+        "FAIL: the prompt in production: 13 % of answers are correct; `gate: answer floor` needs 80 %; "
+        "correct answers 13 % now, "
         f"100 % when promoted on {day}, 13 worse and 0 better (p < 0.001)"
     )
     dry = project.run("run", "--dry-run")
