@@ -108,7 +108,8 @@ class MarginForecast:
     def lines(self, passing: PassRate) -> Iterator[str]:
         """Yield the forecast in words."""
         fewest, with_one = self.takes
-        said = f"margin {fine_percent(self.margin)}{self.about} needs {fewest} stable passing cases, {with_one} if one is unstable"
+        margin = f"margin {fine_percent(self.margin)}{self.about}"
+        said = f"{margin} needs {fewest} stable passing cases, {with_one} if one is unstable"
         yield said + (f": at least {number_of(self.missing, 'more case')}" if self.missing else "")
         if self.kept is None:
             return

@@ -202,8 +202,8 @@ def test_dry_run_asks_nothing(project: Project, server: FakeOpenAI) -> None:
         "  if 3 cases hold, a break rate above 63 % is excluded, with 26 more above 10 %\n"
         "  a case that begins to fail half of the time is called broken in 48 % of runs\n"
         "    and unstable in 38 %; with 'repeats: 5' in 50 % and 46 %\n"
-        "  a case that fails is tried up to 8 times more with either prompt; if all did,\n"
-        "    that would be 66 questions in all, cost unknown\n"
+        "  a failing case is tried up to 8 times more with each prompt; if all fail, that\n"
+        "    is 66 calls in total, cost unknown\n"
     )
     assert project.run("run", "--dry-run", "--json").data["suites"][0]["questions"] == {"openai/fake": 18}
     assert project.run("run", "--dry-run", "--json").data["suites"][0]["most_questions"] == {"openai/fake": 66}
