@@ -214,10 +214,10 @@ def test_dry_run_says_what_a_margin_takes(project: Project, server: FakeOpenAI) 
     project.adopt()
     project.edit("suites/triage/suite.yaml", "gate: {", "gate: {margin: 5%, ")
     ended = project.run("run", "--dry-run")
-    margin = "margin 5 % takes 59 guards that hold, 93 where one is unstable: 56 more cases at the least"
+    margin = "margin 5 % needs 59 stable passing cases, 93 if one is unstable: at least 56 more cases"
     assert margin in " ".join(ended.out.split())
     assert max(map(len, ended.out.splitlines()[2:])) <= 80
-    said = "with the cases that are missing it would be 354 questions in the first round, cost unknown"
+    said = "with the missing cases: 354 calls in the first round, cost unknown"
     assert " ".join(ended.out.split()).endswith(said)
     [suite] = project.run("run", "--dry-run", "--json").data["suites"]
     [margin] = suite["outlook"]["margins"]
