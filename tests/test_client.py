@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from promptbench.api.workspace import version_of
-from promptbench.client import Prompt, PromptClient, StoreUnreadable, UnknownPrompt
+from promptbench.client import PromptClient, ServedPrompt, StoreUnreadable, UnknownPrompt
 from promptbench.core.canonical import digest
 from promptbench.store.prompts import Store
 from tests.store import kit
@@ -130,8 +130,8 @@ def test_what_a_caller_changes_stays_his(folder: Path) -> None:
         ("triage@prod", "has no label 'prod'"),
         ("triage@7", "has no version '7'"),
         ("triage@sha256:" + "0" * 64, "has no version"),
-        ("", "no prompt ''"),
-        ("../triage", "no prompt"),
+        ("", "prompt '' not found"),
+        ("../triage", "not found"),
     ],
 )
 def test_an_unknown_name_is_an_error_whatever_the_fallback(folder: Path, reference: str, said: str) -> None:
@@ -171,12 +171,12 @@ def test_a_retired_label_is_no_longer_answered(folder: Path) -> None:
 
 def test_a_fallback_is_for_a_store_that_cannot_be_read_and_says_so(tmp_path: Path) -> None:
     client = PromptClient(tmp_path / "nowhere")
-    with pytest.raises(StoreUnreadable, match="is not there; `promptbench store verify`"):
+    with pytest.raises(StoreUnreadable, match="not found; run `promptbench store verify`"):
         client.get("triage")
     prompt = client.get("triage", fallback="Which team? {{message}}")
     assert (prompt.is_fallback, prompt.stale, prompt.hash, prompt.models) == (True, False, None, ())
     assert prompt.note is not None
-    assert "is not there" in prompt.note
+    assert "not found" in prompt.note
     assert prompt.render(message="Hi") == [{"role": "user", "content": "Which team? Hi"}]
     turns = [{"role": "system", "content": "Be short."}, {"role": "user", "content": "{{message}}"}]
     assert client.get("triage", fallback=turns).render(message="Hi")[1]["content"] == "Hi"
@@ -226,7 +226,7 @@ def test_the_last_answer_is_kept_and_flagged_while_the_store_cannot_be_read(fold
 def test_a_text_mirror_alone_is_not_read_and_the_error_says_what_builds_the_database(folder: Path) -> None:
     (folder / "prompts.sqlite").unlink()
     client = PromptClient(folder, ttl=0)
-    with pytest.raises(StoreUnreadable, match="has a text mirror and no database; `promptbench store verify` builds"):
+    with pytest.raises(StoreUnreadable, match="has a text mirror but no database; run `promptbench store verify`"):
         client.get("triage")
     with open_store(folder):
         pass
@@ -249,7 +249,7 @@ def test_a_mirror_that_is_ahead_is_told(folder: Path, tmp_path: Path) -> None:
     assert "`promptbench store verify`" in prompt.note
     assert not client.get(f"triage@{prompt.hash}").stale
     for unknown in ("triage@canary", "entities"):
-        with pytest.raises(StoreUnreadable, match="has events that the database has not"):
+        with pytest.raises(StoreUnreadable, match="has events that the database does not have"):
             client.get(unknown)
     with open_store(folder) as store:
         store.get("triage")
@@ -272,10 +272,10 @@ def test_threads_read_while_another_process_promotes(tmp_path: Path) -> None:
         kit.adopt(store, "triage", "one\n")
         kit.adopt(store, "entities", "one\n")
     client = PromptClient(folder, ttl=0)
-    seen: list[list[Prompt]] = [[] for _ in range(4)]
+    seen: list[list[ServedPrompt]] = [[] for _ in range(4)]
     stop = threading.Event()
 
-    def read(mine: list[Prompt]) -> None:
+    def read(mine: list[ServedPrompt]) -> None:
         while not stop.is_set():
             mine.append(client.get("triage"))
             time.sleep(0.001)

@@ -1,4 +1,4 @@
-"""What is in production against itself: how much its answers flake, and how often the gate errs by it."""
+"""Judge the production version against itself: which cases are flaky, and how often the gate errs because of them."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from promptbench.core.clock import today
 from promptbench.core.errors import EnvironmentFailure, InputError
 from promptbench.core.events import Listener
 from promptbench.core.types import Attempt, AttemptKey, Side
-from promptbench.gate.calibration import FalseAlarms, Rate, false_alarms
-from promptbench.gate.flips import CaseInfo, Flip
+from promptbench.gate.attempt_matrix import AttemptMatrix
+from promptbench.gate.case_outcomes import CaseInfo, CaseOutcome
+from promptbench.gate.false_alarms import CaseRate, FalseAlarms, false_alarms
 from promptbench.gate.judge import GatedModel, Result, judge
 from promptbench.gate.policy import TRIES
-from promptbench.gate.table import Table
 from promptbench.project.bench import Bench
 from promptbench.project.quarantine import allowed
 from promptbench.report.calibration import CalibratedModel, CalibratedSuite, CalibrationReport, FlakyCase, Share
@@ -27,11 +27,13 @@ from promptbench.stats.beta import clopper_pearson
 from promptbench.store.runs import RunStore
 
 _REVIEW_DAYS = 30
+_ERRORS = (CaseOutcome.BROKEN, CaseOutcome.FIXED, CaseOutcome.UNSTABLE)
+_ONE, _OTHER = "one", "other"
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """A suite as it is, and the bench that asks what is in production often enough for both sides."""
+    """A suite as it is, and the bench that runs the production version often enough for both sides."""
 
     suite: Bench
     asked: Bench
@@ -42,10 +44,14 @@ class _Plan:
 def calibrate(
     workspace: Workspace, selection: Selection, *, repeats: int | None, spending: Spending, listen: Listener
 ) -> CalibrationReport:
-    """Asks what is in production `repeats` times for either side of a comparison with itself, the two interleaved.
+    """Run the production version `repeats` times for each side of a comparison with itself, interleaved.
 
-    By default as often as the gate asks of a case at the most. What is found is kept, and later runs mention it. Raises
-    as `run` does, and EnvironmentFailure where not all was answered.
+    The default is the largest number of tries that the gate makes. The pass rates are stored, and later runs mention
+    them.
+
+    Raises:
+        InputError: as by `run`, or nothing is in production.
+        EnvironmentFailure: as by `run`, or too few calls were answered.
     """
     with workspace.prompts() as store, workspace.runs() as runs:
         benches, _ = workspace.assemble(selection, store=store, runs=runs)
@@ -61,18 +67,17 @@ def calibrate(
                 done = execute(workspace, plan.asked, runs, listen, asked=asked, budgets=budgets)
                 if done.verdict.result is Result.NO_VERDICT:
                     why = done.verdict.sentence.partition(": ")[2]
-                    raise EnvironmentFailure(f"no calibration: {why}", hint=f"`{plan.command}` goes on from here")
+                    raise EnvironmentFailure(f"no calibration: {why}", hint=f"`{plan.command}` resumes it")
                 run = done.info.id
             suites.append(_found(workspace, plan, runs, run))
         return CalibrationReport(suites)
 
 
 def _plan(workspace: Workspace, selection: Selection, bench: Bench, repeats: int | None) -> _Plan:
-    """Raises InputError where nothing is in production."""
     if bench.champion is None:
         raise InputError(
-            f"nothing of '{bench.prompt_name}' is in production yet, so there is nothing to calibrate by",
-            hint="`promptbench adopt` puts in what is in use today",
+            f"no version of '{bench.prompt_name}' is in production, so there is nothing to calibrate",
+            hint="`promptbench adopt` records the prompt that is in use today",
         )
     words = ["promptbench", "calibrate", workspace.shown(bench.suite.folder)]
     for flag, values in _chosen(selection).items():
@@ -84,7 +89,7 @@ def _plan(workspace: Workspace, selection: Selection, bench: Bench, repeats: int
         alone,
         models=tuple(model for model in bench.models if model.gated and not alone.deterministic(model)),
         suite=replace(bench.suite, gate=bench.suite.gate.model_copy(update={"repeats": 2 * each})),
-        # It proves nothing about a candidate, and is no point in a suite's history.
+        # It proves nothing about a candidate, and does not belong in the suite's history.
         partial=True,
     )
     return _Plan(bench, asked, each, shlex.join(words))
@@ -97,7 +102,7 @@ def _chosen(selection: Selection) -> dict[str, list[str]]:
 def _found(workspace: Workspace, plan: _Plan, runs: RunStore, run: str | None) -> CalibratedSuite:
     bench, champion = plan.suite, plan.suite.champion
     assert champion is not None
-    sides = _sides(runs.outcomes(run), plan.repeats) if run else Table()
+    sides = _sides(runs.outcomes(run), plan.repeats) if run else AttemptMatrix()
     models = []
     for model in plan.asked.models:
         rates = [rate for case in case_infos(bench) if (rate := _rate(sides, model.name, case)).tries]
@@ -120,26 +125,23 @@ def _found(workspace: Workspace, plan: _Plan, runs: RunStore, run: str | None) -
     )
 
 
-_ONE, _OTHER = "one", "other"
-
-
-def _sides(attempts: Iterable[Attempt], repeats: int) -> Table:
-    """The tries of a version in turn as those of two: as they were asked, so that a bad hour hits both sides alike."""
+def _sides(attempts: Iterable[Attempt], repeats: int) -> AttemptMatrix:
+    # Alternate tries go to each side, in the order of the calls, so that a bad hour affects both alike.
 
     def side(attempt: Attempt) -> Attempt:
         key = attempt.key
         name = _OTHER if key.repeat % 2 else _ONE
         return replace(attempt, key=AttemptKey(name, key.model, key.case, key.repeat // 2))
 
-    return Table(side(attempt) for attempt in attempts if attempt.key.repeat < 2 * repeats)
+    return AttemptMatrix(side(attempt) for attempt in attempts if attempt.key.repeat < 2 * repeats)
 
 
-def _rate(sides: Table, model: str, case: CaseInfo) -> Rate:
+def _rate(sides: AttemptMatrix, model: str, case: CaseInfo) -> CaseRate:
     cells = [sides.cell(side, model, case.name) for side in (_ONE, _OTHER)]
-    return Rate(case, sum(cell.passes for cell in cells), sum(cell.total for cell in cells))
+    return CaseRate(case, sum(cell.passes for cell in cells), sum(cell.total for cell in cells))
 
 
-def _model(bench: Bench, model: str, rates: Sequence[Rate], sides: Table) -> CalibratedModel:
+def _model(bench: Bench, model: str, rates: Sequence[CaseRate], sides: AttemptMatrix) -> CalibratedModel:
     policy = policy_of(bench)
     alarms = false_alarms(rates, policy)
     judged = judge(
@@ -155,18 +157,24 @@ def _model(bench: Bench, model: str, rates: Sequence[Rate], sides: Table) -> Cal
     return CalibratedModel(
         model=model,
         cases=len(rates),
-        flaky=[_flaky(rate) for rate in flaky],
+        flaky=[
+            FlakyCase(
+                rate.case.name,
+                rate.passes,
+                rate.tries,
+                *clopper_pearson(rate.passes, rate.tries),
+                rate.case.critical,
+                bool(rate.case.review_by),
+            )
+            for rate in flaky
+        ],
         broken=_share(alarms, alarms.broken),
         fixed=_share(alarms, alarms.fixed),
         unstable=_share(alarms, alarms.unstable),
-        halves={flip.value: judged.count(flip) for flip in (Flip.BROKEN, Flip.FIXED, Flip.UNSTABLE)},
+        halves={
+            flip.value: judged.count(flip) for flip in (CaseOutcome.BROKEN, CaseOutcome.FIXED, CaseOutcome.UNSTABLE)
+        },
     )
-
-
-def _flaky(rate: Rate) -> FlakyCase:
-    low, high = clopper_pearson(rate.passes, rate.tries)
-    case = rate.case
-    return FlakyCase(case.name, rate.passes, rate.tries, low, high, case.critical, bool(case.review_by))
 
 
 def _share(alarms: FalseAlarms, count: int) -> Share:
@@ -174,11 +182,7 @@ def _share(alarms: FalseAlarms, count: int) -> Share:
 
 
 def flake_notes(runs: RunStore, suite: str) -> dict[tuple[str, str], str]:
-    """By model and case what the latest calibrations say of those that flake, to be said beside a flip."""
-    return {
-        (
-            flake.model,
-            flake.case,
-        ): f"flaky: {flake.passes} of {flake.tries} tries passed in the calibration of {flake.day}"
-        for flake in runs.calibrations().flaky(suite)
-    }
+    """Return, by model and case, a note about the flaky cases of the latest calibrations."""
+    note = "flaky: {} of {} tries passed in the calibration of {}".format
+    flaky = runs.calibrations().flaky(suite)
+    return {(item.model, item.case): note(item.passes, item.tries, item.day) for item in flaky}

@@ -22,9 +22,9 @@ from promptbench.core.errors import InputError, NothingSelected
 from promptbench.core.events import Listener
 from promptbench.core.types import Json
 from promptbench.engine.estimate import Estimate
-from promptbench.gate.flips import CaseInfo
-from promptbench.gate.policy import Policy, Versus
-from promptbench.gate.table import Table
+from promptbench.gate.attempt_matrix import AttemptMatrix
+from promptbench.gate.case_outcomes import CaseInfo
+from promptbench.gate.policy import ComparisonLabels, Policy
 from promptbench.project.assemble import Stored
 from promptbench.project.bench import Bench, BenchModel
 from promptbench.prompts.parser import load as load_prompt
@@ -137,7 +137,7 @@ def _versions_question(workspace: Workspace, store: Store, runs: RunStore | None
         Pair(End(champion.hash, name, same), End(candidate.hash, name, same))
         for name, same in ((model.name, bench.deterministic(model)) for model in bench.models)
     ]
-    versus = Versus(champion.label, candidate.label)
+    versus = ComparisonLabels(champion.label, candidate.label)
     return _Question(bench, _pairing(bench, versus, pairs), (champion.label, candidate.label), _asked(bench, matchup))
 
 
@@ -154,7 +154,7 @@ def _models_question(workspace: Workspace, store: Store, runs: RunStore | None, 
         raise InputError(f"{blind[0]} sees no prompt, so a prompt cannot be compared on it", hint=hint)
     first, second = (ends[name] for name in matchup.models)
     labels = (f"{version.label} on {first.model}", f"{version.label} on {second.model}")
-    versus = Versus(f"on {first.model}", labels[1])
+    versus = ComparisonLabels(f"on {first.model}", labels[1])
     return _Question(bench, _pairing(bench, versus, [Pair(first, second)]), labels, _asked(bench, matchup))
 
 
@@ -180,7 +180,7 @@ def _seeing(bench: Bench) -> tuple[BenchModel, ...]:
     return tuple(replace(model, gated=True) for model in bench.models if model.uses_prompt)
 
 
-def _pairing(bench: Bench, versus: Versus, pairs: Sequence[Pair]) -> Pairing:
+def _pairing(bench: Bench, versus: ComparisonLabels, pairs: Sequence[Pair]) -> Pairing:
     return Pairing(versus, pairs, case_infos(bench), policy_of(bench))
 
 
@@ -380,25 +380,25 @@ def _as_field(value: Json) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _asked_both(pairs: Sequence[Pair], case: str, champion: Table, candidate: Table) -> bool:
+def _asked_both(pairs: Sequence[Pair], case: str, champion: AttemptMatrix, candidate: AttemptMatrix) -> bool:
     """Whether there is an attempt of both sides on every model; a run that was interrupted has not asked everything."""
     ends = [(end, table) for pair in pairs for end, table in ((pair.champion, champion), (pair.candidate, candidate))]
     cells = [table.cell(end.variant, end.model, case) for end, table in ends]
     return all(cell.total or cell.errored for cell in cells)
 
 
-def _table(runs: RunStore, info: RunInfo, policy: Policy) -> Table:
+def _table(runs: RunStore, info: RunInfo, policy: Policy) -> AttemptMatrix:
     measured = policy.measured
-    return Table(runs.outcomes(info.id, measured=bool(measured)), measured=measured)
+    return AttemptMatrix(runs.outcomes(info.id, measured=bool(measured)), measured=measured)
 
 
-def _named(first: _Subject, second: _Subject) -> Versus:
+def _named(first: _Subject, second: _Subject) -> ComparisonLabels:
     """Both sides as briefly as they can be told apart."""
     if first.variant != second.variant and first.label != second.label:
-        return Versus(first.label, second.label)
+        return ComparisonLabels(first.label, second.label)
     if first.models != second.models and len(first.models) == len(second.models) == 1:
-        return Versus(f"on {first.models[0]}", f"{second.label} on {second.models[0]}")
-    return Versus(f"in run {first.info.id}", f"{second.label} in run {second.info.id}")
+        return ComparisonLabels(f"on {first.models[0]}", f"{second.label} on {second.models[0]}")
+    return ComparisonLabels(f"in run {first.info.id}", f"{second.label} in run {second.info.id}")
 
 
 def _in_full(first: _Subject, second: _Subject, side: _Subject) -> str:

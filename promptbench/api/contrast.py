@@ -10,9 +10,9 @@ from promptbench.api.judges import judge_rows
 from promptbench.api.pairing import CANDIDATE, CHAMPION, Pair, Pairing
 from promptbench.api.reporting import Collector, Tally
 from promptbench.core.types import Attempt, AttemptKey
-from promptbench.gate.flips import Flip
+from promptbench.gate.attempt_matrix import AttemptMatrix
+from promptbench.gate.case_outcomes import CaseOutcome
 from promptbench.gate.judge import Verdict
-from promptbench.gate.table import Table
 from promptbench.report.model import FlipRow, Judgement, Row, RunReport
 from promptbench.report.words import share
 from promptbench.store.runs import RunInfo, RunStore
@@ -32,12 +32,12 @@ class Side:
 class _Gathered:
     """What one pass over the attempts of a comparison yields."""
 
-    def __init__(self, pairing: Pairing, joint: Table, verdict: Verdict) -> None:
+    def __init__(self, pairing: Pairing, joint: AttemptMatrix, verdict: Verdict) -> None:
         worth = {
             (model.model, item.case.name)
             for model in verdict.models
-            for item in model.flips
-            if item.flip is not Flip.STILL_PASSING
+            for item in model.cases
+            if item.outcome is not CaseOutcome.STILL_PASSING
         }
         self.collected = Collector(joint, worth)
         self.errors: Counter[tuple[str, str]] = Counter()
@@ -71,7 +71,7 @@ def contrast(
     runs: RunStore,
     pairing: Pairing,
     sides: tuple[Side, Side],
-    joint: Table,
+    joint: AttemptMatrix,
     verdict: Verdict,
     *,
     command: str,
@@ -116,7 +116,7 @@ def contrast(
 
 
 def _judgement(pairing: Pairing, verdict: Verdict, sides: tuple[Side, Side]) -> Judgement:
-    counts = Counter(item.flip.value for model in verdict.models for item in model.flips)
+    counts = Counter(item.outcome.value for model in verdict.models for item in model.cases)
     mid_p = [model.mid_p for model in verdict.models if model.mid_p is not None]
     ends = pairing.pairs[0]
     return Judgement(
@@ -127,7 +127,7 @@ def _judgement(pairing: Pairing, verdict: Verdict, sides: tuple[Side, Side]) -> 
         mode=verdict.mode.value,
         result=verdict.result.value,
         sentence=verdict.sentence,
-        counts={flip.value: counts[flip.value] for flip in Flip},
+        counts={flip.value: counts[flip.value] for flip in CaseOutcome},
         mid_p=max(mid_p) if mid_p else None,
     )
 
@@ -142,12 +142,12 @@ def _rows(pairing: Pairing, gathered: _Gathered, sides: tuple[Side, Side]) -> It
 
 def _flips(verdict: Verdict, collected: Collector, expected: Callable[[str], str | None]) -> Iterator[FlipRow]:
     for model in verdict.models:
-        for item in model.flips:
-            if item.flip is not Flip.STILL_PASSING:
+        for item in model.cases:
+            if item.outcome is not CaseOutcome.STILL_PASSING:
                 yield FlipRow(
                     model=model.model,
                     case=item.case.name,
-                    flip=item.flip.value,
+                    flip=item.outcome.value,
                     critical=item.case.critical,
                     logged=False,
                     champion=collected.side(CHAMPION, model.model, item.case.name),

@@ -1,4 +1,4 @@
-"""The metadata with which Datasette shows `runs.sqlite`: what every table, view and column holds, and some queries."""
+"""The metadata for `runs.sqlite` in Datasette: descriptions of tables, views and columns, and some queries."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ORDER BY now.case_name""",
 FROM attempt WHERE provider_ms NOTNULL ORDER BY attempt.provider_ms DESC LIMIT 100""",
     ),
     "spent_by_day": (
-        "US dollars by day and model, of what is known",
+        "US dollars by day and model, as far as known",
         """SELECT substr(started, 1, 10) AS day, model, count(*) AS attempts, round(sum(cost), 4) AS cost
 FROM attempt GROUP BY day, model ORDER BY day DESC, cost DESC""",
     ),
@@ -35,7 +35,7 @@ FROM attempt GROUP BY day, model ORDER BY day DESC, cost DESC""",
 
 
 def datasette_metadata() -> dict[str, Json]:
-    """For `datasette .promptbench/runs.sqlite --metadata FILE`."""
+    """Return the content of FILE for `datasette .promptbench/runs.sqlite --metadata FILE`."""
     tables: dict[str, Json] = {"_sqlite_migrations": {"hidden": True}}
     for name, about in run_views.ABOUT.items():
         tables[name] = {"description": about}

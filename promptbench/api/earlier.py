@@ -1,4 +1,4 @@
-"""What the version in production answered before: when it was promoted, or in its first run on record."""
+"""The baseline of the production version: its attempts when it was promoted, or in its first run on record."""
 
 from __future__ import annotations
 
@@ -6,49 +6,51 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from promptbench.core.types import Json
+from promptbench.gate.attempt_matrix import AttemptMatrix
+from promptbench.gate.case_outcomes import CaseInfo
 from promptbench.gate.drift import Drift, drift
 from promptbench.gate.evidence import recorded_answers
-from promptbench.gate.flips import CaseInfo
 from promptbench.gate.policy import Policy
-from promptbench.gate.table import Table
 from promptbench.project.bench import Bench
 from promptbench.store.prompts import Store
 from promptbench.store.runs import RunStore
 
 
 @dataclass(frozen=True, slots=True)
-class Earlier:
-    """Answers of one version to a suite that has not changed since. `since` says of when, as in `Drift`.
+class ProductionBaseline:
+    """Attempts of one version at a suite that has not changed since. `since` names the run, as in `Drift`.
 
-    `returned` has by model the names by which it answered then.
+    `returned` has, by model, the names that its provider returned then.
     """
 
     since: str
     version: str
-    table: Table
+    table: AttemptMatrix
     returned: Mapping[str, Sequence[str]]
 
     def drifts(
-        self, table: Table, models: Sequence[str], cases: Sequence[CaseInfo], policy: Policy
+        self, table: AttemptMatrix, models: Sequence[str], cases: Sequence[CaseInfo], policy: Policy
     ) -> dict[str, Drift]:
-        """By model what has changed since."""
+        """Return the drift of each model that both runs have answers of."""
         found = {
             model: drift(table, self.table, self.version, model, cases, policy.repeats, self.since) for model in models
         }
         return {model: change for model, change in found.items() if change is not None}
 
     def renamed(self, now: Mapping[str, Sequence[str]]) -> Iterator[str]:
-        """Models whose provider returns another name than then: most likely they are other models."""
+        """Yield a note for each model whose provider now returns another name: most likely it is another model."""
         for model, names in now.items():
             before = self.returned.get(model)
             if before and set(names) != set(before):
                 yield f"{model} answers as {', '.join(names)}, and as {', '.join(before)} when {self.since}"
 
 
-def earlier_answers(bench: Bench, path: str, store: Store, runs: RunStore, before: str) -> Earlier | None:
-    """What is in production, as it answered when it was promoted; else in its first run on record `before` a time.
+def production_baseline(
+    bench: Bench, path: str, store: Store, runs: RunStore, before: str
+) -> ProductionBaseline | None:
+    """Return the baseline from the evidence of the promotion, else from the first run on record `before` a time.
 
-    `path` is the suite's from the project's root. None where the suite or its checks have changed since.
+    `path` is the suite's path from the project's root. None if the suite or its checks have changed since.
     """
     if bench.champion is None:
         return None
@@ -59,21 +61,22 @@ def earlier_answers(bench: Bench, path: str, store: Store, runs: RunStore, befor
         found = _as_promoted(bench, path, store.evidence(event.evidence), f"promoted on {event.at[:10]}")
         if found is not None:
             return found
-    first = runs.returned().first_run(bench.suite.name, version, bench.suite_hash, bench.checks_hash, before)
+    aliases = runs.model_aliases()
+    first = aliases.first_run(bench.suite.name, version, bench.suite_hash, bench.checks_hash, before)
     if first is None:
         return None
     run, day = first
-    return Earlier(f"first run on {day}", version, Table(runs.outcomes(run)), runs.returned().names(run))
+    return ProductionBaseline(f"first run on {day}", version, AttemptMatrix(runs.outcomes(run)), aliases.names(run))
 
 
-def _as_promoted(bench: Bench, path: str, proof: Mapping[str, Json], since: str) -> Earlier | None:
+def _as_promoted(bench: Bench, path: str, proof: Mapping[str, Json], since: str) -> ProductionBaseline | None:
     try:
         for suite in proof["suites"]:
             same = (suite["suite_hash"], suite["checks_hash"]) == (bench.suite_hash, bench.checks_hash)
             if suite["path"] == path and same:
                 returned = {model["model"]: model["returned"] for model in suite["models"]}
-                return Earlier(since, proof["candidate"], recorded_answers(proof, path), returned)
+                return ProductionBaseline(since, proof["candidate"], recorded_answers(proof, path), returned)
     except (AttributeError, KeyError, TypeError, ValueError):
-        # Of an unknown shape: `prompts show --evidence` says so; here it is as good as none.
+        # Evidence of an unknown shape is no baseline; `prompts show --evidence` reports it.
         return None
     return None

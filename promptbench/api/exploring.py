@@ -8,7 +8,7 @@ from pathlib import Path
 
 from promptbench.api.results import PASSING
 from promptbench.core.types import Attempt, Outcome
-from promptbench.gate.flips import Flip
+from promptbench.gate.case_outcomes import CaseOutcome
 from promptbench.gate.judge import Verdict
 from promptbench.project.bench import BASELINE, Bench
 from promptbench.report.model import AttemptRow, CaseRow, Explored, PastRow, PromptText
@@ -51,7 +51,7 @@ class _Cases:
 
     def __iter__(self) -> Iterator[CaseRow]:
         states = {
-            (model.model, item.case.name): item.flip.value for model in self.verdict.models for item in model.flips
+            (model.model, item.case.name): item.outcome.value for model in self.verdict.models for item in model.cases
         }
         places = [
             (variant.hash if variant else BASELINE, model.name)
@@ -95,8 +95,8 @@ class _Cases:
             if item.key.model == model and item.key.variant in (self.verdict.candidate, BASELINE)
         }
         if Outcome.FAILED in outcomes:
-            return Flip.FAILING.value
-        return PASSING if Outcome.PASSED in outcomes else Flip.NO_ANSWER.value
+            return CaseOutcome.FAILING.value
+        return PASSING if Outcome.PASSED in outcomes else CaseOutcome.NO_ANSWER.value
 
 
 def _row(attempt: Attempt, screen: Mapping[str, int]) -> AttemptRow:

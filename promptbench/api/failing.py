@@ -19,7 +19,7 @@ from promptbench.core.types import Attempt, FailureTier, Json, LoggedCall, Outco
 from promptbench.project import checks
 from promptbench.project.bench import Bench
 from promptbench.project.evaluate import Judged, evaluate
-from promptbench.store.calls import KeptCall
+from promptbench.store.calls import StoredCall
 from promptbench.store.runs import RunStore
 from promptbench.text.near_duplicates import NearDuplicates
 
@@ -148,7 +148,7 @@ def _find_logged(
             yield _build_failure(kept, FailureTier.CONTENT, verdict, by_input=True)
 
 
-def _build_failure(kept: KeptCall, tier: FailureTier, why: str, *, by_input: bool) -> FailingCall:
+def _build_failure(kept: StoredCall, tier: FailureTier, why: str, *, by_input: bool) -> FailingCall:
     call = kept.call
     return FailingCall(
         kept.id, tier, why, by_input, kept.source, call.model, call.time or "", _last_user_text(call), call.answer

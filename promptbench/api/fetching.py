@@ -1,4 +1,4 @@
-"""A version out of the store with all that a caller needs: where it stands, what it is proven on, its messages."""
+"""Get a stored version with its label, the models that it was proven on, and its messages."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from promptbench.prompts.prompt import Prompt, WrongVariables
 from promptbench.store.chain import Version
 from promptbench.store.proof import ProvenModel
 
+# The APIs for which a request body can be built: each is a provider with a function `body`.
 BODIES = ("openai", "anthropic")
-"""The APIs whose request a prompt can be printed as: each is a provider with a function `body`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Fetched:
-    """`label` is the label that was asked for, None where a number or a hash was."""
+class FetchedPrompt:
+    """A stored version. `label` is the label in the reference, None for a number or a hash."""
 
     version: Version
     label: str | None
@@ -26,7 +26,7 @@ class Fetched:
     prompt: Prompt
 
     def messages(self, variables: Mapping[str, Json]) -> tuple[Message, ...]:
-        """The messages with all values in place. Raises InputError for a value too few or too many."""
+        """Return the messages with all values inserted. Raise InputError for missing or unknown variables."""
         try:
             self.prompt.check_variables(variables)
         except WrongVariables as error:
@@ -35,15 +35,16 @@ class Fetched:
         return self.prompt.render(variables)
 
     def body(self, api: str, variables: Mapping[str, Json], *, model: str | None = None) -> dict[str, Json]:
-        """What is posted to one of `BODIES`, with the output schema; `model` is its name there, left out when None.
+        """Return the request body for one of `BODIES`, with the output schema; `model` is its name there, or left out.
 
-        Raises InputError for what that API would not take.
+        Raises:
+            InputError: the API does not accept the prompt's parameters.
         """
         from promptbench.providers import plugins
 
-        asked = self.messages(variables)
         named = ModelRef(api, model or "…")
-        request = Request(named, asked, self.prompt.config, self.prompt.output_schema, variables={}, repeat=0)
+        messages = self.messages(variables)
+        request = Request(named, messages, self.prompt.config, self.prompt.output_schema, variables={}, repeat=0)
         try:
             body: dict[str, Json] = plugins.load(api).body(request)
         except ProviderFailure as error:
@@ -51,7 +52,7 @@ class Fetched:
         return body if model else {word: value for word, value in body.items() if word != "model"}
 
     def as_dict(self) -> dict[str, Json]:
-        """All of it as plain data."""
+        """Return everything as plain data."""
         fields = ("prompt", "number", "hash", "created", "source", "content")
         return {
             **{name: getattr(self.version, name) for name in fields},
@@ -60,8 +61,8 @@ class Fetched:
         }
 
 
-def fetch(workspace: Workspace, reference: str) -> Fetched:
-    """The version that a reference names. Raises InputError when there is none."""
+def fetch(workspace: Workspace, reference: str) -> FetchedPrompt:
+    """Return the version for a reference. Raise InputError if it is not found."""
     _, at, selector = reference.partition("@")
     with workspace.prompts() as store:
         version = store.get(reference)
@@ -69,4 +70,4 @@ def fetch(workspace: Workspace, reference: str) -> Fetched:
         label = named if named in store.labels(version.prompt) else None
         models = store.proven(version, label)
     # From the source: the content has its keys sorted, and models answer in the order of a schema's.
-    return Fetched(version, label, models, stored_prompt(version.source))
+    return FetchedPrompt(version, label, models, stored_prompt(version.source))

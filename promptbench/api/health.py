@@ -1,4 +1,4 @@
-"""What `doctor` looks at."""
+"""Check the installation, the settings, the stores and the models."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _BACKPORTED = ((3, 44, 6), (3, 50, 7))
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
-    """One thing that was looked at."""
+class HealthCheck:
+    """The result of one check."""
 
     what: str
     value: str
@@ -28,19 +28,19 @@ class Health:
     hint: str | None = None
 
 
-def doctor(workspace: Workspace) -> list[Health]:
-    """Installation, settings, stores and models."""
+def doctor(workspace: Workspace) -> list[HealthCheck]:
+    """Run all checks."""
     return [*_installation(), *_settings(workspace), *_stores(workspace), *_models(workspace)]
 
 
-def _installation() -> Iterator[Health]:
-    yield Health("promptbench", f"{__version__} on Python {sys.version.split()[0]}, {sys.platform}")
+def _installation() -> Iterator[HealthCheck]:
+    yield HealthCheck("promptbench", f"{__version__} on Python {sys.version.split()[0]}, {sys.platform}")
     for name in _FOREIGN:
         try:
             version = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-        yield Health(
+        yield HealthCheck(
             "another package",
             f"{name} {version} uses the same import name",
             False,
@@ -48,46 +48,45 @@ def _installation() -> Iterator[Health]:
         )
     here = sqlite3.sqlite_version_info
     fixed = here >= (3, 51, 3) or any(here[:2] == good[:2] and here >= good for good in _BACKPORTED)
-    note = "" if fixed else " (has a rare fault of the WAL mode, which the prompt store does not use)"
-    yield Health("SQLite", sqlite3.sqlite_version + note)
+    note = "" if fixed else " (has a rare bug in WAL mode, which the prompt store does not use)"
+    yield HealthCheck("SQLite", sqlite3.sqlite_version + note)
 
 
-def _settings(workspace: Workspace) -> Iterator[Health]:
+def _settings(workspace: Workspace) -> Iterator[HealthCheck]:
     settings = workspace.settings
     project = find_project(settings.root)
-    yield Health("project", str(project or f"{settings.root} (no settings file)"))
+    yield HealthCheck("project", str(project or f"{settings.root} (no settings file)"))
     own = user_file(workspace.environ)
     if own is not None and own.is_file():
-        yield Health("user's settings", str(own))
+        yield HealthCheck("user's settings", str(own))
     for name in type(settings.values).model_fields:
         value = getattr(settings.values, name)
         if name != "providers" or value:
-            yield Health(f"  {name.replace('_', '-')}", f"{value!r} ({settings.origin.get(name, 'default')})")
+            yield HealthCheck(f"  {name.replace('_', '-')}", f"{value!r} ({settings.origin.get(name, 'default')})")
 
 
-def _stores(workspace: Workspace) -> Iterator[Health]:
+def _stores(workspace: Workspace) -> Iterator[HealthCheck]:
     try:
         with workspace.prompts() as store:
             findings = store.verify()
             count = len(store.prompts())
     except PromptbenchError as error:
-        yield Health("prompt store", error.message, False, error.hint)
+        yield HealthCheck("prompt store", error.message, False, error.hint)
     else:
         if findings:
-            yield Health("prompt store", f"{len(findings)} findings", False, "promptbench store verify")
+            yield HealthCheck("prompt store", f"{len(findings)} findings", False, "promptbench store verify")
         else:
-            yield Health("prompt store", f"{workspace.settings.store}, {count} prompts, sound")
+            yield HealthCheck("prompt store", f"{workspace.settings.store}, {count} prompts, valid")
     try:
         with workspace.runs() as runs:
-            yield Health("run record", str(runs.path))
+            yield HealthCheck("run record", str(runs.path))
     except PromptbenchError as error:
-        yield Health("run record", error.message, False, error.hint)
+        yield HealthCheck("run record", error.message, False, error.hint)
 
 
-def _models(workspace: Workspace) -> Iterator[Health]:
-    yield Health("providers", ", ".join(providers.names()))
-    for package, extra in (("xllamacpp", "the local model needs it: pip install 'promptbench-gate[local]'"),):
-        try:
-            yield Health(package, metadata.version(package))
-        except metadata.PackageNotFoundError:
-            yield Health(package, f"not installed; {extra}")
+def _models(workspace: Workspace) -> Iterator[HealthCheck]:
+    yield HealthCheck("providers", ", ".join(providers.names()))
+    try:
+        yield HealthCheck("xllamacpp", metadata.version("xllamacpp"))
+    except metadata.PackageNotFoundError:
+        yield HealthCheck("xllamacpp", "not installed; the local model needs it: pip install 'promptbench-gate[local]'")

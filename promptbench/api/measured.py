@@ -19,7 +19,7 @@ from promptbench.prompts.prompt import Prompt, Template
 from promptbench.report.measurement import Accuracy, HistoryLine, MeasuredModel, MeasurementReport
 from promptbench.report.words import duration
 from promptbench.stats.quantiles import rank_bounds
-from promptbench.store.measurements import MeasurementInfo
+from promptbench.store.bench_runs import BenchRunInfo
 from promptbench.store.runs import RunStore
 
 _SAMPLE = 50
@@ -59,7 +59,7 @@ def _examples(prompt: Prompt) -> Iterator[Template]:
         before = turn
 
 
-def report_of(workspace: Workspace, runs: RunStore, info: MeasurementInfo, per_month: int | None) -> MeasurementReport:
+def report_of(workspace: Workspace, runs: RunStore, info: BenchRunInfo, per_month: int | None) -> MeasurementReport:
     """What is on record about a measurement."""
     accuracies = _accuracies(runs, info)
     models = [replace(model, accuracy=accuracies.get(model.model)) for model in _models(runs, info, per_month)]
@@ -97,7 +97,7 @@ def how_of(facts: Mapping[str, Json]) -> str:
     return f"{how}; {number_of(int(facts['warm_up']), 'call')} before to warm up"
 
 
-def history_lines(workspace: Workspace, runs: RunStore, info: MeasurementInfo) -> Iterator[HistoryLine]:
+def history_lines(workspace: Workspace, runs: RunStore, info: BenchRunInfo) -> Iterator[HistoryLine]:
     """A line for each model."""
     for model in _models(runs, info, None):
         yield HistoryLine(
@@ -117,9 +117,9 @@ def history_lines(workspace: Workspace, runs: RunStore, info: MeasurementInfo) -
         )
 
 
-def _models(runs: RunStore, info: MeasurementInfo, per_month: int | None) -> Iterator[MeasuredModel]:
+def _models(runs: RunStore, info: BenchRunInfo, per_month: int | None) -> Iterator[MeasuredModel]:
     calls: dict[str, list[MeasuredCall]] = defaultdict(list)
-    for call in runs.measurements().calls(info.id):
+    for call in runs.bench_runs().calls(info.id):
         calls[call.model].append(call)
     for facts in info.facts["models"]:
         mine = calls[facts["model"]]
@@ -129,7 +129,7 @@ def _models(runs: RunStore, info: MeasurementInfo, per_month: int | None) -> Ite
         yield replace(model, costs=costs(mine, per_month=per_month, examples=examples, input_price=price))
 
 
-def _accuracies(runs: RunStore, info: MeasurementInfo) -> dict[str, Accuracy]:
+def _accuracies(runs: RunStore, info: BenchRunInfo) -> dict[str, Accuracy]:
     """By model, from the newest finished run of the suite that asked the same version of the prompt."""
     found: dict[str, Accuracy] = {}
     if not info.suite:

@@ -112,7 +112,7 @@ def measure(
         prices = prices_of(workspace, bench)
         if spending.max_cost is not None:
             require_prices(prices, bench.models)
-        table = runs.measurements()
+        table = runs.bench_runs()
         facts = _facts(workspace, bench, options, prices)
         suite = bench.suite.name if bench.suite.path.is_file() else ""
         name = table.start(suite, bench.prompt_name, _variant(bench).hash, __version__, facts)
@@ -136,7 +136,7 @@ def show_measurement(workspace: Workspace, name: str, *, per_month: int | None =
     with workspace.recordings() as runs:
         if runs is None:
             raise InputError("nothing is measured yet", hint="`promptbench bench SUITE` measures")
-        return report_of(workspace, runs, runs.measurements().find(name), per_month)
+        return report_of(workspace, runs, runs.bench_runs().find(name), per_month)
 
 
 def measurements(workspace: Workspace, *, about: str | None = None, limit: int = 20) -> list[HistoryLine]:
@@ -144,7 +144,7 @@ def measurements(workspace: Workspace, *, about: str | None = None, limit: int =
     with workspace.recordings() as runs:
         if runs is None:
             return []
-        found = runs.measurements().newest(about=about, limit=limit)
+        found = runs.bench_runs().newest(about=about, limit=limit)
         return [line for info in reversed(found) for line in history_lines(workspace, runs, info)]
 
 
@@ -275,7 +275,7 @@ def _ask(
     listen: Listener,
 ) -> Measuring:
     """Makes the calls; what became of them is on record."""
-    table, secrets = runs.measurements(), workspace.secrets
+    table, secrets = runs.bench_runs(), workspace.secrets
     asked = [_requests(bench, model, options) for model in bench.models]
     due = schedule(options.load, len(asked), options.calls, Random(options.seed))
     limits = _limits(workspace, bench.models)

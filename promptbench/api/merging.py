@@ -1,4 +1,4 @@
-"""Joins the branches of prompts that two people changed at the same time, and asks which version keeps a label."""
+"""Join the branches of prompts that two people changed at the same time, and let somebody choose contested labels."""
 
 from __future__ import annotations
 
@@ -14,30 +14,31 @@ OURS, THEIRS, NONE = "ours", "theirs", "none"
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
-    """A version that a branch has a label at. `hash` and `number`, which is the branch's own, are None for no version.
+class LabelClaim:
+    """The version that a branch gave a label. `hash` and `number` (the branch's own) are None for no version.
 
-    `word` is what it is called in an answer, `told` how it came there.
+    `word` names it in an answer, `origin` says how the label came there.
     """
 
     word: str
     hash: str | None
     number: int | None
-    told: str
+    origin: str
 
 
 @dataclass(frozen=True, slots=True)
-class Contest:
-    """A label that several branches moved, each to a version of its own."""
+class LabelConflict:
+    """A label that several branches moved to different versions."""
 
     prompt: str
     label: str
-    claims: Sequence[Claim]
+    claims: Sequence[LabelClaim]
 
     def answer(self, choice: str) -> str | None:
-        """The version hash that a choice means: a claim's word, digits of its hash, or its number if no other has it.
+        """Return the version hash for a choice: a claim's word, digits of its hash, or its number if unique.
 
-        Raises InputError when it means none, or several.
+        Raises:
+            InputError: no claim matches, or several do.
         """
         digits = choice.removeprefix("sha256:")
         found = [
@@ -52,17 +53,17 @@ class Contest:
         words = " or ".join(claim.word for claim in self.claims)
         where = f"{self.label} of {self.prompt}"
         if found:
-            raise InputError(f"'{choice}' may be several versions of {where}", hint=f"say {words}")
+            raise InputError(f"'{choice}' is ambiguous for {where}", hint=f"choose {words}")
         if choice in (OURS, THEIRS):
-            what = f"'{choice}' says nothing about {where}: this machine's database has none of the branches alone"
-            raise InputError(what, hint=f"say {words}")
-        raise InputError(f"'{choice}' is no version that a branch has {where} at", hint=f"say {words}")
+            what = f"'{choice}' does not apply to {where}: this machine's database has none of the branches alone"
+            raise InputError(what, hint=f"choose {words}")
+        raise InputError(f"no branch has {where} at '{choice}'", hint=f"choose {words}")
 
 
 @dataclass(frozen=True, slots=True)
-class Merged:
-    """A prompt whose branches are one. `labels` are version numbers, `events` sentences; `undo` moves a label that was
-    asked for to the version that was not chosen, one command each.
+class MergeResult:
+    """A joined prompt. `labels` are version numbers, `events` summaries; each command in `undo` moves a contested label
+    to a version that was not chosen.
     """
 
     prompt: str
@@ -72,15 +73,16 @@ class Merged:
 
 
 def merge(
-    workspace: Workspace, prompts: Sequence[str], *, keep: Sequence[str], ask: Callable[[Contest], str] | None
-) -> list[Merged]:
-    """Joins the branches of the prompts, of all where none is named. No version, event or evidence is lost.
+    workspace: Workspace, prompts: Sequence[str], *, keep: Sequence[str], ask: Callable[[LabelConflict], str] | None
+) -> list[MergeResult]:
+    """Join the branches of the prompts, by default of all. No version, event or evidence is lost.
 
     Args:
-        keep: answers for all labels, or for one as `LABEL=ANSWER`.
-        ask: asks somebody for the answer that is not in `keep`; None where there is nobody.
+        keep: choices for all labels, or for one as `LABEL=CHOICE`.
+        ask: asks the user for a choice that is not in `keep`; None if nobody can be asked.
 
-    Raises InputError, before anything is changed, when an answer is missing or means nothing.
+    Raises:
+        InputError: a choice is missing or invalid. Nothing was changed.
     """
     answers = _answers(keep)
     with workspace.prompts() as store:
@@ -93,23 +95,22 @@ def merge(
 
 
 def _answers(keep: Sequence[str]) -> dict[str, str]:
-    """Answer by label; the one for all labels under the empty name."""
     found: dict[str, str] = {}
     for written in keep:
         label, sign, answer = written.rpartition("=")
         if found.setdefault(label, answer) != answer or (sign and not label) or not answer:
-            raise InputError(f"--keep {written} is not clear", hint="write --keep ours, or --keep staging=theirs")
+            raise InputError(f"invalid --keep {written}", hint="write --keep ours, or --keep staging=theirs")
     return found
 
 
-def _contests(fork: Fork) -> Iterator[Contest]:
+def _contests(fork: Fork) -> Iterator[LabelConflict]:
     for label, holders in fork.holders().items():
         if len(holders) > 1:
             claims = [_claim(fork, label, version, len(holders)) for version in holders]
-            yield Contest(fork.prompt, label, sorted(claims, key=lambda claim: claim.word != OURS))
+            yield LabelConflict(fork.prompt, label, sorted(claims, key=lambda claim: claim.word != OURS))
 
 
-def _claim(fork: Fork, label: str, version: str | None, several: int) -> Claim:
+def _claim(fork: Fork, label: str, version: str | None, several: int) -> LabelClaim:
     having = [branch for branch in fork.branches if branch.ledger.holder(label) == version]
     word = NONE if version is None else short(version)
     if any(branch.here for branch in fork.branches):
@@ -119,24 +120,26 @@ def _claim(fork: Fork, label: str, version: str | None, several: int) -> Claim:
             word = THEIRS
     source = having[0].source(label)
     event = source.origin
-    told = f"{event.kind.replace('_', ' ')} by {event.actor} at {event.at}"
-    return Claim(word, version, source.to_number, told)
+    origin = f"{event.kind.replace('_', ' ')} by {event.actor} at {event.at}"
+    return LabelClaim(word, version, source.to_number, origin)
 
 
-def _chosen(contest: Contest, answers: Mapping[str, str], ask: Callable[[Contest], str] | None) -> str | None:
+def _chosen(
+    contest: LabelConflict, answers: Mapping[str, str], ask: Callable[[LabelConflict], str] | None
+) -> str | None:
     choice = answers.get(contest.label, answers.get(""))
     if choice is None and ask is not None:
         choice = ask(contest)
     if choice is None:
         words = " or ".join(f"--keep {contest.label}={claim.word}" for claim in contest.claims)
         raise InputError(
-            f"the branches of {contest.prompt} have {contest.label} at different versions, and nobody is there to ask",
-            hint=f"say which one stays: {words}",
+            f"the branches of {contest.prompt} have {contest.label} at different versions, and nobody can be asked",
+            hint=f"choose which one stays: {words}",
         )
     return contest.answer(choice)
 
 
-def _join(store: Store, fork: Fork, keep: Mapping[str, str | None]) -> Merged:
+def _join(store: Store, fork: Fork, keep: Mapping[str, str | None]) -> MergeResult:
     events = store.merge(fork.prompt, keep)
     labels = {label: version.number for label, version in store.labels(fork.prompt).items()}
     numbers = {version.hash: version.number for version in store.versions(fork.prompt)}
@@ -146,4 +149,4 @@ def _join(store: Store, fork: Fork, keep: Mapping[str, str | None]) -> Merged:
         flag = "" if label == "production" else f" --label {label}"
         if len(holders) > 1:
             undo += [f"promptbench rollback {fork.prompt} --to {number}{flag} --reason '…'" for number in others]
-    return Merged(fork.prompt, labels, [event.summary or event.kind for event in events], undo)
+    return MergeResult(fork.prompt, labels, [event.summary or event.kind for event in events], undo)

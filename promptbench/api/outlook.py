@@ -1,4 +1,4 @@
-"""What a run could tell, and what a margin would take, before anything is asked."""
+"""Forecast what a run can detect and what it costs, before any call."""
 
 from __future__ import annotations
 
@@ -9,89 +9,82 @@ from promptbench.api.running import case_infos, gated_models, policy_of, repeats
 from promptbench.core.words import number_of
 from promptbench.engine.estimate import Estimate
 from promptbench.engine.plan import round_sizes
-from promptbench.gate.flips import CaseInfo
+from promptbench.gate.case_outcomes import CaseInfo
 from promptbench.gate.policy import TRIES
-from promptbench.gate.power import Outlook, Passing
+from promptbench.gate.power import PassRate, PowerForecast
 from promptbench.project.bench import Bench
 from promptbench.store.runs import RunStore
 
 
-def outlook_of(bench: Bench, runs: RunStore | None) -> Outlook | None:
-    """None where nothing is compared: floors decide then. `runs` may hold calibrations of the suite."""
+def forecast_power(bench: Bench, runs: RunStore | None) -> PowerForecast | None:
+    """Return the forecast, or None if nothing is compared and floors decide. `runs` may hold calibrations."""
     models = gated_models(bench)
     if bench.champion is None or is_same(bench) or not models:
         return None
     cases, policy = case_infos(bench), policy_of(bench)
-    return Outlook.of(
+    found = runs.calibrations().pass_rates(bench.suite.name) if runs else {}
+    known = [found[model.name] for model in models if model.name in found]
+    return PowerForecast.of(
         _independent(cases),
         policy,
         deterministic=all(model.deterministic for model in models),
         tagged={tag: _independent(case for case in cases if tag in case.tags) for tag in policy.tags},
-        passing=_passing(bench, runs),
+        # The least reliable model decides.
+        passing=PassRate(*min(known)) if known else None,
     )
 
 
 def is_same(bench: Bench) -> bool:
-    """Whether all that would be asked is in production already."""
+    """Return True if every candidate is the production version."""
     return bench.champion is not None and all(item.hash == bench.champion.hash for item in bench.candidates)
 
 
 def _independent(cases: Iterable[CaseInfo]) -> int:
-    """How many guards these may be: what belongs together counts as one."""
     return len({(case.cluster,) if case.cluster else (case.name, "") for case in cases if not case.review_by})
 
 
-def _passing(bench: Bench, runs: RunStore | None) -> Passing | None:
-    """What the latest calibrations say of cases that production mostly passes, by the model that is the least sure."""
-    found = runs.calibrations().passing(bench.suite.name) if runs else {}
-    known = [found[model.name] for model in gated_models(bench) if model.name in found]
-    return Passing(*min(known)) if known else None
-
-
-def most_questions(bench: Bench) -> dict[str, int]:
-    """How many questions each model gets if every case fails: the first round, and all tries besides."""
+def maximum_calls(bench: Bench) -> dict[str, int]:
+    """Return the number of calls by model if every case fails: the first round and all retries."""
     sizes = round_sizes(bench, repeats_of(bench))
     if bench.champion is not None and not is_same(bench):
-        tried = sum(not case.review_by for case in case_infos(bench)) * len(bench.variants) * TRIES
+        retried = sum(not case.review_by for case in case_infos(bench)) * len(bench.variants) * TRIES
         for model in gated_models(bench):
-            sizes[model.name] += 0 if model.deterministic else tried
+            sizes[model.name] += 0 if model.deterministic else retried
     return sizes
 
 
-def told(
+def describe_forecast(
     bench: Bench,
-    outlook: Outlook | None,
+    forecast: PowerForecast | None,
     first: Mapping[str, int],
     most: Mapping[str, int],
     expected: Mapping[str, Estimate],
 ) -> Iterator[str]:
-    """An outlook in words, with what the tries and the cases that a margin wants besides would be asked and cost.
+    """Yield the forecast in words, with the calls and cost of the retries and of the cases that a margin lacks.
 
-    `first` and `most` are questions by model, in the first round and in all.
+    `first` and `most` are calls by model, in the first round and in total.
     """
-    if outlook is None:
+    if forecast is None:
         if is_same(bench):
-            yield "this is in production: its floors decide, and whether it answers worse than it did"
+            yield "this is the production version: the verdict is on its floors and its earlier answers"
         return
-    yield from outlook.lines()
+    yield from forecast.lines()
     if sum(most.values()) > sum(first.values()):
-        grown = {name: most[name] / asked for name, asked in first.items() if asked}
-        whole = number_of(sum(most.values()), "question")
+        factors = {name: most[name] / calls for name, calls in first.items() if calls}
+        total = number_of(sum(most.values()), "call")
         yield (
-            f"a case that fails is tried up to {TRIES} times more with either prompt; if all did, that would be "
-            f"{whole} in all, {_cost(expected, grown)}"
+            f"a failing case is tried up to {TRIES} times more with each prompt; if all fail, that is {total} in "
+            f"total, {_cost(expected, factors)}"
         )
-    if outlook.missing:
-        grown = dict.fromkeys(first, (outlook.cases + outlook.missing) / outlook.cases)
-        questions = sum(ceil(asked * grown[name]) for name, asked in first.items())
-        asked = f"{questions:,} questions in the first round, {_cost(expected, grown)}"
-        yield f"with the cases that are missing it would be {asked}"
+    if forecast.missing:
+        factors = dict.fromkeys(first, (forecast.cases + forecast.missing) / forecast.cases)
+        calls = sum(ceil(count * factors[name]) for name, count in first.items())
+        yield f"with the missing cases: {calls:,} calls in the first round, {_cost(expected, factors)}"
 
 
-def _cost(expected: Mapping[str, Estimate], times: Mapping[str, float]) -> str:
-    """What so many times as many calls to each model cost."""
-    costs = [None if item.cost is None else item.cost * times.get(name, 1.0) for name, item in expected.items()]
+def _cost(expected: Mapping[str, Estimate], factors: Mapping[str, float]) -> str:
+    costs = [None if item.cost is None else item.cost * factors.get(name, 1.0) for name, item in expected.items()]
     if None in costs:
         return "cost unknown"
     known = sum(cost for cost in costs if cost is not None)
-    return f"about ${known:.4f}" if known else "no bill"
+    return f"about ${known:.4f}" if known else "free"

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from promptbench.api.running import undecided
 from promptbench.core.types import AttemptKey, Side
 from promptbench.core.words import number_of
-from promptbench.gate.flips import CaseFlip, CaseInfo, Flip, wanted
+from promptbench.gate.attempt_matrix import AttemptMatrix
+from promptbench.gate.case_outcomes import CaseInfo, CaseOutcome, ComparedCase, needed_repeats
 from promptbench.gate.judge import GatedModel, ModelVerdict, Result, Verdict, judge
-from promptbench.gate.policy import TRIES, Policy, Versus
+from promptbench.gate.policy import TRIES, ComparisonLabels, Policy
 from promptbench.gate.sentence import names
-from promptbench.gate.table import Table
 
 CHAMPION, CANDIDATE = Side.CHAMPION.value, Side.CANDIDATE.value
 """The sides in a joint table, in the place of version hashes: those may be the same."""
@@ -48,15 +48,15 @@ class Pair:
 class Pairing:
     """The trial of a comparison: is the candidate's side worse?"""
 
-    versus: Versus
+    versus: ComparisonLabels
     pairs: Sequence[Pair]
     cases: Sequence[CaseInfo]
     policy: Policy
 
-    def joint(self, champion: Table, candidate: Table) -> Table:
+    def joint(self, champion: AttemptMatrix, candidate: AttemptMatrix) -> AttemptMatrix:
         """Both sides in one table; they come from one run, or from two."""
         numbers = {case.name: number for number, case in enumerate(self.cases)}
-        joint = Table(numbers=numbers, measured=self.policy.measured)
+        joint = AttemptMatrix(numbers=numbers, measured=self.policy.measured)
         for pair in self.pairs:
             for name, end, table in ((CHAMPION, pair.champion, champion), (CANDIDATE, pair.candidate, candidate)):
                 # Beside a model whose answers differ, the fact of one whose answers do not counts as often as asked.
@@ -64,12 +64,12 @@ class Pairing:
                 joint.take(table, (end.variant, end.model), (name, pair.model), numbers, tries)
         return joint
 
-    def wanted(self, table: Table) -> Collection[AttemptKey]:
+    def wanted(self, table: AttemptMatrix) -> Collection[AttemptKey]:
         """What must be asked again of the ends whose answers differ."""
         joint, keys = self.joint(table, table), dict[AttemptKey, None]()
         for pair in self.pairs:
             ends = {CHAMPION: pair.champion, CANDIDATE: pair.candidate}
-            wants = wanted(joint, CHAMPION, CANDIDATE, pair.model, self.cases, self.policy)
+            wants = needed_repeats(joint, CHAMPION, CANDIDATE, pair.model, self.cases, self.policy)
             for want in () if pair.deterministic else wants:
                 end = ends[want.variant]
                 have = table.cell(end.variant, end.model, want.case)
@@ -77,10 +77,10 @@ class Pairing:
                 keys.update((AttemptKey(end.variant, end.model, want.case, k), None) for k in missing)
         return keys
 
-    def verdicts(self, table: Table, *, asked_all: bool) -> tuple[Verdict, ...]:
+    def verdicts(self, table: AttemptMatrix, *, asked_all: bool) -> tuple[Verdict, ...]:
         return (self.judged(self.joint(table, table), asked_all=asked_all),)
 
-    def judged(self, joint: Table, *, asked_all: bool) -> Verdict:
+    def judged(self, joint: AttemptMatrix, *, asked_all: bool) -> Verdict:
         return judge(
             joint,
             champion=CHAMPION,
@@ -92,7 +92,7 @@ class Pairing:
             versus=self.versus,
         )
 
-    def as_recorded(self, joint: Table, again: str) -> Verdict:
+    def as_recorded(self, joint: AttemptMatrix, again: str) -> Verdict:
         """The verdict over what is on record, where nobody asks again what fails; `again` is the command that would."""
         verdict = self.judged(joint, asked_all=True)
         open_cases = [item for model in verdict.models for item in self._open(joint, model)]
@@ -106,10 +106,10 @@ class Pairing:
         )
         return undecided(verdict, Result.INCONCLUSIVE, sentence)
 
-    def _open(self, joint: Table, verdict: ModelVerdict) -> Iterator[CaseFlip]:
+    def _open(self, joint: AttemptMatrix, verdict: ModelVerdict) -> Iterator[ComparedCase]:
         """The cases that look broken, and were not tried often enough to say so."""
         if verdict.deterministic:
             return
-        wants = wanted(joint, CHAMPION, CANDIDATE, verdict.model, self.cases, self.policy)
+        wants = needed_repeats(joint, CHAMPION, CANDIDATE, verdict.model, self.cases, self.policy)
         short = {want.case for want in wants if joint.cell(want.variant, verdict.model, want.case).total < want.repeats}
-        yield from (item for item in verdict.flips if item.flip is Flip.UNSTABLE and item.case.name in short)
+        yield from (item for item in verdict.cases if item.outcome is CaseOutcome.UNSTABLE and item.case.name in short)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import islice
 
 from promptbench import __version__
-from promptbench.api.earlier import earlier_answers
+from promptbench.api.earlier import production_baseline
 from promptbench.api.promotion import prove
 from promptbench.api.reporting import build
 from promptbench.api.running import (
@@ -28,9 +28,9 @@ from promptbench.core.canonical import digest, digest_text
 from promptbench.core.errors import InputError
 from promptbench.core.types import Attempt, CacheMode, Judging
 from promptbench.engine.scoring import checks_of, scored
-from promptbench.gate.flips import complete
+from promptbench.gate.attempt_matrix import AttemptMatrix
+from promptbench.gate.case_outcomes import is_complete
 from promptbench.gate.judge import Result
-from promptbench.gate.table import Table
 from promptbench.project.assemble import Stored
 from promptbench.project.bench import Bench, BenchCase
 from promptbench.project.evaluate import questions
@@ -51,7 +51,7 @@ def judge(workspace: Workspace, run: str, *, evidence: bool = False) -> RunRepor
         info = _whole_run(runs, run)
         bench = bench_of(workspace, store, runs, info)
         table = table_of(bench, runs, info.id)
-        before = earlier_answers(bench, str(info.facts["path"]), store, runs, info.started)
+        before = production_baseline(bench, str(info.facts["path"]), store, runs, info.started)
         verdicts = judge_all(bench, table, asked_all=info.finished is not None, earlier=before)
         finished = Finished(info, without_judges(workspace, bench, runs, info.id, verdicts), table)
         report = _report(bench, runs, finished, info)
@@ -74,7 +74,7 @@ def rescore(workspace: Workspace, run: str) -> RunReport:
         facts = {**info.facts, **what_is_asked(workspace, bench), "scored_again": info.id}
         new = runs.start_again(info, plan, facts, __version__)
         runs.cases().keep(new.id, run_cases(bench))
-        table = Table(numbers=bench.cases.numbers, measured=policy_of(bench).measured)
+        table = AttemptMatrix(numbers=bench.cases.numbers, measured=policy_of(bench).measured)
         attempts = _rescored(bench, source, info.id)
         while batch := list(islice(attempts, _BATCH)):
             runs.add(new.id, [(attempt, False) for attempt in batch])
@@ -165,11 +165,11 @@ def _recalled(bench: Bench, source: RunStore, run: str, case: BenchCase, attempt
             yield Judging(key, judge, case.name, digest_text(text), kept, verdict, cost=0.0, started=attempt.started)
 
 
-def is_whole(bench: Bench, table: Table) -> bool:
+def is_whole(bench: Bench, table: AttemptMatrix) -> bool:
     """Whether the gate has all the answers that it wants."""
     champion = bench.champion.hash if bench.champion else None
     return all(
-        complete(
+        is_complete(
             table,
             champion,
             candidate.hash,

@@ -1,15 +1,16 @@
-"""Moves labels, on proof: a run of ours, a file of evidence, or a reason that stays visible."""
+"""Promote: move a label on proof, from a run on record, a file of evidence, or another label's evidence."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from promptbench import __version__
 from promptbench.api.judges import what_judges
+from promptbench.api.labels import Who, actor_of, described
 from promptbench.api.running import Finished, case_infos, gated_models, judge_all, policy_of, prices_of, table_of
 from promptbench.api.workspace import PRODUCTION, Selection, Workspace
 from promptbench.core.clock import now
@@ -17,36 +18,52 @@ from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import ConflictError, InputError
 from promptbench.core.types import Json, Side
 from promptbench.formats.ladder import LADDER
-from promptbench.gate.evidence import Judged, evidence, fixed_cases, rejudge
+from promptbench.gate.evidence import SuiteProof, evidence, rejudge
 from promptbench.gate.judge import Result
 from promptbench.project.bench import Bench
 from promptbench.project.footprint import names_check
 from promptbench.prompts.parser import prompt_name
 from promptbench.report.model import Promotion, RunReport
-from promptbench.settings.settings import actor as actor_of
-from promptbench.store.prompts import Event, NotProven, Store
+from promptbench.store.prompts import NotProven, Store
 from promptbench.store.proof import proof_of
 from promptbench.store.runs import RunStore
 from promptbench.suite.loader import load as load_suite
 
 
-@dataclass(frozen=True, slots=True)
-class Who:
-    """Who acts and why, as given on the command line."""
+def promote(
+    workspace: Workspace,
+    prompt: str,
+    *,
+    run: str | None = None,
+    evidence: Path | None = None,
+    source: str | None = None,
+    label: str,
+    who: Who,
+) -> Promotion:
+    """Move a label on proof: a run on record (by default the newest that may prove something), a file of `evidence`, or
+    the evidence of the version that `source`, another label, holds.
 
-    actor: str | None = None
-    reason: str | None = None
+    Raises:
+        NotProven: the verdict is not PASS, or the version has no evidence.
+        ConflictError: the evidence is stale.
+    """
+    with workspace.prompts() as store, workspace.runs() as runs:
+        if evidence is not None:
+            return _promote_evidence(workspace, store, runs, prompt, evidence, label, who)
+        if source is not None:
+            return _promote_from(workspace, store, runs, f"{prompt}@{source}", label, who)
+        return _promote_recorded(workspace, store, runs, prompt, run or runs.latest(prompt), label, who)
 
 
 def prove(workspace: Workspace, runs: RunStore, parts: Sequence[tuple[Bench, Finished]]) -> dict[str, Json]:
-    """The evidence of one or several suites about the same candidate."""
+    """Return the evidence of one or several suites about the same candidate."""
     judged = []
     for bench, finished in parts:
         returned: dict[str, set[str]] = {}
         for attempt in runs.attempts(finished.info.id):
             if attempt.answer is not None and attempt.fallback is None:
                 returned.setdefault(attempt.key.model, set()).add(attempt.answer.model)
-        part = Judged(
+        part = SuiteProof(
             suite=bench.suite.name,
             path=workspace.shown(bench.suite.path),
             run=finished.info.id,
@@ -69,7 +86,7 @@ def prove(workspace: Workspace, runs: RunStore, parts: Sequence[tuple[Bench, Fin
 def proven(
     workspace: Workspace, runs: RunStore, parts: Sequence[tuple[Bench, Finished]], reports: Sequence[RunReport]
 ) -> list[RunReport]:
-    """The reports with their proofs. Several suites about one prompt have one, in the last report about it."""
+    """Return the reports with their evidence; several suites about one prompt share it in the last report."""
     found = list(reports)
     for prompt in dict.fromkeys(bench.prompt_name for bench, _ in parts):
         mine = [part for part in parts if part[0].prompt_name == prompt]
@@ -80,7 +97,7 @@ def proven(
 
 
 def check_whole(benches: Sequence[Bench]) -> None:
-    """Raises InputError when a bench is a part of its suite: that proves nothing about the rest."""
+    """Raise InputError if a bench is a part of its suite: it proves nothing about the rest."""
     for bench in benches:
         if bench.shard is not None:
             raise InputError(
@@ -95,7 +112,7 @@ def check_whole(benches: Sequence[Bench]) -> None:
 
 
 def check_all_suites(workspace: Workspace, prompt: str, covered: Sequence[Path]) -> None:
-    """Raises InputError when another suite of the project tests the same prompt and was not asked."""
+    """Raise InputError if another suite of the project tests the same prompt and was not run."""
     known = {path.resolve() for path in covered}
     for path in sorted((workspace.settings.root / "suites").glob("**/suite.yaml")):
         if path.resolve() in known:
@@ -103,7 +120,7 @@ def check_all_suites(workspace: Workspace, prompt: str, covered: Sequence[Path])
         suite = load_suite(path, workspace.shown(path), Diagnostics())
         if suite and any(prompt_name(written) == prompt for written in suite.prompts):
             raise InputError(
-                f"the suite {workspace.shown(path)} tests '{prompt}' too, so it must pass as well",
+                f"the suite {workspace.shown(path)} tests '{prompt}' too, so it must also pass",
                 hint="name both: promptbench run "
                 + " ".join(workspace.shown(item.parent) for item in (*covered, path)),
             )
@@ -112,26 +129,25 @@ def check_all_suites(workspace: Workspace, prompt: str, covered: Sequence[Path])
 def promote_run(
     workspace: Workspace, store: Store, runs: RunStore, parts: Sequence[tuple[Bench, Finished]], who: Who
 ) -> Promotion:
-    """Moves `production` to the candidate that just passed in all of `parts`."""
+    """Move `production` to the candidate that just passed in all of `parts`."""
     bench, finished = parts[0]
     check_all_suites(workspace, bench.prompt_name, [bench.suite.path for bench, _ in parts])
     source = next(item.prompt.source for item in bench.candidates if item.hash == finished.verdict.candidate)
     return _promote(workspace, store, bench.prompt_name, source, prove(workspace, runs, parts), PRODUCTION, who)
 
 
-def promote_recorded(
+def _promote_recorded(
     workspace: Workspace, store: Store, runs: RunStore, prompt: str, run: str, label: str, who: Who
 ) -> Promotion:
-    """Moves a label on the strength of a run on record, if everything is still as it was then."""
     info = runs.run(run)
     if info.prompt != prompt:
         raise InputError(f"run {info.id} is about '{info.prompt}', not '{prompt}'")
     if info.facts["selection"].get("compared"):
         hint = "`promptbench run` judges a candidate against production"
-        raise InputError(f"run {info.id} is a comparison and proves nothing for a promotion", hint=hint)
+        raise InputError(f"run {info.id} is a comparison, which proves nothing for a promotion", hint=hint)
     candidates = [variant.hash for variant in info.variants if variant.side is Side.CANDIDATE]
     champion = next((variant.hash for variant in info.variants if variant.side is Side.CHAMPION), None)
-    store.check_standing(prompt, label, champion=champion, candidate=candidates[0] if len(candidates) == 1 else None)
+    store.check_not_stale(prompt, label, champion=champion, candidate=candidates[0] if len(candidates) == 1 else None)
     bench = _bench_now(workspace, store, runs, str(info.facts["path"]))
     _check_facts(workspace, bench, info.facts, info.id)
     _check_age(info.started, policy_of(bench).max_age)
@@ -156,10 +172,9 @@ def _other_prompts(workspace: Workspace, bench: Bench, where: str) -> ConflictEr
     )
 
 
-def promote_evidence(
+def _promote_evidence(
     workspace: Workspace, store: Store, runs: RunStore, prompt: str, path: Path, label: str, who: Who
 ) -> Promotion:
-    """Moves a label on the strength of a file that `run --output evidence=FILE` wrote, perhaps on another machine."""
     proof = _read_evidence(path)
     if proof.get("prompt") != prompt:
         raise InputError(f"{path} is about '{proof.get('prompt')}', not '{prompt}'")
@@ -167,10 +182,10 @@ def promote_evidence(
         differences = rejudge(proof)
         suites = [(suite["path"], suite, proof["made"]) for suite in proof["suites"]]
     except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path} is no evidence of this version: {error}") from None
+        raise InputError(f"{path} is not evidence of this version: {error}") from None
     if differences:
-        raise ConflictError(f"{path} does not prove what it says: {'; '.join(differences)}")
-    store.check_standing(prompt, label, champion=proof["champion"], candidate=proof["candidate"])
+        raise ConflictError(f"the evidence {path} is inconsistent: {'; '.join(differences)}")
+    store.check_not_stale(prompt, label, champion=proof["champion"], candidate=proof["candidate"])
     benches = []
     for suite_path, suite, made in suites:
         bench = _bench_now(workspace, store, runs, suite_path)
@@ -181,17 +196,13 @@ def promote_evidence(
     return replace(moved, proof=f"{path}, {proof['verdict']['sentence']}")
 
 
-def promote_from(workspace: Workspace, store: Store, runs: RunStore, source: str, label: str, who: Who) -> Promotion:
-    """Moves a label on to the version that another reference such as `triage@staging` names, on the evidence that this
-    has, if that still holds: against what is in production now, and the suites that are there as they are now.
-
-    Raises NotProven when the version has no evidence, ConflictError when it is stale.
-    """
+def _promote_from(workspace: Workspace, store: Store, runs: RunStore, source: str, label: str, who: Who) -> Promotion:
+    # The evidence must hold for the production version and for the suites that exist, as they are now.
     version = store.get(source)
     found = proof_of(store.history(version.prompt), version.hash)
     if found is None:
         raise NotProven(
-            f"{version.prompt}@{version.number} has no evidence, so {label} stays where it is",
+            f"{version.prompt}@{version.number} has no evidence, so {label} was not moved",
             hint=_renewal(source, "suites"),
         )
     proof = store.evidence(found)
@@ -201,77 +212,30 @@ def promote_from(workspace: Workspace, store: Store, runs: RunStore, source: str
         differences = [str(error)]
     if differences:
         raise ConflictError(
-            f"the evidence of {source} does not prove what it says: {'; '.join(differences)}",
+            f"the evidence of {source} is inconsistent: {'; '.join(differences)}",
             hint=_renewal(source, "suites"),
         )
-    places = [workspace.settings.root / suite["path"] for suite in proof["suites"]]
+    files = [workspace.settings.root / suite["path"] for suite in proof["suites"]]
     try:
         ages = [float(suite["policy"]["max_age"]) for suite in proof["suites"]]
-        for suite, place in zip(proof["suites"], places, strict=True):
-            if place.is_file():
+        for suite, file in zip(proof["suites"], files, strict=True):
+            if file.is_file():
                 bench = _bench_now(workspace, store, runs, suite["path"])
                 _check_facts(workspace, bench, suite, f"the evidence of {source}")
                 ages.append(policy_of(bench).max_age)
         _check_age(proof["made"], min(ages))
-        check_all_suites(workspace, version.prompt, places)
+        check_all_suites(workspace, version.prompt, files)
         moved = _promote(workspace, store, version.prompt, version.source, proof, label, who)
     except ConflictError as error:
-        folder = workspace.shown(places[0].parent) if places else "suites"
+        folder = workspace.shown(files[0].parent) if files else "suites"
         raise ConflictError(error.message, hint=_renewal(source, folder)) from error
     return replace(moved, proof=f"the evidence of {source}, {proof['verdict']['sentence']}")
 
 
 def _renewal(source: str, folder: str) -> str:
-    """The commands that judge a version of the store again, and promote it where it passes."""
+    # Judge the stored version again, and promote it if it passes.
     file = f"{folder}/{source.partition('@')[0]}.{source.partition('@')[2] or PRODUCTION}.prompt"
     return f"renew it: promptbench get {source} > {file} && promptbench run {folder} --prompt {file} --promote"
-
-
-def force(workspace: Workspace, prompt: str, path: Path, *, label: str, who: Who) -> Promotion:
-    """Moves a label without proof. Needs a reason and stays visible as `forced` for ever."""
-    try:
-        source = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from None
-    if prompt_name(path.name) != prompt:
-        raise InputError(f"{path.name} belongs to '{prompt_name(path.name)}', not to '{prompt}'")
-    actor = actor_of(workspace.settings, workspace.environ, who.actor)
-    with workspace.prompts() as store:
-        event = store.promote(prompt, source, label=label, evidence=None, actor=actor, reason=who.reason, force=True)
-        return described(store, event)
-
-
-def set_label(workspace: Workspace, reference: str, label: str, *, who: Who) -> Promotion:
-    """Points a label of one's own to a version in the store, without evidence. Needs a reason.
-
-    Raises InputError when the label is `production`, which moves by evidence only, or points there already.
-    """
-    actor = actor_of(workspace.settings, workspace.environ, who.actor)
-    with workspace.prompts() as store:
-        return described(store, store.label(reference, label, actor=actor, reason=who.reason or ""))
-
-
-def described(store: Store, event: Event) -> Promotion:
-    """What an event changed, and how to undo it."""
-    assert event.to_number is not None
-    assert event.to_hash is not None
-    previous = None
-    if event.from_hash is not None:
-        previous = store.get(f"{event.prompt}@{event.from_hash}").number
-    label = "" if event.label == PRODUCTION else f" --label {event.label}"
-    command = f"rollback {event.prompt} --to {previous}" if previous else f"retire {event.prompt}"
-    undo = f"promptbench {command}{label} --reason '…'"
-    return Promotion(event.prompt, event.label or "", event.to_number, event.to_hash, previous, undo)
-
-
-def fixes_undone(store: Store, event: Event) -> list[str]:
-    """The cases that the version left behind had fixed when it was promoted, by its evidence."""
-    promotions = [
-        past
-        for past in (item.origin for item in store.history(event.prompt))
-        if past.to_hash == event.from_hash and past.evidence and past.label == event.label
-    ]
-    return fixed_cases(store.evidence(str(promotions[-1].evidence))) if promotions else []
 
 
 def _promote_proof(
@@ -288,20 +252,20 @@ def _promote_proof(
 def _promote(
     workspace: Workspace, store: Store, prompt: str, source: str, proof: Mapping[str, Json], label: str, who: Who
 ) -> Promotion:
-    actor = actor_of(workspace.settings, workspace.environ, who.actor)
-    event = store.promote(prompt, source, label=label, evidence=dict(proof), actor=actor, reason=who.reason)
+    by = actor_of(workspace, who)
+    event = store.promote(prompt, source, label=label, evidence=dict(proof), actor=by, reason=who.reason)
     return described(store, event)
 
 
 def _bench_now(workspace: Workspace, store: Store, runs: RunStore, path: str) -> Bench:
     selection = Selection(paths=(workspace.settings.root / path,))
-    # Nothing is asked, so no key is needed.
+    # No call is made, so no key is needed.
     benches, _ = workspace.assemble(selection, store=store, runs=runs, without_keys=True)
     return benches[0]
 
 
 def _check_facts(workspace: Workspace, bench: Bench, facts: Mapping[str, Json], where: str) -> None:
-    """Raises ConflictError unless suite, checks, policy and what else the verdict rests on are what was judged."""
+    """Raise ConflictError if suite, checks, policy or anything else behind the verdict has changed."""
     policy = policy_of(bench)
     is_now = {
         "suite_hash": ("its cases", bench.suite_hash),
@@ -316,13 +280,13 @@ def _check_facts(workspace: Workspace, bench: Bench, facts: Mapping[str, Json], 
         changed.append("the selection: only a part of it was run")
     if changed:
         raise ConflictError(
-            f"stale evidence: the suite '{bench.suite.name}' is not as it was in {where}: {', '.join(changed)} changed",
+            f"stale evidence: the suite '{bench.suite.name}' has changed since {where}: {', '.join(changed)}",
             hint=f"run again: promptbench run {workspace.shown(bench.suite.folder)} --promote",
         )
 
 
 def _counts_costs(bench: Bench) -> bool:
-    """Whether a price decides anything. Where none does, a new list of prices must not make a proof stale."""
+    # If no price decides anything, a new price list must not make the evidence stale.
     return policy_of(bench).cost_ratio is not None or names_check(bench.suite, "cost")
 
 
@@ -330,7 +294,7 @@ def _check_age(made: str, days: float) -> None:
     age = (datetime.now(UTC) - datetime.fromisoformat(made)).total_seconds() / 86_400
     if age > days:
         raise ConflictError(
-            f"stale evidence: it is {age:.1f} days old, and the gate takes nothing older than {days:g}",
+            f"stale evidence: it is {age:.1f} days old, the gate's maximum is {days:g}",
             hint="run the suite again, or set 'max age' under 'gate:'",
         )
 
@@ -339,9 +303,9 @@ def _read_evidence(path: Path) -> dict[str, Json]:
     try:
         proof = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+        raise InputError(f"cannot read {path}: {error.strerror}") from None
     except (ValueError, RecursionError):
         raise InputError(f"{path} is not JSON") from None
     if not isinstance(proof, dict):
-        raise InputError(f"{path} is no evidence")
+        raise InputError(f"{path} is not evidence")
     return proof

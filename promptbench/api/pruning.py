@@ -1,4 +1,4 @@
-"""Old runs leave the run record; those that prove what holds a label, or that commands need, stay."""
+"""Remove old runs from the record, except those that prove a labelled version or that later commands need."""
 
 from __future__ import annotations
 
@@ -7,34 +7,35 @@ from datetime import UTC, datetime
 
 from promptbench.api.workspace import Workspace
 from promptbench.store.prompts import Store
-from promptbench.store.retention import Removed
+from promptbench.store.retention import RemovedRows
 from promptbench.store.runs import FILE_NAME
 
 
 @dataclass(frozen=True, slots=True)
-class Pruned:
-    """`runs` are the names of those that went, or would go; `kept` those of the same age that stay, with the reason."""
+class PruneResult:
+    """`runs` are the removed runs, or those that would be; `kept` the others of the same age, each with the reason."""
 
     runs: tuple[str, ...]
     kept: dict[str, str]
-    removed: Removed
+    removed: RemovedRows
     bytes_before: int
     bytes_after: int
     compacted: bool
 
 
-def prune(workspace: Workspace, before: datetime, *, recordings: bool = False, dry_run: bool = False) -> Pruned:
-    """Removes the runs that were started before a time, with their attempts, and what nobody needs after that.
+def prune(workspace: Workspace, before: datetime, *, recordings: bool = False, dry_run: bool = False) -> PruneResult:
+    """Remove the runs that started before a time, with their attempts and everything that only they used.
 
-    Cache entries from before that time go too; recordings only with `recordings`, and none that a run asked for which
-    stays. Logged calls, which `import` brought, and the prompt store are never touched.
+    Cache entries from before that time are removed too; recordings only with `recordings`, and only if no remaining run
+    requested them. Imported calls and the prompt store are never touched.
 
-    Raises ConflictError where the prompt store cannot say what its labels point to.
+    Raises:
+        ConflictError: the prompt store's labels are unreadable.
     """
     file = workspace.settings.state / FILE_NAME
     with workspace.recordings() as runs:
         if runs is None:
-            return Pruned((), {}, Removed(), 0, 0, compacted=True)
+            return PruneResult((), {}, RemovedRows(), 0, 0, compacted=True)
         with workspace.prompts() as store:
             reasons = _proofs(store)
         limit = before.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -42,21 +43,23 @@ def prune(workspace: Workspace, before: datetime, *, recordings: bool = False, d
         old = retention.older_than(limit)
         reasons = {**retention.needed(), **reasons}
         staying = [run for run in reasons if run in old]
-        reasons |= {run: f"its answers are those of {later}" for run, later in retention.origins(staying).items()}
+        reasons |= {
+            run: f"its answers are scored again in {later}" for run, later in retention.origins(staying).items()
+        }
         going = [run for run in old if run not in reasons]
         kept = {run: reasons[run] for run in old if run in reasons}
         size = file.stat().st_size
         if dry_run:
-            return Pruned(tuple(going), kept, Removed(runs=len(going)), size, size, compacted=True)
+            return PruneResult(tuple(going), kept, RemovedRows(runs=len(going)), size, size, compacted=True)
         removed = retention.remove(going, limit, recordings=recordings)
         compacted = retention.compact()
     gone = tuple(run for run in going if run not in removed.busy)
-    kept |= dict.fromkeys(removed.busy, "a process works on it")
-    return Pruned(gone, kept, removed, size, file.stat().st_size, compacted)
+    kept |= dict.fromkeys(removed.busy, "a process is writing it")
+    return PruneResult(gone, kept, removed, size, file.stat().st_size, compacted)
 
 
 def _proofs(store: Store) -> dict[str, str]:
-    """The runs that the evidence of labelled versions rests on, each with the label."""
+    """Return the runs behind the evidence of labelled versions, each with the label."""
     found = {}
     for prompt in store.prompts():
         holders: dict[str, list[str]] = {}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from promptbench.api.agreeing import Agreed, agree, write_sheet
 from promptbench.api.authoring import CaseAuthor, Draft, Field, as_data
@@ -17,7 +16,7 @@ from promptbench.api.checking import check_text
 from promptbench.api.chosen import select_by_id, select_for_replay, select_from_clusters, select_from_log
 from promptbench.api.comparing import ComparisonPlan, Matchup, compare, plan_comparison
 from promptbench.api.datasette import datasette_metadata
-from promptbench.api.earlier import earlier_answers
+from promptbench.api.earlier import production_baseline
 from promptbench.api.explaining import (
     CheckPage,
     DiagnosticPage,
@@ -30,8 +29,8 @@ from promptbench.api.explaining import (
     terms,
 )
 from promptbench.api.failing import Cluster, find_failures
-from promptbench.api.fetching import Fetched, fetch
-from promptbench.api.health import Health, doctor
+from promptbench.api.fetching import FetchedPrompt, fetch
+from promptbench.api.health import HealthCheck, doctor
 from promptbench.api.importing import (
     ImportOptions,
     ImportReport,
@@ -41,6 +40,7 @@ from promptbench.api.importing import (
     import_logs,
 )
 from promptbench.api.keyless import keys_missing, unasked
+from promptbench.api.labels import Who, adopt, force, retire, rollback, set_label
 from promptbench.api.measured_logs import measured_in_logs
 from promptbench.api.measuring import (
     Measured,
@@ -52,24 +52,12 @@ from promptbench.api.measuring import (
     plan_measurement,
     show_measurement,
 )
-from promptbench.api.merging import Contest, Merged, merge
+from promptbench.api.merging import LabelConflict, MergeResult, merge
 from promptbench.api.mutating import mutate
-from promptbench.api.outlook import most_questions, outlook_of, told
+from promptbench.api.outlook import describe_forecast, forecast_power, maximum_calls
 from promptbench.api.past import judge, rescore
-from promptbench.api.promotion import (
-    Who,
-    check_whole,
-    described,
-    fixes_undone,
-    force,
-    promote_evidence,
-    promote_from,
-    promote_recorded,
-    promote_run,
-    proven,
-    set_label,
-)
-from promptbench.api.pruning import Pruned, prune
+from promptbench.api.promotion import check_whole, promote, promote_run, proven
+from promptbench.api.pruning import PruneResult, prune
 from promptbench.api.records import RunDetails, list_runs, run_history, show_run
 from promptbench.api.reddening import check_red_first
 from promptbench.api.repairing import repairs
@@ -81,7 +69,7 @@ from promptbench.api.sharding import as_shard, durations, merge_runs
 from promptbench.api.sheets import SheetImported, SheetWritten, export_sheet, import_sheet
 from promptbench.api.spending import Spending, expected, expected_of_judges
 from promptbench.api.starting import Start, init, name_for, read_fields
-from promptbench.api.tries import many_tries
+from promptbench.api.tries import multiple_comparison_notes
 from promptbench.api.trying import OpenSuite, Purse, Question, check_answer
 from promptbench.api.workspace import PRODUCTION, Selection, Workspace, mistakes
 from promptbench.core.clock import now
@@ -95,19 +83,17 @@ from promptbench.engine.plan import round_sizes
 from promptbench.engine.shards import Shard
 from promptbench.gate.evidence import rejudge
 from promptbench.gate.judge import Mode, Result
-from promptbench.gate.power import Outlook
+from promptbench.gate.power import PowerForecast
 from promptbench.gateway import Pacer
 from promptbench.project.bench import Bench
 from promptbench.project.evaluate import Evaluation
-from promptbench.prompts.parser import prompt_name
 from promptbench.report.calibration import CalibrationReport
 from promptbench.report.measurement import MeasurementReport
 from promptbench.report.model import Promotion, RunReport
 from promptbench.report.mutation import MutationReport
 from promptbench.report.repairs import BacktestReport, RepairsReport
 from promptbench.report.replay import ReplayReport, RescoreReport
-from promptbench.settings.settings import actor as actor_of
-from promptbench.store.prompts import Event, Store, Version
+from promptbench.store.prompts import Store, Version
 from promptbench.store.run_list import RunFigures, RunSummary
 from promptbench.store.runs import RunStore
 
@@ -122,30 +108,29 @@ __all__ = [
     "CheckPage",
     "Cluster",
     "ComparisonPlan",
-    "Contest",
     "DiagnosticPage",
     "Draft",
     "Estimate",
     "Evaluation",
-    "Event",
-    "Fetched",
+    "FetchedPrompt",
     "Field",
-    "Health",
+    "HealthCheck",
     "ImportOptions",
     "ImportReport",
     "ImportState",
+    "LabelConflict",
     "Matchup",
     "MeasureOptions",
     "MeasurePlan",
     "Measured",
     "MeasurementReport",
-    "Merged",
+    "MergeResult",
     "MutationReport",
     "NothingImported",
     "OpenSuite",
     "Plan",
     "Promotion",
-    "Pruned",
+    "PruneResult",
     "Purse",
     "Question",
     "RepairsReport",
@@ -249,7 +234,7 @@ class Plan:
     expected: dict[str, Estimate]
     judges: dict[str, Estimate]
     """What the judges would be asked at the most."""
-    outlook: Outlook | None
+    outlook: PowerForecast | None
     """What the gate could see; None where there is nothing to compare with."""
     could_tell: Sequence[str]
     """The same in words, with what a margin would take."""
@@ -281,8 +266,8 @@ def plan(workspace: Workspace, selection: Selection) -> list[Plan]:
 
 
 def _plan(workspace: Workspace, bench: Bench, runs: RunStore | None) -> Plan:
-    outlook, questions = outlook_of(bench, runs), round_sizes(bench, repeats_of(bench))
-    most = most_questions(bench)
+    outlook, questions = forecast_power(bench, runs), round_sizes(bench, repeats_of(bench))
+    most = maximum_calls(bench)
     takes = expected(workspace, bench)
     return Plan(
         suite=bench.suite.name,
@@ -296,7 +281,7 @@ def _plan(workspace: Workspace, bench: Bench, runs: RunStore | None) -> Plan:
         expected=takes,
         judges=expected_of_judges(workspace, bench),
         outlook=outlook,
-        could_tell=list(told(bench, outlook, questions, most, takes)),
+        could_tell=list(describe_forecast(bench, outlook, questions, most, takes)),
     )
 
 
@@ -348,12 +333,12 @@ def run(
                 continue
             budgets = spending.budgets(budget, bench)
             path = workspace.shown(bench.suite.path)
-            before = earlier_answers(bench, path, store, runs, now())
+            before = production_baseline(bench, path, store, runs, now())
             trial = ByGate(bench, before)
             done = execute(workspace, bench, runs, listen, asked=asked, budgets=budgets, pacers=pacers, trial=trial)
             finished.append((bench, done))
-            notes += many_tries(bench, runs)
-            notes += before.renamed(runs.returned().names(done.info.id)) if before else ()
+            notes += multiple_comparison_notes(bench, runs)
+            notes += before.renamed(runs.model_aliases().names(done.info.id)) if before else ()
             report = build(bench, runs, done, path=path, command=asked.command, notes=notes)
             report = as_shard(report, done) if bench.shard is not None else report
             reports.append(_with_machine_price(report, workspace, bench))
@@ -425,56 +410,3 @@ def _asked(workspace: Workspace, selection: Selection, bench: Bench, cache: Cach
     if bench.shard is not None:
         words += ["--shard", bench.shard]
     return Asked(shlex.join(words), chosen, cache)
-
-
-def adopt(workspace: Workspace, path: Path, *, label: str, who: Who) -> Promotion:
-    """Puts the prompt that is in use today into the store, without a verdict; only while the label is unset.
-
-    Raises InputError when the label is set, the reason is missing or the file is no prompt.
-    """
-    try:
-        source = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from None
-    actor = actor_of(workspace.settings, workspace.environ, who.actor)
-    with workspace.prompts() as store:
-        event = store.adopt(prompt_name(path.name), source, label=label, actor=actor, reason=who.reason or "")
-        return described(store, event)
-
-
-def promote(
-    workspace: Workspace,
-    prompt: str,
-    *,
-    run: str | None = None,
-    evidence: Path | None = None,
-    source: str | None = None,
-    label: str,
-    who: Who,
-) -> Promotion:
-    """Moves a label on proof: a run on record (the newest that may prove something by default), a file of evidence, or
-    the evidence of the version that `source`, another label, holds.
-
-    Raises NotProven when the verdict is not PASS, ConflictError when anything has changed since.
-    """
-    with workspace.prompts() as store, workspace.runs() as runs:
-        if evidence is not None:
-            return promote_evidence(workspace, store, runs, prompt, evidence, label, who)
-        if source is not None:
-            return promote_from(workspace, store, runs, f"{prompt}@{source}", label, who)
-        return promote_recorded(workspace, store, runs, prompt, run or runs.latest(prompt), label, who)
-
-
-def rollback(workspace: Workspace, prompt: str, *, to: str | None, label: str, who: Who) -> Promotion:
-    """Moves a label back to a version that held it before. Raises InputError when there is none, or no reason."""
-    actor = actor_of(workspace.settings, workspace.environ, who.actor)
-    with workspace.prompts() as store:
-        event = store.rollback(prompt, to=to, label=label, actor=actor, reason=who.reason or "")
-        return replace(described(store, event), returning=fixes_undone(store, event))
-
-
-def retire(workspace: Workspace, prompt: str, *, label: str | None, who: Who) -> None:
-    """Takes a label, or all labels, off a prompt; its versions and history stay. Raises InputError without a reason."""
-    actor = actor_of(workspace.settings, workspace.environ, who.actor)
-    with workspace.prompts() as store:
-        store.retire(prompt, label=label, actor=actor, reason=who.reason or "")

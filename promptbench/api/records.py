@@ -1,4 +1,4 @@
-"""Runs on record, as lists: which there are, what one of them found, how a figure went over time."""
+"""List runs, show one of them, and follow a figure over time."""
 
 from __future__ import annotations
 
@@ -29,22 +29,23 @@ def list_runs(
     model: str | None = None,
     limit: int = -1,
 ) -> list[RunSummary]:
-    """The newest runs, the newest first; none where there is no record yet."""
+    """Return runs, newest first; none if there is no record yet."""
     with workspace.recordings() as runs:
         return runs.listing().newest(suite=suite, prompt=prompt, model=model, limit=limit) if runs else []
 
 
 def show_run(workspace: Workspace, run: str) -> RunDetails:
-    """What is on record about a run, as it was judged then. Raises InputError when there is none of that name."""
+    """Return a run as it was judged then. Raise InputError if it is not found."""
     with _record(workspace) as runs:
         name, listing = runs.run(run).id, runs.listing()
         return RunDetails(listing.summary(name), listing.figures(name))
 
 
 def run_history(workspace: Workspace, name: str, *, model: str | None = None, limit: int = 20) -> list[RunFigures]:
-    """The figures of the newest finished runs of a suite, or about a prompt of that name, the oldest first.
+    """Return the figures of the newest finished whole runs of a suite, or about a prompt of that name, oldest first.
 
-    Parts of a suite are left out. Raises InputError when nothing of that name was run.
+    Raises:
+        InputError: nothing of that name was run.
     """
     with _record(workspace) as runs:
         listing = runs.listing()
@@ -54,8 +55,8 @@ def run_history(workspace: Workspace, name: str, *, model: str | None = None, li
             known = listing.names()
             guess = did_you_mean(name, known - {name})
             on = f" on {model}" if model else ""
-            hint = f"did you mean '{guess}'?" if guess else f"suites and prompts on record: {', '.join(sorted(known))}"
-            raise InputError(f"no finished run of a whole suite or of a prompt '{name}'{on} is on record", hint=hint)
+            hint = f"did you mean '{guess}'?" if guess else f"suites and prompts with runs: {', '.join(sorted(known))}"
+            raise InputError(f"no finished run of a whole suite or prompt '{name}'{on}", hint=hint)
         return found
 
 
@@ -63,5 +64,5 @@ def run_history(workspace: Workspace, name: str, *, model: str | None = None, li
 def _record(workspace: Workspace) -> Iterator[RunStore]:
     with workspace.recordings() as runs:
         if runs is None:
-            raise InputError("no run is on record", hint="`promptbench run` makes one")
+            raise InputError("no runs yet", hint="`promptbench run` makes one")
         yield runs

@@ -17,7 +17,7 @@ from promptbench.core.errors import NothingSelected
 from promptbench.core.events import Listener
 from promptbench.core.types import LoggedCall
 from promptbench.engine.estimate import Estimate
-from promptbench.gate.flips import Flip
+from promptbench.gate.case_outcomes import CaseOutcome
 from promptbench.gate.judge import ModelVerdict, Result
 from promptbench.project.bench import Bench
 from promptbench.project.cases import CaseBuilder
@@ -150,13 +150,13 @@ def _build_case(bench: Bench, finished: Finished, name: str, calls: Sequence[Log
     """Return the state of one logged input over all models."""
     models = finished.verdict.models
     states = [_find_state(finished, model, name) for model in models]
-    known = [state for state in states if state != Flip.NO_ANSWER.value]
+    known = [state for state in states if state != CaseOutcome.NO_ANSWER.value]
     if not known:
-        state = Flip.NO_ANSWER.value
-    elif Flip.STILL_FAILING.value in known:
-        state = Flip.STILL_FAILING.value
+        state = CaseOutcome.NO_ANSWER.value
+    elif CaseOutcome.STILL_FAILING.value in known:
+        state = CaseOutcome.STILL_FAILING.value
     else:
-        state = Flip.FIXED.value if Flip.FIXED.value in known else Flip.NOT_REPRODUCED.value
+        state = CaseOutcome.FIXED.value if CaseOutcome.FIXED.value in known else CaseOutcome.NOT_REPRODUCED.value
     suite_models = {model.model.rpartition("/")[2] for model in models}
     others = sorted({call.model for call in calls if call.model and call.model.rpartition("/")[2] not in suite_models})
     return ReplayedCase(
@@ -172,14 +172,14 @@ def _build_case(bench: Bench, finished: Finished, name: str, calls: Sequence[Log
 def _find_state(finished: Finished, model: ModelVerdict, name: str) -> str:
     """Return the state of a logged failure on one model: fixed, still failing, not reproduced, or without an answer."""
     ours = finished.table.cell(finished.verdict.candidate, model.model, name)
-    flip = next((item.flip for item in model.flips if item.case.name == name), None)
+    flip = next((item.outcome for item in model.cases if item.case.name == name), None)
     if flip is None:
         if not ours.total:
-            return Flip.NO_ANSWER.value
-        return (Flip.STILL_FAILING if ours.failures * 2 >= ours.total else Flip.FIXED).value
-    if flip in (Flip.BROKEN, Flip.UNSTABLE):
-        return Flip.STILL_FAILING.value
-    return (Flip.NOT_REPRODUCED if flip in (Flip.STILL_PASSING, Flip.FLAKY) else flip).value
+            return CaseOutcome.NO_ANSWER.value
+        return (CaseOutcome.STILL_FAILING if ours.failures * 2 >= ours.total else CaseOutcome.FIXED).value
+    if flip in (CaseOutcome.BROKEN, CaseOutcome.UNSTABLE):
+        return CaseOutcome.STILL_FAILING.value
+    return (CaseOutcome.NOT_REPRODUCED if flip in (CaseOutcome.STILL_PASSING, CaseOutcome.FLAKY) else flip).value
 
 
 def _is_reproduced(finished: Finished, model: ModelVerdict, name: str) -> bool:

@@ -18,10 +18,10 @@ from promptbench.api.running import Finished, case_infos, gated_models, policy_o
 from promptbench.api.timing import Timing, longer_wait
 from promptbench.core.types import Attempt, Json, Outcome, Rung
 from promptbench.core.types import Side as PromptSide
-from promptbench.gate.flips import CaseFlip, Flip
+from promptbench.gate.attempt_matrix import AttemptCell, AttemptMatrix
+from promptbench.gate.case_outcomes import CaseOutcome, ComparedCase
 from promptbench.gate.judge import Mode, ModelVerdict, Verdict
 from promptbench.gate.policy import TRIES
-from promptbench.gate.table import Cell, Table
 from promptbench.project.bench import BASELINE, Bench, Variant
 from promptbench.report.model import CheckChange, FlipRow, Judgement, LogSummary, Row, RunReport, Saving, Side
 from promptbench.report.words import share, times
@@ -124,7 +124,7 @@ class _Checked:
 class Collector:
     """Everything that one pass over the attempts yields. Answers are kept of the cases that are worth showing only."""
 
-    def __init__(self, table: Table, worth_showing: set[tuple[str, str]]) -> None:
+    def __init__(self, table: AttemptMatrix, worth_showing: set[tuple[str, str]]) -> None:
         self._table = table
         self._worth = worth_showing
         self.tallies: dict[tuple[str, str], Tally] = {}
@@ -188,7 +188,7 @@ class Collector:
         interval = interval_of(cell.passes, cell.total)
         return Side(cell.passes, cell.total, shown.answer if shown else None, shown.reasons if shown else (), interval)
 
-    def cell(self, variant: str, model: str, case: str) -> Cell:
+    def cell(self, variant: str, model: str, case: str) -> AttemptCell:
         return self._table.cell(variant, model, case)
 
 
@@ -294,8 +294,8 @@ def _worth_showing(bench: Bench, finished: Finished) -> set[tuple[str, str]]:
             (model.model, item.case.name)
             for verdict in finished.verdicts
             for model in verdict.models
-            for item in model.flips
-            if item.flip is not Flip.STILL_PASSING
+            for item in model.cases
+            if item.outcome is not CaseOutcome.STILL_PASSING
         }
     return {
         (model.name, case)
@@ -307,7 +307,7 @@ def _worth_showing(bench: Bench, finished: Finished) -> set[tuple[str, str]]:
 
 
 def _judgement(verdict: Verdict, labels: Mapping[str, str]) -> Judgement:
-    counts = Counter(item.flip.value for model in verdict.models for item in model.flips)
+    counts = Counter(item.outcome.value for model in verdict.models for item in model.cases)
     mid_p = [model.mid_p for model in verdict.models if model.mid_p is not None]
     return Judgement(
         candidate=labels[verdict.candidate],
@@ -317,7 +317,7 @@ def _judgement(verdict: Verdict, labels: Mapping[str, str]) -> Judgement:
         mode=verdict.mode.value,
         result=verdict.result.value,
         sentence=verdict.sentence,
-        counts={flip.value: counts[flip.value] for flip in Flip},
+        counts={flip.value: counts[flip.value] for flip in CaseOutcome},
         mid_p=max(mid_p) if mid_p else None,
     )
 
@@ -350,8 +350,8 @@ def _flips(
     bench: Bench, verdict: Verdict, collected: Collector, flakes: Mapping[tuple[str, str], str]
 ) -> Iterator[FlipRow]:
     for model in verdict.models:
-        for item in model.flips or _failing(bench, verdict, model, collected):
-            if item.flip is Flip.STILL_PASSING:
+        for item in model.cases or _failing(bench, verdict, model, collected):
+            if item.outcome is CaseOutcome.STILL_PASSING:
                 continue
             champion = None
             if verdict.champion and verdict.mode is Mode.CHAMPION:
@@ -359,7 +359,7 @@ def _flips(
             yield FlipRow(
                 model=model.model,
                 case=item.case.name,
-                flip=item.flip.value,
+                flip=item.outcome.value,
                 critical=item.case.critical,
                 logged=item.case.name in bench.cases.with_log,
                 champion=champion,
@@ -379,11 +379,13 @@ def _notes(bench: Bench, model: str, case: str, flakes: Mapping[tuple[str, str],
         yield flake
 
 
-def _failing(bench: Bench, verdict: Verdict, model: ModelVerdict, collected: Collector) -> Iterator[CaseFlip]:
+def _failing(bench: Bench, verdict: Verdict, model: ModelVerdict, collected: Collector) -> Iterator[ComparedCase]:
     """Without a champion to compare with, what fails is what is worth a look."""
     for case in case_infos(bench):
         if case.review_by or collected.cell(verdict.candidate, model.model, case.name).failures:
-            yield CaseFlip(case, Flip.QUARANTINED if case.review_by else Flip.FAILING, Cell(), Cell())
+            yield ComparedCase(
+                case, CaseOutcome.QUARANTINED if case.review_by else CaseOutcome.FAILING, AttemptCell(), AttemptCell()
+            )
 
 
 def _waits(bench: Bench, collected: Collector) -> Iterator[str]:

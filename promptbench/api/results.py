@@ -8,7 +8,7 @@ from pathlib import Path
 
 from promptbench.core.diagnostics import Location
 from promptbench.core.types import Attempt, Outcome, Side
-from promptbench.gate.flips import Flip
+from promptbench.gate.case_outcomes import CaseOutcome
 from promptbench.gate.judge import Verdict
 from promptbench.project.bench import BASELINE, Bench, BenchModel, Variant
 from promptbench.project.cases import as_answer
@@ -43,9 +43,9 @@ class Results:
 
     def _states(self, model: str) -> dict[str, str]:
         """The gate's word for each case of the judged candidate; where it compared nothing, for those in quarantine."""
-        judged = (item for verdict in self.verdict.models if verdict.model == model for item in verdict.flips)
-        apart = dict.fromkeys(self.bench.cases.quarantined, Flip.QUARANTINED.value)
-        return apart | {item.case.name: item.flip.value for item in judged}
+        judged = (item for verdict in self.verdict.models if verdict.model == model for item in verdict.cases)
+        apart = dict.fromkeys(self.bench.cases.quarantined, CaseOutcome.QUARANTINED.value)
+        return apart | {item.case.name: item.outcome.value for item in judged}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def _result(
     answered = [item for item in attempts if item.outcome in (Outcome.PASSED, Outcome.FAILED)]
     failed = [item for item in answered if item.outcome is Outcome.FAILED]
     shown = next(iter(failed or answered or attempts), None)
-    own = PASSING if answered and not failed else Flip.FAILING.value if failed else Flip.NO_ANSWER.value
+    own = PASSING if answered and not failed else CaseOutcome.FAILING.value if failed else CaseOutcome.NO_ANSWER.value
     costs = [item.cost for item in attempts if item.answer is not None]
     return CaseResult(
         case=written.name,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Protocol
 
 from promptbench import __version__
-from promptbench.api.earlier import Earlier
+from promptbench.api.earlier import ProductionBaseline
 from promptbench.api.workspace import Workspace
 from promptbench.core.canonical import digest
 from promptbench.core.clock import today
@@ -23,11 +23,11 @@ from promptbench.engine.plan import Repeats, Task, first_round_size
 from promptbench.engine.rounds import More, run_rounds
 from promptbench.engine.runner import Runner
 from promptbench.engine.scoring import ADVISORY
+from promptbench.gate.attempt_matrix import AttemptMatrix
 from promptbench.gate.candidates import judge_candidates
-from promptbench.gate.flips import CaseInfo, wanted
+from promptbench.gate.case_outcomes import CaseInfo, needed_repeats
 from promptbench.gate.judge import GatedModel, Result, Verdict
 from promptbench.gate.policy import CRITICAL_REPEATS, Policy, TagPolicy
-from promptbench.gate.table import Table
 from promptbench.gateway import Budget, Cache, Gateway, Market, Pacer, PriceFile, Prices
 from promptbench.project.bench import Bench, BenchModel
 from promptbench.project.judges import DEFAULTS
@@ -50,10 +50,10 @@ class Asked:
 class Trial(Protocol):
     """How the answers of a run are judged."""
 
-    def wanted(self, table: Table) -> Collection[AttemptKey]:
+    def wanted(self, table: AttemptMatrix) -> Collection[AttemptKey]:
         """The attempts that a verdict still wants."""
 
-    def verdicts(self, table: Table, *, asked_all: bool) -> tuple[Verdict, ...]:
+    def verdicts(self, table: AttemptMatrix, *, asked_all: bool) -> tuple[Verdict, ...]:
         """At least one, the best candidate's first."""
 
 
@@ -62,12 +62,12 @@ class ByGate:
     """The trial of candidates that want to take the champion's place."""
 
     bench: Bench
-    earlier: Earlier | None = None
+    earlier: ProductionBaseline | None = None
 
-    def wanted(self, table: Table) -> Collection[AttemptKey]:
+    def wanted(self, table: AttemptMatrix) -> Collection[AttemptKey]:
         return _wanted(self.bench, table)
 
-    def verdicts(self, table: Table, *, asked_all: bool) -> tuple[Verdict, ...]:
+    def verdicts(self, table: AttemptMatrix, *, asked_all: bool) -> tuple[Verdict, ...]:
         return judge_all(self.bench, table, asked_all=asked_all, earlier=self.earlier)
 
 
@@ -77,7 +77,7 @@ class Finished:
 
     info: RunInfo
     verdicts: tuple[Verdict, ...]
-    table: Table
+    table: AttemptMatrix
 
     @property
     def verdict(self) -> Verdict:
@@ -136,11 +136,11 @@ def gated_models(bench: Bench) -> list[GatedModel]:
     return [GatedModel(model.name, bench.deterministic(model)) for model in bench.models if model.gated]
 
 
-def table_of(bench: Bench, runs: RunStore, run: str, *, answered: bool = False) -> Table:
+def table_of(bench: Bench, runs: RunStore, run: str, *, answered: bool = False) -> AttemptMatrix:
     """What a run on record found, as much as the gate of the bench asks for; `answered` as in `RunStore.outcomes`."""
     measured = policy_of(bench).measured
     found = runs.outcomes(run, answered=answered, measured=bool(measured))
-    return Table(found, bench.cases.numbers, measured=measured)
+    return AttemptMatrix(found, bench.cases.numbers, measured=measured)
 
 
 def execute(
@@ -185,9 +185,7 @@ def execute(
         )
     verdicts = trial.verdicts(table, asked_all=end.complete)
     if end.spent is not None:
-        sentence = (
-            f"NO VERDICT about the prompt: stopped at the budget: {end.spent}; the same command goes on from here"
-        )
+        sentence = f"NO VERDICT: stopped at the budget: {end.spent}; the same command goes on from here"
         verdicts = tuple(undecided(verdict, Result.NO_VERDICT, sentence) for verdict in verdicts)
     else:
         verdicts = without_judges(workspace, bench, runs, info.id, verdicts)
@@ -221,13 +219,15 @@ def without_judges(
         count = sum(reasons.values())
         answers = "1 answer is" if count == 1 else f"{count} answers are"
         why = f"{answers} without a judge's verdict; `{runs.run(run).facts['command']}` asks for it again"
-    sentence = f"NO VERDICT about the prompt: {why}"
+    sentence = f"NO VERDICT: {why}"
     return tuple(
         undecided(item, item.result, sentence) if item.result is Result.NO_VERDICT else item for item in verdicts
     )
 
 
-def judge_all(bench: Bench, table: Table, *, asked_all: bool, earlier: Earlier | None = None) -> tuple[Verdict, ...]:
+def judge_all(
+    bench: Bench, table: AttemptMatrix, *, asked_all: bool, earlier: ProductionBaseline | None = None
+) -> tuple[Verdict, ...]:
     """A verdict for each candidate, the best first. What is in production is held against its `earlier` answers."""
     models, cases, policy = gated_models(bench), case_infos(bench), policy_of(bench)
     verdicts = judge_candidates(
@@ -265,7 +265,7 @@ def _ask(
     budgets: Sequence[Budget],
     pacers: Mapping[str, Pacer],
     cache: Cache | None,
-    table: Table,
+    table: AttemptMatrix,
     listen: Listener,
     trial: Trial,
 ) -> _End:
@@ -400,7 +400,7 @@ class _Record:
         return replace(judging, answer=answer, error=self.secrets.mask(judging.error) if judging.error else None)
 
 
-def _more(bench: Bench, table: Table, trial: Trial) -> More:
+def _more(bench: Bench, table: AttemptMatrix, trial: Trial) -> More:
     """What a trial wants asked again, of models that do not always answer the same."""
     models = {model.name: model for model in bench.models}
     variants = {variant.hash: variant for variant in bench.variants}
@@ -413,7 +413,7 @@ def _more(bench: Bench, table: Table, trial: Trial) -> More:
     return more
 
 
-def _wanted(bench: Bench, table: Table) -> Collection[AttemptKey]:
+def _wanted(bench: Bench, table: AttemptMatrix) -> Collection[AttemptKey]:
     """The attempts that the gate still wants; those of the champion are wanted by every candidate, and made once."""
     keys: dict[AttemptKey, None] = {}
     if bench.champion is None:
@@ -422,7 +422,9 @@ def _wanted(bench: Bench, table: Table) -> Collection[AttemptKey]:
         if gated.deterministic:
             continue
         for candidate in bench.candidates:
-            wants = wanted(table, bench.champion.hash, candidate.hash, gated.name, case_infos(bench), policy_of(bench))
+            wants = needed_repeats(
+                table, bench.champion.hash, candidate.hash, gated.name, case_infos(bench), policy_of(bench)
+            )
             for want in wants:
                 have = table.cell(want.variant, gated.name, want.case)
                 missing = (repeat for repeat in range(want.repeats) if not have.made(repeat))

@@ -1,4 +1,4 @@
-"""Shards of a run: reported without a verdict, then merged into one run and judged as if there had been no parts."""
+"""Shards of a run: report each without a verdict, then merge them into one run and judge it as a whole."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from promptbench import __version__
-from promptbench.api.earlier import earlier_answers
+from promptbench.api.earlier import production_baseline
 from promptbench.api.past import bench_of, is_whole
 from promptbench.api.promotion import proven
 from promptbench.api.reporting import build
@@ -36,12 +36,12 @@ from promptbench.store.runs import SHARD, RunInfo, RunStore
 from promptbench.suite.loader import load as load_suite
 
 _MOST_NAMED = 5
+# The facts that all shards of a run share, with their names in messages.
 _SAME = {"suite_hash": "its cases", "checks_hash": "its checks", "whole_plan": "its gate, prompts or models"}
-"""The facts that all shards of a run share, and what people call them."""
 
 
 def as_shard(report: RunReport, finished: Finished) -> RunReport:
-    """The report on a shard: no verdict, and no failure where everything was asked."""
+    """Return the report on a shard: without a verdict, and successful if all calls were made."""
     sentence = finished.info.sentence
     if finished.info.result != SHARD or sentence is None:
         return report
@@ -51,7 +51,7 @@ def as_shard(report: RunReport, finished: Finished) -> RunReport:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """A run of one shard, and the file that it is in."""
+    """A run of one shard, and its file."""
 
     shard: Shard
     info: RunInfo
@@ -62,13 +62,18 @@ class _Part:
 
 
 def merge_runs(workspace: Workspace, files: Sequence[Path], *, evidence: bool = False) -> list[RunReport]:
-    """Makes one run of the shards in some run records, and judges it; a report for each suite. No call is made.
+    """Merge the shards in run records into one run and judge it. Return a report for each suite. No call is made.
 
-    The newest run of each shard counts. `files` are run records or folders with one; the project's own by default.
-    `evidence` adds the proof, over all suites about one prompt.
+    The newest run of each shard counts.
 
-    Raises InputError when a shard or a case is missing, or a case is there twice; ConflictError when the shards are not
-    of the same suite, prompts and gate, or not of those that there are now; EnvironmentFailure when one is unfinished.
+    Args:
+        files: run records or folders with one; by default the project's own.
+        evidence: add the evidence, over all suites about one prompt.
+
+    Raises:
+        InputError: a shard or a case is missing, or a case is in two shards.
+        ConflictError: the shards differ in suite, prompts or gate, or from the present ones.
+        EnvironmentFailure: a shard is unfinished.
     """
     with workspace.prompts() as store, workspace.runs() as runs:
         opened: list[RunFile] = []
@@ -78,7 +83,7 @@ def merge_runs(workspace: Workspace, files: Sequence[Path], *, evidence: bool = 
             if not found:
                 where = ", ".join(str(file.path) for file in opened)
                 hint = "`promptbench run --shard 1/2` makes one"
-                raise InputError(f"there is no run of a shard in {where}", hint=hint)
+                raise InputError(f"no run of a shard in {where}", hint=hint)
             checked = [(parts, _checked(workspace, store, runs, parts)) for parts in found]
             merged = [(bench, _merged(workspace, store, runs, parts, bench)) for parts, bench in checked]
             reports = [_report(bench, runs, finished) for bench, finished in merged]
@@ -93,7 +98,7 @@ def _parts(file: RunFile) -> Iterable[_Part]:
 
 
 def _newest(parts: Iterable[_Part]) -> list[list[_Part]]:
-    """For each suite the newest run of each shard, by number. Of a suite that was split anew the new split."""
+    """Return, for each suite, the newest run of each shard of its newest split."""
     found: dict[str, dict[int, _Part]] = {}
     for part in sorted(parts, key=lambda part: (part.info.started, part.info.id)):
         shards = found.setdefault(str(part.info.facts["path"]), {})
@@ -104,18 +109,18 @@ def _newest(parts: Iterable[_Part]) -> list[list[_Part]]:
 
 
 def _checked(workspace: Workspace, store: Store, runs: RunStore, parts: Sequence[_Part]) -> Bench:
-    """The bench of the whole suite, of which these are all parts."""
+    """Return the bench of the whole suite, after checking that these are all of its parts."""
     first = parts[0]
     for part in parts:
         if part.info.finished is None:
-            raise EnvironmentFailure(f"{part} is not finished", hint=f"`{part.info.facts['command']}` goes on with it")
+            raise EnvironmentFailure(f"{part} is not finished", hint=f"`{part.info.facts['command']}` resumes it")
         _check_same(first, part.info.facts, str(part))
         if part.info.facts["cache"] != first.info.facts["cache"]:
-            raise ConflictError(f"{first} and {part} do not use the cache alike", hint="run one of them again")
+            raise ConflictError(f"{first} and {part} differ in --cache", hint="run one of them again")
     missing = sorted(set(range(1, first.shard.of + 1)) - {part.shard.number for part in parts})
     if missing:
         names = _named(f"{number}/{first.shard.of}" for number in missing)
-        raise InputError(f"these shards are missing: {names}", hint="name the run record of every shard")
+        raise InputError(f"missing shards: {names}", hint="name the run record of every shard")
     bench = bench_of(workspace, store, runs, first.info)
     now = {**what_is_asked(workspace, bench), "whole_plan": bench.whole_plan}
     _check_same(first, now, f"{first.info.facts['path']} as it is now")
@@ -131,9 +136,9 @@ def _check_same(first: _Part, facts: Mapping[str, Json], what: str) -> None:
 
 
 def _check_cases(bench: Bench, parts: Sequence[_Part]) -> None:
-    """Raises InputError unless every case is in exactly one shard."""
+    """Raise InputError unless every case is in exactly one shard."""
     where: dict[str, _Part] = {}
-    hint = f"{DURATIONS} beside the suite decides the split: it must be the same for all shards"
+    hint = f"{DURATIONS} next to the suite decides the split: it must be the same for all shards"
     for part in parts:
         for name in part.file.case_names(part.info.id):
             if name in where:
@@ -159,7 +164,7 @@ def _merged(workspace: Workspace, store: Store, runs: RunStore, parts: Sequence[
     copy(runs, new.id, [(part.file, part.info.id) for part in parts])
     runs.cases().keep(new.id, run_cases(bench))
     table = table_of(bench, runs, new.id)
-    before = earlier_answers(bench, str(facts["path"]), store, runs, new.started)
+    before = production_baseline(bench, str(facts["path"]), store, runs, new.started)
     verdicts = judge_all(bench, table, asked_all=is_whole(bench, table), earlier=before)
     verdicts = without_judges(workspace, bench, runs, new.id, verdicts)
     if verdicts[0].result is not Result.NO_VERDICT:
@@ -173,14 +178,15 @@ def _report(bench: Bench, runs: RunStore, finished: Finished) -> RunReport:
 
 
 def durations(workspace: Workspace, suite: Path) -> Path:
-    """Writes how long each case took in the newest finished run of a suite into the file that shards are split by.
+    """Write the duration of each case in a suite's newest finished run to the file that decides the split.
 
-    Raises InputError when there is no such run, or the file cannot be written.
+    Raises:
+        InputError: there is no such run, or the file is not writable.
     """
     file = workspace.suite_file(suite)
     loaded = load_suite(file, workspace.shown(file), Diagnostics())
     if loaded is None:
-        raise InputError(f"{workspace.shown(file)} has mistakes", hint="`promptbench validate` shows them")
+        raise InputError(f"{workspace.shown(file)} has errors", hint="`promptbench validate` shows them")
     with workspace.runs() as runs:
         cases = runs.listing().durations(runs.latest_of_suite(loaded.name, finished=True))
     path = file.parent / DURATIONS
@@ -188,5 +194,5 @@ def durations(workspace: Workspace, suite: Path) -> Path:
     try:
         path.write_text(f"{text}\n", encoding="utf-8", newline="\n")
     except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror}") from None
+        raise InputError(f"cannot write {path}: {error.strerror}") from None
     return path

@@ -1,4 +1,4 @@
-"""How many candidates a suite has judged, one after the other."""
+"""Warn about multiple comparisons: candidates that one suite judged one after the other."""
 
 from __future__ import annotations
 
@@ -7,19 +7,17 @@ from promptbench.gate.policy import LEVEL
 from promptbench.project.bench import Bench
 from promptbench.store.runs import RunStore
 
+# From this number on a candidate passes by chance in more than one of five cases.
 _MANY = 5
-"""From so many on a chance hit is likelier than one in five."""
 
 
-def many_tries(bench: Bench, runs: RunStore) -> list[str]:
-    """A note where so many candidates met the version in production that one may pass by chance; else none.
+def multiple_comparison_notes(bench: Bench, runs: RunStore) -> list[str]:
+    """Return a note if so many candidates were compared with the production version that one may pass by chance.
 
-    A promotion changes what is in production, so it starts the count anew.
+    A promotion changes the production version, so it restarts the count.
     """
-    if bench.champion is None:
-        return []
-    count = len(runs.candidates_against(bench.suite.name, bench.champion.hash))
-    if count < _MANY:
+    count = len(runs.candidates_against(bench.suite.name, bench.champion.hash)) if bench.champion else 0
+    if bench.champion is None or count < _MANY:
         return []
     chance = percent(1 - (1 - LEVEL) ** count)
     return [

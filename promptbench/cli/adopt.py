@@ -1,4 +1,4 @@
-"""`promptbench adopt`: what is in production on the first day."""
+"""`promptbench adopt`: record the prompt that is in use on the first day."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from promptbench.cli.options import Actor, AsJson, Label, Reason
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command."""
     app.command("adopt")(adopt)
 
 
@@ -21,11 +22,12 @@ def adopt(
     actor: Actor = None,
     as_json: AsJson = False,
 ) -> int:
-    """Put the prompt that is in use already under a label.
+    """Record the prompt that is in use today under a label.
 
-    Without a verdict; once, while the label is unset.
+    Without a verdict, and only while the label is unset.
     """
-    from promptbench import api
+    from promptbench.api.labels import Who, adopt
+    from promptbench.api.workspace import Workspace
     from promptbench.cli.moved import show
 
-    return show(api.adopt(api.Workspace.open(), file, label=label, who=api.Who(actor, reason)), as_json=as_json)
+    return show(adopt(Workspace.open(), file, label=label, who=Who(actor, reason)), as_json=as_json)

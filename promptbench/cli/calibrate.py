@@ -1,4 +1,4 @@
-"""`promptbench calibrate`: what is in production against itself."""
+"""`promptbench calibrate`: judge the production version against itself."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from promptbench.core.errors import Exit
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command."""
     app.command("calibrate")(calibrate)
 
 
@@ -32,7 +33,7 @@ def calibrate(
     tag: Tags = None,
     repeats: Annotated[
         int | None,
-        typer.Option("--repeats", min=1, max=50, help="Tries for each side; by default as many as the gate's most."),
+        typer.Option("--repeats", min=1, max=50, help="Tries for each side; by default the gate's maximum."),
     ] = None,
     concurrency: Concurrency = None,
     max_cost: MaxCost = None,
@@ -41,24 +42,25 @@ def calibrate(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> int:
-    """Say which cases flake, and how often the gate errs by it.
+    """Show which cases are flaky, and how often the gate errs because of them.
 
-    What is in production is asked as champion and as candidate.
-
-    What is found is kept, and later runs mention it. The same command goes on with one that was interrupted.
+    The production version runs against itself. Later runs mention the results. The same command resumes an interrupted
+    calibration.
     """
-    from promptbench import api
+    from promptbench.api.calibrating import calibrate
+    from promptbench.api.spending import Spending
+    from promptbench.api.workspace import Selection, Workspace
     from promptbench.cli.output import out, out_json, target
     from promptbench.cli.progress import Progress
     from promptbench.report.calibration import render
 
-    workspace = api.Workspace.open(flags={"concurrency": concurrency})
-    selection = api.Selection(
+    workspace = Workspace.open(flags={"concurrency": concurrency})
+    selection = Selection(
         paths=tuple(suites or ()), models=tuple(model or ()), cases=tuple(case or ()), tags=tuple(tag or ())
     )
-    spending = api.Spending.read(max_cost, max_calls, max_minutes)
+    budget = Spending.read(max_cost, max_calls, max_minutes)
     with Progress(quiet=quiet) as progress:
-        found = api.calibrate(workspace, selection, repeats=repeats, spending=spending, listen=progress.listen)
+        found = calibrate(workspace, selection, repeats=repeats, spending=budget, listen=progress.listen)
     if as_json:
         out_json(found.as_dict())
     else:

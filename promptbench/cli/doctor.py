@@ -1,4 +1,4 @@
-"""`promptbench doctor`: what is installed, what is set and by whom, and what is wrong with it."""
+"""`promptbench doctor`: check the installation, the settings and the stores."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from promptbench.core.errors import Exit
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command."""
     app.command("doctor")(doctor)
 
 
 def doctor(as_json: AsJson = False) -> int:
     """Show installation and settings, and what is wrong.
 
-    Each with where it comes from; exit 4 when something is wrong.
+    Each setting with its source; exit 4 if something is wrong.
     """
     from dataclasses import asdict, replace
 
-    from promptbench import api
+    from promptbench.api.health import doctor
+    from promptbench.api.workspace import Workspace
     from promptbench.cli.output import out, out_json, without_keys
 
-    findings = [replace(item, value=without_keys(item.value)) for item in api.doctor(api.Workspace.open())]
+    findings = [replace(item, value=without_keys(item.value)) for item in doctor(Workspace.open())]
     if as_json:
         out_json({"schema_version": 1, "findings": [asdict(item) for item in findings]})
     else:
         for item in findings:
-            out(
-                f"{'ok  ' if item.good else 'BAD '} {item.what}: {item.value}"
-                + (f"\n     hint: {item.hint}" if item.hint else "")
-            )
+            hint = f"\n     hint: {item.hint}" if item.hint else ""
+            out(f"{'ok  ' if item.good else 'BAD '} {item.what}: {item.value}{hint}")
     return Exit.YES if all(item.good for item in findings) else Exit.ENVIRONMENT

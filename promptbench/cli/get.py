@@ -1,4 +1,4 @@
-"""`promptbench get`: a prompt out of the store."""
+"""`promptbench get`: print a stored prompt."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command."""
     app.command("get")(get)
 
 
@@ -25,14 +26,14 @@ def get(
     ] = None,
     format_: Annotated[
         Literal["text", "messages", "openai", "anthropic", "json"],
-        typer.Option("--format", help="The text, the messages, a request's body, or all that is known."),
+        typer.Option("--format", help="The text, the messages, a request's body, or everything."),
     ] = "text",
     model: Annotated[
         str | None, typer.Option("--model", metavar="NAME", help="The model to name in a request's body.")
     ] = None,
     as_json: AsJson = False,
 ) -> int:
-    """Print a prompt of the store, with values in place or without."""
+    """Print a stored prompt, with or without values."""
     from promptbench.api.fetching import fetch
     from promptbench.api.workspace import Workspace
     from promptbench.cli.output import out, out_json
@@ -56,7 +57,6 @@ def get(
 
 
 def _readable(messages: Sequence[Message]) -> str:
-    """One message as its text, several each below its role."""
     if len(messages) == 1:
         return messages[0].content
     return "\n\n".join(f"{message.role}:\n{message.content}" for message in messages)

@@ -1,4 +1,4 @@
-"""`promptbench promote`: a label moves, on proof."""
+"""`promptbench promote`: move a label on proof."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from promptbench.core.errors import InputError
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command."""
     app.command("promote")(promote)
 
 
@@ -21,11 +22,11 @@ def promote(
         str | None, typer.Option("--run", metavar="RUN", help="The run that proves it; the latest by default.")
     ] = None,
     evidence: Annotated[
-        Path | None, typer.Option("--evidence", metavar="FILE", help="What `run --output evidence=FILE` wrote.")
+        Path | None, typer.Option("--evidence", metavar="FILE", help="A file of `run --output evidence=FILE`.")
     ] = None,
     source: Annotated[
         str | None,
-        typer.Option("--from", metavar="LABEL", help="Take the version that this label holds, on its evidence."),
+        typer.Option("--from", metavar="LABEL", help="Take the version of this label, on its evidence."),
     ] = None,
     to: Annotated[str, typer.Option("--to", metavar="LABEL", help="The label that moves.")] = "production",
     force: Annotated[
@@ -38,15 +39,18 @@ def promote(
 ) -> int:
     """Move a label to a candidate that passed.
 
-    If candidate, champion, suite, checks and gate are as they were, and the proof is not too old.
+    Candidate, production, suite, checks and gate must be as they were judged, and the proof not too old.
     """
-    from promptbench import api
+    from promptbench.api import labels
+    from promptbench.api.workspace import Workspace
     from promptbench.cli.moved import show
 
     if sum(item is not None for item in (run, evidence, source, force)) > 1:
         raise InputError("give one of --run, --evidence, --from and --force")
-    workspace, who = api.Workspace.open(), api.Who(actor, reason)
+    workspace, who = Workspace.open(), labels.Who(actor, reason)
     if force is not None:
-        return show(api.force(workspace, prompt, force, label=to, who=who), as_json=as_json)
-    moved = api.promote(workspace, prompt, run=run, evidence=evidence, source=source, label=to, who=who)
+        return show(labels.force(workspace, prompt, force, label=to, who=who), as_json=as_json)
+    from promptbench.api.promotion import promote
+
+    moved = promote(workspace, prompt, run=run, evidence=evidence, source=source, label=to, who=who)
     return show(moved, as_json=as_json)

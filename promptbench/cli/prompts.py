@@ -1,4 +1,4 @@
-"""`promptbench prompts`: what the store has, and how it came there."""
+"""`promptbench prompts`: list, show and compare stored prompts, and their history."""
 
 from __future__ import annotations
 
@@ -11,30 +11,32 @@ import typer
 from promptbench.cli.options import Actor, AsJson, Reason
 from promptbench.core.canonical import short
 from promptbench.core.errors import Exit
+from promptbench.core.words import number_of
 from promptbench.report.words import clean
 
 if TYPE_CHECKING:
-    from promptbench.api import Event, Store, Version
+    from promptbench.api import LabelEvent, Store, Version
 
 Name = Annotated[str, typer.Argument(metavar="PROMPT", help="The prompt's name in the store.")]
 Reference = Annotated[str, typer.Argument(metavar="NAME[@LABEL|@N|@HASH]")]
 
-prompts = typer.Typer(help="List, show, compare and trace the prompts in the store.", no_args_is_help=True)
+prompts = typer.Typer(help="List, show and compare the prompts in the store, and their history.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command group."""
     app.add_typer(prompts, name="prompts")
 
 
 def _store() -> Store:
-    from promptbench import api
+    from promptbench.api.workspace import Workspace
 
-    return api.Workspace.open().prompts()
+    return Workspace.open().prompts()
 
 
 @prompts.command("list")
 def list_(as_json: AsJson = False) -> int:
-    """All prompts with their labels."""
+    """List all prompts with their labels."""
     from promptbench.cli.output import out, out_json
 
     with _store() as store:
@@ -52,7 +54,7 @@ def list_(as_json: AsJson = False) -> int:
         return Exit.YES
     for name, labels, versions in rows:
         held = ", ".join(f"{label} @{item.number}" for label, item in labels.items()) or "no label"
-        out(f"{name}: {len(versions)} {'version' if len(versions) == 1 else 'versions'}; {held}")
+        out(f"{name}: {number_of(len(versions), 'version')}; {held}")
     if not rows:
         out("the store is empty")
     return Exit.YES
@@ -61,10 +63,10 @@ def list_(as_json: AsJson = False) -> int:
 @prompts.command("show")
 def show(
     reference: Reference,
-    evidence: Annotated[bool, typer.Option("--evidence", help="Judge its recorded proof again.")] = False,
+    evidence: Annotated[bool, typer.Option("--evidence", help="Judge its recorded evidence again.")] = False,
     as_json: AsJson = False,
 ) -> int:
-    """One version: where it came from, and its text.
+    """Show one version: its labels, its date and its text.
 
     `promptbench get` prints the text exactly, for programs.
     """
@@ -121,12 +123,13 @@ def label(
 ) -> int:
     """Point a label of your own to a version.
 
-    Without evidence, so it needs --reason; `production` moves by evidence only.
+    Without evidence, so it needs --reason; `production` moves only on evidence.
     """
-    from promptbench import api
+    from promptbench.api.labels import Who, set_label
+    from promptbench.api.workspace import Workspace
     from promptbench.cli.moved import show as show_moved
 
-    moved = api.set_label(api.Workspace.open(), reference, name, who=api.Who(actor, reason))
+    moved = set_label(Workspace.open(), reference, name, who=Who(actor, reason))
     return show_moved(moved, as_json=as_json)
 
 
@@ -135,7 +138,7 @@ def diff(
     old: Reference,
     new: Annotated[str | None, typer.Argument(metavar="NAME@…", help="NAME@production by default.")] = None,
 ) -> int:
-    """What changed between two versions. Exit 1 when they differ."""
+    """Show the difference between two versions. Exit 1 if they differ."""
     import difflib
 
     from promptbench.cli.output import out, visible
@@ -158,7 +161,7 @@ def _named(version: Version) -> str:
 
 @prompts.command("history")
 def history(prompt: Name, as_json: AsJson = False) -> int:
-    """Every event of a prompt, oldest first."""
+    """List every event of a prompt, oldest first."""
     from promptbench.cli.output import out, out_json
 
     with _store() as store:
@@ -168,12 +171,12 @@ def history(prompt: Name, as_json: AsJson = False) -> int:
         out_json({"schema_version": 1, "prompt": prompt, "events": [asdict(event) for event in events]})
         return Exit.YES
     for event in events:
-        for line in _told(event, numbers):
+        for line in _lines(event, numbers):
             out(clean(line))
     return Exit.YES
 
 
-def _told(event: Event, numbers: dict[str, int]) -> Iterator[str]:
+def _lines(event: LabelEvent, numbers: dict[str, int]) -> Iterator[str]:
     yield f"{_second(event.at)}  {_merged(event) if event.merged else _moved(event, numbers)}"
     if event.reason:
         yield f"  reason: {event.reason}"
@@ -181,17 +184,16 @@ def _told(event: Event, numbers: dict[str, int]) -> Iterator[str]:
         yield f"  evidence: {short(event.evidence)}"
 
 
-def _moved(event: Event, numbers: dict[str, int]) -> str:
+def _moved(event: LabelEvent, numbers: dict[str, int]) -> str:
     before = f"@{numbers[event.from_hash]} → " if event.from_hash in numbers else ""
     after = f"@{event.to_number}" if event.to_number else "nothing"
     return f"{event.kind.replace('_', ' ')}  {event.label or 'all labels'}: {before}{after}  by {event.actor}"
 
 
-def _merged(event: Event) -> str:
+def _merged(event: LabelEvent) -> str:
     branch = event.origin
-    version = f"@{branch.to_number} of another branch" + (
-        f" is @{event.to_number}" if event.to_number != branch.to_number else ""
-    )
+    renumbered = f" is @{event.to_number}" if event.to_number != branch.to_number else ""
+    version = f"@{branch.to_number} of another branch{renumbered}"
     done = f"{branch.kind.replace('_', ' ')} {branch.label or 'all labels'}, by {branch.actor}"
     return f"merged: {version if event.to_number else 'another branch'}, there {done}"
 

@@ -1,4 +1,4 @@
-"""`promptbench retire`: a label is taken away."""
+"""`promptbench retire`: remove a label."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from promptbench.core.errors import Exit
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command."""
     app.command("retire")(retire)
 
 
@@ -20,10 +21,12 @@ def retire(
     reason: Reason = None,
     actor: Actor = None,
 ) -> int:
-    """Take a label, or all, off a prompt. Its versions and its history stay for ever."""
-    from promptbench import api
+    """Remove a label, or all labels, from a prompt. Its versions and its history stay for ever."""
+    from promptbench.api.labels import Who, retire
+    from promptbench.api.workspace import Workspace
     from promptbench.cli.output import out
 
-    api.retire(api.Workspace.open(), prompt, label=label, who=api.Who(actor, reason))
-    out(f"{prompt} has no {label or 'label'} any more; its versions stay: promptbench prompts history {prompt}")
+    retire(Workspace.open(), prompt, label=label, who=Who(actor, reason))
+    out(f"removed {f'the label {label}' if label else 'all labels'} of {prompt}; its versions stay")
+    out(f"  see them: promptbench prompts history {prompt}")
     return Exit.YES

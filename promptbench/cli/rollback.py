@@ -1,4 +1,4 @@
-"""`promptbench rollback`: back to a version that held the label before."""
+"""`promptbench rollback`: move a label back to a version that held it before."""
 
 from __future__ import annotations
 
@@ -10,22 +10,24 @@ from promptbench.cli.options import Actor, AsJson, Label, Reason
 
 
 def register(app: typer.Typer) -> None:
+    """Add the command."""
     app.command("rollback")(rollback)
 
 
 def rollback(
     prompt: Annotated[str, typer.Argument(metavar="PROMPT", help="The prompt's name in the store.")],
     to: Annotated[
-        str | None, typer.Option("--to", metavar="VERSION", help="A number or hash; the one before by default.")
+        str | None, typer.Option("--to", metavar="VERSION", help="A number or hash; the previous one by default.")
     ] = None,
     label: Label = "production",
     reason: Reason = None,
     actor: Actor = None,
     as_json: AsJson = False,
 ) -> int:
-    """Move a label back to a version that held it before. Needs a reason, asks no model."""
-    from promptbench import api
+    """Move a label back to a version that held it before. Needs a reason, makes no call."""
+    from promptbench.api.labels import Who, rollback
+    from promptbench.api.workspace import Workspace
     from promptbench.cli.moved import show
 
-    moved = api.rollback(api.Workspace.open(), prompt, to=to, label=label, who=api.Who(actor, reason))
+    moved = rollback(Workspace.open(), prompt, to=to, label=label, who=Who(actor, reason))
     return show(moved, as_json=as_json)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from promptbench.api import RunDetails, RunFigures, RunSummary
 from promptbench.report.words import clean, cut, duration, excerpt, money, share, width_of
+
+if TYPE_CHECKING:
+    from promptbench.api import RunDetails, RunFigures, RunSummary
 
 _NAME, _LEAST = 22, 10
 """How much of a name is shown, and how much at the least."""
@@ -16,7 +19,7 @@ _SIDES = {"champion": "production"}
 def listed(runs: Sequence[RunSummary]) -> Iterator[str]:
     """A line a run, its names cut as far as the width takes it."""
     if not runs:
-        yield "no run is on record"
+        yield "no runs yet"
         return
     for wide in range(_NAME, _LEAST - 1, -1):
         lines = list(_columns(_rows(runs, wide), right={5}))

@@ -1,4 +1,4 @@
-"""`promptbench runs`: the runs on record."""
+"""`promptbench runs`: list, show, merge and prune runs."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ runs = typer.Typer(help="List, show, report, judge again, merge and prune the ru
 Suite = Annotated[str | None, typer.Option("--suite", metavar="NAME", help="Only runs of this suite.")]
 Prompt = Annotated[str | None, typer.Option("--prompt", metavar="NAME", help="Only runs about this prompt.")]
 Model = Annotated[str | None, typer.Option("--model", metavar="PROVIDER/NAME", help="Only runs with this model.")]
-Limit = Annotated[int, typer.Option("--limit", min=1, help="At most so many runs, the newest ones.")]
+Limit = Annotated[int, typer.Option("--limit", min=1, help="The number of runs, newest first.")]
 
 
 class Metric(StrEnum):
-    """What a history is of."""
+    """The figure of a history."""
 
     ANSWERS = "answers"
     FORMAT = "format"
@@ -41,12 +41,13 @@ def register(app: typer.Typer) -> None:
 def list_(
     suite: Suite = None, prompt: Prompt = None, model: Model = None, limit: Limit = 20, as_json: AsJson = False
 ) -> int:
-    """The newest runs with their verdicts, the newest first."""
-    from promptbench import api
+    """List the newest runs with their verdicts."""
+    from promptbench.api.records import list_runs
+    from promptbench.api.workspace import Workspace
     from promptbench.cli.output import out_json, out_lines
     from promptbench.cli.run_tables import listed
 
-    found = api.list_runs(api.Workspace.open(), suite=suite, prompt=prompt, model=model, limit=limit)
+    found = list_runs(Workspace.open(), suite=suite, prompt=prompt, model=model, limit=limit)
     if as_json:
         out_json({"schema_version": 1, "runs": [asdict(run) for run in found]})
     else:
@@ -56,12 +57,13 @@ def list_(
 
 @runs.command("show")
 def show(run: Run = "latest", as_json: AsJson = False) -> int:
-    """One run as it was judged then, with its figures. `promptbench report` judges it again."""
-    from promptbench import api
+    """Show one run as it was judged then, with its figures. `promptbench report` judges it again."""
+    from promptbench.api.records import show_run
+    from promptbench.api.workspace import Workspace
     from promptbench.cli.output import out_json, out_lines
     from promptbench.cli.run_tables import shown
 
-    found = api.show_run(api.Workspace.open(), run)
+    found = show_run(Workspace.open(), run)
     if as_json:
         out_json({"schema_version": 1, **asdict(found)})
     else:
@@ -73,21 +75,22 @@ def show(run: Run = "latest", as_json: AsJson = False) -> int:
 def history(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A suite, or a prompt that suites test.")],
     metric: Annotated[
-        Metric, typer.Option("--metric", help="Right or well-formed answers, times, or dollars for 1,000 calls.")
+        Metric, typer.Option("--metric", help="Correct or well-formed answers, times, or dollars per 1,000 calls.")
     ] = Metric.ANSWERS,
     model: Model = None,
     limit: Limit = 20,
     as_json: AsJson = False,
 ) -> int:
-    """One figure of every prompt and model, run after run.
+    """Show one figure of every prompt and model, run after run.
 
-    Of finished runs of whole suites, the oldest first.
+    Of finished runs of whole suites, oldest first.
     """
-    from promptbench import api
+    from promptbench.api.records import run_history
+    from promptbench.api.workspace import Workspace
     from promptbench.cli.output import out_json, out_lines
     from promptbench.cli.run_tables import traced
 
-    found = api.run_history(api.Workspace.open(), name, model=model, limit=limit)
+    found = run_history(Workspace.open(), name, model=model, limit=limit)
     if as_json:
         out_json({"schema_version": 1, "metric": metric.value, "runs": [asdict(item) for item in found]})
     else:
@@ -106,29 +109,29 @@ def merge(
     output: Output = None,
     exit_zero: ExitZero = False,
 ) -> int:
-    """Make one run of the runs of all shards, and judge it. Asks no model.
+    """Merge the runs of all shards into one, and judge it. Makes no call.
 
-    Reports and exits as one run of all cases does, and the run can be promoted.
+    Reports and exits like one run of all cases, and the run can be promoted.
     """
-    from promptbench import api
+    from promptbench.api.sharding import merge_runs
+    from promptbench.api.workspace import Workspace
     from promptbench.cli.rendering import Rendering
 
     rendering = Rendering.of("json" if as_json else format_, output)
-    workspace = api.Workspace.open()
-    reports = api.merge_runs(workspace, files or [], evidence=rendering.wants("evidence"))
+    workspace = Workspace.open()
+    reports = merge_runs(workspace, files or [], evidence=rendering.wants("evidence"))
     return rendering.write(workspace, reports, exit_zero=exit_zero)
 
 
 @runs.command("durations")
 def durations(suite: Annotated[Path, typer.Argument(metavar="SUITE", help="The suite's file or folder.")]) -> int:
-    """Write durations.json, by which shards take equally long.
+    """Write durations.json, so that shards take equally long.
 
-    It stands beside the suite and is of its newest run; `run --shard` reads it.
-
-    Commit it: all machines must split alike.
+    From the suite's newest run, next to the suite; `run --shard` reads it. Commit it: all machines must split alike.
     """
-    from promptbench import api
+    from promptbench.api.sharding import durations
+    from promptbench.api.workspace import Workspace
     from promptbench.cli.output import out
 
-    out(f"wrote {api.durations(api.Workspace.open(), suite)}: commit it, so that all machines split alike")
+    out(f"wrote {durations(Workspace.open(), suite)}: commit it, so that all machines split alike")
     return Exit.YES

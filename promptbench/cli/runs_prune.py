@@ -1,4 +1,4 @@
-"""`promptbench runs prune`: old runs leave the record."""
+"""`promptbench runs prune`: remove old runs."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from promptbench.core.words import number_of
 
 
 def register(group: typer.Typer) -> None:
+    """Add the command to the group."""
     group.command("prune")(prune)
 
 
@@ -22,24 +23,26 @@ def prune(
         str, typer.Option("--older-than", metavar="WHEN", help="Runs from before then: 90d, 24h or 2026-08-01.")
     ],
     recordings: Annotated[
-        bool, typer.Option("--recordings", help="Recordings from before then too, where no run that stays asked them.")
+        bool, typer.Option("--recordings", help="Also recordings from before then that no remaining run uses.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go, and remove nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be removed, and remove nothing.")] = False,
     as_json: AsJson = False,
 ) -> int:
-    """Remove old runs for good, and what only they needed.
+    """Remove old runs permanently, and everything that only they used.
 
-    A run stays that proves a version with a label, or is the newest of its suite. Imported calls stay, and the prompt
-    store keeps all of its history.
+    Runs that prove a labelled version stay, and so does the newest of each suite. Imported calls and the prompt store
+    are not touched.
     """
-    from promptbench import api
+    from promptbench.api.pruning import prune
+    from promptbench.api.workspace import Workspace
     from promptbench.cli.output import out, out_json
 
     try:
         before = parse_since(older_than)
     except ValueError:
-        raise InputError(f"'{older_than}' is no time", hint="write --older-than 90d, or 24h, or 2026-08-01") from None
-    done = api.prune(api.Workspace.open(), before, recordings=recordings, dry_run=dry_run)
+        hint = "write --older-than 90d, or 24h, or 2026-08-01"
+        raise InputError(f"--older-than: expected a time, got '{older_than}'", hint=hint) from None
+    done = prune(Workspace.open(), before, recordings=recordings, dry_run=dry_run)
     if as_json:
         out_json({"schema_version": 1, "dry_run": dry_run, **asdict(done)})
         return Exit.YES
@@ -47,13 +50,13 @@ def prune(
         out(f"{run} stays: {reason}")
     if dry_run:
         for run in done.runs:
-            out(f"{run} would go")
-        out(f"{number_of(len(done.runs), 'run')} would go; the same command without --dry-run removes them for good")
+            out(f"{run} would be removed")
+        out(f"{number_of(len(done.runs), 'run')} would be removed; the same command without --dry-run removes them")
         return Exit.YES
     gone = [(done.removed.runs, "run"), (done.removed.answers, "answer"), (done.removed.recordings, "recording")]
-    told = [number_of(count, word) for count, word in gone if count or word == "run"]
-    told += [f"{number_of(done.removed.cached, 'answer')} of the cache"] if done.removed.cached else []
-    out(f"removed {', '.join(told)}; {(done.bytes_before - done.bytes_after) / 1e6:.1f} MB are free again")
+    counts = [number_of(count, word) for count, word in gone if count or word == "run"]
+    counts += [f"{number_of(done.removed.cached, 'cached answer')}"] if done.removed.cached else []
+    out(f"removed {', '.join(counts)}; freed {(done.bytes_before - done.bytes_after) / 1e6:.1f} MB")
     if not done.compacted:
-        out("  another process is at work on the record: prune again later, and the disk gets its room back")
+        out("  another process uses the record: prune again later to free the disk space")
     return Exit.YES

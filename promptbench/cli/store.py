@@ -1,15 +1,15 @@
-"""`promptbench store`: the health of the store."""
+"""`promptbench store`: verify, merge and back up the prompt store."""
 
 from __future__ import annotations
 
 import sys
 from dataclasses import asdict
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from promptbench.cli import store_copies
 from promptbench.cli.options import AsJson
 from promptbench.core.canonical import short
 from promptbench.core.errors import Exit, InputError
@@ -17,13 +17,15 @@ from promptbench.core.words import number_of
 from promptbench.report.words import clean
 
 if TYPE_CHECKING:
-    from promptbench.api import Contest
+    from promptbench.api.merging import LabelConflict
 
 store = typer.Typer(help="Look after the prompt store.", no_args_is_help=True)
 
+Removed = Annotated[list[str] | None, typer.Argument(hidden=True)]
+
 
 def register(app: typer.Typer) -> None:
-    store_copies.register(store)
+    """Add the command group."""
     app.add_typer(store, name="store")
 
 
@@ -34,32 +36,30 @@ def _group() -> None:
 
 @store.command("verify")
 def verify(as_json: AsJson = False) -> int:
-    """Find all that is not as it was written.
+    """Find everything that was changed outside promptbench.
 
-    In the database and in the text mirror; each finding says what mends it. Exit 5 when there is something.
+    In the database and in the text mirror; each finding says how to fix it. Exit 5 if there is one.
     """
-    from promptbench import api
+    from promptbench.api.workspace import Workspace
     from promptbench.cli.output import out, out_json
 
-    with api.Workspace.open().prompts() as opened:
-        levelled = opened.notes()
+    with Workspace.open().prompts() as opened:
+        synchronized = opened.notes()
         found = opened.verify()
         prompts = len(opened.prompts())
     if as_json:
         findings = [asdict(item) for item in found]
-        out_json({"schema_version": 1, "sound": not found, "findings": findings, "levelled": levelled})
-    else:
-        for line in levelled:
-            out(f"note: {clean(line)}")
-        for hint, items in groupby(found, key=lambda item: item.hint):
-            for item in items:
-                out(clean(f"{item.prompt or 'store'}: {item.message}"))
-            out(f"  hint: {clean(hint)}")
-        out(
-            number_of(len(found), "finding")
-            if found
-            else f"sound: {number_of(prompts, 'prompt')}, every event, version and proof as written"
-        )
+        # The keys are those of the first release.
+        out_json({"schema_version": 1, "sound": not found, "findings": findings, "levelled": synchronized})
+        return Exit.CONFLICT if found else Exit.YES
+    for line in synchronized:
+        out(f"note: {clean(line)}")
+    for hint, items in groupby(found, key=lambda item: item.hint):
+        for item in items:
+            out(clean(f"{item.prompt or 'store'}: {item.message}"))
+        out(f"  hint: {clean(hint)}")
+    valid = f"valid: {number_of(prompts, 'prompt')}, every event, version and proof as written"
+    out(number_of(len(found), "finding") if found else valid)
     return Exit.CONFLICT if found else Exit.YES
 
 
@@ -74,33 +74,34 @@ def merge(
 ) -> int:
     """Join two branches that both moved a label.
 
-    No version, event or proof is lost. Where both moved the same label it asks which version keeps it.
+    No version, event or proof is lost. If both moved the same label, you choose which version keeps it.
     """
-    from promptbench import api
+    from promptbench.api.merging import merge
+    from promptbench.api.workspace import Workspace
     from promptbench.cli.output import out, out_json
 
     ask = _ask if sys.stdin.isatty() and not as_json else None
-    merged = api.merge(api.Workspace.open(), prompts or (), keep=keep or (), ask=ask)
+    merged = merge(Workspace.open(), prompts or (), keep=keep or (), ask=ask)
     if as_json:
         out_json({"schema_version": 1, "merged": [asdict(item) for item in merged]})
         return Exit.YES
     for item in merged:
         labels = ", ".join(f"{label} is {item.prompt}@{number}" for label, number in item.labels.items())
-        out(f"{item.prompt}: one history again; {labels or 'it has no label'}")
+        out(f"{item.prompt}: joined; {labels or 'it has no label'}")
         for line in (*item.events, *(f"other choice: {undo}" for undo in item.undo)):
             out(f"  {clean(line)}")
-    out("commit prompt_store/text; the others have it with their next pull" if merged else "nothing to merge")
+    out("commit prompt_store/text; others get it with their next pull" if merged else "nothing to merge")
     return Exit.YES
 
 
-def _ask(contest: Contest) -> str:
+def _ask(contest: LabelConflict) -> str:
     from promptbench.cli.output import say
 
-    say(f"{contest.prompt}: {len(contest.claims)} branches moved {contest.label}, each to a version of its own")
+    say(f"{contest.prompt}: {len(contest.claims)} branches moved {contest.label} to different versions")
     width = max(len(claim.word) for claim in contest.claims)
     for claim in contest.claims:
         version = f"{contest.prompt}@{claim.number} ({short(claim.hash)})" if claim.hash else "no version"
-        say(f"  {claim.word:{width}}  {version}, {clean(claim.told)}")
+        say(f"  {claim.word:{width}}  {version}, {clean(claim.origin)}")
     words = "/".join(claim.word for claim in contest.claims)
     while True:
         answer: str = typer.prompt(f"which one stays {contest.label} [{words}]", err=True).strip()
@@ -110,3 +111,36 @@ def _ask(contest: Contest) -> str:
             say(f"{error.message}; {error.hint}")
         else:
             return answer
+
+
+@store.command("backup")
+def backup(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The copy; must not exist yet.")],
+    as_json: AsJson = False,
+) -> int:
+    """Copy the database, also while others promote."""
+    from promptbench.api.workspace import Workspace
+    from promptbench.cli.output import out, out_json, say
+
+    with Workspace.open().prompts() as opened:
+        made = opened.backup(file)
+    for prompt, reason in made.left_out.items():
+        say(f"warning: {prompt} is copied as in the database, without its text mirror: {reason}")
+    if as_json:
+        facts = {"file": str(made.path), "prompts": made.prompts, "events": made.events, "left_out": made.left_out}
+        out_json({"schema_version": 1, **facts})
+    else:
+        out(f"{file} holds {number_of(made.prompts, 'prompt')} with {number_of(made.events, 'event')}")
+        out("  use it: copy it to prompt_store/prompts.sqlite; newer events of the text mirror are added")
+    return Exit.YES
+
+
+@store.command("export", hidden=True, context_settings={"ignore_unknown_options": True})
+@store.command("import", hidden=True, context_settings={"ignore_unknown_options": True})
+def removed(arguments: Removed = None) -> int:
+    """Removed."""
+    raise InputError(
+        "`store export` and `store import` were removed",
+        hint="copy prompt_store/text/PROMPT into the other project; its next command checks and imports it. "
+        "`promptbench store backup` copies the whole database",
+    )

@@ -1,13 +1,12 @@
-"""Whether what is in production still answers as it did: this run beside an earlier one of the same version.
+"""Compare a run of the production version with an earlier one of the same version, to detect a changed model.
 
-The same cases, the same checks, the same model; what may have changed is the model behind its name. Each case is
-compared by its share of passes over the same number of first tries, then and now. Nothing but chance makes it rise or
-fall where nothing has changed, so of the clusters (`gate.clusters`) that moved, each fell with probability ½: p is
-P(X ≥ worse) of a binomial X of worse + better tries at ½. That is the sign test; with one try a case it is McNemar's,
-exact and one-sided.
+Cases, checks and model name are the same; what may have changed is the model behind the name. Each case is compared by
+its share of passes over the same number of first tries, then and now. If nothing has changed, only chance moves it, so
+each of the clusters (`gate.clusters`) that moved got worse with probability ½: p is P(X ≥ worse) of a binomial X of
+worse + better tries at ½. That is the sign test; with one try a case it is McNemar's, exact and one-sided.
 
 The earlier run may be the one that promoted the version. It was chosen for its result, which flatters it a little:
-`tests/bench/gate_simulation.py` looks at how often an unchanged prompt is called worse.
+`tests/bench/gate_simulation.py` measures how often an unchanged prompt is called worse.
 """
 
 from __future__ import annotations
@@ -16,20 +15,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from promptbench.core.words import percent
+from promptbench.gate.attempt_matrix import AttemptCell, AttemptMatrix
+from promptbench.gate.case_outcomes import CaseInfo, CaseOutcome, ComparedCase
 from promptbench.gate.clusters import clusters
-from promptbench.gate.flips import CaseFlip, CaseInfo, Flip
-from promptbench.gate.table import Cell, Table
 from promptbench.stats.beta import binomial_at_most
 
+# Smaller than the level of other tests: this one runs every night, and at 5 % it would raise a false alarm every month.
 DRIFT_LEVEL = 0.01
-"""Smaller than that of other tests: this one is made night after night, and at 5 % it would cry wolf every month."""
 
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """`then` and `now` are shares of passes in [0, 1]; `since` tells of which run, such as "promoted on 2026-11-03".
+    """`then` and `now` are shares of passes in [0, 1]; `since` names the earlier run, as in "promoted on 2026-11-03".
 
-    `worse` and `better` count clusters.
+    `worse` and `better` count clusters. The field names are keys of the evidence.
     """
 
     since: str
@@ -40,16 +39,17 @@ class Drift:
 
     @property
     def p(self) -> float:
-        """That of the claim that it got worse; 1.0 where nothing did."""
+        """The p of the claim that it got worse; 1.0 if nothing did."""
         moved = self.worse + self.better
         return binomial_at_most(moved - self.worse, moved, 0.5) if self.worse else 1.0
 
     @property
-    def clear(self) -> bool:
+    def significant(self) -> bool:
+        """True if it got worse by more than chance explains."""
         return self.p <= DRIFT_LEVEL
 
-    def said(self) -> str:
-        """Then and now in words."""
+    def describe(self) -> str:
+        """Return then and now in words."""
         if not (self.worse or self.better):
             return f"as when {self.since}"
         moved = f"{self.worse} worse and {self.better} better"
@@ -58,32 +58,35 @@ class Drift:
 
 
 def drift(
-    now: Table, then: Table, variant: str, model: str, cases: Iterable[CaseInfo], repeats: int, since: str
+    now: AttemptMatrix,
+    then: AttemptMatrix,
+    variant: str,
+    model: str,
+    cases: Iterable[CaseInfo],
+    repeats: int,
+    since: str,
 ) -> Drift | None:
-    """The first `repeats` tries of both at the cases that both have answers to; None where there are none."""
+    """Compare the first `repeats` tries at the cases that both runs have answers to; None if there are none."""
     pairs = []
     for case in cases:
         cells = [table.cell(variant, model, case.name).first(repeats) for table in (now, then)]
         tries = min(cell.total for cell in cells)
         if tries and not case.review_by:
             mine, theirs = (_answered(cell).first(tries) for cell in cells)
-            pairs.append(CaseFlip(case, Flip.STILL_PASSING, theirs, mine))
+            pairs.append(ComparedCase(case, CaseOutcome.STILL_PASSING, theirs, mine))
     if not pairs:
         return None
     moves = [sum(_moved(pair) for pair in cluster) for cluster in clusters(pairs)]
-    # Cells are compared over as many tries, so that their shares are too.
+    # Both cells of a pair have equally many tries, so their shares have one denominator.
     tries = sum(pair.candidate.total for pair in pairs)
-    was, is_now = (sum(cell.passes for cell in side) / tries for side in zip(*map(_sides, pairs), strict=True))
-    return Drift(since, was, is_now, worse=sum(move < 0 for move in moves), better=sum(move > 0 for move in moves))
+    before, after = (sum(pair.champion.passes for pair in pairs), sum(pair.candidate.passes for pair in pairs))
+    worse, better = sum(move < 0 for move in moves), sum(move > 0 for move in moves)
+    return Drift(since, before / tries, after / tries, worse=worse, better=better)
 
 
-def _answered(cell: Cell) -> Cell:
-    return Cell(bytes(code for repeat, code in enumerate(cell.codes) if cell.answered(repeat)))
+def _answered(cell: AttemptCell) -> AttemptCell:
+    return AttemptCell(bytes(code for repeat, code in enumerate(cell.codes) if cell.answered(repeat)))
 
 
-def _moved(pair: CaseFlip) -> float:
+def _moved(pair: ComparedCase) -> float:
     return (pair.candidate.passes - pair.champion.passes) / pair.candidate.total
-
-
-def _sides(pair: CaseFlip) -> tuple[Cell, Cell]:
-    return pair.champion, pair.candidate

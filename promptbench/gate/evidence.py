@@ -1,6 +1,7 @@
-"""The proof of a verdict: hashes of all that was judged, and one line an attempt, enough to judge again.
+"""The evidence of a verdict: hashes of everything that was judged, and one line an attempt, enough to judge it again.
 
-Plain data, so that it can be stored, committed, sent, and checked by somebody who does not trust us.
+Plain data, so that it can be stored, committed, sent, and checked by somebody who does not trust us. Its hash covers
+the keys, so they must not change.
 """
 
 from __future__ import annotations
@@ -10,18 +11,25 @@ from dataclasses import asdict, dataclass, field
 
 from promptbench.core.canonical import digest_text
 from promptbench.core.types import Answer, Attempt, AttemptKey, Json, Outcome, Rung
+from promptbench.gate.attempt_matrix import AttemptMatrix
+from promptbench.gate.case_outcomes import CaseInfo, CaseOutcome, is_complete
 from promptbench.gate.drift import Drift
-from promptbench.gate.flips import CaseInfo, Flip, complete
 from promptbench.gate.judge import WORST_FIRST, GatedModel, Mode, ModelVerdict, Result, Shares, Verdict, judge
-from promptbench.gate.policy import ALONE, Among, Policy
-from promptbench.gate.table import Table
+from promptbench.gate.policy import NO_CORRECTION, HolmCorrection, Policy
 
 SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """One suite's part of the proof."""
+class SuiteProof:
+    """One suite's part of the evidence.
+
+    Attributes:
+        returned_models: by model, the names that its provider returned.
+        judges: what the judged checks depend on, and the names that their judges returned; empty without judged checks.
+        ladder: the version of the format ladder that parsed the answers.
+        prices: the versions and hashes of the price lists.
+    """
 
     suite: str
     path: str
@@ -34,19 +42,17 @@ class Judged:
     verdict: Verdict
     returned_models: Mapping[str, Sequence[str]]
     judges: Mapping[str, Json] = field(default_factory=dict)
-    """What its judged checks rest on, and the names by which their judges answered; nothing where none is judged."""
     ladder: str = ""
     """Which format ladder its answers were read on."""
     repairs: Mapping[str, Json] = field(default_factory=dict)
     """Trust and hash of each repair rule of the team that answers were read with, by its name."""
     prices: Mapping[str, Json] = field(default_factory=dict)
-    """Where its costs come from: versions and hashes."""
 
 
 def evidence(
-    prompt: str, parts: Sequence[tuple[Judged, Iterable[Attempt]]], *, tool: str, made: str
+    prompt: str, parts: Sequence[tuple[SuiteProof, Iterable[Attempt]]], *, tool: str, made: str
 ) -> dict[str, Json]:
-    """The proof over one or several suites. Raises ValueError when they do not agree on candidate and champion."""
+    """Return the evidence of one or several suites. Raise ValueError if they judged different prompts."""
     first = parts[0][0].verdict
     if {(part.verdict.candidate, part.verdict.champion) for part, _ in parts} != {(first.candidate, first.champion)}:
         raise ValueError("the suites judged different prompts")
@@ -77,7 +83,8 @@ def _order(attempt: Attempt) -> tuple[str, str, int, str]:
     return attempt.key.model, attempt.key.case, attempt.key.repeat, attempt.key.variant
 
 
-def _suite(part: Judged) -> dict[str, Json]:
+def _suite(part: SuiteProof) -> dict[str, Json]:
+    tags = part.policy.tags
     return {
         "suite": part.suite,
         "path": part.path,
@@ -101,21 +108,19 @@ def _suite(part: Judged) -> dict[str, Json]:
             for model, judged in zip(part.models, part.verdict.models, strict=True)
         ],
         "cases": [case.name for case in part.cases],
-        **_grouped(part.cases),
+        **_groups(part.cases),
         "critical": sorted(case.name for case in part.cases if case.critical),
-        **({"tags": _tagged(part)} if part.policy.tags else {}),
-        **({"holm": asdict(part.verdict.among)} if part.verdict.among != ALONE else {}),
+        **(
+            {"tags": {tag: sorted(case.name for case in part.cases if tag in case.tags) for tag in tags}}
+            if tags
+            else {}
+        ),
+        **({"holm": asdict(part.verdict.holm)} if part.verdict.holm != NO_CORRECTION else {}),
         **({"judges": dict(part.judges)} if part.judges else {}),
     }
 
 
-def _tagged(part: Judged) -> dict[str, Json]:
-    """The cases of each tag that the policy names."""
-    return {tag: sorted(case.name for case in part.cases if tag in case.tags) for tag in part.policy.tags}
-
-
-def _grouped(cases: Iterable[CaseInfo]) -> dict[str, Json]:
-    """The cases of each cluster, and until when others are in quarantine; nothing where there are none."""
+def _groups(cases: Iterable[CaseInfo]) -> dict[str, Json]:
     together: dict[str, list[str]] = {}
     for case in cases:
         if case.cluster:
@@ -125,9 +130,9 @@ def _grouped(cases: Iterable[CaseInfo]) -> dict[str, Json]:
 
 
 def _figures(judged: ModelVerdict) -> dict[str, Json]:
-    """What the attempts come to: the figures behind the sentence, whose words may change with the version."""
+    # Rejudging compares these and not the sentence, whose wording may change between versions.
     return {
-        "flips": {flip.value: count for flip in Flip if (count := judged.count(flip))},
+        "flips": {outcome.value: count for outcome in CaseOutcome if (count := judged.count(outcome))},
         "answers": judged.candidate.answers,
         "format": judged.candidate.format,
         "attempts": {"candidate": _counted(judged.candidate), "champion": _counted(judged.champion)},
@@ -140,7 +145,7 @@ def _counted(side: Shares | None) -> dict[str, int]:
     return {"answered": side.attempts, "errored": side.errored} if side else {}
 
 
-def _attempt(part: Judged, attempt: Attempt) -> dict[str, Json]:
+def _attempt(part: SuiteProof, attempt: Attempt) -> dict[str, Json]:
     key = attempt.key
     return {
         "suite": part.path,
@@ -153,19 +158,21 @@ def _attempt(part: Judged, attempt: Attempt) -> dict[str, Json]:
         "well_formed": attempt.well_formed,
         "answer": digest_text(attempt.answer.text) if attempt.answer and not attempt.fallback else None,
         **({"cached": True} if attempt.cached else {}),
-        **(_measured(attempt) if attempt.answer and key.repeat < part.policy.measured else {}),
+        **(
+            {"ms": attempt.answer.provider_ms, "cost": attempt.cost}
+            if attempt.answer and key.repeat < part.policy.measured
+            else {}
+        ),
     }
 
 
-def _measured(attempt: Attempt) -> dict[str, Json]:
-    return {"ms": attempt.answer.provider_ms if attempt.answer else None, "cost": attempt.cost}
-
-
 def rejudge(proof: Mapping[str, Json]) -> list[str]:
-    """Judges the recorded attempts again: how the outcome differs from what the proof says; empty when it is the same.
+    """Judge the recorded attempts again. Return how the verdict differs from the recorded one; empty if it is the same.
 
-    A proof without a verdict claims nothing, so there is nothing in it to judge again. Raises ValueError when the proof
-    is not of a known shape.
+    Evidence without a verdict claims nothing, so nothing is judged again.
+
+    Raises:
+        ValueError: the evidence does not have a known shape.
     """
     try:
         if proof["schema_version"] != SCHEMA_VERSION:
@@ -176,61 +183,62 @@ def rejudge(proof: Mapping[str, Json]) -> list[str]:
 
 
 def _differences(proof: Mapping[str, Json]) -> Iterator[str]:
-    said, suites = proof["verdict"], proof["suites"]
+    recorded, suites = proof["verdict"], proof["suites"]
     # Not the suites' results: they may have been changed together with the verdict.
-    if said["result"] != Result.NO_VERDICT:
+    if recorded["result"] != Result.NO_VERDICT:
         for suite in suites:
             yield from _rejudge(proof, suite)
     together = min((Result(suite["result"]) for suite in suites), key=WORST_FIRST.index, default=Result.NO_VERDICT)
-    if said["result"] != together:
-        yield f"the verdict says {said['result']}, its suites say {together.value}"
-    if said["initial"] is not (proof["champion"] is None):
-        yield "the verdict and the hashes do not agree on whether there was something to compare with"
+    if recorded["result"] != together:
+        yield f"the verdict is {recorded['result']}, that of its suites {together.value}"
+    if recorded["initial"] is not (proof["champion"] is None):
+        yield "verdict and hashes disagree on whether there was a version to compare with"
 
 
 def fixed_cases(proof: Mapping[str, Json]) -> list[str]:
-    """The cases that the candidate fixed on some model, by name: what comes back when its promotion is undone.
+    """Return the names of the cases that the candidate fixed on any model: undoing its promotion brings them back.
 
-    Raises ValueError when the proof is not of a known shape.
+    Raises:
+        ValueError: the evidence does not have a known shape.
     """
     try:
         verdicts = [_judge_again(proof, suite)[0] for suite in proof["suites"]]
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"this evidence cannot be judged again: {error!r}") from None
-    states = (item for verdict in verdicts for model in verdict.models for item in model.flips)
-    return list(dict.fromkeys(item.case.name for item in states if item.flip is Flip.FIXED))
+    states = (item for verdict in verdicts for model in verdict.models for item in model.cases)
+    return list(dict.fromkeys(item.case.name for item in states if item.outcome is CaseOutcome.FIXED))
 
 
 def _rejudge(proof: Mapping[str, Json], suite: Mapping[str, Json]) -> Iterator[str]:
-    verdict, twice = _judge_again(proof, suite)
+    verdict, duplicates = _judge_again(proof, suite)
     where = f"suite {suite['suite']}"
-    for line in twice:
-        yield f"{where}: the attempt {line['k']} of {line['prompt']} at '{line['case']}' is there twice"
+    for line in duplicates:
+        yield f"{where}: duplicate attempt {line['k']} of {line['prompt']} at '{line['case']}'"
     if verdict.result != suite["result"]:
         yield f"{where}: recorded {suite['result']}, judged again {verdict.result.value}"
-    for said, judged in zip(suite["models"], verdict.models, strict=True):
+    for model, judged in zip(suite["models"], verdict.models, strict=True):
         for name, value in _figures(judged).items():
-            if said[name] != value:
-                yield f"{where}: {name} on {judged.model} recorded {said[name]}, judged again {value}"
+            if model[name] != value:
+                yield f"{where}: {name} on {judged.model} recorded {model[name]}, judged again {value}"
 
 
 def _judge_again(proof: Mapping[str, Json], suite: Mapping[str, Json]) -> tuple[Verdict, list[Mapping[str, Json]]]:
-    """The verdict over the recorded attempts, and the lines that are there twice."""
+    """Return the verdict over the recorded attempts, and the duplicate lines."""
     champion, candidate = proof["champion"], proof["candidate"]
     policy = Policy.of(suite["policy"])
-    table, twice, seen = Table(measured=policy.measured), [], set()
+    table, duplicates, seen = AttemptMatrix(measured=policy.measured), [], set()
     for line in proof["attempts"]:
         if line["suite"] != suite["path"]:
             continue
         attempt = _recorded(line, {"candidate": candidate, "champion": champion}[line["prompt"]])
         if attempt.key in seen:
-            twice.append(line)
+            duplicates.append(line)
         seen.add(attempt.key)
         table.add(attempt)
     models = [GatedModel(model["model"], model["deterministic"]) for model in suite["models"]]
     cases = list(_cases(suite, str(proof["made"])[:10]))
     whole = all(
-        complete(table, champion, candidate, model.name, cases, deterministic=model.deterministic, policy=policy)
+        is_complete(table, champion, candidate, model.name, cases, deterministic=model.deterministic, policy=policy)
         for model in models
     )
     verdict = judge(
@@ -241,22 +249,23 @@ def _judge_again(proof: Mapping[str, Json], suite: Mapping[str, Json]) -> tuple[
         cases=cases,
         policy=policy,
         asked_all=whole,
-        among=Among(**suite.get("holm", {})),
+        holm=HolmCorrection(**suite.get("holm", {})),
         drifts={model["model"]: Drift(**model["drift"]) for model in suite["models"] if "drift" in model},
     )
-    return verdict, twice
+    return verdict, duplicates
 
 
-def recorded_answers(proof: Mapping[str, Json], path: str) -> Table:
-    """What the candidate of a proof answered in one of its suites. Raises KeyError, TypeError or ValueError where the
-    proof is of no known shape.
+def recorded_answers(proof: Mapping[str, Json], path: str) -> AttemptMatrix:
+    """Return the candidate's attempts in one suite of the evidence.
+
+    Raises:
+        KeyError, TypeError, ValueError: the evidence does not have a known shape.
     """
     lines = (line for line in proof["attempts"] if line["suite"] == path and line["prompt"] == "candidate")
-    return Table(_recorded(line, proof["candidate"]) for line in lines)
+    return AttemptMatrix(_recorded(line, proof["candidate"]) for line in lines)
 
 
 def _cases(suite: Mapping[str, Json], day: str) -> Iterator[CaseInfo]:
-    """The cases as they were judged on a day."""
     critical = set(suite["critical"])
     tagged = {tag: set(names) for tag, names in suite.get("tags", {}).items()}
     clusters = {name: cluster for cluster, names in suite.get("clusters", {}).items() for name in names}

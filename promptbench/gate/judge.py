@@ -1,7 +1,7 @@
-"""The decision, and its sentence.
+"""Decide whether a candidate passes, and say why in one sentence.
 
-One `Verdict` decides what is printed and the exit code. A candidate is judged on each model that uses the prompt and
-passes only if it passes on all of them.
+One `Verdict` decides both what is printed and the exit code. A candidate is judged on each model that uses the prompt
+and passes only if it passes on all of them.
 """
 
 from __future__ import annotations
@@ -12,22 +12,24 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from promptbench.core.errors import Exit
-from promptbench.core.words import number_of, percent
+from promptbench.core.words import percent
+from promptbench.gate import sentence
+from promptbench.gate.attempt_matrix import AttemptCell, AttemptMatrix
 from promptbench.gate.bounds import Bound, bounds
+from promptbench.gate.case_outcomes import CaseInfo, CaseOutcome, ComparedCase, compare_cases
 from promptbench.gate.clusters import discordant
 from promptbench.gate.comparison import Comparison
 from promptbench.gate.drift import Drift
-from promptbench.gate.flips import CaseFlip, CaseInfo, Flip, flips
-from promptbench.gate.policy import ALONE, Among, Policy, Versus
+from promptbench.gate.policy import NO_CORRECTION, ComparisonLabels, HolmCorrection, Policy
 from promptbench.gate.ratios import Ratio, ratios
-from promptbench.gate.sentence import apart, expired
-from promptbench.gate.table import Cell, Table
 from promptbench.stats.exact import mcnemar_mid_p
 
 _MAX_ERRORED_SHARE = 0.02
 
 
 class Result(StrEnum):
+    """The result of a verdict."""
+
     PASS = "PASS"
     FAIL = "FAIL"
     INCONCLUSIVE = "INCONCLUSIVE"
@@ -35,6 +37,7 @@ class Result(StrEnum):
 
     @property
     def exit(self) -> Exit:
+        """The exit code of a command with this result."""
         return _EXITS[self]
 
 
@@ -48,21 +51,21 @@ WORST_FIRST = (Result.NO_VERDICT, Result.FAIL, Result.INCONCLUSIVE, Result.PASS)
 
 
 class Mode(StrEnum):
-    """Against what a candidate is judged."""
+    """What a candidate is judged against. `COMPARISON` proves nothing about production."""
 
     CHAMPION = "champion"
     INITIAL = "initial"
     SAME = "same"
     COMPARISON = "comparison"
-    """Against whatever it was compared with, which proves nothing about production."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shares:
-    """Of one prompt on one model: the share of attempts in [0, 1]; None where there is nothing to count.
+    """The results of one prompt on one model: shares in [0, 1], None if there is nothing to count.
 
-    The shares are over the first round, since what was asked again was chosen for having failed, and without cases in
-    quarantine; `attempts` and `errored` count everything.
+    `answers` is the share of passed answers and `format` that of well-formed ones, both over the first round and
+    without quarantined cases, because retries are made only where an attempt failed. `attempts` and `errored` count
+    everything.
     """
 
     answers: float | None
@@ -72,8 +75,9 @@ class Shares:
 
     @classmethod
     def of(
-        cls, table: Table, variant: str, model: str, repeats: int, quarantined: Collection[str] = frozenset()
+        cls, table: AttemptMatrix, variant: str, model: str, repeats: int, quarantined: Collection[str] = frozenset()
     ) -> Shares:
+        """Count the attempts of one prompt on one model."""
         passes = total = well = read = attempts = errored = 0
         for case, cell in table.cells(variant, model):
             first = cell.first(0 if case in quarantined else repeats)
@@ -88,11 +92,14 @@ class Shares:
 
 @dataclass(frozen=True, slots=True)
 class ModelVerdict:
-    """The verdict on one model. `reasons` are what decided, the first one first.
+    """The verdict on one model.
 
-    `p` is that of the claim behind a PASS against a champion, as `Comparison.p` has it; None without such a claim.
-    `drift` is what has changed since an earlier run of the version in production, where that is what was judged.
-    `bounds` are the figures behind what the sentence says of the guards.
+    Attributes:
+        reasons: what decided, the most important first.
+        cases: the outcome of every case; empty without a champion.
+        p: that of the claim behind a PASS against a champion (`Comparison.p`); None without such a claim.
+        drift: the change since an earlier run, if the production version itself was judged.
+        bounds: the figures behind what the sentence says about the guards.
     """
 
     model: str
@@ -100,7 +107,7 @@ class ModelVerdict:
     result: Result
     sentence: str
     reasons: tuple[str, ...]
-    flips: tuple[CaseFlip, ...]
+    cases: tuple[ComparedCase, ...]
     champion: Shares | None
     candidate: Shares
     mid_p: float | None = None
@@ -109,8 +116,9 @@ class ModelVerdict:
     drift: Drift | None = None
     bounds: tuple[Bound, ...] = ()
 
-    def count(self, flip: Flip) -> int:
-        return sum(item.flip is flip for item in self.flips)
+    def count(self, outcome: CaseOutcome) -> int:
+        """Return the number of cases with an outcome."""
+        return sum(item.outcome is outcome for item in self.cases)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,17 +131,19 @@ class Verdict:
     result: Result
     sentence: str
     models: tuple[ModelVerdict, ...]
-    among: Among = ALONE
+    holm: HolmCorrection = NO_CORRECTION
 
 
 @dataclass(frozen=True, slots=True)
 class GatedModel:
+    """A model that a candidate must pass on."""
+
     name: str
     deterministic: bool
 
 
 def judge(
-    table: Table,
+    table: AttemptMatrix,
     *,
     champion: str | None,
     candidate: str,
@@ -141,57 +151,59 @@ def judge(
     cases: Sequence[CaseInfo],
     policy: Policy,
     asked_all: bool,
-    among: Among = ALONE,
-    versus: Versus | None = None,
+    holm: HolmCorrection = NO_CORRECTION,
+    versus: ComparisonLabels | None = None,
     drifts: Mapping[str, Drift] = MappingProxyType({}),
 ) -> Verdict:
-    """The verdict over what is in the table. `asked_all` tells whether every planned attempt was made; `drifts` says by
-    model what has changed since an earlier run of the champion, which counts where the candidate is that.
+    """Judge one candidate over the attempts in the table.
 
-    With `versus` the question is whether the candidate is worse, else whether it may take the champion's place.
+    A candidate must pass on every model, so several models need no correction; several candidates do (`holm`). If an
+    answer came from the cache the verdict is neither PASS nor FAIL: the same answer counted again is no evidence.
 
-    A candidate must pass on every model, so several models need no correction; several candidates do (`among`).
-
-    Where an answer came from the cache it is neither PASS nor FAIL: the same answer counted again is no evidence.
+    Args:
+        asked_all: True if every planned attempt was made.
+        versus: ask whether the candidate is worse, instead of whether it may replace the champion.
+        drifts: by model, the change since an earlier run of the champion; used if the candidate is the champion.
     """
     mode = Mode.INITIAL if champion is None else Mode.SAME if champion == candidate else Mode.CHAMPION
     if versus is not None:
         mode = Mode.COMPARISON
     judged = tuple(
         _judge_model(
-            table, champion, candidate, model, cases, policy, mode, asked_all, among, versus, drifts.get(model.name)
+            table, champion, candidate, model, cases, policy, mode, asked_all, holm, versus, drifts.get(model.name)
         )
         for model in models
     )
+    verdict = Verdict(
+        candidate, champion, mode, Result.NO_VERDICT, "NO VERDICT: no model uses the prompt", judged, holm
+    )
     if not judged:
-        sentence = "NO VERDICT: no model uses the prompt, so there is nothing to judge it on"
-        return Verdict(candidate, champion, mode, Result.NO_VERDICT, sentence, (), among)
+        return verdict
     cached = sum(
         table.cached(variant, model.name) for variant in {champion or candidate, candidate} for model in models
     )
     if cached and all(item.result is not Result.NO_VERDICT for item in judged):
-        return _unproven(Verdict(candidate, champion, mode, Result.INCONCLUSIVE, "", judged, among), cached)
+        return _unproven(verdict, cached)
     worst = min(judged, key=lambda item: WORST_FIRST.index(item.result))
-    sentence = worst.sentence
+    where = ""
     if len(judged) > 1:
         agree = worst.result is Result.PASS
-        sentence = f"{worst.sentence} (on {worst.model}{', and the same result' if agree else ''}"
-        sentence += f" on {len(judged) - 1} more)" if agree else ")"
-    return Verdict(candidate, champion, mode, worst.result, sentence, judged, among)
+        where = f" (on {worst.model}" + (f", and the same result on {len(judged) - 1} more)" if agree else ")")
+    return replace(verdict, result=worst.result, sentence=worst.sentence + where)
 
 
 def _unproven(verdict: Verdict, cached: int) -> Verdict:
-    """What is left of a verdict over answers of which so many came from the cache."""
+    """Return an INCONCLUSIVE verdict, because `cached` answers came from the cache."""
     sides = (side for model in verdict.models for side in (model.champion, model.candidate) if side)
     proves = "proves" if cached == 1 else "prove"
-    came = f"{cached} of {sum(side.attempts for side in sides)} answers came from the cache and {proves} nothing"
-    sentence = f"INCONCLUSIVE: {came}; the same command without --cache decides"
-    models = (replace(item, result=verdict.result, sentence=sentence, reasons=(came,)) for item in verdict.models)
-    return replace(verdict, sentence=sentence, models=tuple(models))
+    reason = f"{cached} of {sum(side.attempts for side in sides)} answers came from the cache and {proves} nothing"
+    text, result = f"INCONCLUSIVE: {reason}; the same command without --cache decides", Result.INCONCLUSIVE
+    models = (replace(item, result=result, sentence=text, reasons=(reason,)) for item in verdict.models)
+    return replace(verdict, result=result, sentence=text, models=tuple(models))
 
 
 def _judge_model(
-    table: Table,
+    table: AttemptMatrix,
     champion: str | None,
     candidate: str,
     model: GatedModel,
@@ -199,9 +211,9 @@ def _judge_model(
     policy: Policy,
     mode: Mode,
     asked_all: bool,
-    among: Among,
-    versus: Versus | None,
-    changed: Drift | None,
+    holm: HolmCorrection,
+    versus: ComparisonLabels | None,
+    drift: Drift | None,
 ) -> ModelVerdict:
     quarantined = {case.name for case in cases if case.review_by}
     ours = Shares.of(table, candidate, model.name, policy.repeats, quarantined)
@@ -209,27 +221,31 @@ def _judge_model(
     theirs = Shares.of(table, compared, model.name, policy.repeats, quarantined) if compared else None
     verdict = ModelVerdict(model.name, model.deterministic, Result.NO_VERDICT, "", (), (), theirs, ours)
     if invalid := _invalid(ours, theirs, asked_all):
-        return replace(verdict, sentence=f"NO VERDICT about the prompt: {invalid}", reasons=(invalid,))
-    floors = _all_floors(table, candidate, model.name, ours, cases, policy, answers=compared is None)
+        return replace(verdict, sentence=f"NO VERDICT: {invalid}", reasons=(invalid,))
+    floors = dict(_floors(table, candidate, model.name, ours, cases, policy, answers=compared is None))
     if versus is not None and compared is not None and theirs is not None:
-        also = _all_floors(table, compared, model.name, theirs, cases, policy, answers=False)
-        floors = {what: said for what, said in floors.items() if what not in also}
+        also = dict(_floors(table, compared, model.name, theirs, cases, policy, answers=False))
+        floors = {what: reason for what, reason in floors.items() if what not in also}
     below = list(floors.values())
     if compared is None:
-        changed = changed if mode is Mode.SAME else None
-        over = [CaseFlip(case, Flip.QUARANTINED, Cell(), Cell()) for case in cases if case.expired]
-        result, sentence, reasons = _against_floors(ours, below, mode, changed, over)
-        return replace(verdict, result=result, sentence=sentence, reasons=tuple(reasons), drift=changed)
-    states = flips(table, compared, candidate, model.name, cases, deterministic=model.deterministic, policy=policy)
-    figures = tuple(ratios(table.measures(compared, model.name), table.measures(candidate, model.name), policy))
-    comparison = Comparison(states, policy, model.deterministic, among, below, figures, versus)
-    result, sentence, reasons = _against_champion(comparison, ours)
+        drift = drift if mode is Mode.SAME else None
+        quarantine = (CaseOutcome.QUARANTINED, AttemptCell(), AttemptCell())
+        over = [ComparedCase(case, *quarantine) for case in cases if case.expired]
+        result, text, reasons = _against_floors(ours, below, mode, drift, over)
+        return replace(verdict, result=result, sentence=text, reasons=tuple(reasons), drift=drift)
+    states = compare_cases(
+        table, compared, candidate, model.name, cases, deterministic=model.deterministic, policy=policy
+    )
+    before, after = table.latency_cost(compared, model.name), table.latency_cost(candidate, model.name)
+    figures = tuple(ratios(before, after, policy))
+    comparison = Comparison(states, policy, model.deterministic, holm, below, figures, versus)
+    result, text, reasons = _against_champion(comparison, ours)
     return replace(
         verdict,
         result=result,
-        sentence=sentence,
+        sentence=text,
         reasons=tuple(reasons),
-        flips=tuple(states),
+        cases=tuple(states),
         mid_p=mcnemar_mid_p(*discordant(states)) if model.deterministic else None,
         p=comparison.p if result is Result.PASS else None,
         ratios=figures,
@@ -238,7 +254,7 @@ def _judge_model(
 
 
 def _invalid(ours: Shares, theirs: Shares | None, asked_all: bool) -> str | None:
-    """Why the attempts allow no verdict at all, if so."""
+    """Return why the attempts allow no verdict at all, or None."""
     attempts = ours.attempts + (theirs.attempts if theirs else 0)
     errored = ours.errored + (theirs.errored if theirs else 0)
     if errored > max(1, _MAX_ERRORED_SHARE * (attempts + errored)):
@@ -250,8 +266,8 @@ def _invalid(ours: Shares, theirs: Shares | None, asked_all: bool) -> str | None
     return None
 
 
-def _all_floors(
-    table: Table,
+def _floors(
+    table: AttemptMatrix,
     variant: str,
     model: str,
     shares: Shares,
@@ -259,67 +275,57 @@ def _all_floors(
     policy: Policy,
     *,
     answers: bool,
-) -> dict[str, str]:
-    """The floors that a prompt is below: of what, and how people are told."""
-    return {**dict(_floors(shares, policy, answers=answers)), **dict(_tag_floors(table, variant, model, cases, policy))}
-
-
-def _floors(ours: Shares, policy: Policy, *, answers: bool) -> Iterator[tuple[str, str]]:
-    if ours.format is not None and ours.format < policy.format_floor:
-        share, floor = apart(ours.format, policy.format_floor)
-        yield "format", f"format {share} is below the floor of {floor}"
-    if answers and ours.answers is not None and ours.answers < policy.answer_floor:
-        share, floor = apart(ours.answers, policy.answer_floor)
-        yield "answers", f"answers {share} are below the floor of {floor}"
-
-
-def _tag_floors(
-    table: Table, candidate: str, model: str, cases: Sequence[CaseInfo], policy: Policy
 ) -> Iterator[tuple[str, str]]:
-    """Where the share of right answers in the first round falls below a tag's floor."""
+    """Yield the floors that a prompt misses, each as a key and a reason. A tag's floor is over the first round."""
+    floor = policy.format_floor
+    if shares.format is not None and shares.format < floor:
+        yield "format", sentence.below_floor(shares.format, floor, "are valid JSON", "`gate: format floor`")
+    floor = policy.answer_floor
+    if answers and shares.answers is not None and shares.answers < floor:
+        yield "answers", sentence.below_floor(shares.answers, floor, "are correct", "`gate: answer floor`")
     for tag, wants in policy.tags.items():
         tagged = [case for case in cases if tag in case.tags and not case.review_by]
-        cells = [table.cell(candidate, model, case.name).first(policy.repeats) for case in tagged]
+        cells = [table.cell(variant, model, case.name).first(policy.repeats) for case in tagged]
         total = sum(cell.total for cell in cells)
-        answers = sum(cell.passes for cell in cells) / total if total else None
-        if wants.floor is not None and answers is not None and answers < wants.floor:
-            share, floor = apart(answers, wants.floor)
-            yield f"tag {tag}", f"answers {share} of '{tag}' are below the floor of {floor}"
+        share = sum(cell.passes for cell in cells) / total if total else None
+        if wants.floor is not None and share is not None and share < wants.floor:
+            what = f"to cases tagged '{tag}' are correct"
+            yield f"tag {tag}", sentence.below_floor(share, wants.floor, what, "their `floor`")
 
 
 def _against_floors(
-    ours: Shares, below: Sequence[str], mode: Mode, changed: Drift | None, over: Sequence[CaseFlip]
+    ours: Shares, below: Sequence[str], mode: Mode, drift: Drift | None, over: Sequence[ComparedCase]
 ) -> tuple[Result, str, Sequence[str]]:
-    shares = f"answers {percent(ours.answers)}" + ("" if ours.format is None else f", format {percent(ours.format)}")
+    said, worse = sentence.shares(ours.answers, ours.format), drift.describe() if drift else ""
+    prefix = "" if mode is Mode.INITIAL else "the prompt in production: "
     if below:
-        what = "the first version" if mode is Mode.INITIAL else "the prompt in production"
-        worse = f"; answers {changed.said()}" if changed and changed.clear else ""
-        return Result.FAIL, f"FAIL: {what} is below its floors: {'; '.join(below)}{worse}", below
-    if changed and changed.clear:
-        reason = f"answers {changed.said()}"
+        change = f"; correct answers {worse}" if drift and drift.significant else ""
+        return Result.FAIL, f"FAIL: {prefix}{'; '.join(below)}{change}", below
+    if drift and drift.significant:
+        reason = f"correct answers {worse}"
         return Result.FAIL, f"FAIL: the prompt in production got worse: {reason}", [reason]
     if over:
-        reason = expired(over)
-        return Result.INCONCLUSIVE, f"INCONCLUSIVE: {reason} ({shares})", [reason]
+        reason = sentence.expired(over)
+        return Result.INCONCLUSIVE, f"INCONCLUSIVE: {reason} ({said})", [reason]
     if mode is Mode.SAME:
-        holds = "PASS: nothing to promote, this is the prompt in production, and it holds"
-        return Result.PASS, f"{holds}: {shares}" + (f"; answers {changed.said()}" if changed else ""), []
-    return Result.PASS, f"PASS: the first version is above its floors: {shares}", []
+        change = f"; correct answers {worse}" if drift else ""
+        return Result.PASS, f"PASS: nothing to promote, this is the prompt in production: {said}{change}", []
+    return Result.PASS, f"PASS: first version: {said}", []
 
 
 def _against_champion(comparison: Comparison, ours: Shares) -> tuple[Result, str, Sequence[str]]:
-    targets, fixed, fixes, versus = comparison.targets, comparison.fixed, comparison.fixes, comparison.versus
+    fixes, versus = comparison.fixes, comparison.versus
     if against := list(comparison.refusals()):
         who = f"{versus.candidate} is worse than {versus.champion}: " if versus else ""
         return Result.FAIL, f"FAIL: {who}{'; '.join(against)} ({fixes})", against
-    several = comparison.among.candidates
+    several = comparison.holm.candidates
     holm = f"; Holm over {several} candidates" if several > 1 else ""
     if unknown := list(comparison.questions()):
-        who = f"whether {versus.candidate} is worse than {versus.champion} is open: " if versus else ""
+        who = f"unknown if {versus.candidate} is worse than {versus.champion}: " if versus else ""
         return Result.INCONCLUSIVE, f"INCONCLUSIVE: {who}{'; '.join(unknown)} ({fixes}{holm})", unknown
-    if targets and not fixed and not versus:
-        reason = f"none of {number_of(len(targets), comparison.failure)} is fixed"
+    if comparison.targets and not comparison.fixed and not versus:
+        reason = sentence.nothing_fixed(comparison.targets)
         return Result.FAIL, f"FAIL: {reason}", [reason]
-    form = "" if ours.format is None else f"; format {percent(ours.format)}"
-    who = f"{versus.candidate} is no worse than {versus.champion}: " if versus else ""
+    form = "" if ours.format is None else f"; {percent(ours.format)} of answers are valid JSON"
+    who = f"{versus.candidate} is not worse than {versus.champion}: " if versus else ""
     return Result.PASS, f"PASS: {who}{comparison.kept()}{form}{holm}", []

@@ -1,4 +1,4 @@
-"""What a gate asks for."""
+"""The settings of a gate."""
 
 from __future__ import annotations
 
@@ -7,33 +7,29 @@ from dataclasses import asdict, dataclass, field
 
 from promptbench.core.types import Json
 
+# The tries of champion and candidate each before a failure is called reproduced, fixed or broken.
 TRIES = 8
-"""How often a failure is tried, of champion and candidate each, before it is called reproduced, fixed or broken."""
+# The first tries of a `critical` case, unless `repeats` is larger. A case that begins to fail in 3 of 10 answers is
+# then broken or unstable, so that nothing passes, in 87 % of runs (3 repeats: 53 %); one that fails half of the time in
+# 99 % (3 repeats: 86 %), exactly by `power.detection`. No number of repeats calls more than 61 % of the latter broken,
+# because half is where broken begins.
 CRITICAL_REPEATS = 8
-"""How often a `critical` case is asked at first, where `repeats` is not more.
-
-One that begins to fail in 3 of 10 answers is then broken or unstable, so that nothing passes, in 87 % of runs, where 3
-repeats see it in 53 %; one that is halved in 99 %, where they do in 86 % (`power.seen`, exactly). Of halved ones no
-number of repeats calls more than 61 % broken: half is where broken begins.
-"""
+# The margin of a gate without one: breaks decide, and the verdict says what the guards exclude.
 AUTO = "auto"
-"""The margin of a gate that has none: breaks decide, and the verdict says what the guards exclude."""
+# The error probability of a verdict: one minus the confidence of its bounds.
 LEVEL = 0.05
-"""The probability of error that a verdict takes: one minus the confidence of its bounds."""
-
-
+# It needs some 3,000 guards; nobody has enough cases for a smaller one.
 SMALLEST_MARGIN = 0.001
-"""It takes some 3,000 guards; a smaller one asks for what nobody has."""
 
 
 def _check_margin(margin: object) -> None:
     if not (isinstance(margin, float) and SMALLEST_MARGIN <= margin < 1):
-        raise ValueError(f"{margin!r} is no margin")
+        raise ValueError(f"margin: expected a number in [{SMALLEST_MARGIN}, 1), got {margin!r}")
 
 
 @dataclass(frozen=True, slots=True)
 class TagPolicy:
-    """What the cases with a tag must keep: a share of right answers, a margin; None where nothing is asked."""
+    """The least share of correct answers and the margin for the cases with a tag; None for no requirement."""
 
     floor: float | None = None
     margin: float | None = None
@@ -45,11 +41,14 @@ class TagPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The author's `gate:`, complete. Shares are in [0, 1], margins in [0.001, 1), ages in days.
+    """The author's `gate:` with all defaults. Shares are in [0, 1], margins in [0.001, 1), ages in days.
 
-    `repeats` is the number of attempts at every case in the first round on a model that is not deterministic, and
-    `critical_repeats` that at `critical` ones, where it is more. A ratio is the most that the candidate's mean cost or
-    median latency may be of the champion's. Raises ValueError for a margin that is none.
+    `repeats` is the number of first tries of every case on a model that is not deterministic, and `critical_repeats`
+    that of `critical` ones, if larger. A ratio is the largest allowed ratio of the candidate's mean cost or median
+    latency to the champion's.
+
+    Raises:
+        ValueError: a margin is invalid.
     """
 
     margin: float | str = AUTO
@@ -69,32 +68,37 @@ class Policy:
 
     @property
     def measured(self) -> int:
-        """Of how many first repeats the gate wants to know times and costs."""
+        """The number of first repeats whose times and costs the gate needs."""
         return 0 if self.cost_ratio is None and self.latency_ratio is None else self.repeats
 
     def screen(self, *, critical: bool) -> int:
-        """How often a case is asked in the first round."""
+        """Return the number of first tries of a case."""
         return max(self.repeats, self.critical_repeats) if critical else self.repeats
 
     def as_dict(self) -> dict[str, Json]:
-        """As plain data, of which `of` makes the same again. What came later than the others is there where it is set:
-        so a gate without it is the same as it was before, and one with it is refused by a version that knows none.
+        """Return plain data that `of` reads.
+
+        Settings of later versions are left out unless set: so a gate without them keeps its hash, and an older version
+        refuses a gate with them.
         """
         later = ("tags", "cost_ratio", "latency_ratio", "critical_repeats")
         return {name: value for name, value in asdict(self).items() if value or name not in later}
 
     @classmethod
     def of(cls, data: Mapping[str, Json]) -> Policy:
-        """Raises TypeError for a field that is not known, ValueError for a margin that is none."""
+        """Read what `as_dict` returned. Raise TypeError for an unknown field, ValueError for an invalid margin."""
         tags = {tag: TagPolicy(**asked) for tag, asked in data.get("tags", {}).items()}
         return cls(**{**data, "tags": tags})
 
 
 @dataclass(frozen=True, slots=True)
-class Among:
-    """Among how many candidates one is judged, and the level that Holm's procedure holds it to.
+class HolmCorrection:
+    """The number of candidates judged together, and the level that Holm's procedure gives to one of them.
 
-    Raises ValueError for a level that the procedure does not have.
+    The field names are keys of the evidence.
+
+    Raises:
+        ValueError: the procedure has no such level.
     """
 
     candidates: int = 1
@@ -106,18 +110,19 @@ class Among:
 
     @property
     def confidence(self) -> float:
+        """One minus the level."""
         return 1.0 - self.level
 
 
-ALONE = Among()
+NO_CORRECTION = HolmCorrection()
 
 
 @dataclass(frozen=True, slots=True)
-class Versus:
-    """A comparison that asks whether `candidate` is worse than `champion`; both as its sentence names them.
+class ComparisonLabels:
+    """The names of both sides of a comparison, which asks whether `candidate` is worse than `champion`.
 
-    It differs from a promotion's question in two ways: nothing has to be fixed, and a floor counts only where the
-    champion reaches it, since who is below it too is no better.
+    It differs from a promotion's question in two ways: nothing has to be fixed, and a floor counts only if the champion
+    reaches it.
     """
 
     champion: str

@@ -1,4 +1,4 @@
-"""Runs that are drawn instead of asked, so that it can be seen how the gate judges them."""
+"""Simulate runs, to measure how the gate judges them."""
 
 from __future__ import annotations
 
@@ -7,35 +7,35 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 
 from promptbench.core.types import Attempt, AttemptKey, Outcome
-from promptbench.gate.flips import CaseInfo, wanted
+from promptbench.gate.attempt_matrix import AttemptMatrix
+from promptbench.gate.case_outcomes import CaseInfo, needed_repeats
 from promptbench.gate.policy import Policy
-from promptbench.gate.table import Table
 
+# Takes a prompt and a case, returns True if the next answer passes.
 Draw = Callable[[str, str], bool]
-"""Whether the next answer with a prompt to a case passes."""
 
 
-def draws(rates: Mapping[str, Mapping[str, float]], chance: random.Random) -> Draw:
-    """Answers that are independent of each other, each with the rate of its prompt and case."""
+def independent_draws(rates: Mapping[str, Mapping[str, float]], chance: random.Random) -> Draw:
+    """Return independent draws, each with the pass rate of its prompt and case."""
     return lambda variant, case: chance.random() < rates[variant][case]
 
 
-def drawn(
+def simulate_run(
     draw: Draw, champion: str, candidates: Sequence[str], model: str, cases: Sequence[CaseInfo], policy: Policy
-) -> Table:
-    """A run of one model that is not deterministic: the first round, and all that the gate wants besides."""
-    table = Table()
+) -> AttemptMatrix:
+    """Return a run of one model that is not deterministic: the first round, and the retries that the gate needs."""
+    table = AttemptMatrix()
 
-    def ask(variant: str, case: str, repeats: int) -> None:
+    def fill(variant: str, case: str, repeats: int) -> None:
         for repeat in range(len(table.cell(variant, model, case).codes), repeats):
             table.add(_attempt(variant, model, case, repeat, passed=draw(variant, case)))
 
     for variant in dict.fromkeys((champion, *candidates)):
         for case in cases:
-            ask(variant, case.name, policy.screen(critical=case.critical))
+            fill(variant, case.name, policy.screen(critical=case.critical))
     for candidate in candidates:
-        for want in list(wanted(table, champion, candidate, model, cases, policy)):
-            ask(want.variant, want.case, want.repeats)
+        for needed in list(needed_repeats(table, champion, candidate, model, cases, policy)):
+            fill(needed.variant, needed.case, needed.repeats)
     return table
 
 

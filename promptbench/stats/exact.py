@@ -9,7 +9,7 @@ from promptbench.stats.beta import binomial_at_most
 
 
 def fisher_greater(passed_a: int, total_a: int, passed_b: int, total_b: int) -> float:
-    """One-sided p of Fisher's exact test that group A passes more often than group B.
+    """Return the one-sided p of Fisher's exact test that group A passes more often than group B.
 
     The hypergeometric probability of at least `passed_a` passes in A, given all margins (Fisher 1935).
     """
@@ -20,7 +20,7 @@ def fisher_greater(passed_a: int, total_a: int, passed_b: int, total_b: int) -> 
 
 
 def mcnemar_mid_p(better: int, worse: int) -> float:
-    """Two-sided mid-p of McNemar's test on the discordant pairs; 1.0 when there is none.
+    """Return the two-sided mid-p of McNemar's test on the discordant pairs; 1.0 if there are none.
 
     Exact binomial(n, 1/2) with half the probability of the observed split (Fagerland, Lydersen and Laake 2013,
     BMC Medical Research Methodology 13:91).
@@ -40,7 +40,7 @@ def mcnemar_mid_p(better: int, worse: int) -> float:
 
 
 def excluded_rate(clean: int, confidence: float = 0.95) -> float:
-    """The break rate that `clean` unbroken guards exclude: δ where (1 − δ)ⁿ = 1 − confidence; 1.0 for none.
+    """Return the break rate that `clean` unbroken guards exclude: δ where (1 − δ)ⁿ = 1 − confidence; 1.0 for none.
 
     The one-sided Clopper-Pearson bound for zero events, of which 3/n is the well-known approximation.
     """
@@ -48,10 +48,10 @@ def excluded_rate(clean: int, confidence: float = 0.95) -> float:
 
 
 def guards_needed(rate: float, confidence: float = 0.95, broken: int = 0) -> int:
-    """How many guards exclude a break rate above `rate` where `broken` of them are: the least n whose one-sided
-    Clopper-Pearson bound is not above it. For none broken the least n with (1 − rate)ⁿ ≤ 1 − confidence.
+    """Return how many guards exclude a break rate above `rate` if `broken` of them are broken.
 
-    Rate and confidence are between 0 and 1, the bounds excluded.
+    The least n whose one-sided Clopper-Pearson bound is not above it; for none broken the least n with
+    (1 − rate)ⁿ ≤ 1 − confidence. Rate and confidence are in (0, 1).
     """
     if broken == 0:
         n = max(1, int(log(1.0 - confidence) / log(1.0 - rate)))

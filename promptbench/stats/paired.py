@@ -17,7 +17,7 @@ class Paired:
     37:479), which adds one pair that went up and one that went down: W = n + 2, m = Σd / W, v = (Σd² + 2) / W − m². Two
     things are ours: Student's t with n − 1 degrees of freedom stands for z, and d may be fractional, as the difference
     of two shares over repeats is. With it a plain t interval, whose width is zero where no pair differs, is avoided.
-    `tests/bench/gate_simulation.py` looks at how often it errs.
+    `tests/bench/gate_simulation.py` measures how often it errs.
     """
 
     count: int
@@ -39,25 +39,28 @@ class Paired:
         return self.total / self.count if self.count else 0.0
 
     def lower(self, confidence: float = 0.95) -> float:
-        """LB = m − t_{confidence, n−1} √(v / W), the one-sided lower bound of the mean; −1.0 for fewer than two."""
+        """Return LB = m − t_{confidence, n−1} √(v / W), the one-sided lower bound of the mean.
+
+        −1.0 for fewer than two.
+        """
         if self.count < 2:
             return -1.0
         mean, error = self._plus_two()
         return mean - student_quantile(confidence, self.count - 1) * error
 
     def p_above(self, bound: float) -> float:
-        """The one-sided p that the mean is not above `bound`: the least 1 − confidence with `lower` above it."""
+        """Return the one-sided p that the mean is not above `bound`: the least 1 − confidence with `lower` above it."""
         if self.count < 2:
             return 1.0
         mean, error = self._plus_two()
         return student_above((mean - bound) / error, self.count - 1)
 
     def times(self, factor: float) -> Paired:
-        """What so many times as many pairs of the same kind would be."""
+        """Return the result for `factor` times as many pairs of the same kind."""
         return Paired(round(self.count * factor), self.total * factor, self.squares * factor)
 
     def _plus_two(self) -> tuple[float, float]:
-        """The mean and its standard error."""
+        # The mean and its standard error.
         weight = self.count + 2
         mean = self.total / weight
         return mean, sqrt(((self.squares + 2) / weight - mean * mean) / weight)

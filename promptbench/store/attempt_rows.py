@@ -1,4 +1,4 @@
-"""Attempts as rows of `runs.sqlite`, read back."""
+"""Read attempts back from the rows of `runs.sqlite`."""
 
 from __future__ import annotations
 
@@ -7,30 +7,29 @@ from typing import Any
 
 from promptbench.core.types import Answer, Attempt, AttemptKey, Outcome, Repair, Rung, Score, Usage
 
+# Of `attempt` joined with `answer`.
 COLUMNS = (
     "variant, model, case_name, repeat, outcome, request_hash, answer.text, model_returned, params, finish_reason, "
     "structured, rung, well_formed, repairs, scores, error, tries, queue_ms, provider_ms, input_tokens, "
     "output_tokens, cached_tokens, reasoning_tokens, cost, started, connect_ms, first_byte_ms, limit_ms, backoff_ms, "
     "fallback"
 )
-"""Of `attempt` with its `answer`."""
+# The provider that replays answers and never makes a call.
 _RECORDED = "recorded/"
-"""The provider whose answers are never asked for."""
 
 
 def read(row: tuple[Any, ...]) -> Attempt:
-    """The attempt in a row of `COLUMNS`."""
+    """Return the attempt in a row of `COLUMNS`."""
     (variant, model, case, repeat, outcome, request, text, returned, params, finish, structured) = row[:11]
     (rung, well_formed, repairs, scores, error, tries, queue, provider, *tokens, cost, started) = row[11:25]
     connect, first_byte, limit, backoff, fallback = row[25:]
-    usage = Usage(*tokens) if tokens[0] is not None else None
     answer = None
     if text is not None:
         answer = Answer(
             text,
             returned,
             json.loads(params),
-            usage,
+            Usage(*tokens) if tokens[0] is not None else None,
             finish,
             provider or 0.0,
             bool(structured),

@@ -1,15 +1,13 @@
-"""Logged calls, as they were imported: a table of `runs.sqlite`, where each call is once."""
+"""Logged calls as they were imported: a table of `runs.sqlite` that holds each call once."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import math
-import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from operator import attrgetter
-from pathlib import Path
 from typing import Any
 
 from promptbench.core.call_filter import CallFilter
@@ -17,32 +15,30 @@ from promptbench.core.canonical import canonical, escape_surrogates
 from promptbench.core.clock import now
 from promptbench.core.errors import InputError
 from promptbench.core.types import FailureTier, Json, LoggedCall, Message, Usage
-from promptbench.store.database import immediate, storage_errors
+from promptbench.store.run_table import RunTable
 
+# A batch is committed when it has this many calls or this many characters.
 BATCH = 1_000
-"""Calls that are committed together."""
 BATCH_CHARACTERS = 16 * 1024 * 1024
-"""Or fewer, when they are as long as this together."""
-_WHAT = "run record"
-_SHORTEST_START = 6
+_SHORTEST_PREFIX = 6
 
-_DATA = ("variables", "messages", "tags", "extra", "expected", "raw")
-"""Columns of JSON."""
+_JSON = ("variables", "messages", "tags", "extra", "expected", "raw")
 _TOKENS = tuple(item.name for item in fields(Usage))
 _TEXTS = (
     "answer", "model", "time", "prompt", "prompt_version", "error", "finish_reason", "failed", "format",
 )  # fmt: skip
-_COLUMNS = ("id", "source", "source_id", *_TEXTS, "tier", "latency_ms", "cost", *_TOKENS, *_DATA, "imported")
+_COLUMNS = ("id", "source", "source_id", *_TEXTS, "tier", "latency_ms", "cost", *_TOKENS, *_JSON, "imported")
 _INSERT = f"INSERT OR IGNORE INTO logged_call ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM logged_call"
 _texts = attrgetter(*_TEXTS)
 _tokens = attrgetter(*_TOKENS)
 _NO_TOKENS = (None,) * len(_TOKENS)
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
-class KeptCall:
-    """A call that was imported. `id` is the record's own name for it, `call.id` the log's; `source` is the file."""
+class StoredCall:
+    """An imported call. `id` is the record's name for it, `call.id` the log's; `source` is the imported file."""
 
     id: str
     source: str
@@ -50,70 +46,60 @@ class KeptCall:
     call: LoggedCall
 
 
-class CallStore:
-    """The table, over the connection of the run record."""
-
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
-        self._connection = connection
-        self._path = path
+class CallStore(RunTable):
+    """The `logged_call` table."""
 
     def add(self, calls: Iterable[LoggedCall], source: str) -> int:
-        """Commits calls in batches; one that is there already is left as it is. Returns how many are new."""
+        """Commit calls in batches, skipping known ones. Return the number of new calls."""
         added = 0
         for batch in _batches(calls):
             at = now()
             rows = [_row(call, source, at) for call in batch]
-            with storage_errors(self._path, _WHAT), immediate(self._connection):
-                before = self._connection.total_changes
-                self._connection.executemany(_INSERT, rows)
-                added += self._connection.total_changes - before
+            with self.transaction() as connection:
+                before = connection.total_changes
+                connection.executemany(_INSERT, rows)
+                added += connection.total_changes - before
         return added
 
     def known(self, calls: Iterable[LoggedCall]) -> int:
-        """How many of the calls are there already."""
-        with storage_errors(self._path, _WHAT):
-            ids = [[call_id(call)] for call in calls]
-            return sum(
-                self._connection.execute("SELECT 1 FROM logged_call WHERE id = ?", one).fetchone() is not None
-                for one in ids
-            )
+        """Return the number of the calls that are already in the table."""
+        ids = [[call_id(call)] for call in calls]
+        return sum(self._row("SELECT 1 FROM logged_call WHERE id = ?", one) is not None for one in ids)
 
-    def find(self, wanted: CallFilter | None = None) -> Iterator[KeptCall]:
-        """The calls that a filter lets through, in the order of their import."""
+    def find(self, wanted: CallFilter | None = None) -> Iterator[StoredCall]:
+        """Yield the calls that match a filter, in the order of their import."""
         wanted = wanted or CallFilter()
         where = " WHERE tier IS NOT NULL" if wanted.failed or wanted.tiers else ""
-        with storage_errors(self._path, _WHAT):
-            for row in self._connection.execute(f"{_SELECT}{where} ORDER BY rowid"):
-                kept = _kept(row)
-                if wanted.matches(kept.call):
-                    yield kept
+        for row in self._rows(f"{_SELECT}{where} ORDER BY rowid"):
+            stored = _stored(row)
+            if wanted.matches(stored.call):
+                yield stored
 
-    def get(self, name: str) -> KeptCall:
-        """A call by its id, by six or more letters that its id begins with, or by its id in the log.
+    def get(self, name: str) -> StoredCall:
+        """Return a call by its id, by a prefix of six or more letters, or by its id in the log.
 
-        Raises InputError when that is none, or several.
+        Raises:
+            InputError: no call matches, or several do.
         """
         rows = self._named("id = ?", name)
-        if not rows and len(name) >= _SHORTEST_START:
+        if not rows and len(name) >= _SHORTEST_PREFIX:
             rows = self._named("id >= ?1 AND id < ?1 || 'z'", name)
         rows = rows or self._named("source_id = ?", name)
         if not rows:
-            raise InputError(f"there is no logged call '{name}'", hint="`promptbench failures` lists those that failed")
+            raise InputError(f"logged call '{name}' not found", hint="`promptbench failures` lists the failed ones")
         if len(rows) > 1:
-            raise InputError(f"'{name}' means several logged calls", hint="write more of its id")
-        return _kept(rows[0])
+            raise InputError(f"'{name}' matches several logged calls", hint="write more of its id")
+        return _stored(rows[0])
 
     def _named(self, where: str, name: str) -> list[tuple[Any, ...]]:
-        with storage_errors(self._path, _WHAT):
-            return self._connection.execute(f"{_SELECT} WHERE {where} LIMIT 2", [name]).fetchall()
+        return list(self._rows(f"{_SELECT} WHERE {where} LIMIT 2", [name]))
 
     def __len__(self) -> int:
-        with storage_errors(self._path, _WHAT):
-            return int(self._connection.execute("SELECT count(*) FROM logged_call").fetchone()[0])
+        return next(int(row[0]) for row in self._rows("SELECT count(*) FROM logged_call"))
 
 
 def call_id(call: LoggedCall) -> str:
-    """The name of a call in the record: of its format and content, so that the same call is never there twice."""
+    """Return a digest of a call's format and content, so that the same call is stored once."""
     return _id(call, _raw(call))
 
 
@@ -124,8 +110,8 @@ def _id(call: LoggedCall, raw: str) -> str:
 
 def _raw(call: LoggedCall) -> str:
     if call.raw is None:
-        asked = [message.as_dict() for message in call.messages]
-        return canonical(_plain([_texts(call), call.variables, asked, call.expected]))
+        messages = [message.as_dict() for message in call.messages]
+        return canonical(_plain([_texts(call), call.variables, messages, call.expected]))
     try:
         return canonical(call.raw)
     except (TypeError, ValueError):
@@ -133,7 +119,7 @@ def _raw(call: LoggedCall) -> str:
 
 
 def _plain(value: Json) -> Json:
-    """`value` as JSON can hold it: formats that are no JSON have bytes, dates and infinite numbers."""
+    # Log formats other than JSON have bytes, dates and infinite numbers.
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -166,9 +152,6 @@ def _row(call: LoggedCall, source: str, at: str) -> tuple[Any, ...]:
     )
 
 
-_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-
-
 def _dumps(value: Json) -> str:
     try:
         text = _ENCODER.encode(value)
@@ -181,7 +164,7 @@ def _text(text: str | None) -> str | None:
     return text if text is None or text.isascii() else text.encode("utf-8", "replace").decode()
 
 
-def _kept(row: tuple[Any, ...]) -> KeptCall:
+def _stored(row: tuple[Any, ...]) -> StoredCall:
     data = dict(zip(_COLUMNS, row, strict=True))
     usage = {name: data[name] for name in _TOKENS}
     call = LoggedCall(
@@ -198,7 +181,7 @@ def _kept(row: tuple[Any, ...]) -> KeptCall:
         expected=json.loads(data["expected"]) if data["expected"] else None,
         raw=json.loads(data["raw"]) if data["raw"] else None,
     )
-    return KeptCall(data["id"], data["source"], data["imported"], call)
+    return StoredCall(data["id"], data["source"], data["imported"], call)
 
 
 def _batches(calls: Iterable[LoggedCall]) -> Iterator[list[LoggedCall]]:

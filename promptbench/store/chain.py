@@ -1,8 +1,8 @@
-"""The events of one prompt, each sealed over the one before, and what they add up to.
+"""The hash chain of one prompt's label events, and the state that follows from it.
 
 An event's hash is `sha256` over the canonical JSON of its file in the text mirror without the key `hash`, so that
-anyone can check the chain with a dozen lines in any language. Where two branches were merged, the chain goes on from
-one of them and holds each event of the other whole, in an event of the kind `merged`: so both heads are bound.
+anyone can check the chain with a dozen lines in any language. After a merge of two branches, the chain continues one of
+them and holds each event of the other whole, in an event of the kind `merged`: so both heads are bound.
 """
 
 from __future__ import annotations
@@ -18,11 +18,19 @@ from promptbench.store.names import PRODUCTION, is_label
 if TYPE_CHECKING:
     from promptbench.core.types import Json
 
-KINDS = ("adopted", "initial", "promoted", "forced", "rolled_back", "labelled", "retired", "merged", "settled")
-"""`merged` puts an event of another branch on record, `settled` says which branch's version has a label after that."""
-
+# `merged` records an event of another branch, `settled` which branch's version has a label after that.
+KINDS = (
+    "adopted",
+    "initial",
+    "promoted",
+    "forced",
+    "rolled_back",
+    "labelled",
+    "retired",
+    "merged",
+    "settled",
+)  # Kinds without evidence, which therefore need a reason.
 _UNPROVEN = ("adopted", "forced", "rolled_back", "labelled", "retired")
-"""Kinds that rest on somebody's word instead of evidence, so they need a reason."""
 
 _FIELDS: dict[str, tuple[type, ...]] = {
     "kind": (str,),
@@ -39,8 +47,9 @@ _FIELDS: dict[str, tuple[type, ...]] = {
     "prev": (str, NoneType),
     "hash": (str,),
 }
-_DEEPEST = 20
-"""How often an event may have been merged. Only branches that were merged differently make it more than once."""
+# How often an event may have been merged. Only branches that were merged differently need more than one.
+_MAX_DEPTH = 20
+# Part of an event's summary, which its hash covers: a changed word would make older stores invalid.
 _WHY = {
     "adopted": "adopted without a verdict",
     "initial": "the first version, with nothing to compare",
@@ -55,7 +64,7 @@ _WHY = {
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One version of a prompt. `source` is the text of its file with LF, `content` what the hash is taken over."""
+    """One version of a prompt. `source` is its file's text with LF, `content` the object that is hashed."""
 
     prompt: str
     number: int
@@ -66,10 +75,10 @@ class Version:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
-    """One change of a label. `label` is None where a whole prompt is retired, and in a merged event, which moves none.
+class LabelEvent:
+    """One change of a label. `label` is None if a whole prompt is retired, and in a merged event, which moves none.
 
-    `at` is in UTC, ISO 8601. `merged` is the event of the other branch, `summary` all of it in one sentence; events of
+    `at` is in UTC, ISO 8601. `merged` is the event of the other branch, `summary` the change in one sentence; events of
     older stores have no summary.
     """
 
@@ -87,10 +96,10 @@ class Event:
     prev: str | None
     hash: str = ""
     summary: str | None = None
-    merged: Event | None = None
+    merged: LabelEvent | None = None
 
     def as_dict(self) -> dict[str, Json]:
-        """The event as its mirror file shows it, in reading order."""
+        """Return the event as its mirror file shows it, in reading order."""
         return {
             **({} if self.summary is None else {"summary": self.summary}),
             "kind": self.kind,
@@ -110,18 +119,18 @@ class Event:
         }
 
     @classmethod
-    def from_dict(cls, data: Json, *, depth: int = 0) -> Event:
-        """Raises ValueError when `data` is not of an event's shape. The hash is not checked here."""
+    def from_dict(cls, data: Json, *, depth: int = 0) -> LabelEvent:
+        """Read an event. Raise ValueError if `data` does not have an event's shape. The hash is not checked."""
         if not isinstance(data, dict):
-            raise ValueError("it is not an object")
-        if depth > _DEEPEST:
-            raise ValueError(f"its event was merged more than {_DEEPEST} times")
+            raise ValueError("expected an object")
+        if depth > _MAX_DEPTH:
+            raise ValueError(f"the event was merged more than {_MAX_DEPTH} times")
         fields = set(_FIELDS) | ({"summary"} & set(data)) | ({"merged"} if data.get("kind") == "merged" else set())
         if odd := sorted(set(data) ^ fields):
-            raise ValueError(f"{odd[0]!r} is {'missing' if odd[0] in fields else 'not a field of an event'}")
+            raise ValueError(f"{'missing' if odd[0] in fields else 'unknown'} field {odd[0]!r}")
         for name, types in {**_FIELDS, "summary": (str,)}.items():
             if name in data and type(data[name]) not in types:
-                raise ValueError(f"{name!r} is of a wrong type")
+                raise ValueError(f"{name!r} has the wrong type")
         return cls(
             prompt=data["prompt"],
             sequence=data["sequence"],
@@ -141,35 +150,40 @@ class Event:
         )
 
     def digest(self) -> str:
-        """The hash that this event's content calls for."""
+        """Return the hash of this event's content."""
         content = self.as_dict()
         del content["hash"]
         return digest(content)
 
-    def sealed(self) -> Event:
+    def sealed(self) -> LabelEvent:
+        """Return the event with its hash."""
         return replace(self, hash=self.digest())
 
     @property
     def file_name(self) -> str:
+        """The name of its file in the text mirror."""
         return event_file_name(self.sequence, self.kind, self.hash)
 
-    def within(self) -> Iterator[Event]:
-        """The event itself and those that it holds, the outermost first."""
-        event: Event | None = self
+    def within(self) -> Iterator[LabelEvent]:
+        """Yield the event itself and the events merged into it, outermost first."""
+        event: LabelEvent | None = self
         while event is not None:
             yield event
             event = event.merged
 
     @property
-    def origin(self) -> Event:
-        """The event as it was first recorded, on whatever branch."""
+    def origin(self) -> LabelEvent:
+        """The event as it was first recorded, on any branch."""
         return list(self.within())[-1]
 
-    def told(self, before: int | None) -> str:
-        """The event in one sentence; `before` is the number of the version that it takes a label from."""
+    def describe(self, before: int | None) -> str:
+        """Return the event's summary; `before` is the number of the version that loses the label.
+
+        The wording must not change: the event's hash covers it.
+        """
         what = f"{self.prompt}@{self.to_number}"
         if self.merged is not None:
-            return self._told_as_merged(what)
+            return self._describe_merged(what)
         was = f" (was {self.prompt}@{before})" if before else ""
         proof = f" on evidence {short(self.evidence)}" if self.evidence else ""
         if self.kind == "forced" and not self.evidence:
@@ -179,7 +193,7 @@ class Event:
             return f"{self.label or 'every label'} of {self.prompt} is taken away{was}: {why}"
         return f"{what} is now {self.label}{was}: {why}"
 
-    def _told_as_merged(self, what: str) -> str:
+    def _describe_merged(self, what: str) -> str:
         event = self.origin
         done = f"{event.kind.replace('_', ' ')} by {event.actor} as event {event.sequence}"
         about = f"{event.label or 'every label'} of {self.prompt}"
@@ -189,25 +203,25 @@ class Event:
 
 
 def event_file_name(sequence: int, kind: str, tagged: str) -> str:
+    """Return the name of an event's file in the text mirror; `tagged` is its hash with `sha256:`."""
     return f"{sequence:04d}-{kind}-{tagged.removeprefix('sha256:')}.json"
 
 
 class Ledger:
-    """Replays one prompt's events: which versions exist, who holds a label, who held it before."""
+    """The state after one prompt's events: its versions, and the present and earlier holders of each label."""
 
-    def __init__(self, prompt: str, events: Iterable[Event] = ()) -> None:
-        """Raises ValueError, as `add` does, for an event that does not follow."""
+    def __init__(self, prompt: str, events: Iterable[LabelEvent] = ()) -> None:
+        """Apply events in order. Raise ValueError, as `add` does."""
         self.prompt = prompt
         self.length = 0
         self.head: str | None = None
+        # Version hash to version number.
         self.numbers: dict[str, int] = {}
-        """Version hash to version number."""
+        # The hashes of all events, also of those inside merged ones.
         self.known: set[str] = set()
-        """The hashes of all events, those inside merged ones included."""
+        # By the hash of an event with evidence, the versions that the evidence may have compared with: the label's
+        # previous holder, or production's if another label moved. Empty if only the merged branch knows.
         self.champions: dict[str, tuple[str | None, ...]] = {}
-        """By the hash of an event with evidence, what the evidence may have compared with: what the label left, or what
-        was in production then, where another label moved. Nothing where only the merged branch knows.
-        """
         self._holders: dict[str, str] = {}
         self._stacks: dict[str, list[str]] = {}
         self._held: dict[str, set[str]] = {}
@@ -216,35 +230,36 @@ class Ledger:
 
     @property
     def labels(self) -> dict[str, str]:
-        """Label to the version hash that holds it."""
+        """Label to the hash of the version that holds it."""
         return dict(self._holders)
 
     def holder(self, label: str) -> str | None:
+        """Return the version hash that holds the label, or None."""
         return self._holders.get(label)
 
     def held(self, label: str) -> set[str]:
-        """Every version that holds the label or held it once."""
+        """Return every version that holds the label or ever held it."""
         return self._held.get(label, set())
 
     def previous(self, label: str) -> str | None:
-        """Where a rollback leads. A rollback uncovers what lay below, so a second one goes further back."""
+        """Return the version that a rollback leads to. A second rollback goes one version further back."""
         stack = self._stacks.get(label, [])
         below = stack[:-1] if label in self._holders else stack
         return below[-1] if below else None
 
     def number_for(self, version: str) -> int:
-        """The version's number: the one that it has, or the next free one."""
+        """Return the number that the version has, or the next free one."""
         return self.numbers.get(version, len(self.numbers) + 1)
 
     def name(self, version: str | None) -> str:
-        """A version as people are told it."""
+        """Return a version as messages show it."""
         if version is None:
             return "no version"
         number = self.numbers.get(version)
         return f"{self.prompt}@{number} ({short(version)})" if number else f"a new version ({short(version)})"
 
-    def add(self, event: Event) -> None:
-        """Raises ValueError, with the reason as its text, when `event` cannot come next."""
+    def add(self, event: LabelEvent) -> None:
+        """Apply an event. Raise ValueError, with the reason as its text, if it cannot come next."""
         if event.hash != event.digest():
             raise ValueError("its content does not match its hash")
         if event.prompt != self.prompt:
@@ -260,43 +275,43 @@ class Ledger:
             self.champions[event.hash] = self._champions(event)
         self._apply(event)
 
-    def summary(self, event: Event) -> str:
-        """What an event that comes next says in one sentence."""
-        return event.told(self.numbers.get(event.from_hash) if event.from_hash else None)
+    def summary(self, event: LabelEvent) -> str:
+        """Return the summary of an event that comes next."""
+        return event.describe(self.numbers.get(event.from_hash) if event.from_hash else None)
 
-    def _champions(self, event: Event) -> tuple[str | None, ...]:
+    def _champions(self, event: LabelEvent) -> tuple[str | None, ...]:
         origin = event.origin
         if origin.label == PRODUCTION:
             return (origin.from_hash,)
         return () if event.merged else (self.holder(PRODUCTION), origin.from_hash)
 
-    def _objection(self, event: Event) -> str | None:
+    def _objection(self, event: LabelEvent) -> str | None:
         if event.kind not in KINDS:
-            return f"its kind {event.kind!r} is unknown"
+            return f"unknown kind {event.kind!r}"
         if any(inner.label is not None and not is_label(inner.label) for inner in event.within()):
-            return "its label is no name of a label"
+            return "invalid label"
         if (event.merged is not None) != (event.kind == "merged"):
-            return "an event of another branch belongs into a merged event, and nowhere else"
+            return "only a merged event holds an event of another branch"
         merged = self._merge_objection(event) if event.merged else self._label_objection(event)
         objection = self._version_objection(event) or merged
         if objection is None and event.summary not in (None, self.summary(event)):
-            return "its summary says something else"
+            return "its summary does not match it"
         return objection
 
-    def _merge_objection(self, event: Event) -> str | None:
+    def _merge_objection(self, event: LabelEvent) -> str | None:
         for inner in list(event.within())[1:]:
             if inner.hash != inner.digest() or inner.prompt != self.prompt:
                 return "the event of another branch in it does not match its hash"
         if event.merged is not None and event.merged.hash in self.known:
-            return "it holds an event that is on record already"
+            return "it holds an event that is already recorded"
         origin = event.origin
         if origin.kind not in KINDS or (origin.to_hash is not None and origin.label is None):
-            return "the event of another branch in it is none"
+            return "the event of another branch in it is invalid"
         if (event.to_hash, event.evidence) != (origin.to_hash, origin.evidence):
-            return "it says something else than the event of another branch in it"
+            return "it does not match the event of another branch in it"
         return "it moves a label" if event.label or event.from_hash else None
 
-    def _version_objection(self, event: Event) -> str | None:
+    def _version_objection(self, event: LabelEvent) -> str | None:
         if event.kind == "retired" or (event.kind in ("merged", "settled") and event.to_hash is None):
             return None if event.to_hash is None and event.to_number is None else "a retirement names no version"
         if event.to_hash is None or event.to_number is None:
@@ -304,10 +319,10 @@ class Ledger:
         if event.to_number != self.number_for(event.to_hash):
             return f"version number {event.to_number} is not free for {event.to_hash}"
         if event.kind in ("rolled_back", "labelled", "settled") and event.to_hash not in self.numbers:
-            return "it leads to a version that did not exist"
+            return "it leads to an unknown version"
         return None
 
-    def _label_objection(self, event: Event) -> str | None:
+    def _label_objection(self, event: LabelEvent) -> str | None:
         if event.kind in _UNPROVEN and not event.reason:
             return "it gives no reason"
         if event.label is None:
@@ -325,14 +340,14 @@ class Ledger:
         if event.to_hash == holder:
             return f"{event.label} was already there"
         if event.kind in ("rolled_back", "settled") and event.to_hash not in {None, *self.held(event.label)}:
-            return f"it leads back to a version that never was {event.label}"
+            return f"it leads back to a version that was never {event.label}"
         if event.kind == "labelled" and event.label == PRODUCTION:
             return f"{PRODUCTION} needs evidence"
         if (event.evidence is not None) != (event.kind in ("initial", "promoted")) and event.kind != "forced":
-            return "it has no evidence" if event.evidence is None else "it has evidence that it cannot have"
+            return "it has no evidence" if event.evidence is None else "evidence is not allowed for its kind"
         return None
 
-    def _apply(self, event: Event) -> None:
+    def _apply(self, event: LabelEvent) -> None:
         self.length = event.sequence
         self.head = event.hash
         self.known.update(inner.hash for inner in event.within())

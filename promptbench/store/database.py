@@ -1,4 +1,4 @@
-"""`prompts.sqlite`: opening it, one kind of transaction, and every statement that the store sends."""
+"""Open `prompts.sqlite`, and all SQL statements of the prompt store."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from promptbench.core.canonical import canonical, digest_text, lf, short
 from promptbench.core.errors import ConflictError, EnvironmentFailure
-from promptbench.store import prompts_schema, steps
-from promptbench.store.chain import Event, Version, event_file_name
+from promptbench.store import migrations, prompts_schema
+from promptbench.store.chain import LabelEvent, Version, event_file_name
 
 if TYPE_CHECKING:
     from promptbench.core.types import Json
@@ -32,21 +32,21 @@ _VERSION = """SELECT version.prompt, number, version.hash, source.text, content.
 
 _MOVE = "move the file away and run the command again"
 _WRITABLE = "make the file, its folder and the disk writable, and run the command again"
-_LOOK_AGAIN = 0.005
-"""Seconds between two looks at a write lock that another process has."""
-_A_PAGE = 64 * 1024
-"""Bytes; the largest page that SQLite writes."""
+# Seconds between two attempts to take a write lock that another process holds.
+_RETRY_SECONDS = 0.005
+# Bytes of the largest page that SQLite writes.
+_MAX_PAGE = 64 * 1024
 _FAILURES = {
     sqlite3.SQLITE_BUSY: (
-        "another process has kept it locked too long",
-        "wait for the other process, or look for one that hangs, and run the command again",
+        "another process kept it locked for too long",
+        "wait for the other process, or find one that hangs, and run the command again",
     ),
     sqlite3.SQLITE_FULL: ("the disk is full", "free some space and run the command again; nothing was lost"),
-    sqlite3.SQLITE_READONLY: ("it cannot be written", _WRITABLE),
+    sqlite3.SQLITE_READONLY: ("it is not writable", _WRITABLE),
     sqlite3.SQLITE_CANTOPEN: ("it cannot be opened", "it must be a file, and its folder must be accessible"),
-    sqlite3.SQLITE_IOERR: ("the disk does not read or write", "look for space, quota and health of the disk"),
+    sqlite3.SQLITE_IOERR: ("disk I/O error", "check space, quota and health of the disk"),
     sqlite3.SQLITE_CORRUPT: ("the file is damaged", _MOVE),
-    sqlite3.SQLITE_NOTADB: ("the file is no SQLite database", _MOVE),
+    sqlite3.SQLITE_NOTADB: ("the file is not an SQLite database", _MOVE),
 }
 
 
@@ -54,14 +54,14 @@ def _is_full(folder: Path) -> bool:
     import shutil
 
     try:
-        return shutil.disk_usage(folder).free < _A_PAGE
+        return shutil.disk_usage(folder).free < _MAX_PAGE
     except OSError:
         return False
 
 
 @contextmanager
 def storage_errors(path: Path, what: str = WHAT) -> Iterator[None]:
-    """Turns what SQLite and the disk report into an EnvironmentFailure that says what to do."""
+    """Turn errors of SQLite and the disk into an EnvironmentFailure with a hint."""
     try:
         yield
     except sqlite3.ProgrammingError:
@@ -69,9 +69,9 @@ def storage_errors(path: Path, what: str = WHAT) -> Iterator[None]:
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code == sqlite3.SQLITE_CANTOPEN and any(
-            place.exists() and not os.access(place, os.W_OK) for place in (path, path.parent)
+            location.exists() and not os.access(location, os.W_OK) for location in (path, path.parent)
         ):
-            # A file in WAL mode needs others beside it, also to be read.
+            # A file in WAL mode needs others next to it, also for reading.
             code = sqlite3.SQLITE_READONLY
         elif code == sqlite3.SQLITE_IOERR and _is_full(path.parent):
             code = sqlite3.SQLITE_FULL
@@ -85,13 +85,13 @@ def storage_errors(path: Path, what: str = WHAT) -> Iterator[None]:
         where = error.filename or path
         raise EnvironmentFailure(
             f"{what}: {where}: {error.strerror or error}",
-            hint="look for space on the disk and for permissions; nothing was lost",
+            hint="check disk space and permissions; nothing was lost",
         ) from error
 
 
 @contextmanager
 def immediate(connection: sqlite3.Connection) -> Iterator[None]:
-    """`BEGIN IMMEDIATE` to `COMMIT`, so that a writer never has to upgrade a read lock and lose."""
+    """Run a block from `BEGIN IMMEDIATE` to `COMMIT`, so that a writer never fails to upgrade a read lock."""
     _begin(connection)
     try:
         yield
@@ -103,9 +103,8 @@ def immediate(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def _begin(connection: sqlite3.Connection) -> None:
-    """Takes the write lock as soon as it is free. SQLite itself soon looks only ten times a second, so that of many
-    writers one that has waited for long loses to those that have just come.
-    """
+    # SQLite's own busy handler soon tries only ten times a second, so a writer that has waited long would lose to those
+    # that have just come.
     patience = connection.execute("PRAGMA busy_timeout").fetchone()[0]
     end = time.monotonic() + patience / 1000
     connection.execute("PRAGMA busy_timeout = 0")
@@ -117,7 +116,7 @@ def _begin(connection: sqlite3.Connection) -> None:
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
                     raise
-            time.sleep(_LOOK_AGAIN)
+            time.sleep(_RETRY_SECONDS)
     finally:
         connection.execute(f"PRAGMA busy_timeout = {patience}")
 
@@ -133,7 +132,7 @@ class Database:
 
     @classmethod
     def open(cls, path: Path, *, timeout: float, create: bool = False) -> Database:
-        """Opens a file; writers wait `timeout` seconds for each other. Steps may be pending afterwards."""
+        """Open a file; writers wait `timeout` seconds for each other. Migrations may be pending afterwards."""
         address = f"{path.absolute().as_uri()}?mode={'rwc' if create else 'rw'}"
         connection = sqlite3.connect(address, uri=True, timeout=timeout, isolation_level=None)
         try:
@@ -148,7 +147,7 @@ class Database:
 
     @classmethod
     def reading(cls, path: Path, *, timeout: float) -> Database:
-        """Opens a file that is there for reading only: nothing is created, changed or brought up to date."""
+        """Open an existing file read-only: nothing is created, changed or migrated."""
         connection = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=timeout, isolation_level=None
         )
@@ -160,34 +159,33 @@ class Database:
 
     @classmethod
     def memory(cls) -> Database:
-        """An empty database in memory with all tables."""
+        """Return an empty database in memory with all tables."""
         database = cls(sqlite3.connect(":memory:", isolation_level=None), None)
-        # Nobody else reads it, so it needs no record of its steps, and no import of what keeps that record.
-        for statements in prompts_schema.STEPS.values():
+        # Nobody else reads it, so it needs no record of its migrations, nor the slow import of sqlite-utils.
+        for statements in prompts_schema.MIGRATIONS.values():
             for statement in statements:
                 database.connection.execute(statement)
         return database
 
     def pending(self) -> bool:
-        """Whether the file lacks tables. Raises EnvironmentFailure when it is a newer tool's, or another program's."""
-        return steps.pending(self.connection, prompts_schema.SET, prompts_schema.STEPS, WHAT)
+        """Return True if migrations are pending. Raise EnvironmentFailure for another program's or a newer file."""
+        return migrations.pending(self.connection, prompts_schema.SET, prompts_schema.MIGRATIONS, WHAT)
 
     def migrate(self) -> None:
-        """Brings the tables up to date, inside a `transaction`."""
-        steps.apply(self.connection, prompts_schema.SET, prompts_schema.STEPS)
+        """Apply pending migrations, inside a `transaction`."""
+        migrations.apply(self.connection, prompts_schema.SET, prompts_schema.MIGRATIONS)
 
     def close(self) -> None:
+        """Close the connection."""
         self.connection.close()
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """What is inside happens as a whole or not at all."""
-        with immediate(self.connection):
-            yield
+    def transaction(self) -> AbstractContextManager[None]:
+        """Run a block as a whole or not at all."""
+        return immediate(self.connection)
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """What is read inside is of one moment. It holds up a writer's commit, so it must be short."""
+        """Read a consistent state. A writer cannot commit meanwhile, so the block must be short."""
         self.connection.execute("BEGIN")
         try:
             yield
@@ -196,6 +194,7 @@ class Database:
                 self.connection.execute("ROLLBACK")
 
     def prompts(self) -> list[str]:
+        """Return the names of all prompts."""
         # One seek a prompt; DISTINCT would read every event.
         rows = self.connection.execute(
             """WITH RECURSIVE name(prompt) AS (
@@ -207,48 +206,50 @@ class Database:
         return [row[0] for row in rows]
 
     def knows(self, prompt: str) -> bool:
+        """Return True if the prompt has events."""
         return self.connection.execute("SELECT 1 FROM event WHERE prompt = ? LIMIT 1", [prompt]).fetchone() is not None
 
     def event_names(self, prompt: str) -> list[str]:
-        """What the mirror's files of the prompt's events are called, oldest first."""
+        """Return the mirror's file names of the prompt's events, oldest first."""
         rows = self.connection.execute(
             "SELECT sequence, kind, hash FROM event WHERE prompt = ? ORDER BY sequence", [prompt]
         )
         return [event_file_name(*row) for row in rows]
 
-    def events(self, prompt: str) -> list[Event]:
+    def events(self, prompt: str) -> list[LabelEvent]:
+        """Return the prompt's events, oldest first."""
         rows = self.connection.execute(f"SELECT {_EVENT} FROM event WHERE prompt = ? ORDER BY sequence", [prompt])
-        return [Event(*[*fields, _merged(merged)]) for *fields, merged in rows]
+        return [LabelEvent(*[*fields, _merged(merged)]) for *fields, merged in rows]
 
     def merged_names(self, prompt: str) -> set[str]:
-        """What the mirror's files of the events were called that are inside merged ones now."""
+        """Return the file names of the events that are inside merged events now."""
         rows = self.connection.execute("SELECT merged FROM event WHERE prompt = ? AND merged NOTNULL", [prompt])
         return {inner.file_name for row in rows if (event := _merged(row[0])) for inner in event.within()}
 
     def labels(self, prompt: str) -> dict[str, str]:
-        """Label to version hash, as the view has it."""
+        """Return label to version hash, from the view."""
         rows = self.connection.execute("SELECT label, hash FROM label WHERE prompt = ? ORDER BY label", [prompt])
         return {row[0]: row[1] for row in rows}
 
     def hashes(self, prompt: str) -> dict[str, int]:
-        """Version hash to number."""
+        """Return version hash to number."""
         rows = self.connection.execute("SELECT hash, number FROM version WHERE prompt = ? ORDER BY number", [prompt])
         return {row[0]: row[1] for row in rows}
 
     def version(self, prompt: str, tagged: str) -> Version:
-        """Raises ConflictError when the row was edited or its text is gone."""
+        """Return a version. Raise ConflictError if its row was edited or its text is missing."""
         row = self.connection.execute(f"{_VERSION} WHERE prompt = ? AND version.hash = ?", [prompt, tagged]).fetchone()
         if row is None:
             raise self._tampered(f"{prompt}: version {short(tagged)}")
         return self._checked(row)
 
     def versions(self, prompt: str) -> list[Version]:
-        """Raises ConflictError as `version` does."""
+        """Return all versions, oldest first. Raise ConflictError as `version` does."""
         rows = self.connection.execute(f"{_VERSION} WHERE prompt = ? ORDER BY number", [prompt])
         return [self._checked(row) for row in rows]
 
     def evidence(self, tagged: str) -> Json | None:
-        """Raises ConflictError when the row was edited."""
+        """Return an evidence document, or None. Raise ConflictError if its row was edited."""
         row = self.connection.execute("SELECT body FROM evidence WHERE hash = ?", [tagged]).fetchone()
         if row is None:
             return None
@@ -257,6 +258,7 @@ class Database:
         return json.loads(row[0])
 
     def add_version(self, version: Version) -> None:
+        """Insert a version and its texts, unless it exists."""
         source_hash = self._add_blob(lf(version.source))
         content_hash = self._add_blob(canonical(version.content))
         if content_hash != version.hash:
@@ -268,13 +270,14 @@ class Database:
         )
 
     def add_evidence(self, tagged: str, body: str) -> None:
-        """`body` is canonical JSON, `tagged` its hash."""
+        """Insert evidence, unless it exists. `body` is canonical JSON, `tagged` its hash."""
         self.connection.execute(
             "INSERT INTO evidence SELECT ?1, ?2 WHERE NOT EXISTS (SELECT 1 FROM evidence WHERE hash = ?1)",
             [tagged, body],
         )
 
-    def add_event(self, event: Event) -> None:
+    def add_event(self, event: LabelEvent) -> None:
+        """Append an event."""
         names = _EVENT.split(", ")[:-1]
         merged = canonical(event.merged.as_dict()) if event.merged else None
         self.connection.execute(
@@ -284,10 +287,10 @@ class Database:
         self._count(1)
 
     def counts(self) -> tuple[int, int]:
-        """How many events promptbench has written, and how many are there.
+        """Return the number of events that promptbench has written, and the number present.
 
-        They differ where somebody else added or removed one. 0 of the first says nothing: such a file is older than
-        the count.
+        They differ if another program added or removed one. A first number of 0 means that the file is older than this
+        counter.
         """
         # One statement, so that both are of one moment.
         query = "SELECT user_version, (SELECT count(*) FROM event) FROM pragma_user_version"
@@ -295,14 +298,15 @@ class Database:
         return int(written), int(present)
 
     def _count(self, more: int) -> None:
-        """Keeps the count in the file's header, which no INSERT or DELETE of another program changes."""
+        # In the file's header, which no INSERT or DELETE of another program changes.
         written = int(self.connection.execute("PRAGMA user_version").fetchone()[0])
         count = written + more if written else self.counts()[1]
         self.connection.execute(f"PRAGMA user_version = {count}")
 
     def make_room(self, prompt: str) -> None:
-        """Takes a prompt's events and version numbers out, inside a `transaction` that puts all of them in again, in
-        another order: the one change that is no addition. Texts and evidence stay.
+        """Remove a prompt's events and version numbers, inside a `transaction` that inserts all of them in a new order.
+
+        This is the only change that is not an addition. Texts and evidence stay.
         """
         execute = self.connection.execute
         kept = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name IN ('event', 'version')"
@@ -334,5 +338,5 @@ class Database:
         )
 
 
-def _merged(text: str | None) -> Event | None:
-    return Event.from_dict(json.loads(text)) if text else None
+def _merged(text: str | None) -> LabelEvent | None:
+    return LabelEvent.from_dict(json.loads(text)) if text else None

@@ -1,12 +1,12 @@
-"""Two branches of one prompt's history made one again.
+"""Join two branches of one prompt's history.
 
-The outcome follows from the branches and from the answers to the questions alone: not from who merges, when or in which
-clone. So two people who answer the same get the same files, and git finds nothing to merge between them.
+The result depends only on the branches and the answers to the questions, not on who merges, when or in which clone. So
+two people who answer alike get the same files, and git has nothing to merge between them.
 
-- One branch goes on as it is: the one whose version stays `production`, else the one whose last event is the oldest.
-- Each event of the others is put behind it whole, in a `merged` event; the versions get the next free numbers.
-- A label that only one branch moved is where that branch has it. One that several moved to different versions is a
-  question. Where the branch that goes on has it elsewhere, a `settled` event says so.
+- One branch continues as it is: the one whose version stays `production`, else the one whose last event is the oldest.
+- Each event of the others is appended whole, in a `merged` event; the versions get the next free numbers.
+- A label that only one branch moved keeps that branch's version. If several moved it to different versions, the caller
+  must choose. If the continued branch has it elsewhere, a `settled` event moves it.
 """
 
 from __future__ import annotations
@@ -15,29 +15,30 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from promptbench.core.errors import ConflictError, InputError
-from promptbench.store.chain import Event, Ledger
+from promptbench.store.chain import LabelEvent, Ledger
 from promptbench.store.names import PRODUCTION
 
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """One history from its first event on. `here` tells that this machine's database has it, and none of the others."""
+    """One history from its first event on. `here` is True if only this branch is in this machine's database."""
 
-    events: tuple[Event, ...]
+    events: tuple[LabelEvent, ...]
     ledger: Ledger
     here: bool = False
 
     @property
-    def head(self) -> Event:
+    def head(self) -> LabelEvent:
+        """The last event."""
         return self.events[-1]
 
-    def source(self, label: str) -> Event:
-        """The event that gave the label its holder, or took it away."""
+    def source(self, label: str) -> LabelEvent:
+        """Return the event that last moved or removed the label."""
         moves = (e for e in reversed(self.events) if e.label == label or (e.kind == "retired" and e.label is None))
         return next(moves, self.head)
 
     def known_to(self, other: Branch) -> Ledger:
-        """As the branch was when the other one last knew all of it."""
+        """Return the state of this branch at the last event that the other one has too."""
         ledger = Ledger(self.ledger.prompt)
         for event in self.events:
             if event.hash not in other.ledger.known:
@@ -54,23 +55,26 @@ class Fork:
     branches: tuple[Branch, ...]
 
     def holders(self) -> dict[str, list[str | None]]:
-        """Label to the versions that may have it after the merge: one where nobody has to be asked; None for none."""
+        """Return, by label, the versions that may have it after the merge; several if somebody must choose.
+
+        None stands for no version.
+        """
         labels = sorted({label for branch in self.branches for label in branch.ledger.labels})
         bases = {(i, j): a.known_to(b) for i, a in enumerate(self.branches) for j, b in enumerate(self.branches)}
         return {label: self._holders(label, bases) for label in labels}
 
     def _holders(self, label: str, bases: Mapping[tuple[int, int], Ledger]) -> list[str | None]:
         held = [branch.ledger.holder(label) for branch in self.branches]
-        places = range(len(held))
+        indexes = range(len(held))
 
         def moved(i: int, j: int) -> bool:
             return held[i] != bases[i, j].holder(label)
 
-        fresh = [i for i in places if not any(moved(j, i) and not moved(i, j) for j in places)]
-        return list(dict.fromkeys(held[i] for i in fresh or places))
+        fresh = [i for i in indexes if not any(moved(j, i) and not moved(i, j) for j in indexes)]
+        return list(dict.fromkeys(held[i] for i in fresh or indexes))
 
-    def join(self, keep: Mapping[str, str | None]) -> list[Event]:
-        """The one history, where each label has the version that `keep` says."""
+    def join(self, keep: Mapping[str, str | None]) -> list[LabelEvent]:
+        """Return the joined history, in which each label has the version given by `keep`."""
         keeping = (branch for branch in self.branches if branch.ledger.holder(PRODUCTION) == keep.get(PRODUCTION))
         trunk = next(keeping, self.branches[0])
         ledger, events = Ledger(self.prompt, trunk.events), list(trunk.events)
@@ -86,30 +90,31 @@ class Fork:
 
 
 def answered(fork: Fork, keep: Mapping[str, str | None]) -> dict[str, str | None]:
-    """The version of every label, with `keep` as the answer where there is a question.
+    """Return the version of every label, using `keep` where a choice is needed.
 
-    Raises InputError where an answer is missing, or is none of those that there are.
+    Raises:
+        InputError: a choice is missing, or no branch has that version.
     """
     found: dict[str, str | None] = {}
     for label, holders in fork.holders().items():
         if len(holders) > 1 and keep.get(label, "") not in holders:
             versions = " or ".join(map(str, holders))
-            raise InputError(f"the branches of {fork.prompt} have {label} at different versions: say {versions}")
+            raise InputError(f"the branches of {fork.prompt} have {label} at different versions: choose {versions}")
         found[label] = keep[label] if len(holders) > 1 else holders[0]
     return found
 
 
-def fork_of(prompt: str, known: Sequence[Event], written: Iterable[Event]) -> Fork | None:
-    """The branches in the events that the database knows and those that are written in the mirror; None if it is one.
+def fork_of(prompt: str, known: Sequence[LabelEvent], written: Iterable[LabelEvent]) -> Fork | None:
+    """Return the branches in the database's and the mirror's events together; None if there is only one.
 
-    Raises ConflictError when an event is missing, or one does not follow the one before.
+    Raises:
+        ConflictError: an event is missing, or one does not follow the one before.
     """
-    pool: dict[str, Event] = {}
+    pool: dict[str, LabelEvent] = {}
     inside: set[str] = set()
     for event in (*known, *written):
         first, *others = event.within()
-        pool[first.hash] = first
-        pool |= {inner.hash: inner for inner in others}
+        pool |= {inner.hash: inner for inner in (first, *others)}
         inside |= {inner.hash for inner in others}
     followed = {event.prev for event in pool.values()}
     heads = [event for event in pool.values() if event.hash not in followed | inside]
@@ -124,18 +129,18 @@ def fork_of(prompt: str, known: Sequence[Event], written: Iterable[Event]) -> Fo
     return Fork(prompt, tuple(branches))
 
 
-def _branch(prompt: str, head: Event, pool: Mapping[str, Event]) -> Branch:
+def _branch(prompt: str, head: LabelEvent, pool: Mapping[str, LabelEvent]) -> Branch:
     events = tuple(reversed(list(_back(head, pool))))
     try:
         return Branch(events, Ledger(prompt, events))
     except ValueError as error:
         raise ConflictError(
-            f"{prompt}: the branch that ends with {head.file_name} is not in order: {error}",
+            f"{prompt}: the branch that ends with {head.file_name} is invalid: {error}",
             hint="restore the prompt's folder with git; `promptbench store verify` shows what else is wrong",
         ) from error
 
 
-def _back(head: Event, pool: Mapping[str, Event]) -> Iterator[Event]:
+def _back(head: LabelEvent, pool: Mapping[str, LabelEvent]) -> Iterator[LabelEvent]:
     event, seen = head, set[str]()
     while True:
         yield event
@@ -150,20 +155,20 @@ def _back(head: Event, pool: Mapping[str, Event]) -> Iterator[Event]:
         event = pool[event.prev]
 
 
-def _add(ledger: Ledger, event: Event) -> Event:
+def _add(ledger: Ledger, event: LabelEvent) -> LabelEvent:
     event = replace(event, sequence=ledger.length + 1, prev=ledger.head)
     event = replace(event, summary=ledger.summary(event)).sealed()
     ledger.add(event)
     return event
 
 
-def _merged(ledger: Ledger, event: Event) -> Event:
+def _merged(ledger: Ledger, event: LabelEvent) -> LabelEvent:
     number = ledger.number_for(event.to_hash) if event.to_hash else None
     return replace(event, kind="merged", label=None, from_hash=None, to_number=number, merged=event)
 
 
-def _settled(ledger: Ledger, label: str, version: str | None, source: Event) -> Event:
-    """Whoever moved the label on the branch is who it is due to, whoever merges."""
+def _settled(ledger: Ledger, label: str, version: str | None, source: LabelEvent) -> LabelEvent:
+    # Actor and time are those of the move on the branch, so that the outcome does not depend on who merges.
     return replace(
         source,
         kind="settled",

@@ -1,9 +1,9 @@
-"""The prompt store: which version of each prompt is in production, how it came there, and on what proof.
+"""The prompt store: which version of each prompt is in production, since when, and on what proof.
 
     with Store.open(root / "prompt_store", hash_of=hash_of) as store:
         store.get("triage@production").source
 
-`prompts.sqlite` answers questions, the text mirror beside it is what people review and commit. Either can be lost: each
+`prompts.sqlite` serves reads, the text mirror next to it is what people review and commit. Either can be lost: each
 is rebuilt from the other.
 """
 
@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
@@ -22,8 +23,8 @@ from typing import NamedTuple
 from promptbench.core.canonical import digest_text, lf
 from promptbench.core.errors import EnvironmentFailure, InputError
 from promptbench.core.types import Json
-from promptbench.store import upkeep
-from promptbench.store.chain import Event, Ledger, Version
+from promptbench.store.backup import BackupResult, backup
+from promptbench.store.chain import LabelEvent, Ledger, Version
 from promptbench.store.database import FILE_NAME, Database, storage_errors
 from promptbench.store.merge import Fork, answered
 from promptbench.store.mirror import Mirror
@@ -39,10 +40,10 @@ from promptbench.store.proof import (
     proven_models,
 )
 from promptbench.store.references import select, selector_of, suggest
-from promptbench.store.sync import HashOf, Standing, Sync, ledger_of
-from promptbench.store.verify import Finding, findings, notes
+from promptbench.store.sync import HashOf, Sync, SyncState, ledger_of
+from promptbench.store.verify import StoreFinding, findings, notes
 
-__all__ = ["Event", "Finding", "Fork", "HashOf", "NotProven", "Store", "Version"]
+__all__ = ["Fork", "HashOf", "LabelEvent", "NotProven", "Store", "StoreFinding", "Version"]
 
 _HEX = re.compile(r"[0-9a-f]{6,64}")
 
@@ -53,43 +54,40 @@ class _Candidate(NamedTuple):
     content: Json
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 class Store:
-    """One prompt store. For one thread; any number of processes may have it open."""
+    """One prompt store, as a context manager. For one thread; any number of processes may have it open."""
 
-    def __init__(self, folder: Path, hash_of: HashOf, clock: Callable[[], datetime], timeout: float) -> None:
+    def __init__(self, folder: Path, hash_of: HashOf, clock: Callable[[], datetime] | None, timeout: float) -> None:
         self._folder = folder
         self._path = folder / FILE_NAME
         self._mirror = Mirror(folder / "text")
         self._hash_of = hash_of
-        self._clock = clock
+        self._clock = clock or partial(datetime.now, UTC)
         self._timeout = timeout
         self._use(self._reader())
 
     @classmethod
     def open(
-        cls, folder: Path, *, hash_of: HashOf, clock: Callable[[], datetime] = _utc_now, timeout: float = 30.0
+        cls, folder: Path, *, hash_of: HashOf, clock: Callable[[], datetime] | None = None, timeout: float = 30.0
     ) -> Store:
-        """Opens `<root>/prompt_store`; where only the text mirror is there, builds the database from it.
+        """Open `<root>/prompt_store`. If only the text mirror exists, build the database from it.
 
-        Nothing is created where there is nothing. A lone mirror in a place that cannot be written is read into memory.
+        Nothing is created for an empty store. A mirror in a read-only location is read into memory.
 
         Args:
-            hash_of: takes a prompt's source text, gives its version hash (`core.canonical.digest` of the content) and
-                its canonical content; raises ValueError or InputError when the text is no prompt.
-            clock: gives the present time, with a time zone.
+            hash_of: takes a prompt's source text, returns its version hash (`core.canonical.digest` of the content) and
+                its canonical content; raises ValueError or InputError if the text is not a prompt.
+            clock: returns the present time, with a time zone.
             timeout: seconds to wait for another process that writes.
 
         Raises:
-            EnvironmentFailure: the file is damaged, locked, unreadable, another program's, or a newer promptbench's.
+            EnvironmentFailure: the file is damaged, locked, unreadable, or of another program or a newer promptbench.
         """
         with storage_errors(folder / FILE_NAME):
             return cls(folder, hash_of, clock, timeout)
 
     def close(self) -> None:
+        """Close the database."""
         self._database.close()
 
     def __enter__(self) -> Store:
@@ -101,33 +99,33 @@ class Store:
         self.close()
 
     def prompts(self) -> list[str]:
-        """All prompts, in the database or only in the mirror."""
+        """Return all prompts, in the database or only in the mirror."""
         with storage_errors(self._path):
             return sorted({*self._database.prompts(), *self._mirror.prompts()})
 
     def labels(self, prompt: str) -> dict[str, Version]:
-        """What each label of the prompt points to."""
+        """Return, by label, the version that it points to."""
         with self._reading(prompt):
             return {label: self._database.version(prompt, at) for label, at in self._database.labels(prompt).items()}
 
     def versions(self, prompt: str) -> list[Version]:
-        """All versions, oldest first."""
+        """Return all versions, oldest first."""
         with self._reading(prompt):
             return self._database.versions(prompt)
 
-    def history(self, prompt: str) -> list[Event]:
-        """All events, oldest first."""
+    def history(self, prompt: str) -> list[LabelEvent]:
+        """Return all events, oldest first."""
         with self._reading(prompt):
             return self._database.events(prompt)
 
     def get(self, reference: str) -> Version:
-        """The version that a reference names.
+        """Return the version for a reference.
 
         `NAME` stands for `NAME@production`; after the `@` comes a label, a version number, `sha256:<digits>` or the
         digits alone, at least six of them.
 
         Raises:
-            InputError: there is no such prompt, label or version, or several versions start with these digits.
+            InputError: prompt, label or version not found, or several versions start with these digits.
             ConflictError: database and mirror disagree about this prompt.
         """
         prompt, at, selector = reference.partition("@")
@@ -138,65 +136,51 @@ class Store:
             return version
 
     def evidence(self, sha: str) -> Json:
-        """The evidence document with this hash, with or without `sha256:`. Raises InputError when there is none."""
+        """Return the evidence with this hash, with or without `sha256:`. Raise InputError if it is not found."""
         tagged = "sha256:" + sha.removeprefix("sha256:")
         with storage_errors(self._path):
             found = self._database.evidence(tagged)
             if found is None and _HEX.fullmatch(tagged.removeprefix("sha256:")):
                 prompt = self._mirror.prompt_with_evidence(tagged)
                 if prompt is not None:
-                    self._sync.read(prompt)
+                    self._sync.refresh(prompt)
                     found = self._database.evidence(tagged)
         if found is None:
-            raise InputError(f"no evidence {tagged} in the prompt store", hint="`promptbench history` lists them")
+            raise InputError(f"evidence {tagged} not found", hint="`promptbench prompts history PROMPT` lists it")
         return found
 
     def proven(self, version: Version, label: str | None = None) -> tuple[ProvenModel, ...]:
-        """The models that the evidence of a version proves; none where `label` came to it by adoption or by force."""
+        """Return the models that a version was proven on; none if `label` came to it by adoption or by force."""
         found = proof_of(self.history(version.prompt), version.hash, label)
         return proven_models(self.evidence(found)) if found else ()
 
     def notes(self) -> list[str]:
-        """What `verify` will take from the mirror or write to it, in words; to be asked before."""
+        """Return what `verify` will import from the mirror or write to it, in words. Call it before `verify`."""
         with storage_errors(self._path):
             return notes(self._sync)
 
-    def verify(self) -> list[Finding]:
-        """Everything that is not as the tool wrote it, in the database and in the mirror."""
+    def verify(self) -> list[StoreFinding]:
+        """Return everything in database and mirror that is not as promptbench wrote it."""
         with storage_errors(self._path):
             return findings(self._sync)
 
-    def backup(self, target: Path) -> upkeep.Backup:
-        """See `upkeep.backup`."""
+    def backup(self, target: Path) -> BackupResult:
+        """Copy the database to a new file; see `store.backup`."""
         with storage_errors(self._path):
-            return upkeep.backup(self._sync, target)
+            return backup(self._sync, target)
 
-    def export(self, folder: Path, prompts: Sequence[str] = ()) -> dict[str, int]:
-        """See `upkeep.export`."""
-        with storage_errors(self._path):
-            return upkeep.export(self._sync, folder, prompts)
-
-    def import_(self, folder: Path, prompts: Sequence[str] = ()) -> dict[str, int]:
-        """See `upkeep.import_`."""
-        with storage_errors(self._path):
-            self._make_file()
-            new = upkeep.import_(self._sync, folder, prompts)
-        for prompt in new:
-            self._mirror_follows(prompt)
-        return new
-
-    def adopt(self, prompt: str, source: str, *, label: str = PRODUCTION, actor: str, reason: str) -> Event:
-        """Puts what is in use already under a label that nothing holds yet, without a verdict.
+    def adopt(self, prompt: str, source: str, *, label: str = PRODUCTION, actor: str, reason: str) -> LabelEvent:
+        """Set a label for the first time, to the prompt that is already in use, without a verdict.
 
         Raises:
-            InputError: the label is set, a name or the reason is not in order, or `source` is no prompt.
+            InputError: the label is set, a name or the reason is invalid, or `source` is not a prompt.
         """
         reason = _reason(reason, "adopt")
         candidate = self._candidate(prompt, label, source)
         with self._change(prompt) as ledger:
             if holder := ledger.holder(label):
                 raise InputError(
-                    f"{label} of {prompt} is set already, to {ledger.name(holder)}",
+                    f"{label} of {prompt} is already set, to {ledger.name(holder)}",
                     hint="`promptbench run --promote` proves and promotes another version",
                 )
             return self._append(ledger, "adopted", label, candidate, actor=actor, reason=reason)
@@ -211,19 +195,19 @@ class Store:
         actor: str,
         reason: str | None = None,
         force: bool = False,
-    ) -> Event:
-        """Moves a label to the version that `source` is, on the strength of `evidence`.
+    ) -> LabelEvent:
+        """Move a label to the version with the text `source`, on `evidence`.
 
         Args:
             evidence: a plain dict with at least `schema_version` 1, `prompt`, `candidate` and `champion` (version
                 hashes; champion None for a first version) and `verdict` with `result` and `sentence`. With `force` it
                 may be None.
-            force: moves the label whatever the evidence says; needs a reason and stays visible as `forced`.
+            force: move the label whatever the verdict; needs a reason and stays visible as `forced`.
 
         Raises:
-            InputError: nothing to promote, or an argument is not in order.
+            InputError: there is nothing to promote, or an argument is invalid.
             NotProven: the verdict is not PASS.
-            ConflictError: stale evidence: it judged another candidate, or another version is in production by now.
+            ConflictError: the evidence is stale: it judged another candidate, or production has changed since.
         """
         reason = _reason(reason, "promote --force") if force else _text(reason)
         candidate = self._candidate(prompt, label, source)
@@ -236,14 +220,14 @@ class Store:
             kind = "initial" if ledger.holder(PRODUCTION) is None else "promoted"
             return self._append(ledger, kind, label, candidate, body=body, actor=actor, reason=reason)
 
-    def check_standing(self, prompt: str, label: str, *, champion: str | None, candidate: str | None = None) -> None:
-        """Raises what `promote` would for a proof that compared with `champion`, before anything else is looked at.
+    def check_not_stale(self, prompt: str, label: str, *, champion: str | None, candidate: str | None = None) -> None:
+        """Raise what `promote` would for evidence that compared with `champion`, before a slower check.
 
-        `candidate` is None while it is not known which one it will be.
+        `candidate` is None while it is unknown.
         """
         check_prompt_name(prompt)
         with storage_errors(self._path):
-            self._sync.read(prompt)
+            self._sync.refresh(prompt)
             ledger = ledger_of(prompt, self._database.events(prompt))
         if candidate is not None:
             check_moves(ledger, label, candidate)
@@ -251,13 +235,13 @@ class Store:
 
     def rollback(
         self, prompt: str, *, to: str | None = None, label: str = PRODUCTION, actor: str, reason: str
-    ) -> Event:
-        """Moves a label back to a version that held it before: `to`, or the one before the present holder.
+    ) -> LabelEvent:
+        """Move a label back to a version that held it before: `to`, or the present holder's predecessor.
 
         `to` is what `get` takes after the `@`, or a whole reference. A second rollback without `to` goes further back.
 
         Raises:
-            InputError: there is nothing to go back to, `to` never held the label, or the reason is missing.
+            InputError: there is no earlier version, `to` never held the label, or the reason is missing.
         """
         reason = _reason(reason, "rollback")
         check_label(label)
@@ -267,20 +251,20 @@ class Store:
             if target is None:
                 raise InputError(f"{label} of {prompt} has no earlier version to go back to")
             if target == ledger.holder(label):
-                raise InputError(f"nothing to roll back: {ledger.name(target)} is {label} already")
+                raise InputError(f"nothing to roll back: {ledger.name(target)} is already {label}")
             if target not in ledger.held(label):
                 held = ", ".join(ledger.name(version) for version in ledger.numbers if version in ledger.held(label))
                 raise InputError(
-                    f"{ledger.name(target)} never was {label}",
-                    hint=f"choose one that was: {held}" if held else "nothing ever was",
+                    f"{ledger.name(target)} was never {label}",
+                    hint=f"choose one that was: {held}" if held else "no version ever was",
                 )
             return self._append(ledger, "rolled_back", label, target, actor=actor, reason=reason)
 
-    def label(self, reference: str, label: str, *, actor: str, reason: str) -> Event:
-        """Points a label other than `production` to a version in the store, without evidence.
+    def label(self, reference: str, label: str, *, actor: str, reason: str) -> LabelEvent:
+        """Point a label other than `production` to a stored version, without evidence.
 
         Raises:
-            InputError: the label is `production`, or points there already, or an argument is not in order.
+            InputError: the label is `production`, or already points there, or an argument is invalid.
         """
         reason = _reason(reason, "label")
         check_label(label)
@@ -292,11 +276,11 @@ class Store:
         target = self.get(reference)
         with self._change(target.prompt) as ledger:
             if target.hash == ledger.holder(label):
-                raise InputError(f"{ledger.name(target.hash)} is {label} already")
+                raise InputError(f"{ledger.name(target.hash)} is already {label}")
             return self._append(ledger, "labelled", label, target.hash, actor=actor, reason=reason)
 
-    def retire(self, prompt: str, *, label: str | None = None, actor: str, reason: str) -> Event:
-        """Takes a label away, or all labels of the prompt. Versions and history stay.
+    def retire(self, prompt: str, *, label: str | None = None, actor: str, reason: str) -> LabelEvent:
+        """Remove a label, or all labels of the prompt. Versions and history stay.
 
         Raises:
             InputError: the label is not set, or the reason is missing.
@@ -312,7 +296,7 @@ class Store:
             return self._append(ledger, "retired", label, None, actor=actor, reason=reason)
 
     def fork(self, prompt: str) -> Fork | None:
-        """The branches of a prompt that two people changed at the same time; None where it has one history.
+        """Return the branches of a prompt that two people changed at the same time; None if it has one history.
 
         Raises:
             ConflictError: a file of a branch was edited or is missing.
@@ -322,19 +306,19 @@ class Store:
             return self._fork(prompt)
 
     def _fork(self, prompt: str) -> Fork | None:
-        if self._sync.standing(prompt) is Standing.APART:
+        if self._sync.state(prompt) is SyncState.DIVERGED:
             return self._sync.fork(prompt)
-        self._sync.level(prompt)
+        self._sync.synchronize(prompt)
         return None
 
-    def merge(self, prompt: str, keep: Mapping[str, str | None]) -> list[Event]:
-        """Makes one history of a prompt's branches; the events that came to those of the branch that goes on.
+    def merge(self, prompt: str, keep: Mapping[str, str | None]) -> list[LabelEvent]:
+        """Join a prompt's branches into one history. Return the events that were appended to the continued branch.
 
         Args:
-            keep: label to version hash, for each label whose `holders` in the fork are several; None for no version.
+            keep: label to version hash, for each label with several `holders` in the fork; None for no version.
 
         Raises:
-            InputError: a label that needs an answer has none, or an answer that no branch gives.
+            InputError: the choice for a label is missing, or no branch has that version.
             ConflictError: a file of a branch was edited or is missing.
         """
         self._check_known(prompt)
@@ -350,13 +334,13 @@ class Store:
         longest = {branch.head.hash for branch in fork.branches}
         return events[max(n for n, event in enumerate(events) if event.hash in longest) + 1 :]
 
-    # -- where it is kept
+    # -- the file
 
     def _reader(self) -> Database:
         if self._path.exists():
             return self._file(create=False)
         if self._mirror.prompts():
-            # A checkout that cannot be written is as good to read from.
+            # A read-only checkout can still be read.
             with suppress(sqlite3.OperationalError, OSError):
                 return self._file(create=True)
         return Database.memory()
@@ -368,7 +352,7 @@ class Store:
         try:
             if database.pending():
                 with database.transaction():
-                    # Another process may have been faster.
+                    # Another process may have migrated it meanwhile.
                     if database.pending():
                         database.migrate()
                         Sync(database, self._mirror, self._hash_of).build()
@@ -387,7 +371,7 @@ class Store:
     def _reading(self, prompt: str) -> Iterator[None]:
         self._check_known(prompt)
         with storage_errors(self._path):
-            self._sync.read(prompt)
+            self._sync.refresh(prompt)
             yield
 
     def _check_known(self, prompt: str) -> None:
@@ -395,7 +379,7 @@ class Store:
             if is_prompt_name(prompt) and (self._database.knows(prompt) or self._mirror.event_names(prompt)):
                 return
         empty = "the store is empty: `promptbench adopt PROMPT --reason …` records what is in production today"
-        raise InputError(f"no prompt {prompt!r} in the store", hint=suggest(prompt, self.prompts()) or empty)
+        raise InputError(f"prompt {prompt!r} not found", hint=suggest(prompt, self.prompts()) or empty)
 
     def _select(self, prompt: str, selector: str) -> str:
         return select(prompt, selector, self._database.labels(prompt), self._database.hashes(prompt))
@@ -404,12 +388,12 @@ class Store:
 
     @contextmanager
     def _change(self, prompt: str) -> Iterator[Ledger]:
-        """A transaction for one event; the mirror follows when it is committed."""
+        """Hold a transaction for one event; write the mirror when it is committed."""
         check_prompt_name(prompt)
         with storage_errors(self._path):
             self._make_file()
             with self._database.transaction():
-                self._sync.level(prompt)
+                self._sync.synchronize(prompt)
                 self._sync.check(prompt)
                 yield ledger_of(prompt, self._database.events(prompt))
         self._mirror_follows(prompt)
@@ -423,7 +407,7 @@ class Store:
     def _mirror_follows(self, prompt: str) -> None:
         try:
             with self._database.transaction():
-                self._sync.level(prompt)
+                self._sync.synchronize(prompt)
         except (sqlite3.Error, OSError) as error:
             raise EnvironmentFailure(
                 f"the change of {prompt} is recorded in {self._path}, but its text copy was not written: {error}",
@@ -438,7 +422,7 @@ class Store:
             source.encode()
             version, content = self._hash_of(source)
         except ValueError as error:
-            raise InputError(f"the text of {prompt} is no prompt: {error}") from error
+            raise InputError(f"the text of {prompt} is not a prompt: {error}") from error
         return _Candidate(version, source, content)
 
     def _append(
@@ -451,11 +435,11 @@ class Store:
         body: str | None = None,
         actor: str,
         reason: str | None,
-    ) -> Event:
+    ) -> LabelEvent:
         at = self._clock().astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         to_hash = target.hash if isinstance(target, _Candidate) else target
         number = ledger.number_for(to_hash) if to_hash else None
-        event = Event(
+        event = LabelEvent(
             prompt=ledger.prompt,
             sequence=ledger.length + 1,
             kind=kind,
@@ -482,14 +466,12 @@ class Store:
 
 
 def _text(text: str | None) -> str | None:
-    """One clean line or paragraph; None when nothing is said. What UTF-8 cannot carry becomes a question mark."""
+    # UTF-8 cannot carry lone surrogates: they become question marks.
     return lf(text or "").encode(errors="replace").decode().strip() or None
 
 
 def _reason(text: str | None, command: str) -> str:
     reason = _text(text)
     if reason is None:
-        raise InputError(
-            f"`{command}` needs a reason", hint="add `--reason` and say why, for whoever reads the history"
-        )
+        raise InputError(f"`{command}` needs a reason", hint="add `--reason TEXT`; it is kept in the history")
     return reason

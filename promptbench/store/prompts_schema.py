@@ -75,7 +75,7 @@ _TABLES = (
         ORDER BY event.prompt, event.sequence""",
 )
 
-STEPS: dict[str, tuple[str, ...]] = {
+MIGRATIONS: dict[str, tuple[str, ...]] = {
     "0001_tables": (
         *_TABLES,
         *_append_only("blob", "hash = NEW.hash"),

@@ -1,4 +1,4 @@
-"""What a promotion rests on: the part of an evidence document that the store itself reads."""
+"""The part of an evidence document that the store reads, and the rules by which it allows a promotion."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from promptbench.store.names import PRODUCTION
 
 if TYPE_CHECKING:
     from promptbench.core.types import Json
-    from promptbench.store.chain import Event, Ledger
+    from promptbench.store.chain import LabelEvent, Ledger
 
 SCHEMA_VERSION = 1
 
 
 class NotProven(PromptbenchError):
-    """The evidence does not say that the candidate may take the champion's place."""
+    """The evidence does not allow the candidate to replace the production version."""
 
     exit = Exit.NO
 
 
 @dataclass(frozen=True, slots=True)
 class ProvenModel:
-    """A model that a version passed on. `returned` are the names by which its provider answered."""
+    """A model that a version passed on. `returned` are the model names that its provider returned."""
 
     model: str
     returned: tuple[str, ...]
 
 
-def proof_of(events: Sequence[Event], version: str, label: str | None = None) -> str | None:
-    """The hash of the evidence that a version rests on: that of its latest promotion.
+def proof_of(events: Sequence[LabelEvent], version: str, label: str | None = None) -> str | None:
+    """Return the hash of the evidence of a version's latest promotion.
 
-    None where nothing ever proved it, and where `label` came to it by adoption or by force.
+    None if the version was never promoted on evidence, or if `label` came to it by adoption or by force.
     """
     moves = [event.origin for event in events if event.to_hash == version]
     at_label = [event.kind for event in moves if event.label == label]
@@ -46,10 +46,9 @@ def proof_of(events: Sequence[Event], version: str, label: str | None = None) ->
 
 
 def proven_models(evidence: Json) -> tuple[ProvenModel, ...]:
-    """The models that an evidence document judged, each once; none where it names none."""
+    """Return the models that an evidence document judged, each once."""
     found: dict[str, set[str]] = {}
-    suites = evidence.get("suites", []) if isinstance(evidence, dict) else []
-    for suite in suites:
+    for suite in evidence.get("suites", []) if isinstance(evidence, dict) else []:
         for model in suite["models"]:
             found.setdefault(model["model"], set()).update(model["returned"])
     return tuple(ProvenModel(model, tuple(sorted(names))) for model, names in found.items())
@@ -67,16 +66,15 @@ class Proof:
 
     @classmethod
     def read(cls, evidence: Json) -> Proof:
-        """Raises ValueError, with the reason as its text, when `evidence` is no evidence document."""
+        """Read an evidence document. Raise ValueError, with the reason as its text, if it is invalid."""
         if not isinstance(evidence, dict):
-            raise ValueError("it is not an object")
-        if evidence.get("schema_version") != SCHEMA_VERSION:
-            raise ValueError(
-                f"its schema_version is {evidence.get('schema_version')!r}, this promptbench reads {SCHEMA_VERSION}"
-            )
+            raise ValueError("expected an object")
+        version = evidence.get("schema_version")
+        if version != SCHEMA_VERSION:
+            raise ValueError(f"unsupported schema_version {version!r}, expected {SCHEMA_VERSION}")
         verdict = evidence.get("verdict")
         if not isinstance(verdict, dict):
-            raise ValueError("it holds no verdict")
+            raise ValueError("verdict is missing")
         fields = {
             "prompt": evidence.get("prompt"),
             "candidate": evidence.get("candidate"),
@@ -85,16 +83,16 @@ class Proof:
         }
         for name, value in fields.items():
             if not isinstance(value, str):
-                raise ValueError(f"its {name} is not a text")
+                raise ValueError(f"{name}: expected text")
         champion = evidence.get("champion")
         if not isinstance(champion, str | None):
-            raise ValueError("its champion is neither a text nor null")
+            raise ValueError("champion: expected text or null")
         return cls(evidence["prompt"], evidence["candidate"], champion, verdict["result"], fields["verdict.sentence"])
 
     def objection(self, prompt: str, to_hash: str | None, champions: Sequence[str | None]) -> str | None:
-        """Why this does not prove that a label may move to `to_hash`, or None when it does.
+        """Return why this does not allow moving a label to `to_hash`, or None if it does.
 
-        `champions` are the versions that it may have compared with; with none at all that is not looked at.
+        `champions` are the versions that it may have been compared with; if empty, that is not checked.
         """
         if self.result != "PASS":
             return f"its verdict is {self.result}"
@@ -108,55 +106,58 @@ class Proof:
 
 
 def check_proof(ledger: Ledger, evidence: Json, label: str, candidate: str) -> None:
-    """Whether the evidence lets `label` move to `candidate`: whatever the label, it compared with production.
+    """Check that the evidence allows `label` to move to `candidate`. Any label needs a comparison with production.
 
-    Raises InputError when it is none, NotProven when its verdict is not PASS, ConflictError when it is stale.
+    Raises:
+        InputError: the document is invalid or about another prompt.
+        NotProven: its verdict is not PASS.
+        ConflictError: it is stale.
     """
     try:
         proof = Proof.read(evidence)
     except ValueError as error:
-        raise InputError(f"the evidence cannot be read: {error}", hint="`promptbench run` makes evidence") from error
+        raise InputError(f"invalid evidence: {error}", hint="`promptbench run` makes evidence") from error
     if proof.prompt != ledger.prompt:
         raise InputError(f"the evidence is about {proof.prompt}, not about {ledger.prompt}")
     if proof.result != "PASS":
         raise NotProven(
-            f"the verdict is {proof.result}, so {label} stays where it is: {proof.sentence}",
-            hint="only PASS promotes; `--force --reason …` does it without proof and stays visible",
+            f"the verdict is {proof.result}, so {label} was not moved: {proof.sentence}",
+            hint="only PASS promotes; `--force --reason …` promotes without proof and stays visible",
         )
     if proof.candidate != candidate:
         raise ConflictError(
-            f"stale evidence: it judged {ledger.name(proof.candidate)}, the text is {ledger.name(candidate)} now",
-            hint=_again(label),
+            f"stale evidence: it judged {ledger.name(proof.candidate)}, the text is now {ledger.name(candidate)}",
+            hint=_run_again(label),
         )
     check_champion(ledger, label, proof.champion)
 
 
 def check_moves(ledger: Ledger, label: str, candidate: str) -> None:
-    """Raises InputError where the label is at the candidate already."""
+    """Raise InputError if the label already points to the candidate."""
     if candidate == ledger.holder(label):
         raise InputError(
-            f"nothing to promote: {ledger.name(candidate)} is {label} already",
+            f"nothing to promote: {ledger.name(candidate)} is already {label}",
             hint="edit the prompt's file first, or name the file that you edited",
         )
 
 
 def check_champion(ledger: Ledger, label: str, champion: str | None) -> None:
-    """Raises ConflictError where another version is in production than the evidence compared with."""
+    """Raise ConflictError if production has changed since the evidence was made."""
     holder = ledger.holder(PRODUCTION)
     if champion != holder:
         raise ConflictError(
             f"stale evidence: it compared with {ledger.name(champion)}, "
-            f"but {PRODUCTION} of {ledger.prompt} is {ledger.name(holder)} now",
-            hint=_again(label),
+            f"but {PRODUCTION} of {ledger.prompt} is now {ledger.name(holder)}",
+            hint=_run_again(label),
         )
 
 
-def _again(label: str) -> str:
+def _run_again(label: str) -> str:
     return f"`promptbench run` judges it again; {label} was not moved"
 
 
 def evidence_body(evidence: Json) -> str:
-    """The evidence as canonical JSON that reads back as itself."""
+    """Return the evidence as canonical JSON that reads back as itself. Raise InputError if it is not a JSON object."""
     try:
         # A pair of surrogates that was two characters is one after reading, hence twice.
         body = canonical(json.loads(canonical(evidence)))

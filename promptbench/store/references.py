@@ -1,4 +1,4 @@
-"""What may stand after the `@` of a prompt reference, and which version it means."""
+"""Resolve the part after the `@` of a prompt reference to a version."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ _DIGITS = re.compile(r"[0-9a-f]{6,64}")
 
 
 def select(prompt: str, selector: str, labels: dict[str, str], numbers: dict[str, int]) -> str:
-    """The version hash that `prompt@selector` means: a label, else a number, else the first digits of a hash.
+    """Return the version hash for `prompt@selector`: a label, else a number, else the first digits of a hash.
 
     Args:
         labels: label to version hash.
         numbers: version hash to version number.
 
     Raises:
-        InputError: it means none of the versions, or several.
+        InputError: no version matches, or several do.
     """
     if selector in labels:
         return labels[selector]
@@ -30,15 +30,15 @@ def select(prompt: str, selector: str, labels: dict[str, str], numbers: dict[str
         return found[0]
     if found:
         several = " or ".join(f"{prompt}@{numbers[version]} ({version})" for version in found)
-        raise InputError(f"{prompt}@{selector} may be {several}", hint="write more digits, or the number")
+        raise InputError(f"{prompt}@{selector} is ambiguous: {several}", hint="write more digits, or the number")
     if digits != selector or selector.isdecimal() or _DIGITS.fullmatch(selector):
-        last = f"its versions are 1 to {len(numbers)}; a hash needs its first six digits at least"
-        raise InputError(f"{prompt} has no version {selector!r}", hint=last)
+        known = f"its versions are 1 to {len(numbers)}; a hash needs at least its first six digits"
+        raise InputError(f"{prompt} has no version {selector!r}", hint=known)
     raise InputError(f"{prompt} has no label {selector!r}", hint=suggest(selector, labels) or "it has no label at all")
 
 
 def selector_of(prompt: str, text: str) -> str:
-    """The part after the `@`, of a whole reference to `prompt` or of that part alone."""
+    """Return the part after the `@`, given a whole reference to `prompt` or that part alone."""
     name, at, selector = text.rpartition("@")
     if at and name != prompt:
         raise InputError(f"{text!r} is a version of another prompt than {prompt}")
@@ -46,8 +46,8 @@ def selector_of(prompt: str, text: str) -> str:
 
 
 def suggest(word: str, known: Iterable[str]) -> str | None:
-    """A hint for a name that is not known; None when none is."""
-    # Applications import this, and most of them never ask for a name that is not there.
+    """Return a hint for an unknown name; None if there is nothing to suggest."""
+    # Applications import this module, and most of them never ask for an unknown name.
     from promptbench.core.diagnostics import did_you_mean
 
     names = sorted(known)

@@ -1,4 +1,4 @@
-"""A run record that is only read: another machine's, whose runs are copied into ours."""
+"""Read another machine's `runs.sqlite`, to copy its runs into ours."""
 
 from __future__ import annotations
 
@@ -10,84 +10,85 @@ from typing import Any
 from promptbench.core.errors import EnvironmentFailure, InputError
 from promptbench.store import runs_schema
 from promptbench.store.database import storage_errors
+from promptbench.store.migrations import pending
+from promptbench.store.run_table import WHAT, RunTable
 from promptbench.store.runs import FILE_NAME, RunInfo, RunStore, read_runs
-from promptbench.store.steps import pending
 
 _TABLES = ("attempt", "failed_try", "judging")
-_WHAT = "run record"
 
 
-class RunFile:
-    """One file, open for reading. Nothing is written beside it either."""
-
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
-        self.path = path
-        self.connection = connection
+class RunFile(RunTable):
+    """A run record opened read-only. Nothing is written next to it either."""
 
     @classmethod
     def open(cls, path: Path) -> RunFile:
-        """A record, or the one in a folder; the caller closes it.
+        """Open a record, or the one in a folder; the caller closes it.
 
-        Raises InputError when there is none, EnvironmentFailure when another version of promptbench wrote it.
+        Raises:
+            InputError: the file does not exist.
+            EnvironmentFailure: another version of promptbench wrote it.
         """
         file = path / FILE_NAME if path.is_dir() else path
         if not file.is_file():
-            raise InputError(f"there is no run record {file}", hint=f"name the {FILE_NAME} of each shard")
-        # Without this a file in WAL mode wants others beside it, and an artifact's folder may not be writable.
+            raise InputError(f"run record {file} not found", hint=f"name the {FILE_NAME} of each shard")
+        # A file in WAL mode otherwise needs others next to it, and an artifact's folder may be read-only.
         alone = "" if file.with_name(f"{file.name}-wal").exists() else "&immutable=1"
-        with storage_errors(file, _WHAT):
+        with storage_errors(file, WHAT):
             address = f"{file.absolute().as_uri()}?mode=ro{alone}"
             connection = sqlite3.connect(address, uri=True, timeout=30, isolation_level=None)
             try:
-                if pending(connection, runs_schema.SET, runs_schema.STEPS, _WHAT):
+                if pending(connection, runs_schema.SET, runs_schema.MIGRATIONS, WHAT):
                     hint = "use the same version for all shards and for the merge"
                     raise EnvironmentFailure(f"{file} was written by an older promptbench", hint=hint)
             except BaseException:
                 connection.close()
                 raise
-        return cls(file, connection)
+        return cls(connection, file)
 
     def close(self) -> None:
-        self.connection.close()
+        """Close the file."""
+        self._connection.close()
 
     def shards(self) -> list[RunInfo]:
-        """All runs of a shard."""
-        with storage_errors(self.path, _WHAT):
-            return read_runs(self.connection, "WHERE json_extract(facts, '$.shard') NOTNULL")
+        """Return all runs of a shard."""
+        with storage_errors(self.path, WHAT):
+            return read_runs(self._connection, "WHERE json_extract(facts, '$.shard') NOTNULL")
 
     def case_names(self, run: str) -> Iterator[str]:
-        """The cases that a run asks."""
-        yield from (str(row[0]) for row in self.rows("SELECT case_name FROM run_case WHERE run = ?", run))
+        """Yield the names of a run's cases."""
+        return (str(row[0]) for row in self._rows("SELECT case_name FROM run_case WHERE run = ?", [run]))
 
     def rows(self, sql: str, run: str) -> sqlite3.Cursor:
-        """What a statement gives of a run."""
-        with storage_errors(self.path, _WHAT):
-            return self.connection.execute(sql, [run])
+        """Execute a query with the run as its only parameter."""
+        with storage_errors(self.path, WHAT):
+            return self._connection.execute(sql, [run])
 
 
 def copy(runs: RunStore, new: str, parts: Iterable[tuple[RunFile, str]]) -> None:
-    """Puts the attempts of runs in other files, and all that belongs to them, under the name `new`.
+    """Copy the attempts of runs in other files, and all rows that belong to them, into the run `new`.
 
-    What several of them asked a judge alike is there once, as if they had been one run.
+    A judge call that several parts made alike is copied once, as if they had been one run.
     """
-    with runs.writing() as connection:
+    with runs.transaction() as connection:
         for file, run in parts:
             answers = "SELECT answer.* FROM attempt JOIN answer ON answer.hash = answer_hash WHERE run = ?"
             _insert(connection, "answer", file.rows(answers, run))
-            for asked in ("attempt", "judging"):
-                kept = f"SELECT DISTINCT recording.* FROM {asked} JOIN recording USING (request_hash) WHERE run = ?"
-                _insert(connection, "recording", file.rows(kept, run))
+            for source in ("attempt", "judging"):
+                recordings = (
+                    f"SELECT DISTINCT recording.* FROM {source} JOIN recording USING (request_hash) WHERE run = ?"
+                )
+                _insert(connection, "recording", file.rows(recordings, run))
             for table in _TABLES:
                 _insert(connection, table, file.rows(f"SELECT * FROM {table} WHERE run = ?", run), new)
 
 
 def _insert(connection: sqlite3.Connection, table: str, rows: sqlite3.Cursor, run: str | None = None) -> None:
-    """Rows of another file, under the name of `run` where they belong to one."""
+    """Insert rows of another file, with their column `run` replaced where one is given."""
     columns = [column[0] for column in rows.description]
-    place = columns.index("run") if run else len(columns)
+    index = columns.index("run") if run else len(columns)
 
     def values() -> Iterator[tuple[Any, ...]]:
-        return (row if run is None else (*row[:place], run, *row[place + 1 :]) for row in rows)
+        return (row if run is None else (*row[:index], run, *row[index + 1 :]) for row in rows)
 
     marks = ", ".join("?" * len(columns))
     names = ", ".join(f'"{column}"' for column in columns)

@@ -1,17 +1,15 @@
-"""What runs are on record, and their figures: read from the views of `runs.sqlite`, for lists and histories."""
+"""Summaries and figures of runs, read from the views of `runs.sqlite`, for lists and histories."""
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import dataclass, fields
-from pathlib import Path
 
-from promptbench.store.database import storage_errors
+from promptbench.store.run_table import RunTable, Value
 
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """One run. `shard` is such as 3/10, of a run of a part of the cases; `cost` is in US dollars, of what is known."""
+    """One run. `shard` is such as 3/10 for a part of the cases; `cost` is in US dollars, as far as it is known."""
 
     run: str
     started: str
@@ -36,7 +34,7 @@ class RunSummary:
 class RunFigures:
     """One prompt on one model in one run, first tries only; None is unknown.
 
-    `answers` and `format` are shares in [0, 1], `p50` and `p99` milliseconds, `cost` US dollars for 1,000 calls.
+    `answers` and `format` are shares in [0, 1], `p50` and `p99` milliseconds, `cost` US dollars per 1,000 calls.
     """
 
     run: str
@@ -60,63 +58,51 @@ _SUMMARY = ", ".join(item.name for item in fields(RunSummary))
 _FIGURES = ", ".join(item.name for item in fields(RunFigures))
 
 
-class RunList:
-    """The views, over the connection of the run record."""
-
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
-        self._connection = connection
-        self._path = path
+class RunList(RunTable):
+    """The views of runs."""
 
     def newest(
         self, *, suite: str | None = None, prompt: str | None = None, model: str | None = None, limit: int = -1
     ) -> list[RunSummary]:
-        """The newest runs, the newest first: of a suite, about a prompt, with a model asked."""
+        """Return runs, newest first, filtered by suite, prompt and model."""
         where, values = _about(suite, prompt, model)
         newest = f"SELECT id FROM run WHERE {where} ORDER BY started DESC, rowid DESC LIMIT ?"
         sql = f"SELECT {_SUMMARY} FROM run_summary WHERE run IN ({newest}) ORDER BY started DESC, run DESC"
-        with storage_errors(self._path, "run record"):
-            return [RunSummary(*row) for row in self._connection.execute(sql, [*values, limit])]
+        return [RunSummary(*row) for row in self._rows(sql, [*values, limit])]
 
     def names(self) -> set[str]:
-        """The names of all suites and prompts."""
-        with storage_errors(self._path, "run record"):
-            return {name for row in self._connection.execute("SELECT DISTINCT suite, prompt FROM run") for name in row}
+        """Return the names of all suites and prompts."""
+        return {name for row in self._rows("SELECT DISTINCT suite, prompt FROM run") for name in row}
 
     def summary(self, run: str) -> RunSummary:
-        """One run, which must be there."""
-        with storage_errors(self._path, "run record"):
-            return RunSummary(
-                *self._connection.execute(f"SELECT {_SUMMARY} FROM run_summary WHERE run = ?", [run]).fetchone()
-            )
+        """Return the summary of a run that exists."""
+        return next(RunSummary(*row) for row in self._rows(f"SELECT {_SUMMARY} FROM run_summary WHERE run = ?", [run]))
 
     def durations(self, run: str) -> dict[str, int]:
-        """How many whole milliseconds the calls of each case took, queues aside, by its name."""
+        """Return, by case name, the total provider time of its calls in whole milliseconds."""
         sql = "SELECT case_name, round(sum(provider_ms)) FROM attempt WHERE run = ? GROUP BY case_name ORDER BY 1"
-        with storage_errors(self._path, "run record"):
-            return {str(name): int(taken or 0) for name, taken in self._connection.execute(sql, [run])}
+        return {str(name): int(taken or 0) for name, taken in self._rows(sql, [run])}
 
     def figures(self, run: str) -> list[RunFigures]:
-        """The figures of one run, by model."""
+        """Return the figures of one run, by model."""
         return self._figures("run_figures", run, None)
 
     def history(self, *, suite: str | None, prompt: str | None, model: str | None, limit: int) -> list[RunFigures]:
-        """The figures of the newest finished runs of whole suites, at most `limit` runs, the oldest first."""
+        """Return the figures of the newest `limit` finished runs of whole suites, oldest first."""
         where, values = _about(suite, prompt, model)
         whole = "finished NOTNULL AND NOT coalesce(json_extract(facts, '$.partial'), 0)"
         sql = f"SELECT id FROM run WHERE {where} AND {whole} ORDER BY started DESC, rowid DESC LIMIT ?"
-        with storage_errors(self._path, "run record"):
-            runs = [str(row[0]) for row in self._connection.execute(sql, [*values, limit])]
-        # One by one, because SQLite then reads no other run.
+        runs = [str(row[0]) for row in self._rows(sql, [*values, limit])]
+        # One query per run, because SQLite then reads the attempts of no other run.
         return [item for run in reversed(runs) for item in self._figures("prompt_history", run, model)]
 
     def _figures(self, view: str, run: str, model: str | None) -> list[RunFigures]:
         where, values = _where({"run": run, "model": model})
         sql = f"SELECT {_FIGURES} FROM {view} WHERE {where} ORDER BY model, side DESC, prompt"
-        with storage_errors(self._path, "run record"):
-            return [RunFigures(*row) for row in self._connection.execute(sql, values)]
+        return [RunFigures(*row) for row in self._rows(sql, values)]
 
 
-def _about(suite: str | None, prompt: str | None, model: str | None) -> tuple[str, list[str | int]]:
+def _about(suite: str | None, prompt: str | None, model: str | None) -> tuple[str, list[Value]]:
     where, values = _where({"run.suite": suite, "run.prompt": prompt})
     if model is not None:
         where += " AND EXISTS (SELECT 1 FROM attempt WHERE attempt.run = run.id AND attempt.model = ?)"
@@ -124,6 +110,6 @@ def _about(suite: str | None, prompt: str | None, model: str | None) -> tuple[st
     return where, values
 
 
-def _where(wanted: dict[str, str | None]) -> tuple[str, list[str | int]]:
-    given = {column: value for column, value in wanted.items() if value is not None}
+def _where(columns: dict[str, str | None]) -> tuple[str, list[Value]]:
+    given = {column: value for column, value in columns.items() if value is not None}
     return " AND ".join(["1", *(f"{column} = ?" for column in given)]), list(given.values())

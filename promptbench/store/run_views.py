@@ -123,7 +123,7 @@ ABOUT: dict[str, str] = {
     "logged_call": "Imported calls of production logs.",
     "run_case": "The cases of a run.",
     "calibration": "How often what is in production passes each case, by runs that asked it many times.",
-    "measurement": "Measurements of latency, beside runs.",
+    "measurement": "BenchRuns of latency, beside runs.",
     "measured_call": "The calls of a measurement.",
     "run_summary": "Runs with their verdicts, what they compared, and what they took.",
     "case_results": "What became of each case with each prompt on each model.",

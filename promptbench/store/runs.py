@@ -1,16 +1,14 @@
-"""The record of runs: written as they go, read by gates and reports, resumed after a crash.
+"""The record of runs: written while they run, read by gates and reports, resumed after a crash.
 
-One SQLite file in `.promptbench/`. Attempts are committed before anybody hears of them, so a killed process loses at
-most what was in flight.
+One SQLite file in `.promptbench/`. Attempts are committed before they are reported, so a killed process loses at most
+the calls in flight.
 """
 
 from __future__ import annotations
 
 import json
-import secrets
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from operator import attrgetter
 from pathlib import Path
@@ -21,26 +19,35 @@ from promptbench.core.canonical import canonical, digest_text
 from promptbench.core.clock import now
 from promptbench.core.errors import EnvironmentFailure, InputError
 from promptbench.core.types import Answer, Attempt, AttemptKey, Json, Judging, Outcome, Rung, Score, Side
-from promptbench.store import answers, attempt_rows, history, judgings, runs_schema
+from promptbench.store import answers, attempt_rows, judge_calls, runs_schema, suite_history
+from promptbench.store.bench_runs import BenchRuns
 from promptbench.store.cache import CacheTable
 from promptbench.store.calibrations import Calibrations
 from promptbench.store.calls import CallStore
-from promptbench.store.database import immediate, storage_errors
-from promptbench.store.measurements import Measurements
+from promptbench.store.database import storage_errors
+from promptbench.store.migrations import apply, pending
+from promptbench.store.model_aliases import ModelAliases
+from promptbench.store.names import new_run_name
 from promptbench.store.retention import Retention
-from promptbench.store.returned import Returned
 from promptbench.store.run_cases import RunCases
 from promptbench.store.run_list import RunList
-from promptbench.store.steps import apply, pending
+from promptbench.store.run_table import WHAT, RunTable
 
 FILE_NAME = "runs.sqlite"
+# The result of a finished run of one shard: it proves nothing alone.
 SHARD = "SHARD"
-"""The result of a run of one shard: it is over, and proves nothing alone."""
+
+_RUN = "id, plan, suite, prompt, started, finished, result, sentence, tool_version, facts"
+_WHOLE = f"finished IS NOT NULL AND result <> '{SHARD}'"
+_UNJUDGED = "outcome = 'errored' AND answer_hash NOTNULL AND fallback IS NULL"
+_ATTEMPTS = f"SELECT {attempt_rows.COLUMNS} FROM attempt LEFT JOIN answer ON answer.hash = answer_hash WHERE run = ?"
+# The same as `astuple`, without its copies of plain values.
+_SCORE = attrgetter(*(field.name for field in fields(Score)))
 
 
 @dataclass(frozen=True, slots=True)
 class RunVariant:
-    """A prompt version as it took part in a run."""
+    """A prompt version that took part in a run."""
 
     hash: str
     side: Side
@@ -65,32 +72,17 @@ class RunInfo:
     variants: tuple[RunVariant, ...] = ()
 
 
-class RunStore:
-    """The file with all runs. A context manager."""
+class RunStore(RunTable):
+    """The file with all runs, as a context manager. Its tables of other subjects are objects over its connection."""
 
     def __init__(self, folder: Path) -> None:
+        """Open or create the file. Raise EnvironmentFailure if that fails or a newer promptbench wrote it."""
         self.folder = folder
-        self.path = folder / FILE_NAME
-        with storage_errors(self.path, "run record"):
+        path = folder / FILE_NAME
+        with storage_errors(path, WHAT):
             folder.mkdir(parents=True, exist_ok=True)
-            self._connection = self._open()
+            super().__init__(_open(path), path)
         self._locks: dict[str, Any] = {}
-
-    def _open(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self.path, timeout=30, isolation_level=None)
-        try:
-            connection.execute("PRAGMA foreign_keys = ON")
-            # A commit needs no fsync to survive the death of the process; only a power cut may take the last ones.
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")
-            if pending(connection, runs_schema.SET, runs_schema.STEPS, "run record"):
-                connection.execute("BEGIN IMMEDIATE")
-                apply(connection, runs_schema.SET, runs_schema.STEPS)
-                connection.execute("COMMIT")
-        except BaseException:
-            connection.close()
-            raise
-        return connection
 
     def __enter__(self) -> RunStore:
         return self
@@ -101,6 +93,7 @@ class RunStore:
         self.close()
 
     def close(self) -> None:
+        """Release all runs that this process holds, and close the file."""
         for lock in self._locks.values():
             lock.release()
         self._locks.clear()
@@ -117,11 +110,11 @@ class RunStore:
         variants: Iterable[RunVariant],
         version: str,
     ) -> tuple[RunInfo, bool]:
-        """A new run, or the interrupted one with the same plan that no living process works on; and whether it is one.
+        """Return the run to fill and True if it resumes an interrupted one with the same plan that no process holds.
 
-        The process holds the run until the store is closed, or dies.
+        This process holds the run until the store is closed or the process ends.
         """
-        with storage_errors(self.path, "run record"):
+        with storage_errors(self.path, WHAT):
             for row in self._connection.execute(
                 "SELECT id FROM run WHERE plan = ? AND finished IS NULL ORDER BY started DESC, rowid DESC", [plan]
             ).fetchall():
@@ -131,8 +124,8 @@ class RunStore:
         return self.run(name), False
 
     def start_again(self, before: RunInfo, plan: str, facts: Mapping[str, Json], version: str) -> RunInfo:
-        """A new run for the answers of another one, and as old as that; held as with `start`."""
-        with storage_errors(self.path, "run record"):
+        """Return a new run for the answers of another one, with its start time; held as by `start`."""
+        with storage_errors(self.path, WHAT):
             name = self._insert(plan, before.suite, before.prompt, before.started, facts, before.variants, version)
         return self.run(name)
 
@@ -146,15 +139,15 @@ class RunStore:
         variants: Iterable[RunVariant],
         version: str,
     ) -> str:
-        name = now()[:19].replace("-", "").replace("T", "-").replace(":", "") + "-" + secrets.token_hex(2)
+        name = new_run_name(now())
         if not self._hold(name):
             raise EnvironmentFailure(f"run {name} is held by another process")
-        with immediate(self._connection):
-            self._connection.execute(
+        with self.transaction() as connection:
+            connection.execute(
                 "INSERT INTO run (id, plan, suite, prompt, started, tool_version, facts) VALUES (?, ?, ?, ?, ?, ?, ?)",
                 [name, plan, suite, prompt, started, version, canonical(dict(facts))],
             )
-            self._connection.executemany(
+            connection.executemany(
                 "INSERT INTO variant (run, hash, side, name, source) VALUES (?, ?, ?, ?, ?)",
                 [(name, item.hash, item.side, item.name, item.source) for item in variants],
             )
@@ -176,19 +169,21 @@ class RunStore:
     def add(
         self, run: str, attempts: Iterable[tuple[Attempt, bool]], same_judges: Collection[str] = frozenset()
     ) -> None:
-        """Commits attempts, what judges said of them, and a recording of every answer.
+        """Commit attempts, their judge calls, and a recording of every answer.
 
-        The flag tells whether the model is deterministic; `same_judges` are the judges that are.
+        Args:
+            attempts: each attempt, and whether its model is deterministic.
+            same_judges: the names of the deterministic judges.
         """
-        with storage_errors(self.path, "run record"), immediate(self._connection):
+        with self.transaction() as connection:
             for attempt, deterministic in attempts:
                 self._add(run, attempt, deterministic)
                 for judging in attempt.judgings:
-                    judgings.keep(self._connection, run, judging, deterministic=judging.judge in same_judges)
+                    judge_calls.keep(connection, run, judging, deterministic=judging.judge in same_judges)
 
     def _add(self, run: str, attempt: Attempt, deterministic: bool) -> None:
         execute = self._connection.execute
-        answer, key = attempt.answer, attempt.key
+        answer, key, at = attempt.answer, attempt.key, attempt.started
         usage = answer.usage if answer else None
         timed = None if attempt.cached else answer
         answer_hash = None
@@ -197,15 +192,9 @@ class RunStore:
             answer_hash = digest_text(text)
             execute("INSERT OR IGNORE INTO answer (hash, text) VALUES (?, ?)", [answer_hash, text])
             if not answer.recorded and attempt.fallback is None:
-                answers.record(
-                    self._connection,
-                    attempt.request_hash,
-                    key.model,
-                    answer,
-                    deterministic=deterministic,
-                    at=attempt.started,
-                )
-        # An errored attempt is replaced when the run is resumed: it said nothing.
+                request = attempt.request_hash
+                answers.record(self._connection, request, key.model, answer, deterministic=deterministic, at=at)
+        # Resuming a run replaces its errored attempts.
         execute(
             f"INSERT OR REPLACE INTO attempt VALUES ({', '.join('?' * 31)})",
             [
@@ -234,7 +223,7 @@ class RunStore:
                 usage.cached_tokens if usage else None,
                 usage.reasoning_tokens if usage else None,
                 attempt.cost,
-                attempt.started,
+                at,
                 timed.connect_ms if timed else None,
                 timed.first_byte_ms if timed else None,
                 attempt.limit_ms,
@@ -243,20 +232,17 @@ class RunStore:
             ],
         )
         for number, failed in enumerate(attempt.failed_tries, 1):
-            place = [run, key.variant, key.model, key.case, key.repeat, attempt.started, number]
             execute(
                 f"INSERT OR REPLACE INTO failed_try VALUES ({', '.join('?' * 11)})",
-                [*place, failed.kind, failed.status, failed.message, failed.provider_ms],
+                [
+                    *(run, key.variant, key.model, key.case, key.repeat, at, number),
+                    *(failed.kind, failed.status, failed.message, failed.provider_ms),
+                ],
             )
 
-    @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
-        """A transaction for whoever brings rows from another record."""
-        with storage_errors(self.path, "run record"), immediate(self._connection):
-            yield self._connection
-
     def finish(self, run: str, result: str, sentence: str) -> None:
-        with storage_errors(self.path, "run record"):
+        """Record the verdict of a run."""
+        with storage_errors(self.path, WHAT):
             self._connection.execute(
                 "UPDATE run SET finished = ?, result = ?, sentence = ? WHERE id = ?", [now(), result, sentence, run]
             )
@@ -264,231 +250,207 @@ class RunStore:
     # -- reading -------------------------------------------------------------------------------------------------
 
     def run(self, name: str) -> RunInfo:
-        """A run by its name or the start of it, or `latest`, shards aside. Raises InputError for none, or several."""
+        """Return the run with this name or unique prefix, or the `latest` that is no shard.
+
+        Raises:
+            InputError: no run matches, or several do.
+        """
         where: str = "WHERE substr(id, 1, ?) = ? ORDER BY id LIMIT 2"
         values: list[str | int] = [len(name), name]
         if name == "latest":
             whole = "WHERE json_extract(facts, '$.shard') IS NULL"
             where, values = f"{whole} ORDER BY started DESC, rowid DESC LIMIT 1", []
-        with storage_errors(self.path, "run record"):
+        with storage_errors(self.path, WHAT):
             found = read_runs(self._connection, where, values)
         if not (found and name):
-            hint = "`promptbench runs list` shows what there is"
-            raise InputError(f"there is no run '{name}' in {self.path}", hint=hint)
+            raise InputError(f"run '{name}' not found in {self.path}", hint="`promptbench runs list` shows all runs")
         if len(found) > 1 and found[0].id != name:
-            raise InputError(f"'{name}' means several runs", hint="write more of the run's name")
+            raise InputError(f"'{name}' matches several runs", hint="write more of the run's name")
         return found[0]
 
     def suites(self) -> list[str]:
-        """The suites that runs are on record of, by name."""
-        with storage_errors(self.path, "run record"):
-            return [str(row[0]) for row in self._connection.execute("SELECT DISTINCT suite FROM run ORDER BY suite")]
+        """Return the names of the suites that have runs."""
+        return [str(row[0]) for row in self._rows("SELECT DISTINCT suite FROM run ORDER BY suite")]
 
     def latest_of_suite(self, suite: str, *, finished: bool = False) -> str:
-        """The name of the newest run of a suite, or of its `finished` ones. Raises InputError when there is none."""
-        which = f"AND {_WHOLE}" if finished else ""
-        with storage_errors(self.path, "run record"):
-            row = self._connection.execute(
-                f"SELECT id FROM run WHERE suite = ? {which} ORDER BY started DESC, rowid DESC LIMIT 1", [suite]
-            ).fetchone()
-        if row is None:
-            raise InputError(f"there is no run of the suite '{suite}'", hint="`promptbench run` makes one")
-        return str(row[0])
+        """Return the name of a suite's newest run, or newest `finished` run. Raise InputError if there is none."""
+        return self._latest(
+            f"suite = ? {f'AND {_WHOLE}' if finished else ''}", suite, f"the suite '{suite}' has no run"
+        )
 
     def latest(self, prompt: str) -> str:
-        """The name of the newest finished run that may prove something about a prompt: of a whole suite, and neither of
-        logged calls nor a comparison. Raises InputError when there is none.
+        """Return the name of the newest run that may prove something about a prompt.
+
+        That is a finished run of a whole suite, neither a replay nor a comparison. Raise InputError if there is none.
         """
-        with storage_errors(self.path, "run record"):
-            row = self._connection.execute(
-                f"SELECT id FROM run WHERE prompt = ? AND {_WHOLE} AND "
-                "json_extract(facts, '$.selection.compared') IS NULL AND "
-                "json_extract(facts, '$.selection.replayed') IS NULL AND "
-                "NOT coalesce(json_extract(facts, '$.partial'), 0) ORDER BY started DESC, rowid DESC LIMIT 1",
-                [prompt],
-            ).fetchone()
+        where = (
+            f"prompt = ? AND {_WHOLE} AND NOT coalesce(json_extract(facts, '$.partial'), 0) AND "
+            "coalesce(json_extract(facts, '$.selection.compared'), json_extract(facts, '$.selection.replayed')) IS NULL"
+        )
+        return self._latest(where, prompt, f"no finished run of a whole suite tests '{prompt}'")
+
+    def _latest(self, where: str, value: str, missing: str) -> str:
+        row = self._row(f"SELECT id FROM run WHERE {where} ORDER BY started DESC, rowid DESC LIMIT 1", [value])
         if row is None:
-            raise InputError(
-                f"there is no finished run of a whole suite about '{prompt}'", hint="`promptbench run` makes one"
-            )
+            raise InputError(missing, hint="`promptbench run` makes one")
         return str(row[0])
 
     def candidates_against(self, suite: str, champion: str) -> set[str]:
-        """The versions that finished runs of a suite compared with this one, by their hashes."""
-        with storage_errors(self.path, "run record"):
-            rows = self._connection.execute(
-                "SELECT DISTINCT candidate.hash FROM run "
-                "JOIN variant AS champion ON champion.run = run.id AND champion.side = ? AND champion.hash = ? "
-                "JOIN variant AS candidate ON candidate.run = run.id AND candidate.side = ? "
-                "WHERE run.suite = ? AND run.finished IS NOT NULL",
-                [Side.CHAMPION, champion, Side.CANDIDATE, suite],
-            )
-            return {str(row[0]) for row in rows}
+        """Return the hashes of the versions that finished runs of a suite compared with this one."""
+        sql = (
+            "SELECT DISTINCT candidate.hash FROM run "
+            "JOIN variant AS champion ON champion.run = run.id AND champion.side = ? AND champion.hash = ? "
+            "JOIN variant AS candidate ON candidate.run = run.id AND candidate.side = ? "
+            "WHERE run.suite = ? AND run.finished IS NOT NULL"
+        )
+        return {str(row[0]) for row in self._rows(sql, [Side.CHAMPION, champion, Side.CANDIDATE, suite])}
 
     def outcomes(self, run: str, *, answered: bool = False, measured: bool = False) -> Iterator[Attempt]:
-        """All attempts of a run without what was asked, answered and scored: enough for a verdict, and much faster.
+        """Yield all attempts of a run without request, answer and scores: enough for a verdict, and much faster.
 
-        With `answered` those only that need no asking again; with `measured` their times and costs too.
+        Args:
+            answered: only the attempts that have an answer.
+            measured: with times and costs.
         """
+        columns = "variant, model, case_name, repeat, outcome, rung, well_formed, tries, cost, provider_ms"
         which = "AND outcome IN ('passed', 'failed')" if answered else ""
-        with storage_errors(self.path, "run record"):
-            cursor = self._connection.execute(
-                "SELECT variant, model, case_name, repeat, outcome, rung, well_formed, tries, cost, provider_ms "
-                f"FROM attempt WHERE run = ? {which}",
-                [run],
+        for variant, model, case, repeat, outcome, rung, well_formed, tries, cost, provider_ms in self._rows(
+            f"SELECT {columns} FROM attempt WHERE run = ? {which}", [run]
+        ):
+            yield Attempt(
+                key=AttemptKey(variant, model, case, repeat),
+                outcome=Outcome(outcome),
+                request_hash="",
+                answer=Answer("", "", provider_ms=provider_ms or 0.0) if measured else None,
+                rung=Rung(rung) if rung else None,
+                well_formed=bool(well_formed),
+                tries=tries,
+                cost=cost if measured else None,
             )
-            for variant, model, case, repeat, outcome, rung, well_formed, tries, cost, provider_ms in cursor:
-                yield Attempt(
-                    key=AttemptKey(variant, model, case, repeat),
-                    outcome=Outcome(outcome),
-                    request_hash="",
-                    answer=Answer("", "", provider_ms=provider_ms or 0.0) if measured else None,
-                    rung=Rung(rung) if rung else None,
-                    well_formed=bool(well_formed),
-                    tries=tries,
-                    cost=cost if measured else None,
-                )
 
     def attempts(self, run: str) -> Iterator[Attempt]:
-        """All attempts of a run, one at a time."""
-        with storage_errors(self.path, "run record"):
-            cursor = self._connection.execute(
-                f"SELECT {attempt_rows.COLUMNS} FROM attempt LEFT JOIN answer ON answer.hash = answer_hash "
-                "WHERE run = ?",
-                [run],
-            )
-            for row in cursor:
-                yield attempt_rows.read(row)
+        """Yield all attempts of a run."""
+        return map(attempt_rows.read, self._rows(_ATTEMPTS, [run]))
 
     def attempts_at(self, run: str, variant: str, model: str, case: str) -> list[Attempt]:
-        """The attempts of one prompt on one model and case, in the order of their repeats."""
-        with storage_errors(self.path, "run record"):
-            rows = self._connection.execute(
-                f"SELECT {attempt_rows.COLUMNS} FROM attempt LEFT JOIN answer ON answer.hash = answer_hash "
-                "WHERE run = ? AND variant = ? AND model = ? AND case_name = ? ORDER BY repeat",
-                [run, variant, model, case],
-            )
-            return [attempt_rows.read(row) for row in rows]
-
-    def covered(self, run: str) -> set[AttemptKey]:
-        """The attempts of a run that were answered by a model's fallback."""
-        with storage_errors(self.path, "run record"):
-            rows = self._connection.execute(
-                "SELECT variant, model, case_name, repeat FROM attempt WHERE run = ? AND fallback NOTNULL", [run]
-            )
-            return {AttemptKey(*row) for row in rows}
-
-    def unjudged(self, run: str) -> set[AttemptKey]:
-        """The attempts of a run that have their answers, and no verdict on them from a judge."""
-        with storage_errors(self.path, "run record"):
-            rows = self._connection.execute(
-                f"SELECT variant, model, case_name, repeat FROM attempt WHERE run = ? AND {_UNJUDGED}", [run]
-            )
-            return {AttemptKey(*row) for row in rows}
-
-    def unjudged_reasons(self, run: str) -> dict[str, int]:
-        """Why these have no verdict, and how many of them; the most frequent reason first."""
-        with storage_errors(self.path, "run record"):
-            rows = self._connection.execute(
-                f"SELECT error, count(*) FROM attempt WHERE run = ? AND {_UNJUDGED} GROUP BY error ORDER BY 2 DESC, 1",
-                [run],
-            )
-            return {str(error): count for error, count in rows}
+        """Return the attempts of one prompt on one model and case, in the order of their repeats."""
+        where = "variant = ? AND model = ? AND case_name = ? ORDER BY repeat"
+        return [attempt_rows.read(row) for row in self._rows(f"{_ATTEMPTS} AND {where}", [run, variant, model, case])]
 
     def attempt(self, run: str, key: AttemptKey) -> Attempt | None:
-        """One attempt of a run."""
-        with storage_errors(self.path, "run record"):
-            row = self._connection.execute(
-                f"SELECT {attempt_rows.COLUMNS} FROM attempt LEFT JOIN answer ON answer.hash = answer_hash "
-                "WHERE run = ? AND variant = ? AND model = ? AND case_name = ? AND repeat = ?",
-                [run, key.variant, key.model, key.case, key.repeat],
-            ).fetchone()
+        """Return one attempt of a run, or None."""
+        where = "variant = ? AND model = ? AND case_name = ? AND repeat = ?"
+        row = self._row(f"{_ATTEMPTS} AND {where}", [run, key.variant, key.model, key.case, key.repeat])
         return None if row is None else attempt_rows.read(row)
 
+    def covered(self, run: str) -> set[AttemptKey]:
+        """Return the attempts of a run that a fallback model answered."""
+        return self._keys(run, "fallback NOTNULL")
+
+    def unjudged(self, run: str) -> set[AttemptKey]:
+        """Return the attempts of a run that have an answer but no verdict from a judge."""
+        return self._keys(run, _UNJUDGED)
+
+    def _keys(self, run: str, where: str) -> set[AttemptKey]:
+        sql = f"SELECT variant, model, case_name, repeat FROM attempt WHERE run = ? AND {where}"
+        return {AttemptKey(*row) for row in self._rows(sql, [run])}
+
+    def unjudged_reasons(self, run: str) -> dict[str, int]:
+        """Return why attempts have no verdict, with their number, most frequent reason first."""
+        where = f"run = ? AND {_UNJUDGED} GROUP BY error ORDER BY 2 DESC, 1"
+        rows = self._rows(f"SELECT error, count(*) FROM attempt WHERE {where}", [run])
+        return {str(error): count for error, count in rows}
+
     def judged(self, run: str, request_hash: str) -> Answer | None:
-        """What a judge answered to a question in a run, if it gave a verdict."""
-        with storage_errors(self.path, "run record"):
-            return judgings.find(self._connection, run, request_hash)
+        """Return a judge's answer to a request in a run, or None if it gave no verdict."""
+        sql = "SELECT answer FROM judging WHERE run = ? AND request_hash = ? AND verdict NOTNULL"
+        row = self._row(sql, [run, request_hash])
+        return None if row is None else answers.loads(row[0])
 
     def judgings(self, run: str) -> Iterator[Judging]:
-        """All questions to judges in a run, one at a time."""
-        with storage_errors(self.path, "run record"):
-            yield from judgings.of_run(self._connection, run)
+        """Yield all judge calls of a run."""
+        return map(judge_calls.read, self._rows(f"SELECT {judge_calls.COLUMNS} FROM judging WHERE run = ?", [run]))
 
-    def history(self, suite: str, prompt: str) -> Iterator[history.Figures]:
-        """The figures of a suite's latest finished runs about a prompt, the oldest first."""
-        with storage_errors(self.path, "run record"):
-            yield from history.of_suite(self._connection, suite, prompt)
+    def history(self, suite: str, prompt: str) -> Iterator[suite_history.HistoryPoint]:
+        """Yield the results of the latest finished runs of a whole suite about a prompt, oldest first."""
+        for row in self._rows(suite_history.SQL, [suite, prompt, suite_history.MOST_RUNS]):
+            yield suite_history.HistoryPoint(*row)
 
     # -- recordings and cache ------------------------------------------------------------------------------------
 
     def find(self, request_hash: str) -> tuple[Answer, bool] | None:
-        """The kept answer to a request, and whether its model is deterministic."""
-        with storage_errors(self.path, "run record"):
-            row = self._connection.execute(
-                "SELECT answer, deterministic FROM recording WHERE request_hash = ?", [request_hash]
-            ).fetchone()
+        """Return the recorded answer to a request, and whether its model is deterministic; None if not recorded."""
+        row = self._row("SELECT answer, deterministic FROM recording WHERE request_hash = ?", [request_hash])
         return None if row is None else (replace(answers.loads(row[0]), recorded=True), bool(row[1]))
 
     def record(self, request_hash: str, model: str, answer: Answer, *, deterministic: bool) -> None:
-        """Commits a recording of an answer that belongs to no attempt."""
-        with storage_errors(self.path, "run record"), immediate(self._connection):
-            answers.record(self._connection, request_hash, model, answer, deterministic=deterministic, at=now())
+        """Commit a recording of an answer that belongs to no attempt."""
+        with self.transaction() as connection:
+            answers.record(connection, request_hash, model, answer, deterministic=deterministic, at=now())
+
+    def deterministic(self, model: str) -> bool | None:
+        """Return True if all recordings of a model are of a deterministic one; None if there are none."""
+        row = self._row("SELECT min(deterministic) FROM recording WHERE model = ?", [model])
+        return None if row is None or row[0] is None else bool(row[0])
+
+    # -- the other tables, over the same connection ---------------------------------------------------------------
 
     def cache(self) -> CacheTable:
-        """The cache, for as long as the store is open."""
+        """Return the answer cache."""
         return CacheTable(self._connection, self.path)
 
     def retention(self) -> Retention:
-        """What takes old runs out, over this connection."""
+        """Return the removal of old runs."""
         return Retention(self._connection, self.path)
 
     def calls(self) -> CallStore:
-        """The imported calls, over this connection."""
+        """Return the logged calls."""
         return CallStore(self._connection, self.path)
 
     def listing(self) -> RunList:
-        """What is on record about runs, over this connection."""
+        """Return the summaries and figures of runs."""
         return RunList(self._connection, self.path)
 
     def cases(self) -> RunCases:
-        """What the cases of runs were, over this connection."""
+        """Return the cases of runs."""
         return RunCases(self._connection, self.path)
 
     def calibrations(self) -> Calibrations:
-        """How often cases flake, over this connection."""
+        """Return the calibrations."""
         return Calibrations(self._connection, self.path)
 
-    def measurements(self) -> Measurements:
-        """What calls took and cost, over this connection."""
-        return Measurements(self._connection, self.path)
+    def bench_runs(self) -> BenchRuns:
+        """Return the latency and cost measurements."""
+        return BenchRuns(self._connection, self.path)
 
-    def returned(self) -> Returned:
-        """What models returned, over this connection."""
-        return Returned(self._connection, self.path)
+    def model_aliases(self) -> ModelAliases:
+        """Return the model names that providers returned."""
+        return ModelAliases(self._connection, self.path)
 
-    def deterministic(self, model: str) -> bool | None:
-        """Whether all recordings of a model are of a deterministic one; None when there is none."""
-        with storage_errors(self.path, "run record"):
-            row = self._connection.execute(
-                "SELECT min(deterministic) FROM recording WHERE model = ?", [model]
-            ).fetchone()
-        return None if row[0] is None else bool(row[0])
+
+def _open(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=30, isolation_level=None)
+    try:
+        connection.execute("PRAGMA foreign_keys = ON")
+        # A commit needs no fsync to survive the death of the process; only a power cut may lose the last ones.
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        if pending(connection, runs_schema.SET, runs_schema.MIGRATIONS, WHAT):
+            connection.execute("BEGIN IMMEDIATE")
+            apply(connection, runs_schema.SET, runs_schema.MIGRATIONS)
+            connection.execute("COMMIT")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def read_runs(connection: sqlite3.Connection, where: str, values: Sequence[str | int] = ()) -> list[RunInfo]:
-    """The runs of a record that a WHERE clause lets through."""
+    """Return the runs that match a WHERE clause."""
     found = []
     for row in connection.execute(f"SELECT {_RUN} FROM run {where}", values).fetchall():
-        fields = dict(zip(_RUN.split(", "), row, strict=True))
+        columns = dict(zip(_RUN.split(", "), row, strict=True))
         variants = connection.execute("SELECT hash, side, name, source FROM variant WHERE run = ?", [row[0]])
         sides = tuple(RunVariant(one, Side(side), *rest) for one, side, *rest in variants)
-        found.append(RunInfo(**{**fields, "facts": json.loads(fields["facts"]), "variants": sides}))
+        found.append(RunInfo(**{**columns, "facts": json.loads(columns["facts"]), "variants": sides}))
     return found
-
-
-_RUN = "id, plan, suite, prompt, started, finished, result, sentence, tool_version, facts"
-_WHOLE = f"finished IS NOT NULL AND result <> '{SHARD}'"
-_UNJUDGED = "outcome = 'errored' AND answer_hash NOTNULL AND fallback IS NULL"
-_SCORE = attrgetter(*(field.name for field in fields(Score)))
-"""What `astuple` gives, without its copies of plain values."""

@@ -1,4 +1,4 @@
-"""Keeps the database and its text mirror level, one prompt at a time.
+"""Keep the database and its text mirror in sync, one prompt at a time.
 
 Only the names of event files are compared, because each holds its event's hash, and the hash stands for all before it.
 """
@@ -14,88 +14,95 @@ from itertools import pairwise
 from promptbench.core.canonical import canonical, short
 from promptbench.core.errors import ConflictError, InputError
 from promptbench.core.types import Json
-from promptbench.store.chain import Event, Ledger, Version
+from promptbench.store.chain import LabelEvent, Ledger, Version
 from promptbench.store.database import Database
 from promptbench.store.merge import Fork, fork_of
 from promptbench.store.mirror import Mirror, edited
 from promptbench.store.proof import Proof
 
+# Takes a prompt's source text, returns its version hash and canonical content; raises ValueError or InputError.
 HashOf = Callable[[str], tuple[str, Json]]
-"""Takes a prompt's source text, gives its version hash and canonical content; raises ValueError or InputError."""
-
 
 TAMPERED = "`promptbench store verify` shows where; move prompts.sqlite away to rebuild it from the text mirror"
 
 
-class Standing(Enum):
-    LEVEL = auto()
+class SyncState(Enum):
+    """How the database and the mirror relate for one prompt."""
+
+    IN_SYNC = auto()
     MIRROR_AHEAD = auto()
     DATABASE_AHEAD = auto()
+    # The mirror has all of the database's events in another order, because of a merge on another machine.
     MIRROR_MERGED = auto()
-    """The mirror has all that the database has, in another order: a merge that was made elsewhere."""
-    APART = auto()
+    DIVERGED = auto()
 
 
 class Sync:
+    """The database and the mirror of one store."""
+
     def __init__(self, database: Database, mirror: Mirror, hash_of: HashOf) -> None:
         self.database = database
         self.mirror = mirror
         self.hash_of = hash_of
 
-    def standing(self, prompt: str) -> Standing:
+    def state(self, prompt: str) -> SyncState:
+        """Compare the event names of both sides."""
         ours = self.database.event_names(prompt)
         theirs = self.mirror.event_names(prompt)
         if ours == theirs:
-            return Standing.LEVEL
-        whole = [_sequence(name) for name in theirs] == list(range(1, len(theirs) + 1))
-        if whole and theirs[: len(ours)] == ours:
-            return Standing.MIRROR_AHEAD
-        if whole and ours[: len(theirs)] == theirs:
-            return Standing.DATABASE_AHEAD
-        return self._after_merge(prompt, ours, theirs, whole=whole)
+            return SyncState.IN_SYNC
+        complete = [_sequence(name) for name in theirs] == list(range(1, len(theirs) + 1))
+        if complete and theirs[: len(ours)] == ours:
+            return SyncState.MIRROR_AHEAD
+        if complete and ours[: len(theirs)] == theirs:
+            return SyncState.DATABASE_AHEAD
+        return self._after_merge(prompt, ours, theirs, complete=complete)
 
-    def _after_merge(self, prompt: str, ours: list[str], theirs: list[str], *, whole: bool) -> Standing:
-        """Whether one side is what a merge made of the other, where it is not its continuation."""
+    def _after_merge(self, prompt: str, ours: list[str], theirs: list[str], *, complete: bool) -> SyncState:
+        # Neither side continues the other, but one may be the result of a merge of the other.
         merged = self.database.merged_names(prompt)
         if not merged.isdisjoint(theirs) and merged.union(ours).issuperset(theirs):
-            # The mirror's files are rewritten yet, and what was merged goes last.
-            return Standing.DATABASE_AHEAD
-        if whole and any("-merged-" in name for name in theirs):
+            # A rewrite of the mirror was interrupted: it removes merged files last.
+            return SyncState.DATABASE_AHEAD
+        if complete and any("-merged-" in name for name in theirs):
             try:
                 ledger = Ledger(prompt, [self.mirror.read_event(prompt, name) for name in theirs])
             except (ConflictError, ValueError):
-                return Standing.APART
+                return SyncState.DIVERGED
             if ledger.known.issuperset(event.hash for event in self.database.events(prompt)):
-                return Standing.MIRROR_MERGED
-        return Standing.APART
+                return SyncState.MIRROR_MERGED
+        return SyncState.DIVERGED
 
-    def read(self, prompt: str) -> None:
-        """Levels both sides before a read. Takes the write lock only when they differ.
+    def refresh(self, prompt: str) -> None:
+        """Synchronize both sides before a read. Take the write lock only if they differ.
 
         Raises:
-            ConflictError: they went separate ways, or a mirror file that must be read was edited.
+            ConflictError: they have diverged, or a mirror file that must be read was edited.
         """
-        standing = self.standing(prompt)
-        if standing is Standing.LEVEL:
+        state = self.state(prompt)
+        if state is SyncState.IN_SYNC:
             return
         try:
             with self.database.transaction():
-                self.level(prompt)
+                self.synchronize(prompt)
         except (sqlite3.OperationalError, OSError):
-            if standing is Standing.APART:
-                raise self._apart(prompt) from None
-            # The database has it all: a place that cannot be written is still good to read from.
-            if standing is not Standing.DATABASE_AHEAD:
+            if state is SyncState.DIVERGED:
+                raise self._diverged(prompt) from None
+            # The database has everything, so a read-only location can still be read.
+            if state is not SyncState.DATABASE_AHEAD:
                 raise
 
-    def level(self, prompt: str) -> None:
-        """The same for a caller who holds the write lock, so that what looks like a gap is not just being written."""
-        standing = self.standing(prompt)
-        if standing is Standing.MIRROR_AHEAD:
+    def synchronize(self, prompt: str) -> None:
+        """Synchronize both sides. The caller holds the write lock, so no other process is half-way through a write.
+
+        Raises ConflictError as `refresh` does.
+        """
+        state = self.state(prompt)
+        if state is SyncState.MIRROR_AHEAD:
             self._import(prompt)
-        elif standing is Standing.DATABASE_AHEAD:
+        elif state is SyncState.DATABASE_AHEAD:
             events = self.database.events(prompt)
-            # What somebody added to the database by hand must not spread.
+            # Rows that somebody added to the database must not spread to the mirror.
             ledger_of(prompt, events)
             self._check_counts()
             written = set(self.mirror.event_names(prompt))
@@ -104,11 +111,11 @@ class Sync:
                     self._export(event)
             if merged := self.database.merged_names(prompt) & written:
                 self.mirror.drop(prompt, merged, self.database.hashes(prompt))
-        elif standing is Standing.MIRROR_MERGED:
+        elif state is SyncState.MIRROR_MERGED:
             self.database.make_room(prompt)
             self._import(prompt)
-        elif standing is Standing.APART:
-            raise self._apart(prompt)
+        elif state is SyncState.DIVERGED:
+            raise self._diverged(prompt)
 
     def _check_counts(self) -> None:
         written, present = self.database.counts()
@@ -120,10 +127,10 @@ class Sync:
             )
 
     def check(self, prompt: str) -> None:
-        """For a caller who holds the write lock on a level prompt: nobody writes on top of an edited mirror.
+        """Check the mirror's files before a write, and rewrite missing version files. The caller holds the write lock.
 
         Raises:
-            ConflictError: a version's or an event's file was edited. A version's file that is gone is written again.
+            ConflictError: a version's or an event's file was edited.
         """
         for version in self.database.versions(prompt):
             self.mirror.write_version(version)
@@ -131,17 +138,19 @@ class Sync:
             self.mirror.read_event(prompt, name)
 
     def fork(self, prompt: str) -> Fork | None:
-        """The branches that are in database and mirror together; None when there is but one.
+        """Return the branches in database and mirror together; None if there is only one.
 
-        Raises ConflictError when a file was edited, or an event is missing.
+        Raises:
+            ConflictError: a file was edited, or an event is missing.
         """
         written = [self.mirror.read_event(prompt, name) for name in self.mirror.event_names(prompt)]
         return fork_of(prompt, self.database.events(prompt), written)
 
-    def replace(self, fork: Fork, events: list[Event]) -> None:
-        """Puts the events in the place of what the database has of the prompt, for a caller who holds the write lock.
+    def replace(self, fork: Fork, events: list[LabelEvent]) -> None:
+        """Replace the database's events of a prompt. The caller holds the write lock.
 
-        Raises ConflictError, and changes nothing, when a text or an evidence of a branch is missing or was edited.
+        Raises:
+            ConflictError: a text or evidence of a branch is missing or was edited; nothing was changed.
         """
         prompt = fork.prompt
         ledger = ledger_of(prompt, events)
@@ -165,14 +174,14 @@ class Sync:
             self.database.add_event(event)
 
     def build(self) -> None:
-        """Fills a new database. A prompt whose mirror is not in order is left out: it says so when it is asked for."""
+        """Fill a new database. Skip prompts with an invalid mirror: the error is raised when they are read."""
         for prompt in self.mirror.prompts():
             try:
                 self._import(prompt)
             except ConflictError:
                 continue
 
-    def _export(self, event: Event) -> None:
+    def _export(self, event: LabelEvent) -> None:
         version = self.database.version(event.prompt, event.to_hash) if event.to_hash else None
         evidence = self.database.evidence(event.evidence) if event.evidence else None
         self.mirror.write(event, version, evidence)
@@ -180,7 +189,7 @@ class Sync:
     def _import(self, prompt: str) -> None:
         known = self.database.events(prompt)
         names = self.mirror.event_names(prompt)[len(known) :]
-        # All is read and checked before the first row is added: `build` goes on after an error.
+        # Everything is checked before the first row is added, because `build` continues after an error.
         ledger = ledger_of(prompt, known)
         additions = [self._addition(ledger, name) for name in names]
         for event, version, evidence in additions:
@@ -190,7 +199,7 @@ class Sync:
                 self.database.add_evidence(event.evidence, canonical(evidence))
             self.database.add_event(event)
 
-    def _addition(self, ledger: Ledger, name: str) -> tuple[Event, Version | None, Json]:
+    def _addition(self, ledger: Ledger, name: str) -> tuple[LabelEvent, Version | None, Json]:
         prompt = ledger.prompt
         path = self.mirror.event_path(prompt, name)
         event = self.mirror.read_event(prompt, name)
@@ -203,7 +212,7 @@ class Sync:
             if claim.kind in ("initial", "promoted"):
                 objection = Proof.read(evidence).objection(prompt, claim.to_hash, ledger.champions[event.hash])
                 if objection:
-                    raise ValueError(f"its evidence proves something else: {objection}")
+                    raise ValueError(f"its evidence does not prove it: {objection}")
         except ValueError as error:
             raise ConflictError(
                 f"{path} does not fit into the history of {prompt}: {error}",
@@ -211,14 +220,14 @@ class Sync:
             ) from error
         return event, version, evidence
 
-    def _written(self, tagged: str, events: list[Event]) -> Version:
-        """A version from the mirror, where the branches may have numbered it differently."""
+    def _written(self, tagged: str, events: list[LabelEvent]) -> Version:
+        # The branches may have numbered the version differently.
         claims = [inner for event in events for inner in event.within() if inner.to_hash == tagged]
         paths = (self.mirror.version_path(claim.prompt, claim.to_number or 0, tagged) for claim in claims)
         found = next((claim for claim, path in zip(claims, paths, strict=True) if path.exists()), claims[0])
         return self._version(found)
 
-    def _version(self, event: Event) -> Version:
+    def _version(self, event: LabelEvent) -> Version:
         if event.to_hash is None or event.to_number is None:
             raise ValueError("it names no version")
         source = self.mirror.read_version(event.prompt, event.to_number, event.to_hash)
@@ -226,17 +235,15 @@ class Sync:
         try:
             tagged, content = self.hash_of(source)
         except (ValueError, InputError) as error:
-            raise edited(path, f"it is no prompt any more: {error}") from error
+            raise edited(path, f"invalid prompt: {error}") from error
         if tagged != event.to_hash:
-            raise edited(path, f"it is now {short(tagged)}, the history says {short(event.to_hash)}")
+            raise edited(path, f"expected version {short(event.to_hash)}, got {short(tagged)}")
         return Version(event.prompt, event.to_number, tagged, source, content, event.at)
 
-    def _apart(self, prompt: str) -> ConflictError:
+    def _diverged(self, prompt: str) -> ConflictError:
         names = self.mirror.event_names(prompt)
         folder = self.mirror.folder / prompt / "events"
-        merge = (
-            f"`promptbench store merge {prompt}` joins them: it loses nothing, and asks which version keeps the label"
-        )
+        merge = f"`promptbench store merge {prompt}` joins them: nothing is lost, you choose the version of each label"
         forked = [name for name, after in pairwise(names) if _sequence(name) == _sequence(after)]
         if forked:
             heads = " and ".join(self._head(prompt, name) for name in names if _sequence(name) == _sequence(forked[0]))
@@ -247,14 +254,14 @@ class Sync:
             heads = " and ".join(self._head(prompt, branch.head.file_name) for branch in fork.branches)
             return ConflictError(f"{prompt}: two branches changed it at the same time: {heads}", hint=merge)
         if missing is not None:
-            others = f", or delete {folder}: the database holds all of it and writes it again"
+            others = f", or delete {folder}: the database rewrites all of it"
             return ConflictError(
                 f"{prompt}: event {missing} is missing from {folder}",
                 hint="restore its file with git" + (others if set(names) <= set(ours) else ""),
             )
         common = next(n for n, pair in enumerate(zip(ours, names, strict=False)) if pair[0] != pair[1])
         return ConflictError(
-            f"{prompt}: the database and its text mirror went separate ways after event {common}: "
+            f"{prompt}: the database and its text mirror have diverged after event {common}: "
             f"the database is at {shown(ours[-1])}, the mirror at {shown(names[-1])}",
             hint=merge,
         )
@@ -278,17 +285,17 @@ def _sequence(name: str) -> int:
 
 
 def shown(name: str) -> str:
-    """An event's file as people are told it, with the first digits of its hash."""
+    """Return an event's file name as messages show it, with the first digits of its hash."""
     front, _, tagged = name.rpartition("-")
     return f"{front}-{tagged[:8]}"
 
 
-def ledger_of(prompt: str, events: list[Event]) -> Ledger:
-    """Raises ConflictError when the database's own events are not in order."""
+def ledger_of(prompt: str, events: list[LabelEvent]) -> Ledger:
+    """Return the state after the database's events. Raise ConflictError if they are not a valid chain."""
     try:
         return Ledger(prompt, events)
     except ValueError as error:
         raise ConflictError(
-            f"{prompt}: its history in the database was tampered with: {error}",
+            f"{prompt}: its history in the database is invalid: {error}",
             hint=TAMPERED,
         ) from error

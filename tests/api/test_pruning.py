@@ -111,7 +111,7 @@ def test_the_answers_that_a_kept_run_scored_again_stay(workspace: Workspace) -> 
     with workspace.prompts() as store:
         _promote(store, "one {{message}}\n", again)
     assert prune(workspace, CUT).kept == {
-        source: f"its answers are those of {again}",
+        source: f"its answers are scored again in {again}",
         again: "it proves triage@production",
     }
 
@@ -145,7 +145,7 @@ def test_a_run_that_a_process_works_on_stays(workspace: Workspace) -> None:
     with workspace.runs() as runs:
         info, _ = runs.start("plan", "triage", "triage", {}, [], "0")
         _date(workspace, info.id, OLD)
-        assert prune(workspace, CUT).kept == {info.id: "a process works on it"}
+        assert prune(workspace, CUT).kept == {info.id: "a process is writing it"}
     assert prune(workspace, CUT).runs == (info.id,)
     assert not list((workspace.settings.state / "locks").glob(f"{info.id}*"))
 
@@ -175,4 +175,4 @@ def test_the_room_is_given_back(workspace: Workspace) -> None:
 @pytest.mark.parametrize("table", ["failed_try", "judging", "run_case", "variant"])
 def test_every_table_that_belongs_to_a_run_is_known(workspace: Workspace, table: str) -> None:
     with workspace.runs() as runs:
-        assert table in runs.retention()._belonging()
+        assert table in runs.retention()._tables_of_runs()

@@ -11,7 +11,7 @@ from promptbench.api import Selection, Workspace
 from promptbench.api.reporting import build
 from promptbench.api.running import Finished, judge_all
 from promptbench.core.types import Answer, Attempt, AttemptKey, Outcome, Rung, Score, Side, Usage
-from promptbench.gate.table import Table
+from promptbench.gate.attempt_matrix import AttemptMatrix
 from promptbench.report.model import RunReport
 from promptbench.store.runs import RunStore, RunVariant
 from tests.helpers.project import SUITE, V2
@@ -50,7 +50,7 @@ def reported(tmp_path: Path) -> object:
             variant = RunVariant(candidate.hash, Side.CANDIDATE, candidate.label, candidate.prompt.source)
             info, _ = runs.start("plan", "triage", "triage", {}, [variant], "0")
             runs.add(info.id, [(item, False) for item in make(candidate.hash)])  # type: ignore[operator]
-            table = Table(runs.outcomes(info.id))
+            table = AttemptMatrix(runs.outcomes(info.id))
             finished = Finished(info, judge_all(bench, table, asked_all=True), table)
             return build(bench, runs, finished, path="p", command="c", notes=())
 

@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import promptbench
+from promptbench.gate.attempt_matrix import AttemptMatrix
 from promptbench.gate.candidates import judge_candidates
+from promptbench.gate.case_outcomes import CaseInfo
 from promptbench.gate.drift import drift
-from promptbench.gate.flips import CaseInfo
 from promptbench.gate.judge import GatedModel, Result
-from promptbench.gate.odds import guards_to_keep
+from promptbench.gate.margin_power import guards_to_keep
 from promptbench.gate.policy import CRITICAL_REPEATS, Policy
-from promptbench.gate.simulation import drawn, draws
-from promptbench.gate.table import Table
+from promptbench.gate.simulation import independent_draws, simulate_run
 
 GUIDE = Path(promptbench.__file__).parent / "docs" / "guides" / "verdict.md"
 MODEL, CHAMPION = "model", "champion"
@@ -79,12 +79,12 @@ def simulated(scene: Scene, chance: random.Random) -> Result:
     return _a_night_later(scene, cases, table, chance) if scene.nightly and best is Result.PASS else best
 
 
-def _run(scene: Scene, cases: Sequence[CaseInfo], chance: random.Random) -> Table:
+def _run(scene: Scene, cases: Sequence[CaseInfo], chance: random.Random) -> AttemptMatrix:
     names = [case.name for case in cases]
     passes = {name: dict(zip(names, _fallen(scene, pairs, chance), strict=True)) for name, pairs in scene.rates.items()}
     theirs = (theirs for theirs, _ in next(iter(scene.rates.values())))
     passes[CHAMPION] = dict(zip(names, theirs, strict=True))
-    return drawn(draws(passes, chance), CHAMPION, list(scene.rates), MODEL, cases, scene.policy)
+    return simulate_run(independent_draws(passes, chance), CHAMPION, list(scene.rates), MODEL, cases, scene.policy)
 
 
 def _cases(scene: Scene) -> list[CaseInfo]:
@@ -111,12 +111,12 @@ def _fallen(scene: Scene, pairs: Rates, chance: random.Random) -> list[float]:
     return found
 
 
-def _a_night_later(scene: Scene, cases: Sequence[CaseInfo], promoted: Table, chance: random.Random) -> Result:
+def _a_night_later(scene: Scene, cases: Sequence[CaseInfo], promoted: AttemptMatrix, chance: random.Random) -> Result:
     """What was promoted is asked again, and nothing has changed."""
     rates = dict(zip((case.name for case in cases), (mine for _, mine in scene.rates[CANDIDATE]), strict=True))
-    table = drawn(draws({CANDIDATE: rates}, chance), CANDIDATE, [], MODEL, cases, scene.policy)
+    table = simulate_run(independent_draws({CANDIDATE: rates}, chance), CANDIDATE, [], MODEL, cases, scene.policy)
     found = drift(table, promoted, CANDIDATE, MODEL, cases, scene.policy.repeats, "")
-    return Result.FAIL if found and found.clear else Result.PASS
+    return Result.FAIL if found and found.significant else Result.PASS
 
 
 def steady(count: int, champion: float, candidate: float) -> Rates:

@@ -55,7 +55,7 @@ def test_a_flaky_case_is_found_and_later_runs_say_so(project: Project, server: F
     assert flip["notes"][0].startswith("flaky: 18 of 22 tries passed in the calibration of 20")
     project.edit(SUITE, "gate: {", "gate: {margin: 50%, ")
     planned = " ".join(project.run("run", "--dry-run").out.split())
-    assert "where production passes 81.8 % of tries, as in the calibration of 20" in planned
+    assert "if production passes 81.8 % of tries, as in the calibration of 20" in planned
 
 
 def test_the_block_that_it_prints_is_a_quarantine(project: Project, server: FakeOpenAI) -> None:
@@ -82,7 +82,7 @@ def test_a_budget_ends_it_and_the_same_command_goes_on(project: Project, server:
     ended = project.run("calibrate", "--repeats", "4", "--max-calls", "10")
     assert ended.code == 4
     assert "error: no calibration: stopped at the budget: " in ended.err
-    assert "hint: `promptbench calibrate suites/triage --repeats 4` goes on from here" in ended.err
+    assert "hint: `promptbench calibrate suites/triage --repeats 4` resumes it" in ended.err
     assert project.run("calibrate", "--repeats", "4").code == 0
     assert len(server.received) == 3 * 8
 
@@ -90,7 +90,7 @@ def test_a_budget_ends_it_and_the_same_command_goes_on(project: Project, server:
 def test_nothing_in_production(project: Project) -> None:
     ended = project.run("calibrate")
     assert ended.code == 2
-    assert "error: nothing of 'triage' is in production yet" in ended.err
+    assert "error: no version of 'triage' is in production" in ended.err
 
 
 def test_a_model_that_always_answers_the_same(project: Project) -> None:

@@ -43,7 +43,7 @@ def test_two_versions_of_one_run(ran: Project, server: FakeOpenAI) -> None:
     ended = ran.run("compare", "triage@1", "triage@2")
     assert ended.code == 0, ended.err
     assert last_line(ended.out).startswith(
-        "PASS: triage@2 is no worse than triage@1: 2 of 2 reproduced failures fixed, none of 1 guard broken"
+        "PASS: triage@2 is not worse than triage@1: fixed 2 of 2 failing cases, broken 0 of 1 passing case"
     )
     worse = ran.run("compare", "triage@2", "triage@1")
     assert worse.code == 1
@@ -149,7 +149,7 @@ def test_the_same_prompt_in_a_bad_hour(ran: Project, server: FakeOpenAI) -> None
 def test_versions_are_asked_now_with_a_suite(project: Project, server: FakeOpenAI) -> None:
     ended = project.run("compare", PLAIN, BETTER, "suites/triage")
     assert ended.code == 0, ended.err
-    assert last_line(ended.out).startswith("PASS: triage.better is no worse than triage.plain: 2 of 2 reproduced")
+    assert last_line(ended.out).startswith("PASS: triage.better is not worse than triage.plain: 2 of 2 reproduced")
     # 3 cases, 3 tries, both prompts; then 8 tries of the failures in all.
     assert len(server.received) == 18 + 20
     server.received.clear()
@@ -182,7 +182,7 @@ def test_one_prompt_on_two_models(ran: Project, server: FakeOpenAI) -> None:
     )
     assert 'expected → B: {"team": "[-delivery-]{+none+}"}' in worse.out
     run = report(ran, "suites/triage", "--model", "openai/large", "--model", "openai/slow")
-    assert run["sentence"].startswith("PASS: triage@2 on openai/slow is no worse than on openai/large: nothing to fix")
+    assert run["sentence"].startswith("PASS: triage@2 on openai/slow is not worse than on openai/large: nothing to fix")
     assert [(row["side"], row["model"], row["prompt"]) for row in run["rows"]] == [
         ("A", "openai/large", "triage@2"),
         ("B", "openai/slow", "triage@2"),
@@ -207,7 +207,7 @@ def test_a_failure_of_both_models_is_no_reason_against_the_second(ran: Project, 
     server.script = lambda body: '{"team": "none"}' if "parcel" in str(body) else right(body["messages"][-1]["content"])
     run = report(ran, "--model", "openai/a", "--model", "openai/b")
     assert run["sentence"].startswith(
-        "PASS: triage@2 on openai/b is no worse than on openai/a: 0 of 1 reproduced failure fixed, none of 2 guards"
+        "PASS: triage@2 on openai/b is not worse than on openai/a: fixed 0 of 1 failing case, none of 2 guards"
     )
 
 

@@ -22,7 +22,7 @@ def test_the_loop_from_adoption_to_promotion(project: Project) -> None:
     project.adopt()
     ended = project.run("run", "suites/triage", "--promote")
     assert ended.code == 0, ended.out + ended.err
-    assert last_line(ended.out).startswith("PASS: 2 of 2 reproduced failures fixed, none of 1 guard broken")
+    assert last_line(ended.out).startswith("PASS: fixed 2 of 2 failing cases, broken 0 of 1 passing case")
     assert "triage@2 is now production (was triage@1)" in ended.out
     assert project.run("get", "triage@production").out == V2
     history = project.run("prompts", "history", "triage", "--json").data
@@ -45,7 +45,7 @@ def test_production_below_its_floors_is_a_no(project: Project, server: FakeOpenA
     server.script = lambda body: '{"team": "nobody"}'
     ended = project.run("run")
     assert ended.code == 1
-    assert last_line(ended.out).startswith("FAIL: the prompt in production is below its floors: answers 0 %")
+    assert last_line(ended.out).startswith("FAIL: the prompt in production: 0 % of answers are correct")
 
 
 def test_a_broken_case_fails_the_gate_and_nothing_moves(project: Project, server: FakeOpenAI) -> None:
@@ -65,7 +65,7 @@ def test_a_broken_case_fails_the_gate_and_nothing_moves(project: Project, server
 def test_a_first_version_passes_by_its_floors(project: Project) -> None:
     ended = project.run("run", "--promote")
     assert ended.code == 0
-    assert last_line(ended.out) == "PASS: the first version is above its floors: answers 100 %, format 100 %"
+    assert last_line(ended.out) == "PASS: first version: 100 % of answers are correct, 100 % are valid JSON"
     assert project.run("prompts", "history", "triage", "--json").data["events"][0]["kind"] == "initial"
 
 
@@ -83,7 +83,7 @@ def test_no_verdict_when_the_server_is_dead(project: Project, server: FakeOpenAI
     ended = project.run("run", "--promote")
     assert ended.code == 4
     assert time.monotonic() - begin < 30
-    assert last_line(ended.out).startswith("NO VERDICT about the prompt: ")
+    assert last_line(ended.out).startswith("NO VERDICT: ")
     assert "is given up" in ended.err
     assert "no answer from the provider\n  openai/fake: " in ended.out
     assert project.run("prompts", "list").out == "triage: 1 version; production @1\n"
@@ -95,7 +95,7 @@ def test_no_verdict_when_the_server_does_not_answer(project: Project, server: Fa
     project.edit("promptbench.toml", "[providers", "retries = 1\n[providers")
     ended = project.run("run")
     assert ended.code == 4
-    assert last_line(ended.out).startswith("NO VERDICT about the prompt: ")
+    assert last_line(ended.out).startswith("NO VERDICT: ")
 
 
 def test_what_got_no_answer_is_asked_again_by_the_same_command(project: Project, server: FakeOpenAI) -> None:
@@ -199,11 +199,11 @@ def test_dry_run_asks_nothing(project: Project, server: FakeOpenAI) -> None:
     first, _, could_tell = ended.out.partition(", cost unknown\n")
     assert first.endswith(" tokens in (characters / 4), up to 9,000 out")
     assert could_tell == (
-        "  3 cases that hold exclude a break rate above 63 %, 26 more one above 10 %\n"
+        "  if 3 cases hold, a break rate above 63 % is excluded, with 26 more above 10 %\n"
         "  a case that begins to fail half of the time is called broken in 48 % of runs\n"
         "    and unstable in 38 %; with 'repeats: 5' in 50 % and 46 %\n"
-        "  a case that fails is tried up to 8 times more with either prompt; if all did,\n"
-        "    that would be 66 questions in all, cost unknown\n"
+        "  a failing case is tried up to 8 times more with each prompt; if all fail, that\n"
+        "    is 66 calls in total, cost unknown\n"
     )
     assert project.run("run", "--dry-run", "--json").data["suites"][0]["questions"] == {"openai/fake": 18}
     assert project.run("run", "--dry-run", "--json").data["suites"][0]["most_questions"] == {"openai/fake": 66}
@@ -214,10 +214,10 @@ def test_dry_run_says_what_a_margin_takes(project: Project, server: FakeOpenAI) 
     project.adopt()
     project.edit("suites/triage/suite.yaml", "gate: {", "gate: {margin: 5%, ")
     ended = project.run("run", "--dry-run")
-    margin = "margin 5 % takes 59 guards that hold, 93 where one is unstable: 56 more cases at the least"
+    margin = "margin 5 % needs 59 stable passing cases, 93 if one is unstable: at least 56 more cases"
     assert margin in " ".join(ended.out.split())
     assert max(map(len, ended.out.splitlines()[2:])) <= 80
-    said = "with the cases that are missing it would be 354 questions in the first round, cost unknown"
+    said = "with the missing cases: 354 calls in the first round, cost unknown"
     assert " ".join(ended.out.split()).endswith(said)
     [suite] = project.run("run", "--dry-run", "--json").data["suites"]
     [margin] = suite["outlook"]["margins"]
@@ -270,7 +270,7 @@ def test_a_selection_proves_nothing_about_the_whole(project: Project, server: Fa
     assert "a part of the suite 'triage' proves nothing about the rest of it" in ended.err
     assert project.run("run", "--case", "h*").code == 0
     assert len(server.received) == 3
-    assert project.run("gate").out.splitlines()[-1].startswith("PASS: the first version is above its floors")
+    assert project.run("gate").out.splitlines()[-1].startswith("PASS: first version: ")
     assert project.run("run", "--case", "nothing").code == 7
 
 

@@ -30,7 +30,7 @@ def filed(project: Project) -> Project:
 def test_the_whole_loop(filed: Project) -> None:
     ended = filed.run("run", "suites/triage", "--promote")
     assert ended.code == 0, ended.out + ended.err
-    assert last_line(ended.out).startswith("PASS: 8 of 8 reproduced failures fixed, none of 4 guards broken")
+    assert last_line(ended.out).startswith("PASS: fixed 8 of 8 failing cases, broken 0 of 4 passing cases")
     assert filed.run("prompts", "show", "triage@production", "--evidence").code == 0
     assert filed.run("gate").code == 0
     assert filed.run("rescore").code == 0

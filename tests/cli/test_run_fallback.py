@@ -60,7 +60,7 @@ def test_its_answers_are_on_record_and_prove_nothing(covered: Project, server: F
     ((by_other,),) = query(covered, "SELECT count(*) FROM attempt WHERE fallback NOTNULL")
     assert by_other == len(other.received) > 6
     assert f"openai/fake: {by_other} of 18 answers by {OTHER} in its place; they prove nothing" in ended.out
-    assert ended.out.rstrip("\n").splitlines()[-1].startswith("NO VERDICT about the prompt: ")
+    assert ended.out.rstrip("\n").splitlines()[-1].startswith("NO VERDICT: ")
     assert query(
         covered, "SELECT DISTINCT outcome, fallback, model_returned, model FROM attempt WHERE fallback NOTNULL"
     ) == [("errored", OTHER, "other-1", "openai/fake")]

@@ -29,7 +29,7 @@ def with_guards(project: Project, count: int, tags: str = "") -> None:
 
 
 def promoted_by_its_proof(project: Project) -> bool:
-    """Whether the evidence of a run promotes where no run is on record, and is judged the same again."""
+    """Whether the evidence of a run promotes where no runs yet, and is judged the same again."""
     project.run("run", "--output", f"evidence={PROOF}")
     (project.root / ".promptbench" / "runs.sqlite").unlink()
     ended = project.run("promote", "triage", "--evidence", PROOF)
@@ -42,7 +42,7 @@ def test_a_margin_that_is_kept(project: Project) -> None:
     project.edit(SUITE, GATE, "gate: {margin: 10%, repeats: 1}")
     ended = project.run("run")
     assert ended.code == 0, ended.out + ended.err
-    assert "(margin 10 %: lower bound −7.8 points, below 9.8 % broken, at 95 %)" in last_line(ended.out)
+    assert "(margin 10 %: lower bound −7.8 points, at most 9.8 % broken, at 95 % confidence)" in last_line(ended.out)
     assert promoted_by_its_proof(project)
 
 
@@ -51,9 +51,7 @@ def test_a_margin_with_too_few_guards(project: Project) -> None:
     project.edit(SUITE, GATE, "gate: {margin: 5%}")
     ended = project.run("run", "--promote")
     assert ended.code == 6
-    assert last_line(ended.out) == (
-        "INCONCLUSIVE: at margin 5 % 58 more guards are needed (2 of 2 reproduced failures fixed)"
-    )
+    assert last_line(ended.out) == ("INCONCLUSIVE: margin 5 % needs 58 more passing cases (fixed 2 of 2 failing cases)")
     assert project.run("promote", "triage").code == 6
 
 
@@ -76,7 +74,7 @@ def test_a_tags_floor_and_margin(project: Project, server: FakeOpenAI) -> None:
     project.edit(SUITE, GATE, "gate: {tags: {greeting: {floor: 90%, margin: 50%}}}")
     ended = project.run("run")
     assert last_line(ended.out) == (
-        "INCONCLUSIVE: at margin 50 % of 'greeting' 7 more guards are needed (2 of 2 reproduced failures fixed)"
+        "INCONCLUSIVE: margin 50 % of 'greeting' needs 7 more passing cases (fixed 2 of 2 failing cases)"
     )
     project.edit(SUITE, "floor: 90%, margin: 50%", "floor: 90%")
     assert promoted_by_its_proof(project)
@@ -157,13 +155,14 @@ def test_production_is_held_against_the_run_that_promoted_it(project: Project, s
     day = str(project.run("runs", "list", "--json").data["runs"][0]["started"])[:10]
     ended = project.run("run")
     assert ended.code == 0
-    assert last_line(ended.out).startswith("PASS: nothing to promote, this is the prompt in production, and it holds: ")
-    assert last_line(ended.out).endswith(f"; answers as when promoted on {day}")
+    assert last_line(ended.out).startswith("PASS: nothing to promote, this is the prompt in production: ")
+    assert last_line(ended.out).endswith(f"; correct answers as when promoted on {day}")
     server.script = lambda body: "no" if "Hello" in body["messages"][-1]["content"] else better(body)
     ended = project.run("run")
     assert ended.code == 1
     assert last_line(ended.out) == (
-        "FAIL: the prompt in production is below its floors: format 13 % is below the floor of 95 %; answers 13 % now, "
+        "FAIL: the prompt in production: 13 % of answers are correct; `gate: answer floor` needs 80 %; "
+        "correct answers 13 % now, "
         f"100 % when promoted on {day}, 13 worse and 0 better (p < 0.001)"
     )
     dry = project.run("run", "--dry-run")
@@ -186,7 +185,7 @@ def test_a_case_that_flakes_in_production_is_shown_and_decides_nothing(project: 
     ended = project.run("run", "--output", "junit=found.xml", "--output", "json=found.json")
     assert ended.code == 0, ended.out
     assert "flaky (1)" in ended.out
-    assert last_line(ended.out).startswith("PASS: 2 of 2 reproduced failures fixed, none of 1 guard broken")
+    assert last_line(ended.out).startswith("PASS: fixed 2 of 2 failing cases, broken 0 of 1 passing case")
     [report] = json.loads((project.root / "found.json").read_text())["runs"]
     [flip] = [item for item in report["flips"] if item["flip"] == "flaky"]
     assert (flip["champion"]["passed"], flip["champion"]["attempts"], flip["candidate"]["passed"]) == (2, 3, 3)

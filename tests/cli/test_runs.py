@@ -26,12 +26,12 @@ def test_the_newest_run_is_listed_first_and_each_is_shown_as_it_was_judged(proje
     assert max(map(len, lines)) <= 80
     assert len(project.run("runs", "list", "--limit", "1").out.splitlines()) == 2
     for words in (("--suite", "none"), ("--prompt", "none"), ("--model", "openai/none")):
-        assert project.run("runs", "list", *words).out == "no run is on record\n"
+        assert project.run("runs", "list", *words).out == "no runs yet\n"
     assert project.run("runs", "list", "--model", "openai/fake", "--prompt", "triage", "--suite", "triage").out
     first = project.run("runs", "show", runs[0])
     lines = first.out.splitlines()
     assert lines[0] == f"{runs[0]}: triage, triage.better.prompt against triage@1, 3 cases"
-    assert lines[-1].startswith("PASS: 2 of 2 reproduced failures fixed")
+    assert lines[-1].startswith("PASS: fixed 2 of 2 failing cases")
     figures = {line.split()[0]: line.split()[1:4] for line in lines if line.startswith("  ") and "%" in line}
     assert figures == {"production": ["triage@1", "33", "%"], "candidate": ["triage.better", "100", "%"]}
     data = project.run("runs", "show", "--json").data
@@ -67,14 +67,14 @@ def test_a_figure_is_traced_over_whole_runs(project: Project, runs: list[str]) -
     newest = project.run("runs", "history", "triage", "--limit", "1", "--model", "openai/fake", "--json").data["runs"]
     assert [item["run"] for item in newest] == [runs[2]]
     ended = project.run("runs", "history", "triage", "--model", "openai/none")
-    assert (ended.code, "on openai/none is on record" in ended.err) == (2, True)
+    assert (ended.code, "on openai/none" in ended.err) == (2, True)
 
 
 def test_without_a_record_there_is_nothing_to_show(project: Project) -> None:
     assert project.run("runs", "list", "--json").data["runs"] == []
     for words in (("show",), ("history", "triage")):
         ended = project.run("runs", *words)
-        assert (ended.code, "no run is on record" in ended.err) == (2, True)
+        assert (ended.code, "no runs yet" in ended.err) == (2, True)
     assert not (project.root / ".promptbench").exists()
 
 

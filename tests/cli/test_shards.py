@@ -125,7 +125,7 @@ def test_a_merged_run_can_be_promoted_and_a_shard_cannot(halves: Project) -> Non
     ended = halves.run("run", "-q", "--shard", "1/2", "--promote")
     assert ended.code == 2
     assert "a shard of the suite 'triage' proves nothing" in ended.err
-    assert "no finished run of a whole suite about 'triage'" in halves.run("promote", "triage").err
+    assert "no finished run of a whole suite tests 'triage'" in halves.run("promote", "triage").err
     shard = halves.run("runs", "list", "--json").data["runs"][0]
     assert shard["shard"] == "2/2"
     ended = halves.run("report", shard["run"])

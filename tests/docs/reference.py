@@ -97,10 +97,10 @@ def _databases() -> Iterator[str]:
             yield f"| `{column}` | {text} |"
         yield ""
     yield "The views `attempt_with_answer` and `result` join them for reading.\n"
-    yield from _sql(runs_schema.STEPS)
+    yield from _sql(runs_schema.MIGRATIONS)
     yield "## `prompt_store/prompts.sqlite`: versions, labels, events, evidence\n"
     yield "Append-only; rebuilt from `prompt_store/text/`. The views `label` and `history` are for reading.\n"
-    yield from _sql(prompts_schema.STEPS)
+    yield from _sql(prompts_schema.MIGRATIONS)
 
 
 def _sql(steps: Any) -> Iterator[str]:

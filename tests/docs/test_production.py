@@ -23,4 +23,4 @@ def test_the_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
     assert capsys.readouterr().out == ""
     (tmp_path / "prompt_store" / "prompts.sqlite").unlink()
     exec(first.partition("prompt =")[0] + second, names)
-    assert "has a text mirror and no database" in capsys.readouterr().out
+    assert "has a text mirror but no database" in capsys.readouterr().out

@@ -18,7 +18,7 @@ def test_page_is_as_the_code_says(name: str) -> None:
 def test_every_column_of_the_run_record_is_explained() -> None:
     database = sqlite3.connect(":memory:")
     try:
-        for step in runs_schema.STEPS.values():
+        for step in runs_schema.MIGRATIONS.values():
             for statement in step:
                 database.execute(statement)
         tables = [row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]

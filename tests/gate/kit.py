@@ -7,10 +7,10 @@ from types import MappingProxyType
 from typing import Any
 
 from promptbench.core.types import Answer, Attempt, AttemptKey, Outcome, Rung
-from promptbench.gate.flips import CaseInfo
+from promptbench.gate.attempt_matrix import AttemptMatrix
+from promptbench.gate.case_outcomes import CaseInfo
 from promptbench.gate.judge import GatedModel, Verdict, judge
 from promptbench.gate.policy import Policy
-from promptbench.gate.table import Table
 
 CHAMPION, CANDIDATE = "sha256:champion", "sha256:candidate"
 MODEL = "local/small"
@@ -51,7 +51,7 @@ def judged(
     **policy: Any,
 ) -> Verdict:
     return judge(
-        Table(attempts(cases)),
+        AttemptMatrix(attempts(cases)),
         champion=champion,
         candidate=CANDIDATE,
         models=[GatedModel(MODEL, deterministic)],

@@ -7,11 +7,11 @@ import pytest
 
 from promptbench.core.canonical import canonical
 from promptbench.core.types import Attempt
+from promptbench.gate.attempt_matrix import AttemptMatrix
 from promptbench.gate.candidates import judge_candidates
-from promptbench.gate.evidence import Judged, evidence, rejudge
+from promptbench.gate.evidence import SuiteProof, evidence, rejudge
 from promptbench.gate.judge import GatedModel, Mode, Result, Verdict
-from promptbench.gate.policy import Among, Policy
-from promptbench.gate.table import Table
+from promptbench.gate.policy import HolmCorrection, Policy
 from tests.gate.kit import CHAMPION, MODEL, Cases, attempts, guards, infos
 
 PASS8, FAIL8 = "+" * 8, "-" * 8
@@ -31,7 +31,7 @@ def made(*candidates: Cases) -> list[Attempt]:
 
 def judged(*candidates: Cases, champion: str | None = CHAMPION, **policy: Any) -> list[Verdict]:
     return judge_candidates(
-        Table(made(*candidates)),
+        AttemptMatrix(made(*candidates)),
         champion=champion,
         candidates=[f"sha256:c{number}" for number in range(len(candidates))],
         models=[GatedModel(MODEL, deterministic=False)],
@@ -45,7 +45,7 @@ def test_one_candidate_is_not_corrected() -> None:
     [verdict] = judged(SURE)
     assert verdict.result is Result.PASS
     assert "Holm" not in verdict.sentence
-    assert verdict.among == Among()
+    assert verdict.holm == HolmCorrection()
     assert verdict.models[0].p == pytest.approx(0.0385, abs=5e-5)
 
 
@@ -53,10 +53,10 @@ def test_a_fix_that_is_sure_alone_is_not_among_three() -> None:
     verdicts = judged(SURE, NOT, NOT)
     assert [verdict.result for verdict in verdicts] == [Result.INCONCLUSIVE, Result.FAIL, Result.FAIL]
     assert verdicts[0].sentence == (
-        "INCONCLUSIVE: the fixes are not sure enough among 3 candidates: p = 0.038, and 0.017 is asked; at these rates "
-        "'repeats: 10' would decide (1 of 1 reproduced failure fixed; Holm over 3 candidates)"
+        "INCONCLUSIVE: no fix is significant among 3 candidates: p = 0.038, needed 0.017; at these rates "
+        "'repeats: 10' would decide (fixed 1 of 1 failing case; Holm over 3 candidates)"
     )
-    assert verdicts[0].among == Among(3, 0.05 / 3)
+    assert verdicts[0].holm == HolmCorrection(3, 0.05 / 3)
 
 
 def test_a_surer_fix_makes_room_for_the_next_one() -> None:
@@ -66,7 +66,7 @@ def test_a_surer_fix_makes_room_for_the_next_one() -> None:
     verdicts = judged(one, both)
     assert judged(one, {"s": (FAIL8, FAIL8), "t": ("-----+++", FAIL8)})[0].result is Result.INCONCLUSIVE
     assert [verdict.result for verdict in verdicts] == [Result.PASS, Result.PASS]
-    assert [verdict.among.level for verdict in verdicts] == [0.05, 0.025]
+    assert [verdict.holm.level for verdict in verdicts] == [0.05, 0.025]
     assert all(verdict.sentence.endswith("; Holm over 2 candidates") for verdict in verdicts)
 
 
@@ -74,7 +74,7 @@ def test_of_mandatory_fixes_the_least_sure_counts() -> None:
     assert judged(SURER, NOT, NOT)[0].result is Result.PASS
     verdict = judged(SURER, NOT, NOT, fixed="all")[0]
     assert verdict.result is Result.INCONCLUSIVE
-    assert "the fixes are not sure enough" in verdict.sentence
+    assert "no fix is significant" in verdict.sentence
 
 
 def test_bounds_are_of_the_candidates_own_level() -> None:
@@ -84,32 +84,31 @@ def test_bounds_are_of_the_candidates_own_level() -> None:
     assert judged({**fix, **guards(59, "+++")}, margin=0.05)[0].result is Result.PASS
     verdict = judged({**fix, **guards(59, "+++")}, other, margin=0.05)[0]
     assert verdict.sentence == (
-        "INCONCLUSIVE: at margin 5 % 13 more guards are needed (1 of 1 reproduced failure fixed; Holm over 2 "
-        "candidates)"
+        "INCONCLUSIVE: margin 5 % needs 13 more passing cases (fixed 1 of 1 failing case; Holm over 2 candidates)"
     )
     verdict = judged({**fix, **guards(73, "+++")}, {"s": (FAIL8, FAIL8), **guards(73, "+++")}, margin=0.05)[0]
-    assert "(margin 5 %: lower bound −3.8 points, below 4.9 % broken, at 97.5 %)" in verdict.sentence
+    assert "(margin 5 %: lower bound −3.8 points, at most 4.9 % broken, at 97.5 % confidence)" in verdict.sentence
     assert verdict.sentence.endswith("; Holm over 2 candidates")
 
 
 def test_what_is_in_production_already_is_no_candidate_among_others() -> None:
     verdicts = judged(SURE, NOT, champion="sha256:c1")
     assert [verdict.mode for verdict in verdicts] == [Mode.CHAMPION, Mode.SAME]
-    assert verdicts[0].among == Among()
+    assert verdicts[0].holm == HolmCorrection()
 
 
 def test_first_versions_are_not_tested_against_anything() -> None:
-    assert [verdict.among for verdict in judged(SURE, SURE, champion=None)] == [Among(), Among()]
+    assert [verdict.holm for verdict in judged(SURE, SURE, champion=None)] == [HolmCorrection(), HolmCorrection()]
 
 
 @pytest.mark.parametrize(("candidates", "level"), [(1, 0.025), (3, 0.02), (3, 1.0), (2, 0.05 / 3), (0, 0.05)])
 def test_there_is_no_such_level(candidates: int, level: float) -> None:
     with pytest.raises(ValueError, match="no level"):
-        Among(candidates, level)
+        HolmCorrection(candidates, level)
 
 
 def proof(verdict: Verdict, *candidates: Cases) -> dict[str, Any]:
-    part = Judged(
+    part = SuiteProof(
         suite="s",
         path="p",
         run="r",

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import pytest
 
+from promptbench.gate.attempt_matrix import AttemptCell
+from promptbench.gate.case_outcomes import CaseInfo, CaseOutcome, ComparedCase
 from promptbench.gate.clusters import clustered, clusters, discordant
-from promptbench.gate.flips import CaseFlip, CaseInfo, Flip
-from promptbench.gate.margin import Guarded
-from promptbench.gate.policy import ALONE
-from promptbench.gate.table import Cell
+from promptbench.gate.margin import MarginTest
+from promptbench.gate.policy import NO_CORRECTION
 from tests.gate.kit import guards, judged
 
 PASSED, FAILED = 3, 1
 
 
-def item(name: str, flip: Flip = Flip.STILL_PASSING, cluster: str = "", marks: str = "+++") -> CaseFlip:
-    cell = Cell(bytes(PASSED if mark == "+" else FAILED for mark in marks))
-    return CaseFlip(CaseInfo(name, cluster=cluster), flip, Cell(bytes([PASSED] * len(marks))), cell)
+def item(
+    name: str, flip: CaseOutcome = CaseOutcome.STILL_PASSING, cluster: str = "", marks: str = "+++"
+) -> ComparedCase:
+    cell = AttemptCell(bytes(PASSED if mark == "+" else FAILED for mark in marks))
+    return ComparedCase(CaseInfo(name, cluster=cluster), flip, AttemptCell(bytes([PASSED] * len(marks))), cell)
 
 
-def names(found: list[list[CaseFlip]]) -> list[list[str]]:
+def names(found: list[list[ComparedCase]]) -> list[list[str]]:
     return [[case.case.name for case in cluster] for cluster in found]
 
 
@@ -32,35 +34,35 @@ def test_a_case_without_a_cluster_stands_for_itself() -> None:
 
 def test_a_cluster_is_better_or_worse_once() -> None:
     states = [
-        item("a", Flip.FIXED, "one"),
-        item("b", Flip.FIXED, "one"),
-        item("c", Flip.BROKEN, "two"),
-        item("d", Flip.FIXED, "two"),
-        item("e", Flip.BROKEN),
+        item("a", CaseOutcome.FIXED, "one"),
+        item("b", CaseOutcome.FIXED, "one"),
+        item("c", CaseOutcome.BROKEN, "two"),
+        item("d", CaseOutcome.FIXED, "two"),
+        item("e", CaseOutcome.BROKEN),
     ]
     assert discordant(states) == (1, 1)
 
 
 def test_a_margin_counts_clusters() -> None:
     """Twelve clusters of five guards: no more is known than of twelve guards."""
-    alone = Guarded([item(str(n)) for n in range(12)], 0.25, ALONE, 3)
-    five = Guarded([item(f"{n} {m}", cluster=str(n)) for n in range(12) for m in range(5)], 0.25, ALONE, 3)
+    alone = MarginTest([item(str(n)) for n in range(12)], 0.25, NO_CORRECTION, 3)
+    five = MarginTest([item(f"{n} {m}", cluster=str(n)) for n in range(12) for m in range(5)], 0.25, NO_CORRECTION, 3)
     assert five.p == alone.p
     assert five.holds
     assert five.difference == alone.difference
-    nine = Guarded([item(f"{n} {m}", cluster=str(n)) for n in range(9) for m in range(9)], 0.25, ALONE, 3)
+    nine = MarginTest([item(f"{n} {m}", cluster=str(n)) for n in range(9) for m in range(9)], 0.25, NO_CORRECTION, 3)
     assert not nine.holds
-    assert nine.open() == "at margin 25 % 2 more guards of other clusters are needed"
+    assert nine.open() == "margin 25 % needs 2 more passing cases of other clusters"
 
 
 def test_one_unstable_guard_makes_its_cluster_unstable() -> None:
     steady = [item(f"{n} {m}", cluster=str(n)) for n in range(93) for m in range(2)]
-    wavering = [item("w 1", Flip.UNSTABLE, "0"), item("w 2", Flip.UNSTABLE, "0")]
-    assert len(Guarded([*steady, *wavering], 0.05, ALONE, 3).unsteady) == 1
+    wavering = [item("w 1", CaseOutcome.UNSTABLE, "0"), item("w 2", CaseOutcome.UNSTABLE, "0")]
+    assert len(MarginTest([*steady, *wavering], 0.05, NO_CORRECTION, 3).unsteady) == 1
 
 
 def test_the_difference_is_the_mean_within_a_cluster() -> None:
-    found = Guarded([item("a", cluster="t", marks="--+"), item("b", cluster="t"), item("c")], 0.05, ALONE, 3)
+    found = MarginTest([item("a", cluster="t", marks="--+"), item("b", cluster="t"), item("c")], 0.05, NO_CORRECTION, 3)
     assert found.difference.count == 2
     assert found.difference.total == pytest.approx(-1 / 3)
 
@@ -68,11 +70,10 @@ def test_the_difference_is_the_mean_within_a_cluster() -> None:
 @pytest.mark.parametrize(
     ("together", "said"),
     [
-        ({}, "none of 30 guards broken; among cases like these that excludes a break rate above 10 %, 29 more would"),
+        ({}, "broken 0 of 30 passing cases; that excludes a break rate above 10 %, 29 more would"),
         (
             {f"g{n}": f"talk {n % 9}" for n in range(1, 31)},
-            "none of 30 guards in 9 clusters broken; among cases like these that excludes a break rate above 28 %, "
-            "20 more clusters would",
+            "broken 0 of 30 passing cases in 9 clusters; that excludes a break rate above 28 %, 20 more clusters would",
         ),
     ],
 )

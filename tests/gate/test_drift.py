@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from promptbench.gate.attempt_matrix import AttemptMatrix
 from promptbench.gate.drift import DRIFT_LEVEL, Drift, drift
 from promptbench.gate.judge import GatedModel, Result, Verdict, judge
 from promptbench.gate.policy import Policy
-from promptbench.gate.table import Table
 from promptbench.stats.exact import mcnemar_mid_p
 from tests.gate.kit import CANDIDATE, MODEL, Cases, attempts, guards, infos
 
@@ -17,7 +17,7 @@ SINCE = "promoted on 2026-11-01"
 def changed(cases: Cases, **about: dict[str, str]) -> Drift | None:
     """For each case its tries then and now."""
     then, now = (
-        Table(attempts({name: (both[side],) for name, both in cases.items()}, variants=(CANDIDATE,)))  # type: ignore[arg-type, misc]
+        AttemptMatrix(attempts({name: (both[side],) for name, both in cases.items()}, variants=(CANDIDATE,)))  # type: ignore[arg-type, misc]
         for side in (0, 1)
     )
     return drift(now, then, CANDIDATE, MODEL, infos(cases, **about), 3, SINCE)  # type: ignore[arg-type]
@@ -35,7 +35,7 @@ def test_one_try_a_case_is_mcnemars_test() -> None:
 def test_seven_worse_and_none_better_are_clear() -> None:
     assert Drift(SINCE, 1.0, 0.9, worse=7, better=0).p == pytest.approx(2**-7)
     assert 2**-7 <= DRIFT_LEVEL < 2**-6
-    assert not Drift(SINCE, 1.0, 0.9, worse=6, better=0).clear
+    assert not Drift(SINCE, 1.0, 0.9, worse=6, better=0).significant
     assert Drift(SINCE, 1.0, 1.0, worse=0, better=0).p == 1.0
 
 
@@ -49,10 +49,10 @@ def test_what_belongs_together_moves_once_and_quarantine_not_at_all() -> None:
     cases = {f"w{n}": ("+++", "---") for n in range(8)}
     together = changed(cases, together=dict.fromkeys(cases, "talk"))
     assert together is not None
-    assert (together.worse, together.clear) == (1, False)
+    assert (together.worse, together.significant) == (1, False)
     apart = changed({**cases, "q": ("+++", "---")}, apart={"q": "2026-12-31"})
     assert apart is not None
-    assert (apart.worse, apart.clear) == (8, True)
+    assert (apart.worse, apart.significant) == (8, True)
 
 
 def test_other_cases_say_nothing() -> None:
@@ -62,7 +62,7 @@ def test_other_cases_say_nothing() -> None:
 def nightly(worse: int, champion: str) -> Verdict:
     cases = guards(10)
     return judge(
-        Table(attempts(cases, variants=("sha256:other", CANDIDATE))),
+        AttemptMatrix(attempts(cases, variants=("sha256:other", CANDIDATE))),
         champion=champion,
         candidate=CANDIDATE,
         models=[GatedModel(MODEL, deterministic=True)],
@@ -73,14 +73,14 @@ def nightly(worse: int, champion: str) -> Verdict:
     )
 
 
-HOLDS = "PASS: nothing to promote, this is the prompt in production, and it holds: answers 100 %; answers"
+HOLDS = "PASS: nothing to promote, this is the prompt in production: 100 % of answers are correct; correct answers"
 FELL = "91 % now, 97 % when promoted on 2026-11-01"
 
 
 @pytest.mark.parametrize(
     ("worse", "said"),
     [
-        (8, f"FAIL: the prompt in production got worse: answers {FELL}, 8 worse and 0 better (p = 0.004)"),
+        (8, f"FAIL: the prompt in production got worse: correct answers {FELL}, 8 worse and 0 better (p = 0.004)"),
         (2, f"{HOLDS} {FELL}, 2 worse and 0 better (p = 0.250)"),
         (0, f"{HOLDS} as when promoted on 2026-11-01"),
     ],

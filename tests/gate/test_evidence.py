@@ -11,22 +11,22 @@ from hypothesis import strategies as st
 
 from promptbench.core.canonical import canonical
 from promptbench.core.types import Attempt, Json
+from promptbench.gate.attempt_matrix import AttemptMatrix
 from promptbench.gate.drift import Drift
-from promptbench.gate.evidence import Judged, evidence, rejudge
+from promptbench.gate.evidence import SuiteProof, evidence, rejudge
 from promptbench.gate.judge import GatedModel, Result, judge
 from promptbench.gate.policy import Policy, TagPolicy
-from promptbench.gate.table import Table
 from tests.gate.kit import CANDIDATE, CHAMPION, MODEL, Cases, attempts, guards, infos, judged
 from tests.gate.test_judge import SENTENCES
 
 
 def part(
     cases: Cases, *, suite: str = "triage", path: str = "suites/triage/suite.yaml", **options: Json
-) -> tuple[Judged, list[Attempt]]:
+) -> tuple[SuiteProof, list[Attempt]]:
     verdict = judged(cases, **options)
     names = {field.name for field in fields(Policy)}
     policy = Policy(**{key: value for key, value in options.items() if key in names})
-    about = Judged(
+    about = SuiteProof(
         suite=suite,
         path=path,
         run="r-1",
@@ -43,7 +43,7 @@ def part(
     return about, list(attempts(cases))
 
 
-def proof_of(*parts: tuple[Judged, list[Attempt]]) -> dict[str, Json]:
+def proof_of(*parts: tuple[SuiteProof, list[Attempt]]) -> dict[str, Json]:
     """As it comes out of a store or a file."""
     proof = evidence("triage", parts, tool="promptbench 0", made="2026-11-24T09:30:12.000Z")
     return json.loads(canonical(proof))  # type: ignore[no-any-return]
@@ -86,7 +86,7 @@ def test_drift_is_in_it() -> None:
     worse = Drift("promoted on 2026-11-01", 1.0, 0.8, worse=8, better=0)
     [model] = (
         judge(
-            Table(lines),
+            AttemptMatrix(lines),
             champion=CANDIDATE,
             candidate=CANDIDATE,
             models=about.models,
@@ -316,7 +316,7 @@ def from_cache() -> dict[str, Json]:
     about, made = part(PASSED)
     made[0] = replace(made[0], tries=0)
     verdict = judge(
-        Table(made),
+        AttemptMatrix(made),
         champion=CHAMPION,
         candidate=CANDIDATE,
         models=about.models,

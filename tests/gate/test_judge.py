@@ -7,9 +7,9 @@ import pytest
 from promptbench.core.errors import Exit
 from promptbench.core.types import Outcome
 from promptbench.core.words import percent
+from promptbench.gate.attempt_matrix import AttemptMatrix
 from promptbench.gate.judge import GatedModel, Mode, Result, Verdict, judge
 from promptbench.gate.policy import Policy, TagPolicy
-from promptbench.gate.table import Table
 from tests.gate.kit import CANDIDATE, CHAMPION, MODEL, Cases, attempts, guards, infos, judged
 
 PASS8, FAIL8, PASS11 = "+" * 8, "-" * 8, "+" * 11
@@ -20,48 +20,47 @@ SENTENCES: dict[str, tuple[Cases, dict[str, object], str]] = {
     "fixed, nine guards": (
         {**FIXES, **guards(9)},
         {"deterministic": True},
-        "PASS: 2 of 2 failures fixed, none of 9 guards broken; among cases like these that excludes a break rate above "
-        "28 %, 20 more would make it 10 %",
+        "PASS: fixed 2 of 2 failing cases, broken 0 of 9 passing cases; that excludes a break rate "
+        "above 28 %, 20 more would exclude 10 %",
     ),
     "twenty-nine guards": (
         {**FIXES, **guards(29)},
         {"deterministic": True},
-        "PASS: 2 of 2 failures fixed, none of 29 guards broken; among cases like these that excludes a break rate "
-        "above 10 %, 30 more would make it 5 %",
+        "PASS: fixed 2 of 2 failing cases, broken 0 of 29 passing cases; that excludes a break rate "
+        "above 10 %, 30 more would exclude 5 %",
     ),
     "all guards there could be": (
         {**FIXES, **guards(300)},
         {"deterministic": True},
-        "PASS: 2 of 2 failures fixed, none of 300 guards broken; among cases like these that excludes a break rate "
-        "above 1 %",
+        "PASS: fixed 2 of 2 failing cases, broken 0 of 300 passing cases; that excludes a break rate above 1 %",
     ),
     "one failure stays": (
         {"t1": ("-", "+"), "t2": ("-", "-"), **guards(1)},
         {"deterministic": True},
-        "PASS: 1 of 2 failures fixed, none of 1 guard broken; among cases like these that excludes a break rate above "
-        "95 %, 28 more would make it 10 %",
+        "PASS: fixed 1 of 2 failing cases, broken 0 of 1 passing case; that excludes a break rate "
+        "above 95 %, 28 more would exclude 10 %",
     ),
     "no guards": (
         FIXES,
         {"deterministic": True},
-        "PASS: 2 of 2 failures fixed, no guards, so nothing is known about what it may break",
+        "PASS: fixed 2 of 2 failing cases, no passing cases, so nothing is known about what it may break",
     ),
     "nothing to fix": (
         guards(9),
         {"deterministic": True},
-        "PASS: nothing to fix, none of 9 guards broken; among cases like these that excludes a break rate above 28 %, "
-        "20 more would make it 10 %",
+        "PASS: nothing to fix, broken 0 of 9 passing cases; that excludes a break rate above 28 %, "
+        "20 more would exclude 10 %",
     ),
     "nothing fixed": (
         {"t1": ("-", "-"), "t2": ("-", "-"), **guards(9)},
         {"deterministic": True},
-        "FAIL: none of 2 failures is fixed",
+        "FAIL: none of the 2 failing cases is fixed",
     ),
-    "one failure, not fixed": ({"t1": ("-", "-")}, {"deterministic": True}, "FAIL: none of 1 failure is fixed"),
+    "one failure, not fixed": ({"t1": ("-", "-")}, {"deterministic": True}, "FAIL: the failing case is not fixed"),
     "a break": (
         {**FIXES, **guards(8), "b": ("+", "-")},
         {"deterministic": True},
-        "FAIL: 1 case broken: 'b' (2 of 2 failures fixed)",
+        "FAIL: 1 case broken: 'b' (fixed 2 of 2 failing cases)",
     ),
     "many breaks": (
         {f"b{n}": ("+", "-") for n in range(5)},
@@ -71,231 +70,236 @@ SENTENCES: dict[str, tuple[Cases, dict[str, object], str]] = {
     "critical stays": (
         {**FIXES, "c": ("-", "-"), **guards(9)},
         {"deterministic": True, "critical": "c"},
-        "FAIL: 1 case still failing and must be fixed: 'c' (2 of 3 failures fixed)",
+        "FAIL: 1 case still failing but must be fixed: 'c' (fixed 2 of 3 failing cases)",
     ),
     "fixed: all": (
         {**FIXES, "c": ("-", "-"), "d": ("-", "-"), **guards(9)},
         {"deterministic": True, "fixed": "all"},
-        "FAIL: 2 cases still failing and must be fixed: 'c', 'd' (2 of 4 failures fixed)",
+        "FAIL: 2 cases still failing but must be fixed: 'c', 'd' (fixed 2 of 4 failing cases)",
     ),
     "a fall on the ladder": (
         {"t1": ("-:n", "+:r"), "g1": ("+:r", "+:e")},
         {"deterministic": True},
-        "FAIL: 1 answer fell on the format ladder: 'g1' (1 of 1 failure fixed)",
+        "FAIL: answers of 1 case need more repair than before: 'g1' (fixed 1 of 1 failing case)",
     ),
     "below the format floor": (
         {"t1": ("-:n", "+:r"), "t2": ("-:n", "-:n"), **guards(8, "+:r")},
         {"deterministic": True},
-        "FAIL: format 90 % is below the floor of 95 % (1 of 2 failures fixed)",
+        "FAIL: 90 % of answers are valid JSON; `gate: format floor` needs 95 % (fixed 1 of 2 failing cases)",
     ),
     "just below the format floor": (
         {"t1": ("-:n", "+:r"), "t2": ("-:n", "-:n"), **guards(16, "+:r")},
         {"deterministic": True, "format_floor": 0.945},
-        "FAIL: format 94.4 % is below the floor of 94.5 % (1 of 2 failures fixed)",
+        "FAIL: 94.4 % of answers are valid JSON; `gate: format floor` needs 94.5 % (fixed 1 of 2 failing cases)",
     ),
     "format is told": (
         {"t1": ("-:n", "+:r"), **guards(1, "+:r")},
         {"deterministic": True},
-        "PASS: 1 of 1 failure fixed, none of 1 guard broken; among cases like these that excludes a break rate above "
-        "95 %, 28 more would make it 10 %; format 100 %",
+        "PASS: fixed 1 of 1 failing case, broken 0 of 1 passing case; that excludes a break rate "
+        "above 95 %, 28 more would exclude 10 %; 100 % of answers are valid JSON",
     ),
     "everything at once": (
         {"c": ("-:r", "-:n"), "b": ("+:r", "-:n"), "g": ("+:r", "+:r")},
         {"deterministic": True, "critical": "c"},
-        "FAIL: 1 case broken: 'b'; format 33 % is below the floor of 95 %; 1 answer fell on the format ladder: 'c'; 1 "
-        "case still failing and must be fixed: 'c' (0 of 1 failure fixed)",
+        "FAIL: 1 case broken: 'b'; 33 % of answers are valid JSON; `gate: format floor` needs 95 %; "
+        "answers of 1 case need more repair than before: 'c'; 1 case still failing but must be "
+        "fixed: 'c' (fixed 0 of 1 failing case)",
     ),
     "reproduced and fixed": (
         {"t1": (FAIL8, PASS8), "t2": ("--+++---", "+++++++-"), **guards(9, "+++")},
         {},
-        "PASS: 1 of 2 reproduced failures fixed, none of 9 guards broken; among cases like these that excludes a break "
-        "rate above 28 %, 20 more would make it 10 %",
+        "PASS: fixed 1 of 2 failing cases, broken 0 of 9 passing cases; that excludes a break rate "
+        "above 28 %, 20 more would exclude 10 %",
     ),
     "not reproduced": (
         {"t1": ("--++++++", PASS8), **guards(9, "+++")},
         {},
-        "PASS: nothing to fix, 1 failure not reproduced, none of 9 guards broken; among cases like these that "
-        "excludes a break rate above 28 %, 20 more would make it 10 %",
+        "PASS: nothing to fix, 1 failure not reproduced, broken 0 of 9 passing cases; that excludes "
+        "a break rate above 28 %, 20 more would exclude 10 %",
     ),
     "nothing is sure": (
         {"t1": ("--++++++", PASS8), "t2": ("--++++++", FAIL8)},
         {},
-        "INCONCLUSIVE: no case passes or fails surely in production, so nothing can be compared; bring cases that do "
-        "(nothing to fix, 2 failures not reproduced)",
+        "INCONCLUSIVE: no case passes or fails reliably in production, so nothing can be compared; "
+        "add cases that do (nothing to fix, 2 failures not reproduced)",
     ),
     "improved, more repeats would tell": (
         {"t1": ("--+++---", "+++++++-"), "t2": (FAIL8, "+++++---"), "t3": (FAIL8, "+-------"), **guards(9, "+++")},
         {},
-        "INCONCLUSIVE: 2 failures improved, none surely fixed: 't1' passes 7 of 8 tries and needs 8, 't2' passes 5 "
-        "of 8 tries and needs 7; at these rates 'repeats: 16' would decide (0 of 3 reproduced failures fixed)",
+        "INCONCLUSIVE: 2 failing cases improved, no fix is proven: 't1' passes 7 of 8 tries and "
+        "needs 8, 't2' passes 5 of 8 tries and needs 7; at these rates 'repeats: 16' would decide "
+        "(fixed 0 of 3 failing cases)",
     ),
     "improved, more repeats would not tell": (
         {"t2": (FAIL8, "+++++---"), **guards(9, "+++")},
         {},
-        "INCONCLUSIVE: 1 failure improved, none surely fixed: 't2' passes 5 of 8 tries and needs 7; at these rates "
-        "more repeats would not make it a fix, a better prompt would (0 of 1 reproduced failure fixed)",
+        "INCONCLUSIVE: 1 failing case improved, no fix is proven: 't2' passes 5 of 8 tries and needs "
+        "7; at these rates more repeats would not prove a fix, a better prompt would (fixed 0 of 1 "
+        "failing case)",
     ),
     "hardly improved": (
         {"t3": (FAIL8, "+-------"), **guards(9, "+++")},
         {},
-        "FAIL: none of 1 reproduced failure is fixed",
+        "FAIL: the failing case is not fixed",
     ),
     "a fix counts, whatever else improved": (
         {"t1": (FAIL8, PASS8), "t2": (FAIL8, "+++++---")},
         {},
-        "PASS: 1 of 2 reproduced failures fixed, no guards, so nothing is known about what it may break",
+        "PASS: fixed 1 of 2 failing cases, no passing cases, so nothing is known about what it may break",
     ),
     "a break that repeats": (
         {"t1": (FAIL8, PASS8), "b": (PASS11, "-----+++++-"), **guards(8, "+++")},
         {},
-        "FAIL: 1 case broken: 'b' (1 of 1 reproduced failure fixed)",
+        "FAIL: 1 case broken: 'b' (fixed 1 of 1 failing case)",
     ),
     "unstable": (
         {"t1": (FAIL8, PASS8), "u": (PASS11, "-++++++++--"), **guards(9, "+++")},
         {},
-        "PASS: 1 of 1 reproduced failure fixed, none of 10 guards broken but 1 unstable: 'u'; among cases like these "
-        "that excludes a break rate above 28 %, 20 more would make it 10 %",
+        "PASS: fixed 1 of 1 failing case, broken 0 of 10 passing cases, 1 unstable: 'u'; that "
+        "excludes a break rate above 28 %, 20 more would exclude 10 %",
     ),
     "nothing but unstable": (
         {"t1": (FAIL8, PASS8), "u": (PASS11, "-++++++++--")},
         {},
-        "PASS: 1 of 1 reproduced failure fixed, none of 1 guard broken but 1 unstable: 'u'",
+        "PASS: fixed 1 of 1 failing case, broken 0 of 1 passing case, 1 unstable: 'u'",
     ),
     "margin kept": (
         {**FIXES, **guards(59)},
         {"deterministic": True, "margin": 0.05},
-        "PASS: 2 of 2 failures fixed, none of 59 guards broken (margin 5 %: lower bound −3.9 points, below 5 % "
-        "broken, at 95 %)",
+        "PASS: fixed 2 of 2 failing cases, broken 0 of 59 passing cases (margin 5 %: lower bound "
+        "−3.9 points, at most 5 % broken, at 95 % confidence)",
     ),
     "margin, too few guards": (
         {**FIXES, **guards(20)},
         {"deterministic": True, "margin": 0.05},
-        "INCONCLUSIVE: at margin 5 % 39 more guards are needed (2 of 2 failures fixed)",
+        "INCONCLUSIVE: margin 5 % needs 39 more passing cases (fixed 2 of 2 failing cases)",
     ),
     "margin, one guard too few": (
         {**FIXES, **guards(58)},
         {"deterministic": True, "margin": 0.05},
-        "INCONCLUSIVE: at margin 5 % 1 more guard is needed (2 of 2 failures fixed)",
+        "INCONCLUSIVE: margin 5 % needs 1 more passing case (fixed 2 of 2 failing cases)",
     ),
     "margin, no guards": (
         FIXES,
         {"deterministic": True, "margin": 0.05},
-        "INCONCLUSIVE: at margin 5 % 59 more guards are needed (2 of 2 failures fixed)",
+        "INCONCLUSIVE: margin 5 % needs 59 more passing cases (fixed 2 of 2 failing cases)",
     ),
     "margin, fewer than ten guards": (
         # Nine clean guards exclude a break rate of 30 %, and are too few for a mean.
         {**FIXES, **guards(9)},
         {"deterministic": True, "margin": 0.3},
-        "INCONCLUSIVE: at margin 30 % 1 more guard is needed (2 of 2 failures fixed)",
+        "INCONCLUSIVE: margin 30 % needs 1 more passing case (fixed 2 of 2 failing cases)",
     ),
     "margin and a break": (
         {**FIXES, **guards(400), "b": ("+", "-")},
         {"deterministic": True, "margin": 0.05},
-        "FAIL: 1 case broken: 'b' (2 of 2 failures fixed)",
+        "FAIL: 1 case broken: 'b' (fixed 2 of 2 failing cases)",
     ),
     "margin, unstable": (
         {"t1": (FAIL8, PASS8), "u": (PASS11, "-++++++++--"), **guards(91, "+++")},
         {"margin": 0.05},
-        "INCONCLUSIVE: at margin 5 % 1 more guard is needed, since 1 of 92 is unstable ('u') (1 of 1 reproduced "
-        "failure fixed)",
+        "INCONCLUSIVE: margin 5 % needs 1 more passing case, because 1 of 92 is unstable ('u') "
+        "(fixed 1 of 1 failing case)",
     ),
     "margin, unstable among enough": (
         {"t1": (FAIL8, PASS8), "u": (PASS11, "-++++++++--"), **guards(92, "+++")},
         {"margin": 0.05},
-        "PASS: 1 of 1 reproduced failure fixed, none of 93 guards broken but 1 unstable: 'u' (margin 5 %: lower "
-        "bound −2.9 points, below 5 % broken, at 95 %)",
+        "PASS: fixed 1 of 1 failing case, broken 0 of 93 passing cases, 1 unstable: 'u' (margin 5 %: "
+        "lower bound −2.9 points, at most 5 % broken, at 95 % confidence)",
     ),
     "margin, all a little worse": (
         {"t1": (FAIL8, PASS8), **{f"w{n}": (PASS11, "++-" + PASS8) for n in range(70)}},
         {"margin": 0.05},
-        "INCONCLUSIVE: at margin 5 % the guards lose 33 % of their passes, which more guards would not change (1 of 1 "
-        "reproduced failure fixed)",
+        "INCONCLUSIVE: margin 5 %: passing cases lose 33 % of their passes, which more cases would "
+        "not change (fixed 1 of 1 failing case)",
     ),
     "margin, some a little worse": (
         # A mean of -5/3 in 65 is within 5 %, and takes more guards to show than the share of broken ones does.
         {"t1": (FAIL8, PASS8), **{f"w{n}": (PASS11, "++-" + PASS8) for n in range(5)}, **guards(60, "+++")},
         {"margin": 0.05},
-        "INCONCLUSIVE: at margin 5 % 47 more guards are needed (1 of 1 reproduced failure fixed)",
+        "INCONCLUSIVE: margin 5 % needs 47 more passing cases (fixed 1 of 1 failing case)",
     ),
     "margin of a tag": (
         {**FIXES, **guards(60), **{f"h{n}": ("+", "+") for n in range(30)}},
         {"deterministic": True, "tags": {"t": TagPolicy(margin=0.1)}, "tagged": " ".join(f"h{n}" for n in range(30))},
-        "PASS: 2 of 2 failures fixed, none of 90 guards broken (margin 10 % of 't': lower bound −7.5 points, "
-        "below 9.5 % broken, at 95 %)",
+        "PASS: fixed 2 of 2 failing cases, broken 0 of 90 passing cases (margin 10 % of 't': lower "
+        "bound −7.5 points, at most 9.5 % broken, at 95 % confidence)",
     ),
     "margin of a tag, too few": (
         {**FIXES, **guards(60)},
         {"deterministic": True, "margin": 0.05, "tags": {"t": TagPolicy(margin=0.1)}, "tagged": "g1 g2"},
-        "INCONCLUSIVE: at margin 10 % of 't' 27 more guards are needed (2 of 2 failures fixed)",
+        "INCONCLUSIVE: margin 10 % of 't' needs 27 more passing cases (fixed 2 of 2 failing cases)",
     ),
     "below the floor of a tag": (
         {**FIXES, **guards(9), "s": ("-", "-")},
         {"deterministic": True, "tags": {"t": TagPolicy(floor=0.9)}, "tagged": "s t1 g1"},
-        "FAIL: answers 67 % of 't' are below the floor of 90 % (2 of 3 failures fixed)",
+        "FAIL: 67 % of answers to cases tagged 't' are correct; their `floor` needs 90 % (fixed 2 of 3 failing cases)",
     ),
     "first version, below the floor of a tag": (
         {"a": ("", "+"), "b": ("", "+"), "c": ("", "+"), "d": ("", "+"), "e": ("", "-")},
         {"champion": None, "deterministic": True, "tags": {"t": TagPolicy(floor=0.9)}, "tagged": "e"},
-        "FAIL: the first version is below its floors: answers 0 % of 't' are below the floor of 90 %",
+        "FAIL: 0 % of answers to cases tagged 't' are correct; their `floor` needs 90 %",
     ),
     "critical and unstable": (
         {"t1": (FAIL8, PASS8), "u": (PASS11, "-++++++++--"), **guards(9, "+++")},
         {"critical": "u"},
-        "INCONCLUSIVE: 1 critical case unstable: 'u' passes 8 of 11 tries and needs 9; at these rates more repeats "
-        "would not decide, a prompt that is steady there would (1 of 1 reproduced failure fixed)",
+        "INCONCLUSIVE: 1 critical case unstable: 'u' passes 8 of 11 tries and needs 9; at these "
+        "rates more repeats would not decide, a more reliable prompt would (fixed 1 of 1 failing "
+        "case)",
     ),
     "critical without an answer": (
         {"t1": ("-", "+"), "c": ("+", "x"), **guards(48)},
         {"deterministic": True, "critical": "c"},
-        "INCONCLUSIVE: no answer at 'c', which must be known; run it again (1 of 1 failure fixed)",
+        "INCONCLUSIVE: no answer for 'c', which is required; run it again (fixed 1 of 1 failing case)",
     ),
     "fixed: all without an answer": (
         {"t1": ("-", "+"), "c": ("-", "x"), **guards(48)},
         {"deterministic": True, "fixed": "all"},
-        "INCONCLUSIVE: no answer at 'c', which must be known; run it again (1 of 1 failure fixed)",
+        "INCONCLUSIVE: no answer for 'c', which is required; run it again (fixed 1 of 1 failing case)",
     ),
     "any case without an answer": (
         {"t1": ("-", "+"), "c": ("+", "x"), **guards(9)},
         {"deterministic": True},
-        "PASS: 1 of 1 failure fixed, none of 9 guards broken; among cases like these that excludes a break rate above "
-        "28 %, 20 more would make it 10 %; no answer at 'c'",
+        "PASS: fixed 1 of 1 failing case, broken 0 of 9 passing cases; that excludes a break rate "
+        "above 28 %, 20 more would exclude 10 %; no answer for 'c'",
     ),
     "too many errors": (
         {"t1": ("-", "+"), "c": ("x", "x"), **guards(9)},
         {"deterministic": True},
-        "NO VERDICT about the prompt: 2 of 22 attempts got no answer from the provider",
+        "NO VERDICT: 2 of 22 attempts got no answer from the provider",
     ),
     "stopped": (
         {**FIXES, **guards(9)},
         {"deterministic": True, "asked_all": False},
-        "NO VERDICT about the prompt: the run is not complete",
+        "NO VERDICT: the run is not complete",
     ),
-    "nothing at all": ({}, {}, "NO VERDICT about the prompt: there is no answer to judge"),
+    "nothing at all": ({}, {}, "NO VERDICT: there is no answer to judge"),
     "first version": (
         {"a": ("", "+:r"), "b": ("", "+:r"), "c": ("", "+:r"), "d": ("", "+:r"), "e": ("", "-:r")},
         {"champion": None, "deterministic": True},
-        "PASS: the first version is above its floors: answers 80 %, format 100 %",
+        "PASS: first version: 80 % of answers are correct, 100 % are valid JSON",
     ),
     "first version, nothing to read": (
         {"a": ("", "+")},
         {"champion": None, "deterministic": True},
-        "PASS: the first version is above its floors: answers 100 %",
+        "PASS: first version: 100 % of answers are correct",
     ),
     "first version, too low": (
         {"a": ("", "+:r"), "b": ("", "-:n"), "c": ("", "-:n")},
         {"champion": None, "deterministic": True},
-        "FAIL: the first version is below its floors: format 33 % is below the floor of 95 %; answers 33 % are below "
-        "the floor of 80 %",
+        "FAIL: 33 % of answers are valid JSON; `gate: format floor` needs 95 %; 33 % of answers are "
+        "correct; `gate: answer floor` needs 80 %",
     ),
     "production against itself": (
         {"a": ("", "+:r")},
         {"champion": CANDIDATE, "deterministic": True},
-        "PASS: nothing to promote, this is the prompt in production, and it holds: answers 100 %, format 100 %",
+        "PASS: nothing to promote, this is the prompt in production: 100 % of answers are correct, "
+        "100 % are valid JSON",
     ),
     "production has become worse": (
         {"a": ("", "-:r"), "b": ("", "+:r")},
         {"champion": CANDIDATE, "deterministic": True},
-        "FAIL: the prompt in production is below its floors: answers 50 % are below the floor of 80 %",
+        "FAIL: the prompt in production: 50 % of answers are correct; `gate: answer floor` needs 80 %",
     ),
 }  # fmt: skip
 
@@ -372,7 +376,7 @@ def test_modes() -> None:
 
 
 def several(*models: Cases) -> tuple[Result, str]:
-    table = Table(attempt for n, cases in enumerate(models) for attempt in attempts(cases, f"local/m{n}"))
+    table = AttemptMatrix(attempt for n, cases in enumerate(models) for attempt in attempts(cases, f"local/m{n}"))
     verdict = judge(
         table,
         champion=CHAMPION,
@@ -390,7 +394,10 @@ def test_all_models_must_pass() -> None:
     result, sentence = several(good, good, good)
     assert result is Result.PASS
     assert sentence.endswith(" (on local/m0, and the same result on 2 more)")
-    assert several(good, bad, good) == (Result.FAIL, "FAIL: 1 case broken: 'g' (1 of 1 failure fixed) (on local/m1)")
+    assert several(good, bad, good) == (
+        Result.FAIL,
+        "FAIL: 1 case broken: 'g' (fixed 1 of 1 failing case) (on local/m1)",
+    )
 
 
 def test_no_answer_from_one_model_is_no_verdict() -> None:
@@ -403,7 +410,7 @@ def test_no_answer_from_one_model_is_no_verdict() -> None:
 def test_no_model_is_no_verdict() -> None:
     result, sentence = several()
     assert result is Result.NO_VERDICT
-    assert sentence == "NO VERDICT: no model uses the prompt, so there is nothing to judge it on"
+    assert sentence == "NO VERDICT: no model uses the prompt"
 
 
 @pytest.mark.parametrize(
@@ -417,7 +424,7 @@ def test_percent_rounds_no_blemish_away(share: float | None, shown: str) -> None
 def from_cache(cases: Cases, champion: int, candidate: int, **options: bool) -> Verdict:
     """The verdict where so many attempts of each side, those at the first cases, have their answers from the cache."""
     left = {CHAMPION: champion, CANDIDATE: candidate}
-    table = Table()
+    table = AttemptMatrix()
     for attempt in attempts(cases):
         kept = attempt.outcome is not Outcome.ERRORED and left[attempt.key.variant] > 0
         left[attempt.key.variant] -= kept
@@ -448,7 +455,7 @@ def test_an_answer_from_the_cache_proves_nothing_either_way(cases: Cases, champi
     assert [(model.result, model.reasons) for model in verdict.models] == [(Result.INCONCLUSIVE, (came,))]
     usual = from_cache(cases, 0, 0)
     assert usual.result in (Result.PASS, Result.FAIL)
-    assert verdict.models[0].flips == usual.models[0].flips
+    assert verdict.models[0].cases == usual.models[0].cases
 
 
 def test_no_verdict_stays_none_whatever_came_from_the_cache() -> None:
@@ -457,7 +464,7 @@ def test_no_verdict_stays_none_whatever_came_from_the_cache() -> None:
 
 
 def test_an_answer_from_the_cache_on_one_model_leaves_all_open() -> None:
-    table = Table()
+    table = AttemptMatrix()
     for n, cases in enumerate((BETTER, WORSE)):
         for attempt in attempts(cases, f"local/m{n}"):
             table.add(replace(attempt, tries=0) if n == 0 else attempt)
@@ -477,7 +484,7 @@ def test_an_answer_from_the_cache_on_one_model_leaves_all_open() -> None:
 @pytest.mark.parametrize("champion", [None, CANDIDATE])
 def test_floors_are_not_judged_on_the_cache_either(champion: str | None) -> None:
     cases = dict.fromkeys(("a", "b"), ("", "+"))
-    table = Table(replace(attempt, tries=0) for attempt in attempts(cases))
+    table = AttemptMatrix(replace(attempt, tries=0) for attempt in attempts(cases))
     verdict = judge(
         table,
         champion=champion,
@@ -491,7 +498,7 @@ def test_floors_are_not_judged_on_the_cache_either(champion: str | None) -> None
 
 
 def test_other_prompts_and_models_may_come_from_the_cache() -> None:
-    table = Table(attempts(BETTER))
+    table = AttemptMatrix(attempts(BETTER))
     for others in (attempts(BETTER, "python/own.py:f"), attempts(BETTER, MODEL, ("", "sha256:other"))):
         for attempt in others:
             table.add(replace(attempt, tries=0))

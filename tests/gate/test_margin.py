@@ -6,31 +6,33 @@ import random
 
 import pytest
 
-from promptbench.gate.flips import CaseFlip, CaseInfo, Flip
-from promptbench.gate.margin import Guarded
-from promptbench.gate.policy import ALONE
-from promptbench.gate.table import Cell
+from promptbench.gate.attempt_matrix import AttemptCell
+from promptbench.gate.case_outcomes import CaseInfo, CaseOutcome, ComparedCase
+from promptbench.gate.margin import MarginTest
+from promptbench.gate.policy import NO_CORRECTION
 
 PASSED, FAILED = 3, 1
 
 
-def cell(marks: str) -> Cell:
-    return Cell(bytes(PASSED if mark == "+" else FAILED for mark in marks))
+def cell(marks: str) -> AttemptCell:
+    return AttemptCell(bytes(PASSED if mark == "+" else FAILED for mark in marks))
 
 
-def guarded(*pairs: tuple[int, str, str], margin: float = 0.05, first: int = 3, flip: Flip = Flip.FLAKY) -> Guarded:
+def guarded(
+    *pairs: tuple[int, str, str], margin: float = 0.05, first: int = 3, flip: CaseOutcome = CaseOutcome.FLAKY
+) -> MarginTest:
     """So many guards with the tries of production and of the candidate."""
     items = [
-        CaseFlip(CaseInfo(f"{number}"), flip, cell(theirs), cell(ours))
+        ComparedCase(CaseInfo(f"{number}"), flip, cell(theirs), cell(ours))
         for number, (theirs, ours) in enumerate((theirs, ours) for count, theirs, ours in pairs for _ in range(count))
     ]
-    return Guarded(items, margin, ALONE, first)
+    return MarginTest(items, margin, NO_CORRECTION, first)
 
 
 def test_more_repeats_decide_where_chance_is_what_widens_the_bound() -> None:
     found = guarded((70, "+++", "+++"), (16, "+++", "++-"), (10, "+-+", "+++"))
     assert not found.holds
-    assert found.open() == "at margin 5 % 41 more guards are needed, or about 'repeats: 8'"
+    assert found.open() == "margin 5 % needs 41 more passing cases, or about 'repeats: 8'"
 
 
 def test_they_do_not_where_cases_differ_by_themselves() -> None:

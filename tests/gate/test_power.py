@@ -4,15 +4,15 @@ import random
 
 import pytest
 
-from promptbench.gate.flips import Flip, flips, wanted
+from promptbench.gate.attempt_matrix import AttemptMatrix
+from promptbench.gate.case_outcomes import CaseOutcome, compare_cases, needed_repeats
 from promptbench.gate.policy import CRITICAL_REPEATS, Policy, TagPolicy
-from promptbench.gate.power import Outlook, Passing, guards_for, seen
-from promptbench.gate.table import Table
+from promptbench.gate.power import PassRate, PowerForecast, detection, guards_for
 from tests.gate.kit import CANDIDATE, CHAMPION, MODEL, attempts, infos
 
 
 def test_a_halved_case_is_found_broken_about_half_of_the_time() -> None:
-    found = seen(3)
+    found = detection(3)
     assert found.broken == pytest.approx(0.4819, abs=5e-5)
     # Unseen is what passes the first three, and what holds in nine of eleven all the same.
     assert 1 - found.broken - found.unstable == pytest.approx(1 / 8 + (3 + 3 * 8 + 3) / 2**11, abs=1e-12)
@@ -28,12 +28,14 @@ def test_as_the_gate_does_it(repeats: int, rate: float) -> None:
     }
     cases = infos(tries)
     first = {name: (theirs[:repeats], mine[:repeats]) for name, (theirs, mine) in tries.items()}
-    asked = {want.case for want in wanted(Table(attempts(first)), CHAMPION, CANDIDATE, MODEL, cases, policy)}
-    table = Table(attempts({name: tries[name] if name in asked else first[name] for name in tries}))
-    states = flips(table, CHAMPION, CANDIDATE, MODEL, cases, deterministic=False, policy=policy)
-    found = seen(repeats, rate)
-    for flip, probability in ((Flip.BROKEN, found.broken), (Flip.UNSTABLE, found.unstable)):
-        share = sum(item.flip is flip for item in states) / draws
+    asked = {
+        want.case for want in needed_repeats(AttemptMatrix(attempts(first)), CHAMPION, CANDIDATE, MODEL, cases, policy)
+    }
+    table = AttemptMatrix(attempts({name: tries[name] if name in asked else first[name] for name in tries}))
+    states = compare_cases(table, CHAMPION, CANDIDATE, MODEL, cases, deterministic=False, policy=policy)
+    found = detection(repeats, rate)
+    for flip, probability in ((CaseOutcome.BROKEN, found.broken), (CaseOutcome.UNSTABLE, found.unstable)):
+        share = sum(item.outcome is flip for item in states) / draws
         assert share == pytest.approx(probability, abs=4 * (0.25 / draws) ** 0.5)
 
 
@@ -48,19 +50,19 @@ def test_why_critical_cases_are_asked_so_often() -> None:
         (repeats, rate): round(found.broken + found.unstable, 2)
         for repeats in (3, CRITICAL_REPEATS)
         for rate in (0.5, 0.7)
-        if (found := seen(repeats, rate))
+        if (found := detection(repeats, rate))
     }
     assert held == {(3, 0.5): 0.86, (3, 0.7): 0.53, (8, 0.5): 0.99, (8, 0.7): 0.87}
-    assert max(seen(repeats).broken for repeats in range(1, 30)) < 0.61
+    assert max(detection(repeats).broken for repeats in range(1, 30)) < 0.61
 
 
 def test_outlooks() -> None:
-    assert list(Outlook.of(29, Policy(), deterministic=True).lines()) == [
-        "29 cases that hold exclude a break rate above 10 %, 30 more one above 5 %",
-        "each case is asked once: the model always answers the same, so a break is seen",
+    assert list(PowerForecast.of(29, Policy(), deterministic=True).lines()) == [
+        "if 29 cases hold, a break rate above 10 % is excluded, with 30 more above 5 %",
+        "the model is deterministic: each case runs once, and every break is seen",
     ]
-    assert Outlook.of(400, Policy(), deterministic=True).missing == 0
-    assert Outlook.of(9, Policy(margin=0.05), deterministic=False).missing == 50
+    assert PowerForecast.of(400, Policy(), deterministic=True).missing == 0
+    assert PowerForecast.of(9, Policy(margin=0.05), deterministic=False).missing == 50
 
 
 @pytest.mark.parametrize(
@@ -68,36 +70,36 @@ def test_outlooks() -> None:
     [
         (
             105,
-            Passing(),
-            "where production passes 98 % of tries (`promptbench calibrate` measures it), a harmless change keeps it "
+            PassRate(),
+            "if production passes 98 % of tries (`promptbench calibrate` measures it), a harmless change keeps it "
             "in 97 % of runs",
         ),
         (
             80,
-            Passing(0.98, "2026-11-24"),
-            "where production passes 98 % of tries, as in the calibration of 2026-11-24, a harmless change keeps it in "
+            PassRate(0.98, "2026-11-24"),
+            "if production passes 98 % of tries, as in the calibration of 2026-11-24, a harmless change keeps it in "
             "82 % of runs, in 93 % with 93 cases or with 'repeats: 9'",
         ),
         (
             105,
-            Passing(0.9, "2026-11-24"),
-            "where production passes 90 % of tries, as in the calibration of 2026-11-24, a harmless change keeps it in "
-            "1 % of runs, and steadier cases are the cure",
+            PassRate(0.9, "2026-11-24"),
+            "if production passes 90 % of tries, as in the calibration of 2026-11-24, a harmless change keeps it in "
+            "1 % of runs, and only more reliable cases would help",
         ),
     ],
 )
-def test_what_a_margin_takes(cases: int, passing: Passing, said: str) -> None:
-    outlook = Outlook.of(cases, Policy(margin=0.05), deterministic=False, passing=passing)
+def test_what_a_margin_takes(cases: int, passing: PassRate, said: str) -> None:
+    outlook = PowerForecast.of(cases, Policy(margin=0.05), deterministic=False, passing=passing)
     first, second, *_ = outlook.lines()
-    assert first == "margin 5 % takes 59 guards that hold, 93 where one is unstable"
+    assert first == "margin 5 % needs 59 stable passing cases, 93 if one is unstable"
     assert second == said
 
 
 def test_the_margin_of_a_tag_is_about_its_own_cases() -> None:
     policy = Policy(tags={"refunds": TagPolicy(margin=0.1), "other": TagPolicy(floor=0.9)})
-    outlook = Outlook.of(60, policy, deterministic=True, tagged={"refunds": 12, "other": 3})
+    outlook = PowerForecast.of(60, policy, deterministic=True, tagged={"refunds": 12, "other": 3})
     assert outlook.missing == 17
     assert list(outlook.lines())[:2] == [
-        "margin 10 % of 'refunds' takes 29 guards that hold, 46 where one is unstable: 17 more cases at the least",
-        "60 cases that hold exclude a break rate above 5 %, 89 more one above 2 %",
+        "margin 10 % of 'refunds' needs 29 stable passing cases, 46 if one is unstable: at least 17 more cases",
+        "if 60 cases hold, a break rate above 5 % is excluded, with 89 more above 2 %",
     ]

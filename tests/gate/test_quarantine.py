@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from promptbench.gate.flips import Flip, wanted
+from promptbench.gate.attempt_matrix import AttemptMatrix
+from promptbench.gate.case_outcomes import CaseOutcome, needed_repeats
 from promptbench.gate.judge import Result
 from promptbench.gate.policy import Policy, TagPolicy
-from promptbench.gate.table import Table
 from tests.gate.kit import CANDIDATE, CHAMPION, MODEL, Cases, attempts, guards, infos, judged
 
 LATER, OVER = "2026-12-31", "2026-11-23"
@@ -18,8 +18,8 @@ def test_it_is_neither_target_nor_guard(q: tuple[str, str]) -> None:
     with_it = judged({"t": ("-", "+"), "q": q, **guards(9)}, deterministic=True, apart={"q": LATER})
     without = judged({"t": ("-", "+"), **guards(9)}, deterministic=True)
     assert with_it.sentence == without.sentence
-    assert with_it.models[0].count(Flip.QUARANTINED) == 1
-    [flip] = [item for item in with_it.models[0].flips if item.case.name == "q"]
+    assert with_it.models[0].count(CaseOutcome.QUARANTINED) == 1
+    [flip] = [item for item in with_it.models[0].cases if item.case.name == "q"]
     assert flip.candidate.total == 1
     assert not flip.fell
 
@@ -29,26 +29,26 @@ def test_it_enters_no_share_and_no_floor() -> None:
     options = {"champion": None, "deterministic": True, "tagged": "q g1", "tags": {"t": TagPolicy(floor=1.0)}}
     assert judged(cases, **options).result is Result.FAIL
     passed = judged(cases, apart={"q": LATER}, **options)
-    assert passed.sentence == "PASS: the first version is above its floors: answers 100 %, format 100 %"
+    assert passed.sentence == "PASS: first version: 100 % of answers are correct, 100 % are valid JSON"
 
 
 def test_it_is_not_tried_again() -> None:
     cases: Cases = {"q": ("+++", "---"), "b": ("+++", "---")}
-    table = Table(attempts(cases))
-    wants = wanted(table, CHAMPION, CANDIDATE, MODEL, infos(cases, apart={"q": LATER}), Policy())
+    table = AttemptMatrix(attempts(cases))
+    wants = needed_repeats(table, CHAMPION, CANDIDATE, MODEL, infos(cases, apart={"q": LATER}), Policy())
     assert {want.case for want in wants} == {"b"}
 
 
-SAID = "1 quarantine ended: 'q' on 2026-11-23; mend the case, or review it and set a later day"
+SAID = "1 quarantine ended: 'q' on 2026-11-23; fix the case, or review it and set a later day"
 
 
 def test_after_its_last_day_nothing_passes() -> None:
     cases = {"t": ("-", "+"), "q": ("+", "+"), **guards(9)}
     assert judged(cases, deterministic=True, apart={"q": "2026-11-24"}).result is Result.PASS
     ended = judged(cases, deterministic=True, apart={"q": OVER})
-    assert ended.sentence == f"INCONCLUSIVE: {SAID} (1 of 1 failure fixed)"
+    assert ended.sentence == f"INCONCLUSIVE: {SAID} (fixed 1 of 1 failing case)"
     first = judged(cases, deterministic=True, apart={"q": OVER}, champion=None)
-    assert first.sentence == f"INCONCLUSIVE: {SAID} (answers 100 %)"
+    assert first.sentence == f"INCONCLUSIVE: {SAID} (100 % of answers are correct)"
 
 
 def test_what_is_broken_is_a_fail_all_the_same() -> None:

@@ -9,10 +9,10 @@ import pytest
 
 from promptbench.core.canonical import canonical
 from promptbench.core.types import Answer, Attempt
-from promptbench.gate.evidence import Judged, evidence, rejudge
+from promptbench.gate.attempt_matrix import AttemptMatrix
+from promptbench.gate.evidence import SuiteProof, evidence, rejudge
 from promptbench.gate.judge import GatedModel, Result, Verdict, judge
 from promptbench.gate.policy import Policy
-from promptbench.gate.table import Table
 from tests.gate.kit import CANDIDATE, CHAMPION, MODEL, Cases, attempts, guards, infos
 
 CASES: Cases = {"t": ("-" * 8, "+" * 8), **guards(3, "+++")}
@@ -34,7 +34,7 @@ def made(figures: Figures) -> Iterator[Attempt]:
 
 def judged(figures: Figures, policy: Policy) -> Verdict:
     return judge(
-        Table(made(figures), measured=policy.measured),
+        AttemptMatrix(made(figures), measured=policy.measured),
         champion=CHAMPION,
         candidate=CANDIDATE,
         models=MODELS,
@@ -57,7 +57,7 @@ def test_over() -> None:
     verdict = judged({CHAMPION: (500, 0.0001), CANDIDATE: (800, 0.00013)}, BOTH)
     assert verdict.sentence == (
         "FAIL: cost ratio 1.30 is above 1.20: $0.13 per 1,000 calls, in production $0.1 per 1,000 calls; latency ratio "
-        "1.60 is above 1.50: a median of 800 ms, in production a median of 500 ms (1 of 1 reproduced failure fixed)"
+        "1.60 is above 1.50: a median of 800 ms, in production a median of 500 ms (fixed 1 of 1 failing case)"
     )
 
 
@@ -89,19 +89,21 @@ def test_an_unknown_cost_is_said() -> None:
 def test_nothing_is_measured_unasked() -> None:
     policy = Policy()
     assert policy.measured == 0
-    table = Table(made({CHAMPION: (1, 1.0), CANDIDATE: (2, 2.0)}), measured=policy.measured)
-    assert table.measures(CHAMPION, MODEL).cost is None
-    assert table.measures(CHAMPION, MODEL).latency is None
+    table = AttemptMatrix(made({CHAMPION: (1, 1.0), CANDIDATE: (2, 2.0)}), measured=policy.measured)
+    assert table.latency_cost(CHAMPION, MODEL).cost is None
+    assert table.latency_cost(CHAMPION, MODEL).latency is None
 
 
 def test_an_attempt_counts_once_and_one_from_the_cache_not() -> None:
     attempt = next(made({CHAMPION: (10, 1.0), CANDIDATE: (0, 0.0)}))
-    table = Table([attempt, attempt, replace(attempt, key=replace(attempt.key, case="other"), tries=0)], measured=3)
-    assert list(table.measures(attempt.key.variant, MODEL).times) == [10]
+    table = AttemptMatrix(
+        [attempt, attempt, replace(attempt, key=replace(attempt.key, case="other"), tries=0)], measured=3
+    )
+    assert list(table.latency_cost(attempt.key.variant, MODEL).times) == [10]
 
 
 def proof(figures: Figures, policy: Policy) -> dict[str, Any]:
-    part = Judged(
+    part = SuiteProof(
         suite="s",
         path="p",
         run="r",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from promptbench.core.canonical import digest
-from promptbench.store.prompts import Event, Store
+from promptbench.store.prompts import LabelEvent, Store
 
 ROOT = Path(__file__).parents[2]
 
@@ -42,11 +42,11 @@ def open_store(folder: Path, **options: Any) -> Store:
     return Store.open(folder, hash_of=hash_of, **options)
 
 
-def adopt(store: Store, prompt: str, source: str, **options: Any) -> Event:
+def adopt(store: Store, prompt: str, source: str, **options: Any) -> LabelEvent:
     return store.adopt(prompt, source, actor="ci", reason="in use today", **options)
 
 
-def promote(store: Store, prompt: str, source: str, **options: Any) -> Event:
+def promote(store: Store, prompt: str, source: str, **options: Any) -> LabelEvent:
     """Promotes with evidence against what is in production now."""
     labels = store.labels(prompt) if prompt in store.prompts() else {}
     holder = labels.get("production")

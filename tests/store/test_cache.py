@@ -16,8 +16,8 @@ import pytest
 import promptbench
 from promptbench.core.types import Answer, Attempt, AttemptKey, Outcome, Usage
 from promptbench.store import runs_schema
+from promptbench.store.migrations import apply
 from promptbench.store.runs import RunStore
-from promptbench.store.steps import apply
 
 ROOT = Path(__file__).parents[2]
 ANSWER = Answer("a\r\n\ud83d", "m-1", {"seed": 1}, Usage(3, 4, 1), "stop", 12.5, structured=True)
@@ -87,7 +87,7 @@ def test_a_file_from_before_the_cache_gets_its_table_and_keeps_its_runs(tmp_path
     old = sqlite3.connect(tmp_path / "runs.sqlite", isolation_level=None)
     try:
         old.execute("BEGIN IMMEDIATE")
-        apply(old, runs_schema.SET, {"0001_tables": runs_schema.STEPS["0001_tables"]})
+        apply(old, runs_schema.SET, {"0001_tables": runs_schema.MIGRATIONS["0001_tables"]})
         old.execute("INSERT INTO run VALUES ('r', 'p', 's', 'p', 't', NULL, NULL, NULL, '0', '{}')")
         old.execute("COMMIT")
     finally:

@@ -98,9 +98,9 @@ def test_get_by_id_by_its_beginning_and_by_the_logs_own(calls: CallStore) -> Non
     calls.add([FULL, replace(FULL, id="c2"), replace(FULL, id="c2", answer="x")], "log")
     first = next(calls.find())
     assert calls.get(first.id) == calls.get(first.id[:8]) == calls.get("c1") == first
-    with pytest.raises(InputError, match="means several"):
+    with pytest.raises(InputError, match="matches several"):
         calls.get("c2")
-    with pytest.raises(InputError, match="there is no logged call"):
+    with pytest.raises(InputError, match="not found"):
         calls.get(first.id[:3])
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from promptbench.store.chain import Event, Ledger
+from promptbench.store.chain import LabelEvent, Ledger
 from promptbench.store.prompts import Store
 from tests.store.kit import version_of
 
@@ -29,30 +29,30 @@ def test_anyone_can_check_the_chain_from_the_files(triage: Store, folder: Path) 
 
 def test_an_event_reads_back_from_its_file_form(triage: Store) -> None:
     for event in triage.history("triage"):
-        assert Event.from_dict(json.loads(json.dumps(event.as_dict()))) == event
+        assert LabelEvent.from_dict(json.loads(json.dumps(event.as_dict()))) == event
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"sequence": "1"}, "'sequence' is of a wrong type"),
-        ({"sequence": True}, "'sequence' is of a wrong type"),
-        ({"actor": None}, "'actor' is of a wrong type"),
-        ({"approved": "yes"}, "'approved' is not a field"),
+        ({"sequence": "1"}, "'sequence' has the wrong type"),
+        ({"sequence": True}, "'sequence' has the wrong type"),
+        ({"actor": None}, "'actor' has the wrong type"),
+        ({"approved": "yes"}, "unknown field 'approved'"),
     ],
 )
 def test_what_has_not_the_shape_of_an_event(triage: Store, change: dict[str, Any], message: str) -> None:
     data = triage.history("triage")[0].as_dict() | change
     with pytest.raises(ValueError, match=message):
-        Event.from_dict(data)
-    with pytest.raises(ValueError, match="'prev' is missing"):
-        Event.from_dict({name: value for name, value in data.items() if name not in ("prev", "approved")})
-    with pytest.raises(ValueError, match="not an object"):
-        Event.from_dict([])
+        LabelEvent.from_dict(data)
+    with pytest.raises(ValueError, match="missing field 'prev'"):
+        LabelEvent.from_dict({name: value for name, value in data.items() if name not in ("prev", "approved")})
+    with pytest.raises(ValueError, match="expected an object"):
+        LabelEvent.from_dict([])
 
 
-def _next(events: list[Event], **change: Any) -> Event:
-    event = Event(
+def _next(events: list[LabelEvent], **change: Any) -> LabelEvent:
+    event = LabelEvent(
         prompt="triage",
         sequence=len(events) + 1,
         kind="promoted",
@@ -88,7 +88,7 @@ def test_a_fitting_event_fits(triage: Store) -> None:
         ({"to_number": 4}, "number 4 is not free"),
         ({"to_hash": TWO}, "number 3 is not free"),
         ({"label": None}, "names no label"),
-        ({"label": "staging\x1b[2J", "from_hash": None}, "no name of a label"),
+        ({"label": "staging\x1b[2J", "from_hash": None}, "invalid label"),
         ({"from_hash": TWO}, "production was at"),
         ({"to_hash": ONE, "to_number": 1}, "already there"),
         ({"evidence": None}, "no evidence"),
@@ -100,16 +100,16 @@ def test_a_fitting_event_fits(triage: Store) -> None:
             "was not set",
         ),
         ({"kind": "forced"}, "no reason"),
-        ({"kind": "rolled_back", "reason": "x", "evidence": None}, "did not exist"),
+        ({"kind": "rolled_back", "reason": "x", "evidence": None}, "unknown version"),
         ({"kind": "labelled", "reason": "x", "evidence": None, "to_hash": TWO, "to_number": 2}, "needs evidence"),
         (
             {"kind": "rolled_back", "reason": "x", "evidence": None, "to_hash": TWO, "to_number": 2}
             | {"label": "staging", "from_hash": None},
-            "never was staging",
+            "was never staging",
         ),
         (
             {"kind": "rolled_back", "reason": "x", "to_hash": TWO, "to_number": 2},
-            "evidence that it cannot have",
+            "evidence is not allowed",
         ),
         ({"kind": "retired", "reason": "x", "evidence": None}, "names no version"),
     ],

@@ -104,7 +104,7 @@ def test_an_edited_file_is_never_written_over(triage: Store, folder: Path) -> No
     version = triage.get("triage@1")
     path = mirror.version_path("triage", 1, version.hash)
     path.write_text("one, better\n")
-    with pytest.raises(ConflictError, match="was changed by hand"):
+    with pytest.raises(ConflictError, match="was edited"):
         mirror.write_version(version)
     assert path.read_text() == "one, better\n"
 

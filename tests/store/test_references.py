@@ -25,7 +25,7 @@ def test_digits_alone_may_be_a_hash() -> None:
 
 
 def test_the_start_of_several_hashes_names_them() -> None:
-    with pytest.raises(InputError, match=r"may be triage@2 .* or triage@3"):
+    with pytest.raises(InputError, match=r"is ambiguous: triage@2 .* or triage@3"):
         select("triage", "abcdef", {}, VERSIONS)
     assert select("triage", "sha256:abcdef1", {}, VERSIONS) == THIRD
 

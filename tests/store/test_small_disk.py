@@ -1,4 +1,4 @@
-"""The run record on a disk that is full, and on one that cannot be written: real ones, in memory."""
+"""The run record on a disk that is full, and on one that not writable: real ones, in memory."""
 
 from __future__ import annotations
 
@@ -62,6 +62,6 @@ def test_a_disk_that_cannot_be_written(disk: Path) -> None:
     with RunStore(disk / "state"):
         pass
     subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
-    with pytest.raises(EnvironmentFailure, match="it cannot be written") as caught:
+    with pytest.raises(EnvironmentFailure, match="not writable") as caught:
         RunStore(disk / "state")
     assert caught.value.hint == "make the file, its folder and the disk writable, and run the command again"

@@ -10,8 +10,8 @@ import pytest
 
 from promptbench.core.types import Answer, Attempt, AttemptKey, Outcome
 from promptbench.store import runs_schema
+from promptbench.store.migrations import apply
 from promptbench.store.runs import FILE_NAME, RunStore
-from promptbench.store.steps import apply
 
 KEY = AttemptKey("v", "openai/m", "case", 0)
 ANSWER = Answer("{}", "m", provider_ms=850.0, connect_ms=40.5, first_byte_ms=700.25)
@@ -55,7 +55,7 @@ def test_an_attempt_from_the_cache_leaves_no_time(tmp_path: Path) -> None:
 
 def test_a_record_from_before_is_read_and_goes_on(tmp_path: Path) -> None:
     connection = sqlite3.connect(tmp_path / FILE_NAME, isolation_level=None)
-    apply(connection, runs_schema.SET, {"0001_tables": runs_schema.STEPS["0001_tables"]})
+    apply(connection, runs_schema.SET, {"0001_tables": runs_schema.MIGRATIONS["0001_tables"]})
     connection.execute("INSERT INTO run VALUES ('r', 'p', 's', 'p', 't', 't', 'PASS', '', '0', '{}')")
     connection.execute("INSERT INTO answer VALUES ('h', 'old')")
     connection.execute(

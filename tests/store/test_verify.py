@@ -14,7 +14,7 @@ import pytest
 
 from promptbench.core.errors import ConflictError, EnvironmentFailure
 from promptbench.store import prompts_schema
-from promptbench.store.prompts import Event, Finding, Store
+from promptbench.store.prompts import LabelEvent, Store, StoreFinding
 from tests.store.kit import adopt, open_store, promote, tree, version_of
 
 TRIGGERS = [f"{table}_no_{what}" for table in ("blob", "version", "evidence", "event") for what in ("update", "delete")]
@@ -27,7 +27,7 @@ def _unguarded(folder: Path, *statements: str) -> None:
             connection.execute(f"DROP TRIGGER {name}")
         for statement in statements:
             assert connection.execute(statement).rowcount != 0, statement
-        for statement in prompts_schema.STEPS["0001_tables"]:
+        for statement in prompts_schema.MIGRATIONS["0001_tables"]:
             if statement.startswith("CREATE TRIGGER") and statement.split()[2] in TRIGGERS:
                 connection.execute(statement)
 
@@ -36,7 +36,7 @@ def _facts(store: Store) -> list[Any]:
     return [(store.history(p), store.versions(p), store.labels(p)) for p in store.prompts()]
 
 
-def _follow(found: list[Finding], folder: Path, git: Path | None = None) -> None:
+def _follow(found: list[StoreFinding], folder: Path, git: Path | None = None) -> None:
     """Does what the hints say, in their order; `git` is where the mirror is whole."""
     mirror_first = sorted(found, key=lambda finding: finding.kind not in ("mirror", "conflict"))
     assert all(finding.hint for finding in found)
@@ -105,9 +105,9 @@ def test_edited_rows(triage: Store, folder: Path, statement: str, expected: tupl
     found = triage.verify()
     assert expected in {(finding.prompt, finding.kind) for finding in found}
     _follow(found, folder)
-    with open_store(folder) as mended:
-        assert mended.verify() == []
-        assert _facts(mended) == before
+    with open_store(folder) as repaired:
+        assert repaired.verify() == []
+        assert _facts(repaired) == before
 
 
 def test_a_deleted_last_event_is_known_from_a_pull(triage: Store, folder: Path) -> None:
@@ -133,12 +133,12 @@ def test_an_event_that_another_program_added_does_not_spread(triage: Store, fold
     assert [(finding.prompt, finding.kind) for finding in found] == [("", "chain")]
     assert tree(folder / "text") == before
     _follow(found, folder)
-    with open_store(folder) as mended:
-        assert mended.verify() == []
-        assert mended.get("triage").number == 1
+    with open_store(folder) as repaired:
+        assert repaired.verify() == []
+        assert repaired.get("triage").number == 1
 
 
-def _insert(event: Event) -> str:
+def _insert(event: LabelEvent) -> str:
     columns = ("prompt", "sequence", "kind", "label", "from_hash", "to_hash", "to_number", "actor", "reason", "at")
     values = [getattr(event, name) for name in (*columns, "prev", "hash")]
     shown = ", ".join(str(value) if isinstance(value, int) else f"'{value}'" for value in values)
@@ -175,9 +175,9 @@ def test_a_rewritten_chain_differs_from_the_mirror(triage: Store, folder: Path) 
     assert [(finding.prompt, finding.kind) for finding in found] == [("triage", "conflict")]
     assert "if nobody worked on another branch" in found[0].hint
     _follow(found, folder)
-    with open_store(folder) as mended:
-        assert mended.verify() == []
-        assert mended.history("triage") == events
+    with open_store(folder) as repaired:
+        assert repaired.verify() == []
+        assert repaired.history("triage") == events
 
 
 @pytest.mark.parametrize(
@@ -200,8 +200,8 @@ def test_a_changed_schema(triage: Store, folder: Path, statement: str) -> None:
     assert [(finding.prompt, finding.kind) for finding in found] == [("", "schema")]
     assert statement.split()[2] in found[0].message
     _follow(found, folder)
-    with open_store(folder) as mended:
-        assert mended.verify() == []
+    with open_store(folder) as repaired:
+        assert repaired.verify() == []
 
 
 def test_a_dropped_table(triage: Store, folder: Path) -> None:
@@ -310,7 +310,7 @@ def _delete_evidence(folder: Path) -> None:
 
 @pytest.mark.parametrize("harm", [_edit_text, _delete_evidence])
 @pytest.mark.parametrize("with_git", [True, False])
-def test_a_mirror_is_mended_with_git_and_without(
+def test_a_mirror_is_repaired_with_git_and_without(
     triage: Store, folder: Path, template: Path, harm: Callable[[Path], None], with_git: bool
 ) -> None:
     harm(folder)
@@ -337,12 +337,12 @@ def test_where_both_are_edited_the_mirror_comes_first(
     files = [finding for finding in found if finding.kind == "mirror"]
     assert inside
     assert files
-    assert all(finding.hint.startswith("mend the text mirror first") for finding in inside)
-    assert all("the database beside it is not in order either" in finding.hint for finding in files)
+    assert all(finding.hint.startswith("fix the text mirror first") for finding in inside)
+    assert all("the database is invalid too" in finding.hint for finding in files)
     _follow(found, folder, template)
-    with open_store(folder) as mended:
-        assert mended.verify() == []
-        assert _facts(mended) == before
+    with open_store(folder) as repaired:
+        assert repaired.verify() == []
+        assert _facts(repaired) == before
 
 
 def test_a_dropped_trigger_and_a_mirror_that_is_behind(triage: Store, folder: Path, template: Path) -> None:
@@ -354,6 +354,6 @@ def test_a_dropped_trigger_and_a_mirror_that_is_behind(triage: Store, folder: Pa
     assert [(finding.prompt, finding.kind) for finding in found] == [("", "schema")]
     assert tree(folder / "text") == tree(template / "text")
     _follow(found, folder)
-    with open_store(folder) as mended:
-        assert mended.verify() == []
-        assert len(mended.history("triage")) == 3
+    with open_store(folder) as repaired:
+        assert repaired.verify() == []
+        assert len(repaired.history("triage")) == 3

@@ -7,11 +7,11 @@ from math import sqrt
 
 import pytest
 
-from promptbench.gate.flips import CaseInfo
+from promptbench.gate.case_outcomes import CaseInfo
 from promptbench.gate.judge import GatedModel, Result, judge
-from promptbench.gate.odds import WISHED, guards_to_keep, odds_to_keep
+from promptbench.gate.margin_power import TARGET_POWER, guards_to_keep, power_to_keep
 from promptbench.gate.policy import Policy
-from promptbench.gate.simulation import drawn, draws
+from promptbench.gate.simulation import independent_draws, simulate_run
 
 
 @pytest.mark.parametrize(
@@ -21,11 +21,11 @@ def test_as_the_gate_does_it(guards: int, margin: float, repeats: int, rate: flo
     """Within four standard errors, and three points for what the formula leaves out."""
     cases, runs = [CaseInfo(str(n)) for n in range(guards)], 80
     rates = dict.fromkeys((case.name for case in cases), rate)
-    draw, policy = draws({"p": rates, "c": rates}, random.Random(3)), Policy(margin=margin, repeats=repeats)
+    draw, policy = independent_draws({"p": rates, "c": rates}, random.Random(3)), Policy(margin=margin, repeats=repeats)
     passed = 0
     for _ in range(runs):
         verdict = judge(
-            drawn(draw, "p", ["c"], "m", cases, policy),
+            simulate_run(draw, "p", ["c"], "m", cases, policy),
             champion="p",
             candidate="c",
             models=[GatedModel("m", deterministic=False)],
@@ -34,13 +34,13 @@ def test_as_the_gate_does_it(guards: int, margin: float, repeats: int, rate: flo
             asked_all=True,
         )
         passed += verdict.result is Result.PASS
-    odds = odds_to_keep(guards, margin, repeats, rate)
+    odds = power_to_keep(guards, margin, repeats, rate)
     assert 0.3 < odds < 0.95
     assert passed / runs == pytest.approx(odds, abs=4 * sqrt(odds * (1 - odds) / runs) + 0.03)
 
 
 def test_what_never_fails_takes_what_the_bounds_take() -> None:
-    assert [odds_to_keep(count, 0.05, 3, 1.0) for count in (9, 58, 59)] == [0.0, 0.0, 1.0]
+    assert [power_to_keep(count, 0.05, 3, 1.0) for count in (9, 58, 59)] == [0.0, 0.0, 1.0]
     assert guards_to_keep(0.05, 3, 1.0) == 59
 
 
@@ -48,7 +48,7 @@ def test_what_never_fails_takes_what_the_bounds_take() -> None:
 def test_one_guard_less_is_not_enough(repeats: int, rate: float) -> None:
     enough = guards_to_keep(0.05, repeats, rate)
     assert enough is not None
-    assert odds_to_keep(enough, 0.05, repeats, rate) >= WISHED > odds_to_keep(enough - 1, 0.05, repeats, rate)
+    assert power_to_keep(enough, 0.05, repeats, rate) >= TARGET_POWER > power_to_keep(enough - 1, 0.05, repeats, rate)
 
 
 def test_what_no_number_of_guards_keeps() -> None:

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import random
 
-from promptbench.gate.calibration import Rate, false_alarms, simulations_of
-from promptbench.gate.flips import CaseInfo
+from promptbench.gate.attempt_matrix import AttemptMatrix
+from promptbench.gate.case_outcomes import CaseInfo
+from promptbench.gate.false_alarms import CaseRate, false_alarms, simulations_of
 from promptbench.gate.policy import Policy
-from promptbench.gate.power import seen
-from promptbench.gate.simulation import drawn, draws
-from promptbench.gate.table import Table
+from promptbench.gate.power import detection
+from promptbench.gate.simulation import independent_draws, simulate_run
 
 
 def test_cases_that_never_flake_raise_no_alarm() -> None:
-    found = false_alarms([Rate(CaseInfo("a"), 22, 22), Rate(CaseInfo("b"), 0, 22)], Policy())
+    found = false_alarms([CaseRate(CaseInfo("a"), 22, 22), CaseRate(CaseInfo("b"), 0, 22)], Policy())
     assert (found.broken, found.fixed, found.unstable) == (0, 0, 0)
     assert found.interval(0)[1] < 0.004
 
 
 def test_the_same_seed_gives_the_same() -> None:
-    rates = [Rate(CaseInfo("a"), 15, 22), Rate(CaseInfo("b"), 8, 22)]
+    rates = [CaseRate(CaseInfo("a"), 15, 22), CaseRate(CaseInfo("b"), 8, 22)]
     one, other = (false_alarms(rates, Policy(), simulations=100) for _ in range(2))
     assert one == other
     assert one.unstable > 30
@@ -27,9 +27,9 @@ def test_the_same_seed_gives_the_same() -> None:
 
 
 def test_a_quarantine_raises_no_alarm_and_a_critical_case_is_asked_more() -> None:
-    apart = Rate(CaseInfo("a", review_by="2026-12-31"), 15, 22)
+    apart = CaseRate(CaseInfo("a", review_by="2026-12-31"), 15, 22)
     assert false_alarms([apart], Policy(), simulations=50).unstable == 0
-    table = drawn(_passes, "p", ["c"], "m", [CaseInfo("x", critical=True)], Policy(critical_repeats=8))
+    table = simulate_run(_passes, "p", ["c"], "m", [CaseInfo("x", critical=True)], Policy(critical_repeats=8))
     assert table.cell("c", "m", "x").total == 8
 
 
@@ -44,10 +44,10 @@ def test_many_flaky_cases_are_drawn_less_often() -> None:
 def test_draws_keep_their_rates() -> None:
     """A halved case is unstable or broken as often as the exact power says."""
     chance, held = random.Random(7), 0
-    draw = draws({"p": {"x": 1.0}, "c": {"x": 0.5}}, chance)
+    draw = independent_draws({"p": {"x": 1.0}, "c": {"x": 0.5}}, chance)
     for _ in range(400):
-        table: Table = drawn(draw, "p", ["c"], "m", [CaseInfo("x")], Policy())
+        table: AttemptMatrix = simulate_run(draw, "p", ["c"], "m", [CaseInfo("x")], Policy())
         cell = table.cell("c", "m", "x")
         held += cell.total > 3 and cell.passes * 11 < 9 * cell.total
-    expected = seen(3).broken + seen(3).unstable
+    expected = detection(3).broken + detection(3).unstable
     assert abs(held / 400 - expected) < 0.06

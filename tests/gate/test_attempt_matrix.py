@@ -3,12 +3,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from promptbench.core.types import Rung
-from promptbench.gate.table import Cell, Table
+from promptbench.gate.attempt_matrix import AttemptCell, AttemptMatrix
 from tests.gate.kit import CANDIDATE, CHAMPION, MODEL, attempts
 
 
-def cell(written: str) -> Cell:
-    return Table(attempts({"a": (written, "")})).cell(CHAMPION, MODEL, "a")
+def cell(written: str) -> AttemptCell:
+    return AttemptMatrix(attempts({"a": (written, "")})).cell(CHAMPION, MODEL, "a")
 
 
 def test_counts() -> None:
@@ -18,7 +18,7 @@ def test_counts() -> None:
 
 
 def test_nothing_asked() -> None:
-    empty = Table().cell(CHAMPION, MODEL, "a")
+    empty = AttemptMatrix().cell(CHAMPION, MODEL, "a")
     assert (empty.total, empty.rung, empty.asked(0), empty.asked(1)) == (0, None, True, False)
 
 
@@ -36,18 +36,18 @@ def test_rung_is_the_middle_one_the_better_of_two() -> None:
 def test_an_answer_makes_up_for_an_error_in_any_order() -> None:
     failed, answered = [next(attempts({"a": (marks, "")})) for marks in ("x", "+")]
     for order in ((failed, answered), (answered, failed)):
-        both = Table(order).cell(CHAMPION, MODEL, "a")
+        both = AttemptMatrix(order).cell(CHAMPION, MODEL, "a")
         assert (both.passes, both.errored) == (1, 0)
 
 
 def test_cells_of_one_prompt_and_model() -> None:
-    table = Table(attempts({"a": ("+", "-"), "b": ("-", "+")}))
+    table = AttemptMatrix(attempts({"a": ("+", "-"), "b": ("-", "+")}))
     assert {case: found.passes for case, found in table.cells(CANDIDATE, MODEL)} == {"a": 0, "b": 1}
     assert list(table.cells(CANDIDATE, "other/model")) == []
 
 
 def test_what_came_from_the_cache_is_counted_by_prompt_and_model() -> None:
-    table = Table(attempts({"a": ("+", "-x"), "b": ("-", "+")}))
+    table = AttemptMatrix(attempts({"a": ("+", "-x"), "b": ("-", "+")}))
     assert table.cached(CANDIDATE, MODEL) == 0
     for attempt in attempts({"c": ("+", "-"), "d": ("x", "+")}):
         table.add(replace(attempt, tries=0))

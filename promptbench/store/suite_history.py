@@ -1,13 +1,12 @@
-"""What earlier runs of a suite found: one line for each prompt on each model."""
+"""The results of a suite's earlier runs, one line for each prompt and model."""
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
 from dataclasses import dataclass
 
-_MOST_RUNS = 30
-_SQL = """
+MOST_RUNS = 30
+# Retries that were made because of a failure enter no rate. A partial run is not comparable with a whole one.
+SQL = """
 SELECT run.id, run.started, run.result, coalesce(variant.name, ''), coalesce(variant.side, 'baseline'), attempt.model,
     sum(outcome IN ('passed', 'failed')), sum(outcome = 'passed'),
     sum(outcome IN ('passed', 'failed') AND rung NOTNULL),
@@ -23,12 +22,11 @@ WHERE attempt.fallback IS NULL AND attempt.repeat < coalesce(json_extract(run.fa
 GROUP BY run.id, attempt.variant, attempt.model
 ORDER BY run.started, run.place, attempt.model, variant.side
 """
-"""Tries that were asked because of a failure enter no rate, and a part of a suite is no point in its history."""
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
-    """One prompt on one model in one run. `read` are the answers that were read as data, `cost` in US dollars."""
+class HistoryPoint:
+    """One prompt on one model in one run. `read` counts the answers that were parsed as data; `cost` is US dollars."""
 
     run: str
     started: str
@@ -42,9 +40,3 @@ class Figures:
     well_formed: int
     mean_ms: float | None
     cost: float | None
-
-
-def of_suite(connection: sqlite3.Connection, suite: str, prompt: str) -> Iterator[Figures]:
-    """The figures of the latest finished runs of a whole suite about a prompt, the oldest first."""
-    for row in connection.execute(_SQL, [suite, prompt, _MOST_RUNS]):
-        yield Figures(*row)

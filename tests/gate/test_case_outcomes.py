@@ -5,99 +5,103 @@ from collections.abc import Iterator
 
 import pytest
 
-from promptbench.gate.flips import (
-    CaseFlip,
+from promptbench.gate.attempt_matrix import AttemptMatrix
+from promptbench.gate.case_outcomes import (
     CaseInfo,
-    Flip,
-    Want,
-    complete,
-    flips,
+    CaseOutcome,
+    ComparedCase,
+    NeededRepeats,
+    compare_cases,
+    is_complete,
+    needed_repeats,
     passes_to_fix,
     passes_to_hold,
     repeats_to_fix,
-    wanted,
 )
 from promptbench.gate.policy import Policy
-from promptbench.gate.table import Table
 from tests.gate.kit import CANDIDATE, CHAMPION, MODEL, attempts, infos
 
 PASS8, FAIL8 = "+" * 8, "-" * 8
 
 
-def flip(champion: str, candidate: str, *, deterministic: bool = False, **policy: int) -> CaseFlip:
+def flip(champion: str, candidate: str, *, deterministic: bool = False, **policy: int) -> ComparedCase:
     cases = {"a": (champion, candidate)}
-    table = Table(attempts(cases))
-    [found] = flips(
+    table = AttemptMatrix(attempts(cases))
+    [found] = compare_cases(
         table, CHAMPION, CANDIDATE, MODEL, infos(cases), deterministic=deterministic, policy=Policy(**policy)
     )
     return found
 
 
-def wants(champion: str, candidate: str, **policy: int) -> list[Want]:
+def wants(champion: str, candidate: str, **policy: int) -> list[NeededRepeats]:
     cases = {"a": (champion, candidate)}
-    return list(wanted(Table(attempts(cases)), CHAMPION, CANDIDATE, MODEL, infos(cases), Policy(**policy)))
+    return list(
+        needed_repeats(AttemptMatrix(attempts(cases)), CHAMPION, CANDIDATE, MODEL, infos(cases), Policy(**policy))
+    )
 
 
 @pytest.mark.parametrize(
     ("champion", "candidate", "state"),
     [
-        ("-", "+", Flip.FIXED),
-        ("-", "-", Flip.STILL_FAILING),
-        ("+", "+", Flip.STILL_PASSING),
-        ("+", "-", Flip.BROKEN),
-        ("x", "+", Flip.NO_ANSWER),
-        ("+", "x", Flip.NO_ANSWER),
-        ("", "", Flip.NO_ANSWER),
+        ("-", "+", CaseOutcome.FIXED),
+        ("-", "-", CaseOutcome.STILL_FAILING),
+        ("+", "+", CaseOutcome.STILL_PASSING),
+        ("+", "-", CaseOutcome.BROKEN),
+        ("x", "+", CaseOutcome.NO_ANSWER),
+        ("+", "x", CaseOutcome.NO_ANSWER),
+        ("", "", CaseOutcome.NO_ANSWER),
     ],
 )
-def test_one_attempt_is_the_fact_on_a_deterministic_model(champion: str, candidate: str, state: Flip) -> None:
-    assert flip(champion, candidate, deterministic=True).flip is state
+def test_one_attempt_is_the_fact_on_a_deterministic_model(champion: str, candidate: str, state: CaseOutcome) -> None:
+    assert flip(champion, candidate, deterministic=True).outcome is state
 
 
 @pytest.mark.parametrize(
     ("champion", "candidate", "state"),
     [
         # Fixed: seven of eight, and surely better than the champion's tries.
-        (FAIL8, PASS8, Flip.FIXED),
-        (FAIL8, "+++++++-", Flip.FIXED),
-        ("--++----", "+++++++-", Flip.FIXED),
-        ("--+++---", "+++++++-", Flip.STILL_FAILING),
-        ("--+++---", PASS8, Flip.FIXED),
-        ("--++++--", PASS8, Flip.FIXED),
-        (FAIL8, "++++++--", Flip.STILL_FAILING),
-        (FAIL8, FAIL8, Flip.STILL_FAILING),
+        (FAIL8, PASS8, CaseOutcome.FIXED),
+        (FAIL8, "+++++++-", CaseOutcome.FIXED),
+        ("--++----", "+++++++-", CaseOutcome.FIXED),
+        ("--+++---", "+++++++-", CaseOutcome.STILL_FAILING),
+        ("--+++---", PASS8, CaseOutcome.FIXED),
+        ("--++++--", PASS8, CaseOutcome.FIXED),
+        (FAIL8, "++++++--", CaseOutcome.STILL_FAILING),
+        (FAIL8, FAIL8, CaseOutcome.STILL_FAILING),
         # Reproduced: in at least half of eight.
-        ("--++++--", FAIL8, Flip.STILL_FAILING),
-        ("--+++++-", PASS8, Flip.NOT_REPRODUCED),
-        ("--+++++-", FAIL8, Flip.NOT_REPRODUCED),
+        ("--++++--", FAIL8, CaseOutcome.STILL_FAILING),
+        ("--+++++-", PASS8, CaseOutcome.NOT_REPRODUCED),
+        ("--+++++-", FAIL8, CaseOutcome.NOT_REPRODUCED),
         # A failure in the screen makes a target in two of three.
-        ("+--+++++", PASS8, Flip.NOT_REPRODUCED),
-        ("-++", "+++", Flip.FLAKY),
+        ("+--+++++", PASS8, CaseOutcome.NOT_REPRODUCED),
+        ("-++", "+++", CaseOutcome.FLAKY),
         # Broken: at most half, where the champion passes four of five, and surely so.
-        ("+" * 11, "-+-+-+-+-+-", Flip.BROKEN),
-        ("+" * 11, "--+++++----", Flip.BROKEN),
-        ("+" * 11, "--++++++---", Flip.UNSTABLE),
-        ("++-++++++++", "--++++-----", Flip.BROKEN),
-        ("++-+++++++-", "--+++------", Flip.BROKEN),
-        ("++-+++++++-", "--++++-----", Flip.UNSTABLE),
-        ("++-+++++-+-", "-----------", Flip.UNSTABLE),
+        ("+" * 11, "-+-+-+-+-+-", CaseOutcome.BROKEN),
+        ("+" * 11, "--+++++----", CaseOutcome.BROKEN),
+        ("+" * 11, "--++++++---", CaseOutcome.UNSTABLE),
+        ("++-++++++++", "--++++-----", CaseOutcome.BROKEN),
+        ("++-+++++++-", "--+++------", CaseOutcome.BROKEN),
+        ("++-+++++++-", "--++++-----", CaseOutcome.UNSTABLE),
+        ("++-+++++-+-", "-----------", CaseOutcome.UNSTABLE),
         # Suspicious, but it holds from nine of eleven.
-        ("+" * 11, "-++++++++-+", Flip.FLAKY),
-        ("+" * 11, "-+++++++--+", Flip.UNSTABLE),
+        ("+" * 11, "-++++++++-+", CaseOutcome.FLAKY),
+        ("+" * 11, "-+++++++--+", CaseOutcome.UNSTABLE),
         # So does what flakes in production as much.
-        ("++-++--++--", "-+++++---++", Flip.FLAKY),
-        ("++-++---+--", "-+++++-----", Flip.FLAKY),
-        ("++-++---+--", "-++++------", Flip.UNSTABLE),
-        ("+++", "+++", Flip.STILL_PASSING),
-        ("xxx", "+++", Flip.NO_ANSWER),
-        ("+++", "xxx", Flip.NO_ANSWER),
+        ("++-++--++--", "-+++++---++", CaseOutcome.FLAKY),
+        ("++-++---+--", "-+++++-----", CaseOutcome.FLAKY),
+        ("++-++---+--", "-++++------", CaseOutcome.UNSTABLE),
+        ("+++", "+++", CaseOutcome.STILL_PASSING),
+        ("xxx", "+++", CaseOutcome.NO_ANSWER),
+        ("+++", "xxx", CaseOutcome.NO_ANSWER),
     ],
 )
-def test_a_flip_must_repeat_on_any_other_model(champion: str, candidate: str, state: Flip) -> None:
+def test_a_flip_must_repeat_on_any_other_model(champion: str, candidate: str, state: CaseOutcome) -> None:
     found = flip(champion, candidate)
-    assert found.flip is state
-    assert found.target is (state in (Flip.FIXED, Flip.STILL_FAILING))
-    assert found.guard is (state in (Flip.STILL_PASSING, Flip.FLAKY, Flip.BROKEN, Flip.UNSTABLE))
+    assert found.outcome is state
+    assert found.target is (state in (CaseOutcome.FIXED, CaseOutcome.STILL_FAILING))
+    assert found.guard is (
+        state in (CaseOutcome.STILL_PASSING, CaseOutcome.FLAKY, CaseOutcome.BROKEN, CaseOutcome.UNSTABLE)
+    )
 
 
 @pytest.mark.parametrize(
@@ -122,7 +126,7 @@ def test_a_flip_must_repeat_on_any_other_model(champion: str, candidate: str, st
     ],
 )
 def test_what_is_asked_again(champion: str, candidate: str, asked: int | None) -> None:
-    expected = [Want(CHAMPION, "a", asked), Want(CANDIDATE, "a", asked)] if asked else []
+    expected = [NeededRepeats(CHAMPION, "a", asked), NeededRepeats(CANDIDATE, "a", asked)] if asked else []
     assert wants(champion, candidate) == expected
 
 
@@ -132,8 +136,8 @@ def test_a_long_screen_is_not_shortened() -> None:
 
 
 def test_the_champion_is_not_asked_against_itself() -> None:
-    table = Table(attempts({"a": ("---", ""), "b": ("++-", "")}))
-    assert list(wanted(table, CHAMPION, CHAMPION, MODEL, infos({"a": ("", ""), "b": ("", "")}), Policy())) == []
+    table = AttemptMatrix(attempts({"a": ("---", ""), "b": ("++-", "")}))
+    assert list(needed_repeats(table, CHAMPION, CHAMPION, MODEL, infos({"a": ("", ""), "b": ("", "")}), Policy())) == []
 
 
 @pytest.mark.parametrize(
@@ -175,22 +179,24 @@ def test_improved(champion: str, candidate: str, improved: bool) -> None:
 def test_what_would_decide() -> None:
     close = flip("--+++---", "+++++++-")
     assert (passes_to_fix(close), repeats_to_fix(close)) == (8, 16)
-    assert flip("--++++++--------", "++++++++++++++--", repeats=16).flip is Flip.FIXED
+    assert flip("--++++++--------", "++++++++++++++--", repeats=16).outcome is CaseOutcome.FIXED
     far = flip(FAIL8, "++++++--")
     assert (passes_to_fix(far), repeats_to_fix(far)) == (7, None)
     shaky = flip("+" * 11, "-+++++++--+")
     assert passes_to_hold(shaky) == 9
-    assert flip("+" * 13, "-" + "+" * 10 + "--", repeats=5).flip is Flip.UNSTABLE
+    assert flip("+" * 13, "-" + "+" * 10 + "--", repeats=5).outcome is CaseOutcome.UNSTABLE
     assert passes_to_hold(flip("+" * 13, "-" + "+" * 9 + "---", repeats=5)) == 11
-    assert flip("+" * 13, "-" + "+" * 11 + "-", repeats=5).flip is Flip.FLAKY
+    assert flip("+" * 13, "-" + "+" * 11 + "-", repeats=5).outcome is CaseOutcome.FLAKY
 
 
 def test_complete() -> None:
     def whole(champion: str, candidate: str, **options: bool) -> bool:
         cases = {"a": (champion, candidate), "b": ("+++", "+++")}
-        table = Table(attempts(cases))
+        table = AttemptMatrix(attempts(cases))
         deterministic = options.get("deterministic", False)
-        return complete(table, CHAMPION, CANDIDATE, MODEL, infos(cases), deterministic=deterministic, policy=Policy())
+        return is_complete(
+            table, CHAMPION, CANDIDATE, MODEL, infos(cases), deterministic=deterministic, policy=Policy()
+        )
 
     assert whole("+++", "+x+")
     assert not whole("+++", "++")
@@ -202,8 +208,8 @@ def test_complete() -> None:
     assert not whole("", "-", deterministic=True)
 
 
-def _open(table: Table, cases: list[CaseInfo], policy: Policy) -> Iterator[Want]:
-    for want in wanted(table, CHAMPION, CANDIDATE, MODEL, cases, policy):
+def _open(table: AttemptMatrix, cases: list[CaseInfo], policy: Policy) -> Iterator[NeededRepeats]:
+    for want in needed_repeats(table, CHAMPION, CANDIDATE, MODEL, cases, policy):
         if not table.cell(want.variant, MODEL, want.case).asked(want.repeats):
             yield want
 
@@ -227,23 +233,23 @@ def test_the_rounds_end_and_ask_only_what_they_must(seed: int) -> None:
         ask(name, 1, policy.repeats)
     screens = dict(tries)
     rounds = 0
-    while open_wants := list(_open(Table(attempts(tries)), cases, policy)):
+    while open_wants := list(_open(AttemptMatrix(attempts(tries)), cases, policy)):
         rounds += 1
         for want in open_wants:
             ask(want.case, (CHAMPION, CANDIDATE).index(want.variant), want.repeats)
     assert rounds == 1
-    table = Table(attempts(tries))
-    assert complete(table, CHAMPION, CANDIDATE, MODEL, cases, deterministic=False, policy=policy)
+    table = AttemptMatrix(attempts(tries))
+    assert is_complete(table, CHAMPION, CANDIDATE, MODEL, cases, deterministic=False, policy=policy)
     for name, (champion, candidate) in tries.items():
         theirs, ours = screens[name]
         target = theirs.count("-") >= theirs.count("+")
         answered = set(theirs) & set("+-") and set(ours) & set("+-")
         expected = 3 if not answered else 8 if target else 11 if "-" in ours else 3
         assert (len(champion), len(candidate)) == (expected, expected), name
-    for found in flips(table, CHAMPION, CANDIDATE, MODEL, cases, deterministic=False, policy=policy):
+    for found in compare_cases(table, CHAMPION, CANDIDATE, MODEL, cases, deterministic=False, policy=policy):
         if rates[found.case.name] == (1.0, 1.0):
-            assert found.flip is Flip.STILL_PASSING
+            assert found.outcome is CaseOutcome.STILL_PASSING
         if rates[found.case.name] == (0.0, 1.0):
-            assert found.flip is Flip.FIXED
+            assert found.outcome is CaseOutcome.FIXED
         if rates[found.case.name] == (1.0, 0.0):
-            assert found.flip is Flip.BROKEN
+            assert found.outcome is CaseOutcome.BROKEN

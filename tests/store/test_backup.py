@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from promptbench.core.errors import ConflictError, EnvironmentFailure, InputError
+from promptbench.core.errors import EnvironmentFailure, InputError
 from promptbench.store.prompts import Store
 from tests.bench.soak import small_disk
-from tests.store.kit import adopt, open_store, promote, tree, version_of
+from tests.store.kit import adopt, open_store, promote, tree
 from tests.store.test_small_disk import fill
 
 
@@ -51,7 +51,7 @@ def test_an_older_backup_catches_up_with_the_mirror(triage: Store, folder: Path,
     shutil.copy(made.path, folder / "prompts.sqlite")
     with open_store(folder) as store:
         assert store.notes() == [
-            f"triage: taken from the text mirror, as after a `git pull`: {_last_event(folder)}",
+            f"triage: imported from the text mirror, as after a `git pull`: {_last_event(folder)}",
         ]
         assert store.get("triage").source == "three\n"
         assert store.notes() == []
@@ -127,85 +127,3 @@ def test_a_backup_on_a_full_disk(triage: Store, tmp_path: Path) -> None:
             assert [path.name for path in place.iterdir()] == ["filler"]
     except PermissionError:
         pytest.skip("only root may mount a disk")
-
-
-def test_a_history_goes_out_and_comes_in_elsewhere(triage: Store, folder: Path, tmp_path: Path, other: Store) -> None:
-    adopt(triage, "entities", "one\n")
-    out = tmp_path / "out"
-    assert triage.export(out, ["triage"]) == {"triage": 3}
-    assert tree(out) == {name: data for name, data in tree(folder / "text").items() if name.startswith("triage/")}
-    assert other.import_(out) == {"triage": 3}
-    assert other.history("triage") == triage.history("triage")
-    assert other.verify() == []
-    assert tree(tmp_path / "other" / "prompt_store" / "text") == tree(out)
-
-
-def test_only_what_is_new_goes_over(triage: Store, folder: Path, tmp_path: Path, other: Store) -> None:
-    out = tmp_path / "out"
-    triage.export(out)
-    other.import_(out)
-    promote(triage, "triage", "three\n")
-    assert triage.export(out) == {"triage": 1}
-    assert other.import_(folder) == {"triage": 1}, "a store's folder is as good"
-    assert other.import_(out) == {"triage": 0}
-    assert other.get("triage").source == "three\n"
-
-
-def test_a_folder_that_is_ahead_is_not_overwritten(triage: Store, tmp_path: Path, other: Store) -> None:
-    out = tmp_path / "out"
-    triage.export(out)
-    other.import_(out)
-    promote(other, "triage", "three\n")
-    other.export(out)
-    before = tree(out)
-    with pytest.raises(ConflictError, match="has more of triage than the store") as raised:
-        triage.export(out)
-    assert "promptbench store import" in str(raised.value.hint)
-    promote(triage, "triage", "another three\n")
-    with pytest.raises(ConflictError, match="another history of triage"):
-        triage.export(out)
-    assert tree(out) == before
-
-
-def test_another_history_comes_in_by_a_merge_as_the_hint_says(triage: Store, folder: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    triage.export(out)
-    with open_store(tmp_path / "other" / "prompt_store") as other:
-        other.import_(out)
-        promote(other, "triage", "theirs\n")
-        adopt(other, "entities", "one\n")
-        other.export(out)
-    promote(triage, "triage", "ours\n")
-    before = tree(folder / "text")
-    with pytest.raises(ConflictError, match="nothing came in") as raised:
-        triage.import_(out)
-    assert "entities" not in triage.prompts()
-    assert tree(folder / "text") == before
-    assert "promptbench store merge triage" in str(raised.value.hint)
-    shutil.copytree(out / "triage", folder / "text" / "triage", dirs_exist_ok=True)
-    triage.merge("triage", {"production": version_of("theirs\n")})
-    assert triage.get("triage").source == "theirs\n"
-    assert triage.verify() == []
-
-
-def test_nothing_comes_in_when_one_file_was_edited(triage: Store, tmp_path: Path, other: Store) -> None:
-    adopt(triage, "entities", "one\n")
-    out = tmp_path / "out"
-    triage.export(out)
-    next((out / "triage" / "versions").glob("2-*")).write_text("two, better\n")
-    with pytest.raises(ConflictError, match="was changed by hand"):
-        other.import_(out)
-    assert other.prompts() == []
-    assert other.import_(out, ["entities"]) == {"entities": 1}
-
-
-def test_folders_that_have_no_history(triage: Store, tmp_path: Path) -> None:
-    for place in (tmp_path / "nowhere", tmp_path):
-        with pytest.raises(InputError, match="there is no prompt's history"):
-            triage.import_(place)
-    triage.export(tmp_path / "out")
-    with pytest.raises(InputError, match="no prompt 'triagge' in") as raised:
-        triage.import_(tmp_path / "out", ["triagge"])
-    assert raised.value.hint == "did you mean 'triage'?"
-    with pytest.raises(InputError, match="no prompt 'entities' in the store"):
-        triage.export(tmp_path / "out", ["entities"])

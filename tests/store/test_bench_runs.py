@@ -15,12 +15,12 @@ FAILED = MeasuredCall("openai/m", 1, "a case", 3.0, 0.0, 70.0, 1.0, 1, error="no
 
 def test_calls_come_back_as_they_were_due(tmp_path: Path) -> None:
     with RunStore(tmp_path) as runs:
-        table = runs.measurements()
+        table = runs.bench_runs()
         name = table.start("triage", "triage", "sha256:0", "1", {"calls": 2})
         table.add(name, [CALL])
         table.add(name, [FAILED])
     with RunStore(tmp_path) as runs:
-        table = runs.measurements()
+        table = runs.bench_runs()
         assert list(table.calls(name)) == [FAILED, CALL]
         info = table.find(name)
         assert (info.suite, info.version, info.finished, info.facts) == ("triage", "sha256:0", None, {"calls": 2})
@@ -30,18 +30,18 @@ def test_calls_come_back_as_they_were_due(tmp_path: Path) -> None:
 
 def test_they_are_found_by_name_suite_and_prompt(tmp_path: Path) -> None:
     with RunStore(tmp_path) as runs:
-        table = runs.measurements()
+        table = runs.bench_runs()
         first = table.start("suite", "prompt", "v", "1", {})
         second = table.start("", "prompt", "v", "1", {})
         assert [info.id for info in table.newest()] == [second, first]
         assert [info.id for info in table.newest(about="suite")] == [first]
         assert [info.id for info in table.newest(about="prompt", limit=1)] == [second]
         assert table.find(first[:-1]).id == first
-        for name, why in (("2", "several measurements begin with"), ("x", "there is no measurement 'x'")):
+        for name, why in (("2", "several measurements begin with"), ("x", "measurement 'x' not found")):
             with pytest.raises(InputError, match=why):
                 table.find(name)
 
 
 def test_none_is_the_latest(tmp_path: Path) -> None:
-    with RunStore(tmp_path) as runs, pytest.raises(InputError, match="there is no measurement 'latest'"):
-        runs.measurements().find("latest")
+    with RunStore(tmp_path) as runs, pytest.raises(InputError, match="measurement 'latest' not found"):
+        runs.bench_runs().find("latest")

@@ -20,7 +20,7 @@ ERRORED = Attempt(
     Outcome.ERRORED,
     "sha256:r",
     ANSWER,
-    scores=(Score("rubric", False, 0.0, "no verdict", 1.0, errored=True),),
+    scores=(Score("rubric", False, 0.0, "verdict is missing", 1.0, errored=True),),
     error="judge p/j: busy",
     judgings=(JUDGING, replace(JUDGING, request_hash="sha256:q2", answer=None, verdict=None, error="busy")),
 )

@@ -1,9 +1,9 @@
-"""How likely a margin is kept where a candidate changes nothing, by the number of guards and repeats.
+"""The power of a margin: the probability that it is kept if a candidate changes nothing.
 
-Production and the candidate pass every try with the same rate, guards are independent. What follows is exact but for
-one step: the mean difference is taken as normal. Its variance and the bound's width are by their expected values, and
-the two bounds of a margin as if they were independent, which makes the answer a little too small: a guard that fails
-pulls both. `tests/gate/test_odds.py` holds it against runs that are drawn.
+Production and candidate pass every try at the same rate, and guards are independent. The result is exact except that
+the mean difference is taken as normal, with expected values for its variance and the width of its bound, and that the
+two tests of a margin are taken as independent. The latter makes it a little too small: a guard that fails affects both.
+`tests/gate/test_margin_power.py` compares it with simulated runs.
 """
 
 from __future__ import annotations
@@ -15,24 +15,25 @@ from itertools import product
 from math import comb, sqrt
 from statistics import NormalDist
 
-from promptbench.gate.flips import is_break, is_stable
-from promptbench.gate.margin import FEWEST
+from promptbench.gate.case_outcomes import is_break, is_stable
+from promptbench.gate.margin import MIN_GUARDS
 from promptbench.gate.policy import LEVEL, TRIES
 from promptbench.stats.beta import binomial_at_most, student_quantile
 from promptbench.stats.exact import guards_needed
 
+# The pass rate of production's guards without a calibration.
 ASSUMED_RATE = 0.98
-"""How often production is taken to pass its guards where no calibration says better."""
-WISHED = 0.93
-"""In how many runs a harmless change should keep the margin."""
-_MOST = 100_000
+# The share of runs in which a harmless change should keep the margin.
+TARGET_POWER = 0.93
+_MAX_GUARDS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
 class _Guard:
-    """A case that production passes in most of its first tries, with either prompt at one rate.
+    """A case that production passes in most of its first tries; both prompts pass at one rate.
 
-    `mean` and `variance` are those of the candidate's share of passes less production's over the first tries.
+    `broken` and `unstable` are probabilities; `mean` and `variance` are those of the difference in shares of passes,
+    candidate less production, over the first tries.
     """
 
     broken: float
@@ -43,7 +44,7 @@ class _Guard:
 
 @lru_cache(maxsize=256)
 def _guard(repeats: int, rate: float) -> _Guard:
-    """By summing over all passes of the first tries and of the later ones, of both prompts."""
+    # Sums over the passes of the first and the later tries of both prompts.
     first, later = _binomial(repeats, rate), _binomial(TRIES, rate)
     screened = {k: p for k, p in enumerate(first) if 2 * (repeats - k) < repeats}
     share = sum(screened.values())
@@ -71,19 +72,19 @@ def _binomial(tries: int, rate: float) -> list[float]:
     return [comb(tries, k) * rate**k * (1 - rate) ** (tries - k) for k in range(tries + 1)]
 
 
-def odds_to_keep(guards: int, margin: float, repeats: int, rate: float) -> float:
-    """The probability that so many guards keep a margin, and none is called broken; 0.0 where there are too few."""
-    if guards < max(FEWEST, guards_needed(margin)):
+def power_to_keep(guards: int, margin: float, repeats: int, rate: float) -> float:
+    """Return the probability that this many guards keep a margin and none is called broken; 0.0 for too few."""
+    if guards < max(MIN_GUARDS, guards_needed(margin)):
         return 0.0
     guard = _guard(repeats, rate)
-    # The more of them do not hold, the less is excluded.
+    # The largest number of unstable guards with which the exact bound still holds.
     bearable = bisect_left(range(guards), True, key=lambda n: binomial_at_most(n, guards, margin) > LEVEL) - 1
     held = binomial_at_most(bearable, guards, guard.unstable) if guard.unstable else 1.0
     return held * (1 - guard.broken) ** guards * _mean_above(guards, margin, guard)
 
 
 def _mean_above(guards: int, margin: float, guard: _Guard) -> float:
-    """That the plus-two lower bound of the mean difference (`stats.paired`) lies above −margin."""
+    # The probability that the plus-two lower bound of the mean difference (`stats.paired`) lies above −margin.
     weight = guards + 2
     mean = guards * guard.mean / weight
     squares = guards * (guard.variance + guard.mean**2)
@@ -96,15 +97,15 @@ def _mean_above(guards: int, margin: float, guard: _Guard) -> float:
 
 
 def guards_to_keep(margin: float, repeats: int, rate: float) -> int | None:
-    """How many guards keep a margin in `WISHED` of runs in which nothing changed; None where 100,000 do not."""
+    """Return how many guards keep a margin with `TARGET_POWER` if nothing changed; None if 100,000 are not enough."""
     low, high = 0, 64
-    while odds_to_keep(high, margin, repeats, rate) < WISHED:
+    while power_to_keep(high, margin, repeats, rate) < TARGET_POWER:
         low, high = high, high * 2
-        if high > _MOST:
+        if high > _MAX_GUARDS:
             return None
     while high - low > 1:
         middle = (low + high) // 2
-        if odds_to_keep(middle, margin, repeats, rate) < WISHED:
+        if power_to_keep(middle, margin, repeats, rate) < TARGET_POWER:
             low = middle
         else:
             high = middle

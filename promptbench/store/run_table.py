@@ -1,0 +1,41 @@
+"""The base class of everything that reads or writes `runs.sqlite`."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from promptbench.store.database import immediate, storage_errors
+
+WHAT = "run record"
+
+Value = str | int | float | None
+
+
+class RunTable:
+    """One part of `runs.sqlite`, over a connection that it shares with the others.
+
+    Every method raises EnvironmentFailure when SQLite or the disk fails.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self._connection = connection
+        self.path = path
+
+    def _rows(self, sql: str, values: Sequence[Value] | dict[str, Value] = ()) -> Iterator[tuple[Any, ...]]:
+        with storage_errors(self.path, WHAT):
+            yield from self._connection.execute(sql, values)
+
+    def _row(self, sql: str, values: Sequence[Value] | dict[str, Value] = ()) -> tuple[Any, ...] | None:
+        with storage_errors(self.path, WHAT):
+            row: tuple[Any, ...] | None = self._connection.execute(sql, values).fetchone()
+            return row
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Hold the write lock; commit at the end, roll back on any exception."""
+        with storage_errors(self.path, WHAT), immediate(self._connection):
+            yield self._connection
