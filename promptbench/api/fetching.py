@@ -13,7 +13,7 @@ from promptbench.store.chain import Version
 from promptbench.store.proof import ProvenModel
 
 BODIES = ("openai", "anthropic")
-"""The APIs whose request a prompt can be printed as: each is a provider with a function `body`."""
+"""The providers whose request body a prompt can be printed as: those with a `request_body`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +39,15 @@ class Fetched:
 
         Raises InputError for what that API would not take.
         """
-        from promptbench.providers import plugins
+        from promptbench.providers import provider_spec
 
         asked = self.messages(variables)
         named = ModelRef(api, model or "…")
         request = Request(named, asked, self.prompt.config, self.prompt.output_schema, variables={}, repeat=0)
         try:
-            body: dict[str, Json] = plugins.load(api).body(request)
+            build = provider_spec(api).request_body
+            assert build is not None
+            body = build(request)
         except ProviderFailure as error:
             raise InputError(error.message if model else error.message.replace(str(named), api)) from None
         return body if model else {word: value for word, value in body.items() if word != "model"}

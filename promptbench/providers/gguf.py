@@ -25,8 +25,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from promptbench.core.protocols import Problem, ProviderContext
 from promptbench.core.types import Answer, FailureKind, Json, ProviderFailure, Request
+from promptbench.plugins import Problem, Provider, ProviderContext, ProviderSpec
 from promptbench.providers import _chat, _options, _weights
 from promptbench.providers._worker import Worker
 
@@ -39,25 +39,24 @@ _ANSWER_TOKENS = 512
 _SEED = 1
 _STOP_SECONDS = 3.0
 
+_STARTER_SETTINGS = """
+# The small model on this machine does not keep to a format by itself: its answers are held to the prompt's schema.
+[providers.gguf]
+structured = true
+"""
+
 _DIALECT = _chat.Dialect({**_chat.COMPATIBLE.words, "topK": "top_k"})
 
-sees_prompt = True
-local = True
 
-
-def connect(name: str, context: ProviderContext) -> Gguf:
-    return Gguf(name, context)
-
-
-def problems(name: str, context: ProviderContext) -> list[Problem]:
-    weights, context = _meant(name, context)
+def _problems(name: str, context: ProviderContext) -> list[Problem]:
+    weights, context = _resolve(name, context)
     return [
         *_weights.problems(weights, context),
         *_options.number_problems(context.options, "gguf", ("slots", "context")),
     ]
 
 
-def _meant(name: str, context: ProviderContext) -> tuple[str, ProviderContext]:
+def _resolve(name: str, context: ProviderContext) -> tuple[str, ProviderContext]:
     """The name of the weights behind a name, and the context with the settings of this very model."""
     own = _options.named(context.options, "models", name)
     if own is None:
@@ -65,9 +64,9 @@ def _meant(name: str, context: ProviderContext) -> tuple[str, ProviderContext]:
     return _options.text(own, "weights") or name, replace(context, options=own)
 
 
-def shaped_by(name: str, context: ProviderContext) -> Json:
+def _shaped_by(name: str, context: ProviderContext) -> Json:
     """What shapes an answer besides the request. Weights of gigabytes are known by their size and time, not read."""
-    name, context = _meant(name, context)
+    name, context = _resolve(name, context)
     weights = _weights.find(name, context)
     try:
         state = weights.stat() if weights else None
@@ -82,25 +81,21 @@ def shaped_by(name: str, context: ProviderContext) -> Json:
     }
 
 
-def unsupported(name: str, context: ProviderContext, params: Mapping[str, Json]) -> list[Problem]:
-    """What of a prompt's config this model would not honour."""
-    return _DIALECT.problems(params, f"gguf/{name}")
-
-
-def context_window(name: str, context: ProviderContext) -> int:
+def _context_window(name: str, context: ProviderContext) -> int:
     """The tokens that this model is loaded with room for."""
-    _, context = _meant(name, context)
+    _, context = _resolve(name, context)
     return _options.positive_integer(context.options, "context", _CONTEXT_TOKENS)
 
 
-class Gguf:
+class Gguf(Provider):
     """One model, loaded as often as there are slots; the slots share the weights' memory."""
 
     def __init__(self, name: str, context: ProviderContext) -> None:
-        self._n_ctx = context_window(name, context)
-        self._weights, self._context = _meant(name, context)
+        self._n_ctx = _context_window(name, context)
+        self._weights, self._context = _resolve(name, context)
         options = self._context.options
         self.concurrency = _options.positive_integer(options, "slots", min(os.cpu_count() or 1, _MOST_SLOTS))
+        self.max_concurrency = self.concurrency
         self._name = name
         self._structured = options.get("structured") is True
         self._free = asyncio.Semaphore(self.concurrency)
@@ -111,7 +106,7 @@ class Gguf:
     def deterministic(self, params: Mapping[str, Json]) -> bool:
         return bool(params.get("temperature", 0) == 0)
 
-    async def ask(self, request: Request) -> Answer:
+    async def complete(self, request: Request) -> Answer:
         _chat.require_messages(request)
         params = self._params(request)
         schema = request.output_schema if self._structured else None
@@ -296,3 +291,16 @@ def _serve(weights: Path, n_ctx: int) -> Server:
     params.endpoint_slots = False
     params.n_threads_http = 1
     return xllamacpp.Server(params)
+
+
+SPEC = ProviderSpec(
+    connect=Gguf,
+    problems=_problems,
+    unsupported=lambda name, context, config: _DIALECT.problems(config, f"gguf/{name}"),
+    runs_here=lambda name, context: True,
+    shaped_by=_shaped_by,
+    context_window=_context_window,
+    context_setting="context",
+    starter_settings=_STARTER_SETTINGS,
+    requires=("xllamacpp", "pip install 'promptbench-gate[local]'"),
+)

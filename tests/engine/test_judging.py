@@ -54,9 +54,9 @@ class Echo(Scripted):
         self.only = only
         self.most_open = 0
 
-    async def ask(self, request: Request) -> Answer:
+    async def complete(self, request: Request) -> Answer:
         self.most_open = max(self.most_open, self.calls + 1 - len(self.kept.attempts))
-        await super().ask(request)
+        await super().complete(request)
         return Answer(str(int(request.messages[-1].content.split()[-1]) % self.only), "m")
 
 
@@ -68,8 +68,8 @@ class Judge(Scripted):
         self.texts: list[str] = []
         self.refuses = refuses
 
-    async def ask(self, request: Request) -> Answer:
-        await super().ask(request)
+    async def complete(self, request: Request) -> Answer:
+        await super().complete(request)
         text = judged_text({"messages": [message.as_dict() for message in request.messages]})
         self.texts.append(text)
         if text == self.refuses:

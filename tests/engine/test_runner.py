@@ -36,9 +36,9 @@ class Watched(Scripted):
         self.kept = kept
         self.most_open = 0
 
-    async def ask(self, request: Request) -> Answer:
+    async def complete(self, request: Request) -> Answer:
         self.most_open = max(self.most_open, self.calls + 1 - len(self.kept.attempts))
-        return await super().ask(request)
+        return await super().complete(request)
 
 
 def bench_of(folder: Path) -> Bench:

@@ -122,7 +122,7 @@ class Counted(Scripted):
     """Answers with three tokens."""
 
     async def ask(self, request: Any) -> Answer:
-        answer = await super().ask(request)
+        answer = await super().complete(request)
         return Answer(answer.text, answer.model, usage=Usage(1, 3))
 
 

@@ -241,7 +241,7 @@ def test_every_provider_is_closed_also_when_one_fails() -> None:
 
 def test_an_error_that_is_no_provider_failure_is_ours() -> None:
     class Broken(Scripted):
-        async def ask(self, request: Request) -> Answer:
+        async def complete(self, request: Request) -> Answer:
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -253,7 +253,7 @@ def test_an_error_that_is_no_provider_failure_is_ours() -> None:
 
 def over_http(url: str, use: Callable[[Gateway], Coroutine[Any, Any, Any]], **options: Any) -> Any:
     async def run() -> Any:
-        provider = openai.connect("m", context(options={"base_url": url, "concurrency": 4}))
+        provider = openai.SPEC.connect("m", context(options={"base_url": url, "concurrency": 4}))
         gateway = Gateway({"openai/m": provider}, notice=lambda text: None, **options)
         try:
             return await use(gateway)
@@ -294,7 +294,7 @@ from promptbench.providers import openai
 from tests.helpers.asking import ask_for, context
 
 async def main():
-    gateway = Gateway({"openai/m": openai.connect("m", context(options={"base_url": sys.argv[1]}))}, notice=print)
+    gateway = Gateway({"openai/m": openai.SPEC.connect("m", context(options={"base_url": sys.argv[1]}))}, notice=print)
     try:
         asks = [asyncio.create_task(gateway.ask(ask_for("openai/m"))) for _ in range(100)]
         await asyncio.sleep(1)

@@ -43,7 +43,7 @@ def test_no_case_is_lost_and_no_second_too_full(configured: bool) -> None:
     limiter = Limiter()
 
     async def run(url: str) -> list[Any]:
-        provider = openai.connect("m", context(options={"base_url": url}))
+        provider = openai.SPEC.connect("m", context(options={"base_url": url}))
         pacer = Pacer({"requests": PER_MINUTE} if configured else None)
         gateway = Gateway({"openai/m": provider}, pacers={"openai/m": pacer}, notice=lambda text: None)
         try:

@@ -71,7 +71,7 @@ def test_limits_that_the_first_answer_tells_are_kept_from_the_second_on() -> Non
         return fake.as_json(fake.completion("fine"), headers=told)
 
     async def run(url: str) -> list[Reply]:
-        provider = openai.connect("m", context(options={"base_url": url}))
+        provider = openai.SPEC.connect("m", context(options={"base_url": url}))
         gateway = Gateway({"openai/m": provider}, pacers={"openai/m": Pacer()}, notice=lambda text: None)
         try:
             return await asyncio.gather(*(gateway.ask(ask_for("openai/m", f"case {n}")) for n in range(50)))

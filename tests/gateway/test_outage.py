@@ -35,9 +35,9 @@ class Weather(Scripted):
         self.answered: list[str] = []
         self.back = asyncio.Event()
 
-    async def ask(self, request: Request) -> Answer:
+    async def complete(self, request: Request) -> Answer:
         self.times.append(virtual_time.now())
-        answer = await super().ask(request)
+        answer = await super().complete(request)
         if self.begin <= virtual_time.now() < self.end:
             raise self.failure
         if virtual_time.now() >= self.end:
@@ -159,8 +159,8 @@ def test_a_model_that_never_answered_is_not_waited_for() -> None:
 @pytest.mark.parametrize("concurrency", [1, 2, 8])
 def test_requests_that_always_fail_are_no_outage(bad: int, concurrency: int) -> None:
     class Poisoned(Weather):
-        async def ask(self, request: Request) -> Answer:
-            answer = await super().ask(request)
+        async def complete(self, request: Request) -> Answer:
+            answer = await super().complete(request)
             if int(request.messages[0].content.removeprefix("case ")) >= 100 - bad:
                 raise TRANSIENT
             return answer
@@ -205,8 +205,8 @@ def test_a_blip_that_is_over_before_the_first_probe_loses_nothing() -> None:
 
 def test_without_retries_there_is_none_after_a_pause_either() -> None:
     class Poisoned(Weather):
-        async def ask(self, request: Request) -> Answer:
-            answer = await super().ask(request)
+        async def complete(self, request: Request) -> Answer:
+            answer = await super().complete(request)
             if request.messages[0].content == "case 50":
                 raise TRANSIENT
             return answer
@@ -218,11 +218,11 @@ def test_without_retries_there_is_none_after_a_pause_either() -> None:
 
 def test_calls_that_hang_are_an_outage_too() -> None:
     class Hanging(Weather):
-        async def ask(self, request: Request) -> Answer:
+        async def complete(self, request: Request) -> Answer:
             if self.begin <= virtual_time.now() < self.end:
                 await asyncio.sleep(120)
                 raise ProviderFailure(FailureKind.TRANSIENT, "no answer within 120 s")
-            return await super().ask(request)
+            return await super().complete(request)
 
     bench = Bench(Hanging(1.0, 350.0))
 
@@ -237,11 +237,11 @@ def test_calls_that_hang_are_an_outage_too() -> None:
 
 def test_an_answer_to_a_call_in_flight_ends_the_outage() -> None:
     class Slow(Weather):
-        async def ask(self, request: Request) -> Answer:
+        async def complete(self, request: Request) -> Answer:
             if request.messages[0].content == "slow":
                 await asyncio.sleep(20)
                 return Answer("at last", "m")
-            return await super().ask(request)
+            return await super().complete(request)
 
     bench = Bench(Slow(1.0, 19.0))
 
@@ -259,10 +259,10 @@ def test_an_answer_to_a_call_in_flight_ends_the_outage() -> None:
 
 def test_a_refused_key_ends_the_wait() -> None:
     class Locked(Weather):
-        async def ask(self, request: Request) -> Answer:
+        async def complete(self, request: Request) -> Answer:
             if virtual_time.now() > 30:
                 raise FATAL
-            return await super().ask(request)
+            return await super().complete(request)
 
     bench = Bench(Locked(1.0, 1e9))
 
@@ -276,10 +276,10 @@ def test_a_refused_key_ends_the_wait() -> None:
 
 def test_a_server_that_refuses_a_probe_is_back() -> None:
     class Picky(Weather):
-        async def ask(self, request: Request) -> Answer:
+        async def complete(self, request: Request) -> Answer:
             if virtual_time.now() > 30:
                 raise REJECTED
-            return await super().ask(request)
+            return await super().complete(request)
 
     bench = Bench(Picky(1.0, 1e9))
     replies = in_no_time(lambda: bench.all(200))
@@ -371,7 +371,7 @@ def test_a_server_that_goes_away_and_comes_back() -> None:
             done.wait(30)
 
     async def run(url: str) -> list[Reply]:
-        provider = openai.connect("m", context(options={"base_url": url, "concurrency": 5}))
+        provider = openai.SPEC.connect("m", context(options={"base_url": url, "concurrency": 5}))
         gateway = Gateway({"openai/m": provider}, retries=1, patience=60, notice=heard, random=lambda: 0.0)
         try:
             asks = [asyncio.create_task(gateway.ask(ask_for("openai/m", f"case {n}"))) for n in range(100)]

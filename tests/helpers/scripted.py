@@ -24,7 +24,7 @@ class Scripted:
     def deterministic(self, params: Mapping[str, Json]) -> bool:
         return False
 
-    async def ask(self, request: Request) -> Answer:
+    async def complete(self, request: Request) -> Answer:
         step = self.script[min(self.calls, len(self.script) - 1)]
         self.calls += 1
         self.at_once += 1
