@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from promptbench.api.running import first_error, gateway_of, pacers_of, prices_of, same_judges
+from promptbench.api.running import first_error, gateway_of, limiters_of, prices_of, same_judges
 from promptbench.api.spending import Spending, require_prices
 from promptbench.api.workspace import Selection, Workspace
 from promptbench.checks import _agreement
@@ -290,7 +290,7 @@ class _Asking:
         asyncio.get_running_loop().set_default_executor(leaving.DaemonThreads())
         workspace, bench = self._workspace, self._bench
         judges = [bench.judges[str(ref)].model for ref in self._check.judges]
-        prices, pacers = prices_of(workspace, bench), pacers_of(workspace, bench, None)
+        prices, pacers = prices_of(workspace, bench), limiters_of(workspace, bench, None)
         budgets = [self._spending.budget()]
         if self._spending.max_cost is not None:
             require_prices(prices, judges)
@@ -306,7 +306,7 @@ class _Asking:
 
     async def _answer(self, gateway: Gateway, key: str, question: Request) -> _Call:
         try:
-            reply = await gateway.ask(question)
+            reply = await gateway.call(question)
         except (ModelDown, Stopped) as error:
             raise EnvironmentFailure(f"the judge {question.model} does not answer: {error}") from None
         if reply.answer is None:

@@ -25,7 +25,7 @@ from promptbench.engine.arrivals import Arrivals, Load, read_trace, schedule
 from promptbench.engine.estimate import Estimate
 from promptbench.engine.measuring import Asked, Measuring
 from promptbench.formats.source import Source
-from promptbench.gateway import Pacer, Prices
+from promptbench.gateway import RateLimiter, Prices
 from promptbench.gateway.tokens import estimate
 from promptbench.project.assemble import assemble
 from promptbench.project.bench import Bench, BenchModel, Variant
@@ -302,8 +302,8 @@ def _ask(
     return measuring
 
 
-def _limits(workspace: Workspace, models: Sequence[BenchModel]) -> dict[str, Pacer]:
+def _limits(workspace: Workspace, models: Sequence[BenchModel]) -> dict[str, RateLimiter]:
     """The rate limits that the settings know. No other: where there is none, as much is asked at once as arrives."""
     limits = workspace.settings.values.limits
     found = {model.name: limits.get(model.name) or limits.get(model.ref.provider) for model in models}
-    return {name: Pacer(limit.by_kind()) for name, limit in found.items() if limit}
+    return {name: RateLimiter(limit.by_kind()) for name, limit in found.items() if limit}

@@ -79,7 +79,7 @@ from promptbench.engine.shards import Shard
 from promptbench.gate.evidence import rejudge
 from promptbench.gate.judge import Mode, Result
 from promptbench.gate.power import Outlook
-from promptbench.gateway import Pacer
+from promptbench.gateway import RateLimiter
 from promptbench.project.bench import Bench
 from promptbench.project.evaluate import Evaluation
 from promptbench.prompts.parser import prompt_name
@@ -315,7 +315,7 @@ def run(
         spending = spending or Spending()
         spending.check(workspace, [bench for bench in benches if not bench.absent])
         budget = spending.budget()
-        pacers: dict[str, Pacer] = {}
+        pacers: dict[str, RateLimiter] = {}
         # Which key is missing is said by the report on its suite.
         told_later = Code.MISSING_CREDENTIAL
         notes = [f"{item.place}: {item.message}" for item in found.warnings if item.code is not told_later]
@@ -331,7 +331,7 @@ def run(
             path = workspace.shown(bench.suite.path)
             before = earlier_answers(bench, path, store, runs, now())
             trial = ByGate(bench, before)
-            done = execute(workspace, bench, runs, listen, asked=asked, budgets=budgets, pacers=pacers, trial=trial)
+            done = execute(workspace, bench, runs, listen, asked=asked, budgets=budgets, limiters=pacers, trial=trial)
             finished.append((bench, done))
             notes += many_tries(bench, runs)
             notes += before.renamed(runs.returned().names(done.info.id)) if before else ()

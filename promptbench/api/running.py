@@ -29,7 +29,7 @@ from promptbench.gate.flips import CaseInfo, wanted
 from promptbench.gate.judge import GatedModel, Result, Verdict
 from promptbench.gate.policy import CRITICAL_REPEATS, Policy, TagPolicy
 from promptbench.gate.table import Table
-from promptbench.gateway import Budget, Cache, Gateway, Market, Pacer, PriceFile, Prices
+from promptbench.gateway import Budget, Cache, Gateway, Market, RateLimiter, PriceFile, Prices
 from promptbench.project.bench import Bench, BenchModel
 from promptbench.project.judges import DEFAULTS
 from promptbench.store.run_cases import RunCase
@@ -152,12 +152,12 @@ def execute(
     *,
     asked: Asked,
     budgets: Sequence[Budget] = (),
-    pacers: dict[str, Pacer] | None = None,
+    limiters: dict[str, RateLimiter] | None = None,
     trial: Trial | None = None,
 ) -> Finished:
     """Makes the run of one bench, or goes on with an interrupted one, and judges it; no verdict at a budget's end.
 
-    `pacers` are those of the suites before, so that what is known of a model's rate limits stays known.
+    `limiters` are those of the suites before, so that what is known of a model's rate limits stays known.
 
     Raises Interrupted when the user stops it; what was answered until then is on record.
     """
@@ -178,8 +178,8 @@ def execute(
     table = table_of(bench, runs, info.id, answered=True)
     listen(RunStarted(info.id, bench.suite.name, first_round_size(bench, repeats_of(bench)), table.answers()))
     cache = _cache(workspace, bench, runs, asked.cache, listen)
-    pacers = pacers_of(workspace, bench, pacers)
-    end = _ask(workspace, bench, runs, info, prices, budgets, pacers, cache, table, listen, trial)
+    limiters = limiters_of(workspace, bench, limiters)
+    end = _ask(workspace, bench, runs, info, prices, budgets, limiters, cache, table, listen, trial)
     if end.stopped:
         raise Interrupted(
             f"stopped; {table.answers()} answers are on record", hint=f"`{asked.command}` goes on where it stood"
@@ -264,7 +264,7 @@ def _ask(
     info: RunInfo,
     prices: Prices,
     budgets: Sequence[Budget],
-    pacers: Mapping[str, Pacer],
+    limiters: Mapping[str, RateLimiter],
     cache: Cache | None,
     table: Table,
     listen: Listener,
@@ -279,7 +279,7 @@ def _ask(
 
     async def main() -> _End:
         asyncio.get_running_loop().set_default_executor(leaving.DaemonThreads())
-        gateway = gateway_of(workspace, bench.reachable, prices, budgets, pacers, listen, cache)
+        gateway = gateway_of(workspace, bench.reachable, prices, budgets, limiters, listen, cache)
         record = _Record(runs, info.id, workspace.secrets, same_judges(bench))
         covered, unjudged = runs.covered(info.id), runs.unjudged(info.id)
         runner = Runner(bench, gateway, record, heard, covered, unjudged)
@@ -303,7 +303,7 @@ def gateway_of(
     models: Iterable[BenchModel],
     prices: Prices,
     budgets: Sequence[Budget],
-    pacers: Mapping[str, Pacer],
+    limiters: Mapping[str, RateLimiter],
     listen: Listener,
     cache: Cache | None = None,
 ) -> Gateway:
@@ -317,7 +317,7 @@ def gateway_of(
         price=prices.cost,
         bill=prices.of_tokens,
         budgets=budgets,
-        pacers=pacers,
+        limiters=limiters,
         cache=cache,
         notice=lambda text: listen(Notice(text)),
     )
@@ -348,16 +348,16 @@ def _cache(workspace: Workspace, bench: Bench, runs: RunStore, mode: CacheMode, 
     return Cache(mode, runs.cache(), shapes, workspace.secrets)
 
 
-def pacers_of(workspace: Workspace, bench: Bench, known: dict[str, Pacer] | None) -> dict[str, Pacer]:
-    """A pacer for each model that is asked over a network; a limit by model wins over one by provider."""
+def limiters_of(workspace: Workspace, bench: Bench, known: dict[str, RateLimiter] | None) -> dict[str, RateLimiter]:
+    """A rate limiter for each model that is asked over a network; a limit by model wins over one by provider."""
     limits = workspace.settings.values.limits
-    pacers = {} if known is None else known
+    limiters = {} if known is None else known
     for model in bench.reachable:
-        if model.name in pacers or model.local or model.ref.provider == "recorded":
+        if model.name in limiters or model.local or model.replays:
             continue
         found = limits.get(model.name) or limits.get(model.ref.provider)
-        pacers[model.name] = Pacer(found.by_kind() if found else None)
-    return pacers
+        limiters[model.name] = RateLimiter(found.by_kind() if found else None)
+    return limiters
 
 
 def first_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
@@ -433,18 +433,16 @@ def _wanted(bench: Bench, table: Table) -> Collection[AttemptKey]:
 
 def prices_of(workspace: Workspace, bench: Bench) -> Prices:
     """The prices of the models of a bench. Raises InputError on a price file that cannot be read."""
-    values, environ = workspace.settings.values, workspace.environ
-    addresses: dict[str, str] = {}
-    behind: dict[str, str] = {}
-    for provider in {model.ref.provider for model in bench.reachable}:
-        options = values.providers.get(provider, {})
-        address = options.get("base_url") or environ.get(f"{provider.upper()}_BASE_URL", "").strip()
-        if address:
-            addresses[provider] = str(address)
-        behind |= {f"{provider}/{name}": str(model) for name, model in options.get("deployments", {}).items()}
-    local = frozenset(model.name for model in bench.reachable if model.local)
+    values, models = workspace.settings.values, list(bench.reachable)
+    market = Market(
+        {model.ref.provider: model.billing.address for model in models if model.billing.address},
+        frozenset(model.name for model in models if model.local),
+        values.machine_price_per_hour,
+        {model.name: model.billing.model for model in models if model.billing.model},
+        frozenset(model.name for model in models if model.replays),
+    )
     file = PriceFile.read(workspace.settings.root / values.prices) if values.prices else None
-    return Prices(Market(addresses, local, values.machine_price_per_hour, behind), file)
+    return Prices(market, file)
 
 
 def _facts(workspace: Workspace, bench: Bench, asked: Asked, prices: Prices) -> dict[str, object]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from promptbench.api.results import expected_of
-from promptbench.api.running import first_error, gateway_of, pacers_of, prices_of
+from promptbench.api.running import first_error, gateway_of, limiters_of, prices_of
 from promptbench.api.spending import Spending
 from promptbench.api.workspace import Selection, Workspace, mistakes
 from promptbench.core.diagnostics import Diagnostics, Place
@@ -124,7 +124,7 @@ class OpenSuite:
     async def _work(self, tasks: Sequence[Task]) -> None:
         if self._gateway is None:
             asyncio.get_running_loop().set_default_executor(leaving.DaemonThreads())
-            prices, pacers = prices_of(self._workspace, self.bench), pacers_of(self._workspace, self.bench, None)
+            prices, pacers = prices_of(self._workspace, self.bench), limiters_of(self._workspace, self.bench, None)
             self._gateway = gateway_of(self._workspace, self.bench.reachable, prices, self._budgets, pacers, _silent)
         runner = Runner(self.bench, self._gateway, self._record, _silent)
         await runner.work(tasks, lambda key: False)

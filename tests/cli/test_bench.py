@@ -209,10 +209,10 @@ def test_a_model_that_is_not_there(project: Project, server: FakeOpenAI) -> None
     ended = bench(project, SUITE, "--model", "openai/gone", "--model", "openai/fake", "--calls", "5")
     assert ended.code == 4
     assert "5 of 5 calls answered" in ended.out
-    assert "openai/gone is given up" in ended.out
+    assert "openai/gone is disabled for this run" in ended.out
     ended = bench(project, SUITE, "--model", "openai/gone")
     assert (ended.code, ended.out) == (4, "")
-    assert "no model answered: openai/gone is given up" in ended.err
+    assert "no model answered: openai/gone is disabled for this run" in ended.err
 
 
 def test_history(project: Project) -> None:

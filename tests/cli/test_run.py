@@ -84,7 +84,7 @@ def test_no_verdict_when_the_server_is_dead(project: Project, server: FakeOpenAI
     assert ended.code == 4
     assert time.monotonic() - begin < 30
     assert last_line(ended.out).startswith("NO VERDICT about the prompt: ")
-    assert "is given up" in ended.err
+    assert "is disabled for this run" in ended.err
     assert "no answer from the provider\n  openai/fake: " in ended.out
     assert project.run("prompts", "list").out == "triage: 1 version; production @1\n"
 

@@ -72,7 +72,7 @@ def test_a_server_that_dies_ends_a_run_and_the_same_command_finishes_it(hasty: P
     assert last_line(ended.out).startswith("NO VERDICT about the prompt: ")
     assert "openai/fake does not answer: the connection to 127.0.0.1:" in ended.err
     assert "up to 0.02 min (outage-minutes)" in ended.err
-    assert "openai/fake is given up: no answer for 0.02 min: the connection to 127.0.0.1:" in ended.err
+    assert "openai/fake is disabled for this run: no answer for 0.02 min: the connection to 127.0.0.1:" in ended.err
     with answering(server, answered):
         ended = hasty.run("run", "--promote")
     assert ended.code == 0, ended.out + ended.err

@@ -9,7 +9,7 @@ from promptbench.core.types import Answer, Attempt, Outcome, Request
 from promptbench.engine.plan import Repeats, first_round
 from promptbench.engine.runner import Runner
 from promptbench.gateway import Gateway
-from promptbench.gateway.slots import A_TURN
+from promptbench.gateway.semaphore import PER_TURN
 from promptbench.project.bench import Bench
 from tests.helpers.scripted import REJECTED, Scripted
 from tests.helpers.suites import HEAD, joined
@@ -78,7 +78,7 @@ def test_a_death_at_any_moment_loses_what_was_in_flight(tmp_path: Path) -> None:
     work(bench_of(tmp_path), provider, kept)
     assert provider.most_at_once == AT_ONCE
     # An answer gives up its place to the next request just before it is committed.
-    assert provider.most_open <= AT_ONCE + A_TURN
+    assert provider.most_open <= AT_ONCE + PER_TURN
 
 
 def test_after_a_stop_what_is_in_flight_is_kept_and_no_more_asked(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ class Bench:
         await asyncio.sleep(0)
 
     def ask(self) -> Coroutine[Any, Any, Reply]:
-        return self.gateway.ask(ask_for(MODEL))
+        return self.gateway.call(ask_for(MODEL))
 
     def one(self) -> Reply:
         return asyncio.run(self.ask())
@@ -143,7 +143,7 @@ def test_a_fatal_failure_ends_the_model_at_once() -> None:
 
     assert asyncio.run(run()).failure is FATAL
     assert bench.provider.calls == 1
-    assert bench.notices == [f"{MODEL} is given up: key refused"]
+    assert bench.notices == [f"{MODEL} is disabled for this run: key refused"]
 
 
 def test_those_who_wait_for_a_slot_learn_that_the_model_is_down() -> None:
@@ -265,7 +265,7 @@ def over_http(url: str, use: Callable[[Gateway], Coroutine[Any, Any, Any]], **op
 
 def test_a_struggling_server_answers_in_the_end() -> None:
     with fake.FakeOpenAI([fake.error(429, headers={"retry-after-ms": "30"}), fake.error(500), "fine"]) as server:
-        reply = over_http(server.base_url, lambda gateway: gateway.ask(ask_for("openai/m")), random=lambda: 0.01)
+        reply = over_http(server.base_url, lambda gateway: gateway.call(ask_for("openai/m")), random=lambda: 0.01)
     assert reply.answer.text == "fine"
     assert [failed.status for failed in reply.failed_tries] == [429, 500]
     assert reply.queue_ms >= 30
@@ -277,7 +277,7 @@ def test_a_dead_server_ends_a_run_in_seconds() -> None:
         url = f"http://127.0.0.1:{probe.getsockname()[1]}/v1"
 
         async def run(gateway: Gateway) -> list[Any]:
-            return await asyncio.gather(*(gateway.ask(ask_for("openai/m")) for _ in range(200)), return_exceptions=True)
+            return await asyncio.gather(*(gateway.call(ask_for("openai/m")) for _ in range(200)), return_exceptions=True)
 
         began = time.monotonic()
         outcomes = over_http(url, run)
@@ -296,7 +296,7 @@ from tests.helpers.asking import ask_for, context
 async def main():
     gateway = Gateway({"openai/m": openai.SPEC.connect("m", context(options={"base_url": sys.argv[1]}))}, notice=print)
     try:
-        asks = [asyncio.create_task(gateway.ask(ask_for("openai/m"))) for _ in range(100)]
+        asks = [asyncio.create_task(gateway.call(ask_for("openai/m"))) for _ in range(100)]
         await asyncio.sleep(1)
         print("asking", flush=True)
         await asyncio.gather(*asks)

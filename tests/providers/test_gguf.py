@@ -51,7 +51,7 @@ class Loop:
 
     def ask(self, *requests: Request) -> list[Answer]:
         async def all_of_them() -> list[Answer]:
-            replies = await asyncio.gather(*(self.gateway.ask(request) for request in requests))
+            replies = await asyncio.gather(*(self.gateway.call(request) for request in requests))
             for reply in replies:
                 if reply.failure is not None:
                     raise reply.failure
@@ -208,7 +208,7 @@ class TestRealAnswers:
     def test_the_loop_stays_free_and_a_cancelled_answer_stops(self, model: Loop) -> None:
         async def run() -> tuple[int, float]:
             asked = asyncio.create_task(
-                model.gateway.ask(ask_for(MODEL, "Tell a long story.", params={"maxOutputTokens": 3000}))
+                model.gateway.call(ask_for(MODEL, "Tell a long story.", params={"maxOutputTokens": 3000}))
             )
             ticks = 0
             for _ in range(40):
@@ -217,7 +217,7 @@ class TestRealAnswers:
             asked.cancel()
             await asyncio.gather(asked, return_exceptions=True)
             began = time.monotonic()
-            await model.gateway.ask(ask_for(MODEL, "Hi", params={"maxOutputTokens": 1}))
+            await model.gateway.call(ask_for(MODEL, "Hi", params={"maxOutputTokens": 1}))
             return ticks, time.monotonic() - began
 
         ticks, seconds = model.run(run())
@@ -316,8 +316,8 @@ MODEL = "gguf/smollm2-135m"
 async def main():
     gateway = Gateway({MODEL: gguf.SPEC.connect("smollm2-135m", context())}, notice=print)
     story = ask_for(MODEL, "Tell a very long story.", params={"maxOutputTokens": 3000})
-    await gateway.ask(ask_for(MODEL, "Hi", params={"maxOutputTokens": 1}))
-    asks = [asyncio.create_task(gateway.ask(story)) for _ in range(4)]
+    await gateway.call(ask_for(MODEL, "Hi", params={"maxOutputTokens": 1}))
+    asks = [asyncio.create_task(gateway.call(story)) for _ in range(4)]
     await asyncio.sleep(0.5)
     print("answering", flush=True)
     if sys.argv[1] == "left":

@@ -190,7 +190,7 @@ def test_an_endpoint_that_sees_the_prompt_needs_one() -> None:
         (fake.html(), FailureKind.TRANSIENT, "'text/html' instead of JSON"),
         (fake.truncated(), FailureKind.TRANSIENT, "broken JSON"),
         (fake.Step(b"[" * 200_000), FailureKind.TRANSIENT, "broken JSON"),
-        (fake.Step(b'{"intent": NaN}'), FailureKind.TRANSIENT, "no JSON"),
+        (fake.Step(b'{"intent": NaN}'), FailureKind.TRANSIENT, "not valid JSON"),
         (fake.cut_off(), FailureKind.TRANSIENT, "the connection to 127.0.0.1:"),
         (fake.hang_up(), FailureKind.TRANSIENT, "the connection to 127.0.0.1:"),
     ],

@@ -217,7 +217,7 @@ def test_a_path_out_of_the_project_is_refused(
     for name in (f"{outside}:f", f"../../../{outside.parent.name}/evil.py:f"):
         assert codes(name, everything) == ["CODE_NOT_ALLOWED"]
         with pytest.raises(ProviderFailure, match="outside the project"):
-            asyncio.run(python.SPEC.connect(name, everything).ask(ask_for("python/x")))
+            asyncio.run(python.SPEC.connect(name, everything).complete(ask_for("python/x")))
 
 
 def test_a_symlink_is_judged_by_where_it_leads(

@@ -37,7 +37,7 @@ def kept(deterministic: bool = True) -> Kept:
 
 def ask(recordings: Kept | None, text: str = "hello", repeat: int = 0) -> Answer:
     request = ask_for(f"recorded/{MODEL}", text, params={"temperature": 0}, repeat=repeat)
-    return asyncio.run(recorded.SPEC.connect(MODEL, context(recordings=recordings)).ask(request))
+    return asyncio.run(recorded.SPEC.connect(MODEL, context(recordings=recordings)).complete(request))
 
 
 def test_answers_as_the_model_did() -> None:
@@ -70,7 +70,7 @@ def test_a_model_without_recordings_is_told() -> None:
     for recordings in (None, Kept({}, True)):
         (problem,) = recorded.SPEC.problems(MODEL, context(recordings=recordings))
         assert problem.code == "UNKNOWN_MODEL"
-        assert problem.hint == f"run the suite once with {MODEL} itself; its answers are kept"
+        assert problem.hint == f"run the suite once with {MODEL} itself; its answers are recorded"
 
 
 @pytest.mark.parametrize("name", ["gpt-5", "openai/", "/x"])

@@ -20,7 +20,7 @@ async def _ask(base_url: str, requests: Sequence[Request], *, at_once: bool = Fa
     model = openai.SPEC.connect("m-1", context(environ={"OPENAI_API_KEY": "k"}, options={"base_url": base_url}))
     try:
         if at_once:
-            return list(await asyncio.gather(*map(model.ask, requests)))
+            return list(await asyncio.gather(*map(model.complete, requests)))
         return [await model.complete(request) for request in requests]
     finally:
         await model.close()
