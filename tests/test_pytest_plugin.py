@@ -319,4 +319,4 @@ def test_it_costs_other_projects_nothing(tmp_path: Path) -> None:
 def test_what_stays_imported_is_what_the_plugin_uses() -> None:
     assert promptbench.cli.run.run
     assert promptbench.report.diagnostics.render
-    assert api.OpenSuite
+    assert api.SuiteSession

@@ -65,7 +65,7 @@ from promptbench.api.sheets import SheetImported, SheetWritten, export_sheet, im
 from promptbench.api.spending import Spending, expected, expected_of_judges
 from promptbench.api.starting import Start, init, name_for, read_fields
 from promptbench.api.tries import many_tries
-from promptbench.api.trying import OpenSuite, Purse, Question, check_answer
+from promptbench.api.trying import CaseRequest, SharedBudget, SuiteSession, check_answer
 from promptbench.api.workspace import PRODUCTION, Selection, Workspace, mistakes
 from promptbench.core.clock import now
 from promptbench.core.diagnostics import Code, Diagnostics
@@ -101,6 +101,7 @@ __all__ = [
     "CalibrationReport",
     "CaptureReport",
     "CaseAuthor",
+    "CaseRequest",
     "CheckPage",
     "Cluster",
     "ComparisonPlan",
@@ -125,13 +126,10 @@ __all__ = [
     "MistakePage",
     "MutationReport",
     "NothingImported",
-    "OpenSuite",
     "Plan",
     "Price",
     "Promotion",
     "Pruned",
-    "Purse",
-    "Question",
     "RepairsReport",
     "ReplayReport",
     "RescoreReport",
@@ -141,11 +139,13 @@ __all__ = [
     "RunSummary",
     "Selection",
     "Shard",
+    "SharedBudget",
     "SheetImported",
     "SheetWritten",
     "Spending",
     "Start",
     "Store",
+    "SuiteSession",
     "Version",
     "Who",
     "Workspace",

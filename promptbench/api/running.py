@@ -1,8 +1,7 @@
-"""Runs suites: plans, asks, judges. Everything it decides is decided elsewhere."""
+"""Run suites: plan, call the models, judge. Every decision is made elsewhere."""
 
 from __future__ import annotations
 
-import asyncio
 import shlex
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -18,10 +17,9 @@ from promptbench.core.events import AttemptDone, Event, Listener, Notice, RunSta
 from promptbench.core.secrets import Secrets
 from promptbench.core.types import Answer, Attempt, AttemptKey, CacheMode, Json, Judging
 from promptbench.core.words import number_of
-from promptbench.engine import leaving
+from promptbench.engine.attempts import Attempts, More
 from promptbench.engine.plan import Repeats, Task, first_round_size
-from promptbench.engine.rounds import More, run_rounds
-from promptbench.engine.runner import Runner
+from promptbench.engine.runner import Engine
 from promptbench.engine.scoring import ADVISORY
 from promptbench.formats.ladder import LADDER
 from promptbench.gate.candidates import judge_candidates
@@ -29,7 +27,7 @@ from promptbench.gate.flips import CaseInfo, wanted
 from promptbench.gate.judge import GatedModel, Result, Verdict
 from promptbench.gate.policy import CRITICAL_REPEATS, Policy, TagPolicy
 from promptbench.gate.table import Table
-from promptbench.gateway import Budget, Cache, Gateway, Market, RateLimiter, PriceFile, Prices
+from promptbench.gateway import Budget, Cache, Gateway, Market, PriceFile, Prices, RateLimiter
 from promptbench.project.bench import Bench, BenchModel
 from promptbench.project.judges import DEFAULTS
 from promptbench.store.run_cases import RunCase
@@ -155,11 +153,10 @@ def execute(
     limiters: dict[str, RateLimiter] | None = None,
     trial: Trial | None = None,
 ) -> Finished:
-    """Makes the run of one bench, or goes on with an interrupted one, and judges it; no verdict at a budget's end.
+    """Make the run of one suite, or resume an interrupted one, and judge it. There is no verdict if a budget ends.
 
-    `limiters` are those of the suites before, so that what is known of a model's rate limits stays known.
-
-    Raises Interrupted when the user stops it; what was answered until then is on record.
+    `limiters` are those of earlier suites, so that the known rate limits stay known. Raises Interrupted if the user
+    stops the run; the answers until then are on record.
     """
     prices = prices_of(workspace, bench)
     variants = [RunVariant(item.hash, item.side, item.label, item.prompt.source) for item in bench.variants]
@@ -177,18 +174,26 @@ def execute(
     # Attempts that got no answer are made again, so the old ones count for nothing.
     table = table_of(bench, runs, info.id, answered=True)
     listen(RunStarted(info.id, bench.suite.name, first_round_size(bench, repeats_of(bench)), table.answers()))
+
+    def heard(event: Event) -> None:
+        if isinstance(event, AttemptDone):
+            table.add(event.attempt)
+        listen(event)
+
     cache = _cache(workspace, bench, runs, asked.cache, listen)
     limiters = limiters_of(workspace, bench, limiters)
-    end = _ask(workspace, bench, runs, info, prices, budgets, limiters, cache, table, listen, trial)
-    if end.stopped:
+    gateway = gateway_of(workspace, bench.reachable, prices, budgets, limiters, listen, cache)
+    record = _Record(runs, info.id, workspace.secrets, same_judges(bench))
+    with Engine(gateway, listen) as engine:
+        attempts = Attempts(bench, engine, record, heard, runs.covered(info.id), runs.unjudged(info.id))
+        complete = attempts.make_rounds(repeats_of(bench), table.answered, _more(bench, table, trial))
+    if engine.stopped:
         raise Interrupted(
-            f"stopped; {table.answers()} answers are on record", hint=f"`{asked.command}` goes on where it stood"
+            f"stopped; {table.answers()} answers are on record", hint=f"`{asked.command}` resumes the run"
         )
-    verdicts = trial.verdicts(table, asked_all=end.complete)
-    if end.spent is not None:
-        sentence = (
-            f"NO VERDICT about the prompt: stopped at the budget: {end.spent}; the same command goes on from here"
-        )
+    verdicts = trial.verdicts(table, asked_all=complete)
+    if engine.spent is not None:
+        sentence = f"NO VERDICT about the prompt: stopped at the budget: {engine.spent}; the same command resumes it"
         verdicts = tuple(undecided(verdict, Result.NO_VERDICT, sentence) for verdict in verdicts)
     else:
         verdicts = without_judges(workspace, bench, runs, info.id, verdicts)
@@ -248,56 +253,6 @@ def _answers(verdict: Verdict) -> float:
     return min((model.candidate.answers or 0.0 for model in verdict.models), default=0.0)
 
 
-@dataclass(frozen=True, slots=True)
-class _End:
-    """How asking ended: `complete` when all was asked, `stopped` by the user, `spent` at the end of a budget."""
-
-    complete: bool
-    stopped: bool
-    spent: str | None = None
-
-
-def _ask(
-    workspace: Workspace,
-    bench: Bench,
-    runs: RunStore,
-    info: RunInfo,
-    prices: Prices,
-    budgets: Sequence[Budget],
-    limiters: Mapping[str, RateLimiter],
-    cache: Cache | None,
-    table: Table,
-    listen: Listener,
-    trial: Trial,
-) -> _End:
-    """Asks what has no answer in the table."""
-
-    def heard(event: Event) -> None:
-        if isinstance(event, AttemptDone):
-            table.add(event.attempt)
-        listen(event)
-
-    async def main() -> _End:
-        asyncio.get_running_loop().set_default_executor(leaving.DaemonThreads())
-        gateway = gateway_of(workspace, bench.reachable, prices, budgets, limiters, listen, cache)
-        record = _Record(runs, info.id, workspace.secrets, same_judges(bench))
-        covered, unjudged = runs.covered(info.id), runs.unjudged(info.id)
-        runner = Runner(bench, gateway, record, heard, covered, unjudged)
-        try:
-            more = _more(bench, table, trial)
-            complete = await run_rounds(runner, bench, repeats_of(bench), table.answered, more, listen)
-        finally:
-            await gateway.close(leaving.patience())
-        return _End(complete, runner.stopped, runner.spent)
-
-    try:
-        return asyncio.run(main())
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        return _End(complete=False, stopped=True)
-    except BaseExceptionGroup as group:
-        raise first_error(group) from group
-
-
 def gateway_of(
     workspace: Workspace,
     models: Iterable[BenchModel],
@@ -306,13 +261,14 @@ def gateway_of(
     limiters: Mapping[str, RateLimiter],
     listen: Listener,
     cache: Cache | None = None,
+    concurrency: int | None = None,
 ) -> Gateway:
-    """The way to some models, as the settings want it."""
+    """Return the gateway to some models, as configured in the settings, where `concurrency` may be given instead."""
     values = workspace.settings.values
     return Gateway(
         {model.name: model.provider for model in models},
         retries=values.retries,
-        concurrency=values.concurrency,
+        concurrency=concurrency or values.concurrency,
         patience=values.outage_minutes * 60,
         price=prices.cost,
         bill=prices.of_tokens,
@@ -344,12 +300,12 @@ def _cache(workspace: Workspace, bench: Bench, runs: RunStore, mode: CacheMode, 
     shapes = {model.name: [__version__, model.shaped_by] for model in bench.reachable if model.shaped_by is not None}
     for model in bench.reachable:
         if model.name not in shapes:
-            listen(Notice(f"no answer of {model.name} is cached: not all that shapes them is known"))
+            listen(Notice(f"answers of {model.name} are not cached: not everything that shapes them is known"))
     return Cache(mode, runs.cache(), shapes, workspace.secrets)
 
 
 def limiters_of(workspace: Workspace, bench: Bench, known: dict[str, RateLimiter] | None) -> dict[str, RateLimiter]:
-    """A rate limiter for each model that is asked over a network; a limit by model wins over one by provider."""
+    """Return a rate limiter for each remote model; a limit by model wins over one by provider."""
     limits = workspace.settings.values.limits
     limiters = {} if known is None else known
     for model in bench.reachable:
@@ -358,14 +314,6 @@ def limiters_of(workspace: Workspace, bench: Bench, known: dict[str, RateLimiter
         found = limits.get(model.name) or limits.get(model.ref.provider)
         limiters[model.name] = RateLimiter(found.by_kind() if found else None)
     return limiters
-
-
-def first_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """What went wrong first."""
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
 
 
 @dataclass(frozen=True, slots=True)
@@ -402,7 +350,7 @@ class _Record:
 
 
 def _more(bench: Bench, table: Table, trial: Trial) -> More:
-    """What a trial wants asked again, of models that do not always answer the same."""
+    """Return the rounds that a trial still wants, of nondeterministic models."""
     models = {model.name: model for model in bench.models}
     variants = {variant.hash: variant for variant in bench.variants}
 
@@ -432,7 +380,7 @@ def _wanted(bench: Bench, table: Table) -> Collection[AttemptKey]:
 
 
 def prices_of(workspace: Workspace, bench: Bench) -> Prices:
-    """The prices of the models of a bench. Raises InputError on a price file that cannot be read."""
+    """Return the prices of a suite's models. Raises InputError if the price file is invalid."""
     values, models = workspace.settings.values, list(bench.reachable)
     market = Market(
         {model.ref.provider: model.billing.address for model in models if model.billing.address},

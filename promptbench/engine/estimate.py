@@ -1,4 +1,4 @@
-"""What the first round of a run would take, before anything is asked."""
+"""Estimate the calls, tokens and cost of a run's first round."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from promptbench.project.evaluate import questions
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Of one model: calls, tokens in as characters / 4, the most tokens out to expect, US dollars or None."""
+    """For one model: calls, input tokens (characters / 4), the most output tokens, US dollars or None if unknown."""
 
     calls: int
     input_tokens: int
@@ -23,7 +23,7 @@ class Estimate:
     cost: float | None
 
     def plus(self, usage: Usage, cost: float | None) -> Estimate:
-        """With one more call."""
+        """Return the estimate with one more call."""
         return Estimate(
             self.calls + 1,
             self.input_tokens + usage.input_tokens,
@@ -33,12 +33,11 @@ class Estimate:
 
 
 _NOTHING = Estimate(0, 0, 0, 0.0)
-CostOf = Callable[[ModelRef, Usage], float | None]
-"""What a call with so many tokens is billed with."""
+CostOf = Callable[[ModelRef, Usage], float | None]  # US dollars for a call with this usage
 
 
 def estimates(bench: Bench, repeats: Repeats, cost: CostOf) -> dict[str, Estimate]:
-    """By model, for everything that the first round asks of the models."""
+    """Return the estimate of the first round by model."""
     found = {model.name: _NOTHING for model in bench.models}
     sizes: dict[tuple[str, str, str], Usage] = {}
     for task in first_round(bench, repeats):
@@ -51,7 +50,7 @@ def estimates(bench: Bench, repeats: Repeats, cost: CostOf) -> dict[str, Estimat
 
 
 def judge_estimates(bench: Bench, repeats: Repeats, cost: CostOf) -> dict[str, Estimate]:
-    """By judge, for the most that the first round asks of them: the same answer to a case is judged once."""
+    """Return the most calls to each judge in the first round: the same answer to a case is judged only once."""
     found = dict.fromkeys(bench.judges, _NOTHING)
     if not found:
         return found
@@ -60,14 +59,14 @@ def judge_estimates(bench: Bench, repeats: Repeats, cost: CostOf) -> dict[str, E
         key = (task.key.variant, task.model.name, task.case.name)
         if key not in sizes:
             answer = tokens.estimate(bench.request(task.model, task.variant, task.case, 0)).output_tokens
-            asked = questions("", checks_of(task.case, task.key.variant), bench.accept, task.case.variables)
-            sizes[key] = [(item.question.model, _with_answer(item.question, answer)) for item in asked]
+            about = questions("", checks_of(task.case, task.key.variant), bench.accept, task.case.variables)
+            sizes[key] = [(item.question.model, _with_answer(item.question, answer)) for item in about]
         for judge, usage in sizes[key]:
             found[str(judge)] = found[str(judge)].plus(usage, cost(judge, usage))
     return found
 
 
-def _with_answer(question: Request, output_tokens: int) -> Usage:
-    """What a question takes that shows an answer of so many tokens."""
-    usage = tokens.estimate(question)
+def _with_answer(request: Request, output_tokens: int) -> Usage:
+    """Return the usage of a request to a judge that contains an answer of this length."""
+    usage = tokens.estimate(request)
     return Usage(usage.input_tokens + output_tokens, usage.output_tokens)

@@ -32,7 +32,7 @@ from promptbench.api.workspace import Selection, Workspace
 from promptbench.core.canonical import digest
 from promptbench.core.clock import now
 from promptbench.core.types import Answer, Attempt, AttemptKey, CacheMode, Json, Outcome, Usage
-from promptbench.engine.scoring import scored
+from promptbench.engine.scoring import score_attempt
 from promptbench.project.bench import Bench
 from promptbench.store.runs import RunStore, RunVariant
 
@@ -184,7 +184,7 @@ def _attempts(bench: Bench) -> Iterator[Attempt]:
             answer = Answer(text, "gpt-4o-mini-2024-07-18", {"temperature": 0}, Usage(900, 700), "stop", 812.5)
             key = AttemptKey(variant.hash, model.name, name, repeat)
             attempt = Attempt(key, Outcome.PASSED, request, answer, cost=0.0005, started=now())
-            yield scored(bench, case, attempt)
+            yield score_attempt(bench, case, attempt)
 
 
 def ours() -> None:

@@ -146,7 +146,7 @@ def test_too_many_answers_without_verdict_record_nothing(support: Project, serve
     server.script = served(lambda answer: "hm" if "complaint 1" in answer else by_sorry(answer))
     ended = agree(support)
     assert ended.code == 4
-    assert f"4 of 20 answers are without a verdict ({JUDGE} gives no verdict that can be read)" in ended.err
+    assert f"4 of 20 answers have no verdict ({JUDGE} gives no verdict that can be read)" in ended.err
     assert not (support.root / FILE).exists()
 
 

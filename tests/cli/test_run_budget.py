@@ -66,7 +66,7 @@ def test_so_many_calls_and_the_same_command_goes_on(project: Project, server: Fa
     ended = project.run("run", "--max-calls", "4", "--promote")
     assert ended.code == 4
     assert last_line(ended.out) == (
-        "NO VERDICT about the prompt: stopped at the budget: 4 of 4 calls are made; the same command goes on from here"
+        "NO VERDICT about the prompt: stopped at the budget: 4 of 4 calls are made; the same command resumes it"
     )
     assert len(server.received) == 4
     again = project.run("run", "--max-calls", "5")

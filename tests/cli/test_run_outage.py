@@ -118,7 +118,7 @@ def test_an_interrupt_ends_the_wait_at_once(project: Project, server: FakeOpenAI
         process.kill()
     assert process.returncode == 130, out + err
     assert time.monotonic() - began < 3
-    assert "goes on where it stood" in err
+    assert "resumes the run" in err
 
 
 def test_secrets_in_failed_tries_stay_out_of_the_record(

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 from pathlib import Path
 
 from promptbench.core.events import AttemptDone, Event
 from promptbench.core.types import Answer, Attempt, Outcome, Request
+from promptbench.engine.attempts import Attempts
 from promptbench.engine.plan import Repeats, first_round
-from promptbench.engine.runner import Runner
+from promptbench.engine.runner import Engine
 from promptbench.gateway import Gateway
 from promptbench.gateway.semaphore import PER_TURN
 from promptbench.project.bench import Bench
@@ -55,11 +55,10 @@ def work(bench: Bench, provider: Scripted, kept: Kept, stop_after: int | None = 
         assert kept.attempts[event.attempt.key.case] is event.attempt, "committed before anybody hears of it"
         heard.append(event)
         if len(heard) == stop_after:
-            runner.stop()
+            engine.stop()
 
-    gateway = Gateway({"openai/fake": provider}, notice=lambda text: None)
-    runner = Runner(bench, gateway, kept, listen)
-    asyncio.run(runner.work(first_round(bench, Repeats(1)), lambda key: key.case == "c0"))
+    with Engine(Gateway({"openai/fake": provider}, notice=lambda text: None)) as engine:
+        Attempts(bench, engine, kept, listen).make(first_round(bench, Repeats(1)), lambda key: key.case == "c0")
     return heard
 
 

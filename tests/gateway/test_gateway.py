@@ -277,7 +277,9 @@ def test_a_dead_server_ends_a_run_in_seconds() -> None:
         url = f"http://127.0.0.1:{probe.getsockname()[1]}/v1"
 
         async def run(gateway: Gateway) -> list[Any]:
-            return await asyncio.gather(*(gateway.call(ask_for("openai/m")) for _ in range(200)), return_exceptions=True)
+            return await asyncio.gather(
+                *(gateway.call(ask_for("openai/m")) for _ in range(200)), return_exceptions=True
+            )
 
         began = time.monotonic()
         outcomes = over_http(url, run)

@@ -43,7 +43,12 @@ def at_once(provider: Scripted, pacer: RateLimiter | None, seconds: float) -> in
 
 @pytest.mark.parametrize(
     ("pacer", "first", "then"),
-    [(RateLimiter(), 1, 20), (RateLimiter({"tokens": 1e9}), 1, 20), (RateLimiter({"requests": 1e9}), 20, 40), (None, 50, 50)],
+    [
+        (RateLimiter(), 1, 20),
+        (RateLimiter({"tokens": 1e9}), 1, 20),
+        (RateLimiter({"requests": 1e9}), 20, 40),
+        (None, 50, 50),
+    ],
     ids=["unknown", "requests unknown", "known", "on this machine"],
 )
 def test_the_first_request_goes_alone_where_no_limit_is_known(pacer: RateLimiter | None, first: int, then: int) -> None:

@@ -11,7 +11,9 @@ from promptbench.gateway.headers import Announced
 NONE = Usage(0, 0)
 
 
-def times_of(limiter: RateLimiter, count: int, usage: Usage = NONE, late: float = 0.0, start: float = 0.0) -> list[float]:
+def times_of(
+    limiter: RateLimiter, count: int, usage: Usage = NONE, late: float = 0.0, start: float = 0.0
+) -> list[float]:
     """When requests that are all there at once go, each waking up to `late` seconds too late."""
     draw = random.Random(1)
     times: list[float] = []

@@ -450,7 +450,9 @@ def test_a_key_with_a_line_end_works() -> None:
 @pytest.mark.parametrize("key", ["“sk-quoted”", "sk two words", "sk-\u200bzero"])
 def test_a_key_that_cannot_be_one_is_told(key: str) -> None:
     assert codes(environ={"OPENAI_API_KEY": key}) == ["MISSING_CREDENTIAL"]
-    assert all(key not in str(problem) for problem in openai.SPEC.problems("m-1", context(environ={"OPENAI_API_KEY": key})))
+    assert all(
+        key not in str(problem) for problem in openai.SPEC.problems("m-1", context(environ={"OPENAI_API_KEY": key}))
+    )
 
 
 @pytest.mark.parametrize("url", ["localhost:8080", "ftp://127.0.0.1/v1", "http://", "http://[::1", "http://h:99999/"])

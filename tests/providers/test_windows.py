@@ -46,7 +46,11 @@ def test_each_provider_knows_where_its_windows_are_written() -> None:
     assert azure_openai.SPEC.context_window("gpt-4o", context(options={**azure, "deployments": []})) == 128_000
     servers = {"servers": {"a": here, "b": {"base_url": "http://127.0.0.1:9"}}}
     names = ("a/m", "b/m", "c/m")
-    assert [openai_compatible.SPEC.context_window(name, context(options=servers)) for name in names] == [7000, None, None]
+    assert [openai_compatible.SPEC.context_window(name, context(options=servers)) for name in names] == [
+        7000,
+        None,
+        None,
+    ]
     endpoints = {"endpoints": {"a": here, "b": {}}}
     assert [http.SPEC.context_window(name, context(options=endpoints)) for name in "abc"] == [7000, None, None]
     assert gguf.SPEC.context_window("any", context()) == 4096
