@@ -111,7 +111,7 @@ def test_a_failure_shows_what_was_expected_and_how_to_see_it_again(project: pyte
     done.assert_outcomes(passed=2, failed=1)
     done.stdout.fnmatch_lines(
         [
-            "promptbench: asking the questions of suites/triage/suite.yaml: recorded/openai/fake 3",
+            "promptbench: calling models for suites/triage/suite.yaml: recorded/openai/fake 3",
             "expect: urgent is missing",
             "case    late parcel (suites/triage/suite.yaml:10:11)",
             "model   recorded/openai/fake",
@@ -226,9 +226,9 @@ def test_a_worker_asks_only_what_it_is_given(project: pytest.Pytester, live: Fak
 def test_workers_share_the_budget(project: pytest.Pytester) -> None:
     config = project.parseconfig("--promptbench-max-calls", "9", "--promptbench-max-cost", "$1")
     suites = _Suites(config)
-    assert suites.filled().spending == api.Spending(1.0, 9)
+    assert suites.budget().spending == api.Spending(1.0, 9)
     config.workerinput = {"workercount": 4}  # type: ignore[attr-defined]
-    assert suites.filled().spending == api.Spending(0.25, 2)
+    assert suites.budget().spending == api.Spending(0.25, 2)
 
 
 OWN = """
@@ -268,7 +268,7 @@ def test_tests_in_python_have_a_fixture(project: pytest.Pytester) -> None:
         [
             "E *the answer fails: expect: team is 'billing', not 'sales'",
             "E *there is no check 'contians'*",
-            "E *nothing is checked*",
+            "E *there is nothing to check*",
         ]
     )
     # The traceback ends in the author's test.

@@ -40,8 +40,8 @@ WARM_UP = 2
 
 @dataclass(frozen=True, slots=True)
 class MeasureOptions:
-    """How to measure: `calls` to each model, after `warm_up` others that are not counted. `variables` are the values for
-    a prompt without a suite; `per_month` is the number of interactions per month.
+    """How to measure: `calls` to each model, after `warm_up` others that are not counted. `variables` are values for a
+    prompt without a suite; `per_month` is the number of interactions per month.
     """
 
     load: Load = field(default_factory=Load)
@@ -106,7 +106,7 @@ def measure(
         facts = _facts(workspace, bench, options, prices)
         suite = bench.suite.name if bench.suite.path.is_file() else ""
         name = table.start(suite, bench.prompt_name, _variant(bench).hash, __version__, facts)
-        listen(RunStarted(name, bench.prompt_name, _calls(options) * len(bench.models), 0))
+        listen(RunStarted(name, bench.prompt_name, options.calls * len(bench.models), 0))
         engine = _call_models(workspace, bench, options, prices, spending, runs, name, listen)
         if not engine.halted and not engine.down:
             table.finish(name)

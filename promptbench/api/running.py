@@ -186,12 +186,13 @@ def execute(
     record = _Record(runs, info.id, workspace.secrets, same_judges(bench))
     with Engine(gateway, listen) as engine:
         attempts = Attempts(bench, engine, record, heard, runs.covered(info.id), runs.unjudged(info.id))
-        complete = attempts.make_rounds(repeats_of(bench), table.answered, _more(bench, table, trial))
+        for tasks in attempts.rounds(repeats_of(bench), table.answered, _more(bench, table, trial)):
+            engine.run(tasks, attempts, attempts.workers)
     if engine.stopped:
         raise Interrupted(
             f"stopped; {table.answers()} answers are on record", hint=f"`{asked.command}` resumes the run"
         )
-    verdicts = trial.verdicts(table, asked_all=complete)
+    verdicts = trial.verdicts(table, asked_all=attempts.complete)
     if engine.spent is not None:
         sentence = f"NO VERDICT about the prompt: stopped at the budget: {engine.spent}; the same command resumes it"
         verdicts = tuple(undecided(verdict, Result.NO_VERDICT, sentence) for verdict in verdicts)

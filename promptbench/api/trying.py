@@ -106,7 +106,8 @@ class SuiteSession:
         if not tasks:
             return
         engine = self._engine = self._engine or self._open_engine()
-        Attempts(self.bench, engine, self._record).make(tasks)
+        attempts = Attempts(self.bench, engine, self._record)
+        engine.run(tasks, attempts, attempts.workers)
         if engine.stopped:
             raise KeyboardInterrupt
 

@@ -66,25 +66,29 @@ class Attempts:
         advisory = self._bench.judges.keys() - {model.name for model in self._bench.models} - self._bench.decisive
         return {name: why for name, why in self._engine.down.items() if name not in advisory}
 
-    def make(self, tasks: Iterable[Task], done: Callable[[AttemptKey], bool] = lambda key: False) -> None:
-        """Make every attempt that is not `done`."""
-        workers = {model.name: self._engine.gateway.concurrency(model.name) for model in self._bench.models}
-        self._engine.run(self._open(tasks, done), self, workers)
+    @property
+    def workers(self) -> dict[str, int]:
+        """The workers that the engine needs, by model."""
+        return {model.name: self._engine.gateway.concurrency(model.name) for model in self._bench.models}
 
-    def make_rounds(self, repeats: Repeats, done: Callable[[AttemptKey], bool], more: More) -> bool:
-        """Make the first round, then what the gate wants more of.
+    @property
+    def complete(self) -> bool:
+        """False if the user, a budget or a disabled model without which there is no verdict ended the rounds."""
+        return not self._engine.halted and not self._bench.decisive & self.down.keys()
 
-        Return False if that was stopped, by the user, by a budget, or by a disabled model without which there is no
-        verdict.
-        """
-        self.make(first_round(self._bench, repeats, done), done)
+    def rounds(self, repeats: Repeats, done: Callable[[AttemptKey], bool], more: More) -> Iterator[Iterable[Task]]:
+        """Yield the open tasks of the first round, then of what the gate wants more of."""
+        yield self.open(first_round(self._bench, repeats, done), done)
         while not (self._engine.halted or self.down):
             count, tasks = more()
             if not count:
                 break
             self._listen(MoreWanted(count))
-            self.make(tasks, done)
-        return not self._engine.halted and not self._bench.decisive & self.down.keys()
+            yield self.open(tasks, done)
+
+    def open(self, tasks: Iterable[Task], done: Callable[[AttemptKey], bool]) -> Iterator[Task]:
+        """Yield the tasks that are not `done` and whose model may still be called."""
+        return (task for task in tasks if not done(task.key) and task.model.name not in self._gone)
 
     def queue(self, task: Task) -> str:
         return task.model.name
@@ -114,9 +118,6 @@ class Attempts:
             same = self._deterministic[task.model.name]
             self._record.add([(_as_billed(score_attempt(self._bench, task.case, attempt)), same)])
         await self._score(task, attempt)
-
-    def _open(self, tasks: Iterable[Task], done: Callable[[AttemptKey], bool]) -> Iterator[Task]:
-        return (task for task in tasks if not done(task.key) and task.model.name not in self._gone)
 
     async def _score(self, task: Task, attempt: Attempt) -> None:
         if self._judging is None:

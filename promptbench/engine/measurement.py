@@ -48,6 +48,7 @@ class Measurement:
         self._listen = listen
         self._uncommitted: list[MeasuredCall] = []
         self._began: float | None = None
+        self._committed = 0.0
 
     def measure(self, load: Load, schedule: Iterator[Due], warm_up: int) -> None:
         """Make the calls of a schedule, after `warm_up` calls to each model that open connections and load weights."""
@@ -71,11 +72,14 @@ class Measurement:
             return
         due = plan.began if task.at is None else self._began + task.at
         late, latency = ((moment - due) * 1000 for moment in (plan.began, time.perf_counter()))
-        if not self._uncommitted:
-            asyncio.get_running_loop().call_later(_COMMIT_SECONDS, self._commit)
         case = self._models[task.model].request(task.number)[0]
         self._uncommitted.append(_measured(task, case, plan, reply, (due - self._began) * 1000, late, latency))
         self._listen(CallMeasured(errored=reply.answer is None))
+        if time.perf_counter() - self._committed >= _COMMIT_SECONDS:
+            self._commit()
+        elif len(self._uncommitted) == 1:
+            # In case no other call ends soon.
+            asyncio.get_running_loop().call_later(_COMMIT_SECONDS, self._commit)
 
     def _open(self, schedule: Iterable[Due]) -> Iterator[Due]:
         return (due for due in schedule if self._models[due.model].model not in self._engine.down)
@@ -83,7 +87,7 @@ class Measurement:
     def _commit(self) -> None:
         if self._uncommitted:
             self._keep(self._uncommitted)
-            self._uncommitted = []
+            self._uncommitted, self._committed = [], time.perf_counter()
 
 
 def _measured(

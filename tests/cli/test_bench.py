@@ -168,7 +168,7 @@ def test_a_prompt_alone(project: Project, server: FakeOpenAI) -> None:
     assert ended.code == 0, ended.err
     assert server.received[-1].body["messages"] == [{"role": "user", "content": "Say hello to Ada"}]
     ended = bench(project, "hello.prompt", "--model", "openai/fake", "--calls", "3")
-    assert (ended.code, "hello.prompt wants a value for name" in ended.err) == (2, True)
+    assert (ended.code, "hello.prompt needs a value for name" in ended.err) == (2, True)
 
 
 def test_a_dry_run_asks_nothing(priced: Project, server: FakeOpenAI) -> None:

@@ -56,7 +56,7 @@ def test_its_answers_are_on_record_and_prove_nothing(covered: Project, server: F
     assert ended.code == 4, ended.out + ended.err
     assert "openai/fake is disabled for this run: " in ended.err
     assert f"calling {OTHER} instead of openai/fake; its answers are shown and prove nothing" in ended.err
-    assert ended.err.count("in place of") == 1
+    assert ended.err.count("instead of") == 1
     ((by_other,),) = query(covered, "SELECT count(*) FROM attempt WHERE fallback NOTNULL")
     assert by_other == len(other.received) > 6
     assert f"openai/fake: {by_other} of 18 answers by {OTHER} in its place; they prove nothing" in ended.out

@@ -101,7 +101,8 @@ def work(
     done: Mapping[AttemptKey, Json] = {key: None for key in kept.attempts if key not in unjudged}
     with Engine(gateway) as engine:
         attempts = Attempts(bench, engine, kept, listen, unjudged=unjudged)
-        attempts.make(first_round(bench, Repeats(1)), done.__contains__)
+        tasks = attempts.open(first_round(bench, Repeats(1)), done.__contains__)
+        engine.run(tasks, attempts, attempts.workers)
     return attempts
 
 

@@ -58,7 +58,9 @@ def work(bench: Bench, provider: Scripted, kept: Kept, stop_after: int | None = 
             engine.stop()
 
     with Engine(Gateway({"openai/fake": provider}, notice=lambda text: None)) as engine:
-        Attempts(bench, engine, kept, listen).make(first_round(bench, Repeats(1)), lambda key: key.case == "c0")
+        attempts = Attempts(bench, engine, kept, listen)
+        tasks = attempts.open(first_round(bench, Repeats(1)), lambda key: key.case == "c0")
+        engine.run(tasks, attempts, attempts.workers)
     return heard
 
 
