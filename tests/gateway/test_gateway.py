@@ -205,6 +205,20 @@ def test_requests_at_once_are_limited_by_the_provider_and_by_the_cap() -> None:
     assert [reply.queue_ms >= 15 for reply in replies] == [False] * 4 + [True] * 8
 
 
+def test_the_users_concurrency_exceeds_the_providers_default_but_not_its_bound() -> None:
+    async def run(bench: Bench) -> list[Reply]:
+        return await asyncio.gather(*(bench.ask() for _ in range(12)))
+
+    free, bound = Scripted(["x"], 4, seconds=0.02), Scripted(["x"], 4, seconds=0.02)
+    bound.max_concurrency = 4
+    above, kept = Bench(free, concurrency=10), Bench(bound, concurrency=10)
+    asyncio.run(run(above))
+    asyncio.run(run(kept))
+    assert (free.most_at_once, bound.most_at_once) == (10, 4)
+    assert above.notices == []
+    assert kept.notices == [f"{MODEL} takes at most 4 calls at once, so --concurrency 10 is 4 for it"]
+
+
 def test_a_cancelled_request_frees_its_slot() -> None:
     bench = Bench(Scripted(["x"], concurrency=1, seconds=60))
 
