@@ -71,6 +71,7 @@ class Provider(Protocol):
 
     async def close(self) -> None:
         """Release what the model holds. Called once, also if `complete` never was."""
+        return
 
 
 @dataclass(frozen=True, slots=True)

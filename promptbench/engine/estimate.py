@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from promptbench.core.types import ModelRef, Request, Usage
-from promptbench.engine.plan import Repeats, first_round
+from promptbench.core.types import ModelRef, Usage
+from promptbench.engine.plan import Repeats, Task, first_round
 from promptbench.engine.scoring import checks_of
 from promptbench.gateway import tokens
 from promptbench.project.bench import Bench
@@ -38,35 +38,43 @@ CostOf = Callable[[ModelRef, Usage], float | None]  # US dollars for a call with
 
 def estimates(bench: Bench, repeats: Repeats, cost: CostOf) -> dict[str, Estimate]:
     """Return the estimate of the first round by model."""
-    found = {model.name: _NOTHING for model in bench.models}
-    sizes: dict[tuple[str, str, str], Usage] = {}
-    for task in first_round(bench, repeats):
-        key = (task.key.variant, task.model.name, task.case.name)
-        if key not in sizes:
-            sizes[key] = tokens.estimate(bench.request(task.model, task.variant, task.case, 0))
-        usage = sizes[key]
-        found[task.model.name] = found[task.model.name].plus(usage, cost(task.model.ref, usage))
-    return found
+
+    def calls(task: Task) -> list[tuple[ModelRef, Usage]]:
+        return [(task.model.ref, _usage(bench, task))]
+
+    return _sum(bench, repeats, cost, [model.name for model in bench.models], calls)
 
 
 def judge_estimates(bench: Bench, repeats: Repeats, cost: CostOf) -> dict[str, Estimate]:
     """Return the most calls to each judge in the first round: the same answer to a case is judged only once."""
-    found = dict.fromkeys(bench.judges, _NOTHING)
-    if not found:
-        return found
-    sizes: dict[tuple[str, str, str], list[tuple[ModelRef, Usage]]] = {}
+
+    def calls(task: Task) -> list[tuple[ModelRef, Usage]]:
+        answer = _usage(bench, task).output_tokens
+        asked = questions("", checks_of(task.case, task.key.variant), bench.accept, task.case.variables)
+        usages = [(item.question.model, tokens.estimate(item.question)) for item in asked]
+        # A judge's request contains the answer.
+        return [(model, Usage(usage.input_tokens + answer, usage.output_tokens)) for model, usage in usages]
+
+    return _sum(bench, repeats, cost, bench.judges, calls) if bench.judges else {}
+
+
+def _sum(
+    bench: Bench,
+    repeats: Repeats,
+    cost: CostOf,
+    models: Iterable[str],
+    calls: Callable[[Task], list[tuple[ModelRef, Usage]]],
+) -> dict[str, Estimate]:
+    found = dict.fromkeys(models, _NOTHING)
+    known: dict[tuple[str, str, str], list[tuple[ModelRef, Usage]]] = {}
     for task in first_round(bench, repeats):
         key = (task.key.variant, task.model.name, task.case.name)
-        if key not in sizes:
-            answer = tokens.estimate(bench.request(task.model, task.variant, task.case, 0)).output_tokens
-            about = questions("", checks_of(task.case, task.key.variant), bench.accept, task.case.variables)
-            sizes[key] = [(item.question.model, _with_answer(item.question, answer)) for item in about]
-        for judge, usage in sizes[key]:
-            found[str(judge)] = found[str(judge)].plus(usage, cost(judge, usage))
+        if key not in known:
+            known[key] = calls(task)
+        for model, usage in known[key]:
+            found[str(model)] = found[str(model)].plus(usage, cost(model, usage))
     return found
 
 
-def _with_answer(request: Request, output_tokens: int) -> Usage:
-    """Return the usage of a request to a judge that contains an answer of this length."""
-    usage = tokens.estimate(request)
-    return Usage(usage.input_tokens + output_tokens, usage.output_tokens)
+def _usage(bench: Bench, task: Task) -> Usage:
+    return tokens.estimate(bench.request(task.model, task.variant, task.case, 0))

@@ -76,5 +76,5 @@ class CallProgress:
         failure = self.failure if self.answer is None else None
         queued = (time.perf_counter() - self.began - self.calling) * 1000
         tries = len(self.failed) + (self.answer is not None)
-        waits = {"limit_ms": self.pacing * 1000, "backoff_ms": self.resting * 1000}
-        return Reply(self.answer, failure, tries, tuple(self.failed), queued, cost, **waits)
+        limited, rested = self.pacing * 1000, self.resting * 1000
+        return Reply(self.answer, failure, tries, tuple(self.failed), queued, cost, limited, rested)

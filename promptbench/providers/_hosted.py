@@ -158,16 +158,6 @@ def hosted_spec(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Reply:
-    """A decoded reply with its times and its rate-limit headers."""
-
-    data: Json
-    times: _session.Times
-    limits: Mapping[str, str] | None
-    first_token_ms: float | None = None
-
-
 class Hosted(Provider):
     """One model at one server."""
 
@@ -209,29 +199,28 @@ class Hosted(Provider):
             raise self._refused(error) from None
         except (sdk.APIConnectionError, httpx2.HTTPError, aiohttp.ClientError, OSError) as error:
             raise _failures.broken_connection(self._target, error) from None
-        reply = self._reply(response, clock)
-        try:
-            answer = self._api.read(reply.data, params=params, structured=schema is not None)
-        except _chat.NotACompletion as error:
-            raise _failures.not_an_answer(self._target, str(error)) from None
-        return replace(answer, limits=reply.limits, first_token_ms=reply.first_token_ms, **reply.times)
+        return self._answer(response, clock, params, structured=schema is not None)
 
     async def close(self) -> None:
         if self._client is not None:
             await self._client.close()
 
-    def _reply(self, response: Any, clock: _session.Clock) -> _Reply:
-        times, limits = clock.times(), _failures.rate_limits(response.headers)
-        if not (clock.watching and _content_type(response) == _events.KIND):
-            data = _failures.decoded(self._target, response.content, _content_type(response), response.status_code)
-            return _Reply(data, times, limits)
+    def _answer(self, response: Any, clock: _session.Clock, params: Mapping[str, Json], *, structured: bool) -> Answer:
+        times, kind, first_token_ms = clock.times(), _content_type(response), None
         try:
-            whole = self._api.joined(_events.read(response.content))
-        except _events.BrokenStream as error:
+            if clock.watching and kind == _events.KIND:
+                whole = self._api.joined(_events.read(response.content))
+                data = whole.data
+                # Offsets in the body are offsets on the wire only if it is not compressed.
+                if whole.first is not None and "content-encoding" not in response.headers:
+                    first_token_ms = clock.when(whole.first)
+            else:
+                data = _failures.decoded(self._target, response.content, kind, response.status_code)
+            answer = self._api.read(data, params=params, structured=structured)
+        except (_events.BrokenStream, _chat.NotACompletion) as error:
             raise _failures.not_an_answer(self._target, str(error), response.status_code) from None
-        # Offsets in the body are offsets on the wire only if it is not compressed.
-        timed = whole.first is not None and "content-encoding" not in response.headers
-        return _Reply(whole.data, times, limits, clock.when(whole.first or 0) if timed else None)
+        limits = _failures.rate_limits(response.headers)
+        return replace(answer, limits=limits, first_token_ms=first_token_ms, **times)
 
     def _refused(self, error: Any) -> ProviderFailure:
         """Return the failure for the SDK's APIStatusError. Its `body` is decoded JSON, or text."""

@@ -8,9 +8,9 @@
 
 It is called by `method` (POST) with `body` as JSON and `query` in its address. In both, `{{vars.NAME}}` is a value of
 the case and `{{vars}}` all of them; with `sees_prompt = true` also `{{messages}}` and `{{prompt}}`, their text. Values
-are put in as data. `answer` leads to the answer in the reply, as in `data.0.text`; without it the whole reply is the
-answer. Secrets come from the environment only, as `${NAME}` in a header. Other settings: `local` (it runs on this
-machine, at the machine's price), `timeout` in seconds (120), `concurrency` (at most this many calls at once),
+are inserted as data. `answer` is the path of the answer in the reply, such as `data.0.text`; by default the whole reply
+is the answer. Secrets come from the environment only, as `${NAME}` in a header. Other settings: `local` (it runs on
+this machine, at the machine's price), `timeout` in seconds (120), `concurrency` (at most this many calls at once),
 `context_window` in tokens.
 """
 

@@ -109,7 +109,7 @@ def test_minutes(project: Project, server: FakeOpenAI) -> None:
 def test_a_bound_that_cannot_be_kept_is_refused(project: Project, server: FakeOpenAI) -> None:
     ended = project.run("run", "--max-cost", "$2")
     assert ended.code == 2
-    assert "the price of openai/fake is unknown, so a bound on the cost cannot be kept" in ended.err
+    assert "the price of openai/fake is unknown, so a cost limit cannot be kept" in ended.err
     assert not server.received
 
 
@@ -117,7 +117,7 @@ def test_a_bound_that_cannot_be_kept_is_refused(project: Project, server: FakeOp
 def test_what_is_no_amount(project: Project, amount: str) -> None:
     ended = project.run("run", f"--max-cost={amount}")
     assert ended.code == 2
-    assert f"'{amount}' is no amount of US dollars" in ended.err
+    assert f"expected an amount of US dollars, got '{amount}'" in ended.err
 
 
 def test_a_deployment_has_the_price_of_the_model_behind_it(

@@ -203,8 +203,8 @@ def test_odd_answers_are_answers(step: Step, text: str, finish: str) -> None:
     [
         (html(), "'text/html' instead of JSON"),
         (truncated(), "broken JSON"),
-        (as_json({"content": "hi"}), "no message"),
-        (as_json(["no"]), "no message"),
+        (as_json({"content": "hi"}), "not a message"),
+        (as_json(["no"]), "not a message"),
         (fake.answer("x", stop_reason=None), "did not end"),
         (Step(b"[" * 200_000), "broken JSON"),
         (Step(b"\xff\xfe\xfa"), "broken JSON"),

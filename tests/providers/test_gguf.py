@@ -114,7 +114,7 @@ def test_a_name_with_settings_of_its_own_has_the_weights_of_another() -> None:
         assert gguf.SPEC.problems("strict", own) == []
         assert [shape["structured"] for shape in shapes.values()] == [True, False]
         assert len({tuple(shape["weights"]) for shape in shapes.values()}) == 1
-    assert "there is no local model 'gguf/nope'" in gguf.SPEC.problems("lost", own)[0].message
+    assert "unknown local model 'gguf/nope'" in gguf.SPEC.problems("lost", own)[0].message
 
 
 def test_temperature_decides_about_determinism() -> None:
@@ -232,7 +232,7 @@ class TestRealAnswers:
             await asyncio.sleep(1)
             began = time.monotonic()
             await provider.close()
-            with pytest.raises(ProviderFailure, match="stopped before its answer was whole"):
+            with pytest.raises(ProviderFailure, match="stopped before its answer was complete"):
                 await asked
             return time.monotonic() - began
 

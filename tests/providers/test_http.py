@@ -257,7 +257,7 @@ def test_an_unknown_endpoint_is_told_with_the_nearest_one() -> None:
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"url": ""}, "do not say where"),
+        ({"url": ""}, "have no url for"),
         ({"url": "127.0.0.1/parse"}, "not a web address"),
         ({"method": "DELETE"}, "use GET, POST"),
         ({"answer": 0}, "must be text"),
@@ -265,7 +265,7 @@ def test_an_unknown_endpoint_is_told_with_the_nearest_one() -> None:
         ({"sees_prompt": "yes"}, "true or false"),
         ({"query": "q"}, "must be a table"),
         ({"headers": ["a"]}, "must be a table"),
-        ({"headers": {"A B": "x"}}, "no name for a header"),
+        ({"headers": {"A B": "x"}}, "not a valid header name"),
         ({"headers": {"X-A": "x\r\nX-B: y"}}, "plain text"),
         ({"headers": {"X-A": 1}}, "plain text"),
         ({"headers": {"authorization": f"Bearer {TOKEN}"}}, "come from the environment"),

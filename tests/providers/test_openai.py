@@ -377,8 +377,8 @@ def test_odd_responses_are_answers(reply: fake.Body, text: str, finish: str) -> 
 @pytest.mark.parametrize(
     ("reply", "says"),
     [
-        (fake.completion("chat"), "no response"),
-        (["no"], "no response"),
+        (fake.completion("chat"), "not a response"),
+        (["no"], "not a response"),
         (fake.response(None), "without text"),
         (fake.response("x", status="failed", error={"message": f"overloaded {KEY}"}), "'failed': overloaded ***"),
         (fake.response("x", output=[1, {"type": "message", "content": ["x", None]}]), "without text"),
