@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 
 from promptbench.api.running import gateway_of, limiters_of, prices_of, same_judges
@@ -92,7 +93,7 @@ def agree(
         check = _chosen(bench, criterion)
         found = Diagnostics()
         rows = read_labelled(labels, workspace.shown(labels), found)
-        items = _items(bench, rows, _Recorded(runs, bench, run), found)
+        items = _items(bench, rows, cache(partial(_recorded_texts, runs, bench, run)), found)
         _refuse(found, items)
         check = check.unproven()
         answers = _answers(workspace, bench, runs, check, items, again, spending or Spending(), listen)
@@ -122,7 +123,8 @@ def write_sheet(workspace: Workspace, suite: Path, file: Path, *, run: str | Non
     """
     with workspace.prompts() as store, workspace.runs() as runs:
         [bench, *_], _ = workspace.assemble(Selection(paths=(suite,)), store=store, runs=runs)
-        texts = [(case, *item) for case, found in _Recorded(runs, bench, run).all().items() for item in found.items()]
+        recorded = _recorded_texts(runs, bench, run)
+        texts = [(case, *item) for case, found in recorded.items() for item in found.items()]
         chosen = {(case, text) for case, text, _ in sorted(texts, key=_shuffled)[:_SHEET_ROWS]}
         rows = [
             {"case": case, "model": models[0], "input": _input(bench, case), "answer": text}
@@ -159,31 +161,21 @@ def _chosen(bench: Bench, criterion: str | None) -> JudgedCheck:
     raise InputError(f"{problem}: {listed}", hint="choose one: --criterion 'its first words'")
 
 
-class _Recorded:
-    """The answers of a run by case and text, read on first use."""
-
-    def __init__(self, runs: RunStore, bench: Bench, run: str | None) -> None:
-        self._runs = runs
-        self._bench = bench
-        self._run = run
-        self._texts: dict[str, dict[str, list[str]]] | None = None
-
-    def all(self) -> dict[str, dict[str, list[str]]]:
-        """Return the models that gave an answer, by case and text. Raises InputError if the run is missing."""
-        if self._texts is None:
-            info = self._runs.run(self._run or self._runs.latest_of_suite(self._bench.suite.name))
-            self._texts = {}
-            for attempt in self._runs.attempts(info.id):
-                if attempt.answer is not None and attempt.fallback is None and attempt.key.case in self._bench.cases:
-                    models = self._texts.setdefault(attempt.key.case, {}).setdefault(attempt.answer.text, [])
-                    models.append(attempt.key.model)
-        return self._texts
-
-    def texts(self, case: str, model: str | None) -> list[str]:
-        return [text for text, models in self.all().get(case, {}).items() if model is None or model in models]
+# Models by answer, by case.
+_Texts = dict[str, dict[str, list[str]]]
 
 
-def _items(bench: Bench, rows: Sequence[Labelled], recorded: _Recorded, found: Diagnostics) -> list[_Item]:
+def _recorded_texts(runs: RunStore, bench: Bench, run: str | None) -> _Texts:
+    """Return the answers of a run. Raises InputError if it is missing."""
+    info = runs.run(run or runs.latest_of_suite(bench.suite.name))
+    texts: _Texts = {}
+    for attempt in runs.attempts(info.id):
+        if attempt.answer is not None and attempt.fallback is None and attempt.key.case in bench.cases:
+            texts.setdefault(attempt.key.case, {}).setdefault(attempt.answer.text, []).append(attempt.key.model)
+    return texts
+
+
+def _items(bench: Bench, rows: Sequence[Labelled], recorded: Callable[[], _Texts], found: Diagnostics) -> list[_Item]:
     """Return the labelled answers, each once. Errors go to `found`."""
     items: dict[tuple[str, str], tuple[_Item, Labelled]] = {}
     for row in rows:
@@ -211,8 +203,9 @@ def _subject(bench: Bench, text: str, variables: Mapping[str, object]) -> Subjec
     return Subject(text, lambda: read(text), bench.accept, variables)
 
 
-def _only_text(row: Labelled, recorded: _Recorded, found: Diagnostics) -> str | None:
-    texts = recorded.texts(row.case, row.model)
+def _only_text(row: Labelled, recorded: Callable[[], _Texts], found: Diagnostics) -> str | None:
+    answers = recorded().get(row.case, {}).items()
+    texts = [text for text, models in answers if row.model is None or row.model in models]
     if len(texts) == 1:
         return texts[0]
     message = (

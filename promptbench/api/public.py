@@ -58,7 +58,7 @@ from promptbench.api.reddening import red_first
 from promptbench.api.repairing import repairs
 from promptbench.api.replaying import Price, replay, replay_answers
 from promptbench.api.reporting import build
-from promptbench.api.running import Asked, ByGate, Finished, execute, repeats_of
+from promptbench.api.running import ByGate, Finished, RunRequest, execute, repeats_of
 from promptbench.api.schema import report_schema, suite_schema
 from promptbench.api.sharding import as_shard, durations, merge_runs
 from promptbench.api.sheets import SheetImported, SheetWritten, export_sheet, import_sheet
@@ -390,7 +390,7 @@ def _moves(parts: Sequence[tuple[Bench, Finished]]) -> bool:
     return parts[0][1].verdict.mode is not Mode.SAME
 
 
-def _asked(workspace: Workspace, selection: Selection, bench: Bench, cache: CacheMode) -> Asked:
+def _asked(workspace: Workspace, selection: Selection, bench: Bench, cache: CacheMode) -> RunRequest:
     chosen = {
         "prompt": [workspace.shown(path) for path in selection.prompts],
         "model": list(selection.models),
@@ -405,7 +405,7 @@ def _asked(workspace: Workspace, selection: Selection, bench: Bench, cache: Cach
         words += ["--cache", cache.value]
     if bench.shard is not None:
         words += ["--shard", bench.shard]
-    return Asked(shlex.join(words), chosen, cache)
+    return RunRequest(shlex.join(words), chosen, cache)
 
 
 def adopt(workspace: Workspace, path: Path, *, label: str, who: Who) -> Promotion:

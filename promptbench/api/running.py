@@ -38,8 +38,8 @@ _BEST_FIRST = (Result.PASS, Result.INCONCLUSIVE, Result.FAIL, Result.NO_VERDICT)
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What the user asked for: the command that makes the run again, what it selects of the suite, use of the cache."""
+class RunRequest:
+    """What the user requested: the command that repeats the run, what it selects of the suite, the use of the cache."""
 
     command: str
     selection: Mapping[str, Sequence[str]]
@@ -47,18 +47,18 @@ class Asked:
 
 
 class Trial(Protocol):
-    """How the answers of a run are judged."""
+    """A rule for judging the answers of a run."""
 
     def wanted(self, table: Table) -> Collection[AttemptKey]:
-        """The attempts that a verdict still wants."""
+        """Return the attempts that a verdict still needs."""
 
     def verdicts(self, table: Table, *, asked_all: bool) -> tuple[Verdict, ...]:
-        """At least one, the best candidate's first."""
+        """Return at least one verdict, the best candidate's first."""
 
 
 @dataclass(frozen=True, slots=True)
 class ByGate:
-    """The trial of candidates that want to take the champion's place."""
+    """The gate: candidates against the version in production."""
 
     bench: Bench
     earlier: Earlier | None = None
@@ -84,7 +84,7 @@ class Finished:
 
 
 def policy_of(bench: Bench) -> Policy:
-    """The suite's `gate:` as the gate reads it."""
+    """Return the suite's `gate:` as a policy."""
     gate = bench.suite.gate
     return Policy(
         margin=gate.margin,
@@ -101,7 +101,7 @@ def policy_of(bench: Bench) -> Policy:
 
 
 def repeats_of(bench: Bench) -> Repeats:
-    """How often the first round of a run asks the same."""
+    """Return the tries per case in the first round of a run."""
     policy = policy_of(bench)
     return Repeats(policy.repeats, policy.screen(critical=True))
 
@@ -119,7 +119,7 @@ def case_infos(bench: Bench) -> list[CaseInfo]:
 
 
 def run_cases(bench: Bench) -> Iterator[RunCase]:
-    """The cases of a bench for the record of its run."""
+    """Yield the cases for the record of a run."""
     infos = zip(case_infos(bench), bench.cases.contents, strict=True)
     return (RunCase(info.name, content, _said_of(info)) for info, content in infos)
 
@@ -131,12 +131,12 @@ def _said_of(info: CaseInfo) -> dict[str, Json]:
 
 
 def gated_models(bench: Bench) -> list[GatedModel]:
-    """The models that must pass."""
+    """Return the models that must pass."""
     return [GatedModel(model.name, bench.deterministic(model)) for model in bench.models if model.gated]
 
 
 def table_of(bench: Bench, runs: RunStore, run: str, *, answered: bool = False) -> Table:
-    """What a run on record found, as much as the gate of the bench asks for; `answered` as in `RunStore.outcomes`."""
+    """Return the outcomes of a recorded run, as far as the gate needs them; `answered` as in `RunStore.outcomes`."""
     measured = policy_of(bench).measured
     found = runs.outcomes(run, answered=answered, measured=bool(measured))
     return Table(found, bench.cases.numbers, measured=measured)
@@ -148,7 +148,7 @@ def execute(
     runs: RunStore,
     listen: Listener,
     *,
-    asked: Asked,
+    asked: RunRequest,
     budgets: Sequence[Budget] = (),
     limiters: dict[str, RateLimiter] | None = None,
     trial: Trial | None = None,
@@ -203,13 +203,13 @@ def execute(
     if best.result is not Result.NO_VERDICT or (bench.shard is not None and not bench.cases):
         result, sentence = best.result.value, best.sentence
         if bench.shard is not None:
-            result, sentence = SHARD, f"{SHARD} {bench.shard}: {number_of(len(bench.cases), 'case')} asked; {_MERGE}"
+            result, sentence = SHARD, f"{SHARD} {bench.shard}: {number_of(len(bench.cases), 'case')} run; {_MERGE}"
         runs.finish(info.id, result, sentence)
     return Finished(runs.run(info.id), verdicts, table)
 
 
 def undecided(verdict: Verdict, result: Result, sentence: str) -> Verdict:
-    """A verdict that decides nothing, for the reason in the sentence."""
+    """Return a verdict that decides nothing, for the reason in the sentence."""
     models = tuple(replace(model, result=result, sentence=sentence) for model in verdict.models)
     return replace(verdict, result=result, sentence=sentence, models=models)
 
@@ -217,7 +217,7 @@ def undecided(verdict: Verdict, result: Result, sentence: str) -> Verdict:
 def without_judges(
     workspace: Workspace, bench: Bench, runs: RunStore, run: str, verdicts: tuple[Verdict, ...]
 ) -> tuple[Verdict, ...]:
-    """The verdicts, where there is none for want of judges with that reason."""
+    """Return the verdicts; if there is none because judges are missing, with that reason."""
     reasons = runs.unjudged_reasons(run)
     if not reasons:
         return verdicts
@@ -227,7 +227,7 @@ def without_judges(
     else:
         count = sum(reasons.values())
         answers = "1 answer is" if count == 1 else f"{count} answers are"
-        why = f"{answers} without a judge's verdict; `{runs.run(run).facts['command']}` asks for it again"
+        why = f"{answers} without a judge's verdict; `{runs.run(run).facts['command']}` requests it again"
     sentence = f"NO VERDICT about the prompt: {why}"
     return tuple(
         undecided(item, item.result, sentence) if item.result is Result.NO_VERDICT else item for item in verdicts
@@ -235,7 +235,7 @@ def without_judges(
 
 
 def judge_all(bench: Bench, table: Table, *, asked_all: bool, earlier: Earlier | None = None) -> tuple[Verdict, ...]:
-    """A verdict for each candidate, the best first. What is in production is held against its `earlier` answers."""
+    """Return a verdict for each candidate, the best first. Production is compared with its `earlier` answers."""
     models, cases, policy = gated_models(bench), case_infos(bench), policy_of(bench)
     verdicts = judge_candidates(
         table,
@@ -281,7 +281,7 @@ def gateway_of(
 
 
 def same_judges(bench: Bench) -> frozenset[str]:
-    """The judges that always answer the same to the same."""
+    """Return the deterministic judges."""
     found: set[str] = set()
     for check in bench.judged_checks:
         config = DEFAULTS if check.config is None else check.config
@@ -290,12 +290,12 @@ def same_judges(bench: Bench) -> frozenset[str]:
 
 
 def plan_hash(bench: Bench, cache: CacheMode) -> str:
-    """What a run is resumed by; with the cache another than without, so that no run goes on with answers from it."""
+    """Return the hash by which a run is resumed. It depends on the cache: no run may resume with cached answers."""
     return bench.plan_hash if cache is CacheMode.OFF else digest([bench.plan_hash, cache.value])
 
 
 def _cache(workspace: Workspace, bench: Bench, runs: RunStore, mode: CacheMode, listen: Listener) -> Cache | None:
-    """The cache of a run that uses it. Another version of this program may ask, or read an answer, in another way."""
+    """Return the cache of a run, None if it is off. Its keys contain our version: another may differ in requests."""
     if mode is CacheMode.OFF:
         return None
     shapes = {model.name: [__version__, model.shaped_by] for model in bench.reachable if model.shaped_by is not None}
@@ -319,7 +319,7 @@ def limiters_of(workspace: Workspace, bench: Bench, known: dict[str, RateLimiter
 
 @dataclass(frozen=True, slots=True)
 class _Record:
-    """One run's place in the record. What an answer repeats of the environment's secrets stays out of it."""
+    """The record of one run, without the environment's secrets that answers may repeat."""
 
     runs: RunStore
     run: str
@@ -364,7 +364,7 @@ def _more(bench: Bench, table: Table, trial: Trial) -> More:
 
 
 def _wanted(bench: Bench, table: Table) -> Collection[AttemptKey]:
-    """The attempts that the gate still wants; those of the champion are wanted by every candidate, and made once."""
+    """Return the attempts that the gate still needs; the champion's are made once for all candidates."""
     keys: dict[AttemptKey, None] = {}
     if bench.champion is None:
         return keys
@@ -394,7 +394,7 @@ def prices_of(workspace: Workspace, bench: Bench) -> Prices:
     return Prices(market, file)
 
 
-def _facts(workspace: Workspace, bench: Bench, asked: Asked, prices: Prices) -> dict[str, object]:
+def _facts(workspace: Workspace, bench: Bench, asked: RunRequest, prices: Prices) -> dict[str, object]:
     return {
         "command": asked.command,
         "selection": dict(asked.selection),
@@ -415,7 +415,7 @@ def _facts(workspace: Workspace, bench: Bench, asked: Asked, prices: Prices) -> 
 
 
 def what_is_asked(workspace: Workspace, bench: Bench) -> dict[str, object]:
-    """The facts that a promotion compares with the suite as it is then."""
+    """Return the facts that a promotion compares with the suite as it is then."""
     return {
         "path": workspace.shown(bench.suite.path),
         "suite_hash": bench.suite_hash,

@@ -24,7 +24,7 @@ def _tokens() -> array[int]:
     return array("i")
 
 
-class Figures(TypedDict):
+class TimingFigures(TypedDict):
     """The times of a row, as in `report.model.Row`."""
 
     timed: int
@@ -70,9 +70,9 @@ class Timing:
     def latency(self) -> Latency | None:
         return Latency.of(self.provider)
 
-    def figures(self) -> Figures:
+    def figures(self) -> TimingFigures:
         latency, queue, first_byte = self.latency(), Latency.of(self.queue), Latency.of(self.first_byte)
-        return Figures(
+        return TimingFigures(
             timed=len(self.provider),
             few=len(self.provider) < ENOUGH,
             p50_ms=latency.p50 if latency else None,

@@ -54,7 +54,7 @@ class Circuit:
         self._silent_since = math.inf
         self._until = math.inf
         self._ceiling = FIRST_REST
-        self._asked = 0.0
+        self._requested_wait = 0.0
 
     def check(self) -> None:
         """Raise ModelDown if the model is disabled."""
@@ -108,17 +108,17 @@ class Circuit:
                 f"up to {self.patience / 60:g} min (outage-minutes)"
             )
         self._ceiling = min(self._ceiling * 2, LONGEST_REST)
-        self._asked = failure.retry_after or 0.0
+        self._requested_wait = failure.retry_after or 0.0
         if failure.kind is FailureKind.REJECTED:
             self._reset()
         elif failure.kind is FailureKind.FATAL:
             self._disable(failure.message)
-        elif now + self._asked >= self._until:
+        elif now + self._requested_wait >= self._until:
             self._disable(f"no answer for {self.patience / 60:g} min: {failure.message}")
 
     def rest(self, jitter: float, now: float) -> float:
         """Return the seconds until the next probe. `jitter` is in [0, 1); the last probe ends the patience."""
-        rest = max(self._ceiling * (1 + jitter) / 2, self._asked)
+        rest = max(self._ceiling * (1 + jitter) / 2, self._requested_wait)
         return max(0.0, min(rest, self._until - now))
 
     def _long_silent(self, now: float) -> bool:
@@ -127,7 +127,7 @@ class Circuit:
     def _open(self, failure: ProviderFailure, now: float) -> None:
         self.open, self.lasted = True, False
         self._until = now + self.patience
-        self._ceiling, self._asked = FIRST_REST, failure.retry_after or 0.0
+        self._ceiling, self._requested_wait = FIRST_REST, failure.retry_after or 0.0
 
     def _disable(self, reason: str) -> None:
         self.open = False

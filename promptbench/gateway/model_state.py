@@ -29,7 +29,7 @@ class ModelState:
         self.limiter = limiter
         self.answered_last: Request | None = None
         self.forecast = Forecast()
-        self.quiet_until = 0.0  # when the user is next told of a wait
+        self.quiet_until = 0.0  # no wait is reported to the user before this time
         self.replaced = False  # by its fallback, which is announced once
         self._limit = AdaptiveLimit(most) if limiter else None
         self._alone = limiter is not None and not limiter.limits_requests

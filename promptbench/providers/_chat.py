@@ -107,7 +107,7 @@ class Chat:
             structured=structured,
         )
 
-    def joined(self, events: Sequence[_events.Event]) -> _events.Whole:
+    def joined(self, events: Sequence[_events.StreamEvent]) -> _events.Whole:
         """Return a completion from its chunks. Raises BrokenStream if the last one is missing."""
         texts: dict[str, list[str]] = {"content": [], "refusal": []}
         whole: dict[str, Json] = {}

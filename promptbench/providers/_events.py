@@ -16,7 +16,7 @@ class BrokenStream(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class StreamEvent:
     """The data of one event, and the offset in bytes at which it ends."""
 
     data: Mapping[str, Json]
@@ -31,12 +31,12 @@ class Whole:
     first: int | None
 
 
-def read(body: bytes) -> list[Event]:
+def read(body: bytes) -> list[StreamEvent]:
     """Return the events of a body that contain an object. Raises BrokenStream for broken JSON and for an error event.
 
     Supports the part of the HTML standard that these servers use: lines of data, followed by a blank line.
     """
-    events: list[Event] = []
+    events: list[StreamEvent] = []
     lines: list[bytes] = []
     at = 0
     for line in body.splitlines(keepends=True):
@@ -52,7 +52,7 @@ def read(body: bytes) -> list[Event]:
     return events
 
 
-def _take(data: bytes, end: int, events: list[Event]) -> None:
+def _take(data: bytes, end: int, events: list[StreamEvent]) -> None:
     if data == b"[DONE]":
         return
     try:
@@ -65,4 +65,4 @@ def _take(data: bytes, end: int, events: list[Event]) -> None:
         error = found["error"]
         message = error.get("message") if isinstance(error, dict) else error
         raise BrokenStream(f"an error in its stream: {str(message)[:200]}")
-    events.append(Event(found, end))
+    events.append(StreamEvent(found, end))

@@ -46,7 +46,7 @@ def _first_text(data: Mapping[str, Json], *names: str) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class CallTarget:
     """The model that was called, its host and the variable that holds the key, for messages."""
 
     model: str
@@ -64,7 +64,7 @@ class Target:
         return line if len(line) <= _LONGEST else line[:_LONGEST] + " …"
 
 
-def from_status(target: Target, status: int, headers: Mapping[str, str], body: Json) -> ProviderFailure:
+def from_status(target: CallTarget, status: int, headers: Mapping[str, str], body: Json) -> ProviderFailure:
     """Return the failure for an HTTP status other than 2xx. `body` is the decoded reply, None if it is not JSON."""
     code, message = _code_and_message(body)
     kind, sentence = _classify(target, status, code)
@@ -78,7 +78,7 @@ def from_status(target: Target, status: int, headers: Mapping[str, str], body: J
     )
 
 
-def decoded(target: Target, content: bytes, kind: str, status: int = 200) -> Json:
+def decoded(target: CallTarget, content: bytes, kind: str, status: int = 200) -> Json:
     """Return a reply's body as plain data. Raises ProviderFailure if it is not JSON; `kind` is its content type."""
     try:
         return json.loads(content)
@@ -87,7 +87,7 @@ def decoded(target: Target, content: bytes, kind: str, status: int = 200) -> Jso
         raise not_an_answer(target, what, status) from None
 
 
-def _classify(target: Target, status: int, code: str | None) -> tuple[FailureKind, str]:
+def _classify(target: CallTarget, status: int, code: str | None) -> tuple[FailureKind, str]:
     model, host, variable = target.model, target.host, target.key_variable
     if code in _OUT_OF_CREDIT or status == 402:
         return FailureKind.FATAL, f"the account behind {variable} has no credit left for {model}"
@@ -139,7 +139,7 @@ def _until(http_date: str) -> float:
         return math.nan
 
 
-def broken_connection(target: Target, error: BaseException) -> ProviderFailure:
+def broken_connection(target: CallTarget, error: BaseException) -> ProviderFailure:
     """Return the failure for a connection that could not be made or broke. The innermost cause is the clearest."""
     cause = error
     while (inner := cause.__cause__ or cause.__context__) is not None:
@@ -148,11 +148,11 @@ def broken_connection(target: Target, error: BaseException) -> ProviderFailure:
     return ProviderFailure(FailureKind.TRANSIENT, f"the connection to {target.host} failed: {words}")
 
 
-def timed_out(target: Target, seconds: float) -> ProviderFailure:
+def timed_out(target: CallTarget, seconds: float) -> ProviderFailure:
     return ProviderFailure(FailureKind.TRANSIENT, f"no answer from {target.model} within {seconds:g} s")
 
 
-def not_an_answer(target: Target, what: str, status: int = 200) -> ProviderFailure:
+def not_an_answer(target: CallTarget, what: str, status: int = 200) -> ProviderFailure:
     """Return the failure for a success status whose body is not a completion: a proxy's page, a broken stream."""
     return ProviderFailure(
         FailureKind.TRANSIENT, f"{target.host} answered {status} with {target.clean(what)}", status=status

@@ -41,7 +41,7 @@ class Api(Protocol):
     def read(self, data: Json, *, params: Mapping[str, Json], structured: bool) -> Answer:
         """Return the answer in a decoded reply, without its times. Raises NotACompletion."""
 
-    def joined(self, events: Sequence[_events.Event]) -> _events.Whole:
+    def joined(self, events: Sequence[_events.StreamEvent]) -> _events.Whole:
         """Return a streamed reply as if it had not been streamed. Raises BrokenStream."""
 
 
@@ -64,9 +64,9 @@ class HostedServer:
         found = None if self.keyless else _credentials.read_key(environ, self.key_variable)
         return found or _credentials.PLACEHOLDER_KEY
 
-    def target(self, environ: Mapping[str, str]) -> _failures.Target:
+    def target(self, environ: Mapping[str, str]) -> _failures.CallTarget:
         variable = self.key_variable or "api_key_env"
-        return _failures.Target(self.model, _credentials.host(self.url), variable, (self.key(environ),))
+        return _failures.CallTarget(self.model, _credentials.host(self.url), variable, (self.key(environ),))
 
     def problems(self, environ: Mapping[str, str], options: Mapping[str, Json]) -> list[Problem]:
         """Return what is wrong with the numbers, the address and the key."""
@@ -161,7 +161,7 @@ def hosted_spec(
 class Hosted(Provider):
     """One model at one server."""
 
-    def __init__(self, setup: Setup, target: _failures.Target, *, blocked: str | None) -> None:
+    def __init__(self, setup: Setup, target: _failures.CallTarget, *, blocked: str | None) -> None:
         self.concurrency, self.max_concurrency = _options.concurrency(setup.options)
         self._setup = setup
         self._api = setup.api

@@ -55,7 +55,7 @@ class Messages:
             structured=structured,
         )
 
-    def joined(self, events: Sequence[_events.Event]) -> _events.Whole:
+    def joined(self, events: Sequence[_events.StreamEvent]) -> _events.Whole:
         """Return a message from its events; without a stop reason if the last one is missing."""
         message: dict[str, Json] = {}
         usage: dict[str, Json] = {}

@@ -52,7 +52,7 @@ class Responses:
             structured=structured,
         )
 
-    def joined(self, events: Sequence[_events.Event]) -> _events.Whole:
+    def joined(self, events: Sequence[_events.StreamEvent]) -> _events.Whole:
         """Return the response, which the last event contains whole. Raises BrokenStream if that is missing."""
         first = next((event.end for event in events if event.data.get("type") == "response.output_text.delta"), None)
         for event in reversed(events):

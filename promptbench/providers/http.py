@@ -76,7 +76,7 @@ class HttpEndpoint(Provider):
         self._timeout = _options.positive_number(endpoint.options, "timeout", _TIMEOUT_SECONDS)
         self._blocked = blocked
         self._headers = {} if blocked else endpoint.headers(environ)
-        self._target = _failures.Target(
+        self._target = _failures.CallTarget(
             f"http/{endpoint.name}",
             _credentials.host(endpoint.url),
             ", ".join(endpoint.variables()) or "'headers' in the settings",

@@ -138,7 +138,7 @@ def test_odd_answers_are_answers(step: fake.Step, text: str, finish: str) -> Non
         (fake.html(), "'text/html' instead of JSON"),
         (fake.truncated(), "broken JSON"),
         (fake.as_json({"choices": []}), "without choices"),
-        (fake.as_json(["no"]), "no completion"),
+        (fake.as_json(["no"]), "not a completion"),
         (fake.answer(None), "without text"),
         (fake.as_json({"choices": [{"message": "hello"}]}), "without text"),
         (fake.Step(b"[" * 200_000), "broken JSON"),
