@@ -315,7 +315,7 @@ def run(
         spending = spending or Spending()
         spending.check(workspace, [bench for bench in benches if not bench.absent])
         budget = spending.budget()
-        pacers: dict[str, RateLimiter] = {}
+        limiters: dict[str, RateLimiter] = {}
         # Which key is missing is said by the report on its suite.
         told_later = Code.MISSING_CREDENTIAL
         notes = [f"{item.place}: {item.message}" for item in found.warnings if item.code is not told_later]
@@ -331,7 +331,7 @@ def run(
             path = workspace.shown(bench.suite.path)
             before = earlier_answers(bench, path, store, runs, now())
             trial = ByGate(bench, before)
-            done = execute(workspace, bench, runs, listen, asked=asked, budgets=budgets, limiters=pacers, trial=trial)
+            done = execute(workspace, bench, runs, listen, asked=asked, budgets=budgets, limiters=limiters, trial=trial)
             finished.append((bench, done))
             notes += many_tries(bench, runs)
             notes += before.renamed(runs.returned().names(done.info.id)) if before else ()

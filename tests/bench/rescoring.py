@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from promptbench import __version__
-from promptbench.api.running import Asked, _facts, plan_hash, prices_of
+from promptbench.api.running import RunRequest, _facts, plan_hash, prices_of
 from promptbench.api.workspace import Selection, Workspace
 from promptbench.core.canonical import digest
 from promptbench.core.clock import now
@@ -159,7 +159,7 @@ def prepare(root: Path, answers: int, repeats: int) -> None:
 
 
 def _record(workspace: Workspace, bench: Bench, runs: RunStore) -> None:
-    asked = Asked("promptbench run", {"prompt": [], "model": [], "case": [], "tag": []}, CacheMode.OFF)
+    asked = RunRequest("promptbench run", {"prompt": [], "model": [], "case": [], "tag": []}, CacheMode.OFF)
     facts = _facts(workspace, bench, asked, prices_of(workspace, bench))
     variants = [RunVariant(item.hash, item.side, item.label, item.prompt.source) for item in bench.variants]
     plan = plan_hash(bench, CacheMode.OFF)

@@ -19,13 +19,13 @@ from tests.helpers.scripted import TRANSIENT, Scripted
 MODEL = "scripted/m"
 
 
-def at_once(provider: Scripted, pacer: RateLimiter | None, seconds: float) -> int:
+def at_once(provider: Scripted, limiter: RateLimiter | None, seconds: float) -> int:
     """How many of a hundred requests are on their way after so many seconds."""
 
     async def run() -> int:
         gateway = Gateway(
             {MODEL: provider},
-            limiters={MODEL: pacer} if pacer else {},
+            limiters={MODEL: limiter} if limiter else {},
             notice=lambda text: None,
             clock=virtual_time.now,
             random=lambda: 1.0,
@@ -42,7 +42,7 @@ def at_once(provider: Scripted, pacer: RateLimiter | None, seconds: float) -> in
 
 
 @pytest.mark.parametrize(
-    ("pacer", "first", "then"),
+    ("limiter", "first", "then"),
     [
         (RateLimiter(), 1, 20),
         (RateLimiter({"tokens": 1e9}), 1, 20),
@@ -51,9 +51,11 @@ def at_once(provider: Scripted, pacer: RateLimiter | None, seconds: float) -> in
     ],
     ids=["unknown", "requests unknown", "known", "on this machine"],
 )
-def test_the_first_request_goes_alone_where_no_limit_is_known(pacer: RateLimiter | None, first: int, then: int) -> None:
-    assert at_once(Scripted(["fine"], 50, seconds=1.0), pacer, 0.5) == first
-    assert at_once(Scripted(["fine"], 50, seconds=1.0), pacer, 1.5) == then
+def test_the_first_request_goes_alone_where_no_limit_is_known(
+    limiter: RateLimiter | None, first: int, then: int
+) -> None:
+    assert at_once(Scripted(["fine"], 50, seconds=1.0), limiter, 0.5) == first
+    assert at_once(Scripted(["fine"], 50, seconds=1.0), limiter, 1.5) == then
 
 
 def test_a_limit_without_a_word_about_it_leaves_it_alone() -> None:

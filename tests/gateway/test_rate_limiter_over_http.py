@@ -44,8 +44,8 @@ def test_no_case_is_lost_and_no_second_too_full(configured: bool) -> None:
 
     async def run(url: str) -> list[Any]:
         provider = openai.SPEC.connect("m", context(options={"base_url": url}))
-        pacer = RateLimiter({"requests": PER_MINUTE} if configured else None)
-        gateway = Gateway({"openai/m": provider}, limiters={"openai/m": pacer}, notice=lambda text: None)
+        limiter = RateLimiter({"requests": PER_MINUTE} if configured else None)
+        gateway = Gateway({"openai/m": provider}, limiters={"openai/m": limiter}, notice=lambda text: None)
         try:
             return await asyncio.gather(*(gateway.call(ask_for("openai/m", f"case {n}")) for n in range(COUNT)))
         finally:

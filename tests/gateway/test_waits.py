@@ -11,14 +11,14 @@ from tests.helpers.scripted import TRANSIENT, Scripted
 MODEL = "scripted/m"
 
 
-def ask(provider: Scripted, times: int = 1, *, before: int = 0, pacer: RateLimiter | None = None) -> list[Reply]:
+def ask(provider: Scripted, times: int = 1, *, before: int = 0, limiter: RateLimiter | None = None) -> list[Reply]:
     """Replies to so many requests at once, after so many that came before. Any wait between tries is 0.1 s."""
 
     async def run() -> list[Reply]:
         async def sleep(seconds: float) -> None:
-            await asyncio.sleep(0.1 if pacer is None else seconds)
+            await asyncio.sleep(0.1 if limiter is None else seconds)
 
-        pacers = {MODEL: pacer} if pacer else {}
+        pacers = {MODEL: limiter} if limiter else {}
         gateway = Gateway({MODEL: provider}, limiters=pacers, patience=60, sleep=sleep, notice=lambda text: None)
         for _ in range(before):
             await gateway.call(ask_for(MODEL))
@@ -45,7 +45,7 @@ def test_a_slot_is_neither_limit_nor_backoff() -> None:
 
 
 def test_a_rate_limit_is_told_apart() -> None:
-    *_, last = ask(Scripted(["x"]), 4, pacer=RateLimiter({"requests": 600}))
+    *_, last = ask(Scripted(["x"]), 4, limiter=RateLimiter({"requests": 600}))
     assert last.queue_ms >= last.limit_ms >= 250
     assert last.backoff_ms == 0
 
