@@ -49,20 +49,18 @@ class Work(Protocol[Input_contra]):
 
 
 class Engine:
-    """Works through tasks by calling models, on one event loop and through one gateway. A context manager.
+    """A worker on tasks that call models, on one event loop and through one gateway. A context manager.
 
     It limits no concurrency: that is the gateway's part. It starts as many workers as calls may be in flight, so that
-    memory holds these and a short queue, never the whole plan.
+    memory holds these and a short queue, never the whole plan. `down` holds the models that are disabled for this run,
+    and why; `spent` the part of the budget that is used up, if any; `stopped` is True after Ctrl-C.
     """
 
     def __init__(self, gateway: Gateway, listen: Listener = ignore) -> None:
         self.gateway = gateway
         self.down: dict[str, str] = {}
-        """Models that are disabled for this run, and why."""
         self.spent: str | None = None
-        """Which part of the budget is used up, if any."""
         self.stopped = False
-        """True after the user pressed Ctrl-C."""
         self._listen = listen
         self._loop = asyncio.Runner()
         self._aborted = False
@@ -77,8 +75,13 @@ class Engine:
     def __enter__(self) -> Engine:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> bool:
+        # Ctrl-C between two runs ends like Ctrl-C in one.
+        interrupted = kind is not None and issubclass(kind, KeyboardInterrupt)
+        if interrupted:
+            self.stopped = self._aborted = True
         self.close()
+        return interrupted
 
     def run(
         self,

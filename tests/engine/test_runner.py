@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from promptbench.core.events import AttemptDone, Event
 from promptbench.core.types import Answer, Attempt, Outcome, Request
 from promptbench.engine.attempts import Attempts
-from promptbench.engine.plan import Repeats, first_round
+from promptbench.engine.plan import Repeats, Task, first_round
 from promptbench.engine.runner import Engine
 from promptbench.gateway import Gateway
 from promptbench.gateway.semaphore import PER_TURN
@@ -94,3 +94,28 @@ def test_what_gets_no_answer_is_errored(tmp_path: Path) -> None:
     work(bench_of(tmp_path), Scripted([REJECTED], AT_ONCE), kept)
     assert {attempt.outcome for attempt in kept.attempts.values()} == {Outcome.ERRORED}
     assert {attempt.error for attempt in kept.attempts.values()} == {"too long"}
+
+
+def test_ctrl_c_between_two_runs_stops_as_in_one() -> None:
+    provider = Scripted(["fine"])
+    with Engine(Gateway({"openai/fake": provider}, notice=lambda text: None)) as engine:
+        raise KeyboardInterrupt
+    assert engine.stopped
+    assert provider.closed == 1
+
+
+def test_memory_holds_a_short_queue_and_never_the_plan(tmp_path: Path) -> None:
+    bench, kept, drawn = bench_of(tmp_path), Kept(), 0
+    provider = Watched(kept)
+
+    def tasks() -> Iterator[Task]:
+        nonlocal drawn
+        for task in first_round(bench, Repeats(1)):
+            drawn += 1
+            assert drawn - len(kept.attempts) <= 4 * AT_ONCE
+            yield task
+
+    with Engine(Gateway({"openai/fake": provider}, notice=lambda text: None)) as engine:
+        attempts = Attempts(bench, engine, kept)
+        engine.run(tasks(), attempts, attempts.workers)
+    assert drawn == len(kept.attempts) == 40
