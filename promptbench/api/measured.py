@@ -28,7 +28,7 @@ _LATE_LEAST = 5.0
 """Milliseconds of lateness, and the share of a p50, from which it is worth a word."""
 _ENOUGH_FOR_P99 = 368
 _RUNS = 20
-_RUN_HINT = ": `promptbench run` on the suite tells it"
+_RUN_HINT = ": `promptbench run` on the suite measures it"
 
 
 def examples_of(bench: Bench, variant: Variant) -> float:

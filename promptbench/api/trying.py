@@ -46,7 +46,7 @@ class CaseRequest:
 
 
 class SharedBudget:
-    """What the suites of one test session may spend together."""
+    """One budget for several suites of a test session."""
 
     def __init__(self, spending: Spending) -> None:
         self.spending = spending

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from promptbench.providers import _session
 
 _TIMEOUT_SECONDS = 120.0
-_CONTENT = frozenset({"model", "messages", "input", "system"})  # fields of a body that are no parameters
+_CONTENT = frozenset({"model", "messages", "input", "system"})  # fields of a body that are not parameters
 
 
 class Api(Protocol):

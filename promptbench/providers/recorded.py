@@ -31,7 +31,7 @@ def _problems(name: str, context: ProviderContext) -> list[Problem]:
         return [
             Problem(
                 Code.UNKNOWN_MODEL.name,
-                f"there are no recorded answers of {model}",
+                f"no recorded answers of {model} found",
                 f"run the suite once with {model} itself; its answers are recorded",
             )
         ]
