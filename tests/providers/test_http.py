@@ -258,8 +258,8 @@ def test_an_unknown_endpoint_is_told_with_the_nearest_one() -> None:
     ("options", "says"),
     [
         ({"url": ""}, "have no url for"),
-        ({"url": "127.0.0.1/parse"}, "not a web address"),
-        ({"method": "DELETE"}, "use GET, POST"),
+        ({"url": "127.0.0.1/parse"}, "not a valid HTTP address"),
+        ({"method": "DELETE"}, "expected GET, POST"),
         ({"answer": 0}, "must be text"),
         ({"timeout": "soon"}, "number above 0"),
         ({"sees_prompt": "yes"}, "true or false"),
@@ -273,7 +273,7 @@ def test_an_unknown_endpoint_is_told_with_the_nearest_one() -> None:
         ({"body": {"a": ["{{#if}}"]}}, "is not supported"),
         ({"query": {"q": "{{vars.x"}}, "not closed"),
         ({"body": {"a": "{{messages}}"}}, "write sees_prompt = true"),
-        ({"body": {"a": "{{vars.x}}"}, "sees_prompt": True}, "has no place for it"),
+        ({"body": {"a": "{{vars.x}}"}, "sees_prompt": True}, "has no placeholder for the prompt"),
     ],
 )
 def test_wrong_settings_are_told(options: dict[str, Any], says: str) -> None:
