@@ -16,16 +16,30 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from promptbench.core.protocols import Check, CheckContext, ExpectingCheck, JudgedCheck, Log, MissingExtra, Subject
+from promptbench.core.protocols import (
+    Check,
+    CheckContext,
+    ExpectingCheck,
+    JudgedCheck,
+    Log,
+    MissingExtra,
+    Problem,
+    Provider,
+    ProviderContext,
+    Subject,
+)
+from promptbench.core.secrets import without_secrets
 from promptbench.core.types import (
     Answer,
     BadRecord,
     CallFacts,
+    FailureKind,
     FailureTier,
     Json,
     LoggedCall,
     Message,
     ModelRef,
+    ProviderFailure,
     Reading,
     Request,
     Rung,
@@ -36,11 +50,13 @@ from promptbench.core.types import (
 __all__ = [
     "Answer",
     "BadRecord",
+    "Billing",
     "CallFacts",
     "Check",
     "CheckContext",
     "CheckSpec",
     "ExpectingCheck",
+    "FailureKind",
     "FailureTier",
     "Json",
     "JudgedCheck",
@@ -50,6 +66,11 @@ __all__ = [
     "Message",
     "MissingExtra",
     "ModelRef",
+    "Problem",
+    "Provider",
+    "ProviderContext",
+    "ProviderFailure",
+    "ProviderSpec",
     "Reading",
     "RepairSpec",
     "Request",
@@ -147,3 +168,66 @@ class RepairSpec:
             "examples": dict(self.examples),
             "unchanged": list(self.unchanged),
         }
+
+
+# ---- providers: group promptbench.providers --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Billing:
+    """Whose price list applies to a model.
+
+    `address` is the server's base URL where it is not the provider's own: a proxy sets its own prices. `model` is the
+    model behind a name that the user chose, such as a deployment's.
+    """
+
+    address: str | None = None
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderSpec:
+    """A provider. Only `connect` is required.
+
+    The hooks take the model's name without the provider (`gpt-5-mini` of `openai/gpt-5-mini`) and the context. They
+    run before any call, so they must be fast, and must not raise, import an SDK, load weights or open a connection.
+    """
+
+    # Return the model. Cheap: whatever takes time belongs in the first `Provider.complete`.
+    connect: Callable[[str, ProviderContext], Provider]
+
+    # Return everything known to be wrong before a call: an unknown model, a missing key, a bad setting.
+    problems: Callable[[str, ProviderContext], list[Problem]] = lambda name, context: []
+
+    # Return a problem for each key of a prompt's `config` that the model does not take.
+    unsupported: Callable[[str, ProviderContext, Mapping[str, Json]], list[Problem]] = lambda name, context, config: []
+
+    # Return whether the model gets messages. A model that is a function gets only the variables of a case.
+    reads_prompt: Callable[[str, ProviderContext], bool] = lambda name, context: True
+
+    # Return whether the model runs on this machine: it costs machine time and has no rate limit.
+    runs_here: Callable[[str, ProviderContext], bool] = lambda name, context: False
+
+    # Return what shapes an answer besides the request (address, options, state of files), for the cache key.
+    #
+    # It must not contain a secret. None means that not everything is known, so answers are never cached.
+    shaped_by: Callable[[str, ProviderContext], Json] = lambda name, context: without_secrets(context.options)
+
+    # Return how many tokens fit into the model, input and answer together. Only called for long prompts.
+    context_window: Callable[[str, ProviderContext], int | None] = lambda name, context: None
+
+    # Return whose prices apply to the model.
+    billing: Callable[[str, ProviderContext], Billing] = lambda name, context: Billing()
+
+    # Return the body that is posted for a request, for `promptbench get --format NAME`. Raises ProviderFailure.
+    request_body: Callable[[Request], dict[str, Json]] | None = None
+
+    # True if answers come from a record: they cost nothing, have no rate limit, and their latency means nothing.
+    replays: bool = False
+
+    context_setting: str = "context_window"  # The setting that overrides `context_window`, for hints.
+
+    starter_settings: str = ""  # TOML that `promptbench init` adds to a new project whose answers are JSON.
+
+    # The optional distribution that the provider needs and the command that installs it, for `promptbench doctor`.
+    requires: tuple[str, str] | None = None

@@ -1,8 +1,8 @@
 """The cases of suites as tests of pytest, and the fixture `promptbench` for tests written in Python.
 
 pytest loads this file in every project of an environment, so it imports nothing of promptbench until a suite is
-collected or the fixture is used. Running a suite's tests calls models, so a suite is collected only where somebody asks
-for it: see `_asked_for`.
+collected or the fixture is used. A suite's tests call models, so a suite is collected only if the user names it: see
+`_is_wanted`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from promptbench.api import Evaluation, OpenSuite, Purse, Question
+    from promptbench.api import CaseRequest, Evaluation, SharedBudget, SuiteSession
 
 SUITE = "suite.yaml"
 FOLDER = "suites"
@@ -23,15 +23,15 @@ FOLDER = "suites"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("promptbench")
-    group.addoption("--promptbench-max-cost", metavar="DOLLARS", help="ask models for no more than this, such as $2")
-    group.addoption("--promptbench-max-calls", metavar="N", type=int, help="call models no more than so many times")
+    group.addoption("--promptbench-max-cost", metavar="DOLLARS", help="stop calling models at this cost, such as $2")
+    group.addoption("--promptbench-max-calls", metavar="N", type=int, help="call models at most this many times")
     parser.addini("promptbench_suites", "folders with suites that are tests wherever pytest finds them", "paths", [])
     parser.addini("promptbench_max_cost", "as --promptbench-max-cost")
     parser.addini("promptbench_max_calls", "as --promptbench-max-calls")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "promptbench: a case of a suite, which asks a model")
+    config.addinivalue_line("markers", "promptbench: a case of a suite, which calls a model")
     config.stash[_SUITES] = _Suites(config)
 
 
@@ -40,17 +40,17 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    if file_path.name != SUITE or not _asked_for(file_path, parent.config):
+    if file_path.name != SUITE or not _is_wanted(file_path, parent.config):
         return None
     collector: SuiteFile = SuiteFile.from_parent(parent, path=file_path)
     return collector
 
 
-def _asked_for(file: Path, config: pytest.Config) -> bool:
-    """Whether somebody wants the cases of a suite to be tests.
+def _is_wanted(file: Path, config: pytest.Config) -> bool:
+    """Return whether the cases of a suite are to be tests.
 
-    That is so where an argument names the suite, or a folder `suites` or one below it, or where the setting
-    `promptbench_suites` has its folder. A bare `pytest`, or `pytest tests`, never costs anything by surprise.
+    They are if an argument names the suite, or a folder `suites` or one below it, or if the setting
+    `promptbench_suites` names its folder. A bare `pytest`, or `pytest tests`, never costs anything by surprise.
     """
     bases = (config.rootpath, config.invocation_params.dir)
     for argument in config.args:
@@ -64,9 +64,9 @@ def _asked_for(file: Path, config: pytest.Config) -> bool:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> None:
-    """Asks all questions of a suite together, as many at once as its models take, before the first test.
+    """Call the models for all cases of a suite concurrently, before the first test.
 
-    Not where the rest may not be wanted (`-x`), and not in a worker of xdist, which has only some of the tests.
+    Not with `-x`, when the rest may not be wanted, and not in a worker of xdist, which has only some of the tests.
     """
     config = session.config
     if config.getoption("maxfail") or hasattr(config, "workerinput"):
@@ -79,7 +79,7 @@ def pytest_runtestloop(session: pytest.Session) -> None:
             by_suite.setdefault(item.file, []).append(item)
     for file, items in by_suite.items():
         _say(config, items)
-        file.ask([item.question for item in items])
+        file.call([item.request for item in items])
 
 
 def _say(config: pytest.Config, items: Sequence[CaseItem]) -> None:
@@ -88,9 +88,9 @@ def _say(config: pytest.Config, items: Sequence[CaseItem]) -> None:
         return
     counts: dict[str, int] = {}
     for item in items:
-        counts[item.question.model] = counts.get(item.question.model, 0) + 1
-    asked = ", ".join(f"{model} {count}" for model, count in counts.items())
-    reporter.write_line(f"promptbench: asking the questions of {items[0].file.nodeid}: {asked}")
+        counts[item.request.model] = counts.get(item.request.model, 0) + 1
+    calls = ", ".join(f"{model} {count}" for model, count in counts.items())
+    reporter.write_line(f"promptbench: calling models for {items[0].file.nodeid}: {calls}")
 
 
 class SuiteFile(pytest.File):
@@ -98,54 +98,54 @@ class SuiteFile(pytest.File):
 
     def __init__(self, **more: Any) -> None:
         super().__init__(**more)
-        self.opened: OpenSuite | None = None
+        self.opened: SuiteSession | None = None
         self._failure = ""
 
     def collect(self) -> Iterator[pytest.Item]:
         suite = self.opened = self.config.stash[_SUITES].open(self.path)
-        questions = suite.questions()
-        several = len({item.prompt for item in questions if item.prompt}) > 1
+        requests = suite.requests()
+        several = len({item.prompt for item in requests if item.prompt}) > 1
         taken: dict[str, int] = {}
-        for question in questions:
-            where = f"{question.model}-{question.prompt}" if several and question.prompt else question.model
-            name = f"{_name(question.case)}[{where}]"
+        for request in requests:
+            where = f"{request.model}-{request.prompt}" if several and request.prompt else request.model
+            name = f"{_name(request.case)}[{where}]"
             taken[name] = taken.get(name, 0) + 1
-            name = name if taken[name] == 1 else f"{_name(question.case)} ({taken[name]})[{where}]"
+            name = name if taken[name] == 1 else f"{_name(request.case)} ({taken[name]})[{where}]"
             # As a text, so that pytest reads it as it will when it looks for the last failures.
             nodeid = f"{self.nodeid}::{name}"
-            item: CaseItem = CaseItem.from_parent(self, name=name, nodeid=nodeid, question=question)
+            item: CaseItem = CaseItem.from_parent(self, name=name, nodeid=nodeid, request=request)
             yield item
 
-    def ask(self, questions: Sequence[Question]) -> None:
-        """Asks what was not asked yet; why that failed is kept for the tests that wanted it."""
+    def call(self, requests: Sequence[CaseRequest]) -> None:
+        """Make the attempts that are missing. If that fails, the tests that need them report why."""
         from promptbench.core.errors import PromptbenchError
 
         assert self.opened is not None
         try:
-            self.opened.ask(questions)
+            self.opened.call(requests)
         except PromptbenchError as error:
-            self._failure = _told(error)
+            self._failure = _full_text(error)
 
     @property
-    def why(self) -> str:
+    def reason(self) -> str:
         """Why there is no answer."""
         assert self.opened is not None
-        return self._failure or self.opened.why
+        return self._failure or self.opened.reason
 
 
 def _name(case: str) -> str:
-    """A case's name as a part of a test's, where two colons have a meaning and each stands on one line."""
+    """Return a case's name as part of a test's name, which is one line and in which two colons have a meaning."""
     return "".join(char if char.isprintable() else " " for char in case.replace("::", ":"))
 
 
 class CaseItem(pytest.Item):
     """One case for one model, with one prompt."""
 
-    def __init__(self, question: Question, **more: Any) -> None:
+    def __init__(self, request: CaseRequest, **more: Any) -> None:
         super().__init__(**more)
-        self.question = question
+        self.request = request
         self.add_marker("promptbench")
-        case = self._suite.bench.cases[question.case]
+        case = self._suite.bench.cases[request.case]
         # `-k critical` finds the cases with that tag.
         self.extra_keyword_matches.update(case.tags)
         if case.quarantine:
@@ -158,63 +158,63 @@ class CaseItem(pytest.Item):
         return self.parent
 
     @property
-    def _suite(self) -> OpenSuite:
+    def _suite(self) -> SuiteSession:
         assert self.file.opened is not None
         return self.file.opened
 
     def setup(self) -> None:
-        """Gets the answer. What fails here is an error and not a failure: it says nothing about the prompt."""
+        """Get the answer. What fails here is an error, not a failure: it says nothing about the prompt."""
         from promptbench.core.types import Outcome
 
-        if self._suite.attempt(self.question) is None:
-            self.file.ask([self.question])
-        attempt = self._suite.attempt(self.question)
+        if self._suite.attempt(self.request) is None:
+            self.file.call([self.request])
+        attempt = self._suite.attempt(self.request)
         if attempt is None:
-            pytest.fail(f"no answer of {self.question.model}: {self.file.why}", pytrace=False)
+            pytest.fail(f"no answer of {self.request.model}: {self.file.reason}", pytrace=False)
         if attempt.outcome is Outcome.ERRORED:
-            pytest.fail(f"no answer of {self.question.model}: {self._suite.masked(attempt.error or '')}", pytrace=False)
+            pytest.fail(f"no answer of {self.request.model}: {self._suite.masked(attempt.error or '')}", pytrace=False)
 
     def runtest(self) -> None:
         from promptbench.core.types import Outcome
 
-        attempt = self._suite.attempt(self.question)
+        attempt = self._suite.attempt(self.request)
         assert attempt is not None
         assert attempt.answer is not None
         self.user_properties.append(("model", attempt.answer.model))
         self.user_properties.append(("provider_ms", round(attempt.answer.provider_ms)))
         if attempt.outcome is Outcome.FAILED:
-            told = self._suite.explained(self.question, attempt)
-            pytest.fail(f"{told}\n   or: pytest {shlex.quote(self.nodeid)}", pytrace=False)
+            text = self._suite.explain(self.request, attempt)
+            pytest.fail(f"{text}\n   or: pytest {shlex.quote(self.nodeid)}", pytrace=False)
 
     def reportinfo(self) -> tuple[Path, int, str]:
-        line = self._suite.location(self.question.case).line
+        line = self._suite.location(self.request.case).line
         return self.path, max(0, line - 1), self.name
 
 
 class _Suites:
-    """The suites of a session that are open, and what all of them together may spend."""
+    """The open suites of a test session, and their shared budget."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
-        self._open: dict[Path, OpenSuite] = {}
-        self._purse: Purse | None = None
+        self._open: dict[Path, SuiteSession] = {}
+        self._budget: SharedBudget | None = None
 
-    def open(self, path: Path) -> OpenSuite:
-        """Raises CollectError with everything that is wrong in the suite."""
+    def open(self, path: Path) -> SuiteSession:
+        """Open a suite. Raises CollectError with all of its errors."""
         from promptbench import api
         from promptbench.core.errors import PromptbenchError
 
         path = path.resolve()
         if path not in self._open:
             try:
-                self._purse = self._purse or self.filled()
-                self._open[path] = api.OpenSuite(api.Workspace.open(path.parent), path, self._purse)
+                self._budget = self._budget or self.budget()
+                self._open[path] = api.SuiteSession(api.Workspace.open(path.parent), path, self._budget)
             except PromptbenchError as error:
-                raise pytest.Collector.CollectError(_told(error)) from None
+                raise pytest.Collector.CollectError(_full_text(error)) from None
         return self._open[path]
 
-    def filled(self) -> Purse:
-        """Raises InputError for an amount that is none."""
+    def budget(self) -> SharedBudget:
+        """Return the budget of the session. Raises InputError for an invalid amount."""
         from promptbench import api
         from promptbench.core.errors import InputError
 
@@ -223,12 +223,12 @@ class _Suites:
         calls = config.getoption("promptbench_max_calls")
         written = config.getini("promptbench_max_calls")
         if calls is None and written and not written.isdecimal():
-            raise InputError(f"promptbench_max_calls: '{written}' is no number of calls")
+            raise InputError(f"promptbench_max_calls: expected a number of calls, got '{written}'")
         calls = int(written) if calls is None and written else calls
         spending = api.Spending.read(cost, calls, None)
         # Each worker of xdist counts for itself.
         workers = getattr(config, "workerinput", {}).get("workercount", 1)
-        return api.Purse(
+        return api.SharedBudget(
             api.Spending(
                 None if spending.max_cost is None else spending.max_cost / workers,
                 None if spending.max_calls is None else spending.max_calls // workers,
@@ -244,19 +244,19 @@ class _Suites:
 _SUITES: pytest.StashKey[_Suites] = pytest.StashKey()
 
 
-def _told(error: Any) -> str:
-    """An error of promptbench in full."""
+def _full_text(error: Any) -> str:
+    """Return an error of promptbench with its diagnostics and hint."""
     from promptbench.report.diagnostics import render
 
-    told = render(item for item in getattr(error, "diagnostics", ()))
+    diagnostics = render(item for item in getattr(error, "diagnostics", ()))
     hint = (error.hint or "").replace("--max-c", "--promptbench-max-c")
-    return "\n".join([*([told] if told else []), error.message, *([f"hint: {hint}"] if hint else [])])
+    return "\n".join([*([diagnostics] if diagnostics else []), error.message, *([f"hint: {hint}"] if hint else [])])
 
 
 class Case:
     """A case of a suite, for a test in Python."""
 
-    def __init__(self, suite: OpenSuite, name: str) -> None:
+    def __init__(self, suite: SuiteSession, name: str) -> None:
         self._suite = suite
         self.name = name
 
@@ -270,24 +270,24 @@ class Case:
         return self._suite.bench.cases[self.name].tags
 
     def check(self, answer: str) -> Evaluation:
-        """Holds an answer, wherever it comes from, against the checks of the case and of its suite."""
+        """Check any answer with the checks of the case and of its suite."""
         __tracebackhide__ = True
-        return _held(self._suite.evaluation(self.name, answer), self.name)
+        return _require_pass(self._suite.evaluation(self.name, answer), self.name)
 
     def ask(self, model: str | None = None) -> str:
-        """The answer of one of the suite's models, the first one by default, to the suite's prompt.
+        """Call one of the suite's models, by default the first one, with the suite's prompt, and return its answer.
 
-        Where the model gives none, the test ends with an exception: that says nothing about the prompt.
+        Raises EnvironmentFailure if there is no answer: that says nothing about the prompt.
         """
         from promptbench.core.errors import EnvironmentFailure, InputError
 
-        wanted = [item for item in self._suite.questions() if item.case == self.name and model in (None, item.model)]
+        wanted = [item for item in self._suite.requests() if item.case == self.name and model in (None, item.model)]
         if not wanted:
             raise InputError(f"the suite has no model '{model}'")
-        self._suite.ask(wanted[:1])
+        self._suite.call(wanted[:1])
         attempt = self._suite.attempt(wanted[0])
         if attempt is None or attempt.answer is None or attempt.fallback:
-            why = attempt.error if attempt else self._suite.why
+            why = attempt.error if attempt else self._suite.reason
             raise EnvironmentFailure(f"no answer of {wanted[0].model}: {self._suite.masked(why or '')}")
         return attempt.answer.text
 
@@ -296,22 +296,22 @@ class Case:
 
 
 class Promptbench:
-    """What the fixture `promptbench` gives."""
+    """The value of the fixture `promptbench`."""
 
-    def __init__(self, opened: Callable[[Path], OpenSuite], root: Path) -> None:
+    def __init__(self, opened: Callable[[Path], SuiteSession], root: Path) -> None:
         self._opened = opened
         self._root = root
 
     def suite(self, path: str | Path) -> dict[str, Case]:
-        """The cases of a suite by name, in order. `path`, its file or folder, is relative to pytest's root."""
+        """Return the cases of a suite by name, in order. `path`, its file or folder, is relative to pytest's root."""
         file = self._root / path
         suite = self._opened(file / SUITE if file.is_dir() else file)
         return {name: Case(suite, name) for name in suite.bench.cases.names}
 
     def check(self, answer: str, checks: Iterable[Any] = (), **more: Any) -> Evaluation:
-        """Holds an answer against checks, each as under `checks:` in a suite, and against `expect=`, as there.
+        """Check an answer with checks, each as under `checks:` in a suite, and with `expect=`, as there.
 
-        Also `accept`, `variables` and `threshold`. No model is asked.
+        Also takes `accept`, `variables` and `threshold`. No model is called.
         """
         from promptbench import api
         from promptbench.core.errors import InputError
@@ -321,11 +321,11 @@ class Promptbench:
         try:
             found = api.check_answer(workspace, answer, list(checks), **more)
         except InputError as error:
-            raise InputError(_told(error)) from None
-        return _held(found, "the answer")
+            raise InputError(_full_text(error)) from None
+        return _require_pass(found, "the answer")
 
 
-def _held(found: Evaluation, what: str) -> Evaluation:
+def _require_pass(found: Evaluation, what: str) -> Evaluation:
     __tracebackhide__ = True
     if not found.passed:
         reasons = [f"{score.check}: {score.reason}" for score in found.scores if not score.passed and score.weight]

@@ -111,7 +111,7 @@ def test_a_failure_shows_what_was_expected_and_how_to_see_it_again(project: pyte
     done.assert_outcomes(passed=2, failed=1)
     done.stdout.fnmatch_lines(
         [
-            "promptbench: asking the questions of suites/triage/suite.yaml: recorded/openai/fake 3",
+            "promptbench: calling models for suites/triage/suite.yaml: recorded/openai/fake 3",
             "expect: urgent is missing",
             "case    late parcel (suites/triage/suite.yaml:10:11)",
             "model   recorded/openai/fake",
@@ -226,9 +226,9 @@ def test_a_worker_asks_only_what_it_is_given(project: pytest.Pytester, live: Fak
 def test_workers_share_the_budget(project: pytest.Pytester) -> None:
     config = project.parseconfig("--promptbench-max-calls", "9", "--promptbench-max-cost", "$1")
     suites = _Suites(config)
-    assert suites.filled().spending == api.Spending(1.0, 9)
+    assert suites.budget().spending == api.Spending(1.0, 9)
     config.workerinput = {"workercount": 4}  # type: ignore[attr-defined]
-    assert suites.filled().spending == api.Spending(0.25, 2)
+    assert suites.budget().spending == api.Spending(0.25, 2)
 
 
 OWN = """
@@ -321,4 +321,4 @@ def test_it_costs_other_projects_nothing(tmp_path: Path) -> None:
 def test_what_stays_imported_is_what_the_plugin_uses() -> None:
     assert promptbench.cli.run.run
     assert promptbench.report.diagnostics.render
-    assert api.OpenSuite
+    assert api.SuiteSession

@@ -1,13 +1,13 @@
-"""How far the judge of a check agrees with people: asks it about answers that they have labelled, and records it."""
+"""Measure how far the judge of a check agrees with human labels, and record it."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 
-from promptbench.api.running import first_error, gateway_of, pacers_of, prices_of, same_judges
+from promptbench.api.running import gateway_of, limiters_of, prices_of, same_judges
 from promptbench.api.spending import Spending, require_prices
 from promptbench.api.workspace import Selection, Workspace
 from promptbench.checks import _agreement
@@ -19,24 +19,22 @@ from promptbench.core.errors import EnvironmentFailure, InputError, Interrupted
 from promptbench.core.events import Listener
 from promptbench.core.protocols import JudgedCheck, Subject
 from promptbench.core.types import Answer, Request, Score
-from promptbench.core.words import number_of
-from promptbench.engine import leaving
-from promptbench.gateway import Gateway, ModelDown, Stopped
+from promptbench.engine.runner import CallPlan, Engine
+from promptbench.gateway import Reply
 from promptbench.metrics.agreement import Confusion, point_biserial
 from promptbench.project.bench import Bench
 from promptbench.store.runs import RunStore
 from promptbench.suite.labelled import Labelled, read_labelled, sheet
 
+# As in the gate: a judge that gives no verdict on hard answers would agree on the rest.
 _MOST_WITHOUT_VERDICT = 0.02
-"""As in the gate: a judge that leaves out what is hard for it would agree on the rest."""
-
+# More than people like to label, and enough for an interval of kappa of about ±0.1.
 _SHEET_ROWS = 200
-"""More than people like to label, and enough for an interval of kappa of about ±0.1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Agreed:
-    """What came of it. `counts` tells whether the check decides from now on, `standing` why or why not.
+    """A measured agreement. `counts` says whether the check decides from now on, `standing` why.
 
     `calls` were made now; the other `questions` had their answers on record. `cost` is in US dollars, None if unknown.
     """
@@ -52,7 +50,7 @@ class Agreed:
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    """A labelled answer as a check sees it."""
+    """A labelled answer."""
 
     subject: Subject
     passed: bool
@@ -60,7 +58,7 @@ class _Item:
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """A question's answer by its judge, and what it took now."""
+    """A judge's answer, and what it took now."""
 
     judge: str
     answer: Answer
@@ -79,14 +77,13 @@ def agree(
     spending: Spending | None = None,
     listen: Listener,
 ) -> Agreed:
-    """Asks the judge of a check about labelled answers, and writes the agreement beside the suite.
+    """Call the judge of a check about labelled answers, and write the agreement next to the suite.
 
-    `criterion` is the start of the check's criterion, where the suite has several. Answers that the labels do not hold
-    are those of `run`, the suite's latest by default. Judges are asked once: what they said of an answer is taken from
-    the record, unless they are to be asked `again`.
+    `criterion` is the start of the check's criterion, if the suite has several. Answers that the labels do not contain
+    are taken from `run`, by default the suite's latest. A judge's recorded answers are used, unless `again` is set.
 
-    Raises InputError with every mistake in the labels, EnvironmentFailure when the judge does not answer, Interrupted
-    when the user stops it; what was answered until then is on record.
+    Raises InputError with every error in the labels, EnvironmentFailure if the judge does not answer, Interrupted if
+    the user stops; the answers until then are on record.
     """
     with workspace.prompts() as store, workspace.runs() as runs:
         [bench, *others], _ = workspace.assemble(Selection(paths=(suite,)), store=store, runs=runs)
@@ -95,11 +92,10 @@ def agree(
         check = _chosen(bench, criterion)
         found = Diagnostics()
         rows = read_labelled(labels, workspace.shown(labels), found)
-        items = _items(bench, rows, _Recorded(runs, bench, run), found)
+        items = _items(bench, rows, cache(partial(_recorded_texts, runs, bench, run)), found)
         _refuse(found, items)
         check = check.without_agreement()
-        asking = _Asking(workspace, bench, runs, check, again, spending or Spending(), listen)
-        answers = asking.answers(items)
+        answers = _answers(workspace, bench, runs, check, items, again, spending or Spending(), listen)
         agreement = _agreement_of(bench, check, items, answers)
         try:
             file = _agreement.save(bench.suite.folder, agreement)
@@ -120,14 +116,14 @@ def agree(
 
 
 def write_sheet(workspace: Workspace, suite: Path, file: Path, *, run: str | None = None) -> tuple[int, int]:
-    """Writes answers of a recorded run into a CSV sheet for people to label; how many, and how many there are.
+    """Write answers of a recorded run to a CSV sheet for labelling. Return how many, and how many the run has.
 
-    Of more than 200 it takes a part that does not depend on their order. Raises InputError when there is no run, or
-    the file is there already.
+    More than 200 are sampled, independently of their order. Raises InputError if there is no run, or the file exists.
     """
     with workspace.prompts() as store, workspace.runs() as runs:
         [bench, *_], _ = workspace.assemble(Selection(paths=(suite,)), store=store, runs=runs)
-        texts = [(case, *item) for case, found in _Recorded(runs, bench, run).all().items() for item in found.items()]
+        recorded = _recorded_texts(runs, bench, run)
+        texts = [(case, *item) for case, found in recorded.items() for item in found.items()]
         chosen = {(case, text) for case, text, _ in sorted(texts, key=_shuffled)[:_SHEET_ROWS]}
         rows = [
             {"case": case, "model": models[0], "input": _input(bench, case), "answer": text}
@@ -138,7 +134,7 @@ def write_sheet(workspace: Workspace, suite: Path, file: Path, *, run: str | Non
         with file.open("x", encoding="utf-8-sig", errors="replace", newline="") as target:
             target.write(sheet(rows))
     except FileExistsError:
-        raise InputError(f"{file} is there already", hint="name another file: labels are work") from None
+        raise InputError(f"{file} exists already", hint="name another file: labels are work") from None
     except OSError as error:
         raise InputError(f"{file} cannot be written: {error.strerror}") from None
     return len(rows), len(texts)
@@ -161,35 +157,25 @@ def _chosen(bench: Bench, criterion: str | None) -> JudgedCheck:
         return fitting[0]
     listed = "; ".join(check.criterion for check in known)
     problem = "no judged check starts with that" if not fitting else "several judged checks are meant"
-    raise InputError(f"{problem}: {listed}", hint="say which: --criterion 'its first words'")
+    raise InputError(f"{problem}: {listed}", hint="choose one: --criterion 'its first words'")
 
 
-class _Recorded:
-    """The answers of a run by case and text, read when one is wanted."""
-
-    def __init__(self, runs: RunStore, bench: Bench, run: str | None) -> None:
-        self._runs = runs
-        self._bench = bench
-        self._run = run
-        self._texts: dict[str, dict[str, list[str]]] | None = None
-
-    def all(self) -> dict[str, dict[str, list[str]]]:
-        """By case and text, the models that gave it. Raises InputError when there is no such run."""
-        if self._texts is None:
-            info = self._runs.run(self._run or self._runs.latest_of_suite(self._bench.suite.name))
-            self._texts = {}
-            for attempt in self._runs.attempts(info.id):
-                if attempt.answer is not None and attempt.fallback is None and attempt.key.case in self._bench.cases:
-                    models = self._texts.setdefault(attempt.key.case, {}).setdefault(attempt.answer.text, [])
-                    models.append(attempt.key.model)
-        return self._texts
-
-    def texts(self, case: str, model: str | None) -> list[str]:
-        return [text for text, models in self.all().get(case, {}).items() if model is None or model in models]
+# Models by answer, by case.
+_Texts = dict[str, dict[str, list[str]]]
 
 
-def _items(bench: Bench, rows: Sequence[Labelled], recorded: _Recorded, found: Diagnostics) -> list[_Item]:
-    """The labelled answers, each once. What does not fit goes to `found`."""
+def _recorded_texts(runs: RunStore, bench: Bench, run: str | None) -> _Texts:
+    """Return the answers of a run. Raises InputError if it is missing."""
+    info = runs.run(run or runs.latest_of_suite(bench.suite.name))
+    texts: _Texts = {}
+    for attempt in runs.attempts(info.id):
+        if attempt.answer is not None and attempt.fallback is None and attempt.key.case in bench.cases:
+            texts.setdefault(attempt.key.case, {}).setdefault(attempt.answer.text, []).append(attempt.key.model)
+    return texts
+
+
+def _items(bench: Bench, rows: Sequence[Labelled], recorded: Callable[[], _Texts], found: Diagnostics) -> list[_Item]:
+    """Return the labelled answers, each once. Errors go to `found`."""
     items: dict[tuple[str, str], tuple[_Item, Labelled]] = {}
     for row in rows:
         if row.case not in bench.cases:
@@ -216,8 +202,9 @@ def _subject(bench: Bench, text: str, variables: Mapping[str, object]) -> Subjec
     return Subject(text, lambda: bench.ladder.read(text), bench.accept, variables)
 
 
-def _only_text(row: Labelled, recorded: _Recorded, found: Diagnostics) -> str | None:
-    texts = recorded.texts(row.case, row.model)
+def _only_text(row: Labelled, recorded: Callable[[], _Texts], found: Diagnostics) -> str | None:
+    answers = recorded().get(row.case, {}).items()
+    texts = [text for text, models in answers if row.model is None or row.model in models]
     if len(texts) == 1:
         return texts[0]
     message = (
@@ -231,101 +218,96 @@ def _only_text(row: Labelled, recorded: _Recorded, found: Diagnostics) -> str | 
 def _refuse(found: Diagnostics, items: Sequence[_Item]) -> None:
     if found.errors:
         count = len(found.errors)
-        raise InputError(number_of(count, "error"), diagnostics=found)
+        raise InputError(f"{count} {'error' if count == 1 else 'errors'} in the labels", diagnostics=found)
     if len({item.passed for item in items}) < 2:
         raise InputError(
-            "the labels are all the same, so agreement cannot be told from chance",
+            "all labels are the same, so agreement cannot be distinguished from chance",
             hint="label answers that pass and answers that fail",
         )
 
 
-class _Asking:
-    """Answers to a check's questions: from the record, else from its judges."""
+class _JudgeCalls:
+    """Requests of a check to its judges, as the work of an engine. Tasks are pairs of a hash and a request."""
 
-    def __init__(
-        self,
-        workspace: Workspace,
-        bench: Bench,
-        runs: RunStore,
-        check: JudgedCheck,
-        again: bool,
-        spending: Spending,
-        listen: Listener,
-    ) -> None:
-        self._workspace = workspace
-        self._bench = bench
+    def __init__(self, workspace: Workspace, runs: RunStore, engine: Engine, same: Collection[str]) -> None:
+        self.answers: dict[str, _Call] = {}
+        self._secrets = workspace.secrets
         self._runs = runs
-        self._check = check
-        self._again = again
-        self._spending = spending
-        self._listen = listen
-        self._same = same_judges(bench)
+        self._engine = engine
+        self._same = same
 
-    def answers(self, items: Sequence[_Item]) -> dict[str, _Call]:
-        """By the hash of the question. Raises EnvironmentFailure, Interrupted."""
-        questions = {
-            digest(question.as_dict()): question
-            for item in items
-            for question in map(self._bench.as_asked, self._check.requests(item.subject))
-        }
-        kept = {} if self._again else {key: self._recorded(key, question) for key, question in questions.items()}
-        found = {key: call for key, call in kept.items() if call is not None}
-        missing = {key: question for key, question in questions.items() if key not in found}
-        if missing:
-            try:
-                found |= asyncio.run(self._ask(missing))
-            except (KeyboardInterrupt, asyncio.CancelledError):
-                raise Interrupted("stopped; what was answered is on record", hint="the same command goes on") from None
-            except BaseExceptionGroup as group:
-                raise first_error(group) from group
-        return {key: found[key] for key in questions}
+    def queue(self, task: tuple[str, Request]) -> str:
+        return str(task[1].model)
 
-    def _recorded(self, key: str, question: Request) -> _Call | None:
-        kept = self._runs.find(key)
-        if kept is None or self._check.verdict(kept[0]) is None:
-            return None
-        return _Call(str(question.model), kept[0])
+    async def begin(self, task: tuple[str, Request]) -> CallPlan | None:
+        return CallPlan(task[1])
 
-    async def _ask(self, questions: Mapping[str, Request]) -> dict[str, _Call]:
-        asyncio.get_running_loop().set_default_executor(leaving.DaemonThreads())
-        workspace, bench = self._workspace, self._bench
-        judges = [bench.judges[str(ref)].model for ref in self._check.judges]
-        prices, pacers = prices_of(workspace, bench), pacers_of(workspace, bench, None)
-        budgets = [self._spending.budget()]
-        if self._spending.max_cost is not None:
-            require_prices(prices, judges)
-        gateway = gateway_of(workspace, judges, prices, budgets, pacers, self._listen)
-        try:
-            async with asyncio.TaskGroup() as group:
-                tasks = {
-                    key: group.create_task(self._answer(gateway, key, question)) for key, question in questions.items()
-                }
-        finally:
-            await gateway.close(leaving.patience())
-        return {key: task.result() for key, task in tasks.items()}
+    async def finish(self, task: tuple[str, Request], plan: CallPlan, reply: Reply | None) -> None:
+        key, judge = task[0], str(plan.request.model)
+        if self._engine.halted and reply is None:
+            return
+        if reply is None or reply.answer is None:
+            failure = reply.failure.message if reply and reply.failure else "no reason is given"
+            why = self._engine.down.get(judge, failure)
+            raise EnvironmentFailure(f"the judge {judge} does not answer: {why}")
+        answer = self._secrets.mask_answer(reply.answer)
+        self._runs.record(key, judge, answer, deterministic=judge in self._same)
+        self.answers[key] = _Call(judge, answer, reply.tries, reply.cost)
 
-    async def _answer(self, gateway: Gateway, key: str, question: Request) -> _Call:
-        try:
-            reply = await gateway.ask(question)
-        except (ModelDown, Stopped) as error:
-            raise EnvironmentFailure(f"the judge {question.model} does not answer: {error}") from None
-        if reply.answer is None:
-            why = reply.failure.message if reply.failure else "no reason is given"
-            raise EnvironmentFailure(f"the judge {question.model} does not answer: {why}")
-        answer = self._workspace.secrets.mask_answer(reply.answer)
-        self._runs.record(key, str(question.model), answer, deterministic=str(question.model) in self._same)
-        return _Call(str(question.model), answer, reply.tries, reply.cost)
+
+def _answers(
+    workspace: Workspace,
+    bench: Bench,
+    runs: RunStore,
+    check: JudgedCheck,
+    items: Sequence[_Item],
+    again: bool,
+    spending: Spending,
+    listen: Listener,
+) -> dict[str, _Call]:
+    """Return the judges' answers by the hash of the request: from the record, else from the judges.
+
+    Raises EnvironmentFailure if a judge does not answer or the budget ends, Interrupted if the user stops.
+    """
+    requests = {
+        digest(request.as_dict()): request
+        for item in items
+        for request in map(bench.as_asked, check.requests(item.subject))
+    }
+    found: dict[str, _Call] = {}
+    for key, request in () if again else requests.items():
+        kept = runs.find(key)
+        if kept is not None and check.verdict(kept[0]) is not None:
+            found[key] = _Call(str(request.model), kept[0])
+    missing = [(key, request) for key, request in requests.items() if key not in found]
+    if not missing:
+        return found
+    judges = [bench.judges[str(ref)].model for ref in check.judges]
+    prices = prices_of(workspace, bench)
+    if spending.max_cost is not None:
+        require_prices(prices, judges)
+    limiters = limiters_of(workspace, bench, None)
+    gateway = gateway_of(workspace, judges, prices, [spending.budget()], limiters, listen)
+    with Engine(gateway, listen) as engine:
+        calls = _JudgeCalls(workspace, runs, engine, same_judges(bench))
+        engine.run(missing, calls, {judge.name: gateway.concurrency(judge.name) for judge in judges})
+    if engine.stopped:
+        raise Interrupted("stopped; the answers so far are on record", hint="the same command resumes")
+    if engine.spent is not None:
+        raise EnvironmentFailure(engine.spent)
+    found |= calls.answers
+    return {key: found[key] for key in requests}
 
 
 def _agreement_of(bench: Bench, check: JudgedCheck, items: Sequence[_Item], answers: Mapping[str, _Call]) -> Agreement:
-    """Raises EnvironmentFailure when too many answers are without a verdict, or a judge is not one model."""
+    """Raise EnvironmentFailure if too many answers have no verdict, or a judge is not one model."""
     pairs = [(item, _score(bench, check, item, answers)) for item in items]
     judged = [(item, score) for item, score in pairs if not score.errored]
     missing = len(pairs) - len(judged)
     if missing > max(1, _MOST_WITHOUT_VERDICT * len(pairs)):
         why = next(score.reason for _, score in pairs if score.errored)
         raise EnvironmentFailure(
-            f"{missing} of {len(pairs)} answers are without a verdict ({why}), so the agreement is not known",
+            f"{missing} of {len(pairs)} answers have no verdict ({why}), so the agreement is unknown",
             hint="nothing was recorded",
         )
     returned: dict[str, set[str]] = {}
@@ -334,7 +316,7 @@ def _agreement_of(bench: Bench, check: JudgedCheck, items: Sequence[_Item], answ
     for judge, names in returned.items():
         if len(names) > 1:
             raise EnvironmentFailure(
-                f"{judge} has answered as {' and as '.join(sorted(names))}", hint="--again asks about all answers anew"
+                f"{judge} has answered as {' and as '.join(sorted(names))}", hint="--again repeats all calls"
             )
     human, judge_says = [item.passed for item, _ in judged], [score.passed for _, score in judged]
     lengths = [len(item.subject.text) for item, _ in judged]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
-from promptbench.api.running import Asked, case_infos, execute, policy_of
+from promptbench.api.running import RunRequest, case_infos, execute, policy_of
 from promptbench.api.spending import Spending
 from promptbench.api.workspace import Selection, Workspace
 from promptbench.core.clock import today
@@ -62,7 +62,7 @@ def calibrate(
         for plan in plans:
             run = None
             if plan.asked.models:
-                asked = Asked(plan.command, _chosen(selection))
+                asked = RunRequest(plan.command, _chosen(selection))
                 budgets = spending.budgets(whole, plan.asked)
                 done = execute(workspace, plan.asked, runs, listen, asked=asked, budgets=budgets)
                 if done.verdict.result is Result.NO_VERDICT:

@@ -14,7 +14,7 @@ from typing import Any
 from promptbench.api.contrast import Side, contrast
 from promptbench.api.pairing import End, Pair, Pairing
 from promptbench.api.results import expected_of
-from promptbench.api.running import Asked, case_infos, execute, policy_of
+from promptbench.api.running import RunRequest, case_infos, execute, policy_of
 from promptbench.api.spending import Spending, expected
 from promptbench.api.workspace import PRODUCTION, Compared, Selection, Workspace, mistakes
 from promptbench.core.diagnostics import Diagnostics
@@ -80,7 +80,7 @@ class _Question:
     bench: Bench
     pairing: Pairing
     labels: tuple[str, str]
-    asked: Asked
+    asked: RunRequest
 
 
 def compare(
@@ -184,9 +184,9 @@ def _pairing(bench: Bench, versus: ComparisonLabels, pairs: Sequence[Pair]) -> P
     return Pairing(versus, pairs, case_infos(bench), policy_of(bench))
 
 
-def _asked(bench: Bench, matchup: Matchup) -> Asked:
+def _asked(bench: Bench, matchup: Matchup) -> RunRequest:
     chosen = {"prompt": [], **{flag: list(values) for flag, values in _flags(matchup).items()}}
-    return Asked(_command(matchup), {**chosen, "compared": [*matchup.words, *matchup.models]})
+    return RunRequest(_command(matchup), {**chosen, "compared": [*matchup.words, *matchup.models]})
 
 
 def _flags(matchup: Matchup) -> dict[str, Sequence[str]]:

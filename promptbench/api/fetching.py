@@ -14,6 +14,7 @@ from promptbench.store.proof import ProvenModel
 
 # The APIs for which a request body can be built: each is a provider with a function `body`.
 BODIES = ("openai", "anthropic")
+"""The providers whose request body a prompt can be printed as: those with a `request_body`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +41,15 @@ class FetchedPrompt:
         Raises:
             InputError: the API does not accept the prompt's parameters.
         """
-        from promptbench.providers import plugins
+        from promptbench.providers import provider_spec
 
         named = ModelRef(api, model or "…")
         messages = self.messages(variables)
         request = Request(named, messages, self.prompt.config, self.prompt.output_schema, variables={}, repeat=0)
         try:
-            body: dict[str, Json] = plugins.load(api).body(request)
+            build = provider_spec(api).request_body
+            assert build is not None
+            body = build(request)
         except ProviderFailure as error:
             raise InputError(error.message if model else error.message.replace(str(named), api)) from None
         return body if model else {word: value for word, value in body.items() if word != "model"}

@@ -12,6 +12,7 @@ from promptbench import __version__
 from promptbench.api.workspace import Workspace
 from promptbench.core.errors import PromptbenchError
 from promptbench.providers import plugins as providers
+from promptbench.providers import provider_spec
 from promptbench.settings.settings import find_project, user_file
 
 _FOREIGN = ("promptbench", "promptbench-cli")
@@ -86,7 +87,13 @@ def _stores(workspace: Workspace) -> Iterator[HealthCheck]:
 
 def _models(workspace: Workspace) -> Iterator[HealthCheck]:
     yield HealthCheck("providers", ", ".join(providers.names()))
-    try:
-        yield HealthCheck("xllamacpp", metadata.version("xllamacpp"))
-    except metadata.PackageNotFoundError:
-        yield HealthCheck("xllamacpp", "not installed; the local model needs it: pip install 'promptbench-gate[local]'")
+    for name, (package, install) in _required():
+        try:
+            yield HealthCheck(package, metadata.version(package))
+        except metadata.PackageNotFoundError:
+            yield HealthCheck(package, f"not installed; {name} models need it: {install}")
+
+
+def _required() -> Iterator[tuple[str, tuple[str, str]]]:
+    specs = ((name, provider_spec(name)) for name in providers.names())
+    return ((name, spec.requires) for name, spec in specs if spec.requires)

@@ -1,4 +1,4 @@
-"""What a report says of the judges of a run, and of checks that decide nothing."""
+"""Summarise the judges of a run, and the checks that decide nothing, for reports."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from promptbench.report.model import JudgeRow
 
 
 def judge_rows(judgings: Iterable[Judging]) -> list[JudgeRow]:
-    """A row for each judge that was asked, by its name."""
+    """Return a row for each judge that was called, sorted by name."""
     tallies: dict[str, _Tally] = {}
     for judging in judgings:
         tallies.setdefault(judging.judge, _Tally()).add(judging)
@@ -20,8 +20,10 @@ def judge_rows(judgings: Iterable[Judging]) -> list[JudgeRow]:
 
 
 def what_judges(bench: Bench, judgings: Iterable[Judging]) -> dict[str, Json]:
-    """For the evidence: each judged check by the hash of its judges, prompt and criterion, with what it counts by, and
-    the names by which the judges answered. Empty where nothing is judged.
+    """Return the judges' part of the evidence; empty if nothing is judged.
+
+    Each judged check is identified by the hash of its judges, prompt and criterion, and has what it counts by. The
+    judges have the model names that they returned.
     """
     if not bench.judged_checks:
         return {}
@@ -69,7 +71,7 @@ class _Tally:
 
 
 class Advisory:
-    """How often checks without weight pass, of each prompt on each model."""
+    """The pass rates of checks without weight, by prompt and model."""
 
     def __init__(self) -> None:
         self._passed: Counter[tuple[str, str, str]] = Counter()
@@ -83,7 +85,6 @@ class Advisory:
                 self._passed[score.check, key.model, key.variant] += score.passed
 
     def lines(self, bench: Bench) -> Iterator[str]:
-        """One for each prompt on each model."""
         labels = {variant.hash: variant.label.removesuffix(".prompt") for variant in bench.variants}
         for check, model, variant in sorted(self._scored):
             count = self._scored[check, model, variant]

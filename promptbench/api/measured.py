@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
-from math import inf
 
 from promptbench.api.advising import advise, beside_own, costs
 from promptbench.api.summing import contrasts, rate, summed
@@ -24,14 +23,12 @@ from promptbench.store.runs import RunStore
 
 _SAMPLE = 50
 """Cases by which the share of the examples in a prompt is told."""
-_DRIFT = 0.05
-"""How much slower or faster a model must become to be worth a word."""
 _LATE = 0.1
 _LATE_LEAST = 5.0
 """Milliseconds of lateness, and the share of a p50, from which it is worth a word."""
 _ENOUGH_FOR_P99 = 368
 _RUNS = 20
-_RUN_HINT = ": `promptbench run` on the suite tells it"
+_RUN_HINT = ": `promptbench run` on the suite measures it"
 
 
 def examples_of(bench: Bench, variant: Variant) -> float:
@@ -90,8 +87,9 @@ def how_of(facts: Mapping[str, Json]) -> str:
         case "closed":
             at_once = "one call at a time" if load["concurrency"] == 1 else f"{load['concurrency']} calls at once"
             how = f"{at_once}, the next when one has ended"
+        # Of an earlier version.
         case "trace":
-            how = f"arrivals as in a trace of {load['trace']:,}"
+            how = f"arrivals from a trace of {load['trace']:,}"
         case kind:
             how = f"{kind} arrivals, {load['rate']:g} a second to each model"
     return f"{how}; {number_of(int(facts['warm_up']), 'call')} before to warm up"
@@ -157,13 +155,6 @@ def _notes(models: Sequence[MeasuredModel], facts: Mapping[str, Json]) -> Iterat
             yield (
                 f"{model.model}: this machine was up to {duration(model.late_p99)} late to send calls (p99), which is "
                 "in their latency; lower the rate"
-            )
-        drift = model.drift
-        if drift and abs(drift.value - 1) >= _DRIFT and not (drift.low or 0.0) <= 1 <= (drift.high or inf):
-            word = "slower" if drift.value > 1 else "faster"
-            yield (
-                f"{model.model} became {word}: the last third of the calls took {drift.value:.2f} times as long as the "
-                f"first ({drift.low:.2f} to {drift.high:.2f})"
             )
         if model.cached_share:
             yield f"{percent(model.cached_share)} of the input tokens of {model.model} were read from its cache"

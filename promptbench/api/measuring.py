@@ -1,8 +1,7 @@
-"""Measures what one prompt's calls take and cost on several models, and tells what is on record of it."""
+"""Measure latency and cost of one prompt's calls to several models, and report recorded measurements."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -12,7 +11,7 @@ from random import Random
 
 from promptbench import __version__
 from promptbench.api.measured import examples_of, history_lines, report_of
-from promptbench.api.running import first_error, gateway_of, prices_of
+from promptbench.api.running import gateway_of, prices_of
 from promptbench.api.spending import Spending, require_prices
 from promptbench.api.workspace import SUITE_FILE, Selection, Workspace, mistakes
 from promptbench.core.diagnostics import Diagnostics
@@ -20,12 +19,12 @@ from promptbench.core.errors import EnvironmentFailure, Exit, InputError
 from promptbench.core.events import Listener, RunStarted
 from promptbench.core.measured import MeasuredCall
 from promptbench.core.types import Json, Usage
-from promptbench.engine import leaving
-from promptbench.engine.arrivals import Arrivals, Load, read_trace, schedule
+from promptbench.engine.arrivals import Arrivals, Load, schedule
 from promptbench.engine.estimate import Estimate
-from promptbench.engine.measuring import Asked, Measuring
+from promptbench.engine.measurement import Measurement, ModelRequests
+from promptbench.engine.runner import Engine
 from promptbench.formats.source import Source
-from promptbench.gateway import Pacer, Prices
+from promptbench.gateway import Prices, RateLimiter
 from promptbench.gateway.tokens import estimate
 from promptbench.project.assemble import assemble
 from promptbench.project.bench import Bench, BenchModel, Variant
@@ -41,8 +40,8 @@ WARM_UP = 2
 
 @dataclass(frozen=True, slots=True)
 class MeasureOptions:
-    """How to measure: `calls` to each model, after `warm_up` others that are not counted. `variables` are the values of
-    a prompt that has no suite beside it; `per_month` is how many interactions a month has.
+    """How to measure: `calls` to each model, after `warm_up` others that are not counted. `variables` are values for a
+    prompt without a suite; `per_month` is the number of interactions per month.
     """
 
     load: Load = field(default_factory=Load)
@@ -56,7 +55,7 @@ class MeasureOptions:
 
 @dataclass(frozen=True, slots=True)
 class MeasurePlan:
-    """What a measurement would ask: calls, tokens and US dollars by model, and for how long at the least."""
+    """The expected calls, tokens and US dollars by model, and the least duration in seconds."""
 
     prompt: str
     cases: int
@@ -66,35 +65,26 @@ class MeasurePlan:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A measurement, and the exit code of a command that made it."""
+    """A measurement and the exit code of its command."""
 
     report: MeasurementReport
     exit: Exit
 
 
-def load_of(rate: float | None, arrivals: str | None, concurrency: int | None, trace: Path | None) -> Load:
-    """The load that the options of a command mean. Raises InputError where they do not fit together."""
-    if trace is not None:
-        if rate is not None or arrivals is not None or concurrency is not None:
-            raise InputError("--trace says when calls arrive", hint="leave out --rate, --arrivals and --concurrency")
-        try:
-            return Load(Arrivals.TRACE, trace=read_trace(trace.read_text(encoding="utf-8-sig")))
-        except OSError as error:
-            raise InputError(f"{trace} cannot be read: {error.strerror}") from None
-        except ValueError as error:
-            raise InputError(f"{trace} is no trace: {error}", hint="write a number of seconds on each line") from None
+def load_of(rate: float | None, arrivals: str | None, concurrency: int | None) -> Load:
+    """Return the load for a command's options. Raises InputError if they do not fit together."""
     if rate is None:
         if arrivals is not None:
             raise InputError("--arrivals needs a rate", hint="add --rate CALLS-A-SECOND")
         return Load(Arrivals.CLOSED, concurrency=concurrency or 1)
     if concurrency is not None:
-        hint = "with --rate calls are sent when they are due, however many are under way"
+        hint = "with --rate calls are sent when they are due, however many are in flight"
         raise InputError("--rate and --concurrency exclude each other", hint=hint)
     return Load(Arrivals(arrivals or Arrivals.POISSON), rate=rate)
 
 
 def plan_measurement(workspace: Workspace, target: Path, options: MeasureOptions) -> MeasurePlan:
-    """What `measure` would ask. Raises InputError when something in it is wrong."""
+    """Return what `measure` would do. Raises InputError if the suite or the options are invalid."""
     with workspace.prompts() as store, workspace.recordings() as runs:
         return _plan(workspace, _bench(workspace, target, options, store, runs), options)
 
@@ -102,10 +92,10 @@ def plan_measurement(workspace: Workspace, target: Path, options: MeasureOptions
 def measure(
     workspace: Workspace, target: Path, options: MeasureOptions, spending: Spending, listen: Listener
 ) -> Measured:
-    """Asks the models of a suite, or those that are named, in turns, and puts each call on record.
+    """Call the models of a suite, or those in the options, in turns, and record each call.
 
-    What was measured until ^C, the end of a budget or a model's silence is kept and reported. Raises InputError when
-    something is wrong before any call, EnvironmentFailure when no model gave any answer.
+    If Ctrl-C, a budget or a disabled model ends it early, the calls until then are reported. Raises InputError before
+    any call if the suite or the options are invalid, EnvironmentFailure if no model answered.
     """
     with workspace.prompts() as store, workspace.runs() as runs:
         bench = _bench(workspace, target, options, store, runs)
@@ -116,23 +106,22 @@ def measure(
         facts = _facts(workspace, bench, options, prices)
         suite = bench.suite.name if bench.suite.path.is_file() else ""
         name = table.start(suite, bench.prompt_name, _variant(bench).hash, __version__, facts)
-        listen(RunStarted(name, bench.prompt_name, _calls(options) * len(bench.models), 0))
-        done = _ask(workspace, bench, options, prices, spending, runs, name, listen)
-        if not done.halted and not done.down:
+        listen(RunStarted(name, bench.prompt_name, options.calls * len(bench.models), 0))
+        engine = _call_models(workspace, bench, options, prices, spending, runs, name, listen)
+        if not engine.halted and not engine.down:
             table.finish(name)
         report = report_of(workspace, runs, table.find(name), options.per_month)
-        notes = [*_endings(done), *report.notes]
-        report = replace(report, notes=notes, models=[replace(m, down=done.down.get(m.model)) for m in report.models])
-        if not any(model.answered for model in report.models):
-            why = next(iter(done.down.values()), done.spent or "nothing was asked")
-            if not done.stopped:
-                raise EnvironmentFailure(f"no model answered: {why}")
-    stopped = Exit.INTERRUPTED if done.stopped else Exit.ENVIRONMENT
+        notes = [*_endings(engine), *report.notes]
+        report = replace(report, notes=notes, models=[replace(m, down=engine.down.get(m.model)) for m in report.models])
+        if not any(model.answered for model in report.models) and not engine.stopped:
+            why = next(iter(engine.down.values()), engine.spent or "no call was made")
+            raise EnvironmentFailure(f"no model answered: {why}")
+    stopped = Exit.INTERRUPTED if engine.stopped else Exit.ENVIRONMENT
     return Measured(report, Exit.YES if report.complete else stopped)
 
 
 def show_measurement(workspace: Workspace, name: str, *, per_month: int | None = None) -> MeasurementReport:
-    """A measurement on record, as figures. Raises InputError when there is none of that name."""
+    """Return the report of a recorded measurement. Raises InputError if it is missing."""
     with workspace.recordings() as runs:
         if runs is None:
             raise InputError("nothing is measured yet", hint="`promptbench bench SUITE` measures")
@@ -140,7 +129,7 @@ def show_measurement(workspace: Workspace, name: str, *, per_month: int | None =
 
 
 def measurements(workspace: Workspace, *, about: str | None = None, limit: int = 20) -> list[HistoryLine]:
-    """The newest measurements, a line for each model, the oldest first; `about` a suite or a prompt of that name."""
+    """Return the newest measurements, one line per model, oldest first; `about` filters by suite or prompt name."""
     with workspace.recordings() as runs:
         if runs is None:
             return []
@@ -148,22 +137,22 @@ def measurements(workspace: Workspace, *, about: str | None = None, limit: int =
         return [line for info in reversed(found) for line in history_lines(workspace, runs, info)]
 
 
-def _endings(done: Measuring) -> Iterator[str]:
-    if done.stopped:
-        yield "stopped before all calls were made; the figures are of those that were"
-    if done.spent is not None:
-        yield f"stopped at the budget: {done.spent}"
-    yield from done.down.values()
+def _endings(engine: Engine) -> Iterator[str]:
+    if engine.stopped:
+        yield "stopped before all calls were made; the figures cover those that were"
+    if engine.spent is not None:
+        yield f"stopped at the budget: {engine.spent}"
+    yield from engine.down.values()
 
 
 def _bench(workspace: Workspace, target: Path, options: MeasureOptions, store: Store, runs: RunStore | None) -> Bench:
-    """What is measured: a suite, or a prompt with the cases of the suite beside it, or with the variables given."""
+    """Return the suite to measure: the target, the one next to the target prompt, or a prompt with given variables."""
     is_suite = target.is_dir() or target.suffix in (".yaml", ".yml")
     beside = target.parent / SUITE_FILE
     if options.variables and is_suite:
         raise InputError("--var is for a prompt without a suite", hint="the cases of a suite bring their own values")
     if not is_suite and not target.is_file():
-        raise InputError(f"there is no prompt or suite {target}", hint="name a .prompt file, or a suite's folder")
+        raise InputError(f"{target} not found", hint="name a .prompt file, or a suite's folder")
     if is_suite or (beside.is_file() and not options.variables):
         path, prompts = (target, ()) if is_suite else (beside, (target,))
         selection = Selection(paths=(workspace.suite_file(path),), prompts=prompts, models=options.models)
@@ -174,22 +163,23 @@ def _bench(workspace: Workspace, target: Path, options: MeasureOptions, store: S
         names = ", ".join(item.label for item in bench.candidates)
         hint = f"name its file: promptbench bench {workspace.shown(bench.suite.folder / bench.candidates[0].label)}"
         raise InputError(f"the suite has several candidates, and one prompt is measured: {names}", hint=hint)
-    kept = [model.name for model in bench.models if model.ref.provider == "recorded"]
-    if kept:
-        raise InputError(f"{kept[0]} takes no time: its answers were kept", hint="name the model itself with --model")
+    replayed = [model.name for model in bench.models if model.replays]
+    if replayed:
+        message = f"{replayed[0]} replays stored answers, so its latency cannot be measured"
+        raise InputError(message, hint="name the model itself with --model")
     return bench
 
 
 def _alone(workspace: Workspace, target: Path, options: MeasureOptions, store: Store, runs: RunStore | None) -> Bench:
-    """A prompt with no suite: one case with the variables given, and nothing checked."""
+    """Return a suite for a prompt without one: a case with the given variables, and nothing checked."""
     if not options.models:
         raise InputError("no model is named", hint="add --model PROVIDER/NAME, once for each")
     found = Diagnostics()
     prompt = load_prompt(target, workspace.shown(target), found)
     if prompt and (missing := prompt.missing(options.variables)):
         hint = f"add --var {missing[0]}=TEXT, or name a suite, whose cases bring values"
-        raise InputError(f"{target.name} wants a value for {', '.join(missing)}", hint=hint)
-    # Nothing is scored, and a case wants a check.
+        raise InputError(f"{target.name} needs a value for {', '.join(missing)}", hint=hint)
+    # Nothing is scored, but a case must have a check.
     case = {"case": "the given values", "vars": dict(options.variables), "checks": [{"regex": "^"}]}
     name = target.name.partition(".")[0]
     suite = {"suite": name, "prompt": target.name, "models": list(options.models), "cases": [case]}
@@ -206,42 +196,35 @@ def _variant(bench: Bench) -> Variant:
     return bench.candidates[0]
 
 
-def _requests(bench: Bench, model: BenchModel, options: MeasureOptions) -> Asked:
-    """What a model is asked, in an order that is the same for all models, and not that of the file."""
+def _requests(bench: Bench, model: BenchModel, options: MeasureOptions) -> ModelRequests:
+    """Return the requests to a model, in a shuffled order that is the same for all models."""
     cases = list(islice(bench.cases, options.calls))
     Random(options.seed).shuffle(cases)
     variant = _variant(bench) if model.uses_prompt else None
-    asked = [(case.name, replace(bench.request(model, variant, case, 0), stream=True)) for case in cases]
-    return Asked(model.name, asked)
+    requests = [(case.name, replace(bench.request(model, variant, case, 0), stream=True)) for case in cases]
+    return ModelRequests(model.name, requests)
 
 
 def _plan(workspace: Workspace, bench: Bench, options: MeasureOptions) -> MeasurePlan:
     prices = prices_of(workspace, bench)
     expected = {}
     for model in bench.models:
-        asked, takes = _requests(bench, model, options), Estimate(0, 0, 0, 0.0)
-        for number in (*range(options.warm_up), *range(_calls(options))):
-            usage = estimate(asked.request(number)[1])
+        requests, takes = _requests(bench, model, options), Estimate(0, 0, 0, 0.0)
+        for number in (*range(options.warm_up), *range(options.calls)):
+            usage = estimate(requests.request(number)[1])
             takes = takes.plus(usage, prices.of_tokens(model.ref, usage))
         expected[model.name] = takes
-    load, calls = options.load, _calls(options)
-    seconds = (load.trace[calls - 1] if load.trace else calls / load.rate) if load.open and calls else None
+    seconds = options.calls / options.load.rate if options.load.open else None
     return MeasurePlan(_variant(bench).label, len(bench.cases), expected, seconds)
 
 
-def _calls(options: MeasureOptions) -> int:
-    trace = options.load.trace
-    return min(options.calls, len(trace)) if trace else options.calls
-
-
 def _facts(workspace: Workspace, bench: Bench, options: MeasureOptions, prices: Prices) -> dict[str, Json]:
-    load = {name: value for name, value in asdict(options.load).items() if name != "trace"}
     million = Usage(1_000_000, 0)
     return {
         "label": _variant(bench).label,
         "path": workspace.shown(bench.suite.path) if bench.suite.path.is_file() else None,
-        "load": {**load, "trace": len(options.load.trace)},
-        "calls": _calls(options),
+        "load": asdict(options.load),
+        "calls": options.calls,
         "warm_up": options.warm_up,
         "seed": options.seed,
         "cases": min(len(bench.cases), options.calls),
@@ -264,7 +247,7 @@ def _per_token(million: float | None) -> float | None:
     return None if million is None else million / 1e6
 
 
-def _ask(
+def _call_models(
     workspace: Workspace,
     bench: Bench,
     options: MeasureOptions,
@@ -273,37 +256,25 @@ def _ask(
     runs: RunStore,
     name: str,
     listen: Listener,
-) -> Measuring:
-    """Makes the calls; what became of them is on record."""
+) -> Engine:
+    """Make the calls and record them. Return the engine, which knows how they ended."""
     table, secrets = runs.bench_runs(), workspace.secrets
-    asked = [_requests(bench, model, options) for model in bench.models]
-    due = schedule(options.load, len(asked), options.calls, Random(options.seed))
-    limits = _limits(workspace, bench.models)
-    gateway = gateway_of(workspace, bench.models, prices, (spending.budget(),), limits, listen)
+    models = [_requests(bench, model, options) for model in bench.models]
+    due = schedule(options.load, len(models), options.calls, Random(options.seed))
+    at_once = None if options.load.open else options.load.concurrency
+    limiters = _limits(workspace, bench.models)
+    gateway = gateway_of(workspace, bench.models, prices, (spending.budget(),), limiters, listen, concurrency=at_once)
 
     def keep(calls: Sequence[MeasuredCall]) -> None:
         table.add(name, [replace(call, error=secrets.mask(call.error)) if call.error else call for call in calls])
 
-    measuring = Measuring(gateway, asked, keep, listen)
-
-    async def main() -> None:
-        asyncio.get_running_loop().set_default_executor(leaving.DaemonThreads())
-        try:
-            await measuring.work(options.load, due, options.warm_up)
-        finally:
-            await gateway.close(leaving.patience())
-
-    try:
-        asyncio.run(main())
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        measuring.stopped = True
-    except BaseExceptionGroup as group:
-        raise first_error(group) from group
-    return measuring
+    with Engine(gateway, listen) as engine:
+        Measurement(engine, models, keep, listen).measure(options.load, due, options.warm_up)
+    return engine
 
 
-def _limits(workspace: Workspace, models: Sequence[BenchModel]) -> dict[str, Pacer]:
-    """The rate limits that the settings know. No other: where there is none, as much is asked at once as arrives."""
+def _limits(workspace: Workspace, models: Sequence[BenchModel]) -> dict[str, RateLimiter]:
+    """Return the rate limits from the settings only: without one, concurrency must not adapt to the load."""
     limits = workspace.settings.values.limits
     found = {model.name: limits.get(model.name) or limits.get(model.ref.provider) for model in models}
-    return {name: Pacer(limit.by_kind()) for name, limit in found.items() if limit}
+    return {name: RateLimiter(limit.by_kind()) for name, limit in found.items() if limit}

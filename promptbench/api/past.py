@@ -27,7 +27,7 @@ from promptbench.api.workspace import Selection, Workspace
 from promptbench.core.canonical import digest, digest_text
 from promptbench.core.errors import InputError
 from promptbench.core.types import Attempt, CacheMode, Judging
-from promptbench.engine.scoring import checks_of, scored
+from promptbench.engine.scoring import checks_of, score_attempt
 from promptbench.gate.attempt_matrix import AttemptMatrix
 from promptbench.gate.case_outcomes import is_complete
 from promptbench.gate.judge import Result
@@ -145,7 +145,7 @@ def _rescored(bench: Bench, source: RunStore, run: str) -> Iterator[Attempt]:
         # Its recording is there already.
         answer = replace(attempt.answer, recorded=True) if attempt.answer else None
         judgings = list(_recalled(bench, source, run, case, attempt))
-        yield replace(scored(bench, case, replace(attempt, answer=answer), judgings), judgings=tuple(judgings))
+        yield replace(score_attempt(bench, case, replace(attempt, answer=answer), judgings), judgings=tuple(judgings))
 
 
 def _recalled(bench: Bench, source: RunStore, run: str, case: BenchCase, attempt: Attempt) -> Iterator[Judging]:

@@ -20,7 +20,6 @@ from promptbench.api.earlier import production_baseline
 from promptbench.api.explaining import (
     CheckPage,
     DiagnosticPage,
-    Term,
     check_page,
     check_pages,
     diagnostic_page,
@@ -63,14 +62,14 @@ from promptbench.api.reddening import check_red_first
 from promptbench.api.repairing import repairs
 from promptbench.api.replaying import ReplayForecast, replay, replay_answers
 from promptbench.api.reporting import build
-from promptbench.api.running import Asked, ByGate, Finished, execute, repeats_of
+from promptbench.api.running import ByGate, Finished, RunRequest, execute, repeats_of
 from promptbench.api.schema import report_schema, suite_schema
 from promptbench.api.sharding import as_shard, durations, merge_runs
 from promptbench.api.sheets import SheetImported, SheetWritten, export_sheet, import_sheet
 from promptbench.api.spending import Spending, expected, expected_of_judges
 from promptbench.api.starting import Start, init, name_for, read_fields
 from promptbench.api.tries import multiple_comparison_notes
-from promptbench.api.trying import OpenSuite, Purse, Question, check_answer
+from promptbench.api.trying import CaseRequest, SharedBudget, SuiteSession, check_answer
 from promptbench.api.workspace import PRODUCTION, Selection, Workspace, mistakes
 from promptbench.core.clock import now
 from promptbench.core.diagnostics import Code, Diagnostics
@@ -84,7 +83,7 @@ from promptbench.engine.shards import Shard
 from promptbench.gate.evidence import rejudge
 from promptbench.gate.judge import Mode, Result
 from promptbench.gate.power import PowerForecast
-from promptbench.gateway import Pacer
+from promptbench.gateway import RateLimiter
 from promptbench.project.bench import Bench
 from promptbench.project.evaluate import Evaluation
 from promptbench.report.calibration import CalibrationReport
@@ -105,6 +104,7 @@ __all__ = [
     "CalibrationReport",
     "CaptureReport",
     "CaseAuthor",
+    "CaseRequest",
     "CheckPage",
     "Cluster",
     "ComparisonPlan",
@@ -127,12 +127,9 @@ __all__ = [
     "MergeResult",
     "MutationReport",
     "NothingImported",
-    "OpenSuite",
     "Plan",
     "Promotion",
     "PruneResult",
-    "Purse",
-    "Question",
     "RepairsReport",
     "ReplayForecast",
     "ReplayReport",
@@ -143,12 +140,13 @@ __all__ = [
     "RunSummary",
     "Selection",
     "Shard",
+    "SharedBudget",
     "SheetImported",
     "SheetWritten",
     "Spending",
     "Start",
     "Store",
-    "Term",
+    "SuiteSession",
     "Version",
     "Who",
     "Workspace",
@@ -319,7 +317,7 @@ def run(
         spending = spending or Spending()
         spending.check(workspace, [bench for bench in benches if not bench.absent])
         budget = spending.budget()
-        pacers: dict[str, Pacer] = {}
+        limiters: dict[str, RateLimiter] = {}
         # Which key is missing is said by the report on its suite.
         told_later = Code.MISSING_CREDENTIAL
         notes = [f"{item.location}: {item.message}" for item in found.warnings if item.code is not told_later]
@@ -335,7 +333,7 @@ def run(
             path = workspace.shown(bench.suite.path)
             before = production_baseline(bench, path, store, runs, now())
             trial = ByGate(bench, before)
-            done = execute(workspace, bench, runs, listen, asked=asked, budgets=budgets, pacers=pacers, trial=trial)
+            done = execute(workspace, bench, runs, listen, asked=asked, budgets=budgets, limiters=limiters, trial=trial)
             finished.append((bench, done))
             notes += multiple_comparison_notes(bench, runs)
             notes += before.renamed(runs.model_aliases().names(done.info.id)) if before else ()
@@ -394,7 +392,7 @@ def _moves(parts: Sequence[tuple[Bench, Finished]]) -> bool:
     return parts[0][1].verdict.mode is not Mode.SAME
 
 
-def _asked(workspace: Workspace, selection: Selection, bench: Bench, cache: CacheMode) -> Asked:
+def _asked(workspace: Workspace, selection: Selection, bench: Bench, cache: CacheMode) -> RunRequest:
     chosen = {
         "prompt": [workspace.shown(path) for path in selection.prompts],
         "model": list(selection.models),
@@ -409,4 +407,4 @@ def _asked(workspace: Workspace, selection: Selection, bench: Bench, cache: Cach
         words += ["--cache", cache.value]
     if bench.shard is not None:
         words += ["--shard", bench.shard]
-    return Asked(shlex.join(words), chosen, cache)
+    return RunRequest(shlex.join(words), chosen, cache)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from promptbench.api.capturing import load_valid_suite
-from promptbench.api.running import Asked, Finished, execute
+from promptbench.api.running import Finished, RunRequest, execute
 from promptbench.api.spending import Spending, expected
 from promptbench.api.workspace import Selection, Workspace
 from promptbench.core.diagnostics import Diagnostics
@@ -106,7 +106,7 @@ def replay(
         if dry_run or runs is None:
             return None
         chosen = {"prompt": [], "model": [], "case": [], "tag": [], "replayed": list(bench.calls)}
-        asked = Asked(shlex.join(command), chosen)
+        asked = RunRequest(shlex.join(command), chosen)
         budgets = spending.budgets(spending.budget(), bench)
         finished = execute(workspace, bench, runs, listen, asked=asked, budgets=budgets)
     return _build_report(workspace, bench, finished, usable)

@@ -1,8 +1,7 @@
-"""Runs suites: plans, asks, judges. Everything it decides is decided elsewhere."""
+"""Run suites: plan, call the models, judge. Every decision is made elsewhere."""
 
 from __future__ import annotations
 
-import asyncio
 import shlex
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -18,17 +17,16 @@ from promptbench.core.events import AttemptDone, Event, Listener, Notice, RunSta
 from promptbench.core.secrets import Secrets
 from promptbench.core.types import Answer, Attempt, AttemptKey, CacheMode, Json, Judging
 from promptbench.core.words import number_of
-from promptbench.engine import leaving
+from promptbench.engine.attempts import Attempts, More
 from promptbench.engine.plan import Repeats, Task, first_round_size
-from promptbench.engine.rounds import More, run_rounds
-from promptbench.engine.runner import Runner
+from promptbench.engine.runner import Engine
 from promptbench.engine.scoring import ADVISORY
 from promptbench.gate.attempt_matrix import AttemptMatrix
 from promptbench.gate.candidates import judge_candidates
 from promptbench.gate.case_outcomes import CaseInfo, needed_repeats
 from promptbench.gate.judge import GatedModel, Result, Verdict
 from promptbench.gate.policy import CRITICAL_REPEATS, Policy, TagPolicy
-from promptbench.gateway import Budget, Cache, Gateway, Market, Pacer, PriceFile, Prices
+from promptbench.gateway import Budget, Cache, Gateway, Market, PriceFile, Prices, RateLimiter
 from promptbench.project.bench import Bench, BenchModel
 from promptbench.project.judges import DEFAULTS
 from promptbench.store.run_cases import RunCase
@@ -39,8 +37,8 @@ _BEST_FIRST = (Result.PASS, Result.INCONCLUSIVE, Result.FAIL, Result.NO_VERDICT)
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What the user asked for: the command that makes the run again, what it selects of the suite, use of the cache."""
+class RunRequest:
+    """What the user requested: the command that repeats the run, what it selects of the suite, the use of the cache."""
 
     command: str
     selection: Mapping[str, Sequence[str]]
@@ -48,18 +46,18 @@ class Asked:
 
 
 class Trial(Protocol):
-    """How the answers of a run are judged."""
+    """A rule for judging the answers of a run."""
 
     def wanted(self, table: AttemptMatrix) -> Collection[AttemptKey]:
-        """The attempts that a verdict still wants."""
+        """Return the attempts that a verdict still needs."""
 
     def verdicts(self, table: AttemptMatrix, *, asked_all: bool) -> tuple[Verdict, ...]:
-        """At least one, the best candidate's first."""
+        """Return at least one verdict, the best candidate's first."""
 
 
 @dataclass(frozen=True, slots=True)
 class ByGate:
-    """The trial of candidates that want to take the champion's place."""
+    """The gate: candidates against the version in production."""
 
     bench: Bench
     earlier: ProductionBaseline | None = None
@@ -85,7 +83,7 @@ class Finished:
 
 
 def policy_of(bench: Bench) -> Policy:
-    """The suite's `gate:` as the gate reads it."""
+    """Return the suite's `gate:` as a policy."""
     gate = bench.suite.gate
     return Policy(
         margin=gate.margin,
@@ -102,7 +100,7 @@ def policy_of(bench: Bench) -> Policy:
 
 
 def repeats_of(bench: Bench) -> Repeats:
-    """How often the first round of a run asks the same."""
+    """Return the tries per case in the first round of a run."""
     policy = policy_of(bench)
     return Repeats(policy.repeats, policy.screen(critical=True))
 
@@ -120,7 +118,7 @@ def case_infos(bench: Bench) -> list[CaseInfo]:
 
 
 def run_cases(bench: Bench) -> Iterator[RunCase]:
-    """The cases of a bench for the record of its run."""
+    """Yield the cases for the record of a run."""
     infos = zip(case_infos(bench), bench.cases.contents, strict=True)
     return (RunCase(info.name, content, _said_of(info)) for info, content in infos)
 
@@ -132,12 +130,12 @@ def _said_of(info: CaseInfo) -> dict[str, Json]:
 
 
 def gated_models(bench: Bench) -> list[GatedModel]:
-    """The models that must pass."""
+    """Return the models that must pass."""
     return [GatedModel(model.name, bench.deterministic(model)) for model in bench.models if model.gated]
 
 
 def table_of(bench: Bench, runs: RunStore, run: str, *, answered: bool = False) -> AttemptMatrix:
-    """What a run on record found, as much as the gate of the bench asks for; `answered` as in `RunStore.outcomes`."""
+    """Return the outcomes of a recorded run, as far as the gate needs them; `answered` as in `RunStore.outcomes`."""
     measured = policy_of(bench).measured
     found = runs.outcomes(run, answered=answered, measured=bool(measured))
     return AttemptMatrix(found, bench.cases.numbers, measured=measured)
@@ -149,16 +147,15 @@ def execute(
     runs: RunStore,
     listen: Listener,
     *,
-    asked: Asked,
+    asked: RunRequest,
     budgets: Sequence[Budget] = (),
-    pacers: dict[str, Pacer] | None = None,
+    limiters: dict[str, RateLimiter] | None = None,
     trial: Trial | None = None,
 ) -> Finished:
-    """Makes the run of one bench, or goes on with an interrupted one, and judges it; no verdict at a budget's end.
+    """Make the run of one suite, or resume an interrupted one, and judge it. There is no verdict if a budget ends.
 
-    `pacers` are those of the suites before, so that what is known of a model's rate limits stays known.
-
-    Raises Interrupted when the user stops it; what was answered until then is on record.
+    `limiters` are those of earlier suites, so that the known rate limits stay known. Raises Interrupted if the user
+    stops the run; the answers until then are on record.
     """
     prices = prices_of(workspace, bench)
     variants = [RunVariant(item.hash, item.side, item.label, item.prompt.source) for item in bench.variants]
@@ -176,16 +173,27 @@ def execute(
     # Attempts that got no answer are made again, so the old ones count for nothing.
     table = table_of(bench, runs, info.id, answered=True)
     listen(RunStarted(info.id, bench.suite.name, first_round_size(bench, repeats_of(bench)), table.answers()))
+
+    def heard(event: Event) -> None:
+        if isinstance(event, AttemptDone):
+            table.add(event.attempt)
+        listen(event)
+
     cache = _cache(workspace, bench, runs, asked.cache, listen)
-    pacers = pacers_of(workspace, bench, pacers)
-    end = _ask(workspace, bench, runs, info, prices, budgets, pacers, cache, table, listen, trial)
-    if end.stopped:
+    limiters = limiters_of(workspace, bench, limiters)
+    gateway = gateway_of(workspace, bench.reachable, prices, budgets, limiters, listen, cache)
+    record = _Record(runs, info.id, workspace.secrets, same_judges(bench))
+    with Engine(gateway, listen) as engine:
+        attempts = Attempts(bench, engine, record, heard, runs.covered(info.id), runs.unjudged(info.id))
+        for tasks in attempts.rounds(repeats_of(bench), table.answered, _more(bench, table, trial)):
+            engine.run(tasks, attempts, attempts.workers)
+    if engine.stopped:
         raise Interrupted(
-            f"stopped; {table.answers()} answers are on record", hint=f"`{asked.command}` goes on where it stood"
+            f"stopped; {table.answers()} answers are on record", hint=f"`{asked.command}` resumes the run"
         )
-    verdicts = trial.verdicts(table, asked_all=end.complete)
-    if end.spent is not None:
-        sentence = f"NO VERDICT: stopped at the budget: {end.spent}; the same command goes on from here"
+    verdicts = trial.verdicts(table, asked_all=attempts.complete)
+    if engine.spent is not None:
+        sentence = f"NO VERDICT: stopped at the budget: {engine.spent}; the same command resumes it"
         verdicts = tuple(undecided(verdict, Result.NO_VERDICT, sentence) for verdict in verdicts)
     else:
         verdicts = without_judges(workspace, bench, runs, info.id, verdicts)
@@ -194,13 +202,13 @@ def execute(
     if best.result is not Result.NO_VERDICT or (bench.shard is not None and not bench.cases):
         result, sentence = best.result.value, best.sentence
         if bench.shard is not None:
-            result, sentence = SHARD, f"{SHARD} {bench.shard}: {number_of(len(bench.cases), 'case')} asked; {_MERGE}"
+            result, sentence = SHARD, f"{SHARD} {bench.shard}: {number_of(len(bench.cases), 'case')} run; {_MERGE}"
         runs.finish(info.id, result, sentence)
     return Finished(runs.run(info.id), verdicts, table)
 
 
 def undecided(verdict: Verdict, result: Result, sentence: str) -> Verdict:
-    """A verdict that decides nothing, for the reason in the sentence."""
+    """Return a verdict that decides nothing, for the reason in the sentence."""
     models = tuple(replace(model, result=result, sentence=sentence) for model in verdict.models)
     return replace(verdict, result=result, sentence=sentence, models=models)
 
@@ -208,7 +216,7 @@ def undecided(verdict: Verdict, result: Result, sentence: str) -> Verdict:
 def without_judges(
     workspace: Workspace, bench: Bench, runs: RunStore, run: str, verdicts: tuple[Verdict, ...]
 ) -> tuple[Verdict, ...]:
-    """The verdicts, where there is none for want of judges with that reason."""
+    """Return the verdicts; if there is none because judges are missing, with that reason."""
     reasons = runs.unjudged_reasons(run)
     if not reasons:
         return verdicts
@@ -218,7 +226,7 @@ def without_judges(
     else:
         count = sum(reasons.values())
         answers = "1 answer is" if count == 1 else f"{count} answers are"
-        why = f"{answers} without a judge's verdict; `{runs.run(run).facts['command']}` asks for it again"
+        why = f"{answers} without a judge's verdict; `{runs.run(run).facts['command']}` requests it again"
     sentence = f"NO VERDICT: {why}"
     return tuple(
         undecided(item, item.result, sentence) if item.result is Result.NO_VERDICT else item for item in verdicts
@@ -228,7 +236,7 @@ def without_judges(
 def judge_all(
     bench: Bench, table: AttemptMatrix, *, asked_all: bool, earlier: ProductionBaseline | None = None
 ) -> tuple[Verdict, ...]:
-    """A verdict for each candidate, the best first. What is in production is held against its `earlier` answers."""
+    """Return a verdict for each candidate, the best first. Production is compared with its `earlier` answers."""
     models, cases, policy = gated_models(bench), case_infos(bench), policy_of(bench)
     verdicts = judge_candidates(
         table,
@@ -247,83 +255,34 @@ def _answers(verdict: Verdict) -> float:
     return min((model.candidate.answers or 0.0 for model in verdict.models), default=0.0)
 
 
-@dataclass(frozen=True, slots=True)
-class _End:
-    """How asking ended: `complete` when all was asked, `stopped` by the user, `spent` at the end of a budget."""
-
-    complete: bool
-    stopped: bool
-    spent: str | None = None
-
-
-def _ask(
-    workspace: Workspace,
-    bench: Bench,
-    runs: RunStore,
-    info: RunInfo,
-    prices: Prices,
-    budgets: Sequence[Budget],
-    pacers: Mapping[str, Pacer],
-    cache: Cache | None,
-    table: AttemptMatrix,
-    listen: Listener,
-    trial: Trial,
-) -> _End:
-    """Asks what has no answer in the table."""
-
-    def heard(event: Event) -> None:
-        if isinstance(event, AttemptDone):
-            table.add(event.attempt)
-        listen(event)
-
-    async def main() -> _End:
-        asyncio.get_running_loop().set_default_executor(leaving.DaemonThreads())
-        gateway = gateway_of(workspace, bench.reachable, prices, budgets, pacers, listen, cache)
-        record = _Record(runs, info.id, workspace.secrets, same_judges(bench))
-        covered, unjudged = runs.covered(info.id), runs.unjudged(info.id)
-        runner = Runner(bench, gateway, record, heard, covered, unjudged)
-        try:
-            more = _more(bench, table, trial)
-            complete = await run_rounds(runner, bench, repeats_of(bench), table.answered, more, listen)
-        finally:
-            await gateway.close(leaving.patience())
-        return _End(complete, runner.stopped, runner.spent)
-
-    try:
-        return asyncio.run(main())
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        return _End(complete=False, stopped=True)
-    except BaseExceptionGroup as group:
-        raise first_error(group) from group
-
-
 def gateway_of(
     workspace: Workspace,
     models: Iterable[BenchModel],
     prices: Prices,
     budgets: Sequence[Budget],
-    pacers: Mapping[str, Pacer],
+    limiters: Mapping[str, RateLimiter],
     listen: Listener,
     cache: Cache | None = None,
+    concurrency: int | None = None,
 ) -> Gateway:
-    """The way to some models, as the settings want it."""
+    """Return the gateway to some models, as configured in the settings, where `concurrency` may be given instead."""
     values = workspace.settings.values
     return Gateway(
         {model.name: model.provider for model in models},
         retries=values.retries,
-        concurrency=values.concurrency,
+        concurrency=concurrency or values.concurrency,
         patience=values.outage_minutes * 60,
         price=prices.cost,
         bill=prices.of_tokens,
         budgets=budgets,
-        pacers=pacers,
+        limiters=limiters,
         cache=cache,
         notice=lambda text: listen(Notice(text)),
     )
 
 
 def same_judges(bench: Bench) -> frozenset[str]:
-    """The judges that always answer the same to the same."""
+    """Return the deterministic judges."""
     found: set[str] = set()
     for check in bench.judged_checks:
         config = DEFAULTS if check.config is None else check.config
@@ -332,44 +291,36 @@ def same_judges(bench: Bench) -> frozenset[str]:
 
 
 def plan_hash(bench: Bench, cache: CacheMode) -> str:
-    """What a run is resumed by; with the cache another than without, so that no run goes on with answers from it."""
+    """Return the hash by which a run is resumed. It depends on the cache: no run may resume with cached answers."""
     return bench.plan_hash if cache is CacheMode.OFF else digest([bench.plan_hash, cache.value])
 
 
 def _cache(workspace: Workspace, bench: Bench, runs: RunStore, mode: CacheMode, listen: Listener) -> Cache | None:
-    """The cache of a run that uses it. Another version of this program may ask, or read an answer, in another way."""
+    """Return the cache of a run, None if it is off. Its keys contain our version: another may differ in requests."""
     if mode is CacheMode.OFF:
         return None
     shapes = {model.name: [__version__, model.shaped_by] for model in bench.reachable if model.shaped_by is not None}
     for model in bench.reachable:
         if model.name not in shapes:
-            listen(Notice(f"no answer of {model.name} is cached: not all that shapes them is known"))
+            listen(Notice(f"answers of {model.name} are not cached: not everything that shapes them is known"))
     return Cache(mode, runs.cache(), shapes, workspace.secrets)
 
 
-def pacers_of(workspace: Workspace, bench: Bench, known: dict[str, Pacer] | None) -> dict[str, Pacer]:
-    """A pacer for each model that is asked over a network; a limit by model wins over one by provider."""
+def limiters_of(workspace: Workspace, bench: Bench, known: dict[str, RateLimiter] | None) -> dict[str, RateLimiter]:
+    """Return a rate limiter for each remote model; a limit by model wins over one by provider."""
     limits = workspace.settings.values.limits
-    pacers = {} if known is None else known
+    limiters = {} if known is None else known
     for model in bench.reachable:
-        if model.name in pacers or model.local or model.ref.provider == "recorded":
+        if model.name in limiters or model.local or model.replays:
             continue
         found = limits.get(model.name) or limits.get(model.ref.provider)
-        pacers[model.name] = Pacer(found.by_kind() if found else None)
-    return pacers
-
-
-def first_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """What went wrong first."""
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
+        limiters[model.name] = RateLimiter(found.by_kind() if found else None)
+    return limiters
 
 
 @dataclass(frozen=True, slots=True)
 class _Record:
-    """One run's place in the record. What an answer repeats of the environment's secrets stays out of it."""
+    """The record of one run, without the environment's secrets that answers may repeat."""
 
     runs: RunStore
     run: str
@@ -401,7 +352,7 @@ class _Record:
 
 
 def _more(bench: Bench, table: AttemptMatrix, trial: Trial) -> More:
-    """What a trial wants asked again, of models that do not always answer the same."""
+    """Return the rounds that a trial still wants, of nondeterministic models."""
     models = {model.name: model for model in bench.models}
     variants = {variant.hash: variant for variant in bench.variants}
 
@@ -414,7 +365,7 @@ def _more(bench: Bench, table: AttemptMatrix, trial: Trial) -> More:
 
 
 def _wanted(bench: Bench, table: AttemptMatrix) -> Collection[AttemptKey]:
-    """The attempts that the gate still wants; those of the champion are wanted by every candidate, and made once."""
+    """Return the attempts that the gate still needs; the champion's are made once for all candidates."""
     keys: dict[AttemptKey, None] = {}
     if bench.champion is None:
         return keys
@@ -433,22 +384,20 @@ def _wanted(bench: Bench, table: AttemptMatrix) -> Collection[AttemptKey]:
 
 
 def prices_of(workspace: Workspace, bench: Bench) -> Prices:
-    """The prices of the models of a bench. Raises InputError on a price file that cannot be read."""
-    values, environ = workspace.settings.values, workspace.environ
-    addresses: dict[str, str] = {}
-    behind: dict[str, str] = {}
-    for provider in {model.ref.provider for model in bench.reachable}:
-        options = values.providers.get(provider, {})
-        address = options.get("base_url") or environ.get(f"{provider.upper()}_BASE_URL", "").strip()
-        if address:
-            addresses[provider] = str(address)
-        behind |= {f"{provider}/{name}": str(model) for name, model in options.get("deployments", {}).items()}
-    local = frozenset(model.name for model in bench.reachable if model.local)
+    """Return the prices of a suite's models. Raises InputError if the price file is invalid."""
+    values, models = workspace.settings.values, list(bench.reachable)
+    market = Market(
+        {model.ref.provider: model.billing.address for model in models if model.billing.address},
+        frozenset(model.name for model in models if model.local),
+        values.machine_price_per_hour,
+        {model.name: model.billing.model for model in models if model.billing.model},
+        frozenset(model.name for model in models if model.replays),
+    )
     file = PriceFile.read(workspace.settings.root / values.prices) if values.prices else None
-    return Prices(Market(addresses, local, values.machine_price_per_hour, behind), file)
+    return Prices(market, file)
 
 
-def _facts(workspace: Workspace, bench: Bench, asked: Asked, prices: Prices) -> dict[str, object]:
+def _facts(workspace: Workspace, bench: Bench, asked: RunRequest, prices: Prices) -> dict[str, object]:
     return {
         "command": asked.command,
         "selection": dict(asked.selection),
@@ -469,7 +418,7 @@ def _facts(workspace: Workspace, bench: Bench, asked: Asked, prices: Prices) -> 
 
 
 def what_is_asked(workspace: Workspace, bench: Bench) -> dict[str, object]:
-    """The facts that a promotion compares with the suite as it is then."""
+    """Return the facts that a promotion compares with the suite as it is then."""
     return {
         "path": workspace.shown(bench.suite.path),
         "suite_hash": bench.suite_hash,

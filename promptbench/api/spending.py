@@ -1,4 +1,4 @@
-"""What a run may spend, and what it is expected to."""
+"""Limits on what a run may spend, and what it is expected to spend."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from promptbench.suite.file import dollars
 
 @dataclass(frozen=True, slots=True)
 class Spending:
-    """What one command may spend, over all its suites; None where there is no bound. Costs are in US dollars."""
+    """What one command may spend, over all its suites; None means no limit. Costs are in US dollars."""
 
     max_cost: float | None = None
     max_calls: int | None = None
@@ -25,23 +25,23 @@ class Spending:
 
     @classmethod
     def read(cls, max_cost: str | None, max_calls: int | None, max_minutes: float | None) -> Spending:
-        """With the cost as people write it, `$2` or `2.50`. Raises InputError."""
+        """Parse a cost such as `$2` or `2.50`. Raises InputError if it is invalid."""
         cost = None if max_cost is None else dollars(max_cost)
         if max_cost is not None and cost is None:
-            raise InputError(f"'{max_cost}' is no amount of US dollars", hint="write it as '$2' or 2.50")
+            raise InputError(f"expected an amount of US dollars, got '{max_cost}'", hint="write it as '$2' or 2.50")
         return cls(cost, max_calls, max_minutes)
 
     def budget(self) -> Budget:
-        """The command's budget, as full as it can be."""
+        """Return the command's budget, with nothing spent yet."""
         return Budget(max_cost=self.max_cost, max_calls=self.max_calls, max_minutes=self.max_minutes)
 
     def budgets(self, whole: Budget, bench: Bench) -> tuple[Budget, ...]:
-        """The budgets of one suite's run: the command's, and the suite's own where no flag says otherwise."""
+        """Return the budgets of one suite's run: the command's, and the suite's own unless a flag overrides it."""
         own = bench.suite.gate.max_cost
         return (whole,) if own is None or self.max_cost is not None else (Budget(max_cost=own), whole)
 
     def check(self, workspace: Workspace, benches: Iterable[Bench]) -> None:
-        """Raises InputError where a bound on the cost cannot be kept, because a price is unknown."""
+        """Raise InputError if a cost limit cannot be kept because a price is unknown."""
         for bench in benches:
             if self.max_cost is None and bench.suite.gate.max_cost is None:
                 continue
@@ -49,20 +49,20 @@ class Spending:
 
 
 def require_prices(prices: Prices, models: Iterable[BenchModel]) -> None:
-    """Raises InputError where a bound on the cost of calls to some models cannot be kept."""
+    """Raise InputError if a cost limit on calls to these models cannot be kept."""
     for model in models:
         if prices.of_tokens(model.ref, Usage(0, 0)) is None:
             raise InputError(
-                f"the price of {model.name} is unknown, so a bound on the cost cannot be kept",
-                hint="write its price into a file and name that in the setting 'prices', or use --max-calls",
+                f"the price of {model.name} is unknown, so a cost limit cannot be kept",
+                hint="add its price to a file named by the setting 'prices', or use --max-calls",
             )
 
 
 def expected(workspace: Workspace, bench: Bench) -> dict[str, Estimate]:
-    """By model: calls, tokens and cost of the first round."""
+    """Return calls, tokens and cost of the first round by model."""
     return estimates(bench, repeats_of(bench), prices_of(workspace, bench).of_tokens)
 
 
 def expected_of_judges(workspace: Workspace, bench: Bench) -> dict[str, Estimate]:
-    """By judge: the most calls, tokens and cost of the first round."""
+    """Return the most calls, tokens and cost of the first round by judge."""
     return judge_estimates(bench, repeats_of(bench), prices_of(workspace, bench).of_tokens)

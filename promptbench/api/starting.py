@@ -12,6 +12,8 @@ from promptbench.api.schema import suite_schema
 from promptbench.core.errors import EnvironmentFailure, InputError
 from promptbench.core.types import Json, ModelRef
 from promptbench.formats.yaml_text import in_braces
+from promptbench.providers import plugins as providers
+from promptbench.providers import provider_spec
 from promptbench.settings.settings import PROJECT_FILE, find_project
 from promptbench.store.names import check_prompt_name
 from promptbench.text.templates import is_name
@@ -25,12 +27,6 @@ _SETTINGS = """\
 # promptbench's settings; this folder is the project's root.
 # python = ["suites/*/*.py"]        # files that suites may run as models
 # machine-price-per-hour = 0.10     # US dollars, for models that run on this machine
-"""
-
-_STRUCTURED = """
-# The small local model does not follow a schema by itself, so its answers are restricted to the prompt's output schema.
-[providers.gguf]
-structured = true
 """
 
 _IGNORE = """\
@@ -126,8 +122,7 @@ def init(folder: Path, start: Start) -> list[str]:
     if not (folder / "suites" / SCHEMA_FILE).exists():
         files[folder / "suites" / SCHEMA_FILE] = json.dumps(suite_schema(), ensure_ascii=False, indent=1) + "\n"
     if find_project(folder) is None:
-        held = start.fields and ModelRef.parse(start.model).provider == "gguf"
-        files[folder / PROJECT_FILE] = _SETTINGS + (_STRUCTURED if held else "")
+        files[folder / PROJECT_FILE] = _SETTINGS + (_starter_settings(start.model) if start.fields else "")
         for git_file, text in ((".gitignore", _IGNORE), (".gitattributes", _ATTRIBUTES)):
             if not (folder / git_file).exists():
                 files[folder / git_file] = text
@@ -209,3 +204,8 @@ def _prompt(start: Start) -> str:
 def _in_line(value: Json) -> str:
     """Return a text as YAML on one line."""
     return in_braces(" ".join(str(value).split()))
+
+
+def _starter_settings(model: str) -> str:
+    provider = ModelRef.parse(model).provider
+    return provider_spec(provider).starter_settings if provider in providers else ""

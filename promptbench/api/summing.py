@@ -1,4 +1,4 @@
-"""The calls of a measurement summed up, model by model: figures with their intervals, ratios, drift."""
+"""Sum up the calls of a measurement by model: figures with their intervals, and ratios."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ from promptbench.stats.beta import clopper_pearson
 from promptbench.stats.quantiles import Interval, deviation_interval, quantile_interval, ratio_interval
 
 _UNKNOWN = -1
-_DRIFT_LEAST = 30
-"""Calls from which thirds of them say something."""
 _ERROR = 200
 """Characters of an error by which errors are the same."""
 
@@ -70,7 +68,6 @@ def summed(model: str, calls: Sequence[MeasuredCall], *, uses_prompt: bool, logg
         tokens_per_second=spread(list(_speeds(answered))),
         by_input_tokens=shown(by_tokens(took, [_tokens(call, "input_tokens") for call in answered])),
         by_output_tokens=shown(by_tokens(took, [_tokens(call, "output_tokens") for call in answered])),
-        drift=None if logged else _drift(times),
         input_tokens=given / len(usages) if usages else None,
         output_tokens=sum(usage.output_tokens for usage in usages) / len(usages) if usages else None,
         cached_share=sum(usage.cached_tokens or 0 for usage in usages) / given if given else None,
@@ -104,14 +101,6 @@ def _speeds(answered: Sequence[MeasuredCall]) -> Iterator[float]:
     for call in answered:
         if call.usage and call.usage.output_tokens and call.provider_ms:
             yield call.usage.output_tokens / call.provider_ms * 1000
-
-
-def _drift(times: Sequence[float]) -> Figure | None:
-    third = len(times) // 3
-    if len(times) < _DRIFT_LEAST:
-        return None
-    first, last = spread(times[:third]), spread(times[-third:])
-    return _ratio(last.p50, first.p50) if first and last else None
 
 
 def _late(calls: Sequence[MeasuredCall]) -> float | None:

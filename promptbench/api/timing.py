@@ -1,4 +1,4 @@
-"""Where the time of a run's calls went: compact, for hundreds of thousands of them, then as reports show it."""
+"""Collect the times of a run's calls compactly, for hundreds of thousands of them, and summarise them for reports."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from promptbench.report.model import TokenTimes
 from promptbench.report.words import duration
 
 _UNKNOWN = -1
-_WORTH_SAYING = 1000.0
-"""Milliseconds of waiting below which nobody cares what was longer."""
+_WORTH_SAYING = 1000.0  # milliseconds; shorter waits are not reported
 
 
 def _times() -> array[float]:
@@ -25,8 +24,8 @@ def _tokens() -> array[int]:
     return array("i")
 
 
-class Figures(TypedDict):
-    """The times of a row, as `report.model.Row` has them."""
+class TimingFigures(TypedDict):
+    """The times of a row, as in `report.model.Row`."""
 
     timed: int
     few: bool
@@ -44,21 +43,18 @@ class Figures(TypedDict):
 
 @dataclass(slots=True)
 class Timing:
-    """The times of the calls that were made now, one place for each call in every array; milliseconds."""
+    """The times of the calls of this run in milliseconds, one item per call in every array."""
 
     provider: array[float] = field(default_factory=_times)
     queue: array[float] = field(default_factory=_times)
-    first_byte: array[float] = field(default_factory=_times)
-    """Of calls over a network only."""
+    first_byte: array[float] = field(default_factory=_times)  # of remote models only
     input_tokens: array[int] = field(default_factory=_tokens)
     output_tokens: array[int] = field(default_factory=_tokens)
-    limit: float = 0.0
-    """The sum of what was waited for rate limits."""
-    backoff: float = 0.0
-    """The sum of what was waited between tries."""
+    limit: float = 0.0  # total wait for rate limits
+    backoff: float = 0.0  # total wait between tries
 
     def add(self, attempt: Attempt) -> None:
-        """Takes an attempt in, unless it has no answer, or one that was kept: that took no time now."""
+        """Add an attempt, unless it has no answer or a stored one, which took no time."""
         answer = attempt.answer
         if answer is None or answer.recorded or attempt.cached:
             return
@@ -74,9 +70,9 @@ class Timing:
     def latency(self) -> Latency | None:
         return Latency.of(self.provider)
 
-    def figures(self) -> Figures:
+    def figures(self) -> TimingFigures:
         latency, queue, first_byte = self.latency(), Latency.of(self.queue), Latency.of(self.first_byte)
-        return Figures(
+        return TimingFigures(
             timed=len(self.provider),
             few=len(self.provider) < ENOUGH,
             p50_ms=latency.p50 if latency else None,
@@ -93,7 +89,7 @@ class Timing:
 
 
 def shown(buckets: Sequence[TokenBucket]) -> list[TokenTimes]:
-    """Buckets as reports have them."""
+    """Return the buckets for reports."""
     return [
         TokenTimes(
             least=bucket.least,
@@ -110,10 +106,10 @@ def shown(buckets: Sequence[TokenBucket]) -> list[TokenTimes]:
 
 
 def longer_wait(model: str, timings: Sequence[Timing]) -> str | None:
-    """What to say of a model when waiting in promptbench took longer than its answers; None when it did not.
+    """Return a note if calls queued longer than the model took; None otherwise.
 
-    A free slot is waited for at the start of every run, while it is not known how much at once does a model good; that
-    is worth a word only where half of many calls waited so.
+    Queueing for a slot is normal at the start of a run, while concurrency ramps up. It is reported only if at least
+    half of 100 or more calls queued longer than the model took.
     """
     if max((time for timing in timings for time in timing.queue), default=0.0) <= _WORTH_SAYING:
         return None
@@ -126,11 +122,11 @@ def longer_wait(model: str, timings: Sequence[Timing]) -> str | None:
     if slot > max(limit, backoff):
         if queue.count < ENOUGH or queue.p50 <= provider.p50:
             return None
-        why = "for a free slot: raise the concurrency, if the provider takes it"
+        why = "for a free slot: raise --concurrency, if the provider allows it"
     elif limit > backoff:
-        why = "for a rate limit: raise it, or ask less"
+        why = "for a rate limit: raise it, or make fewer calls"
     else:
-        why = "between tries of calls that failed: lower the concurrency, or set a rate limit"
+        why = "between retries: lower --concurrency, or set a rate limit"
     return (
         f"{model}: waiting in the queue took longer than the model: p99 queue {duration(queue.p99)}, model "
         f"{duration(provider.p99)}; most of it {why}"

@@ -1,11 +1,10 @@
-"""A suite's cases asked apart from any run: for tests in other frameworks, and for programs.
+"""Call models with a suite's cases outside of a run: for tests in other frameworks, and for programs.
 
-Each question is asked once. Nothing is put on record and nothing is judged, so nothing here proves a prompt.
+Each request is made once. Nothing is recorded and there is no verdict, so nothing here proves a prompt.
 """
 
 from __future__ import annotations
 
-import asyncio
 import difflib
 import json
 import shlex
@@ -15,22 +14,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from promptbench.api.results import expected_of
-from promptbench.api.running import first_error, gateway_of, pacers_of, prices_of
+from promptbench.api.running import gateway_of, limiters_of, prices_of
 from promptbench.api.spending import Spending
 from promptbench.api.workspace import Selection, Workspace, mistakes
 from promptbench.core.diagnostics import Diagnostics, Location
 from promptbench.core.errors import InputError
-from promptbench.core.events import Event
 from promptbench.core.protocols import CheckContext
 from promptbench.core.secrets import hide
 from promptbench.core.types import Answer, Attempt, AttemptKey, Json, Rung
-from promptbench.engine import leaving
+from promptbench.engine.attempts import Attempts
 from promptbench.engine.plan import Task
-from promptbench.engine.runner import Runner
+from promptbench.engine.runner import Engine, ignore
 from promptbench.formats.json_text import read as read_json
 from promptbench.formats.ladder import Ladder
 from promptbench.formats.marked_json import parse_line
-from promptbench.gateway import Gateway
 from promptbench.project import checks
 from promptbench.project.bench import BASELINE, BenchModel, Variant
 from promptbench.project.cases import own_specs
@@ -40,8 +37,8 @@ from promptbench.suite.models import Where
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """A case for a model, with a candidate of the suite's; `prompt` is empty for a model that uses none."""
+class CaseRequest:
+    """A case for a model, with one of the suite's candidates; `prompt` is empty for a model that uses none."""
 
     case: str
     model: str
@@ -49,47 +46,44 @@ class Question:
     key: AttemptKey = field(repr=False)
 
 
-class Purse:
-    """What all suites that share it may spend together."""
+class SharedBudget:
+    """One budget for several suites of a test session."""
 
     def __init__(self, spending: Spending) -> None:
         self.spending = spending
         self.budget = spending.budget()
 
 
-class OpenSuite:
-    """A suite with its models ready to be asked. Suites that are opened with the same `purse` share its budget.
+class SuiteSession:
+    """A suite with its models ready to be called. Sessions that are opened with the same `budget` share it.
 
-    Raises InputError, with all that is wrong, when it is not sound.
+    Raises InputError with all errors if the suite is invalid.
     """
 
-    def __init__(self, workspace: Workspace, path: Path, purse: Purse | None = None) -> None:
+    def __init__(self, workspace: Workspace, path: Path, budget: SharedBudget | None = None) -> None:
         self._workspace = workspace
         self._stack = ExitStack()
-        self._loop: asyncio.Runner | None = None
-        self._gateway: Gateway | None = None
+        self._engine: Engine | None = None
         self._record = _InMemory()
-        self._spent = self._down = ""
         try:
             store = self._stack.enter_context(workspace.prompts())
             runs = self._stack.enter_context(workspace.recordings())
             selection = Selection((workspace.suite_file(path),))
             [self.bench], _ = workspace.assemble(selection, store=store, runs=runs)
-            purse = purse or Purse(Spending())
-            purse.spending.check(workspace, [self.bench])
-            self._budgets = purse.spending.budgets(purse.budget, self.bench)
+            budget = budget or SharedBudget(Spending())
+            budget.spending.check(workspace, [self.bench])
+            self._budgets = budget.spending.budgets(budget.budget, self.bench)
         except BaseException:
             self._stack.close()
             raise
 
-    def questions(self) -> list[Question]:
-        """Every case for every model and candidate, in the order of the suite."""
+    def requests(self) -> list[CaseRequest]:
+        """Return every case for every model and candidate, in the order of the suite."""
         return [
-            Question(
-                name, model.name, variant.label.removesuffix(".prompt") if variant else "", _key(name, model, variant)
-            )
+            CaseRequest(name, model.name, variant.label.removesuffix(".prompt") if variant else "", task.key)
             for name in self.bench.cases.names
             for model, variant in self._slots()
+            for task in [Task(variant, model, self.bench.cases[name], 0)]
         ]
 
     def _slots(self) -> Iterator[tuple[BenchModel, Variant | None]]:
@@ -98,52 +92,45 @@ class OpenSuite:
                 yield model, variant
 
     def location(self, case: str) -> Location:
-        """Where a case is written; of a logged call, where the suite names its log."""
+        """Return where a case is written; for a logged call, where the suite names its log."""
         suite = self.bench.suite
         known = case in suite.cases.numbers
         return suite.cases[case].where.location("case") if known else suite.location(("log",))
 
-    def ask(self, wanted: Iterable[Question]) -> None:
-        """Asks what has not been asked, as many at once as the models take."""
+    def call(self, wanted: Iterable[CaseRequest]) -> None:
+        """Make the attempts that are not made yet. Raises KeyboardInterrupt after Ctrl-C."""
         slots = {
-            (model.name, variant.hash if variant else BASELINE): (model, variant) for model, variant in self._slots()
+            (model.name, variant.hash if variant else BASELINE): (variant, model) for model, variant in self._slots()
         }
-        open_keys = [item.key for item in wanted if item.key not in self._record.attempts]
-        tasks = [Task(*slots[key.model, key.variant][::-1], self.bench.cases[key.case], 0) for key in open_keys]
-        if not tasks or self._spent:
+        keys = [item.key for item in wanted if item.key not in self._record.attempts]
+        tasks = [Task(*slots[key.model, key.variant], self.bench.cases[key.case], 0) for key in keys]
+        if not tasks:
             return
-        try:
-            self._run(tasks)
-        except BaseExceptionGroup as group:
-            raise first_error(group) from group
+        engine = self._engine = self._engine or self._open_engine()
+        attempts = Attempts(self.bench, engine, self._record)
+        engine.run(tasks, attempts, attempts.workers)
+        if engine.stopped:
+            raise KeyboardInterrupt
 
-    def _run(self, tasks: Sequence[Task]) -> None:
-        if self._loop is None:
-            self._loop = asyncio.Runner()
-        self._loop.run(self._work(tasks))
+    def _open_engine(self) -> Engine:
+        workspace, bench = self._workspace, self.bench
+        prices, limiters = prices_of(workspace, bench), limiters_of(workspace, bench, None)
+        return Engine(gateway_of(workspace, bench.reachable, prices, self._budgets, limiters, ignore))
 
-    async def _work(self, tasks: Sequence[Task]) -> None:
-        if self._gateway is None:
-            asyncio.get_running_loop().set_default_executor(leaving.DaemonThreads())
-            prices, pacers = prices_of(self._workspace, self.bench), pacers_of(self._workspace, self.bench, None)
-            self._gateway = gateway_of(self._workspace, self.bench.reachable, prices, self._budgets, pacers, _silent)
-        runner = Runner(self.bench, self._gateway, self._record, _silent)
-        await runner.work(tasks, lambda key: False)
-        if runner.spent:
-            self._spent = f"the budget is used up: {runner.spent}"
-        self._down = next(iter(runner.down.values()), self._down)
-
-    def attempt(self, item: Question) -> Attempt | None:
-        """What came of a question; None where it was not asked."""
+    def attempt(self, item: CaseRequest) -> Attempt | None:
+        """Return the attempt for a request; None if it was not made."""
         return self._record.attempts.get(item.key)
 
     @property
-    def why(self) -> str:
-        """Why questions were not asked: the budget's end, or a model that was given up."""
-        return self._spent or self._down or "it was not asked"
+    def reason(self) -> str:
+        """Why attempts were not made: a used-up budget, or a disabled model."""
+        if self._engine is not None and self._engine.spent:
+            return f"the budget is used up: {self._engine.spent}"
+        down = self._engine.down if self._engine is not None else {}
+        return next(iter(down.values()), "it was not called")
 
     def evaluation(self, case: str, answer: str) -> Evaluation:
-        """What the checks of a case say of any answer. Raises KeyError, and InputError where a model decides one."""
+        """Check any answer as an answer to a case. Raises KeyError, and InputError if a judge decides a check."""
         found = self.bench.cases[case]
         own = found.checks[self.bench.candidates[0].hash]
         return _scored(answer, own, self.bench.accept, found.variables, found.threshold, self.bench.ladder)
@@ -151,8 +138,8 @@ class OpenSuite:
     def variables(self, case: str) -> Mapping[str, Json]:
         return self.bench.cases[case].variables
 
-    def explained(self, item: Question, attempt: Attempt) -> str:
-        """Why an answer fails, what it is beside what was expected, and how to see it again; without secrets."""
+    def explain(self, item: CaseRequest, attempt: Attempt) -> str:
+        """Return why an answer fails, its difference to what was expected, and how to repeat it; without secrets."""
         answer = attempt.answer.text if attempt.answer else ""
         lines = [*attempt.reasons, "", f"case    {item.case} ({self.location(item.case)})", f"model   {item.model}"]
         lines += [f"prompt  {item.prompt}"] if item.prompt else []
@@ -163,29 +150,19 @@ class OpenSuite:
         return self.masked("\n".join(lines))
 
     def masked(self, text: str) -> str:
-        """A text without the environment's secrets, and what else looks like a key."""
+        """Return a text without the environment's secrets and anything else that looks like a key."""
         return hide(self._workspace.secrets.mask(text))
 
     def close(self) -> None:
         try:
-            if self._loop is not None and self._gateway is not None:
-                self._loop.run(self._gateway.close(leaving.SECONDS))
+            if self._engine is not None:
+                self._engine.close()
         finally:
-            if self._loop is not None:
-                self._loop.close()
             self._stack.close()
 
 
-def _key(case: str, model: BenchModel, variant: Variant | None) -> AttemptKey:
-    return AttemptKey(variant.hash if variant else BASELINE, model.name, case, 0)
-
-
-def _silent(event: Event) -> None:
-    return None
-
-
 class _InMemory:
-    """The attempts of an open suite."""
+    """The attempts of a session."""
 
     def __init__(self) -> None:
         self.attempts: dict[AttemptKey, Attempt] = {}
@@ -194,8 +171,9 @@ class _InMemory:
     def add(self, attempts: Iterable[tuple[Attempt, bool]]) -> None:
         for attempt, _ in attempts:
             self.attempts[attempt.key] = attempt
-            said = {item.request_hash: item.answer for item in attempt.judgings if item.verdict and item.answer}
-            self._judged.update(said)
+            self._judged.update(
+                (item.request_hash, item.answer) for item in attempt.judgings if item.verdict and item.answer
+            )
 
     def attempt(self, key: AttemptKey) -> Attempt | None:
         return self.attempts.get(key)
@@ -208,7 +186,7 @@ _MOST_LINES = 60
 
 
 def _differences(expected: str | None, answer: str, accept: Rung) -> Iterator[str]:
-    """What was expected and what came; of data the fields that were named, a line each."""
+    """Yield what was expected and what the answer is; for data, the fields that were named, one per line."""
     if expected is None:
         yield from ["answer:", *_shown(answer)]
         return
@@ -229,7 +207,7 @@ def _differences(expected: str | None, answer: str, accept: Rung) -> Iterator[st
 
 
 def _as_lines(value: Json) -> list[str]:
-    """Data with a line for each field or entry."""
+    """Return data with one line per field or entry."""
     if isinstance(value, dict):
         return _shown("\n".join(f"{name}: {_dumped(value[name])}" for name in sorted(value)))
     return _shown("\n".join(map(_dumped, value if isinstance(value, list) else [value])))
@@ -254,7 +232,7 @@ def _scored(
     ladder: Ladder,
 ) -> Evaluation:
     if any(isinstance(check, Judged) for check in own):
-        raise InputError("a model decides a check, and no model is asked here", hint="`promptbench run` asks it")
+        raise InputError("a judge decides a check, and no model is called here", hint="`promptbench run` calls it")
     return evaluate(answer, own, accept, variables, None, threshold, ladder=ladder)  # type: ignore[arg-type]
 
 
@@ -271,9 +249,9 @@ def check_answer(
     variables: Mapping[str, Json] | None = None,
     threshold: float | None = None,
 ) -> Evaluation:
-    """Scores an answer with checks as Python data, each as under `checks:` in a suite; `expect` is as there too.
+    """Score an answer with checks as Python data, each as under `checks:` in a suite, and `expect` as there.
 
-    Files that a check names are looked for in the current folder. Raises InputError with every mistake in them.
+    Files that a check names are relative to the current folder. Raises InputError with every error in the checks.
     """
     case: dict[str, Json] = {"case": "answer", "vars": dict(variables or {}), "checks": written or []}
     case |= {} if expect is _NOTHING else {"expect": expect}
@@ -287,5 +265,5 @@ def check_answer(
         raise mistakes(found)
     own = [checks.with_expected(check, read.expect) if read.has_expect else check for check in built if check]
     if not own:
-        raise InputError("nothing is checked", hint="say what should come back with expect=, or name checks")
+        raise InputError("there is nothing to check", hint="give the expected answer as expect=, or checks")
     return _scored(answer, own, Rung(accept.replace(" ", "_")), read.variables, threshold, workspace.ladder)

@@ -38,15 +38,13 @@ def bench(
     ] = None,
     rate: Annotated[
         float | None,
-        typer.Option("--rate", min=0.001, help="Calls a second to each model, sent when due whatever is under way."),
+        typer.Option("--rate", min=0.001, help="Calls a second to each model, sent when due whatever is in flight."),
     ] = None,
     arrivals: Annotated[
         Literal["poisson", "constant"] | None,
         typer.Option("--arrivals", help="With --rate: at random, or evenly; poisson by default."),
     ] = None,
-    trace: Annotated[
-        Path | None, typer.Option("--trace", metavar="FILE", help="When calls arrive: seconds, one a line.")
-    ] = None,
+    trace: Annotated[str | None, typer.Option("--trace", hidden=True)] = None,
     warm_up: Annotated[int, typer.Option("--warm-up", min=0, help="Calls to each model that are not counted.")] = 2,
     seed: Annotated[int, typer.Option("--seed", help="For what is drawn: arrivals, and the order of models.")] = 1,
     per_month: Annotated[
@@ -54,7 +52,7 @@ def bench(
     ] = None,
     from_: Annotated[
         list[str] | None,
-        typer.Option("--from", metavar="LOG", help="Take the calls of log files, by model, and ask nobody."),
+        typer.Option("--from", metavar="LOG", help="Use the calls in log files, by model, and make none."),
     ] = None,
     history: Annotated[
         bool, typer.Option("--history", help="List what was measured: of a suite or prompt, or all.")
@@ -63,7 +61,7 @@ def bench(
         str | None, typer.Option("--show", metavar="NAME", help="Show a measurement on record, or the `latest`.")
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be asked, and its price; ask nothing.")
+        bool, typer.Option("--dry-run", help="Print the calls to be made and their price; make none.")
     ] = False,
     max_cost: MaxCost = None,
     max_calls: MaxCalls = None,
@@ -72,13 +70,15 @@ def bench(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> int:
-    """Measure time and cost of a prompt on several models. Says which model to take, and why.
+    """Measure latency and cost of a prompt on several models. Recommends a model, and says why.
 
     Models are called in turns. Latency counts from the moment at which a call was due.
     """
     from promptbench import api
     from promptbench.cli.progress import Progress
 
+    if trace is not None:
+        raise InputError("--trace was removed", hint="use --rate N, with --arrivals poisson or constant")
     chosen: _Format = "json" if as_json else format_
     workspace = api.Workspace.open()
     if from_:
@@ -90,9 +90,9 @@ def bench(
     if history:
         return _history(workspace, target, chosen)
     if target is None:
-        raise InputError("nothing is named to measure", hint="name a prompt's file or a suite, or --from LOG")
+        raise InputError("nothing to measure", hint="name a prompt's file or a suite, or --from LOG")
     options = api.MeasureOptions(
-        load=api.load_of(rate, arrivals, concurrency, trace),
+        load=api.load_of(rate, arrivals, concurrency),
         calls=calls,
         warm_up=warm_up,
         models=tuple(model or ()),

@@ -64,7 +64,7 @@ def _explain_name(written: str, as_json: bool) -> None:
     from promptbench import api
     from promptbench.cli.output import out, out_json
 
-    found = api.explain(written)
+    found: api.CheckPage | api.Term = api.explain(written)
     if as_json:
         out_json({"schema_version": 1, "terms" if isinstance(found, api.Term) else "checks": [asdict(found)]})
     elif isinstance(found, api.Term):

@@ -54,22 +54,24 @@ class ProviderContext:
 
 
 class Provider(Protocol):
-    """One model behind one provider. Made by the module's `connect(name, context)`; `close` is called once.
+    """One model behind one provider. Inherit from it: all but `complete` has a default."""
 
-    `connect` must be cheap and must not import an SDK, load weights or open a connection: that happens in the first
-    `ask`. What can be known to be wrong before any call is told by the module's `problems(name, context)`.
-    """
-
-    concurrency: int
-    """How many requests at once do good."""
+    concurrency: int = 50
+    """Calls at once where the user sets no `--concurrency`."""
+    max_concurrency: int | None = None
+    """Calls at once that the model can never exceed, whatever the user sets; None if it has no bound of its own."""
 
     def deterministic(self, params: Mapping[str, Json]) -> bool:
-        """Whether the same request always has the same answer."""
+        """Return whether the same request always gets the same answer with these parameters."""
+        return False
 
-    async def ask(self, request: Request) -> Answer:
-        """The answer. Raises ProviderFailure, and nothing else that is expected."""
+    async def complete(self, request: Request) -> Answer:
+        """Return the model's answer. Raises ProviderFailure for everything that is expected to go wrong."""
+        raise NotImplementedError
 
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        """Release what the model holds. Called once, also if `complete` never was."""
+        return
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,31 +83,6 @@ class Problem:
     hint: str | None = None
     absent: str | None = None
     """The environment variable that is not set, where that is all: no mistake in a file."""
-
-
-class ProviderModule(Protocol):
-    """A file in `providers/`, or a module behind the entry point group `promptbench.providers`.
-
-    It may also have `unsupported(name, context, params) -> list[Problem]`, the words of a prompt's config that a model
-    does not take, and `reads_prompt` and `runs_here(name, context) -> bool`, where its models differ from each other.
-    `context_window(name, context) -> int | None` is how many tokens a model takes with its answer, where that is known;
-    it may import a list of models, so it is asked only about requests of some length.
-
-    `shaped_by(name, context) -> Json` is what shapes an answer besides the request, for the key of the cache: address,
-    options, the state of its files. There is no secret in it. None says that not all of it is known, so that the
-    model's answers are not cached. Without the function it is the settings' table without secrets.
-    """
-
-    sees_prompt: bool
-    """Whether its models get messages; a model that is a function gets the variables only."""
-    local: bool
-    """Whether its models run on this machine, at the machine's price."""
-
-    @staticmethod
-    def connect(name: str, context: ProviderContext) -> Provider: ...
-
-    @staticmethod
-    def problems(name: str, context: ProviderContext) -> list[Problem]: ...
 
 
 @dataclass(frozen=True, slots=True)

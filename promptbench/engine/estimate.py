@@ -1,12 +1,12 @@
-"""What the first round of a run would take, before anything is asked."""
+"""Estimate the calls, tokens and cost of a run's first round."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from promptbench.core.types import ModelRef, Request, Usage
-from promptbench.engine.plan import Repeats, first_round
+from promptbench.core.types import ModelRef, Usage
+from promptbench.engine.plan import Repeats, Task, first_round
 from promptbench.engine.scoring import checks_of
 from promptbench.gateway import tokens
 from promptbench.project.bench import Bench
@@ -15,7 +15,7 @@ from promptbench.project.evaluate import questions
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Of one model: calls, tokens in as characters / 4, the most tokens out to expect, US dollars or None."""
+    """For one model: calls, input tokens (characters / 4), the most output tokens, US dollars or None if unknown."""
 
     calls: int
     input_tokens: int
@@ -23,7 +23,7 @@ class Estimate:
     cost: float | None
 
     def plus(self, usage: Usage, cost: float | None) -> Estimate:
-        """With one more call."""
+        """Return the estimate with one more call."""
         return Estimate(
             self.calls + 1,
             self.input_tokens + usage.input_tokens,
@@ -33,41 +33,48 @@ class Estimate:
 
 
 _NOTHING = Estimate(0, 0, 0, 0.0)
-CostOf = Callable[[ModelRef, Usage], float | None]
-"""What a call with so many tokens is billed with."""
+CostOf = Callable[[ModelRef, Usage], float | None]  # US dollars for a call with this usage
 
 
 def estimates(bench: Bench, repeats: Repeats, cost: CostOf) -> dict[str, Estimate]:
-    """By model, for everything that the first round asks of the models."""
-    found = {model.name: _NOTHING for model in bench.models}
-    sizes: dict[tuple[str, str, str], Usage] = {}
-    for task in first_round(bench, repeats):
-        key = (task.key.variant, task.model.name, task.case.name)
-        if key not in sizes:
-            sizes[key] = tokens.estimate(bench.request(task.model, task.variant, task.case, 0))
-        usage = sizes[key]
-        found[task.model.name] = found[task.model.name].plus(usage, cost(task.model.ref, usage))
-    return found
+    """Return the estimate of the first round by model."""
+
+    def calls(task: Task) -> list[tuple[ModelRef, Usage]]:
+        return [(task.model.ref, _usage(bench, task))]
+
+    return _sum(bench, repeats, cost, [model.name for model in bench.models], calls)
 
 
 def judge_estimates(bench: Bench, repeats: Repeats, cost: CostOf) -> dict[str, Estimate]:
-    """By judge, for the most that the first round asks of them: the same answer to a case is judged once."""
-    found = dict.fromkeys(bench.judges, _NOTHING)
-    if not found:
-        return found
-    sizes: dict[tuple[str, str, str], list[tuple[ModelRef, Usage]]] = {}
+    """Return the most calls to each judge in the first round: the same answer to a case is judged only once."""
+
+    def calls(task: Task) -> list[tuple[ModelRef, Usage]]:
+        answer = _usage(bench, task).output_tokens
+        asked = questions("", checks_of(task.case, task.key.variant), bench.accept, task.case.variables)
+        usages = [(item.question.model, tokens.estimate(item.question)) for item in asked]
+        # A judge's request contains the answer.
+        return [(model, Usage(usage.input_tokens + answer, usage.output_tokens)) for model, usage in usages]
+
+    return _sum(bench, repeats, cost, bench.judges, calls) if bench.judges else {}
+
+
+def _sum(
+    bench: Bench,
+    repeats: Repeats,
+    cost: CostOf,
+    models: Iterable[str],
+    calls: Callable[[Task], list[tuple[ModelRef, Usage]]],
+) -> dict[str, Estimate]:
+    found = dict.fromkeys(models, _NOTHING)
+    known: dict[tuple[str, str, str], list[tuple[ModelRef, Usage]]] = {}
     for task in first_round(bench, repeats):
         key = (task.key.variant, task.model.name, task.case.name)
-        if key not in sizes:
-            answer = tokens.estimate(bench.request(task.model, task.variant, task.case, 0)).output_tokens
-            asked = questions("", checks_of(task.case, task.key.variant), bench.accept, task.case.variables)
-            sizes[key] = [(item.question.model, _with_answer(item.question, answer)) for item in asked]
-        for judge, usage in sizes[key]:
-            found[str(judge)] = found[str(judge)].plus(usage, cost(judge, usage))
+        if key not in known:
+            known[key] = calls(task)
+        for model, usage in known[key]:
+            found[str(model)] = found[str(model)].plus(usage, cost(model, usage))
     return found
 
 
-def _with_answer(question: Request, output_tokens: int) -> Usage:
-    """What a question takes that shows an answer of so many tokens."""
-    usage = tokens.estimate(question)
-    return Usage(usage.input_tokens + output_tokens, usage.output_tokens)
+def _usage(bench: Bench, task: Task) -> Usage:
+    return tokens.estimate(bench.request(task.model, task.variant, task.case, 0))

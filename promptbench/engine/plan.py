@@ -1,4 +1,4 @@
-"""What a run asks: prompt × model × case × repeat, champion and candidates interleaved."""
+"""The calls of a run: prompt × model × case × repeat, champion and candidates interleaved."""
 
 from __future__ import annotations
 
@@ -25,9 +25,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Repeats:
-    """How often the first round asks the same of a model that does not always answer the same: at a usual case, and at
-    one that is `critical` to a model that must pass.
-    """
+    """The first round's tries on a nondeterministic model; `critical` is for critical cases on gated models."""
 
     usual: int
     critical: int = 0
@@ -39,23 +37,23 @@ class Repeats:
 def first_round(
     bench: Bench, repeats: Repeats, done: Callable[[AttemptKey], bool] = lambda key: False
 ) -> Iterator[Task]:
-    """Every prompt at every case on every model: once where the answer is always the same, else as `repeats` says.
+    """Yield every prompt × case × model: once if the model is deterministic, else as often as `repeats` says.
 
-    Both prompts of a case stand next to each other, so that a model's bad hour hits them alike. A case of which all is
-    `done` is not even built: most of an interrupted run of many cases may be.
+    Both prompts of a case are adjacent, so that a model's bad hour affects them alike. A case whose attempts are all
+    `done` is not built, which most cases of a resumed run may be.
     """
     slots = {
         critical: [
             (variant, model, repeat)
             for model in bench.models
-            for repeat in range(_asked(bench, model, repeats, critical=critical))
+            for repeat in range(_tries(bench, model, repeats, critical=critical))
             for variant in (bench.variants if model.uses_prompt else (None,))
         ]
         for critical in (False, True)
     }
     for name in bench.cases.names:
-        asked = slots[name in bench.cases.critical]
-        open_slots = [slot for slot in asked if not done(_key(slot[0], slot[1], name, slot[2]))]
+        wanted = slots[name in bench.cases.critical]
+        open_slots = [slot for slot in wanted if not done(_key(slot[0], slot[1], name, slot[2]))]
         if not open_slots:
             continue
         case = bench.cases[name]
@@ -63,8 +61,8 @@ def first_round(
             yield Task(variant, model, case, repeat)
 
 
-def _asked(bench: Bench, model: BenchModel, repeats: Repeats, *, critical: bool) -> int:
-    """How often the first round asks a model the same."""
+def _tries(bench: Bench, model: BenchModel, repeats: Repeats, *, critical: bool) -> int:
+    """Return the first round's tries of a case."""
     if not model.uses_prompt or bench.deterministic(model):
         return 1
     return repeats.at(critical=critical and model.gated)
@@ -75,16 +73,16 @@ def _key(variant: Variant | None, model: BenchModel, case: str, repeat: int) -> 
 
 
 def first_round_size(bench: Bench, repeats: Repeats) -> int:
-    """How many tasks `first_round` yields."""
+    """Return the number of tasks that `first_round` yields."""
     return sum(round_sizes(bench, repeats).values())
 
 
 def round_sizes(bench: Bench, repeats: Repeats) -> dict[str, int]:
-    """How many tasks of `first_round` go to each model."""
+    """Return the number of tasks of `first_round` by model."""
     critical = len(bench.cases.critical)
     counts = {False: len(bench.cases) - critical, True: critical}
     return {
-        model.name: sum(count * _asked(bench, model, repeats, critical=which) for which, count in counts.items())
+        model.name: sum(count * _tries(bench, model, repeats, critical=which) for which, count in counts.items())
         * (len(bench.variants) if model.uses_prompt else 1)
         for model in bench.models
     }

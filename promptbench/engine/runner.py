@@ -1,211 +1,205 @@
-"""Makes attempts: asks the model, then the judges, scores, puts on record, tells the listener. In that order."""
+"""The one driver of everything that calls models: runs, measurements, label agreement, pytest."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable
-from dataclasses import replace
-from typing import Protocol
+import time
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
 
-from promptbench.core.canonical import digest
 from promptbench.core.clock import now
-from promptbench.core.events import AttemptDone, Listener
-from promptbench.core.types import Attempt, AttemptKey, Outcome, Request
-from promptbench.engine.judging import Judges, Verdicts
-from promptbench.engine.plan import Task
-from promptbench.engine.scoring import scored
+from promptbench.core.events import Event, Listener, Notice
+from promptbench.core.types import ModelRef, Request
+from promptbench.engine.interrupts import DaemonThreads, on_interrupt
 from promptbench.gateway import BudgetReached, Gateway, ModelDown, Reply, Stopped
-from promptbench.project.bench import Bench
+
+_CLOSE_SECONDS = 0.3  # for closing the models after the user aborted
+
+Item = TypeVar("Item")
+Input_contra = TypeVar("Input_contra", contravariant=True)
 
 
-class Record(Verdicts, Protocol):
-    """Where attempts are kept. `add` returns when they are committed."""
-
-    def add(self, attempts: Iterable[tuple[Attempt, bool]]) -> None: ...
-
-    def attempt(self, key: AttemptKey) -> Attempt | None:
-        """One that was made before in this run."""
+def ignore(event: Event) -> None:
+    """A listener that ignores events."""
 
 
-class Runner:
-    """Works through tasks, as many at once as each model's provider can use.
+@dataclass(frozen=True, slots=True)
+class CallPlan:
+    """A call that a worker is about to make. `began` is in seconds of `time.perf_counter`."""
 
-    Where a model was given up before, the `covered` have the answers of its fallback on record: they are asked again of
-    the model only. The `unjudged` have the model's answer on record and no verdict on it: only their judges are asked.
+    request: Request
+    fallback: ModelRef | None = None
+    started: str = field(default_factory=now)
+    began: float = field(default_factory=time.perf_counter)
+
+
+class Work(Protocol[Input_contra]):
+    """What an engine does with its tasks."""
+
+    def queue(self, task: Input_contra) -> str:
+        """Return the queue that a task waits in, a key of `Engine.run`'s `workers`."""
+
+    async def begin(self, task: Input_contra) -> CallPlan | None:
+        """Return the call to make for a task, None if there is none."""
+
+    async def finish(self, task: Input_contra, plan: CallPlan, reply: Reply | None) -> None:
+        """Record the reply; None if no call was made: see `Engine.down`, `spent` and `stopped` for the reason."""
+
+
+class Engine:
+    """A worker on tasks that call models, on one event loop and through one gateway. A context manager.
+
+    It limits no concurrency: that is the gateway's part. It starts as many workers as calls may be in flight, so that
+    memory holds these and a short queue, never the whole plan. `down` holds the models that are disabled for this run,
+    and why; `spent` the part of the budget that is used up, if any; `stopped` is True after Ctrl-C.
     """
 
-    def __init__(
-        self,
-        bench: Bench,
-        gateway: Gateway,
-        record: Record,
-        listen: Listener,
-        covered: Collection[AttemptKey] = frozenset(),
-        unjudged: Collection[AttemptKey] = frozenset(),
-    ) -> None:
-        self._bench = bench
-        self._gateway = gateway
-        self._record = record
+    def __init__(self, gateway: Gateway, listen: Listener = ignore) -> None:
+        self.gateway = gateway
+        self.down: dict[str, str] = {}
+        self.spent: str | None = None
+        self.stopped = False
         self._listen = listen
-        self._deterministic = {model.name: bench.deterministic(model) for model in bench.models}
-        self._covered = covered
-        self._unjudged = unjudged
-        self._judges = Judges(bench, gateway, record)
-        self._answered: asyncio.Queue[tuple[Task, Attempt] | None] = asyncio.Queue(2 * self._judges.concurrency)
-        self._waiting: list[tuple[Attempt, bool]] = []
-        self._down: dict[str, str] = {}
-        self._gone: set[str] = set()
-        """Models that were given up together with their fallbacks."""
-        self._stopping = False
-        self._spent: str | None = None
-
-    @property
-    def down(self) -> dict[str, str]:
-        """Models that were given up, and why; judges too, where a verdict hangs on them."""
-        return {**self._down, **{name: why for name, why in self._judges.down.items() if name in self._bench.decisive}}
-
-    @property
-    def stopped(self) -> bool:
-        return self._stopping
-
-    @property
-    def spent(self) -> str | None:
-        """What part of the budget is used up, if one is."""
-        return self._spent or self._judges.spent
+        self._loop = asyncio.Runner()
+        self._aborted = False
+        self._halt = asyncio.Event()
+        self._group: asyncio.TaskGroup | None = None
 
     @property
     def halted(self) -> bool:
-        """Whether nothing more may be asked of any model."""
-        return self._stopping or self.spent is not None
+        """True if no more calls may be made to any model."""
+        return self.stopped or self.spent is not None
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> bool:
+        # Ctrl-C between two runs ends like Ctrl-C in one.
+        interrupted = kind is not None and issubclass(kind, KeyboardInterrupt)
+        if interrupted:
+            self.stopped = self._aborted = True
+        self.close()
+        return interrupted
+
+    def run(
+        self,
+        tasks: Iterable[Item],
+        work: Work[Item],
+        workers: Mapping[str, int],
+        due: Callable[[Item], float] | None = None,
+    ) -> None:
+        """Work through the tasks, until they end or the engine is halted.
+
+        `workers` is the number of workers by queue. With `due`, each task starts at that time instead, in seconds of
+        `time.perf_counter`, however many calls are in flight. Raises what `work` raises.
+        """
+        try:
+            self._loop.run(self._run(tasks, work, workers, due))
+        except (KeyboardInterrupt, asyncio.CancelledError):
+            self.stopped = self._aborted = True
+        except BaseExceptionGroup as group:
+            raise _first_error(group) from group
 
     def stop(self) -> None:
-        """Asks nothing more; what is in flight is still awaited and kept."""
-        self._stopping = True
-        self._gateway.stop()
+        """Make no more calls. Calls in flight are still awaited and recorded."""
+        self.stopped = True
+        self._halt.set()
+        self.gateway.stop()
 
-    async def work(self, tasks: Iterable[Task], done: Callable[[AttemptKey], bool]) -> None:
-        """Makes every attempt that is not `done` already. Memory holds what is in flight, not the plan."""
-        async with asyncio.TaskGroup() as group:
-            for _ in range(self._judges.concurrency):
-                group.create_task(self._judge())
-            await self._ask_models(tasks, done)
-            for _ in range(self._judges.concurrency):
-                await self._answered.put(None)
+    async def call(self, request: Request) -> Reply | None:
+        """Call a model from inside of a task, such as a judge; None as in `Work.finish`."""
+        reply = None
+        with self._recording(request.model):
+            reply = await self.gateway.call(request)
+        return reply
 
-    async def _ask_models(self, tasks: Iterable[Task], done: Callable[[AttemptKey], bool]) -> None:
-        models = {model.name: model for model in self._bench.models}
-        queues: dict[str, asyncio.Queue[Task | None]] = {
-            name: asyncio.Queue(2 * model.provider.concurrency) for name, model in models.items()
-        }
-        async with asyncio.TaskGroup() as group:
-            for name, queue in queues.items():
-                for _ in range(models[name].provider.concurrency):
-                    group.create_task(self._worker(queue))
-            await self._feed(tasks, done, queues)
-            for name, queue in queues.items():
-                for _ in range(models[name].provider.concurrency):
-                    await queue.put(None)
+    def spawn(self, coroutine: Coroutine[None, None, None]) -> None:
+        """Start something that `run` waits for besides its tasks."""
+        assert self._group is not None
+        self._group.create_task(coroutine)
 
-    async def _feed(
-        self, tasks: Iterable[Task], done: Callable[[AttemptKey], bool], queues: dict[str, asyncio.Queue[Task | None]]
+    def close(self) -> None:
+        """Close the models and the event loop."""
+        try:
+            self._loop.run(self.gateway.close(_CLOSE_SECONDS if self._aborted else None))
+        finally:
+            self._loop.close()
+
+    async def _run(
+        self,
+        tasks: Iterable[Item],
+        work: Work[Item],
+        workers: Mapping[str, int],
+        due: Callable[[Item], float] | None,
+    ) -> None:
+        asyncio.get_running_loop().set_default_executor(DaemonThreads())
+        with on_interrupt(self._interrupted):
+            async with asyncio.TaskGroup() as self._group:
+                if due is not None:
+                    await self._start_on_time(self._group, tasks, work, due)
+                    return
+                queues = {name: asyncio.Queue[Item | None](2 * count) for name, count in workers.items()}
+                for name, count in workers.items():
+                    for _ in range(count):
+                        self._group.create_task(self._work(queues[name], work))
+                for task in tasks:
+                    if self.halted:
+                        break
+                    await queues[work.queue(task)].put(task)
+                for name, count in workers.items():
+                    for _ in range(count):
+                        await queues[name].put(None)
+
+    async def _work(self, queue: asyncio.Queue[Item | None], work: Work[Item]) -> None:
+        while (task := await queue.get()) is not None:
+            if self.halted or (plan := await work.begin(task)) is None:
+                continue
+            reply = None
+            with self._recording(plan.request.model):
+                reply = await self.gateway.call(plan.request, plan.fallback)
+            await work.finish(task, plan, reply)
+
+    async def _start_on_time(
+        self, group: asyncio.TaskGroup, tasks: Iterable[Item], work: Work[Item], due: Callable[[Item], float]
     ) -> None:
         for task in tasks:
+            if (wait := due(task) - time.perf_counter()) > 0:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(wait):
+                        await self._halt.wait()
             if self.halted:
                 return
-            if not done(task.key) and task.model.name not in self._gone:
-                await queues[task.model.name].put(task)
+            one = asyncio.Queue[Item | None]()
+            one.put_nowait(task)
+            one.put_nowait(None)
+            group.create_task(self._work(one, work))
 
-    async def _worker(self, queue: asyncio.Queue[Task | None]) -> None:
-        while (task := await queue.get()) is not None:
-            if self.halted or task.model.name in self._gone:
-                continue
-            kept = self._kept(task)
-            attempt = kept or await self._made(task)
-            if attempt is None:
-                continue
-            if not self._judges.concurrency:
-                await self._keep(task, scored(self._bench, task.case, attempt))
-                continue
-            if kept is None:
-                # On record before the judges look at it: what a model has answered is not asked of it again.
-                same = self._deterministic[task.model.name]
-                self._record.add([(_as_billed(scored(self._bench, task.case, attempt)), same)])
-            await self._answered.put((task, attempt))
-
-    async def _judge(self) -> None:
-        while (item := await self._answered.get()) is not None:
-            task, attempt = item
-            await self._keep(task, await self._judges.judge(task.case, attempt))
-
-    def _kept(self, task: Task) -> Attempt | None:
-        """The attempt on record that only lacks its judges."""
-        found = self._record.attempt(task.key) if task.key in self._unjudged else None
-        # Its recording is there already.
-        return replace(found, answer=replace(found.answer, recorded=True)) if found and found.answer else None
-
-    async def _keep(self, task: Task, attempt: Attempt) -> None:
-        self._waiting.append((_as_billed(attempt), self._deterministic[task.model.name]))
-        # All attempts that end in the same turn of the loop are committed together.
-        await asyncio.sleep(0)
-        self._commit()
-
-    def _commit(self) -> None:
-        if not self._waiting:
-            return
-        batch, self._waiting = self._waiting, []
-        self._record.add(batch)
-        self._judges.settle(attempt for attempt, _ in batch)
-        for attempt, _ in batch:
-            self._listen(AttemptDone(attempt))
-
-    async def _made(self, task: Task) -> Attempt | None:
-        """The attempt without its scores; None when there is nothing to keep."""
-        request = self._bench.request(task.model, task.variant, task.case, task.repeat)
-        started = now()
-        reply = await self._ask(task, request)
-        return None if reply is None else self._attempt(task, request, reply, started)
-
-    async def _ask(self, task: Task, request: Request) -> Reply | None:
-        """What becomes of a request; None when that is nothing to keep."""
-        model = task.model
-        covered = task.key in self._covered
-        fallback = model.fallback.ref if model.fallback and not covered else None
+    @contextmanager
+    def _recording(self, model: ModelRef) -> Iterator[None]:
+        """Record why a call could not be made."""
         try:
-            reply = await self._gateway.ask(request, fallback)
+            yield
         except ModelDown as error:
-            self._down.setdefault(model.name, str(error))
-            if not covered:
-                self._gone.add(model.name)
-            return None
+            self.down.setdefault(str(model), str(error))
         except BudgetReached as error:
-            self._spent = self._spent or error.message
-            self._gateway.stop()
-            return None
+            self.spent = self.spent or error.message
+            self._halt.set()
+            self.gateway.stop()
         except Stopped:
-            return None
-        if reply.fallback is not None and reply.failure is not None:
-            self._down.setdefault(model.name, reply.failure.message)
-        return reply if reply.answer is not None or not covered else None
+            pass
 
-    @staticmethod
-    def _attempt(task: Task, request: Request, reply: Reply, started: str) -> Attempt:
-        return Attempt(
-            key=task.key,
-            outcome=Outcome.ERRORED,
-            request_hash=digest(request.as_dict()),
-            answer=reply.answer,
-            error=reply.failure.message if reply.failure else None,
-            tries=reply.tries,
-            failed_tries=reply.failed_tries,
-            queue_ms=reply.queue_ms,
-            limit_ms=reply.limit_ms,
-            backoff_ms=reply.backoff_ms,
-            started=started,
-            fallback=str(reply.fallback) if reply.fallback and reply.answer else None,
-            cost=reply.cost,
-        )
+    def _interrupted(self) -> bool:
+        if self.stopped:
+            return False
+        self.stop()
+        self._listen(Notice("stopping after the calls in flight (press ^C again to abort)"))
+        return True
 
 
-def _as_billed(attempt: Attempt) -> Attempt:
-    """What came from the cache costs nothing now; its checks have seen what the call cost that gave it."""
-    return attempt if attempt.tries else replace(attempt, cost=0.0)
+def _first_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

@@ -1,4 +1,4 @@
-"""What the checks of a case say of an answer, put into the attempt."""
+"""Score attempts with the checks of their case."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ ADVISORY = "nothing that counts was checked: all checks of the case are advisory
 
 
 def checks_of(case: BenchCase, variant: str) -> tuple[Check, ...]:
-    """The checks of a case for an answer to a prompt version; empty for a model without prompt."""
+    """Return the checks for an answer to a prompt version; `variant` is empty for a model without prompt."""
     return case.checks[variant or BASELINE]
 
 
-def scored(bench: Bench, case: BenchCase, attempt: Attempt, judgings: Iterable[Judging] = ()) -> Attempt:
-    """The attempt with its scores, whatever it had before; one that a fallback answered stays errored.
+def score_attempt(bench: Bench, case: BenchCase, attempt: Attempt, judgings: Iterable[Judging] = ()) -> Attempt:
+    """Return the attempt with its scores, in place of any it has; one that a fallback answered stays errored.
 
-    `judgings` are what the judges were asked about it.
+    `judgings` are the judges' answers about it.
     """
     answer = attempt.answer
     if answer is None:
@@ -50,7 +50,7 @@ def scored(bench: Bench, case: BenchCase, attempt: Attempt, judgings: Iterable[J
 
 
 def _why_unknown(found: Evaluation, judgings: Iterable[Judging]) -> str | None:
-    """Why nobody can say whether the answer passes, where that is so."""
+    """Return why it is unknown whether the answer passes; None if it is known."""
     if not found.errored:
         return None
     unsaid = [score for score in found.scores if score.errored and score.weight]

@@ -1,7 +1,7 @@
-"""A run in parts, each on a machine of its own: which cases each of them asks.
+"""Split the cases of a run over several machines.
 
-All machines must come to the same split, so it rests on nothing that one of them may have alone: on the suite's cases,
-and on the durations that are committed beside it.
+All machines must compute the same split, so it depends only on the suite's cases and on the durations that are
+committed next to it.
 """
 
 from __future__ import annotations
@@ -24,29 +24,28 @@ class Shard:
 
     @classmethod
     def parse(cls, text: str) -> Shard:
-        """`3/10`. Raises ValueError, in a phrase, when it is none."""
+        """Parse `3/10`. Raises ValueError with a phrase if it is not a shard."""
         match = re.fullmatch(r"\s*(\d{1,6})\s*/\s*(\d{1,6})\s*", text, re.ASCII)
         if not match:
-            raise ValueError("write which of how many, such as 3/10")
+            raise ValueError("expected NUMBER/COUNT, such as 3/10")
         number, of = int(match[1]), int(match[2])
         if not 1 <= number <= of <= MOST:
-            raise ValueError(f"of {of} shards there is none with the number {number}; the first one is 1/{max(of, 1)}")
+            raise ValueError(f"shard {number} of {of} does not exist; the first one is 1/{max(of, 1)}")
         return cls(number, of)
 
     def __str__(self) -> str:
         return f"{self.number}/{self.of}"
 
     def cases(self, names: Iterable[str], durations: Mapping[str, int]) -> list[str]:
-        """This shard's part of the cases, in their order. `durations` are whole milliseconds, of cases that are known.
+        """Return this shard's cases, in their order. `durations` are whole milliseconds of the cases that are known.
 
-        The longest case goes first, each to the shard that has the least to do (Graham 1969, LPT: no shard takes longer
-        than 4/3 of the best split). A case that is not known takes as long as the median. Where none is, all are dealt
-        out in turn.
+        The longest case goes first, each to the shard with the least work (Graham 1969, LPT: no shard takes longer than
+        4/3 of the best split). An unknown case takes the median. If none is known, they are dealt in turn.
         """
         order = list(names)
         usual = median_low(durations.values()) if durations else 1
         takes = {name: max(0, durations.get(name, usual)) for name in order}
-        # Each shard with what it has to do: the time, then the number of cases.
+        # Per shard: time, number of cases, number of the shard.
         loads = [(0, 0, number) for number in range(1, self.of + 1)]
         heapify(loads)
         mine = set()

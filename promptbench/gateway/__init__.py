@@ -1,12 +1,13 @@
-"""The way to the models."""
+"""Calls to models: cache, budget, rate limits, retries, outages and prices."""
 
 from promptbench.gateway.budget import Budget, BudgetReached
 from promptbench.gateway.cache import Cache
 from promptbench.gateway.circuit import ModelDown
-from promptbench.gateway.gateway import Gateway, Reply, Stopped
-from promptbench.gateway.limits import Pacer
+from promptbench.gateway.gateway import Gateway, Stopped
 from promptbench.gateway.price_file import PriceFile
 from promptbench.gateway.prices import Market, Prices, listed
+from promptbench.gateway.rate_limiter import RateLimiter
+from promptbench.gateway.reply import Reply
 
 __all__ = [
     "Budget",
@@ -15,9 +16,9 @@ __all__ = [
     "Gateway",
     "Market",
     "ModelDown",
-    "Pacer",
     "PriceFile",
     "Prices",
+    "RateLimiter",
     "Reply",
     "Stopped",
     "listed",

@@ -1,23 +1,24 @@
-"""What may be spent, and an end before more is."""
+"""A bound on dollars, calls and minutes that is never exceeded."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Self
 
 from promptbench.core.errors import EnvironmentFailure
 
 
 class BudgetReached(EnvironmentFailure):
-    """The next call could go beyond the budget. The message says which part of it is used up."""
+    """The next call could exceed the budget. The message says which part is used up."""
 
 
 class Budget:
-    """US dollars, calls and minutes that may be spent; None where there is no bound.
+    """US dollars, calls and minutes that may be spent; None means no bound.
 
-    Every try is a call. A call in flight counts with what it is expected to cost; a caller waits for it when only it
-    stands between the budget and the next call. `clock` is in seconds.
+    Every try is a call. A call in flight counts with its expected cost; a caller waits for it if its refund could allow
+    the next call. `clock` is in seconds.
     """
 
     def __init__(
@@ -40,7 +41,7 @@ class Budget:
         self._waiting: list[asyncio.Future[None]] = []
 
     async def hold(self, cost: float) -> None:
-        """Takes one call of about `cost` dollars out of the budget. Raises BudgetReached when it is too much."""
+        """Reserve one call of about `cost` dollars. Raises BudgetReached if that exceeds the budget."""
         self.check()
         while self.max_cost is not None and self.spent + self._held + cost > self.max_cost:
             if not self._in_flight:
@@ -56,7 +57,7 @@ class Budget:
         self._in_flight += 1
 
     def settle(self, held: float, spent: float) -> None:
-        """Puts back what was held for a call, and books what it did cost."""
+        """Replace what was reserved for a call by what it cost."""
         self._held -= held
         self._in_flight -= 1
         self.spent += spent
@@ -66,8 +67,34 @@ class Budget:
                 waiter.set_result(None)
 
     def check(self, delay: float = 0.0) -> None:
-        """Raises BudgetReached when no call may be made in `delay` seconds."""
+        """Raise BudgetReached if no call may be made in `delay` seconds."""
         if self._max_calls is not None and self.calls >= self._max_calls:
             raise BudgetReached(f"{self.calls} of {self._max_calls} calls are made")
         if self._max_minutes is not None and self._clock() + delay - self._started >= self._max_minutes * 60:
             raise BudgetReached(f"the {self._max_minutes:g} minutes are over")
+
+
+class Charge:
+    """One call's share of several budgets, as a context: `reserved` on entry, replaced by `spent` on exit."""
+
+    __slots__ = ("_budgets", "reserved", "spent")
+
+    def __init__(self, budgets: Sequence[Budget], reserved: float) -> None:
+        self._budgets = budgets
+        self.reserved = self.spent = reserved
+
+    async def __aenter__(self) -> Self:
+        holding: list[Budget] = []
+        try:
+            for budget in self._budgets:
+                await budget.hold(self.reserved)
+                holding.append(budget)
+        except BaseException:
+            for budget in holding:
+                budget.settle(self.reserved, 0.0)
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for budget in self._budgets:
+            budget.settle(self.reserved, self.spent)

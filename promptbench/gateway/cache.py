@@ -1,6 +1,6 @@
-"""Answers that need no second call: kept under the hash of everything that shapes an answer, the repeat included.
+"""A cache of answers, keyed by the hash of everything that shapes an answer, the repeat included.
 
-What comes from here says nothing new about a model, so it never enters a gate's statistics.
+A cached answer says nothing new about a model, so it never enters a gate's statistics.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from promptbench.core.types import Answer, CacheMode, Json, Request
 
 
 class Cache:
-    """What a run may take from the kept answers, and what it adds to them.
+    """One run's use of the stored answers.
 
-    `shapes` has what shapes the answers of each model besides the request; a model without is asked every time.
+    `shapes` holds what shapes the answers of each model besides the request; a model without it is never cached.
     """
 
     def __init__(self, mode: CacheMode, kept: KeptAnswers, shapes: Mapping[str, Json], secrets: Secrets) -> None:
@@ -27,12 +27,12 @@ class Cache:
         self._secrets = secrets
 
     def find(self, request: Request) -> Answer | None:
-        """The answer to take instead of a call, if there is one."""
+        """Return the stored answer, None if a call is needed."""
         key = self._key(request) if self._mode is CacheMode.READ else None
         return None if key is None else self._kept.find(key)
 
     def keep(self, request: Request, answer: Answer) -> None:
-        """Keeps an answer, unless it repeats a secret: masked it would be another answer."""
+        """Store an answer, unless it repeats a secret: masked it would be another answer."""
         key = self._key(request) if self._mode is not CacheMode.OFF else None
         if key is not None and self._secrets.mask_answer(answer) is answer:
             self._kept.keep(key, str(request.model), answer)
@@ -43,17 +43,17 @@ class Cache:
 
 
 def key_of(request: Request, shape: Json) -> str:
-    """`sha256:<hex>` over the request and what shapes its answer besides.
+    """Return `sha256:<hex>` over the request and `shape`, what else shapes its answer.
 
-    Not the request's hash, which takes CRLF for LF, and 1.50 for 1.5, and leaves out the variables behind a prompt: an
-    endpoint that sees the prompt may be sent them too.
+    This is not the request's hash, which equates CRLF with LF and 1.50 with 1.5, and leaves out the variables behind a
+    prompt: an endpoint that sees the prompt may receive them too.
     """
     whole = {"request": request.as_dict(), "variables": _as_written(request.variables), "shape": shape}
     return digest_text(json.dumps(whole, sort_keys=True))
 
 
 def _as_written(value: Json) -> Json:
-    """Plain data with each fraction as the text that it was written as, apart from all texts."""
+    """Return plain data with each fraction as its source text, distinct from any string."""
     if isinstance(value, Mapping):
         return {key: _as_written(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

@@ -1,7 +1,6 @@
-"""Whether a model is asked: as ever, by one probe at a time while it is silent, or no more.
+"""A circuit breaker: closed, open (one probe at a time), or disabled for this run.
 
-A circuit breaker with its usual states. Opening it costs a pause and giving up costs the run, so the first takes little
-evidence and the second takes minutes.
+Opening it costs a pause, disabling the model costs the run: so the first takes little evidence, the second minutes.
 """
 
 from __future__ import annotations
@@ -13,22 +12,20 @@ from collections.abc import Callable
 
 from promptbench.core.errors import EnvironmentFailure
 from promptbench.core.types import FailureKind, ProviderFailure
-from promptbench.gateway.naps import Naps
+from promptbench.gateway.sleep import CancellableSleep
 
-SEVERAL = 5
-"""Requests that fail with no answer in between, from which it is the model and not the requests."""
-LONG_SILENCE = 10.0
-"""Seconds in which several have failed and none was answered: enough, although they have tries left."""
+SEVERAL = 5  # requests that fail with no answer in between mean that the model is at fault
+LONG_SILENCE = 10.0  # seconds in which several requests fail and none is answered are enough, despite tries left
+# Seconds before a probe: doubled after each, with jitter in the upper half.
 FIRST_REST = 2.0
 LONGEST_REST = 30.0
-"""Seconds before a probe; twice as long after each, with jitter in the upper half."""
 
 
 class ModelDown(EnvironmentFailure):
-    """The model has been given up in this process; `reason` is the failure that decided it."""
+    """The model is disabled for this run; `reason` is the failure that decided it."""
 
     def __init__(self, model: str, reason: str) -> None:
-        super().__init__(f"{model} is given up: {reason}")
+        super().__init__(f"{model} is disabled for this run: {reason}")
         self.model = model
         self.reason = reason
 
@@ -36,42 +33,36 @@ class ModelDown(EnvironmentFailure):
 class Circuit:
     """The state of one model. All times are of one clock, in seconds.
 
-    A model that has answered before is waited for, up to `patience` seconds an outage. One that has never answered is
-    most likely written wrongly or not there, and is given up when several requests have failed. Given up is given up:
-    a run without this model is resumed later. `rests` are those of its probes, woken when there is nothing more to
-    wait for; `notice` gets sentences for the user.
+    A model that has answered before gets up to `patience` seconds for each outage. One that has never answered is most
+    likely misspelled or missing, and is disabled after several failed requests. Disabled is final: a run without the
+    model is resumed later. `rests` are the sleeps before probes, woken if there is nothing more to wait for; `notice`
+    receives sentences for the user.
     """
 
-    def __init__(self, model: str, *, patience: float, rests: Naps, notice: Callable[[str], None]) -> None:
+    def __init__(self, model: str, *, patience: float, rests: CancellableSleep, notice: Callable[[str], None]) -> None:
         self.model = model
         self.patience = patience
         self.rests = rests
         self._notice = notice
-        self.proven = False
-        """Whether the model has ever answered."""
-        self.open = False
-        """Whether the model is silent and only a probe may ask it."""
-        self.reason: str | None = None
-        """Why it is given up."""
-        self.turn = asyncio.Lock()
-        """Held by whoever is next to ask a silent model."""
-        self.lasted = False
-        """Whether a probe of the last outage failed, so that it was one."""
-        self._failing: Counter[object] = Counter()
-        """How often each request has failed since the last answer."""
+        self.proven = False  # the model has answered before
+        self.open = False  # only a probe may call the model
+        self.reason: str | None = None  # why the model is disabled
+        self.turn = asyncio.Lock()  # held by the request that sends the next probe
+        self.lasted = False  # a probe failed, so that the last opening was a real outage
+        self._failing: Counter[object] = Counter()  # failures of each request since the last answer
         self._without_answer = 0
         self._silent_since = math.inf
         self._until = math.inf
         self._ceiling = FIRST_REST
-        self._asked = 0.0
+        self._requested_wait = 0.0
 
     def check(self) -> None:
-        """Raises ModelDown when the model is given up."""
+        """Raise ModelDown if the model is disabled."""
         if self.reason is not None:
             raise ModelDown(self.model, self.reason)
 
     def answered(self) -> None:
-        """An answer: the model is there, and earlier failures were others' or its past."""
+        """Close the circuit after an answer."""
         self.proven = True
         self._reset()
 
@@ -85,11 +76,10 @@ class Circuit:
         last: bool,
         hopeless: bool,
     ) -> None:
-        """Takes note of a failed try of `request`, after so many `tries` the `last` one or not.
+        """Record a failed try of `request`: its number of `tries`, and whether this was the `last` one.
 
-        A rejected request says nothing about the model. One that is out of tries means silence when nobody else has
-        been answered since its first; should the model be busy with others all the same, their answers close the
-        circuit at once.
+        A rejected request says nothing about the model. One that is out of tries opens the circuit if no other was
+        answered since its first try; if the model does answer others, their answers close the circuit at once.
         """
         if failure.kind is FailureKind.REJECTED:
             return
@@ -100,17 +90,17 @@ class Circuit:
         if self.reason is not None:
             return
         if failure.kind is FailureKind.FATAL or (hopeless and not waits):
-            self._give_up(failure.message)
+            self._disable(failure.message)
         elif self.open:
             return
         elif not (self.proven and self.patience):
             if self._without_answer >= SEVERAL:
-                self._give_up(failure.message)
-        elif hopeless or (last and self._failing[request] == tries) or self._is_long_silent(now):
+                self._disable(failure.message)
+        elif hopeless or (last and self._failing[request] == tries) or self._long_silent(now):
             self._open(failure, now)
 
     def probe_failed(self, failure: ProviderFailure, now: float) -> None:
-        """Takes note of a probe without answer: the next one comes later, or the patience is over."""
+        """Record a failed probe: the next one comes later, or the model is disabled."""
         if not self.lasted and failure.kind is not FailureKind.REJECTED:
             self.lasted = True
             self._notice(
@@ -118,32 +108,32 @@ class Circuit:
                 f"up to {self.patience / 60:g} min (outage-minutes)"
             )
         self._ceiling = min(self._ceiling * 2, LONGEST_REST)
-        self._asked = failure.retry_after or 0.0
+        self._requested_wait = failure.retry_after or 0.0
         if failure.kind is FailureKind.REJECTED:
             self._reset()
         elif failure.kind is FailureKind.FATAL:
-            self._give_up(failure.message)
-        elif now + self._asked >= self._until:
-            self._give_up(f"no answer for {self.patience / 60:g} min: {failure.message}")
+            self._disable(failure.message)
+        elif now + self._requested_wait >= self._until:
+            self._disable(f"no answer for {self.patience / 60:g} min: {failure.message}")
 
     def rest(self, jitter: float, now: float) -> float:
-        """Seconds until the next probe. `jitter` is in [0, 1); the last probe is at the end of the patience."""
-        rest = max(self._ceiling * (1 + jitter) / 2, self._asked)
+        """Return the seconds until the next probe. `jitter` is in [0, 1); the last probe ends the patience."""
+        rest = max(self._ceiling * (1 + jitter) / 2, self._requested_wait)
         return max(0.0, min(rest, self._until - now))
 
-    def _is_long_silent(self, now: float) -> bool:
+    def _long_silent(self, now: float) -> bool:
         return len(self._failing) >= SEVERAL and now - self._silent_since >= LONG_SILENCE
 
     def _open(self, failure: ProviderFailure, now: float) -> None:
         self.open, self.lasted = True, False
         self._until = now + self.patience
-        self._ceiling, self._asked = FIRST_REST, failure.retry_after or 0.0
+        self._ceiling, self._requested_wait = FIRST_REST, failure.retry_after or 0.0
 
-    def _give_up(self, reason: str) -> None:
+    def _disable(self, reason: str) -> None:
         self.open = False
         self.reason = reason
         self.rests.wake()
-        self._notice(f"{self.model} is given up: {reason}")
+        self._notice(f"{self.model} is disabled for this run: {reason}")
 
     def _reset(self) -> None:
         self._failing.clear()

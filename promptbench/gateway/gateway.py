@@ -1,4 +1,15 @@
-"""The only caller of providers: a slot for each request in flight, retries, patience with a model that falls silent."""
+"""The only component that calls providers.
+
+A request passes these stages, all of them in `Gateway.call`:
+
+1. cache: a stored answer ends the call here
+2. circuit breaker: in an outage, wait for a probe to succeed; raise ModelDown if the model is disabled
+3. concurrency: one slot per request, the only limit on calls at once
+4. rate limit: wait until the model's limits allow the call
+5. budget: reserve the expected cost while the call is in flight
+6. provider
+7. retry: back off and return to 4, or end with the failure
+"""
 
 from __future__ import annotations
 
@@ -7,20 +18,20 @@ import contextlib
 import random as random_module
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from promptbench.core.protocols import Provider
-from promptbench.core.types import Answer, FailedTry, FailureKind, ModelRef, ProviderFailure, Request, Usage
-from promptbench.gateway.budget import Budget
+from promptbench.core.types import Answer, FailureKind, ModelRef, ProviderFailure, Request, Usage
+from promptbench.gateway.budget import Budget, Charge
 from promptbench.gateway.cache import Cache
 from promptbench.gateway.circuit import Circuit, ModelDown
-from promptbench.gateway.limits import Pacer
-from promptbench.gateway.line import Line
-from promptbench.gateway.naps import Naps
+from promptbench.gateway.model_state import ModelState
+from promptbench.gateway.rate_limiter import RateLimiter
+from promptbench.gateway.reply import CallProgress, Reply
 from promptbench.gateway.retry import RetryPolicy
+from promptbench.gateway.sleep import CancellableSleep
 
-_LONG_WAIT = 5.0
-"""Seconds from which a wait is worth a word to the user."""
+_LONG_WAIT = 5.0  # seconds from which a wait is reported to the user
 _NO_USAGE = Usage(0, 0)
 
 
@@ -28,85 +39,16 @@ class Stopped(Exception):
     """The gateway was stopped before a request was sent."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What became of a request: an answer or a failure, and both with a `fallback`. One from the cache has no `tries`.
-
-    `queue_ms` is the time spent waiting for a slot, for a rate limit and between tries, apart from the provider's time;
-    `limit_ms` is the part of it for a rate limit, `backoff_ms` the part between tries and for a silent model.
-    """
-
-    answer: Answer | None
-    failure: ProviderFailure | None
-    tries: int
-    failed_tries: tuple[FailedTry, ...]
-    queue_ms: float
-    cost: float | None = None
-    """US dollars for the answer, which are not spent again on one from the cache; None when nobody knows."""
-    limit_ms: float = 0.0
-    backoff_ms: float = 0.0
-    fallback: ModelRef | None = None
-    """The model that was asked in place of the request's own, which was given up. `failure` says why, answer or not."""
-
-    def in_place_of(self, own: Reply, model: ModelRef) -> Reply:
-        """This reply of `model` for a request whose own model gave `own`."""
-        return replace(
-            self,
-            failure=own.failure,
-            tries=own.tries + self.tries,
-            failed_tries=own.failed_tries + self.failed_tries,
-            queue_ms=own.queue_ms + self.queue_ms,
-            limit_ms=own.limit_ms + self.limit_ms,
-            backoff_ms=own.backoff_ms + self.backoff_ms,
-            fallback=model,
-        )
-
-
-@dataclass(slots=True, eq=False)
-class _Asking:
-    """One request on its way. Times are of `time.perf_counter`.
-
-    `calling` is the seconds spent in the provider, `pacing` those for a rate limit, `resting` those between tries and
-    for a silent model.
-    """
-
-    request: Request
-    began: float
-    first_call: float | None = None
-    calling: float = 0.0
-    pacing: float = 0.0
-    resting: float = 0.0
-    failure: ProviderFailure | None = None
-    failed: list[FailedTry] = field(default_factory=list)
-    retried: int = 0
-    """Failed tries since the request began, or since the model came back."""
-    suspect: bool = False
-    """Whether the model answers others while this one is out of tries; it has one more."""
-
-    def missed(self, failure: ProviderFailure, seconds: float) -> None:
-        self.failure = failure
-        self.failed.append(FailedTry(failure.kind, failure.message, failure.status, seconds * 1000))
-        self.retried += 1
-
-    def reply(self, answer: Answer | None, cost: float | None = None) -> Reply:
-        failure = self.failure if answer is None else None
-        queued = (time.perf_counter() - self.began - self.calling) * 1000
-        tries = len(self.failed) + (answer is not None)
-        limited, rested = self.pacing * 1000, self.resting * 1000
-        return Reply(answer, failure, tries, tuple(self.failed), queued, cost, limited, rested)
-
-
 Price = Callable[[ModelRef, Answer], float | None]
-Bill = Callable[[ModelRef, Usage], float | None]
-"""What a call with so many tokens is billed with, in US dollars."""
+Bill = Callable[[ModelRef, Usage], float | None]  # US dollars for a call with this usage
 
 
 class Gateway:
-    """Asks the providers, keyed by model reference (`openai/gpt-5-mini`). `notice` gets sentences for the user.
+    """Calls providers, keyed by model reference (`openai/gpt-5-mini`). `notice` receives sentences for the user.
 
-    A model with one of the `pacers` is kept within its rate limits and asked as much at once as does it good; one
-    without is asked as much at once as its provider says. An outage is waited out for `patience` seconds. What the
-    `cache` has is answered without a call, a slot, a limit or a budget.
+    `concurrency` is the number of calls at once to each model; by default each provider's own. A model with one of the
+    `limiters` is kept within its rate limits, and its concurrency adapts. An outage is waited out for `patience`
+    seconds.
     """
 
     def __init__(
@@ -119,261 +61,235 @@ class Gateway:
         price: Price = lambda model, answer: None,
         bill: Bill = lambda model, usage: 0.0,
         budgets: Sequence[Budget] = (),
-        pacers: Mapping[str, Pacer] | None = None,
+        limiters: Mapping[str, RateLimiter] | None = None,
         cache: Cache | None = None,
         notice: Callable[[str], None],
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         clock: Callable[[], float] = time.monotonic,
         random: Callable[[], float] = random_module.random,
     ) -> None:
-        self._lines = {
-            model: Line(
-                provider,
-                _width(provider, concurrency),
-                (pacers or {}).get(model),
-                Circuit(model, patience=patience, rests=Naps(sleep), notice=notice),
-            )
-            for model, provider in providers.items()
-        }
+        self._models = {}
+        for model, provider in providers.items():
+            most, bound = concurrency or provider.concurrency, provider.max_concurrency
+            if concurrency and bound is not None and concurrency > bound:
+                notice(f"{model} takes at most {bound} calls at once, so --concurrency {concurrency} is {bound} for it")
+                most = bound
+            circuit = Circuit(model, patience=patience, rests=CancellableSleep(sleep), notice=notice)
+            self._models[model] = ModelState(provider, max(1, most), (limiters or {}).get(model), circuit)
         self._policy = RetryPolicy(retries, random)
         self._price = price
         self._bill = bill
         self._budgets = budgets
         self._cache = cache
         self._notice = notice
-        self._naps = Naps(sleep)
+        self._sleep = CancellableSleep(sleep)
         self._clock = clock
         self._random = random
         self._stopped = False
 
-    async def ask(self, request: Request, fallback: ModelRef | None = None) -> Reply:
-        """The reply, after retries; that of the `fallback` when the model has been given up.
+    def concurrency(self, model: str) -> int:
+        """Return the most calls at once that a model may get."""
+        return self._models[model].most
 
-        Raises ModelDown at once when the model has been given up and the fallback too, BudgetReached when a call could
-        go beyond the budget, Stopped when the request was never sent before `stop`.
+    async def call(self, request: Request, fallback: ModelRef | None = None) -> Reply:
+        """Return the model's reply, or that of the `fallback` if the model is disabled.
+
+        Raises ModelDown if the model and its fallback are disabled, BudgetReached if the call could exceed the budget,
+        Stopped if `stop` was called before the request was sent.
         """
-        if fallback is None:
-            return await self._ask(request)
-        line, down = self._lines[str(request.model)], None
-        try:
-            own = await self._ask(request)
-        except ModelDown as error:
-            down, own = error, Reply(None, ProviderFailure(FailureKind.FATAL, error.message), 0, (), 0.0)
-        if own.answer is not None or line.circuit.reason is None:
-            return own
-        try:
-            other = await self._ask(replace(request, model=fallback))
-        except ModelDown:
-            if down is not None:
-                raise down from None
-            return own
-        if not line.replaced:
-            line.replaced = True
-            self._notice(f"{fallback} is asked in place of {request.model}; its answers are shown and prove nothing")
-        return other.in_place_of(own, fallback)
-
-    async def _ask(self, request: Request) -> Reply:
-        """As `ask`, of the request's own model."""
+        model = self._models[str(request.model)]
         if self._cache is not None and (kept := self._cache.find(request)) is not None:
             return Reply(replace(kept, recorded=True), None, 0, (), 0.0, self._price(request.model, kept))
-        line = self._lines[str(request.model)]
-        line.circuit.check()
-        asking = _Asking(request, time.perf_counter())
-        reply = None
+        progress, disabled = CallProgress(request), None
         try:
-            while reply is None:
-                if line.circuit.open:
-                    rested = time.perf_counter()
-                    reply = await self._outlast(line, asking)
-                    asking.resting += time.perf_counter() - rested
-                else:
-                    async with line.slots:
-                        reply = await self._try(line, asking)
+            model.circuit.check()
+            while not progress.finished:
+                if model.circuit.open:
+                    await self._await_recovery(model, progress)
+                    continue
+                # The slot is kept between tries: that eases a struggling server.
+                async with model.slots:
+                    while not progress.finished and not model.circuit.open:
+                        # The model may have been disabled while this request waited for the slot or between tries.
+                        if self._ends_with_model(model, progress):
+                            break
+                        expected = self._expected_usage(model, request)
+                        await self._pace(model, expected, progress)
+                        if model.circuit.open or model.circuit.reason is not None:
+                            continue
+                        async with self._charge(request, expected) as charge:
+                            began = time.perf_counter()
+                            try:
+                                outcome: Answer | ProviderFailure = await model.provider.complete(request)
+                            except ProviderFailure as failure:
+                                outcome = failure
+                            progress.called(outcome, began)
+                            charge.spent = self._spent(request, outcome, charge)
+                        if isinstance(outcome, Answer):
+                            self._learn(model, progress, expected, outcome)
+                        else:
+                            await self._back_off(model, progress, outcome)
         except Stopped:
-            if asking.failure is None:
+            if progress.failure is None:
                 raise
-            reply = asking.reply(None)
-        return reply
+        except ModelDown as error:
+            if fallback is None:
+                raise
+            disabled = error
+            progress.failure = ProviderFailure(FailureKind.FATAL, error.message)
+        reply = progress.reply(None if progress.answer is None else self._price(request.model, progress.answer))
+        if fallback is None or reply.answer is not None or model.circuit.reason is None:
+            return reply
+        return await self._fall_back(model, request, fallback, reply, disabled)
 
     def stop(self) -> None:
-        """Sends nothing more. What is in flight is still awaited; what waits to be sent ends at once."""
+        """Send nothing more. Calls in flight are still awaited; what waits to be sent ends at once."""
         self._stopped = True
-        self._naps.wake()
-        for line in self._lines.values():
-            line.circuit.rests.wake()
+        self._sleep.wake()
+        for model in self._models.values():
+            model.circuit.rests.wake()
 
     async def close(self, within: float | None = None) -> None:
-        """Closes every provider, also when one of them fails to close, and waits `within` seconds at the most."""
-        closing = (line.provider.close() for line in self._lines.values())
+        """Close every provider, even if one of them fails to close. Wait at most `within` seconds."""
+        closing = (model.provider.close() for model in self._models.values())
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within):
                 for error in await asyncio.gather(*closing, return_exceptions=True):
                     if isinstance(error, BaseException):
                         raise error
 
-    async def _try(self, line: Line, asking: _Asking) -> Reply | None:
-        """Asks until there is an answer or no hope; None when the model has fallen silent.
+    async def _fall_back(
+        self, model: ModelState, request: Request, fallback: ModelRef, own: Reply, disabled: ModelDown | None
+    ) -> Reply:
+        try:
+            other = await self.call(replace(request, model=fallback))
+        except ModelDown:
+            if disabled is not None:
+                raise disabled from None
+            return own
+        if not model.replaced:
+            model.replaced = True
+            self._notice(f"calling {fallback} instead of {request.model}; its answers are shown and prove nothing")
+        return other.in_place_of(own, fallback)
 
-        The slot is kept between tries: that eases a struggling server.
+    # Circuit breaker
+
+    async def _await_recovery(self, model: ModelState, progress: CallProgress) -> None:
+        """Wait with all other requests until an unavailable model answers a probe, or it is this request's turn.
+
+        The probe is a request that the model has answered before: one that it cannot answer would look like an outage
+        for ever. Its answer is discarded.
         """
-        # Whoever waited for a slot or between tries may have waited for a model that went down meanwhile.
-        while not line.circuit.open:
-            if line.circuit.reason is not None:
-                return self._left_alone(line, asking)
-            expected = self._expected(line, asking.request)
-            paced = time.perf_counter()
-            await self._pace(line, expected)
-            asking.pacing += time.perf_counter() - paced
-            if line.circuit.open or line.circuit.reason is not None:
-                continue
-            outcome = await self._call(line, asking.request, expected, asking)
-            if isinstance(outcome, Answer):
-                return asking.reply(outcome, self._price(asking.request.model, outcome))
-            delay = self._delay(line, asking, outcome)
-            self._failed(line, asking, outcome, last=delay is None)
-            if delay is None and (asking.suspect or not line.circuit.open):
-                return asking.reply(None)
-            if delay is not None and not line.circuit.open:
-                rested = time.perf_counter()
-                await self._wait(line, delay, outcome)
-                asking.resting += time.perf_counter() - rested
-        return None
-
-    async def _outlast(self, line: Line, asking: _Asking) -> Reply | None:
-        """Waits with all others until a silent model answers again; None when it does, or it is another's turn to ask.
-
-        The probe is a question that the model has answered before: one that it cannot answer would look like an outage
-        for ever. Its answer is thrown away.
-        """
-        circuit = line.circuit
+        circuit, rested = model.circuit, time.perf_counter()
         async with circuit.turn:
             if circuit.open:
-                await self._pause(circuit.rest(self._random(), self._clock()), circuit.rests)
-            if circuit.open and line.known is not None:
-                expected = self._expected(line, line.known)
-                await self._pace(line, expected)
-                outcome = await self._call(line, line.known, expected)
-                if not isinstance(outcome, Answer):
-                    circuit.probe_failed(outcome, self._clock())
-        if circuit.reason is not None:
-            return self._left_alone(line, asking)
-        if not circuit.open:
-            # The tries that failed were the outage's fault, if it was one.
-            out_of_tries = asking.retried > self._policy.retries
-            asking.suspect = not circuit.lasted
-            asking.retried = 0 if circuit.lasted else min(asking.retried, self._policy.retries)
-            if asking.suspect and out_of_tries and not self._policy.retries:
-                return asking.reply(None)
-        return None
+                await self._wait(circuit.rest(self._random(), self._clock()), circuit.rests)
+            if circuit.open and model.answered_last is not None:
+                await self._probe(model, model.answered_last)
+        progress.resting += time.perf_counter() - rested
+        if self._ends_with_model(model, progress) or circuit.open:
+            return
+        # If there was an outage, the failed tries were its fault.
+        out_of_tries = progress.retried > self._policy.retries
+        progress.suspect = not circuit.lasted
+        progress.retried = 0 if circuit.lasted else min(progress.retried, self._policy.retries)
+        progress.finished = progress.suspect and out_of_tries and not self._policy.retries
 
-    def _expected(self, line: Line, request: Request) -> Usage:
-        return line.forecast.expect(request) if self._budgets or line.pacer else _NO_USAGE
-
-    async def _call(
-        self, line: Line, request: Request, expected: Usage, asking: _Asking | None = None
-    ) -> Answer | ProviderFailure:
-        """One call, for somebody who is `asking` or as a probe."""
-        if self._stopped:
-            raise Stopped
-        held = await self._hold(request, expected)
-        began = time.perf_counter()
-        spent = held
-        try:
-            answer = await line.provider.ask(request)
-            spent = self._billed(request.model, answer, held)
-        except ProviderFailure as failure:
-            # A call that fails without a word from the provider, or is cut short, may be billed all the same.
-            spent = held if failure.status is None else 0.0
-            if asking is not None:
-                asking.missed(failure, time.perf_counter() - began)
-            line.failed(failure, self._clock())
-            return failure
-        finally:
-            if asking is not None:
-                asking.first_call = asking.first_call or began
-                asking.calling += time.perf_counter() - began
-            for budget in self._budgets:
-                budget.settle(held, spent)
-        first_try = asking is not None and not asking.failed
-        line.answered(request, expected, answer, self._clock(), first_try=first_try)
-        kept = replace(answer, limits=None) if answer.limits else answer
-        if self._cache is not None and asking is not None:
-            self._cache.keep(request, kept)
-        return kept
-
-    def _delay(self, line: Line, asking: _Asking, failure: ProviderFailure) -> float | None:
-        """Seconds until the next try, None when there is none."""
-        elapsed = time.perf_counter() - (asking.first_call or asking.began)
-        return self._policy.delay(failure, asking.retried, proven=line.circuit.proven, elapsed=elapsed)
-
-    def _failed(self, line: Line, asking: _Asking, failure: ProviderFailure, *, last: bool) -> None:
-        line.circuit.failed(
-            failure,
-            self._clock(),
-            request=asking,
-            tries=asking.retried,
-            last=last,
-            hopeless=self._policy.hopeless(failure),
-        )
+    async def _probe(self, model: ModelState, request: Request) -> None:
+        expected = self._expected_usage(model, request)
+        await self._pace(model, expected)
+        async with self._charge(request, expected) as charge:
+            try:
+                outcome: Answer | ProviderFailure = await model.provider.complete(request)
+            except ProviderFailure as failure:
+                outcome = failure
+            charge.spent = self._spent(request, outcome, charge)
+        if isinstance(outcome, Answer):
+            model.answered(request, expected, outcome, self._clock(), first_try=False)
+        else:
+            model.failed(outcome, self._clock())
+            model.circuit.probe_failed(outcome, self._clock())
 
     @staticmethod
-    def _left_alone(line: Line, asking: _Asking) -> Reply:
-        """What becomes of a request whose model was given up: errored when it was asked, else nothing at all."""
-        if asking.failure is None:
-            line.circuit.check()
-        return asking.reply(None)
+    def _ends_with_model(model: ModelState, progress: CallProgress) -> bool:
+        """Return whether the request is over because its model is disabled. Raises ModelDown if it was never sent."""
+        if model.circuit.reason is None:
+            return False
+        if progress.failure is None:
+            model.circuit.check()
+        progress.finished = True
+        return True
 
-    async def _pace(self, line: Line, expected: Usage) -> None:
-        """Waits until the limits of the model let the call go."""
-        if line.pacer is None:
-            return
-        delay = line.pacer.reserve(expected, self._clock())
-        if delay > 0:
-            await self._pause(delay, self._naps)
-        while (delay := line.pacer.leave(self._clock())) > 0:
-            await self._pause(delay, self._naps)
-        # In the next turn of the loop the request is on its way: the first one imports an SDK before that.
-        asyncio.get_running_loop().call_soon(lambda pacer: pacer.left(self._clock()), line.pacer)
+    # Rate limit
 
-    async def _pause(self, delay: float, naps: Naps) -> None:
+    def _expected_usage(self, model: ModelState, request: Request) -> Usage:
+        return model.forecast.expect(request) if self._budgets or model.limiter else _NO_USAGE
+
+    async def _pace(self, model: ModelState, expected: Usage, progress: CallProgress | None = None) -> None:
+        """Wait until the rate limits of the model allow the call."""
+        if model.limiter is not None:
+            paced = time.perf_counter()
+            delay = model.limiter.reserve(expected, self._clock())
+            if delay > 0:
+                await self._wait(delay, self._sleep)
+            while (delay := model.limiter.leave(self._clock())) > 0:
+                await self._wait(delay, self._sleep)
+            # The request leaves in the next turn of the loop: the first one imports an SDK before that.
+            asyncio.get_running_loop().call_soon(lambda limiter: limiter.sent(self._clock()), model.limiter)
+            if progress is not None:
+                progress.pacing += time.perf_counter() - paced
+        if self._stopped:
+            raise Stopped
+
+    async def _wait(self, delay: float, sleep: CancellableSleep) -> None:
         for budget in self._budgets:
             budget.check(delay)
         if not self._stopped:
-            await naps.take(delay)
+            await sleep.wait(delay)
         if self._stopped:
             raise Stopped
 
-    async def _hold(self, request: Request, expected: Usage) -> float:
-        """Takes a call out of every budget, and returns the US dollars held for it."""
-        if not self._budgets:
-            return 0.0
-        cost = self._bill(request.model, expected) or 0.0
-        holding: list[Budget] = []
-        try:
-            for budget in self._budgets:
-                await budget.hold(cost)
-                holding.append(budget)
-        except BaseException:
-            for budget in holding:
-                budget.settle(cost, 0.0)
-            raise
-        return cost
+    # Budget
 
-    def _billed(self, model: ModelRef, answer: Answer, held: float) -> float:
-        """What an answer is booked with: with what was held for it where the provider does not say its tokens."""
-        if not self._budgets or answer.usage is None:
-            return held
-        billed = self._bill(model, answer.usage)
-        return held if billed is None else billed
+    def _charge(self, request: Request, expected: Usage) -> Charge:
+        return Charge(self._budgets, (self._bill(request.model, expected) or 0.0) if self._budgets else 0.0)
 
-    async def _wait(self, line: Line, delay: float, failure: ProviderFailure) -> None:
-        """Sleeps between two tries, and says so when it takes long."""
-        now = time.perf_counter()
-        if delay >= _LONG_WAIT and now >= line.quiet_until:
-            line.quiet_until = now + delay
-            self._notice(f"{failure.message}; waiting {delay:.0f} s")
-        await self._pause(delay, self._naps)
+    def _spent(self, request: Request, outcome: Answer | ProviderFailure, charge: Charge) -> float:
+        """Return what a call cost: the reserved amount if the provider does not report its tokens."""
+        if isinstance(outcome, ProviderFailure):
+            # A call that fails without a reply, or is cut short, may be billed all the same.
+            return charge.reserved if outcome.status is None else 0.0
+        if not self._budgets or outcome.usage is None:
+            return charge.reserved
+        billed = self._bill(request.model, outcome.usage)
+        return charge.reserved if billed is None else billed
 
+    # After the call
 
-def _width(provider: Provider, cap: int | None) -> int:
-    return max(1, provider.concurrency if cap is None else min(provider.concurrency, cap))
+    def _learn(self, model: ModelState, progress: CallProgress, expected: Usage, answer: Answer) -> None:
+        model.answered(progress.request, expected, answer, self._clock(), first_try=not progress.failed)
+        if answer.limits:
+            # Rate-limit headers are for the gateway only.
+            progress.answer = answer = replace(answer, limits=None)
+        if self._cache is not None:
+            self._cache.keep(progress.request, answer)
+
+    async def _back_off(self, model: ModelState, progress: CallProgress, failure: ProviderFailure) -> None:
+        """Wait until the next try, or end the request if it has none left."""
+        model.failed(failure, self._clock())
+        circuit = model.circuit
+        elapsed = time.perf_counter() - (progress.first_call or progress.began)
+        delay = self._policy.delay(failure, progress.retried, proven=circuit.proven, elapsed=elapsed)
+        hopeless = self._policy.hopeless(failure)
+        circuit.failed(
+            failure, self._clock(), request=progress, tries=progress.retried, last=delay is None, hopeless=hopeless
+        )
+        if delay is None:
+            progress.finished = progress.suspect or not circuit.open
+        elif not circuit.open:
+            now = time.perf_counter()
+            if delay >= _LONG_WAIT and now >= model.quiet_until:
+                model.quiet_until = now + delay
+                self._notice(f"{failure.message}; waiting {delay:.0f} s")
+            await self._wait(delay, self._sleep)
+            progress.resting += time.perf_counter() - now

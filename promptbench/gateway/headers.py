@@ -1,8 +1,8 @@
-"""The rate limits that a server announces in the headers of its answers.
+"""Read the rate limits that a server announces in the headers of its answers.
 
 OpenAI, Azure and many others: `x-ratelimit-{limit,remaining,reset}-{requests,tokens}`, resets as Go durations (`6m0s`).
 Anthropic: `anthropic-ratelimit-{requests,tokens,input-tokens,output-tokens}-{limit,remaining,reset}`, resets as RFC
-3339 times. A limit of 0 or below, which Azure sends, says nothing.
+3339 times. A limit of 0 or below, which Azure sends, is ignored.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ _HALF_A_DAY = 43_200.0
 
 @dataclass(frozen=True, slots=True)
 class Announced:
-    """What a minute allows, by kind (`requests`, `tokens`, `input-tokens`, `output-tokens`), where it is known.
+    """Announced limits per minute by kind (`requests`, `tokens`, `input-tokens`, `output-tokens`).
 
-    `wait` is the number of seconds until there is anything again, where nothing is left now.
+    `wait` is the number of seconds until a used-up limit is available again.
     """
 
     per_minute: Mapping[str, float] = field(default_factory=dict)
@@ -30,7 +30,7 @@ class Announced:
 
 
 def read(headers: Mapping[str, str], now: datetime | None = None) -> Announced:
-    """What the headers say. Names are in lower case; what cannot be read is as if it were not there."""
+    """Return the announced limits. Names are in lower case; unreadable values are ignored."""
     limits: dict[str, float] = {}
     wait = 0.0
     for kind in KINDS:
@@ -47,7 +47,7 @@ def read(headers: Mapping[str, str], now: datetime | None = None) -> Announced:
 def _family(
     headers: Mapping[str, str], kind: str, now: datetime | None
 ) -> tuple[float | None, float | None, float | None]:
-    """Limit, what remains of it, and the seconds until it is whole again."""
+    """Return the limit, what remains of it, and the seconds until it is reset."""
     if (limit := headers.get(f"x-ratelimit-limit-{kind}")) is not None:
         remaining, reset = headers.get(f"x-ratelimit-remaining-{kind}"), headers.get(f"x-ratelimit-reset-{kind}")
     else:
@@ -57,7 +57,7 @@ def _family(
 
 
 def _is_daily(limit: float, remaining: float | None, reset: float | None) -> bool:
-    """Whether the limit is a day's: what is used up takes so long to come back that the whole takes a day."""
+    """Return whether this is a daily limit: at the rate at which it refills, all of it takes a day."""
     if remaining is None or reset is None or remaining >= limit:
         return False
     return reset * limit / (limit - remaining) > _HALF_A_DAY
@@ -71,7 +71,7 @@ def _number(text: str | None) -> float | None:
 
 
 def seconds_until(text: str, now: datetime | None = None) -> float | None:
-    """Seconds of a Go duration, a plain number of seconds, or the time until an RFC 3339 date; None for all else."""
+    """Return the seconds of a Go duration, a number of seconds or the time until an RFC 3339 date; else None."""
     text = text.strip()
     parts = _DURATION.findall(text)
     if parts and "".join(number + unit for number, unit in parts) == text:

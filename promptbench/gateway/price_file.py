@@ -1,9 +1,9 @@
-"""The project's own prices: a TOML or JSON file by model, or LiteLLM's price list as it is.
+"""Read the project's own prices: a TOML or JSON file by model, or LiteLLM's price list unchanged.
 
     ["openai/gpt-5-mini"]
     input = 0.25     # US dollars per million tokens
     output = 2.0
-    cached = 0.025   # of input read from the provider's cache; as `input` where it is left out
+    cached = 0.025   # for input read from the provider's cache; `input` by default
 
 LiteLLM's `model_prices_and_context_window.json` has US dollars per token, and models without a price per token.
 """
@@ -29,14 +29,14 @@ _LITELLM = ("input_cost_per_token", "output_cost_per_token", "cache_read_input_t
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """US dollars per million tokens. Reasoning is output; `cached` is None where cached input costs as any other."""
+    """US dollars per million tokens. Reasoning is output; `cached` is None if cached input has no price of its own."""
 
     input: float
     output: float
     cached: float | None = None
 
     def cost(self, usage: Usage) -> float:
-        """US dollars."""
+        """Return US dollars for this usage."""
         cached = min(usage.cached_tokens or 0, usage.input_tokens)
         cached_rate = self.input if self.cached is None else self.cached
         fresh = usage.input_tokens - cached
@@ -45,7 +45,7 @@ class Rates:
 
 @dataclass(frozen=True, slots=True)
 class PriceFile:
-    """A price file that has been read."""
+    """The content of a price file: rates by model."""
 
     name: str
     hash: str
@@ -53,7 +53,7 @@ class PriceFile:
 
     @classmethod
     def read(cls, path: Path) -> PriceFile:
-        """Raises InputError with one sentence on a file that cannot be used."""
+        """Read a price file. Raises InputError if it is unreadable or invalid."""
         try:
             text = path.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
@@ -69,19 +69,19 @@ class PriceFile:
         return cls(path.name, digest_text(text), {name: rates for name, rates in found.items() if rates})
 
     def rates(self, model: ModelRef) -> Rates | None:
-        """By `provider/name`, else by the name alone."""
+        """Return the rates of `provider/name`, else those of the name alone."""
         return self.entries.get(str(model)) or self.entries.get(model.name)
 
 
 def _full_name(name: str, entry: Json) -> str:
-    """LiteLLM leaves the provider away where the name alone is clear, and says it beside."""
+    """Return `provider/name`: LiteLLM leaves out the provider where the name alone is clear."""
     provider = entry.get("litellm_provider") if isinstance(entry, dict) else None
     return f"{provider}/{name}" if provider and not name.startswith(f"{provider}/") else name
 
 
 def _rates(path: Path, name: str, entry: Json) -> Rates | None:
     if not isinstance(entry, dict):
-        raise _mistake(path, name, "must be a table with input and output")
+        raise _error(path, name, "must be a table with input and output")
     if "litellm_provider" in entry or _LITELLM[0] in entry:
         given, made, cached = (entry.get(key) for key in _LITELLM)
         if not (_is_price(given) and _is_price(made)):
@@ -90,11 +90,11 @@ def _rates(path: Path, name: str, entry: Json) -> Rates | None:
     for key, value in entry.items():
         if key not in _KEYS:
             meant = did_you_mean(key, _KEYS)
-            raise _mistake(path, name, f"has no '{key}'" + (f"; did you mean '{meant}'?" if meant else ""))
+            raise _error(path, name, f"has an unknown key '{key}'" + (f"; did you mean '{meant}'?" if meant else ""))
         if not _is_price(value):
-            raise _mistake(path, name, f"{key} must be a number of US dollars per million tokens, not {value!r:.40}")
+            raise _error(path, name, f"{key}: expected US dollars per million tokens, got {value!r:.40}")
     if not {"input", "output"} <= entry.keys():
-        raise _mistake(path, name, "needs both input and output")
+        raise _error(path, name, "needs both input and output")
     return Rates(**{key: float(value) for key, value in entry.items()})
 
 
@@ -102,7 +102,7 @@ def _is_price(value: Json) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= 0
 
 
-def _mistake(path: Path, name: str, what: str) -> InputError:
+def _error(path: Path, name: str, what: str) -> InputError:
     return InputError(
         f"the price file {path}: '{name}' {what}",
         hint='write ["provider/model"] and below it input = 0.25 and output = 2.0, in US dollars per million tokens',

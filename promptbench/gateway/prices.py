@@ -1,6 +1,6 @@
-"""What an answer costs in US dollars: by the project's price file, else by the list that `genai-prices` ships.
+"""Price answers in US dollars, by the project's price file, else by the list that `genai-prices` ships.
 
-Nothing is fetched. A price that nobody knows is None, never 0. The list's price of a model is looked up once.
+Nothing is fetched. An unknown price is None, never 0. A model is looked up once.
 """
 
 from __future__ import annotations
@@ -20,20 +20,22 @@ CostOf = Callable[[Usage], float]
 
 @dataclass(frozen=True, slots=True)
 class Market:
-    """Who is paid. `addresses` are the providers' addresses where they are not the provider's own: a proxy or another
-    server that speaks the same dialect sets its own prices. `local` models cost the machine's time, at `hourly` US
-    dollars; those of the provider `recorded` are not asked at all. `behind` says which model answers where a name is
-    one's own, as that of a deployment.
+    """What decides whose prices apply.
+
+    `addresses` are the providers' addresses where they are not the provider's own: a proxy sets its own prices.
+    `local` models cost machine time, at `hourly` US dollars; `replayed` ones cost nothing. `behind` maps a name that
+    the user chose, such as a deployment's, to the model that answers.
     """
 
     addresses: Mapping[str, str]
     local: frozenset[str] = frozenset()
     hourly: float | None = None
     behind: Mapping[str, str] = field(default_factory=dict)
+    replayed: frozenset[str] = frozenset()
 
     def free(self, model: ModelRef) -> bool:
-        """Whether nobody sends a bill for a call."""
-        return str(model) in self.local or model.provider == "recorded"
+        """Return whether a call to this model is not billed."""
+        return str(model) in self.local or str(model) in self.replayed
 
 
 class Prices:
@@ -45,7 +47,7 @@ class Prices:
         self._found: dict[tuple[str, str], CostOf | None] = {}
 
     def cost(self, model: ModelRef, answer: Answer) -> float | None:
-        """US dollars for an answer. Writing to a provider's cache is counted as plain input."""
+        """Return US dollars for an answer. Writing to a provider's cache counts as plain input."""
         if str(model) in self.market.local:
             hourly = self.market.hourly
             return None if hourly is None else hourly * answer.provider_ms / 3_600_000
@@ -55,20 +57,19 @@ class Prices:
         return None if price is None else price(answer.usage)
 
     def of_tokens(self, model: ModelRef, usage: Usage) -> float | None:
-        """US dollars that a call with so many tokens is billed with: 0 for a model that nobody sends a bill for."""
+        """Return US dollars for a call with this usage: 0 for a model that is not billed."""
         if self.market.free(model):
             return 0.0
         price = self._price(model, "")
         return None if price is None else price(usage)
 
     def facts(self) -> dict[str, str]:
-        """Where the prices come from, for the record."""
+        """Return where the prices come from, for the record."""
         own = {"file": self._file.name, "file_hash": self._file.hash} if self._file else {}
         return {_LIST: metadata.version(_LIST), **own}
 
     def _price(self, model: ModelRef, returned: str) -> CostOf | None:
-        """By the name that was asked for in the file; in the list also by the name that the provider returned, and by
-        that of the model behind a deployment, since a deployment may be named as one likes."""
+        """Look up the requested name in the file; in the list also the returned name and the model behind it."""
         key = (str(model), returned)
         if key not in self._found:
             rates = self._file.rates(model) if self._file else None
@@ -87,12 +88,12 @@ class Prices:
 
 
 def listed(name: str) -> CostOf | None:
-    """What the list says of a model that is known by its name alone, as logs have it; None where it is not there."""
+    """Return the list's price of a model of which only the name is known, as in logs; None if unlisted."""
     return _look_up(None, None, name)
 
 
 def _is_this_machine(address: str) -> bool:
-    """Spares the import of the list where it can hold nothing."""
+    """Return whether the list cannot have this address, which saves importing it."""
     return "//127." in address or "//localhost" in address or "//[::1]" in address
 
 

@@ -1,4 +1,4 @@
-"""When to ask again, and after how long."""
+"""Decide whether and when a failed call is repeated."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from promptbench.core.types import FailureKind, ProviderFailure
 
 FIRST_DELAY = 0.5
 LONGEST_DELAY = 8.0
-LONGEST_WAIT_ASKED = 60.0
-"""Seconds that a server may ask us to wait; whoever asks for more is down for this run."""
+LONGEST_WAIT_ASKED = 60.0  # seconds; a model whose server asks for more is disabled for this run
 
 UNPROVEN_RETRIES = 2
 UNPROVEN_SECONDS = 10.0
@@ -20,14 +19,14 @@ UNPROVEN_SECONDS = 10.0
 class RetryPolicy:
     """Exponential backoff with full jitter: a delay is uniform in [0, min(8, 0.5·2ⁿ)] seconds after n+1 failures.
 
-    A model that has never answered is given fewer and shorter chances, so that a dead server ends a run in seconds.
+    A model that has never answered gets fewer and shorter chances, so that a dead server ends a run in seconds.
     """
 
     retries: int
     random: Callable[[], float]
 
     def delay(self, failure: ProviderFailure, failures: int, *, proven: bool, elapsed: float) -> float | None:
-        """Seconds until the next try, or None to stop. `failures` and `elapsed` seconds count this request's tries."""
+        """Return the seconds until the next try, None to stop. `failures` and `elapsed` seconds are this request's."""
         if self.hopeless(failure) or failure.kind is FailureKind.REJECTED or failures > self.retries:
             return None
         unproven = failure.kind is FailureKind.TRANSIENT and not proven
@@ -38,5 +37,5 @@ class RetryPolicy:
 
     @staticmethod
     def hopeless(failure: ProviderFailure) -> bool:
-        """Whether this failure alone means that the model is down."""
+        """Return whether this failure alone means that the model is down."""
         return failure.kind is FailureKind.FATAL or (failure.retry_after or 0.0) > LONGEST_WAIT_ASKED

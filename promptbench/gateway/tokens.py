@@ -1,4 +1,4 @@
-"""How many tokens a request may take: an estimate at first, then what the model's answers teach."""
+"""Predict how many tokens a request takes: an estimate at first, later learned from the model's answers."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ _MARGIN = 1.1
 
 
 def estimate(request: Request) -> Usage:
-    """The estimate of `text.tokens`, for a request."""
+    """Return the estimate of `text.tokens` for a request."""
     return tokens.estimate(request.messages, request.params)
 
 
 class Forecast:
-    """The most tokens to expect of one model: twice the estimate at first, later what its answers teach."""
+    """The most tokens to expect from one model: twice the estimate at first, later learned from its answers."""
 
     def __init__(self) -> None:
         self._tokens_per_estimated: float | None = None
         self._longest = 0
 
     def expect(self, request: Request) -> Usage:
-        """No less than the estimate."""
+        """Return the expected usage, at least the estimate."""
         usage = estimate(request)
         factor = _UNSEEN if self._tokens_per_estimated is None else max(1.0, self._tokens_per_estimated * _MARGIN)
         output = usage.output_tokens
@@ -33,7 +33,7 @@ class Forecast:
         return Usage(math.ceil(usage.input_tokens * factor), output)
 
     def learn(self, request: Request, usage: Usage) -> None:
-        """Takes note of what a request did take."""
+        """Record what a request took."""
         ratio = usage.input_tokens / max(1, estimate(request).input_tokens)
         self._tokens_per_estimated = max(self._tokens_per_estimated or 0.0, ratio)
         self._longest = max(self._longest, usage.output_tokens)

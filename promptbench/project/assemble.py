@@ -11,8 +11,7 @@ from pathlib import Path
 from promptbench.core.canonical import digest
 from promptbench.core.diagnostics import Code, Diagnostics, Location, Severity, did_you_mean
 from promptbench.core.plugins import module_name
-from promptbench.core.protocols import Problem, ProviderContext, ProviderModule, Recordings
-from promptbench.core.secrets import without_secrets
+from promptbench.core.protocols import Problem, ProviderContext, Recordings
 from promptbench.core.types import Answer, Json, LoggedCall, ModelRef, Request, Side
 from promptbench.formats.ladder import BUILT_IN, Ladder
 from promptbench.formats.paths import below
@@ -27,6 +26,7 @@ from promptbench.prompts.parser import load as load_prompt
 from promptbench.prompts.parser import parse_prompt
 from promptbench.prompts.prompt import Prompt
 from promptbench.providers import plugins as providers
+from promptbench.providers import provider_spec
 from promptbench.suite.models import ModelEntry, Suite
 
 
@@ -290,8 +290,7 @@ class _Joiner:
         return connected(judged, connect, self._refused, self._found)
 
     def _refused(self, ref: ModelRef, config: Mapping[str, Json]) -> list[Problem]:
-        module: ProviderModule = providers.load(ref.provider)  # type: ignore[assignment]
-        return _refused_words(module, ref.name, self._context(ref.provider), config)
+        return provider_spec(ref.provider).unsupported(ref.name, self._context(ref.provider), config)
 
     def said(self, question: Request) -> Answer | None:
         """What a judge is on record to have answered."""
@@ -314,8 +313,7 @@ class _Joiner:
         entry = next(entry for entry in self._suite.models if entry.ref == ref)
         if entry.uses_prompt is not None:
             return entry.uses_prompt
-        module: ProviderModule = providers.load(ref.provider)  # type: ignore[assignment]
-        return _sees_prompt(module, ref.name, self._context(ref.provider))
+        return provider_spec(ref.provider).reads_prompt(ref.name, self._context(ref.provider))
 
     def _entries(self) -> Iterable[tuple[ModelEntry, Location]]:
         written = {str(entry.ref): entry for entry in self._suite.models}
@@ -339,17 +337,17 @@ class _Joiner:
             message = f"there is no provider '{entry.ref.provider}'"
             self._found.add(Code.UNKNOWN_PROVIDER, message, location, hint=hint)
             return None
-        module: ProviderModule = providers.load(entry.ref.provider)  # type: ignore[assignment]
+        spec, model = provider_spec(entry.ref.provider), entry.ref.name
         context = self._context(entry.ref.provider)
-        problems = module.problems(entry.ref.name, context)
-        sees_prompt = _sees_prompt(module, entry.ref.name, context)
+        problems = list(spec.problems(model, context))
+        sees_prompt = spec.reads_prompt(model, context)
         uses_prompt = sees_prompt if entry.uses_prompt is None else entry.uses_prompt
         if uses_prompt and not sees_prompt:
             message = f"a '{entry.ref.provider}' model gets the variables of a case and never sees the prompt"
             problems.append(Problem(Code.BAD_VALUE.name, message, "leave 'uses prompt' out"))
         without_key = all(problem.absent for problem in problems)
         for prompt in prompts if uses_prompt and without_key else ():
-            for problem in _refused_words(module, entry.ref.name, context, prompt.config):
+            for problem in spec.unsupported(model, context, prompt.config):
                 self._found.add(Code[problem.code], f"{prompt.file}: {problem.message}", location, hint=problem.hint)
         joined = not problems or (without_key and self._around.without_keys)
         severity = Severity.WARNING if joined else Severity.ERROR
@@ -358,19 +356,27 @@ class _Joiner:
         if not joined:
             return None
         absent = problems[0].absent if problems else None
-        name = str(entry.ref)
-        provider = module.connect(entry.ref.name, context)
-        in_gate = uses_prompt and (not gated or name in gated)
-        local, shape = _is_local(module, entry.ref.name, context), _shape(module, entry.ref.name, context)
-        return BenchModel(entry.ref, provider, uses_prompt, in_gate, local, shape, absent=absent)
+        return BenchModel(
+            entry.ref,
+            spec.connect(model, context),
+            uses_prompt,
+            gated=uses_prompt and (not gated or str(entry.ref) in gated),
+            local=spec.runs_here(model, context),
+            shaped_by=spec.shaped_by(model, context),
+            absent=absent,
+            replays=spec.replays,
+            billing=spec.billing(model, context),
+        )
 
     def windows(self, models: Sequence[BenchModel]) -> dict[str, Window]:
         """The context windows of the models that see a prompt, where their providers tell."""
         windows: dict[str, Window] = {}
         for model in models:
-            tell = getattr(providers.load(model.ref.provider), "context_window", None)
-            if model.uses_prompt and tell:
-                windows[model.name] = partial(tell, model.ref.name, self._context(model.ref.provider))
+            if model.uses_prompt:
+                spec, context = provider_spec(model.ref.provider), self._context(model.ref.provider)
+                windows[model.name] = Window(
+                    partial(spec.context_window, model.ref.name, context), spec.context_setting
+                )
         return windows
 
     def _context(self, provider: str) -> ProviderContext:
@@ -384,28 +390,3 @@ class _Joiner:
             allowed_code=self._around.allowed_code,
             recordings=self._around.recordings,
         )
-
-
-def _sees_prompt(module: ProviderModule, name: str, context: ProviderContext) -> bool:
-    """Whether a model gets messages; a provider may tell it of each of its models."""
-    tell = getattr(module, "reads_prompt", None)
-    return bool(tell(name, context)) if tell else module.sees_prompt
-
-
-def _is_local(module: ProviderModule, name: str, context: ProviderContext) -> bool:
-    tell = getattr(module, "runs_here", None)
-    return bool(tell(name, context)) if tell else module.local
-
-
-def _shape(module: ProviderModule, name: str, context: ProviderContext) -> Json:
-    """What shapes a model's answers besides the request, for the cache."""
-    tell = getattr(module, "shaped_by", None)
-    return tell(name, context) if tell else without_secrets(context.options)
-
-
-def _refused_words(
-    module: ProviderModule, name: str, context: ProviderContext, config: Mapping[str, Json]
-) -> list[Problem]:
-    """What of a config the model does not take: said now, not by a 400 in the middle of a run."""
-    tell = getattr(module, "unsupported", None)
-    return list(tell(name, context, config)) if tell else []

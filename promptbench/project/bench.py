@@ -11,6 +11,7 @@ from promptbench.core.canonical import digest
 from promptbench.core.protocols import Check, JudgedCheck, Provider
 from promptbench.core.types import Json, LoggedCall, Message, ModelRef, Request, Rung, Side
 from promptbench.formats.ladder import BUILT_IN, Ladder
+from promptbench.plugins import Billing
 from promptbench.prompts.prompt import Prompt
 from promptbench.suite.models import Quarantine, Suite
 
@@ -46,6 +47,9 @@ class BenchModel:
     """The model that is asked in its place when it is given up."""
     absent: str | None = None
     """The environment variable that it cannot be asked without, and that is not set."""
+    replays: bool = False
+    """True if its answers come from a record, so that they cost nothing and have no rate limit."""
+    billing: Billing = field(default_factory=Billing)
 
     @property
     def name(self) -> str:

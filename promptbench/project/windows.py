@@ -16,8 +16,17 @@ from promptbench.suite.models import Case
 from promptbench.text.templates import Tag
 from promptbench.text.tokens import CHARACTERS_PER_TOKEN, estimate
 
-Window = Callable[[], int | None]
-"""How many tokens a model takes with its answer, None where nobody knows; asked once, and only when it matters."""
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A model's context window. `size` returns its tokens, None if unknown; it is called once, for long prompts only.
+
+    `setting` is the provider's setting that overrides it.
+    """
+
+    size: Callable[[], int | None]
+    setting: str = "context_window"
+
 
 _CLOSE = 0.9
 _SMALLEST = 512
@@ -61,7 +70,7 @@ class Windows:
         if tokens + self._answer < self._few:
             return
         if not self._fits:
-            self._fits = {model: _Fit(window()) for model, window in self._windows.items()}
+            self._fits = {model: _Fit(window.size()) for model, window in self._windows.items()}
             known = [fit.window for fit in self._fits.values() if fit.window is not None]
             self._few = min(known, default=math.inf) * _CLOSE
         for fit in self._fits.values():
@@ -104,7 +113,7 @@ class Windows:
         return f"{subject} {size}{answer}, and {model} takes {fit.window:,} tokens{more}"
 
     def _hint(self, model: str) -> str:
-        setting = "context" if model.startswith("gguf/") else "context_window"
+        setting = self._windows[model].setting
         shorter = "shorten it, or lower 'maxOutputTokens'" if self._answer else "shorten it"
         return f"{shorter}; if the model takes more, say so by the setting '{setting}'"
 

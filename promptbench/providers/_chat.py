@@ -1,6 +1,6 @@
-"""The Chat Completions dialect: a request's body from ours, our answer from its reply.
+"""OpenAI's Chat Completions: build the body of a request, read the answer in a reply.
 
-Spoken by OpenAI, Azure OpenAI, llama.cpp, vLLM and most others, with small differences that `Dialect` names.
+OpenAI, Azure OpenAI, llama.cpp, vLLM and most others offer it, with the small differences in `Dialect`.
 """
 
 from __future__ import annotations
@@ -14,26 +14,25 @@ from promptbench.core.protocols import Problem
 from promptbench.core.types import Answer, FailureKind, Json, ProviderFailure, Request, Usage
 from promptbench.providers import _events
 
-TIMEOUT_WORD = "timeout"
-"""A word of a prompt's `config` that is about the call and not sent."""
+TIMEOUT_WORD = "timeout"  # a key of a prompt's `config` that is about the call and not sent
 
 _COMMON = {"temperature": "temperature", "topP": "top_p", "stopSequences": "stop", "seed": "seed"}
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How a server differs. `words` maps a prompt's `config` words to the server's parameters."""
+    """The parameters of a server. `words` maps the keys of a prompt's `config` to them."""
 
     words: Mapping[str, str]
 
     def params(self, config: Mapping[str, Json], model: str) -> dict[str, Json]:
-        """The parameters to send. Raises ProviderFailure for a word that this server would not honour."""
+        """Return the parameters to send. Raises ProviderFailure for a key that this server does not take."""
         for problem in self.problems(config, model):
             raise ProviderFailure(FailureKind.REJECTED, f"{problem.message}: {problem.hint}")
         return {self.words[word]: value for word, value in config.items() if word != TIMEOUT_WORD}
 
     def problems(self, config: Mapping[str, Json], model: str) -> list[Problem]:
-        """One for each word of a prompt's `config` that this server would not honour."""
+        """Return a problem for each key of a prompt's `config` that this server does not take."""
         return [
             Problem(
                 Code.UNKNOWN_KEY.name,
@@ -52,29 +51,29 @@ class Dialect:
 
 
 OPENAI = Dialect({**_COMMON, "maxOutputTokens": "max_completion_tokens"})
+# Other servers all know `max_tokens`; few know `max_completion_tokens`.
 COMPATIBLE = Dialect({**_COMMON, "maxOutputTokens": "max_tokens"})
-"""Servers that speak OpenAI's dialect: all know `max_tokens`, few `max_completion_tokens`."""
 
 
 def schema_format(schema: Mapping[str, Json]) -> dict[str, Json]:
-    """`response_format` for an output schema. Not strict: strict refuses schemas with optional fields."""
+    """Return `response_format` for an output schema. Not strict: strict rejects schemas with optional fields."""
     return {"type": "json_schema", "json_schema": {"name": "output", "schema": dict(schema), "strict": False}}
 
 
 def encode(body: Mapping[str, Json]) -> bytes:
-    """The body as JSON. Raises ProviderFailure for what JSON cannot carry."""
+    """Return the body as JSON. Raises ProviderFailure if it cannot be encoded."""
     try:
         return json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
     except UnicodeEncodeError:
-        why = "the prompt or a value in it holds half of a character (a lone surrogate)"
+        why = "the prompt or a value in it contains half of a character (a lone surrogate)"
     except (TypeError, ValueError) as error:
-        why = f"the request cannot be written as JSON: {error}"
+        why = f"the request cannot be encoded as JSON: {error}"
     raise ProviderFailure(FailureKind.REJECTED, why)
 
 
 @dataclass(frozen=True, slots=True)
 class Chat:
-    """Asking by Chat Completions."""
+    """The API Chat Completions."""
 
     dialect: Dialect
     path: str = "/chat/completions"
@@ -84,7 +83,6 @@ class Chat:
         return {"stream": True, "stream_options": {"include_usage": True}}
 
     def body(self, name: str, request: Request, schema: Mapping[str, Json] | None) -> dict[str, Json]:
-        """What is posted. Raises ProviderFailure."""
         return {
             "model": name,
             "messages": [message.as_dict() for message in request.messages],
@@ -93,10 +91,24 @@ class Chat:
         }
 
     def read(self, data: Json, *, params: Mapping[str, Json], structured: bool) -> Answer:
-        return read_completion(data, params=params, structured=structured)
+        if not isinstance(data, dict):
+            raise NotACompletion("JSON that is not a completion")
+        choices = data.get("choices")
+        if not (isinstance(choices, list) and choices and isinstance(choices[0], dict)):
+            raise NotACompletion("a completion without choices")
+        message = choices[0].get("message")
+        text, finish = _text(message if isinstance(message, dict) else {}, choices[0].get("finish_reason"))
+        return Answer(
+            text=text,
+            model=str(data.get("model") or ""),
+            params=params,
+            usage=read_usage(data.get("usage")),
+            finish_reason=finish,
+            structured=structured,
+        )
 
-    def joined(self, events: Sequence[_events.Event]) -> _events.Whole:
-        """A Chat Completion from its chunks. Raises BrokenStream where the last one is missing."""
+    def joined(self, events: Sequence[_events.StreamEvent]) -> _events.Whole:
+        """Return a completion from its chunks. Raises BrokenStream if the last one is missing."""
         texts: dict[str, list[str]] = {"content": [], "refusal": []}
         whole: dict[str, Json] = {}
         finish: Json = None
@@ -122,26 +134,7 @@ class Chat:
 
 
 class NotACompletion(Exception):
-    """The reply is none; the text says what it is instead, to follow 'answered with'."""
-
-
-def read_completion(data: Json, *, params: Mapping[str, Json], structured: bool) -> Answer:
-    """The answer in a decoded Chat Completions reply. Raises NotACompletion."""
-    if not isinstance(data, dict):
-        raise NotACompletion("JSON that is no completion")
-    choices = data.get("choices")
-    if not (isinstance(choices, list) and choices and isinstance(choices[0], dict)):
-        raise NotACompletion("a completion without choices")
-    message, finish = choices[0].get("message"), choices[0].get("finish_reason")
-    text, finish = _text(message if isinstance(message, dict) else {}, finish)
-    return Answer(
-        text=text,
-        model=str(data.get("model") or ""),
-        params=params,
-        usage=read_usage(data.get("usage")),
-        finish_reason=finish,
-        structured=structured,
-    )
+    """The reply is not a completion. The text says what it is, to follow 'answered with'."""
 
 
 def _text(message: Mapping[str, Json], finish: Json) -> tuple[str, str | None]:
@@ -151,13 +144,13 @@ def _text(message: Mapping[str, Json], finish: Json) -> tuple[str, str | None]:
     if isinstance(refusal, str):
         return refusal, "refusal"
     if content is None and finish in ("length", "content_filter"):
-        # No text is what the model had to say within its limits: that is a wrong answer, not a failed call.
+        # The model used up its limit or was filtered: a wrong answer, not a failed call.
         return "", finish
     raise NotACompletion("a message without text")
 
 
 def read_usage(data: Json) -> Usage | None:
-    """Token counts, or None where the server does not say."""
+    """Return the token counts, None if the server does not report them."""
     if not isinstance(data, dict):
         return None
     given, made = data.get("prompt_tokens"), data.get("completion_tokens")
@@ -178,6 +171,6 @@ def detail(data: Mapping[str, Json], part: str, name: str) -> int | None:
 
 
 def require_messages(request: Request) -> None:
-    """Raises ProviderFailure when there is nothing to say to a model that reads prompts."""
+    """Raise ProviderFailure if a request to a model that reads prompts has no messages."""
     if not request.messages:
         raise ProviderFailure(FailureKind.REJECTED, f"{request.model} needs a prompt, and this case has none")

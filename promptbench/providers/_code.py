@@ -1,4 +1,4 @@
-"""What shapes the answers of a function in a Python file, found without running it."""
+"""Hash the code of a function in a Python file without running it."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ import hashlib
 import sys
 
 from promptbench.core.allowed_code import locate, split_name
-from promptbench.core.protocols import ProviderContext
 from promptbench.core.types import Json
+from promptbench.plugins import ProviderContext
 
 
 def shape(name: str, context: ProviderContext) -> Json:
-    """The hash of the function's file and the Python that runs it; None where the file imports more than Python has."""
+    """Return the hash of the function's file and the Python version.
+
+    None if the file imports anything but the standard library: then not all of its code is hashed.
+    """
     parts = split_name(name)
     path = locate(parts[0], context.folder, context.root) if parts else None
     try:
@@ -26,7 +29,7 @@ def shape(name: str, context: ProviderContext) -> Json:
 
 
 def _imported(tree: ast.Module) -> set[str]:
-    """The outermost names of all modules that a file imports anywhere; empty text for one beside the file."""
+    """Return the top-level names of all imported modules; an empty one for a relative import."""
     found = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):

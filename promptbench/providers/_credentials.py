@@ -1,4 +1,4 @@
-"""Keys and addresses of providers that are reached by HTTP. Keys come from the environment only."""
+"""Keys and addresses of HTTP providers. Keys come from the environment only."""
 
 from __future__ import annotations
 
@@ -9,17 +9,16 @@ from urllib.parse import urlsplit, urlunsplit
 from promptbench.core.diagnostics import Code
 from promptbench.core.protocols import Problem
 
-PLACEHOLDER_KEY = "no-key"
-"""Sent to servers on this machine that want no key: the SDK insists on some text."""
+PLACEHOLDER_KEY = "no-key"  # for servers that need no key: the SDK requires some text
 
 
 def read_key(environ: Mapping[str, str], variable: str) -> str | None:
-    """The key without the line end that a CI secret is often pasted with, or None."""
+    """Return the key without the line end that pasted CI secrets often have; None if unset."""
     return environ.get(variable, "").strip() or None
 
 
 def host(url: str) -> str:
-    """The host and port of an address, never its user part; empty when it is no address."""
+    """Return the host and port of an address, never its user part; empty if the address is invalid."""
     try:
         parts = urlsplit(url)
         name, port = parts.hostname or "", parts.port
@@ -29,7 +28,7 @@ def host(url: str) -> str:
 
 
 def without_user(url: str) -> str:
-    """The address without the name and password that may stand before its host."""
+    """Return the address without user name and password."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -38,7 +37,7 @@ def without_user(url: str) -> str:
 
 
 def is_loopback(url: str) -> bool:
-    """Whether the address can only be this machine."""
+    """Return whether the address can only be this machine."""
     name = urlsplit(url).hostname or ""
     if name == "localhost":
         return True
@@ -49,7 +48,7 @@ def is_loopback(url: str) -> bool:
 
 
 def key_problem(model: str, environ: Mapping[str, str], variable: str) -> Problem | None:
-    """What is wrong with the key of `model` in the environment variable, with the line that mends it."""
+    """Return what is wrong with the key of `model` in the environment variable, with the line that fixes it."""
     key = read_key(environ, variable)
     if key is None:
         return Problem(
@@ -61,14 +60,14 @@ def key_problem(model: str, environ: Mapping[str, str], variable: str) -> Proble
     if not (key.isascii() and key.isprintable()) or " " in key:
         return Problem(
             Code.MISSING_CREDENTIAL.name,
-            f"the environment variable {variable} holds characters that no key has, such as spaces",
+            f"the environment variable {variable} contains characters that no key has, such as spaces",
             f"set {variable} again to exactly the key that {model.partition('/')[0]} gave you",
         )
     return None
 
 
 def address_problem(where: str, url: str) -> Problem | None:
-    """What is wrong with an address; `where` says where it was written."""
+    """Return what is wrong with an address; `where` names the setting."""
     try:
         parts = urlsplit(url)
         ok = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
@@ -78,6 +77,6 @@ def address_problem(where: str, url: str) -> Problem | None:
         return None
     return Problem(
         Code.SETTINGS.name,
-        f"{where} is not a web address that a model can be reached at",
+        f"{where} is not a valid HTTP address",
         "write it in full, such as http://127.0.0.1:8080/v1",
     )

@@ -1,4 +1,4 @@
-"""An HTTP endpoint as the settings describe it: placeholders filled with data, and the way into its answer."""
+"""An HTTP endpoint as configured in the settings: fill its placeholders, find the answer in its reply."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
 _SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key", "api-key", "x-auth-token"})
 _METHODS = ("GET", "POST", "PUT", "PATCH")
-_PROMPT_PLACES = frozenset({"messages", "prompt"})
+_PROMPT_ROOTS = frozenset({"messages", "prompt"})
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One table of `endpoints`. `name` is as in the settings, `options` are that table over the provider's own."""
+    """One table of `endpoints`; `options` are that table merged over the provider's."""
 
     name: str
     options: Mapping[str, Json]
@@ -45,12 +45,12 @@ class Endpoint:
         return _options.text(self.options, "answer")
 
     def variables(self) -> list[str]:
-        """The environment variables in the headers' values, each once."""
+        """Return the environment variables in the headers' values, each once."""
         texts = [value for value in self._table("headers").values() if isinstance(value, str)]
         return list(dict.fromkeys(name for text in texts for name in _VARIABLE.findall(text)))
 
     def secrets(self, environ: Mapping[str, str]) -> tuple[str, ...]:
-        """What no message may show; the longest first, as one may hold another."""
+        """Return what no message may contain; longest first, because one may contain another."""
         found = (_credentials.read_key(environ, name) for name in self.variables())
         return tuple(sorted((value for value in found if value), key=len, reverse=True))
 
@@ -61,7 +61,7 @@ class Endpoint:
         return {name: _VARIABLE.sub(value_of, str(value)) for name, value in self._table("headers").items()}
 
     def filled(self, part: str, request: Request) -> Json:
-        """The `body` or the `query` with this request's data; None when there is none. Raises KeyError."""
+        """Return the `body` or the `query` with the request's data, None if not configured. Raises KeyError."""
         data: dict[str, Json] = {"vars": dict(request.variables)}
         if self.sees_prompt:
             data["messages"] = [message.as_dict() for message in request.messages]
@@ -69,7 +69,7 @@ class Endpoint:
         return fill(self.options.get(part), data)
 
     def shape(self) -> dict[str, Json]:
-        """What of the settings shapes an answer. Variables in headers are there by name, never by value."""
+        """Return the settings that shape an answer. Variables in headers appear by name, never by value."""
         return {
             "address": _credentials.without_user(self.url),
             "method": self.method,
@@ -86,12 +86,17 @@ class Endpoint:
             *_options.boolean_problems(self.options, model, ("sees_prompt", "local")),
         ]
         if not self.url:
-            found.append(_wrong(f"the settings do not say where {model} is", 'write url = "http://127.0.0.1:5005/…"'))
+            found.append(_wrong(f"the settings have no url for {model}", 'write url = "http://127.0.0.1:5005/…"'))
         else:
             wrong_address = _credentials.address_problem(f"the setting 'url' of {model}", self.url)
             found += [wrong_address] if wrong_address else []
         if self.method not in _METHODS:
-            found.append(_wrong(f"the setting 'method' of {model} is {self.method!r}", f"use {', '.join(_METHODS)}"))
+            found.append(
+                _wrong(
+                    f"the setting 'method' of {model}: expected {', '.join(_METHODS)}, got {self.method!r}",
+                    'write method = "POST"',
+                )
+            )
         if not isinstance(self.options.get("answer", ""), str):
             found.append(_wrong(f"the setting 'answer' of {model} must be text", 'write it as answer = "data.0.text"'))
         return [*found, *self._header_problems(environ), *self._template_problems()]
@@ -108,12 +113,12 @@ class Endpoint:
             return
         for name, value in headers.items():
             if not _HEADER_NAME.fullmatch(name):
-                yield _wrong(f"{name!r} is no name for a header of {model}", "use letters, digits and dashes")
+                yield _wrong(f"{name!r} is not a valid header name for {model}", "use letters, digits and dashes")
             elif not (isinstance(value, str) and value.isascii() and value.isprintable()):
                 yield _wrong(f"the header {name} of {model} must be plain text", f'write {name} = "text"')
             elif name.lower() in _SECRET_HEADERS and not _VARIABLE.search(value):
                 hint = f'write {name} = "${{NAME}}", where the environment variable NAME holds it'
-                yield _wrong(f"the header {name} of {model} is a secret, and those come from the environment", hint)
+                yield _wrong(f"the header {name} of {model} is a secret, and secrets come from the environment", hint)
         for variable in self.variables():
             problem = _credentials.key_problem(model, environ, variable)
             if problem:
@@ -121,8 +126,8 @@ class Endpoint:
 
     def _template_problems(self) -> Iterator[Problem]:
         model = f"http/{self.name}"
-        known = {"vars", *(_PROMPT_PLACES if self.sees_prompt else ())}
-        placed = set()
+        known = {"vars", *(_PROMPT_ROOTS if self.sees_prompt else ())}
+        used = set()
         if not isinstance(self.options.get("query", {}), dict):
             yield _wrong(f"the setting 'query' of {model} must be a table", 'write query = { q = "{{vars.message}}" }')
         for text in (*_texts(self.options.get("body")), *_texts(self.options.get("query"))):
@@ -133,12 +138,12 @@ class Endpoint:
                 continue
             for tag in tags:
                 root = tag.partition(".")[0]
-                placed.add(root)
+                used.add(root)
                 if not templates.is_name(tag) or root not in known:
-                    yield _wrong(f"'{{{{{tag}}}}}' in the settings of {model} is not known", _advice(root, known))
-        if self.sees_prompt and not placed & _PROMPT_PLACES:
+                    yield _wrong(f"'{{{{{tag}}}}}' in the settings of {model} is unknown", _advice(root, known))
+        if self.sees_prompt and not used & _PROMPT_ROOTS:
             hint = 'put "{{messages}}" or "{{prompt}}" into its body'
-            yield _wrong(f"{model} is to see the prompt, and its body has no place for it", hint)
+            yield _wrong(f"{model} has sees_prompt = true, but its body has no placeholder for the prompt", hint)
 
 
 def _wrong(message: str, hint: str) -> Problem:
@@ -146,7 +151,7 @@ def _wrong(message: str, hint: str) -> Problem:
 
 
 def _advice(root: str, known: set[str]) -> str:
-    if root in _PROMPT_PLACES:
+    if root in _PROMPT_ROOTS:
         return "write sees_prompt = true for an endpoint that gets the prompt"
     return f"known are {', '.join(f'{{{{{name}}}}}' for name in sorted(known))} and {{{{vars.NAME}}}}"
 
@@ -163,10 +168,10 @@ def _texts(template: Json) -> Iterator[str]:
 
 
 def fill(template: Json, data: Mapping[str, Json]) -> Json:
-    """Plain data like `template`, with its placeholders filled. Raises KeyError for what `data` has not.
+    """Return plain data like `template` with its placeholders filled. Raises KeyError for missing data.
 
-    A text that is one placeholder becomes the value itself, whatever its type; in a longer text the value is written as
-    in a prompt.
+    A text that is only one placeholder becomes the value itself, whatever its type; within a longer text the value is
+    rendered as in a prompt.
     """
     if isinstance(template, dict):
         return {key: fill(value, data) for key, value in template.items()}
@@ -182,7 +187,7 @@ def fill(template: Json, data: Mapping[str, Json]) -> Json:
 
 
 def find(data: Json, path: str) -> str:
-    """The answer at `path` as text, all of `data` for an empty one. Raises KeyError with the step that is not there."""
+    """Return the answer at `path` as text, all of `data` for an empty path. Raises KeyError with the missing step."""
     value = data
     for step in path.split(".") if path else ():
         if isinstance(value, dict) and step in value:

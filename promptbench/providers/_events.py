@@ -1,4 +1,4 @@
-"""An answer that comes in pieces, as server-sent events: put together to what it would be as a whole."""
+"""Read an answer that is streamed as server-sent events."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ KIND = "text/event-stream"
 
 
 class BrokenStream(Exception):
-    """The events are no answer; the text says what they are instead, to follow 'answered with'."""
+    """The events are not an answer. The text says what they are, to follow 'answered with'."""
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class StreamEvent:
     """The data of one event, and the offset in bytes at which it ends."""
 
     data: Mapping[str, Json]
@@ -25,18 +25,18 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """The reply as if it had come as a whole, and where the event with its first text ends; None where none has any."""
+    """The reply as if it had not been streamed, and the offset at which the event with its first text ends, if any."""
 
     data: Json
     first: int | None
 
 
-def read(body: bytes) -> list[Event]:
-    """The events of a body, without those that hold no object. Raises BrokenStream for broken JSON, and for an error.
+def read(body: bytes) -> list[StreamEvent]:
+    """Return the events of a body that contain an object. Raises BrokenStream for broken JSON and for an error event.
 
-    As the HTML standard has them, in the part of it that these servers use: lines of data, and a blank line behind.
+    Supports the part of the HTML standard that these servers use: lines of data, followed by a blank line.
     """
-    events: list[Event] = []
+    events: list[StreamEvent] = []
     lines: list[bytes] = []
     at = 0
     for line in body.splitlines(keepends=True):
@@ -52,7 +52,7 @@ def read(body: bytes) -> list[Event]:
     return events
 
 
-def _take(data: bytes, end: int, events: list[Event]) -> None:
+def _take(data: bytes, end: int, events: list[StreamEvent]) -> None:
     if data == b"[DONE]":
         return
     try:
@@ -63,6 +63,6 @@ def _take(data: bytes, end: int, events: list[Event]) -> None:
         return
     if found.get("error"):
         error = found["error"]
-        said = error.get("message") if isinstance(error, dict) else error
-        raise BrokenStream(f"an error in its stream: {str(said)[:200]}")
-    events.append(Event(found, end))
+        message = error.get("message") if isinstance(error, dict) else error
+        raise BrokenStream(f"an error in its stream: {str(message)[:200]}")
+    events.append(StreamEvent(found, end))

@@ -1,10 +1,11 @@
-"""What a failed HTTP call means: the kind of failure, a sentence for people, and how long to wait.
+"""Map failed HTTP calls to ProviderFailure: the kind, a message, and how long to wait.
 
-Classified by status and by base class, as the SDKs' own exception classes come and go.
+Classified by status and base class, because the SDKs' own exception classes come and go.
 """
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Mapping
@@ -27,8 +28,8 @@ _OUT_OF_CREDIT = frozenset(
 _LONGEST = 300
 
 
-def said(body: Json) -> tuple[str | None, str | None]:
-    """The code and the sentence in a server's decoded error, in any of the shapes that are common."""
+def _code_and_message(body: Json) -> tuple[str | None, str | None]:
+    """Return the code and the message of a server's decoded error, in any of the common shapes."""
     if isinstance(body, dict) and isinstance(body.get("error"), (dict, str)):
         body = body["error"]
     if isinstance(body, str):
@@ -45,8 +46,8 @@ def _first_text(data: Mapping[str, Json], *names: str) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """Who was called, for sentences: `openai/gpt-5-mini`, the host, and the variable that holds the key."""
+class CallTarget:
+    """The model that was called, its host and the variable that holds the key, for messages."""
 
     model: str
     host: str
@@ -54,28 +55,39 @@ class Target:
     secrets: tuple[str, ...]
 
     def clean(self, text: str) -> str:
-        """A server's words in one line of bounded length, without the keys, which some servers echo."""
+        """Return a server's message in one line of bounded length, without the keys, which some servers echo."""
         for secret in self.secrets:
             text = text.replace(secret, "***")
-        # Half of a character, which JSON can carry and neither a record nor a terminal can.
+        # JSON can carry a lone surrogate; neither a database nor a terminal can.
         text = text.encode("utf-8", "replace").decode()
         line = " ".join(text.split())
         return line if len(line) <= _LONGEST else line[:_LONGEST] + " …"
 
 
-def from_status(
-    target: Target, status: int, headers: Mapping[str, str], *, code: str | None = None, message: str | None = None
-) -> ProviderFailure:
-    """The failure that an HTTP status other than 2xx stands for. `code` and `message` are the server's own."""
-    said = f": {target.clean(message)}" if message else ""
-    wait = retry_after(headers)
+def from_status(target: CallTarget, status: int, headers: Mapping[str, str], body: Json) -> ProviderFailure:
+    """Return the failure for an HTTP status other than 2xx. `body` is the decoded reply, None if it is not JSON."""
+    code, message = _code_and_message(body)
     kind, sentence = _classify(target, status, code)
+    detail = f": {target.clean(message)}" if message else ""
     return ProviderFailure(
-        kind, f"{sentence} ({status}){said}", status=status, retry_after=wait, limits=rate_limits(headers)
+        kind,
+        f"{sentence} ({status}){detail}",
+        status=status,
+        retry_after=retry_after(headers),
+        limits=rate_limits(headers),
     )
 
 
-def _classify(target: Target, status: int, code: str | None) -> tuple[FailureKind, str]:
+def decoded(target: CallTarget, content: bytes, kind: str, status: int = 200) -> Json:
+    """Return a reply's body as plain data. Raises ProviderFailure if it is not JSON; `kind` is its content type."""
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        what = "broken JSON" if kind.endswith("json") else f"'{kind}' instead of JSON" if kind else "no JSON"
+        raise not_an_answer(target, what, status) from None
+
+
+def _classify(target: CallTarget, status: int, code: str | None) -> tuple[FailureKind, str]:
     model, host, variable = target.model, target.host, target.key_variable
     if code in _OUT_OF_CREDIT or status == 402:
         return FailureKind.FATAL, f"the account behind {variable} has no credit left for {model}"
@@ -90,7 +102,7 @@ def _classify(target: Target, status: int, code: str | None) -> tuple[FailureKin
     if status == 404:
         return (
             FailureKind.FATAL,
-            f"{host} knows no model for {model}; check the model's name, and the base URL if you set one",
+            f"{host} does not know {model}; check the model's name, and the base URL if you set one",
         )
     if status in _REJECTED:
         return FailureKind.REJECTED, f"{host} refuses this request to {model}"
@@ -100,13 +112,13 @@ def _classify(target: Target, status: int, code: str | None) -> tuple[FailureKin
 
 
 def rate_limits(headers: Mapping[str, str]) -> dict[str, str] | None:
-    """The headers that tell about rate limits, names in lower case; None where there are none."""
+    """Return the rate-limit headers, names in lower case; None if there are none."""
     found = {name.lower(): value for name, value in headers.items() if "ratelimit-" in name.lower()}
     return found or None
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait, from `retry-after-ms` or `retry-after` (seconds, or an HTTP date); None when not said."""
+    """Return the seconds to wait, from `retry-after-ms` or `retry-after` (seconds or an HTTP date); None if absent."""
     scaled = ((headers.get("retry-after-ms"), 0.001), (headers.get("retry-after"), 1.0))
     for text, unit in scaled:
         if text is None:
@@ -127,8 +139,8 @@ def _until(http_date: str) -> float:
         return math.nan
 
 
-def broken_connection(target: Target, error: BaseException) -> ProviderFailure:
-    """A connection that could not be made or did not last. The innermost cause says it best."""
+def broken_connection(target: CallTarget, error: BaseException) -> ProviderFailure:
+    """Return the failure for a connection that could not be made or broke. The innermost cause is the clearest."""
     cause = error
     while (inner := cause.__cause__ or cause.__context__) is not None:
         cause = inner
@@ -136,12 +148,12 @@ def broken_connection(target: Target, error: BaseException) -> ProviderFailure:
     return ProviderFailure(FailureKind.TRANSIENT, f"the connection to {target.host} failed: {words}")
 
 
-def timed_out(target: Target, seconds: float) -> ProviderFailure:
+def timed_out(target: CallTarget, seconds: float) -> ProviderFailure:
     return ProviderFailure(FailureKind.TRANSIENT, f"no answer from {target.model} within {seconds:g} s")
 
 
-def not_an_answer(target: Target, what: str, status: int = 200) -> ProviderFailure:
-    """A success status over a body that is no completion: a proxy's page, a broken stream, a lying server."""
+def not_an_answer(target: CallTarget, what: str, status: int = 200) -> ProviderFailure:
+    """Return the failure for a success status whose body is not a completion: a proxy's page, a broken stream."""
     return ProviderFailure(
         FailureKind.TRANSIENT, f"{target.host} answered {status} with {target.clean(what)}", status=status
     )

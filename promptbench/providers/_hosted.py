@@ -1,32 +1,29 @@
-"""A model that is reached through an official SDK: one request, one answer, whatever dialect its server speaks.
+"""A model that is called through an official SDK: one request, one answer, whatever API its server offers.
 
-The SDKs of OpenAI and Anthropic are made alike: the same clients, transports and base classes of errors.
+The SDKs of OpenAI and Anthropic are built alike: the same clients, transports and base classes of errors.
 """
 
 from __future__ import annotations
 
 import asyncio
 import importlib
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from promptbench.core.protocols import Problem
 from promptbench.core.types import Answer, FailureKind, Json, ProviderFailure, Request
+from promptbench.plugins import Billing, Problem, Provider, ProviderContext, ProviderSpec
 from promptbench.providers import _chat, _credentials, _events, _failures, _options, _windows
 
 if TYPE_CHECKING:
     from promptbench.providers import _session
 
 _TIMEOUT_SECONDS = 120.0
-_CONCURRENCY = 50
-_CONTENT = frozenset({"model", "messages", "input", "system"})
-"""The fields of a body that are the question, and no parameters."""
+_CONTENT = frozenset({"model", "messages", "input", "system"})  # fields of a body that are not parameters
 
 
 class Api(Protocol):
-    """A way of asking: where to post what, and how to read the reply."""
+    """One HTTP API: the path, the body for a request, the answer in a reply."""
 
     @property
     def dialect(self) -> _chat.Dialect: ...
@@ -36,27 +33,28 @@ class Api(Protocol):
 
     @property
     def streamed(self) -> Mapping[str, Json]:
-        """What a body has besides when the answer is wanted in pieces."""
+        """The fields that a body has in addition when the answer is streamed."""
 
     def body(self, name: str, request: Request, schema: Mapping[str, Json] | None) -> dict[str, Json]:
-        """What is posted. Raises ProviderFailure for what this server would not honour."""
+        """Return what is posted. Raises ProviderFailure for what this API would not accept."""
 
     def read(self, data: Json, *, params: Mapping[str, Json], structured: bool) -> Answer:
-        """The answer in a decoded reply, without its times. Raises NotACompletion."""
+        """Return the answer in a decoded reply, without its times. Raises NotACompletion."""
 
-    def joined(self, events: Sequence[_events.Event]) -> _events.Whole:
-        """The reply that came in pieces. Raises BrokenStream."""
+    def joined(self, events: Sequence[_events.StreamEvent]) -> _events.Whole:
+        """Return a streamed reply as if it had not been streamed. Raises BrokenStream."""
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a model is, and where its address and key were written. `model` is as a suite names it."""
+class HostedServer:
+    """Where a model is, and where its address and key were configured. `model` is as a suite names it."""
 
     model: str
     url: str
     source: str
     key_variable: str
     keyless: bool = False
+    home: str = ""  # the provider's own address, where its list prices apply
 
     @property
     def wants_key(self) -> bool:
@@ -66,17 +64,12 @@ class Place:
         found = None if self.keyless else _credentials.read_key(environ, self.key_variable)
         return found or _credentials.PLACEHOLDER_KEY
 
-    def target(self, environ: Mapping[str, str]) -> _failures.Target:
-        secrets = (self.key(environ),)
+    def target(self, environ: Mapping[str, str]) -> _failures.CallTarget:
         variable = self.key_variable or "api_key_env"
-        return _failures.Target(self.model, _credentials.host(self.url), variable, secrets)
-
-    def shape(self, options: Mapping[str, Json]) -> dict[str, Json]:
-        """What of the place shapes an answer: not who asks, nor how long may be waited."""
-        return {"address": _credentials.without_user(self.url), "structured": options.get("structured") is True}
+        return _failures.CallTarget(self.model, _credentials.host(self.url), variable, (self.key(environ),))
 
     def problems(self, environ: Mapping[str, str], options: Mapping[str, Json]) -> list[Problem]:
-        """What is wrong with the numbers, the address and the key."""
+        """Return what is wrong with the numbers, the address and the key."""
         provider = self.model.partition("/")[0]
         found = [
             *_options.number_problems(options, provider, ("timeout", "concurrency", _windows.SETTING)),
@@ -89,78 +82,112 @@ class Place:
         return [*found, wrong_key] if wrong_key else found
 
 
+def server_of(
+    provider: str, name: str, context: ProviderContext, *, home: str = "", setting: str = "base_url"
+) -> HostedServer:
+    """Return the server of a provider that has one address: a setting, else an environment variable, else `home`."""
+    prefix = provider.upper()
+    variable = f"{prefix}_{setting.upper()}"
+    written = _options.text(context.options, setting)
+    return HostedServer(
+        f"{provider}/{name}",
+        written or context.environ.get(variable, "").strip() or home,
+        f"the setting '{setting}' of {provider}" if written else variable,
+        _options.text(context.options, "api_key_env") or f"{prefix}_API_KEY",
+        home=home,
+    )
+
+
 @dataclass(frozen=True, slots=True)
-class _Reply:
-    """A decoded reply with its times, and what it told of rate limits."""
+class Setup:
+    """How to call one model. `client` makes the SDK's asynchronous client; `facts` are recorded with each answer."""
 
-    data: Json
-    times: _session.Times
-    limits: Mapping[str, str] | None
-    first_token_ms: float | None = None
+    name: str
+    server: HostedServer
+    api: Api
+    options: Mapping[str, Json]
+    client: Callable[[], Any]
+    sdk: str = "openai"
+    facts: Mapping[str, Json] = field(default_factory=dict)
+    listed_as: str = ""  # the model's name in price lists, if it is not `name`
+    shape: Mapping[str, Json] = field(default_factory=dict)  # what shapes answers besides the address
 
 
-class Hosted:
-    """One model at one place. `sdk` is the package to import, `client` makes its asynchronous client."""
+def hosted_spec(
+    setup: Callable[[str, ProviderContext], Setup],
+    problems: Callable[[str, ProviderContext], list[Problem]],
+    *,
+    runs_here: Callable[[str, ProviderContext], bool] = lambda name, context: False,
+    request_body: Callable[[Request], dict[str, Json]] | None = None,
+) -> ProviderSpec:
+    """Return the spec of a provider that is called through an SDK."""
 
-    def __init__(
-        self,
-        name: str,
-        target: _failures.Target,
-        api: Api,
-        options: Mapping[str, Json],
-        *,
-        sdk: str,
-        client: Callable[[], Any],
-        blocked: str | None,
-        facts: Mapping[str, Json] | None = None,
-    ) -> None:
-        self.concurrency = _options.positive_integer(options, "concurrency", _CONCURRENCY)
-        self._name = name
+    def connect(name: str, context: ProviderContext) -> Hosted:
+        found = problems(name, context)
+        made = setup(name, context)
+        return Hosted(made, made.server.target(context.environ), blocked=found[0].message if found else None)
+
+    def unsupported(name: str, context: ProviderContext, config: Mapping[str, Json]) -> list[Problem]:
+        made = setup(name, context)
+        return made.api.dialect.problems(config, made.server.model)
+
+    def shaped_by(name: str, context: ProviderContext) -> Json:
+        made = setup(name, context)
+        # Neither the caller nor a timeout shapes an answer.
+        address, structured = _credentials.without_user(made.server.url), made.options.get("structured") is True
+        return {"address": address, "structured": structured, **made.shape}
+
+    def context_window(name: str, context: ProviderContext) -> int | None:
+        made = setup(name, context)
+        return _windows.find(made.listed_as or made.name, made.server.url, made.options)
+
+    def billing(name: str, context: ProviderContext) -> Billing:
+        made = setup(name, context)
+        elsewhere = bool(made.server.home) and made.server.url != made.server.home
+        return Billing(made.server.url if elsewhere else None, made.listed_as or None)
+
+    return ProviderSpec(
+        connect=connect,
+        problems=problems,
+        unsupported=unsupported,
+        runs_here=runs_here,
+        shaped_by=shaped_by,
+        context_window=context_window,
+        billing=billing,
+        request_body=request_body,
+    )
+
+
+class Hosted(Provider):
+    """One model at one server."""
+
+    def __init__(self, setup: Setup, target: _failures.CallTarget, *, blocked: str | None) -> None:
+        self.concurrency, self.max_concurrency = _options.concurrency(setup.options)
+        self._setup = setup
+        self._api = setup.api
         self._target = target
-        self._api = api
-        self._timeout = _options.positive_number(options, "timeout", _TIMEOUT_SECONDS)
-        self._structured = options.get("structured") is True
-        self._sdk = sdk
-        self._open = client
+        self._timeout = _options.positive_number(setup.options, "timeout", _TIMEOUT_SECONDS)
+        self._structured = setup.options.get("structured") is True
         self._blocked = blocked
-        self._facts = facts or {}
         self._client: Any = None
 
-    def deterministic(self, params: Mapping[str, Json]) -> bool:
-        """Never: a seed is a best effort where there is one, and servers batch requests together."""
-        return False
-
-    async def ask(self, request: Request) -> Answer:
-        if self._blocked is not None:
-            raise ProviderFailure(FailureKind.FATAL, self._blocked)
-        _chat.require_messages(request)
-        schema = request.output_schema if self._structured else None
-        body = self._api.body(self._name, request, schema)
-        params = {**{word: value for word, value in body.items() if word not in _CONTENT}, **self._facts}
-        seconds = _options.positive_number(request.params, _chat.TIMEOUT_WORD, self._timeout)
-        sent = {**body, **self._api.streamed} if request.stream else body
-        reply = await self._post(sent, seconds, watching=request.stream)
-        try:
-            answer = self._api.read(reply.data, params=params, structured=schema is not None)
-        except _chat.NotACompletion as error:
-            raise _failures.not_an_answer(self._target, str(error)) from None
-        return replace(answer, limits=reply.limits, first_token_ms=reply.first_token_ms, **reply.times)
-
-    async def close(self) -> None:
-        if self._client is not None:
-            await self._client.close()
-
-    async def _post(self, body: Mapping[str, Json], seconds: float, *, watching: bool) -> _Reply:
-        """The reply. Raises ProviderFailure."""
+    async def complete(self, request: Request) -> Answer:
         import aiohttp
         import httpx2
 
         from promptbench.providers import _session
 
-        sdk = importlib.import_module(self._sdk)
-        content = _chat.encode(body)
-        client = self._client = self._client or self._open()
-        clock = _session.Clock.start(watching=watching)
+        if self._blocked is not None:
+            raise ProviderFailure(FailureKind.FATAL, self._blocked)
+        _chat.require_messages(request)
+        schema = request.output_schema if self._structured else None
+        body = self._api.body(self._setup.name, request, schema)
+        params = {**{word: value for word, value in body.items() if word not in _CONTENT}, **self._setup.facts}
+        seconds = _options.positive_number(request.params, _chat.TIMEOUT_WORD, self._timeout)
+        content = _chat.encode({**body, **self._api.streamed} if request.stream else body)
+        sdk = importlib.import_module(self._setup.sdk)
+        client = self._client = self._client or self._setup.client()
+        clock = _session.Clock.start(watching=request.stream)
         try:
             async with asyncio.timeout(seconds):
                 # The plain response: the SDK's typed models cost half of the call's CPU time, and hide the body
@@ -172,35 +199,33 @@ class Hosted:
             raise self._refused(error) from None
         except (sdk.APIConnectionError, httpx2.HTTPError, aiohttp.ClientError, OSError) as error:
             raise _failures.broken_connection(self._target, error) from None
-        times = clock.times()
-        limits = _failures.rate_limits(response.headers)
-        if watching and _content_type(response) == _events.KIND:
-            whole = self._joined(response)
-            # Offsets in the body are those on the way only where it is not compressed.
-            timed = whole.first is not None and "content-encoding" not in response.headers
-            return _Reply(whole.data, times, limits, clock.when(whole.first or 0) if timed else None)
-        return _Reply(self._decoded(response), times, limits)
+        return self._answer(response, clock, params, structured=schema is not None)
 
-    def _joined(self, response: Any) -> _events.Whole:
+    async def close(self) -> None:
+        if self._client is not None:
+            await self._client.close()
+
+    def _answer(self, response: Any, clock: _session.Clock, params: Mapping[str, Json], *, structured: bool) -> Answer:
+        times, kind, first_token_ms = clock.times(), _content_type(response), None
         try:
-            return self._api.joined(_events.read(response.content))
-        except _events.BrokenStream as error:
+            if clock.watching and kind == _events.KIND:
+                whole = self._api.joined(_events.read(response.content))
+                data = whole.data
+                # Offsets in the body are offsets on the wire only if it is not compressed.
+                if whole.first is not None and "content-encoding" not in response.headers:
+                    first_token_ms = clock.when(whole.first)
+            else:
+                data = _failures.decoded(self._target, response.content, kind, response.status_code)
+            answer = self._api.read(data, params=params, structured=structured)
+        except (_events.BrokenStream, _chat.NotACompletion) as error:
             raise _failures.not_an_answer(self._target, str(error), response.status_code) from None
-
-    def _decoded(self, response: Any) -> Json:
-        kind = _content_type(response)
-        try:
-            return json.loads(response.content)
-        except (ValueError, RecursionError):
-            what = "broken JSON" if kind.endswith("json") else f"'{kind}' instead of JSON" if kind else "no JSON"
-            raise _failures.not_an_answer(self._target, what, response.status_code) from None
+        limits = _failures.rate_limits(response.headers)
+        return replace(answer, limits=limits, first_token_ms=first_token_ms, **times)
 
     def _refused(self, error: Any) -> ProviderFailure:
-        """`error` is the SDK's APIStatusError; its `body` is decoded, or the text of what is no JSON."""
-        code, message = _failures.said(error.body) if _content_type(error.response).endswith("json") else (None, None)
-        return _failures.from_status(
-            self._target, error.status_code, error.response.headers, code=code, message=message
-        )
+        """Return the failure for the SDK's APIStatusError. Its `body` is decoded JSON, or text."""
+        body = error.body if _content_type(error.response).endswith("json") else None
+        return _failures.from_status(self._target, error.status_code, error.response.headers, body)
 
 
 def _content_type(response: Any) -> str:
@@ -208,7 +233,7 @@ def _content_type(response: Any) -> str:
 
 
 def client_options(url: str) -> dict[str, Any]:
-    """An SDK client on our transport, without its retries, redirects and ten-minute timeouts."""
+    """Return the options of an SDK client on our transport, without its retries, redirects and long timeouts."""
     import httpx2
 
     from promptbench.providers import _transport
@@ -218,7 +243,7 @@ def client_options(url: str) -> dict[str, Any]:
 
 
 def openai_client(url: str, key: str) -> Any:
-    """OpenAI's own client, for all servers that speak its dialect."""
+    """Return OpenAI's own client, for all servers that offer the same API."""
     from openai import AsyncOpenAI
 
     return AsyncOpenAI(api_key=key, base_url=url, **client_options(url))

@@ -1,4 +1,4 @@
-"""Anthropic's Messages: a request's body from ours, our answer from its reply."""
+"""Anthropic's Messages: build the body of a request, read the answer in a reply."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Any
 from promptbench.core.types import Answer, FailureKind, Json, ProviderFailure, Request, Usage
 from promptbench.providers import _chat, _events
 
+# Anthropic requires a limit; this is the default. Thinking counts towards it.
 ANSWER_TOKENS = 4096
-"""Anthropic insists on a limit; this one where the prompt's config has none. Thinking counts towards it."""
 
+# Complete: since API version 2026-10-21 there is no temperature, top_p or top_k, and there never was a seed.
 _DIALECT = _chat.Dialect({"maxOutputTokens": "max_tokens", "stopSequences": "stop_sequences"})
-"""The whole of it: since API version 2026-10-21 there is no temperature, top_p or top_k, and there never was a seed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Messages:
-    """Asking by Messages."""
+    """The API Messages."""
 
     dialect: _chat.Dialect = _DIALECT
     path: str = "/v1/messages"
@@ -41,7 +41,7 @@ class Messages:
     def read(self, data: Json, *, params: Mapping[str, Json], structured: bool) -> Answer:
         content = data.get("content") if isinstance(data, dict) else None
         if not isinstance(content, list):
-            raise _chat.NotACompletion("JSON that is no message")
+            raise _chat.NotACompletion("JSON that is not a message")
         reason = data.get("stop_reason")
         if not isinstance(reason, str):
             raise _chat.NotACompletion("a message that did not end")
@@ -55,8 +55,8 @@ class Messages:
             structured=structured,
         )
 
-    def joined(self, events: Sequence[_events.Event]) -> _events.Whole:
-        """Anthropic's message from its events; without a reason to stop where the last one is missing."""
+    def joined(self, events: Sequence[_events.StreamEvent]) -> _events.Whole:
+        """Return a message from its events; without a stop reason if the last one is missing."""
         message: dict[str, Json] = {}
         usage: dict[str, Json] = {}
         parts: list[str] = []
@@ -78,7 +78,7 @@ class Messages:
 
 
 def _split(request: Request) -> tuple[str, list[dict[str, str]]]:
-    """The system text and the turns. Raises ProviderFailure for what Messages cannot say."""
+    """Return the system text and the turns. Raises ProviderFailure for what Messages cannot express."""
     messages = request.messages
     start = next((index for index, message in enumerate(messages) if message.role != "system"), len(messages))
     turns = [message.as_dict() for message in messages[start:]]
@@ -92,20 +92,22 @@ def _split(request: Request) -> tuple[str, list[dict[str, str]]]:
 
 
 def _format(schema: Mapping[str, Json]) -> dict[str, Json]:
-    """The output schema in the subset that Anthropic enforces, by the SDK's own rules: objects are closed, and limits
-    on numbers and lengths become part of the description."""
+    """Return the schema in the subset that Anthropic enforces, by the SDK's own rules.
+
+    Objects are closed, and limits on numbers and lengths become part of the description.
+    """
     from anthropic import transform_schema
 
     try:
         return {"type": "json_schema", "schema": transform_schema(_single_types(schema))}
     except (ValueError, TypeError, AttributeError, AssertionError) as error:
-        why = " ".join(str(error).split()) or "it uses words outside of the supported part of JSON Schema"
+        why = " ".join(str(error).split()) or "it uses keywords outside of the supported part of JSON Schema"
         message = f"Anthropic cannot enforce this output schema: {why}"
         raise ProviderFailure(FailureKind.REJECTED, message) from None
 
 
 def _single_types(schema: Any) -> Any:
-    """The schema with `type: [a, b]` written as alternatives, which the SDK's rules do not know."""
+    """Return the schema with `type: [a, b]` as `anyOf`, because the SDK's rules do not know such lists."""
     if isinstance(schema, list):
         return [_single_types(item) for item in schema]
     if not isinstance(schema, Mapping):
@@ -123,7 +125,7 @@ _PLAIN_DATA = frozenset({"enum", "const", "default", "examples", "required"})
 
 
 def _usage(data: Json) -> Usage | None:
-    """Anthropic counts what was written to and read from its cache apart; all of it is input."""
+    """Return the token counts. Anthropic counts tokens written to and read from its cache apart; all are input."""
     if not isinstance(data, dict):
         return None
     fresh, made = data.get("input_tokens"), data.get("output_tokens")

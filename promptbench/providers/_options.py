@@ -1,4 +1,4 @@
-"""A provider's table in the settings, read without surprises."""
+"""Read a provider's table of the settings."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TypeGuard
 
 from promptbench.core.diagnostics import Code, did_you_mean
-from promptbench.core.protocols import Problem
+from promptbench.core.protocols import Problem, Provider
 from promptbench.core.types import Json
 
 
@@ -15,7 +15,7 @@ def is_positive(value: Json) -> TypeGuard[float]:
 
 
 def positive_number(options: Mapping[str, Json], name: str, default: float) -> float:
-    """The option as a number; the default also when it is wrong, which `number_problems` has told."""
+    """Return the option as a number, or the default if it is missing or invalid: `number_problems` reports that."""
     value = options.get(name)
     return float(value) if is_positive(value) else default
 
@@ -24,11 +24,19 @@ def positive_integer(options: Mapping[str, Json], name: str, default: int) -> in
     return max(1, int(positive_number(options, name, default)))
 
 
+def concurrency(options: Mapping[str, Json]) -> tuple[int, int | None]:
+    """Return the calls at once by default, and the most; only a provider's own setting is a bound."""
+    if not is_positive(options.get("concurrency")):
+        return Provider.concurrency, None
+    own = positive_integer(options, "concurrency", Provider.concurrency)
+    return own, own
+
+
 def number_problems(options: Mapping[str, Json], provider: str, names: tuple[str, ...]) -> list[Problem]:
     return [
         Problem(
             Code.SETTINGS.name,
-            f"the setting '{name}' of {provider} must be a number above 0, and is {options[name]!r}",
+            f"the setting '{name}' of {provider} must be a number above 0, got {options[name]!r}",
             f"write it as {name} = 30",
         )
         for name in names
@@ -37,20 +45,20 @@ def number_problems(options: Mapping[str, Json], provider: str, names: tuple[str
 
 
 def text(options: Mapping[str, Json], name: str) -> str:
-    """The option as text without outer blanks; empty when it is not there or no text."""
+    """Return the option as stripped text; empty if it is missing or not text."""
     value = options.get(name)
     return value.strip() if isinstance(value, str) else ""
 
 
 def named(options: Mapping[str, Json], group: str, name: str) -> Mapping[str, Json] | None:
-    """The table of one named thing, such as a server, over the provider's own options; None when there is none."""
+    """Return the table of one named thing, such as a server, merged over the provider's options; None if missing."""
     tables = options.get(group)
     table = tables.get(name) if isinstance(tables, dict) else None
     return {**options, **table} if isinstance(table, dict) else None
 
 
 def unknown_name(provider: str, options: Mapping[str, Json], group: str, name: str, example: str) -> Problem:
-    """That the settings have no table of this name, with the nearest one or the lines to write."""
+    """Return the problem of a name without a table, with the nearest name or the lines to write."""
     tables = options.get(group)
     meant = did_you_mean(name, tables) if isinstance(tables, dict) else None
     header = f"[tool.promptbench.providers.{provider}.{group}.{name}]"
@@ -65,7 +73,7 @@ def boolean_problems(options: Mapping[str, Json], provider: str, names: tuple[st
     return [
         Problem(
             Code.SETTINGS.name,
-            f"the setting '{name}' of {provider} must be true or false, and is {options[name]!r}",
+            f"the setting '{name}' of {provider} must be true or false, got {options[name]!r}",
             f"write it as {name} = true",
         )
         for name in names

@@ -1,4 +1,4 @@
-"""OpenAI's Responses: a request's body from ours, our answer from its reply."""
+"""OpenAI's Responses: build the body of a request, read the answer in a reply."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _DIALECT = _chat.Dialect({"temperature": "temperature", "topP": "top_p", "maxOut
 
 @dataclass(frozen=True, slots=True)
 class Responses:
-    """Asking by Responses. Nothing is kept at OpenAI, which by itself keeps responses for weeks."""
+    """The API Responses. `store` is false, because OpenAI otherwise keeps responses for weeks."""
 
     dialect: _chat.Dialect = _DIALECT
     path: str = "/responses"
@@ -35,7 +35,7 @@ class Responses:
     def read(self, data: Json, *, params: Mapping[str, Json], structured: bool) -> Answer:
         output = data.get("output") if isinstance(data, dict) else None
         if not isinstance(output, list):
-            raise _chat.NotACompletion("JSON that is no response")
+            raise _chat.NotACompletion("JSON that is not a response")
         status = data.get("status")
         if status not in ("completed", "incomplete"):
             raise _chat.NotACompletion(f"a response that is '{status}'{_why(data.get('error'))}")
@@ -52,8 +52,8 @@ class Responses:
             structured=structured,
         )
 
-    def joined(self, events: Sequence[_events.Event]) -> _events.Whole:
-        """OpenAI's response, which its last event has as a whole. Raises BrokenStream where that is missing."""
+    def joined(self, events: Sequence[_events.StreamEvent]) -> _events.Whole:
+        """Return the response, which the last event contains whole. Raises BrokenStream if that is missing."""
         first = next((event.end for event in events if event.data.get("type") == "response.output_text.delta"), None)
         for event in reversed(events):
             if isinstance(event.data.get("response"), dict):

@@ -1,6 +1,6 @@
-"""Connections to servers, and a clock for each call: how long connecting took, and when the answer began.
+"""Connections to servers, and a clock per call that records when it connected and when the answer began.
 
-aiohttp's own tracing (`TraceConfig`) would tell the same, and costs a tenth of a call's CPU time.
+aiohttp's own tracing (`TraceConfig`) records the same, and costs a tenth of a call's CPU time.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ CONNECT_SECONDS = 10.0
 
 
 class Times(TypedDict):
-    """The times of one call, as `Answer` has them."""
+    """The times of one call, as in `Answer`."""
 
     provider_ms: float
     connect_ms: float
@@ -29,13 +29,15 @@ class Times(TypedDict):
 
 
 class Clock:
-    """Takes the times of one call, which begins now. What sends the call tells the clock what happens."""
+    """The times of one call, which begins now. The transport reports its events to the clock.
+
+    With `watching` it records when each part of the answer arrived.
+    """
 
     __slots__ = ("_arrived", "_began", "_connect_ms", "_first_byte_ms", "_sent", "_size", "watching")
 
     def __init__(self, *, watching: bool = False) -> None:
         self.watching = watching
-        """Whether it is wanted to know when each part of the answer came."""
         self._arrived: list[tuple[int, float]] = []
         self._size = 0
         self._began = self._sent = time.perf_counter()
@@ -44,35 +46,35 @@ class Clock:
 
     @classmethod
     def start(cls, *, watching: bool = False) -> Clock:
-        """A clock for the call that the running task makes next."""
+        """Return the clock of the next call of the running task."""
         clock = cls(watching=watching)
         _running.set(clock)
         return clock
 
     def sending(self) -> None:
-        """The request is ready, and wants a connection."""
+        """Record that the request is ready and needs a connection."""
         self._sent = time.perf_counter()
 
     def connected(self, began: float) -> None:
-        """A connection was opened; `began` is of `time.perf_counter`."""
+        """Record an opened connection; `began` is a time of `time.perf_counter`."""
         self._sent = time.perf_counter()
         self._connect_ms += (self._sent - began) * 1000
 
     def answering(self) -> None:
-        """The head of the answer is in."""
+        """Record that the head of the answer has arrived."""
         self._first_byte_ms = (time.perf_counter() - self._sent) * 1000
 
     def arrived(self, size: int) -> None:
-        """So many more bytes of the answer's body are in."""
+        """Record that this many more bytes of the body have arrived."""
         self._size += size
         self._arrived.append((self._size, (time.perf_counter() - self._began) * 1000))
 
     def when(self, offset: int) -> float | None:
-        """The milliseconds after which the body was in up to an offset."""
+        """Return the milliseconds after which the body had arrived up to an offset."""
         return next((at for size, at in self._arrived if size >= offset), None)
 
     def times(self) -> Times:
-        """The times of a call that ends now."""
+        """Return the times of the call, which ends now."""
         provider_ms = (time.perf_counter() - self._began) * 1000
         return Times(provider_ms=provider_ms, connect_ms=self._connect_ms, first_byte_ms=self._first_byte_ms)
 
@@ -81,13 +83,13 @@ _running: ContextVar[Clock | None] = ContextVar("running", default=None)
 
 
 def running() -> Clock | None:
-    """The clock of the call that this is done for."""
+    """Return the clock of the current call."""
     return _running.get()
 
 
 class _Connector(aiohttp.TCPConnector):
     async def _create_connection(self, *args: Any, **kwargs: Any) -> Any:
-        """The method that aiohttp documents for connectors to override: called when no kept connection is free."""
+        """Open a connection. aiohttp documents this method for overriding; it is called if no connection is free."""
         began = time.perf_counter()
         connection = await super()._create_connection(*args, **kwargs)
         if clock := running():
@@ -98,9 +100,9 @@ class _Connector(aiohttp.TCPConnector):
 def open_session(
     url: str, headers: Mapping[str, str] | None = None, *, tls: ssl.SSLContext | None = None
 ) -> aiohttp.ClientSession:
-    """A session for the server at `url` that keeps connections and no cookies: no answer depends on another.
+    """Return a session for the server at `url`. It keeps connections but no cookies: no answer may depend on another.
 
-    How many calls there are at once is the gateway's to say. `tls` says whom to trust, in place of the system's list.
+    It has no limit on connections, because the gateway limits concurrency. `tls` replaces the system's certificates.
     """
     return aiohttp.ClientSession(
         connector=_Connector(limit=0, ssl=tls or True),
@@ -112,10 +114,9 @@ def open_session(
 
 
 def proxy_for(url: str) -> str | None:
-    """The proxy that the environment or the system names for an address, if it does.
+    """Return the proxy that the environment or the system configures for an address, if any.
 
-    Looked up here, since aiohttp's `trust_env` looks again at every call, in a thread. Proxies are for the way out of
-    this machine, so a server on it is called past them.
+    aiohttp's `trust_env` would look it up for every call, in a thread. Servers on this machine need no proxy.
     """
     if _credentials.is_loopback(url) or proxy_bypass(_credentials.host(url)):
         return None

@@ -1,6 +1,6 @@
-"""The transport under the official SDKs: httpx2 above, aiohttp below.
+"""The transport of the official SDKs: an httpx2 transport on an aiohttp session.
 
-The SDKs bring such a transport too; this one keeps the times of each call.
+The SDKs bring such a transport too; this one records the times of each call. See docs/design/0006-call-path.md.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from promptbench.providers import _session
 
 
 class Transport(httpx2.AsyncBaseTransport):
-    """Calls one server. Errors are aiohttp's: the SDKs make errors of their own of them, with the cause kept."""
+    """A transport to one server. Raises aiohttp's errors, which the SDKs wrap in their own."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -46,13 +46,13 @@ class Transport(httpx2.AsyncBaseTransport):
             await self._session.close()
 
     def _open(self) -> aiohttp.ClientSession:
-        # The same certificates as the SDKs would trust.
+        # The certificates that the SDKs trust.
         tls = httpx2.create_ssl_context() if urlsplit(self._url).scheme == "https" else None
         return _session.open_session(self._url, tls=tls)
 
 
 async def _watched(response: aiohttp.ClientResponse, clock: _session.Clock) -> bytes:
-    """The body, of which the clock is told each part as it comes."""
+    """Read the body, reporting each part to the clock."""
     parts = []
     async for part in response.content.iter_any():
         clock.arrived(len(part))

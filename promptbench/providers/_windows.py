@@ -1,4 +1,4 @@
-"""How many tokens a hosted model takes, question and answer together."""
+"""Context windows of hosted models: tokens of input and answer together."""
 
 from __future__ import annotations
 
@@ -11,16 +11,15 @@ SETTING = "context_window"
 
 
 def declared(options: Mapping[str, Json]) -> int | None:
-    """What the settings say."""
     value = options.get(SETTING)
     return int(value) if _options.is_positive(value) else None
 
 
 def find(name: str, url: str, options: Mapping[str, Json]) -> int | None:
-    """What the settings say, else what the list of `genai-prices` says; None when neither does.
+    """Return the size in the settings, else in the list of `genai-prices`; None if neither has it.
 
-    The address decides whose model it is: a name means another model on another server. The list is imported only where
-    it can hold the address, since that takes a fifth of a second.
+    The address decides whose model it is, because a name means another model on another server. The list is imported
+    only if it can contain the address, since the import takes a fifth of a second.
     """
     size = declared(options)
     if size is not None or not url or _credentials.is_loopback(url):

@@ -1,6 +1,6 @@
-"""Runs blocking calls in a daemon thread, so that ^C ends the program while one of them is still busy.
+"""Run blocking calls in a daemon thread, so that Ctrl-C ends the program while one of them is busy.
 
-`concurrent.futures.ThreadPoolExecutor` joins its threads when the interpreter ends, and so waits for the slowest call.
+`concurrent.futures.ThreadPoolExecutor` joins its threads when the interpreter exits, so it waits for the slowest call.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _PATIENCE_SECONDS = 3.0
 
 
 class Worker:
-    """One thread, started when first used, that runs calls one after the other."""
+    """One thread, started on first use, that runs calls one after the other."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -26,7 +26,7 @@ class Worker:
         self._thread: threading.Thread | None = None
 
     async def run(self, call: Callable[[], Result]) -> Result:
-        """The result of `call()`; what it raises is raised here."""
+        """Return the result of `call()`, or raise what it raises."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Result] = loop.create_future()
 
@@ -35,7 +35,7 @@ class Worker:
                 return
             try:
                 result = call()
-            except BaseException as error:  # noqa: BLE001 - whatever it is, the caller gets it, or waits for ever
+            except BaseException as error:  # noqa: BLE001 - otherwise the caller would wait for ever
                 _post(loop, future, future.set_exception, error)
             else:
                 _post(loop, future, future.set_result, result)
@@ -47,7 +47,7 @@ class Worker:
         return await future
 
     async def close(self, last: Callable[[], None]) -> None:
-        """Runs `last()` in the thread and ends it. A call that stays busy for 3 s is left to die with the process."""
+        """Run `last()` in the thread and end it. A call that stays busy for 3 s is left to end with the process."""
         if self._thread is None:
             return
         with contextlib.suppress(TimeoutError):
@@ -67,6 +67,6 @@ def _post(
         if not future.done():
             setter(value)
 
-    # The loop is closed when the program was interrupted meanwhile: then nobody waits for the result.
+    # If the program was interrupted meanwhile, the loop is closed and nobody waits for the result.
     with contextlib.suppress(RuntimeError):
         loop.call_soon_threadsafe(settle)

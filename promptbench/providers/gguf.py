@@ -1,4 +1,4 @@
-"""A local model in this process, by llama.cpp: `gguf/smollm2-135m`, or a name from the setting `paths`.
+"""A local model in this process, run by llama.cpp: `gguf/smollm2-135m`, or a name from the setting `paths`.
 
 Needs no key and no network. At temperature 0, the default, an answer depends on the request alone: each slot is a
 server of its own with one thread and without flash attention, so no other request shares its arithmetic. (Two sequences
@@ -7,7 +7,7 @@ wait for each other, and take 20 times as long when the machine is busy.)
 
 Settings: `paths`, `slots` (the machine's cores, at most 4), `context` in tokens (4096),
 `structured` (make the answer fit the prompt's output schema). `models.NAME` holds settings of a model of that name over
-these, with `weights`, another model's name: the same weights, asked in another way.
+these, with `weights`, another model's name: the same weights with other settings.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from promptbench.core.protocols import Problem, ProviderContext
 from promptbench.core.types import Answer, FailureKind, Json, ProviderFailure, Request
+from promptbench.plugins import Problem, Provider, ProviderContext, ProviderSpec
 from promptbench.providers import _chat, _options, _weights
 from promptbench.providers._worker import Worker
 
@@ -39,35 +39,34 @@ _ANSWER_TOKENS = 512
 _SEED = 1
 _STOP_SECONDS = 3.0
 
+_STARTER_SETTINGS = """
+# The small model on this machine does not keep to a format by itself: its answers are held to the prompt's schema.
+[providers.gguf]
+structured = true
+"""
+
 _DIALECT = _chat.Dialect({**_chat.COMPATIBLE.words, "topK": "top_k"})
 
-sees_prompt = True
-local = True
 
-
-def connect(name: str, context: ProviderContext) -> Gguf:
-    return Gguf(name, context)
-
-
-def problems(name: str, context: ProviderContext) -> list[Problem]:
-    weights, context = _meant(name, context)
+def _problems(name: str, context: ProviderContext) -> list[Problem]:
+    weights, context = _resolve(name, context)
     return [
         *_weights.problems(weights, context),
         *_options.number_problems(context.options, "gguf", ("slots", "context")),
     ]
 
 
-def _meant(name: str, context: ProviderContext) -> tuple[str, ProviderContext]:
-    """The name of the weights behind a name, and the context with the settings of this very model."""
+def _resolve(name: str, context: ProviderContext) -> tuple[str, ProviderContext]:
+    """Return the name of a model's weights, and the context with the model's own settings."""
     own = _options.named(context.options, "models", name)
     if own is None:
         return name, context
     return _options.text(own, "weights") or name, replace(context, options=own)
 
 
-def shaped_by(name: str, context: ProviderContext) -> Json:
-    """What shapes an answer besides the request. Weights of gigabytes are known by their size and time, not read."""
-    name, context = _meant(name, context)
+def _shaped_by(name: str, context: ProviderContext) -> Json:
+    """Return what shapes an answer. Weights of gigabytes are identified by size and time, not read."""
+    name, context = _resolve(name, context)
     weights = _weights.find(name, context)
     try:
         state = weights.stat() if weights else None
@@ -82,25 +81,21 @@ def shaped_by(name: str, context: ProviderContext) -> Json:
     }
 
 
-def unsupported(name: str, context: ProviderContext, params: Mapping[str, Json]) -> list[Problem]:
-    """What of a prompt's config this model would not honour."""
-    return _DIALECT.problems(params, f"gguf/{name}")
-
-
-def context_window(name: str, context: ProviderContext) -> int:
-    """The tokens that this model is loaded with room for."""
-    _, context = _meant(name, context)
+def _context_window(name: str, context: ProviderContext) -> int:
+    """Return the number of tokens that the model is loaded with."""
+    _, context = _resolve(name, context)
     return _options.positive_integer(context.options, "context", _CONTEXT_TOKENS)
 
 
-class Gguf:
-    """One model, loaded as often as there are slots; the slots share the weights' memory."""
+class Gguf(Provider):
+    """One model, loaded once per slot; the slots share the memory of the weights."""
 
     def __init__(self, name: str, context: ProviderContext) -> None:
-        self._n_ctx = context_window(name, context)
-        self._weights, self._context = _meant(name, context)
+        self._n_ctx = _context_window(name, context)
+        self._weights, self._context = _resolve(name, context)
         options = self._context.options
         self.concurrency = _options.positive_integer(options, "slots", min(os.cpu_count() or 1, _MOST_SLOTS))
+        self.max_concurrency = self.concurrency
         self._name = name
         self._structured = options.get("structured") is True
         self._free = asyncio.Semaphore(self.concurrency)
@@ -111,7 +106,7 @@ class Gguf:
     def deterministic(self, params: Mapping[str, Json]) -> bool:
         return bool(params.get("temperature", 0) == 0)
 
-    async def ask(self, request: Request) -> Answer:
+    async def complete(self, request: Request) -> Answer:
         _chat.require_messages(request)
         params = self._params(request)
         schema = request.output_schema if self._structured else None
@@ -120,7 +115,7 @@ class Gguf:
             **params,
             **({"response_format": _chat.schema_format(schema)} if schema is not None else {}),
         }
-        _chat.encode(body)  # refuses what llama.cpp would misread, such as half a character
+        _chat.encode(body)  # rejects what llama.cpp would misread, such as a lone surrogate
         generation = _Generation(body)
         async with self._free:
             slot = self._idle.pop() if self._idle else self._new_slot()
@@ -150,7 +145,7 @@ class Gguf:
         await asyncio.gather(*(slot.worker.close(slot.unload) for slot in self._slots))
 
     def _params(self, request: Request) -> dict[str, Json]:
-        """What is asked for. Above temperature 0 each repeat draws from its own seed, or all would be one answer."""
+        """Return the parameters. Above temperature 0 each repeat has its own seed, or all would be one answer."""
         params = {"temperature": 0, "max_tokens": _ANSWER_TOKENS, "seed": _SEED}
         params |= _DIALECT.params(request.params, str(request.model))
         if params["temperature"] != 0 and isinstance(params["seed"], int):
@@ -167,14 +162,13 @@ class Gguf:
 
 
 class _Generation:
-    """One request in a slot. `stop` may be set from any thread, and ends it at the next token."""
+    """One request in a slot. `stop` may be set by any thread, and ends it at the next token."""
 
     def __init__(self, body: Mapping[str, Json]) -> None:
         self.body = body
         self.stop = False
         self.milliseconds = 0.0
-        self.first: float | None = None
-        """When the first piece of text came, of `time.perf_counter`."""
+        self.first: float | None = None  # when the first text came, by `time.perf_counter`
         self.first_token_ms: float | None = None
         self.finish: str | None = None
         self.usage: Json = None
@@ -182,7 +176,7 @@ class _Generation:
         self.parts: list[str] = []
 
     def take(self, chunk: Mapping[str, Any]) -> bool:
-        """llama.cpp's callback: takes a piece of the answer, and returns whether to stop."""
+        """Take a piece of the answer, as llama.cpp's callback. Return whether to stop."""
         if "error" in chunk:
             self.error = chunk["error"]
             return True
@@ -196,7 +190,7 @@ class _Generation:
 
 
 class _Slot:
-    """A server with one thread. All but the constructor runs in the worker's thread."""
+    """A server with one thread. Everything but the constructor runs in the worker's thread."""
 
     def __init__(self, model: str, weights: Path, n_ctx: int) -> None:
         self.worker = Worker(model)
@@ -207,7 +201,7 @@ class _Slot:
         self._server: Server | None = None
 
     def run(self, generation: _Generation) -> tuple[str, str | None, Json]:
-        """Text, finish reason and usage. Streams, as only a stream can be stopped."""
+        """Return text, finish reason and usage. Streams, because only a stream can be stopped."""
         server = self._server = self._server or self._load()
         body = {**generation.body, "stream": True, "stream_options": {"include_usage": True}}
         began = time.perf_counter()
@@ -215,7 +209,7 @@ class _Slot:
         try:
             server.handle_chat_completions(body, generation.take)
         except (ValueError, RuntimeError) as error:
-            raise ProviderFailure(FailureKind.REJECTED, f"llama.cpp refuses this request: {error}") from None
+            raise ProviderFailure(FailureKind.REJECTED, f"llama.cpp rejects this request: {error}") from None
         finally:
             _running.discard(generation)
             generation.milliseconds = (time.perf_counter() - began) * 1000
@@ -223,7 +217,7 @@ class _Slot:
         if generation.error is not None:
             raise self._failure(generation.error)
         if generation.stop:
-            raise ProviderFailure(FailureKind.TRANSIENT, f"{self._model} was stopped before its answer was whole")
+            raise ProviderFailure(FailureKind.TRANSIENT, f"{self._model} was stopped before its answer was complete")
         return "".join(generation.parts), generation.finish, generation.usage
 
     def unload(self) -> None:
@@ -263,7 +257,7 @@ _running: set[_Generation] = set()
 
 @atexit.register
 def _stop_all() -> None:
-    """Stops what still runs when the interpreter ends: a callback into a dead interpreter aborts the process."""
+    """Stop what runs when the interpreter exits: a callback into a dead interpreter aborts the process."""
     deadline = time.monotonic() + _STOP_SECONDS
     while _running and time.monotonic() < deadline:
         for generation in tuple(_running):
@@ -272,7 +266,7 @@ def _stop_all() -> None:
 
 
 def _serve(weights: Path, n_ctx: int) -> Server:
-    """llama.cpp's server. It always listens on loopback too, so it gets a key that nobody knows."""
+    """Return llama.cpp's server. It also listens on loopback, so it gets a key that nobody knows."""
     import xllamacpp
 
     params = xllamacpp.CommonParams()
@@ -282,13 +276,13 @@ def _serve(weights: Path, n_ctx: int) -> Server:
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1
     params.n_gpu_layers = 0
     params.fit_params = False
-    # The prefix that prompts share is computed once. With flash attention, answers would then depend on what was asked
-    # before; without it they do not (`tests/bench/prompt_cache.py` measures both).
+    # The shared prefix of prompts is computed once. With flash attention, answers would then depend on earlier
+    # requests; without it they do not (`tests/bench/prompt_cache.py` measures both).
     params.cache_prompt = True
     params.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
     params.cache_ram_mib = 0
     params.warmup = False
-    # 0 keeps llama.cpp's log off stderr, and with it off the progress bars there.
+    # 0 keeps llama.cpp's log off stderr, where the progress bars are.
     params.verbosity = 0
     params.api_keys = [secrets.token_hex(32)]
     params.cors_origins = ""
@@ -296,3 +290,16 @@ def _serve(weights: Path, n_ctx: int) -> Server:
     params.endpoint_slots = False
     params.n_threads_http = 1
     return xllamacpp.Server(params)
+
+
+SPEC = ProviderSpec(
+    connect=Gguf,
+    problems=_problems,
+    unsupported=lambda name, context, config: _DIALECT.problems(config, f"gguf/{name}"),
+    runs_here=lambda name, context: True,
+    shaped_by=_shaped_by,
+    context_window=_context_window,
+    context_setting="context",
+    starter_settings=_STARTER_SETTINGS,
+    requires=("xllamacpp", "pip install 'promptbench-gate[local]'"),
+)

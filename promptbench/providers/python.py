@@ -22,32 +22,20 @@ from typing import Any
 
 from promptbench.core import allowed_code
 from promptbench.core.canonical import canonical
-from promptbench.core.protocols import Problem, ProviderContext
 from promptbench.core.types import Answer, FailureKind, Json, ProviderFailure, Request
+from promptbench.plugins import Problem, Provider, ProviderContext, ProviderSpec
 from promptbench.providers import _code
 from promptbench.providers._worker import Worker
 
-sees_prompt = False
-local = True
 
-
-def connect(name: str, context: ProviderContext) -> PythonFunction:
-    return PythonFunction(name, context)
-
-
-def problems(name: str, context: ProviderContext) -> list[Problem]:
+def _problems(name: str, context: ProviderContext) -> list[Problem]:
     return allowed_code.problems(name, context.folder, context.root, context.allowed_code, prefix="python/")
 
 
-def shaped_by(name: str, context: ProviderContext) -> Json:
-    """What shapes an answer besides the request; None for code that is not all in the one file, so not all hashed."""
-    return _code.shape(name, context)
+class PythonFunction(Provider):
+    """One function, called in its own daemon thread, one call at a time."""
 
-
-class PythonFunction:
-    """One function. It is called in one daemon thread of its own, one call at a time."""
-
-    concurrency = 1
+    concurrency = max_concurrency = 1
 
     def __init__(self, name: str, context: ProviderContext) -> None:
         self._name = name
@@ -56,17 +44,17 @@ class PythonFunction:
         self._loaded: _Loaded | None = None
 
     def deterministic(self, params: Mapping[str, Json]) -> bool:
-        """Taken for granted: a function that draws lots has to fix its own seed."""
+        """Return True: a function that uses random numbers has to fix its own seed."""
         return True
 
-    async def ask(self, request: Request) -> Answer:
-        return await self._worker.run(functools.partial(self._ask, request))
+    async def complete(self, request: Request) -> Answer:
+        return await self._worker.run(functools.partial(self._call, request))
 
     async def close(self) -> None:
         await self._worker.close(self._leave)
 
-    def _ask(self, request: Request) -> Answer:
-        """Runs in the worker's thread, like everything below."""
+    def _call(self, request: Request) -> Answer:
+        """Call the function. Runs in the worker's thread, like everything below."""
         loaded = self._loaded = self._loaded or self._load()
         # A copy: the function may change what it is given, and the next repeat must be given the same.
         variables = copy.deepcopy(dict(request.variables))
@@ -84,7 +72,7 @@ class PythonFunction:
         )
 
     def _load(self) -> _Loaded:
-        found = problems(self._name, self._context)
+        found = _problems(self._name, self._context)
         if found:
             raise ProviderFailure(FailureKind.FATAL, found[0].message)
         return _Loaded(self._name, self._context)
@@ -119,7 +107,7 @@ class _Loaded:
         return self.runner.run(_finish(value)) if inspect.isawaitable(value) else value
 
     def describe(self, error: BaseException) -> str:
-        """`ValueError: no date (suites/entities/extractor.py:12)`, at the innermost line of this very file."""
+        """Return `ValueError: no date (suites/entities/extractor.py:12)`, with the innermost line of this file."""
         lines = [
             frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(self.path)
         ]
@@ -134,7 +122,7 @@ async def _finish(awaitable: Any) -> Any:
 
 
 def _import(path: Path, source: bytes, sha256: str) -> ModuleType:
-    """Runs exactly `source`, so that the hash is of the code that runs, and leaves no `__pycache__` behind."""
+    """Execute exactly `source`, so that the hash is of the code that runs, without leaving a `__pycache__`."""
     name = f"_promptbench_code_{path.stem}_{sha256[:12]}"
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
@@ -158,3 +146,12 @@ def _as_text(value: Any, name: str) -> str:
         raise ProviderFailure(
             FailureKind.REJECTED, f"{name} returned a {type(value).__name__} that is neither text nor plain data: {why}"
         ) from None
+
+
+SPEC = ProviderSpec(
+    connect=PythonFunction,
+    problems=_problems,
+    reads_prompt=lambda name, context: False,
+    runs_here=lambda name, context: True,
+    shaped_by=_code.shape,
+)

@@ -1,7 +1,7 @@
-"""Answers that were kept from real calls: `recorded/openai/gpt-5-mini` answers as `openai/gpt-5-mini` did.
+"""Recorded answers of real calls: `recorded/openai/gpt-5-mini` answers as `openai/gpt-5-mini` did.
 
 Needs no key and no network. A request that was never recorded, because the prompt, a value or a parameter has changed
-since, is refused and not guessed.
+since, is an error.
 """
 
 from __future__ import annotations
@@ -11,25 +11,19 @@ from collections.abc import Mapping
 
 from promptbench.core.canonical import digest
 from promptbench.core.diagnostics import Code
-from promptbench.core.protocols import Problem, ProviderContext, Recordings
+from promptbench.core.protocols import Recordings
 from promptbench.core.types import Answer, FailureKind, Json, ModelRef, ProviderFailure, Request
-
-sees_prompt = True
-local = False
+from promptbench.plugins import Problem, Provider, ProviderContext, ProviderSpec
 
 
-def connect(name: str, context: ProviderContext) -> Recorded:
-    return Recorded(name, context.recordings)
-
-
-def problems(name: str, context: ProviderContext) -> list[Problem]:
+def _problems(name: str, context: ProviderContext) -> list[Problem]:
     try:
         model = str(ModelRef.parse(name))
     except ValueError:
         return [
             Problem(
                 Code.UNKNOWN_MODEL.name,
-                f"recorded/{name} does not say whose answers to use",
+                f"recorded/{name} does not name the model whose answers to use",
                 "write it as recorded/provider/name, such as recorded/openai/gpt-5-mini",
             )
         ]
@@ -37,22 +31,17 @@ def problems(name: str, context: ProviderContext) -> list[Problem]:
         return [
             Problem(
                 Code.UNKNOWN_MODEL.name,
-                f"there are no recorded answers of {model}",
-                f"run the suite once with {model} itself; its answers are kept",
+                f"no recorded answers of {model} found",
+                f"run the suite once with {model} itself; its answers are recorded",
             )
         ]
     return []
 
 
-def shaped_by(name: str, context: ProviderContext) -> Json:
-    """Not known: a recording is replaced by the next real answer. It is no call that could be saved, either."""
-    return None
+class Recorded(Provider):
+    """The recorded answers of one model."""
 
-
-class Recorded:
-    """The kept answers of one model."""
-
-    concurrency = 1
+    concurrency = max_concurrency = 1
 
     def __init__(self, name: str, recordings: Recordings | None) -> None:
         self._name = name
@@ -61,10 +50,10 @@ class Recorded:
         self._recordings = recordings
 
     def deterministic(self, params: Mapping[str, Json]) -> bool:
-        """Whether the model that was recorded is; its own parameters were recorded with it."""
+        """Return what was recorded with the answers: the model's own parameters shaped them."""
         return self._recordings is not None and bool(self._recordings.deterministic(self._name))
 
-    async def ask(self, request: Request) -> Answer:
+    async def complete(self, request: Request) -> Answer:
         original = dataclasses.replace(request, model=self._model)
         found = self._recordings.find(digest(original.as_dict())) if self._recordings else None
         if found is None:
@@ -75,5 +64,11 @@ class Recorded:
             )
         return dataclasses.replace(found[0], recorded=True)
 
-    async def close(self) -> None:
-        """Holds nothing: the recordings belong to who opened them."""
+
+SPEC = ProviderSpec(
+    connect=lambda name, context: Recorded(name, context.recordings),
+    problems=_problems,
+    # A recording is replaced by the next real answer, and reading it is not a call that a cache could save.
+    shaped_by=lambda name, context: None,
+    replays=True,
+)

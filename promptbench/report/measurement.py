@@ -79,8 +79,6 @@ class MeasuredModel:
     tokens_per_second: Spread | None = None
     by_input_tokens: Sequence[TokenTimes] = ()
     by_output_tokens: Sequence[TokenTimes] = ()
-    drift: Figure | None = None
-    """The p50 of the last third of the calls, as a multiple of that of the first third."""
     input_tokens: float | None = None
     output_tokens: float | None = None
     cached_share: float | None = None
@@ -90,7 +88,7 @@ class MeasuredModel:
     costs: Costs = field(default_factory=lambda: Costs(None, None, None, None))
     accuracy: Accuracy | None = None
     down: str | None = None
-    """Why it was given up."""
+    """Why it was disabled."""
 
 
 @dataclass(frozen=True, slots=True)

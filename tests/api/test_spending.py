@@ -35,7 +35,7 @@ def test_an_amount_as_people_write_it(written: str | None, dollars: float | None
 
 @pytest.mark.parametrize("written", ["two", "-1", "€2", "", "nan"])
 def test_what_is_no_amount(written: str) -> None:
-    with pytest.raises(InputError, match="is no amount of US dollars"):
+    with pytest.raises(InputError, match="expected an amount of US dollars"):
         Spending.read(written, None, None)
 
 

@@ -33,7 +33,7 @@ def test_a_model_summed_up() -> None:
 
 def test_what_a_log_does_not_tell_is_not_there() -> None:
     found = summed("m", calls([100.0] * 40), uses_prompt=True, logged=True)
-    assert (found.retried, found.queue, found.provider, found.drift, found.late_p99) == (None, None, None, None, None)
+    assert (found.retried, found.queue, found.provider, found.late_p99) == (None, None, None, None)
 
 
 def test_no_answers_no_times() -> None:
@@ -41,18 +41,6 @@ def test_no_answers_no_times() -> None:
     assert (found.latency, found.tokens_per_second, found.input_tokens, found.cached_share) == (None, None, None, None)
     assert summed("m", [], uses_prompt=True).errored.high == 1.0
     assert spread([]) is None
-
-
-@pytest.mark.parametrize(("factor", "word"), [(1.0, "same"), (2.0, "slower"), (0.5, "faster")])
-def test_drift_is_of_the_last_third_to_the_first(factor: float, word: str) -> None:
-    times = [100.0 + n % 7 for n in range(60)] + [factor * (100.0 + n % 7) for n in range(30)]
-    drift = summed("m", calls(times), uses_prompt=True).drift
-    assert drift is not None
-    assert drift.low is not None
-    assert drift.high is not None
-    assert drift.value == pytest.approx(factor)
-    assert (drift.low > 1, drift.high < 1) == (word == "slower", word == "faster")
-    assert summed("m", calls(times[:29]), uses_prompt=True).drift is None
 
 
 def test_each_two_models_the_faster_first() -> None:

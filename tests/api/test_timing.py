@@ -90,14 +90,14 @@ def test_a_queue_that_takes_longer_than_the_model_is_said_in_one_sentence() -> N
     said = longer_wait("openai/m", [waiting(limit_ms=4000.0), waiting(limit_ms=3900.0, backoff_ms=100.0)])
     assert said == (
         "openai/m: waiting in the queue took longer than the model: p99 queue 4.1 s, model 1.2 s; most of it for a "
-        "rate limit: raise it, or ask less"
+        "rate limit: raise it, or make fewer calls"
     )
 
 
 @pytest.mark.parametrize(
     ("parts", "why"),
     [
-        ({"backoff_ms": 3000.0, "limit_ms": 900.0}, "between tries"),
+        ({"backoff_ms": 3000.0, "limit_ms": 900.0}, "between retries"),
         ({}, "for a free slot"),
         ({"limit_ms": 3000.0}, "for a rate limit"),
     ],

@@ -27,12 +27,12 @@ from pathlib import Path
 from typing import Any
 
 from promptbench import __version__
-from promptbench.api.running import Asked, _facts, plan_hash, prices_of
+from promptbench.api.running import RunRequest, _facts, plan_hash, prices_of
 from promptbench.api.workspace import Selection, Workspace
 from promptbench.core.canonical import digest
 from promptbench.core.clock import now
 from promptbench.core.types import Answer, Attempt, AttemptKey, CacheMode, Json, Outcome, Usage
-from promptbench.engine.scoring import scored
+from promptbench.engine.scoring import score_attempt
 from promptbench.project.bench import Bench
 from promptbench.store.runs import RunStore, RunVariant
 
@@ -159,7 +159,7 @@ def prepare(root: Path, answers: int, repeats: int) -> None:
 
 
 def _record(workspace: Workspace, bench: Bench, runs: RunStore) -> None:
-    asked = Asked("promptbench run", {"prompt": [], "model": [], "case": [], "tag": []}, CacheMode.OFF)
+    asked = RunRequest("promptbench run", {"prompt": [], "model": [], "case": [], "tag": []}, CacheMode.OFF)
     facts = _facts(workspace, bench, asked, prices_of(workspace, bench))
     variants = [RunVariant(item.hash, item.side, item.label, item.prompt.source) for item in bench.variants]
     plan = plan_hash(bench, CacheMode.OFF)
@@ -184,7 +184,7 @@ def _attempts(bench: Bench) -> Iterator[Attempt]:
             answer = Answer(text, "gpt-4o-mini-2024-07-18", {"temperature": 0}, Usage(900, 700), "stop", 812.5)
             key = AttemptKey(variant.hash, model.name, name, repeat)
             attempt = Attempt(key, Outcome.PASSED, request, answer, cost=0.0005, started=now())
-            yield scored(bench, case, attempt)
+            yield score_attempt(bench, case, attempt)
 
 
 def ours() -> None:

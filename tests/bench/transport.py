@@ -1,8 +1,9 @@
-"""CPU time of a call by the SDK's own transport, by ours with its clock, and by ours under aiohttp's tracing.
+"""CPU time per call of each HTTP client that a provider could use, down to the bare connection.
 
     python -m tests.bench.transport
 
-Batches take turns in one process, so that a busy machine hits all alike.
+Batches of all clients alternate in one process, so that a busy machine slows all of them alike. `promptbench` is the
+transport of `providers/_transport.py` below the official SDK, the way that every hosted model is called.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import asyncio
 import json
 import statistics
 import time
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import aiohttp
@@ -22,55 +24,71 @@ from tests.bench.busy_server import BusyServer, Manner
 
 AT_ONCE = 50
 CALLS = 200
-ROUNDS = 40
+ROUNDS = 30
 _BODY = json.dumps({"model": "m", "messages": [{"role": "user", "content": "case-1 " + "hello " * 60}]}).encode()
+_BASE = "SDK on promptbench's aiohttp transport"
+
+Call = Callable[[], Awaitable[object]]
 
 
-class _Traced(_transport.Transport):
-    def _open(self) -> aiohttp.ClientSession:
-        async def note(*_: Any) -> None:
-            time.perf_counter()
-
-        trace = aiohttp.TraceConfig()
-        trace.on_connection_create_start.append(note)
-        trace.on_connection_create_end.append(note)
-        return aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), trace_configs=[trace])
-
-
-async def _batch(client: AsyncOpenAI) -> float:
-    """Microseconds of CPU time a call."""
+async def _batch(call: Call) -> float:
+    """Return the CPU time per call in microseconds."""
     left = iter(range(CALLS))
 
     async def work() -> None:
         for _ in left:
-            clock = _session.Clock.start()
-            await client.post("/chat/completions", cast_to=httpx2.Response, content=_BODY)
-            clock.times()
+            await call()
 
     began = time.process_time()
     await asyncio.gather(*(work() for _ in range(AT_ONCE)))
     return (time.process_time() - began) / CALLS * 1e6
 
 
+def _by_sdk(url: str, client: Any) -> Call:
+    sdk = AsyncOpenAI(api_key="k", base_url=url, max_retries=0, timeout=None, http_client=client)
+
+    async def call() -> None:
+        clock = _session.Clock.start()
+        await sdk.post("/chat/completions", cast_to=httpx2.Response, content=_BODY)
+        clock.times()
+
+    return call
+
+
+def _by_aiohttp(url: str, session: aiohttp.ClientSession) -> Call:
+    async def call() -> None:
+        async with session.post(f"{url}/chat/completions", data=_BODY) as response:
+            await response.read()
+
+    return call
+
+
+def _by_httpx2(url: str, client: httpx2.AsyncClient) -> Call:
+    async def call() -> None:
+        await client.post(f"{url}/chat/completions", content=_BODY)
+
+    return call
+
+
 async def _measure(url: str) -> None:
-    clients = {
-        "the SDK's": DefaultAioHttpClient(timeout=None, trust_env=False),
-        "ours": httpx2.AsyncClient(transport=_transport.Transport(url), timeout=None),
-        "ours, traced": httpx2.AsyncClient(transport=_Traced(url), timeout=None),
+    limits = httpx2.Limits(max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE)
+    plain = httpx2.AsyncClient(timeout=None, trust_env=False, limits=limits)
+    session = _session.open_session(url)
+    calls = {
+        _BASE: _by_sdk(url, httpx2.AsyncClient(transport=_transport.Transport(url), timeout=None)),
+        "SDK on its own aiohttp transport": _by_sdk(url, DefaultAioHttpClient(timeout=None, trust_env=False)),
+        "SDK on httpx2": _by_sdk(url, plain),
+        "httpx2 without SDK": _by_httpx2(url, plain),
+        "aiohttp without SDK": _by_aiohttp(url, session),
     }
-    sdks = {
-        name: AsyncOpenAI(api_key="k", base_url=url, max_retries=0, timeout=None, http_client=client)
-        for name, client in clients.items()
-    }
-    times: dict[str, list[float]] = {name: [] for name in sdks}
+    times: dict[str, list[float]] = {name: [] for name in calls}
     for number in range(ROUNDS):
-        for name in list(sdks)[:: 1 if number % 2 else -1]:
-            times[name].append(await _batch(sdks[name]))
+        for name in list(calls)[:: 1 if number % 2 else -1]:
+            times[name].append(await _batch(calls[name]))
     for name, found in times.items():
-        ratios = [one / other for one, other in zip(found, times["the SDK's"], strict=True)]
-        print(f"{name:<12} {min(found):5.0f} µs at best, {statistics.median(ratios):.2f} of the SDK's in the median")
-    for sdk in sdks.values():
-        await sdk.close()
+        ratios = [one / other for one, other in zip(found, times[_BASE], strict=True)]
+        print(f"{name:<40} {min(found):5.0f} µs at best, median ratio {statistics.median(ratios):.2f}")
+    await session.close()
 
 
 if __name__ == "__main__":

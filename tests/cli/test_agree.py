@@ -120,7 +120,7 @@ MISTAKES = {
     ),
     "no CSV": ('case,answer,label\ncomplaint 1,"x"y,pass\n', "invalid CSV", "double inner quotation marks"),
     "empty": ("case,answer,label\ncomplaint 1,x,\n", "no answer in this file has a label", "'label'"),
-    "one kind": ("case,answer,label\ncomplaint 1,x,pass\ncomplaint 2,y,pass\n", "the labels are all the same", "fail"),
+    "one kind": ("case,answer,label\ncomplaint 1,x,pass\ncomplaint 2,y,pass\n", "all labels are the same", "fail"),
 }
 
 

@@ -84,7 +84,7 @@ def test_no_verdict_when_the_server_is_dead(project: Project, server: FakeOpenAI
     assert ended.code == 4
     assert time.monotonic() - begin < 30
     assert last_line(ended.out).startswith("NO VERDICT: ")
-    assert "is given up" in ended.err
+    assert "is disabled for this run" in ended.err
     assert "no answer from the provider\n  openai/fake: " in ended.out
     assert project.run("prompts", "list").out == "triage: 1 version; production @1\n"
 
@@ -181,7 +181,7 @@ def test_interrupt_drains_and_can_be_resumed(project: Project, server: FakeOpenA
     assert process.returncode == 130, out + err
     assert time.monotonic() - begin < 3
     assert "press ^C again" in err
-    assert "goes on where it stood" in err
+    assert "resumes the run" in err
     assert "Traceback" not in err
     server.script = better
     ended = project.run("run", "suites/triage")

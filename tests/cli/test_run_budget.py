@@ -66,7 +66,7 @@ def test_so_many_calls_and_the_same_command_goes_on(project: Project, server: Fa
     ended = project.run("run", "--max-calls", "4", "--promote")
     assert ended.code == 4
     assert last_line(ended.out) == (
-        "NO VERDICT: stopped at the budget: 4 of 4 calls are made; the same command goes on from here"
+        "NO VERDICT: stopped at the budget: 4 of 4 calls are made; the same command resumes it"
     )
     assert len(server.received) == 4
     again = project.run("run", "--max-calls", "5")
@@ -109,7 +109,7 @@ def test_minutes(project: Project, server: FakeOpenAI) -> None:
 def test_a_bound_that_cannot_be_kept_is_refused(project: Project, server: FakeOpenAI) -> None:
     ended = project.run("run", "--max-cost", "$2")
     assert ended.code == 2
-    assert "the price of openai/fake is unknown, so a bound on the cost cannot be kept" in ended.err
+    assert "the price of openai/fake is unknown, so a cost limit cannot be kept" in ended.err
     assert not server.received
 
 
@@ -117,7 +117,7 @@ def test_a_bound_that_cannot_be_kept_is_refused(project: Project, server: FakeOp
 def test_what_is_no_amount(project: Project, amount: str) -> None:
     ended = project.run("run", f"--max-cost={amount}")
     assert ended.code == 2
-    assert f"'{amount}' is no amount of US dollars" in ended.err
+    assert f"expected an amount of US dollars, got '{amount}'" in ended.err
 
 
 def test_a_deployment_has_the_price_of_the_model_behind_it(

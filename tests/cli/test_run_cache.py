@@ -189,7 +189,7 @@ def test_a_model_of_which_not_all_is_known_is_named(project: Project, server: Fa
     project.edit("suites/triage/suite.yaml", "[openai/fake]", '[openai/fake, "python/own.py:f"]')
     project.write("suites/triage/own.py", "import yaml\n\ndef f(v):\n    return {'team': 'billing'}\n")
     ended = project.run("run", "--cache", "write")
-    assert "no answer of python/own.py:f is cached: not all that shapes them is known" in ended.err
+    assert "answers of python/own.py:f are not cached: not everything that shapes them is known" in ended.err
     assert query(project, "SELECT DISTINCT model FROM cache") == [("openai/fake",)]
     project.write("suites/triage/own.py", "def f(v):\n    return {'team': 'billing'}\n")
     ended = project.run("run", "--cache", "write")

@@ -23,7 +23,7 @@ def other() -> Iterator[FakeOpenAI]:
 
 @pytest.fixture
 def covered(project: Project, other: FakeOpenAI) -> Project:
-    """A project whose model has a fallback, and is given up at once."""
+    """A project whose model has a fallback, and is disabled for this run at once."""
     project.edit("promptbench.toml", "[providers", "outage-minutes = 0\nretries = 1\nconcurrency = 1\n[providers")
     settings = (project.root / "promptbench.toml").read_text()
     place = f'[providers.openai_compatible.servers.other]\nbase_url = "{other.base_url}"\n'
@@ -54,9 +54,9 @@ def test_its_answers_are_on_record_and_prove_nothing(covered: Project, server: F
     away_after(server, 6)
     ended = covered.run("run", "--promote")
     assert ended.code == 4, ended.out + ended.err
-    assert "openai/fake is given up: " in ended.err
-    assert f"{OTHER} is asked in place of openai/fake; its answers are shown and prove nothing" in ended.err
-    assert ended.err.count("in place of") == 1
+    assert "openai/fake is disabled for this run: " in ended.err
+    assert f"calling {OTHER} instead of openai/fake; its answers are shown and prove nothing" in ended.err
+    assert ended.err.count("instead of") == 1
     ((by_other,),) = query(covered, "SELECT count(*) FROM attempt WHERE fallback NOTNULL")
     assert by_other == len(other.received) > 6
     assert f"openai/fake: {by_other} of 18 answers by {OTHER} in its place; they prove nothing" in ended.out
@@ -121,8 +121,8 @@ def test_without_the_fallback_too_nobody_answers(covered: Project, server: FakeO
     other.script = lambda body: error(401, "no")
     ended = covered.run("run")
     assert ended.code == 4
-    assert "openai/fake is given up" in ended.err
-    assert f"{OTHER} is given up" in ended.err
+    assert "openai/fake is disabled for this run" in ended.err
+    assert f"{OTHER} is disabled for this run" in ended.err
     assert len(other.received) == 1
     assert query(covered, "SELECT count(*) FROM attempt WHERE fallback NOTNULL") == [(0,)]
 

@@ -34,7 +34,7 @@ def test_a_queue_that_takes_longer_than_the_model_is_seen_at_once(project: Proje
     text = " ".join(ended.out.split())
     assert "queue p99" in text
     assert "openai/fake: waiting in the queue took longer than the model: p99 queue 1." in text
-    assert "most of it for a rate limit: raise it, or ask less" in text
+    assert "most of it for a rate limit: raise it, or make fewer calls" in text
 
 
 def test_answers_that_were_kept_have_no_times(project: Project, server: FakeOpenAI) -> None:

@@ -72,7 +72,7 @@ def test_a_server_that_dies_ends_a_run_and_the_same_command_finishes_it(hasty: P
     assert last_line(ended.out).startswith("NO VERDICT: ")
     assert "openai/fake does not answer: the connection to 127.0.0.1:" in ended.err
     assert "up to 0.02 min (outage-minutes)" in ended.err
-    assert "openai/fake is given up: no answer for 0.02 min: the connection to 127.0.0.1:" in ended.err
+    assert "openai/fake is disabled for this run: no answer for 0.02 min: the connection to 127.0.0.1:" in ended.err
     with answering(server, answered):
         ended = hasty.run("run", "--promote")
     assert ended.code == 0, ended.out + ended.err
@@ -118,7 +118,7 @@ def test_an_interrupt_ends_the_wait_at_once(project: Project, server: FakeOpenAI
         process.kill()
     assert process.returncode == 130, out + err
     assert time.monotonic() - began < 3
-    assert "goes on where it stood" in err
+    assert "resumes the run" in err
 
 
 def test_secrets_in_failed_tries_stay_out_of_the_record(

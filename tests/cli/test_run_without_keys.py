@@ -71,7 +71,7 @@ def test_a_mistake_is_a_mistake_without_keys_too(fork: Project) -> None:
 def test_a_key_that_can_be_none_is_no_missing_key(fork: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANTHROPIC_API_KEY", "not a key")
     ended = fork.run("run", "--allow-no-keys")
-    assert (ended.code, "holds characters that no key has" in ended.err) == (2, True)
+    assert (ended.code, "contains characters that no key has" in ended.err) == (2, True)
 
 
 def test_nothing_is_promoted_for_want_of_one_of_its_suites(fork: Project) -> None:

@@ -178,7 +178,7 @@ def test_more_shards_than_cases_and_a_dead_provider(project: Project, server: Fa
     ended = project.run("run", "--shard", "9/9")
     assert (ended.code, ended.out.splitlines()[-1]) == (
         0,
-        "SHARD 9/9: 0 cases asked; `promptbench runs merge` judges all shards together",
+        "SHARD 9/9: 0 cases run; `promptbench runs merge` judges all shards together",
     )
     for text in ("nonsense", "0/2"):
         assert "is no shard" in project.run("run", "--shard", text).err

@@ -10,7 +10,7 @@ import pytest
 
 from promptbench.core.canonical import canonical
 from promptbench.core.types import Json
-from promptbench.providers import plugins
+from promptbench.providers import plugins, provider_spec
 from tests.contracts.test_providers import ODD_NAMES
 from tests.helpers.asking import context
 
@@ -35,7 +35,7 @@ PLACES: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def shape(provider: str, name: str, options: Json, root: Path = Path(), environ: Json = ENVIRON) -> Json:
-    return plugins.load(provider).shaped_by(name, context(root, options=options, environ=environ))
+    return provider_spec(provider).shaped_by(name, context(root, options=options, environ=environ))
 
 
 def at(options: dict[str, Any], **changes: Any) -> dict[str, Any]:

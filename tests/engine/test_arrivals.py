@@ -9,13 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptbench.engine.arrivals import Arrivals, Due, Load, read_trace, schedule
+from promptbench.engine.arrivals import Arrivals, Due, Load, schedule
 
 LOADS = [
     Load(Arrivals.CLOSED, concurrency=3),
     Load(Arrivals.CONSTANT, rate=10),
     Load(Arrivals.POISSON, rate=10),
-    Load(Arrivals.TRACE, trace=[0.0, 0.1, 0.1, 5.0, 7.0]),
 ]
 
 
@@ -26,9 +25,8 @@ def made(load: Load, models: int, calls: int, seed: int = 1) -> list[Due]:
 @given(st.sampled_from(LOADS), st.integers(1, 4), st.integers(1, 30), st.integers(0, 9))
 def test_each_model_gets_its_calls_in_order(load: Load, models: int, calls: int, seed: int) -> None:
     found = made(load, models, calls, seed)
-    wanted = min(calls, len(load.trace)) if load.trace else calls
     for model in range(models):
-        assert [due.number for due in found if due.model == model] == list(range(wanted))
+        assert [due.number for due in found if due.model == model] == list(range(calls))
     times = [due.at for due in found]
     assert times == sorted(time for time in times if time is not None) if load.open else set(times) == {None}
     assert found == made(load, models, calls, seed)
@@ -56,22 +54,3 @@ def test_poisson_arrivals_have_their_rate_and_no_memory() -> None:
     assert mean == pytest.approx(1 / 50, rel=0.06)
     # Of exponential gaps the share that is longer than the mean is 1/e.
     assert sum(gap > mean for gap in gaps) / len(gaps) == pytest.approx(1 / math.e, abs=0.03)
-
-
-def test_a_trace_is_seconds_from_its_first_arrival() -> None:
-    assert read_trace("# from the gateway's log\n1700000000.5\n\n1700000002\n1700000001\n") == [0.0, 0.5, 1.5]
-
-
-@pytest.mark.parametrize(
-    ("text", "why"),
-    [
-        ("1\ntwo\n", "line 2 is no number of seconds: 'two'"),
-        ("", "there is no arrival in it"),
-        ("# nothing\n", "there is no arrival in it"),
-        ("nan\n", "line 1 is no moment: 'nan'"),
-        ("1\ninf\n", "line 2 is no moment: 'inf'"),
-    ],
-)
-def test_what_is_no_trace(text: str, why: str) -> None:
-    with pytest.raises(ValueError, match=why):
-        read_trace(text)

@@ -1,15 +1,15 @@
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from promptbench.core.events import AttemptDone, Event
 from promptbench.core.types import Answer, Attempt, Outcome, Request
-from promptbench.engine.plan import Repeats, first_round
-from promptbench.engine.runner import Runner
+from promptbench.engine.attempts import Attempts
+from promptbench.engine.plan import Repeats, Task, first_round
+from promptbench.engine.runner import Engine
 from promptbench.gateway import Gateway
-from promptbench.gateway.slots import A_TURN
+from promptbench.gateway.semaphore import PER_TURN
 from promptbench.project.bench import Bench
 from tests.helpers.scripted import REJECTED, Scripted
 from tests.helpers.suites import HEAD, joined
@@ -36,9 +36,9 @@ class Watched(Scripted):
         self.kept = kept
         self.most_open = 0
 
-    async def ask(self, request: Request) -> Answer:
+    async def complete(self, request: Request) -> Answer:
         self.most_open = max(self.most_open, self.calls + 1 - len(self.kept.attempts))
-        return await super().ask(request)
+        return await super().complete(request)
 
 
 def bench_of(folder: Path) -> Bench:
@@ -55,11 +55,12 @@ def work(bench: Bench, provider: Scripted, kept: Kept, stop_after: int | None = 
         assert kept.attempts[event.attempt.key.case] is event.attempt, "committed before anybody hears of it"
         heard.append(event)
         if len(heard) == stop_after:
-            runner.stop()
+            engine.stop()
 
-    gateway = Gateway({"openai/fake": provider}, notice=lambda text: None)
-    runner = Runner(bench, gateway, kept, listen)
-    asyncio.run(runner.work(first_round(bench, Repeats(1)), lambda key: key.case == "c0"))
+    with Engine(Gateway({"openai/fake": provider}, notice=lambda text: None)) as engine:
+        attempts = Attempts(bench, engine, kept, listen)
+        tasks = attempts.open(first_round(bench, Repeats(1)), lambda key: key.case == "c0")
+        engine.run(tasks, attempts, attempts.workers)
     return heard
 
 
@@ -78,7 +79,7 @@ def test_a_death_at_any_moment_loses_what_was_in_flight(tmp_path: Path) -> None:
     work(bench_of(tmp_path), provider, kept)
     assert provider.most_at_once == AT_ONCE
     # An answer gives up its place to the next request just before it is committed.
-    assert provider.most_open <= AT_ONCE + A_TURN
+    assert provider.most_open <= AT_ONCE + PER_TURN
 
 
 def test_after_a_stop_what_is_in_flight_is_kept_and_no_more_asked(tmp_path: Path) -> None:
@@ -93,3 +94,28 @@ def test_what_gets_no_answer_is_errored(tmp_path: Path) -> None:
     work(bench_of(tmp_path), Scripted([REJECTED], AT_ONCE), kept)
     assert {attempt.outcome for attempt in kept.attempts.values()} == {Outcome.ERRORED}
     assert {attempt.error for attempt in kept.attempts.values()} == {"too long"}
+
+
+def test_ctrl_c_between_two_runs_stops_as_in_one() -> None:
+    provider = Scripted(["fine"])
+    with Engine(Gateway({"openai/fake": provider}, notice=lambda text: None)) as engine:
+        raise KeyboardInterrupt
+    assert engine.stopped
+    assert provider.closed == 1
+
+
+def test_memory_holds_a_short_queue_and_never_the_plan(tmp_path: Path) -> None:
+    bench, kept, drawn = bench_of(tmp_path), Kept(), 0
+    provider = Watched(kept)
+
+    def tasks() -> Iterator[Task]:
+        nonlocal drawn
+        for task in first_round(bench, Repeats(1)):
+            drawn += 1
+            assert drawn - len(kept.attempts) <= 4 * AT_ONCE
+            yield task
+
+    with Engine(Gateway({"openai/fake": provider}, notice=lambda text: None)) as engine:
+        attempts = Attempts(bench, engine, kept)
+        engine.run(tasks(), attempts, attempts.workers)
+    assert drawn == len(kept.attempts) == 40

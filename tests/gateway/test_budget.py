@@ -112,7 +112,7 @@ class Gate:
     def ask(self, count: int, tokens: int = 10) -> list[Any]:
         async def run() -> list[Any]:
             request = ask_for(MODEL, params={"maxOutputTokens": tokens})
-            asks: list[Coroutine[Any, Any, Any]] = [self.gateway.ask(request) for _ in range(count)]
+            asks: list[Coroutine[Any, Any, Any]] = [self.gateway.call(request) for _ in range(count)]
             return await asyncio.gather(*asks, return_exceptions=True)
 
         return asyncio.run(run())
@@ -121,8 +121,8 @@ class Gate:
 class Counted(Scripted):
     """Answers with three tokens."""
 
-    async def ask(self, request: Any) -> Answer:
-        answer = await super().ask(request)
+    async def complete(self, request: Any) -> Answer:
+        answer = await super().complete(request)
         return Answer(answer.text, answer.model, usage=Usage(1, 3))
 
 

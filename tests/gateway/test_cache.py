@@ -45,7 +45,7 @@ def asked(runs: RunStore, provider: Scripted, mode: CacheMode, *requests: Reques
     gateway = Gateway({MODEL: provider}, cache=cache, notice=print, **options)
 
     async def run() -> list[Reply]:
-        return [await gateway.ask(request) for request in requests or (ask_for(MODEL),)]
+        return [await gateway.call(request) for request in requests or (ask_for(MODEL),)]
 
     return asyncio.run(run())
 

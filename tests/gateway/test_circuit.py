@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from promptbench.core.types import FailureKind, ProviderFailure
 from promptbench.gateway.circuit import LONGEST_REST, Circuit, ModelDown
-from promptbench.gateway.naps import Naps
+from promptbench.gateway.sleep import CancellableSleep
 from tests.helpers.scripted import FATAL, REJECTED, TRANSIENT
 
 
 def make(patience: float = 300.0, *, proven: bool = True) -> tuple[Circuit, list[str]]:
     notices: list[str] = []
-    circuit = Circuit("a/m", patience=patience, rests=Naps(asyncio.sleep), notice=notices.append)
+    circuit = Circuit("a/m", patience=patience, rests=CancellableSleep(asyncio.sleep), notice=notices.append)
     if proven:
         circuit.answered()
     return circuit, notices
@@ -90,7 +90,7 @@ def test_five_requests_without_answer_end_what_is_not_waited_for(patience: float
     fail(circuit)
     with pytest.raises(ModelDown, match="busy"):
         circuit.check()
-    assert notices == ["a/m is given up: busy"]
+    assert notices == ["a/m is disabled for this run: busy"]
 
 
 def test_a_fatal_failure_ends_it_open_or_not() -> None:

@@ -1,4 +1,4 @@
-"""A second model that is asked when the first one has been given up."""
+"""A second model that is asked when the first one is disabled."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def asked(
         found: list[Reply | ModelDown] = []
         for _ in range(count):
             try:
-                found.append(await gateway.ask(ask_for(FIRST), ModelRef.parse(SECOND)))
+                found.append(await gateway.call(ask_for(FIRST), ModelRef.parse(SECOND)))
             except ModelDown as down:
                 found.append(down)
         return found
@@ -42,8 +42,8 @@ def test_it_is_asked_only_when_the_model_is_given_up() -> None:
     assert texts == ["fine", None, None, None, None, "other", "other", "other"]
     assert other.calls == 3
     assert notices == [
-        f"{FIRST} is given up: busy",
-        f"{SECOND} is asked in place of {FIRST}; its answers are shown and prove nothing",
+        f"{FIRST} is disabled for this run: busy",
+        f"calling {SECOND} instead of {FIRST}; its answers are shown and prove nothing",
     ]
 
 
@@ -60,14 +60,14 @@ def test_a_request_that_it_refuses_is_errored() -> None:
     assert all(isinstance(reply, Reply) and reply.answer is None and reply.fallback for reply in replies)
     assert [reply.failure.message for reply in replies if isinstance(reply, Reply) and reply.failure] == [
         "key refused",
-        f"{FIRST} is given up: key refused",
+        f"{FIRST} is disabled for this run: key refused",
     ]
 
 
 def test_when_both_are_given_up_it_is_said_of_the_first() -> None:
     replies, other, _ = asked([FATAL], [FATAL], 3)
     assert isinstance(replies[0], Reply)
-    assert [str(down) for down in replies[1:]] == [f"{FIRST} is given up: key refused"] * 2
+    assert [str(down) for down in replies[1:]] == [f"{FIRST} is disabled for this run: key refused"] * 2
     assert other.calls == 1
 
 

@@ -45,7 +45,7 @@ class Bench:
         await asyncio.sleep(0)
 
     def ask(self) -> Coroutine[Any, Any, Reply]:
-        return self.gateway.ask(ask_for(MODEL))
+        return self.gateway.call(ask_for(MODEL))
 
     def one(self) -> Reply:
         return asyncio.run(self.ask())
@@ -143,7 +143,7 @@ def test_a_fatal_failure_ends_the_model_at_once() -> None:
 
     assert asyncio.run(run()).failure is FATAL
     assert bench.provider.calls == 1
-    assert bench.notices == [f"{MODEL} is given up: key refused"]
+    assert bench.notices == [f"{MODEL} is disabled for this run: key refused"]
 
 
 def test_those_who_wait_for_a_slot_learn_that_the_model_is_down() -> None:
@@ -205,6 +205,20 @@ def test_requests_at_once_are_limited_by_the_provider_and_by_the_cap() -> None:
     assert [reply.queue_ms >= 15 for reply in replies] == [False] * 4 + [True] * 8
 
 
+def test_the_users_concurrency_exceeds_the_providers_default_but_not_its_bound() -> None:
+    async def run(bench: Bench) -> list[Reply]:
+        return await asyncio.gather(*(bench.ask() for _ in range(12)))
+
+    free, bound = Scripted(["x"], 4, seconds=0.02), Scripted(["x"], 4, seconds=0.02)
+    bound.max_concurrency = 4
+    above, kept = Bench(free, concurrency=10), Bench(bound, concurrency=10)
+    asyncio.run(run(above))
+    asyncio.run(run(kept))
+    assert (free.most_at_once, bound.most_at_once) == (10, 4)
+    assert above.notices == []
+    assert kept.notices == [f"{MODEL} takes at most 4 calls at once, so --concurrency 10 is 4 for it"]
+
+
 def test_a_cancelled_request_frees_its_slot() -> None:
     bench = Bench(Scripted(["x"], concurrency=1, seconds=60))
 
@@ -241,7 +255,7 @@ def test_every_provider_is_closed_also_when_one_fails() -> None:
 
 def test_an_error_that_is_no_provider_failure_is_ours() -> None:
     class Broken(Scripted):
-        async def ask(self, request: Request) -> Answer:
+        async def complete(self, request: Request) -> Answer:
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -253,7 +267,7 @@ def test_an_error_that_is_no_provider_failure_is_ours() -> None:
 
 def over_http(url: str, use: Callable[[Gateway], Coroutine[Any, Any, Any]], **options: Any) -> Any:
     async def run() -> Any:
-        provider = openai.connect("m", context(options={"base_url": url, "concurrency": 4}))
+        provider = openai.SPEC.connect("m", context(options={"base_url": url, "concurrency": 4}))
         gateway = Gateway({"openai/m": provider}, notice=lambda text: None, **options)
         try:
             return await use(gateway)
@@ -265,7 +279,7 @@ def over_http(url: str, use: Callable[[Gateway], Coroutine[Any, Any, Any]], **op
 
 def test_a_struggling_server_answers_in_the_end() -> None:
     with fake.FakeOpenAI([fake.error(429, headers={"retry-after-ms": "30"}), fake.error(500), "fine"]) as server:
-        reply = over_http(server.base_url, lambda gateway: gateway.ask(ask_for("openai/m")), random=lambda: 0.01)
+        reply = over_http(server.base_url, lambda gateway: gateway.call(ask_for("openai/m")), random=lambda: 0.01)
     assert reply.answer.text == "fine"
     assert [failed.status for failed in reply.failed_tries] == [429, 500]
     assert reply.queue_ms >= 30
@@ -277,7 +291,9 @@ def test_a_dead_server_ends_a_run_in_seconds() -> None:
         url = f"http://127.0.0.1:{probe.getsockname()[1]}/v1"
 
         async def run(gateway: Gateway) -> list[Any]:
-            return await asyncio.gather(*(gateway.ask(ask_for("openai/m")) for _ in range(200)), return_exceptions=True)
+            return await asyncio.gather(
+                *(gateway.call(ask_for("openai/m")) for _ in range(200)), return_exceptions=True
+            )
 
         began = time.monotonic()
         outcomes = over_http(url, run)
@@ -294,9 +310,9 @@ from promptbench.providers import openai
 from tests.helpers.asking import ask_for, context
 
 async def main():
-    gateway = Gateway({"openai/m": openai.connect("m", context(options={"base_url": sys.argv[1]}))}, notice=print)
+    gateway = Gateway({"openai/m": openai.SPEC.connect("m", context(options={"base_url": sys.argv[1]}))}, notice=print)
     try:
-        asks = [asyncio.create_task(gateway.ask(ask_for("openai/m"))) for _ in range(100)]
+        asks = [asyncio.create_task(gateway.call(ask_for("openai/m"))) for _ in range(100)]
         await asyncio.sleep(1)
         print("asking", flush=True)
         await asyncio.gather(*asks)

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import pytest
 
 from promptbench.core.types import Answer, FailureKind, ProviderFailure, Request
-from promptbench.gateway import Budget, BudgetReached, Gateway, ModelDown, Pacer, Reply, Stopped
+from promptbench.gateway import Budget, BudgetReached, Gateway, ModelDown, RateLimiter, Reply, Stopped
 from promptbench.gateway.circuit import LONGEST_REST
 from promptbench.providers import openai
 from tests.helpers import fake_openai as fake
@@ -35,9 +35,9 @@ class Weather(Scripted):
         self.answered: list[str] = []
         self.back = asyncio.Event()
 
-    async def ask(self, request: Request) -> Answer:
+    async def complete(self, request: Request) -> Answer:
         self.times.append(virtual_time.now())
-        answer = await super().ask(request)
+        answer = await super().complete(request)
         if self.begin <= virtual_time.now() < self.end:
             raise self.failure
         if virtual_time.now() >= self.end:
@@ -56,7 +56,7 @@ class Bench:
         self.gateway = Gateway({MODEL: provider}, notice=self.notices.append, **options)
 
     async def all(self, count: int, start: int = 0) -> list[Reply | BaseException]:
-        asks = (self.gateway.ask(ask_for(MODEL, f"case {number}")) for number in range(start, start + count))
+        asks = (self.gateway.call(ask_for(MODEL, f"case {number}")) for number in range(start, start + count))
         return await asyncio.gather(*asks, return_exceptions=True)
 
 
@@ -98,7 +98,7 @@ def test_a_silent_model_is_asked_by_one_probe_at_a_time_with_growing_rests() -> 
 
 def test_after_an_outage_a_model_is_not_asked_by_all_at_once() -> None:
     provider = Weather(3.0, 200.0, concurrency=50)
-    bench = Bench(provider, pacers={MODEL: Pacer()})
+    bench = Bench(provider, limiters={MODEL: RateLimiter()})
 
     async def run() -> int:
         asking = asyncio.create_task(bench.all(3000))
@@ -124,7 +124,7 @@ def test_patience_ends() -> None:
 
     replies, ended = in_no_time(run)
     assert 300 < ended < 320
-    assert bench.notices[1:] == ["scripted/m is given up: no answer for 5 min: busy"]
+    assert bench.notices[1:] == ["scripted/m is disabled for this run: no answer for 5 min: busy"]
     errored = [reply for reply in replies if isinstance(reply, Reply) and reply.failure]
     assert len(errored) == 8, "what was asked and got no answer"
     assert {reply.tries for reply in errored} == {5}
@@ -140,7 +140,7 @@ def test_without_patience_a_model_is_given_up_at_once() -> None:
         return virtual_time.now()
 
     assert in_no_time(run) < 10
-    assert bench.notices == ["scripted/m is given up: busy"]
+    assert bench.notices == ["scripted/m is disabled for this run: busy"]
 
 
 def test_a_model_that_never_answered_is_not_waited_for() -> None:
@@ -152,15 +152,15 @@ def test_a_model_that_never_answered_is_not_waited_for() -> None:
         return virtual_time.now()
 
     assert in_no_time(run) < 5
-    assert bench.notices == ["scripted/m is given up: busy"]
+    assert bench.notices == ["scripted/m is disabled for this run: busy"]
 
 
 @pytest.mark.parametrize("bad", [1, 2, 4, 20])
 @pytest.mark.parametrize("concurrency", [1, 2, 8])
 def test_requests_that_always_fail_are_no_outage(bad: int, concurrency: int) -> None:
     class Poisoned(Weather):
-        async def ask(self, request: Request) -> Answer:
-            answer = await super().ask(request)
+        async def complete(self, request: Request) -> Answer:
+            answer = await super().complete(request)
             if int(request.messages[0].content.removeprefix("case ")) >= 100 - bad:
                 raise TRANSIENT
             return answer
@@ -205,8 +205,8 @@ def test_a_blip_that_is_over_before_the_first_probe_loses_nothing() -> None:
 
 def test_without_retries_there_is_none_after_a_pause_either() -> None:
     class Poisoned(Weather):
-        async def ask(self, request: Request) -> Answer:
-            answer = await super().ask(request)
+        async def complete(self, request: Request) -> Answer:
+            answer = await super().complete(request)
             if request.messages[0].content == "case 50":
                 raise TRANSIENT
             return answer
@@ -218,11 +218,11 @@ def test_without_retries_there_is_none_after_a_pause_either() -> None:
 
 def test_calls_that_hang_are_an_outage_too() -> None:
     class Hanging(Weather):
-        async def ask(self, request: Request) -> Answer:
+        async def complete(self, request: Request) -> Answer:
             if self.begin <= virtual_time.now() < self.end:
                 await asyncio.sleep(120)
                 raise ProviderFailure(FailureKind.TRANSIENT, "no answer within 120 s")
-            return await super().ask(request)
+            return await super().complete(request)
 
     bench = Bench(Hanging(1.0, 350.0))
 
@@ -237,17 +237,17 @@ def test_calls_that_hang_are_an_outage_too() -> None:
 
 def test_an_answer_to_a_call_in_flight_ends_the_outage() -> None:
     class Slow(Weather):
-        async def ask(self, request: Request) -> Answer:
+        async def complete(self, request: Request) -> Answer:
             if request.messages[0].content == "slow":
                 await asyncio.sleep(20)
                 return Answer("at last", "m")
-            return await super().ask(request)
+            return await super().complete(request)
 
     bench = Bench(Slow(1.0, 19.0))
 
     async def run() -> float:
         await bench.all(1)
-        slow = asyncio.create_task(bench.gateway.ask(ask_for(MODEL, "slow")))
+        slow = asyncio.create_task(bench.gateway.call(ask_for(MODEL, "slow")))
         await asyncio.sleep(1)
         assert answers(await bench.all(7)) == 7
         ended = virtual_time.now()
@@ -259,10 +259,10 @@ def test_an_answer_to_a_call_in_flight_ends_the_outage() -> None:
 
 def test_a_refused_key_ends_the_wait() -> None:
     class Locked(Weather):
-        async def ask(self, request: Request) -> Answer:
+        async def complete(self, request: Request) -> Answer:
             if virtual_time.now() > 30:
                 raise FATAL
-            return await super().ask(request)
+            return await super().complete(request)
 
     bench = Bench(Locked(1.0, 1e9))
 
@@ -271,15 +271,15 @@ def test_a_refused_key_ends_the_wait() -> None:
         return virtual_time.now()
 
     assert in_no_time(run) < 60
-    assert bench.notices[1:] == ["scripted/m is given up: key refused"]
+    assert bench.notices[1:] == ["scripted/m is disabled for this run: key refused"]
 
 
 def test_a_server_that_refuses_a_probe_is_back() -> None:
     class Picky(Weather):
-        async def ask(self, request: Request) -> Answer:
+        async def complete(self, request: Request) -> Answer:
             if virtual_time.now() > 30:
                 raise REJECTED
-            return await super().ask(request)
+            return await super().complete(request)
 
     bench = Bench(Picky(1.0, 1e9))
     replies = in_no_time(lambda: bench.all(200))
@@ -312,7 +312,7 @@ def test_stopping_ends_the_wait_at_once() -> None:
     assert took <= 0.1, "a probe on its way may end"
     unanswered = [reply for reply in replies if not (isinstance(reply, Reply) and reply.answer)]
     assert sum(isinstance(reply, Stopped) for reply in unanswered) == len(unanswered) - 8
-    assert "given up" not in "".join(bench.notices)
+    assert "disabled" not in "".join(bench.notices)
 
 
 def test_whoever_is_cancelled_while_it_rests_leaves_its_turn() -> None:
@@ -321,7 +321,7 @@ def test_whoever_is_cancelled_while_it_rests_leaves_its_turn() -> None:
     async def run() -> int:
         await bench.all(1)
         await asyncio.sleep(1)
-        asks = [asyncio.create_task(bench.gateway.ask(ask_for(MODEL, f"case {number}"))) for number in range(8)]
+        asks = [asyncio.create_task(bench.gateway.call(ask_for(MODEL, f"case {number}"))) for number in range(8)]
         await asyncio.sleep(20)
         for task in asks[:7]:
             task.cancel()
@@ -371,10 +371,10 @@ def test_a_server_that_goes_away_and_comes_back() -> None:
             done.wait(30)
 
     async def run(url: str) -> list[Reply]:
-        provider = openai.connect("m", context(options={"base_url": url, "concurrency": 5}))
+        provider = openai.SPEC.connect("m", context(options={"base_url": url, "concurrency": 5}))
         gateway = Gateway({"openai/m": provider}, retries=1, patience=60, notice=heard, random=lambda: 0.0)
         try:
-            asks = [asyncio.create_task(gateway.ask(ask_for("openai/m", f"case {n}"))) for n in range(100)]
+            asks = [asyncio.create_task(gateway.call(ask_for("openai/m", f"case {n}"))) for n in range(100)]
             return await asyncio.wait_for(asyncio.gather(*asks), 60)
         finally:
             await gateway.close()

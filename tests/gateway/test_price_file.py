@@ -62,10 +62,10 @@ def test_litellms_list_as_it_is(tmp_path: Path) -> None:
         ("[a", "cannot be read"),
         ("a = 1", "'a' must be a table"),
         ('["a/b"]\ninput = 1\n', "'a/b' needs both input and output"),
-        ('["a/b"]\ninput = 1\noutput = -1\n', "output must be a number of US dollars per million tokens, not -1"),
-        ('["a/b"]\ninput = nan\noutput = 1\n', "input must be a number"),
-        ('["a/b"]\ninput = true\noutput = 1\n', "input must be a number"),
-        ('["a/b"]\ninput = 1\nouput = 1\n', "'a/b' has no 'ouput'; did you mean 'output'?"),
+        ('["a/b"]\ninput = 1\noutput = -1\n', "output: expected US dollars per million tokens, got -1"),
+        ('["a/b"]\ninput = nan\noutput = 1\n', "input: expected US dollars"),
+        ('["a/b"]\ninput = true\noutput = 1\n', "input: expected US dollars"),
+        ('["a/b"]\ninput = 1\nouput = 1\n', "'a/b' has an unknown key 'ouput'; did you mean 'output'?"),
     ],
 )
 def test_a_mistake_is_told(tmp_path: Path, text: str, message: str) -> None:

@@ -71,6 +71,6 @@ def test_a_local_model_costs_the_machine() -> None:
 
 
 def test_what_is_not_asked_now_is_not_paid_now() -> None:
-    prices = Prices(Market({}))
+    prices = Prices(Market({}, replayed=frozenset({"recorded/openai/gpt-4o"})))
     assert prices.cost(ModelRef("openai", "gpt-4o"), answer("gpt-4o", Usage(5, 5), recorded=True)) is None
     assert prices.of_tokens(ModelRef.parse("recorded/openai/gpt-4o"), Usage(5, 5)) == 0.0

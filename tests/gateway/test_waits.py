@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import asyncio
 
-from promptbench.gateway import Gateway, Pacer, Reply
+from promptbench.gateway import Gateway, RateLimiter, Reply
 from tests.helpers.asking import ask_for
 from tests.helpers.scripted import TRANSIENT, Scripted
 
 MODEL = "scripted/m"
 
 
-def ask(provider: Scripted, times: int = 1, *, before: int = 0, pacer: Pacer | None = None) -> list[Reply]:
+def ask(provider: Scripted, times: int = 1, *, before: int = 0, limiter: RateLimiter | None = None) -> list[Reply]:
     """Replies to so many requests at once, after so many that came before. Any wait between tries is 0.1 s."""
 
     async def run() -> list[Reply]:
         async def sleep(seconds: float) -> None:
-            await asyncio.sleep(0.1 if pacer is None else seconds)
+            await asyncio.sleep(0.1 if limiter is None else seconds)
 
-        pacers = {MODEL: pacer} if pacer else {}
-        gateway = Gateway({MODEL: provider}, pacers=pacers, patience=60, sleep=sleep, notice=lambda text: None)
+        pacers = {MODEL: limiter} if limiter else {}
+        gateway = Gateway({MODEL: provider}, limiters=pacers, patience=60, sleep=sleep, notice=lambda text: None)
         for _ in range(before):
-            await gateway.ask(ask_for(MODEL))
-        return await asyncio.gather(*(gateway.ask(ask_for(MODEL)) for _ in range(times)))
+            await gateway.call(ask_for(MODEL))
+        return await asyncio.gather(*(gateway.call(ask_for(MODEL)) for _ in range(times)))
 
     return asyncio.run(run())
 
@@ -45,7 +45,7 @@ def test_a_slot_is_neither_limit_nor_backoff() -> None:
 
 
 def test_a_rate_limit_is_told_apart() -> None:
-    *_, last = ask(Scripted(["x"]), 4, pacer=Pacer({"requests": 600}))
+    *_, last = ask(Scripted(["x"]), 4, limiter=RateLimiter({"requests": 600}))
     assert last.queue_ms >= last.limit_ms >= 250
     assert last.backoff_ms == 0
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -52,9 +52,15 @@ def case(name: str, message: Any = "hi", expect: Any = None, **more: Any) -> Cas
     return Case(**{**given, **more})
 
 
-def linted(variants: list[Variant], cases: list[Case], windows: Mapping[str, Window] | None = None) -> list[Diagnostic]:
+def linted(
+    variants: list[Variant], cases: list[Case], sizes: Mapping[str, Callable[[], int | None]] | None = None
+) -> list[Diagnostic]:
     found = Diagnostics()
-    lint = Lint(variants, windows or {})
+    windows = {
+        model: Window(size, "context" if model.startswith("gguf/") else "context_window")
+        for model, size in (sizes or {}).items()
+    }
+    lint = Lint(variants, windows)
     for item in cases:
         lint.look(item)
     lint.tell(found)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
-from promptbench.core.types import Answer, FailureKind, Json, ProviderFailure, Request
+from promptbench.core.protocols import Provider
+from promptbench.core.types import Answer, FailureKind, ProviderFailure, Request
 
 TRANSIENT = ProviderFailure(FailureKind.TRANSIENT, "busy", status=503)
 REJECTED = ProviderFailure(FailureKind.REJECTED, "too long", status=400)
 FATAL = ProviderFailure(FailureKind.FATAL, "key refused", status=401)
 
 
-class Scripted:
+class Scripted(Provider):
     """Gives one item of the script for each call, the last one for ever."""
 
     def __init__(self, script: Iterable[str | ProviderFailure], concurrency: int = 4, seconds: float = 0.0) -> None:
@@ -21,10 +22,7 @@ class Scripted:
         self.seconds = seconds
         self.calls = self.at_once = self.most_at_once = self.closed = 0
 
-    def deterministic(self, params: Mapping[str, Json]) -> bool:
-        return False
-
-    async def ask(self, request: Request) -> Answer:
+    async def complete(self, request: Request) -> Answer:
         step = self.script[min(self.calls, len(self.script) - 1)]
         self.calls += 1
         self.at_once += 1

@@ -20,11 +20,11 @@ MODEL = "anthropic/m-1"
 
 
 async def _ask_all(base_url: str, requests: list[Request], options: dict[str, Any]) -> list[Answer]:
-    provider = anthropic.connect(
+    provider = anthropic.SPEC.connect(
         "m-1", context(environ={"ANTHROPIC_API_KEY": KEY}, options={"base_url": base_url, **options})
     )
     try:
-        return [await provider.ask(request) for request in requests]
+        return [await provider.complete(request) for request in requests]
     finally:
         await provider.close()
 
@@ -109,7 +109,7 @@ def test_sends_the_prompts_config_in_the_servers_words() -> None:
 
 @pytest.mark.parametrize("word", ["temperature", "topP", "topK", "seed"])
 def test_what_the_api_no_longer_takes_is_told_before_the_run_and_refused_in_it(word: str) -> None:
-    (problem,) = anthropic.unsupported("m-1", context(), {word: 0, "maxOutputTokens": 5, "timeout": 9})
+    (problem,) = anthropic.SPEC.unsupported("m-1", context(), {word: 0, "maxOutputTokens": 5, "timeout": 9})
     assert problem.code == "UNKNOWN_KEY"
     assert word in problem.message
     with fake.FakeAnthropic() as server, pytest.raises(ProviderFailure, match=word) as caught:
@@ -203,8 +203,8 @@ def test_odd_answers_are_answers(step: Step, text: str, finish: str) -> None:
     [
         (html(), "'text/html' instead of JSON"),
         (truncated(), "broken JSON"),
-        (as_json({"content": "hi"}), "no message"),
-        (as_json(["no"]), "no message"),
+        (as_json({"content": "hi"}), "not a message"),
+        (as_json(["no"]), "not a message"),
         (fake.answer("x", stop_reason=None), "did not end"),
         (Step(b"[" * 200_000), "broken JSON"),
         (Step(b"\xff\xfe\xfa"), "broken JSON"),
@@ -298,11 +298,11 @@ def test_the_sdk_reads_nothing_else_from_the_environment(monkeypatch: pytest.Mon
 
 
 def codes(**kwargs: Any) -> list[str]:
-    return [problem.code for problem in anthropic.problems("m-1", context(**kwargs))]
+    return [problem.code for problem in anthropic.SPEC.problems("m-1", context(**kwargs))]
 
 
 def test_a_missing_key_is_told() -> None:
-    (problem,) = anthropic.problems("m-1", context())
+    (problem,) = anthropic.SPEC.problems("m-1", context())
     assert problem.code == "MISSING_CREDENTIAL"
     assert "ANTHROPIC_API_KEY" in problem.message
 

@@ -22,11 +22,11 @@ class FakeAzure(fake.FakeOpenAI):
 
 async def _ask(endpoint: str, request: Request, options: dict[str, Any], environ: dict[str, str]) -> Answer:
     options = {"endpoint": endpoint, **options}
-    provider = azure_openai.connect(
+    provider = azure_openai.SPEC.connect(
         "triage-prod", context(environ={"AZURE_OPENAI_API_KEY": KEY, **environ}, options=options)
     )
     try:
-        return await provider.ask(request)
+        return await provider.complete(request)
     finally:
         await provider.close()
 
@@ -115,11 +115,11 @@ def test_the_sdk_takes_no_other_credentials(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def codes(name: str = "triage-prod", **kwargs: Any) -> list[str]:
-    return [problem.code for problem in azure_openai.problems(name, context(**kwargs))]
+    return [problem.code for problem in azure_openai.SPEC.problems(name, context(**kwargs))]
 
 
 def test_a_missing_endpoint_is_told_before_a_missing_key() -> None:
-    (problem,) = azure_openai.problems("triage-prod", context())
+    (problem,) = azure_openai.SPEC.problems("triage-prod", context())
     assert problem.code == "SETTINGS"
     assert "AZURE_OPENAI_ENDPOINT" in problem.message
 
@@ -145,5 +145,5 @@ def test_a_wrong_table_of_deployments_is_told(deployments: Any) -> None:
 
 
 def test_config_words_that_would_be_dropped_are_told() -> None:
-    (problem,) = azure_openai.unsupported("triage-prod", context(), {"topK": 1, "seed": 1})
+    (problem,) = azure_openai.SPEC.unsupported("triage-prod", context(), {"topK": 1, "seed": 1})
     assert "topK" in problem.message

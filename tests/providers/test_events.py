@@ -21,9 +21,9 @@ DELAY = 0.05
 
 def ask(server: fake.FakeOpenAI, module: Any = openai, **options: Any) -> Answer:
     async def main() -> Answer:
-        provider = module.connect("m", context(options={"base_url": server.base_url, **options}))
+        provider = module.SPEC.connect("m", context(options={"base_url": server.base_url, **options}))
         try:
-            answer: Answer = await provider.ask(replace(ask_for(f"{module.__name__}/m"), stream=True))
+            answer: Answer = await provider.complete(replace(ask_for(f"{module.__name__}/m"), stream=True))
             return answer
         finally:
             await provider.close()
@@ -83,9 +83,9 @@ def test_a_server_that_does_not_stream_is_understood_all_the_same(module: Any) -
 
 def test_nothing_is_streamed_that_is_not_to_be_timed() -> None:
     async def main(url: str) -> Answer:
-        provider = openai.connect("m", context(options={"base_url": url}))
+        provider = openai.SPEC.connect("m", context(options={"base_url": url}))
         try:
-            return await provider.ask(ask_for("openai/m"))
+            return await provider.complete(ask_for("openai/m"))
         finally:
             await provider.close()
 

@@ -44,14 +44,14 @@ class Loop:
 
     def __init__(self) -> None:
         self._runner = asyncio.Runner()
-        self.gateway = Gateway({MODEL: gguf.connect("smollm2-135m", context())}, notice=print)
+        self.gateway = Gateway({MODEL: gguf.SPEC.connect("smollm2-135m", context())}, notice=print)
 
     def run(self, work: Coroutine[Any, Any, Result]) -> Result:
         return self._runner.run(work)
 
     def ask(self, *requests: Request) -> list[Answer]:
         async def all_of_them() -> list[Answer]:
-            replies = await asyncio.gather(*(self.gateway.ask(request) for request in requests))
+            replies = await asyncio.gather(*(self.gateway.call(request) for request in requests))
             for reply in replies:
                 if reply.failure is not None:
                     raise reply.failure
@@ -75,7 +75,7 @@ def model() -> Iterator[Loop]:
 
 
 def test_an_unknown_name_is_told_with_what_is_known() -> None:
-    (problem, *_) = gguf.problems("smollm2-153m", context(options={"paths": {"mine": "m.gguf"}}))
+    (problem, *_) = gguf.SPEC.problems("smollm2-153m", context(options={"paths": {"mine": "m.gguf"}}))
     assert problem.code == "UNKNOWN_MODEL"
     assert problem.hint is not None
     assert problem.hint.startswith("did you mean gguf/smollm2-135m? known are mine, smollm2-135m")
@@ -87,7 +87,7 @@ def test_missing_packages_are_told_with_the_line_to_type() -> None:
         "from pathlib import Path\n"
         "from promptbench.core.protocols import ProviderContext\n"
         "from promptbench.providers import gguf\n"
-        "for p in gguf.problems('smollm2-135m', ProviderContext(Path(), Path(), {})): print(p.code, p.hint)\n"
+        "for p in gguf.SPEC.problems('smollm2-135m', ProviderContext(Path(), Path(), {})): print(p.code, p.hint)\n"
     )
     # -S leaves out the installed packages.
     done = subprocess.run([sys.executable, "-S", "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
@@ -101,24 +101,24 @@ def test_own_weights_are_looked_at(tmp_path: Path) -> None:
     (tmp_path / "good.gguf").write_bytes(b"GGUF....")
     (tmp_path / "bad.gguf").write_bytes(b"<html>")
     own = context(tmp_path, options={"paths": {"good": "good.gguf", "bad": "bad.gguf", "gone": "gone.gguf"}})
-    codes = {name: [problem.code for problem in gguf.problems(name, own)] for name in ("good", "bad", "gone")}
+    codes = {name: [problem.code for problem in gguf.SPEC.problems(name, own)] for name in ("good", "bad", "gone")}
     assert codes == {"good": [], "bad": ["BAD_VALUE"], "gone": ["FILE_NOT_FOUND"]} or not installed()
 
 
 def test_a_name_with_settings_of_its_own_has_the_weights_of_another() -> None:
     models = {"strict": {"weights": "smollm2-135m", "structured": True, "context": 512}, "lost": {"weights": "nope"}}
     own = context(options={"models": models, "context": 1024})
-    assert (gguf.context_window("strict", own), gguf.context_window("smollm2-135m", own)) == (512, 1024)
-    shapes = {name: gguf.shaped_by(name, own) for name in ("strict", "smollm2-135m")}
+    assert (gguf.SPEC.context_window("strict", own), gguf.SPEC.context_window("smollm2-135m", own)) == (512, 1024)
+    shapes = {name: gguf.SPEC.shaped_by(name, own) for name in ("strict", "smollm2-135m")}
     if installed():
-        assert gguf.problems("strict", own) == []
+        assert gguf.SPEC.problems("strict", own) == []
         assert [shape["structured"] for shape in shapes.values()] == [True, False]
         assert len({tuple(shape["weights"]) for shape in shapes.values()}) == 1
-    assert "there is no local model 'gguf/nope'" in gguf.problems("lost", own)[0].message
+    assert "unknown local model 'gguf/nope'" in gguf.SPEC.problems("lost", own)[0].message
 
 
 def test_temperature_decides_about_determinism() -> None:
-    provider = gguf.connect("smollm2-135m", context())
+    provider = gguf.SPEC.connect("smollm2-135m", context())
     assert provider.deterministic({})
     assert provider.deterministic({"temperature": 0.0})
     assert not provider.deterministic({"temperature": 0.1})
@@ -143,7 +143,7 @@ QUESTIONS = ["I was charged twice for March", "My app crashes on start", "Refund
 @pytest.mark.xdist_group("local_model")
 class TestRealAnswers:
     def test_an_answer_says_how_it_was_made(self, model: Loop) -> None:
-        (answer,) = model.ask(ask_for(MODEL, "Name the capital of France.", params={"maxOutputTokens": 24}))
+        (answer,) = model.complete(ask_for(MODEL, "Name the capital of France.", params={"maxOutputTokens": 24}))
         assert "Paris" in answer.text
         assert answer.model == "SmolLM2-135M-Instruct.Q4_1.gguf"
         assert answer.usage is not None
@@ -162,7 +162,7 @@ class TestRealAnswers:
         }
 
     def test_the_finish_reason_is_true(self, model: Loop) -> None:
-        short, whole = model.ask(
+        short, whole = model.complete(
             ask_for(MODEL, "Tell a story.", params={"maxOutputTokens": 3}),
             ask_for(MODEL, "Name the capital of France.", params={"stopSequences": ["Paris"]}),
         )
@@ -173,16 +173,16 @@ class TestRealAnswers:
         def request(question: str) -> Request:
             return ask_for(MODEL, question, system=SORTING, params={"maxOutputTokens": 16})
 
-        alone = {question: model.ask(request(question))[0].text for question in QUESTIONS}
+        alone = {question: model.complete(request(question))[0].text for question in QUESTIONS}
         mixed = random.Random(1).sample(QUESTIONS * 2, 2 * len(QUESTIONS))
-        together = model.ask(*map(request, mixed))
+        together = model.complete(*map(request, mixed))
         assert [answer.text for answer in together] == [alone[question] for question in mixed]
         assert len(set(alone.values())) == len(QUESTIONS)
 
     def test_above_temperature_zero_repeats_differ_and_are_reproducible(self, model: Loop) -> None:
         warm = {"temperature": 1.2, "topK": 100, "maxOutputTokens": 8}
         requests = [ask_for(MODEL, "Invent a word.", params=warm, repeat=repeat) for repeat in (0, 1)]
-        first, again = model.ask(*requests), model.ask(*requests)
+        first, again = model.complete(*requests), model.complete(*requests)
         assert [answer.text for answer in first] == [answer.text for answer in again]
         assert len({answer.text for answer in first}) > 1
         assert [answer.params["seed"] for answer in first] == [1, 2]
@@ -198,17 +198,17 @@ class TestRealAnswers:
     )
     def test_a_bad_request_is_refused(self, model: Loop, text: str, params: dict[str, Any], says: str) -> None:
         with pytest.raises(ProviderFailure, match=says) as caught:
-            model.ask(ask_for(MODEL, text, params=params))
+            model.complete(ask_for(MODEL, text, params=params))
         assert caught.value.kind is FailureKind.REJECTED
 
     def test_text_survives_the_stream(self, model: Loop) -> None:
-        (answer,) = model.ask(ask_for(MODEL, "Repeat exactly: 🙂 naïve 東京", params={"maxOutputTokens": 24}))
+        (answer,) = model.complete(ask_for(MODEL, "Repeat exactly: 🙂 naïve 東京", params={"maxOutputTokens": 24}))
         assert "\ufffd" not in answer.text
 
     def test_the_loop_stays_free_and_a_cancelled_answer_stops(self, model: Loop) -> None:
         async def run() -> tuple[int, float]:
             asked = asyncio.create_task(
-                model.gateway.ask(ask_for(MODEL, "Tell a long story.", params={"maxOutputTokens": 3000}))
+                model.gateway.call(ask_for(MODEL, "Tell a long story.", params={"maxOutputTokens": 3000}))
             )
             ticks = 0
             for _ in range(40):
@@ -217,7 +217,7 @@ class TestRealAnswers:
             asked.cancel()
             await asyncio.gather(asked, return_exceptions=True)
             began = time.monotonic()
-            await model.gateway.ask(ask_for(MODEL, "Hi", params={"maxOutputTokens": 1}))
+            await model.gateway.call(ask_for(MODEL, "Hi", params={"maxOutputTokens": 1}))
             return ticks, time.monotonic() - began
 
         ticks, seconds = model.run(run())
@@ -226,13 +226,13 @@ class TestRealAnswers:
 
     def test_closing_stops_answers_and_never_passes_a_part_for_the_whole(self) -> None:
         async def run() -> float:
-            provider = gguf.connect("smollm2-135m", context(options={"slots": 1}))
+            provider = gguf.SPEC.connect("smollm2-135m", context(options={"slots": 1}))
             story = ask_for(MODEL, "Tell a long story.", params={"maxOutputTokens": 3000})
-            asked = asyncio.create_task(provider.ask(story))
+            asked = asyncio.create_task(provider.complete(story))
             await asyncio.sleep(1)
             began = time.monotonic()
             await provider.close()
-            with pytest.raises(ProviderFailure, match="stopped before its answer was whole"):
+            with pytest.raises(ProviderFailure, match="stopped before its answer was complete"):
                 await asked
             return time.monotonic() - began
 
@@ -292,10 +292,10 @@ class TestRealAnswers:
         server = xllamacpp.Server(params)
 
         async def run() -> Answer:
-            provider = openai.connect("smollm2", context(options={"base_url": f"{server.listening_address}/v1"}))
+            provider = openai.SPEC.connect("smollm2", context(options={"base_url": f"{server.listening_address}/v1"}))
             config = {"temperature": 0, "maxOutputTokens": 24, "seed": 1, "stopSequences": ["!"]}
             try:
-                return await provider.ask(ask_for("openai/smollm2", "Name the capital of France.", params=config))
+                return await provider.complete(ask_for("openai/smollm2", "Name the capital of France.", params=config))
             finally:
                 await provider.close()
 
@@ -314,10 +314,10 @@ from tests.helpers.asking import ask_for, context
 MODEL = "gguf/smollm2-135m"
 
 async def main():
-    gateway = Gateway({MODEL: gguf.connect("smollm2-135m", context())}, notice=print)
+    gateway = Gateway({MODEL: gguf.SPEC.connect("smollm2-135m", context())}, notice=print)
     story = ask_for(MODEL, "Tell a very long story.", params={"maxOutputTokens": 3000})
-    await gateway.ask(ask_for(MODEL, "Hi", params={"maxOutputTokens": 1}))
-    asks = [asyncio.create_task(gateway.ask(story)) for _ in range(4)]
+    await gateway.call(ask_for(MODEL, "Hi", params={"maxOutputTokens": 1}))
+    asks = [asyncio.create_task(gateway.call(story)) for _ in range(4)]
     await asyncio.sleep(0.5)
     print("answering", flush=True)
     if sys.argv[1] == "left":
@@ -343,9 +343,9 @@ def weights() -> Path:
 
 def one_answer(request: Request, options: dict[str, Any], root: Path = ROOT, name: str = "smollm2-135m") -> Answer:
     async def run() -> Answer:
-        provider = gguf.connect(name, context(root, options=options))
+        provider = gguf.SPEC.connect(name, context(root, options=options))
         try:
-            return await provider.ask(request)
+            return await provider.complete(request)
         finally:
             await provider.close()
 

@@ -32,9 +32,9 @@ def case(*messages: Message, params: dict[str, Any] | None = None, **variables: 
 
 
 async def _ask(options: dict[str, Any], request: Request, environ: dict[str, str]) -> Answer:
-    provider = http.connect("intents", context(environ=environ, options={"endpoints": {"intents": options}}))
+    provider = http.SPEC.connect("intents", context(environ=environ, options={"endpoints": {"intents": options}}))
     try:
-        return await provider.ask(request)
+        return await provider.complete(request)
     finally:
         await provider.close()
 
@@ -190,7 +190,7 @@ def test_an_endpoint_that_sees_the_prompt_needs_one() -> None:
         (fake.html(), FailureKind.TRANSIENT, "'text/html' instead of JSON"),
         (fake.truncated(), FailureKind.TRANSIENT, "broken JSON"),
         (fake.Step(b"[" * 200_000), FailureKind.TRANSIENT, "broken JSON"),
-        (fake.Step(b'{"intent": NaN}'), FailureKind.TRANSIENT, "no JSON"),
+        (fake.Step(b'{"intent": NaN}'), FailureKind.TRANSIENT, "not valid JSON"),
         (fake.cut_off(), FailureKind.TRANSIENT, "the connection to 127.0.0.1:"),
         (fake.hang_up(), FailureKind.TRANSIENT, "the connection to 127.0.0.1:"),
     ],
@@ -216,10 +216,10 @@ def test_a_stalled_server_times_out() -> None:
 
 def test_cookies_of_one_answer_are_not_sent_with_the_next() -> None:
     async def two(url: str) -> None:
-        provider = http.connect("intents", context(options={"endpoints": {"intents": {"url": url}}}))
+        provider = http.SPEC.connect("intents", context(options={"endpoints": {"intents": {"url": url}}}))
         try:
-            await provider.ask(case())
-            await provider.ask(case())
+            await provider.complete(case())
+            await provider.complete(case())
         finally:
             await provider.close()
 
@@ -240,7 +240,7 @@ def test_a_proxy_variable_is_not_used_for_this_machine(monkeypatch: pytest.Monke
 
 def problems(environ: dict[str, str] | None = None, **options: Any) -> list[tuple[str, str]]:
     options = {"url": "http://127.0.0.1:1/parse", **options}
-    found = http.problems("intents", context(environ=environ, options={"endpoints": {"intents": options}}))
+    found = http.SPEC.problems("intents", context(environ=environ, options={"endpoints": {"intents": options}}))
     return [(problem.code, f"{problem.message} {problem.hint}") for problem in found]
 
 
@@ -250,22 +250,22 @@ def test_the_smallest_endpoint_is_enough() -> None:
 
 def test_an_unknown_endpoint_is_told_with_the_nearest_one() -> None:
     around = context(options={"endpoints": {"intents": {"url": "http://127.0.0.1:1"}}})
-    (problem,) = http.problems("intent", around)
+    (problem,) = http.SPEC.problems("intent", around)
     assert (problem.code, problem.hint) == ("UNKNOWN_MODEL", "did you mean 'intents'?")
 
 
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"url": ""}, "do not say where"),
-        ({"url": "127.0.0.1/parse"}, "not a web address"),
-        ({"method": "DELETE"}, "use GET, POST"),
+        ({"url": ""}, "have no url for"),
+        ({"url": "127.0.0.1/parse"}, "not a valid HTTP address"),
+        ({"method": "DELETE"}, "expected GET, POST"),
         ({"answer": 0}, "must be text"),
         ({"timeout": "soon"}, "number above 0"),
         ({"sees_prompt": "yes"}, "true or false"),
         ({"query": "q"}, "must be a table"),
         ({"headers": ["a"]}, "must be a table"),
-        ({"headers": {"A B": "x"}}, "no name for a header"),
+        ({"headers": {"A B": "x"}}, "not a valid header name"),
         ({"headers": {"X-A": "x\r\nX-B: y"}}, "plain text"),
         ({"headers": {"X-A": 1}}, "plain text"),
         ({"headers": {"authorization": f"Bearer {TOKEN}"}}, "come from the environment"),
@@ -273,7 +273,7 @@ def test_an_unknown_endpoint_is_told_with_the_nearest_one() -> None:
         ({"body": {"a": ["{{#if}}"]}}, "is not supported"),
         ({"query": {"q": "{{vars.x"}}, "not closed"),
         ({"body": {"a": "{{messages}}"}}, "write sees_prompt = true"),
-        ({"body": {"a": "{{vars.x}}"}, "sees_prompt": True}, "has no place for it"),
+        ({"body": {"a": "{{vars.x}}"}, "sees_prompt": True}, "has no placeholder for the prompt"),
     ],
 )
 def test_wrong_settings_are_told(options: dict[str, Any], says: str) -> None:
@@ -295,10 +295,10 @@ def test_a_missing_secret_is_told_by_its_variable() -> None:
 def test_each_endpoint_says_whether_it_sees_the_prompt_and_runs_here() -> None:
     endpoints = {"a": {"sees_prompt": True, "local": True}, "b": {}}
     around = context(options={"endpoints": endpoints})
-    assert [http.reads_prompt(name, around) for name in "abc"] == [True, False, False]
-    assert [http.runs_here(name, around) for name in "abc"] == [True, False, False]
+    assert [http.SPEC.reads_prompt(name, around) for name in "abc"] == [True, False, False]
+    assert [http.SPEC.runs_here(name, around) for name in "abc"] == [True, False, False]
 
 
 def test_config_words_that_would_be_dropped_are_told() -> None:
-    (problem,) = http.unsupported("intents", context(), {"temperature": 0, "timeout": 3})
+    (problem,) = http.SPEC.unsupported("intents", context(), {"temperature": 0, "timeout": 3})
     assert problem.hint == "it takes none"

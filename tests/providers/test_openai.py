@@ -20,11 +20,11 @@ KEY = "sk-test-0123456789"
 
 
 async def _ask_all(base_url: str, requests: list[Request], options: dict[str, Any]) -> list[Answer]:
-    provider = openai.connect(
+    provider = openai.SPEC.connect(
         "m-1", context(environ={"OPENAI_API_KEY": KEY}, options={"base_url": base_url, **options})
     )
     try:
-        return [await provider.ask(request) for request in requests]
+        return [await provider.complete(request) for request in requests]
     finally:
         await provider.close()
 
@@ -138,7 +138,7 @@ def test_odd_answers_are_answers(step: fake.Step, text: str, finish: str) -> Non
         (fake.html(), "'text/html' instead of JSON"),
         (fake.truncated(), "broken JSON"),
         (fake.as_json({"choices": []}), "without choices"),
-        (fake.as_json(["no"]), "no completion"),
+        (fake.as_json(["no"]), "not a completion"),
         (fake.answer(None), "without text"),
         (fake.as_json({"choices": [{"message": "hello"}]}), "without text"),
         (fake.Step(b"[" * 200_000), "broken JSON"),
@@ -260,11 +260,11 @@ def test_does_not_retry_by_itself() -> None:
 
 def test_a_cut_connection_does_not_spoil_the_next_call() -> None:
     async def two(base_url: str) -> str:
-        provider = openai.connect("m-1", context(options={"base_url": base_url}))
+        provider = openai.SPEC.connect("m-1", context(options={"base_url": base_url}))
         try:
             with pytest.raises(ProviderFailure):
-                await provider.ask(ask_for("openai/m-1"))
-            return (await provider.ask(ask_for("openai/m-1"))).text
+                await provider.complete(ask_for("openai/m-1"))
+            return (await provider.complete(ask_for("openai/m-1"))).text
         finally:
             await provider.close()
 
@@ -274,10 +274,10 @@ def test_a_cut_connection_does_not_spoil_the_next_call() -> None:
 
 def test_many_at_once_share_few_connections() -> None:
     async def many(base_url: str) -> list[str]:
-        provider = openai.connect("m-1", context(options={"base_url": base_url}))
+        provider = openai.SPEC.connect("m-1", context(options={"base_url": base_url}))
         try:
-            answers = await asyncio.gather(*(provider.ask(ask_for("openai/m-1", str(n))) for n in range(20)))
-            answers += await asyncio.gather(*(provider.ask(ask_for("openai/m-1", str(n))) for n in range(20, 40)))
+            answers = await asyncio.gather(*(provider.complete(ask_for("openai/m-1", str(n))) for n in range(20)))
+            answers += await asyncio.gather(*(provider.complete(ask_for("openai/m-1", str(n))) for n in range(20, 40)))
             return [answer.text for answer in answers]
         finally:
             await provider.close()
@@ -290,8 +290,8 @@ def test_many_at_once_share_few_connections() -> None:
 
 def test_a_cancelled_call_ends_at_once() -> None:
     async def cancelled(base_url: str) -> float:
-        provider = openai.connect("m-1", context(options={"base_url": base_url}))
-        task = asyncio.create_task(provider.ask(ask_for("openai/m-1")))
+        provider = openai.SPEC.connect("m-1", context(options={"base_url": base_url}))
+        task = asyncio.create_task(provider.complete(ask_for("openai/m-1")))
         await asyncio.sleep(0.3)
         began = time.monotonic()
         task.cancel()
@@ -377,8 +377,8 @@ def test_odd_responses_are_answers(reply: fake.Body, text: str, finish: str) -> 
 @pytest.mark.parametrize(
     ("reply", "says"),
     [
-        (fake.completion("chat"), "no response"),
-        (["no"], "no response"),
+        (fake.completion("chat"), "not a response"),
+        (["no"], "not a response"),
         (fake.response(None), "without text"),
         (fake.response("x", status="failed", error={"message": f"overloaded {KEY}"}), "'failed': overloaded ***"),
         (fake.response("x", output=[1, {"type": "message", "content": ["x", None]}]), "without text"),
@@ -391,7 +391,7 @@ def test_a_success_status_over_no_response_may_pass(reply: Any, says: str) -> No
 
 
 def test_an_api_that_is_not_known_is_told() -> None:
-    (problem,) = openai.problems("m-1", context(environ={"OPENAI_API_KEY": KEY}, options={"api": "assistants"}))
+    (problem,) = openai.SPEC.problems("m-1", context(environ={"OPENAI_API_KEY": KEY}, options={"api": "assistants"}))
     assert problem.code == "SETTINGS"
     assert "chat or responses" in problem.message
 
@@ -403,7 +403,7 @@ def test_an_api_that_is_not_known_is_told() -> None:
 )
 def test_config_words_that_would_be_dropped_are_told_before_the_run(options: dict[str, Any], words: list[str]) -> None:
     config = {"temperature": 1, "topK": 1, "seed": 1, "stopSequences": ["a"], "timeout": 5}
-    found = openai.unsupported("m-1", context(options=options), config)
+    found = openai.SPEC.unsupported("m-1", context(options=options), config)
     assert [problem.code for problem in found] == ["UNKNOWN_KEY"] * len(words)
     assert all(word in problem.message for word, problem in zip(words, found, strict=True))
 
@@ -412,11 +412,11 @@ def test_config_words_that_would_be_dropped_are_told_before_the_run(options: dic
 
 
 def codes(**kwargs: Any) -> list[str]:
-    return [problem.code for problem in openai.problems("m-1", context(**kwargs))]
+    return [problem.code for problem in openai.SPEC.problems("m-1", context(**kwargs))]
 
 
 def test_a_missing_key_is_told_with_the_line_to_type() -> None:
-    (problem,) = openai.problems("m-1", context())
+    (problem,) = openai.SPEC.problems("m-1", context())
     assert problem.code == "MISSING_CREDENTIAL"
     assert "OPENAI_API_KEY" in problem.message
     assert problem.hint is not None
@@ -450,7 +450,9 @@ def test_a_key_with_a_line_end_works() -> None:
 @pytest.mark.parametrize("key", ["“sk-quoted”", "sk two words", "sk-\u200bzero"])
 def test_a_key_that_cannot_be_one_is_told(key: str) -> None:
     assert codes(environ={"OPENAI_API_KEY": key}) == ["MISSING_CREDENTIAL"]
-    assert all(key not in str(problem) for problem in openai.problems("m-1", context(environ={"OPENAI_API_KEY": key})))
+    assert all(
+        key not in str(problem) for problem in openai.SPEC.problems("m-1", context(environ={"OPENAI_API_KEY": key}))
+    )
 
 
 @pytest.mark.parametrize("url", ["localhost:8080", "ftp://127.0.0.1/v1", "http://", "http://[::1", "http://h:99999/"])
@@ -466,7 +468,7 @@ def test_a_wrong_timeout_is_told(value: Any) -> None:
 
 
 def test_settings_set_the_concurrency() -> None:
-    assert openai.connect("m-1", context(options={"concurrency": 7})).concurrency == 7
+    assert openai.SPEC.connect("m-1", context(options={"concurrency": 7})).concurrency == 7
 
 
 def test_the_fake_server_speaks_plain_http() -> None:

@@ -22,9 +22,9 @@ MODEL = f"openai_compatible/{NAME}"
 
 async def _ask(name: str, server: dict[str, Any], request: Request, environ: dict[str, str]) -> Answer:
     options = {"servers": {name.partition("/")[0]: server}}
-    provider = openai_compatible.connect(name, context(environ=environ, options=options))
+    provider = openai_compatible.SPEC.connect(name, context(environ=environ, options=options))
     try:
-        return await provider.ask(request)
+        return await provider.complete(request)
     finally:
         await provider.close()
 
@@ -95,7 +95,7 @@ def test_a_stalled_server_times_out() -> None:
 
 
 def problems(name: str, servers: Any, environ: dict[str, str] | None = None, **rest: Any) -> list[tuple[str, str]]:
-    found = openai_compatible.problems(name, context(environ=environ, options={"servers": servers, **rest}))
+    found = openai_compatible.SPEC.problems(name, context(environ=environ, options={"servers": servers, **rest}))
     return [(problem.code, f"{problem.message} {problem.hint}") for problem in found]
 
 
@@ -139,19 +139,19 @@ def test_settings_of_another_shape_are_told(servers: Any) -> None:
 def test_a_servers_options_come_before_the_providers() -> None:
     servers = {"a": {"base_url": "http://127.0.0.1:1/v1", "concurrency": 2}, "b": {"base_url": "http://127.0.0.1:1/v1"}}
     options = {"servers": servers, "concurrency": 9}
-    made = [openai_compatible.connect(name, context(options=options)).concurrency for name in ("a/m", "b/m")]
+    made = [openai_compatible.SPEC.connect(name, context(options=options)).concurrency for name in ("a/m", "b/m")]
     assert made == [2, 9]
 
 
 def test_only_a_server_that_says_so_runs_here() -> None:
     here = {"base_url": "http://127.0.0.1:1/v1"}
     around = context(options={"servers": {"a": here, "b": {**here, "local": True}}})
-    assert [openai_compatible.runs_here(name, around) for name in ("a/m", "b/m", "c/m")] == [False, True, False]
+    assert [openai_compatible.SPEC.runs_here(name, around) for name in ("a/m", "b/m", "c/m")] == [False, True, False]
     assert [code for code, _ in problems("s/m", {"s": {**here, "local": "yes"}})] == ["SETTINGS"]
 
 
 def test_config_words_that_would_be_dropped_are_told() -> None:
-    (problem,) = openai_compatible.unsupported(NAME, context(), {"topK": 1, "seed": 1})
+    (problem,) = openai_compatible.SPEC.unsupported(NAME, context(), {"topK": 1, "seed": 1})
     assert "topK" in problem.message
 
 

@@ -75,10 +75,10 @@ def project(tmp_path: Path) -> ProviderContext:
 
 def ask(project: ProviderContext, function: str, times: int = 1, **variables: Any) -> list[Answer]:
     async def run() -> list[Answer]:
-        provider = python.connect(f"extractor.py:{function}", project)
+        provider = python.SPEC.connect(f"extractor.py:{function}", project)
         request = ask_for(f"python/extractor.py:{function}", variables=variables)
         try:
-            return [await provider.ask(request) for _ in range(times)]
+            return [await provider.complete(request) for _ in range(times)]
         finally:
             await provider.close()
 
@@ -92,7 +92,7 @@ def failure(project: ProviderContext, function: str, **variables: Any) -> Provid
 
 
 def codes(name: str, project: ProviderContext) -> list[str]:
-    return [problem.code for problem in python.problems(name, project)]
+    return [problem.code for problem in python.SPEC.problems(name, project)]
 
 
 def test_data_becomes_json(project: ProviderContext) -> None:
@@ -177,8 +177,8 @@ def test_a_busy_function_does_not_hold_the_loop_or_the_end(project: ProviderCont
     (project.folder / "extractor.py").write_text("import time\ndef sleep(v): time.sleep(30)\n")
 
     async def interrupted() -> int:
-        provider = python.connect("extractor.py:sleep", project)
-        task = asyncio.create_task(provider.ask(ask_for("python/extractor.py:sleep")))
+        provider = python.SPEC.connect("extractor.py:sleep", project)
+        task = asyncio.create_task(provider.complete(ask_for("python/extractor.py:sleep")))
         ticks = 0
         for _ in range(20):
             await asyncio.sleep(0.01)
@@ -197,7 +197,7 @@ def test_a_busy_function_does_not_hold_the_loop_or_the_end(project: ProviderCont
 
 def test_only_listed_code_runs(project: ProviderContext) -> None:
     closed = context(project.root, folder=project.folder, allowed=["suites/*.py", "other/*.py"])
-    (problem,) = python.problems("extractor.py:extract", closed)
+    (problem,) = python.SPEC.problems("extractor.py:extract", closed)
     assert problem.code == "CODE_NOT_ALLOWED"
     assert problem.hint is not None
     assert '[tool.promptbench] python = ["suites/entities/extractor.py"]' in problem.hint
@@ -217,7 +217,7 @@ def test_a_path_out_of_the_project_is_refused(
     for name in (f"{outside}:f", f"../../../{outside.parent.name}/evil.py:f"):
         assert codes(name, everything) == ["CODE_NOT_ALLOWED"]
         with pytest.raises(ProviderFailure, match="outside the project"):
-            asyncio.run(python.connect(name, everything).ask(ask_for("python/x")))
+            asyncio.run(python.SPEC.connect(name, everything).complete(ask_for("python/x")))
 
 
 def test_a_symlink_is_judged_by_where_it_leads(
@@ -230,7 +230,7 @@ def test_a_symlink_is_judged_by_where_it_leads(
     inside = project.root / "unlisted.py"
     inside.write_text("def f(v): ...\n")
     (project.folder / "near.py").symlink_to(inside)
-    (problem,) = python.problems("near.py:f", project)
+    (problem,) = python.SPEC.problems("near.py:f", project)
     assert problem.code == "CODE_NOT_ALLOWED"
     assert "unlisted.py" in problem.message
 
@@ -244,11 +244,11 @@ def test_a_listed_file_beside_other_suites_may_run(project: ProviderContext) -> 
 
 def test_a_missing_file_or_function_is_told_with_what_is_meant(project: ProviderContext) -> None:
     (project.folder / "extractor.py").write_text("raise SystemExit('it ran')\ndef extract(v): ...\n")
-    (file,) = python.problems("extracter.py:extract", project)
+    (file,) = python.SPEC.problems("extracter.py:extract", project)
     assert (file.code, file.hint) == ("FILE_NOT_FOUND", "did you mean extractor.py?")
-    (function,) = python.problems("extractor.py:extrct", project)
+    (function,) = python.SPEC.problems("extractor.py:extrct", project)
     assert (function.code, function.hint) == ("UNKNOWN_MODEL", "did you mean extract?")
-    (other,) = python.problems("extractor.py:zzz", project)
+    (other,) = python.SPEC.problems("extractor.py:zzz", project)
     assert other.hint == "it defines extract"
 
 

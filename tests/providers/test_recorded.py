@@ -37,7 +37,7 @@ def kept(deterministic: bool = True) -> Kept:
 
 def ask(recordings: Kept | None, text: str = "hello", repeat: int = 0) -> Answer:
     request = ask_for(f"recorded/{MODEL}", text, params={"temperature": 0}, repeat=repeat)
-    return asyncio.run(recorded.connect(MODEL, context(recordings=recordings)).ask(request))
+    return asyncio.run(recorded.SPEC.connect(MODEL, context(recordings=recordings)).complete(request))
 
 
 def test_answers_as_the_model_did() -> None:
@@ -61,21 +61,21 @@ def test_without_recordings_nothing_is_answered() -> None:
 
 @pytest.mark.parametrize("deterministic", [True, False])
 def test_is_as_deterministic_as_what_was_recorded(deterministic: bool) -> None:
-    provider = recorded.connect(MODEL, context(recordings=kept(deterministic)))
+    provider = recorded.SPEC.connect(MODEL, context(recordings=kept(deterministic)))
     assert provider.deterministic({}) is deterministic
 
 
 def test_a_model_without_recordings_is_told() -> None:
-    assert recorded.problems(MODEL, context(recordings=kept())) == []
+    assert recorded.SPEC.problems(MODEL, context(recordings=kept())) == []
     for recordings in (None, Kept({}, True)):
-        (problem,) = recorded.problems(MODEL, context(recordings=recordings))
+        (problem,) = recorded.SPEC.problems(MODEL, context(recordings=recordings))
         assert problem.code == "UNKNOWN_MODEL"
-        assert problem.hint == f"run the suite once with {MODEL} itself; its answers are kept"
+        assert problem.hint == f"run the suite once with {MODEL} itself; its answers are recorded"
 
 
 @pytest.mark.parametrize("name", ["gpt-5", "openai/", "/x"])
 def test_a_name_without_provider_is_told(name: str) -> None:
-    (problem,) = recorded.problems(name, context(recordings=kept()))
+    (problem,) = recorded.SPEC.problems(name, context(recordings=kept()))
     assert problem.code == "UNKNOWN_MODEL"
     assert "recorded/openai/gpt-5-mini" in (problem.hint or "")
 

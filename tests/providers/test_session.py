@@ -17,11 +17,11 @@ from tests.helpers.staged import CERTIFICATE, StagedServer
 
 
 async def _ask(base_url: str, requests: Sequence[Request], *, at_once: bool = False) -> list[Answer]:
-    model = openai.connect("m-1", context(environ={"OPENAI_API_KEY": "k"}, options={"base_url": base_url}))
+    model = openai.SPEC.connect("m-1", context(environ={"OPENAI_API_KEY": "k"}, options={"base_url": base_url}))
     try:
         if at_once:
-            return list(await asyncio.gather(*map(model.ask, requests)))
-        return [await model.ask(request) for request in requests]
+            return list(await asyncio.gather(*map(model.complete, requests)))
+        return [await model.complete(request) for request in requests]
     finally:
         await model.close()
 
@@ -60,9 +60,9 @@ def test_each_of_many_calls_has_its_own_clock() -> None:
 def test_other_providers_tell_the_same_times(module: Any) -> None:
     async def ask(address: str) -> Answer:
         endpoint = {"url": address, "body": {"text": "{{vars.a}}"}}
-        model = module.connect("m", context(options={"endpoint": address, "endpoints": {"m": endpoint}}))
+        model = module.SPEC.connect("m", context(options={"endpoint": address, "endpoints": {"m": endpoint}}))
         try:
-            return await model.ask(ask_for("x/m", variables={"a": 1}))
+            return await model.complete(ask_for("x/m", variables={"a": 1}))
         finally:
             await model.close()
 
@@ -78,9 +78,9 @@ def test_a_model_in_this_process_has_no_connection(tmp_path: Path) -> None:
     (tmp_path / "own.py").write_text("def answer(case):\n    return 'yes'\n")
 
     async def ask() -> Answer:
-        model = python.connect("own.py:answer", context(tmp_path, allowed=["own.py"]))
+        model = python.SPEC.connect("own.py:answer", context(tmp_path, allowed=["own.py"]))
         try:
-            return await model.ask(ask_for("python/own.py:answer", variables={"a": 1}))
+            return await model.complete(ask_for("python/own.py:answer", variables={"a": 1}))
         finally:
             await model.close()
 

@@ -38,19 +38,23 @@ def test_the_settings_win(written: Any, tokens: int | None) -> None:
 
 def test_each_provider_knows_where_its_windows_are_written() -> None:
     here = {"url": "http://127.0.0.1:9", "base_url": "http://127.0.0.1:9", "context_window": 7000}
-    assert openai.context_window("gpt-4o", context()) == 128_000
-    assert openai.context_window("gpt-4o", context(options=here)) == 7000
-    assert anthropic.context_window("claude-haiku-4-5", context()) == 200_000
+    assert openai.SPEC.context_window("gpt-4o", context()) == 128_000
+    assert openai.SPEC.context_window("gpt-4o", context(options=here)) == 7000
+    assert anthropic.SPEC.context_window("claude-haiku-4-5", context()) == 200_000
     azure = {"endpoint": "https://triage.openai.azure.com", "deployments": {"triage-prod": "gpt-4o"}}
-    assert azure_openai.context_window("triage-prod", context(options=azure)) == 128_000
-    assert azure_openai.context_window("gpt-4o", context(options={**azure, "deployments": []})) == 128_000
+    assert azure_openai.SPEC.context_window("triage-prod", context(options=azure)) == 128_000
+    assert azure_openai.SPEC.context_window("gpt-4o", context(options={**azure, "deployments": []})) == 128_000
     servers = {"servers": {"a": here, "b": {"base_url": "http://127.0.0.1:9"}}}
     names = ("a/m", "b/m", "c/m")
-    assert [openai_compatible.context_window(name, context(options=servers)) for name in names] == [7000, None, None]
+    assert [openai_compatible.SPEC.context_window(name, context(options=servers)) for name in names] == [
+        7000,
+        None,
+        None,
+    ]
     endpoints = {"endpoints": {"a": here, "b": {}}}
-    assert [http.context_window(name, context(options=endpoints)) for name in "abc"] == [7000, None, None]
-    assert gguf.context_window("any", context()) == 4096
-    assert gguf.context_window("any", context(options={"context": 512})) == 512
+    assert [http.SPEC.context_window(name, context(options=endpoints)) for name in "abc"] == [7000, None, None]
+    assert gguf.SPEC.context_window("any", context()) == 4096
+    assert gguf.SPEC.context_window("any", context(options={"context": 512})) == 512
 
 
 @pytest.mark.parametrize(
@@ -63,7 +67,7 @@ def test_each_provider_knows_where_its_windows_are_written() -> None:
 )
 def test_a_window_that_is_no_number_is_told(module: Any, name: str, options: dict[str, Any]) -> None:
     around = context(environ={"OPENAI_API_KEY": "k"}, options={**options, "context_window": "large"})
-    (problem,) = module.problems(name, around)
+    (problem,) = module.SPEC.problems(name, around)
     assert "'context_window'" in problem.message
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from promptbench.core.types import FailureKind, ProviderFailure
-from promptbench.gateway import Gateway, Pacer, Reply
+from promptbench.gateway import Gateway, RateLimiter, Reply
 from promptbench.providers import openai
 from tests.helpers import fake_openai as fake
 from tests.helpers import virtual_time
@@ -19,18 +19,18 @@ from tests.helpers.scripted import TRANSIENT, Scripted
 MODEL = "scripted/m"
 
 
-def at_once(provider: Scripted, pacer: Pacer | None, seconds: float) -> int:
+def at_once(provider: Scripted, limiter: RateLimiter | None, seconds: float) -> int:
     """How many of a hundred requests are on their way after so many seconds."""
 
     async def run() -> int:
         gateway = Gateway(
             {MODEL: provider},
-            pacers={MODEL: pacer} if pacer else {},
+            limiters={MODEL: limiter} if limiter else {},
             notice=lambda text: None,
             clock=virtual_time.now,
             random=lambda: 1.0,
         )
-        asks = [asyncio.create_task(gateway.ask(ask_for(MODEL))) for _ in range(100)]
+        asks = [asyncio.create_task(gateway.call(ask_for(MODEL))) for _ in range(100)]
         await asyncio.sleep(seconds)
         found = provider.at_once
         for ask in asks:
@@ -42,24 +42,31 @@ def at_once(provider: Scripted, pacer: Pacer | None, seconds: float) -> int:
 
 
 @pytest.mark.parametrize(
-    ("pacer", "first", "then"),
-    [(Pacer(), 1, 20), (Pacer({"tokens": 1e9}), 1, 20), (Pacer({"requests": 1e9}), 20, 40), (None, 50, 50)],
+    ("limiter", "first", "then"),
+    [
+        (RateLimiter(), 1, 20),
+        (RateLimiter({"tokens": 1e9}), 1, 20),
+        (RateLimiter({"requests": 1e9}), 20, 40),
+        (None, 50, 50),
+    ],
     ids=["unknown", "requests unknown", "known", "on this machine"],
 )
-def test_the_first_request_goes_alone_where_no_limit_is_known(pacer: Pacer | None, first: int, then: int) -> None:
-    assert at_once(Scripted(["fine"], 50, seconds=1.0), pacer, 0.5) == first
-    assert at_once(Scripted(["fine"], 50, seconds=1.0), pacer, 1.5) == then
+def test_the_first_request_goes_alone_where_no_limit_is_known(
+    limiter: RateLimiter | None, first: int, then: int
+) -> None:
+    assert at_once(Scripted(["fine"], 50, seconds=1.0), limiter, 0.5) == first
+    assert at_once(Scripted(["fine"], 50, seconds=1.0), limiter, 1.5) == then
 
 
 def test_a_limit_without_a_word_about_it_leaves_it_alone() -> None:
     limited = ProviderFailure(FailureKind.RATE_LIMIT, "slow down", status=429, retry_after=10.0)
-    assert at_once(Scripted([limited, "fine"], 50, seconds=1.0), Pacer(), 5.0) == 0
-    assert at_once(Scripted([limited, "fine"], 50, seconds=1.0), Pacer(), 11.5) == 1
-    assert at_once(Scripted([limited, "fine"], 50, seconds=1.0), Pacer(), 12.5) > 10
+    assert at_once(Scripted([limited, "fine"], 50, seconds=1.0), RateLimiter(), 5.0) == 0
+    assert at_once(Scripted([limited, "fine"], 50, seconds=1.0), RateLimiter(), 11.5) == 1
+    assert at_once(Scripted([limited, "fine"], 50, seconds=1.0), RateLimiter(), 12.5) > 10
 
 
 def test_a_server_that_fails_is_no_reason_to_go_slowly() -> None:
-    assert at_once(Scripted([TRANSIENT, "fine"], 50, seconds=1.0), Pacer(), 1.2) > 10
+    assert at_once(Scripted([TRANSIENT, "fine"], 50, seconds=1.0), RateLimiter(), 1.2) > 10
 
 
 def test_limits_that_the_first_answer_tells_are_kept_from_the_second_on() -> None:
@@ -71,10 +78,10 @@ def test_limits_that_the_first_answer_tells_are_kept_from_the_second_on() -> Non
         return fake.as_json(fake.completion("fine"), headers=told)
 
     async def run(url: str) -> list[Reply]:
-        provider = openai.connect("m", context(options={"base_url": url}))
-        gateway = Gateway({"openai/m": provider}, pacers={"openai/m": Pacer()}, notice=lambda text: None)
+        provider = openai.SPEC.connect("m", context(options={"base_url": url}))
+        gateway = Gateway({"openai/m": provider}, limiters={"openai/m": RateLimiter()}, notice=lambda text: None)
         try:
-            return await asyncio.gather(*(gateway.ask(ask_for("openai/m", f"case {n}")) for n in range(50)))
+            return await asyncio.gather(*(gateway.call(ask_for("openai/m", f"case {n}")) for n in range(50)))
         finally:
             await gateway.close()
 

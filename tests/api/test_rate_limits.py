@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from promptbench.api import Selection, Workspace
-from promptbench.api.running import pacers_of
+from promptbench.api.running import limiters_of
 from promptbench.core.errors import InputError
 from promptbench.core.types import Usage
-from promptbench.gateway import Pacer
+from promptbench.gateway import RateLimiter
 from promptbench.project.bench import Bench
 from tests.helpers.project import SUITE, V2
 
@@ -42,29 +42,29 @@ def opened(folder: Path, settings: str) -> tuple[Workspace, Bench]:
     return workspace, benches[0]
 
 
-def wait_for_the_second(pacer: Pacer, usage: Usage) -> float:
-    pacer.reserve(usage, 0.0)
-    return pacer.reserve(usage, 0.0)
+def wait_for_the_second(limiter: RateLimiter, usage: Usage) -> float:
+    limiter.reserve(usage, 0.0)
+    return limiter.reserve(usage, 0.0)
 
 
 def test_a_limit_by_model_wins_over_one_by_provider(tmp_path: Path) -> None:
-    pacers = pacers_of(*opened(tmp_path, SETTINGS), None)
-    assert set(pacers) == {"openai/fake", "openai/other"}, "a model on this machine has no limits"
+    limiters = limiters_of(*opened(tmp_path, SETTINGS), None)
+    assert set(limiters) == {"openai/fake", "openai/other"}, "a model on this machine has no limits"
     usage = Usage(50, 50)
-    assert wait_for_the_second(pacers["openai/fake"], usage) == pytest.approx(1.0, abs=0.1), "60 requests a minute"
-    assert wait_for_the_second(pacers["openai/other"], usage) == pytest.approx(1.0, abs=0.1), "6,000 tokens a minute"
-    assert not pacers["openai/other"].paces_requests
+    assert wait_for_the_second(limiters["openai/fake"], usage) == pytest.approx(1.0, abs=0.1), "60 requests a minute"
+    assert wait_for_the_second(limiters["openai/other"], usage) == pytest.approx(1.0, abs=0.1), "6,000 tokens a minute"
+    assert not limiters["openai/other"].limits_requests
 
 
 def test_without_a_limit_it_is_learnt(tmp_path: Path) -> None:
-    pacers = pacers_of(*opened(tmp_path, SETTINGS.partition("[limits")[0]), None)
-    assert wait_for_the_second(pacers["openai/fake"], Usage(50, 50)) == 0.0
+    limiters = limiters_of(*opened(tmp_path, SETTINGS.partition("[limits")[0]), None)
+    assert wait_for_the_second(limiters["openai/fake"], Usage(50, 50)) == 0.0
 
 
 def test_what_was_learnt_stays_known_in_the_next_suite(tmp_path: Path) -> None:
     workspace, bench = opened(tmp_path, SETTINGS)
-    first = pacers_of(workspace, bench, {})
-    assert pacers_of(workspace, bench, first)["openai/fake"] is first["openai/fake"]
+    first = limiters_of(workspace, bench, {})
+    assert limiters_of(workspace, bench, first)["openai/fake"] is first["openai/fake"]
 
 
 @pytest.mark.parametrize("line", ["requests-per-minute = 0", "requests-per-minute = 'many'", "per-hour = 5"])

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from promptbench.checks._agreement import Agreement, save
 from promptbench.core.types import Answer, Attempt, AttemptKey, Json, Outcome, Request
+from promptbench.engine.attempts import Attempts
 from promptbench.engine.plan import Repeats, first_round
-from promptbench.engine.runner import Runner
+from promptbench.engine.runner import Engine
 from promptbench.gateway import Gateway
 from promptbench.metrics.agreement import Confusion
 from promptbench.project.bench import Bench
@@ -54,9 +54,9 @@ class Echo(Scripted):
         self.only = only
         self.most_open = 0
 
-    async def ask(self, request: Request) -> Answer:
+    async def complete(self, request: Request) -> Answer:
         self.most_open = max(self.most_open, self.calls + 1 - len(self.kept.attempts))
-        await super().ask(request)
+        await super().complete(request)
         return Answer(str(int(request.messages[-1].content.split()[-1]) % self.only), "m")
 
 
@@ -68,8 +68,8 @@ class Judge(Scripted):
         self.texts: list[str] = []
         self.refuses = refuses
 
-    async def ask(self, request: Request) -> Answer:
-        await super().ask(request)
+    async def complete(self, request: Request) -> Answer:
+        await super().complete(request)
         text = judged_text({"messages": [message.as_dict() for message in request.messages]})
         self.texts.append(text)
         if text == self.refuses:
@@ -89,19 +89,21 @@ def bench_of(folder: Path) -> Bench:
 
 def work(
     bench: Bench, model: Scripted, judge: Scripted, kept: Kept, unjudged: Collection[AttemptKey] = (), stop: int = -1
-) -> Runner:
+) -> Attempts:
     heard: list[object] = []
 
     def listen(event: object) -> None:
         heard.append(event)
         if len(heard) == stop:
-            runner.stop()
+            engine.stop()
 
     gateway = Gateway({"openai/fake": model, JUDGE: judge}, retries=0, notice=lambda text: None)
-    runner = Runner(bench, gateway, kept, listen, unjudged=unjudged)
     done: Mapping[AttemptKey, Json] = {key: None for key in kept.attempts if key not in unjudged}
-    asyncio.run(runner.work(first_round(bench, Repeats(1)), done.__contains__))
-    return runner
+    with Engine(gateway) as engine:
+        attempts = Attempts(bench, engine, kept, listen, unjudged=unjudged)
+        tasks = attempts.open(first_round(bench, Repeats(1)), done.__contains__)
+        engine.run(tasks, attempts, attempts.workers)
+    return attempts
 
 
 def open_keys(kept: Kept) -> set[AttemptKey]:
@@ -135,9 +137,9 @@ def test_a_death_loses_no_answer_for_want_of_a_judge(tmp_path: Path) -> None:
 def test_a_judge_that_is_given_up_leaves_answers_to_be_judged(tmp_path: Path) -> None:
     kept, bench = Kept(), bench_of(tmp_path)
     model = Echo(kept)
-    runner = work(bench, model, Scripted([FATAL], 8), kept)
-    assert JUDGE in runner.down
-    assert bench.decisive & runner.down.keys()
+    attempts = work(bench, model, Scripted([FATAL], 8), kept)
+    assert JUDGE in attempts.down
+    assert bench.decisive & attempts.down.keys()
     assert kept.outcomes == {Outcome.ERRORED}
     assert all(f"judge {JUDGE}: " in (attempt.error or "") for attempt in kept.attempts.values())
     judge = Judge()
@@ -150,8 +152,8 @@ def test_a_judge_that_is_given_up_leaves_answers_to_be_judged(tmp_path: Path) ->
 
 def test_a_question_that_is_refused_is_about_that_answer_only(tmp_path: Path) -> None:
     kept = Kept()
-    runner = work(bench_of(tmp_path), Echo(kept), Judge(refuses="3"), kept)
-    assert not runner.down
+    attempts = work(bench_of(tmp_path), Echo(kept), Judge(refuses="3"), kept)
+    assert not attempts.down
     [key] = open_keys(kept)
     assert key.case == "c3"
     assert kept.attempts[key].error == f"judge {JUDGE}: too long"

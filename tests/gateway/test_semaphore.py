@@ -3,12 +3,12 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 
-from promptbench.gateway.slots import A_TURN, Slots
+from promptbench.gateway.semaphore import PER_TURN, ResizableSemaphore
 
 
 class Room:
     def __init__(self, width: int) -> None:
-        self.slots = Slots(width)
+        self.slots = ResizableSemaphore(width)
         self.inside: list[int] = []
         self.leave = asyncio.Event()
 
@@ -29,10 +29,10 @@ def test_first_come_first_served_and_the_width_may_change() -> None:
         tasks = [asyncio.create_task(room.visit(name)) for name in range(6)]
         await settle()
         assert room.inside == [0, 1]
-        room.slots.set_width(4)
+        room.slots.resize(4)
         await settle()
         assert room.inside == [0, 1, 2, 3]
-        room.slots.set_width(1)
+        room.slots.resize(1)
         tasks[0].cancel()
         await settle()
         assert room.inside == [0, 1, 2, 3], "three are inside still"
@@ -63,7 +63,7 @@ def test_who_gives_up_waiting_takes_no_slot() -> None:
 
 def test_a_few_come_in_each_turn_of_the_loop() -> None:
     async def run() -> None:
-        slots, turn, entered = Slots(10), 0, list[int]()
+        slots, turn, entered = ResizableSemaphore(10), 0, list[int]()
 
         def count() -> None:
             nonlocal turn
@@ -78,6 +78,6 @@ def test_a_few_come_in_each_turn_of_the_loop() -> None:
         count()
         await asyncio.gather(*(visit() for _ in range(30)))
         assert len(entered) == 30
-        assert max(Counter(entered).values()) <= A_TURN
+        assert max(Counter(entered).values()) <= PER_TURN
 
     asyncio.run(run())

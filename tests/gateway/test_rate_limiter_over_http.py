@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from promptbench.gateway import Gateway, Pacer
+from promptbench.gateway import Gateway, RateLimiter
 from promptbench.providers import openai
 from tests.helpers import fake_openai as fake
 from tests.helpers.asking import ask_for, context
@@ -43,11 +43,11 @@ def test_no_case_is_lost_and_no_second_too_full(configured: bool) -> None:
     limiter = Limiter()
 
     async def run(url: str) -> list[Any]:
-        provider = openai.connect("m", context(options={"base_url": url}))
-        pacer = Pacer({"requests": PER_MINUTE} if configured else None)
-        gateway = Gateway({"openai/m": provider}, pacers={"openai/m": pacer}, notice=lambda text: None)
+        provider = openai.SPEC.connect("m", context(options={"base_url": url}))
+        limiter = RateLimiter({"requests": PER_MINUTE} if configured else None)
+        gateway = Gateway({"openai/m": provider}, limiters={"openai/m": limiter}, notice=lambda text: None)
         try:
-            return await asyncio.gather(*(gateway.ask(ask_for("openai/m", f"case {n}")) for n in range(COUNT)))
+            return await asyncio.gather(*(gateway.call(ask_for("openai/m", f"case {n}")) for n in range(COUNT)))
         finally:
             await gateway.close()
 

@@ -1,4 +1,4 @@
-"""A semaphore whose width may change while it is in use, and that lets a few in at a time."""
+"""A semaphore whose size may change while it is in use, and that admits a few tasks at a time."""
 
 from __future__ import annotations
 
@@ -7,30 +7,29 @@ import contextlib
 from collections import deque
 from types import TracebackType
 
-A_TURN = 4
-"""How many come in during one turn of the event loop: few enough to spread, more than one to be handled at once."""
+PER_TURN = 4  # tasks admitted in one turn of the event loop: few enough to spread, enough to be handled together
 
 
-class Slots:
-    """First come, first served, a few in each turn of the event loop. When it becomes narrower, those inside stay.
+class ResizableSemaphore:
+    """First come, first served. Shrinking does not evict the tasks inside.
 
-    Requests that are made in the same turn are written in the same later one, answered together and handled together,
-    for ever: the provider idles while this process works, and the other way round. A few a turn spread.
+    Only a few tasks enter in each turn of the event loop. Requests that are made in the same turn are written in the
+    same later turn, answered together and handled together, for ever after: the provider idles while this process
+    works, and the other way round. A few per turn spread out.
     """
 
-    def __init__(self, width: int) -> None:
-        self._width = width
-        self._taken = 0
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._inside = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
-        self._entered = 0
-        """How many came in during this turn."""
+        self._entered = 0  # in this turn of the loop
 
-    def set_width(self, width: int) -> None:
-        self._width = width
+    def resize(self, size: int) -> None:
+        self._size = size
         self._admit()
 
     async def __aenter__(self) -> None:
-        if self._taken < self._width and not self._waiting and self._entered < A_TURN:
+        if self._inside < self._size and not self._waiting and self._entered < PER_TURN:
             self._enter()
             return
         waiter = asyncio.get_running_loop().create_future()
@@ -51,7 +50,7 @@ class Slots:
         self._leave()
 
     def _enter(self) -> None:
-        self._taken += 1
+        self._inside += 1
         self._entered += 1
         if self._entered == 1:
             asyncio.get_running_loop().call_soon(self._next_turn)
@@ -61,11 +60,11 @@ class Slots:
         self._admit()
 
     def _leave(self) -> None:
-        self._taken -= 1
+        self._inside -= 1
         self._admit()
 
     def _admit(self) -> None:
-        while self._waiting and self._taken < self._width and self._entered < A_TURN:
+        while self._waiting and self._inside < self._size and self._entered < PER_TURN:
             waiter = self._waiting.popleft()
             if not waiter.done():
                 self._enter()

@@ -1,0 +1,175 @@
+"""Make attempts: call the model, then the judges, score, commit, notify the listener. In that order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import replace
+from typing import Protocol
+
+from promptbench.core.canonical import digest
+from promptbench.core.events import AttemptDone, Listener, MoreWanted
+from promptbench.core.types import Attempt, AttemptKey, Outcome
+from promptbench.engine.judges import JudgeRecord, Judges
+from promptbench.engine.plan import Repeats, Task, first_round
+from promptbench.engine.runner import CallPlan, Engine, ignore
+from promptbench.engine.scoring import score_attempt
+from promptbench.gateway import Reply
+from promptbench.project.bench import Bench
+
+More = Callable[[], tuple[int, Iterable[Task]]]
+"""Return the size and the tasks of the next round; size 0 if there is none."""
+
+
+class AttemptRecord(JudgeRecord, Protocol):
+    """Where attempts are stored. `add` returns when they are committed."""
+
+    def add(self, attempts: Iterable[tuple[Attempt, bool]]) -> None: ...
+
+    def attempt(self, key: AttemptKey) -> Attempt | None:
+        """Return an attempt of this run that is on record."""
+
+
+class Attempts:
+    """The attempts of one prepared suite, as the work of an engine.
+
+    `covered` attempts have an answer of a fallback on record: only their own model is called again. `unjudged` ones
+    have an answer without a verdict: only their judges are called.
+    """
+
+    def __init__(
+        self,
+        bench: Bench,
+        engine: Engine,
+        record: AttemptRecord,
+        listen: Listener = ignore,
+        covered: Collection[AttemptKey] = frozenset(),
+        unjudged: Collection[AttemptKey] = frozenset(),
+    ) -> None:
+        self._bench = bench
+        self._engine = engine
+        self._record = record
+        self._listen = listen
+        self._deterministic = {model.name: bench.deterministic(model) for model in bench.models}
+        self._covered = covered
+        self._unjudged = unjudged
+        self._judges = Judges(bench, engine, record)
+        # Answers that wait for their judges are in memory, so they must not become many.
+        judges = sum(engine.gateway.concurrency(name) for name in bench.judges)
+        self._judging = asyncio.Semaphore(2 * judges) if judges else None
+        self._uncommitted: list[tuple[Attempt, bool]] = []
+        self._gone: set[str] = set()  # models that are disabled together with their fallbacks
+
+    @property
+    def down(self) -> dict[str, str]:
+        """Models that are disabled for this run, and why; judges only if a verdict depends on them."""
+        advisory = self._bench.judges.keys() - {model.name for model in self._bench.models} - self._bench.decisive
+        return {name: why for name, why in self._engine.down.items() if name not in advisory}
+
+    @property
+    def workers(self) -> dict[str, int]:
+        """The workers that the engine needs, by model."""
+        return {model.name: self._engine.gateway.concurrency(model.name) for model in self._bench.models}
+
+    @property
+    def complete(self) -> bool:
+        """False if the user, a budget or a disabled model without which there is no verdict ended the rounds."""
+        return not self._engine.halted and not self._bench.decisive & self.down.keys()
+
+    def rounds(self, repeats: Repeats, done: Callable[[AttemptKey], bool], more: More) -> Iterator[Iterable[Task]]:
+        """Yield the open tasks of the first round, then of what the gate wants more of."""
+        yield self.open(first_round(self._bench, repeats, done), done)
+        while not (self._engine.halted or self.down):
+            count, tasks = more()
+            if not count:
+                break
+            self._listen(MoreWanted(count))
+            yield self.open(tasks, done)
+
+    def open(self, tasks: Iterable[Task], done: Callable[[AttemptKey], bool]) -> Iterator[Task]:
+        """Yield the tasks that are not `done` and whose model may still be called."""
+        return (task for task in tasks if not done(task.key) and task.model.name not in self._gone)
+
+    def queue(self, task: Task) -> str:
+        return task.model.name
+
+    async def begin(self, task: Task) -> CallPlan | None:
+        if task.model.name in self._gone:
+            return None
+        if (kept := self._kept(task)) is not None:
+            await self._score(task, kept)
+            return None
+        fallback = task.model.fallback.ref if task.model.fallback and task.key not in self._covered else None
+        return CallPlan(self._bench.request(task.model, task.variant, task.case, task.repeat), fallback)
+
+    async def finish(self, task: Task, plan: CallPlan, reply: Reply | None) -> None:
+        covered = task.key in self._covered
+        if reply is None:
+            if task.model.name in self._engine.down and not covered:
+                self._gone.add(task.model.name)
+            return
+        if reply.fallback is not None and reply.failure is not None:
+            self._engine.down.setdefault(task.model.name, reply.failure.message)
+        if reply.answer is None and covered:
+            return
+        attempt = _attempt(task, plan, reply)
+        if self._judging is not None:
+            # Committed before the judges see it, so that the model is never called for this answer again.
+            same = self._deterministic[task.model.name]
+            self._record.add([(_as_billed(score_attempt(self._bench, task.case, attempt)), same)])
+        await self._score(task, attempt)
+
+    async def _score(self, task: Task, attempt: Attempt) -> None:
+        if self._judging is None:
+            await self._keep(task, score_attempt(self._bench, task.case, attempt))
+            return
+        await self._judging.acquire()
+        self._engine.spawn(self._judge(self._judging, task, attempt))
+
+    async def _judge(self, slots: asyncio.Semaphore, task: Task, attempt: Attempt) -> None:
+        try:
+            await self._keep(task, await self._judges.judge(task.case, attempt))
+        finally:
+            slots.release()
+
+    def _kept(self, task: Task) -> Attempt | None:
+        """Return the attempt on record that only lacks its verdicts."""
+        found = self._record.attempt(task.key) if task.key in self._unjudged else None
+        # `recorded`, because its recording is there already.
+        return replace(found, answer=replace(found.answer, recorded=True)) if found and found.answer else None
+
+    async def _keep(self, task: Task, attempt: Attempt) -> None:
+        self._uncommitted.append((_as_billed(attempt), self._deterministic[task.model.name]))
+        # All attempts that end in the same turn of the loop are committed together.
+        await asyncio.sleep(0)
+        batch, self._uncommitted = self._uncommitted, []
+        if not batch:
+            return
+        self._record.add(batch)
+        self._judges.settle(attempt for attempt, _ in batch)
+        for one, _ in batch:
+            self._listen(AttemptDone(one))
+
+
+def _attempt(task: Task, plan: CallPlan, reply: Reply) -> Attempt:
+    """Return the attempt without its scores."""
+    return Attempt(
+        key=task.key,
+        outcome=Outcome.ERRORED,
+        request_hash=digest(plan.request.as_dict()),
+        answer=reply.answer,
+        error=reply.failure.message if reply.failure else None,
+        tries=reply.tries,
+        failed_tries=reply.failed_tries,
+        queue_ms=reply.queue_ms,
+        limit_ms=reply.limit_ms,
+        backoff_ms=reply.backoff_ms,
+        started=plan.started,
+        fallback=str(reply.fallback) if reply.fallback and reply.answer else None,
+        cost=reply.cost,
+    )
+
+
+def _as_billed(attempt: Attempt) -> Attempt:
+    """Return the attempt with the cost of this run: none for a cached answer, whose checks saw its price."""
+    return attempt if attempt.tries else replace(attempt, cost=0.0)

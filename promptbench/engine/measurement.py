@@ -1,0 +1,113 @@
+"""Time calls that are made on a schedule, or a fixed number at once.
+
+A call that is due is sent at once, however many are in flight, and its latency counts from the time it was due. A
+server that stalls delays all calls that arrive meanwhile; a client that waits with it would not measure that
+(coordinated omission).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from promptbench.core.events import CallMeasured, Listener
+from promptbench.core.measured import MeasuredCall
+from promptbench.core.types import Request
+from promptbench.engine.arrivals import Due, Load
+from promptbench.engine.runner import CallPlan, Engine
+from promptbench.gateway import Reply
+
+Keep = Callable[[Sequence[MeasuredCall]], None]
+_COMMIT_SECONDS = 1.0  # between two commits: one per call would delay the next call
+_QUEUE = ""  # one for all models
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRequests:
+    """A model, and the requests that it gets in turn, each with its case's name."""
+
+    model: str
+    requests: Sequence[tuple[str, Request]]
+
+    def request(self, number: int) -> tuple[str, Request]:
+        """Return the case and the request of a call. When a case comes again, it is a repeat."""
+        repeat, position = divmod(number, len(self.requests))
+        case, request = self.requests[position]
+        return case, replace(request, repeat=repeat)
+
+
+class Measurement:
+    """One measurement, as the work of an engine. `keep` stores the calls that have ended, in batches."""
+
+    def __init__(self, engine: Engine, models: Sequence[ModelRequests], keep: Keep, listen: Listener) -> None:
+        self._engine = engine
+        self._models = models
+        self._keep = keep
+        self._listen = listen
+        self._uncommitted: list[MeasuredCall] = []
+        self._began: float | None = None
+        self._committed = 0.0
+
+    def measure(self, load: Load, schedule: Iterator[Due], warm_up: int) -> None:
+        """Make the calls of a schedule, after `warm_up` calls to each model that open connections and load weights."""
+        warming = (Due(model, number) for number in range(warm_up) for model in range(len(self._models)))
+        self._engine.run(self._open(warming), self, {_QUEUE: 1})
+        began = self._began = time.perf_counter()
+        try:
+            due = (lambda item: began + (item.at or 0.0)) if load.open else None
+            self._engine.run(self._open(schedule), self, {_QUEUE: load.concurrency}, due)
+        finally:
+            self._commit()
+
+    def queue(self, task: Due) -> str:
+        return _QUEUE
+
+    async def begin(self, task: Due) -> CallPlan | None:
+        return CallPlan(self._models[task.model].request(task.number)[1])
+
+    async def finish(self, task: Due, plan: CallPlan, reply: Reply | None) -> None:
+        if reply is None or self._began is None:
+            return
+        due = plan.began if task.at is None else self._began + task.at
+        late, latency = ((moment - due) * 1000 for moment in (plan.began, time.perf_counter()))
+        case = self._models[task.model].request(task.number)[0]
+        self._uncommitted.append(_measured(task, case, plan, reply, (due - self._began) * 1000, late, latency))
+        self._listen(CallMeasured(errored=reply.answer is None))
+        if time.perf_counter() - self._committed >= _COMMIT_SECONDS:
+            self._commit()
+        elif len(self._uncommitted) == 1:
+            # In case no other call ends soon.
+            asyncio.get_running_loop().call_later(_COMMIT_SECONDS, self._commit)
+
+    def _open(self, schedule: Iterable[Due]) -> Iterator[Due]:
+        return (due for due in schedule if self._models[due.model].model not in self._engine.down)
+
+    def _commit(self) -> None:
+        if self._uncommitted:
+            self._keep(self._uncommitted)
+            self._uncommitted, self._committed = [], time.perf_counter()
+
+
+def _measured(
+    task: Due, case: str, plan: CallPlan, reply: Reply, due: float, late: float, latency: float
+) -> MeasuredCall:
+    answer = reply.answer
+    return MeasuredCall(
+        model=str(plan.request.model),
+        number=task.number,
+        case=case,
+        due_ms=due,
+        late_ms=late,
+        latency_ms=latency,
+        queue_ms=late + reply.queue_ms,
+        tries=reply.tries,
+        provider_ms=answer.provider_ms if answer else None,
+        connect_ms=answer.connect_ms if answer else None,
+        first_byte_ms=answer.first_byte_ms if answer else None,
+        first_token_ms=answer.first_token_ms if answer else None,
+        usage=answer.usage if answer else None,
+        cost=reply.cost,
+        error=reply.failure.message if reply.failure and answer is None else None,
+    )
