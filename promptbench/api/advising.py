@@ -8,7 +8,7 @@ from statistics import fmean
 from promptbench.core.measured import MeasuredCall
 from promptbench.core.words import number_of, percent
 from promptbench.metrics.pareto import front
-from promptbench.report.measurement import Advice, Costs, Figure, MeasuredModel
+from promptbench.api.bench_report import Advice, Costs, Figure, MeasuredModel
 from promptbench.report.words import duration, money, times
 
 _NAMED = 3

@@ -21,7 +21,7 @@ from promptbench.gate.policy import TRIES
 from promptbench.gate.table import Table
 from promptbench.project.bench import Bench
 from promptbench.project.quarantine import allowed
-from promptbench.report.calibration import CalibratedModel, CalibratedSuite, CalibrationReport, FlakyCase, Share
+from promptbench.api.calibration_report import CalibratedModel, CalibratedSuite, CalibrationReport, FlakyCase, Share
 from promptbench.settings.settings import actor
 from promptbench.stats.beta import clopper_pearson
 from promptbench.store.runs import RunStore

@@ -16,7 +16,7 @@ from promptbench.core.types import Json
 from promptbench.core.words import number_of, percent
 from promptbench.project.bench import Bench, Variant
 from promptbench.prompts.prompt import Prompt, Template
-from promptbench.report.measurement import Accuracy, HistoryLine, MeasuredModel, MeasurementReport
+from promptbench.api.bench_report import Accuracy, HistoryLine, MeasuredModel, MeasurementReport
 from promptbench.report.words import duration
 from promptbench.stats.quantiles import rank_bounds
 from promptbench.store.measurements import MeasurementInfo

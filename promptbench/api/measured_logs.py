@@ -19,7 +19,7 @@ from promptbench.core.words import number_of
 from promptbench.formats.log_sight import described
 from promptbench.gateway import listed
 from promptbench.ingest import generic, reader, recognised
-from promptbench.report.measurement import Accuracy, MeasuredModel, MeasurementReport
+from promptbench.api.bench_report import Accuracy, MeasuredModel, MeasurementReport
 
 _NAMED = 3
 

@@ -30,7 +30,7 @@ from promptbench.gateway.tokens import estimate
 from promptbench.project.assemble import assemble
 from promptbench.project.bench import Bench, BenchModel, Variant
 from promptbench.prompts.parser import load as load_prompt
-from promptbench.report.measurement import HistoryLine, MeasurementReport
+from promptbench.api.bench_report import HistoryLine, MeasurementReport
 from promptbench.store.prompts import Store
 from promptbench.store.runs import RunStore
 from promptbench.suite.loader import read as read_suite

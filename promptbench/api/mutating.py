@@ -21,7 +21,7 @@ from promptbench.project.mutation import AnswerSource, CaseOnTrial, Fate, GoodAn
 from promptbench.project.remedies import Remedies, Remedy
 from promptbench.prompts.parser import parse_prompt
 from promptbench.prompts.prompt import MissingVariable
-from promptbench.report.mutation import (
+from promptbench.api.mutation_report import (
     CaseToAdd,
     MutationReport,
     OperatorRow,

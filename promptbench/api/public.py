@@ -83,12 +83,12 @@ from promptbench.gateway import Pacer
 from promptbench.project.bench import Bench
 from promptbench.project.evaluate import Evaluation
 from promptbench.prompts.parser import prompt_name
-from promptbench.report.calibration import CalibrationReport
-from promptbench.report.measurement import MeasurementReport
+from promptbench.api.calibration_report import CalibrationReport
+from promptbench.api.bench_report import MeasurementReport
 from promptbench.report.model import Promotion, RunReport
-from promptbench.report.mutation import MutationReport
-from promptbench.report.repairs import RepairsReport
-from promptbench.report.replay import ReplayReport, RescoreReport
+from promptbench.api.mutation_report import MutationReport
+from promptbench.api.repairs_report import RepairsReport
+from promptbench.api.replay_report import ReplayReport, RescoreReport
 from promptbench.settings.settings import actor as actor_of
 from promptbench.store.prompts import Event, Store, Version
 from promptbench.store.run_list import RunFigures, RunSummary

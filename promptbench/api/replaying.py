@@ -23,7 +23,7 @@ from promptbench.project.bench import Bench
 from promptbench.project.cases import CaseBuilder
 from promptbench.project.inputs import unusable
 from promptbench.prompts.prompt import Prompt
-from promptbench.report.replay import LoggedModel, ReplayedCase, ReplayReport, RescoreReport
+from promptbench.api.replay_report import LoggedModel, ReplayedCase, ReplayReport, RescoreReport
 
 
 @dataclass(frozen=True, slots=True)

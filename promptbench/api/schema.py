@@ -10,6 +10,7 @@ from itertools import combinations, pairwise
 from typing import Any
 
 from promptbench.api.explaining import check_page
+from promptbench.api.run_report import NOT_IN_JSON
 from promptbench.api.schema_words import ABOUT, EXAMPLES, GATE_TAGS, GATE_TAGS_EXAMPLES, of_option
 from promptbench.checks import plugins as checks
 from promptbench.core.diagnostics import Diagnostics
@@ -18,7 +19,6 @@ from promptbench.core.types import Json
 from promptbench.formats.marked_yaml import parse
 from promptbench.formats.source import Source
 from promptbench.report import model
-from promptbench.report.formats.json import NOT_IN_JSON
 from promptbench.report.model import SCHEMA_VERSION, RunReport
 from promptbench.suite.models import CaseFile, GateFile, MessageFile, ModelFile, QuarantineFile, SuiteFile, TagFile
 

@@ -9,7 +9,7 @@ from itertools import combinations
 from promptbench.api.timing import shown
 from promptbench.core.measured import MeasuredCall
 from promptbench.metrics.latency import ENOUGH, Latency, by_tokens, quantile
-from promptbench.report.measurement import Contrast, Figure, MeasuredModel, Spread
+from promptbench.api.bench_report import Contrast, Figure, MeasuredModel, Spread
 from promptbench.stats.beta import clopper_pearson
 from promptbench.stats.quantiles import Interval, deviation_interval, quantile_interval, ratio_interval
 

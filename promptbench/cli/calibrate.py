@@ -1,4 +1,4 @@
-"""`promptbench calibrate`: what is in production against itself."""
+"""`promptbench calibrate`: the prompt in production against itself."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ from typing import Annotated
 import typer
 
 from promptbench.cli.options import (
-    AsJson,
     Cases,
     Concurrency,
+    Format,
+    JsonFormat,
     MaxCalls,
     MaxCost,
     MaxMinutes,
     Models,
+    Output,
     Quiet,
     Suites,
     Tags,
+    Verbose,
 )
-from promptbench.core.errors import Exit
 
 
 def register(app: typer.Typer) -> None:
@@ -32,14 +34,17 @@ def calibrate(
     tag: Tags = None,
     repeats: Annotated[
         int | None,
-        typer.Option("--repeats", min=1, max=50, help="Tries for each side; by default as many as the gate's most."),
+        typer.Option("--repeats", min=1, max=50, help="Tries for each side; by default the gate's maximum."),
     ] = None,
     concurrency: Concurrency = None,
     max_cost: MaxCost = None,
     max_calls: MaxCalls = None,
     max_minutes: MaxMinutes = None,
-    as_json: AsJson = False,
+    format_: Format = "terminal",
+    as_json: JsonFormat = False,
+    output: Output = None,
     quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> int:
     """Say which cases flake, and how often the gate errs by it.
 
@@ -48,9 +53,7 @@ def calibrate(
     What is found is kept, and later runs mention it. The same command goes on with one that was interrupted.
     """
     from promptbench import api
-    from promptbench.cli.output import out, out_json, target
     from promptbench.cli.progress import Progress
-    from promptbench.report.calibration import render
 
     workspace = api.Workspace.open(flags={"concurrency": concurrency})
     selection = api.Selection(
@@ -59,8 +62,4 @@ def calibrate(
     spending = api.Spending.read(max_cost, max_calls, max_minutes)
     with Progress(quiet=quiet) as progress:
         found = api.calibrate(workspace, selection, repeats=repeats, spending=spending, listen=progress.listen)
-    if as_json:
-        out_json(found.as_dict())
-    else:
-        out(render(found, target()), end="")
-    return Exit.YES
+    return rendering.write(workspace, [calibration_report(found)])

@@ -7,13 +7,18 @@ from dataclasses import asdict
 from promptbench.cli.output import out, out_json
 from promptbench.core.errors import Exit
 from promptbench.report.model import Promotion
-from promptbench.report.moved import lines
 
 
 def show(moved: Promotion, *, as_json: bool) -> Exit:
+    """Print what changed and how to undo it."""
+    from promptbench.api.run_report import promoted
+    from promptbench.report.document import Document, Report, Section
+    from promptbench.report.renderers import plain
+    from promptbench.report.words import Target
+
     if as_json:
         out_json({"schema_version": 1, **asdict(moved)})
         return Exit.YES
-    for line in lines(moved):
-        out(line)
+    report = Report(moved.prompt, Document("", [Section(list(promoted(moved)))], ""), dict)
+    out(plain.render([report], Target()), end="")
     return Exit.YES

@@ -1,13 +1,10 @@
-"""`promptbench repairs`: which repair rescues how many answers, and what only another prompt mends."""
+"""`promptbench repairs`: how many answers each repair rescues, and what only another prompt fixes."""
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
-from promptbench.cli.options import AsJson
-from promptbench.core.errors import Exit
+from promptbench.cli.options import Format, JsonFormat, Output, Quiet, Run, Verbose
 
 
 def register(app: typer.Typer) -> None:
@@ -15,13 +12,17 @@ def register(app: typer.Typer) -> None:
 
 
 def repairs(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="A run's name, or `latest`.")] = "latest",
-    as_json: AsJson = False,
+    run: Run = "latest",
+    format_: Format = "terminal",
+    as_json: JsonFormat = False,
+    output: Output = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> int:
-    """Show which repairs a run's answers depend on. Says also which failures only another prompt can mend."""
+    """Show which repairs a run's answers depend on. Lists also the failures that only another prompt can fix."""
     from promptbench import api
+    from promptbench.api.repairs_report import render
     from promptbench.cli.output import out, out_json, target
-    from promptbench.report.repairs import render
 
     found = api.repairs(api.Workspace.open(), run)
     if as_json:

@@ -110,12 +110,13 @@ def merge(
     Reports and exits as one run of all cases does, and the run can be promoted.
     """
     from promptbench import api
+    from promptbench.api.run_report import run_report
     from promptbench.cli.rendering import Rendering
 
-    rendering = Rendering.of("json" if as_json else format_, output)
+    rendering = Rendering.of(format_, output, as_json=as_json)
     workspace = api.Workspace.open()
     reports = api.merge_runs(workspace, files or [], evidence=rendering.wants("evidence"))
-    return rendering.write(workspace, reports, exit_zero=exit_zero)
+    return rendering.write(workspace, list(map(run_report, reports)), exit_zero=exit_zero)
 
 
 @runs.command("durations")

@@ -314,6 +314,21 @@ class Explored:
 
 
 @dataclass(frozen=True, slots=True)
+class Attempts:
+    """What a page needs to list single attempts: the prompts, the cases, and which of them the verdict is about.
+
+    `candidate` is the judged prompt's hash, `models` says of each model whether it is judged, and `intents` are the
+    labels that the suite expects, if it is about intents.
+    """
+
+    prompts: Sequence[PromptText]
+    cases: Iterable[CaseRow]
+    candidate: str
+    models: Mapping[str, bool]
+    intents: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class RunReport:
     """A run and its verdict. `exit` is the exit code that the verdict means."""
 

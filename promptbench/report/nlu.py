@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from promptbench.core.words import number_of
-from promptbench.report.words import clean, excerpt
+from promptbench.report.words import excerpt
 
 _CONFUSED = 3
 _OUTSIDE = 5
-_LABEL = 23
+_LONGEST = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,20 +135,6 @@ class Nlu:
     comparisons: Sequence[NluComparison]
 
 
-def lines(nlu: Nlu, width: int) -> Iterator[tuple[str, str]]:
-    """Each line with its style. The tables by intent, by slot and by confidence are in the JSON report."""
-    yield "intents and slots", "dim"
-    for summary in nlu.summaries:
-        of = f"{summary.prompt} on {summary.model}" if summary.prompt else summary.model
-        yield excerpt(of, width), "bold"
-        for name, figure, about in figures(summary):
-            yield f"  {name:<{_LABEL}}{figure:<22}{about}".rstrip(), ""
-        for line in labels(summary, width - 2):
-            yield f"  {line}", ""
-    for comparison in nlu.comparisons:
-        yield clean(compared(comparison)), "" if comparison.stands else "dim"
-
-
 def figures(summary: NluSummary) -> Iterator[tuple[str, str, str]]:
     """The figures of one prompt on one model: each with its name, and with what it is of."""
     parts = {
@@ -182,26 +168,26 @@ def _best(confidence: Confidence) -> str:
     )
 
 
-def labels(summary: NluSummary, width: int) -> Iterator[str]:
+def labels(summary: NluSummary) -> Iterator[str]:
     """Which intents are confused, and which are none."""
     for item in summary.confused[:_CONFUSED]:
         back = f", and {item.back} the other way" if item.back else ""
         said = f"{item.count} × {item.said} for {item.expected}{back}: "
-        yield excerpt(said + item.text, width)
+        yield excerpt(said + item.text, _LONGEST)
     if summary.outside_count:
         shown = list(summary.outside)[:_OUTSIDE]
         more = len(summary.outside) - len(shown)
         named = ", ".join(f"'{label}'" for label in shown) + (f" and {more} more" if more > 0 else "")
-        yield excerpt(f"{number_of(summary.outside_count, 'label')} that there is not: {named}", width)
+        yield excerpt(f"{number_of(summary.outside_count, 'unknown label')}: {named}", _LONGEST)
     if summary.unread:
         yield f"{number_of(summary.unread, 'answer')} without a label or slots to read"
 
 
 def compared(found: NluComparison) -> str:
     """What a test between two models says."""
-    says = f"{found.one} beside {found.other}: {found.only_one} intents right that the other has wrong, "
-    says += f"{found.only_other} the other way (McNemar mid-p {found.mid_p:.3g})"
-    return says if found.stands else f"{says}: no difference shown"
+    text = f"{found.one} compared with {found.other}: {found.only_one} intents right that the other has wrong, "
+    text += f"{found.only_other} the other way (McNemar mid-p {found.mid_p:.3g})"
+    return text if found.stands else f"{text}: no significant difference"
 
 
 def share_of(part: Part) -> str:

@@ -7,9 +7,6 @@ from dataclasses import dataclass
 
 from promptbench.core.words import number_of
 from promptbench.report.nlu import Part, bounds, percent, share_of
-from promptbench.report.words import excerpt
-
-_NAME = 26
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +45,6 @@ class Qa:
     """What the checks of answers from documents found in a run."""
 
     summaries: Sequence[QaSummary]
-
-
-def lines(qa: Qa, width: int) -> Iterator[tuple[str, str]]:
-    """Each line with its style."""
-    yield "questions and answers", "dim"
-    for summary in qa.summaries:
-        of = f"{summary.prompt} on {summary.model}" if summary.prompt else summary.model
-        yield excerpt(of, width), "bold"
-        for name, figure, about in figures(summary):
-            yield f"  {name:<{_NAME}}{figure:<22}{about}".rstrip(), ""
 
 
 def figures(summary: QaSummary) -> Iterator[tuple[str, str, str]]:

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from promptbench.report.formats import html
+from promptbench.report.renderers import html
 from promptbench.report.words import Target
 from tests.helpers.browser import launched
 from tests.report.explored import report

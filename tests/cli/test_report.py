@@ -13,8 +13,8 @@ from jsonschema import Draft202012Validator
 from junitparser import Failure, JUnitXml
 from markdown_it import MarkdownIt
 
-from promptbench.report.formats import plugins
-from promptbench.report.formats.github import LIMIT
+from promptbench.report.renderers import plugins
+from promptbench.report.renderers.github import LIMIT
 from tests.helpers.fake_openai import FakeOpenAI, error
 from tests.helpers.project import Project, better
 

@@ -10,11 +10,13 @@ import pytest
 import promptbench
 
 ROOT = Path(promptbench.__file__).parent
-LEAVES = {"core", "formats", "text"}
+LEAVES = {"core", "formats", "text", "plugins"}
 MAY_IMPORT = {
     "core": set(),
     "formats": {"core"},
     "text": {"core"},
+    # Types only: what plug-ins of every kind hand over.
+    "plugins": {"report"},
     **dict.fromkeys(
         ("settings", "suite", "prompts", "providers", "ingest", "gateway", "store", "report", "stats", "metrics"),
         LEAVES,
@@ -31,7 +33,7 @@ MAY_IMPORT = {
 }
 MAY_IMPORT["api"] = set(MAY_IMPORT) - {"cli", "client", "pytest_plugin"}
 STANDARD_ONLY = {"core"}
-MODULES = {"client", "pytest_plugin"}
+MODULES = {"client", "plugins", "pytest_plugin"}
 """Layers that are one file."""
 
 

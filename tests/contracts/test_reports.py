@@ -7,7 +7,7 @@ import re
 import pytest
 
 from promptbench.cli import options
-from promptbench.report.formats import plugins
+from promptbench.report.renderers import plugins
 from promptbench.report.words import Target
 from tests.report import kit
 
@@ -21,19 +21,17 @@ def test_there_are_formats() -> None:
 @pytest.mark.parametrize("name", FORMATS)
 @pytest.mark.parametrize("target", [Target(), Target(60), Target(200, colour=True)])
 def test_everything_can_be_rendered_and_written(name: str, target: Target) -> None:
-    module = plugins.load(name)
     for report in (kit.report(), kit.passed(), kit.unasked()):
-        text = module.render([report], target)
+        text = kit.rendered(name, [report], target)
         assert text.encode("utf-8").decode() == text
         assert text.endswith("\n")
         assert "\r" not in text
-        assert module.render([report], target) == text
+        assert kit.rendered(name, [report], target) == text
 
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_colour_only_where_it_is_wanted(name: str) -> None:
-    module = plugins.load(name)
-    assert "\x1b" not in module.render([kit.report()], Target(80, colour=False))
+    assert "\x1b" not in kit.rendered(name, [kit.report()], Target(80, colour=False))
 
 
 def test_help_names_all_that_come_with_promptbench() -> None:

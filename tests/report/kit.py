@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
+from promptbench.api.run_report import run_report
 from promptbench.core.errors import Exit
 from promptbench.core.types import Json
 from promptbench.report.model import (
@@ -17,6 +19,14 @@ from promptbench.report.model import (
     Side,
     TokenTimes,
 )
+from promptbench.report.renderers import plugins
+from promptbench.report.words import Target
+
+
+def rendered(name: str, runs: Sequence[RunReport], target: Target) -> str:
+    """Render the reports on these runs in a format."""
+    return str(plugins.load(name).SPEC.render([run_report(run) for run in runs], target))
+
 
 CANDIDATE = "sha256:" + "c" * 64
 CHAMPION = "sha256:" + "0" * 64

@@ -6,8 +6,8 @@ import re
 from xml.etree import ElementTree
 
 import pytest
-
 from promptbench.report.charts import Chart, charts
+
 from promptbench.report.explorer import explore
 from tests.report import kit
 from tests.report.explored import past, report

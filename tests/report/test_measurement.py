@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promptbench.report import measurement_markdown, measurement_text
-from promptbench.report.measurement import (
+from promptbench.api.bench_report import (
     Advice,
     Contrast,
     Costs,

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from promptbench.core.errors import Exit
-from promptbench.report.mutation import (
+from promptbench.api.mutation_report import (
     CaseToAdd,
     MutationReport,
     OperatorRow,

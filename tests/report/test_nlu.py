@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 from rich.cells import cell_len
 
-from promptbench.report.formats import plugins
 from promptbench.report.nlu import (
     Confidence,
     ConfidenceBin,
@@ -21,6 +20,7 @@ from promptbench.report.nlu import (
     lines,
     percent,
 )
+from promptbench.report.renderers import plugins
 from promptbench.report.words import Target
 from tests.report import kit
 from tests.report.golden import check

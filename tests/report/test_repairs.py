@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from promptbench.report.repairs import Group, PromptRepairs, RepairsReport, Rule, render
+from promptbench.api.repairs_report import Group, PromptRepairs, RepairsReport, Rule, render
 from promptbench.report.words import Target, width_of
 from tests.report.golden import check
 from tests.report.kit import ESCAPES, LONG, MARKUP, WIDE
