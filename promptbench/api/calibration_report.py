@@ -135,9 +135,8 @@ def _model(suite: CalibratedSuite, model: CalibratedModel) -> Iterator[Block]:
         )
     shares = {"a case is broken": model.broken, "one is fixed": model.fixed, "one is unstable": model.unstable}
     alarms = ", ".join(f"{what} in {share}" for what, share in shares.items())
-    yield Text(
-        f"false alarms of the gate, in {model.broken.of:,} runs drawn with these rates in which nothing changes: {alarms}"
-    )
+    runs = f"{model.broken.of:,} runs drawn with these rates in which nothing changes"
+    yield Text(f"false alarms of the gate, in {runs}: {alarms}")
     halves = ", ".join(f"{count} {word}" for word, count in model.halves.items())
     yield Text(f"the two sides as they were, judged as production and candidate: {halves}")
     first = next((item for item in model.flaky if not (item.critical or item.quarantined)), None)

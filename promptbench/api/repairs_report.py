@@ -66,7 +66,7 @@ class PromptRepairs:
 
 @dataclass(frozen=True, slots=True)
 class RepairsReport:
-    """One run. Each answer counts once, without the gate's retests. `unread` are answers that no check reads as data."""
+    """One run; answers to retests do not count. `unread` are answers that no check reads as data."""
 
     run: str
     suite: str

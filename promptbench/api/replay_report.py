@@ -58,7 +58,7 @@ class ReplayedCase:
 
 @dataclass(frozen=True, slots=True)
 class ReplayReport:
-    """Logged failures, sent again to production and candidate. `passing_now` counts calls that fail no check any more."""
+    """Logged failures, sent again to production and candidate. `passing_now` counts calls that now pass all checks."""
 
     path: str
     run: str

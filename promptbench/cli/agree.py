@@ -28,7 +28,7 @@ def agree(
     ] = None,
     run: Annotated[
         str | None,
-        typer.Option("--run", metavar="RUN", help="The run whose answers were labelled; the latest by default."),
+        typer.Option("--run", metavar="RUN", help="The labelled run; the latest by default."),
     ] = None,
     again: Annotated[bool, typer.Option("--again", help="Judge again what was judged before.")] = False,
     max_cost: MaxCost = None,
@@ -39,7 +39,7 @@ def agree(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> int:
-    """Measure how far the judge of a `rubric` agrees with human labels, and record it.
+    """Measure a judge's agreement with human labels.
 
     The record, agreement.json next to the suite, decides if the check counts: commit it.
     """

@@ -83,9 +83,9 @@ def bench(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> int:
-    """Measure time and cost of a prompt on several models, and recommend one.
+    """Measure time and cost of a prompt on several models.
 
-    Models are called in turns. Latency counts from the moment at which a call was due.
+    Recommends a model. Models are called in turns. Latency counts from the moment at which a call was due.
     """
     from promptbench import api
     from promptbench.api.bench_report import bench_report, history_report

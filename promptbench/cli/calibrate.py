@@ -46,15 +46,17 @@ def calibrate(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> int:
-    """Say which cases flake, and how often the gate errs by it.
+    """Report flaky cases, and the false alarms they cause.
 
-    What is in production is asked as champion and as candidate.
-
-    What is found is kept, and later runs mention it. The same command goes on with one that was interrupted.
+    The prompt in production runs as both sides. Later runs mention the flaky cases. The same command resumes an
+    interrupted calibration.
     """
     from promptbench import api
+    from promptbench.api.calibration_report import calibration_report
     from promptbench.cli.progress import Progress
+    from promptbench.cli.rendering import Rendering
 
+    rendering = Rendering.of(format_, output, as_json=as_json, verbose=verbose, quiet=quiet)
     workspace = api.Workspace.open(flags={"concurrency": concurrency})
     selection = api.Selection(
         paths=tuple(suites or ()), models=tuple(model or ()), cases=tuple(case or ()), tags=tuple(tag or ())

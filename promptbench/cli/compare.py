@@ -58,7 +58,9 @@ def compare(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> int:
-    """Report case by case if B is worse than A: two runs, two versions of a prompt, or two models.
+    """Report case by case if B is worse than A.
+
+    A and B are runs, versions of a prompt, or models.
 
     Two runs, and two versions, are compared by their recorded answers. Two versions with a SUITE, and one prompt on two
     models, are run now, side by side.

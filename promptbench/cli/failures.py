@@ -28,7 +28,10 @@ def failures(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> int:
-    """List failing calls of logs and the newest runs, grouped by cause; the largest group first."""
+    """List failing calls of logs and runs, grouped by cause.
+
+    The runs are the newest; the largest group comes first.
+    """
     from promptbench import api
     from promptbench.api.failures_report import failures_report
     from promptbench.cli.rendering import Rendering

@@ -31,9 +31,13 @@ def mutate(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> int:
-    """Break good answers, and show what no check notices. Asks no model."""
+    """Break good answers, and show what no check notices. Calls no model."""
     from promptbench import api
+    from promptbench.api.mutation_report import mutation_report
+    from promptbench.cli.rendering import Rendering
 
+    rendering = Rendering.of(format_, output, as_json=as_json, verbose=verbose, quiet=quiet)
+    workspace = api.Workspace.open()
     selection = api.Selection(paths=tuple(suites or ()), cases=tuple(case or ()), tags=tuple(tag or ()))
     found = api.mutate(workspace, selection, run=run, at_least=at_least)
     return rendering.write(workspace, [mutation_report(found)])

@@ -21,12 +21,9 @@ def repairs(
 ) -> int:
     """Show which repairs a run's answers depend on. Lists also the failures that only another prompt can fix."""
     from promptbench import api
-    from promptbench.api.repairs_report import render
-    from promptbench.cli.output import out, out_json, target
+    from promptbench.api.repairs_report import repairs_report
+    from promptbench.cli.rendering import Rendering
 
-    found = api.repairs(api.Workspace.open(), run)
-    if as_json:
-        out_json(found.as_dict())
-    else:
-        out(render(found, target()), end="")
-    return Exit.YES
+    rendering = Rendering.of(format_, output, as_json=as_json, verbose=verbose, quiet=quiet)
+    workspace = api.Workspace.open()
+    return rendering.write(workspace, [repairs_report(api.repairs(workspace, run))])

@@ -62,7 +62,9 @@ def replay(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> int:
-    """Report what of a production log is fixed by now: by today's checks on its answers, or by new calls.
+    """Report what of a production log is fixed by now.
+
+    It is judged by today's checks on its answers, or by sending the inputs again.
 
     Logged failures are not the whole suite, so a replay cannot be promoted.
     """

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from promptbench.api.advising import advise, beside_own, costs
+from promptbench.api.bench_report import Accuracy, Costs, Figure, MeasuredModel
 from promptbench.api.summing import rate, spread
 from promptbench.core.measured import MeasuredCall
 from promptbench.core.types import Usage
-from promptbench.api.bench_report import Accuracy, Costs, Figure, MeasuredModel
 
 
 def model(name: str, ms: float, cost: float | None, right: int | None = None, *, own: bool = False) -> MeasuredModel:

@@ -18,7 +18,7 @@ from promptbench.report.renderers.github import LIMIT
 from tests.helpers.fake_openai import FakeOpenAI, error
 from tests.helpers.project import Project, better
 
-XSD = Path(__file__).parents[1] / "report" / "formats" / "junit.xsd"
+XSD = Path(__file__).parents[1] / "report" / "renderers" / "junit.xsd"
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from dataclasses import replace
 from promptbench.api.run_report import run_report
 from promptbench.core.errors import Exit
 from promptbench.core.types import Json
+from promptbench.report.document import Report
 from promptbench.report.model import (
     CaseResult,
     FlipRow,
@@ -23,9 +24,10 @@ from promptbench.report.renderers import plugins
 from promptbench.report.words import Target
 
 
-def rendered(name: str, runs: Sequence[RunReport], target: Target) -> str:
-    """Render the reports on these runs in a format."""
-    return str(plugins.load(name).SPEC.render([run_report(run) for run in runs], target))
+def rendered(name: str, results: Sequence[RunReport | Report], target: Target) -> str:
+    """Render reports, or those on runs, in a format."""
+    reports = [item if isinstance(item, Report) else run_report(item) for item in results]
+    return str(plugins.load(name).SPEC.render(reports, target))
 
 
 CANDIDATE = "sha256:" + "c" * 64

@@ -5,8 +5,8 @@ import time
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from promptbench.report.diff import comparable, word_diff
 
+from promptbench.report.diff import comparable, word_diff
 from promptbench.report.words import clean
 
 

@@ -76,7 +76,7 @@ def test_a_flip_shows_what_was_expected_what_came_and_why() -> None:
     broken = kit.flip("one", "broken", kit.side(8, 8, right), kit.side(0, 8, wrong, reason), expected=right)
     fixed = kit.flip("two", "fixed", kit.side(0, 8, wrong, reason), kit.side(8, 8, right), expected=right)
     page = kit.rendered("html", [kit.passed(rows=[], flips=[broken, fixed])], Target())
-    one, two = re.findall(r'<dl class="said">(.*?)</dl>', page, re.DOTALL)
+    [one] = re.findall(r'<dl class="said">(.*?)</dl>', page, re.DOTALL)
     quoted = "{&quot;team&quot;: &quot;%s&quot;}"
     marks = quoted % '<del class="good">billing</del><ins class="bad">delivery</ins>'
     assert one.strip().splitlines() == [
@@ -84,8 +84,7 @@ def test_a_flip_shows_what_was_expected_what_came_and_why() -> None:
         f'<dt>production</dt><dd class="mono">{quoted % "billing"}</dd>',
         f'<dt>expected → candidate</dt><dd class="mono">{marks}</dd>',
     ]
-    marks = quoted % '<del class="bad">delivery</del><ins class="good">billing</ins>'
-    assert two.strip().splitlines() == [f'<dt>production → candidate</dt><dd class="mono">{marks}</dd>']
+    assert "<p>two</p>" in page
 
 
 def test_many_failures_are_grouped_by_their_cause() -> None:
@@ -131,4 +130,4 @@ def test_no_verdict_no_figures_no_cases() -> None:
     )
     page = kit.rendered("html", [replace(empty, explored=explored(0))], Target())
     assert '<p class="result">NO VERDICT</p>' in page
-    assert "<table>" not in page
+    assert "Prompts and models" not in page

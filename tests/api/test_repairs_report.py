@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from promptbench.api.repairs_report import Group, PromptRepairs, RepairsReport, Rule, render
+from promptbench.api.repairs_report import Group, PromptRepairs, RepairsReport, Rule, repairs_report
 from promptbench.report.words import Target, width_of
 from tests.report.golden import check
-from tests.report.kit import ESCAPES, LONG, MARKUP, WIDE
+from tests.report.kit import ESCAPES, LONG, MARKUP, WIDE, rendered
 
 RUNGS = {"raw": 11, "extracted": 8, "repaired_safe": 4, "repaired_risky": 3, "none": 6}
 CHAMPION = PromptRepairs(
@@ -54,15 +54,15 @@ REPORT = RepairsReport("20261124-093012-ab12", "triage", "extracted", [CHAMPION,
 
 
 def test_looks_as_it_did() -> None:
-    check("repairs.txt", render(REPORT, Target(80)))
+    check("repairs.txt", rendered("terminal", [repairs_report(REPORT)], Target(80)))
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])
 def test_fits_the_width_and_obeys_nobody(width: int) -> None:
-    *lines, sentence = render(REPORT, Target(width)).splitlines()
+    lines = rendered("terminal", [repairs_report(REPORT)], Target(width)).splitlines()
     assert max(map(width_of, lines)) <= width
     assert "\x1b" not in "".join(lines)
-    assert sentence == REPORT.sentence
+    assert " ".join(lines).endswith(REPORT.sentence)
 
 
 @pytest.mark.parametrize(
@@ -71,10 +71,10 @@ def test_fits_the_width_and_obeys_nobody(width: int) -> None:
         (
             [CHAMPION, CLEAN],
             "8 of 64 answers depend on 2 rules; 7 more need rules that the suite does not accept; "
-            "19 can only be mended by another prompt",
+            "19 can only be fixed by another prompt",
         ),
-        ([CLEAN], "none of 32 answers depends on a rule; none can only be mended by another prompt"),
-        ([], "no check of this suite reads an answer as data, so there is no format to look at"),
+        ([CLEAN], "none of 32 answers depends on a rule; none can only be fixed by another prompt"),
+        ([], "no check of this suite reads an answer as data, so there is no format to report"),
     ],
 )
 def test_the_sentence(rows: list[PromptRepairs], said: str) -> None:

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptbench.report import measurement_markdown, measurement_text
 from promptbench.api.bench_report import (
     Advice,
     Contrast,
@@ -16,10 +15,13 @@ from promptbench.api.bench_report import (
     MeasuredModel,
     MeasurementReport,
     Spread,
-    to_fastest,
+    bench_report,
+    contrasted,
+    precise,
+    sentences,
 )
-from promptbench.report.measurement_text import contrasted, precise
-from promptbench.report.words import width_of
+from promptbench.report.words import Target, width_of
+from tests.report.kit import rendered
 
 
 def figure(value: float) -> Figure:
@@ -75,43 +77,48 @@ def report(*names: str, scale: float = 100.0) -> MeasurementReport:
     st.sampled_from([40, 60, 80]),
 )
 def test_no_line_is_wider_than_the_terminal_and_no_name_is_markup(names: list[str], scale: float, width: int) -> None:
-    lines = list(measurement_text.lines(report(*names, scale=scale), width))
+    found = bench_report(report(*names, scale=scale))
+    lines = rendered("terminal", [found], Target(width)).splitlines()
     assert max(map(width_of, lines)) <= width
     assert all(line.isprintable() for line in lines)
-    whole = "\n".join(measurement_markdown.lines(report(*names, scale=scale)))
+    whole = rendered("markdown", [found], Target())
     assert all(char.isprintable() or char in "\n\u200b" for char in whole)
 
 
 def test_what_is_said() -> None:
-    text = "\n".join(measurement_text.lines(report("a/x", "b/y"), 80))
+    text = rendered("terminal", [bench_report(report("a/x", "b/y"))], Target(80))
     flat = " ".join(text.split())
     assert "50 of 52 calls answered, 2 errored (0.5 to 13.0 %), 2 % retried (0.1 to 10.0 %)" in flat
-    assert "  2 × the server says no" in text
+    assert "a/x: 2 × the server says no" in text
     assert "  · queue" in text
     assert "100,000,000 a month" in text
-    assert "a/x beside b/y: 1.80 to 2.20 times as fast at p50; no telling at p99 (0.9 to 4 times)" in flat
-    assert text.endswith("the fastest is a/x")
+    assert (
+        "a/x compared with b/y: 1.80 to 2.20 times as fast at p50; no significant difference at p99 (0.9 to 4 times)"
+        in flat
+    )
+    assert text.endswith("the fastest is a/x\n")
 
 
 def test_the_queue_is_shown_where_there_was_one() -> None:
     one = report("a/x")
     quick = replace(one, models=[replace(one.models[0], queue=spread(0.1))])
-    assert "· queue" not in "\n".join(measurement_text.lines(quick, 80))
+    assert "· queue" not in rendered("terminal", [bench_report(quick)], Target(80))
 
 
 def test_contrasts_with_the_fastest_only() -> None:
     one = report("a", "b", "c")
-    others = [Contrast("b", "c", None, None, None), *one.contrasts]
-    assert [item.slower for item in to_fastest(replace(one, contrasts=others))] == ["b", "c"]
+    others = [Contrast("b", "c", Figure(2.0, 1.8, 2.2), None, None), *one.contrasts]
+    compared = [line for line in sentences(replace(one, contrasts=others)) if " compared with " in line]
+    assert [line.split()[:4:3] for line in compared] == [["a", "b:"], ["a", "c:"]]
 
 
 @pytest.mark.parametrize(
     ("p50", "said"),
     [
-        (Figure(3.0, 2.7, 3.1), "a beside b: 2.70 to 3.10 times as fast at p50"),
-        (Figure(30.0, 27.4, 31.0), "a beside b: 27 to 31 times as fast at p50"),
-        (Figure(1.1, 0.9, 1.3), "a beside b: no telling at p50 (0.9 to 1.3 times)"),
-        (Figure(2.0, 1.5, None), "a beside b: about 2.0 times as fast at p50"),
+        (Figure(3.0, 2.7, 3.1), "a compared with b: 2.70 to 3.10 times as fast at p50"),
+        (Figure(30.0, 27.4, 31.0), "a compared with b: 27 to 31 times as fast at p50"),
+        (Figure(1.1, 0.9, 1.3), "a compared with b: no significant difference at p50 (0.9 to 1.3 times)"),
+        (Figure(2.0, 1.5, None), "a compared with b: about 2.0 times as fast at p50"),
         (None, ""),
     ],
 )

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 
-from promptbench.core.errors import Exit
 from promptbench.api.mutation_report import (
     CaseToAdd,
     MutationReport,
@@ -15,11 +14,12 @@ from promptbench.api.mutation_report import (
     SuiteMutation,
     Survivors,
     VacuousCheck,
-    render,
+    mutation_report,
 )
+from promptbench.core.errors import Exit
 from promptbench.report.words import Target, width_of
 from tests.report.golden import check
-from tests.report.kit import ESCAPES, LONG, MARKUP, WIDE
+from tests.report.kit import ESCAPES, LONG, MARKUP, WIDE, rendered
 
 SCHEMA = CaseToAdd("checks:\n  - json schema: output\n", None, "suites/triage/suite.yaml:4:1", 12, 12)
 EXPECT = CaseToAdd("expect: {team: billing, priority: high}\n", "charged twice", "suites/triage/suite.yaml:8:5", 2, 2)
@@ -65,15 +65,15 @@ REPORT = MutationReport([SUITE, EMPTY])
 
 
 def test_looks_as_it_did() -> None:
-    check("mutation.txt", render(REPORT, Target(80)))
+    check("mutation.txt", rendered("terminal", [mutation_report(REPORT)], Target(80)))
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])
 def test_fits_the_width_and_obeys_nobody(width: int) -> None:
-    *lines, sentence = render(REPORT, Target(width)).splitlines()
+    lines = rendered("terminal", [mutation_report(REPORT)], Target(width)).splitlines()
     assert max(map(width_of, lines)) <= width
     assert "\x1b" not in "".join(lines)
-    assert sentence == REPORT.sentence
+    assert " ".join(lines).endswith(REPORT.sentence)
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,9 @@ from promptbench.report.nlu import (
     Part,
     Score,
     ThresholdRow,
-    lines,
+    figures,
     percent,
 )
-from promptbench.report.renderers import plugins
 from promptbench.report.words import Target
 from tests.report import kit
 from tests.report.golden import check
@@ -81,24 +80,21 @@ NLU = Nlu(
 
 
 def test_golden() -> None:
-    text = plugins.load("terminal").render([kit.passed(nlu=NLU)], Target(width=80))
+    text = kit.rendered("terminal", [kit.passed(nlu=NLU)], Target(width=80))
     check("nlu.txt", text)
 
 
 @pytest.mark.parametrize("width", [60, 80, 200])
 def test_lines_fit_and_nothing_reaches_the_terminal_raw(width: int) -> None:
-    for text, _ in lines(NLU, width):
-        assert all(char.isprintable() for char in text), text
-    shown = plugins.load("terminal").render([kit.passed(nlu=NLU)], Target(width=width))
+    shown = kit.rendered("terminal", [kit.passed(nlu=NLU)], Target(width=width))
     said = [line for line in shown.splitlines() if " read it: " not in line and " undo it: " not in line]
-    assert all(cell_len(line) <= width for line in said)
+    assert all(cell_len(line) <= width and line.isprintable() for line in said)
 
 
-def test_a_threshold_is_told_where_one_would_do_better() -> None:
-    assert "threshold 0.41: 91.0 % / 60.0 %" in "\n".join(text for text, _ in lines(NLU, 100))
+def test_a_threshold_is_suggested_if_one_does_better() -> None:
+    assert ("calibration error", "7.0 %", "threshold 0.41: 91.0 % / 60.0 %") in figures(SUMMARY)
     confidence = Confidence(9, 0.1, [], [ThresholdRow(0.0, 0.9, 0.9), ThresholdRow(0.5, 0.5, 0.9)])
-    worse = replace(SUMMARY, confidence=confidence)
-    assert "threshold" not in "\n".join(text for text, _ in lines(Nlu([worse], []), 100))
+    assert ("calibration error", "10.0 %", "") in figures(replace(SUMMARY, confidence=confidence))
 
 
 @pytest.mark.parametrize(
