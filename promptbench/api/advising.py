@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from statistics import fmean
 
+from promptbench.api.bench_report import Advice, Costs, Figure, MeasuredModel
 from promptbench.core.measured import MeasuredCall
 from promptbench.core.words import number_of, percent
 from promptbench.metrics.pareto import front
-from promptbench.api.bench_report import Advice, Costs, Figure, MeasuredModel
 from promptbench.report.words import duration, money, times
 
 _NAMED = 3

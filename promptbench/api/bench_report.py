@@ -167,7 +167,7 @@ UNKNOWN = "–"
 # Waiting in the queue is shown if its p99 is at least this many milliseconds.
 _WAITED = 10.0
 _NAMED_ERRORS = 3
-_FOOTNOTE = "intervals are at 95 %, each on its own; the time of a call without an answer is in no figure"
+_FOOTNOTE = "intervals are at 95 %, each on its own; calls without an answer have no time"
 _QUANTILES = {"p50": 0, "p90": 1, "p95": 3, "p99": 0, "σ": 2}
 
 Say = Callable[[float], str]
@@ -184,10 +184,16 @@ def bench_report(found: MeasurementReport) -> Report:
     if any(model.costs.each is not None for model in found.models):
         sections.append(Section([_costs(found)]))
     sections.append(Section([Text(note) for note in (*found.notes, _FOOTNOTE)]))
-    *others, verdict = sentences(found) or [found.about]
+    *others, verdict = sentences(found) or ["; ".join(map(_in_short, found.models))]
     sections.append(Section([Text(sentence) for sentence in others]))
     document = Document(found.about, [section for section in sections if section.blocks], verdict, about)
     return Report("bench", document, found.as_dict, run=found.name, started=found.started)
+
+
+def _in_short(model: MeasuredModel) -> str:
+    if model.latency is None:
+        return f"{model.model}: no answer"
+    return f"{model.model}: p50 {precise(model.latency.p50.value)}, p99 {precise(model.latency.p99.value)}"
 
 
 def sentences(found: MeasurementReport) -> list[str]:

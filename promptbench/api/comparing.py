@@ -11,8 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from promptbench.api.contrast import Side, contrast
 from promptbench.api.pairing import End, Pair, Pairing
+from promptbench.api.reporting import ComparedSide, build_comparison
 from promptbench.api.results import expected_of
 from promptbench.api.running import Asked, case_infos, execute, policy_of
 from promptbench.api.spending import Spending, expected
@@ -100,7 +100,7 @@ def compare(
         question = _question(workspace, store, runs, matchup)
         if question is not None:
             return _ask(workspace, runs, question, spending or Spending(), listen)
-        return _recorded(workspace, store, runs, matchup)
+        return _recorded(store, runs, matchup)
 
 
 def plan_comparison(workspace: Workspace, matchup: Matchup) -> ComparisonPlan | None:
@@ -209,10 +209,10 @@ def _ask(workspace: Workspace, runs: RunStore, question: _Question, spending: Sp
     spending.check(workspace, [bench])
     budgets = spending.budgets(spending.budget(), bench)
     done = execute(workspace, bench, runs, listen, asked=question.asked, budgets=budgets, trial=pairing)
-    sides = (Side(done.info, question.labels[0]), Side(done.info, question.labels[1]))
+    sides = (ComparedSide(done.info, question.labels[0]), ComparedSide(done.info, question.labels[1]))
     joint = pairing.joint(done.table, done.table)
     command, expected = question.asked.command, partial(expected_of, bench)
-    return contrast(runs, pairing, sides, joint, done.verdict, command=command, left_out={}, expected=expected)
+    return build_comparison(runs, pairing, sides, joint, done.verdict, command=command, left_out={}, expected=expected)
 
 
 # -- what is on record -------------------------------------------------------------------------------------------------
@@ -228,13 +228,33 @@ class _Subject:
     models: tuple[str, ...]
 
 
-def _recorded(workspace: Workspace, store: Store, runs: RunStore, matchup: Matchup) -> RunReport:
+def _recorded(store: Store, runs: RunStore, matchup: Matchup) -> RunReport:
     if matchup.tags or matchup.prompt:
         flag = "--tag" if matchup.tags else "--prompt"
         raise InputError(f"{flag} says what is to be asked, and this compares what is on record", hint=_USAGE)
     first, second = _subjects(store, runs, matchup)
+    return _judged(runs, first, second, matchup.cases, command=_command(matchup), again=_again(first, second))
+
+
+def recorded_comparison(runs: RunStore, info: RunInfo) -> RunReport:
+    """Return the report on a comparison that was run, from its recorded answers."""
+    chosen, by_side = info.facts["selection"], {item.side: item for item in info.variants}
+    second = _subject(info, by_side["candidate"].hash, by_side["candidate"].name)
+    first = second
+    if "champion" in by_side:
+        first = _subject(info, by_side["champion"].hash, by_side["champion"].name)
+    else:
+        first, second = (replace(second, models=(model,)) for model in chosen["model"])
+    command = str(info.facts["command"])
+    return _judged(runs, first, second, chosen["case"], command=command, again=command)
+
+
+def _judged(
+    runs: RunStore, first: _Subject, second: _Subject, wanted: Sequence[str], *, command: str, again: str
+) -> RunReport:
+    """Judge two recorded sides; `again` is the command that calls the models where too few tries are recorded."""
     pairs = _pairs(runs, first, second)
-    cases, left_out = _cases(runs, first.info, second.info, matchup.cases)
+    cases, left_out = _cases(runs, first.info, second.info, wanted)
     policy = Policy.of(second.info.facts["policy"])
     champion, candidate = (_table(runs, item.info, policy) for item in (first, second))
     if unasked := [case.name for case in cases if not _asked_both(pairs, case.name, champion, candidate)]:
@@ -244,9 +264,12 @@ def _recorded(workspace: Workspace, store: Store, runs: RunStore, matchup: Match
         raise NothingSelected("no case was asked of both, so there is nothing to compare")
     pairing = Pairing(_named(first, second), pairs, cases, policy)
     joint = pairing.joint(champion, candidate)
-    verdict = pairing.as_recorded(joint, _again(workspace, first, second))
-    sides = (Side(first.info, _in_full(first, second, first)), Side(second.info, _in_full(first, second, second)))
-    report = contrast(runs, pairing, sides, joint, verdict, command=_command(matchup), left_out=left_out)
+    verdict = pairing.as_recorded(joint, again)
+    sides = (
+        ComparedSide(first.info, _in_full(first, second, first)),
+        ComparedSide(second.info, _in_full(first, second, second)),
+    )
+    report = build_comparison(runs, pairing, (one, other), joint, verdict, command=command, left_out=left_out)
     return replace(report, notes=[*_interrupted(first.info, second.info), *report.notes])
 
 
@@ -409,7 +432,7 @@ def _in_full(first: _Subject, second: _Subject, side: _Subject) -> str:
     return named.champion if named.champion == first.label else f"{first.label} {named.champion}"
 
 
-def _again(workspace: Workspace, first: _Subject, second: _Subject) -> str:
+def _again(first: _Subject, second: _Subject) -> str:
     folder = Path(str(second.info.facts["path"])).parent.as_posix()
     return f"promptbench compare A B {folder}" if first.variant != second.variant else str(second.info.facts["command"])
 

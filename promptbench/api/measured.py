@@ -9,6 +9,7 @@ from itertools import islice
 from math import inf
 
 from promptbench.api.advising import advise, beside_own, costs
+from promptbench.api.bench_report import Accuracy, HistoryLine, MeasuredModel, MeasurementReport
 from promptbench.api.summing import contrasts, rate, summed
 from promptbench.api.workspace import Workspace
 from promptbench.core.measured import MeasuredCall
@@ -16,7 +17,6 @@ from promptbench.core.types import Json
 from promptbench.core.words import number_of, percent
 from promptbench.project.bench import Bench, Variant
 from promptbench.prompts.prompt import Prompt, Template
-from promptbench.api.bench_report import Accuracy, HistoryLine, MeasuredModel, MeasurementReport
 from promptbench.report.words import duration
 from promptbench.stats.quantiles import rank_bounds
 from promptbench.store.measurements import MeasurementInfo

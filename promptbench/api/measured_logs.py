@@ -9,6 +9,7 @@ from pathlib import PurePath
 from typing import BinaryIO
 
 from promptbench.api.advising import advise, costs
+from promptbench.api.bench_report import Accuracy, MeasuredModel, MeasurementReport
 from promptbench.api.log_files import Found, Unreadable, find
 from promptbench.api.measured import common_notes
 from promptbench.api.summing import contrasts, rate, summed
@@ -19,7 +20,6 @@ from promptbench.core.words import number_of
 from promptbench.formats.log_sight import described
 from promptbench.gateway import listed
 from promptbench.ingest import generic, reader, recognised
-from promptbench.api.bench_report import Accuracy, MeasuredModel, MeasurementReport
 
 _NAMED = 3
 

@@ -7,6 +7,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
+from promptbench.api.mutation_report import (
+    CaseToAdd,
+    MutationReport,
+    OperatorRow,
+    SuiteMutation,
+    Survivors,
+    VacuousCheck,
+)
 from promptbench.api.workspace import Selection, Workspace
 from promptbench.checks._options import share
 from promptbench.checks._words import quoted
@@ -21,14 +29,6 @@ from promptbench.project.mutation import AnswerSource, CaseOnTrial, Fate, GoodAn
 from promptbench.project.remedies import Remedies, Remedy
 from promptbench.prompts.parser import parse_prompt
 from promptbench.prompts.prompt import MissingVariable
-from promptbench.api.mutation_report import (
-    CaseToAdd,
-    MutationReport,
-    OperatorRow,
-    SuiteMutation,
-    Survivors,
-    VacuousCheck,
-)
 from promptbench.store.runs import RunInfo, RunStore
 
 _SAMPLE = 200

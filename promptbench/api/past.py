@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import islice
 
 from promptbench import __version__
+from promptbench.api.comparing import recorded_comparison
 from promptbench.api.earlier import earlier_answers
 from promptbench.api.promotion import prove
 from promptbench.api.reporting import build
@@ -49,6 +50,8 @@ def judge(workspace: Workspace, run: str, *, evidence: bool = False) -> RunRepor
     """
     with workspace.prompts() as store, workspace.runs() as runs:
         info = _whole_run(runs, run)
+        if info.facts["selection"].get("compared"):
+            return recorded_comparison(runs, info)
         bench = bench_of(workspace, store, runs, info)
         table = table_of(bench, runs, info.id)
         before = earlier_answers(bench, str(info.facts["path"]), store, runs, info.started)

@@ -9,7 +9,9 @@ from pathlib import Path
 
 from promptbench.api.agreeing import Agreed, agree, write_sheet
 from promptbench.api.authoring import CaseAuthor, Draft, Field, as_data
+from promptbench.api.bench_report import MeasurementReport
 from promptbench.api.calibrating import calibrate
+from promptbench.api.calibration_report import CalibrationReport
 from promptbench.api.capturing import CaptureReport, capture, read_wanted
 from promptbench.api.changes import changed_only
 from promptbench.api.checking import check_text
@@ -37,6 +39,7 @@ from promptbench.api.measuring import (
 from promptbench.api.mending import MendedFile, mend, write_mended
 from promptbench.api.merging import Contest, Merged, merge
 from promptbench.api.mutating import mutate
+from promptbench.api.mutation_report import MutationReport
 from promptbench.api.outlook import most_questions, outlook_of, told
 from promptbench.api.past import judge, rescore
 from promptbench.api.promotion import (
@@ -56,6 +59,8 @@ from promptbench.api.pruning import Pruned, prune
 from promptbench.api.records import RunDetails, list_runs, run_history, show_run
 from promptbench.api.reddening import red_first
 from promptbench.api.repairing import repairs
+from promptbench.api.repairs_report import RepairsReport
+from promptbench.api.replay_report import ReplayReport, RescoreReport
 from promptbench.api.replaying import Price, replay, replay_answers
 from promptbench.api.reporting import build
 from promptbench.api.running import Asked, ByGate, Finished, execute, repeats_of
@@ -83,12 +88,7 @@ from promptbench.gateway import Pacer
 from promptbench.project.bench import Bench
 from promptbench.project.evaluate import Evaluation
 from promptbench.prompts.parser import prompt_name
-from promptbench.api.calibration_report import CalibrationReport
-from promptbench.api.bench_report import MeasurementReport
 from promptbench.report.model import Promotion, RunReport
-from promptbench.api.mutation_report import MutationReport
-from promptbench.api.repairs_report import RepairsReport
-from promptbench.api.replay_report import ReplayReport, RescoreReport
 from promptbench.settings.settings import actor as actor_of
 from promptbench.store.prompts import Event, Store, Version
 from promptbench.store.run_list import RunFigures, RunSummary

@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from promptbench.api.repairs_report import Group, PromptRepairs, RepairsReport, Rule
 from promptbench.api.workspace import Workspace
 from promptbench.checks import json_schema
 from promptbench.core.types import Attempt, Reading, Rung, Side
 from promptbench.formats import calls, json_text
-from promptbench.api.repairs_report import Group, PromptRepairs, RepairsReport, Rule
 from promptbench.store.runs import RunInfo
 
 _MOST_KINDS = 1000

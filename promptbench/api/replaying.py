@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from promptbench.api.capturing import sound_suite
+from promptbench.api.replay_report import LoggedModel, ReplayedCase, ReplayReport, RescoreReport
 from promptbench.api.running import Asked, Finished, execute
 from promptbench.api.spending import Spending, expected
 from promptbench.api.workspace import Selection, Workspace
@@ -23,7 +24,6 @@ from promptbench.project.bench import Bench
 from promptbench.project.cases import CaseBuilder
 from promptbench.project.inputs import unusable
 from promptbench.prompts.prompt import Prompt
-from promptbench.api.replay_report import LoggedModel, ReplayedCase, ReplayReport, RescoreReport
 
 
 @dataclass(frozen=True, slots=True)

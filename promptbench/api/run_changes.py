@@ -44,7 +44,7 @@ def changes(run: RunReport) -> Iterator[Section]:
                 link={"state": state},
             )
     if writer.hidden:
-        hint = Text(f"{number_of(writer.hidden, 'case')} not shown in full: --verbose", "quiet", detail="brief")
+        hint = Text(f"{number_of(writer.hidden, 'case')} not shown in full: --verbose", "quiet", detail="hint")
         yield Section([hint], cases=True)
 
 

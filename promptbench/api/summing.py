@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
+from promptbench.api.bench_report import Contrast, Figure, MeasuredModel, Spread
 from promptbench.api.timing import shown
 from promptbench.core.measured import MeasuredCall
 from promptbench.metrics.latency import ENOUGH, Latency, by_tokens, quantile
-from promptbench.api.bench_report import Contrast, Figure, MeasuredModel, Spread
 from promptbench.stats.beta import clopper_pearson
 from promptbench.stats.quantiles import Interval, deviation_interval, quantile_interval, ratio_interval
 

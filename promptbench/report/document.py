@@ -19,8 +19,8 @@ Tone = Literal["", "strong", "quiet", "good", "bad", "warn", "none"]
 # Milliseconds of the calls that enter rates, by prompt label and model.
 Times = Mapping[tuple[str, str], Sequence[float]]
 
-# Where a block is shown: in every document, only without or only with --verbose, only where space is free (the page).
-Detail = Literal["always", "brief", "verbose", "page"]
+# Where a block is shown: always, only without or only with --verbose, only on the page, or only as a terminal's hint.
+Detail = Literal["always", "brief", "verbose", "page", "hint"]
 
 
 @dataclass(frozen=True, slots=True)

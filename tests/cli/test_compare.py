@@ -88,7 +88,7 @@ def test_two_runs_are_matched_by_what_their_cases_are(ran: Project, server: Fake
     assert run["left_out"] == {"changed since": ["hello"], "new": ["lost parcel"], "gone": ["late parcel"]}
     assert run["cases"] == 1
     ended = ran.run("compare", first, "latest")
-    assert "they were not asked side by side" in ended.out.replace("\n", " ")
+    assert "they did not run side by side" in ended.out.replace("\n", " ")
     assert "not compared, changed since: hello" in ended.out
     assert not server.received
 
@@ -154,7 +154,7 @@ def test_versions_are_asked_now_with_a_suite(project: Project, server: FakeOpenA
     assert len(server.received) == 18 + 20
     server.received.clear()
     dry = project.run("compare", PLAIN, BETTER, "suites/triage", "--dry-run")
-    assert last_line(dry.out).startswith("  would ask openai/fake 18 questions; estimated ")
+    assert last_line(dry.out).startswith("  would make 18 calls to openai/fake; estimated ")
     assert not server.received
 
 
@@ -215,13 +215,13 @@ def test_a_comparison_is_no_trial(project: Project) -> None:
     """It proves nothing for a promotion, and the run before it is still the one that does."""
     project.adopt()
     project.run("run")
-    report(project, "triage@1", BETTER, "suites/triage")
-    for command in ("gate", "rescore"):
-        assert "is a comparison" in project.run(command, "latest").err
+    made = report(project, "triage@1", BETTER, "suites/triage")
+    assert project.run("report", "latest", "--json").data["runs"][0]["sentence"] == made["sentence"]
+    assert "is a comparison" in project.run("rescore", "latest").err
     assert "is a comparison" in project.run("promote", "triage", "--run", "latest").err
     ended = project.run("compare", "triage@1", BETTER, "--output", "evidence=proof.json")
     assert ended.code == 2
-    assert "no proof" in ended.err
+    assert "does not prove" in ended.err
     assert project.run("promote", "triage").code == 0
 
 
@@ -232,6 +232,9 @@ def test_a_comparison_that_was_made_is_on_record(ran: Project, server: FakeOpenA
     server.received.clear()
     again = report(ran, made["run"], *flags, code=1)
     assert again["sentence"] == made["sentence"]
+    shown = ran.run("report", "--json")
+    assert shown.code == 1
+    assert {shown.data["runs"][0][key] == made[key] for key in ("run", "sentence", "rows", "judgements")} == {True}
     assert not server.received
 
 

@@ -86,7 +86,7 @@ def test_the_page_fits_and_ends_with_the_sentence(ran: Project) -> None:
     *lines, last = ended.out.splitlines()
     assert last == ran.run("repairs", "--json").data["sentence"]
     assert last.startswith("8 of 24 answers depend on 3 rules;")
-    assert "only another prompt mends these" in ended.out
+    assert "only another prompt fixes these" in ended.out
     assert max(map(len, lines)) <= 100
 
 

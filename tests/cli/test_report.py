@@ -76,7 +76,7 @@ def test_github_gets_annotations_and_a_summary_and_mistakes_are_told(
     failed.run("report", "--format", "github")
     assert LIMIT - 500 < summary.stat().st_size <= LIMIT
     for words, said in (
-        (("--format", "jnuit"), "there is no format 'jnuit'"),
+        (("--format", "jnuit"), "unknown format 'jnuit'"),
         (("--output", "junit"), "'junit' is not FORMAT=FILE"),
         (("--output", "json=promptbench.toml/a.json"), "cannot be written"),
         (("20000101",), "20000101"),

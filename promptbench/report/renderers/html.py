@@ -88,7 +88,7 @@ class _Page:
         report, document = self._report, self._report.document
         yield from _verdict(report)
         for section in document.sections:
-            if blocks := [block for block in section.blocks if block.detail != "verbose"]:
+            if blocks := [block for block in section.blocks if block.detail not in ("verbose", "hint")]:
                 yield from self._section(section, blocks)
         explorer = explore(report.attempts) if report.attempts else None
         if explorer:

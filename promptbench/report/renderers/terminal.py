@@ -115,7 +115,7 @@ class _Writer:
             self._console.print()
 
     def _shows(self, block: Block) -> bool:
-        return block.detail in ("always", "verbose" if self._verbose else "brief")
+        return block.detail in (("always", "verbose") if self._verbose else ("always", "brief", "hint"))
 
     def _section(self, section: Section, blocks: Iterable[Block]) -> None:
         if section.title:
@@ -195,7 +195,7 @@ class _Writer:
         grid([[column.head for column in table.columns]], "dim")
         for name, group in groupby(rows, key=lambda row: row[0] if table.grouped else ""):
             if name:
-                self.print(excerpt(name, self._width), "bold")
+                self.print(name, "bold")
             grid(group)
         if table.note:
             self.print(table.note, "dim")
