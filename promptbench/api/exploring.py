@@ -1,4 +1,4 @@
-"""A run in full, for reports that show single attempts: read from the record while they are written."""
+"""All attempts of a run, for reports that show them; read from the record on iteration."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from promptbench.store.runs import RunStore
 
 
 def explored(bench: Bench, record: Path, run: str, verdict: Verdict, screen: Mapping[str, int]) -> Explored:
-    """The prompts, cases and history of a run. `screen` is how often each model was asked in the first round."""
+    """Return the prompts, cases and history of a run. `screen` is the number of first-round tries by model."""
     return Explored(
         prompts=[
             PromptText(item.label.removesuffix(".prompt"), item.side.value, item.hash, item.prompt.source)
@@ -41,7 +41,7 @@ class _History:
 
 @dataclass(frozen=True, slots=True)
 class _Cases:
-    """The cases, as often as they are iterated over. One is in memory at a time."""
+    """The cases of a run. Can be iterated repeatedly; one case is in memory at a time."""
 
     bench: Bench
     record: Path
@@ -88,7 +88,7 @@ class _Cases:
         )
 
     def _state(self, attempts: list[Attempt], model: str) -> str:
-        """What is said of a case that the gate did not compare: on what the verdict is about, or the baseline."""
+        """Return the state of a case that the gate did not compare, by the judged prompt or the baseline."""
         outcomes = {
             item.outcome
             for item in attempts

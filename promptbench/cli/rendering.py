@@ -136,7 +136,7 @@ def _to_github(workspace: Workspace, reports: Sequence[Report], environ: Mapping
     """Write annotations to stdout, where the runner reads them, and the summary to the step's file if there is one."""
     from promptbench.report.renderers import github, markdown
 
-    out(github.annotations(reports, _in_checkout(workspace, environ)), end="")
+    out(github.workflow_commands(reports, _in_checkout(workspace, environ)), end="")
     if not (summary := environ.get("GITHUB_STEP_SUMMARY")):
         out(github.render(reports, Target()), end="")
         return

@@ -104,7 +104,7 @@ def test_some_cases_of_what_is_on_record(ran: Project) -> None:
     assert (none.code, "neither run has a case named unheard of" in none.err) == (7, True)
     for flag, value in (("--tag", "vip"), ("--prompt", BETTER)):
         refused = ran.run("compare", "latest", "--model", "openai/a", "--model", "openai/b", flag, value)
-        assert (refused.code, f"{flag} says what is to be asked" in refused.err) == (2, True)
+        assert (refused.code, f"{flag} selects calls" in refused.err) == (2, True)
 
 
 def test_the_command_beside_a_failure_makes_it_again(ran: Project) -> None:
@@ -122,7 +122,7 @@ def test_what_an_interrupted_run_did_not_ask_is_left_out(ran: Project, server: F
     run = report(ran, first, second)
     asked = {"charged twice", "late parcel", "hello"} - {*run["left_out"]["not asked of both"]}
     assert run["cases"] == len(asked) < 3
-    assert run["notes"][0] == (f"run {second} has not come to its end; `promptbench run suites/triage` goes on with it")
+    assert run["notes"][0] == (f"run {second} is not finished; `promptbench run suites/triage` resumes it")
 
 
 def test_a_changed_check_makes_another_case(ran: Project) -> None:
@@ -141,8 +141,8 @@ def test_the_same_prompt_in_a_bad_hour(ran: Project, server: FakeOpenAI) -> None
     ended = ran.run("compare", first, second)
     assert ended.code == 6
     assert last_line(ended.out) == (
-        f"INCONCLUSIVE: whether triage@2 in run {second} is worse than in run {first} is open: 1 case fails with too "
-        "few tries to tell: 'hello'; `promptbench run suites/triage` asks again"
+        f"INCONCLUSIVE: it is open if triage@2 in run {second} is worse than in run {first}: 1 case fails with too "
+        "few tries to tell: 'hello'; `promptbench run suites/triage` retries them"
     )
 
 
@@ -162,7 +162,7 @@ def test_versions_that_nobody_asked(project: Project) -> None:
     project.adopt()
     ended = project.run("compare", "triage@1", BETTER)
     assert ended.code == 2
-    assert "no run has asked triage@1" in ended.err
+    assert "no run has called triage@1" in ended.err
     assert f"promptbench compare triage@1 {BETTER} SUITE" in ended.err
 
 
@@ -250,15 +250,15 @@ def test_an_answer_is_no_escape_and_no_markup(ran: Project, server: FakeOpenAI, 
 
 
 WRONG: list[tuple[tuple[str, ...], str]] = [
-    ((), "what is to be compared with what?"),
-    (("triage@1",), "what is to be compared with what?"),
+    ((), "compare needs two runs, two versions or two models"),
+    (("triage@1",), "compare needs two runs, two versions or two models"),
     (("latest", "triage@1"), "a run and a version cannot be compared"),
     (("latest", "latest"), "is compared with itself"),
     (("triage@1", "triage@1"), "are the same version"),
     (("triage@1", "triage@9"), "triage has no version '9'"),
-    (("no.prompt", "triage@1"), "there is no file no.prompt"),
+    (("no.prompt", "triage@1"), "file no.prompt not found"),
     (("--model", "openai/a", "--model", "openai/a"), "is compared with itself"),
-    (("latest", "--model", "openai/a", "--model", "openai/b"), "did not ask openai/a"),
+    (("latest", "--model", "openai/a", "--model", "openai/b"), "did not call openai/a"),
     (("20200101-000000-abcd", "latest"), "there is no run"),
     (("triage@1", "triage@2", "suites/none"), "suites/none"),
     (("triage@1", "notes@1", "suites/triage"), "triage@1 and notes@1 are versions of different prompts"),

@@ -1,6 +1,6 @@
 """For GitHub Actions: the step summary in Markdown, and annotations on the lines of the YAML.
 
-`render` is the summary. `--format github` also prints `annotations`, and appends the summary to the step's file.
+`render` is the summary. `--format github` also prints `workflow_commands`, and appends the summary to the step's file.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def render(reports: Sequence[Report], target: Target) -> str:
     return within(reports, LIMIT)
 
 
-def annotations(reports: Sequence[Report], folder: str = "") -> str:
+def workflow_commands(reports: Sequence[Report], folder: str = "") -> str:
     """Return workflow commands, one a line: the verdicts, then as many cases as GitHub shows, the worst first.
 
     `folder` is the project's location in the repository, with a slash behind it.

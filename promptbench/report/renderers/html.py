@@ -94,15 +94,15 @@ class _Page:
         if explorer:
             yield f'<section>\n<h3>Cases</h3>\n<div class="explorer" data-run="{self._place}">'
             yield '<p class="small">The list of cases needs JavaScript.</p></div>\n'
-            blocks = {"index": explorer.index, **{str(number): pack for number, pack in enumerate(explorer.packs)}}
-            for name, packed in blocks.items():
+            packs = {"index": explorer.index, **{str(number): pack for number, pack in enumerate(explorer.packs)}}
+            for name, packed in packs.items():
                 yield f'<script type="application/octet-stream" id="data-{self._place}-{name}">{packed}</script>\n'
             yield "</section>\n"
-        charts = [*(report.charts(explorer.times if explorer else {}) if report.charts else ())]
-        matrices = explorer.matrices if explorer else []
-        if charts or matrices:
+        drawn: list[Block] = [*report.charts(explorer.times if explorer else {})] if report.charts else []
+        drawn += explorer.matrices if explorer else []
+        if drawn:
             yield '<section>\n<h3>Charts</h3>\n<div class="charts">\n'
-            yield from (part for block in (*charts, *matrices) for part in self._block(block))
+            yield from (part for block in drawn for part in self._block(block))
             yield "</div>\n</section>\n"
         if report.command:
             yield f"<section>\n<h3>Run it again</h3>\n{_command(report.command)}</section>\n"

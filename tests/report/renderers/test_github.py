@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from promptbench.api.run_report import run_report
 from promptbench.core.diagnostics import Code, Diagnostic, Place, Severity
 from promptbench.report.model import RunReport
-from promptbench.report.renderers.github import LIMIT, MOST, annotations, errors
+from promptbench.report.renderers.github import LIMIT, MOST, errors, workflow_commands
 from promptbench.report.renderers.markdown import within
 from promptbench.report.words import Target
 from tests.report import kit
@@ -34,14 +34,14 @@ def read(line: str) -> Command:
 
 
 def read_all(*reports: RunReport, folder: str = "") -> list[Command]:
-    text = annotations(list(map(run_report, reports)), folder)
+    text = workflow_commands(list(map(run_report, reports)), folder)
     assert text.endswith("\n")
     return [read(line) for line in text.split("\n")[:-1]]
 
 
 def test_golden() -> None:
     check("github.md", kit.rendered("github", [kit.report()], Target()))
-    check("github-annotations.txt", annotations([run_report(kit.report())]))
+    check("github-annotations.txt", workflow_commands([run_report(kit.report())]))
 
 
 def test_a_case_is_annotated_at_its_line() -> None:
