@@ -20,7 +20,7 @@ from promptbench.api.workspace import PRODUCTION, Compared, Selection, Workspace
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import InputError, NothingSelected
 from promptbench.core.events import Listener
-from promptbench.core.types import Json
+from promptbench.core.types import Json, Side
 from promptbench.engine.estimate import Estimate
 from promptbench.gate.flips import CaseInfo
 from promptbench.gate.policy import Policy, Versus
@@ -239,10 +239,10 @@ def _recorded(store: Store, runs: RunStore, matchup: Matchup) -> RunReport:
 def recorded_comparison(runs: RunStore, info: RunInfo) -> RunReport:
     """Return the report on a comparison that was run, from its recorded answers."""
     chosen, by_side = info.facts["selection"], {item.side: item for item in info.variants}
-    second = _subject(info, by_side["candidate"].hash, by_side["candidate"].name)
+    second = _subject(info, by_side[Side.CANDIDATE].hash, by_side[Side.CANDIDATE].name)
     first = second
-    if "champion" in by_side:
-        first = _subject(info, by_side["champion"].hash, by_side["champion"].name)
+    if Side.CHAMPION in by_side:
+        first = _subject(info, by_side[Side.CHAMPION].hash, by_side[Side.CHAMPION].name)
     else:
         first, second = (replace(second, models=(model,)) for model in chosen["model"])
     command = str(info.facts["command"])

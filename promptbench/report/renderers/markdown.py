@@ -99,7 +99,8 @@ def _block(block: Block) -> Iterator[str]:
             yield from (f"- {text(item)}\n" for item in block.items)
         case Table():
             yield _table_head(block.columns)
-            yield from (_row(map(text, row)) for row in block.rows)
+            # A mention in a code span needs no invisible character, so the name can be copied.
+            yield from (_row(cell(item) if "@" in item else text(item) for item in row) for row in block.rows)
             yield f"\n{text(block.note)}\n" if block.note else "\n"
         case Entry():
             about = f" {text(block.about)}" if block.about else ""

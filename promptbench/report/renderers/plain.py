@@ -11,7 +11,7 @@ from promptbench.report.words import Target
 
 
 def render(reports: Sequence[Report], target: Target) -> str:
-    return text_of(reports, Target(width=100, verbose=target.verbose, quiet=target.quiet), wrap=False)
+    return text_of(reports, Target(width=120, verbose=target.verbose, quiet=target.quiet), wrap=False)
 
 
 SPEC = ReportFormatSpec(render)
