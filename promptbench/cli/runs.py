@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +9,7 @@ from typing import Annotated
 import typer
 
 from promptbench.cli import runs_prune
-from promptbench.cli.options import AsJson, ExitZero, Format, JsonFormat, Output, Run
+from promptbench.cli.options import ExitZero, Format, JsonFormat, Output, Run
 from promptbench.core.errors import Exit
 
 runs = typer.Typer(help="List, show, trace and merge the runs on record.", no_args_is_help=True)
@@ -38,34 +37,33 @@ def register(app: typer.Typer) -> None:
 
 @runs.command("list")
 def list_(
-    suite: Suite = None, prompt: Prompt = None, model: Model = None, limit: Limit = 20, as_json: AsJson = False
+    suite: Suite = None,
+    prompt: Prompt = None,
+    model: Model = None,
+    limit: Limit = 20,
+    format_: Format = "terminal",
+    as_json: JsonFormat = False,
+    output: Output = None,
 ) -> int:
-    """The newest runs with their verdicts, the newest first."""
+    """List the newest runs with their verdicts, the newest first."""
     from promptbench import api
-    from promptbench.cli.output import out_json, out_lines
-    from promptbench.cli.run_tables import listed
+    from promptbench.api.runs_report import runs_report
+    from promptbench.cli.rendering import Rendering
 
-    found = api.list_runs(api.Workspace.open(), suite=suite, prompt=prompt, model=model, limit=limit)
-    if as_json:
-        out_json({"schema_version": 1, "runs": [asdict(run) for run in found]})
-    else:
-        out_lines(listed(found))
-    return Exit.YES
+    rendering, workspace = Rendering.of(format_, output, as_json=as_json), api.Workspace.open()
+    found = api.list_runs(workspace, suite=suite, prompt=prompt, model=model, limit=limit)
+    return rendering.write(workspace, [runs_report(found)])
 
 
 @runs.command("show")
-def show(run: Run = "latest", as_json: AsJson = False) -> int:
-    """One run as it was judged then, with its figures. `promptbench report` judges it again."""
+def show(run: Run = "latest", format_: Format = "terminal", as_json: JsonFormat = False, output: Output = None) -> int:
+    """Show a run as it was judged, with its figures. `promptbench report` judges it again."""
     from promptbench import api
-    from promptbench.cli.output import out_json, out_lines
-    from promptbench.cli.run_tables import shown
+    from promptbench.api.runs_report import run_details_report
+    from promptbench.cli.rendering import Rendering
 
-    found = api.show_run(api.Workspace.open(), run)
-    if as_json:
-        out_json({"schema_version": 1, **asdict(found)})
-    else:
-        out_lines(shown(found))
-    return Exit.YES
+    rendering, workspace = Rendering.of(format_, output, as_json=as_json), api.Workspace.open()
+    return rendering.write(workspace, [run_details_report(api.show_run(workspace, run))])
 
 
 @runs.command("history")
@@ -76,22 +74,21 @@ def history(
     ] = Metric.ANSWERS,
     model: Model = None,
     limit: Limit = 20,
-    as_json: AsJson = False,
+    format_: Format = "terminal",
+    as_json: JsonFormat = False,
+    output: Output = None,
 ) -> int:
-    """One figure of every prompt and model, run after run.
+    """Show one figure of every prompt and model, run after run.
 
-    Of finished runs of whole suites, the oldest first.
+    From finished runs of whole suites, the oldest first.
     """
     from promptbench import api
-    from promptbench.cli.output import out_json, out_lines
-    from promptbench.cli.run_tables import traced
+    from promptbench.api.runs_report import run_history_report
+    from promptbench.cli.rendering import Rendering
 
-    found = api.run_history(api.Workspace.open(), name, model=model, limit=limit)
-    if as_json:
-        out_json({"schema_version": 1, "metric": metric.value, "runs": [asdict(item) for item in found]})
-    else:
-        out_lines(traced(found, metric.value))
-    return Exit.YES
+    rendering, workspace = Rendering.of(format_, output, as_json=as_json), api.Workspace.open()
+    found = api.run_history(workspace, name, model=model, limit=limit)
+    return rendering.write(workspace, [run_history_report(found, metric.value)])
 
 
 @runs.command("merge")
