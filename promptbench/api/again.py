@@ -1,4 +1,4 @@
-"""Commands that make again what a report shows."""
+"""Commands that repeat what a report shows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _SELECTING = ("--case", "--tag", "--shard")
 
 
 def for_cases(command: str, cases: Sequence[str]) -> str:
-    """The command that a report is from, for some of its cases alone."""
+    """Return a report's command for some of its cases only."""
     words, kept = iter(shlex.split(command)), list[str]()
     for word in words:
         if word in _SELECTING:
@@ -17,6 +17,6 @@ def for_cases(command: str, cases: Sequence[str]) -> str:
         else:
             kept.append(word)
     for case in cases:
-        # A bracket would begin a set of letters; * and ? stand for themselves too.
+        # A bracket would start a set of letters; * and ? also match themselves.
         kept += ["--case", case.replace("[", "[[]")]
     return shlex.join(kept)

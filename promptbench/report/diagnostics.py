@@ -1,4 +1,4 @@
-"""Diagnostics for people: what is wrong, where, the line with carets under it, and what to write instead."""
+"""Diagnostics as text: location, message, the line with carets under it, and a hint."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ _EXCERPT = 100
 
 
 def render(items: Iterable[Diagnostic], *, colour: bool = False) -> str:
-    """All diagnostics, by file and line."""
+    """Return all diagnostics as text, sorted by location."""
     blocks = ["\n".join(_block(item, colour)) for item in in_order(items)]
     return "\n\n".join(blocks) + ("\n" if blocks else "")
 
 
 def in_order(items: Iterable[Diagnostic]) -> Sequence[Diagnostic]:
-    """By file, line and column; what has been said twice is said once."""
+    """Sort by file, line and column, without duplicates."""
     return sorted(dict.fromkeys(items), key=lambda item: (item.place.path, item.place.line, item.place.column))
 
 
 def as_data(item: Diagnostic) -> dict[str, Json]:
-    """A diagnostic for programs."""
+    """Return a diagnostic as JSON data."""
     return {
         "code": item.code.value,
         "severity": item.severity.value,
@@ -50,9 +50,9 @@ def _block(item: Diagnostic, colour: bool) -> Iterator[str]:
 
 
 def _window(item: Diagnostic) -> tuple[str, int, int]:
-    """The line, or the part of a long one around the place; the caret's column and length in it, as a terminal counts.
+    """Return the line (of a long one the part around the location), and the caret's column and length in a terminal.
 
-    Every unprintable character is shown longer than it is, and some letters are two columns wide.
+    Unprintable characters are shown as escapes, and some letters are two columns wide.
     """
     raw, first = item.place.text, item.place.column - 1
     text, before = clean(raw), clean(raw[:first])
@@ -65,7 +65,7 @@ def _window(item: Diagnostic) -> tuple[str, int, int]:
 
 
 def _start(before: str) -> int:
-    """Where half an excerpt's width before the place begins."""
+    """Return the start of the part that is half an excerpt wide and ends at the location."""
     start, left = len(before), _EXCERPT // 2
     while start and left > 0:
         start -= 1

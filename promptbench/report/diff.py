@@ -1,4 +1,4 @@
-"""Two texts word by word: what one has and the other has not."""
+"""Word diffs of two texts."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from itertools import takewhile
 
 from promptbench.report.words import clean
 
+# An address, a date or an order number is one word.
 _TOKEN = re.compile(r"\s*(?:\w(?:[\w.@+/'-]*\w)?|[^\w\s])")
-"""An address, a date or an order number is one word."""
+# Characters of a text that are compared.
 _LONGEST = 20_000
-"""Characters of a text that are looked at."""
+# Words between the common start and end that are compared: the time can grow with their cube.
 _MOST = 100
-"""Words between the same beginning and the same end that are compared: that may take the cube of them."""
+# Words that are kept on each side of a change.
 _AROUND = 4
-"""Words that are kept on each side of a change."""
+# Fewer equal words than this are not left out.
 _SPARED = 16
-"""Words that are worth leaving out."""
+# From this ratio on (Ratcliff and Obershelp) a diff is easier to read than two texts.
 _ALIKE = 0.4
-"""From this ratio on (Ratcliff and Obershelp) two texts read better as one with changes than as two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +37,9 @@ class Piece:
 
 
 def word_diff(before: str, after: str) -> list[Piece] | None:
-    """The pieces, cleaned for a terminal; None where the texts have too little in common, or nothing differs.
+    """Return the pieces, cleaned for a terminal; None if the texts have too little in common, or are equal.
 
-    White space alone is no difference. Long parts that are the same are left out.
+    White space alone does not differ. Long equal parts are left out.
     """
     one, other = (_tokens(text) for text in (before, after))
     words, new = ([token.strip() for token in tokens] for tokens in (one, other))
@@ -68,7 +68,7 @@ def _tokens(text: str) -> list[str]:
 
 
 def _same(one: Sequence[str], other: Sequence[str]) -> int:
-    """How many words both begin with."""
+    """Return the number of words that both start with."""
     return sum(1 for _ in takewhile(lambda both: both[0] == both[1], zip(one, other, strict=False)))
 
 
@@ -98,7 +98,7 @@ def _shortened(tokens: Sequence[str], first: bool, last: bool) -> str:
 
 
 def comparable(expected: str, got: str) -> tuple[str, str]:
-    """Both texts written alike where both are JSON, of the second one the expected fields only: the others are free."""
+    """Return both texts in one notation if both are JSON; of the second only the expected fields, others are free."""
     if len(got) > _LONGEST:
         return expected, got
     try:

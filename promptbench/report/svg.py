@@ -22,7 +22,7 @@ _TOP, _RIGHT, _BOTTOM = 14.0, 20.0, 44.0
 # Space for the labels of the y axis: numbers, or the names of lanes.
 _NUMBERS, _NAMES = 62.0, 190.0
 _ROW = 18.0
-_LABEL = 30
+_LABEL = 26
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,10 @@ def draw(chart: Chart) -> str:
     top = _TOP + _ROW * len(legend)
     height = len(chart.y.ticks) * (_LANE if chart.kind == "ridges" else _BAR) if lanes else _PLOT
     bottom = top + height
-    x = _scale(chart.x, [point[0] for series in chart.series for point in series.points], left + 8, _WIDTH - _RIGHT)
+    # Marks carry their text at both ends of the distributions, and need space for it.
+    margin = 8 if chart.kind == "ridges" else 2
+    values = [point[0] for series in chart.series for point in series.points]
+    x = _scale(chart.x, values, left + 8, _WIDTH - _RIGHT, margin)
     y = _scale(chart.y, [point[1] for series in chart.series for point in series.points], bottom, top)
     parts = [*_x_axis(chart, x, top, bottom), *_y_axis(chart, y, left, top, bottom)]
     drawing: dict[str, Callable[[Chart, Scale, Scale], Iterator[str]]] = {
@@ -67,7 +70,7 @@ def draw(chart: Chart) -> str:
     return f'<svg viewBox="0 0 {_WIDTH:.0f} {total:.0f}" width="{_WIDTH:.0f}" aria-hidden="true">{"".join(parts)}</svg>'
 
 
-def _scale(axis: Axis, values: Sequence[float], start: float, end: float) -> Scale:
+def _scale(axis: Axis, values: Sequence[float], start: float, end: float, margin: float = 2) -> Scale:
     if axis.ticks:
         return Scale(-0.5, len(axis.ticks) - 0.5, start, end)
     if axis.unit == "%":
@@ -75,8 +78,8 @@ def _scale(axis: Axis, values: Sequence[float], start: float, end: float) -> Sca
     if axis.log:
         known = [value for value in values if value > 0] or [1.0]
         # Values of 0 have a place of their own, apart from the smallest one.
-        margin = 30 if min(values, default=1.0) <= 0 else 2
-        return Scale(min(known) / margin, max(known) * 2, start, end, log=True)
+        low = min(known) / (30 if min(values, default=1.0) <= 0 else margin)
+        return Scale(low, max(known) * margin, start, end, log=True)
     spread = (max(values) - min(values)) * 0.3 or 1.0
     return Scale(max(0.0, min(values) - spread), max(values) + spread, start, end)
 
