@@ -8,7 +8,7 @@ from promptbench.api.agreeing import Agreed
 from promptbench.core.errors import Exit
 from promptbench.core.types import Json
 from promptbench.core.words import number_of
-from promptbench.report.document import Column, Document, Report, Section, Table, Text
+from promptbench.report.document import Document, Report, Section, TableBlock, TableColumn, Text
 from promptbench.report.words import money
 
 
@@ -17,8 +17,8 @@ def agreement_report(found: Agreed) -> Report:
     agreement = found.agreement
     judges = ", ".join(f"{judge} (as {', '.join(names)})" for judge, names in agreement.judges.items())
     counts = agreement.counts
-    table = Table(
-        [Column("", numeric=False), Column("judge: pass"), Column("judge: fail")],
+    table = TableBlock(
+        [TableColumn("", numeric=False), TableColumn("judge: pass"), TableColumn("judge: fail")],
         [
             ("person: pass", str(counts.yes_yes), str(counts.yes_no)),
             ("person: fail", str(counts.no_yes), str(counts.no_no)),

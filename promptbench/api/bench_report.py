@@ -12,7 +12,7 @@ from functools import partial
 from promptbench.api.run_report import by_tokens
 from promptbench.core.types import Json
 from promptbench.core.words import number_of, percent
-from promptbench.report.document import Column, Document, ItemList, Report, Section, Table, Text
+from promptbench.report.document import Document, ItemList, Report, Section, TableBlock, TableColumn, Text
 from promptbench.report.model import TokenTimes
 from promptbench.report.words import money, times
 
@@ -231,7 +231,7 @@ def _share(figure: Figure) -> str:
     return f"{low * 100:.1f} to {high * 100:.1f} %"
 
 
-def _spreads(models: Sequence[MeasuredModel]) -> Table:
+def _spreads(models: Sequence[MeasuredModel]) -> TableBlock:
     rows: list[tuple[str, ...]] = []
     for model in models:
         for name, spread, say in _parts(model):
@@ -239,8 +239,10 @@ def _spreads(models: Sequence[MeasuredModel]) -> Table:
             rows.append((model.model, name, *(say(figure.value) for figure in figures)))
             rows.append((model.model, "  95 % from", *(_said(figure.low, say) for figure in figures)))
             rows.append((model.model, "  to", *(_said(figure.high, say) for figure in figures)))
-    heads = [Column(head, numeric=False) for head in ("model", "")]
-    return Table([*heads, *(Column(name, drop=drop) for name, drop in _QUANTILES.items())], rows, "Times", grouped=True)
+    heads = [TableColumn(head, numeric=False) for head in ("model", "")]
+    return TableBlock(
+        [*heads, *(TableColumn(name, drop=drop) for name, drop in _QUANTILES.items())], rows, "Times", grouped=True
+    )
 
 
 def _said(value: float | None, say: Say) -> str:
@@ -282,7 +284,7 @@ def _sizes(models: Sequence[MeasuredModel]) -> Iterator[Section]:
                 )
 
 
-def _costs(found: MeasurementReport) -> Table:
+def _costs(found: MeasurementReport) -> TableBlock:
     costs = {model.model: model.costs for model in found.models}
     columns = {
         "one call": [money(cost.each) for cost in costs.values()],
@@ -293,7 +295,7 @@ def _costs(found: MeasurementReport) -> Table:
     if any(cost.examples is not None for cost in costs.values()):
         columns["examples"] = [percent(cost.examples) for cost in costs.values()]
     rows = list(zip(costs, *columns.values(), strict=True))
-    return Table([Column("cost", numeric=False), *map(Column, columns)], rows, "Costs")
+    return TableBlock([TableColumn("cost", numeric=False), *map(TableColumn, columns)], rows, "Costs")
 
 
 def contrasted(contrast: Contrast) -> str:
@@ -320,7 +322,7 @@ def _plain(ratio: float) -> str:
 
 def history_report(lines: Sequence[HistoryLine]) -> Report:
     """Return the report on recorded measurements: a row for each model."""
-    heads = [Column("measurement", numeric=False), Column("model", numeric=False)]
+    heads = [TableColumn("measurement", numeric=False), TableColumn("model", numeric=False)]
     rows = [
         (
             f"{line.name} {line.suite or line.prompt}, {line.version[:15]}: {line.how}"
@@ -333,9 +335,15 @@ def history_report(lines: Sequence[HistoryLine]) -> Report:
         )
         for line in lines
     ]
-    columns = [*heads, Column("calls", drop=2), Column("p50"), Column("p99"), Column("$/1,000", drop=1)]
+    columns = [
+        *heads,
+        TableColumn("calls", drop=2),
+        TableColumn("p50"),
+        TableColumn("p99"),
+        TableColumn("$/1,000", drop=1),
+    ]
     empty = "" if rows else "no measurement is recorded; `promptbench bench SUITE` makes one"
-    sections = [Section([Table(columns, rows, "Measurements", grouped=True)])] if rows else []
+    sections = [Section([TableBlock(columns, rows, "Measurements", grouped=True)])] if rows else []
     data = {"schema_version": SCHEMA_VERSION, "measurements": [asdict(line) for line in lines]}
     return Report("bench", Document("", sections, empty), lambda: data)
 

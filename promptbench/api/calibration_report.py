@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from promptbench.core.types import Json
 from promptbench.core.words import number_of
 from promptbench.formats.yaml_text import mapping_lines
-from promptbench.report.document import Block, Code, Column, Document, Report, Section, Table, Text
+from promptbench.report.document import Block, CodeBlock, Document, Report, Section, TableBlock, TableColumn, Text
 
 SCHEMA_VERSION = 1
 _SHOWN = 10
@@ -114,12 +114,12 @@ def _sections(suite: CalibratedSuite) -> Iterator[Section]:
 
 def _model(suite: CalibratedSuite, model: CalibratedModel) -> Iterator[Block]:
     if model.flaky:
-        yield Table(
+        yield TableBlock(
             [
-                Column("case", numeric=False),
-                Column("passes"),
-                Column("95 % interval"),
-                Column("", numeric=False, drop=1),
+                TableColumn("case", numeric=False),
+                TableColumn("passes"),
+                TableColumn("95 % interval"),
+                TableColumn("", numeric=False, drop=1),
             ],
             [
                 (
@@ -144,4 +144,4 @@ def _model(suite: CalibratedSuite, model: CalibratedModel) -> Iterator[Block]:
         yield Text(f"to quarantine the flakiest until {suite.review_by}, add to '{first.case}':")
         reason = f"passes {first.passes} of {first.tries} tries of {suite.prompt} on {model.model}"
         fields = {"owner": suite.owner, "reason": reason, "review by": suite.review_by}
-        yield Code("\n".join(["quarantine:", *mapping_lines(fields, 2)]), indent=4)
+        yield CodeBlock("\n".join(["quarantine:", *mapping_lines(fields, 2)]), indent=4)

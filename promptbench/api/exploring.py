@@ -11,7 +11,7 @@ from promptbench.core.types import Attempt, Outcome
 from promptbench.gate.flips import Flip
 from promptbench.gate.judge import Verdict
 from promptbench.project.bench import BASELINE, Bench
-from promptbench.report.model import AttemptRow, CaseRow, Explored, PastRow, PromptText
+from promptbench.report.model import AttemptRow, CaseAttempts, Explored, PastRow, PromptText
 from promptbench.store.runs import RunStore
 
 
@@ -49,7 +49,7 @@ class _Cases:
     verdict: Verdict
     screen: Mapping[str, int]
 
-    def __iter__(self) -> Iterator[CaseRow]:
+    def __iter__(self) -> Iterator[CaseAttempts]:
         states = {
             (model.model, item.case.name): item.flip.value for model in self.verdict.models for item in model.flips
         }
@@ -63,10 +63,10 @@ class _Cases:
                 attempts = [item for place in places for item in runs.attempts_at(self.run, *place, name)]
                 yield self._case(name, attempts, states)
 
-    def _case(self, name: str, attempts: list[Attempt], states: Mapping[tuple[str, str], str]) -> CaseRow:
+    def _case(self, name: str, attempts: list[Attempt], states: Mapping[tuple[str, str], str]) -> CaseAttempts:
         case, cases = self.bench.cases[name], self.bench.suite.cases
         written = cases[name] if name in cases.numbers else None
-        return CaseRow(
+        return CaseAttempts(
             case=name,
             number=self.bench.cases.numbers[name],
             tags=case.tags,

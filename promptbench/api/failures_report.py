@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from promptbench.api.failing import Cluster
 from promptbench.core.types import Json
 from promptbench.core.words import number_of
-from promptbench.report.document import Column, Document, Report, Section, Table
+from promptbench.report.document import Document, Report, Section, TableBlock, TableColumn
 
 ROWS = 40
 # Letters of a call's id that are enough to name it.
@@ -18,12 +18,12 @@ def failures_report(clusters: Sequence[Cluster], *, everything: bool = False) ->
     """Return the report on these clusters; only the first ones unless `everything` is wanted."""
     shown, rest = (clusters, ()) if everything else (clusters[:ROWS], clusters[ROWS:])
     columns = [
-        Column("calls"),
-        Column("inputs", drop=1),
-        Column("newest", numeric=False, drop=2),
-        Column("kind", numeric=False, wrap=True),
-        Column("why", numeric=False, wrap=True),
-        Column("example", numeric=False, wrap=True),
+        TableColumn("calls"),
+        TableColumn("inputs", drop=1),
+        TableColumn("newest", numeric=False, drop=2),
+        TableColumn("kind", numeric=False, wrap=True),
+        TableColumn("why", numeric=False, wrap=True),
+        TableColumn("example", numeric=False, wrap=True),
     ]
     note = ""
     if rest:
@@ -32,7 +32,7 @@ def failures_report(clusters: Sequence[Cluster], *, everything: bool = False) ->
         note = f"and {more}: --all shows {'it' if len(rest) == 1 else 'them'}"
     total = sum(cluster.count for cluster in clusters)
     verdict = f"{number_of(total, 'failing call')} in {number_of(len(clusters), 'cluster')}"
-    table = Table(columns, list(map(_row, shown)), "Failing calls", note=note)
+    table = TableBlock(columns, list(map(_row, shown)), "Failing calls", note=note)
     data: dict[str, Json] = {"failures": total, "clusters": len(clusters), "rows": [item.as_dict() for item in shown]}
     return Report("failures", Document("", [Section([table])] if shown else [], verdict), lambda: data)
 

@@ -10,15 +10,15 @@ from promptbench.core.types import Json
 from promptbench.core.words import number_of
 from promptbench.report.document import (
     Block,
-    Code,
-    Column,
+    CodeBlock,
     Document,
-    Entry,
+    Item,
+    ItemLine,
     ItemList,
-    Line,
     Report,
     Section,
-    Table,
+    TableBlock,
+    TableColumn,
     Text,
 )
 from promptbench.report.words import share
@@ -206,10 +206,10 @@ def _sections(suite: SuiteMutation) -> Iterator[Section]:
         yield _vacuous(suite)
 
 
-def _table(rows: Sequence[OperatorRow]) -> Table:
-    heads = [Column(name, numeric=False) for name in ("kind", "broken by")]
-    return Table(
-        [*heads, *map(Column, ("made", "allowed", "killed", "survived")), Column("unjudged", drop=1)],
+def _table(rows: Sequence[OperatorRow]) -> TableBlock:
+    heads = [TableColumn(name, numeric=False) for name in ("kind", "broken by")]
+    return TableBlock(
+        [*heads, *map(TableColumn, ("made", "allowed", "killed", "survived")), TableColumn("unjudged", drop=1)],
         [
             (
                 "must be killed" if row.must else "for information",
@@ -242,7 +242,7 @@ def _groups(groups: Sequence[Survivors], *, brief: bool) -> Iterator[Block]:
         title = f"{group.operator}{where}: {number_of(group.mutants, 'mutant')} of {number_of(group.cases, 'case')}"
         if same and add is not None:
             title += f"; the YAML above {_kills(add, group.mutants)}"
-        yield Entry(title, lines=[] if same or brief else list(_example(group)), indent=2)
+        yield Item(title, lines=[] if same or brief else list(_example(group)), indent=2)
         if not (same or brief):
             full += 1
             yield from _remedy(group)
@@ -253,10 +253,10 @@ def _groups(groups: Sequence[Survivors], *, brief: bool) -> Iterator[Block]:
         yield Text(f"and {rest} in {number_of(len(hidden), 'other field')}", indent=2)
 
 
-def _example(group: Survivors) -> Iterator[Line]:
-    yield Line(f"case '{group.case}'")
+def _example(group: Survivors) -> Iterator[ItemLine]:
+    yield ItemLine(f"case '{group.case}'")
     for label, text in zip(("good", "mutant"), _difference(group.original, group.mutant), strict=True):
-        yield Line(text, label)
+        yield ItemLine(text, label)
 
 
 def _remedy(group: Survivors) -> Iterator[Block]:
@@ -266,7 +266,7 @@ def _remedy(group: Survivors) -> Iterator[Block]:
         return
     where = f"the case '{add.case}'" if add.case is not None else "the suite"
     yield Text(f"add to {where} ({add.place}); it {_kills(add, group.mutants)}:", indent=4)
-    yield Code(add.yaml, indent=6)
+    yield CodeBlock(add.yaml, indent=6)
 
 
 def _kills(add: CaseToAdd, alive: int) -> str:

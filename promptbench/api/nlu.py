@@ -26,11 +26,11 @@ from promptbench.report.nlu import (
     Confidence,
     ConfidenceBin,
     Confused,
+    LabelScore,
     Nlu,
     NluComparison,
     NluSummary,
     Part,
-    Score,
     ThresholdRow,
 )
 from promptbench.stats.beta import clopper_pearson_upper
@@ -240,7 +240,7 @@ def _confused(tally: _Tally) -> Iterator[Confused]:
         yield Confused(expected, said, count, tally.pairs[said, expected], case, text)
 
 
-def _slot_score(counts: Mapping[tuple[int, int, int], int]) -> Score | None:
+def _slot_score(counts: Mapping[tuple[int, int, int], int]) -> LabelScore | None:
     right, said, expected = _sums(counts)
     if not (said or expected):
         return None
@@ -266,9 +266,9 @@ def part(right: int, of: int) -> Part | None:
     return Part(right, of, low, clopper_pearson_upper(right, of, 0.975))
 
 
-def _score(figures: Figures, between: tuple[float, float] | None = None) -> Score:
+def _score(figures: Figures, between: tuple[float, float] | None = None) -> LabelScore:
     low, high = between or (None, None)
-    return Score(figures.precision, figures.recall, figures.f1, figures.support, low, high)
+    return LabelScore(figures.precision, figures.recall, figures.f1, figures.support, low, high)
 
 
 def _confidence(found: Confidences) -> Confidence | None:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 from promptbench.core.types import Json
 from promptbench.core.words import number_of
-from promptbench.report.document import Block, Column, Document, ItemList, Report, Section, Table, Text
+from promptbench.report.document import Block, Document, ItemList, Report, Section, TableBlock, TableColumn, Text
 
 SCHEMA_VERSION = 1
 _MOST_GROUPS = 10
@@ -113,7 +113,7 @@ def _row(row: PromptRepairs) -> Iterator[Block]:
     rungs = " · ".join(f"{_words(name)} {count}" for name, count in row.rungs.items() if count)
     yield Text(f"{number_of(row.answers, 'answer')}: {rungs}")
     if row.rules:
-        heads = [Column("rule", numeric=False), Column("rung", numeric=False)]
+        heads = [TableColumn("rule", numeric=False), TableColumn("rung", numeric=False)]
         rows = [
             (
                 rule.name,
@@ -124,7 +124,7 @@ def _row(row: PromptRepairs) -> Iterator[Block]:
             )
             for rule in row.rules
         ]
-        yield Table([*heads, *map(Column, ("needed", "alone", "lost without it"))], rows, label="Rules")
+        yield TableBlock([*heads, *map(TableColumn, ("needed", "alone", "lost without it"))], rows, label="Rules")
     yield from _groups("unreadable, only another prompt fixes these", row.unreadable)
     yield from _groups("invalid, only another prompt fixes these", row.misfits)
 

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from promptbench.core.errors import Exit
 from promptbench.core.types import Json
 from promptbench.core.words import number_of
-from promptbench.report.document import Block, Column, Document, Report, Section, Table, Text
+from promptbench.report.document import Block, Document, Report, Section, TableBlock, TableColumn, Text
 
 _NAMED = 10
 
@@ -113,8 +113,8 @@ def rescore_report(found: RescoreReport) -> Report:
         )
         for item in sorted(found.models, key=lambda item: -item.failing)
     ]
-    columns = [Column("model", numeric=False), Column("answers"), Column("failing now")]
-    blocks: list[Block] = [Table([*columns, Column("format of these", numeric=False, wrap=True)], rows)]
+    columns = [TableColumn("model", numeric=False), TableColumn("answers"), TableColumn("failing now")]
+    blocks: list[Block] = [TableBlock([*columns, TableColumn("format of these", numeric=False, wrap=True)], rows)]
     if found.checks:
         failing = ", ".join(f"{name} {count}" for name, count in found.checks.items())
         blocks.append(Text(f"failing checks: {failing}"))

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from promptbench.api.again import for_cases
 from promptbench.core.words import number_of
 from promptbench.report.diff import Piece, comparable, word_diff
-from promptbench.report.document import Block, Code, Entry, Line, Section, Text, Tone
-from promptbench.report.model import FlipRow, RunReport, Side
+from promptbench.report.document import Block, CodeBlock, Item, ItemLine, Section, Text, Tone
+from promptbench.report.model import FlipRow, RunReport, SideResult
 
 # Each state with its tone, whether its cases are shown with their answers, and what it means of the sides A and B.
 _STATES: dict[str, tuple[Tone, bool, str]] = {
@@ -108,11 +108,11 @@ class _Writer:
         names = ", ".join(flip.case[:200] for flip in flips[:_NAMES])
         return Text(before + names + more, indent=indent, detail="brief")
 
-    def _again(self, flips: Sequence[FlipRow]) -> Iterator[Code]:
+    def _again(self, flips: Sequence[FlipRow]) -> Iterator[CodeBlock]:
         if names := [flip.case for flip in flips if flip.flip != "fixed"]:
-            yield Code(for_cases(self._command, names), label="again", indent=2)
+            yield CodeBlock(for_cases(self._command, names), label="again", indent=2)
 
-    def _entry(self, flip: FlipRow, indent: int, shared: str, *, shown: bool) -> Entry:
+    def _entry(self, flip: FlipRow, indent: int, shared: str, *, shown: bool) -> Item:
         """Return a case with its answers and its reasons, except the one that all cases around it share."""
         marks = [mark for mark, true in (("critical", flip.critical), ("from the log", flip.logged)) if true]
         about = f"[{', '.join(marks)}]" if marks else ""
@@ -120,13 +120,13 @@ class _Writer:
             theirs = f", {self.theirs} {_passes(flip.champion)}" if flip.champion else ""
             about += f" (passes {_passes(flip.candidate)} tries{theirs})"
         reasons = [reason for reason in _distinct(flip.candidate.reasons) if reason != shared]
-        lines = [Line(note) for note in flip.notes]
-        lines += [Line(reason, verbose=number >= _REASONS) for number, reason in enumerate(reasons)]
-        lines += [Line(f"95 % interval: {bounds}", verbose=True) for bounds in self._intervals(flip)]
+        lines = [ItemLine(note) for note in flip.notes]
+        lines += [ItemLine(reason, verbose=number >= _REASONS) for number, reason in enumerate(reasons)]
+        lines += [ItemLine(f"95 % interval: {bounds}", verbose=True) for bounds in self._intervals(flip)]
         if flip.candidate.answer is not None:
             lines += self._answers(flip, flip.candidate.answer)
         link = {"case": flip.case, "on": flip.model}
-        return Entry(flip.case, about.strip(), lines, link, indent, "always" if shown else "verbose")
+        return Item(flip.case, about.strip(), lines, link, indent, "always" if shown else "verbose")
 
     def _intervals(self, flip: FlipRow) -> Iterator[str]:
         sides = ((self.ours, flip.candidate), (self.theirs, flip.champion))
@@ -134,7 +134,7 @@ class _Writer:
         if known:
             yield ", ".join(f"{name} {low * 100:.0f}–{high * 100:.0f} %" for name, low, high in known)
 
-    def _answers(self, flip: FlipRow, answer: str) -> Iterator[Line]:
+    def _answers(self, flip: FlipRow, answer: str) -> Iterator[ItemLine]:
         """Compare the answer with the expected one if that is known and was not given, else with the other side's."""
         before, label, ours = flip.expected, "expected", answer
         theirs = flip.champion.answer if flip.champion else None
@@ -144,20 +144,20 @@ class _Writer:
             before, ours = comparable(before, answer)
         pieces = word_diff(before, ours) if before is not None else None
         if label == "expected" and not pieces and before is not None and before != ours:
-            yield Line(before, label)
+            yield ItemLine(before, label)
         if not pieces and theirs is not None and theirs.strip() == answer.strip():
-            yield Line(answer, f"{self.theirs} and {self.ours}")
+            yield ItemLine(answer, f"{self.theirs} and {self.ours}")
             return
         if theirs is not None and (label == "expected" or not pieces):
-            yield Line(theirs, self.theirs)
+            yield ItemLine(theirs, self.theirs)
         if not pieces:
-            yield Line(answer, self.ours)
+            yield ItemLine(answer, self.ours)
             return
         pieces[0] = Piece(pieces[0].kind, pieces[0].text.lstrip())
-        yield Line(pieces, f"{label} → {self.ours}", *_tones(flip.flip, label == "expected"))
+        yield ItemLine(pieces, f"{label} → {self.ours}", *_tones(flip.flip, label == "expected"))
 
 
-def _passes(side: Side) -> str:
+def _passes(side: SideResult) -> str:
     return f"{side.passed} of {side.attempts}"
 
 

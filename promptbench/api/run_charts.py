@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 
-from promptbench.report.document import Axis, Chart, Column, Series, Table, Times
+from promptbench.report.document import Axis, Chart, Series, TableBlock, TableColumn, Times
 from promptbench.report.model import PastRow, Row, RunReport
 from promptbench.report.words import clean, duration, money, share, tail
 
@@ -41,8 +41,8 @@ def _role(side: str) -> str:
     return side if side in ("champion", "baseline") else "candidate"
 
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], texts: int = 1) -> Table:
-    return Table([Column(head, numeric=place >= texts) for place, head in enumerate(heads)], rows)
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], texts: int = 1) -> TableBlock:
+    return TableBlock([TableColumn(head, numeric=place >= texts) for place, head in enumerate(heads)], rows)
 
 
 def _cost(rows: Sequence[Row]) -> Chart | None:

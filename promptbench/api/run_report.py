@@ -12,7 +12,17 @@ from promptbench.api.run_changes import changes
 from promptbench.api.run_charts import charts
 from promptbench.core.types import Json
 from promptbench.core.words import number_of
-from promptbench.report.document import Block, Code, Column, Document, ItemList, Report, Section, Table, Text
+from promptbench.report.document import (
+    Block,
+    CodeBlock,
+    Document,
+    ItemList,
+    Report,
+    Section,
+    TableBlock,
+    TableColumn,
+    Text,
+)
 from promptbench.report.model import Attempts, Explored, Promotion, Row, RunReport, TokenTimes
 from promptbench.report.nlu import compared, figures, labels
 from promptbench.report.qa import figures as qa_figures
@@ -117,7 +127,7 @@ def _sections(run: RunReport) -> Iterator[Section]:
     yield Section(_listed("no verdict from a judge", run.unjudged))
     yield Section(list(_saving(run)))
     if run.exit != 0:
-        yield Section([Code(run.reproduce, label="again")])
+        yield Section([CodeBlock(run.reproduce, label="again")])
     if run.promotion:
         yield Section(list(promoted(run.promotion)))
     yield Section(list(_candidates(run)))
@@ -131,16 +141,18 @@ def _figures(run: RunReport) -> Iterator[Block]:
     """A row for each prompt on each model."""
     rows = run.rows
     outcomes = [_outcomes(run, row) for row in rows]
-    columns: dict[Column, list[str]] = {
-        Column("answers"): [f"{row.passed}/{row.attempts} {share(row.passed, row.attempts):>5}" for row in rows],
-        Column("format", drop=3): list(map(_format, rows)),
-        Column("fixed"): [fixed for fixed, _ in outcomes],
-        Column("broken"): [broken for _, broken in outcomes],
-        Column("p50", drop=2): [duration(row.p50_ms) for row in rows],
-        Column("p99", drop=4): [tail(row.p99_ms, few=row.few) for row in rows],
-        Column("$/1,000", drop=1): [money(row.cost_per_1000) if row.attempts > row.cached else "–" for row in rows],
-        Column("cached", drop=5): [str(row.cached or "") for row in rows],
-        Column("errors"): [str(row.errored or "") for row in rows],
+    columns: dict[TableColumn, list[str]] = {
+        TableColumn("answers"): [f"{row.passed}/{row.attempts} {share(row.passed, row.attempts):>5}" for row in rows],
+        TableColumn("format", drop=3): list(map(_format, rows)),
+        TableColumn("fixed"): [fixed for fixed, _ in outcomes],
+        TableColumn("broken"): [broken for _, broken in outcomes],
+        TableColumn("p50", drop=2): [duration(row.p50_ms) for row in rows],
+        TableColumn("p99", drop=4): [tail(row.p99_ms, few=row.few) for row in rows],
+        TableColumn("$/1,000", drop=1): [
+            money(row.cost_per_1000) if row.attempts > row.cached else "–" for row in rows
+        ],
+        TableColumn("cached", drop=5): [str(row.cached or "") for row in rows],
+        TableColumn("errors"): [str(row.errored or "") for row in rows],
     }
     optional = ("fixed", "broken", "cached", "errors")
     shown = {column: cells for column, cells in columns.items() if any(cells) or column.head not in optional}
@@ -152,12 +164,14 @@ def _format(row: Row) -> str:
     return "–" if row.well_formed is None else share(row.well_formed, row.attempts)
 
 
-def _by_model(label: str, head: str, rows: Sequence[Row], columns: dict[Column, list[str]], note: str = "") -> Table:
+def _by_model(
+    label: str, head: str, rows: Sequence[Row], columns: dict[TableColumn, list[str]], note: str = ""
+) -> TableBlock:
     names = [
         (row.model + ("" if row.gated else " (not judged)"), SIDES.get(row.side, row.side), row.prompt) for row in rows
     ]
-    return Table(
-        columns=[*(Column(name, numeric=False) for name in ("model", head, "prompt")), *columns],
+    return TableBlock(
+        columns=[*(TableColumn(name, numeric=False) for name in ("model", head, "prompt")), *columns],
         rows=[[*name, *cells] for name, *cells in zip(names, *columns.values(), strict=True)],
         label=label,
         grouped=True,
@@ -205,9 +219,9 @@ def _of(prompt: str, model: str) -> str:
     return f"{prompt} on {model}" if prompt else model
 
 
-def _measured(rows: Sequence[Sequence[str]]) -> Table:
+def _measured(rows: Sequence[Sequence[str]]) -> TableBlock:
     heads = ("prompt", "", "value (95 % interval)", "of")
-    return Table([Column(head, numeric=False) for head in heads], rows, label="Figures", grouped=True)
+    return TableBlock([TableColumn(head, numeric=False) for head in heads], rows, label="Figures", grouped=True)
 
 
 def _latency(rows: Sequence[Row]) -> Iterator[Block]:
@@ -217,17 +231,17 @@ def _latency(rows: Sequence[Row]) -> Iterator[Block]:
     if not networked and len({row.model for row in rows}) < 2:
         return
     columns = {
-        Column("n", drop=1): [str(row.timed) for row in rows],
-        Column("p50"): [duration(row.p50_ms) for row in rows],
-        Column("p90", drop=3): [duration(row.p90_ms) for row in rows],
-        Column("p99"): [tail(row.p99_ms, few=row.few) for row in rows],
-        Column("σ", drop=2): [duration(row.deviation_ms) for row in rows],
+        TableColumn("n", drop=1): [str(row.timed) for row in rows],
+        TableColumn("p50"): [duration(row.p50_ms) for row in rows],
+        TableColumn("p90", drop=3): [duration(row.p90_ms) for row in rows],
+        TableColumn("p99"): [tail(row.p99_ms, few=row.few) for row in rows],
+        TableColumn("σ", drop=2): [duration(row.deviation_ms) for row in rows],
     }
     if networked:
-        columns[Column("first byte", drop=5)] = [duration(row.first_byte_p50_ms) for row in rows]
+        columns[TableColumn("first byte", drop=5)] = [duration(row.first_byte_p50_ms) for row in rows]
     if any((row.queue_p99_ms or 0.0) >= _WAITED for row in rows):
-        columns[Column("queue p50", drop=4)] = [duration(row.queue_p50_ms) for row in rows]
-        columns[Column("queue p99")] = [tail(row.queue_p99_ms, few=row.few) for row in rows]
+        columns[TableColumn("queue p50", drop=4)] = [duration(row.queue_p50_ms) for row in rows]
+        columns[TableColumn("queue p99")] = [tail(row.queue_p99_ms, few=row.few) for row in rows]
     yield _by_model("Latency", "latency", rows, columns, _FEW if any(row.few for row in rows) else "")
 
 
@@ -240,11 +254,11 @@ def _by_tokens(rows: Sequence[Row]) -> Iterator[Section]:
                 yield Section([replace(by_tokens(buckets), detail="verbose")], title=title, tone="quiet")
 
 
-def by_tokens(buckets: Sequence[TokenTimes], say: Callable[[float | None], str] = duration) -> Table:
+def by_tokens(buckets: Sequence[TokenTimes], say: Callable[[float | None], str] = duration) -> TableBlock:
     """Return the times of calls by their number of tokens as a table."""
     heads = ("n", "p50", "p90", "p99", "σ")
-    return Table(
-        [Column("tokens", numeric=False), *map(Column, heads)],
+    return TableBlock(
+        [TableColumn("tokens", numeric=False), *map(TableColumn, heads)],
         [
             (
                 f"{item.least:,}–{item.most:,}",
@@ -270,7 +284,7 @@ def _prompt_changes(explored: Explored) -> Iterator[Block]:
         count = number_of(sum(line[:1] in "+-" for line in lines), "line")
         more = [f"… {len(lines) - _MOST_DIFF_LINES:,} more lines"] if len(lines) > _MOST_DIFF_LINES else []
         label = f"The prompt, from {champion.label} to {prompt.label}: {count}"
-        yield Code("\n".join([*lines[:_MOST_DIFF_LINES], *more]), label=label, language="diff", detail="page")
+        yield CodeBlock("\n".join([*lines[:_MOST_DIFF_LINES], *more]), label=label, language="diff", detail="page")
 
 
 def _check_changes(run: RunReport) -> Iterator[str]:
@@ -328,5 +342,5 @@ def promoted(moved: Promotion) -> Iterator[Block]:
         yield Text(f"proof: {moved.proof}", indent=2)
     if moved.returning:
         yield Text(f"fails again: {', '.join(moved.returning)}", indent=2)
-    yield Code(f"promptbench get {moved.prompt}@{moved.label}", label="read it", indent=2)
-    yield Code(moved.undo, label="undo it", indent=2)
+    yield CodeBlock(f"promptbench get {moved.prompt}@{moved.label}", label="read it", indent=2)
+    yield CodeBlock(moved.undo, label="undo it", indent=2)

@@ -12,7 +12,7 @@ from promptbench.api.results import interval_of
 from promptbench.api.timing import Timing
 from promptbench.core.types import Attempt, AttemptKey, Outcome, Rung
 from promptbench.gate.table import Cell, Table
-from promptbench.report.model import CheckChange, Row, Side
+from promptbench.report.model import CheckChange, Row, SideResult
 
 
 @dataclass(slots=True)
@@ -168,11 +168,13 @@ class Collector:
         names = sorted(key for key in {*fixed, *broken} if fixed[key] or broken[key])
         return [CheckChange(check, model, fixed[check, model], broken[check, model]) for check, model in names]
 
-    def side(self, variant: str, model: str, case: str) -> Side:
+    def side(self, variant: str, model: str, case: str) -> SideResult:
         shown = self.shown.get((variant, model, case))
         cell = self.cell(variant, model, case)
         interval = interval_of(cell.passes, cell.total)
-        return Side(cell.passes, cell.total, shown.answer if shown else None, shown.reasons if shown else (), interval)
+        return SideResult(
+            cell.passes, cell.total, shown.answer if shown else None, shown.reasons if shown else (), interval
+        )
 
     def cell(self, variant: str, model: str, case: str) -> Cell:
         return self._table.cell(variant, model, case)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from promptbench.api.records import RunDetails
-from promptbench.report.document import Block, Code, Column, Document, Report, Section, Table, Text
+from promptbench.report.document import Block, CodeBlock, Document, Report, Section, TableBlock, TableColumn, Text
 from promptbench.report.words import duration, money, share
 from promptbench.store.run_list import RunFigures, RunSummary
 
@@ -28,7 +28,9 @@ def runs_report(runs: Sequence[RunSummary]) -> Report:
         )
         for run in runs
     ]
-    table = Table([*(Column(head, numeric=False) for head in heads), Column("cost", drop=1)], rows, label="Runs")
+    table = TableBlock(
+        [*(TableColumn(head, numeric=False) for head in heads), TableColumn("cost", drop=1)], rows, label="Runs"
+    )
     document = Document("", [Section([table])] if rows else [], "" if rows else "no run is on record")
     return Report("runs", document, lambda: {"runs": [asdict(run) for run in runs]})
 
@@ -47,7 +49,7 @@ def run_details_report(run: RunDetails) -> Report:
     title = f"{about.run}: {about.suite}, {about.candidates or about.prompt}{against}, {about.cases} cases"
     lines: list[Block] = [Text(f"started {about.started}, finished {about.finished or 'not yet'}")]
     if about.command:
-        lines.append(Code(about.command, label="again"))
+        lines.append(CodeBlock(about.command, label="again"))
     rows = [
         (
             item.model,
@@ -58,9 +60,9 @@ def run_details_report(run: RunDetails) -> Report:
         )
         for item in run.figures
     ]
-    heads = [Column(head, numeric=False) for head in ("model", "side", "prompt")]
-    figures = [Column(head) for head in ("answers", "format", "p50", "p99", "$/1,000", "errors")]
-    table = Table([*heads, *figures], rows, label="Figures", grouped=True)
+    heads = [TableColumn(head, numeric=False) for head in ("model", "side", "prompt")]
+    figures = [TableColumn(head) for head in ("answers", "format", "p50", "p99", "$/1,000", "errors")]
+    table = TableBlock([*heads, *figures], rows, label="Figures", grouped=True)
     verdict = about.sentence or "not finished: the same command resumes it"
     sections = [Section(lines), *([Section([table])] if rows else [])]
     return Report("runs", Document(title, sections, verdict), lambda: asdict(run), run=about.run)
@@ -76,8 +78,8 @@ def run_history_report(figures: Sequence[RunFigures], metric: str) -> Report:
         side, prompt = _SIDES.get(item.side, item.side), item.prompt.removesuffix(".prompt")
         rows.append((item.model, item.run, item.result or "", side, prompt, _figure(item, metric), change))
         before[item.model, item.side] = value
-    heads = [Column(head, numeric=False) for head in ("model", "run", "result", "side", "prompt")]
-    table = Table([*heads, Column(metric), Column("change")], rows, label="History", grouped=True)
+    heads = [TableColumn(head, numeric=False) for head in ("model", "run", "result", "side", "prompt")]
+    table = TableBlock([*heads, TableColumn(metric), TableColumn("change")], rows, label="History", grouped=True)
     data = {"metric": metric, "runs": [asdict(item) for item in figures]}
     return Report("runs", Document("", [Section([table])] if rows else [], ""), lambda: data)
 

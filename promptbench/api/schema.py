@@ -66,7 +66,7 @@ def report_schema() -> dict[str, Json]:
     }
 
 
-_SHOWN_ONLY = ("Explored", "PromptText", "CaseRow", "AttemptRow", "PastRow")
+_SHOWN_ONLY = ("Explored", "PromptText", "CaseAttempts", "AttemptRow", "PastRow")
 """What only a format for people has."""
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from promptbench.core.types import Json
 from promptbench.formats.json_text import read
 from promptbench.report.document import Matrix
-from promptbench.report.model import Attempts, CaseRow
+from promptbench.report.model import Attempts, CaseAttempts
 
 _MOST_LABELS = 40
 _LONGEST_LABEL = 60
@@ -39,7 +39,7 @@ class Confusions:
         judged = {prompt.hash: prompt.label for prompt in attempts.prompts if prompt.hash == attempts.candidate}
         return cls({"": "", **judged}, attempts.intents)
 
-    def add(self, case: CaseRow) -> None:
+    def add(self, case: CaseAttempts) -> None:
         wanted = {place: label for item in case.expected for place, label in _labels(item) if self._fits(place, label)}
         for place in wanted:
             self._cases[place] += 1

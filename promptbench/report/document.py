@@ -35,7 +35,7 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
-class Code:
+class CodeBlock:
     """Text to be copied, such as a command or YAML: never wrapped, never shortened."""
 
     text: str
@@ -56,7 +56,7 @@ class ItemList:
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class TableColumn:
     """A column of a table.
 
     If the width is too small, the columns with a `drop` go, the highest first; then texts are wrapped, or shortened.
@@ -69,10 +69,10 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class TableBlock:
     """A table whose cells are text. With `grouped`, the first column names the group that a row belongs to."""
 
-    columns: Sequence[Column]
+    columns: Sequence[TableColumn]
     rows: Sequence[Sequence[str]]
     label: str = ""
     grouped: bool = False
@@ -81,7 +81,7 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ItemLine:
     """A labelled line of an entry: a text, or the pieces of a word diff with the tones of removed and added words."""
 
     text: str | Sequence[Piece]
@@ -92,12 +92,12 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class Item:
     """A titled item with labelled lines, such as a case with its answers. `link` is where a page has more of it."""
 
     title: str
     about: str = ""
-    lines: Sequence[Line] = ()
+    lines: Sequence[ItemLine] = ()
     link: Mapping[str, str] = field(default_factory=dict)
     indent: int = 0
     detail: Detail = "always"
@@ -138,7 +138,7 @@ class Chart:
     x: Axis
     y: Axis
     series: Sequence[Series]
-    table: Table
+    table: TableBlock
     marks: Sequence[Sequence[tuple[float, str]]] = ()
     key: Sequence[str] = ()
     detail: Detail = "page"
@@ -156,7 +156,7 @@ class Matrix:
     detail: Detail = "page"
 
 
-Block = Text | Code | ItemList | Table | Entry | Chart | Matrix
+Block = Text | CodeBlock | ItemList | TableBlock | Item | Chart | Matrix
 
 
 @dataclass(frozen=True, slots=True)

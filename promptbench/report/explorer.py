@@ -17,7 +17,7 @@ from promptbench.core.types import Json, Rung
 from promptbench.core.words import number_of
 from promptbench.report.confusion import Confusions
 from promptbench.report.document import Matrix
-from promptbench.report.model import AttemptRow, Attempts, CaseRow
+from promptbench.report.model import AttemptRow, Attempts, CaseAttempts
 
 _CASES_IN_A_PACK = 200
 _CHARACTERS_IN_A_PACK = 2_000_000
@@ -69,7 +69,7 @@ def explore(attempts: Attempts) -> Explorer:
     return Explorer(index.packed(), packs, times, confusions.matrices())
 
 
-def _packs(cases: Iterable[CaseRow], index: _Index) -> Iterator[_Pack]:
+def _packs(cases: Iterable[CaseAttempts], index: _Index) -> Iterator[_Pack]:
     pack = _Pack(index)
     for case in cases:
         pack.add(case)
@@ -102,7 +102,7 @@ class _Index:
             name: [] for name in ("case", "model", "state", "rung", "was", "wasOf", "now", "nowOf")
         }
 
-    def add(self, case: CaseRow) -> None:
+    def add(self, case: CaseAttempts) -> None:
         number = len(self._names)
         self._names.append(case.case)
         self._tagged.append([self._tags.setdefault(tag, len(self._tags)) for tag in case.tags])
@@ -154,12 +154,12 @@ class _Pack:
     """Some cases in full. A text is stored once; cases refer to it by number."""
 
     index: _Index
-    cases: list[CaseRow] = field(default_factory=list)
+    cases: list[CaseAttempts] = field(default_factory=list)
     characters: int = 0
     _texts: dict[str, int] = field(default_factory=dict)
     _written: list[Json] = field(default_factory=list)
 
-    def add(self, case: CaseRow) -> None:
+    def add(self, case: CaseAttempts) -> None:
         self.index.add(case)
         self.cases.append(case)
         self._written.append(

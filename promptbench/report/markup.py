@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from promptbench.report.document import Column
+from promptbench.report.document import TableColumn
 from promptbench.report.words import clean
 
 
@@ -16,7 +16,7 @@ def shown(text: str) -> str:
     return escape("".join(char if char in "\n\t" else clean(char) for char in text.replace("\r\n", "\n")))
 
 
-def table(columns: Sequence[Column], rows: Iterable[Sequence[str]], *, label: str, grouped: bool = False) -> str:
+def table(columns: Sequence[TableColumn], rows: Iterable[Sequence[str]], *, label: str, grouped: bool = False) -> str:
     """Return a table. With `grouped`, a row above each group has the name that the first column repeats."""
     columns = columns[1:] if grouped else columns
     head = "".join(f'<th scope="col"{_figure(column)}>{shown(column.head)}</th>' for column in columns)
@@ -39,5 +39,5 @@ def framed(content: str, label: str) -> str:
     return f'<div class="scroll" tabindex="0" role="group" aria-label="{shown(label)}">{content}</div>\n'
 
 
-def _figure(column: Column) -> str:
+def _figure(column: TableColumn) -> str:
     return ' class="n"' if column.numeric else ""

@@ -71,7 +71,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class SideResult:
     """One prompt's result at a case: passes and attempts, and one answer with the reasons of the checks.
 
     `interval` is the 95 % interval of the pass rate, in [0, 1]; None for a single attempt.
@@ -93,8 +93,8 @@ class FlipRow:
     flip: str
     critical: bool
     logged: bool
-    champion: Side | None
-    candidate: Side
+    champion: SideResult | None
+    candidate: SideResult
     cause: str = ""
     """Why the candidate fails, without what differs between answers: the key for grouping; empty if it passes."""
     expected: str | None = None
@@ -107,8 +107,9 @@ class FlipRow:
 
 @dataclass(frozen=True, slots=True)
 class CheckChange:
-    """The number of cases at which a check passes for the candidate only (fixed) or for production only (broken), on one
-    model, by the answers of the first round.
+    """The number of cases at which a check passes for the candidate only (fixed) or for production only (broken).
+
+    It counts the answers of the first round on one model.
     """
 
     check: str
@@ -236,8 +237,9 @@ class PromptText:
 
 @dataclass(frozen=True, slots=True)
 class AttemptRow:
-    """One attempt. `prompt` is the version's hash, empty for a baseline; times are in milliseconds, costs in US dollars;
-    None is unknown, or not measured now.
+    """One attempt. `prompt` is the version's hash, empty for a baseline.
+
+    Times are in milliseconds, costs in US dollars; None is unknown, or not measured now.
     """
 
     prompt: str
@@ -263,7 +265,7 @@ class AttemptRow:
 
 
 @dataclass(frozen=True, slots=True)
-class CaseRow:
+class CaseAttempts:
     """A case with its messages and every attempt. `number` is its position in the suite.
 
     `states` has its state by model: a `FlipRow.flip`, `still passing`, or `passing` if nothing was compared. `expected`
@@ -313,7 +315,7 @@ class Explored:
     """
 
     prompts: Sequence[PromptText]
-    cases: Iterable[CaseRow]
+    cases: Iterable[CaseAttempts]
     history: Iterable[PastRow]
 
 
@@ -326,7 +328,7 @@ class Attempts:
     """
 
     prompts: Sequence[PromptText]
-    cases: Iterable[CaseRow]
+    cases: Iterable[CaseAttempts]
     candidate: str
     models: Mapping[str, bool]
     intents: frozenset[str] = frozenset()

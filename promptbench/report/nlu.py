@@ -28,7 +28,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
+class LabelScore:
     """Precision, recall and F1 in [0, 1] over `support` expected labels or spans.
 
     `low` and `high` are the bounds of the 95 % bootstrap interval of the F1, if there is one.
@@ -99,16 +99,16 @@ class NluSummary:
     accuracy: Part | None
     in_scope: Part | None
     out_of_scope: Part | None
-    macro: Score | None
-    micro: Score | None
-    weighted: Score | None
-    intents: Mapping[str, Score]
+    macro: LabelScore | None
+    micro: LabelScore | None
+    weighted: LabelScore | None
+    intents: Mapping[str, LabelScore]
     confused: Sequence[Confused]
     outside: Mapping[str, int]
     outside_count: int
     unread: int
-    slots: Score | None
-    by_slot: Mapping[str, Score]
+    slots: LabelScore | None
+    by_slot: Mapping[str, LabelScore]
     exact: Part | None
     confidence: Confidence | None
 
@@ -197,7 +197,7 @@ def share_of(part: Part) -> str:
     return f"{percent(part.share)} ({bounds(part.low, part.high)})"
 
 
-def _score(score: Score) -> str:
+def _score(score: LabelScore) -> str:
     between = "" if score.low is None or score.high is None else f" ({bounds(score.low, score.high)})"
     return f"{percent(score.f1)}{between}"
 

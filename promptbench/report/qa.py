@@ -28,7 +28,8 @@ class QaSummary:
     """One prompt on one model, by its first answer to each question. None if no case is of that kind.
 
     `overall` is over all questions with a known answer, `answerable` over those that have one; `unanswerable` counts
-    the questions without an answer for which none was given. `grounded` and `citations` are the answers that pass these checks.
+    the questions without an answer for which none was given. `grounded` and `citations` are the
+    answers that pass these checks.
     """
 
     prompt: str

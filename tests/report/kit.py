@@ -17,7 +17,7 @@ from promptbench.report.model import (
     Promotion,
     Row,
     RunReport,
-    Side,
+    SideResult,
     TokenTimes,
 )
 from promptbench.report.renderers import plugins
@@ -79,12 +79,18 @@ def tokens(least: int, most: int, calls: int, p50_ms: float) -> TokenTimes:
 
 def side(
     passed: int, attempts: int, answer: str | None = None, *reasons: str, interval: tuple[float, float] | None = None
-) -> Side:
-    return Side(passed, attempts, answer, reasons, interval)
+) -> SideResult:
+    return SideResult(passed, attempts, answer, reasons, interval)
 
 
 def flip(
-    case: str, state: str, champion: Side | None, candidate: Side, *, model: str = "gguf/smollm2-135m", **changes: Json
+    case: str,
+    state: str,
+    champion: SideResult | None,
+    candidate: SideResult,
+    *,
+    model: str = "gguf/smollm2-135m",
+    **changes: Json,
 ) -> FlipRow:
     plain = FlipRow(model, case, state, critical=False, logged=False, champion=champion, candidate=candidate)
     return replace(plain, **changes)

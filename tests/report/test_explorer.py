@@ -11,7 +11,7 @@ from typing import Any
 
 from promptbench.api.run_report import run_report
 from promptbench.report.explorer import Explorer, explore
-from promptbench.report.model import CaseRow, RunReport
+from promptbench.report.model import CaseAttempts, RunReport
 from tests.report import kit
 from tests.report.explored import MODEL, Again, case, explored, report
 
@@ -42,7 +42,7 @@ def test_everything_of_a_case_is_in_its_pack() -> None:
 def test_large_numbers_keep_their_digits() -> None:
     number = 123_456_789_012_345_678_901
 
-    def made() -> Iterator[CaseRow]:
+    def made() -> Iterator[CaseAttempts]:
         yield replace(case(10), variables={"order": number}, expected=[{"order": number}])
 
     found = read(kit.report(explored=replace(explored(0), cases=Again(made))))
@@ -76,7 +76,7 @@ def test_tries_that_were_asked_because_of_a_failure_have_no_part_in_the_times() 
 
 
 def test_a_text_that_is_too_long_is_cut_with_a_note() -> None:
-    def made() -> Iterator[CaseRow]:
+    def made() -> Iterator[CaseAttempts]:
         long = "x" * 50_000_000 + "end"
         yield replace(case(10), attempts=[replace(case(10).attempts[0], answer=long)])
 

@@ -9,7 +9,7 @@ from io import StringIO
 
 from promptbench.core.types import Json
 from promptbench.plugins import ReportFormatSpec
-from promptbench.report.document import Report, Table
+from promptbench.report.document import Report, TableBlock
 from promptbench.report.model import CaseResult
 from promptbench.report.words import Target
 
@@ -42,12 +42,12 @@ def render(reports: Sequence[Report], target: Target) -> str:
     return file.getvalue()
 
 
-def _tables(report: Report) -> Iterator[Table]:
+def _tables(report: Report) -> Iterator[TableBlock]:
     sections = report.document.sections
-    found = [block for section in sections for block in section.blocks if isinstance(block, Table)]
+    found = [block for section in sections for block in section.blocks if isinstance(block, TableBlock)]
     yield from found
     if not found:
-        yield Table([], [[report.document.verdict]])
+        yield TableBlock([], [[report.document.verdict]])
 
 
 def _cell(value: Json) -> str:

@@ -13,15 +13,15 @@ from promptbench.plugins import ReportFormatSpec
 from promptbench.report.document import (
     Block,
     Chart,
-    Code,
+    CodeBlock,
     Document,
-    Entry,
+    Item,
+    ItemLine,
     ItemList,
-    Line,
     Matrix,
     Report,
     Section,
-    Table,
+    TableBlock,
     Text,
 )
 from promptbench.report.explorer import explore
@@ -118,7 +118,7 @@ class _Page:
             yield f"<h3>{tag}{about}</h3>\n"
         open_ = ""
         for block in blocks:
-            kind = '<ul class="flips">\n' if isinstance(block, Entry) else ""
+            kind = '<ul class="flips">\n' if isinstance(block, Item) else ""
             if kind != open_:
                 yield kind or "</ul>\n"
                 open_ = kind
@@ -131,27 +131,27 @@ class _Page:
             case Text():
                 kind = "cause" if block.tone == "strong" else "small" if block.tone == "quiet" else ""
                 yield f"<p{f' class={chr(34)}{kind}{chr(34)}' if kind else ''}>{shown(clean(block.text))}</p>\n"
-            case Code(language="diff"):
+            case CodeBlock(language="diff"):
                 lines = "\n".join(map(_diff_line, block.text.split("\n")))
                 yield f"<details><summary>{shown(clean(block.label))}</summary>\n"
                 yield f'<pre class="diff" tabindex="0">{lines}</pre>\n</details>\n'
-            case Code():
+            case CodeBlock():
                 yield f'<p class="small">{shown(clean(block.label))}</p>\n' if block.label else ""
                 yield _command(block.text)
             case ItemList():
                 yield f"<h4>{shown(clean(block.title))}</h4>\n" if block.title else ""
                 yield "<ul>\n" + "".join(f"<li>{shown(clean(item))}</li>\n" for item in block.items) + "</ul>\n"
-            case Table():
+            case TableBlock():
                 yield table(block.columns, block.rows, label=block.label or "Figures", grouped=block.grouped)
                 yield f'<p class="small">{shown(clean(block.note))}</p>\n' if block.note else ""
-            case Entry():
+            case Item():
                 yield self._entry(block)
             case Chart():
                 yield from _chart(block)
             case Matrix():
                 yield from _matrix(block)
 
-    def _entry(self, entry: Entry) -> str:
+    def _entry(self, entry: Item) -> str:
         name = shown(excerpt(entry.title, _LONGEST))
         if self._report.attempts and entry.link:
             name = f'<a href="{self._address(entry.link)}">{name}</a>'
@@ -182,7 +182,7 @@ def _command(text: str) -> str:
     return f'<pre class="command" tabindex="0">{shown(text)}</pre>\n'
 
 
-def _line(line: Line) -> str:
+def _line(line: ItemLine) -> str:
     label = f"<dt>{shown(clean(line.label))}</dt>" if line.label else ""
     kind = ' class="mono"' if line.label else ""
     if isinstance(line.text, str):

@@ -6,7 +6,18 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from promptbench.plugins import ReportFormatSpec
-from promptbench.report.document import Block, Code, Column, Entry, ItemList, Line, Report, Section, Table, Text
+from promptbench.report.document import (
+    Block,
+    CodeBlock,
+    Item,
+    ItemLine,
+    ItemList,
+    Report,
+    Section,
+    TableBlock,
+    TableColumn,
+    Text,
+)
 from promptbench.report.model import CaseResult
 from promptbench.report.renderers._cases import decides, is_right, judged
 from promptbench.report.words import Target, clean, excerpt
@@ -20,7 +31,7 @@ _ORDER = (
     "fixed",
 )
 _LONGEST = 300
-_CASES = [Column(head, numeric=head == "tries") for head in ("", "case", "model", "tries", "answer", "location")]
+_CASES = [TableColumn(head, numeric=head == "tries") for head in ("", "case", "model", "tries", "answer", "location")]
 
 
 def render(reports: Sequence[Report], target: Target) -> str:
@@ -91,28 +102,28 @@ def _block(block: Block) -> Iterator[str]:
     match block:
         case Text():
             yield f"{text(block.text)}  \n"
-        case Code():
+        case CodeBlock():
             label = f"{text(block.label)}: " if block.label else ""
             yield "".join(f"{label}{code(line)}  \n" for line in block.text.splitlines())
         case ItemList():
             yield f"{text(block.title)}:\n\n" if block.title else ""
             yield from (f"- {text(item)}\n" for item in block.items)
-        case Table():
+        case TableBlock():
             yield _table_head(block.columns)
             # A mention in a code span needs no invisible character, so the name can be copied.
             yield from (_row(cell(item) if "@" in item else text(item) for item in row) for row in block.rows)
             yield f"\n{text(block.note)}\n" if block.note else "\n"
-        case Entry():
+        case Item():
             about = f" {text(block.about)}" if block.about else ""
             yield f"- {code(block.title)}{about}\n" + "".join(map(_line, block.lines))
 
 
-def _line(line: Line) -> str:
+def _line(line: ItemLine) -> str:
     shown = line.text if isinstance(line.text, str) else "".join(map(str, line.text))
     return f"  - {text(line.label)}: {code(shown)}\n" if line.label else f"  - {text(shown[:_LONGEST])}\n"
 
 
-def _table_head(columns: Sequence[Column]) -> str:
+def _table_head(columns: Sequence[TableColumn]) -> str:
     return _row(text(column.head) for column in columns) + _row("---:" if it.numeric else "---" for it in columns)
 
 

@@ -12,15 +12,15 @@ from promptbench.core.words import number_of
 from promptbench.plugins import ReportFormatSpec
 from promptbench.report.document import (
     Block,
-    Code,
-    Column,
+    CodeBlock,
     Document,
-    Entry,
+    Item,
+    ItemLine,
     ItemList,
-    Line,
     Report,
     Section,
-    Table,
+    TableBlock,
+    TableColumn,
     Text,
 )
 from promptbench.report.words import Target, clean, cut, excerpt, shorten, width_of
@@ -131,7 +131,7 @@ class _Writer:
                 self.print(lines, _STYLES[block.tone], block.indent)
             case Text():
                 self.print(block.text, _STYLES[block.tone], block.indent)
-            case Code():
+            case CodeBlock():
                 for line in block.text.splitlines():
                     text = " " * block.indent + (f"{block.label}: " if block.label else "") + clean(line)
                     self._print([(text, _STYLES["quiet"] if block.label else "")], whole=True)
@@ -140,9 +140,9 @@ class _Writer:
                     self.print(block.title, f"bold {_STYLES[block.tone]}".strip())
                 for item in block.items:
                     self.print(item, indent=2)
-            case Table():
+            case TableBlock():
                 self._table(block)
-            case Entry():
+            case Item():
                 self._entry(block)
 
     def _print(self, parts: Sequence[tuple[str, str]], indent: int = 0, *, whole: bool = False) -> None:
@@ -152,7 +152,7 @@ class _Writer:
         text: RenderableType = RichText.assemble(*parts)
         self._console.print(Padding(text, (0, 0, 0, indent), expand=False) if indent else text, soft_wrap=whole)
 
-    def _entry(self, entry: Entry) -> None:
+    def _entry(self, entry: Item) -> None:
         width = self._width - entry.indent
         about = clean(f" {entry.about}") if entry.about else ""
         if width_of(about) > width // 2 and width_of(entry.title) + width_of(about) > width:
@@ -169,7 +169,7 @@ class _Writer:
             room = (width - 2) * (4 if self._verbose else 1)
             self._print([(label, ""), *_parts(line, room, width_of(label))], entry.indent + 2)
 
-    def _table(self, table: Table) -> None:
+    def _table(self, table: TableBlock) -> None:
         from rich.table import Table as RichTable
         from rich.text import Text as RichText
 
@@ -201,7 +201,7 @@ class _Writer:
             self.print(table.note, "dim")
 
 
-def _parts(line: Line, room: int, used: int) -> Iterable[tuple[str, str]]:
+def _parts(line: ItemLine, room: int, used: int) -> Iterable[tuple[str, str]]:
     if isinstance(line.text, str):
         yield excerpt(line.text, room - used) or "(empty)", ""
         return
@@ -215,7 +215,7 @@ def _parts(line: Line, room: int, used: int) -> Iterable[tuple[str, str]]:
         room -= width_of(text)
 
 
-def _fitting(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int) -> dict[int, int]:
+def _fitting(columns: Sequence[TableColumn], rows: Sequence[Sequence[str]], width: int) -> dict[int, int]:
     """Return the widths of the columns to show: droppable ones go first, then texts give way, the widest first."""
     cells = [[column.head for column in columns], *rows]
     widths = {place: max(width_of(row[place]) for row in cells) for place in range(len(columns))}

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from promptbench.report.model import FlipRow
-from promptbench.report.nlu import Confused, Nlu, NluComparison, NluSummary, Part, Score
+from promptbench.report.nlu import Confused, LabelScore, Nlu, NluComparison, NluSummary, Part
 from promptbench.report.words import Target
 from tests.report import kit
 from tests.report.explored import OUT_OF_PAGE, explored, report
@@ -102,7 +102,7 @@ def test_many_failures_are_grouped_by_their_cause() -> None:
 
 def test_intents_and_answers_have_their_figures() -> None:
     part = Part(9, 10, 0.55, 0.99)
-    score = Score(0.9, 0.8, 0.85, 10, 0.7, 0.95)
+    score = LabelScore(0.9, 0.8, 0.85, 10, 0.7, 0.95)
     nothing: Any = dict.fromkeys(("in_scope", "out_of_scope", "micro", "weighted", "slots", "exact", "confidence"))
     confused = [Confused("billing", "delivery", 3, 1, "one", "where is it")]
     summary = NluSummary(
