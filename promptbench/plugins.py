@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from promptbench.core.protocols import (
     Check,
@@ -47,6 +47,10 @@ from promptbench.core.types import (
     Usage,
 )
 
+if TYPE_CHECKING:
+    from promptbench.report.document import Report
+    from promptbench.report.words import Target
+
 __all__ = [
     "Answer",
     "BadRecord",
@@ -73,6 +77,7 @@ __all__ = [
     "ProviderSpec",
     "Reading",
     "RepairSpec",
+    "ReportFormatSpec",
     "Request",
     "Rung",
     "Score",
@@ -231,3 +236,15 @@ class ProviderSpec:
 
     # The optional distribution that the provider needs and the command that installs it, for `promptbench doctor`.
     requires: tuple[str, str] | None = None
+
+
+# ---- report formats: group promptbench.reports ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ReportFormatSpec:
+    """A report format, as `--format` and `--output` name it."""
+
+    # Return the reports of a command as one text that ends with a line break. Raise ValueError if a report has nothing
+    # that the format could hold.
+    render: Callable[[Sequence[Report], Target], str]

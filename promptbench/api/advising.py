@@ -1,14 +1,14 @@
-"""What measured models cost, how those with a prompt stand beside those without, and which one to take."""
+"""Costs of measured models, comparison of models with and without a prompt, and a recommendation."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from statistics import fmean
 
+from promptbench.api.bench_report import Advice, Costs, Figure, MeasuredModel
 from promptbench.core.measured import MeasuredCall
 from promptbench.core.words import number_of, percent
 from promptbench.metrics.pareto import front
-from promptbench.report.measurement import Advice, Costs, Figure, MeasuredModel
 from promptbench.report.words import duration, money, times
 
 _NAMED = 3
@@ -17,10 +17,9 @@ _NAMED = 3
 def costs(
     calls: Sequence[MeasuredCall], *, per_month: int | None, examples: float | None, input_price: float | None
 ) -> Costs:
-    """What the answered calls cost on the average.
+    """Return the mean cost of the answered calls; unknown if the cost of one call is unknown.
 
-    `examples` is the share of the input tokens that the prompt's examples take, `input_price` that of one token. The
-    average is unknown when the cost of one call is.
+    `examples` is the share of the input tokens that the prompt's examples take, `input_price` the price of one token.
     """
     answered = [call for call in calls if call.error is None]
     known = [call.cost for call in answered if call.cost is not None]
@@ -35,7 +34,7 @@ def costs(
 
 
 def beside_own(models: Sequence[MeasuredModel]) -> Iterator[str]:
-    """Each model that uses the prompt beside each that does not: the ratios of their times and costs."""
+    """Compare each model that uses the prompt with each that does not: the ratios of their times and costs."""
     for own in (model for model in models if not model.uses_prompt and model.latency):
         for model in (model for model in models if model.uses_prompt and model.latency):
             assert own.latency is not None
@@ -46,7 +45,7 @@ def beside_own(models: Sequence[MeasuredModel]) -> Iterator[str]:
             if model.costs.each is not None and own.costs.each:
                 parts.append(_as_much(model.costs.each / own.costs.each, "the price", "cheaper"))
             if parts:
-                yield f"{model.model} beside {own.model}: {', '.join(parts)} a call"
+                yield f"{model.model} compared with {own.model}: {', '.join(parts)} a call"
 
 
 def _as_much(ratio: float, more: str, less: str) -> str:
@@ -54,11 +53,11 @@ def _as_much(ratio: float, more: str, less: str) -> str:
 
 
 def advise(models: Sequence[MeasuredModel], hint: str = "") -> Advice:
-    """The front, and a recommendation with its reasons; none where what is known does not lead to one.
+    """Return the Pareto front and a recommendation with its reasons; no recommendation if accuracy is unknown.
 
-    By price and p50, and by the share of right answers where that is known of every model. A model whose interval
-    reaches the best one's share is as good as that; of those the cheapest is recommended, and of equal prices the
-    fastest. `hint` says what would tell which is right more often.
+    The criteria are price and p50, and the share of right answers if it is known for every model. A model whose
+    interval reaches the best share counts as equally good; of these the cheapest is recommended, then the fastest.
+    `hint` is appended where accuracy is missing: how to measure it.
     """
     there = [model for model in models if model.latency]
     priced = bool(there) and all(model.costs.each is not None for model in there)
@@ -89,11 +88,11 @@ def _point(model: MeasuredModel, *, judged: bool, priced: bool) -> list[float]:
 def _gaps(models: Sequence[MeasuredModel], hint: str, *, priced: bool, judged: bool) -> Iterator[str]:
     if not priced:
         unpriced = [model.model for model in models if model.costs.each is None]
-        yield f"cost is left out, since it is unknown for {_named(unpriced)}"
+        yield f"cost is left out, because it is unknown for {_named(unpriced)}"
     if not judged:
         unjudged = [model.model for model in models if model.accuracy is None]
         names, verb = _named(unjudged), "is" if len(unjudged) == 1 else "are"
-        yield f"accuracy is left out, since nothing says how often {names} {verb} right{hint}"
+        yield f"accuracy is left out, because it is unknown how often {names} {verb} right{hint}"
 
 
 def _named(names: Sequence[str]) -> str:
@@ -101,7 +100,7 @@ def _named(names: Sequence[str]) -> str:
 
 
 def _extremes(models: Sequence[MeasuredModel], *, priced: bool) -> Iterator[str]:
-    """The fastest and the cheapest, where accuracy is not known."""
+    """Name the fastest and the cheapest model, if accuracy is unknown."""
     fastest = min(models, key=_p50)
     if not priced:
         yield f"the fastest is {fastest.model}: p50 {duration(_p50(fastest))}"
@@ -117,15 +116,15 @@ def _extremes(models: Sequence[MeasuredModel], *, priced: bool) -> Iterator[str]
 
 
 def _choice(models: Sequence[MeasuredModel], *, priced: bool) -> tuple[MeasuredModel, str]:
-    """The recommended model, and why."""
+    """Return the recommended model, and why."""
     best = max(models, key=lambda model: (_right(model).value, -_p50(model)))
     good = [model for model in models if (_right(model).high or 0.0) >= _right(best).value]
     chosen = min(good, key=lambda model: ((model.costs.each or 0.0) if priced else 0.0, _p50(model)))
     reasons = [f"right in {percent(_right(chosen).value)}"]
     if chosen is not best:
-        reasons[0] += f", which cannot be told from the {percent(_right(best).value)} of {best.model}"
+        reasons[0] += f", not significantly below the {percent(_right(best).value)} of {best.model}"
     elif len(good) == 1:
-        reasons[0] += ", and no other is as good"
+        reasons[0] += ", and no other model is as good"
     if priced:
         reasons.append(f"{money(chosen.costs.per_1000)} per 1,000{_beside(chosen, best, good)}")
     reasons.append(f"p50 {duration(_p50(chosen))}")

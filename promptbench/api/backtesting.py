@@ -8,6 +8,7 @@ from itertools import chain
 from pathlib import Path
 
 from promptbench.api.chosen import read_calls
+from promptbench.api.repairs_report import BacktestFinding, BacktestReport
 from promptbench.api.workspace import Workspace
 from promptbench.checks import expect
 from promptbench.checks._python_process import CheckFailure
@@ -18,7 +19,6 @@ from promptbench.core.protocols import CheckContext, Subject
 from promptbench.core.types import Json, Rung
 from promptbench.formats.ladder import BUILT_IN, Ladder
 from promptbench.project.repair_rules import RepairRule, record_of, stability_problem, verdict_of
-from promptbench.report.repairs import BacktestFinding, BacktestReport
 from promptbench.suite.loader import load as load_suite
 
 _UNKNOWN = object()

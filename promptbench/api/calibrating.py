@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
+from promptbench.api.calibration_report import CalibratedModel, CalibratedSuite, CalibrationReport, FlakyCase, Share
 from promptbench.api.running import RunRequest, case_infos, execute, policy_of
 from promptbench.api.spending import Spending
 from promptbench.api.workspace import Selection, Workspace
@@ -21,7 +22,6 @@ from promptbench.gate.judge import GatedModel, Result, judge
 from promptbench.gate.policy import TRIES
 from promptbench.project.bench import Bench
 from promptbench.project.quarantine import allowed
-from promptbench.report.calibration import CalibratedModel, CalibratedSuite, CalibrationReport, FlakyCase, Share
 from promptbench.settings.settings import actor
 from promptbench.stats.beta import clopper_pearson
 from promptbench.store.runs import RunStore

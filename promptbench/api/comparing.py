@@ -1,4 +1,4 @@
-"""Compares any two runs, versions or models: is the second one worse? What is on record is not asked again."""
+"""Comparison of two runs, versions or models: is the second one worse? Recorded answers are used if there are any."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from promptbench.api.contrast import Side, contrast
 from promptbench.api.pairing import End, Pair, Pairing
+from promptbench.api.reporting import ComparedSide, build_comparison
 from promptbench.api.results import expected_of
 from promptbench.api.running import RunRequest, case_infos, execute, policy_of
 from promptbench.api.spending import Spending, expected
@@ -20,7 +20,7 @@ from promptbench.api.workspace import PRODUCTION, Compared, Selection, Workspace
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import InputError, NothingSelected
 from promptbench.core.events import Listener
-from promptbench.core.types import Json
+from promptbench.core.types import Json, Side
 from promptbench.engine.estimate import Estimate
 from promptbench.gate.attempt_matrix import AttemptMatrix
 from promptbench.gate.case_outcomes import CaseInfo
@@ -32,16 +32,16 @@ from promptbench.report.model import RunReport
 from promptbench.store.prompts import Store
 from promptbench.store.runs import RunInfo, RunStore
 
+# A run's name, or the start of it.
 _RUN = re.compile(r"\d{4,8}|\d{8}-\d{1,6}(-[0-9a-f]{1,4})?|latest")
-"""A run's name, or the start of it."""
 _USAGE = "`compare RUN RUN`, `compare NAME@N NAME@N [SUITE]` or `compare SUITE --model A --model B`"
 
 
 @dataclass(frozen=True, slots=True)
 class Matchup:
-    """What is compared: `A B`, `A B SUITE`, or with two models one suite, one run or nothing; A is what came before.
+    """What to compare: `A B`, `A B SUITE`, or with two models one suite, one run or nothing. A is the earlier one.
 
-    `prompt` is the file that is asked on both models, instead of what is in production.
+    `prompt` is the file to run on both models, instead of the prompt in production.
     """
 
     words: tuple[str, ...] = ()
@@ -53,7 +53,7 @@ class Matchup:
 
 @dataclass(frozen=True, slots=True)
 class ComparisonPlan:
-    """What a comparison would ask: by model the calls, tokens and cost of the first round."""
+    """The calls, tokens and cost of a comparison's first round, by model."""
 
     suite: str
     candidate: str
@@ -64,7 +64,7 @@ class ComparisonPlan:
 
 @dataclass(frozen=True, slots=True)
 class _Version:
-    """A prompt version as it is compared. `stored` tells it from a file."""
+    """A prompt version to compare; `stored` if it is from the store, not from a file."""
 
     prompt: str
     label: str
@@ -75,7 +75,7 @@ class _Version:
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """A comparison for which both sides are asked now."""
+    """A comparison whose sides both run now."""
 
     bench: Bench
     pairing: Pairing
@@ -90,21 +90,21 @@ def compare(
     spending: Spending | None = None,
     listen: Listener = lambda _: None,
 ) -> RunReport:
-    """Judges whether B is worse than A, by the statistics of the gate and case by case.
+    """Judge if B is worse than A, case by case, with the statistics of the gate.
 
-    Two runs, or two versions without a suite, are compared by what is on record, without a call; two versions with a
-    suite, and two models, are asked now, side by side. Raises InputError where the words mean nothing, or what they
-    mean was never asked, NothingSelected where no case can be compared.
+    Two runs, or two versions without a suite, are compared by their recorded answers, without a call; two versions with
+    a suite, and two models, run now, side by side. Raises InputError if the words are not understood or nothing is
+    recorded for them, NothingSelected if no case can be compared.
     """
     with workspace.prompts() as store, workspace.runs() as runs:
         question = _question(workspace, store, runs, matchup)
         if question is not None:
             return _ask(workspace, runs, question, spending or Spending(), listen)
-        return _recorded(workspace, store, runs, matchup)
+        return _recorded(store, runs, matchup)
 
 
 def plan_comparison(workspace: Workspace, matchup: Matchup) -> ComparisonPlan | None:
-    """What `compare` would ask; None where it compares what is on record."""
+    """Return what `compare` would call; None if it compares recorded answers."""
     with workspace.prompts() as store, workspace.recordings() as runs:
         question = _question(workspace, store, runs, matchup)
         if question is None:
@@ -122,7 +122,7 @@ def _question(workspace: Workspace, store: Store, runs: RunStore | None, matchup
     if len(models) == 2 and len(words) <= 1:
         return None if words and _RUN.fullmatch(words[0]) else _models_question(workspace, store, runs, matchup)
     if len(words) not in (2, 3) or len(models) > 1 or matchup.prompt:
-        raise InputError("what is to be compared with what?", hint=_USAGE)
+        raise InputError("compare needs two runs, two versions or two models", hint=_USAGE)
     if len(words) == 2:
         return None
     return _versions_question(workspace, store, runs, matchup)
@@ -150,8 +150,8 @@ def _models_question(workspace: Workspace, store: Store, runs: RunStore | None, 
     ends = {model.name: End(version.hash, model.name, bench.deterministic(model)) for model in bench.models}
     blind = [name for name in matchup.models if name not in ends]
     if blind:
-        hint = "a run shows it beside the prompt: `promptbench run SUITE`"
-        raise InputError(f"{blind[0]} sees no prompt, so a prompt cannot be compared on it", hint=hint)
+        hint = "a run shows it next to the prompt: `promptbench run SUITE`"
+        raise InputError(f"{blind[0]} uses no prompt, so a prompt cannot be compared on it", hint=hint)
     first, second = (ends[name] for name in matchup.models)
     labels = (f"{version.label} on {first.model}", f"{version.label} on {second.model}")
     versus = ComparisonLabels(f"on {first.model}", labels[1])
@@ -168,7 +168,7 @@ def _only_suite(workspace: Workspace) -> Path:
 def _bench(
     workspace: Workspace, store: Store, runs: RunStore | None, matchup: Matchup, path: Path, compared: Compared
 ) -> Bench:
-    """The suite with these versions, and with models that see a prompt only."""
+    """Assemble the suite with these versions and only the models that use a prompt."""
     selection = Selection((workspace.suite_file(path),), (), matchup.models, matchup.cases, matchup.tags)
     [bench], _ = workspace.assemble(selection, store=store, runs=runs, compared=compared)
     if not (models := _seeing(bench)):
@@ -194,7 +194,7 @@ def _flags(matchup: Matchup) -> dict[str, Sequence[str]]:
 
 
 def _command(matchup: Matchup) -> str:
-    """What makes the comparison again."""
+    """Return the command that repeats the comparison."""
     words = ["promptbench", "compare", *matchup.words]
     for flag, values in _flags(matchup).items():
         for value in values:
@@ -209,10 +209,10 @@ def _ask(workspace: Workspace, runs: RunStore, question: _Question, spending: Sp
     spending.check(workspace, [bench])
     budgets = spending.budgets(spending.budget(), bench)
     done = execute(workspace, bench, runs, listen, asked=question.asked, budgets=budgets, trial=pairing)
-    sides = (Side(done.info, question.labels[0]), Side(done.info, question.labels[1]))
+    sides = (ComparedSide(done.info, question.labels[0]), ComparedSide(done.info, question.labels[1]))
     joint = pairing.joint(done.table, done.table)
     command, expected = question.asked.command, partial(expected_of, bench)
-    return contrast(runs, pairing, sides, joint, done.verdict, command=command, left_out={}, expected=expected)
+    return build_comparison(runs, pairing, sides, joint, done.verdict, command=command, left_out={}, expected=expected)
 
 
 # -- what is on record -------------------------------------------------------------------------------------------------
@@ -220,7 +220,7 @@ def _ask(workspace: Workspace, runs: RunStore, question: _Question, spending: Sp
 
 @dataclass(frozen=True, slots=True)
 class _Subject:
-    """One side on record: a version in a run, and the models that it is looked at on."""
+    """One recorded side: a version in a run, and the models to compare it on."""
 
     info: RunInfo
     variant: str
@@ -228,31 +228,51 @@ class _Subject:
     models: tuple[str, ...]
 
 
-def _recorded(workspace: Workspace, store: Store, runs: RunStore, matchup: Matchup) -> RunReport:
+def _recorded(store: Store, runs: RunStore, matchup: Matchup) -> RunReport:
     if matchup.tags or matchup.prompt:
         flag = "--tag" if matchup.tags else "--prompt"
-        raise InputError(f"{flag} says what is to be asked, and this compares what is on record", hint=_USAGE)
+        raise InputError(f"{flag} selects calls, and this compares recorded answers", hint=_USAGE)
     first, second = _subjects(store, runs, matchup)
+    return _judged(runs, first, second, matchup.cases, command=_command(matchup), again=_again(first, second))
+
+
+def recorded_comparison(runs: RunStore, info: RunInfo) -> RunReport:
+    """Return the report on a comparison that was run, from its recorded answers."""
+    chosen, by_side = info.facts["selection"], {item.side: item for item in info.variants}
+    second = _subject(info, by_side[Side.CANDIDATE].hash, by_side[Side.CANDIDATE].name)
+    first = second
+    if Side.CHAMPION in by_side:
+        first = _subject(info, by_side[Side.CHAMPION].hash, by_side[Side.CHAMPION].name)
+    else:
+        first, second = (replace(second, models=(model,)) for model in chosen["model"])
+    command = str(info.facts["command"])
+    return _judged(runs, first, second, chosen["case"], command=command, again=command)
+
+
+def _judged(
+    runs: RunStore, first: _Subject, second: _Subject, wanted: Sequence[str], *, command: str, again: str
+) -> RunReport:
+    """Judge two recorded sides; `again` is the command that calls the models where too few tries are recorded."""
     pairs = _pairs(runs, first, second)
-    cases, left_out = _cases(runs, first.info, second.info, matchup.cases)
+    cases, left_out = _cases(runs, first.info, second.info, wanted)
     policy = Policy.of(second.info.facts["policy"])
     champion, candidate = (_table(runs, item.info, policy) for item in (first, second))
-    if unasked := [case.name for case in cases if not _asked_both(pairs, case.name, champion, candidate)]:
-        cases = [case for case in cases if case.name not in set(unasked)]
-        left_out["not asked of both"] = unasked
+    if missing := [case.name for case in cases if not _has_both(pairs, case.name, champion, candidate)]:
+        cases = [case for case in cases if case.name not in set(missing)]
+        left_out["not asked of both"] = missing
     if not cases:
-        raise NothingSelected("no case was asked of both, so there is nothing to compare")
+        raise NothingSelected("no case was run on both sides, so nothing can be compared")
     pairing = Pairing(_named(first, second), pairs, cases, policy)
     joint = pairing.joint(champion, candidate)
-    verdict = pairing.as_recorded(joint, _again(workspace, first, second))
-    sides = (Side(first.info, _in_full(first, second, first)), Side(second.info, _in_full(first, second, second)))
-    report = contrast(runs, pairing, sides, joint, verdict, command=_command(matchup), left_out=left_out)
+    verdict = pairing.as_recorded(joint, again)
+    one, other = (ComparedSide(side.info, _in_full(first, second, side)) for side in (first, second))
+    report = build_comparison(runs, pairing, (one, other), joint, verdict, command=command, left_out=left_out)
     return replace(report, notes=[*_interrupted(first.info, second.info), *report.notes])
 
 
 def _interrupted(*infos: RunInfo) -> Iterator[str]:
     for run, command in {info.id: info.facts["command"] for info in infos if info.finished is None}.items():
-        yield f"run {run} has not come to its end; `{command}` goes on with it"
+        yield f"run {run} is not finished; `{command}` resumes it"
 
 
 def _subjects(store: Store, runs: RunStore, matchup: Matchup) -> tuple[_Subject, _Subject]:
@@ -277,7 +297,7 @@ def _asked_on(subject: _Subject, only: Sequence[str]) -> tuple[str, ...]:
     for model in only:
         if model not in subject.models:
             known = ", ".join(subject.models)
-            raise InputError(f"run {subject.info.id} did not ask {model}", hint=f"it asked {known}")
+            raise InputError(f"run {subject.info.id} did not call {model}", hint=f"it called {known}")
     return tuple(only) or subject.models
 
 
@@ -287,7 +307,7 @@ def _subject(info: RunInfo, variant: str, label: str) -> _Subject:
 
 
 def _of_run(runs: RunStore, name: str) -> _Subject:
-    """The version that a run was about: its candidate, or what is in production where that was looked at."""
+    """Return the version that a run was about: its candidate, or the prompt in production if that was tested."""
     info = runs.run(name)
     if info.facts["selection"].get("replayed"):
         raise InputError(f"run {info.id} replayed logged calls and not the cases of a suite", hint="name another run")
@@ -299,7 +319,7 @@ def _of_run(runs: RunStore, name: str) -> _Subject:
 
 
 def _of_versions(store: Store, runs: RunStore, matchup: Matchup) -> tuple[_Subject, _Subject]:
-    """The newest run that asked both versions; else the newest run of each by the same suite."""
+    """Return both sides from the newest run of both versions, else from the newest run of each by the same suite."""
     one, other = _two_versions(store, matchup)
     together = runs.cases().runs_with([one.hash, other.hash])
     if together:
@@ -309,15 +329,15 @@ def _of_versions(store: Store, runs: RunStore, matchup: Matchup) -> tuple[_Subje
     suites = [suite for suite in theirs if suite in mine]
     if not suites:
         never = next((item.label for item, found in ((one, mine), (other, theirs)) if not found), None)
-        what = f"no run has asked {never}" if never else f"no suite has asked both {one.label} and {other.label}"
-        hint = f"`promptbench compare {shlex.join(matchup.words)} SUITE` asks both now"
+        what = f"no run has called {never}" if never else f"no suite has run both {one.label} and {other.label}"
+        hint = f"`promptbench compare {shlex.join(matchup.words)} SUITE` runs both now"
         raise InputError(what, hint=hint)
     first, second = runs.run(mine[suites[0]]), runs.run(theirs[suites[0]])
     return _subject(first, one.hash, one.label), _subject(second, other.hash, other.label)
 
 
 def _newest_by_suite(runs: RunStore, version: _Version) -> dict[str, str]:
-    """The newest run of each suite that asked a version; the suite with the newest one first."""
+    """Return the newest run of a version by suite, the newest one first."""
     found: dict[str, str] = {}
     for run, suite in runs.cases().runs_with([version.hash]):
         found.setdefault(suite, run)
@@ -352,21 +372,21 @@ def _cases(
     old = next((info.id for info, found in ((first, theirs), (second, ours)) if not found), None)
     if old is not None:
         hint = "make a new one, or compare the versions by a suite: `promptbench compare A B SUITE`"
-        raise InputError(f"run {old} does not say what its cases were, so they cannot be matched", hint=hint)
+        raise InputError(f"run {old} has no record of its cases, so they cannot be matched", hint=hint)
     if wanted:
         theirs, ours = (
             {name: case for name, case in found.items() if any(fnmatchcase(name, pattern) for pattern in wanted)}
             for found in (theirs, ours)
         )
         if not theirs and not ours:
-            raise NothingSelected(f"neither run has a case named {' or '.join(wanted)}", hint="* stands for any text")
+            raise NothingSelected(f"neither run has a case named {' or '.join(wanted)}", hint="* matches any text")
     changed = [name for name in ours if name in theirs and ours[name].content != theirs[name].content]
     same = [case for name, case in ours.items() if name in theirs and name not in set(changed)]
     if not same:
         what = "no case is the same in both runs, so there is nothing to compare"
         if first.suite != second.suite:
             what = f"run {first.id} is of the suite '{first.suite}' and run {second.id} of '{second.suite}': {what}"
-        raise NothingSelected(what, hint="`promptbench compare NAME@N NAME@N SUITE` asks both the same cases now")
+        raise NothingSelected(what, hint="`promptbench compare NAME@N NAME@N SUITE` runs both on the same cases now")
     left_out = {
         "changed since": changed,
         "new": [name for name in ours if name not in theirs],
@@ -380,8 +400,8 @@ def _as_field(value: Json) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _asked_both(pairs: Sequence[Pair], case: str, champion: AttemptMatrix, candidate: AttemptMatrix) -> bool:
-    """Whether there is an attempt of both sides on every model; a run that was interrupted has not asked everything."""
+def _has_both(pairs: Sequence[Pair], case: str, champion: AttemptMatrix, candidate: AttemptMatrix) -> bool:
+    """Return True if both sides have an attempt on every model; an interrupted run has not."""
     ends = [(end, table) for pair in pairs for end, table in ((pair.champion, champion), (pair.candidate, candidate))]
     cells = [table.cell(end.variant, end.model, case) for end, table in ends]
     return all(cell.total or cell.errored for cell in cells)
@@ -393,7 +413,7 @@ def _table(runs: RunStore, info: RunInfo, policy: Policy) -> AttemptMatrix:
 
 
 def _named(first: _Subject, second: _Subject) -> ComparisonLabels:
-    """Both sides as briefly as they can be told apart."""
+    """Return the shortest names that distinguish both sides."""
     if first.variant != second.variant and first.label != second.label:
         return ComparisonLabels(first.label, second.label)
     if first.models != second.models and len(first.models) == len(second.models) == 1:
@@ -402,14 +422,14 @@ def _named(first: _Subject, second: _Subject) -> ComparisonLabels:
 
 
 def _in_full(first: _Subject, second: _Subject, side: _Subject) -> str:
-    """A side by a name of its own."""
+    """Return a side's full name."""
     named = _named(first, second)
     if side is second:
         return named.candidate
     return named.champion if named.champion == first.label else f"{first.label} {named.champion}"
 
 
-def _again(workspace: Workspace, first: _Subject, second: _Subject) -> str:
+def _again(first: _Subject, second: _Subject) -> str:
     folder = Path(str(second.info.facts["path"])).parent.as_posix()
     return f"promptbench compare A B {folder}" if first.variant != second.variant else str(second.info.facts["command"])
 
@@ -432,11 +452,11 @@ def _version(store: Store, written: str) -> _Version:
     """A prompt file, or a version in the store."""
     path = Path(written)
     if path.is_dir() or path.suffix in (".yaml", ".yml"):
-        raise InputError(f"{written} is a suite, and versions or runs of it are compared", hint=_USAGE)
+        raise InputError(f"{written} is a suite; name versions or runs of it", hint=_USAGE)
     if path.is_file():
         return _of_file(path)
     if "@" not in written and path.suffix:
-        raise InputError(f"there is no file {written}", hint="name a prompt file, or a version: NAME@N")
+        raise InputError(f"file {written} not found", hint="name a prompt file, or a version: NAME@N")
     found = store.get(written)
     return _Version(found.prompt, f"{found.prompt}@{found.number}", found.source, found.hash, stored=True)
 
@@ -452,7 +472,7 @@ def _of_file(path: Path) -> _Version:
 def _asked_version(
     workspace: Workspace, store: Store, runs: RunStore | None, path: Path, file: Path | None
 ) -> _Version:
-    """The version that is asked on two models: that of a file, else what is in production, else the suite's own."""
+    """Return the version to run on two models: that of a file, else the one in production, else the suite's own."""
     if file is not None:
         return _of_file(file)
     selection = Selection(paths=(path,))

@@ -1,4 +1,4 @@
-"""A run in full, for reports that show single attempts: read from the record while they are written."""
+"""All attempts of a run, for reports that show them; read from the record on iteration."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from promptbench.core.types import Attempt, Outcome
 from promptbench.gate.case_outcomes import CaseOutcome
 from promptbench.gate.judge import Verdict
 from promptbench.project.bench import BASELINE, Bench
-from promptbench.report.model import AttemptRow, CaseRow, Explored, PastRow, PromptText
+from promptbench.report.model import AttemptRow, CaseAttempts, Explored, PastRow, PromptText
 from promptbench.store.runs import RunStore
 
 
 def explored(bench: Bench, record: Path, run: str, verdict: Verdict, screen: Mapping[str, int]) -> Explored:
-    """The prompts, cases and history of a run. `screen` is how often each model was asked in the first round."""
+    """Return the prompts, cases and history of a run. `screen` is the number of first-round tries by model."""
     return Explored(
         prompts=[
             PromptText(item.label.removesuffix(".prompt"), item.side.value, item.hash, item.prompt.source)
@@ -41,7 +41,7 @@ class _History:
 
 @dataclass(frozen=True, slots=True)
 class _Cases:
-    """The cases, as often as they are iterated over. One is in memory at a time."""
+    """The cases of a run. Can be iterated repeatedly; one case is in memory at a time."""
 
     bench: Bench
     record: Path
@@ -49,7 +49,7 @@ class _Cases:
     verdict: Verdict
     screen: Mapping[str, int]
 
-    def __iter__(self) -> Iterator[CaseRow]:
+    def __iter__(self) -> Iterator[CaseAttempts]:
         states = {
             (model.model, item.case.name): item.outcome.value for model in self.verdict.models for item in model.cases
         }
@@ -63,10 +63,10 @@ class _Cases:
                 attempts = [item for place in places for item in runs.attempts_at(self.run, *place, name)]
                 yield self._case(name, attempts, states)
 
-    def _case(self, name: str, attempts: list[Attempt], states: Mapping[tuple[str, str], str]) -> CaseRow:
+    def _case(self, name: str, attempts: list[Attempt], states: Mapping[tuple[str, str], str]) -> CaseAttempts:
         case, cases = self.bench.cases[name], self.bench.suite.cases
         written = cases[name] if name in cases.numbers else None
-        return CaseRow(
+        return CaseAttempts(
             case=name,
             number=self.bench.cases.numbers[name],
             tags=case.tags,
@@ -88,7 +88,7 @@ class _Cases:
         )
 
     def _state(self, attempts: list[Attempt], model: str) -> str:
-        """What is said of a case that the gate did not compare: on what the verdict is about, or the baseline."""
+        """Return the state of a case that the gate did not compare, by the judged prompt or the baseline."""
         outcomes = {
             item.outcome
             for item in attempts

@@ -1,4 +1,4 @@
-"""A measurement on record as a report: the calls summed up, the words around them, what is known from runs."""
+"""Recorded measurements as results: the calls summed up, the load in words, and the accuracy from runs."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import islice
 
 from promptbench.api.advising import advise, beside_own, costs
+from promptbench.api.bench_report import Accuracy, HistoryLine, MeasuredModel, MeasurementReport
 from promptbench.api.summing import contrasts, rate, summed
 from promptbench.api.workspace import Workspace
 from promptbench.core.measured import MeasuredCall
@@ -15,25 +16,28 @@ from promptbench.core.types import Json
 from promptbench.core.words import number_of, percent
 from promptbench.project.bench import Bench, Variant
 from promptbench.prompts.prompt import Prompt, Template
-from promptbench.report.measurement import Accuracy, HistoryLine, MeasuredModel, MeasurementReport
 from promptbench.report.words import duration
 from promptbench.stats.quantiles import rank_bounds
 from promptbench.store.bench_runs import BenchRunInfo
 from promptbench.store.runs import RunStore
 
+# Cases from which the share of the examples in a prompt is estimated.
 _SAMPLE = 50
-"""Cases by which the share of the examples in a prompt is told."""
+# A model that became slower or faster by at least this share is reported.
+_DRIFT = 0.05
+# Lateness is reported above this share of the p50, and above these milliseconds.
 _LATE = 0.1
 _LATE_LEAST = 5.0
-"""Milliseconds of lateness, and the share of a p50, from which it is worth a word."""
 _ENOUGH_FOR_P99 = 368
 _RUNS = 20
 _RUN_HINT = ": `promptbench run` on the suite measures it"
 
 
 def examples_of(bench: Bench, variant: Variant) -> float:
-    """The share of the prompt's examples in what is sent, by characters: turns that the prompt's author wrote, a user's
-    message and the model's answer to it. What is called an example inside of one message cannot be told from the rest.
+    """Return the share of the prompt's examples in the characters sent, in [0, 1].
+
+    An example is a user's message with the model's answer, both written in the prompt file. Examples inside of one
+    message cannot be recognised.
     """
     examples = sum(len(item.source) for item in _examples(variant.prompt))
     if not examples:
@@ -57,7 +61,7 @@ def _examples(prompt: Prompt) -> Iterator[Template]:
 
 
 def report_of(workspace: Workspace, runs: RunStore, info: BenchRunInfo, per_month: int | None) -> MeasurementReport:
-    """What is on record about a measurement."""
+    """Return a recorded measurement with its figures."""
     accuracies = _accuracies(runs, info)
     models = [replace(model, accuracy=accuracies.get(model.model)) for model in _models(runs, info, per_month)]
     facts = info.facts
@@ -81,11 +85,11 @@ def report_of(workspace: Workspace, runs: RunStore, info: BenchRunInfo, per_mont
 
 
 def how_of(facts: Mapping[str, Json]) -> str:
-    """The load in words."""
+    """Return the load in words."""
     load = facts["load"]
     match load["arrivals"]:
         case "closed":
-            at_once = "one call at a time" if load["concurrency"] == 1 else f"{load['concurrency']} calls at once"
+            at_once = "one call at a time" if load["concurrency"] == 1 else f"{load['concurrency']} concurrent calls"
             how = f"{at_once}, the next when one has ended"
         # Of an earlier version.
         case "trace":
@@ -96,7 +100,7 @@ def how_of(facts: Mapping[str, Json]) -> str:
 
 
 def history_lines(workspace: Workspace, runs: RunStore, info: BenchRunInfo) -> Iterator[HistoryLine]:
-    """A line for each model."""
+    """Yield a line for each model."""
     for model in _models(runs, info, None):
         yield HistoryLine(
             name=info.id,
@@ -128,7 +132,7 @@ def _models(runs: RunStore, info: BenchRunInfo, per_month: int | None) -> Iterat
 
 
 def _accuracies(runs: RunStore, info: BenchRunInfo) -> dict[str, Accuracy]:
-    """By model, from the newest finished run of the suite that asked the same version of the prompt."""
+    """Return accuracies by model, from the newest finished run of the suite with the same version of the prompt."""
     found: dict[str, Accuracy] = {}
     if not info.suite:
         return found
@@ -141,7 +145,7 @@ def _accuracies(runs: RunStore, info: BenchRunInfo) -> dict[str, Accuracy]:
 
 
 def common_notes(models: Sequence[MeasuredModel]) -> Iterator[str]:
-    """What there is to say of measured and of logged calls."""
+    """Yield notes that apply to measured and to logged calls."""
     if any(rank_bounds(model.answered, 0.99)[1] is None for model in models if model.latency):
         yield f"a p99 has no upper bound below {_ENOUGH_FOR_P99} answered calls"
 

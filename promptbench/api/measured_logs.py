@@ -1,4 +1,4 @@
-"""What the calls of log files took, by model, without asking anybody."""
+"""Times and costs of the calls in log files, by model. Calls no model."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import PurePath
 from typing import BinaryIO
 
 from promptbench.api.advising import advise, costs
+from promptbench.api.bench_report import Accuracy, MeasuredModel, MeasurementReport
 from promptbench.api.log_files import OpenedLog, UnreadableLog, find_logs
 from promptbench.api.measured import common_notes
 from promptbench.api.summing import contrasts, rate, summed
@@ -19,7 +20,6 @@ from promptbench.core.words import number_of
 from promptbench.formats.log_sight import describe_unknown
 from promptbench.gateway import listed
 from promptbench.ingest import detect_format, load_format
-from promptbench.report.measurement import Accuracy, MeasuredModel, MeasurementReport
 
 _NAMED = 3
 
@@ -31,10 +31,10 @@ def measured_in_logs(
     columns: Mapping[str, str] | None = None,
     per_month: int | None = None,
 ) -> MeasurementReport:
-    """The figures of all calls whose latency is logged, and of those that got no answer.
+    """Return the figures of all calls with a logged latency, and of those without an answer.
 
-    A log that names no model is one model's, with the file's name. Costs are those that the log has, else those of the
-    list. Raises InputError for what is no log, NothingSelected when no call has a latency.
+    A log that names no model counts as one model with the file's name. Costs are from the log, else from the price
+    list. Raises InputError for a file that is not a log, NothingSelected if no call has a latency.
     """
     calls: dict[str, list[MeasuredCall]] = defaultdict(list)
     wrong: Counter[str] = Counter()
@@ -58,7 +58,7 @@ def measured_in_logs(
     priced = {model: _priced(model, mine) for model, mine in calls.items()}
     models = [_model(model, mine, wrong[model], per_month) for model, mine in priced.items()]
     guessed = [model for model, mine in priced.items() if mine is not calls[model]]
-    at_list = [f"the cost of {', '.join(guessed)} is at the list price of now, for the tokens that were logged"]
+    at_list = [f"the cost of {', '.join(guessed)} is at today's list price, for the logged tokens"]
     total = sum(map(len, calls.values()))
     left_out = [f"{number_of(len(bad), 'record')} left out; the first, {bad[0].place}: {bad[0].reason}"] if bad else []
     return MeasurementReport(
@@ -68,7 +68,7 @@ def measured_in_logs(
         prompt="",
         version="",
         about=f"{number_of(total, 'logged call')} in {_listed(names)}",
-        how="latency is what the log says; nobody was asked",
+        how="latencies are from the log; no model was called",
         complete=True,
         models=models,
         contrasts=list(contrasts(models)),
@@ -86,7 +86,7 @@ def _listed(names: Sequence[str]) -> str:
 def _records(found: OpenedLog) -> Iterator[LoggedCall | BadRecord]:
     name = detect_format(found.file)
     if name is None:
-        hint = "`promptbench import` says what it can read"
+        hint = "`promptbench import` lists what it can read"
         raise InputError(f"{found.file.name} {describe_unknown(found.file)}", hint=hint)
     try:
         spec = load_format(name)
@@ -96,7 +96,6 @@ def _records(found: OpenedLog) -> Iterator[LoggedCall | BadRecord]:
 
 
 def _measured(call: LoggedCall, file: str, known: Mapping[str, Sequence[MeasuredCall]]) -> MeasuredCall | None:
-    """None for a call that got an answer and has no latency."""
     model = call.model or PurePath(file).name.partition(".")[0]
     failed = (call.error or call.failed or "no answer") if call.tier is FailureTier.TRANSPORT else None
     if call.latency_ms is None and failed is None:
@@ -120,7 +119,7 @@ def _measured(call: LoggedCall, file: str, known: Mapping[str, Sequence[Measured
 
 
 def _priced(model: str, calls: list[MeasuredCall]) -> list[MeasuredCall]:
-    """The same calls where their costs are known or nothing is; else with those of the list."""
+    """Return the calls with the costs of the price list, if none is logged and the tokens are known."""
     if any(call.cost is not None for call in calls) or not any(call.usage for call in calls):
         return calls
     price = listed(model)
@@ -130,7 +129,7 @@ def _priced(model: str, calls: list[MeasuredCall]) -> list[MeasuredCall]:
 
 
 def _model(name: str, calls: Sequence[MeasuredCall], wrong: int, per_month: int | None) -> MeasuredModel:
-    """A log in which no answer is marked as wrong is taken for one that has no verdicts."""
+    # A log without any answer marked as wrong is assumed to have no verdicts.
     model = summed(name, calls, uses_prompt=True, logged=True)
     right = Accuracy(rate(model.answered - wrong, model.answered), model.answered, "") if wrong else None
     bill = costs(calls, per_month=per_month, examples=None, input_price=None)

@@ -10,6 +10,7 @@ from pathlib import Path
 from random import Random
 
 from promptbench import __version__
+from promptbench.api.bench_report import HistoryLine, MeasurementReport
 from promptbench.api.measured import examples_of, history_lines, report_of
 from promptbench.api.running import gateway_of, prices_of
 from promptbench.api.spending import Spending, require_prices
@@ -29,7 +30,6 @@ from promptbench.gateway.tokens import estimate
 from promptbench.project.assemble import assemble
 from promptbench.project.bench import Bench, BenchModel, Variant
 from promptbench.prompts.parser import load as load_prompt
-from promptbench.report.measurement import HistoryLine, MeasurementReport
 from promptbench.store.prompts import Store
 from promptbench.store.runs import RunStore
 from promptbench.suite.loader import read as read_suite

@@ -7,6 +7,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
+from promptbench.api.mutation_report import (
+    MutationReport,
+    OperatorRow,
+    SuiteMutation,
+    Survivors,
+    VacuousCheck,
+)
 from promptbench.api.workspace import Selection, Workspace
 from promptbench.checks._options import share
 from promptbench.checks._scores import quoted
@@ -20,7 +27,6 @@ from promptbench.project.mutants import OPERATORS, Operator, Vocabulary, format_
 from promptbench.project.mutation import AnswerSource, GoodAnswer, MutantResult, MutantStatus, MutationCase
 from promptbench.prompts.parser import parse_prompt
 from promptbench.prompts.prompt import MissingVariable
-from promptbench.report.mutation import MutationReport, OperatorRow, SuiteMutation, Survivors, VacuousCheck
 from promptbench.store.runs import RunInfo, RunStore
 
 # Cases whose answers are the vocabulary of the mutants.

@@ -24,10 +24,10 @@ from promptbench.report.nlu import (
     Confidence,
     ConfidenceBin,
     Confused,
+    LabelScore,
     Nlu,
     NluComparison,
     NluSummary,
-    Score,
     ThresholdRow,
 )
 from promptbench.stats.exact import mcnemar_mid_p
@@ -193,7 +193,7 @@ def _summary(prompt: str, side: str, model: str, tally: _NluTally) -> NluSummary
     )
 
 
-def _slot_score(counts: Mapping[tuple[int, int, int], int]) -> Score | None:
+def _slot_score(counts: Mapping[tuple[int, int, int], int]) -> LabelScore | None:
     right, predicted, expected = _sums(counts)
     if not (predicted or expected):
         return None
@@ -210,9 +210,9 @@ def _sums(counts: Mapping[tuple[int, int, int], int]) -> tuple[int, int, int]:
     return right, predicted, expected
 
 
-def _score(figures: LabelFigures, interval: tuple[float, float] | None = None) -> Score:
+def _score(figures: LabelFigures, interval: tuple[float, float] | None = None) -> LabelScore:
     low, high = interval or (None, None)
-    return Score(figures.precision, figures.recall, figures.f1, figures.support, low, high)
+    return LabelScore(figures.precision, figures.recall, figures.f1, figures.support, low, high)
 
 
 def _confidence(confidences: Confidences) -> Confidence | None:

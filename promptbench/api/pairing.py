@@ -1,4 +1,4 @@
-"""Two sides of a comparison, case by case: what is asked of them, and how they are judged."""
+"""The two sides of a comparison, case by case: which calls they need, and how they are judged."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from promptbench.gate.judge import GatedModel, ModelVerdict, Result, Verdict, ju
 from promptbench.gate.policy import TRIES, ComparisonLabels, Policy
 from promptbench.gate.sentence import names
 
+# The sides in a joint table, instead of version hashes, which may be the same.
 CHAMPION, CANDIDATE = Side.CHAMPION.value, Side.CANDIDATE.value
-"""The sides in a joint table, in the place of version hashes: those may be the same."""
 
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """Whose answers one side of a pair has: those of a prompt version on a model."""
+    """One side of a pair: a prompt version on a model."""
 
     variant: str
     model: str
@@ -29,7 +29,7 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two ends that are compared. In the joint table they share the candidate's model."""
+    """Two sides that are compared. In the joint table they share the candidate's model."""
 
     champion: End
     candidate: End
@@ -40,13 +40,13 @@ class Pair:
 
     @property
     def deterministic(self) -> bool:
-        """Whether one answer of each is the fact."""
+        """Return True if one answer of each side is enough, because neither ever varies."""
         return self.champion.deterministic and self.candidate.deterministic
 
 
 @dataclass(frozen=True, slots=True)
 class Pairing:
-    """The trial of a comparison: is the candidate's side worse?"""
+    """A comparison: is the candidate's side worse?"""
 
     versus: ComparisonLabels
     pairs: Sequence[Pair]
@@ -54,18 +54,18 @@ class Pairing:
     policy: Policy
 
     def joint(self, champion: AttemptMatrix, candidate: AttemptMatrix) -> AttemptMatrix:
-        """Both sides in one table; they come from one run, or from two."""
+        """Return both sides in one table; they are from one run or from two."""
         numbers = {case.name: number for number, case in enumerate(self.cases)}
         joint = AttemptMatrix(numbers=numbers, measured=self.policy.measured)
         for pair in self.pairs:
             for name, end, table in ((CHAMPION, pair.champion, champion), (CANDIDATE, pair.candidate, candidate)):
-                # Beside a model whose answers differ, the fact of one whose answers do not counts as often as asked.
+                # Next to a model whose answers vary, the only answer of a deterministic one counts for every try.
                 tries = self.policy.repeats + TRIES if end.deterministic and not pair.deterministic else 1
                 joint.take(table, (end.variant, end.model), (name, pair.model), numbers, tries)
         return joint
 
     def wanted(self, table: AttemptMatrix) -> Collection[AttemptKey]:
-        """What must be asked again of the ends whose answers differ."""
+        """Return the further attempts that the sides with varying answers need."""
         joint, keys = self.joint(table, table), dict[AttemptKey, None]()
         for pair in self.pairs:
             ends = {CHAMPION: pair.champion, CANDIDATE: pair.candidate}
@@ -93,21 +93,21 @@ class Pairing:
         )
 
     def as_recorded(self, joint: AttemptMatrix, again: str) -> Verdict:
-        """The verdict over what is on record, where nobody asks again what fails; `again` is the command that would."""
+        """Return the verdict on recorded answers, which cannot be retried; `again` is the command that would retry."""
         verdict = self.judged(joint, asked_all=True)
         open_cases = [item for model in verdict.models for item in self._open(joint, model)]
         if verdict.result is not Result.PASS or not open_cases:
             return verdict
         fail = "fails" if len(open_cases) == 1 else "fail"
         sentence = (
-            f"INCONCLUSIVE: whether {self.versus.candidate} is worse than {self.versus.champion} is open: "
+            f"INCONCLUSIVE: it is open if {self.versus.candidate} is worse than {self.versus.champion}: "
             f"{number_of(len(open_cases), 'case')} {fail} with too few tries to tell: {names(open_cases)}; "
-            f"`{again}` asks again"
+            f"`{again}` retries them"
         )
         return undecided(verdict, Result.INCONCLUSIVE, sentence)
 
     def _open(self, joint: AttemptMatrix, verdict: ModelVerdict) -> Iterator[ComparedCase]:
-        """The cases that look broken, and were not tried often enough to say so."""
+        """Yield the cases that look broken, but have too few tries to prove it."""
         if verdict.deterministic:
             return
         wants = needed_repeats(joint, CHAMPION, CANDIDATE, verdict.model, self.cases, self.policy)

@@ -1,4 +1,4 @@
-"""Runs on record, looked at again: judged by the gate as it is now, or scored by the checks as they are now."""
+"""Recorded runs, judged again by today's gate or score_attempt again by today's checks. No calls are made."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import islice
 
 from promptbench import __version__
+from promptbench.api.comparing import recorded_comparison
 from promptbench.api.earlier import production_baseline
 from promptbench.api.promotion import prove
 from promptbench.api.reporting import build
@@ -38,17 +39,19 @@ from promptbench.report.model import RunReport
 from promptbench.store.prompts import Store
 from promptbench.store.runs import RunInfo, RunStore
 
+# Attempts that are committed together.
 _BATCH = 500
-"""Attempts that are committed together."""
 
 
 def judge(workspace: Workspace, run: str, *, evidence: bool = False) -> RunReport:
-    """Judges a run on record again, by the suite's gate as it is now. No call is made; `evidence` adds the proof.
+    """Judge a recorded run by the suite's gate as it is now; `evidence` adds the proof. A comparison is shown again.
 
-    Raises InputError when there is no such run, or its suite has an error.
+    Raises InputError if the run is unknown, or its suite has an error.
     """
     with workspace.prompts() as store, workspace.runs() as runs:
         info = _whole_run(runs, run)
+        if info.facts["selection"].get("compared"):
+            return recorded_comparison(runs, info)
         bench = bench_of(workspace, store, runs, info)
         table = table_of(bench, runs, info.id)
         before = production_baseline(bench, str(info.facts["path"]), store, runs, info.started)
@@ -61,11 +64,11 @@ def judge(workspace: Workspace, run: str, *, evidence: bool = False) -> RunRepor
 
 
 def rescore(workspace: Workspace, run: str) -> RunReport:
-    """Scores the answers of a run on record by the suite's checks as they are now, and judges them. No call is made.
+    """Score the answers of a recorded run by the suite's checks as they are now, and judge them.
 
-    The scores are a run of their own, as old as its answers. Answers to what the suite would not ask any more are left
-    out. Where the gate wants answers that are not there, the run stays open, and the suite's own command goes on from
-    it. Raises InputError when there is no such run, or its suite has an error.
+    The scores are a new run, as old as its answers. Answers to requests that the suite no longer makes are left out. If
+    the gate needs answers that are not recorded, the run stays open, and the suite's own command resumes it. Raises
+    InputError if the run is unknown, or its suite has an error.
     """
     with workspace.prompts() as store, workspace.runs() as runs, workspace.runs() as source:
         info = _whole_run(source, run)
@@ -84,8 +87,8 @@ def rescore(workspace: Workspace, run: str) -> RunReport:
         verdicts = judge_all(bench, table, asked_all=whole)
         if not whole:
             sentence = (
-                "INCONCLUSIVE: by these checks the gate wants answers that this run does not have; "
-                f"`{info.facts['command']}` asks for them"
+                "INCONCLUSIVE: with these checks the gate needs answers that this run does not have; "
+                f"`{info.facts['command']}` makes these calls"
             )
             verdicts = tuple(undecided(verdict, Result.INCONCLUSIVE, sentence) for verdict in verdicts)
         else:
@@ -98,20 +101,23 @@ def rescore(workspace: Workspace, run: str) -> RunReport:
 def _whole_run(runs: RunStore, run: str) -> RunInfo:
     info = runs.run(run)
     if shard := info.facts.get("shard"):
-        hint = "`promptbench runs merge` makes one run of all shards, and judges that"
+        hint = "`promptbench runs merge` joins all shards into one run and judges it"
         raise InputError(f"run {info.id} is the shard {shard}, which has no verdict of its own", hint=hint)
     return info
 
 
 def bench_of(workspace: Workspace, store: Store, runs: RunStore, info: RunInfo) -> Bench:
-    """The suite of a run as it is now, against what was in production then."""
+    """Assemble the suite of a run as it is now, with the prompt that was in production then.
+
+    Raises InputError for a replay, a comparison, or if the prompts have changed.
+    """
     path, chosen = info.facts["path"], info.facts["selection"]
     if chosen.get("replayed"):
-        hint = f"`{info.facts['command']}` says it again, without a call"
-        raise InputError(f"run {info.id} replayed logged calls and not the cases of a suite", hint=hint)
+        hint = f"`{info.facts['command']}` shows its result again, without a call"
+        raise InputError(f"run {info.id} replayed logged calls, not the cases of a suite", hint=hint)
     if chosen.get("compared"):
-        hint = f"`{info.facts['command']}` made it; `promptbench compare` judges what is on record"
-        raise InputError(f"run {info.id} is a comparison and no trial of a candidate", hint=hint)
+        hint = "`promptbench report` shows it again"
+        raise InputError(f"run {info.id} is a comparison, which does not judge a candidate", hint=hint)
     champion = next((Stored(item.name, item.source) for item in info.variants if item.side == "champion"), None)
     root = workspace.settings.root
     selection = Selection(
@@ -121,16 +127,16 @@ def bench_of(workspace: Workspace, store: Store, runs: RunStore, info: RunInfo) 
         cases=tuple(chosen["case"]),
         tags=tuple(chosen["tag"]),
     )
-    # Nothing is asked, so no key is needed.
+    # No call is made, so no key is needed.
     [bench], _ = workspace.assemble(selection, store=store, runs=runs, champion=champion, without_keys=True)
     if not {variant.hash for variant in info.variants} >= {item.hash for item in bench.variants}:
         hint = f"run it again: {info.facts['command']}"
-        raise InputError(f"run {info.id} was made with other prompts than there are now", hint=hint)
+        raise InputError(f"run {info.id} used prompts that have changed since", hint=hint)
     return bench
 
 
 def _rescored(bench: Bench, source: RunStore, run: str) -> Iterator[Attempt]:
-    """The attempts of a run that the suite would still ask, with the scores of now."""
+    """Yield the attempts whose requests the suite would still make, with their new scores."""
     variants = {variant.hash: variant for variant in bench.variants}
     models = {model.name: model for model in bench.models}
     for attempt in source.attempts(run):
@@ -142,14 +148,14 @@ def _rescored(bench: Bench, source: RunStore, run: str) -> Iterator[Attempt]:
         asked = bench.request(model, variant, case, key.repeat)
         if digest(asked.as_dict()) != attempt.request_hash:
             continue
-        # Its recording is there already.
+        # It has a recording already.
         answer = replace(attempt.answer, recorded=True) if attempt.answer else None
         judgings = list(_recalled(bench, source, run, case, attempt))
         yield replace(score_attempt(bench, case, replace(attempt, answer=answer), judgings), judgings=tuple(judgings))
 
 
 def _recalled(bench: Bench, source: RunStore, run: str, case: BenchCase, attempt: Attempt) -> Iterator[Judging]:
-    """What judges have said of an answer: in the run itself, or whenever they were asked the same."""
+    """Yield the recorded judgements on an answer: from the run itself, or from any equal request."""
     if attempt.answer is None or not bench.judges:
         return
     text = attempt.answer.text
@@ -166,7 +172,7 @@ def _recalled(bench: Bench, source: RunStore, run: str, case: BenchCase, attempt
 
 
 def is_whole(bench: Bench, table: AttemptMatrix) -> bool:
-    """Whether the gate has all the answers that it wants."""
+    """Return True if the gate has all the answers that it needs."""
     champion = bench.champion.hash if bench.champion else None
     return all(
         is_complete(

@@ -9,7 +9,9 @@ from dataclasses import dataclass, replace
 from promptbench.api.agreeing import Agreed, agree, write_sheet
 from promptbench.api.authoring import CaseAuthor, Draft, Field, as_data
 from promptbench.api.backtesting import backtest
+from promptbench.api.bench_report import MeasurementReport
 from promptbench.api.calibrating import calibrate
+from promptbench.api.calibration_report import CalibrationReport
 from promptbench.api.capturing import CaptureReport, capture, read_capture_options
 from promptbench.api.changes import changed_only
 from promptbench.api.checking import check_text
@@ -53,6 +55,7 @@ from promptbench.api.measuring import (
 )
 from promptbench.api.merging import LabelConflict, MergeResult, merge
 from promptbench.api.mutating import mutate
+from promptbench.api.mutation_report import MutationReport
 from promptbench.api.outlook import describe_forecast, forecast_power, maximum_calls
 from promptbench.api.past import judge, rescore
 from promptbench.api.promotion import check_whole, promote, promote_run, proven
@@ -60,6 +63,8 @@ from promptbench.api.pruning import PruneResult, prune
 from promptbench.api.records import RunDetails, list_runs, run_history, show_run
 from promptbench.api.reddening import check_red_first
 from promptbench.api.repairing import repairs
+from promptbench.api.repairs_report import BacktestReport, RepairsReport
+from promptbench.api.replay_report import ReplayReport, RescoreReport
 from promptbench.api.replaying import ReplayForecast, replay, replay_answers
 from promptbench.api.reporting import build
 from promptbench.api.running import ByGate, Finished, RunRequest, execute, repeats_of
@@ -86,12 +91,7 @@ from promptbench.gate.power import PowerForecast
 from promptbench.gateway import RateLimiter
 from promptbench.project.bench import Bench
 from promptbench.project.evaluate import Evaluation
-from promptbench.report.calibration import CalibrationReport
-from promptbench.report.measurement import MeasurementReport
 from promptbench.report.model import Promotion, RunReport
-from promptbench.report.mutation import MutationReport
-from promptbench.report.repairs import BacktestReport, RepairsReport
-from promptbench.report.replay import ReplayReport, RescoreReport
 from promptbench.store.prompts import Store, Version
 from promptbench.store.run_list import RunFigures, RunSummary
 from promptbench.store.runs import RunStore

@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from promptbench.api.repairs_report import AnswerGroup, PromptRepairs, RepairsReport, RepairUse
 from promptbench.api.workspace import Workspace
 from promptbench.checks._schema_reasons import without_values
 from promptbench.core.types import Attempt, Rung, Side
 from promptbench.formats import calls, json_text
 from promptbench.formats.ladder import RUNGS
-from promptbench.report.repairs import AnswerGroup, PromptRepairs, RepairsReport, RepairUse
 from promptbench.store.runs import RunInfo
 
 # Bounds memory: kinds beyond this are counted together.

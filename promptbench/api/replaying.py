@@ -1,4 +1,4 @@
-"""Replay of logged calls: their answers are scored again, or their inputs are sent to champion and candidate."""
+"""Replay of logged calls: their answers are score_attempt again, or their inputs are sent to champion and candidate."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from promptbench.api.capturing import load_valid_suite
+from promptbench.api.replay_report import LoggedModel, ReplayedCase, ReplayReport, RescoreReport
 from promptbench.api.running import Finished, RunRequest, execute
 from promptbench.api.spending import Spending, expected
 from promptbench.api.workspace import Selection, Workspace
@@ -23,7 +24,6 @@ from promptbench.project.bench import Bench
 from promptbench.project.cases import CaseBuilder
 from promptbench.project.inputs import unusable
 from promptbench.prompts.prompt import Prompt
-from promptbench.report.replay import LoggedModel, ReplayedCase, ReplayReport, RescoreReport
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,200 +1,39 @@
-"""Turns a finished run into what reports show: one pass over its attempts, then plain data."""
+"""The result of a run or comparison as plain data: one pass over its attempts, then figures and outcomes."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from promptbench.api.calibrating import flake_notes
-from promptbench.api.causes import build_signature
 from promptbench.api.exploring import explored
-from promptbench.api.judges import Advisory, judge_rows
+from promptbench.api.judges import judge_rows
 from promptbench.api.nlu import NluTallies
+from promptbench.api.pairing import CANDIDATE, CHAMPION, Pair, Pairing
 from promptbench.api.qa import QaTallies
-from promptbench.api.results import Results, expected_of, interval_of
+from promptbench.api.results import Results, expected_of
+from promptbench.api.run_tally import Collector, Tally
 from promptbench.api.running import Finished, case_infos, gated_models, policy_of
-from promptbench.api.timing import Timing, longer_wait
-from promptbench.core.types import Attempt, Json, Outcome, Rung
+from promptbench.api.timing import longer_wait
+from promptbench.core.types import Attempt, AttemptKey, Json, Outcome
 from promptbench.core.types import Side as PromptSide
 from promptbench.gate.attempt_matrix import AttemptCell, AttemptMatrix
 from promptbench.gate.case_outcomes import CaseOutcome, ComparedCase
 from promptbench.gate.judge import Mode, ModelVerdict, Verdict
 from promptbench.gate.policy import TRIES
 from promptbench.project.bench import BASELINE, Bench, Variant
-from promptbench.report.model import CheckChange, FlipRow, Judgement, LogSummary, Row, RunReport, Saving, Side
+from promptbench.report.model import FlipRow, Judgement, LogSummary, Row, RunReport, Saving
 from promptbench.report.words import share, times
-from promptbench.store.runs import RunStore
+from promptbench.store.runs import RunInfo, RunStore
 
-
-@dataclass(slots=True)
-class Tally:
-    """What adds up for one prompt on one model."""
-
-    passed: int = 0
-    answered: int = 0
-    errored: int = 0
-    read: int = 0
-    well_formed: int = 0
-    rungs: Counter[str] = field(default_factory=Counter)
-    repairs: Counter[str] = field(default_factory=Counter)
-    timing: Timing = field(default_factory=Timing)
-    tokens_in: int | None = None
-    tokens_out: int | None = None
-    cost: float | None = 0.0
-    cached: int = 0
-
-    @property
-    def asked(self) -> int:
-        """Answers that took time and money in this run."""
-        return self.answered - self.cached
-
-    @property
-    def cost_each(self) -> float | None:
-        """US dollars for an answer that was asked for; None when unknown, or when none was."""
-        return None if self.cost is None or not self.asked else self.cost / self.asked
-
-    def add(self, attempt: Attempt) -> None:
-        if attempt.answer is None or attempt.outcome is Outcome.ERRORED:
-            self.errored += attempt.outcome is Outcome.ERRORED
-            return
-        self.answered += 1
-        self.passed += attempt.outcome is Outcome.PASSED
-        if attempt.rung is not None:
-            self.read += 1
-            self.well_formed += attempt.well_formed
-            self.rungs[attempt.rung.value] += 1
-            self.repairs.update({repair.name for repair in attempt.repairs})
-        if attempt.cached:
-            # Nothing was asked, so there is nothing in it for times, tokens and costs.
-            self.cached += 1
-            return
-        self.timing.add(attempt)
-        if usage := attempt.answer.usage:
-            self.tokens_in = (self.tokens_in or 0) + usage.input_tokens
-            self.tokens_out = (self.tokens_out or 0) + usage.output_tokens
-        # One unknown price makes the sum unknown.
-        self.cost = None if self.cost is None or attempt.cost is None else self.cost + attempt.cost
-
-    def row(self, prompt: str, side: str, model: str, *, gated: bool) -> Row:
-        cost = self.cost if self.answered else None
-        return Row(
-            prompt=prompt,
-            side=side,
-            model=model,
-            gated=gated,
-            attempts=self.answered,
-            passed=self.passed,
-            errored=self.errored,
-            well_formed=self.well_formed if self.read else None,
-            rungs={rung.value: self.rungs[rung.value] for rung in Rung} if self.read else {},
-            input_tokens=self.tokens_in,
-            output_tokens=self.tokens_out,
-            cost=cost,
-            cost_per_1000=None if self.cost_each is None else self.cost_each * 1000,
-            repairs=dict(self.repairs.most_common()),
-            cached=self.cached,
-            **self.timing.figures(),
-        )
-
-
-@dataclass(slots=True)
-class _Shown:
-    """The answer that speaks for a prompt at a case: the first failing one, else the first."""
-
-    answer: str
-    reasons: Sequence[str]
-    passed: bool
-    cause: str
-
-
-@dataclass(slots=True)
-class _Checked:
-    """Of the first round of one prompt at one case: how many answers were checked, and how many failed each check."""
-
-    answers: int = 0
-    failed: Counter[str] = field(default_factory=Counter)
-
-    def holds(self, check: str) -> bool:
-        """Whether more answers pass a check than fail it."""
-        return self.failed[check] * 2 < self.answers
-
-
-class Collector:
-    """Everything that one pass over the attempts yields. Answers are kept of the cases that are worth showing only."""
-
-    def __init__(self, table: AttemptMatrix, worth_showing: set[tuple[str, str]]) -> None:
-        self._table = table
-        self._worth = worth_showing
-        self.tallies: dict[tuple[str, str], Tally] = {}
-        self.shown: dict[tuple[str, str, str], _Shown] = {}
-        self._checked: dict[tuple[str, str, str], _Checked] = {}
-        self.errors: Counter[tuple[str, str]] = Counter()
-        self.attempts: Counter[str] = Counter()
-        self.by_fallback: Counter[tuple[str, str]] = Counter()
-        self.unjudged: Counter[str] = Counter()
-        self.advisory = Advisory()
-
-    def add(self, attempt: Attempt, *, first_round: bool) -> None:
-        """Counts an attempt. Tries that were asked because of a failure enter no pass rate."""
-        key = attempt.key
-        if first_round:
-            self.advisory.add(attempt)
-            self.tallies.setdefault((key.variant, key.model), Tally()).add(attempt)
-        self.attempts[key.model] += 1
-        if attempt.error and attempt.answer is not None and attempt.fallback is None:
-            self.unjudged[attempt.error] += 1
-        elif attempt.error:
-            self.errors[key.model, attempt.error] += 1
-        if attempt.fallback is not None:
-            self.by_fallback[key.model, attempt.fallback] += 1
-            return
-        if attempt.answer is None or (key.model, key.case) not in self._worth:
-            return
-        cell = (key.variant, key.model, key.case)
-        if first_round and attempt.outcome is not Outcome.ERRORED:
-            checked = self._checked.setdefault(cell, _Checked())
-            checked.answers += 1
-            checked.failed.update({score.check for score in attempt.scores if score.weight and not score.passed})
-        passed = attempt.outcome is Outcome.PASSED
-        before = self.shown.get(cell)
-        if before is None or (before.passed and not passed):
-            cause = "" if passed else build_signature(attempt)
-            self.shown[cell] = _Shown(attempt.answer.text, attempt.reasons, passed, cause)
-
-    def cause(self, variant: str, model: str, case: str) -> str:
-        """Why a prompt fails a case, without what differs from answer to answer; empty where it does not."""
-        shown = self.shown.get((variant, model, case))
-        return shown.cause if shown else ""
-
-    def check_changes(self, champion: str, candidate: str) -> list[CheckChange]:
-        """Of the cases worth showing: where a check holds with one side and not with the other, by check."""
-        fixed: Counter[tuple[str, str]] = Counter()
-        broken: Counter[tuple[str, str]] = Counter()
-        for model, case in self._worth:
-            theirs, ours = (self._checked.get((variant, model, case)) for variant in (champion, candidate))
-            if theirs is None or ours is None:
-                continue
-            for check in {*theirs.failed, *ours.failed}:
-                fixed[check, model] += not theirs.holds(check) and ours.holds(check)
-                broken[check, model] += theirs.holds(check) and not ours.holds(check)
-        names = sorted(key for key in {*fixed, *broken} if fixed[key] or broken[key])
-        return [CheckChange(check, model, fixed[check, model], broken[check, model]) for check, model in names]
-
-    def side(self, variant: str, model: str, case: str) -> Side:
-        shown = self.shown.get((variant, model, case))
-        cell = self.cell(variant, model, case)
-        interval = interval_of(cell.passes, cell.total)
-        return Side(cell.passes, cell.total, shown.answer if shown else None, shown.reasons if shown else (), interval)
-
-    def cell(self, variant: str, model: str, case: str) -> AttemptCell:
-        return self._table.cell(variant, model, case)
+_SIDES = {CHAMPION: "A", CANDIDATE: "B"}
 
 
 @dataclass(frozen=True, slots=True)
 class _Failures:
-    """The failing calls of a run's candidates, as lines of a log; read from the record when they are wanted."""
+    """The failing calls of a run's candidates, as lines of a log; read from the record on iteration."""
 
     bench: Bench
     record: Path
@@ -231,24 +70,34 @@ def _logged(bench: Bench, attempt: Attempt) -> dict[str, Json]:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class ComparedSide:
+    """One side of a comparison: the run that its answers are from, and its full name."""
+
+    info: RunInfo
+    label: str
+
+
 def build(
     bench: Bench, runs: RunStore, finished: Finished, *, path: str, command: str, notes: Sequence[str]
 ) -> RunReport:
-    """The report on a run. `command` is what makes the same run again."""
-    collected = Collector(finished.table, _worth_showing(bench, finished))
+    """Return the result of a run; `command` repeats it."""
+    run, verdict = finished.info.id, finished.verdict
+    collected = Collector(finished.table, _needing_attention(bench, finished))
     screen = {model.name: 1 if bench.deterministic(model) else bench.suite.gate.repeats for model in bench.models}
     nlu, qa = NluTallies(bench), QaTallies(bench)
-    for attempt in runs.attempts(finished.info.id):
+    for attempt in runs.attempts(run):
         nlu.add(attempt)
         qa.add(attempt)
         key = attempt.key
-        # What is in quarantine is shown on its own, and enters no rate.
+        # Cases in quarantine are shown on their own, and enter no rate.
         counts = key.repeat < screen.get(key.model, 1) and key.case not in bench.cases.quarantined
         collected.add(attempt, first_round=counts)
-    verdict = finished.verdict
     labels = {variant.hash: variant.label for variant in (*bench.variants, *bench.candidates)}
+    flakes = flake_notes(runs, bench.suite.name)
+    compared = bool(verdict.champion) and verdict.mode is Mode.CHAMPION
     return RunReport(
-        run=finished.info.id,
+        run=run,
         suite=bench.suite.name,
         path=path,
         prompt=bench.prompt_name,
@@ -257,38 +106,131 @@ def build(
         sentence=verdict.sentence,
         exit=verdict.result.exit,
         cases=len(bench.cases),
-        judgements=[_judgement(item, labels) for item in finished.verdicts],
+        judgements=[
+            _judgement(
+                item,
+                (labels[item.candidate], item.candidate),
+                (labels[item.champion], item.champion) if item.champion else (None, None),
+            )
+            for item in finished.verdicts
+        ],
         rows=list(_rows(bench, collected)),
-        flips=list(_flips(bench, verdict, collected, flake_notes(runs, bench.suite.name))),
+        flips=[
+            _flip_row(
+                collected,
+                model.model,
+                item,
+                verdict.champion if compared else None,
+                verdict.candidate,
+                logged=item.case.name in bench.cases.with_log,
+                expected=expected_of(bench, item.case.name),
+                notes=list(_notes(bench, model.model, item.case.name, flakes)),
+            )
+            for model in verdict.models
+            for item in model.cases or _failing(bench, verdict, model, collected)
+            if item.outcome is not CaseOutcome.STILL_PASSING
+        ],
         log=_log(bench, verdict, collected),
-        comparisons=list(_comparisons(bench, verdict, collected)),
+        comparisons=list(_ratios_to_own(bench, verdict, collected)),
         notes=list(notes),
         reproduce=command,
         saving=_saving(bench, finished),
         waits=list(_waits(bench, collected)),
         errors=list(_errors(collected)),
-        judges=judge_rows(runs.judgings(finished.info.id)),
-        unjudged=[f"{count} × {why}" for why, count in collected.unjudged.most_common(5)],
+        judges=judge_rows(runs.judgings(run)),
+        unjudged=_unjudged(collected),
         advisory=list(collected.advisory.lines(bench)),
         nlu=nlu.figures(),
         qa=qa.figures(),
         checks=collected.check_changes(verdict.champion, verdict.candidate) if verdict.champion else [],
-        results=Results(bench, runs.folder, finished.info.id, verdict),
-        failures=_Failures(bench, runs.folder, finished.info.id),
-        explored=explored(bench, runs.folder, finished.info.id, verdict, screen),
+        results=Results(bench, runs.folder, run, verdict),
+        failures=_Failures(bench, runs.folder, run),
+        explored=explored(bench, runs.folder, run, verdict, screen),
     )
+
+
+def build_comparison(
+    runs: RunStore,
+    pairing: Pairing,
+    sides: tuple[ComparedSide, ComparedSide],
+    joint: AttemptMatrix,
+    verdict: Verdict,
+    *,
+    command: str,
+    left_out: Mapping[str, Sequence[str]],
+    expected: Callable[[str], str | None] = lambda _: None,
+) -> RunReport:
+    """Return the result of a comparison of A with B; `command` repeats it.
+
+    `expected` returns the right answer to a case, if that is known.
+    """
+    flips = [(model.model, item) for model in verdict.models for item in model.cases]
+    shown = [(model, item) for model, item in flips if item.outcome is not CaseOutcome.STILL_PASSING]
+    collected = Collector(joint, {(model, item.case.name) for model, item in shown})
+    for run in dict.fromkeys(side.info.id for side in sides):
+        names = [name for name, side in zip(_SIDES, sides, strict=True) if side.info.id == run]
+        _collect(collected, pairing, runs.attempts(run), names)
+    first, second = sides
+    info, ends = second.info, pairing.pairs[0]
+    together = first.info.id == info.id
+    return RunReport(
+        run=info.id,
+        suite=info.suite,
+        path=str(info.facts["path"]),
+        prompt=info.prompt,
+        started=info.started,
+        result=verdict.result.value,
+        sentence=verdict.sentence,
+        exit=verdict.result.exit,
+        cases=len(pairing.cases),
+        judgements=[_judgement(verdict, (second.label, ends.candidate.variant), (first.label, ends.champion.variant))],
+        rows=list(_compared_rows(pairing, collected, sides)),
+        flips=[
+            _flip_row(collected, model, item, CHAMPION, CANDIDATE, expected=expected(item.case.name))
+            for model, item in shown
+        ],
+        log=None,
+        comparisons=list(_ratios(pairing, collected)),
+        notes=list(_comparison_notes(first.info, info)),
+        reproduce=command,
+        errors=list(_errors(collected)),
+        judges=judge_rows(runs.judgings(info.id)) if together else [],
+        unjudged=_unjudged(collected),
+        left_out=left_out,
+        checks=collected.check_changes(CHAMPION, CANDIDATE),
+    )
+
+
+def _collect(collected: Collector, pairing: Pairing, attempts: Iterator[Attempt], sides: Sequence[str]) -> None:
+    """Take in the attempts of a run that has these sides."""
+    cases = {case.name for case in pairing.cases}
+    ends: dict[tuple[str, str], list[tuple[str, Pair]]] = {}
+    for pair in pairing.pairs:
+        for side, end in ((CHAMPION, pair.champion), (CANDIDATE, pair.candidate)):
+            if side in sides:
+                ends.setdefault((end.variant, end.model), []).append((side, pair))
+    for attempt in attempts:
+        key = attempt.key
+        for side, pair in ends.get((key.variant, key.model), ()) if key.case in cases else ():
+            first = 1 if pair.deterministic else pairing.policy.repeats
+            of_side = AttemptKey(side, pair.model, key.case, key.repeat)
+            collected.add(attempt, first_round=key.repeat < first, key=of_side)
+
+
+def _unjudged(collected: Collector) -> list[str]:
+    return [f"{count} × {why}" for why, count in collected.unjudged.most_common(5)]
 
 
 def _errors(collected: Collector) -> Iterator[str]:
     for (model, error), count in collected.errors.most_common(5):
         yield f"{model}: {count} × {error}"
     for (model, fallback), count in collected.by_fallback.items():
-        answers = f"{count} of {collected.attempts[model]} answers by {fallback} in its location"
-        yield f"{model}: {answers}; they prove nothing, and the same command asks the model itself again"
+        answers = f"{count} of {collected.attempts[model]} answers by {fallback} in its place"
+        yield f"{model}: {answers}; they prove nothing, and the same command calls the model itself again"
 
 
-def _worth_showing(bench: Bench, finished: Finished) -> set[tuple[str, str]]:
-    """The (model, case) pairs of which a reader wants to see the answers."""
+def _needing_attention(bench: Bench, finished: Finished) -> set[tuple[str, str]]:
+    """Return the (model, case) pairs whose answers are shown."""
     if finished.verdict.mode is Mode.CHAMPION:
         return {
             (model.model, item.case.name)
@@ -306,14 +248,15 @@ def _worth_showing(bench: Bench, finished: Finished) -> set[tuple[str, str]]:
     }
 
 
-def _judgement(verdict: Verdict, labels: Mapping[str, str]) -> Judgement:
+def _judgement(verdict: Verdict, candidate: tuple[str, str], champion: tuple[str | None, str | None]) -> Judgement:
+    """Both sides are given as their label and their version's hash."""
     counts = Counter(item.outcome.value for model in verdict.models for item in model.cases)
     mid_p = [model.mid_p for model in verdict.models if model.mid_p is not None]
     return Judgement(
-        candidate=labels[verdict.candidate],
-        candidate_hash=verdict.candidate,
-        champion=labels[verdict.champion] if verdict.champion else None,
-        champion_hash=verdict.champion,
+        candidate=candidate[0],
+        candidate_hash=candidate[1],
+        champion=champion[0],
+        champion_hash=champion[1],
         mode=verdict.mode.value,
         result=verdict.result.value,
         sentence=verdict.sentence,
@@ -332,8 +275,17 @@ def _rows(bench: Bench, collected: Collector) -> Iterator[Row]:
             yield tally.row(label, side, model.name, gated=model.gated)
 
 
+def _compared_rows(pairing: Pairing, collected: Collector, sides: tuple[ComparedSide, ComparedSide]) -> Iterator[Row]:
+    """Yield a row for each side on each model; the model in a side's name is left out, because it is the group."""
+    for pair in pairing.pairs:
+        for name, end, side in ((CHAMPION, pair.champion, sides[0]), (CANDIDATE, pair.candidate, sides[1])):
+            label = side.label.removesuffix(f" on {end.model}")
+            tally = collected.tallies.get((name, pair.model), Tally())
+            yield tally.row(label, _SIDES[name], end.model, gated=True)
+
+
 def _saving(bench: Bench, finished: Finished) -> Saving | None:
-    """Beside K + 8 tries of every case with either prompt, and K of one in quarantine."""
+    """Compare the calls made with K + 8 tries of every case for both prompts, and K of one in quarantine."""
     table, policy, apart = finished.table, policy_of(bench), len(bench.cases.quarantined)
     asked = everywhere = 0
     for model in gated_models(bench):
@@ -346,29 +298,31 @@ def _saving(bench: Bench, finished: Finished) -> Saving | None:
     return Saving(asked, everywhere) if everywhere else None
 
 
-def _flips(
-    bench: Bench, verdict: Verdict, collected: Collector, flakes: Mapping[tuple[str, str], str]
-) -> Iterator[FlipRow]:
-    for model in verdict.models:
-        for item in model.cases or _failing(bench, verdict, model, collected):
-            if item.outcome is CaseOutcome.STILL_PASSING:
-                continue
-            champion = None
-            if verdict.champion and verdict.mode is Mode.CHAMPION:
-                champion = collected.side(verdict.champion, model.model, item.case.name)
-            yield FlipRow(
-                model=model.model,
-                case=item.case.name,
-                flip=item.outcome.value,
-                critical=item.case.critical,
-                logged=item.case.name in bench.cases.with_log,
-                champion=champion,
-                candidate=collected.side(verdict.candidate, model.model, item.case.name),
-                cause=collected.cause(verdict.candidate, model.model, item.case.name),
-                expected=expected_of(bench, item.case.name),
-                notes=list(_notes(bench, model.model, item.case.name, flakes)),
-                cluster=item.case.cluster or None,
-            )
+def _flip_row(
+    collected: Collector,
+    model: str,
+    item: ComparedCase,
+    champion: str | None,
+    candidate: str,
+    *,
+    expected: str | None,
+    logged: bool = False,
+    notes: Sequence[str] = (),
+) -> FlipRow:
+    name = item.case.name
+    return FlipRow(
+        model=model,
+        case=name,
+        flip=item.outcome.value,
+        critical=item.case.critical,
+        logged=logged,
+        champion=collected.side(champion, model, name) if champion else None,
+        candidate=collected.side(candidate, model, name),
+        cause=collected.cause(candidate, model, name),
+        expected=expected,
+        notes=notes,
+        cluster=item.case.cluster or None,
+    )
 
 
 def _notes(bench: Bench, model: str, case: str, flakes: Mapping[tuple[str, str], str]) -> Iterator[str]:
@@ -380,7 +334,7 @@ def _notes(bench: Bench, model: str, case: str, flakes: Mapping[tuple[str, str],
 
 
 def _failing(bench: Bench, verdict: Verdict, model: ModelVerdict, collected: Collector) -> Iterator[ComparedCase]:
-    """Without a champion to compare with, what fails is what is worth a look."""
+    """Yield the failing cases, if there is no champion to compare with."""
     for case in case_infos(bench):
         if case.review_by or collected.cell(verdict.candidate, model.model, case.name).failures:
             yield ComparedCase(
@@ -396,7 +350,7 @@ def _waits(bench: Bench, collected: Collector) -> Iterator[str]:
 
 
 def _log(bench: Bench, verdict: Verdict, collected: Collector) -> LogSummary | None:
-    """What became of the inputs in the log, on the first model that uses the prompt."""
+    """Summarise the inputs of the log, on the first model that uses the prompt."""
     logged = [name for name in bench.cases.names if name in bench.cases.with_log]
     if not logged or not verdict.models:
         return None
@@ -406,25 +360,49 @@ def _log(bench: Bench, verdict: Verdict, collected: Collector) -> LogSummary | N
     return LogSummary(len(logged), len(logged) - len(failing), failing, model)
 
 
-def _comparisons(bench: Bench, verdict: Verdict, collected: Collector) -> Iterator[str]:
-    """Each own model beside the candidate on each model that uses the prompt, in words."""
+def _ratios_to_own(bench: Bench, verdict: Verdict, collected: Collector) -> Iterator[str]:
+    """Compare each own model with the candidate on each model that uses the prompt, in words."""
     for own in (model for model in bench.models if not model.uses_prompt):
         mine = collected.tallies.get((BASELINE, own.name))
         for model in (model for model in bench.models if model.uses_prompt):
             theirs = collected.tallies.get((verdict.candidate, model.name))
             if mine and theirs and mine.answered and theirs.answered:
-                yield _beside(own.name, mine, model.name, theirs)
+                yield _ratio_to_own(own.name, mine, model.name, theirs)
 
 
-def _beside(own: str, mine: Tally, model: str, theirs: Tally) -> str:
-    line = (
-        f"{own} beside {model}: answers {share(mine.passed, mine.answered)} to {share(theirs.passed, theirs.answered)}"
-    )
+def _ratio_to_own(own: str, mine: Tally, model: str, theirs: Tally) -> str:
+    answers = f"answers {share(mine.passed, mine.answered)} to {share(theirs.passed, theirs.answered)}"
+    line = f"{own} compared with {model}: {answers}"
     fast, slow = mine.timing.latency(), theirs.timing.latency()
     if fast and slow and fast.p50 > 0:
         ratio = slow.p50 / fast.p50
         line += f", {times(ratio)} times as fast" if ratio >= 1 else f", {times(1 / ratio)} times as slow"
     if mine.cost_each and theirs.cost_each:
         ratio = theirs.cost_each / mine.cost_each
-        line += f", {times(ratio)} times cheaper" if ratio >= 1 else f", {times(1 / ratio)} times dearer"
+        line += f", {times(ratio)} times cheaper" if ratio >= 1 else f", {times(1 / ratio)} times as expensive"
     return line
+
+
+def _ratios(pairing: Pairing, collected: Collector) -> Iterator[str]:
+    """Compare B with A on each model, in words."""
+    for pair in pairing.pairs:
+        theirs, ours = (collected.tallies.get((side, pair.model), Tally()) for side in _SIDES)
+        if not (theirs.answered and ours.answered):
+            continue
+        where = f" on {pair.model}" if len(pairing.pairs) > 1 else ""
+        parts = [f"answers {share(theirs.passed, theirs.answered)} to {share(ours.passed, ours.answered)}"]
+        slow, fast = ours.timing.latency(), theirs.timing.latency()
+        if slow and fast and fast.p50 > 0 and fast.p99 > 0:
+            parts += [f"p50 × {slow.p50 / fast.p50:.2f}", f"p99 × {slow.p99 / fast.p99:.2f}"]
+        if theirs.cost_each and ours.cost_each is not None:
+            parts.append(f"cost × {ours.cost_each / theirs.cost_each:.2f}")
+        yield f"A to B{where}: {', '.join(parts)}"
+
+
+def _comparison_notes(champion: RunInfo, candidate: RunInfo) -> Iterator[str]:
+    if champion.id != candidate.id:
+        yield (
+            f"A is run {champion.id}, B is run {candidate.id}: they did not run side by side, so a change at the "
+            "provider in between looks like a change of the prompt"
+        )
+    yield "a comparison promotes nothing: `promptbench run` judges a candidate against production"

@@ -1,4 +1,4 @@
-"""What became of every case with every prompt on every model: read from the record while a report is written."""
+"""The result of every case with every prompt on every model, read from the record on iteration."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PASSING = "passing"
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """The results of a run, as often as they are iterated over. One case is in memory at a time."""
+    """The results of a run. Can be iterated repeatedly; one case is in memory at a time."""
 
     bench: Bench
     record: Path
@@ -42,7 +42,7 @@ class Results:
                         yield _result(written, model, variant, attempts, states.get(name, "") if judged else None)
 
     def _states(self, model: str) -> dict[str, str]:
-        """The gate's word for each case of the judged candidate; where it compared nothing, for those in quarantine."""
+        """Return the gate's state of the judged candidate's cases; without a comparison, of those in quarantine."""
         judged = (item for verdict in self.verdict.models if verdict.model == model for item in verdict.cases)
         apart = dict.fromkeys(self.bench.cases.quarantined, CaseOutcome.QUARANTINED.value)
         return apart | {item.case.name: item.outcome.value for item in judged}
@@ -72,19 +72,19 @@ class _Written:
 
 
 def expected_of(bench: Bench, name: str) -> str | None:
-    """What stands under a case's `expect:`, as an answer; None where nothing does."""
+    """Return the value of a case's `expect:` as an answer; None without one."""
     return None if name not in bench.suite.cases.numbers else _Written.of(bench, name).expected
 
 
 def interval_of(passed: int, attempts: int) -> tuple[float, float] | None:
-    """The exact 95 % interval of a pass rate; None of a single attempt, which is a fact and no rate."""
+    """Return the exact 95 % interval of a pass rate (Clopper and Pearson 1934); None for a single attempt."""
     return clopper_pearson(passed, attempts) if attempts > 1 else None
 
 
 def _result(
     written: _Written, model: BenchModel, variant: Variant | None, attempts: Sequence[Attempt], state: str | None
 ) -> CaseResult:
-    """`state` is the gate's word, empty where it has none; None of a prompt that the verdict is not about."""
+    # `state` is the gate's, empty if it has none; None for a prompt that the verdict is not about.
     answered = [item for item in attempts if item.outcome in (Outcome.PASSED, Outcome.FAILED)]
     failed = [item for item in answered if item.outcome is Outcome.FAILED]
     shown = next(iter(failed or answered or attempts), None)

@@ -11,6 +11,7 @@ from itertools import combinations, pairwise
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
 from promptbench.api.explaining import check_page
+from promptbench.api.run_report import NOT_IN_JSON
 from promptbench.checks import plugins as checks
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.plugins import module_name
@@ -18,7 +19,6 @@ from promptbench.core.types import Json
 from promptbench.formats.marked_yaml import parse
 from promptbench.formats.source import Source
 from promptbench.report import model
-from promptbench.report.formats.json import NOT_IN_JSON
 from promptbench.report.model import SCHEMA_VERSION, RunReport
 from promptbench.suite.file import CaseFile, SuiteFile
 
@@ -69,6 +69,8 @@ def report_schema() -> dict[str, Json]:
 
 # Parts that only formats for people have.
 _SHOWN_ONLY = ("Explored", "PromptText", "CaseRow", "AttemptRow", "PastRow")
+_SHOWN_ONLY = ("Explored", "PromptText", "CaseAttempts", "AttemptRow", "PastRow")
+"""What only a format for people has."""
 
 
 def _attribute_docs(kind: type | None) -> dict[str, str]:

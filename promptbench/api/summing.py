@@ -1,4 +1,4 @@
-"""Sum up the calls of a measurement by model: figures with their intervals, and ratios."""
+"""Sums over the calls of a measurement by model: figures with their intervals, ratios, drift."""
 
 from __future__ import annotations
 
@@ -6,20 +6,22 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
+from promptbench.api.bench_report import Contrast, Figure, MeasuredModel, Spread
 from promptbench.api.timing import shown
 from promptbench.core.measured import MeasuredCall
 from promptbench.metrics.latency import ENOUGH, Latency, by_tokens, quantile
-from promptbench.report.measurement import Contrast, Figure, MeasuredModel, Spread
 from promptbench.stats.beta import clopper_pearson
 from promptbench.stats.quantiles import Interval, deviation_interval, quantile_interval, ratio_interval
 
 _UNKNOWN = -1
+# Calls that drift needs: with fewer, a third of them is too small.
+_DRIFT_LEAST = 30
+# Errors are equal if they agree in this many characters.
 _ERROR = 200
-"""Characters of an error by which errors are the same."""
 
 
 def spread(values: Sequence[float]) -> Spread | None:
-    """None for no values."""
+    """Return the quantiles, deviation and mean of some values with their intervals; None without values."""
     latency = Latency.of(values)
     if latency is None:
         return None
@@ -41,12 +43,12 @@ def spread(values: Sequence[float]) -> Spread | None:
 
 
 def rate(events: int, total: int) -> Figure:
-    """A share of calls with its exact interval."""
+    """Return a share of calls with its exact interval (Clopper and Pearson 1934)."""
     return Figure(events / total if total else 0.0, *clopper_pearson(events, total))
 
 
 def summed(model: str, calls: Sequence[MeasuredCall], *, uses_prompt: bool, logged: bool = False) -> MeasuredModel:
-    """The figures of one model, without what it costs. What a log tells has no queue and no tries."""
+    """Return the figures of one model without its costs. Calls from a log have no queue and no tries."""
     answered = [call for call in calls if call.error is None]
     times = [call.latency_ms for call in answered]
     took = [call.provider_ms or 0.0 for call in answered]
@@ -76,7 +78,7 @@ def summed(model: str, calls: Sequence[MeasuredCall], *, uses_prompt: bool, logg
 
 
 def contrasts(models: Sequence[MeasuredModel]) -> Iterator[Contrast]:
-    """Each two models, by what a caller waits for them."""
+    """Yield a contrast of each two models, by their latency."""
     for one, other in combinations((model for model in models if model.latency), 2):
         assert one.latency is not None
         assert other.latency is not None
@@ -97,7 +99,7 @@ def _tokens(call: MeasuredCall, kind: str) -> int:
 
 
 def _speeds(answered: Sequence[MeasuredCall]) -> Iterator[float]:
-    """Tokens out a second of the provider's time."""
+    """Yield output tokens per second of the provider's time."""
     for call in answered:
         if call.usage and call.usage.output_tokens and call.provider_ms:
             yield call.usage.output_tokens / call.provider_ms * 1000

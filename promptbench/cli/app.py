@@ -49,7 +49,7 @@ PANELS = {
     "Judge": ("run", "compare"),
     "Logs": ("import", "failures", "capture", "replay"),
     "Store": ("adopt", "promote", "rollback", "retire", "prompts", "get", "store"),
-    "Trust": ("suite",),
+    "Trust": ("suite", "repairs"),
     "Measure": ("bench",),
     "Upkeep": ("runs", "doctor"),
 }
@@ -61,7 +61,6 @@ RENAMED = {
     "check": "suite score",
     "gate": "runs gate",
     "mutate": "suite mutate",
-    "repairs": "runs repairs",
     "report": "runs report",
     "rescore": "runs rescore",
 }

@@ -8,13 +8,22 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from promptbench.cli.options import AsJson, MaxCalls, MaxCost, MaxMinutes, Models, Quiet, variables
+from promptbench.cli.options import (
+    Format,
+    JsonFormat,
+    MaxCalls,
+    MaxCost,
+    MaxMinutes,
+    Models,
+    Output,
+    Quiet,
+    Verbose,
+    variables,
+)
 from promptbench.core.errors import Exit, InputError
 
 if TYPE_CHECKING:
-    from promptbench.api import MeasurementReport, MeasurePlan, Workspace
-
-_Format = Literal["terminal", "plain", "json", "markdown"]
+    from promptbench.api import MeasurePlan
 
 
 def register(app: typer.Typer) -> None:
@@ -34,7 +43,7 @@ def bench(
     calls: Annotated[int, typer.Option("--calls", min=1, help="Calls to each model.")] = 100,
     concurrency: Annotated[
         int | None,
-        typer.Option("--concurrency", min=1, help="Calls at once, each after one that has ended; by default 1."),
+        typer.Option("--concurrency", min=1, help="Concurrent calls; by default 1."),
     ] = None,
     rate: Annotated[
         float | None,
@@ -55,10 +64,10 @@ def bench(
         typer.Option("--from", metavar="LOG", help="Use the calls in log files, by model, and make none."),
     ] = None,
     history: Annotated[
-        bool, typer.Option("--history", help="List what was measured: of a suite or prompt, or all.")
+        bool, typer.Option("--history", help="List recorded measurements, of a suite or prompt or all.")
     ] = False,
     show: Annotated[
-        str | None, typer.Option("--show", metavar="NAME", help="Show a measurement on record, or the `latest`.")
+        str | None, typer.Option("--show", metavar="NAME", help="Show a recorded measurement, or the `latest`.")
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the calls to be made and their price; make none.")
@@ -66,29 +75,34 @@ def bench(
     max_cost: MaxCost = None,
     max_calls: MaxCalls = None,
     max_minutes: MaxMinutes = None,
-    format_: Annotated[_Format, typer.Option("--format", help="What to print.")] = "terminal",
-    as_json: AsJson = False,
+    format_: Format = "terminal",
+    as_json: JsonFormat = False,
+    output: Output = None,
     quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> int:
     """Measure latency and cost of a prompt on several models. Recommends a model, and says why.
 
-    Models are called in turns. Latency counts from the moment at which a call was due.
+    Recommends a model. Models are called in turns. Latency counts from the moment at which a call was due.
     """
     from promptbench import api
+    from promptbench.api.bench_report import bench_report, history_report
     from promptbench.cli.progress import Progress
+    from promptbench.cli.rendering import Rendering
 
     if trace is not None:
         raise InputError("--trace was removed", hint="use --rate N, with --arrivals poisson or constant")
-    chosen: _Format = "json" if as_json else format_
+    rendering = Rendering.of(format_, output, as_json=as_json, verbose=verbose, quiet=quiet)
     workspace = api.Workspace.open()
     if from_:
-        _print(api.measured_in_logs(from_, per_month=per_month, stdin=sys.stdin.buffer), chosen)
-        return Exit.YES
+        measured = api.measured_in_logs(from_, per_month=per_month, stdin=sys.stdin.buffer)
+        return rendering.write(workspace, [bench_report(measured)])
     if show is not None:
-        _print(api.show_measurement(workspace, show, per_month=per_month), chosen)
-        return Exit.YES
+        found = api.show_measurement(workspace, show, per_month=per_month)
+        return rendering.write(workspace, [bench_report(found)])
     if history:
-        return _history(workspace, target, chosen)
+        about = target.name.partition(".")[0] if target else None
+        return rendering.write(workspace, [history_report(api.measurements(workspace, about=about))])
     if target is None:
         raise InputError("nothing to measure", hint="name a prompt's file or a suite, or --from LOG")
     options = api.MeasureOptions(
@@ -101,37 +115,12 @@ def bench(
         per_month=per_month,
     )
     if dry_run:
-        return _dry_run(api.plan_measurement(workspace, target, options), as_json=chosen == "json")
+        return _dry_run(api.plan_measurement(workspace, target, options), as_json=rendering.printed == "json")
     spending = api.Spending.read(max_cost, max_calls, max_minutes)
     with Progress(quiet=quiet) as progress:
         done = api.measure(workspace, target, options, spending, progress.listen)
-    _print(done.report, chosen)
+    rendering.write(workspace, [bench_report(done.report)])
     return done.exit
-
-
-def _print(report: MeasurementReport, chosen: _Format) -> None:
-    from promptbench.cli.output import out_json, out_lines, target
-    from promptbench.report import measurement_markdown, measurement_text
-
-    if chosen == "json":
-        out_json(report.as_dict())
-    elif chosen == "markdown":
-        out_lines(measurement_markdown.lines(report))
-    else:
-        out_lines(measurement_text.lines(report, min(target().width, 80) if chosen == "terminal" else 100))
-
-
-def _history(workspace: Workspace, target: Path | None, chosen: _Format) -> int:
-    from promptbench import api
-    from promptbench.cli.output import out_json, out_lines
-    from promptbench.report import measurement, measurement_text
-
-    found = api.measurements(workspace, about=target.name.partition(".")[0] if target else None)
-    if chosen == "json":
-        out_json(measurement.history_dict(found))
-    else:
-        out_lines(measurement_text.history(found, 80))
-    return Exit.YES
 
 
 def _dry_run(plan: MeasurePlan, *, as_json: bool) -> int:

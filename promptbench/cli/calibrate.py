@@ -1,4 +1,4 @@
-"""`promptbench calibrate`: judge the production version against itself."""
+"""`promptbench calibrate`: the prompt in production against itself."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ from typing import Annotated
 import typer
 
 from promptbench.cli.options import (
-    AsJson,
     Cases,
     Concurrency,
+    Format,
+    JsonFormat,
     MaxCalls,
     MaxCost,
     MaxMinutes,
     Models,
+    Output,
     Quiet,
     Suites,
     Tags,
+    Verbose,
 )
-from promptbench.core.errors import Exit
 
 
 def register(app: typer.Typer) -> None:
@@ -39,30 +41,28 @@ def calibrate(
     max_cost: MaxCost = None,
     max_calls: MaxCalls = None,
     max_minutes: MaxMinutes = None,
-    as_json: AsJson = False,
+    format_: Format = "terminal",
+    as_json: JsonFormat = False,
+    output: Output = None,
     quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> int:
-    """Show which cases are flaky, and how often the gate errs because of them.
+    """Report flaky cases, and the false alarms they cause.
 
-    The production version runs against itself. Later runs mention the results. The same command resumes an interrupted
-    calibration.
+    The prompt in production runs as both sides. Later runs mention the flaky cases. The same command resumes an
+    interrupted calibration.
     """
-    from promptbench.api.calibrating import calibrate
-    from promptbench.api.spending import Spending
-    from promptbench.api.workspace import Selection, Workspace
-    from promptbench.cli.output import out, out_json, target
+    from promptbench import api
+    from promptbench.api.calibration_report import calibration_report
     from promptbench.cli.progress import Progress
-    from promptbench.report.calibration import render
+    from promptbench.cli.rendering import Rendering
 
-    workspace = Workspace.open(flags={"concurrency": concurrency})
-    selection = Selection(
+    rendering = Rendering.of(format_, output, as_json=as_json, verbose=verbose, quiet=quiet)
+    workspace = api.Workspace.open(flags={"concurrency": concurrency})
+    selection = api.Selection(
         paths=tuple(suites or ()), models=tuple(model or ()), cases=tuple(case or ()), tags=tuple(tag or ())
     )
-    budget = Spending.read(max_cost, max_calls, max_minutes)
+    spending = api.Spending.read(max_cost, max_calls, max_minutes)
     with Progress(quiet=quiet) as progress:
-        found = calibrate(workspace, selection, repeats=repeats, spending=budget, listen=progress.listen)
-    if as_json:
-        out_json(found.as_dict())
-    else:
-        out(render(found, target()), end="")
-    return Exit.YES
+        found = api.calibrate(workspace, selection, repeats=repeats, spending=spending, listen=progress.listen)
+    return rendering.write(workspace, [calibration_report(found)])

@@ -42,11 +42,11 @@ def compare(
     ] = None,
     prompt: Annotated[
         Path | None,
-        typer.Option("--prompt", metavar="FILE", help="What two models are asked, instead of what is in production."),
+        typer.Option("--prompt", metavar="FILE", help="The prompt for two models, instead of the one in production."),
     ] = None,
     case: Cases = None,
     tag: Tags = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be asked, and ask nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the calls without making them.")] = False,
     format_: Format = "terminal",
     as_json: JsonFormat = False,
     output: Output = None,
@@ -58,18 +58,21 @@ def compare(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> int:
-    """Say case by case whether B is worse than A. They are two runs, versions of a prompt, or models.
+    """Report case by case if B is worse than A.
 
-    Two runs, and two versions, are compared by what is on record. Two versions with a SUITE, and one prompt on two
-    models, are asked now, side by side.
+    A and B are runs, versions of a prompt, or models.
+
+    Two runs, and two versions, are compared by their recorded answers. Two versions with a SUITE, and one prompt on two
+    models, are run now, side by side.
     """
     from promptbench import api
+    from promptbench.api.run_report import run_report
     from promptbench.cli.progress import Progress
     from promptbench.cli.rendering import Rendering
 
-    rendering = Rendering.of("json" if as_json else format_, output, verbose=verbose)
+    rendering = Rendering.of(format_, output, as_json=as_json, verbose=verbose, quiet=quiet)
     if rendering.wants("evidence"):
-        raise InputError("a comparison is no proof for a promotion", hint="`promptbench run --output evidence=FILE`")
+        raise InputError("a comparison does not prove a promotion", hint="`promptbench run --output evidence=FILE`")
     workspace = api.Workspace.open(flags={"concurrency": concurrency})
     matchup = api.Matchup(tuple(what or ()), tuple(model or ()), prompt, tuple(case or ()), tuple(tag or ()))
     spending = api.Spending.read(max_cost, max_calls, max_minutes)
@@ -77,7 +80,7 @@ def compare(
         return _dry_run(workspace, matchup, as_json=as_json)
     with Progress(quiet=quiet) as progress:
         report = api.compare(workspace, matchup, spending=spending, listen=progress.listen)
-    return rendering.write(workspace, [report], exit_zero=exit_zero)
+    return rendering.write(workspace, [run_report(report)], exit_zero=exit_zero)
 
 
 def _dry_run(workspace: Workspace, matchup: Matchup, *, as_json: bool) -> int:
@@ -92,9 +95,9 @@ def _dry_run(workspace: Workspace, matchup: Matchup, *, as_json: bool) -> int:
     if as_json:
         out_json({"schema_version": 1, "comparison": asdict(plan) if plan else None})
     elif plan is None:
-        out("would ask nothing: what is on record is compared")
+        out("would make no calls: recorded answers are compared")
     else:
         out(f"{plan.suite}: {plan.candidate} against {plan.champion}, {number_of(plan.cases, 'case')}")
         for name, estimate in plan.expected.items():
-            out(f"  would ask {name} {number_of(estimate.calls, 'question')}{expected_words(estimate)}")
+            out(f"  would make {number_of(estimate.calls, 'call')} to {name}{expected_words(estimate)}")
     return Exit.YES

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from promptbench.cli.output import out_json, out_lines
+from promptbench.cli.output import out_json
 from promptbench.core.errors import Exit
 from promptbench.report.model import Promotion
-from promptbench.report.moved import lines
 
 
 def show(moved: Promotion, *, as_json: bool) -> Exit:
-    """Print a moved label as lines or as JSON."""
+    """Print what changed and how to undo it."""
+    from promptbench.api.run_report import promoted
+    from promptbench.cli.output import out
+    from promptbench.report.document import Document, Report, Section
+    from promptbench.report.renderers import plain
+    from promptbench.report.words import Target
+
     if as_json:
         out_json({"schema_version": 1, **asdict(moved)})
-    else:
-        out_lines(lines(moved))
+        return Exit.YES
+    report = Report(moved.prompt, Document("", [Section(list(promoted(moved)))], ""), dict)
+    out(plain.render([report], Target()), end="")
     return Exit.YES

@@ -1,4 +1,4 @@
-"""`promptbench mutate`: break good answers on purpose, and list those that the checks of a suite let pass."""
+"""`promptbench mutate`: mutation testing of a suite's checks with good answers broken on purpose."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from promptbench.cli.options import AsJson, Cases, Suites, Tags
+from promptbench.cli.options import Cases, Format, JsonFormat, Output, Quiet, Suites, Tags, Verbose
 
 
 def register(app: typer.Typer) -> None:
@@ -23,21 +23,21 @@ def mutate(
     ] = None,
     at_least: Annotated[
         str | None,
-        typer.Option(
-            "--at-least", metavar="SHARE", help="Exit with 1 if the checks of a suite notice fewer, such as 90%."
-        ),
+        typer.Option("--at-least", metavar="SHARE", help="Exit with 1 if a suite kills fewer, such as 90%."),
     ] = None,
-    as_json: AsJson = False,
+    format_: Format = "terminal",
+    as_json: JsonFormat = False,
+    output: Output = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> int:
-    """Break good answers, and show what no check notices. No model is called."""
+    """Break good answers, and show what no check notices. Calls no model."""
     from promptbench import api
-    from promptbench.cli.output import out, out_json, target
-    from promptbench.report.mutation import render
+    from promptbench.api.mutation_report import mutation_report
+    from promptbench.cli.rendering import Rendering
 
+    rendering = Rendering.of(format_, output, as_json=as_json, verbose=verbose, quiet=quiet)
+    workspace = api.Workspace.open()
     selection = api.Selection(paths=tuple(suites or ()), cases=tuple(case or ()), tags=tuple(tag or ()))
-    found = api.mutate(api.Workspace.open(), selection, run=run, at_least=at_least)
-    if as_json:
-        out_json(found.as_dict())
-    else:
-        out(render(found, target()), end="")
-    return found.exit
+    found = api.mutate(workspace, selection, run=run, at_least=at_least)
+    return rendering.write(workspace, [mutation_report(found)])

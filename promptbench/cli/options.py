@@ -33,17 +33,17 @@ FORMATS = "terminal, plain, json, junit, html, github, csv, markdown, log or evi
 Format = Annotated[str, typer.Option("--format", metavar="FORMAT", help=f"What to print: {FORMATS}.")]
 Output = Annotated[
     list[str] | None,
-    typer.Option("--output", metavar="FORMAT=FILE", help="Also write a report to a file; several times if you want."),
+    typer.Option("--output", metavar="FORMAT=FILE", help="Also write the report to a file; can be repeated."),
 ]
 ExitZero = Annotated[bool, typer.Option("--exit-zero", help="Exit 0 also on FAIL and INCONCLUSIVE.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show every case that is not still passing, in full.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show everything, every case in full.")]
 Actor = Annotated[
     str | None, typer.Option("--actor", metavar="WHO", help="Who acts, where neither CI nor git says it.")
 ]
 Reason = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why; kept in the prompt's history.")]
 Label = Annotated[str, typer.Option("--label", metavar="LABEL", help="The label that moves.")]
 Concurrency = Annotated[int | None, typer.Option(help="Requests at once to one model.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress; print only the verdict.")]
 MaxCost = Annotated[
     str | None, typer.Option("--max-cost", metavar="DOLLARS", help="Stop before more is spent, such as $2.")
 ]

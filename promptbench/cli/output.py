@@ -1,4 +1,4 @@
-"""stdout is the result, stderr everything else. Nothing here is ever markup."""
+"""Output: results go to stdout, everything else to stderr. Nothing here is ever markup."""
 
 from __future__ import annotations
 
@@ -15,38 +15,38 @@ from promptbench.report.words import Target, clean
 
 
 def out(text: str, *, end: str = "\n") -> None:
-    """The result, to stdout. A reader that has gone away is no error."""
+    """Write a result to stdout. A closed pipe is not an error."""
     _write(sys.stdout, text + end)
 
 
 def say(text: str, *, end: str = "\n") -> None:
-    """A remark, to stderr. A key in it is not shown."""
+    """Write a message to stderr, with secrets masked."""
     _write(sys.stderr, without_keys(text) + end)
 
 
 def without_keys(text: str) -> str:
-    """`text` without the environment's secrets and what else looks like a key."""
+    """Return `text` without the environment's secrets and anything that looks like a key."""
     return hide(Secrets(os.environ).mask(text))
 
 
 def visible(text: str) -> str:
-    """A text of others, line by line, with nothing in it that a terminal would obey."""
+    """Return a foreign text line by line, without anything that a terminal would obey."""
     return "\n".join(map(clean, text.split("\n")))
 
 
 def out_lines(lines: Iterable[str]) -> None:
-    """A result of several lines."""
+    """Write a result of several lines."""
     for line in lines:
         out(line)
 
 
 def out_json(data: Json) -> None:
-    """A result for programs; `data` carries its `schema_version`."""
+    """Write a result for programs; `data` carries its `schema_version`."""
     out(json.dumps(data, ensure_ascii=False, indent=2).encode("utf-8", "replace").decode())
 
 
 def coloured(stream: TextIO) -> bool:
-    """Whether a stream shows colour: a terminal, unless NO_COLOR or TERM=dumb; FORCE_COLOR overrides."""
+    """Return True if a stream shows colour: a terminal without NO_COLOR or TERM=dumb, or FORCE_COLOR."""
     if os.environ.get("NO_COLOR"):
         return False
     if os.environ.get("FORCE_COLOR"):
@@ -54,10 +54,10 @@ def coloured(stream: TextIO) -> bool:
     return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
-def target(*, verbose: bool = False) -> Target:
-    """What stdout is: a terminal of some width, or something that takes 100 columns."""
+def target(*, verbose: bool = False, quiet: bool = False) -> Target:
+    """Return the target for stdout: as wide as the terminal, or 100 columns if it is not one."""
     width = shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else 100
-    return Target(width=max(40, width), colour=coloured(sys.stdout), verbose=verbose)
+    return Target(width=max(40, width), colour=coloured(sys.stdout), verbose=verbose, quiet=quiet)
 
 
 def _write(stream: TextIO, text: str) -> None:
@@ -68,5 +68,5 @@ def _write(stream: TextIO, text: str) -> None:
         encoding = stream.encoding or "ascii"
         stream.write(text.encode(encoding, "replace").decode(encoding))
     except BrokenPipeError:
-        # Whoever read has seen enough; the exit code stays the one of the work.
+        # The reader has closed the pipe; the exit code stays that of the work.
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

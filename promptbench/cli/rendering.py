@@ -1,4 +1,4 @@
-"""Reports to stdout and to files, in the formats that were asked for."""
+"""The only way from a result to stdout and files: reports in the formats of `--format` and `--output`."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from promptbench.api import RunReport, Workspace
+from promptbench.api import Workspace
 from promptbench.cli.output import out, say, target
 from promptbench.core.errors import Exit, InputError, PromptbenchError, combine
-from promptbench.report.formats import plugins
+from promptbench.report.document import Report
+from promptbench.report.renderers import plugins
 from promptbench.report.words import Target
 
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """Where a report goes. A folder gets a file of evidence for each prompt that there is something to promote of."""
+    """An output file, or for evidence a folder that gets a file for each prompt with something to promote."""
 
     format: str
     path: Path
@@ -27,39 +28,49 @@ class _File:
 
 @dataclass(frozen=True, slots=True)
 class Rendering:
-    """`printed` is the format for stdout, `files` are where reports go besides; `verbose` as in `Target`."""
+    """What to print and write: `printed` is the format for stdout, `files` are further outputs."""
 
     printed: str
     files: tuple[_File, ...]
     verbose: bool = False
+    quiet: bool = False
 
     @classmethod
-    def of(cls, printed: str, outputs: Sequence[str] | None, *, verbose: bool = False) -> Rendering:
-        """From what `--format` and `--output` say. Raises InputError for a format that there is not."""
+    def of(
+        cls,
+        printed: str,
+        outputs: Sequence[str] | None,
+        *,
+        as_json: bool = False,
+        verbose: bool = False,
+        quiet: bool = False,
+    ) -> Rendering:
+        """Read `--format`, `--json` and `--output`. Raises InputError for an unknown format."""
+        printed = "json" if as_json else printed
         files = tuple(_output(item) for item in outputs or ())
         for name in (printed, *(file.format for file in files)):
             if name not in plugins:
-                raise InputError(f"there is no format '{name}'", hint=f"known formats: {', '.join(plugins.names())}")
-        return cls(printed, files, verbose)
+                raise InputError(f"unknown format '{name}'", hint=f"known formats: {', '.join(plugins.names())}")
+        return cls(printed, files, verbose, quiet)
 
     def wants(self, name: str) -> bool:
         return name in (self.printed, *(file.format for file in self.files))
 
     @contextmanager
     def errors(self, workspace: Workspace) -> Iterator[None]:
-        """Errors are shown where GitHub shows reports, at their lines, if that is the format; and raised as ever."""
+        """Annotate errors at their lines if the format is GitHub's, and re-raise them."""
         try:
             yield
         except PromptbenchError as error:
             if self.printed == "github":
-                from promptbench.report.formats import github
+                from promptbench.report.renderers import github
 
                 folder, level = _in_checkout(workspace, os.environ), "notice" if error.exit is Exit.NOTHING else "error"
-                out(github.mistakes(error.message, error.diagnostics, folder, level=level), end="")
+                out(github.errors(error.message, error.diagnostics, folder, level=level), end="")
             raise
 
-    def write(self, workspace: Workspace, reports: Sequence[RunReport], *, exit_zero: bool) -> Exit:
-        """Writes all of it; the exit code that the verdicts mean. Raises InputError where a file cannot be written."""
+    def write(self, workspace: Workspace, reports: Sequence[Report], *, exit_zero: bool = False) -> Exit:
+        """Write everything and return the exit code of the verdicts. Raises InputError if a file cannot be written."""
         proven = any(report.proof is not None for report in reports)
         if self.wants("evidence") and not proven:
             say("no evidence is written: there is no verdict of whole suites that it could prove")
@@ -71,7 +82,7 @@ class Rendering:
         if printed == "github":
             _to_github(workspace, reports, os.environ)
         elif printed != "evidence" or proven:
-            out(_render(reports, printed, target(verbose=self.verbose)), end="")
+            out(_render(reports, printed, target(verbose=self.verbose, quiet=self.quiet)), end="")
         code = combine(report.exit for report in reports)
         return Exit.YES if exit_zero and code in (Exit.NO, Exit.INCONCLUSIVE) else code
 
@@ -86,8 +97,8 @@ def _output(written: str) -> _File:
     return file
 
 
-def _parts(file: _File, reports: Sequence[RunReport]) -> Iterator[tuple[Path, Sequence[RunReport]]]:
-    """The files to be written, each with the reports in it."""
+def _parts(file: _File, reports: Sequence[Report]) -> Iterator[tuple[Path, Sequence[Report]]]:
+    """Yield the files to write, each with the reports in it."""
     proofs = {report.prompt: report.proof for report in reports if report.proof is not None}
     if file.format != "evidence" or (proofs and not file.is_folder):
         yield file.path, reports
@@ -108,30 +119,28 @@ def _write(path: Path, text: str, *, mode: str = "w") -> None:
         raise InputError(f"{path} cannot be written: {error.strerror}") from None
 
 
-def _render(reports: Sequence[RunReport], name: str, where: Target) -> str:
-    """All reports of a run in one text; a format that holds one document holds a list of them."""
-    module = plugins.load(name)
+def _render(reports: Sequence[Report], name: str, where: Target) -> str:
     try:
-        return str(module.render(reports, where))
+        return str(plugins.load(name).render(reports, where))
     except ValueError as error:
         raise InputError(f"no {name} can be written: {error}") from None
 
 
 def _in_checkout(workspace: Workspace, environ: Mapping[str, str]) -> str:
-    """Where the project is in the repository that GitHub checked out, with a slash behind it."""
+    """Return the project's location in the repository that GitHub checked out, with a slash behind it."""
     root, checkout = workspace.settings.root.resolve(), Path(environ.get("GITHUB_WORKSPACE") or ".").resolve()
     return f"{root.relative_to(checkout).as_posix()}/" if checkout in root.parents else ""
 
 
-def _to_github(workspace: Workspace, reports: Sequence[RunReport], environ: Mapping[str, str]) -> None:
-    """Annotations to stdout, where the runner reads them; the summary to the step's file, or to stdout without one."""
-    from promptbench.report.formats import github
+def _to_github(workspace: Workspace, reports: Sequence[Report], environ: Mapping[str, str]) -> None:
+    """Write annotations to stdout, where the runner reads them, and the summary to the step's file if there is one."""
+    from promptbench.report.renderers import github, markdown
 
-    out(github.commands(reports, _in_checkout(workspace, environ)), end="")
+    out(github.workflow_commands(reports, _in_checkout(workspace, environ)), end="")
     if not (summary := environ.get("GITHUB_STEP_SUMMARY")):
         out(github.render(reports, Target()), end="")
         return
     path = Path(summary)
     written = path.stat().st_size if path.exists() else 0
-    _write(path, github.summary(reports, github.LIMIT - written), mode="a")
+    _write(path, markdown.within(reports, github.LIMIT - written), mode="a")
     say(f"appended the summary to {path}")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from promptbench.cli.options import AsJson
+from promptbench.cli.options import AsJson, Format, JsonFormat, Output, Quiet, Run, Verbose
 from promptbench.core.errors import Exit
 
 
@@ -34,23 +34,24 @@ def _group() -> None:
 
 @group.command("show")
 def show(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="A run's name, or `latest`.")] = "latest",
-    as_json: AsJson = False,
+    run: Run = "latest",
+    format_: Format = "terminal",
+    as_json: JsonFormat = False,
+    output: Output = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> int:
     """Show which repairs a run's answers depend on.
 
     Also which failures only another prompt can fix.
     """
     from promptbench import api
-    from promptbench.cli.output import out, out_json, target
-    from promptbench.report.repairs import render
+    from promptbench.api.repairs_report import repairs_report
+    from promptbench.cli.rendering import Rendering
 
-    report = api.repairs(api.Workspace.open(), run)
-    if as_json:
-        out_json(report.as_dict())
-    else:
-        out(render(report, target()), end="")
-    return Exit.YES
+    rendering = Rendering.of(format_, output, as_json=as_json, verbose=verbose, quiet=quiet)
+    workspace = api.Workspace.open()
+    return rendering.write(workspace, [repairs_report(api.repairs(workspace, run))])
 
 
 @group.command("list")
@@ -81,19 +82,19 @@ def backtest_rule(
         list[Path] | None,
         typer.Option("--suite", metavar="SUITE", help="Replay this suite's logged answers and newest run."),
     ] = None,
-    as_json: AsJson = False,
+    format_: Format = "terminal",
+    as_json: JsonFormat = False,
+    output: Output = None,
 ) -> int:
     """Back-test a repair rule on logged answers.
 
-    The result is recorded beside the rule. A rule counts only if it rescued an answer and got none wrong; else exit 1.
+    The result is recorded in a file next to the rule. A rule counts only if it rescued an answer and got none wrong;
+    else exit 1.
     """
     from promptbench import api
-    from promptbench.cli.output import out, out_json
-    from promptbench.report.repairs import render_backtest
+    from promptbench.api.repairs_report import backtest_report
+    from promptbench.cli.rendering import Rendering
 
-    report = api.backtest(api.Workspace.open(), rule, logs or (), suites or ())
-    if as_json:
-        out_json(report.as_dict())
-    else:
-        out(render_backtest(report), end="")
-    return Exit.NO if report.advisory else Exit.YES
+    rendering = Rendering.of(format_, output, as_json=as_json)
+    workspace = api.Workspace.open()
+    return rendering.write(workspace, [backtest_report(api.backtest(workspace, rule, logs or (), suites or ()))])

@@ -1,4 +1,4 @@
-"""`promptbench replay`: logged calls against a suite's checks, or asked again."""
+"""`promptbench replay`: logged calls under a suite's checks, or sent again."""
 
 from __future__ import annotations
 
@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from promptbench.cli.options import (
-    AsJson,
     Concurrency,
     FailedOnly,
+    Format,
+    JsonFormat,
     LoggedModels,
     MaxCalls,
     MaxCost,
     MaxMinutes,
+    Output,
     Quiet,
     Since,
+    Verbose,
     Where,
     call_filter,
 )
@@ -25,6 +28,8 @@ from promptbench.core.errors import Exit, InputError
 
 if TYPE_CHECKING:
     from promptbench.api import ReplayForecast
+
+    pass
 
 
 def register(app: typer.Typer) -> None:
@@ -37,44 +42,46 @@ def replay(
         list[Path] | None, typer.Option("--log", metavar="FILE", help="Calls of a log file, not the imported ones.")
     ] = None,
     ask: Annotated[
-        bool, typer.Option("--ask", help="Ask the logged inputs again: champion and candidate, on every model.")
+        bool, typer.Option("--ask", help="Send the logged inputs again, to production and candidate on every model.")
     ] = False,
     rescore_only: Annotated[
-        bool, typer.Option("--rescore-only", help="Only score the logged answers; asks no model. The default.")
+        bool, typer.Option("--rescore-only", help="Only score the logged answers; calls no model. The default.")
     ] = False,
     failed_only: FailedOnly = False,
     since: Since = None,
     model: LoggedModels = None,
     where: Where = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="With --ask: say what would be asked, and its price; ask nothing.")
+        bool, typer.Option("--dry-run", help="With --ask: print the calls and their price without making them.")
     ] = False,
     concurrency: Concurrency = None,
     max_cost: MaxCost = None,
     max_calls: MaxCalls = None,
     max_minutes: MaxMinutes = None,
+    format_: Format = "terminal",
+    as_json: JsonFormat = False,
+    output: Output = None,
     quiet: Quiet = False,
-    as_json: AsJson = False,
+    verbose: Verbose = False,
 ) -> int:
-    """Say what of a production log is fixed by now. By its own answers and today's checks, or by asking again.
+    """Report what of a production log is fixed by now.
 
-    Nothing can be promoted by it, since logged failures are not the whole suite.
+    It is judged by today's checks on its answers, or by sending the inputs again.
+
+    Logged failures are not the whole suite, so a replay cannot be promoted.
     """
     from promptbench import api
-    from promptbench.cli.output import out, out_json
+    from promptbench.api.replay_report import replay_report, rescore_report
     from promptbench.cli.progress import Progress
+    from promptbench.cli.rendering import Rendering
 
     if ask and rescore_only:
         raise InputError("--ask and --rescore-only exclude each other", hint="leave one of them out")
+    rendering = Rendering.of(format_, output, as_json=as_json, verbose=verbose, quiet=quiet)
     workspace = api.Workspace.open(flags={"concurrency": concurrency})
     calls = api.select_for_replay(workspace, log or (), call_filter(failed_only, since, model, where))
     if not ask:
-        scored = api.replay_answers(workspace, suite, calls)
-        if as_json:
-            out_json(scored.as_dict())
-        else:
-            out("\n".join(scored.lines()))
-        return Exit.YES
+        return rendering.write(workspace, [rescore_report(api.replay_answers(workspace, suite, calls))])
     with Progress(quiet=quiet) as progress:
         report = api.replay(
             workspace,
@@ -88,17 +95,11 @@ def replay(
             listen=progress.listen,
             dry_run=dry_run,
         )
-    if report is None:
-        return Exit.YES
-    if as_json:
-        out_json(report.as_dict())
-    else:
-        out("\n".join(report.lines()))
-    return report.exit
+    return Exit.YES if report is None else rendering.write(workspace, [replay_report(report)])
 
 
 def _command(suite: Path, options: Mapping[str, Sequence[object] | None], failed_only: bool) -> list[str]:
-    """The command that goes on with this replay, or says its result again."""
+    """Return the command that resumes this replay, or shows its result again."""
     words = ["promptbench", "replay", str(suite), "--ask"]
     for flag, values in options.items():
         words += [word for value in values or () if value is not None for word in (flag, str(value))]
@@ -106,7 +107,7 @@ def _command(suite: Path, options: Mapping[str, Sequence[object] | None], failed
 
 
 def _tell(price: ReplayForecast, *, dry_run: bool, as_json: bool) -> None:
-    """What will be asked, before it is; of a dry run that is the result."""
+    """Print the calls before they are made; for a dry run they are the result."""
     from dataclasses import asdict
 
     from promptbench.cli.output import out, out_json, say
@@ -117,5 +118,5 @@ def _tell(price: ReplayForecast, *, dry_run: bool, as_json: bool) -> None:
         return
     failures = f"{price.failures} logged {'failure' if price.failures == 1 else 'failures'}"
     for model, estimate in price.expected.items():
-        line = f"{failures}: asks {model} {estimate.calls} questions{expected_words(estimate)}"
+        line = f"{failures}: {estimate.calls} calls to {model}{expected_words(estimate)}"
         out(line) if dry_run else say(line)

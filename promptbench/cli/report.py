@@ -1,10 +1,10 @@
-"""`promptbench report`: a run that is on record, in any format."""
+"""`promptbench report`: the report on a recorded run or comparison, in any format."""
 
 from __future__ import annotations
 
 import typer
 
-from promptbench.cli.options import ExitZero, Format, JsonFormat, Output, Run, Verbose
+from promptbench.cli.options import ExitZero, Format, JsonFormat, Output, Quiet, Run, Verbose
 
 
 def register(app: typer.Typer) -> None:
@@ -17,16 +17,18 @@ def report(
     as_json: JsonFormat = False,
     output: Output = None,
     exit_zero: ExitZero = False,
+    quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> int:
-    """Write the report on a run again, in any format. It is judged by the suite's gate as it is now; no model is asked.
+    """Show a recorded run or comparison again, in any format. Calls no model.
 
-    Exits as the verdict says.
+    A run is judged by the suite's gate as it is now. The exit code is that of the verdict.
     """
     from promptbench import api
+    from promptbench.api.run_report import run_report
     from promptbench.cli.rendering import Rendering
 
-    rendering = Rendering.of("json" if as_json else format_, output, verbose=verbose)
+    rendering = Rendering.of(format_, output, as_json=as_json, verbose=verbose, quiet=quiet)
     workspace = api.Workspace.open()
     found = api.judge(workspace, run, evidence=rendering.wants("evidence"))
-    return rendering.write(workspace, [found], exit_zero=exit_zero)
+    return rendering.write(workspace, [run_report(found)], exit_zero=exit_zero)

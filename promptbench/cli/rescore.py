@@ -1,10 +1,10 @@
-"""`promptbench rescore`: the answers of a run that is on record, scored by the checks as they are now."""
+"""`promptbench rescore`: the answers of a recorded run, scored by today's checks."""
 
 from __future__ import annotations
 
 import typer
 
-from promptbench.cli.options import ExitZero, Format, JsonFormat, Output, Run, Verbose
+from promptbench.cli.options import ExitZero, Format, JsonFormat, Output, Quiet, Run, Verbose
 
 
 def register(app: typer.Typer) -> None:
@@ -17,12 +17,14 @@ def rescore(
     as_json: JsonFormat = False,
     output: Output = None,
     exit_zero: ExitZero = False,
+    quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> int:
-    """Score and judge a run's answers again, by today's checks. Asks no model."""
+    """Score and judge a run's answers again, by today's checks. Calls no model."""
     from promptbench import api
+    from promptbench.api.run_report import run_report
     from promptbench.cli.rendering import Rendering
 
-    rendering = Rendering.of("json" if as_json else format_, output, verbose=verbose)
+    rendering = Rendering.of(format_, output, as_json=as_json, verbose=verbose, quiet=quiet)
     workspace = api.Workspace.open()
-    return rendering.write(workspace, [api.rescore(workspace, run)], exit_zero=exit_zero)
+    return rendering.write(workspace, [run_report(api.rescore(workspace, run))], exit_zero=exit_zero)

@@ -93,10 +93,11 @@ def run(
     Ends with the verdict in one sentence. The same command goes on with a run that was interrupted.
     """
     from promptbench import api
+    from promptbench.api.run_report import run_report
     from promptbench.cli.progress import Progress
     from promptbench.cli.rendering import Rendering
 
-    rendering = Rendering.of("json" if as_json else format_, output, verbose=verbose)
+    rendering = Rendering.of(format_, output, as_json=as_json, verbose=verbose, quiet=quiet)
     workspace = api.Workspace.open(flags={"concurrency": concurrency})
     selection = api.Selection(
         tuple(suites or ()),
@@ -123,7 +124,7 @@ def run(
             who=api.Who(actor, reason),
             listen=progress.listen,
         )
-    return rendering.write(workspace, reports, exit_zero=exit_zero)
+    return rendering.write(workspace, list(map(run_report, reports)), exit_zero=exit_zero)
 
 
 def _shard(written: str | None) -> api.Shard | None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from promptbench.cli import gate, repairs, report, rescore, runs_prune
-from promptbench.cli.options import AsJson, ExitZero, Format, JsonFormat, Output, Run
+from promptbench.cli import gate, report, rescore, runs_prune
+from promptbench.cli.options import ExitZero, Format, JsonFormat, Output, Run
 from promptbench.core.errors import Exit
 
 runs = typer.Typer(help="List, show, report, judge again, merge and prune the runs on record.", no_args_is_help=True)
@@ -32,43 +31,40 @@ class Metric(StrEnum):
 
 
 def register(app: typer.Typer) -> None:
-    for command in (report, gate, rescore, repairs, runs_prune):
+    for command in (report, gate, rescore, runs_prune):
         command.register(runs)
     app.add_typer(runs, name="runs")
 
 
 @runs.command("list")
 def list_(
-    suite: Suite = None, prompt: Prompt = None, model: Model = None, limit: Limit = 20, as_json: AsJson = False
+    suite: Suite = None,
+    prompt: Prompt = None,
+    model: Model = None,
+    limit: Limit = 20,
+    format_: Format = "terminal",
+    as_json: JsonFormat = False,
+    output: Output = None,
 ) -> int:
-    """List the newest runs with their verdicts."""
-    from promptbench.api.records import list_runs
-    from promptbench.api.workspace import Workspace
-    from promptbench.cli.output import out_json, out_lines
-    from promptbench.cli.run_tables import listed
+    """List the newest runs with their verdicts, the newest first."""
+    from promptbench import api
+    from promptbench.api.runs_report import runs_report
+    from promptbench.cli.rendering import Rendering
 
-    found = list_runs(Workspace.open(), suite=suite, prompt=prompt, model=model, limit=limit)
-    if as_json:
-        out_json({"schema_version": 1, "runs": [asdict(run) for run in found]})
-    else:
-        out_lines(listed(found))
-    return Exit.YES
+    rendering, workspace = Rendering.of(format_, output, as_json=as_json), api.Workspace.open()
+    found = api.list_runs(workspace, suite=suite, prompt=prompt, model=model, limit=limit)
+    return rendering.write(workspace, [runs_report(found)])
 
 
 @runs.command("show")
-def show(run: Run = "latest", as_json: AsJson = False) -> int:
-    """Show one run as it was judged then, with its figures. `promptbench report` judges it again."""
-    from promptbench.api.records import show_run
-    from promptbench.api.workspace import Workspace
-    from promptbench.cli.output import out_json, out_lines
-    from promptbench.cli.run_tables import shown
+def show(run: Run = "latest", format_: Format = "terminal", as_json: JsonFormat = False, output: Output = None) -> int:
+    """Show a run as it was judged, with its figures. `promptbench report` judges it again."""
+    from promptbench import api
+    from promptbench.api.runs_report import run_details_report
+    from promptbench.cli.rendering import Rendering
 
-    found = show_run(Workspace.open(), run)
-    if as_json:
-        out_json({"schema_version": 1, **asdict(found)})
-    else:
-        out_lines(shown(found))
-    return Exit.YES
+    rendering, workspace = Rendering.of(format_, output, as_json=as_json), api.Workspace.open()
+    return rendering.write(workspace, [run_details_report(api.show_run(workspace, run))])
 
 
 @runs.command("history")
@@ -79,23 +75,21 @@ def history(
     ] = Metric.ANSWERS,
     model: Model = None,
     limit: Limit = 20,
-    as_json: AsJson = False,
+    format_: Format = "terminal",
+    as_json: JsonFormat = False,
+    output: Output = None,
 ) -> int:
     """Show one figure of every prompt and model, run after run.
 
-    Of finished runs of whole suites, oldest first.
+    From finished runs of whole suites, the oldest first.
     """
-    from promptbench.api.records import run_history
-    from promptbench.api.workspace import Workspace
-    from promptbench.cli.output import out_json, out_lines
-    from promptbench.cli.run_tables import traced
+    from promptbench import api
+    from promptbench.api.runs_report import run_history_report
+    from promptbench.cli.rendering import Rendering
 
-    found = run_history(Workspace.open(), name, model=model, limit=limit)
-    if as_json:
-        out_json({"schema_version": 1, "metric": metric.value, "runs": [asdict(item) for item in found]})
-    else:
-        out_lines(traced(found, metric.value))
-    return Exit.YES
+    rendering, workspace = Rendering.of(format_, output, as_json=as_json), api.Workspace.open()
+    found = api.run_history(workspace, name, model=model, limit=limit)
+    return rendering.write(workspace, [run_history_report(found, metric.value)])
 
 
 @runs.command("merge")
@@ -113,14 +107,14 @@ def merge(
 
     Reports and exits like one run of all cases, and the run can be promoted.
     """
-    from promptbench.api.sharding import merge_runs
-    from promptbench.api.workspace import Workspace
+    from promptbench import api
+    from promptbench.api.run_report import run_report
     from promptbench.cli.rendering import Rendering
 
-    rendering = Rendering.of("json" if as_json else format_, output)
-    workspace = Workspace.open()
-    reports = merge_runs(workspace, files or [], evidence=rendering.wants("evidence"))
-    return rendering.write(workspace, reports, exit_zero=exit_zero)
+    rendering = Rendering.of(format_, output, as_json=as_json)
+    workspace = api.Workspace.open()
+    reports = api.merge_runs(workspace, files or [], evidence=rendering.wants("evidence"))
+    return rendering.write(workspace, list(map(run_report, reports)), exit_zero=exit_zero)
 
 
 @runs.command("durations")

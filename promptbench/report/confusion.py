@@ -1,4 +1,4 @@
-"""Which label an answer gave where another one was expected, for cases that expect one of a few labels."""
+"""Confusion matrices: which label an answer gave where another was expected, for cases that expect one of a few."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from promptbench.core.types import Json
 from promptbench.formats.json_text import read
-from promptbench.report.model import CaseRow, RunReport
+from promptbench.report.document import Matrix
+from promptbench.report.model import Attempts, CaseAttempts
 
 _MOST_LABELS = 40
 _LONGEST_LABEL = 60
@@ -19,41 +20,26 @@ OTHER = "(another)"
 UNREADABLE = "(not readable)"
 
 
-@dataclass(frozen=True, slots=True)
-class Matrix:
-    """How often each label was given where one was expected: of one prompt on one model, at one place of the answer.
-
-    `counts` has a row for each of `expected`, with a column for each of `given`.
-    """
-
-    place: str
-    prompt: str
-    model: str
-    expected: list[str]
-    given: list[str]
-    counts: list[list[int]]
-
-
 @dataclass(slots=True)
 class Confusions:
-    """Collects from case to case. A place with too many labels is given up, so that memory stays small."""
+    """Collects from case to case. A location with too many labels is dropped, so that memory stays small.
+
+    `prompts` are the labels of the prompts to look at, by hash: the judged one, and "" for models without a prompt. If
+    a suite has `intents`, only locations that hold nothing else are used.
+    """
 
     prompts: dict[str, str]
-    """The labels of those that are looked at, by hash: the best candidate, and own models."""
     intents: frozenset[str] = frozenset()
-    """Where a suite says what its intents are, only a place that holds nothing else is looked at."""
     _cases: Counter[str] = field(default_factory=Counter)
     _labels: dict[str, set[str]] = field(default_factory=dict)
     _pairs: dict[tuple[str, str, str], Counter[tuple[str, str]]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, report: RunReport) -> Confusions:
-        best = {item.candidate_hash for item in report.judgements[:1]}
-        prompts = report.explored.prompts if report.explored else ()
-        intents = frozenset(label for item in (report.nlu.summaries if report.nlu else ()) for label in item.intents)
-        return cls({"": "", **{prompt.hash: prompt.label for prompt in prompts if prompt.hash in best}}, intents)
+    def of(cls, attempts: Attempts) -> Confusions:
+        judged = {prompt.hash: prompt.label for prompt in attempts.prompts if prompt.hash == attempts.candidate}
+        return cls({"": "", **judged}, attempts.intents)
 
-    def add(self, case: CaseRow) -> None:
+    def add(self, case: CaseAttempts) -> None:
         wanted = {place: label for item in case.expected for place, label in _labels(item) if self._fits(place, label)}
         for place in wanted:
             self._cases[place] += 1
@@ -68,7 +54,6 @@ class Confusions:
                 self._pairs.setdefault(key, Counter())[label, given[place]] += 1
 
     def _fits(self, place: str, label: str) -> bool:
-        """Takes a label in, unless its place has too many."""
         known = self._labels.setdefault(place, set())
         if len(known) <= _MOST_LABELS:
             known.add(label)
@@ -82,7 +67,7 @@ class Confusions:
         return {place: found.get(place, UNREADABLE) for place in places}
 
     def matrices(self) -> list[Matrix]:
-        """One for each place that holds labels, prompt and model; the first few of them."""
+        """Return a matrix for each location, prompt and model; the first few of them."""
         found = []
         for (place, prompt, model), pairs in self._pairs.items():
             expected = sorted(self._labels[place])
@@ -96,12 +81,14 @@ class Confusions:
             more = [name for name in (OTHER, UNREADABLE) if any(given == name for _, given in seen)]
             given_names = [*expected, *more]
             counts = [[seen[label, given] for given in given_names] for label in expected]
-            found.append(Matrix(place, prompt, model, expected, given_names, counts))
+            of = f"{prompt} on {model}" if prompt else model
+            about = f"{of}. Each row is what was expected, each column what was given."
+            found.append(Matrix(f"Confusion: {place}", about, expected, given_names, counts))
         return found[:_MOST_MATRICES]
 
 
 def _labels(value: Json, place: str = "") -> Iterator[tuple[str, str]]:
-    """The short texts in an answer, with their places."""
+    """Yield the short texts in an answer with their locations."""
     if isinstance(value, dict):
         for name, item in value.items():
             yield from _labels(item, f"{place}.{name}" if place else str(name))

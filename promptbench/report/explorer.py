@@ -1,6 +1,6 @@
-"""The cases of a run as a page holds them: an index that is read at once, and packs of cases, read when looked at.
+"""The cases of a run as a page holds them: an index that is read at once, and packs of cases that are read on demand.
 
-Both are JSON, packed by gzip and written as base64. A pack holds equal texts once.
+Both are JSON, compressed by gzip and written as base64. A pack holds equal texts once.
 """
 
 from __future__ import annotations
@@ -15,21 +15,35 @@ from dataclasses import dataclass, field
 from promptbench.core.canonical import escape_surrogates
 from promptbench.core.types import Json, Rung
 from promptbench.core.words import number_of
-from promptbench.report.changes import STATES
-from promptbench.report.confusion import Confusions, Matrix
-from promptbench.report.model import AttemptRow, CaseRow, RunReport
+from promptbench.report.confusion import Confusions
+from promptbench.report.document import Matrix
+from promptbench.report.model import AttemptRow, Attempts, CaseAttempts
 
 _CASES_IN_A_PACK = 200
 _CHARACTERS_IN_A_PACK = 2_000_000
+# A longer text is shown by its start and its end.
 _MOST_CHARACTERS = 40_000
-"""Of one text. A longer one is shown by its start and its end."""
 _END = 4_000
+# Each state with the tone it is shown in, those that need attention first.
+STATES = {
+    "broken": "bad",
+    "unstable": "warn",
+    "failing": "bad",
+    "still failing": "warn",
+    "flaky": "none",
+    "no answer": "none",
+    "not reproduced": "none",
+    "quarantined": "none",
+    "fixed": "good",
+    "still passing": "quiet",
+    "passing": "quiet",
+}
 _RUNGS = [rung.value for rung in Rung]
 
 
 @dataclass(slots=True)
 class Explorer:
-    """What one pass over the cases yields: index and packs for the page, times and matrices for the charts."""
+    """The result of one pass over the cases: index and packs for the page, times and matrices for the charts."""
 
     index: str
     packs: list[str]
@@ -37,16 +51,14 @@ class Explorer:
     matrices: list[Matrix]
 
 
-def explore(report: RunReport) -> Explorer | None:
-    """None where the report has no single attempts."""
-    if report.explored is None:
-        return None
-    labels = {prompt.hash: prompt.label for prompt in report.explored.prompts}
-    index = _Index(report)
-    confusions = Confusions.of(report)
+def explore(attempts: Attempts) -> Explorer:
+    """Read every case once and return what a page needs of them."""
+    labels = {prompt.hash: prompt.label for prompt in attempts.prompts}
+    index = _Index(attempts)
+    confusions = Confusions.of(attempts)
     times: dict[tuple[str, str], array[float]] = {}
     packs = []
-    for pack in _packs(report.explored.cases, index):
+    for pack in _packs(attempts.cases, index):
         packs.append(pack.packed())
         for case in pack.cases:
             confusions.add(case)
@@ -57,7 +69,7 @@ def explore(report: RunReport) -> Explorer | None:
     return Explorer(index.packed(), packs, times, confusions.matrices())
 
 
-def _packs(cases: Iterable[CaseRow], index: _Index) -> Iterator[_Pack]:
+def _packs(cases: Iterable[CaseAttempts], index: _Index) -> Iterator[_Pack]:
     pack = _Pack(index)
     for case in cases:
         pack.add(case)
@@ -71,18 +83,17 @@ def _packs(cases: Iterable[CaseRow], index: _Index) -> Iterator[_Pack]:
 
 
 class _Index:
-    """One line for each case on each model, in columns: what the list shows and filters by."""
+    """A row for each case on each model, stored in columns: what the list shows and filters by."""
 
-    def __init__(self, report: RunReport) -> None:
-        assert report.explored is not None
-        self.prompts = {prompt.hash: number for number, prompt in enumerate(report.explored.prompts)}
-        self.models = {name: number for number, name in enumerate(dict.fromkeys(row.model for row in report.rows))}
-        self._judged = {row.model: row.gated for row in report.rows}
+    def __init__(self, attempts: Attempts) -> None:
+        self.prompts = {prompt.hash: number for number, prompt in enumerate(attempts.prompts)}
+        self.models = {name: number for number, name in enumerate(attempts.models)}
+        self._judged = attempts.models
         self._tags: dict[str, int] = {}
         self._states: dict[str, int] = {}
-        self._candidates = {item.candidate_hash for item in report.judgements[:1]}
-        self._known = [[prompt.label, prompt.side] for prompt in report.explored.prompts]
-        self._best = [number for hash, number in self.prompts.items() if hash in self._candidates]
+        self._candidate = attempts.candidate
+        self._known = [[prompt.label, prompt.side] for prompt in attempts.prompts]
+        self._best = [number for hash, number in self.prompts.items() if hash == self._candidate]
         self._names: list[str] = []
         self._tagged: list[list[int]] = []
         self._critical: list[int] = []
@@ -91,15 +102,15 @@ class _Index:
             name: [] for name in ("case", "model", "state", "rung", "was", "wasOf", "now", "nowOf")
         }
 
-    def add(self, case: CaseRow) -> None:
+    def add(self, case: CaseAttempts) -> None:
         number = len(self._names)
         self._names.append(case.case)
         self._tagged.append([self._tags.setdefault(tag, len(self._tags)) for tag in case.tags])
         self._critical.append(int(case.critical))
         for model, state in case.states.items():
             mine = [item for item in case.attempts if item.model == model and item.outcome in ("passed", "failed")]
-            now = [item for item in mine if item.prompt in self._candidates or not item.prompt]
-            was = [item for item in mine if item.prompt and item.prompt not in self._candidates]
+            now = [item for item in mine if item.prompt in (self._candidate, "")]
+            was = [item for item in mine if item.prompt not in (self._candidate, "")]
             was = [item for item in was if self._known[self.prompts[item.prompt]][1] == "champion"]
             worst = max((_RUNGS.index(item.rung) for item in now if item.rung), default=-1)
             values = {
@@ -140,15 +151,15 @@ class _Index:
 
 @dataclass(slots=True)
 class _Pack:
-    """Some cases in full. Texts are numbers of a list that has each once."""
+    """Some cases in full. A text is stored once; cases refer to it by number."""
 
     index: _Index
-    cases: list[CaseRow] = field(default_factory=list)
+    cases: list[CaseAttempts] = field(default_factory=list)
     characters: int = 0
     _texts: dict[str, int] = field(default_factory=dict)
     _written: list[Json] = field(default_factory=list)
 
-    def add(self, case: CaseRow) -> None:
+    def add(self, case: CaseAttempts) -> None:
         self.index.add(case)
         self.cases.append(case)
         self._written.append(
@@ -199,7 +210,6 @@ class _Pack:
 
 
 def _cut(text: str) -> str:
-    """A text that is too long for a page by its start and end, with a note between them."""
     if len(text) <= _MOST_CHARACTERS:
         return text
     left_out = len(text) - _MOST_CHARACTERS
@@ -208,7 +218,7 @@ def _cut(text: str) -> str:
 
 
 def _written(value: Json) -> str:
-    """A text as it is, everything else as JSON; made here, since a browser would round large numbers."""
+    # A browser would round large numbers, so they become text here.
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=1)
 
 

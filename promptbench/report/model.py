@@ -1,4 +1,7 @@
-"""What a report shows, as plain data. Every format reads this, and nothing else."""
+"""The result of a run or comparison as plain data. The dataclasses are the shape of its JSON.
+
+Texts below fields become descriptions in the JSON Schema of reports.
+"""
 
 from __future__ import annotations
 
@@ -54,11 +57,11 @@ class Row:
     cost_per_1000: float | None
     repairs: Mapping[str, int]
     cached: int = 0
-    """Attempts with an answer from the cache: part of the pass rate, and of no time, no tokens and no cost."""
+    """Attempts with an answer from the cache: they count for the pass rate, and have no time, tokens or cost."""
     timed: int = 0
-    """How many calls the times are of."""
+    """The number of calls behind the times."""
     few: bool = False
-    """Whether these are fewer calls than a p99 takes: below 100 it lies between the two slowest."""
+    """True if these are fewer than 100 calls, so that the p99 is between the two slowest."""
     p90_ms: float | None = None
     first_byte_p50_ms: float | None = None
     """From sending the request to the head of the answer; None without a network."""
@@ -68,10 +71,10 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
-    """One prompt's part in a flip: passes of attempts, and one answer with what the checks say of it.
+class SideResult:
+    """One prompt's result at a case: passes and attempts, and one answer with the reasons of the checks.
 
-    `interval` is that of the pass rate, at 95 %, in [0, 1]; None where one attempt is the fact.
+    `interval` is the 95 % interval of the pass rate, in [0, 1]; None for a single attempt.
     """
 
     passed: int
@@ -83,29 +86,30 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class FlipRow:
-    """A case whose state is worth a look. `logged` tells that it comes from a log."""
+    """A case whose state needs attention; `logged` if it is from a log."""
 
     model: str
     case: str
     flip: str
     critical: bool
     logged: bool
-    champion: Side | None
-    candidate: Side
+    champion: SideResult | None
+    candidate: SideResult
     cause: str = ""
-    """Why the candidate fails, without what differs from answer to answer, by which cases are grouped; else empty."""
+    """Why the candidate fails, without what differs between answers: the key for grouping; empty if it passes."""
     expected: str | None = None
-    """What stands under `expect:`; None where only checks say what is right, or where that is not known any more."""
+    """The value of `expect:`; None without one, or if it is not known any more."""
     notes: Sequence[str] = ()
-    """What is known of the case besides: how much it flakes, who set it apart and why."""
+    """Remarks on the case: how flaky it is, or who quarantined it and why."""
     cluster: str | None = None
-    """What it has in common with other cases; None where it stands for itself."""
+    """The name of the cluster of cases that it belongs to; None if it is independent."""
 
 
 @dataclass(frozen=True, slots=True)
 class CheckChange:
-    """At how many cases a check is passed by the candidate and not by the champion on a model, and the other way round,
-    by the answers of the first round.
+    """The number of cases at which a check passes for the candidate only (fixed) or for production only (broken).
+
+    It counts the answers of the first round on one model.
     """
 
     check: str
@@ -116,10 +120,10 @@ class CheckChange:
 
 @dataclass(frozen=True, slots=True)
 class CaseResult:
-    """One case with one prompt on one model, over all its attempts, those that the gate asked for again included.
+    """One case with one prompt on one model, over all its attempts, retests included.
 
-    Of the candidate that the verdict is about, `state` is the gate's word: fixed, broken, still passing and so on. Else
-    it is passing, failing or no answer. `answer` is the first failing one, or the first; `reasons`, `error` and `rung`
+    For the judged candidate, `state` is the gate's: fixed, broken, still passing and so on. Otherwise it is passing,
+    failing or no answer. `answer` is the first failing one, or the first; `reasons`, `error` and `rung`
     belong to it. Times are in milliseconds and costs in US dollars, both summed up; an unknown cost is None.
     """
 
@@ -129,18 +133,18 @@ class CaseResult:
     prompt: str
     side: str
     judged: bool
-    """Whether the prompt is the one that the verdict is about; the model may still be one that need not pass."""
+    """True for the prompt that the verdict is about, even on a model that does not have to pass."""
     state: str
     critical: bool
     logged: bool
     tags: Sequence[str]
     file: str
-    """Where the case is written, from the project's root; where a log brought it, the place that names the log."""
+    """The file of the case, from the project's root; for a logged case, the file that names the log."""
     line: int
     expected: str | None
-    """What stands under `expect:`; None where only checks say what is right."""
+    """The value of `expect:`; None without one."""
     attempts: int
-    """Answered ones."""
+    """The number of answered attempts."""
     passed: int
     errored: int
     answer: str | None
@@ -150,16 +154,14 @@ class CaseResult:
     provider_ms: float
     cost: float | None
     interval: tuple[float, float] | None = None
-    """Of the pass rate, exact at 95 %; None of a single attempt."""
+    """The exact 95 % interval of the pass rate; None for a single attempt."""
     cluster: str | None = None
-    """What it has in common with other cases; None where it stands for itself."""
+    """The name of the cluster of cases that it belongs to; None if it is independent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Saving:
-    """The attempts that a run made on models that do not always answer the same, and how many it would have made with
-    all tries at every case.
-    """
+    """The attempts that a run made on models whose answers vary, and the number with all tries at every case."""
 
     asked: int
     everywhere: int
@@ -167,7 +169,7 @@ class Saving:
 
 @dataclass(frozen=True, slots=True)
 class LogSummary:
-    """What became of the logged failing calls: how many inputs, how many pass now, which do not."""
+    """The logged failing calls: the number of inputs, how many pass now, and which still fail."""
 
     calls: int
     mended: int
@@ -192,9 +194,9 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class JudgeRow:
-    """What one judge was asked in a run, apart from the models. Costs are in US dollars; None is unknown.
+    """The calls to one judge in a run. Costs are in US dollars; None is unknown.
 
-    `without_answer` are questions that its provider did not answer, `without_verdict` answers that hold none.
+    `without_answer` counts calls that its provider did not answer, `without_verdict` answers without a verdict.
     """
 
     judge: str
@@ -218,14 +220,14 @@ class Promotion:
     previous: int | None
     undo: str
     returning: Sequence[str] = ()
-    """Cases that the version left behind had fixed, and that fail again from now on."""
+    """Cases that the replaced version had fixed, and that fail again from now on."""
     proof: str = ""
-    """On what it rests, in words; empty where nothing proves it."""
+    """The proof in words; empty without one."""
 
 
 @dataclass(frozen=True, slots=True)
 class PromptText:
-    """A prompt version that took part. `label` is as in `Row`, `source` the prompt file's text."""
+    """A prompt version of a run. `label` is as in `Row`, `source` the prompt file's text."""
 
     label: str
     side: str
@@ -235,15 +237,16 @@ class PromptText:
 
 @dataclass(frozen=True, slots=True)
 class AttemptRow:
-    """One attempt. `prompt` is the version's hash, empty for a baseline; times are in milliseconds, the cost in US
-    dollars; None is unknown, or was not taken now.
+    """One attempt. `prompt` is the version's hash, empty for a baseline.
+
+    Times are in milliseconds, costs in US dollars; None is unknown, or not measured now.
     """
 
     prompt: str
     model: str
     repeat: int
     counted: bool
-    """Whether it enters rates: it was not asked because of a failure."""
+    """True if it counts for rates, because it is not a retest."""
     outcome: str
     answer: str | None
     rung: str | None
@@ -262,12 +265,12 @@ class AttemptRow:
 
 
 @dataclass(frozen=True, slots=True)
-class CaseRow:
-    """A case with what was asked and every attempt. `number` is its place in the suite.
+class CaseAttempts:
+    """A case with its messages and every attempt. `number` is its position in the suite.
 
-    `states` has for each model what became of it: a `FlipRow.flip`, `still passing`, or `passing` where nothing was
-    compared. `expected` is a list of one, since null may be the right answer; empty where the case expects nothing.
-    `asked` has the messages, each a role and a text, by the prompt's hash. `was` are logged answers that are wrong.
+    `states` has its state by model: a `FlipRow.flip`, `still passing`, or `passing` if nothing was compared. `expected`
+    is a list of one, because null may be the right answer; empty without an expectation. `asked` has the messages (role
+    and text) by the prompt's hash. `was` are logged wrong answers.
     """
 
     case: str
@@ -284,8 +287,9 @@ class CaseRow:
 
 @dataclass(frozen=True, slots=True)
 class PastRow:
-    """One prompt on one model in an earlier run of the same suite, or in this one. `answered` and `passed` are attempts
-    that enter rates; `well_formed` of those `read` as data.
+    """One prompt on one model in an earlier run of the same suite, or in this one.
+
+    `answered` and `passed` count attempts without retests; `well_formed` is of those `read` as data.
     """
 
     run: str
@@ -304,21 +308,38 @@ class PastRow:
 
 @dataclass(frozen=True, slots=True)
 class Explored:
-    """A run in full: for formats that show single attempts. Cases and history are read from the record on the way,
-    each time they are iterated, so that nobody else waits for them. The history's oldest run is first.
+    """All attempts of a run, for formats that show them.
+
+    Cases and history are read from the record on iteration, so that other formats do not wait for them. The history
+    starts with the oldest run.
     """
 
     prompts: Sequence[PromptText]
-    cases: Iterable[CaseRow]
+    cases: Iterable[CaseAttempts]
     history: Iterable[PastRow]
 
 
 @dataclass(frozen=True, slots=True)
+class Attempts:
+    """What a page needs to list single attempts: the prompts, the cases, and what the verdict is about.
+
+    `candidate` is the judged prompt's hash, `models` tells for each model if it is judged, and `intents` are the labels
+    that the suite expects, if it is about intents.
+    """
+
+    prompts: Sequence[PromptText]
+    cases: Iterable[CaseAttempts]
+    candidate: str
+    models: Mapping[str, bool]
+    intents: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class RunReport:
-    """A run and its verdict. `exit` is the exit code that the verdict means."""
+    """A run or comparison with its verdict. `exit` is the verdict's exit code."""
 
     run: str
-    """Its name in the record; empty where nothing was asked for want of a key."""
+    """Its name in the record; empty if no call was made because a key is missing."""
     suite: str
     path: str
     prompt: str
@@ -335,31 +356,31 @@ class RunReport:
     notes: Sequence[str]
     reproduce: str
     saving: Saving | None = None
-    """None where every model always answers the same, or nothing was compared."""
+    """None if every model is deterministic, or nothing was compared."""
     errors: Sequence[str] = ()
-    """Why providers gave no answer, each reason once with its count."""
+    """Errors of providers, each once with its count."""
     judges: Sequence[JudgeRow] = ()
     unjudged: Sequence[str] = ()
-    """Why answers are without a verdict from their judges, each reason once with its count."""
+    """Reasons why judges gave no verdict, each once with its count."""
     advisory: Sequence[str] = ()
-    """What checks say that are reported and decide nothing."""
+    """Results of checks without weight."""
     left_out: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """Cases that are not compared, by name, under the reason why."""
+    """Names of the cases that are not compared, by reason."""
     checks: Sequence[CheckChange] = ()
-    """What became of each check that holds with one side and not with the other."""
+    """Checks that pass for one side only, with their numbers of cases."""
     nlu: Nlu | None = None
-    """What the checks `intent` and `slots` found, over all cases."""
+    """Figures of the checks `intent` and `slots` over all cases."""
     qa: Qa | None = None
-    """What the checks of answers from documents found, over all cases."""
+    """Figures of the checks of answers from documents over all cases."""
     waits: Sequence[str] = ()
-    """Models that were waited for longer than they took, and what for."""
+    """Models whose queue took longer than their answers, and why."""
     results: Iterable[CaseResult] = field(default_factory=tuple)
-    """Every case with every prompt on every model: by model, then in the suite's order, then by prompt. There may be
-    many, so they are read on the way."""
+    """Every case with every prompt on every model: by model, then in the suite's order, then by prompt. Read from the
+    record on iteration, because there may be many."""
     failures: Iterable[Mapping[str, Json]] = field(default_factory=tuple)
-    """The failing calls, as lines of a log: for the format `log`. There may be many, so they are read on the way."""
+    """The failing calls as lines of a log, for the format `log`. Read from the record on iteration."""
     proof: Mapping[str, Json] | None = None
-    """The evidence: for the format `evidence`. Several suites about one prompt have one proof, in the last report."""
+    """The evidence, for the format `evidence`. Several suites about one prompt share one, in the last report."""
     promotion: Promotion | None = None
     explored: Explored | None = None
-    """The single attempts: for the format `html`."""
+    """The single attempts, for the format `html`."""

@@ -1,4 +1,4 @@
-"""What a report says of intents and slots: figures as plain data, and the lines that show them to a person."""
+"""Figures on intents and slots as plain data, and their words in a report."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from promptbench.core.words import number_of
-from promptbench.report.words import clean, excerpt
+from promptbench.report.words import excerpt
 
 _CONFUSED = 3
 _OUTSIDE = 5
-_LABEL = 23
+_LONGEST = 300
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """How many of `of` are right, with the exact bounds of 95 % on that share (Clopper and Pearson 1934)."""
+    """The number of right answers of `of`, with the exact 95 % bounds of the share (Clopper and Pearson 1934)."""
 
     right: int
     of: int
@@ -28,9 +28,10 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
-    """Precision, recall and F1 in [0, 1] of `support` expected labels or spans. `low` and `high` are the bounds of the
-    95 % bootstrap interval of the F1, where there is one.
+class LabelScore:
+    """Precision, recall and F1 in [0, 1] over `support` expected labels or spans.
+
+    `low` and `high` are the bounds of the 95 % bootstrap interval of the F1, if there is one.
     """
 
     precision: float
@@ -43,7 +44,7 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Confused:
-    """What was said for what was expected, how often, and how often the other way round; with an example."""
+    """A confusion of two labels: its count, the count of the reverse, and an example."""
 
     expected: str
     said: str
@@ -55,7 +56,7 @@ class Confused:
 
 @dataclass(frozen=True, slots=True)
 class ConfidenceBin:
-    """Answers with a confidence in (low, high]: their mean confidence, and the share that is right."""
+    """Answers with a confidence in (low, high]: their mean confidence, and the share of right ones."""
 
     low: float
     high: float
@@ -66,7 +67,7 @@ class ConfidenceBin:
 
 @dataclass(frozen=True, slots=True)
 class ThresholdRow:
-    """Shares right if all below a confidence were out of scope; None where there is none of that kind."""
+    """Shares of right answers if all below a confidence were out of scope; None without such cases."""
 
     threshold: float
     in_scope: float | None
@@ -75,7 +76,7 @@ class ThresholdRow:
 
 @dataclass(frozen=True, slots=True)
 class Confidence:
-    """What the confidence of `count` answers is worth. `error` is the expected calibration error, in [0, 1]."""
+    """The calibration of `count` answers' confidence. `error` is the expected calibration error, in [0, 1]."""
 
     count: int
     error: float
@@ -85,11 +86,11 @@ class Confidence:
 
 @dataclass(frozen=True, slots=True)
 class NluSummary:
-    """One prompt on one model, by its first answer to each case. None where no case expects such a thing.
+    """One prompt on one model, by its first answer to each case. None if no case expects such a thing.
 
     `accuracy` is of all labels, `in_scope` of those that are not the out-of-scope label, `out_of_scope` of that one:
-    its recall. `exact` are answers with the intent and all slots right. `outside` are labels that were said and are
-    none, with their counts, and `outside_count` is how many; `unread` are answers without a label or slots to read.
+    its recall. `exact` are answers with the intent and all slots right. `outside` are unknown labels with
+    their counts, and `outside_count` their sum; `unread` are answers without a readable label or slots.
     """
 
     prompt: str
@@ -98,24 +99,25 @@ class NluSummary:
     accuracy: Part | None
     in_scope: Part | None
     out_of_scope: Part | None
-    macro: Score | None
-    micro: Score | None
-    weighted: Score | None
-    intents: Mapping[str, Score]
+    macro: LabelScore | None
+    micro: LabelScore | None
+    weighted: LabelScore | None
+    intents: Mapping[str, LabelScore]
     confused: Sequence[Confused]
     outside: Mapping[str, int]
     outside_count: int
     unread: int
-    slots: Score | None
-    by_slot: Mapping[str, Score]
+    slots: LabelScore | None
+    by_slot: Mapping[str, LabelScore]
     exact: Part | None
     confidence: Confidence | None
 
 
 @dataclass(frozen=True, slots=True)
 class NluComparison:
-    """Two models on the same cases: how many intents only the one and only the other has right, the mid-p of McNemar's
-    test, and whether the difference stands beside the other comparisons of the run at 5 % (Holm 1979).
+    """Two models on the same cases: the intents that only one of them has right, and the mid-p of McNemar's test.
+
+    `stands` if the difference is significant at 5 % among all comparisons of the run (Holm 1979).
     """
 
     one: str
@@ -129,28 +131,14 @@ class NluComparison:
 
 @dataclass(frozen=True, slots=True)
 class Nlu:
-    """What the checks `intent` and `slots` found in a run."""
+    """The figures of the checks `intent` and `slots` in a run."""
 
     summaries: Sequence[NluSummary]
     comparisons: Sequence[NluComparison]
 
 
-def lines(nlu: Nlu, width: int) -> Iterator[tuple[str, str]]:
-    """Each line with its style. The tables by intent, by slot and by confidence are in the JSON report."""
-    yield "intents and slots", "dim"
-    for summary in nlu.summaries:
-        of = f"{summary.prompt} on {summary.model}" if summary.prompt else summary.model
-        yield excerpt(of, width), "bold"
-        for name, figure, about in figures(summary):
-            yield f"  {name:<{_LABEL}}{figure:<22}{about}".rstrip(), ""
-        for line in labels(summary, width - 2):
-            yield f"  {line}", ""
-    for comparison in nlu.comparisons:
-        yield clean(compared(comparison)), "" if comparison.stands else "dim"
-
-
 def figures(summary: NluSummary) -> Iterator[tuple[str, str, str]]:
-    """The figures of one prompt on one model: each with its name, and with what it is of."""
+    """Yield the figures of one prompt on one model: name, value, and the cases that it is of."""
     parts = {
         "intent accuracy": None if summary.in_scope and summary.out_of_scope else summary.accuracy,
         "in-scope accuracy": summary.in_scope if summary.out_of_scope else None,
@@ -172,7 +160,7 @@ def figures(summary: NluSummary) -> Iterator[tuple[str, str, str]]:
 
 
 def _best(confidence: Confidence) -> str:
-    """The threshold with the best mean of both shares: of these very cases, so one to try and not to believe."""
+    """Return the threshold with the best mean of both shares; it is fitted to these cases, so a suggestion only."""
     rows = [row for row in confidence.thresholds if row.in_scope is not None and row.out_of_scope is not None]
     if not rows:
         return ""
@@ -182,45 +170,45 @@ def _best(confidence: Confidence) -> str:
     )
 
 
-def labels(summary: NluSummary, width: int) -> Iterator[str]:
-    """Which intents are confused, and which are none."""
+def labels(summary: NluSummary) -> Iterator[str]:
+    """Yield the most frequent confusions and the unknown labels."""
     for item in summary.confused[:_CONFUSED]:
         back = f", and {item.back} the other way" if item.back else ""
         said = f"{item.count} × {item.said} for {item.expected}{back}: "
-        yield excerpt(said + item.text, width)
+        yield excerpt(said + item.text, _LONGEST)
     if summary.outside_count:
         shown = list(summary.outside)[:_OUTSIDE]
         more = len(summary.outside) - len(shown)
         named = ", ".join(f"'{label}'" for label in shown) + (f" and {more} more" if more > 0 else "")
-        yield excerpt(f"{number_of(summary.outside_count, 'label')} that there is not: {named}", width)
+        yield excerpt(f"{number_of(summary.outside_count, 'unknown label')}: {named}", _LONGEST)
     if summary.unread:
         yield f"{number_of(summary.unread, 'answer')} without a label or slots to read"
 
 
 def compared(found: NluComparison) -> str:
-    """What a test between two models says."""
-    says = f"{found.one} beside {found.other}: {found.only_one} intents right that the other has wrong, "
-    says += f"{found.only_other} the other way (McNemar mid-p {found.mid_p:.3g})"
-    return says if found.stands else f"{says}: no difference shown"
+    """Return the result of the test between two models as a sentence."""
+    text = f"{found.one} compared with {found.other}: {found.only_one} intents right that the other has wrong, "
+    text += f"{found.only_other} the other way (McNemar mid-p {found.mid_p:.3g})"
+    return text if found.stands else f"{text}: no significant difference"
 
 
 def share_of(part: Part) -> str:
-    """A share with its bounds."""
+    """Return a share with its bounds."""
     return f"{percent(part.share)} ({bounds(part.low, part.high)})"
 
 
-def _score(score: Score) -> str:
+def _score(score: LabelScore) -> str:
     between = "" if score.low is None or score.high is None else f" ({bounds(score.low, score.high)})"
     return f"{percent(score.f1)}{between}"
 
 
 def bounds(low: float, high: float) -> str:
-    """Both ends of an interval, as `percent` writes a share."""
+    """Return both ends of an interval, in percent."""
     return f"{_tenths(low)}–{_tenths(high)}"
 
 
 def percent(share: float | None) -> str:
-    """A share with a tenth of a percent, as the field's tables have it; 100 and 0 are said of all and none only."""
+    """Return a share in percent with one decimal. 100.0 and 0.0 are only used for all and none."""
     return "–" if share is None else f"{_tenths(share)} %"
 
 

@@ -1,4 +1,4 @@
-"""What a report says of questions and answers: figures as plain data, and the lines that show them to a person."""
+"""Figures on questions and answers as plain data, and their words in a report."""
 
 from __future__ import annotations
 
@@ -7,15 +7,13 @@ from dataclasses import dataclass
 
 from promptbench.core.words import number_of
 from promptbench.report.nlu import Part, bounds, percent, share_of
-from promptbench.report.words import excerpt
-
-_NAME = 26
 
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """Means over `questions`, in [0, 1], as SQuAD 2.0 defines them. `low` and `high` are the bounds of the 95 %
-    bootstrap interval of the F1.
+    """Means over `questions`, in [0, 1], as SQuAD 2.0 defines them.
+
+    `low` and `high` are the bounds of the 95 % bootstrap interval of the F1.
     """
 
     questions: int
@@ -27,10 +25,11 @@ class Marks:
 
 @dataclass(frozen=True, slots=True)
 class QaSummary:
-    """One prompt on one model, by its first answer to each question. None where no case asks for such a thing.
+    """One prompt on one model, by its first answer to each question. None if no case is of that kind.
 
-    `overall` is of all questions whose answer is known, `answerable` of those that have one; `unanswerable` are the
-    questions without an answer where none was given. `grounded` and `citations` are the answers that pass these checks.
+    `overall` is over all questions with a known answer, `answerable` over those that have one; `unanswerable` counts
+    the questions without an answer for which none was given. `grounded` and `citations` are the
+    answers that pass these checks.
     """
 
     prompt: str
@@ -45,23 +44,13 @@ class QaSummary:
 
 @dataclass(frozen=True, slots=True)
 class Qa:
-    """What the checks of answers from documents found in a run."""
+    """The figures of the checks of answers from documents in a run."""
 
     summaries: Sequence[QaSummary]
 
 
-def lines(qa: Qa, width: int) -> Iterator[tuple[str, str]]:
-    """Each line with its style."""
-    yield "questions and answers", "dim"
-    for summary in qa.summaries:
-        of = f"{summary.prompt} on {summary.model}" if summary.prompt else summary.model
-        yield excerpt(of, width), "bold"
-        for name, figure, about in figures(summary):
-            yield f"  {name:<{_NAME}}{figure:<22}{about}".rstrip(), ""
-
-
 def figures(summary: QaSummary) -> Iterator[tuple[str, str, str]]:
-    """The figures of one prompt on one model: each with its name, and with what it is of."""
+    """Yield the figures of one prompt on one model: name, value, and the questions that it is of."""
     if summary.overall:
         yield "exact match", percent(summary.overall.exact_match), number_of(summary.overall.questions, "question")
         yield "token F1", _f1(summary.overall), ""

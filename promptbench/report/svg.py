@@ -1,136 +1,209 @@
-"""Makes the SVG that matplotlib writes part of a page: no styles of its own, colours by class, nothing but the drawing.
+"""Drawing of charts as inline SVG: no styles, no scripts, no ids; colours come from the page by class.
 
-A strict content security policy forbids `style` attributes, and a page in light and dark has its colours in CSS. So a
-figure is drawn in stand-ins, one for each role, and each becomes a class: `f-NAME` where it fills, `s-NAME` where it
-draws a line.
+A class is `f-ROLE` where a colour fills and `s-ROLE` where it draws a line. All lengths are in the view box's units,
+which are about the pixels of a page.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from io import StringIO
-from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from promptbench.report.document import Axis, Chart, Series
+from promptbench.report.markup import shown
+from promptbench.report.words import shorten
 
-COLOURS = {
-    name: f"#{number:02x}{number:02x}{number:02x}"
-    for number, name in enumerate(
-        (
-            "ink",
-            "quiet",
-            "grid",
-            "champion",
-            "candidate",
-            "baseline",
-            "one",
-            "two",
-            "three",
-            "four",
-            "five",
-            "six",
-            "bad",
-        ),
-        start=1,
-    )
-}
-"""The colour to draw with for each role; none of them is ever seen."""
-
-_NAMES = {colour: name for name, colour in COLOURS.items()}
-_KEPT = {
-    *("stroke-width", "stroke-dasharray", "stroke-linecap", "stroke-linejoin", "stroke-opacity"),
-    *("fill-opacity", "opacity", "text-anchor"),
-}
-_SETTINGS = {
-    # Text stays text: it is found, read aloud and as small as it is. The salt makes the same figure the same file.
-    "svg.fonttype": "none",
-    "svg.hashsalt": "promptbench",
-    "font.size": 10,
-    "text.parse_math": False,
-    "text.color": COLOURS["ink"],
-    "axes.labelcolor": COLOURS["quiet"],
-    "axes.edgecolor": COLOURS["grid"],
-    "axes.facecolor": "none",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "figure.facecolor": "none",
-    "grid.color": COLOURS["grid"],
-    "grid.linewidth": 0.8,
-    "xtick.color": COLOURS["grid"],
-    "ytick.color": COLOURS["grid"],
-    "xtick.labelcolor": COLOURS["quiet"],
-    "ytick.labelcolor": COLOURS["ink"],
-    "legend.frameon": False,
-}
+_WIDTH = 660.0
+_LANE = 60.0
+_BAR = 40.0
+_PLOT = 230.0
+_TOP, _RIGHT, _BOTTOM = 14.0, 20.0, 44.0
+# Space for the labels of the y axis: numbers, or the names of lanes.
+_NUMBERS, _NAMES = 62.0, 190.0
+_ROW = 18.0
+_LABEL = 26
 
 
-def settings() -> dict[Any, Any]:
-    """What matplotlib is to be set to while a figure is made and written."""
-    return dict(_SETTINGS)
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Maps the values of an axis to positions between `start` and `end`. A logarithmic one puts 0 at its low end."""
 
+    low: float
+    high: float
+    start: float
+    end: float
+    log: bool = False
 
-def svg_of(figure: Figure, name: str) -> str:
-    """The figure as an `svg` element without ids but those that it refers to; they start with `name`."""
-    buffer = StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
-    root = ElementTree.fromstring(buffer.getvalue())
-    _strip(root)
-    used = {match for element in root.iter() for value in element.attrib.values() for match in _references(value)}
-    for element in root.iter():
-        _plain(element, name, used)
-    root.attrib = {"viewBox": root.attrib["viewBox"], "width": root.attrib["viewBox"].split()[2], "aria-hidden": "true"}
-    return ElementTree.tostring(root, encoding="unicode")
-
-
-def _references(value: str) -> Iterator[str]:
-    """The ids that an attribute refers to, as `#id` or `url(#id)`."""
-    yield from re.findall(r"(?:^|url\()#([^)]+)", value)
-
-
-def _strip(parent: ElementTree.Element) -> None:
-    """Takes out what is not drawn, and writes names without their namespace: HTML knows them."""
-    parent.tag = parent.tag.rpartition("}")[2]
-    parent.text = parent.tail = None if parent.tag != "text" else parent.text
-    for child in list(parent):
-        name = child.tag.rpartition("}")[2]
-        if name in ("metadata", "style"):
-            parent.remove(child)
-            continue
-        _strip(child)
-        if name in ("g", "defs") and not len(child):
-            parent.remove(child)
-
-
-def _plain(element: ElementTree.Element, name: str, used: set[str]) -> None:
-    given, element.attrib = element.attrib, {}
-    classes = []
-    for full, value in given.items():
-        key = full.rpartition("}")[2]
-        if key == "id":
-            if value in used:
-                element.set("id", f"{name}-{value}")
-        elif key == "href":
-            element.set("href", f"#{name}-{value[1:]}")
-        elif key == "clip-path":
-            element.set("clip-path", value.replace("url(#", f"url(#{name}-"))
-        elif key == "d":
-            element.set("d", " ".join(value.split()))
-        elif key == "transform" and value.startswith("rotate(-0 "):
-            continue
-        elif key == "style":
-            for declaration in value.split(";"):
-                word, _, said = (part.strip() for part in declaration.partition(":"))
-                if word in ("fill", "stroke") and said in _NAMES:
-                    classes.append(f"{word[0]}-{_NAMES[said]}")
-                elif word in _KEPT or (word in ("fill", "stroke") and said == "none"):
-                    element.set(word, said)
-                elif word in ("font", "font-size") and (size := re.search(r"([\d.]+)px", said)):
-                    element.set("font-size", size[1])
+    def __call__(self, value: float) -> float:
+        if self.log:
+            part = math.log(max(value, self.low) / self.low) / math.log(self.high / self.low)
         else:
-            element.set(key, value)
-    if classes:
-        element.set("class", " ".join(classes))
+            part = (value - self.low) / (self.high - self.low)
+        return self.start + (self.end - self.start) * min(1.0, max(0.0, part))
+
+
+def draw(chart: Chart) -> str:
+    """Return the chart as an `svg` element."""
+    lanes = chart.kind in ("bars", "ridges")
+    left = _NAMES if lanes else _NUMBERS
+    legend = _legend(chart)
+    top = _TOP + _ROW * len(legend)
+    height = len(chart.y.ticks) * (_LANE if chart.kind == "ridges" else _BAR) if lanes else _PLOT
+    bottom = top + height
+    # Marks carry their text at both ends of the distributions, and need space for it.
+    margin = 8 if chart.kind == "ridges" else 2
+    values = [point[0] for series in chart.series for point in series.points]
+    x = _scale(chart.x, values, left + 8, _WIDTH - _RIGHT, margin)
+    y = _scale(chart.y, [point[1] for series in chart.series for point in series.points], bottom, top)
+    parts = [*_x_axis(chart, x, top, bottom), *_y_axis(chart, y, left, top, bottom)]
+    drawing: dict[str, Callable[[Chart, Scale, Scale], Iterator[str]]] = {
+        "points": _points,
+        "lines": _lines,
+        "bars": _bars,
+        "ridges": _ridges,
+    }
+    parts += drawing[chart.kind](chart, x, y)
+    for number, row in enumerate(legend):
+        parts += _legend_row(row, _TOP + _ROW * number)
+    total = bottom + _BOTTOM
+    return f'<svg viewBox="0 0 {_WIDTH:.0f} {total:.0f}" width="{_WIDTH:.0f}" aria-hidden="true">{"".join(parts)}</svg>'
+
+
+def _scale(axis: Axis, values: Sequence[float], start: float, end: float, margin: float = 2) -> Scale:
+    if axis.ticks:
+        return Scale(-0.5, len(axis.ticks) - 0.5, start, end)
+    if axis.unit == "%":
+        return Scale(0, 105, start, end)
+    if axis.log:
+        known = [value for value in values if value > 0] or [1.0]
+        # Values of 0 have a place of their own, apart from the smallest one.
+        low = min(known) / (30 if min(values, default=1.0) <= 0 else margin)
+        return Scale(low, max(known) * margin, start, end, log=True)
+    spread = (max(values) - min(values)) * 0.3 or 1.0
+    return Scale(max(0.0, min(values) - spread), max(values) + spread, start, end)
+
+
+def _ticks(axis: Axis, scale: Scale) -> list[tuple[float, str]]:
+    """Return positions with their labels, at round numbers."""
+    if axis.ticks:
+        step = max(1, math.ceil(len(axis.ticks) / 8))
+        return [(float(place), axis.ticks[place]) for place in range(0, len(axis.ticks), step)]
+    if axis.unit == "%":
+        return [(float(value), f"{value} %") for value in (0, 25, 50, 75, 100)]
+    if not scale.log:
+        step = 10 ** math.floor(math.log10((scale.high - scale.low) / 2))
+        first = math.ceil(scale.low / step)
+        values = [number * step for number in range(first, math.floor(scale.high / step) + 1)]
+        return [(value, _number(value, axis.unit)) for value in values[:: max(1, math.ceil(len(values) / 5))]]
+    low, high = math.floor(math.log10(scale.low)), math.ceil(math.log10(scale.high))
+    digits = (1,) if high - low > 3 else (1, 2, 5)
+    values = [digit * 10.0**power for power in range(low, high + 1) for digit in digits]
+    inside = [value for value in values if scale.low * 1.01 < value < scale.high]
+    return [(value, _number(value, axis.unit)) for value in inside[:: max(1, math.ceil(len(inside) / 7))]]
+
+
+def _number(value: float, unit: str) -> str:
+    if unit == "$":
+        return "$" + f"{value:,.10f}".rstrip("0").rstrip(".")
+    if unit == "ms" and value >= 1000:
+        return f"{value / 1000:g} s"
+    return f"{value:g} {unit}" if value >= 1 or unit != "ms" else f"{value * 1000:g} µs"
+
+
+def _x_axis(chart: Chart, x: Scale, top: float, bottom: float) -> Iterator[str]:
+    for value, label in _ticks(chart.x, x):
+        yield _line(x(value), top, x(value), bottom, "grid")
+        yield _text(x(value), bottom + 16, label, "quiet", "middle")
+    if chart.x.title:
+        yield _text((x.start + x.end) / 2, bottom + 36, chart.x.title, "quiet", "middle")
+
+
+def _y_axis(chart: Chart, y: Scale, left: float, top: float, bottom: float) -> Iterator[str]:
+    if chart.kind in ("bars", "ridges"):
+        lane = (bottom - top) / len(chart.y.ticks)
+        for place, name in enumerate(chart.y.ticks):
+            for row, part in enumerate(name.split("\n")):
+                yield _text(left, top + lane * (place + 0.5) + 14 * row - 2, shorten(part, _LABEL), "ink", "end")
+        return
+    for value, label in _ticks(chart.y, y):
+        yield _line(left, y(value), _WIDTH - _RIGHT, y(value), "grid")
+        yield _text(left - 6, y(value) + 4, label, "ink", "end")
+
+
+def _points(chart: Chart, x: Scale, y: Scale) -> Iterator[str]:
+    number = 0
+    for series in chart.series:
+        if series.dashed:
+            yield _path([(x(one), y(other)) for one, other in series.points], series)
+            continue
+        for one, other in series.points:
+            number += 1
+            yield _circle(x(one), y(other), 4.5, series.role)
+            yield _text(x(one), y(other) - 9, str(number), "ink", "middle")
+
+
+def _lines(chart: Chart, x: Scale, y: Scale) -> Iterator[str]:
+    for series in chart.series:
+        places = [(x(one), y(other)) for one, other in series.points]
+        yield _path(places, series)
+        if not series.dashed:
+            yield from (_circle(one, other, 3, series.role) for one, other in places)
+
+
+def _bars(chart: Chart, x: Scale, y: Scale) -> Iterator[str]:
+    """Stack the series in each lane."""
+    lefts = [0.0] * len(chart.y.ticks)
+    for series in chart.series:
+        for value, place in series.points:
+            lane = int(place)
+            begin, end = x(lefts[lane]), x(lefts[lane] + value)
+            lefts[lane] += value
+            corner = y.end + _BAR * lane + 8
+            if value:
+                size = f'width="{end - begin:.1f}" height="{_BAR - 16:.0f}"'
+                yield f'<rect x="{begin:.1f}" y="{corner:.1f}" {size} class="f-{series.role}"/>'
+
+
+def _ridges(chart: Chart, x: Scale, y: Scale) -> Iterator[str]:
+    """Draw each series as an area in its lane, with its marks as lines that carry their text."""
+    for lane, series in enumerate(chart.series):
+        base = y.end + _LANE * (lane + 1) - 4
+        outline = " L".join(f"{x(value):.1f} {base - 0.55 * _LANE * height:.1f}" for value, height in series.points)
+        first, last = x(series.points[0][0]), x(series.points[-1][0])
+        path = f"M{first:.1f} {base:.1f} L{outline} L{last:.1f} {base:.1f}Z"
+        yield f'<path d="{path}" class="f-{series.role}" fill-opacity="0.75"/>'
+        for (value, label), anchor in zip(chart.marks[lane], ("end", "start"), strict=False):
+            yield _line(x(value), base, x(value), base - 0.7 * _LANE, "ink")
+            yield _text(x(value) + (4 if anchor == "start" else -4), base - 0.6 * _LANE, label, "quiet", anchor)
+
+
+def _legend(chart: Chart) -> list[list[Series]]:
+    """Return the rows of the legend: one for each line, one for all bars, whose names are short."""
+    named = [series for series in chart.series if not series.dashed]
+    return {"lines": [[series] for series in named], "bars": [named]}.get(chart.kind, [])
+
+
+def _legend_row(row: Sequence[Series], top: float) -> Iterator[str]:
+    for place, series in enumerate(row):
+        left = _NUMBERS + 118 * place
+        yield f'<rect x="{left:.0f}" y="{top - 9:.0f}" width="11" height="11" class="f-{series.role}"/>'
+        yield _text(left + 17, top + 1, shorten(series.name, 70), "ink", "start")
+
+
+def _path(places: Sequence[tuple[float, float]], series: Series) -> str:
+    dashes = ' stroke-dasharray="5 4"' if series.dashed else ""
+    points = " ".join(f"{one:.1f},{other:.1f}" for one, other in places)
+    return f'<polyline points="{points}" fill="none" stroke-width="1.5"{dashes} class="s-{series.role}"/>'
+
+
+def _circle(x: float, y: float, radius: float, role: str) -> str:
+    return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius}" class="f-{role}"/>'
+
+
+def _line(x1: float, y1: float, x2: float, y2: float, role: str) -> str:
+    return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke-width="1" class="s-{role}"/>'
+
+
+def _text(x: float, y: float, text: str, role: str, anchor: str) -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="12" class="f-{role}">{shown(text)}</text>'

@@ -1,4 +1,4 @@
-"""How figures and foreign texts are written for people."""
+"""Formatting of numbers and foreign texts for people."""
 
 from __future__ import annotations
 
@@ -10,15 +10,19 @@ from promptbench.core.words import percent
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What is written to: its width in columns, whether it shows colour, and whether everything is wanted."""
+    """Where a report is written to: width in columns, colour, and how much to show.
+
+    `verbose` shows every case in full, `quiet` the verdicts only.
+    """
 
     width: int = 80
     colour: bool = False
     verbose: bool = False
+    quiet: bool = False
 
 
 def clean(text: str) -> str:
-    """A text of a model or user on one line, with nothing in it that a terminal would obey."""
+    """Return a text of a model or user on one line, without anything that a terminal would obey."""
     return "".join(
         char if char.isprintable() else _visible(char)
         for char in text.replace("\r\n", "⏎").replace("\n", "⏎").replace("\t", " ")
@@ -35,7 +39,7 @@ def _visible(char: str) -> str:
 
 
 def width_of(text: str) -> int:
-    """How many columns of a terminal a text takes."""
+    """Return the columns of a terminal that a text takes."""
     if text.isascii():
         return len(text)
     from rich.cells import cell_len
@@ -44,7 +48,7 @@ def width_of(text: str) -> int:
 
 
 def cut(text: str, width: int) -> str:
-    """At most `width` columns, with an ellipsis where something is missing."""
+    """Return at most `width` columns of a text, with an ellipsis where the rest is missing."""
     if width_of(text) <= width:
         return text
     kept, left = "", width - 1
@@ -57,13 +61,22 @@ def cut(text: str, width: int) -> str:
 
 
 def excerpt(text: str, width: int) -> str:
-    """The start of a foreign text, cleaned, in at most `width` columns. Takes no longer for a text of 50 MB."""
+    """Return the start of a foreign text, cleaned, in at most `width` columns. The cost does not grow with the text."""
     head = text[: width + 1]
     return cut(clean(head) + ("…" if len(head) < len(text) else ""), width)
 
 
+def shorten(text: str, width: int) -> str:
+    """Return a foreign name, cleaned, in at most `width` columns, without its middle: names differ at their ends."""
+    shown = excerpt(text, 400)
+    if width_of(shown) <= width:
+        return shown
+    start = cut(shown, max(1, width // 2))
+    return start + cut(shown[::-1], width - width_of(start) + 1).removesuffix("…")[::-1]
+
+
 def duration(milliseconds: float | None) -> str:
-    """A time with a unit and two or three significant digits."""
+    """Return a time with its unit and two or three significant digits."""
     if milliseconds is None:
         return "–"
     if milliseconds >= 999.5:
@@ -76,12 +89,12 @@ def duration(milliseconds: float | None) -> str:
 
 
 def tail(milliseconds: float | None, *, few: bool) -> str:
-    """A p99, marked where it is of fewer calls than it takes to tell it."""
+    """Return a p99, marked with ~ if `few` calls are behind it (fewer than 100)."""
     return duration(milliseconds) if milliseconds is None or not few else f"~{duration(milliseconds)}"
 
 
 def money(dollars: float | None) -> str:
-    """US dollars; a small amount keeps two significant digits, and an unknown one is no zero."""
+    """Return US dollars. A small amount keeps two significant digits; None is "unknown"."""
     if dollars is None:
         return "unknown"
     if dollars == 0:
@@ -97,12 +110,12 @@ def money(dollars: float | None) -> str:
 
 
 def share(part: int, whole: int) -> str:
-    """A part of a whole as `percent` says it."""
+    """Return a part of a whole in percent, as `percent` rounds it."""
     return percent(part / whole if whole else None)
 
 
 def times(ratio: float) -> str:
-    """A ratio with two significant digits and thousands separators."""
+    """Return a ratio with two significant digits and thousands separators."""
     if ratio >= 100:
         magnitude = 10 ** (len(str(int(ratio))) - 2)
         return f"{round(ratio / magnitude) * magnitude:,.0f}"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from promptbench.api.advising import advise, beside_own, costs
+from promptbench.api.bench_report import Accuracy, Costs, Figure, MeasuredModel
 from promptbench.api.summing import rate, spread
 from promptbench.core.measured import MeasuredCall
 from promptbench.core.types import Usage
-from promptbench.report.measurement import Accuracy, Costs, Figure, MeasuredModel
 
 
 def model(name: str, ms: float, cost: float | None, right: int | None = None, *, own: bool = False) -> MeasuredModel:
@@ -36,7 +36,7 @@ def test_the_cheapest_of_those_that_are_as_good() -> None:
     assert found.recommended == "as good"
     assert found.front == ["best", "as good", "poor"]
     assert found.sentences[-1] == (
-        "recommended: as good: right in 93 %, which cannot be told from the 95 % of best; $1.00 per 1,000 instead of "
+        "recommended: as good: right in 93 %, not significantly below the 95 % of best; $1.00 per 1,000 instead of "
         "$10.00; p50 200 ms"
     )
 
@@ -44,7 +44,7 @@ def test_the_cheapest_of_those_that_are_as_good() -> None:
 def test_the_best_where_no_other_is_as_good() -> None:
     found = advise([model("best", 900, 0.01, 99), model("poor", 20, 0.0001, 60)])
     assert found.sentences[-1] == (
-        "recommended: best: right in 99 %, and no other is as good; $10.00 per 1,000; p50 900 ms"
+        "recommended: best: right in 99 %, and no other model is as good; $10.00 per 1,000; p50 900 ms"
     )
 
 
@@ -63,7 +63,7 @@ def test_without_accuracy_nothing_is_recommended() -> None:
     assert found.by == ["cost", "latency"]
     assert found.sentences == [
         "not beaten in both cost and latency: a, b",
-        "accuracy is left out, since nothing says how often a is right: run it",
+        "accuracy is left out, because it is unknown how often a is right: run it",
         "the fastest is a: p50 100 ms at $2.00 per 1,000; the cheapest is b: $1.00 per 1,000, p50 200 ms",
     ]
 
@@ -71,7 +71,7 @@ def test_without_accuracy_nothing_is_recommended() -> None:
 def test_without_a_price_cost_is_left_out() -> None:
     found = advise([model("a", 100, None, 90), model("b", 200, 0.001, 90)])
     assert found.by == ["accuracy", "latency"]
-    assert "cost is left out, since it is unknown for a" in found.sentences
+    assert "cost is left out, because it is unknown for a" in found.sentences
     assert found.recommended == "a"
 
 
@@ -82,9 +82,9 @@ def test_one_model_needs_no_advice() -> None:
 
 def test_models_with_a_prompt_beside_own_ones() -> None:
     models = [model("llm", 500, 0.002), model("own", 5, 0.000001, own=True)]
-    assert list(beside_own(models)) == ["llm beside own: 100 times as long, 2,000 times the price a call"]
+    assert list(beside_own(models)) == ["llm compared with own: 100 times as long, 2,000 times the price a call"]
     assert list(beside_own([model("llm", 500, None), model("own", 5, 0.1, own=True)])) == [
-        "llm beside own: 100 times as long a call"
+        "llm compared with own: 100 times as long a call"
     ]
     assert list(beside_own(models[:1])) == []
 

@@ -119,15 +119,11 @@ def test_models_are_compared_on_the_same_cases(found: Any) -> None:
 def test_the_terminal_shows_it_in_the_width(travel: Project) -> None:
     said = travel.run("run", "suites/travel").out.splitlines()
     start = said.index("intents and slots")
-    assert said[start + 1 : start + 6] == [
-        "python/own.py:good",
-        "  in-scope accuracy      80.0 % (28.4–99.5)    5 cases",
-        "  out-of-scope recall    50.0 % (1.3–98.7)     2 cases",
-        said[start + 4],
-        said[start + 5],
-    ]
+    assert said[start + 2] == "python/own.py:good"
+    rows = [" ".join(line.split()) for line in said[start + 3 : start + 5]]
+    assert rows == ["in-scope accuracy 80.0 % (28.4–99.5) 5 cases", "out-of-scope recall 50.0 % (1.3–98.7) 2 cases"]
     assert "  1 × cancel for book: " in "\n".join(said)
-    assert "  1 label that there is not: 'fly'" in said
+    assert "  1 unknown label: 'fly'" in said
     assert "  1 answer without a label or slots to read" in said
     assert all(len(line) <= 100 for line in said[start:] if line.startswith("  "))
 

@@ -79,15 +79,14 @@ def test_figures_of_a_run(shop: Project) -> None:
 
 def test_a_person_reads_them(shop: Project) -> None:
     said = shop.run("run", "suites/shop").out
-    section = said[said.index("questions and answers") :].splitlines()[:7]
-    assert section == [
-        "questions and answers",
+    section = said[said.index("questions and answers") :].splitlines()[2:8]
+    assert [" ".join(line.split()) for line in section] == [
         "python/own.py:good",
-        "  exact match               66.7 %                3 questions",
-        "  token F1                  93.3 % (80.0–100.0)",
-        "  token F1, answerable      90.0 % (80.0–100.0)   2 questions with an answer",
-        "  unanswerable left so      100.0 % (2.5–100.0)   1 question",
-        "  grounded                  100.0 % (39.8–100.0)  4 answers",
+        "exact match 66.7 % 3 questions",
+        "token F1 93.3 % (80.0–100.0)",
+        "token F1, answerable 90.0 % (80.0–100.0) 2 questions with an answer",
+        "unanswerable left so 100.0 % (2.5–100.0) 1 question",
+        "grounded 100.0 % (39.8–100.0) 4 answers",
     ]
 
 

@@ -23,8 +23,8 @@ from pathlib import Path
 from random import Random
 
 from promptbench.api import MeasureOptions, Spending, Workspace, measure
+from promptbench.api.bench_report import MeasuredModel
 from promptbench.engine.arrivals import Arrivals, Load
-from promptbench.report.measurement import MeasuredModel
 from tests.bench.busy_server import BusyServer, Manner
 
 CALLS = 370

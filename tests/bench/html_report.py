@@ -16,9 +16,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from promptbench.report.formats import html
 from promptbench.report.words import Target
 from tests.helpers.browser import launched
+from tests.report import kit
 from tests.report.explored import report
 
 _TIMES = 5
@@ -33,7 +33,7 @@ def main() -> None:
         for size in sizes:
             path = Path(folder) / f"{size}.html"
             start = time.perf_counter()
-            path.write_text(html.render([report(size)], Target()), encoding="utf-8", newline="\n")
+            path.write_text(kit.rendered("html", [report(size)], Target()), encoding="utf-8", newline="\n")
             written = time.perf_counter() - start
             memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
             # In turns, so that both meet the same machine.

@@ -36,13 +36,15 @@ def test_what_is_said_and_recorded(support: Project, server: FakeOpenAI) -> None
     assert ended.code == 0
     assert ended.out.splitlines() == [
         f"{CRITERION}: judged by {JUDGE} (as fake-1)",
-        "               judge: pass  judge: fail",
-        "person: pass            10            0",
-        "person: fail             1            9",
+        "",
+        "              judge: pass  judge: fail",
+        "person: pass           10            0",
+        "person: fail            1            9",
         "kappa 0.90 (95 % interval 0.58 to 1.00) over 20 labelled answers",
         "correlation of pass with the answer's length: judge +0.89, people +0.99",
-        "judges: 20 questions, 0 of them on record, unknown",
-        f"{FILE} says so: the check counts from now on (kappa 0.90 (0.58 to 1.00, 20 answers))",
+        "judges: 20 calls, 0 of them recorded, unknown",
+        "",
+        f"the check counts from now on (kappa 0.90 (0.58 to 1.00, 20 answers)); recorded in {FILE}",
     ]
     entry = on_record(support)
     assert (entry["rubric"], entry["judges"], entry["labelled"]) == (CRITERION, {JUDGE: ["fake-1"]}, 20)

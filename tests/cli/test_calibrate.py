@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import sqlite3
 from collections import defaultdict
 from typing import Any
@@ -37,7 +38,7 @@ def test_a_flaky_case_is_found_and_later_runs_say_so(project: Project, server: F
     lines = ended.out.splitlines()
     assert lines[0] == "triage: triage@1 against itself, 11 tries for each side"
     assert "on openai/fake: 1 of 3 cases is flaky" in lines
-    assert "  hello passes 18 of 22 tries (95 %: 60 % to 95 %)" in lines
+    assert "hello 18 of 22 tries 60 % to 95 %" in [" ".join(line.split()) for line in lines]
     assert "false alarms of the gate, in 1,000 runs drawn with these rates in which nothing changes: a " in ended.out
     assert "      reason: passes 18 of 22 tries of triage@1 on openai/fake" in lines
     assert len(server.received) == 3 * 22
@@ -62,10 +63,11 @@ def test_the_block_that_it_prints_is_a_quarantine(project: Project, server: Fake
     project.adopt()
     server.script = every(5)
     lines = project.run("calibrate").out.splitlines()
-    block = lines[lines.index("    quarantine:") :]
+    start = lines.index("    quarantine:")
+    block = lines[start : lines.index("", start)]
     project.edit(SUITE, "    expect: {team: other}\n", "    expect: {team: other}\n" + "\n".join(block) + "\n")
     assert project.run("validate").code == 0
-    assert "hello [quarantined]" in project.run("calibrate").out
+    assert re.search(r"hello .* quarantined", project.run("calibrate").out)
 
 
 @pytest.mark.usefixtures("server")

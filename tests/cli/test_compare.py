@@ -88,7 +88,7 @@ def test_two_runs_are_matched_by_what_their_cases_are(ran: Project, server: Fake
     assert run["left_out"] == {"changed since": ["hello"], "new": ["lost parcel"], "gone": ["late parcel"]}
     assert run["cases"] == 1
     ended = ran.run("compare", first, "latest")
-    assert "they were not asked side by side" in ended.out.replace("\n", " ")
+    assert "they did not run side by side" in ended.out.replace("\n", " ")
     assert "not compared, changed since: hello" in ended.out
     assert not server.received
 
@@ -104,7 +104,7 @@ def test_some_cases_of_what_is_on_record(ran: Project) -> None:
     assert (none.code, "neither run has a case named unheard of" in none.err) == (7, True)
     for flag, value in (("--tag", "vip"), ("--prompt", BETTER)):
         refused = ran.run("compare", "latest", "--model", "openai/a", "--model", "openai/b", flag, value)
-        assert (refused.code, f"{flag} says what is to be asked" in refused.err) == (2, True)
+        assert (refused.code, f"{flag} selects calls" in refused.err) == (2, True)
 
 
 def test_the_command_beside_a_failure_makes_it_again(ran: Project) -> None:
@@ -122,7 +122,7 @@ def test_what_an_interrupted_run_did_not_ask_is_left_out(ran: Project, server: F
     run = report(ran, first, second)
     asked = {"charged twice", "late parcel", "hello"} - {*run["left_out"]["not asked of both"]}
     assert run["cases"] == len(asked) < 3
-    assert run["notes"][0] == (f"run {second} has not come to its end; `promptbench run suites/triage` goes on with it")
+    assert run["notes"][0] == (f"run {second} is not finished; `promptbench run suites/triage` resumes it")
 
 
 def test_a_changed_check_makes_another_case(ran: Project) -> None:
@@ -141,8 +141,8 @@ def test_the_same_prompt_in_a_bad_hour(ran: Project, server: FakeOpenAI) -> None
     ended = ran.run("compare", first, second)
     assert ended.code == 6
     assert last_line(ended.out) == (
-        f"INCONCLUSIVE: whether triage@2 in run {second} is worse than in run {first} is open: 1 case fails with too "
-        "few tries to tell: 'hello'; `promptbench run suites/triage` asks again"
+        f"INCONCLUSIVE: it is open if triage@2 in run {second} is worse than in run {first}: 1 case fails with too "
+        "few tries to tell: 'hello'; `promptbench run suites/triage` retries them"
     )
 
 
@@ -154,7 +154,7 @@ def test_versions_are_asked_now_with_a_suite(project: Project, server: FakeOpenA
     assert len(server.received) == 18 + 20
     server.received.clear()
     dry = project.run("compare", PLAIN, BETTER, "suites/triage", "--dry-run")
-    assert last_line(dry.out).startswith("  would ask openai/fake 18 questions; estimated ")
+    assert last_line(dry.out).startswith("  would make 18 calls to openai/fake; estimated ")
     assert not server.received
 
 
@@ -162,7 +162,7 @@ def test_versions_that_nobody_asked(project: Project) -> None:
     project.adopt()
     ended = project.run("compare", "triage@1", BETTER)
     assert ended.code == 2
-    assert "no run has asked triage@1" in ended.err
+    assert "no run has called triage@1" in ended.err
     assert f"promptbench compare triage@1 {BETTER} SUITE" in ended.err
 
 
@@ -215,13 +215,13 @@ def test_a_comparison_is_no_trial(project: Project) -> None:
     """It proves nothing for a promotion, and the run before it is still the one that does."""
     project.adopt()
     project.run("run")
-    report(project, "triage@1", BETTER, "suites/triage")
-    for command in ("gate", "rescore"):
-        assert "is a comparison" in project.run(command, "latest").err
+    made = report(project, "triage@1", BETTER, "suites/triage")
+    assert project.run("report", "latest", "--json").data["runs"][0]["sentence"] == made["sentence"]
+    assert "is a comparison" in project.run("rescore", "latest").err
     assert "is a comparison" in project.run("promote", "triage", "--run", "latest").err
     ended = project.run("compare", "triage@1", BETTER, "--output", "evidence=proof.json")
     assert ended.code == 2
-    assert "no proof" in ended.err
+    assert "does not prove" in ended.err
     assert project.run("promote", "triage").code == 0
 
 
@@ -232,6 +232,9 @@ def test_a_comparison_that_was_made_is_on_record(ran: Project, server: FakeOpenA
     server.received.clear()
     again = report(ran, made["run"], *flags, code=1)
     assert again["sentence"] == made["sentence"]
+    shown = ran.run("report", "--json")
+    assert shown.code == 1
+    assert {shown.data["runs"][0][key] == made[key] for key in ("run", "sentence", "rows", "judgements")} == {True}
     assert not server.received
 
 
@@ -247,15 +250,15 @@ def test_an_answer_is_no_escape_and_no_markup(ran: Project, server: FakeOpenAI, 
 
 
 WRONG: list[tuple[tuple[str, ...], str]] = [
-    ((), "what is to be compared with what?"),
-    (("triage@1",), "what is to be compared with what?"),
+    ((), "compare needs two runs, two versions or two models"),
+    (("triage@1",), "compare needs two runs, two versions or two models"),
     (("latest", "triage@1"), "a run and a version cannot be compared"),
     (("latest", "latest"), "is compared with itself"),
     (("triage@1", "triage@1"), "are the same version"),
     (("triage@1", "triage@9"), "triage has no version '9'"),
-    (("no.prompt", "triage@1"), "there is no file no.prompt"),
+    (("no.prompt", "triage@1"), "file no.prompt not found"),
     (("--model", "openai/a", "--model", "openai/a"), "is compared with itself"),
-    (("latest", "--model", "openai/a", "--model", "openai/b"), "did not ask openai/a"),
+    (("latest", "--model", "openai/a", "--model", "openai/b"), "did not call openai/a"),
     (("20200101-000000-abcd", "latest"), "there is no run"),
     (("triage@1", "triage@2", "suites/none"), "suites/none"),
     (("triage@1", "notes@1", "suites/triage"), "triage@1 and notes@1 are versions of different prompts"),

@@ -57,8 +57,8 @@ def test_the_largest_first_with_an_example_each(logged: Project) -> None:
 def test_at_a_terminal_of_80_columns(logged: Project) -> None:
     out = logged.run("failures").out.splitlines()
     assert max(map(len, out)) <= 80
-    assert out[0].split() == ["calls", "inputs", "newest", "what", "why", "example"]
-    assert out[1].startswith("      7      1  2026-11-07  content    JSON: unclosed:object@after  ")
+    assert out[0].split() == ["calls", "inputs", "newest", "kind", "why", "example"]
+    assert out[1].split()[:6] == ["7", "1", "2026-11-07", "content", "JSON:", "unclosed:object@after"]
     assert out[-1] == "16 failing calls in 5 clusters"
 
 
@@ -74,7 +74,7 @@ def test_only_the_first_forty(project: Project) -> None:
     project.write("log.jsonl", "".join(call(name, answer="x", failed=name) for name in verdicts))
     assert project.run("import", "log.jsonl").code == 0
     out = project.run("failures").out.splitlines()
-    assert out[-2] == "and 9 more clusters with 9 calls: --all shows them"
+    assert out[-3] == "and 9 more clusters with 9 calls: --all shows them"
     assert len(project.run("failures", "--all", "--json").data["rows"]) == 49
 
 

@@ -85,7 +85,7 @@ def test_the_page_fits_and_ends_with_the_sentence(ran: Project) -> None:
     assert ended.code == 0
     *lines, last = ended.out.splitlines()
     assert last == ran.run("repairs", "--json").data["sentence"]
-    assert last.startswith("8 of 24 answers depend on 3 repairs;")
+    assert last.startswith("8 of 24 answers depend on 3 rules;")
     assert "only another prompt fixes these" in ended.out
     assert max(map(len, lines)) <= 100
 

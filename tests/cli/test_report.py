@@ -13,12 +13,12 @@ from jsonschema import Draft202012Validator
 from junitparser import Failure, JUnitXml
 from markdown_it import MarkdownIt
 
-from promptbench.report.formats import plugins
-from promptbench.report.formats.github import LIMIT
+from promptbench.report.renderers import plugins
+from promptbench.report.renderers.github import LIMIT
 from tests.helpers.fake_openai import FakeOpenAI, error
 from tests.helpers.project import Project, better
 
-XSD = Path(__file__).parents[1] / "report" / "formats" / "junit.xsd"
+XSD = Path(__file__).parents[1] / "report" / "renderers" / "junit.xsd"
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def test_github_gets_annotations_and_a_summary_and_mistakes_are_told(
     failed.run("report", "--format", "github")
     assert LIMIT - 500 < summary.stat().st_size <= LIMIT
     for words, said in (
-        (("--format", "jnuit"), "there is no format 'jnuit'"),
+        (("--format", "jnuit"), "unknown format 'jnuit'"),
         (("--output", "junit"), "'junit' is not FORMAT=FILE"),
         (("--output", "json=promptbench.toml/a.json"), "cannot be written"),
         (("20000101",), "20000101"),

@@ -28,7 +28,7 @@ def test_it_holds_all_of_a_real_run(project: Project, server: FakeOpenAI) -> Non
     page = _page(project, server)
     _holds_every_case_attempt_and_message(page)
     assert "<h2>1 case broken: &#x27;hello&#x27;" in page
-    assert '<td class="n">+2 −1</td>' in page
+    assert re.search(r'<th scope="row">candidate</th>.*<td class="n">2</td><td class="n">1</td>', page)
     for title in ("Latency", "Format ladder", "History"):
         assert f"<h4>{title}</h4>" in page
     assert page.count("<svg") == 3

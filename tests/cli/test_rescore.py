@@ -66,7 +66,7 @@ def test_where_answers_are_missing_the_suite_goes_on_from_there(ran: Project, se
     ran.edit("suites/triage/suite.yaml", "expect: {team: other}", "expect: {team: nothing}")
     ended = rescored(ran)
     assert ended.code == 6
-    assert "asks for them" in last_line(ended.out)
+    assert "makes these calls" in last_line(ended.out)
     assert not server.received
     assert ran.run("run").code == 0
     assert {message["content"] for item in server.received for message in item.body["messages"]} >= {"Hello"}
@@ -89,7 +89,7 @@ def test_other_prompts_are_refused(ran: Project) -> None:
     ran.edit("suites/triage/triage.better.prompt", "Answer with JSON.", "Answer in JSON.")
     ended = ran.run("rescore")
     assert ended.code == 2
-    assert "was made with other prompts than there are now" in ended.err
+    assert "used prompts that have changed since" in ended.err
 
 
 def test_a_run_that_is_not_there(project: Project) -> None:

@@ -110,7 +110,7 @@ def test_a_judge_without_verdict_makes_no_failure(counting: Project, server: Fak
     assert "20 answers are without a judge's verdict" in last_line(ended.out)
     assert f"20 × rubric: {JUDGE} gives no readable verdict" in ended.out
     assert record(counting, "SELECT DISTINCT outcome FROM attempt") == [("errored",)]
-    assert f"20 questions to {JUDGE}, unknown, 20 without verdict" in ended.out
+    assert f"20 calls to {JUDGE}, unknown, 20 without verdict" in ended.out
 
 
 def test_only_the_judge_is_asked_again(counting: Project, server: FakeOpenAI) -> None:
@@ -295,7 +295,7 @@ def test_kept_answers_of_judges_are_taken_from_the_cache(counting: Project, serv
     ended = counting.run("run", FOLDER, "--cache", "read")
     assert ended.code == 6
     assert not to_judge(server)
-    assert f"20 questions to {JUDGE}, $0" in ended.out
+    assert f"20 calls to {JUDGE}, $0" in ended.out
 
 
 def test_explained_in_words(support: Project) -> None:

@@ -23,7 +23,7 @@ def test_the_newest_run_is_listed_first_and_each_is_shown_as_it_was_judged(proje
     lines = project.run("runs", "list").out.splitlines()
     assert [line.split()[0] for line in lines] == ["run", *reversed(runs)]
     assert [line.split()[2] for line in lines[1:]] == ["FAIL", "PASS,", "PASS"]
-    assert max(map(len, lines)) <= 80
+    assert max(map(len, lines)) <= 120
     assert len(project.run("runs", "list", "--limit", "1").out.splitlines()) == 2
     for words in (("--suite", "none"), ("--prompt", "none"), ("--model", "openai/none")):
         assert project.run("runs", "list", *words).out == "no runs yet\n"
@@ -43,7 +43,7 @@ def test_the_newest_run_is_listed_first_and_each_is_shown_as_it_was_judged(proje
 
 def test_a_figure_is_traced_over_whole_runs(project: Project, runs: list[str]) -> None:
     lines = project.run("runs", "history", "triage").out.splitlines()
-    assert lines[0] == "openai/fake"
+    assert lines[1] == "openai/fake"
     rows = [line.split() for line in lines[2:]]
     assert [row[0] for row in rows] == [runs[0], runs[0], runs[2]]
     assert [row[2:4] for row in rows] == [
@@ -52,7 +52,7 @@ def test_a_figure_is_traced_over_whole_runs(project: Project, runs: list[str]) -
         ["production", "triage@2"],
     ]
     assert lines[-1].endswith("67 %  +33.3 points")
-    assert max(map(len, lines)) <= 80
+    assert max(map(len, lines)) <= 120
     for metric in ("format", "p50", "p99", "cost"):
         found = project.run("runs", "history", "triage", "--metric", metric, "--json").data
         assert (found["metric"], len(found["runs"])) == (metric, 3)

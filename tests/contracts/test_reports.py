@@ -1,4 +1,4 @@
-"""What holds for every report format there is, and for each that will be added."""
+"""What holds for every report format."""
 
 from __future__ import annotations
 
@@ -6,12 +6,44 @@ import re
 
 import pytest
 
+from promptbench.api.bench_report import bench_report, history_report
+from promptbench.api.calibration_report import (
+    CalibratedModel,
+    CalibratedSuite,
+    CalibrationReport,
+    FlakyCase,
+    Share,
+    calibration_report,
+)
+from promptbench.api.failures_report import failures_report
+from promptbench.api.mutation_report import mutation_report
+from promptbench.api.repairs_report import repairs_report
+from promptbench.api.replay_report import LoggedModel, RescoreReport, rescore_report
 from promptbench.cli import options
-from promptbench.report.formats import plugins
+from promptbench.report.renderers import plugins
 from promptbench.report.words import Target
+from tests.api import test_bench_report, test_mutation_report, test_repairs_report
 from tests.report import kit
 
 FORMATS = plugins.names()
+SHARE = Share(3, 100, 0.01, 0.09)
+FLAKY = FlakyCase("hello", 18, 22, 0.6, 0.95, critical=False, quarantined=False)
+CALIBRATED = CalibratedModel("openai/fake", 3, [FLAKY], SHARE, SHARE, SHARE, {"broken": 0})
+OTHERS = {
+    "bench": bench_report(test_bench_report.report("a/x", "b/y")),
+    "bench history": history_report([]),
+    "mutate": mutation_report(test_mutation_report.REPORT),
+    "repairs": repairs_report(test_repairs_report.REPORT),
+    "replay": rescore_report(
+        RescoreReport("suite.yaml", [LoggedModel("m", 4, 3)], {"json": 3}, ["c5"], {"no answer": 1})
+    ),
+    "calibrate": calibration_report(
+        CalibrationReport(
+            [CalibratedSuite("s", "s.yaml", "p@1", "r", 11, [CALIBRATED], ["gguf/m"], 2, "someone", "2026-12-24")]
+        )
+    ),
+    "failures": failures_report([]),
+}
 
 
 def test_there_are_formats() -> None:
@@ -21,19 +53,17 @@ def test_there_are_formats() -> None:
 @pytest.mark.parametrize("name", FORMATS)
 @pytest.mark.parametrize("target", [Target(), Target(60), Target(200, colour=True)])
 def test_everything_can_be_rendered_and_written(name: str, target: Target) -> None:
-    module = plugins.load(name)
     for report in (kit.report(), kit.passed(), kit.unasked()):
-        text = module.render([report], target)
+        text = kit.rendered(name, [report], target)
         assert text.encode("utf-8").decode() == text
         assert text.endswith("\n")
         assert "\r" not in text
-        assert module.render([report], target) == text
+        assert kit.rendered(name, [report], target) == text
 
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_colour_only_where_it_is_wanted(name: str) -> None:
-    module = plugins.load(name)
-    assert "\x1b" not in module.render([kit.report()], Target(80, colour=False))
+    assert "\x1b" not in kit.rendered(name, [kit.report()], Target(80, colour=False))
 
 
 def test_help_names_all_that_come_with_promptbench() -> None:
@@ -43,3 +73,17 @@ def test_help_names_all_that_come_with_promptbench() -> None:
 @pytest.mark.parametrize("name", FORMATS)
 def test_it_says_what_it_is_for(name: str) -> None:
     assert plugins.load(name).__doc__
+
+
+@pytest.mark.parametrize("name", [name for name in FORMATS if name not in ("log", "evidence")])
+@pytest.mark.parametrize("command", OTHERS)
+def test_every_commands_result_has_every_format(command: str, name: str) -> None:
+    report = OTHERS[command]
+    text = kit.rendered(name, [report], Target())
+    assert text.endswith("\n")
+    assert "\r" not in text
+    if name in ("plain", "markdown", "github", "junit"):
+        assert report.document.verdict.split()[0] in text
+    if name in ("terminal", "plain"):
+        quiet = kit.rendered(name, [report], Target(200, quiet=True))
+        assert quiet == f"{report.document.verdict}\n" * bool(report.document.verdict)

@@ -15,7 +15,7 @@ KINDS = {
     "checks": "promptbench.checks",
     "providers": "promptbench.providers",
     "ingest": "promptbench.ingest",
-    "reports": "promptbench.report.formats",
+    "reports": "promptbench.report.renderers",
 }
 # What is a plug-in of each kind.
 CHECK = """

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from promptbench.report.model import AttemptRow, CaseRow, Explored, PastRow, PromptText, RunReport
+from promptbench.report.model import AttemptRow, CaseAttempts, Explored, PastRow, PromptText, RunReport
 from tests.report import kit
 
 MODEL = "gguf/smollm2-135m"
@@ -21,9 +21,9 @@ HOSTILE = (OUT_OF_PAGE, kit.MARKUP, kit.ESCAPES, kit.RIGHT_TO_LEFT, kit.SURROGAT
 class Again:
     """Made anew each time that it is read, as from a record."""
 
-    make: Callable[[], Iterator[CaseRow]]
+    make: Callable[[], Iterator[CaseAttempts]]
 
-    def __iter__(self) -> Iterator[CaseRow]:
+    def __iter__(self) -> Iterator[CaseAttempts]:
         return self.make()
 
 
@@ -54,7 +54,7 @@ def attempt(number: int, prompt: str, model: str, repeat: int, *, passed: bool) 
     )
 
 
-def case(number: int) -> CaseRow:
+def case(number: int) -> CaseAttempts:
     state = STATES[number % len(STATES)]
     ours, theirs = state in ("still passing", "fixed"), state in ("still passing", "broken", "unstable")
     message = f"Hello, this is customer {number}. Something is wrong with my order A-{number:05}, please help me soon."
@@ -62,7 +62,7 @@ def case(number: int) -> CaseRow:
     if number < len(HOSTILE):
         name = message = HOSTILE[number]
     system = "You sort messages of customers. Answer with JSON. " + "Think of what the team can do about it. " * 20
-    return CaseRow(
+    return CaseAttempts(
         case=name,
         number=number,
         tags=[("captured", "critical", "german")[number % 3]],

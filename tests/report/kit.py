@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
+from promptbench.api.run_report import run_report
 from promptbench.core.errors import Exit
 from promptbench.core.types import Json
+from promptbench.report.document import Report
 from promptbench.report.model import (
     CaseResult,
     FlipRow,
@@ -14,9 +17,18 @@ from promptbench.report.model import (
     Promotion,
     Row,
     RunReport,
-    Side,
+    SideResult,
     TokenTimes,
 )
+from promptbench.report.renderers import plugins
+from promptbench.report.words import Target
+
+
+def rendered(name: str, results: Sequence[RunReport | Report], target: Target) -> str:
+    """Render reports, or those on runs, in a format."""
+    reports = [item if isinstance(item, Report) else run_report(item) for item in results]
+    return str(plugins.load(name).SPEC.render(reports, target))
+
 
 CANDIDATE = "sha256:" + "c" * 64
 CHAMPION = "sha256:" + "0" * 64
@@ -67,12 +79,18 @@ def tokens(least: int, most: int, calls: int, p50_ms: float) -> TokenTimes:
 
 def side(
     passed: int, attempts: int, answer: str | None = None, *reasons: str, interval: tuple[float, float] | None = None
-) -> Side:
-    return Side(passed, attempts, answer, reasons, interval)
+) -> SideResult:
+    return SideResult(passed, attempts, answer, reasons, interval)
 
 
 def flip(
-    case: str, state: str, champion: Side | None, candidate: Side, *, model: str = "gguf/smollm2-135m", **changes: Json
+    case: str,
+    state: str,
+    champion: SideResult | None,
+    candidate: SideResult,
+    *,
+    model: str = "gguf/smollm2-135m",
+    **changes: Json,
 ) -> FlipRow:
     plain = FlipRow(model, case, state, critical=False, logged=False, champion=champion, candidate=candidate)
     return replace(plain, **changes)

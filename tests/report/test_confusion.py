@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from promptbench.api.run_report import run_report
 from promptbench.core.types import Json
-from promptbench.report.confusion import OTHER, UNREADABLE, WHOLE, Confusions, Matrix
-from promptbench.report.model import RunReport
+from promptbench.report.confusion import OTHER, UNREADABLE, WHOLE, Confusions
+from promptbench.report.document import Matrix
 from tests.report import kit
 from tests.report.explored import attempt, case, explored
 
 
 def matrices(pairs: Iterable[tuple[Json, str]], *, intents: frozenset[str] = frozenset()) -> list[Matrix]:
-    report: RunReport = kit.report(explored=explored(0))
-    found = replace(Confusions.of(report), intents=intents)
+    attempts = run_report(kit.report(explored=explored(0))).attempts
+    assert attempts is not None
+    found = Confusions.of(replace(attempts, intents=intents))
     for number, (expected, answer) in enumerate(pairs):
         made = replace(attempt(number, kit.CANDIDATE, "m", 0, passed=True), answer=answer)
         again = replace(made, counted=False, answer='{"team": "again"}')
@@ -27,14 +29,15 @@ def test_each_expected_label_is_a_row_and_what_came_a_column() -> None:
     a, b = {"team": "a"}, {"team": "b"}
     answers = [(a, '{"team": "a"}'), (a, 'Sure:\n```json\n{"team": "b"}\n```'), (b, '{"team": "b", "x": 1}'), (b, "no")]
     [matrix] = matrices([*answers, (b, '{"team": "c"}')])
-    assert (matrix.place, matrix.prompt, matrix.model) == ("team", "triage.few-shot", "m")
+    assert matrix.title == "Confusion: team"
+    assert matrix.about.startswith("triage.few-shot on m.")
     assert (matrix.expected, matrix.given) == (["a", "b"], ["a", "b", OTHER, UNREADABLE])
     assert matrix.counts == [[1, 1, 0, 0], [0, 1, 1, 1]]
 
 
 def test_a_text_is_a_label_as_a_whole() -> None:
     [matrix] = matrices([("yes", " yes\n"), ("no", "yes"), ("yes", "no"), ("no", "no")])
-    assert matrix.place == WHOLE
+    assert matrix.title == f"Confusion: {WHOLE}"
     assert matrix.counts == [[1, 1], [1, 1]]
 
 
@@ -42,7 +45,7 @@ def test_a_label_may_stand_deeper() -> None:
     wanted = {"intent": {"name": "a"}, "order": 5}
     other = {"intent": {"name": "b"}, "order": None}
     [matrix] = matrices([(wanted, '{"intent": {"name": "b"}}'), (other, "{}")] * 2)
-    assert (matrix.place, matrix.counts) == ("intent.name", [[0, 2, 0], [0, 0, 2]])
+    assert (matrix.title, matrix.counts) == ("Confusion: intent.name", [[0, 2, 0], [0, 0, 2]])
 
 
 def test_what_differs_from_case_to_case_is_no_label() -> None:
@@ -54,5 +57,6 @@ def test_where_intents_are_known_only_they_are_looked_at() -> None:
     pairs: list[tuple[Json, str]] = [
         ({"intent": intent, "city": city}, '{"intent": "book"}') for intent, city in (("book", "Rome"), ("ask", "Bonn"))
     ] * 2
-    assert [matrix.place for matrix in matrices(pairs)] == ["intent", "city"]
-    assert [matrix.place for matrix in matrices(pairs, intents=frozenset({"book", "ask", "oos"}))] == ["intent"]
+    assert [matrix.title for matrix in matrices(pairs)] == ["Confusion: intent", "Confusion: city"]
+    [only] = matrices(pairs, intents=frozenset({"book", "ask", "oos"}))
+    assert only.title == "Confusion: intent"

@@ -9,10 +9,17 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from promptbench.report.explorer import explore
-from promptbench.report.model import CaseRow
+from promptbench.api.run_report import run_report
+from promptbench.report.explorer import Explorer, explore
+from promptbench.report.model import CaseAttempts, RunReport
 from tests.report import kit
 from tests.report.explored import MODEL, Again, case, explored, report
+
+
+def read(run: RunReport) -> Explorer:
+    attempts = run_report(run).attempts
+    assert attempts is not None
+    return explore(attempts)
 
 
 def unpacked(packed: str) -> Any:
@@ -20,8 +27,7 @@ def unpacked(packed: str) -> Any:
 
 
 def test_everything_of_a_case_is_in_its_pack() -> None:
-    found = explore(report(3))
-    assert found is not None
+    found = read(report(3))
     [pack] = map(unpacked, found.packs)
     texts, cases = pack["texts"], pack["cases"]
     wanted = case(1)
@@ -36,26 +42,23 @@ def test_everything_of_a_case_is_in_its_pack() -> None:
 def test_large_numbers_keep_their_digits() -> None:
     number = 123_456_789_012_345_678_901
 
-    def made() -> Iterator[CaseRow]:
+    def made() -> Iterator[CaseAttempts]:
         yield replace(case(10), variables={"order": number}, expected=[{"order": number}])
 
-    found = explore(kit.report(explored=replace(explored(0), cases=Again(made))))
-    assert found is not None
+    found = read(kit.report(explored=replace(explored(0), cases=Again(made))))
     texts = unpacked(found.packs[0])["texts"]
     assert [str(number), f'{{\n "order": {number}\n}}'] == [text for text in texts if str(number) in text]
 
 
 def test_equal_texts_are_there_once() -> None:
-    found = explore(report(100))
-    assert found is not None
+    found = read(report(100))
     [pack] = map(unpacked, found.packs)
     assert len(pack["texts"]) == len(set(pack["texts"]))
     assert sum(text.startswith("You sort messages") for text in pack["texts"]) == 101
 
 
 def test_the_index_has_a_line_for_each_case_on_each_model() -> None:
-    found = explore(report(450))
-    assert found is not None
+    found = read(report(450))
     index = unpacked(found.index)
     assert index["packs"] == [200, 200, 50]
     assert len(index["names"]) == 450
@@ -68,18 +71,16 @@ def test_the_index_has_a_line_for_each_case_on_each_model() -> None:
 
 
 def test_tries_that_were_asked_because_of_a_failure_have_no_part_in_the_times() -> None:
-    found = explore(report(6))
-    assert found is not None
+    found = read(report(6))
     assert len(found.times["triage@7", MODEL]) == 6
 
 
 def test_a_text_that_is_too_long_is_cut_with_a_note() -> None:
-    def made() -> Iterator[CaseRow]:
+    def made() -> Iterator[CaseAttempts]:
         long = "x" * 50_000_000 + "end"
         yield replace(case(10), attempts=[replace(case(10).attempts[0], answer=long)])
 
-    found = explore(kit.report(explored=replace(explored(0), cases=Again(made))))
-    assert found is not None
+    found = read(kit.report(explored=replace(explored(0), cases=Again(made))))
     text = next(text for text in unpacked(found.packs[0])["texts"] if text.startswith("xxx"))
     assert len(text) < 41_000
     assert "[49,960,003 characters left out; the run record has them]" in text

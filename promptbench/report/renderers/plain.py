@@ -1,0 +1,17 @@
+"""Plain text without colour and without wrapped lines: for pipes, files and the logs of other programs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from promptbench.plugins import ReportFormatSpec
+from promptbench.report.document import Report
+from promptbench.report.renderers.terminal import text_of
+from promptbench.report.words import Target
+
+
+def render(reports: Sequence[Report], target: Target) -> str:
+    return text_of(reports, Target(width=120, verbose=target.verbose, quiet=target.quiet), wrap=False)
+
+
+SPEC = ReportFormatSpec(render)
