@@ -1,271 +1,80 @@
-"""Regression tests for prompts. Everything public is here; it is imported when it is first used."""
+"""Regression tests for prompts: replay failing calls, judge candidates, promote what passes.
+
+    from pathlib import Path
+    from promptbench import Project, Selection, run
+
+    project = Project.open()
+    for report in run(project, Selection(paths=(Path("suites/triage"),))):
+        print(report.sentence)
+
+Everything public is listed here, and imported when it is first used.
+"""
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from promptbench.api import (
-        PRODUCTION,
-        Agreed,
-        BacktestReport,
-        CacheMode,
-        CalibrationReport,
-        CaptureReport,
-        CaseAuthor,
-        CaseRequest,
-        CheckPage,
-        Cluster,
-        ComparisonPlan,
-        DiagnosticPage,
-        Draft,
-        Estimate,
-        Evaluation,
-        FetchedPrompt,
-        Field,
-        HealthCheck,
-        Imported,
-        ImportOptions,
-        ImportReport,
-        ImportState,
-        LabelConflict,
-        LabelEvent,
-        Matchup,
-        Measured,
-        MeasurementReport,
-        MeasureOptions,
-        MeasurePlan,
-        MendedFile,
-        MergeResult,
-        MistakePage,
-        MutationReport,
-        NothingImported,
-        Plan,
-        Promotion,
-        Pruned,
-        PruneResult,
-        Purse,
-        Question,
-        RepairsReport,
-        ReplayForecast,
-        ReplayReport,
-        RescoreReport,
-        RunDetails,
-        RunFigures,
-        RunReport,
-        RunSummary,
-        Selection,
-        Shard,
-        SharedBudget,
-        SheetImported,
-        SheetWritten,
-        Spending,
-        Start,
-        Store,
-        SuiteSession,
-        Term,
-        Version,
-        Who,
-        Workspace,
-        adopt,
-        agree,
-        as_data,
-        backtest,
-        calibrate,
-        capture,
-        check_answer,
-        check_page,
-        check_pages,
-        check_text,
-        compare,
-        datasette_metadata,
-        diagnostic_page,
-        diagnostic_pages,
-        doctor,
-        durations,
-        explain,
-        export_sheet,
-        fetch,
-        find_failures,
-        find_unmapped_tables,
-        force,
-        import_logs,
-        import_sheet,
-        init,
-        judge,
-        list_runs,
-        load_of,
-        measure,
-        measured_in_logs,
-        measurements,
-        merge,
-        merge_runs,
-        mutate,
-        name_for,
-        plan,
-        plan_comparison,
-        plan_measurement,
-        promote,
-        prune,
-        read_capture_options,
-        read_fields,
-        rejudge,
-        repairs,
-        replay,
-        replay_answers,
-        report_schema,
-        rescore,
-        retire,
-        rollback,
-        run,
-        run_history,
-        select_by_id,
-        select_for_replay,
-        select_from_clusters,
-        select_from_log,
-        set_label,
-        show_measurement,
-        show_run,
-        suite_schema,
-        terms,
-        validate,
-        write_sheet,
-    )
+    from promptbench.answers import ParsedAnswer as ParsedAnswer
+    from promptbench.answers import read_answer as read_answer
+    from promptbench.client import PromptClient as PromptClient
+    from promptbench.client import ServedPrompt as ServedPrompt
+    from promptbench.core.errors import ConflictError as ConflictError
+    from promptbench.core.errors import EnvironmentFailure as EnvironmentFailure
+    from promptbench.core.errors import InputError as InputError
+    from promptbench.core.errors import Interrupted as Interrupted
+    from promptbench.core.errors import NothingSelected as NothingSelected
+    from promptbench.core.errors import PromptbenchError as PromptbenchError
+    from promptbench.plugins import CheckSpec as CheckSpec
+    from promptbench.plugins import LogFormatSpec as LogFormatSpec
+    from promptbench.plugins import ProviderSpec as ProviderSpec
+    from promptbench.plugins import RepairSpec as RepairSpec
+    from promptbench.plugins import ReportFormatSpec as ReportFormatSpec
+    from promptbench.project import Project as Project
+    from promptbench.project import Selection as Selection
+    from promptbench.recording import record_call as record_call
+    from promptbench.report.model import Promotion as Promotion
+    from promptbench.report.model import RunReport as RunReport
+    from promptbench.workflows.judge.compare import compare as compare
+    from promptbench.workflows.judge.rejudge import gate as gate
+    from promptbench.workflows.judge.run import run as run
+    from promptbench.workflows.logs.replay import replay as replay
+    from promptbench.workflows.start.validate import load_suite as load_suite
+    from promptbench.workflows.store.labels import rollback as rollback
+    from promptbench.workflows.store.promote import promote as promote
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 
-__all__ = [
-    "PRODUCTION",
-    "Agreed",
-    "BacktestReport",
-    "CacheMode",
-    "CalibrationReport",
-    "CaptureReport",
-    "CaseAuthor",
-    "CaseRequest",
-    "CheckPage",
-    "Cluster",
-    "ComparisonPlan",
-    "DiagnosticPage",
-    "Draft",
-    "Estimate",
-    "Evaluation",
-    "FetchedPrompt",
-    "Field",
-    "HealthCheck",
-    "ImportOptions",
-    "ImportReport",
-    "ImportState",
-    "Imported",
-    "LabelConflict",
-    "LabelEvent",
-    "Matchup",
-    "MeasureOptions",
-    "MeasurePlan",
-    "Measured",
-    "MeasurementReport",
-    "MendedFile",
-    "MergeResult",
-    "MistakePage",
-    "MutationReport",
-    "NothingImported",
-    "Plan",
-    "Promotion",
-    "PruneResult",
-    "Pruned",
-    "Purse",
-    "Question",
-    "RepairsReport",
-    "ReplayForecast",
-    "ReplayReport",
-    "RescoreReport",
-    "RunDetails",
-    "RunFigures",
-    "RunReport",
-    "RunSummary",
-    "Selection",
-    "Shard",
-    "SharedBudget",
-    "SheetImported",
-    "SheetWritten",
-    "Spending",
-    "Start",
-    "Store",
-    "SuiteSession",
-    "Term",
-    "Version",
-    "Who",
-    "Workspace",
-    "__version__",
-    "adopt",
-    "agree",
-    "as_data",
-    "backtest",
-    "calibrate",
-    "capture",
-    "check_answer",
-    "check_page",
-    "check_pages",
-    "check_text",
-    "compare",
-    "datasette_metadata",
-    "diagnostic_page",
-    "diagnostic_pages",
-    "doctor",
-    "durations",
-    "explain",
-    "export_sheet",
-    "fetch",
-    "find_failures",
-    "find_unmapped_tables",
-    "force",
-    "import_logs",
-    "import_sheet",
-    "init",
-    "judge",
-    "list_runs",
-    "load_of",
-    "measure",
-    "measured_in_logs",
-    "measurements",
-    "merge",
-    "merge_runs",
-    "mutate",
-    "name_for",
-    "plan",
-    "plan_comparison",
-    "plan_measurement",
-    "promote",
-    "prune",
-    "read_capture_options",
-    "read_fields",
-    "rejudge",
-    "repairs",
-    "replay",
-    "replay_answers",
-    "report_schema",
-    "rescore",
-    "retire",
-    "rollback",
-    "run",
-    "run_history",
-    "select_by_id",
-    "select_for_replay",
-    "select_from_clusters",
-    "select_from_log",
-    "set_label",
-    "show_measurement",
-    "show_run",
-    "suite_schema",
-    "terms",
-    "validate",
-    "write_sheet",
-]
+_HOMES = {
+    "answers": ("ParsedAnswer", "read_answer"),
+    "client": ("PromptClient", "ServedPrompt"),
+    "core.errors": (
+        "ConflictError",
+        "EnvironmentFailure",
+        "InputError",
+        "Interrupted",
+        "NothingSelected",
+        "PromptbenchError",
+    ),
+    "plugins": ("CheckSpec", "LogFormatSpec", "ProviderSpec", "RepairSpec", "ReportFormatSpec"),
+    "project": ("Project", "Selection"),
+    "recording": ("record_call",),
+    "report.model": ("Promotion", "RunReport"),
+    "workflows.judge.compare": ("compare",),
+    "workflows.judge.rejudge": ("gate",),
+    "workflows.judge.run": ("run",),
+    "workflows.logs.replay": ("replay",),
+    "workflows.start.validate": ("load_suite",),
+    "workflows.store.labels": ("rollback",),
+    "workflows.store.promote": ("promote",),
+}
+_MODULES = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = sorted(_MODULES)  # noqa: PLE0605 - the one list of public names
 
 
 def __getattr__(name: str) -> Any:
-    if name in __all__:
-        from promptbench import api
-
-        return getattr(api, name)
+    if name in _MODULES:
+        return getattr(import_module(f"promptbench.{_MODULES[name]}"), name)
     raise AttributeError(f"module 'promptbench' has no attribute '{name}'")

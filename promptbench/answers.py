@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from promptbench.core.types import Json, Repair, Rung
-from promptbench.formats.ladder import Ladder, Rule
+from promptbench.parsing.ladder import Ladder, Rule
 
 if TYPE_CHECKING:
     from promptbench.plugins import RepairSpec

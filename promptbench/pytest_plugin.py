@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from promptbench.api import CaseRequest, Evaluation, SharedBudget, SuiteSession
+    from promptbench.engine.prepare.evaluate import Evaluation
+    from promptbench.workflows.judge.suite_session import CaseRequest, SharedBudget, SuiteSession
 
 SUITE = "suite.yaml"
 FOLDER = "suites"
@@ -201,22 +202,24 @@ class _Suites:
 
     def open(self, path: Path) -> SuiteSession:
         """Open a suite. Raises CollectError with all of its errors."""
-        from promptbench import api
         from promptbench.core.errors import PromptbenchError
+        from promptbench.project import Workspace
+        from promptbench.workflows.judge.suite_session import SuiteSession
 
         path = path.resolve()
         if path not in self._open:
             try:
                 self._budget = self._budget or self.budget()
-                self._open[path] = api.SuiteSession(api.Workspace.open(path.parent), path, self._budget)
+                self._open[path] = SuiteSession(Workspace.open(path.parent), path, self._budget)
             except PromptbenchError as error:
                 raise pytest.Collector.CollectError(_full_text(error)) from None
         return self._open[path]
 
     def budget(self) -> SharedBudget:
         """Return the budget of the session. Raises InputError for an invalid amount."""
-        from promptbench import api
         from promptbench.core.errors import InputError
+        from promptbench.workflows.judge.budgets import Spending
+        from promptbench.workflows.judge.suite_session import SharedBudget
 
         config = self._config
         cost = config.getoption("promptbench_max_cost") or config.getini("promptbench_max_cost") or None
@@ -225,11 +228,11 @@ class _Suites:
         if calls is None and written and not written.isdecimal():
             raise InputError(f"promptbench_max_calls: expected a number of calls, got '{written}'")
         calls = int(written) if calls is None and written else calls
-        spending = api.Spending.read(cost, calls, None)
+        spending = Spending.read(cost, calls, None)
         # Each worker of xdist counts for itself.
         workers = getattr(config, "workerinput", {}).get("workercount", 1)
-        return api.SharedBudget(
-            api.Spending(
+        return SharedBudget(
+            Spending(
                 None if spending.max_cost is None else spending.max_cost / workers,
                 None if spending.max_calls is None else spending.max_calls // workers,
             )
@@ -313,13 +316,14 @@ class Promptbench:
 
         Also takes `accept`, `variables` and `threshold`. No model is called.
         """
-        from promptbench import api
         from promptbench.core.errors import InputError
+        from promptbench.project import Workspace
+        from promptbench.workflows.judge.suite_session import check_answer
 
         __tracebackhide__ = True
-        workspace = api.Workspace.open(self._root)
+        workspace = Workspace.open(self._root)
         try:
-            found = api.check_answer(workspace, answer, list(checks), **more)
+            found = check_answer(workspace, answer, list(checks), **more)
         except InputError as error:
             raise InputError(_full_text(error)) from None
         return _require_pass(found, "the answer")

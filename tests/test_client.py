@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from promptbench.api.workspace import version_of
 from promptbench.client import PromptClient, ServedPrompt, StoreUnreadable, UnknownPrompt
 from promptbench.core.canonical import digest
+from promptbench.project import version_of
 from promptbench.store.prompts import Store
 from tests.store import kit
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from promptbench.cli.app import run
 from promptbench.core.types import FailureTier, LoggedCall, Usage
-from promptbench.formats.log_file import LogFile
+from promptbench.ingest.files.log_file import LogFile
 from promptbench.ingest.promptbench_log import read
 from promptbench.recording import record_call
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from promptbench.formats import calls, json_text
+from promptbench.parsing import calls, json_text
 from promptbench.plugins import Json, Reading, Rung, Subject
 
 _ARGUMENTS = ("arguments", "input", "parameters", "args")

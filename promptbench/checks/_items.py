@@ -12,7 +12,7 @@ from promptbench.checks import _normal, _options
 from promptbench.checks._normal import Normal
 from promptbench.checks._paths import Path, optional, text_at, value_at
 from promptbench.checks._scores import first_of, graded, mismatch, quoted, verdict
-from promptbench.formats import json_text
+from promptbench.parsing import json_text
 from promptbench.plugins import Json, Score, Subject
 
 _LIST: Json = {"type": "array"}

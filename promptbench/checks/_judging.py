@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from promptbench.core.canonical import canonical, digest
 from promptbench.core.types import Message
-from promptbench.formats.json_text import read
+from promptbench.parsing.json_text import read
 from promptbench.plugins import Answer, Json, Rung
 
 PASS, FAIL = "pass", "fail"

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from promptbench.formats.json_text import read
+from promptbench.parsing.json_text import read
 from promptbench.plugins import Check, Score, Subject
 
 

@@ -26,8 +26,8 @@ def adopt(
 
     Without a verdict, and only while the label is unset.
     """
-    from promptbench.api.labels import Who, adopt
-    from promptbench.api.workspace import Workspace
     from promptbench.cli.moved import show
+    from promptbench.project import Workspace
+    from promptbench.workflows.store.labels import Who, adopt
 
     return show(adopt(Workspace.open(), file, label=label, who=Who(actor, reason)), as_json=as_json)

@@ -43,16 +43,19 @@ def agree(
 
     The record, agreement.json next to the suite, decides if the check counts: commit it.
     """
-    from promptbench import api
-    from promptbench.api.agreement_report import agreement_report
     from promptbench.cli.output import out
     from promptbench.cli.progress import Progress
     from promptbench.cli.rendering import Rendering
+    from promptbench.project import Workspace
+    from promptbench.workflows.judge.budgets import Spending
+    from promptbench.workflows.trust.agree import agree as measure_agreement
+    from promptbench.workflows.trust.agree import write_sheet as write_label_sheet
+    from promptbench.workflows.trust.agreement_report import agreement_report
 
     rendering = Rendering.of(format_, output, as_json=as_json, verbose=verbose, quiet=quiet)
-    workspace = api.Workspace.open()
+    workspace = Workspace.open()
     if write_sheet is not None:
-        count, known = api.write_sheet(workspace, suite, write_sheet, run=run)
+        count, known = write_label_sheet(workspace, suite, write_sheet, run=run)
         some = f"{count}" if count == known else f"{count} of {known}"
         out(f"wrote {some} answers to {write_sheet}: put pass or fail into the column 'label'")
         return Exit.YES
@@ -60,9 +63,9 @@ def agree(
         raise InputError(
             "--labels is missing", hint="--write-sheet FILE writes answers to label, --labels FILE reads them"
         )
-    spending = api.Spending.read(max_cost, max_calls, None)
+    spending = Spending.read(max_cost, max_calls, None)
     with Progress(quiet=quiet) as progress:
-        found = api.agree(
+        found = measure_agreement(
             workspace,
             suite,
             labels,

@@ -23,7 +23,7 @@ from promptbench.cli.options import (
 from promptbench.core.errors import Exit, InputError
 
 if TYPE_CHECKING:
-    from promptbench.api import MeasurePlan
+    from promptbench.workflows.measure.bench import MeasurePlan
 
 
 def register(app: typer.Typer) -> None:
@@ -85,28 +85,38 @@ def bench(
 
     Recommends a model. Models are called in turns. Latency counts from the moment at which a call was due.
     """
-    from promptbench import api
-    from promptbench.api.bench_report import bench_report, history_report
     from promptbench.cli.progress import Progress
     from promptbench.cli.rendering import Rendering
+    from promptbench.project import Workspace
+    from promptbench.workflows.judge.budgets import Spending
+    from promptbench.workflows.measure.bench import (
+        MeasureOptions,
+        load_of,
+        measure,
+        measurements,
+        plan_measurement,
+        show_measurement,
+    )
+    from promptbench.workflows.measure.bench_logs import measured_in_logs
+    from promptbench.workflows.measure.bench_report import bench_report, history_report
 
     if trace is not None:
         raise InputError("--trace was removed", hint="use --rate N, with --arrivals poisson or constant")
     rendering = Rendering.of(format_, output, as_json=as_json, verbose=verbose, quiet=quiet)
-    workspace = api.Workspace.open()
+    workspace = Workspace.open()
     if from_:
-        measured = api.measured_in_logs(from_, per_month=per_month, stdin=sys.stdin.buffer)
+        measured = measured_in_logs(from_, per_month=per_month, stdin=sys.stdin.buffer)
         return rendering.write(workspace, [bench_report(measured)])
     if show is not None:
-        found = api.show_measurement(workspace, show, per_month=per_month)
+        found = show_measurement(workspace, show, per_month=per_month)
         return rendering.write(workspace, [bench_report(found)])
     if history:
         about = target.name.partition(".")[0] if target else None
-        return rendering.write(workspace, [history_report(api.measurements(workspace, about=about))])
+        return rendering.write(workspace, [history_report(measurements(workspace, about=about))])
     if target is None:
         raise InputError("nothing to measure", hint="name a prompt's file or a suite, or --from LOG")
-    options = api.MeasureOptions(
-        load=api.load_of(rate, arrivals, concurrency),
+    options = MeasureOptions(
+        load=load_of(rate, arrivals, concurrency),
         calls=calls,
         warm_up=warm_up,
         models=tuple(model or ()),
@@ -115,10 +125,10 @@ def bench(
         per_month=per_month,
     )
     if dry_run:
-        return _dry_run(api.plan_measurement(workspace, target, options), as_json=rendering.printed == "json")
-    spending = api.Spending.read(max_cost, max_calls, max_minutes)
+        return _dry_run(plan_measurement(workspace, target, options), as_json=rendering.printed == "json")
+    spending = Spending.read(max_cost, max_calls, max_minutes)
     with Progress(quiet=quiet) as progress:
-        done = api.measure(workspace, target, options, spending, progress.listen)
+        done = measure(workspace, target, options, spending, progress.listen)
     rendering.write(workspace, [bench_report(done.report)])
     return done.exit
 

@@ -52,17 +52,19 @@ def calibrate(
     The prompt in production runs as both sides. Later runs mention the flaky cases. The same command resumes an
     interrupted calibration.
     """
-    from promptbench import api
-    from promptbench.api.calibration_report import calibration_report
     from promptbench.cli.progress import Progress
     from promptbench.cli.rendering import Rendering
+    from promptbench.project import Selection, Workspace
+    from promptbench.workflows.judge.budgets import Spending
+    from promptbench.workflows.trust.calibrate import calibrate as run_calibration
+    from promptbench.workflows.trust.calibration_report import calibration_report
 
     rendering = Rendering.of(format_, output, as_json=as_json, verbose=verbose, quiet=quiet)
-    workspace = api.Workspace.open(flags={"concurrency": concurrency})
-    selection = api.Selection(
+    workspace = Workspace.open(flags={"concurrency": concurrency})
+    selection = Selection(
         paths=tuple(suites or ()), models=tuple(model or ()), cases=tuple(case or ()), tags=tuple(tag or ())
     )
-    spending = api.Spending.read(max_cost, max_calls, max_minutes)
+    spending = Spending.read(max_cost, max_calls, max_minutes)
     with Progress(quiet=quiet) as progress:
-        found = api.calibrate(workspace, selection, repeats=repeats, spending=spending, listen=progress.listen)
+        found = run_calibration(workspace, selection, repeats=repeats, spending=spending, listen=progress.listen)
     return rendering.write(workspace, [calibration_report(found)])

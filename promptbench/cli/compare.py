@@ -24,7 +24,8 @@ from promptbench.cli.options import (
 from promptbench.core.errors import Exit, InputError
 
 if TYPE_CHECKING:
-    from promptbench.api import Matchup, Workspace
+    from promptbench.project import Workspace
+    from promptbench.workflows.judge.compare import Matchup
 
 
 def register(app: typer.Typer) -> None:
@@ -65,33 +66,36 @@ def compare(
     Two runs, and two versions, are compared by their recorded answers. Two versions with a SUITE, and one prompt on two
     models, are run now, side by side.
     """
-    from promptbench import api
-    from promptbench.api.run_report import run_report
     from promptbench.cli.progress import Progress
     from promptbench.cli.rendering import Rendering
+    from promptbench.project import Workspace
+    from promptbench.workflows.judge.budgets import Spending
+    from promptbench.workflows.judge.compare import Matchup
+    from promptbench.workflows.judge.compare import compare as compare_variants
+    from promptbench.workflows.judge.run_report import run_report
 
     rendering = Rendering.of(format_, output, as_json=as_json, verbose=verbose, quiet=quiet)
     if rendering.wants("evidence"):
         raise InputError("a comparison does not prove a promotion", hint="`promptbench run --output evidence=FILE`")
-    workspace = api.Workspace.open(flags={"concurrency": concurrency})
-    matchup = api.Matchup(tuple(what or ()), tuple(model or ()), prompt, tuple(case or ()), tuple(tag or ()))
-    spending = api.Spending.read(max_cost, max_calls, max_minutes)
+    workspace = Workspace.open(flags={"concurrency": concurrency})
+    matchup = Matchup(tuple(what or ()), tuple(model or ()), prompt, tuple(case or ()), tuple(tag or ()))
+    spending = Spending.read(max_cost, max_calls, max_minutes)
     if dry_run:
         return _dry_run(workspace, matchup, as_json=as_json)
     with Progress(quiet=quiet) as progress:
-        report = api.compare(workspace, matchup, spending=spending, listen=progress.listen)
+        report = compare_variants(workspace, matchup, spending=spending, listen=progress.listen)
     return rendering.write(workspace, [run_report(report)], exit_zero=exit_zero)
 
 
 def _dry_run(workspace: Workspace, matchup: Matchup, *, as_json: bool) -> int:
     from dataclasses import asdict
 
-    from promptbench import api
     from promptbench.cli.output import out, out_json
     from promptbench.cli.run import expected_words
     from promptbench.core.words import number_of
+    from promptbench.workflows.judge.compare import plan_comparison
 
-    plan = api.plan_comparison(workspace, matchup)
+    plan = plan_comparison(workspace, matchup)
     if as_json:
         out_json({"schema_version": 1, "comparison": asdict(plan) if plan else None})
     elif plan is None:

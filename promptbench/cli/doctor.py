@@ -20,9 +20,9 @@ def doctor(as_json: AsJson = False) -> int:
     """
     from dataclasses import asdict, replace
 
-    from promptbench.api.health import doctor
-    from promptbench.api.workspace import Workspace
     from promptbench.cli.output import out, out_json, without_keys
+    from promptbench.project import Workspace
+    from promptbench.workflows.upkeep.doctor import doctor
 
     findings = [replace(item, value=without_keys(item.value)) for item in doctor(Workspace.open())]
     if as_json:

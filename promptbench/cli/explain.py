@@ -13,8 +13,8 @@ from promptbench.cli.options import AsJson
 from promptbench.core.errors import Exit
 
 if TYPE_CHECKING:
-    from promptbench.api import CheckPage, DiagnosticPage
     from promptbench.core.types import Json
+    from promptbench.workflows.start.explain import CheckPage, DiagnosticPage
 
 
 def register(app: typer.Typer) -> None:
@@ -45,10 +45,11 @@ def explain(
 def _list_all(as_json: bool) -> None:
     from dataclasses import asdict
 
-    from promptbench import api
     from promptbench.cli.output import out, out_json
+    from promptbench.workflows.start.explain import check_pages
+    from promptbench.workflows.start.explain import terms as glossary_terms
 
-    pages, terms = api.check_pages(), api.terms()
+    pages, terms = check_pages(), glossary_terms()
     if as_json:
         out_json({"schema_version": 1, "checks": [asdict(page) for page in pages], "terms": [asdict(t) for t in terms]})
         return
@@ -61,23 +62,23 @@ def _list_all(as_json: bool) -> None:
 def _explain_name(written: str, as_json: bool) -> None:
     from dataclasses import asdict
 
-    from promptbench import api
     from promptbench.cli.output import out, out_json
+    from promptbench.workflows.start.explain import Term, explain
 
-    found: api.CheckPage | api.Term = api.explain(written)
+    found: CheckPage | Term = explain(written)
     if as_json:
-        out_json({"schema_version": 1, "terms" if isinstance(found, api.Term) else "checks": [asdict(found)]})
-    elif isinstance(found, api.Term):
+        out_json({"schema_version": 1, "terms" if isinstance(found, Term) else "checks": [asdict(found)]})
+    elif isinstance(found, Term):
         out(textwrap.fill(f"{found.term}: {found.meaning}", _width(), break_on_hyphens=False))
     else:
         _print_check(found)
 
 
 def _explain_codes(written: str, as_json: bool) -> None:
-    from promptbench import api
     from promptbench.cli.output import out, out_json
+    from promptbench.workflows.start.explain import diagnostic_page, diagnostic_pages
 
-    pages = api.diagnostic_pages() if written == "PB" else [api.diagnostic_page(written)]
+    pages = diagnostic_pages() if written == "PB" else [diagnostic_page(written)]
     if as_json:
         out_json({"schema_version": 1, "mistakes": [_as_data(page) for page in pages]})
     elif written == "PB":

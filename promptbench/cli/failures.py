@@ -32,11 +32,12 @@ def failures(
 
     The runs are the newest; the largest group comes first.
     """
-    from promptbench import api
-    from promptbench.api.failures_report import failures_report
     from promptbench.cli.rendering import Rendering
+    from promptbench.project import Workspace
+    from promptbench.workflows.logs.failures import find_failures
+    from promptbench.workflows.logs.failures_report import failures_report
 
     rendering = Rendering.of(format_, output, as_json=as_json, verbose=verbose, quiet=quiet)
-    workspace = api.Workspace.open()
-    clusters = api.failures(workspace, suite, call_filter(False, since, model, where))
+    workspace = Workspace.open()
+    clusters = find_failures(workspace, suite, call_filter(False, since, model, where))
     return rendering.write(workspace, [failures_report(clusters, everything=everything)])

@@ -34,9 +34,9 @@ def get(
     as_json: AsJson = False,
 ) -> int:
     """Print a stored prompt, with or without values."""
-    from promptbench.api.fetching import fetch
-    from promptbench.api.workspace import Workspace
     from promptbench.cli.output import out, out_json
+    from promptbench.project import Workspace
+    from promptbench.workflows.store.get import fetch
 
     chosen = "json" if as_json else format_
     if model is not None and chosen not in ("openai", "anthropic"):

@@ -12,7 +12,7 @@ from promptbench.cli.options import AsJson, FailedOnly, LoggedModels, Since, Whe
 from promptbench.core.errors import Exit, InputError
 
 if TYPE_CHECKING:
-    from promptbench.api import ImportOptions, ImportReport
+    from promptbench.workflows.logs.import_logs import ImportOptions, ImportReport
 
 
 def register(app: typer.Typer) -> None:
@@ -42,11 +42,12 @@ def import_(
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress.")] = False,
 ) -> int:
     """Import production logs, with personal data replaced. Each call is kept once, however often it is imported."""
-    from promptbench import api
     from promptbench.cli.output import out_json, say
     from promptbench.cli.progress import ImportProgress
+    from promptbench.project import Workspace
+    from promptbench.workflows.logs.import_logs import ImportOptions, NothingImported, import_logs
 
-    wanted = api.ImportOptions(
+    wanted = ImportOptions(
         filter=call_filter(failed_only, since, model, where),
         format=format_,
         columns=_columns(columns or ()),
@@ -55,13 +56,13 @@ def import_(
     )
     if no_redact:
         say("warning: nothing is redacted: personal data and secrets are kept as they are in the log")
-    workspace = api.Workspace.open()
+    workspace = Workspace.open()
     if format_ is None and not columns and sys.stdin.isatty() and sys.stderr.isatty():
         wanted = _asked(paths, wanted)
     try:
         with ImportProgress(quiet=quiet) as progress:
-            done = api.import_logs(workspace, paths, wanted, sys.stdin.buffer, progress.listen)
-    except api.NothingImported as error:
+            done = import_logs(workspace, paths, wanted, sys.stdin.buffer, progress.listen)
+    except NothingImported as error:
         if as_json:
             out_json(error.done.as_dict())
         else:
@@ -86,12 +87,12 @@ def _asked(paths: Sequence[str], wanted: ImportOptions) -> ImportOptions:
     """Asks somebody at a terminal for the columns that a table does not name as others do."""
     from dataclasses import replace
 
-    from promptbench import api
     from promptbench.cli.output import say
     from promptbench.report.words import clean
+    from promptbench.workflows.logs.import_logs import find_unmapped_tables
 
     answers: dict[str, str] = {}
-    for file, names, lacking in api.find_unmapped_tables(paths):
+    for file, names, lacking in find_unmapped_tables(paths):
         say(f"{clean(file)} has the columns {clean(', '.join(names))}")
         for name in lacking:
             column = typer.prompt(f"which of them holds the {name}? (empty: none)", default="", err=True)

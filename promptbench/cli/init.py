@@ -10,7 +10,7 @@ import typer
 from promptbench.core.errors import Exit, InputError
 
 if TYPE_CHECKING:
-    from promptbench.api import Start
+    from promptbench.workflows.start.init import Start
 
 
 def register(app: typer.Typer) -> None:
@@ -39,11 +39,11 @@ def init(
     If there are no project settings, it writes them too. At a terminal it asks for missing options; an empty answer
     takes the example.
     """
-    from promptbench import api
     from promptbench.cli.output import out
+    from promptbench.workflows.start.init import init as write_suite
 
     start = _asked(name, about, fields, model)
-    written = api.init(folder or Path.cwd(), start)
+    written = write_suite(folder or Path.cwd(), start)
     where = folder.as_posix().rstrip("/") + "/" if folder else ""
     for path in written:
         out(f"wrote {where}{path}")
@@ -55,26 +55,26 @@ def init(
 
 def _asked(name: str | None, about: str | None, fields: str | None, model: str | None) -> Start:
     """Return the options, completed by questions at a terminal."""
-    from promptbench import api
     from promptbench.cli.asking import ask, somebody_is_there
     from promptbench.cli.output import say
+    from promptbench.workflows.start.init import Start, name_for, read_fields
 
-    default = api.Start()
-    named = None if fields is None else api.read_fields(fields)
+    default = Start()
+    named = None if fields is None else read_fields(fields)
     if somebody_is_there():
         if about is None and fields is None:
             say("What should the prompt do? Just Enter: an example that finds order numbers.")
             about = ask() or None
         if about is not None and fields is None:
             say("Which fields should its answer have, such as team, urgent? Just Enter: a text.")
-            named = api.read_fields(ask())
+            named = read_fields(ask())
         if model is None:
             say("Which model, such as openai/gpt-5-mini? Just Enter: a small local one.")
             model = ask()
     if about is not None and not about.strip():
         raise InputError("--about is empty", hint="write what the prompt should do, in a sentence")
-    return api.Start(
-        name=name or (api.name_for(about) if about else default.name),
+    return Start(
+        name=name or (name_for(about) if about else default.name),
         model=model or default.model,
         about=about,
         fields=named,

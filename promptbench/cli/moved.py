@@ -11,11 +11,11 @@ from promptbench.report.model import Promotion
 
 def show(moved: Promotion, *, as_json: bool) -> Exit:
     """Print what changed and how to undo it."""
-    from promptbench.api.run_report import promoted
     from promptbench.cli.output import out
     from promptbench.report.document import Document, Report, Section
     from promptbench.report.renderers import plain
     from promptbench.report.words import Target
+    from promptbench.workflows.judge.run_report import promoted
 
     if as_json:
         out_json({"schema_version": 1, **asdict(moved)})

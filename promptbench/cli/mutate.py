@@ -32,12 +32,13 @@ def mutate(
     verbose: Verbose = False,
 ) -> int:
     """Break good answers, and show what no check notices. Calls no model."""
-    from promptbench import api
-    from promptbench.api.mutation_report import mutation_report
     from promptbench.cli.rendering import Rendering
+    from promptbench.project import Selection, Workspace
+    from promptbench.workflows.trust.mutate import mutate as run_mutations
+    from promptbench.workflows.trust.mutation_report import mutation_report
 
     rendering = Rendering.of(format_, output, as_json=as_json, verbose=verbose, quiet=quiet)
-    workspace = api.Workspace.open()
-    selection = api.Selection(paths=tuple(suites or ()), cases=tuple(case or ()), tags=tuple(tag or ()))
-    found = api.mutate(workspace, selection, run=run, at_least=at_least)
+    workspace = Workspace.open()
+    selection = Selection(paths=tuple(suites or ()), cases=tuple(case or ()), tags=tuple(tag or ()))
+    found = run_mutations(workspace, selection, run=run, at_least=at_least)
     return rendering.write(workspace, [mutation_report(found)])

@@ -14,8 +14,9 @@ from promptbench.core.diagnostics import suggest
 from promptbench.core.errors import Exit, InputError
 
 if TYPE_CHECKING:
-    from promptbench.api import CaseAuthor, Draft, Evaluation, Field
     from promptbench.core.types import Json
+    from promptbench.engine.prepare.evaluate import Evaluation
+    from promptbench.workflows.start.new_case import CaseAuthor, Draft, Field
 
 new = typer.Typer(help="Write something new.", no_args_is_help=True)
 
@@ -58,13 +59,15 @@ def case(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the case, and write nothing.")] = False,
 ) -> int:
     """Add a case to a suite. At a terminal it asks for missing options, and shows the case before it writes."""
-    from promptbench import api
     from promptbench.cli.asking import confirm, somebody_is_there
     from promptbench.cli.output import out, say
+    from promptbench.project import Workspace
+    from promptbench.workflows.logs.capture import read_capture_options
+    from promptbench.workflows.start.new_case import CaseAuthor, Draft
 
-    author = api.CaseAuthor(api.Workspace.open(), suite)
-    wanted = api.read_capture_options(should_be=None, expect=expect, checks=check or (), tags=tag or ())
-    draft = api.Draft(
+    author = CaseAuthor(Workspace.open(), suite)
+    wanted = read_capture_options(should_be=None, expect=expect, checks=check or (), tags=tag or ())
+    draft = Draft(
         name=name or "",
         variables=_variables(var or (), author.variables),
         expect=wanted.expect,
@@ -168,14 +171,14 @@ def _asked(draft: Draft, author: CaseAuthor) -> Draft:
 
 def _asked_expect(author: CaseAuthor) -> tuple[Json, ...]:
     """Ask for the expected answer, field by field if it has fields."""
-    from promptbench import api
     from promptbench.cli.asking import ask_text, ask_until
     from promptbench.cli.output import say
+    from promptbench.workflows.start.new_case import as_data
 
     if not author.fields:
         say("What should have come back? Just Enter: what the suite's checks let pass.")
         written = ask_text()
-        return (api.as_data(written),) if written else ()
+        return (as_data(written),) if written else ()
     say("What should have come back? Field by field; just Enter: anything.")
     expected = {}
     for field in author.fields:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bar
     from rich.progress import TaskID
 
-    from promptbench.api import ImportState
+    from promptbench.workflows.logs.import_logs import ImportState
 
 _EVERY = 10.0
 

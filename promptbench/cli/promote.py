@@ -41,16 +41,16 @@ def promote(
 
     Candidate, production, suite, checks and gate must be as they were judged, and the proof not too old.
     """
-    from promptbench.api import labels
-    from promptbench.api.workspace import Workspace
     from promptbench.cli.moved import show
+    from promptbench.project import Workspace
+    from promptbench.workflows.store import labels
 
     if sum(item is not None for item in (run, evidence, source, force)) > 1:
         raise InputError("give one of --run, --evidence, --from and --force")
     workspace, who = Workspace.open(), labels.Who(actor, reason)
     if force is not None:
         return show(labels.force(workspace, prompt, force, label=to, who=who), as_json=as_json)
-    from promptbench.api.promotion import promote
+    from promptbench.workflows.store.promote import promote
 
     moved = promote(workspace, prompt, run=run, evidence=evidence, source=source, label=to, who=who)
     return show(moved, as_json=as_json)

@@ -15,7 +15,7 @@ from promptbench.core.words import number_of
 from promptbench.report.words import clean
 
 if TYPE_CHECKING:
-    from promptbench.api import LabelEvent, Store, Version
+    from promptbench.store.prompts import LabelEvent, Store, Version
 
 Name = Annotated[str, typer.Argument(metavar="PROMPT", help="The prompt's name in the store.")]
 Reference = Annotated[str, typer.Argument(metavar="NAME[@LABEL|@N|@HASH]")]
@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
 
 
 def _store() -> Store:
-    from promptbench.api.workspace import Workspace
+    from promptbench.project import Workspace
 
     return Workspace.open().prompts()
 
@@ -87,8 +87,8 @@ def show(
 
 
 def _evidence(store: Store, version: Version, *, as_json: bool) -> int:
-    from promptbench import api
     from promptbench.cli.output import out, out_json
+    from promptbench.gate.evidence import rejudge
 
     proofs = [event for event in store.history(version.prompt) if event.to_hash == version.hash and event.evidence]
     if not proofs:
@@ -96,7 +96,7 @@ def _evidence(store: Store, version: Version, *, as_json: bool) -> int:
         return Exit.NO
     proof = store.evidence(str(proofs[-1].evidence))
     try:
-        differences = api.rejudge(proof)
+        differences = rejudge(proof)
     except ValueError as error:
         out(f"{version.prompt}@{version.number}: {clean(str(error))}")
         return Exit.NO
@@ -125,9 +125,9 @@ def label(
 
     Without evidence, so it needs --reason; `production` moves only on evidence.
     """
-    from promptbench.api.labels import Who, set_label
-    from promptbench.api.workspace import Workspace
     from promptbench.cli.moved import show as show_moved
+    from promptbench.project import Workspace
+    from promptbench.workflows.store.labels import Who, set_label
 
     moved = set_label(Workspace.open(), reference, name, who=Who(actor, reason))
     return show_moved(moved, as_json=as_json)

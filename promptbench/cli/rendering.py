@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from promptbench.api import Workspace
 from promptbench.cli.output import out, say, target
 from promptbench.core.errors import Exit, InputError, PromptbenchError, combine
+from promptbench.project import Workspace
 from promptbench.report.document import Report
 from promptbench.report.renderers import plugins
 from promptbench.report.words import Target

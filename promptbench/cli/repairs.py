@@ -45,22 +45,23 @@ def show(
 
     Also which failures only another prompt can fix.
     """
-    from promptbench import api
-    from promptbench.api.repairs_report import repairs_report
     from promptbench.cli.rendering import Rendering
+    from promptbench.project import Workspace
+    from promptbench.workflows.trust.repairs import repairs
+    from promptbench.workflows.trust.repairs_report import repairs_report
 
     rendering = Rendering.of(format_, output, as_json=as_json, verbose=verbose, quiet=quiet)
-    workspace = api.Workspace.open()
-    return rendering.write(workspace, [repairs_report(api.repairs(workspace, run))])
+    workspace = Workspace.open()
+    return rendering.write(workspace, [repairs_report(repairs(workspace, run))])
 
 
 @group.command("list")
 def list_rules(as_json: AsJson = False) -> int:
     """List the project's own repair rules, and whether each counts."""
-    from promptbench import api
     from promptbench.cli.output import out, out_json
+    from promptbench.project import Workspace
 
-    rules = api.Workspace.open().repair_rules
+    rules = Workspace.open().repair_rules
     if as_json:
         keys = ("name", "trust", "file", "hash", "advisory")
         out_json({"schema_version": 1, "rules": [{key: getattr(rule, key) for key in keys} for rule in rules]})
@@ -91,10 +92,11 @@ def backtest_rule(
     The result is recorded in a file next to the rule. A rule counts only if it rescued an answer and got none wrong;
     else exit 1.
     """
-    from promptbench import api
-    from promptbench.api.repairs_report import backtest_report
     from promptbench.cli.rendering import Rendering
+    from promptbench.project import Workspace
+    from promptbench.workflows.trust.backtest import backtest
+    from promptbench.workflows.trust.repairs_report import backtest_report
 
     rendering = Rendering.of(format_, output, as_json=as_json)
-    workspace = api.Workspace.open()
-    return rendering.write(workspace, [backtest_report(api.backtest(workspace, rule, logs or (), suites or ()))])
+    workspace = Workspace.open()
+    return rendering.write(workspace, [backtest_report(backtest(workspace, rule, logs or (), suites or ()))])

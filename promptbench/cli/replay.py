@@ -27,7 +27,7 @@ from promptbench.cli.options import (
 from promptbench.core.errors import Exit, InputError
 
 if TYPE_CHECKING:
-    from promptbench.api import ReplayForecast
+    from promptbench.workflows.logs.replay import ReplayForecast
 
     pass
 
@@ -70,27 +70,31 @@ def replay(
 
     Logged failures are not the whole suite, so a replay cannot be promoted.
     """
-    from promptbench import api
-    from promptbench.api.replay_report import replay_report, rescore_report
     from promptbench.cli.progress import Progress
     from promptbench.cli.rendering import Rendering
+    from promptbench.project import Selection, Workspace
+    from promptbench.workflows.judge.budgets import Spending
+    from promptbench.workflows.logs.replay import replay as replay_log
+    from promptbench.workflows.logs.replay import replay_answers
+    from promptbench.workflows.logs.replay_report import replay_report, rescore_report
+    from promptbench.workflows.logs.select_calls import select_for_replay
 
     if ask and rescore_only:
         raise InputError("--ask and --rescore-only exclude each other", hint="leave one of them out")
     rendering = Rendering.of(format_, output, as_json=as_json, verbose=verbose, quiet=quiet)
-    workspace = api.Workspace.open(flags={"concurrency": concurrency})
-    calls = api.select_for_replay(workspace, log or (), call_filter(failed_only, since, model, where))
+    workspace = Workspace.open(flags={"concurrency": concurrency})
+    calls = select_for_replay(workspace, log or (), call_filter(failed_only, since, model, where))
     if not ask:
-        return rendering.write(workspace, [rescore_report(api.replay_answers(workspace, suite, calls))])
+        return rendering.write(workspace, [rescore_report(replay_answers(workspace, suite, calls))])
     with Progress(quiet=quiet) as progress:
-        report = api.replay(
+        report = replay_log(
             workspace,
-            api.Selection(paths=(suite,)),
+            Selection(paths=(suite,)),
             calls,
             command=_command(
                 suite, {"--log": log, "--since": [since], "--model": model, "--where": where}, failed_only
             ),
-            spending=api.Spending.read(max_cost, max_calls, max_minutes),
+            spending=Spending.read(max_cost, max_calls, max_minutes),
             announce=lambda price: _tell(price, dry_run=dry_run, as_json=as_json),
             listen=progress.listen,
             dry_run=dry_run,

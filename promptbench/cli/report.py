@@ -24,11 +24,12 @@ def report(
 
     A run is judged by the suite's gate as it is now. The exit code is that of the verdict.
     """
-    from promptbench import api
-    from promptbench.api.run_report import run_report
     from promptbench.cli.rendering import Rendering
+    from promptbench.project import Workspace
+    from promptbench.workflows.judge.rejudge import judge
+    from promptbench.workflows.judge.run_report import run_report
 
     rendering = Rendering.of(format_, output, as_json=as_json, verbose=verbose, quiet=quiet)
-    workspace = api.Workspace.open()
-    found = api.judge(workspace, run, evidence=rendering.wants("evidence"))
+    workspace = Workspace.open()
+    found = judge(workspace, run, evidence=rendering.wants("evidence"))
     return rendering.write(workspace, [run_report(found)], exit_zero=exit_zero)

@@ -21,10 +21,11 @@ def rescore(
     verbose: Verbose = False,
 ) -> int:
     """Score and judge a run's answers again, by today's checks. Calls no model."""
-    from promptbench import api
-    from promptbench.api.run_report import run_report
     from promptbench.cli.rendering import Rendering
+    from promptbench.project import Workspace
+    from promptbench.workflows.judge.rejudge import rescore as rescore_run
+    from promptbench.workflows.judge.run_report import run_report
 
     rendering = Rendering.of(format_, output, as_json=as_json, verbose=verbose, quiet=quiet)
-    workspace = api.Workspace.open()
-    return rendering.write(workspace, [run_report(api.rescore(workspace, run))], exit_zero=exit_zero)
+    workspace = Workspace.open()
+    return rendering.write(workspace, [run_report(rescore_run(workspace, run))], exit_zero=exit_zero)

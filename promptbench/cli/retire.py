@@ -22,9 +22,9 @@ def retire(
     actor: Actor = None,
 ) -> int:
     """Remove a label, or all labels, from a prompt. Its versions and its history stay for ever."""
-    from promptbench.api.labels import Who, retire
-    from promptbench.api.workspace import Workspace
     from promptbench.cli.output import out
+    from promptbench.project import Workspace
+    from promptbench.workflows.store.labels import Who, retire
 
     retire(Workspace.open(), prompt, label=label, who=Who(actor, reason))
     out(f"removed {f'the label {label}' if label else 'all labels'} of {prompt}; its versions stay")

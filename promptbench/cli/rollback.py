@@ -25,9 +25,9 @@ def rollback(
     as_json: AsJson = False,
 ) -> int:
     """Move a label back to a version that held it before. Needs a reason, makes no call."""
-    from promptbench.api.labels import Who, rollback
-    from promptbench.api.workspace import Workspace
     from promptbench.cli.moved import show
+    from promptbench.project import Workspace
+    from promptbench.workflows.store.labels import Who, rollback
 
     moved = rollback(Workspace.open(), prompt, to=to, label=label, who=Who(actor, reason))
     return show(moved, as_json=as_json)

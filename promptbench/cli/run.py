@@ -30,8 +30,9 @@ from promptbench.core.errors import Exit, InputError
 from promptbench.core.types import CacheMode
 
 if TYPE_CHECKING:
-    from promptbench import api
-    from promptbench.api import Estimate, Selection, Workspace
+    from promptbench.engine.estimate import Estimate
+    from promptbench.engine.shards import Shard as RunShard
+    from promptbench.project import Selection, Workspace
 
 
 def register(app: typer.Typer) -> None:
@@ -92,14 +93,17 @@ def run(
 
     Ends with the verdict in one sentence. The same command goes on with a run that was interrupted.
     """
-    from promptbench import api
-    from promptbench.api.run_report import run_report
     from promptbench.cli.progress import Progress
     from promptbench.cli.rendering import Rendering
+    from promptbench.project import Selection, Workspace
+    from promptbench.workflows.judge.budgets import Spending
+    from promptbench.workflows.judge.run import run as run_suites
+    from promptbench.workflows.judge.run_report import run_report
+    from promptbench.workflows.store.labels import Who
 
     rendering = Rendering.of(format_, output, as_json=as_json, verbose=verbose, quiet=quiet)
-    workspace = api.Workspace.open(flags={"concurrency": concurrency})
-    selection = api.Selection(
+    workspace = Workspace.open(flags={"concurrency": concurrency})
+    selection = Selection(
         tuple(suites or ()),
         tuple(prompt or ()),
         tuple(model or ()),
@@ -109,11 +113,11 @@ def run(
         changed=changed or changed_since is not None,
         since=changed_since,
     )
-    spending = api.Spending.read(max_cost, max_calls, max_minutes)
+    spending = Spending.read(max_cost, max_calls, max_minutes)
     if dry_run:
         return _dry_run(workspace, selection, as_json=as_json)
     with rendering.errors(workspace), Progress(quiet=quiet) as progress:
-        reports = api.run(
+        reports = run_suites(
             workspace,
             selection,
             promote=promote,
@@ -121,17 +125,17 @@ def run(
             cache=cache,
             evidence=rendering.wants("evidence"),
             allow_no_keys=allow_no_keys,
-            who=api.Who(actor, reason),
+            who=Who(actor, reason),
             listen=progress.listen,
         )
     return rendering.write(workspace, list(map(run_report, reports)), exit_zero=exit_zero)
 
 
-def _shard(written: str | None) -> api.Shard | None:
-    from promptbench import api
+def _shard(written: str | None) -> RunShard | None:
+    from promptbench.engine.shards import Shard as RunShard
 
     try:
-        return api.Shard.parse(written) if written else None
+        return RunShard.parse(written) if written else None
     except ValueError as error:
         raise InputError(f"'{written}' is no shard: {error}") from None
 
@@ -149,11 +153,11 @@ def _dry_run(workspace: Workspace, selection: Selection, *, as_json: bool) -> in
     from dataclasses import asdict
     from textwrap import fill
 
-    from promptbench import api
     from promptbench.cli.output import out, out_json
     from promptbench.core.words import number_of
+    from promptbench.workflows.judge.run import plan
 
-    plans = api.plan(workspace, selection)
+    plans = plan(workspace, selection)
     if as_json:
         out_json({"schema_version": 1, "suites": [asdict(item) for item in plans]})
         return Exit.YES

@@ -47,24 +47,26 @@ def list_(
     output: Output = None,
 ) -> int:
     """List the newest runs with their verdicts, the newest first."""
-    from promptbench import api
-    from promptbench.api.runs_report import runs_report
     from promptbench.cli.rendering import Rendering
+    from promptbench.project import Workspace
+    from promptbench.workflows.upkeep.runs import list_runs
+    from promptbench.workflows.upkeep.runs_report import runs_report
 
-    rendering, workspace = Rendering.of(format_, output, as_json=as_json), api.Workspace.open()
-    found = api.list_runs(workspace, suite=suite, prompt=prompt, model=model, limit=limit)
+    rendering, workspace = Rendering.of(format_, output, as_json=as_json), Workspace.open()
+    found = list_runs(workspace, suite=suite, prompt=prompt, model=model, limit=limit)
     return rendering.write(workspace, [runs_report(found)])
 
 
 @runs.command("show")
 def show(run: Run = "latest", format_: Format = "terminal", as_json: JsonFormat = False, output: Output = None) -> int:
     """Show a run as it was judged, with its figures. `promptbench report` judges it again."""
-    from promptbench import api
-    from promptbench.api.runs_report import run_details_report
     from promptbench.cli.rendering import Rendering
+    from promptbench.project import Workspace
+    from promptbench.workflows.upkeep.runs import show_run
+    from promptbench.workflows.upkeep.runs_report import run_details_report
 
-    rendering, workspace = Rendering.of(format_, output, as_json=as_json), api.Workspace.open()
-    return rendering.write(workspace, [run_details_report(api.show_run(workspace, run))])
+    rendering, workspace = Rendering.of(format_, output, as_json=as_json), Workspace.open()
+    return rendering.write(workspace, [run_details_report(show_run(workspace, run))])
 
 
 @runs.command("history")
@@ -83,12 +85,13 @@ def history(
 
     From finished runs of whole suites, the oldest first.
     """
-    from promptbench import api
-    from promptbench.api.runs_report import run_history_report
     from promptbench.cli.rendering import Rendering
+    from promptbench.project import Workspace
+    from promptbench.workflows.upkeep.runs import run_history
+    from promptbench.workflows.upkeep.runs_report import run_history_report
 
-    rendering, workspace = Rendering.of(format_, output, as_json=as_json), api.Workspace.open()
-    found = api.run_history(workspace, name, model=model, limit=limit)
+    rendering, workspace = Rendering.of(format_, output, as_json=as_json), Workspace.open()
+    found = run_history(workspace, name, model=model, limit=limit)
     return rendering.write(workspace, [run_history_report(found, metric.value)])
 
 
@@ -107,13 +110,14 @@ def merge(
 
     Reports and exits like one run of all cases, and the run can be promoted.
     """
-    from promptbench import api
-    from promptbench.api.run_report import run_report
     from promptbench.cli.rendering import Rendering
+    from promptbench.project import Workspace
+    from promptbench.workflows.judge.merge_runs import merge_runs
+    from promptbench.workflows.judge.run_report import run_report
 
     rendering = Rendering.of(format_, output, as_json=as_json)
-    workspace = api.Workspace.open()
-    reports = api.merge_runs(workspace, files or [], evidence=rendering.wants("evidence"))
+    workspace = Workspace.open()
+    reports = merge_runs(workspace, files or [], evidence=rendering.wants("evidence"))
     return rendering.write(workspace, list(map(run_report, reports)), exit_zero=exit_zero)
 
 
@@ -123,9 +127,9 @@ def durations(suite: Annotated[Path, typer.Argument(metavar="SUITE", help="The s
 
     From the suite's newest run, next to the suite; `run --shard` reads it. Commit it: all machines must split alike.
     """
-    from promptbench.api.sharding import durations
-    from promptbench.api.workspace import Workspace
     from promptbench.cli.output import out
+    from promptbench.project import Workspace
+    from promptbench.workflows.judge.merge_runs import durations
 
     out(f"wrote {durations(Workspace.open(), suite)}: commit it, so that all machines split alike")
     return Exit.YES

@@ -33,9 +33,9 @@ def prune(
     Runs that prove a labelled version stay, and so does the newest of each suite. Imported calls and the prompt store
     are not touched.
     """
-    from promptbench.api.pruning import prune
-    from promptbench.api.workspace import Workspace
     from promptbench.cli.output import out, out_json
+    from promptbench.project import Workspace
+    from promptbench.workflows.upkeep.prune import prune
 
     try:
         before = parse_since(older_than)

@@ -32,14 +32,15 @@ def schema(
     ] = What.SUITE,
 ) -> int:
     """Print the JSON Schema of suite files, or another. Editors complete and check YAML with it."""
-    from promptbench import api
     from promptbench.cli.output import out_json
+    from promptbench.workflows.start.schema import report_schema, suite_schema
+    from promptbench.workflows.upkeep.datasette import datasette_metadata
 
     match what:
         case What.SUITE:
-            out_json(api.suite_schema())
+            out_json(suite_schema())
         case What.REPORT:
-            out_json(api.report_schema())
+            out_json(report_schema())
         case What.DATASETTE:
-            out_json(api.datasette_metadata())
+            out_json(datasette_metadata())
     return Exit.YES

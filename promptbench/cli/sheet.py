@@ -13,7 +13,7 @@ from promptbench.core.errors import Exit
 from promptbench.core.words import number_of
 
 if TYPE_CHECKING:
-    from promptbench.api import SheetImported
+    from promptbench.workflows.start.sheet import SheetImported
 
 sheet = typer.Typer(help="Edit the cases of a suite in a spreadsheet.", no_args_is_help=True)
 _MAX_LINES = 200
@@ -42,10 +42,11 @@ def export(
 
     A row is a case, and checks have a drop-down list. An existing file is never overwritten.
     """
-    from promptbench import api
     from promptbench.cli.output import out
+    from promptbench.project import Workspace
+    from promptbench.workflows.start.sheet import export_sheet
 
-    written = api.export_sheet(api.Workspace.open(), suite, output)
+    written = export_sheet(Workspace.open(), suite, output)
     out(f"wrote {number_of(written.cases, 'case')} to {written.path}")
     return Exit.YES
 
@@ -64,11 +65,12 @@ def import_(
 
     Errors are printed with their cells, and a copy of the sheet shows them there. With an error, nothing changes.
     """
-    from promptbench import api
     from promptbench.cli.output import coloured, out_json, say
+    from promptbench.project import Workspace
     from promptbench.report.diagnostics import render
+    from promptbench.workflows.start.sheet import import_sheet
 
-    done = api.import_sheet(api.Workspace.open(), file, suite, remove=remove, dry_run=dry_run)
+    done = import_sheet(Workspace.open(), file, suite, remove=remove, dry_run=dry_run)
     if done.warnings:
         say(render(done.warnings, colour=coloured(sys.stderr)))
     if as_json:

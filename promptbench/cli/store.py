@@ -17,7 +17,7 @@ from promptbench.core.words import number_of
 from promptbench.report.words import clean
 
 if TYPE_CHECKING:
-    from promptbench.api.merging import LabelConflict
+    from promptbench.workflows.store.merge import LabelConflict
 
 store = typer.Typer(help="Look after the prompt store.", no_args_is_help=True)
 
@@ -40,8 +40,8 @@ def verify(as_json: AsJson = False) -> int:
 
     In the database and in the text mirror; each finding says how to fix it. Exit 5 if there is one.
     """
-    from promptbench.api.workspace import Workspace
     from promptbench.cli.output import out, out_json
+    from promptbench.project import Workspace
 
     with Workspace.open().prompts() as opened:
         synchronized = opened.notes()
@@ -76,9 +76,9 @@ def merge(
 
     No version, event or proof is lost. If both moved the same label, you choose which version keeps it.
     """
-    from promptbench.api.merging import merge
-    from promptbench.api.workspace import Workspace
     from promptbench.cli.output import out, out_json
+    from promptbench.project import Workspace
+    from promptbench.workflows.store.merge import merge
 
     ask = _ask if sys.stdin.isatty() and not as_json else None
     merged = merge(Workspace.open(), prompts or (), keep=keep or (), ask=ask)
@@ -119,8 +119,8 @@ def backup(
     as_json: AsJson = False,
 ) -> int:
     """Copy the database, also while others promote."""
-    from promptbench.api.workspace import Workspace
     from promptbench.cli.output import out, out_json, say
+    from promptbench.project import Workspace
 
     with Workspace.open().prompts() as opened:
         made = opened.backup(file)

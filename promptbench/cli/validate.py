@@ -27,16 +27,17 @@ def validate(
     as_json: AsJson = False,
 ) -> int:
     """Check suites and every file they name. No model is called."""
-    from promptbench import api
     from promptbench.cli.output import coloured, out, out_json, say
+    from promptbench.project import Selection, Workspace
     from promptbench.report.diagnostics import as_data, in_order, render
+    from promptbench.workflows.start.validate import validate as validate_suites
 
     if fix:
         raise InputError("--fix and --diff were removed", hint="each diagnostic says what to write; edit the file")
-    selection = api.Selection(paths=tuple(suites or ()), prompts=tuple(prompt or ()))
+    selection = Selection(paths=tuple(suites or ()), prompts=tuple(prompt or ()))
     code = Exit.YES
     try:
-        found = list(api.validate(api.Workspace.open(), selection, red=red))
+        found = list(validate_suites(Workspace.open(), selection, red=red))
     except InputError as error:
         if not error.diagnostics:
             raise

@@ -12,10 +12,10 @@ from promptbench.core.events import AttemptDone, Listener, MoreWanted
 from promptbench.core.types import Attempt, AttemptKey, Outcome
 from promptbench.engine.judges import JudgeRecord, Judges
 from promptbench.engine.plan import Repeats, Task, first_round
+from promptbench.engine.prepare.prepared_suite import Bench
 from promptbench.engine.runner import CallPlan, Engine, ignore
 from promptbench.engine.scoring import score_attempt
 from promptbench.gateway import Reply
-from promptbench.project.bench import Bench
 
 More = Callable[[], tuple[int, Iterable[Task]]]
 """Return the size and the tasks of the next round; size 0 if there is none."""

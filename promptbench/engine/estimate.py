@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from promptbench.core.types import ModelRef, Usage
 from promptbench.engine.plan import Repeats, Task, first_round
+from promptbench.engine.prepare.evaluate import questions
+from promptbench.engine.prepare.prepared_suite import Bench
 from promptbench.engine.scoring import checks_of
 from promptbench.gateway import tokens
-from promptbench.project.bench import Bench
-from promptbench.project.evaluate import questions
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,10 @@ from typing import Protocol
 from promptbench.core.canonical import digest, digest_text
 from promptbench.core.clock import now
 from promptbench.core.types import Answer, Attempt, Judging, Request
+from promptbench.engine.prepare.evaluate import Asked, questions
+from promptbench.engine.prepare.prepared_suite import Bench, BenchCase
 from promptbench.engine.runner import Engine
 from promptbench.engine.scoring import checks_of, score_attempt
-from promptbench.project.bench import Bench, BenchCase
-from promptbench.project.evaluate import Asked, questions
 
 
 class JudgeRecord(Protocol):

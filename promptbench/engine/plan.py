@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from promptbench.core.types import AttemptKey
-from promptbench.project.bench import BASELINE, Bench, BenchCase, BenchModel, Variant
+from promptbench.engine.prepare.prepared_suite import BASELINE, Bench, BenchCase, BenchModel, Variant
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from dataclasses import replace
 from promptbench.core.canonical import digest
 from promptbench.core.protocols import Check
 from promptbench.core.types import Answer, Attempt, CallFacts, Judging, Outcome, Request
-from promptbench.project.bench import BASELINE, Bench, BenchCase
-from promptbench.project.evaluate import Evaluation, evaluate
+from promptbench.engine.prepare.evaluate import Evaluation, evaluate
+from promptbench.engine.prepare.prepared_suite import BASELINE, Bench, BenchCase
 
 ADVISORY = "nothing that counts was checked: all checks of the case are advisory"
 

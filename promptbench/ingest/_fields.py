@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from promptbench.core.canonical import escape_surrogates
 from promptbench.core.types import Json
-from promptbench.formats import _strict
+from promptbench.parsing import _strict
 
 _DEPTH = 256
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC).timestamp()

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 
 from promptbench.core.types import Json, Rung
-from promptbench.formats.json_text import read
+from promptbench.parsing.json_text import read
 
 # Omitted keywords: a regular expression in an untrusted file could take forever.
 _UNBOUNDED = {"pattern", "patternProperties", "format"}

@@ -12,8 +12,6 @@ from typing import BinaryIO
 
 from promptbench.core.protocols import Log
 from promptbench.core.types import BadRecord, Json, LoggedCall
-from promptbench.formats.log_file import LogFile
-from promptbench.formats.streams import CHUNK_BYTES, open_stream
 from promptbench.ingest import _table
 from promptbench.ingest._bodies import read_request, read_response, read_usage
 from promptbench.ingest._fields import (
@@ -29,6 +27,8 @@ from promptbench.ingest._fields import (
 )
 from promptbench.ingest._records import NotACall, read_records
 from promptbench.ingest._tiers import classify_failure, find_low_score, iterate_scores, parse_truth
+from promptbench.ingest.files.log_file import LogFile
+from promptbench.ingest.files.streams import CHUNK_BYTES, open_stream
 from promptbench.plugins import LogFormatSpec
 
 NAME = "helicone"

@@ -14,11 +14,11 @@ from pathlib import Path, PurePath
 
 from promptbench.core.diagnostics import Code, Diagnostics, Severity, suggest
 from promptbench.core.types import Json, Role
-from promptbench.formats.marked_yaml import Document, parse
-from promptbench.formats.source import Source, SourceError, read_source
 from promptbench.prompts.picoschema import PicoschemaError, to_json_schema
 from promptbench.prompts.prompt import HISTORY, HistoryPlace, Prompt, Template
 from promptbench.text.templates import Part, Tag, TemplateError, is_name, join, split
+from promptbench.yaml.marked import Document, parse
+from promptbench.yaml.source import Source, SourceError, read_source
 
 CONFIG = ("temperature", "maxOutputTokens", "topP", "topK", "stopSequences", "seed")
 _KEYS = {"config": CONFIG, "input": ("schema", "default"), "output": ("schema", "format"), "description": ()}

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from promptbench.core.types import Json
-from promptbench.formats.json_text import read
+from promptbench.parsing.json_text import read
 from promptbench.report.document import Matrix
 from promptbench.report.model import Attempts, CaseAttempts
 

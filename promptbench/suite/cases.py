@@ -12,13 +12,13 @@ from typing import Any, BinaryIO
 from promptbench.core.diagnostics import Code, Diagnostics, Location, did_you_mean
 from promptbench.core.errors import InputError
 from promptbench.core.types import Json, Message
-from promptbench.formats.marked_json import parse_line
-from promptbench.formats.paths import below
 from promptbench.suite.file import CaseFile, ChecksFile, field_name, is_case_file
 from promptbench.suite.models import Case, Marked, Quarantine, Where, WrittenCheck
 from promptbench.suite.sheets import SheetCase, case_rows
 from promptbench.suite.validation import validate
 from promptbench.text.templates import is_name
+from promptbench.yaml.marked_json import parse_line
+from promptbench.yaml.paths import below
 
 _MAX_PROBLEMS = 100  # per file; the rest of the file is then skipped
 _LONGEST_LINE = 8 * 1024 * 1024

@@ -24,11 +24,11 @@ from promptbench.core.canonical import lf
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import EnvironmentFailure, InputError
 from promptbench.core.types import Json
-from promptbench.formats.marked_yaml import parse
-from promptbench.formats.source import Source
-from promptbench.formats.yaml_text import in_braces, item_lines, mapping_lines
 from promptbench.suite.file import field_name
 from promptbench.suite.tables import as_json, is_same_data
+from promptbench.yaml.marked import parse
+from promptbench.yaml.source import Source
+from promptbench.yaml.text import in_braces, item_lines, mapping_lines
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # Any, because the stubs say that an event's marks may be missing.

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from promptbench.core.diagnostics import Code, Diagnostics, Location, did_you_mean
 from promptbench.core.types import Json
-from promptbench.formats.marked_json import parse_line
-from promptbench.formats.source import SourceError, read_source
 from promptbench.tables.delimited import escape_formula, write_csv
 from promptbench.tables.grid import MAX_BYTES, GridCell, read_grid
+from promptbench.yaml.marked_json import parse_line
+from promptbench.yaml.source import SourceError, read_source
 
 NEEDED = ("case", "label")
 COLUMNS = ("case", "model", "answer", "label")

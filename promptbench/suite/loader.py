@@ -10,12 +10,12 @@ from pydantic import ValidationError
 
 from promptbench.core.diagnostics import Code, Diagnostics, Location
 from promptbench.core.types import Json, ModelRef, Rung
-from promptbench.formats.marked_yaml import Document, parse
-from promptbench.formats.source import Source, SourceError, read_source
 from promptbench.suite.cases import SuiteCases, checks_as_written, read_case
 from promptbench.suite.file import GateFile, SuiteFile, field_name, is_case_file
 from promptbench.suite.models import Case, ModelEntry, Suite, Where
 from promptbench.suite.validation import check_keys_once, validate
+from promptbench.yaml.marked import Document, parse
+from promptbench.yaml.source import Source, SourceError, read_source
 
 _START = "a suite starts with the lines 'suite: NAME', 'prompt: FILE', 'models: …' and 'cases: …'"
 

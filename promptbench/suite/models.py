@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 from promptbench.core.diagnostics import Diagnostics, Location
 from promptbench.core.types import Json, Message, ModelRef, Rung
-from promptbench.formats.marked_yaml import Document
 from promptbench.suite.file import CHECK_OPTIONS, GateFile, field_name, option_of, path_in_file
+from promptbench.yaml.marked import Document
 
 
 class Marked(Protocol):

@@ -11,13 +11,13 @@ from promptbench.core.canonical import canonical
 from promptbench.core.diagnostics import Code, Diagnostics, Location, Severity
 from promptbench.core.errors import InputError
 from promptbench.core.types import Json
-from promptbench.formats.marked_yaml import Document
 from promptbench.suite.cases import read_case
 from promptbench.suite.editor import Change, comments_above, edit_cases, edit_lines
 from promptbench.suite.file import field_name, is_case_file
 from promptbench.suite.models import Case, Suite, Where
 from promptbench.suite.sheets import SheetCase
 from promptbench.suite.tables import CaseEntry, Fields, fields_of, is_same_data
+from promptbench.yaml.marked import Document
 
 # Case files that are themselves spreadsheets, which are not rewritten.
 _SPREADSHEETS = (".csv", ".xlsx")

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from promptbench.core.diagnostics import Diagnostic, Diagnostics
-from promptbench.formats.source import Source, SourceError, read_source
 from promptbench.tables.delimited import escape_formula, write_csv
 from promptbench.tables.grid import MAX_BYTES, csv_delimiter, csv_reader, is_heading, read_grid
 from promptbench.tables.workbook import WorkbookError
 from promptbench.tables.writer import annotate_workbook
+from promptbench.yaml.source import Source, SourceError, read_source
 
 # The heading of the column in a CSV file. A column whose heading starts with "#" is not read.
 ERRORS = "# errors"

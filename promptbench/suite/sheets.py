@@ -16,11 +16,11 @@ from typing import Literal
 
 from promptbench.core.diagnostics import Code, Diagnostics, Location, did_you_mean
 from promptbench.core.types import Json
-from promptbench.formats.marked_json import parse_line
-from promptbench.formats.marked_yaml import parse
-from promptbench.formats.source import Source
 from promptbench.suite.file import CaseFile, field_name
 from promptbench.tables.grid import MAX_TITLE_ROWS, GridCell, GridRow, is_heading, read_grid
+from promptbench.yaml.marked import parse
+from promptbench.yaml.marked_json import parse_line
+from promptbench.yaml.source import Source
 
 _Kind = Literal["text", "value", "list", "yaml"]
 # How the cells of a column are read, by field.

@@ -12,11 +12,11 @@ from promptbench.core.canonical import escape_surrogates
 from promptbench.core.diagnostics import Diagnostics, Location
 from promptbench.core.plugins import module_name
 from promptbench.core.types import Json
-from promptbench.formats.yaml_text import in_braces, item_lines
 from promptbench.suite.file import field_name
 from promptbench.suite.models import Case, WrittenCheck
 from promptbench.suite.sheets import COMMENT, KINDS, SPLIT, read_cell
 from promptbench.tables.grid import GridCell
+from promptbench.yaml.text import in_braces, item_lines
 
 # The content of a cell; "" if it is empty.
 Content = str | int | bool

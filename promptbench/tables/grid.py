@@ -13,9 +13,9 @@ from typing import Any
 
 from promptbench.core.canonical import lf
 from promptbench.core.diagnostics import Code, Diagnostics, Location, Severity
-from promptbench.formats.source import Source, SourceError, read_source
 from promptbench.tables.delimited import DelimitedReader, detect_delimiter, unescape_formula
 from promptbench.tables.workbook import WorkbookError, merged_ranges, open_workbook, read_rows, visible_sheets
+from promptbench.yaml.source import Source, SourceError, read_source
 
 MAX_BYTES = 64 * 1024 * 1024
 # A title may be above the header.

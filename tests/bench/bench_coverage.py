@@ -22,9 +22,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
-from promptbench.api import MeasureOptions, Spending, Workspace, measure
-from promptbench.api.bench_report import MeasuredModel
 from promptbench.engine.arrivals import Arrivals, Load
+from promptbench.project import Workspace
+from promptbench.workflows.judge.budgets import Spending
+from promptbench.workflows.measure.bench import MeasureOptions, measure
+from promptbench.workflows.measure.bench_report import MeasuredModel
 from tests.bench.busy_server import BusyServer, Manner
 
 CALLS = 370

@@ -9,10 +9,11 @@ import random
 import sys
 from collections import Counter
 
-from promptbench.core.types import Rung
-from promptbench.formats import json_text
 from tests.formats import breakage_guess  # noqa: F401  its kinds register themselves
 from tests.formats.breakage import BREAKAGES, broken, document, same
+
+from promptbench.core.types import Rung
+from promptbench.parsing import json_text
 
 
 def corpus(each: int) -> list[tuple[str, object, str]]:

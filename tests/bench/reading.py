@@ -16,8 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
-from promptbench.api.workspace import version_of
 from promptbench.client import PromptClient
+from promptbench.project import version_of
 from promptbench.store.prompts import Store
 
 SOURCE = "Which team is this for? Version {n}. {{{{message}}}}\n"

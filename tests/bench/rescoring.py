@@ -27,14 +27,14 @@ from pathlib import Path
 from typing import Any
 
 from promptbench import __version__
-from promptbench.api.running import RunRequest, _facts, plan_hash, prices_of
-from promptbench.api.workspace import Selection, Workspace
 from promptbench.core.canonical import digest
 from promptbench.core.clock import now
 from promptbench.core.types import Answer, Attempt, AttemptKey, CacheMode, Json, Outcome, Usage
+from promptbench.engine.prepare.prepared_suite import Bench
 from promptbench.engine.scoring import score_attempt
-from promptbench.project.bench import Bench
+from promptbench.project import Selection, Workspace
 from promptbench.store.runs import RunStore, RunVariant
+from promptbench.workflows.judge.execute import RunRequest, _facts, plan_hash, prices_of
 
 _SMALL = 12
 _SIZES = (1_000, 10_000, 100_000)

@@ -17,8 +17,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from promptbench.api.workspace import version_of
 from promptbench.core.types import Json
+from promptbench.project import version_of
 from promptbench.store.prompts import Store
 
 _PROMISE = 50.0

@@ -16,9 +16,9 @@ from promptbench.checks._reading import READINGS
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.protocols import Check, CheckContext, Subject
 from promptbench.core.types import Rung
-from promptbench.formats.json_text import read
-from promptbench.formats.marked_yaml import parse
-from promptbench.formats.source import Source
+from promptbench.parsing.json_text import read
+from promptbench.yaml.marked import parse
+from promptbench.yaml.source import Source
 
 PAGE = Path(promptbench.__file__).parent / "docs" / "guides" / "instructions.md"
 REQUEST = "Write a poem."

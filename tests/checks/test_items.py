@@ -7,7 +7,7 @@ import pytest
 from promptbench.checks import plugins
 from promptbench.core.protocols import Check, CheckContext
 from promptbench.core.types import Json, Rung
-from promptbench.project.evaluate import evaluate
+from promptbench.engine.prepare.evaluate import evaluate
 
 
 def built(name: str, argument: Json) -> Check:

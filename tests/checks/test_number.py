@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from promptbench.core.types import Json
-from promptbench.formats.marked_yaml import WrittenNumber
+from promptbench.yaml.marked import WrittenNumber
 from tests.helpers.subjects import score
 
 

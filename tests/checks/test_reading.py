@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from promptbench.checks._reading import READINGS, Loose, Strict
 from promptbench.core.protocols import Subject
 from promptbench.core.types import Rung, Score
-from promptbench.formats.json_text import read
+from promptbench.parsing.json_text import read
 from tests.helpers.subjects import subject
 
 

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from promptbench.core.types import Json
-from promptbench.formats.marked_yaml import WrittenNumber
+from promptbench.yaml.marked import WrittenNumber
 from tests.helpers.subjects import score
 
 

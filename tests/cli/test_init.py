@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from promptbench.api import suite_schema
 from promptbench.cli.app import run
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.prompts.parser import load as load_prompt
+from promptbench.workflows.start.schema import suite_schema
 from tests.helpers.fake_openai import FakeOpenAI
 from tests.helpers.terminal import Terminal
 

@@ -6,10 +6,10 @@ import json
 from typing import Any
 
 import pytest
+from tests.project.test_repair_rules import RULE
 
 from tests.helpers.fake_openai import FakeOpenAI
 from tests.helpers.project import SUITE, Project, right
-from tests.project.test_repair_rules import RULE
 
 
 def arrow(body: dict[str, Any]) -> str:

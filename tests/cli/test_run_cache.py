@@ -128,7 +128,7 @@ def test_another_server_is_another_model(filled: Project, server: FakeOpenAI) ->
 def test_another_version_of_this_program_asks_anew(
     filled: Project, server: FakeOpenAI, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("promptbench.api.running.__version__", "99")
+    monkeypatch.setattr("promptbench.workflows.judge.execute.__version__", "99")
     assert filled.run("run", "--cache", "read").code == 0
     assert len(server.received) == 2 * ALL
 

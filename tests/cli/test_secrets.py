@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from promptbench import api
 from promptbench.report.renderers import plugins as formats
 from tests.helpers.fake_openai import FakeOpenAI, answer, as_json, error, html
 from tests.helpers.project import Project, right

@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from promptbench.api import promotion
-from promptbench.formats.ladder import LADDER
+from promptbench.parsing.ladder import LADDER
+from promptbench.workflows.store import promote as promotion
 from tests.helpers.fake_openai import FakeOpenAI
 from tests.helpers.project import V1, V2, Project
 

@@ -14,8 +14,8 @@ from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.plugins import module_name
 from promptbench.core.protocols import Check, CheckContext
 from promptbench.core.types import Json, Rung, Score
-from promptbench.formats.marked_yaml import parse
-from promptbench.formats.source import Source
+from promptbench.yaml.marked import parse
+from promptbench.yaml.source import Source
 from tests.helpers.subjects import subject
 
 NAMES = plugins.names()

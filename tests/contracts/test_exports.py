@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from promptbench.api import public
+
 import promptbench
 from promptbench import api
-from promptbench.api import public
 
 
 def test_the_package_exports_the_api_lazily() -> None:

@@ -5,9 +5,15 @@ from __future__ import annotations
 import re
 
 import pytest
+from tests.api import test_bench_report, test_mutation_report, test_repairs_report
 
-from promptbench.api.bench_report import bench_report, history_report
-from promptbench.api.calibration_report import (
+from promptbench.cli import options
+from promptbench.report.renderers import plugins
+from promptbench.report.words import Target
+from promptbench.workflows.logs.failures_report import failures_report
+from promptbench.workflows.logs.replay_report import LoggedModel, RescoreReport, rescore_report
+from promptbench.workflows.measure.bench_report import bench_report, history_report
+from promptbench.workflows.trust.calibration_report import (
     CalibratedModel,
     CalibratedSuite,
     CalibrationReport,
@@ -15,14 +21,8 @@ from promptbench.api.calibration_report import (
     Share,
     calibration_report,
 )
-from promptbench.api.failures_report import failures_report
-from promptbench.api.mutation_report import mutation_report
-from promptbench.api.repairs_report import repairs_report
-from promptbench.api.replay_report import LoggedModel, RescoreReport, rescore_report
-from promptbench.cli import options
-from promptbench.report.renderers import plugins
-from promptbench.report.words import Target
-from tests.api import test_bench_report, test_mutation_report, test_repairs_report
+from promptbench.workflows.trust.mutation_report import mutation_report
+from promptbench.workflows.trust.repairs_report import repairs_report
 from tests.report import kit
 
 FORMATS = plugins.names()

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import promptbench
-from promptbench.api.explaining import check_pages
-from promptbench.formats.yaml_text import in_braces
 from promptbench.store import prompts_schema, runs_schema
+from promptbench.workflows.start.explain import check_pages
+from promptbench.yaml.text import in_braces
 
 FOLDER = Path(promptbench.__file__).parent / "docs" / "reference"
 _WRITTEN = "<!-- Written by `python -m tests.docs.reference`; change the code instead. -->\n"
@@ -34,7 +34,7 @@ def _checks() -> Iterator[str]:
 
 
 def _suite() -> Iterator[str]:
-    from promptbench.api import suite_schema
+    from promptbench.workflows.start.schema import suite_schema
 
     schema = suite_schema()
     parts = schema["$defs"]

@@ -11,8 +11,8 @@ import promptbench
 from promptbench.checks import plugins
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.protocols import CheckContext
-from promptbench.formats.marked_yaml import parse
-from promptbench.formats.source import Source
+from promptbench.yaml.marked import parse
+from promptbench.yaml.source import Source
 from tests.helpers.subjects import subject
 
 PAGE = Path(promptbench.__file__).parent / "docs" / "guides" / "answers.md"

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from promptbench.core.diagnostics import Diagnostics, Location
-from promptbench.formats.ladder import Ladder
-from promptbench.project.repair_rules import load_rules
+from promptbench.engine.prepare.repair_rules import load_rules
+from promptbench.parsing.ladder import Ladder
 from tests.docs.test_console import DOCS, blocks
 
 GUIDE = DOCS / "guides" / "format.md"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from promptbench.api.workspace import version_of
+from promptbench.project import version_of
 from promptbench.store.prompts import Store
 from tests.docs.test_console import DOCS, blocks
 

@@ -7,7 +7,7 @@ import pytest
 from promptbench.core.types import ModelRef, Usage
 from promptbench.engine.estimate import Estimate, estimates
 from promptbench.engine.plan import Repeats
-from promptbench.project.bench import Bench
+from promptbench.engine.prepare.prepared_suite import Bench
 from promptbench.text.tokens import ASSUMED_OUTPUT
 from tests.helpers.suites import HEAD, joined
 

@@ -7,10 +7,10 @@ from promptbench.checks._agreement import Agreement, save
 from promptbench.core.types import Answer, Attempt, AttemptKey, Json, Outcome, Request
 from promptbench.engine.attempts import Attempts
 from promptbench.engine.plan import Repeats, first_round
+from promptbench.engine.prepare.prepared_suite import Bench
 from promptbench.engine.runner import Engine
 from promptbench.gateway import Gateway
 from promptbench.metrics.agreement import Confusion
-from promptbench.project.bench import Bench
 from tests.helpers.judging import judged_text, says
 from tests.helpers.scripted import FATAL, REJECTED, Scripted
 from tests.helpers.suites import HEAD, joined

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from promptbench.core.types import AttemptKey
 from promptbench.engine.plan import Repeats, first_round, first_round_size, round_sizes
-from promptbench.project.bench import Bench
+from promptbench.engine.prepare.prepared_suite import Bench
 from tests.helpers.suites import PROMPT, joined
 
 SUITE = """\

@@ -7,10 +7,10 @@ from promptbench.core.events import AttemptDone, Event
 from promptbench.core.types import Answer, Attempt, Outcome, Request
 from promptbench.engine.attempts import Attempts
 from promptbench.engine.plan import Repeats, Task, first_round
+from promptbench.engine.prepare.prepared_suite import Bench
 from promptbench.engine.runner import Engine
 from promptbench.gateway import Gateway
 from promptbench.gateway.semaphore import PER_TURN
-from promptbench.project.bench import Bench
 from tests.helpers.scripted import REJECTED, Scripted
 from tests.helpers.suites import HEAD, joined
 

@@ -12,10 +12,10 @@ import pytest
 
 from promptbench.core.secrets import Secrets
 from promptbench.core.types import Answer, CacheMode, Message, ModelRef, Request
-from promptbench.formats.marked_yaml import WrittenNumber
 from promptbench.gateway import Budget, Cache, Gateway, ModelDown, Reply
 from promptbench.gateway.cache import key_of
 from promptbench.store.runs import RunStore
+from promptbench.yaml.marked import WrittenNumber
 from tests.helpers.asking import ask_for
 from tests.helpers.scripted import FATAL, REJECTED, Scripted
 

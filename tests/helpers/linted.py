@@ -8,12 +8,12 @@ from typing import Any
 
 from promptbench.core.diagnostics import Diagnostic, Diagnostics, Location
 from promptbench.core.types import Side
-from promptbench.formats.source import Source
-from promptbench.project.bench import Variant
-from promptbench.project.lint import Lint
-from promptbench.project.windows import Window
+from promptbench.engine.prepare.lint.lint import Lint
+from promptbench.engine.prepare.lint.windows import Window
+from promptbench.engine.prepare.prepared_suite import Variant
 from promptbench.prompts.parser import parse_prompt
 from promptbench.suite.models import Case, Where
+from promptbench.yaml.source import Source
 
 
 def variant(text: str, side: Side = Side.CANDIDATE, label: str = "triage.prompt") -> Variant:

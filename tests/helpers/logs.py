@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from promptbench.core.types import BadRecord, LoggedCall
-from promptbench.formats.log_file import LogFile
 from promptbench.ingest import detect_format, load_format
+from promptbench.ingest.files.log_file import LogFile
 
 SAMPLES = Path(__file__).parents[1] / "ingest" / "samples"
 

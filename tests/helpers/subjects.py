@@ -8,7 +8,7 @@ from pathlib import Path
 from promptbench.checks import plugins
 from promptbench.core.protocols import CheckContext, Subject
 from promptbench.core.types import CallFacts, Json, Rung, Score
-from promptbench.formats.json_text import read
+from promptbench.parsing.json_text import read
 
 
 def subject(

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from promptbench.core.diagnostics import Diagnostics
-from promptbench.project.assemble import Stored, Surroundings, assemble
-from promptbench.project.bench import Bench
+from promptbench.engine.prepare.assemble import Stored, Surroundings, assemble
+from promptbench.engine.prepare.prepared_suite import Bench
 from promptbench.suite.loader import load
 from promptbench.suite.models import Suite
 

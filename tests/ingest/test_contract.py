@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptbench.core.types import BadRecord, LoggedCall
-from promptbench.formats.log_file import LogFile
 from promptbench.ingest import detect_format, load_format, plugins
+from promptbench.ingest.files.log_file import LogFile
 from promptbench.plugins import LogFormatSpec
 from tests.helpers.log_formats import COMPLETION, FILES, RECORDS
 from tests.helpers.logs import calls, log

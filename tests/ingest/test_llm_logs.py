@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptbench.core.types import BadRecord, FailureTier, Message, Usage
-from promptbench.formats.log_file import LogFile
 from promptbench.ingest import detect_format, llm_logs
+from promptbench.ingest.files.log_file import LogFile
 from tests.helpers.logs import calls, log, read
 
 SCRIPTS = Path(__file__).parent / "llm"

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from promptbench.core.types import BadRecord, FailureTier, LoggedCall, Message, Usage
-from promptbench.formats.log_file import LogFile
+from promptbench.ingest.files.log_file import LogFile
 from promptbench.ingest.promptbench_log import matches, read
 
 LEAST = {"promptbench": "call/1", "id": "c1", "vars": {"message": "hi"}, "answer": "{}"}

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from promptbench.core.types import FailureTier, LoggedCall, Message, Usage
-from promptbench.formats.log_file import LogFile
 from promptbench.ingest import detect_format
+from promptbench.ingest.files.log_file import LogFile
 from tests.helpers import bfcl
 from tests.helpers.log_formats import workbook
 from tests.helpers.logs import SAMPLES, beside, calls, log, read, reasons, sample

@@ -9,9 +9,9 @@ import openpyxl
 import pytest
 
 from promptbench.core.types import BadRecord
-from promptbench.formats.log_file import LogFile
 from promptbench.ingest import generic, recognised
 from promptbench.ingest._sheets import is_workbook, read_sheets
+from promptbench.ingest.files.log_file import LogFile
 from tests.helpers.log_formats import workbook
 from tests.helpers.logs import calls, log, read, reasons
 

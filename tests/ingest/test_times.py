@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 from promptbench.core.types import BadRecord, FailureTier, LoggedCall, Usage
-from promptbench.formats.log_file import LogFile
 from promptbench.ingest import generic
+from promptbench.ingest.files.log_file import LogFile
 
 
 def read(tmp_path: Path, *records: dict[str, object]) -> list[LoggedCall | BadRecord]:

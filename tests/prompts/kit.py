@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 from promptbench.core.diagnostics import Diagnostics
-from promptbench.formats.source import Source
 from promptbench.prompts.parser import parse_prompt
 from promptbench.prompts.prompt import Prompt
+from promptbench.yaml.source import Source
 
 
 def read(text: str, name: str = "triage.prompt") -> tuple[Prompt | None, Diagnostics]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from promptbench.api.run_report import run_report
 from promptbench.core.errors import Exit
 from promptbench.core.types import Json
 from promptbench.report.document import Report
@@ -22,6 +21,7 @@ from promptbench.report.model import (
 )
 from promptbench.report.renderers import plugins
 from promptbench.report.words import Target
+from promptbench.workflows.judge.run_report import run_report
 
 
 def rendered(name: str, results: Sequence[RunReport | Report], target: Target) -> str:

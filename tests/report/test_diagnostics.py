@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promptbench.core.diagnostics import Code, Diagnostic, Location, Severity
-from promptbench.formats.source import Source
 from promptbench.report.diagnostics import as_data, in_order, render
+from promptbench.yaml.source import Source
 
 
 def at(text: str, column: int, length: int = 1, *, line: int = 7, message: str = "wrong", **more: object) -> Diagnostic:

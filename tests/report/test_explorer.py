@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from promptbench.api.run_report import run_report
 from promptbench.report.explorer import Explorer, explore
 from promptbench.report.model import CaseAttempts, RunReport
+from promptbench.workflows.judge.run_report import run_report
 from tests.report import kit
 from tests.report.explored import MODEL, Again, case, explored, report
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import EnvironmentFailure, InputError
-from promptbench.formats.marked_yaml import parse
-from promptbench.formats.source import Source, read_source
 from promptbench.suite.editor import Change, comments_above, edit_cases, edit_lines, write_whole
+from promptbench.yaml.marked import parse
+from promptbench.yaml.source import Source, read_source
 
 NEW: list[dict[str, Any]] = [{"case": "new", "vars": {"message": "Hi\nthere"}, "was": "no"}]
 BY_HAND = """\

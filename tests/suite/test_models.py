@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from promptbench.formats.marked_yaml import WrittenNumber
 from promptbench.suite.file import CaseFile, GateFile, SuiteFile, TagFile, field_name, path_in_file
+from promptbench.yaml.marked import WrittenNumber
 from tests.helpers.suites import HEAD, loaded
 
 SUITE: dict[str, Any] = {"suite": "s", "prompt": "p.prompt", "models": "a/b"}

@@ -7,12 +7,12 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptbench.api.run_report import run_report
 from promptbench.core.diagnostics import Code, Diagnostic, Location, Severity
 from promptbench.report.model import RunReport
 from promptbench.report.renderers.github import LIMIT, MOST, errors, workflow_commands
 from promptbench.report.renderers.markdown import within
 from promptbench.report.words import Target
+from promptbench.workflows.judge.run_report import run_report
 from tests.report import kit
 from tests.report.golden import check
 

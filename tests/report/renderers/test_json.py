@@ -5,9 +5,9 @@ from dataclasses import asdict, fields
 
 from jsonschema import Draft202012Validator
 
-from promptbench.api import report_schema
 from promptbench.report.model import RunReport
 from promptbench.report.words import Target
+from promptbench.workflows.start.schema import report_schema
 from tests.report import kit
 from tests.report.golden import check
 

@@ -1,0 +1,111 @@
+"""Build checks from their written form."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from promptbench.checks import plugins
+from promptbench.checks._nested import with_nested
+from promptbench.checks._reading import READINGS, Loose, Strict
+from promptbench.core.canonical import canonical
+from promptbench.core.diagnostics import Code, Diagnostics, Severity, did_you_mean
+from promptbench.core.protocols import Check, CheckContext, ExpectingCheck, JudgedCheck, MissingExtra
+from promptbench.core.types import Json
+from promptbench.engine.prepare.evaluate import Judged, Weighed
+from promptbench.suite.models import WrittenCheck
+from promptbench.yaml import text as yaml_text
+
+
+def build(spec: WrittenCheck, context: CheckContext, found: Diagnostics) -> Check | None:
+    """Return the check, or None with a diagnostic if it is unknown or its argument is invalid."""
+    if spec.name not in plugins:
+        guess = _meant(spec.name)
+        hint = f"did you mean '{guess}'?" if guess else "`promptbench explain` lists the checks"
+        if guess is None and spec.name.count(" ") > 2:
+            hint += "; 'rubric' lets a model judge what no rule can"
+        found.add(Code.UNKNOWN_CHECK, f"unknown check '{spec.name}'", spec.where.location(key=True), hint=hint)
+        return None
+    plugin = plugins.load(spec.name)
+    try:
+        check = plugin.build(spec.argument, context)
+    except MissingExtra as error:
+        found.add(Code.MISSING_EXTRA, f"'{spec.name}': {error}", spec.where.location(key=True))
+        return None
+    except ValueError as error:
+        example = (plugin.doc or "").partition("Example:")[2].strip()
+        advice = f"for example {example}" if example else None
+        found.add(Code.BAD_CHECK, f"'{spec.name}': {error}", spec.where.location(), hint=advice)
+        return None
+    _warn_of_old_names(spec, found)
+    if isinstance(check, JudgedCheck):
+        if spec.reading:
+            message = f"'{spec.name}' takes no 'reading': a judge sees the answer as it is"
+            found.add(Code.BAD_CHECK, message, spec.where.location(key=True), hint="delete 'reading' beside it")
+            return None
+        return Judged(check, spec.weight)
+    check = READINGS[spec.reading](check) if spec.reading else check
+    return check if spec.weight == 1 else Weighed(check, spec.weight)
+
+
+def _warn_of_old_names(spec: WrittenCheck, found: Diagnostics) -> None:
+    for name, argument in with_nested(spec.name, spec.argument):
+        replacement = plugins.load(name).replacement if name in plugins else None
+        if replacement is not None:
+            text = _in_braces(replacement(argument))
+            hint = f"write {text}" if len(text) <= _LONGEST_HINT else "write it as 'expect' with options"
+            message = f"the check '{name}' is deprecated"
+            found.add(
+                Code.DEPRECATED_CHECK, message, spec.where.location(key=True), hint=hint, severity=Severity.WARNING
+            )
+
+
+def _in_braces(value: Json) -> str:
+    try:
+        return yaml_text.in_braces(value)
+    except ValueError:  # YAML has no such text
+        return canonical(value)
+
+
+# Words for checks that people try, each with the name of the check.
+_OTHERS = {"include": "contains", "includes": "contains", "have": "contains", "mention": "contains", "is": "expect"}
+_LONGEST_HINT = 200
+
+
+def _meant(written: str) -> str | None:
+    """Return the check that was most likely meant, or None."""
+    known = [name.replace("_", " ") for name in plugins.names()]
+    word = written.strip().lower().removeprefix("must ").removeprefix("should ")
+    if word in _OTHERS:
+        return _OTHERS[word]
+    longer = [name for name in known if name.startswith(f"{word} ")]
+    return longer[0] if len(longer) == 1 else did_you_mean(word, known)
+
+
+def with_expected(check: Check, expected: Json) -> Check:
+    """Return the check for a case with this `expect:`, also inside a wrapper. Raises ValueError if it is invalid."""
+    if isinstance(check, ExpectingCheck):
+        return check.with_expected(expected)
+    if not isinstance(check, (Weighed, Strict, Loose)):
+        return check
+    inner = with_expected(check.check, expected)
+    return check if inner is check.check else replace(check, check=inner)
+
+
+def unwrapped(check: Check) -> Check:
+    """Return the check itself, without wrappers for its reading or weight."""
+    return unwrapped(check.check) if isinstance(check, (Weighed, Strict, Loose)) else check
+
+
+def as_hashed(specs: Sequence[WrittenCheck], context: CheckContext) -> list[Json]:
+    """Return what decides the scores of checks: all that is written, and the files that it names."""
+    return [[spec.name, spec.argument, spec.reading, spec.weight, _files(spec, context)] for spec in specs]
+
+
+def _files(spec: WrittenCheck, context: CheckContext) -> Json:
+    fingerprint = plugins.load(spec.name).fingerprint if spec.name in plugins else None
+    try:
+        return fingerprint(spec.argument, context) if fingerprint else None
+    except ValueError:
+        # An invalid argument is reported when the check is built.
+        return None

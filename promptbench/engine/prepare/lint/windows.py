@@ -1,0 +1,134 @@
+"""Whether a prompt with a case fits into a model's context window, by an estimate."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from promptbench.core.diagnostics import Code, Diagnostics, Severity
+from promptbench.core.types import Message, Side
+from promptbench.engine.prepare.lint.texts import static_text, texts_of
+from promptbench.engine.prepare.prepared_suite import Variant
+from promptbench.prompts.prompt import MissingVariable, Prompt, Template
+from promptbench.suite.models import Case
+from promptbench.text.templates import Tag
+from promptbench.text.tokens import CHARACTERS_PER_TOKEN, estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A model's context window. `size` returns its tokens, None if unknown; it is called once, for long prompts only.
+
+    `setting` is the provider's setting that overrides it.
+    """
+
+    size: Callable[[], int | None]
+    setting: str = "context_window"
+
+
+_CLOSE = 0.9
+_SMALLEST = 512
+"""No window is smaller, so that nobody is asked about a request that is."""
+
+
+@dataclass(slots=True)
+class _Fit:
+    """One prompt on one model. `largest` is the case that takes most, `tokens` what it takes without its answer."""
+
+    window: int | None
+    tokens: int = 0
+    words: int = 0
+    """Of the largest case, where there are more of them than tokens in the window; else 0."""
+    cases: int = 0
+    largest: Case | None = None
+
+
+class Windows:
+    """Looks at the size of each case in one prompt. `windows` are those of the models that are asked with it."""
+
+    def __init__(self, variant: Variant, windows: Mapping[str, Window]) -> None:
+        self._variant = variant
+        self._windows = windows
+        self._fits: dict[str, _Fit] = {}
+        self._few = _SMALLEST * _CLOSE
+        self._longest = _longest(variant.prompt)
+        bound = variant.prompt.config.get("maxOutputTokens")
+        self._answer = bound if isinstance(bound, int) else 0
+
+    def look(self, case: Case) -> None:
+        """Renders the case only where it may come near a window."""
+        prompt = self._variant.prompt
+        if self._longest(case) / CHARACTERS_PER_TOKEN + 1 + self._answer < self._few:
+            return
+        try:
+            messages = prompt.render(case.variables, case.messages)
+        except MissingVariable:
+            return
+        tokens = estimate(messages, prompt.config).input_tokens
+        if tokens + self._answer < self._few:
+            return
+        if not self._fits:
+            self._fits = {model: _Fit(window.size()) for model, window in self._windows.items()}
+            known = [fit.window for fit in self._fits.values() if fit.window is not None]
+            self._few = min(known, default=math.inf) * _CLOSE
+        for fit in self._fits.values():
+            self._weigh(fit, case, tokens, messages)
+
+    def _weigh(self, fit: _Fit, case: Case, tokens: int, messages: Sequence[Message]) -> None:
+        if fit.window is None or tokens + self._answer < fit.window * _CLOSE:
+            return
+        fit.cases += 1
+        words = sum(len(message.content.split()) for message in messages)
+        surely = words if words > fit.window else 0
+        if (surely, tokens) > (fit.words, fit.tokens):
+            fit.words, fit.tokens, fit.largest = surely, tokens, case
+
+    def tell(self, found: Diagnostics) -> None:
+        """One diagnostic a model.
+
+        It is an error only where a candidate's request has more words than the window has tokens: the tokenizers in
+        use (byte pairs, SentencePiece) split at white space before they join anything, so a word takes a token or more.
+        Characters / 4 may be wrong by a factor of two. What is in production cannot be mended here: a warning.
+        """
+        for model, fit in self._fits.items():
+            if fit.largest is None:
+                continue
+            surely = bool(fit.words) and self._variant.side is Side.CANDIDATE
+            found.add(
+                Code.CONTEXT_WINDOW,
+                self._message(model, fit),
+                fit.largest.where.location("vars", key=True),
+                hint=self._hint(model),
+                severity=Severity.ERROR if surely else Severity.WARNING,
+            )
+
+    def _message(self, model: str, fit: _Fit) -> str:
+        name = fit.largest.name if fit.largest else ""
+        size = f"has {fit.words:,} words" if fit.words else f"takes about {fit.tokens:,} tokens"
+        answer = f" and asks for up to {self._answer:,} in the answer" if self._answer and not fit.words else ""
+        more = f"; {fit.cases} cases come near that" if fit.cases > 1 else ""
+        subject = f"{self._variant.label} with the case '{name}'"
+        return f"{subject} {size}{answer}, and {model} takes {fit.window:,} tokens{more}"
+
+    def _hint(self, model: str) -> str:
+        setting = self._windows[model].setting
+        shorter = "shorten it, or lower 'maxOutputTokens'" if self._answer else "shorten it"
+        return f"{shorter}; if the model takes more, say so by the setting '{setting}'"
+
+
+def _longest(prompt: Prompt) -> Callable[[Case], float]:
+    """A quick upper bound for the characters of a case in a prompt: all its texts as often as the most used one."""
+    tags = [part for item in prompt.messages if isinstance(item, Template) for part in item.parts]
+    uses = Counter(tag.body.split(".")[0] for tag in tags if isinstance(tag, Tag))
+    most = max(uses.values(), default=0) + prompt.takes_history
+    simple = not prompt.defaults
+    fixed = len(static_text(prompt))
+
+    def characters(case: Case) -> float:
+        if not (simple and all(isinstance(value, str) for value in case.variables.values())):
+            return math.inf
+        return fixed + most * sum(map(len, texts_of(case)))
+
+    return characters

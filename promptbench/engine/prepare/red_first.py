@@ -1,0 +1,107 @@
+"""Red first for whole suites: an answer that once was wrong must still fail the current checks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from promptbench.core.diagnostics import Code, Diagnostics, Location, Severity
+from promptbench.core.types import Json
+from promptbench.engine.prepare.evaluate import Evaluation, evaluate
+from promptbench.engine.prepare.prepared_suite import Bench, BenchCase
+from promptbench.store.calls import CallStore
+from promptbench.suite.models import Case, Suite, WrittenCheck
+
+
+def check_red_first(benches: Sequence[Bench], found: Diagnostics, imported: CallStore | None) -> Diagnostics:
+    """Return `found` with passing logged calls as errors, plus warnings for checks that no logged answer fails.
+
+    `imported` has the calls of captured cases: if the `was` of a case was edited, the imported answer must fail too.
+    """
+    diagnostics = Diagnostics()
+    diagnostics.extend(replace(item, severity=Severity.ERROR) if item.code is Code.NOT_RED else item for item in found)
+    for bench in benches:
+        _RedFirstCheck(bench, imported, diagnostics).run()
+    return diagnostics
+
+
+class _RedFirstCheck:
+    def __init__(self, bench: Bench, imported: CallStore | None, diagnostics: Diagnostics) -> None:
+        self._bench = bench
+        self._imported = _find_imported_answers(bench.suite, imported) if imported else {}
+        self._diagnostics = diagnostics
+        self._failed_checks: set[int] = set()
+        self._answers = 0
+
+    def run(self) -> None:
+        bench = self._bench
+        shared = len(bench.suite.checks)
+        for case in bench.cases:
+            written = None if case.logged else bench.suite.cases[case.name]
+            failed = {number for answer in case.was for number in self._find_failing(answer, case)}
+            self._failed_checks |= {number for number in failed if number < shared}
+            if written is None:
+                continue
+            if case.was:
+                own = _list_own_checks(written)
+                idle = [spec for number, spec in enumerate(own, shared) if number not in failed]
+                for spec in idle if len(own) > 1 or failed else ():
+                    self._warn_vacuous(
+                        spec.name, spec.where.location(key=True), f"the logged answer of '{case.name}' passes it"
+                    )
+            self._check_imported(case, written)
+        if self._answers:
+            count = self._answers
+            answers = "the one logged answer passes" if count == 1 else f"all {count} logged answers pass"
+            for number, spec in enumerate(bench.suite.checks):
+                if number not in self._failed_checks:
+                    self._warn_vacuous(spec.name, spec.where.location(key=True), f"{answers} it")
+
+    def _find_failing(self, answer: str, case: BenchCase) -> set[int]:
+        self._answers += 1
+        scores = self._evaluate(answer, case).scores
+        return {number for number, score in enumerate(scores) if not score.passed}
+
+    def _evaluate(self, answer: str, case: BenchCase) -> Evaluation:
+        checks = case.checks[self._bench.candidates[0].hash]
+        bench = self._bench
+        return evaluate(answer, checks, bench.accept, case.variables, threshold=case.threshold, ladder=bench.ladder)
+
+    def _warn_vacuous(self, name: str, location: Location, why: str) -> None:
+        message = f"'{name}' may be vacuous: {why}"
+        hint = "`promptbench mutate` shows if any answer fails it"
+        self._diagnostics.add(Code.VACUOUS, message, location, hint=hint, severity=Severity.WARNING)
+
+    def _check_imported(self, case: BenchCase, written: Case) -> None:
+        answer = self._imported.get(_read_origin(written) or ("", ""))
+        if answer is None or answer in case.was:
+            return
+        found = self._evaluate(answer, case)
+        if found.passed and not found.errored:
+            message = f"'{case.name}' comes from an imported call whose answer passes all its checks"
+            hint = "write the imported answer under 'was:', and add a check that fails on it"
+            self._diagnostics.add(Code.NOT_RED, message, written.where.location("origin"), hint=hint)
+
+
+def _list_own_checks(case: Case) -> list[WrittenCheck]:
+    """Return the case's own checks, in the order of their scores."""
+    expect = [WrittenCheck("expect", case.expect, case.where.below("expect"))] if case.has_expect else []
+    return [*case.checks, *expect]
+
+
+def _read_origin(case: Case) -> tuple[str, str] | None:
+    """Return source and id of the call that a case was captured from."""
+    origin: Json = case.where.value.get("origin")
+    return (str(origin.get("source")), str(origin.get("id"))) if isinstance(origin, Mapping) else None
+
+
+def _find_imported_answers(suite: Suite, imported: CallStore) -> dict[tuple[str, str], str]:
+    """Return the imported answers of the calls that cases were captured from, in one pass over the store."""
+    origins = {origin for case in suite.cases.scan(Diagnostics()) if (origin := _read_origin(case))}
+    if not origins:
+        return {}
+    return {
+        (kept.source, kept.call.id): kept.call.answer
+        for kept in imported.find()
+        if (kept.source, kept.call.id) in origins and kept.call.answer is not None
+    }

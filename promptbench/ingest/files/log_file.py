@@ -1,0 +1,303 @@
+"""A log file as readers see it: decompressed bytes, decoded text, JSON one record at a time.
+
+Memory stays constant for a file of any size: lines and records have a maximum length, and arrays are read by item.
+"""
+
+from __future__ import annotations
+
+import codecs
+import io
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, AnyStr, BinaryIO
+
+from promptbench.core.types import BadRecord, Json
+from promptbench.ingest.files import json_array
+from promptbench.ingest.files.streams import CHUNK_BYTES, LogError, open_gzip, open_stream
+from promptbench.parsing import _strict
+
+HEAD_BYTES = 64 * 1024
+# No call is longer than this, so a longer line or record is an error.
+RECORD_BYTES = 16 * 1024 * 1024
+# A larger document is read item by item.
+WHOLE_BYTES = 4 * 1024 * 1024
+DEPTH = 256
+# The keys under which exporters keep their list of records.
+ENVELOPES = ("data", "runs", "requests", "results", "records", "items", "observations", "calls", "logs", "rows")
+
+TOO_LONG = "longer than 16 MB"
+TOO_DEEP = f"nested more than {DEPTH} levels deep"
+
+# A format is still detected if this many of the first records are bad.
+_MAX_BAD_FIRST = 20
+
+
+@dataclass(frozen=True, eq=False)
+class LogFile:
+    """One file of an import.
+
+    Args:
+        name: The name that the user knows.
+        path: The location, for readers that need one (SQLite); None if the file is compressed or a pipe.
+        head: The first 64 KB, decompressed.
+        opener: Return the decompressed bytes, from the start at each call.
+        others: The other files of the same import, for formats that consist of two files.
+        mapping: Field to column, for tables whose columns have other than the usual names.
+    """
+
+    name: str
+    path: Path | None
+    head: bytes
+    opener: Callable[[], BinaryIO] = field(repr=False)
+    others: Sequence[LogFile] = field(default=(), repr=False)
+    mapping: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def from_path(cls, path: Path, name: str | None = None) -> LogFile:
+        """Return the file at `path`, which may be gzipped. Raise OSError, or LogError if the gzip data is damaged."""
+        return cls.from_opener(path.open, name or str(path), path)
+
+    @classmethod
+    def from_opener(cls, opener: Callable[[str], Any], name: str, path: Path | None = None) -> LogFile:
+        """Return a file whose bytes come from `opener("rb")`."""
+        with opener("rb") as file:
+            packed = file.read(2) == b"\x1f\x8b"
+
+        def open_plain() -> BinaryIO:
+            file: BinaryIO = opener("rb")
+            return open_gzip(file) if packed else file
+
+        with open_plain() as file:
+            try:
+                head = file.read(HEAD_BYTES)
+            except LogError:
+                raise LogError("is not a valid gzip file") from None
+        return cls(name, None if packed else path, head, open_plain)
+
+    def with_others(self, others: Sequence[LogFile]) -> LogFile:
+        """Return this file with the other files of its import."""
+        return replace(self, others=tuple(others))
+
+    def open(self) -> BinaryIO:
+        """Return the decompressed bytes, from the start."""
+        return self.opener()
+
+    def text(self) -> Iterator[str]:
+        """Yield the decoded lines, each ending in LF. Raise LogError for a line that is too long."""
+        for number, line in self._lines():
+            if line is None:
+                raise LogError(f"cannot be read from line {number} on: that line is {TOO_LONG}")
+            yield line
+
+    def records(self, at: Sequence[str] = ()) -> Iterator[tuple[str, Json] | BadRecord]:
+        """Yield each record with its location (`line 12`, `record 3`).
+
+        Records are the lines of JSON Lines, or the items of an array. The array is the whole document, or the value
+        of one of `ENVELOPES`; a deeper one is found by the keys `at`. Any other document is one record. A record
+        that cannot be read is a BadRecord.
+        """
+        reading = self._line_records() if self._is_lines else self._document_records(tuple(at))
+        location = "the beginning"
+        try:
+            for record in reading:
+                location = record.place if isinstance(record, BadRecord) else record[0]
+                yield record
+        except LogError as error:
+            yield BadRecord(f"after {location}", str(error))
+
+    @cached_property
+    def first_record(self) -> dict[str, Json] | None:
+        """The first record if it is an object, for detection."""
+        for tried, record in enumerate(self.records()):
+            if isinstance(record, tuple):
+                return record[1] if isinstance(record[1], dict) else None
+            if tried == _MAX_BAD_FIRST:
+                break
+        return None
+
+    @cached_property
+    def document_keys(self) -> frozenset[str]:
+        """The keys of the first object of the file: the first line, or the document around the records.
+
+        For a large document, the keys in its head.
+        """
+        if self._is_lines:
+            return frozenset(self.first_record or ())
+        return frozenset(json_array.read_keys(self._head_text))
+
+    @cached_property
+    def _encoding(self) -> str:
+        head = self.head
+        if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            return "utf-16"
+        if len(head) > 1 and head[0] and not head[1]:
+            return "utf-16-le"
+        if len(head) > 1 and not head[0] and head[1]:
+            return "utf-16-be"
+        return "utf-8"
+
+    def _open_without_bom(self) -> BinaryIO:
+        file = self.open()
+        if self.head.startswith(codecs.BOM_UTF8):
+            file.read(len(codecs.BOM_UTF8))
+        return file
+
+    def _lines(self) -> Iterator[tuple[int, str | None]]:
+        """Yield number and text of each line; the text is None for a line that is too long."""
+        with self._open_without_bom() as file:
+            if self._encoding == "utf-8":
+                yield from _bounded_lines(file.readline, b"\n", _decode)
+            else:
+                with io.TextIOWrapper(file, self._encoding, errors="replace", newline="\n") as text:
+                    yield from _bounded_lines(text.readline, "\n", _use_lf)
+
+    @cached_property
+    def _is_lines(self) -> bool:
+        """True if each line is a record: unless the first line starts a document that the next ones continue."""
+        if self._head_text.startswith("["):
+            return False
+        lines = (line for _, line in self._lines() if line is None or not line.isspace())
+        try:
+            first, second = next(lines, ""), next(lines, "")
+        except LogError:
+            return True
+        if first is not None and not first.lstrip().startswith("{"):
+            return True
+        if first is not None and _is_json(first):
+            return second != ""
+        # A broken line, unless the following lines are parts of the same document.
+        return second is not None and second.startswith("{") and _is_json(second)
+
+    def _line_records(self) -> Iterator[tuple[str, Json] | BadRecord]:
+        for number, line in self._lines():
+            location = f"line {number}"
+            if line is None:
+                yield BadRecord(location, TOO_LONG)
+            elif not line.isspace():
+                yield _parse(location, line)
+
+    def _document_records(self, at: tuple[str, ...]) -> Iterator[tuple[str, Json] | BadRecord]:
+        keys = self._keys_to_list(at)
+        limit = RECORD_BYTES if keys is None else WHOLE_BYTES
+        with self._open_utf8() as file:
+            text = file.read(limit + 1)
+        if len(text) <= limit:
+            whole = _parse("record 1", _decode(text))
+            items = _find_items(whole[1], at) if isinstance(whole, tuple) else None
+            if items is None:
+                yield whole
+                return
+            for number, item in enumerate(items, 1):
+                yield f"record {number}", item
+        elif keys is None:
+            yield BadRecord("record 1", f"{TOO_LONG}, and not a list of records")
+        else:
+            yield from self._stream_items(keys)
+
+    def _stream_items(self, at: Sequence[str]) -> Iterator[tuple[str, Json] | BadRecord]:
+        number = 0
+        try:
+            with self._open_utf8() as file:
+                items = json_array.iterate_array(file, at, max_characters=RECORD_BYTES, max_depth=DEPTH)
+                for number, item in enumerate(items, 1):
+                    yield f"record {number}", item
+        except json_array.BrokenArray as error:
+            yield BadRecord(f"record {number + 1}", str(error))
+
+    def _keys_to_list(self, at: tuple[str, ...]) -> Sequence[str] | None:
+        """Return the keys that lead to the list of records; None if the head of the document shows no such list."""
+        if self._head_text.startswith("["):
+            return ()
+        return at or [key for key in json_array.read_keys(self._head_text) if key in ENVELOPES][:1] or None
+
+    @cached_property
+    def _head_text(self) -> str:
+        if self._encoding != "utf-8":
+            return self.head.decode(self._encoding, "replace").removeprefix("\ufeff").lstrip()
+        return _decode(self.head.removeprefix(codecs.BOM_UTF8)).lstrip()
+
+    def _open_utf8(self) -> BinaryIO:
+        """Return the file in UTF-8 without a byte order mark. A head that is not UTF-8 is read as Windows-1252."""
+        encoding, file = self._encoding, self._open_without_bom()
+        if encoding == "utf-8" and not _is_utf8(self.head):
+            encoding = "cp1252"
+        if encoding == "utf-8":
+            return file
+        text = io.TextIOWrapper(file, encoding, errors="replace", newline="")
+        return open_stream((part.encode("utf-8", "replace") for part in iter(lambda: text.read(CHUNK_BYTES), "")), text)
+
+
+def _bounded_lines(
+    readline: Callable[[int], AnyStr], newline: AnyStr, decode: Callable[[AnyStr], str]
+) -> Iterator[tuple[int, str | None]]:
+    number = 0
+    while line := readline(RECORD_BYTES + 1):
+        number += 1
+        if len(line) > RECORD_BYTES:
+            while line and not line.endswith(newline):
+                line = readline(RECORD_BYTES)
+            yield number, None
+        else:
+            yield number, decode(line)
+
+
+def _decode(line: bytes) -> str:
+    """Decode UTF-8, else Windows-1252, else Latin-1, which accepts every byte."""
+    for encoding in ("utf-8", "cp1252"):
+        try:
+            return _use_lf(line.decode(encoding))
+        except UnicodeDecodeError:
+            continue
+    return _use_lf(line.decode("latin-1"))
+
+
+def _use_lf(line: str) -> str:
+    return line[:-2] + "\n" if line.endswith("\r\n") else line
+
+
+def _is_utf8(head: bytes) -> bool:
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _is_json(line: str) -> bool:
+    return _strict.parse(line, DEPTH) is not _strict.MISSING
+
+
+def _parse(location: str, text: str) -> tuple[str, Json] | BadRecord:
+    value = _strict.parse(text, DEPTH)
+    return BadRecord(location, _explain_invalid(text.rstrip())) if value is _strict.MISSING else (location, value)
+
+
+def _explain_invalid(text: str) -> str:
+    """Return why `text` is not strict JSON. The reason quotes nothing, because the text is not redacted yet."""
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        return f"not JSON: {error.msg}, at column {error.colno}"
+    except RecursionError:
+        return TOO_DEEP
+    except ValueError:
+        return "not JSON: a number with too many digits"
+    if _strict.deeper_than(value, DEPTH):
+        return TOO_DEEP
+    return "not strict JSON: a duplicate key, NaN or infinity, or a lone surrogate"
+
+
+def _find_items(document: Json, at: tuple[str, ...]) -> list[Json] | None:
+    """Return the records of a document; None if the document is itself the record."""
+    if isinstance(document, list):
+        return document
+    for key in at:
+        document = document.get(key) if isinstance(document, dict) else None
+    if at:
+        return document if isinstance(document, list) else []
+    if not isinstance(document, dict):
+        return None
+    return next((item for key, item in document.items() if key in ENVELOPES and isinstance(item, list)), None)

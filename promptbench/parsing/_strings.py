@@ -1,0 +1,223 @@
+"""Read one quoted string of almost-JSON: any quotes, raw control characters, quotes that should have been escaped.
+
+A quote ends a string only if the text after it may follow a string at this grammar position. All look-ahead stops at
+the next quote, so the time is linear.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from promptbench.core.types import Json
+from promptbench.parsing._names import ReadError
+
+_PLAIN = re.compile(r'"([^"\\\x00-\x1f]*+)"')
+_RUN = {
+    '"': re.compile(r'[^"\\\x00-\x1f]*+'),
+    "'": re.compile(r"[^'\\\x00-\x1f]*+"),
+    "“": re.compile(r'[^"“”„\\\x00-\x1f]*+'),
+    "‘": re.compile(r"[^'‘’\\\x00-\x1f]*+"),
+}
+_FAMILY = {'"': '"', "'": "'", "“": "“", "”": "“", "„": "“", "‘": "‘", "’": "‘"}
+_CLOSERS = {'"': '"', "'": "'", "“": "”“", "‘": "’"}
+# Models forget to escape line ends and tabs. Other control characters, or any in a key, are accidents.
+_CONTROL = re.compile(r"[\x00-\x1f]+")
+_SIMPLE_ESCAPES = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+_UNICODE_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+QUOTES: Final = frozenset(_FAMILY)
+
+_S = r"[\s\u200b-\u200d\u2060\ufeff]"
+_LITERAL = r"(?:true|false|null|True|False|None|NaN)\b"
+_STOP = rf"""//|/\*|\#|```|\Z|\+{_S}*+["'\w]|%{_S}*+[(\w]|\.\w++\(|;"""
+_NEXT_KEY = rf"""["'“”„‘/#….}}\]]|[\w$][\w$-]*+["']?{_S}*+:|\Z"""
+_NEXT_ITEM = rf"""["'“”„‘/#….}}\]\[{{\d+-]|{_LITERAL}|\Z"""
+
+# What may follow the closing quote of a key, of a member's value, of an array's item.
+KEY: Final = re.compile(rf"""{_S}*+(?:[:=]|{_STOP})|{_S}++(?:["'“\[{{\d-]|{_LITERAL})""")
+MEMBER: Final = re.compile(rf"""{_S}++"[^"\n]*+"{_S}*+:|{_S}*+(?:[}}\]]|{_STOP}|,{_S}*+(?:{_NEXT_KEY}))""")
+ITEM: Final = re.compile(rf"""{_S}++["{{\[]|{_S}*+(?:[}}\]]|{_STOP}|,{_S}*+(?:{_NEXT_ITEM}))""")
+
+_KEY_WITHOUT_CLOSING_QUOTE = re.compile(r"\s*+([\w$-]++)\s*+(?=:)")
+_MEMBER_FOLLOWS = re.compile(r"""[\w$ -]*+["”]\s*+:""")
+_ENDS_WITH_COMMA = re.compile(r",\s*\Z")
+_CLOSING_FENCE = re.compile(r"\n[ \t]*+(?:`{3,}|~{3,}|</[A-Za-z])")
+_CLOSERS_AT_END = re.compile(r"(?:\s*+[}\]])++\s*\Z")
+
+
+class Note(NamedTuple):
+    name: str
+    position: int
+
+
+class String(NamedTuple):
+    """A string, the offset after it, and the repairs it needed. `cut` is True if the text ended inside it."""
+
+    value: str
+    end: int
+    notes: list[Note]
+    cut: bool = False
+
+
+def read_string(text: str, start: int, end: int, place: re.Pattern[str], around: Sequence[Json]) -> String:
+    """Return the string whose opening quote is at `start`.
+
+    Args:
+        place: what may follow the closing quote; KEY, MEMBER or ITEM.
+        around: the containers that are open around the string.
+    """
+    plain = _PLAIN.match(text, start, end)
+    if plain and place.match(text, plain.end(), end):
+        value = plain[1]
+        if value.isascii() or not _SURROGATE.search(value):
+            return String(value, plain.end(), [])
+    return _Reader(text, start, end, place).read(around)
+
+
+class _Reader:
+    def __init__(self, text: str, start: int, end: int, place: re.Pattern[str]) -> None:
+        self.text, self.start, self.end, self.place = text, start, end, place
+        self.family = _FAMILY[text[start]]
+        self.position = start + 1
+        self.parts: list[str] = []
+        self.notes: list[Note] = []
+        self.unescaped = 0
+        if self.family == "'":
+            self.note("single_quotes", start)
+        elif self.family != '"':
+            self.note("smart_quotes", start)
+
+    def note(self, name: str, position: int) -> None:
+        self.notes.append(Note(name, position))
+
+    def read(self, around: Sequence[Json]) -> String:
+        text, run = self.text, _RUN[self.family]
+        while True:
+            found = run.match(text, self.position, self.end)
+            if found and found.end() > self.position:
+                self.parts.append(found[0])
+                self.position = found.end()
+            if self.position >= self.end:
+                return self._unterminated(around)
+            char = text[self.position]
+            if char == "\\":
+                self._escape()
+            elif char < " ":
+                self._control()
+            elif done := self._quote(char):
+                return done
+
+    def _finish(self, end: int, *, cut: bool = False) -> String:
+        value = "".join(self.parts)
+        if not value.isascii() and (lone := _SURROGATE.search(value)):
+            self.note("bad_escape", self.start + lone.start())
+            value = _SURROGATE.sub("\ufffd", value)
+        return String(value, end, self.notes, cut)
+
+    def _control(self) -> None:
+        found = _CONTROL.match(self.text, self.position, self.end)
+        assert found
+        ordinary = self.place is not KEY and not found[0].strip("\t\n\r")
+        self.note("raw_control_char" if ordinary else "bad_escape", self.position)
+        self.parts.append(found[0])
+        self.position = found.end()
+
+    def _quote(self, char: str) -> String | None:
+        after = self.position + 1
+        if self.place.match(self.text, after, self.end):
+            if char not in _CLOSERS[self.family]:
+                self.note("missing_quote", self.position)
+            self._drop_doubled_quote(char)
+            return self._finish(after)
+        if missing := self._without_closing_quote(after):
+            return missing
+        self.unescaped += 1
+        self.note("unescaped_quote", self.position)
+        self.parts.append(char)
+        self.position = after
+        return None
+
+    def _drop_doubled_quote(self, char: str) -> None:
+        # One extra quote next to an end of the string is that end written twice.
+        if self.unescaped == 1 and len(self.parts) > 1:
+            if self.parts[0] == char:
+                del self.parts[0]
+            elif self.parts[-1] == char:
+                del self.parts[-1]
+
+    def _without_closing_quote(self, after: int) -> String | None:
+        """Return the string if the quote before `after` more likely opens the next one, else None."""
+        if self.unescaped:
+            return None
+        if self.place is KEY:
+            key = _KEY_WITHOUT_CLOSING_QUOTE.match(self.text, self.start + 1, self.position)
+            if key:
+                self.parts = [key[1]]
+                self.note("missing_quote", key.end())
+                return self._finish(key.end())
+        elif self.place is MEMBER and _MEMBER_FOLLOWS.match(self.text, after, self.end):
+            content = "".join(self.parts)
+            if comma := _ENDS_WITH_COMMA.search(content[-200:]):
+                spaces = len(comma[0])
+                self.parts = [content[:-spaces]]
+                self.note("missing_quote", self.position - spaces)
+                return self._finish(self.position - spaces)
+        return None
+
+    def _escape(self) -> None:
+        text, at = self.text, self.position
+        char = text[at + 1] if at + 1 < self.end else ""
+        self.position = at + 2
+        if char in _SIMPLE_ESCAPES and char:
+            self.parts.append(_SIMPLE_ESCAPES[char])
+        elif char == "'":
+            if self.family != "'":
+                self.note("escaped_apostrophe", at)
+            self.parts.append(char)
+        elif char == "u" and (found := _UNICODE_ESCAPE.match(text, at, self.end)):
+            self._unicode(int(found[1], 16), found.end())
+        elif not char:
+            self.position = self.end
+        else:
+            self.note("bad_escape", at)
+            self.parts.append(char if char in QUOTES else "\\" + char)
+
+    def _unicode(self, code: int, after: int) -> None:
+        at = self.position - 2
+        self.position = after
+        if 0xD800 <= code < 0xDC00:
+            low = _UNICODE_ESCAPE.match(self.text, after, self.end)
+            if low and 0xDC00 <= (second := int(low[1], 16)) < 0xE000:
+                self.parts.append(chr(0x10000 + ((code - 0xD800) << 10) + second - 0xDC00))
+                self.position = low.end()
+                return
+        if 0xD800 <= code < 0xE000:
+            self.note("bad_escape", at)
+            code = 0xFFFD
+        self.parts.append(chr(code))
+
+    def _unterminated(self, around: Sequence[Json]) -> String:
+        # The text ends inside the string: a quote is missing before the last brackets, or the answer was cut off.
+        if self.unescaped:
+            raise ReadError("quotes", "Quotes do not match from here on", self.start)
+        closers = "".join("}" if isinstance(node, dict) else "]" for node in reversed(around))
+        fence = _CLOSING_FENCE.search(self.text, self.start, self.end)
+        stop = fence.start() if fence else self.end
+        tail = _CLOSERS_AT_END.search(self.text, max(self.start + 1, stop - 4 * len(closers) - 8), stop)
+        if closers and tail and "".join(tail[0].split()) == closers:
+            self.note("missing_quote", tail.start())
+            return self._up_to(tail.start(), tail.start(), cut=False)
+        self.note("truncated_value", self.start)
+        return self._up_to(stop, self.end, cut=True)
+
+    def _up_to(self, stop: int, end: int, *, cut: bool) -> String:
+        """Return the string as if the text ended at `stop`; reading continues at `end`."""
+        if stop < self.end:
+            ending = self.notes.pop()
+            shorter = _Reader(self.text, self.start, stop, self.place)
+            shorter.read(())
+            self.parts, self.notes = shorter.parts, [*shorter.notes[:-1], ending]
+        return self._finish(end, cut=cut)

@@ -1,0 +1,238 @@
+"""Redaction of personal data and secrets: each value is replaced by a placeholder of the same shape.
+
+It covers e-mail addresses, telephone numbers, payment cards, bank accounts, keys, tokens, and a project's own patterns.
+A value has the same placeholder everywhere in a project, so two mentions of a person stay one person, and a prompt that
+extracts an address still finds one. Placeholders are not replaced again. The time is linear in the length of the text.
+"""
+
+from __future__ import annotations
+
+import operator
+from bisect import bisect
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from typing import Protocol, TypeVar
+
+from promptbench.core.types import Json, LoggedCall, Message
+from promptbench.redaction import _address_shapes, _number_shapes, _secret_shapes
+from promptbench.redaction._own_patterns import OwnPattern
+from promptbench.redaction._placeholders import Digests, SensitiveSpan
+
+_Plain = TypeVar("_Plain")
+
+# Nothing shorter is sensitive.
+_MIN_LENGTH = 6
+# A smaller integer is not a telephone number.
+_MIN_PHONE = 10**6
+# A smaller integer is not a payment card.
+_MIN_CARD = 10**12
+_MAX_NAMES = 10_000
+_MAX_PASSES = 8
+_FIELDS = (
+    "id", "answer", "model", "variables", "prompt", "prompt_version", "error", "finish_reason", "failed", "tags",
+    "extra", "expected", "raw",
+)  # fmt: skip
+
+
+class _Detector(Protocol):
+    """A detector of one kind of data. `may_contain` is fast, and True for every text in which `find` yields a span."""
+
+    def may_contain(self, text: str) -> bool: ...
+
+    def find(self, text: str, digests: Digests) -> Iterator[SensitiveSpan]: ...
+
+
+_BUILT_IN: tuple[_Detector, ...] = (_address_shapes, _secret_shapes, _number_shapes)
+
+
+class Redactor:
+    """Replace sensitive data by placeholders. `counts` has the number of replacements by kind.
+
+    Args:
+        key: The project's secret, from which placeholders are derived.
+        patterns: Regular expressions by name; if one has a group, only the group is replaced.
+
+    Raise ValueError for an invalid pattern. All methods raise TimeoutError if a pattern takes too long on a text.
+    """
+
+    def __init__(self, key: bytes, patterns: Mapping[str, str] | None = None) -> None:
+        own = [OwnPattern(name, pattern) for name, pattern in (patterns or {}).items()]
+        self.counts: Counter[str] = Counter()
+        self._digests = Digests(key)
+        self._detectors: tuple[_Detector, ...] = (*own, *_BUILT_IN)
+        self._clean_names: set[str] = set()
+
+    def redact_text(self, text: str) -> str:
+        """Return `text` with placeholders; the same object if there is nothing to replace."""
+        return self._start_pass(self._detectors).text(text)
+
+    def redact_value(self, value: Json) -> Json:
+        """Return plain data with redacted texts and keys; the same object if there is nothing to replace."""
+        return self._start_pass(self._detectors).value(value)
+
+    def redact_call(self, call: LoggedCall) -> LoggedCall:
+        """Return a call with all fields and its raw record redacted; the same object if there is nothing to replace."""
+        texts: dict[str, None] = {}
+        # Most texts are in the raw record too; each one is searched once.
+        plain = _gather_texts(call.raw, texts)
+        for value in map(call.__getattribute__, _FIELDS):
+            if type(value) is str:
+                texts[value] = None
+            elif value:
+                plain = _gather_texts(value, texts) and plain
+        for message in call.messages:
+            texts[message.content] = None
+        everything = "\n".join(texts)
+        # A detector that finds nothing suspicious in the whole call skips its single texts.
+        detectors = [detector for detector in self._detectors if detector.may_contain(everything)]
+        if plain and not detectors:
+            return call
+        one = self._start_pass(detectors)
+        return replace(
+            call,
+            messages=tuple(Message(item.role, one.text(item.content)) for item in call.messages),
+            **{name: one.value(getattr(call, name)) for name in _FIELDS},
+        )
+
+    def _start_pass(self, detectors: Sequence[_Detector]) -> _Pass:
+        return _Pass(self._digests, detectors, self.counts, self._clean_names)
+
+
+class _Pass:
+    """The texts of one record, or one text. A text that occurs twice is searched and counted once."""
+
+    def __init__(
+        self, digests: Digests, detectors: Sequence[_Detector], counts: Counter[str], clean_names: set[str]
+    ) -> None:
+        self._digests = digests
+        self._clean_names = clean_names
+        self._detectors = detectors
+        self._counts = counts
+        self._known: dict[str, str] = {}
+
+    def text(self, text: str) -> str:
+        if len(text) < _MIN_LENGTH:
+            return text
+        known = self._known.get(text)
+        if known is None:
+            known = self._known[text] = self._redact_fully(text)
+        return known
+
+    def value(self, value: Json) -> Json:
+        kind = type(value)
+        if kind is str:
+            return self.text(value)
+        if kind is dict:
+            items = {self._redact_name(key): self._redact_field(key, item) for key, item in value.items()}
+            same = items.keys() == value.keys() and all(items[key] is item for key, item in value.items())
+            return value if same else items
+        if kind is list or kind is tuple:
+            new = [self.value(item) for item in value]
+            return value if all(map(operator.is_, new, value)) else kind(new)
+        return self._redact_integer(value) if kind is int and value >= _MIN_CARD else value
+
+    def _redact_name(self, name: str) -> str:
+        """Return the redacted name of a field. Clean names are cached, because records repeat them."""
+        if name in self._clean_names:
+            return name
+        new = self.text(name) if type(name) is str else name
+        if new is name and len(self._clean_names) < _MAX_NAMES:
+            self._clean_names.add(name)
+        return new
+
+    def _redact_fully(self, text: str) -> str:
+        # The text next to a replaced value may match only now, so one pass is not always enough.
+        for _ in range(_MAX_PASSES):
+            new = self._redact_once(text)
+            if new is text:
+                break
+            text = new
+        return text
+
+    def _redact_once(self, text: str) -> str:
+        detectors = [detector for detector in self._detectors if detector.may_contain(text)]
+        found = self._find(text, detectors) if detectors else []
+        # Placeholders are found too, so that no other detector finds anything inside them.
+        found = [span for span in found if span.placeholder != text[span.start : span.end]]
+        if not found:
+            return text
+        parts, end = [], 0
+        for span in found:
+            parts += [text[end : span.start], span.placeholder]
+            end = span.end
+            self._counts[span.kind] += 1
+        return "".join([*parts, text[end:]])
+
+    def _find(self, text: str, detectors: Sequence[_Detector]) -> list[SensitiveSpan]:
+        """Return the spans to replace, from left to right. If two overlap, the first detector wins."""
+        kept: list[SensitiveSpan] = []
+        starts: list[int] = []
+        for span in (span for detector in detectors for span in detector.find(text, self._digests)):
+            index = bisect(starts, span.start)
+            after_previous = not index or kept[index - 1].end <= span.start
+            if after_previous and (index == len(kept) or span.end <= kept[index].start):
+                starts.insert(index, span.start)
+                kept.insert(index, span)
+        return kept
+
+    def _redact_field(self, name: str, value: Json) -> Json:
+        """Return the redacted value of a field, whose name may tell what it is."""
+        if isinstance(name, str) and _is_sensitive_name(name):
+            if isinstance(value, str) and _secret_shapes.is_secret(name, value):
+                return self._count("key", value, _secret_shapes.mask(value, self._digests))
+            if isinstance(value, str) and _number_shapes.is_phone(name, value):
+                return self._count("phone", value, _number_shapes.replace_phone(value, self._digests))
+            if type(value) is int and value >= _MIN_PHONE and _number_shapes.is_phone(name, str(value)):
+                return self._count("phone", value, _number_shapes.replace_phone_integer(value, self._digests))
+        return self.value(value)
+
+    def _redact_integer(self, value: int) -> int:
+        digits = str(value) if value < 10**19 else ""
+        if not _number_shapes.is_card(digits):
+            return value
+        return self._count("card", value, int(_number_shapes.replace_card(digits, self._digests)))
+
+    def _count(self, kind: str, old: _Plain, new: _Plain) -> _Plain:
+        if new == old:
+            return old
+        self._counts[kind] += 1
+        return new
+
+
+def _gather_texts(value: Json, texts: dict[str, None]) -> bool:
+    """Add all texts in `value` to `texts`. Return False if a number or a named field needs a closer look.
+
+    Most calls have nothing to replace, and for those this is nearly all the work.
+    """
+    kind, plain = type(value), True
+    if kind is str:
+        texts[value] = None
+    elif kind is dict:
+        for key, item in value.items():
+            texts[key] = None
+            kind = type(item)
+            if kind is str:
+                texts[item] = None
+                plain = plain and not (_is_sensitive_name(key) and _is_sensitive(key, item))
+            elif kind is int:
+                plain = plain and item < _MIN_CARD and not (_is_sensitive_name(key) and _is_sensitive(key, str(item)))
+            elif kind is dict or kind is list:
+                plain = _gather_texts(item, texts) and plain
+    elif kind is list or kind is tuple:
+        for item in value:
+            plain = _gather_texts(item, texts) and plain
+    elif kind is int:
+        plain = value < _MIN_CARD
+    return plain
+
+
+@lru_cache(maxsize=4096)
+def _is_sensitive_name(name: str) -> bool:
+    """Return True if a field of this name may be sensitive whatever its value looks like."""
+    return _number_shapes.is_phone_name(name) or _secret_shapes.is_secret_name(name)
+
+
+def _is_sensitive(name: str, value: str) -> bool:
+    return _number_shapes.is_phone(name, value) or _secret_shapes.is_secret(name, value)

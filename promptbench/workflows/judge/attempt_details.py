@@ -1,0 +1,126 @@
+"""All attempts of a run, for reports that show them; read from the record on iteration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from promptbench.core.types import Attempt, Outcome
+from promptbench.engine.prepare.prepared_suite import BASELINE, Bench
+from promptbench.gate.case_outcomes import CaseOutcome
+from promptbench.gate.judge import Verdict
+from promptbench.report.model import AttemptRow, CaseAttempts, Explored, PastRow, PromptText
+from promptbench.store.runs import RunStore
+from promptbench.workflows.judge.case_results import PASSING
+
+
+def explored(bench: Bench, record: Path, run: str, verdict: Verdict, screen: Mapping[str, int]) -> Explored:
+    """Return the prompts, cases and history of a run. `screen` is the number of first-round tries by model."""
+    return Explored(
+        prompts=[
+            PromptText(item.label.removesuffix(".prompt"), item.side.value, item.hash, item.prompt.source)
+            for item in bench.variants
+        ],
+        cases=_Cases(bench, record, run, verdict, screen),
+        history=_History(record, bench.suite.name, bench.prompt_name),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _History:
+    record: Path
+    suite: str
+    prompt: str
+
+    def __iter__(self) -> Iterator[PastRow]:
+        with RunStore(self.record) as runs:
+            for item in runs.history(self.suite, self.prompt):
+                yield PastRow(**{**asdict(item), "prompt": item.prompt.removesuffix(".prompt")})
+
+
+@dataclass(frozen=True, slots=True)
+class _Cases:
+    """The cases of a run. Can be iterated repeatedly; one case is in memory at a time."""
+
+    bench: Bench
+    record: Path
+    run: str
+    verdict: Verdict
+    screen: Mapping[str, int]
+
+    def __iter__(self) -> Iterator[CaseAttempts]:
+        states = {
+            (model.model, item.case.name): item.outcome.value for model in self.verdict.models for item in model.cases
+        }
+        places = [
+            (variant.hash if variant else BASELINE, model.name)
+            for model in self.bench.models
+            for variant in (self.bench.variants if model.uses_prompt else (None,))
+        ]
+        with RunStore(self.record) as runs:
+            for name in self.bench.cases.names:
+                attempts = [item for place in places for item in runs.attempts_at(self.run, *place, name)]
+                yield self._case(name, attempts, states)
+
+    def _case(self, name: str, attempts: list[Attempt], states: Mapping[tuple[str, str], str]) -> CaseAttempts:
+        case, cases = self.bench.cases[name], self.bench.suite.cases
+        written = cases[name] if name in cases.numbers else None
+        return CaseAttempts(
+            case=name,
+            number=self.bench.cases.numbers[name],
+            tags=case.tags,
+            critical=case.critical,
+            states={
+                model.name: states.get((model.name, name)) or self._state(attempts, model.name)
+                for model in self.bench.models
+            },
+            variables=case.variables,
+            expected=[written.expect] if written and written.has_expect else [],
+            was=case.was,
+            asked={
+                variant.hash: [
+                    (message.role, message.content) for message in variant.prompt.render(case.variables, case.history)
+                ]
+                for variant in self.bench.variants
+            },
+            attempts=[_row(item, self.screen) for item in attempts],
+        )
+
+    def _state(self, attempts: list[Attempt], model: str) -> str:
+        """Return the state of a case that the gate did not compare, by the judged prompt or the baseline."""
+        outcomes = {
+            item.outcome
+            for item in attempts
+            if item.key.model == model and item.key.variant in (self.verdict.candidate, BASELINE)
+        }
+        if Outcome.FAILED in outcomes:
+            return CaseOutcome.FAILING.value
+        return PASSING if Outcome.PASSED in outcomes else CaseOutcome.NO_ANSWER.value
+
+
+def _row(attempt: Attempt, screen: Mapping[str, int]) -> AttemptRow:
+    key, answer = attempt.key, attempt.answer
+    usage = answer.usage if answer else None
+    taken = answer is not None and not answer.recorded and not attempt.cached
+    return AttemptRow(
+        prompt=key.variant,
+        model=key.model,
+        repeat=key.repeat,
+        counted=key.repeat < screen.get(key.model, 1),
+        outcome=attempt.outcome.value,
+        answer=answer.text if answer else None,
+        rung=attempt.rung.value if attempt.rung else None,
+        repairs=list(dict.fromkeys(repair.name for repair in attempt.repairs)),
+        reasons=attempt.reasons,
+        error=attempt.error,
+        fallback=attempt.fallback,
+        tries=attempt.tries,
+        cached=attempt.cached,
+        provider_ms=answer.provider_ms if answer and taken else None,
+        queue_ms=attempt.queue_ms,
+        input_tokens=usage.input_tokens if usage else None,
+        output_tokens=usage.output_tokens if usage else None,
+        cost=attempt.cost,
+        started=attempt.started,
+    )

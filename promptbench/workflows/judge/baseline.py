@@ -1,0 +1,82 @@
+"""The baseline of the production version: its attempts when it was promoted, or in its first run on record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from promptbench.core.types import Json
+from promptbench.engine.prepare.prepared_suite import Bench
+from promptbench.gate.attempt_matrix import AttemptMatrix
+from promptbench.gate.case_outcomes import CaseInfo
+from promptbench.gate.drift import Drift, drift
+from promptbench.gate.evidence import recorded_answers
+from promptbench.gate.policy import Policy
+from promptbench.store.prompts import Store
+from promptbench.store.runs import RunStore
+
+
+@dataclass(frozen=True, slots=True)
+class ProductionBaseline:
+    """Attempts of one version at a suite that has not changed since. `since` names the run, as in `Drift`.
+
+    `returned` has, by model, the names that its provider returned then.
+    """
+
+    since: str
+    version: str
+    table: AttemptMatrix
+    returned: Mapping[str, Sequence[str]]
+
+    def drifts(
+        self, table: AttemptMatrix, models: Sequence[str], cases: Sequence[CaseInfo], policy: Policy
+    ) -> dict[str, Drift]:
+        """Return the drift of each model that both runs have answers of."""
+        found = {
+            model: drift(table, self.table, self.version, model, cases, policy.repeats, self.since) for model in models
+        }
+        return {model: change for model, change in found.items() if change is not None}
+
+    def renamed(self, now: Mapping[str, Sequence[str]]) -> Iterator[str]:
+        """Yield a note for each model whose provider now returns another name: most likely it is another model."""
+        for model, names in now.items():
+            before = self.returned.get(model)
+            if before and set(names) != set(before):
+                yield f"{model} answers as {', '.join(names)}, and as {', '.join(before)} when {self.since}"
+
+
+def production_baseline(
+    bench: Bench, path: str, store: Store, runs: RunStore, before: str
+) -> ProductionBaseline | None:
+    """Return the baseline from the evidence of the promotion, else from the first run on record `before` a time.
+
+    `path` is the suite's path from the project's root. None if the suite or its checks have changed since.
+    """
+    if bench.champion is None:
+        return None
+    version = bench.champion.hash
+    for event in reversed(store.history(bench.prompt_name)):
+        if event.to_hash != version or event.evidence is None or event.at >= before:
+            continue
+        found = _as_promoted(bench, path, store.evidence(event.evidence), f"promoted on {event.at[:10]}")
+        if found is not None:
+            return found
+    aliases = runs.model_aliases()
+    first = aliases.first_run(bench.suite.name, version, bench.suite_hash, bench.checks_hash, before)
+    if first is None:
+        return None
+    run, day = first
+    return ProductionBaseline(f"first run on {day}", version, AttemptMatrix(runs.outcomes(run)), aliases.names(run))
+
+
+def _as_promoted(bench: Bench, path: str, proof: Mapping[str, Json], since: str) -> ProductionBaseline | None:
+    try:
+        for suite in proof["suites"]:
+            same = (suite["suite_hash"], suite["checks_hash"]) == (bench.suite_hash, bench.checks_hash)
+            if suite["path"] == path and same:
+                returned = {model["model"]: model["returned"] for model in suite["models"]}
+                return ProductionBaseline(since, proof["candidate"], recorded_answers(proof, path), returned)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        # Evidence of an unknown shape is no baseline; `prompts show --evidence` reports it.
+        return None
+    return None

@@ -1,0 +1,432 @@
+"""Run suites: plan, call the models, judge. Every decision is made elsewhere."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Protocol
+
+from promptbench import __version__
+from promptbench.core.canonical import digest
+from promptbench.core.clock import today
+from promptbench.core.errors import Interrupted
+from promptbench.core.events import AttemptDone, Event, Listener, Notice, RunStarted
+from promptbench.core.secrets import Secrets
+from promptbench.core.types import Answer, Attempt, AttemptKey, CacheMode, Json, Judging
+from promptbench.core.words import number_of
+from promptbench.engine.attempts import Attempts, More
+from promptbench.engine.plan import Repeats, Task, first_round_size
+from promptbench.engine.prepare.judges import DEFAULTS
+from promptbench.engine.prepare.prepared_suite import Bench, BenchModel
+from promptbench.engine.runner import Engine
+from promptbench.engine.scoring import ADVISORY
+from promptbench.gate.attempt_matrix import AttemptMatrix
+from promptbench.gate.candidates import judge_candidates
+from promptbench.gate.case_outcomes import CaseInfo, needed_repeats
+from promptbench.gate.judge import GatedModel, Result, Verdict
+from promptbench.gate.policy import CRITICAL_REPEATS, Policy, TagPolicy
+from promptbench.gateway import Budget, Cache, Gateway, Market, PriceFile, Prices, RateLimiter
+from promptbench.project import Workspace
+from promptbench.store.run_cases import RunCase
+from promptbench.store.runs import SHARD, RunInfo, RunStore, RunVariant
+from promptbench.workflows.judge.baseline import ProductionBaseline
+
+_MERGE = "`promptbench runs merge` judges all shards together"
+_BEST_FIRST = (Result.PASS, Result.INCONCLUSIVE, Result.FAIL, Result.NO_VERDICT)
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """What the user requested: the command that repeats the run, what it selects of the suite, the use of the cache."""
+
+    command: str
+    selection: Mapping[str, Sequence[str]]
+    cache: CacheMode = CacheMode.OFF
+
+
+class Trial(Protocol):
+    """A rule for judging the answers of a run."""
+
+    def wanted(self, table: AttemptMatrix) -> Collection[AttemptKey]:
+        """Return the attempts that a verdict still needs."""
+
+    def verdicts(self, table: AttemptMatrix, *, asked_all: bool) -> tuple[Verdict, ...]:
+        """Return at least one verdict, the best candidate's first."""
+
+
+@dataclass(frozen=True, slots=True)
+class ByGate:
+    """The gate: candidates against the version in production."""
+
+    bench: Bench
+    earlier: ProductionBaseline | None = None
+
+    def wanted(self, table: AttemptMatrix) -> Collection[AttemptKey]:
+        return _wanted(self.bench, table)
+
+    def verdicts(self, table: AttemptMatrix, *, asked_all: bool) -> tuple[Verdict, ...]:
+        return judge_all(self.bench, table, asked_all=asked_all, earlier=self.earlier)
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A run with its verdicts, the best candidate's first."""
+
+    info: RunInfo
+    verdicts: tuple[Verdict, ...]
+    table: AttemptMatrix
+
+    @property
+    def verdict(self) -> Verdict:
+        return self.verdicts[0]
+
+
+def policy_of(bench: Bench) -> Policy:
+    """Return the suite's `gate:` as a policy."""
+    gate = bench.suite.gate
+    return Policy(
+        margin=gate.margin,
+        repeats=gate.repeats,
+        fixed=gate.fixed,
+        format_floor=gate.format_floor,
+        answer_floor=gate.answer_floor,
+        max_age=gate.max_age,
+        tags={tag: TagPolicy(wants.floor, wants.margin) for tag, wants in gate.tags.items()},
+        cost_ratio=gate.cost_ratio,
+        latency_ratio=gate.latency_ratio,
+        critical_repeats=CRITICAL_REPEATS if bench.cases.critical else 0,
+    )
+
+
+def repeats_of(bench: Bench) -> Repeats:
+    """Return the tries per case in the first round of a run."""
+    policy = policy_of(bench)
+    return Repeats(policy.repeats, policy.screen(critical=True))
+
+
+def case_infos(bench: Bench) -> list[CaseInfo]:
+    cases, day = bench.cases, today()
+    infos = []
+    for name in cases.names:
+        tags = tuple(tag for tag, names in cases.tagged.items() if name in names)
+        apart = cases.quarantined.get(name)
+        review_by = apart.review_by if apart else ""
+        cluster = cases.clusters.get(name, "")
+        infos.append(CaseInfo(name, name in cases.critical, tags, cluster, review_by, "" < review_by < day))
+    return infos
+
+
+def run_cases(bench: Bench) -> Iterator[RunCase]:
+    """Yield the cases for the record of a run."""
+    infos = zip(case_infos(bench), bench.cases.contents, strict=True)
+    return (RunCase(info.name, content, _said_of(info)) for info, content in infos)
+
+
+def _said_of(info: CaseInfo) -> dict[str, Json]:
+    return {
+        field.name: value for field in fields(info) if field.name != "name" and (value := getattr(info, field.name))
+    }
+
+
+def gated_models(bench: Bench) -> list[GatedModel]:
+    """Return the models that must pass."""
+    return [GatedModel(model.name, bench.deterministic(model)) for model in bench.models if model.gated]
+
+
+def table_of(bench: Bench, runs: RunStore, run: str, *, answered: bool = False) -> AttemptMatrix:
+    """Return the outcomes of a recorded run, as far as the gate needs them; `answered` as in `RunStore.outcomes`."""
+    measured = policy_of(bench).measured
+    found = runs.outcomes(run, answered=answered, measured=bool(measured))
+    return AttemptMatrix(found, bench.cases.numbers, measured=measured)
+
+
+def execute(
+    workspace: Workspace,
+    bench: Bench,
+    runs: RunStore,
+    listen: Listener,
+    *,
+    asked: RunRequest,
+    budgets: Sequence[Budget] = (),
+    limiters: dict[str, RateLimiter] | None = None,
+    trial: Trial | None = None,
+) -> Finished:
+    """Make the run of one suite, or resume an interrupted one, and judge it. There is no verdict if a budget ends.
+
+    `limiters` are those of earlier suites, so that the known rate limits stay known. Raises Interrupted if the user
+    stops the run; the answers until then are on record.
+    """
+    prices = prices_of(workspace, bench)
+    variants = [RunVariant(item.hash, item.side, item.label, item.prompt.source) for item in bench.variants]
+    trial = trial or ByGate(bench)
+    info, _ = runs.start(
+        # A comparison asks what a trial of candidates may ask too, and must not pass for one.
+        plan_hash(bench, asked.cache) if isinstance(trial, ByGate) else digest([bench.plan_hash, "compared"]),
+        bench.suite.name,
+        bench.prompt_name,
+        _facts(workspace, bench, asked, prices),
+        variants,
+        __version__,
+    )
+    runs.cases().keep(info.id, run_cases(bench))
+    # Attempts that got no answer are made again, so the old ones count for nothing.
+    table = table_of(bench, runs, info.id, answered=True)
+    listen(RunStarted(info.id, bench.suite.name, first_round_size(bench, repeats_of(bench)), table.answers()))
+
+    def heard(event: Event) -> None:
+        if isinstance(event, AttemptDone):
+            table.add(event.attempt)
+        listen(event)
+
+    cache = _cache(workspace, bench, runs, asked.cache, listen)
+    limiters = limiters_of(workspace, bench, limiters)
+    gateway = gateway_of(workspace, bench.reachable, prices, budgets, limiters, listen, cache)
+    record = _Record(runs, info.id, workspace.secrets, same_judges(bench))
+    with Engine(gateway, listen) as engine:
+        attempts = Attempts(bench, engine, record, heard, runs.covered(info.id), runs.unjudged(info.id))
+        for tasks in attempts.rounds(repeats_of(bench), table.answered, _more(bench, table, trial)):
+            engine.run(tasks, attempts, attempts.workers)
+    if engine.stopped:
+        raise Interrupted(
+            f"stopped; {table.answers()} answers are on record", hint=f"`{asked.command}` resumes the run"
+        )
+    verdicts = trial.verdicts(table, asked_all=attempts.complete)
+    if engine.spent is not None:
+        sentence = f"NO VERDICT: stopped at the budget: {engine.spent}; the same command resumes it"
+        verdicts = tuple(undecided(verdict, Result.NO_VERDICT, sentence) for verdict in verdicts)
+    else:
+        verdicts = without_judges(workspace, bench, runs, info.id, verdicts)
+    best = verdicts[0]
+    # With more shards than cases some have nothing to ask.
+    if best.result is not Result.NO_VERDICT or (bench.shard is not None and not bench.cases):
+        result, sentence = best.result.value, best.sentence
+        if bench.shard is not None:
+            result, sentence = SHARD, f"{SHARD} {bench.shard}: {number_of(len(bench.cases), 'case')} run; {_MERGE}"
+        runs.finish(info.id, result, sentence)
+    return Finished(runs.run(info.id), verdicts, table)
+
+
+def undecided(verdict: Verdict, result: Result, sentence: str) -> Verdict:
+    """Return a verdict that decides nothing, for the reason in the sentence."""
+    models = tuple(replace(model, result=result, sentence=sentence) for model in verdict.models)
+    return replace(verdict, result=result, sentence=sentence, models=models)
+
+
+def without_judges(
+    workspace: Workspace, bench: Bench, runs: RunStore, run: str, verdicts: tuple[Verdict, ...]
+) -> tuple[Verdict, ...]:
+    """Return the verdicts; if there is none because judges are missing, with that reason."""
+    reasons = runs.unjudged_reasons(run)
+    if not reasons:
+        return verdicts
+    if next(iter(reasons)) == ADVISORY:
+        folder = shlex.quote(workspace.shown(bench.suite.folder))
+        why = f"{ADVISORY}; `promptbench agree {folder} --labels FILE` records whether they may count"
+    else:
+        count = sum(reasons.values())
+        answers = "1 answer is" if count == 1 else f"{count} answers are"
+        why = f"{answers} without a judge's verdict; `{runs.run(run).facts['command']}` requests it again"
+    sentence = f"NO VERDICT: {why}"
+    return tuple(
+        undecided(item, item.result, sentence) if item.result is Result.NO_VERDICT else item for item in verdicts
+    )
+
+
+def judge_all(
+    bench: Bench, table: AttemptMatrix, *, asked_all: bool, earlier: ProductionBaseline | None = None
+) -> tuple[Verdict, ...]:
+    """Return a verdict for each candidate, the best first. Production is compared with its `earlier` answers."""
+    models, cases, policy = gated_models(bench), case_infos(bench), policy_of(bench)
+    verdicts = judge_candidates(
+        table,
+        champion=bench.champion.hash if bench.champion else None,
+        candidates=[candidate.hash for candidate in bench.candidates],
+        models=models,
+        cases=cases,
+        policy=policy,
+        asked_all=asked_all,
+        drifts=earlier.drifts(table, [model.name for model in models], cases, policy) if earlier else {},
+    )
+    return tuple(sorted(verdicts, key=lambda item: (_BEST_FIRST.index(item.result), -_answers(item))))
+
+
+def _answers(verdict: Verdict) -> float:
+    return min((model.candidate.answers or 0.0 for model in verdict.models), default=0.0)
+
+
+def gateway_of(
+    workspace: Workspace,
+    models: Iterable[BenchModel],
+    prices: Prices,
+    budgets: Sequence[Budget],
+    limiters: Mapping[str, RateLimiter],
+    listen: Listener,
+    cache: Cache | None = None,
+    concurrency: int | None = None,
+) -> Gateway:
+    """Return the gateway to some models, as configured in the settings, where `concurrency` may be given instead."""
+    values = workspace.settings.values
+    return Gateway(
+        {model.name: model.provider for model in models},
+        retries=values.retries,
+        concurrency=concurrency or values.concurrency,
+        patience=values.outage_minutes * 60,
+        price=prices.cost,
+        bill=prices.of_tokens,
+        budgets=budgets,
+        limiters=limiters,
+        cache=cache,
+        notice=lambda text: listen(Notice(text)),
+    )
+
+
+def same_judges(bench: Bench) -> frozenset[str]:
+    """Return the deterministic judges."""
+    found: set[str] = set()
+    for check in bench.judged_checks:
+        config = DEFAULTS if check.config is None else check.config
+        found |= {str(ref) for ref in check.judges if bench.judges[str(ref)].model.provider.deterministic(config)}
+    return frozenset(found)
+
+
+def plan_hash(bench: Bench, cache: CacheMode) -> str:
+    """Return the hash by which a run is resumed. It depends on the cache: no run may resume with cached answers."""
+    return bench.plan_hash if cache is CacheMode.OFF else digest([bench.plan_hash, cache.value])
+
+
+def _cache(workspace: Workspace, bench: Bench, runs: RunStore, mode: CacheMode, listen: Listener) -> Cache | None:
+    """Return the cache of a run, None if it is off. Its keys contain our version: another may differ in requests."""
+    if mode is CacheMode.OFF:
+        return None
+    shapes = {model.name: [__version__, model.shaped_by] for model in bench.reachable if model.shaped_by is not None}
+    for model in bench.reachable:
+        if model.name not in shapes:
+            listen(Notice(f"answers of {model.name} are not cached: not everything that shapes them is known"))
+    return Cache(mode, runs.cache(), shapes, workspace.secrets)
+
+
+def limiters_of(workspace: Workspace, bench: Bench, known: dict[str, RateLimiter] | None) -> dict[str, RateLimiter]:
+    """Return a rate limiter for each remote model; a limit by model wins over one by provider."""
+    limits = workspace.settings.values.limits
+    limiters = {} if known is None else known
+    for model in bench.reachable:
+        if model.name in limiters or model.local or model.replays:
+            continue
+        found = limits.get(model.name) or limits.get(model.ref.provider)
+        limiters[model.name] = RateLimiter(found.by_kind() if found else None)
+    return limiters
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """The record of one run, without the environment's secrets that answers may repeat."""
+
+    runs: RunStore
+    run: str
+    secrets: Secrets
+    same_judges: frozenset[str]
+
+    def add(self, attempts: Iterable[tuple[Attempt, bool]]) -> None:
+        self.runs.add(self.run, [(self._masked(attempt), same) for attempt, same in attempts], self.same_judges)
+
+    def attempt(self, key: AttemptKey) -> Attempt | None:
+        return self.runs.attempt(self.run, key)
+
+    def judged(self, request_hash: str) -> Answer | None:
+        return self.runs.judged(self.run, request_hash)
+
+    def _masked(self, attempt: Attempt) -> Attempt:
+        answer = self.secrets.mask_answer(attempt.answer) if attempt.answer else None
+        scores = tuple(replace(score, reason=self.secrets.mask(score.reason)) for score in attempt.scores)
+        tries = tuple(replace(failed, message=self.secrets.mask(failed.message)) for failed in attempt.failed_tries)
+        judgings = tuple(self._masked_judging(judging) for judging in attempt.judgings)
+        if answer is attempt.answer and scores == attempt.scores and not (attempt.error or tries or judgings):
+            return attempt
+        error = self.secrets.mask(attempt.error) if attempt.error else None
+        return replace(attempt, answer=answer, error=error, scores=scores, failed_tries=tries, judgings=judgings)
+
+    def _masked_judging(self, judging: Judging) -> Judging:
+        answer = self.secrets.mask_answer(judging.answer) if judging.answer else None
+        return replace(judging, answer=answer, error=self.secrets.mask(judging.error) if judging.error else None)
+
+
+def _more(bench: Bench, table: AttemptMatrix, trial: Trial) -> More:
+    """Return the rounds that a trial still wants, of nondeterministic models."""
+    models = {model.name: model for model in bench.models}
+    variants = {variant.hash: variant for variant in bench.variants}
+
+    def more() -> tuple[int, Iterable[Task]]:
+        keys = trial.wanted(table)
+        tasks = (Task(variants[key.variant], models[key.model], bench.cases[key.case], key.repeat) for key in keys)
+        return len(keys), tasks
+
+    return more
+
+
+def _wanted(bench: Bench, table: AttemptMatrix) -> Collection[AttemptKey]:
+    """Return the attempts that the gate still needs; the champion's are made once for all candidates."""
+    keys: dict[AttemptKey, None] = {}
+    if bench.champion is None:
+        return keys
+    for gated in gated_models(bench):
+        if gated.deterministic:
+            continue
+        for candidate in bench.candidates:
+            wants = needed_repeats(
+                table, bench.champion.hash, candidate.hash, gated.name, case_infos(bench), policy_of(bench)
+            )
+            for want in wants:
+                have = table.cell(want.variant, gated.name, want.case)
+                missing = (repeat for repeat in range(want.repeats) if not have.made(repeat))
+                keys.update((AttemptKey(want.variant, gated.name, want.case, repeat), None) for repeat in missing)
+    return keys
+
+
+def prices_of(workspace: Workspace, bench: Bench) -> Prices:
+    """Return the prices of a suite's models. Raises InputError if the price file is invalid."""
+    values, models = workspace.settings.values, list(bench.reachable)
+    market = Market(
+        {model.ref.provider: model.billing.address for model in models if model.billing.address},
+        frozenset(model.name for model in models if model.local),
+        values.machine_price_per_hour,
+        {model.name: model.billing.model for model in models if model.billing.model},
+        frozenset(model.name for model in models if model.replays),
+    )
+    file = PriceFile.read(workspace.settings.root / values.prices) if values.prices else None
+    return Prices(market, file)
+
+
+def _facts(workspace: Workspace, bench: Bench, asked: RunRequest, prices: Prices) -> dict[str, object]:
+    return {
+        "command": asked.command,
+        "selection": dict(asked.selection),
+        "cache": asked.cache.value,
+        **what_is_asked(workspace, bench),
+        "machine_price_per_hour": workspace.settings.values.machine_price_per_hour,
+        "prices": prices.facts(),
+        "models": [
+            {
+                "model": model.name,
+                "uses_prompt": model.uses_prompt,
+                "gated": model.gated,
+                "deterministic": bench.deterministic(model),
+            }
+            for model in bench.models
+        ],
+    }
+
+
+def what_is_asked(workspace: Workspace, bench: Bench) -> dict[str, object]:
+    """Return the facts that a promotion compares with the suite as it is then."""
+    return {
+        "path": workspace.shown(bench.suite.path),
+        "suite_hash": bench.suite_hash,
+        "checks_hash": bench.checks_hash,
+        "ladder": bench.ladder.hash,
+        "repairs": bench.ladder.named_rules(),
+        "accept": bench.accept.value,
+        "policy": policy_of(bench).as_dict(),
+        "partial": bench.partial or bench.shard is not None,
+        **({"shard": bench.shard, "whole_plan": bench.whole_plan} if bench.shard is not None else {}),
+    }

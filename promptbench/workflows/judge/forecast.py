@@ -1,0 +1,90 @@
+"""Forecast what a run can detect and what it costs, before any call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from math import ceil
+
+from promptbench.core.words import number_of
+from promptbench.engine.estimate import Estimate
+from promptbench.engine.plan import round_sizes
+from promptbench.engine.prepare.prepared_suite import Bench
+from promptbench.gate.case_outcomes import CaseInfo
+from promptbench.gate.policy import TRIES
+from promptbench.gate.power import PassRate, PowerForecast
+from promptbench.store.runs import RunStore
+from promptbench.workflows.judge.execute import case_infos, gated_models, policy_of, repeats_of
+
+
+def forecast_power(bench: Bench, runs: RunStore | None) -> PowerForecast | None:
+    """Return the forecast, or None if nothing is compared and floors decide. `runs` may hold calibrations."""
+    models = gated_models(bench)
+    if bench.champion is None or is_same(bench) or not models:
+        return None
+    cases, policy = case_infos(bench), policy_of(bench)
+    found = runs.calibrations().pass_rates(bench.suite.name) if runs else {}
+    known = [found[model.name] for model in models if model.name in found]
+    return PowerForecast.of(
+        _independent(cases),
+        policy,
+        deterministic=all(model.deterministic for model in models),
+        tagged={tag: _independent(case for case in cases if tag in case.tags) for tag in policy.tags},
+        # The least reliable model decides.
+        passing=PassRate(*min(known)) if known else None,
+    )
+
+
+def is_same(bench: Bench) -> bool:
+    """Return True if every candidate is the production version."""
+    return bench.champion is not None and all(item.hash == bench.champion.hash for item in bench.candidates)
+
+
+def _independent(cases: Iterable[CaseInfo]) -> int:
+    return len({(case.cluster,) if case.cluster else (case.name, "") for case in cases if not case.review_by})
+
+
+def maximum_calls(bench: Bench) -> dict[str, int]:
+    """Return the number of calls by model if every case fails: the first round and all retries."""
+    sizes = round_sizes(bench, repeats_of(bench))
+    if bench.champion is not None and not is_same(bench):
+        retried = sum(not case.review_by for case in case_infos(bench)) * len(bench.variants) * TRIES
+        for model in gated_models(bench):
+            sizes[model.name] += 0 if model.deterministic else retried
+    return sizes
+
+
+def describe_forecast(
+    bench: Bench,
+    forecast: PowerForecast | None,
+    first: Mapping[str, int],
+    most: Mapping[str, int],
+    expected: Mapping[str, Estimate],
+) -> Iterator[str]:
+    """Yield the forecast in words, with the calls and cost of the retries and of the cases that a margin lacks.
+
+    `first` and `most` are calls by model, in the first round and in total.
+    """
+    if forecast is None:
+        if is_same(bench):
+            yield "this is the production version: the verdict is on its floors and its earlier answers"
+        return
+    yield from forecast.lines()
+    if sum(most.values()) > sum(first.values()):
+        factors = {name: most[name] / calls for name, calls in first.items() if calls}
+        total = number_of(sum(most.values()), "call")
+        yield (
+            f"a failing case is tried up to {TRIES} times more with each prompt; if all fail, that is {total} in "
+            f"total, {_cost(expected, factors)}"
+        )
+    if forecast.missing:
+        factors = dict.fromkeys(first, (forecast.cases + forecast.missing) / forecast.cases)
+        calls = sum(ceil(count * factors[name]) for name, count in first.items())
+        yield f"with the missing cases: {calls:,} calls in the first round, {_cost(expected, factors)}"
+
+
+def _cost(expected: Mapping[str, Estimate], factors: Mapping[str, float]) -> str:
+    costs = [None if item.cost is None else item.cost * factors.get(name, 1.0) for name, item in expected.items()]
+    if None in costs:
+        return "cost unknown"
+    known = sum(cost for cost in costs if cost is not None)
+    return f"about ${known:.4f}" if known else "free"

@@ -1,0 +1,198 @@
+"""Shards of a run: report each without a verdict, then merge them into one run and judge it as a whole."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from promptbench import __version__
+from promptbench.core.diagnostics import Diagnostics
+from promptbench.core.errors import ConflictError, EnvironmentFailure, Exit, InputError
+from promptbench.core.types import CacheMode, Json
+from promptbench.core.words import number_of
+from promptbench.engine.prepare.prepared_suite import Bench
+from promptbench.engine.shards import Shard
+from promptbench.gate.judge import Result
+from promptbench.project import DURATIONS, Workspace
+from promptbench.report.model import RunReport
+from promptbench.store.prompts import Store
+from promptbench.store.run_file import RunFile, copy
+from promptbench.store.runs import SHARD, RunInfo, RunStore
+from promptbench.suite.loader import load as load_suite
+from promptbench.workflows.judge.baseline import production_baseline
+from promptbench.workflows.judge.execute import (
+    Finished,
+    judge_all,
+    plan_hash,
+    run_cases,
+    table_of,
+    what_is_asked,
+    without_judges,
+)
+from promptbench.workflows.judge.rejudge import bench_of, is_whole
+from promptbench.workflows.judge.report import build
+from promptbench.workflows.store.promote import proven
+
+_MOST_NAMED = 5
+# The facts that all shards of a run share, with their names in messages.
+_SAME = {"suite_hash": "its cases", "checks_hash": "its checks", "whole_plan": "its gate, prompts or models"}
+
+
+def as_shard(report: RunReport, finished: Finished) -> RunReport:
+    """Return the report on a shard: without a verdict, and successful if all calls were made."""
+    sentence = finished.info.sentence
+    if finished.info.result != SHARD or sentence is None:
+        return report
+    judgements = [replace(item, result=SHARD, sentence=sentence) for item in report.judgements]
+    return replace(report, result=SHARD, sentence=sentence, exit=Exit.YES, judgements=judgements)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A run of one shard, and its file."""
+
+    shard: Shard
+    info: RunInfo
+    file: RunFile
+
+    def __str__(self) -> str:
+        return f"shard {self.shard} (run {self.info.id} in {self.file.path})"
+
+
+def merge_runs(workspace: Workspace, files: Sequence[Path], *, evidence: bool = False) -> list[RunReport]:
+    """Merge the shards in run records into one run and judge it. Return a report for each suite. No call is made.
+
+    The newest run of each shard counts.
+
+    Args:
+        files: run records or folders with one; by default the project's own.
+        evidence: add the evidence, over all suites about one prompt.
+
+    Raises:
+        InputError: a shard or a case is missing, or a case is in two shards.
+        ConflictError: the shards differ in suite, prompts or gate, or from the present ones.
+        EnvironmentFailure: a shard is unfinished.
+    """
+    with workspace.prompts() as store, workspace.runs() as runs:
+        opened: list[RunFile] = []
+        try:
+            opened += (RunFile.open(path) for path in files or [workspace.settings.state])
+            found = _newest(part for file in opened for part in _parts(file))
+            if not found:
+                where = ", ".join(str(file.path) for file in opened)
+                hint = "`promptbench run --shard 1/2` makes one"
+                raise InputError(f"no run of a shard in {where}", hint=hint)
+            checked = [(parts, _checked(workspace, store, runs, parts)) for parts in found]
+            merged = [(bench, _merged(workspace, store, runs, parts, bench)) for parts, bench in checked]
+            reports = [_report(bench, runs, finished) for bench, finished in merged]
+            return proven(workspace, runs, merged, reports) if evidence else reports
+        finally:
+            for file in opened:
+                file.close()
+
+
+def _parts(file: RunFile) -> Iterable[_Part]:
+    return (_Part(Shard.parse(str(info.facts["shard"])), info, file) for info in file.shards())
+
+
+def _newest(parts: Iterable[_Part]) -> list[list[_Part]]:
+    """Return, for each suite, the newest run of each shard of its newest split."""
+    found: dict[str, dict[int, _Part]] = {}
+    for part in sorted(parts, key=lambda part: (part.info.started, part.info.id)):
+        shards = found.setdefault(str(part.info.facts["path"]), {})
+        if any(other.shard.of != part.shard.of for other in shards.values()):
+            shards.clear()
+        shards[part.shard.number] = part
+    return [[shards[number] for number in sorted(shards)] for shards in found.values()]
+
+
+def _checked(workspace: Workspace, store: Store, runs: RunStore, parts: Sequence[_Part]) -> Bench:
+    """Return the bench of the whole suite, after checking that these are all of its parts."""
+    first = parts[0]
+    for part in parts:
+        if part.info.finished is None:
+            raise EnvironmentFailure(f"{part} is not finished", hint=f"`{part.info.facts['command']}` resumes it")
+        _check_same(first, part.info.facts, str(part))
+        if part.info.facts["cache"] != first.info.facts["cache"]:
+            raise ConflictError(f"{first} and {part} differ in --cache", hint="run one of them again")
+    missing = sorted(set(range(1, first.shard.of + 1)) - {part.shard.number for part in parts})
+    if missing:
+        names = _named(f"{number}/{first.shard.of}" for number in missing)
+        raise InputError(f"missing shards: {names}", hint="name the run record of every shard")
+    bench = bench_of(workspace, store, runs, first.info)
+    now = {**what_is_asked(workspace, bench), "whole_plan": bench.whole_plan}
+    _check_same(first, now, f"{first.info.facts['path']} as it is now")
+    _check_cases(bench, parts)
+    return bench
+
+
+def _check_same(first: _Part, facts: Mapping[str, Json], what: str) -> None:
+    differs = [name for key, name in _SAME.items() if facts.get(key) != first.info.facts.get(key)]
+    if differs:
+        hint = "run all shards on one commit, and merge them there"
+        raise ConflictError(f"{first} and {what} do not belong together: {differs[0]} differ", hint=hint)
+
+
+def _check_cases(bench: Bench, parts: Sequence[_Part]) -> None:
+    """Raise InputError unless every case is in exactly one shard."""
+    where: dict[str, _Part] = {}
+    hint = f"{DURATIONS} next to the suite decides the split: it must be the same for all shards"
+    for part in parts:
+        for name in part.file.case_names(part.info.id):
+            if name in where:
+                raise InputError(f"the case '{name}' is in {where[name]} and in {part}", hint=hint)
+            where[name] = part
+    if missing := [name for name in bench.cases.names if name not in where]:
+        are = "1 case is" if len(missing) == 1 else f"{number_of(len(missing), 'case')} are"
+        raise InputError(f"{are} in no shard: {_named(map(repr, missing))}", hint=hint)
+
+
+def _named(names: Iterable[str]) -> str:
+    found = list(names)
+    rest = len(found) - _MOST_NAMED
+    return ", ".join(found[:_MOST_NAMED]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _merged(workspace: Workspace, store: Store, runs: RunStore, parts: Sequence[_Part], bench: Bench) -> Finished:
+    oldest = min((part.info for part in parts), key=lambda info: info.started)
+    kept = {key: value for key, value in oldest.facts.items() if key not in ("shard", "whole_plan")}
+    command = str(kept["command"]).removesuffix(f" --shard {oldest.facts['shard']}")
+    facts = {**kept, **what_is_asked(workspace, bench), "command": command, "shards": [part.info.id for part in parts]}
+    new = runs.start_again(oldest, plan_hash(bench, CacheMode(kept["cache"])), facts, __version__)
+    copy(runs, new.id, [(part.file, part.info.id) for part in parts])
+    runs.cases().keep(new.id, run_cases(bench))
+    table = table_of(bench, runs, new.id)
+    before = production_baseline(bench, str(facts["path"]), store, runs, new.started)
+    verdicts = judge_all(bench, table, asked_all=is_whole(bench, table), earlier=before)
+    verdicts = without_judges(workspace, bench, runs, new.id, verdicts)
+    if verdicts[0].result is not Result.NO_VERDICT:
+        runs.finish(new.id, verdicts[0].result.value, verdicts[0].sentence)
+    return Finished(runs.run(new.id), verdicts, table)
+
+
+def _report(bench: Bench, runs: RunStore, finished: Finished) -> RunReport:
+    facts = finished.info.facts
+    return build(bench, runs, finished, path=str(facts["path"]), command=str(facts["command"]), notes=())
+
+
+def durations(workspace: Workspace, suite: Path) -> Path:
+    """Write the duration of each case in a suite's newest finished run to the file that decides the split.
+
+    Raises:
+        InputError: there is no such run, or the file is not writable.
+    """
+    file = workspace.suite_file(suite)
+    loaded = load_suite(file, workspace.shown(file), Diagnostics())
+    if loaded is None:
+        raise InputError(f"{workspace.shown(file)} has errors", hint="`promptbench validate` shows them")
+    with workspace.runs() as runs:
+        cases = runs.listing().durations(runs.latest_of_suite(loaded.name, finished=True))
+    path = file.parent / DURATIONS
+    text = json.dumps({"schema_version": 1, "suite": loaded.name, "cases": cases}, ensure_ascii=False, indent=1)
+    try:
+        path.write_text(f"{text}\n", encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror}") from None
+    return path

@@ -1,0 +1,346 @@
+"""The report on a run or a comparison: verdict, figures, and what changed case by case."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, replace
+from difflib import unified_diff
+from functools import partial
+
+from promptbench.core.types import Json
+from promptbench.core.words import number_of
+from promptbench.report.document import (
+    Block,
+    CodeBlock,
+    Document,
+    ItemList,
+    Report,
+    Section,
+    TableBlock,
+    TableColumn,
+    Text,
+)
+from promptbench.report.model import Attempts, Explored, Promotion, Row, RunReport, TokenTimes
+from promptbench.report.nlu import compared, figures, labels
+from promptbench.report.qa import figures as qa_figures
+from promptbench.report.words import duration, money, share, tail
+from promptbench.workflows.judge.run_changes import changes
+from promptbench.workflows.judge.run_charts import charts
+
+# Failing calls, evidence and single attempts have formats of their own, and can be large.
+NOT_IN_JSON = ("failures", "proof", "explored")
+# Waiting in the queue is shown from this many milliseconds on: below, it is this machine being busy.
+_WAITED = 10.0
+_MOST_DIFF_LINES = 400
+_FEW = "~ p99 of fewer than 100 calls: between the two slowest of them"
+SIDES = {"champion": "production"}
+
+
+def run_report(run: RunReport) -> Report:
+    """Return the report on a run or comparison, for every format."""
+    first = next(iter(run.judgements), None)
+    properties = {}
+    if first:
+        properties["candidate"] = f"{first.candidate} {first.candidate_hash}"
+        if first.champion:
+            properties["production"] = f"{first.champion} {first.champion_hash}"
+    return Report(
+        name=run.suite,
+        document=_document(run),
+        data=partial(_data, run),
+        exit=run.exit,
+        result=run.result,
+        collection="runs",
+        run=run.run,
+        started=run.started,
+        path=run.path,
+        prompt=run.prompt,
+        command=run.reproduce,
+        properties=properties,
+        problems=[*run.errors, *run.unjudged],
+        cases=run.results,
+        attempts=_attempts(run, run.explored) if run.explored else None,
+        charts=partial(charts, run),
+        failures=run.failures,
+        proof=run.proof,
+    )
+
+
+def _data(run: RunReport) -> dict[str, Json]:
+    data = asdict(replace(run, results=tuple(run.results), failures=(), proof=None, explored=None))
+    return {name: value for name, value in data.items() if name not in NOT_IN_JSON}
+
+
+def _attempts(run: RunReport, explored: Explored) -> Attempts:
+    return Attempts(
+        prompts=explored.prompts,
+        cases=explored.cases,
+        candidate=run.judgements[0].candidate_hash if run.judgements else "",
+        models={row.model: row.gated for row in run.rows},
+        intents=frozenset(label for item in (run.nlu.summaries if run.nlu else ()) for label in item.intents),
+    )
+
+
+def _document(run: RunReport) -> Document:
+    titles = [_title(run, candidate=item.candidate, champion=item.champion, mode=item.mode) for item in run.judgements]
+    title, *others = titles or [f"{run.suite}: {number_of(run.cases, 'case')}"]
+    return Document(
+        title=title,
+        about=[*(Text(other, "strong") for other in others), *(Text(note, "warn") for note in run.notes)],
+        facts=_facts(run),
+        sections=[section for section in _sections(run) if section.blocks],
+        verdict=run.sentence,
+    )
+
+
+def _title(run: RunReport, *, candidate: str, champion: str | None, mode: str) -> str:
+    against = f" against {champion}" if champion else ", with nothing in production yet"
+    if mode == "same":
+        against = ", which is in production"
+    return f"{run.suite}: {candidate}{against}, {number_of(run.cases, 'case')}"
+
+
+def _facts(run: RunReport) -> dict[str, str]:
+    facts = {"run": run.run, "started": run.started[:16].replace("T", " ") + " UTC"}
+    if run.promotion:
+        facts["promoted"] = f"{run.promotion.prompt}@{run.promotion.version} is now {run.promotion.label}"
+    return facts
+
+
+def _sections(run: RunReport) -> Iterator[Section]:
+    yield Section(list(_figures(run)), title="")
+    yield Section(list(_ladder(run.rows)))
+    yield from _answers(run)
+    yield Section(list(_latency(run.rows)))
+    yield from _by_tokens(run.rows)
+    yield Section([Text(wait, "warn") for wait in run.waits])
+    yield from changes(run)
+    yield Section(list(_prompt_changes(run.explored)) if run.explored else [])
+    yield Section([Text(line) for line in (*_check_changes(run), *_not_compared(run))])
+    if run.log:
+        calls, verb = number_of(run.log.calls, "failing call"), "passes" if run.log.mended == 1 else "pass"
+        yield Section([Text(f"log: {run.log.mended} of {calls} {verb} now on {run.log.model}")])
+    yield Section([Text(line) for line in run.comparisons])
+    yield Section(_listed("no answer from the provider", run.errors))
+    yield Section([*map(Text, _judges(run)), *(Text(f"advisory: {line}") for line in run.advisory)])
+    yield Section(_listed("no verdict from a judge", run.unjudged))
+    yield Section(list(_saving(run)))
+    if run.exit != 0:
+        yield Section([CodeBlock(run.reproduce, label="again")])
+    if run.promotion:
+        yield Section(list(promoted(run.promotion)))
+    yield Section(list(_candidates(run)))
+
+
+def _listed(title: str, items: Sequence[str]) -> list[Block]:
+    return [ItemList(items, title=title, tone="none")] if items else []
+
+
+def _figures(run: RunReport) -> Iterator[Block]:
+    """A row for each prompt on each model."""
+    rows = run.rows
+    outcomes = [_outcomes(run, row) for row in rows]
+    columns: dict[TableColumn, list[str]] = {
+        TableColumn("answers"): [f"{row.passed}/{row.attempts} {share(row.passed, row.attempts):>5}" for row in rows],
+        TableColumn("format", drop=3): list(map(_format, rows)),
+        TableColumn("fixed"): [fixed for fixed, _ in outcomes],
+        TableColumn("broken"): [broken for _, broken in outcomes],
+        TableColumn("p50", drop=2): [duration(row.p50_ms) for row in rows],
+        TableColumn("p99", drop=4): [tail(row.p99_ms, few=row.few) for row in rows],
+        TableColumn("$/1,000", drop=1): [
+            money(row.cost_per_1000) if row.attempts > row.cached else "–" for row in rows
+        ],
+        TableColumn("cached", drop=5): [str(row.cached or "") for row in rows],
+        TableColumn("errors"): [str(row.errored or "") for row in rows],
+    }
+    optional = ("fixed", "broken", "cached", "errors")
+    shown = {column: cells for column, cells in columns.items() if any(cells) or column.head not in optional}
+    if rows:
+        yield _by_model("Prompts and models", "side", rows, shown)
+
+
+def _format(row: Row) -> str:
+    return "–" if row.well_formed is None else share(row.well_formed, row.attempts)
+
+
+def _by_model(
+    label: str, head: str, rows: Sequence[Row], columns: dict[TableColumn, list[str]], note: str = ""
+) -> TableBlock:
+    names = [
+        (row.model + ("" if row.gated else " (not judged)"), SIDES.get(row.side, row.side), row.prompt) for row in rows
+    ]
+    return TableBlock(
+        columns=[*(TableColumn(name, numeric=False) for name in ("model", head, "prompt")), *columns],
+        rows=[[*name, *cells] for name, *cells in zip(names, *columns.values(), strict=True)],
+        label=label,
+        grouped=True,
+        note=note,
+    )
+
+
+def _outcomes(run: RunReport, row: Row) -> tuple[str, str]:
+    """Return how many cases the judged prompt fixed and broke on a model; empty for every other row."""
+    judged = next(iter(run.judgements), None)
+    if judged is None or judged.mode not in ("champion", "comparison") or not (row.gated and row.attempts):
+        return "", ""
+    is_candidate = row.side == "candidate" and row.prompt == judged.candidate.removesuffix(".prompt")
+    if not (is_candidate or row.side == "B"):
+        return "", ""
+    count = Counter(flip.flip for flip in run.flips if flip.model == row.model)
+    return str(count["fixed"]), str(count["broken"])
+
+
+def _ladder(rows: Sequence[Row]) -> Iterator[Text]:
+    """A line for each prompt whose answers were not all clean: how they had to be read."""
+    several = len({row.model for row in rows}) > 1
+    for row in rows:
+        if any(count for name, count in row.rungs.items() if name != "raw"):
+            rungs = " · ".join(f"{name.replace('_', ' ')} {count}" for name, count in row.rungs.items() if count)
+            repairs = ", ".join(f"{name} {count}" for name, count in row.repairs.items())
+            of = f"{row.prompt} on {row.model}" if several and row.prompt else row.prompt or row.model
+            yield Text(f"format of {of}: {rungs}" + (f" ({repairs})" if repairs else ""), "quiet")
+
+
+def _answers(run: RunReport) -> Iterator[Section]:
+    """Figures of the checks for intents, slots and questions."""
+    if run.nlu:
+        found = [(_of(item.prompt, item.model), *row) for item in run.nlu.summaries for row in figures(item)]
+        confused = [(_of(item.prompt, item.model), list(labels(item))) for item in run.nlu.summaries]
+        lists = [ItemList(lines, title=of) for of, lines in confused if lines]
+        tests = [Text(compared(item), "" if item.stands else "quiet") for item in run.nlu.comparisons]
+        yield Section([_measured(found), *lists, *tests], title="intents and slots")
+    if run.qa:
+        found = [(_of(item.prompt, item.model), *row) for item in run.qa.summaries for row in qa_figures(item)]
+        yield Section([_measured(found)], title="questions and answers")
+
+
+def _of(prompt: str, model: str) -> str:
+    return f"{prompt} on {model}" if prompt else model
+
+
+def _measured(rows: Sequence[Sequence[str]]) -> TableBlock:
+    heads = ("prompt", "", "value (95 % interval)", "of")
+    return TableBlock([TableColumn(head, numeric=False) for head in heads], rows, label="Figures", grouped=True)
+
+
+def _latency(rows: Sequence[Row]) -> Iterator[Block]:
+    """Times of each row, if they say more than the figures of one model on this machine."""
+    rows = [row for row in rows if row.timed]
+    networked = any(row.first_byte_p50_ms is not None for row in rows)
+    if not networked and len({row.model for row in rows}) < 2:
+        return
+    columns = {
+        TableColumn("n", drop=1): [str(row.timed) for row in rows],
+        TableColumn("p50"): [duration(row.p50_ms) for row in rows],
+        TableColumn("p90", drop=3): [duration(row.p90_ms) for row in rows],
+        TableColumn("p99"): [tail(row.p99_ms, few=row.few) for row in rows],
+        TableColumn("σ", drop=2): [duration(row.deviation_ms) for row in rows],
+    }
+    if networked:
+        columns[TableColumn("first byte", drop=5)] = [duration(row.first_byte_p50_ms) for row in rows]
+    if any((row.queue_p99_ms or 0.0) >= _WAITED for row in rows):
+        columns[TableColumn("queue p50", drop=4)] = [duration(row.queue_p50_ms) for row in rows]
+        columns[TableColumn("queue p99")] = [tail(row.queue_p99_ms, few=row.few) for row in rows]
+    yield _by_model("Latency", "latency", rows, columns, _FEW if any(row.few for row in rows) else "")
+
+
+def _by_tokens(rows: Sequence[Row]) -> Iterator[Section]:
+    for row in rows:
+        of = " ".join(filter(None, (SIDES.get(row.side, row.side), row.prompt, "on", row.model)))
+        for kind, buckets in (("input", row.by_input_tokens), ("output", row.by_output_tokens)):
+            if len(buckets) > 1:
+                title = f"latency by {kind} tokens, {of}"
+                yield Section([replace(by_tokens(buckets), detail="verbose")], title=title, tone="quiet")
+
+
+def by_tokens(buckets: Sequence[TokenTimes], say: Callable[[float | None], str] = duration) -> TableBlock:
+    """Return the times of calls by their number of tokens as a table."""
+    heads = ("n", "p50", "p90", "p99", "σ")
+    return TableBlock(
+        [TableColumn("tokens", numeric=False), *map(TableColumn, heads)],
+        [
+            (
+                f"{item.least:,}–{item.most:,}",
+                f"{item.calls:,}",
+                say(item.p50_ms),
+                say(item.p90_ms),
+                f"~{say(item.p99_ms)}" if item.few else say(item.p99_ms),
+                say(item.deviation_ms),
+            )
+            for item in buckets
+        ],
+        label="Latency by tokens",
+    )
+
+
+def _prompt_changes(explored: Explored) -> Iterator[Block]:
+    """Each candidate's text compared with that of production, line by line."""
+    champion = next((prompt for prompt in explored.prompts if prompt.side == "champion"), None)
+    for prompt in explored.prompts:
+        if champion is None or prompt is champion:
+            continue
+        lines = list(unified_diff(champion.source.splitlines(), prompt.source.splitlines(), lineterm="", n=3))[2:]
+        count = number_of(sum(line[:1] in "+-" for line in lines), "line")
+        more = [f"… {len(lines) - _MOST_DIFF_LINES:,} more lines"] if len(lines) > _MOST_DIFF_LINES else []
+        label = f"The prompt, from {champion.label} to {prompt.label}: {count}"
+        yield CodeBlock("\n".join([*lines[:_MOST_DIFF_LINES], *more]), label=label, language="diff", detail="page")
+
+
+def _check_changes(run: RunReport) -> Iterator[str]:
+    models = dict.fromkeys(change.model for change in run.checks)
+    for model in models:
+        found = [change for change in run.checks if change.model == model]
+        found.sort(key=lambda change: (-change.broken, -change.fixed, change.check))
+        parts = [
+            f"{change.check} "
+            + ", ".join(f"{n} {word}" for n, word in ((change.fixed, "fixed"), (change.broken, "broken")) if n)
+            for change in found
+        ]
+        where = f" on {model}" if len(models) > 1 else ""
+        yield f"checks{where}: {' · '.join(parts)}"
+
+
+def _not_compared(run: RunReport) -> Iterator[str]:
+    for why, names in run.left_out.items():
+        yield f"not compared, {why}: {some(names)}"
+
+
+def some(names: Sequence[str], most: int = 20) -> str:
+    """Return the first names, and how many more there are."""
+    rest = len(names) - most
+    return ", ".join(names[:most]) + (f", and {number_of(rest, 'other')}" if rest > 0 else "")
+
+
+def _judges(run: RunReport) -> Iterator[str]:
+    for row in run.judges:
+        missing = {"without answer": row.without_answer, "without verdict": row.without_verdict}
+        lacks = "".join(f", {count} {what}" for what, count in missing.items() if count)
+        yield f"judges: {number_of(row.questions, 'call')} to {row.judge}, {money(row.cost)}{lacks}"
+
+
+def _saving(run: RunReport) -> Iterator[Text]:
+    if run.saving and run.saving.everywhere > run.saving.asked:
+        made, all_tries = run.saving.asked, run.saving.everywhere
+        line = f"{all_tries - made:,} calls saved: {made:,} were made, and all tries of every case are {all_tries:,}"
+        yield Text(line, "quiet", detail="verbose")
+
+
+def _candidates(run: RunReport) -> Iterator[Text]:
+    """The verdicts on the other candidates."""
+    for other in run.judgements[1:]:
+        yield Text(f"{other.candidate}: {other.sentence}")
+    if len(run.judgements) > 1:
+        yield Text(f"{run.judgements[0].candidate} is the best of {len(run.judgements)} candidates:")
+
+
+def promoted(moved: Promotion) -> Iterator[Block]:
+    """Yield what a moved label means: what changed, why, how to read it, and how to undo it."""
+    was = f" (was {moved.prompt}@{moved.previous})" if moved.previous else ""
+    yield Text(f"{moved.prompt}@{moved.version} is now {moved.label}{was}", "strong")
+    if moved.proof:
+        yield Text(f"proof: {moved.proof}", indent=2)
+    if moved.returning:
+        yield Text(f"fails again: {', '.join(moved.returning)}", indent=2)
+    yield CodeBlock(f"promptbench get {moved.prompt}@{moved.label}", label="read it", indent=2)
+    yield CodeBlock(moved.undo, label="undo it", indent=2)

@@ -1,0 +1,180 @@
+"""What one pass over the attempts of a run collects: sums for each prompt and model, and answers worth showing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from promptbench.core.types import Attempt, AttemptKey, Outcome, Rung
+from promptbench.engine.failure_signature import build_signature
+from promptbench.gate.attempt_matrix import AttemptCell, AttemptMatrix
+from promptbench.report.model import CheckChange, Row, SideResult
+from promptbench.workflows.judge.case_results import interval_of
+from promptbench.workflows.judge.figures.judges import Advisory
+from promptbench.workflows.judge.figures.latency import Timing
+
+
+@dataclass(slots=True)
+class Tally:
+    """Sums for one prompt on one model."""
+
+    passed: int = 0
+    answered: int = 0
+    errored: int = 0
+    read: int = 0
+    well_formed: int = 0
+    rungs: Counter[str] = field(default_factory=Counter)
+    repairs: Counter[str] = field(default_factory=Counter)
+    timing: Timing = field(default_factory=Timing)
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    cost: float | None = 0.0
+    cached: int = 0
+
+    @property
+    def asked(self) -> int:
+        """Return the number of answers that took time and money in this run."""
+        return self.answered - self.cached
+
+    @property
+    def cost_each(self) -> float | None:
+        """Return US dollars per answer that was paid for; None if unknown, or if there is none."""
+        return None if self.cost is None or not self.asked else self.cost / self.asked
+
+    def add(self, attempt: Attempt) -> None:
+        if attempt.answer is None or attempt.outcome is Outcome.ERRORED:
+            self.errored += attempt.outcome is Outcome.ERRORED
+            return
+        self.answered += 1
+        self.passed += attempt.outcome is Outcome.PASSED
+        if attempt.rung is not None:
+            self.read += 1
+            self.well_formed += attempt.well_formed
+            self.rungs[attempt.rung.value] += 1
+            self.repairs.update({repair.name for repair in attempt.repairs})
+        if attempt.cached:
+            # No call was made, so it has no time, no tokens and no cost.
+            self.cached += 1
+            return
+        self.timing.add(attempt)
+        if usage := attempt.answer.usage:
+            self.tokens_in = (self.tokens_in or 0) + usage.input_tokens
+            self.tokens_out = (self.tokens_out or 0) + usage.output_tokens
+        # One unknown price makes the sum unknown.
+        self.cost = None if self.cost is None or attempt.cost is None else self.cost + attempt.cost
+
+    def row(self, prompt: str, side: str, model: str, *, gated: bool) -> Row:
+        cost = self.cost if self.answered else None
+        return Row(
+            prompt=prompt,
+            side=side,
+            model=model,
+            gated=gated,
+            attempts=self.answered,
+            passed=self.passed,
+            errored=self.errored,
+            well_formed=self.well_formed if self.read else None,
+            rungs={rung.value: self.rungs[rung.value] for rung in Rung} if self.read else {},
+            input_tokens=self.tokens_in,
+            output_tokens=self.tokens_out,
+            cost=cost,
+            cost_per_1000=None if self.cost_each is None else self.cost_each * 1000,
+            repairs=dict(self.repairs.most_common()),
+            cached=self.cached,
+            **self.timing.figures(),
+        )
+
+
+@dataclass(slots=True)
+class _Shown:
+    """The answer shown for a prompt at a case: the first failing one, else the first."""
+
+    answer: str
+    reasons: Sequence[str]
+    passed: bool
+    cause: str
+
+
+@dataclass(slots=True)
+class _Checked:
+    """The first round of one prompt at one case: the number of checked answers, and of those that failed each check."""
+
+    answers: int = 0
+    failed: Counter[str] = field(default_factory=Counter)
+
+    def holds(self, check: str) -> bool:
+        return self.failed[check] * 2 < self.answers
+
+
+class Collector:
+    """Collects everything in one pass over the attempts. Answers are kept only for cases that need attention."""
+
+    def __init__(self, table: AttemptMatrix, worth_showing: set[tuple[str, str]]) -> None:
+        self._table = table
+        self._worth = worth_showing
+        self.tallies: dict[tuple[str, str], Tally] = {}
+        self.shown: dict[tuple[str, str, str], _Shown] = {}
+        self._checked: dict[tuple[str, str, str], _Checked] = {}
+        self.errors: Counter[tuple[str, str]] = Counter()
+        self.attempts: Counter[str] = Counter()
+        self.by_fallback: Counter[tuple[str, str]] = Counter()
+        self.unjudged: Counter[str] = Counter()
+        self.advisory = Advisory()
+
+    def add(self, attempt: Attempt, *, first_round: bool, key: AttemptKey | None = None) -> None:
+        """Count an attempt, in a comparison under the `key` of its side. Retests do not enter pass rates."""
+        model, key = attempt.key.model, key or attempt.key
+        if first_round:
+            self.advisory.add(attempt)
+            self.tallies.setdefault((key.variant, key.model), Tally()).add(attempt)
+        self.attempts[model] += 1
+        if attempt.error and attempt.answer is not None and attempt.fallback is None:
+            self.unjudged[attempt.error] += 1
+        elif attempt.error:
+            self.errors[model, attempt.error] += 1
+        if attempt.fallback is not None:
+            self.by_fallback[model, attempt.fallback] += 1
+            return
+        if attempt.answer is None or (key.model, key.case) not in self._worth:
+            return
+        cell = (key.variant, key.model, key.case)
+        if first_round and attempt.outcome is not Outcome.ERRORED:
+            checked = self._checked.setdefault(cell, _Checked())
+            checked.answers += 1
+            checked.failed.update({score.check for score in attempt.scores if score.weight and not score.passed})
+        passed = attempt.outcome is Outcome.PASSED
+        before = self.shown.get(cell)
+        if before is None or (before.passed and not passed):
+            cause = "" if passed else build_signature(attempt)
+            self.shown[cell] = _Shown(attempt.answer.text, attempt.reasons, passed, cause)
+
+    def cause(self, variant: str, model: str, case: str) -> str:
+        """Return why a prompt fails a case, without what differs from answer to answer; empty if it passes."""
+        shown = self.shown.get((variant, model, case))
+        return shown.cause if shown else ""
+
+    def check_changes(self, champion: str, candidate: str) -> list[CheckChange]:
+        """Count the cases where a check holds for one side and not for the other, by check and model."""
+        fixed: Counter[tuple[str, str]] = Counter()
+        broken: Counter[tuple[str, str]] = Counter()
+        for model, case in self._worth:
+            theirs, ours = (self._checked.get((variant, model, case)) for variant in (champion, candidate))
+            if theirs is None or ours is None:
+                continue
+            for check in {*theirs.failed, *ours.failed}:
+                fixed[check, model] += not theirs.holds(check) and ours.holds(check)
+                broken[check, model] += theirs.holds(check) and not ours.holds(check)
+        names = sorted(key for key in {*fixed, *broken} if fixed[key] or broken[key])
+        return [CheckChange(check, model, fixed[check, model], broken[check, model]) for check, model in names]
+
+    def side(self, variant: str, model: str, case: str) -> SideResult:
+        shown = self.shown.get((variant, model, case))
+        cell = self.cell(variant, model, case)
+        interval = interval_of(cell.passes, cell.total)
+        return SideResult(
+            cell.passes, cell.total, shown.answer if shown else None, shown.reasons if shown else (), interval
+        )
+
+    def cell(self, variant: str, model: str, case: str) -> AttemptCell:
+        return self._table.cell(variant, model, case)

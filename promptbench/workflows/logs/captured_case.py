@@ -1,0 +1,268 @@
+"""Turns a logged failure into a case of a suite. It becomes one only if its checks fail on the logged answer."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from promptbench.core.canonical import digest
+from promptbench.core.diagnostics import Code, Diagnostic, Diagnostics
+from promptbench.core.types import Json, LoggedCall, Rung
+from promptbench.engine.prepare.cases import CaseBuilder, PromptInPlay
+from promptbench.engine.prepare.conversation import conversation_of
+from promptbench.engine.prepare.inputs import CallInput, input_of
+from promptbench.parsing.json_text import read as read_json
+from promptbench.parsing.ladder import BUILT_IN, Ladder
+from promptbench.prompts.prompt import Prompt
+from promptbench.suite.cases import read_case
+from promptbench.suite.models import Case, Suite, Where
+from promptbench.yaml.marked import parse
+from promptbench.yaml.source import Source
+from promptbench.yaml.text import mapping_lines
+
+TAG = "captured"
+_READABLE_ID = re.compile(r"(?=.*[A-Za-z])(?!.*[0-9a-fA-F-]{12})[\w.:#/-]{1,40}\Z")
+_MOST_WORDS, _LONGEST_NAME = 6, 40
+_LONGEST_LABEL = 80
+"""A longer wish is prose, which nobody's answer repeats word for word."""
+
+
+@dataclass(frozen=True, slots=True)
+class SelectedCall:
+    """A logged call that shall become a case, and the log it is from."""
+
+    call: LoggedCall
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureOptions:
+    """What a person said of the calls: the right answer, a wish, checks as in a suite. None is nothing said.
+
+    `expect` and `should_be` are in a list of one, since null may be the right answer.
+    """
+
+    expect: tuple[Json, ...] = ()
+    should_be: tuple[Json, ...] = ()
+    checks: tuple[Json, ...] = ()
+    tags: tuple[str, ...] = ()
+
+    @property
+    def says_right(self) -> bool:
+        """Whether it says of the answer what it should have been."""
+        return bool(self.expect or self.should_be or self.checks)
+
+
+@dataclass(frozen=True, slots=True)
+class Captured:
+    """A new case: its data as in YAML, why it is red, and what was proposed for it, in words."""
+
+    id: str
+    name: str
+    data: Mapping[str, Json]
+    red_by: tuple[str, ...]
+    proposed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedCall:
+    """A call that is no case, why, and what to do."""
+
+    id: str
+    reason: str
+    hint: str = ""
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ExistingCase:
+    """A call that is a case already."""
+
+    id: str
+    case: str
+
+
+@dataclass(frozen=True)
+class Capture:
+    """Captures calls into one suite. `templates` are the prompts that may have rendered their messages, in order."""
+
+    suite: Suite
+    prompts: Sequence[PromptInPlay]
+    templates: Sequence[Prompt]
+    root: Path
+    allowed_code: Sequence[str]
+    ladder: Ladder = BUILT_IN
+    _names: set[str] = field(default_factory=set)
+    _origins: dict[tuple[str, str], str] = field(default_factory=dict)
+    _inputs: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for case in self.suite.cases.scan(Diagnostics()):
+            self._names.add(case.name)
+            self._inputs[_input_hash(CallInput(case.variables, case.messages))] = case.name
+            origin = case.where.value.get("origin")
+            if isinstance(origin, Mapping):
+                self._origins[str(origin.get("source")), str(origin.get("id"))] = case.name
+
+    def add(self, chosen: SelectedCall, wanted: CaptureOptions) -> Captured | RefusedCall | ExistingCase:
+        """The case of a call. The next ones know of it, so that no name is given twice."""
+        call = chosen.call
+        known = self._origins.get((chosen.source, call.id))
+        if known is not None:
+            return ExistingCase(call.id, known)
+        if call.answer is None:
+            why = f"no answer came ({call.error})" if call.error else "no answer came"
+            return RefusedCall(call.id, why, "a call without an answer says nothing about the prompt")
+        given = input_of(call, self.templates, [item.prompt for item in self.prompts])
+        if isinstance(given, str):
+            return RefusedCall(call.id, given, "add 'vars' to the log, or adopt the prompt that made it")
+        same = self._inputs.get(_input_hash(given))
+        if same is not None:
+            why = f"the case '{same}' has the same input already"
+            return RefusedCall(call.id, why, "write the logged answer there, under 'was:'")
+        found = self._red(chosen, call.answer, given, wanted)
+        if isinstance(found, Captured):
+            self._names.add(found.name)
+            self._origins[chosen.source, call.id] = found.name
+            self._inputs[_input_hash(given)] = found.name
+        return found
+
+    def _red(
+        self, chosen: SelectedCall, answer: str, given: CallInput, wanted: CaptureOptions
+    ) -> Captured | RefusedCall:
+        """The first proposal whose checks fail on the answer."""
+        name = _name(chosen.call, given, self._names)
+        refused = RefusedCall(chosen.call.id, "")
+        for extra, words in self._proposals(chosen.call, answer, wanted):
+            data = _data(name, chosen, answer, given, extra, wanted)
+            try:
+                tried = self._tried(chosen.call, data, answer)
+            except ValueError as error:
+                return RefusedCall(chosen.call.id, str(error))
+            if isinstance(tried, tuple):
+                return Captured(chosen.call.id, name, data, tried, words)
+            refused = tried
+            if refused.diagnostics:
+                break
+        return refused
+
+    def _proposals(
+        self, call: LoggedCall, answer: str, wanted: CaptureOptions
+    ) -> Iterator[tuple[dict[str, Json], str]]:
+        """What may make the case red, the most natural first, each with what to say of it."""
+        checks = list(wanted.checks)
+        said: dict[str, Json] = {"expect": wanted.expect[0]} if wanted.expect else {}
+        said |= {"checks": checks} if checks else {}
+        if wanted.expect:
+            yield said, ""
+            return
+        if wanted.should_be:
+            wish = wanted.should_be[0]
+            if isinstance(wish, (dict, list)):
+                yield said | {"expect": wish}, "'expect' from what it should be"
+                return
+            yield said, ""
+            if not isinstance(wish, str) or (len(wish) <= _LONGEST_LABEL and "\n" not in wish):
+                yield said | {"expect": wish}, "'expect' from what it should be"
+            return
+        gold = _as_data(call.expected)
+        if gold is not None:
+            yield said | {"expect": gold}, "'expect' from the log's own right answer"
+        yield said, ""
+        if any(item.prompt.output_schema for item in self.prompts):
+            schema = {"json schema": "output"}
+            yield said | {"checks": [*checks, schema]}, "'json schema: output', which the suite lacks"
+        elif _broken_json(answer, self.suite.accept):
+            yield said | {"checks": [*checks, "json"]}, "'json', which the suite lacks"
+
+    def _tried(self, call: LoggedCall, data: Mapping[str, Json], answer: str) -> tuple[str, ...] | RefusedCall:
+        """Why the case is red, or why it is none."""
+        found = Diagnostics()
+        case = _as_case(data, found)
+        builder = CaseBuilder(
+            self.suite,
+            self.prompts,
+            found,
+            has_baseline=True,
+            root=self.root,
+            allowed_code=self.allowed_code,
+            ladder=self.ladder,
+        )
+        built = builder.build(case) if case else None
+        codes = {item.code for item in found}
+        if Code.NO_CHECKS in codes:
+            why = "it would be vacuous: nothing can fail it, since neither it nor the suite has checks"
+            return RefusedCall(call.id, why, _SAY)
+        if Code.NOT_RED in codes:
+            only = f"; the log says only '{call.failed[:_LONGEST_LABEL]}'" if call.failed else ""
+            return RefusedCall(call.id, f"its answer passes all its checks{only}", _SAY)
+        if Code.UNPROVEN in codes:
+            return RefusedCall(call.id, "whether its answer fails is for a judge to say, and none is asked now", _SAY)
+        if found.errors or built is None:
+            first = found.errors[0]
+            return RefusedCall(call.id, first.message, first.hint or "", tuple(found.errors))
+        scores = builder.evaluation(answer, built).scores
+        return tuple(f"{score.check}: {score.reason}" for score in scores if not (score.passed or score.errored))
+
+
+_SAY = "say what is wrong with it: --expect 'YAML', --should-be TEXT or --check 'YAML'"
+
+
+def _as_case(data: Mapping[str, Json], found: Diagnostics) -> Case | None:
+    """The case as it will be read from the file. Raises ValueError for what no YAML file can hold."""
+    document = parse(Source("the new case", "\n".join(mapping_lines(data, 0)) + "\n"), found)
+    return read_case(document.value, Where(document), found) if document else None
+
+
+def _data(
+    name: str, chosen: SelectedCall, answer: str, given: CallInput, extra: Mapping[str, Json], wanted: CaptureOptions
+) -> dict[str, Json]:
+    """The case as it is written, in the order in which people read it."""
+    call = chosen.call
+    origin = {"source": chosen.source, "id": call.id, "time": call.time, "model": call.model}
+    data: dict[str, Json] = {"case": name}
+    if given.variables:
+        data["vars"] = dict(given.variables)
+    if given.history:
+        data["messages"] = [message.as_dict() for message in given.history]
+    data["was"] = answer
+    if wanted.should_be:
+        data["should be"] = wanted.should_be[0]
+    data |= extra
+    if cluster := conversation_of(call):
+        data["cluster"] = cluster
+    data["tags"] = list(dict.fromkeys((TAG, *wanted.tags)))
+    data["origin"] = {key: value for key, value in origin.items() if value}
+    return data
+
+
+def _input_hash(given: CallInput) -> str:
+    return digest([dict(given.variables), [message.as_dict() for message in given.history]])
+
+
+def _as_data(expected: Json) -> Json:
+    """The log's right answer; a text that is a JSON document is that document."""
+    if not isinstance(expected, str):
+        return expected
+    reading = read_json(expected)
+    return reading.value if reading.rung is Rung.RAW and isinstance(reading.value, (dict, list)) else expected
+
+
+def _broken_json(answer: str, accept: Rung) -> bool:
+    """Whether an answer was meant as JSON and cannot be read as such."""
+    return "{" in answer and not read_json(answer).rung.within(accept)
+
+
+def _name(call: LoggedCall, given: CallInput, taken: set[str]) -> str:
+    """The call's id where a person can read it, else the first words of the input; no name twice."""
+    wanted = call.id
+    if not _READABLE_ID.match(wanted):
+        texts = [value for value in given.variables.values() if isinstance(value, str)]
+        texts += [message.content for message in given.history if message.role == "user"]
+        words = re.findall(r"[\w'-]+", max(texts, key=len, default=""))[:_MOST_WORDS]
+        wanted = " ".join(words)[:_LONGEST_NAME].strip() or wanted
+    names = (wanted if count == 1 else f"{wanted} ({count})" for count in itertools.count(1))
+    return next(name for name in names if name not in taken)

@@ -1,0 +1,114 @@
+"""The log files that a command line names: files, folders, patterns, and `-` for standard input."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO
+
+from promptbench.core.errors import InputError
+from promptbench.ingest.files.log_file import LogFile
+from promptbench.ingest.files.streams import LogError, PipeBuffer
+
+STDIN = "-"
+
+
+class ReadPosition:
+    """How far a file is read, in bytes on disk. `size` is None for a pipe."""
+
+    def __init__(self, path: Path | None, pipe: PipeBuffer | None = None) -> None:
+        self._path = path
+        self._pipe = pipe
+        self._handle: BinaryIO | None = None
+        self.size = path.stat().st_size if path else None
+
+    def open(self, mode: str = "rb") -> BinaryIO:
+        """Return the file from its start. Its position is the one that counts from now on."""
+        if self._path is None:
+            assert self._pipe is not None
+            return self._pipe.open()
+        self._handle = self._path.open("rb")
+        return self._handle
+
+    @property
+    def bytes(self) -> int:
+        if self._pipe is not None:
+            return self._pipe.position
+        return self._handle.tell() if self._handle and not self._handle.closed else 0
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedLog:
+    """A log file. `named` is True if the user named it, and not only its folder."""
+
+    file: LogFile
+    position: ReadPosition
+    named: bool
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableLog:
+    """A file that cannot be opened, and the reason."""
+
+    name: str
+    reason: str
+    named: bool
+
+
+def find_logs(
+    paths: Iterable[str], stdin: BinaryIO, mapping: Mapping[str, str] | None = None
+) -> list[OpenedLog | UnreadableLog]:
+    """Return all files that `paths` name, in order, each once. `mapping` is field to column.
+
+    Raise InputError for a path or pattern without a file.
+    """
+    found: dict[str, OpenedLog | UnreadableLog] = {}
+    for written in paths:
+        for path, named in _expand(written):
+            name = "standard input" if path is None else str(path)
+            if name not in found:
+                found[name] = _open(path, name, stdin, named=named)
+    opened = [item for item in found.values() if isinstance(item, OpenedLog)]
+    files = [replace(item.file, mapping=mapping or {}) for item in opened]
+    for item, file in zip(opened, files, strict=True):
+        others = [other for other in files if other is not file]
+        found[file.name] = replace(item, file=file.with_others(others))
+    return list(found.values())
+
+
+def _expand(written: str) -> Iterator[tuple[Path | None, bool]]:
+    if written == STDIN:
+        yield None, True
+        return
+    path = Path(written)
+    if path.is_dir():
+        inside = [item for item in sorted(path.rglob("*")) if item.is_file() and not _is_hidden(item.relative_to(path))]
+        if not inside:
+            raise InputError(f"no file in {written}")
+        yield from ((item, False) for item in inside)
+    elif path.exists() or not glob.has_magic(written):
+        if not path.exists():
+            raise InputError(f"file not found: {written}", hint="name a file, a folder, a pattern, or - for a pipe")
+        yield path, True
+    else:
+        matching = sorted(glob.glob(written, recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
+        files = [Path(item) for item in matching if Path(item).is_file()]
+        if not files:
+            raise InputError(f"no file matches '{written}'")
+        yield from ((item, len(files) == 1) for item in files)
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
+def _open(path: Path | None, name: str, stdin: BinaryIO, *, named: bool) -> OpenedLog | UnreadableLog:
+    try:
+        position = ReadPosition(path, None if path else PipeBuffer(stdin))
+        return OpenedLog(LogFile.from_opener(position.open, name, path), position, named)
+    except OSError as error:
+        return UnreadableLog(name, f"cannot be read: {error.strerror or error}", named)
+    except LogError as error:
+        return UnreadableLog(name, str(error), named)

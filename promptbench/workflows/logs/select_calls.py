@@ -1,0 +1,85 @@
+"""Selection of logged calls for a command: imported ones by id, or those of a log file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from promptbench.core.call_filter import CallFilter
+from promptbench.core.diagnostics import Diagnostics
+from promptbench.core.errors import InputError, NothingSelected
+from promptbench.core.types import BadRecord, FailureTier, LoggedCall
+from promptbench.ingest import detect_format, load_format
+from promptbench.ingest.files.log_file import LogFile
+from promptbench.ingest.files.streams import LogError
+from promptbench.project import Workspace
+from promptbench.suite.loader import load as load_suite
+from promptbench.workflows.logs.captured_case import SelectedCall
+from promptbench.workflows.logs.failures import find_failures
+from promptbench.workflows.logs.redact import load_redactor
+
+
+def select_by_id(workspace: Workspace, ids: Sequence[str]) -> list[SelectedCall]:
+    """Return the imported calls with these ids. Raise InputError if one is not found."""
+    if not ids:
+        return []
+    with workspace.recordings() as runs:
+        if runs is None:
+            raise InputError("no calls are imported yet", hint="run `promptbench import FILE`")
+        kept = [runs.calls().get(name) for name in ids]
+    return [SelectedCall(item.call, item.source) for item in kept]
+
+
+def select_from_clusters(workspace: Workspace, path: Path, limit: int | None) -> list[SelectedCall]:
+    """Return the newest imported call of each failure cluster, from the largest cluster to the smallest.
+
+    Clusters of calls without an answer are skipped. Raise NothingSelected if no cluster is left.
+    """
+    file = workspace.suite_file(path)
+    suite = load_suite(file, workspace.shown(file), Diagnostics())
+    suite_with_checks = file if suite and suite.checks else None
+    answered = CallFilter(tiers=frozenset((FailureTier.CONTENT, FailureTier.TRUNCATED)))
+    clusters = find_failures(workspace, suite_with_checks, CallFilter() if suite_with_checks else answered)
+    found = [item.example for item in clusters if item.example.logged and item.tier is not FailureTier.TRANSPORT]
+    if not found:
+        raise NothingSelected("no imported call with an answer fails", hint="`promptbench import FILE` reads a log")
+    return select_by_id(workspace, [item.id for item in found[:limit]])
+
+
+def select_from_log(workspace: Workspace, written: str, *, dry_run: bool = False) -> SelectedCall:
+    """Return the call that FILE#ID names, redacted. With `dry_run` no redaction key is written.
+
+    Raise InputError if it is not found.
+    """
+    name, hash_sign, call_id = written.rpartition("#")
+    if not (name and hash_sign and call_id):
+        raise InputError(f"expected FILE#ID, got '{written}'", hint="for example --log calls.jsonl#INC-2031")
+    redactor = load_redactor(workspace, keep_key=not dry_run)
+    for call in read_calls(Path(name)):
+        if call.id == call_id:
+            return SelectedCall(redactor.redact_call(call), redactor.redact_text(name))
+    raise InputError(f"call '{call_id}' not found in {name}")
+
+
+def select_for_replay(workspace: Workspace, logs: Sequence[Path], call_filter: CallFilter) -> list[LoggedCall]:
+    """Return the calls of log files, or without any file the imported ones, that pass the filter."""
+    if logs:
+        return [call for path in logs for call in read_calls(path) if call_filter.matches(call)]
+    with workspace.recordings() as runs:
+        if runs is None:
+            raise InputError("no calls are imported yet", hint="run `promptbench import FILE`, or name a log by --log")
+        return [kept.call for kept in runs.calls().find(call_filter)]
+
+
+def read_calls(path: Path) -> Iterator[LoggedCall]:
+    """Yield the calls of a log file, without the records that cannot be read. Raise InputError if it is not a log."""
+    try:
+        file = LogFile.from_path(path)
+        format_ = detect_format(file)
+        if format_ is None:
+            raise InputError(f"{path} is not a log of a known format", hint="`promptbench import --help` lists them")
+        for record in load_format(format_).read(file):
+            if not isinstance(record, BadRecord):
+                yield record
+    except (OSError, LogError, ValueError) as error:
+        raise InputError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from None

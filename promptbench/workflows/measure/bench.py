@@ -1,0 +1,280 @@
+"""Measure latency and cost of one prompt's calls to several models, and report recorded measurements."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+from random import Random
+
+from promptbench import __version__
+from promptbench.core.diagnostics import Diagnostics
+from promptbench.core.errors import EnvironmentFailure, Exit, InputError
+from promptbench.core.events import Listener, RunStarted
+from promptbench.core.measured import MeasuredCall
+from promptbench.core.types import Json, Usage
+from promptbench.engine.arrivals import Arrivals, Load, schedule
+from promptbench.engine.estimate import Estimate
+from promptbench.engine.measurement import Measurement, ModelRequests
+from promptbench.engine.prepare.assemble import assemble
+from promptbench.engine.prepare.prepared_suite import Bench, BenchModel, Variant
+from promptbench.engine.runner import Engine
+from promptbench.gateway import Prices, RateLimiter
+from promptbench.gateway.tokens import estimate
+from promptbench.project import SUITE_FILE, Selection, Workspace, mistakes
+from promptbench.prompts.parser import load as load_prompt
+from promptbench.store.prompts import Store
+from promptbench.store.runs import RunStore
+from promptbench.suite.loader import read as read_suite
+from promptbench.workflows.judge.budgets import Spending, require_prices
+from promptbench.workflows.judge.execute import gateway_of, prices_of
+from promptbench.workflows.measure.bench_report import HistoryLine, MeasurementReport
+from promptbench.workflows.measure.measured_calls import examples_of, history_lines, report_of
+from promptbench.yaml.source import Source
+
+CALLS = 100
+WARM_UP = 2
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureOptions:
+    """How to measure: `calls` to each model, after `warm_up` others that are not counted. `variables` are values for a
+    prompt without a suite; `per_month` is the number of interactions per month.
+    """
+
+    load: Load = field(default_factory=Load)
+    calls: int = CALLS
+    warm_up: int = WARM_UP
+    models: tuple[str, ...] = ()
+    variables: Mapping[str, str] = field(default_factory=dict)
+    seed: int = 1
+    per_month: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MeasurePlan:
+    """The expected calls, tokens and US dollars by model, and the least duration in seconds."""
+
+    prompt: str
+    cases: int
+    expected: dict[str, Estimate]
+    seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A measurement and the exit code of its command."""
+
+    report: MeasurementReport
+    exit: Exit
+
+
+def load_of(rate: float | None, arrivals: str | None, concurrency: int | None) -> Load:
+    """Return the load for a command's options. Raises InputError if they do not fit together."""
+    if rate is None:
+        if arrivals is not None:
+            raise InputError("--arrivals needs a rate", hint="add --rate CALLS-A-SECOND")
+        return Load(Arrivals.CLOSED, concurrency=concurrency or 1)
+    if concurrency is not None:
+        hint = "with --rate calls are sent when they are due, however many are in flight"
+        raise InputError("--rate and --concurrency exclude each other", hint=hint)
+    return Load(Arrivals(arrivals or Arrivals.POISSON), rate=rate)
+
+
+def plan_measurement(workspace: Workspace, target: Path, options: MeasureOptions) -> MeasurePlan:
+    """Return what `measure` would do. Raises InputError if the suite or the options are invalid."""
+    with workspace.prompts() as store, workspace.recordings() as runs:
+        return _plan(workspace, _bench(workspace, target, options, store, runs), options)
+
+
+def measure(
+    workspace: Workspace, target: Path, options: MeasureOptions, spending: Spending, listen: Listener
+) -> Measured:
+    """Call the models of a suite, or those in the options, in turns, and record each call.
+
+    If Ctrl-C, a budget or a disabled model ends it early, the calls until then are reported. Raises InputError before
+    any call if the suite or the options are invalid, EnvironmentFailure if no model answered.
+    """
+    with workspace.prompts() as store, workspace.runs() as runs:
+        bench = _bench(workspace, target, options, store, runs)
+        prices = prices_of(workspace, bench)
+        if spending.max_cost is not None:
+            require_prices(prices, bench.models)
+        table = runs.bench_runs()
+        facts = _facts(workspace, bench, options, prices)
+        suite = bench.suite.name if bench.suite.path.is_file() else ""
+        name = table.start(suite, bench.prompt_name, _variant(bench).hash, __version__, facts)
+        listen(RunStarted(name, bench.prompt_name, options.calls * len(bench.models), 0))
+        engine = _call_models(workspace, bench, options, prices, spending, runs, name, listen)
+        if not engine.halted and not engine.down:
+            table.finish(name)
+        report = report_of(workspace, runs, table.find(name), options.per_month)
+        notes = [*_endings(engine), *report.notes]
+        report = replace(report, notes=notes, models=[replace(m, down=engine.down.get(m.model)) for m in report.models])
+        if not any(model.answered for model in report.models) and not engine.stopped:
+            why = next(iter(engine.down.values()), engine.spent or "no call was made")
+            raise EnvironmentFailure(f"no model answered: {why}")
+    stopped = Exit.INTERRUPTED if engine.stopped else Exit.ENVIRONMENT
+    return Measured(report, Exit.YES if report.complete else stopped)
+
+
+def show_measurement(workspace: Workspace, name: str, *, per_month: int | None = None) -> MeasurementReport:
+    """Return the report of a recorded measurement. Raises InputError if it is missing."""
+    with workspace.recordings() as runs:
+        if runs is None:
+            raise InputError("nothing is measured yet", hint="`promptbench bench SUITE` measures")
+        return report_of(workspace, runs, runs.bench_runs().find(name), per_month)
+
+
+def measurements(workspace: Workspace, *, about: str | None = None, limit: int = 20) -> list[HistoryLine]:
+    """Return the newest measurements, one line per model, oldest first; `about` filters by suite or prompt name."""
+    with workspace.recordings() as runs:
+        if runs is None:
+            return []
+        found = runs.bench_runs().newest(about=about, limit=limit)
+        return [line for info in reversed(found) for line in history_lines(workspace, runs, info)]
+
+
+def _endings(engine: Engine) -> Iterator[str]:
+    if engine.stopped:
+        yield "stopped before all calls were made; the figures cover those that were"
+    if engine.spent is not None:
+        yield f"stopped at the budget: {engine.spent}"
+    yield from engine.down.values()
+
+
+def _bench(workspace: Workspace, target: Path, options: MeasureOptions, store: Store, runs: RunStore | None) -> Bench:
+    """Return the suite to measure: the target, the one next to the target prompt, or a prompt with given variables."""
+    is_suite = target.is_dir() or target.suffix in (".yaml", ".yml")
+    beside = target.parent / SUITE_FILE
+    if options.variables and is_suite:
+        raise InputError("--var is for a prompt without a suite", hint="the cases of a suite bring their own values")
+    if not is_suite and not target.is_file():
+        raise InputError(f"{target} not found", hint="name a .prompt file, or a suite's folder")
+    if is_suite or (beside.is_file() and not options.variables):
+        path, prompts = (target, ()) if is_suite else (beside, (target,))
+        selection = Selection(paths=(workspace.suite_file(path),), prompts=prompts, models=options.models)
+        bench = workspace.assemble(selection, store=store, runs=runs)[0][0]
+    else:
+        bench = _alone(workspace, target, options, store, runs)
+    if len(bench.candidates) > 1 and any(model.uses_prompt for model in bench.models):
+        names = ", ".join(item.label for item in bench.candidates)
+        hint = f"name its file: promptbench bench {workspace.shown(bench.suite.folder / bench.candidates[0].label)}"
+        raise InputError(f"the suite has several candidates, and one prompt is measured: {names}", hint=hint)
+    replayed = [model.name for model in bench.models if model.replays]
+    if replayed:
+        message = f"{replayed[0]} replays stored answers, so its latency cannot be measured"
+        raise InputError(message, hint="name the model itself with --model")
+    return bench
+
+
+def _alone(workspace: Workspace, target: Path, options: MeasureOptions, store: Store, runs: RunStore | None) -> Bench:
+    """Return a suite for a prompt without one: a case with the given variables, and nothing checked."""
+    if not options.models:
+        raise InputError("no model is named", hint="add --model PROVIDER/NAME, once for each")
+    found = Diagnostics()
+    prompt = load_prompt(target, workspace.shown(target), found)
+    if prompt and (missing := prompt.missing(options.variables)):
+        hint = f"add --var {missing[0]}=TEXT, or name a suite, whose cases bring values"
+        raise InputError(f"{target.name} needs a value for {', '.join(missing)}", hint=hint)
+    # Nothing is scored, but a case must have a check.
+    case = {"case": "the given values", "vars": dict(options.variables), "checks": [{"regex": "^"}]}
+    name = target.name.partition(".")[0]
+    suite = {"suite": name, "prompt": target.name, "models": list(options.models), "cases": [case]}
+    source = Source(workspace.shown(target), json.dumps(suite, ensure_ascii=False))
+    read = read_suite(source, target.with_name(SUITE_FILE), found)
+    around = workspace.surroundings(Selection(prompts=(target,), models=options.models), store, runs)
+    bench = assemble(read, around, found) if read else None
+    if bench is None or found.errors:
+        raise mistakes(found)
+    return bench
+
+
+def _variant(bench: Bench) -> Variant:
+    return bench.candidates[0]
+
+
+def _requests(bench: Bench, model: BenchModel, options: MeasureOptions) -> ModelRequests:
+    """Return the requests to a model, in a shuffled order that is the same for all models."""
+    cases = list(islice(bench.cases, options.calls))
+    Random(options.seed).shuffle(cases)
+    variant = _variant(bench) if model.uses_prompt else None
+    requests = [(case.name, replace(bench.request(model, variant, case, 0), stream=True)) for case in cases]
+    return ModelRequests(model.name, requests)
+
+
+def _plan(workspace: Workspace, bench: Bench, options: MeasureOptions) -> MeasurePlan:
+    prices = prices_of(workspace, bench)
+    expected = {}
+    for model in bench.models:
+        requests, takes = _requests(bench, model, options), Estimate(0, 0, 0, 0.0)
+        for number in (*range(options.warm_up), *range(options.calls)):
+            usage = estimate(requests.request(number)[1])
+            takes = takes.plus(usage, prices.of_tokens(model.ref, usage))
+        expected[model.name] = takes
+    seconds = options.calls / options.load.rate if options.load.open else None
+    return MeasurePlan(_variant(bench).label, len(bench.cases), expected, seconds)
+
+
+def _facts(workspace: Workspace, bench: Bench, options: MeasureOptions, prices: Prices) -> dict[str, Json]:
+    million = Usage(1_000_000, 0)
+    return {
+        "label": _variant(bench).label,
+        "path": workspace.shown(bench.suite.path) if bench.suite.path.is_file() else None,
+        "load": asdict(options.load),
+        "calls": options.calls,
+        "warm_up": options.warm_up,
+        "seed": options.seed,
+        "cases": min(len(bench.cases), options.calls),
+        "examples": examples_of(bench, _variant(bench)),
+        "models": [
+            {
+                "model": model.name,
+                "uses_prompt": model.uses_prompt,
+                "local": model.local,
+                "input_price": _per_token(prices.of_tokens(model.ref, million)),
+            }
+            for model in bench.models
+        ],
+        "machine_price_per_hour": workspace.settings.values.machine_price_per_hour,
+        "prices": prices.facts(),
+    }
+
+
+def _per_token(million: float | None) -> float | None:
+    return None if million is None else million / 1e6
+
+
+def _call_models(
+    workspace: Workspace,
+    bench: Bench,
+    options: MeasureOptions,
+    prices: Prices,
+    spending: Spending,
+    runs: RunStore,
+    name: str,
+    listen: Listener,
+) -> Engine:
+    """Make the calls and record them. Return the engine, which knows how they ended."""
+    table, secrets = runs.bench_runs(), workspace.secrets
+    models = [_requests(bench, model, options) for model in bench.models]
+    due = schedule(options.load, len(models), options.calls, Random(options.seed))
+    at_once = None if options.load.open else options.load.concurrency
+    limiters = _limits(workspace, bench.models)
+    gateway = gateway_of(workspace, bench.models, prices, (spending.budget(),), limiters, listen, concurrency=at_once)
+
+    def keep(calls: Sequence[MeasuredCall]) -> None:
+        table.add(name, [replace(call, error=secrets.mask(call.error)) if call.error else call for call in calls])
+
+    with Engine(gateway, listen) as engine:
+        Measurement(engine, models, keep, listen).measure(options.load, due, options.warm_up)
+    return engine
+
+
+def _limits(workspace: Workspace, models: Sequence[BenchModel]) -> dict[str, RateLimiter]:
+    """Return the rate limits from the settings only: without one, concurrency must not adapt to the load."""
+    limits = workspace.settings.values.limits
+    found = {model.name: limits.get(model.name) or limits.get(model.ref.provider) for model in models}
+    return {name: RateLimiter(limit.by_kind()) for name, limit in found.items() if limit}

@@ -1,0 +1,136 @@
+"""Times and costs of the calls in log files, by model. Calls no model."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import PurePath
+from typing import BinaryIO
+
+from promptbench.core.errors import InputError, NothingSelected
+from promptbench.core.measured import MeasuredCall
+from promptbench.core.types import BadRecord, FailureTier, LoggedCall
+from promptbench.core.words import number_of
+from promptbench.gateway import listed
+from promptbench.ingest import detect_format, load_format
+from promptbench.ingest.files.unknown_log import describe_unknown
+from promptbench.workflows.logs.log_files import OpenedLog, UnreadableLog, find_logs
+from promptbench.workflows.measure.advice import advise, costs
+from promptbench.workflows.measure.bench_report import Accuracy, MeasuredModel, MeasurementReport
+from promptbench.workflows.measure.measured_calls import common_notes
+from promptbench.workflows.measure.summary import contrasts, rate, summed
+
+_NAMED = 3
+
+
+def measured_in_logs(
+    paths: Sequence[str],
+    *,
+    stdin: BinaryIO,
+    columns: Mapping[str, str] | None = None,
+    per_month: int | None = None,
+) -> MeasurementReport:
+    """Return the figures of all calls with a logged latency, and of those without an answer.
+
+    A log that names no model counts as one model with the file's name. Costs are from the log, else from the price
+    list. Raises InputError for a file that is not a log, NothingSelected if no call has a latency.
+    """
+    calls: dict[str, list[MeasuredCall]] = defaultdict(list)
+    wrong: Counter[str] = Counter()
+    bad: list[BadRecord] = []
+    names: list[str] = []
+    for found in find_logs(paths, stdin, columns):
+        if isinstance(found, UnreadableLog):
+            raise InputError(f"{found.name} {found.reason}")
+        if not found.named and detect_format(found.file) is None:
+            continue
+        names.append(PurePath(found.file.name).name)
+        for record in _records(found):
+            if isinstance(record, BadRecord):
+                bad.append(record)
+            elif call := _measured(record, names[-1], calls):
+                calls[call.model].append(call)
+                wrong[call.model] += record.tier in (FailureTier.CONTENT, FailureTier.TRUNCATED)
+    if not calls:
+        why = f"; {bad[0].place}: {bad[0].reason}" if bad else ""
+        raise NothingSelected(f"no call in {', '.join(names) or ', '.join(paths)} has a latency{why}")
+    priced = {model: _priced(model, mine) for model, mine in calls.items()}
+    models = [_model(model, mine, wrong[model], per_month) for model, mine in priced.items()]
+    guessed = [model for model, mine in priced.items() if mine is not calls[model]]
+    at_list = [f"the cost of {', '.join(guessed)} is at today's list price, for the logged tokens"]
+    total = sum(map(len, calls.values()))
+    left_out = [f"{number_of(len(bad), 'record')} left out; the first, {bad[0].place}: {bad[0].reason}"] if bad else []
+    return MeasurementReport(
+        name="",
+        started="",
+        suite="",
+        prompt="",
+        version="",
+        about=f"{number_of(total, 'logged call')} in {_listed(names)}",
+        how="latencies are from the log; no model was called",
+        complete=True,
+        models=models,
+        contrasts=list(contrasts(models)),
+        beside_own=[],
+        advice=advise(models),
+        notes=[*left_out, *(at_list if guessed else []), *common_notes(models)],
+        per_month=per_month,
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names) if len(names) <= _NAMED else f"{len(names)} files"
+
+
+def _records(found: OpenedLog) -> Iterator[LoggedCall | BadRecord]:
+    name = detect_format(found.file)
+    if name is None:
+        hint = "`promptbench import` lists what it can read"
+        raise InputError(f"{found.file.name} {describe_unknown(found.file)}", hint=hint)
+    try:
+        spec = load_format(name)
+        yield from (spec.read_timings or spec.read)(found.file)
+    except (ValueError, OSError) as error:
+        yield BadRecord(found.file.name, str(error))
+
+
+def _measured(call: LoggedCall, file: str, known: Mapping[str, Sequence[MeasuredCall]]) -> MeasuredCall | None:
+    model = call.model or PurePath(file).name.partition(".")[0]
+    failed = (call.error or call.failed or "no answer") if call.tier is FailureTier.TRANSPORT else None
+    if call.latency_ms is None and failed is None:
+        return None
+    first = call.extra.get("first_token_ms")
+    return MeasuredCall(
+        model=model,
+        number=len(known.get(model, ())),
+        case=call.id,
+        due_ms=0.0,
+        late_ms=0.0,
+        latency_ms=call.latency_ms or 0.0,
+        queue_ms=0.0,
+        tries=1,
+        provider_ms=call.latency_ms,
+        first_token_ms=first if isinstance(first, float) else None,
+        usage=call.usage,
+        cost=call.cost,
+        error=failed,
+    )
+
+
+def _priced(model: str, calls: list[MeasuredCall]) -> list[MeasuredCall]:
+    """Return the calls with the costs of the price list, if none is logged and the tokens are known."""
+    if any(call.cost is not None for call in calls) or not any(call.usage for call in calls):
+        return calls
+    price = listed(model)
+    if price is None:
+        return calls
+    return [replace(call, cost=price(call.usage)) if call.usage else call for call in calls]
+
+
+def _model(name: str, calls: Sequence[MeasuredCall], wrong: int, per_month: int | None) -> MeasuredModel:
+    # A log without any answer marked as wrong is assumed to have no verdicts.
+    model = summed(name, calls, uses_prompt=True, logged=True)
+    right = Accuracy(rate(model.answered - wrong, model.answered), model.answered, "") if wrong else None
+    bill = costs(calls, per_month=per_month, examples=None, input_price=None)
+    return replace(model, costs=bill, accuracy=right)

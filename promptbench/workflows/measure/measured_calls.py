@@ -1,0 +1,167 @@
+"""Recorded measurements as results: the calls summed up, the load in words, and the accuracy from runs."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
+
+from promptbench.core.measured import MeasuredCall
+from promptbench.core.types import Json
+from promptbench.core.words import number_of, percent
+from promptbench.engine.prepare.prepared_suite import Bench, Variant
+from promptbench.project import Workspace
+from promptbench.prompts.prompt import Prompt, Template
+from promptbench.report.words import duration
+from promptbench.stats.quantiles import rank_bounds
+from promptbench.store.bench_runs import BenchRunInfo
+from promptbench.store.runs import RunStore
+from promptbench.workflows.measure.advice import advise, beside_own, costs
+from promptbench.workflows.measure.bench_report import Accuracy, HistoryLine, MeasuredModel, MeasurementReport
+from promptbench.workflows.measure.summary import contrasts, rate, summed
+
+# Cases from which the share of the examples in a prompt is estimated.
+_SAMPLE = 50
+# A model that became slower or faster by at least this share is reported.
+_DRIFT = 0.05
+# Lateness is reported above this share of the p50, and above these milliseconds.
+_LATE = 0.1
+_LATE_LEAST = 5.0
+_ENOUGH_FOR_P99 = 368
+_RUNS = 20
+_RUN_HINT = ": `promptbench run` on the suite measures it"
+
+
+def examples_of(bench: Bench, variant: Variant) -> float:
+    """Return the share of the prompt's examples in the characters sent, in [0, 1].
+
+    An example is a user's message with the model's answer, both written in the prompt file. Examples inside of one
+    message cannot be recognised.
+    """
+    examples = sum(len(item.source) for item in _examples(variant.prompt))
+    if not examples:
+        return 0.0
+    cases = list(islice(bench.cases, _SAMPLE))
+    sent = [
+        sum(len(message.content) for message in variant.prompt.render(case.variables, case.history)) for case in cases
+    ]
+    return min(1.0, examples * len(sent) / sum(sent)) if sum(sent) else 0.0
+
+
+def _examples(prompt: Prompt) -> Iterator[Template]:
+    before: Template | None = None
+    for item in prompt.messages:
+        turn = item if isinstance(item, Template) else None
+        if turn is not None and turn.role == "assistant":
+            if before is not None and before.role == "user":
+                yield before
+            yield turn
+        before = turn
+
+
+def report_of(workspace: Workspace, runs: RunStore, info: BenchRunInfo, per_month: int | None) -> MeasurementReport:
+    """Return a recorded measurement with its figures."""
+    accuracies = _accuracies(runs, info)
+    models = [replace(model, accuracy=accuracies.get(model.model)) for model in _models(runs, info, per_month)]
+    facts = info.facts
+    cases, calls = int(facts["cases"]), int(facts["calls"])
+    return MeasurementReport(
+        name=info.id,
+        started=info.started,
+        suite=info.suite,
+        prompt=info.prompt,
+        version=info.version,
+        about=f"{facts['label']}, {number_of(cases, 'case')}, {number_of(calls, 'call')} to each model",
+        how=how_of(facts),
+        complete=info.finished is not None,
+        models=models,
+        contrasts=list(contrasts(models)),
+        beside_own=list(beside_own(models)),
+        advice=advise(models, _RUN_HINT if info.suite else ""),
+        notes=list(_notes(models, facts)),
+        per_month=per_month,
+    )
+
+
+def how_of(facts: Mapping[str, Json]) -> str:
+    """Return the load in words."""
+    load = facts["load"]
+    match load["arrivals"]:
+        case "closed":
+            at_once = "one call at a time" if load["concurrency"] == 1 else f"{load['concurrency']} concurrent calls"
+            how = f"{at_once}, the next when one has ended"
+        # Of an earlier version.
+        case "trace":
+            how = f"arrivals from a trace of {load['trace']:,}"
+        case kind:
+            how = f"{kind} arrivals, {load['rate']:g} a second to each model"
+    return f"{how}; {number_of(int(facts['warm_up']), 'call')} before to warm up"
+
+
+def history_lines(workspace: Workspace, runs: RunStore, info: BenchRunInfo) -> Iterator[HistoryLine]:
+    """Yield a line for each model."""
+    for model in _models(runs, info, None):
+        yield HistoryLine(
+            name=info.id,
+            started=info.started,
+            suite=info.suite,
+            prompt=info.prompt,
+            version=info.version,
+            complete=info.finished is not None,
+            how=how_of(info.facts),
+            model=model.model,
+            answered=model.answered,
+            calls=model.calls,
+            p50=model.latency.p50 if model.latency else None,
+            p99=model.latency.p99 if model.latency else None,
+            per_1000=model.costs.per_1000,
+        )
+
+
+def _models(runs: RunStore, info: BenchRunInfo, per_month: int | None) -> Iterator[MeasuredModel]:
+    calls: dict[str, list[MeasuredCall]] = defaultdict(list)
+    for call in runs.bench_runs().calls(info.id):
+        calls[call.model].append(call)
+    for facts in info.facts["models"]:
+        mine = calls[facts["model"]]
+        model = summed(facts["model"], mine, uses_prompt=facts["uses_prompt"])
+        examples = info.facts["examples"] if facts["uses_prompt"] and not facts["local"] else None
+        price = facts["input_price"]
+        yield replace(model, costs=costs(mine, per_month=per_month, examples=examples, input_price=price))
+
+
+def _accuracies(runs: RunStore, info: BenchRunInfo) -> dict[str, Accuracy]:
+    """Return accuracies by model, from the newest finished run of the suite with the same version of the prompt."""
+    found: dict[str, Accuracy] = {}
+    if not info.suite:
+        return found
+    for figures in runs.listing().history(suite=info.suite, prompt=None, model=None, limit=_RUNS):
+        answered = figures.attempts - figures.errored
+        if figures.version in ("", info.version) and figures.answers is not None and answered:
+            right = rate(round(figures.answers * answered), answered)
+            found[figures.model] = Accuracy(right, answered, figures.run)
+    return found
+
+
+def common_notes(models: Sequence[MeasuredModel]) -> Iterator[str]:
+    """Yield notes that apply to measured and to logged calls."""
+    if any(rank_bounds(model.answered, 0.99)[1] is None for model in models if model.latency):
+        yield f"a p99 has no upper bound below {_ENOUGH_FOR_P99} answered calls"
+
+
+def _notes(models: Sequence[MeasuredModel], facts: Mapping[str, Json]) -> Iterator[str]:
+    yield from common_notes(models)
+    for model in models:
+        if model.latency is None:
+            continue
+        if model.late_p99 is not None and model.late_p99 > max(_LATE_LEAST, _LATE * model.latency.p50.value):
+            yield (
+                f"{model.model}: this machine was up to {duration(model.late_p99)} late to send calls (p99), which is "
+                "in their latency; lower the rate"
+            )
+        if model.cached_share:
+            yield f"{percent(model.cached_share)} of the input tokens of {model.model} were read from its cache"
+    hourly = facts.get("machine_price_per_hour")
+    if hourly is not None and any(model["local"] for model in facts["models"]):
+        yield f"models on this machine cost ${hourly:.2f} an hour (machine-price-per-hour)"

@@ -1,0 +1,211 @@
+"""Write what `init` writes: a small suite that runs, the schema for editors, and missing settings."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from promptbench.core.errors import EnvironmentFailure, InputError
+from promptbench.core.types import Json, ModelRef
+from promptbench.providers import plugins as providers
+from promptbench.providers import provider_spec
+from promptbench.settings.settings import PROJECT_FILE, find_project
+from promptbench.store.names import check_prompt_name
+from promptbench.text.templates import is_name
+from promptbench.workflows.start.schema import suite_schema
+from promptbench.yaml.text import in_braces
+
+EXAMPLE_NAME = "orders"
+DEFAULT_MODEL = "gguf/smollm2-135m"
+# In `suites/`, and committed, so that editors complete and check suites. The dot keeps it out of `suites/*`.
+SCHEMA_FILE = ".suite.schema.json"
+
+_SETTINGS = """\
+# promptbench's settings; this folder is the project's root.
+# python = ["suites/*/*.py"]        # files that suites may run as models
+# machine-price-per-hour = 0.10     # US dollars, for models that run on this machine
+"""
+
+_IGNORE = """\
+# Runs, recordings and the store's database; the store's text is committed.
+.promptbench/
+prompt_store/*.sqlite*
+"""
+
+_ATTRIBUTES = """\
+# The store's text has the same line ends everywhere, so that a diff shows what changed and nothing else.
+prompt_store/text/** text eol=lf
+"""
+
+_EXAMPLE_PROMPT = """\
+---
+config: {temperature: 0, maxOutputTokens: 32}
+input:
+  schema: {message: string}
+output:
+  schema: {order: string}
+---
+{{role "system"}}
+You read customer messages and answer with one JSON object with the order number.
+{{role "user"}}
+Order B-4471 came broken.
+{{role "model"}}
+{"order": "B-4471"}
+{{role "user"}}
+I want to return order 90233. My e-mail is t.berg@example.com
+{{role "model"}}
+{"order": "90233"}
+{{role "user"}}
+Hello, when does order K-7720 ship?
+{{role "model"}}
+{"order": "K-7720"}
+{{role "user"}}
+{{message}}
+"""
+
+_EXAMPLE_CASES = """\
+checks:
+  - json schema: output        # every answer fits the prompt's own output schema
+cases:
+  - case: charged twice
+    vars: {message: I was charged twice for order L-4410.}
+    expect: {order: L-4410}
+
+  - case: number of digits only
+    vars: {message: 'Hi, order 58213 arrived damaged.'}
+    expect: {order: 58213}
+
+  - case: an answer that once was wrong
+    vars: {message: 'The charger is missing in order M-7152.'}
+    was: '{"order": "M-7152",}' # the wrong answer that came back; the case must fail on it
+    expect: {order: M-7152}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What a new suite is for. Without `about` and `fields` it is an example that finds order numbers.
+
+    `about` is what the prompt should do; `fields` are those of a JSON answer, none for a text.
+    """
+
+    name: str = EXAMPLE_NAME
+    model: str = DEFAULT_MODEL
+    about: str | None = None
+    fields: tuple[str, ...] | None = None
+
+    @property
+    def is_example(self) -> bool:
+        return self.about is None and self.fields is None
+
+
+def init(folder: Path, start: Start) -> list[str]:
+    """Write `suites/NAME/` and, if missing, the schema and the settings. Return the files, relative to `folder`.
+
+    Raise InputError for an invalid name, model or field, and if a file already exists.
+    """
+    check_prompt_name(start.name)
+    try:
+        ModelRef.parse(start.model)
+    except ValueError:
+        raise InputError(f"'{start.model}' is not a model", hint="write it as provider/name") from None
+    for field in start.fields or ():
+        if not is_name(field) or "." in field:
+            hint = "a field's name is letters, digits, - and _, such as order_number"
+            raise InputError(f"'{field}' is not a valid field name", hint=hint)
+    suite = folder / "suites" / start.name
+    files = {suite / "suite.yaml": _suite(start), suite / f"{start.name}.prompt": _prompt(start)}
+    _refuse_taken(files, folder)
+    if not (folder / "suites" / SCHEMA_FILE).exists():
+        files[folder / "suites" / SCHEMA_FILE] = json.dumps(suite_schema(), ensure_ascii=False, indent=1) + "\n"
+    if find_project(folder) is None:
+        files[folder / PROJECT_FILE] = _SETTINGS + (_starter_settings(start.model) if start.fields else "")
+        for git_file, text in ((".gitignore", _IGNORE), (".gitattributes", _ATTRIBUTES)):
+            if not (folder / git_file).exists():
+                files[folder / git_file] = text
+    try:
+        for path, text in files.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise EnvironmentFailure(f"{folder} cannot be written to: {error.strerror}") from None
+    return [path.relative_to(folder).as_posix() for path in files]
+
+
+def read_fields(written: str) -> tuple[str, ...]:
+    """Return the names in a list with commas, such as `order number, e-mail`."""
+    return tuple(re.sub(r"\s+", "_", name) for item in written.split(",") if (name := item.strip()))
+
+
+def name_for(about: str) -> str:
+    """Return a short name for a task: the first words of its description."""
+    words = re.findall(r"[a-z0-9]+", about.lower())[:3]
+    return "-".join(words)[:40] or EXAMPLE_NAME
+
+
+def _refuse_taken(files: Mapping[Path, str], folder: Path) -> None:
+    taken = next((path for path in files if path.exists()), None)
+    if taken is not None:
+        hint = "choose another name, or delete it first"
+        raise InputError(f"{taken.relative_to(folder).as_posix()} already exists", hint=hint)
+
+
+def _suite(start: Start) -> str:
+    head = [
+        f"# yaml-language-server: $schema=../{SCHEMA_FILE}",
+        "# A suite: what goes into the prompt, and what should come back.",
+        f"suite: {start.name}",
+    ]
+    if start.about:
+        head.append(f"about: {_in_line(start.about)}")
+    head += [
+        f"prompt: {f'{start.name}.prompt':<22} # the candidate; what is in production is in the prompt store",
+        f"models: {in_braces([start.model])}",
+    ]
+    return "\n".join(head) + "\n" + (_EXAMPLE_CASES if start.is_example else _first_case(start.fields or ()))
+
+
+def _first_case(fields: Sequence[str]) -> str:
+    check = "json schema: output        # every answer fits the prompt's own output schema"
+    expect = "{" + ", ".join(f"{field}: …" for field in fields) + "}"
+    if not fields:
+        check, expect = "refusal: no                # every answer is one, and no excuse", "…"
+    return f"""\
+checks:
+  - {check}
+cases:
+  - case: first example
+    vars:
+      message: Write here what a customer wrote.
+    # What should come back; take away the # before 'expect', and write it in:
+    # expect: {expect}
+"""
+
+
+def _prompt(start: Start) -> str:
+    if start.is_example:
+        return _EXAMPLE_PROMPT
+    about = (start.about or "Read the customer's message.").strip()
+    output: list[str] = []
+    if start.fields:
+        output = ["output:", f"  schema: {in_braces(dict.fromkeys(start.fields, 'string'))}"]
+        fields = f"the {'field' if len(start.fields) == 1 else 'fields'} {', '.join(start.fields)}"
+        about = f"{about}\nAnswer with one JSON object with {fields}, and nothing else."
+    lines = ["---", "config: {temperature: 0, maxOutputTokens: 200}", "input:", "  schema: {message: string}", *output]
+    return (
+        "\n".join([*lines, "---", '{{role "system"}}', about.replace("{{", "\\{{"), '{{role "user"}}', "{{message}}"])
+        + "\n"
+    )
+
+
+def _in_line(value: Json) -> str:
+    """Return a text as YAML on one line."""
+    return in_braces(" ".join(str(value).split()))
+
+
+def _starter_settings(model: str) -> str:
+    provider = ModelRef.parse(model).provider
+    return provider_spec(provider).starter_settings if provider in providers else ""

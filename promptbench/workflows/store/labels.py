@@ -1,0 +1,112 @@
+"""Move labels without proof: adopt, force, roll back, retire, and labels of one's own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from promptbench.core.errors import InputError
+from promptbench.project import PRODUCTION, Workspace
+from promptbench.prompts.parser import prompt_name
+from promptbench.settings.settings import actor
+
+if TYPE_CHECKING:
+    from promptbench.report.model import Promotion
+    from promptbench.store.prompts import LabelEvent, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """The actor and the reason of a change, as given on the command line."""
+
+    actor: str | None = None
+    reason: str | None = None
+
+
+def adopt(workspace: Workspace, path: Path, *, label: str, who: Who) -> Promotion:
+    """Record the prompt that is in use today under a label, without a verdict.
+
+    Raises:
+        InputError: the label is set, the reason is missing, or the file is not a prompt.
+    """
+    source, by = read_prompt(path), actor_of(workspace, who)
+    with workspace.prompts() as store:
+        event = store.adopt(prompt_name(path.name), source, label=label, actor=by, reason=who.reason or "")
+        return described(store, event)
+
+
+def force(workspace: Workspace, prompt: str, path: Path, *, label: str, who: Who) -> Promotion:
+    """Move a label without proof. It stays visible as `forced`.
+
+    Raises:
+        InputError: the reason is missing, or the file is not a version of this prompt.
+    """
+    source, by = read_prompt(path), actor_of(workspace, who)
+    if prompt_name(path.name) != prompt:
+        raise InputError(f"{path.name} belongs to '{prompt_name(path.name)}', not to '{prompt}'")
+    with workspace.prompts() as store:
+        event = store.promote(prompt, source, label=label, evidence=None, actor=by, reason=who.reason, force=True)
+        return described(store, event)
+
+
+def set_label(workspace: Workspace, reference: str, label: str, *, who: Who) -> Promotion:
+    """Point a label of one's own to a stored version, without evidence.
+
+    Raises:
+        InputError: the label is `production` or already points there, or the reason is missing.
+    """
+    with workspace.prompts() as store:
+        return described(store, store.label(reference, label, actor=actor_of(workspace, who), reason=who.reason or ""))
+
+
+def rollback(workspace: Workspace, prompt: str, *, to: str | None, label: str, who: Who) -> Promotion:
+    """Move a label back to a version that held it before. Raise InputError if there is none, or no reason."""
+    with workspace.prompts() as store:
+        event = store.rollback(prompt, to=to, label=label, actor=actor_of(workspace, who), reason=who.reason or "")
+        return replace(described(store, event), returning=_fixes_undone(store, event))
+
+
+def retire(workspace: Workspace, prompt: str, *, label: str | None, who: Who) -> None:
+    """Remove a label, or all labels, of a prompt. Raise InputError if it is not set, or without a reason."""
+    with workspace.prompts() as store:
+        store.retire(prompt, label=label, actor=actor_of(workspace, who), reason=who.reason or "")
+
+
+def actor_of(workspace: Workspace, who: Who) -> str:
+    """Return who acts: as given, or from the settings, the CI or git."""
+    return actor(workspace.settings, workspace.environ, who.actor)
+
+
+def read_prompt(path: Path) -> str:
+    """Return a prompt file's text. Raise InputError if it is unreadable."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from None
+
+
+def described(store: Store, event: LabelEvent) -> Promotion:
+    """Return what an event changed, and the command that undoes it."""
+    from promptbench.report.model import Promotion
+
+    assert event.to_number is not None
+    assert event.to_hash is not None
+    previous = store.get(f"{event.prompt}@{event.from_hash}").number if event.from_hash else None
+    label = "" if event.label == PRODUCTION else f" --label {event.label}"
+    command = f"rollback {event.prompt} --to {previous}" if previous else f"retire {event.prompt}"
+    undo = f"promptbench {command}{label} --reason '…'"
+    return Promotion(event.prompt, event.label or "", event.to_number, event.to_hash, previous, undo)
+
+
+def _fixes_undone(store: Store, event: LabelEvent) -> list[str]:
+    """Return the cases that the abandoned version had fixed when it was promoted, by its evidence."""
+    from promptbench.gate.evidence import fixed_cases
+
+    origins = (item.origin for item in store.history(event.prompt))
+    proofs = [
+        past.evidence
+        for past in origins
+        if past.to_hash == event.from_hash and past.evidence and past.label == event.label
+    ]
+    return fixed_cases(store.evidence(proofs[-1])) if proofs else []

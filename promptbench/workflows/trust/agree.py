@@ -1,0 +1,337 @@
+"""Measure how far the judge of a check agrees with human labels, and record it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+
+from promptbench.checks import _agreement
+from promptbench.checks._agreement import Agreement
+from promptbench.core.canonical import digest, lf
+from promptbench.core.clock import now
+from promptbench.core.diagnostics import Code, Diagnostics, did_you_mean
+from promptbench.core.errors import EnvironmentFailure, InputError, Interrupted
+from promptbench.core.events import Listener
+from promptbench.core.protocols import JudgedCheck, Subject
+from promptbench.core.types import Answer, Request, Score
+from promptbench.engine.prepare.prepared_suite import Bench
+from promptbench.engine.runner import CallPlan, Engine
+from promptbench.gateway import Reply
+from promptbench.metrics.agreement import Confusion, point_biserial
+from promptbench.project import Selection, Workspace
+from promptbench.store.runs import RunStore
+from promptbench.suite.labelled import Labelled, read_labelled, sheet
+from promptbench.workflows.judge.budgets import Spending, require_prices
+from promptbench.workflows.judge.execute import gateway_of, limiters_of, prices_of, same_judges
+
+# As in the gate: a judge that gives no verdict on hard answers would agree on the rest.
+_MOST_WITHOUT_VERDICT = 0.02
+# More than people like to label, and enough for an interval of kappa of about ±0.1.
+_SHEET_ROWS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """A measured agreement. `counts` says whether the check decides from now on, `standing` why.
+
+    `calls` were made now; the other `questions` had their answers on record. `cost` is in US dollars, None if unknown.
+    """
+
+    agreement: Agreement
+    counts: bool
+    standing: str
+    questions: int
+    calls: int
+    cost: float | None
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """A labelled answer."""
+
+    subject: Subject
+    passed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A judge's answer, and what it took now."""
+
+    judge: str
+    answer: Answer
+    calls: int = 0
+    cost: float | None = 0.0
+
+
+def agree(
+    workspace: Workspace,
+    suite: Path,
+    labels: Path,
+    *,
+    criterion: str | None = None,
+    run: str | None = None,
+    again: bool = False,
+    spending: Spending | None = None,
+    listen: Listener,
+) -> Agreed:
+    """Call the judge of a check about labelled answers, and write the agreement next to the suite.
+
+    `criterion` is the start of the check's criterion, if the suite has several. Answers that the labels do not contain
+    are taken from `run`, by default the suite's latest. A judge's recorded answers are used, unless `again` is set.
+
+    Raises InputError with every error in the labels, EnvironmentFailure if the judge does not answer, Interrupted if
+    the user stops; the answers until then are on record.
+    """
+    with workspace.prompts() as store, workspace.runs() as runs:
+        [bench, *others], _ = workspace.assemble(Selection(paths=(suite,)), store=store, runs=runs)
+        if others:
+            raise InputError(f"there are several suites in {workspace.shown(suite)}", hint="name one of them")
+        check = _chosen(bench, criterion)
+        found = Diagnostics()
+        rows = read_labelled(labels, workspace.shown(labels), found)
+        items = _items(bench, rows, cache(partial(_recorded_texts, runs, bench, run)), found)
+        _refuse(found, items)
+        check = check.without_agreement()
+        answers = _answers(workspace, bench, runs, check, items, again, spending or Spending(), listen)
+        agreement = _agreement_of(bench, check, items, answers)
+        try:
+            file = _agreement.save(bench.suite.folder, agreement)
+        except (ValueError, OSError) as error:
+            raise InputError(f"the agreement cannot be written: {error}") from None
+        [bench], _ = workspace.assemble(Selection(paths=(suite,)), store=store, runs=runs)
+    proven = next(item for item in bench.judged_checks if item.identity == check.identity)
+    calls = answers.values()
+    return Agreed(
+        agreement,
+        proven.counts,
+        proven.standing,
+        len(answers),
+        sum(call.calls for call in calls),
+        None if any(call.cost is None for call in calls) else sum(call.cost or 0.0 for call in calls),
+        workspace.shown(file),
+    )
+
+
+def write_sheet(workspace: Workspace, suite: Path, file: Path, *, run: str | None = None) -> tuple[int, int]:
+    """Write answers of a recorded run to a CSV sheet for labelling. Return how many, and how many the run has.
+
+    More than 200 are sampled, independently of their order. Raises InputError if there is no run, or the file exists.
+    """
+    with workspace.prompts() as store, workspace.runs() as runs:
+        [bench, *_], _ = workspace.assemble(Selection(paths=(suite,)), store=store, runs=runs)
+        recorded = _recorded_texts(runs, bench, run)
+        texts = [(case, *item) for case, found in recorded.items() for item in found.items()]
+        chosen = {(case, text) for case, text, _ in sorted(texts, key=_shuffled)[:_SHEET_ROWS]}
+        rows = [
+            {"case": case, "model": models[0], "input": _input(bench, case), "answer": text}
+            for case, text, models in texts
+            if (case, text) in chosen
+        ]
+    try:
+        with file.open("x", encoding="utf-8-sig", errors="replace", newline="") as target:
+            target.write(sheet(rows))
+    except FileExistsError:
+        raise InputError(f"{file} exists already", hint="name another file: labels are work") from None
+    except OSError as error:
+        raise InputError(f"{file} cannot be written: {error.strerror}") from None
+    return len(rows), len(texts)
+
+
+def _shuffled(item: tuple[str, str, list[str]]) -> str:
+    return digest([item[0], item[1]])
+
+
+def _input(bench: Bench, case: str) -> str:
+    return "\n".join(f"{name}: {value}" for name, value in bench.cases[case].variables.items())
+
+
+def _chosen(bench: Bench, criterion: str | None) -> JudgedCheck:
+    known = bench.judged_checks
+    if not known:
+        raise InputError(f"the suite '{bench.suite.name}' has no judged check", hint="`promptbench explain rubric`")
+    fitting = [check for check in known if criterion is None or check.criterion.startswith(criterion)]
+    if len(fitting) == 1:
+        return fitting[0]
+    listed = "; ".join(check.criterion for check in known)
+    problem = "no judged check starts with that" if not fitting else "several judged checks are meant"
+    raise InputError(f"{problem}: {listed}", hint="choose one: --criterion 'its first words'")
+
+
+# Models by answer, by case.
+_Texts = dict[str, dict[str, list[str]]]
+
+
+def _recorded_texts(runs: RunStore, bench: Bench, run: str | None) -> _Texts:
+    """Return the answers of a run. Raises InputError if it is missing."""
+    info = runs.run(run or runs.latest_of_suite(bench.suite.name))
+    texts: _Texts = {}
+    for attempt in runs.attempts(info.id):
+        if attempt.answer is not None and attempt.fallback is None and attempt.key.case in bench.cases:
+            texts.setdefault(attempt.key.case, {}).setdefault(attempt.answer.text, []).append(attempt.key.model)
+    return texts
+
+
+def _items(bench: Bench, rows: Sequence[Labelled], recorded: Callable[[], _Texts], found: Diagnostics) -> list[_Item]:
+    """Return the labelled answers, each once. Errors go to `found`."""
+    items: dict[tuple[str, str], tuple[_Item, Labelled]] = {}
+    for row in rows:
+        if row.case not in bench.cases:
+            guess = did_you_mean(row.case, bench.cases.names)
+            hint = f"did you mean '{guess}'?" if guess else None
+            found.add(Code.BAD_VALUE, f"the suite has no case '{row.case}'", row.location("case"), hint=hint)
+            continue
+        text = row.answer if row.answer is not None else _only_text(row, recorded, found)
+        if text is None:
+            continue
+        key = (row.case, lf(text))
+        if key in items and items[key][0].passed is not row.passed:
+            message = "the same answer is labelled pass here and fail there"
+            related = items[key][1].location("label")
+            found.add(
+                Code.BAD_VALUE, message, row.location("label"), hint="agree on one, or leave it out", related=related
+            )
+        variables = bench.cases[row.case].variables
+        items.setdefault(key, (_Item(_subject(bench, text, variables), row.passed), row))
+    return [item for item, _ in items.values()]
+
+
+def _subject(bench: Bench, text: str, variables: Mapping[str, object]) -> Subject:
+    return Subject(text, lambda: bench.ladder.read(text), bench.accept, variables)
+
+
+def _only_text(row: Labelled, recorded: Callable[[], _Texts], found: Diagnostics) -> str | None:
+    answers = recorded().get(row.case, {}).items()
+    texts = [text for text, models in answers if row.model is None or row.model in models]
+    if len(texts) == 1:
+        return texts[0]
+    message = (
+        f"{len(texts)} different answers to '{row.case}' are on record" if texts else "no such answer is on record"
+    )
+    hint = "write the answer itself into the column 'answer', or its model into 'model'"
+    found.add(Code.BAD_VALUE, message, row.location("case"), hint=hint)
+    return None
+
+
+def _refuse(found: Diagnostics, items: Sequence[_Item]) -> None:
+    if found.errors:
+        count = len(found.errors)
+        raise InputError(f"{count} {'error' if count == 1 else 'errors'} in the labels", diagnostics=found)
+    if len({item.passed for item in items}) < 2:
+        raise InputError(
+            "all labels are the same, so agreement cannot be distinguished from chance",
+            hint="label answers that pass and answers that fail",
+        )
+
+
+class _JudgeCalls:
+    """Requests of a check to its judges, as the work of an engine. Tasks are pairs of a hash and a request."""
+
+    def __init__(self, workspace: Workspace, runs: RunStore, engine: Engine, same: Collection[str]) -> None:
+        self.answers: dict[str, _Call] = {}
+        self._secrets = workspace.secrets
+        self._runs = runs
+        self._engine = engine
+        self._same = same
+
+    def queue(self, task: tuple[str, Request]) -> str:
+        return str(task[1].model)
+
+    async def begin(self, task: tuple[str, Request]) -> CallPlan | None:
+        return CallPlan(task[1])
+
+    async def finish(self, task: tuple[str, Request], plan: CallPlan, reply: Reply | None) -> None:
+        key, judge = task[0], str(plan.request.model)
+        if self._engine.halted and reply is None:
+            return
+        if reply is None or reply.answer is None:
+            failure = reply.failure.message if reply and reply.failure else "no reason is given"
+            why = self._engine.down.get(judge, failure)
+            raise EnvironmentFailure(f"the judge {judge} does not answer: {why}")
+        answer = self._secrets.mask_answer(reply.answer)
+        self._runs.record(key, judge, answer, deterministic=judge in self._same)
+        self.answers[key] = _Call(judge, answer, reply.tries, reply.cost)
+
+
+def _answers(
+    workspace: Workspace,
+    bench: Bench,
+    runs: RunStore,
+    check: JudgedCheck,
+    items: Sequence[_Item],
+    again: bool,
+    spending: Spending,
+    listen: Listener,
+) -> dict[str, _Call]:
+    """Return the judges' answers by the hash of the request: from the record, else from the judges.
+
+    Raises EnvironmentFailure if a judge does not answer or the budget ends, Interrupted if the user stops.
+    """
+    requests = {
+        digest(request.as_dict()): request
+        for item in items
+        for request in map(bench.as_asked, check.requests(item.subject))
+    }
+    found: dict[str, _Call] = {}
+    for key, request in () if again else requests.items():
+        kept = runs.find(key)
+        if kept is not None and check.verdict(kept[0]) is not None:
+            found[key] = _Call(str(request.model), kept[0])
+    missing = [(key, request) for key, request in requests.items() if key not in found]
+    if not missing:
+        return found
+    judges = [bench.judges[str(ref)].model for ref in check.judges]
+    prices = prices_of(workspace, bench)
+    if spending.max_cost is not None:
+        require_prices(prices, judges)
+    limiters = limiters_of(workspace, bench, None)
+    gateway = gateway_of(workspace, judges, prices, [spending.budget()], limiters, listen)
+    with Engine(gateway, listen) as engine:
+        calls = _JudgeCalls(workspace, runs, engine, same_judges(bench))
+        engine.run(missing, calls, {judge.name: gateway.concurrency(judge.name) for judge in judges})
+    if engine.stopped:
+        raise Interrupted("stopped; the answers so far are on record", hint="the same command resumes")
+    if engine.spent is not None:
+        raise EnvironmentFailure(engine.spent)
+    found |= calls.answers
+    return {key: found[key] for key in requests}
+
+
+def _agreement_of(bench: Bench, check: JudgedCheck, items: Sequence[_Item], answers: Mapping[str, _Call]) -> Agreement:
+    """Raise EnvironmentFailure if too many answers have no verdict, or a judge is not one model."""
+    pairs = [(item, _score(bench, check, item, answers)) for item in items]
+    judged = [(item, score) for item, score in pairs if not score.errored]
+    missing = len(pairs) - len(judged)
+    if missing > max(1, _MOST_WITHOUT_VERDICT * len(pairs)):
+        why = next(score.reason for _, score in pairs if score.errored)
+        raise EnvironmentFailure(
+            f"{missing} of {len(pairs)} answers have no verdict ({why}), so the agreement is unknown",
+            hint="nothing was recorded",
+        )
+    returned: dict[str, set[str]] = {}
+    for call in answers.values():
+        returned.setdefault(call.judge, set()).add(call.answer.model)
+    for judge, names in returned.items():
+        if len(names) > 1:
+            raise EnvironmentFailure(
+                f"{judge} has answered as {' and as '.join(sorted(names))}", hint="--again repeats all calls"
+            )
+    human, judge_says = [item.passed for item, _ in judged], [score.passed for _, score in judged]
+    lengths = [len(item.subject.text) for item, _ in judged]
+    return Agreement(
+        check=check.identity,
+        rubric=check.criterion,
+        judges={judge: sorted(names) for judge, names in returned.items()},
+        counts=Confusion.of(human, judge_says),
+        without_verdict=missing,
+        made=now(),
+        judge_length=point_biserial(judge_says, lengths),
+        human_length=point_biserial(human, lengths),
+    )
+
+
+def _score(bench: Bench, check: JudgedCheck, item: _Item, answers: Mapping[str, _Call]) -> Score:
+    keys = [digest(bench.as_asked(question).as_dict()) for question in check.requests(item.subject)]
+    return check.conclude(item.subject, [answers[key].answer for key in keys])

@@ -1,0 +1,150 @@
+"""Back-test a repair rule on logged answers before it counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+from promptbench.checks import expect
+from promptbench.checks._python_process import CheckFailure
+from promptbench.core.canonical import canonical, digest
+from promptbench.core.diagnostics import Diagnostics, did_you_mean
+from promptbench.core.errors import InputError, NothingSelected
+from promptbench.core.protocols import CheckContext, Subject
+from promptbench.core.types import Json, Rung
+from promptbench.engine.prepare.repair_rules import RepairRule, record_of, stability_problem, verdict_of
+from promptbench.parsing.ladder import BUILT_IN, Ladder
+from promptbench.project import Workspace
+from promptbench.suite.loader import load as load_suite
+from promptbench.workflows.logs.select_calls import read_calls
+from promptbench.workflows.trust.repairs_report import BacktestFinding, BacktestReport
+
+_UNKNOWN = object()
+_MOST_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    source: str
+    text: str
+    expected: Json
+
+
+def backtest(workspace: Workspace, name: str, logs: Sequence[Path], suites: Sequence[Path]) -> BacktestReport:
+    """Replay answers with the rule `name`, and record the counts for the rule's hash.
+
+    Args:
+        logs: log files of any format that `import` reads.
+        suites: suites whose logged answers (`was`) and newest run are replayed.
+
+    Raises:
+        InputError: if there is no such rule, or a file cannot be read.
+        NothingSelected: if there is no answer to replay.
+    """
+    rule = _rule(workspace, name)
+    counts = dict.fromkeys(("rescued", "wrong", "failed", "unchanged"), 0)
+    findings: list[BacktestFinding] = []
+    seen: set[str] = set()
+    for answer in chain(_logged(logs), *(_of_suite(workspace, path) for path in suites)):
+        identity = digest([answer.text, None if answer.expected is _UNKNOWN else [answer.expected]])
+        if identity in seen:
+            continue
+        seen.add(identity)
+        outcome, reason = _replayed(rule, answer)
+        counts[outcome] += 1
+        if outcome in ("wrong", "failed") and len(findings) < _MOST_SHOWN:
+            findings.append(BacktestFinding(answer.source, outcome, reason))
+    if not seen:
+        raise NothingSelected("no answer to replay", hint="name a log with --log or a suite with --suite")
+    rule.record.parent.mkdir(exist_ok=True)
+    sources = [workspace.shown(path) for path in (*logs, *suites)]
+    rule.record.write_text(record_of(rule, counts, sources), encoding="utf-8", newline="\n")
+    advisory = verdict_of(counts["rescued"], counts["wrong"], counts["failed"])
+    return BacktestReport(rule.name, rule.trust, rule.hash, **counts, advisory=advisory, findings=findings)
+
+
+def _rule(workspace: Workspace, name: str) -> RepairRule:
+    rules = {rule.name: rule for rule in workspace.repair_rules}
+    if name in rules:
+        return rules[name]
+    guess = did_you_mean(name, rules)
+    known = f"known are {', '.join(rules)}" if rules else "list its file in [tool.promptbench] repairs"
+    raise InputError(f"unknown repair rule '{name}'", hint=f"did you mean '{guess}'?" if guess else known)
+
+
+def _logged(logs: Sequence[Path]) -> Iterator[_Answer]:
+    for path in logs:
+        for call in read_calls(path):
+            if call.answer is not None:
+                expected = call.expected if call.expected is not None else call.extra.get("expected", _UNKNOWN)
+                yield _Answer(f"{path.name}#{call.id}", call.answer, expected)
+
+
+def _of_suite(workspace: Workspace, path: Path) -> Iterator[_Answer]:
+    file, found = workspace.suite_file(path), Diagnostics()
+    suite = load_suite(file, workspace.shown(file), found)
+    if suite is None:
+        raise InputError(f"{workspace.shown(file)} is not a valid suite", diagnostics=found)
+    expected: dict[str, Json] = {}
+    for case in suite.cases.scan(found):
+        wish = case.should_be if case.has_wish else _UNKNOWN
+        expected[case.name] = case.expect if case.has_expect else wish
+        if case.was is not None:
+            yield _Answer(f"{case.name} (was)", case.was, expected[case.name])
+    with workspace.recordings() as runs:
+        if runs is None or suite.name not in runs.suites():
+            return
+        for attempt in runs.attempts(runs.latest_of_suite(suite.name)):
+            if attempt.answer is not None:
+                name = attempt.key.case
+                yield _Answer(f"{name} ({attempt.key.model})", attempt.answer.text, expected.get(name, _UNKNOWN))
+
+
+def _replayed(rule: RepairRule, answer: _Answer) -> tuple[str, str]:
+    """Return `rescued`, `wrong`, `failed` or `unchanged`, and the reason for the second and third."""
+    text = answer.text
+    try:
+        repaired = rule.apply(text)
+        if repaired is None:
+            return "unchanged", ""
+        if (problem := stability_problem(rule, text, repaired)) is not None:
+            return "failed", problem
+    except CheckFailure as failure:
+        return "failed", str(failure)
+    before = BUILT_IN.read(text)
+    if before.rung.within(Rung.REPAIRED_SAFE):
+        # The ladder never tries the rule here, but the answer's meaning is known, so it shows if the rule keeps it.
+        after = BUILT_IN.read(repaired)
+        return ("unchanged", "") if _same(after.value, before.value) else ("wrong", _differs(before.value, after.value))
+    after = Ladder((rule.as_rule(),)).read(text)
+    if after == before:
+        return "unchanged", ""
+    if answer.expected is not _UNKNOWN:
+        wrong = _expectation_problem(answer.expected, after.value)
+        return ("wrong", wrong) if wrong else ("rescued", "")
+    if before.rung is not Rung.NONE and not _same(after.value, before.value):
+        return "wrong", _differs(before.value, after.value)
+    return "rescued", ""
+
+
+def _same(one: Json, other: Json) -> bool:
+    return canonical(one) == canonical(other)
+
+
+def _differs(before: Json, after: Json) -> str:
+    return f"it reads as {canonical(after)[:200]}, without the rule as {canonical(before)[:200]}"
+
+
+def _expectation_problem(expected: Json, value: Json) -> str:
+    """Return why a value is not what was expected, as the check `expect` sees it; empty if it is."""
+    wanted = BUILT_IN.read(expected) if isinstance(expected, str) else None
+    if wanted is not None and wanted.rung is not Rung.NONE:
+        expected = wanted.value
+    text = value if isinstance(value, str) else canonical(value)
+    try:
+        check = expect.build(expected, CheckContext(Path()))
+    except ValueError:
+        return ""  # Written for another purpose, so the right answer is not known.
+    return check.score(Subject(text, lambda: BUILT_IN.read(canonical(value)), Rung.RAW, {})).reason

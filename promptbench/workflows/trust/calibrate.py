@@ -1,0 +1,194 @@
+"""Judge the production version against itself: which cases are flaky, and how often the gate errs because of them."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+
+from promptbench.core.clock import today
+from promptbench.core.errors import EnvironmentFailure, InputError
+from promptbench.core.events import Listener
+from promptbench.core.types import Attempt, AttemptKey, Side
+from promptbench.engine.prepare.prepared_suite import Bench
+from promptbench.engine.prepare.quarantine import allowed
+from promptbench.gate.attempt_matrix import AttemptMatrix
+from promptbench.gate.case_outcomes import CaseInfo, CaseOutcome
+from promptbench.gate.false_alarms import CaseRate, FalseAlarms, false_alarms
+from promptbench.gate.judge import GatedModel, Result, judge
+from promptbench.gate.policy import TRIES
+from promptbench.project import Selection, Workspace
+from promptbench.settings.settings import actor
+from promptbench.stats.beta import clopper_pearson
+from promptbench.store.runs import RunStore
+from promptbench.workflows.judge.budgets import Spending
+from promptbench.workflows.judge.execute import RunRequest, case_infos, execute, policy_of
+from promptbench.workflows.trust.calibration_report import (
+    CalibratedModel,
+    CalibratedSuite,
+    CalibrationReport,
+    FlakyCase,
+    Share,
+)
+
+_REVIEW_DAYS = 30
+_ERRORS = (CaseOutcome.BROKEN, CaseOutcome.FIXED, CaseOutcome.UNSTABLE)
+_ONE, _OTHER = "one", "other"
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """A suite as it is, and the bench that runs the production version often enough for both sides."""
+
+    suite: Bench
+    asked: Bench
+    repeats: int
+    command: str
+
+
+def calibrate(
+    workspace: Workspace, selection: Selection, *, repeats: int | None, spending: Spending, listen: Listener
+) -> CalibrationReport:
+    """Run the production version `repeats` times for each side of a comparison with itself, interleaved.
+
+    The default is the largest number of tries that the gate makes. The pass rates are stored, and later runs mention
+    them.
+
+    Raises:
+        InputError: as by `run`, or nothing is in production.
+        EnvironmentFailure: as by `run`, or too few calls were answered.
+    """
+    with workspace.prompts() as store, workspace.runs() as runs:
+        benches, _ = workspace.assemble(selection, store=store, runs=runs)
+        plans = [_plan(workspace, selection, bench, repeats) for bench in benches]
+        spending.check(workspace, [plan.asked for plan in plans])
+        whole = spending.budget()
+        suites = []
+        for plan in plans:
+            run = None
+            if plan.asked.models:
+                asked = RunRequest(plan.command, _chosen(selection))
+                budgets = spending.budgets(whole, plan.asked)
+                done = execute(workspace, plan.asked, runs, listen, asked=asked, budgets=budgets)
+                if done.verdict.result is Result.NO_VERDICT:
+                    why = done.verdict.sentence.partition(": ")[2]
+                    raise EnvironmentFailure(f"no calibration: {why}", hint=f"`{plan.command}` resumes it")
+                run = done.info.id
+            suites.append(_found(workspace, plan, runs, run))
+        return CalibrationReport(suites)
+
+
+def _plan(workspace: Workspace, selection: Selection, bench: Bench, repeats: int | None) -> _Plan:
+    if bench.champion is None:
+        raise InputError(
+            f"no version of '{bench.prompt_name}' is in production, so there is nothing to calibrate",
+            hint="`promptbench adopt` records the prompt that is in use today",
+        )
+    words = ["promptbench", "calibrate", workspace.shown(bench.suite.folder)]
+    for flag, values in _chosen(selection).items():
+        words += [word for value in values for word in (f"--{flag}", value)]
+    words += ["--repeats", str(repeats)] if repeats else []
+    each = repeats or bench.suite.gate.repeats + TRIES
+    alone = replace(bench, candidates=(replace(bench.champion, side=Side.CANDIDATE),))
+    asked = replace(
+        alone,
+        models=tuple(model for model in bench.models if model.gated and not alone.deterministic(model)),
+        suite=replace(bench.suite, gate=bench.suite.gate.model_copy(update={"repeats": 2 * each})),
+        # It proves nothing about a candidate, and does not belong in the suite's history.
+        partial=True,
+    )
+    return _Plan(bench, asked, each, shlex.join(words))
+
+
+def _chosen(selection: Selection) -> dict[str, list[str]]:
+    return {"prompt": [], "model": list(selection.models), "case": list(selection.cases), "tag": list(selection.tags)}
+
+
+def _found(workspace: Workspace, plan: _Plan, runs: RunStore, run: str | None) -> CalibratedSuite:
+    bench, champion = plan.suite, plan.suite.champion
+    assert champion is not None
+    sides = _sides(runs.outcomes(run), plan.repeats) if run else AttemptMatrix()
+    models = []
+    for model in plan.asked.models:
+        rates = [rate for case in case_infos(bench) if (rate := _rate(sides, model.name, case)).tries]
+        models.append(_model(bench, model.name, rates, sides))
+        if run:
+            found = [(model.name, rate.case.name, rate.tries, rate.passes) for rate in rates]
+            runs.calibrations().keep(run, found)
+    there = {model.name for model in plan.asked.models}
+    return CalibratedSuite(
+        suite=bench.suite.name,
+        path=workspace.shown(bench.suite.path),
+        prompt=champion.label,
+        run=run,
+        repeats=plan.repeats,
+        models=models,
+        steady=[model.name for model in bench.models if model.name not in there],
+        room=max(0, allowed(len(bench.suite.cases.numbers)) - len(bench.cases.quarantined)),
+        owner=actor(workspace.settings, workspace.environ, None),
+        review_by=(date.fromisoformat(today()) + timedelta(days=_REVIEW_DAYS)).isoformat(),
+    )
+
+
+def _sides(attempts: Iterable[Attempt], repeats: int) -> AttemptMatrix:
+    # Alternate tries go to each side, in the order of the calls, so that a bad hour affects both alike.
+
+    def side(attempt: Attempt) -> Attempt:
+        key = attempt.key
+        name = _OTHER if key.repeat % 2 else _ONE
+        return replace(attempt, key=AttemptKey(name, key.model, key.case, key.repeat // 2))
+
+    return AttemptMatrix(side(attempt) for attempt in attempts if attempt.key.repeat < 2 * repeats)
+
+
+def _rate(sides: AttemptMatrix, model: str, case: CaseInfo) -> CaseRate:
+    cells = [sides.cell(side, model, case.name) for side in (_ONE, _OTHER)]
+    return CaseRate(case, sum(cell.passes for cell in cells), sum(cell.total for cell in cells))
+
+
+def _model(bench: Bench, model: str, rates: Sequence[CaseRate], sides: AttemptMatrix) -> CalibratedModel:
+    policy = policy_of(bench)
+    alarms = false_alarms(rates, policy)
+    judged = judge(
+        sides,
+        champion=_ONE,
+        candidate=_OTHER,
+        models=[GatedModel(model, deterministic=False)],
+        cases=[rate.case for rate in rates],
+        policy=policy,
+        asked_all=True,
+    ).models[0]
+    flaky = sorted((rate for rate in rates if rate.flaky), key=lambda rate: abs(rate.passes / rate.tries - 0.5))
+    return CalibratedModel(
+        model=model,
+        cases=len(rates),
+        flaky=[
+            FlakyCase(
+                rate.case.name,
+                rate.passes,
+                rate.tries,
+                *clopper_pearson(rate.passes, rate.tries),
+                rate.case.critical,
+                bool(rate.case.review_by),
+            )
+            for rate in flaky
+        ],
+        broken=_share(alarms, alarms.broken),
+        fixed=_share(alarms, alarms.fixed),
+        unstable=_share(alarms, alarms.unstable),
+        halves={
+            flip.value: judged.count(flip) for flip in (CaseOutcome.BROKEN, CaseOutcome.FIXED, CaseOutcome.UNSTABLE)
+        },
+    )
+
+
+def _share(alarms: FalseAlarms, count: int) -> Share:
+    return Share(count, alarms.simulations, *alarms.interval(count))
+
+
+def flake_notes(runs: RunStore, suite: str) -> dict[tuple[str, str], str]:
+    """Return, by model and case, a note about the flaky cases of the latest calibrations."""
+    note = "flaky: {} of {} tries passed in the calibration of {}".format
+    flaky = runs.calibrations().flaky(suite)
+    return {(item.model, item.case): note(item.passes, item.tries, item.day) for item in flaky}

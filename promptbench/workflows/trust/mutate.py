@@ -1,0 +1,242 @@
+"""Test the checks of suites with good answers that are broken in known ways. No model is called."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+from promptbench.checks._options import share
+from promptbench.checks._scores import quoted
+from promptbench.core.canonical import digest
+from promptbench.core.diagnostics import Diagnostics
+from promptbench.core.errors import InputError, NothingSelected
+from promptbench.core.types import AttemptKey, CallFacts, Outcome, Side
+from promptbench.engine.prepare.prepared_suite import BASELINE, Bench, BenchCase, Variant
+from promptbench.project import Selection, Workspace
+from promptbench.prompts.parser import parse_prompt
+from promptbench.prompts.prompt import MissingVariable
+from promptbench.store.runs import RunInfo, RunStore
+from promptbench.workflows.trust.mutants import OPERATORS, Operator, Vocabulary, format_path
+from promptbench.workflows.trust.mutation import AnswerSource, GoodAnswer, MutantResult, MutantStatus, MutationCase
+from promptbench.workflows.trust.mutation_report import (
+    MutationReport,
+    OperatorRow,
+    SuiteMutation,
+    Survivors,
+    VacuousCheck,
+)
+from promptbench.yaml.source import Source
+
+# Cases whose answers are the vocabulary of the mutants.
+_SAMPLE = 200
+_MAX_GROUPS = 1000
+_OTHER_FIELDS = "other fields, too many to list"
+_MAX_VACUOUS = 100
+
+
+def mutate(
+    workspace: Workspace, selection: Selection, *, run: str | None = None, at_least: str | float | None = None
+) -> MutationReport:
+    """Break the known good answers to the cases of each suite, and count the mutants that pass its checks.
+
+    Good answers are those of `should be` and `expect`, and recorded ones that pass.
+
+    Args:
+        run: The run whose answers are used for its suite; by default each suite's latest finished run.
+        at_least: The score that each suite needs, such as 0.9 or `90%`.
+
+    Raises:
+        InputError: A suite has an error, or the run is not found.
+        NothingSelected: No good answer is known.
+    """
+    try:
+        needed = None if at_least is None else share(at_least, "at least")
+    except ValueError as error:
+        raise InputError(str(error)) from None
+    with workspace.prompts() as store, workspace.recordings() as runs:
+        benches, _ = workspace.assemble(selection, store=store, runs=runs)
+        records = [_record(bench, runs, run) for bench in benches]
+        if run is not None and not any(records):
+            raise InputError(f"run {run} is not of a selected suite", hint="select its suite, or name another run")
+        suites = [
+            _SuiteTest(bench, record).run(workspace.shown(bench.suite.path))
+            for bench, record in zip(benches, records, strict=True)
+        ]
+    if not any(suite.answers for suite in suites):
+        hint = "write one under 'should be:' of a case, or make some with `promptbench run`"
+        raise NothingSelected("no good answer to these cases is known, so there is nothing to break", hint=hint)
+    return MutationReport(suites, needed)
+
+
+class _RecordedAnswers:
+    """The answers of a run that passed, by case, if their request is still the same."""
+
+    def __init__(self, bench: Bench, runs: RunStore, info: RunInfo) -> None:
+        self.run = info.id
+        self._bench = bench
+        self._runs = runs
+        self._repeats = range(info.facts["policy"]["repeats"])
+        # The prompts of the run: a prompt that was edited since has good answers all the same.
+        parsed = [(item, parse_prompt(Source(item.name, item.source), Diagnostics())) for item in info.variants]
+        self._variants = [Variant(prompt, item.side, item.name) for item, prompt in parsed if prompt]
+        self._variants.sort(key=lambda item: item.side is not Side.CANDIDATE)
+
+    def of(self, case: BenchCase) -> Iterator[GoodAnswer]:
+        for model in self._bench.models:
+            for variant in self._variants if model.uses_prompt else (None,):
+                for repeat in self._repeats:
+                    key = AttemptKey(variant.hash if variant else BASELINE, model.name, case.name, repeat)
+                    attempt = self._runs.attempt(self.run, key)
+                    if attempt is None:
+                        break
+                    if attempt.answer is None or attempt.outcome is not Outcome.PASSED:
+                        continue
+                    try:
+                        request = self._bench.request(model, variant, case, repeat)
+                    except MissingVariable:
+                        break
+                    if digest(request.as_dict()) == attempt.request_hash:
+                        facts = CallFacts(attempt.answer.provider_ms, attempt.answer.usage, attempt.cost)
+                        yield GoodAnswer(attempt.answer.text, AnswerSource.RECORD, facts)
+
+
+def _record(bench: Bench, runs: RunStore | None, run: str | None) -> _RecordedAnswers | None:
+    """Return the answers of a run if it is of this suite; by default, of the suite's latest run."""
+    if runs is None:
+        if run is not None:
+            raise InputError(f"run '{run}' not found", hint="`promptbench run` makes one")
+        return None
+    try:
+        name = run or runs.latest_of_suite(bench.suite.name, finished=True)
+    except InputError:
+        return None
+    info = runs.run(name)
+    return _RecordedAnswers(bench, runs, info) if info.suite == bench.suite.name else None
+
+
+@dataclass(slots=True)
+class _SurvivorGroup:
+    """Surviving mutants of one operator in one field, with the first one as an example."""
+
+    example: MutantResult
+    mutants: int = 0
+    cases: int = 0
+
+
+class _SuiteTest:
+    """The test of one suite. Memory does not grow with its cases: it keeps counts, and one example per group."""
+
+    def __init__(self, bench: Bench, record: _RecordedAnswers | None) -> None:
+        self._bench = bench
+        self._record = record
+        self._words = Vocabulary(bench.candidates[0].prompt.output_schema)
+        self._counts: Counter[tuple[str, MutantStatus]] = Counter()
+        self._groups: dict[tuple[Operator, str], _SurvivorGroup] = {}
+        self._answers: Counter[AnswerSource] = Counter()
+        self._without_answer = 0
+        self._strict = 0
+        self._failed: set[int] = set()
+        self._vacuous: list[VacuousCheck] = []
+        self._vacuous_more = 0
+
+    def run(self, path: str) -> SuiteMutation:
+        """Return the result; `path` is how the suite file is named to the user."""
+        self._learn()
+        tested: MutationCase | None = None
+        for item in self._bench.cases:
+            case = self._case(item)
+            tested = case if self._test(case) else tested
+        if tested:
+            shared = range(len(self._bench.suite.checks))
+            self._add_vacuous(tested, (number for number in shared if number not in self._failed), None)
+        groups = sorted(self._groups.items(), key=lambda item: (not item[0][0].must, -item[1].mutants))
+        return SuiteMutation(
+            suite=self._bench.suite.name,
+            path=path,
+            run=self._record.run if self._record else None,
+            cases=len(self._bench.cases),
+            answers={source.value: count for source in AnswerSource if (count := self._answers[source])},
+            without_answer=self._without_answer,
+            operators=[row for row in map(self._row, OPERATORS) if row.made],
+            survivors=[_survivors(operator, field, group) for (operator, field), group in groups],
+            vacuous=self._vacuous,
+            vacuous_more=self._vacuous_more,
+            strict=self._strict,
+        )
+
+    def _case(self, case: BenchCase) -> MutationCase:
+        return MutationCase(self._bench, case, self._record.of(case) if self._record else ())
+
+    def _learn(self) -> None:
+        """Fill the vocabulary from a sample of the cases, spread over the suite."""
+        step = max(1, len(self._bench.cases) // _SAMPLE)
+        for name in islice(self._bench.cases.names, 0, None, step):
+            case = self._case(self._bench.cases[name])
+            for answer in case.answers:
+                self._words.learn(case.original(answer, self._words))
+
+    def _test(self, case: MutationCase) -> bool:
+        """Count the mutants of one case, and return whether it has any."""
+        failed = case.failed_by_log()
+        self._answers.update(answer.source for answer in case.answers)
+        self._without_answer += not case.answers
+        survivors: defaultdict[tuple[Operator, str], list[MutantResult]] = defaultdict(list)
+        has_mutants = False
+        for result in case.results(self._words):
+            has_mutants = True
+            failed.update(result.failed)
+            self._counts[result.mutant.operator.name, result.status] += 1
+            if result.status is MutantStatus.SURVIVED:
+                survivors[self._group_of(result)].append(result)
+            elif result.status is MutantStatus.EQUIVALENT:
+                self._strict += bool(result.failed)
+        for key, results in survivors.items():
+            group = self._groups.setdefault(key, _SurvivorGroup(results[0]))
+            group.mutants += len(results)
+            group.cases += 1
+        self._failed |= failed
+        if has_mutants:
+            own = range(len(self._bench.suite.checks), len(case.checks))
+            self._add_vacuous(case, (number for number in own if number not in failed), case.name)
+        return has_mutants
+
+    def _group_of(self, result: MutantResult) -> tuple[Operator, str]:
+        key = result.mutant.operator, format_path(result.mutant.path)
+        return key if key in self._groups or len(self._groups) < _MAX_GROUPS else (key[0], _OTHER_FIELDS)
+
+    def _add_vacuous(self, case: MutationCase, numbers: Iterable[int], name: str | None) -> None:
+        for number in filter(case.can_fail, numbers):
+            if len(self._vacuous) >= _MAX_VACUOUS:
+                self._vacuous_more += 1
+                continue
+            spec = case.specs[number]
+            written = spec.name if spec.argument is None else f"{spec.name}: {quoted(spec.argument)}"
+            self._vacuous.append(VacuousCheck(written, str(spec.where.location(key=True)), name))
+
+    def _row(self, operator: Operator) -> OperatorRow:
+        counts = {status: self._counts[operator.name, status] for status in MutantStatus}
+        return OperatorRow(
+            name=operator.name,
+            must=operator.must,
+            stands_for=operator.stands_for,
+            made=sum(counts.values()),
+            equivalent=counts[MutantStatus.EQUIVALENT],
+            unjudged=counts[MutantStatus.UNJUDGED],
+            killed=counts[MutantStatus.KILLED],
+            survived=counts[MutantStatus.SURVIVED],
+        )
+
+
+def _survivors(operator: Operator, field: str, group: _SurvivorGroup) -> Survivors:
+    return Survivors(
+        operator=operator.name,
+        must=operator.must,
+        field=field,
+        mutants=group.mutants,
+        cases=group.cases,
+        case=group.example.original.case,
+        original=group.example.original.text,
+        mutant=group.example.mutant.text,
+    )

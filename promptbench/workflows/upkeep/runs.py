@@ -1,0 +1,68 @@
+"""List runs, show one of them, and follow a figure over time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from promptbench.core.diagnostics import did_you_mean
+from promptbench.core.errors import InputError
+from promptbench.project import Workspace
+from promptbench.store.run_list import RunFigures, RunSummary
+from promptbench.store.runs import RunStore
+
+
+@dataclass(frozen=True, slots=True)
+class RunDetails:
+    """One run: its summary, and the figures of each prompt on each model."""
+
+    summary: RunSummary
+    figures: list[RunFigures]
+
+
+def list_runs(
+    workspace: Workspace,
+    *,
+    suite: str | None = None,
+    prompt: str | None = None,
+    model: str | None = None,
+    limit: int = -1,
+) -> list[RunSummary]:
+    """Return runs, newest first; none if there is no record yet."""
+    with workspace.recordings() as runs:
+        return runs.listing().newest(suite=suite, prompt=prompt, model=model, limit=limit) if runs else []
+
+
+def show_run(workspace: Workspace, run: str) -> RunDetails:
+    """Return a run as it was judged then. Raise InputError if it is not found."""
+    with _record(workspace) as runs:
+        name, listing = runs.run(run).id, runs.listing()
+        return RunDetails(listing.summary(name), listing.figures(name))
+
+
+def run_history(workspace: Workspace, name: str, *, model: str | None = None, limit: int = 20) -> list[RunFigures]:
+    """Return the figures of the newest finished whole runs of a suite, or about a prompt of that name, oldest first.
+
+    Raises:
+        InputError: nothing of that name was run.
+    """
+    with _record(workspace) as runs:
+        listing = runs.listing()
+        found = listing.history(suite=name, prompt=None, model=model, limit=limit)
+        found = found or listing.history(suite=None, prompt=name, model=model, limit=limit)
+        if not found:
+            known = listing.names()
+            guess = did_you_mean(name, known - {name})
+            on = f" on {model}" if model else ""
+            hint = f"did you mean '{guess}'?" if guess else f"suites and prompts with runs: {', '.join(sorted(known))}"
+            raise InputError(f"no finished run of a whole suite or prompt '{name}'{on}", hint=hint)
+        return found
+
+
+@contextmanager
+def _record(workspace: Workspace) -> Iterator[RunStore]:
+    with workspace.recordings() as runs:
+        if runs is None:
+            raise InputError("no runs yet", hint="`promptbench run` makes one")
+        yield runs

@@ -1,0 +1,275 @@
+"""Parse YAML with JSON's types, and know the location of every key and value.
+
+Numbers follow JSON's grammar, null is `null` or empty, booleans are `true` and `false`. Everything else is text: `no`,
+`12:30`, `010`, `1_000`, dates. Tags and merge keys are refused; duplicate keys are an error that names both lines.
+"""
+
+from __future__ import annotations
+
+import gc
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import yaml
+
+from promptbench.core.diagnostics import Code, Diagnostics, Location
+from promptbench.core.types import Json
+from promptbench.yaml.doubts import report_doubts
+from promptbench.yaml.errors import explain_control, explain_error
+from promptbench.yaml.source import Source
+from promptbench.yaml.syntax_hint import quote
+
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?\Z")
+# Also refuses U+0085, U+2028 and U+2029: YAML breaks lines there, but editors do not show a line break.
+_CONTROL = re.compile("[^\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_MAX_VALUES = 500_000
+_MAX_DEPTH = 64
+_MAX_DIGITS = 4_000
+
+Path = Sequence["str | int"]
+
+
+class WrittenNumber(float):
+    """A float that keeps how it was written, such as `1.10` or `1e3`."""
+
+    text: str
+
+    def __new__(cls, text: str) -> WrittenNumber:
+        number = super().__new__(cls, text)
+        number.text = text
+        return number
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __reduce__(self) -> tuple[type[WrittenNumber], tuple[str]]:
+        return WrittenNumber, (self.text,)
+
+
+_Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_TAGS = {
+    yaml.ScalarNode: "tag:yaml.org,2002:str",
+    yaml.SequenceNode: "tag:yaml.org,2002:seq",
+    yaml.MappingNode: "tag:yaml.org,2002:map",
+}
+
+
+class _Loader(_Base):  # type: ignore[misc]
+    """A loader that keeps every plain scalar as text; `_Converter` gives it a type."""
+
+    def resolve(self, kind: type[yaml.Node], value: object, implicit: object) -> str:
+        return _TAGS[kind]
+
+
+class Document:
+    """A parsed YAML text: plain data (`value`) and the location of everything in it."""
+
+    def __init__(self, source: Source, value: Json, node: yaml.Node | None, first_line: int) -> None:
+        self.source = source
+        self.value = value
+        self._node = node
+        self._first_line = first_line
+
+    def location(self, path: Path = (), *, key: bool = False) -> Location:
+        """Return the location of the value at `path`, or of its key; the nearest parent's if there is none."""
+        node, key_node, missing = self._find(path)
+        marked = key_node if (key or missing) and key_node is not None else node
+        if key_node is not None and marked is not None and _is_blank(marked):
+            marked = key_node
+        if marked is None:
+            return self.source.location(self._first_line, 1)
+        return self._at(marked)
+
+    def is_blank(self, path: Path) -> bool:
+        """Return whether the value at `path` is empty, which YAML reads as null."""
+        node, _, missing = self._find(path)
+        return not missing and node is not None and _is_blank(node)
+
+    def span(self, start: int, end: int) -> Location:
+        """Return the location of the characters from `start` to `end` of the YAML text, cut at the end of its line."""
+        return self.source.location_at(self.source.starts[self._first_line - 1] + start, end - start)
+
+    def text_of(self, node: yaml.Node) -> str:
+        """Return a node as it is written in the file."""
+        base = self.source.starts[self._first_line - 1]
+        return self.source.text[base + node.start_mark.index : base + node.end_mark.index]
+
+    def _find(self, path: Path) -> tuple[yaml.Node | None, yaml.Node | None, bool]:
+        """Return the node at `path` or its nearest parent, the node's key, and whether a key of `path` is missing."""
+        node, key_node = self._node, None
+        for step in path:
+            found = _child(node, step)
+            if found is None:
+                # A single value may be written for a list of one; its location is the value's.
+                return node, key_node, not isinstance(step, int)
+            key_node, node = found
+        return node, key_node, False
+
+    def _at(self, node: yaml.Node) -> Location:
+        # Not the marks' own lines: YAML ends lines at more characters than editors do.
+        base = self.source.starts[self._first_line - 1]
+        start = base + node.start_mark.index
+        return self.source.location_at(start, base + _end_on_first_line(node) - start)
+
+
+def parse(source: Source, found: Diagnostics, *, text: str | None = None, first_line: int = 1) -> Document | None:
+    """Parse `source`, or `text`, the part of it that starts at line `first_line`. Return None if it is not valid YAML.
+
+    Problems are added to `found`. A document with duplicate keys or invalid values is still returned, so that one pass
+    reports everything.
+    """
+    text = source.text if text is None else text
+    odd = _CONTROL.search(text)
+    if odd:
+        explain_control(odd, source, first_line, found)
+        return None
+    try:
+        with _no_collection():
+            node = yaml.compose(text, Loader=_Loader)
+    except yaml.YAMLError as error:
+        explain_error(error, source, text, first_line, found)
+        return None
+    document = Document(source, None, node, first_line)
+    if node is not None:
+        with _no_collection():
+            document.value = _Converter(document, found).convert(node)
+        report_doubts(text, node, document.span, found)
+    return document
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Switch off garbage collection while parsing: none of the many nodes is garbage, and it takes 2/3 of the time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _end_on_first_line(node: yaml.Node) -> int:
+    """Return where the part of a node on its first line ends; a block's own end mark is at the next node."""
+    first_line = node.start_mark.line
+    while node.end_mark.line > first_line and not isinstance(node, yaml.ScalarNode):
+        inner = node.value if isinstance(node, yaml.SequenceNode) else [part for pair in node.value for part in pair]
+        inner = [part for part in inner if part.start_mark.line == first_line]
+        if not inner:
+            break
+        node = max(inner, key=lambda part: int(part.start_mark.index))
+    return int(node.end_mark.index)
+
+
+def _is_blank(node: yaml.Node) -> bool:
+    return bool(node.start_mark.index == node.end_mark.index)
+
+
+def _child(node: yaml.Node | None, step: str | int) -> tuple[yaml.Node | None, yaml.Node] | None:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            if key.value == step:
+                return key, value
+    elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+        return None, node.value[step]
+    return None
+
+
+class _Converter:
+    def __init__(self, document: Document, found: Diagnostics) -> None:
+        self._document = document
+        self._found = found
+        self._left = _MAX_VALUES
+        self._open: set[int] = set()
+
+    def convert(self, node: yaml.Node) -> Json:
+        # Aliases repeat nodes, so a small file can expand to a huge one.
+        self._left -= 1
+        if self._left <= 0:
+            if self._left == 0:
+                hint = "a value with an anchor (&) counts again at every alias (*)"
+                self._problem(Code.TOO_BIG, f"this file holds more than {_MAX_VALUES:,} values", node, hint)
+            return None
+        if node.tag != _TAGS[type(node)]:
+            tag = node.tag.replace("tag:yaml.org,2002:", "!!")
+            if isinstance(node, yaml.ScalarNode) and not tag.startswith("!!"):
+                hint = f"write it as {quote(f'{tag} {node.value}'.strip())}"
+                self._problem(Code.YAML_FEATURE, "a text that starts with ! needs quotes", node, hint)
+                return None
+            self._problem(Code.YAML_FEATURE, f"the tag {tag} is not allowed", node, "leave the tag out")
+            return None
+        if isinstance(node, yaml.ScalarNode):
+            return node.value if node.style else self._scalar(node)
+        if id(node) in self._open:
+            self._problem(Code.YAML_FEATURE, "this anchor contains itself", node)
+            return None
+        if len(self._open) >= _MAX_DEPTH:
+            hint = "if it is a text, put it in quotes"
+            self._problem(Code.TOO_BIG, f"this is nested more than {_MAX_DEPTH} levels deep", node, hint)
+            return None
+        self._open.add(id(node))
+        try:
+            if isinstance(node, yaml.SequenceNode):
+                return [self.convert(item) for item in node.value]
+            return self._mapping(node)
+        finally:
+            self._open.discard(id(node))
+
+    def _mapping(self, node: Any) -> dict[str, Json]:
+        result: dict[str, Json] = {}
+        seen: dict[str, yaml.Node] = {}
+        for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                self._unquoted(node, key)
+                continue
+            name = key.value
+            if name == "<<" and not key.style:
+                self._problem(Code.YAML_FEATURE, "merging with << is not supported", key, "write the keys out")
+                continue
+            if name in seen:
+                first = self._document._at(seen[name])
+                self._found.add(
+                    Code.DUPLICATE_KEY,
+                    f"duplicate key '{name}': first on line {first.line}, again on line {self._document._at(key).line}",
+                    self._document._at(key),
+                    hint="keep one of the two",
+                    related=first,
+                )
+                continue
+            seen[name] = key
+            result[name] = self.convert(value)
+        return result
+
+    def _unquoted(self, node: yaml.MappingNode, key: yaml.Node) -> None:
+        """Report a text such as {{name}}, which YAML reads as a mapping with a mapping as its key."""
+        whole = self._document.text_of(node)
+        message, hint = "a text that starts with { or [ needs quotes", "write it in single quotes, such as '{{name}}'"
+        if len(node.value) == 1 and whole.startswith("{{") and "\n" not in whole:
+            self._problem(Code.YAML_FEATURE, message, node, f"write it as {quote(whole)}")
+        else:
+            self._problem(Code.YAML_FEATURE, message, key, hint)
+
+    def _scalar(self, node: yaml.ScalarNode) -> Json:
+        text = node.value
+        if text in _WORDS:
+            return _WORDS[text]
+        if not _NUMBER.match(text):
+            return text
+        if len(text) > _MAX_DIGITS:
+            self._problem(Code.BAD_VALUE, "this number is too long", node, "put it in quotes to keep it as text")
+            return text
+        if text.lstrip("-").isdigit() and text != "-0":
+            return int(text)
+        number = WrittenNumber(text)
+        if number in (float("inf"), float("-inf")):
+            self._problem(Code.BAD_VALUE, "this number is too large", node, "put it in quotes to keep it as text")
+            return text
+        return number if repr(float(number)) != text else float(number)
+
+    def _problem(self, code: Code, message: str, node: yaml.Node, hint: str | None = None) -> None:
+        self._found.add(code, message, self._document._at(node), hint=hint)
+
+
+_WORDS: dict[str, Json] = {"": None, "null": None, "true": True, "false": False}

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from promptbench.engine.prepare.lint.allowed_labels import ANY_ITEM, SchemaOffers, listed
+
+ENUM = {"enum": ["a", "b"]}
+
+
+def team(schema: Any, **more: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": {"team": schema}, **more}
+
+
+@pytest.mark.parametrize(
+    ("schema", "path", "allowed"),
+    [
+        (ENUM, (), ("a", "b")),
+        ({"const": "a"}, (), ("a",)),
+        ({"const": None}, (), (None,)),
+        ({"type": "boolean"}, (), (True, False)),
+        ({"type": ["boolean", "null"]}, (), (True, False, None)),
+        ({"type": "string"}, (), None),
+        ({"type": ["string", "null"]}, (), None),
+        (True, (), None),
+        (None, (), None),
+        (team(ENUM), ("team",), ("a", "b")),
+        (team(ENUM), (), None),
+        (team(ENUM), ("other",), None),
+        (team(ENUM, additionalProperties=ENUM), ("other",), ("a", "b")),
+        (team(ENUM, additionalProperties=ENUM, patternProperties={"^x": {}}), ("other",), None),
+        (team(team(ENUM)), ("team", "team"), ("a", "b")),
+        (team({"type": "array", "items": ENUM}), ("team", ANY_ITEM), ("a", "b")),
+        (team({"type": "array", "items": ENUM, "prefixItems": [{}]}), ("team", ANY_ITEM), None),
+        (team({"anyOf": [ENUM, {"type": "null"}]}), ("team",), ("a", "b", None)),
+        (team({"oneOf": [ENUM, {"const": "c"}]}), ("team",), ("a", "b", "c")),
+        (team({"anyOf": [ENUM, {"type": "string"}]}), ("team",), None),
+        (team({"allOf": [ENUM, {"enum": ["b", "c"]}]}), ("team",), ("b",)),
+        (team({"enum": ["a", "b"], "allOf": [{"type": "string"}]}), ("team",), ("a", "b")),
+        ({"anyOf": [team(ENUM), {"type": "null"}]}, ("team",), ("a", "b")),
+        ({"anyOf": [team(ENUM), {"type": "object"}]}, ("team",), None),
+        (team({"$ref": "#/$defs/kind"}, **{"$defs": {"kind": ENUM}}), ("team",), ("a", "b")),
+        (team({"$ref": "#/$defs/a~1b"}, **{"$defs": {"a/b": ENUM}}), ("team",), ("a", "b")),
+        (team({"$ref": "#/$defs/none"}), ("team",), None),
+        (team({"$ref": "https://example.com/kind"}), ("team",), None),
+        (team({"$ref": "#"}, enum=["a"]), ("team",), ("a",)),
+        (team({"enum": "a"}), ("team",), None),
+        (team({"type": {}}), ("team",), None),
+    ],
+)
+def test_a_closed_list_is_found_wherever_the_schema_has_it(schema: Any, path: Any, allowed: Any) -> None:
+    assert SchemaOffers(schema).at(path) == allowed
+
+
+def test_references_in_circles_end() -> None:
+    schema = team({"$ref": "#/$defs/a"}, **{"$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}})
+    assert SchemaOffers(schema).at(("team",)) is None
+
+
+def test_references_that_fan_out_end() -> None:
+    definitions: dict[str, Any] = {
+        f"d{n}": {"anyOf": [{"$ref": f"#/$defs/d{n + 1}"}, {"$ref": f"#/$defs/d{n + 1}"}]} for n in range(200)
+    }
+    assert SchemaOffers({"$ref": "#/$defs/d0", "$defs": definitions}).at(()) is None
+
+
+VALUES = ["billing", "shipping", "returns", "billing dispute"]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("one of: billing, shipping, returns", ["billing", "shipping", "returns"]),
+        ("Labels: billing | shipping", ["billing", "shipping"]),
+        ("Is it billing or shipping?", ["billing", "shipping"]),
+        ("It is 'billing', 'shipping', or 'returns'.", ["billing", "shipping", "returns"]),
+        ('{"team": "billing" | "shipping"}', ["billing", "shipping"]),
+        ('"enum": ["billing", "shipping"]', ["billing", "shipping"]),
+        ("billing/shipping/returns", ["billing", "shipping", "returns"]),
+        ("billing, complaints, shipping", ["billing", "shipping"]),
+        ("billing dispute, shipping", ["billing dispute", "shipping"]),
+        ("- billing\n- shipping\n", ["billing", "shipping"]),
+        ("1. **billing**: all about money\n2. **shipping**: where it is", ["billing", "shipping"]),
+        ("billing: invoices\nshipping: parcels", ["billing", "shipping"]),
+        ("billing\nshipping\nreturns", ["billing", "shipping", "returns"]),
+        ("| billing | invoices, returns |\n| shipping | parcels |", ["billing", "returns", "shipping"]),
+        ("billing", []),
+        ("billing, billing", []),
+        ("", []),
+        ("Ask billing about it. Then go to shipping.", []),
+        ("Use billing for invoices and shipping for parcels", []),
+        ("prebilling, shippings", []),
+        ("such as billing, shipping", []),
+        ("a team, e.g. billing or shipping", []),
+        ("teams like billing, shipping", []),
+        ("For example: billing, shipping", []),
+        ("Examples:\n- billing\n- shipping\n", []),
+        ("billing, shipping, etc.", []),
+        ("billing, shipping, ...", []),
+        ("billing, shipping and so on", []),
+        ("billing, shipping or others", []),
+        ("billing, shipping or other teams", []),
+        ("billing, shipping or other", ["billing", "shipping"]),
+        ("billing, shipping\0returns", ["billing", "shipping"]),
+    ],
+)
+def test_a_list_is_items_between_separators_or_at_the_starts_of_lines(text: str, found: list[str]) -> None:
+    assert listed(text, VALUES) == found
+
+
+@given(st.text(alphabet=st.sampled_from("ab ,|-*'\n.:_()\"1"), max_size=300))
+def test_any_text_is_looked_through(text: str) -> None:
+    assert set(listed(text, ["a", "b", "a b", "("])) <= {"a", "b", "a b", "("}

@@ -1,0 +1,259 @@
+from __future__ import annotations
+
+import json
+import re
+import time
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from promptbench.core.types import FailureTier, LoggedCall, Message
+from promptbench.redaction._number_shapes import _luhn, _mod97
+from promptbench.redaction.redactor import Redactor
+
+KEY = b"k" * 32
+SECRET = {
+    "email": ["ann.lee+x@acme.co.uk", "Ann@Acme.com", "o'neil_1@post.example.org", "jürgen@müller.de", "a@example.com"],
+    "phone": [
+        "+49 170 1234567", "+491701234567", "+1 (212) 555-0123", "0049 170 1234567", "(212) 555-0123", "212-555-0199",
+        "1-212-555-0199", "020 7946 0958", "07700 900123", "0171/1234567", "06 12 34 56 78", "(030) 12345678",
+        "(11) 91234-5678", "+91 98765 43210",
+    ],
+    "card": ["4111 1111 1111 1111", "4111111111111111", "5500-0000-0000-0004", "378282246310005", "3530111333300000"],
+    "iban": [
+        "DE89 3704 0044 0532 0130 00", "DE89370400440532013000", "GB82 WEST 1234 5698 7654 32", "NO93 8601 1117 947",
+        "mt84malt011000012345mtlcast001s",
+    ],
+    "key": [
+        "sk-proj-abc123DEF456ghi789", "sk-ant-api03-abcdef1234567890", "AKIAIOSFODNN7EXAMPLE",
+        "ghp_16C7e42F292c6912E7710c838347Ae178B4a", "xoxb-123456789012-abcdefghijkl", "glpat-abcdef1234567890abcd",
+        "AIzaSyA1234567890abcdefghijklmnopqrstuvw", "hf_abcdefghij1234567890",
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N",
+    ],
+}  # fmt: skip
+HARMLESS = [
+    "order ORD-2024-118233, #1234567, 4711-2233, S-2291 and 112-3456789-1234567",
+    "2026-11-24 10:30:00.123456, 2026-11-24T10:30:00Z, 01.02.2024 10:30, 24/11/2026 12:00",
+    "created 1732459200123 and 1732459200, build 20261124103000",
+    "192.168.100.200, 10.0.0.1:8080, version 1.2.3.4567890",
+    "0.123456789012345, 3.14159265358979, 1,234,567,890.12 EUR, 1 234 567 890",
+    "ISBN 978-3-16-148410-0, 9781234567897, id 7234567890123456789",
+    "550e8400-e29b-41d4-a716-446655440000, 0d3f8a7b6c5d4e3f2a1b0c9d8e7f6a5b",
+    "4111 1111 1111 1112 has no check digit, DE89 3704 0044 0532 0130 01 neither",
+    "the token was wrong, key: value, password: required, max_tokens: 1000, keyword = abcdefgh12345678",
+    "risk-assessment-2024-overview, https://example.org/a/b?c=d, @channel, user@host, a@b",
+    "bearer of bad news, see chapter 212-555",
+]
+EVERY = [(kind, text) for kind, texts in SECRET.items() for text in texts]
+
+
+def redactor(**patterns: str) -> Redactor:
+    return Redactor(KEY, patterns)
+
+
+def shape(text: str) -> str:
+    return re.sub(r"[^\W\d_]+", "a", re.sub(r"\d", "0", text))
+
+
+@pytest.mark.parametrize(("kind", "text"), EVERY, ids=[text[:30] for _, text in EVERY])
+@pytest.mark.parametrize(
+    "around",
+    ["{}", "see {} please", '{{"x": "{}"}}', '{{\\"x\\": \\"line\\n{}\\"}}', "({}), and", "is:{};", "\u201c{}\u201d"],
+)
+def test_what_must_not_be_kept(kind: str, text: str, around: str) -> None:
+    one = redactor()
+    done = one.redact_text(around.format(text))
+    assert text not in done
+    assert one.counts == {kind: 1}
+    before, after = around.format("\0").split("\0")
+    assert done.startswith(before)
+    assert done.endswith(after)
+    assert redactor().redact_text(done) == done
+
+
+@pytest.mark.parametrize("text", HARMLESS)
+def test_what_may_stay(text: str) -> None:
+    one = redactor()
+    assert one.redact_text(text) is text
+    assert not one.counts
+
+
+@pytest.mark.parametrize(("kind", "text"), [item for item in EVERY if item[0] in ("phone", "card", "iban")])
+def test_numbers_keep_their_shape(kind: str, text: str) -> None:
+    done = redactor().redact_text(text)
+    digits, letters = re.sub(r"\D", "", done), re.sub(r"[\W_]", "", done).upper()
+    assert len(done) == len(text)
+    if kind == "card":
+        assert shape(done) == shape(text)
+        assert _luhn(digits) == 0
+        assert digits[1:7] == "000000"
+    elif kind == "iban":
+        assert _mod97(letters) == 1
+        assert letters[:2] == text[:2].upper()
+        assert [char.isdigit() for char in done] == [char.isdigit() for char in text]
+    else:
+        assert shape(done) == shape(text)
+        assert "000" in digits
+
+
+def test_keys_keep_how_they_begin_and_how_long_they_are() -> None:
+    for text in SECRET["key"]:
+        done = redactor().redact_text(text)
+        assert done[:3] == text[:3]
+        assert "REDACTED" in done
+        assert len(done) == len(text)
+
+
+def test_the_same_person_stays_the_same_person() -> None:
+    one, later = redactor(), redactor()
+    first, second = one.redact_text("ann@acme.com"), later.redact_text("write to ANN@acme.com")
+    assert re.fullmatch(r"person\d{10}@example\.com", first)
+    assert second == f"write to {first}"
+    assert one.redact_text("bob@acme.com") != first
+    assert Redactor(b"other").redact_text("ann@acme.com") != first
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "api_key=9f8a7b6c5d4e3f2a1b0c9d8e",
+        'OPENAI_API_KEY: "9f8a7b6c5d4e3f2a1b0c9d8e"',
+        "Authorization: Bearer abc.def-1234567890",
+        "authorization: Basic QWxhZGRpbjpvcGVuU2VzYW1lMTIz",
+        "password: hunter22x",
+        "https://bob:s3cretpw@host.com/x",
+        "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA1234\nabc=\n-----END RSA PRIVATE KEY-----",
+        "-----BEGIN PRIVATE KEY-----\\nMIIEpAIBAAKCAQEA1234 cut short",
+        "john%40acme.com",
+        "ann@acme.com-thanks",
+        "ann@acme.com_2",
+        "Telefon: 01701234567",
+        "my phone number is 5551234567",
+        "call me at 555-1234",
+    ],
+)
+def test_what_its_surroundings_give_away(text: str) -> None:
+    one = redactor()
+    done = one.redact_text(text)
+    assert done != text
+    assert sum(one.counts.values()) == 1
+    assert one.redact_text(done) == done
+
+
+def test_plain_data_with_all_its_texts_and_keys() -> None:
+    data = {
+        "ann@acme.com": [1, 2.5, None, True, {"deep": ("call +49 170 1234567",)}],
+        "phone": "01701234567",
+        "mobile_number": 4917012345678,
+        "card": 4111111111111111,
+        "api_key": "9f8a7b6c5d4e3f2a1b0c",
+        "token": "Friday",
+        "key": "gen_ai.usage.cache_read.input_tokens",
+        "created": 1732459200123,
+    }
+    one = redactor()
+    done = one.redact_value(data)
+    text = json.dumps(done)
+    assert not any(part in text for part in ("acme", "1701234567", "17012345678", "4111111111", "9f8a7b"))
+    assert {name: done[name] for name in ("token", "key", "created")} == {
+        name: data[name] for name in ("token", "key", "created")
+    }
+    assert isinstance(done["card"], int)
+    assert one.redact_value(done) is done
+    assert one.counts == {"email": 1, "phone": 3, "card": 1, "key": 1}
+
+
+def test_a_call_with_its_raw_record() -> None:
+    mail = "mail ann@acme.com"
+    call = LoggedCall(
+        id="call ann@acme.com", answer=mail, model=mail, variables={"m": mail}, messages=(Message("user", mail),),
+        prompt=mail, error=mail, finish_reason=mail, failed=mail, tags=(mail,), extra={"x": mail}, expected=mail,
+        raw={"m": {"deep": [mail]}}, tier=FailureTier.CONTENT, format="x", time="2026-11-24T10:00:00Z",
+    )  # fmt: skip
+    done = redactor().redact_call(call)
+    assert "acme" not in repr(done)
+    assert (done.tier, done.format, done.time) == (call.tier, call.format, call.time)
+    assert redactor().redact_call(done) == done
+
+
+@pytest.mark.parametrize("data", [{"phone": "01701234567"}, {"card": 4111111111111111}, {"secret": "a1b2c3d4e5f6g7h8"}])
+def test_a_call_whose_fields_give_it_away(data: dict[str, Any]) -> None:
+    assert redactor().redact_call(LoggedCall("1", None, raw=data)).raw != data
+    assert redactor().redact_call(LoggedCall("1", None, variables={"deep": [data]})).variables != {"deep": [data]}
+
+
+def test_patterns_of_the_project() -> None:
+    one = redactor(customer=r"KD-(\d{6})", plate=r"[A-Z]{1,3}-[A-Z]{2} \d{3,4}")
+    done = one.redact_text("KD-123456 drives B-XY 1234")
+    assert re.fullmatch(r"KD-999\d{3} drives X-XX [9\d]{4}", done) or re.fullmatch(
+        r"KD-999\d{3} drives \S+ \d{4}", done
+    )
+    assert "123456" not in done
+    assert one.counts == {"customer": 1, "plate": 1}
+    assert one.redact_text(done) == done
+
+
+@pytest.mark.parametrize("pattern", ["(", "a*", ""])
+def test_patterns_that_are_none(pattern: str) -> None:
+    with pytest.raises(ValueError, match=r"is not a valid regular expression|matches the empty text"):
+        redactor(own=pattern)
+
+
+def test_a_pattern_without_an_end_is_stopped() -> None:
+    with pytest.raises(TimeoutError):
+        redactor(own="(x+x+)+y").redact_text("x" * 4_000)
+
+
+pieces = (
+    st.sampled_from([text for _, text in EVERY] + HARMLESS) | st.text(max_size=12) | st.from_regex(r"[\d .+()/-]{1,24}")
+)
+
+
+@example(["sk-proj-abc123DEF456ghi789", "ann.lee+x@acme.co.uk"], "")
+@given(st.lists(pieces, max_size=5), st.sampled_from(["", " ", "\n", ", ", "\\n", "-", "x"]))
+def test_redacting_again_changes_nothing(parts: list[str], between: str) -> None:
+    one = redactor()
+    text = between.join(parts)
+    done = one.redact_text(text)
+    assert redactor().redact_text(done) == done
+    assert (done is text) == (not one.counts) or done == text
+
+
+@given(st.text(alphabet=st.characters(blacklist_characters="@", blacklist_categories=("Nd", "Cs")), max_size=200))
+def test_a_text_without_digits_and_addresses_is_left_alone(text: str) -> None:
+    assert redactor().redact_text(text) is text or "-----BEGIN" in text or "earer" in text
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "1",
+        "a@",
+        "sk-",
+        "+1 ",
+        "eyJ",
+        "(0",
+        "key=",
+        "-----BEGIN A-----",
+        "a",
+        "1-",
+        "4123-",
+        "DE12",
+        "://a:",
+        "030 1",
+        "%40x.",
+    ],
+)
+def test_the_time_is_linear(part: str) -> None:
+    one = redactor()
+
+    def took(size: int) -> float:
+        text = part * (size // len(part)) + "@x.com"
+        start = time.process_time()
+        one.redact_text(text)
+        return time.process_time() - start
+
+    took(1000)
+    assert took(100_000) < 40 * took(10_000) + 0.3
