@@ -26,7 +26,7 @@ from promptbench.yaml.source import Source
 # Suites and runs are much to import, and `get` wants neither.
 if TYPE_CHECKING:
     from promptbench.engine.prepare.assemble import Stored, Surroundings
-    from promptbench.engine.prepare.prepared_suite import Bench
+    from promptbench.engine.prepare.prepared_suite import PreparedSuite
     from promptbench.engine.prepare.repair_rules import RepairRule
     from promptbench.engine.shards import Shard
     from promptbench.parsing.ladder import Ladder
@@ -45,20 +45,19 @@ def stored_prompt(source: str) -> Prompt:
     return prompt
 
 
-DURATIONS = "durations.json"
-"""Beside a suite, and committed with it: how long its cases take, so that shards are even."""
+DURATIONS = "durations.json"  # Beside a suite, and committed with it: how long its cases take, so that shards are even.
 
 
-def part_of(bench: Bench, shard: Shard) -> Bench:
+def part_of(prepared: PreparedSuite, shard: Shard) -> PreparedSuite:
     """One shard's part of a bench. Raises InputError when the file with the durations is none."""
-    path = bench.suite.folder / DURATIONS
+    path = prepared.suite.folder / DURATIONS
     try:
         known = json.loads(path.read_text(encoding="utf-8-sig"))["cases"] if path.is_file() else {}
         durations = {str(name): round(taken) for name, taken in known.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
-        hint = f"`promptbench runs durations {bench.suite.folder.name}` writes it anew; or delete it"
+        hint = f"`promptbench runs durations {prepared.suite.folder.name}` writes it anew; or delete it"
         raise InputError(f"{path} does not hold the durations of cases", hint=hint) from None
-    return replace(bench, cases=bench.cases.only(shard.cases(bench.cases.names, durations)), shard=str(shard))
+    return replace(prepared, cases=prepared.cases.only(shard.cases(prepared.cases.names, durations)), shard=str(shard))
 
 
 def version_of(source: str) -> tuple[str, Json]:
@@ -77,10 +76,9 @@ class Selection:
     cases: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     shard: Shard | None = None
-    changed: bool = False
-    """Only suites that a change concerns, by git."""
+    changed: bool = False  # Only suites that a change concerns, by git.
+    # The commit that changes are counted from, or a branch that this one left; by default that of the merge.
     since: str | None = None
-    """The commit that changes are counted from, or a branch that this one left; by default that of the merge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +90,7 @@ class Compared:
     candidate: Stored
 
 
-class Workspace:
+class Project:
     """One project as one command sees it."""
 
     def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
@@ -105,7 +103,7 @@ class Workspace:
         start: Path | None = None,
         environ: Mapping[str, str] | None = None,
         flags: Mapping[str, Json] | None = None,
-    ) -> Workspace:
+    ) -> Project:
         """The workspace at or above `start`. Raises InputError when the settings are wrong."""
         environ = os.environ if environ is None else environ
         return cls(load_settings(start or Path.cwd(), environ, flags), environ)
@@ -205,7 +203,7 @@ class Workspace:
         calls: Sequence[LoggedCall] | None = None,
         compared: Compared | None = None,
         without_keys: bool = False,
-    ) -> tuple[list[Bench], Diagnostics]:
+    ) -> tuple[list[PreparedSuite], Diagnostics]:
         """The benches of all suites meant, and what is to be said about them.
 
         `champion` stands in for what production has now, where an earlier run is looked at again; `calls` are asked
@@ -220,7 +218,7 @@ class Workspace:
         found = Diagnostics()
         for rule in self.repair_rules:
             rule.warn_if_advisory(found)
-        benches = []
+        prepared_suites = []
         around = replace(self.surroundings(selection, store, runs), without_keys=without_keys)
         if champion is not None:
             around = replace(around, champion=lambda _: champion)
@@ -234,18 +232,18 @@ class Workspace:
             around = replace(around, calls=tuple(calls))
         for file in self.suite_files(selection.paths):
             suite = load_suite(file, self.shown(file), found)
-            bench = assemble(suite, around, found) if suite else None
-            if bench is not None:
-                benches.append(bench)
-        _same_name_once(benches, found)
+            prepared = assemble(suite, around, found) if suite else None
+            if prepared is not None:
+                prepared_suites.append(prepared)
+        _same_name_once(prepared_suites, found)
         if found.errors:
             raise mistakes(found)
-        benches = [bench for bench in benches if bench.cases]
+        prepared_suites = [prepared for prepared in prepared_suites if prepared.cases]
         if selection.shard is not None:
-            benches = [part_of(bench, selection.shard) for bench in benches]
-        if not benches:
+            prepared_suites = [part_of(prepared, selection.shard) for prepared in prepared_suites]
+        if not prepared_suites:
             raise NothingSelected("no case is selected", hint="look at the names and tags given with --case and --tag")
-        return benches, found
+        return prepared_suites, found
 
     def surroundings(self, selection: Selection, store: Store, runs: RunStore | None) -> Surroundings:
         """What a suite is joined with."""
@@ -278,12 +276,12 @@ def mistakes(found: Diagnostics) -> InputError:
     return InputError(number_of(count, "error"), diagnostics=found)
 
 
-def _same_name_once(benches: Sequence[Bench], found: Diagnostics) -> None:
+def _same_name_once(prepared_suites: Sequence[PreparedSuite], found: Diagnostics) -> None:
     first: dict[str, Location] = {}
-    for bench in benches:
-        location = bench.suite.document.location(("suite",))
-        if bench.suite.name in first:
-            there = first[bench.suite.name]
-            message = f"two suites are named '{bench.suite.name}': {there.path} and {location.path}"
+    for prepared in prepared_suites:
+        location = prepared.suite.document.location(("suite",))
+        if prepared.suite.name in first:
+            there = first[prepared.suite.name]
+            message = f"two suites are named '{prepared.suite.name}': {there.path} and {location.path}"
             found.add(Code.DUPLICATE_NAME, message, location, hint="give each a name of its own", related=there)
-        first.setdefault(bench.suite.name, location)
+        first.setdefault(prepared.suite.name, location)

@@ -146,7 +146,7 @@ class CaseItem(pytest.Item):
         super().__init__(**more)
         self.request = request
         self.add_marker("promptbench")
-        case = self._suite.bench.cases[request.case]
+        case = self._suite.prepared.cases[request.case]
         # `-k critical` finds the cases with that tag.
         self.extra_keyword_matches.update(case.tags)
         if case.quarantine:
@@ -203,14 +203,14 @@ class _Suites:
     def open(self, path: Path) -> SuiteSession:
         """Open a suite. Raises CollectError with all of its errors."""
         from promptbench.core.errors import PromptbenchError
-        from promptbench.project import Workspace
+        from promptbench.project import Project
         from promptbench.workflows.judge.suite_session import SuiteSession
 
         path = path.resolve()
         if path not in self._open:
             try:
                 self._budget = self._budget or self.budget()
-                self._open[path] = SuiteSession(Workspace.open(path.parent), path, self._budget)
+                self._open[path] = SuiteSession(Project.open(path.parent), path, self._budget)
             except PromptbenchError as error:
                 raise pytest.Collector.CollectError(_full_text(error)) from None
         return self._open[path]
@@ -270,7 +270,7 @@ class Case:
 
     @property
     def tags(self) -> tuple[str, ...]:
-        return self._suite.bench.cases[self.name].tags
+        return self._suite.prepared.cases[self.name].tags
 
     def check(self, answer: str) -> Evaluation:
         """Check any answer with the checks of the case and of its suite."""
@@ -309,7 +309,7 @@ class Promptbench:
         """Return the cases of a suite by name, in order. `path`, its file or folder, is relative to pytest's root."""
         file = self._root / path
         suite = self._opened(file / SUITE if file.is_dir() else file)
-        return {name: Case(suite, name) for name in suite.bench.cases.names}
+        return {name: Case(suite, name) for name in suite.prepared.cases.names}
 
     def check(self, answer: str, checks: Iterable[Any] = (), **more: Any) -> Evaluation:
         """Check an answer with checks, each as under `checks:` in a suite, and with `expect=`, as there.
@@ -317,13 +317,13 @@ class Promptbench:
         Also takes `accept`, `variables` and `threshold`. No model is called.
         """
         from promptbench.core.errors import InputError
-        from promptbench.project import Workspace
+        from promptbench.project import Project
         from promptbench.workflows.judge.suite_session import check_answer
 
         __tracebackhide__ = True
-        workspace = Workspace.open(self._root)
+        project = Project.open(self._root)
         try:
-            found = check_answer(workspace, answer, list(checks), **more)
+            found = check_answer(project, answer, list(checks), **more)
         except InputError as error:
             raise InputError(_full_text(error)) from None
         return _require_pass(found, "the answer")

@@ -27,7 +27,7 @@ def adopt(
     Without a verdict, and only while the label is unset.
     """
     from promptbench.cli.moved import show
-    from promptbench.project import Workspace
+    from promptbench.project import Project
     from promptbench.workflows.store.labels import Who, adopt
 
-    return show(adopt(Workspace.open(), file, label=label, who=Who(actor, reason)), as_json=as_json)
+    return show(adopt(Project.open(), file, label=label, who=Who(actor, reason)), as_json=as_json)

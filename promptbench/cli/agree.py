@@ -46,16 +46,16 @@ def agree(
     from promptbench.cli.output import out
     from promptbench.cli.progress import Progress
     from promptbench.cli.rendering import Rendering
-    from promptbench.project import Workspace
+    from promptbench.project import Project
     from promptbench.workflows.judge.budgets import Spending
     from promptbench.workflows.trust.agree import agree as measure_agreement
     from promptbench.workflows.trust.agree import write_sheet as write_label_sheet
     from promptbench.workflows.trust.agreement_report import agreement_report
 
     rendering = Rendering.of(format_, output, as_json=as_json, verbose=verbose, quiet=quiet)
-    workspace = Workspace.open()
+    project = Project.open()
     if write_sheet is not None:
-        count, known = write_label_sheet(workspace, suite, write_sheet, run=run)
+        count, known = write_label_sheet(project, suite, write_sheet, run=run)
         some = f"{count}" if count == known else f"{count} of {known}"
         out(f"wrote {some} answers to {write_sheet}: put pass or fail into the column 'label'")
         return Exit.YES
@@ -66,7 +66,7 @@ def agree(
     spending = Spending.read(max_cost, max_calls, None)
     with Progress(quiet=quiet) as progress:
         found = measure_agreement(
-            workspace,
+            project,
             suite,
             labels,
             criterion=criterion,
@@ -75,4 +75,4 @@ def agree(
             spending=spending,
             listen=progress.listen,
         )
-    return rendering.write(workspace, [agreement_report(found)])
+    return rendering.write(project, [agreement_report(found)])

@@ -87,7 +87,7 @@ def bench(
     """
     from promptbench.cli.progress import Progress
     from promptbench.cli.rendering import Rendering
-    from promptbench.project import Workspace
+    from promptbench.project import Project
     from promptbench.workflows.judge.budgets import Spending
     from promptbench.workflows.measure.bench import (
         MeasureOptions,
@@ -103,16 +103,16 @@ def bench(
     if trace is not None:
         raise InputError("--trace was removed", hint="use --rate N, with --arrivals poisson or constant")
     rendering = Rendering.of(format_, output, as_json=as_json, verbose=verbose, quiet=quiet)
-    workspace = Workspace.open()
+    project = Project.open()
     if from_:
         measured = measured_in_logs(from_, per_month=per_month, stdin=sys.stdin.buffer)
-        return rendering.write(workspace, [bench_report(measured)])
+        return rendering.write(project, [bench_report(measured)])
     if show is not None:
-        found = show_measurement(workspace, show, per_month=per_month)
-        return rendering.write(workspace, [bench_report(found)])
+        found = show_measurement(project, show, per_month=per_month)
+        return rendering.write(project, [bench_report(found)])
     if history:
         about = target.name.partition(".")[0] if target else None
-        return rendering.write(workspace, [history_report(measurements(workspace, about=about))])
+        return rendering.write(project, [history_report(measurements(project, about=about))])
     if target is None:
         raise InputError("nothing to measure", hint="name a prompt's file or a suite, or --from LOG")
     options = MeasureOptions(
@@ -125,11 +125,11 @@ def bench(
         per_month=per_month,
     )
     if dry_run:
-        return _dry_run(plan_measurement(workspace, target, options), as_json=rendering.printed == "json")
+        return _dry_run(plan_measurement(project, target, options), as_json=rendering.printed == "json")
     spending = Spending.read(max_cost, max_calls, max_minutes)
     with Progress(quiet=quiet) as progress:
-        done = measure(workspace, target, options, spending, progress.listen)
-    rendering.write(workspace, [bench_report(done.report)])
+        done = measure(project, target, options, spending, progress.listen)
+    rendering.write(project, [bench_report(done.report)])
     return done.exit
 
 

@@ -54,17 +54,17 @@ def calibrate(
     """
     from promptbench.cli.progress import Progress
     from promptbench.cli.rendering import Rendering
-    from promptbench.project import Selection, Workspace
+    from promptbench.project import Project, Selection
     from promptbench.workflows.judge.budgets import Spending
     from promptbench.workflows.trust.calibrate import calibrate as run_calibration
     from promptbench.workflows.trust.calibration_report import calibration_report
 
     rendering = Rendering.of(format_, output, as_json=as_json, verbose=verbose, quiet=quiet)
-    workspace = Workspace.open(flags={"concurrency": concurrency})
+    project = Project.open(flags={"concurrency": concurrency})
     selection = Selection(
         paths=tuple(suites or ()), models=tuple(model or ()), cases=tuple(case or ()), tags=tuple(tag or ())
     )
     spending = Spending.read(max_cost, max_calls, max_minutes)
     with Progress(quiet=quiet) as progress:
-        found = run_calibration(workspace, selection, repeats=repeats, spending=spending, listen=progress.listen)
-    return rendering.write(workspace, [calibration_report(found)])
+        found = run_calibration(project, selection, repeats=repeats, spending=spending, listen=progress.listen)
+    return rendering.write(project, [calibration_report(found)])

@@ -50,20 +50,20 @@ def capture(
     A call becomes a case only if its checks fail on its logged answer. Nothing else in the suite's file changes.
     """
     from promptbench.cli.output import out_json
-    from promptbench.project import Workspace
+    from promptbench.project import Project
     from promptbench.workflows.logs.capture import capture as capture_cases
     from promptbench.workflows.logs.capture import read_capture_options
     from promptbench.workflows.logs.select_calls import select_by_id, select_from_clusters, select_from_log
 
-    workspace = Workspace.open()
+    project = Project.open()
     wanted = read_capture_options(should_be=should_be, expect=expect, checks=check or (), tags=tag or ())
-    calls = select_by_id(workspace, ids or ())
-    calls += [select_from_log(workspace, item, dry_run=dry_run) for item in log or ()]
+    calls = select_by_id(project, ids or ())
+    calls += [select_from_log(project, item, dry_run=dry_run) for item in log or ()]
     if top or all_clusters:
-        calls += select_from_clusters(workspace, suite, None if all_clusters else top)
+        calls += select_from_clusters(project, suite, None if all_clusters else top)
     if not calls:
         raise InputError("no call is named", hint="name ids that `promptbench failures` shows, or --top 5")
-    report = capture_cases(workspace, suite, calls, wanted, dry_run=dry_run)
+    report = capture_cases(project, suite, calls, wanted, dry_run=dry_run)
     if as_json:
         out_json(report.as_dict())
     else:

@@ -35,12 +35,12 @@ def check(
 ) -> int:
     """Try checks on a text, without a suite and without a model."""
     from promptbench.cli.output import out, out_json
-    from promptbench.project import Workspace
+    from promptbench.project import Project
     from promptbench.report.words import clean
     from promptbench.workflows.start.check import check_text
 
     text, values = _text(text_file), variables(var or ())
-    checked = check_text(Workspace.open(), text, checks, accept=accept, variables=values)
+    checked = check_text(Project.open(), text, checks, accept=accept, variables=values)
     code = Exit.YES if checked.passed else Exit.NO
     if as_json:
         out_json({"schema_version": 1, **checked.as_dict()})

@@ -24,7 +24,7 @@ from promptbench.cli.options import (
 from promptbench.core.errors import Exit, InputError
 
 if TYPE_CHECKING:
-    from promptbench.project import Workspace
+    from promptbench.project import Project
     from promptbench.workflows.judge.compare import Matchup
 
 
@@ -68,7 +68,7 @@ def compare(
     """
     from promptbench.cli.progress import Progress
     from promptbench.cli.rendering import Rendering
-    from promptbench.project import Workspace
+    from promptbench.project import Project
     from promptbench.workflows.judge.budgets import Spending
     from promptbench.workflows.judge.compare import Matchup
     from promptbench.workflows.judge.compare import compare as compare_variants
@@ -77,17 +77,17 @@ def compare(
     rendering = Rendering.of(format_, output, as_json=as_json, verbose=verbose, quiet=quiet)
     if rendering.wants("evidence"):
         raise InputError("a comparison does not prove a promotion", hint="`promptbench run --output evidence=FILE`")
-    workspace = Workspace.open(flags={"concurrency": concurrency})
+    project = Project.open(flags={"concurrency": concurrency})
     matchup = Matchup(tuple(what or ()), tuple(model or ()), prompt, tuple(case or ()), tuple(tag or ()))
     spending = Spending.read(max_cost, max_calls, max_minutes)
     if dry_run:
-        return _dry_run(workspace, matchup, as_json=as_json)
+        return _dry_run(project, matchup, as_json=as_json)
     with Progress(quiet=quiet) as progress:
-        report = compare_variants(workspace, matchup, spending=spending, listen=progress.listen)
-    return rendering.write(workspace, [run_report(report)], exit_zero=exit_zero)
+        report = compare_variants(project, matchup, spending=spending, listen=progress.listen)
+    return rendering.write(project, [run_report(report)], exit_zero=exit_zero)
 
 
-def _dry_run(workspace: Workspace, matchup: Matchup, *, as_json: bool) -> int:
+def _dry_run(project: Project, matchup: Matchup, *, as_json: bool) -> int:
     from dataclasses import asdict
 
     from promptbench.cli.output import out, out_json
@@ -95,7 +95,7 @@ def _dry_run(workspace: Workspace, matchup: Matchup, *, as_json: bool) -> int:
     from promptbench.core.words import number_of
     from promptbench.workflows.judge.compare import plan_comparison
 
-    plan = plan_comparison(workspace, matchup)
+    plan = plan_comparison(project, matchup)
     if as_json:
         out_json({"schema_version": 1, "comparison": asdict(plan) if plan else None})
     elif plan is None:

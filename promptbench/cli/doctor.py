@@ -21,10 +21,10 @@ def doctor(as_json: AsJson = False) -> int:
     from dataclasses import asdict, replace
 
     from promptbench.cli.output import out, out_json, without_keys
-    from promptbench.project import Workspace
+    from promptbench.project import Project
     from promptbench.workflows.upkeep.doctor import doctor
 
-    findings = [replace(item, value=without_keys(item.value)) for item in doctor(Workspace.open())]
+    findings = [replace(item, value=without_keys(item.value)) for item in doctor(Project.open())]
     if as_json:
         out_json({"schema_version": 1, "findings": [asdict(item) for item in findings]})
     else:

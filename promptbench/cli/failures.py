@@ -33,11 +33,11 @@ def failures(
     The runs are the newest; the largest group comes first.
     """
     from promptbench.cli.rendering import Rendering
-    from promptbench.project import Workspace
+    from promptbench.project import Project
     from promptbench.workflows.logs.failures import find_failures
     from promptbench.workflows.logs.failures_report import failures_report
 
     rendering = Rendering.of(format_, output, as_json=as_json, verbose=verbose, quiet=quiet)
-    workspace = Workspace.open()
-    clusters = find_failures(workspace, suite, call_filter(False, since, model, where))
-    return rendering.write(workspace, [failures_report(clusters, everything=everything)])
+    project = Project.open()
+    clusters = find_failures(project, suite, call_filter(False, since, model, where))
+    return rendering.write(project, [failures_report(clusters, everything=everything)])

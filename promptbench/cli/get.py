@@ -35,14 +35,14 @@ def get(
 ) -> int:
     """Print a stored prompt, with or without values."""
     from promptbench.cli.output import out, out_json
-    from promptbench.project import Workspace
+    from promptbench.project import Project
     from promptbench.workflows.store.get import fetch
 
     chosen = "json" if as_json else format_
     if model is not None and chosen not in ("openai", "anthropic"):
         raise InputError("--model is for a request's body", hint="add --format openai or --format anthropic")
     given = variables(var or ())
-    fetched = fetch(Workspace.open(), reference)
+    fetched = fetch(Project.open(), reference)
     if chosen in ("openai", "anthropic"):
         out_json(fetched.body(chosen, given, model=model))
     elif chosen == "messages":

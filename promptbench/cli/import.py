@@ -44,7 +44,7 @@ def import_(
     """Import production logs, with personal data replaced. Each call is kept once, however often it is imported."""
     from promptbench.cli.output import out_json, say
     from promptbench.cli.progress import ImportProgress
-    from promptbench.project import Workspace
+    from promptbench.project import Project
     from promptbench.workflows.logs.import_logs import ImportOptions, NothingImported, import_logs
 
     wanted = ImportOptions(
@@ -56,12 +56,12 @@ def import_(
     )
     if no_redact:
         say("warning: nothing is redacted: personal data and secrets are kept as they are in the log")
-    workspace = Workspace.open()
+    project = Project.open()
     if format_ is None and not columns and sys.stdin.isatty() and sys.stderr.isatty():
         wanted = _asked(paths, wanted)
     try:
         with ImportProgress(quiet=quiet) as progress:
-            done = import_logs(workspace, paths, wanted, sys.stdin.buffer, progress.listen)
+            done = import_logs(project, paths, wanted, sys.stdin.buffer, progress.listen)
     except NothingImported as error:
         if as_json:
             out_json(error.done.as_dict())

@@ -33,12 +33,12 @@ def mutate(
 ) -> int:
     """Break good answers, and show what no check notices. Calls no model."""
     from promptbench.cli.rendering import Rendering
-    from promptbench.project import Selection, Workspace
+    from promptbench.project import Project, Selection
     from promptbench.workflows.trust.mutate import mutate as run_mutations
     from promptbench.workflows.trust.mutation_report import mutation_report
 
     rendering = Rendering.of(format_, output, as_json=as_json, verbose=verbose, quiet=quiet)
-    workspace = Workspace.open()
+    project = Project.open()
     selection = Selection(paths=tuple(suites or ()), cases=tuple(case or ()), tags=tuple(tag or ()))
-    found = run_mutations(workspace, selection, run=run, at_least=at_least)
-    return rendering.write(workspace, [mutation_report(found)])
+    found = run_mutations(project, selection, run=run, at_least=at_least)
+    return rendering.write(project, [mutation_report(found)])

@@ -61,11 +61,11 @@ def case(
     """Add a case to a suite. At a terminal it asks for missing options, and shows the case before it writes."""
     from promptbench.cli.asking import confirm, somebody_is_there
     from promptbench.cli.output import out, say
-    from promptbench.project import Workspace
+    from promptbench.project import Project
     from promptbench.workflows.logs.capture import read_capture_options
     from promptbench.workflows.start.new_case import CaseAuthor, Draft
 
-    author = CaseAuthor(Workspace.open(), suite)
+    author = CaseAuthor(Project.open(), suite)
     wanted = read_capture_options(should_be=None, expect=expect, checks=check or (), tags=tag or ())
     draft = Draft(
         name=name or "",

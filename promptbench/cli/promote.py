@@ -42,15 +42,15 @@ def promote(
     Candidate, production, suite, checks and gate must be as they were judged, and the proof not too old.
     """
     from promptbench.cli.moved import show
-    from promptbench.project import Workspace
+    from promptbench.project import Project
     from promptbench.workflows.store import labels
 
     if sum(item is not None for item in (run, evidence, source, force)) > 1:
         raise InputError("give one of --run, --evidence, --from and --force")
-    workspace, who = Workspace.open(), labels.Who(actor, reason)
+    project, who = Project.open(), labels.Who(actor, reason)
     if force is not None:
-        return show(labels.force(workspace, prompt, force, label=to, who=who), as_json=as_json)
+        return show(labels.force(project, prompt, force, label=to, who=who), as_json=as_json)
     from promptbench.workflows.store.promote import promote
 
-    moved = promote(workspace, prompt, run=run, evidence=evidence, source=source, label=to, who=who)
+    moved = promote(project, prompt, run=run, evidence=evidence, source=source, label=to, who=who)
     return show(moved, as_json=as_json)

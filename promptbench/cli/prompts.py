@@ -29,9 +29,9 @@ def register(app: typer.Typer) -> None:
 
 
 def _store() -> Store:
-    from promptbench.project import Workspace
+    from promptbench.project import Project
 
-    return Workspace.open().prompts()
+    return Project.open().prompts()
 
 
 @prompts.command("list")
@@ -126,10 +126,10 @@ def label(
     Without evidence, so it needs --reason; `production` moves only on evidence.
     """
     from promptbench.cli.moved import show as show_moved
-    from promptbench.project import Workspace
+    from promptbench.project import Project
     from promptbench.workflows.store.labels import Who, set_label
 
-    moved = set_label(Workspace.open(), reference, name, who=Who(actor, reason))
+    moved = set_label(Project.open(), reference, name, who=Who(actor, reason))
     return show_moved(moved, as_json=as_json)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from promptbench.cli.output import out, say, target
 from promptbench.core.errors import Exit, InputError, PromptbenchError, combine
-from promptbench.project import Workspace
+from promptbench.project import Project
 from promptbench.report.document import Report
 from promptbench.report.renderers import plugins
 from promptbench.report.words import Target
@@ -57,7 +57,7 @@ class Rendering:
         return name in (self.printed, *(file.format for file in self.files))
 
     @contextmanager
-    def errors(self, workspace: Workspace) -> Iterator[None]:
+    def errors(self, project: Project) -> Iterator[None]:
         """Annotate errors at their lines if the format is GitHub's, and re-raise them."""
         try:
             yield
@@ -65,11 +65,11 @@ class Rendering:
             if self.printed == "github":
                 from promptbench.report.renderers import github
 
-                folder, level = _in_checkout(workspace, os.environ), "notice" if error.exit is Exit.NOTHING else "error"
+                folder, level = _in_checkout(project, os.environ), "notice" if error.exit is Exit.NOTHING else "error"
                 out(github.errors(error.message, error.diagnostics, folder, level=level), end="")
             raise
 
-    def write(self, workspace: Workspace, reports: Sequence[Report], *, exit_zero: bool = False) -> Exit:
+    def write(self, project: Project, reports: Sequence[Report], *, exit_zero: bool = False) -> Exit:
         """Write everything and return the exit code of the verdicts. Raises InputError if a file cannot be written."""
         proven = any(report.proof is not None for report in reports)
         if self.wants("evidence") and not proven:
@@ -80,7 +80,7 @@ class Rendering:
                 say(f"wrote {path}")
         printed = "plain" if self.printed == "terminal" and not sys.stdout.isatty() else self.printed
         if printed == "github":
-            _to_github(workspace, reports, os.environ)
+            _to_github(project, reports, os.environ)
         elif printed != "evidence" or proven:
             out(_render(reports, printed, target(verbose=self.verbose, quiet=self.quiet)), end="")
         code = combine(report.exit for report in reports)
@@ -126,17 +126,17 @@ def _render(reports: Sequence[Report], name: str, where: Target) -> str:
         raise InputError(f"no {name} can be written: {error}") from None
 
 
-def _in_checkout(workspace: Workspace, environ: Mapping[str, str]) -> str:
+def _in_checkout(project: Project, environ: Mapping[str, str]) -> str:
     """Return the project's location in the repository that GitHub checked out, with a slash behind it."""
-    root, checkout = workspace.settings.root.resolve(), Path(environ.get("GITHUB_WORKSPACE") or ".").resolve()
+    root, checkout = project.settings.root.resolve(), Path(environ.get("GITHUB_WORKSPACE") or ".").resolve()
     return f"{root.relative_to(checkout).as_posix()}/" if checkout in root.parents else ""
 
 
-def _to_github(workspace: Workspace, reports: Sequence[Report], environ: Mapping[str, str]) -> None:
+def _to_github(project: Project, reports: Sequence[Report], environ: Mapping[str, str]) -> None:
     """Write annotations to stdout, where the runner reads them, and the summary to the step's file if there is one."""
     from promptbench.report.renderers import github, markdown
 
-    out(github.workflow_commands(reports, _in_checkout(workspace, environ)), end="")
+    out(github.workflow_commands(reports, _in_checkout(project, environ)), end="")
     if not (summary := environ.get("GITHUB_STEP_SUMMARY")):
         out(github.render(reports, Target()), end="")
         return

@@ -46,22 +46,22 @@ def show(
     Also which failures only another prompt can fix.
     """
     from promptbench.cli.rendering import Rendering
-    from promptbench.project import Workspace
+    from promptbench.project import Project
     from promptbench.workflows.trust.repairs import repairs
     from promptbench.workflows.trust.repairs_report import repairs_report
 
     rendering = Rendering.of(format_, output, as_json=as_json, verbose=verbose, quiet=quiet)
-    workspace = Workspace.open()
-    return rendering.write(workspace, [repairs_report(repairs(workspace, run))])
+    project = Project.open()
+    return rendering.write(project, [repairs_report(repairs(project, run))])
 
 
 @group.command("list")
 def list_rules(as_json: AsJson = False) -> int:
     """List the project's own repair rules, and whether each counts."""
     from promptbench.cli.output import out, out_json
-    from promptbench.project import Workspace
+    from promptbench.project import Project
 
-    rules = Workspace.open().repair_rules
+    rules = Project.open().repair_rules
     if as_json:
         keys = ("name", "trust", "file", "hash", "advisory")
         out_json({"schema_version": 1, "rules": [{key: getattr(rule, key) for key in keys} for rule in rules]})
@@ -93,10 +93,10 @@ def backtest_rule(
     else exit 1.
     """
     from promptbench.cli.rendering import Rendering
-    from promptbench.project import Workspace
+    from promptbench.project import Project
     from promptbench.workflows.trust.backtest import backtest
     from promptbench.workflows.trust.repairs_report import backtest_report
 
     rendering = Rendering.of(format_, output, as_json=as_json)
-    workspace = Workspace.open()
-    return rendering.write(workspace, [backtest_report(backtest(workspace, rule, logs or (), suites or ()))])
+    project = Project.open()
+    return rendering.write(project, [backtest_report(backtest(project, rule, logs or (), suites or ()))])

@@ -72,7 +72,7 @@ def replay(
     """
     from promptbench.cli.progress import Progress
     from promptbench.cli.rendering import Rendering
-    from promptbench.project import Selection, Workspace
+    from promptbench.project import Project, Selection
     from promptbench.workflows.judge.budgets import Spending
     from promptbench.workflows.logs.replay import replay as replay_log
     from promptbench.workflows.logs.replay import replay_answers
@@ -82,13 +82,13 @@ def replay(
     if ask and rescore_only:
         raise InputError("--ask and --rescore-only exclude each other", hint="leave one of them out")
     rendering = Rendering.of(format_, output, as_json=as_json, verbose=verbose, quiet=quiet)
-    workspace = Workspace.open(flags={"concurrency": concurrency})
-    calls = select_for_replay(workspace, log or (), call_filter(failed_only, since, model, where))
+    project = Project.open(flags={"concurrency": concurrency})
+    calls = select_for_replay(project, log or (), call_filter(failed_only, since, model, where))
     if not ask:
-        return rendering.write(workspace, [rescore_report(replay_answers(workspace, suite, calls))])
+        return rendering.write(project, [rescore_report(replay_answers(project, suite, calls))])
     with Progress(quiet=quiet) as progress:
         report = replay_log(
-            workspace,
+            project,
             Selection(paths=(suite,)),
             calls,
             command=_command(
@@ -99,7 +99,7 @@ def replay(
             listen=progress.listen,
             dry_run=dry_run,
         )
-    return Exit.YES if report is None else rendering.write(workspace, [replay_report(report)])
+    return Exit.YES if report is None else rendering.write(project, [replay_report(report)])
 
 
 def _command(suite: Path, options: Mapping[str, Sequence[object] | None], failed_only: bool) -> list[str]:

@@ -25,11 +25,11 @@ def report(
     A run is judged by the suite's gate as it is now. The exit code is that of the verdict.
     """
     from promptbench.cli.rendering import Rendering
-    from promptbench.project import Workspace
-    from promptbench.workflows.judge.rejudge import judge
+    from promptbench.project import Project
+    from promptbench.workflows.judge.rejudge import gate
     from promptbench.workflows.judge.run_report import run_report
 
     rendering = Rendering.of(format_, output, as_json=as_json, verbose=verbose, quiet=quiet)
-    workspace = Workspace.open()
-    found = judge(workspace, run, evidence=rendering.wants("evidence"))
-    return rendering.write(workspace, [run_report(found)], exit_zero=exit_zero)
+    project = Project.open()
+    found = gate(project, run, evidence=rendering.wants("evidence"))
+    return rendering.write(project, [run_report(found)], exit_zero=exit_zero)

@@ -22,10 +22,10 @@ def rescore(
 ) -> int:
     """Score and judge a run's answers again, by today's checks. Calls no model."""
     from promptbench.cli.rendering import Rendering
-    from promptbench.project import Workspace
+    from promptbench.project import Project
     from promptbench.workflows.judge.rejudge import rescore as rescore_run
     from promptbench.workflows.judge.run_report import run_report
 
     rendering = Rendering.of(format_, output, as_json=as_json, verbose=verbose, quiet=quiet)
-    workspace = Workspace.open()
-    return rendering.write(workspace, [run_report(rescore_run(workspace, run))], exit_zero=exit_zero)
+    project = Project.open()
+    return rendering.write(project, [run_report(rescore_run(project, run))], exit_zero=exit_zero)

@@ -23,10 +23,10 @@ def retire(
 ) -> int:
     """Remove a label, or all labels, from a prompt. Its versions and its history stay for ever."""
     from promptbench.cli.output import out
-    from promptbench.project import Workspace
+    from promptbench.project import Project
     from promptbench.workflows.store.labels import Who, retire
 
-    retire(Workspace.open(), prompt, label=label, who=Who(actor, reason))
+    retire(Project.open(), prompt, label=label, who=Who(actor, reason))
     out(f"removed {f'the label {label}' if label else 'all labels'} of {prompt}; its versions stay")
     out(f"  see them: promptbench prompts history {prompt}")
     return Exit.YES

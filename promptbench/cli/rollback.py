@@ -26,8 +26,8 @@ def rollback(
 ) -> int:
     """Move a label back to a version that held it before. Needs a reason, makes no call."""
     from promptbench.cli.moved import show
-    from promptbench.project import Workspace
+    from promptbench.project import Project
     from promptbench.workflows.store.labels import Who, rollback
 
-    moved = rollback(Workspace.open(), prompt, to=to, label=label, who=Who(actor, reason))
+    moved = rollback(Project.open(), prompt, to=to, label=label, who=Who(actor, reason))
     return show(moved, as_json=as_json)

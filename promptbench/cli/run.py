@@ -32,7 +32,7 @@ from promptbench.core.types import CacheMode
 if TYPE_CHECKING:
     from promptbench.engine.estimate import Estimate
     from promptbench.engine.shards import Shard as RunShard
-    from promptbench.project import Selection, Workspace
+    from promptbench.project import Project, Selection
 
 
 def register(app: typer.Typer) -> None:
@@ -95,14 +95,14 @@ def run(
     """
     from promptbench.cli.progress import Progress
     from promptbench.cli.rendering import Rendering
-    from promptbench.project import Selection, Workspace
+    from promptbench.project import Project, Selection
     from promptbench.workflows.judge.budgets import Spending
     from promptbench.workflows.judge.run import run as run_suites
     from promptbench.workflows.judge.run_report import run_report
     from promptbench.workflows.store.labels import Who
 
     rendering = Rendering.of(format_, output, as_json=as_json, verbose=verbose, quiet=quiet)
-    workspace = Workspace.open(flags={"concurrency": concurrency})
+    project = Project.open(flags={"concurrency": concurrency})
     selection = Selection(
         tuple(suites or ()),
         tuple(prompt or ()),
@@ -115,10 +115,10 @@ def run(
     )
     spending = Spending.read(max_cost, max_calls, max_minutes)
     if dry_run:
-        return _dry_run(workspace, selection, as_json=as_json)
-    with rendering.errors(workspace), Progress(quiet=quiet) as progress:
+        return _dry_run(project, selection, as_json=as_json)
+    with rendering.errors(project), Progress(quiet=quiet) as progress:
         reports = run_suites(
-            workspace,
+            project,
             selection,
             promote=promote,
             spending=spending,
@@ -128,7 +128,7 @@ def run(
             who=Who(actor, reason),
             listen=progress.listen,
         )
-    return rendering.write(workspace, list(map(run_report, reports)), exit_zero=exit_zero)
+    return rendering.write(project, list(map(run_report, reports)), exit_zero=exit_zero)
 
 
 def _shard(written: str | None) -> RunShard | None:
@@ -149,7 +149,7 @@ def expected_words(estimate: Estimate) -> str:
     return f"; estimated {given} (characters / 4), up to {made}, {cost}"
 
 
-def _dry_run(workspace: Workspace, selection: Selection, *, as_json: bool) -> int:
+def _dry_run(project: Project, selection: Selection, *, as_json: bool) -> int:
     from dataclasses import asdict
     from textwrap import fill
 
@@ -157,7 +157,7 @@ def _dry_run(workspace: Workspace, selection: Selection, *, as_json: bool) -> in
     from promptbench.core.words import number_of
     from promptbench.workflows.judge.run import plan
 
-    plans = plan(workspace, selection)
+    plans = plan(project, selection)
     if as_json:
         out_json({"schema_version": 1, "suites": [asdict(item) for item in plans]})
         return Exit.YES

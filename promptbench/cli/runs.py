@@ -48,25 +48,25 @@ def list_(
 ) -> int:
     """List the newest runs with their verdicts, the newest first."""
     from promptbench.cli.rendering import Rendering
-    from promptbench.project import Workspace
+    from promptbench.project import Project
     from promptbench.workflows.upkeep.runs import list_runs
     from promptbench.workflows.upkeep.runs_report import runs_report
 
-    rendering, workspace = Rendering.of(format_, output, as_json=as_json), Workspace.open()
-    found = list_runs(workspace, suite=suite, prompt=prompt, model=model, limit=limit)
-    return rendering.write(workspace, [runs_report(found)])
+    rendering, project = Rendering.of(format_, output, as_json=as_json), Project.open()
+    found = list_runs(project, suite=suite, prompt=prompt, model=model, limit=limit)
+    return rendering.write(project, [runs_report(found)])
 
 
 @runs.command("show")
 def show(run: Run = "latest", format_: Format = "terminal", as_json: JsonFormat = False, output: Output = None) -> int:
     """Show a run as it was judged, with its figures. `promptbench report` judges it again."""
     from promptbench.cli.rendering import Rendering
-    from promptbench.project import Workspace
+    from promptbench.project import Project
     from promptbench.workflows.upkeep.runs import show_run
     from promptbench.workflows.upkeep.runs_report import run_details_report
 
-    rendering, workspace = Rendering.of(format_, output, as_json=as_json), Workspace.open()
-    return rendering.write(workspace, [run_details_report(show_run(workspace, run))])
+    rendering, project = Rendering.of(format_, output, as_json=as_json), Project.open()
+    return rendering.write(project, [run_details_report(show_run(project, run))])
 
 
 @runs.command("history")
@@ -86,13 +86,13 @@ def history(
     From finished runs of whole suites, the oldest first.
     """
     from promptbench.cli.rendering import Rendering
-    from promptbench.project import Workspace
+    from promptbench.project import Project
     from promptbench.workflows.upkeep.runs import run_history
     from promptbench.workflows.upkeep.runs_report import run_history_report
 
-    rendering, workspace = Rendering.of(format_, output, as_json=as_json), Workspace.open()
-    found = run_history(workspace, name, model=model, limit=limit)
-    return rendering.write(workspace, [run_history_report(found, metric.value)])
+    rendering, project = Rendering.of(format_, output, as_json=as_json), Project.open()
+    found = run_history(project, name, model=model, limit=limit)
+    return rendering.write(project, [run_history_report(found, metric.value)])
 
 
 @runs.command("merge")
@@ -111,14 +111,14 @@ def merge(
     Reports and exits like one run of all cases, and the run can be promoted.
     """
     from promptbench.cli.rendering import Rendering
-    from promptbench.project import Workspace
+    from promptbench.project import Project
     from promptbench.workflows.judge.merge_runs import merge_runs
     from promptbench.workflows.judge.run_report import run_report
 
     rendering = Rendering.of(format_, output, as_json=as_json)
-    workspace = Workspace.open()
-    reports = merge_runs(workspace, files or [], evidence=rendering.wants("evidence"))
-    return rendering.write(workspace, list(map(run_report, reports)), exit_zero=exit_zero)
+    project = Project.open()
+    reports = merge_runs(project, files or [], evidence=rendering.wants("evidence"))
+    return rendering.write(project, list(map(run_report, reports)), exit_zero=exit_zero)
 
 
 @runs.command("durations")
@@ -128,8 +128,8 @@ def durations(suite: Annotated[Path, typer.Argument(metavar="SUITE", help="The s
     From the suite's newest run, next to the suite; `run --shard` reads it. Commit it: all machines must split alike.
     """
     from promptbench.cli.output import out
-    from promptbench.project import Workspace
+    from promptbench.project import Project
     from promptbench.workflows.judge.merge_runs import durations
 
-    out(f"wrote {durations(Workspace.open(), suite)}: commit it, so that all machines split alike")
+    out(f"wrote {durations(Project.open(), suite)}: commit it, so that all machines split alike")
     return Exit.YES

@@ -34,7 +34,7 @@ def prune(
     are not touched.
     """
     from promptbench.cli.output import out, out_json
-    from promptbench.project import Workspace
+    from promptbench.project import Project
     from promptbench.workflows.upkeep.prune import prune
 
     try:
@@ -42,7 +42,7 @@ def prune(
     except ValueError:
         hint = "write --older-than 90d, or 24h, or 2026-08-01"
         raise InputError(f"--older-than: expected a time, got '{older_than}'", hint=hint) from None
-    done = prune(Workspace.open(), before, recordings=recordings, dry_run=dry_run)
+    done = prune(Project.open(), before, recordings=recordings, dry_run=dry_run)
     if as_json:
         out_json({"schema_version": 1, "dry_run": dry_run, **asdict(done)})
         return Exit.YES

@@ -43,10 +43,10 @@ def export(
     A row is a case, and checks have a drop-down list. An existing file is never overwritten.
     """
     from promptbench.cli.output import out
-    from promptbench.project import Workspace
+    from promptbench.project import Project
     from promptbench.workflows.start.sheet import export_sheet
 
-    written = export_sheet(Workspace.open(), suite, output)
+    written = export_sheet(Project.open(), suite, output)
     out(f"wrote {number_of(written.cases, 'case')} to {written.path}")
     return Exit.YES
 
@@ -66,11 +66,11 @@ def import_(
     Errors are printed with their cells, and a copy of the sheet shows them there. With an error, nothing changes.
     """
     from promptbench.cli.output import coloured, out_json, say
-    from promptbench.project import Workspace
+    from promptbench.project import Project
     from promptbench.report.diagnostics import render
     from promptbench.workflows.start.sheet import import_sheet
 
-    done = import_sheet(Workspace.open(), file, suite, remove=remove, dry_run=dry_run)
+    done = import_sheet(Project.open(), file, suite, remove=remove, dry_run=dry_run)
     if done.warnings:
         say(render(done.warnings, colour=coloured(sys.stderr)))
     if as_json:

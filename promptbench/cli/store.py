@@ -41,9 +41,9 @@ def verify(as_json: AsJson = False) -> int:
     In the database and in the text mirror; each finding says how to fix it. Exit 5 if there is one.
     """
     from promptbench.cli.output import out, out_json
-    from promptbench.project import Workspace
+    from promptbench.project import Project
 
-    with Workspace.open().prompts() as opened:
+    with Project.open().prompts() as opened:
         synchronized = opened.notes()
         found = opened.verify()
         prompts = len(opened.prompts())
@@ -77,11 +77,11 @@ def merge(
     No version, event or proof is lost. If both moved the same label, you choose which version keeps it.
     """
     from promptbench.cli.output import out, out_json
-    from promptbench.project import Workspace
+    from promptbench.project import Project
     from promptbench.workflows.store.merge import merge
 
     ask = _ask if sys.stdin.isatty() and not as_json else None
-    merged = merge(Workspace.open(), prompts or (), keep=keep or (), ask=ask)
+    merged = merge(Project.open(), prompts or (), keep=keep or (), ask=ask)
     if as_json:
         out_json({"schema_version": 1, "merged": [asdict(item) for item in merged]})
         return Exit.YES
@@ -120,9 +120,9 @@ def backup(
 ) -> int:
     """Copy the database, also while others promote."""
     from promptbench.cli.output import out, out_json, say
-    from promptbench.project import Workspace
+    from promptbench.project import Project
 
-    with Workspace.open().prompts() as opened:
+    with Project.open().prompts() as opened:
         made = opened.backup(file)
     for prompt, reason in made.left_out.items():
         say(f"warning: {prompt} is copied as in the database, without its text mirror: {reason}")

@@ -28,7 +28,7 @@ def validate(
 ) -> int:
     """Check suites and every file they name. No model is called."""
     from promptbench.cli.output import coloured, out, out_json, say
-    from promptbench.project import Selection, Workspace
+    from promptbench.project import Project, Selection
     from promptbench.report.diagnostics import as_data, in_order, render
     from promptbench.workflows.start.validate import validate as validate_suites
 
@@ -37,7 +37,7 @@ def validate(
     selection = Selection(paths=tuple(suites or ()), prompts=tuple(prompt or ()))
     code = Exit.YES
     try:
-        found = list(validate_suites(Workspace.open(), selection, red=red))
+        found = list(validate_suites(Project.open(), selection, red=red))
     except InputError as error:
         if not error.diagnostics:
             raise

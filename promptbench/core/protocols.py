@@ -56,10 +56,9 @@ class ProviderContext:
 class Provider(Protocol):
     """One model behind one provider. Inherit from it: all but `complete` has a default."""
 
-    concurrency: int = 50
-    """Calls at once where the user sets no `--concurrency`."""
+    concurrency: int = 50  # Calls at once where the user sets no `--concurrency`.
+    # Calls at once that the model can never exceed, whatever the user sets; None if it has no bound of its own.
     max_concurrency: int | None = None
-    """Calls at once that the model can never exceed, whatever the user sets; None if it has no bound of its own."""
 
     def deterministic(self, params: Mapping[str, Json]) -> bool:
         """Return whether the same request always gets the same answer with these parameters."""
@@ -81,8 +80,7 @@ class Problem:
     code: str
     message: str
     hint: str | None = None
-    absent: str | None = None
-    """The environment variable that is not set, where that is all: no mistake in a file."""
+    absent: str | None = None  # The environment variable that is not set, where that is all: no mistake in a file.
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +88,14 @@ class Subject:
     """An answer as a check sees it."""
 
     text: str
+    # Returns the answer read as JSON. It is read once for all checks, and only if one of them calls this.
     read: Callable[[], Reading]
-    """Returns the answer read as JSON. It is read once for all checks, and only if one of them calls this."""
     accept: Rung
     variables: Mapping[str, Json]
+    # None for a text that did not come from a call: an example answer, or a logged one without further data.
     call: CallFacts | None = None
-    """None for a text that did not come from a call: an example answer, or a logged one without further data."""
+    # Takes the reading of a check that reads another format than JSON. The first one counts as the answer's.
     report_reading: Callable[[Reading], None] | None = None
-    """Takes the reading of a check that reads another format than JSON. The first one counts as the answer's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,12 +142,10 @@ class JudgedCheck(ABC):
 
     __slots__ = ()
 
-    judges: Sequence[ModelRef]
-    """The models to call."""
+    judges: Sequence[ModelRef]  # The models to call.
+    # Parameters to send, as in a prompt's config. None means our defaults, as far as the judge supports them.
     config: Mapping[str, Json] | None
-    """Parameters to send, as in a prompt's config. None means our defaults, as far as the judge supports them."""
-    criterion: str
-    """What is judged, in the author's words."""
+    criterion: str  # What is judged, in the author's words.
 
     @property
     @abstractmethod

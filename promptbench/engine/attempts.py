@@ -12,13 +12,13 @@ from promptbench.core.events import AttemptDone, Listener, MoreWanted
 from promptbench.core.types import Attempt, AttemptKey, Outcome
 from promptbench.engine.judges import JudgeRecord, Judges
 from promptbench.engine.plan import Repeats, Task, first_round
-from promptbench.engine.prepare.prepared_suite import Bench
+from promptbench.engine.prepare.prepared_suite import PreparedSuite
 from promptbench.engine.runner import CallPlan, Engine, ignore
 from promptbench.engine.scoring import score_attempt
 from promptbench.gateway import Reply
 
+# Return the size and the tasks of the next round; size 0 if there is none.
 More = Callable[[], tuple[int, Iterable[Task]]]
-"""Return the size and the tasks of the next round; size 0 if there is none."""
 
 
 class AttemptRecord(JudgeRecord, Protocol):
@@ -39,23 +39,23 @@ class Attempts:
 
     def __init__(
         self,
-        bench: Bench,
+        prepared: PreparedSuite,
         engine: Engine,
         record: AttemptRecord,
         listen: Listener = ignore,
         covered: Collection[AttemptKey] = frozenset(),
         unjudged: Collection[AttemptKey] = frozenset(),
     ) -> None:
-        self._bench = bench
+        self._prepared = prepared
         self._engine = engine
         self._record = record
         self._listen = listen
-        self._deterministic = {model.name: bench.deterministic(model) for model in bench.models}
+        self._deterministic = {model.name: prepared.deterministic(model) for model in prepared.models}
         self._covered = covered
         self._unjudged = unjudged
-        self._judges = Judges(bench, engine, record)
+        self._judges = Judges(prepared, engine, record)
         # Answers that wait for their judges are in memory, so they must not become many.
-        judges = sum(engine.gateway.concurrency(name) for name in bench.judges)
+        judges = sum(engine.gateway.concurrency(name) for name in prepared.judges)
         self._judging = asyncio.Semaphore(2 * judges) if judges else None
         self._uncommitted: list[tuple[Attempt, bool]] = []
         self._gone: set[str] = set()  # models that are disabled together with their fallbacks
@@ -63,22 +63,24 @@ class Attempts:
     @property
     def down(self) -> dict[str, str]:
         """Models that are disabled for this run, and why; judges only if a verdict depends on them."""
-        advisory = self._bench.judges.keys() - {model.name for model in self._bench.models} - self._bench.decisive
+        advisory = (
+            self._prepared.judges.keys() - {model.name for model in self._prepared.models} - self._prepared.decisive
+        )
         return {name: why for name, why in self._engine.down.items() if name not in advisory}
 
     @property
     def workers(self) -> dict[str, int]:
         """The workers that the engine needs, by model."""
-        return {model.name: self._engine.gateway.concurrency(model.name) for model in self._bench.models}
+        return {model.name: self._engine.gateway.concurrency(model.name) for model in self._prepared.models}
 
     @property
     def complete(self) -> bool:
         """False if the user, a budget or a disabled model without which there is no verdict ended the rounds."""
-        return not self._engine.halted and not self._bench.decisive & self.down.keys()
+        return not self._engine.halted and not self._prepared.decisive & self.down.keys()
 
     def rounds(self, repeats: Repeats, done: Callable[[AttemptKey], bool], more: More) -> Iterator[Iterable[Task]]:
         """Yield the open tasks of the first round, then of what the gate wants more of."""
-        yield self.open(first_round(self._bench, repeats, done), done)
+        yield self.open(first_round(self._prepared, repeats, done), done)
         while not (self._engine.halted or self.down):
             count, tasks = more()
             if not count:
@@ -100,7 +102,7 @@ class Attempts:
             await self._score(task, kept)
             return None
         fallback = task.model.fallback.ref if task.model.fallback and task.key not in self._covered else None
-        return CallPlan(self._bench.request(task.model, task.variant, task.case, task.repeat), fallback)
+        return CallPlan(self._prepared.request(task.model, task.variant, task.case, task.repeat), fallback)
 
     async def finish(self, task: Task, plan: CallPlan, reply: Reply | None) -> None:
         covered = task.key in self._covered
@@ -116,12 +118,12 @@ class Attempts:
         if self._judging is not None:
             # Committed before the judges see it, so that the model is never called for this answer again.
             same = self._deterministic[task.model.name]
-            self._record.add([(_as_billed(score_attempt(self._bench, task.case, attempt)), same)])
+            self._record.add([(_as_billed(score_attempt(self._prepared, task.case, attempt)), same)])
         await self._score(task, attempt)
 
     async def _score(self, task: Task, attempt: Attempt) -> None:
         if self._judging is None:
-            await self._keep(task, score_attempt(self._bench, task.case, attempt))
+            await self._keep(task, score_attempt(self._prepared, task.case, attempt))
             return
         await self._judging.acquire()
         self._engine.spawn(self._judge(self._judging, task, attempt))

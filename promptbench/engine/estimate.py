@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from promptbench.core.types import ModelRef, Usage
 from promptbench.engine.plan import Repeats, Task, first_round
 from promptbench.engine.prepare.evaluate import questions
-from promptbench.engine.prepare.prepared_suite import Bench
+from promptbench.engine.prepare.prepared_suite import PreparedSuite
 from promptbench.engine.scoring import checks_of
 from promptbench.gateway import tokens
 
@@ -36,30 +36,30 @@ _NOTHING = Estimate(0, 0, 0, 0.0)
 CostOf = Callable[[ModelRef, Usage], float | None]  # US dollars for a call with this usage
 
 
-def estimates(bench: Bench, repeats: Repeats, cost: CostOf) -> dict[str, Estimate]:
+def estimates(prepared: PreparedSuite, repeats: Repeats, cost: CostOf) -> dict[str, Estimate]:
     """Return the estimate of the first round by model."""
 
     def calls(task: Task) -> list[tuple[ModelRef, Usage]]:
-        return [(task.model.ref, _usage(bench, task))]
+        return [(task.model.ref, _usage(prepared, task))]
 
-    return _sum(bench, repeats, cost, [model.name for model in bench.models], calls)
+    return _sum(prepared, repeats, cost, [model.name for model in prepared.models], calls)
 
 
-def judge_estimates(bench: Bench, repeats: Repeats, cost: CostOf) -> dict[str, Estimate]:
+def judge_estimates(prepared: PreparedSuite, repeats: Repeats, cost: CostOf) -> dict[str, Estimate]:
     """Return the most calls to each judge in the first round: the same answer to a case is judged only once."""
 
     def calls(task: Task) -> list[tuple[ModelRef, Usage]]:
-        answer = _usage(bench, task).output_tokens
-        asked = questions("", checks_of(task.case, task.key.variant), bench.accept, task.case.variables)
+        answer = _usage(prepared, task).output_tokens
+        asked = questions("", checks_of(task.case, task.key.variant), prepared.accept, task.case.variables)
         usages = [(item.question.model, tokens.estimate(item.question)) for item in asked]
         # A judge's request contains the answer.
         return [(model, Usage(usage.input_tokens + answer, usage.output_tokens)) for model, usage in usages]
 
-    return _sum(bench, repeats, cost, bench.judges, calls) if bench.judges else {}
+    return _sum(prepared, repeats, cost, prepared.judges, calls) if prepared.judges else {}
 
 
 def _sum(
-    bench: Bench,
+    prepared: PreparedSuite,
     repeats: Repeats,
     cost: CostOf,
     models: Iterable[str],
@@ -67,7 +67,7 @@ def _sum(
 ) -> dict[str, Estimate]:
     found = dict.fromkeys(models, _NOTHING)
     known: dict[tuple[str, str, str], list[tuple[ModelRef, Usage]]] = {}
-    for task in first_round(bench, repeats):
+    for task in first_round(prepared, repeats):
         key = (task.key.variant, task.model.name, task.case.name)
         if key not in known:
             known[key] = calls(task)
@@ -76,5 +76,5 @@ def _sum(
     return found
 
 
-def _usage(bench: Bench, task: Task) -> Usage:
-    return tokens.estimate(bench.request(task.model, task.variant, task.case, 0))
+def _usage(prepared: PreparedSuite, task: Task) -> Usage:
+    return tokens.estimate(prepared.request(task.model, task.variant, task.case, 0))

@@ -11,7 +11,7 @@ from promptbench.core.canonical import digest, digest_text
 from promptbench.core.clock import now
 from promptbench.core.types import Answer, Attempt, Judging, Request
 from promptbench.engine.prepare.evaluate import Asked, questions
-from promptbench.engine.prepare.prepared_suite import Bench, BenchCase
+from promptbench.engine.prepare.prepared_suite import PreparedCase, PreparedSuite
 from promptbench.engine.runner import Engine
 from promptbench.engine.scoring import checks_of, score_attempt
 
@@ -28,21 +28,21 @@ class Judges:
     not be fixed or broken by the variance of a judge.
     """
 
-    def __init__(self, bench: Bench, engine: Engine, record: JudgeRecord) -> None:
-        self._bench = bench
+    def __init__(self, prepared: PreparedSuite, engine: Engine, record: JudgeRecord) -> None:
+        self._prepared = prepared
         self._engine = engine
         self._record = record
         self._open: dict[str, asyncio.Future[Judging]] = {}  # in flight, or answered and not yet on record
 
-    async def judge(self, case: BenchCase, attempt: Attempt) -> Attempt:
+    async def judge(self, case: PreparedCase, attempt: Attempt) -> Attempt:
         """Return the attempt with its scores and the new judgings."""
         if attempt.answer is None or attempt.fallback is not None:
-            return score_attempt(self._bench, case, attempt)
+            return score_attempt(self._prepared, case, attempt)
         text, checks = attempt.answer.text, checks_of(case, attempt.key.variant)
-        asked = questions(text, checks, self._bench.accept, case.variables)
+        asked = questions(text, checks, self._prepared.accept, case.variables)
         judgings = await asyncio.gather(*(self._judging(item, case.name, text) for item in asked))
         new = tuple(judging for judging, is_new in judgings if is_new)
-        return replace(score_attempt(self._bench, case, attempt, [judging for judging, _ in judgings]), judgings=new)
+        return replace(score_attempt(self._prepared, case, attempt, [judging for judging, _ in judgings]), judgings=new)
 
     def settle(self, attempts: Iterable[Attempt]) -> None:
         """Forget the judgings that are now on record."""
@@ -52,7 +52,7 @@ class Judges:
 
     async def _judging(self, item: Asked, case: str, text: str) -> tuple[Judging, bool]:
         """Return the judging, and whether it is not on record yet."""
-        request = self._bench.as_asked(item.question)
+        request = self._prepared.as_asked(item.question)
         key = digest(request.as_dict())
         if key in self._open:
             return await self._open[key], True

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from promptbench.core.types import AttemptKey
-from promptbench.engine.prepare.prepared_suite import BASELINE, Bench, BenchCase, BenchModel, Variant
+from promptbench.engine.prepare.prepared_suite import BASELINE, PreparedCase, PreparedModel, PreparedSuite, Variant
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,8 +14,8 @@ class Task:
     """One attempt to make. `variant` is None for a model that uses no prompt."""
 
     variant: Variant | None
-    model: BenchModel
-    case: BenchCase
+    model: PreparedModel
+    case: PreparedCase
     repeat: int
 
     @property
@@ -35,7 +35,7 @@ class Repeats:
 
 
 def first_round(
-    bench: Bench, repeats: Repeats, done: Callable[[AttemptKey], bool] = lambda key: False
+    prepared: PreparedSuite, repeats: Repeats, done: Callable[[AttemptKey], bool] = lambda key: False
 ) -> Iterator[Task]:
     """Yield every prompt × case × model: once if the model is deterministic, else as often as `repeats` says.
 
@@ -45,44 +45,44 @@ def first_round(
     slots = {
         critical: [
             (variant, model, repeat)
-            for model in bench.models
-            for repeat in range(_tries(bench, model, repeats, critical=critical))
-            for variant in (bench.variants if model.uses_prompt else (None,))
+            for model in prepared.models
+            for repeat in range(_tries(prepared, model, repeats, critical=critical))
+            for variant in (prepared.variants if model.uses_prompt else (None,))
         ]
         for critical in (False, True)
     }
-    for name in bench.cases.names:
-        wanted = slots[name in bench.cases.critical]
+    for name in prepared.cases.names:
+        wanted = slots[name in prepared.cases.critical]
         open_slots = [slot for slot in wanted if not done(_key(slot[0], slot[1], name, slot[2]))]
         if not open_slots:
             continue
-        case = bench.cases[name]
+        case = prepared.cases[name]
         for variant, model, repeat in open_slots:
             yield Task(variant, model, case, repeat)
 
 
-def _tries(bench: Bench, model: BenchModel, repeats: Repeats, *, critical: bool) -> int:
+def _tries(prepared: PreparedSuite, model: PreparedModel, repeats: Repeats, *, critical: bool) -> int:
     """Return the first round's tries of a case."""
-    if not model.uses_prompt or bench.deterministic(model):
+    if not model.uses_prompt or prepared.deterministic(model):
         return 1
     return repeats.at(critical=critical and model.gated)
 
 
-def _key(variant: Variant | None, model: BenchModel, case: str, repeat: int) -> AttemptKey:
+def _key(variant: Variant | None, model: PreparedModel, case: str, repeat: int) -> AttemptKey:
     return AttemptKey(variant.hash if variant else BASELINE, model.name, case, repeat)
 
 
-def first_round_size(bench: Bench, repeats: Repeats) -> int:
+def first_round_size(prepared: PreparedSuite, repeats: Repeats) -> int:
     """Return the number of tasks that `first_round` yields."""
-    return sum(round_sizes(bench, repeats).values())
+    return sum(round_sizes(prepared, repeats).values())
 
 
-def round_sizes(bench: Bench, repeats: Repeats) -> dict[str, int]:
+def round_sizes(prepared: PreparedSuite, repeats: Repeats) -> dict[str, int]:
     """Return the number of tasks of `first_round` by model."""
-    critical = len(bench.cases.critical)
-    counts = {False: len(bench.cases) - critical, True: critical}
+    critical = len(prepared.cases.critical)
+    counts = {False: len(prepared.cases) - critical, True: critical}
     return {
-        model.name: sum(count * _tries(bench, model, repeats, critical=which) for which, count in counts.items())
-        * (len(bench.variants) if model.uses_prompt else 1)
-        for model in bench.models
+        model.name: sum(count * _tries(prepared, model, repeats, critical=which) for which, count in counts.items())
+        * (len(prepared.variants) if model.uses_prompt else 1)
+        for model in prepared.models
     }

@@ -9,17 +9,19 @@ from promptbench.core.canonical import digest
 from promptbench.core.protocols import Check
 from promptbench.core.types import Answer, Attempt, CallFacts, Judging, Outcome, Request
 from promptbench.engine.prepare.evaluate import Evaluation, evaluate
-from promptbench.engine.prepare.prepared_suite import BASELINE, Bench, BenchCase
+from promptbench.engine.prepare.prepared_suite import BASELINE, PreparedCase, PreparedSuite
 
 ADVISORY = "nothing that counts was checked: all checks of the case are advisory"
 
 
-def checks_of(case: BenchCase, variant: str) -> tuple[Check, ...]:
+def checks_of(case: PreparedCase, variant: str) -> tuple[Check, ...]:
     """Return the checks for an answer to a prompt version; `variant` is empty for a model without prompt."""
     return case.checks[variant or BASELINE]
 
 
-def score_attempt(bench: Bench, case: BenchCase, attempt: Attempt, judgings: Iterable[Judging] = ()) -> Attempt:
+def score_attempt(
+    prepared: PreparedSuite, case: PreparedCase, attempt: Attempt, judgings: Iterable[Judging] = ()
+) -> Attempt:
     """Return the attempt with its scores, in place of any it has; one that a fallback answered stays errored.
 
     `judgings` are the judges' answers about it.
@@ -31,11 +33,13 @@ def score_attempt(bench: Bench, case: BenchCase, attempt: Attempt, judgings: Ite
     answers = {judging.request_hash: judging.answer for judging in asked}
 
     def judged(question: Request) -> Answer | None:
-        return answers.get(digest(bench.as_asked(question).as_dict())) if answers else None
+        return answers.get(digest(prepared.as_asked(question).as_dict())) if answers else None
 
     facts = CallFacts(answer.provider_ms, answer.usage, attempt.cost)
     checks = checks_of(case, attempt.key.variant)
-    found = evaluate(answer.text, checks, bench.accept, case.variables, facts, case.threshold, judged, bench.ladder)
+    found = evaluate(
+        answer.text, checks, prepared.accept, case.variables, facts, case.threshold, judged, prepared.ladder
+    )
     outcome = Outcome.PASSED if found.passed else Outcome.FAILED
     error = attempt.error if attempt.fallback else _why_unknown(found, asked)
     return replace(

@@ -42,10 +42,9 @@ class SuiteProof:
     verdict: Verdict
     returned_models: Mapping[str, Sequence[str]]
     judges: Mapping[str, Json] = field(default_factory=dict)
-    ladder: str = ""
-    """Which format ladder its answers were read on."""
+    ladder: str = ""  # Which format ladder its answers were read on.
+    # Trust and hash of each repair rule of the team that answers were read with, by its name.
     repairs: Mapping[str, Json] = field(default_factory=dict)
-    """Trust and hash of each repair rule of the team that answers were read with, by its name."""
     prices: Mapping[str, Json] = field(default_factory=dict)
 
 

@@ -21,12 +21,12 @@ class Reply:
     tries: int
     failed_tries: tuple[FailedTry, ...]
     queue_ms: float
+    # US dollars, None if unknown. An answer from the cache keeps its price, which is not spent again.
     cost: float | None = None
-    """US dollars, None if unknown. An answer from the cache keeps its price, which is not spent again."""
     limit_ms: float = 0.0
     backoff_ms: float = 0.0
+    # The model that was called instead of the request's own, which is disabled. `failure` says why.
     fallback: ModelRef | None = None
-    """The model that was called instead of the request's own, which is disabled. `failure` says why."""
 
     def in_place_of(self, own: Reply, model: ModelRef) -> Reply:
         """Return this reply of the fallback `model` for a request whose own model gave `own`."""

@@ -56,15 +56,13 @@ class Row:
     cost: float | None
     cost_per_1000: float | None
     repairs: Mapping[str, int]
+    # Attempts with an answer from the cache: they count for the pass rate, and have no time, tokens or cost.
     cached: int = 0
-    """Attempts with an answer from the cache: they count for the pass rate, and have no time, tokens or cost."""
-    timed: int = 0
-    """The number of calls behind the times."""
-    few: bool = False
-    """True if these are fewer than 100 calls, so that the p99 is between the two slowest."""
+    timed: int = 0  # The number of calls behind the times.
+    few: bool = False  # True if these are fewer than 100 calls, so that the p99 is between the two slowest.
     p90_ms: float | None = None
+    # From sending the request to the head of the answer; None without a network.
     first_byte_p50_ms: float | None = None
-    """From sending the request to the head of the answer; None without a network."""
     queue_p99_ms: float | None = None
     by_input_tokens: Sequence[TokenTimes] = ()
     by_output_tokens: Sequence[TokenTimes] = ()
@@ -95,14 +93,11 @@ class FlipRow:
     logged: bool
     champion: SideResult | None
     candidate: SideResult
+    # Why the candidate fails, without what differs between answers: the key for grouping; empty if it passes.
     cause: str = ""
-    """Why the candidate fails, without what differs between answers: the key for grouping; empty if it passes."""
-    expected: str | None = None
-    """The value of `expect:`; None without one, or if it is not known any more."""
-    notes: Sequence[str] = ()
-    """Remarks on the case: how flaky it is, or who quarantined it and why."""
-    cluster: str | None = None
-    """The name of the cluster of cases that it belongs to; None if it is independent."""
+    expected: str | None = None  # The value of `expect:`; None without one, or if it is not known any more.
+    notes: Sequence[str] = ()  # Remarks on the case: how flaky it is, or who quarantined it and why.
+    cluster: str | None = None  # The name of the cluster of cases that it belongs to; None if it is independent.
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,19 +127,15 @@ class CaseResult:
     gated: bool
     prompt: str
     side: str
-    judged: bool
-    """True for the prompt that the verdict is about, even on a model that does not have to pass."""
+    judged: bool  # True for the prompt that the verdict is about, even on a model that does not have to pass.
     state: str
     critical: bool
     logged: bool
     tags: Sequence[str]
-    file: str
-    """The file of the case, from the project's root; for a logged case, the file that names the log."""
+    file: str  # The file of the case, from the project's root; for a logged case, the file that names the log.
     line: int
-    expected: str | None
-    """The value of `expect:`; None without one."""
-    attempts: int
-    """The number of answered attempts."""
+    expected: str | None  # The value of `expect:`; None without one.
+    attempts: int  # The number of answered attempts.
     passed: int
     errored: int
     answer: str | None
@@ -153,10 +144,8 @@ class CaseResult:
     rung: str | None
     provider_ms: float
     cost: float | None
-    interval: tuple[float, float] | None = None
-    """The exact 95 % interval of the pass rate; None for a single attempt."""
-    cluster: str | None = None
-    """The name of the cluster of cases that it belongs to; None if it is independent."""
+    interval: tuple[float, float] | None = None  # The exact 95 % interval of the pass rate; None for a single attempt.
+    cluster: str | None = None  # The name of the cluster of cases that it belongs to; None if it is independent.
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,10 +208,8 @@ class Promotion:
     hash: str
     previous: int | None
     undo: str
-    returning: Sequence[str] = ()
-    """Cases that the replaced version had fixed, and that fail again from now on."""
-    proof: str = ""
-    """The proof in words; empty without one."""
+    returning: Sequence[str] = ()  # Cases that the replaced version had fixed, and that fail again from now on.
+    proof: str = ""  # The proof in words; empty without one.
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,8 +232,7 @@ class AttemptRow:
     prompt: str
     model: str
     repeat: int
-    counted: bool
-    """True if it counts for rates, because it is not a retest."""
+    counted: bool  # True if it counts for rates, because it is not a retest.
     outcome: str
     answer: str | None
     rung: str | None
@@ -338,8 +324,7 @@ class Attempts:
 class RunReport:
     """A run or comparison with its verdict. `exit` is the verdict's exit code."""
 
-    run: str
-    """Its name in the record; empty if no call was made because a key is missing."""
+    run: str  # Its name in the record; empty if no call was made because a key is missing.
     suite: str
     path: str
     prompt: str
@@ -355,32 +340,23 @@ class RunReport:
     comparisons: Sequence[str]
     notes: Sequence[str]
     reproduce: str
-    saving: Saving | None = None
-    """None if every model is deterministic, or nothing was compared."""
-    errors: Sequence[str] = ()
-    """Errors of providers, each once with its count."""
+    saving: Saving | None = None  # None if every model is deterministic, or nothing was compared.
+    errors: Sequence[str] = ()  # Errors of providers, each once with its count.
     judges: Sequence[JudgeRow] = ()
-    unjudged: Sequence[str] = ()
-    """Reasons why judges gave no verdict, each once with its count."""
-    advisory: Sequence[str] = ()
-    """Results of checks without weight."""
+    unjudged: Sequence[str] = ()  # Reasons why judges gave no verdict, each once with its count.
+    advisory: Sequence[str] = ()  # Results of checks without weight.
+    # Names of the cases that are not compared, by reason.
     left_out: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """Names of the cases that are not compared, by reason."""
-    checks: Sequence[CheckChange] = ()
-    """Checks that pass for one side only, with their numbers of cases."""
-    nlu: Nlu | None = None
-    """Figures of the checks `intent` and `slots` over all cases."""
-    qa: Qa | None = None
-    """Figures of the checks of answers from documents over all cases."""
-    waits: Sequence[str] = ()
-    """Models whose queue took longer than their answers, and why."""
+    checks: Sequence[CheckChange] = ()  # Checks that pass for one side only, with their numbers of cases.
+    nlu: Nlu | None = None  # Figures of the checks `intent` and `slots` over all cases.
+    qa: Qa | None = None  # Figures of the checks of answers from documents over all cases.
+    waits: Sequence[str] = ()  # Models whose queue took longer than their answers, and why.
+    # Every case with every prompt on every model: by model, then in the suite's order, then by prompt. Read from the
+    # record on iteration, because there may be many.
     results: Iterable[CaseResult] = field(default_factory=tuple)
-    """Every case with every prompt on every model: by model, then in the suite's order, then by prompt. Read from the
-    record on iteration, because there may be many."""
+    # The failing calls as lines of a log, for the format `log`. Read from the record on iteration.
     failures: Iterable[Mapping[str, Json]] = field(default_factory=tuple)
-    """The failing calls as lines of a log, for the format `log`. Read from the record on iteration."""
+    # The evidence, for the format `evidence`. Several suites about one prompt share one, in the last report.
     proof: Mapping[str, Json] | None = None
-    """The evidence, for the format `evidence`. Several suites about one prompt share one, in the last report."""
     promotion: Promotion | None = None
-    explored: Explored | None = None
-    """The single attempts, for the format `html`."""
+    explored: Explored | None = None  # The single attempts, for the format `html`.

@@ -37,9 +37,9 @@ def _quantile(share: float, name: str) -> str:
     return f"round(sum(provider_ms * {weight}) FILTER (WHERE timed) OVER same, 3) AS {name}"
 
 
+# Of these rows one of each partition is shown. With GROUP BY, SQLite would read all runs to show one of them.
 _BY_PROMPT_AND_MODEL = f"""FROM ({_FIRST_TRIES})
                 WINDOW same AS (PARTITION BY run, variant, model)"""
-"""Of these rows one of each partition is shown. With GROUP BY, SQLite would read all runs to show one of them."""
 
 
 STATEMENTS = (
@@ -111,6 +111,7 @@ STATEMENTS = (
             WHERE attempt.outcome = 'failed'""",
 )
 
+# What tables and views hold, in a sentence each.
 ABOUT: dict[str, str] = {
     "run": "One row a run.",
     "variant": "The prompt versions that took part in a run.",
@@ -135,4 +136,3 @@ ABOUT: dict[str, str] = {
     "attempt_with_answer": "Attempts with the texts of their answers.",
     "result": "Attempts of a run added up, by prompt and model.",
 }
-"""What tables and views hold, in a sentence each."""

@@ -23,7 +23,7 @@ from pathlib import Path
 from random import Random
 
 from promptbench.engine.arrivals import Arrivals, Load
-from promptbench.project import Workspace
+from promptbench.project import Project
 from promptbench.workflows.judge.budgets import Spending
 from promptbench.workflows.measure.bench import MeasureOptions, measure
 from promptbench.workflows.measure.bench_report import MeasuredModel
@@ -73,7 +73,7 @@ def measured(folder: Path, models: Sequence[str], calls: int, seed: int) -> dict
     names = tuple(f"openai_compatible/{name}/m" for name in models)
     load = Load(Arrivals.POISSON, rate=RATE)
     options = MeasureOptions(load=load, calls=calls, warm_up=0, models=names, seed=seed)
-    workspace = Workspace.open(folder, environ={})
+    workspace = Project.open(folder, environ={})
     done = measure(workspace, folder / "known.prompt", options, Spending(), lambda event: None)
     return dict(zip(models, done.report.models, strict=True))
 

@@ -9,7 +9,7 @@ import pytest
 from tests.project.test_repair_rules import RULE
 
 from tests.helpers.fake_openai import FakeOpenAI
-from tests.helpers.project import SUITE, Project, right
+from tests.helpers.project import SUITE, ProjectFolder, right
 
 
 def arrow(body: dict[str, Any]) -> str:
@@ -30,7 +30,7 @@ def call(name: str, answer: str, **more: Any) -> str:
 
 
 @pytest.fixture
-def ruled(project: Project) -> Project:
+def ruled(project: ProjectFolder) -> ProjectFolder:
     project.edit("promptbench.toml", "[providers", 'repairs = ["repairs/*.py"]\n[providers')
     project.write("repairs/arrow.py", RULE)
     project.write("calls.jsonl", call("one", '{"team" => "billing"}') + call("two", '{"team": "billing"}'))
@@ -38,13 +38,13 @@ def ruled(project: Project) -> Project:
     return project
 
 
-def counts(project: Project, *words: str, code: int = 0) -> tuple[int, ...]:
+def counts(project: ProjectFolder, *words: str, code: int = 0) -> tuple[int, ...]:
     ended = project.run("repairs", "test", "arrow", *words, "--json")
     assert ended.code == code, ended.err
     return tuple(ended.data[name] for name in ("rescued", "wrong", "failed", "unchanged"))
 
 
-def test_a_rule_counts_after_its_back_test_and_not_before(ruled: Project) -> None:
+def test_a_rule_counts_after_its_back_test_and_not_before(ruled: ProjectFolder) -> None:
     ruled.write("answer.txt", '{"team" => "billing"}')
     check = ("check", "--text-file", "answer.txt", "--accept", "repaired safe", "--with", "json", "--json")
     assert ruled.run("repairs", "list", "--json").data["rules"][0]["advisory"] == "it has never been back-tested"
@@ -67,7 +67,7 @@ def test_a_rule_counts_after_its_back_test_and_not_before(ruled: Project) -> Non
         (call("bad", '{"a": "b\\" => c"}'), 'it reads as {"a":"b\\": c"}, without the rule as {"a":"b\\" => c"}'),
     ],
 )
-def test_a_rule_with_a_wrong_answer_stays_advisory(ruled: Project, line: str, reason: str) -> None:
+def test_a_rule_with_a_wrong_answer_stays_advisory(ruled: ProjectFolder, line: str, reason: str) -> None:
     ruled.write("bad.jsonl", line)
     assert counts(ruled, "--log", "calls.jsonl", "--log", "bad.jsonl", code=1)[1] == 1
     ended = ruled.run("repairs", "test", "arrow", "--log", "calls.jsonl", "--log", "bad.jsonl")
@@ -77,13 +77,13 @@ def test_a_rule_with_a_wrong_answer_stays_advisory(ruled: Project, line: str, re
     assert ruled.run("repairs", "list", "--json").data["rules"][0]["advisory"] == "1 wrong in its back-test"
 
 
-def test_the_answers_of_a_suite_are_replayed(ruled: Project, server: FakeOpenAI) -> None:
+def test_the_answers_of_a_suite_are_replayed(ruled: ProjectFolder, server: FakeOpenAI) -> None:
     ruled.run("run", "suites/triage")
     # Three answers to the candidate, each given three times; nothing is in production.
     assert counts(ruled, "--suite", "suites/triage") == (3, 0, 0, 0)
 
 
-def test_a_promotion_names_the_rules_that_it_depends_on(ruled: Project, server: FakeOpenAI) -> None:
+def test_a_promotion_names_the_rules_that_it_depends_on(ruled: ProjectFolder, server: FakeOpenAI) -> None:
     assert ruled.run("run", "suites/triage").code == 1
     counts(ruled, "--log", "calls.jsonl")
     ended = ruled.run("run", "suites/triage", "--output", "evidence=proof.json")
@@ -105,20 +105,20 @@ def test_a_promotion_names_the_rules_that_it_depends_on(ruled: Project, server: 
     assert ruled.run("promote", "triage", "--evidence", "proof.json").code == 0
 
 
-def test_without_rules_evidence_is_as_it_was(project: Project, server: FakeOpenAI) -> None:
+def test_without_rules_evidence_is_as_it_was(project: ProjectFolder, server: FakeOpenAI) -> None:
     project.edit("suites/triage/suite.yaml", "checks: [json]", "checks: []")
     project.run("run", "suites/triage", "--output", "evidence=proof.json")
     assert "repairs" not in json.loads((project.root / "proof.json").read_text(encoding="utf-8"))["suites"][0]
 
 
-def test_an_unknown_rule_and_nothing_to_replay(ruled: Project) -> None:
+def test_an_unknown_rule_and_nothing_to_replay(ruled: ProjectFolder) -> None:
     assert "did you mean 'arrow'?" in ruled.run("repairs", "test", "arow").err
     assert ruled.run("repairs", "test", "arrow").code == 7
     assert ruled.run("repairs", "test", "arrow", "--log", "nowhere.jsonl").code == 2
     assert not (ruled.root / "repairs/arrow.backtest.json").exists()
 
 
-def test_a_broken_rule_stops_every_command_that_reads_answers(ruled: Project) -> None:
+def test_a_broken_rule_stops_every_command_that_reads_answers(ruled: ProjectFolder) -> None:
     ruled.edit("repairs/arrow.py", '{"a": 1}},', '{"a": 2}},')
     ruled.write("answer.txt", "{}")
     check = ("check", "--text-file", "answer.txt", "--with", "json")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.helpers.project import Project
+from tests.helpers.project import ProjectFolder
 
 
 @pytest.mark.parametrize("option", ["--fix", "--diff"])
-def test_a_removed_option_names_what_replaces_it(option: str, project: Project) -> None:
+def test_a_removed_option_names_what_replaces_it(option: str, project: ProjectFolder) -> None:
     ended = project.run("validate", option)
     assert (ended.code, ended.out) == (2, "")
     assert (
@@ -17,7 +17,7 @@ def test_a_removed_option_names_what_replaces_it(option: str, project: Project) 
     assert option not in project.run("validate", "--help").out
 
 
-def test_errors_and_warnings_are_counted(project: Project) -> None:
+def test_errors_and_warnings_are_counted(project: ProjectFolder) -> None:
     assert project.run("validate").out == "no errors\n"
     project.edit("suites/triage/suite.yaml", "expect: {team: other}", "expct: {team: other}")
     ended = project.run("validate")
@@ -25,6 +25,6 @@ def test_errors_and_warnings_are_counted(project: Project) -> None:
     assert "error[PB201] unknown key 'expct'" in ended.err
 
 
-def test_errors_in_the_settings_are_data_too(project: Project) -> None:
+def test_errors_in_the_settings_are_data_too(project: ProjectFolder) -> None:
     project.write("promptbench.toml", "retrys = 2\n")
     assert [item["code"] for item in project.run("validate", "--json").data["diagnostics"]] == ["PB701"]

@@ -7,7 +7,7 @@ from promptbench.checks._agreement import Agreement, save
 from promptbench.core.types import Answer, Attempt, AttemptKey, Json, Outcome, Request
 from promptbench.engine.attempts import Attempts
 from promptbench.engine.plan import Repeats, first_round
-from promptbench.engine.prepare.prepared_suite import Bench
+from promptbench.engine.prepare.prepared_suite import PreparedSuite
 from promptbench.engine.runner import Engine
 from promptbench.gateway import Gateway
 from promptbench.metrics.agreement import Confusion
@@ -77,18 +77,23 @@ class Judge(Scripted):
         return Answer(says("fail" if text == "7" else "pass"), "judge-1")
 
 
-def bench_of(folder: Path) -> Bench:
-    bench, found = joined(folder, SUITE + CASES)
-    assert bench is not None, found.errors
-    [check] = bench.judged_checks
+def prepared_of(folder: Path) -> PreparedSuite:
+    prepared, found = joined(folder, SUITE + CASES)
+    assert prepared is not None, found.errors
+    [check] = prepared.judged_checks
     save(folder, Agreement(check.identity, "", {JUDGE: ["judge-1"]}, Confusion(20, 0, 0, 20), 0, ""))
-    bench, found = joined(folder, SUITE + CASES)
-    assert bench is not None, found.errors
-    return bench
+    prepared, found = joined(folder, SUITE + CASES)
+    assert prepared is not None, found.errors
+    return prepared
 
 
 def work(
-    bench: Bench, model: Scripted, judge: Scripted, kept: Kept, unjudged: Collection[AttemptKey] = (), stop: int = -1
+    prepared: PreparedSuite,
+    model: Scripted,
+    judge: Scripted,
+    kept: Kept,
+    unjudged: Collection[AttemptKey] = (),
+    stop: int = -1,
 ) -> Attempts:
     heard: list[object] = []
 
@@ -100,8 +105,8 @@ def work(
     gateway = Gateway({"openai/fake": model, JUDGE: judge}, retries=0, notice=lambda text: None)
     done: Mapping[AttemptKey, Json] = {key: None for key in kept.attempts if key not in unjudged}
     with Engine(gateway) as engine:
-        attempts = Attempts(bench, engine, kept, listen, unjudged=unjudged)
-        tasks = attempts.open(first_round(bench, Repeats(1)), done.__contains__)
+        attempts = Attempts(prepared, engine, kept, listen, unjudged=unjudged)
+        tasks = attempts.open(first_round(prepared, Repeats(1)), done.__contains__)
         engine.run(tasks, attempts, attempts.workers)
     return attempts
 
@@ -112,7 +117,7 @@ def open_keys(kept: Kept) -> set[AttemptKey]:
 
 def test_every_answer_is_judged_and_the_verdict_is_the_outcome(tmp_path: Path) -> None:
     kept, judge = Kept(), Judge()
-    work(bench_of(tmp_path), Echo(kept), judge, kept)
+    work(prepared_of(tmp_path), Echo(kept), judge, kept)
     failed = [key.case for key, attempt in kept.attempts.items() if attempt.outcome is Outcome.FAILED]
     assert failed == ["c7"]
     assert len(kept.attempts) == len(judge.texts) == 20
@@ -122,7 +127,7 @@ def test_every_answer_is_judged_and_the_verdict_is_the_outcome(tmp_path: Path) -
 
 def test_the_same_answer_is_judged_once_also_while_it_is_judged(tmp_path: Path) -> None:
     kept, judge = Kept(), Judge()
-    work(bench_of(tmp_path), Echo(kept, only=2), judge, kept)
+    work(prepared_of(tmp_path), Echo(kept, only=2), judge, kept)
     assert sorted(judge.texts) == ["0", "1"]
     assert kept.outcomes == {Outcome.PASSED}
 
@@ -130,20 +135,20 @@ def test_the_same_answer_is_judged_once_also_while_it_is_judged(tmp_path: Path) 
 def test_a_death_loses_no_answer_for_want_of_a_judge(tmp_path: Path) -> None:
     kept = Kept()
     model = Echo(kept)
-    work(bench_of(tmp_path), model, Judge(), kept)
+    work(prepared_of(tmp_path), model, Judge(), kept)
     assert model.most_open <= 2 * model.concurrency, "each answer is on record before it is judged"
 
 
 def test_a_judge_that_is_given_up_leaves_answers_to_be_judged(tmp_path: Path) -> None:
-    kept, bench = Kept(), bench_of(tmp_path)
+    kept, prepared = Kept(), prepared_of(tmp_path)
     model = Echo(kept)
-    attempts = work(bench, model, Scripted([FATAL], 8), kept)
+    attempts = work(prepared, model, Scripted([FATAL], 8), kept)
     assert JUDGE in attempts.down
-    assert bench.decisive & attempts.down.keys()
+    assert prepared.decisive & attempts.down.keys()
     assert kept.outcomes == {Outcome.ERRORED}
     assert all(f"judge {JUDGE}: " in (attempt.error or "") for attempt in kept.attempts.values())
     judge = Judge()
-    work(bench, model, judge, kept, open_keys(kept))
+    work(prepared, model, judge, kept, open_keys(kept))
     assert model.calls == len(judge.texts) == 20, "the model was not asked again"
     assert kept.outcomes == {Outcome.PASSED, Outcome.FAILED}
     assert all(attempt.tries == 1 for attempt in kept.attempts.values())
@@ -152,7 +157,7 @@ def test_a_judge_that_is_given_up_leaves_answers_to_be_judged(tmp_path: Path) ->
 
 def test_a_question_that_is_refused_is_about_that_answer_only(tmp_path: Path) -> None:
     kept = Kept()
-    attempts = work(bench_of(tmp_path), Echo(kept), Judge(refuses="3"), kept)
+    attempts = work(prepared_of(tmp_path), Echo(kept), Judge(refuses="3"), kept)
     assert not attempts.down
     [key] = open_keys(kept)
     assert key.case == "c3"
@@ -162,13 +167,13 @@ def test_a_question_that_is_refused_is_about_that_answer_only(tmp_path: Path) ->
 def test_after_a_stop_every_answer_is_kept(tmp_path: Path) -> None:
     kept = Kept()
     model = Echo(kept)
-    work(bench_of(tmp_path), model, Judge(), kept, stop=3)
+    work(prepared_of(tmp_path), model, Judge(), kept, stop=3)
     assert model.calls == len(kept.attempts) <= 20
     assert Outcome.PASSED in kept.outcomes
 
 
 def test_a_model_that_gives_no_answer_is_not_judged(tmp_path: Path) -> None:
     kept, judge = Kept(), Judge()
-    work(bench_of(tmp_path), Scripted([REJECTED], 4), judge, kept)
+    work(prepared_of(tmp_path), Scripted([REJECTED], 4), judge, kept)
     assert not judge.texts
     assert {attempt.error for attempt in kept.attempts.values()} == {"too long"}

@@ -7,7 +7,7 @@ from promptbench.core.events import AttemptDone, Event
 from promptbench.core.types import Answer, Attempt, Outcome, Request
 from promptbench.engine.attempts import Attempts
 from promptbench.engine.plan import Repeats, Task, first_round
-from promptbench.engine.prepare.prepared_suite import Bench
+from promptbench.engine.prepare.prepared_suite import PreparedSuite
 from promptbench.engine.runner import Engine
 from promptbench.gateway import Gateway
 from promptbench.gateway.semaphore import PER_TURN
@@ -41,13 +41,13 @@ class Watched(Scripted):
         return await super().complete(request)
 
 
-def bench_of(folder: Path) -> Bench:
-    bench, found = joined(folder, f"{HEAD}gate: {{repeats: 1}}\ncases:\n{CASES}")
-    assert bench is not None, found.errors
-    return bench
+def prepared_of(folder: Path) -> PreparedSuite:
+    prepared, found = joined(folder, f"{HEAD}gate: {{repeats: 1}}\ncases:\n{CASES}")
+    assert prepared is not None, found.errors
+    return prepared
 
 
-def work(bench: Bench, provider: Scripted, kept: Kept, stop_after: int | None = None) -> list[Event]:
+def work(prepared: PreparedSuite, provider: Scripted, kept: Kept, stop_after: int | None = None) -> list[Event]:
     heard: list[Event] = []
 
     def listen(event: Event) -> None:
@@ -58,8 +58,8 @@ def work(bench: Bench, provider: Scripted, kept: Kept, stop_after: int | None = 
             engine.stop()
 
     with Engine(Gateway({"openai/fake": provider}, notice=lambda text: None)) as engine:
-        attempts = Attempts(bench, engine, kept, listen)
-        tasks = attempts.open(first_round(bench, Repeats(1)), lambda key: key.case == "c0")
+        attempts = Attempts(prepared, engine, kept, listen)
+        tasks = attempts.open(first_round(prepared, Repeats(1)), lambda key: key.case == "c0")
         engine.run(tasks, attempts, attempts.workers)
     return heard
 
@@ -67,7 +67,7 @@ def work(bench: Bench, provider: Scripted, kept: Kept, stop_after: int | None = 
 def test_all_that_is_not_done_is_asked_once_scored_and_committed(tmp_path: Path) -> None:
     kept = Kept()
     provider = Watched(kept)
-    heard = work(bench_of(tmp_path), provider, kept)
+    heard = work(prepared_of(tmp_path), provider, kept)
     assert len(heard) == len(kept.attempts) == provider.calls == 39
     assert "c0" not in kept.attempts
     assert {attempt.outcome for attempt in kept.attempts.values()} == {Outcome.PASSED}
@@ -76,7 +76,7 @@ def test_all_that_is_not_done_is_asked_once_scored_and_committed(tmp_path: Path)
 def test_a_death_at_any_moment_loses_what_was_in_flight(tmp_path: Path) -> None:
     kept = Kept()
     provider = Watched(kept)
-    work(bench_of(tmp_path), provider, kept)
+    work(prepared_of(tmp_path), provider, kept)
     assert provider.most_at_once == AT_ONCE
     # An answer gives up its place to the next request just before it is committed.
     assert provider.most_open <= AT_ONCE + PER_TURN
@@ -85,13 +85,13 @@ def test_a_death_at_any_moment_loses_what_was_in_flight(tmp_path: Path) -> None:
 def test_after_a_stop_what_is_in_flight_is_kept_and_no_more_asked(tmp_path: Path) -> None:
     kept = Kept()
     provider = Watched(kept)
-    work(bench_of(tmp_path), provider, kept, stop_after=3)
+    work(prepared_of(tmp_path), provider, kept, stop_after=3)
     assert provider.calls == len(kept.attempts) < 39
 
 
 def test_what_gets_no_answer_is_errored(tmp_path: Path) -> None:
     kept = Kept()
-    work(bench_of(tmp_path), Scripted([REJECTED], AT_ONCE), kept)
+    work(prepared_of(tmp_path), Scripted([REJECTED], AT_ONCE), kept)
     assert {attempt.outcome for attempt in kept.attempts.values()} == {Outcome.ERRORED}
     assert {attempt.error for attempt in kept.attempts.values()} == {"too long"}
 
@@ -105,17 +105,17 @@ def test_ctrl_c_between_two_runs_stops_as_in_one() -> None:
 
 
 def test_memory_holds_a_short_queue_and_never_the_plan(tmp_path: Path) -> None:
-    bench, kept, drawn = bench_of(tmp_path), Kept(), 0
+    prepared, kept, drawn = prepared_of(tmp_path), Kept(), 0
     provider = Watched(kept)
 
     def tasks() -> Iterator[Task]:
         nonlocal drawn
-        for task in first_round(bench, Repeats(1)):
+        for task in first_round(prepared, Repeats(1)):
             drawn += 1
             assert drawn - len(kept.attempts) <= 4 * AT_ONCE
             yield task
 
     with Engine(Gateway({"openai/fake": provider}, notice=lambda text: None)) as engine:
-        attempts = Attempts(bench, engine, kept)
+        attempts = Attempts(prepared, engine, kept)
         engine.run(tasks(), attempts, attempts.workers)
     assert drawn == len(kept.attempts) == 40

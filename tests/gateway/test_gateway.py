@@ -30,7 +30,7 @@ def limited(seconds: float | None) -> ProviderFailure:
     return ProviderFailure(FailureKind.RATE_LIMIT, "slow down", status=429, retry_after=seconds)
 
 
-class Bench:
+class PreparedSuite:
     """A gateway with one scripted model, whose sleeps take no time and are written down."""
 
     def __init__(self, provider: Scripted, **options: Any) -> None:
@@ -51,30 +51,30 @@ class Bench:
         return asyncio.run(self.ask())
 
 
-async def proven(bench: Bench) -> None:
+async def proven(prepared: PreparedSuite) -> None:
     """Lets the model answer once."""
-    assert (await bench.ask()).answer is not None
+    assert (await prepared.ask()).answer is not None
 
 
 def test_an_answer_comes_through() -> None:
-    bench = Bench(Scripted(["hello"]))
-    reply = bench.one()
+    prepared = PreparedSuite(Scripted(["hello"]))
+    reply = prepared.one()
     assert reply.answer == Answer("hello", "m")
     assert (reply.failure, reply.tries, reply.failed_tries) == (None, 1, ())
     assert reply.queue_ms < 50
 
 
 def test_a_transient_failure_is_retried() -> None:
-    bench = Bench(Scripted(["first", TRANSIENT, TRANSIENT, TRANSIENT, "at last"]))
+    prepared = PreparedSuite(Scripted(["first", TRANSIENT, TRANSIENT, TRANSIENT, "at last"]))
 
     async def run() -> Reply:
-        await proven(bench)
-        return await bench.ask()
+        await proven(prepared)
+        return await prepared.ask()
 
     reply = asyncio.run(run())
     assert reply.answer is not None
     assert reply.answer.text == "at last"
-    assert bench.slept == [0.5, 1.0, 2.0]
+    assert prepared.slept == [0.5, 1.0, 2.0]
     assert reply.tries == 4
     assert [(failed.kind, failed.message, failed.status) for failed in reply.failed_tries] == [
         (FailureKind.TRANSIENT, "busy", 503)
@@ -82,22 +82,22 @@ def test_a_transient_failure_is_retried() -> None:
 
 
 def test_retries_end() -> None:
-    bench = Bench(Scripted(["first", TRANSIENT]), retries=4)
+    prepared = PreparedSuite(Scripted(["first", TRANSIENT]), retries=4)
 
     async def run() -> Reply:
-        await proven(bench)
-        return await bench.ask()
+        await proven(prepared)
+        return await prepared.ask()
 
     reply = asyncio.run(run())
     assert (reply.answer, reply.failure, reply.tries) == (None, TRANSIENT, 5)
-    assert bench.slept == [0.5, 1.0, 2.0, 4.0]
+    assert prepared.slept == [0.5, 1.0, 2.0, 4.0]
 
 
 def test_a_rejected_request_is_not_retried_and_harms_no_other() -> None:
-    bench = Bench(Scripted([*[REJECTED] * 20, "fine"]))
+    prepared = PreparedSuite(Scripted([*[REJECTED] * 20, "fine"]))
 
     async def run() -> list[Reply]:
-        return [await bench.ask() for _ in range(21)]
+        return [await prepared.ask() for _ in range(21)]
 
     replies = asyncio.run(run())
     assert [reply.tries for reply in replies] == [1] * 21
@@ -106,112 +106,112 @@ def test_a_rejected_request_is_not_retried_and_harms_no_other() -> None:
 
 
 def test_a_rate_limit_waits_as_asked_and_says_so_once() -> None:
-    bench = Bench(Scripted([limited(20.0)] * 3 + ["fine"], concurrency=3, seconds=0.01))
+    prepared = PreparedSuite(Scripted([limited(20.0)] * 3 + ["fine"], concurrency=3, seconds=0.01))
 
     async def run() -> list[Reply]:
-        return await asyncio.gather(*(bench.ask() for _ in range(3)))
+        return await asyncio.gather(*(prepared.ask() for _ in range(3)))
 
     replies = asyncio.run(run())
     assert all(reply.answer for reply in replies)
-    assert bench.slept == [20.0, 20.0, 20.0]
-    assert bench.notices == ["slow down; waiting 20 s"]
+    assert prepared.slept == [20.0, 20.0, 20.0]
+    assert prepared.notices == ["slow down; waiting 20 s"]
 
 
 def test_whoever_asks_for_minutes_is_down() -> None:
-    bench = Bench(Scripted([limited(600.0)]))
+    prepared = PreparedSuite(Scripted([limited(600.0)]))
 
     async def run() -> Reply:
-        reply = await bench.ask()
+        reply = await prepared.ask()
         with pytest.raises(ModelDown, match="slow down"):
-            await bench.ask()
+            await prepared.ask()
         return reply
 
     assert asyncio.run(run()).tries == 1
-    assert bench.slept == []
+    assert prepared.slept == []
 
 
 def test_a_fatal_failure_ends_the_model_at_once() -> None:
-    bench = Bench(Scripted([FATAL, "never"]))
+    prepared = PreparedSuite(Scripted([FATAL, "never"]))
 
     async def run() -> Reply:
-        reply = await bench.ask()
+        reply = await prepared.ask()
         with pytest.raises(ModelDown) as caught:
-            await bench.ask()
+            await prepared.ask()
         assert (caught.value.model, caught.value.reason) == (MODEL, "key refused")
         assert caught.value.exit is Exit.ENVIRONMENT
         return reply
 
     assert asyncio.run(run()).failure is FATAL
-    assert bench.provider.calls == 1
-    assert bench.notices == [f"{MODEL} is disabled for this run: key refused"]
+    assert prepared.provider.calls == 1
+    assert prepared.notices == [f"{MODEL} is disabled for this run: key refused"]
 
 
 def test_those_who_wait_for_a_slot_learn_that_the_model_is_down() -> None:
-    bench = Bench(Scripted([FATAL], concurrency=1, seconds=0.02))
+    prepared = PreparedSuite(Scripted([FATAL], concurrency=1, seconds=0.02))
 
     async def run() -> list[Reply | BaseException]:
-        return await asyncio.gather(*(bench.ask() for _ in range(10)), return_exceptions=True)
+        return await asyncio.gather(*(prepared.ask() for _ in range(10)), return_exceptions=True)
 
     first, *others = asyncio.run(run())
     assert isinstance(first, Reply)
     assert all(isinstance(other, ModelDown) for other in others)
-    assert bench.provider.calls == 1
+    assert prepared.provider.calls == 1
 
 
 def test_five_failed_requests_in_a_row_end_the_model() -> None:
-    bench = Bench(Scripted(["first", TRANSIENT]), retries=1)
+    prepared = PreparedSuite(Scripted(["first", TRANSIENT]), retries=1)
 
     async def run() -> list[Reply]:
-        await proven(bench)
-        replies = [await bench.ask() for _ in range(5)]
+        await proven(prepared)
+        replies = [await prepared.ask() for _ in range(5)]
         with pytest.raises(ModelDown, match="busy"):
-            await bench.ask()
+            await prepared.ask()
         return replies
 
     assert [reply.failure for reply in asyncio.run(run())] == [TRANSIENT] * 5
-    assert bench.provider.calls == 1 + 5 * 2
+    assert prepared.provider.calls == 1 + 5 * 2
 
 
 def test_an_answer_in_between_clears_the_count() -> None:
     nearly: list[str | ProviderFailure] = [TRANSIENT, TRANSIENT, TRANSIENT, TRANSIENT, "fine"]
-    bench = Bench(Scripted(["first", *nearly * 3]), retries=0)
+    prepared = PreparedSuite(Scripted(["first", *nearly * 3]), retries=0)
 
     async def run() -> int:
-        return [(await bench.ask()).answer is not None for _ in range(16)].count(True)
+        return [(await prepared.ask()).answer is not None for _ in range(16)].count(True)
 
     assert asyncio.run(run()) == 4
 
 
 def test_a_request_between_tries_stops_when_the_model_goes_down() -> None:
-    bench = Bench(Scripted([TRANSIENT, FATAL, "never"]))
+    prepared = PreparedSuite(Scripted([TRANSIENT, FATAL, "never"]))
 
     async def run() -> list[Reply]:
-        return await asyncio.gather(*(bench.ask() for _ in range(2)))
+        return await asyncio.gather(*(prepared.ask() for _ in range(2)))
 
     first, second = asyncio.run(run())
     assert first.failure is TRANSIENT
     assert second.failure is FATAL
-    assert bench.provider.calls == 2
+    assert prepared.provider.calls == 2
 
 
 def test_requests_at_once_are_limited_by_the_provider_and_by_the_cap() -> None:
-    async def run(bench: Bench) -> list[Reply]:
-        return await asyncio.gather(*(bench.ask() for _ in range(12)))
+    async def run(prepared: PreparedSuite) -> list[Reply]:
+        return await asyncio.gather(*(prepared.ask() for _ in range(12)))
 
     wide, narrow = Scripted(["x"], 4, seconds=0.02), Scripted(["x"], 4, seconds=0.02)
-    replies = asyncio.run(run(Bench(wide)))
-    asyncio.run(run(Bench(narrow, concurrency=2)))
+    replies = asyncio.run(run(PreparedSuite(wide)))
+    asyncio.run(run(PreparedSuite(narrow, concurrency=2)))
     assert (wide.most_at_once, narrow.most_at_once) == (4, 2)
     assert [reply.queue_ms >= 15 for reply in replies] == [False] * 4 + [True] * 8
 
 
 def test_the_users_concurrency_exceeds_the_providers_default_but_not_its_bound() -> None:
-    async def run(bench: Bench) -> list[Reply]:
-        return await asyncio.gather(*(bench.ask() for _ in range(12)))
+    async def run(prepared: PreparedSuite) -> list[Reply]:
+        return await asyncio.gather(*(prepared.ask() for _ in range(12)))
 
     free, bound = Scripted(["x"], 4, seconds=0.02), Scripted(["x"], 4, seconds=0.02)
     bound.max_concurrency = 4
-    above, kept = Bench(free, concurrency=10), Bench(bound, concurrency=10)
+    above, kept = PreparedSuite(free, concurrency=10), PreparedSuite(bound, concurrency=10)
     asyncio.run(run(above))
     asyncio.run(run(kept))
     assert (free.most_at_once, bound.most_at_once) == (10, 4)
@@ -220,23 +220,23 @@ def test_the_users_concurrency_exceeds_the_providers_default_but_not_its_bound()
 
 
 def test_a_cancelled_request_frees_its_slot() -> None:
-    bench = Bench(Scripted(["x"], concurrency=1, seconds=60))
+    prepared = PreparedSuite(Scripted(["x"], concurrency=1, seconds=60))
 
     async def run() -> Reply:
-        tasks = [asyncio.create_task(bench.ask()) for _ in range(3)]
+        tasks = [asyncio.create_task(prepared.ask()) for _ in range(3)]
         await asyncio.sleep(0.02)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        bench.provider.seconds = 0.0
-        return await asyncio.wait_for(bench.ask(), 5)
+        prepared.provider.seconds = 0.0
+        return await asyncio.wait_for(prepared.ask(), 5)
 
     assert asyncio.run(run()).answer is not None
 
 
 def test_the_queue_time_holds_the_sleeps_and_not_the_provider() -> None:
-    bench = Bench(Scripted([TRANSIENT, "fine"], seconds=0.1), sleep=lambda seconds: asyncio.sleep(0.2))
-    reply = bench.one()
+    prepared = PreparedSuite(Scripted([TRANSIENT, "fine"], seconds=0.1), sleep=lambda seconds: asyncio.sleep(0.2))
+    reply = prepared.one()
     assert 190 < reply.queue_ms < 290
     assert reply.failed_tries[0].provider_ms >= 95
 
@@ -259,7 +259,7 @@ def test_an_error_that_is_no_provider_failure_is_ours() -> None:
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        Bench(Broken([])).one()
+        PreparedSuite(Broken([])).one()
 
 
 # With the real provider

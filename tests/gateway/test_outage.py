@@ -46,7 +46,7 @@ class Weather(Scripted):
         return answer
 
 
-class Bench:
+class PreparedSuite:
     """A gateway with one model, in virtual time."""
 
     def __init__(self, provider: Scripted, **options: Any) -> None:
@@ -70,16 +70,16 @@ def answers(replies: list[Reply | BaseException]) -> int:
 
 def test_an_outage_is_waited_out_and_nothing_is_lost() -> None:
     provider = Weather(1.0, 200.0)
-    bench = Bench(provider)
+    prepared = PreparedSuite(provider)
 
     async def run() -> list[Reply | BaseException]:
-        return await bench.all(200)
+        return await prepared.all(200)
 
     replies = in_no_time(run)
     assert answers(replies) == 200
     assert set(provider.answered) == {f"case {number}" for number in range(200)}
     assert len(provider.answered) == 201, "nothing is asked twice but the probe"
-    assert bench.notices == [
+    assert prepared.notices == [
         "scripted/m does not answer: busy; trying again every 30 s or sooner, up to 5 min (outage-minutes)",
         "scripted/m answers again",
     ]
@@ -88,7 +88,7 @@ def test_an_outage_is_waited_out_and_nothing_is_lost() -> None:
 
 def test_a_silent_model_is_asked_by_one_probe_at_a_time_with_growing_rests() -> None:
     provider = Weather(1.0, 200.0)
-    in_no_time(lambda: Bench(provider).all(200))
+    in_no_time(lambda: PreparedSuite(provider).all(200))
     probes = [moment for moment in provider.times if 10 < moment < 200]
     rests = [later - earlier - 0.1 for earlier, later in itertools.pairwise(probes)]
     assert len(probes) <= 12
@@ -98,10 +98,10 @@ def test_a_silent_model_is_asked_by_one_probe_at_a_time_with_growing_rests() -> 
 
 def test_after_an_outage_a_model_is_not_asked_by_all_at_once() -> None:
     provider = Weather(3.0, 200.0, concurrency=50)
-    bench = Bench(provider, limiters={MODEL: RateLimiter()})
+    prepared = PreparedSuite(provider, limiters={MODEL: RateLimiter()})
 
     async def run() -> int:
-        asking = asyncio.create_task(bench.all(3000))
+        asking = asyncio.create_task(prepared.all(3000))
         await asyncio.sleep(100)
         assert provider.most_at_once == 50
         provider.most_at_once = 0
@@ -117,14 +117,14 @@ def test_after_an_outage_a_model_is_not_asked_by_all_at_once() -> None:
 
 def test_patience_ends() -> None:
     provider = Weather(1.0, 1e9)
-    bench = Bench(provider)
+    prepared = PreparedSuite(provider)
 
     async def run() -> tuple[list[Reply | BaseException], float]:
-        return await bench.all(200), virtual_time.now()
+        return await prepared.all(200), virtual_time.now()
 
     replies, ended = in_no_time(run)
     assert 300 < ended < 320
-    assert bench.notices[1:] == ["scripted/m is disabled for this run: no answer for 5 min: busy"]
+    assert prepared.notices[1:] == ["scripted/m is disabled for this run: no answer for 5 min: busy"]
     errored = [reply for reply in replies if isinstance(reply, Reply) and reply.failure]
     assert len(errored) == 8, "what was asked and got no answer"
     assert {reply.tries for reply in errored} == {5}
@@ -133,26 +133,26 @@ def test_patience_ends() -> None:
 
 
 def test_without_patience_a_model_is_given_up_at_once() -> None:
-    bench = Bench(Weather(1.0, 1e9), patience=0.0)
+    prepared = PreparedSuite(Weather(1.0, 1e9), patience=0.0)
 
     async def run() -> float:
-        await bench.all(200)
+        await prepared.all(200)
         return virtual_time.now()
 
     assert in_no_time(run) < 10
-    assert bench.notices == ["scripted/m is disabled for this run: busy"]
+    assert prepared.notices == ["scripted/m is disabled for this run: busy"]
 
 
 def test_a_model_that_never_answered_is_not_waited_for() -> None:
-    bench = Bench(Weather(0.0, 1e9))
+    prepared = PreparedSuite(Weather(0.0, 1e9))
 
     async def run() -> float:
-        replies = await bench.all(50)
+        replies = await prepared.all(50)
         assert not answers(replies)
         return virtual_time.now()
 
     assert in_no_time(run) < 5
-    assert bench.notices == ["scripted/m is disabled for this run: busy"]
+    assert prepared.notices == ["scripted/m is disabled for this run: busy"]
 
 
 @pytest.mark.parametrize("bad", [1, 2, 4, 20])
@@ -165,42 +165,42 @@ def test_requests_that_always_fail_are_no_outage(bad: int, concurrency: int) -> 
                 raise TRANSIENT
             return answer
 
-    bench = Bench(Poisoned(0.0, 0.0, concurrency=concurrency))
+    prepared = PreparedSuite(Poisoned(0.0, 0.0, concurrency=concurrency))
 
     async def run() -> tuple[list[Reply | BaseException], float]:
-        return await bench.all(100), virtual_time.now()
+        return await prepared.all(100), virtual_time.now()
 
     replies, ended = in_no_time(run)
     assert answers(replies) == 100 - bad
     assert all(isinstance(reply, Reply) and reply.tries <= 6 for reply in replies)
-    assert bench.notices == []
+    assert prepared.notices == []
     assert ended < 200
 
 
 @pytest.mark.parametrize("concurrency", [1, 2, 3])
 def test_however_few_are_asked_at_once_none_is_lost(concurrency: int) -> None:
     provider = Weather(1.0, 120.0, concurrency=concurrency)
-    replies = in_no_time(lambda: Bench(provider).all(40))
+    replies = in_no_time(lambda: PreparedSuite(provider).all(40))
     assert answers(replies) == 40
 
 
 @pytest.mark.parametrize("count", [1, 3])
 def test_the_last_ones_of_a_run_wait_too(count: int) -> None:
-    bench = Bench(Weather(1.0, 100.0))
+    prepared = PreparedSuite(Weather(1.0, 100.0))
 
     async def run() -> list[Reply | BaseException]:
-        await bench.all(1)
+        await prepared.all(1)
         await asyncio.sleep(1)
-        return await bench.all(count, 1)
+        return await prepared.all(count, 1)
 
     assert answers(in_no_time(run)) == count
 
 
 def test_a_blip_that_is_over_before_the_first_probe_loses_nothing() -> None:
-    bench = Bench(Weather(1.0, 6.0))
-    replies = in_no_time(lambda: bench.all(200))
+    prepared = PreparedSuite(Weather(1.0, 6.0))
+    replies = in_no_time(lambda: prepared.all(200))
     assert answers(replies) == 200
-    assert bench.notices == []
+    assert prepared.notices == []
 
 
 def test_without_retries_there_is_none_after_a_pause_either() -> None:
@@ -211,7 +211,7 @@ def test_without_retries_there_is_none_after_a_pause_either() -> None:
                 raise TRANSIENT
             return answer
 
-    replies = in_no_time(lambda: Bench(Poisoned(0.0, 0.0), retries=0).all(100))
+    replies = in_no_time(lambda: PreparedSuite(Poisoned(0.0, 0.0), retries=0).all(100))
     assert [reply.tries for reply in replies if isinstance(reply, Reply)] == [1] * 100
     assert answers(replies) == 99
 
@@ -224,14 +224,14 @@ def test_calls_that_hang_are_an_outage_too() -> None:
                 raise ProviderFailure(FailureKind.TRANSIENT, "no answer within 120 s")
             return await super().complete(request)
 
-    bench = Bench(Hanging(1.0, 350.0))
+    prepared = PreparedSuite(Hanging(1.0, 350.0))
 
     async def run() -> tuple[list[Reply | BaseException], float]:
-        return await bench.all(200), virtual_time.now()
+        return await prepared.all(200), virtual_time.now()
 
     replies, ended = in_no_time(run)
     assert answers(replies) == 200
-    assert len(bench.notices) == 2
+    assert len(prepared.notices) == 2
     assert ended < 500
 
 
@@ -243,13 +243,13 @@ def test_an_answer_to_a_call_in_flight_ends_the_outage() -> None:
                 return Answer("at last", "m")
             return await super().complete(request)
 
-    bench = Bench(Slow(1.0, 19.0))
+    prepared = PreparedSuite(Slow(1.0, 19.0))
 
     async def run() -> float:
-        await bench.all(1)
-        slow = asyncio.create_task(bench.gateway.call(ask_for(MODEL, "slow")))
+        await prepared.all(1)
+        slow = asyncio.create_task(prepared.gateway.call(ask_for(MODEL, "slow")))
         await asyncio.sleep(1)
-        assert answers(await bench.all(7)) == 7
+        assert answers(await prepared.all(7)) == 7
         ended = virtual_time.now()
         assert (await slow).answer
         return ended
@@ -264,14 +264,14 @@ def test_a_refused_key_ends_the_wait() -> None:
                 raise FATAL
             return await super().complete(request)
 
-    bench = Bench(Locked(1.0, 1e9))
+    prepared = PreparedSuite(Locked(1.0, 1e9))
 
     async def run() -> float:
-        await bench.all(200)
+        await prepared.all(200)
         return virtual_time.now()
 
     assert in_no_time(run) < 60
-    assert bench.notices[1:] == ["scripted/m is disabled for this run: key refused"]
+    assert prepared.notices[1:] == ["scripted/m is disabled for this run: key refused"]
 
 
 def test_a_server_that_refuses_a_probe_is_back() -> None:
@@ -281,9 +281,9 @@ def test_a_server_that_refuses_a_probe_is_back() -> None:
                 raise REJECTED
             return await super().complete(request)
 
-    bench = Bench(Picky(1.0, 1e9))
-    replies = in_no_time(lambda: bench.all(200))
-    assert bench.notices[1:] == ["scripted/m answers again"]
+    prepared = PreparedSuite(Picky(1.0, 1e9))
+    replies = in_no_time(lambda: prepared.all(200))
+    assert prepared.notices[1:] == ["scripted/m answers again"]
     assert all(isinstance(reply, Reply) for reply in replies)
     assert [reply.failure for reply in replies[-3:] if isinstance(reply, Reply)] == [REJECTED] * 3
 
@@ -291,20 +291,20 @@ def test_a_server_that_refuses_a_probe_is_back() -> None:
 @pytest.mark.parametrize(("asked", "waited"), [(120.0, True), (600.0, False)])
 def test_who_asks_for_minutes_gets_them_within_the_patience(asked: float, waited: bool) -> None:
     limited = ProviderFailure(FailureKind.RATE_LIMIT, "slow down", status=429, retry_after=asked)
-    bench = Bench(Weather(1.0, 120.0, limited))
-    replies = in_no_time(lambda: bench.all(200))
+    prepared = PreparedSuite(Weather(1.0, 120.0, limited))
+    replies = in_no_time(lambda: prepared.all(200))
     assert (answers(replies) == 200) is waited
-    assert len(bench.provider.times) < 220  # type: ignore[attr-defined]
+    assert len(prepared.provider.times) < 220  # type: ignore[attr-defined]
 
 
 def test_stopping_ends_the_wait_at_once() -> None:
-    bench = Bench(Weather(1.0, 1e9))
+    prepared = PreparedSuite(Weather(1.0, 1e9))
 
     async def run() -> tuple[list[Reply | BaseException], float]:
-        asking = asyncio.create_task(bench.all(200))
+        asking = asyncio.create_task(prepared.all(200))
         await asyncio.sleep(60)
-        assert bench.notices
-        bench.gateway.stop()
+        assert prepared.notices
+        prepared.gateway.stop()
         began = virtual_time.now()
         return await asking, virtual_time.now() - began
 
@@ -312,16 +312,16 @@ def test_stopping_ends_the_wait_at_once() -> None:
     assert took <= 0.1, "a probe on its way may end"
     unanswered = [reply for reply in replies if not (isinstance(reply, Reply) and reply.answer)]
     assert sum(isinstance(reply, Stopped) for reply in unanswered) == len(unanswered) - 8
-    assert "disabled" not in "".join(bench.notices)
+    assert "disabled" not in "".join(prepared.notices)
 
 
 def test_whoever_is_cancelled_while_it_rests_leaves_its_turn() -> None:
-    bench = Bench(Weather(1.0, 60.0))
+    prepared = PreparedSuite(Weather(1.0, 60.0))
 
     async def run() -> int:
-        await bench.all(1)
+        await prepared.all(1)
         await asyncio.sleep(1)
-        asks = [asyncio.create_task(bench.gateway.call(ask_for(MODEL, f"case {number}"))) for number in range(8)]
+        asks = [asyncio.create_task(prepared.gateway.call(ask_for(MODEL, f"case {number}"))) for number in range(8)]
         await asyncio.sleep(20)
         for task in asks[:7]:
             task.cancel()
@@ -335,8 +335,8 @@ def test_the_minutes_of_a_run_are_kept_in_an_outage() -> None:
 
     async def run() -> list[Reply | BaseException]:
         budget = Budget(max_minutes=2, clock=virtual_time.now)
-        bench = Bench(Weather(1.0, 1e9), budgets=[budget])
-        replies = await bench.all(200)
+        prepared = PreparedSuite(Weather(1.0, 1e9), budgets=[budget])
+        replies = await prepared.all(200)
         bench_at.append(virtual_time.now())
         return replies
 

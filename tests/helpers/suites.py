@@ -8,7 +8,7 @@ from typing import Any
 
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.engine.prepare.assemble import Stored, Surroundings, assemble
-from promptbench.engine.prepare.prepared_suite import Bench
+from promptbench.engine.prepare.prepared_suite import PreparedSuite
 from promptbench.suite.loader import load
 from promptbench.suite.models import Suite
 
@@ -44,7 +44,7 @@ def joined(
     *,
     champion: str | None = None,
     **around: Any,
-) -> tuple[Bench | None, Diagnostics]:
+) -> tuple[PreparedSuite | None, Diagnostics]:
     """A suite and its files, joined; `openai` is a server on this machine that nobody asks."""
     write(folder, {"triage.prompt": PROMPT, "suite.yaml": text, **(files or {})})
     found = Diagnostics()

@@ -45,13 +45,13 @@ def shout(monkeypatch: pytest.MonkeyPatch) -> ProviderSpec:
 
 
 def test_the_example_answers_in_a_run(shout: ProviderSpec, tmp_path: Path) -> None:
-    bench, found = joined(tmp_path, SUITE)
-    assert bench is not None, found.errors
+    prepared, found = joined(tmp_path, SUITE)
+    assert prepared is not None, found.errors
     kept = Kept()
-    gateway = Gateway({model.name: model.provider for model in bench.models}, notice=print)
+    gateway = Gateway({model.name: model.provider for model in prepared.models}, notice=print)
     with Engine(gateway) as engine:
-        attempts = Attempts(bench, engine, kept)
-        engine.run(first_round(bench, Repeats(1)), attempts, attempts.workers)
+        attempts = Attempts(prepared, engine, kept)
+        engine.run(first_round(prepared, Repeats(1)), attempts, attempts.workers)
     assert {key.case: attempt.outcome for key, attempt in kept.attempts.items()} == {"late": Outcome.PASSED}
     assert all(isinstance(key, AttemptKey) for key in kept.attempts)
 

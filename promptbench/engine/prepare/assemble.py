@@ -18,7 +18,14 @@ from promptbench.engine.prepare.judges import Judged, connected, spared_words, t
 from promptbench.engine.prepare.lint.lint import Lint
 from promptbench.engine.prepare.lint.windows import Window
 from promptbench.engine.prepare.logs import read_logs
-from promptbench.engine.prepare.prepared_suite import Bench, BenchCase, BenchJudge, BenchModel, Variant, sparing
+from promptbench.engine.prepare.prepared_suite import (
+    PreparedCase,
+    PreparedJudge,
+    PreparedModel,
+    PreparedSuite,
+    Variant,
+    sparing,
+)
 from promptbench.parsing.ladder import BUILT_IN, Ladder
 from promptbench.prompts.parser import load as load_prompt
 from promptbench.prompts.parser import parse_prompt
@@ -53,19 +60,19 @@ class Surroundings:
     models: tuple[str, ...] = ()
     cases: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+    # Logged calls in the place of the suite's logs; then only their cases are wanted.
     calls: tuple[LoggedCall, ...] | None = None
-    """Logged calls in the place of the suite's logs; then only their cases are wanted."""
+    # A prompt's name and a version of it, in the place of the suite's candidates.
     candidate: tuple[str, Stored] | None = None
-    """A prompt's name and a version of it, in the place of the suite's candidates."""
+    # Whether a model is joined whose key is not in the environment: it is told, and cannot be asked.
     without_keys: bool = False
-    """Whether a model is joined whose key is not in the environment: it is told, and cannot be asked."""
 
     @property
     def partial(self) -> bool:
         """Whether only some of the cases are wanted."""
         return bool(self.cases or self.tags) or self.calls is not None
 
-    def selects(self, case: BenchCase) -> bool:
+    def selects(self, case: PreparedCase) -> bool:
         """Whether a case is wanted: its name fits a pattern, and it has one of the tags."""
         by_name = not self.cases or any(fnmatchcase(case.name, pattern) for pattern in self.cases)
         return by_name and (not self.tags or bool({*self.tags} & {*case.tags}))
@@ -89,7 +96,7 @@ def _in_play(candidates: Sequence[Variant], champion: Variant | None) -> list[Pr
     return [PromptInPlay(item.prompt, item.label) for item in (*candidates, *((champion,) if champion else ()))]
 
 
-def assemble(suite: Suite, around: Surroundings, found: Diagnostics) -> Bench | None:
+def assemble(suite: Suite, around: Surroundings, found: Diagnostics) -> PreparedSuite | None:
     """The bench of a sound suite; None when something does not fit, which is then in `found`."""
     before = len(found.errors)
     joiner = _Joiner(suite, around, found)
@@ -111,7 +118,7 @@ def assemble(suite: Suite, around: Surroundings, found: Diagnostics) -> Bench | 
     lint = Lint([*candidates, *((champion,) if champion else ())], joiner.windows(models), suite.checks)
     calls = read_logs(suite, found) if around.calls is None else around.calls
 
-    def selects(case: BenchCase) -> bool:
+    def selects(case: PreparedCase) -> bool:
         return around.selects(case) and (around.calls is None or case.name in builder.calls)
 
     cases = builder.scan(calls, selects, lint.look)
@@ -134,7 +141,7 @@ def assemble(suite: Suite, around: Surroundings, found: Diagnostics) -> Bench | 
         found.add(Code.NO_CASES, "no case is left: no logged call fails a check", suite.location(("log",)), hint=hint)
     if len(found.errors) > before or not candidates:
         return None
-    return Bench(
+    return PreparedSuite(
         suite=suite,
         candidates=candidates,
         champion=champion,
@@ -245,7 +252,7 @@ class _Joiner:
         prompt = parse_prompt(Source(f"{stored.label}.prompt", stored.source), self._found)
         return Variant(prompt, Side.CHAMPION, stored.label) if prompt else None
 
-    def models(self, prompts: Sequence[Prompt]) -> tuple[BenchModel, ...]:
+    def models(self, prompts: Sequence[Prompt]) -> tuple[PreparedModel, ...]:
         gated = self._suite.gate.models
         entries = list(self._entries())
         for index, name in enumerate(gated):
@@ -258,14 +265,14 @@ class _Joiner:
                     self._suite.location(("gate", "models", index)),
                     hint=f"did you mean '{guess}'?" if guess else "add it under 'models:'",
                 )
-        models: dict[str, BenchModel] = {}
+        models: dict[str, PreparedModel] = {}
         for entry, location in entries:
             model = self._model(entry, location, gated, prompts)
             if model is not None:
                 models.setdefault(model.name, self._with_fallback(entry, model, prompts))
         return tuple(models.values())
 
-    def _with_fallback(self, entry: ModelEntry, model: BenchModel, prompts: Sequence[Prompt]) -> BenchModel:
+    def _with_fallback(self, entry: ModelEntry, model: PreparedModel, prompts: Sequence[Prompt]) -> PreparedModel:
         if entry.fallback is None:
             return model
         location = self._suite.location((*entry.path, "fallback"))
@@ -281,10 +288,10 @@ class _Joiner:
             self._found.add(Code.BAD_VALUE, message, location, hint="name a model that is asked in the same way")
         return replace(model, fallback=replace(other, gated=False) if other else None)
 
-    def judges(self, judged: Judged) -> dict[str, BenchJudge]:
+    def judges(self, judged: Judged) -> dict[str, PreparedJudge]:
         """The models that checks ask, by name."""
 
-        def connect(ref: ModelRef, location: Location) -> BenchModel | None:
+        def connect(ref: ModelRef, location: Location) -> PreparedModel | None:
             return self._model(ModelEntry(ref, None, ()), location, (), ())
 
         return connected(judged, connect, self._refused, self._found)
@@ -300,7 +307,7 @@ class _Joiner:
         found = kept.find(digest(sparing(question, spared_words(ref, self._refused)).as_dict()))
         return found[0] if found else None
 
-    def leaves_out(self, models: Sequence[BenchModel]) -> bool:
+    def leaves_out(self, models: Sequence[PreparedModel]) -> bool:
         """Whether a model that the suite wants to pass is not among these."""
         there = {model.name for model in models}
         gated = self._suite.gate.models
@@ -329,7 +336,7 @@ class _Joiner:
 
     def _model(
         self, entry: ModelEntry, location: Location, gated: Sequence[str], prompts: Sequence[Prompt]
-    ) -> BenchModel | None:
+    ) -> PreparedModel | None:
         if entry.ref.provider not in providers:
             guess = did_you_mean(entry.ref.provider, providers.names())
             hint = f"did you mean '{guess}/{entry.ref.name}'?" if guess else None
@@ -356,7 +363,7 @@ class _Joiner:
         if not joined:
             return None
         absent = problems[0].absent if problems else None
-        return BenchModel(
+        return PreparedModel(
             entry.ref,
             spec.connect(model, context),
             uses_prompt,
@@ -368,7 +375,7 @@ class _Joiner:
             billing=spec.billing(model, context),
         )
 
-    def windows(self, models: Sequence[BenchModel]) -> dict[str, Window]:
+    def windows(self, models: Sequence[PreparedModel]) -> dict[str, Window]:
         """The context windows of the models that see a prompt, where their providers tell."""
         windows: dict[str, Window] = {}
         for model in models:

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 
 from promptbench.core.types import Json, LoggedCall
 
+# Without case, dots, dashes and underscores; the surest first.
 _NAMES = ("conversationid", "threadid", "sessionid", "chatid", "conversation", "thread")
-"""Without case, dots, dashes and underscores; the surest first."""
 _LONGEST = 200
 
 

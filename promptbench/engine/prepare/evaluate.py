@@ -32,8 +32,8 @@ class Evaluation:
 
 _MOST_REPAIRS = 100
 _FORMAT_CHECKS = ("json", "json schema")
+# What judges answered to the questions of checks; None where one was not called, or did not answer.
 Answers = Callable[[Request], Answer | None]
-"""What judges answered to the questions of checks; None where one was not called, or did not answer."""
 
 
 def nobody(question: Request) -> None:

@@ -8,36 +8,38 @@ from dataclasses import replace
 from promptbench.core.diagnostics import Code, Diagnostics, Location, Severity
 from promptbench.core.types import Json
 from promptbench.engine.prepare.evaluate import Evaluation, evaluate
-from promptbench.engine.prepare.prepared_suite import Bench, BenchCase
+from promptbench.engine.prepare.prepared_suite import PreparedCase, PreparedSuite
 from promptbench.store.calls import CallStore
 from promptbench.suite.models import Case, Suite, WrittenCheck
 
 
-def check_red_first(benches: Sequence[Bench], found: Diagnostics, imported: CallStore | None) -> Diagnostics:
+def check_red_first(
+    prepared_suites: Sequence[PreparedSuite], found: Diagnostics, imported: CallStore | None
+) -> Diagnostics:
     """Return `found` with passing logged calls as errors, plus warnings for checks that no logged answer fails.
 
     `imported` has the calls of captured cases: if the `was` of a case was edited, the imported answer must fail too.
     """
     diagnostics = Diagnostics()
     diagnostics.extend(replace(item, severity=Severity.ERROR) if item.code is Code.NOT_RED else item for item in found)
-    for bench in benches:
-        _RedFirstCheck(bench, imported, diagnostics).run()
+    for prepared in prepared_suites:
+        _RedFirstCheck(prepared, imported, diagnostics).run()
     return diagnostics
 
 
 class _RedFirstCheck:
-    def __init__(self, bench: Bench, imported: CallStore | None, diagnostics: Diagnostics) -> None:
-        self._bench = bench
-        self._imported = _find_imported_answers(bench.suite, imported) if imported else {}
+    def __init__(self, prepared: PreparedSuite, imported: CallStore | None, diagnostics: Diagnostics) -> None:
+        self._prepared = prepared
+        self._imported = _find_imported_answers(prepared.suite, imported) if imported else {}
         self._diagnostics = diagnostics
         self._failed_checks: set[int] = set()
         self._answers = 0
 
     def run(self) -> None:
-        bench = self._bench
-        shared = len(bench.suite.checks)
-        for case in bench.cases:
-            written = None if case.logged else bench.suite.cases[case.name]
+        prepared = self._prepared
+        shared = len(prepared.suite.checks)
+        for case in prepared.cases:
+            written = None if case.logged else prepared.suite.cases[case.name]
             failed = {number for answer in case.was for number in self._find_failing(answer, case)}
             self._failed_checks |= {number for number in failed if number < shared}
             if written is None:
@@ -53,26 +55,28 @@ class _RedFirstCheck:
         if self._answers:
             count = self._answers
             answers = "the one logged answer passes" if count == 1 else f"all {count} logged answers pass"
-            for number, spec in enumerate(bench.suite.checks):
+            for number, spec in enumerate(prepared.suite.checks):
                 if number not in self._failed_checks:
                     self._warn_vacuous(spec.name, spec.where.location(key=True), f"{answers} it")
 
-    def _find_failing(self, answer: str, case: BenchCase) -> set[int]:
+    def _find_failing(self, answer: str, case: PreparedCase) -> set[int]:
         self._answers += 1
         scores = self._evaluate(answer, case).scores
         return {number for number, score in enumerate(scores) if not score.passed}
 
-    def _evaluate(self, answer: str, case: BenchCase) -> Evaluation:
-        checks = case.checks[self._bench.candidates[0].hash]
-        bench = self._bench
-        return evaluate(answer, checks, bench.accept, case.variables, threshold=case.threshold, ladder=bench.ladder)
+    def _evaluate(self, answer: str, case: PreparedCase) -> Evaluation:
+        checks = case.checks[self._prepared.candidates[0].hash]
+        prepared = self._prepared
+        return evaluate(
+            answer, checks, prepared.accept, case.variables, threshold=case.threshold, ladder=prepared.ladder
+        )
 
     def _warn_vacuous(self, name: str, location: Location, why: str) -> None:
         message = f"'{name}' may be vacuous: {why}"
         hint = "`promptbench mutate` shows if any answer fails it"
         self._diagnostics.add(Code.VACUOUS, message, location, hint=hint, severity=Severity.WARNING)
 
-    def _check_imported(self, case: BenchCase, written: Case) -> None:
+    def _check_imported(self, case: PreparedCase, written: Case) -> None:
         answer = self._imported.get(_read_origin(written) or ("", ""))
         if answer is None or answer in case.was:
             return

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from promptbench.core.types import Attempt, Outcome
-from promptbench.engine.prepare.prepared_suite import BASELINE, Bench
+from promptbench.engine.prepare.prepared_suite import BASELINE, PreparedSuite
 from promptbench.gate.case_outcomes import CaseOutcome
 from promptbench.gate.judge import Verdict
 from promptbench.report.model import AttemptRow, CaseAttempts, Explored, PastRow, PromptText
@@ -15,15 +15,15 @@ from promptbench.store.runs import RunStore
 from promptbench.workflows.judge.case_results import PASSING
 
 
-def explored(bench: Bench, record: Path, run: str, verdict: Verdict, screen: Mapping[str, int]) -> Explored:
+def explored(prepared: PreparedSuite, record: Path, run: str, verdict: Verdict, screen: Mapping[str, int]) -> Explored:
     """Return the prompts, cases and history of a run. `screen` is the number of first-round tries by model."""
     return Explored(
         prompts=[
             PromptText(item.label.removesuffix(".prompt"), item.side.value, item.hash, item.prompt.source)
-            for item in bench.variants
+            for item in prepared.variants
         ],
-        cases=_Cases(bench, record, run, verdict, screen),
-        history=_History(record, bench.suite.name, bench.prompt_name),
+        cases=_Cases(prepared, record, run, verdict, screen),
+        history=_History(record, prepared.suite.name, prepared.prompt_name),
     )
 
 
@@ -43,7 +43,7 @@ class _History:
 class _Cases:
     """The cases of a run. Can be iterated repeatedly; one case is in memory at a time."""
 
-    bench: Bench
+    prepared: PreparedSuite
     record: Path
     run: str
     verdict: Verdict
@@ -55,25 +55,25 @@ class _Cases:
         }
         places = [
             (variant.hash if variant else BASELINE, model.name)
-            for model in self.bench.models
-            for variant in (self.bench.variants if model.uses_prompt else (None,))
+            for model in self.prepared.models
+            for variant in (self.prepared.variants if model.uses_prompt else (None,))
         ]
         with RunStore(self.record) as runs:
-            for name in self.bench.cases.names:
+            for name in self.prepared.cases.names:
                 attempts = [item for place in places for item in runs.attempts_at(self.run, *place, name)]
                 yield self._case(name, attempts, states)
 
     def _case(self, name: str, attempts: list[Attempt], states: Mapping[tuple[str, str], str]) -> CaseAttempts:
-        case, cases = self.bench.cases[name], self.bench.suite.cases
+        case, cases = self.prepared.cases[name], self.prepared.suite.cases
         written = cases[name] if name in cases.numbers else None
         return CaseAttempts(
             case=name,
-            number=self.bench.cases.numbers[name],
+            number=self.prepared.cases.numbers[name],
             tags=case.tags,
             critical=case.critical,
             states={
                 model.name: states.get((model.name, name)) or self._state(attempts, model.name)
-                for model in self.bench.models
+                for model in self.prepared.models
             },
             variables=case.variables,
             expected=[written.expect] if written and written.has_expect else [],
@@ -82,7 +82,7 @@ class _Cases:
                 variant.hash: [
                     (message.role, message.content) for message in variant.prompt.render(case.variables, case.history)
                 ]
-                for variant in self.bench.variants
+                for variant in self.prepared.variants
             },
             attempts=[_row(item, self.screen) for item in attempts],
         )

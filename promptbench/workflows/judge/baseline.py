@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from promptbench.core.types import Json
-from promptbench.engine.prepare.prepared_suite import Bench
+from promptbench.engine.prepare.prepared_suite import PreparedSuite
 from promptbench.gate.attempt_matrix import AttemptMatrix
 from promptbench.gate.case_outcomes import CaseInfo
 from promptbench.gate.drift import Drift, drift
@@ -46,33 +46,35 @@ class ProductionBaseline:
 
 
 def production_baseline(
-    bench: Bench, path: str, store: Store, runs: RunStore, before: str
+    prepared: PreparedSuite, path: str, store: Store, runs: RunStore, before: str
 ) -> ProductionBaseline | None:
     """Return the baseline from the evidence of the promotion, else from the first run on record `before` a time.
 
     `path` is the suite's path from the project's root. None if the suite or its checks have changed since.
     """
-    if bench.champion is None:
+    if prepared.champion is None:
         return None
-    version = bench.champion.hash
-    for event in reversed(store.history(bench.prompt_name)):
+    version = prepared.champion.hash
+    for event in reversed(store.history(prepared.prompt_name)):
         if event.to_hash != version or event.evidence is None or event.at >= before:
             continue
-        found = _as_promoted(bench, path, store.evidence(event.evidence), f"promoted on {event.at[:10]}")
+        found = _as_promoted(prepared, path, store.evidence(event.evidence), f"promoted on {event.at[:10]}")
         if found is not None:
             return found
     aliases = runs.model_aliases()
-    first = aliases.first_run(bench.suite.name, version, bench.suite_hash, bench.checks_hash, before)
+    first = aliases.first_run(prepared.suite.name, version, prepared.suite_hash, prepared.checks_hash, before)
     if first is None:
         return None
     run, day = first
     return ProductionBaseline(f"first run on {day}", version, AttemptMatrix(runs.outcomes(run)), aliases.names(run))
 
 
-def _as_promoted(bench: Bench, path: str, proof: Mapping[str, Json], since: str) -> ProductionBaseline | None:
+def _as_promoted(
+    prepared: PreparedSuite, path: str, proof: Mapping[str, Json], since: str
+) -> ProductionBaseline | None:
     try:
         for suite in proof["suites"]:
-            same = (suite["suite_hash"], suite["checks_hash"]) == (bench.suite_hash, bench.checks_hash)
+            same = (suite["suite_hash"], suite["checks_hash"]) == (prepared.suite_hash, prepared.checks_hash)
             if suite["path"] == path and same:
                 returned = {model["model"]: model["returned"] for model in suite["models"]}
                 return ProductionBaseline(since, proof["candidate"], recorded_answers(proof, path), returned)

@@ -9,7 +9,7 @@ from pathlib import Path
 from promptbench.core.diagnostics import Location
 from promptbench.core.types import Attempt, Outcome, Side
 from promptbench.engine.prepare.cases import as_answer
-from promptbench.engine.prepare.prepared_suite import BASELINE, Bench, BenchModel, Variant
+from promptbench.engine.prepare.prepared_suite import BASELINE, PreparedModel, PreparedSuite, Variant
 from promptbench.gate.case_outcomes import CaseOutcome
 from promptbench.gate.judge import Verdict
 from promptbench.report.model import CaseResult
@@ -23,18 +23,18 @@ PASSING = "passing"
 class Results:
     """The results of a run. Can be iterated repeatedly; one case is in memory at a time."""
 
-    bench: Bench
+    prepared: PreparedSuite
     record: Path
     run: str
     verdict: Verdict
 
     def __iter__(self) -> Iterator[CaseResult]:
         with RunStore(self.record) as runs:
-            for model in self.bench.models:
+            for model in self.prepared.models:
                 states = self._states(model.name)
-                variants: Sequence[Variant | None] = self.bench.variants if model.uses_prompt else (None,)
-                for name in self.bench.cases.names:
-                    written = _Written.of(self.bench, name)
+                variants: Sequence[Variant | None] = self.prepared.variants if model.uses_prompt else (None,)
+                for name in self.prepared.cases.names:
+                    written = _Written.of(self.prepared, name)
                     for variant in variants:
                         tagged = variant.hash if variant else BASELINE
                         attempts = runs.attempts_at(self.run, tagged, model.name, name)
@@ -44,7 +44,7 @@ class Results:
     def _states(self, model: str) -> dict[str, str]:
         """Return the gate's state of the judged candidate's cases; without a comparison, of those in quarantine."""
         judged = (item for verdict in self.verdict.models if verdict.model == model for item in verdict.cases)
-        apart = dict.fromkeys(self.bench.cases.quarantined, CaseOutcome.QUARANTINED.value)
+        apart = dict.fromkeys(self.prepared.cases.quarantined, CaseOutcome.QUARANTINED.value)
         return apart | {item.case.name: item.outcome.value for item in judged}
 
 
@@ -61,19 +61,19 @@ class _Written:
     cluster: str | None
 
     @classmethod
-    def of(cls, bench: Bench, name: str) -> _Written:
-        suite, critical, logged = bench.suite, name in bench.cases.critical, name in bench.cases.with_log
+    def of(cls, prepared: PreparedSuite, name: str) -> _Written:
+        suite, critical, logged = prepared.suite, name in prepared.cases.critical, name in prepared.cases.with_log
         if name not in suite.cases.numbers:
-            case = bench.cases[name]
+            case = prepared.cases[name]
             return cls(name, suite.location(("log",)), None, case.tags, critical, logged, case.cluster)
         written = suite.cases[name]
         expected = as_answer(written.expect) if written.has_expect else None
         return cls(name, written.where.location("case"), expected, written.tags, critical, logged, written.cluster)
 
 
-def expected_of(bench: Bench, name: str) -> str | None:
+def expected_of(prepared: PreparedSuite, name: str) -> str | None:
     """Return the value of a case's `expect:` as an answer; None without one."""
-    return None if name not in bench.suite.cases.numbers else _Written.of(bench, name).expected
+    return None if name not in prepared.suite.cases.numbers else _Written.of(prepared, name).expected
 
 
 def interval_of(passed: int, attempts: int) -> tuple[float, float] | None:
@@ -82,7 +82,7 @@ def interval_of(passed: int, attempts: int) -> tuple[float, float] | None:
 
 
 def _result(
-    written: _Written, model: BenchModel, variant: Variant | None, attempts: Sequence[Attempt], state: str | None
+    written: _Written, model: PreparedModel, variant: Variant | None, attempts: Sequence[Attempt], state: str | None
 ) -> CaseResult:
     # `state` is the gate's, empty if it has none; None for a prompt that the verdict is not about.
     answered = [item for item in attempts if item.outcome in (Outcome.PASSED, Outcome.FAILED)]

@@ -17,11 +17,11 @@ from promptbench.core.events import Listener
 from promptbench.core.types import Json, Side
 from promptbench.engine.estimate import Estimate
 from promptbench.engine.prepare.assemble import Stored
-from promptbench.engine.prepare.prepared_suite import Bench, BenchModel
+from promptbench.engine.prepare.prepared_suite import PreparedModel, PreparedSuite
 from promptbench.gate.attempt_matrix import AttemptMatrix
 from promptbench.gate.case_outcomes import CaseInfo
 from promptbench.gate.policy import ComparisonLabels, Policy
-from promptbench.project import PRODUCTION, Compared, Selection, Workspace, mistakes
+from promptbench.project import PRODUCTION, Compared, Project, Selection, mistakes
 from promptbench.prompts.parser import load as load_prompt
 from promptbench.report.model import RunReport
 from promptbench.store.prompts import Store
@@ -77,14 +77,14 @@ class _Version:
 class _Question:
     """A comparison whose sides both run now."""
 
-    bench: Bench
+    prepared: PreparedSuite
     pairing: Pairing
     labels: tuple[str, str]
     asked: RunRequest
 
 
 def compare(
-    workspace: Workspace,
+    project: Project,
     matchup: Matchup,
     *,
     spending: Spending | None = None,
@@ -96,58 +96,60 @@ def compare(
     a suite, and two models, run now, side by side. Raises InputError if the words are not understood or nothing is
     recorded for them, NothingSelected if no case can be compared.
     """
-    with workspace.prompts() as store, workspace.runs() as runs:
-        question = _question(workspace, store, runs, matchup)
+    with project.prompts() as store, project.runs() as runs:
+        question = _question(project, store, runs, matchup)
         if question is not None:
-            return _ask(workspace, runs, question, spending or Spending(), listen)
+            return _ask(project, runs, question, spending or Spending(), listen)
         return _recorded(store, runs, matchup)
 
 
-def plan_comparison(workspace: Workspace, matchup: Matchup) -> ComparisonPlan | None:
+def plan_comparison(project: Project, matchup: Matchup) -> ComparisonPlan | None:
     """Return what `compare` would call; None if it compares recorded answers."""
-    with workspace.prompts() as store, workspace.recordings() as runs:
-        question = _question(workspace, store, runs, matchup)
+    with project.prompts() as store, project.recordings() as runs:
+        question = _question(project, store, runs, matchup)
         if question is None:
             return None
-        bench, (champion, candidate) = question.bench, question.labels
-        takes = expected(workspace, bench)
-        return ComparisonPlan(bench.suite.name, candidate, champion, len(bench.cases), takes)
+        prepared, (champion, candidate) = question.prepared, question.labels
+        takes = expected(project, prepared)
+        return ComparisonPlan(prepared.suite.name, candidate, champion, len(prepared.cases), takes)
 
 
 # -- both sides are asked now ------------------------------------------------------------------------------------------
 
 
-def _question(workspace: Workspace, store: Store, runs: RunStore | None, matchup: Matchup) -> _Question | None:
+def _question(project: Project, store: Store, runs: RunStore | None, matchup: Matchup) -> _Question | None:
     words, models = matchup.words, matchup.models
     if len(models) == 2 and len(words) <= 1:
-        return None if words and _RUN.fullmatch(words[0]) else _models_question(workspace, store, runs, matchup)
+        return None if words and _RUN.fullmatch(words[0]) else _models_question(project, store, runs, matchup)
     if len(words) not in (2, 3) or len(models) > 1 or matchup.prompt:
         raise InputError("compare needs two runs, two versions or two models", hint=_USAGE)
     if len(words) == 2:
         return None
-    return _versions_question(workspace, store, runs, matchup)
+    return _versions_question(project, store, runs, matchup)
 
 
-def _versions_question(workspace: Workspace, store: Store, runs: RunStore | None, matchup: Matchup) -> _Question:
+def _versions_question(project: Project, store: Store, runs: RunStore | None, matchup: Matchup) -> _Question:
     champion, candidate = _two_versions(store, matchup)
     path = Path(matchup.words[2])
     compared = Compared(candidate.prompt, Stored(champion.label, champion.source), _stored(candidate))
-    bench = _bench(workspace, store, runs, matchup, path, compared)
+    prepared = _prepared(project, store, runs, matchup, path, compared)
     pairs = [
         Pair(End(champion.hash, name, same), End(candidate.hash, name, same))
-        for name, same in ((model.name, bench.deterministic(model)) for model in bench.models)
+        for name, same in ((model.name, prepared.deterministic(model)) for model in prepared.models)
     ]
     versus = ComparisonLabels(champion.label, candidate.label)
-    return _Question(bench, _pairing(bench, versus, pairs), (champion.label, candidate.label), _asked(bench, matchup))
+    return _Question(
+        prepared, _pairing(prepared, versus, pairs), (champion.label, candidate.label), _asked(prepared, matchup)
+    )
 
 
-def _models_question(workspace: Workspace, store: Store, runs: RunStore | None, matchup: Matchup) -> _Question:
+def _models_question(project: Project, store: Store, runs: RunStore | None, matchup: Matchup) -> _Question:
     if matchup.models[0] == matchup.models[1]:
         raise InputError(f"{matchup.models[0]} is compared with itself", hint="name two models: --model A --model B")
-    path = workspace.suite_file(Path(matchup.words[0])) if matchup.words else _only_suite(workspace)
-    version = _asked_version(workspace, store, runs, path, matchup.prompt)
-    bench = _bench(workspace, store, runs, matchup, path, Compared(version.prompt, None, _stored(version)))
-    ends = {model.name: End(version.hash, model.name, bench.deterministic(model)) for model in bench.models}
+    path = project.suite_file(Path(matchup.words[0])) if matchup.words else _only_suite(project)
+    version = _asked_version(project, store, runs, path, matchup.prompt)
+    prepared = _prepared(project, store, runs, matchup, path, Compared(version.prompt, None, _stored(version)))
+    ends = {model.name: End(version.hash, model.name, prepared.deterministic(model)) for model in prepared.models}
     blind = [name for name in matchup.models if name not in ends]
     if blind:
         hint = "a run shows it next to the prompt: `promptbench run SUITE`"
@@ -155,36 +157,36 @@ def _models_question(workspace: Workspace, store: Store, runs: RunStore | None, 
     first, second = (ends[name] for name in matchup.models)
     labels = (f"{version.label} on {first.model}", f"{version.label} on {second.model}")
     versus = ComparisonLabels(f"on {first.model}", labels[1])
-    return _Question(bench, _pairing(bench, versus, [Pair(first, second)]), labels, _asked(bench, matchup))
+    return _Question(prepared, _pairing(prepared, versus, [Pair(first, second)]), labels, _asked(prepared, matchup))
 
 
-def _only_suite(workspace: Workspace) -> Path:
-    file, *others = workspace.suite_files(())
+def _only_suite(project: Project) -> Path:
+    file, *others = project.suite_files(())
     if others:
         raise InputError("there are several suites", hint="name one: `promptbench compare SUITE --model A --model B`")
     return file
 
 
-def _bench(
-    workspace: Workspace, store: Store, runs: RunStore | None, matchup: Matchup, path: Path, compared: Compared
-) -> Bench:
+def _prepared(
+    project: Project, store: Store, runs: RunStore | None, matchup: Matchup, path: Path, compared: Compared
+) -> PreparedSuite:
     """Assemble the suite with these versions and only the models that use a prompt."""
-    selection = Selection((workspace.suite_file(path),), (), matchup.models, matchup.cases, matchup.tags)
-    [bench], _ = workspace.assemble(selection, store=store, runs=runs, compared=compared)
-    if not (models := _seeing(bench)):
-        raise InputError(f"no model of the suite '{bench.suite.name}' uses a prompt", hint="name one: --model")
-    return replace(bench, models=models)
+    selection = Selection((project.suite_file(path),), (), matchup.models, matchup.cases, matchup.tags)
+    [prepared], _ = project.assemble(selection, store=store, runs=runs, compared=compared)
+    if not (models := _seeing(prepared)):
+        raise InputError(f"no model of the suite '{prepared.suite.name}' uses a prompt", hint="name one: --model")
+    return replace(prepared, models=models)
 
 
-def _seeing(bench: Bench) -> tuple[BenchModel, ...]:
-    return tuple(replace(model, gated=True) for model in bench.models if model.uses_prompt)
+def _seeing(prepared: PreparedSuite) -> tuple[PreparedModel, ...]:
+    return tuple(replace(model, gated=True) for model in prepared.models if model.uses_prompt)
 
 
-def _pairing(bench: Bench, versus: ComparisonLabels, pairs: Sequence[Pair]) -> Pairing:
-    return Pairing(versus, pairs, case_infos(bench), policy_of(bench))
+def _pairing(prepared: PreparedSuite, versus: ComparisonLabels, pairs: Sequence[Pair]) -> Pairing:
+    return Pairing(versus, pairs, case_infos(prepared), policy_of(prepared))
 
 
-def _asked(bench: Bench, matchup: Matchup) -> RunRequest:
+def _asked(prepared: PreparedSuite, matchup: Matchup) -> RunRequest:
     chosen = {"prompt": [], **{flag: list(values) for flag, values in _flags(matchup).items()}}
     return RunRequest(_command(matchup), {**chosen, "compared": [*matchup.words, *matchup.models]})
 
@@ -204,14 +206,14 @@ def _command(matchup: Matchup) -> str:
     return shlex.join(words)
 
 
-def _ask(workspace: Workspace, runs: RunStore, question: _Question, spending: Spending, listen: Listener) -> RunReport:
-    bench, pairing = question.bench, question.pairing
-    spending.check(workspace, [bench])
-    budgets = spending.budgets(spending.budget(), bench)
-    done = execute(workspace, bench, runs, listen, asked=question.asked, budgets=budgets, trial=pairing)
+def _ask(project: Project, runs: RunStore, question: _Question, spending: Spending, listen: Listener) -> RunReport:
+    prepared, pairing = question.prepared, question.pairing
+    spending.check(project, [prepared])
+    budgets = spending.budgets(spending.budget(), prepared)
+    done = execute(project, prepared, runs, listen, asked=question.asked, budgets=budgets, trial=pairing)
     sides = (ComparedSide(done.info, question.labels[0]), ComparedSide(done.info, question.labels[1]))
     joint = pairing.joint(done.table, done.table)
-    command, expected = question.asked.command, partial(expected_of, bench)
+    command, expected = question.asked.command, partial(expected_of, prepared)
     return build_comparison(runs, pairing, sides, joint, done.verdict, command=command, left_out={}, expected=expected)
 
 
@@ -469,20 +471,18 @@ def _of_file(path: Path) -> _Version:
     return _Version(prompt.name, path.name.removesuffix(".prompt"), prompt.source, prompt.hash)
 
 
-def _asked_version(
-    workspace: Workspace, store: Store, runs: RunStore | None, path: Path, file: Path | None
-) -> _Version:
+def _asked_version(project: Project, store: Store, runs: RunStore | None, path: Path, file: Path | None) -> _Version:
     """Return the version to run on two models: that of a file, else the one in production, else the suite's own."""
     if file is not None:
         return _of_file(file)
     selection = Selection(paths=(path,))
-    [bench], _ = workspace.assemble(selection, store=store, runs=runs)
-    if bench.champion is not None:
-        return _version(store, f"{bench.prompt_name}@{PRODUCTION}")
-    if len(bench.candidates) > 1:
+    [prepared], _ = project.assemble(selection, store=store, runs=runs)
+    if prepared.champion is not None:
+        return _version(store, f"{prepared.prompt_name}@{PRODUCTION}")
+    if len(prepared.candidates) > 1:
         raise InputError("the suite has several candidates and nothing in production", hint="name one: --prompt FILE")
-    only = bench.candidates[0]
-    return _Version(bench.prompt_name, only.label.removesuffix(".prompt"), only.prompt.source, only.hash)
+    only = prepared.candidates[0]
+    return _Version(prepared.prompt_name, only.label.removesuffix(".prompt"), only.prompt.source, only.hash)
 
 
 def _stored(version: _Version) -> Stored:

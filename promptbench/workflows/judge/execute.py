@@ -18,7 +18,7 @@ from promptbench.core.words import number_of
 from promptbench.engine.attempts import Attempts, More
 from promptbench.engine.plan import Repeats, Task, first_round_size
 from promptbench.engine.prepare.judges import DEFAULTS
-from promptbench.engine.prepare.prepared_suite import Bench, BenchModel
+from promptbench.engine.prepare.prepared_suite import PreparedModel, PreparedSuite
 from promptbench.engine.runner import Engine
 from promptbench.engine.scoring import ADVISORY
 from promptbench.gate.attempt_matrix import AttemptMatrix
@@ -27,7 +27,7 @@ from promptbench.gate.case_outcomes import CaseInfo, needed_repeats
 from promptbench.gate.judge import GatedModel, Result, Verdict
 from promptbench.gate.policy import CRITICAL_REPEATS, Policy, TagPolicy
 from promptbench.gateway import Budget, Cache, Gateway, Market, PriceFile, Prices, RateLimiter
-from promptbench.project import Workspace
+from promptbench.project import Project
 from promptbench.store.run_cases import RunCase
 from promptbench.store.runs import SHARD, RunInfo, RunStore, RunVariant
 from promptbench.workflows.judge.baseline import ProductionBaseline
@@ -59,14 +59,14 @@ class Trial(Protocol):
 class ByGate:
     """The gate: candidates against the version in production."""
 
-    bench: Bench
+    prepared: PreparedSuite
     earlier: ProductionBaseline | None = None
 
     def wanted(self, table: AttemptMatrix) -> Collection[AttemptKey]:
-        return _wanted(self.bench, table)
+        return _wanted(self.prepared, table)
 
     def verdicts(self, table: AttemptMatrix, *, asked_all: bool) -> tuple[Verdict, ...]:
-        return judge_all(self.bench, table, asked_all=asked_all, earlier=self.earlier)
+        return judge_all(self.prepared, table, asked_all=asked_all, earlier=self.earlier)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +82,9 @@ class Finished:
         return self.verdicts[0]
 
 
-def policy_of(bench: Bench) -> Policy:
+def policy_of(prepared: PreparedSuite) -> Policy:
     """Return the suite's `gate:` as a policy."""
-    gate = bench.suite.gate
+    gate = prepared.suite.gate
     return Policy(
         margin=gate.margin,
         repeats=gate.repeats,
@@ -95,18 +95,18 @@ def policy_of(bench: Bench) -> Policy:
         tags={tag: TagPolicy(wants.floor, wants.margin) for tag, wants in gate.tags.items()},
         cost_ratio=gate.cost_ratio,
         latency_ratio=gate.latency_ratio,
-        critical_repeats=CRITICAL_REPEATS if bench.cases.critical else 0,
+        critical_repeats=CRITICAL_REPEATS if prepared.cases.critical else 0,
     )
 
 
-def repeats_of(bench: Bench) -> Repeats:
+def repeats_of(prepared: PreparedSuite) -> Repeats:
     """Return the tries per case in the first round of a run."""
-    policy = policy_of(bench)
+    policy = policy_of(prepared)
     return Repeats(policy.repeats, policy.screen(critical=True))
 
 
-def case_infos(bench: Bench) -> list[CaseInfo]:
-    cases, day = bench.cases, today()
+def case_infos(prepared: PreparedSuite) -> list[CaseInfo]:
+    cases, day = prepared.cases, today()
     infos = []
     for name in cases.names:
         tags = tuple(tag for tag, names in cases.tagged.items() if name in names)
@@ -117,9 +117,9 @@ def case_infos(bench: Bench) -> list[CaseInfo]:
     return infos
 
 
-def run_cases(bench: Bench) -> Iterator[RunCase]:
+def run_cases(prepared: PreparedSuite) -> Iterator[RunCase]:
     """Yield the cases for the record of a run."""
-    infos = zip(case_infos(bench), bench.cases.contents, strict=True)
+    infos = zip(case_infos(prepared), prepared.cases.contents, strict=True)
     return (RunCase(info.name, content, _said_of(info)) for info, content in infos)
 
 
@@ -129,21 +129,21 @@ def _said_of(info: CaseInfo) -> dict[str, Json]:
     }
 
 
-def gated_models(bench: Bench) -> list[GatedModel]:
+def gated_models(prepared: PreparedSuite) -> list[GatedModel]:
     """Return the models that must pass."""
-    return [GatedModel(model.name, bench.deterministic(model)) for model in bench.models if model.gated]
+    return [GatedModel(model.name, prepared.deterministic(model)) for model in prepared.models if model.gated]
 
 
-def table_of(bench: Bench, runs: RunStore, run: str, *, answered: bool = False) -> AttemptMatrix:
+def table_of(prepared: PreparedSuite, runs: RunStore, run: str, *, answered: bool = False) -> AttemptMatrix:
     """Return the outcomes of a recorded run, as far as the gate needs them; `answered` as in `RunStore.outcomes`."""
-    measured = policy_of(bench).measured
+    measured = policy_of(prepared).measured
     found = runs.outcomes(run, answered=answered, measured=bool(measured))
-    return AttemptMatrix(found, bench.cases.numbers, measured=measured)
+    return AttemptMatrix(found, prepared.cases.numbers, measured=measured)
 
 
 def execute(
-    workspace: Workspace,
-    bench: Bench,
+    project: Project,
+    prepared: PreparedSuite,
     runs: RunStore,
     listen: Listener,
     *,
@@ -157,35 +157,35 @@ def execute(
     `limiters` are those of earlier suites, so that the known rate limits stay known. Raises Interrupted if the user
     stops the run; the answers until then are on record.
     """
-    prices = prices_of(workspace, bench)
-    variants = [RunVariant(item.hash, item.side, item.label, item.prompt.source) for item in bench.variants]
-    trial = trial or ByGate(bench)
+    prices = prices_of(project, prepared)
+    variants = [RunVariant(item.hash, item.side, item.label, item.prompt.source) for item in prepared.variants]
+    trial = trial or ByGate(prepared)
     info, _ = runs.start(
         # A comparison asks what a trial of candidates may ask too, and must not pass for one.
-        plan_hash(bench, asked.cache) if isinstance(trial, ByGate) else digest([bench.plan_hash, "compared"]),
-        bench.suite.name,
-        bench.prompt_name,
-        _facts(workspace, bench, asked, prices),
+        plan_hash(prepared, asked.cache) if isinstance(trial, ByGate) else digest([prepared.plan_hash, "compared"]),
+        prepared.suite.name,
+        prepared.prompt_name,
+        _facts(project, prepared, asked, prices),
         variants,
         __version__,
     )
-    runs.cases().keep(info.id, run_cases(bench))
+    runs.cases().keep(info.id, run_cases(prepared))
     # Attempts that got no answer are made again, so the old ones count for nothing.
-    table = table_of(bench, runs, info.id, answered=True)
-    listen(RunStarted(info.id, bench.suite.name, first_round_size(bench, repeats_of(bench)), table.answers()))
+    table = table_of(prepared, runs, info.id, answered=True)
+    listen(RunStarted(info.id, prepared.suite.name, first_round_size(prepared, repeats_of(prepared)), table.answers()))
 
     def heard(event: Event) -> None:
         if isinstance(event, AttemptDone):
             table.add(event.attempt)
         listen(event)
 
-    cache = _cache(workspace, bench, runs, asked.cache, listen)
-    limiters = limiters_of(workspace, bench, limiters)
-    gateway = gateway_of(workspace, bench.reachable, prices, budgets, limiters, listen, cache)
-    record = _Record(runs, info.id, workspace.secrets, same_judges(bench))
+    cache = _cache(project, prepared, runs, asked.cache, listen)
+    limiters = limiters_of(project, prepared, limiters)
+    gateway = gateway_of(project, prepared.reachable, prices, budgets, limiters, listen, cache)
+    record = _Record(runs, info.id, project.secrets, same_judges(prepared))
     with Engine(gateway, listen) as engine:
-        attempts = Attempts(bench, engine, record, heard, runs.covered(info.id), runs.unjudged(info.id))
-        for tasks in attempts.rounds(repeats_of(bench), table.answered, _more(bench, table, trial)):
+        attempts = Attempts(prepared, engine, record, heard, runs.covered(info.id), runs.unjudged(info.id))
+        for tasks in attempts.rounds(repeats_of(prepared), table.answered, _more(prepared, table, trial)):
             engine.run(tasks, attempts, attempts.workers)
     if engine.stopped:
         raise Interrupted(
@@ -196,13 +196,16 @@ def execute(
         sentence = f"NO VERDICT: stopped at the budget: {engine.spent}; the same command resumes it"
         verdicts = tuple(undecided(verdict, Result.NO_VERDICT, sentence) for verdict in verdicts)
     else:
-        verdicts = without_judges(workspace, bench, runs, info.id, verdicts)
+        verdicts = without_judges(project, prepared, runs, info.id, verdicts)
     best = verdicts[0]
     # With more shards than cases some have nothing to ask.
-    if best.result is not Result.NO_VERDICT or (bench.shard is not None and not bench.cases):
+    if best.result is not Result.NO_VERDICT or (prepared.shard is not None and not prepared.cases):
         result, sentence = best.result.value, best.sentence
-        if bench.shard is not None:
-            result, sentence = SHARD, f"{SHARD} {bench.shard}: {number_of(len(bench.cases), 'case')} run; {_MERGE}"
+        if prepared.shard is not None:
+            result, sentence = (
+                SHARD,
+                f"{SHARD} {prepared.shard}: {number_of(len(prepared.cases), 'case')} run; {_MERGE}",
+            )
         runs.finish(info.id, result, sentence)
     return Finished(runs.run(info.id), verdicts, table)
 
@@ -214,14 +217,14 @@ def undecided(verdict: Verdict, result: Result, sentence: str) -> Verdict:
 
 
 def without_judges(
-    workspace: Workspace, bench: Bench, runs: RunStore, run: str, verdicts: tuple[Verdict, ...]
+    project: Project, prepared: PreparedSuite, runs: RunStore, run: str, verdicts: tuple[Verdict, ...]
 ) -> tuple[Verdict, ...]:
     """Return the verdicts; if there is none because judges are missing, with that reason."""
     reasons = runs.unjudged_reasons(run)
     if not reasons:
         return verdicts
     if next(iter(reasons)) == ADVISORY:
-        folder = shlex.quote(workspace.shown(bench.suite.folder))
+        folder = shlex.quote(project.shown(prepared.suite.folder))
         why = f"{ADVISORY}; `promptbench agree {folder} --labels FILE` records whether they may count"
     else:
         count = sum(reasons.values())
@@ -234,14 +237,14 @@ def without_judges(
 
 
 def judge_all(
-    bench: Bench, table: AttemptMatrix, *, asked_all: bool, earlier: ProductionBaseline | None = None
+    prepared: PreparedSuite, table: AttemptMatrix, *, asked_all: bool, earlier: ProductionBaseline | None = None
 ) -> tuple[Verdict, ...]:
     """Return a verdict for each candidate, the best first. Production is compared with its `earlier` answers."""
-    models, cases, policy = gated_models(bench), case_infos(bench), policy_of(bench)
+    models, cases, policy = gated_models(prepared), case_infos(prepared), policy_of(prepared)
     verdicts = judge_candidates(
         table,
-        champion=bench.champion.hash if bench.champion else None,
-        candidates=[candidate.hash for candidate in bench.candidates],
+        champion=prepared.champion.hash if prepared.champion else None,
+        candidates=[candidate.hash for candidate in prepared.candidates],
         models=models,
         cases=cases,
         policy=policy,
@@ -256,8 +259,8 @@ def _answers(verdict: Verdict) -> float:
 
 
 def gateway_of(
-    workspace: Workspace,
-    models: Iterable[BenchModel],
+    project: Project,
+    models: Iterable[PreparedModel],
     prices: Prices,
     budgets: Sequence[Budget],
     limiters: Mapping[str, RateLimiter],
@@ -266,7 +269,7 @@ def gateway_of(
     concurrency: int | None = None,
 ) -> Gateway:
     """Return the gateway to some models, as configured in the settings, where `concurrency` may be given instead."""
-    values = workspace.settings.values
+    values = project.settings.values
     return Gateway(
         {model.name: model.provider for model in models},
         retries=values.retries,
@@ -281,36 +284,40 @@ def gateway_of(
     )
 
 
-def same_judges(bench: Bench) -> frozenset[str]:
+def same_judges(prepared: PreparedSuite) -> frozenset[str]:
     """Return the deterministic judges."""
     found: set[str] = set()
-    for check in bench.judged_checks:
+    for check in prepared.judged_checks:
         config = DEFAULTS if check.config is None else check.config
-        found |= {str(ref) for ref in check.judges if bench.judges[str(ref)].model.provider.deterministic(config)}
+        found |= {str(ref) for ref in check.judges if prepared.judges[str(ref)].model.provider.deterministic(config)}
     return frozenset(found)
 
 
-def plan_hash(bench: Bench, cache: CacheMode) -> str:
+def plan_hash(prepared: PreparedSuite, cache: CacheMode) -> str:
     """Return the hash by which a run is resumed. It depends on the cache: no run may resume with cached answers."""
-    return bench.plan_hash if cache is CacheMode.OFF else digest([bench.plan_hash, cache.value])
+    return prepared.plan_hash if cache is CacheMode.OFF else digest([prepared.plan_hash, cache.value])
 
 
-def _cache(workspace: Workspace, bench: Bench, runs: RunStore, mode: CacheMode, listen: Listener) -> Cache | None:
+def _cache(
+    project: Project, prepared: PreparedSuite, runs: RunStore, mode: CacheMode, listen: Listener
+) -> Cache | None:
     """Return the cache of a run, None if it is off. Its keys contain our version: another may differ in requests."""
     if mode is CacheMode.OFF:
         return None
-    shapes = {model.name: [__version__, model.shaped_by] for model in bench.reachable if model.shaped_by is not None}
-    for model in bench.reachable:
+    shapes = {model.name: [__version__, model.shaped_by] for model in prepared.reachable if model.shaped_by is not None}
+    for model in prepared.reachable:
         if model.name not in shapes:
             listen(Notice(f"answers of {model.name} are not cached: not everything that shapes them is known"))
-    return Cache(mode, runs.cache(), shapes, workspace.secrets)
+    return Cache(mode, runs.cache(), shapes, project.secrets)
 
 
-def limiters_of(workspace: Workspace, bench: Bench, known: dict[str, RateLimiter] | None) -> dict[str, RateLimiter]:
+def limiters_of(
+    project: Project, prepared: PreparedSuite, known: dict[str, RateLimiter] | None
+) -> dict[str, RateLimiter]:
     """Return a rate limiter for each remote model; a limit by model wins over one by provider."""
-    limits = workspace.settings.values.limits
+    limits = project.settings.values.limits
     limiters = {} if known is None else known
-    for model in bench.reachable:
+    for model in prepared.reachable:
         if model.name in limiters or model.local or model.replays:
             continue
         found = limits.get(model.name) or limits.get(model.ref.provider)
@@ -351,30 +358,30 @@ class _Record:
         return replace(judging, answer=answer, error=self.secrets.mask(judging.error) if judging.error else None)
 
 
-def _more(bench: Bench, table: AttemptMatrix, trial: Trial) -> More:
+def _more(prepared: PreparedSuite, table: AttemptMatrix, trial: Trial) -> More:
     """Return the rounds that a trial still wants, of nondeterministic models."""
-    models = {model.name: model for model in bench.models}
-    variants = {variant.hash: variant for variant in bench.variants}
+    models = {model.name: model for model in prepared.models}
+    variants = {variant.hash: variant for variant in prepared.variants}
 
     def more() -> tuple[int, Iterable[Task]]:
         keys = trial.wanted(table)
-        tasks = (Task(variants[key.variant], models[key.model], bench.cases[key.case], key.repeat) for key in keys)
+        tasks = (Task(variants[key.variant], models[key.model], prepared.cases[key.case], key.repeat) for key in keys)
         return len(keys), tasks
 
     return more
 
 
-def _wanted(bench: Bench, table: AttemptMatrix) -> Collection[AttemptKey]:
+def _wanted(prepared: PreparedSuite, table: AttemptMatrix) -> Collection[AttemptKey]:
     """Return the attempts that the gate still needs; the champion's are made once for all candidates."""
     keys: dict[AttemptKey, None] = {}
-    if bench.champion is None:
+    if prepared.champion is None:
         return keys
-    for gated in gated_models(bench):
+    for gated in gated_models(prepared):
         if gated.deterministic:
             continue
-        for candidate in bench.candidates:
+        for candidate in prepared.candidates:
             wants = needed_repeats(
-                table, bench.champion.hash, candidate.hash, gated.name, case_infos(bench), policy_of(bench)
+                table, prepared.champion.hash, candidate.hash, gated.name, case_infos(prepared), policy_of(prepared)
             )
             for want in wants:
                 have = table.cell(want.variant, gated.name, want.case)
@@ -383,9 +390,9 @@ def _wanted(bench: Bench, table: AttemptMatrix) -> Collection[AttemptKey]:
     return keys
 
 
-def prices_of(workspace: Workspace, bench: Bench) -> Prices:
+def prices_of(project: Project, prepared: PreparedSuite) -> Prices:
     """Return the prices of a suite's models. Raises InputError if the price file is invalid."""
-    values, models = workspace.settings.values, list(bench.reachable)
+    values, models = project.settings.values, list(prepared.reachable)
     market = Market(
         {model.ref.provider: model.billing.address for model in models if model.billing.address},
         frozenset(model.name for model in models if model.local),
@@ -393,40 +400,40 @@ def prices_of(workspace: Workspace, bench: Bench) -> Prices:
         {model.name: model.billing.model for model in models if model.billing.model},
         frozenset(model.name for model in models if model.replays),
     )
-    file = PriceFile.read(workspace.settings.root / values.prices) if values.prices else None
+    file = PriceFile.read(project.settings.root / values.prices) if values.prices else None
     return Prices(market, file)
 
 
-def _facts(workspace: Workspace, bench: Bench, asked: RunRequest, prices: Prices) -> dict[str, object]:
+def _facts(project: Project, prepared: PreparedSuite, asked: RunRequest, prices: Prices) -> dict[str, object]:
     return {
         "command": asked.command,
         "selection": dict(asked.selection),
         "cache": asked.cache.value,
-        **what_is_asked(workspace, bench),
-        "machine_price_per_hour": workspace.settings.values.machine_price_per_hour,
+        **what_is_asked(project, prepared),
+        "machine_price_per_hour": project.settings.values.machine_price_per_hour,
         "prices": prices.facts(),
         "models": [
             {
                 "model": model.name,
                 "uses_prompt": model.uses_prompt,
                 "gated": model.gated,
-                "deterministic": bench.deterministic(model),
+                "deterministic": prepared.deterministic(model),
             }
-            for model in bench.models
+            for model in prepared.models
         ],
     }
 
 
-def what_is_asked(workspace: Workspace, bench: Bench) -> dict[str, object]:
+def what_is_asked(project: Project, prepared: PreparedSuite) -> dict[str, object]:
     """Return the facts that a promotion compares with the suite as it is then."""
     return {
-        "path": workspace.shown(bench.suite.path),
-        "suite_hash": bench.suite_hash,
-        "checks_hash": bench.checks_hash,
-        "ladder": bench.ladder.hash,
-        "repairs": bench.ladder.named_rules(),
-        "accept": bench.accept.value,
-        "policy": policy_of(bench).as_dict(),
-        "partial": bench.partial or bench.shard is not None,
-        **({"shard": bench.shard, "whole_plan": bench.whole_plan} if bench.shard is not None else {}),
+        "path": project.shown(prepared.suite.path),
+        "suite_hash": prepared.suite_hash,
+        "checks_hash": prepared.checks_hash,
+        "ladder": prepared.ladder.hash,
+        "repairs": prepared.ladder.named_rules(),
+        "accept": prepared.accept.value,
+        "policy": policy_of(prepared).as_dict(),
+        "partial": prepared.partial or prepared.shard is not None,
+        **({"shard": prepared.shard, "whole_plan": prepared.whole_plan} if prepared.shard is not None else {}),
     }

@@ -8,7 +8,7 @@ from math import ceil
 from promptbench.core.words import number_of
 from promptbench.engine.estimate import Estimate
 from promptbench.engine.plan import round_sizes
-from promptbench.engine.prepare.prepared_suite import Bench
+from promptbench.engine.prepare.prepared_suite import PreparedSuite
 from promptbench.gate.case_outcomes import CaseInfo
 from promptbench.gate.policy import TRIES
 from promptbench.gate.power import PassRate, PowerForecast
@@ -16,13 +16,13 @@ from promptbench.store.runs import RunStore
 from promptbench.workflows.judge.execute import case_infos, gated_models, policy_of, repeats_of
 
 
-def forecast_power(bench: Bench, runs: RunStore | None) -> PowerForecast | None:
+def forecast_power(prepared: PreparedSuite, runs: RunStore | None) -> PowerForecast | None:
     """Return the forecast, or None if nothing is compared and floors decide. `runs` may hold calibrations."""
-    models = gated_models(bench)
-    if bench.champion is None or is_same(bench) or not models:
+    models = gated_models(prepared)
+    if prepared.champion is None or is_same(prepared) or not models:
         return None
-    cases, policy = case_infos(bench), policy_of(bench)
-    found = runs.calibrations().pass_rates(bench.suite.name) if runs else {}
+    cases, policy = case_infos(prepared), policy_of(prepared)
+    found = runs.calibrations().pass_rates(prepared.suite.name) if runs else {}
     known = [found[model.name] for model in models if model.name in found]
     return PowerForecast.of(
         _independent(cases),
@@ -34,27 +34,27 @@ def forecast_power(bench: Bench, runs: RunStore | None) -> PowerForecast | None:
     )
 
 
-def is_same(bench: Bench) -> bool:
+def is_same(prepared: PreparedSuite) -> bool:
     """Return True if every candidate is the production version."""
-    return bench.champion is not None and all(item.hash == bench.champion.hash for item in bench.candidates)
+    return prepared.champion is not None and all(item.hash == prepared.champion.hash for item in prepared.candidates)
 
 
 def _independent(cases: Iterable[CaseInfo]) -> int:
     return len({(case.cluster,) if case.cluster else (case.name, "") for case in cases if not case.review_by})
 
 
-def maximum_calls(bench: Bench) -> dict[str, int]:
+def maximum_calls(prepared: PreparedSuite) -> dict[str, int]:
     """Return the number of calls by model if every case fails: the first round and all retries."""
-    sizes = round_sizes(bench, repeats_of(bench))
-    if bench.champion is not None and not is_same(bench):
-        retried = sum(not case.review_by for case in case_infos(bench)) * len(bench.variants) * TRIES
-        for model in gated_models(bench):
+    sizes = round_sizes(prepared, repeats_of(prepared))
+    if prepared.champion is not None and not is_same(prepared):
+        retried = sum(not case.review_by for case in case_infos(prepared)) * len(prepared.variants) * TRIES
+        for model in gated_models(prepared):
             sizes[model.name] += 0 if model.deterministic else retried
     return sizes
 
 
 def describe_forecast(
-    bench: Bench,
+    prepared: PreparedSuite,
     forecast: PowerForecast | None,
     first: Mapping[str, int],
     most: Mapping[str, int],
@@ -65,7 +65,7 @@ def describe_forecast(
     `first` and `most` are calls by model, in the first round and in total.
     """
     if forecast is None:
-        if is_same(bench):
+        if is_same(prepared):
             yield "this is the production version: the verdict is on its floors and its earlier answers"
         return
     yield from forecast.lines()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from promptbench.core.words import percent
-from promptbench.engine.prepare.prepared_suite import Bench
+from promptbench.engine.prepare.prepared_suite import PreparedSuite
 from promptbench.gate.policy import LEVEL
 from promptbench.store.runs import RunStore
 
@@ -11,16 +11,16 @@ from promptbench.store.runs import RunStore
 _MANY = 5
 
 
-def multiple_comparison_notes(bench: Bench, runs: RunStore) -> list[str]:
+def multiple_comparison_notes(prepared: PreparedSuite, runs: RunStore) -> list[str]:
     """Return a note if so many candidates were compared with the production version that one may pass by chance.
 
     A promotion changes the production version, so it restarts the count.
     """
-    count = len(runs.candidates_against(bench.suite.name, bench.champion.hash)) if bench.champion else 0
-    if bench.champion is None or count < _MANY:
+    count = len(runs.candidates_against(prepared.suite.name, prepared.champion.hash)) if prepared.champion else 0
+    if prepared.champion is None or count < _MANY:
         return []
     chance = percent(1 - (1 - LEVEL) ** count)
     return [
-        f"{count} candidates were judged by this suite against {bench.champion.label}: the chance that a test at "
+        f"{count} candidates were judged by this suite against {prepared.champion.label}: the chance that a test at "
         f"{percent(LEVEL)} passes one of them without merit is up to {chance}; add cases that none of them has seen"
     ]

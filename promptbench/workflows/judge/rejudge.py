@@ -12,12 +12,12 @@ from promptbench.core.errors import InputError
 from promptbench.core.types import Attempt, CacheMode, Judging
 from promptbench.engine.prepare.assemble import Stored
 from promptbench.engine.prepare.evaluate import questions
-from promptbench.engine.prepare.prepared_suite import Bench, BenchCase
+from promptbench.engine.prepare.prepared_suite import PreparedCase, PreparedSuite
 from promptbench.engine.scoring import checks_of, score_attempt
 from promptbench.gate.attempt_matrix import AttemptMatrix
 from promptbench.gate.case_outcomes import is_complete
 from promptbench.gate.judge import Result
-from promptbench.project import Selection, Workspace
+from promptbench.project import Project, Selection
 from promptbench.report.model import RunReport
 from promptbench.store.prompts import Store
 from promptbench.store.runs import RunInfo, RunStore
@@ -43,48 +43,48 @@ from promptbench.workflows.store.promote import prove
 _BATCH = 500
 
 
-def judge(workspace: Workspace, run: str, *, evidence: bool = False) -> RunReport:
+def gate(project: Project, run: str, *, evidence: bool = False) -> RunReport:
     """Judge a recorded run by the suite's gate as it is now; `evidence` adds the proof. A comparison is shown again.
 
     Raises InputError if the run is unknown, or its suite has an error.
     """
-    with workspace.prompts() as store, workspace.runs() as runs:
+    with project.prompts() as store, project.runs() as runs:
         info = _whole_run(runs, run)
         if info.facts["selection"].get("compared"):
             return recorded_comparison(runs, info)
-        bench = bench_of(workspace, store, runs, info)
-        table = table_of(bench, runs, info.id)
-        before = production_baseline(bench, str(info.facts["path"]), store, runs, info.started)
-        verdicts = judge_all(bench, table, asked_all=info.finished is not None, earlier=before)
-        finished = Finished(info, without_judges(workspace, bench, runs, info.id, verdicts), table)
-        report = _report(bench, runs, finished, info)
+        prepared = prepared_of(project, store, runs, info)
+        table = table_of(prepared, runs, info.id)
+        before = production_baseline(prepared, str(info.facts["path"]), store, runs, info.started)
+        verdicts = judge_all(prepared, table, asked_all=info.finished is not None, earlier=before)
+        finished = Finished(info, without_judges(project, prepared, runs, info.id, verdicts), table)
+        report = _report(prepared, runs, finished, info)
         if not evidence or finished.verdict.result is Result.NO_VERDICT:
             return report
-        return replace(report, proof=prove(workspace, runs, [(bench, finished)]))
+        return replace(report, proof=prove(project, runs, [(prepared, finished)]))
 
 
-def rescore(workspace: Workspace, run: str) -> RunReport:
+def rescore(project: Project, run: str) -> RunReport:
     """Score the answers of a recorded run by the suite's checks as they are now, and judge them.
 
     The scores are a new run, as old as its answers. Answers to requests that the suite no longer makes are left out. If
     the gate needs answers that are not recorded, the run stays open, and the suite's own command resumes it. Raises
     InputError if the run is unknown, or its suite has an error.
     """
-    with workspace.prompts() as store, workspace.runs() as runs, workspace.runs() as source:
+    with project.prompts() as store, project.runs() as runs, project.runs() as source:
         info = _whole_run(source, run)
-        bench = bench_of(workspace, store, runs, info)
-        plan = plan_hash(bench, CacheMode(info.facts.get("cache", CacheMode.OFF)))
-        facts = {**info.facts, **what_is_asked(workspace, bench), "scored_again": info.id}
+        prepared = prepared_of(project, store, runs, info)
+        plan = plan_hash(prepared, CacheMode(info.facts.get("cache", CacheMode.OFF)))
+        facts = {**info.facts, **what_is_asked(project, prepared), "scored_again": info.id}
         new = runs.start_again(info, plan, facts, __version__)
-        runs.cases().keep(new.id, run_cases(bench))
-        table = AttemptMatrix(numbers=bench.cases.numbers, measured=policy_of(bench).measured)
-        attempts = _rescored(bench, source, info.id)
+        runs.cases().keep(new.id, run_cases(prepared))
+        table = AttemptMatrix(numbers=prepared.cases.numbers, measured=policy_of(prepared).measured)
+        attempts = _rescored(prepared, source, info.id)
         while batch := list(islice(attempts, _BATCH)):
             runs.add(new.id, [(attempt, False) for attempt in batch])
             for attempt in batch:
                 table.add(attempt)
-        whole = is_whole(bench, table)
-        verdicts = judge_all(bench, table, asked_all=whole)
+        whole = is_whole(prepared, table)
+        verdicts = judge_all(prepared, table, asked_all=whole)
         if not whole:
             sentence = (
                 "INCONCLUSIVE: with these checks the gate needs answers that this run does not have; "
@@ -92,10 +92,10 @@ def rescore(workspace: Workspace, run: str) -> RunReport:
             )
             verdicts = tuple(undecided(verdict, Result.INCONCLUSIVE, sentence) for verdict in verdicts)
         else:
-            verdicts = without_judges(workspace, bench, runs, new.id, verdicts)
+            verdicts = without_judges(project, prepared, runs, new.id, verdicts)
         if whole and verdicts[0].result is not Result.NO_VERDICT:
             runs.finish(new.id, verdicts[0].result.value, verdicts[0].sentence)
-        return _report(bench, runs, Finished(runs.run(new.id), verdicts, table), info)
+        return _report(prepared, runs, Finished(runs.run(new.id), verdicts, table), info)
 
 
 def _whole_run(runs: RunStore, run: str) -> RunInfo:
@@ -106,7 +106,7 @@ def _whole_run(runs: RunStore, run: str) -> RunInfo:
     return info
 
 
-def bench_of(workspace: Workspace, store: Store, runs: RunStore, info: RunInfo) -> Bench:
+def prepared_of(project: Project, store: Store, runs: RunStore, info: RunInfo) -> PreparedSuite:
     """Assemble the suite of a run as it is now, with the prompt that was in production then.
 
     Raises InputError for a replay, a comparison, or if the prompts have changed.
@@ -119,7 +119,7 @@ def bench_of(workspace: Workspace, store: Store, runs: RunStore, info: RunInfo) 
         hint = "`promptbench report` shows it again"
         raise InputError(f"run {info.id} is a comparison, which does not judge a candidate", hint=hint)
     champion = next((Stored(item.name, item.source) for item in info.variants if item.side == "champion"), None)
-    root = workspace.settings.root
+    root = project.settings.root
     selection = Selection(
         paths=(root / path,),
         prompts=tuple(root / name for name in chosen["prompt"]),
@@ -128,39 +128,43 @@ def bench_of(workspace: Workspace, store: Store, runs: RunStore, info: RunInfo) 
         tags=tuple(chosen["tag"]),
     )
     # No call is made, so no key is needed.
-    [bench], _ = workspace.assemble(selection, store=store, runs=runs, champion=champion, without_keys=True)
-    if not {variant.hash for variant in info.variants} >= {item.hash for item in bench.variants}:
+    [prepared], _ = project.assemble(selection, store=store, runs=runs, champion=champion, without_keys=True)
+    if not {variant.hash for variant in info.variants} >= {item.hash for item in prepared.variants}:
         hint = f"run it again: {info.facts['command']}"
         raise InputError(f"run {info.id} used prompts that have changed since", hint=hint)
-    return bench
+    return prepared
 
 
-def _rescored(bench: Bench, source: RunStore, run: str) -> Iterator[Attempt]:
+def _rescored(prepared: PreparedSuite, source: RunStore, run: str) -> Iterator[Attempt]:
     """Yield the attempts whose requests the suite would still make, with their new scores."""
-    variants = {variant.hash: variant for variant in bench.variants}
-    models = {model.name: model for model in bench.models}
+    variants = {variant.hash: variant for variant in prepared.variants}
+    models = {model.name: model for model in prepared.models}
     for attempt in source.attempts(run):
         key = attempt.key
         model, variant = models.get(key.model), variants.get(key.variant)
-        if model is None or key.case not in bench.cases or (model.uses_prompt and variant is None):
+        if model is None or key.case not in prepared.cases or (model.uses_prompt and variant is None):
             continue
-        case = bench.cases[key.case]
-        asked = bench.request(model, variant, case, key.repeat)
+        case = prepared.cases[key.case]
+        asked = prepared.request(model, variant, case, key.repeat)
         if digest(asked.as_dict()) != attempt.request_hash:
             continue
         # It has a recording already.
         answer = replace(attempt.answer, recorded=True) if attempt.answer else None
-        judgings = list(_recalled(bench, source, run, case, attempt))
-        yield replace(score_attempt(bench, case, replace(attempt, answer=answer), judgings), judgings=tuple(judgings))
+        judgings = list(_recalled(prepared, source, run, case, attempt))
+        yield replace(
+            score_attempt(prepared, case, replace(attempt, answer=answer), judgings), judgings=tuple(judgings)
+        )
 
 
-def _recalled(bench: Bench, source: RunStore, run: str, case: BenchCase, attempt: Attempt) -> Iterator[Judging]:
+def _recalled(
+    prepared: PreparedSuite, source: RunStore, run: str, case: PreparedCase, attempt: Attempt
+) -> Iterator[Judging]:
     """Yield the recorded judgements on an answer: from the run itself, or from any equal request."""
-    if attempt.answer is None or not bench.judges:
+    if attempt.answer is None or not prepared.judges:
         return
     text = attempt.answer.text
-    for item in questions(text, checks_of(case, attempt.key.variant), bench.accept, case.variables, bench.ladder):
-        question = bench.as_asked(item.question)
+    for item in questions(text, checks_of(case, attempt.key.variant), prepared.accept, case.variables, prepared.ladder):
+        question = prepared.as_asked(item.question)
         key = digest(question.as_dict())
         found = source.judged(run, key)
         recording = None if found else source.find(key)
@@ -171,24 +175,24 @@ def _recalled(bench: Bench, source: RunStore, run: str, case: BenchCase, attempt
             yield Judging(key, judge, case.name, digest_text(text), kept, verdict, cost=0.0, started=attempt.started)
 
 
-def is_whole(bench: Bench, table: AttemptMatrix) -> bool:
+def is_whole(prepared: PreparedSuite, table: AttemptMatrix) -> bool:
     """Return True if the gate has all the answers that it needs."""
-    champion = bench.champion.hash if bench.champion else None
+    champion = prepared.champion.hash if prepared.champion else None
     return all(
         is_complete(
             table,
             champion,
             candidate.hash,
             model.name,
-            case_infos(bench),
+            case_infos(prepared),
             deterministic=model.deterministic,
-            policy=policy_of(bench),
+            policy=policy_of(prepared),
         )
-        for candidate in bench.candidates
-        for model in gated_models(bench)
+        for candidate in prepared.candidates
+        for model in gated_models(prepared)
     )
 
 
-def _report(bench: Bench, runs: RunStore, finished: Finished, info: RunInfo) -> RunReport:
+def _report(prepared: PreparedSuite, runs: RunStore, finished: Finished, info: RunInfo) -> RunReport:
     path, command = info.facts["path"], info.facts["command"]
-    return build(bench, runs, finished, path=path, command=command, notes=())
+    return build(prepared, runs, finished, path=path, command=command, notes=())

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from promptbench.core.types import Attempt, AttemptKey, Json, Outcome
 from promptbench.core.types import Side as PromptSide
-from promptbench.engine.prepare.prepared_suite import BASELINE, Bench, Variant
+from promptbench.engine.prepare.prepared_suite import BASELINE, PreparedSuite, Variant
 from promptbench.gate.attempt_matrix import AttemptCell, AttemptMatrix
 from promptbench.gate.case_outcomes import CaseOutcome, ComparedCase
 from promptbench.gate.judge import Mode, ModelVerdict, Verdict
@@ -35,28 +35,28 @@ _SIDES = {CHAMPION: "A", CANDIDATE: "B"}
 class _Failures:
     """The failing calls of a run's candidates, as lines of a log; read from the record on iteration."""
 
-    bench: Bench
+    prepared: PreparedSuite
     record: Path
     run: str
 
     def __iter__(self) -> Iterator[Mapping[str, Json]]:
-        candidates = {item.hash for item in self.bench.candidates}
+        candidates = {item.hash for item in self.prepared.candidates}
         with RunStore(self.record) as runs:
             for attempt in runs.attempts(self.run):
                 key = attempt.key
-                if attempt.outcome is Outcome.FAILED and key.variant in candidates and key.case in self.bench.cases:
-                    yield _logged(self.bench, attempt)
+                if attempt.outcome is Outcome.FAILED and key.variant in candidates and key.case in self.prepared.cases:
+                    yield _logged(self.prepared, attempt)
 
 
-def _logged(bench: Bench, attempt: Attempt) -> dict[str, Json]:
-    answer, case = attempt.answer, bench.cases[attempt.key.case]
+def _logged(prepared: PreparedSuite, attempt: Attempt) -> dict[str, Json]:
+    answer, case = attempt.answer, prepared.cases[attempt.key.case]
     assert answer is not None
     usage = answer.usage
     return {
         "promptbench": "call/1",
         "id": attempt.request_hash.removeprefix("sha256:")[:12],
         "time": attempt.started,
-        "prompt": bench.prompt_name,
+        "prompt": prepared.prompt_name,
         "prompt_version": attempt.key.variant,
         "vars": dict(case.variables),
         "model": attempt.key.model,
@@ -79,33 +79,35 @@ class ComparedSide:
 
 
 def build(
-    bench: Bench, runs: RunStore, finished: Finished, *, path: str, command: str, notes: Sequence[str]
+    prepared: PreparedSuite, runs: RunStore, finished: Finished, *, path: str, command: str, notes: Sequence[str]
 ) -> RunReport:
     """Return the result of a run; `command` repeats it."""
     run, verdict = finished.info.id, finished.verdict
-    collected = Collector(finished.table, _needing_attention(bench, finished))
-    screen = {model.name: 1 if bench.deterministic(model) else bench.suite.gate.repeats for model in bench.models}
-    nlu, qa = NluTallies(bench), QaTallies(bench)
+    collected = Collector(finished.table, _needing_attention(prepared, finished))
+    screen = {
+        model.name: 1 if prepared.deterministic(model) else prepared.suite.gate.repeats for model in prepared.models
+    }
+    nlu, qa = NluTallies(prepared), QaTallies(prepared)
     for attempt in runs.attempts(run):
         nlu.add(attempt)
         qa.add(attempt)
         key = attempt.key
         # Cases in quarantine are shown on their own, and enter no rate.
-        counts = key.repeat < screen.get(key.model, 1) and key.case not in bench.cases.quarantined
+        counts = key.repeat < screen.get(key.model, 1) and key.case not in prepared.cases.quarantined
         collected.add(attempt, first_round=counts)
-    labels = {variant.hash: variant.label for variant in (*bench.variants, *bench.candidates)}
-    flakes = flake_notes(runs, bench.suite.name)
+    labels = {variant.hash: variant.label for variant in (*prepared.variants, *prepared.candidates)}
+    flakes = flake_notes(runs, prepared.suite.name)
     compared = bool(verdict.champion) and verdict.mode is Mode.CHAMPION
     return RunReport(
         run=run,
-        suite=bench.suite.name,
+        suite=prepared.suite.name,
         path=path,
-        prompt=bench.prompt_name,
+        prompt=prepared.prompt_name,
         started=finished.info.started,
         result=verdict.result.value,
         sentence=verdict.sentence,
         exit=verdict.result.exit,
-        cases=len(bench.cases),
+        cases=len(prepared.cases),
         judgements=[
             _judgement(
                 item,
@@ -114,7 +116,7 @@ def build(
             )
             for item in finished.verdicts
         ],
-        rows=list(_rows(bench, collected)),
+        rows=list(_rows(prepared, collected)),
         flips=[
             _flip_row(
                 collected,
@@ -122,30 +124,30 @@ def build(
                 item,
                 verdict.champion if compared else None,
                 verdict.candidate,
-                logged=item.case.name in bench.cases.with_log,
-                expected=expected_of(bench, item.case.name),
-                notes=list(_notes(bench, model.model, item.case.name, flakes)),
+                logged=item.case.name in prepared.cases.with_log,
+                expected=expected_of(prepared, item.case.name),
+                notes=list(_notes(prepared, model.model, item.case.name, flakes)),
             )
             for model in verdict.models
-            for item in model.cases or _failing(bench, verdict, model, collected)
+            for item in model.cases or _failing(prepared, verdict, model, collected)
             if item.outcome is not CaseOutcome.STILL_PASSING
         ],
-        log=_log(bench, verdict, collected),
-        comparisons=list(_ratios_to_own(bench, verdict, collected)),
+        log=_log(prepared, verdict, collected),
+        comparisons=list(_ratios_to_own(prepared, verdict, collected)),
         notes=list(notes),
         reproduce=command,
-        saving=_saving(bench, finished),
-        waits=list(_waits(bench, collected)),
+        saving=_saving(prepared, finished),
+        waits=list(_waits(prepared, collected)),
         errors=list(_errors(collected)),
         judges=judge_rows(runs.judgings(run)),
         unjudged=_unjudged(collected),
-        advisory=list(collected.advisory.lines(bench)),
+        advisory=list(collected.advisory.lines(prepared)),
         nlu=nlu.figures(),
         qa=qa.figures(),
         checks=collected.check_changes(verdict.champion, verdict.candidate) if verdict.champion else [],
-        results=Results(bench, runs.folder, run, verdict),
-        failures=_Failures(bench, runs.folder, run),
-        explored=explored(bench, runs.folder, run, verdict, screen),
+        results=Results(prepared, runs.folder, run, verdict),
+        failures=_Failures(prepared, runs.folder, run),
+        explored=explored(prepared, runs.folder, run, verdict, screen),
     )
 
 
@@ -229,7 +231,7 @@ def _errors(collected: Collector) -> Iterator[str]:
         yield f"{model}: {answers}; they prove nothing, and the same command calls the model itself again"
 
 
-def _needing_attention(bench: Bench, finished: Finished) -> set[tuple[str, str]]:
+def _needing_attention(prepared: PreparedSuite, finished: Finished) -> set[tuple[str, str]]:
     """Return the (model, case) pairs whose answers are shown."""
     if finished.verdict.mode is Mode.CHAMPION:
         return {
@@ -241,8 +243,8 @@ def _needing_attention(bench: Bench, finished: Finished) -> set[tuple[str, str]]
         }
     return {
         (model.name, case)
-        for candidate in bench.candidates
-        for model in bench.models
+        for candidate in prepared.candidates
+        for model in prepared.models
         for case, cell in finished.table.cells(candidate.hash, model.name)
         if cell.failures
     }
@@ -265,9 +267,9 @@ def _judgement(verdict: Verdict, candidate: tuple[str, str], champion: tuple[str
     )
 
 
-def _rows(bench: Bench, collected: Collector) -> Iterator[Row]:
-    for model in bench.models:
-        variants: Sequence[Variant | None] = bench.variants if model.uses_prompt else (None,)
+def _rows(prepared: PreparedSuite, collected: Collector) -> Iterator[Row]:
+    for model in prepared.models:
+        variants: Sequence[Variant | None] = prepared.variants if model.uses_prompt else (None,)
         for variant in variants:
             tally = collected.tallies.get((variant.hash if variant else BASELINE, model.name), Tally())
             side = variant.side.value if variant else PromptSide.BASELINE.value
@@ -284,17 +286,17 @@ def _compared_rows(pairing: Pairing, collected: Collector, sides: tuple[Compared
             yield tally.row(label, _SIDES[name], end.model, gated=True)
 
 
-def _saving(bench: Bench, finished: Finished) -> Saving | None:
+def _saving(prepared: PreparedSuite, finished: Finished) -> Saving | None:
     """Compare the calls made with K + 8 tries of every case for both prompts, and K of one in quarantine."""
-    table, policy, apart = finished.table, policy_of(bench), len(bench.cases.quarantined)
+    table, policy, apart = finished.table, policy_of(prepared), len(prepared.cases.quarantined)
     asked = everywhere = 0
-    for model in gated_models(bench):
+    for model in gated_models(prepared):
         if model.deterministic or finished.verdict.mode is not Mode.CHAMPION:
             continue
-        for variant in bench.variants:
+        for variant in prepared.variants:
             asked += sum(cell.total + cell.errored for _, cell in table.cells(variant.hash, model.name))
-            screens = (policy.screen(critical=name in bench.cases.critical) for name in bench.cases.names)
-            everywhere += sum(screens) + (len(bench.cases) - apart) * TRIES
+            screens = (policy.screen(critical=name in prepared.cases.critical) for name in prepared.cases.names)
+            everywhere += sum(screens) + (len(prepared.cases) - apart) * TRIES
     return Saving(asked, everywhere) if everywhere else None
 
 
@@ -325,33 +327,35 @@ def _flip_row(
     )
 
 
-def _notes(bench: Bench, model: str, case: str, flakes: Mapping[tuple[str, str], str]) -> Iterator[str]:
-    apart = bench.cases.quarantined.get(case)
+def _notes(prepared: PreparedSuite, model: str, case: str, flakes: Mapping[tuple[str, str], str]) -> Iterator[str]:
+    apart = prepared.cases.quarantined.get(case)
     if apart is not None:
         yield f"in quarantine until {apart.review_by} ({apart.owner}): {apart.reason}"
     if flake := flakes.get((model, case)):
         yield flake
 
 
-def _failing(bench: Bench, verdict: Verdict, model: ModelVerdict, collected: Collector) -> Iterator[ComparedCase]:
+def _failing(
+    prepared: PreparedSuite, verdict: Verdict, model: ModelVerdict, collected: Collector
+) -> Iterator[ComparedCase]:
     """Yield the failing cases, if there is no champion to compare with."""
-    for case in case_infos(bench):
+    for case in case_infos(prepared):
         if case.review_by or collected.cell(verdict.candidate, model.model, case.name).failures:
             yield ComparedCase(
                 case, CaseOutcome.QUARANTINED if case.review_by else CaseOutcome.FAILING, AttemptCell(), AttemptCell()
             )
 
 
-def _waits(bench: Bench, collected: Collector) -> Iterator[str]:
-    for model in bench.models:
+def _waits(prepared: PreparedSuite, collected: Collector) -> Iterator[str]:
+    for model in prepared.models:
         timings = [tally.timing for (_, name), tally in collected.tallies.items() if name == model.name]
         if said := longer_wait(model.name, timings):
             yield said
 
 
-def _log(bench: Bench, verdict: Verdict, collected: Collector) -> LogSummary | None:
+def _log(prepared: PreparedSuite, verdict: Verdict, collected: Collector) -> LogSummary | None:
     """Summarise the inputs of the log, on the first model that uses the prompt."""
-    logged = [name for name in bench.cases.names if name in bench.cases.with_log]
+    logged = [name for name in prepared.cases.names if name in prepared.cases.with_log]
     if not logged or not verdict.models:
         return None
     model = verdict.models[0].model
@@ -360,11 +364,11 @@ def _log(bench: Bench, verdict: Verdict, collected: Collector) -> LogSummary | N
     return LogSummary(len(logged), len(logged) - len(failing), failing, model)
 
 
-def _ratios_to_own(bench: Bench, verdict: Verdict, collected: Collector) -> Iterator[str]:
+def _ratios_to_own(prepared: PreparedSuite, verdict: Verdict, collected: Collector) -> Iterator[str]:
     """Compare each own model with the candidate on each model that uses the prompt, in words."""
-    for own in (model for model in bench.models if not model.uses_prompt):
+    for own in (model for model in prepared.models if not model.uses_prompt):
         mine = collected.tallies.get((BASELINE, own.name))
-        for model in (model for model in bench.models if model.uses_prompt):
+        for model in (model for model in prepared.models if model.uses_prompt):
             theirs = collected.tallies.get((verdict.candidate, model.name))
             if mine and theirs and mine.answered and theirs.answered:
                 yield _ratio_to_own(own.name, mine, model.name, theirs)

@@ -14,12 +14,12 @@ from promptbench.core.events import Listener, Notice
 from promptbench.core.types import CacheMode
 from promptbench.engine.estimate import Estimate
 from promptbench.engine.plan import round_sizes
-from promptbench.engine.prepare.prepared_suite import Bench
+from promptbench.engine.prepare.prepared_suite import PreparedSuite
 from promptbench.engine.prepare.red_first import check_red_first
 from promptbench.gate.judge import Mode, Result
 from promptbench.gate.power import PowerForecast
 from promptbench.gateway import RateLimiter
-from promptbench.project import Selection, Workspace, mistakes
+from promptbench.project import Project, Selection, mistakes
 from promptbench.report.model import RunReport
 from promptbench.store.prompts import Store
 from promptbench.store.runs import RunStore
@@ -46,49 +46,45 @@ class Plan:
     champion: str | None
     cases: int
     questions: dict[str, int]
-    most_questions: dict[str, int]
-    """All that may be asked: cases that fail are tried again."""
+    most_questions: dict[str, int]  # All that may be asked: cases that fail are tried again.
     gated: Sequence[str]
     expected: dict[str, Estimate]
-    judges: dict[str, Estimate]
-    """What the judges would be asked at the most."""
-    outlook: PowerForecast | None
-    """What the gate could see; None where there is nothing to compare with."""
-    could_tell: Sequence[str]
-    """The same in words, with what a margin would take."""
+    judges: dict[str, Estimate]  # What the judges would be asked at the most.
+    outlook: PowerForecast | None  # What the gate could see; None where there is nothing to compare with.
+    could_tell: Sequence[str]  # The same in words, with what a margin would take.
 
 
-def plan(workspace: Workspace, selection: Selection) -> list[Plan]:
+def plan(project: Project, selection: Selection) -> list[Plan]:
     """What `run` would do. Raises InputError when a suite has an error."""
     if selection.changed:
-        selection, _ = changed_only(workspace, selection)
-    with workspace.prompts() as store, workspace.recordings() as runs:
-        benches, _ = workspace.assemble(selection, store=store, runs=runs)
-        return [_plan(workspace, bench, runs) for bench in benches]
+        selection, _ = changed_only(project, selection)
+    with project.prompts() as store, project.recordings() as runs:
+        prepared_suites, _ = project.assemble(selection, store=store, runs=runs)
+        return [_plan(project, prepared, runs) for prepared in prepared_suites]
 
 
-def _plan(workspace: Workspace, bench: Bench, runs: RunStore | None) -> Plan:
-    outlook, questions = forecast_power(bench, runs), round_sizes(bench, repeats_of(bench))
-    most = maximum_calls(bench)
-    takes = expected(workspace, bench)
+def _plan(project: Project, prepared: PreparedSuite, runs: RunStore | None) -> Plan:
+    outlook, questions = forecast_power(prepared, runs), round_sizes(prepared, repeats_of(prepared))
+    most = maximum_calls(prepared)
+    takes = expected(project, prepared)
     return Plan(
-        suite=bench.suite.name,
-        prompt=bench.prompt_name,
-        candidates=[item.label for item in bench.candidates],
-        champion=bench.champion.label if bench.champion else None,
-        cases=len(bench.cases),
+        suite=prepared.suite.name,
+        prompt=prepared.prompt_name,
+        candidates=[item.label for item in prepared.candidates],
+        champion=prepared.champion.label if prepared.champion else None,
+        cases=len(prepared.cases),
         questions=questions,
         most_questions=most,
-        gated=[model.name for model in bench.models if model.gated],
+        gated=[model.name for model in prepared.models if model.gated],
         expected=takes,
-        judges=expected_of_judges(workspace, bench),
+        judges=expected_of_judges(project, prepared),
         outlook=outlook,
-        could_tell=list(describe_forecast(bench, outlook, questions, most, takes)),
+        could_tell=list(describe_forecast(prepared, outlook, questions, most, takes)),
     )
 
 
 def run(
-    workspace: Workspace,
+    project: Project,
     selection: Selection,
     *,
     promote: bool = False,
@@ -112,82 +108,84 @@ def run(
     listen = listen or _silent
     red = selection.changed
     if selection.changed:
-        selection, which = changed_only(workspace, selection)
+        selection, which = changed_only(project, selection)
         listen(Notice(which))
-    with workspace.prompts() as store, workspace.runs() as runs:
-        benches, found = _ready(workspace, selection, store, runs, red=red, allow_no_keys=allow_no_keys)
+    with project.prompts() as store, project.runs() as runs:
+        prepared_suites, found = _ready(project, selection, store, runs, red=red, allow_no_keys=allow_no_keys)
         if promote:
-            check_whole(benches)
+            check_whole(prepared_suites)
         spending = spending or Spending()
-        spending.check(workspace, [bench for bench in benches if not bench.absent])
+        spending.check(project, [prepared for prepared in prepared_suites if not prepared.absent])
         budget = spending.budget()
         limiters: dict[str, RateLimiter] = {}
         # Which key is missing is said by the report on its suite.
         told_later = Code.MISSING_CREDENTIAL
         notes = [f"{item.location}: {item.message}" for item in found.warnings if item.code is not told_later]
-        finished: list[tuple[Bench, Finished]] = []
+        finished: list[tuple[PreparedSuite, Finished]] = []
         reports: list[RunReport] = []
-        for bench in benches:
-            asked = _asked(workspace, selection, bench, cache)
-            if bench.absent:
-                reports.append(unasked(workspace, bench, command=asked.command, notes=notes))
+        for prepared in prepared_suites:
+            asked = _asked(project, selection, prepared, cache)
+            if prepared.absent:
+                reports.append(unasked(project, prepared, command=asked.command, notes=notes))
                 notes = []
                 continue
-            budgets = spending.budgets(budget, bench)
-            path = workspace.shown(bench.suite.path)
-            before = production_baseline(bench, path, store, runs, now())
-            trial = ByGate(bench, before)
-            done = execute(workspace, bench, runs, listen, asked=asked, budgets=budgets, limiters=limiters, trial=trial)
-            finished.append((bench, done))
-            notes += multiple_comparison_notes(bench, runs)
+            budgets = spending.budgets(budget, prepared)
+            path = project.shown(prepared.suite.path)
+            before = production_baseline(prepared, path, store, runs, now())
+            trial = ByGate(prepared, before)
+            done = execute(
+                project, prepared, runs, listen, asked=asked, budgets=budgets, limiters=limiters, trial=trial
+            )
+            finished.append((prepared, done))
+            notes += multiple_comparison_notes(prepared, runs)
             notes += before.renamed(runs.model_aliases().names(done.info.id)) if before else ()
-            report = build(bench, runs, done, path=path, command=asked.command, notes=notes)
-            report = as_shard(report, done) if bench.shard is not None else report
-            reports.append(_with_machine_price(report, workspace, bench))
+            report = build(prepared, runs, done, path=path, command=asked.command, notes=notes)
+            report = as_shard(report, done) if prepared.shard is not None else report
+            reports.append(_with_machine_price(report, project, prepared))
             notes = []
         # Without a verdict of every suite there is no proof.
-        open_ = {bench.prompt_name for bench in benches if bench.absent}
+        open_ = {prepared.prompt_name for prepared in prepared_suites if prepared.absent}
         finished = [part for part in finished if part[0].prompt_name not in open_]
         if evidence and selection.shard is None:
-            reports = proven(workspace, runs, finished, reports)
-        for prompt in dict.fromkeys(bench.prompt_name for bench, _ in finished):
+            reports = proven(project, runs, finished, reports)
+        for prompt in dict.fromkeys(prepared.prompt_name for prepared, _ in finished):
             parts = [part for part in finished if part[0].prompt_name == prompt]
             last = max(index for index, report in enumerate(reports) if report.prompt == prompt)
             if promote and all(part[1].verdict.result is Result.PASS for part in parts) and _moves(parts):
-                moved = promote_run(workspace, store, runs, parts, who or Who())
+                moved = promote_run(project, store, runs, parts, who or Who())
                 reports[last] = replace(reports[last], promotion=moved)
         return reports
 
 
 def _ready(
-    workspace: Workspace, selection: Selection, store: Store, runs: RunStore, *, red: bool, allow_no_keys: bool
-) -> tuple[list[Bench], Diagnostics]:
+    project: Project, selection: Selection, store: Store, runs: RunStore, *, red: bool, allow_no_keys: bool
+) -> tuple[list[PreparedSuite], Diagnostics]:
     """What is to be run, with the warnings about it; red first where keys are missing too."""
-    benches, found = workspace.assemble(selection, store=store, runs=runs, without_keys=True)
-    without_keys = [bench for bench in benches if bench.absent]
+    prepared_suites, found = project.assemble(selection, store=store, runs=runs, without_keys=True)
+    without_keys = [prepared for prepared in prepared_suites if prepared.absent]
     if red or without_keys:
-        found = check_red_first(benches, found, runs.calls())
+        found = check_red_first(prepared_suites, found, runs.calls())
         if found.errors:
             raise mistakes(found)
     if without_keys and not allow_no_keys:
         raise keys_missing(without_keys, found)
-    return benches, found
+    return prepared_suites, found
 
 
 def _silent(event: RunEvent) -> None:
     return None
 
 
-def _with_machine_price(report: RunReport, workspace: Workspace, bench: Bench) -> RunReport:
+def _with_machine_price(report: RunReport, project: Project, prepared: PreparedSuite) -> RunReport:
     """A cost that rests on an assumption says so."""
-    hourly = workspace.settings.values.machine_price_per_hour
-    if hourly is None or not any(model.local for model in bench.models):
+    hourly = project.settings.values.machine_price_per_hour
+    if hourly is None or not any(model.local for model in prepared.models):
         return report
     line = f"models on this machine cost ${hourly:.2f} an hour (machine-price-per-hour)"
     return replace(report, comparisons=[*report.comparisons, line])
 
 
-def _moves(parts: Sequence[tuple[Bench, Finished]]) -> bool:
+def _moves(parts: Sequence[tuple[PreparedSuite, Finished]]) -> bool:
     candidates = {part[1].verdict.candidate for part in parts}
     if len(candidates) > 1:
         raise InputError(
@@ -196,19 +194,19 @@ def _moves(parts: Sequence[tuple[Bench, Finished]]) -> bool:
     return parts[0][1].verdict.mode is not Mode.SAME
 
 
-def _asked(workspace: Workspace, selection: Selection, bench: Bench, cache: CacheMode) -> RunRequest:
+def _asked(project: Project, selection: Selection, prepared: PreparedSuite, cache: CacheMode) -> RunRequest:
     chosen = {
-        "prompt": [workspace.shown(path) for path in selection.prompts],
+        "prompt": [project.shown(path) for path in selection.prompts],
         "model": list(selection.models),
         "case": list(selection.cases),
         "tag": list(selection.tags),
     }
-    words = ["promptbench", "run", workspace.shown(bench.suite.folder)]
+    words = ["promptbench", "run", project.shown(prepared.suite.folder)]
     for flag, values in chosen.items():
         for value in values:
             words += [f"--{flag}", value]
     if cache is not CacheMode.OFF:
         words += ["--cache", cache.value]
-    if bench.shard is not None:
-        words += ["--shard", bench.shard]
+    if prepared.shard is not None:
+        words += ["--shard", prepared.shard]
     return RunRequest(shlex.join(words), chosen, cache)

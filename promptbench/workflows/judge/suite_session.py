@@ -23,11 +23,11 @@ from promptbench.engine.plan import Task
 from promptbench.engine.prepare import checks
 from promptbench.engine.prepare.cases import own_specs
 from promptbench.engine.prepare.evaluate import Evaluation, Judged, evaluate
-from promptbench.engine.prepare.prepared_suite import BASELINE, BenchModel, Variant
+from promptbench.engine.prepare.prepared_suite import BASELINE, PreparedModel, Variant
 from promptbench.engine.runner import Engine, ignore
 from promptbench.parsing.json_text import read as read_json
 from promptbench.parsing.ladder import Ladder
-from promptbench.project import Selection, Workspace, mistakes
+from promptbench.project import Project, Selection, mistakes
 from promptbench.suite.cases import read_case
 from promptbench.suite.models import Where
 from promptbench.workflows.judge.budgets import Spending
@@ -60,19 +60,19 @@ class SuiteSession:
     Raises InputError with all errors if the suite is invalid.
     """
 
-    def __init__(self, workspace: Workspace, path: Path, budget: SharedBudget | None = None) -> None:
-        self._workspace = workspace
+    def __init__(self, project: Project, path: Path, budget: SharedBudget | None = None) -> None:
+        self._project = project
         self._stack = ExitStack()
         self._engine: Engine | None = None
         self._record = _InMemory()
         try:
-            store = self._stack.enter_context(workspace.prompts())
-            runs = self._stack.enter_context(workspace.recordings())
-            selection = Selection((workspace.suite_file(path),))
-            [self.bench], _ = workspace.assemble(selection, store=store, runs=runs)
+            store = self._stack.enter_context(project.prompts())
+            runs = self._stack.enter_context(project.recordings())
+            selection = Selection((project.suite_file(path),))
+            [self.prepared], _ = project.assemble(selection, store=store, runs=runs)
             budget = budget or SharedBudget(Spending())
-            budget.spending.check(workspace, [self.bench])
-            self._budgets = budget.spending.budgets(budget.budget, self.bench)
+            budget.spending.check(project, [self.prepared])
+            self._budgets = budget.spending.budgets(budget.budget, self.prepared)
         except BaseException:
             self._stack.close()
             raise
@@ -81,19 +81,19 @@ class SuiteSession:
         """Return every case for every model and candidate, in the order of the suite."""
         return [
             CaseRequest(name, model.name, variant.label.removesuffix(".prompt") if variant else "", task.key)
-            for name in self.bench.cases.names
+            for name in self.prepared.cases.names
             for model, variant in self._slots()
-            for task in [Task(variant, model, self.bench.cases[name], 0)]
+            for task in [Task(variant, model, self.prepared.cases[name], 0)]
         ]
 
-    def _slots(self) -> Iterator[tuple[BenchModel, Variant | None]]:
-        for model in self.bench.models:
-            for variant in self.bench.candidates if model.uses_prompt else (None,):
+    def _slots(self) -> Iterator[tuple[PreparedModel, Variant | None]]:
+        for model in self.prepared.models:
+            for variant in self.prepared.candidates if model.uses_prompt else (None,):
                 yield model, variant
 
     def location(self, case: str) -> Location:
         """Return where a case is written; for a logged call, where the suite names its log."""
-        suite = self.bench.suite
+        suite = self.prepared.suite
         known = case in suite.cases.numbers
         return suite.cases[case].where.location("case") if known else suite.location(("log",))
 
@@ -103,19 +103,19 @@ class SuiteSession:
             (model.name, variant.hash if variant else BASELINE): (variant, model) for model, variant in self._slots()
         }
         keys = [item.key for item in wanted if item.key not in self._record.attempts]
-        tasks = [Task(*slots[key.model, key.variant], self.bench.cases[key.case], 0) for key in keys]
+        tasks = [Task(*slots[key.model, key.variant], self.prepared.cases[key.case], 0) for key in keys]
         if not tasks:
             return
         engine = self._engine = self._engine or self._open_engine()
-        attempts = Attempts(self.bench, engine, self._record)
+        attempts = Attempts(self.prepared, engine, self._record)
         engine.run(tasks, attempts, attempts.workers)
         if engine.stopped:
             raise KeyboardInterrupt
 
     def _open_engine(self) -> Engine:
-        workspace, bench = self._workspace, self.bench
-        prices, limiters = prices_of(workspace, bench), limiters_of(workspace, bench, None)
-        return Engine(gateway_of(workspace, bench.reachable, prices, self._budgets, limiters, ignore))
+        project, prepared = self._project, self.prepared
+        prices, limiters = prices_of(project, prepared), limiters_of(project, prepared, None)
+        return Engine(gateway_of(project, prepared.reachable, prices, self._budgets, limiters, ignore))
 
     def attempt(self, item: CaseRequest) -> Attempt | None:
         """Return the attempt for a request; None if it was not made."""
@@ -131,27 +131,27 @@ class SuiteSession:
 
     def evaluation(self, case: str, answer: str) -> Evaluation:
         """Check any answer as an answer to a case. Raises KeyError, and InputError if a judge decides a check."""
-        found = self.bench.cases[case]
-        own = found.checks[self.bench.candidates[0].hash]
-        return _scored(answer, own, self.bench.accept, found.variables, found.threshold, self.bench.ladder)
+        found = self.prepared.cases[case]
+        own = found.checks[self.prepared.candidates[0].hash]
+        return _scored(answer, own, self.prepared.accept, found.variables, found.threshold, self.prepared.ladder)
 
     def variables(self, case: str) -> Mapping[str, Json]:
-        return self.bench.cases[case].variables
+        return self.prepared.cases[case].variables
 
     def explain(self, item: CaseRequest, attempt: Attempt) -> str:
         """Return why an answer fails, its difference to what was expected, and how to repeat it; without secrets."""
         answer = attempt.answer.text if attempt.answer else ""
         lines = [*attempt.reasons, "", f"case    {item.case} ({self.location(item.case)})", f"model   {item.model}"]
         lines += [f"prompt  {item.prompt}"] if item.prompt else []
-        lines += ["", *_differences(expected_of(self.bench, item.case), answer, self.bench.accept), ""]
-        folder = self._workspace.shown(self.bench.suite.folder)
+        lines += ["", *_differences(expected_of(self.prepared, item.case), answer, self.prepared.accept), ""]
+        folder = self._project.shown(self.prepared.suite.folder)
         command = ["promptbench", "run", folder, "--case", item.case, "--model", item.model]
         lines += [f"again: {shlex.join(command)}"]
         return self.masked("\n".join(lines))
 
     def masked(self, text: str) -> str:
         """Return a text without the environment's secrets and anything else that looks like a key."""
-        return hide(self._workspace.secrets.mask(text))
+        return hide(self._project.secrets.mask(text))
 
     def close(self) -> None:
         try:
@@ -240,7 +240,7 @@ _NOTHING = object()
 
 
 def check_answer(
-    workspace: Workspace,
+    project: Project,
     answer: str,
     written: Json = (),
     *,
@@ -258,12 +258,12 @@ def check_answer(
     found = Diagnostics()
     line = parse_line("checks", 1, json.dumps(case), found)
     read = read_case(line.value, Where(line), found) if line else None
-    values = workspace.settings.values
-    context = CheckContext(Path.cwd(), None, workspace.settings.root, tuple(values.python))
+    values = project.settings.values
+    context = CheckContext(Path.cwd(), None, project.settings.root, tuple(values.python))
     built = [checks.build(spec, context, found) for spec in own_specs(read)] if read else []
     if read is None or found.errors:
         raise mistakes(found)
     own = [checks.with_expected(check, read.expect) if read.has_expect else check for check in built if check]
     if not own:
         raise InputError("there is nothing to check", hint="give the expected answer as expect=, or checks")
-    return _scored(answer, own, Rung(accept.replace(" ", "_")), read.variables, threshold, workspace.ladder)
+    return _scored(answer, own, Rung(accept.replace(" ", "_")), read.variables, threshold, project.ladder)

@@ -14,7 +14,7 @@ from promptbench.core.types import Json, Rung
 from promptbench.engine.prepare.assemble import Surroundings, prompts_in_play
 from promptbench.engine.prepare.cases import CaseBuilder, PromptInPlay
 from promptbench.parsing.json_text import read as read_json
-from promptbench.project import Selection, Workspace, mistakes
+from promptbench.project import Project, Selection, mistakes
 from promptbench.prompts.parser import parse_prompt
 from promptbench.prompts.prompt import Prompt
 from promptbench.store.prompts import Store
@@ -64,7 +64,7 @@ class CaptureReport:
 
 
 def capture(
-    workspace: Workspace, path: Path, calls: Sequence[SelectedCall], options: CaptureOptions, *, dry_run: bool = False
+    project: Project, path: Path, calls: Sequence[SelectedCall], options: CaptureOptions, *, dry_run: bool = False
 ) -> CaptureReport:
     """Add a case for each call whose answer fails its checks, and write the suite file.
 
@@ -72,10 +72,10 @@ def capture(
     """
     if len(calls) > 1 and (options.expect or options.should_be):
         raise InputError("--expect and --should-be need exactly one call", hint="name one id")
-    file = workspace.suite_file(path)
-    shown = workspace.shown(file)
-    with workspace.prompts() as store, workspace.recordings() as runs:
-        around = workspace.surroundings(Selection(), store, runs)
+    file = project.suite_file(path)
+    shown = project.shown(file)
+    with project.prompts() as store, project.recordings() as runs:
+        around = project.surroundings(Selection(), store, runs)
         suite, prompts = load_valid_suite(file, shown, around)
         templates = [*(item.prompt for item in prompts[::-1]), *_load_versions(store, prompts[0].prompt.name)]
         target = Capture(suite, prompts, templates, around.root, around.allowed_code, around.ladder)

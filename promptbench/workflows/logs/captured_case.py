@@ -26,8 +26,7 @@ from promptbench.yaml.text import mapping_lines
 TAG = "captured"
 _READABLE_ID = re.compile(r"(?=.*[A-Za-z])(?!.*[0-9a-fA-F-]{12})[\w.:#/-]{1,40}\Z")
 _MOST_WORDS, _LONGEST_NAME = 6, 40
-_LONGEST_LABEL = 80
-"""A longer wish is prose, which nobody's answer repeats word for word."""
+_LONGEST_LABEL = 80  # A longer wish is prose, which nobody's answer repeats word for word.
 
 
 @dataclass(frozen=True, slots=True)

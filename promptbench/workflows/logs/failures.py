@@ -17,8 +17,8 @@ from promptbench.core.types import Attempt, FailureTier, Json, LoggedCall, Outco
 from promptbench.engine.failure_signature import build_score_signature, build_signature, find_json_fault, strip_details
 from promptbench.engine.prepare import checks
 from promptbench.engine.prepare.evaluate import Judged, evaluate
-from promptbench.engine.prepare.prepared_suite import Bench
-from promptbench.project import Selection, Workspace
+from promptbench.engine.prepare.prepared_suite import PreparedSuite
+from promptbench.project import Project, Selection
 from promptbench.store.calls import StoredCall
 from promptbench.store.runs import RunStore
 from promptbench.text.near_duplicates import NearDuplicates
@@ -92,18 +92,18 @@ class Cluster:
         }
 
 
-def find_failures(workspace: Workspace, suite: Path | None, call_filter: CallFilter) -> list[Cluster]:
+def find_failures(project: Project, suite: Path | None, call_filter: CallFilter) -> list[Cluster]:
     """Return the clusters of failing imported calls and of failing attempts of the newest run of each suite.
 
     The largest cluster is first, of equal ones the newest. With a `suite`, its checks for all cases score the logged
     answers to its prompt, without calling a model, and only its own run counts. Raise NothingSelected if nothing fails.
     """
-    with workspace.recordings() as runs:
+    with project.recordings() as runs:
         if runs is None:
             raise NothingSelected("no calls are imported yet", hint="run `promptbench import PATH`")
-        bench = _prepare_suite(workspace, suite, runs) if suite else None
-        logged = _find_logged(runs, bench, workspace, call_filter)
-        found = cluster_failures((*logged, *_find_attempts(runs, bench, call_filter)))
+        prepared = _prepare_suite(project, suite, runs) if suite else None
+        logged = _find_logged(runs, prepared, project, call_filter)
+        found = cluster_failures((*logged, *_find_attempts(runs, prepared, call_filter)))
     if not found:
         raise NothingSelected("no failing calls found", hint="check --since, --model and --where, if given")
     return found
@@ -123,16 +123,16 @@ def cluster_failures(found: Iterable[FailingCall]) -> list[Cluster]:
     return sorted(newest, key=lambda item: -item.count)
 
 
-def _prepare_suite(workspace: Workspace, suite: Path, runs: RunStore) -> Bench:
-    with workspace.prompts() as store:
-        [bench], _ = workspace.assemble(Selection(paths=(suite,)), store=store, runs=runs)
-    return bench
+def _prepare_suite(project: Project, suite: Path, runs: RunStore) -> PreparedSuite:
+    with project.prompts() as store:
+        [prepared], _ = project.assemble(Selection(paths=(suite,)), store=store, runs=runs)
+    return prepared
 
 
 def _find_logged(
-    runs: RunStore, bench: Bench | None, workspace: Workspace, call_filter: CallFilter
+    runs: RunStore, prepared: PreparedSuite | None, project: Project, call_filter: CallFilter
 ) -> Iterator[FailingCall]:
-    scorer = _Scorer(bench, workspace) if bench else None
+    scorer = _Scorer(prepared, project) if prepared else None
     for kept in runs.calls().find(replace(call_filter, failed=scorer is None)):
         call = kept.call
         if scorer is not None and call.prompt not in (None, scorer.prompt):
@@ -182,15 +182,15 @@ def _last_user_text(call: LoggedCall) -> str:
 class _Scorer:
     """The checks that a suite has for all cases, for answers without a case. Checks with a judge are skipped."""
 
-    def __init__(self, bench: Bench, workspace: Workspace) -> None:
-        suite, found = bench.suite, Diagnostics()
-        values = workspace.settings.values
-        prompt = bench.candidates[0].prompt
-        context = CheckContext(suite.folder, prompt.output_schema, workspace.settings.root, tuple(values.python))
+    def __init__(self, prepared: PreparedSuite, project: Project) -> None:
+        suite, found = prepared.suite, Diagnostics()
+        values = project.settings.values
+        prompt = prepared.candidates[0].prompt
+        context = CheckContext(suite.folder, prompt.output_schema, project.settings.root, tuple(values.python))
         built: Sequence[Check | None] = [checks.build(spec, context, found) for spec in suite.checks]
         self._checks = [check for check in built if check is not None and not isinstance(check, Judged)]
-        self._accept, self._ladder = bench.accept, bench.ladder
-        self.prompt = bench.prompt_name
+        self._accept, self._ladder = prepared.accept, prepared.ladder
+        self.prompt = prepared.prompt_name
         if not self._checks:
             hint = "add checks that every answer must pass under 'checks:' at the top of the suite"
             raise InputError(f"the suite '{suite.name}' has no checks for all cases", hint=hint)
@@ -207,11 +207,11 @@ class _Scorer:
         return build_score_signature(found.scores)
 
 
-def _find_attempts(runs: RunStore, bench: Bench | None, call_filter: CallFilter) -> Iterator[FailingCall]:
+def _find_attempts(runs: RunStore, prepared: PreparedSuite | None, call_filter: CallFilter) -> Iterator[FailingCall]:
     if call_filter.conditions:
         return  # conditions refer to fields of a log
     known = runs.suites()
-    for suite in [bench.suite.name] if bench else known:
+    for suite in [prepared.suite.name] if prepared else known:
         if suite not in known:
             continue
         run = runs.latest_of_suite(suite)

@@ -16,7 +16,7 @@ from promptbench.core.plugins import module_name
 from promptbench.core.types import BadRecord, Json, LoggedCall
 from promptbench.ingest import detect_format, generic, load_format, plugins
 from promptbench.ingest.files.unknown_log import describe_unknown
-from promptbench.project import Workspace
+from promptbench.project import Project
 from promptbench.redaction.redactor import Redactor
 from promptbench.store.calls import CallStore
 from promptbench.workflows.logs.log_files import STDIN, OpenedLog, UnreadableLog, find_logs
@@ -109,7 +109,7 @@ ProgressListener = Callable[[ImportState], None]
 
 
 def import_logs(
-    workspace: Workspace,
+    project: Project,
     paths: Sequence[str],
     options: ImportOptions,
     stdin: BinaryIO,
@@ -121,9 +121,9 @@ def import_logs(
     no named file is a log, NothingSelected if no call passes the filters.
     """
     format_ = _parse_format(options.format)
-    redactor = load_redactor(workspace, keep_key=not options.dry_run) if options.redact else None
+    redactor = load_redactor(project, keep_key=not options.dry_run) if options.redact else None
     found = find_logs(paths, stdin, options.columns)
-    with workspace.recordings() if options.dry_run else workspace.runs() as runs:
+    with project.recordings() if options.dry_run else project.runs() as runs:
         importer = _Importer(options, format_, redactor, runs.calls() if runs else None, listen)
         for log in found:
             importer.import_file(log)

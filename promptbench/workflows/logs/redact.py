@@ -6,26 +6,26 @@ import secrets
 from pathlib import Path
 
 from promptbench.core.errors import EnvironmentFailure, InputError
-from promptbench.project import Workspace
+from promptbench.project import Project
 from promptbench.redaction.redactor import Redactor
 
 KEY_FILE = "redaction.key"
 _KEY_BYTES = 32
 
 
-def load_redactor(workspace: Workspace, *, keep_key: bool = True) -> Redactor:
+def load_redactor(project: Project, *, keep_key: bool = True) -> Redactor:
     """Return the project's redactor. Create the key if there is none, and with `keep_key` write it.
 
     The key stays in `.promptbench/`. Without it nobody can find a telephone number by trying all of them, and with it
     a value has the same placeholder in every import. Raise InputError if a pattern of the project is invalid.
     """
-    patterns = dict(workspace.settings.values.redact)
+    patterns = dict(project.settings.values.redact)
     for name, pattern in patterns.items():
         try:
             Redactor(b"", {name: pattern})
         except ValueError as error:
             raise InputError(f"the pattern '{name}' in [tool.promptbench.redact] {error}") from None
-    return Redactor(_load_key(workspace.settings.state / KEY_FILE, keep=keep_key), patterns)
+    return Redactor(_load_key(project.settings.state / KEY_FILE, keep=keep_key), patterns)
 
 
 def _load_key(path: Path, *, keep: bool) -> bytes:

@@ -15,10 +15,10 @@ from promptbench.core.types import LoggedCall
 from promptbench.engine.estimate import Estimate
 from promptbench.engine.prepare.cases import CaseBuilder
 from promptbench.engine.prepare.inputs import unusable
-from promptbench.engine.prepare.prepared_suite import Bench
+from promptbench.engine.prepare.prepared_suite import PreparedSuite
 from promptbench.gate.case_outcomes import CaseOutcome
 from promptbench.gate.judge import ModelVerdict, Result
-from promptbench.project import Selection, Workspace
+from promptbench.project import Project, Selection
 from promptbench.prompts.prompt import Prompt
 from promptbench.workflows.judge.budgets import Spending, expected
 from promptbench.workflows.judge.execute import Finished, RunRequest, execute
@@ -42,15 +42,15 @@ class _Usable:
     left_out: Counter[str] = field(default_factory=Counter)
 
 
-def replay_answers(workspace: Workspace, path: Path, calls: Sequence[LoggedCall]) -> RescoreReport:
+def replay_answers(project: Project, path: Path, calls: Sequence[LoggedCall]) -> RescoreReport:
     """Score the logged answers with the current checks of the suite, without calling a model.
 
     Raise InputError if the suite has errors, NothingSelected if no call is left.
     """
-    file = workspace.suite_file(path)
-    shown = workspace.shown(file)
-    with workspace.prompts() as store, workspace.recordings() as runs:
-        around = workspace.surroundings(Selection(), store, runs)
+    file = project.suite_file(path)
+    shown = project.shown(file)
+    with project.prompts() as store, project.recordings() as runs:
+        around = project.surroundings(Selection(), store, runs)
         suite, prompts = load_valid_suite(file, shown, around)
         usable = _select_usable(calls, [item.prompt for item in prompts])
         builder = CaseBuilder(
@@ -80,7 +80,7 @@ def replay_answers(workspace: Workspace, path: Path, calls: Sequence[LoggedCall]
 
 
 def replay(
-    workspace: Workspace,
+    project: Project,
     selection: Selection,
     calls: Sequence[LoggedCall],
     *,
@@ -95,21 +95,21 @@ def replay(
     Only failures are replayed: calls whose logged answers fail the current checks. `announce` gets the forecast before
     the first call. Raise what `run` raises, and NothingSelected if no failure is left.
     """
-    file = workspace.suite_file(selection.paths[0])
-    with workspace.prompts() as store, workspace.recordings() if dry_run else workspace.runs() as runs:
-        around = workspace.surroundings(selection, store, runs)
-        _, prompts = load_valid_suite(file, workspace.shown(file), around)
+    file = project.suite_file(selection.paths[0])
+    with project.prompts() as store, project.recordings() if dry_run else project.runs() as runs:
+        around = project.surroundings(selection, store, runs)
+        _, prompts = load_valid_suite(file, project.shown(file), around)
         usable = _select_usable(calls, [item.prompt for item in prompts])
-        [bench], _ = workspace.assemble(selection, store=store, runs=runs, calls=usable.calls)
-        spending.check(workspace, [bench])
-        announce(ReplayForecast(sum(map(len, bench.calls.values())), expected(workspace, bench)))
+        [prepared], _ = project.assemble(selection, store=store, runs=runs, calls=usable.calls)
+        spending.check(project, [prepared])
+        announce(ReplayForecast(sum(map(len, prepared.calls.values())), expected(project, prepared)))
         if dry_run or runs is None:
             return None
-        chosen = {"prompt": [], "model": [], "case": [], "tag": [], "replayed": list(bench.calls)}
+        chosen = {"prompt": [], "model": [], "case": [], "tag": [], "replayed": list(prepared.calls)}
         asked = RunRequest(shlex.join(command), chosen)
-        budgets = spending.budgets(spending.budget(), bench)
-        finished = execute(workspace, bench, runs, listen, asked=asked, budgets=budgets)
-    return _build_report(workspace, bench, finished, usable)
+        budgets = spending.budgets(spending.budget(), prepared)
+        finished = execute(project, prepared, runs, listen, asked=asked, budgets=budgets)
+    return _build_report(project, prepared, finished, usable)
 
 
 def _select_usable(calls: Sequence[LoggedCall], prompts: Sequence[Prompt]) -> _Usable:
@@ -128,25 +128,27 @@ def _select_usable(calls: Sequence[LoggedCall], prompts: Sequence[Prompt]) -> _U
     return usable
 
 
-def _build_report(workspace: Workspace, bench: Bench, finished: Finished, usable: _Usable) -> ReplayReport:
+def _build_report(project: Project, prepared: PreparedSuite, finished: Finished, usable: _Usable) -> ReplayReport:
     verdict = finished.verdict
     models = [model.model for model in verdict.models]
-    cases = [_build_case(bench, finished, name, calls) for name, calls in bench.calls.items() if name in bench.cases]
-    labels = {variant.hash: variant.label for variant in (*bench.variants, *bench.candidates)}
+    cases = [
+        _build_case(prepared, finished, name, calls) for name, calls in prepared.calls.items() if name in prepared.cases
+    ]
+    labels = {variant.hash: variant.label for variant in (*prepared.variants, *prepared.candidates)}
     return ReplayReport(
-        path=workspace.shown(bench.suite.path),
+        path=project.shown(prepared.suite.path),
         run=finished.info.id,
         candidate=labels[verdict.candidate],
         champion=labels[verdict.champion] if verdict.champion else None,
         models=models,
         cases=cases,
-        passing_now=len(usable.calls) - sum(map(len, bench.calls.values())),
+        passing_now=len(usable.calls) - sum(map(len, prepared.calls.values())),
         left_out=dict(usable.left_out),
         no_verdict=verdict.sentence if verdict.result is Result.NO_VERDICT else None,
     )
 
 
-def _build_case(bench: Bench, finished: Finished, name: str, calls: Sequence[LoggedCall]) -> ReplayedCase:
+def _build_case(prepared: PreparedSuite, finished: Finished, name: str, calls: Sequence[LoggedCall]) -> ReplayedCase:
     """Return the state of one logged input over all models."""
     models = finished.verdict.models
     states = [_find_state(finished, model, name) for model in models]

@@ -19,11 +19,11 @@ from promptbench.engine.arrivals import Arrivals, Load, schedule
 from promptbench.engine.estimate import Estimate
 from promptbench.engine.measurement import Measurement, ModelRequests
 from promptbench.engine.prepare.assemble import assemble
-from promptbench.engine.prepare.prepared_suite import Bench, BenchModel, Variant
+from promptbench.engine.prepare.prepared_suite import PreparedModel, PreparedSuite, Variant
 from promptbench.engine.runner import Engine
 from promptbench.gateway import Prices, RateLimiter
 from promptbench.gateway.tokens import estimate
-from promptbench.project import SUITE_FILE, Selection, Workspace, mistakes
+from promptbench.project import SUITE_FILE, Project, Selection, mistakes
 from promptbench.prompts.parser import load as load_prompt
 from promptbench.store.prompts import Store
 from promptbench.store.runs import RunStore
@@ -83,34 +83,32 @@ def load_of(rate: float | None, arrivals: str | None, concurrency: int | None) -
     return Load(Arrivals(arrivals or Arrivals.POISSON), rate=rate)
 
 
-def plan_measurement(workspace: Workspace, target: Path, options: MeasureOptions) -> MeasurePlan:
+def plan_measurement(project: Project, target: Path, options: MeasureOptions) -> MeasurePlan:
     """Return what `measure` would do. Raises InputError if the suite or the options are invalid."""
-    with workspace.prompts() as store, workspace.recordings() as runs:
-        return _plan(workspace, _bench(workspace, target, options, store, runs), options)
+    with project.prompts() as store, project.recordings() as runs:
+        return _plan(project, _prepared(project, target, options, store, runs), options)
 
 
-def measure(
-    workspace: Workspace, target: Path, options: MeasureOptions, spending: Spending, listen: Listener
-) -> Measured:
+def measure(project: Project, target: Path, options: MeasureOptions, spending: Spending, listen: Listener) -> Measured:
     """Call the models of a suite, or those in the options, in turns, and record each call.
 
     If Ctrl-C, a budget or a disabled model ends it early, the calls until then are reported. Raises InputError before
     any call if the suite or the options are invalid, EnvironmentFailure if no model answered.
     """
-    with workspace.prompts() as store, workspace.runs() as runs:
-        bench = _bench(workspace, target, options, store, runs)
-        prices = prices_of(workspace, bench)
+    with project.prompts() as store, project.runs() as runs:
+        prepared = _prepared(project, target, options, store, runs)
+        prices = prices_of(project, prepared)
         if spending.max_cost is not None:
-            require_prices(prices, bench.models)
+            require_prices(prices, prepared.models)
         table = runs.bench_runs()
-        facts = _facts(workspace, bench, options, prices)
-        suite = bench.suite.name if bench.suite.path.is_file() else ""
-        name = table.start(suite, bench.prompt_name, _variant(bench).hash, __version__, facts)
-        listen(RunStarted(name, bench.prompt_name, options.calls * len(bench.models), 0))
-        engine = _call_models(workspace, bench, options, prices, spending, runs, name, listen)
+        facts = _facts(project, prepared, options, prices)
+        suite = prepared.suite.name if prepared.suite.path.is_file() else ""
+        name = table.start(suite, prepared.prompt_name, _variant(prepared).hash, __version__, facts)
+        listen(RunStarted(name, prepared.prompt_name, options.calls * len(prepared.models), 0))
+        engine = _call_models(project, prepared, options, prices, spending, runs, name, listen)
         if not engine.halted and not engine.down:
             table.finish(name)
-        report = report_of(workspace, runs, table.find(name), options.per_month)
+        report = report_of(project, runs, table.find(name), options.per_month)
         notes = [*_endings(engine), *report.notes]
         report = replace(report, notes=notes, models=[replace(m, down=engine.down.get(m.model)) for m in report.models])
         if not any(model.answered for model in report.models) and not engine.stopped:
@@ -120,21 +118,21 @@ def measure(
     return Measured(report, Exit.YES if report.complete else stopped)
 
 
-def show_measurement(workspace: Workspace, name: str, *, per_month: int | None = None) -> MeasurementReport:
+def show_measurement(project: Project, name: str, *, per_month: int | None = None) -> MeasurementReport:
     """Return the report of a recorded measurement. Raises InputError if it is missing."""
-    with workspace.recordings() as runs:
+    with project.recordings() as runs:
         if runs is None:
             raise InputError("nothing is measured yet", hint="`promptbench bench SUITE` measures")
-        return report_of(workspace, runs, runs.bench_runs().find(name), per_month)
+        return report_of(project, runs, runs.bench_runs().find(name), per_month)
 
 
-def measurements(workspace: Workspace, *, about: str | None = None, limit: int = 20) -> list[HistoryLine]:
+def measurements(project: Project, *, about: str | None = None, limit: int = 20) -> list[HistoryLine]:
     """Return the newest measurements, one line per model, oldest first; `about` filters by suite or prompt name."""
-    with workspace.recordings() as runs:
+    with project.recordings() as runs:
         if runs is None:
             return []
         found = runs.bench_runs().newest(about=about, limit=limit)
-        return [line for info in reversed(found) for line in history_lines(workspace, runs, info)]
+        return [line for info in reversed(found) for line in history_lines(project, runs, info)]
 
 
 def _endings(engine: Engine) -> Iterator[str]:
@@ -145,7 +143,9 @@ def _endings(engine: Engine) -> Iterator[str]:
     yield from engine.down.values()
 
 
-def _bench(workspace: Workspace, target: Path, options: MeasureOptions, store: Store, runs: RunStore | None) -> Bench:
+def _prepared(
+    project: Project, target: Path, options: MeasureOptions, store: Store, runs: RunStore | None
+) -> PreparedSuite:
     """Return the suite to measure: the target, the one next to the target prompt, or a prompt with given variables."""
     is_suite = target.is_dir() or target.suffix in (".yaml", ".yml")
     beside = target.parent / SUITE_FILE
@@ -155,27 +155,29 @@ def _bench(workspace: Workspace, target: Path, options: MeasureOptions, store: S
         raise InputError(f"{target} not found", hint="name a .prompt file, or a suite's folder")
     if is_suite or (beside.is_file() and not options.variables):
         path, prompts = (target, ()) if is_suite else (beside, (target,))
-        selection = Selection(paths=(workspace.suite_file(path),), prompts=prompts, models=options.models)
-        bench = workspace.assemble(selection, store=store, runs=runs)[0][0]
+        selection = Selection(paths=(project.suite_file(path),), prompts=prompts, models=options.models)
+        prepared = project.assemble(selection, store=store, runs=runs)[0][0]
     else:
-        bench = _alone(workspace, target, options, store, runs)
-    if len(bench.candidates) > 1 and any(model.uses_prompt for model in bench.models):
-        names = ", ".join(item.label for item in bench.candidates)
-        hint = f"name its file: promptbench bench {workspace.shown(bench.suite.folder / bench.candidates[0].label)}"
+        prepared = _alone(project, target, options, store, runs)
+    if len(prepared.candidates) > 1 and any(model.uses_prompt for model in prepared.models):
+        names = ", ".join(item.label for item in prepared.candidates)
+        hint = f"name its file: promptbench bench {project.shown(prepared.suite.folder / prepared.candidates[0].label)}"
         raise InputError(f"the suite has several candidates, and one prompt is measured: {names}", hint=hint)
-    replayed = [model.name for model in bench.models if model.replays]
+    replayed = [model.name for model in prepared.models if model.replays]
     if replayed:
         message = f"{replayed[0]} replays stored answers, so its latency cannot be measured"
         raise InputError(message, hint="name the model itself with --model")
-    return bench
+    return prepared
 
 
-def _alone(workspace: Workspace, target: Path, options: MeasureOptions, store: Store, runs: RunStore | None) -> Bench:
+def _alone(
+    project: Project, target: Path, options: MeasureOptions, store: Store, runs: RunStore | None
+) -> PreparedSuite:
     """Return a suite for a prompt without one: a case with the given variables, and nothing checked."""
     if not options.models:
         raise InputError("no model is named", hint="add --model PROVIDER/NAME, once for each")
     found = Diagnostics()
-    prompt = load_prompt(target, workspace.shown(target), found)
+    prompt = load_prompt(target, project.shown(target), found)
     if prompt and (missing := prompt.missing(options.variables)):
         hint = f"add --var {missing[0]}=TEXT, or name a suite, whose cases bring values"
         raise InputError(f"{target.name} needs a value for {', '.join(missing)}", hint=hint)
@@ -183,52 +185,52 @@ def _alone(workspace: Workspace, target: Path, options: MeasureOptions, store: S
     case = {"case": "the given values", "vars": dict(options.variables), "checks": [{"regex": "^"}]}
     name = target.name.partition(".")[0]
     suite = {"suite": name, "prompt": target.name, "models": list(options.models), "cases": [case]}
-    source = Source(workspace.shown(target), json.dumps(suite, ensure_ascii=False))
+    source = Source(project.shown(target), json.dumps(suite, ensure_ascii=False))
     read = read_suite(source, target.with_name(SUITE_FILE), found)
-    around = workspace.surroundings(Selection(prompts=(target,), models=options.models), store, runs)
-    bench = assemble(read, around, found) if read else None
-    if bench is None or found.errors:
+    around = project.surroundings(Selection(prompts=(target,), models=options.models), store, runs)
+    prepared = assemble(read, around, found) if read else None
+    if prepared is None or found.errors:
         raise mistakes(found)
-    return bench
+    return prepared
 
 
-def _variant(bench: Bench) -> Variant:
-    return bench.candidates[0]
+def _variant(prepared: PreparedSuite) -> Variant:
+    return prepared.candidates[0]
 
 
-def _requests(bench: Bench, model: BenchModel, options: MeasureOptions) -> ModelRequests:
+def _requests(prepared: PreparedSuite, model: PreparedModel, options: MeasureOptions) -> ModelRequests:
     """Return the requests to a model, in a shuffled order that is the same for all models."""
-    cases = list(islice(bench.cases, options.calls))
+    cases = list(islice(prepared.cases, options.calls))
     Random(options.seed).shuffle(cases)
-    variant = _variant(bench) if model.uses_prompt else None
-    requests = [(case.name, replace(bench.request(model, variant, case, 0), stream=True)) for case in cases]
+    variant = _variant(prepared) if model.uses_prompt else None
+    requests = [(case.name, replace(prepared.request(model, variant, case, 0), stream=True)) for case in cases]
     return ModelRequests(model.name, requests)
 
 
-def _plan(workspace: Workspace, bench: Bench, options: MeasureOptions) -> MeasurePlan:
-    prices = prices_of(workspace, bench)
+def _plan(project: Project, prepared: PreparedSuite, options: MeasureOptions) -> MeasurePlan:
+    prices = prices_of(project, prepared)
     expected = {}
-    for model in bench.models:
-        requests, takes = _requests(bench, model, options), Estimate(0, 0, 0, 0.0)
+    for model in prepared.models:
+        requests, takes = _requests(prepared, model, options), Estimate(0, 0, 0, 0.0)
         for number in (*range(options.warm_up), *range(options.calls)):
             usage = estimate(requests.request(number)[1])
             takes = takes.plus(usage, prices.of_tokens(model.ref, usage))
         expected[model.name] = takes
     seconds = options.calls / options.load.rate if options.load.open else None
-    return MeasurePlan(_variant(bench).label, len(bench.cases), expected, seconds)
+    return MeasurePlan(_variant(prepared).label, len(prepared.cases), expected, seconds)
 
 
-def _facts(workspace: Workspace, bench: Bench, options: MeasureOptions, prices: Prices) -> dict[str, Json]:
+def _facts(project: Project, prepared: PreparedSuite, options: MeasureOptions, prices: Prices) -> dict[str, Json]:
     million = Usage(1_000_000, 0)
     return {
-        "label": _variant(bench).label,
-        "path": workspace.shown(bench.suite.path) if bench.suite.path.is_file() else None,
+        "label": _variant(prepared).label,
+        "path": project.shown(prepared.suite.path) if prepared.suite.path.is_file() else None,
         "load": asdict(options.load),
         "calls": options.calls,
         "warm_up": options.warm_up,
         "seed": options.seed,
-        "cases": min(len(bench.cases), options.calls),
-        "examples": examples_of(bench, _variant(bench)),
+        "cases": min(len(prepared.cases), options.calls),
+        "examples": examples_of(prepared, _variant(prepared)),
         "models": [
             {
                 "model": model.name,
@@ -236,9 +238,9 @@ def _facts(workspace: Workspace, bench: Bench, options: MeasureOptions, prices: 
                 "local": model.local,
                 "input_price": _per_token(prices.of_tokens(model.ref, million)),
             }
-            for model in bench.models
+            for model in prepared.models
         ],
-        "machine_price_per_hour": workspace.settings.values.machine_price_per_hour,
+        "machine_price_per_hour": project.settings.values.machine_price_per_hour,
         "prices": prices.facts(),
     }
 
@@ -248,8 +250,8 @@ def _per_token(million: float | None) -> float | None:
 
 
 def _call_models(
-    workspace: Workspace,
-    bench: Bench,
+    project: Project,
+    prepared: PreparedSuite,
     options: MeasureOptions,
     prices: Prices,
     spending: Spending,
@@ -258,12 +260,12 @@ def _call_models(
     listen: Listener,
 ) -> Engine:
     """Make the calls and record them. Return the engine, which knows how they ended."""
-    table, secrets = runs.bench_runs(), workspace.secrets
-    models = [_requests(bench, model, options) for model in bench.models]
+    table, secrets = runs.bench_runs(), project.secrets
+    models = [_requests(prepared, model, options) for model in prepared.models]
     due = schedule(options.load, len(models), options.calls, Random(options.seed))
     at_once = None if options.load.open else options.load.concurrency
-    limiters = _limits(workspace, bench.models)
-    gateway = gateway_of(workspace, bench.models, prices, (spending.budget(),), limiters, listen, concurrency=at_once)
+    limiters = _limits(project, prepared.models)
+    gateway = gateway_of(project, prepared.models, prices, (spending.budget(),), limiters, listen, concurrency=at_once)
 
     def keep(calls: Sequence[MeasuredCall]) -> None:
         table.add(name, [replace(call, error=secrets.mask(call.error)) if call.error else call for call in calls])
@@ -273,8 +275,8 @@ def _call_models(
     return engine
 
 
-def _limits(workspace: Workspace, models: Sequence[BenchModel]) -> dict[str, RateLimiter]:
+def _limits(project: Project, models: Sequence[PreparedModel]) -> dict[str, RateLimiter]:
     """Return the rate limits from the settings only: without one, concurrency must not adapt to the load."""
-    limits = workspace.settings.values.limits
+    limits = project.settings.values.limits
     found = {model.name: limits.get(model.name) or limits.get(model.ref.provider) for model in models}
     return {name: RateLimiter(limit.by_kind()) for name, limit in found.items() if limit}

@@ -10,8 +10,8 @@ from itertools import islice
 from promptbench.core.measured import MeasuredCall
 from promptbench.core.types import Json
 from promptbench.core.words import number_of, percent
-from promptbench.engine.prepare.prepared_suite import Bench, Variant
-from promptbench.project import Workspace
+from promptbench.engine.prepare.prepared_suite import PreparedSuite, Variant
+from promptbench.project import Project
 from promptbench.prompts.prompt import Prompt, Template
 from promptbench.report.words import duration
 from promptbench.stats.quantiles import rank_bounds
@@ -33,7 +33,7 @@ _RUNS = 20
 _RUN_HINT = ": `promptbench run` on the suite measures it"
 
 
-def examples_of(bench: Bench, variant: Variant) -> float:
+def examples_of(prepared: PreparedSuite, variant: Variant) -> float:
     """Return the share of the prompt's examples in the characters sent, in [0, 1].
 
     An example is a user's message with the model's answer, both written in the prompt file. Examples inside of one
@@ -42,7 +42,7 @@ def examples_of(bench: Bench, variant: Variant) -> float:
     examples = sum(len(item.source) for item in _examples(variant.prompt))
     if not examples:
         return 0.0
-    cases = list(islice(bench.cases, _SAMPLE))
+    cases = list(islice(prepared.cases, _SAMPLE))
     sent = [
         sum(len(message.content) for message in variant.prompt.render(case.variables, case.history)) for case in cases
     ]
@@ -60,7 +60,7 @@ def _examples(prompt: Prompt) -> Iterator[Template]:
         before = turn
 
 
-def report_of(workspace: Workspace, runs: RunStore, info: BenchRunInfo, per_month: int | None) -> MeasurementReport:
+def report_of(project: Project, runs: RunStore, info: BenchRunInfo, per_month: int | None) -> MeasurementReport:
     """Return a recorded measurement with its figures."""
     accuracies = _accuracies(runs, info)
     models = [replace(model, accuracy=accuracies.get(model.model)) for model in _models(runs, info, per_month)]
@@ -99,7 +99,7 @@ def how_of(facts: Mapping[str, Json]) -> str:
     return f"{how}; {number_of(int(facts['warm_up']), 'call')} before to warm up"
 
 
-def history_lines(workspace: Workspace, runs: RunStore, info: BenchRunInfo) -> Iterator[HistoryLine]:
+def history_lines(project: Project, runs: RunStore, info: BenchRunInfo) -> Iterator[HistoryLine]:
     """Yield a line for each model."""
     for model in _models(runs, info, None):
         yield HistoryLine(

@@ -11,7 +11,7 @@ from promptbench.core.protocols import CheckContext
 from promptbench.core.types import Rung
 from promptbench.engine.prepare import checks
 from promptbench.engine.prepare.evaluate import Evaluation, Judged, evaluate
-from promptbench.project import Workspace, mistakes
+from promptbench.project import Project, mistakes
 from promptbench.suite.cases import read_checks
 from promptbench.suite.models import Where
 from promptbench.yaml.marked import parse
@@ -19,7 +19,7 @@ from promptbench.yaml.source import Source
 
 
 def check_text(
-    workspace: Workspace, text: str, written: Sequence[str], *, accept: str, variables: Mapping[str, str]
+    project: Project, text: str, written: Sequence[str], *, accept: str, variables: Mapping[str, str]
 ) -> Evaluation:
     """Return the scores of a text.
 
@@ -32,8 +32,8 @@ def check_text(
         InputError: with a diagnostic for each error in the checks.
     """
     found = Diagnostics()
-    values = workspace.settings.values
-    context = CheckContext(Path.cwd(), None, workspace.settings.root, tuple(values.python))
+    values = project.settings.values
+    context = CheckContext(Path.cwd(), None, project.settings.root, tuple(values.python))
     built = []
     for index, item in enumerate(written, 1):
         document = parse(Source(f"check {index}", item), found)
@@ -47,4 +47,4 @@ def check_text(
             hint="use it in a suite: `promptbench run` calls the judge",
         )
     level = Rung(accept.replace(" ", "_"))
-    return evaluate(text, [check for check in built if check], level, variables, ladder=workspace.ladder)
+    return evaluate(text, [check for check in built if check], level, variables, ladder=project.ladder)

@@ -16,9 +16,9 @@ from promptbench.core.types import Json, Rung
 from promptbench.engine.prepare.assemble import Surroundings
 from promptbench.engine.prepare.cases import CaseBuilder
 from promptbench.engine.prepare.evaluate import Evaluation
-from promptbench.engine.prepare.prepared_suite import BenchCase
+from promptbench.engine.prepare.prepared_suite import PreparedCase
 from promptbench.parsing.json_text import read as read_json
-from promptbench.project import Selection, Workspace, mistakes
+from promptbench.project import Project, Selection, mistakes
 from promptbench.prompts.prompt import Prompt, Template
 from promptbench.suite.cases import read_case
 from promptbench.suite.editor import Change, edit_cases, write_whole
@@ -80,11 +80,11 @@ class Draft:
 class CaseAuthor:
     """Adds a case to one suite. Raises InputError if the suite is invalid."""
 
-    def __init__(self, workspace: Workspace, path: Path | None) -> None:
-        self._file = _only_suite(workspace, path)
-        self.shown = workspace.shown(self._file)
-        self.folder = workspace.shown(self._file.parent)
-        self._workspace = workspace
+    def __init__(self, project: Project, path: Path | None) -> None:
+        self._file = _only_suite(project, path)
+        self.shown = project.shown(self._file)
+        self.folder = project.shown(self._file.parent)
+        self._project = project
         with self._surroundings() as around:
             self._suite, self._prompts = load_valid_suite(self._file, self.shown, around)
         cases = list(self._suite.cases.scan(Diagnostics()))
@@ -145,12 +145,12 @@ class CaseAuthor:
         self.check_name(draft.name)
         self._built(draft)
 
-    def _built(self, draft: Draft) -> tuple[CaseBuilder, BenchCase]:
+    def _built(self, draft: Draft) -> tuple[CaseBuilder, PreparedCase]:
         found = Diagnostics()
         self.text(draft)
         document = parse(Source("the new case", "\n".join(mapping_lines(draft.data, 0)) + "\n"), found)
         case = read_case(document.value, Where(document), found) if document else None
-        settings = self._workspace.settings
+        settings = self._project.settings
         builder = CaseBuilder(
             self._suite,
             self._prompts,
@@ -158,7 +158,7 @@ class CaseAuthor:
             has_baseline=True,
             root=settings.root,
             allowed_code=tuple(settings.values.python),
-            ladder=self._workspace.ladder,
+            ladder=self._project.ladder,
         )
         built = builder.build(case) if case else None
         if built is None or found.errors:
@@ -175,14 +175,14 @@ class CaseAuthor:
 
     @contextmanager
     def _surroundings(self) -> Iterator[Surroundings]:
-        with self._workspace.prompts() as store, self._workspace.recordings() as runs:
-            yield self._workspace.surroundings(Selection(), store, runs)
+        with self._project.prompts() as store, self._project.recordings() as runs:
+            yield self._project.surroundings(Selection(), store, runs)
 
 
-def _only_suite(workspace: Workspace, path: Path | None) -> Path:
-    files = workspace.suite_files([path] if path else [])
+def _only_suite(project: Project, path: Path | None) -> Path:
+    files = project.suite_files([path] if path else [])
     if len(files) > 1:
-        names = ", ".join(workspace.shown(file.parent) for file in files)
+        names = ", ".join(project.shown(file.parent) for file in files)
         raise InputError("there are several suites", hint=f"name one of them: {names}")
     return files[0]
 

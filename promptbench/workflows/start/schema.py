@@ -69,8 +69,7 @@ def report_schema() -> dict[str, Json]:
 
 # Parts that only formats for people have.
 _SHOWN_ONLY = ("Explored", "PromptText", "CaseRow", "AttemptRow", "PastRow")
-_SHOWN_ONLY = ("Explored", "PromptText", "CaseAttempts", "AttemptRow", "PastRow")
-"""What only a format for people has."""
+_SHOWN_ONLY = ("Explored", "PromptText", "CaseAttempts", "AttemptRow", "PastRow")  # What only a format for people has.
 
 
 def _attribute_docs(kind: type | None) -> dict[str, str]:

@@ -14,7 +14,7 @@ from promptbench.core.errors import EnvironmentFailure, InputError
 from promptbench.core.types import Json
 from promptbench.engine.prepare.assemble import Surroundings
 from promptbench.engine.prepare.cases import CaseBuilder, PromptInPlay
-from promptbench.project import Selection, Workspace, mistakes
+from promptbench.project import Project, Selection, mistakes
 from promptbench.suite.editor import write_whole
 from promptbench.suite.sheet_changes import SheetCases, changed_files, changes_of, known_cases
 from promptbench.suite.sheet_marks import annotate_sheet
@@ -72,7 +72,7 @@ class SheetImported:
         }
 
 
-def export_sheet(workspace: Workspace, path: Path, output: Path) -> SheetWritten:
+def export_sheet(project: Project, path: Path, output: Path) -> SheetWritten:
     """Write the cases of a suite, except those from its logs, into a new `.xlsx` or `.csv` file.
 
     Raises InputError if the file exists, or a sheet cannot hold a case.
@@ -80,9 +80,9 @@ def export_sheet(workspace: Workspace, path: Path, output: Path) -> SheetWritten
     suffix = _suffix(output)
     if output.exists():
         raise InputError(f"{output} already exists", hint="name another file with --output, or delete it")
-    file = workspace.suite_file(path)
-    with workspace.prompts() as store, workspace.recordings() as runs:
-        suite, prompts = load_valid_suite(file, workspace.shown(file), workspace.surroundings(Selection(), store, runs))
+    file = project.suite_file(path)
+    with project.prompts() as store, project.recordings() as runs:
+        suite, prompts = load_valid_suite(file, project.shown(file), project.surroundings(Selection(), store, runs))
     known = known_cases(suite)
     variables = sorted({name for item in prompts for name in item.prompt.missing({})})
     try:
@@ -166,7 +166,7 @@ def _note(heading: str) -> str | None:
 
 
 def import_sheet(
-    workspace: Workspace, sheet: Path, path: Path, *, remove: bool = False, dry_run: bool = False
+    project: Project, sheet: Path, path: Path, *, remove: bool = False, dry_run: bool = False
 ) -> SheetImported:
     """Write the changes that a spreadsheet makes to the cases of a suite into its files. All other lines stay.
 
@@ -178,10 +178,10 @@ def import_sheet(
         InputError: The sheet has errors. A copy of it shows each one at its cell.
     """
     _suffix(sheet)
-    file = workspace.suite_file(path)
-    shown = workspace.shown(file)
-    with workspace.prompts() as store, workspace.recordings() as runs:
-        around = workspace.surroundings(Selection(), store, runs)
+    file = project.suite_file(path)
+    shown = project.shown(file)
+    with project.prompts() as store, project.recordings() as runs:
+        around = project.surroundings(Selection(), store, runs)
         suite, prompts = load_valid_suite(file, shown, around)
         known = known_cases(suite)
         diagnostics = Diagnostics()

@@ -2,22 +2,49 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.engine.prepare.red_first import check_red_first
-from promptbench.project import Selection, Workspace, mistakes
+from promptbench.project import Project, Selection, mistakes
+from promptbench.suite.loader import load
+from promptbench.suite.models import Suite
 
 
-def validate(workspace: Workspace, selection: Selection, *, red: bool = False) -> Diagnostics:
-    """Looks at suites, prompts, checks, models and logs without a call; the warnings, if there is nothing worse.
+def load_suite(project: Project, path: Path) -> Suite:
+    """Read one suite file, or the suite in a folder.
 
-    With `red` a logged call that passes its checks is an error too, imported answers of captured cases must fail as
-    well, and checks that no logged answer fails are told. Raises InputError with every diagnostic when there is an
-    error.
+    The prompts, models and logs that it names are not looked at; `validate` does that.
+
+    Raises:
+        InputError: with every diagnostic, if the file is missing or invalid, or a folder has several suites.
     """
-    with workspace.prompts() as store, workspace.recordings() as runs:
-        benches, found = workspace.assemble(selection, store=store, runs=runs)
+    file, found = project.suite_file(path), Diagnostics()
+    suite = load(file, project.shown(file), found)
+    if suite is None or found.errors:
+        raise mistakes(found)
+    return suite
+
+
+def validate(project: Project, selection: Selection, *, red: bool = False) -> Diagnostics:
+    """Check suites and everything they name, without a call.
+
+    Args:
+        project: the project of the suites.
+        selection: the suites, and what of them is checked.
+        red: with it, a logged call that passes its checks is an error, imported answers of captured cases must fail
+            too, and a check that no logged answer fails is a warning.
+
+    Returns:
+        The warnings.
+
+    Raises:
+        InputError: with every diagnostic, if one of them is an error.
+    """
+    with project.prompts() as store, project.recordings() as runs:
+        prepared_suites, found = project.assemble(selection, store=store, runs=runs)
         if red:
-            found = check_red_first(benches, found, runs.calls() if runs else None)
+            found = check_red_first(prepared_suites, found, runs.calls() if runs else None)
     if red and found.errors:
         raise mistakes(found)
     return found

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 from promptbench.core.errors import InputError
 from promptbench.core.types import Json, Message, ModelRef, ProviderFailure, Request
-from promptbench.project import PRODUCTION, Workspace, stored_prompt
+from promptbench.project import PRODUCTION, Project, stored_prompt
 from promptbench.prompts.prompt import Prompt, WrongVariables
 from promptbench.store.chain import Version
 from promptbench.store.proof import ProvenModel
 
 # The APIs for which a request body can be built: each is a provider with a function `body`.
+# The providers whose request body a prompt can be printed as: those with a `request_body`.
 BODIES = ("openai", "anthropic")
-"""The providers whose request body a prompt can be printed as: those with a `request_body`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +64,10 @@ class FetchedPrompt:
         }
 
 
-def fetch(workspace: Workspace, reference: str) -> FetchedPrompt:
+def fetch(project: Project, reference: str) -> FetchedPrompt:
     """Return the version for a reference. Raise InputError if it is not found."""
     _, at, selector = reference.partition("@")
-    with workspace.prompts() as store:
+    with project.prompts() as store:
         version = store.get(reference)
         named = selector if at else PRODUCTION
         label = named if named in store.labels(version.prompt) else None

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from promptbench.core.errors import InputError
-from promptbench.project import PRODUCTION, Workspace
+from promptbench.project import PRODUCTION, Project
 from promptbench.prompts.parser import prompt_name
 from promptbench.settings.settings import actor
 
@@ -24,58 +24,58 @@ class Who:
     reason: str | None = None
 
 
-def adopt(workspace: Workspace, path: Path, *, label: str, who: Who) -> Promotion:
+def adopt(project: Project, path: Path, *, label: str, who: Who) -> Promotion:
     """Record the prompt that is in use today under a label, without a verdict.
 
     Raises:
         InputError: the label is set, the reason is missing, or the file is not a prompt.
     """
-    source, by = read_prompt(path), actor_of(workspace, who)
-    with workspace.prompts() as store:
+    source, by = read_prompt(path), actor_of(project, who)
+    with project.prompts() as store:
         event = store.adopt(prompt_name(path.name), source, label=label, actor=by, reason=who.reason or "")
         return described(store, event)
 
 
-def force(workspace: Workspace, prompt: str, path: Path, *, label: str, who: Who) -> Promotion:
+def force(project: Project, prompt: str, path: Path, *, label: str, who: Who) -> Promotion:
     """Move a label without proof. It stays visible as `forced`.
 
     Raises:
         InputError: the reason is missing, or the file is not a version of this prompt.
     """
-    source, by = read_prompt(path), actor_of(workspace, who)
+    source, by = read_prompt(path), actor_of(project, who)
     if prompt_name(path.name) != prompt:
         raise InputError(f"{path.name} belongs to '{prompt_name(path.name)}', not to '{prompt}'")
-    with workspace.prompts() as store:
+    with project.prompts() as store:
         event = store.promote(prompt, source, label=label, evidence=None, actor=by, reason=who.reason, force=True)
         return described(store, event)
 
 
-def set_label(workspace: Workspace, reference: str, label: str, *, who: Who) -> Promotion:
+def set_label(project: Project, reference: str, label: str, *, who: Who) -> Promotion:
     """Point a label of one's own to a stored version, without evidence.
 
     Raises:
         InputError: the label is `production` or already points there, or the reason is missing.
     """
-    with workspace.prompts() as store:
-        return described(store, store.label(reference, label, actor=actor_of(workspace, who), reason=who.reason or ""))
+    with project.prompts() as store:
+        return described(store, store.label(reference, label, actor=actor_of(project, who), reason=who.reason or ""))
 
 
-def rollback(workspace: Workspace, prompt: str, *, to: str | None, label: str, who: Who) -> Promotion:
+def rollback(project: Project, prompt: str, *, to: str | None, label: str, who: Who) -> Promotion:
     """Move a label back to a version that held it before. Raise InputError if there is none, or no reason."""
-    with workspace.prompts() as store:
-        event = store.rollback(prompt, to=to, label=label, actor=actor_of(workspace, who), reason=who.reason or "")
+    with project.prompts() as store:
+        event = store.rollback(prompt, to=to, label=label, actor=actor_of(project, who), reason=who.reason or "")
         return replace(described(store, event), returning=_fixes_undone(store, event))
 
 
-def retire(workspace: Workspace, prompt: str, *, label: str | None, who: Who) -> None:
+def retire(project: Project, prompt: str, *, label: str | None, who: Who) -> None:
     """Remove a label, or all labels, of a prompt. Raise InputError if it is not set, or without a reason."""
-    with workspace.prompts() as store:
-        store.retire(prompt, label=label, actor=actor_of(workspace, who), reason=who.reason or "")
+    with project.prompts() as store:
+        store.retire(prompt, label=label, actor=actor_of(project, who), reason=who.reason or "")
 
 
-def actor_of(workspace: Workspace, who: Who) -> str:
+def actor_of(project: Project, who: Who) -> str:
     """Return who acts: as given, or from the settings, the CI or git."""
-    return actor(workspace.settings, workspace.environ, who.actor)
+    return actor(project.settings, project.environ, who.actor)
 
 
 def read_prompt(path: Path) -> str:

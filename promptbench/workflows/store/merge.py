@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from promptbench.core.canonical import short
 from promptbench.core.errors import InputError
-from promptbench.project import Workspace
+from promptbench.project import Project
 from promptbench.store.prompts import Fork, Store
 
 OURS, THEIRS, NONE = "ours", "theirs", "none"
@@ -73,7 +73,7 @@ class MergeResult:
 
 
 def merge(
-    workspace: Workspace, prompts: Sequence[str], *, keep: Sequence[str], ask: Callable[[LabelConflict], str] | None
+    project: Project, prompts: Sequence[str], *, keep: Sequence[str], ask: Callable[[LabelConflict], str] | None
 ) -> list[MergeResult]:
     """Join the branches of the prompts, by default of all. No version, event or evidence is lost.
 
@@ -85,7 +85,7 @@ def merge(
         InputError: a choice is missing or invalid. Nothing was changed.
     """
     answers = _answers(keep)
-    with workspace.prompts() as store:
+    with project.prompts() as store:
         forks = [fork for prompt in prompts or store.prompts() if (fork := store.fork(prompt))]
         chosen = []
         for fork in forks:

@@ -16,11 +16,11 @@ from promptbench.core.errors import EnvironmentFailure, InputError, Interrupted
 from promptbench.core.events import Listener
 from promptbench.core.protocols import JudgedCheck, Subject
 from promptbench.core.types import Answer, Request, Score
-from promptbench.engine.prepare.prepared_suite import Bench
+from promptbench.engine.prepare.prepared_suite import PreparedSuite
 from promptbench.engine.runner import CallPlan, Engine
 from promptbench.gateway import Reply
 from promptbench.metrics.agreement import Confusion, point_biserial
-from promptbench.project import Selection, Workspace
+from promptbench.project import Project, Selection
 from promptbench.store.runs import RunStore
 from promptbench.suite.labelled import Labelled, read_labelled, sheet
 from promptbench.workflows.judge.budgets import Spending, require_prices
@@ -67,7 +67,7 @@ class _Call:
 
 
 def agree(
-    workspace: Workspace,
+    project: Project,
     suite: Path,
     labels: Path,
     *,
@@ -85,24 +85,24 @@ def agree(
     Raises InputError with every error in the labels, EnvironmentFailure if the judge does not answer, Interrupted if
     the user stops; the answers until then are on record.
     """
-    with workspace.prompts() as store, workspace.runs() as runs:
-        [bench, *others], _ = workspace.assemble(Selection(paths=(suite,)), store=store, runs=runs)
+    with project.prompts() as store, project.runs() as runs:
+        [prepared, *others], _ = project.assemble(Selection(paths=(suite,)), store=store, runs=runs)
         if others:
-            raise InputError(f"there are several suites in {workspace.shown(suite)}", hint="name one of them")
-        check = _chosen(bench, criterion)
+            raise InputError(f"there are several suites in {project.shown(suite)}", hint="name one of them")
+        check = _chosen(prepared, criterion)
         found = Diagnostics()
-        rows = read_labelled(labels, workspace.shown(labels), found)
-        items = _items(bench, rows, cache(partial(_recorded_texts, runs, bench, run)), found)
+        rows = read_labelled(labels, project.shown(labels), found)
+        items = _items(prepared, rows, cache(partial(_recorded_texts, runs, prepared, run)), found)
         _refuse(found, items)
         check = check.without_agreement()
-        answers = _answers(workspace, bench, runs, check, items, again, spending or Spending(), listen)
-        agreement = _agreement_of(bench, check, items, answers)
+        answers = _answers(project, prepared, runs, check, items, again, spending or Spending(), listen)
+        agreement = _agreement_of(prepared, check, items, answers)
         try:
-            file = _agreement.save(bench.suite.folder, agreement)
+            file = _agreement.save(prepared.suite.folder, agreement)
         except (ValueError, OSError) as error:
             raise InputError(f"the agreement cannot be written: {error}") from None
-        [bench], _ = workspace.assemble(Selection(paths=(suite,)), store=store, runs=runs)
-    proven = next(item for item in bench.judged_checks if item.identity == check.identity)
+        [prepared], _ = project.assemble(Selection(paths=(suite,)), store=store, runs=runs)
+    proven = next(item for item in prepared.judged_checks if item.identity == check.identity)
     calls = answers.values()
     return Agreed(
         agreement,
@@ -111,22 +111,22 @@ def agree(
         len(answers),
         sum(call.calls for call in calls),
         None if any(call.cost is None for call in calls) else sum(call.cost or 0.0 for call in calls),
-        workspace.shown(file),
+        project.shown(file),
     )
 
 
-def write_sheet(workspace: Workspace, suite: Path, file: Path, *, run: str | None = None) -> tuple[int, int]:
+def write_sheet(project: Project, suite: Path, file: Path, *, run: str | None = None) -> tuple[int, int]:
     """Write answers of a recorded run to a CSV sheet for labelling. Return how many, and how many the run has.
 
     More than 200 are sampled, independently of their order. Raises InputError if there is no run, or the file exists.
     """
-    with workspace.prompts() as store, workspace.runs() as runs:
-        [bench, *_], _ = workspace.assemble(Selection(paths=(suite,)), store=store, runs=runs)
-        recorded = _recorded_texts(runs, bench, run)
+    with project.prompts() as store, project.runs() as runs:
+        [prepared, *_], _ = project.assemble(Selection(paths=(suite,)), store=store, runs=runs)
+        recorded = _recorded_texts(runs, prepared, run)
         texts = [(case, *item) for case, found in recorded.items() for item in found.items()]
         chosen = {(case, text) for case, text, _ in sorted(texts, key=_shuffled)[:_SHEET_ROWS]}
         rows = [
-            {"case": case, "model": models[0], "input": _input(bench, case), "answer": text}
+            {"case": case, "model": models[0], "input": _input(prepared, case), "answer": text}
             for case, text, models in texts
             if (case, text) in chosen
         ]
@@ -144,14 +144,14 @@ def _shuffled(item: tuple[str, str, list[str]]) -> str:
     return digest([item[0], item[1]])
 
 
-def _input(bench: Bench, case: str) -> str:
-    return "\n".join(f"{name}: {value}" for name, value in bench.cases[case].variables.items())
+def _input(prepared: PreparedSuite, case: str) -> str:
+    return "\n".join(f"{name}: {value}" for name, value in prepared.cases[case].variables.items())
 
 
-def _chosen(bench: Bench, criterion: str | None) -> JudgedCheck:
-    known = bench.judged_checks
+def _chosen(prepared: PreparedSuite, criterion: str | None) -> JudgedCheck:
+    known = prepared.judged_checks
     if not known:
-        raise InputError(f"the suite '{bench.suite.name}' has no judged check", hint="`promptbench explain rubric`")
+        raise InputError(f"the suite '{prepared.suite.name}' has no judged check", hint="`promptbench explain rubric`")
     fitting = [check for check in known if criterion is None or check.criterion.startswith(criterion)]
     if len(fitting) == 1:
         return fitting[0]
@@ -164,22 +164,24 @@ def _chosen(bench: Bench, criterion: str | None) -> JudgedCheck:
 _Texts = dict[str, dict[str, list[str]]]
 
 
-def _recorded_texts(runs: RunStore, bench: Bench, run: str | None) -> _Texts:
+def _recorded_texts(runs: RunStore, prepared: PreparedSuite, run: str | None) -> _Texts:
     """Return the answers of a run. Raises InputError if it is missing."""
-    info = runs.run(run or runs.latest_of_suite(bench.suite.name))
+    info = runs.run(run or runs.latest_of_suite(prepared.suite.name))
     texts: _Texts = {}
     for attempt in runs.attempts(info.id):
-        if attempt.answer is not None and attempt.fallback is None and attempt.key.case in bench.cases:
+        if attempt.answer is not None and attempt.fallback is None and attempt.key.case in prepared.cases:
             texts.setdefault(attempt.key.case, {}).setdefault(attempt.answer.text, []).append(attempt.key.model)
     return texts
 
 
-def _items(bench: Bench, rows: Sequence[Labelled], recorded: Callable[[], _Texts], found: Diagnostics) -> list[_Item]:
+def _items(
+    prepared: PreparedSuite, rows: Sequence[Labelled], recorded: Callable[[], _Texts], found: Diagnostics
+) -> list[_Item]:
     """Return the labelled answers, each once. Errors go to `found`."""
     items: dict[tuple[str, str], tuple[_Item, Labelled]] = {}
     for row in rows:
-        if row.case not in bench.cases:
-            guess = did_you_mean(row.case, bench.cases.names)
+        if row.case not in prepared.cases:
+            guess = did_you_mean(row.case, prepared.cases.names)
             hint = f"did you mean '{guess}'?" if guess else None
             found.add(Code.BAD_VALUE, f"the suite has no case '{row.case}'", row.location("case"), hint=hint)
             continue
@@ -193,13 +195,13 @@ def _items(bench: Bench, rows: Sequence[Labelled], recorded: Callable[[], _Texts
             found.add(
                 Code.BAD_VALUE, message, row.location("label"), hint="agree on one, or leave it out", related=related
             )
-        variables = bench.cases[row.case].variables
-        items.setdefault(key, (_Item(_subject(bench, text, variables), row.passed), row))
+        variables = prepared.cases[row.case].variables
+        items.setdefault(key, (_Item(_subject(prepared, text, variables), row.passed), row))
     return [item for item, _ in items.values()]
 
 
-def _subject(bench: Bench, text: str, variables: Mapping[str, object]) -> Subject:
-    return Subject(text, lambda: bench.ladder.read(text), bench.accept, variables)
+def _subject(prepared: PreparedSuite, text: str, variables: Mapping[str, object]) -> Subject:
+    return Subject(text, lambda: prepared.ladder.read(text), prepared.accept, variables)
 
 
 def _only_text(row: Labelled, recorded: Callable[[], _Texts], found: Diagnostics) -> str | None:
@@ -229,9 +231,9 @@ def _refuse(found: Diagnostics, items: Sequence[_Item]) -> None:
 class _JudgeCalls:
     """Requests of a check to its judges, as the work of an engine. Tasks are pairs of a hash and a request."""
 
-    def __init__(self, workspace: Workspace, runs: RunStore, engine: Engine, same: Collection[str]) -> None:
+    def __init__(self, project: Project, runs: RunStore, engine: Engine, same: Collection[str]) -> None:
         self.answers: dict[str, _Call] = {}
-        self._secrets = workspace.secrets
+        self._secrets = project.secrets
         self._runs = runs
         self._engine = engine
         self._same = same
@@ -256,8 +258,8 @@ class _JudgeCalls:
 
 
 def _answers(
-    workspace: Workspace,
-    bench: Bench,
+    project: Project,
+    prepared: PreparedSuite,
     runs: RunStore,
     check: JudgedCheck,
     items: Sequence[_Item],
@@ -272,7 +274,7 @@ def _answers(
     requests = {
         digest(request.as_dict()): request
         for item in items
-        for request in map(bench.as_asked, check.requests(item.subject))
+        for request in map(prepared.as_asked, check.requests(item.subject))
     }
     found: dict[str, _Call] = {}
     for key, request in () if again else requests.items():
@@ -282,14 +284,14 @@ def _answers(
     missing = [(key, request) for key, request in requests.items() if key not in found]
     if not missing:
         return found
-    judges = [bench.judges[str(ref)].model for ref in check.judges]
-    prices = prices_of(workspace, bench)
+    judges = [prepared.judges[str(ref)].model for ref in check.judges]
+    prices = prices_of(project, prepared)
     if spending.max_cost is not None:
         require_prices(prices, judges)
-    limiters = limiters_of(workspace, bench, None)
-    gateway = gateway_of(workspace, judges, prices, [spending.budget()], limiters, listen)
+    limiters = limiters_of(project, prepared, None)
+    gateway = gateway_of(project, judges, prices, [spending.budget()], limiters, listen)
     with Engine(gateway, listen) as engine:
-        calls = _JudgeCalls(workspace, runs, engine, same_judges(bench))
+        calls = _JudgeCalls(project, runs, engine, same_judges(prepared))
         engine.run(missing, calls, {judge.name: gateway.concurrency(judge.name) for judge in judges})
     if engine.stopped:
         raise Interrupted("stopped; the answers so far are on record", hint="the same command resumes")
@@ -299,9 +301,11 @@ def _answers(
     return {key: found[key] for key in requests}
 
 
-def _agreement_of(bench: Bench, check: JudgedCheck, items: Sequence[_Item], answers: Mapping[str, _Call]) -> Agreement:
+def _agreement_of(
+    prepared: PreparedSuite, check: JudgedCheck, items: Sequence[_Item], answers: Mapping[str, _Call]
+) -> Agreement:
     """Raise EnvironmentFailure if too many answers have no verdict, or a judge is not one model."""
-    pairs = [(item, _score(bench, check, item, answers)) for item in items]
+    pairs = [(item, _score(prepared, check, item, answers)) for item in items]
     judged = [(item, score) for item, score in pairs if not score.errored]
     missing = len(pairs) - len(judged)
     if missing > max(1, _MOST_WITHOUT_VERDICT * len(pairs)):
@@ -332,6 +336,6 @@ def _agreement_of(bench: Bench, check: JudgedCheck, items: Sequence[_Item], answ
     )
 
 
-def _score(bench: Bench, check: JudgedCheck, item: _Item, answers: Mapping[str, _Call]) -> Score:
-    keys = [digest(bench.as_asked(question).as_dict()) for question in check.requests(item.subject)]
+def _score(prepared: PreparedSuite, check: JudgedCheck, item: _Item, answers: Mapping[str, _Call]) -> Score:
+    keys = [digest(prepared.as_asked(question).as_dict()) for question in check.requests(item.subject)]
     return check.conclude(item.subject, [answers[key].answer for key in keys])

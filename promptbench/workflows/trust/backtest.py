@@ -16,7 +16,7 @@ from promptbench.core.protocols import CheckContext, Subject
 from promptbench.core.types import Json, Rung
 from promptbench.engine.prepare.repair_rules import RepairRule, record_of, stability_problem, verdict_of
 from promptbench.parsing.ladder import BUILT_IN, Ladder
-from promptbench.project import Workspace
+from promptbench.project import Project
 from promptbench.suite.loader import load as load_suite
 from promptbench.workflows.logs.select_calls import read_calls
 from promptbench.workflows.trust.repairs_report import BacktestFinding, BacktestReport
@@ -32,7 +32,7 @@ class _Answer:
     expected: Json
 
 
-def backtest(workspace: Workspace, name: str, logs: Sequence[Path], suites: Sequence[Path]) -> BacktestReport:
+def backtest(project: Project, name: str, logs: Sequence[Path], suites: Sequence[Path]) -> BacktestReport:
     """Replay answers with the rule `name`, and record the counts for the rule's hash.
 
     Args:
@@ -43,11 +43,11 @@ def backtest(workspace: Workspace, name: str, logs: Sequence[Path], suites: Sequ
         InputError: if there is no such rule, or a file cannot be read.
         NothingSelected: if there is no answer to replay.
     """
-    rule = _rule(workspace, name)
+    rule = _rule(project, name)
     counts = dict.fromkeys(("rescued", "wrong", "failed", "unchanged"), 0)
     findings: list[BacktestFinding] = []
     seen: set[str] = set()
-    for answer in chain(_logged(logs), *(_of_suite(workspace, path) for path in suites)):
+    for answer in chain(_logged(logs), *(_of_suite(project, path) for path in suites)):
         identity = digest([answer.text, None if answer.expected is _UNKNOWN else [answer.expected]])
         if identity in seen:
             continue
@@ -59,14 +59,14 @@ def backtest(workspace: Workspace, name: str, logs: Sequence[Path], suites: Sequ
     if not seen:
         raise NothingSelected("no answer to replay", hint="name a log with --log or a suite with --suite")
     rule.record.parent.mkdir(exist_ok=True)
-    sources = [workspace.shown(path) for path in (*logs, *suites)]
+    sources = [project.shown(path) for path in (*logs, *suites)]
     rule.record.write_text(record_of(rule, counts, sources), encoding="utf-8", newline="\n")
     advisory = verdict_of(counts["rescued"], counts["wrong"], counts["failed"])
     return BacktestReport(rule.name, rule.trust, rule.hash, **counts, advisory=advisory, findings=findings)
 
 
-def _rule(workspace: Workspace, name: str) -> RepairRule:
-    rules = {rule.name: rule for rule in workspace.repair_rules}
+def _rule(project: Project, name: str) -> RepairRule:
+    rules = {rule.name: rule for rule in project.repair_rules}
     if name in rules:
         return rules[name]
     guess = did_you_mean(name, rules)
@@ -82,18 +82,18 @@ def _logged(logs: Sequence[Path]) -> Iterator[_Answer]:
                 yield _Answer(f"{path.name}#{call.id}", call.answer, expected)
 
 
-def _of_suite(workspace: Workspace, path: Path) -> Iterator[_Answer]:
-    file, found = workspace.suite_file(path), Diagnostics()
-    suite = load_suite(file, workspace.shown(file), found)
+def _of_suite(project: Project, path: Path) -> Iterator[_Answer]:
+    file, found = project.suite_file(path), Diagnostics()
+    suite = load_suite(file, project.shown(file), found)
     if suite is None:
-        raise InputError(f"{workspace.shown(file)} is not a valid suite", diagnostics=found)
+        raise InputError(f"{project.shown(file)} is not a valid suite", diagnostics=found)
     expected: dict[str, Json] = {}
     for case in suite.cases.scan(found):
         wish = case.should_be if case.has_wish else _UNKNOWN
         expected[case.name] = case.expect if case.has_expect else wish
         if case.was is not None:
             yield _Answer(f"{case.name} (was)", case.was, expected[case.name])
-    with workspace.recordings() as runs:
+    with project.recordings() as runs:
         if runs is None or suite.name not in runs.suites():
             return
         for attempt in runs.attempts(runs.latest_of_suite(suite.name)):

@@ -11,7 +11,7 @@ from promptbench.core.protocols import Check
 from promptbench.core.types import CallFacts, Json
 from promptbench.engine.prepare.cases import as_answer, own_specs
 from promptbench.engine.prepare.evaluate import Evaluation, Judged, evaluate
-from promptbench.engine.prepare.prepared_suite import Bench, BenchCase
+from promptbench.engine.prepare.prepared_suite import PreparedCase, PreparedSuite
 from promptbench.parsing.json_text import read
 from promptbench.suite.file import field_name
 from promptbench.suite.models import Case, WrittenCheck
@@ -67,14 +67,17 @@ class MutationCase:
     `checks` and `specs` are the same checks, built and as they are written. `written` is None for a case from a log.
     """
 
-    def __init__(self, bench: Bench, case: BenchCase, recorded: Iterable[GoodAnswer]) -> None:
+    def __init__(self, prepared: PreparedSuite, case: PreparedCase, recorded: Iterable[GoodAnswer]) -> None:
         self.name = case.name
-        self.written: Case | None = None if case.logged else bench.suite.cases[case.name]
-        self.checks: tuple[Check, ...] = case.checks[bench.candidates[0].hash]
-        self.specs: tuple[WrittenCheck, ...] = (*bench.suite.checks, *(own_specs(self.written) if self.written else ()))
+        self.written: Case | None = None if case.logged else prepared.suite.cases[case.name]
+        self.checks: tuple[Check, ...] = case.checks[prepared.candidates[0].hash]
+        self.specs: tuple[WrittenCheck, ...] = (
+            *prepared.suite.checks,
+            *(own_specs(self.written) if self.written else ()),
+        )
         self._case = case
-        self._accept = bench.accept
-        self._ladder = bench.ladder
+        self._accept = prepared.accept
+        self._ladder = prepared.ladder
         self.answers = tuple(self._select(recorded))
 
     def original(self, answer: GoodAnswer, words: Vocabulary) -> Original:

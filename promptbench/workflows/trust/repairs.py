@@ -10,7 +10,7 @@ from promptbench.checks._schema_reasons import without_values
 from promptbench.core.types import Attempt, Rung, Side
 from promptbench.parsing import calls, json_text
 from promptbench.parsing.ladder import RUNGS
-from promptbench.project import Workspace
+from promptbench.project import Project
 from promptbench.store.runs import RunInfo
 from promptbench.workflows.trust.repairs_report import AnswerGroup, PromptRepairs, RepairsReport, RepairUse
 
@@ -20,13 +20,13 @@ _OTHERS = "other kinds"
 _FORMAT_CHECKS = ("json", "json schema")
 
 
-def repairs(workspace: Workspace, run: str) -> RepairsReport:
+def repairs(project: Project, run: str) -> RepairsReport:
     """Return which repairs a run's answers depend on, and which failures only another prompt can fix.
 
     Raises:
         InputError: if there is no such run.
     """
-    with workspace.runs() as runs:
+    with project.runs() as runs:
         info = runs.run(run)
         accept = Rung(info.facts.get("accept", Rung.EXTRACTED))
         own = {name: RUNGS[rule["trust"]] for name, rule in info.facts.get("repairs", {}).items()}

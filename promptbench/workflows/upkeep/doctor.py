@@ -10,7 +10,7 @@ from importlib import metadata
 
 from promptbench import __version__
 from promptbench.core.errors import PromptbenchError
-from promptbench.project import Workspace
+from promptbench.project import Project
 from promptbench.providers import plugins as providers
 from promptbench.providers import provider_spec
 from promptbench.settings.settings import find_project, user_file
@@ -29,9 +29,9 @@ class HealthCheck:
     hint: str | None = None
 
 
-def doctor(workspace: Workspace) -> list[HealthCheck]:
+def doctor(project: Project) -> list[HealthCheck]:
     """Run all checks."""
-    return [*_installation(), *_settings(workspace), *_stores(workspace), *_models(workspace)]
+    return [*_installation(), *_settings(project), *_stores(project), *_models(project)]
 
 
 def _installation() -> Iterator[HealthCheck]:
@@ -53,11 +53,11 @@ def _installation() -> Iterator[HealthCheck]:
     yield HealthCheck("SQLite", sqlite3.sqlite_version + note)
 
 
-def _settings(workspace: Workspace) -> Iterator[HealthCheck]:
-    settings = workspace.settings
-    project = find_project(settings.root)
-    yield HealthCheck("project", str(project or f"{settings.root} (no settings file)"))
-    own = user_file(workspace.environ)
+def _settings(project: Project) -> Iterator[HealthCheck]:
+    settings = project.settings
+    found = find_project(settings.root)
+    yield HealthCheck("project", str(found or f"{settings.root} (no settings file)"))
+    own = user_file(project.environ)
     if own is not None and own.is_file():
         yield HealthCheck("user's settings", str(own))
     for name in type(settings.values).model_fields:
@@ -66,9 +66,9 @@ def _settings(workspace: Workspace) -> Iterator[HealthCheck]:
             yield HealthCheck(f"  {name.replace('_', '-')}", f"{value!r} ({settings.origin.get(name, 'default')})")
 
 
-def _stores(workspace: Workspace) -> Iterator[HealthCheck]:
+def _stores(project: Project) -> Iterator[HealthCheck]:
     try:
-        with workspace.prompts() as store:
+        with project.prompts() as store:
             findings = store.verify()
             count = len(store.prompts())
     except PromptbenchError as error:
@@ -77,15 +77,15 @@ def _stores(workspace: Workspace) -> Iterator[HealthCheck]:
         if findings:
             yield HealthCheck("prompt store", f"{len(findings)} findings", False, "promptbench store verify")
         else:
-            yield HealthCheck("prompt store", f"{workspace.settings.store}, {count} prompts, valid")
+            yield HealthCheck("prompt store", f"{project.settings.store}, {count} prompts, valid")
     try:
-        with workspace.runs() as runs:
+        with project.runs() as runs:
             yield HealthCheck("run record", str(runs.path))
     except PromptbenchError as error:
         yield HealthCheck("run record", error.message, False, error.hint)
 
 
-def _models(workspace: Workspace) -> Iterator[HealthCheck]:
+def _models(project: Project) -> Iterator[HealthCheck]:
     yield HealthCheck("providers", ", ".join(providers.names()))
     for name, (package, install) in _required():
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from promptbench.project import Workspace
+from promptbench.project import Project
 from promptbench.store.prompts import Store
 from promptbench.store.retention import RemovedRows
 from promptbench.store.runs import FILE_NAME
@@ -23,7 +23,7 @@ class PruneResult:
     compacted: bool
 
 
-def prune(workspace: Workspace, before: datetime, *, recordings: bool = False, dry_run: bool = False) -> PruneResult:
+def prune(project: Project, before: datetime, *, recordings: bool = False, dry_run: bool = False) -> PruneResult:
     """Remove the runs that started before a time, with their attempts and everything that only they used.
 
     Cache entries from before that time are removed too; recordings only with `recordings`, and only if no remaining run
@@ -32,11 +32,11 @@ def prune(workspace: Workspace, before: datetime, *, recordings: bool = False, d
     Raises:
         ConflictError: the prompt store's labels are unreadable.
     """
-    file = workspace.settings.state / FILE_NAME
-    with workspace.recordings() as runs:
+    file = project.settings.state / FILE_NAME
+    with project.recordings() as runs:
         if runs is None:
             return PruneResult((), {}, RemovedRows(), 0, 0, compacted=True)
-        with workspace.prompts() as store:
+        with project.prompts() as store:
             reasons = _proofs(store)
         limit = before.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         retention = runs.retention()

@@ -45,7 +45,7 @@ def test_logged_calls_of_one_conversation_are_one_cluster(tmp_path: Path) -> Non
         for n, talk in enumerate(("a", "a", "b"))
     ]
     text = HEAD + "checks: [json]\nlog: log.jsonl\ncases: []\n"
-    bench, found = joined(tmp_path, text, {"log.jsonl": "".join(json.dumps(line) + "\n" for line in lines)})
+    prepared, found = joined(tmp_path, text, {"log.jsonl": "".join(json.dumps(line) + "\n" for line in lines)})
     assert not found.errors, [item.message for item in found]
-    assert bench is not None
-    assert bench.cases.clusters == {"call-0": "a", "call-1": "a", "call-2": "b"}
+    assert prepared is not None
+    assert prepared.cases.clusters == {"call-0": "a", "call-1": "a", "call-2": "b"}

@@ -6,43 +6,43 @@ import pytest
 
 from promptbench.core.diagnostics import Code, Severity
 from promptbench.engine.prepare.evaluate import questions
-from promptbench.engine.prepare.prepared_suite import Bench
+from promptbench.engine.prepare.prepared_suite import PreparedSuite
 from tests.helpers.suites import HEAD, joined, messages
 
 CASE = "cases:\n  - {case: one, vars: {message: hi}, expect: {team: billing}}\n"
 OWN = {"own.py": "def own(vars):\n    return 'x'\n"}
 
 
-def bench_of(folder: Path, rubric: str) -> Bench:
-    bench, found = joined(folder, f"{HEAD}checks: [{{rubric: {{passes if: it is polite, {rubric}}}}}]\n{CASE}", OWN)
-    assert bench is not None, messages(found)
-    return bench
+def prepared_of(folder: Path, rubric: str) -> PreparedSuite:
+    prepared, found = joined(folder, f"{HEAD}checks: [{{rubric: {{passes if: it is polite, {rubric}}}}}]\n{CASE}", OWN)
+    assert prepared is not None, messages(found)
+    return prepared
 
 
 def mistakes(folder: Path, rubric: str) -> list[tuple[Code, str]]:
-    bench, found = joined(folder, f"{HEAD}checks: [{{rubric: {{passes if: it is polite, {rubric}}}}}]\n{CASE}", OWN)
-    assert bench is None
+    prepared, found = joined(folder, f"{HEAD}checks: [{{rubric: {{passes if: it is polite, {rubric}}}}}]\n{CASE}", OWN)
+    assert prepared is None
     return [(item.code, item.message) for item in found.errors]
 
 
 def test_judges_are_reached_and_not_gated(tmp_path: Path) -> None:
-    bench = bench_of(tmp_path, "judge: [openai/judge-1, openai/judge-2]")
-    assert list(bench.judges) == ["openai/judge-1", "openai/judge-2"]
-    assert [model.name for model in bench.reachable] == ["openai/judge-1", "openai/judge-2", "openai/fake"]
-    assert not any(judge.model.gated for judge in bench.judges.values())
-    assert bench.decisive == {"openai/fake"}, "an advisory judge decides nothing"
+    prepared = prepared_of(tmp_path, "judge: [openai/judge-1, openai/judge-2]")
+    assert list(prepared.judges) == ["openai/judge-1", "openai/judge-2"]
+    assert [model.name for model in prepared.reachable] == ["openai/judge-1", "openai/judge-2", "openai/fake"]
+    assert not any(judge.model.gated for judge in prepared.judges.values())
+    assert prepared.decisive == {"openai/fake"}, "an advisory judge decides nothing"
 
 
 def test_a_word_that_the_judge_does_not_take_is_left_out_where_nobody_asked_for_it(
     tmp_path: Path,
 ) -> None:
     checks = "{rubric: {passes if: it is polite, judge: anthropic/judge-1}}"
-    bench, found = joined(tmp_path, f"{HEAD}checks: [{checks}]\n{CASE}", environ={"ANTHROPIC_API_KEY": "k"})
-    assert bench is not None, messages(found)
-    [case] = bench.cases
-    [asked] = questions("x", case.checks[""], bench.accept, case.variables)
+    prepared, found = joined(tmp_path, f"{HEAD}checks: [{checks}]\n{CASE}", environ={"ANTHROPIC_API_KEY": "k"})
+    assert prepared is not None, messages(found)
+    [case] = prepared.cases
+    [asked] = questions("x", case.checks[""], prepared.accept, case.variables)
     assert asked.question.params == {"temperature": 0}
-    assert bench.as_asked(asked.question).params == {}
+    assert prepared.as_asked(asked.question).params == {}
 
 
 def test_a_word_that_somebody_asked_for_is_a_mistake(tmp_path: Path) -> None:
@@ -86,6 +86,6 @@ def test_advisory_checks_are_told_once(tmp_path: Path) -> None:
 
 def test_a_reading_beside_it_is_a_mistake(tmp_path: Path) -> None:
     checks = "{rubric: {judge: openai/j-1, passes if: it is polite}, reading: loose}"
-    bench, found = joined(tmp_path, f"{HEAD}checks: [{checks}]\n{CASE}")
-    assert bench is None
+    prepared, found = joined(tmp_path, f"{HEAD}checks: [{checks}]\n{CASE}")
+    assert prepared is None
     assert messages(found) == ["'rubric' takes no 'reading': a judge sees the answer as it is"]

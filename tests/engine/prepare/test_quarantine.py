@@ -23,12 +23,12 @@ def suite(count: int, apart: str = LATER, of: int = 1, tags: str = "") -> str:
 
 
 def test_what_it_says(tmp_path: Path) -> None:
-    bench, found = joined(tmp_path, suite(2))
+    prepared, found = joined(tmp_path, suite(2))
     assert not list(found)
-    assert bench is not None
-    quarantine = bench.cases.quarantined["c0"]
+    assert prepared is not None
+    quarantine = prepared.cases.quarantined["c0"]
     assert (quarantine.owner, quarantine.reason, quarantine.review_by) == ("Ops", "the model wavers", "2999-12-31")
-    assert list(bench.cases.quarantined) == ["c0"]
+    assert list(prepared.cases.quarantined) == ["c0"]
 
 
 @pytest.mark.parametrize(
@@ -74,18 +74,18 @@ def test_how_many_may_be(cases: int, most: int, tmp_path: Path) -> None:
 
 
 def test_they_are_counted_of_the_whole_suite(tmp_path: Path) -> None:
-    bench, found = joined(tmp_path, suite(40, of=2), cases=("c0", "c1"))
+    prepared, found = joined(tmp_path, suite(40, of=2), cases=("c0", "c1"))
     assert not found.errors
-    assert bench is not None
-    assert len(bench.cases) == 2
+    assert prepared is not None
+    assert len(prepared.cases) == 2
 
 
 @pytest.mark.parametrize("more", ["cluster: talk", "tags: critical", LATER])
 def test_how_the_gate_takes_a_case_is_part_of_the_suite_it_judged(more: str, tmp_path: Path) -> None:
     def hashes(text: str) -> set[str]:
-        bench, _ = joined(tmp_path, text)
-        assert bench is not None
-        return {bench.suite_hash}
+        prepared, _ = joined(tmp_path, text)
+        assert prepared is not None
+        return {prepared.suite_hash}
 
     plain, changed = (hashes(suite(2, apart)) for apart in ("note: n", more))
     assert plain != changed

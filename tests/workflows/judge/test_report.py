@@ -9,7 +9,7 @@ import pytest
 
 from promptbench.core.types import Answer, Attempt, AttemptKey, Outcome, Rung, Score, Side, Usage
 from promptbench.gate.attempt_matrix import AttemptMatrix
-from promptbench.project import Selection, Workspace
+from promptbench.project import Project, Selection
 from promptbench.report.model import RunReport
 from promptbench.store.runs import RunStore, RunVariant
 from promptbench.workflows.judge.execute import Finished, judge_all
@@ -41,18 +41,18 @@ def reported(tmp_path: Path) -> object:
     folder.mkdir(parents=True)
     (folder / "suite.yaml").write_text(SUITE)
     (folder / "triage.better.prompt").write_text(V2)
-    workspace = Workspace.open(tmp_path, {"OPENAI_API_KEY": "sk-test-0123456789"})
+    workspace = Project.open(tmp_path, {"OPENAI_API_KEY": "sk-test-0123456789"})
 
     def report(make: object) -> RunReport:
         with workspace.prompts() as store, RunStore(tmp_path / ".promptbench") as runs:
-            [bench], _ = workspace.assemble(Selection(), store=store, runs=runs)
-            candidate = bench.candidates[0]
+            [prepared], _ = workspace.assemble(Selection(), store=store, runs=runs)
+            candidate = prepared.candidates[0]
             variant = RunVariant(candidate.hash, Side.CANDIDATE, candidate.label, candidate.prompt.source)
             info, _ = runs.start("plan", "triage", "triage", {}, [variant], "0")
             runs.add(info.id, [(item, False) for item in make(candidate.hash)])  # type: ignore[operator]
             table = AttemptMatrix(runs.outcomes(info.id))
-            finished = Finished(info, judge_all(bench, table, asked_all=True), table)
-            return build(bench, runs, finished, path="p", command="c", notes=())
+            finished = Finished(info, judge_all(prepared, table, asked_all=True), table)
+            return build(prepared, runs, finished, path="p", command="c", notes=())
 
     return report
 

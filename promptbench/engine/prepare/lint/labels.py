@@ -24,8 +24,7 @@ _LABEL_CHARACTERS = 60
 _LABEL_WORDS = 4
 _MOST_FIELDS = 100
 _MOST_VALUES = 300
-_LONG_LIST = 8
-"""A prompt that lists so many of the expected values lists labels, also where no case repeats one."""
+_LONG_LIST = 8  # A prompt that lists so many of the expected values lists labels, also where no case repeats one.
 _TOLD = 10
 _SHOWN = 8
 

@@ -13,10 +13,9 @@ from promptbench.prompts.prompt import Prompt
 from promptbench.suite.models import Case
 from promptbench.yaml.source import Source
 
-_START = 12
-"""Characters by which an input is looked up; the whole is compared only where these are in the prompt."""
+_START = 12  # Characters by which an input is looked up; the whole is compared only where these are in the prompt.
+# Fewer words are too common to be the question itself: a prompt may well speak of 'artificial intelligence'.
 _WORDS = 4
-"""Fewer words are too common to be the question itself: a prompt may well speak of 'artificial intelligence'."""
 _NO_BLANKS = "\u2e80"
 _HEAD = 200
 _MOST = 1_000

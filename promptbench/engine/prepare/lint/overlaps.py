@@ -21,10 +21,8 @@ from promptbench.suite.file import field_name
 from promptbench.suite.models import Case, WrittenCheck
 from promptbench.text.near_duplicates import NearDuplicates
 
-_MOST = 20_000
-"""Different texts that are held."""
-_SHORT = 20
-"""Words up to which a text is one sentence or two."""
+_MOST = 20_000  # Different texts that are held.
+_SHORT = 20  # Words up to which a text is one sentence or two.
 _WORD = re.compile(r"\w+")
 _TOLD = 10
 

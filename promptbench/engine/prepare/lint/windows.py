@@ -29,8 +29,7 @@ class Window:
 
 
 _CLOSE = 0.9
-_SMALLEST = 512
-"""No window is smaller, so that nobody is asked about a request that is."""
+_SMALLEST = 512  # No window is smaller, so that nobody is asked about a request that is.
 
 
 @dataclass(slots=True)
@@ -39,8 +38,7 @@ class _Fit:
 
     window: int | None
     tokens: int = 0
-    words: int = 0
-    """Of the largest case, where there are more of them than tokens in the window; else 0."""
+    words: int = 0  # Of the largest case, where there are more of them than tokens in the window; else 0.
     cases: int = 0
     largest: Case | None = None
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from promptbench.core.types import Attempt, Json, Judging
-from promptbench.engine.prepare.prepared_suite import BASELINE, Bench
+from promptbench.engine.prepare.prepared_suite import BASELINE, PreparedSuite
 from promptbench.report.model import JudgeRow
 
 
@@ -19,17 +19,17 @@ def judge_rows(judgings: Iterable[Judging]) -> list[JudgeRow]:
     return [tally.row(judge) for judge, tally in sorted(tallies.items())]
 
 
-def what_judges(bench: Bench, judgings: Iterable[Judging]) -> dict[str, Json]:
+def what_judges(prepared: PreparedSuite, judgings: Iterable[Judging]) -> dict[str, Json]:
     """Return the judges' part of the evidence; empty if nothing is judged.
 
     Each judged check is identified by the hash of its judges, prompt and criterion, and has what it counts by. The
     judges have the model names that they returned.
     """
-    if not bench.judged_checks:
+    if not prepared.judged_checks:
         return {}
     checks = [
         {"check": check.identity, "criterion": check.criterion, "counts": check.counts, "standing": check.standing}
-        for check in bench.judged_checks
+        for check in prepared.judged_checks
     ]
     return {"checks": checks, "returned": {row.judge: list(row.returned) for row in judge_rows(judgings)}}
 
@@ -84,8 +84,8 @@ class Advisory:
                 self._scored[score.check, key.model, key.variant] += 1
                 self._passed[score.check, key.model, key.variant] += score.passed
 
-    def lines(self, bench: Bench) -> Iterator[str]:
-        labels = {variant.hash: variant.label.removesuffix(".prompt") for variant in bench.variants}
+    def lines(self, prepared: PreparedSuite) -> Iterator[str]:
+        labels = {variant.hash: variant.label.removesuffix(".prompt") for variant in prepared.variants}
         for check, model, variant in sorted(self._scored):
             count = self._scored[check, model, variant]
             of = f"{labels[variant]} on {model}" if variant != BASELINE else model

@@ -13,7 +13,7 @@ from promptbench.checks.expect import Expect
 from promptbench.checks.token_f1 import TokenF1
 from promptbench.core.protocols import Check, Subject
 from promptbench.core.types import Score
-from promptbench.engine.prepare.prepared_suite import Bench, BenchCase
+from promptbench.engine.prepare.prepared_suite import PreparedCase, PreparedSuite
 from promptbench.metrics import bootstrap
 from promptbench.metrics.squad import exact_match, token_f1
 from promptbench.report.qa import Marks, Qa, QaSummary
@@ -34,7 +34,7 @@ class _QaTally:
     grounded: list[int] = field(default_factory=lambda: [0, 0])
     citations: list[int] = field(default_factory=lambda: [0, 0])
 
-    def add(self, case: BenchCase, subject: Subject, checks: Sequence[Check], scores: Sequence[Score]) -> None:
+    def add(self, case: PreparedCase, subject: Subject, checks: Sequence[Check], scores: Sequence[Score]) -> None:
         for score in scores:
             counted = {"grounded": self.grounded, "citations": self.citations}.get(score.check)
             if counted is not None:
@@ -64,8 +64,8 @@ def _is_qa(check: Check) -> bool:
 class QaTallies(FirstAnswerTallies[_QaTally]):
     """Tallies of the answers that a check of questions and answers scored."""
 
-    def __init__(self, bench: Bench) -> None:
-        super().__init__(bench, _CHECKS, _QaTally, _is_qa)
+    def __init__(self, prepared: PreparedSuite) -> None:
+        super().__init__(prepared, _CHECKS, _QaTally, _is_qa)
 
     def figures(self) -> Qa | None:
         """Return the figures, or None if no case is a question."""

@@ -9,13 +9,13 @@ from promptbench.core.protocols import Check, Subject
 from promptbench.core.types import Attempt, Score
 from promptbench.engine.prepare.checks import unwrapped
 from promptbench.engine.prepare.evaluate import as_subject
-from promptbench.engine.prepare.prepared_suite import BASELINE, Bench, BenchCase
+from promptbench.engine.prepare.prepared_suite import BASELINE, PreparedCase, PreparedSuite
 from promptbench.report.nlu import Part
 from promptbench.stats.beta import clopper_pearson_upper
 
 
 class _FirstAnswerTally(Protocol):
-    def add(self, case: BenchCase, subject: Subject, checks: Sequence[Check], scores: Sequence[Score]) -> None:
+    def add(self, case: PreparedCase, subject: Subject, checks: Sequence[Check], scores: Sequence[Score]) -> None:
         """Count one answer. `checks` are those of the case, without weights and readings around them."""
 
 
@@ -30,12 +30,12 @@ class FirstAnswerTallies(Generic[_T]):
 
     def __init__(
         self,
-        bench: Bench,
+        prepared: PreparedSuite,
         checks: Collection[str],
         make: Callable[[], _T],
         counts: Callable[[Check], bool] = lambda check: True,
     ) -> None:
-        self._bench = bench
+        self._prepared = prepared
         self._checks = checks
         self._make = make
         self._counts = counts
@@ -48,8 +48,8 @@ class FirstAnswerTallies(Generic[_T]):
             return
         if not any(score.check in self._checks for score in attempt.scores):
             return
-        case = self._bench.cases[key.case]
-        subject = as_subject(answer.text, self._bench.accept, case.variables, self._bench.ladder)
+        case = self._prepared.cases[key.case]
+        subject = as_subject(answer.text, self._prepared.accept, case.variables, self._prepared.ladder)
         checks = [unwrapped(check) for check in case.checks[key.variant or BASELINE]]
         named = (check for check, score in zip(checks, attempt.scores, strict=True) if score.check in self._checks)
         if not any(map(self._counts, named)):
@@ -60,12 +60,12 @@ class FirstAnswerTallies(Generic[_T]):
 
     def by_prompt(self) -> Iterator[tuple[str, str, str, _T]]:
         """Yield the prompt's label, its side, the model and the tally, in the order of the report."""
-        for model in self._bench.models:
+        for model in self._prepared.models:
             if not model.uses_prompt:
                 if (tally := self._tallies.get((BASELINE, model.name))) is not None:
                     yield "", "baseline", model.name, tally
                 continue
-            for variant in self._bench.variants:
+            for variant in self._prepared.variants:
                 if (tally := self._tallies.get((variant.hash, model.name))) is not None:
                     yield variant.label.removesuffix(".prompt"), variant.side.value, model.name, tally
 
