@@ -263,6 +263,16 @@ class LoggedCall:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredCall:
+    """An imported call. `id` is the record's name for it, `call.id` the log's; `source` is the imported file."""
+
+    id: str
+    source: str
+    imported: str
+    call: LoggedCall
+
+
+@dataclass(frozen=True, slots=True)
 class BadRecord:
     """An unreadable record of a log: its location (`line 12`) and the reason."""
 

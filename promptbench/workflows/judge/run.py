@@ -164,7 +164,7 @@ def _ready(
     prepared_suites, found = project.assemble(selection, store=store, runs=runs, without_keys=True)
     without_keys = [prepared for prepared in prepared_suites if prepared.absent]
     if red or without_keys:
-        found = check_red_first(prepared_suites, found, runs.calls())
+        found = check_red_first(prepared_suites, found, runs.calls().find)
         if found.errors:
             raise mistakes(found)
     if without_keys and not allow_no_keys:

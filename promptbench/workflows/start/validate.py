@@ -44,7 +44,7 @@ def validate(project: Project, selection: Selection, *, red: bool = False) -> Di
     with project.prompts() as store, project.recordings() as runs:
         prepared_suites, found = project.assemble(selection, store=store, runs=runs)
         if red:
-            found = check_red_first(prepared_suites, found, runs.calls() if runs else None)
+            found = check_red_first(prepared_suites, found, runs.calls().find if runs else None)
     if red and found.errors:
         raise mistakes(found)
     return found
