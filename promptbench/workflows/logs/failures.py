@@ -13,13 +13,12 @@ from promptbench.core.call_filter import CallFilter
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import InputError, NothingSelected
 from promptbench.core.protocols import Check, CheckContext
-from promptbench.core.types import Attempt, FailureTier, Json, LoggedCall, Outcome
+from promptbench.core.types import Attempt, FailureTier, Json, LoggedCall, Outcome, StoredCall
 from promptbench.engine.failure_signature import build_score_signature, build_signature, find_json_fault, strip_details
 from promptbench.engine.prepare import checks
 from promptbench.engine.prepare.evaluate import Judged, evaluate
 from promptbench.engine.prepare.prepared_suite import PreparedSuite
 from promptbench.project import Project, Selection
-from promptbench.store.calls import StoredCall
 from promptbench.store.runs import RunStore
 from promptbench.text.near_duplicates import NearDuplicates
 
