@@ -145,7 +145,7 @@ class CaseItem(pytest.Item):
         super().__init__(**more)
         self.question = question
         self.add_marker("promptbench")
-        case = self._suite.bench.cases[question.case]
+        case = self._suite.prepared.cases[question.case]
         # `-k critical` finds the cases with that tag.
         self.extra_keyword_matches.update(case.tags)
         if case.quarantine:
@@ -208,7 +208,7 @@ class _Suites:
         if path not in self._open:
             try:
                 self._purse = self._purse or self.filled()
-                self._open[path] = api.OpenSuite(api.Workspace.open(path.parent), path, self._purse)
+                self._open[path] = api.OpenSuite(api.Project.open(path.parent), path, self._purse)
             except PromptbenchError as error:
                 raise pytest.Collector.CollectError(_told(error)) from None
         return self._open[path]
@@ -267,7 +267,7 @@ class Case:
 
     @property
     def tags(self) -> tuple[str, ...]:
-        return self._suite.bench.cases[self.name].tags
+        return self._suite.prepared.cases[self.name].tags
 
     def check(self, answer: str) -> Evaluation:
         """Holds an answer, wherever it comes from, against the checks of the case and of its suite."""
@@ -306,7 +306,7 @@ class Promptbench:
         """The cases of a suite by name, in order. `path`, its file or folder, is relative to pytest's root."""
         file = self._root / path
         suite = self._opened(file / SUITE if file.is_dir() else file)
-        return {name: Case(suite, name) for name in suite.bench.cases.names}
+        return {name: Case(suite, name) for name in suite.prepared.cases.names}
 
     def check(self, answer: str, checks: Iterable[Any] = (), **more: Any) -> Evaluation:
         """Holds an answer against checks, each as under `checks:` in a suite, and against `expect=`, as there.
@@ -317,9 +317,9 @@ class Promptbench:
         from promptbench.core.errors import InputError
 
         __tracebackhide__ = True
-        workspace = api.Workspace.open(self._root)
+        project = api.Project.open(self._root)
         try:
-            found = api.check_answer(workspace, answer, list(checks), **more)
+            found = api.check_answer(project, answer, list(checks), **more)
         except InputError as error:
             raise InputError(_told(error)) from None
         return _held(found, "the answer")

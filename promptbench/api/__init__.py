@@ -1,6 +1,6 @@
 """What a command, a test or a program of yours can do with promptbench: all names of `promptbench.api.public`.
 
-workspace = Workspace.open()
+workspace = Project.open()
 for report in run(workspace, Selection(paths=(Path("suites/triage"),))):
     print(report.sentence)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from promptbench.api.running import first_error, gateway_of, pacers_of, prices_of, same_judges
 from promptbench.api.spending import Spending, require_prices
-from promptbench.api.workspace import Selection, Workspace
+from promptbench.api.workspace import Project, Selection
 from promptbench.checks import _agreement
 from promptbench.checks._agreement import Agreement
 from promptbench.core.canonical import digest, lf
@@ -24,7 +24,7 @@ from promptbench.engine import leaving
 from promptbench.formats.json_text import read
 from promptbench.gateway import Gateway, ModelDown, Stopped
 from promptbench.metrics.agreement import Confusion, point_biserial
-from promptbench.project.bench import Bench
+from promptbench.project.bench import PreparedSuite
 from promptbench.store.runs import RunStore
 from promptbench.suite.labelled import Labelled, read_labelled, sheet
 
@@ -70,7 +70,7 @@ class _Call:
 
 
 def agree(
-    workspace: Workspace,
+    project: Project,
     suite: Path,
     labels: Path,
     *,
@@ -89,25 +89,25 @@ def agree(
     Raises InputError with every mistake in the labels, EnvironmentFailure when the judge does not answer, Interrupted
     when the user stops it; what was answered until then is on record.
     """
-    with workspace.prompts() as store, workspace.runs() as runs:
-        [bench, *others], _ = workspace.assemble(Selection(paths=(suite,)), store=store, runs=runs)
+    with project.prompts() as store, project.runs() as runs:
+        [prepared, *others], _ = project.assemble(Selection(paths=(suite,)), store=store, runs=runs)
         if others:
-            raise InputError(f"there are several suites in {workspace.shown(suite)}", hint="name one of them")
-        check = _chosen(bench, criterion)
+            raise InputError(f"there are several suites in {project.shown(suite)}", hint="name one of them")
+        check = _chosen(prepared, criterion)
         found = Diagnostics()
-        rows = read_labelled(labels, workspace.shown(labels), found)
-        items = _items(bench, rows, _Recorded(runs, bench, run), found)
+        rows = read_labelled(labels, project.shown(labels), found)
+        items = _items(prepared, rows, _Recorded(runs, prepared, run), found)
         _refuse(found, items)
         check = check.unproven()
-        asking = _Asking(workspace, bench, runs, check, again, spending or Spending(), listen)
+        asking = _Asking(project, prepared, runs, check, again, spending or Spending(), listen)
         answers = asking.answers(items)
-        agreement = _agreement_of(bench, check, items, answers)
+        agreement = _agreement_of(prepared, check, items, answers)
         try:
-            file = _agreement.keep(bench.suite.folder, agreement)
+            file = _agreement.keep(prepared.suite.folder, agreement)
         except (ValueError, OSError) as error:
             raise InputError(f"the agreement cannot be written: {error}") from None
-        [bench], _ = workspace.assemble(Selection(paths=(suite,)), store=store, runs=runs)
-    proven = next(item for item in bench.judged_checks if item.identity == check.identity)
+        [prepared], _ = project.assemble(Selection(paths=(suite,)), store=store, runs=runs)
+    proven = next(item for item in prepared.judged_checks if item.identity == check.identity)
     calls = answers.values()
     return Agreed(
         agreement,
@@ -116,22 +116,24 @@ def agree(
         len(answers),
         sum(call.calls for call in calls),
         None if any(call.cost is None for call in calls) else sum(call.cost or 0.0 for call in calls),
-        workspace.shown(file),
+        project.shown(file),
     )
 
 
-def write_sheet(workspace: Workspace, suite: Path, file: Path, *, run: str | None = None) -> tuple[int, int]:
+def write_sheet(project: Project, suite: Path, file: Path, *, run: str | None = None) -> tuple[int, int]:
     """Writes answers of a recorded run into a CSV sheet for people to label; how many, and how many there are.
 
     Of more than 200 it takes a part that does not depend on their order. Raises InputError when there is no run, or
     the file is there already.
     """
-    with workspace.prompts() as store, workspace.runs() as runs:
-        [bench, *_], _ = workspace.assemble(Selection(paths=(suite,)), store=store, runs=runs)
-        texts = [(case, *item) for case, found in _Recorded(runs, bench, run).all().items() for item in found.items()]
+    with project.prompts() as store, project.runs() as runs:
+        [prepared, *_], _ = project.assemble(Selection(paths=(suite,)), store=store, runs=runs)
+        texts = [
+            (case, *item) for case, found in _Recorded(runs, prepared, run).all().items() for item in found.items()
+        ]
         chosen = {(case, text) for case, text, _ in sorted(texts, key=_shuffled)[:_SHEET_ROWS]}
         rows = [
-            {"case": case, "model": models[0], "input": _input(bench, case), "answer": text}
+            {"case": case, "model": models[0], "input": _input(prepared, case), "answer": text}
             for case, text, models in texts
             if (case, text) in chosen
         ]
@@ -149,14 +151,14 @@ def _shuffled(item: tuple[str, str, list[str]]) -> str:
     return digest([item[0], item[1]])
 
 
-def _input(bench: Bench, case: str) -> str:
-    return "\n".join(f"{name}: {value}" for name, value in bench.cases[case].variables.items())
+def _input(prepared: PreparedSuite, case: str) -> str:
+    return "\n".join(f"{name}: {value}" for name, value in prepared.cases[case].variables.items())
 
 
-def _chosen(bench: Bench, criterion: str | None) -> JudgedCheck:
-    known = bench.judged_checks
+def _chosen(prepared: PreparedSuite, criterion: str | None) -> JudgedCheck:
+    known = prepared.judged_checks
     if not known:
-        raise InputError(f"the suite '{bench.suite.name}' has no judged check", hint="`promptbench explain rubric`")
+        raise InputError(f"the suite '{prepared.suite.name}' has no judged check", hint="`promptbench explain rubric`")
     fitting = [check for check in known if criterion is None or check.criterion.startswith(criterion)]
     if len(fitting) == 1:
         return fitting[0]
@@ -168,19 +170,19 @@ def _chosen(bench: Bench, criterion: str | None) -> JudgedCheck:
 class _Recorded:
     """The answers of a run by case and text, read when one is wanted."""
 
-    def __init__(self, runs: RunStore, bench: Bench, run: str | None) -> None:
+    def __init__(self, runs: RunStore, prepared: PreparedSuite, run: str | None) -> None:
         self._runs = runs
-        self._bench = bench
+        self._prepared = prepared
         self._run = run
         self._texts: dict[str, dict[str, list[str]]] | None = None
 
     def all(self) -> dict[str, dict[str, list[str]]]:
         """By case and text, the models that gave it. Raises InputError when there is no such run."""
         if self._texts is None:
-            info = self._runs.run(self._run or self._runs.latest_of_suite(self._bench.suite.name))
+            info = self._runs.run(self._run or self._runs.latest_of_suite(self._prepared.suite.name))
             self._texts = {}
             for attempt in self._runs.attempts(info.id):
-                if attempt.answer is not None and attempt.fallback is None and attempt.key.case in self._bench.cases:
+                if attempt.answer is not None and attempt.fallback is None and attempt.key.case in self._prepared.cases:
                     models = self._texts.setdefault(attempt.key.case, {}).setdefault(attempt.answer.text, [])
                     models.append(attempt.key.model)
         return self._texts
@@ -189,12 +191,12 @@ class _Recorded:
         return [text for text, models in self.all().get(case, {}).items() if model is None or model in models]
 
 
-def _items(bench: Bench, rows: Sequence[Labelled], recorded: _Recorded, found: Diagnostics) -> list[_Item]:
+def _items(prepared: PreparedSuite, rows: Sequence[Labelled], recorded: _Recorded, found: Diagnostics) -> list[_Item]:
     """The labelled answers, each once. What does not fit goes to `found`."""
     items: dict[tuple[str, str], tuple[_Item, Labelled]] = {}
     for row in rows:
-        if row.case not in bench.cases:
-            guess = did_you_mean(row.case, bench.cases.names)
+        if row.case not in prepared.cases:
+            guess = did_you_mean(row.case, prepared.cases.names)
             hint = f"did you mean '{guess}'?" if guess else None
             found.add(Code.BAD_VALUE, f"the suite has no case '{row.case}'", row.location("case"), hint=hint)
             continue
@@ -208,13 +210,13 @@ def _items(bench: Bench, rows: Sequence[Labelled], recorded: _Recorded, found: D
             found.add(
                 Code.BAD_VALUE, message, row.location("label"), hint="agree on one, or leave it out", related=related
             )
-        variables = bench.cases[row.case].variables
-        items.setdefault(key, (_Item(_subject(bench, text, variables), row.passed), row))
+        variables = prepared.cases[row.case].variables
+        items.setdefault(key, (_Item(_subject(prepared, text, variables), row.passed), row))
     return [item for item, _ in items.values()]
 
 
-def _subject(bench: Bench, text: str, variables: Mapping[str, object]) -> Subject:
-    return Subject(text, lambda: read(text), bench.accept, variables)
+def _subject(prepared: PreparedSuite, text: str, variables: Mapping[str, object]) -> Subject:
+    return Subject(text, lambda: read(text), prepared.accept, variables)
 
 
 def _only_text(row: Labelled, recorded: _Recorded, found: Diagnostics) -> str | None:
@@ -245,29 +247,29 @@ class _Asking:
 
     def __init__(
         self,
-        workspace: Workspace,
-        bench: Bench,
+        project: Project,
+        prepared: PreparedSuite,
         runs: RunStore,
         check: JudgedCheck,
         again: bool,
         spending: Spending,
         listen: Listener,
     ) -> None:
-        self._workspace = workspace
-        self._bench = bench
+        self._project = project
+        self._prepared = prepared
         self._runs = runs
         self._check = check
         self._again = again
         self._spending = spending
         self._listen = listen
-        self._same = same_judges(bench)
+        self._same = same_judges(prepared)
 
     def answers(self, items: Sequence[_Item]) -> dict[str, _Call]:
         """By the hash of the question. Raises EnvironmentFailure, Interrupted."""
         questions = {
             digest(question.as_dict()): question
             for item in items
-            for question in map(self._bench.as_asked, self._check.questions(item.subject))
+            for question in map(self._prepared.as_asked, self._check.questions(item.subject))
         }
         kept = {} if self._again else {key: self._recorded(key, question) for key, question in questions.items()}
         found = {key: call for key, call in kept.items() if call is not None}
@@ -289,13 +291,13 @@ class _Asking:
 
     async def _ask(self, questions: Mapping[str, Request]) -> dict[str, _Call]:
         asyncio.get_running_loop().set_default_executor(leaving.DaemonThreads())
-        workspace, bench = self._workspace, self._bench
-        judges = [bench.judges[str(ref)].model for ref in self._check.judges]
-        prices, pacers = prices_of(workspace, bench), pacers_of(workspace, bench, None)
+        project, prepared = self._project, self._prepared
+        judges = [prepared.judges[str(ref)].model for ref in self._check.judges]
+        prices, pacers = prices_of(project, prepared), pacers_of(project, prepared, None)
         budgets = [self._spending.budget()]
         if self._spending.max_cost is not None:
             require_prices(prices, judges)
-        gateway = gateway_of(workspace, judges, prices, budgets, pacers, self._listen)
+        gateway = gateway_of(project, judges, prices, budgets, pacers, self._listen)
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = {
@@ -313,14 +315,16 @@ class _Asking:
         if reply.answer is None:
             why = reply.failure.message if reply.failure else "no reason is given"
             raise EnvironmentFailure(f"the judge {question.model} does not answer: {why}")
-        answer = self._workspace.secrets.mask_answer(reply.answer)
+        answer = self._project.secrets.mask_answer(reply.answer)
         self._runs.record(key, str(question.model), answer, deterministic=str(question.model) in self._same)
         return _Call(str(question.model), answer, reply.tries, reply.cost)
 
 
-def _agreement_of(bench: Bench, check: JudgedCheck, items: Sequence[_Item], answers: Mapping[str, _Call]) -> Agreement:
+def _agreement_of(
+    prepared: PreparedSuite, check: JudgedCheck, items: Sequence[_Item], answers: Mapping[str, _Call]
+) -> Agreement:
     """Raises EnvironmentFailure when too many answers are without a verdict, or a judge is not one model."""
-    pairs = [(item, _score(bench, check, item, answers)) for item in items]
+    pairs = [(item, _score(prepared, check, item, answers)) for item in items]
     judged = [(item, score) for item, score in pairs if not score.errored]
     missing = len(pairs) - len(judged)
     if missing > max(1, _MOST_WITHOUT_VERDICT * len(pairs)):
@@ -351,6 +355,6 @@ def _agreement_of(bench: Bench, check: JudgedCheck, items: Sequence[_Item], answ
     )
 
 
-def _score(bench: Bench, check: JudgedCheck, item: _Item, answers: Mapping[str, _Call]) -> Score:
-    keys = [digest(bench.as_asked(question).as_dict()) for question in check.questions(item.subject)]
+def _score(prepared: PreparedSuite, check: JudgedCheck, item: _Item, answers: Mapping[str, _Call]) -> Score:
+    keys = [digest(prepared.as_asked(question).as_dict()) for question in check.questions(item.subject)]
     return check.conclude(item.subject, [answers[key].answer for key in keys])

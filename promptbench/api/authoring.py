@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from promptbench.api.capturing import sound_suite
-from promptbench.api.workspace import Selection, Workspace, mistakes
+from promptbench.api.workspace import Project, Selection, input_error
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import InputError
 from promptbench.core.types import Json, Rung
@@ -19,8 +19,8 @@ from promptbench.formats.json_text import read as read_json
 from promptbench.formats.marked_yaml import parse
 from promptbench.formats.source import Source
 from promptbench.formats.yaml_text import item_lines, mapping_lines
-from promptbench.project.assemble import Surroundings
-from promptbench.project.bench import BenchCase
+from promptbench.project.assemble import PrepareOptions
+from promptbench.project.bench import PreparedCase
 from promptbench.project.cases import CaseBuilder
 from promptbench.project.evaluate import Evaluation
 from promptbench.prompts.prompt import Prompt, Template
@@ -80,12 +80,12 @@ class Draft:
 class CaseAuthor:
     """Adds a case to one suite. Raises InputError if the suite is invalid."""
 
-    def __init__(self, workspace: Workspace, path: Path | None) -> None:
-        self._file = _only_suite(workspace, path)
-        self.shown = workspace.shown(self._file)
-        self.folder = workspace.shown(self._file.parent)
-        self._workspace = workspace
-        with self._surroundings() as around:
+    def __init__(self, project: Project, path: Path | None) -> None:
+        self._file = _only_suite(project, path)
+        self.shown = project.shown(self._file)
+        self.folder = project.shown(self._file.parent)
+        self._project = project
+        with self._prepare_options() as around:
             self._suite, self._prompts = sound_suite(self._file, self.shown, around)
         cases = list(self._suite.cases.scan(Diagnostics()))
         self._names = {case.name for case in cases}
@@ -145,16 +145,16 @@ class CaseAuthor:
         self.check_name(draft.name)
         self._built(draft)
 
-    def _built(self, draft: Draft) -> tuple[CaseBuilder, BenchCase]:
+    def _built(self, draft: Draft) -> tuple[CaseBuilder, PreparedCase]:
         found = Diagnostics()
         self.text(draft)
         document = parse(Source("the new case", "\n".join(mapping_lines(draft.data, 0)) + "\n"), found)
         case = read_case(document.value, Where(document), found) if document else None
-        root, allowed = self._workspace.settings.root, tuple(self._workspace.settings.values.python)
+        root, allowed = self._project.settings.root, tuple(self._project.settings.values.python)
         builder = CaseBuilder(self._suite, self._prompts, found, has_baseline=True, root=root, allowed_code=allowed)
         built = builder.build(case) if case else None
         if built is None or found.errors:
-            raise mistakes(found)
+            raise input_error(found)
         return builder, built
 
     def add(self, draft: Draft) -> None:
@@ -162,19 +162,19 @@ class CaseAuthor:
         self.check(draft)
         after = edit_cases(self._file.read_bytes(), self.shown, {}, [Change(draft.data)])
         # Load the new file as any command would; if it is invalid, the old one stays.
-        with self._surroundings() as around:
+        with self._prepare_options() as around:
             write_whole(self._file, after, lambda new: sound_suite(new, self.shown, around))
 
     @contextmanager
-    def _surroundings(self) -> Iterator[Surroundings]:
-        with self._workspace.prompts() as store, self._workspace.recordings() as runs:
-            yield self._workspace.surroundings(Selection(), store, runs)
+    def _prepare_options(self) -> Iterator[PrepareOptions]:
+        with self._project.prompts() as store, self._project.recordings() as runs:
+            yield self._project.prepare_options(Selection(), store, runs)
 
 
-def _only_suite(workspace: Workspace, path: Path | None) -> Path:
-    files = workspace.suite_files([path] if path else [])
+def _only_suite(project: Project, path: Path | None) -> Path:
+    files = project.suite_files([path] if path else [])
     if len(files) > 1:
-        names = ", ".join(workspace.shown(file.parent) for file in files)
+        names = ", ".join(project.shown(file.parent) for file in files)
         raise InputError("there are several suites", hint=f"name one of them: {names}")
     return files[0]
 

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 
 from promptbench.api.running import Asked, case_infos, execute, policy_of
 from promptbench.api.spending import Spending
-from promptbench.api.workspace import Selection, Workspace
+from promptbench.api.workspace import Project, Selection
 from promptbench.core.clock import today
 from promptbench.core.errors import EnvironmentFailure, InputError
 from promptbench.core.events import Listener
@@ -19,7 +19,7 @@ from promptbench.gate.flips import CaseInfo, Flip
 from promptbench.gate.judge import GatedModel, Result, judge
 from promptbench.gate.policy import TRIES
 from promptbench.gate.table import Table
-from promptbench.project.bench import Bench
+from promptbench.project.bench import PreparedSuite
 from promptbench.project.quarantine import allowed
 from promptbench.report.calibration import CalibratedModel, CalibratedSuite, CalibrationReport, FlakyCase, Share
 from promptbench.settings.settings import actor
@@ -33,24 +33,24 @@ _REVIEW_DAYS = 30
 class _Plan:
     """A suite as it is, and the bench that asks what is in production often enough for both sides."""
 
-    suite: Bench
-    asked: Bench
+    suite: PreparedSuite
+    asked: PreparedSuite
     repeats: int
     command: str
 
 
 def calibrate(
-    workspace: Workspace, selection: Selection, *, repeats: int | None, spending: Spending, listen: Listener
+    project: Project, selection: Selection, *, repeats: int | None, spending: Spending, listen: Listener
 ) -> CalibrationReport:
     """Asks what is in production `repeats` times for either side of a comparison with itself, the two interleaved.
 
     By default as often as the gate asks of a case at the most. What is found is kept, and later runs mention it. Raises
     as `run` does, and EnvironmentFailure where not all was answered.
     """
-    with workspace.prompts() as store, workspace.runs() as runs:
-        benches, _ = workspace.assemble(selection, store=store, runs=runs)
-        plans = [_plan(workspace, selection, bench, repeats) for bench in benches]
-        spending.check(workspace, [plan.asked for plan in plans])
+    with project.prompts() as store, project.runs() as runs:
+        prepared_suites, _ = project.assemble(selection, store=store, runs=runs)
+        plans = [_plan(project, selection, prepared, repeats) for prepared in prepared_suites]
+        spending.check(project, [plan.asked for plan in plans])
         whole = spending.budget()
         suites = []
         for plan in plans:
@@ -58,64 +58,64 @@ def calibrate(
             if plan.asked.models:
                 asked = Asked(plan.command, _chosen(selection))
                 budgets = spending.budgets(whole, plan.asked)
-                done = execute(workspace, plan.asked, runs, listen, asked=asked, budgets=budgets)
+                done = execute(project, plan.asked, runs, listen, asked=asked, budgets=budgets)
                 if done.verdict.result is Result.NO_VERDICT:
                     why = done.verdict.sentence.partition(": ")[2]
                     raise EnvironmentFailure(f"no calibration: {why}", hint=f"`{plan.command}` goes on from here")
                 run = done.info.id
-            suites.append(_found(workspace, plan, runs, run))
+            suites.append(_found(project, plan, runs, run))
         return CalibrationReport(suites)
 
 
-def _plan(workspace: Workspace, selection: Selection, bench: Bench, repeats: int | None) -> _Plan:
+def _plan(project: Project, selection: Selection, prepared: PreparedSuite, repeats: int | None) -> _Plan:
     """Raises InputError where nothing is in production."""
-    if bench.champion is None:
+    if prepared.champion is None:
         raise InputError(
-            f"nothing of '{bench.prompt_name}' is in production yet, so there is nothing to calibrate by",
+            f"nothing of '{prepared.prompt_name}' is in production yet, so there is nothing to calibrate by",
             hint="`promptbench adopt` puts in what is in use today",
         )
-    words = ["promptbench", "calibrate", workspace.shown(bench.suite.folder)]
+    words = ["promptbench", "calibrate", project.shown(prepared.suite.folder)]
     for flag, values in _chosen(selection).items():
         words += [word for value in values for word in (f"--{flag}", value)]
     words += ["--repeats", str(repeats)] if repeats else []
-    each = repeats or bench.suite.gate.repeats + TRIES
-    alone = replace(bench, candidates=(replace(bench.champion, side=Side.CANDIDATE),))
+    each = repeats or prepared.suite.gate.repeats + TRIES
+    alone = replace(prepared, candidates=(replace(prepared.champion, side=Side.CANDIDATE),))
     asked = replace(
         alone,
-        models=tuple(model for model in bench.models if model.gated and not alone.deterministic(model)),
-        suite=replace(bench.suite, gate=bench.suite.gate.model_copy(update={"repeats": 2 * each})),
+        models=tuple(model for model in prepared.models if model.gated and not alone.deterministic(model)),
+        suite=replace(prepared.suite, gate=prepared.suite.gate.model_copy(update={"repeats": 2 * each})),
         # It proves nothing about a candidate, and is no point in a suite's history.
         partial=True,
     )
-    return _Plan(bench, asked, each, shlex.join(words))
+    return _Plan(prepared, asked, each, shlex.join(words))
 
 
 def _chosen(selection: Selection) -> dict[str, list[str]]:
     return {"prompt": [], "model": list(selection.models), "case": list(selection.cases), "tag": list(selection.tags)}
 
 
-def _found(workspace: Workspace, plan: _Plan, runs: RunStore, run: str | None) -> CalibratedSuite:
-    bench, champion = plan.suite, plan.suite.champion
+def _found(project: Project, plan: _Plan, runs: RunStore, run: str | None) -> CalibratedSuite:
+    prepared, champion = plan.suite, plan.suite.champion
     assert champion is not None
     sides = _sides(runs.outcomes(run), plan.repeats) if run else Table()
     models = []
     for model in plan.asked.models:
-        rates = [rate for case in case_infos(bench) if (rate := _rate(sides, model.name, case)).tries]
-        models.append(_model(bench, model.name, rates, sides))
+        rates = [rate for case in case_infos(prepared) if (rate := _rate(sides, model.name, case)).tries]
+        models.append(_model(prepared, model.name, rates, sides))
         if run:
             found = [(model.name, rate.case.name, rate.tries, rate.passes) for rate in rates]
             runs.calibrations().keep(run, found)
     there = {model.name for model in plan.asked.models}
     return CalibratedSuite(
-        suite=bench.suite.name,
-        path=workspace.shown(bench.suite.path),
+        suite=prepared.suite.name,
+        path=project.shown(prepared.suite.path),
         prompt=champion.label,
         run=run,
         repeats=plan.repeats,
         models=models,
-        steady=[model.name for model in bench.models if model.name not in there],
-        room=max(0, allowed(len(bench.suite.cases.numbers)) - len(bench.cases.quarantined)),
-        owner=actor(workspace.settings, workspace.environ, None),
+        steady=[model.name for model in prepared.models if model.name not in there],
+        room=max(0, allowed(len(prepared.suite.cases.numbers)) - len(prepared.cases.quarantined)),
+        owner=actor(project.settings, project.environ, None),
         review_by=(date.fromisoformat(today()) + timedelta(days=_REVIEW_DAYS)).isoformat(),
     )
 
@@ -139,8 +139,8 @@ def _rate(sides: Table, model: str, case: CaseInfo) -> Rate:
     return Rate(case, sum(cell.passes for cell in cells), sum(cell.total for cell in cells))
 
 
-def _model(bench: Bench, model: str, rates: Sequence[Rate], sides: Table) -> CalibratedModel:
-    policy = policy_of(bench)
+def _model(prepared: PreparedSuite, model: str, rates: Sequence[Rate], sides: Table) -> CalibratedModel:
+    policy = policy_of(prepared)
     alarms = false_alarms(rates, policy)
     judged = judge(
         sides,

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from promptbench.api.workspace import Selection, Workspace, mistakes
+from promptbench.api.workspace import Project, Selection, input_error
 from promptbench.core.canonical import lf
 from promptbench.core.diagnostics import Code, Diagnostics
 from promptbench.core.errors import InputError
@@ -15,7 +15,7 @@ from promptbench.core.types import Json, Rung
 from promptbench.formats.json_text import read as read_json
 from promptbench.formats.marked_yaml import parse
 from promptbench.formats.source import Source
-from promptbench.project.assemble import Surroundings, prompts_in_play
+from promptbench.project.assemble import PrepareOptions, load_prompts
 from promptbench.project.capture import Capture, Captured, Chosen, Known, Refused, Wanted
 from promptbench.project.cases import CaseBuilder, PromptInPlay
 from promptbench.prompts.parser import parse_prompt
@@ -57,7 +57,7 @@ class CaptureReport:
 
 
 def capture(
-    workspace: Workspace, path: Path, calls: Sequence[Chosen], wanted: Wanted, *, dry_run: bool = False
+    project: Project, path: Path, calls: Sequence[Chosen], wanted: Wanted, *, dry_run: bool = False
 ) -> CaptureReport:
     """Adds a case for each call whose answer fails its checks, and writes the file, if there is one.
 
@@ -65,10 +65,10 @@ def capture(
     """
     if len(calls) > 1 and (wanted.expect or wanted.should_be):
         raise InputError("what should have come back is said of one call at a time", hint="name one id")
-    file = workspace.suite_file(path)
-    shown = workspace.shown(file)
-    with workspace.prompts() as store, workspace.recordings() as runs:
-        around = workspace.surroundings(Selection(), store, runs)
+    file = project.suite_file(path)
+    shown = project.shown(file)
+    with project.prompts() as store, project.recordings() as runs:
+        around = project.prepare_options(Selection(), store, runs)
         suite, prompts = sound_suite(file, shown, around)
         templates = [*(item.prompt for item in prompts[::-1]), *_earlier(store, prompts[0].prompt.name)]
         joined = Capture(suite, prompts, templates, around.root, around.allowed_code)
@@ -90,11 +90,11 @@ def capture(
     )
 
 
-def sound_suite(file: Path, shown: str, around: Surroundings) -> tuple[Suite, Sequence[PromptInPlay]]:
+def sound_suite(file: Path, shown: str, around: PrepareOptions) -> tuple[Suite, Sequence[PromptInPlay]]:
     """The suite and its prompts. Raises InputError with every mistake that says what a case means."""
     found = Diagnostics()
     suite = load_suite(file, shown, found)
-    prompts = prompts_in_play(suite, around, found) if suite else []
+    prompts = load_prompts(suite, around, found) if suite else []
     if suite and prompts:
         builder = CaseBuilder(
             suite, prompts, found, has_baseline=True, root=around.root, allowed_code=around.allowed_code
@@ -104,7 +104,7 @@ def sound_suite(file: Path, shown: str, around: Surroundings) -> tuple[Suite, Se
     errors = Diagnostics()
     errors.extend(item for item in found if item.code is not Code.NO_CASES)
     if errors.errors or suite is None or not prompts:
-        raise mistakes(errors)
+        raise input_error(errors)
     return suite, prompts
 
 
@@ -136,7 +136,7 @@ def read_wanted(*, should_be: str | None, expect: str | None, checks: Sequence[s
         value = document.value
         written += value if isinstance(value, list) else [value]
     if found.errors:
-        raise mistakes(found)
+        raise input_error(found)
     wish: tuple[Json, ...] = ()
     if should_be is not None:
         reading = read_json(should_be)

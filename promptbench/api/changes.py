@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from promptbench.api.workspace import Selection, Workspace
+from promptbench.api.workspace import Project, Selection
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import EnvironmentFailure, InputError, NothingSelected
 from promptbench.core.types import Json
-from promptbench.project.footprint import touched
+from promptbench.project.footprint import is_affected
 from promptbench.settings.settings import find_project
 from promptbench.suite.loader import load as load_suite
 
@@ -40,34 +40,34 @@ class Changes:
     files: frozenset[Path]
 
 
-def changed_only(workspace: Workspace, selection: Selection) -> tuple[Selection, str]:
+def changed_only(project: Project, selection: Selection) -> tuple[Selection, str]:
     """The selection of those of its suites that a change concerns, and a sentence about that.
 
     Raises NothingSelected when there is none; InputError when git does not know what has changed.
     """
-    settings = workspace.settings
+    settings = project.settings
     git = _Git(settings.root)
-    found = _changes(git, workspace.environ, selection.since)
-    suites = workspace.suite_files(selection.paths)
+    found = _changes(git, project.environ, selection.since)
+    suites = project.suite_files(selection.paths)
     mirror = (settings.store / "text").resolve()
     everything = _settings_changed(git, settings.root, found, settings.values.prices)
-    chosen = [file for file in suites if everything or _concerns(workspace, file, found, mirror)]
+    chosen = [file for file in suites if everything or _concerns(project, file, found, mirror)]
     if not chosen:
         raise NothingSelected(
             f"nothing that a suite uses has changed since {found.told}",
             hint="without --changed all suites are judged; --changed-since names another commit to compare with",
         )
-    names = ", ".join(workspace.shown(file.parent) for file in chosen)
+    names = ", ".join(project.shown(file.parent) for file in chosen)
     why = "the settings have changed" if everything else f"changed: {names}"
     rest = len(suites) - len(chosen)
     others = f"; {rest} other {'suite is' if rest == 1 else 'suites are'} not judged" if rest else ""
     return replace(selection, paths=tuple(chosen)), f"since {found.told} {why}{others}"
 
 
-def _concerns(workspace: Workspace, file: Path, found: Changes, mirror: Path) -> bool:
-    suite = load_suite(file, workspace.shown(file), Diagnostics())
+def _concerns(project: Project, file: Path, found: Changes, mirror: Path) -> bool:
+    suite = load_suite(file, project.shown(file), Diagnostics())
     # Of what cannot be read nobody knows what it uses, and its mistakes are to be told.
-    return suite is None or touched(suite, found.files, mirror)
+    return suite is None or is_affected(suite, found.files, mirror)
 
 
 def _settings_changed(git: _Git, root: Path, found: Changes, prices: str | None) -> bool:

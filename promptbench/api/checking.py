@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from promptbench.api.workspace import Workspace
+from promptbench.api.workspace import Project
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import InputError
 from promptbench.core.protocols import CheckContext
@@ -20,7 +20,7 @@ from promptbench.suite.models import Where
 
 
 def check_text(
-    workspace: Workspace, text: str, written: Sequence[str], *, accept: str, variables: Mapping[str, str]
+    project: Project, text: str, written: Sequence[str], *, accept: str, variables: Mapping[str, str]
 ) -> Evaluation:
     """Scores `text` with checks written in YAML, each as under `checks:` in a suite; `accept` is as there.
 
@@ -29,8 +29,8 @@ def check_text(
     Raises InputError with every mistake in them.
     """
     found = Diagnostics()
-    values = workspace.settings.values
-    context = CheckContext(Path.cwd(), None, workspace.settings.root, tuple(values.python))
+    values = project.settings.values
+    context = CheckContext(Path.cwd(), None, project.settings.root, tuple(values.python))
     built = []
     for index, item in enumerate(written, 1):
         document = parse(Source(f"check {index}", item), found)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from promptbench.api.failing import failures
 from promptbench.api.redacting import redactor
-from promptbench.api.workspace import Workspace
+from promptbench.api.workspace import Project
 from promptbench.core.call_filter import CallFilter
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import InputError, NothingSelected
@@ -18,34 +18,34 @@ from promptbench.project.capture import Chosen
 from promptbench.suite.loader import load as load_suite
 
 
-def chosen_by_id(workspace: Workspace, ids: Sequence[str]) -> list[Chosen]:
+def chosen_by_id(project: Project, ids: Sequence[str]) -> list[Chosen]:
     """The imported calls of these ids. Raises InputError for one that is not there."""
     if not ids:
         return []
-    with workspace.recordings() as runs:
+    with project.recordings() as runs:
         if runs is None:
             raise InputError("no call is imported yet", hint="`promptbench import FILE` does that")
         kept = [runs.calls().get(name) for name in ids]
     return [Chosen(item.call, item.source) for item in kept]
 
 
-def chosen_of_clusters(workspace: Workspace, path: Path, most: int | None) -> list[Chosen]:
+def chosen_of_clusters(project: Project, path: Path, most: int | None) -> list[Chosen]:
     """The newest imported call of each cluster of failures, the largest cluster first; at most so many.
 
     Clusters of calls that got no answer are left out. Raises NothingSelected when there is none.
     """
-    file = workspace.suite_file(path)
-    suite = load_suite(file, workspace.shown(file), Diagnostics())
+    file = project.suite_file(path)
+    suite = load_suite(file, project.shown(file), Diagnostics())
     by_checks = file if suite and suite.checks else None
     answered = CallFilter(tiers=frozenset((FailureTier.CONTENT, FailureTier.CUT)))
-    clusters = failures(workspace, by_checks, CallFilter() if by_checks else answered)
+    clusters = failures(project, by_checks, CallFilter() if by_checks else answered)
     found = [item.example for item in clusters if item.example.logged and item.tier is not FailureTier.TRANSPORT]
     if not found:
         raise NothingSelected("no imported call with an answer fails", hint="`promptbench import FILE` reads a log")
-    return chosen_by_id(workspace, [item.id for item in found[:most]])
+    return chosen_by_id(project, [item.id for item in found[:most]])
 
 
-def chosen_in_log(workspace: Workspace, written: str, *, dry_run: bool = False) -> Chosen:
+def chosen_in_log(project: Project, written: str, *, dry_run: bool = False) -> Chosen:
     """The call that FILE#ID means, with personal data replaced; a `dry_run` leaves nothing behind.
 
     Raises InputError when there is none.
@@ -53,18 +53,18 @@ def chosen_in_log(workspace: Workspace, written: str, *, dry_run: bool = False) 
     name, hash_sign, wanted = written.rpartition("#")
     if not (name and hash_sign and wanted):
         raise InputError(f"'{written}' is not FILE#ID", hint="for example --log calls.jsonl#INC-2031")
-    redact = redactor(workspace, keep_key=not dry_run)
+    redact = redactor(project, keep_key=not dry_run)
     for call in calls_of(Path(name)):
         if call.id == wanted:
             return Chosen(redact.call(call), redact.text(name))
     raise InputError(f"there is no call '{wanted}' in {name}")
 
 
-def replayed_calls(workspace: Workspace, logs: Sequence[Path], wanted: CallFilter) -> list[LoggedCall]:
+def replayed_calls(project: Project, logs: Sequence[Path], wanted: CallFilter) -> list[LoggedCall]:
     """The calls of log files, or without any the imported ones, that a filter lets through."""
     if logs:
         return [call for path in logs for call in calls_of(path) if wanted.matches(call)]
-    with workspace.recordings() as runs:
+    with project.recordings() as runs:
         if runs is None:
             raise InputError(
                 "no call is imported yet", hint="`promptbench import FILE` does that, or name one by --log"

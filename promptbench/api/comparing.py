@@ -16,7 +16,7 @@ from promptbench.api.pairing import End, Pair, Pairing
 from promptbench.api.results import expected_of
 from promptbench.api.running import Asked, case_infos, execute, policy_of
 from promptbench.api.spending import Spending, expected
-from promptbench.api.workspace import PRODUCTION, Compared, Selection, Workspace, mistakes
+from promptbench.api.workspace import PRODUCTION, ComparedVersions, Project, Selection, input_error
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import InputError, NothingSelected
 from promptbench.core.events import Listener
@@ -25,8 +25,8 @@ from promptbench.engine.estimate import Estimate
 from promptbench.gate.flips import CaseInfo
 from promptbench.gate.policy import Policy, Versus
 from promptbench.gate.table import Table
-from promptbench.project.assemble import Stored
-from promptbench.project.bench import Bench, BenchModel
+from promptbench.project.assemble import StoredPrompt
+from promptbench.project.bench import PreparedModel, PreparedSuite
 from promptbench.prompts.parser import load as load_prompt
 from promptbench.report.model import RunReport
 from promptbench.store.prompts import Store
@@ -77,14 +77,14 @@ class _Version:
 class _Question:
     """A comparison for which both sides are asked now."""
 
-    bench: Bench
+    prepared: PreparedSuite
     pairing: Pairing
     labels: tuple[str, str]
     asked: Asked
 
 
 def compare(
-    workspace: Workspace,
+    project: Project,
     matchup: Matchup,
     *,
     spending: Spending | None = None,
@@ -96,58 +96,60 @@ def compare(
     suite, and two models, are asked now, side by side. Raises InputError where the words mean nothing, or what they
     mean was never asked, NothingSelected where no case can be compared.
     """
-    with workspace.prompts() as store, workspace.runs() as runs:
-        question = _question(workspace, store, runs, matchup)
+    with project.prompts() as store, project.runs() as runs:
+        question = _question(project, store, runs, matchup)
         if question is not None:
-            return _ask(workspace, runs, question, spending or Spending(), listen)
-        return _recorded(workspace, store, runs, matchup)
+            return _ask(project, runs, question, spending or Spending(), listen)
+        return _recorded(project, store, runs, matchup)
 
 
-def plan_comparison(workspace: Workspace, matchup: Matchup) -> ComparisonPlan | None:
+def plan_comparison(project: Project, matchup: Matchup) -> ComparisonPlan | None:
     """What `compare` would ask; None where it compares what is on record."""
-    with workspace.prompts() as store, workspace.recordings() as runs:
-        question = _question(workspace, store, runs, matchup)
+    with project.prompts() as store, project.recordings() as runs:
+        question = _question(project, store, runs, matchup)
         if question is None:
             return None
-        bench, (champion, candidate) = question.bench, question.labels
-        takes = expected(workspace, bench)
-        return ComparisonPlan(bench.suite.name, candidate, champion, len(bench.cases), takes)
+        prepared, (champion, candidate) = question.prepared, question.labels
+        takes = expected(project, prepared)
+        return ComparisonPlan(prepared.suite.name, candidate, champion, len(prepared.cases), takes)
 
 
 # -- both sides are asked now ------------------------------------------------------------------------------------------
 
 
-def _question(workspace: Workspace, store: Store, runs: RunStore | None, matchup: Matchup) -> _Question | None:
+def _question(project: Project, store: Store, runs: RunStore | None, matchup: Matchup) -> _Question | None:
     words, models = matchup.words, matchup.models
     if len(models) == 2 and len(words) <= 1:
-        return None if words and _RUN.fullmatch(words[0]) else _models_question(workspace, store, runs, matchup)
+        return None if words and _RUN.fullmatch(words[0]) else _models_question(project, store, runs, matchup)
     if len(words) not in (2, 3) or len(models) > 1 or matchup.prompt:
         raise InputError("what is to be compared with what?", hint=_USAGE)
     if len(words) == 2:
         return None
-    return _versions_question(workspace, store, runs, matchup)
+    return _versions_question(project, store, runs, matchup)
 
 
-def _versions_question(workspace: Workspace, store: Store, runs: RunStore | None, matchup: Matchup) -> _Question:
+def _versions_question(project: Project, store: Store, runs: RunStore | None, matchup: Matchup) -> _Question:
     champion, candidate = _two_versions(store, matchup)
     path = Path(matchup.words[2])
-    compared = Compared(candidate.prompt, Stored(champion.label, champion.source), _stored(candidate))
-    bench = _bench(workspace, store, runs, matchup, path, compared)
+    compared = ComparedVersions(candidate.prompt, StoredPrompt(champion.label, champion.source), _stored(candidate))
+    prepared = _prepared(project, store, runs, matchup, path, compared)
     pairs = [
         Pair(End(champion.hash, name, same), End(candidate.hash, name, same))
-        for name, same in ((model.name, bench.deterministic(model)) for model in bench.models)
+        for name, same in ((model.name, prepared.deterministic(model)) for model in prepared.models)
     ]
     versus = Versus(champion.label, candidate.label)
-    return _Question(bench, _pairing(bench, versus, pairs), (champion.label, candidate.label), _asked(bench, matchup))
+    return _Question(
+        prepared, _pairing(prepared, versus, pairs), (champion.label, candidate.label), _asked(prepared, matchup)
+    )
 
 
-def _models_question(workspace: Workspace, store: Store, runs: RunStore | None, matchup: Matchup) -> _Question:
+def _models_question(project: Project, store: Store, runs: RunStore | None, matchup: Matchup) -> _Question:
     if matchup.models[0] == matchup.models[1]:
         raise InputError(f"{matchup.models[0]} is compared with itself", hint="name two models: --model A --model B")
-    path = workspace.suite_file(Path(matchup.words[0])) if matchup.words else _only_suite(workspace)
-    version = _asked_version(workspace, store, runs, path, matchup.prompt)
-    bench = _bench(workspace, store, runs, matchup, path, Compared(version.prompt, None, _stored(version)))
-    ends = {model.name: End(version.hash, model.name, bench.deterministic(model)) for model in bench.models}
+    path = project.suite_file(Path(matchup.words[0])) if matchup.words else _only_suite(project)
+    version = _asked_version(project, store, runs, path, matchup.prompt)
+    prepared = _prepared(project, store, runs, matchup, path, ComparedVersions(version.prompt, None, _stored(version)))
+    ends = {model.name: End(version.hash, model.name, prepared.deterministic(model)) for model in prepared.models}
     blind = [name for name in matchup.models if name not in ends]
     if blind:
         hint = "a run shows it beside the prompt: `promptbench run SUITE`"
@@ -155,36 +157,36 @@ def _models_question(workspace: Workspace, store: Store, runs: RunStore | None, 
     first, second = (ends[name] for name in matchup.models)
     labels = (f"{version.label} on {first.model}", f"{version.label} on {second.model}")
     versus = Versus(f"on {first.model}", labels[1])
-    return _Question(bench, _pairing(bench, versus, [Pair(first, second)]), labels, _asked(bench, matchup))
+    return _Question(prepared, _pairing(prepared, versus, [Pair(first, second)]), labels, _asked(prepared, matchup))
 
 
-def _only_suite(workspace: Workspace) -> Path:
-    file, *others = workspace.suite_files(())
+def _only_suite(project: Project) -> Path:
+    file, *others = project.suite_files(())
     if others:
         raise InputError("there are several suites", hint="name one: `promptbench compare SUITE --model A --model B`")
     return file
 
 
-def _bench(
-    workspace: Workspace, store: Store, runs: RunStore | None, matchup: Matchup, path: Path, compared: Compared
-) -> Bench:
+def _prepared(
+    project: Project, store: Store, runs: RunStore | None, matchup: Matchup, path: Path, compared: ComparedVersions
+) -> PreparedSuite:
     """The suite with these versions, and with models that see a prompt only."""
-    selection = Selection((workspace.suite_file(path),), (), matchup.models, matchup.cases, matchup.tags)
-    [bench], _ = workspace.assemble(selection, store=store, runs=runs, compared=compared)
-    if not (models := _seeing(bench)):
-        raise InputError(f"no model of the suite '{bench.suite.name}' uses a prompt", hint="name one: --model")
-    return replace(bench, models=models)
+    selection = Selection((project.suite_file(path),), (), matchup.models, matchup.cases, matchup.tags)
+    [prepared], _ = project.assemble(selection, store=store, runs=runs, compared=compared)
+    if not (models := _seeing(prepared)):
+        raise InputError(f"no model of the suite '{prepared.suite.name}' uses a prompt", hint="name one: --model")
+    return replace(prepared, models=models)
 
 
-def _seeing(bench: Bench) -> tuple[BenchModel, ...]:
-    return tuple(replace(model, gated=True) for model in bench.models if model.uses_prompt)
+def _seeing(prepared: PreparedSuite) -> tuple[PreparedModel, ...]:
+    return tuple(replace(model, gated=True) for model in prepared.models if model.uses_prompt)
 
 
-def _pairing(bench: Bench, versus: Versus, pairs: Sequence[Pair]) -> Pairing:
-    return Pairing(versus, pairs, case_infos(bench), policy_of(bench))
+def _pairing(prepared: PreparedSuite, versus: Versus, pairs: Sequence[Pair]) -> Pairing:
+    return Pairing(versus, pairs, case_infos(prepared), policy_of(prepared))
 
 
-def _asked(bench: Bench, matchup: Matchup) -> Asked:
+def _asked(prepared: PreparedSuite, matchup: Matchup) -> Asked:
     chosen = {"prompt": [], **{flag: list(values) for flag, values in _flags(matchup).items()}}
     return Asked(_command(matchup), {**chosen, "compared": [*matchup.words, *matchup.models]})
 
@@ -204,14 +206,14 @@ def _command(matchup: Matchup) -> str:
     return shlex.join(words)
 
 
-def _ask(workspace: Workspace, runs: RunStore, question: _Question, spending: Spending, listen: Listener) -> RunReport:
-    bench, pairing = question.bench, question.pairing
-    spending.check(workspace, [bench])
-    budgets = spending.budgets(spending.budget(), bench)
-    done = execute(workspace, bench, runs, listen, asked=question.asked, budgets=budgets, trial=pairing)
+def _ask(project: Project, runs: RunStore, question: _Question, spending: Spending, listen: Listener) -> RunReport:
+    prepared, pairing = question.prepared, question.pairing
+    spending.check(project, [prepared])
+    budgets = spending.budgets(spending.budget(), prepared)
+    done = execute(project, prepared, runs, listen, asked=question.asked, budgets=budgets, trial=pairing)
     sides = (Side(done.info, question.labels[0]), Side(done.info, question.labels[1]))
     joint = pairing.joint(done.table, done.table)
-    command, expected = question.asked.command, partial(expected_of, bench)
+    command, expected = question.asked.command, partial(expected_of, prepared)
     return contrast(runs, pairing, sides, joint, done.verdict, command=command, left_out={}, expected=expected)
 
 
@@ -228,7 +230,7 @@ class _Subject:
     models: tuple[str, ...]
 
 
-def _recorded(workspace: Workspace, store: Store, runs: RunStore, matchup: Matchup) -> RunReport:
+def _recorded(project: Project, store: Store, runs: RunStore, matchup: Matchup) -> RunReport:
     if matchup.tags or matchup.prompt:
         flag = "--tag" if matchup.tags else "--prompt"
         raise InputError(f"{flag} says what is to be asked, and this compares what is on record", hint=_USAGE)
@@ -244,7 +246,7 @@ def _recorded(workspace: Workspace, store: Store, runs: RunStore, matchup: Match
         raise NothingSelected("no case was asked of both, so there is nothing to compare")
     pairing = Pairing(_named(first, second), pairs, cases, policy)
     joint = pairing.joint(champion, candidate)
-    verdict = pairing.as_recorded(joint, _again(workspace, first, second))
+    verdict = pairing.as_recorded(joint, _again(project, first, second))
     sides = (Side(first.info, _in_full(first, second, first)), Side(second.info, _in_full(first, second, second)))
     report = contrast(runs, pairing, sides, joint, verdict, command=_command(matchup), left_out=left_out)
     return replace(report, notes=[*_interrupted(first.info, second.info), *report.notes])
@@ -409,7 +411,7 @@ def _in_full(first: _Subject, second: _Subject, side: _Subject) -> str:
     return named.champion if named.champion == first.label else f"{first.label} {named.champion}"
 
 
-def _again(workspace: Workspace, first: _Subject, second: _Subject) -> str:
+def _again(project: Project, first: _Subject, second: _Subject) -> str:
     folder = Path(str(second.info.facts["path"])).parent.as_posix()
     return f"promptbench compare A B {folder}" if first.variant != second.variant else str(second.info.facts["command"])
 
@@ -445,25 +447,23 @@ def _of_file(path: Path) -> _Version:
     problems = Diagnostics()
     prompt = load_prompt(path, path.as_posix(), problems)
     if prompt is None:
-        raise mistakes(problems)
+        raise input_error(problems)
     return _Version(prompt.name, path.name.removesuffix(".prompt"), prompt.source, prompt.hash)
 
 
-def _asked_version(
-    workspace: Workspace, store: Store, runs: RunStore | None, path: Path, file: Path | None
-) -> _Version:
+def _asked_version(project: Project, store: Store, runs: RunStore | None, path: Path, file: Path | None) -> _Version:
     """The version that is asked on two models: that of a file, else what is in production, else the suite's own."""
     if file is not None:
         return _of_file(file)
     selection = Selection(paths=(path,))
-    [bench], _ = workspace.assemble(selection, store=store, runs=runs)
-    if bench.champion is not None:
-        return _version(store, f"{bench.prompt_name}@{PRODUCTION}")
-    if len(bench.candidates) > 1:
+    [prepared], _ = project.assemble(selection, store=store, runs=runs)
+    if prepared.champion is not None:
+        return _version(store, f"{prepared.prompt_name}@{PRODUCTION}")
+    if len(prepared.candidates) > 1:
         raise InputError("the suite has several candidates and nothing in production", hint="name one: --prompt FILE")
-    only = bench.candidates[0]
-    return _Version(bench.prompt_name, only.label.removesuffix(".prompt"), only.prompt.source, only.hash)
+    only = prepared.candidates[0]
+    return _Version(prepared.prompt_name, only.label.removesuffix(".prompt"), only.prompt.source, only.hash)
 
 
-def _stored(version: _Version) -> Stored:
-    return Stored(version.label, version.source)
+def _stored(version: _Version) -> StoredPrompt:
+    return StoredPrompt(version.label, version.source)

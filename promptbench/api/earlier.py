@@ -11,7 +11,7 @@ from promptbench.gate.evidence import recorded_answers
 from promptbench.gate.flips import CaseInfo
 from promptbench.gate.policy import Policy
 from promptbench.gate.table import Table
-from promptbench.project.bench import Bench
+from promptbench.project.bench import PreparedSuite
 from promptbench.store.prompts import Store
 from promptbench.store.runs import RunStore
 
@@ -45,31 +45,31 @@ class Earlier:
                 yield f"{model} answers as {', '.join(names)}, and as {', '.join(before)} when {self.since}"
 
 
-def earlier_answers(bench: Bench, path: str, store: Store, runs: RunStore, before: str) -> Earlier | None:
+def earlier_answers(prepared: PreparedSuite, path: str, store: Store, runs: RunStore, before: str) -> Earlier | None:
     """What is in production, as it answered when it was promoted; else in its first run on record `before` a time.
 
     `path` is the suite's from the project's root. None where the suite or its checks have changed since.
     """
-    if bench.champion is None:
+    if prepared.champion is None:
         return None
-    version = bench.champion.hash
-    for event in reversed(store.history(bench.prompt_name)):
+    version = prepared.champion.hash
+    for event in reversed(store.history(prepared.prompt_name)):
         if event.to_hash != version or event.evidence is None or event.at >= before:
             continue
-        found = _as_promoted(bench, path, store.evidence(event.evidence), f"promoted on {event.at[:10]}")
+        found = _as_promoted(prepared, path, store.evidence(event.evidence), f"promoted on {event.at[:10]}")
         if found is not None:
             return found
-    first = runs.returned().first_run(bench.suite.name, version, bench.suite_hash, bench.checks_hash, before)
+    first = runs.returned().first_run(prepared.suite.name, version, prepared.suite_hash, prepared.checks_hash, before)
     if first is None:
         return None
     run, day = first
     return Earlier(f"first run on {day}", version, Table(runs.outcomes(run)), runs.returned().names(run))
 
 
-def _as_promoted(bench: Bench, path: str, proof: Mapping[str, Json], since: str) -> Earlier | None:
+def _as_promoted(prepared: PreparedSuite, path: str, proof: Mapping[str, Json], since: str) -> Earlier | None:
     try:
         for suite in proof["suites"]:
-            same = (suite["suite_hash"], suite["checks_hash"]) == (bench.suite_hash, bench.checks_hash)
+            same = (suite["suite_hash"], suite["checks_hash"]) == (prepared.suite_hash, prepared.checks_hash)
             if suite["path"] == path and same:
                 returned = {model["model"]: model["returned"] for model in suite["models"]}
                 return Earlier(since, proof["candidate"], recorded_answers(proof, path), returned)

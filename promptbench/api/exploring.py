@@ -10,20 +10,20 @@ from promptbench.api.results import PASSING
 from promptbench.core.types import Attempt, Outcome
 from promptbench.gate.flips import Flip
 from promptbench.gate.judge import Verdict
-from promptbench.project.bench import BASELINE, Bench
+from promptbench.project.bench import BASELINE, PreparedSuite
 from promptbench.report.model import AttemptRow, CaseRow, Explored, PastRow, PromptText
 from promptbench.store.runs import RunStore
 
 
-def explored(bench: Bench, record: Path, run: str, verdict: Verdict, screen: Mapping[str, int]) -> Explored:
+def explored(prepared: PreparedSuite, record: Path, run: str, verdict: Verdict, screen: Mapping[str, int]) -> Explored:
     """The prompts, cases and history of a run. `screen` is how often each model was asked in the first round."""
     return Explored(
         prompts=[
             PromptText(item.label.removesuffix(".prompt"), item.side.value, item.hash, item.prompt.source)
-            for item in bench.variants
+            for item in prepared.variants
         ],
-        cases=_Cases(bench, record, run, verdict, screen),
-        history=_History(record, bench.suite.name, bench.prompt_name),
+        cases=_Cases(prepared, record, run, verdict, screen),
+        history=_History(record, prepared.suite.name, prepared.prompt_name),
     )
 
 
@@ -43,7 +43,7 @@ class _History:
 class _Cases:
     """The cases, as often as they are iterated over. One is in memory at a time."""
 
-    bench: Bench
+    prepared: PreparedSuite
     record: Path
     run: str
     verdict: Verdict
@@ -55,25 +55,25 @@ class _Cases:
         }
         places = [
             (variant.hash if variant else BASELINE, model.name)
-            for model in self.bench.models
-            for variant in (self.bench.variants if model.uses_prompt else (None,))
+            for model in self.prepared.models
+            for variant in (self.prepared.variants if model.uses_prompt else (None,))
         ]
         with RunStore(self.record) as runs:
-            for name in self.bench.cases.names:
+            for name in self.prepared.cases.names:
                 attempts = [item for place in places for item in runs.attempts_at(self.run, *place, name)]
                 yield self._case(name, attempts, states)
 
     def _case(self, name: str, attempts: list[Attempt], states: Mapping[tuple[str, str], str]) -> CaseRow:
-        case, cases = self.bench.cases[name], self.bench.suite.cases
+        case, cases = self.prepared.cases[name], self.prepared.suite.cases
         written = cases[name] if name in cases.numbers else None
         return CaseRow(
             case=name,
-            number=self.bench.cases.numbers[name],
+            number=self.prepared.cases.numbers[name],
             tags=case.tags,
             critical=case.critical,
             states={
                 model.name: states.get((model.name, name)) or self._state(attempts, model.name)
-                for model in self.bench.models
+                for model in self.prepared.models
             },
             variables=case.variables,
             expected=[written.expect] if written and written.has_expect else [],
@@ -82,7 +82,7 @@ class _Cases:
                 variant.hash: [
                     (message.role, message.content) for message in variant.prompt.render(case.variables, case.history)
                 ]
-                for variant in self.bench.variants
+                for variant in self.prepared.variants
             },
             attempts=[_row(item, self.screen) for item in attempts],
         )

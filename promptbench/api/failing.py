@@ -10,14 +10,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from promptbench.api.causes import cause_of, cause_of_scores, json_fault, without_details
-from promptbench.api.workspace import Selection, Workspace
+from promptbench.api.workspace import Project, Selection
 from promptbench.core.call_filter import CallFilter
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import InputError, NothingSelected
 from promptbench.core.protocols import Check, CheckContext
 from promptbench.core.types import Attempt, FailureTier, Json, LoggedCall, Outcome
 from promptbench.project import checks
-from promptbench.project.bench import Bench
+from promptbench.project.bench import PreparedSuite
 from promptbench.project.evaluate import Judged, evaluate
 from promptbench.store.calls import KeptCall
 from promptbench.store.runs import RunStore
@@ -87,18 +87,18 @@ class Cluster:
         }
 
 
-def failures(workspace: Workspace, suite: Path | None, wanted: CallFilter) -> list[Cluster]:
+def failures(project: Project, suite: Path | None, wanted: CallFilter) -> list[Cluster]:
     """Failing imported calls, and failing attempts of the newest run of each suite; the largest cluster first.
 
     Of equal ones the newest is first. With a `suite` its checks of every case are run over the logged answers to its
     prompt, without asking any model, and of the runs only its own are looked at. Raises NothingSelected when nothing
     fails.
     """
-    with workspace.recordings() as runs:
+    with project.recordings() as runs:
         if runs is None:
             raise NothingSelected("nothing is on record", hint="`promptbench import PATH` reads a production log")
-        bench = _bench(workspace, suite, runs) if suite else None
-        found = clustered((*_logged(runs, bench, workspace, wanted), *_attempted(runs, bench, wanted)))
+        prepared = _prepared(project, suite, runs) if suite else None
+        found = clustered((*_logged(runs, prepared, project, wanted), *_attempted(runs, prepared, wanted)))
     if not found:
         raise NothingSelected("nothing on record fails", hint="look at --since, --model and --where, if you gave them")
     return found
@@ -118,14 +118,14 @@ def clustered(found: Iterable[Failure]) -> list[Cluster]:
     return sorted(newest, key=lambda item: -item.count)
 
 
-def _bench(workspace: Workspace, suite: Path, runs: RunStore) -> Bench:
-    with workspace.prompts() as store:
-        [bench], _ = workspace.assemble(Selection(paths=(suite,)), store=store, runs=runs)
-    return bench
+def _prepared(project: Project, suite: Path, runs: RunStore) -> PreparedSuite:
+    with project.prompts() as store:
+        [prepared], _ = project.assemble(Selection(paths=(suite,)), store=store, runs=runs)
+    return prepared
 
 
-def _logged(runs: RunStore, bench: Bench | None, workspace: Workspace, wanted: CallFilter) -> Iterator[Failure]:
-    scorer = _Scorer(bench, workspace) if bench else None
+def _logged(runs: RunStore, prepared: PreparedSuite | None, project: Project, wanted: CallFilter) -> Iterator[Failure]:
+    scorer = _Scorer(prepared, project) if prepared else None
     for kept in runs.calls().find(replace(wanted, failed=scorer is None)):
         call = kept.call
         if scorer is not None and call.prompt not in (None, scorer.prompt):
@@ -170,15 +170,15 @@ def _input(call: LoggedCall) -> str:
 class _Scorer:
     """The checks of every case of a suite, for answers that belong to no case. What asks a judge is left out."""
 
-    def __init__(self, bench: Bench, workspace: Workspace) -> None:
-        suite, found = bench.suite, Diagnostics()
-        values = workspace.settings.values
-        prompt = bench.candidates[0].prompt
-        context = CheckContext(suite.folder, prompt.output_schema, workspace.settings.root, tuple(values.python))
+    def __init__(self, prepared: PreparedSuite, project: Project) -> None:
+        suite, found = prepared.suite, Diagnostics()
+        values = project.settings.values
+        prompt = prepared.candidates[0].prompt
+        context = CheckContext(suite.folder, prompt.output_schema, project.settings.root, tuple(values.python))
         built: Sequence[Check | None] = [checks.build(spec, context, found) for spec in suite.checks]
         self._checks = [check for check in built if check is not None and not isinstance(check, Judged)]
-        self._accept = bench.accept
-        self.prompt = bench.prompt_name
+        self._accept = prepared.accept
+        self.prompt = prepared.prompt_name
         if not self._checks:
             hint = "write what every answer must fulfil under 'checks:' at the top of the suite"
             raise InputError(f"the suite '{suite.name}' has no checks for every case", hint=hint)
@@ -195,11 +195,11 @@ class _Scorer:
         return cause_of_scores(found.scores)
 
 
-def _attempted(runs: RunStore, bench: Bench | None, wanted: CallFilter) -> Iterator[Failure]:
+def _attempted(runs: RunStore, prepared: PreparedSuite | None, wanted: CallFilter) -> Iterator[Failure]:
     if wanted.conditions:
         return  # they are about fields of a log
     known = runs.suites()
-    for suite in [bench.suite.name] if bench else known:
+    for suite in [prepared.suite.name] if prepared else known:
         if suite not in known:
             continue
         run = runs.latest_of_suite(suite)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from promptbench.api.workspace import PRODUCTION, Workspace, stored_prompt
+from promptbench.api.workspace import PRODUCTION, Project, stored_prompt
 from promptbench.core.errors import InputError
 from promptbench.core.types import Json, Message, ModelRef, ProviderFailure, Request
 from promptbench.prompts.prompt import Prompt, WrongVariables
@@ -60,10 +60,10 @@ class Fetched:
         }
 
 
-def fetch(workspace: Workspace, reference: str) -> Fetched:
+def fetch(project: Project, reference: str) -> Fetched:
     """The version that a reference names. Raises InputError when there is none."""
     _, at, selector = reference.partition("@")
-    with workspace.prompts() as store:
+    with project.prompts() as store:
         version = store.get(reference)
         named = selector if at else PRODUCTION
         label = named if named in store.labels(version.prompt) else None

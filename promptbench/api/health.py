@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib import metadata
 
 from promptbench import __version__
-from promptbench.api.workspace import Workspace
+from promptbench.api.workspace import Project
 from promptbench.core.errors import PromptbenchError
 from promptbench.providers import plugins as providers
 from promptbench.settings.settings import find_project, user_file
@@ -28,9 +28,9 @@ class Health:
     hint: str | None = None
 
 
-def doctor(workspace: Workspace) -> list[Health]:
+def doctor(project: Project) -> list[Health]:
     """Installation, settings, stores and models."""
-    return [*_installation(), *_settings(workspace), *_stores(workspace), *_models(workspace)]
+    return [*_installation(), *_settings(project), *_stores(project), *_models(project)]
 
 
 def _installation() -> Iterator[Health]:
@@ -52,11 +52,11 @@ def _installation() -> Iterator[Health]:
     yield Health("SQLite", sqlite3.sqlite_version + note)
 
 
-def _settings(workspace: Workspace) -> Iterator[Health]:
-    settings = workspace.settings
-    project = find_project(settings.root)
-    yield Health("project", str(project or f"{settings.root} (no settings file)"))
-    own = user_file(workspace.environ)
+def _settings(project: Project) -> Iterator[Health]:
+    settings = project.settings
+    settings_file = find_project(settings.root)
+    yield Health("project", str(settings_file or f"{settings.root} (no settings file)"))
+    own = user_file(project.environ)
     if own is not None and own.is_file():
         yield Health("user's settings", str(own))
     for name in type(settings.values).model_fields:
@@ -65,9 +65,9 @@ def _settings(workspace: Workspace) -> Iterator[Health]:
             yield Health(f"  {name.replace('_', '-')}", f"{value!r} ({settings.origin.get(name, 'default')})")
 
 
-def _stores(workspace: Workspace) -> Iterator[Health]:
+def _stores(project: Project) -> Iterator[Health]:
     try:
-        with workspace.prompts() as store:
+        with project.prompts() as store:
             findings = store.verify()
             count = len(store.prompts())
     except PromptbenchError as error:
@@ -76,15 +76,15 @@ def _stores(workspace: Workspace) -> Iterator[Health]:
         if findings:
             yield Health("prompt store", f"{len(findings)} findings", False, "promptbench store verify")
         else:
-            yield Health("prompt store", f"{workspace.settings.store}, {count} prompts, sound")
+            yield Health("prompt store", f"{project.settings.store}, {count} prompts, sound")
     try:
-        with workspace.runs() as runs:
+        with project.runs() as runs:
             yield Health("run record", str(runs.path))
     except PromptbenchError as error:
         yield Health("run record", error.message, False, error.hint)
 
 
-def _models(workspace: Workspace) -> Iterator[Health]:
+def _models(project: Project) -> Iterator[Health]:
     yield Health("providers", ", ".join(providers.names()))
     for package, extra in (("xllamacpp", "the local model needs it: pip install 'promptbench-gate[local]'"),):
         try:

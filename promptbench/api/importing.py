@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from promptbench.api.log_files import STDIN, Found, Unreadable, find
 from promptbench.api.redacting import redactor
-from promptbench.api.workspace import Workspace
+from promptbench.api.workspace import Project
 from promptbench.core.call_filter import CallFilter
 from promptbench.core.diagnostics import did_you_mean
 from promptbench.core.errors import InputError, NothingSelected
@@ -103,7 +103,7 @@ Listen = Callable[[ImportState], None]
 
 
 def import_logs(
-    workspace: Workspace, paths: Sequence[str], wanted: ImportOptions, stdin: BinaryIO, listen: Listen = lambda _: None
+    project: Project, paths: Sequence[str], wanted: ImportOptions, stdin: BinaryIO, listen: Listen = lambda _: None
 ) -> Imported:
     """Imports all files that `paths` mean. Importing a file again adds nothing.
 
@@ -111,14 +111,14 @@ def import_logs(
     was named is a log; NothingSelected when the filters leave no call.
     """
     chosen = _format_named(wanted.format)
-    redact = redactor(workspace, keep_key=not wanted.dry_run) if wanted.redact else None
+    redact = redactor(project, keep_key=not wanted.dry_run) if wanted.redact else None
     done = Imported(dry_run=wanted.dry_run)
     files = find(paths, stdin, wanted.columns)
     if wanted.dry_run:
-        with workspace.recordings() as runs:
+        with project.recordings() as runs:
             _read_all(files, chosen, wanted, redact, runs.calls() if runs else None, done, listen)
     else:
-        with workspace.runs() as runs:
+        with project.runs() as runs:
             _read_all(files, chosen, wanted, redact, runs.calls(), done, listen)
     done.redacted = redact.counts if redact else None
     _refuse_nothing(done, files, wanted)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from promptbench.core.types import Attempt, Json, Judging
-from promptbench.project.bench import BASELINE, Bench
+from promptbench.project.bench import BASELINE, PreparedSuite
 from promptbench.report.model import JudgeRow
 
 
@@ -19,15 +19,15 @@ def judge_rows(judgings: Iterable[Judging]) -> list[JudgeRow]:
     return [tally.row(judge) for judge, tally in sorted(tallies.items())]
 
 
-def what_judges(bench: Bench, judgings: Iterable[Judging]) -> dict[str, Json]:
+def what_judges(prepared: PreparedSuite, judgings: Iterable[Judging]) -> dict[str, Json]:
     """For the evidence: each judged check by the hash of its judges, prompt and criterion, with what it counts by, and
     the names by which the judges answered. Empty where nothing is judged.
     """
-    if not bench.judged_checks:
+    if not prepared.judged_checks:
         return {}
     checks = [
         {"check": check.identity, "criterion": check.criterion, "counts": check.counts, "standing": check.standing}
-        for check in bench.judged_checks
+        for check in prepared.judged_checks
     ]
     return {"checks": checks, "returned": {row.judge: list(row.returned) for row in judge_rows(judgings)}}
 
@@ -82,9 +82,9 @@ class Advisory:
                 self._scored[score.check, key.model, key.variant] += 1
                 self._passed[score.check, key.model, key.variant] += score.passed
 
-    def lines(self, bench: Bench) -> Iterator[str]:
+    def lines(self, prepared: PreparedSuite) -> Iterator[str]:
         """One for each prompt on each model."""
-        labels = {variant.hash: variant.label.removesuffix(".prompt") for variant in bench.variants}
+        labels = {variant.hash: variant.label.removesuffix(".prompt") for variant in prepared.variants}
         for check, model, variant in sorted(self._scored):
             count = self._scored[check, model, variant]
             of = f"{labels[variant]} on {model}" if variant != BASELINE else model

@@ -10,11 +10,11 @@ from math import inf
 
 from promptbench.api.advising import advise, beside_own, costs
 from promptbench.api.summing import contrasts, rate, summed
-from promptbench.api.workspace import Workspace
+from promptbench.api.workspace import Project
 from promptbench.core.measured import MeasuredCall
 from promptbench.core.types import Json
 from promptbench.core.words import number_of, percent
-from promptbench.project.bench import Bench, Variant
+from promptbench.project.bench import PreparedSuite, Variant
 from promptbench.prompts.prompt import Prompt, Template
 from promptbench.report.measurement import Accuracy, HistoryLine, MeasuredModel, MeasurementReport
 from promptbench.report.words import duration
@@ -34,14 +34,14 @@ _RUNS = 20
 _RUN_HINT = ": `promptbench run` on the suite tells it"
 
 
-def examples_of(bench: Bench, variant: Variant) -> float:
+def examples_of(prepared: PreparedSuite, variant: Variant) -> float:
     """The share of the prompt's examples in what is sent, by characters: turns that the prompt's author wrote, a user's
     message and the model's answer to it. What is called an example inside of one message cannot be told from the rest.
     """
     examples = sum(len(item.source) for item in _examples(variant.prompt))
     if not examples:
         return 0.0
-    cases = list(islice(bench.cases, _SAMPLE))
+    cases = list(islice(prepared.cases, _SAMPLE))
     sent = [
         sum(len(message.content) for message in variant.prompt.render(case.variables, case.history)) for case in cases
     ]
@@ -59,7 +59,7 @@ def _examples(prompt: Prompt) -> Iterator[Template]:
         before = turn
 
 
-def report_of(workspace: Workspace, runs: RunStore, info: MeasurementInfo, per_month: int | None) -> MeasurementReport:
+def report_of(project: Project, runs: RunStore, info: MeasurementInfo, per_month: int | None) -> MeasurementReport:
     """What is on record about a measurement."""
     accuracies = _accuracies(runs, info)
     models = [replace(model, accuracy=accuracies.get(model.model)) for model in _models(runs, info, per_month)]
@@ -97,7 +97,7 @@ def how_of(facts: Mapping[str, Json]) -> str:
     return f"{how}; {number_of(int(facts['warm_up']), 'call')} before to warm up"
 
 
-def history_lines(workspace: Workspace, runs: RunStore, info: MeasurementInfo) -> Iterator[HistoryLine]:
+def history_lines(project: Project, runs: RunStore, info: MeasurementInfo) -> Iterator[HistoryLine]:
     """A line for each model."""
     for model in _models(runs, info, None):
         yield HistoryLine(

@@ -14,7 +14,7 @@ from promptbench import __version__
 from promptbench.api.measured import examples_of, history_lines, report_of
 from promptbench.api.running import first_error, gateway_of, prices_of
 from promptbench.api.spending import Spending, require_prices
-from promptbench.api.workspace import SUITE_FILE, Selection, Workspace, mistakes
+from promptbench.api.workspace import SUITE_FILE, Project, Selection, input_error
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import EnvironmentFailure, Exit, InputError
 from promptbench.core.events import Listener, RunStarted
@@ -28,7 +28,7 @@ from promptbench.formats.source import Source
 from promptbench.gateway import Pacer, Prices
 from promptbench.gateway.tokens import estimate
 from promptbench.project.assemble import assemble
-from promptbench.project.bench import Bench, BenchModel, Variant
+from promptbench.project.bench import PreparedModel, PreparedSuite, Variant
 from promptbench.prompts.parser import load as load_prompt
 from promptbench.report.measurement import HistoryLine, MeasurementReport
 from promptbench.store.prompts import Store
@@ -93,34 +93,32 @@ def load_of(rate: float | None, arrivals: str | None, concurrency: int | None, t
     return Load(Arrivals(arrivals or Arrivals.POISSON), rate=rate)
 
 
-def plan_measurement(workspace: Workspace, target: Path, options: MeasureOptions) -> MeasurePlan:
+def plan_measurement(project: Project, target: Path, options: MeasureOptions) -> MeasurePlan:
     """What `measure` would ask. Raises InputError when something in it is wrong."""
-    with workspace.prompts() as store, workspace.recordings() as runs:
-        return _plan(workspace, _bench(workspace, target, options, store, runs), options)
+    with project.prompts() as store, project.recordings() as runs:
+        return _plan(project, _prepared(project, target, options, store, runs), options)
 
 
-def measure(
-    workspace: Workspace, target: Path, options: MeasureOptions, spending: Spending, listen: Listener
-) -> Measured:
+def measure(project: Project, target: Path, options: MeasureOptions, spending: Spending, listen: Listener) -> Measured:
     """Asks the models of a suite, or those that are named, in turns, and puts each call on record.
 
     What was measured until ^C, the end of a budget or a model's silence is kept and reported. Raises InputError when
     something is wrong before any call, EnvironmentFailure when no model gave any answer.
     """
-    with workspace.prompts() as store, workspace.runs() as runs:
-        bench = _bench(workspace, target, options, store, runs)
-        prices = prices_of(workspace, bench)
+    with project.prompts() as store, project.runs() as runs:
+        prepared = _prepared(project, target, options, store, runs)
+        prices = prices_of(project, prepared)
         if spending.max_cost is not None:
-            require_prices(prices, bench.models)
+            require_prices(prices, prepared.models)
         table = runs.measurements()
-        facts = _facts(workspace, bench, options, prices)
-        suite = bench.suite.name if bench.suite.path.is_file() else ""
-        name = table.start(suite, bench.prompt_name, _variant(bench).hash, __version__, facts)
-        listen(RunStarted(name, bench.prompt_name, _calls(options) * len(bench.models), 0))
-        done = _ask(workspace, bench, options, prices, spending, runs, name, listen)
+        facts = _facts(project, prepared, options, prices)
+        suite = prepared.suite.name if prepared.suite.path.is_file() else ""
+        name = table.start(suite, prepared.prompt_name, _variant(prepared).hash, __version__, facts)
+        listen(RunStarted(name, prepared.prompt_name, _calls(options) * len(prepared.models), 0))
+        done = _ask(project, prepared, options, prices, spending, runs, name, listen)
         if not done.halted and not done.down:
             table.finish(name)
-        report = report_of(workspace, runs, table.find(name), options.per_month)
+        report = report_of(project, runs, table.find(name), options.per_month)
         notes = [*_endings(done), *report.notes]
         report = replace(report, notes=notes, models=[replace(m, down=done.down.get(m.model)) for m in report.models])
         if not any(model.answered for model in report.models):
@@ -131,21 +129,21 @@ def measure(
     return Measured(report, Exit.YES if report.complete else stopped)
 
 
-def show_measurement(workspace: Workspace, name: str, *, per_month: int | None = None) -> MeasurementReport:
+def show_measurement(project: Project, name: str, *, per_month: int | None = None) -> MeasurementReport:
     """A measurement on record, as figures. Raises InputError when there is none of that name."""
-    with workspace.recordings() as runs:
+    with project.recordings() as runs:
         if runs is None:
             raise InputError("nothing is measured yet", hint="`promptbench bench SUITE` measures")
-        return report_of(workspace, runs, runs.measurements().find(name), per_month)
+        return report_of(project, runs, runs.measurements().find(name), per_month)
 
 
-def measurements(workspace: Workspace, *, about: str | None = None, limit: int = 20) -> list[HistoryLine]:
+def measurements(project: Project, *, about: str | None = None, limit: int = 20) -> list[HistoryLine]:
     """The newest measurements, a line for each model, the oldest first; `about` a suite or a prompt of that name."""
-    with workspace.recordings() as runs:
+    with project.recordings() as runs:
         if runs is None:
             return []
         found = runs.measurements().newest(about=about, limit=limit)
-        return [line for info in reversed(found) for line in history_lines(workspace, runs, info)]
+        return [line for info in reversed(found) for line in history_lines(project, runs, info)]
 
 
 def _endings(done: Measuring) -> Iterator[str]:
@@ -156,7 +154,9 @@ def _endings(done: Measuring) -> Iterator[str]:
     yield from done.down.values()
 
 
-def _bench(workspace: Workspace, target: Path, options: MeasureOptions, store: Store, runs: RunStore | None) -> Bench:
+def _prepared(
+    project: Project, target: Path, options: MeasureOptions, store: Store, runs: RunStore | None
+) -> PreparedSuite:
     """What is measured: a suite, or a prompt with the cases of the suite beside it, or with the variables given."""
     is_suite = target.is_dir() or target.suffix in (".yaml", ".yml")
     beside = target.parent / SUITE_FILE
@@ -166,26 +166,28 @@ def _bench(workspace: Workspace, target: Path, options: MeasureOptions, store: S
         raise InputError(f"there is no prompt or suite {target}", hint="name a .prompt file, or a suite's folder")
     if is_suite or (beside.is_file() and not options.variables):
         path, prompts = (target, ()) if is_suite else (beside, (target,))
-        selection = Selection(paths=(workspace.suite_file(path),), prompts=prompts, models=options.models)
-        bench = workspace.assemble(selection, store=store, runs=runs)[0][0]
+        selection = Selection(paths=(project.suite_file(path),), prompts=prompts, models=options.models)
+        prepared = project.assemble(selection, store=store, runs=runs)[0][0]
     else:
-        bench = _alone(workspace, target, options, store, runs)
-    if len(bench.candidates) > 1 and any(model.uses_prompt for model in bench.models):
-        names = ", ".join(item.label for item in bench.candidates)
-        hint = f"name its file: promptbench bench {workspace.shown(bench.suite.folder / bench.candidates[0].label)}"
+        prepared = _alone(project, target, options, store, runs)
+    if len(prepared.candidates) > 1 and any(model.uses_prompt for model in prepared.models):
+        names = ", ".join(item.label for item in prepared.candidates)
+        hint = f"name its file: promptbench bench {project.shown(prepared.suite.folder / prepared.candidates[0].label)}"
         raise InputError(f"the suite has several candidates, and one prompt is measured: {names}", hint=hint)
-    kept = [model.name for model in bench.models if model.ref.provider == "recorded"]
+    kept = [model.name for model in prepared.models if model.ref.provider == "recorded"]
     if kept:
         raise InputError(f"{kept[0]} takes no time: its answers were kept", hint="name the model itself with --model")
-    return bench
+    return prepared
 
 
-def _alone(workspace: Workspace, target: Path, options: MeasureOptions, store: Store, runs: RunStore | None) -> Bench:
+def _alone(
+    project: Project, target: Path, options: MeasureOptions, store: Store, runs: RunStore | None
+) -> PreparedSuite:
     """A prompt with no suite: one case with the variables given, and nothing checked."""
     if not options.models:
         raise InputError("no model is named", hint="add --model PROVIDER/NAME, once for each")
     found = Diagnostics()
-    prompt = load_prompt(target, workspace.shown(target), found)
+    prompt = load_prompt(target, project.shown(target), found)
     if prompt and (missing := prompt.missing(options.variables)):
         hint = f"add --var {missing[0]}=TEXT, or name a suite, whose cases bring values"
         raise InputError(f"{target.name} wants a value for {', '.join(missing)}", hint=hint)
@@ -193,40 +195,40 @@ def _alone(workspace: Workspace, target: Path, options: MeasureOptions, store: S
     case = {"case": "the given values", "vars": dict(options.variables), "checks": [{"regex": "^"}]}
     name = target.name.partition(".")[0]
     suite = {"suite": name, "prompt": target.name, "models": list(options.models), "cases": [case]}
-    source = Source(workspace.shown(target), json.dumps(suite, ensure_ascii=False))
+    source = Source(project.shown(target), json.dumps(suite, ensure_ascii=False))
     read = read_suite(source, target.with_name(SUITE_FILE), found)
-    around = workspace.surroundings(Selection(prompts=(target,), models=options.models), store, runs)
-    bench = assemble(read, around, found) if read else None
-    if bench is None or found.errors:
-        raise mistakes(found)
-    return bench
+    around = project.prepare_options(Selection(prompts=(target,), models=options.models), store, runs)
+    prepared = assemble(read, around, found) if read else None
+    if prepared is None or found.errors:
+        raise input_error(found)
+    return prepared
 
 
-def _variant(bench: Bench) -> Variant:
-    return bench.candidates[0]
+def _variant(prepared: PreparedSuite) -> Variant:
+    return prepared.candidates[0]
 
 
-def _requests(bench: Bench, model: BenchModel, options: MeasureOptions) -> Asked:
+def _requests(prepared: PreparedSuite, model: PreparedModel, options: MeasureOptions) -> Asked:
     """What a model is asked, in an order that is the same for all models, and not that of the file."""
-    cases = list(islice(bench.cases, options.calls))
+    cases = list(islice(prepared.cases, options.calls))
     Random(options.seed).shuffle(cases)
-    variant = _variant(bench) if model.uses_prompt else None
-    asked = [(case.name, replace(bench.request(model, variant, case, 0), stream=True)) for case in cases]
+    variant = _variant(prepared) if model.uses_prompt else None
+    asked = [(case.name, replace(prepared.request(model, variant, case, 0), stream=True)) for case in cases]
     return Asked(model.name, asked)
 
 
-def _plan(workspace: Workspace, bench: Bench, options: MeasureOptions) -> MeasurePlan:
-    prices = prices_of(workspace, bench)
+def _plan(project: Project, prepared: PreparedSuite, options: MeasureOptions) -> MeasurePlan:
+    prices = prices_of(project, prepared)
     expected = {}
-    for model in bench.models:
-        asked, takes = _requests(bench, model, options), Estimate(0, 0, 0, 0.0)
+    for model in prepared.models:
+        asked, takes = _requests(prepared, model, options), Estimate(0, 0, 0, 0.0)
         for number in (*range(options.warm_up), *range(_calls(options))):
             usage = estimate(asked.request(number)[1])
             takes = takes.plus(usage, prices.of_tokens(model.ref, usage))
         expected[model.name] = takes
     load, calls = options.load, _calls(options)
     seconds = (load.trace[calls - 1] if load.trace else calls / load.rate) if load.open and calls else None
-    return MeasurePlan(_variant(bench).label, len(bench.cases), expected, seconds)
+    return MeasurePlan(_variant(prepared).label, len(prepared.cases), expected, seconds)
 
 
 def _calls(options: MeasureOptions) -> int:
@@ -234,18 +236,18 @@ def _calls(options: MeasureOptions) -> int:
     return min(options.calls, len(trace)) if trace else options.calls
 
 
-def _facts(workspace: Workspace, bench: Bench, options: MeasureOptions, prices: Prices) -> dict[str, Json]:
+def _facts(project: Project, prepared: PreparedSuite, options: MeasureOptions, prices: Prices) -> dict[str, Json]:
     load = {name: value for name, value in asdict(options.load).items() if name != "trace"}
     million = Usage(1_000_000, 0)
     return {
-        "label": _variant(bench).label,
-        "path": workspace.shown(bench.suite.path) if bench.suite.path.is_file() else None,
+        "label": _variant(prepared).label,
+        "path": project.shown(prepared.suite.path) if prepared.suite.path.is_file() else None,
         "load": {**load, "trace": len(options.load.trace)},
         "calls": _calls(options),
         "warm_up": options.warm_up,
         "seed": options.seed,
-        "cases": min(len(bench.cases), options.calls),
-        "examples": examples_of(bench, _variant(bench)),
+        "cases": min(len(prepared.cases), options.calls),
+        "examples": examples_of(prepared, _variant(prepared)),
         "models": [
             {
                 "model": model.name,
@@ -253,9 +255,9 @@ def _facts(workspace: Workspace, bench: Bench, options: MeasureOptions, prices: 
                 "local": model.local,
                 "input_price": _per_token(prices.of_tokens(model.ref, million)),
             }
-            for model in bench.models
+            for model in prepared.models
         ],
-        "machine_price_per_hour": workspace.settings.values.machine_price_per_hour,
+        "machine_price_per_hour": project.settings.values.machine_price_per_hour,
         "prices": prices.facts(),
     }
 
@@ -265,8 +267,8 @@ def _per_token(million: float | None) -> float | None:
 
 
 def _ask(
-    workspace: Workspace,
-    bench: Bench,
+    project: Project,
+    prepared: PreparedSuite,
     options: MeasureOptions,
     prices: Prices,
     spending: Spending,
@@ -275,11 +277,11 @@ def _ask(
     listen: Listener,
 ) -> Measuring:
     """Makes the calls; what became of them is on record."""
-    table, secrets = runs.measurements(), workspace.secrets
-    asked = [_requests(bench, model, options) for model in bench.models]
+    table, secrets = runs.measurements(), project.secrets
+    asked = [_requests(prepared, model, options) for model in prepared.models]
     due = schedule(options.load, len(asked), options.calls, Random(options.seed))
-    limits = _limits(workspace, bench.models)
-    gateway = gateway_of(workspace, bench.models, prices, (spending.budget(),), limits, listen)
+    limits = _limits(project, prepared.models)
+    gateway = gateway_of(project, prepared.models, prices, (spending.budget(),), limits, listen)
 
     def keep(calls: Sequence[MeasuredCall]) -> None:
         table.add(name, [replace(call, error=secrets.mask(call.error)) if call.error else call for call in calls])
@@ -302,8 +304,8 @@ def _ask(
     return measuring
 
 
-def _limits(workspace: Workspace, models: Sequence[BenchModel]) -> dict[str, Pacer]:
+def _limits(project: Project, models: Sequence[PreparedModel]) -> dict[str, Pacer]:
     """The rate limits that the settings know. No other: where there is none, as much is asked at once as arrives."""
-    limits = workspace.settings.values.limits
+    limits = project.settings.values.limits
     found = {model.name: limits.get(model.name) or limits.get(model.ref.provider) for model in models}
     return {name: Pacer(limit.by_kind()) for name, limit in found.items() if limit}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from promptbench.api.workspace import Workspace
+from promptbench.api.workspace import Project
 from promptbench.core.canonical import short
 from promptbench.core.errors import InputError
 from promptbench.store.prompts import Fork, Store
@@ -72,7 +72,7 @@ class Merged:
 
 
 def merge(
-    workspace: Workspace, prompts: Sequence[str], *, keep: Sequence[str], ask: Callable[[Contest], str] | None
+    project: Project, prompts: Sequence[str], *, keep: Sequence[str], ask: Callable[[Contest], str] | None
 ) -> list[Merged]:
     """Joins the branches of the prompts, of all where none is named. No version, event or evidence is lost.
 
@@ -83,7 +83,7 @@ def merge(
     Raises InputError, before anything is changed, when an answer is missing or means nothing.
     """
     answers = _answers(keep)
-    with workspace.prompts() as store:
+    with project.prompts() as store:
         forks = [fork for prompt in prompts or store.prompts() if (fork := store.fork(prompt))]
         chosen = []
         for fork in forks:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from promptbench.api.workspace import Selection, Workspace
+from promptbench.api.workspace import Project, Selection
 from promptbench.checks._options import share
 from promptbench.checks._words import quoted
 from promptbench.core.canonical import digest
@@ -15,7 +15,7 @@ from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import InputError, NothingSelected
 from promptbench.core.types import AttemptKey, CallFacts, Outcome, Side
 from promptbench.formats.source import Source
-from promptbench.project.bench import BASELINE, Bench, BenchCase, Variant
+from promptbench.project.bench import BASELINE, PreparedCase, PreparedSuite, Variant
 from promptbench.project.mutants import OPERATORS, Operator, Vocabulary, format_path
 from promptbench.project.mutation import AnswerSource, GoodAnswer, MutantResult, MutantStatus, MutationCase
 from promptbench.prompts.parser import parse_prompt
@@ -31,7 +31,7 @@ _MAX_VACUOUS = 100
 
 
 def mutate(
-    workspace: Workspace, selection: Selection, *, run: str | None = None, at_least: str | float | None = None
+    project: Project, selection: Selection, *, run: str | None = None, at_least: str | float | None = None
 ) -> MutationReport:
     """Break the known good answers to the cases of each suite, and count the mutants that pass its checks.
 
@@ -49,14 +49,14 @@ def mutate(
         needed = None if at_least is None else share(at_least, "at least")
     except ValueError as error:
         raise InputError(str(error)) from None
-    with workspace.prompts() as store, workspace.recordings() as runs:
-        benches, _ = workspace.assemble(selection, store=store, runs=runs)
-        records = [_record(bench, runs, run) for bench in benches]
+    with project.prompts() as store, project.recordings() as runs:
+        prepared_suites, _ = project.assemble(selection, store=store, runs=runs)
+        records = [_record(prepared, runs, run) for prepared in prepared_suites]
         if run is not None and not any(records):
             raise InputError(f"run {run} is not of a selected suite", hint="select its suite, or name another run")
         suites = [
-            _SuiteTest(bench, record).run(workspace.shown(bench.suite.path))
-            for bench, record in zip(benches, records, strict=True)
+            _SuiteTest(prepared, record).run(project.shown(prepared.suite.path))
+            for prepared, record in zip(prepared_suites, records, strict=True)
         ]
     if not any(suite.answers for suite in suites):
         hint = "write one under 'should be:' of a case, or make some with `promptbench run`"
@@ -67,9 +67,9 @@ def mutate(
 class _RecordedAnswers:
     """The answers of a run that passed, by case, if their request is still the same."""
 
-    def __init__(self, bench: Bench, runs: RunStore, info: RunInfo) -> None:
+    def __init__(self, prepared: PreparedSuite, runs: RunStore, info: RunInfo) -> None:
         self.run = info.id
-        self._bench = bench
+        self._prepared = prepared
         self._runs = runs
         self._repeats = range(info.facts["policy"]["repeats"])
         # The prompts of the run: a prompt that was edited since has good answers all the same.
@@ -77,8 +77,8 @@ class _RecordedAnswers:
         self._variants = [Variant(prompt, item.side, item.name) for item, prompt in parsed if prompt]
         self._variants.sort(key=lambda item: item.side is not Side.CANDIDATE)
 
-    def of(self, case: BenchCase) -> Iterator[GoodAnswer]:
-        for model in self._bench.models:
+    def of(self, case: PreparedCase) -> Iterator[GoodAnswer]:
+        for model in self._prepared.models:
             for variant in self._variants if model.uses_prompt else (None,):
                 for repeat in self._repeats:
                     key = AttemptKey(variant.hash if variant else BASELINE, model.name, case.name, repeat)
@@ -88,7 +88,7 @@ class _RecordedAnswers:
                     if attempt.answer is None or attempt.outcome is not Outcome.PASSED:
                         continue
                     try:
-                        request = self._bench.request(model, variant, case, repeat)
+                        request = self._prepared.request(model, variant, case, repeat)
                     except MissingVariable:
                         break
                     if digest(request.as_dict()) == attempt.request_hash:
@@ -96,18 +96,18 @@ class _RecordedAnswers:
                         yield GoodAnswer(attempt.answer.text, AnswerSource.RECORD, facts)
 
 
-def _record(bench: Bench, runs: RunStore | None, run: str | None) -> _RecordedAnswers | None:
+def _record(prepared: PreparedSuite, runs: RunStore | None, run: str | None) -> _RecordedAnswers | None:
     """Return the answers of a run if it is of this suite; by default, of the suite's latest run."""
     if runs is None:
         if run is not None:
             raise InputError(f"run '{run}' not found", hint="`promptbench run` makes one")
         return None
     try:
-        name = run or runs.latest_of_suite(bench.suite.name, finished=True)
+        name = run or runs.latest_of_suite(prepared.suite.name, finished=True)
     except InputError:
         return None
     info = runs.run(name)
-    return _RecordedAnswers(bench, runs, info) if info.suite == bench.suite.name else None
+    return _RecordedAnswers(prepared, runs, info) if info.suite == prepared.suite.name else None
 
 
 @dataclass(slots=True)
@@ -122,10 +122,10 @@ class _SurvivorGroup:
 class _SuiteTest:
     """The test of one suite. Memory does not grow with its cases: it keeps counts, and one example per group."""
 
-    def __init__(self, bench: Bench, record: _RecordedAnswers | None) -> None:
-        self._bench = bench
+    def __init__(self, prepared: PreparedSuite, record: _RecordedAnswers | None) -> None:
+        self._prepared = prepared
         self._record = record
-        self._words = Vocabulary(bench.candidates[0].prompt.output_schema)
+        self._words = Vocabulary(prepared.candidates[0].prompt.output_schema)
         self._counts: Counter[tuple[str, MutantStatus]] = Counter()
         self._groups: dict[tuple[Operator, str], _SurvivorGroup] = {}
         self._answers: Counter[AnswerSource] = Counter()
@@ -139,18 +139,18 @@ class _SuiteTest:
         """Return the result; `path` is how the suite file is named to the user."""
         self._learn()
         tested: MutationCase | None = None
-        for item in self._bench.cases:
+        for item in self._prepared.cases:
             case = self._case(item)
             tested = case if self._test(case) else tested
         if tested:
-            shared = range(len(self._bench.suite.checks))
+            shared = range(len(self._prepared.suite.checks))
             self._add_vacuous(tested, (number for number in shared if number not in self._failed), None)
         groups = sorted(self._groups.items(), key=lambda item: (not item[0][0].must, -item[1].mutants))
         return SuiteMutation(
-            suite=self._bench.suite.name,
+            suite=self._prepared.suite.name,
             path=path,
             run=self._record.run if self._record else None,
-            cases=len(self._bench.cases),
+            cases=len(self._prepared.cases),
             answers={source.value: count for source in AnswerSource if (count := self._answers[source])},
             without_answer=self._without_answer,
             operators=[row for row in map(self._row, OPERATORS) if row.made],
@@ -160,14 +160,14 @@ class _SuiteTest:
             strict=self._strict,
         )
 
-    def _case(self, case: BenchCase) -> MutationCase:
-        return MutationCase(self._bench, case, self._record.of(case) if self._record else ())
+    def _case(self, case: PreparedCase) -> MutationCase:
+        return MutationCase(self._prepared, case, self._record.of(case) if self._record else ())
 
     def _learn(self) -> None:
         """Fill the vocabulary from a sample of the cases, spread over the suite."""
-        step = max(1, len(self._bench.cases) // _SAMPLE)
-        for name in islice(self._bench.cases.names, 0, None, step):
-            case = self._case(self._bench.cases[name])
+        step = max(1, len(self._prepared.cases) // _SAMPLE)
+        for name in islice(self._prepared.cases.names, 0, None, step):
+            case = self._case(self._prepared.cases[name])
             for answer in case.answers:
                 self._words.learn(case.original(answer, self._words))
 
@@ -192,7 +192,7 @@ class _SuiteTest:
             group.cases += 1
         self._failed |= failed
         if has_mutants:
-            own = range(len(self._bench.suite.checks), len(case.checks))
+            own = range(len(self._prepared.suite.checks), len(case.checks))
             self._add_vacuous(case, (number for number in own if number not in failed), case.name)
         return has_mutants
 

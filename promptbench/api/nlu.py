@@ -19,7 +19,7 @@ from promptbench.core.types import Score as CheckScore
 from promptbench.metrics import bootstrap, nlu_labels, nlu_slots
 from promptbench.metrics.nlu_confidence import Confidences
 from promptbench.metrics.nlu_labels import Figures
-from promptbench.project.bench import Bench, BenchCase
+from promptbench.project.bench import PreparedCase, PreparedSuite
 from promptbench.report.nlu import (
     Confidence,
     ConfidenceBin,
@@ -67,7 +67,7 @@ class _NluTally:
     def __post_init__(self) -> None:
         self.states = bytearray(len(self.numbers))
 
-    def add(self, case: BenchCase, subject: Subject, checks: Sequence[Check], scores: Sequence[CheckScore]) -> None:
+    def add(self, case: PreparedCase, subject: Subject, checks: Sequence[Check], scores: Sequence[CheckScore]) -> None:
         # Further checks of a kind look at a part of the answer only.
         intent = next((check for check in checks if isinstance(check, Intent)), None)
         slots = next((check for check in checks if isinstance(check, Slots)), None)
@@ -80,7 +80,7 @@ class _NluTally:
             self.exact[0] += all(results)
             self.exact[1] += 1
 
-    def _add_intent(self, case: BenchCase, subject: Subject, check: Intent) -> bool | None:
+    def _add_intent(self, case: PreparedCase, subject: Subject, check: Intent) -> bool | None:
         label, problem = check.label(subject)
         got = None if problem else label
         if got is not None and check.labels and got not in check.labels:
@@ -122,8 +122,8 @@ class _NluTally:
 class NluTallies(FirstAnswerTallies[_NluTally]):
     """Tallies of the answers that the checks `intent` and `slots` scored."""
 
-    def __init__(self, bench: Bench) -> None:
-        super().__init__(bench, {"intent", "slots"}, partial(_NluTally, bench.cases.numbers))
+    def __init__(self, prepared: PreparedSuite) -> None:
+        super().__init__(prepared, {"intent", "slots"}, partial(_NluTally, prepared.cases.numbers))
 
     def figures(self) -> Nlu | None:
         """Return the figures, or None if no case is about intents or slots."""
@@ -146,7 +146,7 @@ class NluTallies(FirstAnswerTallies[_NluTally]):
             yield NluComparison(one, other, both, better, worse, p, stands=p <= level)
 
 
-def _utterance(case: BenchCase) -> str:
+def _utterance(case: PreparedCase) -> str:
     """Return the longest text among the variables of a case, or its last message: most likely the utterance."""
     texts = [value for value in case.variables.values() if isinstance(value, str)]
     return max(texts or [message.content for message in case.history[-1:]], key=len, default="")

@@ -12,28 +12,28 @@ from promptbench.engine.plan import round_sizes
 from promptbench.gate.flips import CaseInfo
 from promptbench.gate.policy import TRIES
 from promptbench.gate.power import Outlook, Passing
-from promptbench.project.bench import Bench
+from promptbench.project.bench import PreparedSuite
 from promptbench.store.runs import RunStore
 
 
-def outlook_of(bench: Bench, runs: RunStore | None) -> Outlook | None:
+def outlook_of(prepared: PreparedSuite, runs: RunStore | None) -> Outlook | None:
     """None where nothing is compared: floors decide then. `runs` may hold calibrations of the suite."""
-    models = gated_models(bench)
-    if bench.champion is None or is_same(bench) or not models:
+    models = gated_models(prepared)
+    if prepared.champion is None or is_same(prepared) or not models:
         return None
-    cases, policy = case_infos(bench), policy_of(bench)
+    cases, policy = case_infos(prepared), policy_of(prepared)
     return Outlook.of(
         _independent(cases),
         policy,
         deterministic=all(model.deterministic for model in models),
         tagged={tag: _independent(case for case in cases if tag in case.tags) for tag in policy.tags},
-        passing=_passing(bench, runs),
+        passing=_passing(prepared, runs),
     )
 
 
-def is_same(bench: Bench) -> bool:
+def is_same(prepared: PreparedSuite) -> bool:
     """Whether all that would be asked is in production already."""
-    return bench.champion is not None and all(item.hash == bench.champion.hash for item in bench.candidates)
+    return prepared.champion is not None and all(item.hash == prepared.champion.hash for item in prepared.candidates)
 
 
 def _independent(cases: Iterable[CaseInfo]) -> int:
@@ -41,25 +41,25 @@ def _independent(cases: Iterable[CaseInfo]) -> int:
     return len({(case.cluster,) if case.cluster else (case.name, "") for case in cases if not case.review_by})
 
 
-def _passing(bench: Bench, runs: RunStore | None) -> Passing | None:
+def _passing(prepared: PreparedSuite, runs: RunStore | None) -> Passing | None:
     """What the latest calibrations say of cases that production mostly passes, by the model that is the least sure."""
-    found = runs.calibrations().passing(bench.suite.name) if runs else {}
-    known = [found[model.name] for model in gated_models(bench) if model.name in found]
+    found = runs.calibrations().passing(prepared.suite.name) if runs else {}
+    known = [found[model.name] for model in gated_models(prepared) if model.name in found]
     return Passing(*min(known)) if known else None
 
 
-def most_questions(bench: Bench) -> dict[str, int]:
+def most_questions(prepared: PreparedSuite) -> dict[str, int]:
     """How many questions each model gets if every case fails: the first round, and all tries besides."""
-    sizes = round_sizes(bench, repeats_of(bench))
-    if bench.champion is not None and not is_same(bench):
-        tried = sum(not case.review_by for case in case_infos(bench)) * len(bench.variants) * TRIES
-        for model in gated_models(bench):
+    sizes = round_sizes(prepared, repeats_of(prepared))
+    if prepared.champion is not None and not is_same(prepared):
+        tried = sum(not case.review_by for case in case_infos(prepared)) * len(prepared.variants) * TRIES
+        for model in gated_models(prepared):
             sizes[model.name] += 0 if model.deterministic else tried
     return sizes
 
 
 def told(
-    bench: Bench,
+    prepared: PreparedSuite,
     outlook: Outlook | None,
     first: Mapping[str, int],
     most: Mapping[str, int],
@@ -70,7 +70,7 @@ def told(
     `first` and `most` are questions by model, in the first round and in all.
     """
     if outlook is None:
-        if is_same(bench):
+        if is_same(prepared):
             yield "this is in production: its floors decide, and whether it answers worse than it did"
         return
     yield from outlook.lines()

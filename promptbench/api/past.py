@@ -23,7 +23,7 @@ from promptbench.api.running import (
     what_is_asked,
     without_judges,
 )
-from promptbench.api.workspace import Selection, Workspace
+from promptbench.api.workspace import Project, Selection
 from promptbench.core.canonical import digest, digest_text
 from promptbench.core.errors import InputError
 from promptbench.core.types import Attempt, CacheMode, Judging
@@ -31,8 +31,8 @@ from promptbench.engine.scoring import checks_of, scored
 from promptbench.gate.flips import complete
 from promptbench.gate.judge import Result
 from promptbench.gate.table import Table
-from promptbench.project.assemble import Stored
-from promptbench.project.bench import Bench, BenchCase
+from promptbench.project.assemble import StoredPrompt
+from promptbench.project.bench import PreparedCase, PreparedSuite
 from promptbench.project.evaluate import questions
 from promptbench.report.model import RunReport
 from promptbench.store.prompts import Store
@@ -42,46 +42,46 @@ _BATCH = 500
 """Attempts that are committed together."""
 
 
-def judge(workspace: Workspace, run: str, *, evidence: bool = False) -> RunReport:
+def judge(project: Project, run: str, *, evidence: bool = False) -> RunReport:
     """Judges a run on record again, by the suite's gate as it is now. No call is made; `evidence` adds the proof.
 
     Raises InputError when there is no such run, or its suite has an error.
     """
-    with workspace.prompts() as store, workspace.runs() as runs:
+    with project.prompts() as store, project.runs() as runs:
         info = _whole_run(runs, run)
-        bench = bench_of(workspace, store, runs, info)
-        table = table_of(bench, runs, info.id)
-        before = earlier_answers(bench, str(info.facts["path"]), store, runs, info.started)
-        verdicts = judge_all(bench, table, asked_all=info.finished is not None, earlier=before)
-        finished = Finished(info, without_judges(workspace, bench, runs, info.id, verdicts), table)
-        report = _report(bench, runs, finished, info)
+        prepared = prepared_of(project, store, runs, info)
+        table = table_of(prepared, runs, info.id)
+        before = earlier_answers(prepared, str(info.facts["path"]), store, runs, info.started)
+        verdicts = judge_all(prepared, table, asked_all=info.finished is not None, earlier=before)
+        finished = Finished(info, without_judges(project, prepared, runs, info.id, verdicts), table)
+        report = _report(prepared, runs, finished, info)
         if not evidence or finished.verdict.result is Result.NO_VERDICT:
             return report
-        return replace(report, proof=prove(workspace, runs, [(bench, finished)]))
+        return replace(report, proof=prove(project, runs, [(prepared, finished)]))
 
 
-def rescore(workspace: Workspace, run: str) -> RunReport:
+def rescore(project: Project, run: str) -> RunReport:
     """Scores the answers of a run on record by the suite's checks as they are now, and judges them. No call is made.
 
     The scores are a run of their own, as old as its answers. Answers to what the suite would not ask any more are left
     out. Where the gate wants answers that are not there, the run stays open, and the suite's own command goes on from
     it. Raises InputError when there is no such run, or its suite has an error.
     """
-    with workspace.prompts() as store, workspace.runs() as runs, workspace.runs() as source:
+    with project.prompts() as store, project.runs() as runs, project.runs() as source:
         info = _whole_run(source, run)
-        bench = bench_of(workspace, store, runs, info)
-        plan = plan_hash(bench, CacheMode(info.facts.get("cache", CacheMode.OFF)))
-        facts = {**info.facts, **what_is_asked(workspace, bench), "scored_again": info.id}
+        prepared = prepared_of(project, store, runs, info)
+        plan = plan_hash(prepared, CacheMode(info.facts.get("cache", CacheMode.OFF)))
+        facts = {**info.facts, **what_is_asked(project, prepared), "scored_again": info.id}
         new = runs.start_again(info, plan, facts, __version__)
-        runs.cases().keep(new.id, run_cases(bench))
-        table = Table(numbers=bench.cases.numbers, measured=policy_of(bench).measured)
-        attempts = _rescored(bench, source, info.id)
+        runs.cases().keep(new.id, run_cases(prepared))
+        table = Table(numbers=prepared.cases.numbers, measured=policy_of(prepared).measured)
+        attempts = _rescored(prepared, source, info.id)
         while batch := list(islice(attempts, _BATCH)):
             runs.add(new.id, [(attempt, False) for attempt in batch])
             for attempt in batch:
                 table.add(attempt)
-        whole = is_whole(bench, table)
-        verdicts = judge_all(bench, table, asked_all=whole)
+        whole = is_whole(prepared, table)
+        verdicts = judge_all(prepared, table, asked_all=whole)
         if not whole:
             sentence = (
                 "INCONCLUSIVE: by these checks the gate wants answers that this run does not have; "
@@ -89,10 +89,10 @@ def rescore(workspace: Workspace, run: str) -> RunReport:
             )
             verdicts = tuple(undecided(verdict, Result.INCONCLUSIVE, sentence) for verdict in verdicts)
         else:
-            verdicts = without_judges(workspace, bench, runs, new.id, verdicts)
+            verdicts = without_judges(project, prepared, runs, new.id, verdicts)
         if whole and verdicts[0].result is not Result.NO_VERDICT:
             runs.finish(new.id, verdicts[0].result.value, verdicts[0].sentence)
-        return _report(bench, runs, Finished(runs.run(new.id), verdicts, table), info)
+        return _report(prepared, runs, Finished(runs.run(new.id), verdicts, table), info)
 
 
 def _whole_run(runs: RunStore, run: str) -> RunInfo:
@@ -103,7 +103,7 @@ def _whole_run(runs: RunStore, run: str) -> RunInfo:
     return info
 
 
-def bench_of(workspace: Workspace, store: Store, runs: RunStore, info: RunInfo) -> Bench:
+def prepared_of(project: Project, store: Store, runs: RunStore, info: RunInfo) -> PreparedSuite:
     """The suite of a run as it is now, against what was in production then."""
     path, chosen = info.facts["path"], info.facts["selection"]
     if chosen.get("replayed"):
@@ -112,8 +112,8 @@ def bench_of(workspace: Workspace, store: Store, runs: RunStore, info: RunInfo) 
     if chosen.get("compared"):
         hint = f"`{info.facts['command']}` made it; `promptbench compare` judges what is on record"
         raise InputError(f"run {info.id} is a comparison and no trial of a candidate", hint=hint)
-    champion = next((Stored(item.name, item.source) for item in info.variants if item.side == "champion"), None)
-    root = workspace.settings.root
+    champion = next((StoredPrompt(item.name, item.source) for item in info.variants if item.side == "champion"), None)
+    root = project.settings.root
     selection = Selection(
         paths=(root / path,),
         prompts=tuple(root / name for name in chosen["prompt"]),
@@ -122,39 +122,41 @@ def bench_of(workspace: Workspace, store: Store, runs: RunStore, info: RunInfo) 
         tags=tuple(chosen["tag"]),
     )
     # Nothing is asked, so no key is needed.
-    [bench], _ = workspace.assemble(selection, store=store, runs=runs, champion=champion, without_keys=True)
-    if not {variant.hash for variant in info.variants} >= {item.hash for item in bench.variants}:
+    [prepared], _ = project.assemble(selection, store=store, runs=runs, champion=champion, without_keys=True)
+    if not {variant.hash for variant in info.variants} >= {item.hash for item in prepared.variants}:
         hint = f"run it again: {info.facts['command']}"
         raise InputError(f"run {info.id} was made with other prompts than there are now", hint=hint)
-    return bench
+    return prepared
 
 
-def _rescored(bench: Bench, source: RunStore, run: str) -> Iterator[Attempt]:
+def _rescored(prepared: PreparedSuite, source: RunStore, run: str) -> Iterator[Attempt]:
     """The attempts of a run that the suite would still ask, with the scores of now."""
-    variants = {variant.hash: variant for variant in bench.variants}
-    models = {model.name: model for model in bench.models}
+    variants = {variant.hash: variant for variant in prepared.variants}
+    models = {model.name: model for model in prepared.models}
     for attempt in source.attempts(run):
         key = attempt.key
         model, variant = models.get(key.model), variants.get(key.variant)
-        if model is None or key.case not in bench.cases or (model.uses_prompt and variant is None):
+        if model is None or key.case not in prepared.cases or (model.uses_prompt and variant is None):
             continue
-        case = bench.cases[key.case]
-        asked = bench.request(model, variant, case, key.repeat)
+        case = prepared.cases[key.case]
+        asked = prepared.request(model, variant, case, key.repeat)
         if digest(asked.as_dict()) != attempt.request_hash:
             continue
         # Its recording is there already.
         answer = replace(attempt.answer, recorded=True) if attempt.answer else None
-        judgings = list(_recalled(bench, source, run, case, attempt))
-        yield replace(scored(bench, case, replace(attempt, answer=answer), judgings), judgings=tuple(judgings))
+        judgings = list(_recalled(prepared, source, run, case, attempt))
+        yield replace(scored(prepared, case, replace(attempt, answer=answer), judgings), judgings=tuple(judgings))
 
 
-def _recalled(bench: Bench, source: RunStore, run: str, case: BenchCase, attempt: Attempt) -> Iterator[Judging]:
+def _recalled(
+    prepared: PreparedSuite, source: RunStore, run: str, case: PreparedCase, attempt: Attempt
+) -> Iterator[Judging]:
     """What judges have said of an answer: in the run itself, or whenever they were asked the same."""
-    if attempt.answer is None or not bench.judges:
+    if attempt.answer is None or not prepared.judges:
         return
     text = attempt.answer.text
-    for item in questions(text, checks_of(case, attempt.key.variant), bench.accept, case.variables):
-        question = bench.as_asked(item.question)
+    for item in questions(text, checks_of(case, attempt.key.variant), prepared.accept, case.variables):
+        question = prepared.as_asked(item.question)
         key = digest(question.as_dict())
         found = source.judged(run, key)
         recording = None if found else source.find(key)
@@ -165,24 +167,24 @@ def _recalled(bench: Bench, source: RunStore, run: str, case: BenchCase, attempt
             yield Judging(key, judge, case.name, digest_text(text), kept, verdict, cost=0.0, started=attempt.started)
 
 
-def is_whole(bench: Bench, table: Table) -> bool:
+def is_whole(prepared: PreparedSuite, table: Table) -> bool:
     """Whether the gate has all the answers that it wants."""
-    champion = bench.champion.hash if bench.champion else None
+    champion = prepared.champion.hash if prepared.champion else None
     return all(
         complete(
             table,
             champion,
             candidate.hash,
             model.name,
-            case_infos(bench),
+            case_infos(prepared),
             deterministic=model.deterministic,
-            policy=policy_of(bench),
+            policy=policy_of(prepared),
         )
-        for candidate in bench.candidates
-        for model in gated_models(bench)
+        for candidate in prepared.candidates
+        for model in gated_models(prepared)
     )
 
 
-def _report(bench: Bench, runs: RunStore, finished: Finished, info: RunInfo) -> RunReport:
+def _report(prepared: PreparedSuite, runs: RunStore, finished: Finished, info: RunInfo) -> RunReport:
     path, command = info.facts["path"], info.facts["command"]
-    return build(bench, runs, finished, path=path, command=command, notes=())
+    return build(prepared, runs, finished, path=path, command=command, notes=())

@@ -11,7 +11,7 @@ from pathlib import Path
 from promptbench import __version__
 from promptbench.api.judges import what_judges
 from promptbench.api.running import Finished, case_infos, gated_models, judge_all, policy_of, prices_of, table_of
-from promptbench.api.workspace import PRODUCTION, Selection, Workspace
+from promptbench.api.workspace import PRODUCTION, Project, Selection
 from promptbench.core.clock import now
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import ConflictError, InputError
@@ -19,7 +19,7 @@ from promptbench.core.types import Json, Side
 from promptbench.formats.ladder import LADDER
 from promptbench.gate.evidence import Judged, evidence, fixed_cases, rejudge
 from promptbench.gate.judge import Result
-from promptbench.project.bench import Bench
+from promptbench.project.bench import PreparedSuite
 from promptbench.project.footprint import names_check
 from promptbench.prompts.parser import prompt_name
 from promptbench.report.model import Promotion, RunReport
@@ -38,26 +38,26 @@ class Who:
     reason: str | None = None
 
 
-def prove(workspace: Workspace, runs: RunStore, parts: Sequence[tuple[Bench, Finished]]) -> dict[str, Json]:
+def prove(project: Project, runs: RunStore, parts: Sequence[tuple[PreparedSuite, Finished]]) -> dict[str, Json]:
     """The evidence of one or several suites about the same candidate."""
     judged = []
-    for bench, finished in parts:
+    for prepared, finished in parts:
         returned: dict[str, set[str]] = {}
         for attempt in runs.attempts(finished.info.id):
             if attempt.answer is not None and attempt.fallback is None:
                 returned.setdefault(attempt.key.model, set()).add(attempt.answer.model)
         part = Judged(
-            suite=bench.suite.name,
-            path=workspace.shown(bench.suite.path),
+            suite=prepared.suite.name,
+            path=project.shown(prepared.suite.path),
             run=finished.info.id,
-            suite_hash=bench.suite_hash,
-            checks_hash=bench.checks_hash,
-            policy=policy_of(bench),
-            models=gated_models(bench),
-            cases=case_infos(bench),
+            suite_hash=prepared.suite_hash,
+            checks_hash=prepared.checks_hash,
+            policy=policy_of(prepared),
+            models=gated_models(prepared),
+            cases=case_infos(prepared),
             verdict=finished.verdict,
             returned_models={model: sorted(names) for model, names in returned.items()},
-            judges=what_judges(bench, runs.judgings(finished.info.id)),
+            judges=what_judges(prepared, runs.judgings(finished.info.id)),
             ladder=str(finished.info.facts.get("ladder", LADDER)),
             prices=finished.info.facts.get("prices", {}),
         )
@@ -66,60 +66,59 @@ def prove(workspace: Workspace, runs: RunStore, parts: Sequence[tuple[Bench, Fin
 
 
 def proven(
-    workspace: Workspace, runs: RunStore, parts: Sequence[tuple[Bench, Finished]], reports: Sequence[RunReport]
+    project: Project, runs: RunStore, parts: Sequence[tuple[PreparedSuite, Finished]], reports: Sequence[RunReport]
 ) -> list[RunReport]:
     """The reports with their proofs. Several suites about one prompt have one, in the last report about it."""
     found = list(reports)
-    for prompt in dict.fromkeys(bench.prompt_name for bench, _ in parts):
+    for prompt in dict.fromkeys(prepared.prompt_name for prepared, _ in parts):
         mine = [part for part in parts if part[0].prompt_name == prompt]
         if all(finished.verdict.result is not Result.NO_VERDICT for _, finished in mine):
             last = max(index for index, report in enumerate(found) if report.prompt == prompt)
-            found[last] = replace(found[last], proof=prove(workspace, runs, mine))
+            found[last] = replace(found[last], proof=prove(project, runs, mine))
     return found
 
 
-def check_whole(benches: Sequence[Bench]) -> None:
+def check_whole(prepared_suites: Sequence[PreparedSuite]) -> None:
     """Raises InputError when a bench is a part of its suite: that proves nothing about the rest."""
-    for bench in benches:
-        if bench.shard is not None:
+    for prepared in prepared_suites:
+        if prepared.shard is not None:
             raise InputError(
-                f"a shard of the suite '{bench.suite.name}' proves nothing about the rest of it",
-                hint=f"merge the shards, then promote the run: promptbench promote {bench.prompt_name}",
+                f"a shard of the suite '{prepared.suite.name}' proves nothing about the rest of it",
+                hint=f"merge the shards, then promote the run: promptbench promote {prepared.prompt_name}",
             )
-        if bench.partial:
+        if prepared.partial:
             raise InputError(
-                f"a part of the suite '{bench.suite.name}' proves nothing about the rest of it",
+                f"a part of the suite '{prepared.suite.name}' proves nothing about the rest of it",
                 hint="promote without --case, --tag and --model",
             )
 
 
-def check_all_suites(workspace: Workspace, prompt: str, covered: Sequence[Path]) -> None:
+def check_all_suites(project: Project, prompt: str, covered: Sequence[Path]) -> None:
     """Raises InputError when another suite of the project tests the same prompt and was not asked."""
     known = {path.resolve() for path in covered}
-    for path in sorted((workspace.settings.root / "suites").glob("**/suite.yaml")):
+    for path in sorted((project.settings.root / "suites").glob("**/suite.yaml")):
         if path.resolve() in known:
             continue
-        suite = load_suite(path, workspace.shown(path), Diagnostics())
+        suite = load_suite(path, project.shown(path), Diagnostics())
         if suite and any(prompt_name(written) == prompt for written in suite.prompts):
             raise InputError(
-                f"the suite {workspace.shown(path)} tests '{prompt}' too, so it must pass as well",
-                hint="name both: promptbench run "
-                + " ".join(workspace.shown(item.parent) for item in (*covered, path)),
+                f"the suite {project.shown(path)} tests '{prompt}' too, so it must pass as well",
+                hint="name both: promptbench run " + " ".join(project.shown(item.parent) for item in (*covered, path)),
             )
 
 
 def promote_run(
-    workspace: Workspace, store: Store, runs: RunStore, parts: Sequence[tuple[Bench, Finished]], who: Who
+    project: Project, store: Store, runs: RunStore, parts: Sequence[tuple[PreparedSuite, Finished]], who: Who
 ) -> Promotion:
     """Moves `production` to the candidate that just passed in all of `parts`."""
-    bench, finished = parts[0]
-    check_all_suites(workspace, bench.prompt_name, [bench.suite.path for bench, _ in parts])
-    source = next(item.prompt.source for item in bench.candidates if item.hash == finished.verdict.candidate)
-    return _promote(workspace, store, bench.prompt_name, source, prove(workspace, runs, parts), PRODUCTION, who)
+    prepared, finished = parts[0]
+    check_all_suites(project, prepared.prompt_name, [prepared.suite.path for prepared, _ in parts])
+    source = next(item.prompt.source for item in prepared.candidates if item.hash == finished.verdict.candidate)
+    return _promote(project, store, prepared.prompt_name, source, prove(project, runs, parts), PRODUCTION, who)
 
 
 def promote_recorded(
-    workspace: Workspace, store: Store, runs: RunStore, prompt: str, run: str, label: str, who: Who
+    project: Project, store: Store, runs: RunStore, prompt: str, run: str, label: str, who: Who
 ) -> Promotion:
     """Moves a label on the strength of a run on record, if everything is still as it was then."""
     info = runs.run(run)
@@ -131,32 +130,32 @@ def promote_recorded(
     candidates = [variant.hash for variant in info.variants if variant.side is Side.CANDIDATE]
     champion = next((variant.hash for variant in info.variants if variant.side is Side.CHAMPION), None)
     store.check_standing(prompt, label, champion=champion, candidate=candidates[0] if len(candidates) == 1 else None)
-    bench = _bench_now(workspace, store, runs, str(info.facts["path"]))
-    _check_facts(workspace, bench, info.facts, info.id)
-    _check_age(info.started, policy_of(bench).max_age)
+    prepared = _prepared_now(project, store, runs, str(info.facts["path"]))
+    _check_facts(project, prepared, info.facts, info.id)
+    _check_age(info.started, policy_of(prepared).max_age)
     judged = {variant.hash for variant in info.variants}
-    if not judged >= {variant.hash for variant in bench.variants}:
-        raise _other_prompts(workspace, bench, f"run {info.id}")
-    table = table_of(bench, runs, info.id)
-    verdicts = judge_all(bench, table, asked_all=info.finished is not None)
+    if not judged >= {variant.hash for variant in prepared.variants}:
+        raise _other_prompts(project, prepared, f"run {info.id}")
+    table = table_of(prepared, runs, info.id)
+    verdicts = judge_all(prepared, table, asked_all=info.finished is not None)
     if verdicts[0].result is not Result.PASS:
         refusal = NotProven(f"run {info.id} does not prove it: {verdicts[0].sentence}")
         refusal.exit = verdicts[0].result.exit
         raise refusal
-    proof = prove(workspace, runs, [(bench, Finished(info, verdicts, table))])
-    moved = _promote_proof(workspace, store, proof, [bench], label, who)
+    proof = prove(project, runs, [(prepared, Finished(info, verdicts, table))])
+    moved = _promote_proof(project, store, proof, [prepared], label, who)
     return replace(moved, proof=f"run {info.id} of suite {info.suite}, {verdicts[0].sentence}")
 
 
-def _other_prompts(workspace: Workspace, bench: Bench, where: str) -> ConflictError:
+def _other_prompts(project: Project, prepared: PreparedSuite, where: str) -> ConflictError:
     return ConflictError(
         f"stale evidence: {where} judged other prompts than the suite's prompt and what is in production now",
-        hint=f"run again: promptbench run {workspace.shown(bench.suite.folder)} --promote",
+        hint=f"run again: promptbench run {project.shown(prepared.suite.folder)} --promote",
     )
 
 
 def promote_evidence(
-    workspace: Workspace, store: Store, runs: RunStore, prompt: str, path: Path, label: str, who: Who
+    project: Project, store: Store, runs: RunStore, prompt: str, path: Path, label: str, who: Who
 ) -> Promotion:
     """Moves a label on the strength of a file that `run --output evidence=FILE` wrote, perhaps on another machine."""
     proof = _read_evidence(path)
@@ -170,17 +169,17 @@ def promote_evidence(
     if differences:
         raise ConflictError(f"{path} does not prove what it says: {'; '.join(differences)}")
     store.check_standing(prompt, label, champion=proof["champion"], candidate=proof["candidate"])
-    benches = []
+    prepared_suites = []
     for suite_path, suite, made in suites:
-        bench = _bench_now(workspace, store, runs, suite_path)
-        _check_facts(workspace, bench, suite, str(path))
-        _check_age(made, policy_of(bench).max_age)
-        benches.append(bench)
-    moved = _promote_proof(workspace, store, proof, benches, label, who)
+        prepared = _prepared_now(project, store, runs, suite_path)
+        _check_facts(project, prepared, suite, str(path))
+        _check_age(made, policy_of(prepared).max_age)
+        prepared_suites.append(prepared)
+    moved = _promote_proof(project, store, proof, prepared_suites, label, who)
     return replace(moved, proof=f"{path}, {proof['verdict']['sentence']}")
 
 
-def promote_from(workspace: Workspace, store: Store, runs: RunStore, source: str, label: str, who: Who) -> Promotion:
+def promote_from(project: Project, store: Store, runs: RunStore, source: str, label: str, who: Who) -> Promotion:
     """Moves a label on to the version that another reference such as `triage@staging` names, on the evidence that this
     has, if that still holds: against what is in production now, and the suites that are there as they are now.
 
@@ -203,19 +202,19 @@ def promote_from(workspace: Workspace, store: Store, runs: RunStore, source: str
             f"the evidence of {source} does not prove what it says: {'; '.join(differences)}",
             hint=_renewal(source, "suites"),
         )
-    places = [workspace.settings.root / suite["path"] for suite in proof["suites"]]
+    places = [project.settings.root / suite["path"] for suite in proof["suites"]]
     try:
         ages = [float(suite["policy"]["max_age"]) for suite in proof["suites"]]
         for suite, place in zip(proof["suites"], places, strict=True):
             if place.is_file():
-                bench = _bench_now(workspace, store, runs, suite["path"])
-                _check_facts(workspace, bench, suite, f"the evidence of {source}")
-                ages.append(policy_of(bench).max_age)
+                prepared = _prepared_now(project, store, runs, suite["path"])
+                _check_facts(project, prepared, suite, f"the evidence of {source}")
+                ages.append(policy_of(prepared).max_age)
         _check_age(proof["made"], min(ages))
-        check_all_suites(workspace, version.prompt, places)
-        moved = _promote(workspace, store, version.prompt, version.source, proof, label, who)
+        check_all_suites(project, version.prompt, places)
+        moved = _promote(project, store, version.prompt, version.source, proof, label, who)
     except ConflictError as error:
-        folder = workspace.shown(places[0].parent) if places else "suites"
+        folder = project.shown(places[0].parent) if places else "suites"
         raise ConflictError(error.message, hint=_renewal(source, folder)) from error
     return replace(moved, proof=f"the evidence of {source}, {proof['verdict']['sentence']}")
 
@@ -226,7 +225,7 @@ def _renewal(source: str, folder: str) -> str:
     return f"renew it: promptbench get {source} > {file} && promptbench run {folder} --prompt {file} --promote"
 
 
-def force(workspace: Workspace, prompt: str, path: Path, *, label: str, who: Who) -> Promotion:
+def force(project: Project, prompt: str, path: Path, *, label: str, who: Who) -> Promotion:
     """Moves a label without proof. Needs a reason and stays visible as `forced` for ever."""
     try:
         source = path.read_text(encoding="utf-8-sig")
@@ -234,19 +233,19 @@ def force(workspace: Workspace, prompt: str, path: Path, *, label: str, who: Who
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
     if prompt_name(path.name) != prompt:
         raise InputError(f"{path.name} belongs to '{prompt_name(path.name)}', not to '{prompt}'")
-    actor = actor_of(workspace.settings, workspace.environ, who.actor)
-    with workspace.prompts() as store:
+    actor = actor_of(project.settings, project.environ, who.actor)
+    with project.prompts() as store:
         event = store.promote(prompt, source, label=label, evidence=None, actor=actor, reason=who.reason, force=True)
         return described(store, event)
 
 
-def set_label(workspace: Workspace, reference: str, label: str, *, who: Who) -> Promotion:
+def set_label(project: Project, reference: str, label: str, *, who: Who) -> Promotion:
     """Points a label of one's own to a version in the store, without evidence. Needs a reason.
 
     Raises InputError when the label is `production`, which moves by evidence only, or points there already.
     """
-    actor = actor_of(workspace.settings, workspace.environ, who.actor)
-    with workspace.prompts() as store:
+    actor = actor_of(project.settings, project.environ, who.actor)
+    with project.prompts() as store:
         return described(store, store.label(reference, label, actor=actor, reason=who.reason or ""))
 
 
@@ -274,55 +273,60 @@ def fixes_undone(store: Store, event: Event) -> list[str]:
 
 
 def _promote_proof(
-    workspace: Workspace, store: Store, proof: Mapping[str, Json], benches: Sequence[Bench], label: str, who: Who
+    project: Project,
+    store: Store,
+    proof: Mapping[str, Json],
+    prepared_suites: Sequence[PreparedSuite],
+    label: str,
+    who: Who,
 ) -> Promotion:
-    prompt = benches[0].prompt_name
-    check_all_suites(workspace, prompt, [bench.suite.path for bench in benches])
-    sources = [item.prompt.source for item in benches[0].candidates if item.hash == proof["candidate"]]
+    prompt = prepared_suites[0].prompt_name
+    check_all_suites(project, prompt, [prepared.suite.path for prepared in prepared_suites])
+    sources = [item.prompt.source for item in prepared_suites[0].candidates if item.hash == proof["candidate"]]
     if not sources:
-        raise _other_prompts(workspace, benches[0], "it")
-    return _promote(workspace, store, prompt, sources[0], proof, label, who)
+        raise _other_prompts(project, prepared_suites[0], "it")
+    return _promote(project, store, prompt, sources[0], proof, label, who)
 
 
 def _promote(
-    workspace: Workspace, store: Store, prompt: str, source: str, proof: Mapping[str, Json], label: str, who: Who
+    project: Project, store: Store, prompt: str, source: str, proof: Mapping[str, Json], label: str, who: Who
 ) -> Promotion:
-    actor = actor_of(workspace.settings, workspace.environ, who.actor)
+    actor = actor_of(project.settings, project.environ, who.actor)
     event = store.promote(prompt, source, label=label, evidence=dict(proof), actor=actor, reason=who.reason)
     return described(store, event)
 
 
-def _bench_now(workspace: Workspace, store: Store, runs: RunStore, path: str) -> Bench:
-    selection = Selection(paths=(workspace.settings.root / path,))
+def _prepared_now(project: Project, store: Store, runs: RunStore, path: str) -> PreparedSuite:
+    selection = Selection(paths=(project.settings.root / path,))
     # Nothing is asked, so no key is needed.
-    benches, _ = workspace.assemble(selection, store=store, runs=runs, without_keys=True)
-    return benches[0]
+    prepared_suites, _ = project.assemble(selection, store=store, runs=runs, without_keys=True)
+    return prepared_suites[0]
 
 
-def _check_facts(workspace: Workspace, bench: Bench, facts: Mapping[str, Json], where: str) -> None:
+def _check_facts(project: Project, prepared: PreparedSuite, facts: Mapping[str, Json], where: str) -> None:
     """Raises ConflictError unless suite, checks, policy and what else the verdict rests on are what was judged."""
-    policy = policy_of(bench)
+    policy = policy_of(prepared)
     is_now = {
-        "suite_hash": ("its cases", bench.suite_hash),
-        "checks_hash": ("its checks", bench.checks_hash),
+        "suite_hash": ("its cases", prepared.suite_hash),
+        "checks_hash": ("its checks", prepared.checks_hash),
         "policy": ("its gate", policy.as_dict()),
         # A run from before there was a note of it is taken as it is.
         **({"ladder": ("how answers are read", LADDER)} if "ladder" in facts else {}),
-        **({"prices": ("its prices", prices_of(workspace, bench).facts())} if _counts_costs(bench) else {}),
+        **({"prices": ("its prices", prices_of(project, prepared).facts())} if _counts_costs(prepared) else {}),
     }
     changed = [name for key, (name, value) in is_now.items() if facts.get(key) != value]
     if facts.get("partial"):
         changed.append("the selection: only a part of it was run")
     if changed:
         raise ConflictError(
-            f"stale evidence: the suite '{bench.suite.name}' is not as it was in {where}: {', '.join(changed)} changed",
-            hint=f"run again: promptbench run {workspace.shown(bench.suite.folder)} --promote",
+            f"stale evidence: the suite '{prepared.suite.name}' differs from {where}: {', '.join(changed)} changed",
+            hint=f"run again: promptbench run {project.shown(prepared.suite.folder)} --promote",
         )
 
 
-def _counts_costs(bench: Bench) -> bool:
+def _counts_costs(prepared: PreparedSuite) -> bool:
     """Whether a price decides anything. Where none does, a new list of prices must not make a proof stale."""
-    return policy_of(bench).cost_ratio is not None or names_check(bench.suite, "cost")
+    return policy_of(prepared).cost_ratio is not None or names_check(prepared.suite, "cost")
 
 
 def _check_age(made: str, days: float) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from promptbench.api.workspace import Workspace
+from promptbench.api.workspace import Project
 from promptbench.store.prompts import Store
 from promptbench.store.retention import Removed
 from promptbench.store.runs import FILE_NAME
@@ -23,7 +23,7 @@ class Pruned:
     compacted: bool
 
 
-def prune(workspace: Workspace, before: datetime, *, recordings: bool = False, dry_run: bool = False) -> Pruned:
+def prune(project: Project, before: datetime, *, recordings: bool = False, dry_run: bool = False) -> Pruned:
     """Removes the runs that were started before a time, with their attempts, and what nobody needs after that.
 
     Cache entries from before that time go too; recordings only with `recordings`, and none that a run asked for which
@@ -31,11 +31,11 @@ def prune(workspace: Workspace, before: datetime, *, recordings: bool = False, d
 
     Raises ConflictError where the prompt store cannot say what its labels point to.
     """
-    file = workspace.settings.state / FILE_NAME
-    with workspace.recordings() as runs:
+    file = project.settings.state / FILE_NAME
+    with project.recordings() as runs:
         if runs is None:
             return Pruned((), {}, Removed(), 0, 0, compacted=True)
-        with workspace.prompts() as store:
+        with project.prompts() as store:
             reasons = _proofs(store)
         limit = before.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         retention = runs.retention()

@@ -75,7 +75,7 @@ from promptbench.api.spending import Spending, expected, expected_of_judges
 from promptbench.api.starting import Start, init, name_for, read_fields
 from promptbench.api.tries import many_tries
 from promptbench.api.trying import OpenSuite, Purse, Question, check_answer
-from promptbench.api.workspace import PRODUCTION, Selection, Workspace, mistakes
+from promptbench.api.workspace import PRODUCTION, Project, Selection, input_error
 from promptbench.core.clock import now
 from promptbench.core.diagnostics import Code, Diagnostics
 from promptbench.core.errors import InputError
@@ -89,7 +89,7 @@ from promptbench.gate.evidence import rejudge
 from promptbench.gate.judge import Mode, Result
 from promptbench.gate.power import Outlook
 from promptbench.gateway import Pacer
-from promptbench.project.bench import Bench
+from promptbench.project.bench import PreparedSuite
 from promptbench.project.evaluate import Evaluation
 from promptbench.prompts.parser import prompt_name
 from promptbench.report.calibration import CalibrationReport
@@ -136,6 +136,7 @@ __all__ = [
     "OpenSuite",
     "Plan",
     "Price",
+    "Project",
     "Promotion",
     "Pruned",
     "Purse",
@@ -157,7 +158,6 @@ __all__ = [
     "Term",
     "Version",
     "Who",
-    "Workspace",
     "adopt",
     "agree",
     "as_data",
@@ -245,53 +245,53 @@ class Plan:
     """The same in words, with what a margin would take."""
 
 
-def validate(workspace: Workspace, selection: Selection, *, red: bool = False) -> Diagnostics:
+def validate(project: Project, selection: Selection, *, red: bool = False) -> Diagnostics:
     """Looks at suites, prompts, checks, models and logs without a call; the warnings, if there is nothing worse.
 
     With `red` a logged call that passes its checks is an error too, imported answers of captured cases must fail as
     well, and checks that no logged answer fails are told. Raises InputError with every diagnostic when there is an
     error.
     """
-    with workspace.prompts() as store, workspace.recordings() as runs:
-        benches, found = workspace.assemble(selection, store=store, runs=runs)
+    with project.prompts() as store, project.recordings() as runs:
+        prepared_suites, found = project.assemble(selection, store=store, runs=runs)
         if red:
-            found = red_first(benches, found, runs.calls() if runs else None)
+            found = red_first(prepared_suites, found, runs.calls() if runs else None)
     if red and found.errors:
-        raise mistakes(found)
+        raise input_error(found)
     return found
 
 
-def plan(workspace: Workspace, selection: Selection) -> list[Plan]:
+def plan(project: Project, selection: Selection) -> list[Plan]:
     """What `run` would do. Raises InputError when a suite has an error."""
     if selection.changed:
-        selection, _ = changed_only(workspace, selection)
-    with workspace.prompts() as store, workspace.recordings() as runs:
-        benches, _ = workspace.assemble(selection, store=store, runs=runs)
-        return [_plan(workspace, bench, runs) for bench in benches]
+        selection, _ = changed_only(project, selection)
+    with project.prompts() as store, project.recordings() as runs:
+        prepared_suites, _ = project.assemble(selection, store=store, runs=runs)
+        return [_plan(project, prepared, runs) for prepared in prepared_suites]
 
 
-def _plan(workspace: Workspace, bench: Bench, runs: RunStore | None) -> Plan:
-    outlook, questions = outlook_of(bench, runs), round_sizes(bench, repeats_of(bench))
-    most = most_questions(bench)
-    takes = expected(workspace, bench)
+def _plan(project: Project, prepared: PreparedSuite, runs: RunStore | None) -> Plan:
+    outlook, questions = outlook_of(prepared, runs), round_sizes(prepared, repeats_of(prepared))
+    most = most_questions(prepared)
+    takes = expected(project, prepared)
     return Plan(
-        suite=bench.suite.name,
-        prompt=bench.prompt_name,
-        candidates=[item.label for item in bench.candidates],
-        champion=bench.champion.label if bench.champion else None,
-        cases=len(bench.cases),
+        suite=prepared.suite.name,
+        prompt=prepared.prompt_name,
+        candidates=[item.label for item in prepared.candidates],
+        champion=prepared.champion.label if prepared.champion else None,
+        cases=len(prepared.cases),
         questions=questions,
         most_questions=most,
-        gated=[model.name for model in bench.models if model.gated],
+        gated=[model.name for model in prepared.models if model.gated],
         expected=takes,
-        judges=expected_of_judges(workspace, bench),
+        judges=expected_of_judges(project, prepared),
         outlook=outlook,
-        could_tell=list(told(bench, outlook, questions, most, takes)),
+        could_tell=list(told(prepared, outlook, questions, most, takes)),
     )
 
 
 def run(
-    workspace: Workspace,
+    project: Project,
     selection: Selection,
     *,
     promote: bool = False,
@@ -315,82 +315,82 @@ def run(
     listen = listen or _silent
     red = selection.changed
     if selection.changed:
-        selection, which = changed_only(workspace, selection)
+        selection, which = changed_only(project, selection)
         listen(Notice(which))
-    with workspace.prompts() as store, workspace.runs() as runs:
-        benches, found = _ready(workspace, selection, store, runs, red=red, allow_no_keys=allow_no_keys)
+    with project.prompts() as store, project.runs() as runs:
+        prepared_suites, found = _ready(project, selection, store, runs, red=red, allow_no_keys=allow_no_keys)
         if promote:
-            check_whole(benches)
+            check_whole(prepared_suites)
         spending = spending or Spending()
-        spending.check(workspace, [bench for bench in benches if not bench.absent])
+        spending.check(project, [prepared for prepared in prepared_suites if not prepared.absent])
         budget = spending.budget()
         pacers: dict[str, Pacer] = {}
         # Which key is missing is said by the report on its suite.
         told_later = Code.MISSING_CREDENTIAL
         notes = [f"{item.location}: {item.message}" for item in found.warnings if item.code is not told_later]
-        finished: list[tuple[Bench, Finished]] = []
+        finished: list[tuple[PreparedSuite, Finished]] = []
         reports: list[RunReport] = []
-        for bench in benches:
-            asked = _asked(workspace, selection, bench, cache)
-            if bench.absent:
-                reports.append(unasked(workspace, bench, command=asked.command, notes=notes))
+        for prepared in prepared_suites:
+            asked = _asked(project, selection, prepared, cache)
+            if prepared.absent:
+                reports.append(unasked(project, prepared, command=asked.command, notes=notes))
                 notes = []
                 continue
-            budgets = spending.budgets(budget, bench)
-            path = workspace.shown(bench.suite.path)
-            before = earlier_answers(bench, path, store, runs, now())
-            trial = ByGate(bench, before)
-            done = execute(workspace, bench, runs, listen, asked=asked, budgets=budgets, pacers=pacers, trial=trial)
-            finished.append((bench, done))
-            notes += many_tries(bench, runs)
+            budgets = spending.budgets(budget, prepared)
+            path = project.shown(prepared.suite.path)
+            before = earlier_answers(prepared, path, store, runs, now())
+            trial = ByGate(prepared, before)
+            done = execute(project, prepared, runs, listen, asked=asked, budgets=budgets, pacers=pacers, trial=trial)
+            finished.append((prepared, done))
+            notes += many_tries(prepared, runs)
             notes += before.renamed(runs.returned().names(done.info.id)) if before else ()
-            report = build(bench, runs, done, path=path, command=asked.command, notes=notes)
-            report = as_shard(report, done) if bench.shard is not None else report
-            reports.append(_with_machine_price(report, workspace, bench))
+            report = build(prepared, runs, done, path=path, command=asked.command, notes=notes)
+            report = as_shard(report, done) if prepared.shard is not None else report
+            reports.append(_with_machine_price(report, project, prepared))
             notes = []
         # Without a verdict of every suite there is no proof.
-        open_ = {bench.prompt_name for bench in benches if bench.absent}
+        open_ = {prepared.prompt_name for prepared in prepared_suites if prepared.absent}
         finished = [part for part in finished if part[0].prompt_name not in open_]
         if evidence and selection.shard is None:
-            reports = proven(workspace, runs, finished, reports)
-        for prompt in dict.fromkeys(bench.prompt_name for bench, _ in finished):
+            reports = proven(project, runs, finished, reports)
+        for prompt in dict.fromkeys(prepared.prompt_name for prepared, _ in finished):
             parts = [part for part in finished if part[0].prompt_name == prompt]
             last = max(index for index, report in enumerate(reports) if report.prompt == prompt)
             if promote and all(part[1].verdict.result is Result.PASS for part in parts) and _moves(parts):
-                moved = promote_run(workspace, store, runs, parts, who or Who())
+                moved = promote_run(project, store, runs, parts, who or Who())
                 reports[last] = replace(reports[last], promotion=moved)
         return reports
 
 
 def _ready(
-    workspace: Workspace, selection: Selection, store: Store, runs: RunStore, *, red: bool, allow_no_keys: bool
-) -> tuple[list[Bench], Diagnostics]:
+    project: Project, selection: Selection, store: Store, runs: RunStore, *, red: bool, allow_no_keys: bool
+) -> tuple[list[PreparedSuite], Diagnostics]:
     """What is to be run, with the warnings about it; red first where keys are missing too."""
-    benches, found = workspace.assemble(selection, store=store, runs=runs, without_keys=True)
-    without_keys = [bench for bench in benches if bench.absent]
+    prepared_suites, found = project.assemble(selection, store=store, runs=runs, without_keys=True)
+    without_keys = [prepared for prepared in prepared_suites if prepared.absent]
     if red or without_keys:
-        found = red_first(benches, found, runs.calls())
+        found = red_first(prepared_suites, found, runs.calls())
         if found.errors:
-            raise mistakes(found)
+            raise input_error(found)
     if without_keys and not allow_no_keys:
         raise keys_missing(without_keys, found)
-    return benches, found
+    return prepared_suites, found
 
 
 def _silent(event: RunEvent) -> None:
     return None
 
 
-def _with_machine_price(report: RunReport, workspace: Workspace, bench: Bench) -> RunReport:
+def _with_machine_price(report: RunReport, project: Project, prepared: PreparedSuite) -> RunReport:
     """A cost that rests on an assumption says so."""
-    hourly = workspace.settings.values.machine_price_per_hour
-    if hourly is None or not any(model.local for model in bench.models):
+    hourly = project.settings.values.machine_price_per_hour
+    if hourly is None or not any(model.local for model in prepared.models):
         return report
     line = f"models on this machine cost ${hourly:.2f} an hour (machine-price-per-hour)"
     return replace(report, comparisons=[*report.comparisons, line])
 
 
-def _moves(parts: Sequence[tuple[Bench, Finished]]) -> bool:
+def _moves(parts: Sequence[tuple[PreparedSuite, Finished]]) -> bool:
     candidates = {part[1].verdict.candidate for part in parts}
     if len(candidates) > 1:
         raise InputError(
@@ -399,25 +399,25 @@ def _moves(parts: Sequence[tuple[Bench, Finished]]) -> bool:
     return parts[0][1].verdict.mode is not Mode.SAME
 
 
-def _asked(workspace: Workspace, selection: Selection, bench: Bench, cache: CacheMode) -> Asked:
+def _asked(project: Project, selection: Selection, prepared: PreparedSuite, cache: CacheMode) -> Asked:
     chosen = {
-        "prompt": [workspace.shown(path) for path in selection.prompts],
+        "prompt": [project.shown(path) for path in selection.prompts],
         "model": list(selection.models),
         "case": list(selection.cases),
         "tag": list(selection.tags),
     }
-    words = ["promptbench", "run", workspace.shown(bench.suite.folder)]
+    words = ["promptbench", "run", project.shown(prepared.suite.folder)]
     for flag, values in chosen.items():
         for value in values:
             words += [f"--{flag}", value]
     if cache is not CacheMode.OFF:
         words += ["--cache", cache.value]
-    if bench.shard is not None:
-        words += ["--shard", bench.shard]
+    if prepared.shard is not None:
+        words += ["--shard", prepared.shard]
     return Asked(shlex.join(words), chosen, cache)
 
 
-def adopt(workspace: Workspace, path: Path, *, label: str, who: Who) -> Promotion:
+def adopt(project: Project, path: Path, *, label: str, who: Who) -> Promotion:
     """Puts the prompt that is in use today into the store, without a verdict; only while the label is unset.
 
     Raises InputError when the label is set, the reason is missing or the file is no prompt.
@@ -426,14 +426,14 @@ def adopt(workspace: Workspace, path: Path, *, label: str, who: Who) -> Promotio
         source = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
-    actor = actor_of(workspace.settings, workspace.environ, who.actor)
-    with workspace.prompts() as store:
+    actor = actor_of(project.settings, project.environ, who.actor)
+    with project.prompts() as store:
         event = store.adopt(prompt_name(path.name), source, label=label, actor=actor, reason=who.reason or "")
         return described(store, event)
 
 
 def promote(
-    workspace: Workspace,
+    project: Project,
     prompt: str,
     *,
     run: str | None = None,
@@ -447,24 +447,24 @@ def promote(
 
     Raises NotProven when the verdict is not PASS, ConflictError when anything has changed since.
     """
-    with workspace.prompts() as store, workspace.runs() as runs:
+    with project.prompts() as store, project.runs() as runs:
         if evidence is not None:
-            return promote_evidence(workspace, store, runs, prompt, evidence, label, who)
+            return promote_evidence(project, store, runs, prompt, evidence, label, who)
         if source is not None:
-            return promote_from(workspace, store, runs, f"{prompt}@{source}", label, who)
-        return promote_recorded(workspace, store, runs, prompt, run or runs.latest(prompt), label, who)
+            return promote_from(project, store, runs, f"{prompt}@{source}", label, who)
+        return promote_recorded(project, store, runs, prompt, run or runs.latest(prompt), label, who)
 
 
-def rollback(workspace: Workspace, prompt: str, *, to: str | None, label: str, who: Who) -> Promotion:
+def rollback(project: Project, prompt: str, *, to: str | None, label: str, who: Who) -> Promotion:
     """Moves a label back to a version that held it before. Raises InputError when there is none, or no reason."""
-    actor = actor_of(workspace.settings, workspace.environ, who.actor)
-    with workspace.prompts() as store:
+    actor = actor_of(project.settings, project.environ, who.actor)
+    with project.prompts() as store:
         event = store.rollback(prompt, to=to, label=label, actor=actor, reason=who.reason or "")
         return replace(described(store, event), returning=fixes_undone(store, event))
 
 
-def retire(workspace: Workspace, prompt: str, *, label: str | None, who: Who) -> None:
+def retire(project: Project, prompt: str, *, label: str | None, who: Who) -> None:
     """Takes a label, or all labels, off a prompt; its versions and history stay. Raises InputError without a reason."""
-    actor = actor_of(workspace.settings, workspace.environ, who.actor)
-    with workspace.prompts() as store:
+    actor = actor_of(project.settings, project.environ, who.actor)
+    with project.prompts() as store:
         store.retire(prompt, label=label, actor=actor, reason=who.reason or "")

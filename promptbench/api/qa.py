@@ -14,7 +14,7 @@ from promptbench.core.protocols import Check, Subject
 from promptbench.core.types import Score
 from promptbench.metrics import bootstrap
 from promptbench.metrics.squad import exact_match, token_f1
-from promptbench.project.bench import Bench, BenchCase
+from promptbench.project.bench import PreparedCase, PreparedSuite
 from promptbench.report.qa import Marks, Qa, QaSummary
 
 _CHECKS = frozenset({"exact match", "token f1", "answerable", "grounded", "citations"})
@@ -32,7 +32,7 @@ class _QaTally:
     grounded: list[int] = field(default_factory=lambda: [0, 0])
     citations: list[int] = field(default_factory=lambda: [0, 0])
 
-    def add(self, case: BenchCase, subject: Subject, checks: Sequence[Check], scores: Sequence[Score]) -> None:
+    def add(self, case: PreparedCase, subject: Subject, checks: Sequence[Check], scores: Sequence[Score]) -> None:
         for score in scores:
             counts = {"grounded": self.grounded, "citations": self.citations}.get(score.check)
             if counts is not None:
@@ -55,8 +55,8 @@ class _QaTally:
 class QaTallies(FirstAnswerTallies[_QaTally]):
     """Tallies of the answers that a check of questions and answers scored."""
 
-    def __init__(self, bench: Bench) -> None:
-        super().__init__(bench, _CHECKS, _QaTally)
+    def __init__(self, prepared: PreparedSuite) -> None:
+        super().__init__(prepared, _CHECKS, _QaTally)
 
     def figures(self) -> Qa | None:
         """Return the figures, or None if no case is a question."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from promptbench.api.workspace import Workspace
+from promptbench.api.workspace import Project
 from promptbench.core.diagnostics import did_you_mean
 from promptbench.core.errors import InputError
 from promptbench.store.run_list import RunFigures, RunSummary
@@ -22,7 +22,7 @@ class RunDetails:
 
 
 def list_runs(
-    workspace: Workspace,
+    project: Project,
     *,
     suite: str | None = None,
     prompt: str | None = None,
@@ -30,23 +30,23 @@ def list_runs(
     limit: int = -1,
 ) -> list[RunSummary]:
     """The newest runs, the newest first; none where there is no record yet."""
-    with workspace.recordings() as runs:
+    with project.recordings() as runs:
         return runs.listing().newest(suite=suite, prompt=prompt, model=model, limit=limit) if runs else []
 
 
-def show_run(workspace: Workspace, run: str) -> RunDetails:
+def show_run(project: Project, run: str) -> RunDetails:
     """What is on record about a run, as it was judged then. Raises InputError when there is none of that name."""
-    with _record(workspace) as runs:
+    with _record(project) as runs:
         name, listing = runs.run(run).id, runs.listing()
         return RunDetails(listing.summary(name), listing.figures(name))
 
 
-def run_history(workspace: Workspace, name: str, *, model: str | None = None, limit: int = 20) -> list[RunFigures]:
+def run_history(project: Project, name: str, *, model: str | None = None, limit: int = 20) -> list[RunFigures]:
     """The figures of the newest finished runs of a suite, or about a prompt of that name, the oldest first.
 
     Parts of a suite are left out. Raises InputError when nothing of that name was run.
     """
-    with _record(workspace) as runs:
+    with _record(project) as runs:
         listing = runs.listing()
         found = listing.history(suite=name, prompt=None, model=model, limit=limit)
         found = found or listing.history(suite=None, prompt=name, model=model, limit=limit)
@@ -60,8 +60,8 @@ def run_history(workspace: Workspace, name: str, *, model: str | None = None, li
 
 
 @contextmanager
-def _record(workspace: Workspace) -> Iterator[RunStore]:
-    with workspace.recordings() as runs:
+def _record(project: Project) -> Iterator[RunStore]:
+    with project.recordings() as runs:
         if runs is None:
             raise InputError("no run is on record", hint="`promptbench run` makes one")
         yield runs

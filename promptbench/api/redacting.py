@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from pathlib import Path
 
-from promptbench.api.workspace import Workspace
+from promptbench.api.workspace import Project
 from promptbench.core.errors import EnvironmentFailure, InputError
 from promptbench.text.redaction import Redactor
 
@@ -13,19 +13,19 @@ KEY_FILE = "redaction.key"
 _KEY_BYTES = 32
 
 
-def redactor(workspace: Workspace, *, keep_key: bool = True) -> Redactor:
+def redactor(project: Project, *, keep_key: bool = True) -> Redactor:
     """The project's redactor. Without `keep_key` no key is written where there is none yet.
 
     The key is drawn once, and stays in `.promptbench/`: nobody can try out telephone numbers without it, and the same
     value has the same placeholder in every import. Raises InputError when one of the project's patterns is wrong.
     """
-    patterns = dict(workspace.settings.values.redact)
+    patterns = dict(project.settings.values.redact)
     for name, pattern in patterns.items():
         try:
             Redactor(b"", {name: pattern})
         except ValueError as error:
             raise InputError(f"the pattern '{name}' in [tool.promptbench.redact] {error}") from None
-    return Redactor(_key(workspace.settings.state / KEY_FILE, keep=keep_key), patterns)
+    return Redactor(_key(project.settings.state / KEY_FILE, keep=keep_key), patterns)
 
 
 def _key(path: Path, *, keep: bool) -> bytes:

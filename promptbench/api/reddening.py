@@ -7,13 +7,13 @@ from dataclasses import replace
 
 from promptbench.core.diagnostics import Code, Diagnostics, Location, Severity
 from promptbench.core.types import Json
-from promptbench.project.bench import Bench, BenchCase
+from promptbench.project.bench import PreparedCase, PreparedSuite
 from promptbench.project.evaluate import Evaluation, evaluate
 from promptbench.store.calls import CallStore
 from promptbench.suite.models import Case, CheckSpec, Suite
 
 
-def red_first(benches: Sequence[Bench], found: Diagnostics, imported: CallStore | None) -> Diagnostics:
+def red_first(prepared_suites: Sequence[PreparedSuite], found: Diagnostics, imported: CallStore | None) -> Diagnostics:
     """What was found, with a logged call that passes as an error, and with what only a look at all answers shows.
 
     `imported` has the calls that captured cases come from: a case whose `was` was edited is still held to what came
@@ -21,24 +21,24 @@ def red_first(benches: Sequence[Bench], found: Diagnostics, imported: CallStore 
     """
     told = Diagnostics()
     told.extend(replace(item, severity=Severity.ERROR) if item.code is Code.NOT_RED else item for item in found)
-    for bench in benches:
-        _Look(bench, imported, told).take()
+    for prepared in prepared_suites:
+        _Look(prepared, imported, told).take()
     return told
 
 
 class _Look:
-    def __init__(self, bench: Bench, imported: CallStore | None, told: Diagnostics) -> None:
-        self._bench = bench
-        self._imported = _answers(bench.suite, imported) if imported else {}
+    def __init__(self, prepared: PreparedSuite, imported: CallStore | None, told: Diagnostics) -> None:
+        self._prepared = prepared
+        self._imported = _answers(prepared.suite, imported) if imported else {}
         self._told = told
         self._failed: set[int] = set()
         self._seen = 0
 
     def take(self) -> None:
-        bench = self._bench
-        shared = len(bench.suite.checks)
-        for case in bench.cases:
-            written = None if case.logged else bench.suite.cases[case.name]
+        prepared = self._prepared
+        shared = len(prepared.suite.checks)
+        for case in prepared.cases:
+            written = None if case.logged else prepared.suite.cases[case.name]
             failed = {number for answer in case.was for number in self._failing(answer, case)}
             self._failed |= {number for number in failed if number < shared}
             if written is None:
@@ -53,25 +53,25 @@ class _Look:
             self._check_imported(case, written)
         if self._seen:
             answers = "the one logged answer passes" if self._seen == 1 else f"all {self._seen} logged answers pass"
-            for number, spec in enumerate(bench.suite.checks):
+            for number, spec in enumerate(prepared.suite.checks):
                 if number not in self._failed:
                     self._vacuous(spec.name, spec.where.location(key=True), f"{answers} it")
 
-    def _failing(self, answer: str, case: BenchCase) -> set[int]:
+    def _failing(self, answer: str, case: PreparedCase) -> set[int]:
         self._seen += 1
         scores = self._evaluated(answer, case).scores
         return {number for number, score in enumerate(scores) if not score.passed}
 
-    def _evaluated(self, answer: str, case: BenchCase) -> Evaluation:
-        checks = case.checks[self._bench.candidates[0].hash]
-        return evaluate(answer, checks, self._bench.accept, case.variables, threshold=case.threshold)
+    def _evaluated(self, answer: str, case: PreparedCase) -> Evaluation:
+        checks = case.checks[self._prepared.candidates[0].hash]
+        return evaluate(answer, checks, self._prepared.accept, case.variables, threshold=case.threshold)
 
     def _vacuous(self, name: str, location: Location, why: str) -> None:
         message = f"'{name}' may be vacuous: {why}"
         hint = "`promptbench mutate` says whether anything fails it"
         self._told.add(Code.VACUOUS, message, location, hint=hint, severity=Severity.WARNING)
 
-    def _check_imported(self, case: BenchCase, written: Case) -> None:
+    def _check_imported(self, case: PreparedCase, written: Case) -> None:
         answer = self._imported.get(_origin(written) or ("", ""))
         if answer is None or answer in case.was:
             return

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from promptbench.api.workspace import Workspace
+from promptbench.api.workspace import Project
 from promptbench.checks import json_schema
 from promptbench.core.types import Attempt, Reading, Rung, Side
 from promptbench.formats import calls, json_text
@@ -19,12 +19,12 @@ _OTHERS = "other ways, too many to tell apart"
 _FORMAT_CHECKS = ("json", "json schema")
 
 
-def repairs(workspace: Workspace, run: str) -> RepairsReport:
+def repairs(project: Project, run: str) -> RepairsReport:
     """Which rule rescues how many answers of a run on record, and which failures only another prompt can mend.
 
     Raises InputError when there is no such run.
     """
-    with workspace.runs() as runs:
+    with project.runs() as runs:
         info = runs.run(run)
         accept = Rung(info.facts.get("accept", Rung.EXTRACTED))
         repeats = info.facts["policy"]["repeats"]

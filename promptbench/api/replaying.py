@@ -11,7 +11,7 @@ from pathlib import Path
 from promptbench.api.capturing import sound_suite
 from promptbench.api.running import Asked, Finished, execute
 from promptbench.api.spending import Spending, expected
-from promptbench.api.workspace import Selection, Workspace
+from promptbench.api.workspace import Project, Selection
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import NothingSelected
 from promptbench.core.events import Listener
@@ -19,7 +19,7 @@ from promptbench.core.types import LoggedCall
 from promptbench.engine.estimate import Estimate
 from promptbench.gate.flips import Flip
 from promptbench.gate.judge import ModelVerdict, Result
-from promptbench.project.bench import Bench
+from promptbench.project.bench import PreparedSuite
 from promptbench.project.cases import CaseBuilder
 from promptbench.project.inputs import unusable
 from promptbench.prompts.prompt import Prompt
@@ -42,15 +42,15 @@ class _Usable:
     left_out: Counter[str] = field(default_factory=Counter)
 
 
-def replay_answers(workspace: Workspace, path: Path, calls: Sequence[LoggedCall]) -> RescoreReport:
+def replay_answers(project: Project, path: Path, calls: Sequence[LoggedCall]) -> RescoreReport:
     """The logged answers by the suite's checks as they are now. No model is asked.
 
     Raises InputError when the suite has mistakes, NothingSelected when no call is left.
     """
-    file = workspace.suite_file(path)
-    shown = workspace.shown(file)
-    with workspace.prompts() as store, workspace.recordings() as runs:
-        around = workspace.surroundings(Selection(), store, runs)
+    file = project.suite_file(path)
+    shown = project.shown(file)
+    with project.prompts() as store, project.recordings() as runs:
+        around = project.prepare_options(Selection(), store, runs)
         suite, prompts = sound_suite(file, shown, around)
         usable = _usable(calls, [item.prompt for item in prompts])
         builder = CaseBuilder(
@@ -74,7 +74,7 @@ def replay_answers(workspace: Workspace, path: Path, calls: Sequence[LoggedCall]
 
 
 def replay(
-    workspace: Workspace,
+    project: Project,
     selection: Selection,
     calls: Sequence[LoggedCall],
     *,
@@ -89,21 +89,21 @@ def replay(
     Only failures are asked: calls whose logged answers fail the checks as they are now. `tell` hears what it will
     cost before any call. Raises as `run` does, and NothingSelected when no failure is left.
     """
-    file = workspace.suite_file(selection.paths[0])
-    with workspace.prompts() as store, workspace.recordings() if dry_run else workspace.runs() as runs:
-        around = workspace.surroundings(selection, store, runs)
-        _, prompts = sound_suite(file, workspace.shown(file), around)
+    file = project.suite_file(selection.paths[0])
+    with project.prompts() as store, project.recordings() if dry_run else project.runs() as runs:
+        around = project.prepare_options(selection, store, runs)
+        _, prompts = sound_suite(file, project.shown(file), around)
         usable = _usable(calls, [item.prompt for item in prompts])
-        [bench], _ = workspace.assemble(selection, store=store, runs=runs, calls=usable.calls)
-        spending.check(workspace, [bench])
-        tell(Price(sum(map(len, bench.calls.values())), expected(workspace, bench)))
+        [prepared], _ = project.assemble(selection, store=store, runs=runs, calls=usable.calls)
+        spending.check(project, [prepared])
+        tell(Price(sum(map(len, prepared.calls.values())), expected(project, prepared)))
         if dry_run or runs is None:
             return None
-        chosen = {"prompt": [], "model": [], "case": [], "tag": [], "replayed": list(bench.calls)}
+        chosen = {"prompt": [], "model": [], "case": [], "tag": [], "replayed": list(prepared.calls)}
         asked = Asked(shlex.join(command), chosen)
-        budgets = spending.budgets(spending.budget(), bench)
-        finished = execute(workspace, bench, runs, listen, asked=asked, budgets=budgets)
-    return _report(workspace, bench, finished, usable)
+        budgets = spending.budgets(spending.budget(), prepared)
+        finished = execute(project, prepared, runs, listen, asked=asked, budgets=budgets)
+    return _report(project, prepared, finished, usable)
 
 
 def _usable(calls: Sequence[LoggedCall], prompts: Sequence[Prompt]) -> _Usable:
@@ -122,25 +122,27 @@ def _usable(calls: Sequence[LoggedCall], prompts: Sequence[Prompt]) -> _Usable:
     return usable
 
 
-def _report(workspace: Workspace, bench: Bench, finished: Finished, usable: _Usable) -> ReplayReport:
+def _report(project: Project, prepared: PreparedSuite, finished: Finished, usable: _Usable) -> ReplayReport:
     verdict = finished.verdict
     asked = [model.model for model in verdict.models]
-    cases = [_replayed(bench, finished, name, calls) for name, calls in bench.calls.items() if name in bench.cases]
-    labels = {variant.hash: variant.label for variant in (*bench.variants, *bench.candidates)}
+    cases = [
+        _replayed(prepared, finished, name, calls) for name, calls in prepared.calls.items() if name in prepared.cases
+    ]
+    labels = {variant.hash: variant.label for variant in (*prepared.variants, *prepared.candidates)}
     return ReplayReport(
-        path=workspace.shown(bench.suite.path),
+        path=project.shown(prepared.suite.path),
         run=finished.info.id,
         candidate=labels[verdict.candidate],
         champion=labels[verdict.champion] if verdict.champion else None,
         models=asked,
         cases=cases,
-        passing_now=len(usable.calls) - sum(map(len, bench.calls.values())),
+        passing_now=len(usable.calls) - sum(map(len, prepared.calls.values())),
         left_out=dict(usable.left_out),
         no_verdict=verdict.sentence if verdict.result is Result.NO_VERDICT else None,
     )
 
 
-def _replayed(bench: Bench, finished: Finished, name: str, calls: Sequence[LoggedCall]) -> ReplayedCase:
+def _replayed(prepared: PreparedSuite, finished: Finished, name: str, calls: Sequence[LoggedCall]) -> ReplayedCase:
     """What became of one logged input on all models together."""
     models = finished.verdict.models
     states = [_state(finished, model, name) for model in models]

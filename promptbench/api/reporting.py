@@ -22,7 +22,7 @@ from promptbench.gate.flips import CaseFlip, Flip
 from promptbench.gate.judge import Mode, ModelVerdict, Verdict
 from promptbench.gate.policy import TRIES
 from promptbench.gate.table import Cell, Table
-from promptbench.project.bench import BASELINE, Bench, Variant
+from promptbench.project.bench import BASELINE, PreparedSuite, Variant
 from promptbench.report.model import CheckChange, FlipRow, Judgement, LogSummary, Row, RunReport, Saving, Side
 from promptbench.report.words import share, times
 from promptbench.store.runs import RunStore
@@ -196,28 +196,28 @@ class Collector:
 class _Failures:
     """The failing calls of a run's candidates, as lines of a log; read from the record when they are wanted."""
 
-    bench: Bench
+    prepared: PreparedSuite
     record: Path
     run: str
 
     def __iter__(self) -> Iterator[Mapping[str, Json]]:
-        candidates = {item.hash for item in self.bench.candidates}
+        candidates = {item.hash for item in self.prepared.candidates}
         with RunStore(self.record) as runs:
             for attempt in runs.attempts(self.run):
                 key = attempt.key
-                if attempt.outcome is Outcome.FAILED and key.variant in candidates and key.case in self.bench.cases:
-                    yield _logged(self.bench, attempt)
+                if attempt.outcome is Outcome.FAILED and key.variant in candidates and key.case in self.prepared.cases:
+                    yield _logged(self.prepared, attempt)
 
 
-def _logged(bench: Bench, attempt: Attempt) -> dict[str, Json]:
-    answer, case = attempt.answer, bench.cases[attempt.key.case]
+def _logged(prepared: PreparedSuite, attempt: Attempt) -> dict[str, Json]:
+    answer, case = attempt.answer, prepared.cases[attempt.key.case]
     assert answer is not None
     usage = answer.usage
     return {
         "promptbench": "call/1",
         "id": attempt.request_hash.removeprefix("sha256:")[:12],
         "time": attempt.started,
-        "prompt": bench.prompt_name,
+        "prompt": prepared.prompt_name,
         "prompt_version": attempt.key.variant,
         "vars": dict(case.variables),
         "model": attempt.key.model,
@@ -232,50 +232,52 @@ def _logged(bench: Bench, attempt: Attempt) -> dict[str, Json]:
 
 
 def build(
-    bench: Bench, runs: RunStore, finished: Finished, *, path: str, command: str, notes: Sequence[str]
+    prepared: PreparedSuite, runs: RunStore, finished: Finished, *, path: str, command: str, notes: Sequence[str]
 ) -> RunReport:
     """The report on a run. `command` is what makes the same run again."""
-    collected = Collector(finished.table, _worth_showing(bench, finished))
-    screen = {model.name: 1 if bench.deterministic(model) else bench.suite.gate.repeats for model in bench.models}
-    nlu, qa = NluTallies(bench), QaTallies(bench)
+    collected = Collector(finished.table, _worth_showing(prepared, finished))
+    screen = {
+        model.name: 1 if prepared.deterministic(model) else prepared.suite.gate.repeats for model in prepared.models
+    }
+    nlu, qa = NluTallies(prepared), QaTallies(prepared)
     for attempt in runs.attempts(finished.info.id):
         nlu.add(attempt)
         qa.add(attempt)
         key = attempt.key
         # What is in quarantine is shown on its own, and enters no rate.
-        counts = key.repeat < screen.get(key.model, 1) and key.case not in bench.cases.quarantined
+        counts = key.repeat < screen.get(key.model, 1) and key.case not in prepared.cases.quarantined
         collected.add(attempt, first_round=counts)
     verdict = finished.verdict
-    labels = {variant.hash: variant.label for variant in (*bench.variants, *bench.candidates)}
+    labels = {variant.hash: variant.label for variant in (*prepared.variants, *prepared.candidates)}
     return RunReport(
         run=finished.info.id,
-        suite=bench.suite.name,
+        suite=prepared.suite.name,
         path=path,
-        prompt=bench.prompt_name,
+        prompt=prepared.prompt_name,
         started=finished.info.started,
         result=verdict.result.value,
         sentence=verdict.sentence,
         exit=verdict.result.exit,
-        cases=len(bench.cases),
+        cases=len(prepared.cases),
         judgements=[_judgement(item, labels) for item in finished.verdicts],
-        rows=list(_rows(bench, collected)),
-        flips=list(_flips(bench, verdict, collected, flake_notes(runs, bench.suite.name))),
-        log=_log(bench, verdict, collected),
-        comparisons=list(_comparisons(bench, verdict, collected)),
+        rows=list(_rows(prepared, collected)),
+        flips=list(_flips(prepared, verdict, collected, flake_notes(runs, prepared.suite.name))),
+        log=_log(prepared, verdict, collected),
+        comparisons=list(_comparisons(prepared, verdict, collected)),
         notes=list(notes),
         reproduce=command,
-        saving=_saving(bench, finished),
-        waits=list(_waits(bench, collected)),
+        saving=_saving(prepared, finished),
+        waits=list(_waits(prepared, collected)),
         errors=list(_errors(collected)),
         judges=judge_rows(runs.judgings(finished.info.id)),
         unjudged=[f"{count} × {why}" for why, count in collected.unjudged.most_common(5)],
-        advisory=list(collected.advisory.lines(bench)),
+        advisory=list(collected.advisory.lines(prepared)),
         nlu=nlu.figures(),
         qa=qa.figures(),
         checks=collected.check_changes(verdict.champion, verdict.candidate) if verdict.champion else [],
-        results=Results(bench, runs.folder, finished.info.id, verdict),
-        failures=_Failures(bench, runs.folder, finished.info.id),
-        explored=explored(bench, runs.folder, finished.info.id, verdict, screen),
+        results=Results(prepared, runs.folder, finished.info.id, verdict),
+        failures=_Failures(prepared, runs.folder, finished.info.id),
+        explored=explored(prepared, runs.folder, finished.info.id, verdict, screen),
     )
 
 
@@ -287,7 +289,7 @@ def _errors(collected: Collector) -> Iterator[str]:
         yield f"{model}: {answers}; they prove nothing, and the same command asks the model itself again"
 
 
-def _worth_showing(bench: Bench, finished: Finished) -> set[tuple[str, str]]:
+def _worth_showing(prepared: PreparedSuite, finished: Finished) -> set[tuple[str, str]]:
     """The (model, case) pairs of which a reader wants to see the answers."""
     if finished.verdict.mode is Mode.CHAMPION:
         return {
@@ -299,8 +301,8 @@ def _worth_showing(bench: Bench, finished: Finished) -> set[tuple[str, str]]:
         }
     return {
         (model.name, case)
-        for candidate in bench.candidates
-        for model in bench.models
+        for candidate in prepared.candidates
+        for model in prepared.models
         for case, cell in finished.table.cells(candidate.hash, model.name)
         if cell.failures
     }
@@ -322,9 +324,9 @@ def _judgement(verdict: Verdict, labels: Mapping[str, str]) -> Judgement:
     )
 
 
-def _rows(bench: Bench, collected: Collector) -> Iterator[Row]:
-    for model in bench.models:
-        variants: Sequence[Variant | None] = bench.variants if model.uses_prompt else (None,)
+def _rows(prepared: PreparedSuite, collected: Collector) -> Iterator[Row]:
+    for model in prepared.models:
+        variants: Sequence[Variant | None] = prepared.variants if model.uses_prompt else (None,)
         for variant in variants:
             tally = collected.tallies.get((variant.hash if variant else BASELINE, model.name), Tally())
             side = variant.side.value if variant else PromptSide.BASELINE.value
@@ -332,25 +334,25 @@ def _rows(bench: Bench, collected: Collector) -> Iterator[Row]:
             yield tally.row(label, side, model.name, gated=model.gated)
 
 
-def _saving(bench: Bench, finished: Finished) -> Saving | None:
+def _saving(prepared: PreparedSuite, finished: Finished) -> Saving | None:
     """Beside K + 8 tries of every case with either prompt, and K of one in quarantine."""
-    table, policy, apart = finished.table, policy_of(bench), len(bench.cases.quarantined)
+    table, policy, apart = finished.table, policy_of(prepared), len(prepared.cases.quarantined)
     asked = everywhere = 0
-    for model in gated_models(bench):
+    for model in gated_models(prepared):
         if model.deterministic or finished.verdict.mode is not Mode.CHAMPION:
             continue
-        for variant in bench.variants:
+        for variant in prepared.variants:
             asked += sum(cell.total + cell.errored for _, cell in table.cells(variant.hash, model.name))
-            screens = (policy.screen(critical=name in bench.cases.critical) for name in bench.cases.names)
-            everywhere += sum(screens) + (len(bench.cases) - apart) * TRIES
+            screens = (policy.screen(critical=name in prepared.cases.critical) for name in prepared.cases.names)
+            everywhere += sum(screens) + (len(prepared.cases) - apart) * TRIES
     return Saving(asked, everywhere) if everywhere else None
 
 
 def _flips(
-    bench: Bench, verdict: Verdict, collected: Collector, flakes: Mapping[tuple[str, str], str]
+    prepared: PreparedSuite, verdict: Verdict, collected: Collector, flakes: Mapping[tuple[str, str], str]
 ) -> Iterator[FlipRow]:
     for model in verdict.models:
-        for item in model.flips or _failing(bench, verdict, model, collected):
+        for item in model.flips or _failing(prepared, verdict, model, collected):
             if item.flip is Flip.STILL_PASSING:
                 continue
             champion = None
@@ -361,41 +363,43 @@ def _flips(
                 case=item.case.name,
                 flip=item.flip.value,
                 critical=item.case.critical,
-                logged=item.case.name in bench.cases.with_log,
+                logged=item.case.name in prepared.cases.with_log,
                 champion=champion,
                 candidate=collected.side(verdict.candidate, model.model, item.case.name),
                 cause=collected.cause(verdict.candidate, model.model, item.case.name),
-                expected=expected_of(bench, item.case.name),
-                notes=list(_notes(bench, model.model, item.case.name, flakes)),
+                expected=expected_of(prepared, item.case.name),
+                notes=list(_notes(prepared, model.model, item.case.name, flakes)),
                 cluster=item.case.cluster or None,
             )
 
 
-def _notes(bench: Bench, model: str, case: str, flakes: Mapping[tuple[str, str], str]) -> Iterator[str]:
-    apart = bench.cases.quarantined.get(case)
+def _notes(prepared: PreparedSuite, model: str, case: str, flakes: Mapping[tuple[str, str], str]) -> Iterator[str]:
+    apart = prepared.cases.quarantined.get(case)
     if apart is not None:
         yield f"in quarantine until {apart.review_by} ({apart.owner}): {apart.reason}"
     if flake := flakes.get((model, case)):
         yield flake
 
 
-def _failing(bench: Bench, verdict: Verdict, model: ModelVerdict, collected: Collector) -> Iterator[CaseFlip]:
+def _failing(
+    prepared: PreparedSuite, verdict: Verdict, model: ModelVerdict, collected: Collector
+) -> Iterator[CaseFlip]:
     """Without a champion to compare with, what fails is what is worth a look."""
-    for case in case_infos(bench):
+    for case in case_infos(prepared):
         if case.review_by or collected.cell(verdict.candidate, model.model, case.name).failures:
             yield CaseFlip(case, Flip.QUARANTINED if case.review_by else Flip.FAILING, Cell(), Cell())
 
 
-def _waits(bench: Bench, collected: Collector) -> Iterator[str]:
-    for model in bench.models:
+def _waits(prepared: PreparedSuite, collected: Collector) -> Iterator[str]:
+    for model in prepared.models:
         timings = [tally.timing for (_, name), tally in collected.tallies.items() if name == model.name]
         if said := longer_wait(model.name, timings):
             yield said
 
 
-def _log(bench: Bench, verdict: Verdict, collected: Collector) -> LogSummary | None:
+def _log(prepared: PreparedSuite, verdict: Verdict, collected: Collector) -> LogSummary | None:
     """What became of the inputs in the log, on the first model that uses the prompt."""
-    logged = [name for name in bench.cases.names if name in bench.cases.with_log]
+    logged = [name for name in prepared.cases.names if name in prepared.cases.with_log]
     if not logged or not verdict.models:
         return None
     model = verdict.models[0].model
@@ -404,11 +408,11 @@ def _log(bench: Bench, verdict: Verdict, collected: Collector) -> LogSummary | N
     return LogSummary(len(logged), len(logged) - len(failing), failing, model)
 
 
-def _comparisons(bench: Bench, verdict: Verdict, collected: Collector) -> Iterator[str]:
+def _comparisons(prepared: PreparedSuite, verdict: Verdict, collected: Collector) -> Iterator[str]:
     """Each own model beside the candidate on each model that uses the prompt, in words."""
-    for own in (model for model in bench.models if not model.uses_prompt):
+    for own in (model for model in prepared.models if not model.uses_prompt):
         mine = collected.tallies.get((BASELINE, own.name))
-        for model in (model for model in bench.models if model.uses_prompt):
+        for model in (model for model in prepared.models if model.uses_prompt):
             theirs = collected.tallies.get((verdict.candidate, model.name))
             if mine and theirs and mine.answered and theirs.answered:
                 yield _beside(own.name, mine, model.name, theirs)

@@ -10,7 +10,7 @@ from promptbench.core.diagnostics import Location
 from promptbench.core.types import Attempt, Outcome, Side
 from promptbench.gate.flips import Flip
 from promptbench.gate.judge import Verdict
-from promptbench.project.bench import BASELINE, Bench, BenchModel, Variant
+from promptbench.project.bench import BASELINE, PreparedModel, PreparedSuite, Variant
 from promptbench.project.cases import as_answer
 from promptbench.report.model import CaseResult
 from promptbench.stats.beta import clopper_pearson
@@ -23,18 +23,18 @@ PASSING = "passing"
 class Results:
     """The results of a run, as often as they are iterated over. One case is in memory at a time."""
 
-    bench: Bench
+    prepared: PreparedSuite
     record: Path
     run: str
     verdict: Verdict
 
     def __iter__(self) -> Iterator[CaseResult]:
         with RunStore(self.record) as runs:
-            for model in self.bench.models:
+            for model in self.prepared.models:
                 states = self._states(model.name)
-                variants: Sequence[Variant | None] = self.bench.variants if model.uses_prompt else (None,)
-                for name in self.bench.cases.names:
-                    written = _Written.of(self.bench, name)
+                variants: Sequence[Variant | None] = self.prepared.variants if model.uses_prompt else (None,)
+                for name in self.prepared.cases.names:
+                    written = _Written.of(self.prepared, name)
                     for variant in variants:
                         tagged = variant.hash if variant else BASELINE
                         attempts = runs.attempts_at(self.run, tagged, model.name, name)
@@ -44,7 +44,7 @@ class Results:
     def _states(self, model: str) -> dict[str, str]:
         """The gate's word for each case of the judged candidate; where it compared nothing, for those in quarantine."""
         judged = (item for verdict in self.verdict.models if verdict.model == model for item in verdict.flips)
-        apart = dict.fromkeys(self.bench.cases.quarantined, Flip.QUARANTINED.value)
+        apart = dict.fromkeys(self.prepared.cases.quarantined, Flip.QUARANTINED.value)
         return apart | {item.case.name: item.flip.value for item in judged}
 
 
@@ -61,19 +61,19 @@ class _Written:
     cluster: str | None
 
     @classmethod
-    def of(cls, bench: Bench, name: str) -> _Written:
-        suite, critical, logged = bench.suite, name in bench.cases.critical, name in bench.cases.with_log
+    def of(cls, prepared: PreparedSuite, name: str) -> _Written:
+        suite, critical, logged = prepared.suite, name in prepared.cases.critical, name in prepared.cases.with_log
         if name not in suite.cases.numbers:
-            case = bench.cases[name]
+            case = prepared.cases[name]
             return cls(name, suite.location(("log",)), None, case.tags, critical, logged, case.cluster)
         written = suite.cases[name]
         expected = as_answer(written.expect) if written.has_expect else None
         return cls(name, written.where.location("case"), expected, written.tags, critical, logged, written.cluster)
 
 
-def expected_of(bench: Bench, name: str) -> str | None:
+def expected_of(prepared: PreparedSuite, name: str) -> str | None:
     """What stands under a case's `expect:`, as an answer; None where nothing does."""
-    return None if name not in bench.suite.cases.numbers else _Written.of(bench, name).expected
+    return None if name not in prepared.suite.cases.numbers else _Written.of(prepared, name).expected
 
 
 def interval_of(passed: int, attempts: int) -> tuple[float, float] | None:
@@ -82,7 +82,7 @@ def interval_of(passed: int, attempts: int) -> tuple[float, float] | None:
 
 
 def _result(
-    written: _Written, model: BenchModel, variant: Variant | None, attempts: Sequence[Attempt], state: str | None
+    written: _Written, model: PreparedModel, variant: Variant | None, attempts: Sequence[Attempt], state: str | None
 ) -> CaseResult:
     """`state` is the gate's word, empty where it has none; None of a prompt that the verdict is not about."""
     answered = [item for item in attempts if item.outcome in (Outcome.PASSED, Outcome.FAILED)]

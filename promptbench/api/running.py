@@ -10,7 +10,7 @@ from typing import Protocol
 
 from promptbench import __version__
 from promptbench.api.earlier import Earlier
-from promptbench.api.workspace import Workspace
+from promptbench.api.workspace import Project
 from promptbench.core.canonical import digest
 from promptbench.core.clock import today
 from promptbench.core.errors import Interrupted
@@ -30,7 +30,7 @@ from promptbench.gate.judge import GatedModel, Result, Verdict
 from promptbench.gate.policy import CRITICAL_REPEATS, Policy, TagPolicy
 from promptbench.gate.table import Table
 from promptbench.gateway import Budget, Cache, Gateway, Market, Pacer, PriceFile, Prices
-from promptbench.project.bench import Bench, BenchModel
+from promptbench.project.bench import PreparedModel, PreparedSuite
 from promptbench.project.judges import DEFAULTS
 from promptbench.store.run_cases import RunCase
 from promptbench.store.runs import SHARD, RunInfo, RunStore, RunVariant
@@ -62,14 +62,14 @@ class Trial(Protocol):
 class ByGate:
     """The trial of candidates that want to take the champion's place."""
 
-    bench: Bench
+    prepared: PreparedSuite
     earlier: Earlier | None = None
 
     def wanted(self, table: Table) -> Collection[AttemptKey]:
-        return _wanted(self.bench, table)
+        return _wanted(self.prepared, table)
 
     def verdicts(self, table: Table, *, asked_all: bool) -> tuple[Verdict, ...]:
-        return judge_all(self.bench, table, asked_all=asked_all, earlier=self.earlier)
+        return judge_all(self.prepared, table, asked_all=asked_all, earlier=self.earlier)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +85,9 @@ class Finished:
         return self.verdicts[0]
 
 
-def policy_of(bench: Bench) -> Policy:
+def policy_of(prepared: PreparedSuite) -> Policy:
     """The suite's `gate:` as the gate reads it."""
-    gate = bench.suite.gate
+    gate = prepared.suite.gate
     return Policy(
         margin=gate.margin,
         repeats=gate.repeats,
@@ -98,18 +98,18 @@ def policy_of(bench: Bench) -> Policy:
         tags={tag: TagPolicy(wants.floor, wants.margin) for tag, wants in gate.tags.items()},
         cost_ratio=gate.cost_ratio,
         latency_ratio=gate.latency_ratio,
-        critical_repeats=CRITICAL_REPEATS if bench.cases.critical else 0,
+        critical_repeats=CRITICAL_REPEATS if prepared.cases.critical else 0,
     )
 
 
-def repeats_of(bench: Bench) -> Repeats:
+def repeats_of(prepared: PreparedSuite) -> Repeats:
     """How often the first round of a run asks the same."""
-    policy = policy_of(bench)
+    policy = policy_of(prepared)
     return Repeats(policy.repeats, policy.screen(critical=True))
 
 
-def case_infos(bench: Bench) -> list[CaseInfo]:
-    cases, day = bench.cases, today()
+def case_infos(prepared: PreparedSuite) -> list[CaseInfo]:
+    cases, day = prepared.cases, today()
     infos = []
     for name in cases.names:
         tags = tuple(tag for tag, names in cases.tagged.items() if name in names)
@@ -120,9 +120,9 @@ def case_infos(bench: Bench) -> list[CaseInfo]:
     return infos
 
 
-def run_cases(bench: Bench) -> Iterator[RunCase]:
+def run_cases(prepared: PreparedSuite) -> Iterator[RunCase]:
     """The cases of a bench for the record of its run."""
-    infos = zip(case_infos(bench), bench.cases.contents, strict=True)
+    infos = zip(case_infos(prepared), prepared.cases.contents, strict=True)
     return (RunCase(info.name, content, _said_of(info)) for info, content in infos)
 
 
@@ -132,21 +132,21 @@ def _said_of(info: CaseInfo) -> dict[str, Json]:
     }
 
 
-def gated_models(bench: Bench) -> list[GatedModel]:
+def gated_models(prepared: PreparedSuite) -> list[GatedModel]:
     """The models that must pass."""
-    return [GatedModel(model.name, bench.deterministic(model)) for model in bench.models if model.gated]
+    return [GatedModel(model.name, prepared.deterministic(model)) for model in prepared.models if model.gated]
 
 
-def table_of(bench: Bench, runs: RunStore, run: str, *, answered: bool = False) -> Table:
+def table_of(prepared: PreparedSuite, runs: RunStore, run: str, *, answered: bool = False) -> Table:
     """What a run on record found, as much as the gate of the bench asks for; `answered` as in `RunStore.outcomes`."""
-    measured = policy_of(bench).measured
+    measured = policy_of(prepared).measured
     found = runs.outcomes(run, answered=answered, measured=bool(measured))
-    return Table(found, bench.cases.numbers, measured=measured)
+    return Table(found, prepared.cases.numbers, measured=measured)
 
 
 def execute(
-    workspace: Workspace,
-    bench: Bench,
+    project: Project,
+    prepared: PreparedSuite,
     runs: RunStore,
     listen: Listener,
     *,
@@ -161,25 +161,25 @@ def execute(
 
     Raises Interrupted when the user stops it; what was answered until then is on record.
     """
-    prices = prices_of(workspace, bench)
-    variants = [RunVariant(item.hash, item.side, item.label, item.prompt.source) for item in bench.variants]
-    trial = trial or ByGate(bench)
+    prices = prices_of(project, prepared)
+    variants = [RunVariant(item.hash, item.side, item.label, item.prompt.source) for item in prepared.variants]
+    trial = trial or ByGate(prepared)
     info, _ = runs.start(
         # A comparison asks what a trial of candidates may ask too, and must not pass for one.
-        plan_hash(bench, asked.cache) if isinstance(trial, ByGate) else digest([bench.plan_hash, "compared"]),
-        bench.suite.name,
-        bench.prompt_name,
-        _facts(workspace, bench, asked, prices),
+        plan_hash(prepared, asked.cache) if isinstance(trial, ByGate) else digest([prepared.plan_hash, "compared"]),
+        prepared.suite.name,
+        prepared.prompt_name,
+        _facts(project, prepared, asked, prices),
         variants,
         __version__,
     )
-    runs.cases().keep(info.id, run_cases(bench))
+    runs.cases().keep(info.id, run_cases(prepared))
     # Attempts that got no answer are made again, so the old ones count for nothing.
-    table = table_of(bench, runs, info.id, answered=True)
-    listen(RunStarted(info.id, bench.suite.name, first_round_size(bench, repeats_of(bench)), table.answers()))
-    cache = _cache(workspace, bench, runs, asked.cache, listen)
-    pacers = pacers_of(workspace, bench, pacers)
-    end = _ask(workspace, bench, runs, info, prices, budgets, pacers, cache, table, listen, trial)
+    table = table_of(prepared, runs, info.id, answered=True)
+    listen(RunStarted(info.id, prepared.suite.name, first_round_size(prepared, repeats_of(prepared)), table.answers()))
+    cache = _cache(project, prepared, runs, asked.cache, listen)
+    pacers = pacers_of(project, prepared, pacers)
+    end = _ask(project, prepared, runs, info, prices, budgets, pacers, cache, table, listen, trial)
     if end.stopped:
         raise Interrupted(
             f"stopped; {table.answers()} answers are on record", hint=f"`{asked.command}` goes on where it stood"
@@ -191,13 +191,16 @@ def execute(
         )
         verdicts = tuple(undecided(verdict, Result.NO_VERDICT, sentence) for verdict in verdicts)
     else:
-        verdicts = without_judges(workspace, bench, runs, info.id, verdicts)
+        verdicts = without_judges(project, prepared, runs, info.id, verdicts)
     best = verdicts[0]
     # With more shards than cases some have nothing to ask.
-    if best.result is not Result.NO_VERDICT or (bench.shard is not None and not bench.cases):
+    if best.result is not Result.NO_VERDICT or (prepared.shard is not None and not prepared.cases):
         result, sentence = best.result.value, best.sentence
-        if bench.shard is not None:
-            result, sentence = SHARD, f"{SHARD} {bench.shard}: {number_of(len(bench.cases), 'case')} asked; {_MERGE}"
+        if prepared.shard is not None:
+            result, sentence = (
+                SHARD,
+                f"{SHARD} {prepared.shard}: {number_of(len(prepared.cases), 'case')} asked; {_MERGE}",
+            )
         runs.finish(info.id, result, sentence)
     return Finished(runs.run(info.id), verdicts, table)
 
@@ -209,14 +212,14 @@ def undecided(verdict: Verdict, result: Result, sentence: str) -> Verdict:
 
 
 def without_judges(
-    workspace: Workspace, bench: Bench, runs: RunStore, run: str, verdicts: tuple[Verdict, ...]
+    project: Project, prepared: PreparedSuite, runs: RunStore, run: str, verdicts: tuple[Verdict, ...]
 ) -> tuple[Verdict, ...]:
     """The verdicts, where there is none for want of judges with that reason."""
     reasons = runs.unjudged_reasons(run)
     if not reasons:
         return verdicts
     if next(iter(reasons)) == ADVISORY:
-        folder = shlex.quote(workspace.shown(bench.suite.folder))
+        folder = shlex.quote(project.shown(prepared.suite.folder))
         why = f"{ADVISORY}; `promptbench agree {folder} --labels FILE` records whether they may count"
     else:
         count = sum(reasons.values())
@@ -228,13 +231,15 @@ def without_judges(
     )
 
 
-def judge_all(bench: Bench, table: Table, *, asked_all: bool, earlier: Earlier | None = None) -> tuple[Verdict, ...]:
+def judge_all(
+    prepared: PreparedSuite, table: Table, *, asked_all: bool, earlier: Earlier | None = None
+) -> tuple[Verdict, ...]:
     """A verdict for each candidate, the best first. What is in production is held against its `earlier` answers."""
-    models, cases, policy = gated_models(bench), case_infos(bench), policy_of(bench)
+    models, cases, policy = gated_models(prepared), case_infos(prepared), policy_of(prepared)
     verdicts = judge_candidates(
         table,
-        champion=bench.champion.hash if bench.champion else None,
-        candidates=[candidate.hash for candidate in bench.candidates],
+        champion=prepared.champion.hash if prepared.champion else None,
+        candidates=[candidate.hash for candidate in prepared.candidates],
         models=models,
         cases=cases,
         policy=policy,
@@ -258,8 +263,8 @@ class _End:
 
 
 def _ask(
-    workspace: Workspace,
-    bench: Bench,
+    project: Project,
+    prepared: PreparedSuite,
     runs: RunStore,
     info: RunInfo,
     prices: Prices,
@@ -279,13 +284,13 @@ def _ask(
 
     async def main() -> _End:
         asyncio.get_running_loop().set_default_executor(leaving.DaemonThreads())
-        gateway = gateway_of(workspace, bench.reachable, prices, budgets, pacers, listen, cache)
-        record = _Record(runs, info.id, workspace.secrets, same_judges(bench))
+        gateway = gateway_of(project, prepared.reachable, prices, budgets, pacers, listen, cache)
+        record = _Record(runs, info.id, project.secrets, same_judges(prepared))
         covered, unjudged = runs.covered(info.id), runs.unjudged(info.id)
-        runner = Runner(bench, gateway, record, heard, covered, unjudged)
+        runner = Runner(prepared, gateway, record, heard, covered, unjudged)
         try:
-            more = _more(bench, table, trial)
-            complete = await run_rounds(runner, bench, repeats_of(bench), table.answered, more, listen)
+            more = _more(prepared, table, trial)
+            complete = await run_rounds(runner, prepared, repeats_of(prepared), table.answered, more, listen)
         finally:
             await gateway.close(leaving.patience())
         return _End(complete, runner.stopped, runner.spent)
@@ -299,8 +304,8 @@ def _ask(
 
 
 def gateway_of(
-    workspace: Workspace,
-    models: Iterable[BenchModel],
+    project: Project,
+    models: Iterable[PreparedModel],
     prices: Prices,
     budgets: Sequence[Budget],
     pacers: Mapping[str, Pacer],
@@ -308,7 +313,7 @@ def gateway_of(
     cache: Cache | None = None,
 ) -> Gateway:
     """The way to some models, as the settings want it."""
-    values = workspace.settings.values
+    values = project.settings.values
     return Gateway(
         {model.name: model.provider for model in models},
         retries=values.retries,
@@ -323,36 +328,38 @@ def gateway_of(
     )
 
 
-def same_judges(bench: Bench) -> frozenset[str]:
+def same_judges(prepared: PreparedSuite) -> frozenset[str]:
     """The judges that always answer the same to the same."""
     found: set[str] = set()
-    for check in bench.judged_checks:
+    for check in prepared.judged_checks:
         config = DEFAULTS if check.config is None else check.config
-        found |= {str(ref) for ref in check.judges if bench.judges[str(ref)].model.provider.deterministic(config)}
+        found |= {str(ref) for ref in check.judges if prepared.judges[str(ref)].model.provider.deterministic(config)}
     return frozenset(found)
 
 
-def plan_hash(bench: Bench, cache: CacheMode) -> str:
+def plan_hash(prepared: PreparedSuite, cache: CacheMode) -> str:
     """What a run is resumed by; with the cache another than without, so that no run goes on with answers from it."""
-    return bench.plan_hash if cache is CacheMode.OFF else digest([bench.plan_hash, cache.value])
+    return prepared.plan_hash if cache is CacheMode.OFF else digest([prepared.plan_hash, cache.value])
 
 
-def _cache(workspace: Workspace, bench: Bench, runs: RunStore, mode: CacheMode, listen: Listener) -> Cache | None:
+def _cache(
+    project: Project, prepared: PreparedSuite, runs: RunStore, mode: CacheMode, listen: Listener
+) -> Cache | None:
     """The cache of a run that uses it. Another version of this program may ask, or read an answer, in another way."""
     if mode is CacheMode.OFF:
         return None
-    shapes = {model.name: [__version__, model.shaped_by] for model in bench.reachable if model.shaped_by is not None}
-    for model in bench.reachable:
+    shapes = {model.name: [__version__, model.shaped_by] for model in prepared.reachable if model.shaped_by is not None}
+    for model in prepared.reachable:
         if model.name not in shapes:
             listen(Notice(f"no answer of {model.name} is cached: not all that shapes them is known"))
-    return Cache(mode, runs.cache(), shapes, workspace.secrets)
+    return Cache(mode, runs.cache(), shapes, project.secrets)
 
 
-def pacers_of(workspace: Workspace, bench: Bench, known: dict[str, Pacer] | None) -> dict[str, Pacer]:
+def pacers_of(project: Project, prepared: PreparedSuite, known: dict[str, Pacer] | None) -> dict[str, Pacer]:
     """A pacer for each model that is asked over a network; a limit by model wins over one by provider."""
-    limits = workspace.settings.values.limits
+    limits = project.settings.values.limits
     pacers = {} if known is None else known
-    for model in bench.reachable:
+    for model in prepared.reachable:
         if model.name in pacers or model.local or model.ref.provider == "recorded":
             continue
         found = limits.get(model.name) or limits.get(model.ref.provider)
@@ -401,29 +408,31 @@ class _Record:
         return replace(judging, answer=answer, error=self.secrets.mask(judging.error) if judging.error else None)
 
 
-def _more(bench: Bench, table: Table, trial: Trial) -> More:
+def _more(prepared: PreparedSuite, table: Table, trial: Trial) -> More:
     """What a trial wants asked again, of models that do not always answer the same."""
-    models = {model.name: model for model in bench.models}
-    variants = {variant.hash: variant for variant in bench.variants}
+    models = {model.name: model for model in prepared.models}
+    variants = {variant.hash: variant for variant in prepared.variants}
 
     def more() -> tuple[int, Iterable[Task]]:
         keys = trial.wanted(table)
-        tasks = (Task(variants[key.variant], models[key.model], bench.cases[key.case], key.repeat) for key in keys)
+        tasks = (Task(variants[key.variant], models[key.model], prepared.cases[key.case], key.repeat) for key in keys)
         return len(keys), tasks
 
     return more
 
 
-def _wanted(bench: Bench, table: Table) -> Collection[AttemptKey]:
+def _wanted(prepared: PreparedSuite, table: Table) -> Collection[AttemptKey]:
     """The attempts that the gate still wants; those of the champion are wanted by every candidate, and made once."""
     keys: dict[AttemptKey, None] = {}
-    if bench.champion is None:
+    if prepared.champion is None:
         return keys
-    for gated in gated_models(bench):
+    for gated in gated_models(prepared):
         if gated.deterministic:
             continue
-        for candidate in bench.candidates:
-            wants = wanted(table, bench.champion.hash, candidate.hash, gated.name, case_infos(bench), policy_of(bench))
+        for candidate in prepared.candidates:
+            wants = wanted(
+                table, prepared.champion.hash, candidate.hash, gated.name, case_infos(prepared), policy_of(prepared)
+            )
             for want in wants:
                 have = table.cell(want.variant, gated.name, want.case)
                 missing = (repeat for repeat in range(want.repeats) if not have.made(repeat))
@@ -431,51 +440,51 @@ def _wanted(bench: Bench, table: Table) -> Collection[AttemptKey]:
     return keys
 
 
-def prices_of(workspace: Workspace, bench: Bench) -> Prices:
+def prices_of(project: Project, prepared: PreparedSuite) -> Prices:
     """The prices of the models of a bench. Raises InputError on a price file that cannot be read."""
-    values, environ = workspace.settings.values, workspace.environ
+    values, environ = project.settings.values, project.environ
     addresses: dict[str, str] = {}
     behind: dict[str, str] = {}
-    for provider in {model.ref.provider for model in bench.reachable}:
+    for provider in {model.ref.provider for model in prepared.reachable}:
         options = values.providers.get(provider, {})
         address = options.get("base_url") or environ.get(f"{provider.upper()}_BASE_URL", "").strip()
         if address:
             addresses[provider] = str(address)
         behind |= {f"{provider}/{name}": str(model) for name, model in options.get("deployments", {}).items()}
-    local = frozenset(model.name for model in bench.reachable if model.local)
-    file = PriceFile.read(workspace.settings.root / values.prices) if values.prices else None
+    local = frozenset(model.name for model in prepared.reachable if model.local)
+    file = PriceFile.read(project.settings.root / values.prices) if values.prices else None
     return Prices(Market(addresses, local, values.machine_price_per_hour, behind), file)
 
 
-def _facts(workspace: Workspace, bench: Bench, asked: Asked, prices: Prices) -> dict[str, object]:
+def _facts(project: Project, prepared: PreparedSuite, asked: Asked, prices: Prices) -> dict[str, object]:
     return {
         "command": asked.command,
         "selection": dict(asked.selection),
         "cache": asked.cache.value,
-        **what_is_asked(workspace, bench),
-        "machine_price_per_hour": workspace.settings.values.machine_price_per_hour,
+        **what_is_asked(project, prepared),
+        "machine_price_per_hour": project.settings.values.machine_price_per_hour,
         "prices": prices.facts(),
         "models": [
             {
                 "model": model.name,
                 "uses_prompt": model.uses_prompt,
                 "gated": model.gated,
-                "deterministic": bench.deterministic(model),
+                "deterministic": prepared.deterministic(model),
             }
-            for model in bench.models
+            for model in prepared.models
         ],
     }
 
 
-def what_is_asked(workspace: Workspace, bench: Bench) -> dict[str, object]:
+def what_is_asked(project: Project, prepared: PreparedSuite) -> dict[str, object]:
     """The facts that a promotion compares with the suite as it is then."""
     return {
-        "path": workspace.shown(bench.suite.path),
-        "suite_hash": bench.suite_hash,
-        "checks_hash": bench.checks_hash,
+        "path": project.shown(prepared.suite.path),
+        "suite_hash": prepared.suite_hash,
+        "checks_hash": prepared.checks_hash,
         "ladder": LADDER,
-        "accept": bench.accept.value,
-        "policy": policy_of(bench).as_dict(),
-        "partial": bench.partial or bench.shard is not None,
-        **({"shard": bench.shard, "whole_plan": bench.whole_plan} if bench.shard is not None else {}),
+        "accept": prepared.accept.value,
+        "policy": policy_of(prepared).as_dict(),
+        "partial": prepared.partial or prepared.shard is not None,
+        **({"shard": prepared.shard, "whole_plan": prepared.whole_plan} if prepared.shard is not None else {}),
     }

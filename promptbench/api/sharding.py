@@ -9,7 +9,7 @@ from pathlib import Path
 
 from promptbench import __version__
 from promptbench.api.earlier import earlier_answers
-from promptbench.api.past import bench_of, is_whole
+from promptbench.api.past import is_whole, prepared_of
 from promptbench.api.promotion import proven
 from promptbench.api.reporting import build
 from promptbench.api.running import (
@@ -21,14 +21,14 @@ from promptbench.api.running import (
     what_is_asked,
     without_judges,
 )
-from promptbench.api.workspace import DURATIONS, Workspace
+from promptbench.api.workspace import DURATIONS, Project
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import ConflictError, EnvironmentFailure, Exit, InputError
 from promptbench.core.types import CacheMode, Json
 from promptbench.core.words import number_of
 from promptbench.engine.shards import Shard
 from promptbench.gate.judge import Result
-from promptbench.project.bench import Bench
+from promptbench.project.bench import PreparedSuite
 from promptbench.report.model import RunReport
 from promptbench.store.prompts import Store
 from promptbench.store.run_file import RunFile, copy
@@ -61,7 +61,7 @@ class _Part:
         return f"shard {self.shard} (run {self.info.id} in {self.file.path})"
 
 
-def merge_runs(workspace: Workspace, files: Sequence[Path], *, evidence: bool = False) -> list[RunReport]:
+def merge_runs(project: Project, files: Sequence[Path], *, evidence: bool = False) -> list[RunReport]:
     """Makes one run of the shards in some run records, and judges it; a report for each suite. No call is made.
 
     The newest run of each shard counts. `files` are run records or folders with one; the project's own by default.
@@ -70,19 +70,19 @@ def merge_runs(workspace: Workspace, files: Sequence[Path], *, evidence: bool = 
     Raises InputError when a shard or a case is missing, or a case is there twice; ConflictError when the shards are not
     of the same suite, prompts and gate, or not of those that there are now; EnvironmentFailure when one is unfinished.
     """
-    with workspace.prompts() as store, workspace.runs() as runs:
+    with project.prompts() as store, project.runs() as runs:
         opened: list[RunFile] = []
         try:
-            opened += (RunFile.open(path) for path in files or [workspace.settings.state])
+            opened += (RunFile.open(path) for path in files or [project.settings.state])
             found = _newest(part for file in opened for part in _parts(file))
             if not found:
                 where = ", ".join(str(file.path) for file in opened)
                 hint = "`promptbench run --shard 1/2` makes one"
                 raise InputError(f"there is no run of a shard in {where}", hint=hint)
-            checked = [(parts, _checked(workspace, store, runs, parts)) for parts in found]
-            merged = [(bench, _merged(workspace, store, runs, parts, bench)) for parts, bench in checked]
-            reports = [_report(bench, runs, finished) for bench, finished in merged]
-            return proven(workspace, runs, merged, reports) if evidence else reports
+            checked = [(parts, _checked(project, store, runs, parts)) for parts in found]
+            merged = [(prepared, _merged(project, store, runs, parts, prepared)) for parts, prepared in checked]
+            reports = [_report(prepared, runs, finished) for prepared, finished in merged]
+            return proven(project, runs, merged, reports) if evidence else reports
         finally:
             for file in opened:
                 file.close()
@@ -103,7 +103,7 @@ def _newest(parts: Iterable[_Part]) -> list[list[_Part]]:
     return [[shards[number] for number in sorted(shards)] for shards in found.values()]
 
 
-def _checked(workspace: Workspace, store: Store, runs: RunStore, parts: Sequence[_Part]) -> Bench:
+def _checked(project: Project, store: Store, runs: RunStore, parts: Sequence[_Part]) -> PreparedSuite:
     """The bench of the whole suite, of which these are all parts."""
     first = parts[0]
     for part in parts:
@@ -116,11 +116,11 @@ def _checked(workspace: Workspace, store: Store, runs: RunStore, parts: Sequence
     if missing:
         names = _named(f"{number}/{first.shard.of}" for number in missing)
         raise InputError(f"these shards are missing: {names}", hint="name the run record of every shard")
-    bench = bench_of(workspace, store, runs, first.info)
-    now = {**what_is_asked(workspace, bench), "whole_plan": bench.whole_plan}
+    prepared = prepared_of(project, store, runs, first.info)
+    now = {**what_is_asked(project, prepared), "whole_plan": prepared.whole_plan}
     _check_same(first, now, f"{first.info.facts['path']} as it is now")
-    _check_cases(bench, parts)
-    return bench
+    _check_cases(prepared, parts)
+    return prepared
 
 
 def _check_same(first: _Part, facts: Mapping[str, Json], what: str) -> None:
@@ -130,7 +130,7 @@ def _check_same(first: _Part, facts: Mapping[str, Json], what: str) -> None:
         raise ConflictError(f"{first} and {what} do not belong together: {differs[0]} differ", hint=hint)
 
 
-def _check_cases(bench: Bench, parts: Sequence[_Part]) -> None:
+def _check_cases(prepared: PreparedSuite, parts: Sequence[_Part]) -> None:
     """Raises InputError unless every case is in exactly one shard."""
     where: dict[str, _Part] = {}
     hint = f"{DURATIONS} beside the suite decides the split: it must be the same for all shards"
@@ -139,7 +139,7 @@ def _check_cases(bench: Bench, parts: Sequence[_Part]) -> None:
             if name in where:
                 raise InputError(f"the case '{name}' is in {where[name]} and in {part}", hint=hint)
             where[name] = part
-    if missing := [name for name in bench.cases.names if name not in where]:
+    if missing := [name for name in prepared.cases.names if name not in where]:
         are = "1 case is" if len(missing) == 1 else f"{number_of(len(missing), 'case')} are"
         raise InputError(f"{are} in no shard: {_named(map(repr, missing))}", hint=hint)
 
@@ -150,38 +150,40 @@ def _named(names: Iterable[str]) -> str:
     return ", ".join(found[:_MOST_NAMED]) + (f" and {rest} more" if rest > 0 else "")
 
 
-def _merged(workspace: Workspace, store: Store, runs: RunStore, parts: Sequence[_Part], bench: Bench) -> Finished:
+def _merged(
+    project: Project, store: Store, runs: RunStore, parts: Sequence[_Part], prepared: PreparedSuite
+) -> Finished:
     oldest = min((part.info for part in parts), key=lambda info: info.started)
     kept = {key: value for key, value in oldest.facts.items() if key not in ("shard", "whole_plan")}
     command = str(kept["command"]).removesuffix(f" --shard {oldest.facts['shard']}")
-    facts = {**kept, **what_is_asked(workspace, bench), "command": command, "shards": [part.info.id for part in parts]}
-    new = runs.start_again(oldest, plan_hash(bench, CacheMode(kept["cache"])), facts, __version__)
+    facts = {**kept, **what_is_asked(project, prepared), "command": command, "shards": [part.info.id for part in parts]}
+    new = runs.start_again(oldest, plan_hash(prepared, CacheMode(kept["cache"])), facts, __version__)
     copy(runs, new.id, [(part.file, part.info.id) for part in parts])
-    runs.cases().keep(new.id, run_cases(bench))
-    table = table_of(bench, runs, new.id)
-    before = earlier_answers(bench, str(facts["path"]), store, runs, new.started)
-    verdicts = judge_all(bench, table, asked_all=is_whole(bench, table), earlier=before)
-    verdicts = without_judges(workspace, bench, runs, new.id, verdicts)
+    runs.cases().keep(new.id, run_cases(prepared))
+    table = table_of(prepared, runs, new.id)
+    before = earlier_answers(prepared, str(facts["path"]), store, runs, new.started)
+    verdicts = judge_all(prepared, table, asked_all=is_whole(prepared, table), earlier=before)
+    verdicts = without_judges(project, prepared, runs, new.id, verdicts)
     if verdicts[0].result is not Result.NO_VERDICT:
         runs.finish(new.id, verdicts[0].result.value, verdicts[0].sentence)
     return Finished(runs.run(new.id), verdicts, table)
 
 
-def _report(bench: Bench, runs: RunStore, finished: Finished) -> RunReport:
+def _report(prepared: PreparedSuite, runs: RunStore, finished: Finished) -> RunReport:
     facts = finished.info.facts
-    return build(bench, runs, finished, path=str(facts["path"]), command=str(facts["command"]), notes=())
+    return build(prepared, runs, finished, path=str(facts["path"]), command=str(facts["command"]), notes=())
 
 
-def durations(workspace: Workspace, suite: Path) -> Path:
+def durations(project: Project, suite: Path) -> Path:
     """Writes how long each case took in the newest finished run of a suite into the file that shards are split by.
 
     Raises InputError when there is no such run, or the file cannot be written.
     """
-    file = workspace.suite_file(suite)
-    loaded = load_suite(file, workspace.shown(file), Diagnostics())
+    file = project.suite_file(suite)
+    loaded = load_suite(file, project.shown(file), Diagnostics())
     if loaded is None:
-        raise InputError(f"{workspace.shown(file)} has mistakes", hint="`promptbench validate` shows them")
-    with workspace.runs() as runs:
+        raise InputError(f"{project.shown(file)} has mistakes", hint="`promptbench validate` shows them")
+    with project.runs() as runs:
         cases = runs.listing().durations(runs.latest_of_suite(loaded.name, finished=True))
     path = file.parent / DURATIONS
     text = json.dumps({"schema_version": 1, "suite": loaded.name, "cases": cases}, ensure_ascii=False, indent=1)

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from promptbench.api.capturing import sound_suite
 from promptbench.api.explaining import check_pages
-from promptbench.api.workspace import Selection, Workspace, mistakes
+from promptbench.api.workspace import Project, Selection, input_error
 from promptbench.core.canonical import lf
 from promptbench.core.diagnostics import Diagnostic, Diagnostics
 from promptbench.core.errors import EnvironmentFailure, InputError
 from promptbench.core.types import Json
-from promptbench.project.assemble import Surroundings
+from promptbench.project.assemble import PrepareOptions
 from promptbench.project.cases import CaseBuilder, PromptInPlay
 from promptbench.suite.editor import write_whole
 from promptbench.suite.sheet_changes import SheetCases, changed_files, changes_of, known_cases
@@ -72,7 +72,7 @@ class SheetImported:
         }
 
 
-def export_sheet(workspace: Workspace, path: Path, output: Path) -> SheetWritten:
+def export_sheet(project: Project, path: Path, output: Path) -> SheetWritten:
     """Write the cases of a suite, except those from its logs, into a new `.xlsx` or `.csv` file.
 
     Raises InputError if the file exists, or a sheet cannot hold a case.
@@ -80,9 +80,9 @@ def export_sheet(workspace: Workspace, path: Path, output: Path) -> SheetWritten
     suffix = _suffix(output)
     if output.exists():
         raise InputError(f"{output} already exists", hint="name another file with --output, or delete it")
-    file = workspace.suite_file(path)
-    with workspace.prompts() as store, workspace.recordings() as runs:
-        suite, prompts = sound_suite(file, workspace.shown(file), workspace.surroundings(Selection(), store, runs))
+    file = project.suite_file(path)
+    with project.prompts() as store, project.recordings() as runs:
+        suite, prompts = sound_suite(file, project.shown(file), project.prepare_options(Selection(), store, runs))
     known = known_cases(suite)
     variables = sorted({name for item in prompts for name in item.prompt.missing({})})
     try:
@@ -166,7 +166,7 @@ def _note(heading: str) -> str | None:
 
 
 def import_sheet(
-    workspace: Workspace, sheet: Path, path: Path, *, remove: bool = False, dry_run: bool = False
+    project: Project, sheet: Path, path: Path, *, remove: bool = False, dry_run: bool = False
 ) -> SheetImported:
     """Write the changes that a spreadsheet makes to the cases of a suite into its files. All other lines stay.
 
@@ -178,10 +178,10 @@ def import_sheet(
         InputError: The sheet has errors. A copy of it shows each one at its cell.
     """
     _suffix(sheet)
-    file = workspace.suite_file(path)
-    shown = workspace.shown(file)
-    with workspace.prompts() as store, workspace.recordings() as runs:
-        around = workspace.surroundings(Selection(), store, runs)
+    file = project.suite_file(path)
+    shown = project.shown(file)
+    with project.prompts() as store, project.recordings() as runs:
+        around = project.prepare_options(Selection(), store, runs)
         suite, prompts = sound_suite(file, shown, around)
         known = known_cases(suite)
         diagnostics = Diagnostics()
@@ -257,7 +257,7 @@ def _error(sheet: Path, diagnostics: Diagnostics, *, write_copy: bool) -> InputE
             hint = f"{target} shows each at its cell: fix them there or in {sheet.name}, and import that file"
         except OSError as error:
             hint = f"cannot write a copy that shows each at its cell: {error.strerror}"
-    return InputError(mistakes(diagnostics).message, hint=hint, diagnostics=printed)
+    return InputError(input_error(diagnostics).message, hint=hint, diagnostics=printed)
 
 
 def _copy_of(sheet: Path) -> Path:
@@ -267,7 +267,7 @@ def _copy_of(sheet: Path) -> Path:
     return target if target != sheet else sheet.with_name(f"{stem}.errors-2{sheet.suffix}")
 
 
-def _write(files: Mapping[Path, tuple[bytes, bytes]], file: Path, shown: str, around: Surroundings) -> None:
+def _write(files: Mapping[Path, tuple[bytes, bytes]], file: Path, shown: str, around: PrepareOptions) -> None:
     for target, (_, after) in files.items():
         if target == file:
             # The new file is validated before it replaces the old one.

@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from promptbench.api.running import prices_of, repeats_of
-from promptbench.api.workspace import Workspace
+from promptbench.api.workspace import Project
 from promptbench.core.errors import InputError
 from promptbench.core.types import Usage
 from promptbench.engine.estimate import Estimate, estimates, judge_estimates
 from promptbench.gateway import Budget, Prices
-from promptbench.project.bench import Bench, BenchModel
+from promptbench.project.bench import PreparedModel, PreparedSuite
 from promptbench.suite.models import dollars
 
 
@@ -35,20 +35,20 @@ class Spending:
         """The command's budget, as full as it can be."""
         return Budget(max_cost=self.max_cost, max_calls=self.max_calls, max_minutes=self.max_minutes)
 
-    def budgets(self, whole: Budget, bench: Bench) -> tuple[Budget, ...]:
+    def budgets(self, whole: Budget, prepared: PreparedSuite) -> tuple[Budget, ...]:
         """The budgets of one suite's run: the command's, and the suite's own where no flag says otherwise."""
-        own = bench.suite.gate.max_cost
+        own = prepared.suite.gate.max_cost
         return (whole,) if own is None or self.max_cost is not None else (Budget(max_cost=own), whole)
 
-    def check(self, workspace: Workspace, benches: Iterable[Bench]) -> None:
+    def check(self, project: Project, prepared_suites: Iterable[PreparedSuite]) -> None:
         """Raises InputError where a bound on the cost cannot be kept, because a price is unknown."""
-        for bench in benches:
-            if self.max_cost is None and bench.suite.gate.max_cost is None:
+        for prepared in prepared_suites:
+            if self.max_cost is None and prepared.suite.gate.max_cost is None:
                 continue
-            require_prices(prices_of(workspace, bench), bench.reachable)
+            require_prices(prices_of(project, prepared), prepared.reachable)
 
 
-def require_prices(prices: Prices, models: Iterable[BenchModel]) -> None:
+def require_prices(prices: Prices, models: Iterable[PreparedModel]) -> None:
     """Raises InputError where a bound on the cost of calls to some models cannot be kept."""
     for model in models:
         if prices.of_tokens(model.ref, Usage(0, 0)) is None:
@@ -58,11 +58,11 @@ def require_prices(prices: Prices, models: Iterable[BenchModel]) -> None:
             )
 
 
-def expected(workspace: Workspace, bench: Bench) -> dict[str, Estimate]:
+def expected(project: Project, prepared: PreparedSuite) -> dict[str, Estimate]:
     """By model: calls, tokens and cost of the first round."""
-    return estimates(bench, repeats_of(bench), prices_of(workspace, bench).of_tokens)
+    return estimates(prepared, repeats_of(prepared), prices_of(project, prepared).of_tokens)
 
 
-def expected_of_judges(workspace: Workspace, bench: Bench) -> dict[str, Estimate]:
+def expected_of_judges(project: Project, prepared: PreparedSuite) -> dict[str, Estimate]:
     """By judge: the most calls, tokens and cost of the first round."""
-    return judge_estimates(bench, repeats_of(bench), prices_of(workspace, bench).of_tokens)
+    return judge_estimates(prepared, repeats_of(prepared), prices_of(project, prepared).of_tokens)

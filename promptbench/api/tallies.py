@@ -7,7 +7,7 @@ from typing import Generic, Protocol, TypeVar
 
 from promptbench.core.protocols import Check, Subject
 from promptbench.core.types import Attempt, Score
-from promptbench.project.bench import BASELINE, Bench, BenchCase
+from promptbench.project.bench import BASELINE, PreparedCase, PreparedSuite
 from promptbench.project.checks import unwrapped
 from promptbench.project.evaluate import as_subject
 from promptbench.report.nlu import Part
@@ -15,7 +15,7 @@ from promptbench.stats.beta import clopper_pearson_upper
 
 
 class _FirstAnswerTally(Protocol):
-    def add(self, case: BenchCase, subject: Subject, checks: Sequence[Check], scores: Sequence[Score]) -> None:
+    def add(self, case: PreparedCase, subject: Subject, checks: Sequence[Check], scores: Sequence[Score]) -> None:
         """Count one answer. `checks` are those of the case, without weights and readings around them."""
 
 
@@ -28,8 +28,8 @@ class FirstAnswerTallies(Generic[_T]):
     Further answers to a case depend on the first one: confidence intervals that count them would be too narrow.
     """
 
-    def __init__(self, bench: Bench, checks: Collection[str], make: Callable[[], _T]) -> None:
-        self._bench = bench
+    def __init__(self, prepared: PreparedSuite, checks: Collection[str], make: Callable[[], _T]) -> None:
+        self._prepared = prepared
         self._checks = checks
         self._make = make
         self._tallies: dict[tuple[str, str], _T] = {}
@@ -41,8 +41,8 @@ class FirstAnswerTallies(Generic[_T]):
             return
         if not any(score.check in self._checks for score in attempt.scores):
             return
-        case = self._bench.cases[key.case]
-        subject = as_subject(answer.text, self._bench.accept, case.variables)
+        case = self._prepared.cases[key.case]
+        subject = as_subject(answer.text, self._prepared.accept, case.variables)
         checks = [unwrapped(check) for check in case.checks[key.variant or BASELINE]]
         if (key.variant, key.model) not in self._tallies:
             self._tallies[key.variant, key.model] = self._make()
@@ -50,12 +50,12 @@ class FirstAnswerTallies(Generic[_T]):
 
     def by_prompt(self) -> Iterator[tuple[str, str, str, _T]]:
         """Yield the prompt's label, its side, the model and the tally, in the order of the report."""
-        for model in self._bench.models:
+        for model in self._prepared.models:
             if not model.uses_prompt:
                 if (tally := self._tallies.get((BASELINE, model.name))) is not None:
                     yield "", "baseline", model.name, tally
                 continue
-            for variant in self._bench.variants:
+            for variant in self._prepared.variants:
                 if (tally := self._tallies.get((variant.hash, model.name))) is not None:
                     yield variant.label.removesuffix(".prompt"), variant.side.value, model.name, tally
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from promptbench.api.results import expected_of
 from promptbench.api.running import first_error, gateway_of, pacers_of, prices_of
 from promptbench.api.spending import Spending
-from promptbench.api.workspace import Selection, Workspace, mistakes
+from promptbench.api.workspace import Project, Selection, input_error
 from promptbench.core.diagnostics import Diagnostics, Location
 from promptbench.core.errors import InputError
 from promptbench.core.events import Event
@@ -31,7 +31,7 @@ from promptbench.formats.json_text import read as read_json
 from promptbench.formats.marked_json import parse_line
 from promptbench.gateway import Gateway
 from promptbench.project import checks
-from promptbench.project.bench import BASELINE, BenchModel, Variant
+from promptbench.project.bench import BASELINE, PreparedModel, Variant
 from promptbench.project.cases import own_specs
 from promptbench.project.evaluate import Evaluation, Judged, evaluate
 from promptbench.suite.cases import read_case
@@ -62,21 +62,21 @@ class OpenSuite:
     Raises InputError, with all that is wrong, when it is not sound.
     """
 
-    def __init__(self, workspace: Workspace, path: Path, purse: Purse | None = None) -> None:
-        self._workspace = workspace
+    def __init__(self, project: Project, path: Path, purse: Purse | None = None) -> None:
+        self._project = project
         self._stack = ExitStack()
         self._loop: asyncio.Runner | None = None
         self._gateway: Gateway | None = None
         self._record = _InMemory()
         self._spent = self._down = ""
         try:
-            store = self._stack.enter_context(workspace.prompts())
-            runs = self._stack.enter_context(workspace.recordings())
-            selection = Selection((workspace.suite_file(path),))
-            [self.bench], _ = workspace.assemble(selection, store=store, runs=runs)
+            store = self._stack.enter_context(project.prompts())
+            runs = self._stack.enter_context(project.recordings())
+            selection = Selection((project.suite_file(path),))
+            [self.prepared], _ = project.assemble(selection, store=store, runs=runs)
             purse = purse or Purse(Spending())
-            purse.spending.check(workspace, [self.bench])
-            self._budgets = purse.spending.budgets(purse.budget, self.bench)
+            purse.spending.check(project, [self.prepared])
+            self._budgets = purse.spending.budgets(purse.budget, self.prepared)
         except BaseException:
             self._stack.close()
             raise
@@ -87,18 +87,18 @@ class OpenSuite:
             Question(
                 name, model.name, variant.label.removesuffix(".prompt") if variant else "", _key(name, model, variant)
             )
-            for name in self.bench.cases.names
+            for name in self.prepared.cases.names
             for model, variant in self._slots()
         ]
 
-    def _slots(self) -> Iterator[tuple[BenchModel, Variant | None]]:
-        for model in self.bench.models:
-            for variant in self.bench.candidates if model.uses_prompt else (None,):
+    def _slots(self) -> Iterator[tuple[PreparedModel, Variant | None]]:
+        for model in self.prepared.models:
+            for variant in self.prepared.candidates if model.uses_prompt else (None,):
                 yield model, variant
 
     def location(self, case: str) -> Location:
         """Where a case is written; of a logged call, where the suite names its log."""
-        suite = self.bench.suite
+        suite = self.prepared.suite
         known = case in suite.cases.numbers
         return suite.cases[case].where.location("case") if known else suite.location(("log",))
 
@@ -108,7 +108,7 @@ class OpenSuite:
             (model.name, variant.hash if variant else BASELINE): (model, variant) for model, variant in self._slots()
         }
         open_keys = [item.key for item in wanted if item.key not in self._record.attempts]
-        tasks = [Task(*slots[key.model, key.variant][::-1], self.bench.cases[key.case], 0) for key in open_keys]
+        tasks = [Task(*slots[key.model, key.variant][::-1], self.prepared.cases[key.case], 0) for key in open_keys]
         if not tasks or self._spent:
             return
         try:
@@ -124,9 +124,9 @@ class OpenSuite:
     async def _work(self, tasks: Sequence[Task]) -> None:
         if self._gateway is None:
             asyncio.get_running_loop().set_default_executor(leaving.DaemonThreads())
-            prices, pacers = prices_of(self._workspace, self.bench), pacers_of(self._workspace, self.bench, None)
-            self._gateway = gateway_of(self._workspace, self.bench.reachable, prices, self._budgets, pacers, _silent)
-        runner = Runner(self.bench, self._gateway, self._record, _silent)
+            prices, pacers = prices_of(self._project, self.prepared), pacers_of(self._project, self.prepared, None)
+            self._gateway = gateway_of(self._project, self.prepared.reachable, prices, self._budgets, pacers, _silent)
+        runner = Runner(self.prepared, self._gateway, self._record, _silent)
         await runner.work(tasks, lambda key: False)
         if runner.spent:
             self._spent = f"the budget is used up: {runner.spent}"
@@ -143,27 +143,27 @@ class OpenSuite:
 
     def evaluation(self, case: str, answer: str) -> Evaluation:
         """What the checks of a case say of any answer. Raises KeyError, and InputError where a model decides one."""
-        found = self.bench.cases[case]
-        own = found.checks[self.bench.candidates[0].hash]
-        return _scored(answer, own, self.bench.accept, found.variables, found.threshold)
+        found = self.prepared.cases[case]
+        own = found.checks[self.prepared.candidates[0].hash]
+        return _scored(answer, own, self.prepared.accept, found.variables, found.threshold)
 
     def variables(self, case: str) -> Mapping[str, Json]:
-        return self.bench.cases[case].variables
+        return self.prepared.cases[case].variables
 
     def explained(self, item: Question, attempt: Attempt) -> str:
         """Why an answer fails, what it is beside what was expected, and how to see it again; without secrets."""
         answer = attempt.answer.text if attempt.answer else ""
         lines = [*attempt.reasons, "", f"case    {item.case} ({self.location(item.case)})", f"model   {item.model}"]
         lines += [f"prompt  {item.prompt}"] if item.prompt else []
-        lines += ["", *_differences(expected_of(self.bench, item.case), answer, self.bench.accept), ""]
-        folder = self._workspace.shown(self.bench.suite.folder)
+        lines += ["", *_differences(expected_of(self.prepared, item.case), answer, self.prepared.accept), ""]
+        folder = self._project.shown(self.prepared.suite.folder)
         command = ["promptbench", "run", folder, "--case", item.case, "--model", item.model]
         lines += [f"again: {shlex.join(command)}"]
         return self.masked("\n".join(lines))
 
     def masked(self, text: str) -> str:
         """A text without the environment's secrets, and what else looks like a key."""
-        return hide(self._workspace.secrets.mask(text))
+        return hide(self._project.secrets.mask(text))
 
     def close(self) -> None:
         try:
@@ -175,7 +175,7 @@ class OpenSuite:
             self._stack.close()
 
 
-def _key(case: str, model: BenchModel, variant: Variant | None) -> AttemptKey:
+def _key(case: str, model: PreparedModel, variant: Variant | None) -> AttemptKey:
     return AttemptKey(variant.hash if variant else BASELINE, model.name, case, 0)
 
 
@@ -256,7 +256,7 @@ _NOTHING = object()
 
 
 def check_answer(
-    workspace: Workspace,
+    project: Project,
     answer: str,
     written: Json = (),
     *,
@@ -274,11 +274,11 @@ def check_answer(
     found = Diagnostics()
     line = parse_line("checks", 1, json.dumps(case), found)
     read = read_case(line.value, Where(line), found) if line else None
-    values = workspace.settings.values
-    context = CheckContext(Path.cwd(), None, workspace.settings.root, tuple(values.python))
+    values = project.settings.values
+    context = CheckContext(Path.cwd(), None, project.settings.root, tuple(values.python))
     built = [checks.build(spec, context, found) for spec in own_specs(read)] if read else []
     if read is None or found.errors:
-        raise mistakes(found)
+        raise input_error(found)
     own = [checks.informed(check, read.expect) if read.has_expect else check for check in built if check]
     if not own:
         raise InputError("nothing is checked", hint="say what should come back with expect=, or name checks")

@@ -25,8 +25,8 @@ from promptbench.store.prompts import Store
 # Suites and runs are much to import, and `get` wants neither.
 if TYPE_CHECKING:
     from promptbench.engine.shards import Shard
-    from promptbench.project.assemble import Stored, Surroundings
-    from promptbench.project.bench import Bench
+    from promptbench.project.assemble import PrepareOptions, StoredPrompt
+    from promptbench.project.bench import PreparedSuite
     from promptbench.store.runs import RunStore
 
 SUITE_FILE = "suite.yaml"
@@ -46,16 +46,16 @@ DURATIONS = "durations.json"
 """Beside a suite, and committed with it: how long its cases take, so that shards are even."""
 
 
-def part_of(bench: Bench, shard: Shard) -> Bench:
+def part_of(prepared: PreparedSuite, shard: Shard) -> PreparedSuite:
     """One shard's part of a bench. Raises InputError when the file with the durations is none."""
-    path = bench.suite.folder / DURATIONS
+    path = prepared.suite.folder / DURATIONS
     try:
         known = json.loads(path.read_text(encoding="utf-8-sig"))["cases"] if path.is_file() else {}
         durations = {str(name): round(taken) for name, taken in known.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
-        hint = f"`promptbench runs durations {bench.suite.folder.name}` writes it anew; or delete it"
+        hint = f"`promptbench runs durations {prepared.suite.folder.name}` writes it anew; or delete it"
         raise InputError(f"{path} does not hold the durations of cases", hint=hint) from None
-    return replace(bench, cases=bench.cases.only(shard.cases(bench.cases.names, durations)), shard=str(shard))
+    return replace(prepared, cases=prepared.cases.only(shard.cases(prepared.cases.names, durations)), shard=str(shard))
 
 
 def version_of(source: str) -> tuple[str, Json]:
@@ -81,15 +81,15 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class ComparedVersions:
     """The versions of a prompt that are compared; one alone where that is done on several models."""
 
     prompt: str
-    champion: Stored | None
-    candidate: Stored
+    champion: StoredPrompt | None
+    candidate: StoredPrompt
 
 
-class Workspace:
+class Project:
     """One project as one command sees it."""
 
     def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
@@ -102,7 +102,7 @@ class Workspace:
         start: Path | None = None,
         environ: Mapping[str, str] | None = None,
         flags: Mapping[str, Json] | None = None,
-    ) -> Workspace:
+    ) -> Project:
         """The workspace at or above `start`. Raises InputError when the settings are wrong."""
         environ = os.environ if environ is None else environ
         return cls(load_settings(start or Path.cwd(), environ, flags), environ)
@@ -175,11 +175,11 @@ class Workspace:
         *,
         store: Store,
         runs: RunStore | None,
-        champion: Stored | None = None,
+        champion: StoredPrompt | None = None,
         calls: Sequence[LoggedCall] | None = None,
-        compared: Compared | None = None,
+        compared: ComparedVersions | None = None,
         without_keys: bool = False,
-    ) -> tuple[list[Bench], Diagnostics]:
+    ) -> tuple[list[PreparedSuite], Diagnostics]:
         """The benches of all suites meant, and what is to be said about them.
 
         `champion` stands in for what production has now, where an earlier run is looked at again; `calls` are asked
@@ -192,8 +192,8 @@ class Workspace:
         from promptbench.suite.loader import load as load_suite
 
         found = Diagnostics()
-        benches = []
-        around = replace(self.surroundings(selection, store, runs), without_keys=without_keys)
+        prepared_suites = []
+        around = replace(self.prepare_options(selection, store, runs), without_keys=without_keys)
         if champion is not None:
             around = replace(around, champion=lambda _: champion)
         if compared is not None:
@@ -206,30 +206,30 @@ class Workspace:
             around = replace(around, calls=tuple(calls))
         for file in self.suite_files(selection.paths):
             suite = load_suite(file, self.shown(file), found)
-            bench = assemble(suite, around, found) if suite else None
-            if bench is not None:
-                benches.append(bench)
-        _same_name_once(benches, found)
+            prepared = assemble(suite, around, found) if suite else None
+            if prepared is not None:
+                prepared_suites.append(prepared)
+        _same_name_once(prepared_suites, found)
         if found.errors:
-            raise mistakes(found)
-        benches = [bench for bench in benches if bench.cases]
+            raise input_error(found)
+        prepared_suites = [prepared for prepared in prepared_suites if prepared.cases]
         if selection.shard is not None:
-            benches = [part_of(bench, selection.shard) for bench in benches]
-        if not benches:
+            prepared_suites = [part_of(prepared, selection.shard) for prepared in prepared_suites]
+        if not prepared_suites:
             raise NothingSelected("no case is selected", hint="look at the names and tags given with --case and --tag")
-        return benches, found
+        return prepared_suites, found
 
-    def surroundings(self, selection: Selection, store: Store, runs: RunStore | None) -> Surroundings:
+    def prepare_options(self, selection: Selection, store: Store, runs: RunStore | None) -> PrepareOptions:
         """What a suite is joined with."""
-        from promptbench.project.assemble import Stored, Surroundings
+        from promptbench.project.assemble import PrepareOptions, StoredPrompt
 
-        def champion(prompt: str) -> Stored | None:
+        def champion(prompt: str) -> StoredPrompt | None:
             if prompt not in store.prompts() or PRODUCTION not in store.labels(prompt):
                 return None
             version = store.get(f"{prompt}@{PRODUCTION}")
-            return Stored(f"{prompt}@{version.number}", version.source)
+            return StoredPrompt(f"{prompt}@{version.number}", version.source)
 
-        return Surroundings(
+        return PrepareOptions(
             root=self.settings.root,
             environ=self.environ,
             allowed_code=tuple(self.settings.values.python),
@@ -243,18 +243,18 @@ class Workspace:
         )
 
 
-def mistakes(found: Diagnostics) -> InputError:
+def input_error(found: Diagnostics) -> InputError:
     """The error that tells all that was found."""
     count = len(set(found.errors))
     return InputError(number_of(count, "error"), diagnostics=found)
 
 
-def _same_name_once(benches: Sequence[Bench], found: Diagnostics) -> None:
+def _same_name_once(prepared_suites: Sequence[PreparedSuite], found: Diagnostics) -> None:
     first: dict[str, Location] = {}
-    for bench in benches:
-        location = bench.suite.document.location(("suite",))
-        if bench.suite.name in first:
-            there = first[bench.suite.name]
-            message = f"two suites are named '{bench.suite.name}': {there.path} and {location.path}"
+    for prepared in prepared_suites:
+        location = prepared.suite.document.location(("suite",))
+        if prepared.suite.name in first:
+            there = first[prepared.suite.name]
+            message = f"two suites are named '{prepared.suite.name}': {there.path} and {location.path}"
             found.add(Code.DUPLICATE_NAME, message, location, hint="give each a name of its own", related=there)
-        first.setdefault(bench.suite.name, location)
+        first.setdefault(prepared.suite.name, location)

@@ -28,4 +28,4 @@ def adopt(
     from promptbench import api
     from promptbench.cli.moved import show
 
-    return show(api.adopt(api.Workspace.open(), file, label=label, who=api.Who(actor, reason)), as_json=as_json)
+    return show(api.adopt(api.Project.open(), file, label=label, who=api.Who(actor, reason)), as_json=as_json)

@@ -47,9 +47,9 @@ def agree(
     from promptbench.cli.output import out, out_json
     from promptbench.cli.progress import Progress
 
-    workspace = api.Workspace.open()
+    project = api.Project.open()
     if write_sheet is not None:
-        count, known = api.write_sheet(workspace, suite, write_sheet, run=run)
+        count, known = api.write_sheet(project, suite, write_sheet, run=run)
         some = f"{count}" if count == known else f"{count} of {known}"
         out(f"wrote {some} answers to {write_sheet}: put pass or fail into the column 'label'")
         return Exit.YES
@@ -60,7 +60,7 @@ def agree(
     spending = api.Spending.read(max_cost, max_calls, None)
     with Progress(quiet=False) as progress:
         found = api.agree(
-            workspace,
+            project,
             suite,
             labels,
             criterion=criterion,

@@ -12,7 +12,7 @@ from promptbench.cli.options import AsJson, MaxCalls, MaxCost, MaxMinutes, Model
 from promptbench.core.errors import Exit, InputError
 
 if TYPE_CHECKING:
-    from promptbench.api import MeasurementReport, MeasurePlan, Workspace
+    from promptbench.api import MeasurementReport, MeasurePlan, Project
 
 _Format = Literal["terminal", "plain", "json", "markdown"]
 
@@ -80,15 +80,15 @@ def bench(
     from promptbench.cli.progress import Progress
 
     chosen: _Format = "json" if as_json else format_
-    workspace = api.Workspace.open()
+    project = api.Project.open()
     if from_:
         _print(api.measured_in_logs(from_, per_month=per_month, stdin=sys.stdin.buffer), chosen)
         return Exit.YES
     if show is not None:
-        _print(api.show_measurement(workspace, show, per_month=per_month), chosen)
+        _print(api.show_measurement(project, show, per_month=per_month), chosen)
         return Exit.YES
     if history:
-        return _history(workspace, target, chosen)
+        return _history(project, target, chosen)
     if target is None:
         raise InputError("nothing is named to measure", hint="name a prompt's file or a suite, or --from LOG")
     options = api.MeasureOptions(
@@ -101,10 +101,10 @@ def bench(
         per_month=per_month,
     )
     if dry_run:
-        return _dry_run(api.plan_measurement(workspace, target, options), as_json=chosen == "json")
+        return _dry_run(api.plan_measurement(project, target, options), as_json=chosen == "json")
     spending = api.Spending.read(max_cost, max_calls, max_minutes)
     with Progress(quiet=quiet) as progress:
-        done = api.measure(workspace, target, options, spending, progress.listen)
+        done = api.measure(project, target, options, spending, progress.listen)
     _print(done.report, chosen)
     return done.exit
 
@@ -121,12 +121,12 @@ def _print(report: MeasurementReport, chosen: _Format) -> None:
         out_lines(measurement_text.lines(report, min(target().width, 80) if chosen == "terminal" else 100))
 
 
-def _history(workspace: Workspace, target: Path | None, chosen: _Format) -> int:
+def _history(project: Project, target: Path | None, chosen: _Format) -> int:
     from promptbench import api
     from promptbench.cli.output import out_json, out_lines
     from promptbench.report import measurement, measurement_text
 
-    found = api.measurements(workspace, about=target.name.partition(".")[0] if target else None)
+    found = api.measurements(project, about=target.name.partition(".")[0] if target else None)
     if chosen == "json":
         out_json(measurement.history_dict(found))
     else:

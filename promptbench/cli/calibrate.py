@@ -52,13 +52,13 @@ def calibrate(
     from promptbench.cli.progress import Progress
     from promptbench.report.calibration import render
 
-    workspace = api.Workspace.open(flags={"concurrency": concurrency})
+    project = api.Project.open(flags={"concurrency": concurrency})
     selection = api.Selection(
         paths=tuple(suites or ()), models=tuple(model or ()), cases=tuple(case or ()), tags=tuple(tag or ())
     )
     spending = api.Spending.read(max_cost, max_calls, max_minutes)
     with Progress(quiet=quiet) as progress:
-        found = api.calibrate(workspace, selection, repeats=repeats, spending=spending, listen=progress.listen)
+        found = api.calibrate(project, selection, repeats=repeats, spending=spending, listen=progress.listen)
     if as_json:
         out_json(found.as_dict())
     else:

@@ -52,15 +52,15 @@ def capture(
     from promptbench import api
     from promptbench.cli.output import out_json
 
-    workspace = api.Workspace.open()
+    project = api.Project.open()
     wanted = api.read_wanted(should_be=should_be, expect=expect, checks=check or (), tags=tag or ())
-    calls = api.chosen_by_id(workspace, ids or ())
-    calls += [api.chosen_in_log(workspace, item, dry_run=dry_run) for item in log or ()]
+    calls = api.chosen_by_id(project, ids or ())
+    calls += [api.chosen_in_log(project, item, dry_run=dry_run) for item in log or ()]
     if top or all_clusters:
-        calls += api.chosen_of_clusters(workspace, suite, None if all_clusters else top)
+        calls += api.chosen_of_clusters(project, suite, None if all_clusters else top)
     if not calls:
         raise InputError("no call is named", hint="name ids that `promptbench failures` shows, or --top 5")
-    report = api.capture(workspace, suite, calls, wanted, dry_run=dry_run)
+    report = api.capture(project, suite, calls, wanted, dry_run=dry_run)
     if as_json:
         out_json(report.as_dict())
     else:

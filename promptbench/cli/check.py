@@ -39,7 +39,7 @@ def check(
     from promptbench.report.words import clean
 
     text, variables = _text(text_file), _variables(var or ())
-    checked = api.check_text(api.Workspace.open(), text, checks, accept=accept, variables=variables)
+    checked = api.check_text(api.Project.open(), text, checks, accept=accept, variables=variables)
     code = Exit.YES if checked.passed else Exit.NO
     if as_json:
         out_json({"schema_version": 1, **checked.as_dict()})

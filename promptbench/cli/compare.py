@@ -24,7 +24,7 @@ from promptbench.cli.options import (
 from promptbench.core.errors import Exit, InputError
 
 if TYPE_CHECKING:
-    from promptbench.api import Matchup, Workspace
+    from promptbench.api import Matchup, Project
 
 
 def register(app: typer.Typer) -> None:
@@ -70,17 +70,17 @@ def compare(
     rendering = Rendering.of("json" if as_json else format_, output, verbose=verbose)
     if rendering.wants("evidence"):
         raise InputError("a comparison is no proof for a promotion", hint="`promptbench run --output evidence=FILE`")
-    workspace = api.Workspace.open(flags={"concurrency": concurrency})
+    project = api.Project.open(flags={"concurrency": concurrency})
     matchup = api.Matchup(tuple(what or ()), tuple(model or ()), prompt, tuple(case or ()), tuple(tag or ()))
     spending = api.Spending.read(max_cost, max_calls, max_minutes)
     if dry_run:
-        return _dry_run(workspace, matchup, as_json=as_json)
+        return _dry_run(project, matchup, as_json=as_json)
     with Progress(quiet=quiet) as progress:
-        report = api.compare(workspace, matchup, spending=spending, listen=progress.listen)
-    return rendering.write(workspace, [report], exit_zero=exit_zero)
+        report = api.compare(project, matchup, spending=spending, listen=progress.listen)
+    return rendering.write(project, [report], exit_zero=exit_zero)
 
 
-def _dry_run(workspace: Workspace, matchup: Matchup, *, as_json: bool) -> int:
+def _dry_run(project: Project, matchup: Matchup, *, as_json: bool) -> int:
     from dataclasses import asdict
 
     from promptbench import api
@@ -88,7 +88,7 @@ def _dry_run(workspace: Workspace, matchup: Matchup, *, as_json: bool) -> int:
     from promptbench.cli.run import expected_words
     from promptbench.core.words import number_of
 
-    plan = api.plan_comparison(workspace, matchup)
+    plan = api.plan_comparison(project, matchup)
     if as_json:
         out_json({"schema_version": 1, "comparison": asdict(plan) if plan else None})
     elif plan is None:

@@ -22,7 +22,7 @@ def doctor(as_json: AsJson = False) -> int:
     from promptbench import api
     from promptbench.cli.output import out, out_json, without_keys
 
-    findings = [replace(item, value=without_keys(item.value)) for item in api.doctor(api.Workspace.open())]
+    findings = [replace(item, value=without_keys(item.value)) for item in api.doctor(api.Project.open())]
     if as_json:
         out_json({"schema_version": 1, "findings": [asdict(item) for item in findings]})
     else:

@@ -41,7 +41,7 @@ def failures(
     from promptbench.cli.output import out_json
 
     wanted = call_filter(False, since, model, where)
-    clusters = api.failures(api.Workspace.open(), suite, wanted)
+    clusters = api.failures(api.Project.open(), suite, wanted)
     shown = clusters if everything else clusters[:_ROWS]
     if as_json:
         total = sum(cluster.count for cluster in clusters)

@@ -34,14 +34,14 @@ def get(
 ) -> int:
     """Print a prompt of the store, with values in place or without."""
     from promptbench.api.fetching import fetch
-    from promptbench.api.workspace import Workspace
+    from promptbench.api.workspace import Project
     from promptbench.cli.output import out, out_json
 
     chosen = "json" if as_json else format_
     if model is not None and chosen not in ("openai", "anthropic"):
         raise InputError("--model is for a request's body", hint="add --format openai or --format anthropic")
     given = variables(var or ())
-    fetched = fetch(Workspace.open(), reference)
+    fetched = fetch(Project.open(), reference)
     if chosen in ("openai", "anthropic"):
         out_json(fetched.body(chosen, given, model=model))
     elif chosen == "messages":

@@ -55,12 +55,12 @@ def import_(
     )
     if no_redact:
         say("warning: nothing is redacted: personal data and secrets are kept as they are in the log")
-    workspace = api.Workspace.open()
+    project = api.Project.open()
     if format_ is None and not columns and sys.stdin.isatty() and sys.stderr.isatty():
         wanted = _asked(paths, wanted)
     try:
         with ImportProgress(quiet=quiet) as progress:
-            done = api.import_logs(workspace, paths, wanted, sys.stdin.buffer, progress.listen)
+            done = api.import_logs(project, paths, wanted, sys.stdin.buffer, progress.listen)
     except api.NothingImported as error:
         if as_json:
             out_json(error.done.as_dict())

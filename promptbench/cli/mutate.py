@@ -35,7 +35,7 @@ def mutate(
     from promptbench.report.mutation import render
 
     selection = api.Selection(paths=tuple(suites or ()), cases=tuple(case or ()), tags=tuple(tag or ()))
-    found = api.mutate(api.Workspace.open(), selection, run=run, at_least=at_least)
+    found = api.mutate(api.Project.open(), selection, run=run, at_least=at_least)
     if as_json:
         out_json(found.as_dict())
     else:

@@ -62,7 +62,7 @@ def case(
     from promptbench.cli.asking import confirm, somebody_is_there
     from promptbench.cli.output import out, say
 
-    author = api.CaseAuthor(api.Workspace.open(), suite)
+    author = api.CaseAuthor(api.Project.open(), suite)
     wanted = api.read_wanted(should_be=None, expect=expect, checks=check or (), tags=tag or ())
     draft = api.Draft(
         name=name or "",

@@ -45,8 +45,8 @@ def promote(
 
     if sum(item is not None for item in (run, evidence, source, force)) > 1:
         raise InputError("give one of --run, --evidence, --from and --force")
-    workspace, who = api.Workspace.open(), api.Who(actor, reason)
+    project, who = api.Project.open(), api.Who(actor, reason)
     if force is not None:
-        return show(api.force(workspace, prompt, force, label=to, who=who), as_json=as_json)
-    moved = api.promote(workspace, prompt, run=run, evidence=evidence, source=source, label=to, who=who)
+        return show(api.force(project, prompt, force, label=to, who=who), as_json=as_json)
+    moved = api.promote(project, prompt, run=run, evidence=evidence, source=source, label=to, who=who)
     return show(moved, as_json=as_json)

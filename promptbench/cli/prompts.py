@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
 def _store() -> Store:
     from promptbench import api
 
-    return api.Workspace.open().prompts()
+    return api.Project.open().prompts()
 
 
 @prompts.command("list")
@@ -126,7 +126,7 @@ def label(
     from promptbench import api
     from promptbench.cli.moved import show as show_moved
 
-    moved = api.set_label(api.Workspace.open(), reference, name, who=api.Who(actor, reason))
+    moved = api.set_label(api.Project.open(), reference, name, who=api.Who(actor, reason))
     return show_moved(moved, as_json=as_json)
 
 

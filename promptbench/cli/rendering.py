@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from promptbench.api import RunReport, Workspace
+from promptbench.api import Project, RunReport
 from promptbench.cli.output import out, say, target
 from promptbench.core.errors import Exit, InputError, PromptbenchError, combine
 from promptbench.report.formats import plugins
@@ -46,7 +46,7 @@ class Rendering:
         return name in (self.printed, *(file.format for file in self.files))
 
     @contextmanager
-    def errors(self, workspace: Workspace) -> Iterator[None]:
+    def errors(self, project: Project) -> Iterator[None]:
         """Errors are shown where GitHub shows reports, at their lines, if that is the format; and raised as ever."""
         try:
             yield
@@ -54,11 +54,11 @@ class Rendering:
             if self.printed == "github":
                 from promptbench.report.formats import github
 
-                folder, level = _in_checkout(workspace, os.environ), "notice" if error.exit is Exit.NOTHING else "error"
+                folder, level = _in_checkout(project, os.environ), "notice" if error.exit is Exit.NOTHING else "error"
                 out(github.mistakes(error.message, error.diagnostics, folder, level=level), end="")
             raise
 
-    def write(self, workspace: Workspace, reports: Sequence[RunReport], *, exit_zero: bool) -> Exit:
+    def write(self, project: Project, reports: Sequence[RunReport], *, exit_zero: bool) -> Exit:
         """Writes all of it; the exit code that the verdicts mean. Raises InputError where a file cannot be written."""
         proven = any(report.proof is not None for report in reports)
         if self.wants("evidence") and not proven:
@@ -69,7 +69,7 @@ class Rendering:
                 say(f"wrote {path}")
         printed = "plain" if self.printed == "terminal" and not sys.stdout.isatty() else self.printed
         if printed == "github":
-            _to_github(workspace, reports, os.environ)
+            _to_github(project, reports, os.environ)
         elif printed != "evidence" or proven:
             out(_render(reports, printed, target(verbose=self.verbose)), end="")
         code = combine(report.exit for report in reports)
@@ -117,17 +117,17 @@ def _render(reports: Sequence[RunReport], name: str, where: Target) -> str:
         raise InputError(f"no {name} can be written: {error}") from None
 
 
-def _in_checkout(workspace: Workspace, environ: Mapping[str, str]) -> str:
+def _in_checkout(project: Project, environ: Mapping[str, str]) -> str:
     """Where the project is in the repository that GitHub checked out, with a slash behind it."""
-    root, checkout = workspace.settings.root.resolve(), Path(environ.get("GITHUB_WORKSPACE") or ".").resolve()
+    root, checkout = project.settings.root.resolve(), Path(environ.get("GITHUB_WORKSPACE") or ".").resolve()
     return f"{root.relative_to(checkout).as_posix()}/" if checkout in root.parents else ""
 
 
-def _to_github(workspace: Workspace, reports: Sequence[RunReport], environ: Mapping[str, str]) -> None:
+def _to_github(project: Project, reports: Sequence[RunReport], environ: Mapping[str, str]) -> None:
     """Annotations to stdout, where the runner reads them; the summary to the step's file, or to stdout without one."""
     from promptbench.report.formats import github
 
-    out(github.commands(reports, _in_checkout(workspace, environ)), end="")
+    out(github.commands(reports, _in_checkout(project, environ)), end="")
     if not (summary := environ.get("GITHUB_STEP_SUMMARY")):
         out(github.render(reports, Target()), end="")
         return

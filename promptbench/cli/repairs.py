@@ -23,7 +23,7 @@ def repairs(
     from promptbench.cli.output import out, out_json, target
     from promptbench.report.repairs import render
 
-    found = api.repairs(api.Workspace.open(), run)
+    found = api.repairs(api.Project.open(), run)
     if as_json:
         out_json(found.as_dict())
     else:

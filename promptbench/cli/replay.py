@@ -66,10 +66,10 @@ def replay(
 
     if ask and rescore_only:
         raise InputError("--ask and --rescore-only exclude each other", hint="leave one of them out")
-    workspace = api.Workspace.open(flags={"concurrency": concurrency})
-    calls = api.replayed_calls(workspace, log or (), call_filter(failed_only, since, model, where))
+    project = api.Project.open(flags={"concurrency": concurrency})
+    calls = api.replayed_calls(project, log or (), call_filter(failed_only, since, model, where))
     if not ask:
-        scored = api.replay_answers(workspace, suite, calls)
+        scored = api.replay_answers(project, suite, calls)
         if as_json:
             out_json(scored.as_dict())
         else:
@@ -77,7 +77,7 @@ def replay(
         return Exit.YES
     with Progress(quiet=quiet) as progress:
         report = api.replay(
-            workspace,
+            project,
             api.Selection(paths=(suite,)),
             calls,
             command=_command(

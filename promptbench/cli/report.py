@@ -27,6 +27,6 @@ def report(
     from promptbench.cli.rendering import Rendering
 
     rendering = Rendering.of("json" if as_json else format_, output, verbose=verbose)
-    workspace = api.Workspace.open()
-    found = api.judge(workspace, run, evidence=rendering.wants("evidence"))
-    return rendering.write(workspace, [found], exit_zero=exit_zero)
+    project = api.Project.open()
+    found = api.judge(project, run, evidence=rendering.wants("evidence"))
+    return rendering.write(project, [found], exit_zero=exit_zero)

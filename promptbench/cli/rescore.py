@@ -24,5 +24,5 @@ def rescore(
     from promptbench.cli.rendering import Rendering
 
     rendering = Rendering.of("json" if as_json else format_, output, verbose=verbose)
-    workspace = api.Workspace.open()
-    return rendering.write(workspace, [api.rescore(workspace, run)], exit_zero=exit_zero)
+    project = api.Project.open()
+    return rendering.write(project, [api.rescore(project, run)], exit_zero=exit_zero)

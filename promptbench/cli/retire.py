@@ -24,6 +24,6 @@ def retire(
     from promptbench import api
     from promptbench.cli.output import out
 
-    api.retire(api.Workspace.open(), prompt, label=label, who=api.Who(actor, reason))
+    api.retire(api.Project.open(), prompt, label=label, who=api.Who(actor, reason))
     out(f"{prompt} has no {label or 'label'} any more; its versions stay: promptbench prompts history {prompt}")
     return Exit.YES

@@ -27,5 +27,5 @@ def rollback(
     from promptbench import api
     from promptbench.cli.moved import show
 
-    moved = api.rollback(api.Workspace.open(), prompt, to=to, label=label, who=api.Who(actor, reason))
+    moved = api.rollback(api.Project.open(), prompt, to=to, label=label, who=api.Who(actor, reason))
     return show(moved, as_json=as_json)

@@ -31,7 +31,7 @@ from promptbench.core.types import CacheMode
 
 if TYPE_CHECKING:
     from promptbench import api
-    from promptbench.api import Estimate, Selection, Workspace
+    from promptbench.api import Estimate, Project, Selection
 
 
 def register(app: typer.Typer) -> None:
@@ -97,7 +97,7 @@ def run(
     from promptbench.cli.rendering import Rendering
 
     rendering = Rendering.of("json" if as_json else format_, output, verbose=verbose)
-    workspace = api.Workspace.open(flags={"concurrency": concurrency})
+    project = api.Project.open(flags={"concurrency": concurrency})
     selection = api.Selection(
         tuple(suites or ()),
         tuple(prompt or ()),
@@ -110,10 +110,10 @@ def run(
     )
     spending = api.Spending.read(max_cost, max_calls, max_minutes)
     if dry_run:
-        return _dry_run(workspace, selection, as_json=as_json)
-    with rendering.errors(workspace), Progress(quiet=quiet) as progress:
+        return _dry_run(project, selection, as_json=as_json)
+    with rendering.errors(project), Progress(quiet=quiet) as progress:
         reports = api.run(
-            workspace,
+            project,
             selection,
             promote=promote,
             spending=spending,
@@ -123,7 +123,7 @@ def run(
             who=api.Who(actor, reason),
             listen=progress.listen,
         )
-    return rendering.write(workspace, reports, exit_zero=exit_zero)
+    return rendering.write(project, reports, exit_zero=exit_zero)
 
 
 def _shard(written: str | None) -> api.Shard | None:
@@ -144,7 +144,7 @@ def expected_words(estimate: Estimate) -> str:
     return f"; estimated {given} (characters / 4), up to {made}, {cost}"
 
 
-def _dry_run(workspace: Workspace, selection: Selection, *, as_json: bool) -> int:
+def _dry_run(project: Project, selection: Selection, *, as_json: bool) -> int:
     from dataclasses import asdict
     from textwrap import fill
 
@@ -152,7 +152,7 @@ def _dry_run(workspace: Workspace, selection: Selection, *, as_json: bool) -> in
     from promptbench.cli.output import out, out_json
     from promptbench.core.words import number_of
 
-    plans = api.plan(workspace, selection)
+    plans = api.plan(project, selection)
     if as_json:
         out_json({"schema_version": 1, "suites": [asdict(item) for item in plans]})
         return Exit.YES

@@ -46,7 +46,7 @@ def list_(
     from promptbench.cli.output import out_json, out_lines
     from promptbench.cli.run_tables import listed
 
-    found = api.list_runs(api.Workspace.open(), suite=suite, prompt=prompt, model=model, limit=limit)
+    found = api.list_runs(api.Project.open(), suite=suite, prompt=prompt, model=model, limit=limit)
     if as_json:
         out_json({"schema_version": 1, "runs": [asdict(run) for run in found]})
     else:
@@ -61,7 +61,7 @@ def show(run: Run = "latest", as_json: AsJson = False) -> int:
     from promptbench.cli.output import out_json, out_lines
     from promptbench.cli.run_tables import shown
 
-    found = api.show_run(api.Workspace.open(), run)
+    found = api.show_run(api.Project.open(), run)
     if as_json:
         out_json({"schema_version": 1, **asdict(found)})
     else:
@@ -87,7 +87,7 @@ def history(
     from promptbench.cli.output import out_json, out_lines
     from promptbench.cli.run_tables import traced
 
-    found = api.run_history(api.Workspace.open(), name, model=model, limit=limit)
+    found = api.run_history(api.Project.open(), name, model=model, limit=limit)
     if as_json:
         out_json({"schema_version": 1, "metric": metric.value, "runs": [asdict(item) for item in found]})
     else:
@@ -114,9 +114,9 @@ def merge(
     from promptbench.cli.rendering import Rendering
 
     rendering = Rendering.of("json" if as_json else format_, output)
-    workspace = api.Workspace.open()
-    reports = api.merge_runs(workspace, files or [], evidence=rendering.wants("evidence"))
-    return rendering.write(workspace, reports, exit_zero=exit_zero)
+    project = api.Project.open()
+    reports = api.merge_runs(project, files or [], evidence=rendering.wants("evidence"))
+    return rendering.write(project, reports, exit_zero=exit_zero)
 
 
 @runs.command("durations")
@@ -130,5 +130,5 @@ def durations(suite: Annotated[Path, typer.Argument(metavar="SUITE", help="The s
     from promptbench import api
     from promptbench.cli.output import out
 
-    out(f"wrote {api.durations(api.Workspace.open(), suite)}: commit it, so that all machines split alike")
+    out(f"wrote {api.durations(api.Project.open(), suite)}: commit it, so that all machines split alike")
     return Exit.YES

@@ -39,7 +39,7 @@ def prune(
         before = parse_since(older_than)
     except ValueError:
         raise InputError(f"'{older_than}' is no time", hint="write --older-than 90d, or 24h, or 2026-08-01") from None
-    done = api.prune(api.Workspace.open(), before, recordings=recordings, dry_run=dry_run)
+    done = api.prune(api.Project.open(), before, recordings=recordings, dry_run=dry_run)
     if as_json:
         out_json({"schema_version": 1, "dry_run": dry_run, **asdict(done)})
         return Exit.YES

@@ -45,7 +45,7 @@ def export(
     from promptbench import api
     from promptbench.cli.output import out
 
-    written = api.export_sheet(api.Workspace.open(), suite, output)
+    written = api.export_sheet(api.Project.open(), suite, output)
     out(f"wrote {number_of(written.cases, 'case')} to {written.path}")
     return Exit.YES
 
@@ -68,7 +68,7 @@ def import_(
     from promptbench.cli.output import coloured, out_json, say
     from promptbench.report.diagnostics import render
 
-    done = api.import_sheet(api.Workspace.open(), file, suite, remove=remove, dry_run=dry_run)
+    done = api.import_sheet(api.Project.open(), file, suite, remove=remove, dry_run=dry_run)
     if done.warnings:
         say(render(done.warnings, colour=coloured(sys.stderr)))
     if as_json:

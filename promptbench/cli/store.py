@@ -41,7 +41,7 @@ def verify(as_json: AsJson = False) -> int:
     from promptbench import api
     from promptbench.cli.output import out, out_json
 
-    with api.Workspace.open().prompts() as opened:
+    with api.Project.open().prompts() as opened:
         levelled = opened.notes()
         found = opened.verify()
         prompts = len(opened.prompts())
@@ -80,7 +80,7 @@ def merge(
     from promptbench.cli.output import out, out_json
 
     ask = _ask if sys.stdin.isatty() and not as_json else None
-    merged = api.merge(api.Workspace.open(), prompts or (), keep=keep or (), ask=ask)
+    merged = api.merge(api.Project.open(), prompts or (), keep=keep or (), ask=ask)
     if as_json:
         out_json({"schema_version": 1, "merged": [asdict(item) for item in merged]})
         return Exit.YES

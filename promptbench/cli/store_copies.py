@@ -82,4 +82,4 @@ def _told(new: dict[str, int], where: str, more: str | None, *, as_json: bool) -
 def _store() -> Store:
     from promptbench import api
 
-    return api.Workspace.open().prompts()
+    return api.Project.open().prompts()

@@ -36,7 +36,7 @@ def validate(
     selection = api.Selection(paths=tuple(suites or ()), prompts=tuple(prompt or ()))
     code = Exit.YES
     try:
-        found = list(api.validate(api.Workspace.open(), selection, red=red))
+        found = list(api.validate(api.Project.open(), selection, red=red))
     except InputError as error:
         if not error.diagnostics:
             raise

@@ -9,7 +9,7 @@ from promptbench.core.types import ModelRef, Request, Usage
 from promptbench.engine.plan import Repeats, first_round
 from promptbench.engine.scoring import checks_of
 from promptbench.gateway import tokens
-from promptbench.project.bench import Bench
+from promptbench.project.bench import PreparedSuite
 from promptbench.project.evaluate import questions
 
 
@@ -37,30 +37,30 @@ CostOf = Callable[[ModelRef, Usage], float | None]
 """What a call with so many tokens is billed with."""
 
 
-def estimates(bench: Bench, repeats: Repeats, cost: CostOf) -> dict[str, Estimate]:
+def estimates(prepared: PreparedSuite, repeats: Repeats, cost: CostOf) -> dict[str, Estimate]:
     """By model, for everything that the first round asks of the models."""
-    found = {model.name: _NOTHING for model in bench.models}
+    found = {model.name: _NOTHING for model in prepared.models}
     sizes: dict[tuple[str, str, str], Usage] = {}
-    for task in first_round(bench, repeats):
+    for task in first_round(prepared, repeats):
         key = (task.key.variant, task.model.name, task.case.name)
         if key not in sizes:
-            sizes[key] = tokens.estimate(bench.request(task.model, task.variant, task.case, 0))
+            sizes[key] = tokens.estimate(prepared.request(task.model, task.variant, task.case, 0))
         usage = sizes[key]
         found[task.model.name] = found[task.model.name].plus(usage, cost(task.model.ref, usage))
     return found
 
 
-def judge_estimates(bench: Bench, repeats: Repeats, cost: CostOf) -> dict[str, Estimate]:
+def judge_estimates(prepared: PreparedSuite, repeats: Repeats, cost: CostOf) -> dict[str, Estimate]:
     """By judge, for the most that the first round asks of them: the same answer to a case is judged once."""
-    found = dict.fromkeys(bench.judges, _NOTHING)
+    found = dict.fromkeys(prepared.judges, _NOTHING)
     if not found:
         return found
     sizes: dict[tuple[str, str, str], list[tuple[ModelRef, Usage]]] = {}
-    for task in first_round(bench, repeats):
+    for task in first_round(prepared, repeats):
         key = (task.key.variant, task.model.name, task.case.name)
         if key not in sizes:
-            answer = tokens.estimate(bench.request(task.model, task.variant, task.case, 0)).output_tokens
-            asked = questions("", checks_of(task.case, task.key.variant), bench.accept, task.case.variables)
+            answer = tokens.estimate(prepared.request(task.model, task.variant, task.case, 0)).output_tokens
+            asked = questions("", checks_of(task.case, task.key.variant), prepared.accept, task.case.variables)
             sizes[key] = [(item.question.model, _with_answer(item.question, answer)) for item in asked]
         for judge, usage in sizes[key]:
             found[str(judge)] = found[str(judge)].plus(usage, cost(judge, usage))

@@ -12,7 +12,7 @@ from promptbench.core.clock import now
 from promptbench.core.types import Answer, Attempt, Judging, Request
 from promptbench.engine.scoring import checks_of, scored
 from promptbench.gateway import BudgetReached, Gateway, ModelDown, Stopped
-from promptbench.project.bench import Bench, BenchCase
+from promptbench.project.bench import PreparedCase, PreparedSuite
 from promptbench.project.evaluate import Asked, questions
 
 
@@ -28,8 +28,8 @@ class Judges:
     fixed or broken by a judge in another mood.
     """
 
-    def __init__(self, bench: Bench, gateway: Gateway, record: Verdicts) -> None:
-        self._bench = bench
+    def __init__(self, prepared: PreparedSuite, gateway: Gateway, record: Verdicts) -> None:
+        self._prepared = prepared
         self._gateway = gateway
         self._record = record
         self._open: dict[str, asyncio.Future[Judging]] = {}
@@ -42,18 +42,18 @@ class Judges:
     @property
     def concurrency(self) -> int:
         """How many answers are judged at once; none where there is no judge."""
-        return sum(judge.model.provider.concurrency for judge in self._bench.judges.values())
+        return sum(judge.model.provider.concurrency for judge in self._prepared.judges.values())
 
-    async def judge(self, case: BenchCase, attempt: Attempt) -> Attempt:
+    async def judge(self, case: PreparedCase, attempt: Attempt) -> Attempt:
         """The attempt with its scores, and what was asked for them."""
         if attempt.answer is None or attempt.fallback is not None:
-            return scored(self._bench, case, attempt)
+            return scored(self._prepared, case, attempt)
         text, checks = attempt.answer.text, checks_of(case, attempt.key.variant)
-        asked = questions(text, checks, self._bench.accept, case.variables)
+        asked = questions(text, checks, self._prepared.accept, case.variables)
         judgings = await asyncio.gather(*(self._judging(item, case.name, text) for item in asked))
         # What was on record is there already.
         new = tuple(judging for judging, is_new in judgings if is_new)
-        return replace(scored(self._bench, case, attempt, [judging for judging, _ in judgings]), judgings=new)
+        return replace(scored(self._prepared, case, attempt, [judging for judging, _ in judgings]), judgings=new)
 
     def settle(self, attempts: Iterable[Attempt]) -> None:
         """What is on record now is found there."""
@@ -63,7 +63,7 @@ class Judges:
 
     async def _judging(self, item: Asked, case: str, text: str) -> tuple[Judging, bool]:
         """The judging, and whether it is still to be put on record."""
-        question = self._bench.as_asked(item.question)
+        question = self._prepared.as_asked(item.question)
         key = digest(question.as_dict())
         if key in self._open:
             return await self._open[key], True

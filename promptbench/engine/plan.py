@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from promptbench.core.types import AttemptKey
-from promptbench.project.bench import BASELINE, Bench, BenchCase, BenchModel, Variant
+from promptbench.project.bench import BASELINE, PreparedCase, PreparedModel, PreparedSuite, Variant
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,8 +14,8 @@ class Task:
     """One attempt to make. `variant` is None for a model that uses no prompt."""
 
     variant: Variant | None
-    model: BenchModel
-    case: BenchCase
+    model: PreparedModel
+    case: PreparedCase
     repeat: int
 
     @property
@@ -37,7 +37,7 @@ class Repeats:
 
 
 def first_round(
-    bench: Bench, repeats: Repeats, done: Callable[[AttemptKey], bool] = lambda key: False
+    prepared: PreparedSuite, repeats: Repeats, done: Callable[[AttemptKey], bool] = lambda key: False
 ) -> Iterator[Task]:
     """Every prompt at every case on every model: once where the answer is always the same, else as `repeats` says.
 
@@ -47,44 +47,44 @@ def first_round(
     slots = {
         critical: [
             (variant, model, repeat)
-            for model in bench.models
-            for repeat in range(_asked(bench, model, repeats, critical=critical))
-            for variant in (bench.variants if model.uses_prompt else (None,))
+            for model in prepared.models
+            for repeat in range(_asked(prepared, model, repeats, critical=critical))
+            for variant in (prepared.variants if model.uses_prompt else (None,))
         ]
         for critical in (False, True)
     }
-    for name in bench.cases.names:
-        asked = slots[name in bench.cases.critical]
+    for name in prepared.cases.names:
+        asked = slots[name in prepared.cases.critical]
         open_slots = [slot for slot in asked if not done(_key(slot[0], slot[1], name, slot[2]))]
         if not open_slots:
             continue
-        case = bench.cases[name]
+        case = prepared.cases[name]
         for variant, model, repeat in open_slots:
             yield Task(variant, model, case, repeat)
 
 
-def _asked(bench: Bench, model: BenchModel, repeats: Repeats, *, critical: bool) -> int:
+def _asked(prepared: PreparedSuite, model: PreparedModel, repeats: Repeats, *, critical: bool) -> int:
     """How often the first round asks a model the same."""
-    if not model.uses_prompt or bench.deterministic(model):
+    if not model.uses_prompt or prepared.deterministic(model):
         return 1
     return repeats.at(critical=critical and model.gated)
 
 
-def _key(variant: Variant | None, model: BenchModel, case: str, repeat: int) -> AttemptKey:
+def _key(variant: Variant | None, model: PreparedModel, case: str, repeat: int) -> AttemptKey:
     return AttemptKey(variant.hash if variant else BASELINE, model.name, case, repeat)
 
 
-def first_round_size(bench: Bench, repeats: Repeats) -> int:
+def first_round_size(prepared: PreparedSuite, repeats: Repeats) -> int:
     """How many tasks `first_round` yields."""
-    return sum(round_sizes(bench, repeats).values())
+    return sum(round_sizes(prepared, repeats).values())
 
 
-def round_sizes(bench: Bench, repeats: Repeats) -> dict[str, int]:
+def round_sizes(prepared: PreparedSuite, repeats: Repeats) -> dict[str, int]:
     """How many tasks of `first_round` go to each model."""
-    critical = len(bench.cases.critical)
-    counts = {False: len(bench.cases) - critical, True: critical}
+    critical = len(prepared.cases.critical)
+    counts = {False: len(prepared.cases) - critical, True: critical}
     return {
-        model.name: sum(count * _asked(bench, model, repeats, critical=which) for which, count in counts.items())
-        * (len(bench.variants) if model.uses_prompt else 1)
-        for model in bench.models
+        model.name: sum(count * _asked(prepared, model, repeats, critical=which) for which, count in counts.items())
+        * (len(prepared.variants) if model.uses_prompt else 1)
+        for model in prepared.models
     }

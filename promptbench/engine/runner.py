@@ -15,7 +15,7 @@ from promptbench.engine.judging import Judges, Verdicts
 from promptbench.engine.plan import Task
 from promptbench.engine.scoring import scored
 from promptbench.gateway import BudgetReached, Gateway, ModelDown, Reply, Stopped
-from promptbench.project.bench import Bench
+from promptbench.project.bench import PreparedSuite
 
 
 class Record(Verdicts, Protocol):
@@ -36,21 +36,21 @@ class Runner:
 
     def __init__(
         self,
-        bench: Bench,
+        prepared: PreparedSuite,
         gateway: Gateway,
         record: Record,
         listen: Listener,
         covered: Collection[AttemptKey] = frozenset(),
         unjudged: Collection[AttemptKey] = frozenset(),
     ) -> None:
-        self._bench = bench
+        self._prepared = prepared
         self._gateway = gateway
         self._record = record
         self._listen = listen
-        self._deterministic = {model.name: bench.deterministic(model) for model in bench.models}
+        self._deterministic = {model.name: prepared.deterministic(model) for model in prepared.models}
         self._covered = covered
         self._unjudged = unjudged
-        self._judges = Judges(bench, gateway, record)
+        self._judges = Judges(prepared, gateway, record)
         self._answered: asyncio.Queue[tuple[Task, Attempt] | None] = asyncio.Queue(2 * self._judges.concurrency)
         self._waiting: list[tuple[Attempt, bool]] = []
         self._down: dict[str, str] = {}
@@ -62,7 +62,10 @@ class Runner:
     @property
     def down(self) -> dict[str, str]:
         """Models that were given up, and why; judges too, where a verdict hangs on them."""
-        return {**self._down, **{name: why for name, why in self._judges.down.items() if name in self._bench.decisive}}
+        return {
+            **self._down,
+            **{name: why for name, why in self._judges.down.items() if name in self._prepared.decisive},
+        }
 
     @property
     def stopped(self) -> bool:
@@ -93,7 +96,7 @@ class Runner:
                 await self._answered.put(None)
 
     async def _ask_models(self, tasks: Iterable[Task], done: Callable[[AttemptKey], bool]) -> None:
-        models = {model.name: model for model in self._bench.models}
+        models = {model.name: model for model in self._prepared.models}
         queues: dict[str, asyncio.Queue[Task | None]] = {
             name: asyncio.Queue(2 * model.provider.concurrency) for name, model in models.items()
         }
@@ -124,12 +127,12 @@ class Runner:
             if attempt is None:
                 continue
             if not self._judges.concurrency:
-                await self._keep(task, scored(self._bench, task.case, attempt))
+                await self._keep(task, scored(self._prepared, task.case, attempt))
                 continue
             if kept is None:
                 # On record before the judges look at it: what a model has answered is not asked of it again.
                 same = self._deterministic[task.model.name]
-                self._record.add([(_as_billed(scored(self._bench, task.case, attempt)), same)])
+                self._record.add([(_as_billed(scored(self._prepared, task.case, attempt)), same)])
             await self._answered.put((task, attempt))
 
     async def _judge(self) -> None:
@@ -160,7 +163,7 @@ class Runner:
 
     async def _made(self, task: Task) -> Attempt | None:
         """The attempt without its scores; None when there is nothing to keep."""
-        request = self._bench.request(task.model, task.variant, task.case, task.repeat)
+        request = self._prepared.request(task.model, task.variant, task.case, task.repeat)
         started = now()
         reply = await self._ask(task, request)
         return None if reply is None else self._attempt(task, request, reply, started)

@@ -8,18 +8,18 @@ from dataclasses import replace
 from promptbench.core.canonical import digest
 from promptbench.core.protocols import Check
 from promptbench.core.types import Answer, Attempt, CallFacts, Judging, Outcome, Request
-from promptbench.project.bench import BASELINE, Bench, BenchCase
+from promptbench.project.bench import BASELINE, PreparedCase, PreparedSuite
 from promptbench.project.evaluate import Evaluation, evaluate
 
 ADVISORY = "nothing that counts was checked: all checks of the case are advisory"
 
 
-def checks_of(case: BenchCase, variant: str) -> tuple[Check, ...]:
+def checks_of(case: PreparedCase, variant: str) -> tuple[Check, ...]:
     """The checks of a case for an answer to a prompt version; empty for a model without prompt."""
     return case.checks[variant or BASELINE]
 
 
-def scored(bench: Bench, case: BenchCase, attempt: Attempt, judgings: Iterable[Judging] = ()) -> Attempt:
+def scored(prepared: PreparedSuite, case: PreparedCase, attempt: Attempt, judgings: Iterable[Judging] = ()) -> Attempt:
     """The attempt with its scores, whatever it had before; one that a fallback answered stays errored.
 
     `judgings` are what the judges were asked about it.
@@ -31,11 +31,11 @@ def scored(bench: Bench, case: BenchCase, attempt: Attempt, judgings: Iterable[J
     answers = {judging.request_hash: judging.answer for judging in asked}
 
     def judged(question: Request) -> Answer | None:
-        return answers.get(digest(bench.as_asked(question).as_dict())) if answers else None
+        return answers.get(digest(prepared.as_asked(question).as_dict())) if answers else None
 
     facts = CallFacts(answer.provider_ms, answer.usage, attempt.cost)
     checks = checks_of(case, attempt.key.variant)
-    found = evaluate(answer.text, checks, bench.accept, case.variables, facts, case.threshold, judged)
+    found = evaluate(answer.text, checks, prepared.accept, case.variables, facts, case.threshold, judged)
     outcome = Outcome.PASSED if found.passed else Outcome.FAILED
     error = attempt.error if attempt.fallback else _why_unknown(found, asked)
     return replace(

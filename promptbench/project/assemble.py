@@ -16,9 +16,9 @@ from promptbench.core.secrets import without_secrets
 from promptbench.core.types import Answer, Json, LoggedCall, ModelRef, Request, Side
 from promptbench.formats.paths import below
 from promptbench.formats.source import Source
-from promptbench.project.bench import Bench, BenchCase, BenchJudge, BenchModel, Variant, sparing
+from promptbench.project.bench import PreparedCase, PreparedJudge, PreparedModel, PreparedSuite, Variant, sparing
 from promptbench.project.cases import CaseBuilder, PromptInPlay
-from promptbench.project.judges import Judged, connected, spared_words, tell_advisory, tell_own_judges
+from promptbench.project.judges import Judged, connected, spared_words, warn_advisory, warn_own_judges
 from promptbench.project.lint import Lint
 from promptbench.project.logs import read_logs
 from promptbench.project.windows import Window
@@ -30,7 +30,7 @@ from promptbench.suite.models import ModelEntry, Suite
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredPrompt:
     """What the store has under `production`: how it is shown, and its text."""
 
     label: str
@@ -38,14 +38,14 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class PrepareOptions:
     """What the joining needs to know besides the suite. `champion` gives what production has under a prompt's name."""
 
     root: Path
     environ: Mapping[str, str]
     allowed_code: Sequence[str]
     provider_options: Mapping[str, Mapping[str, Json]]
-    champion: Callable[[str], Stored | None]
+    champion: Callable[[str], StoredPrompt | None]
     recordings: Recordings | None = None
     prompts: tuple[Path, ...] = ()
     models: tuple[str, ...] = ()
@@ -53,7 +53,7 @@ class Surroundings:
     tags: tuple[str, ...] = ()
     calls: tuple[LoggedCall, ...] | None = None
     """Logged calls in the place of the suite's logs; then only their cases are wanted."""
-    candidate: tuple[str, Stored] | None = None
+    candidate: tuple[str, StoredPrompt] | None = None
     """A prompt's name and a version of it, in the place of the suite's candidates."""
     without_keys: bool = False
     """Whether a model is joined whose key is not in the environment: it is told, and cannot be asked."""
@@ -63,7 +63,7 @@ class Surroundings:
         """Whether only some of the cases are wanted."""
         return bool(self.cases or self.tags) or self.calls is not None
 
-    def selects(self, case: BenchCase) -> bool:
+    def selects(self, case: PreparedCase) -> bool:
         """Whether a case is wanted: its name fits a pattern, and it has one of the tags."""
         by_name = not self.cases or any(fnmatchcase(case.name, pattern) for pattern in self.cases)
         return by_name and (not self.tags or bool({*self.tags} & {*case.tags}))
@@ -76,7 +76,7 @@ class Surroundings:
             return path.as_posix()
 
 
-def prompts_in_play(suite: Suite, around: Surroundings, found: Diagnostics) -> list[PromptInPlay]:
+def load_prompts(suite: Suite, around: PrepareOptions, found: Diagnostics) -> list[PromptInPlay]:
     """The candidates of a suite and what is in production, which stands last; what is wrong with them is in `found`."""
     joiner = _Joiner(suite, around, found)
     candidates = joiner.candidates()
@@ -87,7 +87,7 @@ def _in_play(candidates: Sequence[Variant], champion: Variant | None) -> list[Pr
     return [PromptInPlay(item.prompt, item.label) for item in (*candidates, *((champion,) if champion else ()))]
 
 
-def assemble(suite: Suite, around: Surroundings, found: Diagnostics) -> Bench | None:
+def assemble(suite: Suite, around: PrepareOptions, found: Diagnostics) -> PreparedSuite | None:
     """The bench of a sound suite; None when something does not fit, which is then in `found`."""
     before = len(found.errors)
     joiner = _Joiner(suite, around, found)
@@ -108,14 +108,14 @@ def assemble(suite: Suite, around: Surroundings, found: Diagnostics) -> Bench | 
     lint = Lint([*candidates, *((champion,) if champion else ())], joiner.windows(models), suite.checks)
     calls = read_logs(suite, found) if around.calls is None else around.calls
 
-    def selects(case: BenchCase) -> bool:
+    def selects(case: PreparedCase) -> bool:
         return around.selects(case) and (around.calls is None or case.name in builder.calls)
 
     cases = builder.scan(calls, selects, lint.look)
     lint.tell(found)
     judges = joiner.judges(builder.judged.values())
-    tell_own_judges(builder.judged.values(), models, found)
-    tell_advisory(builder.judged.values(), around.shown(suite.folder), found)
+    warn_own_judges(builder.judged.values(), models, found)
+    warn_advisory(builder.judged.values(), around.shown(suite.folder), found)
     for tag, names in cases.tagged.items():
         if not (names or around.partial or len(found.errors) > before):
             hint = "write it under the 'tags:' of the cases that it is about"
@@ -131,7 +131,7 @@ def assemble(suite: Suite, around: Surroundings, found: Diagnostics) -> Bench | 
         found.add(Code.NO_CASES, "no case is left: no logged call fails a check", suite.location(("log",)), hint=hint)
     if len(found.errors) > before or not candidates:
         return None
-    return Bench(
+    return PreparedSuite(
         suite=suite,
         candidates=candidates,
         champion=champion,
@@ -165,7 +165,7 @@ def _tell_changed_schemas(
 
 
 class _Joiner:
-    def __init__(self, suite: Suite, around: Surroundings, found: Diagnostics) -> None:
+    def __init__(self, suite: Suite, around: PrepareOptions, found: Diagnostics) -> None:
         self._suite = suite
         self._around = around
         self._found = found
@@ -241,7 +241,7 @@ class _Joiner:
         prompt = parse_prompt(Source(f"{stored.label}.prompt", stored.source), self._found)
         return Variant(prompt, Side.CHAMPION, stored.label) if prompt else None
 
-    def models(self, prompts: Sequence[Prompt]) -> tuple[BenchModel, ...]:
+    def models(self, prompts: Sequence[Prompt]) -> tuple[PreparedModel, ...]:
         gated = self._suite.gate.models
         entries = list(self._entries())
         for index, name in enumerate(gated):
@@ -254,14 +254,14 @@ class _Joiner:
                     self._suite.location(("gate", "models", index)),
                     hint=f"did you mean '{guess}'?" if guess else "add it under 'models:'",
                 )
-        models: dict[str, BenchModel] = {}
+        models: dict[str, PreparedModel] = {}
         for entry, location in entries:
             model = self._model(entry, location, gated, prompts)
             if model is not None:
                 models.setdefault(model.name, self._with_fallback(entry, model, prompts))
         return tuple(models.values())
 
-    def _with_fallback(self, entry: ModelEntry, model: BenchModel, prompts: Sequence[Prompt]) -> BenchModel:
+    def _with_fallback(self, entry: ModelEntry, model: PreparedModel, prompts: Sequence[Prompt]) -> PreparedModel:
         if entry.fallback is None:
             return model
         location = self._suite.location((*entry.path, "fallback"))
@@ -277,10 +277,10 @@ class _Joiner:
             self._found.add(Code.BAD_VALUE, message, location, hint="name a model that is asked in the same way")
         return replace(model, fallback=replace(other, gated=False) if other else None)
 
-    def judges(self, judged: Judged) -> dict[str, BenchJudge]:
+    def judges(self, judged: Judged) -> dict[str, PreparedJudge]:
         """The models that checks ask, by name."""
 
-        def connect(ref: ModelRef, location: Location) -> BenchModel | None:
+        def connect(ref: ModelRef, location: Location) -> PreparedModel | None:
             return self._model(ModelEntry(ref, None, ()), location, (), ())
 
         return connected(judged, connect, self._refused, self._found)
@@ -297,7 +297,7 @@ class _Joiner:
         found = kept.find(digest(sparing(question, spared_words(ref, self._refused)).as_dict()))
         return found[0] if found else None
 
-    def leaves_out(self, models: Sequence[BenchModel]) -> bool:
+    def leaves_out(self, models: Sequence[PreparedModel]) -> bool:
         """Whether a model that the suite wants to pass is not among these."""
         there = {model.name for model in models}
         gated = self._suite.gate.models
@@ -327,7 +327,7 @@ class _Joiner:
 
     def _model(
         self, entry: ModelEntry, location: Location, gated: Sequence[str], prompts: Sequence[Prompt]
-    ) -> BenchModel | None:
+    ) -> PreparedModel | None:
         if entry.ref.provider not in providers:
             guess = did_you_mean(entry.ref.provider, providers.names())
             hint = f"did you mean '{guess}/{entry.ref.name}'?" if guess else None
@@ -358,9 +358,9 @@ class _Joiner:
         provider = module.connect(entry.ref.name, context)
         in_gate = uses_prompt and (not gated or name in gated)
         local, shape = _is_local(module, entry.ref.name, context), _shape(module, entry.ref.name, context)
-        return BenchModel(entry.ref, provider, uses_prompt, in_gate, local, shape, absent=absent)
+        return PreparedModel(entry.ref, provider, uses_prompt, in_gate, local, shape, absent=absent)
 
-    def windows(self, models: Sequence[BenchModel]) -> dict[str, Window]:
+    def windows(self, models: Sequence[PreparedModel]) -> dict[str, Window]:
         """The context windows of the models that see a prompt, where their providers tell."""
         windows: dict[str, Window] = {}
         for model in models:

@@ -31,7 +31,7 @@ class Variant:
 
 
 @dataclass(frozen=True, slots=True)
-class BenchModel:
+class PreparedModel:
     """A model with its open provider."""
 
     ref: ModelRef
@@ -41,7 +41,7 @@ class BenchModel:
     local: bool
     shaped_by: Json
     """What shapes its answers besides the request; None where not all of it is known, so that none is cached."""
-    fallback: BenchModel | None = None
+    fallback: PreparedModel | None = None
     """The model that is asked in its place when it is given up."""
     absent: str | None = None
     """The environment variable that it cannot be asked without, and that is not set."""
@@ -52,15 +52,15 @@ class BenchModel:
 
 
 @dataclass(frozen=True, slots=True)
-class BenchJudge:
+class PreparedJudge:
     """A model that checks ask. `spared` are words of a config that it does not take, and is not sent unasked."""
 
-    model: BenchModel
+    model: PreparedModel
     spared: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
-class BenchCase:
+class PreparedCase:
     """A case as it is asked. `checks` are by the variant's hash, since `output` means each prompt's own schema.
 
     `was` holds the logged answers to this input, each a known failure.
@@ -80,15 +80,15 @@ class BenchCase:
     quarantine: Quarantine | None = None
 
 
-class BenchCases:
+class PreparedCases:
     """The cases of a bench, in order, by name. One that is not held is built again when it is asked for.
 
     Held are those whose author wrote them into the suite; a file beside it may have hundreds of thousands.
     """
 
-    def __init__(self, build: Callable[[str], BenchCase], tags: Iterable[str] = ()) -> None:
+    def __init__(self, build: Callable[[str], PreparedCase], tags: Iterable[str] = ()) -> None:
         self._build = build
-        self._held: dict[str, BenchCase] = {}
+        self._held: dict[str, PreparedCase] = {}
         self.numbers: dict[str, int] = {}
         """The place of each case in the order."""
         self.contents = array("q")
@@ -102,7 +102,7 @@ class BenchCases:
         """What cases have in common, by their names."""
         self.quarantined: dict[str, Quarantine] = {}
 
-    def add(self, case: BenchCase, content: int, *, held: bool) -> None:
+    def add(self, case: PreparedCase, content: int, *, held: bool) -> None:
         if case.name not in self.numbers:
             self.numbers[case.name] = len(self.numbers)
             self.contents.append(content)
@@ -119,9 +119,9 @@ class BenchCases:
         if case.quarantine:
             self.quarantined[case.name] = case.quarantine
 
-    def only(self, names: Iterable[str]) -> BenchCases:
+    def only(self, names: Iterable[str]) -> PreparedCases:
         """A part of the cases, in the order of `names`."""
-        part = BenchCases(self._build)
+        part = PreparedCases(self._build)
         for name in names:
             part.numbers[name] = len(part.numbers)
             part.contents.append(self.contents[self.numbers[name]])
@@ -148,10 +148,10 @@ class BenchCases:
     def __contains__(self, name: object) -> bool:
         return name in self.numbers
 
-    def __iter__(self) -> Iterator[BenchCase]:
+    def __iter__(self) -> Iterator[PreparedCase]:
         return map(self.__getitem__, self.numbers)
 
-    def __getitem__(self, name: str) -> BenchCase:
+    def __getitem__(self, name: str) -> PreparedCase:
         """Raises KeyError, and InputError when the file that holds the case has changed."""
         if name not in self.numbers:
             raise KeyError(name)
@@ -160,20 +160,20 @@ class BenchCases:
 
 
 @dataclass(frozen=True)
-class Bench:
+class PreparedSuite:
     """One suite, ready to run."""
 
     suite: Suite
     candidates: tuple[Variant, ...]
     champion: Variant | None
-    models: tuple[BenchModel, ...]
-    cases: BenchCases
+    models: tuple[PreparedModel, ...]
+    cases: PreparedCases
     accept: Rung
     suite_hash: str
     checks_hash: str
     partial: bool
     """Whether cases or models of the suite were left out, so that a verdict proves nothing about the whole."""
-    judges: Mapping[str, BenchJudge] = field(default_factory=dict)
+    judges: Mapping[str, PreparedJudge] = field(default_factory=dict)
     """Whom the checks ask, by model."""
     judged_checks: tuple[JudgedCheck, ...] = ()
     """The checks that ask them, each once."""
@@ -196,7 +196,7 @@ class Bench:
         return (*champion, *(item for item in self.candidates if item.hash not in known))
 
     @cached_property
-    def reachable(self) -> tuple[BenchModel, ...]:
+    def reachable(self) -> tuple[PreparedModel, ...]:
         """The models, their fallbacks and the judges, each once."""
         fallbacks = (model.fallback for model in self.models if model.fallback)
         judges = (judge.model for judge in self.judges.values())
@@ -213,13 +213,13 @@ class Bench:
         gated = (model.name for model in self.models if model.gated)
         return frozenset((*gated, *(str(ref) for check in self.judged_checks if check.counts for ref in check.judges)))
 
-    def deterministic(self, model: BenchModel) -> bool:
+    def deterministic(self, model: PreparedModel) -> bool:
         """Whether the model answers every prompt in play the same again, so that asking once is enough."""
         if not model.uses_prompt:
             return model.provider.deterministic({})
         return all(model.provider.deterministic(variant.prompt.config) for variant in self.variants)
 
-    def request(self, model: BenchModel, variant: Variant | None, case: BenchCase, repeat: int) -> Request:
+    def request(self, model: PreparedModel, variant: Variant | None, case: PreparedCase, repeat: int) -> Request:
         """What is asked. A model without prompt gets the variables and no messages."""
         prompt = variant.prompt if variant else None
         return Request(

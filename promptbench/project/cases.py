@@ -13,11 +13,11 @@ from promptbench.core.diagnostics import Code, Diagnostics, Location, Severity, 
 from promptbench.core.protocols import Check, CheckContext, JudgedCheck
 from promptbench.core.types import Json, LoggedCall
 from promptbench.project import checks
-from promptbench.project.bench import BASELINE, BenchCase, BenchCases
+from promptbench.project.bench import BASELINE, PreparedCase, PreparedCases
 from promptbench.project.conversation import conversation_of
 from promptbench.project.evaluate import Answers, Evaluation, Judged, evaluate, nobody
 from promptbench.project.inputs import CallInput, input_of
-from promptbench.project.quarantine import tell_quarantine
+from promptbench.project.quarantine import report_quarantine
 from promptbench.prompts.prompt import Prompt
 from promptbench.suite.models import Case, CaseFile, CheckSpec, Suite, field_name
 from promptbench.text.templates import is_name
@@ -64,14 +64,14 @@ class CaseBuilder:
         """The logged calls that fail the checks of a case, by its name."""
 
     def scan(
-        self, calls: Sequence[LoggedCall], selects: Callable[[BenchCase], bool], look: Callable[[Case], None]
-    ) -> BenchCases:
+        self, calls: Sequence[LoggedCall], selects: Callable[[PreparedCase], bool], look: Callable[[Case], None]
+    ) -> PreparedCases:
         """All cases that `selects` wants, those of the log last; every other is built too, and `look` sees them all.
 
         A logged call with the input of a case belongs to that case.
         """
         logged = self._by_input(calls)
-        cases = BenchCases(self._rebuilt, self._suite.gate.tags)
+        cases = PreparedCases(self._rebuilt, self._suite.gate.tags)
         names = set()
         apart: list[Case] = []
         count = 0
@@ -88,7 +88,7 @@ class CaseBuilder:
             built = self._case(case, same)
             if built is not None and selects(built):
                 self._add(cases, built, own, held=case.where.document is self._suite.document)
-        tell_quarantine(apart, count, self._found)
+        report_quarantine(apart, count, self._found)
         for given, group in logged.values():
             built = self._from_log(given, group, names)
             if built is not None and selects(built):
@@ -96,7 +96,7 @@ class CaseBuilder:
         cases.share(self._suite.cases.numbers)
         return cases
 
-    def build(self, case: Case) -> BenchCase | None:
+    def build(self, case: Case) -> PreparedCase | None:
         """One case, without the logs; None, with what is wrong in `found`, when it cannot be asked."""
         return self._case(case, ())
 
@@ -116,7 +116,7 @@ class CaseBuilder:
             logged.setdefault(key, (given, []))[1].append(call)
         return logged
 
-    def _add(self, cases: BenchCases, case: BenchCase, own: str, *, held: bool) -> None:
+    def _add(self, cases: PreparedCases, case: PreparedCase, own: str, *, held: bool) -> None:
         """Adds a case, of which `own` says what its author asks of its answers."""
         asked = self._asked.add([case.name, dict(case.variables), [message.as_dict() for message in case.history]])
         tags = sorted(self._suite.gate.tags.keys() & case.tags)
@@ -127,7 +127,7 @@ class CaseBuilder:
         content = sha256(f"{self._asks_of_all}{asked}{own}".encode()).digest()[:8]
         cases.add(case, int.from_bytes(content, "big", signed=True), held=held)
 
-    def _rebuilt(self, name: str) -> BenchCase:
+    def _rebuilt(self, name: str) -> PreparedCase:
         """A case of the scan before, built again."""
         case = self._suite.cases[name]
         return self._as_asked(case, self._built(own_specs(case)), self._was.get(name, ()))
@@ -148,7 +148,7 @@ class CaseBuilder:
         shared = checks.as_hashed(suite.checks, self._bare)
         return digest([suite.accept, shared, suite.threshold, self._own.value])
 
-    def _case(self, case: Case, calls: Sequence[LoggedCall]) -> BenchCase | None:
+    def _case(self, case: Case, calls: Sequence[LoggedCall]) -> PreparedCase | None:
         sound = self._check_variables(case) and self._shared.sound
         specs = own_specs(case)
         if not specs and not self._suite.checks and not _has_slips(case):
@@ -173,9 +173,9 @@ class CaseBuilder:
             self._was[case.name] = was
         return replace(built, was=was) if was else built
 
-    def _as_asked(self, case: Case, own: _Built, was: tuple[str, ...]) -> BenchCase:
+    def _as_asked(self, case: Case, own: _Built, was: tuple[str, ...]) -> PreparedCase:
         """Raises ValueError where what the case expects cannot be right, by a check of the whole suite."""
-        return BenchCase(
+        return PreparedCase(
             name=case.name,
             variables=case.variables,
             history=case.messages,
@@ -189,7 +189,7 @@ class CaseBuilder:
             quarantine=case.quarantine,
         )
 
-    def _from_log(self, given: CallInput, calls: Sequence[LoggedCall], taken: set[str]) -> BenchCase | None:
+    def _from_log(self, given: CallInput, calls: Sequence[LoggedCall], taken: set[str]) -> PreparedCase | None:
         call = calls[0]
         location = self._suite.location(("log",))
         missing = sorted({name for item in self._prompts for name in item.prompt.missing(given.variables)})
@@ -205,7 +205,7 @@ class CaseBuilder:
             return None
         name = _free_name(call.id, taken)
         taken.add(name)
-        built = BenchCase(
+        built = PreparedCase(
             name=name,
             variables=given.variables,
             history=given.history,
@@ -222,7 +222,7 @@ class CaseBuilder:
         red = self._red_answers(calls, built)
         return replace(built, was=red) if red else None
 
-    def _red_answers(self, calls: Sequence[LoggedCall], case: BenchCase) -> tuple[str, ...]:
+    def _red_answers(self, calls: Sequence[LoggedCall], case: PreparedCase) -> tuple[str, ...]:
         """The logged answers that fail the case's checks; one that passes them proves nothing, and that is said."""
         red: list[LoggedCall] = []
         for call in calls:
@@ -241,7 +241,7 @@ class CaseBuilder:
             self.calls[case.name] = tuple(red)
         return tuple(call.answer or "" for call in red)
 
-    def _check_red(self, case: Case, built: BenchCase) -> None:
+    def _check_red(self, case: Case, built: PreparedCase) -> None:
         passes = False if case.was is None else self._passes(case.was, built)
         if passes:
             self._found.add(
@@ -269,7 +269,7 @@ class CaseBuilder:
                 message = f"what '{case.name}' should be fails its own checks: {why}"
                 self._found.add(Code.WISH_FAILS, message, location, hint="mend the wish or the check")
 
-    def _passes(self, answer: str, case: BenchCase) -> bool | None:
+    def _passes(self, answer: str, case: PreparedCase) -> bool | None:
         """Whether an answer passes; None where nothing fails it but a judge, who has not spoken or does not count."""
         found = self.evaluation(answer, case)
         judged = [
@@ -278,13 +278,13 @@ class CaseBuilder:
         unknown = found.errored or (found.passed and not all(score.passed for score in judged))
         return None if unknown else found.passed
 
-    def evaluation(self, answer: str, case: BenchCase) -> Evaluation:
+    def evaluation(self, answer: str, case: PreparedCase) -> Evaluation:
         """What the checks of a case say of an answer; of judges what is on record."""
         checks = self._checks_of(case)
         accept, threshold = self._suite.accept, case.threshold
         return evaluate(answer, checks, accept, case.variables, threshold=threshold, answers=self._said)
 
-    def _checks_of(self, case: BenchCase) -> tuple[Check, ...]:
+    def _checks_of(self, case: PreparedCase) -> tuple[Check, ...]:
         """A case's checks for the candidate's answers."""
         return case.checks[self._prompts[0].prompt.hash]
 

@@ -21,7 +21,7 @@ _SAYS_NOTHING = ("readme", "readme.*", "durations.json")
 """What lies beside a suite and decides nothing about it, by name in small letters."""
 
 
-def touched(suite: Suite, changed: Iterable[Path], mirror: Path) -> bool:
+def is_affected(suite: Suite, changed: Iterable[Path], mirror: Path) -> bool:
     """Whether one of the changed files may change the verdict. `mirror` is the text of the prompt store.
 
     Rather one file too many than one too few: what a Python function reads is known to nobody, so all counts that lies

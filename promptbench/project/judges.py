@@ -8,20 +8,20 @@ from dataclasses import replace
 from promptbench.core.diagnostics import Code, Diagnostics, Location, Severity
 from promptbench.core.protocols import JudgedCheck, Problem
 from promptbench.core.types import Json, ModelRef
-from promptbench.project.bench import BenchJudge, BenchModel
+from promptbench.project.bench import PreparedJudge, PreparedModel
 
 DEFAULTS: Mapping[str, Json] = {"temperature": 0}
 """What a judge is sent where its check says nothing about it."""
 
 Judged = Iterable[tuple[JudgedCheck, Location]]
 """Checks that ask judges, each with where it is written."""
-Connect = Callable[[ModelRef, Location], BenchModel | None]
+Connect = Callable[[ModelRef, Location], PreparedModel | None]
 Refused = Callable[[ModelRef, Mapping[str, Json]], list[Problem]]
 
 
-def connected(judged: Judged, connect: Connect, refused: Refused, found: Diagnostics) -> dict[str, BenchJudge]:
+def connected(judged: Judged, connect: Connect, refused: Refused, found: Diagnostics) -> dict[str, PreparedJudge]:
     """The judges by model. One that cannot be asked as its check wants it is in `found`."""
-    judges: dict[str, BenchJudge | None] = {}
+    judges: dict[str, PreparedJudge | None] = {}
     for check, location in judged:
         for ref in check.judges:
             if str(ref) not in judges:
@@ -33,14 +33,14 @@ def connected(judged: Judged, connect: Connect, refused: Refused, found: Diagnos
 
 def _judge(
     ref: ModelRef, location: Location, connect: Connect, refused: Refused, found: Diagnostics
-) -> BenchJudge | None:
+) -> PreparedJudge | None:
     model = connect(ref, location)
     if model is None:
         return None
     if not model.uses_prompt:
         found.add(Code.BAD_VALUE, f"{ref} gets no messages, so it cannot judge", location, hint="name a language model")
         return None
-    return BenchJudge(replace(model, gated=False), spared_words(ref, refused))
+    return PreparedJudge(replace(model, gated=False), spared_words(ref, refused))
 
 
 def spared_words(ref: ModelRef, refused: Refused) -> frozenset[str]:
@@ -48,7 +48,7 @@ def spared_words(ref: ModelRef, refused: Refused) -> frozenset[str]:
     return frozenset(word for word, value in DEFAULTS.items() if refused(ref, {word: value}))
 
 
-def tell_own_judges(judged: Judged, models: Collection[BenchModel], found: Diagnostics) -> None:
+def warn_own_judges(judged: Judged, models: Collection[PreparedModel], found: Diagnostics) -> None:
     """A model likes its own answers better than another's (Panickssery et al. 2024, arXiv:2404.13076)."""
     names = {model.ref.name.rpartition("/")[2] for model in models}
     for check, location in judged:
@@ -59,7 +59,7 @@ def tell_own_judges(judged: Judged, models: Collection[BenchModel], found: Diagn
                 found.add(Code.OWN_JUDGE, message, location, hint=hint, severity=Severity.WARNING)
 
 
-def tell_advisory(judged: Judged, suite: str, found: Diagnostics) -> None:
+def warn_advisory(judged: Judged, suite: str, found: Diagnostics) -> None:
     """Once for all checks that decide nothing yet, with the command that may change it."""
     advisory = [(check, location) for check, location in judged if not check.counts]
     if not advisory:

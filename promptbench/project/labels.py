@@ -15,7 +15,7 @@ from promptbench.core.canonical import canonical
 from promptbench.core.diagnostics import Code, Diagnostics, Location, Severity
 from promptbench.core.types import Json
 from promptbench.project.bench import Variant
-from promptbench.project.offers import ANY_ITEM, Path, SchemaOffers, listed
+from promptbench.project.offers import ANY_ITEM, AllowedValues, Path, listed
 from promptbench.project.texts import static_text, texts_of
 from promptbench.suite.models import Case, CheckSpec, Where, field_name
 
@@ -102,7 +102,7 @@ class Labels:
     """Looks at what each case expects, and tells what of it a prompt does not offer."""
 
     def __init__(self, variants: Sequence[Variant]) -> None:
-        self._variants = [(variant, SchemaOffers(variant.prompt.output_schema)) for variant in variants]
+        self._variants = [(variant, AllowedValues(variant.prompt.output_schema)) for variant in variants]
         self._fields: dict[Path, _Field] = {}
 
     def look(self, case: Case) -> None:

@@ -17,7 +17,7 @@ from functools import cached_property
 from promptbench.core.canonical import escape_surrogates
 from promptbench.core.types import Json, Rung
 from promptbench.formats.json_text import read
-from promptbench.project.offers import ANY_ITEM, Path, SchemaOffers
+from promptbench.project.offers import ANY_ITEM, AllowedValues, Path
 
 # Mutants of one operator for one answer.
 MAX_MUTANTS = 4
@@ -91,7 +91,7 @@ class Vocabulary:
     """A sample of what good answers of a suite contain, for mutants that confuse it: labels by field, and answers."""
 
     def __init__(self, schema: Json = None) -> None:
-        self._offers = SchemaOffers(schema)
+        self._offers = AllowedValues(schema)
         self._labels: dict[Path, list[Json]] = {}
         self._answers: list[tuple[str, str]] = []
 

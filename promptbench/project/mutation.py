@@ -10,7 +10,7 @@ from promptbench.checks._options import comparison
 from promptbench.core.protocols import Check
 from promptbench.core.types import CallFacts, Json
 from promptbench.formats.json_text import read
-from promptbench.project.bench import Bench, BenchCase
+from promptbench.project.bench import PreparedCase, PreparedSuite
 from promptbench.project.cases import as_answer, own_specs
 from promptbench.project.evaluate import Evaluation, Judged, evaluate
 from promptbench.project.mutants import Mutant, Original, Vocabulary, make_mutants
@@ -66,13 +66,13 @@ class MutationCase:
     `checks` and `specs` are the same checks, built and as they are written. `written` is None for a case from a log.
     """
 
-    def __init__(self, bench: Bench, case: BenchCase, recorded: Iterable[GoodAnswer]) -> None:
+    def __init__(self, prepared: PreparedSuite, case: PreparedCase, recorded: Iterable[GoodAnswer]) -> None:
         self.name = case.name
-        self.written: Case | None = None if case.logged else bench.suite.cases[case.name]
-        self.checks: tuple[Check, ...] = case.checks[bench.candidates[0].hash]
-        self.specs: tuple[CheckSpec, ...] = (*bench.suite.checks, *(own_specs(self.written) if self.written else ()))
+        self.written: Case | None = None if case.logged else prepared.suite.cases[case.name]
+        self.checks: tuple[Check, ...] = case.checks[prepared.candidates[0].hash]
+        self.specs: tuple[CheckSpec, ...] = (*prepared.suite.checks, *(own_specs(self.written) if self.written else ()))
         self._case = case
-        self._accept = bench.accept
+        self._accept = prepared.accept
         self.answers = tuple(self._select(recorded))
 
     def original(self, answer: GoodAnswer, words: Vocabulary) -> Original:

@@ -16,7 +16,7 @@ Path = tuple[str, ...]
 _DEEPEST = 64
 
 
-class SchemaOffers:
+class AllowedValues:
     """What a JSON Schema allows at a path, where that is a closed list."""
 
     def __init__(self, schema: Mapping[str, Json] | None) -> None:

@@ -17,7 +17,7 @@ def allowed(cases: int) -> int:
     return max(1, cases // _MOST)
 
 
-def tell_quarantine(apart: Sequence[Case], cases: int, found: Diagnostics) -> None:
+def report_quarantine(apart: Sequence[Case], cases: int, found: Diagnostics) -> None:
     """What is wrong with the cases in quarantine of a suite with so many cases.
 
     One that is over is a warning and not an error: the suite is as its author meant it, and a run must say what is

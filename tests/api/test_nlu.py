@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.helpers.project import Project
+from tests.helpers.project import ProjectFolder
 
 SUITE = """\
 suite: travel
@@ -42,9 +42,9 @@ CASES: list[tuple[dict[str, Any], dict[str, Any], str]] = [
 
 
 @pytest.fixture
-def travel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Project:
+def travel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> ProjectFolder:
     monkeypatch.chdir(tmp_path)
-    project = Project(tmp_path, "http://127.0.0.1:9/v1", capsys)
+    project = ProjectFolder(tmp_path, "http://127.0.0.1:9/v1", capsys)
     project.write("promptbench.toml", 'python = ["suites/*/*.py"]\n')
     project.write("suites/travel/suite.yaml", SUITE)
     project.write("suites/travel/travel.prompt", "{{text}}\n")
@@ -58,7 +58,7 @@ def travel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
 
 
 @pytest.fixture
-def found(travel: Project) -> Any:
+def found(travel: ProjectFolder) -> Any:
     ended = travel.run("run", "suites/travel", "--format", "json")
     [report] = ended.data["runs"]
     return report["nlu"]
@@ -116,7 +116,7 @@ def test_models_are_compared_on_the_same_cases(found: Any) -> None:
     assert not between["stands"]
 
 
-def test_the_terminal_shows_it_in_the_width(travel: Project) -> None:
+def test_the_terminal_shows_it_in_the_width(travel: ProjectFolder) -> None:
     said = travel.run("run", "suites/travel").out.splitlines()
     start = said.index("intents and slots")
     assert said[start + 1 : start + 6] == [
@@ -132,13 +132,13 @@ def test_the_terminal_shows_it_in_the_width(travel: Project) -> None:
     assert all(len(line) <= 100 for line in said[start:] if line.startswith("  "))
 
 
-def test_other_suites_have_no_such_part(travel: Project) -> None:
+def test_other_suites_have_no_such_part(travel: ProjectFolder) -> None:
     travel.edit("suites/travel/suite.yaml", SUITE[SUITE.index("checks:") : SUITE.index("cases:")], "checks: [json]\n")
     ended = travel.run("run", "suites/travel", "--format", "json")
     assert ended.data["runs"][0]["nlu"] is None
 
 
-def test_an_expected_label_that_is_none_is_told_where_it_stands(travel: Project) -> None:
+def test_an_expected_label_that_is_none_is_told_where_it_stands(travel: ProjectFolder) -> None:
     travel.edit("suites/travel/cases.jsonl", '"expect": {"intent": "status"', '"expect": {"intent": "statis"')
     ended = travel.run("validate", "suites/travel")
     assert ended.code == 2

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from promptbench.api import Selection, Workspace
+from promptbench.api import Project, Selection
 from promptbench.api.running import pacers_of
 from promptbench.core.errors import InputError
 from promptbench.core.types import Usage
 from promptbench.gateway import Pacer
-from promptbench.project.bench import Bench
+from promptbench.project.bench import PreparedSuite
 from tests.helpers.project import SUITE, V2
 
 MODELS = "models: [openai/fake, openai/other, openai_compatible/here/m]"
@@ -31,12 +31,12 @@ tokens-per-minute = 6000
 """
 
 
-def opened(folder: Path, settings: str) -> tuple[Workspace, Bench]:
+def opened(folder: Path, settings: str) -> tuple[Project, PreparedSuite]:
     (folder / "promptbench.toml").write_text(settings)
     (folder / "suites/triage").mkdir(parents=True)
     (folder / "suites/triage/suite.yaml").write_text(SUITE.replace("models: [openai/fake]", MODELS))
     (folder / "suites/triage/triage.better.prompt").write_text(V2)
-    workspace = Workspace.open(folder, {})
+    workspace = Project.open(folder, {})
     with workspace.prompts() as store:
         benches, _ = workspace.assemble(Selection(), store=store, runs=None)
     return workspace, benches[0]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from promptbench.api import Workspace, prune
+from promptbench.api import Project, prune
 from promptbench.core.types import Answer, Attempt, AttemptKey, Outcome
 from promptbench.store.prompts import Store
 
@@ -19,13 +19,13 @@ CUT = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 @pytest.fixture
-def workspace(tmp_path: Path) -> Workspace:
+def workspace(tmp_path: Path) -> Project:
     (tmp_path / "promptbench.toml").write_text("")
-    return Workspace.open(tmp_path, environ={})
+    return Project.open(tmp_path, environ={})
 
 
 def _run(
-    workspace: Workspace, answers: list[str], *, suite: str = "triage", started: str = OLD, **facts: Any
+    workspace: Project, answers: list[str], *, suite: str = "triage", started: str = OLD, **facts: Any
 ) -> tuple[str, str]:
     """A finished run with these answers: its name, and the plan that it had."""
     with workspace.runs() as runs:
@@ -44,16 +44,16 @@ def _answer(text: str) -> Answer:
     return Answer(text, "m")
 
 
-def _date(workspace: Workspace, run: str, started: str) -> None:
+def _date(workspace: Project, run: str, started: str) -> None:
     with closing(sqlite3.connect(workspace.settings.state / "runs.sqlite")) as connection, connection:
         connection.execute("UPDATE run SET started = ? WHERE id = ?", [started, run])
 
 
-def _ids(workspace: Workspace) -> set[str]:
+def _ids(workspace: Project) -> set[str]:
     return {row[0] for row in _rows(workspace, "SELECT id FROM run")}
 
 
-def _rows(workspace: Workspace, query: str) -> list[tuple[Any, ...]]:
+def _rows(workspace: Project, query: str) -> list[tuple[Any, ...]]:
     with closing(sqlite3.connect(workspace.settings.state / "runs.sqlite")) as connection:
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
         return connection.execute(query).fetchall()
@@ -76,7 +76,7 @@ def _promote(store: Store, source: str, run: str, champion: str | None = None) -
     return candidate
 
 
-def test_old_runs_go_with_all_that_only_they_had(workspace: Workspace) -> None:
+def test_old_runs_go_with_all_that_only_they_had(workspace: Project) -> None:
     old, _ = _run(workspace, ["shared", "only old"])
     new, _ = _run(workspace, ["shared", "only new"], started=NEW)
     done = prune(workspace, CUT)
@@ -87,7 +87,7 @@ def test_old_runs_go_with_all_that_only_they_had(workspace: Workspace) -> None:
     assert done.removed.answers == 1
 
 
-def test_the_proof_of_a_labelled_version_stays_however_old(workspace: Workspace) -> None:
+def test_the_proof_of_a_labelled_version_stays_however_old(workspace: Project) -> None:
     first, second, third, loose = (_run(workspace, [f"answer {n}"])[0] for n in range(4))
     newest, _ = _run(workspace, ["new"], started=NEW)
     with workspace.prompts() as store:
@@ -104,7 +104,7 @@ def test_the_proof_of_a_labelled_version_stays_however_old(workspace: Workspace)
     assert set(prune(workspace, CUT).runs) == {first}
 
 
-def test_the_answers_that_a_kept_run_scored_again_stay(workspace: Workspace) -> None:
+def test_the_answers_that_a_kept_run_scored_again_stay(workspace: Project) -> None:
     source, _ = _run(workspace, ["answer"])
     again, _ = _run(workspace, ["answer"], scored_again=source)
     _run(workspace, ["new"], started=NEW)
@@ -116,14 +116,14 @@ def test_the_answers_that_a_kept_run_scored_again_stay(workspace: Workspace) -> 
     }
 
 
-def test_the_newest_run_of_a_suite_stays(workspace: Workspace) -> None:
+def test_the_newest_run_of_a_suite_stays(workspace: Project) -> None:
     older, _ = _run(workspace, ["a"], started="2025-12-01T00:00:00.000Z")
     newest, _ = _run(workspace, ["b"])
     assert prune(workspace, CUT).kept == {newest: "the newest run of its suite"}
     assert _ids(workspace) == {newest} != {older}
 
 
-def test_recordings_stay_unless_they_are_meant(workspace: Workspace) -> None:
+def test_recordings_stay_unless_they_are_meant(workspace: Project) -> None:
     _run(workspace, ["old"])
     _run(workspace, ["new"], started=NEW)
     with workspace.runs() as runs:
@@ -140,7 +140,7 @@ def test_recordings_stay_unless_they_are_meant(workspace: Workspace) -> None:
     assert _rows(workspace, "SELECT request_hash FROM recording") == [("asked new",)]
 
 
-def test_a_run_that_a_process_works_on_stays(workspace: Workspace) -> None:
+def test_a_run_that_a_process_works_on_stays(workspace: Project) -> None:
     _run(workspace, ["new"], started=NEW)
     with workspace.runs() as runs:
         info, _ = runs.start("plan", "triage", "triage", {}, [], "0")
@@ -150,19 +150,19 @@ def test_a_run_that_a_process_works_on_stays(workspace: Workspace) -> None:
     assert not list((workspace.settings.state / "locks").glob(f"{info.id}*"))
 
 
-def test_a_dry_run_removes_nothing(workspace: Workspace) -> None:
+def test_a_dry_run_removes_nothing(workspace: Project) -> None:
     old, _ = _run(workspace, ["old"])
     _run(workspace, ["new"], started=NEW)
     assert prune(workspace, CUT, dry_run=True).runs == (old,)
     assert old in _ids(workspace)
 
 
-def test_where_there_is_no_record_none_is_made(workspace: Workspace) -> None:
+def test_where_there_is_no_record_none_is_made(workspace: Project) -> None:
     assert prune(workspace, CUT).runs == ()
     assert not workspace.settings.state.exists()
 
 
-def test_the_room_is_given_back(workspace: Workspace) -> None:
+def test_the_room_is_given_back(workspace: Project) -> None:
     _run(workspace, [f"{n} " + "long " * 20_000 for n in range(10)])
     _run(workspace, ["new"], started=NEW)
     half = prune(workspace, CUT)
@@ -173,6 +173,6 @@ def test_the_room_is_given_back(workspace: Workspace) -> None:
 
 
 @pytest.mark.parametrize("table", ["failed_try", "judging", "run_case", "variant"])
-def test_every_table_that_belongs_to_a_run_is_known(workspace: Workspace, table: str) -> None:
+def test_every_table_that_belongs_to_a_run_is_known(workspace: Project, table: str) -> None:
     with workspace.runs() as runs:
         assert table in runs.retention()._belonging()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.helpers import squad
-from tests.helpers.project import Project
+from tests.helpers.project import ProjectFolder
 from tests.helpers.shipped import ROOT
 
 SUITE = """\
@@ -44,28 +44,28 @@ def bad(variables):
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Project:
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> ProjectFolder:
     monkeypatch.chdir(tmp_path)
-    made = Project(tmp_path, "http://127.0.0.1:9/v1", capsys)
+    made = ProjectFolder(tmp_path, "http://127.0.0.1:9/v1", capsys)
     made.write("promptbench.toml", 'python = ["suites/*/*.py"]\n')
     return made
 
 
-def summaries(project: Project, suite: str) -> list[dict[str, Any]]:
+def summaries(project: ProjectFolder, suite: str) -> list[dict[str, Any]]:
     [report] = project.run("run", f"suites/{suite}", "--format", "json").data["runs"]
     found: list[dict[str, Any]] = report["qa"]["summaries"]
     return found
 
 
 @pytest.fixture
-def shop(project: Project) -> Project:
+def shop(project: ProjectFolder) -> ProjectFolder:
     project.write("suites/shop/suite.yaml", SUITE)
     project.write("suites/shop/shop.prompt", "{{question}}\n")
     project.write("suites/shop/own.py", OWN)
     return project
 
 
-def test_figures_of_a_run(shop: Project) -> None:
+def test_figures_of_a_run(shop: ProjectFolder) -> None:
     good, bad = summaries(shop, "shop")
     assert (good["side"], good["overall"]["questions"]) == ("baseline", 3)
     # "30 days r1" shares two of its three words with two.
@@ -77,7 +77,7 @@ def test_figures_of_a_run(shop: Project) -> None:
     assert (bad["unanswerable"]["right"], bad["grounded"]["right"], bad["citations"]["right"]) == (0, 2, 3)
 
 
-def test_a_person_reads_them(shop: Project) -> None:
+def test_a_person_reads_them(shop: ProjectFolder) -> None:
     said = shop.run("run", "suites/shop").out
     section = said[said.index("questions and answers") :].splitlines()[:7]
     assert section == [
@@ -91,14 +91,14 @@ def test_a_person_reads_them(shop: Project) -> None:
     ]
 
 
-def test_suites_without_questions_say_nothing(shop: Project) -> None:
+def test_suites_without_questions_say_nothing(shop: ProjectFolder) -> None:
     without = "checks: [contains: days]\ncases: [{case: one, vars: {question: How long?}}]\n"
     shop.write("suites/shop/suite.yaml", SUITE[: SUITE.index("checks")] + without)
     [report] = shop.run("run", "suites/shop", "--format", "json").data["runs"]
     assert report["qa"] is None
 
 
-def test_the_suite_that_ships(project: Project) -> None:
+def test_the_suite_that_ships(project: ProjectFolder) -> None:
     shutil.copytree(ROOT / "suites" / "handbook", project.root / "suites" / "handbook")
     assert project.run("validate", "suites/handbook", "--red").code == 0
     [report] = project.run("run", "suites/handbook", "--model", "python/finder.py:answer", "--format", "json").data[
@@ -109,7 +109,7 @@ def test_the_suite_that_ships(project: Project) -> None:
     assert (found["unanswerable"]["right"], found["unanswerable"]["of"], found["grounded"]["right"]) == (6, 9, 30)
 
 
-def test_figures_of_constructed_answers(project: Project) -> None:
+def test_figures_of_constructed_answers(project: ProjectFolder) -> None:
     rights = (["Denver Broncos", "The Denver Broncos"], ["24 to 10"], ["in 1967, in Los Angeles"], [], [])
     asked = [(f"Question {number}?", right) for number, right in enumerate(rights * 20)]
     with_answer = sum(bool(right) for _, right in asked)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from promptbench.api import Selection, Workspace
+from promptbench.api import Project, Selection
 from promptbench.api.reporting import build
 from promptbench.api.running import Finished, judge_all
 from promptbench.core.types import Answer, Attempt, AttemptKey, Outcome, Rung, Score, Side, Usage
@@ -41,7 +41,7 @@ def reported(tmp_path: Path) -> object:
     folder.mkdir(parents=True)
     (folder / "suite.yaml").write_text(SUITE)
     (folder / "triage.better.prompt").write_text(V2)
-    workspace = Workspace.open(tmp_path, {"OPENAI_API_KEY": "sk-test-0123456789"})
+    workspace = Project.open(tmp_path, {"OPENAI_API_KEY": "sk-test-0123456789"})
 
     def report(make: object) -> RunReport:
         with workspace.prompts() as store, RunStore(tmp_path / ".promptbench") as runs:

@@ -4,16 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from promptbench.api import Selection, Spending, Workspace
+from promptbench.api import Project, Selection, Spending
 from promptbench.api.spending import expected
 from promptbench.core.errors import InputError
-from promptbench.project.bench import Bench
+from promptbench.project.bench import PreparedSuite
 from tests.helpers.project import SUITE, V2
 
 PRICES = '["openai/fake"]\ninput = 1\noutput = 2\n'
 
 
-def opened(folder: Path, *, suite: str = SUITE, prices: str | None = PRICES) -> tuple[Workspace, Bench]:
+def opened(folder: Path, *, suite: str = SUITE, prices: str | None = PRICES) -> tuple[Project, PreparedSuite]:
     settings = '[providers.openai]\nbase_url = "http://127.0.0.1:9/v1"\n'
     if prices is not None:
         (folder / "prices.toml").write_text(prices)
@@ -22,7 +22,7 @@ def opened(folder: Path, *, suite: str = SUITE, prices: str | None = PRICES) -> 
     (folder / "suites/triage").mkdir(parents=True)
     (folder / "suites/triage/suite.yaml").write_text(suite)
     (folder / "suites/triage/triage.better.prompt").write_text(V2)
-    workspace = Workspace.open(folder, {})
+    workspace = Project.open(folder, {})
     with workspace.prompts() as store:
         benches, _ = workspace.assemble(Selection(), store=store, runs=None)
     return workspace, benches[0]

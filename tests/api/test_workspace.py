@@ -6,29 +6,29 @@ from pathlib import Path
 
 import pytest
 
-from promptbench.api import Selection, Workspace
+from promptbench.api import Project, Selection
 from promptbench.api.workspace import version_of
 from promptbench.core.errors import InputError, NothingSelected
 from tests.helpers.project import SUITE, V1, V2
 
 
 @pytest.fixture
-def workspace(tmp_path: Path) -> Workspace:
+def workspace(tmp_path: Path) -> Project:
     (tmp_path / "promptbench.toml").write_text("")
     for name in ("one", "two"):
         folder = tmp_path / "suites" / name
         folder.mkdir(parents=True)
         (folder / "suite.yaml").write_text(SUITE.replace("suite: triage", f"suite: {name}"))
         (folder / "triage.better.prompt").write_text(V2)
-    return Workspace.open(tmp_path / "suites" / "one", {"OPENAI_API_KEY": "sk-test-0123456789"})
+    return Project.open(tmp_path / "suites" / "one", {"OPENAI_API_KEY": "sk-test-0123456789"})
 
 
-def test_the_root_is_found_from_below(workspace: Workspace, tmp_path: Path) -> None:
+def test_the_root_is_found_from_below(workspace: Project, tmp_path: Path) -> None:
     assert workspace.settings.root == tmp_path.resolve()
     assert workspace.shown(tmp_path / "suites" / "one") == "suites/one"
 
 
-def test_suites_by_folder_by_file_and_all_of_them(workspace: Workspace, tmp_path: Path) -> None:
+def test_suites_by_folder_by_file_and_all_of_them(workspace: Project, tmp_path: Path) -> None:
     one, two = (tmp_path / "suites" / name / "suite.yaml" for name in ("one", "two"))
     assert workspace.suite_files([]) == [one, two]
     assert workspace.suite_files([tmp_path / "suites"]) == [one, two]
@@ -41,10 +41,10 @@ def test_suites_by_folder_by_file_and_all_of_them(workspace: Workspace, tmp_path
 
 def test_no_suite_at_all(tmp_path: Path) -> None:
     with pytest.raises(NothingSelected):
-        Workspace.open(tmp_path, {}).suite_files([])
+        Project.open(tmp_path, {}).suite_files([])
 
 
-def test_two_suites_of_one_name_are_refused(workspace: Workspace, tmp_path: Path) -> None:
+def test_two_suites_of_one_name_are_refused(workspace: Project, tmp_path: Path) -> None:
     (tmp_path / "suites" / "two" / "suite.yaml").write_text(SUITE.replace("suite: triage", "suite: one"))
     with workspace.prompts() as store, pytest.raises(InputError) as caught:
         workspace.assemble(Selection(), store=store, runs=None)
@@ -53,7 +53,7 @@ def test_two_suites_of_one_name_are_refused(workspace: Workspace, tmp_path: Path
     ]
 
 
-def test_cases_and_tags_select(workspace: Workspace) -> None:
+def test_cases_and_tags_select(workspace: Project) -> None:
     with workspace.prompts() as store:
         benches, _ = workspace.assemble(Selection(cases=("h*",)), store=store, runs=None)
         assert [[case.name for case in bench.cases] for bench in benches] == [["hello"], ["hello"]]

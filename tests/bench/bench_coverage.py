@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
-from promptbench.api import MeasureOptions, Spending, Workspace, measure
+from promptbench.api import MeasureOptions, Project, Spending, measure
 from promptbench.engine.arrivals import Arrivals, Load
 from promptbench.report.measurement import MeasuredModel
 from tests.bench.busy_server import BusyServer, Manner
@@ -71,7 +71,7 @@ def measured(folder: Path, models: Sequence[str], calls: int, seed: int) -> dict
     names = tuple(f"openai_compatible/{name}/m" for name in models)
     load = Load(Arrivals.POISSON, rate=RATE)
     options = MeasureOptions(load=load, calls=calls, warm_up=0, models=names, seed=seed)
-    workspace = Workspace.open(folder, environ={})
+    workspace = Project.open(folder, environ={})
     done = measure(workspace, folder / "known.prompt", options, Spending(), lambda event: None)
     return dict(zip(models, done.report.models, strict=True))
 

@@ -28,12 +28,12 @@ from typing import Any
 
 from promptbench import __version__
 from promptbench.api.running import Asked, _facts, plan_hash, prices_of
-from promptbench.api.workspace import Selection, Workspace
+from promptbench.api.workspace import Project, Selection
 from promptbench.core.canonical import digest
 from promptbench.core.clock import now
 from promptbench.core.types import Answer, Attempt, AttemptKey, CacheMode, Json, Outcome, Usage
 from promptbench.engine.scoring import scored
-from promptbench.project.bench import Bench
+from promptbench.project.bench import PreparedSuite
 from promptbench.store.runs import RunStore, RunVariant
 
 _SMALL = 12
@@ -152,13 +152,13 @@ def prepare(root: Path, answers: int, repeats: int) -> None:
     with (root / "documents.jsonl").open("w", encoding="utf-8") as file:
         for number in range(answers // repeats * repeats):
             file.write(json.dumps(document(number)) + "\n")
-    workspace = Workspace.open(root, {"OPENAI_API_KEY": "none"})
+    workspace = Project.open(root, {"OPENAI_API_KEY": "none"})
     with workspace.prompts() as store, workspace.runs() as runs:
         [bench], _ = workspace.assemble(Selection(), store=store, runs=runs)
         _record(workspace, bench, runs)
 
 
-def _record(workspace: Workspace, bench: Bench, runs: RunStore) -> None:
+def _record(workspace: Project, bench: PreparedSuite, runs: RunStore) -> None:
     asked = Asked("promptbench run", {"prompt": [], "model": [], "case": [], "tag": []}, CacheMode.OFF)
     facts = _facts(workspace, bench, asked, prices_of(workspace, bench))
     variants = [RunVariant(item.hash, item.side, item.label, item.prompt.source) for item in bench.variants]
@@ -174,7 +174,7 @@ def _record(workspace: Workspace, bench: Bench, runs: RunStore) -> None:
     runs.finish(info.id, "PASS", "")
 
 
-def _attempts(bench: Bench) -> Iterator[Attempt]:
+def _attempts(bench: PreparedSuite) -> Iterator[Attempt]:
     [variant], [model], repeats = bench.variants, bench.models, bench.suite.gate.repeats
     for place, name in enumerate(bench.cases.names):
         case = bench.cases[name]

@@ -7,7 +7,7 @@ import pytest
 
 from tests.helpers import judging
 from tests.helpers.fake_openai import FakeOpenAI
-from tests.helpers.project import Project, better
+from tests.helpers.project import ProjectFolder, better
 
 
 @pytest.fixture
@@ -19,13 +19,13 @@ def server() -> Iterator[FakeOpenAI]:
 @pytest.fixture
 def project(
     tmp_path: Path, server: FakeOpenAI, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Project:
+) -> ProjectFolder:
     monkeypatch.chdir(tmp_path)
-    return Project(tmp_path, server.base_url, capsys)
+    return ProjectFolder(tmp_path, server.base_url, capsys)
 
 
 @pytest.fixture
-def support(project: Project, server: FakeOpenAI) -> Project:
+def support(project: ProjectFolder, server: FakeOpenAI) -> ProjectFolder:
     """A project with a check that a judge decides, and that nobody has agreed with yet."""
     judging.set_up(project, server)
     return project

@@ -11,23 +11,23 @@ import pytest
 
 from tests.helpers.fake_openai import FakeOpenAI
 from tests.helpers.judging import CASES, CRITERION, FOLDER, JUDGE, agree, answered_as, by_sorry, says, served, to_judge
-from tests.helpers.project import Ended, Project
+from tests.helpers.project import Ended, ProjectFolder
 
 FILE = f"{FOLDER}/agreement.json"
 
 
-def with_labels(project: Project, name: str, text: str, *more: str) -> Ended:
+def with_labels(project: ProjectFolder, name: str, text: str, *more: str) -> Ended:
     project.write(f"{FOLDER}/{name}", text)
     return project.run("agree", FOLDER, "--labels", f"{FOLDER}/{name}", *more)
 
 
-def on_record(project: Project) -> dict[str, object]:
+def on_record(project: ProjectFolder) -> dict[str, object]:
     [entry] = json.loads((project.root / FILE).read_text())["agreements"]
     assert isinstance(entry, dict)
     return entry
 
 
-def test_what_is_said_and_recorded(support: Project, server: FakeOpenAI) -> None:
+def test_what_is_said_and_recorded(support: ProjectFolder, server: FakeOpenAI) -> None:
     # The judge lets one curt answer pass.
     server.script = served(
         lambda answer: says("pass" if answer == "Noted: complaint 1." else json.loads(by_sorry(answer))["verdict"])
@@ -49,7 +49,7 @@ def test_what_is_said_and_recorded(support: Project, server: FakeOpenAI) -> None
     assert support.run("validate").out.strip() == "no errors"
 
 
-def test_the_same_again_asks_nobody_and_changes_nothing(support: Project, server: FakeOpenAI) -> None:
+def test_the_same_again_asks_nobody_and_changes_nothing(support: ProjectFolder, server: FakeOpenAI) -> None:
     assert agree(support).code == 0
     before = (support.root / FILE).read_bytes()
     server.received.clear()
@@ -61,7 +61,7 @@ def test_the_same_again_asks_nobody_and_changes_nothing(support: Project, server
     assert len(to_judge(server)) == 20
 
 
-def test_a_judge_that_disagrees_stays_advisory(support: Project, server: FakeOpenAI) -> None:
+def test_a_judge_that_disagrees_stays_advisory(support: ProjectFolder, server: FakeOpenAI) -> None:
     server.script = served(lambda answer: says("fail" if "sorry" in answer.lower() else "pass"))
     ended = agree(support)
     assert ended.code == 1
@@ -70,7 +70,7 @@ def test_a_judge_that_disagrees_stays_advisory(support: Project, server: FakeOpe
     assert "and its lower bound must reach 0.4" in support.run("validate").out + support.run("validate").err
 
 
-def test_few_labels_are_not_enough_however_right_the_judge_is(support: Project) -> None:
+def test_few_labels_are_not_enough_however_right_the_judge_is(support: ProjectFolder) -> None:
     rows = [("Sorry.", "pass"), ("So sorry!", "pass"), ("No.", "fail"), ("Never.", "fail")]
     text = "".join(json.dumps({"case": CASES[0], "answer": answer, "label": label}) + "\n" for answer, label in rows)
     ended = with_labels(support, "few.jsonl", text)
@@ -78,7 +78,7 @@ def test_few_labels_are_not_enough_however_right_the_judge_is(support: Project) 
     assert "kappa 1.00 (95 % interval 0.07 to 1.00)" in ended.out
 
 
-def test_a_sheet_is_written_labelled_and_read(support: Project, server: FakeOpenAI) -> None:
+def test_a_sheet_is_written_labelled_and_read(support: ProjectFolder, server: FakeOpenAI) -> None:
     server.script = served(model=lambda body: '=1+1, "sorry";\nhm' if "apologise" in str(body) else "'-no")
     assert support.run("run", FOLDER).code == 0
     sheet = support.root / "sheet.csv"
@@ -101,7 +101,7 @@ def test_a_sheet_is_written_labelled_and_read(support: Project, server: FakeOpen
     assert support.run("agree", FOLDER, "--write-sheet", str(sheet)).code == 2, "labels are not overwritten"
 
 
-def test_answers_on_record_need_no_text_in_the_labels(support: Project, server: FakeOpenAI) -> None:
+def test_answers_on_record_need_no_text_in_the_labels(support: ProjectFolder, server: FakeOpenAI) -> None:
     assert support.run("run", FOLDER).code == 0
     ended = with_labels(support, "some.csv", "case,label\n" + f"{CASES[0]},pass\n")
     assert ended.code == 2
@@ -125,7 +125,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("name", MISTAKES)
-def test_mistakes_in_labels(support: Project, server: FakeOpenAI, name: str) -> None:
+def test_mistakes_in_labels(support: ProjectFolder, server: FakeOpenAI, name: str) -> None:
     text, message, hint = MISTAKES[name]
     ended = with_labels(support, "bad.csv", text)
     assert ended.code == 2
@@ -135,14 +135,14 @@ def test_mistakes_in_labels(support: Project, server: FakeOpenAI, name: str) -> 
     assert not (support.root / FILE).exists()
 
 
-def test_a_mistake_has_its_place(support: Project) -> None:
+def test_a_mistake_has_its_place(support: ProjectFolder) -> None:
     ended = with_labels(support, "bad.csv", 'case,answer,label\ncomplaint 1,"two\nlines",pass\ncomplaint 2,x,maybe\n')
     assert f"{FOLDER}/bad.csv:4:15: error" in ended.err
     ended = with_labels(support, "bad.jsonl", '{"case": "complaint 1", "answer": "x", "label": "maybe"}\n')
     assert f"{FOLDER}/bad.jsonl:1:49: error" in ended.err
 
 
-def test_too_many_answers_without_verdict_record_nothing(support: Project, server: FakeOpenAI) -> None:
+def test_too_many_answers_without_verdict_record_nothing(support: ProjectFolder, server: FakeOpenAI) -> None:
     server.script = served(lambda answer: "hm" if "complaint 1" in answer else by_sorry(answer))
     ended = agree(support)
     assert ended.code == 4
@@ -150,7 +150,7 @@ def test_too_many_answers_without_verdict_record_nothing(support: Project, serve
     assert not (support.root / FILE).exists()
 
 
-def test_a_judge_that_changes_in_between_is_no_judge(support: Project, server: FakeOpenAI) -> None:
+def test_a_judge_that_changes_in_between_is_no_judge(support: ProjectFolder, server: FakeOpenAI) -> None:
     names = iter(["judge-old"] * 10 + ["judge-new"] * 50)
     server.script = served(lambda answer: answered_as(next(names), by_sorry(answer)))
     ended = agree(support)
@@ -160,14 +160,14 @@ def test_a_judge_that_changes_in_between_is_no_judge(support: Project, server: F
     assert on_record(support)["judges"] == {JUDGE: ["judge-new"]}
 
 
-def test_a_bound_on_the_cost_needs_a_price(support: Project, server: FakeOpenAI) -> None:
+def test_a_bound_on_the_cost_needs_a_price(support: ProjectFolder, server: FakeOpenAI) -> None:
     ended = agree(support, "--max-cost", "$1")
     assert ended.code == 2
     assert f"the price of {JUDGE} is unknown" in ended.err
     assert not server.received
 
 
-def test_what_was_answered_before_the_budget_was_used_up_is_kept(support: Project, server: FakeOpenAI) -> None:
+def test_what_was_answered_before_the_budget_was_used_up_is_kept(support: ProjectFolder, server: FakeOpenAI) -> None:
     ended = agree(support, "--max-calls", "12")
     assert ended.code == 4
     assert "12 of 12 calls are made" in ended.err
@@ -177,7 +177,7 @@ def test_what_was_answered_before_the_budget_was_used_up_is_kept(support: Projec
     assert len(to_judge(server)) < 12 + 20
 
 
-def test_several_checks_need_a_name(support: Project) -> None:
+def test_several_checks_need_a_name(support: ProjectFolder) -> None:
     support.edit(
         f"{FOLDER}/suite.yaml",
         "  - not contains: lawyer\n",
@@ -190,7 +190,7 @@ def test_several_checks_need_a_name(support: Project) -> None:
     assert "1 judged check" not in support.run("validate").err
 
 
-def test_a_suite_without_such_a_check(support: Project) -> None:
+def test_a_suite_without_such_a_check(support: ProjectFolder) -> None:
     text = (support.root / FOLDER / "suite.yaml").read_text()
     support.write(f"{FOLDER}/suite.yaml", "".join(line + "\n" for line in text.splitlines() if "rubric" not in line))
     ended = agree(support)
@@ -202,7 +202,7 @@ def test_a_suite_without_such_a_check(support: Project) -> None:
     ("old", "new"),
     [('"kappa": 1.0', '"kappa": 0.9'), ('"low": 0.735', '"low": 0.9'), ("{", "["), ('"counts"', '"count"')],
 )
-def test_a_record_that_was_tampered_with_is_told(support: Project, old: str, new: str) -> None:
+def test_a_record_that_was_tampered_with_is_told(support: ProjectFolder, old: str, new: str) -> None:
     assert agree(support).code == 0
     support.edit(FILE, old, new)
     ended = support.run("validate")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.helpers.fake_openai import FakeOpenAI, Step, answer, chunks, error
-from tests.helpers.project import Ended, Project, better
+from tests.helpers.project import Ended, ProjectFolder, better
 
 SUITE = "suites/triage"
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
@@ -20,17 +20,17 @@ PER_CALL = (11 * 1000 + 7 * 2000) / 1e6
 
 
 @pytest.fixture
-def priced(project: Project) -> Project:
+def priced(project: ProjectFolder) -> ProjectFolder:
     project.edit("promptbench.toml", "[providers", 'prices = "prices.toml"\n[providers')
     project.write("prices.toml", '["openai/fake"]\ninput = 1000\noutput = 2000\n["openai/b"]\ninput = 1\noutput = 2\n')
     return project
 
 
-def bench(project: Project, *words: str) -> Ended:
+def bench(project: ProjectFolder, *words: str) -> Ended:
     return project.run("bench", *words, "--warm-up", "1", "-q")
 
 
-def models(project: Project, *words: str) -> list[dict[str, Any]]:
+def models(project: ProjectFolder, *words: str) -> list[dict[str, Any]]:
     ended = bench(project, *words, "--json")
     assert ended.code == 0, ended.err
     return list(ended.data["models"])
@@ -40,7 +40,7 @@ def by_model(a: float, b: float) -> Any:
     return lambda body: answer(better(body), delay=a if body["model"] == "a" else b)
 
 
-def test_two_models_in_turns_and_how_they_compare(priced: Project, server: FakeOpenAI) -> None:
+def test_two_models_in_turns_and_how_they_compare(priced: ProjectFolder, server: FakeOpenAI) -> None:
     server.script = by_model(0.004, 0.02)
     ended = bench(priced, SUITE, "--model", "openai/a", "--model", "openai/b", "--calls", "40", "--json")
     found = ended.data
@@ -63,7 +63,7 @@ def test_two_models_in_turns_and_how_they_compare(priced: Project, server: FakeO
     assert max(map(len, text.splitlines())) <= 80
 
 
-def test_a_stall_makes_all_that_arrive_meanwhile_wait(project: Project, server: FakeOpenAI) -> None:
+def test_a_stall_makes_all_that_arrive_meanwhile_wait(project: ProjectFolder, server: FakeOpenAI) -> None:
     """A client that waits for each answer would see one slow call; those that were due are in the latency here."""
     project.write("promptbench.toml", "concurrency = 1\n" + (project.root / "promptbench.toml").read_text())
     count = 0
@@ -82,7 +82,7 @@ def test_a_stall_makes_all_that_arrive_meanwhile_wait(project: Project, server: 
     assert model["queue"]["p90"]["value"] > 100
 
 
-def test_arrivals_from_a_trace(project: Project, server: FakeOpenAI) -> None:
+def test_arrivals_from_a_trace(project: ProjectFolder, server: FakeOpenAI) -> None:
     trace = project.write("arrivals.txt", "# seconds\n10.0\n10.0\n10.15\n")
     began = time.monotonic()
     (model,) = models(project, SUITE, "--trace", str(trace))
@@ -90,7 +90,7 @@ def test_arrivals_from_a_trace(project: Project, server: FakeOpenAI) -> None:
     assert (model["calls"], len(server.received)) == (3, 4)
 
 
-def test_errors_and_retries_are_counted_and_no_time_is(project: Project, server: FakeOpenAI) -> None:
+def test_errors_and_retries_are_counted_and_no_time_is(project: ProjectFolder, server: FakeOpenAI) -> None:
     count = 0
 
     def moody(body: dict[str, Any]) -> str | Step:
@@ -111,7 +111,7 @@ def test_errors_and_retries_are_counted_and_no_time_is(project: Project, server:
     assert "18 of 20 calls answered, 2 errored (1.2 to 31.7 %), 5 % retried" in bench(project, "--show", "latest").out
 
 
-def test_the_first_token_of_a_stream(project: Project, server: FakeOpenAI) -> None:
+def test_the_first_token_of_a_stream(project: ProjectFolder, server: FakeOpenAI) -> None:
     server.script = lambda body: chunks('{"team":', ' "billing"}', delay=0.01)
     (model,) = models(project, SUITE, "--calls", "6")
     assert 29 <= model["first_token"]["p50"]["value"] < model["provider"]["p50"]["value"]
@@ -121,7 +121,7 @@ def test_the_first_token_of_a_stream(project: Project, server: FakeOpenAI) -> No
     assert all(item.body["stream"] for item in server.received)
 
 
-def test_what_it_costs_and_what_the_examples_do(priced: Project, server: FakeOpenAI) -> None:
+def test_what_it_costs_and_what_the_examples_do(priced: ProjectFolder, server: FakeOpenAI) -> None:
     path = priced.write(
         f"{SUITE}/triage.shots.prompt",
         '{{role "user"}}\nMy card was charged\n{{role "model"}}\n{"team": "billing"}\n{{role "user"}}\n{{message}}\n',
@@ -140,7 +140,7 @@ def test_what_it_costs_and_what_the_examples_do(priced: Project, server: FakeOpe
     assert "$750.00" in shown
 
 
-def test_a_recommendation_rests_on_the_suites_runs(priced: Project, server: FakeOpenAI) -> None:
+def test_a_recommendation_rests_on_the_suites_runs(priced: ProjectFolder, server: FakeOpenAI) -> None:
     server.script = by_model(0.001, 0.01)
     both = ("--model", "openai/fake", "--model", "openai/b")
     text = " ".join(bench(priced, SUITE, *both, "--calls", "5").out.split())
@@ -155,7 +155,7 @@ def test_a_recommendation_rests_on_the_suites_runs(priced: Project, server: Fake
     assert "of 9 answers in run 2" in last
 
 
-def test_a_model_of_ones_own_beside_one_with_a_prompt(priced: Project, server: FakeOpenAI) -> None:
+def test_a_model_of_ones_own_beside_one_with_a_prompt(priced: ProjectFolder, server: FakeOpenAI) -> None:
     priced.edit("promptbench.toml", "prices =", 'python = ["suites/*/*.py"]\nmachine-price-per-hour = 0.1\nprices =')
     priced.write(f"{SUITE}/own.py", 'def team(vars):\n    return \'{"team": "billing"}\'\n')
     server.script = lambda body: answer(better(body), delay=0.01)
@@ -169,7 +169,7 @@ def test_a_model_of_ones_own_beside_one_with_a_prompt(priced: Project, server: F
     assert "times the price a call" in line
 
 
-def test_a_prompt_alone(project: Project, server: FakeOpenAI) -> None:
+def test_a_prompt_alone(project: ProjectFolder, server: FakeOpenAI) -> None:
     project.write("hello.prompt", "Say hello to {{name}}\n")
     server.script = ["Hello"]
     ended = bench(project, "hello.prompt", "--model", "openai/fake", "--var", "name=Ada", "--calls", "3")
@@ -179,7 +179,7 @@ def test_a_prompt_alone(project: Project, server: FakeOpenAI) -> None:
     assert (ended.code, "hello.prompt wants a value for name" in ended.err) == (2, True)
 
 
-def test_a_dry_run_asks_nothing(priced: Project, server: FakeOpenAI) -> None:
+def test_a_dry_run_asks_nothing(priced: ProjectFolder, server: FakeOpenAI) -> None:
     ended = bench(priced, SUITE, "--dry-run", "--calls", "9", "--rate", "3")
     assert ended.code == 0
     assert ended.out.startswith(
@@ -193,7 +193,7 @@ def test_a_dry_run_asks_nothing(priced: Project, server: FakeOpenAI) -> None:
     assert not (priced.root / ".promptbench").exists()
 
 
-def test_a_budget_ends_it_and_what_was_measured_is_kept(priced: Project, server: FakeOpenAI) -> None:
+def test_a_budget_ends_it_and_what_was_measured_is_kept(priced: ProjectFolder, server: FakeOpenAI) -> None:
     ended = bench(priced, SUITE, "--calls", "30", "--max-calls", "11")
     assert ended.code == 4
     assert "10 of 10 calls answered" in ended.out
@@ -204,7 +204,7 @@ def test_a_budget_ends_it_and_what_was_measured_is_kept(priced: Project, server:
     assert (ended.code, "the price of openai/unpriced is unknown" in ended.err) == (2, True)
 
 
-def test_a_model_that_is_not_there(project: Project, server: FakeOpenAI) -> None:
+def test_a_model_that_is_not_there(project: ProjectFolder, server: FakeOpenAI) -> None:
     server.script = lambda body: error(404, "no such model") if body["model"] == "gone" else better(body)
     ended = bench(project, SUITE, "--model", "openai/gone", "--model", "openai/fake", "--calls", "5")
     assert ended.code == 4
@@ -215,7 +215,7 @@ def test_a_model_that_is_not_there(project: Project, server: FakeOpenAI) -> None
     assert "no model answered: openai/gone is given up" in ended.err
 
 
-def test_history(project: Project) -> None:
+def test_history(project: ProjectFolder) -> None:
     assert "nothing is measured yet" in bench(project, "--history").out
     assert bench(project, "--show", "latest").code == 2
     bench(project, SUITE, "--calls", "3")
@@ -235,7 +235,7 @@ def test_history(project: Project) -> None:
     assert "several measurements begin with '2'" in ended.err
 
 
-def test_markdown(priced: Project) -> None:
+def test_markdown(priced: ProjectFolder) -> None:
     ended = bench(priced, SUITE, "--calls", "3", "--format", "markdown")
     assert ended.out.startswith("## triage.better.prompt, 3 cases, 3 calls to each model\n")
     assert "| `openai/fake` | latency |" in ended.out
@@ -257,7 +257,7 @@ def test_markdown(priced: Project) -> None:
         (("--from", "promptbench.toml"), "none of its first records can be read"),
     ],
 )
-def test_what_cannot_be_measured(project: Project, words: tuple[str, ...], why: str) -> None:
+def test_what_cannot_be_measured(project: ProjectFolder, words: tuple[str, ...], why: str) -> None:
     if "recorded/openai/fake" in words:
         assert project.run("run").code == 0
     ended = bench(project, *words)
@@ -265,7 +265,7 @@ def test_what_cannot_be_measured(project: Project, words: tuple[str, ...], why: 
     assert why in ended.err
 
 
-def test_several_candidates_are_not_one_prompt(project: Project) -> None:
+def test_several_candidates_are_not_one_prompt(project: ProjectFolder) -> None:
     project.edit(f"{SUITE}/suite.yaml", "prompt: triage.better.prompt", "prompt: triage.*.prompt")
     ended = bench(project, SUITE)
     assert ended.code == 2
@@ -273,7 +273,7 @@ def test_several_candidates_are_not_one_prompt(project: Project) -> None:
     assert bench(project, f"{SUITE}/triage.plain.prompt", "--calls", "2").code == 0
 
 
-def test_ctrl_c_keeps_what_was_measured(project: Project, server: FakeOpenAI) -> None:
+def test_ctrl_c_keeps_what_was_measured(project: ProjectFolder, server: FakeOpenAI) -> None:
     trace = project.write("arrivals.txt", "0\n" * 10 + "3600\n")
     process = project.start("bench", SUITE, "--trace", str(trace), "--warm-up", "0", "--quiet")
     deadline = time.monotonic() + 60
@@ -289,7 +289,7 @@ def test_ctrl_c_keeps_what_was_measured(project: Project, server: FakeOpenAI) ->
     assert line["complete"] is False
 
 
-def logged(project: Project, *files: Path) -> dict[str, dict[str, Any]]:
+def logged(project: ProjectFolder, *files: Path) -> dict[str, dict[str, Any]]:
     words = [word for file in files for word in ("--from", str(file))]
     ended = project.run("bench", *words, "--json")
     assert ended.code == 0, ended.err
@@ -302,7 +302,7 @@ def seconds(spread: dict[str, Any]) -> str:
 
 
 @pytest.mark.skipif(not (DATA / "bfcl_logs").exists(), reason="the BFCL logs are not on this machine")
-def test_published_figures_of_bfcl(project: Project) -> None:
+def test_published_figures_of_bfcl(project: ProjectFolder) -> None:
     names = ("claude-instant-1.2", "gpt-3.5-turbo-0125")
     found = logged(project, *(DATA / "bfcl_logs" / f"{name}.jsonl" for name in names))
     assert [(found[name]["calls"], found[name]["answered"], seconds(found[name]["latency"])) for name in names] == [
@@ -327,7 +327,7 @@ def test_published_figures_of_bfcl(project: Project) -> None:
 
 
 @pytest.mark.skipif(not (DATA / "llmperf_2023").exists(), reason="the LLMPerf data are not on this machine")
-def test_published_figures_of_llmperf(project: Project) -> None:
+def test_published_figures_of_llmperf(project: ProjectFolder) -> None:
     found = logged(project, DATA / "llmperf_2023")
     assert {
         name: (model["calls"], model["calls"] - model["answered"], seconds(model["latency"]))
@@ -345,7 +345,7 @@ def test_published_figures_of_llmperf(project: Project) -> None:
     assert found["groq_70b"]["first_token"]["count"] == 150
 
 
-def test_a_log_of_times_alone(project: Project) -> None:
+def test_a_log_of_times_alone(project: ProjectFolder) -> None:
     rows = [
         f"2026-11-0{day},m,{latency},{tokens},{error}"
         for day, latency, tokens, error in (
@@ -367,7 +367,7 @@ def test_a_log_of_times_alone(project: Project) -> None:
     assert (ended.code, "no call in none.csv has a latency; line 2: it has no latency" in ended.err) == (7, True)
 
 
-def test_a_record_that_cannot_be_written_ends_it(project: Project, server: FakeOpenAI) -> None:
+def test_a_record_that_cannot_be_written_ends_it(project: ProjectFolder, server: FakeOpenAI) -> None:
     assert bench(project, SUITE, "--calls", "1").code == 0
     database = sqlite3.connect(project.root / ".promptbench" / "runs.sqlite")
     database.execute(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.helpers.fake_openai import FakeOpenAI
-from tests.helpers.project import Project, better, right
+from tests.helpers.project import ProjectFolder, better, right
 
 SUITE = "suites/triage/suite.yaml"
 WRONG = "It is for the billing team, I think."
@@ -29,7 +29,7 @@ def every(number: int) -> Any:
     return script
 
 
-def test_a_flaky_case_is_found_and_later_runs_say_so(project: Project, server: FakeOpenAI) -> None:
+def test_a_flaky_case_is_found_and_later_runs_say_so(project: ProjectFolder, server: FakeOpenAI) -> None:
     project.adopt()
     server.script = every(5)
     ended = project.run("calibrate")
@@ -58,7 +58,7 @@ def test_a_flaky_case_is_found_and_later_runs_say_so(project: Project, server: F
     assert "where production passes 81.8 % of tries, as in the calibration of 20" in planned
 
 
-def test_the_block_that_it_prints_is_a_quarantine(project: Project, server: FakeOpenAI) -> None:
+def test_the_block_that_it_prints_is_a_quarantine(project: ProjectFolder, server: FakeOpenAI) -> None:
     project.adopt()
     server.script = every(5)
     lines = project.run("calibrate").out.splitlines()
@@ -69,7 +69,7 @@ def test_the_block_that_it_prints_is_a_quarantine(project: Project, server: Fake
 
 
 @pytest.mark.usefixtures("server")
-def test_steady_answers_raise_no_alarm(project: Project) -> None:
+def test_steady_answers_raise_no_alarm(project: ProjectFolder) -> None:
     project.adopt()
     data = project.run("calibrate", "--repeats", "4", "--json").data
     [model] = data["suites"][0]["models"]
@@ -77,7 +77,7 @@ def test_steady_answers_raise_no_alarm(project: Project) -> None:
     assert model["broken"] == {"count": 0, "of": 1000, "low": 0.0, "high": pytest.approx(0.0037, abs=1e-4)}
 
 
-def test_a_budget_ends_it_and_the_same_command_goes_on(project: Project, server: FakeOpenAI) -> None:
+def test_a_budget_ends_it_and_the_same_command_goes_on(project: ProjectFolder, server: FakeOpenAI) -> None:
     project.adopt()
     ended = project.run("calibrate", "--repeats", "4", "--max-calls", "10")
     assert ended.code == 4
@@ -87,13 +87,13 @@ def test_a_budget_ends_it_and_the_same_command_goes_on(project: Project, server:
     assert len(server.received) == 3 * 8
 
 
-def test_nothing_in_production(project: Project) -> None:
+def test_nothing_in_production(project: ProjectFolder) -> None:
     ended = project.run("calibrate")
     assert ended.code == 2
     assert "error: nothing of 'triage' is in production yet" in ended.err
 
 
-def test_a_model_that_always_answers_the_same(project: Project) -> None:
+def test_a_model_that_always_answers_the_same(project: ProjectFolder) -> None:
     project.edit("promptbench.toml", "[providers", 'python = ["suites/*/*.py"]\n[providers')
     project.write("suites/triage/own.py", 'def answer(case):\n    return \'{"team": "other"}\'\n')
     project.adopt()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.helpers.project import V1, Project
+from tests.helpers.project import V1, ProjectFolder
 
 SUITE = "suites/triage/suite.yaml"
 BY_HAND = """\
@@ -55,7 +55,7 @@ LOG = (
 
 
 @pytest.fixture
-def captured(project: Project) -> Project:
+def captured(project: ProjectFolder) -> ProjectFolder:
     """The project with a suite written by hand, the plain prompt in production, and a log with rendered prompts."""
     project.write(SUITE, BY_HAND)
     project.write("calls.jsonl", LOG)
@@ -68,7 +68,7 @@ def git(folder: Path, *arguments: str) -> str:
     return subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout
 
 
-def test_git_diff_shows_only_the_added_cases(captured: Project) -> None:
+def test_git_diff_shows_only_the_added_cases(captured: ProjectFolder) -> None:
     git(captured.root, "init", "-q")
     git(captured.root, "add", SUITE)
     git(captured.root, "commit", "-q", "-m", "suite")
@@ -89,7 +89,7 @@ def test_git_diff_shows_only_the_added_cases(captured: Project) -> None:
     assert captured.run("validate", "suites/triage").code == 0
 
 
-def test_what_is_said_of_a_captured_call(captured: Project) -> None:
+def test_what_is_said_of_a_captured_call(captured: ProjectFolder) -> None:
     ended = captured.run("capture", SUITE, "--log", "calls.jsonl#INC-2031")
     assert ended.out.splitlines() == [
         "red: 'INC-2031' fails by json schema: only readable after repair (unclosed), "
@@ -101,7 +101,7 @@ def test_what_is_said_of_a_captured_call(captured: Project) -> None:
     assert again.code == 0
 
 
-def test_the_right_answer_of_a_log_becomes_expect(captured: Project) -> None:
+def test_the_right_answer_of_a_log_becomes_expect(captured: ProjectFolder) -> None:
     asked = [{"role": "user", "content": "Which team is this for? I was charged"}]
     row = {"id": "g1", "messages": asked, "output": '{"team": "delivery"}', "expected": '{"team": "billing"}'}
     captured.write("gold.jsonl", json.dumps(row) + "\n")
@@ -126,7 +126,7 @@ def test_the_right_answer_of_a_log_becomes_expect(captured: Project) -> None:
         (["--check", "[{not contains: billing}, {contains: other}]"], ["- contains: other"]),
     ],
 )
-def test_what_a_person_says_makes_it_red(captured: Project, options: list[str], added: list[str]) -> None:
+def test_what_a_person_says_makes_it_red(captured: ProjectFolder, options: list[str], added: list[str]) -> None:
     ended = captured.run("capture", SUITE, "--log", "calls.jsonl#INC-2033", *options)
     assert ended.code == 0, ended.err
     text = (captured.root / SUITE).read_text()
@@ -134,7 +134,7 @@ def test_what_a_person_says_makes_it_red(captured: Project, options: list[str], 
     assert captured.run("validate").code == 0
 
 
-def test_what_passes_its_checks_does_not_enter(captured: Project) -> None:
+def test_what_passes_its_checks_does_not_enter(captured: ProjectFolder) -> None:
     ended = captured.run("capture", SUITE, "--log", "calls.jsonl#INC-2033")
     assert ended.code == 1
     assert (
@@ -171,7 +171,7 @@ def test_what_passes_its_checks_does_not_enter(captured: Project) -> None:
     ],
 )
 def test_what_cannot_be_captured_is_said_and_nothing_changes(
-    captured: Project, options: list[str], code: int, said: str
+    captured: ProjectFolder, options: list[str], code: int, said: str
 ) -> None:
     ended = captured.run("capture", SUITE, *options)
     assert ended.code == code
@@ -184,7 +184,7 @@ def test_what_cannot_be_captured_is_said_and_nothing_changes(
     ]
 
 
-def test_a_suite_with_mistakes_is_mended_first(captured: Project) -> None:
+def test_a_suite_with_mistakes_is_mended_first(captured: ProjectFolder) -> None:
     captured.edit(SUITE, "json schema: output", "json schemata: output")
     before = (captured.root / SUITE).read_text()
     ended = captured.run("capture", SUITE, "--log", "calls.jsonl#INC-2031")
@@ -193,14 +193,14 @@ def test_a_suite_with_mistakes_is_mended_first(captured: Project) -> None:
     assert (captured.root / SUITE).read_text() == before
 
 
-def test_a_case_that_nothing_can_fail_is_vacuous(captured: Project) -> None:
+def test_a_case_that_nothing_can_fail_is_vacuous(captured: ProjectFolder) -> None:
     captured.write(SUITE, "suite: triage\nprompt: triage.plain.prompt\nmodels: [openai/fake]\n")
     ended = captured.run("capture", SUITE, "--log", "calls.jsonl#INC-2033")
     assert ended.code == 1
     assert "it would be vacuous: nothing can fail it" in ended.err
 
 
-def test_a_suite_without_cases_and_checks_gets_both(captured: Project) -> None:
+def test_a_suite_without_cases_and_checks_gets_both(captured: ProjectFolder) -> None:
     captured.write(SUITE, "suite: triage\nprompt: triage.better.prompt\nmodels: [openai/fake]\n")
     ended = captured.run("capture", SUITE, "--log", "calls.jsonl#INC-2031")
     assert ended.code == 0, ended.err
@@ -211,7 +211,7 @@ def test_a_suite_without_cases_and_checks_gets_both(captured: Project) -> None:
     assert captured.run("validate").code == 0
 
 
-def test_imported_calls_are_captured_by_id_and_by_cluster(captured: Project) -> None:
+def test_imported_calls_are_captured_by_id_and_by_cluster(captured: ProjectFolder) -> None:
     assert captured.run("import", "calls.jsonl").code == 0
     ended = captured.run("capture", SUITE, "INC-2031", "--json")
     assert ended.code == 0, ended.err
@@ -224,7 +224,7 @@ def test_imported_calls_are_captured_by_id_and_by_cluster(captured: Project) -> 
     assert len(top.data["already_there"]) + len(top.data["refused"]) == 1
 
 
-def test_personal_data_of_a_log_file_is_replaced(captured: Project) -> None:
+def test_personal_data_of_a_log_file_is_replaced(captured: ProjectFolder) -> None:
     captured.write("mail.jsonl", call("m1", "Write to jo.smith@gmail.com", "{"))
     captured.run("capture", SUITE, "--log", "mail.jsonl#m1")
     text = (captured.root / SUITE).read_text()
@@ -232,14 +232,14 @@ def test_personal_data_of_a_log_file_is_replaced(captured: Project) -> None:
     assert "@example.com" in text
 
 
-def test_a_log_that_fits_no_prompt_says_why(captured: Project) -> None:
+def test_a_log_that_fits_no_prompt_says_why(captured: ProjectFolder) -> None:
     captured.write("other.jsonl", call("o1", "x", "{").replace("Which team", "What team"))
     ended = captured.run("capture", SUITE, "--log", "other.jsonl#o1")
     assert ended.code == 1
     assert "its variables cannot be recovered: message 1 does not start with the prompt's text" in ended.err
 
 
-def test_messages_are_replayed_as_they_are_where_the_prompt_takes_them(captured: Project) -> None:
+def test_messages_are_replayed_as_they_are_where_the_prompt_takes_them(captured: ProjectFolder) -> None:
     captured.write("suites/triage/triage.better.prompt", "---\noutput: {schema: {team: string}}\n---\n{{history}}\n")
     captured.write(SUITE, "suite: triage\nprompt: triage.better.prompt\nmodels: [openai/fake]\n")
     captured.write("other.jsonl", call("o1", "x", "{").replace("Which team", "What team"))
@@ -253,7 +253,7 @@ def test_messages_are_replayed_as_they_are_where_the_prompt_takes_them(captured:
     assert "    messages:\n      - role: user\n        content: What team is this for? x\n" in text
 
 
-def test_an_input_that_is_a_case_is_not_captured_again(captured: Project) -> None:
+def test_an_input_that_is_a_case_is_not_captured_again(captured: ProjectFolder) -> None:
     captured.write("same.jsonl", call("s1", "Hello, there", "{") + call("s2", "New", "{") + call("s3", "New", "["))
     ended = captured.run("capture", SUITE, *(word for name in "123" for word in ("--log", f"same.jsonl#s{name}")))
     assert ended.code == 1
@@ -262,7 +262,7 @@ def test_an_input_that_is_a_case_is_not_captured_again(captured: Project) -> Non
     assert ended.out.startswith("red: 's2' fails by json schema")
 
 
-def test_names_are_unique_and_readable(captured: Project) -> None:
+def test_names_are_unique_and_readable(captured: ProjectFolder) -> None:
     ids = ["3f2a9c1e-7b4d-4e1f-9a55-0c9d8e7f6a5b", "0f2a9c1e-7b4d-4e1f-9a55-0c9d8e7f6a5b", "hello"]
     captured.write("ids.jsonl", "".join(call(name, f"My order is late, and broken by {name}", "{") for name in ids))
     logs = [word for name in ids for word in ("--log", f"ids.jsonl#{name}")]

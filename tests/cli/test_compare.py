@@ -9,14 +9,14 @@ import pytest
 
 from tests.cli.test_run import last_line
 from tests.helpers.fake_openai import FakeOpenAI, answer
-from tests.helpers.project import Project, better, right
+from tests.helpers.project import ProjectFolder, better, right
 
 SUITE = "suites/triage/suite.yaml"
 PLAIN, BETTER = "suites/triage/triage.plain.prompt", "suites/triage/triage.better.prompt"
 
 
 @pytest.fixture
-def ran(project: Project, server: FakeOpenAI) -> Project:
+def ran(project: ProjectFolder, server: FakeOpenAI) -> ProjectFolder:
     """A project whose better prompt was promoted over the plain one."""
     project.adopt()
     assert project.run("run", "--promote").code == 0
@@ -24,14 +24,14 @@ def ran(project: Project, server: FakeOpenAI) -> Project:
     return project
 
 
-def report(project: Project, *arguments: str, code: int = 0) -> Any:
+def report(project: ProjectFolder, *arguments: str, code: int = 0) -> Any:
     ended = project.run("compare", *arguments, "--json")
     assert ended.code == code, ended.out + ended.err
     [run] = ended.data["runs"]
     return run
 
 
-def runs(project: Project) -> list[str]:
+def runs(project: ProjectFolder) -> list[str]:
     """The names of the runs on record, the oldest first."""
     import sqlite3
 
@@ -39,7 +39,7 @@ def runs(project: Project) -> list[str]:
         return [row[0] for row in record.execute("SELECT id FROM run ORDER BY rowid")]
 
 
-def test_two_versions_of_one_run(ran: Project, server: FakeOpenAI) -> None:
+def test_two_versions_of_one_run(ran: ProjectFolder, server: FakeOpenAI) -> None:
     ended = ran.run("compare", "triage@1", "triage@2")
     assert ended.code == 0, ended.err
     assert last_line(ended.out).startswith(
@@ -54,7 +54,7 @@ def test_two_versions_of_one_run(ran: Project, server: FakeOpenAI) -> None:
     assert not server.received
 
 
-def test_it_says_what_the_gate_says(ran: Project) -> None:
+def test_it_says_what_the_gate_says(ran: ProjectFolder) -> None:
     judged = ran.run("report", "--json").data
     compared = ran.run("compare", "triage@1", "triage@2", "--json").data
     assert judged["schema_version"] == compared["schema_version"] == 1
@@ -68,7 +68,7 @@ def test_it_says_what_the_gate_says(ran: Project) -> None:
     assert gate["sentence"].removeprefix("PASS: ") in run["sentence"]
 
 
-def test_every_check_that_changed_is_named(ran: Project) -> None:
+def test_every_check_that_changed_is_named(ran: ProjectFolder) -> None:
     run = report(ran, "triage@2", "triage@1", code=1)
     assert run["checks"] == [
         {"check": "expect", "model": "openai/fake", "fixed": 0, "broken": 2},
@@ -78,7 +78,7 @@ def test_every_check_that_changed_is_named(ran: Project) -> None:
     assert "checks: expect 2 broken · json 2 broken" in ran.run("compare", "triage@2", "triage@1").out
 
 
-def test_two_runs_are_matched_by_what_their_cases_are(ran: Project, server: FakeOpenAI) -> None:
+def test_two_runs_are_matched_by_what_their_cases_are(ran: ProjectFolder, server: FakeOpenAI) -> None:
     ran.edit(SUITE, "message: Hello}", "message: Hello you}")
     ran.edit(SUITE, "case: late parcel", "case: lost parcel")
     ran.run("run")
@@ -93,7 +93,7 @@ def test_two_runs_are_matched_by_what_their_cases_are(ran: Project, server: Fake
     assert not server.received
 
 
-def test_some_cases_of_what_is_on_record(ran: Project) -> None:
+def test_some_cases_of_what_is_on_record(ran: ProjectFolder) -> None:
     run = report(ran, "triage@1", "triage@2", "--case", "charged*", "--case", "hello")
     assert (run["cases"], run["reproduce"]) == (
         2,
@@ -107,7 +107,7 @@ def test_some_cases_of_what_is_on_record(ran: Project) -> None:
         assert (refused.code, f"{flag} says what is to be asked" in refused.err) == (2, True)
 
 
-def test_the_command_beside_a_failure_makes_it_again(ran: Project) -> None:
+def test_the_command_beside_a_failure_makes_it_again(ran: ProjectFolder) -> None:
     worse = ran.run("compare", "triage@2", "triage@1")
     [command] = [line.strip() for line in worse.out.splitlines() if line.startswith("  again: ")]
     assert command == "again: promptbench compare triage@2 triage@1 --case 'charged twice' --case 'late parcel'"
@@ -115,7 +115,7 @@ def test_the_command_beside_a_failure_makes_it_again(ran: Project) -> None:
     assert (again.code, "broken (2): A passes, B fails" in again.out) == (1, True)
 
 
-def test_what_an_interrupted_run_did_not_ask_is_left_out(ran: Project, server: FakeOpenAI) -> None:
+def test_what_an_interrupted_run_did_not_ask_is_left_out(ran: ProjectFolder, server: FakeOpenAI) -> None:
     ran.edit(SUITE, "gate: {repeats: 3}", "gate: {repeats: 4}")
     assert ran.run("run", "--max-calls", "5", "--concurrency", "1").code == 4
     first, second = runs(ran)
@@ -125,7 +125,7 @@ def test_what_an_interrupted_run_did_not_ask_is_left_out(ran: Project, server: F
     assert run["notes"][0] == (f"run {second} has not come to its end; `promptbench run suites/triage` goes on with it")
 
 
-def test_a_changed_check_makes_another_case(ran: Project) -> None:
+def test_a_changed_check_makes_another_case(ran: ProjectFolder) -> None:
     ran.edit(SUITE, "checks: [json]", "checks: [json, contains: team]")
     ran.run("run")
     ended = ran.run("compare", *runs(ran))
@@ -133,7 +133,7 @@ def test_a_changed_check_makes_another_case(ran: Project) -> None:
     assert "no case is the same in both runs" in ended.err
 
 
-def test_the_same_prompt_in_a_bad_hour(ran: Project, server: FakeOpenAI) -> None:
+def test_the_same_prompt_in_a_bad_hour(ran: ProjectFolder, server: FakeOpenAI) -> None:
     """What a provider changed under a prompt shows as cases that broke."""
     server.script = lambda body: '{"team": "none"}' if "Hello" in body["messages"][-1]["content"] else better(body)
     ran.run("run")
@@ -146,7 +146,7 @@ def test_the_same_prompt_in_a_bad_hour(ran: Project, server: FakeOpenAI) -> None
     )
 
 
-def test_versions_are_asked_now_with_a_suite(project: Project, server: FakeOpenAI) -> None:
+def test_versions_are_asked_now_with_a_suite(project: ProjectFolder, server: FakeOpenAI) -> None:
     ended = project.run("compare", PLAIN, BETTER, "suites/triage")
     assert ended.code == 0, ended.err
     assert last_line(ended.out).startswith("PASS: triage.better is no worse than triage.plain: 2 of 2 reproduced")
@@ -158,7 +158,7 @@ def test_versions_are_asked_now_with_a_suite(project: Project, server: FakeOpenA
     assert not server.received
 
 
-def test_versions_that_nobody_asked(project: Project) -> None:
+def test_versions_that_nobody_asked(project: ProjectFolder) -> None:
     project.adopt()
     ended = project.run("compare", "triage@1", BETTER)
     assert ended.code == 2
@@ -173,7 +173,7 @@ def by_model(body: dict[str, Any]) -> Any:
     return answer('{"team": "none"}' if wrong else right(text), delay=0.05 if body["model"] == "slow" else 0.0)
 
 
-def test_one_prompt_on_two_models(ran: Project, server: FakeOpenAI) -> None:
+def test_one_prompt_on_two_models(ran: ProjectFolder, server: FakeOpenAI) -> None:
     server.script = by_model
     worse = ran.run("compare", "suites/triage", "--model", "openai/large", "--model", "openai/small")
     assert worse.code == 1
@@ -192,7 +192,7 @@ def test_one_prompt_on_two_models(ran: Project, server: FakeOpenAI) -> None:
     assert run["reproduce"] == "promptbench compare suites/triage --model openai/large --model openai/slow"
 
 
-def test_which_prompt_two_models_are_asked(project: Project, server: FakeOpenAI) -> None:
+def test_which_prompt_two_models_are_asked(project: ProjectFolder, server: FakeOpenAI) -> None:
     """The suite's own where nothing is in production, and the file that is named."""
     models = ("--model", "openai/a", "--model", "openai/b")
     assert {row["prompt"] for row in report(project, *models)["rows"]} == {"triage.better"}
@@ -203,7 +203,7 @@ def test_which_prompt_two_models_are_asked(project: Project, server: FakeOpenAI)
     assert (dry["schema_version"], {*dry["comparison"]["expected"]}) == (1, {"openai/a", "openai/b"})
 
 
-def test_a_failure_of_both_models_is_no_reason_against_the_second(ran: Project, server: FakeOpenAI) -> None:
+def test_a_failure_of_both_models_is_no_reason_against_the_second(ran: ProjectFolder, server: FakeOpenAI) -> None:
     server.script = lambda body: '{"team": "none"}' if "parcel" in str(body) else right(body["messages"][-1]["content"])
     run = report(ran, "--model", "openai/a", "--model", "openai/b")
     assert run["sentence"].startswith(
@@ -211,7 +211,7 @@ def test_a_failure_of_both_models_is_no_reason_against_the_second(ran: Project, 
     )
 
 
-def test_a_comparison_is_no_trial(project: Project) -> None:
+def test_a_comparison_is_no_trial(project: ProjectFolder) -> None:
     """It proves nothing for a promotion, and the run before it is still the one that does."""
     project.adopt()
     project.run("run")
@@ -225,7 +225,7 @@ def test_a_comparison_is_no_trial(project: Project) -> None:
     assert project.run("promote", "triage").code == 0
 
 
-def test_a_comparison_that_was_made_is_on_record(ran: Project, server: FakeOpenAI) -> None:
+def test_a_comparison_that_was_made_is_on_record(ran: ProjectFolder, server: FakeOpenAI) -> None:
     server.script = by_model
     flags = ("--model", "openai/large", "--model", "openai/small")
     made = report(ran, "suites/triage", *flags, code=1)
@@ -235,7 +235,7 @@ def test_a_comparison_that_was_made_is_on_record(ran: Project, server: FakeOpenA
     assert not server.received
 
 
-def test_an_answer_is_no_escape_and_no_markup(ran: Project, server: FakeOpenAI, monkeypatch: Any) -> None:
+def test_an_answer_is_no_escape_and_no_markup(ran: ProjectFolder, server: FakeOpenAI, monkeypatch: Any) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
     said = "\x1b]0;owned\x07[red]no[/red] \u202edone"
     server.script = lambda body: answer(said if body["model"] == "b" else right(body["messages"][-1]["content"]))
@@ -264,7 +264,7 @@ WRONG: list[tuple[tuple[str, ...], str]] = [
 ]
 
 
-def test_what_cannot_be_compared(ran: Project, server: FakeOpenAI) -> None:
+def test_what_cannot_be_compared(ran: ProjectFolder, server: FakeOpenAI) -> None:
     ran.write("notes.prompt", "Summarise: {{message}}\n")
     assert ran.run("adopt", "notes.prompt", "--reason", "in use").code == 0
     for arguments, message in WRONG:

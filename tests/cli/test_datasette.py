@@ -10,11 +10,11 @@ import pytest
 from datasette.app import Datasette
 
 from tests.helpers.fake_openai import FakeOpenAI
-from tests.helpers.project import Project, better
+from tests.helpers.project import ProjectFolder, better
 
 
 @pytest.fixture
-def two_runs(project: Project, server: FakeOpenAI) -> list[str]:
+def two_runs(project: ProjectFolder, server: FakeOpenAI) -> list[str]:
     """Two runs of which the second one is worse, and the record in its file."""
     project.adopt()
     project.run("run", "-q")
@@ -24,7 +24,7 @@ def two_runs(project: Project, server: FakeOpenAI) -> list[str]:
     return [item["run"] for item in reversed(project.run("runs", "list", "--json").data["runs"])]
 
 
-def served(project: Project, paths: Sequence[str]) -> list[Any]:
+def served(project: ProjectFolder, paths: Sequence[str]) -> list[Any]:
     """What Datasette answers: JSON where that was asked for, else the page."""
     metadata = project.run("schema", "datasette").data
 
@@ -38,7 +38,7 @@ def served(project: Project, paths: Sequence[str]) -> list[Any]:
     return asyncio.run(ask())
 
 
-def test_tables_views_and_queries_are_there_and_explained(project: Project, two_runs: list[str]) -> None:
+def test_tables_views_and_queries_are_there_and_explained(project: ProjectFolder, two_runs: list[str]) -> None:
     start, database = served(project, ["/", "/runs.json"])
     assert "Start at run_summary" in start
     tables = [table["name"] for table in database["tables"] if not table["hidden"]]
@@ -59,7 +59,7 @@ def test_tables_views_and_queries_are_there_and_explained(project: Project, two_
     }
 
 
-def test_a_query_says_what_has_become_worse(project: Project, two_runs: list[str]) -> None:
+def test_a_query_says_what_has_become_worse(project: ProjectFolder, two_runs: list[str]) -> None:
     before, now = two_runs
     [rows, newest] = served(
         project,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.helpers.fake_openai import FakeOpenAI
-from tests.helpers.project import Project
+from tests.helpers.project import ProjectFolder
 
 PARCEL = "Where is my parcel number {}? It should have been here on Monday and I am still waiting for it at home"
 
@@ -23,7 +23,7 @@ def broken(name: str, day: int) -> str:
 
 
 @pytest.fixture
-def logged(project: Project) -> Project:
+def logged(project: ProjectFolder) -> ProjectFolder:
     log = [broken(f"b{day}", day) for day in range(1, 8)]
     log += [call(f"t{index}", answer=None, error=f"HTTP 429: try again in {index} ms") for index in range(3)]
     log += [call("cut", answer='{"a', finish_reason="length"), call("fine", answer="fine")]
@@ -39,7 +39,7 @@ def logged(project: Project) -> Project:
     return project
 
 
-def test_the_largest_first_with_an_example_each(logged: Project) -> None:
+def test_the_largest_first_with_an_example_each(logged: ProjectFolder) -> None:
     ended = logged.run("failures", "--json")
     rows = ended.data["rows"]
     assert [(row["count"], row["inputs"], row["tier"], row["why"]) for row in rows] == [
@@ -54,7 +54,7 @@ def test_the_largest_first_with_an_example_each(logged: Project) -> None:
     assert (ended.data["failures"], ended.data["clusters"]) == (16, 5)
 
 
-def test_at_a_terminal_of_80_columns(logged: Project) -> None:
+def test_at_a_terminal_of_80_columns(logged: ProjectFolder) -> None:
     out = logged.run("failures").out.splitlines()
     assert max(map(len, out)) <= 80
     assert out[0].split() == ["calls", "inputs", "newest", "what", "why", "example"]
@@ -62,13 +62,13 @@ def test_at_a_terminal_of_80_columns(logged: Project) -> None:
     assert out[-1] == "16 failing calls in 5 clusters"
 
 
-def test_filters(logged: Project) -> None:
+def test_filters(logged: ProjectFolder) -> None:
     assert logged.run("failures", "--json", "--where", "tier=cut").data["failures"] == 1
     assert logged.run("failures", "--json", "--since", "2026-11-05").data["failures"] == 3
     assert logged.run("failures", "--model", "claude").code == 7
 
 
-def test_only_the_first_forty(project: Project) -> None:
+def test_only_the_first_forty(project: ProjectFolder) -> None:
     words = ("one", "two", "three", "four", "five", "six", "seven")
     verdicts = [f"{a} {b}" for a in words for b in words]
     project.write("log.jsonl", "".join(call(name, answer="x", failed=name) for name in verdicts))
@@ -78,7 +78,7 @@ def test_only_the_first_forty(project: Project) -> None:
     assert len(project.run("failures", "--all", "--json").data["rows"]) == 49
 
 
-def test_a_suites_checks_find_what_the_log_did_not_mark(logged: Project, server: FakeOpenAI) -> None:
+def test_a_suites_checks_find_what_the_log_did_not_mark(logged: ProjectFolder, server: FakeOpenAI) -> None:
     logged.edit("suites/triage/suite.yaml", "checks: [json]", "checks: [json schema: output]")
     rows = logged.run("failures", "suites/triage", "--json").data["rows"]
     assert rows[0]["why"] == "JSON: unclosed:object@after"
@@ -86,7 +86,7 @@ def test_a_suites_checks_find_what_the_log_did_not_mark(logged: Project, server:
     assert not server.received
 
 
-def test_attempts_of_the_newest_run(project: Project) -> None:
+def test_attempts_of_the_newest_run(project: ProjectFolder) -> None:
     project.adopt()
     assert project.run("run").code == 0
     ended = project.run("failures", "--json")
@@ -95,7 +95,7 @@ def test_attempts_of_the_newest_run(project: Project) -> None:
     assert row["example"]["source"].endswith("of triage")
 
 
-def test_nothing_on_record(project: Project) -> None:
+def test_nothing_on_record(project: ProjectFolder) -> None:
     ended = project.run("failures")
     assert (ended.code, "nothing is on record" in ended.err) == (7, True)
     assert not (project.root / ".promptbench").exists()

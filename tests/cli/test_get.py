@@ -13,7 +13,7 @@ from openai import AsyncOpenAI
 from promptbench.client import PromptClient
 from tests.helpers.fake_anthropic import FakeAnthropic
 from tests.helpers.fake_openai import FakeOpenAI
-from tests.helpers.project import V2, Project
+from tests.helpers.project import V2, ProjectFolder
 
 MESSAGES = [
     {"role": "system", "content": "Answer with JSON."},
@@ -23,20 +23,20 @@ LATE = ("--var", "message=My parcel\nis late")
 
 
 @pytest.fixture
-def promoted(project: Project) -> Project:
+def promoted(project: ProjectFolder) -> ProjectFolder:
     project.adopt()
     assert project.run("run", "--promote").code == 0
     return project
 
 
-def test_text_is_the_source_until_values_are_given(promoted: Project) -> None:
+def test_text_is_the_source_until_values_are_given(promoted: ProjectFolder) -> None:
     assert promoted.run("get", "triage").out == V2
     ended = promoted.run("get", "triage", *LATE)
     assert ended.out == "system:\nAnswer with JSON.\n\nuser:\nMy parcel\nis late\n"
     assert promoted.run("get", "triage@1", "--var", "message=Hi").out == "Which team is this for? Hi\n"
 
 
-def test_messages_and_what_the_client_makes_of_it_are_the_same(promoted: Project) -> None:
+def test_messages_and_what_the_client_makes_of_it_are_the_same(promoted: ProjectFolder) -> None:
     promoted.write("mail.txt", "My parcel\nis late")
     ended = promoted.run("get", "triage", "--format", "messages", "--var", "message=@mail.txt")
     assert ended.data == MESSAGES
@@ -46,7 +46,7 @@ def test_messages_and_what_the_client_makes_of_it_are_the_same(promoted: Project
     assert [{"model": item.model, "returned": list(item.returned)} for item in prompt.models] == told["models"]
 
 
-def test_json_is_all_of_it(promoted: Project) -> None:
+def test_json_is_all_of_it(promoted: ProjectFolder) -> None:
     ended = promoted.run("get", "triage", "--format", "json")
     assert ended.out == promoted.run("get", "triage", "--json").out
     data = ended.data
@@ -58,7 +58,9 @@ def test_json_is_all_of_it(promoted: Project) -> None:
     assert (adopted["label"], adopted["models"]) == (None, [])
 
 
-def test_the_openai_body_is_what_the_run_asked_and_its_sdk_sends_it(promoted: Project, server: FakeOpenAI) -> None:
+def test_the_openai_body_is_what_the_run_asked_and_its_sdk_sends_it(
+    promoted: ProjectFolder, server: FakeOpenAI
+) -> None:
     asked = server.received[-1].body
     message = asked["messages"][-1]["content"]
     body = promoted.run("get", "triage", "--format", "openai", "--model", "fake", "--var", f"message={message}").data
@@ -76,7 +78,7 @@ def test_the_openai_body_is_what_the_run_asked_and_its_sdk_sends_it(promoted: Pr
     assert "model" not in promoted.run("get", "triage", "--format", "openai", *LATE).data
 
 
-def test_the_anthropic_body_is_sent_by_its_sdk(project: Project) -> None:
+def test_the_anthropic_body_is_sent_by_its_sdk(project: ProjectFolder) -> None:
     project.write("suites/triage/triage.plain.prompt", V2.replace("temperature: 0", "maxOutputTokens: 50"))
     project.adopt()
     body = project.run("get", "triage", "--format", "anthropic", "--model", "claude-haiku-4-5", *LATE).data
@@ -97,7 +99,7 @@ def test_the_anthropic_body_is_sent_by_its_sdk(project: Project) -> None:
         assert server.received[-1].body == body
 
 
-def test_an_api_that_would_not_take_a_parameter_is_told_before_it_is_asked(promoted: Project) -> None:
+def test_an_api_that_would_not_take_a_parameter_is_told_before_it_is_asked(promoted: ProjectFolder) -> None:
     ended = promoted.run("get", "triage", "--format", "anthropic", *LATE)
     assert ended.code == 2
     assert ended.err == (
@@ -120,7 +122,7 @@ def test_an_api_that_would_not_take_a_parameter_is_told_before_it_is_asked(promo
         (["--format", "yaml"], "is not one of"),
     ],
 )
-def test_a_mistake_is_named(project: Project, flags: list[str], said: str) -> None:
+def test_a_mistake_is_named(project: ProjectFolder, flags: list[str], said: str) -> None:
     (project.root / "latin.txt").write_bytes(b"\xe4")
     project.adopt()
     project.write("suites/triage/triage.plain.prompt", V2)

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from tests.helpers.project import Ended, Project
+from tests.helpers.project import Ended, ProjectFolder
 
 PLANTED = {
     "email": "ann.lee@acme.co.uk",
@@ -32,9 +32,9 @@ ANSWER = json.dumps({"said": TEXT})
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Project:
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> ProjectFolder:
     monkeypatch.chdir(tmp_path)
-    return Project(tmp_path, "http://127.0.0.1:1", capsys)
+    return ProjectFolder(tmp_path, "http://127.0.0.1:1", capsys)
 
 
 def call(name: str = "c1", **more: Any) -> dict[str, Any]:
@@ -45,7 +45,7 @@ def lines(*records: dict[str, Any]) -> str:
     return "".join(json.dumps(record) + "\n" for record in records)
 
 
-def rows(project: Project, what: str = "count(*)") -> list[Any]:
+def rows(project: ProjectFolder, what: str = "count(*)") -> list[Any]:
     database = sqlite3.connect(project.root / ".promptbench" / "runs.sqlite")
     try:
         return [row[0] for row in database.execute(f"SELECT {what} FROM logged_call")]
@@ -186,7 +186,7 @@ FORMATS: dict[str, dict[str, str]] = {
 
 @pytest.mark.parametrize("name", FORMATS)
 @pytest.mark.parametrize("packed", [False, True], ids=["plain", "gz"])
-def test_nothing_that_was_planted_reaches_the_disk(name: str, packed: bool, project: Project) -> None:
+def test_nothing_that_was_planted_reaches_the_disk(name: str, packed: bool, project: ProjectFolder) -> None:
     folder = project.root / "logs"
     folder.mkdir()
     for file, text in FORMATS[name].items():
@@ -204,7 +204,7 @@ def test_nothing_that_was_planted_reaches_the_disk(name: str, packed: bool, proj
     assert project.run("import", "logs").out.splitlines()[-1].startswith("imported 1 call: 0 new, 1 already there")
 
 
-def test_a_pipe_leaves_nothing_behind_either(project: Project) -> None:
+def test_a_pipe_leaves_nothing_behind_either(project: ProjectFolder) -> None:
     (project.root / "tmp").mkdir()
     done = subprocess.run(
         [sys.executable, "-m", "promptbench", "import", "-", "--json"],
@@ -220,7 +220,7 @@ def test_a_pipe_leaves_nothing_behind_either(project: Project) -> None:
     assert not any(b"acme" in part for part in written(project.root))
 
 
-def test_no_redact_is_said_aloud(project: Project) -> None:
+def test_no_redact_is_said_aloud(project: ProjectFolder) -> None:
     project.write("log.jsonl", lines(call(answer=ANSWER)))
     ended = project.run("import", "log.jsonl", "--no-redact")
     assert "warning: nothing is redacted" in ended.err
@@ -228,7 +228,7 @@ def test_no_redact_is_said_aloud(project: Project) -> None:
     assert rows(project, "answer") == [ANSWER]
 
 
-def test_the_same_person_in_every_import(project: Project) -> None:
+def test_the_same_person_in_every_import(project: ProjectFolder) -> None:
     project.write("one.jsonl", lines(call("c1", answer="ann@acme.com")))
     project.write("two.jsonl", lines(call("c2", answer="to ANN@acme.com")))
     for file in ("one.jsonl", "two.jsonl"):
@@ -239,7 +239,7 @@ def test_the_same_person_in_every_import(project: Project) -> None:
         assert (project.root / ".promptbench" / "redaction.key").stat().st_mode & 0o077 == 0
 
 
-def test_patterns_of_the_project(project: Project) -> None:
+def test_patterns_of_the_project(project: ProjectFolder) -> None:
     project.write("promptbench.toml", "[redact]\ncustomer = 'KD-(\\d{6})'\n")
     project.write("log.jsonl", lines(call(answer="KD-123456")))
     assert "1 customer" in project.run("import", "log.jsonl").out
@@ -249,7 +249,7 @@ def test_patterns_of_the_project(project: Project) -> None:
     assert (ended.code, "the pattern 'customer'" in ended.err) == (2, True)
 
 
-def test_bad_records_are_counted_and_listed(project: Project) -> None:
+def test_bad_records_are_counted_and_listed(project: ProjectFolder) -> None:
     project.write(
         "log.jsonl", lines(call("c1")) + "{oops\n" + lines(call("c2"), {"promptbench": "call/1"}) * 1 + "x\n" * 30
     )
@@ -264,7 +264,7 @@ def test_bad_records_are_counted_and_listed(project: Project) -> None:
     assert rows(project) == [2]
 
 
-def test_files_folders_patterns_and_a_dry_run(project: Project) -> None:
+def test_files_folders_patterns_and_a_dry_run(project: ProjectFolder) -> None:
     for name in ("logs/a.jsonl", "logs/deep/b.jsonl", "logs/.hidden/c.jsonl"):
         project.write(name, lines(call(name)))
     project.write("logs/README.md", "These are our logs.\n")
@@ -286,7 +286,7 @@ def test_files_folders_patterns_and_a_dry_run(project: Project) -> None:
         (["--failed-only", "--model", "claude"], ["3"]),
     ],
 )
-def test_filters(options: list[str], kept: list[str], project: Project) -> None:
+def test_filters(options: list[str], kept: list[str], project: ProjectFolder) -> None:
     project.write(
         "log.jsonl",
         lines(
@@ -301,7 +301,7 @@ def test_filters(options: list[str], kept: list[str], project: Project) -> None:
     assert (nothing.code, "none of 3 calls is selected" in nothing.err) == (7, True)
 
 
-def test_columns_by_hand(project: Project) -> None:
+def test_columns_by_hand(project: ProjectFolder) -> None:
     project.write("log.csv", "frage,antwort\nhi,hello\n")
     assert project.run("import", "log.csv").code == 2
     ended = project.run("import", "log.csv", "--map", "input=frage", "--map", "answer=antwort")
@@ -332,7 +332,7 @@ def sqlite(path: Path) -> None:
         ("x.db", "sqlite", "is a SQLite database of another program, with the tables orders"),
     ],
 )
-def test_what_is_no_log(name: str, content: bytes | str | None, said: str, project: Project) -> None:
+def test_what_is_no_log(name: str, content: bytes | str | None, said: str, project: ProjectFolder) -> None:
     if content == "sqlite":
         sqlite(project.root / name)
     elif isinstance(content, bytes):
@@ -346,7 +346,7 @@ def test_what_is_no_log(name: str, content: bytes | str | None, said: str, proje
 
 
 @pytest.mark.parametrize("options", [["--since", "soon"], ["--where", "x"], ["--format", "langfuze"]])
-def test_options_that_are_wrong(options: list[str], project: Project) -> None:
+def test_options_that_are_wrong(options: list[str], project: ProjectFolder) -> None:
     project.write("log.jsonl", lines(call()))
     ended = project.run("import", "log.jsonl", *options)
     assert (ended.code, "hint: " in ended.err) == (2, True)
@@ -357,7 +357,7 @@ def imported(ended: Ended) -> tuple[int, int]:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
-def test_killed_anywhere_the_same_command_completes_it(project: Project) -> None:
+def test_killed_anywhere_the_same_command_completes_it(project: ProjectFolder) -> None:
     count = 4_000
     with (project.root / "log.jsonl").open("w", encoding="utf-8") as file:
         for index in range(count):

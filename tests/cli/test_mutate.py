@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.helpers.fake_openai import FakeOpenAI
-from tests.helpers.project import Project
+from tests.helpers.project import ProjectFolder
 
 PLAIN = "Which team? {{message}}\n"
 HOLE = """\
@@ -33,7 +33,7 @@ cases:
 
 
 @pytest.fixture
-def hole(project: Project) -> Project:
+def hole(project: ProjectFolder) -> ProjectFolder:
     project.write("suites/triage/suite.yaml", HOLE)
     project.write("suites/triage/triage.prompt", PLAIN)
     return project
@@ -44,7 +44,7 @@ def alive(data: Any) -> dict[tuple[str, str], dict[str, Any]]:
     return {(item["operator"], item["field"]): item for item in suite["survivors"]}
 
 
-def test_a_hole_is_found_and_closed(hole: Project, server: FakeOpenAI) -> None:
+def test_a_hole_is_found_and_closed(hole: ProjectFolder, server: FakeOpenAI) -> None:
     survivors = alive(hole.run("mutate", "--json").data)
     swapped = survivors["swap two labels", "priority"]
     assert (swapped["mutants"], swapped["cases"], swapped["must"]) == (2, 2, True)
@@ -58,7 +58,7 @@ def test_a_hole_is_found_and_closed(hole: Project, server: FakeOpenAI) -> None:
     assert not server.received
 
 
-def test_checks_that_never_fail_have_a_location(hole: Project) -> None:
+def test_checks_that_never_fail_have_a_location(hole: ProjectFolder) -> None:
     [suite] = hole.run("mutate", "--json").data["suites"]
     assert [(item["check"], item["location"], item["case"]) for item in suite["vacuous"]] == [
         ("regex: '.?'", "suites/triage/suite.yaml:14:9", "charged twice"),
@@ -66,13 +66,13 @@ def test_checks_that_never_fail_have_a_location(hole: Project) -> None:
     ]
 
 
-def test_a_logged_answer_that_fails_a_check_is_enough(hole: Project) -> None:
+def test_a_logged_answer_that_fails_a_check_is_enough(hole: ProjectFolder) -> None:
     hole.edit("suites/triage/suite.yaml", "    checks:\n", f"    was: '{'word ' * 91}'\n    checks:\n")
     [suite] = hole.run("mutate", "--json").data["suites"]
     assert [item["check"] for item in suite["vacuous"]] == ["regex: '.?'"]
 
 
-def test_a_mutant_that_the_accept_level_allows_is_not_a_survivor(hole: Project) -> None:
+def test_a_mutant_that_the_accept_level_allows_is_not_a_survivor(hole: ProjectFolder) -> None:
     rows = {row["name"]: row for row in hole.run("mutate", "--json").data["suites"][0]["operators"]}
     assert rows["fence"] == {**rows["fence"], "made": 2, "equivalent": 2, "killed": 0, "survived": 0}
     hole.edit("suites/triage/suite.yaml", "checks:\n  - json\n", "accept: raw\nchecks:\n  - json\n")
@@ -80,7 +80,7 @@ def test_a_mutant_that_the_accept_level_allows_is_not_a_survivor(hole: Project) 
     assert rows["fence"] == {**rows["fence"], "made": 2, "equivalent": 0, "killed": 2, "survived": 0}
 
 
-def test_the_answers_of_a_run(project: Project, server: FakeOpenAI) -> None:
+def test_the_answers_of_a_run(project: ProjectFolder, server: FakeOpenAI) -> None:
     assert project.run("run").code == 0
     server.received.clear()
     [suite] = project.run("mutate", "--json").data["suites"]
@@ -94,14 +94,14 @@ def test_the_answers_of_a_run(project: Project, server: FakeOpenAI) -> None:
     assert project.run("mutate", "--json").data["suites"][0]["answers"] == {"run": 2, "expect": 1}
 
 
-def test_only_answers_that_pass_now(project: Project) -> None:
+def test_only_answers_that_pass_now(project: ProjectFolder) -> None:
     project.run("run")
     project.edit("suites/triage/suite.yaml", "expect: {team: other}", "checks: [{contains: nobody}]")
     [suite] = project.run("mutate", "--json").data["suites"]
     assert (suite["answers"], suite["without_answer"]) == ({"run": 2}, 1)
 
 
-def test_a_gate(hole: Project) -> None:
+def test_a_gate(hole: ProjectFolder) -> None:
     ended = hole.run("mutate", "--at-least", "90%")
     assert ended.code == 1
     assert ended.out.splitlines()[-1].startswith("FAIL: the checks kill ")
@@ -110,11 +110,11 @@ def test_a_gate(hole: Project) -> None:
     assert hole.run("mutate", "--at-least", "half").code == 2
 
 
-def test_selected_cases(hole: Project) -> None:
+def test_selected_cases(hole: ProjectFolder) -> None:
     assert hole.run("mutate", "--case", "late*", "--json").data["suites"][0]["cases"] == 1
 
 
-def test_nothing_to_break(project: Project) -> None:
+def test_nothing_to_break(project: ProjectFolder) -> None:
     for team in ("billing", "delivery", "other"):
         project.edit("suites/triage/suite.yaml", f"expect: {{team: {team}}}", "checks: [{contains: team}]")
     ended = project.run("mutate")
@@ -122,11 +122,11 @@ def test_nothing_to_break(project: Project) -> None:
     assert "write one under 'should be:'" in ended.err
 
 
-def test_a_missing_run(hole: Project) -> None:
+def test_a_missing_run(hole: ProjectFolder) -> None:
     assert hole.run("mutate", "--run", "20260101-000000-abcd").code == 2
 
 
-def test_cases_of_a_file(hole: Project) -> None:
+def test_cases_of_a_file(hole: ProjectFolder) -> None:
     text = HOLE.partition("cases:")[0] + "cases: more.jsonl\n"
     hole.write("suites/triage/suite.yaml", text)
     line = '{"case": "c%s", "vars": {"message": "m"}, "should be": {"team": "t%s", "n": %s}}\n'
@@ -136,7 +136,7 @@ def test_cases_of_a_file(hole: Project) -> None:
     assert found["drop a field", "n"]["mutants"] == 300
 
 
-def test_a_check_of_the_call_is_not_vacuous(hole: Project) -> None:
+def test_a_check_of_the_call_is_not_vacuous(hole: ProjectFolder) -> None:
     hole.edit("suites/triage/suite.yaml", "      - regex: '.?'\n", "      - latency: 1 ms\n")
     [suite] = hole.run("mutate", "--json").data["suites"]
     assert [item["check"] for item in suite["vacuous"]] == ['count: {"at most":90,"of":"words"}']

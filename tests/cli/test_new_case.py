@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.helpers.project import SUITE, Project
+from tests.helpers.project import SUITE, ProjectFolder
 from tests.helpers.terminal import Terminal
 
 FILE = "suites/triage/suite.yaml"
@@ -19,11 +19,11 @@ ADDED = """\
 OPTIONS = ("--var", "message=My parcel is wet: who pays?", "--expect", "{team: delivery}", "--never", "sorry")
 
 
-def text(project: Project) -> str:
+def text(project: ProjectFolder) -> str:
     return (project.root / FILE).read_text(encoding="utf-8")
 
 
-def test_by_options_it_is_added_behind_the_others_and_nothing_else_changes(project: Project) -> None:
+def test_by_options_it_is_added_behind_the_others_and_nothing_else_changes(project: ProjectFolder) -> None:
     ended = project.run("new", "case", *OPTIONS, "--name", "parcel is wet", "--tag", "wet")
     assert (ended.code, ended.err) == (0, "")
     assert ended.out == f"{ADDED}added 'parcel is wet' to {FILE}\nnext: promptbench run suites/triage\n"
@@ -31,12 +31,12 @@ def test_by_options_it_is_added_behind_the_others_and_nothing_else_changes(proje
     assert project.run("validate").code == 0
 
 
-def test_without_a_name_the_first_words_are_it(project: Project) -> None:
+def test_without_a_name_the_first_words_are_it(project: ProjectFolder) -> None:
     assert "- case: My parcel is wet who\n" in project.run("new", "case", *OPTIONS, "--dry-run").out
     assert text(project) == SUITE
 
 
-def test_an_answer_is_tried_before_anything_is_written(project: Project) -> None:
+def test_an_answer_is_tried_before_anything_is_written(project: ProjectFolder) -> None:
     ended = project.run("new", "case", *OPTIONS, "--answer", '{"team": "billing"}')
     assert ended.code == 1
     assert "failed: expect: team is 'billing', not 'delivery'\nFAIL" in ended.out
@@ -46,7 +46,7 @@ def test_an_answer_is_tried_before_anything_is_written(project: Project) -> None
     assert "PASS: this answer is good enough\nadded" in ended.out
 
 
-def test_a_wrong_answer_stays_in_the_case(project: Project) -> None:
+def test_a_wrong_answer_stays_in_the_case(project: ProjectFolder) -> None:
     assert project.run("new", "case", *OPTIONS, "--was", '{"team": "delivery"}').code == 2
     assert text(project) == SUITE
     assert project.run("new", "case", *OPTIONS, "--was", '{"team": "billing",}').code == 0
@@ -64,31 +64,31 @@ def test_a_wrong_answer_stays_in_the_case(project: Project) -> None:
         ([*OPTIONS, "--check", "containz: x"], "did you mean 'contains'?"),
     ],
 )
-def test_what_is_refused(options: list[str], said: str, project: Project) -> None:
+def test_what_is_refused(options: list[str], said: str, project: ProjectFolder) -> None:
     ended = project.run("new", "case", *options)
     assert ended.code == 2
     assert said in ended.err
     assert text(project) == SUITE
 
 
-def test_a_case_that_nothing_can_fail_is_refused(project: Project) -> None:
+def test_a_case_that_nothing_can_fail_is_refused(project: ProjectFolder) -> None:
     project.edit(FILE, "checks: [json]\n", "")
     ended = project.run("new", "case", "--var", "message=Hello again")
     assert "missing options: --expect …" in ended.err
 
 
-def test_which_suite_is_asked_for_where_there_are_several(project: Project) -> None:
+def test_which_suite_is_asked_for_where_there_are_several(project: ProjectFolder) -> None:
     project.write("suites/other/suite.yaml", SUITE.replace("suite: triage", "suite: other"))
     assert "name one of them: suites/other, suites/triage" in project.run("new", "case").err
 
 
-def test_the_same_question_twice_is_remarked(project: Project) -> None:
+def test_the_same_question_twice_is_remarked(project: ProjectFolder) -> None:
     ended = project.run("new", "case", "--name", "again", "--var", "message=Hello", "--expect", "{team: other}")
     assert ended.code == 0
     assert ended.err == "warning: the case 'hello' has the same input\n"
 
 
-def test_by_questions(project: Project) -> None:
+def test_by_questions(project: ProjectFolder) -> None:
     with Terminal(["new", "case"], project.root) as terminal:
         terminal.answer("What did the customer say?", "My parcel is wet:\nwho pays?")
         terminal.answer("  team", "delivery")
@@ -114,7 +114,7 @@ def test_by_questions(project: Project) -> None:
     assert text(project) == SUITE.replace("gate:", f"{added}gate:")
 
 
-def test_interrupted_it_writes_nothing(project: Project) -> None:
+def test_interrupted_it_writes_nothing(project: ProjectFolder) -> None:
     with Terminal(["new", "case", *OPTIONS], project.root) as terminal:
         terminal.answer("What is the case about?", "")
         terminal.answer("An answer to try the checks on", "")

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.helpers.project import Project
+from tests.helpers.project import ProjectFolder
 from tests.helpers.shipped import ROOT
 
 pytest.importorskip("sklearn", reason="the extra `lm` is not installed")
@@ -23,7 +23,7 @@ FOLDER = ROOT / "suites" / "nlu"
 MODEL = "python/model.py:predict"
 
 
-def summaries(project: Project, *arguments: str) -> list[dict[str, Any]]:
+def summaries(project: ProjectFolder, *arguments: str) -> list[dict[str, Any]]:
     ended = project.run("run", "suites/nlu", *arguments, "--format", "json")
     [report] = ended.data["runs"]
     found: list[dict[str, Any]] = report["nlu"]["summaries"]
@@ -44,16 +44,16 @@ def loaded(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleTy
 
 
 @pytest.fixture
-def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Project:
+def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> ProjectFolder:
     monkeypatch.chdir(tmp_path)
-    project = Project(tmp_path, "http://127.0.0.1:9/v1", capsys)
+    project = ProjectFolder(tmp_path, "http://127.0.0.1:9/v1", capsys)
     project.write("promptbench.toml", 'python = ["suites/*/*.py"]\n')
     shutil.copytree(FOLDER, tmp_path / "suites" / "nlu", ignore=shutil.ignore_patterns("__pycache__"))
     return project
 
 
 @pytest.fixture
-def endpoint(shipped: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def endpoint(shipped: ProjectFolder, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     server = loaded("serve", shipped.root / "suites" / "nlu", monkeypatch).serve(0)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}/predict"
@@ -61,7 +61,7 @@ def endpoint(shipped: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]
     server.server_close()
 
 
-def test_the_model_finds_most_intents_and_slots(shipped: Project) -> None:
+def test_the_model_finds_most_intents_and_slots(shipped: ProjectFolder) -> None:
     [found] = summaries(shipped, "--model", MODEL)
     assert found["in_scope"]["of"] == 65
     assert found["in_scope"]["right"] >= 57
@@ -71,7 +71,7 @@ def test_the_model_finds_most_intents_and_slots(shipped: Project) -> None:
     assert (found["outside_count"], found["unread"]) == (0, 0)
 
 
-def test_behind_http_it_says_the_same(shipped: Project, endpoint: str) -> None:
+def test_behind_http_it_says_the_same(shipped: ProjectFolder, endpoint: str) -> None:
     settings = (
         f'[providers.http.endpoints.nlu]\nurl = "{endpoint}"\nbody = {{ text = "{{{{vars.text}}}}" }}\nlocal = true\n'
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from promptbench.cli.app import run
-from tests.helpers.project import Project
+from tests.helpers.project import ProjectFolder
 
 
 def test_init_writes_a_suite_that_is_sound(
@@ -34,11 +34,11 @@ def test_a_folder_without_a_suite(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert run(["run", "missing"]) == 2
 
 
-def test_schema_is_json(project: Project) -> None:
+def test_schema_is_json(project: ProjectFolder) -> None:
     assert project.run("schema").data["required"] == ["suite", "prompt", "models"]
 
 
-def test_doctor(project: Project) -> None:
+def test_doctor(project: ProjectFolder) -> None:
     ended = project.run("doctor")
     assert ended.code == 0, ended.out
     assert "providers: {'openai'" in ended.out
@@ -49,7 +49,7 @@ def test_doctor(project: Project) -> None:
     assert "BAD  prompt store" in ended.out
 
 
-def test_wrong_usage_is_the_users_input(project: Project) -> None:
+def test_wrong_usage_is_the_users_input(project: ProjectFolder) -> None:
     for arguments in (
         ["nonsense"],
         ["run", "--nonsense"],
@@ -62,7 +62,7 @@ def test_wrong_usage_is_the_users_input(project: Project) -> None:
         assert ended.err.startswith("error: ")
 
 
-def test_a_bug_is_one_line_and_a_file(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bug_is_one_line_and_a_file(project: ProjectFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MY_API_KEY", "secret-0123456789")
 
     def broken(*_: object, **__: object) -> None:
@@ -79,7 +79,7 @@ def test_a_bug_is_one_line_and_a_file(project: Project, monkeypatch: pytest.Monk
     assert "secret-0123456789" not in text + ended.err
 
 
-def test_a_reader_that_leaves_early_is_no_failure(project: Project) -> None:
+def test_a_reader_that_leaves_early_is_no_failure(project: ProjectFolder) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "promptbench", "schema"],
         stdout=subprocess.PIPE,
@@ -94,14 +94,14 @@ def test_a_reader_that_leaves_early_is_no_failure(project: Project) -> None:
     process.stderr.close()
 
 
-def test_a_read_only_record_is_the_environments_fault(project: Project) -> None:
+def test_a_read_only_record_is_the_environments_fault(project: ProjectFolder) -> None:
     (project.root / ".promptbench").write_text("a file where a folder should be")
     ended = project.run("run")
     assert ended.code == 4
     assert ".promptbench" in ended.err
 
 
-def test_settings_say_where_they_come_from(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_say_where_they_come_from(project: ProjectFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PROMPTBENCH_RETRIES", "7")
     findings = {item["what"].strip(): item["value"] for item in project.run("doctor", "--json").data["findings"]}
     assert findings["retries"] == "7 (environment)"

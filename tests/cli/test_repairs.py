@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.helpers.fake_openai import FakeOpenAI
-from tests.helpers.project import Project
+from tests.helpers.project import ProjectFolder
 
 ANSWERS = {
     "clean": '{"team": "billing"}',
@@ -46,7 +46,7 @@ def server():
 
 
 @pytest.fixture
-def ran(project: Project) -> Project:
+def ran(project: ProjectFolder) -> ProjectFolder:
     cases = "".join(f"  - {{case: {name}, vars: {{message: {name}}}}}\n" for name in ANSWERS)
     project.write("suites/triage/suite.yaml", SUITE + cases)
     project.write("suites/triage/triage.prompt", PROMPT)
@@ -54,7 +54,7 @@ def ran(project: Project) -> Project:
     return project
 
 
-def test_which_rule_rescues_what_and_what_none_does(ran: Project, server: FakeOpenAI) -> None:
+def test_which_rule_rescues_what_and_what_none_does(ran: ProjectFolder, server: FakeOpenAI) -> None:
     server.received.clear()
     data = ran.run("repairs", "latest", "--json").data
     assert not server.received
@@ -80,7 +80,7 @@ def test_which_rule_rescues_what_and_what_none_does(ran: Project, server: FakeOp
     assert clean + row["rescued"] + row["beyond"] + unmended == 24
 
 
-def test_the_page_fits_and_ends_with_the_sentence(ran: Project) -> None:
+def test_the_page_fits_and_ends_with_the_sentence(ran: ProjectFolder) -> None:
     ended = ran.run("repairs")
     assert ended.code == 0
     *lines, last = ended.out.splitlines()
@@ -90,7 +90,7 @@ def test_the_page_fits_and_ends_with_the_sentence(ran: Project) -> None:
     assert max(map(len, lines)) <= 100
 
 
-def test_a_run_whose_answers_nobody_reads(project: Project) -> None:
+def test_a_run_whose_answers_nobody_reads(project: ProjectFolder) -> None:
     project.edit("suites/triage/suite.yaml", "checks: [json]", "checks: [contains: billing]")
     project.edit("suites/triage/suite.yaml", "    expect: {team: billing}\n", "")
     project.edit("suites/triage/suite.yaml", "    expect: {team: delivery}\n", "")
@@ -101,10 +101,10 @@ def test_a_run_whose_answers_nobody_reads(project: Project) -> None:
     assert ended.out.splitlines()[-1].startswith("no check of this suite reads an answer as data")
 
 
-def test_the_suite_need_not_be_there_any_more(ran: Project) -> None:
+def test_the_suite_need_not_be_there_any_more(ran: ProjectFolder) -> None:
     (ran.root / "suites/triage/suite.yaml").unlink()
     assert ran.run("repairs").code == 0
 
 
-def test_a_run_that_is_not_there(project: Project) -> None:
+def test_a_run_that_is_not_there(project: ProjectFolder) -> None:
     assert project.run("repairs", "20260101-000000-abcd").code == 2

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.helpers.fake_openai import FakeOpenAI
-from tests.helpers.project import V1, Project, right
+from tests.helpers.project import V1, ProjectFolder, right
 
 SUITE = "suites/triage/suite.yaml"
 
@@ -37,14 +37,14 @@ def answers(body: dict[str, Any]) -> str:
 
 
 @pytest.fixture
-def replayed(project: Project, server: FakeOpenAI) -> Project:
+def replayed(project: ProjectFolder, server: FakeOpenAI) -> ProjectFolder:
     server.script = answers
     project.write("calls.jsonl", LOG)
     project.adopt()
     return project
 
 
-def test_logged_answers_are_scored_again_without_a_call(replayed: Project, server: FakeOpenAI) -> None:
+def test_logged_answers_are_scored_again_without_a_call(replayed: ProjectFolder, server: FakeOpenAI) -> None:
     ended = replayed.run("replay", "suites/triage", "--log", "calls.jsonl")
     assert (ended.code, ended.err) == (0, "")
     assert ended.out.splitlines() == [
@@ -61,14 +61,14 @@ def test_logged_answers_are_scored_again_without_a_call(replayed: Project, serve
     assert server.received == []
 
 
-def test_rescoring_needs_no_key(replayed: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rescoring_needs_no_key(replayed: ProjectFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     replayed.write("promptbench.toml", "")
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     ended = replayed.run("replay", "suites/triage", "--log", "calls.jsonl", "--json")
     assert ended.data["checks"] == {"json": 3, "expect": 1}
 
 
-def test_asking_again_says_what_is_fixed(replayed: Project, server: FakeOpenAI) -> None:
+def test_asking_again_says_what_is_fixed(replayed: ProjectFolder, server: FakeOpenAI) -> None:
     ended = replayed.run("replay", "suites/triage", "--log", "calls.jsonl", "--ask", "-q")
     assert ended.code == 1
     assert "4 logged failures: asks openai/fake 24 questions; estimated" in ended.err
@@ -87,7 +87,7 @@ def test_asking_again_says_what_is_fixed(replayed: Project, server: FakeOpenAI) 
     assert server.received
 
 
-def test_a_failure_of_a_model_that_is_not_asked_is_named_with_where_it_was_reproduced(replayed: Project) -> None:
+def test_a_failure_of_a_model_that_is_not_asked_is_named_with_where_it_was_reproduced(replayed: ProjectFolder) -> None:
     replayed.edit(SUITE, "models: [openai/fake]", "models: [openai/fake, openai/other]")
     replayed.write("one.jsonl", call("c2", "My parcel got lost", "{", model="gpt-old"))
     ended = replayed.run("replay", "suites/triage", "--log", "one.jsonl", "--ask", "-q", "--json")
@@ -96,7 +96,7 @@ def test_a_failure_of_a_model_that_is_not_asked_is_named_with_where_it_was_repro
     assert (case["other_models"], case["reproduced_on"]) == (["gpt-old"], 2)
 
 
-def test_the_price_is_said_first_and_may_be_all(replayed: Project, server: FakeOpenAI) -> None:
+def test_the_price_is_said_first_and_may_be_all(replayed: ProjectFolder, server: FakeOpenAI) -> None:
     ended = replayed.run("replay", "suites/triage", "--log", "calls.jsonl", "--ask", "--dry-run")
     assert (ended.code, ended.err, server.received) == (0, "", [])
     assert "4 logged failures: asks openai/fake 24 questions" in ended.out
@@ -108,7 +108,7 @@ def test_the_price_is_said_first_and_may_be_all(replayed: Project, server: FakeO
     assert "stopped at the budget" in bound.out
 
 
-def test_imported_calls_are_replayed_by_filter(replayed: Project) -> None:
+def test_imported_calls_are_replayed_by_filter(replayed: ProjectFolder) -> None:
     assert replayed.run("replay", "suites/triage").code == 2
     replayed.run("import", "calls.jsonl")
     ended = replayed.run("replay", "suites/triage", "--model", "openai/old", "--json")
@@ -117,7 +117,7 @@ def test_imported_calls_are_replayed_by_filter(replayed: Project) -> None:
     assert (none.code, "no logged call can be replayed" in none.err) == (7, True)
 
 
-def test_nothing_can_be_promoted_by_a_replay(replayed: Project) -> None:
+def test_nothing_can_be_promoted_by_a_replay(replayed: ProjectFolder) -> None:
     replayed.write("one.jsonl", call("c1", "I was charged for this", "No."))
     ended = replayed.run("replay", "suites/triage", "--log", "one.jsonl", "--ask", "-q")
     assert ended.code == 0, ended.out
@@ -132,5 +132,5 @@ def test_nothing_can_be_promoted_by_a_replay(replayed: Project) -> None:
     assert whole.code == 0, whole.err
 
 
-def test_both_ways_at_once_are_refused(replayed: Project) -> None:
+def test_both_ways_at_once_are_refused(replayed: ProjectFolder) -> None:
     assert replayed.run("replay", "suites/triage", "--ask", "--rescore-only").code == 2

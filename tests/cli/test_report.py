@@ -16,13 +16,13 @@ from markdown_it import MarkdownIt
 from promptbench.report.formats import plugins
 from promptbench.report.formats.github import LIMIT
 from tests.helpers.fake_openai import FakeOpenAI, error
-from tests.helpers.project import Project, better
+from tests.helpers.project import ProjectFolder, better
 
 XSD = Path(__file__).parents[1] / "report" / "formats" / "junit.xsd"
 
 
 @pytest.fixture
-def failed(project: Project, server: FakeOpenAI) -> Project:
+def failed(project: ProjectFolder, server: FakeOpenAI) -> ProjectFolder:
     """A run of which one case is broken, on record."""
     project.adopt()
     server.script = lambda body: "no" if "Hello" in str(body) and "JSON" in str(body) else better(body)
@@ -30,7 +30,7 @@ def failed(project: Project, server: FakeOpenAI) -> Project:
     return project
 
 
-def test_every_format_is_written_and_read(failed: Project) -> None:
+def test_every_format_is_written_and_read(failed: ProjectFolder) -> None:
     files = {name: failed.root / "out" / f"a.{name}" for name in plugins.names()}
     words = [word for name, file in files.items() for word in ("--output", f"{name}={file}")]
     ended = failed.run("report", *words)
@@ -60,7 +60,7 @@ def test_every_format_is_written_and_read(failed: Project) -> None:
 
 
 def test_github_gets_annotations_and_a_summary_and_mistakes_are_told(
-    failed: Project, monkeypatch: pytest.MonkeyPatch
+    failed: ProjectFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     summary = failed.write("summary.md", "of another step\n")
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
@@ -85,7 +85,7 @@ def test_github_gets_annotations_and_a_summary_and_mistakes_are_told(
         assert (ended.code, said in ended.err) == (2, True)
 
 
-def test_no_verdict_leaves_no_evidence_and_keeps_its_code(project: Project, server: FakeOpenAI) -> None:
+def test_no_verdict_leaves_no_evidence_and_keeps_its_code(project: ProjectFolder, server: FakeOpenAI) -> None:
     project.adopt()
     server.script = lambda body: error(500, "down")
     project.write("promptbench.toml", (project.root / "promptbench.toml").read_text() + "\n")

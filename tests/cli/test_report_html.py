@@ -9,12 +9,12 @@ import re
 from typing import Any
 
 from tests.helpers.fake_openai import FakeOpenAI
-from tests.helpers.project import Project, better, right
+from tests.helpers.project import ProjectFolder, better, right
 
 _DATA = r'<script type="application/octet-stream" id="data-0-(\w+)">([^<]*)</script>'
 
 
-def _page(project: Project, server: FakeOpenAI) -> str:
+def _page(project: ProjectFolder, server: FakeOpenAI) -> str:
     """The candidate mends two cases and breaks one; the suite has run before."""
     project.adopt()
     assert project.run("run", "-q").code == 0
@@ -24,7 +24,7 @@ def _page(project: Project, server: FakeOpenAI) -> str:
     return (project.root / "out" / "report.html").read_text(encoding="utf-8")
 
 
-def test_it_holds_all_of_a_real_run(project: Project, server: FakeOpenAI) -> None:
+def test_it_holds_all_of_a_real_run(project: ProjectFolder, server: FakeOpenAI) -> None:
     page = _page(project, server)
     _holds_every_case_attempt_and_message(page)
     assert "<h2>1 case broken: &#x27;hello&#x27;" in page

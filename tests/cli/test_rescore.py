@@ -8,31 +8,31 @@ import pytest
 
 from tests.cli.test_run import last_line
 from tests.helpers.fake_openai import FakeOpenAI
-from tests.helpers.project import Ended, Project
+from tests.helpers.project import Ended, ProjectFolder
 
 
 @pytest.fixture
-def ran(project: Project, server: FakeOpenAI) -> Project:
+def ran(project: ProjectFolder, server: FakeOpenAI) -> ProjectFolder:
     project.adopt()
     assert project.run("run").code == 0
     server.received.clear()
     return project
 
 
-def rescored(project: Project, *arguments: str) -> Ended:
+def rescored(project: ProjectFolder, *arguments: str) -> Ended:
     ended = project.run("rescore", *arguments)
     assert "error:" not in ended.err
     return ended
 
 
-def test_the_same_checks_give_the_same_verdict(ran: Project, server: FakeOpenAI) -> None:
+def test_the_same_checks_give_the_same_verdict(ran: ProjectFolder, server: FakeOpenAI) -> None:
     before = ran.run("gate")
     after = rescored(ran)
     assert (after.code, last_line(after.out)) == (before.code, last_line(before.out))
     assert not server.received
 
 
-def test_changed_checks_change_the_scores_and_no_model_is_asked(ran: Project, server: FakeOpenAI) -> None:
+def test_changed_checks_change_the_scores_and_no_model_is_asked(ran: ProjectFolder, server: FakeOpenAI) -> None:
     ran.edit("suites/triage/suite.yaml", "checks: [json]", "checks: [json, not contains: billing]")
     ended = rescored(ran, "latest", "--json")
     [run] = ended.data["runs"]
@@ -40,7 +40,7 @@ def test_changed_checks_change_the_scores_and_no_model_is_asked(ran: Project, se
     assert not server.received
 
 
-def test_what_looks_again_writes_every_format(ran: Project) -> None:
+def test_what_looks_again_writes_every_format(ran: ProjectFolder) -> None:
     ran.edit("suites/triage/suite.yaml", "checks: [json]", "checks: [json, not contains: nowhere]")
     for command in ("rescore", "gate", "report"):
         ended = ran.run(command, "latest", "--output", f"csv={command}.csv", "--format", "markdown")
@@ -51,7 +51,7 @@ def test_what_looks_again_writes_every_format(ran: Project) -> None:
         assert "production: It is for the billing team" in shown.out
 
 
-def test_what_passes_by_the_new_checks_is_promoted_without_a_call(ran: Project, server: FakeOpenAI) -> None:
+def test_what_passes_by_the_new_checks_is_promoted_without_a_call(ran: ProjectFolder, server: FakeOpenAI) -> None:
     ran.edit("suites/triage/suite.yaml", "checks: [json]", "checks: [json, contains: team]")
     assert ran.run("promote", "triage").code == 5  # the run was judged by other checks
     assert rescored(ran).code == 0
@@ -61,7 +61,7 @@ def test_what_passes_by_the_new_checks_is_promoted_without_a_call(ran: Project, 
     assert ran.run("prompts", "show", "triage@production", "--evidence").code == 0
 
 
-def test_where_answers_are_missing_the_suite_goes_on_from_there(ran: Project, server: FakeOpenAI) -> None:
+def test_where_answers_are_missing_the_suite_goes_on_from_there(ran: ProjectFolder, server: FakeOpenAI) -> None:
     # By these checks `hello` fails on the candidate too, so the gate wants it asked again.
     ran.edit("suites/triage/suite.yaml", "expect: {team: other}", "expect: {team: nothing}")
     ended = rescored(ran)
@@ -73,7 +73,7 @@ def test_where_answers_are_missing_the_suite_goes_on_from_there(ran: Project, se
     assert not any("parcel" in str(item.body) for item in server.received)
 
 
-def test_other_inputs_are_left_out(ran: Project, server: FakeOpenAI) -> None:
+def test_other_inputs_are_left_out(ran: ProjectFolder, server: FakeOpenAI) -> None:
     ran.edit("suites/triage/suite.yaml", "message: Hello}", "message: Hello you}")
     ended = rescored(ran)
     assert ended.code == 6
@@ -85,12 +85,12 @@ def test_other_inputs_are_left_out(ran: Project, server: FakeOpenAI) -> None:
     assert not server.received
 
 
-def test_other_prompts_are_refused(ran: Project) -> None:
+def test_other_prompts_are_refused(ran: ProjectFolder) -> None:
     ran.edit("suites/triage/triage.better.prompt", "Answer with JSON.", "Answer in JSON.")
     ended = ran.run("rescore")
     assert ended.code == 2
     assert "was made with other prompts than there are now" in ended.err
 
 
-def test_a_run_that_is_not_there(project: Project) -> None:
+def test_a_run_that_is_not_there(project: ProjectFolder) -> None:
     assert project.run("rescore", "20260101-000000-abcd").code == 2

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from tests.helpers.fake_openai import FakeOpenAI, error, html, stall
-from tests.helpers.project import V2, Project, better
+from tests.helpers.project import V2, ProjectFolder, better
 
 
 def last_line(text: str) -> str:
     return text.rstrip("\n").splitlines()[-1]
 
 
-def test_the_loop_from_adoption_to_promotion(project: Project) -> None:
+def test_the_loop_from_adoption_to_promotion(project: ProjectFolder) -> None:
     project.adopt()
     ended = project.run("run", "suites/triage", "--promote")
     assert ended.code == 0, ended.out + ended.err
@@ -30,7 +30,7 @@ def test_the_loop_from_adoption_to_promotion(project: Project) -> None:
     assert history["events"][1]["evidence"]
 
 
-def test_the_same_again_has_nothing_to_promote(project: Project) -> None:
+def test_the_same_again_has_nothing_to_promote(project: ProjectFolder) -> None:
     project.adopt()
     project.run("run", "--promote")
     ended = project.run("run", "--promote")
@@ -39,7 +39,7 @@ def test_the_same_again_has_nothing_to_promote(project: Project) -> None:
     assert len(project.run("prompts", "history", "triage", "--json").data["events"]) == 2
 
 
-def test_production_below_its_floors_is_a_no(project: Project, server: FakeOpenAI) -> None:
+def test_production_below_its_floors_is_a_no(project: ProjectFolder, server: FakeOpenAI) -> None:
     project.adopt()
     project.run("run", "--promote")
     server.script = lambda body: '{"team": "nobody"}'
@@ -48,7 +48,7 @@ def test_production_below_its_floors_is_a_no(project: Project, server: FakeOpenA
     assert last_line(ended.out).startswith("FAIL: the prompt in production is below its floors: answers 0 %")
 
 
-def test_a_broken_case_fails_the_gate_and_nothing_moves(project: Project, server: FakeOpenAI) -> None:
+def test_a_broken_case_fails_the_gate_and_nothing_moves(project: ProjectFolder, server: FakeOpenAI) -> None:
     def worse(body: dict[str, Any]) -> str:
         text = body["messages"][-1]["content"]
         return '{"team": "nobody"}' if body["messages"][0]["role"] == "system" and "Hello" in text else better(body)
@@ -62,21 +62,21 @@ def test_a_broken_case_fails_the_gate_and_nothing_moves(project: Project, server
     assert project.run("prompts", "list").out == "triage: 1 version; production @1\n"
 
 
-def test_a_first_version_passes_by_its_floors(project: Project) -> None:
+def test_a_first_version_passes_by_its_floors(project: ProjectFolder) -> None:
     ended = project.run("run", "--promote")
     assert ended.code == 0
     assert last_line(ended.out) == "PASS: the first version is above its floors: answers 100 %, format 100 %"
     assert project.run("prompts", "history", "triage", "--json").data["events"][0]["kind"] == "initial"
 
 
-def test_repeats_are_asked_where_they_decide(project: Project, server: FakeOpenAI) -> None:
+def test_repeats_are_asked_where_they_decide(project: ProjectFolder, server: FakeOpenAI) -> None:
     project.adopt()
     project.run("run")
     # Two targets with 8 tries, one guard with 3, of both prompts.
     assert len(server.received) == 2 * (8 + 8 + 3)
 
 
-def test_no_verdict_when_the_server_is_dead(project: Project, server: FakeOpenAI) -> None:
+def test_no_verdict_when_the_server_is_dead(project: ProjectFolder, server: FakeOpenAI) -> None:
     project.adopt()
     project.edit("promptbench.toml", server.base_url, "http://127.0.0.1:9/v1")
     begin = time.monotonic()
@@ -90,7 +90,7 @@ def test_no_verdict_when_the_server_is_dead(project: Project, server: FakeOpenAI
 
 
 @pytest.mark.parametrize("step", [html(), error(401, "bad key"), error(404, "no such model")])
-def test_no_verdict_when_the_server_does_not_answer(project: Project, server: FakeOpenAI, step: Any) -> None:
+def test_no_verdict_when_the_server_does_not_answer(project: ProjectFolder, server: FakeOpenAI, step: Any) -> None:
     server.script = [step]
     project.edit("promptbench.toml", "[providers", "retries = 1\n[providers")
     ended = project.run("run")
@@ -98,7 +98,7 @@ def test_no_verdict_when_the_server_does_not_answer(project: Project, server: Fa
     assert last_line(ended.out).startswith("NO VERDICT about the prompt: ")
 
 
-def test_what_got_no_answer_is_asked_again_by_the_same_command(project: Project, server: FakeOpenAI) -> None:
+def test_what_got_no_answer_is_asked_again_by_the_same_command(project: ProjectFolder, server: FakeOpenAI) -> None:
     project.edit("promptbench.toml", "[providers", "retries = 0\n[providers")
     server.script = lambda body: error(400, "no") if "parcel" in body["messages"][-1]["content"] else better(body)
     assert project.run("run").code == 4
@@ -110,7 +110,7 @@ def test_what_got_no_answer_is_asked_again_by_the_same_command(project: Project,
     assert len(server.received) - asked == 3, "only the three repeats of the refused case"
 
 
-def test_a_killed_run_goes_on_where_it_stood(project: Project, server: FakeOpenAI) -> None:
+def test_a_killed_run_goes_on_where_it_stood(project: ProjectFolder, server: FakeOpenAI) -> None:
     project.adopt()
     project.edit(
         "suites/triage/suite.yaml",
@@ -166,7 +166,7 @@ def recorded(path: Any) -> int:
         database.close()
 
 
-def test_interrupt_drains_and_can_be_resumed(project: Project, server: FakeOpenAI) -> None:
+def test_interrupt_drains_and_can_be_resumed(project: ProjectFolder, server: FakeOpenAI) -> None:
     server.script = lambda body: stall() if "parcel" in body["messages"][-1]["content"] else better(body)
     process = project.start("run", "suites/triage")
     try:
@@ -189,7 +189,7 @@ def test_interrupt_drains_and_can_be_resumed(project: Project, server: FakeOpenA
     assert "goes on with run" in ended.err
 
 
-def test_dry_run_asks_nothing(project: Project, server: FakeOpenAI) -> None:
+def test_dry_run_asks_nothing(project: ProjectFolder, server: FakeOpenAI) -> None:
     project.adopt()
     ended = project.run("run", "--dry-run")
     assert ended.code == 0
@@ -210,7 +210,7 @@ def test_dry_run_asks_nothing(project: Project, server: FakeOpenAI) -> None:
     assert not server.received
 
 
-def test_dry_run_says_what_a_margin_takes(project: Project, server: FakeOpenAI) -> None:
+def test_dry_run_says_what_a_margin_takes(project: ProjectFolder, server: FakeOpenAI) -> None:
     project.adopt()
     project.edit("suites/triage/suite.yaml", "gate: {", "gate: {margin: 5%, ")
     ended = project.run("run", "--dry-run")
@@ -226,12 +226,12 @@ def test_dry_run_says_what_a_margin_takes(project: Project, server: FakeOpenAI) 
     assert not server.received
 
 
-def test_dry_run_of_a_first_version_has_no_gate_to_look_at(project: Project) -> None:
+def test_dry_run_of_a_first_version_has_no_gate_to_look_at(project: ProjectFolder) -> None:
     [suite] = project.run("run", "--dry-run", "--json").data["suites"]
     assert (suite["outlook"], suite["could_tell"]) == (None, [])
 
 
-def test_one_invalid_suite_stops_before_any_call(project: Project, server: FakeOpenAI) -> None:
+def test_one_invalid_suite_stops_before_any_call(project: ProjectFolder, server: FakeOpenAI) -> None:
     project.write("suites/other/suite.yaml", "suite: other\nprompt: none.prompt\nmodels: [openai/fake]\ncases: []\n")
     ended = project.run("run")
     assert ended.code == 2
@@ -239,7 +239,7 @@ def test_one_invalid_suite_stops_before_any_call(project: Project, server: FakeO
     assert not server.received
 
 
-def test_json_and_outputs(project: Project) -> None:
+def test_json_and_outputs(project: ProjectFolder) -> None:
     project.adopt()
     ended = project.run("run", "--json", "--output", "evidence=out/proof.json", "--output", "log=out/failing.jsonl")
     assert ended.code == 0
@@ -251,7 +251,7 @@ def test_json_and_outputs(project: Project) -> None:
     assert (project.root / "out/failing.jsonl").read_text() == ""
 
 
-def test_the_log_of_failures_is_a_log_that_is_replayed(project: Project, server: FakeOpenAI) -> None:
+def test_the_log_of_failures_is_a_log_that_is_replayed(project: ProjectFolder, server: FakeOpenAI) -> None:
     plain = "suites/triage/triage.plain.prompt"
     ended = project.run("run", "--prompt", plain, "--output", "log=suites/triage/failing.jsonl")
     assert ended.code == 1
@@ -264,7 +264,7 @@ def test_the_log_of_failures_is_a_log_that_is_replayed(project: Project, server:
     assert "log: 2 of 2 failing calls pass now on openai/fake" in ended.out
 
 
-def test_a_selection_proves_nothing_about_the_whole(project: Project, server: FakeOpenAI) -> None:
+def test_a_selection_proves_nothing_about_the_whole(project: ProjectFolder, server: FakeOpenAI) -> None:
     ended = project.run("run", "--case", "hello", "--promote")
     assert ended.code == 2
     assert "a part of the suite 'triage' proves nothing about the rest of it" in ended.err
@@ -274,7 +274,7 @@ def test_a_selection_proves_nothing_about_the_whole(project: Project, server: Fa
     assert project.run("run", "--case", "nothing").code == 7
 
 
-def test_exit_zero_covers_a_no_but_not_a_dead_server(project: Project, server: FakeOpenAI) -> None:
+def test_exit_zero_covers_a_no_but_not_a_dead_server(project: ProjectFolder, server: FakeOpenAI) -> None:
     server.script = lambda body: "no"
     assert project.run("run").code == 1
     assert project.run("run", "--exit-zero").code == 0
@@ -282,7 +282,7 @@ def test_exit_zero_covers_a_no_but_not_a_dead_server(project: Project, server: F
     assert project.run("run", "--exit-zero").code == 4
 
 
-def test_answers_are_replayed_without_a_server(project: Project, server: FakeOpenAI) -> None:
+def test_answers_are_replayed_without_a_server(project: ProjectFolder, server: FakeOpenAI) -> None:
     project.adopt()
     first = project.run("run", "--json").data
     asked = len(server.received)
@@ -292,7 +292,7 @@ def test_answers_are_replayed_without_a_server(project: Project, server: FakeOpe
     assert again["runs"][0]["judgements"] == first["runs"][0]["judgements"]
 
 
-def test_a_prompt_of_two_suites_needs_both(project: Project) -> None:
+def test_a_prompt_of_two_suites_needs_both(project: ProjectFolder) -> None:
     project.adopt()
     second = (project.root / "suites/triage/suite.yaml").read_text().replace("suite: triage", "suite: second")
     project.write("suites/second/suite.yaml", second)
@@ -308,7 +308,9 @@ def test_a_prompt_of_two_suites_needs_both(project: Project) -> None:
     assert proof["differences"] == []
 
 
-def test_a_word_that_the_model_does_not_take_is_said_before_any_call(project: Project, server: FakeOpenAI) -> None:
+def test_a_word_that_the_model_does_not_take_is_said_before_any_call(
+    project: ProjectFolder, server: FakeOpenAI
+) -> None:
     project.edit("suites/triage/triage.better.prompt", "{temperature: 0}", "{temperature: 0, topK: 5}")
     ended = project.run("run")
     assert ended.code == 2
@@ -317,7 +319,7 @@ def test_a_word_that_the_model_does_not_take_is_said_before_any_call(project: Pr
     assert not server.received
 
 
-def test_a_changed_output_schema_is_told(project: Project, server: FakeOpenAI) -> None:
+def test_a_changed_output_schema_is_told(project: ProjectFolder, server: FakeOpenAI) -> None:
     project.edit("suites/triage/suite.yaml", "checks: [json]", "checks: [{json schema: output}]")
     project.adopt()
     ended = project.run("run", "--promote")

@@ -9,25 +9,25 @@ from typing import Any
 import pytest
 
 from tests.helpers.fake_openai import FakeOpenAI
-from tests.helpers.project import Project
+from tests.helpers.project import ProjectFolder
 
 PER_CALL = (11 * 1000 + 7 * 2000) / 1e6
 """US dollars."""
 
 
 @pytest.fixture
-def priced(project: Project) -> Project:
+def priced(project: ProjectFolder) -> ProjectFolder:
     project.edit("promptbench.toml", "[providers", 'prices = "prices.toml"\n[providers')
     project.write("prices.toml", '["openai/fake"]\ninput = 1000\noutput = 2000\n')
     return project
 
 
-def bounded(project: Project) -> None:
+def bounded(project: ProjectFolder) -> None:
     """Makes answers short, so that a call is not expected to cost much more than it does."""
     project.edit("suites/triage/triage.better.prompt", "temperature: 0", "temperature: 0, maxOutputTokens: 7")
 
 
-def facts(project: Project) -> Any:
+def facts(project: ProjectFolder) -> Any:
     database = sqlite3.connect(project.root / ".promptbench" / "runs.sqlite")
     try:
         return json.loads(database.execute("SELECT facts FROM run").fetchone()[0])
@@ -39,7 +39,7 @@ def last_line(text: str) -> str:
     return text.rstrip("\n").splitlines()[-1]
 
 
-def test_answers_are_priced_by_the_projects_file(priced: Project) -> None:
+def test_answers_are_priced_by_the_projects_file(priced: ProjectFolder) -> None:
     ended = priced.run("run", "--json")
     (report,) = ended.data["runs"]
     assert report["rows"][0]["cost"] == pytest.approx(9 * PER_CALL)
@@ -47,7 +47,7 @@ def test_answers_are_priced_by_the_projects_file(priced: Project) -> None:
     assert facts(priced)["prices"]["genai-prices"]
 
 
-def test_a_dry_run_estimates(priced: Project, server: FakeOpenAI) -> None:
+def test_a_dry_run_estimates(priced: ProjectFolder, server: FakeOpenAI) -> None:
     bounded(priced)
     ended = priced.run("run", "--dry-run")
     # 3 cases, 3 repeats; the system message has 17 characters.
@@ -62,7 +62,7 @@ def test_a_dry_run_estimates(priced: Project, server: FakeOpenAI) -> None:
     assert not server.received
 
 
-def test_so_many_calls_and_the_same_command_goes_on(project: Project, server: FakeOpenAI) -> None:
+def test_so_many_calls_and_the_same_command_goes_on(project: ProjectFolder, server: FakeOpenAI) -> None:
     ended = project.run("run", "--max-calls", "4", "--promote")
     assert ended.code == 4
     assert last_line(ended.out) == (
@@ -75,7 +75,7 @@ def test_so_many_calls_and_the_same_command_goes_on(project: Project, server: Fa
     assert len(server.received) == 9
 
 
-def test_so_many_dollars(priced: Project, server: FakeOpenAI) -> None:
+def test_so_many_dollars(priced: ProjectFolder, server: FakeOpenAI) -> None:
     bounded(priced)
     ended = priced.run("run", "--max-cost", "$0.12")
     assert ended.code == 4
@@ -86,7 +86,7 @@ def test_so_many_dollars(priced: Project, server: FakeOpenAI) -> None:
     assert len(server.received) == 9
 
 
-def test_a_suite_bounds_its_own_cost(priced: Project, server: FakeOpenAI) -> None:
+def test_a_suite_bounds_its_own_cost(priced: ProjectFolder, server: FakeOpenAI) -> None:
     bounded(priced)
     priced.edit("suites/triage/suite.yaml", "{repeats: 3}", "{repeats: 3, max cost: $0.12}")
     assert priced.run("run").code == 4
@@ -99,14 +99,14 @@ def test_a_suite_bounds_its_own_cost(priced: Project, server: FakeOpenAI) -> Non
     assert len(server.received) == 9
 
 
-def test_minutes(project: Project, server: FakeOpenAI) -> None:
+def test_minutes(project: ProjectFolder, server: FakeOpenAI) -> None:
     ended = project.run("run", "--max-minutes", "0")
     assert ended.code == 4
     assert "the 0 minutes are over" in last_line(ended.out)
     assert not server.received
 
 
-def test_a_bound_that_cannot_be_kept_is_refused(project: Project, server: FakeOpenAI) -> None:
+def test_a_bound_that_cannot_be_kept_is_refused(project: ProjectFolder, server: FakeOpenAI) -> None:
     ended = project.run("run", "--max-cost", "$2")
     assert ended.code == 2
     assert "the price of openai/fake is unknown, so a bound on the cost cannot be kept" in ended.err
@@ -114,14 +114,14 @@ def test_a_bound_that_cannot_be_kept_is_refused(project: Project, server: FakeOp
 
 
 @pytest.mark.parametrize("amount", ["much", "-1", "2€"])
-def test_what_is_no_amount(project: Project, amount: str) -> None:
+def test_what_is_no_amount(project: ProjectFolder, amount: str) -> None:
     ended = project.run("run", f"--max-cost={amount}")
     assert ended.code == 2
     assert f"'{amount}' is no amount of US dollars" in ended.err
 
 
 def test_a_deployment_has_the_price_of_the_model_behind_it(
-    project: Project, server: FakeOpenAI, monkeypatch: pytest.MonkeyPatch
+    project: ProjectFolder, server: FakeOpenAI, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AZURE_OPENAI_API_KEY", "k")
     project.write(

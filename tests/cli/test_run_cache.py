@@ -10,7 +10,7 @@ import pytest
 
 from tests.cli.test_run import recorded, wait_for
 from tests.helpers.fake_openai import FakeOpenAI, stall
-from tests.helpers.project import Project, better
+from tests.helpers.project import ProjectFolder, better
 
 ALL = 2 * (8 + 8 + 3)
 """Two targets with 8 tries, one guard with 3, of both prompts."""
@@ -22,7 +22,7 @@ def last_line(text: str) -> str:
     return text.rstrip("\n").splitlines()[-1]
 
 
-def query(project: Project, sql: str) -> list[Any]:
+def query(project: ProjectFolder, sql: str) -> list[Any]:
     database = sqlite3.connect(project.root / ".promptbench" / "runs.sqlite")
     try:
         return database.execute(sql).fetchall()
@@ -31,20 +31,20 @@ def query(project: Project, sql: str) -> list[Any]:
 
 
 @pytest.fixture
-def filled(project: Project) -> Project:
+def filled(project: ProjectFolder) -> ProjectFolder:
     """A project with something in production, and all answers of a run in the cache."""
     project.adopt()
     assert project.run("run", "--cache", "write").code == 0
     return project
 
 
-def test_off_is_the_default_and_keeps_nothing(project: Project) -> None:
+def test_off_is_the_default_and_keeps_nothing(project: ProjectFolder) -> None:
     project.run("run")
     project.run("run", "--cache", "off")
     assert query(project, "SELECT count(*) FROM cache") == [(0,)]
 
 
-def test_write_asks_everything_and_decides_as_ever(filled: Project, server: FakeOpenAI) -> None:
+def test_write_asks_everything_and_decides_as_ever(filled: ProjectFolder, server: FakeOpenAI) -> None:
     assert len(server.received) == ALL
     assert query(filled, "SELECT count(*), min(model) FROM cache") == [(ALL, "openai/fake")]
     ended = filled.run("run", "--cache", "write", "--promote")
@@ -53,7 +53,7 @@ def test_write_asks_everything_and_decides_as_ever(filled: Project, server: Fake
     assert "triage@2 is now production" in ended.out
 
 
-def test_read_asks_nothing_and_proves_nothing(filled: Project, server: FakeOpenAI) -> None:
+def test_read_asks_nothing_and_proves_nothing(filled: ProjectFolder, server: FakeOpenAI) -> None:
     ended = filled.run("run", "--cache", "read", "--promote")
     assert ended.code == 6
     assert len(server.received) == ALL
@@ -65,7 +65,7 @@ def test_read_asks_nothing_and_proves_nothing(filled: Project, server: FakeOpenA
     assert len(server.received) == 2 * ALL
 
 
-def test_what_the_report_says_of_answers_from_the_cache(filled: Project) -> None:
+def test_what_the_report_says_of_answers_from_the_cache(filled: ProjectFolder) -> None:
     text = filled.run("run", "--cache", "read").out
     assert "cached" in text
     [run] = filled.run("run", "--cache", "read", "--json").data["runs"]
@@ -77,7 +77,7 @@ def test_what_the_report_says_of_answers_from_the_cache(filled: Project) -> None
     ]
 
 
-def test_a_changed_check_is_tried_without_a_call(filled: Project, server: FakeOpenAI) -> None:
+def test_a_changed_check_is_tried_without_a_call(filled: ProjectFolder, server: FakeOpenAI) -> None:
     filled.edit("suites/triage/suite.yaml", "checks: [json]", "checks: [json, {not contains: delivery}]")
     ended = filled.run("run", "--cache", "read")
     assert ended.code == 6
@@ -85,7 +85,7 @@ def test_a_changed_check_is_tried_without_a_call(filled: Project, server: FakeOp
     assert len(server.received) == ALL
 
 
-def test_checks_of_a_call_look_at_the_call_that_gave_the_answer(project: Project, server: FakeOpenAI) -> None:
+def test_checks_of_a_call_look_at_the_call_that_gave_the_answer(project: ProjectFolder, server: FakeOpenAI) -> None:
     project.edit("promptbench.toml", "[providers", 'prices = "prices.toml"\n[providers')
     project.write("prices.toml", '["openai/fake"]\ninput = 1000\noutput = 2000\n')
     project.run("run", "--cache", "write")
@@ -100,7 +100,7 @@ def test_checks_of_a_call_look_at_the_call_that_gave_the_answer(project: Project
     assert query(project, "SELECT DISTINCT cost, provider_ms FROM attempt WHERE tries = 0") == [(0.0, None)]
 
 
-def test_a_changed_prompt_asks_for_itself_only(filled: Project, server: FakeOpenAI) -> None:
+def test_a_changed_prompt_asks_for_itself_only(filled: ProjectFolder, server: FakeOpenAI) -> None:
     filled.edit("suites/triage/triage.better.prompt", "Answer with JSON.", "Answer with JSON only.")
     ended = filled.run("run", "--cache", "read")
     assert last_line(ended.out) == UNPROVEN.format(f"{ALL // 2} of {ALL}")
@@ -110,7 +110,7 @@ def test_a_changed_prompt_asks_for_itself_only(filled: Project, server: FakeOpen
     assert len(server.received) == ALL + ALL // 2
 
 
-def test_a_read_that_finds_nothing_decides_as_ever(project: Project) -> None:
+def test_a_read_that_finds_nothing_decides_as_ever(project: ProjectFolder) -> None:
     project.adopt()
     ended = project.run("run", "--cache", "read", "--promote")
     assert ended.code == 0
@@ -118,7 +118,7 @@ def test_a_read_that_finds_nothing_decides_as_ever(project: Project) -> None:
     assert "cached" not in ended.out
 
 
-def test_another_server_is_another_model(filled: Project, server: FakeOpenAI) -> None:
+def test_another_server_is_another_model(filled: ProjectFolder, server: FakeOpenAI) -> None:
     with FakeOpenAI(better) as other:
         filled.edit("promptbench.toml", server.base_url, other.base_url)
         assert filled.run("run", "--cache", "read").code == 0
@@ -126,14 +126,14 @@ def test_another_server_is_another_model(filled: Project, server: FakeOpenAI) ->
 
 
 def test_another_version_of_this_program_asks_anew(
-    filled: Project, server: FakeOpenAI, monkeypatch: pytest.MonkeyPatch
+    filled: ProjectFolder, server: FakeOpenAI, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("promptbench.api.running.__version__", "99")
     assert filled.run("run", "--cache", "read").code == 0
     assert len(server.received) == 2 * ALL
 
 
-def test_it_cannot_be_promoted_in_any_way(filled: Project) -> None:
+def test_it_cannot_be_promoted_in_any_way(filled: ProjectFolder) -> None:
     filled.run("run", "--cache", "read", "--output", "evidence=proof.json")
     sentence = UNPROVEN.format(f"{ALL} of {ALL}")
     [[run]] = query(filled, LATEST)
@@ -159,7 +159,7 @@ def test_it_cannot_be_promoted_in_any_way(filled: Project) -> None:
     assert filled.run("prompts", "list").out == "triage: 1 version; production @1\n"
 
 
-def test_no_run_goes_on_with_answers_from_the_cache(filled: Project, server: FakeOpenAI) -> None:
+def test_no_run_goes_on_with_answers_from_the_cache(filled: ProjectFolder, server: FakeOpenAI) -> None:
     """A run of the cache that is interrupted is gone on with by the same command, and by no other."""
     filled.edit("suites/triage/triage.better.prompt", "Answer with JSON.", "Answer with JSON only.")
     server.script = lambda body: stall()
@@ -184,7 +184,7 @@ def test_no_run_goes_on_with_answers_from_the_cache(filled: Project, server: Fak
     assert len(server.received) == ALL + ALL // 2
 
 
-def test_a_model_of_which_not_all_is_known_is_named(project: Project, server: FakeOpenAI) -> None:
+def test_a_model_of_which_not_all_is_known_is_named(project: ProjectFolder, server: FakeOpenAI) -> None:
     project.edit("promptbench.toml", "[providers", 'python = ["suites/*/*.py"]\n[providers')
     project.edit("suites/triage/suite.yaml", "[openai/fake]", '[openai/fake, "python/own.py:f"]')
     project.write("suites/triage/own.py", "import yaml\n\ndef f(v):\n    return {'team': 'billing'}\n")
@@ -200,7 +200,7 @@ def test_a_model_of_which_not_all_is_known_is_named(project: Project, server: Fa
     ]
 
 
-def test_what_is_no_way_to_use_it(project: Project, server: FakeOpenAI) -> None:
+def test_what_is_no_way_to_use_it(project: ProjectFolder, server: FakeOpenAI) -> None:
     ended = project.run("run", "--cache", "always")
     assert ended.code == 2
     assert "'always' is not one of 'off', 'read', 'write'" in ended.err

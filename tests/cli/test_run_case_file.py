@@ -8,7 +8,7 @@ import pytest
 
 from tests.cli.test_run import last_line
 from tests.helpers.fake_openai import FakeOpenAI
-from tests.helpers.project import Project, better
+from tests.helpers.project import ProjectFolder, better
 
 CASES = [
     {"case": f"{word} {n}", "vars": {"message": f"{word} {n}"}, "expect": {"team": team}, "tags": [word.lower()]}
@@ -18,7 +18,7 @@ CASES = [
 
 
 @pytest.fixture
-def filed(project: Project) -> Project:
+def filed(project: ProjectFolder) -> ProjectFolder:
     project.write("suites/triage/many.jsonl", "".join(json.dumps(case) + "\n" for case in CASES))
     suite = (project.root / "suites/triage/suite.yaml").read_text(encoding="utf-8")
     head, _, rest = suite.partition("cases:\n")
@@ -27,7 +27,7 @@ def filed(project: Project) -> Project:
     return project
 
 
-def test_the_whole_loop(filed: Project) -> None:
+def test_the_whole_loop(filed: ProjectFolder) -> None:
     ended = filed.run("run", "suites/triage", "--promote")
     assert ended.code == 0, ended.out + ended.err
     assert last_line(ended.out).startswith("PASS: 8 of 8 reproduced failures fixed, none of 4 guards broken")
@@ -36,7 +36,7 @@ def test_the_whole_loop(filed: Project) -> None:
     assert filed.run("rescore").code == 0
 
 
-def test_some_of_the_cases(filed: Project, server: FakeOpenAI) -> None:
+def test_some_of_the_cases(filed: ProjectFolder, server: FakeOpenAI) -> None:
     ended = filed.run("run", "--tag", "hello", "--json")
     assert ended.data["runs"][0]["cases"] == 4
     assert {body["messages"][-1]["content"][-7:] for body in (item.body for item in server.received)} == {
@@ -44,7 +44,7 @@ def test_some_of_the_cases(filed: Project, server: FakeOpenAI) -> None:
     }
 
 
-def test_what_is_answered_is_not_asked_again(filed: Project, server: FakeOpenAI) -> None:
+def test_what_is_answered_is_not_asked_again(filed: ProjectFolder, server: FakeOpenAI) -> None:
     assert filed.run("run", "--max-calls", "30").code == 4
     asked = len(server.received)
     assert asked == 30
@@ -56,7 +56,7 @@ def test_what_is_answered_is_not_asked_again(filed: Project, server: FakeOpenAI)
     assert whole == len(server.received)
 
 
-def test_a_failing_case_is_told_with_its_answer_and_logged(filed: Project, server: FakeOpenAI) -> None:
+def test_a_failing_case_is_told_with_its_answer_and_logged(filed: ProjectFolder, server: FakeOpenAI) -> None:
     server.script = lambda body: '{"team": "x"}' if "parcel 2" in str(body) else better(body)
     ended = filed.run("run", "--output", "log=failures.jsonl")
     assert "parcel 2" in ended.out
@@ -65,7 +65,7 @@ def test_a_failing_case_is_told_with_its_answer_and_logged(filed: Project, serve
     assert json.loads(lines[0])["tags"] == ["parcel"]
 
 
-def test_a_file_that_changes_while_it_is_asked_stops_the_run(filed: Project, server: FakeOpenAI) -> None:
+def test_a_file_that_changes_while_it_is_asked_stops_the_run(filed: ProjectFolder, server: FakeOpenAI) -> None:
     file = filed.root / "suites/triage/many.jsonl"
 
     def script(body: object) -> str:
@@ -78,7 +78,7 @@ def test_a_file_that_changes_while_it_is_asked_stops_the_run(filed: Project, ser
     assert "many.jsonl has changed since this command started" in ended.err
 
 
-def test_a_mistake_is_told_with_its_line_before_any_call(filed: Project, server: FakeOpenAI) -> None:
+def test_a_mistake_is_told_with_its_line_before_any_call(filed: ProjectFolder, server: FakeOpenAI) -> None:
     filed.edit("suites/triage/many.jsonl", '"case": "charged 1"', '"cse": "charged 1"')
     ended = filed.run("run")
     assert ended.code == 2

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.fake_openai import FakeOpenAI
-from tests.helpers.project import SUITE, V2, Project
+from tests.helpers.project import SUITE, V2, ProjectFolder
 from tests.helpers.repository import Repository
 
 
 @pytest.fixture
-def repository(project: Project) -> Repository:
+def repository(project: ProjectFolder) -> Repository:
     """Two suites on main, and a branch that has changed nothing yet."""
     project.write(
         "suites/other/suite.yaml", SUITE.replace("suite: triage", "suite: other").replace("triage.", "other.")
@@ -25,7 +25,7 @@ def repository(project: Project) -> Repository:
     return made
 
 
-def chosen(project: Project, *words: str) -> list[str]:
+def chosen(project: ProjectFolder, *words: str) -> list[str]:
     """The suites that would be judged."""
     ended = project.run("run", "--changed", "--dry-run", "--json", *words)
     assert ended.code == 0, ended.err
@@ -33,7 +33,7 @@ def chosen(project: Project, *words: str) -> list[str]:
 
 
 def test_nothing_changed_is_code_7_and_asks_nothing(
-    project: Project, repository: Repository, server: FakeOpenAI
+    project: ProjectFolder, repository: Repository, server: FakeOpenAI
 ) -> None:
     project.write("src/app.py", "changed = True\n")
     repository.commit()
@@ -46,7 +46,7 @@ def test_nothing_changed_is_code_7_and_asks_nothing(
     assert (github.code, github.out.startswith("::notice title=promptbench::nothing that")) == (7, True)
 
 
-def test_only_the_suite_that_changed_is_chosen(project: Project, repository: Repository) -> None:
+def test_only_the_suite_that_changed_is_chosen(project: ProjectFolder, repository: Repository) -> None:
     project.write("suites/other/other.better.prompt", V2.replace("Answer", "Please answer"))
     repository.commit()
     ended = project.run("run", "--changed", "-q")
@@ -56,14 +56,14 @@ def test_only_the_suite_that_changed_is_chosen(project: Project, repository: Rep
     assert project.run("run", "--changed", "suites/triage").code == 7
 
 
-def test_what_is_not_committed_counts_too(project: Project, repository: Repository) -> None:
+def test_what_is_not_committed_counts_too(project: ProjectFolder, repository: Repository) -> None:
     project.write("suites/other/new.prompt", V2)
     assert chosen(project) == ["other"]
     project.edit("suites/triage/suite.yaml", "twice", "thrice")
     assert chosen(project) == ["other", "triage"]
 
 
-def test_a_change_is_counted_from_where_the_branch_left(project: Project, repository: Repository) -> None:
+def test_a_change_is_counted_from_where_the_branch_left(project: ProjectFolder, repository: Repository) -> None:
     project.edit("suites/triage/suite.yaml", "hello", "hello there")
     mine = repository.commit()
     repository.git("checkout", "--quiet", "main")
@@ -76,7 +76,7 @@ def test_a_change_is_counted_from_where_the_branch_left(project: Project, reposi
 
 
 def test_ci_says_where_the_branch_goes(
-    project: Project, repository: Repository, monkeypatch: pytest.MonkeyPatch
+    project: ProjectFolder, repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     repository.git("update-ref", "refs/remotes/origin/release", "HEAD")
     project.edit("suites/triage/suite.yaml", "hello", "hello there")
@@ -91,7 +91,7 @@ def test_ci_says_where_the_branch_goes(
     assert "git fetch origin gone" in ended.err
 
 
-def test_the_logged_answers_must_fail_first(project: Project, repository: Repository, server: FakeOpenAI) -> None:
+def test_the_logged_answers_must_fail_first(project: ProjectFolder, repository: Repository, server: FakeOpenAI) -> None:
     was = '    was: \'{"team": "other"}\'\n'
     project.edit("suites/triage/suite.yaml", "expect: {team: other}\n", "expect: {team: other}\n" + was)
     ended = project.run("run", "--changed")
@@ -102,7 +102,9 @@ def test_the_logged_answers_must_fail_first(project: Project, repository: Reposi
     assert github[1:] == ["::error title=promptbench::1 error"]
 
 
-def test_settings_concern_all_suites_and_the_rest_of_a_pyproject_none(project: Project, repository: Repository) -> None:
+def test_settings_concern_all_suites_and_the_rest_of_a_pyproject_none(
+    project: ProjectFolder, repository: Repository
+) -> None:
     settings = (project.root / "promptbench.toml").read_text(encoding="utf-8")
     (project.root / "promptbench.toml").unlink()
     ours = settings.replace("[providers", "[tool.promptbench.providers")
@@ -115,7 +117,7 @@ def test_settings_concern_all_suites_and_the_rest_of_a_pyproject_none(project: P
     assert chosen(project) == ["other", "triage"]
 
 
-def test_where_git_knows_nothing_it_says_why(project: Project, tmp_path: Path) -> None:
+def test_where_git_knows_nothing_it_says_why(project: ProjectFolder, tmp_path: Path) -> None:
     ended = project.run("run", "--changed")
     assert (ended.code, "read from git" in ended.err and "not a git repository" in ended.err) == (2, True)
     made = Repository(tmp_path)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.helpers.fake_openai import FakeOpenAI, Step, answer, error
-from tests.helpers.project import Project, better
+from tests.helpers.project import ProjectFolder, better
 
 OTHER = "openai_compatible/other/m"
 
@@ -22,7 +22,7 @@ def other() -> Iterator[FakeOpenAI]:
 
 
 @pytest.fixture
-def covered(project: Project, other: FakeOpenAI) -> Project:
+def covered(project: ProjectFolder, other: FakeOpenAI) -> ProjectFolder:
     """A project whose model has a fallback, and is given up at once."""
     project.edit("promptbench.toml", "[providers", "outage-minutes = 0\nretries = 1\nconcurrency = 1\n[providers")
     settings = (project.root / "promptbench.toml").read_text()
@@ -35,7 +35,7 @@ def covered(project: Project, other: FakeOpenAI) -> Project:
     return project
 
 
-def query(project: Project, sql: str) -> list[tuple[Any, ...]]:
+def query(project: ProjectFolder, sql: str) -> list[tuple[Any, ...]]:
     database = sqlite3.connect(project.root / ".promptbench" / "runs.sqlite")
     try:
         return database.execute(sql).fetchall()
@@ -50,7 +50,9 @@ def away_after(server: FakeOpenAI, count: int) -> None:
     server.script = script
 
 
-def test_its_answers_are_on_record_and_prove_nothing(covered: Project, server: FakeOpenAI, other: FakeOpenAI) -> None:
+def test_its_answers_are_on_record_and_prove_nothing(
+    covered: ProjectFolder, server: FakeOpenAI, other: FakeOpenAI
+) -> None:
     away_after(server, 6)
     ended = covered.run("run", "--promote")
     assert ended.code == 4, ended.out + ended.err
@@ -68,7 +70,9 @@ def test_its_answers_are_on_record_and_prove_nothing(covered: Project, server: F
     assert "production @1" in covered.run("prompts", "list").out
 
 
-def test_the_same_command_asks_the_model_itself_again(covered: Project, server: FakeOpenAI, other: FakeOpenAI) -> None:
+def test_the_same_command_asks_the_model_itself_again(
+    covered: ProjectFolder, server: FakeOpenAI, other: FakeOpenAI
+) -> None:
     away_after(server, 6)
     covered.run("run")
     kept = query(covered, "SELECT count(*) FROM attempt WHERE fallback IS NULL AND outcome != 'errored'")[0][0]
@@ -84,7 +88,9 @@ def test_the_same_command_asks_the_model_itself_again(covered: Project, server: 
     assert proof["suites"][0]["models"][0]["returned"] == ["fake-1"]
 
 
-def test_what_it_has_answered_it_is_not_asked_again(covered: Project, server: FakeOpenAI, other: FakeOpenAI) -> None:
+def test_what_it_has_answered_it_is_not_asked_again(
+    covered: ProjectFolder, server: FakeOpenAI, other: FakeOpenAI
+) -> None:
     away_after(server, 6)
     covered.run("run")
     by_other = len(other.received)
@@ -97,7 +103,7 @@ def test_what_it_has_answered_it_is_not_asked_again(covered: Project, server: Fa
 
 
 def test_a_fallback_may_be_added_when_the_outage_has_begun(
-    covered: Project, server: FakeOpenAI, other: FakeOpenAI
+    covered: ProjectFolder, server: FakeOpenAI, other: FakeOpenAI
 ) -> None:
     covered.edit("suites/triage/suite.yaml", f", fallback: {OTHER}", "")
     away_after(server, 6)
@@ -109,14 +115,14 @@ def test_a_fallback_may_be_added_when_the_outage_has_begun(
     assert f"answers by {OTHER} in its place" in ended.out
 
 
-def test_its_answers_enter_no_figure(covered: Project, server: FakeOpenAI) -> None:
+def test_its_answers_enter_no_figure(covered: ProjectFolder, server: FakeOpenAI) -> None:
     away_after(server, 6)
     for row in covered.run("run", "--json").data["runs"][0]["rows"]:
         assert row["attempts"] + row["errored"] <= 9
         assert row["attempts"] <= 6
 
 
-def test_without_the_fallback_too_nobody_answers(covered: Project, server: FakeOpenAI, other: FakeOpenAI) -> None:
+def test_without_the_fallback_too_nobody_answers(covered: ProjectFolder, server: FakeOpenAI, other: FakeOpenAI) -> None:
     away_after(server, 6)
     other.script = lambda body: error(401, "no")
     ended = covered.run("run")
@@ -127,7 +133,7 @@ def test_without_the_fallback_too_nobody_answers(covered: Project, server: FakeO
     assert query(covered, "SELECT count(*) FROM attempt WHERE fallback NOTNULL") == [(0,)]
 
 
-def test_a_model_that_answers_needs_no_other(covered: Project, other: FakeOpenAI) -> None:
+def test_a_model_that_answers_needs_no_other(covered: ProjectFolder, other: FakeOpenAI) -> None:
     assert covered.run("run", "--promote").code == 0
     assert not other.received
 
@@ -143,7 +149,7 @@ def test_a_model_that_answers_needs_no_other(covered: Project, other: FakeOpenAI
     ],
 )
 def test_a_wrong_fallback_is_told_before_any_call(
-    covered: Project, server: FakeOpenAI, monkeypatch: pytest.MonkeyPatch, written: str, message: str
+    covered: ProjectFolder, server: FakeOpenAI, monkeypatch: pytest.MonkeyPatch, written: str, message: str
 ) -> None:
     monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
     covered.edit("suites/triage/suite.yaml", f"fallback: {OTHER}", f"fallback: {written}")
@@ -154,7 +160,9 @@ def test_a_wrong_fallback_is_told_before_any_call(
     assert not server.received
 
 
-def test_a_word_that_the_fallback_does_not_take_is_told(covered: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_word_that_the_fallback_does_not_take_is_told(
+    covered: ProjectFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-0123456789")
     covered.edit("suites/triage/suite.yaml", f"fallback: {OTHER}", "fallback: anthropic/claude-haiku-4-5")
     ended = covered.run("validate")
@@ -162,7 +170,7 @@ def test_a_word_that_the_fallback_does_not_take_is_told(covered: Project, monkey
     assert "anthropic/claude-haiku-4-5 does not take 'temperature'" in ended.err
 
 
-def test_a_bound_on_the_cost_needs_its_price_too(covered: Project) -> None:
+def test_a_bound_on_the_cost_needs_its_price_too(covered: ProjectFolder) -> None:
     covered.edit("promptbench.toml", "outage-minutes", 'prices = "prices.toml"\noutage-minutes')
     covered.write("prices.toml", '["openai/fake"]\ninput = 1\noutput = 2\n')
     ended = covered.run("run", "--max-cost", "$2")

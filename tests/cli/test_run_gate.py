@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.helpers.fake_openai import FakeOpenAI, answer
-from tests.helpers.project import V2, Project, better
+from tests.helpers.project import V2, ProjectFolder, better
 
 GATE = "gate: {repeats: 3}"
 SUITE = "suites/triage/suite.yaml"
@@ -20,7 +20,7 @@ def last_line(text: str) -> str:
     return text.rstrip("\n").splitlines()[-1]
 
 
-def with_guards(project: Project, count: int, tags: str = "") -> None:
+def with_guards(project: ProjectFolder, count: int, tags: str = "") -> None:
     """Adds cases that production passes."""
     lines = "".join(
         f"  - {{case: hello {n}, vars: {{message: Hello {n}}}, expect: {{team: other}}{tags}}}\n" for n in range(count)
@@ -28,7 +28,7 @@ def with_guards(project: Project, count: int, tags: str = "") -> None:
     project.edit(SUITE, "gate:", f"{lines}gate:")
 
 
-def promoted_by_its_proof(project: Project) -> bool:
+def promoted_by_its_proof(project: ProjectFolder) -> bool:
     """Whether the evidence of a run promotes where no run is on record, and is judged the same again."""
     project.run("run", "--output", f"evidence={PROOF}")
     (project.root / ".promptbench" / "runs.sqlite").unlink()
@@ -36,7 +36,7 @@ def promoted_by_its_proof(project: Project) -> bool:
     return ended.code == 0 and project.run("prompts", "show", "triage@production", "--evidence").code == 0
 
 
-def test_a_margin_that_is_kept(project: Project) -> None:
+def test_a_margin_that_is_kept(project: ProjectFolder) -> None:
     project.adopt()
     with_guards(project, 28)
     project.edit(SUITE, GATE, "gate: {margin: 10%, repeats: 1}")
@@ -46,7 +46,7 @@ def test_a_margin_that_is_kept(project: Project) -> None:
     assert promoted_by_its_proof(project)
 
 
-def test_a_margin_with_too_few_guards(project: Project) -> None:
+def test_a_margin_with_too_few_guards(project: ProjectFolder) -> None:
     project.adopt()
     project.edit(SUITE, GATE, "gate: {margin: 5%}")
     ended = project.run("run", "--promote")
@@ -57,7 +57,7 @@ def test_a_margin_with_too_few_guards(project: Project) -> None:
     assert project.run("promote", "triage").code == 6
 
 
-def test_a_run_from_before_margins_and_ratios_is_promoted_still(project: Project) -> None:
+def test_a_run_from_before_margins_and_ratios_is_promoted_still(project: ProjectFolder) -> None:
     """Its facts know nothing of what a gate may ask for since then."""
     project.adopt()
     project.run("run")
@@ -70,7 +70,7 @@ def test_a_run_from_before_margins_and_ratios_is_promoted_still(project: Project
     assert project.run("promote", "triage").code == 0
 
 
-def test_a_tags_floor_and_margin(project: Project, server: FakeOpenAI) -> None:
+def test_a_tags_floor_and_margin(project: ProjectFolder, server: FakeOpenAI) -> None:
     project.adopt()
     with_guards(project, 3, ", tags: greeting")
     project.edit(SUITE, GATE, "gate: {tags: {greeting: {floor: 90%, margin: 50%}}}")
@@ -89,7 +89,7 @@ def test_a_tags_floor_and_margin(project: Project, server: FakeOpenAI) -> None:
     assert "answers 67 % of 'greeting' are below the floor of 90 %" in last_line(ended.out)
 
 
-def test_ratios(project: Project, server: FakeOpenAI) -> None:
+def test_ratios(project: ProjectFolder, server: FakeOpenAI) -> None:
     """The candidate is answered a quarter of a second later, at the same price."""
 
     def slow(body: dict[str, Any]) -> Any:
@@ -111,7 +111,7 @@ def test_ratios(project: Project, server: FakeOpenAI) -> None:
     assert suite["models"][0]["cost"] == {"candidate": pytest.approx(0.025), "champion": pytest.approx(0.025)}
 
 
-def test_a_ratio_of_costs_that_nobody_knows(project: Project) -> None:
+def test_a_ratio_of_costs_that_nobody_knows(project: ProjectFolder) -> None:
     project.adopt()
     project.edit(SUITE, GATE, "gate: {cost ratio: 1.2}")
     ended = project.run("run")
@@ -120,7 +120,7 @@ def test_a_ratio_of_costs_that_nobody_knows(project: Project) -> None:
     assert project.run("gate").code == 6
 
 
-def test_several_candidates_are_corrected_for(project: Project) -> None:
+def test_several_candidates_are_corrected_for(project: ProjectFolder) -> None:
     project.adopt()
     project.write("suites/triage/triage.other.prompt", V2.replace("JSON", "a JSON object"))
     project.edit(SUITE, "prompt: triage.better.prompt", "prompt: [triage.better.prompt, triage.other.prompt]")
@@ -131,7 +131,7 @@ def test_several_candidates_are_corrected_for(project: Project) -> None:
     assert json.loads((project.root / PROOF).read_text())["suites"][0]["holm"]["candidates"] == 2
 
 
-def test_many_candidates_one_after_the_other_are_told(project: Project) -> None:
+def test_many_candidates_one_after_the_other_are_told(project: ProjectFolder) -> None:
     project.adopt()
 
     def notes(number: int) -> list[str]:
@@ -149,7 +149,7 @@ def test_many_candidates_one_after_the_other_are_told(project: Project) -> None:
     assert notes(5) == [], "a promotion starts the count anew"
 
 
-def test_production_is_held_against_the_run_that_promoted_it(project: Project, server: FakeOpenAI) -> None:
+def test_production_is_held_against_the_run_that_promoted_it(project: ProjectFolder, server: FakeOpenAI) -> None:
     project.adopt()
     with_guards(project, 12)
     project.edit(SUITE, GATE, "gate: {answer floor: 10%, repeats: 1}")
@@ -171,7 +171,9 @@ def test_production_is_held_against_the_run_that_promoted_it(project: Project, s
     assert " ".join(dry.out.split()).endswith(said)
 
 
-def test_a_case_that_flakes_in_production_is_shown_and_decides_nothing(project: Project, server: FakeOpenAI) -> None:
+def test_a_case_that_flakes_in_production_is_shown_and_decides_nothing(
+    project: ProjectFolder, server: FakeOpenAI
+) -> None:
     project.adopt()
     asked: list[str] = []
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from tests.helpers.fake_openai import FakeOpenAI, Step, answer
-from tests.helpers.project import Project, better
+from tests.helpers.project import ProjectFolder, better
 
 
-def rows(project: Project, *words: str) -> list[dict[str, Any]]:
+def rows(project: ProjectFolder, *words: str) -> list[dict[str, Any]]:
     (report,) = project.run("run", "--json", *words).data["runs"]
     return list(report["rows"])
 
 
-def test_the_parts_of_a_call_are_in_the_report(project: Project, server: FakeOpenAI) -> None:
+def test_the_parts_of_a_call_are_in_the_report(project: ProjectFolder, server: FakeOpenAI) -> None:
     def late(body: dict[str, Any]) -> Step:
         return answer(better(body), delay=0.05)
 
@@ -27,7 +27,7 @@ def test_the_parts_of_a_call_are_in_the_report(project: Project, server: FakeOpe
     assert [(size["least"], size["most"], size["calls"]) for size in row["by_output_tokens"]] == [(0, 15, 9)]
 
 
-def test_a_queue_that_takes_longer_than_the_model_is_seen_at_once(project: Project) -> None:
+def test_a_queue_that_takes_longer_than_the_model_is_seen_at_once(project: ProjectFolder) -> None:
     limit = '[limits."openai/fake"]\nrequests-per-minute = 300\n'
     project.write("promptbench.toml", (project.root / "promptbench.toml").read_text() + limit)
     ended = project.run("run")
@@ -37,7 +37,7 @@ def test_a_queue_that_takes_longer_than_the_model_is_seen_at_once(project: Proje
     assert "most of it for a rate limit: raise it, or ask less" in text
 
 
-def test_answers_that_were_kept_have_no_times(project: Project, server: FakeOpenAI) -> None:
+def test_answers_that_were_kept_have_no_times(project: ProjectFolder, server: FakeOpenAI) -> None:
     assert rows(project)[0]["timed"] == 9
     asked = len(server.received)
     project.edit("suites/triage/suite.yaml", "models: [openai/fake]", "models: [recorded/openai/fake]")

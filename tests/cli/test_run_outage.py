@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.helpers.fake_openai import FakeOpenAI, Step, error, hang_up
-from tests.helpers.project import Project, better
+from tests.helpers.project import ProjectFolder, better
 
 
 def last_line(text: str) -> str:
@@ -48,7 +48,7 @@ def said_until(process: subprocess.Popen[str], words: str) -> str:
     return next(line for line in process.stderr if words in line)
 
 
-def failed_tries(project: Project) -> list[tuple[Any, ...]]:
+def failed_tries(project: ProjectFolder) -> list[tuple[Any, ...]]:
     database = sqlite3.connect(project.root / ".promptbench" / "runs.sqlite")
     try:
         return database.execute("SELECT model, try, kind, status, message FROM failed_try ORDER BY try").fetchall()
@@ -57,14 +57,16 @@ def failed_tries(project: Project) -> list[tuple[Any, ...]]:
 
 
 @pytest.fixture
-def hasty(project: Project) -> Project:
+def hasty(project: ProjectFolder) -> ProjectFolder:
     """One call at once and a second of patience."""
     project.edit("promptbench.toml", "[providers", "outage-minutes = 0.02\nretries = 1\nconcurrency = 1\n[providers")
     project.adopt()
     return project
 
 
-def test_a_server_that_dies_ends_a_run_and_the_same_command_finishes_it(hasty: Project, server: FakeOpenAI) -> None:
+def test_a_server_that_dies_ends_a_run_and_the_same_command_finishes_it(
+    hasty: ProjectFolder, server: FakeOpenAI
+) -> None:
     answered: Counter[str] = Counter()
     dies_after(server, 7, answered)
     ended = hasty.run("run", "--promote")
@@ -85,7 +87,7 @@ def test_a_server_that_dies_ends_a_run_and_the_same_command_finishes_it(hasty: P
     assert all("127.0.0.1" in message for *_, message in tries)
 
 
-def test_an_outage_that_ends_in_time_leaves_no_trace_in_the_verdict(project: Project, server: FakeOpenAI) -> None:
+def test_an_outage_that_ends_in_time_leaves_no_trace_in_the_verdict(project: ProjectFolder, server: FakeOpenAI) -> None:
     project.edit("promptbench.toml", "[providers", "retries = 1\nconcurrency = 3\n[providers")
     project.adopt()
     answered: Counter[str] = Counter()
@@ -104,7 +106,7 @@ def test_an_outage_that_ends_in_time_leaves_no_trace_in_the_verdict(project: Pro
     assert answered.total() == 2 * (8 + 8 + 3) + 1, "the probe is a question more"
 
 
-def test_an_interrupt_ends_the_wait_at_once(project: Project, server: FakeOpenAI) -> None:
+def test_an_interrupt_ends_the_wait_at_once(project: ProjectFolder, server: FakeOpenAI) -> None:
     project.edit("promptbench.toml", "[providers", "retries = 1\n[providers")
     project.adopt()
     dies_after(server, 7, Counter())
@@ -122,7 +124,7 @@ def test_an_interrupt_ends_the_wait_at_once(project: Project, server: FakeOpenAI
 
 
 def test_secrets_in_failed_tries_stay_out_of_the_record(
-    project: Project, server: FakeOpenAI, monkeypatch: pytest.MonkeyPatch
+    project: ProjectFolder, server: FakeOpenAI, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TEAM_TOKEN", "planted-0123456789")
     calls = Counter[str]()
@@ -138,7 +140,7 @@ def test_secrets_in_failed_tries_stay_out_of_the_record(
     assert "<TEAM_TOKEN>" in message
 
 
-def test_doctor_shows_the_patience(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_shows_the_patience(project: ProjectFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "outage-minutes: 5" in project.run("doctor").out
     monkeypatch.setenv("PROMPTBENCH_OUTAGE_MINUTES", "0.5")
     assert "0.5 (environment)" in project.run("doctor").out

@@ -8,11 +8,11 @@ import pytest
 from junitparser import JUnitXml, Skipped
 
 from tests.helpers.fake_openai import FakeOpenAI
-from tests.helpers.project import SUITE, V2, Project
+from tests.helpers.project import SUITE, V2, ProjectFolder
 
 
 @pytest.fixture
-def fork(project: Project) -> Project:
+def fork(project: ProjectFolder) -> ProjectFolder:
     """A suite whose key is missing, beside one that can be asked."""
     project.write(
         "suites/small/suite.yaml", SUITE.replace("suite: triage", "suite: small").replace("triage.", "small.")
@@ -25,7 +25,7 @@ def fork(project: Project) -> Project:
     return project
 
 
-def test_a_missing_key_is_no_verdict_and_nothing_is_asked(fork: Project, server: FakeOpenAI) -> None:
+def test_a_missing_key_is_no_verdict_and_nothing_is_asked(fork: ProjectFolder, server: FakeOpenAI) -> None:
     ended = fork.run("run")
     assert ended.code == 4
     assert "suite.yaml:3:10: error[PB403] anthropic/claude-haiku-4-5 needs a key" in ended.err
@@ -36,7 +36,7 @@ def test_a_missing_key_is_no_verdict_and_nothing_is_asked(fork: Project, server:
     assert "::error file=suites/triage/suite.yaml,line=3,col=10,title=PB403::" in shown
 
 
-def test_where_there_can_be_no_keys_what_can_be_asked_is_judged(fork: Project) -> None:
+def test_where_there_can_be_no_keys_what_can_be_asked_is_judged(fork: ProjectFolder) -> None:
     ended = fork.run(
         *("run", "-q", "--allow-no-keys", "--json", "--output", "junit=out/junit.xml", "--output", "html=out/a.html"),
         *("--output", "evidence=out/evidence/", "--output", "markdown=out/a.md", "--output", "csv=out/a.csv"),
@@ -59,7 +59,7 @@ def test_where_there_can_be_no_keys_what_can_be_asked_is_judged(fork: Project) -
     assert plain.splitlines()[-1] == triage["sentence"]
 
 
-def test_a_mistake_is_a_mistake_without_keys_too(fork: Project) -> None:
+def test_a_mistake_is_a_mistake_without_keys_too(fork: ProjectFolder) -> None:
     fork.edit("suites/triage/suite.yaml", "For the billing team, I think.", '{"team": "billing"}')
     ended = fork.run("run", "--allow-no-keys")
     assert (ended.code, "error[PB504]" in ended.err) == (2, True)
@@ -68,13 +68,13 @@ def test_a_mistake_is_a_mistake_without_keys_too(fork: Project) -> None:
     assert (ended.code, "error[PB501]" in ended.err, "warning[PB403]" in ended.err) == (2, True, True)
 
 
-def test_a_key_that_can_be_none_is_no_missing_key(fork: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_that_can_be_none_is_no_missing_key(fork: ProjectFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANTHROPIC_API_KEY", "not a key")
     ended = fork.run("run", "--allow-no-keys")
     assert (ended.code, "holds characters that no key has" in ended.err) == (2, True)
 
 
-def test_nothing_is_promoted_for_want_of_one_of_its_suites(fork: Project) -> None:
+def test_nothing_is_promoted_for_want_of_one_of_its_suites(fork: ProjectFolder) -> None:
     """Both suites test the same prompt."""
     fork.edit("suites/small/suite.yaml", "small.better", "triage.better")
     (fork.root / "suites/small/small.better.prompt").rename(fork.root / "suites/small/triage.better.prompt")
@@ -85,7 +85,7 @@ def test_nothing_is_promoted_for_want_of_one_of_its_suites(fork: Project) -> Non
     assert not (fork.root / "proof.json").exists()
 
 
-def test_evidence_of_several_prompts_goes_into_a_folder(project: Project) -> None:
+def test_evidence_of_several_prompts_goes_into_a_folder(project: ProjectFolder) -> None:
     project.write(
         "suites/small/suite.yaml", SUITE.replace("suite: triage", "suite: small").replace("triage.", "small.")
     )
@@ -103,7 +103,7 @@ def test_evidence_of_several_prompts_goes_into_a_folder(project: Project) -> Non
     assert (ended.code, "proofs/ is a folder" in ended.err) == (2, True)
 
 
-def test_where_nothing_is_asked_no_key_is_needed(project: Project) -> None:
+def test_where_nothing_is_asked_no_key_is_needed(project: ProjectFolder) -> None:
     """The job that judges again, merges shards or promotes has no keys."""
     project.adopt()
     for words in (("--shard", "1/2"), ("--shard", "2/2"), ("--output", "evidence=proof.json")):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from tests.helpers.fake_openai import FakeOpenAI
-from tests.helpers.project import Project, right
+from tests.helpers.project import ProjectFolder, right
 
 
 @pytest.fixture
-def runs(project: Project, server: FakeOpenAI) -> list[str]:
+def runs(project: ProjectFolder, server: FakeOpenAI) -> list[str]:
     """A run by which the candidate is promoted, one of a part, and one in which the model has become worse."""
     project.adopt()
     assert project.run("run", "-q", "--promote").code == 0
@@ -19,7 +19,9 @@ def runs(project: Project, server: FakeOpenAI) -> list[str]:
     return [item["run"] for item in reversed(project.run("runs", "list", "--json").data["runs"])]
 
 
-def test_the_newest_run_is_listed_first_and_each_is_shown_as_it_was_judged(project: Project, runs: list[str]) -> None:
+def test_the_newest_run_is_listed_first_and_each_is_shown_as_it_was_judged(
+    project: ProjectFolder, runs: list[str]
+) -> None:
     lines = project.run("runs", "list").out.splitlines()
     assert [line.split()[0] for line in lines] == ["run", *reversed(runs)]
     assert [line.split()[2] for line in lines[1:]] == ["FAIL", "PASS,", "PASS"]
@@ -41,7 +43,7 @@ def test_the_newest_run_is_listed_first_and_each_is_shown_as_it_was_judged(proje
     assert (ended.code, "20000101" in ended.err) == (2, True)
 
 
-def test_a_figure_is_traced_over_whole_runs(project: Project, runs: list[str]) -> None:
+def test_a_figure_is_traced_over_whole_runs(project: ProjectFolder, runs: list[str]) -> None:
     lines = project.run("runs", "history", "triage").out.splitlines()
     assert lines[0] == "openai/fake"
     rows = [line.split() for line in lines[2:]]
@@ -70,7 +72,7 @@ def test_a_figure_is_traced_over_whole_runs(project: Project, runs: list[str]) -
     assert (ended.code, "on openai/none is on record" in ended.err) == (2, True)
 
 
-def test_without_a_record_there_is_nothing_to_show(project: Project) -> None:
+def test_without_a_record_there_is_nothing_to_show(project: ProjectFolder) -> None:
     assert project.run("runs", "list", "--json").data["runs"] == []
     for words in (("show",), ("history", "triage")):
         ended = project.run("runs", *words)
@@ -78,7 +80,7 @@ def test_without_a_record_there_is_nothing_to_show(project: Project) -> None:
     assert not (project.root / ".promptbench").exists()
 
 
-def test_the_figures_are_those_of_the_report(project: Project, server: FakeOpenAI) -> None:
+def test_the_figures_are_those_of_the_report(project: ProjectFolder, server: FakeOpenAI) -> None:
     """A view computes them in SQL, and a report in Python."""
     project.adopt()
     project.run("run", "-q")

@@ -13,7 +13,7 @@ import pytest
 from promptbench import api
 from promptbench.report.formats import plugins as formats
 from tests.helpers.fake_openai import FakeOpenAI, answer, as_json, error, html
-from tests.helpers.project import Project, right
+from tests.helpers.project import ProjectFolder, right
 
 KEY = "sk-planted-0123456789"
 
@@ -48,7 +48,7 @@ def reports(*names: str) -> list[str]:
     ],
     ids=["answer", "value in an answer", "model", "finish reason", "usage"],
 )
-def test_an_answer_repeats_the_key(project: Project, server: FakeOpenAI, leak: Leak) -> None:
+def test_an_answer_repeats_the_key(project: ProjectFolder, server: FakeOpenAI, leak: Leak) -> None:
     server.script = leak
     project.adopt()
     ended = project.run("run", "--cache", "write", *reports(*sorted(set(formats.names()) - {"evidence"})))
@@ -70,7 +70,7 @@ def test_an_answer_repeats_the_key(project: Project, server: FakeOpenAI, leak: L
     ],
     ids=["401", "500", "429", "code", "detail", "no completion", "content type"],
 )
-def test_a_failure_repeats_the_key(project: Project, server: FakeOpenAI, leak: Leak) -> None:
+def test_a_failure_repeats_the_key(project: ProjectFolder, server: FakeOpenAI, leak: Leak) -> None:
     server.script = leak
     project.edit("promptbench.toml", "[providers", "retries = 1\noutage-minutes = 0\n[providers")
     ended = project.run("run", *reports("json", "plain", "terminal"))
@@ -78,7 +78,7 @@ def test_a_failure_repeats_the_key(project: Project, server: FakeOpenAI, leak: L
     is_nowhere(project.root, ended.out, ended.err)
 
 
-def test_all_that_a_promotion_leaves(project: Project, server: FakeOpenAI) -> None:
+def test_all_that_a_promotion_leaves(project: ProjectFolder, server: FakeOpenAI) -> None:
     """The write-ahead log is kept alive by a reader, as a report viewer would."""
     project.adopt()
     first = project.run("run", "--promote", *reports("evidence"))
@@ -100,7 +100,7 @@ def test_all_that_a_promotion_leaves(project: Project, server: FakeOpenAI) -> No
 
 
 def test_the_key_of_a_variable_that_is_not_named_like_one(
-    project: Project, server: FakeOpenAI, monkeypatch: pytest.MonkeyPatch
+    project: ProjectFolder, server: FakeOpenAI, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("OPENAI_API_KEY")
     monkeypatch.setenv("LLM_ACCESS", KEY)
@@ -116,7 +116,7 @@ def test_the_key_of_a_variable_that_is_not_named_like_one(
     is_nowhere(project.root, ended.out, ended.err)
 
 
-def test_the_process_list(project: Project, server: FakeOpenAI) -> None:
+def test_the_process_list(project: ProjectFolder, server: FakeOpenAI) -> None:
     """Whatever the command starts; the fake server looks while it is asked."""
     seen: list[str] = []
 
@@ -137,7 +137,7 @@ def test_the_process_list(project: Project, server: FakeOpenAI) -> None:
     is_nowhere(project.root, out, err)
 
 
-def test_a_bug(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bug(project: ProjectFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError(f"the header was Bearer {KEY}")
 
@@ -166,7 +166,7 @@ def test_a_bug(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
 )
 @pytest.mark.parametrize("known", [True, False], ids=["also in the environment", "only there"])
 def test_a_key_in_the_settings_is_not_shown(
-    project: Project, settings: str, known: bool, monkeypatch: pytest.MonkeyPatch
+    project: ProjectFolder, settings: str, known: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not known:
         monkeypatch.delenv("OPENAI_API_KEY")
@@ -179,7 +179,9 @@ def test_a_key_in_the_settings_is_not_shown(
 @pytest.mark.parametrize(
     "name", ["PROMPTBENCH_CONCURRENCY", "PROMPTBENCH_ACTOR", "OPENAI_BASE_URL", "PROMPTBENCH_PRICES"]
 )
-def test_a_key_in_the_wrong_variable_is_not_shown(project: Project, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_in_the_wrong_variable_is_not_shown(
+    project: ProjectFolder, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(name, KEY)
     for command in ("doctor", "validate", "run"):
         ended = project.run(command)

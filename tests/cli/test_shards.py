@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.helpers.fake_openai import FakeOpenAI
-from tests.helpers.project import Project
+from tests.helpers.project import ProjectFolder
 
 OF = 10
 TOPICS = 24
@@ -49,11 +49,11 @@ class Moody:
 
 
 @pytest.fixture
-def recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Project:
+def recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> ProjectFolder:
     """A project whose model answers from recordings, the gate's further tries included."""
     monkeypatch.chdir(tmp_path)
     with FakeOpenAI(Moody()) as server:
-        project = Project(tmp_path, server.base_url, capsys)
+        project = ProjectFolder(tmp_path, server.base_url, capsys)
         project.write("suites/triage/suite.yaml", suite())
         project.adopt()
         assert project.run("run", "-q").code in (0, 6)
@@ -76,14 +76,14 @@ def counts(ended: Any) -> list[Any]:
     ]
 
 
-def proof(project: Project, name: str) -> dict[str, Any]:
+def proof(project: ProjectFolder, name: str) -> dict[str, Any]:
     data = json.loads((project.root / name).read_text(encoding="utf-8"))
     for part in data["suites"]:
         del part["run"]
     return {key: value for key, value in data.items() if key != "made"}
 
 
-def elsewhere(project: Project, shard: str) -> Path:
+def elsewhere(project: ProjectFolder, shard: str) -> Path:
     """One shard, run on a machine of its own; its record."""
     here, state = project.root / ".promptbench", project.root / f"state-{shard.replace('/', '-')}"
     shutil.copytree(here, state)
@@ -97,7 +97,7 @@ def elsewhere(project: Project, shard: str) -> Path:
     return state / "runs.sqlite"
 
 
-def test_ten_shards_merged_are_one_run(recorded: Project) -> None:
+def test_ten_shards_merged_are_one_run(recorded: ProjectFolder) -> None:
     whole = recorded.run("run", "-q", "--json", "--output", "evidence=whole.json")
     files = [elsewhere(recorded, f"{number}/{OF}") for number in range(1, OF + 1)]
     merged = recorded.run("runs", "merge", *map(str, files), "--json", "--output", "evidence=merged.json")
@@ -113,7 +113,7 @@ def test_ten_shards_merged_are_one_run(recorded: Project) -> None:
 
 
 @pytest.fixture
-def halves(project: Project) -> Project:
+def halves(project: ProjectFolder) -> ProjectFolder:
     """Two shards of the small suite in the project's own record."""
     project.adopt()
     for shard in ("1/2", "2/2"):
@@ -121,7 +121,7 @@ def halves(project: Project) -> Project:
     return project
 
 
-def test_a_merged_run_can_be_promoted_and_a_shard_cannot(halves: Project) -> None:
+def test_a_merged_run_can_be_promoted_and_a_shard_cannot(halves: ProjectFolder) -> None:
     ended = halves.run("run", "-q", "--shard", "1/2", "--promote")
     assert ended.code == 2
     assert "a shard of the suite 'triage' proves nothing" in ended.err
@@ -135,7 +135,7 @@ def test_a_merged_run_can_be_promoted_and_a_shard_cannot(halves: Project) -> Non
     assert "triage@2 is now production" in halves.run("promote", "triage").out
 
 
-def test_a_missing_shard_is_named(project: Project) -> None:
+def test_a_missing_shard_is_named(project: ProjectFolder) -> None:
     project.adopt()
     project.run("run", "-q", "--shard", "2/3")
     ended = project.run("runs", "merge")
@@ -143,7 +143,7 @@ def test_a_missing_shard_is_named(project: Project) -> None:
     assert not [run for run in project.run("runs", "list", "--json").data["runs"] if not run["shard"]]
 
 
-def test_shards_of_another_suite_or_prompt_are_refused(halves: Project) -> None:
+def test_shards_of_another_suite_or_prompt_are_refused(halves: ProjectFolder) -> None:
     halves.edit("suites/triage/suite.yaml", "I was charged twice", "I was charged thrice")
     ended = halves.run("runs", "merge")
     assert (ended.code, "suite.yaml as it is now do not belong together: its cases differ" in ended.err) == (5, True)
@@ -152,7 +152,7 @@ def test_shards_of_another_suite_or_prompt_are_refused(halves: Project) -> None:
     assert (ended.code, "shard 1/2" in ended.err and "shard 2/2" in ended.err) == (5, True)
 
 
-def test_shards_that_were_split_unlike_name_the_case(halves: Project) -> None:
+def test_shards_that_were_split_unlike_name_the_case(halves: ProjectFolder) -> None:
     takes = {"charged twice": 100, "late parcel": 1, "hello": 1}
     halves.write("suites/triage/durations.json", json.dumps({"schema_version": 1, "cases": takes}))
     halves.run("run", "-q", "--shard", "2/2")
@@ -161,7 +161,7 @@ def test_shards_that_were_split_unlike_name_the_case(halves: Project) -> None:
     assert "durations.json" in ended.err
 
 
-def test_durations_make_shards_even(project: Project) -> None:
+def test_durations_make_shards_even(project: ProjectFolder) -> None:
     project.adopt()
     assert "no run of the suite" in project.run("runs", "durations", "suites/triage").err
     project.run("run", "-q")
@@ -173,7 +173,7 @@ def test_durations_make_shards_even(project: Project) -> None:
     assert (ended.code, "does not hold the durations" in ended.err) == (2, True)
 
 
-def test_more_shards_than_cases_and_a_dead_provider(project: Project, server: FakeOpenAI) -> None:
+def test_more_shards_than_cases_and_a_dead_provider(project: ProjectFolder, server: FakeOpenAI) -> None:
     project.adopt()
     ended = project.run("run", "--shard", "9/9")
     assert (ended.code, ended.out.splitlines()[-1]) == (
@@ -184,7 +184,7 @@ def test_more_shards_than_cases_and_a_dead_provider(project: Project, server: Fa
         assert "is no shard" in project.run("run", "--shard", text).err
 
 
-def test_what_is_no_record_of_this_version_is_refused(project: Project) -> None:
+def test_what_is_no_record_of_this_version_is_refused(project: ProjectFolder) -> None:
     assert "there is no run record" in project.run("runs", "merge", "nowhere.sqlite").err
     file = project.write("text.sqlite", "not a database, but long enough to be looked at as one " * 20)
     ended = project.run("runs", "merge", str(file))

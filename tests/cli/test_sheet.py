@@ -12,7 +12,7 @@ from typing import Any
 import openpyxl
 import pytest
 
-from tests.helpers.project import V2, Project
+from tests.helpers.project import V2, ProjectFolder
 from tests.helpers.shipped import ROOT, copy_store
 
 SUITE = "suites/triage/suite.yaml"
@@ -36,14 +36,14 @@ gate: {repeats: 3}
 
 
 @pytest.fixture
-def triage(project: Project) -> Project:
+def triage(project: ProjectFolder) -> ProjectFolder:
     project.write(SUITE, WITH_COMMENTS)
     schema = "output: {schema: {type: object, properties: {team: {enum: [billing, delivery]}}}}"
     project.write("suites/triage/triage.better.prompt", V2.replace("output: {schema: {team: string}}", schema))
     return project
 
 
-def suite_text(project: Project) -> str:
+def suite_text(project: ProjectFolder) -> str:
     return (project.root / SUITE).read_text(encoding="utf-8")
 
 
@@ -57,7 +57,7 @@ def rows_of(path: Path) -> list[list[str]]:
     return list(csv.reader(io.StringIO(path.read_bytes().decode("utf-8-sig"), newline="")))
 
 
-def test_a_workbook_has_drop_downs(triage: Project) -> None:
+def test_a_workbook_has_drop_downs(triage: ProjectFolder) -> None:
     done = triage.run("sheet", "export", "suites/triage")
     assert (done.code, done.out) == (0, "wrote 2 cases to cases.xlsx\n")
     book = openpyxl.load_workbook(triage.root / "cases.xlsx")
@@ -89,7 +89,7 @@ def test_a_workbook_has_drop_downs(triage: Project) -> None:
     assert "{{message}}" in cases["B1"].comment.text
 
 
-def test_no_cell_is_a_formula(triage: Project) -> None:
+def test_no_cell_is_a_formula(triage: ProjectFolder) -> None:
     triage.edit(SUITE, "{message: My parcel is late}", "{message: '=HYPERLINK(\"x\")'}")
     triage.edit(SUITE, "case: late parcel", "case: '@late'")
     triage.run("sheet", "export", "suites/triage")
@@ -102,7 +102,7 @@ def test_no_cell_is_a_formula(triage: Project) -> None:
 
 
 @pytest.mark.parametrize("kind", ["csv", "xlsx"])
-def test_an_existing_file_is_not_overwritten(triage: Project, kind: str) -> None:
+def test_an_existing_file_is_not_overwritten(triage: ProjectFolder, kind: str) -> None:
     assert triage.run("sheet", "export", "suites/triage", "--output", f"x/y.{kind}").code == 0
     again = triage.run("sheet", "export", "suites/triage", "--output", f"x/y.{kind}")
     assert again.code == 2
@@ -110,7 +110,7 @@ def test_an_existing_file_is_not_overwritten(triage: Project, kind: str) -> None
     assert triage.run("sheet", "export", "suites/triage", "--output", "y.ods").code == 2
 
 
-def test_changes_in_a_sheet_are_written_to_the_suite(triage: Project) -> None:
+def test_changes_in_a_sheet_are_written_to_the_suite(triage: ProjectFolder) -> None:
     triage.run("sheet", "export", "suites/triage")
 
     def change(sheet: Any) -> None:
@@ -152,7 +152,7 @@ def test_changes_in_a_sheet_are_written_to_the_suite(triage: Project) -> None:
     assert again.out == "no changes in suites/triage/suite.yaml: 3 unchanged\n"
 
 
-def test_cases_that_are_not_in_the_sheet_stay_without_remove(triage: Project) -> None:
+def test_cases_that_are_not_in_the_sheet_stay_without_remove(triage: ProjectFolder) -> None:
     triage.write("cases.csv", "case,vars.message,expect.team\nlate parcel,My parcel is late,delivery\n")
     kept = triage.run("sheet", "import", "cases.csv", "suites/triage")
     # The sheet has no column for tags, so it says that there are none.
@@ -175,7 +175,7 @@ ROWS_WITH_ERRORS = [
 ]
 
 
-def test_errors_are_shown_at_their_cells(triage: Project) -> None:
+def test_errors_are_shown_at_their_cells(triage: ProjectFolder) -> None:
     book = openpyxl.Workbook()
     for row in ROWS_WITH_ERRORS:
         book.active.append(row)
@@ -208,7 +208,7 @@ def test_errors_are_shown_at_their_cells(triage: Project) -> None:
     assert "4 new" in fixed.out, fixed.err
 
 
-def test_errors_in_merged_cells_are_shown_at_the_first(triage: Project) -> None:
+def test_errors_in_merged_cells_are_shown_at_the_first(triage: ProjectFolder) -> None:
     book = openpyxl.Workbook()
     for row in [["case", "vars.message"], ["a", "Hi"], ["", "Ho"]]:
         book.active.append(row)
@@ -221,7 +221,7 @@ def test_errors_in_merged_cells_are_shown_at_the_first(triage: Project) -> None:
     assert "'case:' is missing" in copy["A2"].comment.text
 
 
-def test_errors_in_a_csv_file_have_a_column(triage: Project) -> None:
+def test_errors_in_a_csv_file_have_a_column(triage: ProjectFolder) -> None:
     text = io.StringIO()
     csv.writer(text, delimiter=";").writerows(ROWS_WITH_ERRORS)
     triage.write("mine.csv", text.getvalue())
@@ -249,14 +249,14 @@ def test_errors_in_a_csv_file_have_a_column(triage: Project) -> None:
         ("missing.csv", None, "No such file"),
     ],
 )
-def test_invalid_sheets(triage: Project, name: str, content: bytes | None, said: str) -> None:
+def test_invalid_sheets(triage: ProjectFolder, name: str, content: bytes | None, said: str) -> None:
     if content is not None:
         (triage.root / name).write_bytes(content)
     done = triage.run("sheet", "import", name, "suites/triage")
     assert (done.code, said in done.err) == (2, True), done.err
 
 
-def test_cases_of_a_case_file_are_changed_there(triage: Project) -> None:
+def test_cases_of_a_case_file_are_changed_there(triage: ProjectFolder) -> None:
     lines = '{"case": "a", "vars": {"message": "Hi"}, "expect": {"n": 1.10}}\n{"case": "b", "vars": {"message": "x"}}\n'
     triage.write("suites/triage/more.jsonl", lines)
     triage.write("suites/triage/other.csv", "case,vars.message\nof csv,Hello\n")
@@ -278,7 +278,7 @@ def test_cases_of_a_case_file_are_changed_there(triage: Project) -> None:
     assert (refused.code, "the case 'of csv' is in other.csv" in refused.err) == (2, True)
 
 
-def test_new_cases_are_added_to_the_case_file(triage: Project) -> None:
+def test_new_cases_are_added_to_the_case_file(triage: ProjectFolder) -> None:
     line = '{"case": "a", "vars": {"message": "Hi"}}\n'
     triage.write("suites/triage/more.jsonl", line)
     triage.write(

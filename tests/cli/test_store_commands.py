@@ -13,15 +13,15 @@ import pytest
 from promptbench.api import promotion
 from promptbench.formats.ladder import LADDER
 from tests.helpers.fake_openai import FakeOpenAI
-from tests.helpers.project import V1, V2, Project
+from tests.helpers.project import V1, V2, ProjectFolder
 
 
-def promoted(project: Project) -> None:
+def promoted(project: ProjectFolder) -> None:
     project.adopt()
     assert project.run("run", "--promote").code == 0
 
 
-def test_adopt_once_and_with_a_reason(project: Project) -> None:
+def test_adopt_once_and_with_a_reason(project: ProjectFolder) -> None:
     plain = "suites/triage/triage.plain.prompt"
     ended = project.run("adopt", plain)
     assert ended.code == 2
@@ -38,7 +38,7 @@ def test_adopt_once_and_with_a_reason(project: Project) -> None:
     assert project.run("adopt", "no.prompt", "--reason", "x").code == 2
 
 
-def test_reading(project: Project) -> None:
+def test_reading(project: ProjectFolder) -> None:
     promoted(project)
     for reference in ("triage", "triage@production", "triage@2"):
         assert project.run("get", reference).out == V2
@@ -50,7 +50,7 @@ def test_reading(project: Project) -> None:
     assert project.run("get", "triage@nowhere").code == 2
 
 
-def test_show_diff_and_history(project: Project) -> None:
+def test_show_diff_and_history(project: ProjectFolder) -> None:
     promoted(project)
     assert "labels: production" in project.run("prompts", "show", "triage@2").out
     assert "judged again from the recorded attempts: the same verdict" in (
@@ -69,7 +69,7 @@ def test_show_diff_and_history(project: Project) -> None:
     assert "evidence: sha256:" in told
 
 
-def test_rollback_and_forward_again(project: Project) -> None:
+def test_rollback_and_forward_again(project: ProjectFolder) -> None:
     promoted(project)
     assert project.run("rollback", "triage").code == 2
     ended = project.run("rollback", "triage", "--reason", "worse for one customer", "--actor", "ci")
@@ -81,14 +81,14 @@ def test_rollback_and_forward_again(project: Project) -> None:
     assert project.run("get", "triage").out == V2
 
 
-def test_retire_takes_the_label_and_keeps_the_history(project: Project) -> None:
+def test_retire_takes_the_label_and_keeps_the_history(project: ProjectFolder) -> None:
     promoted(project)
     assert project.run("retire", "triage", "--reason", "not used any more").code == 0
     assert project.run("get", "triage").code == 2
     assert len(project.run("prompts", "history", "triage", "--json").data["events"]) == 3
 
 
-def test_a_run_on_record_is_promoted_later(project: Project, server: FakeOpenAI) -> None:
+def test_a_run_on_record_is_promoted_later(project: ProjectFolder, server: FakeOpenAI) -> None:
     project.adopt()
     project.run("run")
     asked = len(server.received)
@@ -104,7 +104,7 @@ def test_a_run_on_record_is_promoted_later(project: Project, server: FakeOpenAI)
     assert "nothing to promote: triage@2 (sha256:" in ended.err
 
 
-def test_evidence_promotes_on_another_machine(project: Project) -> None:
+def test_evidence_promotes_on_another_machine(project: ProjectFolder) -> None:
     project.adopt()
     project.run("run", "--output", "evidence=proof.json")
     (project.root / ".promptbench" / "runs.sqlite").unlink()
@@ -125,7 +125,9 @@ def test_evidence_promotes_on_another_machine(project: Project) -> None:
         ("suites/triage/triage.better.prompt", "Answer with JSON.", "Answer with JSON only.", "the suite's prompt"),
     ],
 )
-def test_evidence_is_stale_when_anything_changed(project: Project, path: str, old: str, new: str, said: str) -> None:
+def test_evidence_is_stale_when_anything_changed(
+    project: ProjectFolder, path: str, old: str, new: str, said: str
+) -> None:
     project.adopt()
     project.run("run", "--output", "evidence=proof.json")
     project.edit(path, old, new)
@@ -137,7 +139,7 @@ def test_evidence_is_stale_when_anything_changed(project: Project, path: str, ol
     assert project.run("get", "triage").out == V1
 
 
-def test_evidence_is_stale_when_production_moved(project: Project) -> None:
+def test_evidence_is_stale_when_production_moved(project: ProjectFolder) -> None:
     project.adopt()
     project.run("run", "--output", "evidence=proof.json")
     other = project.write("suites/triage/triage.other.prompt", "Another one: {{message}}\n")
@@ -148,7 +150,7 @@ def test_evidence_is_stale_when_production_moved(project: Project) -> None:
     assert "forced" in project.run("prompts", "history", "triage").out
 
 
-def test_evidence_has_an_age(project: Project) -> None:
+def test_evidence_has_an_age(project: ProjectFolder) -> None:
     project.adopt()
     project.run("run", "--output", "evidence=proof.json")
     file = project.root / "proof.json"
@@ -160,7 +162,7 @@ def test_evidence_has_an_age(project: Project) -> None:
     assert "it is 8.0 days old" in ended.err
 
 
-def test_evidence_that_was_edited_is_refused(project: Project, server: FakeOpenAI) -> None:
+def test_evidence_that_was_edited_is_refused(project: ProjectFolder, server: FakeOpenAI) -> None:
     project.adopt()
     server.script = lambda body: "no"
     assert project.run("run", "--output", "evidence=proof.json").code == 1
@@ -175,7 +177,7 @@ def test_evidence_that_was_edited_is_refused(project: Project, server: FakeOpenA
     assert "does not prove what it says" in ended.err
 
 
-def test_what_did_not_pass_is_not_promoted(project: Project, server: FakeOpenAI) -> None:
+def test_what_did_not_pass_is_not_promoted(project: ProjectFolder, server: FakeOpenAI) -> None:
     project.adopt()
     server.script = lambda body: "no"
     project.run("run")
@@ -184,7 +186,7 @@ def test_what_did_not_pass_is_not_promoted(project: Project, server: FakeOpenAI)
     assert "does not prove it" in ended.err
 
 
-def test_the_database_can_be_deleted(project: Project) -> None:
+def test_the_database_can_be_deleted(project: ProjectFolder) -> None:
     promoted(project)
     before = project.run("prompts", "history", "triage", "--json").data
     (project.root / "prompt_store" / "prompts.sqlite").unlink()
@@ -195,7 +197,7 @@ def test_the_database_can_be_deleted(project: Project) -> None:
     assert project.run("store", "verify").code == 0
 
 
-def test_verify_finds_an_edited_row(project: Project) -> None:
+def test_verify_finds_an_edited_row(project: ProjectFolder) -> None:
     promoted(project)
     assert project.run("store", "verify").code == 0
     with sqlite3.connect(project.root / "prompt_store" / "prompts.sqlite") as database:
@@ -208,7 +210,7 @@ def test_verify_finds_an_edited_row(project: Project) -> None:
     assert project.run("store", "verify", "--json").data["sound"] is False
 
 
-def forked(project: Project) -> None:
+def forked(project: ProjectFolder) -> None:
     """What `git merge` leaves where a colleague promoted another version; this machine's database has ours."""
     promoted(project)
     text, aside = project.root / "prompt_store" / "text", project.root / "aside"
@@ -223,7 +225,7 @@ def forked(project: Project) -> None:
     shutil.copytree(project.root / "hers", text, dirs_exist_ok=True)
 
 
-def test_a_fork_names_the_command_that_joins_it(project: Project) -> None:
+def test_a_fork_names_the_command_that_joins_it(project: ProjectFolder) -> None:
     forked(project)
     ended = project.run("get", "triage")
     assert ended.code == 5
@@ -252,7 +254,7 @@ def test_a_fork_names_the_command_that_joins_it(project: Project) -> None:
 
 
 @pytest.mark.parametrize("keep", ["theirs", "3", "production=theirs", "none of it known"])
-def test_the_other_branchs_version_is_kept(project: Project, keep: str) -> None:
+def test_the_other_branchs_version_is_kept(project: ProjectFolder, keep: str) -> None:
     forked(project)
     if keep == "none of it known":
         (project.root / "prompt_store" / "prompts.sqlite").unlink()
@@ -268,7 +270,7 @@ def test_the_other_branchs_version_is_kept(project: Project, keep: str) -> None:
     assert project.run("get", "triage").out.startswith("Another one")
 
 
-def test_a_person_is_asked_which_version_stays(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_person_is_asked_which_version_stays(project: ProjectFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     forked(project)
 
     class Terminal(io.StringIO):
@@ -288,7 +290,7 @@ def test_a_person_is_asked_which_version_stays(project: Project, monkeypatch: py
     assert project.run("store", "merge").out == "nothing to merge\n"
 
 
-def test_to_staging_and_from_there_to_production(project: Project, server: FakeOpenAI) -> None:
+def test_to_staging_and_from_there_to_production(project: ProjectFolder, server: FakeOpenAI) -> None:
     project.adopt()
     project.run("run", "--output", "evidence=proof.json")
     asked = len(server.received)
@@ -319,7 +321,7 @@ def test_to_staging_and_from_there_to_production(project: Project, server: FakeO
     ],
 )
 def test_what_staging_has_may_be_stale(
-    project: Project, path: str, old: str, new: str, said: str, monkeypatch: pytest.MonkeyPatch
+    project: ProjectFolder, path: str, old: str, new: str, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project.adopt()
     project.run("run")
@@ -346,7 +348,7 @@ def test_what_staging_has_may_be_stale(
         assert project.run("get", "triage").out == V2
 
 
-def test_what_staging_has_may_lack_evidence_or_the_suite(project: Project) -> None:
+def test_what_staging_has_may_lack_evidence_or_the_suite(project: ProjectFolder) -> None:
     project.adopt()
     project.run("run")
     assert project.run("promote", "triage", "--to", "staging").code == 0
@@ -363,7 +365,7 @@ def test_what_staging_has_may_lack_evidence_or_the_suite(project: Project) -> No
     assert project.run("promote", "triage", "--from", "staging").code == 0, "the suite is not at hand"
 
 
-def test_the_newest_run_that_may_prove_something_is_taken(project: Project) -> None:
+def test_the_newest_run_that_may_prove_something_is_taken(project: ProjectFolder) -> None:
     project.adopt()
     project.run("run")
     proving = project.run("gate", "latest", "--json").data["runs"][0]["run"]
@@ -373,7 +375,7 @@ def test_the_newest_run_that_may_prove_something_is_taken(project: Project) -> N
     assert f"  proof: run {proving} of suite triage, PASS: 2 of 2" in ended.out
 
 
-def test_a_part_of_a_suite_alone_promotes_nothing(project: Project) -> None:
+def test_a_part_of_a_suite_alone_promotes_nothing(project: ProjectFolder) -> None:
     project.adopt()
     project.run("run", "--case", "hello")
     ended = project.run("promote", "triage")
@@ -384,7 +386,7 @@ def test_a_part_of_a_suite_alone_promotes_nothing(project: Project) -> None:
 @pytest.mark.parametrize(
     ("old", "new"), [("repeats: 3", "repeats: 3, cost ratio: 2"), ("[json]", "[json, {all of: [{cost: $1}]}]")]
 )
-def test_evidence_is_stale_under_another_ladder_or_other_prices(project: Project, old: str, new: str) -> None:
+def test_evidence_is_stale_under_another_ladder_or_other_prices(project: ProjectFolder, old: str, new: str) -> None:
     project.edit("promptbench.toml", "[providers", 'prices = "prices.toml"\n[providers')
     project.write("prices.toml", '["openai/fake"]\ninput = 1000\noutput = 2000\n')
     project.edit("suites/triage/suite.yaml", old, new)
@@ -408,7 +410,7 @@ def test_evidence_is_stale_under_another_ladder_or_other_prices(project: Project
     assert project.run("promote", "triage", "--evidence", "proof.json").code == 0
 
 
-def test_of_two_processes_one_promotes_and_the_other_is_told(project: Project) -> None:
+def test_of_two_processes_one_promotes_and_the_other_is_told(project: ProjectFolder) -> None:
     """Both versions are proven against the same one in production."""
     project.adopt()
     project.write("suites/triage/triage.other.prompt", V2.replace("JSON", "a JSON object"))
@@ -425,7 +427,7 @@ def test_of_two_processes_one_promotes_and_the_other_is_told(project: Project) -
     assert project.run("store", "verify").code == 0
 
 
-def test_a_label_of_ones_own_points_anywhere(project: Project) -> None:
+def test_a_label_of_ones_own_points_anywhere(project: ProjectFolder) -> None:
     promoted(project)
     assert project.run("prompts", "label", "triage@1", "canary").code == 2
     ended = project.run("prompts", "label", "triage@1", "canary", "--reason", "ten customers")
@@ -443,7 +445,7 @@ def test_a_label_of_ones_own_points_anywhere(project: Project) -> None:
     assert "production moves by evidence only" in ended.err
 
 
-def test_a_rollback_names_what_fails_again_also_where_the_proof_came_by_a_merge(project: Project) -> None:
+def test_a_rollback_names_what_fails_again_also_where_the_proof_came_by_a_merge(project: ProjectFolder) -> None:
     project.adopt()
     text, aside = project.root / "prompt_store" / "text", project.root / "aside"
     shutil.copytree(text, aside)
@@ -462,7 +464,7 @@ def test_a_rollback_names_what_fails_again_also_where_the_proof_came_by_a_merge(
     assert "fails again: charged twice, late parcel" in ended.out
 
 
-def test_what_others_wrote_into_the_history_is_nothing_that_a_terminal_obeys(project: Project) -> None:
+def test_what_others_wrote_into_the_history_is_nothing_that_a_terminal_obeys(project: ProjectFolder) -> None:
     evil = project.write("suites/triage/triage.evil.prompt", "\x1b[2J{{message}}\n")
     project.run("adopt", str(evil), "--reason", "fine\n2026-01-01T00:00:00Z  promoted", "--actor", "Eve\x1b]0;x\x07")
     ended = project.run("prompts", "history", "triage")

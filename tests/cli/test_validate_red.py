@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.helpers.project import SUITE as CASES
-from tests.helpers.project import Project
+from tests.helpers.project import ProjectFolder
 
 SUITE = "suites/triage/suite.yaml"
 RED = """\
@@ -27,19 +27,19 @@ def call(name: str, answer: str) -> str:
 
 
 @pytest.fixture
-def red(project: Project) -> Project:
+def red(project: ProjectFolder) -> ProjectFolder:
     project.write(SUITE, RED)
     return project
 
 
-def test_a_suite_that_is_red_is_well(project: Project) -> None:
+def test_a_suite_that_is_red_is_well(project: ProjectFolder) -> None:
     project.write(SUITE, CASES + "log: calls.jsonl\n")
     project.write("suites/triage/calls.jsonl", call("c1", "{") + call("charged", '{"team": "x"'))
     ended = project.run("validate", "--red")
     assert (ended.code, ended.out, ended.err) == (0, "no errors\n", "")
 
 
-def test_a_changed_check_that_lets_the_old_answer_pass_is_caught(red: Project) -> None:
+def test_a_changed_check_that_lets_the_old_answer_pass_is_caught(red: ProjectFolder) -> None:
     assert red.run("validate", "--red").code == 0
     red.edit(SUITE, "expect: {team: billing}", "checks: [contains: team]")
     ended = red.run("validate", "--red")
@@ -47,7 +47,7 @@ def test_a_changed_check_that_lets_the_old_answer_pass_is_caught(red: Project) -
     assert f"{SUITE}:8:10: error[PB504] the logged answer of 'charged twice' passes all its checks" in ended.err
 
 
-def test_a_logged_call_that_passes_is_an_error(red: Project) -> None:
+def test_a_logged_call_that_passes_is_an_error(red: ProjectFolder) -> None:
     red.write(SUITE, RED + "log: calls.jsonl\n")
     red.write("suites/triage/calls.jsonl", call("c1", '{"team": "other"}') + call("c2", "{"))
     assert red.run("validate").code == 0
@@ -57,7 +57,7 @@ def test_a_logged_call_that_passes_is_an_error(red: Project) -> None:
     assert ended.out == "1 error\n"
 
 
-def test_a_check_that_no_logged_answer_fails_is_told(red: Project) -> None:
+def test_a_check_that_no_logged_answer_fails_is_told(red: ProjectFolder) -> None:
     ended = red.run("validate", "--red", "--json")
     assert [(item["code"], item["severity"]) for item in ended.data["diagnostics"]] == [("PB509", "warning")]
     assert "'json schema' may be vacuous: the one logged answer passes it" in ended.data["diagnostics"][0]["message"]
@@ -72,7 +72,7 @@ def test_a_check_that_no_logged_answer_fails_is_told(red: Project) -> None:
     )
 
 
-def test_a_captured_case_is_held_to_the_answer_that_was_imported(red: Project) -> None:
+def test_a_captured_case_is_held_to_the_answer_that_was_imported(red: ProjectFolder) -> None:
     red.write("calls.jsonl", call("I-1", '{"team": "other"}'))
     assert red.run("import", "calls.jsonl").code == 0
     assert red.run("capture", SUITE, "I-1", "--expect", "{team: billing}").code == 0

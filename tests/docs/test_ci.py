@@ -21,7 +21,7 @@ from junitparser import JUnitXml
 
 from tests.cli.conftest import project, server
 from tests.docs.test_console import DOCS, ROOT, blocks
-from tests.helpers.project import Project
+from tests.helpers.project import ProjectFolder
 from tests.helpers.repository import Repository
 
 __all__ = ["project", "server"]
@@ -43,7 +43,7 @@ def action() -> Any:
 
 
 @pytest.fixture
-def repository(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
+def repository(project: ProjectFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
     """A project with recorded answers, a prompt in production, and a branch; `promptbench` is on the path."""
     project.adopt()
     assert project.run("run", "-q").code == 0
@@ -74,7 +74,7 @@ def shell(root: Path, script: str, **environ: str) -> subprocess.CompletedProces
 
 
 @needs_shell
-def test_the_recipe_judges_and_the_other_promotes(repository: Repository, project: Project) -> None:
+def test_the_recipe_judges_and_the_other_promotes(repository: Repository, project: ProjectFolder) -> None:
     judge, promote = blocks(GUIDE, "sh")
     done = shell(repository.root, judge)
     assert (done.returncode, "nothing that a suite uses has changed" in done.stderr) == (0, True)
@@ -137,7 +137,7 @@ def run_action(repository: Repository, **inputs: str) -> tuple[subprocess.Comple
 
 @needs_shell
 def test_the_action_annotates_leaves_reports_and_fails_as_the_command_does(
-    repository: Repository, project: Project
+    repository: Repository, project: ProjectFolder
 ) -> None:
     done, outputs, summary = run_action(repository)
     assert (done.returncode, outputs, summary) == (0, {"exit-code": "7"}, ""), done.stderr
@@ -182,7 +182,7 @@ def test_the_workflows_in_the_guide_are_some_and_name_what_the_action_has() -> N
     assert blocks(GUIDE, "sh")[1] in scripts
 
 
-def test_the_shards_of_the_guide_are_merged(repository: Repository, project: Project) -> None:
+def test_the_shards_of_the_guide_are_merged(repository: Repository, project: ProjectFolder) -> None:
     """The commands of the workflow, one after the other on this machine."""
     nightly = yaml.load(blocks(GUIDE, "yaml")[2], yaml.BaseLoader)["jobs"]
     [ask] = [step["run"] for step in nightly["ask"]["steps"] if "--shard" in step.get("run", "")]

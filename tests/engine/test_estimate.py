@@ -7,7 +7,7 @@ import pytest
 from promptbench.core.types import ModelRef, Usage
 from promptbench.engine.estimate import Estimate, estimates
 from promptbench.engine.plan import Repeats
-from promptbench.project.bench import Bench
+from promptbench.project.bench import PreparedSuite
 from promptbench.text.tokens import ASSUMED_OUTPUT
 from tests.helpers.suites import HEAD, joined
 
@@ -22,7 +22,7 @@ cases:
 OWN = "def own(vars):\n    return 'x'\n"
 
 
-def bench_of(folder: Path, head: str = HEAD, **more: str) -> Bench:
+def bench_of(folder: Path, head: str = HEAD, **more: str) -> PreparedSuite:
     bench, found = joined(folder, head + CASES, {"own.py": OWN}, **more)
     assert bench is not None, found.errors
     return bench

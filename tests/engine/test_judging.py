@@ -10,7 +10,7 @@ from promptbench.engine.plan import Repeats, first_round
 from promptbench.engine.runner import Runner
 from promptbench.gateway import Gateway
 from promptbench.metrics.agreement import Confusion
-from promptbench.project.bench import Bench
+from promptbench.project.bench import PreparedSuite
 from tests.helpers.judging import judged_text, says
 from tests.helpers.scripted import FATAL, REJECTED, Scripted
 from tests.helpers.suites import HEAD, joined
@@ -77,7 +77,7 @@ class Judge(Scripted):
         return Answer(says("fail" if text == "7" else "pass"), "judge-1")
 
 
-def bench_of(folder: Path) -> Bench:
+def bench_of(folder: Path) -> PreparedSuite:
     bench, found = joined(folder, SUITE + CASES)
     assert bench is not None, found.errors
     [check] = bench.judged_checks
@@ -88,7 +88,12 @@ def bench_of(folder: Path) -> Bench:
 
 
 def work(
-    bench: Bench, model: Scripted, judge: Scripted, kept: Kept, unjudged: Collection[AttemptKey] = (), stop: int = -1
+    bench: PreparedSuite,
+    model: Scripted,
+    judge: Scripted,
+    kept: Kept,
+    unjudged: Collection[AttemptKey] = (),
+    stop: int = -1,
 ) -> Runner:
     heard: list[object] = []
 

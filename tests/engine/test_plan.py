@@ -5,7 +5,7 @@ from pathlib import Path
 
 from promptbench.core.types import AttemptKey
 from promptbench.engine.plan import Repeats, first_round, first_round_size, round_sizes
-from promptbench.project.bench import Bench
+from promptbench.project.bench import PreparedSuite
 from tests.helpers.suites import PROMPT, joined
 
 SUITE = """\
@@ -19,7 +19,7 @@ gate: {repeats: 2}
 OWN = "def answer(vars):\n    return 'x'\n"
 
 
-def bench(folder: Path) -> Bench:
+def bench(folder: Path) -> PreparedSuite:
     lines = [json.dumps({"case": name, "vars": {"message": name}}) for name in ("two", "three")]
     files = {"more.jsonl": "\n".join(lines), "own.py": OWN}
     found = joined(folder, SUITE, files, champion=PROMPT.replace("Which", "What"))

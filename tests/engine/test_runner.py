@@ -10,7 +10,7 @@ from promptbench.engine.plan import Repeats, first_round
 from promptbench.engine.runner import Runner
 from promptbench.gateway import Gateway
 from promptbench.gateway.slots import A_TURN
-from promptbench.project.bench import Bench
+from promptbench.project.bench import PreparedSuite
 from tests.helpers.scripted import REJECTED, Scripted
 from tests.helpers.suites import HEAD, joined
 
@@ -41,13 +41,13 @@ class Watched(Scripted):
         return await super().ask(request)
 
 
-def bench_of(folder: Path) -> Bench:
+def bench_of(folder: Path) -> PreparedSuite:
     bench, found = joined(folder, f"{HEAD}gate: {{repeats: 1}}\ncases:\n{CASES}")
     assert bench is not None, found.errors
     return bench
 
 
-def work(bench: Bench, provider: Scripted, kept: Kept, stop_after: int | None = None) -> list[Event]:
+def work(bench: PreparedSuite, provider: Scripted, kept: Kept, stop_after: int | None = None) -> list[Event]:
     heard: list[Event] = []
 
     def listen(event: Event) -> None:

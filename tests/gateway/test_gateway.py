@@ -30,7 +30,7 @@ def limited(seconds: float | None) -> ProviderFailure:
     return ProviderFailure(FailureKind.RATE_LIMIT, "slow down", status=429, retry_after=seconds)
 
 
-class Bench:
+class GatewayBench:
     """A gateway with one scripted model, whose sleeps take no time and are written down."""
 
     def __init__(self, provider: Scripted, **options: Any) -> None:
@@ -51,13 +51,13 @@ class Bench:
         return asyncio.run(self.ask())
 
 
-async def proven(bench: Bench) -> None:
+async def proven(bench: GatewayBench) -> None:
     """Lets the model answer once."""
     assert (await bench.ask()).answer is not None
 
 
 def test_an_answer_comes_through() -> None:
-    bench = Bench(Scripted(["hello"]))
+    bench = GatewayBench(Scripted(["hello"]))
     reply = bench.one()
     assert reply.answer == Answer("hello", "m")
     assert (reply.failure, reply.tries, reply.failed_tries) == (None, 1, ())
@@ -65,7 +65,7 @@ def test_an_answer_comes_through() -> None:
 
 
 def test_a_transient_failure_is_retried() -> None:
-    bench = Bench(Scripted(["first", TRANSIENT, TRANSIENT, TRANSIENT, "at last"]))
+    bench = GatewayBench(Scripted(["first", TRANSIENT, TRANSIENT, TRANSIENT, "at last"]))
 
     async def run() -> Reply:
         await proven(bench)
@@ -82,7 +82,7 @@ def test_a_transient_failure_is_retried() -> None:
 
 
 def test_retries_end() -> None:
-    bench = Bench(Scripted(["first", TRANSIENT]), retries=4)
+    bench = GatewayBench(Scripted(["first", TRANSIENT]), retries=4)
 
     async def run() -> Reply:
         await proven(bench)
@@ -94,7 +94,7 @@ def test_retries_end() -> None:
 
 
 def test_a_rejected_request_is_not_retried_and_harms_no_other() -> None:
-    bench = Bench(Scripted([*[REJECTED] * 20, "fine"]))
+    bench = GatewayBench(Scripted([*[REJECTED] * 20, "fine"]))
 
     async def run() -> list[Reply]:
         return [await bench.ask() for _ in range(21)]
@@ -106,7 +106,7 @@ def test_a_rejected_request_is_not_retried_and_harms_no_other() -> None:
 
 
 def test_a_rate_limit_waits_as_asked_and_says_so_once() -> None:
-    bench = Bench(Scripted([limited(20.0)] * 3 + ["fine"], concurrency=3, seconds=0.01))
+    bench = GatewayBench(Scripted([limited(20.0)] * 3 + ["fine"], concurrency=3, seconds=0.01))
 
     async def run() -> list[Reply]:
         return await asyncio.gather(*(bench.ask() for _ in range(3)))
@@ -118,7 +118,7 @@ def test_a_rate_limit_waits_as_asked_and_says_so_once() -> None:
 
 
 def test_whoever_asks_for_minutes_is_down() -> None:
-    bench = Bench(Scripted([limited(600.0)]))
+    bench = GatewayBench(Scripted([limited(600.0)]))
 
     async def run() -> Reply:
         reply = await bench.ask()
@@ -131,7 +131,7 @@ def test_whoever_asks_for_minutes_is_down() -> None:
 
 
 def test_a_fatal_failure_ends_the_model_at_once() -> None:
-    bench = Bench(Scripted([FATAL, "never"]))
+    bench = GatewayBench(Scripted([FATAL, "never"]))
 
     async def run() -> Reply:
         reply = await bench.ask()
@@ -147,7 +147,7 @@ def test_a_fatal_failure_ends_the_model_at_once() -> None:
 
 
 def test_those_who_wait_for_a_slot_learn_that_the_model_is_down() -> None:
-    bench = Bench(Scripted([FATAL], concurrency=1, seconds=0.02))
+    bench = GatewayBench(Scripted([FATAL], concurrency=1, seconds=0.02))
 
     async def run() -> list[Reply | BaseException]:
         return await asyncio.gather(*(bench.ask() for _ in range(10)), return_exceptions=True)
@@ -159,7 +159,7 @@ def test_those_who_wait_for_a_slot_learn_that_the_model_is_down() -> None:
 
 
 def test_five_failed_requests_in_a_row_end_the_model() -> None:
-    bench = Bench(Scripted(["first", TRANSIENT]), retries=1)
+    bench = GatewayBench(Scripted(["first", TRANSIENT]), retries=1)
 
     async def run() -> list[Reply]:
         await proven(bench)
@@ -174,7 +174,7 @@ def test_five_failed_requests_in_a_row_end_the_model() -> None:
 
 def test_an_answer_in_between_clears_the_count() -> None:
     nearly: list[str | ProviderFailure] = [TRANSIENT, TRANSIENT, TRANSIENT, TRANSIENT, "fine"]
-    bench = Bench(Scripted(["first", *nearly * 3]), retries=0)
+    bench = GatewayBench(Scripted(["first", *nearly * 3]), retries=0)
 
     async def run() -> int:
         return [(await bench.ask()).answer is not None for _ in range(16)].count(True)
@@ -183,7 +183,7 @@ def test_an_answer_in_between_clears_the_count() -> None:
 
 
 def test_a_request_between_tries_stops_when_the_model_goes_down() -> None:
-    bench = Bench(Scripted([TRANSIENT, FATAL, "never"]))
+    bench = GatewayBench(Scripted([TRANSIENT, FATAL, "never"]))
 
     async def run() -> list[Reply]:
         return await asyncio.gather(*(bench.ask() for _ in range(2)))
@@ -195,18 +195,18 @@ def test_a_request_between_tries_stops_when_the_model_goes_down() -> None:
 
 
 def test_requests_at_once_are_limited_by_the_provider_and_by_the_cap() -> None:
-    async def run(bench: Bench) -> list[Reply]:
+    async def run(bench: GatewayBench) -> list[Reply]:
         return await asyncio.gather(*(bench.ask() for _ in range(12)))
 
     wide, narrow = Scripted(["x"], 4, seconds=0.02), Scripted(["x"], 4, seconds=0.02)
-    replies = asyncio.run(run(Bench(wide)))
-    asyncio.run(run(Bench(narrow, concurrency=2)))
+    replies = asyncio.run(run(GatewayBench(wide)))
+    asyncio.run(run(GatewayBench(narrow, concurrency=2)))
     assert (wide.most_at_once, narrow.most_at_once) == (4, 2)
     assert [reply.queue_ms >= 15 for reply in replies] == [False] * 4 + [True] * 8
 
 
 def test_a_cancelled_request_frees_its_slot() -> None:
-    bench = Bench(Scripted(["x"], concurrency=1, seconds=60))
+    bench = GatewayBench(Scripted(["x"], concurrency=1, seconds=60))
 
     async def run() -> Reply:
         tasks = [asyncio.create_task(bench.ask()) for _ in range(3)]
@@ -221,7 +221,7 @@ def test_a_cancelled_request_frees_its_slot() -> None:
 
 
 def test_the_queue_time_holds_the_sleeps_and_not_the_provider() -> None:
-    bench = Bench(Scripted([TRANSIENT, "fine"], seconds=0.1), sleep=lambda seconds: asyncio.sleep(0.2))
+    bench = GatewayBench(Scripted([TRANSIENT, "fine"], seconds=0.1), sleep=lambda seconds: asyncio.sleep(0.2))
     reply = bench.one()
     assert 190 < reply.queue_ms < 290
     assert reply.failed_tries[0].provider_ms >= 95
@@ -245,7 +245,7 @@ def test_an_error_that_is_no_provider_failure_is_ours() -> None:
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        Bench(Broken([])).one()
+        GatewayBench(Broken([])).one()
 
 
 # With the real provider

@@ -46,7 +46,7 @@ class Weather(Scripted):
         return answer
 
 
-class Bench:
+class GatewayBench:
     """A gateway with one model, in virtual time."""
 
     def __init__(self, provider: Scripted, **options: Any) -> None:
@@ -70,7 +70,7 @@ def answers(replies: list[Reply | BaseException]) -> int:
 
 def test_an_outage_is_waited_out_and_nothing_is_lost() -> None:
     provider = Weather(1.0, 200.0)
-    bench = Bench(provider)
+    bench = GatewayBench(provider)
 
     async def run() -> list[Reply | BaseException]:
         return await bench.all(200)
@@ -88,7 +88,7 @@ def test_an_outage_is_waited_out_and_nothing_is_lost() -> None:
 
 def test_a_silent_model_is_asked_by_one_probe_at_a_time_with_growing_rests() -> None:
     provider = Weather(1.0, 200.0)
-    in_no_time(lambda: Bench(provider).all(200))
+    in_no_time(lambda: GatewayBench(provider).all(200))
     probes = [moment for moment in provider.times if 10 < moment < 200]
     rests = [later - earlier - 0.1 for earlier, later in itertools.pairwise(probes)]
     assert len(probes) <= 12
@@ -98,7 +98,7 @@ def test_a_silent_model_is_asked_by_one_probe_at_a_time_with_growing_rests() -> 
 
 def test_after_an_outage_a_model_is_not_asked_by_all_at_once() -> None:
     provider = Weather(3.0, 200.0, concurrency=50)
-    bench = Bench(provider, pacers={MODEL: Pacer()})
+    bench = GatewayBench(provider, pacers={MODEL: Pacer()})
 
     async def run() -> int:
         asking = asyncio.create_task(bench.all(3000))
@@ -117,7 +117,7 @@ def test_after_an_outage_a_model_is_not_asked_by_all_at_once() -> None:
 
 def test_patience_ends() -> None:
     provider = Weather(1.0, 1e9)
-    bench = Bench(provider)
+    bench = GatewayBench(provider)
 
     async def run() -> tuple[list[Reply | BaseException], float]:
         return await bench.all(200), virtual_time.now()
@@ -133,7 +133,7 @@ def test_patience_ends() -> None:
 
 
 def test_without_patience_a_model_is_given_up_at_once() -> None:
-    bench = Bench(Weather(1.0, 1e9), patience=0.0)
+    bench = GatewayBench(Weather(1.0, 1e9), patience=0.0)
 
     async def run() -> float:
         await bench.all(200)
@@ -144,7 +144,7 @@ def test_without_patience_a_model_is_given_up_at_once() -> None:
 
 
 def test_a_model_that_never_answered_is_not_waited_for() -> None:
-    bench = Bench(Weather(0.0, 1e9))
+    bench = GatewayBench(Weather(0.0, 1e9))
 
     async def run() -> float:
         replies = await bench.all(50)
@@ -165,7 +165,7 @@ def test_requests_that_always_fail_are_no_outage(bad: int, concurrency: int) -> 
                 raise TRANSIENT
             return answer
 
-    bench = Bench(Poisoned(0.0, 0.0, concurrency=concurrency))
+    bench = GatewayBench(Poisoned(0.0, 0.0, concurrency=concurrency))
 
     async def run() -> tuple[list[Reply | BaseException], float]:
         return await bench.all(100), virtual_time.now()
@@ -180,13 +180,13 @@ def test_requests_that_always_fail_are_no_outage(bad: int, concurrency: int) -> 
 @pytest.mark.parametrize("concurrency", [1, 2, 3])
 def test_however_few_are_asked_at_once_none_is_lost(concurrency: int) -> None:
     provider = Weather(1.0, 120.0, concurrency=concurrency)
-    replies = in_no_time(lambda: Bench(provider).all(40))
+    replies = in_no_time(lambda: GatewayBench(provider).all(40))
     assert answers(replies) == 40
 
 
 @pytest.mark.parametrize("count", [1, 3])
 def test_the_last_ones_of_a_run_wait_too(count: int) -> None:
-    bench = Bench(Weather(1.0, 100.0))
+    bench = GatewayBench(Weather(1.0, 100.0))
 
     async def run() -> list[Reply | BaseException]:
         await bench.all(1)
@@ -197,7 +197,7 @@ def test_the_last_ones_of_a_run_wait_too(count: int) -> None:
 
 
 def test_a_blip_that_is_over_before_the_first_probe_loses_nothing() -> None:
-    bench = Bench(Weather(1.0, 6.0))
+    bench = GatewayBench(Weather(1.0, 6.0))
     replies = in_no_time(lambda: bench.all(200))
     assert answers(replies) == 200
     assert bench.notices == []
@@ -211,7 +211,7 @@ def test_without_retries_there_is_none_after_a_pause_either() -> None:
                 raise TRANSIENT
             return answer
 
-    replies = in_no_time(lambda: Bench(Poisoned(0.0, 0.0), retries=0).all(100))
+    replies = in_no_time(lambda: GatewayBench(Poisoned(0.0, 0.0), retries=0).all(100))
     assert [reply.tries for reply in replies if isinstance(reply, Reply)] == [1] * 100
     assert answers(replies) == 99
 
@@ -224,7 +224,7 @@ def test_calls_that_hang_are_an_outage_too() -> None:
                 raise ProviderFailure(FailureKind.TRANSIENT, "no answer within 120 s")
             return await super().ask(request)
 
-    bench = Bench(Hanging(1.0, 350.0))
+    bench = GatewayBench(Hanging(1.0, 350.0))
 
     async def run() -> tuple[list[Reply | BaseException], float]:
         return await bench.all(200), virtual_time.now()
@@ -243,7 +243,7 @@ def test_an_answer_to_a_call_in_flight_ends_the_outage() -> None:
                 return Answer("at last", "m")
             return await super().ask(request)
 
-    bench = Bench(Slow(1.0, 19.0))
+    bench = GatewayBench(Slow(1.0, 19.0))
 
     async def run() -> float:
         await bench.all(1)
@@ -264,7 +264,7 @@ def test_a_refused_key_ends_the_wait() -> None:
                 raise FATAL
             return await super().ask(request)
 
-    bench = Bench(Locked(1.0, 1e9))
+    bench = GatewayBench(Locked(1.0, 1e9))
 
     async def run() -> float:
         await bench.all(200)
@@ -281,7 +281,7 @@ def test_a_server_that_refuses_a_probe_is_back() -> None:
                 raise REJECTED
             return await super().ask(request)
 
-    bench = Bench(Picky(1.0, 1e9))
+    bench = GatewayBench(Picky(1.0, 1e9))
     replies = in_no_time(lambda: bench.all(200))
     assert bench.notices[1:] == ["scripted/m answers again"]
     assert all(isinstance(reply, Reply) for reply in replies)
@@ -291,14 +291,14 @@ def test_a_server_that_refuses_a_probe_is_back() -> None:
 @pytest.mark.parametrize(("asked", "waited"), [(120.0, True), (600.0, False)])
 def test_who_asks_for_minutes_gets_them_within_the_patience(asked: float, waited: bool) -> None:
     limited = ProviderFailure(FailureKind.RATE_LIMIT, "slow down", status=429, retry_after=asked)
-    bench = Bench(Weather(1.0, 120.0, limited))
+    bench = GatewayBench(Weather(1.0, 120.0, limited))
     replies = in_no_time(lambda: bench.all(200))
     assert (answers(replies) == 200) is waited
     assert len(bench.provider.times) < 220  # type: ignore[attr-defined]
 
 
 def test_stopping_ends_the_wait_at_once() -> None:
-    bench = Bench(Weather(1.0, 1e9))
+    bench = GatewayBench(Weather(1.0, 1e9))
 
     async def run() -> tuple[list[Reply | BaseException], float]:
         asking = asyncio.create_task(bench.all(200))
@@ -316,7 +316,7 @@ def test_stopping_ends_the_wait_at_once() -> None:
 
 
 def test_whoever_is_cancelled_while_it_rests_leaves_its_turn() -> None:
-    bench = Bench(Weather(1.0, 60.0))
+    bench = GatewayBench(Weather(1.0, 60.0))
 
     async def run() -> int:
         await bench.all(1)
@@ -335,7 +335,7 @@ def test_the_minutes_of_a_run_are_kept_in_an_outage() -> None:
 
     async def run() -> list[Reply | BaseException]:
         budget = Budget(max_minutes=2, clock=virtual_time.now)
-        bench = Bench(Weather(1.0, 1e9), budgets=[budget])
+        bench = GatewayBench(Weather(1.0, 1e9), budgets=[budget])
         replies = await bench.all(200)
         bench_at.append(virtual_time.now())
         return replies

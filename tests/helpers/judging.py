@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.helpers.fake_openai import FakeOpenAI, Step, completion
-from tests.helpers.project import Ended, Project
+from tests.helpers.project import Ended, ProjectFolder
 
 FOLDER = "suites/support"
 JUDGE = "openai/judge-1"
@@ -71,7 +71,7 @@ def answered_as(name: str, text: str) -> Step:
     return Step(json.dumps(completion(text) | {"model": name}).encode())
 
 
-def set_up(project: Project, server: FakeOpenAI) -> None:
+def set_up(project: ProjectFolder, server: FakeOpenAI) -> None:
     """Production is curt and the candidate kind, which only the judge can tell."""
     server.script = served()
     project.write(f"{FOLDER}/suite.yaml", suite())
@@ -81,7 +81,7 @@ def set_up(project: Project, server: FakeOpenAI) -> None:
     assert ended.code == 0, ended.err
 
 
-def agree(project: Project, *more: str) -> Ended:
+def agree(project: ProjectFolder, *more: str) -> Ended:
     """Twenty answers, labelled as whether they apologise."""
     rows = [{"case": name, "answer": f"Sorry about {name}.", "label": "pass"} for name in CASES]
     rows += [{"case": name, "answer": f"Noted: {name}.", "label": "fail"} for name in CASES]

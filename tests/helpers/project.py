@@ -71,7 +71,7 @@ class Ended:
         return json.loads(self.out)
 
 
-class Project:
+class ProjectFolder:
     """A project's folder, and the command line in this process or in one of its own."""
 
     def __init__(self, root: Path, base_url: str, capture: pytest.CaptureFixture[str]) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from promptbench.core.diagnostics import Diagnostics
-from promptbench.project.assemble import Stored, Surroundings, assemble
-from promptbench.project.bench import Bench
+from promptbench.project.assemble import PrepareOptions, StoredPrompt, assemble
+from promptbench.project.bench import PreparedSuite
 from promptbench.suite.loader import load
 from promptbench.suite.models import Suite
 
@@ -44,20 +44,20 @@ def joined(
     *,
     champion: str | None = None,
     **around: Any,
-) -> tuple[Bench | None, Diagnostics]:
+) -> tuple[PreparedSuite | None, Diagnostics]:
     """A suite and its files, joined; `openai` is a server on this machine that nobody asks."""
     write(folder, {"triage.prompt": PROMPT, "suite.yaml": text, **(files or {})})
     found = Diagnostics()
     suite = load(folder / "suite.yaml", "suite.yaml", found)
-    surroundings = Surroundings(
+    prepare_options = PrepareOptions(
         root=folder,
         environ=around.pop("environ", {}),
         allowed_code=("*.py",),
         provider_options={"openai": {"base_url": "http://127.0.0.1:9/v1"}},
-        champion=lambda _: Stored("triage@1", champion) if champion else None,
+        champion=lambda _: StoredPrompt("triage@1", champion) if champion else None,
         **around,
     )
-    return (assemble(suite, surroundings, found) if suite else None), found
+    return (assemble(suite, prepare_options, found) if suite else None), found
 
 
 def messages(found: Diagnostics) -> list[str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from promptbench.core.diagnostics import Code, Severity
-from promptbench.project.bench import Bench
+from promptbench.project.bench import PreparedSuite
 from promptbench.project.evaluate import questions
 from tests.helpers.suites import HEAD, joined, messages
 
@@ -13,13 +13,13 @@ CASE = "cases:\n  - {case: one, vars: {message: hi}, expect: {team: billing}}\n"
 OWN = {"own.py": "def own(vars):\n    return 'x'\n"}
 
 
-def bench_of(folder: Path, rubric: str) -> Bench:
+def bench_of(folder: Path, rubric: str) -> PreparedSuite:
     bench, found = joined(folder, f"{HEAD}checks: [{{rubric: {{passes if: it is polite, {rubric}}}}}]\n{CASE}", OWN)
     assert bench is not None, messages(found)
     return bench
 
 
-def mistakes(folder: Path, rubric: str) -> list[tuple[Code, str]]:
+def input_error(folder: Path, rubric: str) -> list[tuple[Code, str]]:
     bench, found = joined(folder, f"{HEAD}checks: [{{rubric: {{passes if: it is polite, {rubric}}}}}]\n{CASE}", OWN)
     assert bench is None
     return [(item.code, item.message) for item in found.errors]
@@ -46,7 +46,7 @@ def test_a_word_that_the_judge_does_not_take_is_left_out_where_nobody_asked_for_
 
 
 def test_a_word_that_somebody_asked_for_is_a_mistake(tmp_path: Path) -> None:
-    assert mistakes(tmp_path, "judge: openai/judge-1, config: {temprature: 0}") == [
+    assert input_error(tmp_path, "judge: openai/judge-1, config: {temprature: 0}") == [
         (Code.UNKNOWN_KEY, "openai/judge-1 does not take 'temprature' from the prompt's config")
     ]
 
@@ -60,7 +60,7 @@ def test_a_word_that_somebody_asked_for_is_a_mistake(tmp_path: Path) -> None:
     ],
 )
 def test_a_judge_that_cannot_be_asked(tmp_path: Path, judge: str, code: Code, said: str) -> None:
-    [(found, message)] = mistakes(tmp_path, f"judge: '{judge}'")
+    [(found, message)] = input_error(tmp_path, f"judge: '{judge}'")
     assert found is code
     assert said in message
 
