@@ -9,7 +9,7 @@ from pathlib import Path
 
 from promptbench.api.running import first_error, gateway_of, pacers_of, prices_of, same_judges
 from promptbench.api.spending import Spending, require_prices
-from promptbench.api.workspace import Project, Selection
+from promptbench.api.workspace import Project
 from promptbench.checks import _agreement
 from promptbench.checks._agreement import Agreement
 from promptbench.core.canonical import digest, lf
@@ -25,6 +25,7 @@ from promptbench.formats.json_text import read
 from promptbench.gateway import Gateway, ModelDown, Stopped
 from promptbench.metrics.agreement import Confusion, point_biserial
 from promptbench.project.bench import PreparedSuite
+from promptbench.project.options import Selection
 from promptbench.store.runs import RunStore
 from promptbench.suite.labelled import Labelled, read_labelled, sheet
 
@@ -269,7 +270,7 @@ class _Asking:
         questions = {
             digest(question.as_dict()): question
             for item in items
-            for question in map(self._prepared.as_asked, self._check.questions(item.subject))
+            for question in map(self._prepared.as_sent, self._check.questions(item.subject))
         }
         kept = {} if self._again else {key: self._recorded(key, question) for key, question in questions.items()}
         found = {key: call for key, call in kept.items() if call is not None}
@@ -356,5 +357,5 @@ def _agreement_of(
 
 
 def _score(prepared: PreparedSuite, check: JudgedCheck, item: _Item, answers: Mapping[str, _Call]) -> Score:
-    keys = [digest(prepared.as_asked(question).as_dict()) for question in check.questions(item.subject)]
+    keys = [digest(prepared.as_sent(question).as_dict()) for question in check.questions(item.subject)]
     return check.conclude(item.subject, [answers[key].answer for key in keys])

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from promptbench.api.capturing import sound_suite
-from promptbench.api.workspace import Project, Selection, input_error
+from promptbench.api.workspace import Project, input_error
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import InputError
 from promptbench.core.types import Json, Rung
@@ -19,10 +19,10 @@ from promptbench.formats.json_text import read as read_json
 from promptbench.formats.marked_yaml import parse
 from promptbench.formats.source import Source
 from promptbench.formats.yaml_text import item_lines, mapping_lines
-from promptbench.project.assemble import PrepareOptions
 from promptbench.project.bench import PreparedCase
 from promptbench.project.cases import CaseBuilder
 from promptbench.project.evaluate import Evaluation
+from promptbench.project.options import PrepareOptions, Selection
 from promptbench.prompts.prompt import Prompt, Template
 from promptbench.suite.cases import read_case
 from promptbench.suite.editor import Change, edit_cases, write_whole
@@ -85,8 +85,9 @@ class CaseAuthor:
         self.shown = project.shown(self._file)
         self.folder = project.shown(self._file.parent)
         self._project = project
-        with self._prepare_options() as around:
-            self._suite, self._prompts = sound_suite(self._file, self.shown, around)
+        with project.prompts() as store, project.recordings() as runs:
+            self._options = project.prepare_options(Selection(), store, runs)
+            self._suite, self._prompts = sound_suite(self._file, self.shown, self._options)
         cases = list(self._suite.cases.scan(Diagnostics()))
         self._names = {case.name for case in cases}
         self._inputs = {json.dumps(case.variables, sort_keys=True): case.name for case in cases}
@@ -150,8 +151,7 @@ class CaseAuthor:
         self.text(draft)
         document = parse(Source("the new case", "\n".join(mapping_lines(draft.data, 0)) + "\n"), found)
         case = read_case(document.value, Where(document), found) if document else None
-        root, allowed = self._project.settings.root, tuple(self._project.settings.values.python)
-        builder = CaseBuilder(self._suite, self._prompts, found, has_baseline=True, root=root, allowed_code=allowed)
+        builder = CaseBuilder(self._suite, self._prompts, found, self._options)
         built = builder.build(case) if case else None
         if built is None or found.errors:
             raise input_error(found)

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 
 from promptbench.api.running import Asked, case_infos, execute, policy_of
 from promptbench.api.spending import Spending
-from promptbench.api.workspace import Project, Selection
+from promptbench.api.workspace import Project
 from promptbench.core.clock import today
 from promptbench.core.errors import EnvironmentFailure, InputError
 from promptbench.core.events import Listener
@@ -20,6 +20,7 @@ from promptbench.gate.judge import GatedModel, Result, judge
 from promptbench.gate.policy import TRIES
 from promptbench.gate.table import Table
 from promptbench.project.bench import PreparedSuite
+from promptbench.project.options import Selection
 from promptbench.project.quarantine import allowed
 from promptbench.report.calibration import CalibratedModel, CalibratedSuite, CalibrationReport, FlakyCase, Share
 from promptbench.settings.settings import actor

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from promptbench.api.workspace import Project, Selection, input_error
+from promptbench.api.workspace import Project, input_error
 from promptbench.core.canonical import lf
 from promptbench.core.diagnostics import Code, Diagnostics
 from promptbench.core.errors import InputError
@@ -15,9 +15,11 @@ from promptbench.core.types import Json, Rung
 from promptbench.formats.json_text import read as read_json
 from promptbench.formats.marked_yaml import parse
 from promptbench.formats.source import Source
-from promptbench.project.assemble import PrepareOptions, load_prompts
-from promptbench.project.capture import Capture, Captured, Chosen, Known, Refused, Wanted
-from promptbench.project.cases import CaseBuilder, PromptInPlay
+from promptbench.project.bench import Variant
+from promptbench.project.capture import Capture, Captured, CaptureOptions, ExistingCase, RefusedCall, SelectedCall
+from promptbench.project.cases import CaseBuilder
+from promptbench.project.options import PrepareOptions, Selection
+from promptbench.project.prompts import load_prompts
 from promptbench.prompts.parser import parse_prompt
 from promptbench.prompts.prompt import Prompt
 from promptbench.store.prompts import Store
@@ -36,8 +38,8 @@ class CaptureReport:
 
     path: str
     captured: Sequence[Captured]
-    refused: Sequence[Refused]
-    known: Sequence[Known]
+    refused: Sequence[RefusedCall]
+    known: Sequence[ExistingCase]
     added: str
     written: bool
 
@@ -57,7 +59,7 @@ class CaptureReport:
 
 
 def capture(
-    project: Project, path: Path, calls: Sequence[Chosen], wanted: Wanted, *, dry_run: bool = False
+    project: Project, path: Path, calls: Sequence[SelectedCall], wanted: CaptureOptions, *, dry_run: bool = False
 ) -> CaptureReport:
     """Adds a case for each call whose answer fails its checks, and writes the file, if there is one.
 
@@ -68,10 +70,10 @@ def capture(
     file = project.suite_file(path)
     shown = project.shown(file)
     with project.prompts() as store, project.recordings() as runs:
-        around = project.prepare_options(Selection(), store, runs)
-        suite, prompts = sound_suite(file, shown, around)
+        prepare_options = project.prepare_options(Selection(), store, runs)
+        suite, prompts = sound_suite(file, shown, prepare_options)
         templates = [*(item.prompt for item in prompts[::-1]), *_earlier(store, prompts[0].prompt.name)]
-        joined = Capture(suite, prompts, templates, around.root, around.allowed_code)
+        joined = Capture(suite, prompts, templates, prepare_options)
         found = [joined.add(call, wanted) for call in calls]
         captured = [item for item in found if isinstance(item, Captured)]
         after = before = file.read_bytes()
@@ -79,27 +81,24 @@ def capture(
             after = edit_cases(before, shown, {}, [Change(item.data) for item in captured])
         if captured and not dry_run:
             # The whole new file is read as any command will read it: with a mistake in it, the old one stays.
-            write_whole(file, after, lambda new: sound_suite(new, shown, around))
+            write_whole(file, after, lambda new: sound_suite(new, shown, prepare_options))
     return CaptureReport(
         path=shown,
         captured=captured,
-        refused=[item for item in found if isinstance(item, Refused)],
-        known=[item for item in found if isinstance(item, Known)],
+        refused=[item for item in found if isinstance(item, RefusedCall)],
+        known=[item for item in found if isinstance(item, ExistingCase)],
         added=_diff(suite, after, shown),
         written=bool(captured) and not dry_run,
     )
 
 
-def sound_suite(file: Path, shown: str, around: PrepareOptions) -> tuple[Suite, Sequence[PromptInPlay]]:
+def sound_suite(file: Path, shown: str, prepare_options: PrepareOptions) -> tuple[Suite, Sequence[Variant]]:
     """The suite and its prompts. Raises InputError with every mistake that says what a case means."""
     found = Diagnostics()
     suite = load_suite(file, shown, found)
-    prompts = load_prompts(suite, around, found) if suite else []
+    prompts = load_prompts(suite, prepare_options, found) if suite else []
     if suite and prompts:
-        builder = CaseBuilder(
-            suite, prompts, found, has_baseline=True, root=around.root, allowed_code=around.allowed_code
-        )
-        builder.scan((), lambda _: False, lambda _: None)
+        CaseBuilder(suite, prompts, found, prepare_options).validate()
     # A suite may get its first cases by being captured into.
     errors = Diagnostics()
     errors.extend(item for item in found if item.code is not Code.NO_CASES)
@@ -124,7 +123,9 @@ def _diff(suite: Suite, after: bytes, shown: str) -> str:
     return "".join(difflib.unified_diff(old, new, f"a/{shown}", f"b/{shown}"))
 
 
-def read_wanted(*, should_be: str | None, expect: str | None, checks: Sequence[str], tags: Sequence[str]) -> Wanted:
+def read_wanted(
+    *, should_be: str | None, expect: str | None, checks: Sequence[str], tags: Sequence[str]
+) -> CaptureOptions:
     """What the command line says of the calls, with the YAML in it read. Raises InputError with every mistake."""
     found = Diagnostics()
     gold = _yaml("--expect", expect, found) if expect is not None else ()
@@ -142,7 +143,7 @@ def read_wanted(*, should_be: str | None, expect: str | None, checks: Sequence[s
         reading = read_json(should_be)
         as_data = reading.rung is Rung.RAW and isinstance(reading.value, (dict, list))
         wish = (reading.value if as_data else should_be,)
-    return Wanted(gold, wish, tuple(written), tuple(tags))
+    return CaptureOptions(gold, wish, tuple(written), tuple(tags))
 
 
 def _yaml(flag: str, text: str, found: Diagnostics) -> tuple[Json, ...]:

@@ -9,14 +9,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from promptbench.api.workspace import Project, Selection
+from promptbench.api.workspace import Project
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import EnvironmentFailure, InputError, NothingSelected
 from promptbench.core.types import Json
 from promptbench.project.footprint import is_affected
+from promptbench.project.options import Selection
 from promptbench.settings.settings import find_project
 from promptbench.suite.loader import load as load_suite
 
+# Where CI says which branch a change is to be merged into.
 _TARGETS = (
     "GITHUB_BASE_REF",
     "CI_MERGE_REQUEST_TARGET_BRANCH_NAME",
@@ -25,7 +27,6 @@ _TARGETS = (
     "BUILDKITE_PULL_REQUEST_BASE_BRANCH",
     "CHANGE_TARGET",
 )
-"""Where CI says which branch a change is to be merged into."""
 _MAIN = ("origin/HEAD", "origin/main", "origin/master", "main", "master")
 _SECONDS = 120
 _FETCH = "fetch it with its history: `git fetch origin {branch}`, or `fetch-depth: 0` for actions/checkout"

@@ -14,7 +14,7 @@ from promptbench.core.words import number_of
 from promptbench.formats.marked_yaml import parse
 from promptbench.formats.source import Source
 from promptbench.project import checks
-from promptbench.project.evaluate import Evaluation, Judged, evaluate
+from promptbench.project.evaluate import Evaluation, evaluate, needs_judge
 from promptbench.suite.cases import read_checks
 from promptbench.suite.models import Where
 
@@ -39,6 +39,6 @@ def check_text(
     if found.errors or None in built:
         count = len(found.errors)
         raise InputError(number_of(count, "error"), diagnostics=found)
-    if any(isinstance(check, Judged) for check in built):
+    if any(needs_judge(check) for check in built):
         raise InputError("a model decides this check, and no model is asked here", hint="`promptbench run` asks it")
     return evaluate(text, [check for check in built if check], Rung(accept.replace(" ", "_")), variables)

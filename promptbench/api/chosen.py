@@ -14,11 +14,11 @@ from promptbench.core.errors import InputError, NothingSelected
 from promptbench.core.types import BadRecord, FailureTier, LoggedCall
 from promptbench.formats.log_file import LogError, LogFile
 from promptbench.ingest import reader, recognised
-from promptbench.project.capture import Chosen
+from promptbench.project.capture import SelectedCall
 from promptbench.suite.loader import load as load_suite
 
 
-def chosen_by_id(project: Project, ids: Sequence[str]) -> list[Chosen]:
+def chosen_by_id(project: Project, ids: Sequence[str]) -> list[SelectedCall]:
     """The imported calls of these ids. Raises InputError for one that is not there."""
     if not ids:
         return []
@@ -26,10 +26,10 @@ def chosen_by_id(project: Project, ids: Sequence[str]) -> list[Chosen]:
         if runs is None:
             raise InputError("no call is imported yet", hint="`promptbench import FILE` does that")
         kept = [runs.calls().get(name) for name in ids]
-    return [Chosen(item.call, item.source) for item in kept]
+    return [SelectedCall(item.call, item.source) for item in kept]
 
 
-def chosen_of_clusters(project: Project, path: Path, most: int | None) -> list[Chosen]:
+def chosen_of_clusters(project: Project, path: Path, most: int | None) -> list[SelectedCall]:
     """The newest imported call of each cluster of failures, the largest cluster first; at most so many.
 
     Clusters of calls that got no answer are left out. Raises NothingSelected when there is none.
@@ -45,7 +45,7 @@ def chosen_of_clusters(project: Project, path: Path, most: int | None) -> list[C
     return chosen_by_id(project, [item.id for item in found[:most]])
 
 
-def chosen_in_log(project: Project, written: str, *, dry_run: bool = False) -> Chosen:
+def chosen_in_log(project: Project, written: str, *, dry_run: bool = False) -> SelectedCall:
     """The call that FILE#ID means, with personal data replaced; a `dry_run` leaves nothing behind.
 
     Raises InputError when there is none.
@@ -56,7 +56,7 @@ def chosen_in_log(project: Project, written: str, *, dry_run: bool = False) -> C
     redact = redactor(project, keep_key=not dry_run)
     for call in calls_of(Path(name)):
         if call.id == wanted:
-            return Chosen(redact.call(call), redact.text(name))
+            return SelectedCall(redact.call(call), redact.text(name))
     raise InputError(f"there is no call '{wanted}' in {name}")
 
 

@@ -16,7 +16,7 @@ from promptbench.api.pairing import End, Pair, Pairing
 from promptbench.api.results import expected_of
 from promptbench.api.running import Asked, case_infos, execute, policy_of
 from promptbench.api.spending import Spending, expected
-from promptbench.api.workspace import PRODUCTION, ComparedVersions, Project, Selection, input_error
+from promptbench.api.workspace import PRODUCTION, Project, input_error
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import InputError, NothingSelected
 from promptbench.core.events import Listener
@@ -25,8 +25,8 @@ from promptbench.engine.estimate import Estimate
 from promptbench.gate.flips import CaseInfo
 from promptbench.gate.policy import Policy, Versus
 from promptbench.gate.table import Table
-from promptbench.project.assemble import StoredPrompt
 from promptbench.project.bench import PreparedModel, PreparedSuite
+from promptbench.project.options import ComparedVersions, Selection, StoredPrompt
 from promptbench.prompts.parser import load as load_prompt
 from promptbench.report.model import RunReport
 from promptbench.store.prompts import Store

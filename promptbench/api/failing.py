@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from promptbench.api.causes import cause_of, cause_of_scores, json_fault, without_details
-from promptbench.api.workspace import Project, Selection
+from promptbench.api.workspace import Project
 from promptbench.core.call_filter import CallFilter
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import InputError, NothingSelected
@@ -18,7 +18,8 @@ from promptbench.core.protocols import Check, CheckContext
 from promptbench.core.types import Attempt, FailureTier, Json, LoggedCall, Outcome
 from promptbench.project import checks
 from promptbench.project.bench import PreparedSuite
-from promptbench.project.evaluate import Judged, evaluate
+from promptbench.project.evaluate import evaluate, needs_judge
+from promptbench.project.options import Selection
 from promptbench.store.calls import KeptCall
 from promptbench.store.runs import RunStore
 from promptbench.text.near_duplicates import NearDuplicates
@@ -176,7 +177,7 @@ class _Scorer:
         prompt = prepared.candidates[0].prompt
         context = CheckContext(suite.folder, prompt.output_schema, project.settings.root, tuple(values.python))
         built: Sequence[Check | None] = [checks.build(spec, context, found) for spec in suite.checks]
-        self._checks = [check for check in built if check is not None and not isinstance(check, Judged)]
+        self._checks = [check for check in built if check is not None and not needs_judge(check)]
         self._accept = prepared.accept
         self.prompt = prepared.prompt_name
         if not self._checks:

@@ -14,7 +14,7 @@ from promptbench import __version__
 from promptbench.api.measured import examples_of, history_lines, report_of
 from promptbench.api.running import first_error, gateway_of, prices_of
 from promptbench.api.spending import Spending, require_prices
-from promptbench.api.workspace import SUITE_FILE, Project, Selection, input_error
+from promptbench.api.workspace import SUITE_FILE, Project, input_error
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import EnvironmentFailure, Exit, InputError
 from promptbench.core.events import Listener, RunStarted
@@ -29,6 +29,7 @@ from promptbench.gateway import Pacer, Prices
 from promptbench.gateway.tokens import estimate
 from promptbench.project.assemble import assemble
 from promptbench.project.bench import PreparedModel, PreparedSuite, Variant
+from promptbench.project.options import Selection
 from promptbench.prompts.parser import load as load_prompt
 from promptbench.report.measurement import HistoryLine, MeasurementReport
 from promptbench.store.prompts import Store

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from promptbench.api.workspace import Project, Selection
+from promptbench.api.workspace import Project
 from promptbench.checks._options import share
 from promptbench.checks._words import quoted
 from promptbench.core.canonical import digest
@@ -18,6 +18,7 @@ from promptbench.formats.source import Source
 from promptbench.project.bench import BASELINE, PreparedCase, PreparedSuite, Variant
 from promptbench.project.mutants import OPERATORS, Operator, Vocabulary, format_path
 from promptbench.project.mutation import AnswerSource, GoodAnswer, MutantResult, MutantStatus, MutationCase
+from promptbench.project.options import Selection
 from promptbench.prompts.parser import parse_prompt
 from promptbench.prompts.prompt import MissingVariable
 from promptbench.report.mutation import MutationReport, OperatorRow, SuiteMutation, Survivors, VacuousCheck

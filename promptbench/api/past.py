@@ -23,7 +23,7 @@ from promptbench.api.running import (
     what_is_asked,
     without_judges,
 )
-from promptbench.api.workspace import Project, Selection
+from promptbench.api.workspace import Project
 from promptbench.core.canonical import digest, digest_text
 from promptbench.core.errors import InputError
 from promptbench.core.types import Attempt, CacheMode, Judging
@@ -31,9 +31,9 @@ from promptbench.engine.scoring import checks_of, scored
 from promptbench.gate.flips import complete
 from promptbench.gate.judge import Result
 from promptbench.gate.table import Table
-from promptbench.project.assemble import StoredPrompt
 from promptbench.project.bench import PreparedCase, PreparedSuite
-from promptbench.project.evaluate import questions
+from promptbench.project.evaluate import judge_requests
+from promptbench.project.options import Selection, StoredPrompt
 from promptbench.report.model import RunReport
 from promptbench.store.prompts import Store
 from promptbench.store.runs import RunInfo, RunStore
@@ -155,8 +155,8 @@ def _recalled(
     if attempt.answer is None or not prepared.judges:
         return
     text = attempt.answer.text
-    for item in questions(text, checks_of(case, attempt.key.variant), prepared.accept, case.variables):
-        question = prepared.as_asked(item.question)
+    for item in judge_requests(text, checks_of(case, attempt.key.variant), prepared.accept, case.variables):
+        question = prepared.as_sent(item.request)
         key = digest(question.as_dict())
         found = source.judged(run, key)
         recording = None if found else source.find(key)

@@ -11,7 +11,7 @@ from pathlib import Path
 from promptbench import __version__
 from promptbench.api.judges import what_judges
 from promptbench.api.running import Finished, case_infos, gated_models, judge_all, policy_of, prices_of, table_of
-from promptbench.api.workspace import PRODUCTION, Project, Selection
+from promptbench.api.workspace import PRODUCTION, Project
 from promptbench.core.clock import now
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import ConflictError, InputError
@@ -21,6 +21,7 @@ from promptbench.gate.evidence import Judged, evidence, fixed_cases, rejudge
 from promptbench.gate.judge import Result
 from promptbench.project.bench import PreparedSuite
 from promptbench.project.footprint import names_check
+from promptbench.project.options import Selection
 from promptbench.prompts.parser import prompt_name
 from promptbench.report.model import Promotion, RunReport
 from promptbench.settings.settings import actor as actor_of

@@ -75,7 +75,7 @@ from promptbench.api.spending import Spending, expected, expected_of_judges
 from promptbench.api.starting import Start, init, name_for, read_fields
 from promptbench.api.tries import many_tries
 from promptbench.api.trying import OpenSuite, Purse, Question, check_answer
-from promptbench.api.workspace import PRODUCTION, Project, Selection, input_error
+from promptbench.api.workspace import PRODUCTION, Project, input_error
 from promptbench.core.clock import now
 from promptbench.core.diagnostics import Code, Diagnostics
 from promptbench.core.errors import InputError
@@ -91,6 +91,7 @@ from promptbench.gate.power import Outlook
 from promptbench.gateway import Pacer
 from promptbench.project.bench import PreparedSuite
 from promptbench.project.evaluate import Evaluation
+from promptbench.project.options import Selection
 from promptbench.prompts.parser import prompt_name
 from promptbench.report.calibration import CalibrationReport
 from promptbench.report.measurement import MeasurementReport

@@ -11,7 +11,7 @@ from pathlib import Path
 from promptbench.api.capturing import sound_suite
 from promptbench.api.running import Asked, Finished, execute
 from promptbench.api.spending import Spending, expected
-from promptbench.api.workspace import Project, Selection
+from promptbench.api.workspace import Project
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import NothingSelected
 from promptbench.core.events import Listener
@@ -22,6 +22,7 @@ from promptbench.gate.judge import ModelVerdict, Result
 from promptbench.project.bench import PreparedSuite
 from promptbench.project.cases import CaseBuilder
 from promptbench.project.inputs import unusable
+from promptbench.project.options import Selection
 from promptbench.prompts.prompt import Prompt
 from promptbench.report.replay import LoggedModel, ReplayedCase, ReplayReport, RescoreReport
 
@@ -50,13 +51,11 @@ def replay_answers(project: Project, path: Path, calls: Sequence[LoggedCall]) ->
     file = project.suite_file(path)
     shown = project.shown(file)
     with project.prompts() as store, project.recordings() as runs:
-        around = project.prepare_options(Selection(), store, runs)
-        suite, prompts = sound_suite(file, shown, around)
+        options = project.prepare_options(Selection(), store, runs)
+        suite, prompts = sound_suite(file, shown, options)
         usable = _usable(calls, [item.prompt for item in prompts])
-        builder = CaseBuilder(
-            suite, prompts, Diagnostics(), has_baseline=True, root=around.root, allowed_code=around.allowed_code
-        )
-        cases = builder.scan(usable.calls, lambda case: case.name in builder.calls, lambda _: None)
+        builder = CaseBuilder(suite, prompts, Diagnostics(), options)
+        cases = builder.scan(usable.calls, lambda case: case.name in builder.calls)
         models: dict[str, LoggedModel] = {}
         for call in usable.calls:
             models.setdefault(call.model, LoggedModel(call.model)).answers += 1
@@ -91,8 +90,8 @@ def replay(
     """
     file = project.suite_file(selection.paths[0])
     with project.prompts() as store, project.recordings() if dry_run else project.runs() as runs:
-        around = project.prepare_options(selection, store, runs)
-        _, prompts = sound_suite(file, project.shown(file), around)
+        options = project.prepare_options(selection, store, runs)
+        _, prompts = sound_suite(file, project.shown(file), options)
         usable = _usable(calls, [item.prompt for item in prompts])
         [prepared], _ = project.assemble(selection, store=store, runs=runs, calls=usable.calls)
         spending.check(project, [prepared])

@@ -31,7 +31,7 @@ from promptbench.gate.policy import CRITICAL_REPEATS, Policy, TagPolicy
 from promptbench.gate.table import Table
 from promptbench.gateway import Budget, Cache, Gateway, Market, Pacer, PriceFile, Prices
 from promptbench.project.bench import PreparedModel, PreparedSuite
-from promptbench.project.judges import DEFAULTS
+from promptbench.project.judges import JUDGE_DEFAULTS
 from promptbench.store.run_cases import RunCase
 from promptbench.store.runs import SHARD, RunInfo, RunStore, RunVariant
 
@@ -332,7 +332,7 @@ def same_judges(prepared: PreparedSuite) -> frozenset[str]:
     """The judges that always answer the same to the same."""
     found: set[str] = set()
     for check in prepared.judged_checks:
-        config = DEFAULTS if check.config is None else check.config
+        config = JUDGE_DEFAULTS if check.config is None else check.config
         found |= {str(ref) for ref in check.judges if prepared.judges[str(ref)].model.provider.deterministic(config)}
     return frozenset(found)
 

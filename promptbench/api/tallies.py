@@ -9,7 +9,7 @@ from promptbench.core.protocols import Check, Subject
 from promptbench.core.types import Attempt, Score
 from promptbench.project.bench import BASELINE, PreparedCase, PreparedSuite
 from promptbench.project.checks import unwrapped
-from promptbench.project.evaluate import as_subject
+from promptbench.project.evaluate import subject_of
 from promptbench.report.nlu import Part
 from promptbench.stats.beta import clopper_pearson_upper
 
@@ -42,7 +42,7 @@ class FirstAnswerTallies(Generic[_T]):
         if not any(score.check in self._checks for score in attempt.scores):
             return
         case = self._prepared.cases[key.case]
-        subject = as_subject(answer.text, self._prepared.accept, case.variables)
+        subject = subject_of(answer.text, self._prepared.accept, case.variables)
         checks = [unwrapped(check) for check in case.checks[key.variant or BASELINE]]
         if (key.variant, key.model) not in self._tallies:
             self._tallies[key.variant, key.model] = self._make()

@@ -17,7 +17,7 @@ from pathlib import Path
 from promptbench.api.results import expected_of
 from promptbench.api.running import first_error, gateway_of, pacers_of, prices_of
 from promptbench.api.spending import Spending
-from promptbench.api.workspace import Project, Selection, input_error
+from promptbench.api.workspace import Project, input_error
 from promptbench.core.diagnostics import Diagnostics, Location
 from promptbench.core.errors import InputError
 from promptbench.core.events import Event
@@ -33,7 +33,8 @@ from promptbench.gateway import Gateway
 from promptbench.project import checks
 from promptbench.project.bench import BASELINE, PreparedModel, Variant
 from promptbench.project.cases import own_specs
-from promptbench.project.evaluate import Evaluation, Judged, evaluate
+from promptbench.project.evaluate import Evaluation, evaluate, needs_judge
+from promptbench.project.options import Selection
 from promptbench.suite.cases import read_case
 from promptbench.suite.models import Where
 
@@ -247,7 +248,7 @@ def _shown(text: str) -> list[str]:
 def _scored(
     answer: str, own: Sequence[object], accept: Rung, variables: Mapping[str, Json], threshold: float | None
 ) -> Evaluation:
-    if any(isinstance(check, Judged) for check in own):
+    if any(needs_judge(check) for check in own):
         raise InputError("a model decides a check, and no model is asked here", hint="`promptbench run` asks it")
     return evaluate(answer, own, accept, variables, None, threshold)  # type: ignore[arg-type]
 

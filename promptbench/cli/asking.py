@@ -13,8 +13,7 @@ from promptbench.cli.output import say
 from promptbench.core.errors import InputError
 
 _Value = TypeVar("_Value")
-_PASTED = 0.1
-"""So many seconds after a line the next one of a text that is pasted has come."""
+_PASTED = 0.1  # So many seconds after a line the next one of a text that is pasted has come.
 
 
 def somebody_is_there() -> bool:

@@ -10,7 +10,7 @@ from promptbench.engine.plan import Repeats, first_round
 from promptbench.engine.scoring import checks_of
 from promptbench.gateway import tokens
 from promptbench.project.bench import PreparedSuite
-from promptbench.project.evaluate import questions
+from promptbench.project.evaluate import judge_requests
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +60,8 @@ def judge_estimates(prepared: PreparedSuite, repeats: Repeats, cost: CostOf) -> 
         key = (task.key.variant, task.model.name, task.case.name)
         if key not in sizes:
             answer = tokens.estimate(prepared.request(task.model, task.variant, task.case, 0)).output_tokens
-            asked = questions("", checks_of(task.case, task.key.variant), prepared.accept, task.case.variables)
-            sizes[key] = [(item.question.model, _with_answer(item.question, answer)) for item in asked]
+            asked = judge_requests("", checks_of(task.case, task.key.variant), prepared.accept, task.case.variables)
+            sizes[key] = [(item.request.model, _with_answer(item.request, answer)) for item in asked]
         for judge, usage in sizes[key]:
             found[str(judge)] = found[str(judge)].plus(usage, cost(judge, usage))
     return found

@@ -13,7 +13,7 @@ from promptbench.core.types import Answer, Attempt, Judging, Request
 from promptbench.engine.scoring import checks_of, scored
 from promptbench.gateway import BudgetReached, Gateway, ModelDown, Stopped
 from promptbench.project.bench import PreparedCase, PreparedSuite
-from promptbench.project.evaluate import Asked, questions
+from promptbench.project.evaluate import JudgeRequest, judge_requests
 
 
 class Verdicts(Protocol):
@@ -49,7 +49,7 @@ class Judges:
         if attempt.answer is None or attempt.fallback is not None:
             return scored(self._prepared, case, attempt)
         text, checks = attempt.answer.text, checks_of(case, attempt.key.variant)
-        asked = questions(text, checks, self._prepared.accept, case.variables)
+        asked = judge_requests(text, checks, self._prepared.accept, case.variables)
         judgings = await asyncio.gather(*(self._judging(item, case.name, text) for item in asked))
         # What was on record is there already.
         new = tuple(judging for judging, is_new in judgings if is_new)
@@ -61,9 +61,9 @@ class Judges:
             for judging in attempt.judgings:
                 self._open.pop(judging.request_hash, None)
 
-    async def _judging(self, item: Asked, case: str, text: str) -> tuple[Judging, bool]:
+    async def _judging(self, item: JudgeRequest, case: str, text: str) -> tuple[Judging, bool]:
         """The judging, and whether it is still to be put on record."""
-        question = self._prepared.as_asked(item.question)
+        question = self._prepared.as_sent(item.request)
         key = digest(question.as_dict())
         if key in self._open:
             return await self._open[key], True
@@ -80,7 +80,7 @@ class Judges:
                 future.cancel()
         return judging, True
 
-    async def _ask(self, question: Request, item: Asked, judging: Judging) -> Judging:
+    async def _ask(self, question: Request, item: JudgeRequest, judging: Judging) -> Judging:
         try:
             reply = await self._gateway.ask(question)
         except ModelDown as error:

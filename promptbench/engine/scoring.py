@@ -31,7 +31,7 @@ def scored(prepared: PreparedSuite, case: PreparedCase, attempt: Attempt, judgin
     answers = {judging.request_hash: judging.answer for judging in asked}
 
     def judged(question: Request) -> Answer | None:
-        return answers.get(digest(prepared.as_asked(question).as_dict())) if answers else None
+        return answers.get(digest(prepared.as_sent(question).as_dict())) if answers else None
 
     facts = CallFacts(answer.provider_ms, answer.usage, attempt.cost)
     checks = checks_of(case, attempt.key.variant)

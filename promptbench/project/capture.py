@@ -6,18 +6,17 @@ import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from promptbench.core.canonical import digest
 from promptbench.core.diagnostics import Code, Diagnostic, Diagnostics
 from promptbench.core.types import Json, LoggedCall, Rung
 from promptbench.formats.json_text import read as read_json
 from promptbench.formats.marked_yaml import parse
 from promptbench.formats.source import Source
 from promptbench.formats.yaml_text import mapping_lines
-from promptbench.project.cases import CaseBuilder, PromptInPlay
-from promptbench.project.conversation import conversation_of
-from promptbench.project.inputs import CallInput, input_of
+from promptbench.project.bench import Variant
+from promptbench.project.cases import CaseBuilder
+from promptbench.project.inputs import CallInput, conversation_of, input_of
+from promptbench.project.options import PrepareOptions
 from promptbench.prompts.prompt import Prompt
 from promptbench.suite.cases import read_case
 from promptbench.suite.models import Case, Suite, Where
@@ -25,12 +24,11 @@ from promptbench.suite.models import Case, Suite, Where
 TAG = "captured"
 _READABLE_ID = re.compile(r"(?=.*[A-Za-z])(?!.*[0-9a-fA-F-]{12})[\w.:#/-]{1,40}\Z")
 _MOST_WORDS, _LONGEST_NAME = 6, 40
-_LONGEST_LABEL = 80
-"""A longer wish is prose, which nobody's answer repeats word for word."""
+_LONGEST_LABEL = 80  # A longer wish is prose, which nobody's answer repeats word for word.
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class SelectedCall:
     """A logged call that shall become a case, and the log it is from."""
 
     call: LoggedCall
@@ -38,7 +36,7 @@ class Chosen:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class CaptureOptions:
     """What a person said of the calls: the right answer, a wish, checks as in a suite. None is nothing said.
 
     `expect` and `should_be` are in a list of one, since null may be the right answer.
@@ -67,7 +65,7 @@ class Captured:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RefusedCall:
     """A call that is no case, why, and what to do."""
 
     id: str
@@ -77,7 +75,7 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class ExistingCase:
     """A call that is a case already."""
 
     id: str
@@ -89,10 +87,9 @@ class Capture:
     """Captures calls into one suite. `templates` are the prompts that may have rendered their messages, in order."""
 
     suite: Suite
-    prompts: Sequence[PromptInPlay]
+    prompts: Sequence[Variant]
     templates: Sequence[Prompt]
-    root: Path
-    allowed_code: Sequence[str]
+    options: PrepareOptions
     _names: set[str] = field(default_factory=set)
     _origins: dict[tuple[str, str], str] = field(default_factory=dict)
     _inputs: dict[str, str] = field(default_factory=dict)
@@ -100,44 +97,46 @@ class Capture:
     def __post_init__(self) -> None:
         for case in self.suite.cases.scan(Diagnostics()):
             self._names.add(case.name)
-            self._inputs[_input_hash(CallInput(case.variables, case.messages))] = case.name
+            self._inputs[CallInput(case.variables, case.messages).hash] = case.name
             origin = case.where.value.get("origin")
             if isinstance(origin, Mapping):
                 self._origins[str(origin.get("source")), str(origin.get("id"))] = case.name
 
-    def add(self, chosen: Chosen, wanted: Wanted) -> Captured | Refused | Known:
+    def add(self, chosen: SelectedCall, wanted: CaptureOptions) -> Captured | RefusedCall | ExistingCase:
         """The case of a call. The next ones know of it, so that no name is given twice."""
         call = chosen.call
         known = self._origins.get((chosen.source, call.id))
         if known is not None:
-            return Known(call.id, known)
+            return ExistingCase(call.id, known)
         if call.answer is None:
             why = f"no answer came ({call.error})" if call.error else "no answer came"
-            return Refused(call.id, why, "a call without an answer says nothing about the prompt")
+            return RefusedCall(call.id, why, "a call without an answer says nothing about the prompt")
         given = input_of(call, self.templates, [item.prompt for item in self.prompts])
         if isinstance(given, str):
-            return Refused(call.id, given, "add 'vars' to the log, or adopt the prompt that made it")
-        same = self._inputs.get(_input_hash(given))
+            return RefusedCall(call.id, given, "add 'vars' to the log, or adopt the prompt that made it")
+        same = self._inputs.get(given.hash)
         if same is not None:
             why = f"the case '{same}' has the same input already"
-            return Refused(call.id, why, "write the logged answer there, under 'was:'")
+            return RefusedCall(call.id, why, "write the logged answer there, under 'was:'")
         found = self._red(chosen, call.answer, given, wanted)
         if isinstance(found, Captured):
             self._names.add(found.name)
             self._origins[chosen.source, call.id] = found.name
-            self._inputs[_input_hash(given)] = found.name
+            self._inputs[given.hash] = found.name
         return found
 
-    def _red(self, chosen: Chosen, answer: str, given: CallInput, wanted: Wanted) -> Captured | Refused:
+    def _red(
+        self, chosen: SelectedCall, answer: str, given: CallInput, wanted: CaptureOptions
+    ) -> Captured | RefusedCall:
         """The first proposal whose checks fail on the answer."""
         name = _name(chosen.call, given, self._names)
-        refused = Refused(chosen.call.id, "")
+        refused = RefusedCall(chosen.call.id, "")
         for extra, words in self._proposals(chosen.call, answer, wanted):
             data = _data(name, chosen, answer, given, extra, wanted)
             try:
                 tried = self._tried(chosen.call, data, answer)
             except ValueError as error:
-                return Refused(chosen.call.id, str(error))
+                return RefusedCall(chosen.call.id, str(error))
             if isinstance(tried, tuple):
                 return Captured(chosen.call.id, name, data, tried, words)
             refused = tried
@@ -145,7 +144,9 @@ class Capture:
                 break
         return refused
 
-    def _proposals(self, call: LoggedCall, answer: str, wanted: Wanted) -> Iterator[tuple[dict[str, Json], str]]:
+    def _proposals(
+        self, call: LoggedCall, answer: str, wanted: CaptureOptions
+    ) -> Iterator[tuple[dict[str, Json], str]]:
         """What may make the case red, the most natural first, each with what to say of it."""
         checks = list(wanted.checks)
         said: dict[str, Json] = {"expect": wanted.expect[0]} if wanted.expect else {}
@@ -172,26 +173,24 @@ class Capture:
         elif _broken_json(answer, self.suite.accept):
             yield said | {"checks": [*checks, "json"]}, "'json', which the suite lacks"
 
-    def _tried(self, call: LoggedCall, data: Mapping[str, Json], answer: str) -> tuple[str, ...] | Refused:
+    def _tried(self, call: LoggedCall, data: Mapping[str, Json], answer: str) -> tuple[str, ...] | RefusedCall:
         """Why the case is red, or why it is none."""
         found = Diagnostics()
         case = _as_case(data, found)
-        builder = CaseBuilder(
-            self.suite, self.prompts, found, has_baseline=True, root=self.root, allowed_code=self.allowed_code
-        )
+        builder = CaseBuilder(self.suite, self.prompts, found, self.options)
         built = builder.build(case) if case else None
         codes = {item.code for item in found}
         if Code.NO_CHECKS in codes:
             why = "it would be vacuous: nothing can fail it, since neither it nor the suite has checks"
-            return Refused(call.id, why, _SAY)
+            return RefusedCall(call.id, why, _SAY)
         if Code.NOT_RED in codes:
             only = f"; the log says only '{call.failed[:_LONGEST_LABEL]}'" if call.failed else ""
-            return Refused(call.id, f"its answer passes all its checks{only}", _SAY)
+            return RefusedCall(call.id, f"its answer passes all its checks{only}", _SAY)
         if Code.UNPROVEN in codes:
-            return Refused(call.id, "whether its answer fails is for a judge to say, and none is asked now", _SAY)
+            return RefusedCall(call.id, "whether its answer fails is for a judge to say, and none is asked now", _SAY)
         if found.errors or built is None:
             first = found.errors[0]
-            return Refused(call.id, first.message, first.hint or "", tuple(found.errors))
+            return RefusedCall(call.id, first.message, first.hint or "", tuple(found.errors))
         scores = builder.evaluation(answer, built).scores
         return tuple(f"{score.check}: {score.reason}" for score in scores if not (score.passed or score.errored))
 
@@ -206,7 +205,7 @@ def _as_case(data: Mapping[str, Json], found: Diagnostics) -> Case | None:
 
 
 def _data(
-    name: str, chosen: Chosen, answer: str, given: CallInput, extra: Mapping[str, Json], wanted: Wanted
+    name: str, chosen: SelectedCall, answer: str, given: CallInput, extra: Mapping[str, Json], wanted: CaptureOptions
 ) -> dict[str, Json]:
     """The case as it is written, in the order in which people read it."""
     call = chosen.call
@@ -225,10 +224,6 @@ def _data(
     data["tags"] = list(dict.fromkeys((TAG, *wanted.tags)))
     data["origin"] = {key: value for key, value in origin.items() if value}
     return data
-
-
-def _input_hash(given: CallInput) -> str:
-    return digest([dict(given.variables), [message.as_dict() for message in given.history]])
 
 
 def _as_data(expected: Json) -> Json:

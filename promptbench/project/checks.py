@@ -10,7 +10,7 @@ from promptbench.checks._reading import READINGS, Loose, Strict
 from promptbench.core.diagnostics import Code, Diagnostics, did_you_mean
 from promptbench.core.protocols import Check, CheckContext, CheckModule, MissingExtra, is_judged
 from promptbench.core.types import Json
-from promptbench.project.evaluate import Judged, Weighed
+from promptbench.project.evaluate import WeightedCheck
 from promptbench.suite.models import CheckSpec
 
 
@@ -39,9 +39,9 @@ def build(spec: CheckSpec, context: CheckContext, found: Diagnostics) -> Check |
             message = f"'{spec.name}' takes no 'reading': a judge sees the answer as it is"
             found.add(Code.BAD_CHECK, message, spec.where.location(key=True), hint="delete 'reading' beside it")
             return None
-        return Judged(check, spec.weight)
+        return WeightedCheck(check, spec.weight)
     check = READINGS[spec.reading](check) if spec.reading else check
-    return check if spec.weight == 1 else Weighed(check, spec.weight)
+    return check if spec.weight == 1 else WeightedCheck(check, spec.weight)
 
 
 _OTHERS = {"include": "contains", "includes": "contains", "have": "contains", "mention": "contains", "is": "equals"}
@@ -66,7 +66,7 @@ def informed(check: Check, expected: Json) -> Check:
     if inform is not None:
         known: Check = inform(expected)
         return known
-    if not isinstance(check, (Weighed, Strict, Loose)):
+    if not isinstance(check, (WeightedCheck, Strict, Loose)):
         return check
     inner = informed(check.check, expected)
     return check if inner is check.check else replace(check, check=inner)
@@ -74,7 +74,7 @@ def informed(check: Check, expected: Json) -> Check:
 
 def unwrapped(check: Check) -> Check:
     """The check itself, without what changes how it is read or counts."""
-    return unwrapped(check.check) if isinstance(check, (Weighed, Strict, Loose)) else check
+    return unwrapped(check.check) if isinstance(check, (WeightedCheck, Strict, Loose)) else check
 
 
 def as_hashed(specs: Sequence[CheckSpec], context: CheckContext) -> list[Json]:

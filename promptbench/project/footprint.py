@@ -17,8 +17,8 @@ from promptbench.prompts.parser import prompt_name
 from promptbench.providers import plugins as providers
 from promptbench.suite.models import Suite
 
+# What lies beside a suite and decides nothing about it, by name in small letters.
 _SAYS_NOTHING = ("readme", "readme.*", "durations.json")
-"""What lies beside a suite and decides nothing about it, by name in small letters."""
 
 
 def is_affected(suite: Suite, changed: Iterable[Path], mirror: Path) -> bool:

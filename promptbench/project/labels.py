@@ -23,9 +23,8 @@ _LABEL_CHARACTERS = 60
 _LABEL_WORDS = 4
 _MOST_FIELDS = 100
 _MOST_VALUES = 300
-_LONG_LIST = 8
-"""A prompt that lists so many of the expected values lists labels, also where no case repeats one."""
-_TOLD = 10
+_LONG_LIST = 8  # A prompt that lists so many of the expected values lists labels, also where no case repeats one.
+_MOST_WARNINGS = 10
 _SHOWN = 8
 
 _Key = tuple[tuple[type, Json], ...]
@@ -116,18 +115,18 @@ class Labels:
             if there.closed or not there.free:
                 there.add(key, wanted, case)
 
-    def tell(self, found: Diagnostics) -> None:
+    def report(self, found: Diagnostics) -> None:
         """Warnings only: a prompt that cannot pass a case is what a run is there to show, and may well be meant."""
         for variant, offers in self._variants:
             text = _Text(variant)
             for path, there in self._fields.items():
                 allowed = offers.at(path)
                 if allowed is not None:
-                    self._tell_schema(variant, path, there, allowed, found)
+                    self._report_schema(variant, path, there, allowed, found)
                 elif not there.free:
-                    self._tell_text(variant, path, there, text, found)
+                    self._report_text(variant, path, there, text, found)
 
-    def _tell_schema(
+    def _report_schema(
         self, variant: Variant, path: Path, there: _Field, allowed: Sequence[Json], found: Diagnostics
     ) -> None:
         def hint(value: _Expected) -> str:
@@ -144,9 +143,9 @@ class Labels:
             if not any(same(option, item) for option in value.wanted.options for item in allowed)
         ]
         offered = f"the output schema of {variant.label} allows only {_some(allowed)}"
-        _tell(path, missing, offered, hint, found)
+        _warn(path, missing, offered, hint, found)
 
-    def _tell_text(self, variant: Variant, path: Path, there: _Field, text: _Text, found: Diagnostics) -> None:
+    def _report_text(self, variant: Variant, path: Path, there: _Field, text: _Text, found: Diagnostics) -> None:
         values = {value.wanted.options[0]: value for value in there.values.values() if len(value.wanted.options) == 1}
         labels = [label for label in values if isinstance(label, str)]
         if len(labels) < 3:
@@ -165,7 +164,7 @@ class Labels:
                 return f"the prompt has {quoted(near)}, and answers are compared letter by letter"
             return "name it in the prompt, or mend the case"
 
-        _tell(path, missing, f"{variant.label} lists only {_some(offered)}", hint, found)
+        _warn(path, missing, f"{variant.label} lists only {_some(offered)}", hint, found)
 
 
 class _Text:
@@ -193,12 +192,12 @@ class _Text:
         return match[0] if match else None
 
 
-def _tell(
+def _warn(
     path: Path, missing: Sequence[_Expected], offered: str, hint: Callable[[_Expected], str], found: Diagnostics
 ) -> None:
     """One warning a value, and one for all beyond the first."""
     subject = f" for '{'.'.join(path)}'" if path else ""
-    for value in missing[:_TOLD]:
+    for value in missing[:_MOST_WARNINGS]:
         more = f" (and {value.cases - 1} more cases)" if value.cases > 2 else " (and another case)" * (value.cases == 2)
         found.add(
             Code.LABEL_NOT_OFFERED,
@@ -207,7 +206,7 @@ def _tell(
             hint=hint(value),
             severity=Severity.WARNING,
         )
-    rest = missing[_TOLD:]
+    rest = missing[_MOST_WARNINGS:]
     if rest:
         found.add(
             Code.LABEL_NOT_OFFERED,

@@ -13,10 +13,9 @@ from promptbench.project.texts import static_text, texts_of
 from promptbench.prompts.prompt import Prompt
 from promptbench.suite.models import Case
 
-_START = 12
-"""Characters by which an input is looked up; the whole is compared only where these are in the prompt."""
+_START = 12  # Characters by which an input is looked up; the whole is compared only where these are in the prompt.
+# Fewer words are too common to be the question itself: a prompt may well speak of 'artificial intelligence'.
 _WORDS = 4
-"""Fewer words are too common to be the question itself: a prompt may well speak of 'artificial intelligence'."""
 _NO_BLANKS = "\u2e80"
 _HEAD = 200
 _MOST = 1_000
@@ -70,7 +69,7 @@ class Leaks:
             at = self._text.find(text, at + 1)
         return False
 
-    def tell(self, found: Diagnostics) -> None:
+    def report(self, found: Diagnostics) -> None:
         """One warning a prompt. A text that half of the cases have is a setting and not a question."""
         hits = {text: hit for text, hit in self._hits.items() if hit.cases == 1 or hit.cases * 2 < self._cases}
         if not hits:

@@ -34,7 +34,7 @@ class Lint:
         for part in self._parts:
             part.look(case)
 
-    def tell(self, found: Diagnostics) -> None:
+    def report(self, found: Diagnostics) -> None:
         """Adds what was found to `found`."""
         for part in self._parts:
-            part.tell(found)
+            part.report(found)

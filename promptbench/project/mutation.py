@@ -12,7 +12,7 @@ from promptbench.core.types import CallFacts, Json
 from promptbench.formats.json_text import read
 from promptbench.project.bench import PreparedCase, PreparedSuite
 from promptbench.project.cases import as_answer, own_specs
-from promptbench.project.evaluate import Evaluation, Judged, evaluate
+from promptbench.project.evaluate import Evaluation, evaluate, needs_judge
 from promptbench.project.mutants import Mutant, Original, Vocabulary, make_mutants
 from promptbench.suite.models import Case, CheckSpec, field_name
 
@@ -97,7 +97,7 @@ class MutationCase:
     def can_fail(self, number: int) -> bool:
         """Return whether a mutant can fail a check without a judge, whatever its call took."""
         name = field_name(self.specs[number].name).lower()
-        return not (isinstance(self.checks[number], Judged) or name in _CALL_CHECKS)
+        return not (needs_judge(self.checks[number]) or name in _CALL_CHECKS)
 
     def _evaluate(self, answer: GoodAnswer, text: str) -> Evaluation:
         case = self._case

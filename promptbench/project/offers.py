@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from promptbench.checks._words import same
 from promptbench.core.types import Json
 
-ANY_ITEM = "*"
-"""A step of a path that stands for every item of a list."""
+ANY_ITEM = "*"  # A step of a path that stands for every item of a list.
 
 Path = tuple[str, ...]
 
@@ -117,12 +116,12 @@ def _resolve(root: Json, reference: str) -> Json:
 
 
 _SEPARATOR = r"""["'`*_)\]]*\s*(?:[,;|/]|\b(?:or|and)\b)\s*(?:\b(?:or|and)\b)?\s*["'`*_(\[]*"""
+# Between two items of a list in a line; up to three more items may stand between them.
 _GAP = re.compile(rf"{_SEPARATOR}(?:[\w-]+{_SEPARATOR}){{0,3}}")
-"""Between two items of a list in a line; up to three more items may stand between them."""
 _LONGEST_GAP = 80
 _BULLET = re.compile(r"[ \t]*(?:[-*•+|]|\(?\w{1,2}[.)])?[ \t]*[\"'`*_(\[]*")
+# How far apart the first words of two items below each other may be: an item may have a description.
 _LONGEST_ITEM = 400
-"""How far apart the first words of two items below each other may be: an item may have a description."""
 _OPEN_BEFORE = re.compile(
     r"\b(?:e\.?\s?g|z\.\s?b|examples?|for instance|such as|like|including)\b[^!?\n]{0,20}\n?\s*\W*\Z",
     re.IGNORECASE,

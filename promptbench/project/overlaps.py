@@ -20,12 +20,10 @@ from promptbench.project.texts import texts_of
 from promptbench.suite.models import Case, CheckSpec, field_name
 from promptbench.text.near_duplicates import NearDuplicates
 
-_MOST = 20_000
-"""Different texts that are held."""
-_SHORT = 20
-"""Words up to which a text is one sentence or two."""
+_MOST = 20_000  # Different texts that are held.
+_SHORT = 20  # Words up to which a text is one sentence or two.
 _WORD = re.compile(r"\w+")
-_TOLD = 10
+_MOST_WARNINGS = 10
 
 
 @dataclass(slots=True)
@@ -59,10 +57,10 @@ class Overlaps:
             pair = self._pairs.setdefault(both, _Pair((name, case.name), case.where.location("case")))
             pair.count += 1
 
-    def tell(self, found: Diagnostics) -> None:
+    def report(self, found: Diagnostics) -> None:
         """A warning for each two intents, the most alike first."""
         ordered = sorted(self._pairs.items(), key=lambda item: -item[1].count)
-        for (one, other), pair in ordered[:_TOLD]:
+        for (one, other), pair in ordered[:_MOST_WARNINGS]:
             more = f", and {pair.count - 1} more" if pair.count > 1 else ""
             found.add(
                 Code.INTENTS_OVERLAP,

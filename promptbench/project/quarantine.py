@@ -8,8 +8,7 @@ from promptbench.core.clock import today
 from promptbench.core.diagnostics import Code, Diagnostics, Severity
 from promptbench.suite.models import Case
 
-_MOST = 20
-"""One case in so many may be in quarantine, which is 5 %; in a smaller suite one."""
+_MOST = 20  # One case in so many may be in quarantine, which is 5 %; in a smaller suite one.
 
 
 def allowed(cases: int) -> int:

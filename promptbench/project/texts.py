@@ -8,8 +8,7 @@ from promptbench.core.types import Role
 from promptbench.prompts.prompt import Prompt, Template
 from promptbench.suite.models import Case
 
-_BREAK = "\n\0\n"
-"""Stands for a value and between messages: no text goes on across it."""
+_BREAK = "\n\0\n"  # Stands for a value and between messages: no text goes on across it.
 
 
 def static_text(prompt: Prompt, roles: Collection[Role] = ("system", "user", "assistant")) -> str:

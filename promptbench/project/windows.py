@@ -16,12 +16,11 @@ from promptbench.suite.models import Case
 from promptbench.text.templates import Tag
 from promptbench.text.tokens import CHARACTERS_PER_TOKEN, estimate
 
+# How many tokens a model takes with its answer, None where nobody knows; asked once, and only when it matters.
 Window = Callable[[], int | None]
-"""How many tokens a model takes with its answer, None where nobody knows; asked once, and only when it matters."""
 
 _CLOSE = 0.9
-_SMALLEST = 512
-"""No window is smaller, so that nobody is asked about a request that is."""
+_SMALLEST = 512  # No window is smaller, so that nobody is asked about a request that is.
 
 
 @dataclass(slots=True)
@@ -30,8 +29,7 @@ class _Fit:
 
     window: int | None
     tokens: int = 0
-    words: int = 0
-    """Of the largest case, where there are more of them than tokens in the window; else 0."""
+    words: int = 0  # Of the largest case, where there are more of them than tokens in the window; else 0.
     cases: int = 0
     largest: Case | None = None
 
@@ -76,7 +74,7 @@ class Windows:
         if (surely, tokens) > (fit.words, fit.tokens):
             fit.words, fit.tokens, fit.largest = surely, tokens, case
 
-    def tell(self, found: Diagnostics) -> None:
+    def report(self, found: Diagnostics) -> None:
         """One diagnostic a model.
 
         It is an error only where a candidate's request has more words than the window has tokens: the tokenizers in

@@ -28,12 +28,13 @@ from typing import Any
 
 from promptbench import __version__
 from promptbench.api.running import Asked, _facts, plan_hash, prices_of
-from promptbench.api.workspace import Project, Selection
+from promptbench.api.workspace import Project
 from promptbench.core.canonical import digest
 from promptbench.core.clock import now
 from promptbench.core.types import Answer, Attempt, AttemptKey, CacheMode, Json, Outcome, Usage
 from promptbench.engine.scoring import scored
 from promptbench.project.bench import PreparedSuite
+from promptbench.project.options import Selection
 from promptbench.store.runs import RunStore, RunVariant
 
 _SMALL = 12

@@ -161,7 +161,7 @@ def test_what_passes_its_checks_does_not_enter(captured: ProjectFolder) -> None:
         (
             ["--log", "calls.jsonl#INC-2033", "--expect", "{team: other}", "--should-be", '{"team": "billing"}'],
             1,
-            "should be fails its own checks",
+            "fails its own checks",
         ),
         (
             ["--log", "calls.jsonl#INC-2031", "--log", "calls.jsonl#INC-2033", "--expect", "1"],

@@ -327,4 +327,4 @@ def test_a_changed_output_schema_is_told(project: ProjectFolder, server: FakeOpe
     assert "another output schema" not in ended.out
     project.edit("suites/triage/triage.better.prompt", "{team: string}", "{team?: string}")
     ended = project.run("run")
-    assert "triage.better.prompt has another output schema than triage@2" in ended.out
+    assert "triage.better.prompt and triage@2 have different output schemas" in ended.out

@@ -141,9 +141,9 @@ def test_a_model_that_answers_needs_no_other(covered: ProjectFolder, other: Fake
 @pytest.mark.parametrize(
     ("written", "message"),
     [
-        ("openai/fake", "openai/fake is no fallback for itself"),
+        ("openai/fake", "openai/fake cannot be its own fallback"),
         ("fake", "'fake' is not a model"),
-        ("nobody/m", "there is no provider 'nobody'"),
+        ("nobody/m", "unknown provider 'nobody'"),
         ("anthropic/claude-haiku-4-5", "ANTHROPIC_API_KEY"),
         ("openai_compatible/othr/m", "othr"),
     ],

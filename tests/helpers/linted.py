@@ -57,7 +57,7 @@ def linted(variants: list[Variant], cases: list[Case], windows: Mapping[str, Win
     lint = Lint(variants, windows or {})
     for item in cases:
         lint.look(item)
-    lint.tell(found)
+    lint.report(found)
     return list(found)
 
 

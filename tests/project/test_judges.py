@@ -6,7 +6,7 @@ import pytest
 
 from promptbench.core.diagnostics import Code, Severity
 from promptbench.project.bench import PreparedSuite
-from promptbench.project.evaluate import questions
+from promptbench.project.evaluate import judge_requests
 from tests.helpers.suites import HEAD, joined, messages
 
 CASE = "cases:\n  - {case: one, vars: {message: hi}, expect: {team: billing}}\n"
@@ -40,9 +40,9 @@ def test_a_word_that_the_judge_does_not_take_is_left_out_where_nobody_asked_for_
     bench, found = joined(tmp_path, f"{HEAD}checks: [{checks}]\n{CASE}", environ={"ANTHROPIC_API_KEY": "k"})
     assert bench is not None, messages(found)
     [case] = bench.cases
-    [asked] = questions("x", case.checks[""], bench.accept, case.variables)
-    assert asked.question.params == {"temperature": 0}
-    assert bench.as_asked(asked.question).params == {}
+    [asked] = judge_requests("x", case.checks[""], bench.accept, case.variables)
+    assert asked.request.params == {"temperature": 0}
+    assert bench.as_sent(asked.request).params == {}
 
 
 def test_a_word_that_somebody_asked_for_is_a_mistake(tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ def test_a_word_that_somebody_asked_for_is_a_mistake(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("judge", "code", "said"),
     [
-        ("opanai/judge-1", Code.UNKNOWN_PROVIDER, "there is no provider 'opanai'"),
+        ("opanai/judge-1", Code.UNKNOWN_PROVIDER, "unknown provider 'opanai'"),
         ("anthropic/judge-1", Code.MISSING_CREDENTIAL, "ANTHROPIC_API_KEY"),
         ("python/own.py:own", Code.BAD_VALUE, "gets no messages, so it cannot judge"),
     ],
@@ -73,14 +73,14 @@ def warnings(folder: Path, checks: str) -> list[tuple[Code, str]]:
 
 def test_a_model_that_judges_itself_is_told(tmp_path: Path) -> None:
     found = warnings(tmp_path, "{rubric: {judge: openai/fake, passes if: it is polite}}")
-    assert (Code.OWN_JUDGE, "openai/fake judges its own answers here, and models favour their own") in found
+    assert (Code.OWN_JUDGE, "openai/fake judges its own answers, and models prefer their own") in found
 
 
 def test_advisory_checks_are_told_once(tmp_path: Path) -> None:
     one = "{rubric: {judge: openai/j-1, passes if: it is polite}}"
     [(code, message)] = warnings(tmp_path, f"{one}, {one.replace('polite', 'short')}")
     assert code is Code.ADVISORY
-    assert message.startswith("2 judged checks are advisory and decide nothing; of the first: no agreement")
+    assert message.startswith("2 judged checks are advisory: they do not affect the verdict; the first: no agreement")
     assert "`promptbench agree . --labels FILE`" in message
 
 

@@ -69,5 +69,5 @@ def test_what_is_held_does_not_grow_with_the_cases() -> None:
     finally:
         tracemalloc.stop()
     found = Diagnostics()
-    lint.tell(found)
+    lint.report(found)
     assert len(found) < 20
