@@ -21,7 +21,7 @@ from promptbench.gate.policy import TRIES
 from promptbench.gate.table import Table
 from promptbench.project.bench import PreparedSuite
 from promptbench.project.options import Selection
-from promptbench.project.quarantine import allowed
+from promptbench.project.quarantine import max_quarantined
 from promptbench.report.calibration import CalibratedModel, CalibratedSuite, CalibrationReport, FlakyCase, Share
 from promptbench.settings.settings import actor
 from promptbench.stats.beta import clopper_pearson
@@ -115,7 +115,7 @@ def _found(project: Project, plan: _Plan, runs: RunStore, run: str | None) -> Ca
         repeats=plan.repeats,
         models=models,
         steady=[model.name for model in prepared.models if model.name not in there],
-        room=max(0, allowed(len(prepared.suite.cases.numbers)) - len(prepared.cases.quarantined)),
+        room=max(0, max_quarantined(len(prepared.suite.cases.numbers)) - len(prepared.cases.quarantined)),
         owner=actor(project.settings, project.environ, None),
         review_by=(date.fromisoformat(today()) + timedelta(days=_REVIEW_DAYS)).isoformat(),
     )

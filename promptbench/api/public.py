@@ -11,7 +11,7 @@ from promptbench.api.agreeing import Agreed, agree, write_sheet
 from promptbench.api.authoring import CaseAuthor, Draft, Field, as_data
 from promptbench.api.calibrating import calibrate
 from promptbench.api.capturing import CaptureReport, capture, read_wanted
-from promptbench.api.changes import changed_only
+from promptbench.api.changes import select_changed
 from promptbench.api.checking import check_text
 from promptbench.api.chosen import chosen_by_id, chosen_in_log, chosen_of_clusters, replayed_calls
 from promptbench.api.comparing import ComparisonPlan, Matchup, compare, plan_comparison
@@ -32,7 +32,7 @@ from promptbench.api.failing import Cluster, failures
 from promptbench.api.fetching import Fetched, fetch
 from promptbench.api.health import Health, doctor
 from promptbench.api.importing import Imported, ImportOptions, ImportState, NothingImported, import_logs, unmapped
-from promptbench.api.keyless import keys_missing, unasked
+from promptbench.api.keyless import missing_keys_error, report_without_keys
 from promptbench.api.measured_logs import measured_in_logs
 from promptbench.api.measuring import (
     Measured,
@@ -265,7 +265,7 @@ def validate(project: Project, selection: Selection, *, red: bool = False) -> Di
 def plan(project: Project, selection: Selection) -> list[Plan]:
     """What `run` would do. Raises InputError when a suite has an error."""
     if selection.changed:
-        selection, _ = changed_only(project, selection)
+        selection, _ = select_changed(project, selection)
     with project.prompts() as store, project.recordings() as runs:
         prepared_suites, _ = project.assemble(selection, store=store, runs=runs)
         return [_plan(project, prepared, runs) for prepared in prepared_suites]
@@ -316,7 +316,7 @@ def run(
     listen = listen or _silent
     red = selection.changed
     if selection.changed:
-        selection, which = changed_only(project, selection)
+        selection, which = select_changed(project, selection)
         listen(Notice(which))
     with project.prompts() as store, project.runs() as runs:
         prepared_suites, found = _ready(project, selection, store, runs, red=red, allow_no_keys=allow_no_keys)
@@ -334,7 +334,7 @@ def run(
         for prepared in prepared_suites:
             asked = _asked(project, selection, prepared, cache)
             if prepared.absent:
-                reports.append(unasked(project, prepared, command=asked.command, notes=notes))
+                reports.append(report_without_keys(project, prepared, command=asked.command, notes=notes))
                 notes = []
                 continue
             budgets = spending.budgets(budget, prepared)
@@ -374,7 +374,7 @@ def _ready(
         if found.errors:
             raise input_error(found)
     if without_keys and not allow_no_keys:
-        raise keys_missing(without_keys, found)
+        raise missing_keys_error(without_keys, found)
     return prepared_suites, found
 
 

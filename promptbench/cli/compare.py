@@ -85,16 +85,16 @@ def _dry_run(project: Project, matchup: Matchup, *, as_json: bool) -> int:
 
     from promptbench import api
     from promptbench.cli.output import out, out_json
-    from promptbench.cli.run import expected_words
+    from promptbench.cli.run import format_estimate
     from promptbench.core.words import number_of
 
     plan = api.plan_comparison(project, matchup)
     if as_json:
         out_json({"schema_version": 1, "comparison": asdict(plan) if plan else None})
     elif plan is None:
-        out("would ask nothing: what is on record is compared")
+        out("would call nothing: recorded answers are compared")
     else:
         out(f"{plan.suite}: {plan.candidate} against {plan.champion}, {number_of(plan.cases, 'case')}")
         for name, estimate in plan.expected.items():
-            out(f"  would ask {name} {number_of(estimate.calls, 'question')}{expected_words(estimate)}")
+            out(f"  would call {name}: {number_of(estimate.calls, 'request')}{format_estimate(estimate)}")
     return Exit.YES

@@ -55,21 +55,21 @@ def init(
 def _asked(name: str | None, about: str | None, fields: str | None, model: str | None) -> Start:
     """Return the options, completed by questions at a terminal."""
     from promptbench import api
-    from promptbench.cli.asking import ask, somebody_is_there
+    from promptbench.cli.asking import is_interactive, read_line
     from promptbench.cli.output import say
 
     default = api.Start()
     named = None if fields is None else api.read_fields(fields)
-    if somebody_is_there():
+    if is_interactive():
         if about is None and fields is None:
             say("What should the prompt do? Just Enter: an example that finds order numbers.")
-            about = ask() or None
+            about = read_line() or None
         if about is not None and fields is None:
             say("Which fields should its answer have, such as team, urgent? Just Enter: a text.")
-            named = api.read_fields(ask())
+            named = api.read_fields(read_line())
         if model is None:
             say("Which model, such as openai/gpt-5-mini? Just Enter: a small local one.")
-            model = ask()
+            model = read_line()
     if about is not None and not about.strip():
         raise InputError("--about is empty", hint="write what the prompt should do, in a sentence")
     return api.Start(

@@ -148,7 +148,7 @@ def test_what_passes_its_checks_does_not_enter(captured: ProjectFolder) -> None:
 @pytest.mark.parametrize(
     ("options", "code", "said"),
     [
-        (["--log", "calls.jsonl#INC-2034"], 1, "no answer came (HTTP 503)"),
+        (["--log", "calls.jsonl#INC-2034"], 1, "it has no answer (HTTP 503)"),
         (["--log", "calls.jsonl#INC-9"], 2, "there is no call 'INC-9' in calls.jsonl"),
         (["--log", "calls.jsonl"], 2, "is not FILE#ID"),
         (["--log", "gone.jsonl#1"], 2, "gone.jsonl cannot be read"),
@@ -197,7 +197,7 @@ def test_a_case_that_nothing_can_fail_is_vacuous(captured: ProjectFolder) -> Non
     captured.write(SUITE, "suite: triage\nprompt: triage.plain.prompt\nmodels: [openai/fake]\n")
     ended = captured.run("capture", SUITE, "--log", "calls.jsonl#INC-2033")
     assert ended.code == 1
-    assert "it would be vacuous: nothing can fail it" in ended.err
+    assert "it would be vacuous: neither it nor the suite has checks" in ended.err
 
 
 def test_a_suite_without_cases_and_checks_gets_both(captured: ProjectFolder) -> None:
@@ -257,8 +257,8 @@ def test_an_input_that_is_a_case_is_not_captured_again(captured: ProjectFolder) 
     captured.write("same.jsonl", call("s1", "Hello, there", "{") + call("s2", "New", "{") + call("s3", "New", "["))
     ended = captured.run("capture", SUITE, *(word for name in "123" for word in ("--log", f"same.jsonl#s{name}")))
     assert ended.code == 1
-    assert "not captured: 's1': the case 'hello' has the same input already" in ended.err
-    assert "not captured: 's3': the case 's2' has the same input already" in ended.err
+    assert "not captured: 's1': the case 'hello' already has the same input" in ended.err
+    assert "not captured: 's3': the case 's2' already has the same input" in ended.err
     assert ended.out.startswith("red: 's2' fails by json schema")
 
 

@@ -154,7 +154,7 @@ def test_versions_are_asked_now_with_a_suite(project: ProjectFolder, server: Fak
     assert len(server.received) == 18 + 20
     server.received.clear()
     dry = project.run("compare", PLAIN, BETTER, "suites/triage", "--dry-run")
-    assert last_line(dry.out).startswith("  would ask openai/fake 18 questions; estimated ")
+    assert last_line(dry.out).startswith("  would call openai/fake: 18 requests; estimated ")
     assert not server.received
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from promptbench.core.diagnostics import Code, Severity
-from promptbench.project.quarantine import allowed
+from promptbench.project.quarantine import max_quarantined
 from tests.helpers.suites import HEAD, joined, loaded
 
 LATER = "quarantine: {owner: Ops, reason: the model wavers, review by: 2999-12-31}"
@@ -54,7 +54,7 @@ def test_the_last_day_is_told_and_the_day_after_warned_of(tmp_path: Path) -> Non
     _, found = joined(tmp_path, suite(1, LATER.replace("2999", "2020")))
     [item] = found
     assert (item.code, item.severity) == (Code.QUARANTINE, Severity.WARNING)
-    assert item.message == "the quarantine of 'c0' ended on 2020-12-31, so nothing passes"
+    assert item.message == "the quarantine of 'c0' expired on 2020-12-31, so nothing passes"
     assert item.location.text[item.location.column - 1 :].startswith("2020-12-31")
 
 
@@ -65,11 +65,11 @@ def test_a_critical_case_cannot_be_set_apart(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("cases", "most"), [(1, 1), (20, 1), (39, 1), (40, 2), (100, 5)])
 def test_how_many_may_be(cases: int, most: int, tmp_path: Path) -> None:
-    assert allowed(cases) == most
+    assert max_quarantined(cases) == most
     assert not joined(tmp_path, suite(cases, of=most))[1].errors
     if cases > most:
         [item] = joined(tmp_path, suite(cases, of=most + 1))[1].errors
-        assert item.message == f"{most + 1} of {cases} cases are in quarantine, and at most {most} may be"
+        assert item.message == f"{most + 1} of {cases} cases are in quarantine, expected at most {most}"
         assert item.location.line == 5 + most
 
 
