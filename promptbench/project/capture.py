@@ -149,29 +149,29 @@ class Capture:
     ) -> Iterator[tuple[dict[str, Json], str]]:
         """Yield fields that may make the case fail on the answer, each with a description, the most natural first."""
         checks = list(wanted.checks)
-        said: dict[str, Json] = {"expect": wanted.expect[0]} if wanted.expect else {}
-        said |= {"checks": checks} if checks else {}
+        given: dict[str, Json] = {"expect": wanted.expect[0]} if wanted.expect else {}
+        given |= {"checks": checks} if checks else {}
         if wanted.expect:
-            yield said, ""
+            yield given, ""
             return
         if wanted.should_be:
             wish = wanted.should_be[0]
             if isinstance(wish, (dict, list)):
-                yield said | {"expect": wish}, "'expect' from what it should be"
+                yield given | {"expect": wish}, "'expect' from what it should be"
                 return
-            yield said, ""
+            yield given, ""
             if not isinstance(wish, str) or (len(wish) <= _LONGEST_LABEL and "\n" not in wish):
-                yield said | {"expect": wish}, "'expect' from what it should be"
+                yield given | {"expect": wish}, "'expect' from what it should be"
             return
         gold = _as_data(call.expected)
         if gold is not None:
-            yield said | {"expect": gold}, "'expect' from the log's own right answer"
-        yield said, ""
+            yield given | {"expect": gold}, "'expect' from the log's own right answer"
+        yield given, ""
         if any(item.prompt.output_schema for item in self.prompts):
             schema = {"json schema": "output"}
-            yield said | {"checks": [*checks, schema]}, "'json schema: output', which the suite lacks"
+            yield given | {"checks": [*checks, schema]}, "'json schema: output', which the suite lacks"
         elif _broken_json(answer, self.suite.accept):
-            yield said | {"checks": [*checks, "json"]}, "'json', which the suite lacks"
+            yield given | {"checks": [*checks, "json"]}, "'json', which the suite lacks"
 
     def _try(self, call: LoggedCall, data: Mapping[str, Json], answer: str) -> tuple[str, ...] | RefusedCall:
         """Return the reasons why the answer fails, or why the call is refused."""
@@ -182,13 +182,13 @@ class Capture:
         codes = {item.code for item in found}
         if Code.NO_CHECKS in codes:
             why = "it would be vacuous: neither it nor the suite has checks, so no answer can fail it"
-            return RefusedCall(call.id, why, _SAY)
+            return RefusedCall(call.id, why, _HINT)
         if Code.NOT_RED in codes:
             only = f"; the log says only '{call.failed[:_LONGEST_LABEL]}'" if call.failed else ""
-            return RefusedCall(call.id, f"its answer passes all its checks{only}", _SAY)
+            return RefusedCall(call.id, f"its answer passes all its checks{only}", _HINT)
         if Code.UNPROVEN in codes:
             return RefusedCall(
-                call.id, "only a judge decides whether its answer fails, and capture calls no judge", _SAY
+                call.id, "only a judge decides whether its answer fails, and capture calls no judge", _HINT
             )
         if found.errors or built is None:
             first = found.errors[0]
@@ -197,7 +197,7 @@ class Capture:
         return tuple(f"{score.check}: {score.reason}" for score in scores if not (score.passed or score.errored))
 
 
-_SAY = "say what is wrong with it: --expect 'YAML', --should-be TEXT or --check 'YAML'"
+_HINT = "describe what is wrong with it: --expect 'YAML', --should-be TEXT or --check 'YAML'"
 
 
 def _as_case(data: Mapping[str, Json], found: Diagnostics) -> Case | None:
@@ -209,7 +209,6 @@ def _as_case(data: Mapping[str, Json], found: Diagnostics) -> Case | None:
 def _data(
     name: str, chosen: SelectedCall, answer: str, given: CallInput, extra: Mapping[str, Json], wanted: CaptureOptions
 ) -> dict[str, Json]:
-    """Return the case as it is written."""
     call = chosen.call
     origin = {"source": chosen.source, "id": call.id, "time": call.time, "model": call.model}
     data: dict[str, Json] = {"case": name}

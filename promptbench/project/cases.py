@@ -107,7 +107,7 @@ class CaseBuilder:
         return self._case(case, ())
 
     def _by_input(self, calls: Sequence[LoggedCall]) -> dict[str, tuple[CallInput, list[LoggedCall]]]:
-        """Return the calls by the hash of their input. A call without one is reported and left out."""
+        # By the hash of their input. A call without one is reported and left out.
         prompts = [item.prompt for item in self._variants]
         logged: dict[str, tuple[CallInput, list[LoggedCall]]] = {}
         for call in calls if prompts else ():
@@ -122,7 +122,6 @@ class CaseBuilder:
         return logged
 
     def _add(self, cases: PreparedCases, case: PreparedCase, own: str, *, held: bool) -> None:
-        """Add a case. `own` is the digest of the checks that its author wrote."""
         asked = self._inputs.add([case.name, dict(case.variables), [message.as_dict() for message in case.history]])
         tags = sorted(self._suite.gate.tags.keys() & case.tags)
         if case.critical or tags or case.cluster or case.quarantine:
@@ -133,15 +132,12 @@ class CaseBuilder:
         cases.add(case, int.from_bytes(content, "big", signed=True), held=held)
 
     def _rebuilt(self, name: str) -> PreparedCase:
-        """Build a case of the scan again."""
         case = self._suite.cases[name]
         return self._prepare(case, self._build_checks(own_specs(case)), self._was.get(name, ()))
 
     @property
     def suite_hash(self) -> str:
-        """The hash of the inputs of all selected cases, and of what the gate treats specially: critical cases, tags
-        with a threshold, clusters and quarantine.
-        """
+        """The hash of all selected inputs, and of critical cases, tags with a threshold, clusters and quarantine."""
         return digest([self._inputs.value, self._gate_rules.value]) if self._gate_rules else self._inputs.value
 
     @property

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
 
 from promptbench.core.diagnostics import Code, Diagnostics, Location, Severity
 from promptbench.formats.source import Source
@@ -23,14 +21,6 @@ _MOST = 1_000
 _NAMED = 3
 
 
-@dataclass(slots=True)
-class _Hit:
-    """An input that is in the prompt: the number of cases that have it, and the names of the first."""
-
-    names: list[str]
-    cases: int = 0
-
-
 class Leaks:
     """Looks for each case's input in one prompt.
 
@@ -41,8 +31,9 @@ class Leaks:
     def __init__(self, variant: Variant) -> None:
         self._variant = variant
         self._text = _flat(static_text(variant.prompt))
-        self._starts = {self._text[at : at + _START] for at in _word_starts(self._text)}
-        self._hits: dict[str, _Hit] = {}
+        starts = (at for at in range(len(self._text)) if _between_words(self._text, at))
+        self._starts = {self._text[at : at + _START] for at in starts}
+        self._hits: dict[str, list[str]] = {}  # The names of the cases by their input.
         self._cases = 0
 
     def look(self, case: Case) -> None:
@@ -52,9 +43,7 @@ class Leaks:
         if longest is None or not all(self._found(text) for text in texts[1:] if _is_long(_flat(text))):
             return
         if longest in self._hits or len(self._hits) < _MOST:
-            hit = self._hits.setdefault(longest, _Hit([]))
-            hit.cases += 1
-            hit.names += [case.name] if hit.cases <= _NAMED else []
+            self._hits.setdefault(longest, []).append(case.name)
 
     def _found(self, whole: str) -> str | None:
         """Return the normalized text if it is long enough and the prompt contains it."""
@@ -64,25 +53,21 @@ class Leaks:
         return text if _is_long(text) and self._contains(text) else None
 
     def _contains(self, text: str) -> bool:
-        # Only between words, not as part of a longer one.
-        at = self._text.find(text)
-        while at >= 0:
-            if _between_words(self._text, at) and _between_words(self._text, at + len(text)):
-                return True
-            at = self._text.find(text, at + 1)
-        return False
+        # Only whole words: "arm" is not in "farming".
+        starts = (match.start() for match in re.finditer(f"(?={re.escape(text)})", self._text))
+        return any(_between_words(self._text, at) and _between_words(self._text, at + len(text)) for at in starts)
 
     def report(self, found: Diagnostics) -> None:
         """Add one warning for the prompt. A text that half of the cases share is context, not an input."""
-        hits = {text: hit for text, hit in self._hits.items() if hit.cases == 1 or hit.cases * 2 < self._cases}
+        hits = {text: cases for text, cases in self._hits.items() if len(cases) == 1 or len(cases) * 2 < self._cases}
         if not hits:
             return
-        cases = sum(hit.cases for hit in hits.values())
-        names = ", ".join(f"'{name}'" for name in [name for hit in hits.values() for name in hit.names][:_NAMED])
+        found_names = [name for cases in hits.values() for name in cases]
+        count, names = len(found_names), ", ".join(f"'{name}'" for name in found_names[:_NAMED])
         label = self._variant.label
         message = f"an example in {label} is the input of the case {names} and gives its answer away"
-        if cases > 1:
-            which = f"{names} and {cases - _NAMED} more cases" if cases > _NAMED else f"the cases {names}"
+        if count > 1:
+            which = f"{names} and {count - _NAMED} more cases" if count > _NAMED else f"the cases {names}"
             message = f"examples in {label} are the inputs of {which} and give their answers away"
         found.add(
             Code.CASE_IN_PROMPT,
@@ -100,10 +85,6 @@ def _flat(text: str) -> str:
 def _is_long(text: str) -> bool:
     """Return True if a text has enough words. Scripts without spaces, from U+2E80 on, have about one per character."""
     return len(text) >= _START and text.count(" ") + 1 + sum(char >= _NO_SPACES for char in text) >= _WORDS
-
-
-def _word_starts(text: str) -> Iterator[int]:
-    return (at for at in range(len(text)) if _between_words(text, at))
 
 
 def _between_words(text: str, at: int) -> bool:

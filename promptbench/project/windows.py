@@ -16,7 +16,7 @@ from promptbench.suite.models import Case
 from promptbench.text.templates import Tag
 from promptbench.text.tokens import CHARACTERS_PER_TOKEN, estimate
 
-# How many tokens a model takes with its answer, None where nobody knows; asked once, and only when it matters.
+# Returns the tokens of a model's window, answer included; None if unknown. Called once, for long prompts only.
 Window = Callable[[], int | None]
 
 _CLOSE = 0.9

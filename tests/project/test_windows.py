@@ -33,9 +33,7 @@ def test_a_request_near_the_window_by_the_estimate_is_a_warning(window: int) -> 
         "triage.prompt with the case 'a' takes about 900 tokens and allows 100 for the answer, "
         f"and gguf/m takes {window:,} tokens"
     )
-    assert (
-        item.hint == "shorten it, or lower 'maxOutputTokens'; if the model takes more, set 'context'"
-    )
+    assert item.hint == "shorten it, or lower 'maxOutputTokens'; if the model takes more, set 'context'"
 
 
 def test_an_answer_that_nothing_bounds_has_what_is_left() -> None:
