@@ -232,6 +232,11 @@ def _report_duplicate_names(prepared_suites: Sequence[PreparedSuite], found: Dia
         location = prepared.suite.document.location(("suite",))
         if prepared.suite.name in first:
             there = first[prepared.suite.name]
-            message = f"two suites are named '{prepared.suite.name}': {there.path} and {location.path}"
-            found.add(Code.DUPLICATE_NAME, message, location, hint="give each a name of its own", related=there)
+            found.add(
+                Code.DUPLICATE_NAME,
+                f"two suites are named '{prepared.suite.name}': {there.path} and {location.path}",
+                location,
+                hint="give each a name of its own",
+                related=there,
+            )
         first.setdefault(prepared.suite.name, location)

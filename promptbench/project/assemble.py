@@ -101,14 +101,21 @@ def _warn_changed_schemas(
 
 def _report_missing_cases(suite: Suite, cases: PreparedCases, found: Diagnostics) -> None:
     if not cases and suite.logs and not suite.document.value.get("cases"):
-        hint = "write a case under 'cases:', or name a log with failing calls"
-        found.add(Code.NO_CASES, "no case is left: no logged call fails a check", suite.location(("log",)), hint=hint)
+        found.add(
+            Code.NO_CASES,
+            "no case is left: no logged call fails a check",
+            suite.location(("log",)),
+            hint="write a case under 'cases:', or name a log with failing calls",
+        )
         return
     for tag, names in cases.tagged.items():
         if not names:
-            location = suite.location(("gate", "tags", tag), key=True)
-            hint = "write it under the 'tags:' of the cases that it is about"
-            found.add(Code.BAD_VALUE, f"no case has the tag '{tag}'", location, hint=hint)
+            found.add(
+                Code.BAD_VALUE,
+                f"no case has the tag '{tag}'",
+                suite.location(("gate", "tags", tag), key=True),
+                hint="write it under the 'tags:' of the cases that it is about",
+            )
 
 
 class _ModelConnector:
@@ -145,14 +152,19 @@ class _ModelConnector:
             return model
         location = self._suite.location((*entry.path, "fallback"))
         if entry.fallback == entry.ref:
-            message = f"{model.name} cannot be its own fallback"
-            self._found.add(Code.BAD_VALUE, message, location, hint="name another model")
+            self._found.add(
+                Code.BAD_VALUE, f"{model.name} cannot be its own fallback", location, hint="name another model"
+            )
             return model
         other = self._model(ModelEntry(entry.fallback, None, entry.path), location, (), prompts)
         if other is not None and other.uses_prompt is not model.uses_prompt:
             sees, blind = (other, model) if other.uses_prompt else (model, other)
-            message = f"{sees.name} gets the prompt and {blind.name} does not, so one cannot replace the other"
-            self._found.add(Code.BAD_VALUE, message, location, hint="name a model that gets the same input")
+            self._found.add(
+                Code.BAD_VALUE,
+                f"{sees.name} gets the prompt and {blind.name} does not, so one cannot replace the other",
+                location,
+                hint="name a model that gets the same input",
+            )
         return replace(model, fallback=replace(other, gated=False) if other else None)
 
     def connect_judges(self, judged: Iterable[tuple[JudgedCheck, Location]]) -> dict[str, PreparedJudge]:
@@ -169,8 +181,9 @@ class _ModelConnector:
     def _connect_judge(self, ref: ModelRef, location: Location) -> PreparedJudge | None:
         model = self._model(ModelEntry(ref, None, ()), location, (), ())
         if model is not None and not model.uses_prompt:
-            message = f"{ref} gets no messages, so it cannot judge"
-            self._found.add(Code.BAD_VALUE, message, location, hint="name a language model")
+            self._found.add(
+                Code.BAD_VALUE, f"{ref} gets no messages, so it cannot judge", location, hint="name a language model"
+            )
             return None
         return PreparedJudge(replace(model, gated=False), self._unsupported_defaults(ref)) if model else None
 
@@ -214,8 +227,12 @@ class _ModelConnector:
             try:
                 yield written.get(name) or ModelEntry(ModelRef.parse(name), None, ()), Location(f"--model {name}")
             except ValueError:
-                hint = "write it as provider/name, for example openai/gpt-5-mini"
-                self._found.add(Code.UNKNOWN_MODEL, f"'{name}' is not a model", Location(f"--model {name}"), hint=hint)
+                self._found.add(
+                    Code.UNKNOWN_MODEL,
+                    f"'{name}' is not a model",
+                    Location(f"--model {name}"),
+                    hint="write it as provider/name, for example openai/gpt-5-mini",
+                )
 
     def _model(
         self, entry: ModelEntry, location: Location, gated: Sequence[str], prompts: Sequence[Prompt]
@@ -223,9 +240,12 @@ class _ModelConnector:
         if entry.ref.provider not in providers:
             guess = did_you_mean(entry.ref.provider, providers.names())
             hint = f"did you mean '{guess}/{entry.ref.name}'?" if guess else None
-            hint = hint or f"known providers: {', '.join(providers.names())}"
-            message = f"unknown provider '{entry.ref.provider}'"
-            self._found.add(Code.UNKNOWN_PROVIDER, message, location, hint=hint)
+            self._found.add(
+                Code.UNKNOWN_PROVIDER,
+                f"unknown provider '{entry.ref.provider}'",
+                location,
+                hint=hint or f"known providers: {', '.join(providers.names())}",
+            )
             return None
         module: ProviderModule = providers.load(entry.ref.provider)  # type: ignore[assignment]
         context = self._context(entry.ref.provider)

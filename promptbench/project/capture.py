@@ -47,11 +47,6 @@ class CaptureOptions:
     checks: tuple[Json, ...] = ()
     tags: tuple[str, ...] = ()
 
-    @property
-    def says_right(self) -> bool:
-        """True if the options say what the answer should have been."""
-        return bool(self.expect or self.should_be or self.checks)
-
 
 @dataclass(frozen=True, slots=True)
 class Captured:

@@ -114,9 +114,12 @@ class CaseBuilder:
             # What is in production comes last, and most likely rendered the logged messages.
             given = input_of(call, prompts[::-1], prompts)
             if isinstance(given, str):
-                message = f"the logged call '{call.id}' cannot be used with another prompt: {given}"
-                hint = "log the variables as 'vars', or remove the call from the log"
-                self._found.add(Code.BAD_LOG, message, self._suite.location(("log",)), hint=hint)
+                self._found.add(
+                    Code.BAD_LOG,
+                    f"the logged call '{call.id}' cannot be used with another prompt: {given}",
+                    self._suite.location(("log",)),
+                    hint="log the variables as 'vars', or remove the call from the log",
+                )
                 continue
             logged.setdefault(given.hash, (given, []))[1].append(call)
         return logged
@@ -157,8 +160,12 @@ class CaseBuilder:
             hint = "write the right answer under 'expect:', or add 'checks:'"
             if case.has_wish:
                 hint = "'should be:' is only an example that must pass: write what to compare under 'expect:'"
-            location = case.where.location("case")
-            self._found.add(Code.NO_CHECKS, "the case has no checks, so no answer can fail it", location, hint=hint)
+            self._found.add(
+                Code.NO_CHECKS,
+                "the case has no checks, so no answer can fail it",
+                case.where.location("case"),
+                hint=hint,
+            )
             valid = False
         own = self._build_checks(specs)
         if not (valid and own.valid and self._variants):
@@ -166,8 +173,9 @@ class CaseBuilder:
         try:
             built = self._prepare(case, own, ())
         except ValueError as error:
-            message = f"the 'expect' of '{case.name}' is invalid: {error}"
-            self._found.add(Code.BAD_VALUE, message, case.where.location("expect"))
+            self._found.add(
+                Code.BAD_VALUE, f"the 'expect' of '{case.name}' is invalid: {error}", case.where.location("expect")
+            )
             return None
         self._check_red(case, built)
         was = (*((case.was,) if case.was is not None else ()), *self._red_answers(calls, built))
@@ -196,14 +204,20 @@ class CaseBuilder:
         location = self._suite.location(("log",))
         missing = sorted({name for item in self._variants for name in item.prompt.missing(given.variables)})
         if missing:
-            message = f"the logged call '{call.id}' has no value for {', '.join(f'{{{{{name}}}}}' for name in missing)}"
-            self._found.add(Code.MISSING_VARIABLE, message, location)
+            self._found.add(
+                Code.MISSING_VARIABLE,
+                f"the logged call '{call.id}' has no value for {', '.join(f'{{{{{name}}}}}' for name in missing)}",
+                location,
+            )
             return None
         without = [item.label for item in self._variants if given.history and not item.prompt.takes_history]
         if without:
-            message = f"{without[0]} has no {{{{history}}}} for the messages of the logged call '{call.id}'"
-            hint = "put {{history}} where the conversation belongs"
-            self._found.add(Code.UNUSED_VARIABLE, message, location, hint=hint)
+            self._found.add(
+                Code.UNUSED_VARIABLE,
+                f"{without[0]} has no {{{{history}}}} for the messages of the logged call '{call.id}'",
+                location,
+                hint="put {{history}} where the conversation belongs",
+            )
             return None
         name = _free_name(call.id, taken)
         taken.add(name)
@@ -267,9 +281,12 @@ class CaseBuilder:
             if not (scores.passed or scores.errored):
                 failed = (score for score in scores.scores if not (score.passed or score.errored))
                 why = next(f"{score.check}: {score.reason}" for score in failed)
-                location = case.where.location("should_be")
-                message = f"the 'should be' of '{case.name}' fails its own checks: {why}"
-                self._found.add(Code.WISH_FAILS, message, location, hint="fix the example or the check")
+                self._found.add(
+                    Code.WISH_FAILS,
+                    f"the 'should be' of '{case.name}' fails its own checks: {why}",
+                    case.where.location("should_be"),
+                    hint="fix the example or the check",
+                )
 
     def _passes(self, answer: str, case: PreparedCase) -> bool | None:
         """Return whether an answer passes; None if only a judge decides, which has no verdict or is advisory."""
@@ -312,10 +329,12 @@ class CaseBuilder:
                 )
             if case.messages and not item.prompt.takes_history:
                 valid = False
-                hint = "put {{history}} where the conversation belongs"
-                message = f"{item.label} has no {{{{history}}}} for the messages of '{case.name}'"
-                location = case.where.location("messages", key=True)
-                self._found.add(Code.UNUSED_VARIABLE, message, location, hint=hint)
+                self._found.add(
+                    Code.UNUSED_VARIABLE,
+                    f"{item.label} has no {{{{history}}}} for the messages of '{case.name}'",
+                    case.where.location("messages", key=True),
+                    hint="put {{history}} where the conversation belongs",
+                )
         if self._variants and not self._has_baseline:
             unused_by_all = set.intersection(*(set(item.prompt.unused(case.variables)) for item in self._variants))
             for name in sorted(unused_by_all - slips):
@@ -326,8 +345,12 @@ class CaseBuilder:
         location = case.where.location("vars", name, key=True)
         if not is_name(name):
             # The author of `{message: Hello, where is it?}` means one text, but YAML reads two entries.
-            hint = "if it is part of the text before it, quote the whole text: {name: 'text, and more text'}"
-            self._found.add(Code.UNUSED_VARIABLE, f"'{name}' is not a valid name of a variable", location, hint=hint)
+            self._found.add(
+                Code.UNUSED_VARIABLE,
+                f"'{name}' is not a valid name of a variable",
+                location,
+                hint="if it is part of the text before it, quote the whole text: {name: 'text, and more text'}",
+            )
             return
         hint = f"write {{{{{name}}}}} in the prompt, or delete the line"
         if field_name(name) in CaseFile.model_fields:

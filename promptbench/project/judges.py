@@ -22,9 +22,13 @@ def warn_own_judges(
     for check, location in judged:
         for ref in check.judges:
             if ref.name.rpartition("/")[2] in names:
-                message = f"{ref} judges its own answers, and models prefer their own"
-                hint = "name a judge that is not one of the suite's models"
-                found.add(Code.OWN_JUDGE, message, location, hint=hint, severity=Severity.WARNING)
+                found.add(
+                    Code.OWN_JUDGE,
+                    f"{ref} judges its own answers, and models prefer their own",
+                    location,
+                    hint="name a judge that is not one of the suite's models",
+                    severity=Severity.WARNING,
+                )
 
 
 def warn_advisory(judged: Iterable[tuple[JudgedCheck, Location]], suite: str, found: Diagnostics) -> None:

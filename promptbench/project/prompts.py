@@ -72,8 +72,12 @@ def _prompt_files(suite: Suite, options: PrepareOptions, found: Diagnostics) -> 
         try:
             matches = [path for path in sorted(suite.folder.glob(written.replace("\\", "/"))) if path.is_file()]
         except ValueError:
-            hint = "'**' must be a whole part of the path, as in **/NAME.prompt"
-            found.add(Code.BAD_VALUE, f"'{written}' is not a valid pattern", location, hint=hint)
+            found.add(
+                Code.BAD_VALUE,
+                f"'{written}' is not a valid pattern",
+                location,
+                hint="'**' must be a whole part of the path, as in **/NAME.prompt",
+            )
             continue
         if not matches:
             hint = "check the names of the files next to the suite"

@@ -25,17 +25,26 @@ def report_quarantine(quarantined: Sequence[Case], cases: int, found: Diagnostic
     for case in quarantined:
         assert case.quarantine is not None
         if case.critical:
-            message = f"'{case.name}' is critical, so it cannot be in quarantine"
-            hint = "remove the tag 'critical', or the quarantine"
-            found.add(Code.QUARANTINE, message, case.where.location("quarantine", key=True), hint=hint)
+            found.add(
+                Code.QUARANTINE,
+                f"'{case.name}' is critical, so it cannot be in quarantine",
+                case.where.location("quarantine", key=True),
+                hint="remove the tag 'critical', or the quarantine",
+            )
         if case.quarantine.review_by < today():
-            message = f"the quarantine of '{case.name}' expired on {case.quarantine.review_by}, so nothing passes"
-            hint = f"ask {case.quarantine.owner}: delete 'quarantine:', fix the case, or set a later day"
-            location = case.where.location("quarantine", "review_by")
-            found.add(Code.QUARANTINE, message, location, hint=hint, severity=Severity.WARNING)
+            found.add(
+                Code.QUARANTINE,
+                f"the quarantine of '{case.name}' expired on {case.quarantine.review_by}, so nothing passes",
+                case.where.location("quarantine", "review_by"),
+                hint=f"ask {case.quarantine.owner}: delete 'quarantine:', fix the case, or set a later day",
+                severity=Severity.WARNING,
+            )
     limit = max_quarantined(cases)
     if len(quarantined) > limit:
         last = quarantined[limit]
-        message = f"{len(quarantined)} of {cases} cases are in quarantine, expected at most {limit}"
-        hint = "at most 5 % of a suite, or one case: fix the others, or delete them"
-        found.add(Code.QUARANTINE, message, last.where.location("quarantine", key=True), hint=hint)
+        found.add(
+            Code.QUARANTINE,
+            f"{len(quarantined)} of {cases} cases are in quarantine, expected at most {limit}",
+            last.where.location("quarantine", key=True),
+            hint="at most 5 % of a suite, or one case: fix the others, or delete them",
+        )
