@@ -1,7 +1,7 @@
 """What a command, a test or a program of yours can do with promptbench: all names of `promptbench.api.public`.
 
-workspace = Project.open()
-for report in run(workspace, Selection(paths=(Path("suites/triage"),))):
+project = Project.open()
+for report in run(project, Selection(paths=(Path("suites/triage"),))):
     print(report.sentence)
 
 They are imported when the first of them is used, so that a command that needs one module of this folder loads no other.
