@@ -138,7 +138,7 @@ def test_what_passes_its_checks_does_not_enter(captured: ProjectFolder) -> None:
     ended = captured.run("capture", SUITE, "--log", "calls.jsonl#INC-2033")
     assert ended.code == 1
     assert (
-        "not captured: 'INC-2033': its answer passes all its checks; the log says only 'bad'\n  hint: say what"
+        "not captured: 'INC-2033': its answer passes all its checks; the log says only 'bad'\n  hint: describe what"
         in ended.err
     )
     still = captured.run("capture", SUITE, "--log", "calls.jsonl#INC-2033", "--check", "contains: billing")
