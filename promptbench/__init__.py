@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from promptbench.core.errors import Interrupted as Interrupted
     from promptbench.core.errors import NothingSelected as NothingSelected
     from promptbench.core.errors import PromptbenchError as PromptbenchError
+    from promptbench.engine.prepare.options import Selection as Selection
     from promptbench.plugins import CheckSpec as CheckSpec
     from promptbench.plugins import LogFormatSpec as LogFormatSpec
     from promptbench.plugins import ProviderSpec as ProviderSpec
     from promptbench.plugins import RepairSpec as RepairSpec
     from promptbench.plugins import ReportFormatSpec as ReportFormatSpec
     from promptbench.project import Project as Project
-    from promptbench.project import Selection as Selection
     from promptbench.recording import record_call as record_call
     from promptbench.report.model import Promotion as Promotion
     from promptbench.report.model import RunReport as RunReport
@@ -58,7 +58,8 @@ _HOMES = {
         "PromptbenchError",
     ),
     "plugins": ("CheckSpec", "LogFormatSpec", "ProviderSpec", "RepairSpec", "ReportFormatSpec"),
-    "project": ("Project", "Selection"),
+    "engine.prepare.options": ("Selection",),
+    "project": ("Project",),
     "recording": ("record_call",),
     "report.model": ("Promotion", "RunReport"),
     "workflows.judge.compare": ("compare",),

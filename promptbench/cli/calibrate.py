@@ -54,7 +54,8 @@ def calibrate(
     """
     from promptbench.cli.progress import Progress
     from promptbench.cli.rendering import Rendering
-    from promptbench.project import Project, Selection
+    from promptbench.engine.prepare.options import Selection
+    from promptbench.project import Project
     from promptbench.workflows.judge.budgets import Spending
     from promptbench.workflows.trust.calibrate import calibrate as run_calibration
     from promptbench.workflows.trust.calibration_report import calibration_report

@@ -52,7 +52,7 @@ def test_advisory_then_agreed_then_the_gate_fails_by_it(support: ProjectFolder) 
     before = support.run("run", FOLDER)
     assert before.code == 0, "what is advisory decides nothing"
     said = " ".join(before.out.split())
-    assert said.count("is advisory and decides nothing") == 1
+    assert said.count("is advisory: it does not affect the verdict") == 1
     assert f"`promptbench agree {FOLDER} --labels FILE`" in said
     assert "advisory: rubric passes 0 of 10 answers of support.kind on openai/fake" in said
     assert agree(support).code == 0
@@ -206,7 +206,7 @@ def test_a_dry_run_counts_the_judges(counting: ProjectFolder, server: FakeOpenAI
     [plan] = counting.run("run", FOLDER, "--dry-run", "--json").data["suites"]
     assert plan["judges"][JUDGE]["calls"] == 20
     assert plan["judges"][JUDGE]["input_tokens"] > 20 * 500, "with what the answers may take"
-    assert f"would ask the judge {JUDGE} up to 20 questions" in counting.run("run", FOLDER, "--dry-run").out
+    assert f"would call the judge {JUDGE}: up to 20 requests" in counting.run("run", FOLDER, "--dry-run").out
     assert not server.received
 
 
@@ -242,7 +242,7 @@ def test_red_that_only_a_judge_can_tell_is_no_mistake(counting: ProjectFolder) -
     counting.edit(f"{FOLDER}/suite.yaml", "about complaint 1}", "about complaint 1}\n    was: 'Noted.'")
     ended = counting.run("validate")
     assert ended.code == 0
-    assert "whether the logged answer of 'complaint 1' fails is for a judge to say" in ended.err + ended.out
+    assert "the logged answer of 'complaint 1' is not proven to fail" in ended.err + ended.out
 
 
 @pytest.mark.parametrize(("was", "code"), [("Noted: complaint 1.", 0), ("Sorry about complaint 1.", 2)])

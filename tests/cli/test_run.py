@@ -106,7 +106,7 @@ def test_what_got_no_answer_is_asked_again_by_the_same_command(project: ProjectF
     server.script = better
     ended = project.run("run")
     assert ended.code == 0
-    assert "goes on with run" in ended.err
+    assert "resumes run" in ended.err
     assert len(server.received) - asked == 3, "only the three repeats of the refused case"
 
 
@@ -134,7 +134,7 @@ def test_a_killed_run_goes_on_where_it_stood(project: ProjectFolder, server: Fak
     assert kept < 63 * 6
     ended = project.run("run", "suites/triage")
     assert ended.code == 0, ended.out + ended.err
-    assert f"{kept} of {63 * 6} attempts on record" in ended.err
+    assert f"{kept} of {63 * 6} attempts are recorded" in ended.err
     with sqlite3.connect(record) as database:
         attempts = database.execute("SELECT count(*) FROM attempt").fetchone()[0]
         runs = database.execute("SELECT count(*) FROM run").fetchone()[0]
@@ -186,7 +186,7 @@ def test_interrupt_drains_and_can_be_resumed(project: ProjectFolder, server: Fak
     server.script = better
     ended = project.run("run", "suites/triage")
     assert ended.code == 0
-    assert "goes on with run" in ended.err
+    assert "resumes run" in ended.err
 
 
 def test_dry_run_asks_nothing(project: ProjectFolder, server: FakeOpenAI) -> None:
@@ -194,7 +194,7 @@ def test_dry_run_asks_nothing(project: ProjectFolder, server: FakeOpenAI) -> Non
     ended = project.run("run", "--dry-run")
     assert ended.code == 0
     assert ended.out.startswith(
-        "triage: triage.better.prompt against triage@1, 3 cases\n  would ask openai/fake 18 questions; estimated "
+        "triage: triage.better.prompt against triage@1, 3 cases\n  would call openai/fake: 18 requests; estimated "
     )
     first, _, could_tell = ended.out.partition(", cost unknown\n")
     assert first.endswith(" tokens in (characters / 4), up to 9,000 out")
@@ -327,4 +327,4 @@ def test_a_changed_output_schema_is_told(project: ProjectFolder, server: FakeOpe
     assert "another output schema" not in ended.out
     project.edit("suites/triage/triage.better.prompt", "{team: string}", "{team?: string}")
     ended = project.run("run")
-    assert "triage.better.prompt has another output schema than triage@2" in ended.out
+    assert "triage.better.prompt and triage@2 have different output schemas" in ended.out

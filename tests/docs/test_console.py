@@ -134,9 +134,9 @@ def test_the_cases_in_the_guide_about_them_are_sound(tmp_path: Path) -> None:
     page = DOCS / "guides" / "cases.md"
     [line] = re.findall(r"^    (\{.*\})$", page.read_text(encoding="utf-8"), re.MULTILINE)
     for block in blocks(page, "yaml"):
-        prepared, found = joined(tmp_path, block, {"more.jsonl": line + "\n"})
+        bench, found = joined(tmp_path, block, {"more.jsonl": line + "\n"})
         assert messages(found) == []
-        assert prepared
+        assert bench
 
 
 @pytest.mark.parametrize("page", [*PAGES, *sorted(DOCS.glob("*.md"))], ids=lambda page: page.name)

@@ -13,11 +13,12 @@ from promptbench.core.clock import now
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import ConflictError, InputError
 from promptbench.core.types import Json, Side
+from promptbench.engine.prepare.options import Selection
 from promptbench.engine.prepare.prepared_suite import PreparedSuite
 from promptbench.gate.evidence import SuiteProof, evidence, rejudge
 from promptbench.gate.judge import Result
 from promptbench.parsing.ladder import LADDER
-from promptbench.project import PRODUCTION, Project, Selection
+from promptbench.project import PRODUCTION, Project
 from promptbench.prompts.parser import prompt_name
 from promptbench.report.model import Promotion, RunReport
 from promptbench.store.prompts import NotProven, Store

@@ -25,8 +25,8 @@ cases:
 
 
 def test_the_prompt_in_production_is_looked_at_too(tmp_path: Path) -> None:
-    prepared, found = joined(tmp_path, HEAD + CASES, {"triage.prompt": OPEN}, champion=CLOSED)
-    assert prepared is not None
+    bench, found = joined(tmp_path, HEAD + CASES, {"triage.prompt": OPEN}, champion=CLOSED)
+    assert bench is not None
     lacks = [item for item in found if item.code is Code.LABEL_NOT_OFFERED]
     assert [item.severity for item in lacks] == [Severity.WARNING]
     assert "triage@1" in lacks[0].message
@@ -69,5 +69,5 @@ def test_what_is_held_does_not_grow_with_the_cases() -> None:
     finally:
         tracemalloc.stop()
     found = Diagnostics()
-    lint.tell(found)
+    lint.report(found)
     assert len(found) < 20
