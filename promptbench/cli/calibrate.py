@@ -1,4 +1,4 @@
-"""`promptbench calibrate`: the prompt in production against itself."""
+"""`promptbench suite calibrate`: the prompt in production against itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`promptbench mutate`: mutation testing of a suite's checks with good answers broken on purpose."""
+"""`promptbench suite mutate`: mutation testing of a suite's checks with good answers broken on purpose."""
 
 from __future__ import annotations
 

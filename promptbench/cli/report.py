@@ -1,4 +1,4 @@
-"""`promptbench report`: the report on a recorded run or comparison, in any format."""
+"""`promptbench runs report`: the report on a recorded run or comparison, in any format."""
 
 from __future__ import annotations
 

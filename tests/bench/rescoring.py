@@ -3,7 +3,7 @@
 [--repeats 3] [--profile]
 
 Two sides on the same documents of 2 to 4 KB and the same schema of some 25 fields, each in a process of its own on one
-core: `promptbench rescore` with json, json schema and contains on a record with so many answers, and a loop of
+core: `promptbench runs rescore` with json, json schema and contains on a record with so many answers, and a loop of
 `json.loads` and one jsonschema validator that is built once. Of each: CPU seconds (user + system) net of what a process
 with ten answers takes, so that start-up is in neither; answers a second; and the peak of memory. Without numbers:
 1,000, 10,000 and 100,000 answers, of which the largest needs 2 GB of disk and some minutes to prepare.
@@ -189,10 +189,10 @@ def _attempts(bench: PreparedSuite) -> Iterator[Attempt]:
 
 
 def ours() -> None:
-    """`promptbench rescore`, in this process."""
+    """`promptbench runs rescore`, in this process."""
     from promptbench.cli.app import run
 
-    assert run(["rescore"]) == 0
+    assert run(["runs", "rescore"]) == 0
 
 
 def floor() -> None:

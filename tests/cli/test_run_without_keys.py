@@ -110,7 +110,7 @@ def test_where_nothing_is_asked_no_key_is_needed(project: ProjectFolder) -> None
         assert project.run("run", "-q", *words).code == 0
     project.write("promptbench.toml", '[providers.openai]\nbase_url = "https://llm.example.com/v1"\n')
     assert project.run("run").code == 4
-    assert project.run("gate").code == 0
+    assert project.run("runs", "gate").code == 0
     assert project.run("runs", "merge").code == 0
-    assert project.run("rescore").code == 0
+    assert project.run("runs", "rescore").code == 0
     assert project.run("promote", "triage", "--evidence", "proof.json").code == 0

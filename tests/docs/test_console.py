@@ -74,6 +74,10 @@ def fits(wanted: str, got: str) -> bool:
     return re.fullmatch(pattern, "\n".join(plain(got)) + "\n") is not None
 
 
+# Pages whose examples call the local model for a whole suite: 5 to 50 s each.
+CALL_THE_MODEL = ("README.md", "bench.md", "compare.md", "reports.md")
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A copy of this project as a fresh clone has it, with what the examples need."""
@@ -97,7 +101,10 @@ def needs_model() -> None:
 @pytest.mark.local_model
 @pytest.mark.xdist_group("local_model")
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(page, id=page.name, marks=pytest.mark.slow if page.name in CALL_THE_MODEL else ()) for page in PAGES],
+)
 def test_console_blocks(page: Path, project: Path) -> None:
     todo = [item for block in blocks(page, "console") for item in commands(block)]
     if todo:

@@ -67,7 +67,7 @@ def test_json_lines(tmp_path: Path) -> None:
         ("a.csv", 'case,label\n"one\n', 2, "invalid CSV"),
         ("a.jsonl", '{"case": "x", "label": "pass"}\n{"case": "y"}\n', 2, "there is no column 'label'"),
         ("a.jsonl", "[1]\n", 1, "this line is no object"),
-        ("a.jsonl", "{\n", 1, "this line is not JSON"),
+        ("a.jsonl", "{\n", 1, "this line is not valid JSON"),
         ("a.jsonl", '{"case": ["x"], "label": "pass"}\n', 1, "'case' must be text"),
     ],
 )

@@ -274,7 +274,7 @@ class CaseBuilder:
                 f"the logged answer of '{case.name}' is not proven to fail: only a judge decides, "
                 "which was not called or is advisory",
                 case.where.location("was"),
-                hint="label it and others, and measure the judge's agreement with `promptbench agree`",
+                hint="label it and others, and measure the judge's agreement with `promptbench suite agreement`",
                 severity=Severity.WARNING,
             )
         if case.has_wish:

@@ -42,7 +42,7 @@ def warn_advisory(judged: Iterable[tuple[JudgedCheck, Location]], suite: str, fo
     found.add(
         Code.ADVISORY,
         f"{one if len(advisory) == 1 else several}: {check.standing}; "
-        f"measure the judge's agreement with human labels: `promptbench agree {suite} --labels FILE`",
+        f"measure the judge's agreement with human labels: `promptbench suite agreement {suite} --labels FILE`",
         location,
         severity=Severity.WARNING,
     )

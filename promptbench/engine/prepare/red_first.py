@@ -74,7 +74,7 @@ class _RedFirstCheck:
 
     def _warn_vacuous(self, name: str, location: Location, why: str) -> None:
         message = f"'{name}' may be vacuous: {why}"
-        hint = "`promptbench mutate` shows if any answer fails it"
+        hint = "`promptbench suite mutate` shows if any answer fails it"
         self._diagnostics.add(Code.VACUOUS, message, location, hint=hint, severity=Severity.WARNING)
 
     def _check_imported(self, case: PreparedCase, written: Case) -> None:

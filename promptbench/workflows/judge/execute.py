@@ -225,7 +225,7 @@ def without_judges(
         return verdicts
     if next(iter(reasons)) == ADVISORY:
         folder = shlex.quote(project.shown(prepared.suite.folder))
-        why = f"{ADVISORY}; `promptbench agree {folder} --labels FILE` records whether they may count"
+        why = f"{ADVISORY}; `promptbench suite agreement {folder} --labels FILE` records whether they may count"
     else:
         count = sum(reasons.values())
         answers = "1 answer is" if count == 1 else f"{count} answers are"

@@ -116,7 +116,7 @@ def prepared_of(project: Project, store: Store, runs: RunStore, info: RunInfo) -
         hint = f"`{info.facts['command']}` shows its result again, without a call"
         raise InputError(f"run {info.id} replayed logged calls, not the cases of a suite", hint=hint)
     if chosen.get("compared"):
-        hint = "`promptbench report` shows it again"
+        hint = "`promptbench runs report` shows it again"
         raise InputError(f"run {info.id} is a comparison, which does not judge a candidate", hint=hint)
     champion = next((StoredPrompt(item.name, item.source) for item in info.variants if item.side == "champion"), None)
     root = project.settings.root

@@ -43,7 +43,7 @@ def check_text(
         raise input_error(found)
     if any(needs_judge(check) for check in built):
         raise InputError(
-            "this check needs a judge, and `check` calls no model",
+            "this check needs a judge, and `suite score` calls no model",
             hint="use it in a suite: `promptbench run` calls the judge",
         )
     level = Rung(accept.replace(" ", "_"))

@@ -86,7 +86,7 @@ def _plan(project: Project, selection: Selection, prepared: PreparedSuite, repea
             f"no version of '{prepared.prompt_name}' is in production, so there is nothing to calibrate",
             hint="`promptbench adopt` records the prompt that is in use today",
         )
-    words = ["promptbench", "calibrate", project.shown(prepared.suite.folder)]
+    words = ["promptbench", "suite", "calibrate", project.shown(prepared.suite.folder)]
     for flag, values in _chosen(selection).items():
         words += [word for value in values for word in (f"--{flag}", value)]
     words += ["--repeats", str(repeats)] if repeats else []

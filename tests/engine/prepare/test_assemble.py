@@ -8,7 +8,7 @@ import pytest
 
 from promptbench.core.diagnostics import Code
 from promptbench.core.types import Side
-from promptbench.engine.prepare.assemble import _shape
+from promptbench.plugins import ProviderSpec
 from tests.helpers.asking import context
 from tests.helpers.suites import HEAD, PROMPT, joined, messages
 
@@ -156,12 +156,9 @@ def test_the_plan_is_the_same_for_the_same_files_and_no_other(tmp_path: Path) ->
     assert len({plan(HEAD + text) for text in (CASES, *changes)}) == 4
 
 
-def test_a_provider_that_says_nothing_else_is_shaped_by_its_settings_without_secrets() -> None:
-    plain = SimpleNamespace()
-    told = SimpleNamespace(shaped_by=lambda name, context: [name, context.options["url"]])
-    around = context(options={"url": "u", "api_key": "k"})
-    assert _shape(plain, "m", around) == {"url": "u"}  # type: ignore[arg-type]
-    assert _shape(told, "m", around) == ["m", "u"]  # type: ignore[arg-type]
+def test_a_provider_is_shaped_by_its_settings_without_secrets_by_default() -> None:
+    spec = ProviderSpec(connect=lambda name, context: SimpleNamespace())  # type: ignore[arg-type, return-value]
+    assert spec.shaped_by("m", context(options={"url": "u", "api_key": "k"})) == {"url": "u"}
 
 
 def test_the_gate_names_tags_of_the_cases(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def test_red_first_counts_the_checks_of_the_suite(tmp_path: Path) -> None:
 def test_a_wish_must_pass(tmp_path: Path) -> None:
     _, found = joined(tmp_path, HEAD + EXPECT + "    should-be: {team: delivery}\n")
     (item,) = found
-    assert (item.code, str(item.place)) == (Code.WISH_FAILS, "suite.yaml:8:16")
+    assert (item.code, str(item.location)) == (Code.WISH_FAILS, "suite.yaml:8:16")
     assert "team: expected 'billing', got 'delivery'" in item.message
 
 

@@ -81,7 +81,7 @@ def test_advisory_checks_are_told_once(tmp_path: Path) -> None:
     [(code, message)] = warnings(tmp_path, f"{one}, {one.replace('polite', 'short')}")
     assert code is Code.ADVISORY
     assert message.startswith("2 judged checks are advisory: they do not affect the verdict; the first: no agreement")
-    assert "`promptbench agree . --labels FILE`" in message
+    assert "`promptbench suite agreement . --labels FILE`" in message
 
 
 def test_a_reading_beside_it_is_a_mistake(tmp_path: Path) -> None:
