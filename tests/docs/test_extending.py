@@ -94,4 +94,4 @@ def test_an_outside_distribution_brings_a_plug_in_of_each_kind(site: Path, proje
     verdict = (project / "verdict.txt").read_text(encoding="utf-8")
     assert verdict.startswith("✅ orders: PASS: fixed 2 of 2 failing cases")
     assert "The answer has the customer's order number" in promptbench("explain", "order number")
-    assert "guillemets" in promptbench("repairs")
+    assert "guillemets" in promptbench("repairs", "list")
