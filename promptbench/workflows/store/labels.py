@@ -64,9 +64,7 @@ def set_label(project: Project, reference: str, label: str, *, who: Who) -> Prom
         return described(store, store.label(reference, label, actor=actor_of(project, who), reason=who.reason or ""))
 
 
-def rollback(
-    project: Project, prompt: str, *, to: str | None = None, label: str = PRODUCTION, who: Who
-) -> Promotion:
+def rollback(project: Project, prompt: str, *, to: str | None = None, label: str = PRODUCTION, who: Who) -> Promotion:
     """Move a label back to a version that held it before, by default the last one.
 
     Raises:
