@@ -37,10 +37,11 @@ if TYPE_CHECKING:
     from promptbench.report.model import Promotion as Promotion
     from promptbench.report.model import RunReport as RunReport
     from promptbench.workflows.judge.compare import compare as compare
-    from promptbench.workflows.judge.rejudge import gate as gate
+    from promptbench.workflows.judge.rejudge import gate_run as gate_run
     from promptbench.workflows.judge.run import run as run
     from promptbench.workflows.logs.replay import replay as replay
     from promptbench.workflows.start.validate import load_suite as load_suite
+    from promptbench.workflows.store.labels import Who as Who
     from promptbench.workflows.store.labels import rollback as rollback
     from promptbench.workflows.store.promote import promote as promote
 
@@ -63,11 +64,11 @@ _HOMES = {
     "recording": ("record_call",),
     "report.model": ("Promotion", "RunReport"),
     "workflows.judge.compare": ("compare",),
-    "workflows.judge.rejudge": ("gate",),
+    "workflows.judge.rejudge": ("gate_run",),
     "workflows.judge.run": ("run",),
     "workflows.logs.replay": ("replay",),
     "workflows.start.validate": ("load_suite",),
-    "workflows.store.labels": ("rollback",),
+    "workflows.store.labels": ("Who", "rollback"),
     "workflows.store.promote": ("promote",),
 }
 _MODULES = {name: module for module, names in _HOMES.items() for name in names}

@@ -290,7 +290,7 @@ def seconds(spread: dict[str, Any]) -> str:
     return " ".join(f"{figure / 1000:.2f}" for figure in figures)
 
 
-def test_a_log_of_times_alone(project: Project) -> None:
+def test_a_log_of_times_alone(project: ProjectFolder) -> None:
     rows = [
         f"2026-11-0{day},m,{latency},{tokens},{error}"
         for day, latency, tokens, error in (

@@ -43,7 +43,7 @@ from promptbench.workflows.store.promote import prove
 _BATCH = 500
 
 
-def gate(project: Project, run: str, *, evidence: bool = False) -> RunReport:
+def gate_run(project: Project, run: str, *, evidence: bool = False) -> RunReport:
     """Judge a recorded run by the suite's gate as it is now; `evidence` adds the proof. A comparison is shown again.
 
     Raises InputError if the run is unknown, or its suite has an error.

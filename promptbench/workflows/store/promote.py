@@ -36,7 +36,7 @@ from promptbench.workflows.judge.execute import (
     table_of,
 )
 from promptbench.workflows.judge.figures.judges import what_judges
-from promptbench.workflows.store.labels import Who, actor_of, described
+from promptbench.workflows.store.labels import DEFAULT_WHO, Who, actor_of, described
 
 
 def promote(
@@ -46,8 +46,8 @@ def promote(
     run: str | None = None,
     evidence: Path | None = None,
     source: str | None = None,
-    label: str,
-    who: Who,
+    label: str = PRODUCTION,
+    who: Who = DEFAULT_WHO,
 ) -> Promotion:
     """Move a label on proof: a run on record (by default the newest that may prove something), a file of `evidence`, or
     the evidence of the version that `source`, another label, holds.
