@@ -12,7 +12,7 @@ from promptbench.cli import gate, report, rescore, runs_prune
 from promptbench.cli.options import ExitZero, Format, JsonFormat, Output, Run
 from promptbench.core.errors import Exit
 
-runs = typer.Typer(help="List, show, report, judge, merge and prune runs.", no_args_is_help=True)
+runs = typer.Typer(help="List, show, report, judge again, merge and prune runs.", no_args_is_help=True)
 
 Suite = Annotated[str | None, typer.Option("--suite", metavar="NAME", help="Only runs of this suite.")]
 Prompt = Annotated[str | None, typer.Option("--prompt", metavar="NAME", help="Only runs about this prompt.")]

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from tests.project.test_repair_rules import RULE
+from tests.engine.prepare.test_repair_rules import RULE
 
 from tests.helpers.fake_openai import FakeOpenAI
 from tests.helpers.project import SUITE, ProjectFolder, right

@@ -30,7 +30,10 @@ LOG_FORMAT = """
 from promptbench.plugins import LogFormatSpec
 SPEC = LogFormatSpec(matches=lambda log: False, read=lambda log: iter(()))
 """
-REPORT = "def render(reports, target): ...\n"
+REPORT = """
+from promptbench.plugins import ReportFormatSpec
+SPEC = ReportFormatSpec(render=lambda reports, target: "")
+"""
 PLUGIN = {"checks": CHECK, "providers": PROVIDER, "ingest": LOG_FORMAT, "reports": REPORT}
 
 
