@@ -1,4 +1,4 @@
-"""Where a command works: the settings, the two stores, and the suites that are meant."""
+"""A project: its settings, its prompt store, its run record, and its suites."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from promptbench.settings.settings import load as load_settings
 from promptbench.store.prompts import Store
 from promptbench.yaml.source import Source
 
-# Suites and runs are much to import, and `get` wants neither.
+# Suites and runs are slow to import, and `get` needs neither.
 if TYPE_CHECKING:
     from promptbench.engine.prepare.assemble import Stored, Surroundings
     from promptbench.engine.prepare.prepared_suite import PreparedSuite
@@ -34,41 +34,44 @@ if TYPE_CHECKING:
 
 SUITE_FILE = "suite.yaml"
 PRODUCTION = "production"
+# Next to a suite, and committed with it: how long its cases take, so that shards take equally long.
+DURATIONS = "durations.json"
 
 
 def stored_prompt(source: str) -> Prompt:
-    """The prompt in a text of the store. Raises InputError when it is no prompt."""
+    """Return the prompt in a text of the store. Raise InputError if it is invalid."""
     found = Diagnostics()
     prompt = parse_prompt(Source("stored.prompt", source), found)
     if prompt is None:
-        raise InputError("this is no prompt", diagnostics=found)
+        raise InputError("this is not a valid prompt", diagnostics=found)
     return prompt
 
 
-DURATIONS = "durations.json"  # Beside a suite, and committed with it: how long its cases take, so that shards are even.
-
-
-def part_of(prepared: PreparedSuite, shard: Shard) -> PreparedSuite:
-    """One shard's part of a bench. Raises InputError when the file with the durations is none."""
-    path = prepared.suite.folder / DURATIONS
-    try:
-        known = json.loads(path.read_text(encoding="utf-8-sig"))["cases"] if path.is_file() else {}
-        durations = {str(name): round(taken) for name, taken in known.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
-        hint = f"`promptbench runs durations {prepared.suite.folder.name}` writes it anew; or delete it"
-        raise InputError(f"{path} does not hold the durations of cases", hint=hint) from None
-    return replace(prepared, cases=prepared.cases.only(shard.cases(prepared.cases.names, durations)), shard=str(shard))
-
-
 def version_of(source: str) -> tuple[str, Json]:
-    """The version hash and content of a prompt's text. Raises InputError when it is no prompt."""
+    """Return the version hash and the content of a prompt's text. Raise InputError if it is invalid."""
     prompt = stored_prompt(source)
     return prompt.hash, prompt.content
 
 
+def errors_of(found: Diagnostics) -> InputError:
+    """Return the error to raise for diagnostics with errors: their number, and all of them."""
+    return InputError(number_of(len(set(found.errors)), "error"), diagnostics=found)
+
+
 @dataclass(frozen=True)
 class Selection:
-    """What a command is asked to look at. Empty means all, or what the suite says."""
+    """The part of a project that a command works on. Empty means all, or what the suite names.
+
+    Args:
+        paths: suite files, or folders with suites.
+        prompts: candidates, instead of those of the suite.
+        models: models, instead of those of the suite.
+        cases: names of cases; `*` stands for any text.
+        tags: cases with one of these tags.
+        shard: one part of the cases.
+        changed: only the suites that a change in git affects.
+        since: the commit or branch from which changes are counted; by default that of the last merge.
+    """
 
     paths: tuple[Path, ...] = ()
     prompts: tuple[Path, ...] = ()
@@ -76,22 +79,12 @@ class Selection:
     cases: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     shard: Shard | None = None
-    changed: bool = False  # Only suites that a change concerns, by git.
-    # The commit that changes are counted from, or a branch that this one left; by default that of the merge.
+    changed: bool = False
     since: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Compared:
-    """The versions of a prompt that are compared; one alone where that is done on several models."""
-
-    prompt: str
-    champion: Stored | None
-    candidate: Stored
-
-
 class Project:
-    """One project as one command sees it."""
+    """A folder with settings, suites, a prompt store and a record of runs."""
 
     def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
         self.settings = settings
@@ -104,18 +97,27 @@ class Project:
         environ: Mapping[str, str] | None = None,
         flags: Mapping[str, Json] | None = None,
     ) -> Project:
-        """The workspace at or above `start`. Raises InputError when the settings are wrong."""
+        """Open the project at or above a folder.
+
+        Args:
+            start: the folder; by default the current one.
+            environ: the environment variables; by default those of the process.
+            flags: settings that override all others.
+
+        Raises:
+            InputError: if the settings are invalid.
+        """
         environ = os.environ if environ is None else environ
         return cls(load_settings(start or Path.cwd(), environ, flags), environ)
 
     @property
     def secrets(self) -> Secrets:
-        """What is never written: the environment's secrets, those of variables that only the settings name included."""
+        """The secrets of the environment, which are never written, with those that only the settings name."""
         return Secrets(self.environ, variables(self.settings.values.providers))
 
     @cached_property
     def repair_rules(self) -> tuple[RepairRule, ...]:
-        """The team's own repair rules, advisory ones included, safe ones first.
+        """The project's own repair rules, advisory ones included, safe ones first.
 
         Raises:
             InputError: if a rule is broken, with every diagnostic.
@@ -126,29 +128,29 @@ class Project:
         listed = Location(self.settings.origin.get("repairs", "the settings"))
         rules = load_rules(self.settings.root, self.settings.values.repairs, listed, found)
         if found.errors:
-            raise mistakes(found)
+            raise errors_of(found)
         return rules
 
     @cached_property
     def ladder(self) -> Ladder:
-        """The ladder that answers are read on: the built-in one and the repair rules that count."""
+        """The ladder on which answers are read: the built-in one and the project's repair rules that are active."""
         from promptbench.parsing.ladder import Ladder
 
         return Ladder(tuple(rule.as_rule() for rule in self.repair_rules if rule.advisory is None))
 
     def prompts(self) -> Store:
-        """The prompt store; the caller closes it."""
+        """Open the prompt store; the caller closes it."""
         return Store.open(self.settings.store, hash_of=version_of)
 
     def runs(self) -> RunStore:
-        """The run record; the caller closes it."""
+        """Open the run record; the caller closes it."""
         from promptbench.store.runs import RunStore
 
         return RunStore(self.settings.state)
 
     @contextmanager
     def recordings(self) -> Iterator[RunStore | None]:
-        """The run record for reading, if there is one: looking must leave nothing behind."""
+        """Open the run record for reading. Yield None if there is none, because reading must not create it."""
         from promptbench.store.runs import FILE_NAME
 
         if not (self.settings.state / FILE_NAME).is_file():
@@ -158,36 +160,31 @@ class Project:
             yield runs
 
     def shown(self, path: Path) -> str:
-        """A path as people are told it: from the project's root, with forward slashes."""
+        """Return a path as it is printed: relative to the project's root, with forward slashes."""
         try:
             return path.resolve().relative_to(self.settings.root).as_posix()
         except ValueError:
             return path.as_posix()
 
     def suite_files(self, paths: Iterable[Path]) -> list[Path]:
-        """The suite files meant by files and folders; all below `suites/` when none is named.
+        """Return the suite files in files and folders; all below `suites/` if none is named.
 
-        Raises InputError for a path that is not there, NothingSelected when there is no suite at all.
+        Raise InputError for a folder without a suite, NothingSelected if the project has no suite.
         """
-        named = list(paths)
-        if not named:
-            found = sorted((self.settings.root / "suites").glob(f"**/{SUITE_FILE}"))
-            if not found:
-                raise NothingSelected(
-                    f"there is no suite below {self.shown(self.settings.root / 'suites')}/",
-                    hint="`promptbench init` writes one that runs",
-                )
-            return found
         files: list[Path] = []
-        for path in named:
+        for path in paths:
             below = sorted(path.glob(f"**/{SUITE_FILE}")) if path.is_dir() else [path]
             if not below:
                 raise InputError(f"there is no {SUITE_FILE} in {self.shown(path)}")
             files += below
+        files = files or sorted((self.settings.root / "suites").glob(f"**/{SUITE_FILE}"))
+        if not files:
+            hint = "`promptbench init` writes one that runs"
+            raise NothingSelected(f"there is no suite below {self.shown(self.settings.root / 'suites')}/", hint=hint)
         return list(dict.fromkeys(files))
 
     def suite_file(self, path: Path) -> Path:
-        """The one suite that is meant. Raises InputError when there is none, or several."""
+        """Return the only suite in a file or folder. Raise InputError if there is none, or several."""
         file, *others = self.suite_files([path])
         if others:
             raise InputError(f"there are several suites in {self.shown(path)}", hint="name one of them")
@@ -200,17 +197,25 @@ class Project:
         store: Store,
         runs: RunStore | None,
         champion: Stored | None = None,
+        candidate: tuple[str, Stored] | None = None,
         calls: Sequence[LoggedCall] | None = None,
-        compared: Compared | None = None,
         without_keys: bool = False,
     ) -> tuple[list[PreparedSuite], Diagnostics]:
-        """The benches of all suites meant, and what is to be said about them.
+        """Return the selected suites, joined with their prompts, models and logs, and the warnings.
 
-        `champion` stands in for what production has now, where an earlier run is looked at again; `calls` are asked
-        instead of the suites' cases, where they are replayed; `compared` stand in for production and the candidates.
-        With `without_keys` a missing key is no error; the benches say which models cannot be asked.
+        Args:
+            selection: the suites, and the part of each.
+            store: the prompt store.
+            runs: the run record, if there is one.
+            champion: a version to use instead of the one in production, for example that of an earlier run.
+            candidate: a prompt's name and a version to use instead of the suite's candidates; without `champion` there
+                is then nothing to compare it with.
+            calls: logged calls to use instead of the suite's cases.
+            without_keys: True if a missing API key is not an error; the suites list the models without one.
 
-        Raises InputError with every diagnostic when one of them has an error; NothingSelected when no case is left.
+        Raises:
+            InputError: with every diagnostic, if one of them is an error.
+            NothingSelected: if no case is selected.
         """
         from promptbench.engine.prepare.assemble import assemble
         from promptbench.suite.loader import load as load_suite
@@ -218,35 +223,37 @@ class Project:
         found = Diagnostics()
         for rule in self.repair_rules:
             rule.warn_if_advisory(found)
-        prepared_suites = []
-        around = replace(self.surroundings(selection, store, runs), without_keys=without_keys)
-        if champion is not None:
-            around = replace(around, champion=lambda _: champion)
-        if compared is not None:
-            around = replace(
-                around,
-                champion=lambda _: compared.champion,
-                candidate=(compared.prompt, compared.candidate),
-            )
-        if calls is not None:
-            around = replace(around, calls=tuple(calls))
+        around = replace(
+            self.surroundings(selection, store, runs),
+            without_keys=without_keys,
+            calls=None if calls is None else tuple(calls),
+        )
+        if champion or candidate:
+            around = replace(around, champion=lambda _: champion, candidate=candidate)
+        prepared_suites: list[PreparedSuite] = []
+        first: dict[str, Location] = {}
         for file in self.suite_files(selection.paths):
             suite = load_suite(file, self.shown(file), found)
             prepared = assemble(suite, around, found) if suite else None
-            if prepared is not None:
+            if prepared is None:
+                continue
+            location = prepared.suite.document.location(("suite",))
+            other = first.setdefault(prepared.suite.name, location)
+            if other is not location:
+                message = f"two suites are named '{prepared.suite.name}': {other.path} and {location.path}"
+                found.add(Code.DUPLICATE_NAME, message, location, hint="rename one of them", related=other)
+            if prepared.cases:
                 prepared_suites.append(prepared)
-        _same_name_once(prepared_suites, found)
         if found.errors:
-            raise mistakes(found)
-        prepared_suites = [prepared for prepared in prepared_suites if prepared.cases]
+            raise errors_of(found)
         if selection.shard is not None:
-            prepared_suites = [part_of(prepared, selection.shard) for prepared in prepared_suites]
+            prepared_suites = [_part_of(prepared, selection.shard) for prepared in prepared_suites]
         if not prepared_suites:
-            raise NothingSelected("no case is selected", hint="look at the names and tags given with --case and --tag")
+            raise NothingSelected("no case is selected", hint="check the names and tags given with --case and --tag")
         return prepared_suites, found
 
     def surroundings(self, selection: Selection, store: Store, runs: RunStore | None) -> Surroundings:
-        """What a suite is joined with."""
+        """Return what a suite is joined with."""
         from promptbench.engine.prepare.assemble import Stored, Surroundings
 
         def champion(prompt: str) -> Stored | None:
@@ -270,18 +277,13 @@ class Project:
         )
 
 
-def mistakes(found: Diagnostics) -> InputError:
-    """The error that tells all that was found."""
-    count = len(set(found.errors))
-    return InputError(number_of(count, "error"), diagnostics=found)
-
-
-def _same_name_once(prepared_suites: Sequence[PreparedSuite], found: Diagnostics) -> None:
-    first: dict[str, Location] = {}
-    for prepared in prepared_suites:
-        location = prepared.suite.document.location(("suite",))
-        if prepared.suite.name in first:
-            there = first[prepared.suite.name]
-            message = f"two suites are named '{prepared.suite.name}': {there.path} and {location.path}"
-            found.add(Code.DUPLICATE_NAME, message, location, hint="give each a name of its own", related=there)
-        first.setdefault(prepared.suite.name, location)
+def _part_of(prepared: PreparedSuite, shard: Shard) -> PreparedSuite:
+    """Return one shard of a suite. Raise InputError if the file with the durations is invalid."""
+    path = prepared.suite.folder / DURATIONS
+    try:
+        known = json.loads(path.read_text(encoding="utf-8-sig"))["cases"] if path.is_file() else {}
+        durations = {str(name): round(taken) for name, taken in known.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+        hint = f"`promptbench runs durations {prepared.suite.folder.name}` writes it anew; or delete it"
+        raise InputError(f"{path} does not hold the durations of cases", hint=hint) from None
+    return replace(prepared, cases=prepared.cases.only(shard.cases(prepared.cases.names, durations)), shard=str(shard))

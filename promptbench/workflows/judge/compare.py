@@ -21,7 +21,7 @@ from promptbench.engine.prepare.prepared_suite import PreparedModel, PreparedSui
 from promptbench.gate.attempt_matrix import AttemptMatrix
 from promptbench.gate.case_outcomes import CaseInfo
 from promptbench.gate.policy import ComparisonLabels, Policy
-from promptbench.project import PRODUCTION, Compared, Project, Selection, mistakes
+from promptbench.project import PRODUCTION, Project, Selection, errors_of
 from promptbench.prompts.parser import load as load_prompt
 from promptbench.report.model import RunReport
 from promptbench.store.prompts import Store
@@ -131,8 +131,7 @@ def _question(project: Project, store: Store, runs: RunStore | None, matchup: Ma
 def _versions_question(project: Project, store: Store, runs: RunStore | None, matchup: Matchup) -> _Question:
     champion, candidate = _two_versions(store, matchup)
     path = Path(matchup.words[2])
-    compared = Compared(candidate.prompt, Stored(champion.label, champion.source), _stored(candidate))
-    prepared = _prepared(project, store, runs, matchup, path, compared)
+    prepared = _prepared(project, store, runs, matchup, path, candidate, Stored(champion.label, champion.source))
     pairs = [
         Pair(End(champion.hash, name, same), End(candidate.hash, name, same))
         for name, same in ((model.name, prepared.deterministic(model)) for model in prepared.models)
@@ -148,7 +147,7 @@ def _models_question(project: Project, store: Store, runs: RunStore | None, matc
         raise InputError(f"{matchup.models[0]} is compared with itself", hint="name two models: --model A --model B")
     path = project.suite_file(Path(matchup.words[0])) if matchup.words else _only_suite(project)
     version = _asked_version(project, store, runs, path, matchup.prompt)
-    prepared = _prepared(project, store, runs, matchup, path, Compared(version.prompt, None, _stored(version)))
+    prepared = _prepared(project, store, runs, matchup, path, version)
     ends = {model.name: End(version.hash, model.name, prepared.deterministic(model)) for model in prepared.models}
     blind = [name for name in matchup.models if name not in ends]
     if blind:
@@ -168,11 +167,18 @@ def _only_suite(project: Project) -> Path:
 
 
 def _prepared(
-    project: Project, store: Store, runs: RunStore | None, matchup: Matchup, path: Path, compared: Compared
+    project: Project,
+    store: Store,
+    runs: RunStore | None,
+    matchup: Matchup,
+    path: Path,
+    version: _Version,
+    champion: Stored | None = None,
 ) -> PreparedSuite:
     """Assemble the suite with these versions and only the models that use a prompt."""
     selection = Selection((project.suite_file(path),), (), matchup.models, matchup.cases, matchup.tags)
-    [prepared], _ = project.assemble(selection, store=store, runs=runs, compared=compared)
+    candidate = (version.prompt, _stored(version))
+    [prepared], _ = project.assemble(selection, store=store, runs=runs, champion=champion, candidate=candidate)
     if not (models := _seeing(prepared)):
         raise InputError(f"no model of the suite '{prepared.suite.name}' uses a prompt", hint="name one: --model")
     return replace(prepared, models=models)
@@ -467,7 +473,7 @@ def _of_file(path: Path) -> _Version:
     problems = Diagnostics()
     prompt = load_prompt(path, path.as_posix(), problems)
     if prompt is None:
-        raise mistakes(problems)
+        raise errors_of(problems)
     return _Version(prompt.name, path.name.removesuffix(".prompt"), prompt.source, prompt.hash)
 
 

@@ -19,7 +19,7 @@ from promptbench.engine.prepare.red_first import check_red_first
 from promptbench.gate.judge import Mode, Result
 from promptbench.gate.power import PowerForecast
 from promptbench.gateway import RateLimiter
-from promptbench.project import Project, Selection, mistakes
+from promptbench.project import Project, Selection, errors_of
 from promptbench.report.model import RunReport
 from promptbench.store.prompts import Store
 from promptbench.store.runs import RunStore
@@ -166,7 +166,7 @@ def _ready(
     if red or without_keys:
         found = check_red_first(prepared_suites, found, runs.calls())
         if found.errors:
-            raise mistakes(found)
+            raise errors_of(found)
     if without_keys and not allow_no_keys:
         raise keys_missing(without_keys, found)
     return prepared_suites, found

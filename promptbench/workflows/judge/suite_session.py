@@ -27,7 +27,7 @@ from promptbench.engine.prepare.prepared_suite import BASELINE, PreparedModel, V
 from promptbench.engine.runner import Engine, ignore
 from promptbench.parsing.json_text import read as read_json
 from promptbench.parsing.ladder import Ladder
-from promptbench.project import Project, Selection, mistakes
+from promptbench.project import Project, Selection, errors_of
 from promptbench.suite.cases import read_case
 from promptbench.suite.models import Where
 from promptbench.workflows.judge.budgets import Spending
@@ -262,7 +262,7 @@ def check_answer(
     context = CheckContext(Path.cwd(), None, project.settings.root, tuple(values.python))
     built = [checks.build(spec, context, found) for spec in own_specs(read)] if read else []
     if read is None or found.errors:
-        raise mistakes(found)
+        raise errors_of(found)
     own = [checks.with_expected(check, read.expect) if read.has_expect else check for check in built if check]
     if not own:
         raise InputError("there is nothing to check", hint="give the expected answer as expect=, or checks")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from promptbench.core.call_filter import CallFilter
-from promptbench.core.diagnostics import did_you_mean
+from promptbench.core.diagnostics import suggest
 from promptbench.core.errors import InputError, NothingSelected
 from promptbench.core.plugins import module_name
 from promptbench.core.types import BadRecord, Json, LoggedCall
@@ -37,17 +37,6 @@ class ImportState:
     calls: int
 
 
-@dataclass(frozen=True, slots=True)
-class ImportOptions:
-    """Which calls of the logs to import, and how. `columns` is field to column, for tables."""
-
-    filter: CallFilter = field(default_factory=CallFilter)
-    format: str | None = None
-    columns: Mapping[str, str] = field(default_factory=dict)
-    redact: bool = True
-    dry_run: bool = False
-
-
 @dataclass
 class ImportedFile:
     """The result for one file. If the format is unknown, `format` is None and `saw` describes the file."""
@@ -63,21 +52,22 @@ class ImportedFile:
 
 @dataclass
 class ImportReport:
-    """The result of an import. `redacted` counts replaced values by kind; None if redaction was off."""
+    """The result of an import.
+
+    `redacted` counts replaced values by kind; it is None if redaction was off. `error` is set if a file that the user
+    named is not a log, or if no record can be read.
+    """
 
     files: list[ImportedFile] = field(default_factory=list)
     bad: list[tuple[str, BadRecord]] = field(default_factory=list)
     tiers: Counter[str] = field(default_factory=Counter)
     redacted: Mapping[str, int] | None = None
     dry_run: bool = False
+    error: InputError | None = None
 
     def total(self, what: str) -> int:
         """Return the sum of a count over the files."""
         return sum(getattr(item, what) for item in self.files)
-
-    @property
-    def unknown(self) -> list[ImportedFile]:
-        return [item for item in self.files if item.format is None]
 
     def as_dict(self) -> dict[str, Json]:
         counts = ("calls", "selected", "added", "bad")
@@ -97,82 +87,92 @@ class ImportReport:
         }
 
 
-class NothingImported(InputError):
-    """A file that the user named is not a log. `done` is the report of the other files."""
-
-    def __init__(self, message: str, done: ImportReport, *, hint: str | None = None) -> None:
-        super().__init__(message, hint=hint)
-        self.done = done
-
-
-ProgressListener = Callable[[ImportState], None]
-
-
 def import_logs(
     project: Project,
     paths: Sequence[str],
-    options: ImportOptions,
     stdin: BinaryIO,
-    listen: ProgressListener = lambda _: None,
+    *,
+    call_filter: CallFilter,
+    format: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    redact: bool = True,
+    dry_run: bool = False,
+    listen: Callable[[ImportState], None] = lambda _: None,
 ) -> ImportReport:
-    """Import the calls of all files that `paths` name. Importing a file again adds nothing.
+    """Import the calls of log files into the run record. Importing a file again adds nothing.
 
-    A record that cannot be read is counted and listed, and reading continues with the next one. Raise InputError if
-    no named file is a log, NothingSelected if no call passes the filters.
+    A record that cannot be read is counted and listed, and reading continues with the next one.
+
+    Args:
+        project: the project with the record.
+        paths: files, folders, patterns, or `-` for `stdin`.
+        stdin: the standard input.
+        call_filter: the calls to import.
+        format: the log format; by default it is detected for each file.
+        columns: for tables, field to column.
+        redact: True to replace personal data and secrets.
+        dry_run: True to report only, and to write nothing.
+        listen: called now and then with the progress.
+
+    Raises:
+        InputError: if a path is not found, or the format is unknown.
+        NothingSelected: if no call passes the filter.
     """
-    format_ = _parse_format(options.format)
-    redactor = load_redactor(project, keep_key=not options.dry_run) if options.redact else None
-    found = find_logs(paths, stdin, options.columns)
-    with project.recordings() if options.dry_run else project.runs() as runs:
-        importer = _Importer(options, format_, redactor, runs.calls() if runs else None, listen)
+    format_ = _parse_format(format)
+    redactor = load_redactor(project, keep_key=not dry_run) if redact else None
+    found = find_logs(paths, stdin, columns)
+    report = ImportReport(dry_run=dry_run)
+    with project.recordings() if dry_run else project.runs() as runs:
+        importer = _Importer(report, call_filter, redactor, runs.calls() if runs else None, listen)
         for log in found:
-            importer.import_file(log)
-    report = importer.report
+            importer.import_file(log, format_)
     report.redacted = redactor.counts if redactor else None
-    _require_calls(report, found, options)
+    report.error = _find_error(report, found)
+    if not report.error and not report.total("selected"):
+        hint = "check --failed-only, --since, --model and --where" if call_filter else None
+        raise NothingSelected(f"0 of {report.total('calls'):,} calls selected", hint=hint)
     return report
 
 
 class _Importer:
     def __init__(
         self,
-        options: ImportOptions,
-        format_: str | None,
+        report: ImportReport,
+        call_filter: CallFilter,
         redactor: Redactor | None,
         store: CallStore | None,
-        listen: ProgressListener,
+        listen: Callable[[ImportState], None],
     ) -> None:
-        self.report = ImportReport(dry_run=options.dry_run)
-        self._options = options
-        self._format = format_
+        self._report = report
+        self._filter = call_filter
         self._redactor = redactor
         self._store = store
         self._listen = listen
         self._last_update = 0.0
 
-    def import_file(self, log: OpenedLog | UnreadableLog) -> None:
+    def import_file(self, log: OpenedLog | UnreadableLog, format_: str | None) -> None:
         file = ImportedFile(log.name if isinstance(log, UnreadableLog) else log.file.name)
-        self.report.files.append(file)
+        self._report.files.append(file)
         if isinstance(log, UnreadableLog):
             file.saw = log.reason
             return
         if not log.file.head.strip():
             file.format, file.saw = "", "it is empty"
             return
-        file.format = self._format or detect_format(log.file)
+        file.format = format_ or detect_format(log.file)
         if file.format is None:
             file.saw = describe_unknown(log.file)
             return
         calls = self._select_calls(log, file)
-        if self._options.dry_run:
+        if self._store is None or self._report.dry_run:
             file.added = sum(1 for call in calls if self._store is None or not self._store.known([call]))
         else:
-            assert self._store is not None
             file.added = self._store.add(calls, self._redactor.redact_text(file.name) if self._redactor else file.name)
 
     def _select_calls(self, log: OpenedLog, file: ImportedFile) -> Iterator[LoggedCall]:
         """Yield the redacted calls that pass the filter."""
-        matches = self._options.filter.matches if self._options.filter else None
+        # An empty filter is skipped, because this loop runs for each record of a log.
+        matches = self._filter.matches if self._filter else None
         for record in _read_records(log, file):
             if isinstance(record, BadRecord):
                 self._report_bad(file, record)
@@ -189,21 +189,18 @@ class _Importer:
                 continue
             file.selected += 1
             if call.tier is not None:
-                self.report.tiers[call.tier.value] += 1
+                self._report.tiers[call.tier.value] += 1
             yield call
 
     def _report_bad(self, file: ImportedFile, record: BadRecord) -> None:
         file.bad += 1
-        if len(self.report.bad) < MAX_BAD_LISTED:
+        if len(self._report.bad) < MAX_BAD_LISTED:
             reason = self._redactor.redact_text(record.reason) if self._redactor else record.reason
-            self.report.bad.append((file.name, BadRecord(record.place, reason)))
+            self._report.bad.append((file.name, BadRecord(record.place, reason)))
 
     def _update_progress(self, log: OpenedLog, file: ImportedFile) -> None:
-        if file.calls % 256:
-            return
-        now = time.monotonic()
-        if now - self._last_update >= _SECONDS_BETWEEN_UPDATES:
-            self._last_update = now
+        if file.calls % 256 == 0 and time.monotonic() - self._last_update >= _SECONDS_BETWEEN_UPDATES:
+            self._last_update = time.monotonic()
             self._listen(ImportState(file.name, log.position.bytes, log.position.size, file.calls))
 
 
@@ -220,18 +217,14 @@ def _read_records(log: OpenedLog, file: ImportedFile) -> Iterator[LoggedCall | B
 
 
 def _parse_format(written: str | None) -> str | None:
-    if written is None:
-        return None
-    name = module_name(written)
-    if name in plugins:
-        return name
-    guess = did_you_mean(name, plugins.names())
-    hint = f"did you mean '{guess}'?" if guess else f"known formats: {list_formats()}"
-    raise InputError(f"unknown log format '{written}'", hint=hint)
+    name = module_name(written) if written is not None else None
+    if name is not None and name not in plugins:
+        hint = suggest(name, plugins.names(), f"known formats: {_known_formats()}")
+        raise InputError(f"unknown log format '{written}'", hint=hint)
+    return name
 
 
-def list_formats() -> str:
-    """Return the names of all log formats, for a message."""
+def _known_formats() -> str:
     return ", ".join(name.replace("_", " ") for name in plugins.names())
 
 
@@ -247,16 +240,13 @@ def find_unmapped_tables(paths: Sequence[str]) -> Iterator[tuple[str, tuple[str,
                 yield found.file.name, names, missing
 
 
-def _require_calls(report: ImportReport, found: Sequence[OpenedLog | UnreadableLog], options: ImportOptions) -> None:
-    named = {file.name for file, log in zip(report.files, found, strict=True) if log.named}
-    wrong = [file for file in report.unknown if file.name in named]
-    if wrong or len(report.unknown) == len(report.files):
-        first = (wrong or report.unknown)[0]
-        known = f"known formats: {list_formats()}; --format NAME reads it as one of them"
-        raise NothingImported(f"{first.name} {first.saw}", report, hint=known)
+def _find_error(report: ImportReport, found: Sequence[OpenedLog | UnreadableLog]) -> InputError | None:
+    unknown = [(file, log.named) for file, log in zip(report.files, found, strict=True) if file.format is None]
+    wrong = next((file for file, named in unknown if named), unknown[0][0] if len(unknown) == len(found) else None)
+    if wrong:
+        hint = f"known formats: {_known_formats()}; --format NAME reads it as one of them"
+        return InputError(f"{wrong.name} {wrong.saw}", hint=hint)
     if report.total("bad") and not report.total("calls"):
         name, bad = report.bad[0]
-        raise NothingImported(f"no record could be read; {name}, {bad.place}: {bad.reason}", report)
-    if not report.total("selected"):
-        hint = "check --failed-only, --since, --model and --where" if options.filter else None
-        raise NothingSelected(f"0 of {report.total('calls'):,} calls selected", hint=hint)
+        return InputError(f"no record could be read; {name}, {bad.place}: {bad.reason}")
+    return None

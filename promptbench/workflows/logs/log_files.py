@@ -70,45 +70,41 @@ def find_logs(
             name = "standard input" if path is None else str(path)
             if name not in found:
                 found[name] = _open(path, name, stdin, named=named)
+    # Some formats are split over several files, so each file knows the others.
     opened = [item for item in found.values() if isinstance(item, OpenedLog)]
     files = [replace(item.file, mapping=mapping or {}) for item in opened]
     for item, file in zip(opened, files, strict=True):
-        others = [other for other in files if other is not file]
-        found[file.name] = replace(item, file=file.with_others(others))
+        found[file.name] = replace(item, file=file.with_others([other for other in files if other is not file]))
     return list(found.values())
 
 
 def _expand(written: str) -> Iterator[tuple[Path | None, bool]]:
+    """Yield the files of one argument, with True if it names just this one. None is standard input."""
+    path = Path(written)
     if written == STDIN:
         yield None, True
-        return
-    path = Path(written)
-    if path.is_dir():
-        inside = [item for item in sorted(path.rglob("*")) if item.is_file() and not _is_hidden(item.relative_to(path))]
-        if not inside:
+    elif path.is_dir():
+        files = [item for item in sorted(path.rglob("*")) if item.is_file()]
+        files = [item for item in files if not any(part.startswith(".") for part in item.relative_to(path).parts)]
+        if not files:
             raise InputError(f"no file in {written}")
-        yield from ((item, False) for item in inside)
-    elif path.exists() or not glob.has_magic(written):
-        if not path.exists():
-            raise InputError(f"file not found: {written}", hint="name a file, a folder, a pattern, or - for a pipe")
+        yield from ((item, False) for item in files)
+    elif path.exists():
         yield path, True
-    else:
+    elif glob.has_magic(written):
         matching = sorted(glob.glob(written, recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
         files = [Path(item) for item in matching if Path(item).is_file()]
         if not files:
             raise InputError(f"no file matches '{written}'")
         yield from ((item, len(files) == 1) for item in files)
-
-
-def _is_hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)
+    else:
+        raise InputError(f"file not found: {written}", hint="name a file, a folder, a pattern, or - for a pipe")
 
 
 def _open(path: Path | None, name: str, stdin: BinaryIO, *, named: bool) -> OpenedLog | UnreadableLog:
     try:
         position = ReadPosition(path, None if path else PipeBuffer(stdin))
         return OpenedLog(LogFile.from_opener(position.open, name, path), position, named)
-    except OSError as error:
-        return UnreadableLog(name, f"cannot be read: {error.strerror or error}", named)
-    except LogError as error:
-        return UnreadableLog(name, str(error), named)
+    except (OSError, LogError) as error:
+        reason = f"cannot be read: {error.strerror or error}" if isinstance(error, OSError) else str(error)
+        return UnreadableLog(name, reason, named)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from contextlib import suppress
 from pathlib import Path
 
 from promptbench.core.errors import EnvironmentFailure, InputError
@@ -30,11 +31,11 @@ def load_redactor(project: Project, *, keep_key: bool = True) -> Redactor:
 
 def _load_key(path: Path, *, keep: bool) -> bytes:
     try:
-        if not path.exists() and not keep:
-            return secrets.token_bytes(_KEY_BYTES)
-        path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
-            _write_once(path)
+            key = secrets.token_bytes(_KEY_BYTES)
+            if not keep:
+                return key
+            _write_once(path, key.hex())
         key = bytes.fromhex(path.read_text(encoding="ascii"))
     except OSError as error:
         raise EnvironmentFailure(f"cannot read or write the redaction key {path}: {error.strerror}") from None
@@ -48,14 +49,14 @@ def _load_key(path: Path, *, keep: bool) -> bytes:
     return key
 
 
-def _write_once(path: Path) -> None:
-    """Write a new key atomically, unless another process was faster."""
+def _write_once(path: Path, text: str) -> None:
+    """Write a file atomically, unless another process was faster."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
     draft.touch(mode=0o600)
     try:
-        draft.write_text(secrets.token_bytes(_KEY_BYTES).hex(), encoding="ascii")
-        path.hardlink_to(draft)
-    except FileExistsError:
-        pass
+        draft.write_text(text, encoding="ascii")
+        with suppress(FileExistsError):
+            path.hardlink_to(draft)
     finally:
         draft.unlink()

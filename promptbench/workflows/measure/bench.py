@@ -23,7 +23,7 @@ from promptbench.engine.prepare.prepared_suite import PreparedModel, PreparedSui
 from promptbench.engine.runner import Engine
 from promptbench.gateway import Prices, RateLimiter
 from promptbench.gateway.tokens import estimate
-from promptbench.project import SUITE_FILE, Project, Selection, mistakes
+from promptbench.project import SUITE_FILE, Project, Selection, errors_of
 from promptbench.prompts.parser import load as load_prompt
 from promptbench.store.prompts import Store
 from promptbench.store.runs import RunStore
@@ -190,7 +190,7 @@ def _alone(
     around = project.surroundings(Selection(prompts=(target,), models=options.models), store, runs)
     prepared = assemble(read, around, found) if read else None
     if prepared is None or found.errors:
-        raise mistakes(found)
+        raise errors_of(found)
     return prepared
 
 

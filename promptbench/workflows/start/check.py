@@ -11,7 +11,7 @@ from promptbench.core.protocols import CheckContext
 from promptbench.core.types import Rung
 from promptbench.engine.prepare import checks
 from promptbench.engine.prepare.evaluate import Evaluation, Judged, evaluate
-from promptbench.project import Project, mistakes
+from promptbench.project import Project, errors_of
 from promptbench.suite.cases import read_checks
 from promptbench.suite.models import Where
 from promptbench.yaml.marked import parse
@@ -40,7 +40,7 @@ def check_text(
         specs = read_checks(document.value, Where(document), found) if document else ()
         built += [checks.build(spec, context, found) for spec in specs]
     if found.errors or None in built:
-        raise mistakes(found)
+        raise errors_of(found)
     if any(isinstance(check, Judged) for check in built):
         raise InputError(
             "this check needs a judge, and `check` calls no model",

@@ -18,7 +18,7 @@ from promptbench.engine.prepare.cases import CaseBuilder
 from promptbench.engine.prepare.evaluate import Evaluation
 from promptbench.engine.prepare.prepared_suite import PreparedCase
 from promptbench.parsing.json_text import read as read_json
-from promptbench.project import Project, Selection, mistakes
+from promptbench.project import Project, Selection, errors_of
 from promptbench.prompts.prompt import Prompt, Template
 from promptbench.suite.cases import read_case
 from promptbench.suite.editor import Change, edit_cases, write_whole
@@ -162,7 +162,7 @@ class CaseAuthor:
         )
         built = builder.build(case) if case else None
         if built is None or found.errors:
-            raise mistakes(found)
+            raise errors_of(found)
         return builder, built
 
     def add(self, draft: Draft) -> None:

@@ -14,7 +14,7 @@ from promptbench.core.errors import EnvironmentFailure, InputError
 from promptbench.core.types import Json
 from promptbench.engine.prepare.assemble import Surroundings
 from promptbench.engine.prepare.cases import CaseBuilder, PromptInPlay
-from promptbench.project import Project, Selection, mistakes
+from promptbench.project import Project, Selection, errors_of
 from promptbench.suite.editor import write_whole
 from promptbench.suite.sheet_changes import SheetCases, changed_files, changes_of, known_cases
 from promptbench.suite.sheet_marks import annotate_sheet

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.engine.prepare.red_first import check_red_first
-from promptbench.project import Project, Selection, mistakes
+from promptbench.project import Project, Selection, errors_of
 from promptbench.suite.loader import load
 from promptbench.suite.models import Suite
 
@@ -22,7 +22,7 @@ def load_suite(project: Project, path: Path) -> Suite:
     file, found = project.suite_file(path), Diagnostics()
     suite = load(file, project.shown(file), found)
     if suite is None or found.errors:
-        raise mistakes(found)
+        raise errors_of(found)
     return suite
 
 
@@ -46,5 +46,5 @@ def validate(project: Project, selection: Selection, *, red: bool = False) -> Di
         if red:
             found = check_red_first(prepared_suites, found, runs.calls() if runs else None)
     if red and found.errors:
-        raise mistakes(found)
+        raise errors_of(found)
     return found

@@ -1,0 +1,96 @@
+"""A suite without errors, opened to read its cases with their checks, and to change them."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from promptbench.core.canonical import lf
+from promptbench.core.diagnostics import Code, Diagnostics
+from promptbench.engine.prepare.assemble import Surroundings, prompts_in_play
+from promptbench.engine.prepare.cases import CaseBuilder, PromptInPlay
+from promptbench.project import Project, Selection, errors_of
+from promptbench.store.prompts import Store
+from promptbench.suite.editor import write_whole
+from promptbench.suite.loader import load as load_suite
+from promptbench.suite.models import Suite
+
+_HUNK = re.compile(r"\A@@ -(\d+)(.*?) \+(\d+)(.*)\Z", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class ValidSuite:
+    """A suite without errors and its prompts. `shown` is its path from the project's root."""
+
+    file: Path
+    shown: str
+    around: Surroundings
+    store: Store
+    suite: Suite
+    prompts: list[PromptInPlay]
+
+    def builder(self, found: Diagnostics, suite: Suite | None = None) -> CaseBuilder:
+        """Return a builder of the suite's cases, or of those of another `suite` with the same prompts."""
+        around = self.around
+        return CaseBuilder(
+            suite or self.suite,
+            self.prompts,
+            found,
+            has_baseline=True,
+            root=around.root,
+            allowed_code=around.allowed_code,
+            ladder=around.ladder,
+        )
+
+    def write(self, content: bytes) -> None:
+        """Replace the file. The new one is loaded as any command loads it; with an error, the old one stays."""
+        write_whole(self.file, content, lambda new: _load(new, self.shown, self.around, self.store))
+
+
+@contextmanager
+def open_valid_suite(project: Project, path: Path, selection: Selection | None = None) -> Iterator[ValidSuite]:
+    """Open a suite with the stores that it needs. Raise InputError with every error in the suite and its cases."""
+    file = project.suite_file(path)
+    with project.prompts() as store, project.recordings() as runs:
+        around = project.surroundings(selection or Selection(), store, runs)
+        yield _load(file, project.shown(file), around, store)
+
+
+def _load(file: Path, shown: str, around: Surroundings, store: Store) -> ValidSuite:
+    found = Diagnostics()
+    suite = load_suite(file, shown, found)
+    prompts = prompts_in_play(suite, around, found) if suite else []
+    loaded = ValidSuite(file, shown, around, store, suite, prompts) if suite and prompts else None
+    if loaded is not None:
+        loaded.builder(found).scan((), lambda _: False, lambda _: None)
+    # The first cases of a suite may be those that are added now.
+    errors = Diagnostics()
+    errors.extend(item for item in found if item.code is not Code.NO_CASES)
+    if errors.errors or loaded is None:
+        raise errors_of(errors)
+    return loaded
+
+
+def unified_diff(shown: str, before: bytes, after: bytes) -> str:
+    """Return the diff of two contents of a text file."""
+    old, new = (_lines(raw) for raw in (before, after))
+    # difflib is slow on large files, and these differ in few lines: skip the lines that are the same at the start.
+    start = 0
+    while start < min(len(old), len(new)) and old[start] == new[start]:
+        start += 1
+    start = max(0, start - 3)
+
+    def shift(match: re.Match[str]) -> str:
+        return f"@@ -{int(match[1]) + start}{match[2]} +{int(match[3]) + start}{match[4]}"
+
+    lines = difflib.unified_diff(old[start:], new[start:], f"a/{shown}", f"b/{shown}", lineterm="")
+    return "".join(f"{_HUNK.sub(shift, line)}\n" for line in lines)
+
+
+def _lines(raw: bytes) -> list[str]:
+    text = lf(raw.decode("utf-16" if raw.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"))
+    return text.removesuffix("\n").split("\n")
