@@ -1,4 +1,4 @@
-"""Questions to whoever sits at the terminal. They go to stderr, and ^C leaves without an answer."""
+"""Questions to a user at the terminal. They go to stderr; Ctrl-C leaves the command."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from promptbench.cli.output import say
 from promptbench.core.errors import InputError
 
 _Value = TypeVar("_Value")
-_PASTED = 0.1  # So many seconds after a line the next one of a text that is pasted has come.
+# Seconds within which the next line of a pasted text arrives.
+_PASTE_PAUSE = 0.1
 
 
-def somebody_is_there() -> bool:
-    """Whether there is somebody to ask."""
+def is_interactive() -> bool:
+    """Return True if a user can be asked."""
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def ask() -> str:
-    """A line of text behind a question that has been said."""
+    """Read one line of text."""
     say("> ", end="")
     line = sys.stdin.readline()
     if not line:
@@ -31,42 +32,32 @@ def ask() -> str:
 
 
 def ask_text() -> str:
-    """A text; one that is pasted may have several lines."""
+    """Read a text. A pasted one may have several lines."""
     lines = [ask()]
-    while _more_is_there():
-        line = sys.stdin.readline()
-        if not line:
-            break
+    while _has_input() and (line := sys.stdin.readline()):
         lines.append(line.rstrip())
     return "\n".join(lines).strip()
 
 
-def _more_is_there() -> bool:
+def _has_input() -> bool:
     try:
-        return bool(select.select([sys.stdin], [], [], _PASTED)[0])
-    except (OSError, ValueError):  # no terminal of this system can be looked at
+        return bool(select.select([sys.stdin], [], [], _PASTE_PAUSE)[0])
+    except (OSError, ValueError):  # Windows cannot wait for a terminal
         return False
 
 
 def ask_until(read: Callable[[str], _Value]) -> _Value:
-    """The first line that `read` takes; what it raises is said, and asked again."""
+    """Return what `read` makes of a line. If it raises InputError or ValueError, print the error and ask again."""
     while True:
         try:
             return read(ask())
-        except InputError as error:
-            say(f"{error.message}{f'; {error.hint}' if error.hint else ''}")
-        except ValueError as error:
-            say(str(error))
+        except (InputError, ValueError) as error:
+            hint = getattr(error, "hint", None)
+            say(f"{error}; {hint}" if hint else str(error))
 
 
 def confirm(question: str, *, default: bool = False) -> bool:
-    """Yes or no."""
+    """Ask a question with the answers yes and no. An empty answer is the default."""
     say(f"{question} [{'Y/n' if default else 'y/N'}]")
-
-    def read(written: str) -> bool:
-        word = written.lower()
-        if word not in ("", "y", "yes", "n", "no"):
-            raise ValueError("write y or n")
-        return default if not word else word.startswith("y")
-
-    return ask_until(read)
+    answer = ask().lower()
+    return answer in ("y", "yes") if answer else default

@@ -148,7 +148,7 @@ def test_what_passes_its_checks_does_not_enter(captured: ProjectFolder) -> None:
 @pytest.mark.parametrize(
     ("options", "code", "said"),
     [
-        (["--log", "calls.jsonl#INC-2034"], 1, "no answer came (HTTP 503)"),
+        (["--log", "calls.jsonl#INC-2034"], 1, "it has no answer (HTTP 503)"),
         (["--log", "calls.jsonl#INC-9"], 2, "call 'INC-9' not found in calls.jsonl"),
         (["--log", "calls.jsonl"], 2, "expected FILE#ID"),
         (["--log", "gone.jsonl#1"], 2, "gone.jsonl cannot be read"),

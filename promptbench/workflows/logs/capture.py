@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,17 +20,16 @@ from promptbench.prompts.parser import parse_prompt
 from promptbench.prompts.prompt import Prompt
 from promptbench.store.calls import StoredCall
 from promptbench.store.prompts import Store
-from promptbench.suite.cases import read_case, read_checks
+from promptbench.suite.cases import read_checks
 from promptbench.suite.editor import Change, edit_cases
 from promptbench.suite.models import Where
 from promptbench.workflows.logs.valid_suite import ValidSuite, open_valid_suite, unified_diff
 from promptbench.yaml.marked import parse
 from promptbench.yaml.source import Source
-from promptbench.yaml.text import mapping_lines
 
 TAG = "captured"
 _READABLE_ID = re.compile(r"(?=.*[A-Za-z])(?!.*[0-9a-fA-F-]{12})[\w.:#/-]{1,40}\Z")
-_MOST_WORDS, _LONGEST_NAME = 6, 40
+_LONGEST_NAME = 40
 # A longer text describes the right answer, and no answer repeats it word for word.
 _LONGEST_LABEL = 80
 _HINT = "say what is wrong with it: --expect 'YAML', --should-be TEXT or --check 'YAML'"
@@ -246,10 +245,7 @@ class _Capturer:
 
     def _red_by(self, data: Mapping[str, Json], answer: str, found: Diagnostics) -> tuple[str, ...] | None:
         """Return why the answer fails, or None with the reason in `found`. Raise ValueError if YAML cannot hold it."""
-        document = parse(Source("the new case", "\n".join(mapping_lines(data, 0)) + "\n"), found)
-        case = read_case(document.value, Where(document), found) if document else None
-        builder = self._target.builder(found)
-        built = builder.build(case) if case else None
+        builder, built = self._target.build(data, found)
         if built is None or found.errors or any(item.code in _NOT_RED for item in found):
             return None
         scores = builder.evaluation(answer, built).scores
@@ -272,8 +268,13 @@ def _name(call: LoggedCall, given: CallInput, taken: set[str]) -> str:
         return free_name(call.id, taken)
     texts = [value for value in given.variables.values() if isinstance(value, str)]
     texts += [message.content for message in given.history if message.role == "user"]
-    words = re.findall(r"[\w'-]+", max(texts, key=len, default=""))[:_MOST_WORDS]
-    return free_name(" ".join(words)[:_LONGEST_NAME].strip() or call.id, taken)
+    return free_name(first_words(texts, 6) or call.id, taken)
+
+
+def first_words(texts: Iterable[str], count: int) -> str:
+    """Return the first words of the longest text, for a name."""
+    words = re.findall(r"[\w'-]+", max(texts, key=len, default=""))[:count]
+    return " ".join(words)[:_LONGEST_NAME].strip()
 
 
 def free_name(wanted: str, taken: set[str]) -> str:

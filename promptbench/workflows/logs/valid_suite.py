@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from promptbench.core.canonical import lf
 from promptbench.core.diagnostics import Code, Diagnostics
+from promptbench.core.types import Json
 from promptbench.engine.prepare.assemble import Surroundings, prompts_in_play
 from promptbench.engine.prepare.cases import CaseBuilder, PromptInPlay
+from promptbench.engine.prepare.prepared_suite import PreparedCase
 from promptbench.project import Project, Selection, errors_of
 from promptbench.store.prompts import Store
+from promptbench.suite.cases import read_case
 from promptbench.suite.editor import write_whole
 from promptbench.suite.loader import load as load_suite
-from promptbench.suite.models import Suite
+from promptbench.suite.models import Suite, Where
+from promptbench.yaml.marked import parse
+from promptbench.yaml.source import Source
+from promptbench.yaml.text import mapping_lines
 
 _HUNK = re.compile(r"\A@@ -(\d+)(.*?) \+(\d+)(.*)\Z", re.DOTALL)
 
@@ -45,6 +51,13 @@ class ValidSuite:
             allowed_code=around.allowed_code,
             ladder=around.ladder,
         )
+
+    def build(self, data: Mapping[str, Json], found: Diagnostics) -> tuple[CaseBuilder, PreparedCase | None]:
+        """Build a new case as if it were in the file. Raise ValueError if YAML cannot hold its data."""
+        document = parse(Source("the new case", "\n".join(mapping_lines(data, 0)) + "\n"), found)
+        case = read_case(document.value, Where(document), found) if document else None
+        builder = self.builder(found)
+        return builder, builder.build(case) if case else None
 
     def write(self, content: bytes) -> None:
         """Replace the file. The new one is loaded as any command loads it; with an error, the old one stays."""
