@@ -17,10 +17,6 @@ if TYPE_CHECKING:
     from promptbench.workflows.logs.capture import CaptureReport
 
 
-def register(app: typer.Typer) -> None:
-    app.command("capture")(capture)
-
-
 def capture(
     suite: Annotated[Path, typer.Argument(metavar="SUITE", help="The suite's file or folder.")],
     ids: Annotated[
@@ -38,9 +34,7 @@ def capture(
     expect: Annotated[
         str | None, typer.Option("--expect", metavar="YAML", help="The right answer, as under 'expect:' in a suite.")
     ] = None,
-    should_be: Annotated[
-        str | None, typer.Option("--should-be", metavar="TEXT", help="An ideal answer.")
-    ] = None,
+    should_be: Annotated[str | None, typer.Option("--should-be", metavar="TEXT", help="An ideal answer.")] = None,
     check: Annotated[
         list[str] | None, typer.Option("--check", metavar="YAML", help="A check as in a suite: 'contains: refund'.")
     ] = None,

@@ -19,10 +19,6 @@ if TYPE_CHECKING:
     from promptbench.workflows.start.explain import CheckPage, DiagnosticPage
 
 
-def register(app: typer.Typer) -> None:
-    app.command("explain")(explain)
-
-
 def explain(
     what: Annotated[
         list[str] | None,
@@ -87,8 +83,7 @@ def _explain_codes(written: str, as_json: bool) -> None:
 
 def _as_data(page: DiagnosticPage) -> dict[str, Json]:
     # The key `mend` is older than the name `fix`, and part of schema version 1.
-    names = {"fix": "mend"}
-    data = {names.get(key, key): value for key, value in asdict(page).items() if key != "note"}
+    data = {"mend" if key == "fix" else key: value for key, value in asdict(page).items() if key != "note"}
     return {**data, "file": _file(page)}
 
 

@@ -10,10 +10,6 @@ import typer
 from promptbench.cli.options import Format, JsonFormat, LoggedModels, Output, Quiet, Since, Verbose, Where, call_filter
 
 
-def register(app: typer.Typer) -> None:
-    app.command("failures")(failures)
-
-
 def failures(
     suite: Annotated[
         Path | None, typer.Argument(metavar="SUITE", help="Also run this suite's checks on the logged answers.")

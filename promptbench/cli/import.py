@@ -18,10 +18,6 @@ if TYPE_CHECKING:
     from promptbench.workflows.logs.import_logs import ImportReport
 
 
-def register(app: typer.Typer) -> None:
-    app.command("import")(import_)
-
-
 def import_(
     paths: Annotated[
         list[str], typer.Argument(metavar="PATH", help="Files, folders or patterns; - reads a pipe. Also .gz.")
@@ -37,9 +33,7 @@ def import_(
     since: Since = None,
     model: LoggedModels = None,
     where: Where = None,
-    no_redact: Annotated[
-        bool, typer.Option("--no-redact", help="Keep personal data and secrets of the log.")
-    ] = False,
+    no_redact: Annotated[bool, typer.Option("--no-redact", help="Keep personal data and secrets of the log.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be imported; write nothing.")] = False,
     as_json: AsJson = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress.")] = False,

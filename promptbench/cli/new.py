@@ -26,10 +26,6 @@ _MESSAGES = ("message", "text", "question", "input", "email", "mail", "query", "
 new = typer.Typer(help="Write something new.", no_args_is_help=True)
 
 
-def register(app: typer.Typer) -> None:
-    app.add_typer(new, name="new")
-
-
 @new.callback()
 def _group() -> None:
     """Write something new."""

@@ -33,10 +33,6 @@ if TYPE_CHECKING:
     from promptbench.engine.estimate import Estimate
 
 
-def register(app: typer.Typer) -> None:
-    app.command("replay")(replay)
-
-
 def replay(
     suite: Annotated[Path, typer.Argument(metavar="SUITE", help="The suite's file or folder.")],
     log: Annotated[
@@ -90,7 +86,9 @@ def replay(
             project,
             Selection(paths=(suite,)),
             calls,
-            command=_command(suite, failed_only, {"--log": log, "--since": [since], "--model": model, "--where": where}),
+            command=_command(
+                suite, failed_only, {"--log": log, "--since": [since], "--model": model, "--where": where}
+            ),
             spending=Spending.read(max_cost, max_calls, max_minutes),
             announce=partial(_announce, dry_run=dry_run, as_json=as_json),
             listen=progress.listen,
@@ -118,6 +116,6 @@ def _announce(failures: int, expected: Mapping[str, Estimate], *, dry_run: bool,
         out_json({"schema_version": 1, "failures": failures, "expected": models})
         return
     for model, estimate in expected.items():
-        calls = number_of(estimate.calls, "call")
-        line = f"{number_of(failures, 'logged failure')}: {calls} to {model}{expected_words(estimate)}"
+        calls = f"{number_of(estimate.calls, 'call')} to {model}{expected_words(estimate)}"
+        line = f"{number_of(failures, 'logged failure')}: {calls}"
         out(line) if dry_run else say(line)

@@ -17,10 +17,6 @@ class What(StrEnum):
     DATASETTE = "datasette"
 
 
-def register(app: typer.Typer) -> None:
-    app.command("schema")(schema)
-
-
 def schema(
     what: Annotated[
         What,

@@ -25,15 +25,6 @@ _MAX_NAMES = 5
 OneSuite = Annotated[Path, typer.Argument(metavar="SUITE", help="The suite's file or folder.")]
 
 
-def register(app: typer.Typer) -> None:
-    app.add_typer(sheet, name="sheet")
-
-
-@sheet.callback()
-def _group() -> None:
-    """Edit the cases of a suite in a spreadsheet."""
-
-
 @sheet.command("export")
 def export(
     suite: OneSuite,

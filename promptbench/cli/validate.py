@@ -14,10 +14,6 @@ from promptbench.core.words import number_of
 from promptbench.report.diagnostics import as_data, in_order, render
 
 
-def register(app: typer.Typer) -> None:
-    app.command("validate")(validate)
-
-
 def validate(
     suites: Suites = None,
     prompt: Prompts = None,

@@ -112,10 +112,8 @@ def capture(
     if len(calls) > 1 and (options.expect or options.should_be):
         raise InputError("--expect and --should-be need exactly one call", hint="name one id")
     with open_valid_suite(project, path) as target:
-        versions = _load_versions(target.store, target.prompts[0].prompt.name)
-        templates = [*(item.prompt for item in target.prompts[::-1]), *versions]
         report = CaptureReport(target.shown)
-        capturer = _Capturer(target, templates, options, report)
+        capturer = _Capturer(target, options, report)
         for call in calls:
             capturer.add(call)
         if report.captured:
@@ -137,13 +135,13 @@ def _load_versions(store: Store, name: str) -> Iterator[Prompt]:
 
 
 class _Capturer:
-    """Captures calls into one suite. `templates` are the prompts that may have rendered their messages, in order."""
+    """Captures calls into one suite."""
 
-    def __init__(
-        self, target: ValidSuite, templates: Sequence[Prompt], options: CaptureOptions, report: CaptureReport
-    ) -> None:
+    def __init__(self, target: ValidSuite, options: CaptureOptions, report: CaptureReport) -> None:
         self._target = target
-        self._templates = templates
+        # The prompts that may have rendered the messages of a call, the most likely first.
+        versions = _load_versions(target.store, target.prompts[0].prompt.name)
+        self._templates = [*(item.prompt for item in target.prompts[::-1]), *versions]
         self._options = options
         self._report = report
         # Case names, by origin and by input. New cases are added, so that no name is used twice.
@@ -222,8 +220,10 @@ class _Capturer:
             yield given | {"expect": _parse_document(call.expected)}, "'expect' from the log's own right answer"
         yield given, ""
         if any(item.prompt.output_schema for item in self._target.prompts):
-            schema = {"json schema": "output"}
-            yield given | {"checks": [*checks, schema]}, "'json schema: output', which the suite lacks"
+            yield (
+                given | {"checks": [*checks, {"json schema": "output"}]},
+                "'json schema: output', which the suite lacks",
+            )
         elif "{" in answer and not read_json(answer).rung.within(self._target.suite.accept):
             yield given | {"checks": [*checks, "json"]}, "'json', which the suite lacks"
 
@@ -288,8 +288,7 @@ def read_capture_options(
 ) -> CaptureOptions:
     """Return the options of the command line, with their YAML parsed. Raise InputError with every error."""
     found = Diagnostics()
-    document = parse(Source("--expect", expect), found) if expect is not None else None
-    expected = (document.value,) if document else ()
+    expected = parse(Source("--expect", expect), found) if expect is not None else None
     written: list[Json] = []
     for item in checks:
         document = parse(Source("--check", item), found)
@@ -297,5 +296,9 @@ def read_capture_options(
             written += document.value if isinstance(document.value, list) else [document.value]
     if found.errors:
         raise errors_of(found)
-    ideal = () if should_be is None else (_parse_document(should_be),)
-    return CaptureOptions(expected, ideal, tuple(written), tuple(tags))
+    return CaptureOptions(
+        (expected.value,) if expected else (),
+        () if should_be is None else (_parse_document(should_be),),
+        tuple(written),
+        tuple(tags),
+    )

@@ -21,7 +21,6 @@ from promptbench.engine.prepare.evaluate import Judged, evaluate
 from promptbench.engine.prepare.prepared_suite import PreparedSuite
 from promptbench.project import Project, Selection
 from promptbench.report.document import Document, Report, Section, TableBlock, TableColumn
-from promptbench.store.calls import StoredCall
 from promptbench.store.runs import RunStore
 from promptbench.text.near_duplicates import NearDuplicates
 
@@ -144,16 +143,18 @@ def _find_logged(
         elif tier is FailureTier.TRUNCATED:
             why = call.finish_reason or strip_details(call.failed or "") or "truncated"
         else:
-            why = (scorer.explain(call) if scorer else _guess_json_fault(call.answer)) or ""
+            # Without a suite nothing requires JSON, so only answers that look like it are read.
+            answer = call.answer or ""
+            fault = find_json_fault(answer) if not scorer and _LOOKS_LIKE_JSON.search(answer) else None
+            why = (scorer.explain(call) if scorer else fault) or ""
             if not why and call.tier is None:
                 continue
             by_input = not why
             why = why or strip_details(call.failed or "") or "marked as failed by the log"
-        texts = [message.content for message in call.messages if message.role == "user"]
-        given = json.dumps(call.variables, ensure_ascii=False) if call.variables else ""
-        text = texts[-1] if texts else given
+        texts = [json.dumps(call.variables, ensure_ascii=False)] if call.variables else [""]
+        texts += [message.content for message in call.messages if message.role == "user"]
         yield FailingCall(
-            kept.id, tier, why, by_input, kept.source, call.model, call.time or "", text, call.answer
+            kept.id, tier, why, by_input, kept.source, call.model, call.time or "", texts[-1], call.answer
         )
 
 
@@ -161,11 +162,6 @@ def _explain_error(error: str, other: str = "") -> str:
     """Return the HTTP status, else the error without details."""
     status = _STATUS.search(error) or _STATUS.search(other)
     return f"HTTP {status[1]}" if status else strip_details(error) or "no answer"
-
-
-def _guess_json_fault(answer: str | None) -> str | None:
-    """Return what is wrong with an answer that looks like JSON, though nothing requires it to be JSON."""
-    return find_json_fault(answer) if answer and _LOOKS_LIKE_JSON.search(answer) else None
 
 
 class _Scorer:
@@ -207,10 +203,18 @@ def _find_attempts(runs: RunStore, prepared: PreparedSuite | None, call_filter: 
             as_call = LoggedCall("", None, model=model, time=time, tier=FailureTier.CONTENT)
             if attempt.outcome in (Outcome.FAILED, Outcome.ERRORED) and call_filter.matches(as_call):
                 tier, why = _explain_attempt(attempt)
-                name = f"{attempt.key.case} #{attempt.key.repeat + 1}"
-                source = f"run {run} of {suite}"
-                answer = attempt.answer.text if attempt.answer else None
-                yield FailingCall(name, tier, why, False, source, model, time, attempt.key.case, answer, logged=False)
+                yield FailingCall(
+                    f"{attempt.key.case} #{attempt.key.repeat + 1}",
+                    tier,
+                    why,
+                    False,
+                    f"run {run} of {suite}",
+                    model,
+                    time,
+                    attempt.key.case,
+                    attempt.answer.text if attempt.answer else None,
+                    logged=False,
+                )
 
 
 def _explain_attempt(attempt: Attempt) -> tuple[FailureTier, str]:
@@ -239,18 +243,17 @@ def failures_report(clusters: Sequence[Cluster], *, everything: bool = False) ->
         note = f"and {number_of(len(rest), 'more cluster')} with {calls}: --all shows them"
     total = sum(cluster.count for cluster in clusters)
     verdict = f"{number_of(total, 'failing call')} in {number_of(len(clusters), 'cluster')}"
-    table = TableBlock(columns, list(map(_row, shown)), "Failing calls", note=note)
+    rows = [
+        (
+            f"{cluster.count:,}",
+            f"{len(cluster.inputs):,}",
+            cluster.example.time[:10],
+            cluster.example.tier.value,
+            cluster.example.why,
+            cluster.example.id[:_ID] if cluster.example.logged else cluster.example.id,
+        )
+        for cluster in shown
+    ]
+    table = TableBlock(columns, rows, "Failing calls", note=note)
     data: dict[str, Json] = {"failures": total, "clusters": len(clusters), "rows": [item.as_dict() for item in shown]}
     return Report("failures", Document("", [Section([table])] if shown else [], verdict), lambda: data)
-
-
-def _row(cluster: Cluster) -> tuple[str, ...]:
-    example = cluster.example
-    return (
-        f"{cluster.count:,}",
-        f"{len(cluster.inputs):,}",
-        example.time[:10],
-        example.tier.value,
-        example.why,
-        example.id[:_ID] if example.logged else example.id,
-    )

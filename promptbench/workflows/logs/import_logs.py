@@ -27,14 +27,8 @@ MAX_BAD_LISTED = 20
 _SECONDS_BETWEEN_UPDATES = 0.1
 
 
-@dataclass(frozen=True, slots=True)
-class ImportState:
-    """Progress of an import: `done` and `size` in bytes on disk; `size` is None for a pipe."""
-
-    name: str
-    done: int
-    size: int | None
-    calls: int
+# Gets a file's name, the bytes that are read, its size in bytes (None for a pipe), and the calls so far.
+ProgressListener = Callable[[str, int, int | None, int], None]
 
 
 @dataclass
@@ -97,7 +91,7 @@ def import_logs(
     columns: Mapping[str, str] | None = None,
     redact: bool = True,
     dry_run: bool = False,
-    listen: Callable[[ImportState], None] = lambda _: None,
+    listen: ProgressListener = lambda *_: None,
 ) -> ImportReport:
     """Import the calls of log files into the run record. Importing a file again adds nothing.
 
@@ -141,7 +135,7 @@ class _Importer:
         call_filter: CallFilter,
         redactor: Redactor | None,
         store: CallStore | None,
-        listen: Callable[[ImportState], None],
+        listen: ProgressListener,
     ) -> None:
         self._report = report
         self._filter = call_filter
@@ -178,14 +172,17 @@ class _Importer:
                 self._report_bad(file, record)
                 continue
             file.calls += 1
-            self._update_progress(log, file)
+            if file.calls % 256 == 0 and time.monotonic() - self._last_update >= _SECONDS_BETWEEN_UPDATES:
+                self._last_update = time.monotonic()
+                self._listen(file.name, log.position.bytes, log.position.size, file.calls)
             if matches is not None and not matches(record):
                 continue
             try:
                 call = self._redactor.redact_call(record) if self._redactor else record
             except TimeoutError:
-                reason = "a pattern in [tool.promptbench.redact] takes too long"
-                self._report_bad(file, BadRecord(f"call {file.calls}", reason))
+                self._report_bad(
+                    file, BadRecord(f"call {file.calls}", "a pattern in [tool.promptbench.redact] takes too long")
+                )
                 continue
             file.selected += 1
             if call.tier is not None:
@@ -198,22 +195,16 @@ class _Importer:
             reason = self._redactor.redact_text(record.reason) if self._redactor else record.reason
             self._report.bad.append((file.name, BadRecord(record.place, reason)))
 
-    def _update_progress(self, log: OpenedLog, file: ImportedFile) -> None:
-        if file.calls % 256 == 0 and time.monotonic() - self._last_update >= _SECONDS_BETWEEN_UPDATES:
-            self._last_update = time.monotonic()
-            self._listen(ImportState(file.name, log.position.bytes, log.position.size, file.calls))
-
 
 def _read_records(log: OpenedLog, file: ImportedFile) -> Iterator[LoggedCall | BadRecord]:
     name = file.format or ""
-    read = load_format(name).read
     try:
-        yield from read(log.file)
+        yield from load_format(name).read(log.file)
     except (ValueError, OSError) as error:
         yield BadRecord(f"after {file.calls:,} calls", str(error))
     except Exception as error:  # noqa: BLE001 - the message may quote the log, and a traceback would print it
-        kind, trace = type(error).__name__, error.__traceback__
-        raise RuntimeError(f"the reader of {name} failed: {kind}").with_traceback(trace) from None
+        failure = RuntimeError(f"the reader of {name} failed: {type(error).__name__}")
+        raise failure.with_traceback(error.__traceback__) from None
 
 
 def _parse_format(written: str | None) -> str | None:

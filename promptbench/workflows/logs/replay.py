@@ -188,9 +188,14 @@ def replay(
         if dry_run or runs is None:
             return None
         chosen = {"prompt": [], "model": [], "case": [], "tag": [], "replayed": list(prepared.calls)}
-        request = RunRequest(shlex.join(command), chosen)
-        budgets = spending.budgets(spending.budget(), prepared)
-        finished = execute(project, prepared, runs, listen, asked=request, budgets=budgets)
+        finished = execute(
+            project,
+            prepared,
+            runs,
+            listen,
+            asked=RunRequest(shlex.join(command), chosen),
+            budgets=spending.budgets(spending.budget(), prepared),
+        )
     verdict = finished.verdict
     labels = {variant.hash: variant.label for variant in (*prepared.variants, *prepared.candidates)}
     return ReplayReport(
@@ -235,13 +240,14 @@ def _build_cases(prepared: PreparedSuite, finished: Finished) -> Iterator[Replay
         known = set(states.values()) - {CaseOutcome.NO_ANSWER}
         otherwise = CaseOutcome.NOT_REPRODUCED if known else CaseOutcome.NO_ANSWER
         worst = (state for state in (CaseOutcome.STILL_FAILING, CaseOutcome.FIXED) if state in known)
-        models = {call.model for call in calls if call.model}
         yield ReplayedCase(
             case=name,
             calls=[call.id for call in calls],
             state=next(worst, otherwise),
             by_model=states,
-            other_models=sorted(model for model in models if model.rpartition("/")[2] not in suite_models),
+            other_models=sorted(
+                {call.model for call in calls if call.model and call.model.rpartition("/")[2] not in suite_models}
+            ),
             # Without a prompt in production, the candidate's failures count.
             reproduced_on=sum(
                 bool(_fails(finished, verdict.champion or verdict.candidate, model, name)) for model in states
@@ -270,7 +276,7 @@ def rescore_report(found: RescoreReport) -> Report:
     """Return the report on logged answers that were scored again."""
     rows = []
     for item in sorted(found.models, key=lambda item: -item.failing):
-        rungs = sorted(item.rungs.items(), key=lambda rung: -rung[1])
+        rungs = Counter(item.rungs).most_common()
         formats = ", ".join(f"{count} {rung.replace('_', ' ')}" for rung, count in rungs)
         rows.append((item.model or "?", str(item.answers), str(item.failing), formats or "–"))
     columns = [TableColumn("model", numeric=False), TableColumn("answers"), TableColumn("failing now")]
@@ -299,8 +305,8 @@ def replay_report(found: ReplayReport) -> Report:
     for item in found.cases:
         if item.other_models:
             models = f"{item.reproduced_on} of {number_of(len(found.models), 'model')}"
-            others = ", ".join(item.other_models)
-            lines.append(f"'{item.case}' failed on {others}, which is not called here: reproduced on {models}")
+            text = f"failed on {', '.join(item.other_models)}, which is not called here: reproduced on {models}"
+            lines.append(f"'{item.case}' {text}")
     if found.passing_now:
         verb = "passes" if found.passing_now == 1 else "pass"
         lines.append(f"{number_of(found.passing_now, 'logged answer')} {verb} all checks now")

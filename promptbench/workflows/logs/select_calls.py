@@ -39,7 +39,9 @@ def select_from_clusters(project: Project, path: Path, limit: int | None) -> lis
     suite_with_checks = file if suite and suite.checks else None
     answered = CallFilter(tiers=frozenset((FailureTier.CONTENT, FailureTier.TRUNCATED)))
     clusters = find_failures(project, suite_with_checks, CallFilter() if suite_with_checks else answered)
-    found = [item.example for item in clusters if item.example.logged and item.example.tier is not FailureTier.TRANSPORT]
+    found = [
+        item.example for item in clusters if item.example.logged and item.example.tier is not FailureTier.TRANSPORT
+    ]
     if not found:
         raise NothingSelected("no imported call with an answer fails", hint="`promptbench import FILE` reads a log")
     return select_by_id(project, [item.id for item in found[:limit]])

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ast
-import inspect
 import json
 from collections.abc import Mapping
-from itertools import combinations, pairwise
+from itertools import combinations
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
@@ -14,7 +12,6 @@ from promptbench.checks import plugins as checks
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.plugins import module_name
 from promptbench.core.types import Json
-from promptbench.report import model
 from promptbench.report.model import SCHEMA_VERSION, RunReport
 from promptbench.suite.file import CaseFile, SuiteFile
 from promptbench.workflows.judge.run_report import NOT_IN_JSON
@@ -24,6 +21,8 @@ from promptbench.yaml.source import Source
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _CASE_FILE: dict[str, Json] = {"type": "string", "pattern": r"\.(jsonl|csv|xlsx)$"}
+# Types that only the formats for people have.
+_SHOWN_ONLY = ("Explored", "PromptText", "CaseAttempts", "AttemptRow", "PastRow")
 _BESIDE_A_CHECK: dict[str, Json] = {
     "reading": {
         "description": "'loose' also takes the answer without its first or last line and without asterisks.",
@@ -47,16 +46,13 @@ def report_schema() -> dict[str, Json]:
     runs = TypeAdapter(list[RunReport]).json_schema(mode="serialization")
     kinds = {name: kind for name, kind in runs.pop("$defs").items() if name not in _SHOWN_ONLY}
     for name, kind in kinds.items():
-        about = _attribute_docs(getattr(model, name, None))
         if name == "RunReport":
             kind["properties"] = {key: value for key, value in kind["properties"].items() if key not in NOT_IN_JSON}
         # A field with a default is always written.
         kind["required"] = list(kind.get("properties", ()))
-        for field, schema in kind.get("properties", {}).items():
+        for schema in kind.get("properties", {}).values():
             schema.pop("title", None)
             schema.pop("default", None)
-            if field in about:
-                schema["description"] = about[field]
     return {
         "$schema": _DIALECT,
         "title": "promptbench report",
@@ -65,24 +61,6 @@ def report_schema() -> dict[str, Json]:
         "required": ["schema_version", "runs"],
         "$defs": kinds,
     }
-
-
-# Parts that only formats for people have.
-_SHOWN_ONLY = ("Explored", "PromptText", "CaseRow", "AttemptRow", "PastRow")
-_SHOWN_ONLY = ("Explored", "PromptText", "CaseAttempts", "AttemptRow", "PastRow")  # What only a format for people has.
-
-
-def _attribute_docs(kind: type | None) -> dict[str, str]:
-    """Return the docstring below each attribute of a class."""
-    if kind is None or not hasattr(kind, "__dataclass_fields__"):
-        return {}
-    [body] = ast.parse(inspect.getsource(kind)).body
-    assert isinstance(body, ast.ClassDef)
-    found = {}
-    for before, after in pairwise(body.body):
-        if isinstance(before, ast.AnnAssign) and isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
-            found[ast.unparse(before.target)] = inspect.cleandoc(str(after.value.value)).replace("\n", " ")
-    return found
 
 
 class _Generator(GenerateJsonSchema):
@@ -163,8 +141,11 @@ def _defined() -> dict[str, Json]:
 def _argument(name: str) -> dict[str, Json]:
     """Return the schema of a check's argument, with descriptions and the arguments of its own example."""
     page = check_page(name)
-    schema = _with_words(page.name, checks.load(name).argument_schema)
-    return {**schema, "description": page.summary, "examples": _arguments_in(page.name, page.example)}
+    return {
+        **_with_words(page.name, checks.load(name).argument_schema),
+        "description": page.summary,
+        "examples": _arguments_in(page.name, page.example),
+    }
 
 
 def _with_words(check: str, schema: Json) -> Json:
@@ -175,14 +156,12 @@ def _with_words(check: str, schema: Json) -> Json:
         return schema
     found = {key: _with_words(check, value) for key, value in schema.items() if key != "properties"}
     if isinstance(schema.get("properties"), dict):
-        found["properties"] = {option: _option(check, option, item) for option, item in schema["properties"].items()}
+        found["properties"] = {}
+        for option, item in schema["properties"].items():
+            described = _OF_ONE.get((check, option)) or _OPTIONS.get(option)
+            words = {"description": described[0], "examples": [described[1]]} if described else {}
+            found["properties"][option] = {**words, **_with_words(check, item)}
     return found
-
-
-def _option(check: str, option: str, schema: Json) -> Json:
-    described = _OF_ONE.get((check, option)) or _OPTIONS.get(option)
-    words = {"description": described[0], "examples": [described[1]]} if described else {}
-    return {**words, **_with_words(check, schema)}
 
 
 def _arguments_in(check: str, example: str) -> list[Json]:
@@ -191,12 +170,10 @@ def _arguments_in(check: str, example: str) -> list[Json]:
     value = document.value if document else {}
     items = [{"expect": value["expect"]}] if "expect" in value else value.get("checks", [])
     named = [item if isinstance(item, dict) else {item: None} for item in items]
-    return [_plain(given) for item in named for name, given in item.items() if module_name(name) == module_name(check)]
-
-
-def _plain(value: Json) -> Json:
-    """Return data with plain numbers instead of those that keep how they were written."""
-    return json.loads(json.dumps(value))
+    arguments = [given for item in named for name, given in item.items() if module_name(name) == module_name(check)]
+    # Parsed YAML has numbers that keep how they were written; JSON has plain ones.
+    plain: list[Json] = json.loads(json.dumps(arguments))
+    return plain
 
 
 # Descriptions of the options of checks, each with an example; `_OF_ONE` has those that differ for one check.
