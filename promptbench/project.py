@@ -175,12 +175,12 @@ class Project:
         for path in paths:
             below = sorted(path.glob(f"**/{SUITE_FILE}")) if path.is_dir() else [path]
             if not below:
-                raise InputError(f"there is no {SUITE_FILE} in {self.shown(path)}")
+                raise InputError(f"no {SUITE_FILE} found in {self.shown(path)}")
             files += below
         files = files or sorted((self.settings.root / "suites").glob(f"**/{SUITE_FILE}"))
         if not files:
             hint = "`promptbench init` writes one that runs"
-            raise NothingSelected(f"there is no suite below {self.shown(self.settings.root / 'suites')}/", hint=hint)
+            raise NothingSelected(f"no suite found below {self.shown(self.settings.root / 'suites')}/", hint=hint)
         return list(dict.fromkeys(files))
 
     def suite_file(self, path: Path) -> Path:
@@ -278,7 +278,6 @@ class Project:
 
 
 def _part_of(prepared: PreparedSuite, shard: Shard) -> PreparedSuite:
-    """Return one shard of a suite. Raise InputError if the file with the durations is invalid."""
     path = prepared.suite.folder / DURATIONS
     try:
         known = json.loads(path.read_text(encoding="utf-8-sig"))["cases"] if path.is_file() else {}

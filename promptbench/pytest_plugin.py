@@ -46,7 +46,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     if file_path.name != SUITE or not _is_wanted(file_path, parent.config):
         return None
-    collector: SuiteFile = SuiteFile.from_parent(parent, path=file_path)
+    collector: SuiteCollector = SuiteCollector.from_parent(parent, path=file_path)
     return collector
 
 
@@ -70,13 +70,13 @@ def _is_wanted(file: Path, config: pytest.Config) -> bool:
 def pytest_runtestloop(session: pytest.Session) -> None:
     """Call the models for all cases of a suite concurrently, before the first test.
 
-    Not with `-x`, when the rest may not be wanted, and not in a worker of xdist, which has only some of the tests.
+    Not with `-x`, which may not need the rest, and not in a worker of xdist, which has only some of the tests.
     """
     config = session.config
     stops_early = config.getoption("maxfail") or hasattr(config, "workerinput")
     if stops_early or session.testsfailed or config.getoption("collectonly"):
         return
-    by_suite: dict[SuiteFile, list[CaseItem]] = {}
+    by_suite: dict[SuiteCollector, list[CaseItem]] = {}
     for item in session.items:
         if isinstance(item, CaseItem):
             by_suite.setdefault(item.file, []).append(item)
@@ -94,7 +94,7 @@ def _say(config: pytest.Config, items: Sequence[CaseItem]) -> None:
     reporter.write_line(f"promptbench: calling models for {items[0].file.nodeid}: {calls}")
 
 
-class SuiteFile(pytest.File):
+class SuiteCollector(pytest.File):
     """A suite, whose cases are tests."""
 
     # Why calls failed, for the tests that need them.
@@ -109,14 +109,14 @@ class SuiteFile(pytest.File):
         several = len({item.prompt for item in requests if item.prompt}) > 1
         taken: Counter[str] = Counter()
         for request in requests:
+            # A test's name is one line, and two colons separate its parts.
+            case = "".join(char if char.isprintable() else " " for char in request.case.replace("::", ":"))
             where = f"{request.model}-{request.prompt}" if several and request.prompt else request.model
-            name = f"{_name(request.case)}[{where}]"
+            name = f"{case}[{where}]"
             taken[name] += 1
-            name = name if taken[name] == 1 else f"{_name(request.case)} ({taken[name]})[{where}]"
+            name = name if taken[name] == 1 else f"{case} ({taken[name]})[{where}]"
             # As a text, so that pytest reads it as it will when it looks for the last failures.
-            nodeid = f"{self.nodeid}::{name}"
-            item: CaseItem = CaseItem.from_parent(self, name=name, nodeid=nodeid, request=request)
-            yield item
+            yield CaseItem.from_parent(self, name=name, nodeid=f"{self.nodeid}::{name}", request=request)
 
     def call(self, requests: Sequence[CaseRequest]) -> None:
         """Make the attempts that are missing. If that fails, the tests that need them report why."""
@@ -128,18 +128,13 @@ class SuiteFile(pytest.File):
             self.failure = _full_text(error)
 
 
-def _name(case: str) -> str:
-    """Return a case's name as part of a test's name, which is one line and in which two colons have a meaning."""
-    return "".join(char if char.isprintable() else " " for char in case.replace("::", ":"))
-
-
 class CaseItem(pytest.Item):
     """One case for one model, with one prompt."""
 
     def __init__(self, request: CaseRequest, **more: Any) -> None:
         super().__init__(**more)
         self.request = request
-        self.file: SuiteFile = more["parent"]
+        self.file: SuiteCollector = more["parent"]
         self.add_marker("promptbench")
         case = self.file.opened.prepared.cases[request.case]
         # `-k critical` finds the cases with that tag.
@@ -166,8 +161,8 @@ class CaseItem(pytest.Item):
         attempt = self.file.opened.attempt(self.request)
         assert attempt is not None
         assert attempt.answer is not None
-        self.user_properties.append(("model", attempt.answer.model))
-        self.user_properties.append(("provider_ms", round(attempt.answer.provider_ms)))
+        facts = (("model", attempt.answer.model), ("provider_ms", round(attempt.answer.provider_ms)))
+        self.user_properties.extend(facts)
         if attempt.outcome is Outcome.FAILED:
             text = self.file.opened.explain(self.request, attempt)
             pytest.fail(f"{text}\n   or: pytest {shlex.quote(self.nodeid)}", pytrace=False)
@@ -208,7 +203,6 @@ _SUITES: pytest.StashKey[_Suites] = pytest.StashKey()
 
 
 def _read_budget(config: pytest.Config) -> SharedBudget:
-    """Return the budget of the session. Raise InputError for an invalid amount."""
     from promptbench.core.errors import InputError
     from promptbench.workflows.judge.budgets import Spending
     from promptbench.workflows.judge.suite_session import SharedBudget
@@ -231,7 +225,6 @@ def _read_budget(config: pytest.Config) -> SharedBudget:
 
 
 def _full_text(error: PromptbenchError) -> str:
-    """Return an error of promptbench with its diagnostics and hint."""
     from promptbench.report.diagnostics import render
 
     diagnostics = render(error.diagnostics)
@@ -240,7 +233,7 @@ def _full_text(error: PromptbenchError) -> str:
 
 
 @dataclass(frozen=True)
-class Case:
+class SuiteCase:
     """A case of a suite, for a test in Python."""
 
     _suite: SuiteSession
@@ -263,18 +256,18 @@ class Case:
     def ask(self, model: str | None = None) -> str:
         """Call one of the suite's models, by default the first one, with the suite's prompt, and return its answer.
 
-        Raise EnvironmentFailure if there is no answer: that says nothing about the prompt.
+        Raise EnvironmentFailure if no answer comes: that says nothing about the prompt.
         """
         from promptbench.core.errors import EnvironmentFailure, InputError
 
-        wanted = [item for item in self._suite.requests() if item.case == self.name and model in (None, item.model)]
-        if not wanted:
+        requests = (item for item in self._suite.requests() if item.case == self.name and model in (None, item.model))
+        if (request := next(requests, None)) is None:
             raise InputError(f"the suite has no model '{model}'")
-        self._suite.call(wanted[:1])
-        attempt = self._suite.attempt(wanted[0])
+        self._suite.call([request])
+        attempt = self._suite.attempt(request)
         if attempt is None or attempt.answer is None or attempt.fallback:
             why = attempt.error if attempt else self._suite.reason
-            raise EnvironmentFailure(f"no answer of {wanted[0].model}: {self._suite.masked(why or '')}")
+            raise EnvironmentFailure(f"no answer of {request.model}: {self._suite.masked(why or '')}")
         return attempt.answer.text
 
 
@@ -285,11 +278,11 @@ class Promptbench:
     _open: Callable[[Path], SuiteSession]
     _root: Path
 
-    def suite(self, path: str | Path) -> dict[str, Case]:
+    def suite(self, path: str | Path) -> dict[str, SuiteCase]:
         """Return the cases of a suite by name, in order. `path`, its file or folder, is relative to pytest's root."""
         file = self._root / path
         suite = self._open(file / SUITE if file.is_dir() else file)
-        return {name: Case(suite, name) for name in suite.prepared.cases.names}
+        return {name: SuiteCase(suite, name) for name in suite.prepared.cases.names}
 
     def check(self, answer: str, checks: Iterable[Any] = (), **more: Any) -> Evaluation:
         """Check an answer with checks, each as under `checks:` in a suite, and with `expect=`, as there.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -12,9 +12,6 @@ from promptbench.cli.output import out, out_json, say
 from promptbench.core.errors import Exit, InputError
 from promptbench.core.words import number_of
 from promptbench.report.words import clean, excerpt
-
-if TYPE_CHECKING:
-    from promptbench.workflows.logs.capture import CaptureReport
 
 
 def capture(
@@ -60,14 +57,10 @@ def capture(
     if not calls:
         raise InputError("no call is named", hint="name ids that `promptbench failures` shows, or --top 5")
     report = capture_cases(project, suite, calls, options, dry_run=dry_run)
+    code = Exit.NO if report.refused else Exit.YES
     if as_json:
         out_json(report.as_dict())
-    else:
-        _show(report, dry_run=dry_run)
-    return Exit.NO if report.refused else Exit.YES
-
-
-def _show(report: CaptureReport, *, dry_run: bool) -> None:
+        return code
     if dry_run and report.added:
         out(report.added, end="")
     for item in report.captured:
@@ -85,3 +78,4 @@ def _show(report: CaptureReport, *, dry_run: bool) -> None:
     verb = "would be added to" if dry_run else "added to"
     diff = f"; `git diff {report.path}` shows it" if report.written else ""
     out(f"{number_of(len(report.captured), 'case')} {verb} {report.path}{diff}")
+    return code

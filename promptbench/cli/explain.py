@@ -6,17 +6,13 @@ import re
 import textwrap
 from collections.abc import Iterable
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from promptbench.cli.options import AsJson
 from promptbench.cli.output import out, out_json, target
 from promptbench.core.errors import Exit
-
-if TYPE_CHECKING:
-    from promptbench.core.types import Json
-    from promptbench.workflows.start.explain import CheckPage, DiagnosticPage
 
 
 def explain(
@@ -57,7 +53,7 @@ def _list_all(as_json: bool) -> None:
 def _explain_name(written: str, as_json: bool) -> None:
     from promptbench.workflows.start.explain import Term, explain
 
-    found: CheckPage | Term = explain(written)
+    found = explain(written)
     if as_json:
         out_json({"schema_version": 1, "terms" if isinstance(found, Term) else "checks": [asdict(found)]})
     elif isinstance(found, Term):
@@ -73,22 +69,24 @@ def _explain_codes(written: str, as_json: bool) -> None:
 
     pages = diagnostic_pages() if written == "PB" else [diagnostic_page(written)]
     if as_json:
-        out_json({"schema_version": 1, "mistakes": [_as_data(page) for page in pages]})
-    elif written == "PB":
+        # The key `mend` is older than the name `fix`, and part of schema version 1.
+        data = [{"mend" if key == "fix" else key: value for key, value in asdict(page).items()} for page in pages]
+        for item, page in zip(data, pages, strict=True):
+            item["file"] = page.where
+            del item["note"]
+        out_json({"schema_version": 1, "mistakes": data})
+        return
+    if written == "PB":
         _print_list((page.code, page.title) for page in pages)
         out("\n`promptbench explain CODE` explains one of them.")
-    else:
-        _print_diagnostic(pages[0])
-
-
-def _as_data(page: DiagnosticPage) -> dict[str, Json]:
-    # The key `mend` is older than the name `fix`, and part of schema version 1.
-    data = {"mend" if key == "fix" else key: value for key, value in asdict(page).items() if key != "note"}
-    return {**data, "file": _file(page)}
-
-
-def _file(page: DiagnosticPage) -> str:
-    return f"{page.file}, {page.note}" if page.note else page.file
+        return
+    [page] = pages
+    out(f"{page.code}: {page.title}\n")
+    _print_paragraphs([("Cause", page.cause), ("Fix", page.fix)])
+    where = "at the terminal" if page.right_file == "terminal" else f"in {page.right_file}"
+    parts = [(f"Next to it, {file}", text) for file, text in page.beside.items()]
+    for title, text in (*parts, (f"Wrong, in {page.where}", page.wrong), (f"Right, {where}", page.right)):
+        out(f"\n{title}:\n{textwrap.indent(text, '  ')}", end="")
 
 
 def _print_list(rows: Iterable[tuple[str, str]]) -> None:
@@ -102,15 +100,6 @@ def _print_list(rows: Iterable[tuple[str, str]]) -> None:
 def _print_paragraphs(paragraphs: Iterable[tuple[str, str]]) -> None:
     for name, words in paragraphs:
         out(textwrap.fill(f"{name}: {words}", _width(), subsequent_indent="  ", break_on_hyphens=False))
-
-
-def _print_diagnostic(page: DiagnosticPage) -> None:
-    out(f"{page.code}: {page.title}\n")
-    _print_paragraphs([("Cause", page.cause), ("Fix", page.fix)])
-    where = "at the terminal" if page.right_file == "terminal" else f"in {page.right_file}"
-    parts = [(f"Next to it, {file}", text) for file, text in page.beside.items()]
-    for title, text in (*parts, (f"Wrong, in {_file(page)}", page.wrong), (f"Right, {where}", page.right)):
-        out(f"\n{title}:\n{textwrap.indent(text, '  ')}", end="")
 
 
 def _width() -> int:

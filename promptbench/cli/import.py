@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from promptbench.cli.asking import is_interactive
 from promptbench.cli.options import AsJson, FailedOnly, LoggedModels, Since, Where, call_filter
 from promptbench.cli.output import out, out_json, say
 from promptbench.core.errors import Exit, InputError
@@ -48,7 +49,7 @@ def import_(
     if no_redact:
         say("warning: nothing is redacted: personal data and secrets are stored as they are in the log")
     project = Project.open()
-    if format_ is None and not mapping and sys.stdin.isatty() and sys.stderr.isatty():
+    if format_ is None and not mapping and is_interactive():
         mapping = _ask_columns(paths)
     with ImportProgress(quiet=quiet) as progress:
         done = import_logs(
@@ -80,7 +81,6 @@ def _columns(written: Sequence[str]) -> dict[str, str]:
 
 
 def _ask_columns(paths: Sequence[str]) -> dict[str, str]:
-    """Ask the user for the columns of tables whose names are unknown."""
     from promptbench.workflows.logs.import_logs import find_unmapped_tables
 
     answers: dict[str, str] = {}

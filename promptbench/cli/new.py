@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from promptbench.cli.asking import ask_text, ask_until, confirm, is_interactive
+from promptbench.cli.options import variables
 from promptbench.cli.output import out, say
 from promptbench.core.diagnostics import suggest
 from promptbench.core.errors import Exit, InputError
@@ -34,17 +34,18 @@ def _group() -> None:
 @new.command("case")
 def case(
     suite: Annotated[
-        Path | None, typer.Argument(metavar="SUITE", help="The suite's file or folder; the only one by default.")
+        Path | None, typer.Argument(metavar="SUITE", help="The suite's file or folder; by default the only one.")
     ] = None,
-    name: Annotated[str | None, typer.Option("--name", metavar="TEXT", help="What the case is about.")] = None,
+    name: Annotated[str | None, typer.Option("--name", metavar="TEXT", help="The name of the case.")] = None,
     var: Annotated[
-        list[str] | None, typer.Option("--var", metavar="NAME=TEXT", help="What goes in for {{NAME}} of the prompt.")
+        list[str] | None,
+        typer.Option("--var", metavar="NAME=TEXT", help="A value for {{NAME}}; =@FILE reads a file."),
     ] = None,
     expect: Annotated[
-        str | None, typer.Option("--expect", metavar="YAML", help="What should come back, as under 'expect:'.")
+        str | None, typer.Option("--expect", metavar="YAML", help="The expected answer, as under 'expect:'.")
     ] = None,
     never: Annotated[
-        list[str] | None, typer.Option("--never", metavar="TEXT", help="What must never be in the answer.")
+        list[str] | None, typer.Option("--never", metavar="TEXT", help="A text that must not be in the answer.")
     ] = None,
     check: Annotated[
         list[str] | None, typer.Option("--check", metavar="YAML", help="A check as in a suite: 'contains: refund'.")
@@ -52,12 +53,12 @@ def case(
     tag: Annotated[list[str] | None, typer.Option("--tag", metavar="TAG", help="A tag of the case.")] = None,
     was: Annotated[
         str | None,
-        typer.Option("--was", metavar="TEXT", help="The wrong answer that came back; the case fails on it."),
+        typer.Option("--was", metavar="TEXT", help="The wrong answer of the model; the case must fail on it."),
     ] = None,
     answer: Annotated[
-        str | None, typer.Option("--answer", metavar="TEXT", help="An answer to try the checks on; it is not kept.")
+        str | None, typer.Option("--answer", metavar="TEXT", help="An answer to run the checks on; it is not written.")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the case, and write nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the case, and write nothing.")] = False,
 ) -> int:
     """Add a case to a suite. At a terminal it asks for missing options, and shows the case before it writes."""
     from promptbench.project import Project
@@ -65,10 +66,14 @@ def case(
     from promptbench.workflows.start.new_case import CaseAuthor, Draft
 
     author = CaseAuthor(Project.open(), suite)
+    given = variables(var or ())
+    if unknown := next((item for item in given if author.variables and item not in author.variables), None):
+        hint = suggest(unknown, author.variables, f"the prompt has {', '.join(author.variables)}")
+        raise InputError(f"the prompt has no placeholder '{unknown}'", hint=hint)
     options = read_capture_options(should_be=None, expect=expect, checks=check or (), tags=tag or ())
     draft = Draft(
         name=name or "",
-        variables=_variables(var or (), author.variables),
+        variables=given,
         expect=options.expect,
         never=tuple(never or ()),
         checks=options.checks,
@@ -105,21 +110,7 @@ def case(
     return Exit.YES
 
 
-def _variables(written: Sequence[str], names: Sequence[str]) -> dict[str, str]:
-    found = {}
-    for item in written:
-        name, equals, text = item.partition("=")
-        if not (name and equals):
-            raise InputError(f"invalid --var '{item}'", hint="write it as --var NAME=TEXT")
-        if names and name not in names:
-            hint = suggest(name, names, f"the prompt has {', '.join(names)}")
-            raise InputError(f"the prompt has no placeholder '{name}'", hint=hint)
-        found[name] = text
-    return found
-
-
 def _ask_missing(draft: Draft, author: CaseAuthor) -> Draft:
-    """Return the draft, completed by questions at the terminal."""
     values = dict(draft.variables)
     for name in author.variables:
         if name not in values:
@@ -144,7 +135,6 @@ def _ask_missing(draft: Draft, author: CaseAuthor) -> Draft:
 
 
 def _ask_expected(author: CaseAuthor) -> tuple[Json, ...]:
-    """Ask for the expected answer, field by field if it has fields."""
     from promptbench.workflows.start.new_case import choices_of, read_field, read_value
 
     if not author.fields:
@@ -163,7 +153,6 @@ def _ask_expected(author: CaseAuthor) -> tuple[Json, ...]:
 
 
 def _try_answer(draft: Draft, author: CaseAuthor) -> Draft:
-    """Run the checks on a pasted answer. A wrong one may become the case's logged answer."""
     say("An answer to try the checks on, such as the wrong one? Just Enter: skip.")
     answer = ask_text()
     if not answer or _evaluate(draft, author, answer):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -28,9 +28,6 @@ from promptbench.cli.options import (
 from promptbench.cli.output import out, out_json, say
 from promptbench.core.errors import Exit, InputError
 from promptbench.core.words import number_of
-
-if TYPE_CHECKING:
-    from promptbench.engine.estimate import Estimate
 
 
 def replay(
@@ -98,15 +95,15 @@ def replay(
 
 
 def _command(suite: Path, failed_only: bool, options: Mapping[str, Sequence[object] | None]) -> list[str]:
-    """Return the command that resumes this replay, or shows its result again."""
+    # The command resumes this replay, or shows its result again.
     words = ["promptbench", "replay", str(suite), "--ask"]
     for flag, values in options.items():
         words += [word for value in values or () if value is not None for word in (flag, str(value))]
     return [*words, *(["--failed-only"] if failed_only else [])]
 
 
-def _announce(failures: int, expected: Mapping[str, Estimate], *, dry_run: bool, as_json: bool) -> None:
-    """Print the calls before they are made; for a dry run they are the result."""
+def _announce(failures: int, expected: Mapping[str, Any], *, dry_run: bool, as_json: bool) -> None:
+    # `expected` has an estimate for each model. For a dry run it is the result.
     from dataclasses import asdict
 
     from promptbench.cli.run import expected_words

@@ -27,9 +27,12 @@ def schema(
     ] = What.SUITE,
 ) -> int:
     """Print the JSON Schema of suite files, with which editors complete and check YAML, or another schema."""
-    from promptbench.workflows.start.schema import report_schema, suite_schema
-    from promptbench.workflows.upkeep.datasette import datasette_metadata
+    if what is What.DATASETTE:
+        from promptbench.workflows.upkeep.datasette import datasette_metadata
 
-    schemas = {What.SUITE: suite_schema, What.REPORT: report_schema, What.DATASETTE: datasette_metadata}
-    out_json(schemas[what]())
+        out_json(datasette_metadata())
+    else:
+        from promptbench.workflows.start.schema import report_schema, suite_schema
+
+        out_json(report_schema() if what is What.REPORT else suite_schema())
     return Exit.YES

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -14,9 +14,6 @@ from promptbench.core.errors import Exit
 from promptbench.core.words import number_of
 from promptbench.report.diagnostics import render
 from promptbench.report.words import clean
-
-if TYPE_CHECKING:
-    from promptbench.workflows.start.sheet import SheetImported
 
 sheet = typer.Typer(help="Edit the cases of a suite in a spreadsheet.", no_args_is_help=True)
 _MAX_LINES = 200
@@ -66,12 +63,7 @@ def import_(
         say(render(done.warnings, colour=coloured(sys.stderr)))
     if as_json:
         out_json(done.as_dict())
-    else:
-        _show(done, dry_run=dry_run)
-    return Exit.YES
-
-
-def _show(done: SheetImported, *, dry_run: bool) -> None:
+        return Exit.YES
     lines = done.diff.splitlines()
     out_lines(clean(line) for line in lines[:_MAX_LINES])
     if len(lines) > _MAX_LINES:
@@ -92,3 +84,4 @@ def _show(done: SheetImported, *, dry_run: bool) -> None:
     summary = ", ".join(f"{count:,} {word}" for count, word in counts if count)
     verb = "no changes in" if not done.diff else "would change" if dry_run else "changed"
     out(f"{verb} {done.suite}: {summary}")
+    return Exit.YES

@@ -165,7 +165,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _secrets(table: Any) -> Iterator[str]:
-    """Yield the keys of secrets in a table and those below it, except references such as `${NAME}`."""
+    # A reference such as `${NAME}` is not a secret.
     for name, value in table.items() if isinstance(table, dict) else ():
         if isinstance(value, str) and is_secret_name(name) and "${" not in value:
             yield name
@@ -173,7 +173,6 @@ def _secrets(table: Any) -> Iterator[str]:
 
 
 def _shown(line: str) -> str:
-    """Return a line of the file without secrets."""
     name, equals, _ = line.partition("=")
     return f"{name}= ***" if equals and is_secret_name(name.strip(" \t\"'")) else hide(line)
 
@@ -187,7 +186,6 @@ def _error(message: str, location: Location, hint: str) -> InputError:
 
 
 def _toml_problem(message: str, path: Path, text: str) -> tuple[str, Location]:
-    """Return the parser's message without its location, and the location."""
     what, _, where = message.partition(" (at ")
     lines = text.split("\n")
     at = re.match(r"line (\d+), column (\d+)", where)
@@ -216,7 +214,6 @@ def _variable(name: str) -> str:
 
 
 def _number(text: str) -> int | float | str:
-    """Parse a number; other text is returned unchanged, and validation refuses it."""
     try:
         return int(text) if text.lstrip("+-").isdecimal() else float(text)
     except ValueError:

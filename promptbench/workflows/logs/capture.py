@@ -127,7 +127,7 @@ def capture(
 
 
 def _load_versions(store: Store, name: str) -> Iterator[Prompt]:
-    """Yield the stored versions of a prompt, the latest first: the logged calls may have used one of them."""
+    # The logged calls may have used any stored version, most likely the latest.
     for version in reversed(store.versions(name)) if name in store.prompts() else ():
         prompt = parse_prompt(Source(f"{name}.prompt", version.source), Diagnostics())
         if prompt is not None:
@@ -228,7 +228,7 @@ class _Capturer:
             yield given | {"checks": [*checks, "json"]}, "'json', which the suite lacks"
 
     def _data(self, name: str, kept: StoredCall, given: CallInput, extra: Mapping[str, Json]) -> dict[str, Json]:
-        """Return the case as it is written, in reading order."""
+        # In reading order.
         call, options = kept.call, self._options
         origin = {"source": kept.source, "id": call.id, "time": call.time, "model": call.model}
         return {
@@ -257,13 +257,12 @@ def _input_hash(given: CallInput) -> str:
 
 
 def _parse_document(value: Json) -> Json:
-    """Return a text that is a JSON object or list as data, and anything else unchanged."""
     reading = read_json(value) if isinstance(value, str) else None
     return reading.value if reading and reading.rung is Rung.RAW and isinstance(reading.value, (dict, list)) else value
 
 
 def _name(call: LoggedCall, given: CallInput, taken: set[str]) -> str:
-    """Return a free name: the call's id if people can read it, else the first words of the input."""
+    # An id that people can read helps them to find the call in their log.
     if _READABLE_ID.match(call.id):
         return free_name(call.id, taken)
     texts = [value for value in given.variables.values() if isinstance(value, str)]
@@ -277,10 +276,10 @@ def first_words(texts: Iterable[str], count: int) -> str:
     return " ".join(words)[:_LONGEST_NAME].strip()
 
 
-def free_name(wanted: str, taken: set[str]) -> str:
+def free_name(name: str, taken: set[str]) -> str:
     """Return a name, with a number behind it if it is taken."""
-    names = (wanted if count == 1 else f"{wanted} ({count})" for count in itertools.count(1))
-    return next(name for name in names if name not in taken)
+    names = (name if count == 1 else f"{name} ({count})" for count in itertools.count(1))
+    return next(free for free in names if free not in taken)
 
 
 def read_capture_options(

@@ -159,7 +159,6 @@ def _find_logged(
 
 
 def _explain_error(error: str, other: str = "") -> str:
-    """Return the HTTP status, else the error without details."""
     status = _STATUS.search(error) or _STATUS.search(other)
     return f"HTTP {status[1]}" if status else strip_details(error) or "no answer"
 
@@ -227,7 +226,7 @@ def _explain_attempt(attempt: Attempt) -> tuple[FailureTier, str]:
 
 
 def failures_report(clusters: Sequence[Cluster], *, everything: bool = False) -> Report:
-    """Return the report on these clusters; only the first ones unless `everything` is wanted."""
+    """Return the report on these clusters; by default only the first ones."""
     shown, rest = (clusters, ()) if everything else (clusters[:ROWS], clusters[ROWS:])
     columns = [
         TableColumn("calls"),

@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
+import glob
 import io
+import secrets
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import BinaryIO
 
 from promptbench.core.call_filter import CallFilter
 from promptbench.core.diagnostics import suggest
-from promptbench.core.errors import InputError, NothingSelected
+from promptbench.core.errors import EnvironmentFailure, InputError, NothingSelected
 from promptbench.core.plugins import module_name
 from promptbench.core.types import BadRecord, Json, LoggedCall
 from promptbench.ingest import detect_format, generic, load_format, plugins
+from promptbench.ingest.files.log_file import LogFile
+from promptbench.ingest.files.streams import LogError, PipeBuffer
 from promptbench.ingest.files.unknown_log import describe_unknown
 from promptbench.project import Project
 from promptbench.redaction.redactor import Redactor
 from promptbench.store.calls import CallStore
-from promptbench.workflows.logs.log_files import STDIN, OpenedLog, UnreadableLog, find_logs
-from promptbench.workflows.logs.redact import load_redactor
 
 # All bad records are counted; this many are listed.
 MAX_BAD_LISTED = 20
 _SECONDS_BETWEEN_UPDATES = 0.1
+STDIN = "-"
+KEY_FILE = "redaction.key"
+_KEY_BYTES = 32
 
 
 # Gets a file's name, the bytes that are read, its size in bytes (None for a pipe), and the calls so far.
@@ -241,3 +248,146 @@ def _find_error(report: ImportReport, found: Sequence[OpenedLog | UnreadableLog]
         name, bad = report.bad[0]
         return InputError(f"no record could be read; {name}, {bad.place}: {bad.reason}")
     return None
+
+
+class ReadPosition:
+    """How far a file is read, in bytes on disk. `size` is None for a pipe."""
+
+    def __init__(self, path: Path | None, pipe: PipeBuffer | None = None) -> None:
+        self._path = path
+        self._pipe = pipe
+        self._handle: BinaryIO | None = None
+        self.size = path.stat().st_size if path else None
+
+    def open(self, mode: str = "rb") -> BinaryIO:
+        """Return the file from its start. Its position is the one that counts from now on."""
+        if self._path is None:
+            assert self._pipe is not None
+            return self._pipe.open()
+        self._handle = self._path.open("rb")
+        return self._handle
+
+    @property
+    def bytes(self) -> int:
+        if self._pipe is not None:
+            return self._pipe.position
+        return self._handle.tell() if self._handle and not self._handle.closed else 0
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedLog:
+    """A log file. `named` is True if the user named it, and not only its folder."""
+
+    file: LogFile
+    position: ReadPosition
+    named: bool
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableLog:
+    """A file that cannot be opened, and the reason."""
+
+    name: str
+    reason: str
+    named: bool
+
+
+def find_logs(
+    paths: Iterable[str], stdin: BinaryIO, mapping: Mapping[str, str] | None = None
+) -> list[OpenedLog | UnreadableLog]:
+    """Return all files that `paths` name, in order, each once. `mapping` is field to column.
+
+    Raise InputError for a path or pattern without a file.
+    """
+    found: dict[str, OpenedLog | UnreadableLog] = {}
+    for written in paths:
+        for path, named in _expand(written):
+            name = "standard input" if path is None else str(path)
+            if name not in found:
+                found[name] = _open(path, name, stdin, named=named)
+    # Some formats are split over several files, so each file knows the others.
+    opened = [item for item in found.values() if isinstance(item, OpenedLog)]
+    files = [replace(item.file, mapping=mapping or {}) for item in opened]
+    for item, file in zip(opened, files, strict=True):
+        found[file.name] = replace(item, file=file.with_others([other for other in files if other is not file]))
+    return list(found.values())
+
+
+def _expand(written: str) -> Iterator[tuple[Path | None, bool]]:
+    """Yield the files of one argument, with True if it names just this one. None is standard input."""
+    path = Path(written)
+    if written == STDIN:
+        yield None, True
+    elif path.is_dir():
+        files = [item for item in sorted(path.rglob("*")) if item.is_file()]
+        files = [item for item in files if not any(part.startswith(".") for part in item.relative_to(path).parts)]
+        if not files:
+            raise InputError(f"no file in {written}")
+        yield from ((item, False) for item in files)
+    elif path.exists():
+        yield path, True
+    elif glob.has_magic(written):
+        matching = sorted(glob.glob(written, recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
+        files = [Path(item) for item in matching if Path(item).is_file()]
+        if not files:
+            raise InputError(f"no file matches '{written}'")
+        yield from ((item, len(files) == 1) for item in files)
+    else:
+        raise InputError(f"file not found: {written}", hint="name a file, a folder, a pattern, or - for a pipe")
+
+
+def _open(path: Path | None, name: str, stdin: BinaryIO, *, named: bool) -> OpenedLog | UnreadableLog:
+    try:
+        position = ReadPosition(path, None if path else PipeBuffer(stdin))
+        return OpenedLog(LogFile.from_opener(position.open, name, path), position, named)
+    except (OSError, LogError) as error:
+        reason = f"cannot be read: {error.strerror or error}" if isinstance(error, OSError) else str(error)
+        return UnreadableLog(name, reason, named)
+
+
+def load_redactor(project: Project, *, keep_key: bool = True) -> Redactor:
+    """Return the project's redactor. Create the key if there is none, and with `keep_key` write it.
+
+    The key stays in `.promptbench/`. Without it nobody can find a telephone number by trying all of them, and with it
+    a value has the same placeholder in every import. Raise InputError if a pattern of the project is invalid.
+    """
+    patterns = dict(project.settings.values.redact)
+    for name, pattern in patterns.items():
+        try:
+            Redactor(b"", {name: pattern})
+        except ValueError as error:
+            raise InputError(f"the pattern '{name}' in [tool.promptbench.redact] {error}") from None
+    return Redactor(_load_key(project.settings.state / KEY_FILE, keep=keep_key), patterns)
+
+
+def _load_key(path: Path, *, keep: bool) -> bytes:
+    try:
+        if not path.exists():
+            key = secrets.token_bytes(_KEY_BYTES)
+            if not keep:
+                return key
+            _write_once(path, key.hex())
+        key = bytes.fromhex(path.read_text(encoding="ascii"))
+    except OSError as error:
+        raise EnvironmentFailure(f"cannot read or write the redaction key {path}: {error.strerror}") from None
+    except ValueError:
+        key = b""
+    if len(key) != _KEY_BYTES:
+        raise EnvironmentFailure(
+            f"{path} is not a valid redaction key",
+            hint="delete it: a new key is created, and later imports have other placeholders",
+        )
+    return key
+
+
+def _write_once(path: Path, text: str) -> None:
+    """Write a file atomically, unless another process was faster."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    draft.touch(mode=0o600)
+    try:
+        draft.write_text(text, encoding="ascii")
+        with suppress(FileExistsError):
+            path.hardlink_to(draft)
+    finally:
+        draft.unlink()

@@ -267,7 +267,6 @@ def _find_state(finished: Finished, model: ModelVerdict, name: str) -> CaseOutco
 
 
 def _fails(finished: Finished, version: str, model: str, name: str) -> bool | None:
-    """Return True if at least half of the attempts fail, None if there are none."""
     cell = finished.table.cell(version, model, name)
     return cell.failures * 2 >= cell.total if cell.total else None
 

@@ -1,4 +1,4 @@
-"""Selection of logged calls for a command: imported ones by id, or those of a log file."""
+"""Select logged calls for a command: imported ones by id, or those of a log file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from promptbench.project import Project
 from promptbench.store.calls import StoredCall
 from promptbench.suite.loader import load as load_suite
 from promptbench.workflows.logs.failures import find_failures
-from promptbench.workflows.logs.redact import load_redactor
+from promptbench.workflows.logs.import_logs import load_redactor
 
 
 def select_by_id(project: Project, ids: Sequence[str]) -> list[StoredCall]:

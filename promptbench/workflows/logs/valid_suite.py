@@ -90,7 +90,9 @@ def _load(file: Path, shown: str, around: Surroundings, store: Store) -> ValidSu
 
 def unified_diff(shown: str, before: bytes, after: bytes) -> str:
     """Return the diff of two contents of a text file."""
-    old, new = (_lines(raw) for raw in (before, after))
+    marks = (b"\xff\xfe", b"\xfe\xff")
+    texts = [raw.decode("utf-16" if raw.startswith(marks) else "utf-8-sig") for raw in (before, after)]
+    old, new = (lf(text).removesuffix("\n").split("\n") for text in texts)
     # difflib is slow on large files, and these differ in few lines: skip the lines that are the same at the start.
     start = 0
     while start < min(len(old), len(new)) and old[start] == new[start]:
@@ -102,8 +104,3 @@ def unified_diff(shown: str, before: bytes, after: bytes) -> str:
 
     lines = difflib.unified_diff(old[start:], new[start:], f"a/{shown}", f"b/{shown}", lineterm="")
     return "".join(f"{_HUNK.sub(shift, line)}\n" for line in lines)
-
-
-def _lines(raw: bytes) -> list[str]:
-    text = lf(raw.decode("utf-16" if raw.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"))
-    return text.removesuffix("\n").split("\n")

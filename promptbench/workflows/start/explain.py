@@ -71,6 +71,10 @@ class DiagnosticPage:
     right: str
     beside: Mapping[str, str]
 
+    @property
+    def where(self) -> str:
+        return f"{self.file}, {self.note}" if self.note else self.file
+
 
 def diagnostic_pages() -> list[DiagnosticPage]:
     """Return the pages of all diagnostic codes, in their order."""

@@ -15,7 +15,6 @@ from promptbench.providers import provider_spec
 from promptbench.settings.settings import PROJECT_FILE, find_project
 from promptbench.store.names import check_prompt_name
 from promptbench.text.templates import is_name
-from promptbench.workflows.start.schema import suite_schema
 from promptbench.yaml.text import in_braces
 
 EXAMPLE_NAME = "orders"
@@ -122,6 +121,8 @@ def init(folder: Path, start: Start) -> list[str]:
         hint = "choose another name, or delete it first"
         raise InputError(f"{taken.relative_to(folder).as_posix()} already exists", hint=hint)
     if not (folder / "suites" / SCHEMA_FILE).exists():
+        from promptbench.workflows.start.schema import suite_schema
+
         files[folder / "suites" / SCHEMA_FILE] = json.dumps(suite_schema(), ensure_ascii=False, indent=1) + "\n"
     if find_project(folder) is None:
         has_starter = start.fields and provider in providers

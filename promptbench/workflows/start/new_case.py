@@ -71,9 +71,9 @@ class CaseAuthor:
         self._names = {case.name for case in cases}
         self._inputs = {json.dumps(case.variables, sort_keys=True): case.name for case in cases}
         prompt = self._target.prompts[0].prompt
-        parts = [part for item in prompt.messages if isinstance(item, Template) for part in item.parts]
+        templates = [item for item in prompt.messages if isinstance(item, Template)]
+        order = [part.body for item in templates for part in item.parts if isinstance(part, Tag)]
         needed = sorted({name for item in self._target.prompts for name in item.prompt.missing({})})
-        order = [part.body for part in parts if isinstance(part, Tag)]
         self.variables = [name for name in dict.fromkeys([*order, *needed]) if name in needed]
         fields = (prompt.output_schema or {}).get("properties")
         self.fields: Mapping[str, Json] = fields if isinstance(fields, Mapping) else {}

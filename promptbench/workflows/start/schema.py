@@ -12,9 +12,7 @@ from promptbench.checks import plugins as checks
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.plugins import module_name
 from promptbench.core.types import Json
-from promptbench.report.model import SCHEMA_VERSION, RunReport
 from promptbench.suite.file import CaseFile, SuiteFile
-from promptbench.workflows.judge.run_report import NOT_IN_JSON
 from promptbench.workflows.start.explain import check_page
 from promptbench.yaml.marked import parse
 from promptbench.yaml.source import Source
@@ -42,6 +40,9 @@ _BESIDE_A_CHECK: dict[str, Json] = {
 def report_schema() -> dict[str, Json]:
     """Return the JSON Schema of what `--format json` writes: `schema_version`, and a run for each suite."""
     from pydantic import TypeAdapter
+
+    from promptbench.report.model import SCHEMA_VERSION, RunReport
+    from promptbench.workflows.judge.run_report import NOT_IN_JSON
 
     runs = TypeAdapter(list[RunReport]).json_schema(mode="serialization")
     kinds = {name: kind for name, kind in runs.pop("$defs").items() if name not in _SHOWN_ONLY}
@@ -139,7 +140,6 @@ def _defined() -> dict[str, Json]:
 
 
 def _argument(name: str) -> dict[str, Json]:
-    """Return the schema of a check's argument, with descriptions and the arguments of its own example."""
     page = check_page(name)
     return {
         **_with_words(page.name, checks.load(name).argument_schema),
@@ -194,7 +194,7 @@ _OPTIONS: Mapping[str, tuple[str, Json]] = {
     "in": ("The name of the value, or of several, in which it must be found.", "documents"),
     "look at": ("What is looked for: numbers, names, quotations.", ["numbers", "names"]),
     "pattern": ("Another form of mark, as a regular expression with the id in its first group.", "\\((\\d+)\\)"),
-    "order": ("Whether the day or the month comes first in a date.", "day first"),
+    "order": ("The order of day and month in a date.", "day first"),
     "which": ("Which one counts, where there are several: only, first, last or any.", "last"),
     "text": ("The expected text.", "Dear customer"),
     "variable": ("The name of the case's variable with the expected text.", "greeting"),
@@ -205,7 +205,7 @@ _OPTIONS: Mapping[str, tuple[str, Json]] = {
     "confidence": ("The path of a number from 0 to 1 in the answer.", "intent.confidence"),
     "within": ("How far off it may be, as a number or as a share.", "5%"),
     "unit": ("The unit that must be before or after the number; one text or a list.", ["EUR", "€"]),
-    "decimal": ("Whether a point or a comma separates decimals.", "comma"),
+    "decimal": ("The sign before decimals: point or comma.", "comma"),
     "separated by": ("The separator between the parts.", "***"),
     "all different": ("yes if no two parts may be the same.", "yes"),
     "function": ("The Python file and the function in it, named from the suite's folder.", "rules.py:check"),
@@ -229,8 +229,8 @@ _OF_ONE: Mapping[tuple[str, str], tuple[str, Json]] = {
     ("rubric", "at least"): ("The rating that passes, on the scale.", 4),
     ("latency", "at most"): ("The longest time.", "2 s"),
     ("cost", "at most"): ("The highest cost of a call, in dollars.", "$0.002"),
-    ("answerable", "is"): ("Whether the question can be answered.", "no"),
-    ("refusal", "is"): ("Whether the answer declines.", "no"),
+    ("answerable", "is"): ("yes if the question can be answered.", "no"),
+    ("refusal", "is"): ("yes if the answer declines.", "no"),
     ("list", "is"): ("The entries, in their order.", ["A-17", "B-4471"]),
     ("set", "is"): ("The entries, in any order.", ["A-17", "B-4471"]),
     ("one of", "is"): ("The answers of which each is good.", ["billing", "payments"]),

@@ -107,13 +107,12 @@ def _as_workbook(table: CaseTable, prompts: Sequence[PromptInPlay]) -> bytes:
                 message = f"the case '{row[0]}' has more than {MAX_CELL_LENGTH:,} characters under '{heading}'"
                 raise InputError(f"{message}, which a workbook cannot hold", hint="write a .csv file")
     pages = check_pages()
-    names = [page.name for page in pages]
     listed = dict(_choices(prompts[0]))
     choices: dict[int, Sequence[str]] = {}
     notes: dict[int, str] = {}
     for index, heading in enumerate(table.headings):
         if re.fullmatch(r"check( \d+)?", heading):
-            choices[index] = names
+            choices[index] = [page.name for page in pages]
         elif heading in listed:
             choices[index] = listed[heading]
         if note := _note(heading):
@@ -128,7 +127,7 @@ def _as_workbook(table: CaseTable, prompts: Sequence[PromptInPlay]) -> bytes:
 
 
 def _choices(item: PromptInPlay) -> Iterator[tuple[str, Sequence[str]]]:
-    """Yield the columns for which a prompt's schemas list all values, with these values."""
+    # Columns for which a prompt's schemas list all values.
     for prefix, schema in (("expect", item.prompt.output_schema), ("vars", item.prompt.input_schema)):
         fields = (schema or {}).get("properties")
         for name, field in fields.items() if isinstance(fields, dict) else ():
