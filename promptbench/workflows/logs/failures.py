@@ -132,11 +132,11 @@ def cluster_failures(found: Iterable[FailingCall]) -> list[Cluster]:
 def _find_logged(
     runs: RunStore, prepared: PreparedSuite | None, project: Project, call_filter: CallFilter
 ) -> Iterator[FailingCall]:
-    scorer = _Scorer(prepared, project) if prepared else None
-    for kept in runs.calls().find(replace(call_filter, failed=scorer is None)):
+    scored = _build_checks(prepared, project) if prepared else []
+    for kept in runs.calls().find(replace(call_filter, failed=prepared is None)):
         call, by_input = kept.call, False
         tier = call.tier or FailureTier.CONTENT
-        if scorer is not None and call.prompt not in (None, scorer.prompt):
+        if prepared and call.prompt not in (None, prepared.prompt_name):
             continue
         if tier is FailureTier.TRANSPORT:
             why = _explain_error(call.failed or call.error or "", call.error or "")
@@ -145,8 +145,8 @@ def _find_logged(
         else:
             # Without a suite nothing requires JSON, so only answers that look like it are read.
             answer = call.answer or ""
-            fault = find_json_fault(answer) if not scorer and _LOOKS_LIKE_JSON.search(answer) else None
-            why = (scorer.explain(call) if scorer else fault) or ""
+            fault = find_json_fault(answer) if _LOOKS_LIKE_JSON.search(answer) and not prepared else None
+            why = (_explain_answer(call, prepared, scored) if prepared else fault) or ""
             if not why and call.tier is None:
                 continue
             by_input = not why
@@ -163,32 +163,30 @@ def _explain_error(error: str, other: str = "") -> str:
     return f"HTTP {status[1]}" if status else strip_details(error) or "no answer"
 
 
-class _Scorer:
-    """The checks that a suite has for all cases, for answers without a case. Checks with a judge are skipped."""
+def _build_checks(prepared: PreparedSuite, project: Project) -> list[Check]:
+    """Return the checks that a suite has for all cases, without those that need a judge."""
+    suite, found = prepared.suite, Diagnostics()
+    schema = prepared.candidates[0].prompt.output_schema
+    settings = project.settings
+    context = CheckContext(suite.folder, schema, settings.root, tuple(settings.values.python))
+    built: list[Check | None] = [checks.build(spec, context, found) for spec in suite.checks]
+    scored = [check for check in built if check is not None and not isinstance(check, Judged)]
+    if not scored:
+        hint = "add checks that every answer must pass under 'checks:' at the top of the suite"
+        raise InputError(f"the suite '{suite.name}' has no checks for all cases", hint=hint)
+    return scored
 
-    def __init__(self, prepared: PreparedSuite, project: Project) -> None:
-        suite, found = prepared.suite, Diagnostics()
-        values = project.settings.values
-        prompt = prepared.candidates[0].prompt
-        context = CheckContext(suite.folder, prompt.output_schema, project.settings.root, tuple(values.python))
-        built: Sequence[Check | None] = [checks.build(spec, context, found) for spec in suite.checks]
-        self._checks = [check for check in built if check is not None and not isinstance(check, Judged)]
-        self._accept, self._ladder = prepared.accept, prepared.ladder
-        self.prompt = prepared.prompt_name
-        if not self._checks:
-            hint = "add checks that every answer must pass under 'checks:' at the top of the suite"
-            raise InputError(f"the suite '{suite.name}' has no checks for all cases", hint=hint)
 
-    def explain(self, call: LoggedCall) -> str | None:
-        """Return why the answer fails; None if it passes or is missing."""
-        if call.answer is None:
-            return None
-        found = evaluate(call.answer, self._checks, self._accept, call.variables or {}, ladder=self._ladder)
-        if found.passed:
-            return None
-        if found.rung is not None and not found.rung.within(self._accept):
-            return find_json_fault(call.answer) or f"JSON: {found.rung.value}"
-        return build_score_signature(found.scores)
+def _explain_answer(call: LoggedCall, prepared: PreparedSuite, scored: Sequence[Check]) -> str | None:
+    """Return why the answer of a call fails; None if it passes or is missing."""
+    if call.answer is None:
+        return None
+    found = evaluate(call.answer, scored, prepared.accept, call.variables or {}, ladder=prepared.ladder)
+    if found.passed:
+        return None
+    if found.rung is not None and not found.rung.within(prepared.accept):
+        return find_json_fault(call.answer) or f"JSON: {found.rung.value}"
+    return build_score_signature(found.scores)
 
 
 def _find_attempts(runs: RunStore, prepared: PreparedSuite | None, call_filter: CallFilter) -> Iterator[FailingCall]:
