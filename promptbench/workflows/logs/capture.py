@@ -32,9 +32,9 @@ _READABLE_ID = re.compile(r"(?=.*[A-Za-z])(?!.*[0-9a-fA-F-]{12})[\w.:#/-]{1,40}\
 _LONGEST_NAME = 40
 # A longer text describes the right answer, and no answer repeats it word for word.
 _LONGEST_LABEL = 80
-_HINT = "say what is wrong with it: --expect 'YAML', --should-be TEXT or --check 'YAML'"
+_HINT = "describe what is wrong with it: --expect 'YAML', --should-be TEXT or --check 'YAML'"
 _NOT_RED = {
-    Code.NO_CHECKS: "it would be vacuous: nothing can fail it, since neither it nor the suite has checks",
+    Code.NO_CHECKS: "it would be vacuous: neither it nor the suite has checks, so no answer can fail it",
     Code.NOT_RED: "its answer passes all its checks",
     Code.UNPROVEN: "only a judge can decide if its answer fails, and capture calls no model",
 }
@@ -179,7 +179,7 @@ class _Capturer:
             return RefusedCall(call.id, given, "add 'vars' to the log, or adopt the prompt that made it")
         input_hash = _input_hash(given)
         if input_hash in self._inputs:
-            reason = f"the case '{self._inputs[input_hash]}' has the same input already"
+            reason = f"the case '{self._inputs[input_hash]}' already has the same input"
             return RefusedCall(call.id, reason, "write the logged answer there, under 'was:'")
         name = _name(call, given, self._names)
         for extra, words in self._proposals(call, call.answer):
