@@ -1,4 +1,4 @@
-"""A project: its settings, its two stores and its suites."""
+"""A project: its settings, its prompt store, its run record, and its suites."""
 
 from __future__ import annotations
 
@@ -16,13 +16,8 @@ from promptbench.core.errors import InputError, NothingSelected
 from promptbench.core.secrets import Secrets, variables
 from promptbench.core.types import Json, LoggedCall
 from promptbench.core.words import number_of
-from promptbench.engine.prepare.options import (
-    ComparedVersions,
-    PrepareOptions,
-    Selection,
-    StoredPrompt,
-    display_path,
-)
+from promptbench.engine.prepare.options import ComparedVersions, PrepareOptions, StoredPrompt, display_path
+from promptbench.engine.prepare.options import Selection as Selection  # noqa: PLC0414 - public here
 from promptbench.prompts.parser import parse_prompt
 from promptbench.prompts.prompt import Prompt
 from promptbench.settings.settings import Settings
@@ -30,7 +25,7 @@ from promptbench.settings.settings import load as load_settings
 from promptbench.store.prompts import Store
 from promptbench.yaml.source import Source
 
-# `promptbench get` needs neither suites nor runs, which take long to import.
+# Suites and runs are slow to import, and `get` needs neither.
 if TYPE_CHECKING:
     from promptbench.engine.prepare.prepared_suite import PreparedSuite
     from promptbench.engine.prepare.repair_rules import RepairRule
@@ -40,41 +35,32 @@ if TYPE_CHECKING:
 
 SUITE_FILE = "suite.yaml"
 PRODUCTION = "production"
-
-
-def stored_prompt(source: str) -> Prompt:
-    """Parse a prompt from the store. Raise InputError if it is invalid."""
-    found = Diagnostics()
-    prompt = parse_prompt(Source("stored.prompt", source), found)
-    if prompt is None:
-        raise InputError("not a valid prompt", diagnostics=found)
-    return prompt
-
-
-# Committed next to a suite: the durations of its cases, so that shards take equally long.
+# Next to a suite, and committed with it: how long its cases take, so that shards take equally long.
 DURATIONS = "durations.json"
 
 
-def part_of(prepared: PreparedSuite, shard: Shard) -> PreparedSuite:
-    """Return one shard of a suite. Raise InputError if the file with the durations is invalid."""
-    path = prepared.suite.folder / DURATIONS
-    try:
-        known = json.loads(path.read_text(encoding="utf-8-sig"))["cases"] if path.is_file() else {}
-        durations = {str(name): round(taken) for name, taken in known.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
-        hint = f"`promptbench runs durations {prepared.suite.folder.name}` rewrites it; or delete it"
-        raise InputError(f"{path} is not a valid file of durations", hint=hint) from None
-    return replace(prepared, cases=prepared.cases.only(shard.cases(prepared.cases.names, durations)), shard=str(shard))
+def stored_prompt(source: str) -> Prompt:
+    """Return the prompt in a text of the store. Raise InputError if it is invalid."""
+    found = Diagnostics()
+    prompt = parse_prompt(Source("stored.prompt", source), found)
+    if prompt is None:
+        raise InputError("this is not a valid prompt", diagnostics=found)
+    return prompt
 
 
 def version_of(source: str) -> tuple[str, Json]:
-    """Return the version hash and the content of a prompt. Raise InputError if it is invalid."""
+    """Return the version hash and the content of a prompt's text. Raise InputError if it is invalid."""
     prompt = stored_prompt(source)
     return prompt.hash, prompt.content
 
 
+def input_error(found: Diagnostics) -> InputError:
+    """Return the error to raise for diagnostics with errors: their number, and all of them."""
+    return InputError(number_of(len(set(found.errors)), "error"), diagnostics=found)
+
+
 class Project:
-    """A project as one command uses it."""
+    """A folder with settings, suites, a prompt store and a record of runs."""
 
     def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
         self.settings = settings
@@ -87,18 +73,27 @@ class Project:
         environ: Mapping[str, str] | None = None,
         flags: Mapping[str, Json] | None = None,
     ) -> Project:
-        """Open the project at or above `start`. Raise InputError if its settings are invalid."""
+        """Open the project at or above a folder.
+
+        Args:
+            start: the folder; by default the current one.
+            environ: the environment variables; by default those of the process.
+            flags: settings that override all others.
+
+        Raises:
+            InputError: if the settings are invalid.
+        """
         environ = os.environ if environ is None else environ
         return cls(load_settings(start or Path.cwd(), environ, flags), environ)
 
     @property
     def secrets(self) -> Secrets:
-        """The secrets of the environment, including variables that only the settings name. They are never written."""
+        """The secrets of the environment, which are never written, with those that only the settings name."""
         return Secrets(self.environ, variables(self.settings.values.providers))
 
     @cached_property
     def repair_rules(self) -> tuple[RepairRule, ...]:
-        """The team's own repair rules, advisory ones included, safe ones first.
+        """The project's own repair rules, advisory ones included, safe ones first.
 
         Raises:
             InputError: if a rule is broken, with every diagnostic.
@@ -114,7 +109,7 @@ class Project:
 
     @cached_property
     def ladder(self) -> Ladder:
-        """The ladder that answers are read on: the built-in one and the repair rules that count."""
+        """The ladder on which answers are read: the built-in one and the project's repair rules that are active."""
         from promptbench.parsing.ladder import Ladder
 
         return Ladder(tuple(rule.as_rule() for rule in self.repair_rules if rule.advisory is None))
@@ -131,7 +126,7 @@ class Project:
 
     @contextmanager
     def recordings(self) -> Iterator[RunStore | None]:
-        """Open the run record for reading, or yield None if there is none: reading must not create files."""
+        """Open the run record for reading. Yield None if there is none, because reading must not create it."""
         from promptbench.store.runs import FILE_NAME
 
         if not (self.settings.state / FILE_NAME).is_file():
@@ -141,35 +136,28 @@ class Project:
             yield runs
 
     def shown(self, path: Path) -> str:
-        """Return a path as messages show it: relative to the project's root, with forward slashes."""
+        """Return a path as it is printed: relative to the project's root, with forward slashes."""
         return display_path(path, self.settings.root)
 
     def suite_files(self, paths: Iterable[Path]) -> list[Path]:
-        """Return the suite files in the given files and folders; without any, all below `suites/`.
+        """Return the suite files in files and folders; all below `suites/` if none is named.
 
-        Raises:
-            InputError: A folder has no suite.
-            NothingSelected: The project has no suite.
+        Raise InputError for a folder without a suite, NothingSelected if the project has no suite.
         """
-        named = list(paths)
-        if not named:
-            found = sorted((self.settings.root / "suites").glob(f"**/{SUITE_FILE}"))
-            if not found:
-                raise NothingSelected(
-                    f"no suite found below {self.shown(self.settings.root / 'suites')}/",
-                    hint="`promptbench init` writes one that runs",
-                )
-            return found
         files: list[Path] = []
-        for path in named:
+        for path in paths:
             below = sorted(path.glob(f"**/{SUITE_FILE}")) if path.is_dir() else [path]
             if not below:
                 raise InputError(f"no {SUITE_FILE} found in {self.shown(path)}")
             files += below
+        files = files or sorted((self.settings.root / "suites").glob(f"**/{SUITE_FILE}"))
+        if not files:
+            hint = "`promptbench init` writes one that runs"
+            raise NothingSelected(f"no suite found below {self.shown(self.settings.root / 'suites')}/", hint=hint)
         return list(dict.fromkeys(files))
 
     def suite_file(self, path: Path) -> Path:
-        """Return the only suite file in a file or folder. Raise InputError if there is none, or several."""
+        """Return the only suite in a file or folder. Raise InputError if there is none, or several."""
         file, *others = self.suite_files([path])
         if others:
             raise InputError(f"there are several suites in {self.shown(path)}", hint="name one of them")
@@ -182,21 +170,24 @@ class Project:
         store: Store,
         runs: RunStore | None,
         champion: StoredPrompt | None = None,
-        calls: Sequence[LoggedCall] | None = None,
         compared: ComparedVersions | None = None,
+        calls: Sequence[LoggedCall] | None = None,
         without_keys: bool = False,
     ) -> tuple[list[PreparedSuite], Diagnostics]:
-        """Prepare the selected suites, and return them with their warnings.
+        """Return the selected suites, joined with their prompts, models and logs, and the warnings.
 
         Args:
-            champion: Replaces what is in production, to judge an earlier run again.
-            calls: Logged calls that replace the suites' cases, to replay them.
-            compared: Replaces the candidates and what is in production.
-            without_keys: Accept missing API keys. `PreparedSuite.absent` names the models that cannot be called.
+            selection: the suites, and the part of each.
+            store: the prompt store.
+            runs: the run record, if there is one.
+            champion: a version to use instead of the one in production, for example that of an earlier run.
+            compared: versions to use instead of the suite's candidates and the one in production.
+            calls: logged calls to use instead of the suite's cases.
+            without_keys: True if a missing API key is not an error; the suites list the models without one.
 
         Raises:
-            InputError: A suite has errors; it holds every diagnostic.
-            NothingSelected: No case is selected.
+            InputError: with every diagnostic, if one of them is an error.
+            NothingSelected: if no case is selected.
         """
         from promptbench.engine.prepare.assemble import assemble
         from promptbench.suite.loader import load as load_suite
@@ -204,7 +195,6 @@ class Project:
         found = Diagnostics()
         for rule in self.repair_rules:
             rule.warn_if_advisory(found)
-        prepared_suites = []
         options = replace(
             self.prepare_options(selection, store, runs),
             calls=None if calls is None else tuple(calls),
@@ -213,23 +203,30 @@ class Project:
         )
         if champion is not None:
             options = replace(options, champion=lambda _: champion)
+        prepared_suites: list[PreparedSuite] = []
+        first: dict[str, Location] = {}
         for file in self.suite_files(selection.paths):
             suite = load_suite(file, self.shown(file), found)
             prepared = assemble(suite, options, found) if suite else None
-            if prepared is not None:
+            if prepared is None:
+                continue
+            location = prepared.suite.document.location(("suite",))
+            other = first.setdefault(prepared.suite.name, location)
+            if other is not location:
+                message = f"two suites are named '{prepared.suite.name}': {other.path} and {location.path}"
+                found.add(Code.DUPLICATE_NAME, message, location, hint="rename one of them", related=other)
+            if prepared.cases:
                 prepared_suites.append(prepared)
-        _report_duplicate_names(prepared_suites, found)
         if found.errors:
             raise input_error(found)
-        prepared_suites = [prepared for prepared in prepared_suites if prepared.cases]
         if selection.shard is not None:
-            prepared_suites = [part_of(prepared, selection.shard) for prepared in prepared_suites]
+            prepared_suites = [_part_of(prepared, selection.shard) for prepared in prepared_suites]
         if not prepared_suites:
             raise NothingSelected("no case is selected", hint="check the names and tags given with --case and --tag")
         return prepared_suites, found
 
     def prepare_options(self, selection: Selection, store: Store, runs: RunStore | None) -> PrepareOptions:
-        """Return the options to prepare suites of this project."""
+        """Return what a suite is joined with."""
 
         def champion(prompt: str) -> StoredPrompt | None:
             if prompt not in store.prompts() or PRODUCTION not in store.labels(prompt):
@@ -249,23 +246,12 @@ class Project:
         )
 
 
-def input_error(found: Diagnostics) -> InputError:
-    """Return an error that holds everything found."""
-    count = len(set(found.errors))
-    return InputError(number_of(count, "error"), diagnostics=found)
-
-
-def _report_duplicate_names(prepared_suites: Sequence[PreparedSuite], found: Diagnostics) -> None:
-    first: dict[str, Location] = {}
-    for prepared in prepared_suites:
-        location = prepared.suite.document.location(("suite",))
-        if prepared.suite.name in first:
-            there = first[prepared.suite.name]
-            found.add(
-                Code.DUPLICATE_NAME,
-                f"two suites are named '{prepared.suite.name}': {there.path} and {location.path}",
-                location,
-                hint="give each a name of its own",
-                related=there,
-            )
-        first.setdefault(prepared.suite.name, location)
+def _part_of(prepared: PreparedSuite, shard: Shard) -> PreparedSuite:
+    path = prepared.suite.folder / DURATIONS
+    try:
+        known = json.loads(path.read_text(encoding="utf-8-sig"))["cases"] if path.is_file() else {}
+        durations = {str(name): round(taken) for name, taken in known.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+        hint = f"`promptbench runs durations {prepared.suite.folder.name}` writes it anew; or delete it"
+        raise InputError(f"{path} does not hold the durations of cases", hint=hint) from None
+    return replace(prepared, cases=prepared.cases.only(shard.cases(prepared.cases.names, durations)), shard=str(shard))

@@ -53,7 +53,7 @@ def record_call(
         path: the log, created if it does not exist. Its folder must exist.
         model: which model was called, best as `provider/name`.
         answer: the model's whole answer; None if no answer came.
-        error: what went wrong: the call itself if there is no answer, else what the application could not use in it.
+        error: why the call failed or, if an answer came, what the application could not use in it.
         error_kind: a short name to group errors by; by default the class of an exception.
         prompt: the prompt's name in the store.
         prompt_version: its version, as `sha256:…`.

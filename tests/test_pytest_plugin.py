@@ -17,7 +17,7 @@ import pytest
 import promptbench.cli.run
 import promptbench.report.diagnostics
 from promptbench.cli.app import run
-from promptbench.pytest_plugin import _Suites
+from promptbench.pytest_plugin import _read_budget
 from promptbench.workflows.judge.budgets import Spending
 from promptbench.workflows.judge.suite_session import SuiteSession
 from tests.helpers.fake_openai import FakeOpenAI
@@ -227,10 +227,9 @@ def test_a_worker_asks_only_what_it_is_given(project: pytest.Pytester, live: Fak
 
 def test_workers_share_the_budget(project: pytest.Pytester) -> None:
     config = project.parseconfig("--promptbench-max-calls", "9", "--promptbench-max-cost", "$1")
-    suites = _Suites(config)
-    assert suites.budget().spending == Spending(1.0, 9)
+    assert _read_budget(config).spending == Spending(1.0, 9)
     config.workerinput = {"workercount": 4}  # type: ignore[attr-defined]
-    assert suites.budget().spending == Spending(0.25, 2)
+    assert _read_budget(config).spending == Spending(0.25, 2)
 
 
 OWN = """
@@ -277,7 +276,7 @@ def test_tests_in_python_have_a_fixture(project: pytest.Pytester) -> None:
     assert "_held" not in done.stdout.str()
 
 
-GUIDE = Path(__file__).parents[1] / "docs" / "guides" / "pytest.md"
+GUIDE = Path(__file__).parents[1] / "promptbench" / "docs" / "guides" / "pytest.md"
 SHOP = """
 def answer_mail(text):
     return "It will be there tomorrow, we hope that you like it."

@@ -67,7 +67,16 @@ RENAMED = {
 # Commands of 0.1 under today's names. They still work, with a warning.
 
 for _name in (name for names in PANELS.values() for name in names):
-    import_module(f"promptbench.cli.{_name}").register(app)
+    _module = import_module(f"promptbench.cli.{_name}")
+    if hasattr(_module, "register"):
+        # A module with its own way, such as a group that collects the commands of other modules.
+        _module.register(app)
+        continue
+    _command = _module.import_ if _name == "import" else getattr(_module, _name)
+    if isinstance(_command, typer.Typer):
+        app.add_typer(_command, name=_name)
+    else:
+        app.command(_name)(_command)
 
 
 def _version(wanted: bool) -> None:

@@ -1,4 +1,4 @@
-"""Read answers from the user at a terminal. Prompts go to stderr; Ctrl-C aborts."""
+"""Questions to a user at the terminal. They go to stderr; Ctrl-C leaves the command."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from promptbench.cli.output import say
 from promptbench.core.errors import InputError
 
 _Value = TypeVar("_Value")
-_PASTE_SECONDS = 0.1  # The next line of pasted text arrives within this time.
+# Seconds within which the next line of a pasted text arrives.
+_PASTE_PAUSE = 0.1
 
 
 def is_interactive() -> bool:
-    """Return True if a user can answer: stdin and stderr are terminals."""
+    """Return True if a user can be asked."""
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
-def read_line() -> str:
-    """Return one line."""
+def ask() -> str:
+    """Read one line of text."""
     say("> ", end="")
     line = sys.stdin.readline()
     if not line:
@@ -30,43 +31,33 @@ def read_line() -> str:
     return line.strip()
 
 
-def read_text() -> str:
-    """Return a text, which has several lines if it is pasted."""
-    lines = [read_line()]
-    while _has_more():
-        line = sys.stdin.readline()
-        if not line:
-            break
+def ask_text() -> str:
+    """Read a text. A pasted one may have several lines."""
+    lines = [ask()]
+    while _has_input() and (line := sys.stdin.readline()):
         lines.append(line.rstrip())
     return "\n".join(lines).strip()
 
 
-def _has_more() -> bool:
+def _has_input() -> bool:
     try:
-        return bool(select.select([sys.stdin], [], [], _PASTE_SECONDS)[0])
-    except (OSError, ValueError):  # Some systems cannot select on a terminal.
+        return bool(select.select([sys.stdin], [], [], _PASTE_PAUSE)[0])
+    except (OSError, ValueError):  # Windows cannot wait for a terminal
         return False
 
 
-def read_valid(read: Callable[[str], _Value]) -> _Value:
-    """Return the first line that `read` accepts. Print each error that it raises and read again."""
+def ask_until(read: Callable[[str], _Value]) -> _Value:
+    """Return what `read` makes of a line. If it raises InputError or ValueError, print the error and ask again."""
     while True:
         try:
-            return read(read_line())
-        except InputError as error:
-            say(f"{error.message}{f'; {error.hint}' if error.hint else ''}")
-        except ValueError as error:
-            say(str(error))
+            return read(ask())
+        except (InputError, ValueError) as error:
+            hint = getattr(error, "hint", None)
+            say(f"{error}; {hint}" if hint else str(error))
 
 
 def confirm(question: str, *, default: bool = False) -> bool:
-    """Return the answer to a yes-or-no question."""
+    """Ask a question with the answers yes and no. An empty answer is the default."""
     say(f"{question} [{'Y/n' if default else 'y/N'}]")
-
-    def read(written: str) -> bool:
-        word = written.lower()
-        if word not in ("", "y", "yes", "n", "no"):
-            raise ValueError("write y or n")
-        return default if not word else word.startswith("y")
-
-    return read_valid(read)
+    answer = ask().lower()
+    return answer in ("y", "yes") if answer else default

@@ -1,27 +1,23 @@
-"""`promptbench capture`: logged failures become cases of a suite."""
+"""`promptbench capture`: add logged failures to a suite as cases."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from promptbench.cli.options import AsJson
+from promptbench.cli.output import out, out_json, say
 from promptbench.core.errors import Exit, InputError
-
-if TYPE_CHECKING:
-    from promptbench.workflows.logs.capture import CaptureReport
-
-
-def register(app: typer.Typer) -> None:
-    app.command("capture")(capture)
+from promptbench.core.words import number_of
+from promptbench.report.words import clean, excerpt
 
 
 def capture(
     suite: Annotated[Path, typer.Argument(metavar="SUITE", help="The suite's file or folder.")],
     ids: Annotated[
-        list[str] | None, typer.Argument(metavar="ID", help="Imported calls, as `promptbench failures` names them.")
+        list[str] | None, typer.Argument(metavar="ID", help="Ids of imported calls; `promptbench failures` lists them.")
     ] = None,
     log: Annotated[
         list[str] | None, typer.Option("--log", metavar="FILE#ID", help="A call of a log file, without an import.")
@@ -35,9 +31,7 @@ def capture(
     expect: Annotated[
         str | None, typer.Option("--expect", metavar="YAML", help="The right answer, as under 'expect:' in a suite.")
     ] = None,
-    should_be: Annotated[
-        str | None, typer.Option("--should-be", metavar="TEXT", help="An answer that would have been good.")
-    ] = None,
+    should_be: Annotated[str | None, typer.Option("--should-be", metavar="TEXT", help="An ideal answer.")] = None,
     check: Annotated[
         list[str] | None, typer.Option("--check", metavar="YAML", help="A check as in a suite: 'contains: refund'.")
     ] = None,
@@ -49,47 +43,39 @@ def capture(
 
     A call becomes a case only if its checks fail on its logged answer. Nothing else in the suite's file changes.
     """
-    from promptbench.cli.output import out_json
     from promptbench.project import Project
     from promptbench.workflows.logs.capture import capture as capture_cases
     from promptbench.workflows.logs.capture import read_capture_options
     from promptbench.workflows.logs.select_calls import select_by_id, select_from_clusters, select_from_log
 
     project = Project.open()
-    wanted = read_capture_options(should_be=should_be, expect=expect, checks=check or (), tags=tag or ())
+    options = read_capture_options(should_be=should_be, expect=expect, checks=check or (), tags=tag or ())
     calls = select_by_id(project, ids or ())
     calls += [select_from_log(project, item, dry_run=dry_run) for item in log or ()]
     if top or all_clusters:
         calls += select_from_clusters(project, suite, None if all_clusters else top)
     if not calls:
         raise InputError("no call is named", hint="name ids that `promptbench failures` shows, or --top 5")
-    report = capture_cases(project, suite, calls, wanted, dry_run=dry_run)
+    report = capture_cases(project, suite, calls, options, dry_run=dry_run)
+    code = Exit.NO if report.refused else Exit.YES
     if as_json:
         out_json(report.as_dict())
-    else:
-        _show(report, dry_run=dry_run)
-    return Exit.NO if report.refused else Exit.YES
-
-
-def _show(report: CaptureReport, *, dry_run: bool) -> None:
-    from promptbench.cli.output import out, say
-    from promptbench.report.words import clean, excerpt
-
+        return code
     if dry_run and report.added:
         out(report.added, end="")
-    count = len(report.captured)
-    cases = f"{count} {'case' if count == 1 else 'cases'}"
     for item in report.captured:
         why = excerpt(item.red_by[0], 100) if item.red_by else ""
         more = f" (and {len(item.red_by) - 1} more)" if len(item.red_by) > 1 else ""
         out(f"red: '{clean(item.name)}' fails by {why}{more}")
         if item.proposed:
             out(f"  added {clean(item.proposed)}")
-    for known in report.known:
-        out(f"already there: '{clean(known.id)}' is the case '{clean(known.case)}'")
+    for call_id, case in report.known:
+        out(f"already there: '{clean(call_id)}' is the case '{clean(case)}'")
     for refused in report.refused:
         say(f"not captured: '{clean(refused.id)}': {clean(refused.reason)}")
         if refused.hint:
             say(f"  hint: {clean(refused.hint)}")
     verb = "would be added to" if dry_run else "added to"
-    out(f"{cases} {verb} {report.path}" + (f"; `git diff {report.path}` shows it" if report.written else ""))
+    diff = f"; `git diff {report.path}` shows it" if report.written else ""
+    out(f"{number_of(len(report.captured), 'case')} {verb} {report.path}{diff}")
+    return code

@@ -37,7 +37,7 @@ def check(
     from promptbench.cli.output import out, out_json
     from promptbench.project import Project
     from promptbench.report.words import clean
-    from promptbench.workflows.start.check import check_text
+    from promptbench.workflows.start.validate import check_text
 
     text, values = _text(text_file), variables(var or ())
     checked = check_text(Project.open(), text, checks, accept=accept, variables=values)

@@ -5,20 +5,14 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import asdict
+from typing import Annotated
 
 import typer
 
 from promptbench.cli.options import AsJson
+from promptbench.cli.output import out, out_json, target
 from promptbench.core.errors import Exit
-
-if TYPE_CHECKING:
-    from promptbench.core.types import Json
-    from promptbench.workflows.start.explain import CheckPage, DiagnosticPage
-
-
-def register(app: typer.Typer) -> None:
-    app.command("explain")(explain)
 
 
 def explain(
@@ -43,72 +37,59 @@ def explain(
 
 
 def _list_all(as_json: bool) -> None:
-    from dataclasses import asdict
+    from promptbench.workflows.start.explain import check_pages, terms
 
-    from promptbench.cli.output import out, out_json
-    from promptbench.workflows.start.explain import check_pages
-    from promptbench.workflows.start.explain import terms as glossary_terms
-
-    pages, terms = check_pages(), glossary_terms()
+    pages, glossary = check_pages(), terms()
     if as_json:
-        out_json({"schema_version": 1, "checks": [asdict(page) for page in pages], "terms": [asdict(t) for t in terms]})
+        data = {"checks": [asdict(page) for page in pages], "terms": [asdict(term) for term in glossary]}
+        out_json({"schema_version": 1, **data})
         return
     _print_list((page.name, page.summary) for page in pages)
     out("")
-    _print_list([("terms", ", ".join(item.term for item in terms))])
+    _print_list([("terms", ", ".join(item.term for item in glossary))])
     out("\n`promptbench explain NAME` explains one of them, `promptbench explain PB` lists the codes of diagnostics.")
 
 
 def _explain_name(written: str, as_json: bool) -> None:
-    from dataclasses import asdict
-
-    from promptbench.cli.output import out, out_json
     from promptbench.workflows.start.explain import Term, explain
 
-    found: CheckPage | Term = explain(written)
+    found = explain(written)
     if as_json:
         out_json({"schema_version": 1, "terms" if isinstance(found, Term) else "checks": [asdict(found)]})
     elif isinstance(found, Term):
         out(textwrap.fill(f"{found.term}: {found.meaning}", _width(), break_on_hyphens=False))
     else:
-        _print_check(found)
+        out(f"{found.name}: {found.summary}\n")
+        _print_paragraphs(found.parts.items())
+        out(f"\nExample:\n{textwrap.indent(found.example, '  ')}")
 
 
 def _explain_codes(written: str, as_json: bool) -> None:
-    from promptbench.cli.output import out, out_json
     from promptbench.workflows.start.explain import diagnostic_page, diagnostic_pages
 
     pages = diagnostic_pages() if written == "PB" else [diagnostic_page(written)]
     if as_json:
-        out_json({"schema_version": 1, "mistakes": [_as_data(page) for page in pages]})
-    elif written == "PB":
+        # The key `mend` is older than the name `fix`, and part of schema version 1.
+        data = [{"mend" if key == "fix" else key: value for key, value in asdict(page).items()} for page in pages]
+        for item, page in zip(data, pages, strict=True):
+            item["file"] = page.where
+            del item["note"]
+        out_json({"schema_version": 1, "mistakes": data})
+        return
+    if written == "PB":
         _print_list((page.code, page.title) for page in pages)
         out("\n`promptbench explain CODE` explains one of them.")
-    else:
-        _print_diagnostic(pages[0])
-
-
-def _as_data(page: DiagnosticPage) -> dict[str, Json]:
-    return {
-        "code": page.code,
-        "title": page.title,
-        "cause": page.cause,
-        "mend": page.fix,
-        "file": _file(page),
-        "wrong": page.wrong,
-        "right_file": page.right_file,
-        "right": page.right,
-        "beside": dict(page.beside),
-    }
-
-
-def _file(page: DiagnosticPage) -> str:
-    return f"{page.file}, {page.note}" if page.note else page.file
+        return
+    [page] = pages
+    out(f"{page.code}: {page.title}\n")
+    _print_paragraphs([("Cause", page.cause), ("Fix", page.fix)])
+    where = "at the terminal" if page.right_file == "terminal" else f"in {page.right_file}"
+    parts = [(f"Next to it, {file}", text) for file, text in page.beside.items()]
+    for title, text in (*parts, (f"Wrong, in {page.where}", page.wrong), (f"Right, {where}", page.right)):
+        out(f"\n{title}:\n{textwrap.indent(text, '  ')}", end="")
 
 
 def _print_list(rows: Iterable[tuple[str, str]]) -> None:
-    from promptbench.cli.output import out
-
     listed = list(rows)
     longest = max(len(name) for name, _ in listed)
     for name, words in listed:
@@ -116,29 +97,10 @@ def _print_list(rows: Iterable[tuple[str, str]]) -> None:
         out("\n".join(f"{name if not index else '':<{longest}}  {line}" for index, line in enumerate(lines)))
 
 
-def _print_check(page: CheckPage) -> None:
-    from promptbench.cli.output import out
-
-    out(f"{page.name}: {page.summary}\n")
-    for name, words in page.parts.items():
+def _print_paragraphs(paragraphs: Iterable[tuple[str, str]]) -> None:
+    for name, words in paragraphs:
         out(textwrap.fill(f"{name}: {words}", _width(), subsequent_indent="  ", break_on_hyphens=False))
-    out(f"\nExample:\n{textwrap.indent(page.example, '  ')}")
-
-
-def _print_diagnostic(page: DiagnosticPage) -> None:
-    from promptbench.cli.output import out
-
-    out(f"{page.code}: {page.title}\n")
-    for name, words in (("Cause", page.cause), ("Fix", page.fix)):
-        out(textwrap.fill(f"{name}: {words}", _width(), subsequent_indent="  ", break_on_hyphens=False))
-    for file, text in page.beside.items():
-        out(f"\nNext to it, {file}:\n{textwrap.indent(text, '  ')}", end="")
-    out(f"\nWrong, in {_file(page)}:\n{textwrap.indent(page.wrong, '  ')}", end="")
-    where = "at the terminal" if page.right_file == "terminal" else f"in {page.right_file}"
-    out(f"\nRight, {where}:\n{textwrap.indent(page.right, '  ')}", end="")
 
 
 def _width() -> int:
-    from promptbench.cli.output import target
-
     return min(target().width, 100)

@@ -1,4 +1,4 @@
-"""`promptbench failures`: failing calls of the imported logs and the newest runs, by cause."""
+"""`promptbench failures`: list failing calls of imported logs and of the newest runs, by cause."""
 
 from __future__ import annotations
 
@@ -8,10 +8,6 @@ from typing import Annotated
 import typer
 
 from promptbench.cli.options import Format, JsonFormat, LoggedModels, Output, Quiet, Since, Verbose, Where, call_filter
-
-
-def register(app: typer.Typer) -> None:
-    app.command("failures")(failures)
 
 
 def failures(
@@ -28,14 +24,10 @@ def failures(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> int:
-    """List failing calls of logs and runs, grouped by cause.
-
-    The runs are the newest; the largest group comes first.
-    """
+    """List failing calls of imported logs and of the newest runs, grouped by cause. The largest group is first."""
     from promptbench.cli.rendering import Rendering
     from promptbench.project import Project
-    from promptbench.workflows.logs.failures import find_failures
-    from promptbench.workflows.logs.failures_report import failures_report
+    from promptbench.workflows.logs.failures import failures_report, find_failures
 
     rendering = Rendering.of(format_, output, as_json=as_json, verbose=verbose, quiet=quiet)
     project = Project.open()

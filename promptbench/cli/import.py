@@ -1,4 +1,4 @@
-"""`promptbench import`: production logs into the record, redacted."""
+"""`promptbench import`: import production logs, redacted."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from promptbench.cli.asking import is_interactive
 from promptbench.cli.options import AsJson, FailedOnly, LoggedModels, Since, Where, call_filter
+from promptbench.cli.output import out, out_json, say
 from promptbench.core.errors import Exit, InputError
+from promptbench.core.words import number_of
+from promptbench.report.words import clean
 
 if TYPE_CHECKING:
-    from promptbench.workflows.logs.import_logs import ImportOptions, ImportReport
-
-
-def register(app: typer.Typer) -> None:
-    app.command("import")(import_)
+    from promptbench.workflows.logs.import_logs import ImportReport
 
 
 def import_(
@@ -24,54 +24,51 @@ def import_(
         list[str], typer.Argument(metavar="PATH", help="Files, folders or patterns; - reads a pipe. Also .gz.")
     ],
     format_: Annotated[
-        str | None, typer.Option("--format", metavar="NAME", help="Read them as this format, whatever they look like.")
+        str | None, typer.Option("--format", metavar="NAME", help="The log format; by default it is detected.")
     ] = None,
     columns: Annotated[
         list[str] | None,
-        typer.Option("--map", metavar="FIELD=COLUMN", help="Which column of a table holds what: answer=reply_text."),
+        typer.Option("--map", metavar="FIELD=COLUMN", help="The column of a table with a field: answer=reply_text."),
     ] = None,
     failed_only: FailedOnly = False,
     since: Since = None,
     model: LoggedModels = None,
     where: Where = None,
-    no_redact: Annotated[
-        bool, typer.Option("--no-redact", help="Keep personal data and secrets as they are in the log.")
-    ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be imported; keep nothing.")] = False,
+    no_redact: Annotated[bool, typer.Option("--no-redact", help="Keep personal data and secrets of the log.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be imported; write nothing.")] = False,
     as_json: AsJson = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress.")] = False,
 ) -> int:
-    """Import production logs, with personal data replaced. Each call is kept once, however often it is imported."""
-    from promptbench.cli.output import out_json, say
+    """Import production logs, with personal data replaced. A call is stored once, even if it is imported again."""
     from promptbench.cli.progress import ImportProgress
     from promptbench.project import Project
-    from promptbench.workflows.logs.import_logs import ImportOptions, NothingImported, import_logs
+    from promptbench.workflows.logs.import_logs import import_logs
 
-    wanted = ImportOptions(
-        filter=call_filter(failed_only, since, model, where),
-        format=format_,
-        columns=_columns(columns or ()),
-        redact=not no_redact,
-        dry_run=dry_run,
-    )
+    selected = call_filter(failed_only, since, model, where)
+    mapping = _columns(columns or ())
     if no_redact:
-        say("warning: nothing is redacted: personal data and secrets are kept as they are in the log")
+        say("warning: nothing is redacted: personal data and secrets are stored as they are in the log")
     project = Project.open()
-    if format_ is None and not columns and sys.stdin.isatty() and sys.stderr.isatty():
-        wanted = _asked(paths, wanted)
-    try:
-        with ImportProgress(quiet=quiet) as progress:
-            done = import_logs(project, paths, wanted, sys.stdin.buffer, progress.listen)
-    except NothingImported as error:
-        if as_json:
-            out_json(error.done.as_dict())
-        else:
-            _print(error.done)
-        raise
+    if format_ is None and not mapping and is_interactive():
+        mapping = _ask_columns(paths)
+    with ImportProgress(quiet=quiet) as progress:
+        done = import_logs(
+            project,
+            paths,
+            sys.stdin.buffer,
+            call_filter=selected,
+            format=format_,
+            columns=mapping,
+            redact=not no_redact,
+            dry_run=dry_run,
+            listen=progress.listen,
+        )
     if as_json:
         out_json(done.as_dict())
     else:
         _print(done)
+    if done.error:
+        raise done.error
     return Exit.YES
 
 
@@ -79,33 +76,24 @@ def _columns(written: Sequence[str]) -> dict[str, str]:
     pairs = [item.partition("=") for item in written]
     for name, equals, column in pairs:
         if not (name and equals and column):
-            raise InputError(f"'{name}' says of no column what it holds", hint="write it as --map answer=reply_text")
+            raise InputError(f"invalid --map '{name}'", hint="write it as --map answer=reply_text")
     return {name.strip(): column for name, _, column in pairs}
 
 
-def _asked(paths: Sequence[str], wanted: ImportOptions) -> ImportOptions:
-    """Asks somebody at a terminal for the columns that a table does not name as others do."""
-    from dataclasses import replace
-
-    from promptbench.cli.output import say
-    from promptbench.report.words import clean
+def _ask_columns(paths: Sequence[str]) -> dict[str, str]:
     from promptbench.workflows.logs.import_logs import find_unmapped_tables
 
     answers: dict[str, str] = {}
-    for file, names, lacking in find_unmapped_tables(paths):
+    for file, names, missing in find_unmapped_tables(paths):
         say(f"{clean(file)} has the columns {clean(', '.join(names))}")
-        for name in lacking:
+        for name in missing:
             column = typer.prompt(f"which of them holds the {name}? (empty: none)", default="", err=True)
             if column in names:
                 answers[name] = column
-    return replace(wanted, columns=answers) if answers else wanted
+    return answers
 
 
 def _print(done: ImportReport) -> None:
-    from promptbench.cli.output import out
-    from promptbench.core.words import number_of
-    from promptbench.report.words import clean
-
     for file in done.files:
         if file.saw and not file.format:
             out(f"{clean(file.name)}: left out, it {clean(file.saw.removeprefix('it '))}")
@@ -116,24 +104,16 @@ def _print(done: ImportReport) -> None:
         out(f"  {clean(name)}, {record.place}: {clean(record.reason)}")
     if more := done.total("bad") - len(done.bad):
         out(f"  and {number_of(more, 'more bad record')}")
-    failed = _counts(done.tiers)
-    out(f"failed: {failed}" if failed else "failed: none of them")
+    out(f"failed: {_counts(done.tiers) or 'none of them'}")
     if done.redacted is not None:
-        replaced = _counts(done.redacted)
-        out(f"redacted before anything was written: {replaced or 'nothing'}")
-    out(_last(done))
-
-
-def _last(done: ImportReport) -> str:
-    from promptbench.core.words import number_of
-
+        out(f"redacted before anything was written: {_counts(done.redacted) or 'nothing'}")
     selected, added = done.total("selected"), done.total("added")
     parts = [f"{added:,} new", f"{selected - added:,} already there"]
     if left := done.total("calls") - selected:
         parts.append(f"{left:,} left out by the filters")
     verb = "would import" if done.dry_run else "imported"
     step = "" if done.dry_run or not done.tiers else "; `promptbench failures` shows what failed"
-    return f"{verb} {number_of(selected, 'call')}: {', '.join(parts)}{step}"
+    out(f"{verb} {number_of(selected, 'call')}: {', '.join(parts)}{step}")
 
 
 def _counts(counts: Mapping[str, int]) -> str:

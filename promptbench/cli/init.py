@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from promptbench.cli.asking import ask, is_interactive
+from promptbench.cli.output import out, say
 from promptbench.core.errors import Exit, InputError
-
-if TYPE_CHECKING:
-    from promptbench.workflows.start.init import Start
-
-
-def register(app: typer.Typer) -> None:
-    app.command("init")(init)
 
 
 def init(
@@ -25,10 +20,11 @@ def init(
         str | None, typer.Option("--about", metavar="TEXT", help="What the prompt should do, in a sentence.")
     ] = None,
     fields: Annotated[
-        str | None, typer.Option("--fields", metavar="NAMES", help="The answer's fields, with commas; '' for a text.")
+        str | None,
+        typer.Option("--fields", metavar="NAMES", help="The answer's fields, with commas; '' for a text."),
     ] = None,
     model: Annotated[
-        str | None, typer.Option("--model", metavar="PROVIDER/NAME", help="By default a small one on this machine.")
+        str | None, typer.Option("--model", metavar="PROVIDER/NAME", help="The model; by default a small local one.")
     ] = None,
     folder: Annotated[
         Path | None, typer.Option("--dir", metavar="FOLDER", help="The project's folder; this one by default.")
@@ -39,43 +35,27 @@ def init(
     If there are no project settings, it writes them too. At a terminal it asks for missing options; an empty answer
     takes the example.
     """
-    from promptbench.cli.output import out
-    from promptbench.workflows.start.init import init as write_suite
-
-    start = _asked(name, about, fields, model)
-    written = write_suite(folder or Path.cwd(), start)
-    where = folder.as_posix().rstrip("/") + "/" if folder else ""
-    for path in written:
-        out(f"wrote {where}{path}")
-    enter = f"cd {folder} && " if folder else ""
-    out(f"next: {enter}promptbench run suites/{start.name}")
-    out(f"a case of your own: {enter}promptbench new case suites/{start.name}")
-    return Exit.YES
-
-
-def _asked(name: str | None, about: str | None, fields: str | None, model: str | None) -> Start:
-    """Return the options, completed by questions at a terminal."""
-    from promptbench.cli.asking import is_interactive, read_line
-    from promptbench.cli.output import say
     from promptbench.workflows.start.init import Start, name_for, read_fields
+    from promptbench.workflows.start.init import init as write_suite
 
     default = Start()
     named = None if fields is None else read_fields(fields)
     if is_interactive():
         if about is None and fields is None:
             say("What should the prompt do? Just Enter: an example that finds order numbers.")
-            about = read_line() or None
+            about = ask() or None
         if about is not None and fields is None:
             say("Which fields should its answer have, such as team, urgent? Just Enter: a text.")
-            named = read_fields(read_line())
+            named = read_fields(ask())
         if model is None:
             say("Which model, such as openai/gpt-5-mini? Just Enter: a small local one.")
-            model = read_line()
+            model = ask()
     if about is not None and not about.strip():
         raise InputError("--about is empty", hint="write what the prompt should do, in a sentence")
-    return Start(
-        name=name or (name_for(about) if about else default.name),
-        model=model or default.model,
-        about=about,
-        fields=named,
-    )
+    name = name or (name_for(about) if about else default.name)
+    for path in write_suite(folder or Path.cwd(), Start(name, model or default.model, about, named)):
+        out(f"wrote {folder / path if folder else path}")
+    enter = f"cd {folder} && " if folder else ""
+    out(f"next: {enter}promptbench run suites/{name}")
+    out(f"a case of your own: {enter}promptbench new case suites/{name}")
+    return Exit.YES

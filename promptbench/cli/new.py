@@ -1,8 +1,7 @@
-"""`promptbench new case`: add a case to a suite, by questions."""
+"""`promptbench new case`: add a case to a suite, by options or by questions."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -10,19 +9,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from promptbench.cli.asking import ask_text, ask_until, confirm, is_interactive
+from promptbench.cli.options import variables
+from promptbench.cli.output import out, say
 from promptbench.core.diagnostics import suggest
 from promptbench.core.errors import Exit, InputError
+from promptbench.report.words import clean
 
 if TYPE_CHECKING:
     from promptbench.core.types import Json
-    from promptbench.engine.prepare.evaluate import Evaluation
-    from promptbench.workflows.start.new_case import CaseAuthor, Draft, Field
+    from promptbench.workflows.start.new_case import CaseAuthor, Draft
+
+# Variables that hold what a customer wrote.
+_MESSAGES = ("message", "text", "question", "input", "email", "mail", "query", "utterance")
 
 new = typer.Typer(help="Write something new.", no_args_is_help=True)
-
-
-def register(app: typer.Typer) -> None:
-    app.add_typer(new, name="new")
 
 
 @new.callback()
@@ -33,17 +34,18 @@ def _group() -> None:
 @new.command("case")
 def case(
     suite: Annotated[
-        Path | None, typer.Argument(metavar="SUITE", help="The suite's file or folder; the only one by default.")
+        Path | None, typer.Argument(metavar="SUITE", help="The suite's file or folder; by default the only one.")
     ] = None,
-    name: Annotated[str | None, typer.Option("--name", metavar="TEXT", help="What the case is about.")] = None,
+    name: Annotated[str | None, typer.Option("--name", metavar="TEXT", help="The name of the case.")] = None,
     var: Annotated[
-        list[str] | None, typer.Option("--var", metavar="NAME=TEXT", help="What goes in for {{NAME}} of the prompt.")
+        list[str] | None,
+        typer.Option("--var", metavar="NAME=TEXT", help="A value for {{NAME}}; =@FILE reads a file."),
     ] = None,
     expect: Annotated[
-        str | None, typer.Option("--expect", metavar="YAML", help="What should come back, as under 'expect:'.")
+        str | None, typer.Option("--expect", metavar="YAML", help="The expected answer, as under 'expect:'.")
     ] = None,
     never: Annotated[
-        list[str] | None, typer.Option("--never", metavar="TEXT", help="What must never be in the answer.")
+        list[str] | None, typer.Option("--never", metavar="TEXT", help="A text that must not be in the answer.")
     ] = None,
     check: Annotated[
         list[str] | None, typer.Option("--check", metavar="YAML", help="A check as in a suite: 'contains: refund'.")
@@ -51,175 +53,125 @@ def case(
     tag: Annotated[list[str] | None, typer.Option("--tag", metavar="TAG", help="A tag of the case.")] = None,
     was: Annotated[
         str | None,
-        typer.Option("--was", metavar="TEXT", help="The wrong answer that came back; the case fails on it."),
+        typer.Option("--was", metavar="TEXT", help="The wrong answer of the model; the case must fail on it."),
     ] = None,
     answer: Annotated[
-        str | None, typer.Option("--answer", metavar="TEXT", help="An answer to try the checks on; it is not kept.")
+        str | None, typer.Option("--answer", metavar="TEXT", help="An answer to run the checks on; it is not written.")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the case, and write nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the case, and write nothing.")] = False,
 ) -> int:
     """Add a case to a suite. At a terminal it asks for missing options, and shows the case before it writes."""
-    from promptbench.cli.asking import confirm, is_interactive
-    from promptbench.cli.output import out, say
     from promptbench.project import Project
     from promptbench.workflows.logs.capture import read_capture_options
     from promptbench.workflows.start.new_case import CaseAuthor, Draft
 
     author = CaseAuthor(Project.open(), suite)
-    wanted = read_capture_options(should_be=None, expect=expect, checks=check or (), tags=tag or ())
+    given = variables(var or ())
+    if unknown := next((item for item in given if author.variables and item not in author.variables), None):
+        hint = suggest(unknown, author.variables, f"the prompt has {', '.join(author.variables)}")
+        raise InputError(f"the prompt has no placeholder '{unknown}'", hint=hint)
+    options = read_capture_options(should_be=None, expect=expect, checks=check or (), tags=tag or ())
     draft = Draft(
         name=name or "",
-        variables=_variables(var or (), author.variables),
-        expect=wanted.expect,
+        variables=given,
+        expect=options.expect,
         never=tuple(never or ()),
-        checks=wanted.checks,
-        tags=wanted.tags,
+        checks=options.checks,
+        tags=options.tags,
         was=was,
     )
-    asks = is_interactive() and not _says_all(draft, author)
-    draft = _asked(draft, author) if asks else _complete(draft, author)
-    author.check(draft)
+    missing = [f"--var {variable}=…" for variable in author.variables if variable not in draft.variables]
+    missing += [] if draft.expect or draft.never or draft.checks or author.has_checks else ["--expect …"]
+    interactive = is_interactive() and bool(missing or not name)
+    if interactive:
+        draft = _ask_missing(draft, author)
+    elif missing:
+        hint = "`promptbench new case --help` lists the options; at a terminal it asks for them"
+        raise InputError(f"missing options: {', '.join(missing)}", hint=hint)
+    elif not name:
+        draft = replace(draft, name=author.suggested_name(draft.variables))
+    text = author.text(draft)
     if same := author.same_input(draft):
         say(f"warning: the case '{same}' has the same input")
-    if asks:
+    if interactive:
         say("")
-    out(author.text(draft), end="")
-    if asks:
-        say("")
-    if asks and answer is None and was is None:
-        draft = _tried(draft, author)
-    elif answer is not None and not _show(author.tried(draft, answer)):
-        out("nothing was written")
-        return Exit.NO
-    if dry_run:
+    out(text, end="")
+    if interactive and answer is None and was is None:
+        draft = _try_answer(draft, author)
+    passed = answer is None or _evaluate(draft, author, answer)
+    if dry_run and passed:
         return Exit.YES
-    if asks and not confirm(f"Add it to {author.shown}?", default=True):
+    if not passed or (interactive and not confirm(f"Add it to {author.shown}?", default=True)):
         out("nothing was written")
-        return Exit.YES
+        return Exit.YES if passed else Exit.NO
     author.add(draft)
     out(f"added '{draft.name}' to {author.shown}")
     out(f"next: promptbench run {author.folder}")
     return Exit.YES
 
 
-def _variables(written: Sequence[str], names: Sequence[str]) -> dict[str, str]:
-    found = {}
-    for item in written:
-        name, equals, text = item.partition("=")
-        if not (name and equals):
-            raise InputError(f"invalid --var '{item}'", hint="write it as --var NAME=TEXT")
-        if names and name not in names:
-            hint = suggest(name, names, f"the prompt has {', '.join(names)}")
-            raise InputError(f"the prompt has no placeholder '{name}'", hint=hint)
-        found[name] = text
-    return found
-
-
-def _says_all(draft: Draft, author: CaseAuthor) -> bool:
-    """Return whether the options are complete."""
-    return bool(draft.name) and not _missing(draft, author)
-
-
-def _missing(draft: Draft, author: CaseAuthor) -> list[str]:
-    missing = [f"--var {name}=…" for name in author.variables if name not in draft.variables]
-    if not (draft.expect or draft.never or draft.checks or author.has_checks):
-        missing.append("--expect …")
-    return missing
-
-
-def _complete(draft: Draft, author: CaseAuthor) -> Draft:
-    """Return the options without asking. Raise InputError if something is missing."""
-    if missing := _missing(draft, author):
-        raise InputError(
-            f"missing options: {', '.join(missing)}",
-            hint="`promptbench new case --help` lists the options; at a terminal it asks for them",
-        )
-    return draft if draft.name else replace(draft, name=author.suggested_name(draft.variables))
-
-
-_SAID = ("message", "text", "question", "input", "email", "mail", "query", "utterance")
-
-
-def _asked(draft: Draft, author: CaseAuthor) -> Draft:
-    """Return the options, completed by questions at the terminal."""
-    from promptbench.cli.asking import read_text, read_valid
-    from promptbench.cli.output import say
-
+def _ask_missing(draft: Draft, author: CaseAuthor) -> Draft:
     values = dict(draft.variables)
-    names = [name for name in author.variables if name not in values]
-    for name in names:
-        said = len(author.variables) == 1 or name in _SAID
-        say(f"What did the customer say? ({{{{{name}}}}})" if said else f"What goes in for {{{{{name}}}}}?")
-        values[name] = read_text()
-    draft = replace(draft, variables=values)
-    if not (draft.expect or draft.checks):
-        draft = replace(draft, expect=_asked_expect(author))
-    if not draft.never:
+    for name in author.variables:
+        if name not in values:
+            is_message = len(author.variables) == 1 or name in _MESSAGES
+            say(f"What {'did the customer say' if is_message else 'is the value'}? ({{{{{name}}}}})")
+            values[name] = ask_text()
+    expect, never, suggested = draft.expect, draft.never, author.suggested_name(values)
+    if not (expect or draft.checks):
+        expect = _ask_expected(author)
+    if not never:
         say("What must never be in the answer? Words, with commas between; just Enter: skip.")
-        draft = replace(draft, never=tuple(word for item in read_text().split(",") if (word := item.strip())))
+        never = tuple(word for item in ask_text().split(",") if (word := item.strip()))
+
+    def read_name(written: str) -> str:
+        author.check_name(written or suggested)
+        return written or suggested
+
     if not draft.name:
-        suggested = author.suggested_name(values)
         say(f"What is the case about? Its name; just Enter: {suggested}")
-
-        def named(written: str) -> str:
-            author.check_name(written or suggested)
-            return written or suggested
-
-        draft = replace(draft, name=read_valid(named))
-    return draft
+    name = draft.name or ask_until(read_name)
+    return replace(draft, variables=values, expect=expect, never=never, name=name)
 
 
-def _asked_expect(author: CaseAuthor) -> tuple[Json, ...]:
-    """Ask for the expected answer, field by field if it has fields."""
-    from promptbench.cli.asking import read_text, read_valid
-    from promptbench.cli.output import say
-    from promptbench.workflows.start.new_case import as_data
+def _ask_expected(author: CaseAuthor) -> tuple[Json, ...]:
+    from promptbench.workflows.start.new_case import choices_of, read_field, read_value
 
     if not author.fields:
-        say("What should have come back? Just Enter: what the suite's checks let pass.")
-        written = read_text()
-        return (as_data(written),) if written else ()
+        say("What should have come back? Just Enter: anything that passes the suite's checks.")
+        written = ask_text()
+        return (read_value(written),) if written else ()
     say("What should have come back? Field by field; just Enter: anything.")
     expected = {}
-    for field in author.fields:
-        say(f"  {field.name}" + (f", one of {', '.join(field.choices)}" if field.choices else ""))
-        said = read_valid(partial(_as_written, field))
-        if said is not None:
-            expected[field.name] = said
+    for name, schema in author.fields.items():
+        choices = ", ".join(choices_of(schema))
+        say(f"  {name}, one of {choices}" if choices else f"  {name}")
+        value = ask_until(partial(read_field, schema))
+        if value is not None:
+            expected[name] = value
     return (expected,) if expected else ()
 
 
-def _as_written(field: Field, text: str) -> Json:
-    return field.read(text) if text else None
-
-
-def _tried(draft: Draft, author: CaseAuthor) -> Draft:
-    """Run the checks on a pasted answer; a wrong one may be kept in the case as the logged answer."""
-    from promptbench.cli.asking import confirm, read_text
-    from promptbench.cli.output import out, say
-
+def _try_answer(draft: Draft, author: CaseAuthor) -> Draft:
     say("An answer to try the checks on, such as the wrong one? Just Enter: skip.")
-    answer = read_text()
-    if not answer or _show(author.tried(draft, answer)):
+    answer = ask_text()
+    if not answer or _evaluate(draft, author, answer):
         return draft
     if not confirm("Did this wrong answer come back? Then the case must fail on it."):
         return draft
-    kept = replace(draft, was=answer)
-    author.check(kept)
-    out(author.text(kept), end="")
-    return kept
+    draft = replace(draft, was=answer)
+    out(author.text(draft), end="")
+    return draft
 
 
-def _show(found: Evaluation) -> bool:
-    """Print the scores, and return whether the answer passes."""
-    from promptbench.cli.output import out
-    from promptbench.report.words import clean
-
+def _evaluate(draft: Draft, author: CaseAuthor, answer: str) -> bool:
+    """Print the scores of an answer, and return True if it passes."""
+    found = author.evaluate(draft, answer)
     for score in found.scores:
         if score.errored:
             out(f"skipped: {score.check}, which needs a model")
         else:
-            why = f": {clean(score.reason)}" if score.reason else ""
-            out(f"{'passed' if score.passed else 'failed'}: {score.check}{why}")
+            reason = f": {clean(score.reason)}" if score.reason else ""
+            out(f"{'passed' if score.passed else 'failed'}: {score.check}{reason}")
     out("PASS: this answer is good enough" if found.passed else "FAIL: this answer is not good enough")
     return found.passed

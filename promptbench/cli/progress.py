@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bar
     from rich.progress import TaskID
 
-    from promptbench.workflows.logs.import_logs import ImportState
-
 _SECONDS_BETWEEN_LINES = 10.0
 
 
@@ -122,26 +120,26 @@ class ImportProgress:
         if self._bar is not None:
             self._bar.stop()
 
-    def listen(self, reading: ImportState) -> None:
+    def listen(self, name: str, done: int, size: int | None, calls: int) -> None:
         if self._quiet:
             return
         if sys.stderr.isatty():
-            self._show(reading)
+            self._show(name, done, size, calls)
         elif time.monotonic() - self._last >= _SECONDS_BETWEEN_LINES:
             self._last = time.monotonic()
-            share = f", {reading.done / reading.size:.0%}" if reading.size else ""
-            say(f"{clean(reading.name)}: {reading.calls:,} calls{share}")
+            share = f", {done / size:.0%}" if size else ""
+            say(f"{clean(name)}: {calls:,} calls{share}")
 
-    def _show(self, reading: ImportState) -> None:
+    def _show(self, name: str, done: int, size: int | None, calls: int) -> None:
         if self._bar is None:
             self._bar = _byte_bar()
             self._bar.start()
-        if self._task is None or reading.name != self._name:
+        if self._task is None or name != self._name:
             if self._task is not None:
                 self._bar.remove_task(self._task)
-            self._name = reading.name
-            self._task = self._bar.add_task(clean(reading.name), total=reading.size, counts="")
-        self._bar.update(self._task, completed=reading.done, counts=f"{reading.calls:,} calls")
+            self._name = name
+            self._task = self._bar.add_task(clean(name), total=size, counts="")
+        self._bar.update(self._task, completed=done, counts=f"{calls:,} calls")
 
 
 def _byte_bar() -> Bar:

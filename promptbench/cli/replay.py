@@ -1,10 +1,11 @@
-"""`promptbench replay`: logged calls under a suite's checks, or sent again."""
+"""`promptbench replay`: score logged answers with a suite's checks, or send the inputs again."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -24,16 +25,9 @@ from promptbench.cli.options import (
     Where,
     call_filter,
 )
+from promptbench.cli.output import out, out_json, say
 from promptbench.core.errors import Exit, InputError
-
-if TYPE_CHECKING:
-    from promptbench.workflows.logs.replay import ReplayForecast
-
-    pass
-
-
-def register(app: typer.Typer) -> None:
-    app.command("replay")(replay)
+from promptbench.core.words import number_of
 
 
 def replay(
@@ -45,14 +39,14 @@ def replay(
         bool, typer.Option("--ask", help="Send the logged inputs again, to production and candidate on every model.")
     ] = False,
     rescore_only: Annotated[
-        bool, typer.Option("--rescore-only", help="Only score the logged answers; calls no model. The default.")
+        bool, typer.Option("--rescore-only", help="Only score the logged answers, the default.")
     ] = False,
     failed_only: FailedOnly = False,
     since: Since = None,
     model: LoggedModels = None,
     where: Where = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="With --ask: print the calls and their price without making them.")
+        bool, typer.Option("--dry-run", help="With --ask: print the calls and their estimated cost, and make none.")
     ] = False,
     concurrency: Concurrency = None,
     max_cost: MaxCost = None,
@@ -64,20 +58,17 @@ def replay(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> int:
-    """Report what of a production log is fixed by now.
+    """Report which failures of a production log are fixed by now.
 
-    It is judged by today's checks on its answers, or by sending the inputs again.
-
-    Logged failures are not the whole suite, so a replay cannot be promoted.
+    By default the suite's checks score the logged answers; with --ask the inputs are sent again. Logged failures are
+    not the whole suite, so a replay cannot be promoted.
     """
     from promptbench.cli.progress import Progress
     from promptbench.cli.rendering import Rendering
-    from promptbench.engine.prepare.options import Selection
-    from promptbench.project import Project
+    from promptbench.project import Project, Selection
     from promptbench.workflows.judge.budgets import Spending
     from promptbench.workflows.logs.replay import replay as replay_log
-    from promptbench.workflows.logs.replay import replay_answers
-    from promptbench.workflows.logs.replay_report import replay_report, rescore_report
+    from promptbench.workflows.logs.replay import replay_answers, replay_report, rescore_report
     from promptbench.workflows.logs.select_calls import select_for_replay
 
     if ask and rescore_only:
@@ -93,35 +84,35 @@ def replay(
             Selection(paths=(suite,)),
             calls,
             command=_command(
-                suite, {"--log": log, "--since": [since], "--model": model, "--where": where}, failed_only
+                suite, failed_only, {"--log": log, "--since": [since], "--model": model, "--where": where}
             ),
             spending=Spending.read(max_cost, max_calls, max_minutes),
-            announce=lambda price: _tell(price, dry_run=dry_run, as_json=as_json),
+            announce=partial(_announce, dry_run=dry_run, as_json=as_json),
             listen=progress.listen,
             dry_run=dry_run,
         )
     return Exit.YES if report is None else rendering.write(project, [replay_report(report)])
 
 
-def _command(suite: Path, options: Mapping[str, Sequence[object] | None], failed_only: bool) -> list[str]:
-    """Return the command that resumes this replay, or shows its result again."""
+def _command(suite: Path, failed_only: bool, options: Mapping[str, Sequence[object] | None]) -> list[str]:
+    # The command resumes this replay, or shows its result again.
     words = ["promptbench", "replay", str(suite), "--ask"]
     for flag, values in options.items():
         words += [word for value in values or () if value is not None for word in (flag, str(value))]
     return [*words, *(["--failed-only"] if failed_only else [])]
 
 
-def _tell(price: ReplayForecast, *, dry_run: bool, as_json: bool) -> None:
-    """Print the calls before they are made; for a dry run they are the result."""
+def _announce(failures: int, expected: Mapping[str, Any], *, dry_run: bool, as_json: bool) -> None:
+    # `expected` has an estimate for each model. For a dry run it is the result.
     from dataclasses import asdict
 
-    from promptbench.cli.output import out, out_json, say
     from promptbench.cli.run import format_estimate
 
     if dry_run and as_json:
-        out_json({"schema_version": 1, **asdict(price)})
+        models = {model: asdict(estimate) for model, estimate in expected.items()}
+        out_json({"schema_version": 1, "failures": failures, "expected": models})
         return
-    failures = f"{price.failures} logged {'failure' if price.failures == 1 else 'failures'}"
-    for model, estimate in price.expected.items():
-        line = f"{failures}: {estimate.calls} calls to {model}{format_estimate(estimate)}"
+    for model, estimate in expected.items():
+        calls = f"{number_of(estimate.calls, 'call')} to {model}{format_estimate(estimate)}"
+        line = f"{number_of(failures, 'logged failure')}: {calls}"
         out(line) if dry_run else say(line)

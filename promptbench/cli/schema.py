@@ -7,19 +7,14 @@ from typing import Annotated
 
 import typer
 
+from promptbench.cli.output import out_json
 from promptbench.core.errors import Exit
 
 
 class What(StrEnum):
-    """What a schema describes."""
-
     SUITE = "suite"
     REPORT = "report"
     DATASETTE = "datasette"
-
-
-def register(app: typer.Typer) -> None:
-    app.command("schema")(schema)
 
 
 def schema(
@@ -27,20 +22,17 @@ def schema(
         What,
         typer.Argument(
             metavar="WHAT",
-            help="`suite` files, the JSON `report`, or the metadata with which `datasette` opens runs.sqlite.",
+            help="`suite` files, the JSON `report`, or the metadata with which `datasette` shows runs.sqlite.",
         ),
     ] = What.SUITE,
 ) -> int:
-    """Print the JSON Schema of suite files, or another. Editors complete and check YAML with it."""
-    from promptbench.cli.output import out_json
-    from promptbench.workflows.start.schema import report_schema, suite_schema
-    from promptbench.workflows.upkeep.datasette import datasette_metadata
+    """Print the JSON Schema of suite files, with which editors complete and check YAML, or another schema."""
+    if what is What.DATASETTE:
+        from promptbench.workflows.upkeep.datasette import datasette_metadata
 
-    match what:
-        case What.SUITE:
-            out_json(suite_schema())
-        case What.REPORT:
-            out_json(report_schema())
-        case What.DATASETTE:
-            out_json(datasette_metadata())
+        out_json(datasette_metadata())
+    else:
+        from promptbench.workflows.start.schema import report_schema, suite_schema
+
+        out_json(report_schema() if what is What.REPORT else suite_schema())
     return Exit.YES

@@ -4,31 +4,22 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from promptbench.cli.options import AsJson
+from promptbench.cli.output import coloured, out, out_json, out_lines, say
 from promptbench.core.errors import Exit
 from promptbench.core.words import number_of
-
-if TYPE_CHECKING:
-    from promptbench.workflows.start.sheet import SheetImported
+from promptbench.report.diagnostics import render
+from promptbench.report.words import clean
 
 sheet = typer.Typer(help="Edit the cases of a suite in a spreadsheet.", no_args_is_help=True)
 _MAX_LINES = 200
 _MAX_NAMES = 5
 
 OneSuite = Annotated[Path, typer.Argument(metavar="SUITE", help="The suite's file or folder.")]
-
-
-def register(app: typer.Typer) -> None:
-    app.add_typer(sheet, name="sheet")
-
-
-@sheet.callback()
-def _group() -> None:
-    """Edit the cases of a suite in a spreadsheet."""
 
 
 @sheet.command("export")
@@ -42,12 +33,11 @@ def export(
 
     A row is a case, and checks have a drop-down list. An existing file is never overwritten.
     """
-    from promptbench.cli.output import out
     from promptbench.project import Project
     from promptbench.workflows.start.sheet import export_sheet
 
-    written = export_sheet(Project.open(), suite, output)
-    out(f"wrote {number_of(written.cases, 'case')} to {written.path}")
+    count = export_sheet(Project.open(), suite, output)
+    out(f"wrote {number_of(count, 'case')} to {output}")
     return Exit.YES
 
 
@@ -65,9 +55,7 @@ def import_(
 
     Errors are printed with their cells, and a copy of the sheet shows them there. With an error, nothing changes.
     """
-    from promptbench.cli.output import coloured, out_json, say
     from promptbench.project import Project
-    from promptbench.report.diagnostics import render
     from promptbench.workflows.start.sheet import import_sheet
 
     done = import_sheet(Project.open(), file, suite, remove=remove, dry_run=dry_run)
@@ -75,15 +63,7 @@ def import_(
         say(render(done.warnings, colour=coloured(sys.stderr)))
     if as_json:
         out_json(done.as_dict())
-    else:
-        _show(done, dry_run=dry_run)
-    return Exit.YES
-
-
-def _show(done: SheetImported, *, dry_run: bool) -> None:
-    from promptbench.cli.output import out, out_lines, say
-    from promptbench.report.words import clean
-
+        return Exit.YES
     lines = done.diff.splitlines()
     out_lines(clean(line) for line in lines[:_MAX_LINES])
     if len(lines) > _MAX_LINES:
@@ -102,8 +82,6 @@ def _show(done: SheetImported, *, dry_run: bool) -> None:
         (done.unchanged, "unchanged"),
     ]
     summary = ", ".join(f"{count:,} {word}" for count, word in counts if count)
-    if not done.diff:
-        out(f"no changes in {done.suite}: {summary}")
-        return
-    what = f"would change {done.suite}" if dry_run else f"changed {done.suite}"
-    out(f"{what}: {summary}")
+    verb = "no changes in" if not done.diff else "would change" if dry_run else "changed"
+    out(f"{verb} {done.suite}: {summary}")
+    return Exit.YES

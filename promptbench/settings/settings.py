@@ -14,28 +14,31 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from promptbench.core.diagnostics import Code, Diagnostic, Location, did_you_mean
+from promptbench.core.diagnostics import Code, Diagnostic, Location, suggest
 from promptbench.core.errors import InputError
 from promptbench.core.secrets import hide, is_secret_name
 
 PROJECT_FILE = "promptbench.toml"
 _TABLE = "[tool.promptbench"
+_CI_ACTORS = ("GITHUB_ACTOR", "GITLAB_USER_LOGIN", "BUILD_REQUESTEDFOR", "BUILDKITE_BUILD_CREATOR")
 
 
 class LimitsFile(BaseModel):
     """The rate limits of a model or of each model of a provider."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        frozen=True,
+        allow_inf_nan=False,
+        alias_generator=lambda name: name.replace("_", "-"),
+        populate_by_name=True,
+    )
 
     requests_per_minute: float | None = Field(default=None, gt=0)
     tokens_per_minute: float | None = Field(default=None, gt=0)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _keys(cls, data: Any) -> Any:
-        return {_field_name(key): value for key, value in data.items()} if isinstance(data, dict) else data
 
     def by_kind(self) -> dict[str, float]:
         """Return the limits that are set, per minute, by `requests` and `tokens`."""
@@ -78,7 +81,7 @@ class SettingsFile(BaseModel):
 
 @dataclass(frozen=True)
 class Settings:
-    """The effective settings, the origin of each, and the project root."""
+    """The effective settings, the origin of each (a file, `environment` or `flag`), and the project root."""
 
     root: Path
     values: SettingsFile
@@ -86,7 +89,7 @@ class Settings:
 
     @property
     def state(self) -> Path:
-        """Return the folder of runs, recordings and crash reports, which git ignores."""
+        """The folder of runs and recordings, which git ignores."""
         return self.root / ".promptbench"
 
     @property
@@ -103,11 +106,8 @@ def load(start: Path, environ: Mapping[str, str], flags: Mapping[str, Any] | Non
             layers.append((str(path), _read(path)))
     layers.append(("environment", _from_environment(environ)))
     layers.append(("flag", {key: value for key, value in (flags or {}).items() if value is not None}))
-    merged: dict[str, Any] = {}
-    origin: dict[str, str] = {}
-    for name, layer in layers:
-        merged.update(layer)
-        origin.update(dict.fromkeys(layer, name))
+    merged = {key: value for _, layer in layers for key, value in layer.items()}
+    origin = {key: name for name, layer in layers for key in layer}
     try:
         values = SettingsFile.model_validate(merged)
     except ValidationError as error:
@@ -157,26 +157,15 @@ def _read(path: Path) -> dict[str, Any]:
         data = data.get(table) if isinstance(data, dict) else None
     if not isinstance(data, dict):
         raise _error("'tool.promptbench' must be a table of settings", Location(str(path)), "write [tool.promptbench]")
-    known = SettingsFile.model_fields
-    found = []
-    for key in data:
-        if _field_name(key) not in known:
-            guess = did_you_mean(_field_name(key), known)
-            names = ", ".join(_written(name) for name in known)
-            hint = f"did you mean '{_written(guess)}'?" if guess else f"known settings: {names}"
-            location = _location_of(path, text, key)
-            found.append(Diagnostic(Code.SETTINGS, f"unknown setting '{key}'", location, hint))
-    for key in _secrets(data.get("providers")):
+    if key := next(_secrets(data.get("providers")), None):
         message = f"'{key}' is a secret; promptbench reads secrets only from the environment"
         hint = "remove it from the file, and set the variable that the provider reads, such as OPENAI_API_KEY"
-        found.append(Diagnostic(Code.SETTINGS, message, _location_of(path, text, key), hint))
-    if found:
-        raise InputError("the settings are invalid", diagnostics=found)
-    return {_field_name(key): value for key, value in data.items()}
+        raise _error(message, _location_of(path, text, key), hint)
+    return {key.replace("-", "_"): value for key, value in data.items()}
 
 
 def _secrets(table: Any) -> Iterator[str]:
-    """Yield the keys of secrets in a table and those below it, except references such as `${NAME}`."""
+    # A reference such as `${NAME}` is not a secret.
     for name, value in table.items() if isinstance(table, dict) else ():
         if isinstance(value, str) and is_secret_name(name) and "${" not in value:
             yield name
@@ -184,13 +173,8 @@ def _secrets(table: Any) -> Iterator[str]:
 
 
 def _shown(line: str) -> str:
-    """Return a line of the file without secrets."""
     name, equals, _ = line.partition("=")
     return f"{name}= ***" if equals and is_secret_name(name.strip(" \t\"'")) else hide(line)
-
-
-def _field_name(written: str) -> str:
-    return written.replace("-", "_")
 
 
 def _written(name: str) -> str:
@@ -202,7 +186,6 @@ def _error(message: str, location: Location, hint: str) -> InputError:
 
 
 def _toml_problem(message: str, path: Path, text: str) -> tuple[str, Location]:
-    """Return the parser's message without its location, and the location."""
     what, _, where = message.partition(" (at ")
     lines = text.split("\n")
     at = re.match(r"line (\d+), column (\d+)", where)
@@ -221,12 +204,9 @@ def _location_of(path: Path, text: str, key: str) -> Location:
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name in ("concurrency", "retries", "outage_minutes", "actor", "prices", "machine_price_per_hour"):
-        text = environ.get(_variable(name), "").strip()
-        if text:
-            found[name] = text if name in ("actor", "prices") else _number(text)
-    return found
+    names = ("concurrency", "retries", "outage_minutes", "actor", "prices", "machine_price_per_hour")
+    texts = {name: environ.get(_variable(name), "").strip() for name in names}
+    return {name: text if name in ("actor", "prices") else _number(text) for name, text in texts.items() if text}
 
 
 def _variable(name: str) -> str:
@@ -234,13 +214,10 @@ def _variable(name: str) -> str:
 
 
 def _number(text: str) -> int | float | str:
-    """Parse a number; other text is returned unchanged and refused by validation."""
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
+    try:
+        return int(text) if text.lstrip("+-").isdecimal() else float(text)
+    except ValueError:
+        return text
 
 
 _WANTED = {
@@ -266,38 +243,36 @@ def _explain(error: ValidationError, origin: Mapping[str, str]) -> InputError:
         where = origin.get(key, "settings")
         inner = "".join(f".{_written(str(part))}" for part in item["loc"][1:])
         name = _variable(key) if where == "environment" else _written(key) + (inner if key == "limits" else "")
-        wanted = _WANTED.get(item["type"], "is wrong: {msg}").format(msg=item["msg"].lower(), **item.get("ctx", {}))
-        message = f"'{name}' {wanted}, not {str(item['input'])[:60]!r}"
+        wanted = _WANTED.get(item["type"], "is invalid: {msg}").format(msg=item["msg"].lower(), **item.get("ctx", {}))
+        message, hint = f"'{name}' {wanted}, not {str(item['input'])[:60]!r}", None
+        if item["type"] == "extra_forbidden" and not inner:
+            known = [_written(field) for field in SettingsFile.model_fields]
+            message, hint = f"unknown setting '{name}'", suggest(name, known, f"known settings: {', '.join(known)}")
         path = Path(where)
         text = path.read_text(encoding="utf-8-sig") if path.is_file() else ""
         location = _location_of(path, text, key) if text else Location(where)
-        diagnostics.append(Diagnostic(Code.SETTINGS, message, location))
+        diagnostics.append(Diagnostic(Code.SETTINGS, message, location, hint))
     return InputError("the settings are invalid", diagnostics=diagnostics)
 
 
 def actor(settings: Settings, environ: Mapping[str, str], flag: str | None) -> str:
     """Return who acts: the flag, the setting, the CI's actor, git's author, or the user's name."""
-    if flag or settings.values.actor:
-        return flag or str(settings.values.actor)
-    for name in ("GITHUB_ACTOR", "GITLAB_USER_LOGIN", "BUILD_REQUESTEDFOR", "BUILDKITE_BUILD_CREATOR"):
-        if environ.get(name):
-            return environ[name]
-    return _git_author(settings.root) or environ.get("USER") or environ.get("USERNAME") or f"uid {_uid()}"
-
-
-def _uid() -> str:
-    return str(os.getuid()) if hasattr(os, "getuid") else "unknown"
+    named = (flag, settings.values.actor, *(environ.get(name) for name in _CI_ACTORS))
+    if found := next((name for name in named if name), None):
+        return found
+    uid = os.getuid() if hasattr(os, "getuid") else "unknown"
+    return _git_author(settings.root) or environ.get("USER") or environ.get("USERNAME") or f"uid {uid}"
 
 
 def _git_author(root: Path) -> str | None:
     import subprocess
 
-    parts = []
-    for key in ("user.name", "user.email"):
-        try:
-            done = subprocess.run(["git", "config", key], cwd=root, capture_output=True, timeout=10, check=False)
-        except (OSError, subprocess.TimeoutExpired):
-            return None
-        parts.append(done.stdout.decode("utf-8", "replace").strip())
-    name, email = parts
+    command = ["git", "config", "--get-regexp", r"^user\.(name|email)$"]
+    try:
+        done = subprocess.run(command, cwd=root, capture_output=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    lines = done.stdout.decode("utf-8", "replace").splitlines()
+    found = {key: value.strip() for key, _, value in (line.partition(" ") for line in lines)}
+    name, email = found.get("user.name"), found.get("user.email")
     return f"{name} <{email}>" if name and email else name or email or None

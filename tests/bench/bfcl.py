@@ -18,13 +18,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.parsing.test_calls import decoded, logged_as_decoded
-
 from promptbench.core.types import Json, Reading, Rung, Score
 from promptbench.parsing import calls
 from tests.checks.test_function_call import MALFORMED, possible
 from tests.helpers.bfcl import EXCERPT, MODELS, read_records
 from tests.helpers.subjects import score
+from tests.parsing.test_calls import decoded, logged_as_decoded
 
 _PROMISED = 0.99
 

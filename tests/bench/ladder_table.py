@@ -9,11 +9,10 @@ import random
 import sys
 from collections import Counter
 
-from tests.parsing import breakage_guess  # noqa: F401  its kinds register themselves
-from tests.parsing.breakage import BREAKAGES, broken, document, same
-
 from promptbench.core.types import Rung
 from promptbench.parsing import json_text
+from tests.parsing import breakage_guess  # noqa: F401  its kinds register themselves
+from tests.parsing.breakage import BREAKAGES, broken, document, same
 
 
 def corpus(each: int) -> list[tuple[str, object, str]]:

@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from tests.engine.prepare.test_repair_rules import RULE
 
+from tests.engine.prepare.test_repair_rules import RULE
 from tests.helpers.fake_openai import FakeOpenAI
 from tests.helpers.project import SUITE, ProjectFolder, right
 

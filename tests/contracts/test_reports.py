@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 
 import pytest
+
 from promptbench.cli import options
 from promptbench.report.renderers import plugins
 from promptbench.report.words import Target
-from promptbench.workflows.logs.failures_report import failures_report
-from promptbench.workflows.logs.replay_report import LoggedModel, RescoreReport, rescore_report
+from promptbench.workflows.logs.failures import failures_report
+from promptbench.workflows.logs.replay import LoggedModel, RescoreReport, rescore_report
 from promptbench.workflows.measure.bench_report import bench_report, history_report
 from promptbench.workflows.trust.calibration_report import (
     CalibratedModel,

@@ -1,54 +1,88 @@
-"""Capture of logged failures as cases of a suite, red first."""
+"""Capture logged failures as cases of a suite. A call becomes a case only if its checks fail on the logged answer."""
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import itertools
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from promptbench.core.canonical import lf
 from promptbench.core.diagnostics import Code, Diagnostics
 from promptbench.core.errors import InputError
-from promptbench.core.types import Json, Rung
-from promptbench.engine.prepare.cases import CaseBuilder
-from promptbench.engine.prepare.options import PrepareOptions, Selection
-from promptbench.engine.prepare.prepared_suite import Variant
-from promptbench.engine.prepare.prompts import load_prompts
+from promptbench.core.types import Json, LoggedCall, Rung, StoredCall
+from promptbench.engine.prepare.inputs import CallInput, conversation_of, input_of
 from promptbench.parsing.json_text import read as read_json
 from promptbench.project import Project, input_error
 from promptbench.prompts.parser import parse_prompt
 from promptbench.prompts.prompt import Prompt
 from promptbench.store.prompts import Store
 from promptbench.suite.cases import read_checks
-from promptbench.suite.editor import Change, edit_cases, write_whole
-from promptbench.suite.loader import load as load_suite
-from promptbench.suite.models import Suite, Where
-from promptbench.workflows.logs.captured_case import (
-    Capture,
-    Captured,
-    CaptureOptions,
-    ExistingCase,
-    RefusedCall,
-    SelectedCall,
-)
+from promptbench.suite.editor import Change, edit_cases
+from promptbench.suite.models import Where
+from promptbench.workflows.logs.valid_suite import ValidSuite, open_valid_suite, unified_diff
 from promptbench.yaml.marked import parse
 from promptbench.yaml.source import Source
 
+TAG = "captured"
+_READABLE_ID = re.compile(r"(?=.*[A-Za-z])(?!.*[0-9a-fA-F-]{12})[\w.:#/-]{1,40}\Z")
+_LONGEST_NAME = 40
+# A longer text describes the right answer, and no answer repeats it word for word.
+_LONGEST_LABEL = 80
+_HINT = "describe what is wrong with it: --expect 'YAML', --should-be TEXT or --check 'YAML'"
+_NOT_RED = {
+    Code.NO_CHECKS: "it would be vacuous: neither it nor the suite has checks, so no answer can fail it",
+    Code.NOT_RED: "its answer passes all its checks",
+    Code.UNPROVEN: "only a judge can decide if its answer fails, and capture calls no model",
+}
+
 
 @dataclass(frozen=True, slots=True)
+class CaptureOptions:
+    """What the user knows about the calls: the right answer, an ideal answer, and checks as in a suite.
+
+    `expect` and `should_be` are tuples of one value, because null may be the right answer.
+    """
+
+    expect: tuple[Json, ...] = ()
+    should_be: tuple[Json, ...] = ()
+    checks: tuple[Json, ...] = ()
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Captured:
+    """A new case: its data as in YAML, why the logged answer fails it, and in words what was added to make it fail."""
+
+    id: str
+    name: str
+    data: Mapping[str, Json]
+    red_by: tuple[str, ...]
+    proposed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedCall:
+    """A call that cannot become a case, the reason, and what to do."""
+
+    id: str
+    reason: str
+    hint: str = ""
+
+
+@dataclass
 class CaptureReport:
-    """The result of a capture: new cases, refused calls, and calls that are already cases.
+    """The result of a capture. `known` is call id to case, for calls that are cases already.
 
     `added` is the diff of the suite file; `written` is True if the file was changed.
     """
 
     path: str
-    captured: Sequence[Captured]
-    refused: Sequence[RefusedCall]
-    known: Sequence[ExistingCase]
-    added: str
-    written: bool
+    captured: list[Captured] = field(default_factory=list)
+    refused: list[RefusedCall] = field(default_factory=list)
+    known: list[tuple[str, str]] = field(default_factory=list)
+    added: str = ""
+    written: bool = False
 
     def as_dict(self) -> dict[str, Json]:
         return {
@@ -60,13 +94,13 @@ class CaptureReport:
                 for item in self.captured
             ],
             "refused": [{"id": item.id, "reason": item.reason, "hint": item.hint or None} for item in self.refused],
-            "already_there": [{"id": item.id, "case": item.case} for item in self.known],
+            "already_there": [{"id": name, "case": case} for name, case in self.known],
             "diff": self.added,
         }
 
 
 def capture(
-    project: Project, path: Path, calls: Sequence[SelectedCall], options: CaptureOptions, *, dry_run: bool = False
+    project: Project, path: Path, calls: Sequence[StoredCall], options: CaptureOptions, *, dry_run: bool = False
 ) -> CaptureReport:
     """Add a case for each call whose answer fails its checks, and write the suite file.
 
@@ -74,60 +108,171 @@ def capture(
     """
     if len(calls) > 1 and (options.expect or options.should_be):
         raise InputError("--expect and --should-be need exactly one call", hint="name one id")
-    file = project.suite_file(path)
-    shown = project.shown(file)
-    with project.prompts() as store, project.recordings() as runs:
-        around = project.prepare_options(Selection(), store, runs)
-        suite, prompts = load_valid_suite(file, shown, around)
-        templates = [*(item.prompt for item in prompts[::-1]), *_load_versions(store, prompts[0].prompt.name)]
-        target = Capture(suite, prompts, templates, around)
-        found = [target.add(call, options) for call in calls]
-        captured = [item for item in found if isinstance(item, Captured)]
-        after = before = file.read_bytes()
-        if captured:
-            after = edit_cases(before, shown, {}, [Change(item.data) for item in captured])
-        if captured and not dry_run:
-            # The new file is loaded as any command loads it. If it has an error, the old file stays.
-            write_whole(file, after, lambda new: load_valid_suite(new, shown, around))
-    return CaptureReport(
-        path=shown,
-        captured=captured,
-        refused=[item for item in found if isinstance(item, RefusedCall)],
-        known=[item for item in found if isinstance(item, ExistingCase)],
-        added=_diff(suite, after, shown),
-        written=bool(captured) and not dry_run,
-    )
-
-
-def load_valid_suite(file: Path, shown: str, around: PrepareOptions) -> tuple[Suite, Sequence[Variant]]:
-    """Return the suite and its prompts. Raise InputError with every error in the meaning of a case."""
-    found = Diagnostics()
-    suite = load_suite(file, shown, found)
-    prompts = load_prompts(suite, around, found) if suite else []
-    if suite and prompts:
-        CaseBuilder(suite, prompts, found, around).validate()
-    # The first cases of a suite may be captured ones.
-    errors = Diagnostics()
-    errors.extend(item for item in found if item.code is not Code.NO_CASES)
-    if errors.errors or suite is None or not prompts:
-        raise input_error(errors)
-    return suite, prompts
+    with open_valid_suite(project, path) as target:
+        report = CaptureReport(target.shown)
+        capturer = _Capturer(target, options, report)
+        for call in calls:
+            capturer.add(call)
+        if report.captured:
+            before = target.file.read_bytes()
+            after = edit_cases(before, target.shown, {}, [Change(item.data) for item in report.captured])
+            report.added = unified_diff(target.shown, before, after)
+            if not dry_run:
+                target.write(after)
+                report.written = True
+    return report
 
 
 def _load_versions(store: Store, name: str) -> Iterator[Prompt]:
-    """Yield the stored versions of a prompt, the latest first: the logged calls may have used one of them."""
-    if name not in store.prompts():
-        return
-    for version in reversed(store.versions(name)):
+    # The logged calls may have used any stored version, most likely the latest.
+    for version in reversed(store.versions(name)) if name in store.prompts() else ():
         prompt = parse_prompt(Source(f"{name}.prompt", version.source), Diagnostics())
         if prompt is not None:
             yield prompt
 
 
-def _diff(suite: Suite, after: bytes, shown: str) -> str:
-    text = lf(after.decode("utf-16" if after.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"))
-    old, new = (text.splitlines(keepends=True) for text in (suite.document.source.text, text))
-    return "".join(difflib.unified_diff(old, new, f"a/{shown}", f"b/{shown}"))
+class _Capturer:
+    """Captures calls into one suite."""
+
+    def __init__(self, target: ValidSuite, options: CaptureOptions, report: CaptureReport) -> None:
+        self._target = target
+        # The prompts that may have rendered the messages of a call, the most likely first.
+        versions = _load_versions(target.store, target.prompts[0].prompt.name)
+        self._templates = [*(item.prompt for item in target.prompts[::-1]), *versions]
+        self._options = options
+        self._report = report
+        # Case names, by origin and by input. New cases are added, so that no name is used twice.
+        self._names: set[str] = set()
+        self._origins: dict[tuple[str, str], str] = {}
+        self._inputs: dict[str, str] = {}
+        for case in target.suite.cases.scan(Diagnostics()):
+            self._names.add(case.name)
+            self._inputs[CallInput(case.variables, case.messages).hash] = case.name
+            origin = case.where.value.get("origin")
+            if isinstance(origin, Mapping):
+                self._origins[str(origin.get("source")), str(origin.get("id"))] = case.name
+
+    def add(self, kept: StoredCall) -> None:
+        """Add the result for one call to the report."""
+        call, origin = kept.call, (kept.source, kept.call.id)
+        if origin in self._origins:
+            self._report.known.append((call.id, self._origins[origin]))
+            return
+        result = self._capture(kept)
+        if isinstance(result, RefusedCall):
+            self._report.refused.append(result)
+            return
+        self._report.captured.append(result)
+        self._names.add(result.name)
+        self._origins[origin] = result.name
+
+    def _capture(self, kept: StoredCall) -> Captured | RefusedCall:
+        call = kept.call
+        if call.answer is None:
+            reason = f"it has no answer ({call.error})" if call.error else "it has no answer"
+            return RefusedCall(call.id, reason, "a call without an answer says nothing about the prompt")
+        given = input_of(call, self._templates, [item.prompt for item in self._target.prompts])
+        if isinstance(given, str):
+            return RefusedCall(call.id, given, "add 'vars' to the log, or adopt the prompt that made it")
+        input_hash = given.hash
+        if input_hash in self._inputs:
+            reason = f"the case '{self._inputs[input_hash]}' already has the same input"
+            return RefusedCall(call.id, reason, "write the logged answer there, under 'was:'")
+        name = _name(call, given, self._names)
+        for extra, words in self._proposals(call, call.answer):
+            data = self._data(name, kept, given, extra)
+            found = Diagnostics()
+            try:
+                red_by = self._red_by(data, call.answer, found)
+            except ValueError as error:
+                return RefusedCall(call.id, str(error))
+            if red_by is not None:
+                self._inputs[input_hash] = name
+                return Captured(call.id, name, data, red_by, words)
+            codes = {item.code for item in found}
+            reason = next((text for code, text in _NOT_RED.items() if code in codes), "")
+            if not reason:
+                first = found.errors[0]
+                return RefusedCall(call.id, first.message, first.hint or "")
+        if call.failed and Code.NOT_RED in codes:
+            reason += f"; the log says only '{call.failed[:_LONGEST_LABEL]}'"
+        return RefusedCall(call.id, reason, _HINT)
+
+    def _proposals(self, call: LoggedCall, answer: str) -> Iterator[tuple[dict[str, Json], str]]:
+        """Yield what may make the case fail, the most natural first, each with a description for the user."""
+        options = self._options
+        checks = list(options.checks)
+        given: dict[str, Json] = {"checks": checks} if checks else {}
+        if options.expect:
+            yield {"expect": options.expect[0], **given}, ""
+            return
+        if options.should_be:
+            ideal = options.should_be[0]
+            if not isinstance(ideal, (dict, list)):
+                yield given, ""
+            if not isinstance(ideal, str) or (len(ideal) <= _LONGEST_LABEL and "\n" not in ideal):
+                yield given | {"expect": ideal}, "'expect' from what it should be"
+            return
+        if call.expected is not None:
+            yield given | {"expect": _parse_document(call.expected)}, "'expect' from the log's own right answer"
+        yield given, ""
+        if any(item.prompt.output_schema for item in self._target.prompts):
+            yield (
+                given | {"checks": [*checks, {"json schema": "output"}]},
+                "'json schema: output', which the suite lacks",
+            )
+        elif "{" in answer and not read_json(answer).rung.within(self._target.suite.accept):
+            yield given | {"checks": [*checks, "json"]}, "'json', which the suite lacks"
+
+    def _data(self, name: str, kept: StoredCall, given: CallInput, extra: Mapping[str, Json]) -> dict[str, Json]:
+        # In reading order.
+        call, options = kept.call, self._options
+        origin = {"source": kept.source, "id": call.id, "time": call.time, "model": call.model}
+        return {
+            "case": name,
+            **({"vars": dict(given.variables)} if given.variables else {}),
+            **({"messages": [message.as_dict() for message in given.history]} if given.history else {}),
+            "was": call.answer,
+            **({"should be": options.should_be[0]} if options.should_be else {}),
+            **extra,
+            **({"cluster": cluster} if (cluster := conversation_of(call)) else {}),
+            "tags": list(dict.fromkeys((TAG, *options.tags))),
+            "origin": {key: value for key, value in origin.items() if value},
+        }
+
+    def _red_by(self, data: Mapping[str, Json], answer: str, found: Diagnostics) -> tuple[str, ...] | None:
+        """Return why the answer fails, or None with the reason in `found`. Raise ValueError if YAML cannot hold it."""
+        builder, built = self._target.build(data, found)
+        if built is None or found.errors or any(item.code in _NOT_RED for item in found):
+            return None
+        scores = builder.evaluation(answer, built).scores
+        return tuple(f"{score.check}: {score.reason}" for score in scores if not (score.passed or score.errored))
+
+
+def _parse_document(value: Json) -> Json:
+    reading = read_json(value) if isinstance(value, str) else None
+    return reading.value if reading and reading.rung is Rung.RAW and isinstance(reading.value, (dict, list)) else value
+
+
+def _name(call: LoggedCall, given: CallInput, taken: set[str]) -> str:
+    # An id that people can read helps them to find the call in their log.
+    if _READABLE_ID.match(call.id):
+        return free_name(call.id, taken)
+    texts = [value for value in given.variables.values() if isinstance(value, str)]
+    texts += [message.content for message in given.history if message.role == "user"]
+    return free_name(first_words(texts, 6) or call.id, taken)
+
+
+def first_words(texts: Iterable[str], count: int) -> str:
+    """Return the first words of the longest text, for a name."""
+    words = re.findall(r"[\w'-]+", max(texts, key=len, default=""))[:count]
+    return " ".join(words)[:_LONGEST_NAME].strip()
+
+
+def free_name(name: str, taken: set[str]) -> str:
+    """Return a name, with a number behind it if it is taken."""
+    names = (name if count == 1 else f"{name} ({count})" for count in itertools.count(1))
+    return next(free for free in names if free not in taken)
 
 
 def read_capture_options(
@@ -135,24 +280,17 @@ def read_capture_options(
 ) -> CaptureOptions:
     """Return the options of the command line, with their YAML parsed. Raise InputError with every error."""
     found = Diagnostics()
-    expected = _parse_yaml("--expect", expect, found) if expect is not None else ()
+    expected = parse(Source("--expect", expect), found) if expect is not None else None
     written: list[Json] = []
     for item in checks:
         document = parse(Source("--check", item), found)
-        if document is None or not read_checks(document.value, Where(document), found):
-            continue
-        value = document.value
-        written += value if isinstance(value, list) else [value]
+        if document and read_checks(document.value, Where(document), found):
+            written += document.value if isinstance(document.value, list) else [document.value]
     if found.errors:
         raise input_error(found)
-    ideal: tuple[Json, ...] = ()
-    if should_be is not None:
-        reading = read_json(should_be)
-        is_data = reading.rung is Rung.RAW and isinstance(reading.value, (dict, list))
-        ideal = (reading.value if is_data else should_be,)
-    return CaptureOptions(expected, ideal, tuple(written), tuple(tags))
-
-
-def _parse_yaml(flag: str, text: str, found: Diagnostics) -> tuple[Json, ...]:
-    document = parse(Source(flag, text), found)
-    return (document.value,) if document else ()
+    return CaptureOptions(
+        (expected.value,) if expected else (),
+        () if should_be is None else (_parse_document(should_be),),
+        tuple(written),
+        tuple(tags),
+    )

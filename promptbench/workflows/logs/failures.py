@@ -13,13 +13,15 @@ from promptbench.core.call_filter import CallFilter
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import InputError, NothingSelected
 from promptbench.core.protocols import Check, CheckContext
-from promptbench.core.types import Attempt, FailureTier, Json, LoggedCall, Outcome, StoredCall
+from promptbench.core.types import Attempt, FailureTier, Json, LoggedCall, Outcome
+from promptbench.core.words import number_of
 from promptbench.engine.failure_signature import build_score_signature, build_signature, find_json_fault, strip_details
 from promptbench.engine.prepare import checks
 from promptbench.engine.prepare.evaluate import evaluate, needs_judge
 from promptbench.engine.prepare.options import Selection
 from promptbench.engine.prepare.prepared_suite import PreparedSuite
 from promptbench.project import Project
+from promptbench.report.document import Document, Report, Section, TableBlock, TableColumn
 from promptbench.store.runs import RunStore
 from promptbench.text.near_duplicates import NearDuplicates
 
@@ -27,6 +29,10 @@ _STATUS = re.compile(r"(?<!\d)([45]\d\d)(?!\d)")
 _TRUNCATED = ("length", "max_tokens")
 _MAX_SHOWN = 300
 _LOOKS_LIKE_JSON = re.compile(r"[{\[]")
+# Clusters that a report lists.
+ROWS = 40
+# Letters of a call's id that are enough to name it.
+_ID = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +61,6 @@ class FailingCall:
 class Cluster:
     """Failures with the same cause. `example` is the newest one."""
 
-    tier: FailureTier
-    why: str
     example: FailingCall
     count: int = 0
     inputs: set[int] = field(default_factory=set)
@@ -75,8 +79,8 @@ class Cluster:
     def as_dict(self) -> dict[str, Json]:
         example = self.example
         return {
-            "tier": self.tier.value,
-            "why": self.why,
+            "tier": example.tier.value,
+            "why": example.why,
             "count": self.count,
             "inputs": len(self.inputs),
             "models": dict(self.models.most_common()),
@@ -101,7 +105,10 @@ def find_failures(project: Project, suite: Path | None, call_filter: CallFilter)
     with project.recordings() as runs:
         if runs is None:
             raise NothingSelected("no calls are imported yet", hint="run `promptbench import PATH`")
-        prepared = _prepare_suite(project, suite, runs) if suite else None
+        prepared = None
+        if suite:
+            with project.prompts() as store:
+                [prepared], _ = project.assemble(Selection(paths=(suite,)), store=store, runs=runs)
         logged = _find_logged(runs, prepared, project, call_filter)
         found = cluster_failures((*logged, *_find_attempts(runs, prepared, call_filter)))
     if not found:
@@ -117,49 +124,39 @@ def cluster_failures(found: Iterable[FailingCall]) -> list[Cluster]:
         group = inputs.add(failure.input)
         key = (failure.tier.value, failure.why, group if failure.by_input else -1)
         if key not in clusters:
-            clusters[key] = Cluster(failure.tier, failure.why, failure)
+            clusters[key] = Cluster(failure)
         clusters[key].add(failure, group)
     newest = sorted(clusters.values(), key=lambda item: item.example.time, reverse=True)
     return sorted(newest, key=lambda item: -item.count)
 
 
-def _prepare_suite(project: Project, suite: Path, runs: RunStore) -> PreparedSuite:
-    with project.prompts() as store:
-        [prepared], _ = project.assemble(Selection(paths=(suite,)), store=store, runs=runs)
-    return prepared
-
-
 def _find_logged(
     runs: RunStore, prepared: PreparedSuite | None, project: Project, call_filter: CallFilter
 ) -> Iterator[FailingCall]:
-    scorer = _Scorer(prepared, project) if prepared else None
-    for kept in runs.calls().find(replace(call_filter, failed=scorer is None)):
-        call = kept.call
-        if scorer is not None and call.prompt not in (None, scorer.prompt):
+    scored = _build_checks(prepared, project) if prepared else []
+    for kept in runs.calls().find(replace(call_filter, failed=prepared is None)):
+        call, by_input = kept.call, False
+        tier = call.tier or FailureTier.CONTENT
+        if prepared and call.prompt not in (None, prepared.prompt_name):
             continue
-        if call.tier in (FailureTier.TRANSPORT, FailureTier.TRUNCATED):
-            yield _build_failure(kept, call.tier, _explain_missing_answer(call), by_input=False)
-            continue
-        why = scorer.explain(call) if scorer else _guess_json_fault(call.answer)
-        if why:
-            yield _build_failure(kept, FailureTier.CONTENT, why, by_input=False)
-        elif call.tier is FailureTier.CONTENT:
-            verdict = strip_details(call.failed or "") or "marked as failed by the log"
-            yield _build_failure(kept, FailureTier.CONTENT, verdict, by_input=True)
-
-
-def _build_failure(kept: StoredCall, tier: FailureTier, why: str, *, by_input: bool) -> FailingCall:
-    call = kept.call
-    return FailingCall(
-        kept.id, tier, why, by_input, kept.source, call.model, call.time or "", _last_user_text(call), call.answer
-    )
-
-
-def _explain_missing_answer(call: LoggedCall) -> str:
-    """Return the HTTP status or the finish reason, else the error without details."""
-    if call.tier is FailureTier.TRUNCATED:
-        return call.finish_reason or strip_details(call.failed or "") or "truncated"
-    return _explain_error(call.failed or call.error or "", call.error or "")
+        if tier is FailureTier.TRANSPORT:
+            why = _explain_error(call.failed or call.error or "", call.error or "")
+        elif tier is FailureTier.TRUNCATED:
+            why = call.finish_reason or strip_details(call.failed or "") or "truncated"
+        else:
+            # Without a suite nothing requires JSON, so only answers that look like it are read.
+            answer = call.answer or ""
+            fault = find_json_fault(answer) if _LOOKS_LIKE_JSON.search(answer) and not prepared else None
+            why = (_explain_answer(call, prepared, scored) if prepared else fault) or ""
+            if not why and call.tier is None:
+                continue
+            by_input = not why
+            why = why or strip_details(call.failed or "") or "marked as failed by the log"
+        texts = [json.dumps(call.variables, ensure_ascii=False)] if call.variables else [""]
+        texts += [message.content for message in call.messages if message.role == "user"]
+        yield FailingCall(
+            kept.id, tier, why, by_input, kept.source, call.model, call.time or "", texts[-1], call.answer
+        )
 
 
 def _explain_error(error: str, other: str = "") -> str:
@@ -167,44 +164,30 @@ def _explain_error(error: str, other: str = "") -> str:
     return f"HTTP {status[1]}" if status else strip_details(error) or "no answer"
 
 
-def _guess_json_fault(answer: str | None) -> str | None:
-    """Return what is wrong with an answer that looks like JSON, though nothing requires it to be JSON."""
-    return find_json_fault(answer) if answer and _LOOKS_LIKE_JSON.search(answer) else None
+def _build_checks(prepared: PreparedSuite, project: Project) -> list[Check]:
+    """Return the checks that a suite has for all cases, without those that need a judge."""
+    suite, found = prepared.suite, Diagnostics()
+    schema = prepared.candidates[0].prompt.output_schema
+    settings = project.settings
+    context = CheckContext(suite.folder, schema, settings.root, tuple(settings.values.python))
+    built: list[Check | None] = [checks.build(spec, context, found) for spec in suite.checks]
+    scored = [check for check in built if check is not None and not needs_judge(check)]
+    if not scored:
+        hint = "add checks that every answer must pass under 'checks:' at the top of the suite"
+        raise InputError(f"the suite '{suite.name}' has no checks for all cases", hint=hint)
+    return scored
 
 
-def _last_user_text(call: LoggedCall) -> str:
-    texts = [message.content for message in call.messages if message.role == "user"]
-    if texts:
-        return texts[-1]
-    return json.dumps(call.variables, ensure_ascii=False) if call.variables else ""
-
-
-class _Scorer:
-    """The checks that a suite has for all cases, for answers without a case. Checks with a judge are skipped."""
-
-    def __init__(self, prepared: PreparedSuite, project: Project) -> None:
-        suite, found = prepared.suite, Diagnostics()
-        values = project.settings.values
-        prompt = prepared.candidates[0].prompt
-        context = CheckContext(suite.folder, prompt.output_schema, project.settings.root, tuple(values.python))
-        built: Sequence[Check | None] = [checks.build(spec, context, found) for spec in suite.checks]
-        self._checks = [check for check in built if check is not None and not needs_judge(check)]
-        self._accept, self._ladder = prepared.accept, prepared.ladder
-        self.prompt = prepared.prompt_name
-        if not self._checks:
-            hint = "add checks that every answer must pass under 'checks:' at the top of the suite"
-            raise InputError(f"the suite '{suite.name}' has no checks for all cases", hint=hint)
-
-    def explain(self, call: LoggedCall) -> str | None:
-        """Return why the answer fails; None if it passes or is missing."""
-        if call.answer is None:
-            return None
-        found = evaluate(call.answer, self._checks, self._accept, call.variables or {}, ladder=self._ladder)
-        if found.passed:
-            return None
-        if found.rung is not None and not found.rung.within(self._accept):
-            return find_json_fault(call.answer) or f"JSON: {found.rung.value}"
-        return build_score_signature(found.scores)
+def _explain_answer(call: LoggedCall, prepared: PreparedSuite, scored: Sequence[Check]) -> str | None:
+    """Return why the answer of a call fails; None if it passes or is missing."""
+    if call.answer is None:
+        return None
+    found = evaluate(call.answer, scored, prepared.accept, call.variables or {}, ladder=prepared.ladder)
+    if found.passed:
+        return None
+    if found.rung is not None and not found.rung.within(prepared.accept):
+        return find_json_fault(call.answer) or f"JSON: {found.rung.value}"
+    return build_score_signature(found.scores)
 
 
 def _find_attempts(runs: RunStore, prepared: PreparedSuite | None, call_filter: CallFilter) -> Iterator[FailingCall]:
@@ -212,35 +195,63 @@ def _find_attempts(runs: RunStore, prepared: PreparedSuite | None, call_filter: 
         return  # conditions refer to fields of a log
     known = runs.suites()
     for suite in [prepared.suite.name] if prepared else known:
-        if suite not in known:
-            continue
-        run = runs.latest_of_suite(suite)
-        for attempt in runs.attempts(run):
-            if attempt.outcome in (Outcome.FAILED, Outcome.ERRORED) and call_filter.matches(_as_call(attempt)):
-                yield _failed_attempt(attempt, suite, run)
+        run = runs.latest_of_suite(suite) if suite in known else None
+        for attempt in runs.attempts(run) if run else ():
+            model, time = attempt.key.model, attempt.started
+            as_call = LoggedCall("", None, model=model, time=time, tier=FailureTier.CONTENT)
+            if attempt.outcome in (Outcome.FAILED, Outcome.ERRORED) and call_filter.matches(as_call):
+                tier, why = _explain_attempt(attempt)
+                yield FailingCall(
+                    f"{attempt.key.case} #{attempt.key.repeat + 1}",
+                    tier,
+                    why,
+                    False,
+                    f"run {run} of {suite}",
+                    model,
+                    time,
+                    attempt.key.case,
+                    attempt.answer.text if attempt.answer else None,
+                    logged=False,
+                )
 
 
-def _as_call(attempt: Attempt) -> LoggedCall:
-    return LoggedCall("", None, model=attempt.key.model, time=attempt.started, tier=FailureTier.CONTENT)
-
-
-def _failed_attempt(attempt: Attempt, suite: str, run: str) -> FailingCall:
+def _explain_attempt(attempt: Attempt) -> tuple[FailureTier, str]:
     answer = attempt.answer
     if attempt.outcome is Outcome.ERRORED or answer is None:
-        tier, why = FailureTier.TRANSPORT, _explain_error(attempt.error or "")
-    elif answer.finish_reason in _TRUNCATED:
-        tier, why = FailureTier.TRUNCATED, answer.finish_reason
-    else:
-        tier, why = FailureTier.CONTENT, build_signature(attempt)
-    return FailingCall(
-        f"{attempt.key.case} #{attempt.key.repeat + 1}",
-        tier,
-        why,
-        False,
-        f"run {run} of {suite}",
-        attempt.key.model,
-        attempt.started,
-        attempt.key.case,
-        answer.text if answer else None,
-        logged=False,
-    )
+        return FailureTier.TRANSPORT, _explain_error(attempt.error or "")
+    if answer.finish_reason in _TRUNCATED:
+        return FailureTier.TRUNCATED, answer.finish_reason
+    return FailureTier.CONTENT, build_signature(attempt)
+
+
+def failures_report(clusters: Sequence[Cluster], *, everything: bool = False) -> Report:
+    """Return the report on these clusters; by default only the first ones."""
+    shown, rest = (clusters, ()) if everything else (clusters[:ROWS], clusters[ROWS:])
+    columns = [
+        TableColumn("calls"),
+        TableColumn("inputs", drop=1),
+        TableColumn("newest", numeric=False, drop=2),
+        TableColumn("kind", numeric=False, wrap=True),
+        TableColumn("why", numeric=False, wrap=True),
+        TableColumn("example", numeric=False, wrap=True),
+    ]
+    note = ""
+    if rest:
+        calls = number_of(sum(cluster.count for cluster in rest), "call")
+        note = f"and {number_of(len(rest), 'more cluster')} with {calls}: --all shows them"
+    total = sum(cluster.count for cluster in clusters)
+    verdict = f"{number_of(total, 'failing call')} in {number_of(len(clusters), 'cluster')}"
+    rows = [
+        (
+            f"{cluster.count:,}",
+            f"{len(cluster.inputs):,}",
+            cluster.example.time[:10],
+            cluster.example.tier.value,
+            cluster.example.why,
+            cluster.example.id[:_ID] if cluster.example.logged else cluster.example.id,
+        )
+        for cluster in shown
+    ]
+    table = TableBlock(columns, rows, "Failing calls", note=note)
+    data: dict[str, Json] = {"failures": total, "clusters": len(clusters), "rows": [item.as_dict() for item in shown]}
+    return Report("failures", Document("", [Section([table])] if shown else [], verdict), lambda: data)

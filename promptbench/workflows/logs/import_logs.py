@@ -2,50 +2,40 @@
 
 from __future__ import annotations
 
+import glob
 import io
+import secrets
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import BinaryIO
 
 from promptbench.core.call_filter import CallFilter
-from promptbench.core.diagnostics import did_you_mean
-from promptbench.core.errors import InputError, NothingSelected
+from promptbench.core.diagnostics import suggest
+from promptbench.core.errors import EnvironmentFailure, InputError, NothingSelected
 from promptbench.core.plugins import module_name
 from promptbench.core.types import BadRecord, Json, LoggedCall
 from promptbench.ingest import detect_format, generic, load_format, plugins
+from promptbench.ingest.files.log_file import LogFile
+from promptbench.ingest.files.streams import LogError, PipeBuffer
 from promptbench.ingest.files.unknown_log import describe_unknown
 from promptbench.project import Project
 from promptbench.redaction.redactor import Redactor
 from promptbench.store.calls import CallStore
-from promptbench.workflows.logs.log_files import STDIN, OpenedLog, UnreadableLog, find_logs
-from promptbench.workflows.logs.redact import load_redactor
 
 # All bad records are counted; this many are listed.
 MAX_BAD_LISTED = 20
 _SECONDS_BETWEEN_UPDATES = 0.1
+STDIN = "-"
+KEY_FILE = "redaction.key"
+_KEY_BYTES = 32
 
 
-@dataclass(frozen=True, slots=True)
-class ImportState:
-    """Progress of an import: `done` and `size` in bytes on disk; `size` is None for a pipe."""
-
-    name: str
-    done: int
-    size: int | None
-    calls: int
-
-
-@dataclass(frozen=True, slots=True)
-class ImportOptions:
-    """Which calls of the logs to import, and how. `columns` is field to column, for tables."""
-
-    filter: CallFilter = field(default_factory=CallFilter)
-    format: str | None = None
-    columns: Mapping[str, str] = field(default_factory=dict)
-    redact: bool = True
-    dry_run: bool = False
+# Gets a file's name, the bytes that are read, its size in bytes (None for a pipe), and the calls so far.
+ProgressListener = Callable[[str, int, int | None, int], None]
 
 
 @dataclass
@@ -63,21 +53,22 @@ class ImportedFile:
 
 @dataclass
 class ImportReport:
-    """The result of an import. `redacted` counts replaced values by kind; None if redaction was off."""
+    """The result of an import.
+
+    `redacted` counts replaced values by kind; it is None if redaction was off. `error` is set if a file that the user
+    named is not a log, or if no record can be read.
+    """
 
     files: list[ImportedFile] = field(default_factory=list)
     bad: list[tuple[str, BadRecord]] = field(default_factory=list)
     tiers: Counter[str] = field(default_factory=Counter)
     redacted: Mapping[str, int] | None = None
     dry_run: bool = False
+    error: InputError | None = None
 
     def total(self, what: str) -> int:
         """Return the sum of a count over the files."""
         return sum(getattr(item, what) for item in self.files)
-
-    @property
-    def unknown(self) -> list[ImportedFile]:
-        return [item for item in self.files if item.format is None]
 
     def as_dict(self) -> dict[str, Json]:
         counts = ("calls", "selected", "added", "bad")
@@ -97,141 +88,141 @@ class ImportReport:
         }
 
 
-class NothingImported(InputError):
-    """A file that the user named is not a log. `done` is the report of the other files."""
-
-    def __init__(self, message: str, done: ImportReport, *, hint: str | None = None) -> None:
-        super().__init__(message, hint=hint)
-        self.done = done
-
-
-ProgressListener = Callable[[ImportState], None]
-
-
 def import_logs(
     project: Project,
     paths: Sequence[str],
-    options: ImportOptions,
     stdin: BinaryIO,
-    listen: ProgressListener = lambda _: None,
+    *,
+    call_filter: CallFilter,
+    format: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    redact: bool = True,
+    dry_run: bool = False,
+    listen: ProgressListener = lambda *_: None,
 ) -> ImportReport:
-    """Import the calls of all files that `paths` name. Importing a file again adds nothing.
+    """Import the calls of log files into the run record. Importing a file again adds nothing.
 
-    A record that cannot be read is counted and listed, and reading continues with the next one. Raise InputError if
-    no named file is a log, NothingSelected if no call passes the filters.
+    A record that cannot be read is counted and listed, and reading continues with the next one.
+
+    Args:
+        project: the project with the record.
+        paths: files, folders, patterns, or `-` for `stdin`.
+        stdin: the standard input.
+        call_filter: the calls to import.
+        format: the log format; by default it is detected for each file.
+        columns: for tables, field to column.
+        redact: True to replace personal data and secrets.
+        dry_run: True to report only, and to write nothing.
+        listen: called now and then with the progress.
+
+    Raises:
+        InputError: if a path is not found, or the format is unknown.
+        NothingSelected: if no call passes the filter.
     """
-    format_ = _parse_format(options.format)
-    redactor = load_redactor(project, keep_key=not options.dry_run) if options.redact else None
-    found = find_logs(paths, stdin, options.columns)
-    with project.recordings() if options.dry_run else project.runs() as runs:
-        importer = _Importer(options, format_, redactor, runs.calls() if runs else None, listen)
+    format_ = _parse_format(format)
+    redactor = load_redactor(project, keep_key=not dry_run) if redact else None
+    found = find_logs(paths, stdin, columns)
+    report = ImportReport(dry_run=dry_run)
+    with project.recordings() if dry_run else project.runs() as runs:
+        importer = _Importer(report, call_filter, redactor, runs.calls() if runs else None, listen)
         for log in found:
-            importer.import_file(log)
-    report = importer.report
+            importer.import_file(log, format_)
     report.redacted = redactor.counts if redactor else None
-    _require_calls(report, found, options)
+    report.error = _find_error(report, found)
+    if not report.error and not report.total("selected"):
+        hint = "check --failed-only, --since, --model and --where" if call_filter else None
+        raise NothingSelected(f"0 of {report.total('calls'):,} calls selected", hint=hint)
     return report
 
 
 class _Importer:
     def __init__(
         self,
-        options: ImportOptions,
-        format_: str | None,
+        report: ImportReport,
+        call_filter: CallFilter,
         redactor: Redactor | None,
         store: CallStore | None,
         listen: ProgressListener,
     ) -> None:
-        self.report = ImportReport(dry_run=options.dry_run)
-        self._options = options
-        self._format = format_
+        self._report = report
+        self._filter = call_filter
         self._redactor = redactor
         self._store = store
         self._listen = listen
         self._last_update = 0.0
 
-    def import_file(self, log: OpenedLog | UnreadableLog) -> None:
+    def import_file(self, log: OpenedLog | UnreadableLog, format_: str | None) -> None:
         file = ImportedFile(log.name if isinstance(log, UnreadableLog) else log.file.name)
-        self.report.files.append(file)
+        self._report.files.append(file)
         if isinstance(log, UnreadableLog):
             file.saw = log.reason
             return
         if not log.file.head.strip():
             file.format, file.saw = "", "it is empty"
             return
-        file.format = self._format or detect_format(log.file)
+        file.format = format_ or detect_format(log.file)
         if file.format is None:
             file.saw = describe_unknown(log.file)
             return
         calls = self._select_calls(log, file)
-        if self._options.dry_run:
+        if self._store is None or self._report.dry_run:
             file.added = sum(1 for call in calls if self._store is None or not self._store.known([call]))
         else:
-            assert self._store is not None
             file.added = self._store.add(calls, self._redactor.redact_text(file.name) if self._redactor else file.name)
 
     def _select_calls(self, log: OpenedLog, file: ImportedFile) -> Iterator[LoggedCall]:
         """Yield the redacted calls that pass the filter."""
-        matches = self._options.filter.matches if self._options.filter else None
+        # An empty filter is skipped, because this loop runs for each record of a log.
+        matches = self._filter.matches if self._filter else None
         for record in _read_records(log, file):
             if isinstance(record, BadRecord):
                 self._report_bad(file, record)
                 continue
             file.calls += 1
-            self._update_progress(log, file)
+            if file.calls % 256 == 0 and time.monotonic() - self._last_update >= _SECONDS_BETWEEN_UPDATES:
+                self._last_update = time.monotonic()
+                self._listen(file.name, log.position.bytes, log.position.size, file.calls)
             if matches is not None and not matches(record):
                 continue
             try:
                 call = self._redactor.redact_call(record) if self._redactor else record
             except TimeoutError:
-                reason = "a pattern in [tool.promptbench.redact] takes too long"
-                self._report_bad(file, BadRecord(f"call {file.calls}", reason))
+                self._report_bad(
+                    file, BadRecord(f"call {file.calls}", "a pattern in [tool.promptbench.redact] takes too long")
+                )
                 continue
             file.selected += 1
             if call.tier is not None:
-                self.report.tiers[call.tier.value] += 1
+                self._report.tiers[call.tier.value] += 1
             yield call
 
     def _report_bad(self, file: ImportedFile, record: BadRecord) -> None:
         file.bad += 1
-        if len(self.report.bad) < MAX_BAD_LISTED:
+        if len(self._report.bad) < MAX_BAD_LISTED:
             reason = self._redactor.redact_text(record.reason) if self._redactor else record.reason
-            self.report.bad.append((file.name, BadRecord(record.place, reason)))
-
-    def _update_progress(self, log: OpenedLog, file: ImportedFile) -> None:
-        if file.calls % 256:
-            return
-        now = time.monotonic()
-        if now - self._last_update >= _SECONDS_BETWEEN_UPDATES:
-            self._last_update = now
-            self._listen(ImportState(file.name, log.position.bytes, log.position.size, file.calls))
+            self._report.bad.append((file.name, BadRecord(record.place, reason)))
 
 
 def _read_records(log: OpenedLog, file: ImportedFile) -> Iterator[LoggedCall | BadRecord]:
     name = file.format or ""
-    read = load_format(name).read
     try:
-        yield from read(log.file)
+        yield from load_format(name).read(log.file)
     except (ValueError, OSError) as error:
         yield BadRecord(f"after {file.calls:,} calls", str(error))
     except Exception as error:  # noqa: BLE001 - the message may quote the log, and a traceback would print it
-        kind, trace = type(error).__name__, error.__traceback__
-        raise RuntimeError(f"the reader of {name} failed: {kind}").with_traceback(trace) from None
+        failure = RuntimeError(f"the reader of {name} failed: {type(error).__name__}")
+        raise failure.with_traceback(error.__traceback__) from None
 
 
 def _parse_format(written: str | None) -> str | None:
-    if written is None:
-        return None
-    name = module_name(written)
-    if name in plugins:
-        return name
-    guess = did_you_mean(name, plugins.names())
-    hint = f"did you mean '{guess}'?" if guess else f"known formats: {list_formats()}"
-    raise InputError(f"unknown log format '{written}'", hint=hint)
+    name = module_name(written) if written is not None else None
+    if name is not None and name not in plugins:
+        hint = suggest(name, plugins.names(), f"known formats: {_known_formats()}")
+        raise InputError(f"unknown log format '{written}'", hint=hint)
+    return name
 
 
-def list_formats() -> str:
-    """Return the names of all log formats, for a message."""
+def _known_formats() -> str:
     return ", ".join(name.replace("_", " ") for name in plugins.names())
 
 
@@ -247,16 +238,156 @@ def find_unmapped_tables(paths: Sequence[str]) -> Iterator[tuple[str, tuple[str,
                 yield found.file.name, names, missing
 
 
-def _require_calls(report: ImportReport, found: Sequence[OpenedLog | UnreadableLog], options: ImportOptions) -> None:
-    named = {file.name for file, log in zip(report.files, found, strict=True) if log.named}
-    wrong = [file for file in report.unknown if file.name in named]
-    if wrong or len(report.unknown) == len(report.files):
-        first = (wrong or report.unknown)[0]
-        known = f"known formats: {list_formats()}; --format NAME reads it as one of them"
-        raise NothingImported(f"{first.name} {first.saw}", report, hint=known)
+def _find_error(report: ImportReport, found: Sequence[OpenedLog | UnreadableLog]) -> InputError | None:
+    unknown = [(file, log.named) for file, log in zip(report.files, found, strict=True) if file.format is None]
+    wrong = next((file for file, named in unknown if named), unknown[0][0] if len(unknown) == len(found) else None)
+    if wrong:
+        hint = f"known formats: {_known_formats()}; --format NAME reads it as one of them"
+        return InputError(f"{wrong.name} {wrong.saw}", hint=hint)
     if report.total("bad") and not report.total("calls"):
         name, bad = report.bad[0]
-        raise NothingImported(f"no record could be read; {name}, {bad.place}: {bad.reason}", report)
-    if not report.total("selected"):
-        hint = "check --failed-only, --since, --model and --where" if options.filter else None
-        raise NothingSelected(f"0 of {report.total('calls'):,} calls selected", hint=hint)
+        return InputError(f"no record could be read; {name}, {bad.place}: {bad.reason}")
+    return None
+
+
+class ReadPosition:
+    """How far a file is read, in bytes on disk. `size` is None for a pipe."""
+
+    def __init__(self, path: Path | None, pipe: PipeBuffer | None = None) -> None:
+        self._path = path
+        self._pipe = pipe
+        self._handle: BinaryIO | None = None
+        self.size = path.stat().st_size if path else None
+
+    def open(self, mode: str = "rb") -> BinaryIO:
+        """Return the file from its start. Its position is the one that counts from now on."""
+        if self._path is None:
+            assert self._pipe is not None
+            return self._pipe.open()
+        self._handle = self._path.open("rb")
+        return self._handle
+
+    @property
+    def bytes(self) -> int:
+        if self._pipe is not None:
+            return self._pipe.position
+        return self._handle.tell() if self._handle and not self._handle.closed else 0
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedLog:
+    """A log file. `named` is True if the user named it, and not only its folder."""
+
+    file: LogFile
+    position: ReadPosition
+    named: bool
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableLog:
+    """A file that cannot be opened, and the reason."""
+
+    name: str
+    reason: str
+    named: bool
+
+
+def find_logs(
+    paths: Iterable[str], stdin: BinaryIO, mapping: Mapping[str, str] | None = None
+) -> list[OpenedLog | UnreadableLog]:
+    """Return all files that `paths` name, in order, each once. `mapping` is field to column.
+
+    Raise InputError for a path or pattern without a file.
+    """
+    found: dict[str, OpenedLog | UnreadableLog] = {}
+    for written in paths:
+        for path, named in _expand(written):
+            name = "standard input" if path is None else str(path)
+            if name not in found:
+                found[name] = _open(path, name, stdin, named=named)
+    # Some formats are split over several files, so each file knows the others.
+    opened = [item for item in found.values() if isinstance(item, OpenedLog)]
+    files = [replace(item.file, mapping=mapping or {}) for item in opened]
+    for item, file in zip(opened, files, strict=True):
+        found[file.name] = replace(item, file=file.with_others([other for other in files if other is not file]))
+    return list(found.values())
+
+
+def _expand(written: str) -> Iterator[tuple[Path | None, bool]]:
+    """Yield the files of one argument, with True if it names just this one. None is standard input."""
+    path = Path(written)
+    if written == STDIN:
+        yield None, True
+    elif path.is_dir():
+        files = [item for item in sorted(path.rglob("*")) if item.is_file()]
+        files = [item for item in files if not any(part.startswith(".") for part in item.relative_to(path).parts)]
+        if not files:
+            raise InputError(f"no file in {written}")
+        yield from ((item, False) for item in files)
+    elif path.exists():
+        yield path, True
+    elif glob.has_magic(written):
+        matching = sorted(glob.glob(written, recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
+        files = [Path(item) for item in matching if Path(item).is_file()]
+        if not files:
+            raise InputError(f"no file matches '{written}'")
+        yield from ((item, len(files) == 1) for item in files)
+    else:
+        raise InputError(f"file not found: {written}", hint="name a file, a folder, a pattern, or - for a pipe")
+
+
+def _open(path: Path | None, name: str, stdin: BinaryIO, *, named: bool) -> OpenedLog | UnreadableLog:
+    try:
+        position = ReadPosition(path, None if path else PipeBuffer(stdin))
+        return OpenedLog(LogFile.from_opener(position.open, name, path), position, named)
+    except (OSError, LogError) as error:
+        reason = f"cannot be read: {error.strerror or error}" if isinstance(error, OSError) else str(error)
+        return UnreadableLog(name, reason, named)
+
+
+def load_redactor(project: Project, *, keep_key: bool = True) -> Redactor:
+    """Return the project's redactor. Create the key if there is none, and with `keep_key` write it.
+
+    The key stays in `.promptbench/`. Without it nobody can find a telephone number by trying all of them, and with it
+    a value has the same placeholder in every import. Raise InputError if a pattern of the project is invalid.
+    """
+    patterns = dict(project.settings.values.redact)
+    for name, pattern in patterns.items():
+        try:
+            Redactor(b"", {name: pattern})
+        except ValueError as error:
+            raise InputError(f"the pattern '{name}' in [tool.promptbench.redact] {error}") from None
+    return Redactor(_load_key(project.settings.state / KEY_FILE, keep=keep_key), patterns)
+
+
+def _load_key(path: Path, *, keep: bool) -> bytes:
+    try:
+        if not path.exists():
+            key = secrets.token_bytes(_KEY_BYTES)
+            if not keep:
+                return key
+            _write_once(path, key.hex())
+        key = bytes.fromhex(path.read_text(encoding="ascii"))
+    except OSError as error:
+        raise EnvironmentFailure(f"cannot read or write the redaction key {path}: {error.strerror}") from None
+    except ValueError:
+        key = b""
+    if len(key) != _KEY_BYTES:
+        raise EnvironmentFailure(
+            f"{path} is not a valid redaction key",
+            hint="delete it: a new key is created, and later imports have other placeholders",
+        )
+    return key
+
+
+def _write_once(path: Path, text: str) -> None:
+    """Write a file atomically, unless another process was faster."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    draft.touch(mode=0o600)
+    try:
+        draft.write_text(text, encoding="ascii")
+        with suppress(FileExistsError):
+            path.hardlink_to(draft)
+    finally:
+        draft.unlink()

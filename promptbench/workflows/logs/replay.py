@@ -1,19 +1,19 @@
-"""Replay of logged calls: their answers are score_attempt again, or their inputs are sent to champion and candidate."""
+"""Replay logged calls: score their answers again, or send their inputs to the production prompt and the candidate."""
 
 from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from promptbench.core.diagnostics import Diagnostics
-from promptbench.core.errors import NothingSelected
+from promptbench.core.errors import Exit, NothingSelected
 from promptbench.core.events import Listener
-from promptbench.core.types import LoggedCall
+from promptbench.core.types import Json, LoggedCall
+from promptbench.core.words import number_of
 from promptbench.engine.estimate import Estimate
-from promptbench.engine.prepare.cases import CaseBuilder
 from promptbench.engine.prepare.inputs import unusable
 from promptbench.engine.prepare.options import Selection
 from promptbench.engine.prepare.prepared_suite import PreparedSuite
@@ -21,26 +21,101 @@ from promptbench.gate.case_outcomes import CaseOutcome
 from promptbench.gate.judge import ModelVerdict, Result
 from promptbench.project import Project
 from promptbench.prompts.prompt import Prompt
+from promptbench.report.document import Block, Document, Report, Section, TableBlock, TableColumn, Text
 from promptbench.workflows.judge.budgets import Spending, expected
 from promptbench.workflows.judge.execute import Finished, RunRequest, execute
-from promptbench.workflows.logs.capture import load_valid_suite
-from promptbench.workflows.logs.replay_report import LoggedModel, ReplayedCase, ReplayReport, RescoreReport
+from promptbench.workflows.logs.valid_suite import open_valid_suite
+
+# Names that a report lists.
+_MAX_NAMES = 10
+_STATES = (CaseOutcome.FIXED, CaseOutcome.STILL_FAILING, CaseOutcome.NOT_REPRODUCED, CaseOutcome.NO_ANSWER)
+_STATE_OF = {
+    CaseOutcome.BROKEN: CaseOutcome.STILL_FAILING,
+    CaseOutcome.UNSTABLE: CaseOutcome.STILL_FAILING,
+    CaseOutcome.STILL_PASSING: CaseOutcome.NOT_REPRODUCED,
+    CaseOutcome.FLAKY: CaseOutcome.NOT_REPRODUCED,
+}
+
+
+@dataclass(slots=True)
+class LoggedModel:
+    """The logged answers of one model: how many, how many fail now, and the format rungs of those that fail."""
+
+    model: str
+    answers: int = 0
+    failing: int = 0
+    rungs: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class ReplayForecast:
-    """What a replay will send: the failures, and for each model the calls, tokens and cost of the first round."""
+class RescoreReport:
+    """The logged answers under today's checks. `checks` counts the failing answers of each; `passing` are call ids."""
 
-    failures: int
-    expected: dict[str, Estimate]
+    path: str
+    models: Sequence[LoggedModel]
+    checks: Mapping[str, int]
+    passing: Sequence[str]
+    left_out: Mapping[str, int]
+
+    def as_dict(self) -> dict[str, Json]:
+        return {"schema_version": 1, "asked": False, **asdict(self)}
 
 
 @dataclass(frozen=True, slots=True)
-class _Usable:
-    """The calls that a suite's prompts can replay, and the reasons why others cannot, with counts."""
+class ReplayedCase:
+    """One logged input, sent again. `other_models` failed in the log and were not called now; `reproduced_on` is the
+    number of models on which the prompt in production fails.
+    """
 
-    calls: list[LoggedCall] = field(default_factory=list)
-    left_out: Counter[str] = field(default_factory=Counter)
+    case: str
+    calls: Sequence[str]
+    state: str
+    by_model: Mapping[str, str]
+    other_models: Sequence[str]
+    reproduced_on: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayReport:
+    """Logged failures, sent again to production and candidate. `passing_now` counts calls that now pass all checks."""
+
+    path: str
+    run: str
+    candidate: str
+    champion: str | None
+    models: Sequence[str]
+    cases: Sequence[ReplayedCase]
+    passing_now: int
+    left_out: Mapping[str, int]
+    no_verdict: str | None
+
+    @property
+    def exit(self) -> Exit:
+        if self.no_verdict:
+            return Exit.ENVIRONMENT
+        return Exit.NO if self.count(CaseOutcome.STILL_FAILING) or self.count(CaseOutcome.NO_ANSWER) else Exit.YES
+
+    def count(self, state: str) -> int:
+        """Return the number of logged failures (not inputs) in a state."""
+        return sum(len(item.calls) for item in self.cases if item.state == state)
+
+    def as_dict(self) -> dict[str, Json]:
+        counts = {state.replace(" ", "_"): self.count(state) for state in _STATES}
+        return {"schema_version": 1, "asked": True, "counts": counts, "sentence": self.sentence, **asdict(self)}
+
+    @property
+    def sentence(self) -> str:
+        if self.no_verdict:
+            return self.no_verdict
+        failures = f"of {number_of(sum(len(item.calls) for item in self.cases), 'logged failure')}"
+        fixed, failing, passing, unanswered = map(self.count, _STATES)
+        if self.champion is None:
+            parts = [f"{failures} {self.candidate} passes {fixed}", f"fails {failing}"]
+        else:
+            verb = "is" if fixed == 1 else "are"
+            parts = [f"{failures} {fixed} {verb} fixed by {self.candidate}", f"{failing} still failing"]
+            parts.append(f"{passing} not reproduced by {self.champion}")
+        return ", ".join([*parts, *([f"{unanswered} without an answer"] if unanswered else [])])
 
 
 def replay_answers(project: Project, path: Path, calls: Sequence[LoggedCall]) -> RescoreReport:
@@ -48,16 +123,12 @@ def replay_answers(project: Project, path: Path, calls: Sequence[LoggedCall]) ->
 
     Raise InputError if the suite has errors, NothingSelected if no call is left.
     """
-    file = project.suite_file(path)
-    shown = project.shown(file)
-    with project.prompts() as store, project.recordings() as runs:
-        around = project.prepare_options(Selection(), store, runs)
-        suite, prompts = load_valid_suite(file, shown, around)
-        usable = _select_usable(calls, [item.prompt for item in prompts])
-        builder = CaseBuilder(suite, prompts, Diagnostics(), around)
-        cases = builder.scan(usable.calls, lambda case: case.name in builder.calls)
+    with open_valid_suite(project, path) as opened:
+        usable, left_out = _select_usable(calls, [item.prompt for item in opened.prompts])
+        builder = opened.builder(Diagnostics())
+        cases = builder.scan(usable, lambda case: case.name in builder.calls)
         models: dict[str, LoggedModel] = {}
-        for call in usable.calls:
+        for call in usable:
             models.setdefault(call.model, LoggedModel(call.model)).answers += 1
         checks: Counter[str] = Counter()
         failing: set[int] = set()
@@ -65,11 +136,13 @@ def replay_answers(project: Project, path: Path, calls: Sequence[LoggedCall]) ->
             for call in red:
                 failing.add(id(call))
                 found = builder.evaluation(call.answer or "", cases[name])
-                models[call.model].failing += 1
-                models[call.model].rungs.update([found.rung.value] if found.rung else ())
+                model = models[call.model]
+                model.failing += 1
+                if found.rung:
+                    model.rungs[found.rung.value] = model.rungs.get(found.rung.value, 0) + 1
                 checks.update({score.check for score in found.scores if not (score.passed or score.errored)})
-    passing = [call.id for call in usable.calls if id(call) not in failing]
-    return RescoreReport(shown, list(models.values()), dict(checks.most_common()), passing, dict(usable.left_out))
+    passing = [call.id for call in usable if id(call) not in failing]
+    return RescoreReport(opened.shown, list(models.values()), dict(checks.most_common()), passing, left_out)
 
 
 def replay(
@@ -79,105 +152,173 @@ def replay(
     *,
     command: Sequence[str],
     spending: Spending,
-    announce: Callable[[ReplayForecast], object],
+    announce: Callable[[int, Mapping[str, Estimate]], object],
     listen: Listener,
     dry_run: bool = False,
 ) -> ReplayReport | None:
-    """Send the logged inputs to champion and candidate on every model. Return None for a `dry_run`.
+    """Send the logged inputs to champion and candidate on every model.
 
-    Only failures are replayed: calls whose logged answers fail the current checks. `announce` gets the forecast before
-    the first call. Raise what `run` raises, and NothingSelected if no failure is left.
+    Only failures are replayed: calls whose logged answers fail the current checks.
+
+    Args:
+        project: the project of the suite.
+        selection: the suite.
+        calls: the logged calls.
+        command: the command that repeats this replay.
+        spending: the limits on cost, calls and time.
+        announce: called before the first call with the number of failures, and for each model the estimated calls,
+            tokens and cost.
+        listen: called with each event of the run.
+        dry_run: True to stop after `announce`.
+
+    Returns:
+        The report; None for a dry run.
+
+    Raises:
+        NothingSelected: if no failure is left. Also raises what `run` raises.
     """
-    file = project.suite_file(selection.paths[0])
-    with project.prompts() as store, project.recordings() if dry_run else project.runs() as runs:
-        around = project.prepare_options(selection, store, runs)
-        _, prompts = load_valid_suite(file, project.shown(file), around)
-        usable = _select_usable(calls, [item.prompt for item in prompts])
-        [prepared], _ = project.assemble(selection, store=store, runs=runs, calls=usable.calls)
+    with (
+        open_valid_suite(project, selection.paths[0], selection) as opened,
+        project.recordings() if dry_run else project.runs() as runs,
+    ):
+        usable, left_out = _select_usable(calls, [item.prompt for item in opened.prompts])
+        [prepared], _ = project.assemble(selection, store=opened.store, runs=runs, calls=usable)
         spending.check(project, [prepared])
-        announce(ReplayForecast(sum(map(len, prepared.calls.values())), expected(project, prepared)))
+        failures = sum(map(len, prepared.calls.values()))
+        announce(failures, expected(project, prepared))
         if dry_run or runs is None:
             return None
         chosen = {"prompt": [], "model": [], "case": [], "tag": [], "replayed": list(prepared.calls)}
-        asked = RunRequest(shlex.join(command), chosen)
-        budgets = spending.budgets(spending.budget(), prepared)
-        finished = execute(project, prepared, runs, listen, asked=asked, budgets=budgets)
-    return _build_report(project, prepared, finished, usable)
-
-
-def _select_usable(calls: Sequence[LoggedCall], prompts: Sequence[Prompt]) -> _Usable:
-    usable = _Usable()
-    for call in calls:
-        why = "it has no answer" if call.answer is None else unusable(call, prompts)
-        if call.prompt is not None and call.prompt != prompts[0].name:
-            why = "it used another prompt"
-        if why is None:
-            usable.calls.append(call)
-        else:
-            usable.left_out[why] += 1
-    if not usable.calls:
-        reasons = "; ".join(f"{count} × {why}" for why, count in usable.left_out.most_common(3))
-        raise NothingSelected("no logged call can be replayed" + (f": {reasons}" if reasons else ""))
-    return usable
-
-
-def _build_report(project: Project, prepared: PreparedSuite, finished: Finished, usable: _Usable) -> ReplayReport:
+        finished = execute(
+            project,
+            prepared,
+            runs,
+            listen,
+            asked=RunRequest(shlex.join(command), chosen),
+            budgets=spending.budgets(spending.budget(), prepared),
+        )
     verdict = finished.verdict
-    models = [model.model for model in verdict.models]
-    cases = [
-        _build_case(prepared, finished, name, calls) for name, calls in prepared.calls.items() if name in prepared.cases
-    ]
     labels = {variant.hash: variant.label for variant in (*prepared.variants, *prepared.candidates)}
     return ReplayReport(
         path=project.shown(prepared.suite.path),
         run=finished.info.id,
         candidate=labels[verdict.candidate],
         champion=labels[verdict.champion] if verdict.champion else None,
-        models=models,
-        cases=cases,
-        passing_now=len(usable.calls) - sum(map(len, prepared.calls.values())),
-        left_out=dict(usable.left_out),
+        models=[model.model for model in verdict.models],
+        cases=list(_build_cases(prepared, finished)),
+        passing_now=len(usable) - failures,
+        left_out=left_out,
         no_verdict=verdict.sentence if verdict.result is Result.NO_VERDICT else None,
     )
 
 
-def _build_case(prepared: PreparedSuite, finished: Finished, name: str, calls: Sequence[LoggedCall]) -> ReplayedCase:
-    """Return the state of one logged input over all models."""
-    models = finished.verdict.models
-    states = [_find_state(finished, model, name) for model in models]
-    known = [state for state in states if state != CaseOutcome.NO_ANSWER.value]
-    if not known:
-        state = CaseOutcome.NO_ANSWER.value
-    elif CaseOutcome.STILL_FAILING.value in known:
-        state = CaseOutcome.STILL_FAILING.value
-    else:
-        state = CaseOutcome.FIXED.value if CaseOutcome.FIXED.value in known else CaseOutcome.NOT_REPRODUCED.value
-    suite_models = {model.model.rpartition("/")[2] for model in models}
-    others = sorted({call.model for call in calls if call.model and call.model.rpartition("/")[2] not in suite_models})
-    return ReplayedCase(
-        case=name,
-        calls=[call.id for call in calls],
-        state=state,
-        by_model={model.model: state for model, state in zip(models, states, strict=True)},
-        other_models=others,
-        reproduced_on=sum(_is_reproduced(finished, model, name) for model in models),
-    )
+def _select_usable(calls: Sequence[LoggedCall], prompts: Sequence[Prompt]) -> tuple[list[LoggedCall], dict[str, int]]:
+    """Return the calls that the prompts can replay, and the reasons why others cannot, with counts."""
+    usable: list[LoggedCall] = []
+    left_out: Counter[str] = Counter()
+    for call in calls:
+        reason = "it has no answer" if call.answer is None else unusable(call, prompts)
+        if call.prompt is not None and call.prompt != prompts[0].name:
+            reason = "it used another prompt"
+        if reason is None:
+            usable.append(call)
+        else:
+            left_out[reason] += 1
+    if not usable:
+        reasons = "; ".join(f"{count} × {reason}" for reason, count in left_out.most_common(3))
+        raise NothingSelected("no logged call can be replayed" + (f": {reasons}" if reasons else ""))
+    return usable, dict(left_out)
 
 
-def _find_state(finished: Finished, model: ModelVerdict, name: str) -> str:
-    """Return the state of a logged failure on one model: fixed, still failing, not reproduced, or without an answer."""
-    ours = finished.table.cell(finished.verdict.candidate, model.model, name)
-    flip = next((item.outcome for item in model.cases if item.case.name == name), None)
-    if flip is None:
-        if not ours.total:
-            return CaseOutcome.NO_ANSWER.value
-        return (CaseOutcome.STILL_FAILING if ours.failures * 2 >= ours.total else CaseOutcome.FIXED).value
-    if flip in (CaseOutcome.BROKEN, CaseOutcome.UNSTABLE):
-        return CaseOutcome.STILL_FAILING.value
-    return (CaseOutcome.NOT_REPRODUCED if flip in (CaseOutcome.STILL_PASSING, CaseOutcome.FLAKY) else flip).value
+def _build_cases(prepared: PreparedSuite, finished: Finished) -> Iterator[ReplayedCase]:
+    """Yield the state of each logged input over all models."""
+    verdict = finished.verdict
+    suite_models = {model.model.rpartition("/")[2] for model in verdict.models}
+    for name, calls in prepared.calls.items():
+        if name not in prepared.cases:
+            continue
+        states = {model.model: _find_state(finished, model, name) for model in verdict.models}
+        known = set(states.values()) - {CaseOutcome.NO_ANSWER}
+        otherwise = CaseOutcome.NOT_REPRODUCED if known else CaseOutcome.NO_ANSWER
+        worst = (state for state in (CaseOutcome.STILL_FAILING, CaseOutcome.FIXED) if state in known)
+        yield ReplayedCase(
+            case=name,
+            calls=[call.id for call in calls],
+            state=next(worst, otherwise),
+            by_model=states,
+            other_models=sorted(
+                {call.model for call in calls if call.model and call.model.rpartition("/")[2] not in suite_models}
+            ),
+            # Without a prompt in production, the candidate's failures count.
+            reproduced_on=sum(
+                bool(_fails(finished, verdict.champion or verdict.candidate, model, name)) for model in states
+            ),
+        )
 
 
-def _is_reproduced(finished: Finished, model: ModelVerdict, name: str) -> bool:
-    """Return True if the production prompt fails it on a model; without one, if the candidate does."""
-    theirs = finished.table.cell(finished.verdict.champion or finished.verdict.candidate, model.model, name)
-    return bool(theirs.total) and theirs.failures * 2 >= theirs.total
+def _find_state(finished: Finished, model: ModelVerdict, name: str) -> CaseOutcome:
+    """Return the state of a logged failure on one model: one of `_STATES`, or quarantined."""
+    outcome = next((item.outcome for item in model.cases if item.case.name == name), None)
+    if outcome is not None:
+        return _STATE_OF.get(outcome, outcome)
+    fails = _fails(finished, finished.verdict.candidate, model.model, name)
+    if fails is None:
+        return CaseOutcome.NO_ANSWER
+    return CaseOutcome.STILL_FAILING if fails else CaseOutcome.FIXED
+
+
+def _fails(finished: Finished, version: str, model: str, name: str) -> bool | None:
+    cell = finished.table.cell(version, model, name)
+    return cell.failures * 2 >= cell.total if cell.total else None
+
+
+def rescore_report(found: RescoreReport) -> Report:
+    """Return the report on logged answers that were scored again."""
+    rows = []
+    for item in sorted(found.models, key=lambda item: -item.failing):
+        rungs = Counter(item.rungs).most_common()
+        formats = ", ".join(f"{count} {rung.replace('_', ' ')}" for rung, count in rungs)
+        rows.append((item.model or "?", str(item.answers), str(item.failing), formats or "–"))
+    columns = [TableColumn("model", numeric=False), TableColumn("answers"), TableColumn("failing now")]
+    blocks: list[Block] = [TableBlock([*columns, TableColumn("format of these", numeric=False, wrap=True)], rows)]
+    if found.checks:
+        failing = ", ".join(f"{name} {count}" for name, count in found.checks.items())
+        blocks.append(Text(f"failing checks: {failing}"))
+    if found.passing:
+        blocks.append(Text(f"passing all checks now: {_named(found.passing)}"))
+    answers, failing_now = sum(item.answers for item in found.models), sum(item.failing for item in found.models)
+    verb = "fails" if failing_now == 1 else "fail"
+    verdict = f"{failing_now} of {answers} logged answers {verb} the checks of {found.path}; no model was called"
+    document = Document("", [Section([*blocks, *_left_out(found.left_out)])], verdict)
+    return Report("replay", document, found.as_dict, path=found.path)
+
+
+def replay_report(found: ReplayReport) -> Report:
+    """Return the report on logged inputs that were sent again."""
+    lines = []
+    for model in found.models:
+        counts = Counter(item.by_model[model] for item in found.cases).most_common()
+        lines.append(f"{model}: " + ", ".join(f"{count} {state}" for state, count in counts))
+    for state in _STATES[1:]:
+        if names := [item.case for item in found.cases if item.state == state]:
+            lines.append(f"{state}: {_named(names)}")
+    for item in found.cases:
+        if item.other_models:
+            models = f"{item.reproduced_on} of {number_of(len(found.models), 'model')}"
+            text = f"failed on {', '.join(item.other_models)}, which is not called here: reproduced on {models}"
+            lines.append(f"'{item.case}' {text}")
+    if found.passing_now:
+        verb = "passes" if found.passing_now == 1 else "pass"
+        lines.append(f"{number_of(found.passing_now, 'logged answer')} {verb} all checks now")
+    note = Text("this is not the whole suite, so it cannot be promoted")
+    document = Document("", [Section([*map(Text, lines), *_left_out(found.left_out), note])], found.sentence)
+    return Report("replay", document, found.as_dict, exit=found.exit, run=found.run, path=found.path)
+
+
+def _left_out(reasons: Mapping[str, int]) -> list[Text]:
+    return [Text(f"left out: {number_of(count, 'call')}: {reason}") for reason, count in reasons.items()]
+
+
+def _named(names: Sequence[str]) -> str:
+    rest = f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""
+    return ", ".join(f"'{name}'" for name in names[:_MAX_NAMES]) + rest

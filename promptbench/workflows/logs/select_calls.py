@@ -1,4 +1,4 @@
-"""Selection of logged calls for a command: imported ones by id, or those of a log file."""
+"""Select logged calls for a command: imported ones by id, or those of a log file."""
 
 from __future__ import annotations
 
@@ -8,29 +8,27 @@ from pathlib import Path
 from promptbench.core.call_filter import CallFilter
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import InputError, NothingSelected
-from promptbench.core.types import BadRecord, FailureTier, LoggedCall
+from promptbench.core.types import BadRecord, FailureTier, LoggedCall, StoredCall
 from promptbench.ingest import detect_format, load_format
 from promptbench.ingest.files.log_file import LogFile
 from promptbench.ingest.files.streams import LogError
 from promptbench.project import Project
 from promptbench.suite.loader import load as load_suite
-from promptbench.workflows.logs.captured_case import SelectedCall
 from promptbench.workflows.logs.failures import find_failures
-from promptbench.workflows.logs.redact import load_redactor
+from promptbench.workflows.logs.import_logs import load_redactor
 
 
-def select_by_id(project: Project, ids: Sequence[str]) -> list[SelectedCall]:
+def select_by_id(project: Project, ids: Sequence[str]) -> list[StoredCall]:
     """Return the imported calls with these ids. Raise InputError if one is not found."""
     if not ids:
         return []
     with project.recordings() as runs:
         if runs is None:
             raise InputError("no calls are imported yet", hint="run `promptbench import FILE`")
-        kept = [runs.calls().get(name) for name in ids]
-    return [SelectedCall(item.call, item.source) for item in kept]
+        return [runs.calls().get(name) for name in ids]
 
 
-def select_from_clusters(project: Project, path: Path, limit: int | None) -> list[SelectedCall]:
+def select_from_clusters(project: Project, path: Path, limit: int | None) -> list[StoredCall]:
     """Return the newest imported call of each failure cluster, from the largest cluster to the smallest.
 
     Clusters of calls without an answer are skipped. Raise NothingSelected if no cluster is left.
@@ -40,13 +38,15 @@ def select_from_clusters(project: Project, path: Path, limit: int | None) -> lis
     suite_with_checks = file if suite and suite.checks else None
     answered = CallFilter(tiers=frozenset((FailureTier.CONTENT, FailureTier.TRUNCATED)))
     clusters = find_failures(project, suite_with_checks, CallFilter() if suite_with_checks else answered)
-    found = [item.example for item in clusters if item.example.logged and item.tier is not FailureTier.TRANSPORT]
+    found = [
+        item.example for item in clusters if item.example.logged and item.example.tier is not FailureTier.TRANSPORT
+    ]
     if not found:
         raise NothingSelected("no imported call with an answer fails", hint="`promptbench import FILE` reads a log")
     return select_by_id(project, [item.id for item in found[:limit]])
 
 
-def select_from_log(project: Project, written: str, *, dry_run: bool = False) -> SelectedCall:
+def select_from_log(project: Project, written: str, *, dry_run: bool = False) -> StoredCall:
     """Return the call that FILE#ID names, redacted. With `dry_run` no redaction key is written.
 
     Raise InputError if it is not found.
@@ -57,7 +57,7 @@ def select_from_log(project: Project, written: str, *, dry_run: bool = False) ->
     redactor = load_redactor(project, keep_key=not dry_run)
     for call in read_calls(Path(name)):
         if call.id == call_id:
-            return SelectedCall(redactor.redact_call(call), redactor.redact_text(name))
+            return StoredCall(call.id, redactor.redact_text(name), "", redactor.redact_call(call))
     raise InputError(f"call '{call_id}' not found in {name}")
 
 

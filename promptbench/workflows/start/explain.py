@@ -14,7 +14,6 @@ from promptbench.core.diagnostics import suggest
 from promptbench.core.errors import InputError
 
 TERMINAL = "terminal"
-_PARTS = ("What", "When", "Options")
 _SECTION = re.compile(r"^## (?P<title>[^\n]+)\n\n(?P<body>.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 _EXAMPLE = re.compile(
     r"^(?P<kind>Wrong|Right|Next to it), (?:in )?(?:`(?P<file>[^`]+)`|at the terminal)(?:, (?P<note>[^\n:]+))?:\n\n"
@@ -25,7 +24,7 @@ _EXAMPLE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class CheckPage:
-    """A check explained. `parts` has those of What, When and Options that there are; `example` is YAML."""
+    """The explanation of a check. `parts` are its paragraphs What, When and Options; `example` is YAML."""
 
     name: str
     summary: str
@@ -48,14 +47,14 @@ def check_page(written: str) -> CheckPage:
     title, _, rest = text.partition(": ")
     summary, _, body = rest.partition("\n\n")
     body, _, example = body.partition("Example:\n")
-    found = re.split(rf"^({'|'.join(_PARTS)}): ", body.strip(), flags=re.MULTILINE)
+    found = re.split(r"^(What|When|Options): ", body.strip(), flags=re.MULTILINE)
     parts = {name: " ".join(words.split()) for name, words in zip(found[1::2], found[2::2], strict=True)}
     return CheckPage(title, f"{summary[:1].upper()}{summary[1:]}", parts, textwrap.dedent(example))
 
 
 @dataclass(frozen=True, slots=True)
 class DiagnosticPage:
-    """A diagnostic code explained, with an example.
+    """The explanation of a diagnostic code.
 
     `wrong` are lines of `file`, and `note` describes it further, such as its encoding. `right` are lines of
     `right_file`, which may be "terminal". `beside` are the other files that the example needs.
@@ -72,10 +71,14 @@ class DiagnosticPage:
     right: str
     beside: Mapping[str, str]
 
+    @property
+    def where(self) -> str:
+        return f"{self.file}, {self.note}" if self.note else self.file
+
 
 def diagnostic_pages() -> list[DiagnosticPage]:
     """Return the pages of all diagnostic codes, in their order."""
-    return [_diagnostic_page(title, body) for title, body in _sections("diagnostics").items()]
+    return [_parse_page(title, body) for title, body in _sections("diagnostics").items()]
 
 
 def diagnostic_page(code: str) -> DiagnosticPage:
@@ -119,12 +122,11 @@ def _sections(page: str) -> dict[str, str]:
     return {found["title"]: found["body"].strip() for found in _SECTION.finditer(text)}
 
 
-def _diagnostic_page(title: str, body: str) -> DiagnosticPage:
+def _parse_page(title: str, body: str) -> DiagnosticPage:
     code, _, title = title.partition(": ")
     cause, fix, _ = body.split("\n\n", 2)
-    examples = [found.groupdict() for found in _EXAMPLE.finditer(body)]
-    wrong = next(item for item in examples if item["kind"] == "Wrong")
-    right = next(item for item in examples if item["kind"] == "Right")
+    examples = list(_EXAMPLE.finditer(body))
+    wrong, right = (next(item for item in examples if item["kind"] == kind) for kind in ("Wrong", "Right"))
     return DiagnosticPage(
         code=code,
         title=title,

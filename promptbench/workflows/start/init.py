@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from promptbench.core.errors import EnvironmentFailure, InputError
-from promptbench.core.types import Json, ModelRef
+from promptbench.core.types import ModelRef
 from promptbench.providers import plugins as providers
 from promptbench.providers import provider_spec
 from promptbench.settings.settings import PROJECT_FILE, find_project
 from promptbench.store.names import check_prompt_name
 from promptbench.text.templates import is_name
-from promptbench.workflows.start.schema import suite_schema
 from promptbench.yaml.text import in_braces
 
 EXAMPLE_NAME = "orders"
@@ -87,7 +86,7 @@ cases:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What a new suite is for. Without `about` and `fields` it is an example that finds order numbers.
+    """The options of a new suite. Without `about` and `fields` it is an example that finds order numbers.
 
     `about` is what the prompt should do; `fields` are those of a JSON answer, none for a text.
     """
@@ -97,10 +96,6 @@ class Start:
     about: str | None = None
     fields: tuple[str, ...] | None = None
 
-    @property
-    def is_example(self) -> bool:
-        return self.about is None and self.fields is None
-
 
 def init(folder: Path, start: Start) -> list[str]:
     """Write `suites/NAME/` and, if missing, the schema and the settings. Return the files, relative to `folder`.
@@ -109,7 +104,7 @@ def init(folder: Path, start: Start) -> list[str]:
     """
     check_prompt_name(start.name)
     try:
-        ModelRef.parse(start.model)
+        provider = ModelRef.parse(start.model).provider
     except ValueError:
         raise InputError(f"'{start.model}' is not a model", hint="write it as provider/name") from None
     for field in start.fields or ():
@@ -117,12 +112,21 @@ def init(folder: Path, start: Start) -> list[str]:
             hint = "a field's name is letters, digits, - and _, such as order_number"
             raise InputError(f"'{field}' is not a valid field name", hint=hint)
     suite = folder / "suites" / start.name
-    files = {suite / "suite.yaml": _suite(start), suite / f"{start.name}.prompt": _prompt(start)}
-    _refuse_taken(files, folder)
+    is_example = start.about is None and start.fields is None
+    files = {
+        suite / "suite.yaml": _suite(start, _EXAMPLE_CASES if is_example else _first_case(start.fields or ())),
+        suite / f"{start.name}.prompt": _EXAMPLE_PROMPT if is_example else _prompt(start),
+    }
+    if taken := next((path for path in files if path.exists()), None):
+        hint = "choose another name, or delete it first"
+        raise InputError(f"{taken.relative_to(folder).as_posix()} already exists", hint=hint)
     if not (folder / "suites" / SCHEMA_FILE).exists():
+        from promptbench.workflows.start.schema import suite_schema
+
         files[folder / "suites" / SCHEMA_FILE] = json.dumps(suite_schema(), ensure_ascii=False, indent=1) + "\n"
     if find_project(folder) is None:
-        files[folder / PROJECT_FILE] = _SETTINGS + (_starter_settings(start.model) if start.fields else "")
+        has_starter = start.fields and provider in providers
+        files[folder / PROJECT_FILE] = _SETTINGS + (provider_spec(provider).starter_settings if has_starter else "")
         for git_file, text in ((".gitignore", _IGNORE), (".gitattributes", _ATTRIBUTES)):
             if not (folder / git_file).exists():
                 files[folder / git_file] = text
@@ -142,52 +146,42 @@ def read_fields(written: str) -> tuple[str, ...]:
 
 def name_for(about: str) -> str:
     """Return a short name for a task: the first words of its description."""
-    words = re.findall(r"[a-z0-9]+", about.lower())[:3]
-    return "-".join(words)[:40] or EXAMPLE_NAME
+    return "-".join(re.findall(r"[a-z0-9]+", about.lower())[:3])[:40] or EXAMPLE_NAME
 
 
-def _refuse_taken(files: Mapping[Path, str], folder: Path) -> None:
-    taken = next((path for path in files if path.exists()), None)
-    if taken is not None:
-        hint = "choose another name, or delete it first"
-        raise InputError(f"{taken.relative_to(folder).as_posix()} already exists", hint=hint)
-
-
-def _suite(start: Start) -> str:
+def _suite(start: Start, cases: str) -> str:
     head = [
         f"# yaml-language-server: $schema=../{SCHEMA_FILE}",
         "# A suite: what goes into the prompt, and what should come back.",
         f"suite: {start.name}",
     ]
     if start.about:
-        head.append(f"about: {_in_line(start.about)}")
+        head.append(f"about: {in_braces(' '.join(start.about.split()))}")
     head += [
         f"prompt: {f'{start.name}.prompt':<22} # the candidate; what is in production is in the prompt store",
         f"models: {in_braces([start.model])}",
     ]
-    return "\n".join(head) + "\n" + (_EXAMPLE_CASES if start.is_example else _first_case(start.fields or ()))
+    return "\n".join(head) + f"\n{cases}"
 
 
 def _first_case(fields: Sequence[str]) -> str:
     check = "json schema: output        # every answer fits the prompt's own output schema"
     expect = "{" + ", ".join(f"{field}: …" for field in fields) + "}"
     if not fields:
-        check, expect = "refusal: no                # every answer is one, and no excuse", "…"
+        check, expect = "refusal: no                # the model must not decline", "…"
     return f"""\
 checks:
   - {check}
 cases:
   - case: first example
     vars:
-      message: Write here what a customer wrote.
-    # What should come back; take away the # before 'expect', and write it in:
+      message: Replace this with what a customer wrote.
+    # The expected answer: remove the # before 'expect', and fill it in.
     # expect: {expect}
 """
 
 
 def _prompt(start: Start) -> str:
-    if start.is_example:
-        return _EXAMPLE_PROMPT
     about = (start.about or "Read the customer's message.").strip()
     output: list[str] = []
     if start.fields:
@@ -195,17 +189,5 @@ def _prompt(start: Start) -> str:
         fields = f"the {'field' if len(start.fields) == 1 else 'fields'} {', '.join(start.fields)}"
         about = f"{about}\nAnswer with one JSON object with {fields}, and nothing else."
     lines = ["---", "config: {temperature: 0, maxOutputTokens: 200}", "input:", "  schema: {message: string}", *output]
-    return (
-        "\n".join([*lines, "---", '{{role "system"}}', about.replace("{{", "\\{{"), '{{role "user"}}', "{{message}}"])
-        + "\n"
-    )
-
-
-def _in_line(value: Json) -> str:
-    """Return a text as YAML on one line."""
-    return in_braces(" ".join(str(value).split()))
-
-
-def _starter_settings(model: str) -> str:
-    provider = ModelRef.parse(model).provider
-    return provider_spec(provider).starter_settings if provider in providers else ""
+    lines += ["---", '{{role "system"}}', about.replace("{{", "\\{{"), '{{role "user"}}', "{{message}}"]
+    return "\n".join(lines) + "\n"

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ast
-import inspect
 import json
 from collections.abc import Mapping
-from itertools import combinations, pairwise
+from itertools import combinations
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
@@ -14,16 +12,15 @@ from promptbench.checks import plugins as checks
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.plugins import module_name
 from promptbench.core.types import Json
-from promptbench.report import model
-from promptbench.report.model import SCHEMA_VERSION, RunReport
 from promptbench.suite.file import CaseFile, SuiteFile
-from promptbench.workflows.judge.run_report import NOT_IN_JSON
 from promptbench.workflows.start.explain import check_page
 from promptbench.yaml.marked import parse
 from promptbench.yaml.source import Source
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _CASE_FILE: dict[str, Json] = {"type": "string", "pattern": r"\.(jsonl|csv|xlsx)$"}
+# Types that only the formats for people have.
+_SHOWN_ONLY = ("Explored", "PromptText", "CaseAttempts", "AttemptRow", "PastRow")
 _BESIDE_A_CHECK: dict[str, Json] = {
     "reading": {
         "description": "'loose' also takes the answer without its first or last line and without asterisks.",
@@ -44,19 +41,19 @@ def report_schema() -> dict[str, Json]:
     """Return the JSON Schema of what `--format json` writes: `schema_version`, and a run for each suite."""
     from pydantic import TypeAdapter
 
+    from promptbench.report.model import SCHEMA_VERSION, RunReport
+    from promptbench.workflows.judge.run_report import NOT_IN_JSON
+
     runs = TypeAdapter(list[RunReport]).json_schema(mode="serialization")
     kinds = {name: kind for name, kind in runs.pop("$defs").items() if name not in _SHOWN_ONLY}
     for name, kind in kinds.items():
-        about = _attribute_docs(getattr(model, name, None))
         if name == "RunReport":
             kind["properties"] = {key: value for key, value in kind["properties"].items() if key not in NOT_IN_JSON}
         # A field with a default is always written.
         kind["required"] = list(kind.get("properties", ()))
-        for field, schema in kind.get("properties", {}).items():
+        for schema in kind.get("properties", {}).values():
             schema.pop("title", None)
             schema.pop("default", None)
-            if field in about:
-                schema["description"] = about[field]
     return {
         "$schema": _DIALECT,
         "title": "promptbench runs report",
@@ -65,24 +62,6 @@ def report_schema() -> dict[str, Json]:
         "required": ["schema_version", "runs"],
         "$defs": kinds,
     }
-
-
-# Parts that only formats for people have.
-_SHOWN_ONLY = ("Explored", "PromptText", "CaseRow", "AttemptRow", "PastRow")
-_SHOWN_ONLY = ("Explored", "PromptText", "CaseAttempts", "AttemptRow", "PastRow")  # What only a format for people has.
-
-
-def _attribute_docs(kind: type | None) -> dict[str, str]:
-    """Return the docstring below each attribute of a class."""
-    if kind is None or not hasattr(kind, "__dataclass_fields__"):
-        return {}
-    [body] = ast.parse(inspect.getsource(kind)).body
-    assert isinstance(body, ast.ClassDef)
-    found = {}
-    for before, after in pairwise(body.body):
-        if isinstance(before, ast.AnnAssign) and isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
-            found[ast.unparse(before.target)] = inspect.cleandoc(str(after.value.value)).replace("\n", " ")
-    return found
 
 
 class _Generator(GenerateJsonSchema):
@@ -161,10 +140,12 @@ def _defined() -> dict[str, Json]:
 
 
 def _argument(name: str) -> dict[str, Json]:
-    """Return the schema of a check's argument, with descriptions and the arguments of its own example."""
     page = check_page(name)
-    schema = _with_words(page.name, checks.load(name).argument_schema)
-    return {**schema, "description": page.summary, "examples": _arguments_in(page.name, page.example)}
+    return {
+        **_with_words(page.name, checks.load(name).argument_schema),
+        "description": page.summary,
+        "examples": _arguments_in(page.name, page.example),
+    }
 
 
 def _with_words(check: str, schema: Json) -> Json:
@@ -175,14 +156,12 @@ def _with_words(check: str, schema: Json) -> Json:
         return schema
     found = {key: _with_words(check, value) for key, value in schema.items() if key != "properties"}
     if isinstance(schema.get("properties"), dict):
-        found["properties"] = {option: _option(check, option, item) for option, item in schema["properties"].items()}
+        found["properties"] = {}
+        for option, item in schema["properties"].items():
+            described = _OF_ONE.get((check, option)) or _OPTIONS.get(option)
+            words = {"description": described[0], "examples": [described[1]]} if described else {}
+            found["properties"][option] = {**words, **_with_words(check, item)}
     return found
-
-
-def _option(check: str, option: str, schema: Json) -> Json:
-    described = _OF_ONE.get((check, option)) or _OPTIONS.get(option)
-    words = {"description": described[0], "examples": [described[1]]} if described else {}
-    return {**words, **_with_words(check, schema)}
 
 
 def _arguments_in(check: str, example: str) -> list[Json]:
@@ -191,12 +170,10 @@ def _arguments_in(check: str, example: str) -> list[Json]:
     value = document.value if document else {}
     items = [{"expect": value["expect"]}] if "expect" in value else value.get("checks", [])
     named = [item if isinstance(item, dict) else {item: None} for item in items]
-    return [_plain(given) for item in named for name, given in item.items() if module_name(name) == module_name(check)]
-
-
-def _plain(value: Json) -> Json:
-    """Return data with plain numbers instead of those that keep how they were written."""
-    return json.loads(json.dumps(value))
+    arguments = [given for item in named for name, given in item.items() if module_name(name) == module_name(check)]
+    # Parsed YAML has numbers that keep how they were written; JSON has plain ones.
+    plain: list[Json] = json.loads(json.dumps(arguments))
+    return plain
 
 
 # Descriptions of the options of checks, each with an example; `_OF_ONE` has those that differ for one check.
@@ -217,7 +194,7 @@ _OPTIONS: Mapping[str, tuple[str, Json]] = {
     "in": ("The name of the value, or of several, in which it must be found.", "documents"),
     "look at": ("What is looked for: numbers, names, quotations.", ["numbers", "names"]),
     "pattern": ("Another form of mark, as a regular expression with the id in its first group.", "\\((\\d+)\\)"),
-    "order": ("Whether the day or the month comes first in a date.", "day first"),
+    "order": ("The order of day and month in a date.", "day first"),
     "which": ("Which one counts, where there are several: only, first, last or any.", "last"),
     "text": ("The expected text.", "Dear customer"),
     "variable": ("The name of the case's variable with the expected text.", "greeting"),
@@ -228,7 +205,7 @@ _OPTIONS: Mapping[str, tuple[str, Json]] = {
     "confidence": ("The path of a number from 0 to 1 in the answer.", "intent.confidence"),
     "within": ("How far off it may be, as a number or as a share.", "5%"),
     "unit": ("The unit that must be before or after the number; one text or a list.", ["EUR", "€"]),
-    "decimal": ("Whether a point or a comma separates decimals.", "comma"),
+    "decimal": ("The sign before decimals: point or comma.", "comma"),
     "separated by": ("The separator between the parts.", "***"),
     "all different": ("yes if no two parts may be the same.", "yes"),
     "function": ("The Python file and the function in it, named from the suite's folder.", "rules.py:check"),
@@ -252,8 +229,8 @@ _OF_ONE: Mapping[tuple[str, str], tuple[str, Json]] = {
     ("rubric", "at least"): ("The rating that passes, on the scale.", 4),
     ("latency", "at most"): ("The longest time.", "2 s"),
     ("cost", "at most"): ("The highest cost of a call, in dollars.", "$0.002"),
-    ("answerable", "is"): ("Whether the question can be answered.", "no"),
-    ("refusal", "is"): ("Whether the answer declines.", "no"),
+    ("answerable", "is"): ("yes if the question can be answered.", "no"),
+    ("refusal", "is"): ("yes if the answer declines.", "no"),
     ("list", "is"): ("The entries, in their order.", ["A-17", "B-4471"]),
     ("set", "is"): ("The entries, in any order.", ["A-17", "B-4471"]),
     ("one of", "is"): ("The answers of which each is good.", ["billing", "payments"]),
