@@ -17,7 +17,7 @@ def below(command: Any) -> Iterator[Any]:
         yield from below(child)
 
 
-@pytest.mark.parametrize("group", ["", "new", "prompts", "runs", "repairs", "sheet", "store", "suite"])
+@pytest.mark.parametrize("group", ["", "new", "prompts", "repairs", "sheet", "store", "suite"])
 def test_each_commands_sentence_is_whole(
     group: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
