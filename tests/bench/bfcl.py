@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.formats.test_calls import decoded, logged_as_decoded
+from tests.parsing.test_calls import decoded, logged_as_decoded
 
 from promptbench.core.types import Json, Reading, Rung, Score
 from promptbench.parsing import calls

@@ -9,8 +9,8 @@ import random
 import sys
 from collections import Counter
 
-from tests.formats import breakage_guess  # noqa: F401  its kinds register themselves
-from tests.formats.breakage import BREAKAGES, broken, document, same
+from tests.parsing import breakage_guess  # noqa: F401  its kinds register themselves
+from tests.parsing.breakage import BREAKAGES, broken, document, same
 
 from promptbench.core.types import Rung
 from promptbench.parsing import json_text

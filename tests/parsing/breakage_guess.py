@@ -7,7 +7,7 @@ import random
 import re
 from typing import Any
 
-from tests.formats.breakage import breakage, change, document, dump, join, tokens
+from tests.parsing.breakage import breakage, change, document, dump, join, tokens
 
 
 def _without(source: random.Random, doc: Any, kinds: str) -> str | None:

@@ -6,8 +6,8 @@ import time
 import pytest
 from hypothesis import given, seed, settings
 from hypothesis import strategies as st
-from tests.formats import breakage_guess
-from tests.formats.breakage import BREAKAGES, broken, same
+from tests.parsing import breakage_guess
+from tests.parsing.breakage import BREAKAGES, broken, same
 
 from promptbench.core.types import Rung
 from promptbench.parsing import json_text

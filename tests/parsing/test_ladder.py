@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given, seed, settings
 from hypothesis import strategies as st
-from tests.formats.test_json_text import ALPHABET, REPAIRED
+from tests.parsing.test_json_text import ALPHABET, REPAIRED
 
 from promptbench.core.types import Rung
 from promptbench.parsing.ladder import BUILT_IN, BUILT_IN_NAMES, LADDER, Ladder, Rule
