@@ -9,7 +9,8 @@ from typing import Any
 import yaml
 
 from promptbench.core.diagnostics import Code, Diagnostics, Location, Severity
-from promptbench.yaml.syntax_hint import CURLY, Loader, in_curly, quote
+from promptbench.yaml.hints import Loader
+from promptbench.yaml.quoting import CURLY, in_curly, quote
 
 _AMPERSAND = re.compile(r"[:\-,\[{] *&\w")
 _HASH = re.compile(r"(?<=[^\s:] )#[^\s#]")
