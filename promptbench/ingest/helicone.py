@@ -133,8 +133,10 @@ def _decode_body(value: Json) -> dict[str, Json]:
 def _error(status: float, own: Mapping[str, Json], body: Mapping[str, Json]) -> str | None:
     if 0 <= status < 400:
         return None
-    reason = as_nonblank(own.get("message")) or as_nonblank(body.get("error")) or as_nonblank(body.get("message"))
-    return join_nonblank(f"status {status:g}", reason)
+    return join_nonblank(
+        f"status {status:g}",
+        as_nonblank(own.get("message")) or as_nonblank(body.get("error")) or as_nonblank(body.get("message")),
+    )
 
 
 SPEC = LogFormatSpec(matches=matches, read=read, specificity=50)

@@ -245,9 +245,11 @@ def _messages(source: Source, start: int, found: Diagnostics, *, roles: bool) ->
         if template.parts:
             messages.append(template)
         elif role_tag is not None:
-            location = source.location_at(start + role_tag.offset, role_tag.length)
             found.add(
-                Code.EMPTY_MESSAGE, f"the {role} message is empty", location, hint="write its text, or delete the role"
+                Code.EMPTY_MESSAGE,
+                f"the {role} message is empty",
+                source.location_at(start + role_tag.offset, role_tag.length),
+                hint="write its text, or delete the role",
             )
         current.clear()
 

@@ -80,8 +80,13 @@ class SuiteCases:
             return True
         there, here = self[case.name].where.location("case"), case.where.location("case")
         lines = f"on lines {there.line} and {here.line}" if there.path == here.path else f"at {there} and {here}"
-        message = f"two cases are named '{case.name}': {lines}"
-        found.add(Code.DUPLICATE_NAME, message, here, hint="give each a name of its own", related=there)
+        found.add(
+            Code.DUPLICATE_NAME,
+            f"two cases are named '{case.name}': {lines}",
+            here,
+            hint="give each a name of its own",
+            related=there,
+        )
         return False
 
 
@@ -174,8 +179,12 @@ class _Sheet:
 
 
 def _report_more(shown: str, where: Where, found: Diagnostics) -> None:
-    message = f"{shown} has more than {_MAX_PROBLEMS} problems; the rest of it was skipped"
-    found.add(Code.TOO_BIG, message, where.location(), hint="fix these first")
+    found.add(
+        Code.TOO_BIG,
+        f"{shown} has more than {_MAX_PROBLEMS} problems; the rest of it was skipped",
+        where.location(),
+        hint="fix these first",
+    )
 
 
 def _report_unreadable(path: Path, shown: str, error: OSError, where: Where, found: Diagnostics) -> None:

@@ -155,8 +155,9 @@ def _changed(file: _SuiteText, shown: str, changes: Mapping[int, Change | None])
     edits.sort(key=lambda edit: edit[:2])
     wanted = [changes.get(index, Change(case)) for index, case in enumerate(before)]
     if not _means(file.normal, edits, shown, [item.data for item in wanted if item]):
-        message = f"the cases of {shown} cannot be changed: their layout is too unusual"
-        raise InputError(message, hint="change them by hand")
+        raise InputError(
+            f"the cases of {shown} cannot be changed: their layout is too unusual", hint="change them by hand"
+        )
     return file.encode(edits)
 
 

@@ -43,8 +43,12 @@ def read_labelled(path: Path, shown: str, found: Diagnostics) -> list[Labelled]:
         found.add(Code.UNREADABLE_FILE, f"the file cannot be read: {error.strerror}", Location(shown))
         return []
     if not labelled and not found.errors:
-        hint = "write pass or fail into the column 'label'"
-        found.add(Code.NO_CASES, "no answer in this file has a label", Location(shown), hint=hint)
+        found.add(
+            Code.NO_CASES,
+            "no answer in this file has a label",
+            Location(shown),
+            hint="write pass or fail into the column 'label'",
+        )
     return labelled
 
 

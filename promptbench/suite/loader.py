@@ -51,8 +51,12 @@ def read(source: Source, path_of_file: Path, found: Diagnostics) -> Suite | None
     if file is None:
         file = _valid_part(document.value)
     elif not file.cases and not file.log:
-        hint = "write at least one case under 'cases:', or name a log under 'log:'"
-        found.add(Code.NO_CASES, "this suite has no cases", document.location(("cases",), key=True), hint=hint)
+        found.add(
+            Code.NO_CASES,
+            "this suite has no cases",
+            document.location(("cases",), key=True),
+            hint="write at least one case under 'cases:', or name a log under 'log:'",
+        )
     return _suite(file, cases, path_of_file, document, found)
 
 

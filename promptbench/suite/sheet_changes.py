@@ -40,9 +40,13 @@ class SheetCases:
                 continue
             if case.name in self.numbers:
                 first = self.read[self.numbers[case.name]][0].location(("case",))
-                message = f"two cases are named '{case.name}': at {first} and {row.location(('case',))}"
-                hint = "give each case a name of its own"
-                diagnostics.add(Code.DUPLICATE_NAME, message, row.location(("case",)), hint=hint, related=first)
+                diagnostics.add(
+                    Code.DUPLICATE_NAME,
+                    f"two cases are named '{case.name}': at {first} and {row.location(('case',))}",
+                    row.location(("case",)),
+                    hint="give each case a name of its own",
+                    related=first,
+                )
             self.numbers.setdefault(case.name, len(self.read))
             self.read.append((row, case))
             yield case
@@ -120,14 +124,23 @@ def changes_of(known: Sequence[KnownCase], rows: SheetCases, diagnostics: Diagno
         data = _data(old, row.value, fields)
         comment = None if row.comment == (old.comment or "") else row.comment
         if comment and old.comment is None:
-            message = f"the comment of '{case.name}' is lost: {old.path.name} cannot hold comments"
-            diagnostics.add(Code.BAD_VALUE, message, location, hint="write it under 'note'", severity=Severity.WARNING)
+            diagnostics.add(
+                Code.BAD_VALUE,
+                f"the comment of '{case.name}' is lost: {old.path.name} cannot hold comments",
+                location,
+                hint="write it under 'note'",
+                severity=Severity.WARNING,
+            )
             comment = None
         if comment is None and is_same_data(data, old.case.where.value):
             changes.unchanged += 1
         elif old.in_spreadsheet:
-            hint = "change it there, or remove the row here"
-            diagnostics.add(Code.BAD_VALUE, f"the case '{case.name}' is in {old.path.name}", location, hint=hint)
+            diagnostics.add(
+                Code.BAD_VALUE,
+                f"the case '{case.name}' is in {old.path.name}",
+                location,
+                hint="change it there, or remove the row here",
+            )
         else:
             if case.name != old.case.name:
                 changes.renamed.append((old.case.name, case.name))

@@ -60,10 +60,13 @@ def check_keys_once(kind: type[BaseModel], value: Json, path: _Path, document: M
         name = field_name(key)
         other = first.setdefault(name, key)
         if other != key and name in kind.model_fields:
-            location = document.location((*path, key), key=True)
-            message = f"duplicate key: '{key}' is the same as '{other}'"
-            related = document.location((*path, other), key=True)
-            found.add(Code.DUPLICATE_KEY, message, location, hint="keep one of the two", related=related)
+            found.add(
+                Code.DUPLICATE_KEY,
+                f"duplicate key: '{key}' is the same as '{other}'",
+                document.location((*path, key), key=True),
+                hint="keep one of the two",
+                related=document.location((*path, other), key=True),
+            )
 
 
 def _without(value: Json, paths: list[_Path]) -> Json:
@@ -115,8 +118,12 @@ class _Reporter:
             self._add(Code.MISSING_KEY, f"nothing is written after '{path[-1]}:'", path, hint)
         elif wrong in _EXPECTED:
             name = f"'{key}'" if named else _item_name(loc)
-            message = f"{name} must be {_KEYED.get(key, _EXPECTED[wrong])}, not {_described(value)}"
-            self._add(Code.WRONG_TYPE, message, path, _instead(loc, key, wrong, value))
+            self._add(
+                Code.WRONG_TYPE,
+                f"{name} must be {_KEYED.get(key, _EXPECTED[wrong])}, not {_described(value)}",
+                path,
+                _instead(loc, key, wrong, value),
+            )
         elif wrong in CHECK_OPTIONS:
             written = next(name for name in value if field_name(name) == wrong)
             choices = [choice for choice in READINGS if choice] if wrong == "reading" else []

@@ -71,9 +71,12 @@ def _report_tight(root: yaml.Node, location: _Span, found: Diagnostics) -> None:
             tight = _TIGHT_NAME.fullmatch(key.value) if isinstance(key, yaml.ScalarNode) and not key.style else None
             if blank and tight:
                 name = tight["name"]
-                message = f"there is no space after the colon of '{name}'"
-                at = location(key.start_mark.index, key.end_mark.index)
-                found.add(Code.YAML_SYNTAX, message, at, hint=f"write '{name}: '")
+                found.add(
+                    Code.YAML_SYNTAX,
+                    f"there is no space after the colon of '{name}'",
+                    location(key.start_mark.index, key.end_mark.index),
+                    hint=f"write '{name}: '",
+                )
 
 
 def _mappings(root: yaml.Node) -> Iterator[Any]:
@@ -140,5 +143,6 @@ def _report_curly(is_key: bool, node: yaml.ScalarNode, location: _Span, found: D
         message = "these word-processor quotation marks are part of the name"
         hint = f"leave them out: {inner}"
     severity = Severity.ERROR if is_key else Severity.WARNING
-    at = location(node.start_mark.index, node.end_mark.index)
-    found.add(Code.CURLY_QUOTES, message, at, hint=hint, severity=severity)
+    found.add(
+        Code.CURLY_QUOTES, message, location(node.start_mark.index, node.end_mark.index), hint=hint, severity=severity
+    )

@@ -205,8 +205,12 @@ def find_cause(text: str, line: int, column: int, opener: int | None = None) -> 
     if len(text) > _MAX_TEXT:
         return None
     if conflict := re.search(r"^<<<<<<< .*", text, re.MULTILINE):
-        hint = "keep one of the two, and delete the lines that start with <<<<<<<, ======= and >>>>>>>"
-        return SyntaxHint(conflict.start(), len(conflict[0]), "unresolved git merge conflict", hint)
+        return SyntaxHint(
+            conflict.start(),
+            len(conflict[0]),
+            "unresolved git merge conflict",
+            "keep one of the two, and delete the lines that start with <<<<<<<, ======= and >>>>>>>",
+        )
     for cause in _Text(text, line).candidates(opener):
         if not cause.edits:
             return cause
@@ -259,8 +263,13 @@ class _Text:
                 start, end = found.span("cut" if "cut" in groups else "at")
                 edits = (Edit(start, end, rule.fix(self.text[start:end])),) if rule.fix else ()
                 length = max(1, len(found["at"].rstrip(" \t")))
-                message = rule.message.format(**groups, code=f"U+{ord(found['at'][0]):04X}")
-                yield SyntaxHint(found.start("at"), length, message, rule.hint.format(**groups), edits)
+                yield SyntaxHint(
+                    found.start("at"),
+                    length,
+                    rule.message.format(**groups, code=f"U+{ord(found['at'][0]):04X}"),
+                    rule.hint.format(**groups),
+                    edits,
+                )
 
     def _tabs(self, number: int) -> Iterator[SyntaxHint]:
         # A tab may stand for any of these widths; the trial keeps the one with which the text parses.
@@ -270,8 +279,14 @@ class _Text:
         for width in (2, 4, 8, 1, 3):
             leads = re.finditer(r"^(?: |-(?=[ \t]))*\t[\t ]*(?:-(?=[ \t])[\t ]*)?", self.text, re.MULTILINE)
             edits = [Edit(*lead.span(), lead[0].replace("-\t", "- ").replace("\t", " " * width)) for lead in leads]
-            message, hint = "this line starts with a tab; YAML wants spaces", "use two spaces for each level"
-            yield SyntaxHint(at, 1, message, hint, tuple(edits), Code.TAB_INDENT)
+            yield SyntaxHint(
+                at,
+                1,
+                "this line starts with a tab; YAML wants spaces",
+                "use two spaces for each level",
+                tuple(edits),
+                Code.TAB_INDENT,
+            )
 
     def _dashes(self, number: int) -> Iterator[SyntaxHint]:
         """Yield the dash of this entry, then the dashes of all entries around it in the same column."""

@@ -104,8 +104,9 @@ def _first_odd(raw: bytes, shown: str) -> Location:
         start = before.rfind(b"\n") + 1
         column = len(before[start:].decode("utf-8")) + 1
         rest = raw[error.start :].replace(b"\r", b"\n").partition(b"\n")[0]
-        text = before[start:].decode("utf-8") + rest.decode("cp1252", "replace")
-        return Location(shown, before.count(b"\n") + 1, column, 1, text)
+        return Location(
+            shown, before.count(b"\n") + 1, column, 1, before[start:].decode("utf-8") + rest.decode("cp1252", "replace")
+        )
     return Location(shown)
 
 
