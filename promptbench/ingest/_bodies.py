@@ -137,17 +137,15 @@ def _build_response(
         as_object(part).get("type") == "refusal" for part in as_list(message.get("content"))
     )
     return ResponseBody(
-        answer=content.rendered() or declined or ("" if _has_content(message) else None),
+        answer=content.rendered()
+        or declined
+        or ("" if any(message.get(key) is not None for key in ("content", "text", "parts")) else None),
         model=model,
         finish_reason=finish_reason,
         refusal=refused,
         usage=usage,
         extra=_collect_extra(message, content, choices),
     )
-
-
-def _has_content(message: Mapping[str, Json]) -> bool:
-    return any(message.get(key) is not None for key in ("content", "text", "parts"))
 
 
 def _collect_extra(message: Mapping[str, Json], content: MessageContent, choices: int) -> dict[str, Json]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from promptbench.core.protocols import Log
-from promptbench.core.types import BadRecord, Json, LoggedCall, Usage
+from promptbench.core.types import BadRecord, Json, LoggedCall
 from promptbench.ingest import _table
 from promptbench.ingest._bodies import (
     RequestBody,
@@ -93,7 +93,14 @@ def _build_call(data: dict[str, Json], location: str) -> LoggedCall | None:
         prompt_version=as_nonblank(metadata.get("lc_hub_commit_hash")),
         error=error,
         finish_reason=reply.finish_reason,
-        usage=_usage(data) or reply.usage,
+        usage=read_usage(
+            {
+                **data,
+                "prompt_tokens_details": data.get("prompt_token_details"),
+                "completion_tokens_details": data.get("completion_token_details"),
+            }
+        )
+        or reply.usage,
         latency_ms=milliseconds_between(data.get("start_time"), data.get("end_time")),
         failed=failed,
         tags=as_tags(data.get("tags")),
@@ -149,11 +156,6 @@ def _read_generation(generation: dict[str, Json], overall: Mapping[str, Json]) -
         usage=usage,
         extra=reply.extra,
     )
-
-
-def _usage(data: Mapping[str, Json]) -> Usage | None:
-    return read_usage({**data, "prompt_tokens_details": data.get("prompt_token_details"),
-                     "completion_tokens_details": data.get("completion_token_details")})  # fmt: skip
 
 
 SPEC = LogFormatSpec(matches=matches, read=read, specificity=50)

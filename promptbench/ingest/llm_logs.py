@@ -130,12 +130,12 @@ def _build_call(database: sqlite3.Connection, row: sqlite3.Row, kind: str, table
         extra={**talk.extra, **reply.extra, **omit_fields(kept)},
         tier=tier,
         format=NAME,
-        raw={**_without_bytes(fields), "messages": sent, "answer": answer},
+        raw={
+            **{key: None if isinstance(value, bytes) else value for key, value in fields.items()},
+            "messages": sent,
+            "answer": answer,
+        },
     )
-
-
-def _without_bytes(fields: dict[str, Json]) -> dict[str, Json]:
-    return {key: None if isinstance(value, bytes) else value for key, value in fields.items()}
 
 
 def _read_finish_reason(payload: dict[str, Json]) -> str | None:

@@ -127,7 +127,10 @@ def _build_call(
     else:
         return None
     error = _read_error(found, span)
-    reason = _finish_reason(found) or reply.finish_reason
+    reason = (
+        next((as_text(reason) for reason in as_list(found.get("gen_ai.response.finish_reasons"))), None)
+        or reply.finish_reason
+    )
     failed, tier = classify_failure(error=error, finish_reason=reason, refusal=reply.refusal, verdict=_verdict(span))
     if error is not None and reply.answer:
         # There is an answer, so a later step failed, or the end of the stream.
@@ -205,10 +208,6 @@ def _openinference(found: Mapping[str, Json]) -> tuple[Conversation, ResponseBod
 def _variables(found: Mapping[str, Json]) -> dict[str, Json] | None:
     own = {key.removeprefix(_VARIABLE): value for key, value in found.items() if key.startswith(_VARIABLE)}
     return own or openinference.read_variables(found)
-
-
-def _finish_reason(found: Mapping[str, Json]) -> str | None:
-    return next((as_text(reason) for reason in as_list(found.get("gen_ai.response.finish_reasons"))), None)
 
 
 def _read_error(found: Mapping[str, Json], span: Mapping[str, Json]) -> str | None:

@@ -57,7 +57,20 @@ def read(source: Source, path_of_file: Path, found: Diagnostics) -> Suite | None
             document.location(("cases",), key=True),
             hint="write at least one case under 'cases:', or name a log under 'log:'",
         )
-    return _suite(file, cases, path_of_file, document, found)
+    return Suite(
+        name=file.suite,
+        about=file.about,
+        path=path_of_file,
+        document=document,
+        prompts=tuple(file.prompt),
+        models=_models(file, document, found),
+        checks=checks_as_written(file.checks, Where(document, ("checks",))),
+        threshold=file.threshold,
+        logs=tuple(file.log),
+        accept=Rung(file.accept.replace(" ", "_")),
+        cases=cases,
+        gate=file.gate,
+    )
 
 
 def _cases(document: Document, path: Path, shown: str, found: Diagnostics) -> SuiteCases:
@@ -88,23 +101,6 @@ def _valid_part(value: dict[str, Json]) -> SuiteFile:
 
 
 _STAND_INS = {"suite": "?", "prompt": "?", "models": "?/?"}
-
-
-def _suite(file: SuiteFile, cases: SuiteCases, path: Path, document: Document, found: Diagnostics) -> Suite:
-    return Suite(
-        name=file.suite,
-        about=file.about,
-        path=path,
-        document=document,
-        prompts=tuple(file.prompt),
-        models=_models(file, document, found),
-        checks=checks_as_written(file.checks, Where(document, ("checks",))),
-        threshold=file.threshold,
-        logs=tuple(file.log),
-        accept=Rung(file.accept.replace(" ", "_")),
-        cases=cases,
-        gate=file.gate,
-    )
 
 
 def _models(file: SuiteFile, document: Document, found: Diagnostics) -> tuple[ModelEntry, ...]:

@@ -102,14 +102,10 @@ def _report_anchors(text: str, location: _Span, found: Diagnostics) -> None:
         if isinstance(event, yaml.AliasEvent):
             named.pop(anchor, None)
         elif anchor and type(event) is yaml.ScalarEvent:
-            named[anchor] = _span(event)
+            named[anchor] = event.start_mark.index, event.end_mark.index
     for start, end in named.values():
         message, written = "a text that starts with & needs quotes", quote(text[start:end].rstrip())
         found.add(Code.YAML_FEATURE, message, location(start, end), hint=f"write it as {written}")
-
-
-def _span(event: Any) -> tuple[int, int]:
-    return event.start_mark.index, event.end_mark.index
 
 
 def _report_comments(
