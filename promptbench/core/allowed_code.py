@@ -114,7 +114,6 @@ def _function_problems(path: Path, shown: str, function: str) -> list[Problem]:
 
 
 def _bound_names(body: Sequence[ast.stmt]) -> Iterator[str]:
-    """Yield the names that statements bind, inside `if` and `try` too; `*` for a star import."""
     for statement in body:
         match statement:
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():

@@ -104,7 +104,6 @@ def _is_model(model: str, pattern: str) -> bool:
 
 
 def _values(call: LoggedCall, path: tuple[str, ...]) -> Iterator[Json]:
-    """Yield the values at `path` in the call, else in its extra fields, else in its raw record."""
     first, *rest = path
     name = "variables" if first == "vars" else first
     if name in LoggedCall.__dataclass_fields__ and name not in ("raw", "extra"):

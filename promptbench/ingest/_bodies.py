@@ -123,7 +123,6 @@ def read_output(value: Json) -> ResponseBody:
 
 
 def _output_parts(item: dict[str, Json]) -> list[Json]:
-    """Return the content parts of one output item of the Responses API; a call is a part itself."""
     return as_list(item.get("content")) if item.get("type") == "message" else [item]
 
 

@@ -198,7 +198,6 @@ def _part(part: dict[str, Json], content: MessageContent) -> Iterable[str]:
 
 
 def _add_call(call: Json, content: MessageContent) -> None:
-    """Add a tool call in the form of OpenAI, Anthropic, Gemini, OpenTelemetry or LangChain."""
     if not isinstance(call, dict):
         return
     inner = call["function"] if isinstance(call.get("function"), dict) else call

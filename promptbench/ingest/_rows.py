@@ -113,7 +113,6 @@ def build_timing(data: dict[str, Json], key: str, mapping: Mapping[str, str]) ->
 
 
 def _read_answer(row: MappedRow, reply: ResponseBody, stopped: str | None, verdict: str | None) -> str | None:
-    """Return the answer, or None if an error came instead. Raise NotACall if there is neither."""
     if reply.answer is not None or stopped is not None:
         return reply.answer
     if verdict is None or not any(row[field] is not None for field in _CALL_FIELDS):
@@ -128,7 +127,6 @@ def has_final_answer(data: Mapping[str, Json], mapping: Mapping[str, str]) -> bo
 
 
 def _read_row_input(row: MappedRow) -> tuple[tuple[Message, ...], dict[str, Json] | None, ResponseBody]:
-    """Return messages, variables, and the answer at the end of the messages."""
     named = [field for field in row.known if field.startswith(_columns.VARIABLE)]
     variables = {**as_object(row["vars"]), **{field.removeprefix(_columns.VARIABLE): row[field] for field in named}}
     messages, reply = _split(row["messages"])
@@ -154,7 +152,6 @@ def _split(value: Json) -> tuple[tuple[Message, ...], ResponseBody]:
 
 
 def _read_error(row: MappedRow) -> str | None:
-    """Return the error: a text, the texts of a list, or the message of an object."""
     value = decode_embedded(row["error"])
     if isinstance(value, list):
         return "; ".join(filter(None, (as_text(item) or to_text(item) for item in value))).strip() or None
@@ -166,7 +163,6 @@ def _read_error(row: MappedRow) -> str | None:
 
 
 def _read_status(row: MappedRow) -> str | None:
-    """Return an HTTP status from 400 on, or a word for a failed call, followed by the error."""
     value = row["status"]
     code = as_number(value)
     failed = code >= 400 if code is not None else _is_broken(value) and row["answer"] is None
@@ -180,7 +176,6 @@ def _is_broken(status: Json) -> bool:
 
 
 def _read_verdict(row: MappedRow, error: str | None) -> str | None:
-    """Return the source's own verdict about the answer, with its reason if it gives one."""
     why = join_nonblank(row["reason"], error) or None
     failed, passed = parse_truth(row["failed"]), parse_truth(row["passed"])
     if failed is None and as_nonblank(row["failed"]) and as_number(row["failed"]) is None:

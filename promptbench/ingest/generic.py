@@ -141,7 +141,6 @@ def _is_answers(file: Log) -> bool:
 
 
 def _collect_inputs(file: Log, inputs: JoinedRecords) -> set[str]:
-    """Add the inputs of a file under their ids, and return their fields."""
     fields: set[str] = set()
     for found in _table.records(file):
         if isinstance(found, BadRecord) or not isinstance(found[1], dict):

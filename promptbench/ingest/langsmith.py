@@ -113,7 +113,6 @@ def _build_call(data: dict[str, Json], location: str) -> LoggedCall | None:
 
 
 def _read_inputs(inputs: dict[str, Json]) -> tuple[RequestBody, dict[str, Json] | None]:
-    """Return the messages, or else the variables."""
     if inputs.get("messages"):
         return read_request(inputs), None
     prompts = as_list(inputs.get("prompts"))

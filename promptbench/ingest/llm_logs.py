@@ -166,7 +166,6 @@ def _load_schema(database: sqlite3.Connection, key: Json) -> dict[str, Json]:
 
 
 def _find_tool_exception(messages: list[dict[str, Json]]) -> str | None:
-    """Return the exception of a tool whose result was the last message before the answer."""
     for message in reversed(messages):
         if message.get("role") == "assistant":
             break

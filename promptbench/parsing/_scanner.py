@@ -113,7 +113,6 @@ class Scanner:
                 return
 
     def _comment(self, char: str) -> bool:
-        """Skip a comment; return False if there is none."""
         start = self.position
         if char == "#" or self.text.startswith("//", start, self.end):
             found = _LINE.match(self.text, start, self.end)

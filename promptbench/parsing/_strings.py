@@ -214,7 +214,6 @@ class _Reader:
         return self._up_to(stop, self.end, cut=True)
 
     def _up_to(self, stop: int, end: int, *, cut: bool) -> String:
-        """Return the string as if the text ended at `stop`; reading continues at `end`."""
         if stop < self.end:
             ending = self.notes.pop()
             shorter = _Reader(self.text, self.start, stop, self.place)

@@ -122,7 +122,6 @@ def _end_of_thinking(text: str, found: re.Match[str]) -> int:
 
 
 def _peel(text: str, body: Body) -> Body:
-    """Remove fences and tags while they enclose everything that is left."""
     for _ in range(8):
         start, end = _trim(text, body.start, body.end)
         inner = _peel_fence(text, start, end) or _peel_tag(text, start, end)

@@ -117,7 +117,6 @@ def _scalar(text: str, body: Body, limits: Limits) -> ParsedValue | None:
 
 
 def _members(text: str, body: Body, limits: Limits) -> ParsedValue | None:
-    """Return an object of which only the members are there, without the opening brace."""
     if text[body.start] in ":,}]":
         raise ReadError("part", "The beginning of the data is missing", body.start)
     if not _MEMBER_WITHOUT_OPENER.match(text, body.start, body.end):

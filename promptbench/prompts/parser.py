@@ -82,7 +82,6 @@ def parse_prompt(source: Source, found: Diagnostics) -> Prompt | None:
 
 
 def _is_prompt_file(source: Source, front: bool, found: Diagnostics) -> bool:
-    """Return whether the file's name and layout are those of a prompt; report why not."""
     name = PurePath(source.path)
     plain = name.suffix.lower() != ".prompt"
     late = _LATE_FRONT.match(source.text)
@@ -203,7 +202,6 @@ def _schema(
 
 
 def _parts(source: Source, start: int, found: Diagnostics) -> list[Part]:
-    """Return the body split at its tags; nothing if there are errors, all of which are reported."""
     errors = 0
     while errors < _MAX_REPORTED:
         try:

@@ -158,7 +158,6 @@ class _Form:
 
 
 def _where_not(form: _Form, number: int) -> str:
-    """Return which part of the template is missing in its message."""
     position = 0
     for index, literal in enumerate(form.literals):
         found = form.text.find(literal, position)
@@ -266,7 +265,6 @@ def _as_variables(prompt: Prompt, texts: Mapping[str, str]) -> dict[str, Json]:
 
 
 def _typed(prompt: Prompt, name: str, text: str) -> Json:
-    """Return a text as the type that the input schema declares, if that renders to the same text."""
     try:
         schema = prompt.input_schema or {}
         for step in name.split("."):

@@ -132,7 +132,6 @@ def looks_secret(value: str, *, password: bool) -> bool:
 
 
 def _measure_entropy(value: str) -> float:
-    """Return the Shannon entropy in bits per character."""
     size = len(value)
     return -sum(count / size * math.log2(count / size) for count in Counter(value).values())
 

@@ -178,7 +178,6 @@ class _Pass:
         return kept
 
     def _redact_field(self, name: str, value: Json) -> Json:
-        """Return the redacted value of a field, whose name may tell what it is."""
         if isinstance(name, str) and _is_sensitive_name(name):
             if isinstance(value, str) and _secret_shapes.is_secret(name, value):
                 return self._count("key", value, _secret_shapes.mask(value, self._digests))
@@ -230,7 +229,6 @@ def _gather_texts(value: Json, texts: dict[str, None]) -> bool:
 
 @lru_cache(maxsize=4096)
 def _is_sensitive_name(name: str) -> bool:
-    """Return True if a field of this name may be sensitive whatever its value looks like."""
     return _number_shapes.is_phone_name(name) or _secret_shapes.is_secret_name(name)
 
 

@@ -218,7 +218,6 @@ def _line_at(file: BinaryIO, start: int) -> bytes:
 
 
 def _state(file: BinaryIO) -> tuple[int, int]:
-    """Return size and modification time, to notice a change."""
     state = os.fstat(file.fileno())
     return state.st_size, state.st_mtime_ns
 

@@ -173,7 +173,6 @@ def _extended(file: _SuiteText, shown: str, added: Sequence[Change]) -> bytes:
 
 
 def _means(text: str, edits: Sequence[_Edit], shown: str, cases: list[Any]) -> bool:
-    """Return whether the text with the edits holds these cases, and the same as before besides."""
     before, after = _parsed(text, shown), _parsed(_apply(text, edits), shown)
     if not isinstance(before, dict):
         return False
@@ -395,7 +394,6 @@ class _Item:
         return [line for text in comments for line in _comment_lines(text, self.column)]
 
     def _comments(self, start: int, end: int, pairs: Sequence[tuple[_Node, _Node]]) -> list[str]:
-        """Return the comments between the values in a stretch of the file."""
         masked = list(self._text[start:end])
         for node in (leaf for pair in pairs for part in pair for leaf in part.leaves):
             first = node.start
@@ -411,7 +409,6 @@ def _line_start(text: str, position: int) -> int:
 
 
 def _next_line(text: str, position: int) -> int:
-    """Return where the line after that of `position` starts."""
     end = text.find("\n", position)
     return len(text) if end < 0 else end + 1
 
@@ -430,7 +427,6 @@ def _behind_comments(text: str, position: int, column: int) -> int:
 
 
 def _has_blank_above(text: str, start: int) -> bool:
-    """Return whether there is an empty line above the line at `start` and its comments."""
     while start:
         above = _line_start(text, start - 1)
         line = text[above:start].strip()

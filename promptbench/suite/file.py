@@ -75,7 +75,6 @@ CASE_FILES = (".jsonl", ".csv", ".xlsx")
 
 
 def _share(value: Any) -> Any:
-    """Parse `95%` or `0.95`."""
     if isinstance(value, str) and (match := re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*%\s*", value)):
         return float(match[1]) / 100
     return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
@@ -127,12 +126,10 @@ def _dollars(value: Any) -> Any:
 
 
 def _check(value: Any) -> Any:
-    """Expand `json` to `{json: null}`."""
     return {value: None} if isinstance(value, str) else value
 
 
 def _one_check(item: dict[str, Any]) -> dict[str, Any]:
-    """Check that a mapping has exactly one check, besides the options that every check has."""
     names = [key for key in item if field_name(key) not in CHECK_OPTIONS]
     if len(names) != 1:
         options = " and ".join(f"'{name}'" for name in CHECK_OPTIONS)
@@ -157,7 +154,6 @@ CHECK_OPTIONS: dict[str, Any] = {"reading": None, "weight": 1.0}
 
 
 def _day(value: Any) -> Any:
-    """Accept a date as YYYY-MM-DD only."""
     try:
         if isinstance(value, str) and date.fromisoformat(value).isoformat() == value:
             return value

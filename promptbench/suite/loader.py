@@ -74,7 +74,6 @@ def read(source: Source, path_of_file: Path, found: Diagnostics) -> Suite | None
 
 
 def _cases(document: Document, path: Path, shown: str, found: Diagnostics) -> SuiteCases:
-    """Read the cases written in the suite, and note the files with more of them."""
     written: list[Case] = []
     files: list[tuple[str, Where]] = []
     listed = document.value.get("cases")

@@ -213,7 +213,6 @@ def _json_lines(before: bytes, shown: str, edits: Mapping[int, Change | None], a
 
 
 def _target_of_new_cases(suite: Suite) -> Path:
-    """Return the suite file, or the case file if the suite's only cases are in one."""
     listed = suite.document.value.get("cases")
     if not is_case_file(listed):
         return suite.path

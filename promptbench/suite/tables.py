@@ -179,7 +179,6 @@ def _number(index: int) -> str:
 
 
 def _names(entries: Sequence[CaseEntry], field: str, names: Iterable[str] = ()) -> Sequence[str]:
-    """Return the keys of a field that become headings, or () if there are too many."""
     found = dict.fromkeys(name for name in names if _is_heading(name))
     for entry in entries:
         value = entry.fields.get(field)

@@ -172,14 +172,12 @@ def _mapping_at(value: Json, path: _Path) -> dict[str, Json]:
 
 
 def _blank_above(written: str, around: dict[str, Json]) -> str | None:
-    """Return `vars` or `expect` if it is right above an unknown key and empty."""
     names = list(around)
     above = names[names.index(written) - 1] if written in names[1:] else None
     return above if above in ("vars", "expect") and around[above] is None else None
 
 
 def _item_name(loc: _Path) -> str:
-    """Return what to call an entry of a list; only a case is validated on its own."""
     return (
         {"checks": "a check", "messages": "a message", "models": "a model", "tags": "a tag"}.get(str(loc[0]), "this")
         if loc
@@ -188,7 +186,6 @@ def _item_name(loc: _Path) -> str:
 
 
 def _instead(loc: _Path, key: str, wrong: str, value: Json) -> str | None:
-    """Return the hint for a value of the wrong type; without `loc` it is a case."""
     if not loc:
         return case_hint(value)
     if loc[0] == "messages" and len(loc) == 2:

@@ -42,7 +42,6 @@ def report_doubts(text: str, root: yaml.Node, location: _Span, found: Diagnostic
 
 
 def _may_be_plain(text: str, end: int) -> bool:
-    """Return whether the text before `end` on its line may be unquoted."""
     line = text[text.rfind("\n", 0, end) + 1 : end]
     return "'" not in line and '"' not in line
 
@@ -64,7 +63,6 @@ def _scalars(root: yaml.Node) -> Iterator[tuple[bool, yaml.ScalarNode]]:
 
 
 def _report_tight(root: yaml.Node, location: _Span, found: Diagnostics) -> None:
-    """Report `{name:value}`, which YAML reads as one key without a value."""
     for mapping in _mappings(root):
         for key, value in mapping.value if mapping.flow_style else ():
             blank = value.start_mark.index == value.end_mark.index

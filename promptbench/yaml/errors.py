@@ -72,7 +72,6 @@ def _location_of(mark: yaml.Mark | None, source: Source, first_line: int) -> Loc
 
 
 def _word(source: Source, location: Location) -> Location:
-    """Return the location extended to the end of its word, so that the carets cover it."""
     word = re.match(r"[\w@%`*&-]+", location.text[location.column - 1 :])
     return source.location(location.line, location.column, len(word.group()) if word else 1)
 
@@ -81,7 +80,6 @@ _Reason = tuple[Code, str, "str | None", Location]
 
 
 def _reason(problem: str, source: Source, location: Location, opener: Location) -> _Reason:
-    """Return the code, message, hint, and the location where a person can fix it."""
     rest, before = location.text[location.column - 1 :], location.text[: location.column - 1]
     if rest.startswith("\t") or (not before.strip() and "\t" in before):
         hint = "use two spaces for each level"

@@ -221,7 +221,6 @@ def find_cause(text: str, line: int, column: int, opener: int | None = None) -> 
 
 
 def _added_length(cause: SyntaxHint, line: int, text: str) -> int:
-    """Return by how much the edits lengthen the line on which the parser failed."""
     here = [edit for edit in cause.edits if text.count("\n", 0, edit.start) == line]
     return max(0, sum(len(edit.text) - (edit.end - edit.start) for edit in here))
 
@@ -434,7 +433,6 @@ class _Text:
             yield SyntaxHint(self.starts[number] + here, length, message, hint, edits)
 
     def _shifted(self, number: int, by: int) -> Iterator[Edit]:
-        """Yield the edits that shift line `number` and everything nested below it."""
         here = _indent(self.lines[number])
         for below in range(number, len(self.lines)):
             text, start = self.lines[below], self.starts[below]

@@ -97,7 +97,6 @@ class Document:
         return self.source.text[base + node.start_mark.index : base + node.end_mark.index]
 
     def _find(self, path: Path) -> tuple[yaml.Node | None, yaml.Node | None, bool]:
-        """Return the node at `path` or its nearest parent, the node's key, and whether a key of `path` is missing."""
         node, key_node = self._node, None
         for step in path:
             found = _child(node, step)

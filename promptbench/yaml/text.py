@@ -92,7 +92,6 @@ def _below(lines: Iterator[str] | Sequence[str]) -> Iterator[str]:
 
 
 def _fits_block(text: str) -> bool:
-    """Return whether a multi-line text survives as a literal block."""
     return (
         "\n" in text.rstrip("\n") and not text.endswith("\n\n") and not text.startswith("\t") and not _ODD.search(text)
     )

@@ -146,7 +146,6 @@ class LogFile:
         return file
 
     def _lines(self) -> Iterator[tuple[int, str | None]]:
-        """Yield number and text of each line; the text is None for a line that is too long."""
         with self._open_without_bom() as file:
             if self._encoding == "utf-8":
                 yield from _bounded_lines(file.readline, b"\n", _decode)
@@ -245,7 +244,6 @@ def _bounded_lines(
 
 
 def _decode(line: bytes) -> str:
-    """Decode UTF-8, else Windows-1252, else Latin-1, which accepts every byte."""
     for encoding in ("utf-8", "cp1252"):
         try:
             return _use_lf(line.decode(encoding))
