@@ -17,7 +17,7 @@ from promptbench.core.types import Json, Role
 from promptbench.prompts.picoschema import PicoschemaError, to_json_schema
 from promptbench.prompts.prompt import HISTORY, HistoryPlace, Prompt, Template
 from promptbench.text.templates import Part, Tag, TemplateError, is_name, join, split
-from promptbench.yaml.marked import Document, parse
+from promptbench.yaml.marked import YamlDocument, parse
 from promptbench.yaml.source import Source, SourceError, read_source
 
 CONFIG = ("temperature", "maxOutputTokens", "topP", "topK", "stopSequences", "seed")
@@ -139,7 +139,7 @@ class _Head:
         )
 
 
-def _unknown_keys(document: Document, value: dict[str, Json], found: Diagnostics) -> None:
+def _unknown_keys(document: YamlDocument, value: dict[str, Json], found: Diagnostics) -> None:
     for key in value:
         location = document.location((key,), key=True)
         if key in _ELSEWHERE:
@@ -161,7 +161,7 @@ def _unknown_keys(document: Document, value: dict[str, Json], found: Diagnostics
 
 
 def _mapping(
-    document: Document, value: dict[str, Json], key: str, found: Diagnostics, above: tuple[str, ...] = ()
+    document: YamlDocument, value: dict[str, Json], key: str, found: Diagnostics, above: tuple[str, ...] = ()
 ) -> dict[str, Json]:
     inner = value.get(key)
     if inner is None:
@@ -172,7 +172,7 @@ def _mapping(
     return inner
 
 
-def _check_config(document: Document, config: dict[str, Json], found: Diagnostics) -> None:
+def _check_config(document: YamlDocument, config: dict[str, Json], found: Diagnostics) -> None:
     for name in (name for name in CONFIG if name in config):
         value = config[name]
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
@@ -189,7 +189,7 @@ def _check_config(document: Document, config: dict[str, Json], found: Diagnostic
 
 
 def _schema(
-    document: Document, parts: dict[str, dict[str, Json]], part: str, found: Diagnostics
+    document: YamlDocument, parts: dict[str, dict[str, Json]], part: str, found: Diagnostics
 ) -> dict[str, Json] | None:
     written = parts[part].get("schema")
     if written is None:

@@ -14,7 +14,7 @@ from promptbench.suite.cases import SuiteCases, checks_as_written, read_case
 from promptbench.suite.file import GateFile, SuiteFile, field_name, is_case_file
 from promptbench.suite.models import Case, ModelEntry, Suite, Where
 from promptbench.suite.validation import check_keys_once, validate
-from promptbench.yaml.marked import Document, parse
+from promptbench.yaml.marked import YamlDocument, parse
 from promptbench.yaml.source import Source, SourceError, read_source
 
 _START = "a suite starts with the lines 'suite: NAME', 'prompt: FILE', 'models: …' and 'cases: …'"
@@ -73,7 +73,7 @@ def read(source: Source, path_of_file: Path, found: Diagnostics) -> Suite | None
     )
 
 
-def _cases(document: Document, path: Path, shown: str, found: Diagnostics) -> SuiteCases:
+def _cases(document: YamlDocument, path: Path, shown: str, found: Diagnostics) -> SuiteCases:
     written: list[Case] = []
     files: list[tuple[str, Where]] = []
     listed = document.value.get("cases")
@@ -102,7 +102,7 @@ def _valid_part(value: dict[str, Json]) -> SuiteFile:
 _STAND_INS = {"suite": "?", "prompt": "?", "models": "?/?"}
 
 
-def _models(file: SuiteFile, document: Document, found: Diagnostics) -> tuple[ModelEntry, ...]:
+def _models(file: SuiteFile, document: YamlDocument, found: Diagnostics) -> tuple[ModelEntry, ...]:
     entries = []
     for index, item in enumerate(file.models):
         where = Where(document, ("models", index))

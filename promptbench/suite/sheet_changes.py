@@ -17,7 +17,7 @@ from promptbench.suite.file import field_name, is_case_file
 from promptbench.suite.models import Case, Suite, Where
 from promptbench.suite.sheets import SheetCase
 from promptbench.suite.tables import CaseEntry, Fields, fields_of, is_same_data
-from promptbench.yaml.marked import Document
+from promptbench.yaml.marked import YamlDocument
 
 # Case files that are themselves spreadsheets, which are not rewritten.
 _SPREADSHEETS = (".csv", ".xlsx")
@@ -83,7 +83,7 @@ def known_cases(suite: Suite) -> list[KnownCase]:
     paths = {(folder / name).as_posix(): suite.path.parent / name for name in files}
     known = []
     for case in suite.cases.scan(Diagnostics()):
-        if isinstance(case.where.document, Document):
+        if isinstance(case.where.document, YamlDocument):
             number = int(case.where.path[1])
             known.append(KnownCase(case, fields_of(case), suite.path, number, comments[number]))
         else:

@@ -63,7 +63,7 @@ class _Loader(_Base):  # type: ignore[misc]
         return _TAGS[kind]
 
 
-class Document:
+class YamlDocument:
     """A parsed YAML text: plain data (`value`) and the location of everything in it."""
 
     def __init__(self, source: Source, value: Json, node: yaml.Node | None, first_line: int) -> None:
@@ -113,7 +113,7 @@ class Document:
         return self.source.location_at(start, base + _end_on_first_line(node) - start)
 
 
-def parse(source: Source, found: Diagnostics, *, text: str | None = None, first_line: int = 1) -> Document | None:
+def parse(source: Source, found: Diagnostics, *, text: str | None = None, first_line: int = 1) -> YamlDocument | None:
     """Parse `source`, or `text`, the part of it that starts at line `first_line`. Return None if it is not valid YAML.
 
     Problems are added to `found`. A document with duplicate keys or invalid values is still returned, so that one pass
@@ -130,7 +130,7 @@ def parse(source: Source, found: Diagnostics, *, text: str | None = None, first_
     except yaml.YAMLError as error:
         explain_error(error, source, text, first_line, found)
         return None
-    document = Document(source, None, node, first_line)
+    document = YamlDocument(source, None, node, first_line)
     if node is not None:
         with _no_collection():
             document.value = _Converter(document, found).convert(node)
@@ -177,7 +177,7 @@ def _child(node: yaml.Node | None, step: str | int) -> tuple[yaml.Node | None, y
 
 
 class _Converter:
-    def __init__(self, document: Document, found: Diagnostics) -> None:
+    def __init__(self, document: YamlDocument, found: Diagnostics) -> None:
         self._document = document
         self._found = found
         self._left = _MAX_VALUES
