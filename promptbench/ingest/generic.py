@@ -17,8 +17,7 @@ from promptbench.core.protocols import Log
 from promptbench.core.types import BadRecord, Json, LoggedCall
 from promptbench.ingest import _columns, _sheets, _table
 from promptbench.ingest._fields import as_text
-from promptbench.ingest._joined import JoinedRecords, open_join
-from promptbench.ingest._records import read_records
+from promptbench.ingest._records import JoinedRecords, open_join, read_records
 from promptbench.ingest._rows import build_call, build_timing, has_final_answer
 from promptbench.ingest.files.unknown_log import describe_unsupported
 from promptbench.plugins import LogFormatSpec

@@ -9,7 +9,7 @@ import openpyxl
 import pytest
 
 from promptbench.core.types import BadRecord
-from promptbench.ingest import generic, recognised
+from promptbench.ingest import detect_format, generic
 from promptbench.ingest._sheets import is_workbook, read_sheets
 from promptbench.ingest.files.log_file import LogFile
 from tests.helpers.log_formats import workbook
@@ -63,7 +63,7 @@ def test_columns_that_nobody_knows_are_told_once() -> None:
     assert reasons(read(log(content))) == [
         (
             "the columns",
-            "there is no column for the input and no column for the answer among alpha, beta:"
+            "no column for the input and no column for the answer among alpha, beta:"
             " map one, such as input=alpha",
         )
     ]
@@ -78,7 +78,7 @@ def test_on_the_disk_and_compressed(tmp_path: Path) -> None:
     (tmp_path / "log.xlsx").write_bytes(content)
     (tmp_path / "log.xlsx.gz").write_bytes(gzip.compress(content))
     for name in ("log.xlsx", "log.xlsx.gz"):
-        assert [call.answer for call in calls(LogFile.at(tmp_path / name))] == ["yes"]
+        assert [call.answer for call in calls(LogFile.from_path(tmp_path / name))] == ["yes"]
 
 
 def archive(**members: bytes) -> bytes:
@@ -91,7 +91,7 @@ def archive(**members: bytes) -> bytes:
 
 def test_an_archive_is_no_workbook() -> None:
     assert not is_workbook(log(archive(**{"a.txt": b"x"})))
-    assert recognised(log(archive(**{"a.txt": b"x"}))) is None
+    assert detect_format(log(archive(**{"a.txt": b"x"}))) is None
 
 
 @pytest.mark.parametrize("book", [b"", b"<workbook", b"not xml"])
