@@ -99,7 +99,7 @@ _RULES = (
     ),
     _Rule(
         rf"{_START}{_NAME}(?P<at>：)[ \t]*",
-        "this colon (：) is another character than the one that YAML wants",
+        "this colon (：) is another character than the one that YAML needs",
         "write ': '",
         lambda _: ": ",
     ),
@@ -281,7 +281,7 @@ class _Text:
             yield SyntaxHint(
                 at,
                 1,
-                "this line starts with a tab; YAML wants spaces",
+                "this line starts with a tab; YAML needs spaces",
                 "use two spaces for each level",
                 tuple(edits),
                 Code.TAB_INDENT,

@@ -91,11 +91,6 @@ class YamlDocument:
         """Return the location of the characters from `start` to `end` of the YAML text, cut at the end of its line."""
         return self.source.location_at(self.source.starts[self._first_line - 1] + start, end - start)
 
-    def text_of(self, node: yaml.Node) -> str:
-        """Return a node as it is written in the file."""
-        base = self.source.starts[self._first_line - 1]
-        return self.source.text[base + node.start_mark.index : base + node.end_mark.index]
-
     def _find(self, path: Path) -> tuple[yaml.Node | None, yaml.Node | None, bool]:
         node, key_node = self._node, None
         for step in path:
@@ -108,9 +103,7 @@ class YamlDocument:
 
     def _at(self, node: yaml.Node) -> Location:
         # Not the marks' own lines: YAML ends lines at more characters than editors do.
-        base = self.source.starts[self._first_line - 1]
-        start = base + node.start_mark.index
-        return self.source.location_at(start, base + _end_on_first_line(node) - start)
+        return self.span(node.start_mark.index, _end_on_first_line(node))
 
 
 def parse(source: Source, found: Diagnostics, *, text: str | None = None, first_line: int = 1) -> YamlDocument | None:
@@ -193,21 +186,18 @@ class _Converter:
             return None
         if node.tag != _TAGS[type(node)]:
             tag = node.tag.replace("tag:yaml.org,2002:", "!!")
+            message, hint = f"the tag {tag} is not allowed", "leave the tag out"
             if isinstance(node, yaml.ScalarNode) and not tag.startswith("!!"):
+                message = "a text that starts with ! needs quotes"
                 hint = f"write it as {quote(f'{tag} {node.value}'.strip())}"
-                self._problem(Code.YAML_FEATURE, "a text that starts with ! needs quotes", node, hint)
-                return None
-            self._problem(Code.YAML_FEATURE, f"the tag {tag} is not allowed", node, "leave the tag out")
-            return None
+            return self._problem(Code.YAML_FEATURE, message, node, hint)
         if isinstance(node, yaml.ScalarNode):
             return node.value if node.style else self._scalar(node)
         if id(node) in self._open:
-            self._problem(Code.YAML_FEATURE, "this anchor contains itself", node)
-            return None
+            return self._problem(Code.YAML_FEATURE, "this anchor contains itself", node)
         if len(self._open) >= _MAX_DEPTH:
             hint = "if it is a text, put it in quotes"
-            self._problem(Code.TOO_BIG, f"this is nested more than {_MAX_DEPTH} levels deep", node, hint)
-            return None
+            return self._problem(Code.TOO_BIG, f"this is nested more than {_MAX_DEPTH} levels deep", node, hint)
         self._open.add(id(node))
         try:
             if isinstance(node, yaml.SequenceNode):
@@ -243,12 +233,12 @@ class _Converter:
 
     def _unquoted(self, node: yaml.MappingNode, key: yaml.Node) -> None:
         """Report a text such as {{name}}, which YAML reads as a mapping with a mapping as its key."""
-        whole = self._document.text_of(node)
-        message, hint = "a text that starts with { or [ needs quotes", "write it in single quotes, such as '{{name}}'"
-        if len(node.value) == 1 and whole.startswith("{{") and "\n" not in whole:
-            self._problem(Code.YAML_FEATURE, message, node, f"write it as {quote(whole)}")
-        else:
-            self._problem(Code.YAML_FEATURE, message, key, hint)
+        location = self._document.span(node.start_mark.index, node.end_mark.index)
+        whole = location.text[location.column - 1 :][: location.length]
+        at, hint = key, "write it in single quotes, such as '{{name}}'"
+        if len(node.value) == 1 and whole.startswith("{{") and node.start_mark.line == node.end_mark.line:
+            at, hint = node, f"write it as {quote(whole)}"
+        self._problem(Code.YAML_FEATURE, "a text that starts with { or [ needs quotes", at, hint)
 
     def _scalar(self, node: yaml.ScalarNode) -> Json:
         text = node.value
