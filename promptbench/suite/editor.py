@@ -66,19 +66,17 @@ def edit_cases(raw: bytes, shown: str, changes: Mapping[int, Change | None], add
     return _rewrite(raw, shown, extend, f"no case can be added to {shown}") if added else raw
 
 
-def edit_lines(
-    raw: bytes, changes: Mapping[int, Mapping[str, Json] | None], added: Sequence[Mapping[str, Json]]
-) -> bytes:
+def edit_lines(raw: bytes, changes: Mapping[int, Change | None], added: Sequence[Change] = ()) -> bytes:
     """Return the bytes of a JSON Lines file of cases with some lines changed, by their index, and more added."""
     lines = [line for line in re.split(rb"(?<=\n)", raw) if line]
     end = b"\r\n" if lines and lines[0].endswith(b"\r\n") else b"\n"
-    for index, data in changes.items():
+    for index, change in changes.items():
         mark = codecs.BOM_UTF8 if index == 0 and raw.startswith(codecs.BOM_UTF8) else b""
-        lines[index] = mark + (b"" if data is None else as_json(data).encode() + end)
+        lines[index] = mark + (b"" if change is None else as_json(change.data).encode() + end)
     lines = [line for line in lines if line]
     if lines and added and not lines[-1].endswith(b"\n"):
         lines[-1] += end
-    return b"".join([*lines, *(as_json(data).encode() + end for data in added)])
+    return b"".join([*lines, *(as_json(change.data).encode() + end for change in added)])
 
 
 def comments_above(text: str) -> list[str]:

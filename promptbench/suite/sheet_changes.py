@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from promptbench.core.canonical import canonical
@@ -97,7 +98,7 @@ def known_cases(suite: Suite) -> list[KnownCase]:
 class SheetChanges:
     """What a sheet changes. `missing` are cases of the suite that are not in the sheet."""
 
-    added: list[tuple[Mapping[str, Json], str]] = field(default_factory=list)
+    added: list[Change] = field(default_factory=list)
     changed: list[tuple[KnownCase, Change]] = field(default_factory=list)
     renamed: list[tuple[str, str]] = field(default_factory=list)
     missing: list[KnownCase] = field(default_factory=list)
@@ -117,7 +118,7 @@ def changes_of(known: Sequence[KnownCase], rows: SheetCases, diagnostics: Diagno
         content = _content(fields)
         old = by_name.get(case.name) or (gone.pop(content, None) if times[content] == 1 else None)
         if old is None:
-            changes.added.append((_with_spaces(row.value), row.comment or ""))
+            changes.added.append(Change(_with_spaces(row.value), row.comment or ""))
             continue
         found.add(old.case.name)
         location = row.location(("case",))
@@ -193,23 +194,11 @@ def changed_files(suite: Suite, changes: SheetChanges, *, remove: bool) -> dict[
     for path in sorted({*edits, *([target] if changes.added else [])}, key=lambda path: path == suite.path):
         before = path.read_bytes()
         added = changes.added if path == target else ()
-        write = _suite_file if path == suite.path else _json_lines
-        after = write(before, suite.document.source.path, edits.get(path, {}), added)
+        edit = partial(edit_cases, shown=suite.document.source.path) if path == suite.path else edit_lines
+        after = edit(before, changes=edits.get(path, {}), added=added)
         if after != before:
             files[path] = before, after
     return files
-
-
-_NewCases = Sequence[tuple[Mapping[str, Json], str]]
-
-
-def _suite_file(before: bytes, shown: str, edits: Mapping[int, Change | None], added: _NewCases) -> bytes:
-    return edit_cases(before, shown, edits, [Change(data, comment) for data, comment in added])
-
-
-def _json_lines(before: bytes, shown: str, edits: Mapping[int, Change | None], added: _NewCases) -> bytes:
-    data = {number: change.data if change else None for number, change in edits.items()}
-    return edit_lines(before, data, [item for item, _ in added])
 
 
 def _target_of_new_cases(suite: Suite) -> Path:

@@ -367,7 +367,7 @@ def test_edits_at_the_same_position_keep_their_order() -> None:
 
 def test_lines_of_a_file_of_cases() -> None:
     raw = b'\xef\xbb\xbf{"case": "a"}\r\n\r\n{"case": "b", "n": 1.10}\r\n{"case": "c"}'
-    after = edit_lines(raw, {0: {"case": "A"}, 3: None}, [{"case": "d"}])
+    after = edit_lines(raw, {0: Change({"case": "A"}), 3: None}, [Change({"case": "d"})])
     assert after == b'\xef\xbb\xbf{"case": "A"}\r\n\r\n{"case": "b", "n": 1.10}\r\n{"case": "d"}\r\n'
-    assert edit_lines(b'{"case": "a"}', {}, [{"case": "b"}]) == b'{"case": "a"}\n{"case": "b"}\n'
+    assert edit_lines(b'{"case": "a"}', {}, [Change({"case": "b"})]) == b'{"case": "a"}\n{"case": "b"}\n'
     assert edit_lines(b"\xef\xbb\xbfx\ny\n", {0: None}, []) == b"\xef\xbb\xbfy\n"

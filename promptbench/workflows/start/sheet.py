@@ -207,7 +207,7 @@ def import_sheet(
     shown_files = {(folder / path.relative_to(suite.folder)).as_posix(): texts for path, texts in files.items()}
     return SheetImported(
         suite=suite.document.source.path,
-        added=[str(data["case"]) for data, _ in changes.added],
+        added=[str(change.data["case"]) for change in changes.added],
         changed=[old.case.name for old, _ in changes.changed],
         renamed=changes.renamed,
         missing=[item.case.name for item in changes.missing],
