@@ -60,17 +60,18 @@ class Redactor:
     def __init__(self, key: bytes, patterns: Mapping[str, str] | None = None) -> None:
         own = [OwnPattern(name, pattern) for name, pattern in (patterns or {}).items()]
         self.counts: Counter[str] = Counter()
-        self._digests = Digests(key)
+        self.digests = Digests(key)
         self._detectors: tuple[_Detector, ...] = (*own, *_BUILT_IN)
-        self._clean_names: set[str] = set()
+        # Names of fields without sensitive data, which records repeat.
+        self.clean_names: set[str] = set()
 
     def redact_text(self, text: str) -> str:
         """Return `text` with placeholders; the same object if there is nothing to replace."""
-        return self._start_pass(self._detectors).text(text)
+        return _Pass(self, self._detectors).text(text)
 
     def redact_value(self, value: Json) -> Json:
         """Return plain data with redacted texts and keys; the same object if there is nothing to replace."""
-        return self._start_pass(self._detectors).value(value)
+        return _Pass(self, self._detectors).value(value)
 
     def redact_call(self, call: LoggedCall) -> LoggedCall:
         """Return a call with all fields and its raw record redacted; the same object if there is nothing to replace."""
@@ -89,27 +90,20 @@ class Redactor:
         detectors = [detector for detector in self._detectors if detector.may_contain(everything)]
         if plain and not detectors:
             return call
-        one = self._start_pass(detectors)
+        one = _Pass(self, detectors)
         return replace(
             call,
             messages=tuple(Message(item.role, one.text(item.content)) for item in call.messages),
             **{name: one.value(getattr(call, name)) for name in _FIELDS},
         )
 
-    def _start_pass(self, detectors: Sequence[_Detector]) -> _Pass:
-        return _Pass(self._digests, detectors, self.counts, self._clean_names)
-
 
 class _Pass:
     """The texts of one record, or one text. A text that occurs twice is searched and counted once."""
 
-    def __init__(
-        self, digests: Digests, detectors: Sequence[_Detector], counts: Counter[str], clean_names: set[str]
-    ) -> None:
-        self._digests = digests
-        self._clean_names = clean_names
+    def __init__(self, redactor: Redactor, detectors: Sequence[_Detector]) -> None:
+        self._digests, self._counts, self._clean_names = redactor.digests, redactor.counts, redactor.clean_names
         self._detectors = detectors
-        self._counts = counts
         self._known: dict[str, str] = {}
 
     def text(self, text: str) -> str:

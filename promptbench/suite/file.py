@@ -54,16 +54,8 @@ def _as_text(value: Any) -> Any:
     return str(value) if isinstance(value, (int, float)) else value
 
 
-def _as_answer(value: Any) -> Any:
-    return "null" if value is None else _as_text(value)
-
-
 def _as_list(value: Any) -> Any:
     return value if isinstance(value, list) or value is None else [value]
-
-
-def _as_cases(value: Any) -> Any:
-    return [value] if is_case_file(value) else value
 
 
 def is_case_file(value: Any) -> bool:
@@ -120,15 +112,6 @@ def dollars(value: Any) -> Any:
     return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
 
 
-def _dollars(value: Any) -> Any:
-    amount = dollars(value)
-    return value if amount is None else amount
-
-
-def _check(value: Any) -> Any:
-    return {value: None} if isinstance(value, str) else value
-
-
 def _one_check(item: dict[str, Any]) -> dict[str, Any]:
     names = [key for key in item if field_name(key) not in CHECK_OPTIONS]
     if len(names) != 1:
@@ -160,10 +143,6 @@ def _day(value: Any) -> Any:
     except ValueError:
         pass
     raise PydanticCustomError("day", "write a day as year-month-day, such as 2026-12-31")
-
-
-def _model(value: Any) -> Any:
-    return {"model": value} if isinstance(value, str) else value
 
 
 _PERCENT: dict[str, Json] = {"type": "string", "pattern": r"^\d+(\.\d+)?\s*%$"}
@@ -200,7 +179,7 @@ TagMargin = Annotated[float, BeforeValidator(_tag_margin), WithJsonSchema({"anyO
 Ratio = Annotated[float, BeforeValidator(_ratio), WithJsonSchema({"type": "number", "exclusiveMinimum": 0})]
 Dollars = Annotated[
     float,
-    BeforeValidator(_dollars),
+    BeforeValidator(lambda value: value if dollars(value) is None else dollars(value)),
     Field(ge=0),
     WithJsonSchema({"anyOf": [_AMOUNT, {"type": "number", "minimum": 0}]}),
 ]
@@ -211,7 +190,11 @@ Days = Annotated[
     WithJsonSchema({"anyOf": [_DURATION, {"type": "number", "exclusiveMinimum": 0}]}),
 ]
 Day = Annotated[str, BeforeValidator(_day), WithJsonSchema({"type": "string", "format": "date"})]
-CheckItem = Annotated[dict[str, Any], BeforeValidator(_check), AfterValidator(_one_check)]
+CheckItem = Annotated[
+    dict[str, Any],
+    BeforeValidator(lambda value: {value: None} if isinstance(value, str) else value),
+    AfterValidator(_one_check),
+]
 # The schema of checks comes from the checks themselves: see `suite_schema`.
 Checks = Annotated[list[CheckItem], BeforeValidator(_as_list), WithJsonSchema({})]
 Texts = Annotated[list[Text], BeforeValidator(_as_list), _Forms(or_list=True)]
@@ -288,7 +271,7 @@ class CaseFile(Written):
     )
     was: Annotated[
         str | None,
-        BeforeValidator(_as_answer),
+        BeforeValidator(lambda value: "null" if value is None else _as_text(value)),
         WithJsonSchema({"type": ["string", "number", "boolean", "null"]}),
     ] = Field(
         default=None,
@@ -412,7 +395,13 @@ class SuiteFile(Written):
         examples=["triage.prompt", ["triage.short.prompt", "triage.long.prompt"], "triage.*.prompt"],
     )
     models: Annotated[
-        list[Annotated[ModelFile, BeforeValidator(_model), _Forms(_MODEL)]],
+        list[
+            Annotated[
+                ModelFile,
+                BeforeValidator(lambda value: {"model": value} if isinstance(value, str) else value),
+                _Forms(_MODEL),
+            ]
+        ],
         BeforeValidator(_as_list),
         Field(min_length=1),
         _Forms(or_list=True),
@@ -440,7 +429,7 @@ class SuiteFile(Written):
         examples=["extracted"],
     )
     # Each is validated as a CaseFile of its own; a text is the name of a file with cases.
-    cases: Annotated[list[Any], BeforeValidator(_as_cases)] = Field(
+    cases: Annotated[list[Any], BeforeValidator(lambda value: [value] if is_case_file(value) else value)] = Field(
         default_factory=list,
         description="What goes in and what should come back; or a .jsonl, .csv or .xlsx file next to this one.",
         examples=[

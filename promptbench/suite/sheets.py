@@ -137,7 +137,10 @@ def read_columns(header: GridRow, diagnostics: Diagnostics) -> SheetColumns:
 def read_row(columns: SheetColumns, row: GridRow, diagnostics: Diagnostics) -> SheetCase | None:
     """Return a row as a case; None, with errors in `diagnostics`, if a cell cannot be read."""
     before = len(diagnostics)
-    case = SheetCase({}, row[0].location, comment=_comment(columns, row))
+    has_comment = any(column and column.path == _COMMENT_PATH for column in columns)
+    commented = [cell for column, cell in zip(columns, row, strict=False) if column and column.path == _COMMENT_PATH]
+    comment = "".join(str(read_cell(cell, "text", Diagnostics())) for cell in commented[:1]) if has_comment else None
+    case = SheetCase({}, row[0].location, comment=comment)
     pairs: dict[str, dict[str, GridCell]] = {}
     for index, cell in enumerate(row):
         column = columns[index] if index < len(columns) else None
@@ -160,13 +163,6 @@ def read_row(columns: SheetColumns, row: GridRow, diagnostics: Diagnostics) -> S
             _put(case, column, cell, diagnostics)
     _put_checks(case, pairs, diagnostics)
     return case if len(diagnostics) == before else None
-
-
-def _comment(columns: SheetColumns, row: GridRow) -> str | None:
-    at = next((index for index, column in enumerate(columns) if column and column.path == _COMMENT_PATH), None)
-    if at is None:
-        return None
-    return str(read_cell(row[at], "text", Diagnostics())) if at < len(row) else ""
 
 
 def _has_problem(cell: GridCell, diagnostics: Diagnostics) -> bool:

@@ -143,9 +143,12 @@ class _Reporter:
         path = (*self.prefix, *path_in_file(loc, self.root))
         written, location = str(path[-1]), self.document.location(path, key=True)
         known = [name.replace("_", " ") for name in _fields_at(self.kind, loc)]
-        around = _mapping_at(self.document.value, path[:-1])
+        around = self.document.value
+        for step in path[:-1]:
+            around = around[step]
         guess = known_key(written, known, [str(key) for key in around])
-        above = _blank_above(written, around)
+        names = list(around)
+        above = names[names.index(written) - 1] if written in names[1:] else None
         message, hint = f"unknown key '{written}'", key_hint(written, value, known, guess)
         if odd := ODD.search(written):
             location = replace(location, column=location.column + odd.start(), length=1)
@@ -153,28 +156,14 @@ class _Reporter:
             message = f"there is {odd_kind} (U+{ord(odd[0]):04X}) here"
         elif "model" in known and isinstance(value, str) and "/" not in written:
             guess, hint = "model", f"write it as {written}/{value}"
-        elif above:
-            guess, hint = (
-                None,
-                f"if '{written}' is one of the {above}, indent its line by two spaces more than '{above}:'",
-            )
+        elif above in ("vars", "expect") and around[above] is None:
+            guess = None
+            hint = f"if '{written}' is one of the {above}, indent its line by two spaces more than '{above}:'"
         self.found.add(Code.UNKNOWN_KEY, message, location, hint=hint)
         return guess
 
     def _add(self, code: Code, message: str, path: _Path, hint: str | None) -> None:
         self.found.add(code, message, self.document.location(path), hint=hint)
-
-
-def _mapping_at(value: Json, path: _Path) -> dict[str, Json]:
-    for step in path:
-        value = value[step]
-    return value if isinstance(value, dict) else {}
-
-
-def _blank_above(written: str, around: dict[str, Json]) -> str | None:
-    names = list(around)
-    above = names[names.index(written) - 1] if written in names[1:] else None
-    return above if above in ("vars", "expect") and around[above] is None else None
 
 
 def _item_name(loc: _Path) -> str:
@@ -194,24 +183,18 @@ def _instead(loc: _Path, key: str, wrong: str, value: Json) -> str | None:
 
 
 def _reason(item: Any) -> str:
-    context = item.get("ctx") or {}
-    match item["type"]:
-        case "literal_error":
-            return f"this must be {context['expected']}"
-        case "string_too_short":
-            return "this must not be empty"
-        case "too_short":
-            return "this needs at least one entry"
-        case "greater_than_equal":
-            return f"this must be at least {context['ge']:g}"
-        case "greater_than":
-            return f"this must be more than {context['gt']:g}"
-        case "less_than_equal":
-            return f"this must be at most {context['le']:g}"
-        case _:
-            return str(item["msg"])
+    reason = _REASONS.get(item["type"])
+    return reason.format(**(item.get("ctx") or {})) if reason else str(item["msg"])
 
 
+_REASONS = {
+    "literal_error": "this must be {expected}",
+    "string_too_short": "this must not be empty",
+    "too_short": "this needs at least one entry",
+    "greater_than_equal": "this must be at least {ge:g}",
+    "greater_than": "this must be more than {gt:g}",
+    "less_than_equal": "this must be at most {le:g}",
+}
 _EMPTY = {
     "cases": "write at least one case below it: '- case: what it is about'",
     "prompt": "write the name of the prompt's file: 'prompt: FILE.prompt'",

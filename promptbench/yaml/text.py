@@ -77,14 +77,12 @@ def _items(values: Sequence[Json], width: int) -> Iterator[str]:
     for value in values:
         if isinstance(value, Mapping) and value:
             first, *rest = _mapping(value, width - _STEP)
-            yield f"- {first}"
-            yield from _below(rest)
-        elif isinstance(value, str) and _fits_block(value):
-            first, *rest = _block(value)
-            yield f"- {first}"
-            yield from rest
+            rest = list(_below(rest))
+        elif isinstance(value, (Mapping, list, tuple)):
+            first, rest = in_braces(value), []
         else:
-            yield f"- {in_braces(value) if isinstance(value, (Mapping, list, tuple)) else _scalar(value, _PLAIN)}"
+            first, *rest = _value(value, width, 0)
+        yield from [f"- {first}", *rest]
 
 
 def _below(lines: Iterator[str] | Sequence[str]) -> Iterator[str]:
