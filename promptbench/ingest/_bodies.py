@@ -177,13 +177,11 @@ def read_usage(value: Json) -> Usage | None:
     outputs = as_object(
         data.get("completion_tokens_details") or data.get("output_tokens_details") or data.get("output_token_details")
     )
-    cached = _first(inputs, "cached_tokens", "cache_read")
-    if cached is None:
-        cached = _first(data, "cachedContentTokenCount")
-    thought = _first(outputs, "reasoning_tokens", "reasoning")
-    if thought is None:
-        thought = _first(data, "thoughtsTokenCount")
-    return Usage(sent, came, cached, thought)
+    # Gemini has no details.
+    inputs = {"cached": data.get("cachedContentTokenCount"), **inputs}
+    outputs = {"thought": data.get("thoughtsTokenCount"), **outputs}
+    cached = _first(inputs, "cached_tokens", "cache_read", "cached")
+    return Usage(sent, came, cached, _first(outputs, "reasoning_tokens", "reasoning", "thought"))
 
 
 def _first(data: Mapping[str, Json], *names: str) -> int | None:

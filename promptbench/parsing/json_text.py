@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from promptbench.core.types import Json, Reading, Repair, Rung
 from promptbench.parsing import _strict
@@ -23,7 +24,6 @@ from promptbench.parsing._scanner import Scanner
 from promptbench.parsing._strings import QUOTES, read_string
 from promptbench.parsing._words import read_number
 from promptbench.parsing._wrap import Body, unwrap
-from promptbench.parsing.limits import DEFAULT_LIMITS, Limits
 
 _NO_KINDS: Mapping[str, str] = {}
 _ONLY_SPACE = re.compile(r"\s*+\Z")
@@ -32,6 +32,17 @@ _ESCAPED_QUOTE_FIRST = re.compile(r'[{\[][\s{\[]*+\\"')
 _MEMBER_WITHOUT_OPENER = re.compile(r'"[^"\n]{1,200}"\s*+:')
 _MEMBER_AFTER = re.compile(r"""\s*+(,?)\s*+(?=["'“][^"'“”\n]{1,200}+["'”]\s*+:)""")
 _MOST_ENCODINGS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The longest text in characters, and the deepest nesting of objects and arrays."""
+
+    characters: int = 1_000_000
+    depth: int = 256
+
+
+DEFAULT_LIMITS = Limits()
 
 
 def read(text: str, *, limits: Limits = DEFAULT_LIMITS) -> Reading:

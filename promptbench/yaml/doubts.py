@@ -10,7 +10,7 @@ import yaml
 
 from promptbench.core.diagnostics import Code, Diagnostics, Location, Severity
 from promptbench.yaml.hints import Loader
-from promptbench.yaml.quoting import CURLY, in_curly, quote
+from promptbench.yaml.text import CURLY, in_curly, quote
 
 _AMPERSAND = re.compile(r"[:\-,\[{] *&\w")
 _HASH = re.compile(r"(?<=[^\s:] )#[^\s#]")

@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from promptbench.core.diagnostics import Code
-from promptbench.yaml.quoting import in_curly, quote
+from promptbench.yaml.text import in_curly, quote
 
 Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _LINES_ABOVE = 5

@@ -18,8 +18,8 @@ from promptbench.core.diagnostics import Code, Diagnostics, Location
 from promptbench.core.types import Json
 from promptbench.yaml.doubts import report_doubts
 from promptbench.yaml.errors import explain_control, explain_error
-from promptbench.yaml.quoting import quote
 from promptbench.yaml.source import Source
+from promptbench.yaml.text import quote
 
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?\Z")
 # Also refuses U+0085, U+2028 and U+2029: YAML breaks lines there, but editors do not show a line break.

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promptbench.yaml.hints import Edit, apply_edits, error_position, find_cause
-from promptbench.yaml.quoting import quote
+from promptbench.yaml.text import quote
 
 SIGNS = [
     "a: ",

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptbench.core.diagnostics import Code, Diagnostics
-from promptbench.yaml.marked import YamlDocument, WrittenNumber, parse
+from promptbench.yaml.marked import WrittenNumber, YamlDocument, parse
 from promptbench.yaml.source import Source
 
 
