@@ -188,7 +188,8 @@ class _Layout:
         self.text = text
         self.root: Any = yaml.compose(text, Loader=_Loader)
         cases = [pair for pair in self.root.value if field_name(pair[0].value) == _CASES]
-        self.key, self.value = cases[-1] if cases else (None, None)
+        self.key: Any = cases[-1][0] if cases else None
+        self.value: Any = cases[-1][1] if cases else None
         self.items: list[_Item] = []
         if isinstance(self.value, yaml.SequenceNode):
             behind = _next_line(text, self.key.end_mark.index)

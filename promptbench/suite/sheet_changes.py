@@ -166,15 +166,11 @@ def _data(old: KnownCase, written: Mapping[str, Json], fields: Fields) -> dict[s
         if (name in old.fields) == (name in fields) and is_same_data(old.fields.get(name), fields.get(name)):
             data[key] = value
         elif name in fields:
-            data[key] = _in_order(value, written[name])
+            new = written[name]
+            both = isinstance(value, dict) and isinstance(new, dict)
+            data[key] = {**{inner: new[inner] for inner in value if inner in new}, **new} if both else new
     names = {field_name(key) for key in data}
     return data | _with_spaces({key: value for key, value in written.items() if key not in names})
-
-
-def _in_order(old: Json, new: Json) -> Json:
-    if isinstance(old, dict) and isinstance(new, dict):
-        return {**{key: new[key] for key in old if key in new}, **new}
-    return new
 
 
 def changed_files(suite: Suite, changes: SheetChanges, *, remove: bool) -> dict[Path, tuple[bytes, bytes]]:

@@ -90,17 +90,13 @@ def _report_tight(mapping: yaml.MappingNode, location: _Span, found: Diagnostics
 
 def _report_anchors(text: str, location: _Span, found: Diagnostics) -> None:
     """Report anchors without an alias: most likely a text that starts with &."""
-    named: dict[str, tuple[int, int]] = {}
-    events: Iterator[Any] = yaml.parse(text, Loader=Loader)
+    events: list[Any] = list(yaml.parse(text, Loader=Loader))
+    aliases = {event.anchor for event in events if isinstance(event, yaml.AliasEvent)}
     for event in events:
-        anchor = getattr(event, "anchor", None) or ""
-        if isinstance(event, yaml.AliasEvent):
-            named.pop(anchor, None)
-        elif anchor and type(event) is yaml.ScalarEvent:
-            named[anchor] = event.start_mark.index, event.end_mark.index
-    for start, end in named.values():
-        message, written = "a text that starts with & needs quotes", quote(text[start:end].rstrip())
-        found.add(Code.YAML_FEATURE, message, location(start, end), hint=f"write it as {written}")
+        if isinstance(event, yaml.ScalarEvent) and event.anchor and event.anchor not in aliases:
+            start, end = event.start_mark.index, event.end_mark.index
+            message, written = "a text that starts with & needs quotes", quote(text[start:end].rstrip())
+            found.add(Code.YAML_FEATURE, message, location(start, end), hint=f"write it as {written}")
 
 
 def _report_curly(is_key: bool, node: yaml.ScalarNode, location: _Span, found: Diagnostics) -> None:

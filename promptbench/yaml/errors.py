@@ -89,9 +89,9 @@ def _reason(problem: str, source: Source, location: Location, opener: Location) 
     same_line = opener.line == location.line and opener.column < location.column
     if "mapping values are not allowed" in problem or (rest.startswith(":") and same_line):
         return _colon(location)
-    for words, message, hint in _PROBLEMS:
+    for words, explained, fix in _PROBLEMS:
         if words in problem:
-            return Code.YAML_SYNTAX, message, hint, opener if (hint or "").startswith("close") else location
+            return Code.YAML_SYNTAX, explained, fix, opener if (fix or "").startswith("close") else location
     return Code.YAML_SYNTAX, f"this is not valid YAML: {problem}", None, location
 
 
