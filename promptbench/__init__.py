@@ -26,21 +26,22 @@ if TYPE_CHECKING:
     from promptbench.core.errors import Interrupted as Interrupted
     from promptbench.core.errors import NothingSelected as NothingSelected
     from promptbench.core.errors import PromptbenchError as PromptbenchError
+    from promptbench.engine.prepare.options import Selection as Selection
     from promptbench.plugins import CheckSpec as CheckSpec
     from promptbench.plugins import LogFormatSpec as LogFormatSpec
     from promptbench.plugins import ProviderSpec as ProviderSpec
     from promptbench.plugins import RepairSpec as RepairSpec
     from promptbench.plugins import ReportFormatSpec as ReportFormatSpec
     from promptbench.project import Project as Project
-    from promptbench.project import Selection as Selection
     from promptbench.recording import record_call as record_call
     from promptbench.report.model import Promotion as Promotion
     from promptbench.report.model import RunReport as RunReport
     from promptbench.workflows.judge.compare import compare as compare
-    from promptbench.workflows.judge.rejudge import gate as gate
+    from promptbench.workflows.judge.rejudge import gate_run as gate_run
     from promptbench.workflows.judge.run import run as run
     from promptbench.workflows.logs.replay import replay as replay
     from promptbench.workflows.start.validate import load_suite as load_suite
+    from promptbench.workflows.store.labels import Who as Who
     from promptbench.workflows.store.labels import rollback as rollback
     from promptbench.workflows.store.promote import promote as promote
 
@@ -58,15 +59,16 @@ _HOMES = {
         "PromptbenchError",
     ),
     "plugins": ("CheckSpec", "LogFormatSpec", "ProviderSpec", "RepairSpec", "ReportFormatSpec"),
-    "project": ("Project", "Selection"),
+    "engine.prepare.options": ("Selection",),
+    "project": ("Project",),
     "recording": ("record_call",),
     "report.model": ("Promotion", "RunReport"),
     "workflows.judge.compare": ("compare",),
-    "workflows.judge.rejudge": ("gate",),
+    "workflows.judge.rejudge": ("gate_run",),
     "workflows.judge.run": ("run",),
     "workflows.logs.replay": ("replay",),
     "workflows.start.validate": ("load_suite",),
-    "workflows.store.labels": ("rollback",),
+    "workflows.store.labels": ("Who", "rollback"),
     "workflows.store.promote": ("promote",),
 }
 _MODULES = {name: module for module, names in _HOMES.items() for name in names}

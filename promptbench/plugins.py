@@ -7,6 +7,19 @@ the file's name, or it is in another distribution that declares an entry point:
     polite = "shop_checks.polite"
 
 The entry point names the module or the spec itself, and its name is the plug-in's name.
+
+A provider of one model, whole:
+
+    from promptbench.plugins import Answer, Provider, ProviderContext, ProviderSpec, Request
+
+    class Shout(Provider):
+        async def complete(self, request: Request) -> Answer:
+            return Answer(text=request.messages[-1].content.upper(), model="shout")
+
+    def connect(name: str, context: ProviderContext) -> Provider:
+        return Shout()
+
+    SPEC = ProviderSpec(connect=connect)
 """
 
 from __future__ import annotations

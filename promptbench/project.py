@@ -1,4 +1,4 @@
-"""Where a command works: the settings, the two stores, and the suites that are meant."""
+"""A project: its settings, its two stores and its suites."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +16,13 @@ from promptbench.core.errors import InputError, NothingSelected
 from promptbench.core.secrets import Secrets, variables
 from promptbench.core.types import Json, LoggedCall
 from promptbench.core.words import number_of
+from promptbench.engine.prepare.options import (
+    ComparedVersions,
+    PrepareOptions,
+    Selection,
+    StoredPrompt,
+    display_path,
+)
 from promptbench.prompts.parser import parse_prompt
 from promptbench.prompts.prompt import Prompt
 from promptbench.settings.settings import Settings
@@ -23,9 +30,8 @@ from promptbench.settings.settings import load as load_settings
 from promptbench.store.prompts import Store
 from promptbench.yaml.source import Source
 
-# Suites and runs are much to import, and `get` wants neither.
+# `promptbench get` needs neither suites nor runs, which take long to import.
 if TYPE_CHECKING:
-    from promptbench.engine.prepare.assemble import Stored, Surroundings
     from promptbench.engine.prepare.prepared_suite import PreparedSuite
     from promptbench.engine.prepare.repair_rules import RepairRule
     from promptbench.engine.shards import Shard
@@ -37,61 +43,38 @@ PRODUCTION = "production"
 
 
 def stored_prompt(source: str) -> Prompt:
-    """The prompt in a text of the store. Raises InputError when it is no prompt."""
+    """Parse a prompt from the store. Raise InputError if it is invalid."""
     found = Diagnostics()
     prompt = parse_prompt(Source("stored.prompt", source), found)
     if prompt is None:
-        raise InputError("this is no prompt", diagnostics=found)
+        raise InputError("not a valid prompt", diagnostics=found)
     return prompt
 
 
-DURATIONS = "durations.json"  # Beside a suite, and committed with it: how long its cases take, so that shards are even.
+# Committed next to a suite: the durations of its cases, so that shards take equally long.
+DURATIONS = "durations.json"
 
 
 def part_of(prepared: PreparedSuite, shard: Shard) -> PreparedSuite:
-    """One shard's part of a bench. Raises InputError when the file with the durations is none."""
+    """Return one shard of a suite. Raise InputError if the file with the durations is invalid."""
     path = prepared.suite.folder / DURATIONS
     try:
         known = json.loads(path.read_text(encoding="utf-8-sig"))["cases"] if path.is_file() else {}
         durations = {str(name): round(taken) for name, taken in known.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
-        hint = f"`promptbench runs durations {prepared.suite.folder.name}` writes it anew; or delete it"
-        raise InputError(f"{path} does not hold the durations of cases", hint=hint) from None
+        hint = f"`promptbench runs durations {prepared.suite.folder.name}` rewrites it; or delete it"
+        raise InputError(f"{path} is not a valid file of durations", hint=hint) from None
     return replace(prepared, cases=prepared.cases.only(shard.cases(prepared.cases.names, durations)), shard=str(shard))
 
 
 def version_of(source: str) -> tuple[str, Json]:
-    """The version hash and content of a prompt's text. Raises InputError when it is no prompt."""
+    """Return the version hash and the content of a prompt. Raise InputError if it is invalid."""
     prompt = stored_prompt(source)
     return prompt.hash, prompt.content
 
 
-@dataclass(frozen=True)
-class Selection:
-    """What a command is asked to look at. Empty means all, or what the suite says."""
-
-    paths: tuple[Path, ...] = ()
-    prompts: tuple[Path, ...] = ()
-    models: tuple[str, ...] = ()
-    cases: tuple[str, ...] = ()
-    tags: tuple[str, ...] = ()
-    shard: Shard | None = None
-    changed: bool = False  # Only suites that a change concerns, by git.
-    # The commit that changes are counted from, or a branch that this one left; by default that of the merge.
-    since: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Compared:
-    """The versions of a prompt that are compared; one alone where that is done on several models."""
-
-    prompt: str
-    champion: Stored | None
-    candidate: Stored
-
-
 class Project:
-    """One project as one command sees it."""
+    """A project as one command uses it."""
 
     def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
         self.settings = settings
@@ -104,13 +87,13 @@ class Project:
         environ: Mapping[str, str] | None = None,
         flags: Mapping[str, Json] | None = None,
     ) -> Project:
-        """The workspace at or above `start`. Raises InputError when the settings are wrong."""
+        """Open the project at or above `start`. Raise InputError if its settings are invalid."""
         environ = os.environ if environ is None else environ
         return cls(load_settings(start or Path.cwd(), environ, flags), environ)
 
     @property
     def secrets(self) -> Secrets:
-        """What is never written: the environment's secrets, those of variables that only the settings name included."""
+        """The secrets of the environment, including variables that only the settings name. They are never written."""
         return Secrets(self.environ, variables(self.settings.values.providers))
 
     @cached_property
@@ -126,7 +109,7 @@ class Project:
         listed = Location(self.settings.origin.get("repairs", "the settings"))
         rules = load_rules(self.settings.root, self.settings.values.repairs, listed, found)
         if found.errors:
-            raise mistakes(found)
+            raise input_error(found)
         return rules
 
     @cached_property
@@ -137,18 +120,18 @@ class Project:
         return Ladder(tuple(rule.as_rule() for rule in self.repair_rules if rule.advisory is None))
 
     def prompts(self) -> Store:
-        """The prompt store; the caller closes it."""
+        """Open the prompt store; the caller closes it."""
         return Store.open(self.settings.store, hash_of=version_of)
 
     def runs(self) -> RunStore:
-        """The run record; the caller closes it."""
+        """Open the run record; the caller closes it."""
         from promptbench.store.runs import RunStore
 
         return RunStore(self.settings.state)
 
     @contextmanager
     def recordings(self) -> Iterator[RunStore | None]:
-        """The run record for reading, if there is one: looking must leave nothing behind."""
+        """Open the run record for reading, or yield None if there is none: reading must not create files."""
         from promptbench.store.runs import FILE_NAME
 
         if not (self.settings.state / FILE_NAME).is_file():
@@ -158,23 +141,22 @@ class Project:
             yield runs
 
     def shown(self, path: Path) -> str:
-        """A path as people are told it: from the project's root, with forward slashes."""
-        try:
-            return path.resolve().relative_to(self.settings.root).as_posix()
-        except ValueError:
-            return path.as_posix()
+        """Return a path as messages show it: relative to the project's root, with forward slashes."""
+        return display_path(path, self.settings.root)
 
     def suite_files(self, paths: Iterable[Path]) -> list[Path]:
-        """The suite files meant by files and folders; all below `suites/` when none is named.
+        """Return the suite files in the given files and folders; without any, all below `suites/`.
 
-        Raises InputError for a path that is not there, NothingSelected when there is no suite at all.
+        Raises:
+            InputError: A folder has no suite.
+            NothingSelected: The project has no suite.
         """
         named = list(paths)
         if not named:
             found = sorted((self.settings.root / "suites").glob(f"**/{SUITE_FILE}"))
             if not found:
                 raise NothingSelected(
-                    f"there is no suite below {self.shown(self.settings.root / 'suites')}/",
+                    f"no suite found below {self.shown(self.settings.root / 'suites')}/",
                     hint="`promptbench init` writes one that runs",
                 )
             return found
@@ -182,12 +164,12 @@ class Project:
         for path in named:
             below = sorted(path.glob(f"**/{SUITE_FILE}")) if path.is_dir() else [path]
             if not below:
-                raise InputError(f"there is no {SUITE_FILE} in {self.shown(path)}")
+                raise InputError(f"no {SUITE_FILE} found in {self.shown(path)}")
             files += below
         return list(dict.fromkeys(files))
 
     def suite_file(self, path: Path) -> Path:
-        """The one suite that is meant. Raises InputError when there is none, or several."""
+        """Return the only suite file in a file or folder. Raise InputError if there is none, or several."""
         file, *others = self.suite_files([path])
         if others:
             raise InputError(f"there are several suites in {self.shown(path)}", hint="name one of them")
@@ -199,18 +181,22 @@ class Project:
         *,
         store: Store,
         runs: RunStore | None,
-        champion: Stored | None = None,
+        champion: StoredPrompt | None = None,
         calls: Sequence[LoggedCall] | None = None,
-        compared: Compared | None = None,
+        compared: ComparedVersions | None = None,
         without_keys: bool = False,
     ) -> tuple[list[PreparedSuite], Diagnostics]:
-        """The benches of all suites meant, and what is to be said about them.
+        """Prepare the selected suites, and return them with their warnings.
 
-        `champion` stands in for what production has now, where an earlier run is looked at again; `calls` are asked
-        instead of the suites' cases, where they are replayed; `compared` stand in for production and the candidates.
-        With `without_keys` a missing key is no error; the benches say which models cannot be asked.
+        Args:
+            champion: Replaces what is in production, to judge an earlier run again.
+            calls: Logged calls that replace the suites' cases, to replay them.
+            compared: Replaces the candidates and what is in production.
+            without_keys: Accept missing API keys. `PreparedSuite.absent` names the models that cannot be called.
 
-        Raises InputError with every diagnostic when one of them has an error; NothingSelected when no case is left.
+        Raises:
+            InputError: A suite has errors; it holds every diagnostic.
+            NothingSelected: No case is selected.
         """
         from promptbench.engine.prepare.assemble import assemble
         from promptbench.suite.loader import load as load_suite
@@ -219,43 +205,39 @@ class Project:
         for rule in self.repair_rules:
             rule.warn_if_advisory(found)
         prepared_suites = []
-        around = replace(self.surroundings(selection, store, runs), without_keys=without_keys)
+        options = replace(
+            self.prepare_options(selection, store, runs),
+            calls=None if calls is None else tuple(calls),
+            compared=compared,
+            without_keys=without_keys,
+        )
         if champion is not None:
-            around = replace(around, champion=lambda _: champion)
-        if compared is not None:
-            around = replace(
-                around,
-                champion=lambda _: compared.champion,
-                candidate=(compared.prompt, compared.candidate),
-            )
-        if calls is not None:
-            around = replace(around, calls=tuple(calls))
+            options = replace(options, champion=lambda _: champion)
         for file in self.suite_files(selection.paths):
             suite = load_suite(file, self.shown(file), found)
-            prepared = assemble(suite, around, found) if suite else None
+            prepared = assemble(suite, options, found) if suite else None
             if prepared is not None:
                 prepared_suites.append(prepared)
-        _same_name_once(prepared_suites, found)
+        _report_duplicate_names(prepared_suites, found)
         if found.errors:
-            raise mistakes(found)
+            raise input_error(found)
         prepared_suites = [prepared for prepared in prepared_suites if prepared.cases]
         if selection.shard is not None:
             prepared_suites = [part_of(prepared, selection.shard) for prepared in prepared_suites]
         if not prepared_suites:
-            raise NothingSelected("no case is selected", hint="look at the names and tags given with --case and --tag")
+            raise NothingSelected("no case is selected", hint="check the names and tags given with --case and --tag")
         return prepared_suites, found
 
-    def surroundings(self, selection: Selection, store: Store, runs: RunStore | None) -> Surroundings:
-        """What a suite is joined with."""
-        from promptbench.engine.prepare.assemble import Stored, Surroundings
+    def prepare_options(self, selection: Selection, store: Store, runs: RunStore | None) -> PrepareOptions:
+        """Return the options to prepare suites of this project."""
 
-        def champion(prompt: str) -> Stored | None:
+        def champion(prompt: str) -> StoredPrompt | None:
             if prompt not in store.prompts() or PRODUCTION not in store.labels(prompt):
                 return None
             version = store.get(f"{prompt}@{PRODUCTION}")
-            return Stored(f"{prompt}@{version.number}", version.source)
+            return StoredPrompt(f"{prompt}@{version.number}", version.source)
 
-        return Surroundings(
+        return PrepareOptions(
             root=self.settings.root,
             environ=self.environ,
             allowed_code=tuple(self.settings.values.python),
@@ -263,25 +245,27 @@ class Project:
             champion=champion,
             recordings=runs,
             ladder=self.ladder,
-            prompts=selection.prompts,
-            models=selection.models,
-            cases=selection.cases,
-            tags=selection.tags,
+            selection=selection,
         )
 
 
-def mistakes(found: Diagnostics) -> InputError:
-    """The error that tells all that was found."""
+def input_error(found: Diagnostics) -> InputError:
+    """Return an error that holds everything found."""
     count = len(set(found.errors))
     return InputError(number_of(count, "error"), diagnostics=found)
 
 
-def _same_name_once(prepared_suites: Sequence[PreparedSuite], found: Diagnostics) -> None:
+def _report_duplicate_names(prepared_suites: Sequence[PreparedSuite], found: Diagnostics) -> None:
     first: dict[str, Location] = {}
     for prepared in prepared_suites:
         location = prepared.suite.document.location(("suite",))
         if prepared.suite.name in first:
             there = first[prepared.suite.name]
-            message = f"two suites are named '{prepared.suite.name}': {there.path} and {location.path}"
-            found.add(Code.DUPLICATE_NAME, message, location, hint="give each a name of its own", related=there)
+            found.add(
+                Code.DUPLICATE_NAME,
+                f"two suites are named '{prepared.suite.name}': {there.path} and {location.path}",
+                location,
+                hint="give each a name of its own",
+                related=there,
+            )
         first.setdefault(prepared.suite.name, location)

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from promptbench.core.errors import InputError, NothingSelected
-from promptbench.project import Project, Selection, version_of
+from promptbench.engine.prepare.options import Selection
+from promptbench.project import Project, version_of
 from tests.helpers.project import SUITE, V1, V2
 
 
@@ -54,9 +55,9 @@ def test_two_suites_of_one_name_are_refused(workspace: Project, tmp_path: Path) 
 
 def test_cases_and_tags_select(workspace: Project) -> None:
     with workspace.prompts() as store:
-        prepared_suites, _ = workspace.assemble(Selection(cases=("h*",)), store=store, runs=None)
-        assert [[case.name for case in prepared.cases] for prepared in prepared_suites] == [["hello"], ["hello"]]
-        assert all(prepared.partial for prepared in prepared_suites)
+        benches, _ = workspace.assemble(Selection(cases=("h*",)), store=store, runs=None)
+        assert [[case.name for case in bench.cases] for bench in benches] == [["hello"], ["hello"]]
+        assert all(bench.partial for bench in benches)
         with pytest.raises(NothingSelected):
             workspace.assemble(Selection(tags=("nothing",)), store=store, runs=None)
 

@@ -51,27 +51,28 @@ class InLanguage:
 
 def _language(text: str) -> str | None:
     """Return the two-letter code, an empty text for an unknown language, or None for a text without words."""
-    from langdetect.lang_detect_exception import LangDetectException
-
-    detector = _factory().create()
+    factory, no_words = _langdetect()
+    detector = factory.create()
     # Its profiles are of running text: in capitals it takes every fifth short English text for German.
     detector.append(text[:_CHARACTERS].lower())
     try:
         code = str(detector.detect()).partition("-")[0]
-    except LangDetectException:
+    except no_words:
         return None
     return code if code in _NAMES else ""
 
 
 @cache
-def _factory() -> DetectorFactory:
+def _langdetect() -> tuple[DetectorFactory, type[Exception]]:
+    """Return a factory of detectors, and what a detector raises for a text without words."""
     # Not langdetect's own factory, because its seed is a global that others may rely on.
     from langdetect.detector_factory import PROFILES_DIRECTORY, DetectorFactory
+    from langdetect.lang_detect_exception import LangDetectException
 
     factory = DetectorFactory()
     factory.load_profile(PROFILES_DIRECTORY)
     factory.set_seed(_SEED)
-    return factory
+    return factory, LangDetectException
 
 
 def build(argument: Json, context: CheckContext) -> Check:

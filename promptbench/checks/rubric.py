@@ -3,8 +3,8 @@
 What: calls a judge, which is a model of its own, and takes its verdict on the criterion with a reason. The judge sees
     the answer and what `sees` names, and not which prompt or model answered. Several judges or repeats decide by
     majority; without one, or if a judge gives no readable verdict, the answer is errored, never failed. Until
-    `promptbench agree` has recorded that the judge agrees with people, the check is advisory: it is reported and
-    decides nothing.
+    `promptbench suite agreement` has recorded that the judge agrees with people, the check is advisory: it is reported
+    and decides nothing.
 When: what no rule says, such as tone, helpfulness, or whether a text explains something.
 Options: `judge` a model with its version, or a list of models; `passes if` the criterion; `sees` the values of the case
     that the judge may see; `reference` an answer that meets the criterion, shown in both orders, which must not matter;
@@ -170,7 +170,7 @@ class Rubric(JudgedCheck):
         known = self.agreement.judges.get(str(judge), ()) if self.counts and self.agreement else None
         if known is not None and answer.model not in known:
             models = f"{judge} answers as {quoted(answer.model)}, and agreement was recorded with {', '.join(known)}"
-            return _Vote(None, 0.0, f"{models}: run `promptbench agree` again")
+            return _Vote(None, 0.0, f"{models}: run `promptbench suite agreement` again")
         found = _judging.verdict(answer, rated=self.at_least is not None)
         if found is None:
             return _Vote(None, 0.0, f"{judge} gives no readable verdict")

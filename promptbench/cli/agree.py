@@ -1,4 +1,4 @@
-"""`promptbench agree`: the agreement of a judge with human labels."""
+"""`promptbench suite agreement`: the agreement of a judge with human labels."""
 
 from __future__ import annotations
 

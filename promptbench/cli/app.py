@@ -112,7 +112,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _completed(arguments: Sequence[str]) -> list[str]:
-    """Return a command line in today's words; a group without a command gets `--help`."""
+    """Return a command line with today's names; a group without a command and without a default gets `--help`."""
     words = list(arguments)
     if words and words[0] in RENAMED:
         say(f"warning: `promptbench {words[0]}` is now `promptbench {RENAMED[words[0]]}`")
@@ -123,7 +123,7 @@ def _completed(arguments: Sequence[str]) -> list[str]:
         if not isinstance(command, typer.core.TyperGroup):
             return words
         group = command
-    return [*words, "--help"]
+    return [*words, "--help"] if group.no_args_is_help else words
 
 
 def _explained(error: PromptbenchError) -> Exit:

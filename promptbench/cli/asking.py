@@ -1,4 +1,4 @@
-"""Questions to whoever sits at the terminal. They go to stderr, and ^C leaves without an answer."""
+"""Read answers from the user at a terminal. Prompts go to stderr; Ctrl-C aborts."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from promptbench.cli.output import say
 from promptbench.core.errors import InputError
 
 _Value = TypeVar("_Value")
-_PASTED = 0.1  # So many seconds after a line the next one of a text that is pasted has come.
+_PASTE_SECONDS = 0.1  # The next line of pasted text arrives within this time.
 
 
-def somebody_is_there() -> bool:
-    """Whether there is somebody to ask."""
+def is_interactive() -> bool:
+    """Return True if a user can answer: stdin and stderr are terminals."""
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
-def ask() -> str:
-    """A line of text behind a question that has been said."""
+def read_line() -> str:
+    """Return one line."""
     say("> ", end="")
     line = sys.stdin.readline()
     if not line:
@@ -30,10 +30,10 @@ def ask() -> str:
     return line.strip()
 
 
-def ask_text() -> str:
-    """A text; one that is pasted may have several lines."""
-    lines = [ask()]
-    while _more_is_there():
+def read_text() -> str:
+    """Return a text, which has several lines if it is pasted."""
+    lines = [read_line()]
+    while _has_more():
         line = sys.stdin.readline()
         if not line:
             break
@@ -41,18 +41,18 @@ def ask_text() -> str:
     return "\n".join(lines).strip()
 
 
-def _more_is_there() -> bool:
+def _has_more() -> bool:
     try:
-        return bool(select.select([sys.stdin], [], [], _PASTED)[0])
-    except (OSError, ValueError):  # no terminal of this system can be looked at
+        return bool(select.select([sys.stdin], [], [], _PASTE_SECONDS)[0])
+    except (OSError, ValueError):  # Some systems cannot select on a terminal.
         return False
 
 
-def ask_until(read: Callable[[str], _Value]) -> _Value:
-    """The first line that `read` takes; what it raises is said, and asked again."""
+def read_valid(read: Callable[[str], _Value]) -> _Value:
+    """Return the first line that `read` accepts. Print each error that it raises and read again."""
     while True:
         try:
-            return read(ask())
+            return read(read_line())
         except InputError as error:
             say(f"{error.message}{f'; {error.hint}' if error.hint else ''}")
         except ValueError as error:
@@ -60,7 +60,7 @@ def ask_until(read: Callable[[str], _Value]) -> _Value:
 
 
 def confirm(question: str, *, default: bool = False) -> bool:
-    """Yes or no."""
+    """Return the answer to a yes-or-no question."""
     say(f"{question} [{'Y/n' if default else 'y/N'}]")
 
     def read(written: str) -> bool:
@@ -69,4 +69,4 @@ def confirm(question: str, *, default: bool = False) -> bool:
             raise ValueError("write y or n")
         return default if not word else word.startswith("y")
 
-    return ask_until(read)
+    return read_valid(read)

@@ -1,4 +1,4 @@
-"""`promptbench calibrate`: the prompt in production against itself."""
+"""`promptbench suite calibrate`: the prompt in production against itself."""
 
 from __future__ import annotations
 
@@ -54,7 +54,8 @@ def calibrate(
     """
     from promptbench.cli.progress import Progress
     from promptbench.cli.rendering import Rendering
-    from promptbench.project import Project, Selection
+    from promptbench.engine.prepare.options import Selection
+    from promptbench.project import Project
     from promptbench.workflows.judge.budgets import Spending
     from promptbench.workflows.trust.calibrate import calibrate as run_calibration
     from promptbench.workflows.trust.calibration_report import calibration_report

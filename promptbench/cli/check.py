@@ -1,4 +1,4 @@
-"""`promptbench check`: check any text."""
+"""`promptbench suite score`: check any text."""
 
 from __future__ import annotations
 

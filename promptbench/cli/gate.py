@@ -1,4 +1,4 @@
-"""`promptbench gate`: the verdict on a recorded run."""
+"""`promptbench runs gate`: the verdict on a recorded run."""
 
 from __future__ import annotations
 

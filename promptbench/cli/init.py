@@ -55,22 +55,22 @@ def init(
 
 def _asked(name: str | None, about: str | None, fields: str | None, model: str | None) -> Start:
     """Return the options, completed by questions at a terminal."""
-    from promptbench.cli.asking import ask, somebody_is_there
+    from promptbench.cli.asking import is_interactive, read_line
     from promptbench.cli.output import say
     from promptbench.workflows.start.init import Start, name_for, read_fields
 
     default = Start()
     named = None if fields is None else read_fields(fields)
-    if somebody_is_there():
+    if is_interactive():
         if about is None and fields is None:
             say("What should the prompt do? Just Enter: an example that finds order numbers.")
-            about = ask() or None
+            about = read_line() or None
         if about is not None and fields is None:
             say("Which fields should its answer have, such as team, urgent? Just Enter: a text.")
-            named = read_fields(ask())
+            named = read_fields(read_line())
         if model is None:
             say("Which model, such as openai/gpt-5-mini? Just Enter: a small local one.")
-            model = ask()
+            model = read_line()
     if about is not None and not about.strip():
         raise InputError("--about is empty", hint="write what the prompt should do, in a sentence")
     return Start(

@@ -1,4 +1,4 @@
-"""`promptbench mutate`: mutation testing of a suite's checks with good answers broken on purpose."""
+"""`promptbench suite mutate`: mutation testing of a suite's checks with good answers broken on purpose."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ def mutate(
 ) -> int:
     """Break good answers, and show what no check notices. Calls no model."""
     from promptbench.cli.rendering import Rendering
-    from promptbench.project import Project, Selection
+    from promptbench.engine.prepare.options import Selection
+    from promptbench.project import Project
     from promptbench.workflows.trust.mutate import mutate as run_mutations
     from promptbench.workflows.trust.mutation_report import mutation_report
 

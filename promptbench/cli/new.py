@@ -59,7 +59,7 @@ def case(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the case, and write nothing.")] = False,
 ) -> int:
     """Add a case to a suite. At a terminal it asks for missing options, and shows the case before it writes."""
-    from promptbench.cli.asking import confirm, somebody_is_there
+    from promptbench.cli.asking import confirm, is_interactive
     from promptbench.cli.output import out, say
     from promptbench.project import Project
     from promptbench.workflows.logs.capture import read_capture_options
@@ -76,7 +76,7 @@ def case(
         tags=wanted.tags,
         was=was,
     )
-    asks = somebody_is_there() and not _says_all(draft, author)
+    asks = is_interactive() and not _says_all(draft, author)
     draft = _asked(draft, author) if asks else _complete(draft, author)
     author.check(draft)
     if same := author.same_input(draft):
@@ -142,7 +142,7 @@ _SAID = ("message", "text", "question", "input", "email", "mail", "query", "utte
 
 def _asked(draft: Draft, author: CaseAuthor) -> Draft:
     """Return the options, completed by questions at the terminal."""
-    from promptbench.cli.asking import ask_text, ask_until
+    from promptbench.cli.asking import read_text, read_valid
     from promptbench.cli.output import say
 
     values = dict(draft.variables)
@@ -150,13 +150,13 @@ def _asked(draft: Draft, author: CaseAuthor) -> Draft:
     for name in names:
         said = len(author.variables) == 1 or name in _SAID
         say(f"What did the customer say? ({{{{{name}}}}})" if said else f"What goes in for {{{{{name}}}}}?")
-        values[name] = ask_text()
+        values[name] = read_text()
     draft = replace(draft, variables=values)
     if not (draft.expect or draft.checks):
         draft = replace(draft, expect=_asked_expect(author))
     if not draft.never:
         say("What must never be in the answer? Words, with commas between; just Enter: skip.")
-        draft = replace(draft, never=tuple(word for item in ask_text().split(",") if (word := item.strip())))
+        draft = replace(draft, never=tuple(word for item in read_text().split(",") if (word := item.strip())))
     if not draft.name:
         suggested = author.suggested_name(values)
         say(f"What is the case about? Its name; just Enter: {suggested}")
@@ -165,25 +165,25 @@ def _asked(draft: Draft, author: CaseAuthor) -> Draft:
             author.check_name(written or suggested)
             return written or suggested
 
-        draft = replace(draft, name=ask_until(named))
+        draft = replace(draft, name=read_valid(named))
     return draft
 
 
 def _asked_expect(author: CaseAuthor) -> tuple[Json, ...]:
     """Ask for the expected answer, field by field if it has fields."""
-    from promptbench.cli.asking import ask_text, ask_until
+    from promptbench.cli.asking import read_text, read_valid
     from promptbench.cli.output import say
     from promptbench.workflows.start.new_case import as_data
 
     if not author.fields:
         say("What should have come back? Just Enter: what the suite's checks let pass.")
-        written = ask_text()
+        written = read_text()
         return (as_data(written),) if written else ()
     say("What should have come back? Field by field; just Enter: anything.")
     expected = {}
     for field in author.fields:
         say(f"  {field.name}" + (f", one of {', '.join(field.choices)}" if field.choices else ""))
-        said = ask_until(partial(_as_written, field))
+        said = read_valid(partial(_as_written, field))
         if said is not None:
             expected[field.name] = said
     return (expected,) if expected else ()
@@ -195,11 +195,11 @@ def _as_written(field: Field, text: str) -> Json:
 
 def _tried(draft: Draft, author: CaseAuthor) -> Draft:
     """Run the checks on a pasted answer; a wrong one may be kept in the case as the logged answer."""
-    from promptbench.cli.asking import ask_text, confirm
+    from promptbench.cli.asking import confirm, read_text
     from promptbench.cli.output import out, say
 
     say("An answer to try the checks on, such as the wrong one? Just Enter: skip.")
-    answer = ask_text()
+    answer = read_text()
     if not answer or _show(author.tried(draft, answer)):
         return draft
     if not confirm("Did this wrong answer come back? Then the case must fail on it."):

@@ -1,4 +1,4 @@
-"""How far a run is: a bar where stderr is a terminal, else a line now and then."""
+"""Show the progress of a run: a bar if stderr is a terminal, else a line every ten seconds."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
     from promptbench.workflows.logs.import_logs import ImportState
 
-_EVERY = 10.0
+_SECONDS_BETWEEN_LINES = 10.0
 
 
 class Progress:
-    """Listens to a run and shows it on stderr."""
+    """Listens to a run and shows its progress on stderr."""
 
     def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet
@@ -42,7 +42,7 @@ class Progress:
 
     def listen(self, event: Event) -> None:
         if isinstance(event, Notice):
-            self._remark(clean(event.text))
+            self._print(clean(event.text))
         elif self._quiet:
             return
         elif isinstance(event, RunStarted):
@@ -65,9 +65,7 @@ class Progress:
         self._name, self._total, self._done = event.suite, event.total, event.kept
         self._failed = self._errored = 0
         if event.kept:
-            self._remark(
-                f"{event.suite}: goes on with run {event.run}, {event.kept} of {event.total} attempts on record"
-            )
+            self._print(f"{event.suite}: resumes run {event.run}, {event.kept} of {event.total} attempts are recorded")
         if sys.stderr.isatty():
             from rich.console import Console
             from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
@@ -89,11 +87,11 @@ class Progress:
         counts = f"{self._failed} failed" + (f", {self._errored} errored" if self._errored else "")
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=self._done, total=self._total, counts=counts)
-        elif time.monotonic() - self._last >= _EVERY:
+        elif time.monotonic() - self._last >= _SECONDS_BETWEEN_LINES:
             self._last = time.monotonic()
             say(f"{self._name}: {self._done} of {self._total} attempts, {counts}")
 
-    def _remark(self, text: str) -> None:
+    def _print(self, text: str) -> None:
         if self._bar is not None:
             self._bar.console.print(without_keys(text), markup=False, highlight=False)
         else:
@@ -106,7 +104,7 @@ class Progress:
 
 
 class ImportProgress:
-    """How far an import is, on stderr: a bar over the bytes of a file, and how many calls it had."""
+    """Shows the progress of an import on stderr: a bar over the bytes of a file, and the number of calls."""
 
     def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet
@@ -129,7 +127,7 @@ class ImportProgress:
             return
         if sys.stderr.isatty():
             self._show(reading)
-        elif time.monotonic() - self._last >= _EVERY:
+        elif time.monotonic() - self._last >= _SECONDS_BETWEEN_LINES:
             self._last = time.monotonic()
             share = f", {reading.done / reading.size:.0%}" if reading.size else ""
             say(f"{clean(reading.name)}: {reading.calls:,} calls{share}")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Name = Annotated[str, typer.Argument(metavar="PROMPT", help="The prompt's name in the store.")]
 Reference = Annotated[str, typer.Argument(metavar="NAME[@LABEL|@N|@HASH]")]
 
-prompts = typer.Typer(help="List, show and compare the prompts in the store, and their history.", no_args_is_help=True)
+prompts = typer.Typer(help="List, show and compare prompts, and their history.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:

@@ -12,7 +12,7 @@ from promptbench.core.errors import Exit
 
 
 class _ShowByDefault(typer.core.TyperGroup):
-    """A group in which `repairs [RUN]` is short for `repairs show [RUN]`."""
+    """A group in which `runs repairs [RUN]` is short for `runs repairs show [RUN]`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if not args or args[0] not in (*self.commands, "--help", "-h"):

@@ -72,7 +72,8 @@ def replay(
     """
     from promptbench.cli.progress import Progress
     from promptbench.cli.rendering import Rendering
-    from promptbench.project import Project, Selection
+    from promptbench.engine.prepare.options import Selection
+    from promptbench.project import Project
     from promptbench.workflows.judge.budgets import Spending
     from promptbench.workflows.logs.replay import replay as replay_log
     from promptbench.workflows.logs.replay import replay_answers
@@ -115,12 +116,12 @@ def _tell(price: ReplayForecast, *, dry_run: bool, as_json: bool) -> None:
     from dataclasses import asdict
 
     from promptbench.cli.output import out, out_json, say
-    from promptbench.cli.run import expected_words
+    from promptbench.cli.run import format_estimate
 
     if dry_run and as_json:
         out_json({"schema_version": 1, **asdict(price)})
         return
     failures = f"{price.failures} logged {'failure' if price.failures == 1 else 'failures'}"
     for model, estimate in price.expected.items():
-        line = f"{failures}: {estimate.calls} calls to {model}{expected_words(estimate)}"
+        line = f"{failures}: {estimate.calls} calls to {model}{format_estimate(estimate)}"
         out(line) if dry_run else say(line)

@@ -1,4 +1,4 @@
-"""`promptbench report`: the report on a recorded run or comparison, in any format."""
+"""`promptbench runs report`: the report on a recorded run or comparison, in any format."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def report(
     """
     from promptbench.cli.rendering import Rendering
     from promptbench.project import Project
-    from promptbench.workflows.judge.rejudge import gate
+    from promptbench.workflows.judge.rejudge import gate_run
     from promptbench.workflows.judge.run_report import run_report
 
     rendering = Rendering.of(format_, output, as_json=as_json, verbose=verbose, quiet=quiet)
     project = Project.open()
-    found = gate(project, run, evidence=rendering.wants("evidence"))
+    found = gate_run(project, run, evidence=rendering.wants("evidence"))
     return rendering.write(project, [run_report(found)], exit_zero=exit_zero)

@@ -1,4 +1,4 @@
-"""`promptbench rescore`: the answers of a recorded run, scored by today's checks."""
+"""`promptbench runs rescore`: the answers of a recorded run, scored by today's checks."""
 
 from __future__ import annotations
 

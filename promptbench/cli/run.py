@@ -1,4 +1,4 @@
-"""`promptbench run`: the main job."""
+"""`promptbench run`: call the models, check the answers, judge the candidates."""
 
 from __future__ import annotations
 
@@ -31,8 +31,9 @@ from promptbench.core.types import CacheMode
 
 if TYPE_CHECKING:
     from promptbench.engine.estimate import Estimate
+    from promptbench.engine.prepare.options import Selection
     from promptbench.engine.shards import Shard as RunShard
-    from promptbench.project import Project, Selection
+    from promptbench.project import Project
 
 
 def register(app: typer.Typer) -> None:
@@ -50,7 +51,7 @@ def run(
         bool,
         typer.Option(
             "--changed",
-            help="Only suites that this branch changes, by git; with `validate --red` first.",
+            help="Only suites that this branch affects, by git; runs `validate --red` first.",
         ),
     ] = False,
     changed_since: Annotated[
@@ -58,11 +59,11 @@ def run(
         typer.Option(
             "--changed-since",
             metavar="REF",
-            help="--changed, counted from where this branch left REF: a branch or a commit.",
+            help="Like --changed, but compared with REF, a branch or a commit.",
         ),
     ] = None,
-    promote: Annotated[bool, typer.Option("--promote", help="Move `production` where the verdict is PASS.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be asked, and ask nothing.")] = False,
+    promote: Annotated[bool, typer.Option("--promote", help="Move `production` if the verdict is PASS.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the planned calls, and call nothing.")] = False,
     format_: Format = "terminal",
     as_json: JsonFormat = False,
     output: Output = None,
@@ -74,13 +75,13 @@ def run(
         CacheMode,
         typer.Option(
             "--cache",
-            help="`write` keeps all answers; `read` takes kept ones, asks the rest, and gives no PASS or FAIL.",
+            help="`write` stores all answers; `read` uses stored ones, calls for the rest, and gives no PASS or FAIL.",
         ),
     ] = CacheMode.OFF,
     allow_no_keys: Annotated[
         bool,
         typer.Option(
-            "--allow-no-keys", help="Where keys are missing: validate, ask nothing, give no verdict and exit 0."
+            "--allow-no-keys", help="If keys are missing: validate, call nothing, give no verdict and exit 0."
         ),
     ] = False,
     exit_zero: ExitZero = False,
@@ -89,13 +90,14 @@ def run(
     actor: Actor = None,
     reason: Reason = None,
 ) -> int:
-    """Ask champion and candidate, check the answers, judge them.
+    """Call production and candidate, check the answers, and judge the candidate.
 
-    Ends with the verdict in one sentence. The same command goes on with a run that was interrupted.
+    Ends with the verdict in one sentence. The same command resumes an interrupted run.
     """
     from promptbench.cli.progress import Progress
     from promptbench.cli.rendering import Rendering
-    from promptbench.project import Project, Selection
+    from promptbench.engine.prepare.options import Selection
+    from promptbench.project import Project
     from promptbench.workflows.judge.budgets import Spending
     from promptbench.workflows.judge.run import run as run_suites
     from promptbench.workflows.judge.run_report import run_report
@@ -137,14 +139,16 @@ def _shard(written: str | None) -> RunShard | None:
     try:
         return RunShard.parse(written) if written else None
     except ValueError as error:
-        raise InputError(f"'{written}' is no shard: {error}") from None
+        raise InputError(f"'{written}' is not a valid shard: {error}") from None
 
 
-def expected_words(estimate: Estimate) -> str:
-    """What calls are expected to take, to be said behind their number; empty for a model without tokens."""
+def format_estimate(estimate: Estimate) -> str:
+    """Return the estimated tokens and cost of calls; empty for a model without tokens."""
     if not estimate.input_tokens:
         return ""
-    cost = "cost unknown" if estimate.cost is None else f"about ${estimate.cost:.4f}" if estimate.cost else "no bill"
+    cost = (
+        "cost unknown" if estimate.cost is None else f"about ${estimate.cost:.4f}" if estimate.cost else "local, free"
+    )
     given, made = f"{estimate.input_tokens:,} tokens in", f"{estimate.output_tokens:,} out"
     return f"; estimated {given} (characters / 4), up to {made}, {cost}"
 
@@ -162,14 +166,14 @@ def _dry_run(project: Project, selection: Selection, *, as_json: bool) -> int:
         out_json({"schema_version": 1, "suites": [asdict(item) for item in plans]})
         return Exit.YES
     for item in plans:
-        against = f"against {item.champion}" if item.champion else "with nothing in production yet"
+        against = f"against {item.champion}" if item.champion else "without a version in production"
         out(f"{item.suite}: {', '.join(item.candidates)} {against}, {number_of(item.cases, 'case')}")
         for model, questions in item.questions.items():
             role = "" if model in item.gated else " (baseline, not judged)"
-            out(f"  would ask {model} {number_of(questions, 'question')}{role}{expected_words(item.expected[model])}")
+            out(f"  would call {model}: {number_of(questions, 'request')}{role}{format_estimate(item.expected[model])}")
         for judge, estimate in item.judges.items():
-            most = number_of(estimate.calls, "question")
-            out(f"  would ask the judge {judge} up to {most}{expected_words(estimate)}")
+            most = number_of(estimate.calls, "request")
+            out(f"  would call the judge {judge}: up to {most}{format_estimate(estimate)}")
         for line in item.could_tell:
             out(fill(line, 80, initial_indent="  ", subsequent_indent="    "))
     return Exit.YES

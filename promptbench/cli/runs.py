@@ -12,7 +12,7 @@ from promptbench.cli import gate, report, rescore, runs_prune
 from promptbench.cli.options import ExitZero, Format, JsonFormat, Output, Run
 from promptbench.core.errors import Exit
 
-runs = typer.Typer(help="List, show, report, judge again, merge and prune the runs on record.", no_args_is_help=True)
+runs = typer.Typer(help="List, show, report, judge again, merge and prune runs.", no_args_is_help=True)
 
 Suite = Annotated[str | None, typer.Option("--suite", metavar="NAME", help="Only runs of this suite.")]
 Prompt = Annotated[str | None, typer.Option("--prompt", metavar="NAME", help="Only runs about this prompt.")]
@@ -59,7 +59,7 @@ def list_(
 
 @runs.command("show")
 def show(run: Run = "latest", format_: Format = "terminal", as_json: JsonFormat = False, output: Output = None) -> int:
-    """Show a run as it was judged, with its figures. `promptbench report` judges it again."""
+    """Show a run as it was judged, with its figures. `promptbench runs report` judges it again."""
     from promptbench.cli.rendering import Rendering
     from promptbench.project import Project
     from promptbench.workflows.upkeep.runs import show_run

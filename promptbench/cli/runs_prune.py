@@ -28,7 +28,7 @@ def prune(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be removed, and remove nothing.")] = False,
     as_json: AsJson = False,
 ) -> int:
-    """Remove old runs permanently, and everything that only they used.
+    """Remove old runs and what only they used, permanently.
 
     Runs that prove a labelled version stay, and so does the newest of each suite. Imported calls and the prompt store
     are not touched.

@@ -28,7 +28,8 @@ def validate(
 ) -> int:
     """Check suites and every file they name. No model is called."""
     from promptbench.cli.output import coloured, out, out_json, say
-    from promptbench.project import Project, Selection
+    from promptbench.engine.prepare.options import Selection
+    from promptbench.project import Project
     from promptbench.report.diagnostics import as_data, in_order, render
     from promptbench.workflows.start.validate import validate as validate_suites
 

@@ -1,4 +1,4 @@
-"""What the parts expect of each other without importing each other."""
+"""Interfaces between parts that do not import each other."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ from promptbench.core.types import (
 
 
 class Recordings(Protocol):
-    """Kept real answers, looked up by the hash of the request they answered."""
+    """Recorded answers of real calls, by the hash of their request."""
 
     def find(self, request_hash: str) -> tuple[Answer, bool] | None:
-        """The answer, and whether the model that gave it is deterministic."""
+        """Return the answer, and True if its model is deterministic."""
 
     def deterministic(self, model: str) -> bool | None:
-        """Whether all recordings of `model` are of a deterministic model; None when there is none."""
+        """Return True if every recording of `model` is of a deterministic model; None if there is no recording."""
 
 
 class KeptAnswers(Protocol):
-    """The cache: answers by the key of all that shaped them."""
+    """The cache: answers by a key of everything that affects them."""
 
     def find(self, key: str) -> Answer | None:
-        """The answer as it was when it was asked for."""
+        """Return the answer as it was received."""
 
     def keep(self, key: str, model: str, answer: Answer) -> None:
-        """Keeps an answer in the place of the one before."""
+        """Store an answer. It replaces an older one with the same key."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderContext:
-    """What a provider may know besides the model's name. `options` are the settings' table for this provider."""
+    """What a provider knows besides the name of a model. `options` is its table in the settings."""
 
     root: Path
     folder: Path
@@ -75,12 +75,12 @@ class Provider(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What a provider knows to be wrong before any call. `code` is a name of `diagnostics.Code`."""
+    """An error that a provider finds before any call. `code` is a name of `diagnostics.Code`."""
 
     code: str
     message: str
     hint: str | None = None
-    absent: str | None = None  # The environment variable that is not set, where that is all: no mistake in a file.
+    absent: str | None = None  # The environment variable that is not set, if nothing else is wrong.
 
 
 @dataclass(frozen=True, slots=True)

@@ -263,6 +263,16 @@ class LoggedCall:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredCall:
+    """An imported call. `id` is the record's name for it, `call.id` the log's; `source` is the imported file."""
+
+    id: str
+    source: str
+    imported: str
+    call: LoggedCall
+
+
+@dataclass(frozen=True, slots=True)
 class BadRecord:
     """An unreadable record of a log: its location (`line 12`) and the reason."""
 
@@ -272,27 +282,29 @@ class BadRecord:
 
 @dataclass(frozen=True, slots=True)
 class MeasuredCall:
-    """`latency_ms` is from the moment at which the call was due until its answer, or its last failure, was there:
-    whatever it waited for is in it. `queue_ms` is what it waited in promptbench, `provider_ms` what the try that
-    answered took; what is left are tries that failed.
+    """A measured call.
+
+    `latency_ms` lasts from the time at which the call was due until its answer or last failure, with all waiting.
+    It consists of `queue_ms`, the time spent waiting in promptbench, `provider_ms`, the time of the successful try,
+    and the time of failed tries.
     """
 
     model: str
-    number: int  # Counts from 0, by model, in the order in which the calls were due.
+    number: int  # From 0 for each model, in the order of `due_ms`.
     case: str
-    due_ms: float  # From the start of the measurement.
-    late_ms: float  # The part of `queue_ms` by which this machine was late to begin.
+    due_ms: float  # Since the start of the measurement.
+    late_ms: float  # The part of `queue_ms` caused by a late start of this machine.
     latency_ms: float
     queue_ms: float
     tries: int
     provider_ms: float | None = None
     connect_ms: float | None = None
     first_byte_ms: float | None = None
-    # From the call to the first piece of the answer's text; None where the provider gives it as a whole.
+    # From the call to the first text of the answer; None if the provider does not stream.
     first_token_ms: float | None = None
     usage: Usage | None = None
     cost: float | None = None
-    error: str | None = None  # Why there is no answer; None where there is one.
+    error: str | None = None  # The reason why there is no answer.
 
 
 class Side(StrEnum):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from promptbench.core.types import ModelRef, Usage
 from promptbench.engine.plan import Repeats, Task, first_round
-from promptbench.engine.prepare.evaluate import questions
+from promptbench.engine.prepare.evaluate import judge_requests
 from promptbench.engine.prepare.prepared_suite import PreparedSuite
 from promptbench.engine.scoring import checks_of
 from promptbench.gateway import tokens
@@ -50,8 +50,8 @@ def judge_estimates(prepared: PreparedSuite, repeats: Repeats, cost: CostOf) -> 
 
     def calls(task: Task) -> list[tuple[ModelRef, Usage]]:
         answer = _usage(prepared, task).output_tokens
-        asked = questions("", checks_of(task.case, task.key.variant), prepared.accept, task.case.variables)
-        usages = [(item.question.model, tokens.estimate(item.question)) for item in asked]
+        asked = judge_requests("", checks_of(task.case, task.key.variant), prepared.accept, task.case.variables)
+        usages = [(item.request.model, tokens.estimate(item.request)) for item in asked]
         # A judge's request contains the answer.
         return [(model, Usage(usage.input_tokens + answer, usage.output_tokens)) for model, usage in usages]
 

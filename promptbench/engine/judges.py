@@ -10,7 +10,7 @@ from typing import Protocol
 from promptbench.core.canonical import digest, digest_text
 from promptbench.core.clock import now
 from promptbench.core.types import Answer, Attempt, Judging, Request
-from promptbench.engine.prepare.evaluate import Asked, questions
+from promptbench.engine.prepare.evaluate import JudgeRequest, judge_requests
 from promptbench.engine.prepare.prepared_suite import PreparedCase, PreparedSuite
 from promptbench.engine.runner import Engine
 from promptbench.engine.scoring import checks_of, score_attempt
@@ -39,7 +39,7 @@ class Judges:
         if attempt.answer is None or attempt.fallback is not None:
             return score_attempt(self._prepared, case, attempt)
         text, checks = attempt.answer.text, checks_of(case, attempt.key.variant)
-        asked = questions(text, checks, self._prepared.accept, case.variables)
+        asked = judge_requests(text, checks, self._prepared.accept, case.variables)
         judgings = await asyncio.gather(*(self._judging(item, case.name, text) for item in asked))
         new = tuple(judging for judging, is_new in judgings if is_new)
         return replace(score_attempt(self._prepared, case, attempt, [judging for judging, _ in judgings]), judgings=new)
@@ -50,9 +50,9 @@ class Judges:
             for judging in attempt.judgings:
                 self._open.pop(judging.request_hash, None)
 
-    async def _judging(self, item: Asked, case: str, text: str) -> tuple[Judging, bool]:
+    async def _judging(self, item: JudgeRequest, case: str, text: str) -> tuple[Judging, bool]:
         """Return the judging, and whether it is not on record yet."""
-        request = self._prepared.as_asked(item.question)
+        request = self._prepared.as_sent(item.request)
         key = digest(request.as_dict())
         if key in self._open:
             return await self._open[key], True
@@ -69,7 +69,7 @@ class Judges:
                 future.cancel()
         return judging, True
 
-    async def _call(self, request: Request, item: Asked, judging: Judging) -> Judging:
+    async def _call(self, request: Request, item: JudgeRequest, judging: Judging) -> Judging:
         reply = await self._engine.call(request)
         if reply is None:
             reason = "the budget was used up" if self._engine.spent else "the run was stopped"

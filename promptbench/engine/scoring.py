@@ -33,7 +33,7 @@ def score_attempt(
     answers = {judging.request_hash: judging.answer for judging in asked}
 
     def judged(question: Request) -> Answer | None:
-        return answers.get(digest(prepared.as_asked(question).as_dict())) if answers else None
+        return answers.get(digest(prepared.as_sent(question).as_dict())) if answers else None
 
     facts = CallFacts(answer.provider_ms, answer.usage, attempt.cost)
     checks = checks_of(case, attempt.key.variant)

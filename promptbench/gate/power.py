@@ -114,7 +114,8 @@ class MarginForecast:
         if self.kept is None:
             return
         rate = f"if production passes {fine_percent(passing.rate)} of tries"
-        rate += f", as in the calibration of {passing.day}" if passing.day else " (`promptbench calibrate` measures it)"
+        measured = f", as in the calibration of {passing.day}" if passing.day else None
+        rate += measured or " (`promptbench suite calibrate` measures it)"
         ways = [f"with {self.enough:,} cases"] if self.enough else []
         ways += [f"with 'repeats: {self.repeats}'"] if self.repeats else []
         more = f"in {percent(TARGET_POWER)} {' or '.join(ways)}" if ways else "and only more reliable cases would help"

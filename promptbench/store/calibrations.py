@@ -1,4 +1,4 @@
-"""Pass rates of the production version by case and model: a table of `runs.sqlite` that `calibrate` fills."""
+"""Pass rates of the production version by case and model: a table of `runs.sqlite` that `suite calibrate` fills."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from operator import attrgetter
 from typing import Any
 
@@ -14,7 +14,7 @@ from promptbench.core.call_filter import CallFilter
 from promptbench.core.canonical import canonical, escape_surrogates
 from promptbench.core.clock import now
 from promptbench.core.errors import InputError
-from promptbench.core.types import FailureTier, Json, LoggedCall, Message, Usage
+from promptbench.core.types import FailureTier, Json, LoggedCall, Message, StoredCall, Usage
 from promptbench.store.run_table import RunTable
 
 # A batch is committed when it has this many calls or this many characters.
@@ -34,16 +34,6 @@ _texts = attrgetter(*_TEXTS)
 _tokens = attrgetter(*_TOKENS)
 _NO_TOKENS = (None,) * len(_TOKENS)
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-
-
-@dataclass(frozen=True, slots=True)
-class StoredCall:
-    """An imported call. `id` is the record's name for it, `call.id` the log's; `source` is the imported file."""
-
-    id: str
-    source: str
-    imported: str
-    call: LoggedCall
 
 
 class CallStore(RunTable):

@@ -25,7 +25,7 @@ _SPREADSHEETS = (".csv", ".xlsx")
 
 
 class SheetCases:
-    """The rows of a sheet in the location of a suite's cases, so that every check of cases also checks them."""
+    """The rows of a sheet in place of a suite's cases, so that every check of cases also checks them."""
 
     def __init__(self, rows: Sequence[SheetCase]) -> None:
         self._rows = rows

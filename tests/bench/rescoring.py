@@ -3,7 +3,7 @@
 [--repeats 3] [--profile]
 
 Two sides on the same documents of 2 to 4 KB and the same schema of some 25 fields, each in a process of its own on one
-core: `promptbench rescore` with json, json schema and contains on a record with so many answers, and a loop of
+core: `promptbench runs rescore` with json, json schema and contains on a record with so many answers, and a loop of
 `json.loads` and one jsonschema validator that is built once. Of each: CPU seconds (user + system) net of what a process
 with ten answers takes, so that start-up is in neither; answers a second; and the peak of memory. Without numbers:
 1,000, 10,000 and 100,000 answers, of which the largest needs 2 GB of disk and some minutes to prepare.
@@ -30,9 +30,10 @@ from promptbench import __version__
 from promptbench.core.canonical import digest
 from promptbench.core.clock import now
 from promptbench.core.types import Answer, Attempt, AttemptKey, CacheMode, Json, Outcome, Usage
+from promptbench.engine.prepare.options import Selection
 from promptbench.engine.prepare.prepared_suite import PreparedSuite
 from promptbench.engine.scoring import score_attempt
-from promptbench.project import Project, Selection
+from promptbench.project import Project
 from promptbench.store.runs import RunStore, RunVariant
 from promptbench.workflows.judge.execute import RunRequest, _facts, plan_hash, prices_of
 
@@ -154,18 +155,18 @@ def prepare(root: Path, answers: int, repeats: int) -> None:
             file.write(json.dumps(document(number)) + "\n")
     workspace = Project.open(root, {"OPENAI_API_KEY": "none"})
     with workspace.prompts() as store, workspace.runs() as runs:
-        [prepared], _ = workspace.assemble(Selection(), store=store, runs=runs)
-        _record(workspace, prepared, runs)
+        [bench], _ = workspace.assemble(Selection(), store=store, runs=runs)
+        _record(workspace, bench, runs)
 
 
-def _record(workspace: Project, prepared: PreparedSuite, runs: RunStore) -> None:
+def _record(workspace: Project, bench: PreparedSuite, runs: RunStore) -> None:
     asked = RunRequest("promptbench run", {"prompt": [], "model": [], "case": [], "tag": []}, CacheMode.OFF)
-    facts = _facts(workspace, prepared, asked, prices_of(workspace, prepared))
-    variants = [RunVariant(item.hash, item.side, item.label, item.prompt.source) for item in prepared.variants]
-    plan = plan_hash(prepared, CacheMode.OFF)
-    info, _ = runs.start(plan, prepared.suite.name, prepared.prompt_name, facts, variants, __version__)
+    facts = _facts(workspace, bench, asked, prices_of(workspace, bench))
+    variants = [RunVariant(item.hash, item.side, item.label, item.prompt.source) for item in bench.variants]
+    plan = plan_hash(bench, CacheMode.OFF)
+    info, _ = runs.start(plan, bench.suite.name, bench.prompt_name, facts, variants, __version__)
     batch = []
-    for attempt in _attempts(prepared):
+    for attempt in _attempts(bench):
         batch.append((attempt, False))
         if len(batch) == 500:
             runs.add(info.id, batch)
@@ -174,24 +175,24 @@ def _record(workspace: Project, prepared: PreparedSuite, runs: RunStore) -> None
     runs.finish(info.id, "PASS", "")
 
 
-def _attempts(prepared: PreparedSuite) -> Iterator[Attempt]:
-    [variant], [model], repeats = prepared.variants, prepared.models, prepared.suite.gate.repeats
-    for place, name in enumerate(prepared.cases.names):
-        case = prepared.cases[name]
+def _attempts(bench: PreparedSuite) -> Iterator[Attempt]:
+    [variant], [model], repeats = bench.variants, bench.models, bench.suite.gate.repeats
+    for place, name in enumerate(bench.cases.names):
+        case = bench.cases[name]
         for repeat in range(repeats):
-            request = digest(prepared.request(model, variant, case, repeat).as_dict())
+            request = digest(bench.request(model, variant, case, repeat).as_dict())
             text = document(place * repeats + repeat)
             answer = Answer(text, "gpt-4o-mini-2024-07-18", {"temperature": 0}, Usage(900, 700), "stop", 812.5)
             key = AttemptKey(variant.hash, model.name, name, repeat)
             attempt = Attempt(key, Outcome.PASSED, request, answer, cost=0.0005, started=now())
-            yield score_attempt(prepared, case, attempt)
+            yield score_attempt(bench, case, attempt)
 
 
 def ours() -> None:
-    """`promptbench rescore`, in this process."""
+    """`promptbench runs rescore`, in this process."""
     from promptbench.cli.app import run
 
-    assert run(["rescore"]) == 0
+    assert run(["runs", "rescore"]) == 0
 
 
 def floor() -> None:

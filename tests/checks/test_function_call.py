@@ -51,7 +51,7 @@ def test_every_form_of_a_call_is_read(text: str) -> None:
         ("[get_weather(city='Berlin', days=3), f()]", "calls: expected 1, got 2 (get_weather, f)"),
         ('{"city": "Berlin", "days": 3}', "the answer is JSON, but not a function call"),
         ('{"name": "get_weather", "arguments": "{"}', "the answer is JSON, but not a function call"),
-        ("It is sunny.", "no function call: The text is no list of calls"),
+        ("It is sunny.", "no function call: The text is not a list of calls"),
     ],
 )
 def test_says_what_is_wrong(text: str, said: str) -> None:

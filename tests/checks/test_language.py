@@ -81,6 +81,6 @@ def test_a_missing_package_is_told_before_the_run(tmp_path: Path) -> None:
     with pytest.raises(MissingExtra, match=r"pip install 'promptbench-gate\[language\]'"):
         score("language", "German", "x")
     text = HEAD + "checks: [{language: German}]\ncases:\n  - case: one\n    vars: {message: hi}\n"
-    prepared, found = joined(tmp_path, text)
-    assert prepared is None
+    bench, found = joined(tmp_path, text)
+    assert bench is None
     assert [item.code for item in found] == [Code.MISSING_EXTRA]

@@ -114,11 +114,11 @@ def test_any_answer_arrives_as_it_is(tmp_path: Path, text: str) -> None:
     [
         (None, "*.py", "name a function in a file"),
         ("rules.py", "*.py", "does not name a function in a file"),
-        ("none.py:check", "*.py", "there is no file none.py"),
+        ("none.py:check", "*.py", "file not found next to the suite: none.py"),
         ("rules.py:chek", "*.py", "did you mean check?"),
         ("rules.py:check", "other/*.py", "may not run: the project's settings do not list it"),
-        ("../rules.py:check", "**", "lies outside the project"),
-        ("/etc/x.py:check", "**", "lies outside the project"),
+        ("../rules.py:check", "**", "is outside the project"),
+        ("/etc/x.py:check", "**", "is outside the project"),
         ({"function": "rules.py:check", "seconds": 0}, "*.py", "expected 0 to 60"),
         ({"function": "rules.py:check", "seconds": 61}, "*.py", "expected 0 to 60"),
         ({"function": "rules.py:check", "arguments": 1}, "*.py", "did you mean 'argument'?"),
@@ -147,13 +147,13 @@ from pathlib import Path
 from promptbench.checks._python_process import process_for
 path = Path(sys.argv[1])
 process = process_for(path, path.name, path.read_text(encoding="utf-8"))
-print(process.call("check", "0", {}, None, 5)["reason"])
+print(process.score("check", "0", {}, None, 5)["reason"])
 threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
 try:
-    process.call("check", "3", {}, None, 5)
+    process.score("check", "3", {}, None, 5)
 except KeyboardInterrupt:
     print("interrupted")
-print(process.call("check", "0.0", {}, None, 5)["reason"])
+print(process.score("check", "0.0", {}, None, 5)["reason"])
 """
 
 

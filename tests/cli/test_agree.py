@@ -1,4 +1,4 @@
-"""`promptbench agree`: labels of people, a judge, and what is recorded of them."""
+"""`promptbench suite agreement`: labels of people, a judge, and what is recorded of them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FILE = f"{FOLDER}/agreement.json"
 
 def with_labels(project: ProjectFolder, name: str, text: str, *more: str) -> Ended:
     project.write(f"{FOLDER}/{name}", text)
-    return project.run("agree", FOLDER, "--labels", f"{FOLDER}/{name}", *more)
+    return project.run("suite", "agreement", FOLDER, "--labels", f"{FOLDER}/{name}", *more)
 
 
 def on_record(project: ProjectFolder) -> dict[str, object]:
@@ -84,7 +84,7 @@ def test_a_sheet_is_written_labelled_and_read(support: ProjectFolder, server: Fa
     server.script = served(model=lambda body: '=1+1, "sorry";\nhm' if "apologise" in str(body) else "'-no")
     assert support.run("run", FOLDER).code == 0
     sheet = support.root / "sheet.csv"
-    ended = support.run("agree", FOLDER, "--write-sheet", str(sheet))
+    ended = support.run("suite", "agreement", FOLDER, "--write-sheet", str(sheet))
     assert ended.out.startswith("wrote 20 answers to ")
     rows = list(csv.DictReader(io.StringIO(sheet.read_text(encoding="utf-8-sig"), newline="")))
     assert {row["answer"][:3] for row in rows} == {"'=1", "''-"}, "a spreadsheet program runs no answer"
@@ -100,7 +100,9 @@ def test_a_sheet_is_written_labelled_and_read(support: ProjectFolder, server: Fa
     assert ended.code == 0, ended.err
     assert ended.data["labelled"] == 20
     assert not server.received, "the run has asked the judge about these answers"
-    assert support.run("agree", FOLDER, "--write-sheet", str(sheet)).code == 2, "labels are not overwritten"
+    assert support.run("suite", "agreement", FOLDER, "--write-sheet", str(sheet)).code == 2, (
+        "labels are not overwritten"
+    )
 
 
 def test_answers_on_record_need_no_text_in_the_labels(support: ProjectFolder, server: FakeOpenAI) -> None:
@@ -148,7 +150,7 @@ def test_too_many_answers_without_verdict_record_nothing(support: ProjectFolder,
     server.script = served(lambda answer: "hm" if "complaint 1" in answer else by_sorry(answer))
     ended = agree(support)
     assert ended.code == 4
-    assert f"4 of 20 answers are without a verdict ({JUDGE} gives no readable verdict)" in ended.err
+    assert f"4 of 20 answers have no verdict ({JUDGE} gives no readable verdict)" in ended.err
     assert not (support.root / FILE).exists()
 
 

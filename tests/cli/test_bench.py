@@ -14,7 +14,6 @@ from tests.helpers.fake_openai import FakeOpenAI, Step, answer, chunks, error
 from tests.helpers.project import Ended, ProjectFolder, better
 
 SUITE = "suites/triage"
-DATA = Path(__file__).parents[2].parent / "shared" / "data"
 PER_CALL = (11 * 1000 + 7 * 2000) / 1e6
 """US dollars: the server counts 11 tokens in and 7 out for each answer."""
 
@@ -289,50 +288,6 @@ def logged(project: ProjectFolder, *files: Path) -> dict[str, dict[str, Any]]:
 def seconds(spread: dict[str, Any]) -> str:
     figures = (spread["p50"]["value"], spread["p99"]["value"], spread["deviation"]["value"])
     return " ".join(f"{figure / 1000:.2f}" for figure in figures)
-
-
-@pytest.mark.skipif(not (DATA / "bfcl_logs").exists(), reason="the BFCL logs are not on this machine")
-def test_published_figures_of_bfcl(project: ProjectFolder) -> None:
-    names = ("claude-instant-1.2", "gpt-3.5-turbo-0125")
-    found = logged(project, *(DATA / "bfcl_logs" / f"{name}.jsonl" for name in names))
-    assert [(found[name]["calls"], found[name]["answered"], seconds(found[name]["latency"])) for name in names] == [
-        (1240, 1240, "0.72 2.48 0.32"),
-        (1240, 1240, "0.60 2.25 0.33"),
-    ]
-    sizes = {size["most"]: size for size in found["claude-instant-1.2"]["by_output_tokens"]}
-    assert {
-        most: f"{sizes[most]['p50_ms'] / 1000:.2f} {sizes[most]['p99_ms'] / 1000:.2f}" for most in (15, 31, 63, 127)
-    } == {
-        15: "0.54 2.36",
-        31: "0.64 2.81",
-        63: "0.76 1.20",
-        127: "1.11 1.49",
-    }
-    # The list has one of them: $0.5 and $1.5 for a million tokens.
-    assert found["claude-instant-1.2"]["costs"]["each"] is None
-    given, made = found["gpt-3.5-turbo-0125"]["input_tokens"], found["gpt-3.5-turbo-0125"]["output_tokens"]
-    assert found["gpt-3.5-turbo-0125"]["costs"]["each"] == pytest.approx((given * 0.5 + made * 1.5) / 1e6)
-    # 275 and 305 failures.
-    assert [round(found[name]["accuracy"]["share"]["value"] * 1240) for name in names] == [965, 935]
-
-
-@pytest.mark.skipif(not (DATA / "llmperf_2023").exists(), reason="the LLMPerf data are not on this machine")
-def test_published_figures_of_llmperf(project: ProjectFolder) -> None:
-    found = logged(project, DATA / "llmperf_2023")
-    assert {
-        name: (model["calls"], model["calls"] - model["answered"], seconds(model["latency"]))
-        for name, model in found.items()
-    } == {
-        "anyscale_70b": (150, 0, "2.26 3.71 0.46"),
-        "bedrock_70b": (150, 49, "6.99 8.09 0.40"),
-        "fireworks_70b": (150, 0, "3.77 4.49 0.27"),
-        "groq_70b": (150, 0, "0.81 0.99 0.07"),
-        "lepton_70b": (150, 130, "4.57 4.82 0.38"),
-        "perplexity_70b": (150, 2, "4.97 5.84 0.65"),
-        "replicate_70b": (145, 0, "12.37 74.95 12.25"),
-        "together_70b": (150, 0, "2.44 3.53 0.28"),
-    }
-    assert found["groq_70b"]["first_token"]["count"] == 150
 
 
 def test_a_log_of_times_alone(project: ProjectFolder) -> None:

@@ -33,7 +33,7 @@ def every(number: int) -> Any:
 def test_a_flaky_case_is_found_and_later_runs_say_so(project: ProjectFolder, server: FakeOpenAI) -> None:
     project.adopt()
     server.script = every(5)
-    ended = project.run("calibrate")
+    ended = project.run("suite", "calibrate")
     assert ended.code == 0, ended.err
     lines = ended.out.splitlines()
     assert lines[0] == "triage: triage@1 against itself, 11 tries for each side"
@@ -62,18 +62,18 @@ def test_a_flaky_case_is_found_and_later_runs_say_so(project: ProjectFolder, ser
 def test_the_block_that_it_prints_is_a_quarantine(project: ProjectFolder, server: FakeOpenAI) -> None:
     project.adopt()
     server.script = every(5)
-    lines = project.run("calibrate").out.splitlines()
+    lines = project.run("suite", "calibrate").out.splitlines()
     start = lines.index("    quarantine:")
     block = lines[start : lines.index("", start)]
     project.edit(SUITE, "    expect: {team: other}\n", "    expect: {team: other}\n" + "\n".join(block) + "\n")
     assert project.run("validate").code == 0
-    assert re.search(r"hello .* quarantined", project.run("calibrate").out)
+    assert re.search(r"hello .* quarantined", project.run("suite", "calibrate").out)
 
 
 @pytest.mark.usefixtures("server")
 def test_steady_answers_raise_no_alarm(project: ProjectFolder) -> None:
     project.adopt()
-    data = project.run("calibrate", "--repeats", "4", "--json").data
+    data = project.run("suite", "calibrate", "--repeats", "4", "--json").data
     [model] = data["suites"][0]["models"]
     assert model["flaky"] == []
     assert model["broken"] == {"count": 0, "of": 1000, "low": 0.0, "high": pytest.approx(0.0037, abs=1e-4)}
@@ -81,16 +81,16 @@ def test_steady_answers_raise_no_alarm(project: ProjectFolder) -> None:
 
 def test_a_budget_ends_it_and_the_same_command_goes_on(project: ProjectFolder, server: FakeOpenAI) -> None:
     project.adopt()
-    ended = project.run("calibrate", "--repeats", "4", "--max-calls", "10")
+    ended = project.run("suite", "calibrate", "--repeats", "4", "--max-calls", "10")
     assert ended.code == 4
     assert "error: no calibration: stopped at the budget: " in ended.err
-    assert "hint: `promptbench calibrate suites/triage --repeats 4` resumes it" in ended.err
-    assert project.run("calibrate", "--repeats", "4").code == 0
+    assert "hint: `promptbench suite calibrate suites/triage --repeats 4` resumes it" in ended.err
+    assert project.run("suite", "calibrate", "--repeats", "4").code == 0
     assert len(server.received) == 3 * 8
 
 
 def test_nothing_in_production(project: ProjectFolder) -> None:
-    ended = project.run("calibrate")
+    ended = project.run("suite", "calibrate")
     assert ended.code == 2
     assert "error: no version of 'triage' is in production" in ended.err
 
@@ -100,5 +100,5 @@ def test_a_model_that_always_answers_the_same(project: ProjectFolder) -> None:
     project.write("suites/triage/own.py", 'def answer(case):\n    return \'{"team": "other"}\'\n')
     project.adopt()
     project.edit(SUITE, "models: [openai/fake]", "models: [openai/fake, python/own.py:answer]")
-    ended = project.run("calibrate", "--model", "python/own.py:answer")
+    ended = project.run("suite", "calibrate", "--model", "python/own.py:answer")
     assert ended.code == 0, ended.err

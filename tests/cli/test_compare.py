@@ -48,14 +48,14 @@ def test_two_versions_of_one_run(ran: ProjectFolder, server: FakeOpenAI) -> None
     worse = ran.run("compare", "triage@2", "triage@1")
     assert worse.code == 1
     assert last_line(worse.out) == (
-        "FAIL: triage@1 is worse than triage@2: 2 cases broken: 'charged twice', 'late parcel'; format 33 % is below "
-        "the floor of 95 % (nothing to fix)"
+        "FAIL: triage@1 is worse than triage@2: 2 cases broken: 'charged twice', 'late parcel'; 33 % of answers "
+        "are valid JSON; `gate: format floor` needs 95 % (nothing to fix)"
     )
     assert not server.received
 
 
 def test_it_says_what_the_gate_says(ran: ProjectFolder) -> None:
-    judged = ran.run("report", "--json").data
+    judged = ran.run("runs", "report", "--json").data
     compared = ran.run("compare", "triage@1", "triage@2", "--json").data
     assert judged["schema_version"] == compared["schema_version"] == 1
     gate, run = judged["runs"][0], compared["runs"][0]
@@ -149,7 +149,9 @@ def test_the_same_prompt_in_a_bad_hour(ran: ProjectFolder, server: FakeOpenAI) -
 def test_versions_are_asked_now_with_a_suite(project: ProjectFolder, server: FakeOpenAI) -> None:
     ended = project.run("compare", PLAIN, BETTER, "suites/triage")
     assert ended.code == 0, ended.err
-    assert last_line(ended.out).startswith("PASS: triage.better is not worse than triage.plain: 2 of 2 reproduced")
+    assert last_line(ended.out).startswith(
+        "PASS: triage.better is not worse than triage.plain: fixed 2 of 2 failing cases"
+    )
     # 3 cases, 3 tries, both prompts; then 8 tries of the failures in all.
     assert len(server.received) == 18 + 20
     server.received.clear()
@@ -207,7 +209,8 @@ def test_a_failure_of_both_models_is_no_reason_against_the_second(ran: ProjectFo
     server.script = lambda body: '{"team": "none"}' if "parcel" in str(body) else right(body["messages"][-1]["content"])
     run = report(ran, "--model", "openai/a", "--model", "openai/b")
     assert run["sentence"].startswith(
-        "PASS: triage@2 on openai/b is not worse than on openai/a: fixed 0 of 1 failing case, none of 2 guards"
+        "PASS: triage@2 on openai/b is not worse than on openai/a: fixed 0 of 1 failing case, "
+        "broken 0 of 2 passing cases"
     )
 
 
@@ -216,8 +219,8 @@ def test_a_comparison_is_no_trial(project: ProjectFolder) -> None:
     project.adopt()
     project.run("run")
     made = report(project, "triage@1", BETTER, "suites/triage")
-    assert project.run("report", "latest", "--json").data["runs"][0]["sentence"] == made["sentence"]
-    assert "is a comparison" in project.run("rescore", "latest").err
+    assert project.run("runs", "report", "latest", "--json").data["runs"][0]["sentence"] == made["sentence"]
+    assert "is a comparison" in project.run("runs", "rescore", "latest").err
     assert "is a comparison" in project.run("promote", "triage", "--run", "latest").err
     ended = project.run("compare", "triage@1", BETTER, "--output", "evidence=proof.json")
     assert ended.code == 2
@@ -232,7 +235,7 @@ def test_a_comparison_that_was_made_is_on_record(ran: ProjectFolder, server: Fak
     server.received.clear()
     again = report(ran, made["run"], *flags, code=1)
     assert again["sentence"] == made["sentence"]
-    shown = ran.run("report", "--json")
+    shown = ran.run("runs", "report", "--json")
     assert shown.code == 1
     assert {shown.data["runs"][0][key] == made[key] for key in ("run", "sentence", "rows", "judgements")} == {True}
     assert not server.received

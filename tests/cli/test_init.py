@@ -78,7 +78,7 @@ def test_an_answer_without_fields_is_a_text(here: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["Not A Name"], "cannot be a prompt's name"),
+        (["Not A Name"], "invalid prompt name"),
         (["--model", "nonsense"], "'nonsense' is not a model"),
         (["--fields", "order.id"], "'order.id' is not a valid field name"),
         (["--about", " "], "--about is empty"),

@@ -9,7 +9,7 @@ import pytest
 
 from tests.bench import interrupt
 
-LOCAL = [pytest.mark.local_model, pytest.mark.xdist_group("local_model")]
+LOCAL = [pytest.mark.slow, pytest.mark.local_model, pytest.mark.xdist_group("local_model")]
 
 
 def test_the_first_one_drains(tmp_path: Path) -> None:

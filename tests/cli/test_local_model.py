@@ -57,6 +57,7 @@ def attempts(project: Path) -> dict[tuple[str, ...], str]:
     return {tuple(map(str, row[:4])): row[4] for row in rows}
 
 
+@pytest.mark.slow
 def test_a_killed_run_is_finished_by_the_same_command(project: Path) -> None:
     command = ("run", "suites/entities", "--model", "gguf/smollm2-135m", "--case", "c*")
     process = start(project, *command)

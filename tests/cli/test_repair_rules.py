@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from tests.project.test_repair_rules import RULE
+from tests.engine.prepare.test_repair_rules import RULE
 
 from tests.helpers.fake_openai import FakeOpenAI
 from tests.helpers.project import SUITE, ProjectFolder, right
@@ -46,7 +46,7 @@ def counts(project: ProjectFolder, *words: str, code: int = 0) -> tuple[int, ...
 
 def test_a_rule_counts_after_its_back_test_and_not_before(ruled: ProjectFolder) -> None:
     ruled.write("answer.txt", '{"team" => "billing"}')
-    check = ("check", "--text-file", "answer.txt", "--accept", "repaired safe", "--with", "json", "--json")
+    check = ("suite", "score", "--text-file", "answer.txt", "--accept", "repaired safe", "--with", "json", "--json")
     assert ruled.run("repairs", "list", "--json").data["rules"][0]["advisory"] == "it has never been back-tested"
     assert ruled.run(*check).data["rung"] == "none"
     assert "repair rule 'arrow' is advisory" in (ended := ruled.run("validate")).out + ended.err
@@ -62,7 +62,10 @@ def test_a_rule_counts_after_its_back_test_and_not_before(ruled: ProjectFolder) 
     ("line", "reason"),
     [
         # The right answer is known, and another one is rescued.
-        (call("bad", '{"team" => "billing"}', expected={"team": "delivery"}), "team is 'billing', not 'delivery'"),
+        (
+            call("bad", '{"team" => "billing"}', expected={"team": "delivery"}),
+            "team: expected 'delivery', got 'billing'",
+        ),
         # An answer that needs no repair must keep its meaning.
         (call("bad", '{"a": "b\\" => c"}'), 'it reads as {"a":"b\\": c"}, without the rule as {"a":"b\\" => c"}'),
     ],
@@ -100,7 +103,7 @@ def test_a_promotion_names_the_rules_that_it_depends_on(ruled: ProjectFolder, se
     ruled.write("repairs/arrow.py", RULE + "\n# edited\n")
     ended = ruled.run("promote", "triage", "--evidence", "proof.json")
     assert ended.code == 5
-    assert "how answers are read changed" in ended.err
+    assert "has changed since proof.json: how answers are read" in ended.err
     ruled.write("repairs/arrow.py", RULE)
     assert ruled.run("promote", "triage", "--evidence", "proof.json").code == 0
 
@@ -121,7 +124,7 @@ def test_an_unknown_rule_and_nothing_to_replay(ruled: ProjectFolder) -> None:
 def test_a_broken_rule_stops_every_command_that_reads_answers(ruled: ProjectFolder) -> None:
     ruled.edit("repairs/arrow.py", '{"a": 1}},', '{"a": 2}},')
     ruled.write("answer.txt", "{}")
-    check = ("check", "--text-file", "answer.txt", "--with", "json")
+    check = ("suite", "score", "--text-file", "answer.txt", "--with", "json")
     for words in (("run",), ("validate",), ("repairs", "list"), check):
         ended = ruled.run(*words)
         assert ended.code == 2

@@ -68,7 +68,7 @@ def test_which_rule_rescues_what_and_what_none_does(ran: ProjectFolder, server: 
     assert {name for name, rule in rules.items() if not rule[3]} >= {"missing_comma"}
     assert [(group["what"], group["answers"]) for group in row["misfits"]] == [
         ("team: expected string, got …", 4),
-        ("the answer lacks 'team'", 2),
+        ("missing 'team'", 2),
     ]
     assert row["misfits"][0]["example"] == "team: expected string, got 7"
     assert row["unreadable"] == [

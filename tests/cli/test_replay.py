@@ -128,7 +128,7 @@ def test_nothing_can_be_promoted_by_a_replay(replayed: ProjectFolder) -> None:
     )
     promoted = replayed.run("promote", "triage")
     assert (promoted.code, "no finished run of a whole suite" in promoted.err) == (2, True)
-    judged = replayed.run("gate")
+    judged = replayed.run("runs", "gate")
     assert (judged.code, "replayed logged calls" in judged.err) == (2, True)
     whole = replayed.run("run", "suites/triage", "-q", "--promote")
     assert whole.code == 0, whole.err

@@ -1,4 +1,4 @@
-"""`promptbench report`: a real run in every format, each read by what it is for."""
+"""`promptbench runs report`: a real run in every format, each read by what it is for."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def failed(project: ProjectFolder, server: FakeOpenAI) -> ProjectFolder:
 def test_every_format_is_written_and_read(failed: ProjectFolder) -> None:
     files = {name: failed.root / "out" / f"a.{name}" for name in plugins.names()}
     words = [word for name, file in files.items() for word in ("--output", f"{name}={file}")]
-    ended = failed.run("report", *words)
+    ended = failed.run("runs", "report", *words)
     assert (ended.code, ended.out.splitlines()[-1][:4]) == (1, "FAIL")
     texts = {name: file.read_text(encoding="utf-8") for name, file in files.items()}
     assert texts["plain"] == ended.out
@@ -65,7 +65,7 @@ def test_github_gets_annotations_and_a_summary_and_mistakes_are_told(
     summary = failed.write("summary.md", "of another step\n")
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
     monkeypatch.setenv("GITHUB_WORKSPACE", str(failed.root.parent))
-    ended = failed.run("report", "--format", "github", "--exit-zero")
+    ended = failed.run("runs", "report", "--format", "github", "--exit-zero")
     assert ended.code == 0
     verdict, broken = ended.out.splitlines()
     file = f"{failed.root.name}/suites/triage/suite.yaml"
@@ -73,7 +73,7 @@ def test_github_gets_annotations_and_a_summary_and_mistakes_are_told(
     assert broken.startswith(f"::error file={file},line=12,title=broken%3A hello (openai/fake)::broken, 0 of ")
     assert summary.read_text(encoding="utf-8").startswith("of another step\n## ❌ triage: FAIL\n")
     summary.write_text("x" * (LIMIT - 500), encoding="utf-8")
-    failed.run("report", "--format", "github")
+    failed.run("runs", "report", "--format", "github")
     assert LIMIT - 500 < summary.stat().st_size <= LIMIT
     for words, said in (
         (("--format", "jnuit"), "unknown format 'jnuit'"),
@@ -81,7 +81,7 @@ def test_github_gets_annotations_and_a_summary_and_mistakes_are_told(
         (("--output", "json=promptbench.toml/a.json"), "cannot be written"),
         (("20000101",), "20000101"),
     ):
-        ended = failed.run("report", *words)
+        ended = failed.run("runs", "report", *words)
         assert (ended.code, said in ended.err) == (2, True)
 
 
@@ -94,5 +94,5 @@ def test_no_verdict_leaves_no_evidence_and_keeps_its_code(project: ProjectFolder
     assert (ended.code, "no evidence is written: there is no verdict" in ended.err) == (4, True)
     assert not (project.root / "a.json").exists()
     assert JUnitXml.fromfile(str(project.root / "a.xml")).errors > 0
-    ended = project.run("report", "--format", "evidence")
+    ended = project.run("runs", "report", "--format", "evidence")
     assert (ended.code, ended.out) == (4, "")

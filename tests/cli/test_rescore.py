@@ -20,13 +20,13 @@ def ran(project: ProjectFolder, server: FakeOpenAI) -> ProjectFolder:
 
 
 def rescored(project: ProjectFolder, *arguments: str) -> Ended:
-    ended = project.run("rescore", *arguments)
+    ended = project.run("runs", "rescore", *arguments)
     assert "error:" not in ended.err
     return ended
 
 
 def test_the_same_checks_give_the_same_verdict(ran: ProjectFolder, server: FakeOpenAI) -> None:
-    before = ran.run("gate")
+    before = ran.run("runs", "gate")
     after = rescored(ran)
     assert (after.code, last_line(after.out)) == (before.code, last_line(before.out))
     assert not server.received
@@ -43,10 +43,10 @@ def test_changed_checks_change_the_scores_and_no_model_is_asked(ran: ProjectFold
 def test_what_looks_again_writes_every_format(ran: ProjectFolder) -> None:
     ran.edit("suites/triage/suite.yaml", "checks: [json]", "checks: [json, not contains: nowhere]")
     for command in ("rescore", "gate", "report"):
-        ended = ran.run(command, "latest", "--output", f"csv={command}.csv", "--format", "markdown")
+        ended = ran.run("runs", command, "latest", "--output", f"csv={command}.csv", "--format", "markdown")
         assert (ended.code, ended.out.startswith("## ")) == (0, True)
         assert (ran.root / f"{command}.csv").read_text(encoding="utf-8").count("charged twice") == 2
-        shown = ran.run(command, "latest", "--verbose")
+        shown = ran.run("runs", command, "latest", "--verbose")
         assert (shown.code, last_line(shown.out)[:5]) == (0, "PASS:")
         assert "production: It is for the billing team" in shown.out
 
@@ -87,10 +87,10 @@ def test_other_inputs_are_left_out(ran: ProjectFolder, server: FakeOpenAI) -> No
 
 def test_other_prompts_are_refused(ran: ProjectFolder) -> None:
     ran.edit("suites/triage/triage.better.prompt", "Answer with JSON.", "Answer in JSON.")
-    ended = ran.run("rescore")
+    ended = ran.run("runs", "rescore")
     assert ended.code == 2
     assert "used prompts that have changed since" in ended.err
 
 
 def test_a_run_that_is_not_there(project: ProjectFolder) -> None:
-    assert project.run("rescore", "20260101-000000-abcd").code == 2
+    assert project.run("runs", "rescore", "20260101-000000-abcd").code == 2

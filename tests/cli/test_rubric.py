@@ -52,8 +52,8 @@ def test_advisory_then_agreed_then_the_gate_fails_by_it(support: ProjectFolder) 
     before = support.run("run", FOLDER)
     assert before.code == 0, "what is advisory decides nothing"
     said = " ".join(before.out.split())
-    assert said.count("is advisory and decides nothing") == 1
-    assert f"`promptbench agree {FOLDER} --labels FILE`" in said
+    assert said.count("is advisory: it does not affect the verdict") == 1
+    assert f"`promptbench suite agreement {FOLDER} --labels FILE`" in said
     assert "advisory: rubric passes 0 of 10 answers of support.kind on openai/fake" in said
     assert agree(support).code == 0
     after = support.run("run", FOLDER)
@@ -84,7 +84,7 @@ def test_a_changed_agreement_makes_evidence_stale(counting: ProjectFolder) -> No
     counting.edit(f"{FOLDER}/agreement.json", '"fake-1"', '"fake-1", "fake-2"')
     ended = counting.run("promote", "support")
     assert ended.code == 5
-    assert "its checks changed" in ended.err
+    assert "has changed since" in ended.err
 
 
 def test_the_judge_sees_no_prompt_and_no_model(counting: ProjectFolder, server: FakeOpenAI) -> None:
@@ -169,7 +169,7 @@ def test_scored_again_without_a_call(counting: ProjectFolder, server: FakeOpenAI
     assert counting.run("run", FOLDER).code == 0
     server.received.clear()
     counting.edit(f"{FOLDER}/suite.yaml", "lawyer", "court")
-    assert counting.run("rescore").code == 0
+    assert counting.run("runs", "rescore").code == 0
     assert not server.received
     assert counting.run("promote", "support").code == 0
 
@@ -183,7 +183,7 @@ def test_scored_again_where_no_judge_was_asked(counting: ProjectFolder, server: 
     agreement.write_text(kept)
     server.script = served()
     server.received.clear()
-    ended = counting.run("rescore")
+    ended = counting.run("runs", "rescore")
     assert ended.code == 4
     assert "20 answers are without a judge's verdict" in " ".join(ended.out.split())
     assert f"{JUDGE} was not called, or did not answer" in ended.out
@@ -206,7 +206,7 @@ def test_a_dry_run_counts_the_judges(counting: ProjectFolder, server: FakeOpenAI
     [plan] = counting.run("run", FOLDER, "--dry-run", "--json").data["suites"]
     assert plan["judges"][JUDGE]["calls"] == 20
     assert plan["judges"][JUDGE]["input_tokens"] > 20 * 500, "with what the answers may take"
-    assert f"would ask the judge {JUDGE} up to 20 questions" in counting.run("run", FOLDER, "--dry-run").out
+    assert f"would call the judge {JUDGE}: up to 20 requests" in counting.run("run", FOLDER, "--dry-run").out
     assert not server.received
 
 
@@ -216,9 +216,9 @@ def test_where_nothing_else_is_checked_there_is_no_verdict_yet(support: ProjectF
     assert ended.code == 4
     said = " ".join(ended.out.split())
     assert "nothing that counts was checked: all checks of the case are advisory" in said
-    assert f"`promptbench agree {FOLDER} --labels FILE` records whether they may count" in said
+    assert f"`promptbench suite agreement {FOLDER} --labels FILE` records whether they may count" in said
     assert agree(support).code == 0
-    assert support.run("rescore").code == 6, "the gate wants tries that an advisory check does not cause"
+    assert support.run("runs", "rescore").code == 6, "the gate wants tries that an advisory check does not cause"
     assert support.run("run", FOLDER).code == 0
 
 
@@ -242,7 +242,7 @@ def test_red_that_only_a_judge_can_tell_is_no_mistake(counting: ProjectFolder) -
     counting.edit(f"{FOLDER}/suite.yaml", "about complaint 1}", "about complaint 1}\n    was: 'Noted.'")
     ended = counting.run("validate")
     assert ended.code == 0
-    assert "whether the logged answer of 'complaint 1' fails is for a judge to say" in ended.err + ended.out
+    assert "the logged answer of 'complaint 1' is not proven to fail" in ended.err + ended.out
 
 
 @pytest.mark.parametrize(("was", "code"), [("Noted: complaint 1.", 0), ("Sorry about complaint 1.", 2)])
@@ -257,9 +257,11 @@ def test_red_is_proven_by_what_the_judge_has_said(support: ProjectFolder, was: s
 
 def test_a_judge_is_no_check_of_the_check_command(support: ProjectFolder) -> None:
     support.write("answer.txt", "Sorry")
-    ended = support.run("check", "--text-file", "answer.txt", "--with", f"rubric: {{judge: {JUDGE}, passes if: kind}}")
+    ended = support.run(
+        "suite", "score", "--text-file", "answer.txt", "--with", f"rubric: {{judge: {JUDGE}, passes if: kind}}"
+    )
     assert ended.code == 2
-    assert "a model decides this check, and no model is asked here" in ended.err
+    assert "this check needs a judge, and `suite score` calls no model" in ended.err
 
 
 def test_the_model_is_asked_on_while_its_answers_are_judged(counting: ProjectFolder, server: FakeOpenAI) -> None:
@@ -299,4 +301,4 @@ def test_kept_answers_of_judges_are_taken_from_the_cache(counting: ProjectFolder
 
 
 def test_explained_in_words(support: ProjectFolder) -> None:
-    assert "Until `promptbench agree`" in support.run("explain", "rubric").out
+    assert "Until `promptbench suite agreement`" in support.run("explain", "rubric").out

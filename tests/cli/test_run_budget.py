@@ -54,7 +54,7 @@ def test_a_dry_run_estimates(priced: ProjectFolder, server: FakeOpenAI) -> None:
     given = 3 * sum(-(-(17 + len(text)) // 4) for text in ("I was charged twice", "My parcel is late", "Hello"))
     cost = (given * 1000 + 9 * 7 * 2000) / 1e6
     assert last_line(ended.out) == (
-        f"  would ask openai/fake 9 questions; estimated {given} tokens in (characters / 4), up to 63 out, "
+        f"  would call openai/fake: 9 requests; estimated {given} tokens in (characters / 4), up to 63 out, "
         f"about ${cost:.4f}"
     )
     expected = priced.run("run", "--dry-run", "--json").data["suites"][0]["expected"]["openai/fake"]
@@ -71,7 +71,7 @@ def test_so_many_calls_and_the_same_command_goes_on(project: ProjectFolder, serv
     assert len(server.received) == 4
     again = project.run("run", "--max-calls", "5")
     assert again.code == 0, again.out + again.err
-    assert "4 of 9 attempts on record" in again.err
+    assert "4 of 9 attempts are recorded" in again.err
     assert len(server.received) == 9
 
 
@@ -95,7 +95,7 @@ def test_a_suite_bounds_its_own_cost(priced: ProjectFolder, server: FakeOpenAI) 
     priced.edit("suites/triage/suite.yaml", "$0.12", "$9")
     ended = priced.run("run")
     assert ended.code == 0
-    assert "goes on with run" in ended.err, "the budget is no part of what is asked"
+    assert "resumes run" in ended.err, "the budget is no part of what is asked"
     assert len(server.received) == 9
 
 

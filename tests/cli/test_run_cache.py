@@ -96,7 +96,7 @@ def test_checks_of_a_call_look_at_the_call_that_gave_the_answer(project: Project
     assert [(row["passed"], row["cached"], row["cost"]) for row in run["rows"]] == [(0, 9, 0.0)]
     reasons = {reason for flip in run["flips"] for reason in flip["candidate"]["reasons"]}
     assert "cost: cost: expected at most $0.0001, got $0.025" in reasons
-    assert any(reason.startswith("latency: the time is ") for reason in reasons)
+    assert any(reason.startswith("latency: time: expected at most 0.001 ms, got ") for reason in reasons)
     assert query(project, "SELECT DISTINCT cost, provider_ms FROM attempt WHERE tries = 0") == [(0.0, None)]
 
 
@@ -137,7 +137,7 @@ def test_it_cannot_be_promoted_in_any_way(filled: ProjectFolder) -> None:
     filled.run("run", "--cache", "read", "--output", "evidence=proof.json")
     sentence = UNPROVEN.format(f"{ALL} of {ALL}")
     [[run]] = query(filled, LATEST)
-    judged = filled.run("gate", run)
+    judged = filled.run("runs", "gate", run)
     assert judged.code == 6
     assert " ".join(judged.out.split()).endswith(sentence)
     for arguments in (["--run", run], []):
@@ -146,7 +146,7 @@ def test_it_cannot_be_promoted_in_any_way(filled: ProjectFolder) -> None:
         assert f"run {run} does not prove it: {sentence}" in refused.err
     refused = filled.run("promote", "triage", "--evidence", "proof.json")
     assert refused.code == 1
-    assert f"the verdict is INCONCLUSIVE, so production stays where it is: {sentence}" in refused.err
+    assert f"the verdict is INCONCLUSIVE, so production was not moved: {sentence}" in refused.err
     path = filled.root / "proof.json"
     proof = json.loads(path.read_text())
     assert all(line["cached"] for line in proof["attempts"])
@@ -175,12 +175,12 @@ def test_no_run_goes_on_with_answers_from_the_cache(filled: ProjectFolder, serve
     server.received.clear()
     ended = filled.run("run", "suites/triage")
     assert ended.code == 0
-    assert "goes on with run" not in ended.err
+    assert "resumes run" not in ended.err
     assert len(server.received) == ALL
     assert query(filled, f"SELECT count(*) FROM attempt WHERE tries = 0 AND run = ({LATEST})") == [(0,)]
     ended = filled.run("run", "suites/triage", "--cache", "read")
     assert ended.code == 6
-    assert "goes on with run" in ended.err
+    assert "resumes run" in ended.err
     assert len(server.received) == ALL + ALL // 2
 
 

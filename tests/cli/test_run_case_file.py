@@ -32,8 +32,8 @@ def test_the_whole_loop(filed: ProjectFolder) -> None:
     assert ended.code == 0, ended.out + ended.err
     assert last_line(ended.out).startswith("PASS: fixed 8 of 8 failing cases, broken 0 of 4 passing cases")
     assert filed.run("prompts", "show", "triage@production", "--evidence").code == 0
-    assert filed.run("gate").code == 0
-    assert filed.run("rescore").code == 0
+    assert filed.run("runs", "gate").code == 0
+    assert filed.run("runs", "rescore").code == 0
 
 
 def test_some_of_the_cases(filed: ProjectFolder, server: FakeOpenAI) -> None:

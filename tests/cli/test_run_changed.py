@@ -39,11 +39,11 @@ def test_nothing_changed_is_code_7_and_asks_nothing(
     repository.commit()
     ended = project.run("run", "--changed", "--output", "junit=out/junit.xml")
     assert (ended.code, ended.out) == (7, "")
-    assert "nothing that a suite uses has changed since" in ended.err
+    assert "no suite is affected by changes since" in ended.err
     assert "(main)" in ended.err
     assert server.connections == 0
     github = project.run("run", "--changed", "--format", "github")
-    assert (github.code, github.out.startswith("::notice title=promptbench::nothing that")) == (7, True)
+    assert (github.code, github.out.startswith("::notice title=promptbench::no suite is affected")) == (7, True)
 
 
 def test_only_the_suite_that_changed_is_chosen(project: ProjectFolder, repository: Repository) -> None:
@@ -87,7 +87,7 @@ def test_ci_says_where_the_branch_goes(
     assert chosen(project) == ["triage"]
     monkeypatch.setenv("GITHUB_BASE_REF", "gone")
     ended = project.run("run", "--changed")
-    assert (ended.code, "git knows no commit 'origin/gone' in this clone" in ended.err) == (2, True)
+    assert (ended.code, "commit 'origin/gone' not found in this clone" in ended.err) == (2, True)
     assert "git fetch origin gone" in ended.err
 
 
@@ -119,14 +119,14 @@ def test_settings_concern_all_suites_and_the_rest_of_a_pyproject_none(
 
 def test_where_git_knows_nothing_it_says_why(project: ProjectFolder, tmp_path: Path) -> None:
     ended = project.run("run", "--changed")
-    assert (ended.code, "read from git" in ended.err and "not a git repository" in ended.err) == (2, True)
+    assert (ended.code, "--changed needs git" in ended.err and "not a git repository" in ended.err) == (2, True)
     made = Repository(tmp_path)
     made.git("checkout", "--quiet", "--orphan", "fresh")
-    assert "there is no commit in this git repository yet" in project.run("run", "--changed").err
+    assert "this git repository has no commit" in project.run("run", "--changed").err
     made.commit()
     ended = project.run("run", "--changed")
     assert (ended.code, "does not reach to where this branch left 'main'" in ended.err) == (2, True)
     assert "fetch-depth: 0" in ended.err
     assert project.run("run", "--changed-since", "--output=x").code == 2
     made.git("branch", "--delete", "--force", "main")
-    assert "neither CI nor git says which branch" in project.run("run", "--changed").err
+    assert "cannot determine the branch" in project.run("run", "--changed").err

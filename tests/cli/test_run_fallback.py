@@ -80,7 +80,7 @@ def test_the_same_command_asks_the_model_itself_again(
     server.script = better
     ended = covered.run("run", "--promote")
     assert ended.code == 0, ended.out + ended.err
-    assert f"{kept} of 18 attempts on record" in ended.err
+    assert f"{kept} of 18 attempts are recorded" in ended.err
     assert len(server.received) - asked == 2 * (8 + 8 + 3) - kept
     assert len(other.received) == by_other
     assert query(covered, "SELECT count(*) FROM attempt WHERE fallback NOTNULL") == [(0,)]
@@ -111,7 +111,7 @@ def test_a_fallback_may_be_added_when_the_outage_has_begun(
     assert not other.received
     covered.edit("suites/triage/suite.yaml", "{model: openai/fake", f"{{model: openai/fake, fallback: {OTHER}")
     ended = covered.run("run")
-    assert "goes on with run" in ended.err
+    assert "resumes run" in ended.err
     assert f"answers by {OTHER} in its place" in ended.out
 
 
@@ -141,9 +141,9 @@ def test_a_model_that_answers_needs_no_other(covered: ProjectFolder, other: Fake
 @pytest.mark.parametrize(
     ("written", "message"),
     [
-        ("openai/fake", "openai/fake is no fallback for itself"),
+        ("openai/fake", "openai/fake cannot be its own fallback"),
         ("fake", "'fake' is not a model"),
-        ("nobody/m", "there is no provider 'nobody'"),
+        ("nobody/m", "unknown provider 'nobody'"),
         ("anthropic/claude-haiku-4-5", "ANTHROPIC_API_KEY"),
         ("openai_compatible/othr/m", "othr"),
     ],

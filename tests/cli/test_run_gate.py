@@ -84,7 +84,7 @@ def test_a_tags_floor_and_margin(project: ProjectFolder, server: FakeOpenAI) -> 
     server.script = lambda body: better(body) if "Hello 1" not in body["messages"][-1]["content"] else "no"
     ended = project.run("run")
     assert ended.code == 1
-    assert "answers 67 % of 'greeting' are below the floor of 90 %" in last_line(ended.out)
+    assert "67 % of answers to cases tagged 'greeting' are correct; their `floor` needs 90 %" in last_line(ended.out)
 
 
 def test_ratios(project: ProjectFolder, server: FakeOpenAI) -> None:
@@ -115,7 +115,7 @@ def test_a_ratio_of_costs_that_nobody_knows(project: ProjectFolder) -> None:
     ended = project.run("run")
     assert ended.code == 6
     assert "the cost of a call is unknown, so its ratio is too" in last_line(ended.out)
-    assert project.run("gate").code == 6
+    assert project.run("runs", "gate").code == 6
 
 
 def test_several_candidates_are_corrected_for(project: ProjectFolder) -> None:
@@ -161,12 +161,12 @@ def test_production_is_held_against_the_run_that_promoted_it(project: ProjectFol
     ended = project.run("run")
     assert ended.code == 1
     assert last_line(ended.out) == (
-        "FAIL: the prompt in production: 13 % of answers are correct; `gate: answer floor` needs 80 %; "
+        "FAIL: the prompt in production: 13 % of answers are valid JSON; `gate: format floor` needs 95 %; "
         "correct answers 13 % now, "
         f"100 % when promoted on {day}, 13 worse and 0 better (p < 0.001)"
     )
     dry = project.run("run", "--dry-run")
-    said = "this is in production: its floors decide, and whether it answers worse than it did"
+    said = "this is the production version: the verdict is on its floors and its earlier answers"
     assert " ".join(dry.out.split()).endswith(said)
 
 

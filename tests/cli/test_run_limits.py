@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.bench import limits
 from tests.bench.busy_server import Manner
 
 
+@pytest.mark.slow
 def test_no_case_is_lost_and_none_asked_after_its_answer(tmp_path: Path) -> None:
     manner = Manner((0.02, 0.05), refuse=0.10, fail=0.02, retry_after=0.2, per_minute=3000)
     got = limits.measure(tmp_path, manner, 150)

@@ -84,7 +84,7 @@ def test_the_figures_are_those_of_the_report(project: ProjectFolder, server: Fak
     """A view computes them in SQL, and a report in Python."""
     project.adopt()
     project.run("run", "-q")
-    [report] = project.run("report", "--json").data["runs"]
+    [report] = project.run("runs", "report", "--json").data["runs"]
     figures = project.run("runs", "show", "--json").data["figures"]
     shown = {(item["side"], item["prompt"].removesuffix(".prompt")): item for item in figures}
     assert len(shown) == len(report["rows"]) == 2

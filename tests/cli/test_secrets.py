@@ -91,7 +91,7 @@ def test_all_that_a_promotion_leaves(project: ProjectFolder, server: FakeOpenAI)
         assert list(project.root.glob(".promptbench/*-wal"))
         shown = [
             project.run(*words.split())
-            for words in ("doctor", "gate", "prompts show triage --evidence", "prompts list")
+            for words in ("doctor", "runs gate", "prompts show triage --evidence", "prompts list")
         ]
         assert list(project.root.glob("prompt_store/text/triage/*"))
         is_nowhere(project.root, *(text for one in (first, second, *shown) for text in (one.out, one.err)))

@@ -108,7 +108,7 @@ def test_ten_shards_merged_are_one_run(recorded: ProjectFolder) -> None:
     assert any(flip["candidate"]["attempts"] > 3 for flip in told(merged)["flips"]), "further tries were made"
     [run] = merged.data["runs"]
     assert run["reproduce"] == "promptbench run suites/triage"
-    again = recorded.run("report", run["run"], "--json")
+    again = recorded.run("runs", "report", run["run"], "--json")
     assert json.dumps(told(again)) == json.dumps(told(whole))
 
 
@@ -128,10 +128,10 @@ def test_a_merged_run_can_be_promoted_and_a_shard_cannot(halves: ProjectFolder) 
     assert "no finished run of a whole suite tests 'triage'" in halves.run("promote", "triage").err
     shard = halves.run("runs", "list", "--json").data["runs"][0]
     assert shard["shard"] == "2/2"
-    ended = halves.run("report", shard["run"])
+    ended = halves.run("runs", "report", shard["run"])
     assert (ended.code, "is the shard 2/2" in ended.err) == (2, True)
     assert halves.run("runs", "merge").code == 0
-    assert halves.run("gate").code == 0
+    assert halves.run("runs", "gate").code == 0
     assert "triage@2 is now production" in halves.run("promote", "triage").out
 
 
@@ -139,7 +139,7 @@ def test_a_missing_shard_is_named(project: ProjectFolder) -> None:
     project.adopt()
     project.run("run", "-q", "--shard", "2/3")
     ended = project.run("runs", "merge")
-    assert (ended.code, "these shards are missing: 1/3, 3/3" in ended.err) == (2, True)
+    assert (ended.code, "missing shards: 1/3, 3/3" in ended.err) == (2, True)
     assert not [run for run in project.run("runs", "list", "--json").data["runs"] if not run["shard"]]
 
 
@@ -163,14 +163,14 @@ def test_shards_that_were_split_unlike_name_the_case(halves: ProjectFolder) -> N
 
 def test_durations_make_shards_even(project: ProjectFolder) -> None:
     project.adopt()
-    assert "no run of the suite" in project.run("runs", "durations", "suites/triage").err
+    assert "the suite 'triage' has no run" in project.run("runs", "durations", "suites/triage").err
     project.run("run", "-q")
     assert project.run("runs", "durations", "suites/triage").code == 0
     file = project.root / "suites/triage/durations.json"
     assert set(json.loads(file.read_text(encoding="utf-8"))["cases"]) == {"charged twice", "late parcel", "hello"}
     project.write("suites/triage/durations.json", "[1")
     ended = project.run("run", "--shard", "1/2")
-    assert (ended.code, "does not hold the durations" in ended.err) == (2, True)
+    assert (ended.code, "is not a valid file of durations" in ended.err) == (2, True)
 
 
 def test_more_shards_than_cases_and_a_dead_provider(project: ProjectFolder, server: FakeOpenAI) -> None:
@@ -181,12 +181,12 @@ def test_more_shards_than_cases_and_a_dead_provider(project: ProjectFolder, serv
         "SHARD 9/9: 0 cases run; `promptbench runs merge` judges all shards together",
     )
     for text in ("nonsense", "0/2"):
-        assert "is no shard" in project.run("run", "--shard", text).err
+        assert "is not a valid shard" in project.run("run", "--shard", text).err
 
 
 def test_what_is_no_record_of_this_version_is_refused(project: ProjectFolder) -> None:
-    assert "there is no run record" in project.run("runs", "merge", "nowhere.sqlite").err
+    assert "run record nowhere.sqlite not found" in project.run("runs", "merge", "nowhere.sqlite").err
     file = project.write("text.sqlite", "not a database, but long enough to be looked at as one " * 20)
     ended = project.run("runs", "merge", str(file))
-    assert (ended.code, "is no SQLite database" in ended.err) == (4, True)
-    assert "there is no run of a shard" in project.run("runs", "merge").err
+    assert (ended.code, "is not an SQLite database" in ended.err) == (4, True)
+    assert "no run of a shard in " in project.run("runs", "merge").err

@@ -92,7 +92,7 @@ def test_a_run_on_record_is_promoted_later(project: ProjectFolder, server: FakeO
     project.adopt()
     project.run("run")
     asked = len(server.received)
-    ended = project.run("gate", "latest")
+    ended = project.run("runs", "gate", "latest")
     assert ended.code == 0
     assert "PASS: fixed 2 of 2 failing cases" in ended.out
     ended = project.run("promote", "triage", "--reason", "reviewed")
@@ -372,7 +372,7 @@ def test_what_staging_has_may_lack_evidence_or_the_suite(project: ProjectFolder)
 def test_the_newest_run_that_may_prove_something_is_taken(project: ProjectFolder) -> None:
     project.adopt()
     project.run("run")
-    proving = project.run("gate", "latest", "--json").data["runs"][0]["run"]
+    proving = project.run("runs", "gate", "latest", "--json").data["runs"][0]["run"]
     project.run("run", "--case", "hello")
     ended = project.run("promote", "triage")
     assert ended.code == 0, ended.err

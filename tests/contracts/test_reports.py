@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 
 import pytest
-from tests.api import test_bench_report, test_mutation_report, test_repairs_report
-
 from promptbench.cli import options
 from promptbench.report.renderers import plugins
 from promptbench.report.words import Target
@@ -24,6 +22,8 @@ from promptbench.workflows.trust.calibration_report import (
 from promptbench.workflows.trust.mutation_report import mutation_report
 from promptbench.workflows.trust.repairs_report import repairs_report
 from tests.report import kit
+from tests.workflows.measure import test_bench_report
+from tests.workflows.trust import test_mutation_report, test_repairs_report
 
 FORMATS = plugins.names()
 SHARE = Share(3, 100, 0.01, 0.09)

@@ -13,12 +13,13 @@ import pytest
 import promptbench
 
 PACKAGE = Path(promptbench.__file__).parent
-README = PACKAGE.parent / "README.md"
+ROOT = PACKAGE.parent
+OUTSIDE = (ROOT / "README.md", ROOT / ".github" / "CONTRIBUTING.md", *sorted(ROOT.glob("suites/*/README.md")))
 BANNED = {
     r"\bmend(s|ed|ing)?\b": "fix",
     r"\b(told|tells)\b": "report, warn, print",
     r"\bgoes on\b": "resumes, continues",
-    r"\bis no [a-z]": "is not a valid …",
+    r"(?<!here )\bis no [a-z]": "is not a valid …",
     r"\bso (many|long)\b(?! (as|that)\b)": "n, the given …",
     r"\ball is well\b": "no errors",
     r"\bstands? beside\b": "is next to",
@@ -43,10 +44,10 @@ def texts(path: Path) -> Iterator[tuple[int, str]]:
         yield from enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
 
 
-FILES = [*sorted(path for kind in ("py", "md", "html", "js") for path in PACKAGE.rglob(f"*.{kind}")), README]
+FILES = [*sorted(path for kind in ("py", "md", "html", "js") for path in PACKAGE.rglob(f"*.{kind}")), *OUTSIDE]
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(PACKAGE.parent).as_posix())
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_texts_are_in_the_words_of_the_field(path: Path) -> None:
     found = [
         f"{path.name}:{line}: '{match.group()}': write {better}"

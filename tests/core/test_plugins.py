@@ -17,12 +17,24 @@ KINDS = {
     "ingest": "promptbench.ingest",
     "reports": "promptbench.report.renderers",
 }
-# What is a plug-in of each kind.
+# The smallest plug-in of each kind.
 CHECK = """
 from promptbench.plugins import CheckSpec
 SPEC = CheckSpec(doc="word count: an example.", build=lambda argument, context: None)
 """
-PLUGIN = dict.fromkeys(KINDS, CHECK)
+PROVIDER = """
+from promptbench.plugins import ProviderSpec
+SPEC = ProviderSpec(connect=lambda name, context: None)
+"""
+LOG_FORMAT = """
+from promptbench.plugins import LogFormatSpec
+SPEC = LogFormatSpec(matches=lambda log: False, read=lambda log: iter(()))
+"""
+REPORT = """
+from promptbench.plugins import ReportFormatSpec
+SPEC = ReportFormatSpec(render=lambda reports, target: "")
+"""
+PLUGIN = {"checks": CHECK, "providers": PROVIDER, "ingest": LOG_FORMAT, "reports": REPORT}
 
 
 @pytest.mark.parametrize("written", ["json schema", "json-schema", "json_schema", " JSON  Schema ", "Json-_schema"])
@@ -96,13 +108,12 @@ def python(folder: Path, code: str) -> str:
 
 
 def test_another_package_is_found_by_its_entry_points(tmp_path: Path) -> None:
-    entries = "".join(f"[promptbench.{kind}]\nshop-{kind} = shop_plugin\n" for kind in KINDS)
-    installed(tmp_path, entries, {"shop_plugin.py": CHECK})
+    entries = "".join(f"[promptbench.{kind}]\nshop-{kind} = shop_{kind}_plugin\n" for kind in KINDS)
+    installed(tmp_path, entries, {f"shop_{kind}_plugin.py": text for kind, text in PLUGIN.items()})
     code = "from importlib import import_module\n" + "".join(
         f"plugins = import_module({package!r}).plugins\n"
-        f"print('shop {kind}' in plugins, 'shop_{kind}' in plugins.names(), 'shop_plugin' in sys.modules)\n"
+        f"print('shop {kind}' in plugins, 'shop_{kind}' in plugins.names(), 'shop_{kind}_plugin' in sys.modules)\n"
         f"print(isinstance(plugins.load('Shop-{kind}'), plugins._spec_type))\n"
-        f"del sys.modules['shop_plugin']\n"
         for kind, package in KINDS.items()
     )
     assert python(tmp_path, code) == "True True False\nTrue\n" * len(KINDS)

@@ -77,7 +77,7 @@ def shell(root: Path, script: str, **environ: str) -> subprocess.CompletedProces
 def test_the_recipe_judges_and_the_other_promotes(repository: Repository, project: ProjectFolder) -> None:
     judge, promote = blocks(GUIDE, "sh")
     done = shell(repository.root, judge)
-    assert (done.returncode, "nothing that a suite uses has changed" in done.stderr) == (0, True)
+    assert (done.returncode, "no suite is affected by changes" in done.stderr) == (0, True)
     project.edit("suites/triage/suite.yaml", "case: hello\n", "case: hello\n    note: said first\n")
     repository.commit()
     done = shell(repository.root, judge)
@@ -141,7 +141,7 @@ def test_the_action_annotates_leaves_reports_and_fails_as_the_command_does(
 ) -> None:
     done, outputs, summary = run_action(repository)
     assert (done.returncode, outputs, summary) == (0, {"exit-code": "7"}, ""), done.stderr
-    assert done.stdout.startswith("::notice title=promptbench::nothing that a suite uses")
+    assert done.stdout.startswith("::notice title=promptbench::no suite is affected")
 
     project.edit("suites/triage/suite.yaml", "case: hello\n", "case: hello\n    note: said first\n")
     inputs = {"suites": "suites/triage\nsuites/triage/suite.yaml", "options": "--max-cost 2 -q", "reports": "out"}

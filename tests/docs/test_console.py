@@ -1,4 +1,4 @@
-"""Every console block in README and the guides is run, and prints what it says.
+"""Every console block in README and the guides is run, and prints what the page shows.
 
 A line `…` stands for any lines. Times, costs, ratios, names of runs and hashes differ from run to run; they are
 compared as such.
@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 import promptbench
+from promptbench.cli.app import run
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.suite.loader import load
 from tests.helpers.shipped import copy_store
@@ -69,21 +70,28 @@ def plain(text: str) -> list[str]:
 
 
 def fits(wanted: str, got: str) -> bool:
-    """Whether the lines are the same, `…` standing for any lines; white space is as wide as the figures make it."""
+    """Return whether the lines are the same. `…` matches any lines, and white space any white space."""
     pattern = "".join(r"(?:.*\n)*?" if line == "…" else re.escape(line) + r"\n" for line in plain(wanted))
     return re.fullmatch(pattern, "\n".join(plain(got)) + "\n") is not None
 
 
+# Pages whose examples call the local model for a whole suite: 5 to 50 s each.
+CALL_THE_MODEL = ("README.md", "bench.md", "compare.md", "reports.md")
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A copy of this project as a fresh clone has it, with what the examples need."""
+    """A copy of this project, as a fresh clone has it."""
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     shutil.copytree(ROOT / "suites", tmp_path / "suites")
     copy_store(tmp_path)
-    (tmp_path / "docs").mkdir()
-    (tmp_path / "docs" / "broken.yaml").write_text(BROKEN, encoding="utf-8")
-    (tmp_path / "docs" / "triage.prompt").write_text("{{message}}\n", encoding="utf-8")
     return tmp_path
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def needs_model() -> None:
@@ -97,7 +105,10 @@ def needs_model() -> None:
 @pytest.mark.local_model
 @pytest.mark.xdist_group("local_model")
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(page, id=page.name, marks=pytest.mark.slow if page.name in CALL_THE_MODEL else ()) for page in PAGES],
+)
 def test_console_blocks(page: Path, project: Path) -> None:
     todo = [item for block in blocks(page, "console") for item in commands(block)]
     if todo:
@@ -114,12 +125,27 @@ def test_console_blocks(page: Path, project: Path) -> None:
             timeout=500,
             check=False,
         )
-        said = done.stdout if done.stdout.strip() and "error[" not in done.stderr else done.stderr + done.stdout
-        assert fits(wanted, said), f"$ {command}\n{said}\n--- wanted:\n{wanted}"
+        printed = done.stdout if done.stdout.strip() and "error[" not in done.stderr else done.stderr + done.stdout
+        assert fits(wanted, printed), f"$ {command}\n{printed}\n--- expected:\n{wanted}"
+
+
+def test_the_diagnostic_in_readme(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "suites" / "triage"
+    folder.mkdir(parents=True)
+    (tmp_path / "promptbench.toml").touch()
+    (folder / "suite.yaml").write_text(BROKEN, encoding="utf-8")
+    (folder / "triage.prompt").write_text("{{message}}\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert run(["validate", "suites/triage"]) == 2
+    [expected] = [block for block in blocks(ROOT / "README.md", "text") if "error[PB201]" in block]
+    printed = capsys.readouterr()
+    assert fits(expected, printed.err + printed.out)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_suites_in_the_text_are_sound(page: Path, tmp_path: Path) -> None:
+def test_suites_in_the_text_are_valid(page: Path, tmp_path: Path) -> None:
     for block in blocks(page, "yaml"):
         if block.startswith("suite:"):
             found = Diagnostics()
@@ -130,16 +156,18 @@ def test_suites_in_the_text_are_sound(page: Path, tmp_path: Path) -> None:
             assert not list(found)
 
 
-def test_the_cases_in_the_guide_about_them_are_sound(tmp_path: Path) -> None:
+def test_the_cases_in_the_guide_about_them_are_valid(tmp_path: Path) -> None:
     page = DOCS / "guides" / "cases.md"
     [line] = re.findall(r"^    (\{.*\})$", page.read_text(encoding="utf-8"), re.MULTILINE)
     for block in blocks(page, "yaml"):
-        prepared, found = joined(tmp_path, block, {"more.jsonl": line + "\n"})
+        bench, found = joined(tmp_path, block, {"more.jsonl": line + "\n"})
         assert messages(found) == []
-        assert prepared
+        assert bench
 
 
 @pytest.mark.parametrize("page", [*PAGES, *sorted(DOCS.glob("*.md"))], ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
-        assert (page.parent / target).exists(), target
+    for target, anchor in re.findall(r"\]\(([^)#:]*)(?:#([^)]+))?\)", page.read_text(encoding="utf-8")):
+        file = page.parent / target if target else page
+        assert file.exists(), target
+        assert not anchor or anchor in anchors(file), f"{target}#{anchor}"

@@ -22,10 +22,10 @@ cases:
 OWN = "def own(vars):\n    return 'x'\n"
 
 
-def prepared_of(folder: Path, head: str = HEAD, **more: str) -> PreparedSuite:
-    prepared, found = joined(folder, head + CASES, {"own.py": OWN}, **more)
-    assert prepared is not None, found.errors
-    return prepared
+def bench_of(folder: Path, head: str = HEAD, **more: str) -> PreparedSuite:
+    bench, found = joined(folder, head + CASES, {"own.py": OWN}, **more)
+    assert bench is not None, found.errors
+    return bench
 
 
 def by_tokens(model: ModelRef, usage: Usage) -> float:
@@ -33,28 +33,28 @@ def by_tokens(model: ModelRef, usage: Usage) -> float:
 
 
 def test_every_repeat_of_every_prompt_counts(tmp_path: Path) -> None:
-    one = estimates(prepared_of(tmp_path), Repeats(1), by_tokens)["openai/fake"]
+    one = estimates(bench_of(tmp_path), Repeats(1), by_tokens)["openai/fake"]
     assert (one.calls, one.output_tokens) == (2, 2 * ASSUMED_OUTPUT)
     # `Which team is this for? Hello` and the longer one, four characters a token, each rounded up.
     assert one.input_tokens == -(-29 // 4) + -(-50 // 4)
     assert one.cost == pytest.approx(one.input_tokens * 0.001 + one.output_tokens * 0.01)
-    three = estimates(prepared_of(tmp_path, champion="Team? {{message}}\n"), Repeats(3), by_tokens)["openai/fake"]
+    three = estimates(bench_of(tmp_path, champion="Team? {{message}}\n"), Repeats(3), by_tokens)["openai/fake"]
     assert three.calls == 2 * 2 * 3
 
 
 def test_a_bound_on_the_answer_is_the_most_to_expect(tmp_path: Path) -> None:
-    prepared = prepared_of(tmp_path, champion="---\nconfig: {maxOutputTokens: 20}\n---\nTeam? {{message}}\n")
-    assert estimates(prepared, Repeats(1), by_tokens)["openai/fake"].output_tokens == 2 * (ASSUMED_OUTPUT + 20)
+    bench = bench_of(tmp_path, champion="---\nconfig: {maxOutputTokens: 20}\n---\nTeam? {{message}}\n")
+    assert estimates(bench, Repeats(1), by_tokens)["openai/fake"].output_tokens == 2 * (ASSUMED_OUTPUT + 20)
 
 
 def test_a_model_that_is_a_function_is_asked_once_and_reads_nothing(tmp_path: Path) -> None:
     head = HEAD.replace("[openai/fake]", "[openai/fake, 'python/own.py:own']")
-    found = estimates(prepared_of(tmp_path, head), Repeats(3), lambda model, usage: 0.0)
+    found = estimates(bench_of(tmp_path, head), Repeats(3), lambda model, usage: 0.0)
     assert found["openai/fake"].calls == 6
     assert found["python/own.py:own"].calls == 2
     assert found["python/own.py:own"].input_tokens == 0
 
 
 def test_an_unknown_price_is_no_price_at_all(tmp_path: Path) -> None:
-    found = estimates(prepared_of(tmp_path), Repeats(1), lambda model, usage: None)
+    found = estimates(bench_of(tmp_path), Repeats(1), lambda model, usage: None)
     assert found["openai/fake"] == Estimate(2, 21, 2 * ASSUMED_OUTPUT, None)

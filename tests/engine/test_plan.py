@@ -19,7 +19,7 @@ gate: {repeats: 2}
 OWN = "def answer(vars):\n    return 'x'\n"
 
 
-def prepared(folder: Path) -> PreparedSuite:
+def bench(folder: Path) -> PreparedSuite:
     lines = [json.dumps({"case": name, "vars": {"message": name}}) for name in ("two", "three")]
     files = {"more.jsonl": "\n".join(lines), "own.py": OWN}
     found = joined(folder, SUITE, files, champion=PROMPT.replace("Which", "What"))
@@ -28,7 +28,7 @@ def prepared(folder: Path) -> PreparedSuite:
 
 
 def test_every_case_is_asked_of_both_prompts_and_once_of_an_own_model(tmp_path: Path) -> None:
-    ours = prepared(tmp_path)
+    ours = bench(tmp_path)
     tasks = list(first_round(ours, Repeats(2)))
     assert len(tasks) == first_round_size(ours, Repeats(2)) == 3 * (2 * 2 + 1)
     assert round_sizes(ours, Repeats(2)) == {"openai/fake": 12, "python/own.py:answer": 3}
@@ -44,7 +44,7 @@ def test_every_case_is_asked_of_both_prompts_and_once_of_an_own_model(tmp_path: 
 
 
 def test_what_is_done_is_neither_asked_nor_built(tmp_path: Path) -> None:
-    ours = prepared(tmp_path)
+    ours = bench(tmp_path)
     (tmp_path / "more.jsonl").unlink()  # so that building one of its cases would fail
 
     def done(key: AttemptKey) -> bool:

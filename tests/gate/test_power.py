@@ -71,8 +71,8 @@ def test_outlooks() -> None:
         (
             105,
             PassRate(),
-            "if production passes 98 % of tries (`promptbench calibrate` measures it), a harmless change keeps it "
-            "in 97 % of runs",
+            "if production passes 98 % of tries (`promptbench suite calibrate` measures it), a harmless change keeps "
+            "it in 97 % of runs",
         ),
         (
             80,

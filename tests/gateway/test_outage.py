@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import threading
-import time
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
@@ -380,7 +379,6 @@ def test_a_server_that_goes_away_and_comes_back() -> None:
             await gateway.close()
 
     done, server = threading.Event(), threading.Thread(target=back_again)
-    began = time.monotonic()
     try:
         with first:
             replies = asyncio.run(run(first.base_url))
@@ -393,4 +391,3 @@ def test_a_server_that_goes_away_and_comes_back() -> None:
     # Those on the wire when the server went were asked again, one question was the probe, and nothing else.
     assert set(asked) == {f"case {n}" for n in range(100)}
     assert len(asked) - 100 <= 6
-    assert time.monotonic() - began < 20

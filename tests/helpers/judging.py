@@ -86,7 +86,7 @@ def agree(project: ProjectFolder, *more: str) -> Ended:
     rows = [{"case": name, "answer": f"Sorry about {name}.", "label": "pass"} for name in CASES]
     rows += [{"case": name, "answer": f"Noted: {name}.", "label": "fail"} for name in CASES]
     project.write(f"{FOLDER}/labels.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
-    return project.run("agree", FOLDER, "--labels", f"{FOLDER}/labels.jsonl", *more)
+    return project.run("suite", "agreement", FOLDER, "--labels", f"{FOLDER}/labels.jsonl", *more)
 
 
 def to_judge(server: FakeOpenAI) -> list[dict[str, Any]]:

@@ -63,7 +63,7 @@ def linted(
     lint = Lint(variants, windows)
     for item in cases:
         lint.look(item)
-    lint.tell(found)
+    lint.report(found)
     return list(found)
 
 

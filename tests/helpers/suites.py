@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from promptbench.core.diagnostics import Diagnostics
-from promptbench.engine.prepare.assemble import Stored, Surroundings, assemble
+from promptbench.engine.prepare.assemble import assemble
+from promptbench.engine.prepare.options import PrepareOptions, Selection, StoredPrompt
 from promptbench.engine.prepare.prepared_suite import PreparedSuite
 from promptbench.suite.loader import load
 from promptbench.suite.models import Suite
@@ -43,21 +44,22 @@ def joined(
     files: Mapping[str, str] | None = None,
     *,
     champion: str | None = None,
-    **around: Any,
+    environ: Mapping[str, str] | None = None,
+    **selection: Any,
 ) -> tuple[PreparedSuite | None, Diagnostics]:
-    """A suite and its files, joined; `openai` is a server on this machine that nobody asks."""
+    """Write a suite and its files, and prepare it; `openai` is a server on this machine that is never called."""
     write(folder, {"triage.prompt": PROMPT, "suite.yaml": text, **(files or {})})
     found = Diagnostics()
     suite = load(folder / "suite.yaml", "suite.yaml", found)
-    surroundings = Surroundings(
+    options = PrepareOptions(
         root=folder,
-        environ=around.pop("environ", {}),
+        environ=environ or {},
         allowed_code=("*.py",),
         provider_options={"openai": {"base_url": "http://127.0.0.1:9/v1"}},
-        champion=lambda _: Stored("triage@1", champion) if champion else None,
-        **around,
+        champion=lambda _: StoredPrompt("triage@1", champion) if champion else None,
+        selection=Selection(**selection),
     )
-    return (assemble(suite, surroundings, found) if suite else None), found
+    return (assemble(suite, options, found) if suite else None), found
 
 
 def messages(found: Diagnostics) -> list[str]:

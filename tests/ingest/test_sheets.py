@@ -63,8 +63,7 @@ def test_columns_that_nobody_knows_are_told_once() -> None:
     assert reasons(read(log(content))) == [
         (
             "the columns",
-            "no column for the input and no column for the answer among alpha, beta:"
-            " map one, such as input=alpha",
+            "no column for the input and no column for the answer among alpha, beta: map one, such as input=alpha",
         )
     ]
     (first, second) = calls(log(content, input="alpha", answer="beta"))

@@ -1,10 +1,8 @@
 from __future__ import annotations
 
-import json
 import statistics
 from collections.abc import Sequence
 from itertools import pairwise
-from pathlib import Path
 
 import numpy
 import pytest
@@ -12,8 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptbench.metrics.latency import ENOUGH, Latency, TokenBucket, by_tokens, quantile
-
-DATA = Path(__file__).parents[2].parent / "shared" / "data"
 
 _times = st.lists(st.floats(0, 1e7), min_size=1, max_size=60)
 
@@ -99,48 +95,3 @@ def test_every_call_of_known_tokens_is_in_one_bucket(calls: list[tuple[float, in
     for bucket in found:
         inside = [time for time, tokens in calls if bucket.least <= tokens <= bucket.most]
         assert Latency.of(inside) == bucket.latency
-
-
-@pytest.mark.skipif(not (DATA / "bfcl_logs").exists(), reason="the BFCL logs are not on this machine")
-@pytest.mark.parametrize(
-    ("model", "whole", "by_output"),
-    [
-        (
-            "claude-instant-1.2",
-            "0.72 2.48 0.32",
-            {15: "0.54 2.36", 31: "0.64 2.81", 63: "0.76 1.20", 127: "1.11 1.49"},
-        ),
-        ("gpt-3.5-turbo-0125", "0.60 2.25 0.33", {}),
-    ],
-)
-def test_published_figures_of_bfcl(model: str, whole: str, by_output: dict[int, str]) -> None:
-    with (DATA / "bfcl_logs" / f"{model}.jsonl").open() as lines:
-        calls = [json.loads(line) for line in lines]
-    times, tokens = [call["latency_s"] for call in calls], [call["output_tokens"] for call in calls]
-    latency = Latency.of(times)
-    assert latency is not None
-    assert f"{latency.p50:.2f} {latency.p99:.2f} {latency.deviation:.2f}" == whole
-    buckets = {bucket.most: bucket.latency for bucket in by_tokens(times, tokens)}
-    for most, figures in by_output.items():
-        assert f"{buckets[most].p50:.2f} {buckets[most].p99:.2f}" == figures
-
-
-@pytest.mark.skipif(not (DATA / "llmperf_2023").exists(), reason="the LLMPerf data are not on this machine")
-@pytest.mark.parametrize(
-    ("host", "figures"),
-    [
-        ("anyscale", "2.26 3.71 0.46"),
-        ("bedrock", "6.99 8.09 0.40"),
-        ("fireworks", "3.77 4.49 0.27"),
-        ("groq", "0.81 0.99 0.07"),
-        ("lepton", "4.57 4.82 0.38"),
-        ("perplexity", "4.97 5.84 0.65"),
-        ("replicate", "12.37 74.95 12.25"),
-        ("together", "2.44 3.53 0.28"),
-    ],
-)
-def test_published_figures_of_llmperf(host: str, figures: str) -> None:
-    calls = json.loads((DATA / "llmperf_2023" / f"{host}_70b.json").read_text())
-    latency = Latency.of([call["end_to_end_latency_s"] for call in calls if call["error_code"] is None])
-    assert latency is not None
-    assert f"{latency.p50:.2f} {latency.p99:.2f} {latency.deviation:.2f}" == figures

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import time
 from typing import Any
 
 import pytest
@@ -255,11 +254,9 @@ def test_the_key_is_in_no_message() -> None:
 
 
 def test_a_stalled_server_times_out() -> None:
-    began = time.monotonic()
     error = failure([stall()], timeout=0.3)
     assert error.kind is FailureKind.TRANSIENT
     assert error.message == "no answer from anthropic/m-1 within 0.3 s"
-    assert time.monotonic() - began < 10
 
 
 @pytest.mark.parametrize("step", [cut_off(), hang_up()], ids=["mid-body", "at-once"])

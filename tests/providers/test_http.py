@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from typing import Any
 
 import pytest
@@ -209,9 +208,7 @@ def test_a_rate_limit_says_how_long_to_wait() -> None:
 
 
 def test_a_stalled_server_times_out() -> None:
-    began = time.monotonic()
     assert failure([fake.stall()], timeout=0.3).message == "no answer from http/intents within 0.3 s"
-    assert time.monotonic() - began < 5
 
 
 def test_cookies_of_one_answer_are_not_sent_with_the_next() -> None:

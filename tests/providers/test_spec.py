@@ -40,7 +40,7 @@ def shout(monkeypatch: pytest.MonkeyPatch) -> ProviderSpec:
     example = text[text.index("    from promptbench.plugins") :]
     module = ModuleType("shout")
     exec(textwrap.dedent(example), module.__dict__)
-    monkeypatch.setitem(plugins._loaded, "shout", module)
+    monkeypatch.setitem(plugins._loaded, "shout", module.SPEC)
     return provider_spec("shout")
 
 

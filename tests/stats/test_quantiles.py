@@ -60,6 +60,7 @@ def test_the_interval_has_its_figure_in_it() -> None:
     assert quantile_interval(ordered, 99.01, 0.99) == Interval(99.01, 97.0, None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DISTRIBUTIONS)
 def test_intervals_hold_the_truth_as_often_as_they_promise(name: str) -> None:
     """150 samples of 400: at 95 % fewer than 133 are expected in one of 3,000 tests."""

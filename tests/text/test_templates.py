@@ -102,7 +102,7 @@ def test_odd_texts_take_no_time(text: str) -> None:
     start = time.process_time()
     with suppress(TemplateError):
         join(split(text))
-    assert time.process_time() - start < 2
+    assert time.process_time() - start < 20
 
 
 @pytest.mark.parametrize("name", ["a", "a.b", "_a", "a-b", "a.0", "A9.b_c"])

@@ -8,9 +8,10 @@ import pytest
 
 from promptbench.core.errors import InputError
 from promptbench.core.types import Usage
+from promptbench.engine.prepare.options import Selection
 from promptbench.engine.prepare.prepared_suite import PreparedSuite
 from promptbench.gateway import RateLimiter
-from promptbench.project import Project, Selection
+from promptbench.project import Project
 from promptbench.workflows.judge.execute import limiters_of
 from tests.helpers.project import SUITE, V2
 
@@ -38,8 +39,8 @@ def opened(folder: Path, settings: str) -> tuple[Project, PreparedSuite]:
     (folder / "suites/triage/triage.better.prompt").write_text(V2)
     workspace = Project.open(folder, {})
     with workspace.prompts() as store:
-        prepared_suites, _ = workspace.assemble(Selection(), store=store, runs=None)
-    return workspace, prepared_suites[0]
+        benches, _ = workspace.assemble(Selection(), store=store, runs=None)
+    return workspace, benches[0]
 
 
 def wait_for_the_second(limiter: RateLimiter, usage: Usage) -> float:
@@ -62,9 +63,9 @@ def test_without_a_limit_it_is_learnt(tmp_path: Path) -> None:
 
 
 def test_what_was_learnt_stays_known_in_the_next_suite(tmp_path: Path) -> None:
-    workspace, prepared = opened(tmp_path, SETTINGS)
-    first = limiters_of(workspace, prepared, {})
-    assert limiters_of(workspace, prepared, first)["openai/fake"] is first["openai/fake"]
+    workspace, bench = opened(tmp_path, SETTINGS)
+    first = limiters_of(workspace, bench, {})
+    assert limiters_of(workspace, bench, first)["openai/fake"] is first["openai/fake"]
 
 
 @pytest.mark.parametrize("line", ["requests-per-minute = 0", "requests-per-minute = 'many'", "per-hour = 5"])

@@ -1,144 +1,69 @@
-"""Joins a suite with its prompts, models, checks and logs, and finds in one pass all that does not fit."""
+"""Prepare a suite: connect its models, build its cases, and report everything that does not fit in one pass."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 from promptbench.core.canonical import digest
 from promptbench.core.diagnostics import Code, Diagnostics, Location, Severity, did_you_mean
 from promptbench.core.plugins import module_name
-from promptbench.core.protocols import Problem, ProviderContext, Recordings
-from promptbench.core.types import Answer, Json, LoggedCall, ModelRef, Request, Side
-from promptbench.engine.prepare.cases import CaseBuilder, PromptInPlay
-from promptbench.engine.prepare.judges import Judged, connected, spared_words, tell_advisory, tell_own_judges
+from promptbench.core.protocols import JudgedCheck, Problem, ProviderContext
+from promptbench.core.types import Answer, Json, ModelRef, Request
+from promptbench.engine.prepare.cases import CaseBuilder
+from promptbench.engine.prepare.judges import JUDGE_DEFAULTS, warn_advisory, warn_own_judges
 from promptbench.engine.prepare.lint.lint import Lint
 from promptbench.engine.prepare.lint.windows import Window
 from promptbench.engine.prepare.logs import read_logs
+from promptbench.engine.prepare.options import PrepareOptions, display_path
 from promptbench.engine.prepare.prepared_suite import (
     PreparedCase,
+    PreparedCases,
     PreparedJudge,
     PreparedModel,
     PreparedSuite,
     Variant,
-    sparing,
+    without_params,
 )
-from promptbench.parsing.ladder import BUILT_IN, Ladder
-from promptbench.prompts.parser import load as load_prompt
-from promptbench.prompts.parser import parse_prompt
+from promptbench.engine.prepare.prompts import load_candidates, load_champion
 from promptbench.prompts.prompt import Prompt
 from promptbench.providers import plugins as providers
 from promptbench.providers import provider_spec
 from promptbench.suite.models import ModelEntry, Suite
-from promptbench.yaml.paths import below
-from promptbench.yaml.source import Source
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """What the store has under `production`: how it is shown, and its text."""
-
-    label: str
-    source: str
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What the joining needs to know besides the suite. `champion` gives what production has under a prompt's name."""
-
-    root: Path
-    environ: Mapping[str, str]
-    allowed_code: Sequence[str]
-    provider_options: Mapping[str, Mapping[str, Json]]
-    champion: Callable[[str], Stored | None]
-    recordings: Recordings | None = None
-    ladder: Ladder = BUILT_IN
-    prompts: tuple[Path, ...] = ()
-    models: tuple[str, ...] = ()
-    cases: tuple[str, ...] = ()
-    tags: tuple[str, ...] = ()
-    # Logged calls in the place of the suite's logs; then only their cases are wanted.
-    calls: tuple[LoggedCall, ...] | None = None
-    # A prompt's name and a version of it, in the place of the suite's candidates.
-    candidate: tuple[str, Stored] | None = None
-    # Whether a model is joined whose key is not in the environment: it is told, and cannot be asked.
-    without_keys: bool = False
-
-    @property
-    def partial(self) -> bool:
-        """Whether only some of the cases are wanted."""
-        return bool(self.cases or self.tags) or self.calls is not None
-
-    def selects(self, case: PreparedCase) -> bool:
-        """Whether a case is wanted: its name fits a pattern, and it has one of the tags."""
-        by_name = not self.cases or any(fnmatchcase(case.name, pattern) for pattern in self.cases)
-        return by_name and (not self.tags or bool({*self.tags} & {*case.tags}))
-
-    def shown(self, path: Path) -> str:
-        """A path as people are told it: from the project's root, with forward slashes."""
-        try:
-            return path.resolve().relative_to(self.root).as_posix()
-        except ValueError:
-            return path.as_posix()
-
-
-def prompts_in_play(suite: Suite, around: Surroundings, found: Diagnostics) -> list[PromptInPlay]:
-    """The candidates of a suite and what is in production, which stands last; what is wrong with them is in `found`."""
-    joiner = _Joiner(suite, around, found)
-    candidates = joiner.candidates()
-    return _in_play(candidates, joiner.champion(candidates))
-
-
-def _in_play(candidates: Sequence[Variant], champion: Variant | None) -> list[PromptInPlay]:
-    return [PromptInPlay(item.prompt, item.label) for item in (*candidates, *((champion,) if champion else ()))]
-
-
-def assemble(suite: Suite, around: Surroundings, found: Diagnostics) -> PreparedSuite | None:
-    """The bench of a sound suite; None when something does not fit, which is then in `found`."""
+def assemble(suite: Suite, options: PrepareOptions, found: Diagnostics) -> PreparedSuite | None:
+    """Return the prepared suite, or None if it has errors. Errors and warnings are added to `found`."""
     before = len(found.errors)
-    joiner = _Joiner(suite, around, found)
-    candidates = joiner.candidates()
-    champion = joiner.champion(candidates)
-    _tell_changed_schemas(suite, candidates, champion, found)
-    prompts = _in_play(candidates, champion)
-    models = joiner.models([item.prompt for item in prompts])
+    candidates = load_candidates(suite, options, found)
+    champion = load_champion(candidates, options, found)
+    _warn_changed_schemas(suite, candidates, champion, found)
+    variants = [*candidates, *([champion] if champion else [])]
+    connector = _ModelConnector(suite, options, found)
+    models = connector.connect([variant.prompt for variant in variants])
     builder = CaseBuilder(
         suite,
-        prompts,
+        variants,
         found,
+        options,
         has_baseline=any(not model.uses_prompt for model in models),
-        root=around.root,
-        allowed_code=around.allowed_code,
-        said=joiner.said,
-        ladder=around.ladder,
+        answers=connector.recorded_answer,
     )
-    lint = Lint([*candidates, *((champion,) if champion else ())], joiner.windows(models), suite.checks)
-    calls = read_logs(suite, found) if around.calls is None else around.calls
+    lint = Lint(variants, connector.windows(models), suite.checks)
+    calls = read_logs(suite, found) if options.calls is None else options.calls
 
     def selects(case: PreparedCase) -> bool:
-        return around.selects(case) and (around.calls is None or case.name in builder.calls)
+        return options.selection.selects(case) and (options.calls is None or case.name in builder.calls)
 
     cases = builder.scan(calls, selects, lint.look)
-    lint.tell(found)
-    judges = joiner.judges(builder.judged.values())
-    tell_own_judges(builder.judged.values(), models, found)
-    tell_advisory(builder.judged.values(), around.shown(suite.folder), found)
-    for tag, names in cases.tagged.items():
-        if not (names or around.partial or len(found.errors) > before):
-            hint = "write it under the 'tags:' of the cases that it is about"
-            found.add(
-                Code.BAD_VALUE,
-                f"no case has the tag '{tag}'",
-                suite.location(("gate", "tags", tag), key=True),
-                hint=hint,
-            )
-    only_logs = suite.logs and not suite.document.value.get("cases")
-    if not cases and only_logs and not around.partial and len(found.errors) == before:
-        hint = "write a case under 'cases:', or name a log with failing calls"
-        found.add(Code.NO_CASES, "no case is left: no logged call fails a check", suite.location(("log",)), hint=hint)
+    lint.report(found)
+    judged = builder.judged.values()
+    judges = connector.connect_judges(judged)
+    warn_own_judges(judged, models, found)
+    warn_advisory(judged, display_path(suite.folder, options.root), found)
+    if len(found.errors) == before and not options.partial:
+        _report_missing_cases(suite, cases, found)
     if len(found.errors) > before or not candidates:
         return None
     return PreparedSuite(
@@ -150,118 +75,69 @@ def assemble(suite: Suite, around: Surroundings, found: Diagnostics) -> Prepared
         accept=suite.accept,
         suite_hash=builder.suite_hash,
         checks_hash=builder.checks_hash,
-        partial=around.partial or joiner.leaves_out(models),
+        partial=options.partial or connector.omits_gated_model(models),
         judges=judges,
-        judged_checks=tuple(check for check, _ in builder.judged.values()),
+        judged_checks=tuple(check for check, _ in judged),
         calls=builder.calls,
-        ladder=around.ladder,
-        replayed=around.calls is not None,
+        ladder=options.ladder,
+        replayed=options.calls is not None,
     )
 
 
-def _tell_changed_schemas(
+def _warn_changed_schemas(
     suite: Suite, candidates: Sequence[Variant], champion: Variant | None, found: Diagnostics
 ) -> None:
-    """Each prompt is held to its own output schema, so a candidate that loosens it must not do so unseen."""
-    theirs = champion.prompt.output_schema if champion else None
+    # Each prompt is checked by its own output schema, so a candidate could pass by loosening it.
+    schema = champion.prompt.output_schema if champion else None
     for item in candidates:
-        if theirs is not None and item.prompt.output_schema != theirs:
+        if champion is not None and schema is not None and item.prompt.output_schema != schema:
             found.add(
                 Code.BAD_SCHEMA,
-                f"{item.label} has another output schema than {champion.label if champion else ''}",
+                f"{item.label} and {champion.label} have different output schemas",
                 suite.location(("prompt",)),
-                hint="'json schema: output' holds each prompt to its own; compare the two before you trust the verdict",
+                hint="'json schema: output' checks each prompt by its own; compare them before you trust the verdict",
                 severity=Severity.WARNING,
             )
 
 
-class _Joiner:
-    def __init__(self, suite: Suite, around: Surroundings, found: Diagnostics) -> None:
+def _report_missing_cases(suite: Suite, cases: PreparedCases, found: Diagnostics) -> None:
+    if not cases and suite.logs and not suite.document.value.get("cases"):
+        found.add(
+            Code.NO_CASES,
+            "no case is left: no logged call fails a check",
+            suite.location(("log",)),
+            hint="write a case under 'cases:', or name a log with failing calls",
+        )
+        return
+    for tag, names in cases.tagged.items():
+        if not names:
+            found.add(
+                Code.BAD_VALUE,
+                f"no case has the tag '{tag}'",
+                suite.location(("gate", "tags", tag), key=True),
+                hint="write it under the 'tags:' of the cases that it is about",
+            )
+
+
+class _ModelConnector:
+    """Connects the models and judges of one suite. Nothing is called."""
+
+    def __init__(self, suite: Suite, options: PrepareOptions, found: Diagnostics) -> None:
         self._suite = suite
-        self._around = around
+        self._options = options
         self._found = found
 
-    def candidates(self) -> tuple[Variant, ...]:
-        if self._around.candidate is not None:
-            name, stored = self._around.candidate
-            prompt = parse_prompt(Source(f"{name}.compared.prompt", stored.source), self._found)
-            return (Variant(prompt, Side.CANDIDATE, stored.label),) if prompt else ()
-        prompts: dict[str, Prompt] = {}
-        for path, location in self._prompt_files():
-            prompt = self._load(path, location)
-            if prompt is not None:
-                prompts.setdefault(prompt.hash, prompt)
-        names = {prompt.name for prompt in prompts.values()}
-        if len(names) > 1:
-            self._found.add(
-                Code.BAD_VALUE,
-                f"the candidates belong to different prompts: {', '.join(sorted(names))}",
-                self._suite.location(("prompt",)),
-                hint="the name up to the first dot must be the same: triage.short.prompt, triage.long.prompt",
-            )
-        return tuple(Variant(item, Side.CANDIDATE, Path(item.file).name) for item in prompts.values())
-
-    def _load(self, path: Path, location: Location) -> Prompt | None:
-        if not path.is_file():
-            near = [item.name for item in path.parent.glob("*.prompt")] if path.parent.is_dir() else []
-            guess = did_you_mean(path.name, near)
-            hint = f"did you mean '{guess}'?" if guess else f"prompts there: {', '.join(sorted(near)) or 'none'}"
-            if any(char < " " for char in path.name):
-                hint = "a backslash inside double quotes means something special: write / between folders"
-            self._found.add(Code.FILE_NOT_FOUND, f"there is no prompt file '{path.name}'", location, hint=hint)
-            return None
-        return load_prompt(path, self._around.shown(path), self._found)
-
-    def _prompt_files(self) -> Iterable[tuple[Path, Location]]:
-        if self._around.prompts:
-            for path in self._around.prompts:
-                yield path, Location(self._around.shown(path))
-            return
-        for index, written in enumerate(self._suite.prompts):
-            location = self._suite.location(("prompt", index))
-            if not any(char in written for char in "*?["):
-                file = below(self._suite.folder, written, location, self._found)
-                if file is not None:
-                    yield file, location
-                continue
-            if below(self._suite.folder, written, location, self._found) is None:
-                continue
-            try:
-                matches = [
-                    path for path in sorted(self._suite.folder.glob(written.replace("\\", "/"))) if path.is_file()
-                ]
-            except ValueError:
-                hint = "'**' stands for folders and stands alone: write it as **/NAME.prompt"
-                self._found.add(Code.BAD_VALUE, f"'{written}' is not a pattern", location, hint=hint)
-                continue
-            if not matches:
-                hint = "the prompt's text belongs into a file of its own: write that file's name here"
-                hint = hint if "{{" in written else "look at the names of the files beside the suite"
-                self._found.add(Code.FILE_NOT_FOUND, f"no file fits '{written}'", location, hint=hint)
-            for path in matches:
-                if below(self._suite.folder, path.relative_to(self._suite.folder).as_posix(), location, self._found):
-                    yield path, location
-
-    def champion(self, candidates: Sequence[Variant]) -> Variant | None:
-        """What is in production now, under the name of the candidates."""
-        if not candidates:
-            return None
-        stored = self._around.champion(candidates[0].prompt.name)
-        if stored is None:
-            return None
-        prompt = parse_prompt(Source(f"{stored.label}.prompt", stored.source), self._found)
-        return Variant(prompt, Side.CHAMPION, stored.label) if prompt else None
-
-    def models(self, prompts: Sequence[Prompt]) -> tuple[PreparedModel, ...]:
+    def connect(self, prompts: Sequence[Prompt]) -> tuple[PreparedModel, ...]:
+        """Return the models of the suite, or those selected. Models with errors are left out."""
         gated = self._suite.gate.models
         entries = list(self._entries())
         for index, name in enumerate(gated):
             known = {str(entry.ref) for entry, _ in entries}
-            if known and name not in known and not self._around.models:
+            if known and name not in known and not self._options.selection.models:
                 guess = did_you_mean(name, [str(entry.ref) for entry, _ in entries])
                 self._found.add(
                     Code.UNKNOWN_MODEL,
-                    f"the gate asks for '{name}', which is not among the models",
+                    f"the gate needs '{name}', which is not one of the suite's models",
                     self._suite.location(("gate", "models", index)),
                     hint=f"did you mean '{guess}'?" if guess else "add it under 'models:'",
                 )
@@ -278,40 +154,59 @@ class _Joiner:
         location = self._suite.location((*entry.path, "fallback"))
         if entry.fallback == entry.ref:
             self._found.add(
-                Code.BAD_VALUE, f"{model.name} is no fallback for itself", location, hint="name another model"
+                Code.BAD_VALUE, f"{model.name} cannot be its own fallback", location, hint="name another model"
             )
             return model
         other = self._model(ModelEntry(entry.fallback, None, entry.path), location, (), prompts)
         if other is not None and other.uses_prompt is not model.uses_prompt:
             sees, blind = (other, model) if other.uses_prompt else (model, other)
-            message = f"{sees.name} gets the prompt and {blind.name} does not, so one cannot answer for the other"
-            self._found.add(Code.BAD_VALUE, message, location, hint="name a model that is asked in the same way")
+            self._found.add(
+                Code.BAD_VALUE,
+                f"{sees.name} gets the prompt and {blind.name} does not, so one cannot replace the other",
+                location,
+                hint="name a model that gets the same input",
+            )
         return replace(model, fallback=replace(other, gated=False) if other else None)
 
-    def judges(self, judged: Judged) -> dict[str, PreparedJudge]:
-        """The models that checks ask, by name."""
+    def connect_judges(self, judged: Iterable[tuple[JudgedCheck, Location]]) -> dict[str, PreparedJudge]:
+        """Return the models that the checks call, by name. Each check comes with its location."""
+        judges: dict[str, PreparedJudge | None] = {}
+        for check, location in judged:
+            for ref in check.judges:
+                if str(ref) not in judges:
+                    judges[str(ref)] = self._connect_judge(ref, location)
+                for problem in self._refused(ref, check.config or {}) if judges[str(ref)] else ():
+                    self._found.add(Code[problem.code], problem.message, location, hint=problem.hint)
+        return {name: judge for name, judge in judges.items() if judge is not None}
 
-        def connect(ref: ModelRef, location: Location) -> PreparedModel | None:
-            return self._model(ModelEntry(ref, None, ()), location, (), ())
+    def _connect_judge(self, ref: ModelRef, location: Location) -> PreparedJudge | None:
+        model = self._model(ModelEntry(ref, None, ()), location, (), ())
+        if model is not None and not model.uses_prompt:
+            self._found.add(
+                Code.BAD_VALUE, f"{ref} gets no messages, so it cannot judge", location, hint="name a language model"
+            )
+            return None
+        return PreparedJudge(replace(model, gated=False), self._unsupported_defaults(ref)) if model else None
 
-        return connected(judged, connect, self._refused, self._found)
+    def _unsupported_defaults(self, ref: ModelRef) -> frozenset[str]:
+        return frozenset(word for word, value in JUDGE_DEFAULTS.items() if self._refused(ref, {word: value}))
 
     def _refused(self, ref: ModelRef, config: Mapping[str, Json]) -> list[Problem]:
         return provider_spec(ref.provider).unsupported(ref.name, self._context(ref.provider), config)
 
-    def said(self, question: Request) -> Answer | None:
-        """What a judge is on record to have answered."""
-        ref, kept = question.model, self._around.recordings
-        if kept is None or ref.provider not in providers:
+    def recorded_answer(self, request: Request) -> Answer | None:
+        """Return the recorded answer of a judge, or None if there is none."""
+        ref, recordings = request.model, self._options.recordings
+        if recordings is None or ref.provider not in providers:
             return None
-        found = kept.find(digest(sparing(question, spared_words(ref, self._refused)).as_dict()))
+        found = recordings.find(digest(without_params(request, self._unsupported_defaults(ref)).as_dict()))
         return found[0] if found else None
 
-    def leaves_out(self, models: Sequence[PreparedModel]) -> bool:
-        """Whether a model that the suite wants to pass is not among these."""
-        there = {model.name for model in models}
+    def omits_gated_model(self, models: Sequence[PreparedModel]) -> bool:
+        """Return True if the suite has a gated model that is not among `models`."""
+        names = {model.name for model in models}
         gated = self._suite.gate.models
-        missing = [entry.ref for entry in self._suite.models if str(entry.ref) not in there]
+        missing = [entry.ref for entry in self._suite.models if str(entry.ref) not in names]
         return any(
             str(ref) in gated if gated else self._would_see_prompt(ref) for ref in missing if ref.provider in providers
         )
@@ -324,15 +219,19 @@ class _Joiner:
 
     def _entries(self) -> Iterable[tuple[ModelEntry, Location]]:
         written = {str(entry.ref): entry for entry in self._suite.models}
-        if not self._around.models:
+        if not self._options.selection.models:
             yield from ((entry, self._suite.location(entry.path)) for entry in self._suite.models)
             return
-        for name in self._around.models:
+        for name in self._options.selection.models:
             try:
                 yield written.get(name) or ModelEntry(ModelRef.parse(name), None, ()), Location(f"--model {name}")
             except ValueError:
-                hint = "write it as provider/name, for example openai/gpt-5-mini"
-                self._found.add(Code.UNKNOWN_MODEL, f"'{name}' is not a model", Location(f"--model {name}"), hint=hint)
+                self._found.add(
+                    Code.UNKNOWN_MODEL,
+                    f"'{name}' is not a model",
+                    Location(f"--model {name}"),
+                    hint="write it as provider/name, for example openai/gpt-5-mini",
+                )
 
     def _model(
         self, entry: ModelEntry, location: Location, gated: Sequence[str], prompts: Sequence[Prompt]
@@ -340,9 +239,12 @@ class _Joiner:
         if entry.ref.provider not in providers:
             guess = did_you_mean(entry.ref.provider, providers.names())
             hint = f"did you mean '{guess}/{entry.ref.name}'?" if guess else None
-            hint = hint or f"known providers: {', '.join(providers.names())}"
-            message = f"there is no provider '{entry.ref.provider}'"
-            self._found.add(Code.UNKNOWN_PROVIDER, message, location, hint=hint)
+            self._found.add(
+                Code.UNKNOWN_PROVIDER,
+                f"unknown provider '{entry.ref.provider}'",
+                location,
+                hint=hint or f"known providers: {', '.join(providers.names())}",
+            )
             return None
         spec, model = provider_spec(entry.ref.provider), entry.ref.name
         context = self._context(entry.ref.provider)
@@ -356,7 +258,7 @@ class _Joiner:
         for prompt in prompts if uses_prompt and without_key else ():
             for problem in spec.unsupported(model, context, prompt.config):
                 self._found.add(Code[problem.code], f"{prompt.file}: {problem.message}", location, hint=problem.hint)
-        joined = not problems or (without_key and self._around.without_keys)
+        joined = not problems or (without_key and self._options.without_keys)
         severity = Severity.WARNING if joined else Severity.ERROR
         for problem in problems:
             self._found.add(Code[problem.code], problem.message, location, hint=problem.hint, severity=severity)
@@ -376,7 +278,7 @@ class _Joiner:
         )
 
     def windows(self, models: Sequence[PreparedModel]) -> dict[str, Window]:
-        """The context windows of the models that see a prompt, where their providers tell."""
+        """Return the context windows of the models that get messages, if their providers know them."""
         windows: dict[str, Window] = {}
         for model in models:
             if model.uses_prompt:
@@ -387,13 +289,13 @@ class _Joiner:
         return windows
 
     def _context(self, provider: str) -> ProviderContext:
-        """What a provider may know. Its settings' table is found however its name is written."""
-        options = {module_name(name): table for name, table in self._around.provider_options.items()}
+        # The settings may spell a provider's name with dashes or underscores.
+        options = {module_name(name): table for name, table in self._options.provider_options.items()}
         return ProviderContext(
-            root=self._around.root,
+            root=self._options.root,
             folder=self._suite.folder,
-            environ=self._around.environ,
+            environ=self._options.environ,
             options=options.get(module_name(provider), {}),
-            allowed_code=self._around.allowed_code,
-            recordings=self._around.recordings,
+            allowed_code=self._options.allowed_code,
+            recordings=self._options.recordings,
         )

@@ -12,7 +12,7 @@ from promptbench.core.canonical import canonical
 from promptbench.core.diagnostics import Code, Diagnostics, Severity, did_you_mean
 from promptbench.core.protocols import Check, CheckContext, ExpectingCheck, JudgedCheck, MissingExtra
 from promptbench.core.types import Json
-from promptbench.engine.prepare.evaluate import Judged, Weighed
+from promptbench.engine.prepare.evaluate import WeightedCheck
 from promptbench.suite.models import WrittenCheck
 from promptbench.yaml import text as yaml_text
 
@@ -43,9 +43,9 @@ def build(spec: WrittenCheck, context: CheckContext, found: Diagnostics) -> Chec
             message = f"'{spec.name}' takes no 'reading': a judge sees the answer as it is"
             found.add(Code.BAD_CHECK, message, spec.where.location(key=True), hint="delete 'reading' beside it")
             return None
-        return Judged(check, spec.weight)
+        return WeightedCheck(check, spec.weight)
     check = READINGS[spec.reading](check) if spec.reading else check
-    return check if spec.weight == 1 else Weighed(check, spec.weight)
+    return check if spec.weight == 1 else WeightedCheck(check, spec.weight)
 
 
 def _warn_of_old_names(spec: WrittenCheck, found: Diagnostics) -> None:
@@ -86,7 +86,7 @@ def with_expected(check: Check, expected: Json) -> Check:
     """Return the check for a case with this `expect:`, also inside a wrapper. Raises ValueError if it is invalid."""
     if isinstance(check, ExpectingCheck):
         return check.with_expected(expected)
-    if not isinstance(check, (Weighed, Strict, Loose)):
+    if not isinstance(check, (WeightedCheck, Strict, Loose)):
         return check
     inner = with_expected(check.check, expected)
     return check if inner is check.check else replace(check, check=inner)
@@ -94,7 +94,7 @@ def with_expected(check: Check, expected: Json) -> Check:
 
 def unwrapped(check: Check) -> Check:
     """Return the check itself, without wrappers for its reading or weight."""
-    return unwrapped(check.check) if isinstance(check, (Weighed, Strict, Loose)) else check
+    return unwrapped(check.check) if isinstance(check, (WeightedCheck, Strict, Loose)) else check
 
 
 def as_hashed(specs: Sequence[WrittenCheck], context: CheckContext) -> list[Json]:

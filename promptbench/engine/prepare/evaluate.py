@@ -1,4 +1,4 @@
-"""Scores one text with the checks of a case."""
+"""Score a text with the checks of a case."""
 
 from __future__ import annotations
 
@@ -10,13 +10,18 @@ from promptbench.core.protocols import Check, JudgedCheck, Subject
 from promptbench.core.types import Answer, CallFacts, Json, Reading, Repair, Request, Rung, Score
 from promptbench.parsing.ladder import BUILT_IN, Ladder
 
+_MOST_REPAIRS = 100
+_FORMAT_CHECKS = ("json", "json schema")
+# Returns the answer of a judge to a request, or None if it was not called or did not answer.
+Answers = Callable[[Request], Answer | None]
+
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What the checks say of one text. `repairs` holds the first hundred: a broken megabyte needs a repair a line.
+    """The result of all checks on one text. `repairs` holds the first 100: a broken megabyte has one on each line.
 
-    It is `errored` where it hangs on a judge that gave no verdict, or nothing but advisory checks looks at it: then
-    nobody can say whether it passes.
+    It is `errored` if it depends on a judge without a verdict, or if all its checks are advisory. Then `passed` is
+    False, but the text has not failed.
     """
 
     passed: bool
@@ -30,14 +35,43 @@ class Evaluation:
         return asdict(self)
 
 
-_MOST_REPAIRS = 100
-_FORMAT_CHECKS = ("json", "json schema")
-# What judges answered to the questions of checks; None where one was not called, or did not answer.
-Answers = Callable[[Request], Answer | None]
+@dataclass(frozen=True, slots=True)
+class WeightedCheck:
+    """A check with its weight, and the answers of its judges if it has some.
+
+    A judged check that is advisory has the weight 0, whatever its author wrote.
+    """
+
+    check: Check
+    weight: float
+
+    def score(self, subject: Subject) -> Score:
+        return self.score_with(subject, no_answers)
+
+    def score_with(self, subject: Subject, answers: Answers) -> Score:
+        """Return the score, given the answers of judges."""
+        if isinstance(self.check, JudgedCheck):
+            score = self.check.conclude(subject, [answers(request) for request in self.check.requests(subject)])
+        else:
+            score = self.check.score(subject)
+        return replace(score, weight=self.weight * score.weight)
 
 
-def nobody(question: Request) -> None:
-    """The answers where no judge is asked."""
+@dataclass(frozen=True, slots=True)
+class JudgeRequest:
+    """A request to a judge, with the check that makes it."""
+
+    check: JudgedCheck
+    request: Request
+
+
+def no_answers(request: Request) -> None:
+    """Return None: no judge has answered."""
+
+
+def needs_judge(check: object) -> bool:
+    """Return True if other models decide the check."""
+    return isinstance(check, WeightedCheck) and isinstance(check.check, JudgedCheck)
 
 
 def evaluate(
@@ -47,97 +81,69 @@ def evaluate(
     variables: Mapping[str, Json],
     call: CallFacts | None = None,
     threshold: float | None = None,
-    answers: Answers = nobody,
+    answers: Answers = no_answers,
     ladder: Ladder = BUILT_IN,
 ) -> Evaluation:
-    """Scores a text, and the call that gave it. It is read as JSON once, and only if a check wants that.
+    """Score a text, and the call that returned it.
 
-    It passes when every check passes, or, with a `threshold`, when the weighted mean of the scores reaches it.
+    It passes if every check passes or, given a `threshold`, if the weighted mean of the scores reaches it. The text
+    is parsed as JSON once, and only if a check needs that.
     """
-    reading: list[Reading] = []
-    told: list[Reading] = []
+    as_json: list[Reading] = []
+    other: list[Reading] = []
 
     def read() -> Reading:
-        if not reading:
-            reading.append(ladder.read(text))
-        return reading[0]
+        if not as_json:
+            as_json.append(ladder.read(text))
+        return as_json[0]
 
-    subject = Subject(text, read, accept, variables, call, told.append)
+    subject = Subject(text, read, accept, variables, call, other.append)
     scores = tuple(
-        check.concluded(subject, answers) if isinstance(check, Judged) else check.score(subject) for check in checks
+        check.score_with(subject, answers) if isinstance(check, WeightedCheck) else check.score(subject)
+        for check in checks
     )
-    known = _known(checks, scores, threshold)
-    passed, errored = bool(known), known is None
-    found = reading or told
-    if not found:
+    result = _result(checks, scores, threshold)
+    passed, errored = bool(result), result is None
+    readings = as_json or other
+    if not readings:
         return Evaluation(passed, None, False, (), scores, errored)
-    rung = found[0].rung
+    rung = readings[0].rung
     well_formed = rung.within(accept) and all(score.passed for score in scores if score.check in _FORMAT_CHECKS)
-    return Evaluation(passed, rung, well_formed, found[0].repairs[:_MOST_REPAIRS], scores, errored)
+    return Evaluation(passed, rung, well_formed, readings[0].repairs[:_MOST_REPAIRS], scores, errored)
 
 
-def as_subject(text: str, accept: Rung, variables: Mapping[str, Json], ladder: Ladder = BUILT_IN) -> Subject:
-    """A text of which nothing else is known. It is read as JSON once, and only if a check wants that."""
+def subject_of(text: str, accept: Rung, variables: Mapping[str, Json], ladder: Ladder = BUILT_IN) -> Subject:
+    """Return a subject without a call. Its text is parsed as JSON once, and only if a check needs that."""
     return Subject(text, cache(lambda: ladder.read(text)), accept, variables)
 
 
-def questions(
+def judge_requests(
     text: str, checks: Sequence[Check], accept: Rung, variables: Mapping[str, Json], ladder: Ladder = BUILT_IN
-) -> list[Asked]:
-    """What the checks want to ask their judges about a text, each with its check."""
-    subject = as_subject(text, accept, variables, ladder)
-    judged = (check.check for check in checks if isinstance(check, Judged))
-    return [Asked(check, question) for check in judged for question in check.requests(subject)]
+) -> list[JudgeRequest]:
+    """Return the requests to judges that the checks need to score a text."""
+    subject = subject_of(text, accept, variables, ladder)
+    inner = (check.check for check in checks if isinstance(check, WeightedCheck))
+    return [
+        JudgeRequest(check, request)
+        for check in inner
+        if isinstance(check, JudgedCheck)
+        for request in check.requests(subject)
+    ]
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A question and the check that asks it."""
-
-    check: JudgedCheck
-    question: Request
-
-
-def _known(checks: Sequence[Check], scores: Sequence[Score], threshold: float | None) -> bool | None:
-    """Whether the text passes; None where that hangs on what nobody told."""
+def _result(checks: Sequence[Check], scores: Sequence[Score], threshold: float | None) -> bool | None:
+    """Return True if the text passes; None if that depends on a missing verdict, or all its checks are advisory."""
     if any(score.weight and score.errored for score in scores):
         best = [replace(score, passed=True, value=1.0) if score.errored else score for score in scores]
-        sure = _passed(scores, threshold)
-        return sure if sure == _passed(best, threshold) else None
-    nothing_counts = not any(score.weight for score in scores) and any(isinstance(check, Judged) for check in checks)
-    return None if nothing_counts else _passed(scores, threshold)
+        sure = _passes(scores, threshold)
+        return sure if sure == _passes(best, threshold) else None
+    all_advisory = not any(score.weight for score in scores) and any(map(needs_judge, checks))
+    return None if all_advisory else _passes(scores, threshold)
 
 
-def _passed(scores: Sequence[Score], threshold: float | None) -> bool:
+def _passes(scores: Sequence[Score], threshold: float | None) -> bool:
     weights = sum(score.weight for score in scores)
     if threshold is None or not weights:
         return all(score.passed for score in scores if score.weight)
-    # A share such as 0.8 must be reached by 4 of 5, whatever the sums are in binary.
+    # The tolerance lets 4 of 5 reach 0.8 in binary floating point.
     return sum(score.weight * score.value for score in scores) >= threshold * weights - 1e-9
-
-
-@dataclass(frozen=True, slots=True)
-class Weighed:
-    """A check that does not count like any other."""
-
-    check: Check
-    weight: float
-
-    def score(self, subject: Subject) -> Score:
-        return replace(self.check.score(subject), weight=self.weight)
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """A check that judges decide. While it is advisory it has no weight, whatever its author gave it."""
-
-    check: JudgedCheck
-    weight: float
-
-    def score(self, subject: Subject) -> Score:
-        return self.concluded(subject, nobody)
-
-    def concluded(self, subject: Subject, answers: Answers) -> Score:
-        """The score from what the judges answered."""
-        found = self.check.conclude(subject, [answers(question) for question in self.check.requests(subject)])
-        return replace(found, weight=self.weight * found.weight)

@@ -1,41 +1,54 @@
-"""What a logged call put into its prompt: the variables of the log, or those recovered from the rendered messages."""
+"""Recover what a logged call put into its prompt, and find the conversation it belongs to."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from promptbench.core.canonical import digest
 from promptbench.core.types import Json, LoggedCall, Message
 from promptbench.prompts.prompt import Prompt
 from promptbench.prompts.recovery import Recovered, Unrecovered, recover
 
+# Names of fields that identify a conversation, the most specific first; lower case, without dots, dashes, underscores.
+_CONVERSATION_FIELDS = ("conversationid", "threadid", "sessionid", "chatid", "conversation", "thread")
+_LONGEST_ID = 200
+
 
 @dataclass(frozen=True, slots=True)
 class CallInput:
-    """What a case needs to ask the same again: `vars:` and `messages:`."""
+    """The `vars:` and `messages:` of a case that repeats a logged call."""
 
     variables: Mapping[str, Json]
     history: tuple[Message, ...] = ()
 
+    @property
+    def hash(self) -> str:
+        return digest([dict(self.variables), [message.as_dict() for message in self.history]])
+
 
 def unusable(call: LoggedCall, prompts: Sequence[Prompt]) -> str | None:
-    """Why a call cannot be asked again with `prompts`, the candidates first and what is in production last, if so."""
+    """Return why a call cannot be replayed with `prompts`, or None. The last prompt is the one in production."""
     given = input_of(call, prompts[::-1], prompts)
     if isinstance(given, str):
         return given
     missing = sorted({name for prompt in prompts for name in prompt.missing(given.variables)})
     if missing:
         return f"it has no value for {', '.join(f'{{{{{name}}}}}' for name in missing)}"
-    homeless = given.history and not all(prompt.takes_history for prompt in prompts)
-    return "a prompt has no place for its messages" if homeless else None
+    unused = given.history and not all(prompt.takes_history for prompt in prompts)
+    return "a prompt has no {{history}} for its messages" if unused else None
 
 
 def input_of(call: LoggedCall, templates: Sequence[Prompt], candidates: Sequence[Prompt]) -> CallInput | str:
-    """The input of a call, or why there is none, in a phrase.
+    """Return the input of a call, or a phrase that says why there is none.
 
-    `templates` may have rendered the call's messages; the first one that fits is taken. Where none does, the messages
-    are replayed as they are, if the candidates have a place for them and need nothing else. Variables of the log win,
-    unless a candidate needs others: a log may have put down something else under that name.
+    Args:
+        templates: Prompts that may have rendered the call's messages. The first that fits is used.
+        candidates: Prompts that the input is for.
+
+    Variables of the log are used as they are unless a candidate needs others: the log may use these names for
+    something else. If no template fits, the messages are replayed unchanged, provided that every candidate takes
+    messages and needs no variables.
     """
     variables = call.variables
     known = variables is not None and not any(prompt.missing(variables) for prompt in candidates)
@@ -56,3 +69,29 @@ def input_of(call: LoggedCall, templates: Sequence[Prompt], candidates: Sequence
     # A template that fits in several ways is most likely the one that was used.
     best = next((item for item in tried if item.ambiguous), tried[0] if tried else None)
     return f"its variables cannot be recovered: {best.reason}" if best else "there is no prompt to recover it with"
+
+
+def conversation_of(call: LoggedCall) -> str | None:
+    """Return the id of the call's conversation, thread or session, or None if the log has none.
+
+    Cases from one conversation pass and fail together, so the gate counts them as a cluster.
+    """
+    for name in _CONVERSATION_FIELDS:
+        for fields in _metadata(call):
+            for key, value in fields.items():
+                plain = "".join(char for char in str(key).lower() if char not in "._-")
+                if plain == name and isinstance(value, (str, int)) and not isinstance(value, bool):
+                    found = str(value).strip()
+                    if found and len(found) <= _LONGEST_ID:
+                        return found
+    return None
+
+
+def _metadata(call: LoggedCall) -> Iterator[Mapping[str, Json]]:
+    # LangSmith calls a whole project a session.
+    if call.format != "langsmith":
+        yield call.extra
+    for name in ("metadata", "attributes"):
+        inner = call.extra.get(name)
+        if isinstance(inner, Mapping):
+            yield inner

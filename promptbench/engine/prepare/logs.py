@@ -1,4 +1,4 @@
-"""The logs a suite names: found, recognised, read."""
+"""Read the logs of a suite."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from promptbench.yaml.paths import below
 
 
 def read_logs(suite: Suite, found: Diagnostics) -> list[LoggedCall]:
-    """All calls of all logs of a suite, in order."""
+    """Return all calls of all logs of a suite, in order."""
     calls: list[LoggedCall] = []
     for index, written in enumerate(suite.logs):
         location = suite.location(("log", index))
@@ -32,7 +32,7 @@ def _read(path: Path, written: str, location: Location, found: Diagnostics) -> l
     try:
         file = LogFile.from_path(path, written)
     except FileNotFoundError:
-        found.add(Code.FILE_NOT_FOUND, f"there is no log '{written}' beside the suite", location)
+        found.add(Code.FILE_NOT_FOUND, f"log '{written}' not found next to the suite", location)
         return []
     except (OSError, LogError) as error:
         return refuse("it is a folder" if path.is_dir() else getattr(error, "strerror", None) or f"it {error}")
@@ -41,13 +41,13 @@ def _read(path: Path, written: str, location: Location, found: Diagnostics) -> l
     name = detect_format(file)
     if name is None:
         known = ", ".join(name.replace("_", " ") for name in plugins.names())
-        found.add(Code.BAD_LOG, f"'{written}' is no log of a known format", location, hint=f"known formats: {known}")
+        found.add(Code.BAD_LOG, f"unknown log format: '{written}'", location, hint=f"known formats: {known}")
         return []
     calls = []
     try:
         for call in load_format(name).read(file):
             if isinstance(call, BadRecord):
-                return refuse(f"{call.place}: {call.reason}", "mend or delete that record")
+                return refuse(f"{call.place}: {call.reason}", "fix or delete that record")
             calls.append(call)
     except (OSError, ValueError) as error:
         return refuse(str(error))

@@ -1,4 +1,4 @@
-"""A suite joined with its prompts, models, checks and logs: everything a run needs, and nothing that is still wrong."""
+"""A prepared suite: its prompts, models, checks and cases, validated and ready to run."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from promptbench.plugins import Billing
 from promptbench.prompts.prompt import Prompt
 from promptbench.suite.models import Quarantine, Suite
 
-BASELINE = ""  # Stands for the variant's hash where a model uses no prompt.
+BASELINE = ""  # Takes the place of a variant's hash for a model that uses no prompt.
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A prompt version with its part in the run. `label` is how it is shown: a file's name, or `triage@production`."""
+    """A prompt version with its side. `label` is how messages show it: the name of a file, or `triage@3`."""
 
     prompt: Prompt
     side: Side
@@ -33,17 +33,17 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class PreparedModel:
-    """A model with its open provider."""
+    """A model with its provider, which is not connected before the first call."""
 
     ref: ModelRef
     provider: Provider
     uses_prompt: bool
     gated: bool
     local: bool
-    # What shapes its answers besides the request; None where not all of it is known, so that none is cached.
+    # Everything besides the request that affects the answers. None if that is not fully known: then none is cached.
     shaped_by: Json
-    fallback: PreparedModel | None = None  # The model that is asked in its place when it is given up.
-    absent: str | None = None  # The environment variable that it cannot be asked without, and that is not set.
+    fallback: PreparedModel | None = None  # Called in its place when it is disabled.
+    absent: str | None = None  # The environment variable that it needs and that is not set.
     replays: bool = False  # True if its answers come from a record, so that they cost nothing and have no rate limit.
     billing: Billing = field(default_factory=Billing)
 
@@ -54,17 +54,18 @@ class PreparedModel:
 
 @dataclass(frozen=True, slots=True)
 class PreparedJudge:
-    """A model that checks ask. `spared` are words of a config that it does not take, and is not sent unasked."""
+    """A model that judges answers. `unsupported` are default parameters that it does not take."""
 
     model: PreparedModel
-    spared: frozenset[str]
+    unsupported: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedCase:
-    """A case as it is asked. `checks` are by the variant's hash, since `output` means each prompt's own schema.
+    """A case with its checks built.
 
-    `was` holds the logged answers to this input, each a known failure.
+    `checks` are by the variant's hash, because `json schema: output` means each prompt's own schema. `was` holds
+    logged answers to this input, each a known failure.
     """
 
     name: str
@@ -75,28 +76,29 @@ class PreparedCase:
     tags: tuple[str, ...]
     was: tuple[str, ...]
     logged: bool
-    threshold: float | None = None  # The share of the weighted scores that is needed; None where every check must pass.
+    threshold: float | None = None  # The weighted mean score that passes, 0 to 1. None if every check must pass.
     cluster: str | None = None
     quarantine: Quarantine | None = None
 
 
 class PreparedCases:
-    """The cases of a bench, in order, by name. One that is not held is built again when it is asked for.
+    """The cases of a prepared suite by name, in order.
 
-    Held are those whose author wrote them into the suite; a file beside it may have hundreds of thousands.
+    Only cases written in the suite itself stay in memory. A file next to it may hold hundreds of thousands, so its
+    cases are built each time they are used.
     """
 
     def __init__(self, build: Callable[[str], PreparedCase], tags: Iterable[str] = ()) -> None:
         self._build = build
         self._held: dict[str, PreparedCase] = {}
-        self.numbers: dict[str, int] = {}  # The place of each case in the order.
-        # By these numbers: a hash of each case's input and checks, those of the suite included; 64 bits, signed.
+        self.numbers: dict[str, int] = {}  # The position of each case.
+        # By position: a hash of the case's input and checks, including the suite's; 64 bits, signed.
         self.contents = array("q")
         self.critical: set[str] = set()
-        self.with_log: set[str] = set()  # Cases with a logged answer that is known to be wrong.
-        # The cases with each of `tags`, by which the gate asks for more.
+        self.with_log: set[str] = set()  # Cases with a logged answer that is a known failure.
+        # The cases of each tag that the gate has a threshold for.
         self.tagged: dict[str, set[str]] = {tag: set() for tag in tags}
-        self.clusters: dict[str, str] = {}  # What cases have in common, by their names.
+        self.clusters: dict[str, str] = {}  # The cluster of each case that has one.
         self.quarantined: dict[str, Quarantine] = {}
 
     def add(self, case: PreparedCase, content: int, *, held: bool) -> None:
@@ -117,7 +119,7 @@ class PreparedCases:
             self.quarantined[case.name] = case.quarantine
 
     def only(self, names: Iterable[str]) -> PreparedCases:
-        """A part of the cases, in the order of `names`."""
+        """Return the cases with these names, in this order."""
         part = PreparedCases(self._build)
         for name in names:
             part.numbers[name] = len(part.numbers)
@@ -131,7 +133,7 @@ class PreparedCases:
         return part
 
     def share(self, numbers: dict[str, int]) -> None:
-        """Takes another's numbers for its own where they are the same, so that they are in memory once."""
+        """Use the same dictionary as another object if the positions are equal, so that memory holds them once."""
         if numbers == self.numbers:
             self.numbers = numbers
 
@@ -149,7 +151,7 @@ class PreparedCases:
         return map(self.__getitem__, self.numbers)
 
     def __getitem__(self, name: str) -> PreparedCase:
-        """Raises KeyError, and InputError when the file that holds the case has changed."""
+        """Return a case. Raise KeyError, or InputError if the file that holds the case has changed."""
         if name not in self.numbers:
             raise KeyError(name)
         held = self._held.get(name)
@@ -158,7 +160,7 @@ class PreparedCases:
 
 @dataclass(frozen=True)
 class PreparedSuite:
-    """One suite, ready to run."""
+    """A suite that is ready to run."""
 
     suite: Suite
     candidates: tuple[Variant, ...]
@@ -168,15 +170,14 @@ class PreparedSuite:
     accept: Rung
     suite_hash: str
     checks_hash: str
-    # Whether cases or models of the suite were left out, so that a verdict proves nothing about the whole.
-    partial: bool
-    judges: Mapping[str, PreparedJudge] = field(default_factory=dict)  # Whom the checks ask, by model.
-    judged_checks: tuple[JudgedCheck, ...] = ()  # The checks that ask them, each once.
-    # The logged calls that fail a case's checks, by its name.
+    partial: bool  # True if cases or models are left out, so that a verdict is not about the whole suite.
+    judges: Mapping[str, PreparedJudge] = field(default_factory=dict)  # The models that checks call, by name.
+    judged_checks: tuple[JudgedCheck, ...] = ()  # The checks that call them, each once.
+    # The logged calls that fail the checks of a case, by its name.
     calls: Mapping[str, tuple[LoggedCall, ...]] = field(default_factory=dict)
-    shard: str | None = None  # Which part of the cases these are, such as 3/10; hashes are of the whole all the same.
+    shard: str | None = None  # The part of the cases, such as 3/10. The hashes are of the whole suite.
     ladder: Ladder = BUILT_IN
-    replayed: bool = False  # Whether logged calls are asked instead of the suite's cases.
+    replayed: bool = False  # True if logged calls replace the suite's cases.
 
     @property
     def prompt_name(self) -> str:
@@ -184,7 +185,7 @@ class PreparedSuite:
 
     @cached_property
     def variants(self) -> tuple[Variant, ...]:
-        """Champion and candidates, each version once."""
+        """The champion and the candidates, each version once."""
         champion = (self.champion,) if self.champion else ()
         known = {variant.hash for variant in champion}
         return (*champion, *(item for item in self.candidates if item.hash not in known))
@@ -198,23 +199,23 @@ class PreparedSuite:
 
     @cached_property
     def absent(self) -> dict[str, str]:
-        """The models that cannot be asked, each with the environment variable that is not set."""
+        """The models that cannot be called, each with the environment variable that is not set."""
         return {model.name: model.absent for model in self.reachable if model.absent}
 
     @cached_property
     def decisive(self) -> frozenset[str]:
-        """Without whom there is no verdict: the models that must pass, and the judges of checks that count."""
+        """The models that a verdict needs: those that must pass, and the judges of checks that count."""
         gated = (model.name for model in self.models if model.gated)
         return frozenset((*gated, *(str(ref) for check in self.judged_checks if check.counts for ref in check.judges)))
 
     def deterministic(self, model: PreparedModel) -> bool:
-        """Whether the model answers every prompt in play the same again, so that asking once is enough."""
+        """Return True if the model always gives the same answers to all variants, so that one call is enough."""
         if not model.uses_prompt:
             return model.provider.deterministic({})
         return all(model.provider.deterministic(variant.prompt.config) for variant in self.variants)
 
     def request(self, model: PreparedModel, variant: Variant | None, case: PreparedCase, repeat: int) -> Request:
-        """What is asked. A model without prompt gets the variables and no messages."""
+        """Return the request for a case. A model without a prompt gets the variables and no messages."""
         prompt = variant.prompt if variant else None
         return Request(
             model=model.ref,
@@ -225,13 +226,13 @@ class PreparedSuite:
             repeat=repeat,
         )
 
-    def as_asked(self, question: Request) -> Request:
-        """A check's question as its judge is sent it."""
-        return sparing(question, self.judges[str(question.model)].spared)
+    def as_sent(self, request: Request) -> Request:
+        """Return a check's request as its judge is sent it."""
+        return without_params(request, self.judges[str(request.model)].unsupported)
 
     @cached_property
     def plan_hash(self) -> str:
-        """Of everything that decides what is asked and how it is scored: the same plan resumes the same run."""
+        """The hash of everything that decides the calls and their scores. A run with the same plan resumes."""
         return self.whole_plan if self.shard is None else digest([self.whole_plan, self.shard, *self.cases.names])
 
     @cached_property
@@ -241,18 +242,17 @@ class PreparedSuite:
             {
                 "suite": self.suite_hash,
                 "checks": self.checks_hash,
-                # What a run may cost says nothing about what it asks: with a larger budget it goes on.
+                # The budget does not change the calls: with a larger one, the run resumes.
                 "policy": self.suite.gate.model_dump(exclude={"max_cost"}),
                 "variants": [variant.hash for variant in self.variants],
                 "champion": self.champion.hash if self.champion else None,
                 "models": [[model.name, model.uses_prompt] for model in self.models],
-                # A run of a suite must not go on with the same questions of a replay, which proves nothing about it.
+                # A run must not resume a replay of the same calls, which proves nothing about the suite.
                 **({"replayed": True} if self.replayed else {}),
                 **({"repairs": self.ladder.named_rules()} if self.ladder.rules else {}),
             }
         )
 
 
-def sparing(question: Request, words: frozenset[str]) -> Request:
-    """A question without some words of its config."""
-    return replace(question, params={word: value for word, value in question.params.items() if word not in words})
+def without_params(request: Request, names: frozenset[str]) -> Request:
+    return replace(request, params={name: value for name, value in request.params.items() if name not in names})

@@ -1,4 +1,4 @@
-"""Cases in quarantine: set apart by their authors, under rules that keep a suite from emptying itself."""
+"""Report cases in quarantine that break its rules."""
 
 from __future__ import annotations
 
@@ -8,33 +8,43 @@ from promptbench.core.clock import today
 from promptbench.core.diagnostics import Code, Diagnostics, Severity
 from promptbench.suite.models import Case
 
-_MOST = 20  # One case in so many may be in quarantine, which is 5 %; in a smaller suite one.
+_CASES_PER_QUARANTINE = 20  # 5 %, so that a suite cannot be emptied case by case.
 
 
-def allowed(cases: int) -> int:
-    """How many cases of a suite may be in quarantine: 5 %, or one where that is less than one."""
-    return max(1, cases // _MOST)
+def max_quarantined(cases: int) -> int:
+    """Return the number of cases that may be in quarantine in a suite with this many: 5 %, but at least one."""
+    return max(1, cases // _CASES_PER_QUARANTINE)
 
 
-def tell_quarantine(apart: Sequence[Case], cases: int, found: Diagnostics) -> None:
-    """What is wrong with the cases in quarantine of a suite with so many cases.
+def report_quarantine(quarantined: Sequence[Case], cases: int, found: Diagnostics) -> None:
+    """Report what is wrong with the cases in quarantine of a suite with `cases` cases.
 
-    One that is over is a warning and not an error: the suite is as its author meant it, and a run must say what is
-    wrong with the prompt, not with the calendar. The gate passes nothing until it is renewed or lifted.
+    An expired quarantine is a warning, because a run must report on the prompt, not on the calendar. The gate passes
+    nothing until it is renewed or removed.
     """
-    for case in apart:
+    for case in quarantined:
         assert case.quarantine is not None
         if case.critical:
-            message = f"'{case.name}' is critical, so it cannot be in quarantine"
-            hint = "take away the tag 'critical', or the quarantine"
-            found.add(Code.QUARANTINE, message, case.where.location("quarantine", key=True), hint=hint)
+            found.add(
+                Code.QUARANTINE,
+                f"'{case.name}' is critical, so it cannot be in quarantine",
+                case.where.location("quarantine", key=True),
+                hint="remove the tag 'critical', or the quarantine",
+            )
         if case.quarantine.review_by < today():
-            message = f"the quarantine of '{case.name}' ended on {case.quarantine.review_by}, so nothing passes"
-            hint = f"{case.quarantine.owner} looks at it: delete 'quarantine:', mend the case, or set a later day"
-            location = case.where.location("quarantine", "review_by")
-            found.add(Code.QUARANTINE, message, location, hint=hint, severity=Severity.WARNING)
-    if len(apart) > allowed(cases):
-        last = apart[allowed(cases)]
-        message = f"{len(apart)} of {cases} cases are in quarantine, and at most {allowed(cases)} may be"
-        hint = "5 % of a suite, or one case in a small one: mend the others, or delete them"
-        found.add(Code.QUARANTINE, message, last.where.location("quarantine", key=True), hint=hint)
+            found.add(
+                Code.QUARANTINE,
+                f"the quarantine of '{case.name}' expired on {case.quarantine.review_by}, so nothing passes",
+                case.where.location("quarantine", "review_by"),
+                hint=f"ask {case.quarantine.owner}: delete 'quarantine:', fix the case, or set a later day",
+                severity=Severity.WARNING,
+            )
+    limit = max_quarantined(cases)
+    if len(quarantined) > limit:
+        last = quarantined[limit]
+        found.add(
+            Code.QUARANTINE,
+            f"{len(quarantined)} of {cases} cases are in quarantine, expected at most {limit}",
+            last.where.location("quarantine", key=True),
+            hint="at most 5 % of a suite, or one case: fix the others, or delete them",
+        )

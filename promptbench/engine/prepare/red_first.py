@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from promptbench.core.diagnostics import Code, Diagnostics, Location, Severity
-from promptbench.core.types import Json
+from promptbench.core.types import Json, StoredCall
 from promptbench.engine.prepare.evaluate import Evaluation, evaluate
 from promptbench.engine.prepare.prepared_suite import PreparedCase, PreparedSuite
-from promptbench.store.calls import CallStore
 from promptbench.suite.models import Case, Suite, WrittenCheck
+
+ImportedCalls = Callable[[], Iterable[StoredCall]]
 
 
 def check_red_first(
-    prepared_suites: Sequence[PreparedSuite], found: Diagnostics, imported: CallStore | None
+    prepared_suites: Sequence[PreparedSuite], found: Diagnostics, imported: ImportedCalls | None
 ) -> Diagnostics:
     """Return `found` with passing logged calls as errors, plus warnings for checks that no logged answer fails.
 
-    `imported` has the calls of captured cases: if the `was` of a case was edited, the imported answer must fail too.
+    `imported` yields the calls of captured cases: if the `was` of a case was edited, the imported answer must fail too.
     """
     diagnostics = Diagnostics()
     diagnostics.extend(replace(item, severity=Severity.ERROR) if item.code is Code.NOT_RED else item for item in found)
@@ -28,7 +29,7 @@ def check_red_first(
 
 
 class _RedFirstCheck:
-    def __init__(self, prepared: PreparedSuite, imported: CallStore | None, diagnostics: Diagnostics) -> None:
+    def __init__(self, prepared: PreparedSuite, imported: ImportedCalls | None, diagnostics: Diagnostics) -> None:
         self._prepared = prepared
         self._imported = _find_imported_answers(prepared.suite, imported) if imported else {}
         self._diagnostics = diagnostics
@@ -73,7 +74,7 @@ class _RedFirstCheck:
 
     def _warn_vacuous(self, name: str, location: Location, why: str) -> None:
         message = f"'{name}' may be vacuous: {why}"
-        hint = "`promptbench mutate` shows if any answer fails it"
+        hint = "`promptbench suite mutate` shows if any answer fails it"
         self._diagnostics.add(Code.VACUOUS, message, location, hint=hint, severity=Severity.WARNING)
 
     def _check_imported(self, case: PreparedCase, written: Case) -> None:
@@ -99,13 +100,13 @@ def _read_origin(case: Case) -> tuple[str, str] | None:
     return (str(origin.get("source")), str(origin.get("id"))) if isinstance(origin, Mapping) else None
 
 
-def _find_imported_answers(suite: Suite, imported: CallStore) -> dict[tuple[str, str], str]:
+def _find_imported_answers(suite: Suite, imported: ImportedCalls) -> dict[tuple[str, str], str]:
     """Return the imported answers of the calls that cases were captured from, in one pass over the store."""
     origins = {origin for case in suite.cases.scan(Diagnostics()) if (origin := _read_origin(case))}
     if not origins:
         return {}
     return {
         (kept.source, kept.call.id): kept.call.answer
-        for kept in imported.find()
+        for kept in imported()
         if (kept.source, kept.call.id) in origins and kept.call.answer is not None
     }

@@ -40,7 +40,7 @@ def render(reports: Sequence[Report], target: Target) -> str:
 
 def within(reports: Sequence[Report], limit: int) -> str:
     """Return the reports, verdicts first, within `limit` bytes of UTF-8, with a note if something is left out."""
-    note = f"\n_Shortened: the rest is in `promptbench report {reports[0].run or 'latest'}`._\n"
+    note = f"\n_Shortened: the rest is in `promptbench runs report {reports[0].run or 'latest'}`._\n"
     left = limit - len(note.encode())
     if left < 0:
         return ""

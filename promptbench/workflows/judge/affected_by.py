@@ -1,4 +1,4 @@
-"""What a suite's verdict rests on besides the models: whether a changed file is a part of that."""
+"""Decide if a suite is affected by changed files."""
 
 from __future__ import annotations
 
@@ -18,47 +18,47 @@ from promptbench.prompts.parser import prompt_name
 from promptbench.providers import plugins as providers
 from promptbench.suite.models import Suite
 
-# What lies beside a suite and decides nothing about it, by name in small letters.
-_SAYS_NOTHING = ("readme", "readme.*", "durations.json")
+# Files next to a suite that do not affect it, by lower-case name.
+_IGNORED = ("readme", "readme.*", "durations.json")
 
 
-def touched(suite: Suite, changed: Iterable[Path], mirror: Path) -> bool:
-    """Whether one of the changed files may change the verdict. `mirror` is the text of the prompt store.
+def is_affected(suite: Suite, changed: Iterable[Path], mirror: Path) -> bool:
+    """Return True if one of the changed files may change the verdict. `mirror` is the text mirror of the prompt store.
 
-    Rather one file too many than one too few: what a Python function reads is known to nobody, so all counts that lies
-    beside the suite or beside such a function; of a plugin with a check or a provider, all its package.
+    In doubt the answer is True. A Python function may read any file, so all files next to the suite or next to such a
+    function count, and the whole package of a plug-in with a check or a provider.
     """
-    files = [file for file in changed if not _says_nothing(file)]
+    files = [file for file in changed if not _is_ignored(file)]
     if _any_below(files, suite.folder.resolve()):
         return True
     stored = {file.relative_to(mirror).parts[0] for file in files if mirror in file.parents}
     prompts = {prompt_name(written.replace("\\", "/").rpartition("/")[2]) for written in suite.prompts}
     if any(fnmatchcase(name, prompt) for name in stored for prompt in prompts):
         return True
-    said = _said(suite)
-    functions = filter(None, map(split_name, (text.removeprefix("python/") for text in said)))
+    texts = _texts_of(suite)
+    functions = filter(None, map(split_name, (text.removeprefix("python/") for text in texts)))
     if any(_any_below(files, (suite.folder / file).resolve().parent) for file, _ in functions):
         return True
     plugged = {name for name, home in _homes() if _any_below((file for file in files if file.suffix != ".md"), home)}
-    # What stands before a slash is a provider.
-    return bool(plugged) and any(module_name(text.partition("/")[0]) in plugged for text in said)
+    # The provider of a model is before the slash.
+    return bool(plugged) and any(module_name(text.partition("/")[0]) in plugged for text in texts)
 
 
 def names_check(suite: Suite, name: str) -> bool:
-    """Whether a check is anywhere in a suite, inside another one too; rather once too often, where a text looks so."""
-    return any(module_name(text) == name for text in _said(suite))
+    """Return True if a suite uses a check, also inside another one. A text that equals the name counts as well."""
+    return any(module_name(text) == name for text in _texts_of(suite))
 
 
 def _any_below(files: Iterable[Path], home: Path) -> bool:
     return any(file == home or home in file.parents for file in files)
 
 
-def _says_nothing(file: Path) -> bool:
-    return any(fnmatchcase(file.name.lower(), pattern) for pattern in _SAYS_NOTHING)
+def _is_ignored(file: Path) -> bool:
+    return any(fnmatchcase(file.name.lower(), pattern) for pattern in _IGNORED)
 
 
-def _said(suite: Suite) -> set[str]:
-    """The names of all models and checks, and all texts in the checks: there may be more checks and models in them."""
+def _texts_of(suite: Suite) -> set[str]:
+    # All names of models and checks, and all texts in arguments, which may hold further checks and models.
     models = [str(ref) for entry in suite.models for ref in (entry.ref, entry.fallback) if ref]
     found = set(models)
     for specs in (suite.checks, *(case.checks for case in suite.cases.scan(Diagnostics()))):
@@ -68,7 +68,6 @@ def _said(suite: Suite) -> set[str]:
 
 
 def _texts(value: Json) -> Iterator[str]:
-    """All texts in plain data, names of fields included."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):
@@ -80,7 +79,7 @@ def _texts(value: Json) -> Iterator[str]:
 
 @cache
 def _homes() -> list[tuple[str, Path]]:
-    """Where the code of each check and provider is: the folder of its outermost package, or its file."""
+    """Return each check and provider with the folder of its outermost package, or its file."""
     return [(name, home) for kind in (checks, providers) for name in kind.names() if (home := _home(kind, name))]
 
 

@@ -1,4 +1,4 @@
-"""What has changed on a branch, as git knows it, and which suites that concerns."""
+"""Select the suites that are affected by the changes of a branch, according to git."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from typing import Any
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import EnvironmentFailure, InputError, NothingSelected
 from promptbench.core.types import Json
-from promptbench.project import Project, Selection
+from promptbench.engine.prepare.options import Selection
+from promptbench.project import Project
 from promptbench.settings.settings import find_project
 from promptbench.suite.loader import load as load_suite
-from promptbench.workflows.judge.affected_by import touched
+from promptbench.workflows.judge.affected_by import is_affected
 
-# Where CI says which branch a change is to be merged into.
+# Variables in which CI systems name the branch that a change will be merged into.
 _TARGETS = (
     "GITHUB_BASE_REF",
     "CI_MERGE_REQUEST_TARGET_BRANCH_NAME",
@@ -32,18 +33,20 @@ _FETCH = "fetch it with its history: `git fetch origin {branch}`, or `fetch-dept
 
 
 @dataclass(frozen=True, slots=True)
-class Changes:
-    """The files that differ from `base`, a commit: committed since, or not committed yet. `told` says what it is."""
+class _Changes:
+    """The files that differ from the commit `base`, uncommitted ones included. `label` names the commit in messages."""
 
     base: str
-    told: str
+    label: str
     files: frozenset[Path]
 
 
-def changed_only(project: Project, selection: Selection) -> tuple[Selection, str]:
-    """The selection of those of its suites that a change concerns, and a sentence about that.
+def select_changed(project: Project, selection: Selection) -> tuple[Selection, str]:
+    """Return the selection of suites that are affected by changes, and a sentence that says why.
 
-    Raises NothingSelected when there is none; InputError when git does not know what has changed.
+    Raises:
+        NothingSelected: No suite is affected.
+        InputError: Git cannot tell what has changed.
     """
     settings = project.settings
     git = _Git(settings.root)
@@ -51,29 +54,27 @@ def changed_only(project: Project, selection: Selection) -> tuple[Selection, str
     suites = project.suite_files(selection.paths)
     mirror = (settings.store / "text").resolve()
     everything = _settings_changed(git, settings.root, found, settings.values.prices)
-    chosen = [file for file in suites if everything or _concerns(project, file, found, mirror)]
+    chosen = [file for file in suites if everything or _affects(project, file, found, mirror)]
     if not chosen:
         raise NothingSelected(
-            f"nothing that a suite uses has changed since {found.told}",
-            hint="without --changed all suites are judged; --changed-since names another commit to compare with",
+            f"no suite is affected by changes since {found.label}",
+            hint="run without --changed to judge all suites, or name another commit with --changed-since",
         )
     names = ", ".join(project.shown(file.parent) for file in chosen)
     why = "the settings have changed" if everything else f"changed: {names}"
     rest = len(suites) - len(chosen)
     others = f"; {rest} other {'suite is' if rest == 1 else 'suites are'} not judged" if rest else ""
-    return replace(selection, paths=tuple(chosen)), f"since {found.told} {why}{others}"
+    return replace(selection, paths=tuple(chosen)), f"since {found.label} {why}{others}"
 
 
-def _concerns(project: Project, file: Path, found: Changes, mirror: Path) -> bool:
+def _affects(project: Project, file: Path, found: _Changes, mirror: Path) -> bool:
     suite = load_suite(file, project.shown(file), Diagnostics())
-    # Of what cannot be read nobody knows what it uses, and its mistakes are to be told.
-    return suite is None or touched(suite, found.files, mirror)
+    # An invalid suite is selected, so that its errors are reported.
+    return suite is None or is_affected(suite, found.files, mirror)
 
 
-def _settings_changed(git: _Git, root: Path, found: Changes, prices: str | None) -> bool:
-    """Whether the project's settings or its prices are others than at the base; the rest of a pyproject.toml is not
-    ours.
-    """
+def _settings_changed(git: _Git, root: Path, found: _Changes, prices: str | None) -> bool:
+    # Of a pyproject.toml, only our own table counts.
     if prices is not None and (root / prices).resolve() in found.files:
         return True
     file = find_project(root)
@@ -94,25 +95,25 @@ def _ours(text: str, file: Path) -> Json:
     return tool.get("promptbench") if isinstance(tool, dict) else None
 
 
-def _changes(git: _Git, environ: Mapping[str, str], ref: str | None) -> Changes:
+def _changes(git: _Git, environ: Mapping[str, str], ref: str | None) -> _Changes:
     if not git.ok("rev-parse", "--verify", "--quiet", "HEAD^{commit}"):
-        raise InputError("there is no commit in this git repository yet", hint="leave --changed out")
+        raise InputError("this git repository has no commit", hint="run without --changed")
     name = ref or _target(git, environ)
     if not git.ok("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}"):
         hint = _FETCH.format(branch=name.removeprefix("origin/"))
-        raise InputError(f"git knows no commit '{name}' in this clone", hint=hint)
+        raise InputError(f"commit '{name}' not found in this clone", hint=hint)
     base = (git.text("merge-base", "--end-of-options", name, "HEAD") or "").strip()
     if not base:
         hint = _FETCH.format(branch=name.removeprefix("origin/"))
-        raise InputError(f"the history in this clone does not reach to where this branch left '{name}'", hint=hint)
-    listed = git.asked("diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", base, "--")
-    listed += git.asked("ls-files", "--others", "--exclude-standard", "-z")
+        raise InputError(f"the history of this clone is too short: no common commit with '{name}'", hint=hint)
+    listed = git.require("diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", base, "--")
+    listed += git.require("ls-files", "--others", "--exclude-standard", "-z")
     files = frozenset((git.top / file).resolve() for file in listed.split("\0") if file)
-    return Changes(base, f"{base[:9]} ({name})", files)
+    return _Changes(base, f"{base[:9]} ({name})", files)
 
 
 def _target(git: _Git, environ: Mapping[str, str]) -> str:
-    """The branch that this one is to be merged into: what CI says, else the main one."""
+    """Return the branch that this one will be merged into: the one that CI names, else the main one."""
     for variable in _TARGETS:
         if branch := environ.get(variable, "").strip().removeprefix("refs/heads/"):
             return f"origin/{branch}"
@@ -120,23 +121,23 @@ def _target(git: _Git, environ: Mapping[str, str]) -> str:
         if git.ok("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}"):
             return name
     raise InputError(
-        "neither CI nor git says which branch this one is to be merged into",
+        "cannot determine the branch that this one will be merged into",
         hint="name it: --changed-since origin/BRANCH",
     )
 
 
 class _Git:
-    """The repository around a folder. Raises InputError when there is none."""
+    """The git repository of a folder. Raises InputError if there is none."""
 
     def __init__(self, folder: Path) -> None:
         self.top = folder
         done = self._run("rev-parse", "--show-toplevel")
         if done.returncode:
-            said = done.stderr.strip().splitlines()
-            why = said[0].removeprefix("fatal: ") if said else "no repository"
+            lines = done.stderr.strip().splitlines()
+            why = lines[0].removeprefix("fatal: ") if lines else "no repository"
             raise InputError(
-                f"what has changed is read from git, and in {folder} it says: {why}",
-                hint="without --changed all suites are judged",
+                f"--changed needs git, which reports in {folder}: {why}",
+                hint="run without --changed to judge all suites",
             )
         self.top = Path(done.stdout.rstrip("\n")).resolve()
 
@@ -144,12 +145,12 @@ class _Git:
         return self._run(*words).returncode == 0
 
     def text(self, *words: str) -> str | None:
-        """What git prints; None when it fails."""
+        """Return what git prints, or None if it fails."""
         done = self._run(*words)
         return None if done.returncode else done.stdout
 
-    def asked(self, *words: str) -> str:
-        """What git prints, which must work. Raises EnvironmentFailure."""
+    def require(self, *words: str) -> str:
+        """Return what git prints. Raise EnvironmentFailure if it fails."""
         done = self._run(*words)
         if done.returncode:
             raise EnvironmentFailure(f"git {words[0]} failed: {done.stderr.strip() or done.returncode}")
@@ -167,6 +168,6 @@ class _Git:
                 check=False,
             )
         except FileNotFoundError:
-            raise EnvironmentFailure("git is not installed here", hint="without --changed it is not needed") from None
+            raise EnvironmentFailure("git is not installed", hint="run without --changed") from None
         except subprocess.TimeoutExpired:
             raise EnvironmentFailure(f"git {words[0]} took more than {_SECONDS} s") from None

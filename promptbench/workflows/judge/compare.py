@@ -16,12 +16,12 @@ from promptbench.core.errors import InputError, NothingSelected
 from promptbench.core.events import Listener
 from promptbench.core.types import Json, Side
 from promptbench.engine.estimate import Estimate
-from promptbench.engine.prepare.assemble import Stored
+from promptbench.engine.prepare.options import ComparedVersions, Selection, StoredPrompt
 from promptbench.engine.prepare.prepared_suite import PreparedModel, PreparedSuite
 from promptbench.gate.attempt_matrix import AttemptMatrix
 from promptbench.gate.case_outcomes import CaseInfo
 from promptbench.gate.policy import ComparisonLabels, Policy
-from promptbench.project import PRODUCTION, Compared, Project, Selection, mistakes
+from promptbench.project import PRODUCTION, Project, input_error
 from promptbench.prompts.parser import load as load_prompt
 from promptbench.report.model import RunReport
 from promptbench.store.prompts import Store
@@ -131,7 +131,7 @@ def _question(project: Project, store: Store, runs: RunStore | None, matchup: Ma
 def _versions_question(project: Project, store: Store, runs: RunStore | None, matchup: Matchup) -> _Question:
     champion, candidate = _two_versions(store, matchup)
     path = Path(matchup.words[2])
-    compared = Compared(candidate.prompt, Stored(champion.label, champion.source), _stored(candidate))
+    compared = ComparedVersions(candidate.prompt, StoredPrompt(champion.label, champion.source), _stored(candidate))
     prepared = _prepared(project, store, runs, matchup, path, compared)
     pairs = [
         Pair(End(champion.hash, name, same), End(candidate.hash, name, same))
@@ -148,7 +148,7 @@ def _models_question(project: Project, store: Store, runs: RunStore | None, matc
         raise InputError(f"{matchup.models[0]} is compared with itself", hint="name two models: --model A --model B")
     path = project.suite_file(Path(matchup.words[0])) if matchup.words else _only_suite(project)
     version = _asked_version(project, store, runs, path, matchup.prompt)
-    prepared = _prepared(project, store, runs, matchup, path, Compared(version.prompt, None, _stored(version)))
+    prepared = _prepared(project, store, runs, matchup, path, ComparedVersions(version.prompt, None, _stored(version)))
     ends = {model.name: End(version.hash, model.name, prepared.deterministic(model)) for model in prepared.models}
     blind = [name for name in matchup.models if name not in ends]
     if blind:
@@ -168,7 +168,7 @@ def _only_suite(project: Project) -> Path:
 
 
 def _prepared(
-    project: Project, store: Store, runs: RunStore | None, matchup: Matchup, path: Path, compared: Compared
+    project: Project, store: Store, runs: RunStore | None, matchup: Matchup, path: Path, compared: ComparedVersions
 ) -> PreparedSuite:
     """Assemble the suite with these versions and only the models that use a prompt."""
     selection = Selection((project.suite_file(path),), (), matchup.models, matchup.cases, matchup.tags)
@@ -467,7 +467,7 @@ def _of_file(path: Path) -> _Version:
     problems = Diagnostics()
     prompt = load_prompt(path, path.as_posix(), problems)
     if prompt is None:
-        raise mistakes(problems)
+        raise input_error(problems)
     return _Version(prompt.name, path.name.removesuffix(".prompt"), prompt.source, prompt.hash)
 
 
@@ -485,5 +485,5 @@ def _asked_version(project: Project, store: Store, runs: RunStore | None, path: 
     return _Version(prepared.prompt_name, only.label.removesuffix(".prompt"), only.prompt.source, only.hash)
 
 
-def _stored(version: _Version) -> Stored:
-    return Stored(version.label, version.source)
+def _stored(version: _Version) -> StoredPrompt:
+    return StoredPrompt(version.label, version.source)

@@ -17,7 +17,7 @@ from promptbench.core.types import Answer, Attempt, AttemptKey, CacheMode, Json,
 from promptbench.core.words import number_of
 from promptbench.engine.attempts import Attempts, More
 from promptbench.engine.plan import Repeats, Task, first_round_size
-from promptbench.engine.prepare.judges import DEFAULTS
+from promptbench.engine.prepare.judges import JUDGE_DEFAULTS
 from promptbench.engine.prepare.prepared_suite import PreparedModel, PreparedSuite
 from promptbench.engine.runner import Engine
 from promptbench.engine.scoring import ADVISORY
@@ -225,7 +225,7 @@ def without_judges(
         return verdicts
     if next(iter(reasons)) == ADVISORY:
         folder = shlex.quote(project.shown(prepared.suite.folder))
-        why = f"{ADVISORY}; `promptbench agree {folder} --labels FILE` records whether they may count"
+        why = f"{ADVISORY}; `promptbench suite agreement {folder} --labels FILE` records whether they may count"
     else:
         count = sum(reasons.values())
         answers = "1 answer is" if count == 1 else f"{count} answers are"
@@ -288,7 +288,7 @@ def same_judges(prepared: PreparedSuite) -> frozenset[str]:
     """Return the deterministic judges."""
     found: set[str] = set()
     for check in prepared.judged_checks:
-        config = DEFAULTS if check.config is None else check.config
+        config = JUDGE_DEFAULTS if check.config is None else check.config
         found |= {str(ref) for ref in check.judges if prepared.judges[str(ref)].model.provider.deterministic(config)}
     return frozenset(found)
 

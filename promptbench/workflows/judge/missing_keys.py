@@ -1,4 +1,4 @@
-"""Runs without keys, as on a fork's pull request: all that can be known without a call, and no verdict."""
+"""Report on suites whose API keys are missing, as in a fork's pull request: everything valid, but no verdict."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from promptbench.project import Project
 from promptbench.report.model import Judgement, RunReport
 
 
-def keys_missing(prepared_suites: Sequence[PreparedSuite], found: Diagnostics) -> EnvironmentFailure:
-    """The error that says which keys are not set, at the places where their models are named."""
-    places = [replace(item, severity=Severity.ERROR) for item in found if item.code is Code.MISSING_CREDENTIAL]
+def missing_keys_error(prepared_suites: Sequence[PreparedSuite], found: Diagnostics) -> EnvironmentFailure:
+    """Return an error that names the missing keys, at the locations of their models."""
+    locations = [replace(item, severity=Severity.ERROR) for item in found if item.code is Code.MISSING_CREDENTIAL]
     return EnvironmentFailure(
-        f"NO VERDICT: {_not_set(prepared_suites)}, so nothing was asked; the files are valid",
-        hint="where there can be no keys, as on a fork's pull request, --allow-no-keys exits 0",
-        diagnostics=places,
+        f"NO VERDICT: {_not_set(prepared_suites)}, so no model was called; the files are valid",
+        hint="where keys cannot be set, as in a fork's pull request, --allow-no-keys exits 0",
+        diagnostics=locations,
     )
 
 
-def unasked(project: Project, prepared: PreparedSuite, *, command: str, notes: Sequence[str]) -> RunReport:
-    """The report on a suite whose models cannot be asked. It stops nobody."""
+def report_without_keys(project: Project, prepared: PreparedSuite, *, command: str, notes: Sequence[str]) -> RunReport:
+    """Return the report on a suite whose models cannot be called. It exits 0."""
     logged = len(prepared.cases.with_log)
-    red = f", and the logged answers of {number_of(logged, 'case')} fail as they must" if logged else ""
-    sentence = f"NO VERDICT: not asked, because {_not_set([prepared])}; the files are valid{red}"
+    red = f", and the logged answers of {number_of(logged, 'case')} fail as they should" if logged else ""
+    sentence = f"NO VERDICT: no model was called, because {_not_set([prepared])}; the files are valid{red}"
     judgements = [
         Judgement(
             candidate=candidate.label,

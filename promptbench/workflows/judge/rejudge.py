@@ -10,14 +10,14 @@ from promptbench import __version__
 from promptbench.core.canonical import digest, digest_text
 from promptbench.core.errors import InputError
 from promptbench.core.types import Attempt, CacheMode, Judging
-from promptbench.engine.prepare.assemble import Stored
-from promptbench.engine.prepare.evaluate import questions
+from promptbench.engine.prepare.evaluate import judge_requests
+from promptbench.engine.prepare.options import Selection, StoredPrompt
 from promptbench.engine.prepare.prepared_suite import PreparedCase, PreparedSuite
 from promptbench.engine.scoring import checks_of, score_attempt
 from promptbench.gate.attempt_matrix import AttemptMatrix
 from promptbench.gate.case_outcomes import is_complete
 from promptbench.gate.judge import Result
-from promptbench.project import Project, Selection
+from promptbench.project import Project
 from promptbench.report.model import RunReport
 from promptbench.store.prompts import Store
 from promptbench.store.runs import RunInfo, RunStore
@@ -43,7 +43,7 @@ from promptbench.workflows.store.promote import prove
 _BATCH = 500
 
 
-def gate(project: Project, run: str, *, evidence: bool = False) -> RunReport:
+def gate_run(project: Project, run: str, *, evidence: bool = False) -> RunReport:
     """Judge a recorded run by the suite's gate as it is now; `evidence` adds the proof. A comparison is shown again.
 
     Raises InputError if the run is unknown, or its suite has an error.
@@ -116,9 +116,9 @@ def prepared_of(project: Project, store: Store, runs: RunStore, info: RunInfo) -
         hint = f"`{info.facts['command']}` shows its result again, without a call"
         raise InputError(f"run {info.id} replayed logged calls, not the cases of a suite", hint=hint)
     if chosen.get("compared"):
-        hint = "`promptbench report` shows it again"
+        hint = "`promptbench runs report` shows it again"
         raise InputError(f"run {info.id} is a comparison, which does not judge a candidate", hint=hint)
-    champion = next((Stored(item.name, item.source) for item in info.variants if item.side == "champion"), None)
+    champion = next((StoredPrompt(item.name, item.source) for item in info.variants if item.side == "champion"), None)
     root = project.settings.root
     selection = Selection(
         paths=(root / path,),
@@ -163,8 +163,10 @@ def _recalled(
     if attempt.answer is None or not prepared.judges:
         return
     text = attempt.answer.text
-    for item in questions(text, checks_of(case, attempt.key.variant), prepared.accept, case.variables, prepared.ladder):
-        question = prepared.as_asked(item.question)
+    for item in judge_requests(
+        text, checks_of(case, attempt.key.variant), prepared.accept, case.variables, prepared.ladder
+    ):
+        question = prepared.as_sent(item.request)
         key = digest(question.as_dict())
         found = source.judged(run, key)
         recording = None if found else source.find(key)

@@ -14,22 +14,23 @@ from promptbench.core.events import Listener, Notice
 from promptbench.core.types import CacheMode
 from promptbench.engine.estimate import Estimate
 from promptbench.engine.plan import round_sizes
+from promptbench.engine.prepare.options import Selection
 from promptbench.engine.prepare.prepared_suite import PreparedSuite
 from promptbench.engine.prepare.red_first import check_red_first
 from promptbench.gate.judge import Mode, Result
 from promptbench.gate.power import PowerForecast
 from promptbench.gateway import RateLimiter
-from promptbench.project import Project, Selection, mistakes
+from promptbench.project import Project, input_error
 from promptbench.report.model import RunReport
 from promptbench.store.prompts import Store
 from promptbench.store.runs import RunStore
 from promptbench.workflows.judge.baseline import production_baseline
 from promptbench.workflows.judge.budgets import Spending, expected, expected_of_judges
-from promptbench.workflows.judge.changed_suites import changed_only
+from promptbench.workflows.judge.changed_suites import select_changed
 from promptbench.workflows.judge.execute import ByGate, Finished, RunRequest, execute, repeats_of
 from promptbench.workflows.judge.forecast import describe_forecast, forecast_power, maximum_calls
 from promptbench.workflows.judge.merge_runs import as_shard
-from promptbench.workflows.judge.missing_keys import keys_missing, unasked
+from promptbench.workflows.judge.missing_keys import missing_keys_error, report_without_keys
 from promptbench.workflows.judge.multiple_comparisons import multiple_comparison_notes
 from promptbench.workflows.judge.report import build
 from promptbench.workflows.store.labels import Who
@@ -57,7 +58,7 @@ class Plan:
 def plan(project: Project, selection: Selection) -> list[Plan]:
     """What `run` would do. Raises InputError when a suite has an error."""
     if selection.changed:
-        selection, _ = changed_only(project, selection)
+        selection, _ = select_changed(project, selection)
     with project.prompts() as store, project.recordings() as runs:
         prepared_suites, _ = project.assemble(selection, store=store, runs=runs)
         return [_plan(project, prepared, runs) for prepared in prepared_suites]
@@ -108,7 +109,7 @@ def run(
     listen = listen or _silent
     red = selection.changed
     if selection.changed:
-        selection, which = changed_only(project, selection)
+        selection, which = select_changed(project, selection)
         listen(Notice(which))
     with project.prompts() as store, project.runs() as runs:
         prepared_suites, found = _ready(project, selection, store, runs, red=red, allow_no_keys=allow_no_keys)
@@ -126,7 +127,7 @@ def run(
         for prepared in prepared_suites:
             asked = _asked(project, selection, prepared, cache)
             if prepared.absent:
-                reports.append(unasked(project, prepared, command=asked.command, notes=notes))
+                reports.append(report_without_keys(project, prepared, command=asked.command, notes=notes))
                 notes = []
                 continue
             budgets = spending.budgets(budget, prepared)
@@ -164,11 +165,11 @@ def _ready(
     prepared_suites, found = project.assemble(selection, store=store, runs=runs, without_keys=True)
     without_keys = [prepared for prepared in prepared_suites if prepared.absent]
     if red or without_keys:
-        found = check_red_first(prepared_suites, found, runs.calls())
+        found = check_red_first(prepared_suites, found, runs.calls().find)
         if found.errors:
-            raise mistakes(found)
+            raise input_error(found)
     if without_keys and not allow_no_keys:
-        raise keys_missing(without_keys, found)
+        raise missing_keys_error(without_keys, found)
     return prepared_suites, found
 
 

@@ -22,12 +22,13 @@ from promptbench.engine.attempts import Attempts
 from promptbench.engine.plan import Task
 from promptbench.engine.prepare import checks
 from promptbench.engine.prepare.cases import own_specs
-from promptbench.engine.prepare.evaluate import Evaluation, Judged, evaluate
+from promptbench.engine.prepare.evaluate import Evaluation, evaluate, needs_judge
+from promptbench.engine.prepare.options import Selection
 from promptbench.engine.prepare.prepared_suite import BASELINE, PreparedModel, Variant
 from promptbench.engine.runner import Engine, ignore
 from promptbench.parsing.json_text import read as read_json
 from promptbench.parsing.ladder import Ladder
-from promptbench.project import Project, Selection, mistakes
+from promptbench.project import Project, input_error
 from promptbench.suite.cases import read_case
 from promptbench.suite.models import Where
 from promptbench.workflows.judge.budgets import Spending
@@ -231,7 +232,7 @@ def _scored(
     threshold: float | None,
     ladder: Ladder,
 ) -> Evaluation:
-    if any(isinstance(check, Judged) for check in own):
+    if any(needs_judge(check) for check in own):
         raise InputError("a judge decides a check, and no model is called here", hint="`promptbench run` calls it")
     return evaluate(answer, own, accept, variables, None, threshold, ladder=ladder)  # type: ignore[arg-type]
 
@@ -262,7 +263,7 @@ def check_answer(
     context = CheckContext(Path.cwd(), None, project.settings.root, tuple(values.python))
     built = [checks.build(spec, context, found) for spec in own_specs(read)] if read else []
     if read is None or found.errors:
-        raise mistakes(found)
+        raise input_error(found)
     own = [checks.with_expected(check, read.expect) if read.has_expect else check for check in built if check]
     if not own:
         raise InputError("there is nothing to check", hint="give the expected answer as expect=, or checks")

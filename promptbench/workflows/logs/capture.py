@@ -11,10 +11,12 @@ from promptbench.core.canonical import lf
 from promptbench.core.diagnostics import Code, Diagnostics
 from promptbench.core.errors import InputError
 from promptbench.core.types import Json, Rung
-from promptbench.engine.prepare.assemble import Surroundings, prompts_in_play
-from promptbench.engine.prepare.cases import CaseBuilder, PromptInPlay
+from promptbench.engine.prepare.cases import CaseBuilder
+from promptbench.engine.prepare.options import PrepareOptions, Selection
+from promptbench.engine.prepare.prepared_suite import Variant
+from promptbench.engine.prepare.prompts import load_prompts
 from promptbench.parsing.json_text import read as read_json
-from promptbench.project import Project, Selection, mistakes
+from promptbench.project import Project, input_error
 from promptbench.prompts.parser import parse_prompt
 from promptbench.prompts.prompt import Prompt
 from promptbench.store.prompts import Store
@@ -75,10 +77,10 @@ def capture(
     file = project.suite_file(path)
     shown = project.shown(file)
     with project.prompts() as store, project.recordings() as runs:
-        around = project.surroundings(Selection(), store, runs)
+        around = project.prepare_options(Selection(), store, runs)
         suite, prompts = load_valid_suite(file, shown, around)
         templates = [*(item.prompt for item in prompts[::-1]), *_load_versions(store, prompts[0].prompt.name)]
-        target = Capture(suite, prompts, templates, around.root, around.allowed_code, around.ladder)
+        target = Capture(suite, prompts, templates, around)
         found = [target.add(call, options) for call in calls]
         captured = [item for item in found if isinstance(item, Captured)]
         after = before = file.read_bytes()
@@ -97,27 +99,18 @@ def capture(
     )
 
 
-def load_valid_suite(file: Path, shown: str, around: Surroundings) -> tuple[Suite, Sequence[PromptInPlay]]:
+def load_valid_suite(file: Path, shown: str, around: PrepareOptions) -> tuple[Suite, Sequence[Variant]]:
     """Return the suite and its prompts. Raise InputError with every error in the meaning of a case."""
     found = Diagnostics()
     suite = load_suite(file, shown, found)
-    prompts = prompts_in_play(suite, around, found) if suite else []
+    prompts = load_prompts(suite, around, found) if suite else []
     if suite and prompts:
-        builder = CaseBuilder(
-            suite,
-            prompts,
-            found,
-            has_baseline=True,
-            root=around.root,
-            allowed_code=around.allowed_code,
-            ladder=around.ladder,
-        )
-        builder.scan((), lambda _: False, lambda _: None)
+        CaseBuilder(suite, prompts, found, around).validate()
     # The first cases of a suite may be captured ones.
     errors = Diagnostics()
     errors.extend(item for item in found if item.code is not Code.NO_CASES)
     if errors.errors or suite is None or not prompts:
-        raise mistakes(errors)
+        raise input_error(errors)
     return suite, prompts
 
 
@@ -151,7 +144,7 @@ def read_capture_options(
         value = document.value
         written += value if isinstance(value, list) else [value]
     if found.errors:
-        raise mistakes(found)
+        raise input_error(found)
     ideal: tuple[Json, ...] = ()
     if should_be is not None:
         reading = read_json(should_be)

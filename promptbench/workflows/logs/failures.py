@@ -13,13 +13,13 @@ from promptbench.core.call_filter import CallFilter
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import InputError, NothingSelected
 from promptbench.core.protocols import Check, CheckContext
-from promptbench.core.types import Attempt, FailureTier, Json, LoggedCall, Outcome
+from promptbench.core.types import Attempt, FailureTier, Json, LoggedCall, Outcome, StoredCall
 from promptbench.engine.failure_signature import build_score_signature, build_signature, find_json_fault, strip_details
 from promptbench.engine.prepare import checks
-from promptbench.engine.prepare.evaluate import Judged, evaluate
+from promptbench.engine.prepare.evaluate import evaluate, needs_judge
+from promptbench.engine.prepare.options import Selection
 from promptbench.engine.prepare.prepared_suite import PreparedSuite
-from promptbench.project import Project, Selection
-from promptbench.store.calls import StoredCall
+from promptbench.project import Project
 from promptbench.store.runs import RunStore
 from promptbench.text.near_duplicates import NearDuplicates
 
@@ -188,7 +188,7 @@ class _Scorer:
         prompt = prepared.candidates[0].prompt
         context = CheckContext(suite.folder, prompt.output_schema, project.settings.root, tuple(values.python))
         built: Sequence[Check | None] = [checks.build(spec, context, found) for spec in suite.checks]
-        self._checks = [check for check in built if check is not None and not isinstance(check, Judged)]
+        self._checks = [check for check in built if check is not None and not needs_judge(check)]
         self._accept, self._ladder = prepared.accept, prepared.ladder
         self.prompt = prepared.prompt_name
         if not self._checks:

@@ -15,10 +15,11 @@ from promptbench.core.types import LoggedCall
 from promptbench.engine.estimate import Estimate
 from promptbench.engine.prepare.cases import CaseBuilder
 from promptbench.engine.prepare.inputs import unusable
+from promptbench.engine.prepare.options import Selection
 from promptbench.engine.prepare.prepared_suite import PreparedSuite
 from promptbench.gate.case_outcomes import CaseOutcome
 from promptbench.gate.judge import ModelVerdict, Result
-from promptbench.project import Project, Selection
+from promptbench.project import Project
 from promptbench.prompts.prompt import Prompt
 from promptbench.workflows.judge.budgets import Spending, expected
 from promptbench.workflows.judge.execute import Finished, RunRequest, execute
@@ -50,19 +51,11 @@ def replay_answers(project: Project, path: Path, calls: Sequence[LoggedCall]) ->
     file = project.suite_file(path)
     shown = project.shown(file)
     with project.prompts() as store, project.recordings() as runs:
-        around = project.surroundings(Selection(), store, runs)
+        around = project.prepare_options(Selection(), store, runs)
         suite, prompts = load_valid_suite(file, shown, around)
         usable = _select_usable(calls, [item.prompt for item in prompts])
-        builder = CaseBuilder(
-            suite,
-            prompts,
-            Diagnostics(),
-            has_baseline=True,
-            root=around.root,
-            allowed_code=around.allowed_code,
-            ladder=around.ladder,
-        )
-        cases = builder.scan(usable.calls, lambda case: case.name in builder.calls, lambda _: None)
+        builder = CaseBuilder(suite, prompts, Diagnostics(), around)
+        cases = builder.scan(usable.calls, lambda case: case.name in builder.calls)
         models: dict[str, LoggedModel] = {}
         for call in usable.calls:
             models.setdefault(call.model, LoggedModel(call.model)).answers += 1
@@ -97,7 +90,7 @@ def replay(
     """
     file = project.suite_file(selection.paths[0])
     with project.prompts() as store, project.recordings() if dry_run else project.runs() as runs:
-        around = project.surroundings(selection, store, runs)
+        around = project.prepare_options(selection, store, runs)
         _, prompts = load_valid_suite(file, project.shown(file), around)
         usable = _select_usable(calls, [item.prompt for item in prompts])
         [prepared], _ = project.assemble(selection, store=store, runs=runs, calls=usable.calls)

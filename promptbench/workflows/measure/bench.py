@@ -18,11 +18,12 @@ from promptbench.engine.arrivals import Arrivals, Load, schedule
 from promptbench.engine.estimate import Estimate
 from promptbench.engine.measurement import Measurement, ModelRequests
 from promptbench.engine.prepare.assemble import assemble
+from promptbench.engine.prepare.options import Selection
 from promptbench.engine.prepare.prepared_suite import PreparedModel, PreparedSuite, Variant
 from promptbench.engine.runner import Engine
 from promptbench.gateway import Prices, RateLimiter
 from promptbench.gateway.tokens import estimate
-from promptbench.project import SUITE_FILE, Project, Selection, mistakes
+from promptbench.project import SUITE_FILE, Project, input_error
 from promptbench.prompts.parser import load as load_prompt
 from promptbench.store.prompts import Store
 from promptbench.store.runs import RunStore
@@ -186,10 +187,10 @@ def _alone(
     suite = {"suite": name, "prompt": target.name, "models": list(options.models), "cases": [case]}
     source = Source(project.shown(target), json.dumps(suite, ensure_ascii=False))
     read = read_suite(source, target.with_name(SUITE_FILE), found)
-    around = project.surroundings(Selection(prompts=(target,), models=options.models), store, runs)
+    around = project.prepare_options(Selection(prompts=(target,), models=options.models), store, runs)
     prepared = assemble(read, around, found) if read else None
     if prepared is None or found.errors:
-        raise mistakes(found)
+        raise input_error(found)
     return prepared
 
 

@@ -10,8 +10,8 @@ from promptbench.core.errors import InputError
 from promptbench.core.protocols import CheckContext
 from promptbench.core.types import Rung
 from promptbench.engine.prepare import checks
-from promptbench.engine.prepare.evaluate import Evaluation, Judged, evaluate
-from promptbench.project import Project, mistakes
+from promptbench.engine.prepare.evaluate import Evaluation, evaluate, needs_judge
+from promptbench.project import Project, input_error
 from promptbench.suite.cases import read_checks
 from promptbench.suite.models import Where
 from promptbench.yaml.marked import parse
@@ -40,10 +40,10 @@ def check_text(
         specs = read_checks(document.value, Where(document), found) if document else ()
         built += [checks.build(spec, context, found) for spec in specs]
     if found.errors or None in built:
-        raise mistakes(found)
-    if any(isinstance(check, Judged) for check in built):
+        raise input_error(found)
+    if any(needs_judge(check) for check in built):
         raise InputError(
-            "this check needs a judge, and `check` calls no model",
+            "this check needs a judge, and `suite score` calls no model",
             hint="use it in a suite: `promptbench run` calls the judge",
         )
     level = Rung(accept.replace(" ", "_"))

@@ -13,12 +13,12 @@ from pathlib import Path
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import InputError
 from promptbench.core.types import Json, Rung
-from promptbench.engine.prepare.assemble import Surroundings
 from promptbench.engine.prepare.cases import CaseBuilder
 from promptbench.engine.prepare.evaluate import Evaluation
+from promptbench.engine.prepare.options import PrepareOptions, Selection
 from promptbench.engine.prepare.prepared_suite import PreparedCase
 from promptbench.parsing.json_text import read as read_json
-from promptbench.project import Project, Selection, mistakes
+from promptbench.project import Project, input_error
 from promptbench.prompts.prompt import Prompt, Template
 from promptbench.suite.cases import read_case
 from promptbench.suite.editor import Change, edit_cases, write_whole
@@ -85,8 +85,9 @@ class CaseAuthor:
         self.shown = project.shown(self._file)
         self.folder = project.shown(self._file.parent)
         self._project = project
-        with self._surroundings() as around:
-            self._suite, self._prompts = load_valid_suite(self._file, self.shown, around)
+        with project.prompts() as store, project.recordings() as runs:
+            self._options = project.prepare_options(Selection(), store, runs)
+            self._suite, self._prompts = load_valid_suite(self._file, self.shown, self._options)
         cases = list(self._suite.cases.scan(Diagnostics()))
         self._names = {case.name for case in cases}
         self._inputs = {json.dumps(case.variables, sort_keys=True): case.name for case in cases}
@@ -150,19 +151,10 @@ class CaseAuthor:
         self.text(draft)
         document = parse(Source("the new case", "\n".join(mapping_lines(draft.data, 0)) + "\n"), found)
         case = read_case(document.value, Where(document), found) if document else None
-        settings = self._project.settings
-        builder = CaseBuilder(
-            self._suite,
-            self._prompts,
-            found,
-            has_baseline=True,
-            root=settings.root,
-            allowed_code=tuple(settings.values.python),
-            ladder=self._project.ladder,
-        )
+        builder = CaseBuilder(self._suite, self._prompts, found, self._options)
         built = builder.build(case) if case else None
         if built is None or found.errors:
-            raise mistakes(found)
+            raise input_error(found)
         return builder, built
 
     def add(self, draft: Draft) -> None:
@@ -170,13 +162,13 @@ class CaseAuthor:
         self.check(draft)
         after = edit_cases(self._file.read_bytes(), self.shown, {}, [Change(draft.data)])
         # Load the new file as any command would; if it is invalid, the old one stays.
-        with self._surroundings() as around:
+        with self._prepare_options() as around:
             write_whole(self._file, after, lambda new: load_valid_suite(new, self.shown, around))
 
     @contextmanager
-    def _surroundings(self) -> Iterator[Surroundings]:
+    def _prepare_options(self) -> Iterator[PrepareOptions]:
         with self._project.prompts() as store, self._project.recordings() as runs:
-            yield self._project.surroundings(Selection(), store, runs)
+            yield self._project.prepare_options(Selection(), store, runs)
 
 
 def _only_suite(project: Project, path: Path | None) -> Path:

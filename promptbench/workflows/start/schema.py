@@ -59,7 +59,7 @@ def report_schema() -> dict[str, Json]:
                 schema["description"] = about[field]
     return {
         "$schema": _DIALECT,
-        "title": "promptbench report",
+        "title": "promptbench runs report",
         "type": "object",
         "properties": {"schema_version": {"const": SCHEMA_VERSION}, "runs": {**runs, "title": "One for each suite"}},
         "required": ["schema_version", "runs"],

@@ -12,9 +12,10 @@ from promptbench.core.canonical import lf
 from promptbench.core.diagnostics import Diagnostic, Diagnostics
 from promptbench.core.errors import EnvironmentFailure, InputError
 from promptbench.core.types import Json
-from promptbench.engine.prepare.assemble import Surroundings
-from promptbench.engine.prepare.cases import CaseBuilder, PromptInPlay
-from promptbench.project import Project, Selection, mistakes
+from promptbench.engine.prepare.cases import CaseBuilder
+from promptbench.engine.prepare.options import PrepareOptions, Selection
+from promptbench.engine.prepare.prepared_suite import Variant
+from promptbench.project import Project, input_error
 from promptbench.suite.editor import write_whole
 from promptbench.suite.sheet_changes import SheetCases, changed_files, changes_of, known_cases
 from promptbench.suite.sheet_marks import annotate_sheet
@@ -82,7 +83,7 @@ def export_sheet(project: Project, path: Path, output: Path) -> SheetWritten:
         raise InputError(f"{output} already exists", hint="name another file with --output, or delete it")
     file = project.suite_file(path)
     with project.prompts() as store, project.recordings() as runs:
-        suite, prompts = load_valid_suite(file, project.shown(file), project.surroundings(Selection(), store, runs))
+        suite, prompts = load_valid_suite(file, project.shown(file), project.prepare_options(Selection(), store, runs))
     known = known_cases(suite)
     variables = sorted({name for item in prompts for name in item.prompt.missing({})})
     try:
@@ -111,7 +112,7 @@ def _as_csv(table: CaseTable) -> bytes:
     return write_csv(rows).encode("utf-8-sig")
 
 
-def _as_workbook(table: CaseTable, prompts: Sequence[PromptInPlay]) -> bytes:
+def _as_workbook(table: CaseTable, prompts: Sequence[Variant]) -> bytes:
     for row in table.rows:
         for heading, content in zip(table.headings, row, strict=True):
             if isinstance(content, str) and len(content) > MAX_CELL_LENGTH:
@@ -133,7 +134,7 @@ def _as_workbook(table: CaseTable, prompts: Sequence[PromptInPlay]) -> bytes:
     )
 
 
-def _choices(prompts: Sequence[PromptInPlay]) -> Iterator[tuple[str, list[str]]]:
+def _choices(prompts: Sequence[Variant]) -> Iterator[tuple[str, list[str]]]:
     """Yield the columns whose texts the first prompt's schemas list, with these texts."""
     for item in prompts[:1]:
         for prefix, schema in (("expect", item.prompt.output_schema), ("vars", item.prompt.input_schema)):
@@ -181,28 +182,19 @@ def import_sheet(
     file = project.suite_file(path)
     shown = project.shown(file)
     with project.prompts() as store, project.recordings() as runs:
-        around = project.surroundings(Selection(), store, runs)
-        suite, prompts = load_valid_suite(file, shown, around)
+        options = project.prepare_options(Selection(), store, runs)
+        suite, prompts = load_valid_suite(file, shown, options)
         known = known_cases(suite)
         diagnostics = Diagnostics()
         cases = SheetCases(_rows(sheet, diagnostics))
-        builder = CaseBuilder(
-            replace(suite, cases=cases),
-            prompts,
-            diagnostics,
-            has_baseline=True,
-            root=around.root,
-            allowed_code=around.allowed_code,
-            ladder=around.ladder,
-        )
-        builder.scan((), lambda _: False, lambda _: None)
+        CaseBuilder(replace(suite, cases=cases), prompts, diagnostics, options).validate()
         changes = changes_of(known, cases, diagnostics)
         diagnostics = _with_hints_for_sheets(diagnostics)
         if diagnostics.errors:
             raise _error(sheet, diagnostics, write_copy=not dry_run)
         files = changed_files(suite, changes, remove=remove)
         if not dry_run:
-            _write(files, file, shown, around)
+            _write(files, file, shown, options)
     folder = Path(suite.document.source.path).parent
     shown_files = {(folder / path.relative_to(suite.folder)).as_posix(): texts for path, texts in files.items()}
     return SheetImported(
@@ -258,7 +250,7 @@ def _error(sheet: Path, diagnostics: Diagnostics, *, write_copy: bool) -> InputE
             hint = f"{target} shows each at its cell: fix them there or in {sheet.name}, and import that file"
         except OSError as error:
             hint = f"cannot write a copy that shows each at its cell: {error.strerror}"
-    return InputError(mistakes(diagnostics).message, hint=hint, diagnostics=printed)
+    return InputError(input_error(diagnostics).message, hint=hint, diagnostics=printed)
 
 
 def _copy_of(sheet: Path) -> Path:
@@ -268,11 +260,11 @@ def _copy_of(sheet: Path) -> Path:
     return target if target != sheet else sheet.with_name(f"{stem}.errors-2{sheet.suffix}")
 
 
-def _write(files: Mapping[Path, tuple[bytes, bytes]], file: Path, shown: str, around: Surroundings) -> None:
+def _write(files: Mapping[Path, tuple[bytes, bytes]], file: Path, shown: str, options: PrepareOptions) -> None:
     for target, (_, after) in files.items():
         if target == file:
             # The new file is validated before it replaces the old one.
-            write_whole(target, after, lambda new: load_valid_suite(new, shown, around))
+            write_whole(target, after, lambda new: load_valid_suite(new, shown, options))
         else:
             write_whole(target, after)
 

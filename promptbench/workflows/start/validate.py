@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from promptbench.core.diagnostics import Diagnostics
+from promptbench.engine.prepare.options import Selection
 from promptbench.engine.prepare.red_first import check_red_first
-from promptbench.project import Project, Selection, mistakes
+from promptbench.project import Project, input_error
 from promptbench.suite.loader import load
 from promptbench.suite.models import Suite
 
@@ -22,7 +23,7 @@ def load_suite(project: Project, path: Path) -> Suite:
     file, found = project.suite_file(path), Diagnostics()
     suite = load(file, project.shown(file), found)
     if suite is None or found.errors:
-        raise mistakes(found)
+        raise input_error(found)
     return suite
 
 
@@ -44,7 +45,7 @@ def validate(project: Project, selection: Selection, *, red: bool = False) -> Di
     with project.prompts() as store, project.recordings() as runs:
         prepared_suites, found = project.assemble(selection, store=store, runs=runs)
         if red:
-            found = check_red_first(prepared_suites, found, runs.calls() if runs else None)
+            found = check_red_first(prepared_suites, found, runs.calls().find if runs else None)
     if red and found.errors:
-        raise mistakes(found)
+        raise input_error(found)
     return found

@@ -24,6 +24,10 @@ class Who:
     reason: str | None = None
 
 
+# Acts under the name in the settings, the CI or git, and gives no reason.
+DEFAULT_WHO = Who()
+
+
 def adopt(project: Project, path: Path, *, label: str, who: Who) -> Promotion:
     """Record the prompt that is in use today under a label, without a verdict.
 
@@ -60,8 +64,12 @@ def set_label(project: Project, reference: str, label: str, *, who: Who) -> Prom
         return described(store, store.label(reference, label, actor=actor_of(project, who), reason=who.reason or ""))
 
 
-def rollback(project: Project, prompt: str, *, to: str | None, label: str, who: Who) -> Promotion:
-    """Move a label back to a version that held it before. Raise InputError if there is none, or no reason."""
+def rollback(project: Project, prompt: str, *, to: str | None = None, label: str = PRODUCTION, who: Who) -> Promotion:
+    """Move a label back to a version that held it before, by default the last one.
+
+    Raises:
+        InputError: if there is no such version, or `who` gives no reason.
+    """
     with project.prompts() as store:
         event = store.rollback(prompt, to=to, label=label, actor=actor_of(project, who), reason=who.reason or "")
         return replace(described(store, event), returning=_fixes_undone(store, event))

@@ -13,11 +13,12 @@ from promptbench.core.clock import now
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import ConflictError, InputError
 from promptbench.core.types import Json, Side
+from promptbench.engine.prepare.options import Selection
 from promptbench.engine.prepare.prepared_suite import PreparedSuite
 from promptbench.gate.evidence import SuiteProof, evidence, rejudge
 from promptbench.gate.judge import Result
 from promptbench.parsing.ladder import LADDER
-from promptbench.project import PRODUCTION, Project, Selection
+from promptbench.project import PRODUCTION, Project
 from promptbench.prompts.parser import prompt_name
 from promptbench.report.model import Promotion, RunReport
 from promptbench.store.prompts import NotProven, Store
@@ -35,7 +36,7 @@ from promptbench.workflows.judge.execute import (
     table_of,
 )
 from promptbench.workflows.judge.figures.judges import what_judges
-from promptbench.workflows.store.labels import Who, actor_of, described
+from promptbench.workflows.store.labels import DEFAULT_WHO, Who, actor_of, described
 
 
 def promote(
@@ -45,8 +46,8 @@ def promote(
     run: str | None = None,
     evidence: Path | None = None,
     source: str | None = None,
-    label: str,
-    who: Who,
+    label: str = PRODUCTION,
+    who: Who = DEFAULT_WHO,
 ) -> Promotion:
     """Move a label on proof: a run on record (by default the newest that may prove something), a file of `evidence`, or
     the evidence of the version that `source`, another label, holds.

@@ -16,11 +16,12 @@ from promptbench.core.errors import EnvironmentFailure, InputError, Interrupted
 from promptbench.core.events import Listener
 from promptbench.core.protocols import JudgedCheck, Subject
 from promptbench.core.types import Answer, Request, Score
+from promptbench.engine.prepare.options import Selection
 from promptbench.engine.prepare.prepared_suite import PreparedSuite
 from promptbench.engine.runner import CallPlan, Engine
 from promptbench.gateway import Reply
 from promptbench.metrics.agreement import Confusion, point_biserial
-from promptbench.project import Project, Selection
+from promptbench.project import Project
 from promptbench.store.runs import RunStore
 from promptbench.suite.labelled import Labelled, read_labelled, sheet
 from promptbench.workflows.judge.budgets import Spending, require_prices
@@ -274,7 +275,7 @@ def _answers(
     requests = {
         digest(request.as_dict()): request
         for item in items
-        for request in map(prepared.as_asked, check.requests(item.subject))
+        for request in map(prepared.as_sent, check.requests(item.subject))
     }
     found: dict[str, _Call] = {}
     for key, request in () if again else requests.items():
@@ -337,5 +338,5 @@ def _agreement_of(
 
 
 def _score(prepared: PreparedSuite, check: JudgedCheck, item: _Item, answers: Mapping[str, _Call]) -> Score:
-    keys = [digest(prepared.as_asked(question).as_dict()) for question in check.requests(item.subject)]
+    keys = [digest(prepared.as_sent(question).as_dict()) for question in check.requests(item.subject)]
     return check.conclude(item.subject, [answers[key].answer for key in keys])

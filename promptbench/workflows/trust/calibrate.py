@@ -11,14 +11,15 @@ from promptbench.core.clock import today
 from promptbench.core.errors import EnvironmentFailure, InputError
 from promptbench.core.events import Listener
 from promptbench.core.types import Attempt, AttemptKey, Side
+from promptbench.engine.prepare.options import Selection
 from promptbench.engine.prepare.prepared_suite import PreparedSuite
-from promptbench.engine.prepare.quarantine import allowed
+from promptbench.engine.prepare.quarantine import max_quarantined
 from promptbench.gate.attempt_matrix import AttemptMatrix
 from promptbench.gate.case_outcomes import CaseInfo, CaseOutcome
 from promptbench.gate.false_alarms import CaseRate, FalseAlarms, false_alarms
 from promptbench.gate.judge import GatedModel, Result, judge
 from promptbench.gate.policy import TRIES
-from promptbench.project import Project, Selection
+from promptbench.project import Project
 from promptbench.settings.settings import actor
 from promptbench.stats.beta import clopper_pearson
 from promptbench.store.runs import RunStore
@@ -85,7 +86,7 @@ def _plan(project: Project, selection: Selection, prepared: PreparedSuite, repea
             f"no version of '{prepared.prompt_name}' is in production, so there is nothing to calibrate",
             hint="`promptbench adopt` records the prompt that is in use today",
         )
-    words = ["promptbench", "calibrate", project.shown(prepared.suite.folder)]
+    words = ["promptbench", "suite", "calibrate", project.shown(prepared.suite.folder)]
     for flag, values in _chosen(selection).items():
         words += [word for value in values for word in (f"--{flag}", value)]
     words += ["--repeats", str(repeats)] if repeats else []
@@ -125,7 +126,7 @@ def _found(project: Project, plan: _Plan, runs: RunStore, run: str | None) -> Ca
         repeats=plan.repeats,
         models=models,
         steady=[model.name for model in prepared.models if model.name not in there],
-        room=max(0, allowed(len(prepared.suite.cases.numbers)) - len(prepared.cases.quarantined)),
+        room=max(0, max_quarantined(len(prepared.suite.cases.numbers)) - len(prepared.cases.quarantined)),
         owner=actor(project.settings, project.environ, None),
         review_by=(date.fromisoformat(today()) + timedelta(days=_REVIEW_DAYS)).isoformat(),
     )

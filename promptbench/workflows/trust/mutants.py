@@ -16,7 +16,7 @@ from functools import cached_property
 
 from promptbench.core.canonical import escape_surrogates
 from promptbench.core.types import Json, Rung
-from promptbench.engine.prepare.lint.allowed_labels import ANY_ITEM, Path, SchemaOffers
+from promptbench.engine.prepare.lint.allowed_labels import ANY_ITEM, AllowedValues, Path
 from promptbench.parsing.json_text import read
 
 # Mutants of one operator for one answer.
@@ -91,7 +91,7 @@ class Vocabulary:
     """A sample of what good answers of a suite contain, for mutants that confuse it: labels by field, and answers."""
 
     def __init__(self, schema: Json = None) -> None:
-        self._offers = SchemaOffers(schema)
+        self._offers = AllowedValues(schema)
         self._labels: dict[Path, list[Json]] = {}
         self._answers: list[tuple[str, str]] = []
 

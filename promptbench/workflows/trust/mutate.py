@@ -13,8 +13,9 @@ from promptbench.core.canonical import digest
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import InputError, NothingSelected
 from promptbench.core.types import AttemptKey, CallFacts, Outcome, Side
+from promptbench.engine.prepare.options import Selection
 from promptbench.engine.prepare.prepared_suite import BASELINE, PreparedCase, PreparedSuite, Variant
-from promptbench.project import Project, Selection
+from promptbench.project import Project
 from promptbench.prompts.parser import parse_prompt
 from promptbench.prompts.prompt import MissingVariable
 from promptbench.store.runs import RunInfo, RunStore

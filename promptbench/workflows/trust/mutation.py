@@ -10,7 +10,7 @@ from promptbench.checks.expect import parse_argument
 from promptbench.core.protocols import Check
 from promptbench.core.types import CallFacts, Json
 from promptbench.engine.prepare.cases import as_answer, own_specs
-from promptbench.engine.prepare.evaluate import Evaluation, Judged, evaluate
+from promptbench.engine.prepare.evaluate import Evaluation, evaluate, needs_judge
 from promptbench.engine.prepare.prepared_suite import PreparedCase, PreparedSuite
 from promptbench.parsing.json_text import read
 from promptbench.suite.file import field_name
@@ -102,7 +102,7 @@ class MutationCase:
     def can_fail(self, number: int) -> bool:
         """Return whether a mutant can fail a check without a judge, whatever its call took."""
         name = field_name(self.specs[number].name).lower()
-        return not (isinstance(self.checks[number], Judged) or name in _CALL_CHECKS)
+        return not (needs_judge(self.checks[number]) or name in _CALL_CHECKS)
 
     def _evaluate(self, answer: GoodAnswer, text: str) -> Evaluation:
         case = self._case

@@ -22,10 +22,10 @@ def codes(found: Diagnostics) -> list[Code]:
 
 
 def test_red_first_a_case_that_fails_on_its_logged_answer_is_admitted(tmp_path: Path) -> None:
-    prepared, found = joined(tmp_path, HEAD + EXPECT + """    was: '{"team": "delivery"}'\n""")
+    bench, found = joined(tmp_path, HEAD + EXPECT + """    was: '{"team": "delivery"}'\n""")
     assert messages(found) == []
-    assert prepared is not None
-    assert next(iter(prepared.cases)).was == ('{"team": "delivery"}',)
+    assert bench is not None
+    assert next(iter(bench.cases)).was == ('{"team": "delivery"}',)
 
 
 @pytest.mark.parametrize(
@@ -40,8 +40,8 @@ def test_red_first_a_case_that_fails_on_its_logged_answer_is_admitted(tmp_path: 
     ],
 )
 def test_red_first_is_judged_at_the_accept_level(was: str, admitted: bool, tmp_path: Path) -> None:
-    prepared, found = joined(tmp_path, HEAD + EXPECT + f"    was: {was}\n")
-    assert (prepared is not None) is admitted
+    bench, found = joined(tmp_path, HEAD + EXPECT + f"    was: {was}\n")
+    assert (bench is not None) is admitted
     assert codes(found) == ([] if admitted else [Code.NOT_RED])
 
 
@@ -53,7 +53,7 @@ def test_red_first_counts_the_checks_of_the_suite(tmp_path: Path) -> None:
 def test_a_wish_must_pass(tmp_path: Path) -> None:
     _, found = joined(tmp_path, HEAD + EXPECT + "    should-be: {team: delivery}\n")
     (item,) = found
-    assert (item.code, str(item.place)) == (Code.WISH_FAILS, "suite.yaml:8:16")
+    assert (item.code, str(item.location)) == (Code.WISH_FAILS, "suite.yaml:8:16")
     assert "team: expected 'billing', got 'delivery'" in item.message
 
 
@@ -70,9 +70,9 @@ def test_a_wish_must_pass(tmp_path: Path) -> None:
     ],
 )
 def test_a_wish_is_an_answer_as_a_model_writes_it(expect: str, wish: str, tmp_path: Path) -> None:
-    prepared, found = joined(tmp_path, HEAD + CASE + f"    expect: {expect}\n    should be: {wish}\n")
+    bench, found = joined(tmp_path, HEAD + CASE + f"    expect: {expect}\n    should be: {wish}\n")
     assert messages(found) == []
-    assert prepared is not None
+    assert bench is not None
 
 
 def test_a_wish_keeps_the_text_of_a_number(tmp_path: Path) -> None:
@@ -114,12 +114,12 @@ def test_output_is_each_prompts_own_schema(tmp_path: Path) -> None:
     text = (
         HEAD.replace("triage.prompt", "[triage.prompt, triage.b.prompt]") + "checks: [{json schema: output}]\n" + CASE
     )
-    prepared, found = joined(
+    bench, found = joined(
         tmp_path, text, {"triage.b.prompt": "---\noutput: {schema: {kind: string}}\n---\nOther {{message}}\n"}
     )
     assert messages(found) == []
-    assert prepared is not None
-    first, second = (next(iter(prepared.cases)).checks[item.hash] for item in prepared.candidates)
+    assert bench is not None
+    first, second = (next(iter(bench.cases)).checks[item.hash] for item in bench.candidates)
     assert first != second
 
 
@@ -143,10 +143,10 @@ def test_variables(variables: str, code: Code, severity: Severity, column: int, 
 def test_an_own_model_may_use_what_no_prompt_does(tmp_path: Path) -> None:
     text = HEAD.replace("openai/fake", "openai/fake, python/own.py:answer")
     text += "cases:\n  - case: one\n    vars: {message: hi, other: x}\n    expect: x\n"
-    prepared, found = joined(tmp_path, text, {"own.py": "def answer(vars):\n    return 'x'\n"})
+    bench, found = joined(tmp_path, text, {"own.py": "def answer(vars):\n    return 'x'\n"})
     assert messages(found) == []
-    assert prepared is not None
-    assert [(model.name, model.uses_prompt, model.gated) for model in prepared.models] == [
+    assert bench is not None
+    assert [(model.name, model.uses_prompt, model.gated) for model in bench.models] == [
         ("openai/fake", True, True),
         ("python/own.py:answer", False, False),
     ]
@@ -154,26 +154,26 @@ def test_an_own_model_may_use_what_no_prompt_does(tmp_path: Path) -> None:
 
 def test_logged_calls_that_fail_become_cases_and_the_others_are_dropped_with_a_warning(tmp_path: Path) -> None:
     log = call("c1", "sorry", vars={"message": "a"}) + call("c2", "{}", vars={"message": "b"})
-    prepared, found = joined(tmp_path, HEAD + "checks: [json]\nlog: log\n", {"log": log})
+    bench, found = joined(tmp_path, HEAD + "checks: [json]\nlog: log\n", {"log": log})
     assert [(item.code, item.severity) for item in found] == [(Code.NOT_RED, Severity.WARNING)]
     assert "'c2' passes all checks" in found.warnings[0].message
-    assert prepared is not None
-    assert [(case.name, case.was, case.logged) for case in prepared.cases] == [("c1", ("sorry",), True)]
+    assert bench is not None
+    assert [(case.name, case.was, case.logged) for case in bench.cases] == [("c1", ("sorry",), True)]
 
 
 def test_a_logged_call_belongs_to_the_case_with_its_input(tmp_path: Path) -> None:
     log = call("c1", '{"team": "other"}') + call("c2", '{"team": "billing"}') + call("c3", None)
-    prepared, found = joined(tmp_path, HEAD + EXPECT + "log: log\n", {"log": log})
+    bench, found = joined(tmp_path, HEAD + EXPECT + "log: log\n", {"log": log})
     assert [item.severity for item in found] == [Severity.WARNING]
-    assert prepared is not None
-    assert [(case.name, case.was) for case in prepared.cases] == [("one", ('{"team": "other"}', ""))]
+    assert bench is not None
+    assert [(case.name, case.was) for case in bench.cases] == [("one", ('{"team": "other"}', ""))]
 
 
 def test_every_logged_case_has_a_name_of_its_own(tmp_path: Path) -> None:
     log = "".join(call("one", "x", vars={"message": text}) for text in "abc")
-    prepared, _ = joined(tmp_path, HEAD + "checks: [json]\n" + EXPECT + "log: log\n", {"log": log})
-    assert prepared is not None
-    assert [case.name for case in prepared.cases] == ["one", "log one", "log one (2)", "log one (3)"]
+    bench, _ = joined(tmp_path, HEAD + "checks: [json]\n" + EXPECT + "log: log\n", {"log": log})
+    assert bench is not None
+    assert [case.name for case in bench.cases] == ["one", "log one", "log one (2)", "log one (3)"]
 
 
 def test_a_logged_call_without_vars_fits_no_case(tmp_path: Path) -> None:
@@ -191,8 +191,8 @@ def test_a_logged_call_must_bring_what_the_prompt_needs(tmp_path: Path) -> None:
 
 def test_no_case_left_is_an_error(tmp_path: Path) -> None:
     for log in ("", call("c1", "{}")):
-        prepared, found = joined(tmp_path, HEAD + "checks: [json]\nlog: log\n", {"log": log})
-        assert prepared is None
+        bench, found = joined(tmp_path, HEAD + "checks: [json]\nlog: log\n", {"log": log})
+        assert bench is None
         assert codes(found)[-1] is Code.NO_CASES
 
 
@@ -204,9 +204,9 @@ def test_the_hash_of_the_checks_changes_with_what_a_score_means(tmp_path: Path) 
         HEAD + EXPECT + "accept: raw\n",
         HEAD + EXPECT + "checks: [json]\n",
     ):
-        prepared, _ = joined(tmp_path, text)
-        assert prepared is not None
-        hashes.add(prepared.checks_hash)
+        bench, _ = joined(tmp_path, text)
+        assert bench is not None
+        hashes.add(bench.checks_hash)
     assert len(hashes) == 4
 
 
@@ -217,16 +217,14 @@ def rendered(name: str, text: str, answer: str) -> str:
 
 def test_variables_of_rendered_prompts_in_a_log_are_recovered(tmp_path: Path) -> None:
     files = {"log": rendered("c1", "Which team is this for? hi", "{") + rendered("c2", "Team? ho", "{")}
-    prepared, found = joined(
-        tmp_path, HEAD + "checks: [json]\nlog: log\n" + EXPECT, files, champion="Team? {{message}}\n"
-    )
+    bench, found = joined(tmp_path, HEAD + "checks: [json]\nlog: log\n" + EXPECT, files, champion="Team? {{message}}\n")
     assert messages(found) == []
-    assert prepared is not None
-    assert [(case.name, case.variables, case.was) for case in prepared.cases] == [
+    assert bench is not None
+    assert [(case.name, case.variables, case.was) for case in bench.cases] == [
         ("one", {"message": "hi"}, ("{",)),
         ("c2", {"message": "ho"}, ("{",)),
     ]
-    assert [call.id for call in prepared.calls["one"]] == ["c1"]
+    assert [call.id for call in bench.calls["one"]] == ["c1"]
 
 
 def test_a_rendered_prompt_that_no_prompt_made_is_told(tmp_path: Path) -> None:

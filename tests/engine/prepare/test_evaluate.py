@@ -8,7 +8,7 @@ import pytest
 from promptbench.checks import plugins
 from promptbench.core.protocols import Check, CheckContext, JudgedCheck, Subject
 from promptbench.core.types import Answer, CallFacts, Json, Message, ModelRef, Request, Rung, Score
-from promptbench.engine.prepare.evaluate import Judged, Weighed, evaluate, questions
+from promptbench.engine.prepare.evaluate import WeightedCheck, evaluate, judge_requests
 
 
 def check(name: str, argument: Json = None) -> Check:
@@ -55,7 +55,7 @@ def test_it_is_read_once() -> None:
 
 
 def weighed(threshold: float | None, *checks: tuple[str, float]) -> bool:
-    built = [Weighed(check("contains", word), weight) for word, weight in checks]
+    built = [WeightedCheck(check("contains", word), weight) for word, weight in checks]
     return evaluate("a b", built, Rung.RAW, {}, threshold=threshold).passed
 
 
@@ -70,7 +70,7 @@ def test_a_check_without_weight_decides_nothing() -> None:
     assert weighed(None, ("a", 1), ("x", 0))
     assert weighed(0.9, ("a", 1), ("x", 0))
     assert weighed(0.9, ("x", 0))
-    result = evaluate("a", [Weighed(check("contains", "x"), 0)], Rung.RAW, {})
+    result = evaluate("a", [WeightedCheck(check("contains", "x"), 0)], Rung.RAW, {})
     assert [(score.passed, score.weight) for score in result.scores] == [(False, 0)]
 
 
@@ -116,7 +116,10 @@ def judged(
     said: str | None, *others: tuple[str, float], counts: bool = True, weight: float = 1, threshold: float | None = None
 ) -> bool | None:
     """Whether `a b` passes; None where that is not known."""
-    checks = [Judged(Asking(counts), weight), *(Weighed(check("contains", word), other) for word, other in others)]
+    checks = [
+        WeightedCheck(Asking(counts), weight),
+        *(WeightedCheck(check("contains", word), other) for word, other in others),
+    ]
     answer = Answer(said, "j") if said else None
     found = evaluate("a b", checks, Rung.RAW, {}, threshold=threshold, answers=lambda question: answer)
     assert not (found.passed and found.errored)
@@ -148,6 +151,6 @@ def test_what_is_advisory_decides_nothing_and_is_not_enough() -> None:
 
 
 def test_questions_are_those_of_judged_checks() -> None:
-    checks = [check("json"), Judged(Asking(), 1)]
-    [asked] = questions("text", checks, Rung.RAW, {})
-    assert asked.question.messages[0].content == "text"
+    checks = [check("json"), WeightedCheck(Asking(), 1)]
+    [asked] = judge_requests("text", checks, Rung.RAW, {})
+    assert asked.request.messages[0].content == "text"

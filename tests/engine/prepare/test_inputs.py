@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from promptbench.core.types import LoggedCall, Message
-from promptbench.engine.prepare.inputs import CallInput, input_of, unusable
+from promptbench.engine.prepare.inputs import CallInput, conversation_of, input_of, unusable
 from promptbench.prompts.prompt import Prompt
+from tests.helpers.suites import HEAD, joined
 from tests.prompts.kit import prompt
 
 OLD = prompt("Which team? {{message}}", "triage.md")
@@ -61,3 +66,41 @@ def test_a_template_that_fits_in_several_ways_is_the_one_that_is_told() -> None:
 )
 def test_why_a_call_cannot_be_asked_again(logged: LoggedCall, prompts: list[Prompt], why: str | None) -> None:
     assert unusable(logged, prompts) == why
+
+
+@pytest.mark.parametrize(
+    ("extra", "found"),
+    [
+        ({}, None),
+        ({"conversation_id": "c-1"}, "c-1"),
+        ({"thread": "t-1", "model_alias": "x"}, "t-1"),
+        ({"sessionId": "s-1"}, "s-1"),
+        ({"attributes": {"session.id": "s-1"}}, "s-1"),
+        ({"metadata": {"thread_id": 17}}, "17"),
+        ({"session_id": "s-1", "metadata": {"conversation_id": "c-1"}}, "c-1"),
+        ({"session_id": " "}, None),
+        ({"session_id": True}, None),
+        ({"session_id": {"id": 1}}, None),
+        ({"session_id": "x" * 201}, None),
+    ],
+)
+def test_where_it_is_found(extra: dict[str, Any], found: str | None) -> None:
+    assert conversation_of(LoggedCall("one", "answer", extra=extra)) == found
+
+
+def test_a_session_of_langsmith_is_a_project() -> None:
+    extra = {"session_id": "project", "metadata": {"thread_id": "t-1"}}
+    assert conversation_of(LoggedCall("one", "answer", extra=extra, format="langsmith")) == "t-1"
+    assert conversation_of(LoggedCall("one", "answer", extra={"session_id": "p"}, format="langsmith")) is None
+
+
+def test_logged_calls_of_one_conversation_are_one_cluster(tmp_path: Path) -> None:
+    lines = [
+        {"promptbench": "call/1", "id": f"call-{n}", "vars": {"message": f"hi {n}"}, "answer": "no", "session_id": talk}
+        for n, talk in enumerate(("a", "a", "b"))
+    ]
+    text = HEAD + "checks: [json]\nlog: log.jsonl\ncases: []\n"
+    bench, found = joined(tmp_path, text, {"log.jsonl": "".join(json.dumps(line) + "\n" for line in lines)})
+    assert not found.errors, [item.message for item in found]
+    assert bench is not None
+    assert bench.cases.clusters == {"call-0": "a", "call-1": "a", "call-2": "b"}

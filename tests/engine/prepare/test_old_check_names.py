@@ -31,6 +31,6 @@ def test_the_warning_says_what_to_write(written: str, hint: str) -> None:
     assert build(spec, CheckContext(Path()), found) is not None
     [warning] = found.warnings
     assert not found.errors
-    assert (warning.code, warning.hint, warning.place.line) == (Code.DEPRECATED_CHECK, hint, 1)
+    assert (warning.code, warning.hint, warning.location.line) == (Code.DEPRECATED_CHECK, hint, 1)
     # The name as written is what is hashed, so the hash of the suite's plan stays.
     assert as_hashed([spec], CheckContext(Path())) == [[spec.name, spec.argument, None, 1.0, None]]

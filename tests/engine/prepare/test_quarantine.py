@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from promptbench.core.diagnostics import Code, Severity
-from promptbench.engine.prepare.quarantine import allowed
+from promptbench.engine.prepare.quarantine import max_quarantined
 from tests.helpers.suites import HEAD, joined, loaded
 
 LATER = "quarantine: {owner: Ops, reason: the model wavers, review by: 2999-12-31}"
@@ -23,12 +23,12 @@ def suite(count: int, apart: str = LATER, of: int = 1, tags: str = "") -> str:
 
 
 def test_what_it_says(tmp_path: Path) -> None:
-    prepared, found = joined(tmp_path, suite(2))
+    bench, found = joined(tmp_path, suite(2))
     assert not list(found)
-    assert prepared is not None
-    quarantine = prepared.cases.quarantined["c0"]
+    assert bench is not None
+    quarantine = bench.cases.quarantined["c0"]
     assert (quarantine.owner, quarantine.reason, quarantine.review_by) == ("Ops", "the model wavers", "2999-12-31")
-    assert list(prepared.cases.quarantined) == ["c0"]
+    assert list(bench.cases.quarantined) == ["c0"]
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_the_last_day_is_told_and_the_day_after_warned_of(tmp_path: Path) -> Non
     _, found = joined(tmp_path, suite(1, LATER.replace("2999", "2020")))
     [item] = found
     assert (item.code, item.severity) == (Code.QUARANTINE, Severity.WARNING)
-    assert item.message == "the quarantine of 'c0' ended on 2020-12-31, so nothing passes"
+    assert item.message == "the quarantine of 'c0' expired on 2020-12-31, so nothing passes"
     assert item.location.text[item.location.column - 1 :].startswith("2020-12-31")
 
 
@@ -65,27 +65,27 @@ def test_a_critical_case_cannot_be_set_apart(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("cases", "most"), [(1, 1), (20, 1), (39, 1), (40, 2), (100, 5)])
 def test_how_many_may_be(cases: int, most: int, tmp_path: Path) -> None:
-    assert allowed(cases) == most
+    assert max_quarantined(cases) == most
     assert not joined(tmp_path, suite(cases, of=most))[1].errors
     if cases > most:
         [item] = joined(tmp_path, suite(cases, of=most + 1))[1].errors
-        assert item.message == f"{most + 1} of {cases} cases are in quarantine, and at most {most} may be"
+        assert item.message == f"{most + 1} of {cases} cases are in quarantine, expected at most {most}"
         assert item.location.line == 5 + most
 
 
 def test_they_are_counted_of_the_whole_suite(tmp_path: Path) -> None:
-    prepared, found = joined(tmp_path, suite(40, of=2), cases=("c0", "c1"))
+    bench, found = joined(tmp_path, suite(40, of=2), cases=("c0", "c1"))
     assert not found.errors
-    assert prepared is not None
-    assert len(prepared.cases) == 2
+    assert bench is not None
+    assert len(bench.cases) == 2
 
 
 @pytest.mark.parametrize("more", ["cluster: talk", "tags: critical", LATER])
 def test_how_the_gate_takes_a_case_is_part_of_the_suite_it_judged(more: str, tmp_path: Path) -> None:
     def hashes(text: str) -> set[str]:
-        prepared, _ = joined(tmp_path, text)
-        assert prepared is not None
-        return {prepared.suite_hash}
+        bench, _ = joined(tmp_path, text)
+        assert bench is not None
+        return {bench.suite_hash}
 
     plain, changed = (hashes(suite(2, apart)) for apart in ("note: n", more))
     assert plain != changed

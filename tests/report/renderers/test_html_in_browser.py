@@ -110,6 +110,7 @@ def test_filters_and_search_and_pages(opened: Any) -> None:
     assert page.names() == ["case 00239"]
 
 
+@pytest.mark.slow
 def test_a_case_shows_both_answers_with_their_difference_every_attempt_and_the_messages(opened: Any) -> None:
     page = opened(f"#case=case+00009&on={MODEL}")
     page.shows("case 00009")
@@ -132,6 +133,7 @@ def test_a_case_shows_both_answers_with_their_difference_every_attempt_and_the_m
     assert page.page.locator(".run:not([hidden]) .detail").is_hidden()
 
 
+@pytest.mark.slow
 def test_an_address_leads_to_what_was_seen(opened: Any) -> None:
     page = opened("#tag=critical&state=fixed&case=case+00014&model=" + MODEL)
     page.shows("case 00014")
@@ -148,6 +150,7 @@ def test_an_address_leads_to_what_was_seen(opened: Any) -> None:
     page.page.get_by_text("There is no such case in this run.").wait_for()
 
 
+@pytest.mark.slow
 def test_it_is_used_with_the_keyboard(opened: Any) -> None:
     page = opened("#q=case+001&model=" + OWN)
     first, second, *_ = page.names()
@@ -185,6 +188,7 @@ def test_hostile_texts_are_shown_and_do_nothing(opened: Any) -> None:
     assert page.page.locator("img, iframe, object, main script:not([type])").count() == 0
 
 
+@pytest.mark.slow
 def test_the_policy_lets_nothing_in(chromium: Any, file: Path) -> None:
     """Even if something got into the page as markup, it would neither run nor load."""
     page = chromium.new_page()
@@ -213,6 +217,7 @@ def test_the_policy_lets_nothing_in(chromium: Any, file: Path) -> None:
     page.close()
 
 
+@pytest.mark.slow
 def test_another_suite_is_a_link_away(opened: Any) -> None:
     page = opened()
     page.page.get_by_role("link", name="PASS utterances").click()
@@ -223,6 +228,7 @@ def test_another_suite_is_a_link_away(opened: Any) -> None:
     page.page.wait_for_selector("#run-1 .detail h4")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("size", "scheme"), [(WIDE, "light"), (NARROW, "dark")], ids=["wide", "narrow"])
 def test_it_is_accessible_and_fits(opened: Any, size: Any, scheme: str) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
@@ -234,6 +240,7 @@ def test_it_is_accessible_and_fits(opened: Any, size: Any, scheme: str) -> None:
     assert page.page.evaluate("document.documentElement.scrollWidth") == size["width"]
 
 
+@pytest.mark.slow
 def test_on_paper_it_is_light_and_has_no_buttons(opened: Any) -> None:
     page = opened()
     page.page.get_by_role("button", name="Dark").click()
@@ -243,6 +250,7 @@ def test_on_paper_it_is_light_and_has_no_buttons(opened: Any) -> None:
     assert page.page.pdf(format="A4").startswith(b"%PDF")
 
 
+@pytest.mark.slow
 def test_the_theme_can_be_changed(opened: Any) -> None:
     page = opened(scheme="dark")
     colour = "getComputedStyle(document.body).backgroundColor"

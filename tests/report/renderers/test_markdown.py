@@ -87,5 +87,5 @@ def test_what_does_not_fit_is_mentioned() -> None:
     many = [kit.result(f"case {n}", "broken", 0, 1, answer="no " * 90) for n in range(1_000)]
     text = kit.rendered("markdown", [kit.report(results=many)], Target())
     assert LIMIT - 1_000 < len(text.encode()) <= LIMIT
-    assert text.endswith("_Shortened: the rest is in `promptbench report r-20261124-093012-ab12`._\n")
+    assert text.endswith("_Shortened: the rest is in `promptbench runs report r-20261124-093012-ab12`._\n")
     assert len([row for row in cells(text) if row[0] == "**broken**".strip("*")]) > 100

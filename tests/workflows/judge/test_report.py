@@ -45,14 +45,14 @@ def reported(tmp_path: Path) -> object:
 
     def report(make: object) -> RunReport:
         with workspace.prompts() as store, RunStore(tmp_path / ".promptbench") as runs:
-            [prepared], _ = workspace.assemble(Selection(), store=store, runs=runs)
-            candidate = prepared.candidates[0]
+            [bench], _ = workspace.assemble(Selection(), store=store, runs=runs)
+            candidate = bench.candidates[0]
             variant = RunVariant(candidate.hash, Side.CANDIDATE, candidate.label, candidate.prompt.source)
             info, _ = runs.start("plan", "triage", "triage", {}, [variant], "0")
             runs.add(info.id, [(item, False) for item in make(candidate.hash)])  # type: ignore[operator]
             table = AttemptMatrix(runs.outcomes(info.id))
-            finished = Finished(info, judge_all(prepared, table, asked_all=True), table)
-            return build(prepared, runs, finished, path="p", command="c", notes=())
+            finished = Finished(info, judge_all(bench, table, asked_all=True), table)
+            return build(bench, runs, finished, path="p", command="c", notes=())
 
     return report
 

@@ -1,4 +1,4 @@
-"""The answers that a prompt offers: the closed lists of its output schema and of its text."""
+"""Find the closed lists of values in a prompt: in its output schema and in its text."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ Path = tuple[str, ...]
 _DEEPEST = 64
 
 
-class SchemaOffers:
-    """What a JSON Schema allows at a path, where that is a closed list."""
+class AllowedValues:
+    """The values that a JSON Schema allows at a path, if they are a closed list."""
 
     def __init__(self, schema: Mapping[str, Json] | None) -> None:
         self._root = schema
         self._known: dict[tuple[int, Path], tuple[Json, ...] | None] = {}
 
     def at(self, path: Path) -> tuple[Json, ...] | None:
-        """All values that are allowed there; None where the list is open, or nothing is said."""
+        """Return all values that are allowed there, or None if the schema does not list them."""
         return self._allowed(self._root, path, 0)
 
     def _allowed(self, schema: Json, path: Path, depth: int) -> tuple[Json, ...] | None:
-        """Each part of the schema is looked at once for a path: references may go in circles, or fan out."""
+        # Each part is visited once for a path: references may be circular, or multiply.
         if not isinstance(schema, Mapping) or depth > _DEEPEST:
             return None
         key = (id(schema), path)
@@ -106,7 +106,6 @@ def _any_of(schema: Mapping[str, Json]) -> list[list[Json]]:
 
 
 def _resolve(root: Json, reference: str) -> Json:
-    """What a reference inside the schema leads to; None for any other."""
     if reference == "#":
         return root
     for step in reference[2:].split("/") if reference.startswith("#/") else ("",):
@@ -116,7 +115,7 @@ def _resolve(root: Json, reference: str) -> Json:
 
 
 _SEPARATOR = r"""["'`*_)\]]*\s*(?:[,;|/]|\b(?:or|and)\b)\s*(?:\b(?:or|and)\b)?\s*["'`*_(\[]*"""
-# Between two items of a list in a line; up to three more items may stand between them.
+# Between two items of a list in a line. Up to three unknown items may be between them.
 _GAP = re.compile(rf"{_SEPARATOR}(?:[\w-]+{_SEPARATOR}){{0,3}}")
 _LONGEST_GAP = 80
 _BULLET = re.compile(r"[ \t]*(?:[-*•+|]|\(?\w{1,2}[.)])?[ \t]*[\"'`*_(\[]*")
@@ -133,10 +132,10 @@ _OPEN_AFTER = re.compile(
 
 
 def listed(text: str, values: Sequence[str]) -> list[str]:
-    """The values that stand in closed lists of a text, in its order, each once.
+    """Return the values that are in closed lists of a text, in its order, each once.
 
-    A list is items in a line between commas, bars, slashes, 'or' and 'and', or items at the starts of lines. One that
-    follows 'such as' or 'e.g.', or ends with 'etc.', is open and does not count.
+    A list is items in a line separated by commas, bars, slashes, 'or' or 'and', or items at the starts of lines. A
+    list after 'such as' or 'e.g.', or before 'etc.', is open and does not count.
     """
     words = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, sorted(values, key=len, reverse=True)))})(?!\w)")
     marks = list(words.finditer(text))
@@ -156,7 +155,7 @@ def _in_a_line(gap: str) -> bool:
 def _groups(
     marks: Sequence[re.Match[str]], near: Callable[[re.Match[str], re.Match[str]], bool]
 ) -> Iterator[list[re.Match[str]]]:
-    """Runs of marks of which each is near the one before."""
+    """Yield groups of consecutive marks in which each is near the one before."""
     group: list[re.Match[str]] = []
     for mark in marks:
         if group and not near(group[-1], mark):

@@ -1,4 +1,4 @@
-"""Whether a prompt offers the answers that cases expect: a label that it does not name is not among the answers."""
+"""Warn about labels that cases expect and a prompt does not offer, by its schema or its text."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from promptbench.checks.expect import parse_argument
 from promptbench.core.canonical import canonical
 from promptbench.core.diagnostics import Code, Diagnostics, Location, Severity
 from promptbench.core.types import Json
-from promptbench.engine.prepare.lint.allowed_labels import ANY_ITEM, Path, SchemaOffers, listed
+from promptbench.engine.prepare.lint.allowed_labels import ANY_ITEM, AllowedValues, Path, listed
 from promptbench.engine.prepare.lint.texts import static_text, texts_of
 from promptbench.engine.prepare.prepared_suite import Variant
 from promptbench.suite.file import field_name
@@ -24,15 +24,16 @@ _LABEL_CHARACTERS = 60
 _LABEL_WORDS = 4
 _MOST_FIELDS = 100
 _MOST_VALUES = 300
-_LONG_LIST = 8  # A prompt that lists so many of the expected values lists labels, also where no case repeats one.
-_TOLD = 10
+# A prompt that lists at least this many of the expected values lists labels, even if no two cases share one.
+_LONG_LIST = 8
+_MOST_WARNINGS = 10
 _SHOWN = 8
 
 _Key = tuple[tuple[type, Json], ...]
 
 
-class _Wanted(NamedTuple):
-    """One thing that a case expects: a path in the answer, values of which one will do, and where that is written."""
+class _ExpectedValue(NamedTuple):
+    """A value that a case expects: its path in the answer, the options that are right, and its location."""
 
     path: Path
     options: tuple[Json, ...]
@@ -41,19 +42,19 @@ class _Wanted(NamedTuple):
 
     @property
     def key(self) -> _Key:
-        """The options without the likeness of 1 and true."""
+        # With the types, because 1 equals True in Python.
         return tuple((type(option), option) for option in self.options)
 
 
 @dataclass(slots=True)
-class _Expected:
-    """Something that cases expect, the first case that does, and how many do.
+class _ValueCases:
+    """The cases that expect a value: how many, and the name of one.
 
-    `given` counts the cases that bring the value themselves: what can be copied from the input need not be offered.
-    The first case is one that does not, if there is any.
+    `given` counts the cases with the value in their input: the prompt need not offer what can be copied. The named
+    case is one without it, if there is any.
     """
 
-    wanted: _Wanted
+    wanted: _ExpectedValue
     case: str
     cases: int = 0
     given: int = 0
@@ -67,19 +68,19 @@ class _Expected:
         return " or ".join(map(quoted, self.wanted.options))
 
 
-class _Field:
-    """What the cases expect at one path of the answer.
+class _FieldValues:
+    """The values that cases expect at one path of the answer.
 
-    Where a schema closes the list, all of it is held up to a bound. Elsewhere labels alone are: a field with one long
-    text, or with too many texts, is `free`, and nothing of it is held.
+    If a schema has a closed list there, all values are kept, up to a bound. Otherwise only labels are: a field with a
+    long text, or with too many texts, is `free` and keeps nothing.
     """
 
     def __init__(self, *, closed: bool) -> None:
-        self.values: dict[_Key, _Expected] = {}
+        self.values: dict[_Key, _ValueCases] = {}
         self.closed = closed
         self.free = False
 
-    def add(self, key: _Key, wanted: _Wanted, case: Case) -> None:
+    def add(self, key: _Key, wanted: _ExpectedValue, case: Case) -> None:
         value = self.values.get(key)
         if value is None:
             if len(self.values) >= _MOST_VALUES or not all(map(_is_label, wanted.options)):
@@ -89,7 +90,7 @@ class _Field:
                     return
             if len(self.values) >= _MOST_VALUES:
                 return
-            value = self.values[key] = _Expected(wanted, case.name)
+            value = self.values[key] = _ValueCases(wanted, case.name)
         only = wanted.options[0] if len(wanted.options) == 1 else None
         if isinstance(only, str) and any(only in text for text in texts_of(case)):
             value.given += 1
@@ -99,59 +100,61 @@ class _Field:
 
 
 class Labels:
-    """Looks at what each case expects, and tells what of it a prompt does not offer."""
+    """Collects what each case expects, and warns about what a prompt does not offer."""
 
     def __init__(self, variants: Sequence[Variant]) -> None:
-        self._variants = [(variant, SchemaOffers(variant.prompt.output_schema)) for variant in variants]
-        self._fields: dict[Path, _Field] = {}
+        self._variants = [(variant, AllowedValues(variant.prompt.output_schema)) for variant in variants]
+        self._fields: dict[Path, _FieldValues] = {}
 
     def look(self, case: Case) -> None:
-        for (_, key), wanted in {(item.path, item.key): item for item in _wanted(case)}.items():
-            there = self._fields.get(wanted.path)
-            if there is None:
+        for (_, key), wanted in {(item.path, item.key): item for item in _expected_values(case)}.items():
+            field = self._fields.get(wanted.path)
+            if field is None:
                 if len(self._fields) >= _MOST_FIELDS:
                     continue
                 closed = any(offers.at(wanted.path) is not None for _, offers in self._variants)
-                there = self._fields[wanted.path] = _Field(closed=closed)
-            if there.closed or not there.free:
-                there.add(key, wanted, case)
+                field = self._fields[wanted.path] = _FieldValues(closed=closed)
+            if field.closed or not field.free:
+                field.add(key, wanted, case)
 
-    def tell(self, found: Diagnostics) -> None:
-        """Warnings only: a prompt that cannot pass a case is what a run is there to show, and may well be meant."""
+    def report(self, found: Diagnostics) -> None:
+        """Add warnings. They are no errors, because a prompt that cannot pass a case may be intended."""
         for variant, offers in self._variants:
-            text = _Text(variant)
-            for path, there in self._fields.items():
+            text = _PromptText(variant)
+            for path, field in self._fields.items():
                 allowed = offers.at(path)
                 if allowed is not None:
-                    self._tell_schema(variant, path, there, allowed, found)
-                elif not there.free:
-                    self._tell_text(variant, path, there, text, found)
+                    self._report_schema(variant, path, field, allowed, found)
+                elif not field.free:
+                    self._report_text(variant, path, field, text, found)
 
-    def _tell_schema(
-        self, variant: Variant, path: Path, there: _Field, allowed: Sequence[Json], found: Diagnostics
+    def _report_schema(
+        self, variant: Variant, path: Path, field: _FieldValues, allowed: Sequence[Json], found: Diagnostics
     ) -> None:
-        def hint(value: _Expected) -> str:
+        def hint(value: _ValueCases) -> str:
             near = next(
                 (item for item in allowed for option in value.wanted.options if _folded(item) == _folded(option)), None
             )
             if near is not None:
-                return f"the schema has {quoted(near)}, and answers are compared letter by letter"
-            return "add it to the prompt's output schema, or mend the case"
+                return f"the schema has {quoted(near)}, and answers are compared as exact text"
+            return "add it to the prompt's output schema, or fix the case"
 
         missing = [
             value
-            for value in there.values.values()
+            for value in field.values.values()
             if not any(same(option, item) for option in value.wanted.options for item in allowed)
         ]
-        offered = f"the output schema of {variant.label} allows only {_some(allowed)}"
-        _tell(path, missing, offered, hint, found)
+        offered = f"the output schema of {variant.label} allows only {_join_values(allowed)}"
+        _warn(path, missing, offered, hint, found)
 
-    def _tell_text(self, variant: Variant, path: Path, there: _Field, text: _Text, found: Diagnostics) -> None:
-        values = {value.wanted.options[0]: value for value in there.values.values() if len(value.wanted.options) == 1}
+    def _report_text(
+        self, variant: Variant, path: Path, field: _FieldValues, text: _PromptText, found: Diagnostics
+    ) -> None:
+        values = {value.wanted.options[0]: value for value in field.values.values() if len(value.wanted.options) == 1}
         labels = [label for label in values if isinstance(label, str)]
         if len(labels) < 3:
             return
-        offered = listed(text.asked, labels)
+        offered = listed(text.instructions, labels)
         repeated = sum(values[label].cases for label in labels) > len(labels)
         if len(offered) < 2 or 3 * len(offered) < 2 * len(labels) or not (repeated or len(offered) >= _LONG_LIST):
             return
@@ -159,46 +162,46 @@ class Labels:
             values[label] for label in labels if not text.has(label) and values[label].given < values[label].cases
         ]
 
-        def hint(value: _Expected) -> str:
+        def hint(value: _ValueCases) -> str:
             near = text.near(value.wanted.options[0])
             if near is not None:
-                return f"the prompt has {quoted(near)}, and answers are compared letter by letter"
-            return "name it in the prompt, or mend the case"
+                return f"the prompt has {quoted(near)}, and answers are compared as exact text"
+            return "name it in the prompt, or fix the case"
 
-        _tell(path, missing, f"{variant.label} lists only {_some(offered)}", hint, found)
+        _warn(path, missing, f"{variant.label} lists only {_join_values(offered)}", hint, found)
 
 
-class _Text:
-    """What a prompt says. `asked` is its part without examples of answers."""
+class _PromptText:
+    """The text of a prompt. `instructions` is the part without examples of answers."""
 
     def __init__(self, variant: Variant) -> None:
         prompt = variant.prompt
         defaults = " ".join(
             value if isinstance(value, str) else json.dumps(value) for value in prompt.defaults.values()
         )
-        self.asked = f"{static_text(prompt, ('system', 'user'))}\n\0\n{defaults}"
+        self.instructions = f"{static_text(prompt, ('system', 'user'))}\n\0\n{defaults}"
         self._all = f"{static_text(prompt)}\n{defaults}\n{canonical(prompt.output_schema)}"
 
     def has(self, label: str) -> bool:
-        """Whether it names the label; with a capital only where a sentence or a line starts."""
+        """Return True if the text has the label, or has it capitalized at the start of a sentence or line."""
         if re.search(rf"(?<!\w){re.escape(label)}(?!\w)", self._all):
             return True
         capital = label[:1].upper() + label[1:]
         return bool(re.search(rf"(?:\A|[.!?:\n\0*•-])\s*{re.escape(capital)}(?!\w)", self._all))
 
     def near(self, label: str) -> str | None:
-        """How it writes what differs from the label in case, blanks, dashes and underscores only."""
+        """Return the text's spelling if it differs from the label only in case, spaces, dashes and underscores."""
         words = r"[\s_-]*".join(map(re.escape, re.split(r"[\s_-]+", label)))
         match = re.search(rf"(?<!\w){words}(?!\w)", self._all, re.IGNORECASE)
         return match[0] if match else None
 
 
-def _tell(
-    path: Path, missing: Sequence[_Expected], offered: str, hint: Callable[[_Expected], str], found: Diagnostics
+def _warn(
+    path: Path, missing: Sequence[_ValueCases], offered: str, hint: Callable[[_ValueCases], str], found: Diagnostics
 ) -> None:
-    """One warning a value, and one for all beyond the first."""
+    # One warning for each of the first values, and one for the rest.
     subject = f" for '{'.'.join(path)}'" if path else ""
-    for value in missing[:_TOLD]:
+    for value in missing[:_MOST_WARNINGS]:
         more = f" (and {value.cases - 1} more cases)" if value.cases > 2 else " (and another case)" * (value.cases == 2)
         found.add(
             Code.LABEL_NOT_OFFERED,
@@ -207,7 +210,7 @@ def _tell(
             hint=hint(value),
             severity=Severity.WARNING,
         )
-    rest = missing[_TOLD:]
+    rest = missing[_MOST_WARNINGS:]
     if rest:
         found.add(
             Code.LABEL_NOT_OFFERED,
@@ -217,32 +220,32 @@ def _tell(
         )
 
 
-def _wanted(case: Case) -> Iterator[_Wanted]:
+def _expected_values(case: Case) -> Iterator[_ExpectedValue]:
     if case.has_expect:
-        yield from _compared(case.expect, case.where, ("expect",))
+        yield from _compared_values(case.expect, case.where, ("expect",))
     if case.has_wish:
         yield from _leaves(case.should_be, case.where, ("should_be",))
     for spec in case.checks:
         name = field_name(spec.name)
         if name in ("equals", "expect"):
-            yield from _compared(spec.argument, spec.where, ())
+            yield from _compared_values(spec.argument, spec.where, ())
         elif name == "one_of" and isinstance(spec.argument, list):
-            yield from _compared({"any of": spec.argument}, spec.where, ())
+            yield from _compared_values({"any of": spec.argument}, spec.where, ())
         elif name == "intent":
-            yield from _intent(spec)
+            yield from _intent_values(spec)
 
 
-def _intent(spec: WrittenCheck) -> Iterator[_Wanted]:
-    """The label that a case's own check `intent` names, where it stands under plain names."""
+def _intent_values(spec: WrittenCheck) -> Iterator[_ExpectedValue]:
+    """Yield the label of a case's own check `intent`, if its path consists of plain names."""
     given = spec.argument if isinstance(spec.argument, dict) else {"is": spec.argument}
     label, location = given.get("is"), str(given.get("at", ""))
     if isinstance(label, str) and label.strip() and "[" not in location:
         steps = ("is",) if isinstance(spec.argument, dict) else ()
-        yield _Wanted(tuple(filter(None, location.split("."))), (label.strip(),), spec.where, steps)
+        yield _ExpectedValue(tuple(filter(None, location.split("."))), (label.strip(),), spec.where, steps)
 
 
-def _compared(argument: Json, root: Where, steps: tuple[str | int, ...]) -> Iterator[_Wanted]:
-    """What a comparison letter by letter wants; one that ignores something can be met by other spellings."""
+def _compared_values(argument: Json, root: Where, steps: tuple[str | int, ...]) -> Iterator[_ExpectedValue]:
+    """Yield the values of an exact comparison. Other comparisons accept more than one spelling."""
     try:
         check = parse_argument(argument)
     except ValueError:
@@ -253,10 +256,10 @@ def _compared(argument: Json, root: Where, steps: tuple[str | int, ...]) -> Iter
         inside = ("is",) if isinstance(argument, dict) and argument != check.right[0] else ()
         yield from _leaves(check.right[0], root, (*steps, *inside))
     elif not any(isinstance(item, list | dict) for item in check.right):
-        yield _Wanted((), check.right, root, steps)
+        yield _ExpectedValue((), check.right, root, steps)
 
 
-def _leaves(value: Json, root: Where, steps: tuple[str | int, ...], path: Path = ()) -> Iterator[_Wanted]:
+def _leaves(value: Json, root: Where, steps: tuple[str | int, ...], path: Path = ()) -> Iterator[_ExpectedValue]:
     if isinstance(value, dict):
         for key, item in value.items():
             yield from _leaves(item, root, (*steps, key), (*path, str(key)))
@@ -264,14 +267,14 @@ def _leaves(value: Json, root: Where, steps: tuple[str | int, ...], path: Path =
         for index, item in enumerate(value):
             yield from _leaves(item, root, (*steps, index), (*path, ANY_ITEM))
     elif not path and isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
-        with suppress(ValueError, RecursionError):  # a text that only starts like JSON is nobody's label
+        with suppress(ValueError, RecursionError):  # A text that only starts like JSON is not a label.
             yield from _leaves(json.loads(value), root, steps)
     else:
-        yield _Wanted(path, (value.strip() if isinstance(value, str) else value,), root, steps)
+        yield _ExpectedValue(path, (value.strip() if isinstance(value, str) else value,), root, steps)
 
 
 def _is_label(value: Json) -> bool:
-    """Whether a value may be one of a list; what is no text always may."""
+    """Return True if a value can be a label: a short text, or any other scalar."""
     return not isinstance(value, str) or (0 < len(value) <= _LABEL_CHARACTERS and value.count(" ") < _LABEL_WORDS)
 
 
@@ -279,6 +282,6 @@ def _folded(value: Json) -> str:
     return re.sub(r"[\s_-]+", " ", str(value)).casefold()
 
 
-def _some(values: Sequence[Json]) -> str:
+def _join_values(values: Sequence[Json]) -> str:
     shown = ", ".join(map(quoted, values[:_SHOWN]))
     return f"{shown} and {len(values) - _SHOWN} more" if len(values) > _SHOWN else shown

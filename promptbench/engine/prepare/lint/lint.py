@@ -1,4 +1,4 @@
-"""What is likely wrong between prompts, models and cases that are each sound: told before anything is asked."""
+"""Warn about prompts, models and cases that are each valid but unlikely to work together."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from promptbench.suite.models import Case, WrittenCheck
 
 
 class Lint:
-    """Looks at each case once, in order, and holds none but the few that it will name.
+    """Looks at each case once, and keeps only the few that its warnings name.
 
-    `windows` are the context windows of the models that are asked with the prompts, `checks` those of all cases.
+    `windows` are the context windows of the models that get the prompts, `checks` are the checks of all cases.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class Lint:
         for part in self._parts:
             part.look(case)
 
-    def tell(self, found: Diagnostics) -> None:
-        """Adds what was found to `found`."""
+    def report(self, found: Diagnostics) -> None:
+        """Add warnings, and errors for prompts that cannot fit a context window."""
         for part in self._parts:
-            part.tell(found)
+            part.report(found)

@@ -1,8 +1,7 @@
-"""Intents whose examples are nearly the same: either a label is wrong, or two intents are one.
+"""Warn about intents whose examples are nearly the same: a label is wrong, or the two intents are one.
 
-Short texts are alike when they have the same words, in any order, without case and punctuation: "what is my current
-salary" and "what is my current location" have most of their words in common, and mean two things. Longer ones are
-alike when nearly all of their runs of words are.
+Short texts are equal if they have the same words in any order, without case and punctuation. A looser measure would
+confuse "what is my current salary" and "what is my current location". Longer texts are compared as near duplicates.
 """
 
 from __future__ import annotations
@@ -21,15 +20,15 @@ from promptbench.suite.file import field_name
 from promptbench.suite.models import Case, WrittenCheck
 from promptbench.text.near_duplicates import NearDuplicates
 
-_MOST = 20_000  # Different texts that are held.
-_SHORT = 20  # Words up to which a text is one sentence or two.
+_MOST = 20_000  # Different texts that are kept.
+_SHORT = 20  # Longest short text, in words: one sentence or two.
 _WORD = re.compile(r"\w+")
-_TOLD = 10
+_MOST_WARNINGS = 10
 
 
 @dataclass(slots=True)
 class _Pair:
-    """Two labels with examples alike: the first two cases, where the second is, and how many there are."""
+    """Two labels with similar examples: the first two cases, the location of the second, and the number of pairs."""
 
     cases: tuple[str, str]
     location: Location
@@ -37,7 +36,7 @@ class _Pair:
 
 
 class Overlaps:
-    """Looks at the input and the intent of each case, where a check `intent` says that there are intents."""
+    """Compares the inputs of cases with different intents, if the suite has a check `intent`."""
 
     def __init__(self, checks: Sequence[WrittenCheck]) -> None:
         self._paths = [path for check in checks if (path := _location(check)) is not None]
@@ -58,23 +57,23 @@ class Overlaps:
             pair = self._pairs.setdefault(both, _Pair((name, case.name), case.where.location("case")))
             pair.count += 1
 
-    def tell(self, found: Diagnostics) -> None:
-        """A warning for each two intents, the most alike first."""
+    def report(self, found: Diagnostics) -> None:
+        """Add a warning for each pair of intents, those with most similar examples first."""
         ordered = sorted(self._pairs.items(), key=lambda item: -item[1].count)
-        for (one, other), pair in ordered[:_TOLD]:
+        for (one, other), pair in ordered[:_MOST_WARNINGS]:
             more = f", and {pair.count - 1} more" if pair.count > 1 else ""
             found.add(
                 Code.INTENTS_OVERLAP,
                 f"the intents {quoted(one)} and {quoted(other)} have nearly the same examples: "
                 f"the cases '{pair.cases[0]}' and '{pair.cases[1]}'{more}",
                 pair.location,
-                hint="mend the label that is wrong, or make one intent of the two",
+                hint="fix the wrong label, or merge the two intents",
                 severity=Severity.WARNING,
             )
 
 
 def _location(check: WrittenCheck) -> tuple[Path | None] | None:
-    """Where a check `intent` of all cases finds the label, in a tuple of one; None for other checks."""
+    """Return the path of the label in a tuple if this is a check `intent` with a valid path, else None."""
     if field_name(check.name) != "intent":
         return None
     written = check.argument if isinstance(check.argument, dict) else {}
@@ -82,7 +81,7 @@ def _location(check: WrittenCheck) -> tuple[Path | None] | None:
     try:
         return (optional(given.get("at")),)
     except ValueError:
-        return None  # what is wrong with it is told where it is built
+        return None  # Reported when the check is built.
 
 
 def _label(case: Case, paths: Sequence[tuple[Path | None]]) -> str | None:

@@ -1,4 +1,4 @@
-"""What a prompt says in every case, and what a case brings, as plain text."""
+"""The plain text of prompts without values, and of cases."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from promptbench.core.types import Role
 from promptbench.prompts.prompt import Prompt, Template
 from promptbench.suite.models import Case
 
-_BREAK = "\n\0\n"  # Stands for a value and between messages: no text goes on across it.
+_BREAK = "\n\0\n"  # Replaces values and separates messages, so that no match spans them.
 
 
 def static_text(prompt: Prompt, roles: Collection[Role] = ("system", "user", "assistant")) -> str:
-    """The prompt's messages with these roles, without their values."""
+    """Return the prompt's messages with these roles, without their values."""
     return _BREAK.join(
         _BREAK.join(part for part in item.parts if isinstance(part, str))
         for item in prompt.messages
@@ -21,7 +21,7 @@ def static_text(prompt: Prompt, roles: Collection[Role] = ("system", "user", "as
 
 
 def texts_of(case: Case) -> Iterator[str]:
-    """The texts among the values of a case, and its messages."""
+    """Yield the texts among the values of a case, and its messages."""
     for value in case.variables.values():
         if isinstance(value, str):
             yield value

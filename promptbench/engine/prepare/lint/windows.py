@@ -1,4 +1,4 @@
-"""Whether a prompt with a case fits into a model's context window, by an estimate."""
+"""Warn if a prompt with a case probably exceeds a model's context window."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ _SMALLEST = 512  # No window is smaller, so that nobody is asked about a request
 
 @dataclass(slots=True)
 class _Fit:
-    """One prompt on one model. `largest` is the case that takes most, `tokens` what it takes without its answer."""
+    """One prompt on one model. `largest` is the largest case, `tokens` the estimate for it without the answer."""
 
     window: int | None
     tokens: int = 0
-    words: int = 0  # Of the largest case, where there are more of them than tokens in the window; else 0.
+    words: int = 0  # Words of the largest case if they exceed the window's tokens, else 0.
     cases: int = 0
     largest: Case | None = None
 
 
 class Windows:
-    """Looks at the size of each case in one prompt. `windows` are those of the models that are asked with it."""
+    """Estimates the size of each case in one prompt. `windows` are those of the models that get the prompt."""
 
     def __init__(self, variant: Variant, windows: Mapping[str, Window]) -> None:
         self._variant = variant
@@ -56,7 +56,7 @@ class Windows:
         self._answer = bound if isinstance(bound, int) else 0
 
     def look(self, case: Case) -> None:
-        """Renders the case only where it may come near a window."""
+        """Render the case only if it may come near a window."""
         prompt = self._variant.prompt
         if self._longest(case) / CHARACTERS_PER_TOKEN + 1 + self._answer < self._few:
             return
@@ -83,12 +83,13 @@ class Windows:
         if (surely, tokens) > (fit.words, fit.tokens):
             fit.words, fit.tokens, fit.largest = surely, tokens, case
 
-    def tell(self, found: Diagnostics) -> None:
-        """One diagnostic a model.
+    def report(self, found: Diagnostics) -> None:
+        """Add one diagnostic per model.
 
-        It is an error only where a candidate's request has more words than the window has tokens: the tokenizers in
-        use (byte pairs, SentencePiece) split at white space before they join anything, so a word takes a token or more.
-        Characters / 4 may be wrong by a factor of two. What is in production cannot be mended here: a warning.
+        It is an error only if a candidate's request has more words than the window has tokens: tokenizers in use (byte
+        pairs, SentencePiece) split at white space first, so a word takes at least one token. The estimate of
+        characters / 4 may be wrong by a factor of two. For the prompt in production it is a warning, because it cannot
+        be fixed here.
         """
         for model, fit in self._fits.items():
             if fit.largest is None:
@@ -105,7 +106,7 @@ class Windows:
     def _message(self, model: str, fit: _Fit) -> str:
         name = fit.largest.name if fit.largest else ""
         size = f"has {fit.words:,} words" if fit.words else f"takes about {fit.tokens:,} tokens"
-        answer = f" and asks for up to {self._answer:,} in the answer" if self._answer and not fit.words else ""
+        answer = f" and allows {self._answer:,} for the answer" if self._answer and not fit.words else ""
         more = f"; {fit.cases} cases come near that" if fit.cases > 1 else ""
         subject = f"{self._variant.label} with the case '{name}'"
         return f"{subject} {size}{answer}, and {model} takes {fit.window:,} tokens{more}"
@@ -113,11 +114,11 @@ class Windows:
     def _hint(self, model: str) -> str:
         setting = self._windows[model].setting
         shorter = "shorten it, or lower 'maxOutputTokens'" if self._answer else "shorten it"
-        return f"{shorter}; if the model takes more, say so by the setting '{setting}'"
+        return f"{shorter}; if the model takes more, set '{setting}'"
 
 
 def _longest(prompt: Prompt) -> Callable[[Case], float]:
-    """A quick upper bound for the characters of a case in a prompt: all its texts as often as the most used one."""
+    """Return a function for a quick upper bound: each text of a case counts as often as the most used variable."""
     tags = [part for item in prompt.messages if isinstance(item, Template) for part in item.parts]
     uses = Counter(tag.body.split(".")[0] for tag in tags if isinstance(tag, Tag))
     most = max(uses.values(), default=0) + prompt.takes_history

@@ -8,7 +8,7 @@ from typing import Generic, Protocol, TypeVar
 from promptbench.core.protocols import Check, Subject
 from promptbench.core.types import Attempt, Score
 from promptbench.engine.prepare.checks import unwrapped
-from promptbench.engine.prepare.evaluate import as_subject
+from promptbench.engine.prepare.evaluate import subject_of
 from promptbench.engine.prepare.prepared_suite import BASELINE, PreparedCase, PreparedSuite
 from promptbench.report.nlu import Part
 from promptbench.stats.beta import clopper_pearson_upper
@@ -49,7 +49,7 @@ class FirstAnswerTallies(Generic[_T]):
         if not any(score.check in self._checks for score in attempt.scores):
             return
         case = self._prepared.cases[key.case]
-        subject = as_subject(answer.text, self._prepared.accept, case.variables, self._prepared.ladder)
+        subject = subject_of(answer.text, self._prepared.accept, case.variables, self._prepared.ladder)
         checks = [unwrapped(check) for check in case.checks[key.variant or BASELINE]]
         named = (check for check, score in zip(checks, attempt.scores, strict=True) if score.check in self._checks)
         if not any(map(self._counts, named)):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptbench.engine.prepare.lint.allowed_labels import ANY_ITEM, SchemaOffers, listed
+from promptbench.engine.prepare.lint.allowed_labels import ANY_ITEM, AllowedValues, listed
 
 ENUM = {"enum": ["a", "b"]}
 
@@ -52,19 +52,19 @@ def team(schema: Any, **more: Any) -> dict[str, Any]:
     ],
 )
 def test_a_closed_list_is_found_wherever_the_schema_has_it(schema: Any, path: Any, allowed: Any) -> None:
-    assert SchemaOffers(schema).at(path) == allowed
+    assert AllowedValues(schema).at(path) == allowed
 
 
 def test_references_in_circles_end() -> None:
     schema = team({"$ref": "#/$defs/a"}, **{"$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}})
-    assert SchemaOffers(schema).at(("team",)) is None
+    assert AllowedValues(schema).at(("team",)) is None
 
 
 def test_references_that_fan_out_end() -> None:
     definitions: dict[str, Any] = {
         f"d{n}": {"anyOf": [{"$ref": f"#/$defs/d{n + 1}"}, {"$ref": f"#/$defs/d{n + 1}"}]} for n in range(200)
     }
-    assert SchemaOffers({"$ref": "#/$defs/d0", "$defs": definitions}).at(()) is None
+    assert AllowedValues({"$ref": "#/$defs/d0", "$defs": definitions}).at(()) is None
 
 
 VALUES = ["billing", "shipping", "returns", "billing dispute"]

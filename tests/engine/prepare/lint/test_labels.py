@@ -42,7 +42,7 @@ def test_the_prompt_in_production_is_told_too_and_each_version_once() -> None:
 @pytest.mark.parametrize("written", ["Billing", "BILLING"])
 def test_what_differs_in_its_case_gets_the_right_spelling(written: str) -> None:
     (item,) = linted([variant(SCHEMA)], cases(written))
-    assert item.hint == "the schema has 'billing', and answers are compared letter by letter"
+    assert item.hint == "the schema has 'billing', and answers are compared as exact text"
 
 
 def check(name: str, argument: Any) -> WrittenCheck:
@@ -159,7 +159,7 @@ def test_a_schema_that_has_the_label_speaks_for_the_prompt() -> None:
 )
 def test_another_spelling_in_the_text_is_told(expected: str, written: str) -> None:
     (item,) = linted([variant(LISTED.replace(" or other", f", {written} or other"))], [*REPEATED, *cases(expected)])
-    assert item.hint == f"the prompt has '{written}', and answers are compared letter by letter"
+    assert item.hint == f"the prompt has '{written}', and answers are compared as exact text"
 
 
 def test_free_text_is_not_held() -> None:

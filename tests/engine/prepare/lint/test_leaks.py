@@ -24,7 +24,7 @@ You sort messages. Artificial intelligence is what you are, from the United Stat
 def test_an_example_that_is_a_case_gives_its_answer_away() -> None:
     (item,) = linted([variant(PROMPT)], [case("parcel", INPUT), case("other", "How much is the lamp?")])
     assert (item.code, item.severity) == (Code.CASE_IN_PROMPT, Severity.WARNING)
-    assert item.message == ("an example in triage.prompt is the input of the case 'parcel', whose answer it gives away")
+    assert item.message == ("an example in triage.prompt is the input of the case 'parcel' and gives its answer away")
     assert (str(item.location), item.location.length) == ("triage.prompt:4:1", len(INPUT))
 
 
@@ -92,10 +92,10 @@ def test_some_are_named_and_all_are_counted() -> None:
     prompt = variant("\n".join(inputs) + "\n{{message}}")
     cases = [case(f"c{n}", text) for n, text in enumerate(inputs)]
     assert said(linted([prompt], cases)) == [
-        "examples in triage.prompt are the inputs of 'c0', 'c1', 'c2' and 2 more cases, whose answers they give away"
+        "examples in triage.prompt are the inputs of 'c0', 'c1', 'c2' and 2 more cases and give their answers away"
     ]
     assert said(linted([prompt], cases[:2])) == [
-        "examples in triage.prompt are the inputs of the cases 'c0', 'c1', whose answers they give away"
+        "examples in triage.prompt are the inputs of the cases 'c0', 'c1' and give their answers away"
     ]
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from promptbench.core.diagnostics import Code, Diagnostics, Severity
 from promptbench.engine.prepare.lint.lint import Lint
+from promptbench.engine.prepare.lint.windows import Window
 from tests.helpers.linted import case, variant
 from tests.helpers.suites import HEAD, PROMPT, joined, messages
 
@@ -25,8 +26,8 @@ cases:
 
 
 def test_the_prompt_in_production_is_looked_at_too(tmp_path: Path) -> None:
-    prepared, found = joined(tmp_path, HEAD + CASES, {"triage.prompt": OPEN}, champion=CLOSED)
-    assert prepared is not None
+    bench, found = joined(tmp_path, HEAD + CASES, {"triage.prompt": OPEN}, champion=CLOSED)
+    assert bench is not None
     lacks = [item for item in found if item.code is Code.LABEL_NOT_OFFERED]
     assert [item.severity for item in lacks] == [Severity.WARNING]
     assert "triage@1" in lacks[0].message
@@ -53,7 +54,7 @@ def test_only_models_that_are_asked_with_the_prompt_have_a_window(line: str, tol
 
 
 def test_what_is_held_does_not_grow_with_the_cases() -> None:
-    lint = Lint([variant(CLOSED), variant("Which team of: billing, shipping? {{message}}")], {"m": lambda: 600})
+    lint = Lint([variant(CLOSED), variant("Which team of: billing, shipping? {{message}}")], {"m": Window(lambda: 600)})
 
     def look(start: int, count: int) -> int:
         for number in range(start, start + count):
@@ -69,5 +70,5 @@ def test_what_is_held_does_not_grow_with_the_cases() -> None:
     finally:
         tracemalloc.stop()
     found = Diagnostics()
-    lint.tell(found)
+    lint.report(found)
     assert len(found) < 20

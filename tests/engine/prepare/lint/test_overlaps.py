@@ -18,7 +18,7 @@ def told(texts: dict[str, tuple[str, Json]], argument: Json = None, name: str = 
     overlaps = Overlaps([WrittenCheck(name, {"at": "intent"} if argument is None else argument, Where(Written()))])
     for case_name, (text, label) in texts.items():
         overlaps.look(case(case_name, text, {"intent": label}))
-    overlaps.tell(found)
+    overlaps.report(found)
     assert all((item.code, item.severity) == (Code.INTENTS_OVERLAP, Severity.WARNING) for item in found)
     return said(list(found))
 

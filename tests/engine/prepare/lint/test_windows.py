@@ -30,12 +30,10 @@ def test_a_request_near_the_window_by_the_estimate_is_a_warning(window: int) -> 
     (item,) = linted([variant(PROMPT)], [case("a", LETTERS)], {"gguf/m": lambda: window})
     assert (item.code, item.severity) == (Code.CONTEXT_WINDOW, Severity.WARNING)
     assert item.message == (
-        "triage.prompt with the case 'a' takes about 900 tokens and asks for up to 100 in the answer, "
+        "triage.prompt with the case 'a' takes about 900 tokens and allows 100 for the answer, "
         f"and gguf/m takes {window:,} tokens"
     )
-    assert (
-        item.hint == "shorten it, or lower 'maxOutputTokens'; if the model takes more, say so by the setting 'context'"
-    )
+    assert item.hint == "shorten it, or lower 'maxOutputTokens'; if the model takes more, set 'context'"
 
 
 def test_an_answer_that_nothing_bounds_has_what_is_left() -> None:
@@ -71,7 +69,7 @@ def test_each_prompt_on_each_model_is_told_once_with_its_largest_case() -> None:
     cases = [case(str(size), "x" * size) for size in (4000, 8000, 6000, 10)]
     found = linted(prompts, cases, {"a": lambda: 2000, "b": lambda: 100_000, "c": lambda: 1000})
     subject = "triage{}.prompt with the case '8000' takes about 2,00{} tokens{}, and {} takes {},000 tokens"
-    answer = " and asks for up to 100 in the answer"
+    answer = " and allows 100 for the answer"
     assert said(found) == [
         subject.format("", 2, answer, "a", 2),
         subject.format("", 2, answer, "c", 1) + "; 3 cases come near that",

@@ -139,6 +139,6 @@ def test_an_expected_label_that_is_none_is_told_where_it_stands(travel: ProjectF
     ended = travel.run("validate", "suites/travel")
     assert ended.code == 2
     assert "cases.jsonl:5:" in ended.err + ended.out
-    assert "'c4' expects what cannot be right: 'statis' is not one of the 4 labels: did you mean 'status'?" in (
+    assert "the 'expect' of 'c4' is invalid: 'statis' is not one of the 4 labels: did you mean 'status'?" in (
         ended.err + ended.out
     )

@@ -1,0 +1,84 @@
+"""The options that prepare a suite: what the user selected, and the project around it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from promptbench.core.protocols import Recordings
+from promptbench.core.types import Json, LoggedCall
+from promptbench.parsing.ladder import BUILT_IN, Ladder
+
+if TYPE_CHECKING:
+    from promptbench.engine.prepare.prepared_suite import PreparedCase
+    from promptbench.engine.shards import Shard
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What the user selected. Empty fields mean everything, or what the suite says."""
+
+    paths: tuple[Path, ...] = ()
+    prompts: tuple[Path, ...] = ()
+    models: tuple[str, ...] = ()
+    cases: tuple[str, ...] = ()  # Patterns of names; `*` stands for any text.
+    tags: tuple[str, ...] = ()
+    shard: Shard | None = None
+    changed: bool = False  # Only suites that a change affects, by git.
+    # The commit or branch to compare with; by default the branch that this one will be merged into.
+    since: str | None = None
+
+    def selects(self, case: PreparedCase) -> bool:
+        """Return True if the name of a case matches a pattern and it has one of the tags."""
+        by_name = not self.cases or any(fnmatchcase(case.name, pattern) for pattern in self.cases)
+        return by_name and (not self.tags or bool({*self.tags} & {*case.tags}))
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPrompt:
+    """A prompt version from the store: its label, such as `triage@3`, and its text."""
+
+    label: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedVersions:
+    """Two versions of a prompt to compare; only a candidate if it is compared on several models."""
+
+    prompt: str
+    champion: StoredPrompt | None
+    candidate: StoredPrompt
+
+
+@dataclass(frozen=True, slots=True)
+class PrepareOptions:
+    """What is needed to prepare a suite besides the suite itself."""
+
+    root: Path
+    environ: Mapping[str, str]
+    allowed_code: Sequence[str]  # Globs of Python files that may be executed.
+    provider_options: Mapping[str, Mapping[str, Json]]
+    champion: Callable[[str], StoredPrompt | None]  # Returns what is in production for the name of a prompt.
+    recordings: Recordings | None = None
+    ladder: Ladder = BUILT_IN
+    selection: Selection = field(default_factory=Selection)
+    calls: tuple[LoggedCall, ...] | None = None  # Replaces the logs of the suite; then only their cases are selected.
+    compared: ComparedVersions | None = None  # Replaces the suite's candidates and what is in production.
+    without_keys: bool = False  # If True, a missing API key is a warning, and the model stays but cannot be called.
+
+    @property
+    def partial(self) -> bool:
+        """True if only some of the cases are selected."""
+        return bool(self.selection.cases or self.selection.tags) or self.calls is not None
+
+
+def display_path(path: Path, root: Path) -> str:
+    """Return a path as messages show it: relative to the project's root, with forward slashes."""
+    try:
+        return path.resolve().relative_to(root).as_posix()
+    except ValueError:
+        return path.as_posix()

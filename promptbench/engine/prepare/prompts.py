@@ -1,0 +1,102 @@
+"""Load the prompts of a suite: the candidates, and what is in production."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from promptbench.core.diagnostics import Code, Diagnostics, Location, did_you_mean
+from promptbench.core.types import Side
+from promptbench.engine.prepare.options import PrepareOptions, display_path
+from promptbench.engine.prepare.prepared_suite import Variant
+from promptbench.prompts.parser import load, parse_prompt
+from promptbench.prompts.prompt import Prompt
+from promptbench.suite.models import Suite
+from promptbench.yaml.paths import below
+from promptbench.yaml.source import Source
+
+
+def load_prompts(suite: Suite, options: PrepareOptions, found: Diagnostics) -> list[Variant]:
+    """Return the candidates of a suite and, last, what is in production. Errors are added to `found`."""
+    candidates = load_candidates(suite, options, found)
+    champion = load_champion(candidates, options, found)
+    return [*candidates, *([champion] if champion else [])]
+
+
+def load_candidates(suite: Suite, options: PrepareOptions, found: Diagnostics) -> tuple[Variant, ...]:
+    """Return the candidates, each version once. Add an error to `found` if they belong to different prompts."""
+    if options.compared is not None:
+        stored = options.compared.candidate
+        parsed = parse_prompt(Source(f"{options.compared.prompt}.compared.prompt", stored.source), found)
+        return (Variant(parsed, Side.CANDIDATE, stored.label),) if parsed else ()
+    prompts: dict[str, Prompt] = {}
+    for path, location in _prompt_files(suite, options, found):
+        prompt = _load(path, location, options, found)
+        if prompt is not None:
+            prompts.setdefault(prompt.hash, prompt)
+    names = {prompt.name for prompt in prompts.values()}
+    if len(names) > 1:
+        found.add(
+            Code.BAD_VALUE,
+            f"the candidates belong to different prompts: {', '.join(sorted(names))}",
+            suite.location(("prompt",)),
+            hint="the name up to the first dot must be the same: triage.short.prompt, triage.long.prompt",
+        )
+    return tuple(Variant(item, Side.CANDIDATE, Path(item.file).name) for item in prompts.values())
+
+
+def load_champion(candidates: Sequence[Variant], options: PrepareOptions, found: Diagnostics) -> Variant | None:
+    """Return what is in production under the name of the candidates, or None if nothing is."""
+    if not candidates:
+        return None
+    stored = options.compared.champion if options.compared else options.champion(candidates[0].prompt.name)
+    if stored is None:
+        return None
+    prompt = parse_prompt(Source(f"{stored.label}.prompt", stored.source), found)
+    return Variant(prompt, Side.CHAMPION, stored.label) if prompt else None
+
+
+def _prompt_files(suite: Suite, options: PrepareOptions, found: Diagnostics) -> Iterator[tuple[Path, Location]]:
+    if options.selection.prompts:
+        for path in options.selection.prompts:
+            yield path, Location(display_path(path, options.root))
+        return
+    for index, written in enumerate(suite.prompts):
+        location = suite.location(("prompt", index))
+        file = below(suite.folder, written, location, found)
+        if file is None:
+            continue
+        if not any(char in written for char in "*?["):
+            yield file, location
+            continue
+        try:
+            matches = [path for path in sorted(suite.folder.glob(written.replace("\\", "/"))) if path.is_file()]
+        except ValueError:
+            found.add(
+                Code.BAD_VALUE,
+                f"'{written}' is not a valid pattern",
+                location,
+                hint="'**' must be a whole part of the path, as in **/NAME.prompt",
+            )
+            continue
+        if not matches:
+            hint = "check the names of the files next to the suite"
+            if "{{" in written:
+                hint = "write the prompt's text into a file of its own, and that file's name here"
+            found.add(Code.FILE_NOT_FOUND, f"no file matches '{written}'", location, hint=hint)
+        for path in matches:
+            # A match may leave the suite's folder by a symbolic link.
+            if below(suite.folder, path.relative_to(suite.folder).as_posix(), location, found):
+                yield path, location
+
+
+def _load(path: Path, location: Location, options: PrepareOptions, found: Diagnostics) -> Prompt | None:
+    if path.is_file():
+        return load(path, display_path(path, options.root), found)
+    near = [item.name for item in path.parent.glob("*.prompt")] if path.parent.is_dir() else []
+    guess = did_you_mean(path.name, near)
+    hint = f"did you mean '{guess}'?" if guess else f"prompts there: {', '.join(sorted(near)) or 'none'}"
+    if any(char < " " for char in path.name):
+        hint = "a backslash is an escape inside double quotes: write / between folders"
+    found.add(Code.FILE_NOT_FOUND, f"prompt file '{path.name}' not found", location, hint=hint)
+    return None
