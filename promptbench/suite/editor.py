@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 
@@ -186,10 +186,9 @@ class _Layout:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.root: Any = yaml.compose(text, Loader=_Loader)
-        cases = [pair for pair in self.root.value if field_name(pair[0].value) == _CASES]
-        self.key: Any = cases[-1][0] if cases else None
-        self.value: Any = cases[-1][1] if cases else None
+        self.root = cast(Any, yaml.compose(text, Loader=_Loader))
+        cases: list[tuple[Any, Any]] = [pair for pair in self.root.value if field_name(pair[0].value) == _CASES]
+        self.key, self.value = (cases or [(None, None)])[-1]
         self.items: list[_Item] = []
         if isinstance(self.value, yaml.SequenceNode):
             behind = _next_line(text, self.key.end_mark.index)

@@ -92,8 +92,9 @@ def _report_anchors(text: str, location: _Span, found: Diagnostics) -> None:
     """Report anchors without an alias: most likely a text that starts with &."""
     events: list[Any] = list(yaml.parse(text, Loader=Loader))
     aliases = {event.anchor for event in events if isinstance(event, yaml.AliasEvent)}
-    for event in events:
-        if isinstance(event, yaml.ScalarEvent) and event.anchor and event.anchor not in aliases:
+    scalars: list[Any] = [event for event in events if isinstance(event, yaml.ScalarEvent) and event.anchor]
+    for event in scalars:
+        if event.anchor not in aliases:
             start, end = event.start_mark.index, event.end_mark.index
             message, written = "a text that starts with & needs quotes", quote(text[start:end].rstrip())
             found.add(Code.YAML_FEATURE, message, location(start, end), hint=f"write it as {written}")
