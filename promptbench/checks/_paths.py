@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 
 from promptbench.checks._scores import mismatch, quoted, readable
-from promptbench.parsing.limits import DEFAULT_LIMITS
+from promptbench.parsing.json_text import DEFAULT_LIMITS
 from promptbench.plugins import Json, Subject
 
 _STEP = re.compile(

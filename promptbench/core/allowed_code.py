@@ -78,7 +78,9 @@ def problems(name: str, folder: Path, root: Path, allowed: Sequence[str], *, pre
             )
         ]
     if not path.is_file():
-        return [Problem(Code.FILE_NOT_FOUND.name, f"file not found next to the suite: {file}", _similar(path))]
+        meant = did_you_mean(path.name, [other.name for other in path.parent.glob("*.py")])
+        hint = f"did you mean {meant}?" if meant else None
+        return [Problem(Code.FILE_NOT_FOUND.name, f"file not found next to the suite: {file}", hint)]
     shown = relative(path, root)
     if not is_allowed(shown, allowed):
         return [
@@ -89,12 +91,6 @@ def problems(name: str, folder: Path, root: Path, allowed: Sequence[str], *, pre
             )
         ]
     return _function_problems(path, shown, function)
-
-
-def _similar(path: Path) -> str | None:
-    folder = path.parent
-    meant = did_you_mean(path.name, [other.name for other in folder.glob("*.py")]) if folder.is_dir() else None
-    return f"did you mean {meant}?" if meant else None
 
 
 def _function_problems(path: Path, shown: str, function: str) -> list[Problem]:
@@ -114,7 +110,6 @@ def _function_problems(path: Path, shown: str, function: str) -> list[Problem]:
 
 
 def _bound_names(body: Sequence[ast.stmt]) -> Iterator[str]:
-    """Yield the names that statements bind, inside `if` and `try` too; `*` for a star import."""
     for statement in body:
         match statement:
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():

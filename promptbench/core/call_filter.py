@@ -68,11 +68,12 @@ class CallFilter:
 
     def matches(self, call: LoggedCall) -> bool:
         """Return whether a call passes the filter. A call without a time never passes `since`."""
+        names = (call.model, call.model.rpartition("/")[2])
         return (
             (not self.failed or call.tier is not None)
             and (not self.tiers or call.tier in self.tiers)
             and (self.since is None or _since(call.time, self.since))
-            and (not self.models or any(_is_model(call.model, pattern) for pattern in self.models))
+            and (not self.models or any(fnmatchcase(name, each) for name in names for each in self.models))
             and all(condition.holds(call) for condition in self.conditions)
         )
 
@@ -99,12 +100,7 @@ def _since(time: str | None, limit: datetime) -> bool:
         return False
 
 
-def _is_model(model: str, pattern: str) -> bool:
-    return fnmatchcase(model, pattern) or fnmatchcase(model.rpartition("/")[2], pattern)
-
-
 def _values(call: LoggedCall, path: tuple[str, ...]) -> Iterator[Json]:
-    """Yield the values at `path` in the call, else in its extra fields, else in its raw record."""
     first, *rest = path
     name = "variables" if first == "vars" else first
     if name in LoggedCall.__dataclass_fields__ and name not in ("raw", "extra"):

@@ -13,8 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from promptbench.core.events import CallMeasured, Listener
-from promptbench.core.measured import MeasuredCall
-from promptbench.core.types import Request
+from promptbench.core.types import MeasuredCall, Request
 from promptbench.engine.arrivals import Due, Load
 from promptbench.engine.runner import CallPlan, Engine
 from promptbench.gateway import Reply

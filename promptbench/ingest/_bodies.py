@@ -123,7 +123,6 @@ def read_output(value: Json) -> ResponseBody:
 
 
 def _output_parts(item: dict[str, Json]) -> list[Json]:
-    """Return the content parts of one output item of the Responses API; a call is a part itself."""
     return as_list(item.get("content")) if item.get("type") == "message" else [item]
 
 
@@ -137,17 +136,15 @@ def _build_response(
         as_object(part).get("type") == "refusal" for part in as_list(message.get("content"))
     )
     return ResponseBody(
-        answer=content.rendered() or declined or ("" if _has_content(message) else None),
+        answer=content.rendered()
+        or declined
+        or ("" if any(message.get(key) is not None for key in ("content", "text", "parts")) else None),
         model=model,
         finish_reason=finish_reason,
         refusal=refused,
         usage=usage,
         extra=_collect_extra(message, content, choices),
     )
-
-
-def _has_content(message: Mapping[str, Json]) -> bool:
-    return any(message.get(key) is not None for key in ("content", "text", "parts"))
 
 
 def _collect_extra(message: Mapping[str, Json], content: MessageContent, choices: int) -> dict[str, Json]:
@@ -180,13 +177,11 @@ def read_usage(value: Json) -> Usage | None:
     outputs = as_object(
         data.get("completion_tokens_details") or data.get("output_tokens_details") or data.get("output_token_details")
     )
-    cached = _first(inputs, "cached_tokens", "cache_read")
-    if cached is None:
-        cached = _first(data, "cachedContentTokenCount")
-    thought = _first(outputs, "reasoning_tokens", "reasoning")
-    if thought is None:
-        thought = _first(data, "thoughtsTokenCount")
-    return Usage(sent, came, cached, thought)
+    # Gemini has no details.
+    inputs = {"cached": data.get("cachedContentTokenCount"), **inputs}
+    outputs = {"thought": data.get("thoughtsTokenCount"), **outputs}
+    cached = _first(inputs, "cached_tokens", "cache_read", "cached")
+    return Usage(sent, came, cached, _first(outputs, "reasoning_tokens", "reasoning", "thought"))
 
 
 def _first(data: Mapping[str, Json], *names: str) -> int | None:

@@ -198,7 +198,6 @@ def _part(part: dict[str, Json], content: MessageContent) -> Iterable[str]:
 
 
 def _add_call(call: Json, content: MessageContent) -> None:
-    """Add a tool call in the form of OpenAI, Anthropic, Gemini, OpenTelemetry or LangChain."""
     if not isinstance(call, dict):
         return
     inner = call["function"] if isinstance(call.get("function"), dict) else call
@@ -206,9 +205,9 @@ def _add_call(call: Json, content: MessageContent) -> None:
     if not name:
         return
     arguments: Json = next((inner[key] for key in ("arguments", "input", "args") if inner.get(key) is not None), {})
-    found = {"id": _call_id(call), "name": name, "arguments": decode_embedded(arguments)}
+    found = {
+        "id": next((found for key in ("call_id", "tool_call_id", "id") if (found := as_text(call.get(key)))), None),
+        "name": name,
+        "arguments": decode_embedded(arguments),
+    }
     content.calls.append({key: value for key, value in found.items() if value is not None})
-
-
-def _call_id(call: Mapping[str, Json]) -> str | None:
-    return next((found for key in ("call_id", "tool_call_id", "id") if (found := as_text(call.get(key)))), None)

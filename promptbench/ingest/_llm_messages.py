@@ -47,7 +47,6 @@ def _read_parts(database: sqlite3.Connection, message: str) -> Iterator[dict[str
 
 
 def _find_kind(database: sqlite3.Connection, attachment: dict[str, Json]) -> str:
-    """Return the kind of an attachment: `image` for `image/png`."""
     row = database.execute("SELECT type FROM attachments WHERE id = ?", (as_text(attachment.get("id")),)).fetchone()
     return _kind(row[0]) if row else "attachment"
 
@@ -76,7 +75,6 @@ def read_legacy(database: sqlite3.Connection, row: sqlite3.Row, tables: frozense
 
 
 def _read_prompt(database: sqlite3.Connection, row: sqlite3.Row, tables: frozenset[str]) -> list[dict[str, Json]]:
-    """Return the results of tools that the previous answer called, and the user's message with its attachments."""
     found: list[dict[str, Json]] = [
         {"role": "tool", "parts": [result]} for result in _find_tool_results(database, row["id"], tables)
     ]
@@ -93,7 +91,6 @@ def _read_prompt(database: sqlite3.Connection, row: sqlite3.Row, tables: frozens
 
 
 def _find_earlier(database: sqlite3.Connection, row: sqlite3.Row) -> list[sqlite3.Row]:
-    """Return the latest rows of the conversation before this one, in order. Ids are in the order of time."""
     if row["conversation_id"] is None:
         return []
     rows = database.execute(

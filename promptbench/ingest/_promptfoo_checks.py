@@ -28,6 +28,7 @@ from promptbench.ingest._fields import as_list, as_number, as_object, as_text, d
 
 _CODE = {"javascript", "python", "ruby", "webhook"}
 _CHANGED = ("transform", "contextTransform")
+_WITH_VALUE = ("equals", "starts-with")
 
 
 class _NotMapped(ValueError):
@@ -46,7 +47,9 @@ def convert_assertions(assertions: Json) -> tuple[list[dict[str, Json]], list[di
             others += rest
             continue
         try:
-            checks.append(_add_weight(_check(assertion), assertion))
+            weight = as_number(assertion.get("weight"))
+            extra = {} if weight is None or weight == 1 or weight < 0 else {"weight": weight}
+            checks.append({**_check(assertion), **extra})
         except _NotMapped as error:
             others.append({"assert": item, "why": str(error)})
     return checks, others
@@ -65,6 +68,8 @@ def _check(assertion: dict[str, Json]) -> dict[str, Json]:
         raise _NotMapped("its value is in a file")
     if _has_template(value):
         raise _NotMapped("its value is a template")
+    if kind in _WITH_VALUE and (value is None or (isinstance(value, str) and not value.strip())):
+        raise _NotMapped("it has no value")
     check = rule(assertion)
     return check if kind == written else _negate(check)
 
@@ -75,11 +80,6 @@ def _negate(check: dict[str, Json]) -> dict[str, Json]:
     if "refusal" in check:
         return {"refusal": "no"}
     return {"not": check}
-
-
-def _add_weight(check: dict[str, Json], assertion: Mapping[str, Json]) -> dict[str, Json]:
-    weight = as_number(assertion.get("weight"))
-    return check if weight is None or weight == 1 or weight < 0 else {**check, "weight": weight}
 
 
 def _explain_unmapped(kind: str) -> str:
@@ -121,8 +121,6 @@ def _contains(several: str, case: bool) -> Callable[[dict[str, Json]], dict[str,
 
 
 def _equals(assertion: dict[str, Json]) -> dict[str, Json]:
-    if assertion.get("value") is None:
-        raise _NotMapped("it has no value")
     value = decode_embedded(assertion["value"])
     return {"expect": value if isinstance(value, str) else {"is": value, "fields": "all"}}
 
@@ -146,21 +144,6 @@ def _regex(assertion: dict[str, Json]) -> dict[str, Json]:
     return {"regex": pattern}
 
 
-def _starts_with(assertion: dict[str, Json]) -> dict[str, Json]:
-    start = as_text(assertion.get("value"))
-    if not start or not start.strip():
-        raise _NotMapped("it has no value")
-    return {"starts with": start}
-
-
-def _latency(assertion: dict[str, Json]) -> dict[str, Json]:
-    return {"latency": f"{_threshold(assertion):g} ms"}
-
-
-def _cost(assertion: dict[str, Json]) -> dict[str, Json]:
-    return {"cost": _threshold(assertion)}
-
-
 def _threshold(assertion: dict[str, Json]) -> float:
     threshold = as_number(assertion.get("threshold"))
     if threshold is None or threshold <= 0:
@@ -178,10 +161,6 @@ def _word_count(assertion: dict[str, Json]) -> dict[str, Json]:
     return {"count": {"of": "words", **bounds}}
 
 
-def _refusal(assertion: dict[str, Json]) -> dict[str, Json]:
-    return {"refusal": "yes"}
-
-
 _RULES: Mapping[str, Callable[[dict[str, Json]], dict[str, Json]]] = {
     "contains": _contains("", case=True),
     "contains-any": _contains("any of", case=True),
@@ -193,9 +172,9 @@ _RULES: Mapping[str, Callable[[dict[str, Json]], dict[str, Json]]] = {
     "is-json": _json,
     "contains-json": _json,
     "regex": _regex,
-    "starts-with": _starts_with,
-    "latency": _latency,
-    "cost": _cost,
+    "starts-with": lambda assertion: {"starts with": as_text(assertion.get("value"))},
+    "latency": lambda assertion: {"latency": f"{_threshold(assertion):g} ms"},
+    "cost": lambda assertion: {"cost": _threshold(assertion)},
     "word-count": _word_count,
-    "is-refusal": _refusal,
+    "is-refusal": lambda _: {"refusal": "yes"},
 }

@@ -1,4 +1,7 @@
-"""Reading one record at a time; a record that cannot be read is reported with its location.
+"""Read one record at a time; a record that cannot be read is reported with its location.
+
+Formats of two files are joined by an id. The requests are kept in a temporary database, which SQLite spills to disk, so
+that memory stays constant.
 
 In a call's `extra` the fields of the source keep their names. These mean the same in every format:
 
@@ -17,9 +20,17 @@ In a call's `extra` the fields of the source keep their names. These mean the sa
 
 from __future__ import annotations
 
+import json
+import sqlite3
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 
+from promptbench.core.protocols import Log
 from promptbench.core.types import BadRecord, Json, LoggedCall
+from promptbench.ingest import _table
+from promptbench.ingest._fields import as_text
+from promptbench.plugins import LogFormatSpec
 
 
 class NotACall(ValueError):
@@ -47,3 +58,69 @@ def read_records(
             continue
         if call is not None:
             yield call
+
+
+def record_reader(
+    build: Callable[[dict[str, Json], str], LoggedCall | None],
+) -> Callable[[Log], Iterator[LoggedCall | BadRecord]]:
+    """Return the `read` of a format whose records, in a table or JSON, are calls."""
+    return lambda file: read_records(_table.records(file), build)
+
+
+class JoinedRecords:
+    """Objects by id. A later object replaces an earlier one."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._database = database
+        database.execute("CREATE TABLE record (id TEXT PRIMARY KEY, content TEXT NOT NULL) WITHOUT ROWID")
+
+    def add(self, key: str, value: dict[str, Json]) -> None:
+        self._database.execute("INSERT OR REPLACE INTO record VALUES (?, ?)", (key, json.dumps(value)))
+
+    def find(self, key: str) -> dict[str, Json]:
+        """Return the object with this id; an empty one if there is none."""
+        row = self._database.execute("SELECT content FROM record WHERE id = ?", (key,)).fetchone()
+        found: dict[str, Json] = json.loads(row[0]) if row else {}
+        return found
+
+
+@contextmanager
+def open_join() -> Iterator[JoinedRecords]:
+    """Yield an empty JoinedRecords."""
+    # The empty name is a private database on disk, of which little more than the page cache is in memory.
+    with closing(sqlite3.connect("", isolation_level=None)) as database:
+        database.execute("PRAGMA journal_mode = OFF")
+        database.execute("PRAGMA synchronous = OFF")
+        yield JoinedRecords(database)
+
+
+@dataclass(frozen=True, slots=True)
+class FilePair:
+    """A format of two files. `key` is the field with a request's id; `alone` is the reason why a file of requests
+    without its file of answers cannot be read.
+    """
+
+    is_requests: Callable[[Log], bool]
+    is_answers: Callable[[Log], bool]
+    key: str
+    alone: str
+
+    def spec(self, build: Callable[[dict[str, Json], JoinedRecords], LoggedCall], *, specificity: int) -> LogFormatSpec:
+        """Return the format. Each answer is built with the requests of the import; requests alone yield no calls."""
+
+        def read(file: Log) -> Iterator[LoggedCall | BadRecord]:
+            if self.is_requests(file):
+                if not any(self.is_answers(other) for other in file.others):
+                    yield BadRecord("the file", self.alone)
+                return
+            with open_join() as requests:
+                for other in filter(self.is_requests, file.others):
+                    # A bad record has no id to be joined by; its answer stays without a prompt.
+                    for _, value in (found for found in other.records() if isinstance(found, tuple)):
+                        if isinstance(value, dict) and (key := as_text(value.get(self.key))):
+                            requests.add(key, value)
+                yield from read_records(file.records(), lambda data, location: build(data, requests))
+
+        return LogFormatSpec(
+            matches=lambda file: self.is_requests(file) or self.is_answers(file), read=read, specificity=specificity
+        )

@@ -7,29 +7,15 @@ separately; here they are part of the input.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from promptbench.core.protocols import Log
-from promptbench.core.types import BadRecord, Json, LoggedCall
+from promptbench.core.types import Json, LoggedCall
 from promptbench.ingest._bodies import read_request, read_response
 from promptbench.ingest._fields import as_object, as_text, join_nonblank, omit_fields
-from promptbench.ingest._joined import FilePair, JoinedRecords, read_pair
-from promptbench.ingest._records import NotACall
+from promptbench.ingest._records import FilePair, JoinedRecords, NotACall
 from promptbench.ingest._tiers import classify_failure
-from promptbench.plugins import LogFormatSpec
 
 NAME = "anthropic_batch"
 _MESSAGE = {"id", "type", "role", "model", "content", "stop_reason", "usage"}
-
-
-def matches(file: Log) -> bool:
-    """Return True if the first record is a request of a batch or its result."""
-    return _is_requests(file) or _is_results(file)
-
-
-def read(file: Log) -> Iterator[LoggedCall | BadRecord]:
-    """Yield the results, each with its request if the import has it. A file of requests yields none."""
-    return read_pair(file, _PAIR, _build_call)
 
 
 def _is_requests(file: Log) -> bool:
@@ -89,4 +75,4 @@ def _error(kind: str, result: dict[str, Json]) -> str:
     return join_nonblank(kind, own.get("type"), own.get("message"))
 
 
-SPEC = LogFormatSpec(matches=matches, read=read, specificity=50)
+SPEC = _PAIR.spec(_build_call, specificity=50)

@@ -1,6 +1,6 @@
 """Logs without a format of their own: CSV, TSV, Excel, and JSON or JSON Lines with one flat object per call.
 
-Columns are known by their usual names (`_columns.py` has the list), or by the user's mapping: `answer=reply_text`. A
+Columns are known by their usual names (`_rows.py` has the list), or by the user's mapping: `answer=reply_text`. A
 call needs an input (a text, messages or variables) and an answer or an error. `failed`, `valid`, `match` or a score is
 the source's verdict; so is an error next to an answer, but not one instead of an answer. A bare `latency` has no unit
 and is kept unchanged: map it with `latency_s=latency`.
@@ -15,11 +15,9 @@ from collections.abc import Iterator, Mapping
 
 from promptbench.core.protocols import Log
 from promptbench.core.types import BadRecord, Json, LoggedCall
-from promptbench.ingest import _columns, _sheets, _table
+from promptbench.ingest import _rows, _sheets, _table
 from promptbench.ingest._fields import as_text
-from promptbench.ingest._joined import JoinedRecords, open_join
-from promptbench.ingest._records import read_records
-from promptbench.ingest._rows import build_call, build_timing, has_final_answer
+from promptbench.ingest._records import JoinedRecords, open_join, read_records
 from promptbench.ingest.files.unknown_log import describe_unsupported
 from promptbench.plugins import LogFormatSpec
 
@@ -40,7 +38,7 @@ def matches(file: Log) -> bool:
     names = read_columns(file)
     if not names or describe_unsupported(file) is not None:
         return False
-    known = len(find_missing_fields(file, names)) < len(_columns.NEEDED)
+    known = len(find_missing_fields(file, names)) < len(_rows.NEEDED)
     return known or file.name.removesuffix(".gz").lower().endswith(_TABLES) or _sheets.is_workbook(file)
 
 
@@ -56,12 +54,12 @@ def read_columns(file: Log) -> tuple[str, ...]:
 
 def find_missing_fields(file: Log, names: tuple[str, ...]) -> tuple[str, ...]:
     """Return which of `input` and `answer` none of these columns has."""
-    return _columns.find_missing(_columns.guess_columns(names, file.mapping))
+    return _rows.find_missing(_rows.guess_columns(names, file.mapping))
 
 
 def read(file: Log) -> Iterator[LoggedCall | BadRecord]:
     """Yield the calls. A file of inputs yields none. Raise MissingExtra for a workbook without openpyxl."""
-    if problem := _columns.describe_unknown_field(file.mapping):
+    if problem := _rows.describe_unknown_field(file.mapping):
         yield BadRecord("the mapping", problem)
     elif _is_inputs(file):
         if not any(_is_answers(other) for other in file.others):
@@ -76,11 +74,11 @@ def read(file: Log) -> Iterator[LoggedCall | BadRecord]:
 
 def read_timings(file: Log) -> Iterator[LoggedCall | BadRecord]:
     """Yield the latencies of a file whose calls need neither input nor answer. Workbooks are not supported."""
-    if problem := _columns.describe_unknown_field(file.mapping):
+    if problem := _rows.describe_unknown_field(file.mapping):
         yield BadRecord("the mapping", problem)
     else:
         records = _table.records(file)
-        yield from read_records(records, lambda data, location: build_timing(data, location, file.mapping))
+        yield from read_records(records, lambda data, location: _rows.build_timing(data, location, file.mapping))
 
 
 def _read_workbook(file: Log, inputs: JoinedRecords) -> Iterator[LoggedCall | BadRecord]:
@@ -94,17 +92,17 @@ def _read_workbook(file: Log, inputs: JoinedRecords) -> Iterator[LoggedCall | Ba
             found = True
             yield from _read_rows(file, names, rows, inputs)
     if not found:
-        yield BadRecord("the columns", _describe_missing(first, _columns.NEEDED))
+        yield BadRecord("the columns", _describe_missing(first, _rows.NEEDED))
 
 
 def _read_rows(
     file: Log, names: tuple[str, ...], records: Records, inputs: JoinedRecords
 ) -> Iterator[LoggedCall | BadRecord]:
-    known = set(_columns.guess_columns(names, file.mapping))
+    known = set(_rows.guess_columns(names, file.mapping))
     if "id" in known:
         for other in filter(_is_inputs, file.others):
             known |= _collect_inputs(other, inputs)
-    missing = _columns.find_missing(known)
+    missing = _rows.find_missing(known)
     if missing and (_table.columns(file) or _sheets.is_workbook(file)):
         yield BadRecord("the columns", _describe_missing(names, missing))
     else:
@@ -112,9 +110,9 @@ def _read_rows(
 
 
 def _build(data: dict[str, Json], location: str, mapping: Mapping[str, str], inputs: JoinedRecords) -> LoggedCall:
-    column = _columns.guess_columns(tuple(data), mapping).get("id")
-    key = as_text(_columns.get_value(data, column)) if column else None
-    return build_call(data, inputs.find(key) if key else {}, key or location, mapping)
+    column = _rows.guess_columns(tuple(data), mapping).get("id")
+    key = as_text(_rows.get_value(data, column)) if column else None
+    return _rows.build_call(data, inputs.find(key) if key else {}, key or location, mapping)
 
 
 def _describe_missing(names: tuple[str, ...], missing: tuple[str, ...]) -> str:
@@ -129,25 +127,24 @@ def _is_inputs(file: Log) -> bool:
     """Return True if the file has ids and inputs but no answers: one half of a log."""
     names = read_columns(file)
     return (
-        "id" in _columns.guess_columns(names, file.mapping)
+        "id" in _rows.guess_columns(names, file.mapping)
         and find_missing_fields(file, names) == ("answer",)
-        and not has_final_answer(file.first_record or {}, file.mapping)
+        and not _rows.has_final_answer(file.first_record or {}, file.mapping)
     )
 
 
 def _is_answers(file: Log) -> bool:
     names = read_columns(file)
-    return "id" in _columns.guess_columns(names, file.mapping) and "answer" not in find_missing_fields(file, names)
+    return "id" in _rows.guess_columns(names, file.mapping) and "answer" not in find_missing_fields(file, names)
 
 
 def _collect_inputs(file: Log, inputs: JoinedRecords) -> set[str]:
-    """Add the inputs of a file under their ids, and return their fields."""
     fields: set[str] = set()
     for found in _table.records(file):
         if isinstance(found, BadRecord) or not isinstance(found[1], dict):
             continue
-        known = _columns.guess_columns(tuple(found[1]), file.mapping)
-        if key := as_text(_columns.get_value(found[1], known.get("id", "id"))):
+        known = _rows.guess_columns(tuple(found[1]), file.mapping)
+        if key := as_text(_rows.get_value(found[1], known.get("id", "id"))):
             inputs.add(key, found[1])
             fields |= set(known)
     return fields

@@ -1,17 +1,15 @@
 """Helicone: the export of requests as JSON Lines, JSON or CSV, with their bodies (`--include-body`).
 
-Two bugs of its exporter are handled: JSON with a comma before the closing bracket, and CSV cells whose quotes are
-escaped twice. Statuses from 400 on, or below zero, are failures; a `feedback_rating` of false is a person's verdict.
+Its exporter may write a comma before the closing bracket, and escape the quotes in CSV cells twice. Statuses from 400
+on, or below zero, are failures; a `feedback_rating` of false is a person's verdict.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
-from typing import BinaryIO
+from collections.abc import Mapping
 
 from promptbench.core.protocols import Log
-from promptbench.core.types import BadRecord, Json, LoggedCall
+from promptbench.core.types import Json, LoggedCall
 from promptbench.ingest import _table
 from promptbench.ingest._bodies import read_request, read_response, read_usage
 from promptbench.ingest._fields import (
@@ -25,10 +23,8 @@ from promptbench.ingest._fields import (
     milliseconds_between,
     omit_fields,
 )
-from promptbench.ingest._records import NotACall, read_records
+from promptbench.ingest._records import NotACall, record_reader
 from promptbench.ingest._tiers import classify_failure, find_low_score, iterate_scores, parse_truth
-from promptbench.ingest.files.log_file import LogFile
-from promptbench.ingest.files.streams import CHUNK_BYTES, open_stream
 from promptbench.plugins import LogFormatSpec
 
 NAME = "helicone"
@@ -37,43 +33,12 @@ _PLACED = {
     "latency", "prompt_tokens", "completion_tokens", "total_tokens", "prompt_cache_read_tokens", "cost", "scores",
     "feedback_rating", "provider", "request_properties", "properties",
 }  # fmt: skip
-_TRAILING_COMMA = re.compile(rb",(\s*\]\s*)\Z")
 _CACHED = "prompt_cache_read_tokens"
-_TAIL = 4_096
 
 
 def matches(file: Log) -> bool:
     """Return True if the first record is a request with its body."""
-    keys = _table.first(file).keys() or (_without_trailing_comma(file).first_record or {}).keys()
-    return keys >= {"response_status", "request_body"}
-
-
-def read(file: Log) -> Iterator[LoggedCall | BadRecord]:
-    """Yield the requests."""
-    records = _table.rows(file) if _table.columns(file) else _without_trailing_comma(file).records()
-    return read_records(records, _build_call)
-
-
-def _without_trailing_comma(file: Log) -> Log:
-    if not file.head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"["):
-        return file
-    return LogFile.from_opener(lambda mode: _open_without_comma(file.open()), file.name)
-
-
-def _open_without_comma(file: BinaryIO) -> BinaryIO:
-    return open_stream(_cut_comma(file), file)
-
-
-def _cut_comma(file: BinaryIO) -> Iterator[bytes]:
-    # The end of the file is held back, because the comma and the bracket may be in different chunks.
-    held = b""
-    while chunk := file.read(CHUNK_BYTES):
-        held += chunk
-        if len(held) > _TAIL:
-            yield held[:-_TAIL]
-            held = held[-_TAIL:]
-    if rest := _TRAILING_COMMA.sub(rb"\1", held):
-        yield rest
+    return _table.first(file).keys() >= {"response_status", "request_body"}
 
 
 def _build_call(data: dict[str, Json], location: str) -> LoggedCall:
@@ -133,8 +98,10 @@ def _decode_body(value: Json) -> dict[str, Json]:
 def _error(status: float, own: Mapping[str, Json], body: Mapping[str, Json]) -> str | None:
     if 0 <= status < 400:
         return None
-    reason = as_nonblank(own.get("message")) or as_nonblank(body.get("error")) or as_nonblank(body.get("message"))
-    return join_nonblank(f"status {status:g}", reason)
+    return join_nonblank(
+        f"status {status:g}",
+        as_nonblank(own.get("message")) or as_nonblank(body.get("error")) or as_nonblank(body.get("message")),
+    )
 
 
-SPEC = LogFormatSpec(matches=matches, read=read, specificity=50)
+SPEC = LogFormatSpec(matches=matches, read=record_reader(_build_call), specificity=50)

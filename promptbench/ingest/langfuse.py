@@ -26,8 +26,7 @@ from promptbench.ingest._fields import (
     milliseconds_between,
     omit_fields,
 )
-from promptbench.ingest._joined import JoinedRecords, open_join
-from promptbench.ingest._records import NotACall, read_records
+from promptbench.ingest._records import JoinedRecords, NotACall, open_join, read_records
 from promptbench.ingest._tiers import classify_failure, find_low_score, iterate_scores
 from promptbench.plugins import LogFormatSpec
 

@@ -8,10 +8,10 @@ with an average below 0.5 means that the answer is wrong.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from promptbench.core.protocols import Log
-from promptbench.core.types import BadRecord, Json, LoggedCall, Usage
+from promptbench.core.types import Json, LoggedCall
 from promptbench.ingest import _table
 from promptbench.ingest._bodies import (
     RequestBody,
@@ -35,7 +35,7 @@ from promptbench.ingest._fields import (
     omit_fields,
     to_text,
 )
-from promptbench.ingest._records import NotACall, read_records
+from promptbench.ingest._records import NotACall, record_reader
 from promptbench.ingest._tiers import classify_failure, find_low_score
 from promptbench.plugins import LogFormatSpec
 
@@ -51,11 +51,6 @@ _ANSWERS = ("output", "message", "messages", "content", "text", "answer", "compl
 def matches(file: Log) -> bool:
     """Return True if the first record is a run."""
     return _table.first(file).keys() >= {"run_type", "inputs"}
-
-
-def read(file: Log) -> Iterator[LoggedCall | BadRecord]:
-    """Yield the runs of type `llm`."""
-    return read_records(_table.records(file), _build_call)
 
 
 def _build_call(data: dict[str, Json], location: str) -> LoggedCall | None:
@@ -93,7 +88,14 @@ def _build_call(data: dict[str, Json], location: str) -> LoggedCall | None:
         prompt_version=as_nonblank(metadata.get("lc_hub_commit_hash")),
         error=error,
         finish_reason=reply.finish_reason,
-        usage=_usage(data) or reply.usage,
+        usage=read_usage(
+            {
+                **data,
+                "prompt_tokens_details": data.get("prompt_token_details"),
+                "completion_tokens_details": data.get("completion_token_details"),
+            }
+        )
+        or reply.usage,
         latency_ms=milliseconds_between(data.get("start_time"), data.get("end_time")),
         failed=failed,
         tags=as_tags(data.get("tags")),
@@ -106,7 +108,6 @@ def _build_call(data: dict[str, Json], location: str) -> LoggedCall | None:
 
 
 def _read_inputs(inputs: dict[str, Json]) -> tuple[RequestBody, dict[str, Json] | None]:
-    """Return the messages, or else the variables."""
     if inputs.get("messages"):
         return read_request(inputs), None
     prompts = as_list(inputs.get("prompts"))
@@ -151,9 +152,4 @@ def _read_generation(generation: dict[str, Json], overall: Mapping[str, Json]) -
     )
 
 
-def _usage(data: Mapping[str, Json]) -> Usage | None:
-    return read_usage({**data, "prompt_tokens_details": data.get("prompt_token_details"),
-                     "completion_tokens_details": data.get("completion_token_details")})  # fmt: skip
-
-
-SPEC = LogFormatSpec(matches=matches, read=read, specificity=50)
+SPEC = LogFormatSpec(matches=matches, read=record_reader(_build_call), specificity=50)

@@ -7,10 +7,10 @@ Times are seconds since 1970 in the payload, ISO 8601 in the table.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from promptbench.core.protocols import Log
-from promptbench.core.types import BadRecord, Json, LoggedCall
+from promptbench.core.types import Json, LoggedCall
 from promptbench.ingest import _table
 from promptbench.ingest._bodies import ResponseBody, read_input, read_output, read_request, read_response, read_usage
 from promptbench.ingest._fields import (
@@ -25,7 +25,7 @@ from promptbench.ingest._fields import (
     milliseconds_between,
     omit_fields,
 )
-from promptbench.ingest._records import NotACall, read_records
+from promptbench.ingest._records import NotACall, record_reader
 from promptbench.ingest._tiers import classify_failure
 from promptbench.plugins import LogFormatSpec
 
@@ -43,11 +43,6 @@ def matches(file: Log) -> bool:
     """Return True if the first record is a standard payload or a row of the table."""
     keys = _table.first(file).keys()
     return keys >= {"call_type", "model_group"} and bool(keys & {"model_parameters", "request_id"})
-
-
-def read(file: Log) -> Iterator[LoggedCall | BadRecord]:
-    """Yield the calls for text; embeddings, images and the like are skipped."""
-    return read_records(_table.records(file), _build_call)
 
 
 def _build_call(data: dict[str, Json], location: str) -> LoggedCall | None:
@@ -109,4 +104,4 @@ def _latency(data: Mapping[str, Json]) -> float | None:
     return milliseconds_between(data.get("startTime"), data.get("endTime")) if seconds is None else seconds * 1_000
 
 
-SPEC = LogFormatSpec(matches=matches, read=read, specificity=50)
+SPEC = LogFormatSpec(matches=matches, read=record_reader(_build_call), specificity=50)

@@ -7,15 +7,16 @@ tool. llm condenses the stored payload of a response; the finish reason stays re
 
 from __future__ import annotations
 
+import json
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from promptbench.core.protocols import Log
-from promptbench.core.types import BadRecord, Json, LoggedCall, Usage
+from promptbench.core.types import BadRecord, Json, LoggedCall, Rung, Usage
 from promptbench.ingest import _llm_messages as stored
 from promptbench.ingest._bodies import read_response
 from promptbench.ingest._chat import read_conversation
@@ -29,14 +30,16 @@ from promptbench.ingest._fields import (
     as_text,
     omit_fields,
 )
-from promptbench.ingest._schema import explain_mismatch
 from promptbench.ingest._tiers import classify_failure
+from promptbench.parsing.json_text import read as read_json
 from promptbench.plugins import LogFormatSpec
 
 NAME = "llm_logs"
 _MAGIC = b"SQLite format 3\x00"
 _NEW = frozenset({"turns", "messages", "parts"})
 _OLD = frozenset({"responses", "conversations"})
+# Omitted keywords: a regular expression in an untrusted file could take forever.
+_UNBOUNDED = {"pattern", "patternProperties", "format"}
 
 
 def matches(file: Log) -> bool:
@@ -107,7 +110,7 @@ def _build_call(database: sqlite3.Connection, row: sqlite3.Row, kind: str, table
     reply = read_response(answer)
     reason = _read_finish_reason(payload)
     schema = _load_schema(database, fields.get("schema_id"))
-    verdict = explain_mismatch(reply.answer, schema) or _find_tool_exception(sent)
+    verdict = _explain_mismatch(reply.answer, schema) or _find_tool_exception(sent)
     failed, tier = classify_failure(finish_reason=reason, verdict=verdict)
     talk = read_conversation(sent)
     kept = {
@@ -130,12 +133,12 @@ def _build_call(database: sqlite3.Connection, row: sqlite3.Row, kind: str, table
         extra={**talk.extra, **reply.extra, **omit_fields(kept)},
         tier=tier,
         format=NAME,
-        raw={**_without_bytes(fields), "messages": sent, "answer": answer},
+        raw={
+            **{key: None if isinstance(value, bytes) else value for key, value in fields.items()},
+            "messages": sent,
+            "answer": answer,
+        },
     )
-
-
-def _without_bytes(fields: dict[str, Json]) -> dict[str, Json]:
-    return {key: None if isinstance(value, bytes) else value for key, value in fields.items()}
 
 
 def _read_finish_reason(payload: dict[str, Json]) -> str | None:
@@ -166,7 +169,6 @@ def _load_schema(database: sqlite3.Connection, key: Json) -> dict[str, Json]:
 
 
 def _find_tool_exception(messages: list[dict[str, Json]]) -> str | None:
-    """Return the exception of a tool whose result was the last message before the answer."""
     for message in reversed(messages):
         if message.get("role") == "assistant":
             break
@@ -174,6 +176,37 @@ def _find_tool_exception(messages: list[dict[str, Json]]) -> str | None:
             if raised := as_nonblank(part.get("exception")):
                 return f"tool exception: {raised}"
     return None
+
+
+def _explain_mismatch(answer: str | None, schema: Mapping[str, Json]) -> str | None:
+    if answer is None or not schema:
+        return None
+    reading = read_json(answer)
+    if reading.rung is not Rung.RAW:
+        return "schema: the answer is not JSON"
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import SchemaError
+    from referencing import Registry
+    from referencing.exceptions import Unresolvable
+
+    try:
+        bounded = _omit_unbounded(schema)
+        Draft202012Validator.check_schema(bounded)
+        # With an empty registry nothing is ever fetched.
+        error = next(Draft202012Validator(bounded, registry=Registry()).iter_errors(reading.value), None)
+    except (SchemaError, Unresolvable, RecursionError):
+        return None
+    if error is None:
+        return None
+    where = "/".join(map(str, error.absolute_path))
+    message = error.message if len(error.message) <= 200 else json.dumps(error.validator)
+    return f"schema: {where}: {message}" if where else f"schema: {message}"
+
+
+def _omit_unbounded(schema: Json) -> Json:
+    if isinstance(schema, dict):
+        return {key: _omit_unbounded(value) for key, value in schema.items() if key not in _UNBOUNDED}
+    return [_omit_unbounded(item) for item in schema] if isinstance(schema, list) else schema
 
 
 SPEC = LogFormatSpec(matches=matches, read=read, specificity=100)

@@ -7,10 +7,8 @@ latency. Its discount of one half is not applied here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from promptbench.core.protocols import Log
-from promptbench.core.types import BadRecord, Json, LoggedCall
+from promptbench.core.types import Json, LoggedCall
 from promptbench.ingest._bodies import read_request, read_response
 from promptbench.ingest._fields import (
     as_count,
@@ -20,23 +18,11 @@ from promptbench.ingest._fields import (
     join_nonblank,
     omit_fields,
 )
-from promptbench.ingest._joined import FilePair, JoinedRecords, read_pair
-from promptbench.ingest._records import NotACall
+from promptbench.ingest._records import FilePair, JoinedRecords, NotACall
 from promptbench.ingest._tiers import classify_failure
-from promptbench.plugins import LogFormatSpec
 
 NAME = "openai_batch"
 _BODY = {"model", "choices", "output", "usage", "created", "created_at", "object", "status", "incomplete_details"}
-
-
-def matches(file: Log) -> bool:
-    """Return True if the first record is a request of a batch or its answer."""
-    return _is_requests(file) or _is_answers(file)
-
-
-def read(file: Log) -> Iterator[LoggedCall | BadRecord]:
-    """Yield the answers, each with its request if the import has it. A file of requests yields none."""
-    return read_pair(file, _PAIR, _build_call)
 
 
 def _is_requests(file: Log) -> bool:
@@ -97,4 +83,4 @@ def _error(data: dict[str, Json], response: dict[str, Json], body: dict[str, Jso
     return join_nonblank(failed, own.get("code"), own.get("message")) or ("error" if own else None)
 
 
-SPEC = LogFormatSpec(matches=matches, read=read, specificity=50)
+SPEC = _PAIR.spec(_build_call, specificity=50)

@@ -6,14 +6,12 @@ These answers are examples, not logged ones, so each is also the `expected` answ
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from promptbench.core.protocols import Log
-from promptbench.core.types import BadRecord, Json, LoggedCall
+from promptbench.core.types import Json, LoggedCall
 from promptbench.ingest._bodies import read_response
 from promptbench.ingest._chat import read_conversation
 from promptbench.ingest._fields import as_list, as_number, as_object, omit_fields
-from promptbench.ingest._records import NotACall, read_records
+from promptbench.ingest._records import NotACall, record_reader
 from promptbench.ingest._tiers import classify_failure
 from promptbench.plugins import LogFormatSpec
 
@@ -26,11 +24,6 @@ def matches(file: Log) -> bool:
     first = file.first_record or {}
     roles = [as_object(message).get("role") for message in as_list(first.get("messages"))]
     return "assistant" in roles and first.keys() <= _KNOWN
-
-
-def read(file: Log) -> Iterator[LoggedCall | BadRecord]:
-    """Yield the conversations, each up to its last answer."""
-    return read_records(file.records(), _build_call)
 
 
 def _build_call(data: dict[str, Json], location: str) -> LoggedCall:
@@ -60,4 +53,4 @@ def _build_call(data: dict[str, Json], location: str) -> LoggedCall:
     )
 
 
-SPEC = LogFormatSpec(matches=matches, read=read, specificity=20)
+SPEC = LogFormatSpec(matches=matches, read=record_reader(_build_call), specificity=20)

@@ -6,33 +6,19 @@ import these files together with the completions. `metadata` is the application'
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from promptbench.core.protocols import Log
-from promptbench.core.types import BadRecord, Json, LoggedCall
+from promptbench.core.types import Json, LoggedCall
 from promptbench.ingest._bodies import read_response
 from promptbench.ingest._chat import read_conversation
 from promptbench.ingest._fields import as_iso_time, as_list, as_text, omit_fields
-from promptbench.ingest._joined import FilePair, JoinedRecords, read_pair
-from promptbench.ingest._records import NotACall
+from promptbench.ingest._records import FilePair, JoinedRecords, NotACall
 from promptbench.ingest._tiers import classify_failure
-from promptbench.plugins import LogFormatSpec
 
 NAME = "openai_stored"
 _KNOWN = {"id", "object", "created", "model", "choices", "usage"}
 _PARAMS = ("temperature", "top_p", "presence_penalty", "frequency_penalty", "seed", "response_format", "tool_choice",
            "reasoning_effort", "service_tier", "max_completion_tokens")  # fmt: skip
 _MOST_MESSAGES = 1_000
-
-
-def matches(file: Log) -> bool:
-    """Return True if the first record is a chat completion, or the file is a list of the messages of one."""
-    return _is_completions(file) or _is_messages(file)
-
-
-def read(file: Log) -> Iterator[LoggedCall | BadRecord]:
-    """Yield the completions, each with its messages if the import has them. A list of messages yields none."""
-    return read_pair(file, _PAIR, _build_call)
 
 
 def _is_completions(file: Log) -> bool:
@@ -93,4 +79,4 @@ def _find_messages(key: str, messages: JoinedRecords) -> list[dict[str, Json]]:
     return found
 
 
-SPEC = LogFormatSpec(matches=matches, read=read, specificity=45)
+SPEC = _PAIR.spec(_build_call, specificity=45)

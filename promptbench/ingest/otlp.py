@@ -9,11 +9,11 @@ in span events are supported too, and calls exported as log records (the event
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 from promptbench.core.protocols import Log
 from promptbench.core.types import BadRecord, FailureTier, Json, LoggedCall
-from promptbench.ingest import _otlp_openinference as openinference
 from promptbench.ingest._bodies import ResponseBody, read_response, read_usage
 from promptbench.ingest._chat import Conversation, read_conversation
 from promptbench.ingest._fields import (
@@ -41,6 +41,10 @@ _PARAM = "gen_ai.request."
 _CALLS = ("chat", "text_completion", "generate_content")
 _EVENT_ROLES = {"gen_ai.system.message": "system", "gen_ai.user.message": "user",
                 "gen_ai.assistant.message": "assistant", "gen_ai.tool.message": "tool"}  # fmt: skip
+# OpenInference has one flattened key for each field of each message.
+_INDEXED = re.compile(r"llm\.(input|output)_messages\.(\d{1,6})\.message\.(.+)", re.DOTALL)
+_CALL = re.compile(r"tool_calls\.(\d{1,6})\.tool_call\.(id|function\.name|function\.arguments)")
+_PART = re.compile(r"contents\.(\d{1,6})\.message_content\.(.+)", re.DOTALL)
 # Attributes, or prefixes of their names, that a field of a logged call takes.
 _PLACED = (
     _VARIABLE, _PARAM, "gen_ai.input.messages", "gen_ai.output.messages", "gen_ai.system_instructions", "gen_ai.usage.",
@@ -120,14 +124,17 @@ def _build_call(
     resource: dict[str, Json], scope: dict[str, Json], span: dict[str, Json], location: str
 ) -> LoggedCall | None:
     found = read_attributes(span.get("attributes"))
-    if as_text(found.get(openinference.KIND)) == "LLM":
+    if as_text(found.get("openinference.span.kind")) == "LLM":
         sent, reply = _openinference(found)
     elif _is_model_call(found):
         sent, reply = _gen_ai(found, span)
     else:
         return None
     error = _read_error(found, span)
-    reason = _finish_reason(found) or reply.finish_reason
+    reason = (
+        next((as_text(reason) for reason in as_list(found.get("gen_ai.response.finish_reasons"))), None)
+        or reply.finish_reason
+    )
     failed, tier = classify_failure(error=error, finish_reason=reason, refusal=reply.refusal, verdict=_verdict(span))
     if error is not None and reply.answer:
         # There is an answer, so a later step failed, or the end of the stream.
@@ -191,24 +198,20 @@ def _gen_ai(found: Mapping[str, Json], span: Mapping[str, Json]) -> tuple[Conver
 
 
 def _openinference(found: Mapping[str, Json]) -> tuple[Conversation, ResponseBody]:
-    sent = read_conversation(openinference.read_messages(found, "input") or openinference.read_input_value(found))
+    sent = read_conversation(_read_messages(found, "input") or _read_input_value(found))
     whole = read_response(found.get("output.value"))
-    answered = openinference.read_messages(found, "output")
+    answered = _read_messages(found, "output")
     reply = read_response(answered[0]) if answered else whole
     answer = reply.answer if answered or whole.answer is not None else as_text(found.get("output.value"))
     model = as_text(found.get("llm.model_name")) or whole.model
-    usage = read_usage(openinference.read_token_counts(found)) or whole.usage
+    usage = read_usage(_read_token_counts(found)) or whole.usage
     reason = reply.finish_reason or whole.finish_reason
     return sent, ResponseBody(answer, whole.model or model, reason, reply.refusal or whole.refusal, usage, reply.extra)
 
 
 def _variables(found: Mapping[str, Json]) -> dict[str, Json] | None:
     own = {key.removeprefix(_VARIABLE): value for key, value in found.items() if key.startswith(_VARIABLE)}
-    return own or openinference.read_variables(found)
-
-
-def _finish_reason(found: Mapping[str, Json]) -> str | None:
-    return next((as_text(reason) for reason in as_list(found.get("gen_ai.response.finish_reasons"))), None)
+    return own or _read_variables(found)
 
 
 def _read_error(found: Mapping[str, Json], span: Mapping[str, Json]) -> str | None:
@@ -245,7 +248,7 @@ def _collect_extra(
     params.pop("model", None)
     kept = {
         "params": params or as_object(found.get("llm.invocation_parameters")),
-        "tools": as_list(found.get("gen_ai.tool.definitions")) or openinference.read_tools(found),
+        "tools": as_list(found.get("gen_ai.tool.definitions")) or _read_tools(found),
         "provider": as_text(
             found.get("gen_ai.provider.name") or found.get("gen_ai.system") or found.get("llm.provider")
         ),
@@ -259,6 +262,69 @@ def _collect_extra(
         "attributes": {key: value for key, value in found.items() if not key.startswith(_PLACED)},
     }
     return omit_fields(kept)
+
+
+def _read_messages(attributes: Mapping[str, Json], side: str) -> list[Json]:
+    """Return the messages of one side (`input` or `output`), in OpenAI's form."""
+    found: dict[int, dict[str, Json]] = {}
+    for key, value in attributes.items():
+        matched = _INDEXED.fullmatch(key)
+        if matched and matched[1] == side:
+            role = "user" if side == "input" else "assistant"
+            _assign(found.setdefault(int(matched[2]), {"role": role}), matched[3], value)
+    return [_message(found[index]) for index in sorted(found)]
+
+
+def _assign(message: dict[str, Json], field: str, value: Json) -> None:
+    if call := _CALL.fullmatch(field):
+        message.setdefault("calls", {}).setdefault(int(call[1]), {})[call[2].removeprefix("function.")] = value
+    elif part := _PART.fullmatch(field):
+        message.setdefault("parts", {}).setdefault(int(part[1]), {})[part[2]] = value
+    elif field in ("role", "content", "name", "finish_reason"):
+        message[field] = value
+
+
+def _message(fields: dict[str, Json]) -> dict[str, Json]:
+    calls, parts = fields.pop("calls", {}), fields.pop("parts", {})
+    if calls:
+        fields["tool_calls"] = [
+            {"id": call.get("id"), "function": {key: call[key] for key in ("name", "arguments") if key in call}}
+            for _, call in sorted(calls.items())
+        ]
+    if parts:
+        kinds = [(as_text(part.get("type")) or "text", part.get("text", "")) for _, part in sorted(parts.items())]
+        fields["content"] = [{"type": kind, **({"text": text} if kind == "text" else {})} for kind, text in kinds]
+    return fields
+
+
+def _read_token_counts(attributes: Mapping[str, Json]) -> dict[str, Json]:
+    """Return the token counts in OpenAI's form."""
+    return {
+        "prompt_tokens": attributes.get("llm.token_count.prompt"),
+        "completion_tokens": attributes.get("llm.token_count.completion"),
+        "prompt_tokens_details": {"cached_tokens": attributes.get("llm.token_count.prompt_details.cache_read")},
+        "completion_tokens_details": {
+            "reasoning_tokens": attributes.get("llm.token_count.completion_details.reasoning")
+        },
+    }
+
+
+def _read_variables(attributes: Mapping[str, Json]) -> dict[str, Json] | None:
+    """Return the variables of the prompt template, which are logged as JSON."""
+    found = decode_embedded(attributes.get("llm.prompt_template.variables"))
+    return found if isinstance(found, dict) and found else None
+
+
+def _read_tools(attributes: Mapping[str, Json]) -> list[Json]:
+    """Return the available tools, in order."""
+    found = {key: value for key, value in attributes.items() if key.startswith("llm.tools.")}
+    return [decode_embedded(found[key]) for key in sorted(found, key=lambda key: as_count(key.split(".")[2]) or 0)]
+
+
+def _read_input_value(attributes: Mapping[str, Json]) -> Json:
+    """Return the messages in `input.value`, for spans without flattened ones: a request's messages, or a text."""
+    body = as_object(attributes.get("input.value"))
+    return as_list(body.get("messages")) or attributes.get("input.value")
 
 
 SPEC = LogFormatSpec(matches=matches, read=read, specificity=80)

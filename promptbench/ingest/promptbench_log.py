@@ -5,11 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from promptbench.core.protocols import Log
-from promptbench.core.types import BadRecord, FailureTier, Json, LoggedCall, Message, Usage
-from promptbench.ingest._records import NotACall, read_records
+from promptbench.core.types import FailureTier, Json, LoggedCall, Message, Usage
+from promptbench.ingest._records import NotACall, record_reader
 from promptbench.ingest._tiers import TRUNCATING
 from promptbench.plugins import LogFormatSpec
 
@@ -24,11 +22,6 @@ _TOKENS = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
 def matches(file: Log) -> bool:
     """Return True if the first record has the marker of this format."""
     return "promptbench" in (file.first_record or {})
-
-
-def read(file: Log) -> Iterator[LoggedCall | BadRecord]:
-    """Yield the calls."""
-    return read_records(file.records(), _build)
 
 
 def _build(data: dict[str, Json], location: str) -> LoggedCall:
@@ -87,4 +80,4 @@ def _read_tokens(data: dict[str, Json] | None) -> Usage | None:
     return Usage(**known) if {"input_tokens", "output_tokens"} <= known.keys() else None
 
 
-SPEC = LogFormatSpec(matches=matches, read=read, specificity=100)
+SPEC = LogFormatSpec(matches=matches, read=record_reader(_build), specificity=100)

@@ -109,7 +109,6 @@ def _usage(tokens: Mapping[str, Json]) -> Usage | None:
 def _read_failure(
     data: Mapping[str, Json], response: Mapping[str, Json], answer: str | None
 ) -> tuple[str | None, str | None]:
-    """Return the error that came instead of an answer, and the verdict about the answer."""
     if data.get("success") is not False:
         return None, None
     message = as_nonblank(response.get("error")) or as_nonblank(data.get("error"))
@@ -124,7 +123,6 @@ def _read_failure(
 
 
 def _find_expected(assertions: Json) -> Json:
-    """Return the value of `equals`, if exactly one assertion is of that type."""
     values = [as_object(item).get("value") for item in as_list(assertions) if as_object(item).get("type") == "equals"]
     return decode_embedded(values[0]) if len(values) == 1 else None
 

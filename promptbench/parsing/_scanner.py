@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import string
-from typing import Any, Final
+from typing import Any, Literal
 
 from promptbench.core.types import Json, Repair
 from promptbench.parsing._candidates import ParsedValue
 from promptbench.parsing._names import ReadError
-from promptbench.parsing._strings import ITEM, KEY, MEMBER, QUOTES, Note, read_string
+from promptbench.parsing._strings import ITEM, KEY, MEMBER, QUOTES, Token, read_string
 from promptbench.parsing._words import read_number, read_word
 
 _NEVER_SKIPPED = frozenset("{}[],:\"'-0123456789" + string.ascii_letters)
@@ -27,11 +27,8 @@ _COLON = re.compile(r"\s*+:")
 _STARTS_VALUE = frozenset("\"'“”‘’„{[-0123456789")
 _CALL = re.compile(r"[\w.]++\s*+\(")
 
-_VALUE: Final = "value"
-_KEY: Final = "key"
-_COLON_STATE: Final = "colon"
-_AFTER: Final = "after"
-_DONE: Final = "done"
+# What the scanner expects next: `after` is after a value, `done` after the last closing bracket.
+_State = Literal["value", "key", "colon", "after", "done"]
 
 
 class Scanner:
@@ -48,7 +45,7 @@ class Scanner:
         self.root: Json = None
         self.key = ""
         self.key_position = start
-        self.state = _VALUE
+        self.state: _State = "value"
         self.after_comma = False
         self.repairs: list[Repair] = []
         self.kinds: dict[str, str] = {}
@@ -56,9 +53,9 @@ class Scanner:
 
     def scan(self) -> ParsedValue:
         """Return the value. Raises ReadError."""
-        steps = {_VALUE: self._value, _KEY: self._key, _COLON_STATE: self._colon, _AFTER: self._after}
+        steps = {"value": self._value, "key": self._key, "colon": self._colon, "after": self._after}
         try:
-            while self.state is not _DONE:
+            while self.state != "done":
                 self._skip()
                 steps[self.state]()
         except ReadError as error:
@@ -68,7 +65,7 @@ class Scanner:
     def members_of(self, root: dict[str, Json], *, after_comma: bool) -> ParsedValue:
         """Add the members that follow outside the braces of `root`, up to a closing brace or the end."""
         self.root, self.stack = root, [root]
-        self.state, self.after_comma = _KEY, after_comma
+        self.state, self.after_comma = "key", after_comma
         self.note("orphan_members", self.position)
         return self.scan()
 
@@ -84,36 +81,31 @@ class Scanner:
     def _refuse(self, kind: str, reason: str) -> ReadError:
         return ReadError(kind, reason, self.position)
 
-    def _take(self, notes: list[Note]) -> None:
-        for name, position in notes:
-            self.note(name, position)
+    def _take(self, token: Token) -> None:
+        """Add the repairs of a token, and move past it."""
+        for repair in token.repairs:
+            self.note(repair.name, repair.position)
+        self.position = token.end
 
     def _skip(self) -> None:
         """Skip white space and comments. A closing fence or tag ends the text."""
         if self.position < self.end and self.text[self.position] in _NEVER_SKIPPED:
             return
         while True:
-            found = _SPACE.match(self.text, self.position, self.end)
-            if found:
+            if found := _SPACE.match(self.text, self.position, self.end):
                 self.position = found.end()
             if self.position >= self.end:
                 return
             char = self.text[self.position]
-            if char in "/#":
-                if not self._comment(char):
-                    return
-            elif char in "`~<":
+            if odd := _ODD_SPACE.match(self.text, self.position, self.end):
+                self.note("odd_space", self.position)
+                self.position = odd.end()
+            elif char not in "/#" or not self._comment(char):
                 if _END_OF_WRAP.match(self.text, self.position, self.end):
                     self.end = self.position
                 return
-            elif odd := _ODD_SPACE.match(self.text, self.position, self.end):
-                self.note("odd_space", self.position)
-                self.position = odd.end()
-            else:
-                return
 
     def _comment(self, char: str) -> bool:
-        """Skip a comment; return False if there is none."""
         start = self.position
         if char == "#" or self.text.startswith("//", start, self.end):
             found = _LINE.match(self.text, start, self.end)
@@ -138,19 +130,17 @@ class Scanner:
         if not self.root:
             raise self._refuse("unclosed", "The text ends before the first value is complete")
         self.note("unclosed", self.position)
-        self.state = _DONE
+        self.state = "done"
 
     def _put(self, value: Json) -> None:
         if not self.stack:
             self.root = value
-            return
-        top = self.stack[-1]
-        if type(top) is list:
+        elif type(top := self.stack[-1]) is list:
             top.append(value)
-            return
-        if self.key in top:
-            self.note("duplicate_key", self.key_position)
-        top[self.key] = value
+        else:
+            if self.key in top:
+                self.note("duplicate_key", self.key_position)
+            top[self.key] = value
 
     def _value(self) -> None:
         char = self._peek()
@@ -161,22 +151,32 @@ class Scanner:
         elif char and (char in "+-." or "0" <= char <= "9"):
             self._number_or_ellipsis()
         elif char and char in "}]":
-            self._close_before_value(char)
+            if type(self.stack[-1]) is dict:
+                raise self._refuse("missing_value", "A key has no value")
+            self._close_after_comma(char)
         elif not char:
             self._cut()
         elif char.isalpha() or char == "_":
-            self._word_value()
+            token = read_word(self.text, self.position, self.end, quotes=self.quotes)
+            start = self.position
+            self._take(token)
+            if token.cut:
+                self.note("truncated_value", start)
+                self._cut()
+            else:
+                self._put(token.value)
+                self.state = "after"
         elif char == "…":
             self._ellipsis(self.position + 1)
         else:
             raise self._refuse("missing_value", "There is no value where one is expected")
 
     def _string_value(self) -> None:
-        place = MEMBER if type(self.stack[-1]) is dict else ITEM
-        token = read_string(self.text, self.position, self.end, place, self.stack)
-        self._take(token.notes)
+        followers = MEMBER if type(self.stack[-1]) is dict else ITEM
+        token = read_string(self.text, self.position, self.end, followers, self.stack)
+        self._take(token)
         self._put(token.value)
-        self.position, self.state = token.end, _AFTER
+        self.state = "after"
 
     def _open(self, char: str) -> None:
         if len(self.stack) >= self.depth:
@@ -185,46 +185,30 @@ class Scanner:
         self._put(node)
         self.stack.append(node)
         self.position += 1
-        self.state, self.after_comma = (_KEY if char == "{" else _VALUE), False
+        self.state, self.after_comma = ("key" if char == "{" else "value"), False
 
     def _number_or_ellipsis(self) -> None:
         if small := _SMALL_INTEGER.match(self.text, self.position, self.end):
             self._put(int(small[0]))
-            self.position, self.state = small.end(), _AFTER
-            return None
-        if dots := _ELLIPSIS.match(self.text, self.position, self.end):
-            return self._ellipsis(dots.end())
-        token = read_number(self.text, self.position, self.end)
-        start, self.position = self.position, token.end
-        self._skip()
-        if token.cut or self.position >= self.end:
-            self.note("truncated_value", start)
-            return self._cut()
-        self._take(token.notes)
-        self._put(token.value)
-        self.state = _AFTER
-        return None
-
-    def _word_value(self) -> None:
-        token = read_word(self.text, self.position, self.end, quotes=self.quotes)
-        self._take(token.notes)
-        start, self.position = self.position, token.end
-        if token.cut:
-            self.note("truncated_value", start)
-            self._cut()
+            self.position, self.state = small.end(), "after"
+        elif dots := _ELLIPSIS.match(self.text, self.position, self.end):
+            self._ellipsis(dots.end())
         else:
-            self._put(token.value)
-            self.state = _AFTER
+            token = read_number(self.text, self.position, self.end)
+            start = self.position
+            self._take(token)
+            self._skip()
+            if token.cut or self.position >= self.end:
+                self.note("truncated_value", start)
+                self._cut()
+            else:
+                self._put(token.value)
+                self.state = "after"
 
     def _ellipsis(self, end: int) -> None:
         # `...` stands for items, members or a value that the model left out.
         self.note("ellipsis", self.position)
-        self.position, self.state = end, _AFTER
-
-    def _close_before_value(self, char: str) -> None:
-        if type(self.stack[-1]) is dict:
-            raise self._refuse("missing_value", "A key has no value")
-        self._close_after_comma(char)
+        self.position, self.state = end, "after"
 
     def _close_after_comma(self, char: str) -> None:
         if self.after_comma:
@@ -240,7 +224,7 @@ class Scanner:
                     self.stack.pop()
         self.stack.pop()
         self.position += 1
-        self.state = _AFTER if self.stack else _DONE
+        self.state = "after" if self.stack else "done"
 
     def _key(self) -> None:
         char = self._peek()
@@ -258,12 +242,11 @@ class Scanner:
 
     def _string_key(self) -> None:
         token = read_string(self.text, self.position, self.end, KEY, ())
-        self._take(token.notes)
-        self.position = token.end
+        self._take(token)
         if token.cut:
-            return self._cut()
-        self.key, self.state = token.value, _COLON_STATE
-        return None
+            self._cut()
+        else:
+            self.key, self.state = token.value, "colon"
 
     def _unquoted_key(self) -> None:
         text, start, end = self.text, self.position, self.end
@@ -282,29 +265,29 @@ class Scanner:
             if not found or not self.quotes or not _COLON.match(text, stop, end):
                 raise self._refuse("words", "There are words instead of a key")
         self.note(name, start)
-        self.key, self.state = found[0].rstrip(), _COLON_STATE
+        self.key, self.state = found[0].rstrip(), "colon"
         self.position = stop
         return None
 
     def _colon(self) -> None:
         char = self._peek()
+        if not char:
+            self._cut()
+            return
         if char == ":":
             self.position += 1
-        elif not char:
-            return self._cut()
         elif char in _STARTS_VALUE or char.isalpha():
             self.note("missing_colon", self.position)
         else:
             raise self._refuse("colon", "There is no colon after a key")
-        self.state = _VALUE
-        return None
+        self.state = "value"
 
     def _after(self) -> None:
         char = self._peek()
         in_object = type(self.stack[-1]) is dict
         if char == ",":
             self.position += 1
-            self.state, self.after_comma = (_KEY if in_object else _VALUE), True
+            self.state, self.after_comma = ("key" if in_object else "value"), True
         elif char and char in "}]":
             self._close(char)
         elif not char:
@@ -315,7 +298,7 @@ class Scanner:
             if in_object and char in "{[":
                 raise self._refuse("key", "There is a value where a key is expected")
             self.note("missing_comma", self.position)
-            self.state, self.after_comma = (_KEY if in_object else _VALUE), True
+            self.state, self.after_comma = ("key" if in_object else "value"), True
         elif char in "+-*/%^":
             raise self._refuse("arithmetic", "There is arithmetic instead of a value")
         elif dots := _ELLIPSIS.match(self.text, self.position, self.end):

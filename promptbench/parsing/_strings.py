@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from promptbench.core.types import Json
+from promptbench.core.types import Json, Repair
 from promptbench.parsing._names import ReadError
 
 _PLAIN = re.compile(r'"([^"\\\x00-\x1f]*+)"')
@@ -48,42 +48,37 @@ _CLOSING_FENCE = re.compile(r"\n[ \t]*+(?:`{3,}|~{3,}|</[A-Za-z])")
 _CLOSERS_AT_END = re.compile(r"(?:\s*+[}\]])++\s*\Z")
 
 
-class Note(NamedTuple):
-    name: str
-    position: int
+class Token(NamedTuple):
+    """A value, the offset after it, and the repairs it needed. `cut` is True if the text ended inside it."""
 
-
-class String(NamedTuple):
-    """A string, the offset after it, and the repairs it needed. `cut` is True if the text ended inside it."""
-
-    value: str
+    value: Json
     end: int
-    notes: list[Note]
+    repairs: list[Repair]
     cut: bool = False
 
 
-def read_string(text: str, start: int, end: int, place: re.Pattern[str], around: Sequence[Json]) -> String:
+def read_string(text: str, start: int, end: int, followers: re.Pattern[str], around: Sequence[Json]) -> Token:
     """Return the string whose opening quote is at `start`.
 
     Args:
-        place: what may follow the closing quote; KEY, MEMBER or ITEM.
+        followers: what may follow the closing quote; KEY, MEMBER or ITEM.
         around: the containers that are open around the string.
     """
     plain = _PLAIN.match(text, start, end)
-    if plain and place.match(text, plain.end(), end):
+    if plain and followers.match(text, plain.end(), end):
         value = plain[1]
         if value.isascii() or not _SURROGATE.search(value):
-            return String(value, plain.end(), [])
-    return _Reader(text, start, end, place).read(around)
+            return Token(value, plain.end(), [])
+    return _Reader(text, start, end, followers).read(around)
 
 
 class _Reader:
-    def __init__(self, text: str, start: int, end: int, place: re.Pattern[str]) -> None:
-        self.text, self.start, self.end, self.place = text, start, end, place
+    def __init__(self, text: str, start: int, end: int, followers: re.Pattern[str]) -> None:
+        self.text, self.start, self.end, self.followers = text, start, end, followers
         self.family = _FAMILY[text[start]]
         self.position = start + 1
         self.parts: list[str] = []
-        self.notes: list[Note] = []
+        self.repairs: list[Repair] = []
         self.unescaped = 0
         if self.family == "'":
             self.note("single_quotes", start)
@@ -91,9 +86,9 @@ class _Reader:
             self.note("smart_quotes", start)
 
     def note(self, name: str, position: int) -> None:
-        self.notes.append(Note(name, position))
+        self.repairs.append(Repair(name, position))
 
-    def read(self, around: Sequence[Json]) -> String:
+    def read(self, around: Sequence[Json]) -> Token:
         text, run = self.text, _RUN[self.family]
         while True:
             found = run.match(text, self.position, self.end)
@@ -110,24 +105,24 @@ class _Reader:
             elif done := self._quote(char):
                 return done
 
-    def _finish(self, end: int, *, cut: bool = False) -> String:
+    def _finish(self, end: int, *, cut: bool = False) -> Token:
         value = "".join(self.parts)
         if not value.isascii() and (lone := _SURROGATE.search(value)):
             self.note("bad_escape", self.start + lone.start())
             value = _SURROGATE.sub("\ufffd", value)
-        return String(value, end, self.notes, cut)
+        return Token(value, end, self.repairs, cut)
 
     def _control(self) -> None:
         found = _CONTROL.match(self.text, self.position, self.end)
         assert found
-        ordinary = self.place is not KEY and not found[0].strip("\t\n\r")
+        ordinary = self.followers is not KEY and not found[0].strip("\t\n\r")
         self.note("raw_control_char" if ordinary else "bad_escape", self.position)
         self.parts.append(found[0])
         self.position = found.end()
 
-    def _quote(self, char: str) -> String | None:
+    def _quote(self, char: str) -> Token | None:
         after = self.position + 1
-        if self.place.match(self.text, after, self.end):
+        if self.followers.match(self.text, after, self.end):
             if char not in _CLOSERS[self.family]:
                 self.note("missing_quote", self.position)
             self._drop_doubled_quote(char)
@@ -148,17 +143,17 @@ class _Reader:
             elif self.parts[-1] == char:
                 del self.parts[-1]
 
-    def _without_closing_quote(self, after: int) -> String | None:
+    def _without_closing_quote(self, after: int) -> Token | None:
         """Return the string if the quote before `after` more likely opens the next one, else None."""
         if self.unescaped:
             return None
-        if self.place is KEY:
+        if self.followers is KEY:
             key = _KEY_WITHOUT_CLOSING_QUOTE.match(self.text, self.start + 1, self.position)
             if key:
                 self.parts = [key[1]]
                 self.note("missing_quote", key.end())
                 return self._finish(key.end())
-        elif self.place is MEMBER and _MEMBER_FOLLOWS.match(self.text, after, self.end):
+        elif self.followers is MEMBER and _MEMBER_FOLLOWS.match(self.text, after, self.end):
             content = "".join(self.parts)
             if comma := _ENDS_WITH_COMMA.search(content[-200:]):
                 spaces = len(comma[0])
@@ -199,7 +194,7 @@ class _Reader:
             code = 0xFFFD
         self.parts.append(chr(code))
 
-    def _unterminated(self, around: Sequence[Json]) -> String:
+    def _unterminated(self, around: Sequence[Json]) -> Token:
         # The text ends inside the string: a quote is missing before the last brackets, or the answer was cut off.
         if self.unescaped:
             raise ReadError("quotes", "Quotes do not match from here on", self.start)
@@ -213,11 +208,10 @@ class _Reader:
         self.note("truncated_value", self.start)
         return self._up_to(stop, self.end, cut=True)
 
-    def _up_to(self, stop: int, end: int, *, cut: bool) -> String:
-        """Return the string as if the text ended at `stop`; reading continues at `end`."""
+    def _up_to(self, stop: int, end: int, *, cut: bool) -> Token:
         if stop < self.end:
-            ending = self.notes.pop()
-            shorter = _Reader(self.text, self.start, stop, self.place)
+            ending = self.repairs.pop()
+            shorter = _Reader(self.text, self.start, stop, self.followers)
             shorter.read(())
-            self.parts, self.notes = shorter.parts, [*shorter.notes[:-1], ending]
+            self.parts, self.repairs = shorter.parts, [*shorter.repairs[:-1], ending]
         return self._finish(end, cut=cut)

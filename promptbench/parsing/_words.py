@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Final, NamedTuple
+from typing import Final
 
-from promptbench.core.types import Json
+from promptbench.core.types import Json, Repair
 from promptbench.parsing._names import ReadError
-from promptbench.parsing._strings import Note
+from promptbench.parsing._strings import Token
 
 _JSON_LITERALS: Final[dict[str, Json]] = {"true": True, "false": False, "null": None}
 _PYTHON_LITERALS: Final[dict[str, Json]] = {"True": True, "False": False, "None": None}
@@ -27,15 +27,6 @@ _CALL = re.compile(r"(?:\s*+\.\s*+\w++)*+\s*+(?:\(|=>)|\s++[\w.]++\s*+\(")
 _NO_DATA = frozenset({"Infinity", "inf", "undefined"})
 
 
-class Token(NamedTuple):
-    """A value, the offset after it, and the repairs it needed. `cut` is True if it touches the end of the text."""
-
-    value: Json
-    end: int
-    notes: list[Note]
-    cut: bool = False
-
-
 def read_number(text: str, start: int, end: int) -> Token:
     """Return the number that starts at `start`. Raises ReadError if its form is ambiguous."""
     token = _NUMBER_TOKEN.match(text, start, end)
@@ -46,7 +37,7 @@ def read_number(text: str, start: int, end: int) -> Token:
         return Token(_exact(number[1], number[2], start), stop, [])
     word = token[0].lstrip("+-")
     if word == "NaN":
-        return Token(None, stop, [Note("nan_literal", start)])
+        return Token(None, stop, [Repair("nan_literal", start)])
     if word in ("Infinity", "inf"):
         raise ReadError("infinity", "Infinity is not a JSON value", start)
     other = _OTHER_NUMBER.fullmatch(text, start, stop)
@@ -57,7 +48,7 @@ def read_number(text: str, start: int, end: int) -> Token:
     sign = "-" if other["sign"] == "-" else ""
     whole = (other["whole"] or "0").replace("_", "")
     rest = ("." + (other["part"] or "0") if other["dot"] else "") + (other["power"] or "")
-    return Token(_exact(sign + whole, rest, start), stop, [Note("number_form", start)])
+    return Token(_exact(sign + whole, rest, start), stop, [Repair("number_form", start)])
 
 
 def _exact(whole: str, rest: str, position: int) -> int | float:
@@ -94,9 +85,9 @@ def _literal(text: str, word: re.Match[str], end: int) -> Token | None:
     if name in _JSON_LITERALS:
         return Token(_JSON_LITERALS[name], stop, [])
     if name in _PYTHON_LITERALS:
-        return Token(_PYTHON_LITERALS[name], stop, [Note("python_literal", start)])
+        return Token(_PYTHON_LITERALS[name], stop, [Repair("python_literal", start)])
     if name == "NaN":
-        return Token(None, stop, [Note("nan_literal", start)])
+        return Token(None, stop, [Repair("nan_literal", start)])
     if name in _NO_DATA:
         raise ReadError("no_value", f"{name} is not a JSON value", start)
     return None
@@ -106,9 +97,9 @@ def _cut_literal(name: str, start: int, stop: int) -> Token:
     for literals in (_JSON_LITERALS, _PYTHON_LITERALS):
         for literal, value in literals.items():
             if literal.startswith(name):
-                notes = [Note("truncated_value", start)] if name != literal else []
+                notes = [Repair("truncated_value", start)] if name != literal else []
                 if literals is _PYTHON_LITERALS:
-                    notes.append(Note("python_literal", start))
+                    notes.append(Repair("python_literal", start))
                 return Token(value, stop, notes)
     return Token(None, stop, [], cut=True)
 
@@ -120,7 +111,7 @@ def _unquoted(text: str, start: int, end: int, quotes: bool) -> Token:
     if stop == end:
         return Token(None, stop, [], cut=True)
     if quotes and text[stop] == '"' and _AFTER_QUOTE.match(text, stop + 1, end):
-        return Token(run[0], stop + 1, [Note("missing_quote", start)])
+        return Token(run[0], stop + 1, [Repair("missing_quote", start)])
     if quotes and text[stop] in ",}]\n":
-        return Token(run[0].rstrip(), stop, [Note("missing_quote", start)])
+        return Token(run[0].rstrip(), stop, [Repair("missing_quote", start)])
     raise ReadError("words", "There are words instead of a value", start)

@@ -62,27 +62,17 @@ def is_code(language: str) -> bool:
 
 def unwrap(text: str) -> Body:
     """Return the text without mark, thinking, fence and tag. Raises ReadError if there is only thinking."""
-    start, repairs = _without_bom(text)
-    start, thinking = _without_thinking(text, start)
-    return _peel(text, Body(start, len(text), tuple(repairs + thinking)))
-
-
-def _without_bom(text: str) -> tuple[int, list[Repair]]:
     start = len(text) - len(text.lstrip(_BOM))
-    return start, [Repair("bom", 0)] if start else []
-
-
-def _without_thinking(text: str, start: int) -> tuple[int, list[Repair]]:
-    """Return the offset where the answer begins. A mark after the first sign of data is not thinking."""
-    repairs: list[Repair] = []
+    repairs = [Repair("bom", 0)] if start else []
     if left_over := _thinking_without_opener(text, start):
         repairs.append(Repair("think_block", start))
         start = left_over
+    # A mark after the first sign of data is not thinking.
     while (found := _DATA_OR_MARK.search(text, start)) and found["mark"]:
         end = _end_of_thinking(text, found)
         repairs.append(Repair("think_block", found.start()))
         start = end
-    return start, repairs
+    return _peel(text, Body(start, len(text), tuple(repairs)))
 
 
 def _thinking_without_opener(text: str, start: int) -> int:
@@ -122,7 +112,6 @@ def _end_of_thinking(text: str, found: re.Match[str]) -> int:
 
 
 def _peel(text: str, body: Body) -> Body:
-    """Remove fences and tags while they enclose everything that is left."""
     for _ in range(8):
         start, end = _trim(text, body.start, body.end)
         inner = _peel_fence(text, start, end) or _peel_tag(text, start, end)
@@ -144,24 +133,24 @@ def _peel_fence(text: str, start: int, end: int) -> Body | None:
     opener = _FENCE.match(text, start, end)
     if not opener:
         return None
-    ticks = opener["ticks"] or opener["tick"]
-    inner_end = end
-    if text.endswith(ticks, opener.end(), end):
-        inner_end = end - len(ticks)
-    elif text.find(ticks, opener.end(), end) >= 0:
-        return None
-    return Body(opener.end(), inner_end, (Repair("fence", start),), (opener["language"] or "").lower())
+    inner_end = _inner_end(text, opener.end(), end, opener["ticks"] or opener["tick"])
+    language = (opener["language"] or "").lower()
+    return None if inner_end is None else Body(opener.end(), inner_end, (Repair("fence", start),), language)
+
+
+def _inner_end(text: str, start: int, end: int, closer: str) -> int | None:
+    """Return where the content before `closer` ends, which may be missing; None if it is not at the end."""
+    if text.endswith(closer, start, end):
+        return end - len(closer)
+    return None if text.find(closer, start, end) >= 0 else end
 
 
 def _peel_tag(text: str, start: int, end: int) -> Body | None:
     opener = _TAG.match(text, start, end)
     if not opener:
         return None
-    closer = f"</{opener['tag']}>"
-    inner_end = end
-    if text.endswith(closer, opener.end(), end):
-        inner_end = end - len(closer)
-    elif text.find(closer, opener.end(), end) >= 0:
+    inner_end = _inner_end(text, opener.end(), end, f"</{opener['tag']}>")
+    if inner_end is None:
         return None
     if opener[0].endswith("<![CDATA["):
         _, inner_end = _trim(text, opener.end(), inner_end)

@@ -18,7 +18,7 @@ from promptbench.core.types import Json, Reading, Repair, Rung
 from promptbench.parsing._around import is_refusal
 from promptbench.parsing._names import ReadError, rung_of
 from promptbench.parsing._wrap import Body, unwrap
-from promptbench.parsing.limits import DEFAULT_LIMITS, Limits
+from promptbench.parsing.json_text import DEFAULT_LIMITS, Limits
 
 _BAD_ESCAPE = re.compile(r"\\(?:[\\'\"abfnrtv0-7\n]|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U00[0-9a-fA-F]{6}|(?P<bad>.|\Z))")
 _SURROGATE = re.compile("[\ud800-\udfff]")

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from promptbench.core.types import Json, Reading, Repair, Rung
 from promptbench.parsing import _strict
@@ -23,7 +24,6 @@ from promptbench.parsing._scanner import Scanner
 from promptbench.parsing._strings import QUOTES, read_string
 from promptbench.parsing._words import read_number
 from promptbench.parsing._wrap import Body, unwrap
-from promptbench.parsing.limits import DEFAULT_LIMITS, Limits
 
 _NO_KINDS: Mapping[str, str] = {}
 _ONLY_SPACE = re.compile(r"\s*+\Z")
@@ -32,6 +32,17 @@ _ESCAPED_QUOTE_FIRST = re.compile(r'[{\[][\s{\[]*+\\"')
 _MEMBER_WITHOUT_OPENER = re.compile(r'"[^"\n]{1,200}"\s*+:')
 _MEMBER_AFTER = re.compile(r"""\s*+(,?)\s*+(?=["'“][^"'“”\n]{1,200}+["'”]\s*+:)""")
 _MOST_ENCODINGS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The longest text in characters, and the deepest nesting of objects and arrays."""
+
+    characters: int = 1_000_000
+    depth: int = 256
+
+
+DEFAULT_LIMITS = Limits()
 
 
 def read(text: str, *, limits: Limits = DEFAULT_LIMITS) -> Reading:
@@ -98,14 +109,14 @@ def _scalar(text: str, body: Body, limits: Limits) -> ParsedValue | None:
         token = read_number(text, body.start, body.end)
         if token.cut or token.value is None or token.end != body.end:
             raise ReadError("number", "This number has no single reading", body.start)
-        return ParsedValue(token.value, body.start, token.end, tuple(Repair(*note) for note in token.notes))
+        return ParsedValue(token.value, body.start, token.end, tuple(token.repairs))
     if text[body.start] not in QUOTES:
         return None
     try:
         string = read_string(text, body.start, body.end, _ONLY_SPACE, ())
     except ReadError:
         return None
-    names = {note.name for note in string.notes}
+    names = {repair.name for repair in string.repairs}
     if string.cut or "unescaped_quote" in names:
         return None
     if text[body.start] != '"' and string.value.lstrip().startswith(("{", "[")):
@@ -113,11 +124,10 @@ def _scalar(text: str, body: Body, limits: Limits) -> ParsedValue | None:
             raise ReadError("quoted", "A quoted document with escapes has two readings", body.start)
         if _strict.parse(string.value, limits.depth) is _strict.MISSING:
             return None
-    return ParsedValue(string.value, body.start, string.end, tuple(Repair(*note) for note in string.notes))
+    return ParsedValue(string.value, body.start, string.end, tuple(string.repairs))
 
 
 def _members(text: str, body: Body, limits: Limits) -> ParsedValue | None:
-    """Return an object of which only the members are there, without the opening brace."""
     if text[body.start] in ":,}]":
         raise ReadError("part", "The beginning of the data is missing", body.start)
     if not _MEMBER_WITHOUT_OPENER.match(text, body.start, body.end):

@@ -10,7 +10,7 @@ from promptbench.core.canonical import digest
 from promptbench.core.types import Json, Reading, Repair, Rung
 from promptbench.parsing import json_text
 from promptbench.parsing._names import EXTRACTION, RISKY, SAFE
-from promptbench.parsing.limits import DEFAULT_LIMITS, Limits
+from promptbench.parsing.json_text import DEFAULT_LIMITS, Limits
 
 # Goes up when an answer moves to another rung although the names of the repairs stay the same.
 _EDITION = 1

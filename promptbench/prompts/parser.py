@@ -8,16 +8,16 @@ meaning in a `.prompt` file is refused there, because the store keeps only the t
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path, PurePath
+from typing import Any
 
 from promptbench.core.diagnostics import Code, Diagnostics, Severity, suggest
 from promptbench.core.types import Json, Role
 from promptbench.prompts.picoschema import PicoschemaError, to_json_schema
 from promptbench.prompts.prompt import HISTORY, HistoryPlace, Prompt, Template
 from promptbench.text.templates import Part, Tag, TemplateError, is_name, join, split
-from promptbench.yaml.marked import Document, parse
+from promptbench.yaml.marked import YamlDocument, parse
 from promptbench.yaml.source import Source, SourceError, read_source
 
 CONFIG = ("temperature", "maxOutputTokens", "topP", "topK", "stopSequences", "seed")
@@ -65,7 +65,7 @@ def parse_prompt(source: Source, found: Diagnostics) -> Prompt | None:
     front = _FRONT.match(source.text) if suffix == ".prompt" else None
     if not _is_prompt_file(source, front is not None, found):
         return None
-    head = _Head.read(source, front, found)
+    head = _read_head(source, front, found)
     messages = _messages(source, front.end() if front else 0, found, roles=suffix == ".prompt")
     if len(found.errors) > before or head is None:
         return None
@@ -74,73 +74,57 @@ def parse_prompt(source: Source, found: Diagnostics) -> Prompt | None:
         file=source.path,
         source=source.text,
         messages=messages,
-        config=head.config,
-        input_schema=head.input_schema,
-        output_schema=head.output_schema,
-        defaults=head.defaults,
+        **head,
     )
 
 
 def _is_prompt_file(source: Source, front: bool, found: Diagnostics) -> bool:
-    """Return whether the file's name and layout are those of a prompt; report why not."""
     name = PurePath(source.path)
     plain = name.suffix.lower() != ".prompt"
-    late = _LATE_FRONT.match(source.text)
+    late, opening = _LATE_FRONT.match(source.text), _OPENING.match(source.text)
+    start, length = max(0, source.text.find("---")), 3
     if name.suffix.lower() not in SUFFIXES or not prompt_name(source.path):
-        hint = "name it NAME.prompt, or NAME.md for plain text"
+        start, length, hint = 0, 1, "name it NAME.prompt, or NAME.md for plain text"
         message = f"'{name.name}' is not a valid name of a prompt file"
-        found.add(Code.PROMPT_SYNTAX, message, source.location(1, 1), hint=hint)
     elif late:
+        start, hint = late.start("dashes"), "make '---' the first line"
         message = "comments belong between the '---' lines, not above them"
-        location = source.location_at(late.start("dashes"), 3)
-        found.add(Code.PROMPT_SYNTAX, message, location, hint="make '---' the first line")
-    elif plain and _OPENING.match(source.text):
+    elif plain and opening:
         message = f"a '{name.suffix}' file is plain text, without '---' lines at its start"
-        location = source.location_at(source.text.index("---"), 3)
-        found.add(Code.PROMPT_SYNTAX, message, location, hint=f"name it {name.stem}.prompt")
-    elif not front and _OPENING.match(source.text):
-        location = source.location_at(source.text.index("---"), 3)
+        hint = f"name it {name.stem}.prompt"
+    elif not front and opening:
         message, hint = "the part between '---' lines is not closed", "put a line with three dashes under it"
-        found.add(Code.PROMPT_SYNTAX, message, location, hint=hint)
     else:
         return True
+    found.add(Code.PROMPT_SYNTAX, message, source.location_at(start, length), hint=hint)
     return False
 
 
-@dataclass(frozen=True, slots=True)
-class _Head:
-    """The YAML between the `---` lines."""
-
-    config: dict[str, Json]
-    input_schema: dict[str, Json] | None
-    output_schema: dict[str, Json] | None
-    defaults: dict[str, Json]
-
-    @classmethod
-    def read(cls, source: Source, front: re.Match[str] | None, found: Diagnostics) -> _Head | None:
-        text = front["yaml"] if front else ""
-        first_line = source.text.count("\n", 0, front.start("yaml")) + 1 if front else 1
-        document = parse(source, found, text=text, first_line=first_line)
-        if document is None:
-            return None
-        value = {} if document.value is None else document.value
-        if not isinstance(value, dict):
-            found.add(Code.PROMPT_SYNTAX, "expected 'name: value' lines between the '---' lines", document.location())
-            return None
-        _unknown_keys(document, value, found)
-        parts = {key: _mapping(document, value, key, found) for key in ("config", "input", "output")}
-        if parts["output"].get("format", "json") not in ("json", "text"):
-            found.add(Code.PROMPT_SYNTAX, "'format' must be json or text", document.location(("output", "format")))
-        _check_config(document, parts["config"], found)
-        return cls(
-            config=parts["config"],
-            input_schema=_schema(document, parts, "input", found),
-            output_schema=_schema(document, parts, "output", found),
-            defaults=_mapping(document, parts["input"], "default", found, ("input",)),
-        )
+def _read_head(source: Source, front: re.Match[str] | None, found: Diagnostics) -> dict[str, Any] | None:
+    """Return the fields of a prompt that the YAML between the `---` lines has."""
+    text = front["yaml"] if front else ""
+    first_line = source.text.count("\n", 0, front.start("yaml")) + 1 if front else 1
+    document = parse(source, found, text=text, first_line=first_line)
+    if document is None:
+        return None
+    value = {} if document.value is None else document.value
+    if not isinstance(value, dict):
+        found.add(Code.PROMPT_SYNTAX, "expected 'name: value' lines between the '---' lines", document.location())
+        return None
+    _unknown_keys(document, value, found)
+    parts = {key: _mapping(document, value, key, found) for key in ("config", "input", "output")}
+    if parts["output"].get("format", "json") not in ("json", "text"):
+        found.add(Code.PROMPT_SYNTAX, "'format' must be json or text", document.location(("output", "format")))
+    _check_config(document, parts["config"], found)
+    return {
+        "config": parts["config"],
+        "input_schema": _schema(document, parts, "input", found),
+        "output_schema": _schema(document, parts, "output", found),
+        "defaults": _mapping(document, parts["input"], "default", found, ("input",)),
+    }
 
 
-def _unknown_keys(document: Document, value: dict[str, Json], found: Diagnostics) -> None:
+def _unknown_keys(document: YamlDocument, value: dict[str, Json], found: Diagnostics) -> None:
     for key in value:
         location = document.location((key,), key=True)
         if key in _ELSEWHERE:
@@ -162,7 +146,7 @@ def _unknown_keys(document: Document, value: dict[str, Json], found: Diagnostics
 
 
 def _mapping(
-    document: Document, value: dict[str, Json], key: str, found: Diagnostics, above: tuple[str, ...] = ()
+    document: YamlDocument, value: dict[str, Json], key: str, found: Diagnostics, above: tuple[str, ...] = ()
 ) -> dict[str, Json]:
     inner = value.get(key)
     if inner is None:
@@ -173,7 +157,7 @@ def _mapping(
     return inner
 
 
-def _check_config(document: Document, config: dict[str, Json], found: Diagnostics) -> None:
+def _check_config(document: YamlDocument, config: dict[str, Json], found: Diagnostics) -> None:
     for name in (name for name in CONFIG if name in config):
         value = config[name]
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
@@ -190,7 +174,7 @@ def _check_config(document: Document, config: dict[str, Json], found: Diagnostic
 
 
 def _schema(
-    document: Document, parts: dict[str, dict[str, Json]], part: str, found: Diagnostics
+    document: YamlDocument, parts: dict[str, dict[str, Json]], part: str, found: Diagnostics
 ) -> dict[str, Json] | None:
     written = parts[part].get("schema")
     if written is None:
@@ -203,7 +187,6 @@ def _schema(
 
 
 def _parts(source: Source, start: int, found: Diagnostics) -> list[Part]:
-    """Return the body split at its tags; nothing if there are errors, all of which are reported."""
     errors = 0
     while errors < _MAX_REPORTED:
         try:
@@ -245,9 +228,11 @@ def _messages(source: Source, start: int, found: Diagnostics, *, roles: bool) ->
         if template.parts:
             messages.append(template)
         elif role_tag is not None:
-            location = source.location_at(start + role_tag.offset, role_tag.length)
             found.add(
-                Code.EMPTY_MESSAGE, f"the {role} message is empty", location, hint="write its text, or delete the role"
+                Code.EMPTY_MESSAGE,
+                f"the {role} message is empty",
+                source.location_at(start + role_tag.offset, role_tag.length),
+                hint="write its text, or delete the role",
             )
         current.clear()
 
@@ -255,9 +240,8 @@ def _messages(source: Source, start: int, found: Diagnostics, *, roles: bool) ->
         if isinstance(part, str):
             current.append(part)
             continue
-        named = _ROLE.match(part.body)
+        named, location = _ROLE.match(part.body), source.location_at(start + part.offset, part.length)
         if (named or part.body == HISTORY) and not roles:
-            location = source.location_at(start + part.offset, part.length)
             hint = f"name it {PurePath(source.path).stem}.prompt"
             found.add(Code.PROMPT_SYNTAX, "a plain text file is one user message", location, hint=hint)
         elif part.body == HISTORY:
@@ -267,14 +251,12 @@ def _messages(source: Source, start: int, found: Diagnostics, *, roles: bool) ->
         elif named:
             if named["role"] not in _ROLES:
                 hint = suggest(named["role"], _ROLES, f"known roles: {', '.join(_ROLES)}")
-                location = source.location_at(start + part.offset, part.length)
                 found.add(Code.PROMPT_SYNTAX, f"'{named['role']}' is not a role", location, hint=hint)
             close()
             role, role_tag = _ROLES.get(named["role"], "user"), part
         elif is_name(part.body):
             current.append(part)
         else:
-            location = source.location_at(start + part.offset, part.length)
             hint = 'supported are {{name}}, {{a.b}}, {{history}} and {{role "system"}}'
             found.add(Code.PROMPT_DIALECT, f"{{{{{part.body}}}}} is not supported", location, hint=hint)
     close()
@@ -286,9 +268,8 @@ def _messages(source: Source, start: int, found: Diagnostics, *, roles: bool) ->
 def _template(role: Role, parts: list[Part]) -> Template:
     """Return a message without surrounding white space, which is layout of the file."""
     kept = list(parts)
-    if kept and isinstance(kept[0], str):
-        kept[0] = kept[0].lstrip()
-    if kept and isinstance(kept[-1], str):
-        kept[-1] = kept[-1].rstrip()
+    for index, strip in ((0, str.lstrip), (-1, str.rstrip)):
+        if kept and isinstance(part := kept[index], str):
+            kept[index] = strip(part)
     kept = [part for part in kept if part != ""]
     return Template(role, join(kept), tuple(kept))

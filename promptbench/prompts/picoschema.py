@@ -65,14 +65,10 @@ def _all_picoschema(written: dict[str, Json]) -> bool:
 
 
 def _schema(written: Json, path: tuple[str, ...]) -> dict[str, Json]:
-    if isinstance(written, str):
-        return _scalar(written, path)
     if isinstance(written, dict):
         return _object(written, path)
-    raise PicoschemaError("a schema is a type such as 'string', or 'name: type' lines", path)
-
-
-def _scalar(written: str, path: tuple[str, ...]) -> dict[str, Json]:
+    if not isinstance(written, str):
+        raise PicoschemaError("a schema is a type such as 'string', or 'name: type' lines", path)
     kind, _, about = (part.strip() for part in written.partition(","))
     if kind != "any" and kind not in _SCALARS:
         hint = suggest(kind, (*_SCALARS, "any"), f"known types: {', '.join((*_SCALARS, 'any'))}")

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 
 from promptbench.core.canonical import lf
 from promptbench.core.types import Json, Message
+from promptbench.core.words import number_of
 from promptbench.prompts.prompt import HistoryPlace, Prompt, Template
 from promptbench.text.templates import Tag, lookup, render_value
 
@@ -24,6 +25,7 @@ _MAX_EFFORT = 50_000_000
 _EFFORT_PER_TRY = 2_000
 _TYPED = {"integer", "number", "boolean", "object", "array"}
 _EXCERPT = 40
+_TOO_MANY_WAYS = "there are too many ways to split the values that occur several times"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,62 +45,57 @@ class Unrecovered:
     ambiguous: tuple[str, ...] = ()
 
 
+class _NoSolution(Exception):
+    """The arguments are those of `Unrecovered`."""
+
+
 def recover(prompt: Prompt, messages: Sequence[Message]) -> Recovered | Unrecovered:
     """Return the variables and conversation with which `prompt` renders `messages`, if they are unique."""
-    aligned = _aligned(prompt, messages)
-    if isinstance(aligned, Unrecovered):
-        return aligned
-    pairs, history = aligned
     forms: list[_Form] = []
     exact = True
-    for number, (template, message) in pairs:
-        form = _Form.of(template, lf(message.content))
-        if form.ends() is None:
-            form, exact = replace(form, text=form.text.strip()), False
-        if form.ends() is None:
-            return Unrecovered(_where_not(form, number))
-        forms.append(form)
     try:
-        solved = _solved(forms, _Effort(_MAX_EFFORT))
-    except (_TooManyWays, RecursionError):
-        return Unrecovered("there are too many ways to split the values that occur several times")
-    if isinstance(solved, Unrecovered):
-        return solved
-    return Recovered(_as_variables(prompt, solved), history, exact)
+        pairs, history = _align(prompt, messages)
+        for number, template, message in pairs:
+            form = _Form.of(template, lf(message.content))
+            if form.ends() is None:
+                form, exact = replace(form, text=form.text.strip()), False
+            if form.ends() is None:
+                raise _NoSolution(_where_not(form, number))
+            forms.append(form)
+        values = _Search().solve(forms)
+    except _NoSolution as error:
+        return Unrecovered(*error.args)
+    except RecursionError:
+        return Unrecovered(_TOO_MANY_WAYS)
+    return Recovered(_as_variables(prompt, values), history, exact)
 
 
-_Pairs = list[tuple[int, tuple[Template, Message]]]
-
-
-def _aligned(prompt: Prompt, messages: Sequence[Message]) -> tuple[_Pairs, tuple[Message, ...]] | Unrecovered:
+def _align(
+    prompt: Prompt, messages: Sequence[Message]
+) -> tuple[list[tuple[int, Template, Message]], tuple[Message, ...]]:
     """Return each template with its message, numbered from 1, and the conversation at `{{history}}`."""
     places = sum(isinstance(item, HistoryPlace) for item in prompt.messages)
-    extra = len(messages) - (len(prompt.messages) - places)
+    wanted = len(prompt.messages) - places
+    extra = len(messages) - wanted
     if extra < 0 or (extra and not places) or (places and extra % places):
-        count, wanted = len(messages), len(prompt.messages) - places
-        return Unrecovered(f"it has {count} {_messages(count)}, and the prompt {'at least ' * bool(places)}{wanted}")
-    pairs: _Pairs = []
-    said: list[tuple[Message, ...]] = []
-    position = 0
+        least = "at least " * bool(places)
+        raise _NoSolution(f"it has {number_of(len(messages), 'message')}, and the prompt {least}{wanted}")
+    pairs: list[tuple[int, Template, Message]] = []
+    conversations: set[tuple[Message, ...]] = set()
+    rest = list(messages)
     for item in prompt.messages:
         if isinstance(item, HistoryPlace):
-            said.append(tuple(messages[position : position + extra // places]))
-            position += extra // places
+            conversations.add(tuple(rest[: extra // places]))
+            del rest[: extra // places]
             continue
-        message = messages[position]
-        position += 1
+        message = rest.pop(0)
+        number = len(messages) - len(rest)
         if message.role != item.role:
-            return Unrecovered(
-                f"message {position} is the {message.role}'s, and the prompt has the {item.role}'s there"
-            )
-        pairs.append((position, (item, message)))
-    if len(set(said)) > 1:
-        return Unrecovered("the prompt repeats the conversation, and the messages do not")
-    return pairs, said[0] if said else ()
-
-
-def _messages(count: int) -> str:
-    return "message" if count == 1 else "messages"
+            raise _NoSolution(f"message {number} is the {message.role}'s, and the prompt has the {item.role}'s there")
+        pairs.append((number, item, message))
+    if len(conversations) > 1:
+        raise _NoSolution("the prompt repeats the conversation, and the messages do not")
+    return pairs, next(iter(conversations), ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +158,6 @@ class _Form:
 
 
 def _where_not(form: _Form, number: int) -> str:
-    """Return which part of the template is missing in its message."""
     position = 0
     for index, literal in enumerate(form.literals):
         found = form.text.find(literal, position)
@@ -174,95 +170,80 @@ def _where_not(form: _Form, number: int) -> str:
     return f"message {number} does not end as the prompt does"
 
 
-class _TooManyWays(Exception):
-    pass
-
-
 @dataclass(slots=True)
-class _Effort:
-    """The remaining effort of the search, in characters."""
+class _Search:
+    """A search for the values of all names. `left` is the remaining effort, in characters."""
 
-    left: int
+    left: int = _MAX_EFFORT
 
     def spend(self, characters: int) -> None:
         self.left -= characters
         if self.left < 0:
-            raise _TooManyWays
+            raise _NoSolution(_TOO_MANY_WAYS)
 
+    def solve(self, forms: Sequence[_Form]) -> dict[str, str]:
+        """Return the text of each name. Raise _NoSolution unless there is exactly one."""
+        values: dict[str, str] = {}
+        narrowed = self.narrow(forms, values)
+        if narrowed == []:
+            return values
+        open_names = [name for form in narrowed or () for name in form.names]
+        if narrowed and len(set(open_names)) == len(open_names):
+            raise _ambiguous(narrowed, set(open_names))
+        solutions = self.solutions(narrowed, values) if narrowed else iter(())
+        first = next(solutions, None)
+        if first is None:
+            raise _NoSolution("a value that occurs several times is not the same everywhere")
+        if second := next(solutions, None):
+            raise _ambiguous(narrowed or (), {name for name in open_names if first[name] != second[name]})
+        return first
 
-def _solved(forms: Sequence[_Form], effort: _Effort) -> dict[str, str] | Unrecovered:
-    """Return the text of each name, if the solution is unique."""
-    values: dict[str, str] = {}
-    narrowed = _narrowed(forms, values, effort)
-    if narrowed is None:
-        return Unrecovered("a value that occurs several times is not the same everywhere")
-    if not narrowed:
-        return values
-    open_names = [name for form in narrowed for name in form.names]
-    if len(set(open_names)) == len(open_names):
-        return _ambiguous(narrowed)
-    first: dict[str, str] | None = None
-    for solution in _solutions(narrowed, values, effort):
-        if first is not None:
-            differ = {name for name in open_names if first[name] != solution[name]}
-            return _ambiguous(narrowed, differ)
-        first = solution
-    return first or Unrecovered("a value that occurs several times is not the same everywhere")
+    def narrow(self, forms: Sequence[_Form], values: dict[str, str]) -> list[_Form] | None:
+        """Add all values to `values` that are determined. Return the forms that are still open; None if nothing fits.
 
-
-def _narrowed(forms: Sequence[_Form], values: dict[str, str], effort: _Effort) -> list[_Form] | None:
-    """Add all values to `values` that are determined. Return the forms that are still open; None if nothing fits.
-
-    A known value is literal text wherever else it occurs, which may determine other values.
-    """
-    while True:
-        known = len(values)
-        rest: list[_Form] = []
-        for before in forms:
-            form = before.filled(values)
-            effort.spend(len(form.text) + _EFFORT_PER_TRY)
-            ends = form.ends()
-            if ends is None:
-                return None
-            firsts, lasts = ends
-            for index, name in enumerate(form.names):
-                if firsts[index] != lasts[index] or firsts[index + 1] != lasts[index + 1]:
-                    continue
-                value = form.text[firsts[index] + len(form.literals[index]) : firsts[index + 1]]
-                if values.setdefault(name, value) != value:
+        A known value is literal text wherever else it occurs, which may determine other values.
+        """
+        while True:
+            known = len(values)
+            rest: list[_Form] = []
+            for form in (before.filled(values) for before in forms):
+                self.spend(len(form.text) + _EFFORT_PER_TRY)
+                ends = form.ends()
+                if ends is None:
                     return None
-            if any(name not in values for name in form.names):
-                rest.append(form)
-        if len(values) == known:
-            return rest
+                determined = [first == last for first, last in zip(*ends, strict=True)]
+                for index, name in enumerate(form.names):
+                    if determined[index] and determined[index + 1]:
+                        value = form.text[ends[0][index] + len(form.literals[index]) : ends[0][index + 1]]
+                        if values.setdefault(name, value) != value:
+                            return None
+                if any(name not in values for name in form.names):
+                    rest.append(form)
+            if len(values) == known:
+                return rest
+
+    def solutions(self, forms: Sequence[_Form], values: Mapping[str, str]) -> Iterator[dict[str, str]]:
+        """Yield every solution, by trying each possible end of the first value."""
+        form = forms[0]
+        firsts, lasts = form.ends() or ([0, -1], [0, -1])
+        end = firsts[1]
+        while 0 <= end <= lasts[1]:
+            tried = {**values, form.names[0]: form.text[len(form.literals[0]) : end]}
+            rest = self.narrow(forms, tried)
+            if rest:
+                yield from self.solutions(rest, tried)
+            elif rest is not None:
+                yield tried
+            end = form.text.find(form.literals[1], end + 1)
+            self.spend(1)
 
 
-def _solutions(forms: Sequence[_Form], values: Mapping[str, str], effort: _Effort) -> Iterator[dict[str, str]]:
-    """Yield every solution, by trying each possible end of the first value."""
-    form = forms[0]
-    ends = form.ends()
-    if ends is None:
-        return
-    head, after = form.literals[0], form.literals[1]
-    start, last = len(head), ends[1][1]
-    end = ends[0][1]
-    while 0 <= end <= last:
-        tried = {**values, form.names[0]: form.text[start:end]}
-        rest = _narrowed(forms, tried, effort)
-        if rest:
-            yield from _solutions(rest, tried, effort)
-        elif rest is not None:
-            yield tried
-        end = form.text.find(after, end + 1)
-        effort.spend(1)
-
-
-def _ambiguous(forms: Sequence[_Form], differ: set[str] | None = None) -> Unrecovered:
-    names = dict.fromkeys(name for form in forms for name in form.names if differ is None or name in differ)
+def _ambiguous(forms: Sequence[_Form], differ: set[str]) -> _NoSolution:
+    names = dict.fromkeys(name for form in forms for name in form.names if name in differ)
     shown = " and ".join(f"{{{{{name}}}}}" for name in names)
     adjacent = any("" in form.literals[1:-1] for form in forms)
     why = "they are adjacent" if adjacent else "the text between them also occurs inside them"
-    return Unrecovered(f"where {shown} begin and end can be read in several ways: {why}", tuple(names))
+    return _NoSolution(f"where {shown} begin and end can be read in several ways: {why}", tuple(names))
 
 
 def _as_variables(prompt: Prompt, texts: Mapping[str, str]) -> dict[str, Json]:
@@ -272,7 +253,8 @@ def _as_variables(prompt: Prompt, texts: Mapping[str, str]) -> dict[str, Json]:
     whole = {name for name in texts if any(other.startswith(f"{name}.") for other in texts)}
     for name, text in texts.items():
         *above, last = name.split(".")
-        if any(step.isdigit() for step in (*above, last)) or _inside(above, whole):
+        parents = (".".join(above[:count]) for count in range(1, len(above) + 1))
+        if any(step.isdigit() for step in (*above, last)) or any(parent in whole for parent in parents):
             variables[name] = _typed(prompt, name, text)
             continue
         holder = variables
@@ -282,12 +264,7 @@ def _as_variables(prompt: Prompt, texts: Mapping[str, str]) -> dict[str, Json]:
     return variables
 
 
-def _inside(above: Sequence[str], whole: set[str]) -> bool:
-    return any(".".join(above[:count]) in whole for count in range(1, len(above) + 1))
-
-
 def _typed(prompt: Prompt, name: str, text: str) -> Json:
-    """Return a text as the type that the input schema declares, if that renders to the same text."""
     try:
         schema = prompt.input_schema or {}
         for step in name.split("."):

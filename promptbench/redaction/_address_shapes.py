@@ -39,7 +39,6 @@ def find(text: str, digests: Digests) -> Iterator[SensitiveSpan]:
 
 
 def _find_start(text: str, at: int) -> int:
-    """Return where the local part before an @ begins; `at` if there is none."""
     local = _LOCAL_BACKWARDS.match(text[max(0, at - _MAX_LOCAL) : at][::-1])
     if local is None:
         return at

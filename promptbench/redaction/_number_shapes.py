@@ -122,7 +122,6 @@ def find_cards(text: str, digests: Digests) -> Iterator[SensitiveSpan]:
 
 
 def _find_card_end(text: str, groups: Sequence[tuple[int, int]]) -> int | None:
-    """Return the end of a card that starts with the first group of digits; None if there is none."""
     digits = ""
     for start, end in groups:
         if end - start < _MIN_GROUP or len(digits) + end - start > _MAX_CARD:
@@ -212,7 +211,6 @@ def _mod97(compact: str) -> int:
 
 
 def _find_account_end(text: str, start: int, length: int) -> int | None:
-    """Return the end of `length` letters and digits from `start`, with single separators; None if there are fewer."""
     position, seen = start, 0
     while seen < length:
         if position < len(text) and text[position].isascii() and text[position].isalnum():
@@ -224,7 +222,6 @@ def _find_account_end(text: str, start: int, length: int) -> int | None:
 
 
 def _replace_account(written: str, compact: str, digests: Digests) -> str:
-    """Return a placeholder: same country, X for letters, four zeros and more digits, valid check digits."""
     body = compact[4:]
     digits = [char for char in body if char.isdigit()]
     if digits[:4] == ["0"] * 4 and not set(body) - set("0123456789X"):

@@ -23,7 +23,7 @@ _PREFIXES = (
     r"xai-(?=[\w-]*\d)[\w-]{16,}",
 )
 _HEAD = re.compile(
-    r"(?:sk|pk|rk)[-_](?:live[-_]|test[-_]|ant[-_]|proj[-_])?|AKIA|ASIA|gh[pousr]_|github_pat_|glpat-|xox[a-z]-|AIza|(?:hf|gsk|npm)_|xai-"
+    r"(?:sk|pk|rk)[-_](?:live[-_]|test[-_]|ant[-_]|proj[-_])?|AKIA|ASIA|gh[pousr]_|github_pat_|glpat-|xox[a-z]-|AIza|(?:hf|gsk|npm)_|xai-|eyJ"
 )
 _KEY = re.compile(rf"(?:(?<![\w-])|{AFTER_ESCAPE})(?:{'|'.join(_PREFIXES)})")
 _GITHUB = re.compile("gh[pousr]_")
@@ -57,11 +57,8 @@ def find(text: str, digests: Digests) -> Iterator[SensitiveSpan]:
         for match in _PEM.finditer(text):
             body = match[2]
             yield SensitiveSpan(match.start(2), match.end(2), body if MARK in body else _mask_pem(body, digests), "key")
-    if "eyJ" in text:
-        for match in _JWT.finditer(text):
-            yield SensitiveSpan(match.start(), match.end(), mask(match[0], digests, "eyJ"), "key")
-    if _may_be_key(text):
-        for match in _KEY.finditer(text):
+    for applies, pattern in (("eyJ" in text, _JWT), (_may_be_key(text), _KEY)):
+        for match in pattern.finditer(text) if applies else ():
             head = _HEAD.match(match[0])
             yield SensitiveSpan(match.start(), match.end(), mask(match[0], digests, head[0] if head else ""), "key")
     if "bearer" in lower:
@@ -132,7 +129,6 @@ def looks_secret(value: str, *, password: bool) -> bool:
 
 
 def _measure_entropy(value: str) -> float:
-    """Return the Shannon entropy in bits per character."""
     size = len(value)
     return -sum(count / size * math.log2(count / size) for count in Counter(value).values())
 

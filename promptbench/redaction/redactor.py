@@ -15,9 +15,10 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Protocol, TypeVar
 
+import regex
+
 from promptbench.core.types import Json, LoggedCall, Message
 from promptbench.redaction import _address_shapes, _number_shapes, _secret_shapes
-from promptbench.redaction._own_patterns import OwnPattern
 from promptbench.redaction._placeholders import Digests, SensitiveSpan
 
 _Plain = TypeVar("_Plain")
@@ -30,6 +31,8 @@ _MIN_PHONE = 10**6
 _MIN_CARD = 10**12
 _MAX_NAMES = 10_000
 _MAX_PASSES = 8
+# For one search with a pattern of the project.
+_SECONDS = 1.0
 _FIELDS = (
     "id", "answer", "model", "variables", "prompt", "prompt_version", "error", "finish_reason", "failed", "tags",
     "extra", "expected", "raw",
@@ -58,19 +61,20 @@ class Redactor:
     """
 
     def __init__(self, key: bytes, patterns: Mapping[str, str] | None = None) -> None:
-        own = [OwnPattern(name, pattern) for name, pattern in (patterns or {}).items()]
+        own = [_OwnPattern(name, pattern) for name, pattern in (patterns or {}).items()]
         self.counts: Counter[str] = Counter()
-        self._digests = Digests(key)
+        self.digests = Digests(key)
         self._detectors: tuple[_Detector, ...] = (*own, *_BUILT_IN)
-        self._clean_names: set[str] = set()
+        # Names of fields without sensitive data, which records repeat.
+        self.clean_names: set[str] = set()
 
     def redact_text(self, text: str) -> str:
         """Return `text` with placeholders; the same object if there is nothing to replace."""
-        return self._start_pass(self._detectors).text(text)
+        return _Pass(self, self._detectors).text(text)
 
     def redact_value(self, value: Json) -> Json:
         """Return plain data with redacted texts and keys; the same object if there is nothing to replace."""
-        return self._start_pass(self._detectors).value(value)
+        return _Pass(self, self._detectors).value(value)
 
     def redact_call(self, call: LoggedCall) -> LoggedCall:
         """Return a call with all fields and its raw record redacted; the same object if there is nothing to replace."""
@@ -89,27 +93,20 @@ class Redactor:
         detectors = [detector for detector in self._detectors if detector.may_contain(everything)]
         if plain and not detectors:
             return call
-        one = self._start_pass(detectors)
+        one = _Pass(self, detectors)
         return replace(
             call,
             messages=tuple(Message(item.role, one.text(item.content)) for item in call.messages),
             **{name: one.value(getattr(call, name)) for name in _FIELDS},
         )
 
-    def _start_pass(self, detectors: Sequence[_Detector]) -> _Pass:
-        return _Pass(self._digests, detectors, self.counts, self._clean_names)
-
 
 class _Pass:
     """The texts of one record, or one text. A text that occurs twice is searched and counted once."""
 
-    def __init__(
-        self, digests: Digests, detectors: Sequence[_Detector], counts: Counter[str], clean_names: set[str]
-    ) -> None:
-        self._digests = digests
-        self._clean_names = clean_names
+    def __init__(self, redactor: Redactor, detectors: Sequence[_Detector]) -> None:
+        self._digests, self._counts, self._clean_names = redactor.digests, redactor.counts, redactor.clean_names
         self._detectors = detectors
-        self._counts = counts
         self._known: dict[str, str] = {}
 
     def text(self, text: str) -> str:
@@ -178,7 +175,6 @@ class _Pass:
         return kept
 
     def _redact_field(self, name: str, value: Json) -> Json:
-        """Return the redacted value of a field, whose name may tell what it is."""
         if isinstance(name, str) and _is_sensitive_name(name):
             if isinstance(value, str) and _secret_shapes.is_secret(name, value):
                 return self._count("key", value, _secret_shapes.mask(value, self._digests))
@@ -230,9 +226,53 @@ def _gather_texts(value: Json, texts: dict[str, None]) -> bool:
 
 @lru_cache(maxsize=4096)
 def _is_sensitive_name(name: str) -> bool:
-    """Return True if a field of this name may be sensitive whatever its value looks like."""
     return _number_shapes.is_phone_name(name) or _secret_shapes.is_secret_name(name)
 
 
 def _is_sensitive(name: str, value: str) -> bool:
     return _number_shapes.is_phone(name, value) or _secret_shapes.is_secret(name, value)
+
+
+class _OwnPattern:
+    """A regular expression for one kind of sensitive data.
+
+    In a placeholder letters replace letters and digits replace digits. Its first half is X, x and 9, which marks it as
+    a placeholder. Raise ValueError if the expression is invalid or matches the empty text.
+    """
+
+    def __init__(self, kind: str, pattern: str) -> None:
+        self._kind = kind
+        try:
+            self._pattern = regex.compile(pattern)
+        except regex.error as error:
+            raise ValueError(f"is not a valid regular expression: {error}") from None
+        if self._pattern.search("") is not None:
+            raise ValueError("matches the empty text")
+
+    def may_contain(self, text: str) -> bool:
+        """Return True if `text` has a match. Raise TimeoutError after one second."""
+        return self._pattern.search(text, timeout=_SECONDS) is not None
+
+    def find(self, text: str, digests: Digests) -> Iterator[SensitiveSpan]:
+        """Yield the matches; if the pattern has a group, the group."""
+        for match in self._pattern.finditer(text, timeout=_SECONDS):
+            start, end = match.span(1) if match.re.groups and match[1] else match.span()
+            if start < end:
+                yield SensitiveSpan(start, end, self._build_placeholder(text[start:end], digests), self._kind)
+
+    def _build_placeholder(self, written: str, digests: Digests) -> str:
+        positions = [index for index, char in enumerate(written) if char.isalnum()]
+        fixed = positions[: (len(positions) + 1) // 2]
+        if all(written[index] in "Xx9" for index in fixed):
+            return written
+        made = list(written)
+        letters = iter(digests.letters(self._kind, written, len(positions)))
+        figures = iter(digests.digits(self._kind, written, len(positions)))
+        for index in positions:
+            char = written[index]
+            if char.isdigit():
+                made[index] = "9" if index in fixed else next(figures)
+            else:
+                new = "x" if index in fixed else next(letters)
+                made[index] = new.upper() if char.isupper() else new
+        return "".join(made)

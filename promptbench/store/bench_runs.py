@@ -9,8 +9,7 @@ from typing import Any
 
 from promptbench.core.clock import now
 from promptbench.core.errors import InputError
-from promptbench.core.measured import MeasuredCall
-from promptbench.core.types import Json, Usage
+from promptbench.core.types import Json, MeasuredCall, Usage
 from promptbench.store.names import new_run_name
 from promptbench.store.run_table import RunTable
 

@@ -14,7 +14,7 @@ from promptbench.core.errors import InputError
 from promptbench.core.types import Json, Message
 from promptbench.suite.file import CaseFile, ChecksFile, field_name, is_case_file
 from promptbench.suite.models import Case, Marked, Quarantine, Where, WrittenCheck
-from promptbench.suite.sheets import SheetCase, case_rows
+from promptbench.suite.sheets import case_rows
 from promptbench.suite.validation import validate
 from promptbench.text.templates import is_name
 from promptbench.yaml.marked_json import parse_line
@@ -54,7 +54,7 @@ class SuiteCases:
             kind = _File if path.suffix.lower() == ".jsonl" else _Sheet
             file = kind(path, (Path(self._shown).parent / written).as_posix())
             self._files.append(file)
-            for start, line, case in file.scan(where, found):
+            for start, line, case in _valid_cases(file, where, found):
                 if self._is_first(case, found):
                     self._numbers[case.name] = len(self._written) + len(self._starts)
                     self._file_of.append(len(self._files) - 1)
@@ -80,8 +80,13 @@ class SuiteCases:
             return True
         there, here = self[case.name].where.location("case"), case.where.location("case")
         lines = f"on lines {there.line} and {here.line}" if there.path == here.path else f"at {there} and {here}"
-        message = f"two cases are named '{case.name}': {lines}"
-        found.add(Code.DUPLICATE_NAME, message, here, hint="give each a name of its own", related=there)
+        found.add(
+            Code.DUPLICATE_NAME,
+            f"two cases are named '{case.name}': {lines}",
+            here,
+            hint="give each a name of its own",
+            related=there,
+        )
         return False
 
 
@@ -89,44 +94,32 @@ class _File:
     """A JSON Lines file of cases. `shown` is its name for the user."""
 
     def __init__(self, path: Path, shown: str) -> None:
-        self._path = path
-        self._shown = shown
+        self.path = path
+        self.shown = shown
         self._state: tuple[int, int] | None = None
 
-    def scan(self, where: Where, found: Diagnostics) -> Iterator[tuple[int, int, Case]]:
-        """Yield each case with its byte offset and line. `where` is the entry in the suite that names the file."""
-        before, empty = len(found), True
-        try:
-            with self._path.open("rb") as file:
-                self._state = _state(file)
-                for start, line, raw in _lines(file):
-                    empty = False
-                    case = self._read(raw, line, found)
-                    if case is not None:
-                        yield start, line, case
-                    elif len(found) - before >= _MAX_PROBLEMS:
-                        _report_more(self._shown, where, found)
-                        return
-        except OSError as error:
-            _report_unreadable(self._path, self._shown, error, where, found)
-        else:
-            if empty:
-                found.add(Code.NO_CASES, f"{self._shown} has no cases", where.location())
+    def read(self, found: Diagnostics) -> Iterator[tuple[int, int, Case | None]]:
+        """Yield each case with its byte offset and line; None for an invalid one."""
+        with self.path.open("rb") as file:
+            self._state = _state(file)
+            for start, line, raw in _lines(file):
+                yield start, line, self._case(raw, line, found)
 
     def case(self, start: int, line: int) -> Case:
         """Return the case at an offset. Raise InputError if the file has changed since it was scanned."""
         try:
-            with self._path.open("rb") as file:
-                raw = _line_at(file, start) if _state(file) == self._state else b""
+            with self.path.open("rb") as file:
+                file.seek(start)
+                raw = file.readline(_LONGEST_LINE) if _state(file) == self._state else b""
         except OSError:
             raw = b""
-        case = self._read(raw, line, Diagnostics()) if raw else None
+        case = self._case(raw, line, Diagnostics()) if raw else None
         if case is None:
-            raise InputError(f"{self._shown} has changed since this command started", hint="run the command again")
+            raise InputError(f"{self.shown} has changed since this command started", hint="run the command again")
         return case
 
-    def _read(self, raw: bytes, number: int, found: Diagnostics) -> Case | None:
-        location = Location(self._shown, number)
+    def _case(self, raw: bytes, number: int, found: Diagnostics) -> Case | None:
+        location = Location(self.shown, number)
         if len(raw) > _LONGEST_LINE:
             found.add(Code.TOO_BIG, f"this line is larger than {_LONGEST_LINE // 1024**2} MB", location)
             return None
@@ -135,7 +128,7 @@ class _File:
         except UnicodeDecodeError:
             found.add(Code.UNREADABLE_FILE, "this line is not UTF-8 text", location, hint="save the file as UTF-8")
             return None
-        line = parse_line(self._shown, number, text, found)
+        line = parse_line(self.shown, number, text, found)
         return read_case(line.value, Where(line), found) if line else None
 
 
@@ -143,51 +136,51 @@ class _Sheet:
     """A spreadsheet of cases. People wrote it, so it fits in memory."""
 
     def __init__(self, path: Path, shown: str) -> None:
-        self._path = path
-        self._shown = shown
-        self._rows: list[SheetCase] = []
+        self.path = path
+        self.shown = shown
+        self._cases: list[Case] = []
 
-    def scan(self, where: Where, found: Diagnostics) -> Iterator[tuple[int, int, Case]]:
-        """Yield each case with its index among the rows. `where` is the entry in the suite that names the file."""
-        before = len(found)
-        try:
-            self._path.open("rb").close()
-            for read in case_rows(self._path, self._shown, found):
-                case = read_case(read.value, Where(read), found) if read else None
-                if read and case:
-                    self._rows.append(read)
-                    yield len(self._rows) - 1, 0, case
-                elif len(found) - before >= _MAX_PROBLEMS:
-                    _report_more(self._shown, where, found)
-                    return
-        except OSError as error:
-            _report_unreadable(self._path, self._shown, error, where, found)
-        else:
-            if not self._rows and len(found) == before:
-                found.add(Code.NO_CASES, f"{self._shown} has no cases", where.location())
+    def read(self, found: Diagnostics) -> Iterator[tuple[int, int, Case | None]]:
+        """Yield each case with its index; None for an invalid row."""
+        self.path.open("rb").close()
+        for row in case_rows(self.path, self.shown, found):
+            case = read_case(row.value, Where(row), found) if row else None
+            self._cases += [case] if case else []
+            yield len(self._cases) - 1, 0, case
 
     def case(self, start: int, line: int) -> Case:
-        row = self._rows[start]
-        case = read_case(row.value, Where(row), Diagnostics())
-        assert case is not None
-        return case
+        return self._cases[start]
 
 
-def _report_more(shown: str, where: Where, found: Diagnostics) -> None:
-    message = f"{shown} has more than {_MAX_PROBLEMS} problems; the rest of it was skipped"
-    found.add(Code.TOO_BIG, message, where.location(), hint="fix these first")
-
-
-def _report_unreadable(path: Path, shown: str, error: OSError, where: Where, found: Diagnostics) -> None:
-    if isinstance(error, FileNotFoundError):
-        near = [item.name for item in path.parent.glob("*.*") if is_case_file(item.name)]
+def _valid_cases(file: _File | _Sheet, where: Where, found: Diagnostics) -> Iterator[tuple[int, int, Case]]:
+    """Yield the valid cases of a file. `where` is the entry in the suite that names the file."""
+    before, empty = len(found), True
+    try:
+        for start, line, case in file.read(found):
+            empty = False
+            if case is not None:
+                yield start, line, case
+            elif len(found) - before >= _MAX_PROBLEMS:
+                found.add(
+                    Code.TOO_BIG,
+                    f"{file.shown} has more than {_MAX_PROBLEMS} problems; the rest of it was skipped",
+                    where.location(),
+                    hint="fix these first",
+                )
+                return
+    except FileNotFoundError:
+        near = [item.name for item in file.path.parent.glob("*.*") if is_case_file(item.name)]
         stems = {Path(name).stem: name for name in near}
-        guess = stems.get(did_you_mean(path.stem, stems) or "")
+        guess = stems.get(did_you_mean(file.path.stem, stems) or "")
         hint = f"did you mean '{guess}'?" if guess else f"files with cases there: {', '.join(sorted(near)) or 'none'}"
-        found.add(Code.FILE_NOT_FOUND, f"file '{path.name}' not found next to the suite", where.location(), hint=hint)
+        message = f"file '{file.path.name}' not found next to the suite"
+        found.add(Code.FILE_NOT_FOUND, message, where.location(), hint=hint)
+    except OSError as error:
+        why = "it is a folder" if file.path.is_dir() else error.strerror
+        found.add(Code.UNREADABLE_FILE, f"{file.shown} cannot be read: {why}", where.location())
     else:
-        why = "it is a folder" if path.is_dir() else error.strerror
-        found.add(Code.UNREADABLE_FILE, f"{shown} cannot be read: {why}", where.location())
+        if empty and len(found) == before:
+            found.add(Code.NO_CASES, f"{file.shown} has no cases", where.location())
 
 
 def _lines(file: BinaryIO) -> Iterator[tuple[int, int, bytes]]:
@@ -203,13 +196,7 @@ def _lines(file: BinaryIO) -> Iterator[tuple[int, int, bytes]]:
             start += len(raw)
 
 
-def _line_at(file: BinaryIO, start: int) -> bytes:
-    file.seek(start)
-    return file.readline(_LONGEST_LINE)
-
-
 def _state(file: BinaryIO) -> tuple[int, int]:
-    """Return size and modification time, to notice a change."""
     state = os.fstat(file.fileno())
     return state.st_size, state.st_mtime_ns
 
@@ -246,7 +233,7 @@ def checks_as_written(items: list[dict[str, Any]], where: Where) -> tuple[Writte
 
 def read_checks(written: Json, where: Where, found: Diagnostics) -> tuple[WrittenCheck, ...]:
     """Return the checks that are `written`, one or a list. Add problems to `found` and return none if invalid."""
-    inside = _Inside(where.document, "checks", written)
+    inside = _Inside(where.document, {"checks": written})
     file = validate(ChecksFile, inside.value, (), inside, found)
     return checks_as_written(file.checks, Where(inside, ("checks",))) if file else ()
 
@@ -256,12 +243,7 @@ class _Inside:
     """A document nested under a key."""
 
     document: Marked
-    key: str
-    inner: Json
-
-    @property
-    def value(self) -> Json:
-        return {self.key: self.inner}
+    value: Json
 
     def location(self, path: Sequence[str | int] = (), *, key: bool = False) -> Location:
         return self.document.location(tuple(path)[1:], key=key and len(path) > 1)

@@ -1,7 +1,7 @@
 """Edit the cases of a suite file that a person wrote: only the lines of what is different change.
 
 YAML libraries that write a file anew keep comments and order, but set spaces, quotes and long lines as they like. Here
-the positions of the cases come from the parser's events, and text is replaced in between. Every result is parsed again,
+the positions of the cases come from the parser's nodes, and text is replaced in between. Every result is parsed again,
 and refused unless it means exactly what it should.
 """
 
@@ -11,12 +11,12 @@ import codecs
 import os
 import re
 import shutil
-from bisect import bisect_right
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 
@@ -31,8 +31,6 @@ from promptbench.yaml.source import Source
 from promptbench.yaml.text import in_braces, item_lines, mapping_lines
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-# Any, because the stubs say that an event's marks may be missing.
-_CollectionEnd: Any = yaml.CollectionEndEvent
 _CASES = "cases"
 _COMMENT = re.compile(r"(?:^|(?<=\s))#(.*)$", re.MULTILINE)
 _LINE_ENDS = re.compile(r"\r\n|\r|\n")
@@ -54,24 +52,31 @@ def edit_cases(raw: bytes, shown: str, changes: Mapping[int, Change | None], add
 
     Raise InputError if the layout of the cases does not allow it, or if a case holds what YAML cannot.
     """
-    if changes:
-        raw = _changed(_SuiteText.decode(raw), shown, changes)
-    return _extended(_SuiteText.decode(raw), shown, added) if added else raw
+
+    def change(layout: _Layout, before: list[Any]) -> tuple[list[_Edit], list[Any]]:
+        edits = [edit for index in sorted(changes) for edit in layout.items[index].edits(changes[index], before[index])]
+        wanted = [changes.get(index, Change(case)) for index, case in enumerate(before)]
+        # By position only, so that edits at the same position stay in the order of the cases.
+        return sorted(edits, key=lambda edit: edit[:2]), [item.data for item in wanted if item]
+
+    def extend(layout: _Layout, before: list[Any]) -> tuple[list[_Edit], list[Any]]:
+        return [_addition(layout, added)], [*before, *(item.data for item in added)]
+
+    raw = _rewrite(raw, shown, change, f"the cases of {shown} cannot be changed") if changes else raw
+    return _rewrite(raw, shown, extend, f"no case can be added to {shown}") if added else raw
 
 
-def edit_lines(
-    raw: bytes, changes: Mapping[int, Mapping[str, Json] | None], added: Sequence[Mapping[str, Json]]
-) -> bytes:
+def edit_lines(raw: bytes, changes: Mapping[int, Change | None], added: Sequence[Change] = ()) -> bytes:
     """Return the bytes of a JSON Lines file of cases with some lines changed, by their index, and more added."""
     lines = [line for line in re.split(rb"(?<=\n)", raw) if line]
     end = b"\r\n" if lines and lines[0].endswith(b"\r\n") else b"\n"
-    for index, data in changes.items():
+    for index, change in changes.items():
         mark = codecs.BOM_UTF8 if index == 0 and raw.startswith(codecs.BOM_UTF8) else b""
-        lines[index] = mark + (b"" if data is None else as_json(data).encode() + end)
+        lines[index] = mark + (b"" if change is None else as_json(change.data).encode() + end)
     lines = [line for line in lines if line]
     if lines and added and not lines[-1].endswith(b"\n"):
         lines[-1] += end
-    return b"".join([*lines, *(as_json(data).encode() + end for data in added)])
+    return b"".join([*lines, *(as_json(change.data).encode() + end for change in added)])
 
 
 def comments_above(text: str) -> list[str]:
@@ -112,73 +117,35 @@ def _apply(text: str, edits: Sequence[_Edit]) -> str:
     return "".join([*parts, text[behind:]])
 
 
-@dataclass(frozen=True, slots=True)
-class _SuiteText:
-    """A suite file: its encoding, byte order mark and text as they are, and the text with LF line ends."""
-
-    encoding: str
-    mark: str
-    text: str
-    normal: str
-
-    @classmethod
-    def decode(cls, raw: bytes) -> _SuiteText:
-        encoding = "utf-8"
-        if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            encoding = "utf-16-le" if raw.startswith(codecs.BOM_UTF16_LE) else "utf-16-be"
-        text = raw.decode(encoding)
-        mark, text = ("\ufeff", text[1:]) if text.startswith("\ufeff") else ("", text)
-        return cls(encoding, mark, text, lf(text))
-
-    def encode(self, edits: Sequence[_Edit]) -> bytes:
-        """Return the file's bytes with edits of `normal` applied, whose line ends become the file's first."""
-        end = match[0] if (match := _LINE_ENDS.search(self.text)) else "\n"
-        normal = [0, *(at + 1 for at, char in enumerate(self.normal) if char == "\n")]
-        actual = [0, *(match.end() for match in _LINE_ENDS.finditer(self.text))]
-
-        def original(position: int) -> int:
-            line = bisect_right(normal, position) - 1
-            return actual[line] + position - normal[line]
-
-        moved = [(original(start), original(stop), new.replace("\n", end)) for start, stop, new in edits]
-        return (self.mark + _apply(self.text, moved)).encode(self.encoding)
-
-
-def _changed(file: _SuiteText, shown: str, changes: Mapping[int, Change | None]) -> bytes:
-    before = _cases(_parsed(file.normal, shown))
-    try:
-        items = _Layout(file.normal).items
-        edits = [edit for index in sorted(changes) for edit in items[index].edits(changes[index], before[index])]
-    except (ValueError, IndexError) as error:
-        raise InputError(f"the cases of {shown} cannot be changed: {error}", hint=_BY_HAND) from None
-    # By position only, so that edits at the same position stay in the order of the cases.
-    edits.sort(key=lambda edit: edit[:2])
-    wanted = [changes.get(index, Change(case)) for index, case in enumerate(before)]
-    if not _means(file.normal, edits, shown, [item.data for item in wanted if item]):
-        message = f"the cases of {shown} cannot be changed: their layout is too unusual"
-        raise InputError(message, hint="change them by hand")
-    return file.encode(edits)
-
-
-def _extended(file: _SuiteText, shown: str, added: Sequence[Change]) -> bytes:
-    try:
-        edit = _addition(_Layout(file.normal), added)
-    except ValueError as error:
-        raise InputError(f"no case can be added to {shown}: {error}", hint=_BY_HAND) from None
-    before = _cases(_parsed(file.normal, shown))
-    if not _means(file.normal, [edit], shown, [*before, *(item.data for item in added)]):
-        raise InputError(f"no case can be added to {shown}: its layout is too unusual", hint=_BY_HAND)
-    return file.encode([edit])
-
-
-def _means(text: str, edits: Sequence[_Edit], shown: str, cases: list[Any]) -> bool:
-    """Return whether the text with the edits holds these cases, and the same as before besides."""
-    before, after = _parsed(text, shown), _parsed(_apply(text, edits), shown)
-    if not isinstance(before, dict):
-        return False
+def _rewrite(
+    raw: bytes, shown: str, edit: Callable[[_Layout, list[Any]], tuple[list[_Edit], list[Any]]], failure: str
+) -> bytes:
+    """Return the file with the edits for its layout and cases, which must result in the cases that `edit` returns."""
+    encoding = "utf-8"
+    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        encoding = "utf-16-le" if raw.startswith(codecs.BOM_UTF16_LE) else "utf-16-be"
+    written = raw.decode(encoding)
+    mark = "\ufeff" * written.startswith("\ufeff")
+    written = written[len(mark) :]
+    text = lf(written)
+    before = _parsed(text, shown) or {}
     key = next((key for key in before if field_name(key) == _CASES), _CASES)
+    cases = before.get(key)
+    try:
+        edits, wanted = edit(_Layout(text), cases if isinstance(cases, list) else [])
+    except (ValueError, IndexError) as error:
+        raise InputError(f"{failure}: {error}", hint=_BY_HAND) from None
     # Nothing is written after the key of no cases.
-    return is_same_data(after, {**before, key: cases or None})
+    if not is_same_data(_parsed(_apply(text, edits), shown), {**before, key: wanted or None}):
+        raise InputError(f"{failure}: the layout is too unusual", hint=_BY_HAND)
+    # Where LF stands for two characters, later positions are shifted in the file.
+    shifts = [match.start() - index for index, match in enumerate(re.finditer("\r\n", written))]
+    end = match[0] if (match := _LINE_ENDS.search(written)) else "\n"
+    moved = [
+        (start + bisect_left(shifts, start), stop + bisect_left(shifts, stop), new.replace("\n", end))
+        for start, stop, new in edits
+    ]
+    return (mark + _apply(written, moved)).encode(encoding)
 
 
 def _parsed(text: str, shown: str) -> Any:
@@ -186,65 +153,32 @@ def _parsed(text: str, shown: str) -> Any:
     return document.value if document and not found.errors else None
 
 
-def _cases(suite: Any) -> list[Any]:
-    listed = next((suite[key] for key in suite if field_name(key) == _CASES), None) if suite else None
-    return listed if isinstance(listed, list) else []
+def _start(node: Any) -> int:
+    return int(node.start_mark.index)
 
 
-@dataclass(slots=True)
-class _Node:
-    """A YAML value with its positions in characters. The children of a mapping are its keys and values in turn."""
-
-    event: Any
-    start: int
-    end: int
-    children: list[_Node] = field(default_factory=list)
-
-    @property
-    def value(self) -> str:
-        return str(getattr(self.event, "value", ""))
-
-    @property
-    def flow(self) -> bool:
-        return bool(getattr(self.event, "flow_style", False))
-
-    @property
-    def is_mapping(self) -> bool:
-        return isinstance(self.event, yaml.MappingStartEvent)
-
-    @property
-    def is_list(self) -> bool:
-        return isinstance(self.event, yaml.SequenceStartEvent)
-
-    @property
-    def pairs(self) -> list[tuple[_Node, _Node]]:
-        return list(zip(self.children[::2], self.children[1::2], strict=True))
-
-    @property
-    def leaves(self) -> Iterator[_Node]:
-        if isinstance(self.event, yaml.ScalarEvent):
-            yield self
-        for child in self.children:
-            yield from child.leaves
-
-    def content_end(self, text: str) -> int:
-        """Return where the written content ends; 0 if there is none. A block's own end is at the next token."""
-        if self.is_mapping or self.is_list:
-            return self.end if self.flow else max((child.content_end(text) for child in self.children), default=0)
-        if getattr(self.event, "style", None) in ("|", ">"):
-            keeps = "+" in text[self.start : text.find("\n", self.start)].partition("#")[0]
-            return self.end if keeps else len(text[: self.end].rstrip())
-        return self.end if self.start != self.end else 0
+def _children(node: Any) -> list[Any]:
+    if isinstance(node, yaml.MappingNode):
+        return [part for pair in node.value for part in pair]
+    return list(node.value) if isinstance(node, yaml.SequenceNode) else []
 
 
-def _node(events: Iterator[Any], event: Any) -> _Node:
-    """Return the value that starts with `event`. Unlike `yaml.compose`, it keeps where an alias is written."""
-    node = _Node(event, event.start_mark.index, event.end_mark.index)
-    if node.is_mapping or node.is_list:
-        while not isinstance(event := next(events), _CollectionEnd):
-            node.children.append(_node(events, event))
-        node.end = event.end_mark.index
-    return node
+def _leaves(node: Any) -> Iterator[Any]:
+    if isinstance(node, yaml.ScalarNode):
+        yield node
+    for child in _children(node):
+        yield from _leaves(child)
+
+
+def _content_end(node: Any, text: str) -> int:
+    """Return where the written content ends; 0 if there is none. A block's own end mark is at the next token."""
+    start, end = _start(node), int(node.end_mark.index)
+    if isinstance(node, yaml.CollectionNode):
+        return end if node.flow_style else max((_content_end(child, text) for child in _children(node)), default=0)
+    if node.style in ("|", ">"):
+        keeps = "+" in text[start : text.find("\n", start)].partition("#")[0]
+        return end if keeps else len(text[:end].rstrip())
+    return end if start != end else 0
 
 
 class _Layout:
@@ -252,48 +186,41 @@ class _Layout:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        events: Iterator[Any] = yaml.parse(text, Loader=_Loader)
-        self.root = next(_node(events, event) for event in events if isinstance(event, yaml.NodeEvent))
-        end: Any = next(events)  # a DocumentEndEvent
-        # Where a written "..." ends the document, else the end of the text.
-        self.end: int = end.start_mark.index if end.explicit else len(text)
-        self.key: _Node | None = None
-        self.value: _Node | None = None
-        for key, value in self.root.pairs:
-            if field_name(key.value) == _CASES:
-                self.key, self.value = key, value
+        self.root = cast(Any, yaml.compose(text, Loader=_Loader))
+        cases: list[tuple[Any, Any]] = [pair for pair in self.root.value if field_name(pair[0].value) == _CASES]
+        self.key, self.value = (cases or [(None, None)])[-1]
         self.items: list[_Item] = []
-        if self.key and self.value and self.value.is_list:
-            behind = _next_line(text, self.key.end)
-            for node in self.value.children:
-                self.items.append(_Item(text, node, behind, in_brackets=self.value.flow))
-                behind = _next_line(text, max(0, node.content_end(text) - 1))
+        if isinstance(self.value, yaml.SequenceNode):
+            behind = _next_line(text, self.key.end_mark.index)
+            for node in self.value.value:
+                self.items.append(_Item(text, node, behind, in_brackets=self.value.flow_style))
+                behind = _next_line(text, max(0, _content_end(node, text) - 1))
 
 
 def _addition(layout: _Layout, added: Sequence[Change]) -> _Edit:
     """Return the edit that adds cases behind those that are there. Raise ValueError if the layout does not allow it."""
     text, key, value = layout.text, layout.key, layout.value
-    if layout.root.flow:
+    if layout.root.flow_style:
         raise ValueError("the whole suite is in braces")
-    column = layout.root.start - _line_start(text, layout.root.start)
-    if key is None or value is None:
-        position, lines, column, apart = layout.end, ["", " " * column + f"{_CASES}:"], column + 2, True
-    elif not value.is_list and value.start == value.end:
-        position, lines, column, apart = _next_line(text, key.start), [], column + 2, True
-    elif not value.is_list:
+    column = _start(layout.root) - _line_start(text, _start(layout.root))
+    if value is None:
+        position, lines, column, apart = layout.root.end_mark.index, ["", " " * column + f"{_CASES}:"], column + 2, True
+    elif not isinstance(value, yaml.SequenceNode) and _start(value) == value.end_mark.index:
+        position, lines, column, apart = _next_line(text, _start(key)), [], column + 2, True
+    elif not isinstance(value, yaml.SequenceNode):
         raise ValueError("'cases:' is not a list; start its lines with '- '")
-    elif value.flow:
+    elif value.flow_style:
         if any(item.comment for item in added):
             raise ValueError("a comment needs a line of its own")
         inside = ", ".join(in_braces(item.data) for item in added)
         last = layout.items[-1].node if layout.items else None
-        position = last.content_end(text) if last else text.index("[", value.start) + 1
+        position = _content_end(last, text) if last else text.index("[", _start(value)) + 1
         return position, position, f", {inside}" if last else inside
     else:
         last_item = layout.items[-1]
         if not last_item.own_line:
             raise ValueError("its last case does not start a line")
-        end, column = last_item.node.content_end(text), last_item.column
+        end, column = _content_end(last_item.node, text), last_item.column
         position = _behind_comments(text, _next_line(text, end - 1), column)
         apart = len(layout.items) == 1 or _has_blank_above(text, last_item.line)
         # A block that keeps the empty lines behind it would keep one more.
@@ -308,12 +235,14 @@ def _addition(layout: _Layout, added: Sequence[Change]) -> _Edit:
 class _Item:
     """An entry of `cases:`. `behind` is where the text before it ends, `line` where its line starts."""
 
-    def __init__(self, text: str, node: _Node, behind: int, *, in_brackets: bool) -> None:
+    def __init__(self, text: str, node: Any, behind: int, *, in_brackets: bool) -> None:
         self.node = node
-        self.line = _line_start(text, node.start)
-        self.column = text[self.line : node.start].find("-")
-        self.own_line = text[self.line : node.start].strip() == "-"
+        self.start = _start(node)
+        self.line = _line_start(text, self.start)
+        self.column = text[self.line : self.start].find("-")
+        self.own_line = text[self.line : self.start].strip() == "-"
         self._text = text
+        self._end = _next_line(text, max(0, _content_end(node, text) - 1))
         self._behind = behind
         self._in_brackets = in_brackets
 
@@ -339,38 +268,31 @@ class _Item:
         if not self.own_line and (not self._in_brackets or change is None or change.comment):
             raise ValueError("one of them does not start a line with '- '")
         if change is None:
-            yield self._removal()
+            end = _behind_comments(self._text, self._end, self.column)
+            blank = self._text[: self._top].endswith("\n\n") and self._text[end : end + 1] in ("", "\n")
+            yield self._top - blank, end, ""
             return
         if change.comment is not None and change.comment != self.comment:
             yield self._top, self.line, _as_text(_comment_lines(change.comment, self.column))
         if is_same_data(before, dict(change.data)):
             return
-        if not self.node.is_mapping or self.node.flow:
-            yield self.node.start, self.node.end, in_braces(change.data)
-        elif self.node.children[0].value in change.data:
+        if not isinstance(self.node, yaml.MappingNode) or self.node.flow_style:
+            yield self.start, self.node.end_mark.index, in_braces(change.data)
+        elif self.node.value[0][0].value in change.data:
             yield from self._by_key(change.data, before)
         else:
-            comments = self._comments(self.node.start, self._end, self.node.pairs)
+            comments = self._comments(self.start, self._end, self.node.value)
             lines = [*self._above(comments), *item_lines(change.data, self.column)]
             yield self.line, self._end, _as_text(lines)
 
-    @property
-    def _end(self) -> int:
-        return _next_line(self._text, max(0, self.node.content_end(self._text) - 1))
-
-    def _removal(self) -> _Edit:
-        top, end = self._top, _behind_comments(self._text, self._end, self.column)
-        blank = self._text[:top].endswith("\n\n") and (end == len(self._text) or self._text[end : end + 1] == "\n")
-        return top - blank, end, ""
-
     def _by_key(self, data: Mapping[str, Json], before: Json) -> Iterator[_Edit]:
         """Yield the edits for the keys that are removed, changed and added; the lines of the others stay."""
-        column = self.node.start - self.line
+        column = self.start - self.line
         last = self.line
-        for index, (key, value) in enumerate(self.node.pairs):
+        for index, (key, value) in enumerate(self.node.value):
             name = key.value
-            start = key.start if index == 0 else _line_start(self._text, key.start)
-            end = max(key.content_end(self._text), value.content_end(self._text))
+            start = self.start if index == 0 else _line_start(self._text, _start(key))
+            end = max(_content_end(key, self._text), _content_end(value, self._text))
             # A deeper comment below would become part of a multi-line text.
             last = _behind_comments(self._text, _next_line(self._text, end - 1), column)
             if name not in data:
@@ -393,14 +315,11 @@ class _Item:
     def _above(self, comments: Sequence[str]) -> list[str]:
         return [line for text in comments for line in _comment_lines(text, self.column)]
 
-    def _comments(self, start: int, end: int, pairs: Sequence[tuple[_Node, _Node]]) -> list[str]:
-        """Return the comments between the values in a stretch of the file."""
+    def _comments(self, start: int, end: int, pairs: Sequence[tuple[Any, Any]]) -> list[str]:
         masked = list(self._text[start:end])
-        for node in (leaf for pair in pairs for part in pair for leaf in part.leaves):
-            first = node.start
-            if node.event.style in ("|", ">"):
-                first = self._text.find("\n", first)
-            for at in range(first, min(node.content_end(self._text), end)):
+        for node in (leaf for pair in pairs for part in pair for leaf in _leaves(part)):
+            first = self._text.find("\n", _start(node)) if node.style in ("|", ">") else _start(node)
+            for at in range(max(first, start), min(_content_end(node, self._text), end)):
                 masked[at - start] = "\n" if masked[at - start] == "\n" else "x"
         return [found[1].strip() for found in _COMMENT.finditer("".join(masked))]
 
@@ -410,7 +329,6 @@ def _line_start(text: str, position: int) -> int:
 
 
 def _next_line(text: str, position: int) -> int:
-    """Return where the line after that of `position` starts."""
     end = text.find("\n", position)
     return len(text) if end < 0 else end + 1
 
@@ -429,7 +347,6 @@ def _behind_comments(text: str, position: int, column: int) -> int:
 
 
 def _has_blank_above(text: str, start: int) -> bool:
-    """Return whether there is an empty line above the line at `start` and its comments."""
     while start:
         above = _line_start(text, start - 1)
         line = text[above:start].strip()

@@ -54,16 +54,8 @@ def _as_text(value: Any) -> Any:
     return str(value) if isinstance(value, (int, float)) else value
 
 
-def _as_answer(value: Any) -> Any:
-    return "null" if value is None else _as_text(value)
-
-
 def _as_list(value: Any) -> Any:
     return value if isinstance(value, list) or value is None else [value]
-
-
-def _as_cases(value: Any) -> Any:
-    return [value] if is_case_file(value) else value
 
 
 def is_case_file(value: Any) -> bool:
@@ -75,7 +67,6 @@ CASE_FILES = (".jsonl", ".csv", ".xlsx")
 
 
 def _share(value: Any) -> Any:
-    """Parse `95%` or `0.95`."""
     if isinstance(value, str) and (match := re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*%\s*", value)):
         return float(match[1]) / 100
     return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
@@ -121,18 +112,7 @@ def dollars(value: Any) -> Any:
     return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
 
 
-def _dollars(value: Any) -> Any:
-    amount = dollars(value)
-    return value if amount is None else amount
-
-
-def _check(value: Any) -> Any:
-    """Expand `json` to `{json: null}`."""
-    return {value: None} if isinstance(value, str) else value
-
-
 def _one_check(item: dict[str, Any]) -> dict[str, Any]:
-    """Check that a mapping has exactly one check, besides the options that every check has."""
     names = [key for key in item if field_name(key) not in CHECK_OPTIONS]
     if len(names) != 1:
         options = " and ".join(f"'{name}'" for name in CHECK_OPTIONS)
@@ -157,17 +137,12 @@ CHECK_OPTIONS: dict[str, Any] = {"reading": None, "weight": 1.0}
 
 
 def _day(value: Any) -> Any:
-    """Accept a date as YYYY-MM-DD only."""
     try:
         if isinstance(value, str) and date.fromisoformat(value).isoformat() == value:
             return value
     except ValueError:
         pass
     raise PydanticCustomError("day", "write a day as year-month-day, such as 2026-12-31")
-
-
-def _model(value: Any) -> Any:
-    return {"model": value} if isinstance(value, str) else value
 
 
 _PERCENT: dict[str, Json] = {"type": "string", "pattern": r"^\d+(\.\d+)?\s*%$"}
@@ -204,7 +179,7 @@ TagMargin = Annotated[float, BeforeValidator(_tag_margin), WithJsonSchema({"anyO
 Ratio = Annotated[float, BeforeValidator(_ratio), WithJsonSchema({"type": "number", "exclusiveMinimum": 0})]
 Dollars = Annotated[
     float,
-    BeforeValidator(_dollars),
+    BeforeValidator(lambda value: value if dollars(value) is None else dollars(value)),
     Field(ge=0),
     WithJsonSchema({"anyOf": [_AMOUNT, {"type": "number", "minimum": 0}]}),
 ]
@@ -215,7 +190,11 @@ Days = Annotated[
     WithJsonSchema({"anyOf": [_DURATION, {"type": "number", "exclusiveMinimum": 0}]}),
 ]
 Day = Annotated[str, BeforeValidator(_day), WithJsonSchema({"type": "string", "format": "date"})]
-CheckItem = Annotated[dict[str, Any], BeforeValidator(_check), AfterValidator(_one_check)]
+CheckItem = Annotated[
+    dict[str, Any],
+    BeforeValidator(lambda value: {value: None} if isinstance(value, str) else value),
+    AfterValidator(_one_check),
+]
 # The schema of checks comes from the checks themselves: see `suite_schema`.
 Checks = Annotated[list[CheckItem], BeforeValidator(_as_list), WithJsonSchema({})]
 Texts = Annotated[list[Text], BeforeValidator(_as_list), _Forms(or_list=True)]
@@ -292,7 +271,7 @@ class CaseFile(Written):
     )
     was: Annotated[
         str | None,
-        BeforeValidator(_as_answer),
+        BeforeValidator(lambda value: "null" if value is None else _as_text(value)),
         WithJsonSchema({"type": ["string", "number", "boolean", "null"]}),
     ] = Field(
         default=None,
@@ -416,7 +395,13 @@ class SuiteFile(Written):
         examples=["triage.prompt", ["triage.short.prompt", "triage.long.prompt"], "triage.*.prompt"],
     )
     models: Annotated[
-        list[Annotated[ModelFile, BeforeValidator(_model), _Forms(_MODEL)]],
+        list[
+            Annotated[
+                ModelFile,
+                BeforeValidator(lambda value: {"model": value} if isinstance(value, str) else value),
+                _Forms(_MODEL),
+            ]
+        ],
         BeforeValidator(_as_list),
         Field(min_length=1),
         _Forms(or_list=True),
@@ -444,7 +429,7 @@ class SuiteFile(Written):
         examples=["extracted"],
     )
     # Each is validated as a CaseFile of its own; a text is the name of a file with cases.
-    cases: Annotated[list[Any], BeforeValidator(_as_cases)] = Field(
+    cases: Annotated[list[Any], BeforeValidator(lambda value: [value] if is_case_file(value) else value)] = Field(
         default_factory=list,
         description="What goes in and what should come back; or a .jsonl, .csv or .xlsx file next to this one.",
         examples=[

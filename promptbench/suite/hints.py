@@ -70,8 +70,10 @@ def type_hint(key: str, wrong: str, value: Json) -> str | None:
     """Return the hint for a value of the wrong type, or None."""
     if wrong == "bool_type" and str(value).lower() in _BOOLEANS:
         return f"'{value}' is text in this file: write {_BOOLEANS[str(value).lower()]}"
+    if wrong == "int_type" and isinstance(value, str) and value.strip().isdigit():
+        return f"write {int(value)}" if value.startswith("0") else f"write {value.strip()}, without quotation marks"
     if wrong == "int_type":
-        return _whole_number(value)
+        return "write it in digits, such as 3"
     if wrong == "string_type" and key == "was":
         return "the logged answer is kept as text: put it in single quotes, '…'"
     if wrong == "string_type" and isinstance(value, (dict, list)):
@@ -81,32 +83,19 @@ def type_hint(key: str, wrong: str, value: Json) -> str | None:
     )
 
 
-def _whole_number(value: Json) -> str:
-    if isinstance(value, str) and value.strip().isdigit():
-        return f"write {int(value)}" if value.startswith("0") else f"write {value.strip()}, without quotation marks"
-    return "write it in digits, such as 3"
-
-
 def _structure_hint(key: str, value: Json) -> str | None:
+    if key == "vars" and isinstance(value, list):
+        return "leave out the '- ' before the names"
+    if key == "cases":
+        return "start each case with '- case: NAME'" if isinstance(value, dict) else case_hint(value)
     text = str(value) if isinstance(value, (str, int, float)) else ""
-    match key:
-        case "vars" if isinstance(value, list):
-            return "leave out the '- ' before the names"
-        case "vars":
-            return "write the names that the prompt has between braces, each with its value: 'vars: {message: …}'"
-        case "cases" if isinstance(value, dict):
-            return "start each case with '- case: NAME'"
-        case "cases":
-            return case_hint(value)
-        case "messages":
-            return f"write '- {{role: user, content: {text or '…'}}}' below it"
-        case "gate":
-            return "write the gate's settings, such as 'gate: {repeats: 3}'; most suites need none"
-        case "checks":
-            return "start each check with '- ', such as '- contains: refund'"
-        case "quarantine":
-            return "write 'quarantine: {owner: …, reason: …, review by: 2026-12-31}'"
-    return None
+    return {
+        "vars": "write the names that the prompt has between braces, each with its value: 'vars: {message: …}'",
+        "messages": f"write '- {{role: user, content: {text or '…'}}}' below it",
+        "gate": "write the gate's settings, such as 'gate: {repeats: 3}'; most suites need none",
+        "checks": "start each check with '- ', such as '- contains: refund'",
+        "quarantine": "write 'quarantine: {owner: …, reason: …, review by: 2026-12-31}'",
+    }.get(key)
 
 
 def case_hint(value: Json) -> str:

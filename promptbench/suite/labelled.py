@@ -1,16 +1,17 @@
-"""Answers that people have labelled, in a spreadsheet or in JSON Lines: a row says pass or fail of one answer."""
+"""Answers that people have labelled pass or fail, in a spreadsheet or in JSON Lines."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from promptbench.core.diagnostics import Code, Diagnostics, Location, did_you_mean
 from promptbench.core.types import Json
 from promptbench.tables.delimited import escape_formula, write_csv
 from promptbench.tables.grid import MAX_BYTES, GridCell, read_grid
-from promptbench.yaml.marked_json import parse_line
+from promptbench.yaml.marked_json import JsonLine, parse_line
 from promptbench.yaml.source import SourceError, read_source
 
 NEEDED = ("case", "label")
@@ -21,9 +22,9 @@ _LABELS = {"pass": True, "yes": True, "fail": False, "no": False}
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """One answer with its label. Without `answer` it is the one on record; `model` says of which model, if it must be.
+    """One answer with its label. `answer` and `model` are None if the row has none; then the answer is on record.
 
-    `location` gives the location of one of its columns.
+    `location` returns the location of a column.
     """
 
     case: str
@@ -34,7 +35,7 @@ class Labelled:
 
 
 def read_labelled(path: Path, shown: str, found: Diagnostics) -> list[Labelled]:
-    """The labelled rows of a file; those without a label are left out, and what is wrong goes to `found`."""
+    """Return the labelled rows of a file. Rows without a label are left out; errors go to `found`."""
     is_json = path.suffix.lower() in (".jsonl", ".ndjson")
     rows = (_json_rows if is_json else _table_rows)(path, shown, found)
     try:
@@ -43,16 +44,17 @@ def read_labelled(path: Path, shown: str, found: Diagnostics) -> list[Labelled]:
         found.add(Code.UNREADABLE_FILE, f"the file cannot be read: {error.strerror}", Location(shown))
         return []
     if not labelled and not found.errors:
-        hint = "write pass or fail into the column 'label'"
-        found.add(Code.NO_CASES, "no answer in this file has a label", Location(shown), hint=hint)
+        found.add(
+            Code.NO_CASES,
+            "no answer in this file has a label",
+            Location(shown),
+            hint="write pass or fail into the column 'label'",
+        )
     return labelled
 
 
 def sheet(rows: Iterable[Mapping[str, str]]) -> str:
-    """A CSV sheet for people to fill in: case, model, input and answer, and a column for the label.
-
-    A spreadsheet program runs nothing that stands in it.
-    """
+    """Return a CSV sheet to fill in: case, model, input, answer, and a column for the label. No cell is a formula."""
     cells = [[escape_formula(row.get(name, "")) for name in _SHEET] for row in rows]
     return write_csv([_SHEET, *cells], line_end="\n")
 
@@ -75,7 +77,7 @@ def _labelled(row: Mapping[str, Json], location: Callable[[str], Location], foun
             return None
     case = str(values["case"] if values["case"] is not None else "").strip()
     if not case:
-        found.add(Code.MISSING_KEY, "the row does not say of which case the answer is", location("case"))
+        found.add(Code.MISSING_KEY, "the row has no case", location("case"))
         return None
     answer, model = values["answer"], values["model"]
     return Labelled(
@@ -98,24 +100,20 @@ def _json_rows(path: Path, shown: str, found: Diagnostics) -> Iterator[_Row]:
         if line is None:
             continue
         if not isinstance(line.value, dict):
-            found.add(Code.WRONG_TYPE, "this line is no object", line.location(), hint='{"case": "…", "label": "pass"}')
+            found.add(
+                Code.WRONG_TYPE, "this line is not an object", line.location(), hint='{"case": "…", "label": "pass"}'
+            )
             continue
         keys = {str(key).strip().lower(): key for key in line.value}
         missing = [name for name in NEEDED if name not in keys]
         if missing:
-            _tell_missing(missing[0], list(keys), line.location(), found)
+            _report_missing(missing[0], list(keys), line.location(), found)
             continue
-        locations = _JsonPlaces(line.location, keys)
-        yield {name: line.value[key] for name, key in keys.items()}, locations
+        yield {name: line.value[key] for name, key in keys.items()}, partial(_json_location, line, keys)
 
 
-@dataclass(frozen=True, slots=True)
-class _JsonPlaces:
-    find: Callable[..., Location]
-    keys: Mapping[str, str]
-
-    def __call__(self, name: str) -> Location:
-        return self.find((self.keys[name],)) if name in self.keys else self.find()
+def _json_location(line: JsonLine, keys: Mapping[str, str], name: str) -> Location:
+    return line.location((keys[name],)) if name in keys else line.location()
 
 
 def _table_rows(path: Path, shown: str, found: Diagnostics) -> Iterator[_Row]:
@@ -125,7 +123,7 @@ def _table_rows(path: Path, shown: str, found: Diagnostics) -> Iterator[_Row]:
         return
     names = [str(cell.content).strip().lower() for cell in header]
     if missing := [name for name in NEEDED if name not in names]:
-        _tell_missing(missing[0], names, header[0].location, found)
+        _report_missing(missing[0], names, header[0].location, found)
         return
     for row in rows:
         cells = dict(zip(names, row, strict=False))
@@ -133,19 +131,14 @@ def _table_rows(path: Path, shown: str, found: Diagnostics) -> Iterator[_Row]:
             if cell.problem:
                 message, hint = cell.problem
                 found.add(Code.BAD_VALUE, message, cell.location, hint=hint)
-        yield {name: cell.content for name, cell in cells.items()}, _CellPlaces(cells, row[0].location)
+        yield {name: cell.content for name, cell in cells.items()}, partial(_cell_location, cells, row[0])
 
 
-@dataclass(frozen=True, slots=True)
-class _CellPlaces:
-    cells: Mapping[str, GridCell]
-    first: Location
-
-    def __call__(self, name: str) -> Location:
-        return self.cells[name].location if name in self.cells else self.first
+def _cell_location(cells: Mapping[str, GridCell], first: GridCell, name: str) -> Location:
+    return cells.get(name, first).location
 
 
-def _tell_missing(name: str, names: list[str], location: Location, found: Diagnostics) -> None:
+def _report_missing(name: str, names: list[str], location: Location, found: Diagnostics) -> None:
     guess = did_you_mean(name, names)
-    hint = f"did you mean '{name}' where it says '{guess}'?" if guess else f"the columns are {', '.join(COLUMNS)}"
-    found.add(Code.MISSING_KEY, f"there is no column '{name}'", location, hint=hint)
+    hint = f"did you mean '{name}' instead of '{guess}'?" if guess else f"the columns are {', '.join(COLUMNS)}"
+    found.add(Code.MISSING_KEY, f"column '{name}' not found", location, hint=hint)

@@ -14,7 +14,7 @@ from promptbench.suite.cases import SuiteCases, checks_as_written, read_case
 from promptbench.suite.file import GateFile, SuiteFile, field_name, is_case_file
 from promptbench.suite.models import Case, ModelEntry, Suite, Where
 from promptbench.suite.validation import check_keys_once, validate
-from promptbench.yaml.marked import Document, parse
+from promptbench.yaml.marked import YamlDocument, parse
 from promptbench.yaml.source import Source, SourceError, read_source
 
 _START = "a suite starts with the lines 'suite: NAME', 'prompt: FILE', 'models: …' and 'cases: …'"
@@ -51,13 +51,29 @@ def read(source: Source, path_of_file: Path, found: Diagnostics) -> Suite | None
     if file is None:
         file = _valid_part(document.value)
     elif not file.cases and not file.log:
-        hint = "write at least one case under 'cases:', or name a log under 'log:'"
-        found.add(Code.NO_CASES, "this suite has no cases", document.location(("cases",), key=True), hint=hint)
-    return _suite(file, cases, path_of_file, document, found)
+        found.add(
+            Code.NO_CASES,
+            "this suite has no cases",
+            document.location(("cases",), key=True),
+            hint="write at least one case under 'cases:', or name a log under 'log:'",
+        )
+    return Suite(
+        name=file.suite,
+        about=file.about,
+        path=path_of_file,
+        document=document,
+        prompts=tuple(file.prompt),
+        models=_models(file, document, found),
+        checks=checks_as_written(file.checks, Where(document, ("checks",))),
+        threshold=file.threshold,
+        logs=tuple(file.log),
+        accept=Rung(file.accept.replace(" ", "_")),
+        cases=cases,
+        gate=file.gate,
+    )
 
 
-def _cases(document: Document, path: Path, shown: str, found: Diagnostics) -> SuiteCases:
-    """Read the cases written in the suite, and note the files with more of them."""
+def _cases(document: YamlDocument, path: Path, shown: str, found: Diagnostics) -> SuiteCases:
     written: list[Case] = []
     files: list[tuple[str, Where]] = []
     listed = document.value.get("cases")
@@ -86,24 +102,7 @@ def _valid_part(value: dict[str, Json]) -> SuiteFile:
 _STAND_INS = {"suite": "?", "prompt": "?", "models": "?/?"}
 
 
-def _suite(file: SuiteFile, cases: SuiteCases, path: Path, document: Document, found: Diagnostics) -> Suite:
-    return Suite(
-        name=file.suite,
-        about=file.about,
-        path=path,
-        document=document,
-        prompts=tuple(file.prompt),
-        models=_models(file, document, found),
-        checks=checks_as_written(file.checks, Where(document, ("checks",))),
-        threshold=file.threshold,
-        logs=tuple(file.log),
-        accept=Rung(file.accept.replace(" ", "_")),
-        cases=cases,
-        gate=file.gate,
-    )
-
-
-def _models(file: SuiteFile, document: Document, found: Diagnostics) -> tuple[ModelEntry, ...]:
+def _models(file: SuiteFile, document: YamlDocument, found: Diagnostics) -> tuple[ModelEntry, ...]:
     entries = []
     for index, item in enumerate(file.models):
         where = Where(document, ("models", index))

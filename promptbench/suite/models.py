@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from promptbench.core.diagnostics import Diagnostics, Location
 from promptbench.core.types import Json, Message, ModelRef, Rung
 from promptbench.suite.file import CHECK_OPTIONS, GateFile, field_name, option_of, path_in_file
-from promptbench.yaml.marked import Document
+from promptbench.yaml.marked import YamlDocument
 
 
 class Marked(Protocol):
@@ -142,7 +142,7 @@ class Suite:
     name: str
     about: str | None
     path: Path
-    document: Document
+    document: YamlDocument
     prompts: tuple[str, ...]
     models: tuple[ModelEntry, ...]
     checks: tuple[WrittenCheck, ...]

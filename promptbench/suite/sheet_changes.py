@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from promptbench.core.canonical import canonical
@@ -17,7 +18,7 @@ from promptbench.suite.file import field_name, is_case_file
 from promptbench.suite.models import Case, Suite, Where
 from promptbench.suite.sheets import SheetCase
 from promptbench.suite.tables import CaseEntry, Fields, fields_of, is_same_data
-from promptbench.yaml.marked import Document
+from promptbench.yaml.marked import YamlDocument
 
 # Case files that are themselves spreadsheets, which are not rewritten.
 _SPREADSHEETS = (".csv", ".xlsx")
@@ -40,9 +41,13 @@ class SheetCases:
                 continue
             if case.name in self.numbers:
                 first = self.read[self.numbers[case.name]][0].location(("case",))
-                message = f"two cases are named '{case.name}': at {first} and {row.location(('case',))}"
-                hint = "give each case a name of its own"
-                diagnostics.add(Code.DUPLICATE_NAME, message, row.location(("case",)), hint=hint, related=first)
+                diagnostics.add(
+                    Code.DUPLICATE_NAME,
+                    f"two cases are named '{case.name}': at {first} and {row.location(('case',))}",
+                    row.location(("case",)),
+                    hint="give each case a name of its own",
+                    related=first,
+                )
             self.numbers.setdefault(case.name, len(self.read))
             self.read.append((row, case))
             yield case
@@ -79,7 +84,7 @@ def known_cases(suite: Suite) -> list[KnownCase]:
     paths = {(folder / name).as_posix(): suite.path.parent / name for name in files}
     known = []
     for case in suite.cases.scan(Diagnostics()):
-        if isinstance(case.where.document, Document):
+        if isinstance(case.where.document, YamlDocument):
             number = int(case.where.path[1])
             known.append(KnownCase(case, fields_of(case), suite.path, number, comments[number]))
         else:
@@ -93,7 +98,7 @@ def known_cases(suite: Suite) -> list[KnownCase]:
 class SheetChanges:
     """What a sheet changes. `missing` are cases of the suite that are not in the sheet."""
 
-    added: list[tuple[Mapping[str, Json], str]] = field(default_factory=list)
+    added: list[Change] = field(default_factory=list)
     changed: list[tuple[KnownCase, Change]] = field(default_factory=list)
     renamed: list[tuple[str, str]] = field(default_factory=list)
     missing: list[KnownCase] = field(default_factory=list)
@@ -113,21 +118,30 @@ def changes_of(known: Sequence[KnownCase], rows: SheetCases, diagnostics: Diagno
         content = _content(fields)
         old = by_name.get(case.name) or (gone.pop(content, None) if times[content] == 1 else None)
         if old is None:
-            changes.added.append((_with_spaces(row.value), row.comment or ""))
+            changes.added.append(Change(_with_spaces(row.value), row.comment or ""))
             continue
         found.add(old.case.name)
         location = row.location(("case",))
         data = _data(old, row.value, fields)
         comment = None if row.comment == (old.comment or "") else row.comment
         if comment and old.comment is None:
-            message = f"the comment of '{case.name}' is lost: {old.path.name} cannot hold comments"
-            diagnostics.add(Code.BAD_VALUE, message, location, hint="write it under 'note'", severity=Severity.WARNING)
+            diagnostics.add(
+                Code.BAD_VALUE,
+                f"the comment of '{case.name}' is lost: {old.path.name} cannot hold comments",
+                location,
+                hint="write it under 'note'",
+                severity=Severity.WARNING,
+            )
             comment = None
         if comment is None and is_same_data(data, old.case.where.value):
             changes.unchanged += 1
         elif old.in_spreadsheet:
-            hint = "change it there, or remove the row here"
-            diagnostics.add(Code.BAD_VALUE, f"the case '{case.name}' is in {old.path.name}", location, hint=hint)
+            diagnostics.add(
+                Code.BAD_VALUE,
+                f"the case '{case.name}' is in {old.path.name}",
+                location,
+                hint="change it there, or remove the row here",
+            )
         else:
             if case.name != old.case.name:
                 changes.renamed.append((old.case.name, case.name))
@@ -152,15 +166,11 @@ def _data(old: KnownCase, written: Mapping[str, Json], fields: Fields) -> dict[s
         if (name in old.fields) == (name in fields) and is_same_data(old.fields.get(name), fields.get(name)):
             data[key] = value
         elif name in fields:
-            data[key] = _in_order(value, written[name])
+            new = written[name]
+            both = isinstance(value, dict) and isinstance(new, dict)
+            data[key] = {**{inner: new[inner] for inner in value if inner in new}, **new} if both else new
     names = {field_name(key) for key in data}
     return data | _with_spaces({key: value for key, value in written.items() if key not in names})
-
-
-def _in_order(old: Json, new: Json) -> Json:
-    if isinstance(old, dict) and isinstance(new, dict):
-        return {**{key: new[key] for key in old if key in new}, **new}
-    return new
 
 
 def changed_files(suite: Suite, changes: SheetChanges, *, remove: bool) -> dict[Path, tuple[bytes, bytes]]:
@@ -180,27 +190,14 @@ def changed_files(suite: Suite, changes: SheetChanges, *, remove: bool) -> dict[
     for path in sorted({*edits, *([target] if changes.added else [])}, key=lambda path: path == suite.path):
         before = path.read_bytes()
         added = changes.added if path == target else ()
-        write = _suite_file if path == suite.path else _json_lines
-        after = write(before, suite.document.source.path, edits.get(path, {}), added)
+        edit = partial(edit_cases, shown=suite.document.source.path) if path == suite.path else edit_lines
+        after = edit(before, changes=edits.get(path, {}), added=added)
         if after != before:
             files[path] = before, after
     return files
 
 
-_NewCases = Sequence[tuple[Mapping[str, Json], str]]
-
-
-def _suite_file(before: bytes, shown: str, edits: Mapping[int, Change | None], added: _NewCases) -> bytes:
-    return edit_cases(before, shown, edits, [Change(data, comment) for data, comment in added])
-
-
-def _json_lines(before: bytes, shown: str, edits: Mapping[int, Change | None], added: _NewCases) -> bytes:
-    data = {number: change.data if change else None for number, change in edits.items()}
-    return edit_lines(before, data, [item for item, _ in added])
-
-
 def _target_of_new_cases(suite: Suite) -> Path:
-    """Return the suite file, or the case file if the suite's only cases are in one."""
     listed = suite.document.value.get("cases")
     if not is_case_file(listed):
         return suite.path

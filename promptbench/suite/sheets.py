@@ -120,8 +120,12 @@ def read_columns(header: GridRow, diagnostics: Diagnostics) -> SheetColumns:
         columns.append(None if path is None else SheetColumn(path, cell.location))
     if ("case",) not in first:
         columns = []
-        hint = "name the column with the names of the cases 'case'"
-        diagnostics.add(Code.MISSING_KEY, "column 'case' not found", header[0].location, hint=hint)
+        diagnostics.add(
+            Code.MISSING_KEY,
+            "column 'case' not found",
+            header[0].location,
+            hint="name the column with the names of the cases 'case'",
+        )
     for (root, *below), location in first.items():
         if root == "value" and ("check", *below) not in first:
             name = " ".join(("check", *below)).strip()
@@ -133,7 +137,10 @@ def read_columns(header: GridRow, diagnostics: Diagnostics) -> SheetColumns:
 def read_row(columns: SheetColumns, row: GridRow, diagnostics: Diagnostics) -> SheetCase | None:
     """Return a row as a case; None, with errors in `diagnostics`, if a cell cannot be read."""
     before = len(diagnostics)
-    case = SheetCase({}, row[0].location, comment=_comment(columns, row))
+    has_comment = any(column and column.path == _COMMENT_PATH for column in columns)
+    commented = [cell for column, cell in zip(columns, row, strict=False) if column and column.path == _COMMENT_PATH]
+    comment = "".join(str(read_cell(cell, "text", Diagnostics())) for cell in commented[:1]) if has_comment else None
+    case = SheetCase({}, row[0].location, comment=comment)
     pairs: dict[str, dict[str, GridCell]] = {}
     for index, cell in enumerate(row):
         column = columns[index] if index < len(columns) else None
@@ -142,8 +149,12 @@ def read_row(columns: SheetColumns, row: GridRow, diagnostics: Diagnostics) -> S
         if cell.empty or (column and column.path in ((), _COMMENT_PATH)) or _has_problem(cell, diagnostics):
             continue
         if column is None:
-            hint = "write a heading for its column, or empty it"
-            diagnostics.add(Code.UNKNOWN_KEY, "this cell has no heading", cell.location, hint=hint)
+            diagnostics.add(
+                Code.UNKNOWN_KEY,
+                "this cell has no heading",
+                cell.location,
+                hint="write a heading for its column, or empty it",
+            )
             continue
         root, *below = column.path
         if root in ("check", "value"):
@@ -152,13 +163,6 @@ def read_row(columns: SheetColumns, row: GridRow, diagnostics: Diagnostics) -> S
             _put(case, column, cell, diagnostics)
     _put_checks(case, pairs, diagnostics)
     return case if len(diagnostics) == before else None
-
-
-def _comment(columns: SheetColumns, row: GridRow) -> str | None:
-    at = next((index for index, column in enumerate(columns) if column and column.path == _COMMENT_PATH), None)
-    if at is None:
-        return None
-    return str(read_cell(row[at], "text", Diagnostics())) if at < len(row) else ""
 
 
 def _has_problem(cell: GridCell, diagnostics: Diagnostics) -> bool:
@@ -201,13 +205,21 @@ def _put(case: SheetCase, column: SheetColumn, cell: GridCell, diagnostics: Diag
     content = read_cell(cell, "value" if below else KINDS[root], diagnostics)
     looks_like_data = str(cell.content).lstrip().startswith(("{", "["))
     if column.path in (("expect",), ("vars",)) and isinstance(content, str) and looks_like_data:
-        hint = 'write {"team": "billing"}, or a column expect.team; put a text that begins so in double quotes'
-        diagnostics.add(Code.BAD_VALUE, "invalid JSON", cell.location, hint=hint)
+        diagnostics.add(
+            Code.BAD_VALUE,
+            "invalid JSON",
+            cell.location,
+            hint='write {"team": "billing"}, or a column expect.team; put a text that begins so in double quotes',
+        )
         return
     is_mapping = isinstance(case.value.get(root), dict)
     if (root,) in case.cells or (not below and is_mapping):
-        message = f"'{root}' is set both in one cell and by field"
-        diagnostics.add(Code.DUPLICATE_KEY, message, cell.location, hint="empty one of them")
+        diagnostics.add(
+            Code.DUPLICATE_KEY,
+            f"'{root}' is set both in one cell and by field",
+            cell.location,
+            hint="empty one of them",
+        )
     if not below:
         case.value[root] = content
     elif (root,) not in case.cells:
@@ -224,8 +236,12 @@ def _put_checks(case: SheetCase, pairs: dict[str, dict[str, GridCell]], diagnost
             case.cells["checks", index] = case.cells[("checks",)]
     for pair in (pairs[number] for number in sorted(pairs, key=lambda number: int(number or 1))):
         if "check" not in pair:
-            hint = "name a check in the cell next to it, such as contains"
-            diagnostics.add(Code.MISSING_KEY, "this value has no check", pair["value"].location, hint=hint)
+            diagnostics.add(
+                Code.MISSING_KEY,
+                "this value has no check",
+                pair["value"].location,
+                hint="name a check in the cell next to it, such as contains",
+            )
             continue
         argument = read_cell(pair["value"], "value", diagnostics) if "value" in pair else None
         name = read_cell(pair["check"], "text", diagnostics)

@@ -56,7 +56,7 @@ class CaseTable:
 def fields_of(case: Case) -> Fields:
     """Return what a case sets. Equal cases have equal fields, in whatever order and spelling they are written."""
     raw = {field_name(key): value for key, value in case.where.value.items()}
-    quarantine = case.quarantine
+    quarantine, note = case.quarantine, raw.get("note")
     fields = {
         "case": case.name,
         "vars": dict(case.variables),
@@ -69,17 +69,13 @@ def fields_of(case: Case) -> Fields:
         "quarantine": {key.replace("_", " "): value for key, value in asdict(quarantine).items()}
         if quarantine
         else None,
-        "note": _plain(raw["note"]) if raw.get("note") is not None else None,
+        "note": None if note is None else str(note).lower() if isinstance(note, bool) else str(note),
         "origin": raw.get("origin"),
     }
     fields = {key: value for key, value in fields.items() if value not in (None, {}, [])}
     # `expect: null` is a value, so None cannot stand for its absence.
     fields |= {"expect": case.expect} if case.has_expect else {}
     return fields | ({"should_be": case.should_be} if case.has_wish else {})
-
-
-def _plain(value: Json) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _check(spec: WrittenCheck) -> dict[str, Json]:
@@ -107,7 +103,12 @@ def table_of(entries: Sequence[CaseEntry], variables: Iterable[str] = (), *, csv
     Raises ValueError, with the case's name, for a case that a sheet cannot hold.
     """
     writer = _RowWriter(entries, variables, partial(_written, csv=csv))
-    rows = [writer.row(entry) for entry in entries]
+    rows: list[dict[str, Content]] = []
+    for entry in entries:
+        try:
+            rows.append(writer.row(entry))
+        except ValueError as error:
+            raise ValueError(f"a sheet cannot hold the case '{entry.fields['case']}': {error}") from None
     used = set().union(*rows)
     pairs = max([2, *(int(name.partition(" ")[2] or 1) for name in used if name.startswith("check"))])
     whole_expect = "expect" in used or not writer.columns["expect"]
@@ -141,12 +142,6 @@ class _RowWriter:
         self._names = {field: frozenset(names) for field, names in self.columns.items()}
 
     def row(self, entry: CaseEntry) -> dict[str, Content]:
-        try:
-            return self._cells(entry)
-        except ValueError as error:
-            raise ValueError(f"a sheet cannot hold the case '{entry.fields['case']}': {error}") from None
-
-    def _cells(self, entry: CaseEntry) -> dict[str, Content]:
         cells: dict[str, Content] = {COMMENT: self._write(entry.comment, "text", COMMENT)} if entry.comment else {}
         for field, value in entry.fields.items():
             if field == "checks":
@@ -179,7 +174,6 @@ def _number(index: int) -> str:
 
 
 def _names(entries: Sequence[CaseEntry], field: str, names: Iterable[str] = ()) -> Sequence[str]:
-    """Return the keys of a field that become headings, or () if there are too many."""
     found = dict.fromkeys(name for name in names if _is_heading(name))
     for entry in entries:
         value = entry.fields.get(field)

@@ -60,10 +60,13 @@ def check_keys_once(kind: type[BaseModel], value: Json, path: _Path, document: M
         name = field_name(key)
         other = first.setdefault(name, key)
         if other != key and name in kind.model_fields:
-            location = document.location((*path, key), key=True)
-            message = f"duplicate key: '{key}' is the same as '{other}'"
-            related = document.location((*path, other), key=True)
-            found.add(Code.DUPLICATE_KEY, message, location, hint="keep one of the two", related=related)
+            found.add(
+                Code.DUPLICATE_KEY,
+                f"duplicate key: '{key}' is the same as '{other}'",
+                document.location((*path, key), key=True),
+                hint="keep one of the two",
+                related=document.location((*path, other), key=True),
+            )
 
 
 def _without(value: Json, paths: list[_Path]) -> Json:
@@ -115,8 +118,12 @@ class _Reporter:
             self._add(Code.MISSING_KEY, f"nothing is written after '{path[-1]}:'", path, hint)
         elif wrong in _EXPECTED:
             name = f"'{key}'" if named else _item_name(loc)
-            message = f"{name} must be {_KEYED.get(key, _EXPECTED[wrong])}, not {_described(value)}"
-            self._add(Code.WRONG_TYPE, message, path, _instead(loc, key, wrong, value))
+            self._add(
+                Code.WRONG_TYPE,
+                f"{name} must be {_KEYED.get(key, _EXPECTED[wrong])}, not {_described(value)}",
+                path,
+                _instead(loc, key, wrong, value),
+            )
         elif wrong in CHECK_OPTIONS:
             written = next(name for name in value if field_name(name) == wrong)
             choices = [choice for choice in READINGS if choice] if wrong == "reading" else []
@@ -136,9 +143,12 @@ class _Reporter:
         path = (*self.prefix, *path_in_file(loc, self.root))
         written, location = str(path[-1]), self.document.location(path, key=True)
         known = [name.replace("_", " ") for name in _fields_at(self.kind, loc)]
-        around = _mapping_at(self.document.value, path[:-1])
+        around = self.document.value
+        for step in path[:-1]:
+            around = around[step]
         guess = known_key(written, known, [str(key) for key in around])
-        above = _blank_above(written, around)
+        names = list(around)
+        above = names[names.index(written) - 1] if written in names[1:] else None
         message, hint = f"unknown key '{written}'", key_hint(written, value, known, guess)
         if odd := ODD.search(written):
             location = replace(location, column=location.column + odd.start(), length=1)
@@ -146,11 +156,9 @@ class _Reporter:
             message = f"there is {odd_kind} (U+{ord(odd[0]):04X}) here"
         elif "model" in known and isinstance(value, str) and "/" not in written:
             guess, hint = "model", f"write it as {written}/{value}"
-        elif above:
-            guess, hint = (
-                None,
-                f"if '{written}' is one of the {above}, indent its line by two spaces more than '{above}:'",
-            )
+        elif above in ("vars", "expect") and around[above] is None:
+            guess = None
+            hint = f"if '{written}' is one of the {above}, indent its line by two spaces more than '{above}:'"
         self.found.add(Code.UNKNOWN_KEY, message, location, hint=hint)
         return guess
 
@@ -158,21 +166,7 @@ class _Reporter:
         self.found.add(code, message, self.document.location(path), hint=hint)
 
 
-def _mapping_at(value: Json, path: _Path) -> dict[str, Json]:
-    for step in path:
-        value = value[step]
-    return value if isinstance(value, dict) else {}
-
-
-def _blank_above(written: str, around: dict[str, Json]) -> str | None:
-    """Return `vars` or `expect` if it is right above an unknown key and empty."""
-    names = list(around)
-    above = names[names.index(written) - 1] if written in names[1:] else None
-    return above if above in ("vars", "expect") and around[above] is None else None
-
-
 def _item_name(loc: _Path) -> str:
-    """Return what to call an entry of a list; only a case is validated on its own."""
     return (
         {"checks": "a check", "messages": "a message", "models": "a model", "tags": "a tag"}.get(str(loc[0]), "this")
         if loc
@@ -181,7 +175,6 @@ def _item_name(loc: _Path) -> str:
 
 
 def _instead(loc: _Path, key: str, wrong: str, value: Json) -> str | None:
-    """Return the hint for a value of the wrong type; without `loc` it is a case."""
     if not loc:
         return case_hint(value)
     if loc[0] == "messages" and len(loc) == 2:
@@ -190,24 +183,18 @@ def _instead(loc: _Path, key: str, wrong: str, value: Json) -> str | None:
 
 
 def _reason(item: Any) -> str:
-    context = item.get("ctx") or {}
-    match item["type"]:
-        case "literal_error":
-            return f"this must be {context['expected']}"
-        case "string_too_short":
-            return "this must not be empty"
-        case "too_short":
-            return "this needs at least one entry"
-        case "greater_than_equal":
-            return f"this must be at least {context['ge']:g}"
-        case "greater_than":
-            return f"this must be more than {context['gt']:g}"
-        case "less_than_equal":
-            return f"this must be at most {context['le']:g}"
-        case _:
-            return str(item["msg"])
+    reason = _REASONS.get(item["type"])
+    return reason.format(**(item.get("ctx") or {})) if reason else str(item["msg"])
 
 
+_REASONS = {
+    "literal_error": "this must be {expected}",
+    "string_too_short": "this must not be empty",
+    "too_short": "this needs at least one entry",
+    "greater_than_equal": "this must be at least {ge:g}",
+    "greater_than": "this must be more than {gt:g}",
+    "less_than_equal": "this must be at most {le:g}",
+}
 _EMPTY = {
     "cases": "write at least one case below it: '- case: what it is about'",
     "prompt": "write the name of the prompt's file: 'prompt: FILE.prompt'",

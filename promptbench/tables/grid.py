@@ -86,8 +86,12 @@ def _csv_rows(path: Path, shown: str, diagnostics: Diagnostics) -> Iterator[Grid
             if any(cell.strip() for cell in cells):
                 yield _csv_row(cells, source, line)
     except csv.Error as error:
-        hint = "quote a text that contains a quotation mark, a comma or a line break, and double inner quotation marks"
-        diagnostics.add(Code.BAD_VALUE, f"invalid CSV: {error}", source.location(reader.line, 1), hint=hint)
+        diagnostics.add(
+            Code.BAD_VALUE,
+            f"invalid CSV: {error}",
+            source.location(reader.line, 1),
+            hint="quote a text with a quotation mark, comma or line break, and double the inner quotation marks",
+        )
 
 
 def _csv_row(cells: list[str], source: Source, line: int) -> GridRow:
@@ -122,9 +126,13 @@ def _warn_about_other_sheets(sheets: Sequence[Any], shown: str, diagnostics: Dia
     for sheet in sheets:
         rows = islice(read_rows(sheet), MAX_TITLE_ROWS)
         if any(is_heading(cell.value, heading) for _, cells in rows for cell in cells):
-            message = f"the sheet '{sheet.title}' also has a column '{heading}', but only the first sheet is read"
-            hint = "move its rows to the first sheet, or to a workbook of their own"
-            diagnostics.add(Code.BAD_VALUE, message, Location(shown), hint=hint, severity=Severity.WARNING)
+            diagnostics.add(
+                Code.BAD_VALUE,
+                f"the sheet '{sheet.title}' also has a column '{heading}', but only the first sheet is read",
+                Location(shown),
+                hint="move its rows to the first sheet, or to a workbook of their own",
+                severity=Severity.WARNING,
+            )
 
 
 def _sheet_rows(sheet: Any, shown: str) -> Iterator[GridRow]:

@@ -89,7 +89,6 @@ def merged_ranges(sheet: Any) -> list[str]:
 
 
 def _check_size(source: BinaryIO) -> None:
-    """Raise WorkbookError for an archive that is damaged, or that expands like a bomb."""
     try:
         with zipfile.ZipFile(source) as archive:
             size = sum(item.file_size for item in archive.infolist())

@@ -85,24 +85,20 @@ def _write_sheet(target: Any, sheet: Sheet, lists: list[Sequence[str]]) -> None:
     body = _text_cell(target, "")
     body.alignment = Alignment(wrap_text=True, vertical="top")
     for row in sheet.rows:
-        target.append([None if content == "" else _body_cell(target, content, body) for content in row])
+        target.append([None if content == "" else _text_cell(target, content, body) for content in row])
 
 
-def _body_cell(target: Any, content: str | int | bool, body: Any) -> Any:
+def _text_cell(target: Any, content: str | int | bool, like: Any = None) -> Any:
+    """Return a cell with text that is never a formula, or another value, in the style of the cell `like`."""
     from openpyxl.cell import WriteOnlyCell
 
     cell = WriteOnlyCell(target, content)
-    cell._style = copy(body._style)
+    if like is None:
+        cell.number_format = "@"
+    else:
+        cell._style = copy(like._style)
     if isinstance(content, str):
         cell.data_type = "s"
-    return cell
-
-
-def _text_cell(target: Any, text: str) -> Any:
-    from openpyxl.cell import WriteOnlyCell
-
-    cell = WriteOnlyCell(target, text)
-    cell.data_type, cell.number_format = "s", "@"
     return cell
 
 
@@ -118,39 +114,28 @@ def annotate_workbook(path: Path, comments: Mapping[str, str]) -> bytes:
     Args:
         comments: Texts by cell name, such as `B7`.
     """
+    from openpyxl.comments import Comment
+    from openpyxl.styles import PatternFill
+
     with path.open("rb") as source, open_workbook(source, formulas=True, editable=True) as book:
         sheet = visible_sheets(book)[0]
-        _remove_comments(sheet)
+        for cell in (cell for row in sheet.iter_rows() for cell in row if cell.comment):
+            # The notes at the headings are ours too, and not red.
+            if cell.comment.author == _AUTHOR and cell.fill.start_color.rgb == _RED:
+                _, separator, other = cell.comment.text.partition(_SEPARATOR)
+                cell.comment = Comment(other, "") if separator else None
+                cell.fill = PatternFill()
         by_cell: dict[str, list[str]] = {}
         for name, text in comments.items():
             # Only the first of merged cells can have a comment.
             areas = (area for area in sheet.merged_cells.ranges if name in area)
             by_cell.setdefault(next((area.start_cell.coordinate for area in areas), name), []).append(text)
         for name, texts in by_cell.items():
-            _add_comment(sheet[name], "\n".join(texts))
+            cell = sheet[name]
+            other = [cell.comment.text] if cell.comment else []
+            cell.comment = Comment(_SEPARATOR.join(["\n".join(texts), *other]), _AUTHOR, width=360, height=120)
+            cell.fill = PatternFill("solid", start_color=_RED)
         return _saved(book)
-
-
-def _add_comment(cell: Any, text: str) -> None:
-    from openpyxl.comments import Comment
-    from openpyxl.styles import PatternFill
-
-    other = f"{_SEPARATOR}{cell.comment.text}" if cell.comment else ""
-    cell.comment = Comment(text + other, _AUTHOR, width=360, height=120)
-    cell.fill = PatternFill("solid", start_color=_RED)
-
-
-def _remove_comments(sheet: Any) -> None:
-    from openpyxl.comments import Comment
-    from openpyxl.styles import PatternFill
-
-    for row in sheet.iter_rows():
-        for cell in row:
-            # The notes at the headings are ours too, and not red.
-            if cell.comment and cell.comment.author == _AUTHOR and cell.fill.start_color.rgb == _RED:
-                _, separator, other = cell.comment.text.partition(_SEPARATOR)
-                cell.comment = Comment(other, "") if separator else None
-                cell.fill = PatternFill()
 
 
 def _saved(book: Any) -> bytes:

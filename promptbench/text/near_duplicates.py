@@ -48,7 +48,7 @@ class NearDuplicates:
         bands = [(start, signature[start : start + _BAND]) for start in range(0, _BINS, _BAND)]
         for band in bands:
             group = self._by_band.get(band)
-            if group is not None and _estimate_similarity(signature, self._first[group]) >= _MIN_SHARE:
+            if group is not None and sum(map(int.__eq__, signature, self._first[group])) >= _MIN_SHARE * _BINS:
                 return group
         group = self._add_group(signature)
         for band in bands:
@@ -72,7 +72,3 @@ def _compute_signature(words: tuple[str, ...]) -> _Signature:
         if smallest[index % _BINS] < 0:
             smallest[index % _BINS] = smallest[(index + 1) % _BINS]
     return tuple(smallest)
-
-
-def _estimate_similarity(one: _Signature, other: _Signature) -> float:
-    return sum(map(int.__eq__, one, other)) / _BINS

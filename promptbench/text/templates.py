@@ -104,7 +104,6 @@ def join(parts: Sequence[Part]) -> str:
 
 
 def _escape(run: re.Match[str]) -> str:
-    """Return the escaped form of a run of braces."""
     count = len(run[0])
     if run.string[: run.start()].endswith("\\"):
         # A backslash before an escaped pair would escape the escape, so a single brace separates them.

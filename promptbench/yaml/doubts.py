@@ -9,7 +9,8 @@ from typing import Any
 import yaml
 
 from promptbench.core.diagnostics import Code, Diagnostics, Location, Severity
-from promptbench.yaml.syntax_hint import CURLY, Loader, in_curly, quote
+from promptbench.yaml.hints import Loader
+from promptbench.yaml.text import CURLY, in_curly, quote
 
 _AMPERSAND = re.compile(r"[:\-,\[{] *&\w")
 _HASH = re.compile(r"(?<=[^\s:] )#[^\s#]")
@@ -26,111 +27,81 @@ def report_doubts(text: str, root: yaml.Node, location: _Span, found: Diagnostic
     """Add to `found` what is doubtful in a text that parsed as `root`."""
     if "&" in text and _AMPERSAND.search(text):
         _report_anchors(text, location, found)
-    # Visiting all scalars takes half as long as parsing, so look for signs of trouble in the text first.
+    # Visiting all nodes takes half as long as parsing, so look for signs of trouble in the text first.
     hashes = [match for match in _HASH.finditer(text) if _may_be_plain(text, match.start())] if "#" in text else []
     curly = not text.isascii() and _CURLY.search(text)
-    if _TIGHT.search(text):
-        _report_tight(root, location, found)
-    if not hashes and not curly:
+    tight = _TIGHT.search(text)
+    if not (hashes or curly or tight):
         return
-    scalars = list(_scalars(root))
-    if hashes:
-        _report_comments(text, hashes, [node for _, node in scalars], location, found)
-    for is_key, node in scalars if curly else ():
-        _report_curly(is_key, node, location, found)
+    plain: dict[int, yaml.ScalarNode] = {}
+    for is_key, node in _nodes(root):
+        if tight and isinstance(node, yaml.MappingNode) and node.flow_style:
+            _report_tight(node, location, found)
+        elif isinstance(node, yaml.ScalarNode) and not node.style:
+            plain[node.end_mark.index] = node
+            if curly:
+                _report_curly(is_key, node, location, found)
+    for match in hashes:
+        # An unquoted text that YAML cuts at ` #word`, where a comment starts.
+        node = plain.get(match.start() - 1)
+        if node is not None and node.start_mark.index != node.end_mark.index:
+            end = text.find("\n", match.start())
+            whole = text[node.start_mark.index : end if end >= 0 else len(text)].rstrip()
+            found.add(
+                Code.COMMENT_IN_TEXT,
+                "everything after # is a comment, not part of the text",
+                location(match.start(), node.start_mark.index + len(whole)),
+                hint=f"put the whole text in quotes: {quote(whole)}; a comment has a space behind its #",
+                severity=Severity.WARNING,
+            )
 
 
 def _may_be_plain(text: str, end: int) -> bool:
-    """Return whether the text before `end` on its line may be unquoted."""
     line = text[text.rfind("\n", 0, end) + 1 : end]
     return "'" not in line and '"' not in line
 
 
-def _scalars(root: yaml.Node) -> Iterator[tuple[bool, yaml.ScalarNode]]:
-    """Yield each scalar once, with whether it is a key."""
+def _nodes(root: yaml.Node) -> Iterator[tuple[bool, Any]]:
+    """Yield each node once, with whether it is a key."""
     todo, seen = [(False, root)], set()
     while todo:
         is_key, node = todo.pop()
-        if id(node) in seen:
-            continue
-        seen.add(id(node))
-        if isinstance(node, yaml.ScalarNode):
+        if id(node) not in seen:
+            seen.add(id(node))
             yield is_key, node
-        elif isinstance(node, yaml.SequenceNode):
-            todo += [(False, item) for item in node.value]
-        elif isinstance(node, yaml.MappingNode):
-            todo += [pair for key, value in node.value for pair in ((True, key), (False, value))]
+            if isinstance(node, yaml.SequenceNode):
+                todo += [(False, item) for item in node.value]
+            elif isinstance(node, yaml.MappingNode):
+                todo += [pair for key, value in node.value for pair in ((True, key), (False, value))]
 
 
-def _report_tight(root: yaml.Node, location: _Span, found: Diagnostics) -> None:
-    """Report `{name:value}`, which YAML reads as one key without a value."""
-    for mapping in _mappings(root):
-        for key, value in mapping.value if mapping.flow_style else ():
-            blank = value.start_mark.index == value.end_mark.index
-            tight = _TIGHT_NAME.fullmatch(key.value) if isinstance(key, yaml.ScalarNode) and not key.style else None
-            if blank and tight:
-                name = tight["name"]
-                message = f"there is no space after the colon of '{name}'"
-                at = location(key.start_mark.index, key.end_mark.index)
-                found.add(Code.YAML_SYNTAX, message, at, hint=f"write '{name}: '")
-
-
-def _mappings(root: yaml.Node) -> Iterator[Any]:
-    todo, seen = [root], set()
-    while todo:
-        node = todo.pop()
-        if id(node) in seen:
-            continue
-        seen.add(id(node))
-        if isinstance(node, yaml.SequenceNode):
-            todo += node.value
-        elif isinstance(node, yaml.MappingNode):
-            yield node
-            todo += [part for pair in node.value for part in pair]
+def _report_tight(mapping: yaml.MappingNode, location: _Span, found: Diagnostics) -> None:
+    # YAML reads `{name:value}` as one key without a value.
+    for key, value in mapping.value:
+        tight = _TIGHT_NAME.fullmatch(key.value) if isinstance(key, yaml.ScalarNode) and not key.style else None
+        if tight and value.start_mark.index == value.end_mark.index:
+            found.add(
+                Code.YAML_SYNTAX,
+                f"there is no space after the colon of '{tight['name']}'",
+                location(key.start_mark.index, key.end_mark.index),
+                hint=f"write '{tight['name']}: '",
+            )
 
 
 def _report_anchors(text: str, location: _Span, found: Diagnostics) -> None:
     """Report anchors without an alias: most likely a text that starts with &."""
-    named: dict[str, tuple[int, int]] = {}
-    events: Iterator[Any] = yaml.parse(text, Loader=Loader)
-    for event in events:
-        anchor = getattr(event, "anchor", None) or ""
-        if isinstance(event, yaml.AliasEvent):
-            named.pop(anchor, None)
-        elif anchor and type(event) is yaml.ScalarEvent:
-            named[anchor] = _span(event)
-    for start, end in named.values():
-        message, written = "a text that starts with & needs quotes", quote(text[start:end].rstrip())
-        found.add(Code.YAML_FEATURE, message, location(start, end), hint=f"write it as {written}")
-
-
-def _span(event: Any) -> tuple[int, int]:
-    return event.start_mark.index, event.end_mark.index
-
-
-def _report_comments(
-    text: str, hashes: list[re.Match[str]], scalars: list[yaml.ScalarNode], location: _Span, found: Diagnostics
-) -> None:
-    """Report unquoted texts that YAML cuts at ` #word`, where a comment starts."""
-    plain = {node.end_mark.index: node for node in scalars if not node.style}
-    for match in hashes:
-        node = plain.get(match.start() - 1)
-        if node is None or node.start_mark.index == node.end_mark.index:
-            continue
-        end = text.find("\n", match.start())
-        whole = text[node.start_mark.index : end if end >= 0 else len(text)].rstrip()
-        start = match.start()
-        found.add(
-            Code.COMMENT_IN_TEXT,
-            "everything after # is a comment, not part of the text",
-            location(start, node.start_mark.index + len(whole)),
-            hint=f"put the whole text in quotes: {quote(whole)}; a comment has a space behind its #",
-            severity=Severity.WARNING,
-        )
+    events: list[Any] = list(yaml.parse(text, Loader=Loader))
+    aliases = {event.anchor for event in events if isinstance(event, yaml.AliasEvent)}
+    scalars: list[Any] = [event for event in events if isinstance(event, yaml.ScalarEvent) and event.anchor]
+    for event in scalars:
+        if event.anchor not in aliases:
+            start, end = event.start_mark.index, event.end_mark.index
+            message, written = "a text that starts with & needs quotes", quote(text[start:end].rstrip())
+            found.add(Code.YAML_FEATURE, message, location(start, end), hint=f"write it as {written}")
 
 
 def _report_curly(is_key: bool, node: yaml.ScalarNode, location: _Span, found: Diagnostics) -> None:
-    inner = None if node.style else in_curly(node.value)
+    inner = in_curly(node.value)
     if inner is None:
         return
     message = "these word-processor quotation marks are part of the text"
@@ -139,5 +110,6 @@ def _report_curly(is_key: bool, node: yaml.ScalarNode, location: _Span, found: D
         message = "these word-processor quotation marks are part of the name"
         hint = f"leave them out: {inner}"
     severity = Severity.ERROR if is_key else Severity.WARNING
-    at = location(node.start_mark.index, node.end_mark.index)
-    found.add(Code.CURLY_QUOTES, message, at, hint=hint, severity=severity)
+    found.add(
+        Code.CURLY_QUOTES, message, location(node.start_mark.index, node.end_mark.index), hint=hint, severity=severity
+    )

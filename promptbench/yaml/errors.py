@@ -45,17 +45,17 @@ def explain_error(error: yaml.YAMLError, source: Source, text: str, first_line: 
     mark = failed or opened
     # For these the parser's own position is the right one.
     exact = any(words in problem for words in ("end of stream", "escape c", "another document", "nesting depth"))
-    slip = None
-    if mark and not exact:
-        slip = find_cause(text, mark.line, mark.column, opened.line if opened else None)
-    if slip is not None:
-        location = source.location_at(source.starts[first_line - 1] + slip.start, slip.length)
-        found.add(slip.code, slip.message, location, hint=slip.hint)
+    if mark and not exact and (cause := find_cause(text, mark.line, mark.column, opened.line if opened else None)):
+        location = source.location_at(source.starts[first_line - 1] + cause.start, cause.length)
+        found.add(cause.code, cause.message, location, hint=cause.hint)
         return
     here, opener = (_location_of(item, source, first_line) for item in (failed, opened))
     here = here or opener or source.location(first_line, 1)
     code, message, hint, location = _reason(problem, source, here, opener or here)
-    found.add(code, message, _word(source, location), hint=hint)
+    # The carets cover the whole word.
+    word = re.match(r"[\w@%`*&-]+", location.text[location.column - 1 :])
+    length = len(word.group()) if word else 1
+    found.add(code, message, source.location(location.line, location.column, length), hint=hint)
 
 
 _FAR = 1 << 60
@@ -71,23 +71,15 @@ def _location_of(mark: yaml.Mark | None, source: Source, first_line: int) -> Loc
     return source.location(line, min(column, len(source.lines[line - 1]) + 1))
 
 
-def _word(source: Source, location: Location) -> Location:
-    """Return the location extended to the end of its word, so that the carets cover it."""
-    word = re.match(r"[\w@%`*&-]+", location.text[location.column - 1 :])
-    return source.location(location.line, location.column, len(word.group()) if word else 1)
-
-
 _Reason = tuple[Code, str, "str | None", Location]
 
 
 def _reason(problem: str, source: Source, location: Location, opener: Location) -> _Reason:
-    """Return the code, message, hint, and the location where a person can fix it."""
     rest, before = location.text[location.column - 1 :], location.text[: location.column - 1]
     if rest.startswith("\t") or (not before.strip() and "\t" in before):
-        hint = "use two spaces for each level"
-        return Code.TAB_INDENT, "this line starts with a tab; YAML wants spaces", hint, location
-    quote = _ended_too_early(source, location)
-    if quote is not None:
+        message, hint = "this line starts with a tab; YAML needs spaces", "use two spaces for each level"
+        return Code.TAB_INDENT, message, hint, location
+    if quote := _ended_too_early(source, location):
         return quote
     if "cannot start any token" in problem:
         return Code.YAML_SYNTAX, f"a text that starts with {rest[:1]} needs quotes", _in_quotes(location), location
@@ -97,10 +89,9 @@ def _reason(problem: str, source: Source, location: Location, opener: Location) 
     same_line = opener.line == location.line and opener.column < location.column
     if "mapping values are not allowed" in problem or (rest.startswith(":") and same_line):
         return _colon(location)
-    for says, message, what_to_do in _PROBLEMS:
-        if says in problem:
-            closing = bool(what_to_do and what_to_do.startswith("close"))
-            return Code.YAML_SYNTAX, message, what_to_do, opener if closing else location
+    for words, explained, fix in _PROBLEMS:
+        if words in problem:
+            return Code.YAML_SYNTAX, explained, fix, opener if (fix or "").startswith("close") else location
     return Code.YAML_SYNTAX, f"this is not valid YAML: {problem}", None, location
 
 
@@ -110,12 +101,10 @@ def _ended_too_early(source: Source, location: Location) -> _Reason | None:
     after = location.text[len(before) : len(before) + 2].strip()
     if len(before) < 2 or before[-1] not in "'\"" or not after[:1].isalnum() or before[:-1].rstrip()[-1:] in "{[,:-":
         return None
-    where = source.location(location.line, len(before))
+    message, hint = "this quotation mark ends the text", "put the whole text in single quotes"
     if before[-1] == "'":
-        hint = "write it twice, '', where it belongs to the text"
-        return Code.YAML_SYNTAX, "this apostrophe ends the text", hint, where
-    hint = "put the whole text in single quotes"
-    return Code.YAML_SYNTAX, "this quotation mark ends the text", hint, where
+        message, hint = "this apostrophe ends the text", "write it twice, '', where it belongs to the text"
+    return Code.YAML_SYNTAX, message, hint, source.location(location.line, len(before))
 
 
 def _in_quotes(location: Location) -> str:
@@ -135,6 +124,9 @@ def _colon(location: Location) -> _Reason:
 
 
 def explain_control(odd: re.Match[str], source: Source, first_line: int, found: Diagnostics) -> None:
-    location = source.location_at(source.starts[first_line - 1] + odd.start())
-    name = f"U+{ord(odd.group()):04X}"
-    found.add(Code.YAML_SYNTAX, f"there is an invisible character ({name}) here", location, hint="delete it")
+    found.add(
+        Code.YAML_SYNTAX,
+        f"there is an invisible character (U+{ord(odd.group()):04X}) here",
+        source.location_at(source.starts[first_line - 1] + odd.start()),
+        hint="delete it",
+    )

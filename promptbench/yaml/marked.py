@@ -19,7 +19,7 @@ from promptbench.core.types import Json
 from promptbench.yaml.doubts import report_doubts
 from promptbench.yaml.errors import explain_control, explain_error
 from promptbench.yaml.source import Source
-from promptbench.yaml.syntax_hint import quote
+from promptbench.yaml.text import quote
 
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?\Z")
 # Also refuses U+0085, U+2028 and U+2029: YAML breaks lines there, but editors do not show a line break.
@@ -63,7 +63,7 @@ class _Loader(_Base):  # type: ignore[misc]
         return _TAGS[kind]
 
 
-class Document:
+class YamlDocument:
     """A parsed YAML text: plain data (`value`) and the location of everything in it."""
 
     def __init__(self, source: Source, value: Json, node: yaml.Node | None, first_line: int) -> None:
@@ -91,13 +91,7 @@ class Document:
         """Return the location of the characters from `start` to `end` of the YAML text, cut at the end of its line."""
         return self.source.location_at(self.source.starts[self._first_line - 1] + start, end - start)
 
-    def text_of(self, node: yaml.Node) -> str:
-        """Return a node as it is written in the file."""
-        base = self.source.starts[self._first_line - 1]
-        return self.source.text[base + node.start_mark.index : base + node.end_mark.index]
-
     def _find(self, path: Path) -> tuple[yaml.Node | None, yaml.Node | None, bool]:
-        """Return the node at `path` or its nearest parent, the node's key, and whether a key of `path` is missing."""
         node, key_node = self._node, None
         for step in path:
             found = _child(node, step)
@@ -109,12 +103,10 @@ class Document:
 
     def _at(self, node: yaml.Node) -> Location:
         # Not the marks' own lines: YAML ends lines at more characters than editors do.
-        base = self.source.starts[self._first_line - 1]
-        start = base + node.start_mark.index
-        return self.source.location_at(start, base + _end_on_first_line(node) - start)
+        return self.span(node.start_mark.index, _end_on_first_line(node))
 
 
-def parse(source: Source, found: Diagnostics, *, text: str | None = None, first_line: int = 1) -> Document | None:
+def parse(source: Source, found: Diagnostics, *, text: str | None = None, first_line: int = 1) -> YamlDocument | None:
     """Parse `source`, or `text`, the part of it that starts at line `first_line`. Return None if it is not valid YAML.
 
     Problems are added to `found`. A document with duplicate keys or invalid values is still returned, so that one pass
@@ -131,7 +123,7 @@ def parse(source: Source, found: Diagnostics, *, text: str | None = None, first_
     except yaml.YAMLError as error:
         explain_error(error, source, text, first_line, found)
         return None
-    document = Document(source, None, node, first_line)
+    document = YamlDocument(source, None, node, first_line)
     if node is not None:
         with _no_collection():
             document.value = _Converter(document, found).convert(node)
@@ -178,7 +170,7 @@ def _child(node: yaml.Node | None, step: str | int) -> tuple[yaml.Node | None, y
 
 
 class _Converter:
-    def __init__(self, document: Document, found: Diagnostics) -> None:
+    def __init__(self, document: YamlDocument, found: Diagnostics) -> None:
         self._document = document
         self._found = found
         self._left = _MAX_VALUES
@@ -194,21 +186,18 @@ class _Converter:
             return None
         if node.tag != _TAGS[type(node)]:
             tag = node.tag.replace("tag:yaml.org,2002:", "!!")
+            message, hint = f"the tag {tag} is not allowed", "leave the tag out"
             if isinstance(node, yaml.ScalarNode) and not tag.startswith("!!"):
+                message = "a text that starts with ! needs quotes"
                 hint = f"write it as {quote(f'{tag} {node.value}'.strip())}"
-                self._problem(Code.YAML_FEATURE, "a text that starts with ! needs quotes", node, hint)
-                return None
-            self._problem(Code.YAML_FEATURE, f"the tag {tag} is not allowed", node, "leave the tag out")
-            return None
+            return self._problem(Code.YAML_FEATURE, message, node, hint)
         if isinstance(node, yaml.ScalarNode):
             return node.value if node.style else self._scalar(node)
         if id(node) in self._open:
-            self._problem(Code.YAML_FEATURE, "this anchor contains itself", node)
-            return None
+            return self._problem(Code.YAML_FEATURE, "this anchor contains itself", node)
         if len(self._open) >= _MAX_DEPTH:
             hint = "if it is a text, put it in quotes"
-            self._problem(Code.TOO_BIG, f"this is nested more than {_MAX_DEPTH} levels deep", node, hint)
-            return None
+            return self._problem(Code.TOO_BIG, f"this is nested more than {_MAX_DEPTH} levels deep", node, hint)
         self._open.add(id(node))
         try:
             if isinstance(node, yaml.SequenceNode):
@@ -244,12 +233,12 @@ class _Converter:
 
     def _unquoted(self, node: yaml.MappingNode, key: yaml.Node) -> None:
         """Report a text such as {{name}}, which YAML reads as a mapping with a mapping as its key."""
-        whole = self._document.text_of(node)
-        message, hint = "a text that starts with { or [ needs quotes", "write it in single quotes, such as '{{name}}'"
-        if len(node.value) == 1 and whole.startswith("{{") and "\n" not in whole:
-            self._problem(Code.YAML_FEATURE, message, node, f"write it as {quote(whole)}")
-        else:
-            self._problem(Code.YAML_FEATURE, message, key, hint)
+        location = self._document.span(node.start_mark.index, node.end_mark.index)
+        whole = location.text[location.column - 1 :][: location.length]
+        at, hint = key, "write it in single quotes, such as '{{name}}'"
+        if len(node.value) == 1 and whole.startswith("{{") and node.start_mark.line == node.end_mark.line:
+            at, hint = node, f"write it as {quote(whole)}"
+        self._problem(Code.YAML_FEATURE, "a text that starts with { or [ needs quotes", at, hint)
 
     def _scalar(self, node: yaml.ScalarNode) -> Json:
         text = node.value

@@ -12,7 +12,7 @@ from functools import cached_property
 from promptbench.core.diagnostics import Code, Diagnostics, Location
 from promptbench.core.types import Json
 from promptbench.parsing import _strict
-from promptbench.yaml.marked import Document, Path, WrittenNumber, parse
+from promptbench.yaml.marked import Path, WrittenNumber, YamlDocument, parse
 from promptbench.yaml.source import Source
 
 _DECODER = json.JSONDecoder(
@@ -21,7 +21,7 @@ _DECODER = json.JSONDecoder(
 _DEPTH = 256
 
 
-class Line:
+class JsonLine:
     """One line of a file as plain data (`value`). A float keeps how it was written, as in YAML."""
 
     def __init__(self, path: str, number: int, text: str, value: Json) -> None:
@@ -41,12 +41,12 @@ class Line:
         return False
 
     @cached_property
-    def _document(self) -> Document | None:
+    def _document(self) -> YamlDocument | None:
         # Nearly all JSON is YAML, and the YAML parser knows the location of everything.
         return parse(Source(self._path, self._text), Diagnostics())
 
 
-def parse_line(path: str, number: int, text: str, found: Diagnostics) -> Line | None:
+def parse_line(path: str, number: int, text: str, found: Diagnostics) -> JsonLine | None:
     """Parse line `number` of the file shown as `path`. Add a diagnostic and return None if it is not one JSON value."""
     try:
         value = _DECODER.decode(text)
@@ -60,7 +60,7 @@ def parse_line(path: str, number: int, text: str, found: Diagnostics) -> Line | 
         location = Location(path, number, 1, max(1, len(text)), text)
         found.add(Code.JSON_SYNTAX, f"this line is not valid JSON: {why}", location, hint=_HINT)
     else:
-        return Line(path, number, text, value)
+        return JsonLine(path, number, text, value)
     return None
 
 

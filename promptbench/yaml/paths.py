@@ -18,7 +18,11 @@ def below(folder: Path, written: str, location: Location, found: Diagnostics) ->
         found.add(Code.BAD_VALUE, f"'{written}' is not a valid file name", location)
         return None
     if outside:
-        hint = "copy the file next to the suite, and write only its name"
-        found.add(Code.PATH_OUTSIDE, f"'{written}' is outside the suite's folder", location, hint=hint)
+        found.add(
+            Code.PATH_OUTSIDE,
+            f"'{written}' is outside the suite's folder",
+            location,
+            hint="copy the file next to the suite, and write only its name",
+        )
         return None
     return path

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
 
 from promptbench.core.diagnostics import Code, Diagnostic, Location
@@ -34,10 +35,7 @@ class Source:
     @cached_property
     def starts(self) -> list[int]:
         """Return the offset of the start of each line, in characters."""
-        starts = [0]
-        for line in self.lines:
-            starts.append(starts[-1] + len(line) + 1)
-        return starts[:-1]
+        return [0, *accumulate(len(line) + 1 for line in self.lines)][:-1]
 
     def location(self, line: int, column: int, length: int = 1) -> Location:
         """Return the location at `line` and `column`, both from 1."""
@@ -76,42 +74,25 @@ def read_source(path: Path, shown: str, *, max_bytes: int = MAX_BYTES) -> Source
             f"the file is larger than {max_bytes // (1024 * 1024)} MB",
             "split it into several suites, or move the cases to a .jsonl file",
         )
-    text = _decode(raw)
-    if text is None or "\0" in text:
-        hint = "save it as plain text, encoding UTF-8"
-        if _is_bare_utf16(raw):
-            raise refuse(Code.UNREADABLE_FILE, "the file is UTF-16 text without a byte order mark", hint)
-        if b"\0" in raw:
-            raise refuse(Code.UNREADABLE_FILE, "this is not a text file", hint)
-        raise refuse(Code.UNREADABLE_FILE, "the file is not UTF-8 text", hint, _first_odd(raw, shown))
+    raw, utf16 = raw.removeprefix(b"\xef\xbb\xbf"), raw.startswith((b"\xff\xfe", b"\xfe\xff"))
+    hint = "save it as plain text, encoding UTF-8"
+    if b"\0" in raw and not utf16:
+        raise refuse(Code.UNREADABLE_FILE, "this is not a text file, or it is UTF-16 without a byte order mark", hint)
+    try:
+        text = raw.decode("utf-16" if utf16 else "utf-8")
+    except UnicodeDecodeError as error:
+        location = None if utf16 else _first_odd(raw, error.start, shown)
+        raise refuse(Code.UNREADABLE_FILE, "the file is not UTF-8 text", hint, location) from None
+    if "\0" in text:
+        raise refuse(Code.UNREADABLE_FILE, "this is not a text file", hint)
     if not text.strip():
         raise refuse(Code.EMPTY_FILE, "the file is empty")
     return Source(shown, text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
-def _is_bare_utf16(raw: bytes) -> bool:
-    """Return whether every second byte of the start is zero, as in western text in UTF-16."""
-    start = raw[:200]
-    return len(start) > 3 and any(not any(start[side::2]) and all(start[1 - side :: 2]) for side in (0, 1))
-
-
-def _first_odd(raw: bytes, shown: str) -> Location:
-    """Return the location of the first invalid byte. The line is decoded as cp1252, the likely encoding."""
-    try:
-        raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        before = raw[: error.start].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        start = before.rfind(b"\n") + 1
-        column = len(before[start:].decode("utf-8")) + 1
-        rest = raw[error.start :].replace(b"\r", b"\n").partition(b"\n")[0]
-        text = before[start:].decode("utf-8") + rest.decode("cp1252", "replace")
-        return Location(shown, before.count(b"\n") + 1, column, 1, text)
-    return Location(shown)
-
-
-def _decode(raw: bytes) -> str | None:
-    encoding = "utf-16" if raw.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
-    try:
-        return raw.decode(encoding)
-    except UnicodeDecodeError:
-        return None
+def _first_odd(raw: bytes, position: int, shown: str) -> Location:
+    """Return the location of the invalid byte at `position`. Its line is decoded as cp1252, the likely encoding."""
+    before, rest = (part.replace(b"\r\n", b"\n").replace(b"\r", b"\n") for part in (raw[:position], raw[position:]))
+    start = before[before.rfind(b"\n") + 1 :].decode("utf-8")
+    text = start + rest.partition(b"\n")[0].decode("cp1252", "replace")
+    return Location(shown, before.count(b"\n") + 1, len(start) + 1, 1, text)

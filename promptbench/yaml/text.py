@@ -21,6 +21,8 @@ _PLAIN_IN_BRACES = re.compile(r"[^\W\d_](?:[\w ./@%+()=;!'\-]*[\w./@%+()=;!'\-])
 _WORDS = frozenset(("true", "false", "null", "yes", "no", "on", "off", "y", "n"))
 _ODD = re.compile("[^\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
+# The quotation marks of word processors, each with the marks that may close it.
+CURLY = {"“": "”", "„": "“”", "”": "”", "‘": "’", "‚": "‘’", "«": "»", "»": "«"}
 
 
 def mapping_lines(data: Mapping[str, Json], column: int) -> list[str]:
@@ -77,14 +79,12 @@ def _items(values: Sequence[Json], width: int) -> Iterator[str]:
     for value in values:
         if isinstance(value, Mapping) and value:
             first, *rest = _mapping(value, width - _STEP)
-            yield f"- {first}"
-            yield from _below(rest)
-        elif isinstance(value, str) and _fits_block(value):
-            first, *rest = _block(value)
-            yield f"- {first}"
-            yield from rest
+            rest = list(_below(rest))
+        elif isinstance(value, (Mapping, list, tuple)):
+            first, rest = in_braces(value), []
         else:
-            yield f"- {in_braces(value) if isinstance(value, (Mapping, list, tuple)) else _scalar(value, _PLAIN)}"
+            first, *rest = _value(value, width, 0)
+        yield from [f"- {first}", *rest]
 
 
 def _below(lines: Iterator[str] | Sequence[str]) -> Iterator[str]:
@@ -92,7 +92,6 @@ def _below(lines: Iterator[str] | Sequence[str]) -> Iterator[str]:
 
 
 def _fits_block(text: str) -> bool:
-    """Return whether a multi-line text survives as a literal block."""
     return (
         "\n" in text.rstrip("\n") and not text.endswith("\n\n") and not text.startswith("\t") and not _ODD.search(text)
     )
@@ -116,3 +115,18 @@ def _scalar(value: Json, plain: re.Pattern[str] | None) -> str:
         quoted = json.dumps(value, ensure_ascii=False)
         return _ODD.sub(lambda odd: f"\\u{ord(odd[0]):04x}", quoted)
     return "'" + value.replace("'", "''") + "'"
+
+
+def quote(text: str) -> str:
+    """Return a one-line text in YAML quotes, preferring those that need no escapes."""
+    if "'" in text and '"' not in text and "\\" not in text:
+        return f'"{text}"'
+    return "'" + text.replace("'", "''") + "'"
+
+
+def in_curly(text: str) -> str | None:
+    """Return the text inside word-processor quotation marks; None if they do not enclose all of it."""
+    inside = text[1:-1]
+    if len(text) < 3 or text[0] not in CURLY or text[-1] not in CURLY[text[0]]:
+        return None
+    return None if any(mark in inside for mark in "“”„«»") else inside

@@ -114,7 +114,7 @@ def test_answers_on_record_need_no_text_in_the_labels(support: ProjectFolder, se
 
 
 MISTAKES = {
-    "no label column": ("case,labels\ncomplaint 1,pass\n", "there is no column 'label'", "did you mean 'label'"),
+    "no label column": ("case,labels\ncomplaint 1,pass\n", "column 'label' not found", "did you mean 'label'"),
     "no such label": ("case,answer,label\ncomplaint 1,x,maybe\n", "the label is 'maybe'", "write pass or fail"),
     "no such case": ("case,answer,label\ncomplaimt 1,x,pass\n", "no case 'complaimt 1'", "did you mean 'complaint 1'"),
     "both": (
@@ -122,7 +122,7 @@ MISTAKES = {
         "labelled pass here and fail there",
         "agree on",
     ),
-    "no CSV": ('case,answer,label\ncomplaint 1,"x"y,pass\n', "invalid CSV", "double inner quotation marks"),
+    "no CSV": ('case,answer,label\ncomplaint 1,"x"y,pass\n', "invalid CSV", "double the inner quotation marks"),
     "empty": ("case,answer,label\ncomplaint 1,x,\n", "no answer in this file has a label", "'label'"),
     "one kind": ("case,answer,label\ncomplaint 1,x,pass\ncomplaint 2,y,pass\n", "all labels are the same", "fail"),
 }

@@ -33,7 +33,7 @@ def test_a_comma_and_a_bracket_in_a_text_stay() -> None:
 
 
 def test_a_fault_before_the_end_is_still_one() -> None:
-    (bad,) = helicone.read(log("[" + json.dumps(RECORD) + ",, " + json.dumps(RECORD) + ",]"))
+    _, bad = helicone.SPEC.read(log("[" + json.dumps(RECORD) + ",, " + json.dumps(RECORD) + ",]"))
     assert isinstance(bad, BadRecord)
 
 

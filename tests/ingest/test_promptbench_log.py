@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from promptbench.core.types import BadRecord, FailureTier, LoggedCall, Message, Usage
 from promptbench.ingest.files.log_file import LogFile
-from promptbench.ingest.promptbench_log import matches, read
+from promptbench.ingest.promptbench_log import SPEC, matches
 
 LEAST = {"promptbench": "call/1", "id": "c1", "vars": {"message": "hi"}, "answer": "{}"}
 
@@ -23,7 +23,7 @@ def log(folder: Path, content: bytes | str) -> LogFile:
 
 
 def calls(folder: Path, content: bytes | str) -> list[LoggedCall]:
-    found = list(read(log(folder, content)))
+    found = list(SPEC.read(log(folder, content)))
     assert all(isinstance(call, LoggedCall) for call in found), found
     return [replace(call, raw=None) for call in found if isinstance(call, LoggedCall)]
 
@@ -77,7 +77,7 @@ def test_a_full_line(tmp_path: Path) -> None:
 
 
 def test_the_whole_record_is_kept(tmp_path: Path) -> None:
-    (call,) = read(log(tmp_path, line(own=1)))
+    (call,) = SPEC.read(log(tmp_path, line(own=1)))
     assert isinstance(call, LoggedCall)
     assert call.raw == {**LEAST, "own": 1}
 
@@ -134,7 +134,7 @@ def test_a_bad_line_is_named(bad: str | bytes, said: str, tmp_path: Path) -> Non
     content = (
         line().encode() + (bad if isinstance(bad, bytes) else bad.encode()).rstrip() + b"\n" + line(id="c3").encode()
     )
-    first, second, third = read(log(tmp_path, content))
+    first, second, third = SPEC.read(log(tmp_path, content))
     assert isinstance(second, BadRecord)
     assert second.place == "line 2"
     assert said in second.reason
@@ -169,5 +169,5 @@ def test_matches(head: bytes, known: bool, tmp_path: Path) -> None:
     )
 )
 def test_any_json_is_read_or_refused_with_its_line(more: dict[str, Any], tmp_path: Path) -> None:
-    (call,) = read(log(tmp_path, line(**more)))
+    (call,) = SPEC.read(log(tmp_path, line(**more)))
     assert isinstance(call, LoggedCall) or call.place in ("line 1", "record 1")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from promptbench.core.types import Reading, Rung
 from promptbench.parsing.calls import fingerprint, read
-from promptbench.parsing.limits import Limits
+from promptbench.parsing.json_text import Limits
 from tests.helpers.bfcl import MODELS, read_records
 
 

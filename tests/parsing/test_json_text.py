@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from promptbench.core.types import Rung
 from promptbench.parsing import json_text
 from promptbench.parsing._names import EXTRACTION, RISKY, SAFE
-from promptbench.parsing.json_text import fingerprint, read
-from promptbench.parsing.limits import Limits
+from promptbench.parsing.json_text import Limits, fingerprint, read
 from tests.parsing import breakage_guess
 from tests.parsing.breakage import BREAKAGES, broken, same
 

@@ -6,8 +6,8 @@ from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 
 from promptbench.core.types import Rung
+from promptbench.parsing.json_text import Limits
 from promptbench.parsing.ladder import BUILT_IN, BUILT_IN_NAMES, LADDER, Ladder, Rule
-from promptbench.parsing.limits import Limits
 from tests.parsing.test_json_text import ALPHABET, REPAIRED
 
 TEXTS = st.text(ALPHABET, max_size=30) | st.sampled_from([text for _, text, _ in REPAIRED]) | st.text(st.characters())

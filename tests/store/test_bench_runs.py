@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from promptbench.core.errors import InputError
-from promptbench.core.measured import MeasuredCall
-from promptbench.core.types import Usage
+from promptbench.core.types import MeasuredCall, Usage
 from promptbench.store.runs import RunStore
 
 CALL = MeasuredCall("openai/m", 0, "a case", 12.5, 0.1, 105.0, 5.0, 2, 99.0, 1.0, 80.0, 90.0, Usage(11, 7, 3, 2), 0.5)

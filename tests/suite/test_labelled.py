@@ -62,11 +62,11 @@ def test_json_lines(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "line", "said"),
     [
-        ("a.csv", "name,label\n", 1, "there is no column 'case'"),
-        ("a.csv", "case,label\n,pass\n", 2, "does not say of which case"),
+        ("a.csv", "name,label\n", 1, "column 'case' not found"),
+        ("a.csv", "case,label\n,pass\n", 2, "the row has no case"),
         ("a.csv", 'case,label\n"one\n', 2, "invalid CSV"),
-        ("a.jsonl", '{"case": "x", "label": "pass"}\n{"case": "y"}\n', 2, "there is no column 'label'"),
-        ("a.jsonl", "[1]\n", 1, "this line is no object"),
+        ("a.jsonl", '{"case": "x", "label": "pass"}\n{"case": "y"}\n', 2, "column 'label' not found"),
+        ("a.jsonl", "[1]\n", 1, "this line is not an object"),
         ("a.jsonl", "{\n", 1, "this line is not valid JSON"),
         ("a.jsonl", '{"case": ["x"], "label": "pass"}\n', 1, "'case' must be text"),
     ],

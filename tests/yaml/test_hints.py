@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptbench.yaml.hints import find_cause
-from promptbench.yaml.syntax_hint import Edit, apply_edits, error_position, quote
+from promptbench.yaml.hints import Edit, apply_edits, error_position, find_cause
+from promptbench.yaml.text import quote
 
 SIGNS = [
     "a: ",
@@ -53,10 +53,10 @@ SIGNS = [
 def test_the_cause_is_found_with_its_correction(text: str, line: int, fixed: str) -> None:
     stop = error_position(text)
     assert stop is not None
-    slip = find_cause(text, *stop)
-    assert slip is not None
-    assert text.count("\n", 0, slip.start) == line
-    assert apply_edits(text, slip.edits) == fixed
+    cause = find_cause(text, *stop)
+    assert cause is not None
+    assert text.count("\n", 0, cause.start) == line
+    assert apply_edits(text, cause.edits) == fixed
 
 
 def test_an_unknown_mistake_has_no_cause() -> None:
@@ -66,10 +66,10 @@ def test_an_unknown_mistake_has_no_cause() -> None:
 @given(st.lists(st.sampled_from(SIGNS), max_size=14).map("".join))
 def test_no_text_raises_and_no_edit_changes_the_number_of_lines(text: str) -> None:
     stop = error_position(text)
-    slip = find_cause(text, *stop) if stop else None
-    if slip:
-        assert 0 <= slip.start <= len(text)
-        assert apply_edits(text, slip.edits).count("\n") == text.count("\n")
+    cause = find_cause(text, *stop) if stop else None
+    if cause:
+        assert 0 <= cause.start <= len(text)
+        assert apply_edits(text, cause.edits).count("\n") == text.count("\n")
 
 
 def test_edits_are_applied_whatever_their_order() -> None:

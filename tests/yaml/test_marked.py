@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptbench.core.diagnostics import Code, Diagnostics
-from promptbench.yaml.marked import Document, WrittenNumber, parse
+from promptbench.yaml.marked import WrittenNumber, YamlDocument, parse
 from promptbench.yaml.source import Source
 
 
@@ -32,7 +32,7 @@ def problems(text: str) -> Diagnostics:
 def marked(text: str, *path: str | int, key: bool = False) -> str:
     """The piece of the text that the place of `path` covers."""
     document = parse(Source("f.yaml", text), Diagnostics())
-    assert isinstance(document, Document)
+    assert isinstance(document, YamlDocument)
     location = document.location(path, key=key)
     return location.text[location.column - 1 : location.column - 1 + location.length]
 

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promptbench.core.diagnostics import Code, Diagnostics
-from promptbench.yaml.marked_json import Line, parse_line
+from promptbench.yaml.marked_json import JsonLine, parse_line
 
 
-def read(text: str) -> tuple[Line | None, list[tuple[Code, str]]]:
+def read(text: str) -> tuple[JsonLine | None, list[tuple[Code, str]]]:
     found = Diagnostics()
     return parse_line("cases.jsonl", 7, text, found), [(item.code, str(item.location)) for item in found]
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, AnyStr, BinaryIO
+from typing import Any, BinaryIO
 
 from promptbench.core.types import BadRecord, Json
 from promptbench.ingest.files import json_array
@@ -139,20 +139,18 @@ class LogFile:
             return "utf-16-be"
         return "utf-8"
 
-    def _open_without_bom(self) -> BinaryIO:
-        file = self.open()
-        if self.head.startswith(codecs.BOM_UTF8):
-            file.read(len(codecs.BOM_UTF8))
-        return file
-
     def _lines(self) -> Iterator[tuple[int, str | None]]:
-        """Yield number and text of each line; the text is None for a line that is too long."""
-        with self._open_without_bom() as file:
-            if self._encoding == "utf-8":
-                yield from _bounded_lines(file.readline, b"\n", _decode)
-            else:
-                with io.TextIOWrapper(file, self._encoding, errors="replace", newline="\n") as text:
-                    yield from _bounded_lines(text.readline, "\n", _use_lf)
+        """Yield the number and text of each line; None for a line that is too long."""
+        number = 0
+        with self._open_utf8(self._encoding) as file:
+            while line := file.readline(RECORD_BYTES + 1):
+                number += 1
+                if len(line) <= RECORD_BYTES:
+                    yield number, _decode(line)
+                    continue
+                while line and not line.endswith(b"\n"):
+                    line = file.readline(RECORD_BYTES)
+                yield number, None
 
     @cached_property
     def _is_lines(self) -> bool:
@@ -182,16 +180,18 @@ class LogFile:
     def _document_records(self, at: tuple[str, ...]) -> Iterator[tuple[str, Json] | BadRecord]:
         keys = self._keys_to_list(at)
         limit = RECORD_BYTES if keys is None else WHOLE_BYTES
-        with self._open_utf8() as file:
+        with self._open_utf8(self._document_encoding) as file:
             text = file.read(limit + 1)
         if len(text) <= limit:
             whole = _parse("record 1", _decode(text))
             items = _find_items(whole[1], at) if isinstance(whole, tuple) else None
-            if items is None:
+            if items is not None:
+                yield from ((f"record {number}", item) for number, item in enumerate(items, 1))
+            elif keys is not None and isinstance(whole, BadRecord):
+                # The items before the first bad one can be read, and all if there is only a comma too many at the end.
+                yield from self._stream_items(keys)
+            else:
                 yield whole
-                return
-            for number, item in enumerate(items, 1):
-                yield f"record {number}", item
         elif keys is None:
             yield BadRecord("record 1", f"{TOO_LONG}, and not a list of records")
         else:
@@ -200,7 +200,7 @@ class LogFile:
     def _stream_items(self, at: Sequence[str]) -> Iterator[tuple[str, Json] | BadRecord]:
         number = 0
         try:
-            with self._open_utf8() as file:
+            with self._open_utf8(self._document_encoding) as file:
                 items = json_array.iterate_array(file, at, max_characters=RECORD_BYTES, max_depth=DEPTH)
                 for number, item in enumerate(items, 1):
                     yield f"record {number}", item
@@ -219,51 +219,33 @@ class LogFile:
             return self.head.decode(self._encoding, "replace").removeprefix("\ufeff").lstrip()
         return _decode(self.head.removeprefix(codecs.BOM_UTF8)).lstrip()
 
-    def _open_utf8(self) -> BinaryIO:
-        """Return the file in UTF-8 without a byte order mark. A head that is not UTF-8 is read as Windows-1252."""
-        encoding, file = self._encoding, self._open_without_bom()
-        if encoding == "utf-8" and not _is_utf8(self.head):
-            encoding = "cp1252"
+    @property
+    def _document_encoding(self) -> str:
+        try:
+            codecs.getincrementaldecoder(self._encoding)().decode(self.head)
+        except UnicodeDecodeError:
+            return "cp1252"
+        return self._encoding
+
+    def _open_utf8(self, encoding: str) -> BinaryIO:
+        """Return the file, which is in `encoding`, in UTF-8 without a byte order mark."""
+        file = self.open()
+        if self.head.startswith(codecs.BOM_UTF8):
+            file.read(len(codecs.BOM_UTF8))
         if encoding == "utf-8":
             return file
         text = io.TextIOWrapper(file, encoding, errors="replace", newline="")
         return open_stream((part.encode("utf-8", "replace") for part in iter(lambda: text.read(CHUNK_BYTES), "")), text)
 
 
-def _bounded_lines(
-    readline: Callable[[int], AnyStr], newline: AnyStr, decode: Callable[[AnyStr], str]
-) -> Iterator[tuple[int, str | None]]:
-    number = 0
-    while line := readline(RECORD_BYTES + 1):
-        number += 1
-        if len(line) > RECORD_BYTES:
-            while line and not line.endswith(newline):
-                line = readline(RECORD_BYTES)
-            yield number, None
-        else:
-            yield number, decode(line)
-
-
 def _decode(line: bytes) -> str:
-    """Decode UTF-8, else Windows-1252, else Latin-1, which accepts every byte."""
     for encoding in ("utf-8", "cp1252"):
         try:
-            return _use_lf(line.decode(encoding))
+            text = line.decode(encoding)
+            break
         except UnicodeDecodeError:
-            continue
-    return _use_lf(line.decode("latin-1"))
-
-
-def _use_lf(line: str) -> str:
-    return line[:-2] + "\n" if line.endswith("\r\n") else line
-
-
-def _is_utf8(head: bytes) -> bool:
-    try:
-        codecs.getincrementaldecoder("utf-8")().decode(head)
-    except UnicodeDecodeError:
-        return False
-    return True
+            text = line.decode("latin-1")
+    return text[:-2] + "\n" if text.endswith("\r\n") else text
 
 
 def _is_json(line: str) -> bool:

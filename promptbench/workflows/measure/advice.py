@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from statistics import fmean
 
-from promptbench.core.measured import MeasuredCall
+from promptbench.core.types import MeasuredCall
 from promptbench.core.words import number_of, percent
 from promptbench.metrics.pareto import front
 from promptbench.report.words import duration, money, times

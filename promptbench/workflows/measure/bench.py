@@ -13,8 +13,7 @@ from promptbench import __version__
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import EnvironmentFailure, Exit, InputError
 from promptbench.core.events import Listener, RunStarted
-from promptbench.core.measured import MeasuredCall
-from promptbench.core.types import Json, Usage
+from promptbench.core.types import Json, MeasuredCall, Usage
 from promptbench.engine.arrivals import Arrivals, Load, schedule
 from promptbench.engine.estimate import Estimate
 from promptbench.engine.measurement import Measurement, ModelRequests

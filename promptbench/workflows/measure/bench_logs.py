@@ -9,8 +9,7 @@ from pathlib import PurePath
 from typing import BinaryIO
 
 from promptbench.core.errors import InputError, NothingSelected
-from promptbench.core.measured import MeasuredCall
-from promptbench.core.types import BadRecord, FailureTier, LoggedCall
+from promptbench.core.types import BadRecord, FailureTier, LoggedCall, MeasuredCall
 from promptbench.core.words import number_of
 from promptbench.gateway import listed
 from promptbench.ingest import detect_format, load_format

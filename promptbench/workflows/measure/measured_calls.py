@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 
-from promptbench.core.measured import MeasuredCall
-from promptbench.core.types import Json
+from promptbench.core.types import Json, MeasuredCall
 from promptbench.core.words import number_of, percent
 from promptbench.engine.prepare.prepared_suite import PreparedSuite, Variant
 from promptbench.project import Project

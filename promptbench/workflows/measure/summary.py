@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
-from promptbench.core.measured import MeasuredCall
+from promptbench.core.types import MeasuredCall
 from promptbench.metrics.latency import ENOUGH, Latency, by_tokens, quantile
 from promptbench.stats.beta import clopper_pearson
 from promptbench.stats.quantiles import Interval, deviation_interval, quantile_interval, ratio_interval

@@ -178,7 +178,7 @@ def import_sheet(
     return SheetImported(
         suite=opened.shown,
         written=bool(files) and not dry_run,
-        added=[str(data["case"]) for data, _ in changes.added],
+        added=[str(change.data["case"]) for change in changes.added],
         changed=[old.case.name for old, _ in changes.changed],
         renamed=changes.renamed,
         missing=[item.case.name for item in changes.missing],

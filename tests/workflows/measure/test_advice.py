@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from promptbench.core.measured import MeasuredCall
-from promptbench.core.types import Usage
+from promptbench.core.types import MeasuredCall, Usage
 from promptbench.workflows.measure.advice import advise, beside_own, costs
 from promptbench.workflows.measure.bench_report import Accuracy, Costs, Figure, MeasuredModel
 from promptbench.workflows.measure.summary import rate, spread

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from promptbench.ingest._columns import (
+from promptbench.ingest._rows import (
     ALIASES,
     describe_unknown_field,
     find_missing,

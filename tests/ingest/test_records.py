@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from promptbench.ingest._joined import open_join
+from promptbench.ingest._records import open_join
 
 
 def test_objects_by_their_ids() -> None:
