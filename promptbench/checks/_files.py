@@ -38,8 +38,7 @@ def _why(error: Exception) -> str:
 def read_labels(written: Json, context: CheckContext) -> tuple[str, ...]:
     """Return labels from a list, or from a file with one a line, in their order. Raises ValueError."""
     if isinstance(written, str):
-        lines = map(str.strip, read_beside(written, context).splitlines())
-        found = [line for line in lines if line]
+        found = [line for line in map(str.strip, read_beside(written, context).splitlines()) if line]
     else:
         found = [item.strip() for item in texts(written)]
     if not found:

@@ -42,8 +42,12 @@ class Items:
         matched = self._match(got, as_text=as_text)
         hits = _in_order(matched) if self.ordered else len(got) - matched.count(None)
         # Two empty lists are equal.
-        value = 2 * hits / (len(got) + len(self.items)) if got or self.items else 1.0
-        return graded(self.name, value, self.at_least, self._differences(got, matched))
+        return graded(
+            self.name,
+            2 * hits / (len(got) + len(self.items)) if got or self.items else 1.0,
+            self.at_least,
+            self._differences(got, matched),
+        )
 
     def _found(self, subject: Subject) -> tuple[list[Json], bool, str | None]:
         """Return the answer's items, whether they are pieces of a text, and the problem if there are none."""

@@ -53,8 +53,11 @@ def _finder(text: str, whole_words: bool) -> Callable[[str], bool]:
 
 def build_mentions(argument: Json, plain: str, *, wanted: bool) -> Mentions:
     """Return the check. A text or a list of texts is that of the option `plain`. Raises ValueError."""
-    known = ("any of", "all of", "whole words", "ignore")
-    given = options(argument, known) if isinstance(argument, dict) else {plain: argument}
+    given = (
+        options(argument, ("any of", "all of", "whole words", "ignore"))
+        if isinstance(argument, dict)
+        else {plain: argument}
+    )
     if not given.keys() & {"any of", "all of"}:
         raise ValueError("give a text, a list of texts, or one of these under 'any of' or 'all of'")
     # Unlike where whole answers are compared, upper and lower case are the same unless the author says otherwise.

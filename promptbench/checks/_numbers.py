@@ -59,8 +59,7 @@ def find(text: str, *, comma: bool = False) -> Iterator[Number]:
 
 def shown(number: Decimal) -> str:
     """Return a number for a message, without an exponent if it is short."""
-    text = format(number, "f") if -12 <= number.adjusted() <= 20 else str(number)
-    return quoted(text)[1:-1]
+    return quoted(format(number, "f") if -12 <= number.adjusted() <= 20 else str(number))[1:-1]
 
 
 def _apart(text: str, token: re.Match[str]) -> Iterator[Number]:

@@ -44,8 +44,12 @@ class Answerable:
             return verdict("answerable", problem)
         if self._abstains(text) != self.answerable:
             return verdict("answerable")
-        expected = "an answer" if self.answerable else "no answer, because the question has none"
-        return verdict("answerable", mismatch("", expected, quoted(text[:200])))
+        return verdict(
+            "answerable",
+            mismatch(
+                "", "an answer" if self.answerable else "no answer, because the question has none", quoted(text[:200])
+            ),
+        )
 
     def _text(self, subject: Subject) -> tuple[str, str | None]:
         if self.path is None:
@@ -65,8 +69,9 @@ def build(argument: Json, context: CheckContext) -> Check:
     given = _options.value_or_options(argument, "is", _KNOWN)
     if "is" not in given:
         raise ValueError("expected yes or no, as in 'answerable: no'")
-    answerable = _options.yes(given["is"], "answerable")
-    return Answerable(answerable, optional(given.get("at")), more_phrases(given.get("phrases")))
+    return Answerable(
+        _options.yes(given["is"], "answerable"), optional(given.get("at")), more_phrases(given.get("phrases"))
+    )
 
 
 SPEC = CheckSpec(

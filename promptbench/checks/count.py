@@ -68,8 +68,7 @@ def _counter(of: Json) -> tuple[str, Callable[[str], int]]:
         raise ValueError(f"say which {first}, for example 'of: {_EXAMPLES[first]}'")
     if first == "letter" and len(wanted) != 1:
         raise ValueError(f"{quoted(wanted)} is not one letter: write 'of: text {wanted}'")
-    shown = f"{quoted(wanted)} sections" if first == "sections" else quoted(wanted)
-    return shown, NAMED[first](wanted)
+    return (f"{quoted(wanted)} sections" if first == "sections" else quoted(wanted)), NAMED[first](wanted)
 
 
 def _unquoted(text: str) -> str:

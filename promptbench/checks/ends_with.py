@@ -15,8 +15,9 @@ from promptbench.plugins import CheckContext, CheckSpec, Json
 
 
 def build(argument: Json, context: CheckContext) -> _edges.Edge:
-    given = _options.value_or_options(argument, "text", ("text", "variable", "paragraph"))
-    return _edges.build_edge("ends with", given)
+    return _edges.build_edge(
+        "ends with", _options.value_or_options(argument, "text", ("text", "variable", "paragraph"))
+    )
 
 
 SPEC = CheckSpec(doc=__doc__, build=build, argument_schema=_options.schema(_options.TEXT, **_edges.PROPERTIES))

@@ -54,8 +54,9 @@ class Expect:
                 return verdict(self.name)
         if len(self.right) == 1 or problem:
             return verdict(self.name, *problems)
-        expected = f"one of {first_of([quoted(right) for right in self.right])}"
-        return verdict(self.name, mismatch(self._where, expected, quoted(got)))
+        return verdict(
+            self.name, mismatch(self._where, f"one of {first_of([quoted(right) for right in self.right])}", quoted(got))
+        )
 
     @property
     def _where(self) -> str:

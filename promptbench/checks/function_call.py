@@ -47,8 +47,12 @@ class FunctionCall:
         # An answer that must not call anything is prose, and its format is not at fault.
         got, problem = calls_of(subject if self.wanted else replace(subject, report_reading=None))
         if not self.wanted:
-            names = first_of([quoted(call.name) for call in got])
-            return graded("function call", 0.0 if got else 1.0, 1.0, mismatch("", "no call", names))
+            return graded(
+                "function call",
+                0.0 if got else 1.0,
+                1.0,
+                mismatch("", "no call", first_of([quoted(call.name) for call in got])),
+            )
         if problem:
             return verdict("function call", problem)
         if self.ordered:
@@ -61,8 +65,7 @@ class FunctionCall:
             pairs = _paired(
                 len(self.wanted), len(got), lambda one, other: self._difference(self.wanted[one], got[other]) is None
             )
-        value = 2 * len(pairs) / (len(self.wanted) + len(got))
-        return graded("function call", value, 1.0, self._reason(got, pairs))
+        return graded("function call", 2 * len(pairs) / (len(self.wanted) + len(got)), 1.0, self._reason(got, pairs))
 
     def _reason(self, got: Sequence[Call], pairs: dict[int, int]) -> str:
         if len(got) != len(self.wanted):
@@ -148,8 +151,12 @@ def build(argument: Json, context: CheckContext) -> Check:
     extra = _options.choice(given.get("extra arguments", "refused"), "extra arguments", ("allowed", "refused"))
     if len(items) > _MOST:
         raise ValueError(f"there can be {_MOST} calls at most")
-    wanted = tuple(_wanted(item) for item in items)
-    return FunctionCall(wanted, order == "fixed", extra == "allowed", _normal.normal(given.get("ignore")))
+    return FunctionCall(
+        tuple(_wanted(item) for item in items),
+        order == "fixed",
+        extra == "allowed",
+        _normal.normal(given.get("ignore")),
+    )
 
 
 def _wanted(item: Json) -> ExpectedCall:

@@ -115,8 +115,7 @@ def _rows(text: str) -> Iterator[tuple[tuple[str, ...], bool]]:
 
 
 def _parts(word: str) -> Iterable[str]:
-    whole = STRAIGHT.text(_POSSESSIVE.sub("", word))
-    return [part for part in whole.split("-") if part]
+    return [part for part in STRAIGHT.text(_POSSESSIVE.sub("", word)).split("-") if part]
 
 
 def _quotations(answer: str, source: str) -> dict[str, bool]:

@@ -36,8 +36,7 @@ class FitsSchema:
         if problem:
             return verdict("json schema", problem)
         try:
-            fits = self.validator.is_valid(reading.value)
-            problem = None if fits else reason(self.validator, reading.value)
+            problem = None if self.validator.is_valid(reading.value) else reason(self.validator, reading.value)
         except TimeoutError:
             problem = "a pattern of the schema took too long on this answer"
         except RecursionError:
@@ -169,8 +168,7 @@ def _check_keyword(keyword: str, value: Json, schema: Json) -> None:
             raise ValueError(f"the target of the reference '{value}' is not found") from None
         except LookupError:
             pass  # an anchor, which jsonschema resolves
-    patterns = [value] if keyword == "pattern" else list(value) if keyword == "patternProperties" else []
-    for pattern in patterns:
+    for pattern in [value] if keyword == "pattern" else list(value) if keyword == "patternProperties" else []:
         if isinstance(pattern, str):
             compiled(pattern)
 

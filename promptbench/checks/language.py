@@ -85,8 +85,7 @@ def build(argument: Json, context: CheckContext) -> Check:
 
 def _code(argument: Json) -> str:
     written = argument.strip() if isinstance(argument, str) else ""
-    codes = {name.lower(): code for code, name in _NAMES.items()}
-    code = codes.get(written.lower(), written.lower())
+    code = {name.lower(): code for code, name in _NAMES.items()}.get(written.lower(), written.lower())
     if code in _NAMES:
         return code
     raise ValueError(f"unknown language {quoted(argument)}: {suggestion(written, sorted(_NAMES.values()))}")

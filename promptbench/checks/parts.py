@@ -43,8 +43,11 @@ def build(argument: Json, context: CheckContext) -> Check:
     given = options(argument, ("separated by", "all different", *_bounds.NAMES))
     if "separated by" not in given:
         raise ValueError("say what separates the parts, as in \"separated by: '***'\"")
-    separator = text(given["separated by"], "separated by").strip()
-    return Parts(separator, _bounds.bounds(given), yes(given.get("all different", False), "all different"))
+    return Parts(
+        text(given["separated by"], "separated by").strip(),
+        _bounds.bounds(given),
+        yes(given.get("all different", False), "all different"),
+    )
 
 
 SPEC = CheckSpec(

@@ -101,8 +101,9 @@ class Rubric(JudgedCheck):
     def requests(self, subject: Subject) -> list[Request]:
         if self._problem(subject) is not None:
             return []
-        values = {name: subject.variables[name] for name in self.sees}
-        material = _judging.Material(subject.text, values, self.reference)
+        material = _judging.Material(
+            subject.text, {name: subject.variables[name] for name in self.sees}, self.reference
+        )
         rated = self.at_least is not None
         schema = _judging.schema(rated=rated)
         return [
@@ -178,8 +179,9 @@ class Rubric(JudgedCheck):
         reason = reason if len(reason) <= _LONGEST_REASON else reason[: _LONGEST_REASON - 1] + "…"
         if isinstance(found.value, str):
             return _Vote(found.value == _judging.PASS, float(found.value == _judging.PASS), f"{judge}: {reason}")
-        passes = found.value >= (self.at_least or 0)
-        return _Vote(passes, (found.value - 1) / 4, f"{judge} gives {found.value} of 5: {reason}")
+        return _Vote(
+            found.value >= (self.at_least or 0), (found.value - 1) / 4, f"{judge} gives {found.value} of 5: {reason}"
+        )
 
 
 def build(argument: Json, context: CheckContext) -> Rubric:

@@ -42,8 +42,12 @@ class Similar:
             return verdict("similar", problem)
         text = self.normal.text(text)
         value = max(chrf(text, self.normal.text(reference)) for reference in self.references)
-        reason = mismatch("", f"a text like {' or '.join(map(quoted, self.references[:3]))}", quoted(text))
-        return graded("similar", value, self.at_least, reason)
+        return graded(
+            "similar",
+            value,
+            self.at_least,
+            mismatch("", f"a text like {' or '.join(map(quoted, self.references[:3]))}", quoted(text)),
+        )
 
 
 def build(argument: Json, context: CheckContext) -> Check:

@@ -16,8 +16,9 @@ from promptbench.plugins import CheckContext, CheckSpec, Json
 
 
 def build(argument: Json, context: CheckContext) -> _edges.Edge:
-    given = _options.value_or_options(argument, "text", ("text", "word", "variable", "paragraph"))
-    return _edges.build_edge("starts with", given)
+    return _edges.build_edge(
+        "starts with", _options.value_or_options(argument, "text", ("text", "word", "variable", "paragraph"))
+    )
 
 
 SPEC = CheckSpec(

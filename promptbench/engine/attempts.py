@@ -101,8 +101,10 @@ class Attempts:
         if (kept := self._kept(task)) is not None:
             await self._score(task, kept)
             return None
-        fallback = task.model.fallback.ref if task.model.fallback and task.key not in self._covered else None
-        return CallPlan(self._prepared.request(task.model, task.variant, task.case, task.repeat), fallback)
+        return CallPlan(
+            self._prepared.request(task.model, task.variant, task.case, task.repeat),
+            task.model.fallback.ref if task.model.fallback and task.key not in self._covered else None,
+        )
 
     async def finish(self, task: Task, plan: CallPlan, reply: Reply | None) -> None:
         covered = task.key in self._covered

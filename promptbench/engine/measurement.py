@@ -56,8 +56,12 @@ class Measurement:
         self._engine.run(self._open(warming), self, {_QUEUE: 1})
         began = self._began = time.perf_counter()
         try:
-            due = (lambda item: began + (item.at or 0.0)) if load.open else None
-            self._engine.run(self._open(schedule), self, {_QUEUE: load.concurrency}, due)
+            self._engine.run(
+                self._open(schedule),
+                self,
+                {_QUEUE: load.concurrency},
+                (lambda item: began + (item.at or 0.0)) if load.open else None,
+            )
         finally:
             self._commit()
 
@@ -72,8 +76,17 @@ class Measurement:
             return
         due = plan.began if task.at is None else self._began + task.at
         late, latency = ((moment - due) * 1000 for moment in (plan.began, time.perf_counter()))
-        case = self._models[task.model].request(task.number)[0]
-        self._uncommitted.append(_measured(task, case, plan, reply, (due - self._began) * 1000, late, latency))
+        self._uncommitted.append(
+            _measured(
+                task,
+                self._models[task.model].request(task.number)[0],
+                plan,
+                reply,
+                (due - self._began) * 1000,
+                late,
+                latency,
+            )
+        )
         self._listen(CallMeasured(errored=reply.answer is None))
         if time.perf_counter() - self._committed >= _COMMIT_SECONDS:
             self._commit()

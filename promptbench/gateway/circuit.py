@@ -118,8 +118,7 @@ class Circuit:
 
     def rest(self, jitter: float, now: float) -> float:
         """Return the seconds until the next probe. `jitter` is in [0, 1); the last probe ends the patience."""
-        rest = max(self._ceiling * (1 + jitter) / 2, self._requested_wait)
-        return max(0.0, min(rest, self._until - now))
+        return max(0.0, min(max(self._ceiling * (1 + jitter) / 2, self._requested_wait), self._until - now))
 
     def _long_silent(self, now: float) -> bool:
         return len(self._failing) >= SEVERAL and now - self._silent_since >= LONG_SILENCE

@@ -278,8 +278,12 @@ class Gateway:
         """Wait until the next try, or end the request if it has none left."""
         model.failed(failure, self._clock())
         circuit = model.circuit
-        elapsed = time.perf_counter() - (progress.first_call or progress.began)
-        delay = self._policy.delay(failure, progress.retried, proven=circuit.proven, elapsed=elapsed)
+        delay = self._policy.delay(
+            failure,
+            progress.retried,
+            proven=circuit.proven,
+            elapsed=time.perf_counter() - (progress.first_call or progress.began),
+        )
         hopeless = self._policy.hopeless(failure)
         circuit.failed(
             failure, self._clock(), request=progress, tries=progress.retried, last=delay is None, hopeless=hopeless

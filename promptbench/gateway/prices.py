@@ -119,7 +119,8 @@ def _look_up(provider: str | None, address: str | None, name: str) -> CostOf | N
 def _their_usage(usage: Usage) -> object:
     import genai_prices
 
-    cached = min(usage.cached_tokens or 0, usage.input_tokens)
     return genai_prices.Usage(
-        input_tokens=usage.input_tokens, output_tokens=usage.output_tokens, cache_read_tokens=cached
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cache_read_tokens=min(usage.cached_tokens or 0, usage.input_tokens),
     )

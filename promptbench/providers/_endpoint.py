@@ -117,8 +117,10 @@ class Endpoint:
             elif not (isinstance(value, str) and value.isascii() and value.isprintable()):
                 yield _wrong(f"the header {name} of {model} must be plain text", f'write {name} = "text"')
             elif name.lower() in _SECRET_HEADERS and not _VARIABLE.search(value):
-                hint = f'write {name} = "${{NAME}}", where the environment variable NAME holds it'
-                yield _wrong(f"the header {name} of {model} is a secret, and secrets come from the environment", hint)
+                yield _wrong(
+                    f"the header {name} of {model} is a secret, and secrets come from the environment",
+                    f'write {name} = "${{NAME}}", where the environment variable NAME holds it',
+                )
         for variable in self.variables():
             problem = _credentials.key_problem(model, environ, variable)
             if problem:
@@ -142,8 +144,10 @@ class Endpoint:
                 if not templates.is_name(tag) or root not in known:
                     yield _wrong(f"'{{{{{tag}}}}}' in the settings of {model} is unknown", _advice(root, known))
         if self.sees_prompt and not used & _PROMPT_ROOTS:
-            hint = 'put "{{messages}}" or "{{prompt}}" into its body'
-            yield _wrong(f"{model} has sees_prompt = true, but its body has no placeholder for the prompt", hint)
+            yield _wrong(
+                f"{model} has sees_prompt = true, but its body has no placeholder for the prompt",
+                'put "{{messages}}" or "{{prompt}}" into its body',
+            )
 
 
 def _wrong(message: str, hint: str) -> Problem:

@@ -36,8 +36,9 @@ def _code_and_message(body: Json) -> tuple[str | None, str | None]:
         return None, body
     if not isinstance(body, dict):
         return None, None
-    details = body["details"] if isinstance(body.get("details"), dict) else {}
-    code = _first_text(details, "error_code") or _first_text(body, "code", "type")
+    code = _first_text(body["details"] if isinstance(body.get("details"), dict) else {}, "error_code") or _first_text(
+        body, "code", "type"
+    )
     return code, _first_text(body, "message", "detail")
 
 
@@ -83,8 +84,11 @@ def decoded(target: CallTarget, content: bytes, kind: str, status: int = 200) ->
     try:
         return json.loads(content)
     except (ValueError, RecursionError):
-        what = "broken JSON" if kind.endswith("json") else f"'{kind}' instead of JSON" if kind else "no JSON"
-        raise not_an_answer(target, what, status) from None
+        raise not_an_answer(
+            target,
+            "broken JSON" if kind.endswith("json") else f"'{kind}' instead of JSON" if kind else "no JSON",
+            status,
+        ) from None
 
 
 def _classify(target: CallTarget, status: int, code: str | None) -> tuple[FailureKind, str]:
@@ -113,14 +117,12 @@ def _classify(target: CallTarget, status: int, code: str | None) -> tuple[Failur
 
 def rate_limits(headers: Mapping[str, str]) -> dict[str, str] | None:
     """Return the rate-limit headers, names in lower case; None if there are none."""
-    found = {name.lower(): value for name, value in headers.items() if "ratelimit-" in name.lower()}
-    return found or None
+    return {name.lower(): value for name, value in headers.items() if "ratelimit-" in name.lower()} or None
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Return the seconds to wait, from `retry-after-ms` or `retry-after` (seconds or an HTTP date); None if absent."""
-    scaled = ((headers.get("retry-after-ms"), 0.001), (headers.get("retry-after"), 1.0))
-    for text, unit in scaled:
+    for text, unit in ((headers.get("retry-after-ms"), 0.001), (headers.get("retry-after"), 1.0)):
         if text is None:
             continue
         try:

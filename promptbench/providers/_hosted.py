@@ -65,8 +65,9 @@ class HostedServer:
         return found or _credentials.PLACEHOLDER_KEY
 
     def target(self, environ: Mapping[str, str]) -> _failures.CallTarget:
-        variable = self.key_variable or "api_key_env"
-        return _failures.CallTarget(self.model, _credentials.host(self.url), variable, (self.key(environ),))
+        return _failures.CallTarget(
+            self.model, _credentials.host(self.url), self.key_variable or "api_key_env", (self.key(environ),)
+        )
 
     def problems(self, environ: Mapping[str, str], options: Mapping[str, Json]) -> list[Problem]:
         """Return what is wrong with the numbers, the address and the key."""
@@ -219,13 +220,16 @@ class Hosted(Provider):
             answer = self._api.read(data, params=params, structured=structured)
         except (_events.BrokenStream, _chat.NotACompletion) as error:
             raise _failures.not_an_answer(self._target, str(error), response.status_code) from None
-        limits = _failures.rate_limits(response.headers)
-        return replace(answer, limits=limits, first_token_ms=first_token_ms, **times)
+        return replace(answer, limits=_failures.rate_limits(response.headers), first_token_ms=first_token_ms, **times)
 
     def _refused(self, error: Any) -> ProviderFailure:
         """Return the failure for the SDK's APIStatusError. Its `body` is decoded JSON, or text."""
-        body = error.body if _content_type(error.response).endswith("json") else None
-        return _failures.from_status(self._target, error.status_code, error.response.headers, body)
+        return _failures.from_status(
+            self._target,
+            error.status_code,
+            error.response.headers,
+            error.body if _content_type(error.response).endswith("json") else None,
+        )
 
 
 def _content_type(response: Any) -> str:

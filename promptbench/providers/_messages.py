@@ -102,8 +102,7 @@ def _format(schema: Mapping[str, Json]) -> dict[str, Json]:
         return {"type": "json_schema", "schema": transform_schema(_single_types(schema))}
     except (ValueError, TypeError, AttributeError, AssertionError) as error:
         why = " ".join(str(error).split()) or "it uses keywords outside of the supported part of JSON Schema"
-        message = f"Anthropic cannot enforce this output schema: {why}"
-        raise ProviderFailure(FailureKind.REJECTED, message) from None
+        raise ProviderFailure(FailureKind.REJECTED, f"Anthropic cannot enforce this output schema: {why}") from None
 
 
 def _single_types(schema: Any) -> Any:

@@ -47,8 +47,9 @@ class Transport(httpx2.AsyncBaseTransport):
 
     def _open(self) -> aiohttp.ClientSession:
         # The certificates that the SDKs trust.
-        tls = httpx2.create_ssl_context() if urlsplit(self._url).scheme == "https" else None
-        return _session.open_session(self._url, tls=tls)
+        return _session.open_session(
+            self._url, tls=httpx2.create_ssl_context() if urlsplit(self._url).scheme == "https" else None
+        )
 
 
 async def _watched(response: aiohttp.ClientResponse, clock: _session.Clock) -> bytes:

@@ -231,8 +231,11 @@ class _Slot:
                 f"{self._n_ctx}; shorten it, or raise the setting 'context' of gguf",
             )
         status, message = error.get("code"), error.get("message")
-        kind = FailureKind.REJECTED if status == 400 else FailureKind.TRANSIENT
-        return ProviderFailure(kind, f"llama.cpp gives no answer for {self._model}: {message}", status=status)
+        return ProviderFailure(
+            FailureKind.REJECTED if status == 400 else FailureKind.TRANSIENT,
+            f"llama.cpp gives no answer for {self._model}: {message}",
+            status=status,
+        )
 
     def _load(self) -> Server:
         try:

@@ -36,8 +36,11 @@ _DIALECT = _chat.Dialect({})
 
 def _connect(name: str, context: ProviderContext) -> HttpEndpoint:
     found = _problems(name, context)
-    endpoint = _find(name, context) or _endpoint.Endpoint(name, {})
-    return HttpEndpoint(endpoint, context.environ, blocked=found[0].message if found else None)
+    return HttpEndpoint(
+        _find(name, context) or _endpoint.Endpoint(name, {}),
+        context.environ,
+        blocked=found[0].message if found else None,
+    )
 
 
 def _problems(name: str, context: ProviderContext) -> list[Problem]:
@@ -133,8 +136,9 @@ class HttpEndpoint(Provider):
             body, query = self._endpoint.filled("body", request), self._endpoint.filled("query", request)
         except KeyError as error:
             name = str(error.args[0]).removeprefix("vars.")
-            why = f"{self._target.model} needs the variable '{name}', and this case has none"
-            raise ProviderFailure(FailureKind.REJECTED, why) from None
+            raise ProviderFailure(
+                FailureKind.REJECTED, f"{self._target.model} needs the variable '{name}', and this case has none"
+            ) from None
         texts = {name: templates.render_value(value) for name, value in (query or {}).items()}
         _chat.encode(texts)  # refuses a lone surrogate, which an address cannot carry
         return None if body is None else _chat.encode(body), texts

@@ -36,8 +36,13 @@ def _problems(name: str, context: ProviderContext) -> list[Problem]:
     found = _hosted.server_of("openai", name, context, home=_HOME).problems(context.environ, context.options)
     api = context.options.get("api", "chat")
     if api not in _APIS:
-        message = f"the setting 'api' of openai must be chat or responses, got {api!r}"
-        found.append(Problem(Code.SETTINGS.name, message, 'write it as api = "responses", or leave it out'))
+        found.append(
+            Problem(
+                Code.SETTINGS.name,
+                f"the setting 'api' of openai must be chat or responses, got {api!r}",
+                'write it as api = "responses", or leave it out',
+            )
+        )
     return found
 
 

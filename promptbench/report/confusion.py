@@ -82,8 +82,15 @@ class Confusions:
             given_names = [*expected, *more]
             counts = [[seen[label, given] for given in given_names] for label in expected]
             of = f"{prompt} on {model}" if prompt else model
-            about = f"{of}. Each row is what was expected, each column what was given."
-            found.append(Matrix(f"Confusion: {place}", about, expected, given_names, counts))
+            found.append(
+                Matrix(
+                    f"Confusion: {place}",
+                    f"{of}. Each row is what was expected, each column what was given.",
+                    expected,
+                    given_names,
+                    counts,
+                )
+            )
         return found[:_MOST_MATRICES]
 
 

@@ -174,8 +174,7 @@ def labels(summary: NluSummary) -> Iterator[str]:
     """Yield the most frequent confusions and the unknown labels."""
     for item in summary.confused[:_CONFUSED]:
         back = f", and {item.back} the other way" if item.back else ""
-        said = f"{item.count} × {item.said} for {item.expected}{back}: "
-        yield excerpt(said + item.text, _LONGEST)
+        yield excerpt(f"{item.count} × {item.said} for {item.expected}{back}: " + item.text, _LONGEST)
     if summary.outside_count:
         shown = list(summary.outside)[:_OUTSIDE]
         more = len(summary.outside) - len(shown)

@@ -49,12 +49,15 @@ def draw(chart: Chart) -> str:
     left = _NAMES if lanes else _NUMBERS
     legend = _legend(chart)
     top = _TOP + _ROW * len(legend)
-    height = len(chart.y.ticks) * (_LANE if chart.kind == "ridges" else _BAR) if lanes else _PLOT
-    bottom = top + height
+    bottom = top + (len(chart.y.ticks) * (_LANE if chart.kind == "ridges" else _BAR) if lanes else _PLOT)
     # Marks carry their text at both ends of the distributions, and need space for it.
-    margin = 8 if chart.kind == "ridges" else 2
-    values = [point[0] for series in chart.series for point in series.points]
-    x = _scale(chart.x, values, left + 8, _WIDTH - _RIGHT, margin)
+    x = _scale(
+        chart.x,
+        [point[0] for series in chart.series for point in series.points],
+        left + 8,
+        _WIDTH - _RIGHT,
+        8 if chart.kind == "ridges" else 2,
+    )
     y = _scale(chart.y, [point[1] for series in chart.series for point in series.points], bottom, top)
     parts = [*_x_axis(chart, x, top, bottom), *_y_axis(chart, y, left, top, bottom)]
     drawing: dict[str, Callable[[Chart, Scale, Scale], Iterator[str]]] = {
@@ -78,8 +81,9 @@ def _scale(axis: Axis, values: Sequence[float], start: float, end: float, margin
     if axis.log:
         known = [value for value in values if value > 0] or [1.0]
         # Values of 0 have a place of their own, apart from the smallest one.
-        low = min(known) / (30 if min(values, default=1.0) <= 0 else margin)
-        return Scale(low, max(known) * margin, start, end, log=True)
+        return Scale(
+            min(known) / (30 if min(values, default=1.0) <= 0 else margin), max(known) * margin, start, end, log=True
+        )
     spread = (max(values) - min(values)) * 0.3 or 1.0
     return Scale(max(0.0, min(values) - spread), max(values) + spread, start, end)
 

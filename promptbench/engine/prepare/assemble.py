@@ -252,8 +252,13 @@ class _ModelConnector:
         sees_prompt = spec.reads_prompt(model, context)
         uses_prompt = sees_prompt if entry.uses_prompt is None else entry.uses_prompt
         if uses_prompt and not sees_prompt:
-            message = f"a '{entry.ref.provider}' model gets the variables of a case and never sees the prompt"
-            problems.append(Problem(Code.BAD_VALUE.name, message, "leave 'uses prompt' out"))
+            problems.append(
+                Problem(
+                    Code.BAD_VALUE.name,
+                    f"a '{entry.ref.provider}' model gets the variables of a case and never sees the prompt",
+                    "leave 'uses prompt' out",
+                )
+            )
         without_key = all(problem.absent for problem in problems)
         for prompt in prompts if uses_prompt and without_key else ():
             for problem in spec.unsupported(model, context, prompt.config):
@@ -264,7 +269,6 @@ class _ModelConnector:
             self._found.add(Code[problem.code], problem.message, location, hint=problem.hint, severity=severity)
         if not joined:
             return None
-        absent = problems[0].absent if problems else None
         return PreparedModel(
             entry.ref,
             spec.connect(model, context),
@@ -272,7 +276,7 @@ class _ModelConnector:
             gated=uses_prompt and (not gated or str(entry.ref) in gated),
             local=spec.runs_here(model, context),
             shaped_by=spec.shaped_by(model, context),
-            absent=absent,
+            absent=problems[0].absent if problems else None,
             replays=spec.replays,
             billing=spec.billing(model, context),
         )

@@ -133,8 +133,11 @@ class CaseBuilder:
             self._gate_rules = self._gate_rules or ListDigest()
             review_by = case.quarantine.review_by if case.quarantine else None
             self._gate_rules.add([case.name, case.critical, tags, case.cluster, review_by])
-        content = sha256(f"{self._shared_hashed}{asked}{own}".encode()).digest()[:8]
-        cases.add(case, int.from_bytes(content, "big", signed=True), held=held)
+        cases.add(
+            case,
+            int.from_bytes(sha256(f"{self._shared_hashed}{asked}{own}".encode()).digest()[:8], "big", signed=True),
+            held=held,
+        )
 
     def _rebuilt(self, name: str) -> PreparedCase:
         case = self._suite.cases[name]
@@ -278,8 +281,7 @@ class CaseBuilder:
                 severity=Severity.WARNING,
             )
         if case.has_wish:
-            text = as_answer(case.should_be)
-            scores = self.evaluation(text, built)
+            scores = self.evaluation(as_answer(case.should_be), built)
             if not (scores.passed or scores.errored):
                 failed = (score for score in scores.scores if not (score.passed or score.errored))
                 why = next(f"{score.check}: {score.reason}" for score in failed)
@@ -330,11 +332,10 @@ class CaseBuilder:
                 if guess is None and _has_slips(case):
                     continue  # The value is most likely under the unknown key.
                 slips |= {guess} if guess else set()
-                at = ("vars", guess) if guess else ("vars",)
                 self._found.add(
                     Code.MISSING_VARIABLE,
                     f"the case '{case.name}' has no value for {{{{{name}}}}} of {item.label}",
-                    case.where.location(*at, key=True),
+                    case.where.location(*(("vars", guess) if guess else ("vars",)), key=True),
                     hint=_variable_hint(name, guess, bool(case.variables)),
                 )
             if case.messages and not item.prompt.takes_history:

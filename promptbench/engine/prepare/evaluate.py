@@ -108,8 +108,14 @@ def evaluate(
     if not readings:
         return Evaluation(passed, None, False, (), scores, errored)
     rung = readings[0].rung
-    well_formed = rung.within(accept) and all(score.passed for score in scores if score.check in _FORMAT_CHECKS)
-    return Evaluation(passed, rung, well_formed, readings[0].repairs[:_MOST_REPAIRS], scores, errored)
+    return Evaluation(
+        passed,
+        rung,
+        rung.within(accept) and all(score.passed for score in scores if score.check in _FORMAT_CHECKS),
+        readings[0].repairs[:_MOST_REPAIRS],
+        scores,
+        errored,
+    )
 
 
 def subject_of(text: str, accept: Rung, variables: Mapping[str, Json], ladder: Ladder = BUILT_IN) -> Subject:

@@ -41,10 +41,9 @@ def report_quarantine(quarantined: Sequence[Case], cases: int, found: Diagnostic
             )
     limit = max_quarantined(cases)
     if len(quarantined) > limit:
-        last = quarantined[limit]
         found.add(
             Code.QUARANTINE,
             f"{len(quarantined)} of {cases} cases are in quarantine, expected at most {limit}",
-            last.where.location("quarantine", key=True),
+            quarantined[limit].where.location("quarantine", key=True),
             hint="at most 5 % of a suite, or one case: fix the others, or delete them",
         )

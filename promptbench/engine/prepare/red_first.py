@@ -62,8 +62,7 @@ class _RedFirstCheck:
 
     def _find_failing(self, answer: str, case: PreparedCase) -> set[int]:
         self._answers += 1
-        scores = self._evaluate(answer, case).scores
-        return {number for number, score in enumerate(scores) if not score.passed}
+        return {number for number, score in enumerate(self._evaluate(answer, case).scores) if not score.passed}
 
     def _evaluate(self, answer: str, case: PreparedCase) -> Evaluation:
         checks = case.checks[self._prepared.candidates[0].hash]
@@ -73,9 +72,13 @@ class _RedFirstCheck:
         )
 
     def _warn_vacuous(self, name: str, location: Location, why: str) -> None:
-        message = f"'{name}' may be vacuous: {why}"
-        hint = "`promptbench mutate` shows if any answer fails it"
-        self._diagnostics.add(Code.VACUOUS, message, location, hint=hint, severity=Severity.WARNING)
+        self._diagnostics.add(
+            Code.VACUOUS,
+            f"'{name}' may be vacuous: {why}",
+            location,
+            hint="`promptbench mutate` shows if any answer fails it",
+            severity=Severity.WARNING,
+        )
 
     def _check_imported(self, case: PreparedCase, written: Case) -> None:
         answer = self._imported.get(_read_origin(written) or ("", ""))
@@ -84,8 +87,12 @@ class _RedFirstCheck:
         found = self._evaluate(answer, case)
         if found.passed and not found.errored:
             message = f"'{case.name}' comes from an imported call whose answer passes all its checks"
-            hint = "write the imported answer under 'was:', and add a check that fails on it"
-            self._diagnostics.add(Code.NOT_RED, message, written.where.location("origin"), hint=hint)
+            self._diagnostics.add(
+                Code.NOT_RED,
+                message,
+                written.where.location("origin"),
+                hint="write the imported answer under 'was:', and add a check that fails on it",
+            )
 
 
 def _list_own_checks(case: Case) -> list[WrittenCheck]:

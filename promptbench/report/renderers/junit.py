@@ -69,8 +69,12 @@ def _verdict(report: Report) -> xml.Element:
     elif report.exit == Exit.YES:
         xml.SubElement(case, "system-out").text = _text(sentence)
     else:
-        tag = "error" if report.exit == Exit.ENVIRONMENT else "failure"
-        element = xml.SubElement(case, tag, type=_text(report.result), message=_text(sentence))
+        element = xml.SubElement(
+            case,
+            "error" if report.exit == Exit.ENVIRONMENT else "failure",
+            type=_text(report.result),
+            message=_text(sentence),
+        )
         again = [f"again: {report.command}"] if report.command else []
         element.text = _text("\n".join([sentence, *report.problems, *again]))
     return case

@@ -127,8 +127,7 @@ class _Writer:
     def _block(self, block: Block) -> None:
         match block:
             case Text(cut=True):
-                lines = excerpt(block.text, self._width - block.indent)
-                self.print(lines, _STYLES[block.tone], block.indent)
+                self.print(excerpt(block.text, self._width - block.indent), _STYLES[block.tone], block.indent)
             case Text():
                 self.print(block.text, _STYLES[block.tone], block.indent)
             case CodeBlock():
@@ -186,8 +185,7 @@ class _Writer:
                 justify: Literal["left", "right"] = "right" if columns[place].numeric else "left"
                 made.add_column(width=width, justify=justify, overflow="fold")
             for line in lines:
-                cells = [line[first + place] for place in widths]
-                texts = zip(cells, widths.items(), strict=True)
+                texts = zip([line[first + place] for place in widths], widths.items(), strict=True)
                 fitted = [cell if columns[place].wrap else shorten(cell, width) for cell, (place, width) in texts]
                 made.add_row(*map(RichText, fitted))
             self._console.print(made, style=style)

@@ -112,8 +112,9 @@ class Labels:
             if field is None:
                 if len(self._fields) >= _MOST_FIELDS:
                     continue
-                closed = any(offers.at(wanted.path) is not None for _, offers in self._variants)
-                field = self._fields[wanted.path] = _FieldValues(closed=closed)
+                field = self._fields[wanted.path] = _FieldValues(
+                    closed=any(offers.at(wanted.path) is not None for _, offers in self._variants)
+                )
             if field.closed or not field.free:
                 field.add(key, wanted, case)
 
@@ -144,8 +145,7 @@ class Labels:
             for value in field.values.values()
             if not any(same(option, item) for option in value.wanted.options for item in allowed)
         ]
-        offered = f"the output schema of {variant.label} allows only {_join_values(allowed)}"
-        _warn(path, missing, offered, hint, found)
+        _warn(path, missing, f"the output schema of {variant.label} allows only {_join_values(allowed)}", hint, found)
 
     def _report_text(
         self, variant: Variant, path: Path, field: _FieldValues, text: _PromptText, found: Diagnostics

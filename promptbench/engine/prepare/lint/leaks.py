@@ -95,8 +95,7 @@ def _between_words(text: str, at: int) -> bool:
 
 
 def _location(prompt: Prompt, flat: str) -> Location:
-    words = r"\s+".join(map(re.escape, flat.split()))
-    match = re.search(words, prompt.source, re.IGNORECASE)
+    match = re.search(r"\s+".join(map(re.escape, flat.split())), prompt.source, re.IGNORECASE)
     return (
         Source(prompt.file, prompt.source).location_at(match.start(), len(match[0])) if match else Location(prompt.file)
     )

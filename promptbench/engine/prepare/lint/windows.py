@@ -69,8 +69,9 @@ class Windows:
             return
         if not self._fits:
             self._fits = {model: _Fit(window.size()) for model, window in self._windows.items()}
-            known = [fit.window for fit in self._fits.values() if fit.window is not None]
-            self._few = min(known, default=math.inf) * _CLOSE
+            self._few = (
+                min([fit.window for fit in self._fits.values() if fit.window is not None], default=math.inf) * _CLOSE
+            )
         for fit in self._fits.values():
             self._weigh(fit, case, tokens, messages)
 
