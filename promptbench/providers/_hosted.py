@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from promptbench.core.types import Answer, FailureKind, Json, ProviderFailure, Request
 from promptbench.plugins import Billing, Problem, Provider, ProviderContext, ProviderSpec
-from promptbench.providers import _chat, _credentials, _events, _failures, _options, _windows
+from promptbench.providers import _chat, _credentials, _events, _failures, _options
 
 if TYPE_CHECKING:
     from promptbench.providers import _session
@@ -73,7 +73,7 @@ class HostedServer:
         """Return what is wrong with the numbers, the address and the key."""
         provider = self.model.partition("/")[0]
         found = [
-            *_options.number_problems(options, provider, ("timeout", "concurrency", _windows.SETTING)),
+            *_options.number_problems(options, provider, ("timeout", "concurrency", _options.WINDOW)),
             *_options.boolean_problems(options, provider, ("structured",)),
         ]
         wrong_address = _credentials.address_problem(self.source, self.url)
@@ -140,7 +140,7 @@ def hosted_spec(
 
     def context_window(name: str, context: ProviderContext) -> int | None:
         made = setup(name, context)
-        return _windows.find(made.listed_as or made.name, made.server.url, made.options)
+        return _options.context_window(made.listed_as or made.name, made.server.url, made.options)
 
     def billing(name: str, context: ProviderContext) -> Billing:
         made = setup(name, context)

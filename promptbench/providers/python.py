@@ -6,6 +6,7 @@ The file is named from the suite's folder, and runs only when the project's sett
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import copy
 import functools
@@ -21,11 +22,39 @@ from types import ModuleType
 from typing import Any
 
 from promptbench.core import allowed_code
+from promptbench.core.allowed_code import locate, split_name
 from promptbench.core.canonical import canonical
 from promptbench.core.types import Answer, FailureKind, Json, ProviderFailure, Request
 from promptbench.plugins import Problem, Provider, ProviderContext, ProviderSpec
-from promptbench.providers import _code
 from promptbench.providers._worker import Worker
+
+
+def shaped_by(name: str, context: ProviderContext) -> Json:
+    """Return the hash of the function's file and the Python version.
+
+    None if the file imports anything but the standard library: then not all of its code is hashed.
+    """
+    parts = split_name(name)
+    path = locate(parts[0], context.folder, context.root) if parts else None
+    try:
+        source = path.read_bytes() if path else b""
+        modules = _imported_modules(ast.parse(source))
+    except (SyntaxError, ValueError, RecursionError, MemoryError, OSError):
+        return None
+    if parts is None or not modules <= sys.stdlib_module_names:
+        return None
+    return {"function": parts[1], "sha256": hashlib.sha256(source).hexdigest(), "python": sys.version}
+
+
+def _imported_modules(tree: ast.Module) -> set[str]:
+    """Return the top-level names of all imported modules; an empty one for a relative import."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add("" if node.level else (node.module or "").partition(".")[0])
+    return found
 
 
 def _problems(name: str, context: ProviderContext) -> list[Problem]:
@@ -153,5 +182,5 @@ SPEC = ProviderSpec(
     problems=_problems,
     reads_prompt=lambda name, context: False,
     runs_here=lambda name, context: True,
-    shaped_by=_code.shape,
+    shaped_by=shaped_by,
 )
