@@ -77,7 +77,7 @@ def _is_in_a_word(text: str, start: int) -> bool:
 
 
 def _sign(text: str, start: int) -> tuple[int, str]:
-    """Return where the number starts with its sign, and the sign; `-$5` and `$-5` are both negative."""
+    # Return where the number starts with its sign, and the sign; `-$5` and `$-5` are both negative.
     for at in (start - 1, start - 2 if text[start - 1 : start] and text[start - 1] in _CURRENCIES else -1):
         if at >= 0 and text[at] in _SIGNS and (at == 0 or not (text[at - 1].isalnum() or text[at - 1] == ")")):
             return at, _SIGNS[text[at]]
@@ -85,7 +85,6 @@ def _sign(text: str, start: int) -> tuple[int, str]:
 
 
 def _readings(token: str, comma: bool) -> list[str] | None:
-    """Return the values of a token as decimal text, the likelier first; None if it is not a number."""
     if len(token) > _MOST_DIGITS:
         return None
     body, mark, exponent = token.lower().partition("e")

@@ -17,10 +17,84 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from promptbench.checks import _normal, _options
-from promptbench.checks._calls import Call, calls_of
 from promptbench.checks._normal import Normal
 from promptbench.checks._scores import first_of, graded, mismatch, quoted, verdict
-from promptbench.plugins import Check, CheckContext, CheckSpec, Json, Score, Subject
+from promptbench.parsing import calls, json_text
+from promptbench.plugins import Check, CheckContext, CheckSpec, Json, Reading, Rung, Score, Subject
+
+_ARGUMENTS = ("arguments", "input", "parameters", "args")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A function call. `positional` has the arguments without a name."""
+
+    name: str
+    arguments: dict[str, Json]
+    positional: tuple[Json, ...] = ()
+
+
+def calls_of(subject: Subject) -> tuple[list[Call], str | None]:
+    """Return the calls of an answer, or the problem. They are in Python's syntax, or in an API's JSON of tool calls."""
+    reading = calls.read(subject.text)
+    if reading.rung.within(subject.accept):
+        found: list[Call] | None = [
+            Call(call["name"], call["arguments"], tuple(call.get("positional", ()))) for call in reading.value
+        ]
+        problem = None
+    else:
+        # Not `subject.read`, which would report the answer's format as JSON.
+        data = json_text.read(subject.text)
+        found = _from_json(data.value) if data.rung.within(subject.accept) else None
+        problem = None if found is not None else _problem(reading, data, subject.accept)
+        reading = reading if found is None else data
+    if subject.report_reading is not None:
+        subject.report_reading(reading)
+    return found or [], problem
+
+
+def _problem(reading: Reading, data: Reading, accept: Rung) -> str:
+    if data.rung.within(accept):
+        return "the answer is JSON, but not a function call"
+    if reading.rung is Rung.NONE:
+        return f"no function call: {reading.error}"
+    repairs = ", ".join(sorted({repair.name for repair in reading.repairs}))
+    return f"calls only after repair ({repairs}), and the suite accepts '{accept.value}'"
+
+
+def _from_json(value: Json) -> list[Call] | None:
+    if isinstance(value, dict):
+        for key in ("tool_calls", "calls"):
+            if isinstance(value.get(key), list):
+                value = value[key]
+                break
+    items = value if isinstance(value, list) else [value]
+    found = [_one(item) for item in items]
+    return None if None in found else [call for call in found if call is not None]
+
+
+def _one(value: Json) -> Call | None:
+    if not isinstance(value, dict):
+        return None
+    value = value["function"] if isinstance(value.get("function"), dict) else value
+    name = value.get("name", value.get("function"))
+    if isinstance(name, str):
+        arguments = _arguments(next((value[key] for key in _ARGUMENTS if key in value), {}))
+        return None if arguments is None else Call(name, arguments)
+    if len(value) == 1:
+        [(name, inner)] = value.items()
+        arguments = _arguments(inner)
+        return None if arguments is None else Call(name, arguments)
+    return None
+
+
+def _arguments(value: Json) -> dict[str, Json] | None:
+    # OpenAI sends the JSON text of an object.
+    if isinstance(value, str):
+        reading = json_text.read(value)
+        value = reading.value if reading.rung is Rung.RAW else None
+    return value if isinstance(value, dict) else None
+
 
 _KNOWN = ("is", "order", "extra arguments", "ignore")
 _MOST = 100
@@ -120,7 +194,7 @@ class FunctionCall:
 
 
 def _paired(wanted: int, got: int, fits: Callable[[int, int], bool]) -> dict[int, int]:
-    """Return the largest pairing of expected with actual calls, by augmenting paths."""
+    # Return the largest pairing of expected with actual calls, by augmenting paths.
     taken: dict[int, int] = {}
     options = {one: [other for other in range(got) if fits(one, other)] for one in range(wanted)}
 

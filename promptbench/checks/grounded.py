@@ -95,7 +95,7 @@ def _names(answer: str, source: str) -> dict[str, bool]:
 
 
 def _rows(text: str) -> Iterator[tuple[tuple[str, ...], bool]]:
-    """Yield rows of capitalised words with only space between them, and whether the first one starts a sentence."""
+    # Yield rows of capitalised words with only space between them, and whether the first one starts a sentence.
     row: list[str] = []
     starts = False
     end = -1

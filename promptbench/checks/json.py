@@ -29,11 +29,10 @@ class IsJson:
 
 
 def _problem_alone(text: str) -> str | None:
-    """Return why an answer is not JSON alone, as IFEval checks it (Zhou et al. 2023).
-
-    A code fence may be named json only. JSON is what Python's parser accepts, duplicate keys included, except NaN and
-    Infinity.
-    """
+    # Return why an answer is not JSON alone, as IFEval checks it (Zhou et al. 2023).
+    #
+    # A code fence may be named json only. JSON is what Python's parser accepts, duplicate keys included, except NaN and
+    # Infinity.
     text = text.strip()
     for fence in _FENCES:
         text = text.removeprefix(fence)

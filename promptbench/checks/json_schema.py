@@ -71,7 +71,6 @@ def _unresolvable() -> type[Exception]:
 
 
 def _given(argument: Json) -> tuple[Json, bool]:
-    """Return the schema, and whether its formats are checked. `schema` is not a keyword, so it marks options."""
     if not isinstance(argument, dict) or "schema" not in argument:
         return argument, False
     given = _options.options(argument, ("schema", "formats"))
@@ -174,7 +173,7 @@ def _check_keyword(keyword: str, value: Json, schema: Json) -> None:
 
 
 def _pointed_at(schema: Json, reference: str) -> Json:
-    """Return the target of a JSON pointer. Raises KeyError if there is none, LookupError for an anchor."""
+    # Return the target of a JSON pointer. Raises KeyError if there is none, LookupError for an anchor.
     if reference != "#" and not reference.startswith("#/"):
         raise LookupError(reference)
     for step in unquote(reference).split("/")[1:]:

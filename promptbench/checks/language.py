@@ -50,7 +50,7 @@ class InLanguage:
 
 
 def _language(text: str) -> str | None:
-    """Return the two-letter code, an empty text for an unknown language, or None for a text without words."""
+    # Return the two-letter code, an empty text for an unknown language, or None for a text without words.
     from langdetect.lang_detect_exception import LangDetectException
 
     detector = _factory().create()

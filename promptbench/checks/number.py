@@ -79,7 +79,7 @@ class IsNumber:
 
 
 def _has_unit(text: str, number: Number, unit: str) -> bool:
-    """Return True if the unit is right before or behind a number, with at most one space or hyphen between them."""
+    # Return True if the unit is right before or behind a number, with at most one space or hyphen between them.
     for gap in ("", " ", "\u00a0", "\u202f", "-"):
         after = number.end + len(gap)
         if text.startswith(gap + unit, number.end) and not _is_one_word(unit[-1:], text[after + len(unit) :][:1]):

@@ -62,7 +62,6 @@ def first_round(
 
 
 def _tries(prepared: PreparedSuite, model: PreparedModel, repeats: Repeats, *, critical: bool) -> int:
-    """Return the first round's tries of a case."""
     if not model.uses_prompt or prepared.deterministic(model):
         return 1
     return repeats.at(critical=critical and model.gated)

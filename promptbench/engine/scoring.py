@@ -59,7 +59,6 @@ def score_attempt(
 
 
 def _why_unknown(found: Evaluation, judgings: Iterable[Judging]) -> str | None:
-    """Return why it is unknown whether the answer passes; None if it is known."""
     if not found.errored:
         return None
     unsaid = [score for score in found.scores if score.errored and score.weight]

@@ -56,7 +56,7 @@ def key_of(request: Request, shape: Json) -> str:
 
 
 def _as_written(value: Json) -> Json:
-    """Return plain data with each fraction as its source text, distinct from any string."""
+    # Return plain data with each fraction as its source text, distinct from any string.
     if isinstance(value, Mapping):
         return {key: _as_written(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

@@ -47,7 +47,6 @@ def read(headers: Mapping[str, str], now: datetime | None = None) -> Announced:
 def _family(
     headers: Mapping[str, str], kind: str, now: datetime | None
 ) -> tuple[float | None, float | None, float | None]:
-    """Return the limit, what remains of it, and the seconds until it is reset."""
     if (limit := headers.get(f"x-ratelimit-limit-{kind}")) is not None:
         remaining, reset = headers.get(f"x-ratelimit-remaining-{kind}"), headers.get(f"x-ratelimit-reset-{kind}")
     else:
@@ -57,7 +56,7 @@ def _family(
 
 
 def _is_daily(limit: float, remaining: float | None, reset: float | None) -> bool:
-    """Return whether this is a daily limit: at the rate at which it refills, all of it takes a day."""
+    # Whether this is a daily limit: at the rate at which it refills, all of it takes a day.
     if remaining is None or reset is None or remaining >= limit:
         return False
     return reset * limit / (limit - remaining) > _HALF_A_DAY

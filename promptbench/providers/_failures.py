@@ -29,7 +29,6 @@ _LONGEST = 300
 
 
 def _code_and_message(body: Json) -> tuple[str | None, str | None]:
-    """Return the code and the message of a server's decoded error, in any of the common shapes."""
     if isinstance(body, dict) and isinstance(body.get("error"), (dict, str)):
         body = body["error"]
     if isinstance(body, str):

@@ -223,7 +223,6 @@ class Hosted(Provider):
         return replace(answer, limits=_failures.rate_limits(response.headers), first_token_ms=first_token_ms, **times)
 
     def _refused(self, error: Any) -> ProviderFailure:
-        """Return the failure for the SDK's APIStatusError. Its `body` is decoded JSON, or text."""
         return _failures.from_status(
             self._target,
             error.status_code,

@@ -92,7 +92,7 @@ def running() -> Clock | None:
 
 class _Connector(aiohttp.TCPConnector):
     async def _create_connection(self, *args: Any, **kwargs: Any) -> Any:
-        """Open a connection. aiohttp documents this method for overriding; it is called if no connection is free."""
+        # Open a connection. aiohttp documents this method for overriding; it is called if no connection is free.
         began = time.perf_counter()
         connection = await super()._create_connection(*args, **kwargs)
         if clock := running():

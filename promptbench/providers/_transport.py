@@ -53,7 +53,7 @@ class Transport(httpx2.AsyncBaseTransport):
 
 
 async def _watched(response: aiohttp.ClientResponse, clock: _session.Clock) -> bytes:
-    """Read the body, reporting each part to the clock."""
+    # Read the body, reporting each part to the clock.
     parts = []
     async for part in response.content.iter_any():
         clock.arrived(len(part))

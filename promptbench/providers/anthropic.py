@@ -88,7 +88,7 @@ class Messages:
 
 
 def _split(request: Request) -> tuple[str, list[dict[str, str]]]:
-    """Return the system text and the turns. Raises ProviderFailure for what Messages cannot express."""
+    # Return the system text and the turns. Raises ProviderFailure for what Messages cannot express.
     messages = request.messages
     start = next((index for index, message in enumerate(messages) if message.role != "system"), len(messages))
     turns = [message.as_dict() for message in messages[start:]]
@@ -102,10 +102,9 @@ def _split(request: Request) -> tuple[str, list[dict[str, str]]]:
 
 
 def _format(schema: Mapping[str, Json]) -> dict[str, Json]:
-    """Return the schema in the subset that Anthropic enforces, by the SDK's own rules.
-
-    Objects are closed, and limits on numbers and lengths become part of the description.
-    """
+    # Return the schema in the subset that Anthropic enforces, by the SDK's own rules.
+    #
+    # Objects are closed, and limits on numbers and lengths become part of the description.
     from anthropic import transform_schema
 
     try:
@@ -116,7 +115,7 @@ def _format(schema: Mapping[str, Json]) -> dict[str, Json]:
 
 
 def _single_types(schema: Any) -> Any:
-    """Return the schema with `type: [a, b]` as `anyOf`, because the SDK's rules do not know such lists."""
+    # Return the schema with `type: [a, b]` as `anyOf`, because the SDK's rules do not know such lists.
     if isinstance(schema, list):
         return [_single_types(item) for item in schema]
     if not isinstance(schema, Mapping):
@@ -134,7 +133,6 @@ _PLAIN_DATA = frozenset({"enum", "const", "default", "examples", "required"})
 
 
 def _usage(data: Json) -> Usage | None:
-    """Return the token counts. Anthropic counts tokens written to and read from its cache apart; all are input."""
     if not isinstance(data, dict):
         return None
     fresh, made = data.get("input_tokens"), data.get("output_tokens")

@@ -143,7 +143,6 @@ def _problems(name: str, context: ProviderContext) -> list[Problem]:
 
 
 def _resolve(name: str, context: ProviderContext) -> tuple[str, ProviderContext]:
-    """Return the name of a model's weights, and the context with the model's own settings."""
     own = _options.named(context.options, "models", name)
     if own is None:
         return name, context
@@ -151,7 +150,7 @@ def _resolve(name: str, context: ProviderContext) -> tuple[str, ProviderContext]
 
 
 def _shaped_by(name: str, context: ProviderContext) -> Json:
-    """Return what shapes an answer. Weights of gigabytes are identified by size and time, not read."""
+    # Return what shapes an answer. Weights of gigabytes are identified by size and time, not read.
     name, context = _resolve(name, context)
     weights = find_weights(name, context)
     try:
@@ -168,7 +167,6 @@ def _shaped_by(name: str, context: ProviderContext) -> Json:
 
 
 def _context_window(name: str, context: ProviderContext) -> int:
-    """Return the number of tokens that the model is loaded with."""
     _, context = _resolve(name, context)
     return _options.positive_integer(context.options, "context", _CONTEXT_TOKENS)
 
@@ -231,7 +229,7 @@ class Gguf(Provider):
         await asyncio.gather(*(slot.worker.close(slot.unload) for slot in self._slots))
 
     def _params(self, request: Request) -> dict[str, Json]:
-        """Return the parameters. Above temperature 0 each repeat has its own seed, or all would be one answer."""
+        # Return the parameters. Above temperature 0 each repeat has its own seed, or all would be one answer.
         params = {"temperature": 0, "max_tokens": _ANSWER_TOKENS, "seed": _SEED}
         params |= _DIALECT.params(request.params, str(request.model))
         if params["temperature"] != 0 and isinstance(params["seed"], int):
@@ -346,7 +344,7 @@ _running: set[_Generation] = set()
 
 @atexit.register
 def _stop_all() -> None:
-    """Stop what runs when the interpreter exits: a callback into a dead interpreter aborts the process."""
+    # Stop what runs when the interpreter exits: a callback into a dead interpreter aborts the process.
     deadline = time.monotonic() + _STOP_SECONDS
     while _running and time.monotonic() < deadline:
         for generation in tuple(_running):
@@ -355,7 +353,7 @@ def _stop_all() -> None:
 
 
 def _serve(weights: Path, n_ctx: int) -> Server:
-    """Return llama.cpp's server. It also listens on loopback, so it gets a key that nobody knows."""
+    # Return llama.cpp's server. It also listens on loopback, so it gets a key that nobody knows.
     import xllamacpp
 
     params = xllamacpp.CommonParams()

@@ -326,7 +326,7 @@ class HttpEndpoint(Provider):
             await self._session.close()
 
     def _filled(self, request: Request) -> tuple[bytes | None, dict[str, str]]:
-        """Return the body, None if the endpoint has none, and the query. Raises ProviderFailure."""
+        # Return the body, None if the endpoint has none, and the query. Raises ProviderFailure.
         try:
             body, query = self._endpoint.filled("body", request), self._endpoint.filled("query", request)
         except KeyError as error:

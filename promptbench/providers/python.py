@@ -47,7 +47,6 @@ def shaped_by(name: str, context: ProviderContext) -> Json:
 
 
 def _imported_modules(tree: ast.Module) -> set[str]:
-    """Return the top-level names of all imported modules; an empty one for a relative import."""
     found = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -83,7 +82,7 @@ class PythonFunction(Provider):
         await self._worker.close(self._leave)
 
     def _call(self, request: Request) -> Answer:
-        """Call the function. Runs in the worker's thread, like everything below."""
+        # Call the function. Runs in the worker's thread, like everything below.
         loaded = self._loaded = self._loaded or self._load()
         # A copy: the function may change what it is given, and the next repeat must be given the same.
         variables = copy.deepcopy(dict(request.variables))
@@ -151,7 +150,7 @@ async def _finish(awaitable: Any) -> Any:
 
 
 def _import(path: Path, source: bytes, sha256: str) -> ModuleType:
-    """Execute exactly `source`, so that the hash is of the code that runs, without leaving a `__pycache__`."""
+    # Execute exactly `source`, so that the hash is of the code that runs, without leaving a `__pycache__`.
     name = f"_promptbench_code_{path.stem}_{sha256[:12]}"
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None

@@ -50,10 +50,9 @@ def _block(item: Diagnostic, colour: bool) -> Iterator[str]:
 
 
 def _window(item: Diagnostic) -> tuple[str, int, int]:
-    """Return the line, or a part of a long one, and the carets' column and length in terminal columns.
-
-    Unprintable characters are escaped, and some letters are two columns wide.
-    """
+    # Return the line, or a part of a long one, and the carets' column and length in terminal columns.
+    #
+    # Unprintable characters are escaped, and some letters are two columns wide.
     raw, first = item.location.text, item.location.column - 1
     text, before = clean(raw), clean(raw[:first])
     marked = clean(raw[first : first + item.location.length])
@@ -65,7 +64,6 @@ def _window(item: Diagnostic) -> tuple[str, int, int]:
 
 
 def _start(before: str) -> int:
-    """Return the offset half an excerpt's width before the location."""
     start, left = len(before), _EXCERPT // 2
     while start and left > 0:
         start -= 1

@@ -160,7 +160,6 @@ def figures(summary: NluSummary) -> Iterator[tuple[str, str, str]]:
 
 
 def _best(confidence: Confidence) -> str:
-    """Return the threshold with the best mean of both shares; it is fitted to these cases, so a suggestion only."""
     rows = [row for row in confidence.thresholds if row.in_scope is not None and row.out_of_scope is not None]
     if not rows:
         return ""

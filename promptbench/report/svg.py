@@ -89,7 +89,6 @@ def _scale(axis: Axis, values: Sequence[float], start: float, end: float, margin
 
 
 def _ticks(axis: Axis, scale: Scale) -> list[tuple[float, str]]:
-    """Return positions with their labels, at round numbers."""
     if axis.ticks:
         step = max(1, math.ceil(len(axis.ticks) / 8))
         return [(float(place), axis.ticks[place]) for place in range(0, len(axis.ticks), step)]
@@ -156,7 +155,6 @@ def _lines(chart: Chart, x: Scale, y: Scale) -> Iterator[str]:
 
 
 def _bars(chart: Chart, x: Scale, y: Scale) -> Iterator[str]:
-    """Stack the series in each lane."""
     lefts = [0.0] * len(chart.y.ticks)
     for series in chart.series:
         for value, place in series.points:
@@ -170,7 +168,7 @@ def _bars(chart: Chart, x: Scale, y: Scale) -> Iterator[str]:
 
 
 def _ridges(chart: Chart, x: Scale, y: Scale) -> Iterator[str]:
-    """Draw each series as an area in its lane, with its marks as lines that carry their text."""
+    # Draw each series as an area in its lane, with its marks as lines that carry their text.
     for lane, series in enumerate(chart.series):
         base = y.end + _LANE * (lane + 1) - 4
         outline = " L".join(f"{x(value):.1f} {base - 0.55 * _LANE * height:.1f}" for value, height in series.points)
@@ -183,7 +181,6 @@ def _ridges(chart: Chart, x: Scale, y: Scale) -> Iterator[str]:
 
 
 def _legend(chart: Chart) -> list[list[Series]]:
-    """Return the rows of the legend: one for each line, one for all bars, whose names are short."""
     named = [series for series in chart.series if not series.dashed]
     return {"lines": [[series] for series in named], "bars": [named]}.get(chart.kind, [])
 

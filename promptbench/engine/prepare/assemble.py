@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -12,7 +12,6 @@ from promptbench.core.plugins import module_name
 from promptbench.core.protocols import JudgedCheck, Problem, ProviderContext
 from promptbench.core.types import Answer, Json, ModelRef, Request
 from promptbench.engine.prepare.cases import CaseBuilder
-from promptbench.engine.prepare.judges import JUDGE_DEFAULTS, warn_advisory, warn_own_judges
 from promptbench.engine.prepare.lint.lint import Lint
 from promptbench.engine.prepare.lint.windows import Window
 from promptbench.engine.prepare.logs import read_logs
@@ -31,6 +30,49 @@ from promptbench.prompts.prompt import Prompt
 from promptbench.providers import plugins as providers
 from promptbench.providers import provider_spec
 from promptbench.suite.models import ModelEntry, Suite
+
+# Parameters of a judge's request whose check sets none. A judge that does not support one is not sent it.
+JUDGE_DEFAULTS: Mapping[str, Json] = {"temperature": 0}
+_CRITERION_LENGTH = 60
+
+
+def warn_own_judges(
+    judged: Iterable[tuple[JudgedCheck, Location]], models: Collection[PreparedModel], found: Diagnostics
+) -> None:
+    """Warn if a model judges its own answers, which it prefers (Panickssery et al. 2024, arXiv:2404.13076)."""
+    names = {model.ref.name.rpartition("/")[2] for model in models}
+    for check, location in judged:
+        for ref in check.judges:
+            if ref.name.rpartition("/")[2] in names:
+                found.add(
+                    Code.OWN_JUDGE,
+                    f"{ref} judges its own answers, and models prefer their own",
+                    location,
+                    hint="name a judge that is not one of the suite's models",
+                    severity=Severity.WARNING,
+                )
+
+
+def warn_advisory(judged: Iterable[tuple[JudgedCheck, Location]], suite: str, found: Diagnostics) -> None:
+    """Warn once about all advisory checks, with the command that measures their agreement."""
+    advisory = [(check, location) for check, location in judged if not check.counts]
+    if not advisory:
+        return
+    check, location = advisory[0]
+    one = f"the judged check '{_shorten(check.criterion)}' is advisory: it does not affect the verdict"
+    several = f"{len(advisory)} judged checks are advisory: they do not affect the verdict; the first"
+    found.add(
+        Code.ADVISORY,
+        f"{one if len(advisory) == 1 else several}: {check.standing}; "
+        f"measure the judge's agreement with human labels: `promptbench agree {suite} --labels FILE`",
+        location,
+        severity=Severity.WARNING,
+    )
+
+
+def _shorten(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _CRITERION_LENGTH else line[: _CRITERION_LENGTH - 1] + "…"
 
 
 def assemble(suite: Suite, options: PrepareOptions, found: Diagnostics) -> PreparedSuite | None:

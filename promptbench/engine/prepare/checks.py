@@ -84,7 +84,6 @@ _LONGEST_HINT = 200
 
 
 def _meant(written: str) -> str | None:
-    """Return the check that was most likely meant, or None."""
     known = [name.replace("_", " ") for name in plugins.names()]
     word = written.strip().lower().removeprefix("must ").removeprefix("should ")
     if word in _OTHERS:

@@ -138,7 +138,7 @@ def judge_requests(
 
 
 def _result(checks: Sequence[Check], scores: Sequence[Score], threshold: float | None) -> bool | None:
-    """Return True if the text passes; None if that depends on a missing verdict, or all its checks are advisory."""
+    # Return True if the text passes; None if that depends on a missing verdict, or all its checks are advisory.
     if any(score.weight and score.errored for score in scores):
         best = [replace(score, passed=True, value=1.0) if score.errored else score for score in scores]
         sure = _passes(scores, threshold)

@@ -96,19 +96,17 @@ class _RedFirstCheck:
 
 
 def _list_own_checks(case: Case) -> list[WrittenCheck]:
-    """Return the case's own checks, in the order of their scores."""
     expect = [WrittenCheck("expect", case.expect, case.where.below("expect"))] if case.has_expect else []
     return [*case.checks, *expect]
 
 
 def _read_origin(case: Case) -> tuple[str, str] | None:
-    """Return source and id of the call that a case was captured from."""
     origin: Json = case.where.value.get("origin")
     return (str(origin.get("source")), str(origin.get("id"))) if isinstance(origin, Mapping) else None
 
 
 def _find_imported_answers(suite: Suite, imported: ImportedCalls) -> dict[tuple[str, str], str]:
-    """Return the imported answers of the calls that cases were captured from, in one pass over the store."""
+    # Return the imported answers of the calls that cases were captured from, in one pass over the store.
     origins = {origin for case in suite.cases.scan(Diagnostics()) if (origin := _read_origin(case))}
     if not origins:
         return {}

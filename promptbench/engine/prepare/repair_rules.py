@@ -148,7 +148,6 @@ def _listed(root: Path, globs: Sequence[str], listed: Location, found: Diagnosti
 
 
 def _installed(root: Path, found: Diagnostics) -> Iterator[_Source]:
-    """Read the rules of installed packages. Their back-tests are recorded in the project's folder `repairs`."""
     for entry in sorted(metadata.entry_points(group=ENTRY_POINTS), key=lambda item: item.name):
         try:
             origin = getattr(importlib.util.find_spec(entry.module), "origin", None)

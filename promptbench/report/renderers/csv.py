@@ -51,7 +51,6 @@ def _tables(report: Report) -> Iterator[TableBlock]:
 
 
 def _cell(value: Json) -> str:
-    """Return a value as text that no spreadsheet takes for a formula; lists are separated by semicolons."""
     match value:
         case None:
             return ""

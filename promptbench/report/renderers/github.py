@@ -84,7 +84,6 @@ def _case(level: str, item: CaseResult, folder: str) -> str:
 
 
 def _command(level: str, message: str, **properties: str) -> str:
-    """Return `::level key=value,…::message`, with everything escaped that would end a part of it."""
     written = ",".join(f"{key}={_property(properties[key])}" for key in _ORDER if properties.get(key))
     return f"::{level} {written}::{_data(message)}"
 

@@ -206,7 +206,6 @@ def _diff_line(line: str) -> str:
 
 
 def _chart(item: Chart) -> Iterator[str]:
-    """A chart with its figures as a table."""
     yield f'<figure class="chart">\n<figcaption><h4>{shown(item.title)}</h4>\n<p class="small">{shown(item.about)}</p>'
     yield "</figcaption>\n"
     yield framed(draw(item), f"Chart: {item.title}")
@@ -218,7 +217,7 @@ def _chart(item: Chart) -> Iterator[str]:
 
 
 def _matrix(item: Matrix) -> Iterator[str]:
-    """A table whose cells are the darker, the more of the row's answers are in them."""
+    # A table whose cells are the darker, the more of the row's answers are in them.
     wide = " wide" if len(item.given) > _WIDE else ""
     yield f'<figure class="chart{wide}">\n<figcaption><h4>{shown(clean(item.title))}</h4>\n'
     yield f'<p class="small">{shown(clean(item.about))}</p></figcaption>\n'

@@ -58,7 +58,6 @@ def _count(element: xml.Element, cases: Sequence[xml.Element]) -> None:
 
 
 def _verdict(report: Report) -> xml.Element:
-    """Return the testcase for what the exit code means."""
     case = xml.Element("testcase", name="verdict", classname=_dotless(report.name))
     if report.path:
         case.set("file", _text(report.path))
@@ -102,7 +101,7 @@ def _dotless(text: str) -> str:
 
 
 def _text(text: str) -> str:
-    """Return a foreign text as XML can carry it, with � for what it cannot."""
+    # Return a foreign text as XML can carry it, with � for what it cannot.
     return _NOT_XML.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 

@@ -55,7 +55,6 @@ def within(reports: Sequence[Report], limit: int) -> str:
 
 
 def _parts(reports: Sequence[Report]) -> Iterator[str]:
-    """Yield pieces after each of which the text may end."""
     for report in reports:
         yield "\n".join(_head(report))
     for report in reports:

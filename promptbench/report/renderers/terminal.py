@@ -214,7 +214,7 @@ def _parts(line: ItemLine, room: int, used: int) -> Iterable[tuple[str, str]]:
 
 
 def _fitting(columns: Sequence[TableColumn], rows: Sequence[Sequence[str]], width: int) -> dict[int, int]:
-    """Return the widths of the columns to show: droppable ones go first, then texts give way, the widest first."""
+    # Return the widths of the columns to show: droppable ones go first, then texts give way, the widest first.
     cells = [[column.head for column in columns], *rows]
     widths = {place: max(width_of(row[place]) for row in cells) for place in range(len(columns))}
 

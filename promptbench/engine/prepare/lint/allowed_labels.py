@@ -155,7 +155,6 @@ def _in_a_line(gap: str) -> bool:
 def _groups(
     marks: Sequence[re.Match[str]], near: Callable[[re.Match[str], re.Match[str]], bool]
 ) -> Iterator[list[re.Match[str]]]:
-    """Yield groups of consecutive marks in which each is near the one before."""
     group: list[re.Match[str]] = []
     for mark in marks:
         if group and not near(group[-1], mark):

@@ -236,7 +236,6 @@ def _expected_values(case: Case) -> Iterator[_ExpectedValue]:
 
 
 def _intent_values(spec: WrittenCheck) -> Iterator[_ExpectedValue]:
-    """Yield the label of a case's own check `intent`, if its path consists of plain names."""
     given = spec.argument if isinstance(spec.argument, dict) else {"is": spec.argument}
     label, location = given.get("is"), str(given.get("at", ""))
     if isinstance(label, str) and label.strip() and "[" not in location:
@@ -245,7 +244,7 @@ def _intent_values(spec: WrittenCheck) -> Iterator[_ExpectedValue]:
 
 
 def _compared_values(argument: Json, root: Where, steps: tuple[str | int, ...]) -> Iterator[_ExpectedValue]:
-    """Yield the values of an exact comparison. Other comparisons accept more than one spelling."""
+    # Yield the values of an exact comparison. Other comparisons accept more than one spelling.
     try:
         check = parse_argument(argument)
     except ValueError:
@@ -274,7 +273,7 @@ def _leaves(value: Json, root: Where, steps: tuple[str | int, ...], path: Path =
 
 
 def _is_label(value: Json) -> bool:
-    """Return True if a value can be a label: a short text, or any other scalar."""
+    # Return True if a value can be a label: a short text, or any other scalar.
     return not isinstance(value, str) or (0 < len(value) <= _LABEL_CHARACTERS and value.count(" ") < _LABEL_WORDS)
 
 

@@ -46,7 +46,6 @@ class Leaks:
             self._hits.setdefault(longest, []).append(case.name)
 
     def _found(self, whole: str) -> str | None:
-        """Return the normalized text if it is long enough and the prompt contains it."""
         if len(whole) < _START or _flat(whole[:_HEAD])[:_START] not in self._starts:
             return None
         text = _flat(whole)
@@ -83,7 +82,7 @@ def _flat(text: str) -> str:
 
 
 def _is_long(text: str) -> bool:
-    """Return True if a text has enough words. Scripts without spaces, from U+2E80 on, have about one per character."""
+    # Return True if a text has enough words. Scripts without spaces, from U+2E80 on, have about one per character.
     return len(text) >= _START and text.count(" ") + 1 + sum(char >= _NO_SPACES for char in text) >= _WORDS
 
 

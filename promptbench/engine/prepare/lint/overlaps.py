@@ -74,7 +74,7 @@ class Overlaps:
 
 
 def _location(check: WrittenCheck) -> tuple[Path | None] | None:
-    """Return the path of the label in a tuple if this is a check `intent` with a valid path, else None."""
+    # Return the path of the label in a tuple if this is a check `intent` with a valid path, else None.
     if field_name(check.name) != "intent":
         return None
     written = check.argument if isinstance(check.argument, dict) else {}

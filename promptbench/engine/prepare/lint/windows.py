@@ -119,7 +119,7 @@ class Windows:
 
 
 def _longest(prompt: Prompt) -> Callable[[Case], float]:
-    """Return a function for a quick upper bound: each text of a case counts as often as the most used variable."""
+    # Return a function for a quick upper bound: each text of a case counts as often as the most used variable.
     tags = [part for item in prompt.messages if isinstance(item, Template) for part in item.parts]
     uses = Counter(tag.body.split(".")[0] for tag in tags if isinstance(tag, Tag))
     most = max(uses.values(), default=0) + prompt.takes_history
