@@ -65,9 +65,7 @@ def count_sentences(text: str) -> int:
             found += 1
             behind = mark.end()
     rest = text[behind:].strip()
-    if found and _CLOSERS.match(rest):
-        return found
-    return found + bool(rest)
+    return found if found and _CLOSERS.match(rest) else found + bool(rest)
 
 
 def _last_marks(text: str) -> Iterator[re.Match[str]]:
@@ -86,13 +84,11 @@ def _is_full_stop(text: str, stop: int) -> bool:
     word = before[0].lower() if before else ""
     following = _WORD_BEHIND.match(text, stop + 1)
     behind = following[1] if following else ""
-    if word.endswith(".") or _is_short(word):
+    if word.endswith(".") or (
+        word in _SHORT or word.rpartition("-")[2] in _SHORT or (len(word) == 1 and word.isalpha())
+    ):
         return behind[:1].isupper() and behind.lower().rstrip(",;:.!?") in _FIRST
     return not (behind[:1].islower() and _STOPS_BEFORE_CAPITALS.match(word))
-
-
-def _is_short(word: str) -> bool:
-    return word in _SHORT or word.rpartition("-")[2] in _SHORT or (len(word) == 1 and word.isalpha())
 
 
 # Count things in an answer.

@@ -86,11 +86,14 @@ def judge_messages(
     criterion: str, material: Material, *, rated: bool, swapped: bool, reference_first: bool
 ) -> tuple[Message, ...]:
     """Return the messages of a request. `swapped` names the allowed verdicts in the other order."""
-    given = [(f"VALUE {name}", _shown(value)) for name, value in material.values.items()]
+    given = [
+        (f"VALUE {name}", (value if isinstance(value, str) else canonical(value)))
+        for name, value in material.values.items()
+    ]
     judged = [("ANSWER", material.answer)]
     if material.reference is not None:
         judged.insert(0 if reference_first else 1, ("REFERENCE", material.reference))
-    parts = [(_one_line(title), _without_halves(text)) for title, text in (*given, *judged)]
+    parts = [(" ".join(title.split()), _without_halves(text)) for title, text in (*given, *judged)]
     marker = digest([criterion, [list(part) for part in parts]]).removeprefix("sha256:")[:32]
     system = _SYSTEM.format(
         criterion=_without_halves(criterion),
@@ -135,17 +138,9 @@ def read_verdict(answer: Answer, *, rated: bool) -> JudgeVerdict | None:
     return JudgeVerdict(value, reason) if value in (PASS, FAIL) else None
 
 
-def _shown(value: Json) -> str:
-    return value if isinstance(value, str) else canonical(value)
-
-
 def _without_halves(text: str) -> str:
     # Half a character, which a provider would refuse, becomes the replacement character.
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def _one_line(title: str) -> str:
-    return " ".join(title.split())
 
 
 _KNOWN = ("judge", "passes if", "sees", "reference", "repeats", "scale", "at least", "config", "agreement")

@@ -102,9 +102,7 @@ def paragraph(answer: str, number: int | None) -> str | None:
     if number < 0:
         return answer.strip().rpartition("\n\n")[2].strip()
     paragraphs = [piece.strip() for piece in answer.split("\n\n")]
-    if number > len(paragraphs) - paragraphs.count(""):
-        return None
-    return paragraphs[number - 1] or None
+    return None if number > len(paragraphs) - paragraphs.count("") else paragraphs[number - 1] or None
 
 
 def _first_word(text: str) -> str:

@@ -122,7 +122,11 @@ class Circuit:
         elif not (self.proven and self.patience):
             if self._without_answer >= SEVERAL:
                 self._disable(failure.message)
-        elif hopeless or (last and self._failing[request] == tries) or self._long_silent(now):
+        elif (
+            hopeless
+            or (last and self._failing[request] == tries)
+            or (len(self._failing) >= SEVERAL and now - self._silent_since >= LONG_SILENCE)
+        ):
             self._open(failure, now)
 
     def probe_failed(self, failure: ProviderFailure, now: float) -> None:
@@ -145,9 +149,6 @@ class Circuit:
     def rest(self, jitter: float, now: float) -> float:
         """Return the seconds until the next probe. `jitter` is in [0, 1); the last probe ends the patience."""
         return max(0.0, min(max(self._ceiling * (1 + jitter) / 2, self._requested_wait), self._until - now))
-
-    def _long_silent(self, now: float) -> bool:
-        return len(self._failing) >= SEVERAL and now - self._silent_since >= LONG_SILENCE
 
     def _open(self, failure: ProviderFailure, now: float) -> None:
         self.open, self.lasted = True, False

@@ -81,6 +81,4 @@ def seconds_until(text: str, now: datetime | None = None) -> float | None:
         when = datetime.fromisoformat(text)
     except ValueError:
         return None
-    if when.tzinfo is None:
-        return None
-    return max(0.0, (when - (now or datetime.now(UTC))).total_seconds())
+    return None if when.tzinfo is None else max(0.0, (when - (now or datetime.now(UTC))).total_seconds())

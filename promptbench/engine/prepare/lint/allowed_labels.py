@@ -40,7 +40,10 @@ class AllowedValues:
         lists = [
             self._here(schema) if not path else self._below(schema, path, depth),
             *(self._allowed(item, path, depth + 1) for item in _all_of(schema)),
-            *(self._any(branches, path, depth) for branches in _any_of(schema)),
+            *(
+                self._any(branches, path, depth)
+                for branches in [schema[word] for word in ("anyOf", "oneOf") if isinstance(schema.get(word), list)]
+            ),
         ]
         reference = schema.get("$ref")
         if isinstance(reference, str):
@@ -99,10 +102,6 @@ def _types(schema: Mapping[str, Json]) -> set[str]:
 def _all_of(schema: Mapping[str, Json]) -> list[Json]:
     parts = schema.get("allOf")
     return parts if isinstance(parts, list) else []
-
-
-def _any_of(schema: Mapping[str, Json]) -> list[list[Json]]:
-    return [schema[word] for word in ("anyOf", "oneOf") if isinstance(schema.get(word), list)]
 
 
 def _resolve(root: Json, reference: str) -> Json:
