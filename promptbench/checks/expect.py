@@ -90,9 +90,10 @@ class Expect:
                 continue
             if not same(wanted[path.written], self.normal.value(got)):
                 reasons.append(mismatch(path.written, quoted(right[path.written]), quoted(got)))
-        value = (len(self.paths) - len(reasons)) / len(self.paths)
         more = f" and {len(reasons) - 3} more" if len(reasons) > 3 else ""
-        return graded(self.name, value, self.at_least, "; ".join(reasons[:3]) + more)
+        return graded(
+            self.name, (len(self.paths) - len(reasons)) / len(self.paths), self.at_least, "; ".join(reasons[:3]) + more
+        )
 
 
 def differences(expected: Json, got: Json, path: str = "") -> list[str]:

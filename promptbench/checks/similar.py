@@ -41,10 +41,9 @@ class Similar:
         if problem:
             return verdict("similar", problem)
         text = self.normal.text(text)
-        value = max(chrf(text, self.normal.text(reference)) for reference in self.references)
         return graded(
             "similar",
-            value,
+            max(chrf(text, self.normal.text(reference)) for reference in self.references),
             self.at_least,
             mismatch("", f"a text like {' or '.join(map(quoted, self.references[:3]))}", quoted(text)),
         )

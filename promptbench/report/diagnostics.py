@@ -55,11 +55,10 @@ def _window(item: Diagnostic) -> tuple[str, int, int]:
     # Unprintable characters are escaped, and some letters are two columns wide.
     raw, first = item.location.text, item.location.column - 1
     text, before = clean(raw), clean(raw[:first])
-    marked = clean(raw[first : first + item.location.length])
     start = _start(before) if width_of(text) > _EXCERPT else 0
     lead = "…" if start else ""
     shown = cut(text[start:], _EXCERPT)
-    visible = marked[: max(0, len(shown) - (len(before) - start))]
+    visible = clean(raw[first : first + item.location.length])[: max(0, len(shown) - (len(before) - start))]
     return lead + shown, len(lead) + width_of(before[start:]), max(1, width_of(visible))
 
 

@@ -89,7 +89,6 @@ class Confusions:
                 seen[label, given if given in (*expected, UNREADABLE) else OTHER] += count
             more = [name for name in (OTHER, UNREADABLE) if any(given == name for _, given in seen)]
             given_names = [*expected, *more]
-            counts = [[seen[label, given] for given in given_names] for label in expected]
             of = f"{prompt} on {model}" if prompt else model
             found.append(
                 Matrix(
@@ -97,7 +96,7 @@ class Confusions:
                     f"{of}. Each row is what was expected, each column what was given.",
                     expected,
                     given_names,
-                    counts,
+                    [[seen[label, given] for given in given_names] for label in expected],
                 )
             )
         return found[:_MOST_MATRICES]

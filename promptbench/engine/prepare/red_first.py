@@ -65,10 +65,14 @@ class _RedFirstCheck:
         return {number for number, score in enumerate(self._evaluate(answer, case).scores) if not score.passed}
 
     def _evaluate(self, answer: str, case: PreparedCase) -> Evaluation:
-        checks = case.checks[self._prepared.candidates[0].hash]
         prepared = self._prepared
         return evaluate(
-            answer, checks, prepared.accept, case.variables, threshold=case.threshold, ladder=prepared.ladder
+            answer,
+            case.checks[self._prepared.candidates[0].hash],
+            prepared.accept,
+            case.variables,
+            threshold=case.threshold,
+            ladder=prepared.ladder,
         )
 
     def _warn_vacuous(self, name: str, location: Location, why: str) -> None:
@@ -86,10 +90,9 @@ class _RedFirstCheck:
             return
         found = self._evaluate(answer, case)
         if found.passed and not found.errored:
-            message = f"'{case.name}' comes from an imported call whose answer passes all its checks"
             self._diagnostics.add(
                 Code.NOT_RED,
-                message,
+                f"'{case.name}' comes from an imported call whose answer passes all its checks",
                 written.where.location("origin"),
                 hint="write the imported answer under 'was:', and add a check that fails on it",
             )

@@ -64,10 +64,9 @@ class RepairRule:
 
     def warn_if_advisory(self, found: Diagnostics) -> None:
         if self.advisory is not None:
-            message = f"the repair rule '{self.name}' is advisory and does not count: {self.advisory}"
             found.add(
                 Code.SETTINGS,
-                message,
+                f"the repair rule '{self.name}' is advisory and does not count: {self.advisory}",
                 Location(self.file),
                 hint=f"promptbench repairs test {self.name} --log FILE",
                 severity=Severity.WARNING,

@@ -89,9 +89,13 @@ def _case(item: CaseResult, report: Report) -> xml.Element:
     if is_right(item):
         return case
     counts = decides(item, report)
-    tag = ("error" if item.answer is None else "failure") if counts else "skipped"
     message = headline(item) if counts else f"does not decide: {headline(item)}"
-    element = xml.SubElement(case, tag, type=_text(item.state), message=_text(message))
+    element = xml.SubElement(
+        case,
+        ("error" if item.answer is None else "failure") if counts else "skipped",
+        type=_text(item.state),
+        message=_text(message),
+    )
     element.text = _text("\n".join(details(item)))
     return case
 

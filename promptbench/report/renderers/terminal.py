@@ -207,9 +207,8 @@ def _parts(line: ItemLine, room: int, used: int) -> Iterable[tuple[str, str]]:
     for piece in line.text:
         if room <= 0:
             return
-        tone = {"removed": line.removed, "added": line.added}.get(piece.kind, "")
         text = cut(str(piece), room)
-        yield text, _STYLES[tone]
+        yield text, _STYLES[{"removed": line.removed, "added": line.added}.get(piece.kind, "")]
         room -= width_of(text)
 
 
