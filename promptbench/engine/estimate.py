@@ -22,17 +22,7 @@ class Estimate:
     output_tokens: int
     cost: float | None
 
-    def plus(self, usage: Usage, cost: float | None) -> Estimate:
-        """Return the estimate with one more call."""
-        return Estimate(
-            self.calls + 1,
-            self.input_tokens + usage.input_tokens,
-            self.output_tokens + usage.output_tokens,
-            None if cost is None or self.cost is None else self.cost + cost,
-        )
 
-
-_NOTHING = Estimate(0, 0, 0, 0.0)
 CostOf = Callable[[ModelRef, Usage], float | None]  # US dollars for a call with this usage
 
 
@@ -65,14 +55,20 @@ def _sum(
     models: Iterable[str],
     calls: Callable[[Task], list[tuple[ModelRef, Usage]]],
 ) -> dict[str, Estimate]:
-    found = dict.fromkeys(models, _NOTHING)
+    found = {model: Estimate(0, 0, 0, 0.0) for model in models}
     known: dict[tuple[str, str, str], list[tuple[ModelRef, Usage]]] = {}
     for task in first_round(prepared, repeats):
         key = (task.key.variant, task.model.name, task.case.name)
         if key not in known:
             known[key] = calls(task)
         for model, usage in known[key]:
-            found[str(model)] = found[str(model)].plus(usage, cost(model, usage))
+            before, price = found[str(model)], cost(model, usage)
+            found[str(model)] = Estimate(
+                before.calls + 1,
+                before.input_tokens + usage.input_tokens,
+                before.output_tokens + usage.output_tokens,
+                None if price is None or before.cost is None else before.cost + price,
+            )
     return found
 
 

@@ -62,13 +62,11 @@ class PriceFile:
         """Read a price file. Raises InputError if it is unreadable or invalid."""
         try:
             text = path.read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-            raise InputError(f"the price file {path} cannot be read: {reason}") from None
-        try:
             data: Json = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise InputError(f"the price file {path} cannot be read: {error}") from None
+        except (OSError, ValueError, RecursionError) as error:
+            raise InputError(
+                f"the price file {path} cannot be read: {getattr(error, 'strerror', None) or error}"
+            ) from None
         if not isinstance(data, dict):
             raise InputError(f"the price file {path} must hold a table of models")
         found = {_full_name(name, entry): _rates(path, name, entry) for name, entry in data.items()}
@@ -116,6 +114,7 @@ def _error(path: Path, name: str, what: str) -> InputError:
 
 
 _LIST = "genai-prices"
+_THIS_MACHINE = ("//127.", "//localhost", "//[::1]")  # Not in the list, so it need not be imported.
 
 CostOf = Callable[[Usage], float]
 
@@ -180,7 +179,7 @@ class Prices:
 
     def _listed(self, model: ModelRef, returned: str) -> CostOf | None:
         address = self.market.addresses.get(model.provider)
-        if address is not None and _is_this_machine(address):
+        if address is not None and any(host in address for host in _THIS_MACHINE):
             return None
         for name in dict.fromkeys((returned, self.market.behind.get(str(model)), model.name)):
             price = _look_up(model.provider, address, name) if name else None
@@ -194,35 +193,26 @@ def listed(name: str) -> CostOf | None:
     return _look_up(None, None, name)
 
 
-def _is_this_machine(address: str) -> bool:
-    # Whether the list cannot have this address, which saves importing it.
-    return "//127." in address or "//localhost" in address or "//[::1]" in address
-
-
 def _look_up(provider: str | None, address: str | None, name: str) -> CostOf | None:
     import genai_prices
     from genai_prices.types import TieredPrices
 
     nothing = genai_prices.Usage(input_tokens=0, output_tokens=0)
+    where = {"provider_api_url": address} if address else {"provider_id": provider}
     try:
-        if address:
-            price = genai_prices.calc_price(nothing, name, provider_api_url=address).model_price
-        else:
-            price = genai_prices.calc_price(nothing, name, provider_id=provider).model_price
+        price = genai_prices.calc_price(nothing, name, **where).model_price
     except LookupError:
         return None
     rates = (price.input_mtok, price.output_mtok, price.cache_read_mtok)
     if any(isinstance(rate, TieredPrices) for rate in rates):
-        return lambda usage: float(price.calc_price(_their_usage(usage))["total_price"])
+        return lambda usage: float(
+            price.calc_price(
+                genai_prices.Usage(
+                    input_tokens=usage.input_tokens,
+                    output_tokens=usage.output_tokens,
+                    cache_read_tokens=min(usage.cached_tokens or 0, usage.input_tokens),
+                )
+            )["total_price"]
+        )
     given, made, cached = (float(rate) if isinstance(rate, Decimal | int | float) else None for rate in rates)
     return None if given is None or made is None else Rates(given, made, cached).cost
-
-
-def _their_usage(usage: Usage) -> object:
-    import genai_prices
-
-    return genai_prices.Usage(
-        input_tokens=usage.input_tokens,
-        output_tokens=usage.output_tokens,
-        cache_read_tokens=min(usage.cached_tokens or 0, usage.input_tokens),
-    )

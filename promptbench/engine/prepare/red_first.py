@@ -41,7 +41,9 @@ class _RedFirstCheck:
         shared = len(prepared.suite.checks)
         for case in prepared.cases:
             written = None if case.logged else prepared.suite.cases[case.name]
-            failed = {number for answer in case.was for number in self._find_failing(answer, case)}
+            scored = [self._evaluate(answer, case).scores for answer in case.was]
+            failed = {number for scores in scored for number, score in enumerate(scores) if not score.passed}
+            self._answers += len(scored)
             self._failed_checks |= {number for number in failed if number < shared}
             if written is None:
                 continue
@@ -59,10 +61,6 @@ class _RedFirstCheck:
             for number, spec in enumerate(prepared.suite.checks):
                 if number not in self._failed_checks:
                     self._warn_vacuous(spec.name, spec.where.location(key=True), f"{answers} it")
-
-    def _find_failing(self, answer: str, case: PreparedCase) -> set[int]:
-        self._answers += 1
-        return {number for number, score in enumerate(self._evaluate(answer, case).scores) if not score.passed}
 
     def _evaluate(self, answer: str, case: PreparedCase) -> Evaluation:
         prepared = self._prepared

@@ -119,7 +119,9 @@ def _report_schema(variant: Variant, allowed: Sequence[Json], expected: _Field, 
         for value in expected.values.values()
         if not any(same(option, item) for option in value.options for item in allowed)
     ]
-    _warn(missing, f"the output schema of {variant.label} allows only {_join_values(allowed)}", "schema", near, found)
+    _warn(
+        missing, f"the output schema of {variant.label} allows only {_join_values(allowed)}", "the schema", near, found
+    )
 
 
 def _report_text(variant: Variant, expected: _Field, found: Diagnostics) -> None:
@@ -144,7 +146,7 @@ def _report_text(variant: Variant, expected: _Field, found: Diagnostics) -> None
         return match[0] if match else None
 
     missing = [value for label, value in labels.items() if value.given < value.cases and not _is_named(label, text)]
-    _warn(missing, f"{variant.label} names only {_join_values(named)}", "prompt", near, found)
+    _warn(missing, f"{variant.label} names only {_join_values(named)}", "the prompt", near, found)
 
 
 def _is_text_label(value: _Expected) -> bool:
@@ -170,9 +172,9 @@ def _warn(
             Code.LABEL_NOT_OFFERED,
             f"the case '{value.case}'{more} expects {label}{_subject(value)}, and {offered}",
             value.root.location(*value.steps),
-            hint=f"add it to the {owner}, or fix the case"
+            hint=f"add it to {owner}, or fix the case"
             if similar is None
-            else f"the {owner} has {quoted(similar)}, and answers are compared as exact text",
+            else f"{owner} has {quoted(similar)}, and answers are compared as exact text",
             severity=Severity.WARNING,
         )
     if rest := missing[_MOST_WARNINGS:]:

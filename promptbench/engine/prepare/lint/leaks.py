@@ -49,12 +49,10 @@ class Leaks:
         if len(whole) < _START or _flat(whole[:_HEAD])[:_START] not in self._starts:
             return None
         text = _flat(whole)
-        return text if _is_long(text) and self._contains(text) else None
-
-    def _contains(self, text: str) -> bool:
         # Only whole words: "arm" is not in "farming".
         starts = (match.start() for match in re.finditer(f"(?={re.escape(text)})", self._text))
-        return any(_between_words(self._text, at) and _between_words(self._text, at + len(text)) for at in starts)
+        inside = any(_between_words(self._text, at) and _between_words(self._text, at + len(text)) for at in starts)
+        return text if _is_long(text) and inside else None
 
     def report(self, found: Diagnostics) -> None:
         """Add one warning for the prompt. A text that half of the cases share is context, not an input."""

@@ -11,6 +11,7 @@ import pytest
 
 from promptbench.core.diagnostics import Code, Diagnostics, Severity
 from promptbench.engine.prepare.lint.lint import Lint
+from promptbench.engine.prepare.lint.windows import Window
 from tests.helpers.linted import case, variant
 from tests.helpers.suites import HEAD, PROMPT, joined, messages
 
@@ -53,7 +54,7 @@ def test_only_models_that_are_asked_with_the_prompt_have_a_window(line: str, tol
 
 
 def test_what_is_held_does_not_grow_with_the_cases() -> None:
-    lint = Lint([variant(CLOSED), variant("Which team of: billing, shipping? {{message}}")], {"m": lambda: 600})
+    lint = Lint([variant(CLOSED), variant("Which team of: billing, shipping? {{message}}")], {"m": Window(lambda: 600)})
 
     def look(start: int, count: int) -> int:
         for number in range(start, start + count):
