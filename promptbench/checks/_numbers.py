@@ -25,7 +25,6 @@ _TOKEN = re.compile(
 )
 _GROUPS = re.compile(r"[1-9][0-9]{0,2}(?:[.,][0-9]{3})+\Z|[1-9][0-9]?(?:,[0-9]{2})+,[0-9]{3}\Z")
 _SIGNS = {"-": "-", "−": "-", "–": "-", "+": ""}
-_CURRENCIES = "$€£¥₹"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +77,7 @@ def _is_in_a_word(text: str, start: int) -> bool:
 
 def _sign(text: str, start: int) -> tuple[int, str]:
     # Return where the number starts with its sign, and the sign; `-$5` and `$-5` are both negative.
-    for at in (start - 1, start - 2 if text[start - 1 : start] and text[start - 1] in _CURRENCIES else -1):
+    for at in (start - 1, start - 2 if text[start - 1 : start] and text[start - 1] in "$€£¥₹" else -1):
         if at >= 0 and text[at] in _SIGNS and (at == 0 or not (text[at - 1].isalnum() or text[at - 1] == ")")):
             return at, _SIGNS[text[at]]
     return start, ""

@@ -28,9 +28,6 @@ from promptbench.checks._phrases import (
 from promptbench.checks._scores import mismatch, quoted, verdict
 from promptbench.plugins import Check, CheckContext, CheckSpec, Json, Score, Subject
 
-_KNOWN = ("is", "at", "phrases")
-_EMPTY = ("", "null", '""', "[]", "{}")
-
 
 @dataclass(frozen=True, slots=True)
 class Answerable:
@@ -58,7 +55,7 @@ class Answerable:
         return value.strip() if isinstance(value, str) else quoted(value), problem
 
     def _abstains(self, text: str) -> bool:
-        if text in _EMPTY:
+        if text in ("", "null", '""', "[]", "{}"):
             return True
         sentence = first_sentence(text)
         alone = words(sentence).strip() if len(text) < 200 else ""
@@ -66,7 +63,7 @@ class Answerable:
 
 
 def build(argument: Json, context: CheckContext) -> Check:
-    given = _options.value_or_options(argument, "is", _KNOWN)
+    given = _options.value_or_options(argument, "is", ("is", "at", "phrases"))
     if "is" not in given:
         raise ValueError("expected yes or no, as in 'answerable: no'")
     return Answerable(

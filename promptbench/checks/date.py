@@ -94,7 +94,6 @@ def _date(year: str, month: str, day: str) -> date | None:
         return None
 
 
-_KNOWN = ("is", "at", "order", "which")
 _ORDERS = ("day first", "month first")
 _WHICH = ("only", "first", "last", "any")
 
@@ -134,7 +133,7 @@ class IsDate:
 
 
 def build(argument: Json, context: CheckContext) -> Check:
-    given = _options.value_or_options(argument, "is", _KNOWN)
+    given = _options.value_or_options(argument, "is", ("is", "at", "order", "which"))
     order = _options.choice(given["order"], "order", _ORDERS) if "order" in given else None
     which = _options.choice(given.get("which", "only"), "which", _WHICH)
     written = given.get("is")

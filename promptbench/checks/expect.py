@@ -26,7 +26,6 @@ from promptbench.checks._scores import first_of, graded, mismatch, quoted, reada
 from promptbench.plugins import CheckContext, CheckSpec, Json, Score, Subject
 
 _KNOWN = ("is", "any of", "fields", "at", "ignore", "at least")
-_FIELDS = ("named", "all", "paths")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +122,7 @@ def parse_argument(argument: Json) -> Expect:
     right = given.get("any of", [given.get("is")])
     if not isinstance(right, list) or not right:
         raise ValueError("'any of' must be a list of right answers")
-    fields = _options.choice(given.get("fields", "named"), "fields", _FIELDS)
+    fields = _options.choice(given.get("fields", "named"), "fields", ("named", "all", "paths"))
     normal = _normal.normal(given.get("ignore"))
     if (fields == "named" and {} in right) or argument == "":
         raise ValueError("there is nothing to compare: name at least one field, as in 'expect: {team: billing}'")

@@ -22,8 +22,6 @@ from promptbench.checks._scores import first_of, graded, mismatch, quoted, verdi
 from promptbench.parsing import calls, json_text
 from promptbench.plugins import Check, CheckContext, CheckSpec, Json, Reading, Rung, Score, Subject
 
-_ARGUMENTS = ("arguments", "input", "parameters", "args")
-
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -79,7 +77,9 @@ def _one(value: Json) -> Call | None:
     value = value["function"] if isinstance(value.get("function"), dict) else value
     name = value.get("name", value.get("function"))
     if isinstance(name, str):
-        arguments = _arguments(next((value[key] for key in _ARGUMENTS if key in value), {}))
+        arguments = _arguments(
+            next((value[key] for key in ("arguments", "input", "parameters", "args") if key in value), {})
+        )
         return None if arguments is None else Call(name, arguments)
     if len(value) == 1:
         [(name, inner)] = value.items()
@@ -96,7 +96,6 @@ def _arguments(value: Json) -> dict[str, Json] | None:
     return value if isinstance(value, dict) else None
 
 
-_KNOWN = ("is", "order", "extra arguments", "ignore")
 _MOST = 100
 
 
@@ -219,7 +218,7 @@ def _listed(values: Json) -> list[Json]:
 def build(argument: Json, context: CheckContext) -> Check:
     given: dict[str, Json] = {"is": argument}
     if isinstance(argument, dict) and isinstance(argument.get("is"), (dict, list)):
-        given = _options.options(argument, _KNOWN)
+        given = _options.options(argument, ("is", "order", "extra arguments", "ignore"))
     items = given["is"] if isinstance(given["is"], list) else [given["is"]]
     order = _options.choice(given.get("order", "free"), "order", ("free", "fixed"))
     extra = _options.choice(given.get("extra arguments", "refused"), "extra arguments", ("allowed", "refused"))

@@ -28,7 +28,6 @@ from promptbench.checks._paths import text_at
 from promptbench.checks._scores import first_of, graded, quoted, verdict
 from promptbench.plugins import Check, CheckContext, CheckSpec, Json, Score, Subject
 
-_KNOWN = ("in", "look at", "at least")
 _KINDS = ("numbers", "names", "quotations")
 
 _MARKS = re.compile(r"^[ \t]*[0-9]{1,3}[.)](?=\s)|\[[^\]\n]{0,40}\]", re.MULTILINE)
@@ -57,7 +56,7 @@ class Grounded:
         source = "\n".join(text for value in values for text in _context.strings(value))
         found = dict[str, bool]()
         for kind in self.kinds:
-            found |= _LOOKED_AT[kind](answer, source)
+            found |= {"numbers": _numbers, "names": _names, "quotations": _quotations}[kind](answer, source)
         absent = [name for name, occurs in found.items() if not occurs]
         value = (len(found) - len(absent)) / len(found) if found else 1.0
         return graded("grounded", value, self.at_least, f"not in the input: {first_of(absent)}")
@@ -131,11 +130,8 @@ def _pieces(text: str) -> list[str]:
     return [STRAIGHT.text(piece).strip(" .,;:!?\"'") for piece in _ELLIPSIS.split(text)]
 
 
-_LOOKED_AT = {"numbers": _numbers, "names": _names, "quotations": _quotations}
-
-
 def build(argument: Json, context: CheckContext) -> Check:
-    given = _options.value_or_options(argument, "in", _KNOWN)
+    given = _options.value_or_options(argument, "in", ("in", "look at", "at least"))
     kinds = given.get("look at", list(_KINDS))
     kinds = kinds if isinstance(kinds, list) else [kinds]
     if not kinds:

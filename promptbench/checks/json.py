@@ -16,8 +16,6 @@ from dataclasses import dataclass
 from promptbench.checks._scores import readable, verdict
 from promptbench.plugins import Check, CheckContext, CheckSpec, Json, Score, Subject
 
-_FENCES = ("```json", "```Json", "```JSON", "```")
-
 
 @dataclass(frozen=True, slots=True)
 class IsJson:
@@ -34,7 +32,7 @@ def _problem_alone(text: str) -> str | None:
     # A code fence may be named json only. JSON is what Python's parser accepts, duplicate keys included, except NaN and
     # Infinity.
     text = text.strip()
-    for fence in _FENCES:
+    for fence in ("```json", "```Json", "```JSON", "```"):
         text = text.removeprefix(fence)
     try:
         json.loads(text.removesuffix("```").strip(), parse_constant=_no_constant)

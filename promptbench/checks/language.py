@@ -34,7 +34,6 @@ _NAMES = {
     "sq": "Albanian", "sv": "Swedish", "sw": "Swahili", "ta": "Tamil", "te": "Telugu", "th": "Thai",
     "tl": "Tagalog", "tr": "Turkish", "uk": "Ukrainian", "ur": "Urdu", "vi": "Vietnamese", "zh": "Chinese",
 }  # fmt: skip
-_SEED = 1
 _CHARACTERS = 10_000
 
 
@@ -70,7 +69,7 @@ def _factory() -> DetectorFactory:
 
     factory = DetectorFactory()
     factory.load_profile(PROFILES_DIRECTORY)
-    factory.set_seed(_SEED)
+    factory.set_seed(1)
     return factory
 
 

@@ -24,7 +24,6 @@ from promptbench.checks._paths import Path, optional, text_at
 from promptbench.checks._scores import first_of, mismatch, quoted, verdict
 from promptbench.plugins import Check, CheckContext, CheckSpec, Json, Score, Subject
 
-_KNOWN = ("is", "within", "at least", "at most", "unit", "at", "which", "decimal")
 _WHICH = ("only", "first", "last", "any")
 
 
@@ -104,7 +103,9 @@ def _listed(numbers: Sequence[Number]) -> str:
 
 
 def build(argument: Json, context: CheckContext) -> Check:
-    given = _options.value_or_options(argument, "is", _KNOWN)
+    given = _options.value_or_options(
+        argument, "is", ("is", "within", "at least", "at most", "unit", "at", "which", "decimal")
+    )
     units = tuple(item.strip() for item in _options.texts(given["unit"])) if "unit" in given else ()
     if not all(units):
         raise ValueError("'unit' must be a text, or a list of texts")

@@ -143,7 +143,6 @@ def _without_halves(text: str) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-_KNOWN = ("judge", "passes if", "sees", "reference", "repeats", "scale", "at least", "config", "agreement")
 _SCALES = ("yes or no", "1 to 5")
 _MOST_REPEATS = 9
 # Characters of an answer that a judge is shown. A longer one has run away, which is the answer's fault.
@@ -312,7 +311,9 @@ def fingerprint(argument: Json, context: CheckContext) -> Json:
 
 
 def _read(argument: Json) -> Rubric:
-    given = _options.options(argument, _KNOWN)
+    given = _options.options(
+        argument, ("judge", "passes if", "sees", "reference", "repeats", "scale", "at least", "config", "agreement")
+    )
     for name in ("judge", "passes if"):
         if name not in given:
             raise ValueError(f"'{name}' is missing")

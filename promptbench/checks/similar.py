@@ -22,7 +22,6 @@ from promptbench.checks._scores import graded, mismatch, quoted, verdict
 from promptbench.metrics.chrf import chrf
 from promptbench.plugins import Check, CheckContext, CheckSpec, Json, Score, Subject
 
-_KNOWN = ("to", "at least", "at", "ignore")
 _AT_LEAST = 0.6
 _MOST = 200_000
 
@@ -50,7 +49,7 @@ class Similar:
 
 
 def build(argument: Json, context: CheckContext) -> Check:
-    given = _options.value_or_options(argument, "to", _KNOWN)
+    given = _options.value_or_options(argument, "to", ("to", "at least", "at", "ignore"))
     references = _options.texts(given.get("to"))
     if any(len(reference) > _MOST for reference in references):
         raise ValueError(f"a reference can have {_MOST:,} characters at most")

@@ -14,8 +14,6 @@ from email.utils import parsedate_to_datetime
 
 from promptbench.core.types import FailureKind, Json, ProviderFailure
 
-_TRANSIENT = frozenset({408, 409, 425})
-_REJECTED = frozenset({400, 413, 415, 422})
 _OUT_OF_CREDIT = frozenset(
     {
         "insufficient_quota",
@@ -96,7 +94,7 @@ def _classify(target: CallTarget, status: int, code: str | None) -> tuple[Failur
         return FailureKind.FATAL, f"the account behind {variable} has no credit left for {model}"
     if status == 429:
         return FailureKind.RATE_LIMIT, f"{host} limits the rate of calls to {model}"
-    if status >= 500 or status in _TRANSIENT:
+    if status >= 500 or status in (408, 409, 425):
         return FailureKind.TRANSIENT, f"{host} failed to answer for {model}"
     if status == 401:
         return FailureKind.FATAL, f"{host} refuses the key in {variable}; set {variable} to a valid key"
@@ -107,7 +105,7 @@ def _classify(target: CallTarget, status: int, code: str | None) -> tuple[Failur
             FailureKind.FATAL,
             f"{host} does not know {model}; check the model's name, and the base URL if you set one",
         )
-    if status in _REJECTED:
+    if status in (400, 413, 415, 422):
         return FailureKind.REJECTED, f"{host} refuses this request to {model}"
     if 300 <= status < 400:
         return FailureKind.FATAL, f"{host} redirects elsewhere; set the base URL to the address that it redirects to"

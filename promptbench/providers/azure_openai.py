@@ -16,7 +16,6 @@ from promptbench.core.diagnostics import Code
 from promptbench.plugins import Problem, ProviderContext
 from promptbench.providers import _chat, _hosted, _options
 
-_API_VERSION = "2024-10-21"
 _DEPLOYMENT = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9_-])?", re.ASCII)
 
 
@@ -27,7 +26,7 @@ def _server(name: str, context: ProviderContext) -> _hosted.HostedServer:
 def _setup(name: str, context: ProviderContext) -> _hosted.Setup:
     server = _server(name, context)
     written = _options.text(context.options, "api_version")
-    version = written or context.environ.get("OPENAI_API_VERSION", "").strip() or _API_VERSION
+    version = written or context.environ.get("OPENAI_API_VERSION", "").strip() or "2024-10-21"
     deployments = context.options.get("deployments")
     model = _options.text(deployments, name) if isinstance(deployments, dict) else ""
     return _hosted.Setup(

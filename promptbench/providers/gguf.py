@@ -122,7 +122,6 @@ def _content_problems(name: str, weights: Path) -> list[Problem]:
 _MOST_SLOTS = 4
 _CONTEXT_TOKENS = 4096
 _ANSWER_TOKENS = 512
-_SEED = 1
 _STOP_SECONDS = 3.0
 
 _STARTER_SETTINGS = """
@@ -230,7 +229,7 @@ class Gguf(Provider):
 
     def _params(self, request: Request) -> dict[str, Json]:
         # Return the parameters. Above temperature 0 each repeat has its own seed, or all would be one answer.
-        params = {"temperature": 0, "max_tokens": _ANSWER_TOKENS, "seed": _SEED}
+        params = {"temperature": 0, "max_tokens": _ANSWER_TOKENS, "seed": 1}
         params |= _DIALECT.params(request.params, str(request.model))
         if params["temperature"] != 0 and isinstance(params["seed"], int):
             params["seed"] += request.repeat

@@ -225,7 +225,6 @@ def find(data: Json, path: str) -> str:
 
 
 _TIMEOUT_SECONDS = 120.0
-_EXAMPLE = 'url = "http://127.0.0.1:5005/…"'
 _DIALECT = _chat.Dialect({})
 
 
@@ -241,7 +240,7 @@ def _connect(name: str, context: ProviderContext) -> HttpEndpoint:
 def _problems(name: str, context: ProviderContext) -> list[Problem]:
     endpoint = _find(name, context)
     if endpoint is None:
-        return [_options.unknown_name("http", context.options, "endpoints", name, _EXAMPLE)]
+        return [_options.unknown_name("http", context.options, "endpoints", name, 'url = "http://127.0.0.1:5005/…"')]
     return endpoint.problems(context.environ)
 
 

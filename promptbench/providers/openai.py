@@ -101,7 +101,6 @@ def _usage(data: Json) -> Usage | None:
 
 
 _HOME = "https://api.openai.com/v1"
-_APIS = ("chat", "responses")
 
 
 def _setup(name: str, context: ProviderContext) -> _hosted.Setup:
@@ -122,7 +121,7 @@ def _setup(name: str, context: ProviderContext) -> _hosted.Setup:
 def _problems(name: str, context: ProviderContext) -> list[Problem]:
     found = _hosted.server_of("openai", name, context, home=_HOME).problems(context.environ, context.options)
     api = context.options.get("api", "chat")
-    if api not in _APIS:
+    if api not in ("chat", "responses"):
         found.append(
             Problem(
                 Code.SETTINGS.name,

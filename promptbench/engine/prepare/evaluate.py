@@ -11,7 +11,6 @@ from promptbench.core.types import Answer, CallFacts, Json, Reading, Repair, Req
 from promptbench.parsing.ladder import BUILT_IN, Ladder
 
 _MOST_REPAIRS = 100
-_FORMAT_CHECKS = ("json", "json schema")
 # Returns the answer of a judge to a request, or None if it was not called or did not answer.
 Answers = Callable[[Request], Answer | None]
 
@@ -111,7 +110,7 @@ def evaluate(
     return Evaluation(
         passed,
         rung,
-        rung.within(accept) and all(score.passed for score in scores if score.check in _FORMAT_CHECKS),
+        rung.within(accept) and all(score.passed for score in scores if score.check in ("json", "json schema")),
         readings[0].repairs[:_MOST_REPAIRS],
         scores,
         errored,

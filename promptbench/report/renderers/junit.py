@@ -20,7 +20,6 @@ from promptbench.report.words import Target
 
 # What XML 1.0 cannot carry, or advises against.
 _NOT_XML = re.compile("[^\t\n\u0020-\u007e\u0085\u00a0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_COUNTS = {"failures": "failure", "errors": "error", "skipped": "skipped"}
 
 
 def render(reports: Sequence[Report], target: Target) -> str:
@@ -52,7 +51,7 @@ def _add(root: xml.Element, name: str, cases: Sequence[xml.Element], report: Rep
 def _count(element: xml.Element, cases: Sequence[xml.Element]) -> None:
     found = Counter(child.tag for case in cases for child in case)
     element.set("tests", str(len(cases)))
-    for attribute, tag in _COUNTS.items():
+    for attribute, tag in {"failures": "failure", "errors": "error", "skipped": "skipped"}.items():
         element.set(attribute, str(found[tag]))
     element.set("time", f"{sum(float(case.get('time', 0)) for case in cases):.3f}")
 
