@@ -44,7 +44,9 @@ class Number:
 def find(text: str, *, comma: bool = False) -> Iterator[Number]:
     """Yield the numbers of a text in their order. With `comma` the decimal mark is a comma."""
     for token in _TOKEN.finditer(text):
-        if _is_in_a_word(text, token.start()):
+        # `4` in `GPT-4` is not a number; in `5-4` and `-4` it is.
+        before = text[max(0, token.start() - 2) : token.start()]
+        if before[1:] and before[1] in "-–" and before[0].isalpha():
             continue
         start, sign = _sign(text, token.start())
         readings = _readings(token[0], comma)
@@ -68,11 +70,6 @@ def _apart(text: str, token: re.Match[str]) -> Iterator[Number]:
         if part.isdigit() and len(part) <= _MOST_DIGITS:
             yield Number(part, Decimal(part), None, position, position + len(part))
         position += len(part) + 1
-
-
-def _is_in_a_word(text: str, start: int) -> bool:
-    # `4` in `GPT-4` is not a number; in `5-4` and `-4` it is.
-    return start > 1 and text[start - 1] in "-–" and text[start - 2].isalpha()
 
 
 def _sign(text: str, start: int) -> tuple[int, str]:

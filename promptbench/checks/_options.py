@@ -28,10 +28,10 @@ class Bounds:
 
 
 def bounds(given: Mapping[str, Json]) -> Bounds:
-    """Return the limits in the options named like one of `NAMES`. Raises ValueError if they are invalid."""
+    """Return the limits in the options named like one of `COMPARISONS`. Raises ValueError if they are invalid."""
     named = {name: count(given[name], name) for name in COMPARISONS if name in given}
     if not named:
-        raise ValueError(f"say how many: {', '.join(NAMES[:-1])} or {NAMES[-1]}")
+        raise ValueError(f"say how many: {', '.join(COMPARISONS[:-1])} or {COMPARISONS[-1]}")
     if "exactly" in named and len(named) > 1:
         raise ValueError("'exactly' excludes the other limits: leave them out")
     lows = {"exactly": 0, "at least": 0, "more than": 1}
@@ -166,3 +166,8 @@ def choice(value: Json, name: str, known: Sequence[str]) -> str:
     if word not in known:
         raise ValueError(f"'{name}' is {quoted(value)}: {suggestion(word, known)}")
     return word
+
+
+def refuse_constant(name: str) -> Json:
+    """Raise ValueError for NaN and Infinity, which Python's parser would accept as JSON."""
+    raise ValueError(f"{name} is not a JSON number")

@@ -236,9 +236,11 @@ def _counter(of: Json) -> tuple[str, Callable[[str], int]]:
     if name in KINDS:
         return name, KINDS[name]
     first, _, rest = of.strip().partition(" ")
-    first, wanted = first.lower(), _unquoted(rest.strip())
+    first, wanted = first.lower(), rest.strip()
     if first == "section":
         first = "sections"
+    if len(wanted) > 2 and wanted[0] == wanted[-1] and wanted[0] in "\"'":
+        wanted = wanted[1:-1]  # The author's quotes, as in `word "banana"`.
     if first not in NAMED:
         known = [*KINDS, *_EXAMPLES.values()]
         guess = did_you_mean(name, known) or did_you_mean(first, NAMED)
@@ -249,11 +251,6 @@ def _counter(of: Json) -> tuple[str, Callable[[str], int]]:
     if first == "letter" and len(wanted) != 1:
         raise ValueError(f"{quoted(wanted)} is not one letter: write 'of: text {wanted}'")
     return (f"{quoted(wanted)} sections" if first == "sections" else quoted(wanted)), NAMED[first](wanted)
-
-
-def _unquoted(text: str) -> str:
-    # Return a text without the author's quotes around it, as in `word "banana"`.
-    return text[1:-1] if len(text) > 2 and text[0] == text[-1] and text[0] in "\"'" else text
 
 
 SPEC = CheckSpec(

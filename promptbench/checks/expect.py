@@ -48,7 +48,13 @@ class Expect:
         got: Json = None
         for right, wanted in zip(self.right, self.wanted, strict=True):
             got, problem = self._value(subject, right)
-            problems = [problem] if problem else self._differences(right, wanted, got)
+            found = self.normal.value(got)
+            if problem:
+                problems = [problem]
+            elif isinstance(right, str) or self.fields == "all":
+                problems = [] if same(wanted, found) else [mismatch(self._where, quoted(right), quoted(got))]
+            else:
+                problems = differences(wanted, found, self._where)
             if not problems:
                 return verdict(self.name)
         if len(self.right) == 1 or problem:
@@ -68,12 +74,6 @@ class Expect:
             return value_at(subject, self.path)
         reading, problem = readable(subject)
         return reading.value, problem
-
-    def _differences(self, right: Json, wanted: Json, got: Json) -> list[str]:
-        found = self.normal.value(got)
-        if isinstance(right, str) or self.fields == "all":
-            return [] if same(wanted, found) else [mismatch(self._where, quoted(right), quoted(got))]
-        return differences(wanted, found, self._where)
 
     def _score_paths(self, subject: Subject) -> Score:
         reading, problem = readable(subject)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
+from promptbench.checks._options import refuse_constant
 from promptbench.checks._scores import readable, verdict
 from promptbench.plugins import Check, CheckContext, CheckSpec, Json, Score, Subject
 
@@ -35,16 +36,12 @@ def _problem_alone(text: str) -> str | None:
     for fence in ("```json", "```Json", "```JSON", "```"):
         text = text.removeprefix(fence)
     try:
-        json.loads(text.removesuffix("```").strip(), parse_constant=_no_constant)
+        json.loads(text.removesuffix("```").strip(), parse_constant=refuse_constant)
     except RecursionError:
         return "not JSON: it is nested too deeply"
     except ValueError:
         return "the answer is not JSON alone"
     return None
-
-
-def _no_constant(name: str) -> Json:
-    raise ValueError(f"{name} is not JSON")
 
 
 def build(argument: Json, context: CheckContext) -> Check:

@@ -32,6 +32,8 @@ class FitsSchema:
     validator: Any
 
     def score(self, subject: Subject) -> Score:
+        from referencing.exceptions import Unresolvable
+
         reading, problem = readable(subject)
         if problem:
             return verdict("json schema", problem)
@@ -41,7 +43,7 @@ class FitsSchema:
             problem = "a pattern of the schema took too long on this answer"
         except RecursionError:
             problem = "the answer is nested too deeply for this schema, or the schema refers to itself endlessly"
-        except _unresolvable():
+        except Unresolvable:
             problem = "the target of a reference in the schema is not found"
         return verdict("json schema", problem)
 
@@ -64,12 +66,6 @@ def fingerprint(argument: Json, context: CheckContext) -> Json:
         return None
 
 
-def _unresolvable() -> type[Exception]:
-    from referencing.exceptions import Unresolvable
-
-    return Unresolvable
-
-
 def _given(argument: Json) -> tuple[Json, bool]:
     if not isinstance(argument, dict) or "schema" not in argument:
         return argument, False
@@ -89,13 +85,9 @@ def _schema(argument: Json, context: CheckContext) -> Json:
         raise ValueError("write 'output', the name of a .json file beside the suite, or the schema itself")
     text = read_beside(argument, context)
     try:
-        return json.loads(text, parse_constant=_no_constant)
+        return json.loads(text, parse_constant=_options.refuse_constant)
     except ValueError as error:
         raise ValueError(f"'{argument}' is not JSON: {error}") from None
-
-
-def _no_constant(name: str) -> Json:
-    raise ValueError(f"{name} is not a JSON number")
 
 
 @lru_cache(maxsize=256)

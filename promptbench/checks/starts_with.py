@@ -52,7 +52,9 @@ class Edge:
         if part is None:
             return verdict(self.name, f"{where} not found")
         if self.word:
-            got = _first_word(part)
+            # Without quotes before it: single ones first, as in IFEval.
+            first = (part.split(maxsplit=1) or [""])[0].lstrip("'").lstrip('"')
+            got = first[: next((index for index, char in enumerate(first) if char in ENDS_A_WORD), len(first))]
             where, fits = f"first word of {where or 'the answer'}", got.lower() == wanted.lower()
         elif self.name == "starts with":
             got, fits = part[: len(wanted)], part.casefold().startswith(wanted.casefold())
@@ -103,13 +105,6 @@ def paragraph(answer: str, number: int | None) -> str | None:
         return answer.strip().rpartition("\n\n")[2].strip()
     paragraphs = [piece.strip() for piece in answer.split("\n\n")]
     return None if number > len(paragraphs) - paragraphs.count("") else paragraphs[number - 1] or None
-
-
-def _first_word(text: str) -> str:
-    # Return the text up to white space or punctuation, without quotes before it: single ones first, as in IFEval.
-    words = text.split(maxsplit=1)
-    word = words[0].lstrip("'").lstrip('"') if words else ""
-    return word[: next((index for index, char in enumerate(word) if char in ENDS_A_WORD), len(word))]
 
 
 def build(argument: Json, context: CheckContext) -> Edge:

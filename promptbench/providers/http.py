@@ -230,38 +230,17 @@ _DIALECT = _chat.Dialect({})
 
 def _connect(name: str, context: ProviderContext) -> HttpEndpoint:
     found = _problems(name, context)
-    return HttpEndpoint(
-        _find(name, context) or Endpoint(name, {}),
-        context.environ,
-        blocked=found[0].message if found else None,
-    )
+    return HttpEndpoint(_endpoint(name, context), context.environ, blocked=found[0].message if found else None)
 
 
 def _problems(name: str, context: ProviderContext) -> list[Problem]:
-    endpoint = _find(name, context)
-    if endpoint is None:
+    if _options.named(context.options, "endpoints", name) is None:
         return [_options.unknown_name("http", context.options, "endpoints", name, 'url = "http://127.0.0.1:5005/…"')]
-    return endpoint.problems(context.environ)
+    return _endpoint(name, context).problems(context.environ)
 
 
-def _shaped_by(name: str, context: ProviderContext) -> Json:
-    endpoint = _find(name, context)
-    return None if endpoint is None else endpoint.shape()
-
-
-def _reads_prompt(name: str, context: ProviderContext) -> bool:
-    endpoint = _find(name, context)
-    return endpoint is not None and endpoint.sees_prompt
-
-
-def _option(name: str, context: ProviderContext) -> Mapping[str, Json]:
-    endpoint = _find(name, context)
-    return {} if endpoint is None else endpoint.options
-
-
-def _find(name: str, context: ProviderContext) -> Endpoint | None:
-    options = _options.named(context.options, "endpoints", name)
-    return None if options is None else Endpoint(name, options)
+def _endpoint(name: str, context: ProviderContext) -> Endpoint:
+    return Endpoint(name, _options.named(context.options, "endpoints", name) or {})
 
 
 class HttpEndpoint(Provider):
@@ -363,9 +342,9 @@ SPEC = ProviderSpec(
     problems=_problems,
     # The parameters of an endpoint are in the body that the settings describe, so it takes none from a prompt.
     unsupported=lambda name, context, config: _DIALECT.problems(config, f"http/{name}"),
-    reads_prompt=_reads_prompt,
+    reads_prompt=lambda name, context: _endpoint(name, context).sees_prompt,
     # The address does not tell: a server on this machine may be a proxy.
-    runs_here=lambda name, context: _option(name, context).get("local") is True,
-    shaped_by=_shaped_by,
-    context_window=lambda name, context: _options.declared_window(_option(name, context)),
+    runs_here=lambda name, context: _endpoint(name, context).options.get("local") is True,
+    shaped_by=lambda name, context: _endpoint(name, context).shape(),
+    context_window=lambda name, context: _options.declared_window(_endpoint(name, context).options),
 )
