@@ -125,17 +125,13 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         try:
             seconds = float(text) * unit
         except ValueError:
-            seconds = _until(text)
+            try:
+                seconds = parsedate_to_datetime(text).timestamp() - time.time()
+            except (ValueError, OverflowError):
+                continue
         if math.isfinite(seconds):
             return max(0.0, seconds)
     return None
-
-
-def _until(http_date: str) -> float:
-    try:
-        return parsedate_to_datetime(http_date).timestamp() - time.time()
-    except (ValueError, OverflowError):
-        return math.nan
 
 
 def broken_connection(target: CallTarget, error: BaseException) -> ProviderFailure:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from promptbench.core.types import Answer, FailureKind, Json, ProviderFailure, Request, Usage
-from promptbench.plugins import Problem, ProviderContext
+from promptbench.plugins import ProviderContext
 from promptbench.providers import _chat, _events, _hosted
 
 # Anthropic requires a limit; this is the default. Thinking counts towards it.
@@ -153,28 +153,25 @@ def _server(name: str, context: ProviderContext) -> _hosted.HostedServer:
 
 def _setup(name: str, context: ProviderContext) -> _hosted.Setup:
     server = _server(name, context)
+
+    def client() -> Any:
+        from anthropic import AsyncAnthropic
+
+        key = server.key(context.environ)
+        return AsyncAnthropic(api_key=key, base_url=server.url, **_hosted.client_options(server.url))
+
     return _hosted.Setup(
         name,
         server,
         Messages(),
         context.options,
-        client=lambda: _client(server.url, server.key(context.environ)),
+        client=client,
         sdk="anthropic",
     )
 
 
-def _problems(name: str, context: ProviderContext) -> list[Problem]:
-    return _server(name, context).problems(context.environ, context.options)
-
-
-def _client(url: str, key: str) -> Any:
-    from anthropic import AsyncAnthropic
-
-    return AsyncAnthropic(api_key=key, base_url=url, **_hosted.client_options(url))
-
-
-def _body(request: Request) -> dict[str, Json]:
-    return Messages().body(request.model.name, request, request.output_schema)
-
-
-SPEC = _hosted.hosted_spec(_setup, _problems, request_body=_body)
+SPEC = _hosted.hosted_spec(
+    _setup,
+    lambda name, context: _server(name, context).problems(context.environ, context.options),
+    request_body=lambda request: Messages().body(request.model.name, request, request.output_schema),
+)

@@ -191,7 +191,10 @@ class Gguf(Provider):
 
     async def complete(self, request: Request) -> Answer:
         _chat.require_messages(request)
-        params = self._params(request)
+        params = {"temperature": 0, "max_tokens": _ANSWER_TOKENS, "seed": 1}
+        params |= _DIALECT.params(request.params, str(request.model))
+        if params["temperature"] != 0 and isinstance(params["seed"], int):
+            params["seed"] += request.repeat  # Else all repeats would be one answer.
         schema = request.output_schema if self._structured else None
         body = {
             "messages": [message.as_dict() for message in request.messages],
@@ -226,14 +229,6 @@ class Gguf(Provider):
         for generation in self._answering:
             generation.stop = True
         await asyncio.gather(*(slot.worker.close(slot.unload) for slot in self._slots))
-
-    def _params(self, request: Request) -> dict[str, Json]:
-        # Return the parameters. Above temperature 0 each repeat has its own seed, or all would be one answer.
-        params = {"temperature": 0, "max_tokens": _ANSWER_TOKENS, "seed": 1}
-        params |= _DIALECT.params(request.params, str(request.model))
-        if params["temperature"] != 0 and isinstance(params["seed"], int):
-            params["seed"] += request.repeat
-        return params
 
     def _new_slot(self) -> _Slot:
         weights = find_weights(self._weights, self._context)

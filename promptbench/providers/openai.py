@@ -132,8 +132,8 @@ def _problems(name: str, context: ProviderContext) -> list[Problem]:
     return found
 
 
-def _body(request: Request) -> dict[str, Json]:
-    return _chat.Chat(_chat.OPENAI).body(request.model.name, request, request.output_schema)
-
-
-SPEC = _hosted.hosted_spec(_setup, _problems, request_body=_body)
+SPEC = _hosted.hosted_spec(
+    _setup,
+    _problems,
+    request_body=lambda request: _chat.Chat(_chat.OPENAI).body(request.model.name, request, request.output_schema),
+)

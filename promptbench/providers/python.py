@@ -83,7 +83,11 @@ class PythonFunction(Provider):
 
     def _call(self, request: Request) -> Answer:
         # Call the function. Runs in the worker's thread, like everything below.
-        loaded = self._loaded = self._loaded or self._load()
+        if self._loaded is None:
+            for problem in _problems(self._name, self._context):
+                raise ProviderFailure(FailureKind.FATAL, problem.message)
+            self._loaded = _Loaded(self._name, self._context)
+        loaded = self._loaded
         # A copy: the function may change what it is given, and the next repeat must be given the same.
         variables = copy.deepcopy(dict(request.variables))
         began = time.perf_counter()
@@ -98,12 +102,6 @@ class PythonFunction(Provider):
             params=loaded.params,
             provider_ms=provider_ms,
         )
-
-    def _load(self) -> _Loaded:
-        found = _problems(self._name, self._context)
-        if found:
-            raise ProviderFailure(FailureKind.FATAL, found[0].message)
-        return _Loaded(self._name, self._context)
 
     def _leave(self) -> None:
         if self._loaded is not None:

@@ -248,16 +248,15 @@ class _ModelConnector:
         """Return True if the suite has a gated model that is not among `models`."""
         names = {model.name for model in models}
         gated = self._suite.gate.models
-        missing = [entry.ref for entry in self._suite.models if str(entry.ref) not in names]
-        return any(
-            str(ref) in gated if gated else self._would_see_prompt(ref) for ref in missing if ref.provider in providers
-        )
-
-    def _would_see_prompt(self, ref: ModelRef) -> bool:
-        entry = next(entry for entry in self._suite.models if entry.ref == ref)
-        if entry.uses_prompt is not None:
-            return entry.uses_prompt
-        return provider_spec(ref.provider).reads_prompt(ref.name, self._context(ref.provider))
+        for entry in self._suite.models:
+            ref, uses_prompt = entry.ref, entry.uses_prompt
+            if str(ref) in names or ref.provider not in providers:
+                continue
+            if uses_prompt is None:
+                uses_prompt = provider_spec(ref.provider).reads_prompt(ref.name, self._context(ref.provider))
+            if str(ref) in gated if gated else uses_prompt:
+                return True
+        return False
 
     def _entries(self) -> Iterable[tuple[ModelEntry, Location]]:
         written = {str(entry.ref): entry for entry in self._suite.models}

@@ -89,13 +89,11 @@ class _Source:
             if isinstance(node, ast.Constant if example is not None else ast.Name):
                 written = node.value if isinstance(node, ast.Constant) else node.id
                 if written == (self.spec if example is None else example):
-                    return self._location(node.lineno, node.col_offset, len(ast.unparse(node)))
+                    line = self.text.split("\n")[node.lineno - 1]
+                    # The parser counts bytes, a location counts characters.
+                    column = len(line.encode()[: node.col_offset].decode(errors="replace")) + 1
+                    return Location(self.file, node.lineno, column, len(ast.unparse(node)), line)
         return Location(self.file)
-
-    def _location(self, number: int, offset: int, length: int) -> Location:
-        line = self.text.split("\n")[number - 1]
-        # The parser counts bytes, a location counts characters.
-        return Location(self.file, number, len(line.encode()[:offset].decode(errors="replace")) + 1, length, line)
 
 
 def load_rules(root: Path, globs: Sequence[str], listed: Location, found: Diagnostics) -> tuple[RepairRule, ...]:
