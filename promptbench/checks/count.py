@@ -206,7 +206,7 @@ _EXAMPLES = {"word": "word banana", "text": "text banana", "letter": "letter e",
 
 
 @dataclass(frozen=True, slots=True)
-class Count:
+class HasCount:
     what: str
     number: Callable[[str], int]
     wanted: _options.Bounds
@@ -225,7 +225,7 @@ def build(argument: Json, context: CheckContext) -> Check:
     if "of" not in given:
         raise ValueError("say what is counted, as in 'of: words'")
     what, number = _counter(given["of"])
-    return Count(what, number, _options.bounds(given))
+    return HasCount(what, number, _options.bounds(given))
 
 
 def _counter(of: Json) -> tuple[str, Callable[[str], int]]:

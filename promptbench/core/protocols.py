@@ -28,7 +28,7 @@ class Recordings(Protocol):
         """Return the answer, and True if its model is deterministic."""
 
     def deterministic(self, model: str) -> bool | None:
-        """Return True if every recording of `model` is of a deterministic model; None if there is no recording."""
+        """Return True if every recording of `model` is of a deterministic model; None if no recording exists."""
 
 
 class KeptAnswers(Protocol):

@@ -145,7 +145,7 @@ class Attempts:
 
     @property
     def complete(self) -> bool:
-        """False if the user, a budget or a disabled model without which there is no verdict ended the rounds."""
+        """False if the user, a budget or a disabled model that a verdict needs ended the rounds."""
         return not self._engine.halted and not self._prepared.decisive & self.down.keys()
 
     def rounds(self, repeats: Repeats, done: Callable[[AttemptKey], bool], more: More) -> Iterator[Iterable[Task]]:

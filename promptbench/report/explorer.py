@@ -18,7 +18,7 @@ from promptbench.core.types import Json, Rung
 from promptbench.core.words import number_of
 from promptbench.parsing.json_text import read
 from promptbench.report.document import Matrix
-from promptbench.report.model import AttemptRow, Attempts, CaseAttempts
+from promptbench.report.model import AttemptDetails, AttemptRow, CaseAttempts
 
 _MOST_LABELS = 40
 _LONGEST_LABEL = 60
@@ -44,7 +44,7 @@ class Confusions:
     _pairs: dict[tuple[str, str, str], Counter[tuple[str, str]]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, attempts: Attempts) -> Confusions:
+    def of(cls, attempts: AttemptDetails) -> Confusions:
         judged = {prompt.hash: prompt.label for prompt in attempts.prompts if prompt.hash == attempts.candidate}
         return cls({"": "", **judged}, attempts.intents)
 
@@ -142,7 +142,7 @@ class Explorer:
     matrices: list[Matrix]
 
 
-def explore(attempts: Attempts) -> Explorer:
+def explore(attempts: AttemptDetails) -> Explorer:
     """Read every case once and return what a page needs of them."""
     labels = {prompt.hash: prompt.label for prompt in attempts.prompts}
     index = _Index(attempts)
@@ -176,7 +176,7 @@ def _packs(cases: Iterable[CaseAttempts], index: _Index) -> Iterator[_Pack]:
 class _Index:
     """A row for each case on each model, stored in columns: what the list shows and filters by."""
 
-    def __init__(self, attempts: Attempts) -> None:
+    def __init__(self, attempts: AttemptDetails) -> None:
         self.prompts = {prompt.hash: number for number, prompt in enumerate(attempts.prompts)}
         self.models = {name: number for number, name in enumerate(attempts.models)}
         self._judged = attempts.models

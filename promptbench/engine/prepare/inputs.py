@@ -68,7 +68,7 @@ def input_of(call: LoggedCall, templates: Sequence[Prompt], candidates: Sequence
         return CallInput({}, call.messages)
     # A template that fits in several ways is most likely the one that was used.
     best = next((item for item in tried if item.ambiguous), tried[0] if tried else None)
-    return f"its variables cannot be recovered: {best.reason}" if best else "there is no prompt to recover it with"
+    return f"its variables cannot be recovered: {best.reason}" if best else "no prompt to recover it with"
 
 
 def conversation_of(call: LoggedCall) -> str | None:
