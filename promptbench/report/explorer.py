@@ -57,23 +57,19 @@ class Confusions:
         for attempt in case.attempts:
             if not attempt.counted or attempt.prompt not in self.prompts or attempt.answer is None or attempt.fallback:
                 continue
-            given = self._given(attempt.answer, list(wanted))
+            if list(wanted) == [WHOLE]:
+                given = {WHOLE: attempt.answer[: _LONGEST_LABEL * 4].strip()}
+            else:
+                given = dict(_labels(read(attempt.answer).value))
             for place, label in wanted.items():
                 key = (place, self.prompts[attempt.prompt], attempt.model)
-                self._pairs.setdefault(key, Counter())[label, given[place]] += 1
+                self._pairs.setdefault(key, Counter())[label, given.get(place, UNREADABLE)] += 1
 
     def _fits(self, place: str, label: str) -> bool:
         known = self._labels.setdefault(place, set())
         if len(known) <= _MOST_LABELS:
             known.add(label)
         return len(known) <= _MOST_LABELS
-
-    @staticmethod
-    def _given(answer: str, places: list[str]) -> dict[str, str]:
-        if places == [WHOLE]:
-            return {WHOLE: answer[: _LONGEST_LABEL * 4].strip()}
-        found = dict(_labels(read(answer).value))
-        return {place: found.get(place, UNREADABLE) for place in places}
 
     def matrices(self) -> list[Matrix]:
         """Return a matrix for each location, prompt and model; the first few of them."""

@@ -309,7 +309,7 @@ class Explored:
 class AttemptDetails:
     """What a page needs to list single attempts: the prompts, the cases, and what the verdict is about.
 
-    `candidate` is the judged prompt's hash, `models` holds for each model whether it is judged, and `intents` are the labels
+    `candidate` is the judged prompt's hash, `models` holds for each model if it is judged, and `intents` are the labels
     that the suite expects, if it is about intents.
     """
 

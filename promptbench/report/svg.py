@@ -47,7 +47,9 @@ def draw(chart: Chart) -> str:
     """Return the chart as an `svg` element."""
     lanes = chart.kind in ("bars", "ridges")
     left = _NAMES if lanes else _NUMBERS
-    legend = _legend(chart)
+    # One row for each line, or one for all bars, whose names are short.
+    named = [series for series in chart.series if not series.dashed]
+    legend = {"lines": [[series] for series in named], "bars": [named]}.get(chart.kind, [])
     top = _TOP + _ROW * len(legend)
     bottom = top + (len(chart.y.ticks) * (_LANE if chart.kind == "ridges" else _BAR) if lanes else _PLOT)
     # Marks carry their text at both ends of the distributions, and need space for it.
@@ -178,11 +180,6 @@ def _ridges(chart: Chart, x: Scale, y: Scale) -> Iterator[str]:
         for (value, label), anchor in zip(chart.marks[lane], ("end", "start"), strict=False):
             yield _line(x(value), base, x(value), base - 0.7 * _LANE, "ink")
             yield _text(x(value) + (4 if anchor == "start" else -4), base - 0.6 * _LANE, label, "quiet", anchor)
-
-
-def _legend(chart: Chart) -> list[list[Series]]:
-    named = [series for series in chart.series if not series.dashed]
-    return {"lines": [[series] for series in named], "bars": [named]}.get(chart.kind, [])
 
 
 def _legend_row(row: Sequence[Series], top: float) -> Iterator[str]:

@@ -27,7 +27,7 @@ from promptbench.workflows.judge.run_report import run_report
 def rendered(name: str, results: Sequence[RunReport | Report], target: Target) -> str:
     """Render reports, or those on runs, in a format."""
     reports = [item if isinstance(item, Report) else run_report(item) for item in results]
-    return str(plugins.load(name).SPEC.render(reports, target))
+    return str(plugins.load(name).render(reports, target))
 
 
 CANDIDATE = "sha256:" + "c" * 64

@@ -132,7 +132,8 @@ class _Page:
                 kind = "cause" if block.tone == "strong" else "small" if block.tone == "quiet" else ""
                 yield f"<p{f' class={chr(34)}{kind}{chr(34)}' if kind else ''}>{shown(clean(block.text))}</p>\n"
             case CodeBlock(language="diff"):
-                lines = "\n".join(map(_diff_line, block.text.split("\n")))
+                tags = [(line, {"+": "ins", "-": "del"}.get(line[:1])) for line in block.text.split("\n")]
+                lines = "\n".join(f"<{tag}>{shown(line)}</{tag}>" if tag else shown(line) for line, tag in tags)
                 yield f"<details><summary>{shown(clean(block.label))}</summary>\n"
                 yield f'<pre class="diff" tabindex="0">{lines}</pre>\n</details>\n'
             case CodeBlock():
@@ -198,11 +199,6 @@ def _line(line: ItemLine) -> str:
         parts.append(f'<{tag} class="{tone}">{text}</{tag}>' if tag else text)
         room -= len(piece.text)
     return f"{label}<dd{kind}>{''.join(parts)}</dd>\n"
-
-
-def _diff_line(line: str) -> str:
-    tag = {"+": "ins", "-": "del"}.get(line[:1])
-    return f"<{tag}>{shown(line)}</{tag}>" if tag else shown(line)
 
 
 def _chart(item: Chart) -> Iterator[str]:
