@@ -15,7 +15,6 @@ from promptbench.plugins import Json
 
 FILE_NAME = "agreement.json"
 _SCHEMA_VERSION = 1
-_COUNTS = ("yes_yes", "yes_no", "no_yes", "no_no")
 _COUNT_NAMES = {
     "yes_yes": "person pass, judge pass",
     "yes_no": "person pass, judge fail",
@@ -56,7 +55,7 @@ class Agreement:
             "rubric": self.rubric,
             "judges": {judge: sorted(names) for judge, names in sorted(self.judges.items())},
             "labelled": self.counts.total,
-            "counts": {_COUNT_NAMES[name]: getattr(self.counts, name) for name in _COUNTS},
+            "counts": {_COUNT_NAMES[name]: getattr(self.counts, name) for name in _COUNT_NAMES},
             "without_verdict": self.without_verdict,
             "kappa": _rounded(kappa.value) if kappa else None,
             "low": _rounded(kappa.low) if kappa else None,
@@ -74,7 +73,7 @@ class Agreement:
                 check=str(data["check"]),
                 rubric=str(data["rubric"]),
                 judges={str(judge): [str(name) for name in names] for judge, names in data["judges"].items()},
-                counts=Confusion(**{name: _count(data["counts"][_COUNT_NAMES[name]]) for name in _COUNTS}),
+                counts=Confusion(**{name: _count(data["counts"][_COUNT_NAMES[name]]) for name in _COUNT_NAMES}),
                 without_verdict=_count(data["without_verdict"]),
                 made=str(data["made"]),
                 judge_length=length["judge"],
@@ -104,17 +103,14 @@ def read_all(folder: Path) -> dict[str, Agreement]:
         data = json.loads((folder / FILE_NAME).read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         return {}
-    except OSError as error:
-        raise ValueError(f"{FILE_NAME} cannot be read: {error.strerror}") from None
-    except (ValueError, RecursionError):
-        raise ValueError(f"{FILE_NAME} is not JSON: restore it from git, or delete it") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise ValueError(f"{FILE_NAME} cannot be read: {error}; restore it from git, or delete it") from None
     if not isinstance(data, dict) or data.get("schema_version") != _SCHEMA_VERSION:
         raise ValueError(f"{FILE_NAME} is from another version of promptbench")
     try:
-        found = [Agreement.read(item) for item in data["agreements"]]
+        return {item.check: item for item in map(Agreement.read, data["agreements"])}
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{FILE_NAME} cannot be used: {error}") from None
-    return {item.check: item for item in found}
 
 
 def save(folder: Path, agreement: Agreement) -> Path:

@@ -28,8 +28,7 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
 
 
 def _type(usual: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the keyword without jsonschema's look-ups for a plain value; `true` is not a number."""
-
+    # Return the keyword without jsonschema's look-ups for a plain value; `true` is not a number.
     def of_type(validator: Any, wanted: Json, instance: Json, schema: Json) -> Any:
         if isinstance(wanted, str) and type(instance) in _TYPES.get(wanted, ()):
             return ()
@@ -69,7 +68,7 @@ def _unique(validator: Any, wanted: Json, instance: Json, schema: Json) -> Itera
 
 
 def _key(value: Json) -> Json:
-    """Return a key that is equal for what JSON Schema calls equal: 1 and 1.0, but not 1 and true."""
+    # Return a key that is equal for what JSON Schema calls equal: 1 and 1.0, but not 1 and true.
     if isinstance(value, dict):
         return ("object", frozenset((key, _key(item)) for key, item in value.items()))
     if isinstance(value, list):

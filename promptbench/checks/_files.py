@@ -25,21 +25,14 @@ def read_beside(name: str, context: CheckContext) -> str:
         return content.decode("utf-8-sig")
     except FileNotFoundError:
         raise ValueError(f"file {quoted(name)} not found next to the suite") from None
-    except UnicodeDecodeError:
-        raise ValueError(f"{quoted(name)} is not UTF-8 text") from None
     except (OSError, RuntimeError, ValueError, OverflowError) as error:
-        raise ValueError(f"{quoted(name)} cannot be read: {_why(error)}") from None
-
-
-def _why(error: Exception) -> str:
-    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise ValueError(f"{quoted(name)} cannot be read: {getattr(error, 'strerror', None) or error}") from None
 
 
 def read_labels(written: Json, context: CheckContext) -> tuple[str, ...]:
     """Return labels from a list, or from a file with one a line, in their order. Raises ValueError."""
     if isinstance(written, str):
-        lines = map(str.strip, read_beside(written, context).splitlines())
-        found = [line for line in lines if line]
+        found = [line for line in map(str.strip, read_beside(written, context).splitlines()) if line]
     else:
         found = [item.strip() for item in texts(written)]
     if not found:

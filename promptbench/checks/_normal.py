@@ -104,9 +104,8 @@ class Normal:
 
 def normal(argument: Json) -> Normal:
     """Return the steps for the option `ignore`: a name or a list of names, or None. Raises ValueError."""
-    names = [] if argument is None else argument if isinstance(argument, list) else [argument]
     wanted = set()
-    for written in names:
+    for written in [] if argument is None else argument if isinstance(argument, list) else [argument]:
         name = option_name(str(written))
         name = {"whitespace": "white space", "accent": "accents"}.get(name, name)
         if name not in _STEPS:

@@ -25,7 +25,6 @@ _TOKEN = re.compile(
 )
 _GROUPS = re.compile(r"[1-9][0-9]{0,2}(?:[.,][0-9]{3})+\Z|[1-9][0-9]?(?:,[0-9]{2})+,[0-9]{3}\Z")
 _SIGNS = {"-": "-", "−": "-", "–": "-", "+": ""}
-_CURRENCIES = "$€£¥₹"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,9 @@ class Number:
 def find(text: str, *, comma: bool = False) -> Iterator[Number]:
     """Yield the numbers of a text in their order. With `comma` the decimal mark is a comma."""
     for token in _TOKEN.finditer(text):
-        if _is_in_a_word(text, token.start()):
+        # `4` in `GPT-4` is not a number; in `5-4` and `-4` it is.
+        before = text[max(0, token.start() - 2) : token.start()]
+        if before[1:] and before[1] in "-–" and before[0].isalpha():
             continue
         start, sign = _sign(text, token.start())
         readings = _readings(token[0], comma)
@@ -59,8 +60,7 @@ def find(text: str, *, comma: bool = False) -> Iterator[Number]:
 
 def shown(number: Decimal) -> str:
     """Return a number for a message, without an exponent if it is short."""
-    text = format(number, "f") if -12 <= number.adjusted() <= 20 else str(number)
-    return quoted(text)[1:-1]
+    return quoted(format(number, "f") if -12 <= number.adjusted() <= 20 else str(number))[1:-1]
 
 
 def _apart(text: str, token: re.Match[str]) -> Iterator[Number]:
@@ -72,21 +72,15 @@ def _apart(text: str, token: re.Match[str]) -> Iterator[Number]:
         position += len(part) + 1
 
 
-def _is_in_a_word(text: str, start: int) -> bool:
-    # `4` in `GPT-4` is not a number; in `5-4` and `-4` it is.
-    return start > 1 and text[start - 1] in "-–" and text[start - 2].isalpha()
-
-
 def _sign(text: str, start: int) -> tuple[int, str]:
-    """Return where the number starts with its sign, and the sign; `-$5` and `$-5` are both negative."""
-    for at in (start - 1, start - 2 if text[start - 1 : start] and text[start - 1] in _CURRENCIES else -1):
+    # Return where the number starts with its sign, and the sign; `-$5` and `$-5` are both negative.
+    for at in (start - 1, start - 2 if text[start - 1 : start] and text[start - 1] in "$€£¥₹" else -1):
         if at >= 0 and text[at] in _SIGNS and (at == 0 or not (text[at - 1].isalnum() or text[at - 1] == ")")):
             return at, _SIGNS[text[at]]
     return start, ""
 
 
 def _readings(token: str, comma: bool) -> list[str] | None:
-    """Return the values of a token as decimal text, the likelier first; None if it is not a number."""
     if len(token) > _MOST_DIGITS:
         return None
     body, mark, exponent = token.lower().partition("e")

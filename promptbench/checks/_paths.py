@@ -39,27 +39,26 @@ def _find(value: Json, steps: tuple[str | int | None, ...], at: int) -> Json:
         if step is None:
             if not isinstance(value, list):
                 raise LookupError(mismatch(_shown(steps[:number]), "a list", quoted(value)))
-            return _flat([_find(item, steps, number + 1) for item in value], steps[number + 1 :])
-        found, value = _child(value, step)
-        if not found:
-            raise LookupError(f"{_shown(steps[: number + 1])} is missing")
+            found = [_find(item, steps, number + 1) for item in value]
+            return [item for items in found for item in items] if None in steps[number + 1 :] else found
+        try:
+            value = _child(value, step)
+        except LookupError:
+            raise LookupError(f"{_shown(steps[: number + 1])} is missing") from None
     return value
 
 
-def _flat(found: list[Json], rest: tuple[str | int | None, ...]) -> list[Json]:
-    return [item for items in found for item in items] if None in rest else found
-
-
-def _child(value: Json, step: str | int) -> tuple[bool, Json]:
+def _child(value: Json, step: str | int) -> Json:
     if isinstance(value, dict):
-        return (True, value[str(step)]) if str(step) in value else (False, None)
-    if not isinstance(value, list):
-        return False, None
-    if isinstance(step, str):
-        if not (step.isascii() and step.isdigit() and len(step) < 10):
-            return False, None
-        step = int(step)
-    return (True, value[step]) if -len(value) <= step < len(value) else (False, None)
+        return value[str(step)]
+    digits = str(step)
+    if (
+        isinstance(value, list)
+        and (isinstance(step, int) or (digits.isascii() and digits.isdigit()))
+        and len(digits) < 11
+    ):
+        return value[int(digits)]
+    raise LookupError
 
 
 def _shown(steps: tuple[str | int | None, ...]) -> str:

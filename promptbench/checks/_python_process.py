@@ -14,7 +14,6 @@ from typing import Any
 
 from promptbench.plugins import Json
 
-_CHILD = Path(__file__).with_name("_python_child.py")
 _IMPORT_SECONDS = 30.0
 
 
@@ -52,7 +51,7 @@ class CheckProcess:
     def _start(self) -> None:
         # -P, because next to the child's file there are modules named like those of the standard library.
         self._process = subprocess.Popen(
-            [sys.executable, "-P", str(_CHILD)],
+            [sys.executable, "-P", str(Path(__file__).with_name("_python_child.py"))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -27,7 +27,6 @@ def without_values(sentence: str) -> str:
 
 
 def _reason(validator: Any, error: Any) -> str:
-    """Return the reason of an error. If no choice fits, it is the reason of the one that was meant."""
     path = quoted(".".join(map(str, error.absolute_path)))[1:-1]
     if error.validator not in ("oneOf", "anyOf"):
         return f"{path}: {_message(error)}" if path else _message(error)
@@ -67,7 +66,6 @@ def _other_types(branches: Iterable[Sequence[Any]], count: int) -> str:
 
 
 def _name(error: Any, number: int) -> str:
-    """Return the name of a branch: its title, its tag, the definition that it refers to, or its number."""
     branch = error.validator_value[number]
     if isinstance(branch, dict):
         if isinstance(branch.get("title"), str):

@@ -28,9 +28,6 @@ from promptbench.checks._phrases import (
 from promptbench.checks._scores import mismatch, quoted, verdict
 from promptbench.plugins import Check, CheckContext, CheckSpec, Json, Score, Subject
 
-_KNOWN = ("is", "at", "phrases")
-_EMPTY = ("", "null", '""', "[]", "{}")
-
 
 @dataclass(frozen=True, slots=True)
 class Answerable:
@@ -44,8 +41,12 @@ class Answerable:
             return verdict("answerable", problem)
         if self._abstains(text) != self.answerable:
             return verdict("answerable")
-        expected = "an answer" if self.answerable else "no answer, because the question has none"
-        return verdict("answerable", mismatch("", expected, quoted(text[:200])))
+        return verdict(
+            "answerable",
+            mismatch(
+                "", "an answer" if self.answerable else "no answer, because the question has none", quoted(text[:200])
+            ),
+        )
 
     def _text(self, subject: Subject) -> tuple[str, str | None]:
         if self.path is None:
@@ -54,7 +55,7 @@ class Answerable:
         return value.strip() if isinstance(value, str) else quoted(value), problem
 
     def _abstains(self, text: str) -> bool:
-        if text in _EMPTY:
+        if text in ("", "null", '""', "[]", "{}"):
             return True
         sentence = first_sentence(text)
         alone = words(sentence).strip() if len(text) < 200 else ""
@@ -62,11 +63,12 @@ class Answerable:
 
 
 def build(argument: Json, context: CheckContext) -> Check:
-    given = _options.value_or_options(argument, "is", _KNOWN)
+    given = _options.value_or_options(argument, "is", ("is", "at", "phrases"))
     if "is" not in given:
         raise ValueError("expected yes or no, as in 'answerable: no'")
-    answerable = _options.yes(given["is"], "answerable")
-    return Answerable(answerable, optional(given.get("at")), more_phrases(given.get("phrases")))
+    return Answerable(
+        _options.yes(given["is"], "answerable"), optional(given.get("at")), more_phrases(given.get("phrases"))
+    )
 
 
 SPEC = CheckSpec(

@@ -24,11 +24,9 @@ from promptbench.checks._patterns import SECONDS, compiled, too_slow
 from promptbench.checks._scores import first_of, graded, mismatch, quoted, verdict
 from promptbench.plugins import Check, CheckContext, CheckSpec, Json, Score, Subject
 
-_KNOWN = ("in", "at least", "pattern")
 _MARK = re.compile(r"\[([^\[\]\n]{1,200})\](?!\()")
 _LINE_MARK = re.compile(r"^[ \t]*\[([^\[\]\n]{1,80})\]", re.MULTILINE)
 _DIGIT = re.compile(r"[0-9]")
-_ID_FIELDS = ("id", "number", "key", "name")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +71,13 @@ def _ids(value: Json) -> Iterator[str]:
     elif isinstance(value, list):
         for number, item in enumerate(value, 1):
             fields = item if isinstance(item, dict) else {}
-            yield next((str(fields[name]) for name in _ID_FIELDS if name in fields), str(number))
+            yield next((str(fields[name]) for name in ("id", "number", "key", "name") if name in fields), str(number))
     elif value is not None:
         yield from (match[1].strip() for match in _LINE_MARK.finditer(str(value)))
 
 
 def build(argument: Json, context: CheckContext) -> Check:
-    given = _options.value_or_options(argument, "in", _KNOWN)
+    given = _options.value_or_options(argument, "in", ("in", "at least", "pattern"))
     at_least = _options.count(given["at least"], "at least") if "at least" in given else 0
     pattern = compiled(_options.text(given["pattern"], "pattern")) if "pattern" in given else None
     return Citations(_context.named(given.get("in")), at_least, pattern)

@@ -10,13 +10,14 @@ Example:
 
 from __future__ import annotations
 
-from promptbench.checks import _edges, _options
+from promptbench.checks import _options, starts_with
 from promptbench.plugins import CheckContext, CheckSpec, Json
 
 
-def build(argument: Json, context: CheckContext) -> _edges.Edge:
-    given = _options.value_or_options(argument, "text", ("text", "variable", "paragraph"))
-    return _edges.build_edge("ends with", given)
+def build(argument: Json, context: CheckContext) -> starts_with.Edge:
+    return starts_with.build_edge(
+        "ends with", _options.value_or_options(argument, "text", ("text", "variable", "paragraph"))
+    )
 
 
-SPEC = CheckSpec(doc=__doc__, build=build, argument_schema=_options.schema(_options.TEXT, **_edges.PROPERTIES))
+SPEC = CheckSpec(doc=__doc__, build=build, argument_schema=_options.schema(_options.TEXT, **starts_with.PROPERTIES))

@@ -26,7 +26,6 @@ from promptbench.checks._scores import first_of, graded, mismatch, quoted, reada
 from promptbench.plugins import CheckContext, CheckSpec, Json, Score, Subject
 
 _KNOWN = ("is", "any of", "fields", "at", "ignore", "at least")
-_FIELDS = ("named", "all", "paths")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +48,20 @@ class Expect:
         got: Json = None
         for right, wanted in zip(self.right, self.wanted, strict=True):
             got, problem = self._value(subject, right)
-            problems = [problem] if problem else self._differences(right, wanted, got)
+            found = self.normal.value(got)
+            if problem:
+                problems = [problem]
+            elif isinstance(right, str) or self.fields == "all":
+                problems = [] if same(wanted, found) else [mismatch(self._where, quoted(right), quoted(got))]
+            else:
+                problems = differences(wanted, found, self._where)
             if not problems:
                 return verdict(self.name)
         if len(self.right) == 1 or problem:
             return verdict(self.name, *problems)
-        expected = f"one of {first_of([quoted(right) for right in self.right])}"
-        return verdict(self.name, mismatch(self._where, expected, quoted(got)))
+        return verdict(
+            self.name, mismatch(self._where, f"one of {first_of([quoted(right) for right in self.right])}", quoted(got))
+        )
 
     @property
     def _where(self) -> str:
@@ -68,12 +74,6 @@ class Expect:
             return value_at(subject, self.path)
         reading, problem = readable(subject)
         return reading.value, problem
-
-    def _differences(self, right: Json, wanted: Json, got: Json) -> list[str]:
-        found = self.normal.value(got)
-        if isinstance(right, str) or self.fields == "all":
-            return [] if same(wanted, found) else [mismatch(self._where, quoted(right), quoted(got))]
-        return differences(wanted, found, self._where)
 
     def _score_paths(self, subject: Subject) -> Score:
         reading, problem = readable(subject)
@@ -89,9 +89,10 @@ class Expect:
                 continue
             if not same(wanted[path.written], self.normal.value(got)):
                 reasons.append(mismatch(path.written, quoted(right[path.written]), quoted(got)))
-        value = (len(self.paths) - len(reasons)) / len(self.paths)
         more = f" and {len(reasons) - 3} more" if len(reasons) > 3 else ""
-        return graded(self.name, value, self.at_least, "; ".join(reasons[:3]) + more)
+        return graded(
+            self.name, (len(self.paths) - len(reasons)) / len(self.paths), self.at_least, "; ".join(reasons[:3]) + more
+        )
 
 
 def differences(expected: Json, got: Json, path: str = "") -> list[str]:
@@ -121,7 +122,7 @@ def parse_argument(argument: Json) -> Expect:
     right = given.get("any of", [given.get("is")])
     if not isinstance(right, list) or not right:
         raise ValueError("'any of' must be a list of right answers")
-    fields = _options.choice(given.get("fields", "named"), "fields", _FIELDS)
+    fields = _options.choice(given.get("fields", "named"), "fields", ("named", "all", "paths"))
     normal = _normal.normal(given.get("ignore"))
     if (fields == "named" and {} in right) or argument == "":
         raise ValueError("there is nothing to compare: name at least one field, as in 'expect: {team: billing}'")

@@ -17,12 +17,85 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from promptbench.checks import _normal, _options
-from promptbench.checks._calls import Call, calls_of
 from promptbench.checks._normal import Normal
 from promptbench.checks._scores import first_of, graded, mismatch, quoted, verdict
-from promptbench.plugins import Check, CheckContext, CheckSpec, Json, Score, Subject
+from promptbench.parsing import calls, json_text
+from promptbench.plugins import Check, CheckContext, CheckSpec, Json, Reading, Rung, Score, Subject
 
-_KNOWN = ("is", "order", "extra arguments", "ignore")
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A function call. `positional` has the arguments without a name."""
+
+    name: str
+    arguments: dict[str, Json]
+    positional: tuple[Json, ...] = ()
+
+
+def calls_of(subject: Subject) -> tuple[list[Call], str | None]:
+    """Return the calls of an answer, or the problem. They are in Python's syntax, or in an API's JSON of tool calls."""
+    reading = calls.read(subject.text)
+    if reading.rung.within(subject.accept):
+        found: list[Call] | None = [
+            Call(call["name"], call["arguments"], tuple(call.get("positional", ()))) for call in reading.value
+        ]
+        problem = None
+    else:
+        # Not `subject.read`, which would report the answer's format as JSON.
+        data = json_text.read(subject.text)
+        found = _from_json(data.value) if data.rung.within(subject.accept) else None
+        problem = None if found is not None else _problem(reading, data, subject.accept)
+        reading = reading if found is None else data
+    if subject.report_reading is not None:
+        subject.report_reading(reading)
+    return found or [], problem
+
+
+def _problem(reading: Reading, data: Reading, accept: Rung) -> str:
+    if data.rung.within(accept):
+        return "the answer is JSON, but not a function call"
+    if reading.rung is Rung.NONE:
+        return f"no function call: {reading.error}"
+    repairs = ", ".join(sorted({repair.name for repair in reading.repairs}))
+    return f"calls only after repair ({repairs}), and the suite accepts '{accept.value}'"
+
+
+def _from_json(value: Json) -> list[Call] | None:
+    if isinstance(value, dict):
+        for key in ("tool_calls", "calls"):
+            if isinstance(value.get(key), list):
+                value = value[key]
+                break
+    items = value if isinstance(value, list) else [value]
+    found = [_one(item) for item in items]
+    return None if None in found else [call for call in found if call is not None]
+
+
+def _one(value: Json) -> Call | None:
+    if not isinstance(value, dict):
+        return None
+    value = value["function"] if isinstance(value.get("function"), dict) else value
+    name = value.get("name", value.get("function"))
+    if isinstance(name, str):
+        arguments = _arguments(
+            next((value[key] for key in ("arguments", "input", "parameters", "args") if key in value), {})
+        )
+        return None if arguments is None else Call(name, arguments)
+    if len(value) == 1:
+        [(name, inner)] = value.items()
+        arguments = _arguments(inner)
+        return None if arguments is None else Call(name, arguments)
+    return None
+
+
+def _arguments(value: Json) -> dict[str, Json] | None:
+    # OpenAI sends the JSON text of an object.
+    if isinstance(value, str):
+        reading = json_text.read(value)
+        value = reading.value if reading.rung is Rung.RAW else None
+    return value if isinstance(value, dict) else None
+
+
 _MOST = 100
 
 
@@ -47,8 +120,12 @@ class FunctionCall:
         # An answer that must not call anything is prose, and its format is not at fault.
         got, problem = calls_of(subject if self.wanted else replace(subject, report_reading=None))
         if not self.wanted:
-            names = first_of([quoted(call.name) for call in got])
-            return graded("function call", 0.0 if got else 1.0, 1.0, mismatch("", "no call", names))
+            return graded(
+                "function call",
+                0.0 if got else 1.0,
+                1.0,
+                mismatch("", "no call", first_of([quoted(call.name) for call in got])),
+            )
         if problem:
             return verdict("function call", problem)
         if self.ordered:
@@ -61,8 +138,7 @@ class FunctionCall:
             pairs = _paired(
                 len(self.wanted), len(got), lambda one, other: self._difference(self.wanted[one], got[other]) is None
             )
-        value = 2 * len(pairs) / (len(self.wanted) + len(got))
-        return graded("function call", value, 1.0, self._reason(got, pairs))
+        return graded("function call", 2 * len(pairs) / (len(self.wanted) + len(got)), 1.0, self._reason(got, pairs))
 
     def _reason(self, got: Sequence[Call], pairs: dict[int, int]) -> str:
         if len(got) != len(self.wanted):
@@ -117,7 +193,7 @@ class FunctionCall:
 
 
 def _paired(wanted: int, got: int, fits: Callable[[int, int], bool]) -> dict[int, int]:
-    """Return the largest pairing of expected with actual calls, by augmenting paths."""
+    # Return the largest pairing of expected with actual calls, by augmenting paths.
     taken: dict[int, int] = {}
     options = {one: [other for other in range(got) if fits(one, other)] for one in range(wanted)}
 
@@ -142,14 +218,18 @@ def _listed(values: Json) -> list[Json]:
 def build(argument: Json, context: CheckContext) -> Check:
     given: dict[str, Json] = {"is": argument}
     if isinstance(argument, dict) and isinstance(argument.get("is"), (dict, list)):
-        given = _options.options(argument, _KNOWN)
+        given = _options.options(argument, ("is", "order", "extra arguments", "ignore"))
     items = given["is"] if isinstance(given["is"], list) else [given["is"]]
     order = _options.choice(given.get("order", "free"), "order", ("free", "fixed"))
     extra = _options.choice(given.get("extra arguments", "refused"), "extra arguments", ("allowed", "refused"))
     if len(items) > _MOST:
         raise ValueError(f"there can be {_MOST} calls at most")
-    wanted = tuple(_wanted(item) for item in items)
-    return FunctionCall(wanted, order == "fixed", extra == "allowed", _normal.normal(given.get("ignore")))
+    return FunctionCall(
+        tuple(_wanted(item) for item in items),
+        order == "fixed",
+        extra == "allowed",
+        _normal.normal(given.get("ignore")),
+    )
 
 
 def _wanted(item: Json) -> ExpectedCall:

@@ -28,7 +28,6 @@ from promptbench.checks._paths import text_at
 from promptbench.checks._scores import first_of, graded, quoted, verdict
 from promptbench.plugins import Check, CheckContext, CheckSpec, Json, Score, Subject
 
-_KNOWN = ("in", "look at", "at least")
 _KINDS = ("numbers", "names", "quotations")
 
 _MARKS = re.compile(r"^[ \t]*[0-9]{1,3}[.)](?=\s)|\[[^\]\n]{0,40}\]", re.MULTILINE)
@@ -57,7 +56,7 @@ class Grounded:
         source = "\n".join(text for value in values for text in _context.strings(value))
         found = dict[str, bool]()
         for kind in self.kinds:
-            found |= _LOOKED_AT[kind](answer, source)
+            found |= {"numbers": _numbers, "names": _names, "quotations": _quotations}[kind](answer, source)
         absent = [name for name, occurs in found.items() if not occurs]
         value = (len(found) - len(absent)) / len(found) if found else 1.0
         return graded("grounded", value, self.at_least, f"not in the input: {first_of(absent)}")
@@ -95,7 +94,7 @@ def _names(answer: str, source: str) -> dict[str, bool]:
 
 
 def _rows(text: str) -> Iterator[tuple[tuple[str, ...], bool]]:
-    """Yield rows of capitalised words with only space between them, and whether the first one starts a sentence."""
+    # Yield rows of capitalised words with only space between them, and whether the first one starts a sentence.
     row: list[str] = []
     starts = False
     end = -1
@@ -115,8 +114,7 @@ def _rows(text: str) -> Iterator[tuple[tuple[str, ...], bool]]:
 
 
 def _parts(word: str) -> Iterable[str]:
-    whole = STRAIGHT.text(_POSSESSIVE.sub("", word))
-    return [part for part in whole.split("-") if part]
+    return [part for part in STRAIGHT.text(_POSSESSIVE.sub("", word)).split("-") if part]
 
 
 def _quotations(answer: str, source: str) -> dict[str, bool]:
@@ -132,11 +130,8 @@ def _pieces(text: str) -> list[str]:
     return [STRAIGHT.text(piece).strip(" .,;:!?\"'") for piece in _ELLIPSIS.split(text)]
 
 
-_LOOKED_AT = {"numbers": _numbers, "names": _names, "quotations": _quotations}
-
-
 def build(argument: Json, context: CheckContext) -> Check:
-    given = _options.value_or_options(argument, "in", _KNOWN)
+    given = _options.value_or_options(argument, "in", ("in", "look at", "at least"))
     kinds = given.get("look at", list(_KINDS))
     kinds = kinds if isinstance(kinds, list) else [kinds]
     if not kinds:

@@ -21,8 +21,6 @@ from promptbench.checks._scores import mismatch, quoted, verdict
 from promptbench.core.diagnostics import did_you_mean
 from promptbench.plugins import Check, CheckContext, CheckSpec, ExpectingCheck, Json, Score, Subject
 
-_KNOWN = ("at", "labels", "out of scope", "confidence", "is")
-
 
 @dataclass(frozen=True, slots=True)
 class Intent(ExpectingCheck):
@@ -71,7 +69,11 @@ class Intent(ExpectingCheck):
 
 
 def build(argument: Json, context: CheckContext) -> Check:
-    given = {} if argument is None else _options.value_or_options(argument, "is", _KNOWN)
+    given = (
+        {}
+        if argument is None
+        else _options.value_or_options(argument, "is", ("at", "labels", "out of scope", "confidence", "is"))
+    )
     listed = _files.read_labels(given["labels"], context) if "labels" in given else ()
     outside = _options.text(given["out of scope"], "out of scope") if "out of scope" in given else None
     known = frozenset((*listed, *((outside,) if listed and outside is not None else ())))

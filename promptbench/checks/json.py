@@ -13,10 +13,9 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
+from promptbench.checks._options import refuse_constant
 from promptbench.checks._scores import readable, verdict
 from promptbench.plugins import Check, CheckContext, CheckSpec, Json, Score, Subject
-
-_FENCES = ("```json", "```Json", "```JSON", "```")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,25 +28,20 @@ class IsJson:
 
 
 def _problem_alone(text: str) -> str | None:
-    """Return why an answer is not JSON alone, as IFEval checks it (Zhou et al. 2023).
-
-    A code fence may be named json only. JSON is what Python's parser accepts, duplicate keys included, except NaN and
-    Infinity.
-    """
+    # Return why an answer is not JSON alone, as IFEval checks it (Zhou et al. 2023).
+    #
+    # A code fence may be named json only. JSON is what Python's parser accepts, duplicate keys included, except NaN and
+    # Infinity.
     text = text.strip()
-    for fence in _FENCES:
+    for fence in ("```json", "```Json", "```JSON", "```"):
         text = text.removeprefix(fence)
     try:
-        json.loads(text.removesuffix("```").strip(), parse_constant=_no_constant)
+        json.loads(text.removesuffix("```").strip(), parse_constant=refuse_constant)
     except RecursionError:
         return "not JSON: it is nested too deeply"
     except ValueError:
         return "the answer is not JSON alone"
     return None
-
-
-def _no_constant(name: str) -> Json:
-    raise ValueError(f"{name} is not JSON")
 
 
 def build(argument: Json, context: CheckContext) -> Check:

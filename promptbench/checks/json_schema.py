@@ -32,17 +32,18 @@ class FitsSchema:
     validator: Any
 
     def score(self, subject: Subject) -> Score:
+        from referencing.exceptions import Unresolvable
+
         reading, problem = readable(subject)
         if problem:
             return verdict("json schema", problem)
         try:
-            fits = self.validator.is_valid(reading.value)
-            problem = None if fits else reason(self.validator, reading.value)
+            problem = None if self.validator.is_valid(reading.value) else reason(self.validator, reading.value)
         except TimeoutError:
             problem = "a pattern of the schema took too long on this answer"
         except RecursionError:
             problem = "the answer is nested too deeply for this schema, or the schema refers to itself endlessly"
-        except _unresolvable():
+        except Unresolvable:
             problem = "the target of a reference in the schema is not found"
         return verdict("json schema", problem)
 
@@ -65,14 +66,7 @@ def fingerprint(argument: Json, context: CheckContext) -> Json:
         return None
 
 
-def _unresolvable() -> type[Exception]:
-    from referencing.exceptions import Unresolvable
-
-    return Unresolvable
-
-
 def _given(argument: Json) -> tuple[Json, bool]:
-    """Return the schema, and whether its formats are checked. `schema` is not a keyword, so it marks options."""
     if not isinstance(argument, dict) or "schema" not in argument:
         return argument, False
     given = _options.options(argument, ("schema", "formats"))
@@ -91,13 +85,9 @@ def _schema(argument: Json, context: CheckContext) -> Json:
         raise ValueError("write 'output', the name of a .json file beside the suite, or the schema itself")
     text = read_beside(argument, context)
     try:
-        return json.loads(text, parse_constant=_no_constant)
+        return json.loads(text, parse_constant=_options.refuse_constant)
     except ValueError as error:
         raise ValueError(f"'{argument}' is not JSON: {error}") from None
-
-
-def _no_constant(name: str) -> Json:
-    raise ValueError(f"{name} is not a JSON number")
 
 
 @lru_cache(maxsize=256)
@@ -169,14 +159,13 @@ def _check_keyword(keyword: str, value: Json, schema: Json) -> None:
             raise ValueError(f"the target of the reference '{value}' is not found") from None
         except LookupError:
             pass  # an anchor, which jsonschema resolves
-    patterns = [value] if keyword == "pattern" else list(value) if keyword == "patternProperties" else []
-    for pattern in patterns:
+    for pattern in [value] if keyword == "pattern" else list(value) if keyword == "patternProperties" else []:
         if isinstance(pattern, str):
             compiled(pattern)
 
 
 def _pointed_at(schema: Json, reference: str) -> Json:
-    """Return the target of a JSON pointer. Raises KeyError if there is none, LookupError for an anchor."""
+    # Return the target of a JSON pointer. Raises KeyError if there is none, LookupError for an anchor.
     if reference != "#" and not reference.startswith("#/"):
         raise LookupError(reference)
     for step in unquote(reference).split("/")[1:]:

@@ -34,7 +34,6 @@ _NAMES = {
     "sq": "Albanian", "sv": "Swedish", "sw": "Swahili", "ta": "Tamil", "te": "Telugu", "th": "Thai",
     "tl": "Tagalog", "tr": "Turkish", "uk": "Ukrainian", "ur": "Urdu", "vi": "Vietnamese", "zh": "Chinese",
 }  # fmt: skip
-_SEED = 1
 _CHARACTERS = 10_000
 
 
@@ -71,7 +70,7 @@ def _langdetect() -> tuple[DetectorFactory, type[Exception]]:
 
     factory = DetectorFactory()
     factory.load_profile(PROFILES_DIRECTORY)
-    factory.set_seed(_SEED)
+    factory.set_seed(1)
     return factory, LangDetectException
 
 
@@ -86,8 +85,7 @@ def build(argument: Json, context: CheckContext) -> Check:
 
 def _code(argument: Json) -> str:
     written = argument.strip() if isinstance(argument, str) else ""
-    codes = {name.lower(): code for code, name in _NAMES.items()}
-    code = codes.get(written.lower(), written.lower())
+    code = {name.lower(): code for code, name in _NAMES.items()}.get(written.lower(), written.lower())
     if code in _NAMES:
         return code
     raise ValueError(f"unknown language {quoted(argument)}: {suggestion(written, sorted(_NAMES.values()))}")

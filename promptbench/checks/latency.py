@@ -2,7 +2,7 @@
 
 What: compares the time that the provider took for this one call, without any wait in a queue before it. A call whose
     time is unknown fails; a text that did not come from a call (a logged or example answer) passes.
-When: an answer that is late is no answer. For the whole of a run there are p50 and p99 in the report.
+When: an answer that comes too late is useless. For the whole of a run there are p50 and p99 in the report.
 Options: the longest time, such as 800 ms or 2 s; a bare number is in milliseconds. Or: `at most` the same.
 Example:
     checks: [{latency: 2 s}]

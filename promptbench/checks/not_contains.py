@@ -10,7 +10,7 @@ Example:
 
 from __future__ import annotations
 
-from promptbench.checks._mentions import SCHEMA, Mentions, build_mentions
+from promptbench.checks.contains import SCHEMA, Mentions, build_mentions
 from promptbench.plugins import CheckContext, CheckSpec, Json
 
 

@@ -24,7 +24,6 @@ from promptbench.checks._paths import Path, optional, text_at
 from promptbench.checks._scores import first_of, mismatch, quoted, verdict
 from promptbench.plugins import Check, CheckContext, CheckSpec, Json, Score, Subject
 
-_KNOWN = ("is", "within", "at least", "at most", "unit", "at", "which", "decimal")
 _WHICH = ("only", "first", "last", "any")
 
 
@@ -79,7 +78,7 @@ class IsNumber:
 
 
 def _has_unit(text: str, number: Number, unit: str) -> bool:
-    """Return True if the unit is right before or behind a number, with at most one space or hyphen between them."""
+    # Return True if the unit is right before or behind a number, with at most one space or hyphen between them.
     for gap in ("", " ", "\u00a0", "\u202f", "-"):
         after = number.end + len(gap)
         if text.startswith(gap + unit, number.end) and not _is_one_word(unit[-1:], text[after + len(unit) :][:1]):
@@ -104,7 +103,9 @@ def _listed(numbers: Sequence[Number]) -> str:
 
 
 def build(argument: Json, context: CheckContext) -> Check:
-    given = _options.value_or_options(argument, "is", _KNOWN)
+    given = _options.value_or_options(
+        argument, "is", ("is", "within", "at least", "at most", "unit", "at", "which", "decimal")
+    )
     units = tuple(item.strip() for item in _options.texts(given["unit"])) if "unit" in given else ()
     if not all(units):
         raise ValueError("'unit' must be a text, or a list of texts")

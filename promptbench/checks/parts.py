@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from promptbench.checks import _bounds
+from promptbench.checks import _options
 from promptbench.checks._options import options, text, yes
 from promptbench.checks._scores import mismatch, quoted, verdict
 from promptbench.plugins import Check, CheckContext, CheckSpec, Json, Score, Subject
@@ -21,7 +21,7 @@ from promptbench.plugins import Check, CheckContext, CheckSpec, Json, Score, Sub
 @dataclass(frozen=True, slots=True)
 class Parts:
     separator: str
-    wanted: _bounds.Bounds
+    wanted: _options.Bounds
     different: bool
 
     def score(self, subject: Subject) -> Score:
@@ -40,11 +40,14 @@ class Parts:
 def build(argument: Json, context: CheckContext) -> Check:
     if not isinstance(argument, dict):
         raise ValueError("say what separates the parts and how many there are: {separated by: '***', exactly: 2}")
-    given = options(argument, ("separated by", "all different", *_bounds.NAMES))
+    given = options(argument, ("separated by", "all different", *_options.COMPARISONS))
     if "separated by" not in given:
         raise ValueError("say what separates the parts, as in \"separated by: '***'\"")
-    separator = text(given["separated by"], "separated by").strip()
-    return Parts(separator, _bounds.bounds(given), yes(given.get("all different", False), "all different"))
+    return Parts(
+        text(given["separated by"], "separated by").strip(),
+        _options.bounds(given),
+        yes(given.get("all different", False), "all different"),
+    )
 
 
 SPEC = CheckSpec(
@@ -55,7 +58,7 @@ SPEC = CheckSpec(
         "properties": {
             "separated by": {"type": ["string", "number"]},
             "all different": {"type": ["boolean", "string"]},
-            **_bounds.PROPERTIES,
+            **_options.BOUNDS,
         },
         "required": ["separated by"],
     },

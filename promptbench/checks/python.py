@@ -69,7 +69,6 @@ def fingerprint(argument: Json, context: CheckContext) -> Json:
 
 
 def _source(given: dict[str, Json], context: CheckContext) -> tuple[Path, str, str, str]:
-    """Return the file, its name relative to the project's root, the function's name, and the file's text."""
     name = given.get("function")
     if not isinstance(name, str):
         raise ValueError(f"name a function in a file, as in 'python: {allowed_code.SHAPE}'")

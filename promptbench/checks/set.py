@@ -12,7 +12,7 @@ Example:
 
 from __future__ import annotations
 
-from promptbench.checks._items import SCHEMA, Items, build_items
+from promptbench.checks.list import SCHEMA, Items, build_items
 from promptbench.plugins import CheckContext, CheckSpec, Json
 
 

@@ -22,7 +22,6 @@ from promptbench.checks._scores import graded, mismatch, quoted, verdict
 from promptbench.metrics.chrf import chrf
 from promptbench.plugins import Check, CheckContext, CheckSpec, Json, Score, Subject
 
-_KNOWN = ("to", "at least", "at", "ignore")
 _AT_LEAST = 0.6
 _MOST = 200_000
 
@@ -41,13 +40,16 @@ class Similar:
         if problem:
             return verdict("similar", problem)
         text = self.normal.text(text)
-        value = max(chrf(text, self.normal.text(reference)) for reference in self.references)
-        reason = mismatch("", f"a text like {' or '.join(map(quoted, self.references[:3]))}", quoted(text))
-        return graded("similar", value, self.at_least, reason)
+        return graded(
+            "similar",
+            max(chrf(text, self.normal.text(reference)) for reference in self.references),
+            self.at_least,
+            mismatch("", f"a text like {' or '.join(map(quoted, self.references[:3]))}", quoted(text)),
+        )
 
 
 def build(argument: Json, context: CheckContext) -> Check:
-    given = _options.value_or_options(argument, "to", _KNOWN)
+    given = _options.value_or_options(argument, "to", ("to", "at least", "at", "ignore"))
     references = _options.texts(given.get("to"))
     if any(len(reference) > _MOST for reference in references):
         raise ValueError(f"a reference can have {_MOST:,} characters at most")

@@ -42,8 +42,9 @@ class TokenF1:
 def build(argument: Json, context: CheckContext) -> Check:
     given = _options.value_or_options(argument, "is", ("is", "at least", "at", "ignore"))
     normal = _normal.normal(given.get("ignore"))
-    right = tuple(_options.right_answers(given.get("is")))
-    return TokenF1(right, _options.at_least(given), optional(given.get("at")), normal)
+    return TokenF1(
+        tuple(_options.right_answers(given.get("is"))), _options.at_least(given), optional(given.get("at")), normal
+    )
 
 
 SPEC = CheckSpec(

@@ -29,8 +29,9 @@ def build(argument: Json, context: CheckContext) -> AtMost:
         answer, prompt = call.usage.output_tokens, call.usage.input_tokens
         return {"answer": answer, "prompt": prompt, "both": answer + prompt}[of]
 
-    what = "tokens" if of == "both" else f"tokens of the {of}"
-    return AtMost("tokens", what, most, measure, lambda count: f"{count:,.0f}")
+    return AtMost(
+        "tokens", "tokens" if of == "both" else f"tokens of the {of}", most, measure, lambda count: f"{count:,.0f}"
+    )
 
 
 SPEC = CheckSpec(

@@ -28,7 +28,7 @@ class Recordings(Protocol):
         """Return the answer, and True if its model is deterministic."""
 
     def deterministic(self, model: str) -> bool | None:
-        """Return True if every recording of `model` is of a deterministic model; None if there is no recording."""
+        """Return True if every recording of `model` is of a deterministic model; None if no recording exists."""
 
 
 class KeptAnswers(Protocol):
@@ -192,46 +192,36 @@ class Log(Protocol):
     @property
     def name(self) -> str:
         """The name that the user knows."""
-        ...
 
     @property
     def path(self) -> Path | None:
         """The location, for libraries that only open files (SQLite); None if the file is compressed or a pipe."""
-        ...
 
     @property
     def head(self) -> bytes:
         """The first 64 KB."""
-        ...
 
     @property
     def others(self) -> Sequence[Log]:
         """The other files of the same import, for formats that consist of two files."""
-        ...
 
     @property
     def mapping(self) -> Mapping[str, str]:
         """Field to column as the user mapped them, for formats whose columns have other than the usual names."""
-        ...
 
     @property
     def first_record(self) -> dict[str, Json] | None:
         """The first record, if it is an object."""
-        ...
 
     @property
     def document_keys(self) -> frozenset[str]:
         """The keys of the first object of the file: of the first line, or of the document around the records."""
-        ...
 
     def open(self) -> BinaryIO:
         """Return the bytes from the start. May be called again."""
-        ...
 
     def text(self) -> Iterator[str]:
         """Yield the decoded lines, each ending in LF."""
-        ...
 
     def records(self, at: Sequence[str] = ()) -> Iterator[tuple[str, Json] | BadRecord]:
         """Yield each JSON record with its location; `at` are the keys that lead to a nested list of records."""
-        ...

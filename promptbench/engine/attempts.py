@@ -7,15 +7,85 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 from typing import Protocol
 
-from promptbench.core.canonical import digest
+from promptbench.core.canonical import digest, digest_text
+from promptbench.core.clock import now
 from promptbench.core.events import AttemptDone, Listener, MoreWanted
-from promptbench.core.types import Attempt, AttemptKey, Outcome
-from promptbench.engine.judges import JudgeRecord, Judges
+from promptbench.core.types import Answer, Attempt, AttemptKey, Judging, Outcome, Request
 from promptbench.engine.plan import Repeats, Task, first_round
-from promptbench.engine.prepare.prepared_suite import PreparedSuite
+from promptbench.engine.prepare.evaluate import JudgeRequest, judge_requests
+from promptbench.engine.prepare.prepared_suite import PreparedCase, PreparedSuite
 from promptbench.engine.runner import CallPlan, Engine, ignore
-from promptbench.engine.scoring import score_attempt
+from promptbench.engine.scoring import checks_of, score_attempt
 from promptbench.gateway import Reply
+
+
+class JudgeRecord(Protocol):
+    """Where the verdicts of a run are stored."""
+
+    def judged(self, request_hash: str) -> Answer | None:
+        """Return a judge's answer that contains a verdict."""
+
+
+class Judges:
+    """The judges of one run. The same answer to the same case is judged once: answers that nobody can tell apart must
+    not be fixed or broken by the variance of a judge.
+    """
+
+    def __init__(self, prepared: PreparedSuite, engine: Engine, record: JudgeRecord) -> None:
+        self._prepared = prepared
+        self._engine = engine
+        self._record = record
+        self._open: dict[str, asyncio.Future[Judging]] = {}  # in flight, or answered and not yet on record
+
+    async def judge(self, case: PreparedCase, attempt: Attempt) -> Attempt:
+        """Return the attempt with its scores and the new judgings."""
+        if attempt.answer is None or attempt.fallback is not None:
+            return score_attempt(self._prepared, case, attempt)
+        text, checks = attempt.answer.text, checks_of(case, attempt.key.variant)
+        asked = judge_requests(text, checks, self._prepared.accept, case.variables)
+        judgings = await asyncio.gather(*(self._judging(item, case.name, text) for item in asked))
+        new = tuple(judging for judging, is_new in judgings if is_new)
+        return replace(score_attempt(self._prepared, case, attempt, [judging for judging, _ in judgings]), judgings=new)
+
+    def settle(self, attempts: Iterable[Attempt]) -> None:
+        """Forget the judgings that are now on record."""
+        for attempt in attempts:
+            for judging in attempt.judgings:
+                self._open.pop(judging.request_hash, None)
+
+    async def _judging(self, item: JudgeRequest, case: str, text: str) -> tuple[Judging, bool]:
+        request = self._prepared.as_sent(item.request)
+        key = digest(request.as_dict())
+        if key in self._open:
+            return await self._open[key], True
+        kept = self._record.judged(key)
+        judging = Judging(key, str(request.model), case, digest_text(text), kept, None, started=now())
+        if kept is not None:
+            return replace(judging, verdict=item.check.verdict(kept)), False
+        future = self._open[key] = asyncio.get_running_loop().create_future()
+        try:
+            judging = await self._call(request, item, judging)
+            future.set_result(judging)
+        finally:
+            if not future.done():
+                future.cancel()
+        return judging, True
+
+    async def _call(self, request: Request, item: JudgeRequest, judging: Judging) -> Judging:
+        reply = await self._engine.call(request)
+        if reply is None:
+            reason = "the budget was used up" if self._engine.spent else "the run was stopped"
+            return replace(judging, error=self._engine.down.get(judging.judge, f"{reason} before the judge was called"))
+        return replace(
+            judging,
+            answer=reply.answer,
+            verdict=item.check.verdict(reply.answer) if reply.answer else None,
+            error=reply.failure.message if reply.failure else None,
+            tries=reply.tries,
+            queue_ms=reply.queue_ms,
+            cost=reply.cost if reply.tries else 0.0,
+        )
+
 
 # Return the size and the tasks of the next round; size 0 if there is none.
 More = Callable[[], tuple[int, Iterable[Task]]]
@@ -75,7 +145,7 @@ class Attempts:
 
     @property
     def complete(self) -> bool:
-        """False if the user, a budget or a disabled model without which there is no verdict ended the rounds."""
+        """False if the user, a budget or a disabled model that a verdict needs ended the rounds."""
         return not self._engine.halted and not self._prepared.decisive & self.down.keys()
 
     def rounds(self, repeats: Repeats, done: Callable[[AttemptKey], bool], more: More) -> Iterator[Iterable[Task]]:
@@ -101,8 +171,10 @@ class Attempts:
         if (kept := self._kept(task)) is not None:
             await self._score(task, kept)
             return None
-        fallback = task.model.fallback.ref if task.model.fallback and task.key not in self._covered else None
-        return CallPlan(self._prepared.request(task.model, task.variant, task.case, task.repeat), fallback)
+        return CallPlan(
+            self._prepared.request(task.model, task.variant, task.case, task.repeat),
+            task.model.fallback.ref if task.model.fallback and task.key not in self._covered else None,
+        )
 
     async def finish(self, task: Task, plan: CallPlan, reply: Reply | None) -> None:
         covered = task.key in self._covered
@@ -135,7 +207,6 @@ class Attempts:
             slots.release()
 
     def _kept(self, task: Task) -> Attempt | None:
-        """Return the attempt on record that only lacks its verdicts."""
         found = self._record.attempt(task.key) if task.key in self._unjudged else None
         # `recorded`, because its recording is there already.
         return replace(found, answer=replace(found.answer, recorded=True)) if found and found.answer else None
@@ -154,7 +225,6 @@ class Attempts:
 
 
 def _attempt(task: Task, plan: CallPlan, reply: Reply) -> Attempt:
-    """Return the attempt without its scores."""
     return Attempt(
         key=task.key,
         outcome=Outcome.ERRORED,
@@ -173,5 +243,5 @@ def _attempt(task: Task, plan: CallPlan, reply: Reply) -> Attempt:
 
 
 def _as_billed(attempt: Attempt) -> Attempt:
-    """Return the attempt with the cost of this run: none for a cached answer, whose checks saw its price."""
+    # Return the attempt with the cost of this run: none for a cached answer, whose checks saw its price.
     return attempt if attempt.tries else replace(attempt, cost=0.0)

@@ -32,7 +32,6 @@ class Estimate:
         )
 
 
-_NOTHING = Estimate(0, 0, 0, 0.0)
 CostOf = Callable[[ModelRef, Usage], float | None]  # US dollars for a call with this usage
 
 
@@ -65,7 +64,7 @@ def _sum(
     models: Iterable[str],
     calls: Callable[[Task], list[tuple[ModelRef, Usage]]],
 ) -> dict[str, Estimate]:
-    found = dict.fromkeys(models, _NOTHING)
+    found = {model: Estimate(0, 0, 0, 0.0) for model in models}
     known: dict[tuple[str, str, str], list[tuple[ModelRef, Usage]]] = {}
     for task in first_round(prepared, repeats):
         key = (task.key.variant, task.model.name, task.case.name)

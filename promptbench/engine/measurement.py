@@ -8,15 +8,72 @@ server that stalls delays all calls that arrive meanwhile; a client that waits w
 from __future__ import annotations
 
 import asyncio
+import heapq
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
+from itertools import accumulate
+from random import Random
 
 from promptbench.core.events import CallMeasured, Listener
 from promptbench.core.types import MeasuredCall, Request
-from promptbench.engine.arrivals import Due, Load
 from promptbench.engine.runner import CallPlan, Engine
 from promptbench.gateway import Reply
+
+
+class Arrivals(StrEnum):
+    """When a call is due: after another one has ended (closed), or at a time of its own (the others)."""
+
+    CLOSED = "closed"
+    CONSTANT = "constant"
+    POISSON = "poisson"
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """`rate` is in calls per second to each model; `concurrency` is the number of calls at once to all models together,
+    for closed arrivals.
+    """
+
+    arrivals: Arrivals = Arrivals.CLOSED
+    rate: float = 1.0
+    concurrency: int = 1
+
+    @property
+    def open(self) -> bool:
+        return self.arrivals is not Arrivals.CLOSED
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """One call: the index of its model, its number among the calls to that model, and the seconds from the start at
+    which it is due; None if it is due when an earlier call has ended.
+    """
+
+    model: int
+    number: int
+    at: float | None = None
+
+
+def schedule(load: Load, models: int, calls: int, random: Random) -> Iterator[Due]:
+    """Yield all calls in the order in which they are due, `calls` to each model.
+
+    Closed arrivals come in rounds of one call to each model, in random order. Constant arrivals of the models are
+    evenly interleaved; Poisson arrivals are drawn for each model.
+    """
+    if load.arrivals is Arrivals.CLOSED:
+        for number in range(calls):
+            for model in random.sample(range(models), models):
+                yield Due(model, number)
+        return
+    if load.arrivals is Arrivals.CONSTANT:
+        ways = [[(number + model / models) / load.rate for number in range(calls)] for model in range(models)]
+    else:
+        ways = [list(accumulate(random.expovariate(load.rate) for _ in range(calls))) for _ in range(models)]
+    merged = heapq.merge(*([(at, model, number) for number, at in enumerate(way)] for model, way in enumerate(ways)))
+    yield from (Due(model, number, at) for at, model, number in merged)
+
 
 Keep = Callable[[Sequence[MeasuredCall]], None]
 _COMMIT_SECONDS = 1.0  # between two commits: one per call would delay the next call
@@ -55,8 +112,12 @@ class Measurement:
         self._engine.run(self._open(warming), self, {_QUEUE: 1})
         began = self._began = time.perf_counter()
         try:
-            due = (lambda item: began + (item.at or 0.0)) if load.open else None
-            self._engine.run(self._open(schedule), self, {_QUEUE: load.concurrency}, due)
+            self._engine.run(
+                self._open(schedule),
+                self,
+                {_QUEUE: load.concurrency},
+                (lambda item: began + (item.at or 0.0)) if load.open else None,
+            )
         finally:
             self._commit()
 
@@ -71,8 +132,17 @@ class Measurement:
             return
         due = plan.began if task.at is None else self._began + task.at
         late, latency = ((moment - due) * 1000 for moment in (plan.began, time.perf_counter()))
-        case = self._models[task.model].request(task.number)[0]
-        self._uncommitted.append(_measured(task, case, plan, reply, (due - self._began) * 1000, late, latency))
+        self._uncommitted.append(
+            _measured(
+                task,
+                self._models[task.model].request(task.number)[0],
+                plan,
+                reply,
+                (due - self._began) * 1000,
+                late,
+                latency,
+            )
+        )
         self._listen(CallMeasured(errored=reply.answer is None))
         if time.perf_counter() - self._committed >= _COMMIT_SECONDS:
             self._commit()

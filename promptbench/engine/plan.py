@@ -54,15 +54,11 @@ def first_round(
     for name in prepared.cases.names:
         wanted = slots[name in prepared.cases.critical]
         open_slots = [slot for slot in wanted if not done(_key(slot[0], slot[1], name, slot[2]))]
-        if not open_slots:
-            continue
-        case = prepared.cases[name]
-        for variant, model, repeat in open_slots:
-            yield Task(variant, model, case, repeat)
+        case = prepared.cases[name] if open_slots else None
+        yield from (Task(variant, model, case, repeat) for variant, model, repeat in open_slots if case)
 
 
 def _tries(prepared: PreparedSuite, model: PreparedModel, repeats: Repeats, *, critical: bool) -> int:
-    """Return the first round's tries of a case."""
     if not model.uses_prompt or prepared.deterministic(model):
         return 1
     return repeats.at(critical=critical and model.gated)

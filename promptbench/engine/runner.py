@@ -178,7 +178,6 @@ class Engine:
 
     @contextmanager
     def _recording(self, model: ModelRef) -> Iterator[None]:
-        """Record why a call could not be made."""
         try:
             yield
         except ModelDown as error:

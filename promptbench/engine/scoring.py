@@ -36,12 +36,17 @@ def score_attempt(
         return answers.get(digest(prepared.as_sent(question).as_dict())) if answers else None
 
     facts = CallFacts(answer.provider_ms, answer.usage, attempt.cost)
-    checks = checks_of(case, attempt.key.variant)
     found = evaluate(
-        answer.text, checks, prepared.accept, case.variables, facts, case.threshold, judged, prepared.ladder
+        answer.text,
+        checks_of(case, attempt.key.variant),
+        prepared.accept,
+        case.variables,
+        facts,
+        case.threshold,
+        judged,
+        prepared.ladder,
     )
     outcome = Outcome.PASSED if found.passed else Outcome.FAILED
-    error = attempt.error if attempt.fallback else _why_unknown(found, asked)
     return replace(
         attempt,
         outcome=Outcome.ERRORED if attempt.fallback or found.errored else outcome,
@@ -49,16 +54,17 @@ def score_attempt(
         well_formed=found.well_formed,
         repairs=found.repairs,
         scores=found.scores,
-        error=error,
+        error=attempt.error if attempt.fallback else _why_unknown(found, asked),
     )
 
 
 def _why_unknown(found: Evaluation, judgings: Iterable[Judging]) -> str | None:
-    """Return why it is unknown whether the answer passes; None if it is known."""
     if not found.errored:
         return None
     unsaid = [score for score in found.scores if score.errored and score.weight]
     if not unsaid:
         return ADVISORY
-    failures = (f"judge {judging.judge}: {judging.error}" for judging in judgings if judging.error)
-    return next(failures, "; ".join(dict.fromkeys(f"{score.check}: {score.reason}" for score in unsaid)))
+    return next(
+        (f"judge {judging.judge}: {judging.error}" for judging in judgings if judging.error),
+        "; ".join(dict.fromkeys(f"{score.check}: {score.reason}" for score in unsaid)),
+    )

@@ -4,8 +4,7 @@ from promptbench.gateway.budget import Budget, BudgetReached
 from promptbench.gateway.cache import Cache
 from promptbench.gateway.circuit import ModelDown
 from promptbench.gateway.gateway import Gateway, Stopped
-from promptbench.gateway.price_file import PriceFile
-from promptbench.gateway.prices import Market, Prices, listed
+from promptbench.gateway.prices import Market, PriceFile, Prices, listed
 from promptbench.gateway.rate_limiter import RateLimiter
 from promptbench.gateway.reply import Reply
 

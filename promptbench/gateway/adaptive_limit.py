@@ -31,8 +31,9 @@ class AdaptiveLimit:
             return
         self._clean = 0
         if now >= self._quiet_until:
-            larger = self.size * 2 if self._slow_start else max(self.size + 1, int(self.size * GROWTH))
-            self.size = min(larger, self.most)
+            self.size = min(
+                self.size * 2 if self._slow_start else max(self.size + 1, int(self.size * GROWTH)), self.most
+            )
 
     def failed(self) -> None:
         """Restart counting after a failure that is not a rate limit. The limit stays."""

@@ -48,12 +48,15 @@ def key_of(request: Request, shape: Json) -> str:
     This is not the request's hash, which equates CRLF with LF and 1.50 with 1.5, and leaves out the variables behind a
     prompt: an endpoint that sees the prompt may receive them too.
     """
-    whole = {"request": request.as_dict(), "variables": _as_written(request.variables), "shape": shape}
-    return digest_text(json.dumps(whole, sort_keys=True))
+    return digest_text(
+        json.dumps(
+            {"request": request.as_dict(), "variables": _as_written(request.variables), "shape": shape}, sort_keys=True
+        )
+    )
 
 
 def _as_written(value: Json) -> Json:
-    """Return plain data with each fraction as its source text, distinct from any string."""
+    # Return plain data with each fraction as its source text, distinct from any string.
     if isinstance(value, Mapping):
         return {key: _as_written(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

@@ -8,11 +8,37 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from promptbench.core.errors import EnvironmentFailure
 from promptbench.core.types import FailureKind, ProviderFailure
-from promptbench.gateway.sleep import CancellableSleep
+
+
+class CancellableSleep:
+    """A sleep for many tasks at once; `wake` ends all of them."""
+
+    def __init__(self, sleep: Callable[[float], Awaitable[object]]) -> None:
+        self._sleep = sleep
+        self._sleeping: set[asyncio.Future[object]] = set()
+
+    async def wait(self, seconds: float) -> None:
+        """Return after this many seconds, or when woken."""
+        sleeping = asyncio.ensure_future(self._sleep(seconds))
+        self._sleeping.add(sleeping)
+        try:
+            await sleeping
+        except asyncio.CancelledError:
+            # `wake` cancels only the sleep. If the task itself is being cancelled, it must not carry on.
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+        finally:
+            self._sleeping.discard(sleeping)
+
+    def wake(self) -> None:
+        for sleeping in list(self._sleeping):
+            sleeping.cancel()
+
 
 SEVERAL = 5  # requests that fail with no answer in between mean that the model is at fault
 LONG_SILENCE = 10.0  # seconds in which several requests fail and none is answered are enough, despite tries left
@@ -96,7 +122,11 @@ class Circuit:
         elif not (self.proven and self.patience):
             if self._without_answer >= SEVERAL:
                 self._disable(failure.message)
-        elif hopeless or (last and self._failing[request] == tries) or self._long_silent(now):
+        elif (
+            hopeless
+            or (last and self._failing[request] == tries)
+            or (len(self._failing) >= SEVERAL and now - self._silent_since >= LONG_SILENCE)
+        ):
             self._open(failure, now)
 
     def probe_failed(self, failure: ProviderFailure, now: float) -> None:
@@ -118,11 +148,7 @@ class Circuit:
 
     def rest(self, jitter: float, now: float) -> float:
         """Return the seconds until the next probe. `jitter` is in [0, 1); the last probe ends the patience."""
-        rest = max(self._ceiling * (1 + jitter) / 2, self._requested_wait)
-        return max(0.0, min(rest, self._until - now))
-
-    def _long_silent(self, now: float) -> bool:
-        return len(self._failing) >= SEVERAL and now - self._silent_since >= LONG_SILENCE
+        return max(0.0, min(max(self._ceiling * (1 + jitter) / 2, self._requested_wait), self._until - now))
 
     def _open(self, failure: ProviderFailure, now: float) -> None:
         self.open, self.lasted = True, False

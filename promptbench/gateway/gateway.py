@@ -24,12 +24,11 @@ from promptbench.core.protocols import Provider
 from promptbench.core.types import Answer, FailureKind, ModelRef, ProviderFailure, Request, Usage
 from promptbench.gateway.budget import Budget, Charge
 from promptbench.gateway.cache import Cache
-from promptbench.gateway.circuit import Circuit, ModelDown
+from promptbench.gateway.circuit import CancellableSleep, Circuit, ModelDown
 from promptbench.gateway.model_state import ModelState
 from promptbench.gateway.rate_limiter import RateLimiter
 from promptbench.gateway.reply import CallProgress, Reply
 from promptbench.gateway.retry import RetryPolicy
-from promptbench.gateway.sleep import CancellableSleep
 
 _LONG_WAIT = 5.0  # seconds from which a wait is reported to the user
 _NO_USAGE = Usage(0, 0)
@@ -175,11 +174,10 @@ class Gateway:
     # Circuit breaker
 
     async def _await_recovery(self, model: ModelState, progress: CallProgress) -> None:
-        """Wait with all other requests until an unavailable model answers a probe, or it is this request's turn.
-
-        The probe is a request that the model has answered before: one that it cannot answer would look like an outage
-        for ever. Its answer is discarded.
-        """
+        # Wait with all other requests until an unavailable model answers a probe, or it is this request's turn.
+        #
+        # The probe is a request that the model has answered before: one that it cannot answer would look like an outage
+        # for ever. Its answer is discarded.
         circuit, rested = model.circuit, time.perf_counter()
         async with circuit.turn:
             if circuit.open:
@@ -212,7 +210,7 @@ class Gateway:
 
     @staticmethod
     def _ends_with_model(model: ModelState, progress: CallProgress) -> bool:
-        """Return whether the request is over because its model is disabled. Raises ModelDown if it was never sent."""
+        # Whether the request is over because its model is disabled. Raises ModelDown if it was never sent.
         if model.circuit.reason is None:
             return False
         if progress.failure is None:
@@ -226,7 +224,6 @@ class Gateway:
         return model.forecast.expect(request) if self._budgets or model.limiter else _NO_USAGE
 
     async def _pace(self, model: ModelState, expected: Usage, progress: CallProgress | None = None) -> None:
-        """Wait until the rate limits of the model allow the call."""
         if model.limiter is not None:
             paced = time.perf_counter()
             delay = model.limiter.reserve(expected, self._clock())
@@ -255,7 +252,7 @@ class Gateway:
         return Charge(self._budgets, (self._bill(request.model, expected) or 0.0) if self._budgets else 0.0)
 
     def _spent(self, request: Request, outcome: Answer | ProviderFailure, charge: Charge) -> float:
-        """Return what a call cost: the reserved amount if the provider does not report its tokens."""
+        # Return what a call cost: the reserved amount if the provider does not report its tokens.
         if isinstance(outcome, ProviderFailure):
             # A call that fails without a reply, or is cut short, may be billed all the same.
             return charge.reserved if outcome.status is None else 0.0
@@ -275,11 +272,15 @@ class Gateway:
             self._cache.keep(progress.request, answer)
 
     async def _back_off(self, model: ModelState, progress: CallProgress, failure: ProviderFailure) -> None:
-        """Wait until the next try, or end the request if it has none left."""
+        # Wait until the next try, or end the request if it has none left.
         model.failed(failure, self._clock())
         circuit = model.circuit
-        elapsed = time.perf_counter() - (progress.first_call or progress.began)
-        delay = self._policy.delay(failure, progress.retried, proven=circuit.proven, elapsed=elapsed)
+        delay = self._policy.delay(
+            failure,
+            progress.retried,
+            proven=circuit.proven,
+            elapsed=time.perf_counter() - (progress.first_call or progress.began),
+        )
         hopeless = self._policy.hopeless(failure)
         circuit.failed(
             failure, self._clock(), request=progress, tries=progress.retried, last=delay is None, hopeless=hopeless

@@ -34,33 +34,21 @@ def read(headers: Mapping[str, str], now: datetime | None = None) -> Announced:
     limits: dict[str, float] = {}
     wait = 0.0
     for kind in KINDS:
-        limit, remaining, reset = _family(headers, kind, now)
+        parts = [
+            headers.get(f"x-ratelimit-{part}-{kind}", headers.get(f"anthropic-ratelimit-{kind}-{part}"))
+            for part in ("limit", "remaining", "reset")
+        ]
+        limit, remaining = _number(parts[0]), _number(parts[1])
+        reset = None if parts[2] is None else seconds_until(parts[2], now)
         if limit is None or limit <= 0:
             continue
-        if not _is_daily(limit, remaining, reset):
+        used = 0 if remaining is None or reset is None else limit - remaining
+        # At the rate at which a daily limit refills, all of it takes a day.
+        if used <= 0 or (reset or 0.0) * limit / used <= _HALF_A_DAY:
             limits[kind] = limit
         if remaining is not None and remaining <= 0 and reset is not None:
             wait = max(wait, reset)
     return Announced(limits, wait)
-
-
-def _family(
-    headers: Mapping[str, str], kind: str, now: datetime | None
-) -> tuple[float | None, float | None, float | None]:
-    """Return the limit, what remains of it, and the seconds until it is reset."""
-    if (limit := headers.get(f"x-ratelimit-limit-{kind}")) is not None:
-        remaining, reset = headers.get(f"x-ratelimit-remaining-{kind}"), headers.get(f"x-ratelimit-reset-{kind}")
-    else:
-        name = f"anthropic-ratelimit-{kind}"
-        limit, remaining, reset = (headers.get(f"{name}-{part}") for part in ("limit", "remaining", "reset"))
-    return _number(limit), _number(remaining), None if reset is None else seconds_until(reset, now)
-
-
-def _is_daily(limit: float, remaining: float | None, reset: float | None) -> bool:
-    """Return whether this is a daily limit: at the rate at which it refills, all of it takes a day."""
-    if remaining is None or reset is None or remaining >= limit:
-        return False
-    return reset * limit / (limit - remaining) > _HALF_A_DAY
 
 
 def _number(text: str | None) -> float | None:
@@ -82,6 +70,4 @@ def seconds_until(text: str, now: datetime | None = None) -> float | None:
         when = datetime.fromisoformat(text)
     except ValueError:
         return None
-    if when.tzinfo is None:
-        return None
-    return max(0.0, (when - (now or datetime.now(UTC))).total_seconds())
+    return None if when.tzinfo is None else max(0.0, (when - (now or datetime.now(UTC))).total_seconds())

@@ -1,19 +1,120 @@
 """Price answers in US dollars, by the project's price file, else by the list that `genai-prices` ships.
 
 Nothing is fetched. An unknown price is None, never 0. A model is looked up once.
+
+A price file is TOML or JSON by model, or LiteLLM's price list unchanged:
+
+    ["openai/gpt-5-mini"]
+    input = 0.25     # US dollars per million tokens
+    output = 2.0
+    cached = 0.025   # for input read from the provider's cache; `input` by default
+
+LiteLLM's `model_prices_and_context_window.json` has US dollars per token, and models without a price per token.
 """
 
 from __future__ import annotations
 
+import json
+import math
+import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from importlib import metadata
+from pathlib import Path
+from typing import TypeGuard
 
-from promptbench.core.types import Answer, ModelRef, Usage
-from promptbench.gateway.price_file import PriceFile, Rates
+from promptbench.core.canonical import digest_text
+from promptbench.core.diagnostics import did_you_mean
+from promptbench.core.errors import InputError
+from promptbench.core.types import Answer, Json, ModelRef, Usage
+
+_KEYS = ("input", "output", "cached")
+_LITELLM = ("input_cost_per_token", "output_cost_per_token", "cache_read_input_token_cost")
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """US dollars per million tokens. Reasoning is output; `cached` is None if cached input has no price of its own."""
+
+    input: float
+    output: float
+    cached: float | None = None
+
+    def cost(self, usage: Usage) -> float:
+        """Return US dollars for this usage."""
+        cached = min(usage.cached_tokens or 0, usage.input_tokens)
+        cached_rate = self.input if self.cached is None else self.cached
+        fresh = usage.input_tokens - cached
+        return (fresh * self.input + cached * cached_rate + usage.output_tokens * self.output) / 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class PriceFile:
+    """The content of a price file: rates by model."""
+
+    name: str
+    hash: str
+    entries: Mapping[str, Rates]
+
+    @classmethod
+    def read(cls, path: Path) -> PriceFile:
+        """Read a price file. Raises InputError if it is unreadable or invalid."""
+        try:
+            text = path.read_text(encoding="utf-8-sig")
+            data: Json = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+        except (OSError, ValueError, RecursionError) as error:
+            raise InputError(
+                f"the price file {path} cannot be read: {getattr(error, 'strerror', None) or error}"
+            ) from None
+        if not isinstance(data, dict):
+            raise InputError(f"the price file {path} must hold a table of models")
+        found = {_full_name(name, entry): _rates(path, name, entry) for name, entry in data.items()}
+        return cls(path.name, digest_text(text), {name: rates for name, rates in found.items() if rates})
+
+    def rates(self, model: ModelRef) -> Rates | None:
+        """Return the rates of `provider/name`, else those of the name alone."""
+        return self.entries.get(str(model)) or self.entries.get(model.name)
+
+
+def _full_name(name: str, entry: Json) -> str:
+    # Return `provider/name`: LiteLLM leaves out the provider where the name alone is clear.
+    provider = entry.get("litellm_provider") if isinstance(entry, dict) else None
+    return f"{provider}/{name}" if provider and not name.startswith(f"{provider}/") else name
+
+
+def _rates(path: Path, name: str, entry: Json) -> Rates | None:
+    if not isinstance(entry, dict):
+        raise _error(path, name, "must be a table with input and output")
+    if "litellm_provider" in entry or _LITELLM[0] in entry:
+        given, made, cached = (entry.get(key) for key in _LITELLM)
+        if not (_is_price(given) and _is_price(made)):
+            return None
+        return Rates(given * 1e6, made * 1e6, cached * 1e6 if _is_price(cached) else None)
+    for key, value in entry.items():
+        if key not in _KEYS:
+            meant = did_you_mean(key, _KEYS)
+            raise _error(path, name, f"has an unknown key '{key}'" + (f"; did you mean '{meant}'?" if meant else ""))
+        if not _is_price(value):
+            raise _error(path, name, f"{key}: expected US dollars per million tokens, got {value!r:.40}")
+    if not {"input", "output"} <= entry.keys():
+        raise _error(path, name, "needs both input and output")
+    return Rates(**{key: float(value) for key, value in entry.items()})
+
+
+def _is_price(value: Json) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= 0
+
+
+def _error(path: Path, name: str, what: str) -> InputError:
+    return InputError(
+        f"the price file {path}: '{name}' {what}",
+        hint='write ["provider/model"] and below it input = 0.25 and output = 2.0, in US dollars per million tokens',
+    )
+
 
 _LIST = "genai-prices"
+_THIS_MACHINE = ("//127.", "//localhost", "//[::1]")  # Not in the list, so it need not be imported.
 
 CostOf = Callable[[Usage], float]
 
@@ -69,7 +170,7 @@ class Prices:
         return {_LIST: metadata.version(_LIST), **own}
 
     def _price(self, model: ModelRef, returned: str) -> CostOf | None:
-        """Look up the requested name in the file; in the list also the returned name and the model behind it."""
+        # Look up the requested name in the file; in the list also the returned name and the model behind it.
         key = (str(model), returned)
         if key not in self._found:
             rates = self._file.rates(model) if self._file else None
@@ -78,7 +179,7 @@ class Prices:
 
     def _listed(self, model: ModelRef, returned: str) -> CostOf | None:
         address = self.market.addresses.get(model.provider)
-        if address is not None and _is_this_machine(address):
+        if address is not None and any(host in address for host in _THIS_MACHINE):
             return None
         for name in dict.fromkeys((returned, self.market.behind.get(str(model)), model.name)):
             price = _look_up(model.provider, address, name) if name else None
@@ -92,34 +193,26 @@ def listed(name: str) -> CostOf | None:
     return _look_up(None, None, name)
 
 
-def _is_this_machine(address: str) -> bool:
-    """Return whether the list cannot have this address, which saves importing it."""
-    return "//127." in address or "//localhost" in address or "//[::1]" in address
-
-
 def _look_up(provider: str | None, address: str | None, name: str) -> CostOf | None:
     import genai_prices
     from genai_prices.types import TieredPrices
 
     nothing = genai_prices.Usage(input_tokens=0, output_tokens=0)
+    where = {"provider_api_url": address} if address else {"provider_id": provider}
     try:
-        if address:
-            price = genai_prices.calc_price(nothing, name, provider_api_url=address).model_price
-        else:
-            price = genai_prices.calc_price(nothing, name, provider_id=provider).model_price
+        price = genai_prices.calc_price(nothing, name, **where).model_price
     except LookupError:
         return None
     rates = (price.input_mtok, price.output_mtok, price.cache_read_mtok)
     if any(isinstance(rate, TieredPrices) for rate in rates):
-        return lambda usage: float(price.calc_price(_their_usage(usage))["total_price"])
+        return lambda usage: float(
+            price.calc_price(
+                genai_prices.Usage(
+                    input_tokens=usage.input_tokens,
+                    output_tokens=usage.output_tokens,
+                    cache_read_tokens=min(usage.cached_tokens or 0, usage.input_tokens),
+                )
+            )["total_price"]
+        )
     given, made, cached = (float(rate) if isinstance(rate, Decimal | int | float) else None for rate in rates)
     return None if given is None or made is None else Rates(given, made, cached).cost
-
-
-def _their_usage(usage: Usage) -> object:
-    import genai_prices
-
-    cached = min(usage.cached_tokens or 0, usage.input_tokens)
-    return genai_prices.Usage(
-        input_tokens=usage.input_tokens, output_tokens=usage.output_tokens, cache_read_tokens=cached
-    )

@@ -32,8 +32,7 @@ class RetryPolicy:
         unproven = failure.kind is FailureKind.TRANSIENT and not proven
         if unproven and (failures > UNPROVEN_RETRIES or elapsed > UNPROVEN_SECONDS):
             return None
-        backoff = self.random() * min(LONGEST_DELAY, FIRST_DELAY * 2.0 ** (failures - 1))
-        return max(backoff, failure.retry_after or 0.0)
+        return max(self.random() * min(LONGEST_DELAY, FIRST_DELAY * 2.0 ** (failures - 1)), failure.retry_after or 0.0)
 
     @staticmethod
     def hopeless(failure: ProviderFailure) -> bool:

@@ -34,6 +34,7 @@ class Forecast:
 
     def learn(self, request: Request, usage: Usage) -> None:
         """Record what a request took."""
-        ratio = usage.input_tokens / max(1, estimate(request).input_tokens)
-        self._tokens_per_estimated = max(self._tokens_per_estimated or 0.0, ratio)
+        self._tokens_per_estimated = max(
+            self._tokens_per_estimated or 0.0, usage.input_tokens / max(1, estimate(request).input_tokens)
+        )
         self._longest = max(self._longest, usage.output_tokens)

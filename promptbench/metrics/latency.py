@@ -64,5 +64,4 @@ def quantile(ordered: Sequence[float], share: float) -> float:
     """Return a quantile of a sorted, non-empty sequence, interpolated linearly (type 7 of Hyndman and Fan 1996)."""
     position = share * (len(ordered) - 1)
     low = floor(position)
-    high = min(low + 1, len(ordered) - 1)
-    return ordered[low] + (ordered[high] - ordered[low]) * (position - low)
+    return ordered[low] + (ordered[min(low + 1, len(ordered) - 1)] - ordered[low]) * (position - low)

@@ -28,10 +28,12 @@ class LabelFigures:
     @classmethod
     def of(cls, right: float, said: float, expected: float) -> LabelFigures:
         """Return the figures for counts. F1 is 2 · right / (said + expected), the harmonic mean."""
-        precision = right / said if said else 0.0
-        recall = right / expected if expected else 0.0
-        f1 = 2 * right / (said + expected) if said + expected else 0.0
-        return cls(precision, recall, f1, round(expected))
+        return cls(
+            right / said if said else 0.0,
+            right / expected if expected else 0.0,
+            2 * right / (said + expected) if said + expected else 0.0,
+            round(expected),
+        )
 
 
 @dataclass(frozen=True, slots=True)

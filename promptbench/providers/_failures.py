@@ -14,8 +14,6 @@ from email.utils import parsedate_to_datetime
 
 from promptbench.core.types import FailureKind, Json, ProviderFailure
 
-_TRANSIENT = frozenset({408, 409, 425})
-_REJECTED = frozenset({400, 413, 415, 422})
 _OUT_OF_CREDIT = frozenset(
     {
         "insufficient_quota",
@@ -29,15 +27,15 @@ _LONGEST = 300
 
 
 def _code_and_message(body: Json) -> tuple[str | None, str | None]:
-    """Return the code and the message of a server's decoded error, in any of the common shapes."""
     if isinstance(body, dict) and isinstance(body.get("error"), (dict, str)):
         body = body["error"]
     if isinstance(body, str):
         return None, body
     if not isinstance(body, dict):
         return None, None
-    details = body["details"] if isinstance(body.get("details"), dict) else {}
-    code = _first_text(details, "error_code") or _first_text(body, "code", "type")
+    code = _first_text(body["details"] if isinstance(body.get("details"), dict) else {}, "error_code") or _first_text(
+        body, "code", "type"
+    )
     return code, _first_text(body, "message", "detail")
 
 
@@ -83,8 +81,11 @@ def decoded(target: CallTarget, content: bytes, kind: str, status: int = 200) ->
     try:
         return json.loads(content)
     except (ValueError, RecursionError):
-        what = "broken JSON" if kind.endswith("json") else f"'{kind}' instead of JSON" if kind else "no JSON"
-        raise not_an_answer(target, what, status) from None
+        raise not_an_answer(
+            target,
+            "broken JSON" if kind.endswith("json") else f"'{kind}' instead of JSON" if kind else "no JSON",
+            status,
+        ) from None
 
 
 def _classify(target: CallTarget, status: int, code: str | None) -> tuple[FailureKind, str]:
@@ -93,7 +94,7 @@ def _classify(target: CallTarget, status: int, code: str | None) -> tuple[Failur
         return FailureKind.FATAL, f"the account behind {variable} has no credit left for {model}"
     if status == 429:
         return FailureKind.RATE_LIMIT, f"{host} limits the rate of calls to {model}"
-    if status >= 500 or status in _TRANSIENT:
+    if status >= 500 or status in (408, 409, 425):
         return FailureKind.TRANSIENT, f"{host} failed to answer for {model}"
     if status == 401:
         return FailureKind.FATAL, f"{host} refuses the key in {variable}; set {variable} to a valid key"
@@ -104,7 +105,7 @@ def _classify(target: CallTarget, status: int, code: str | None) -> tuple[Failur
             FailureKind.FATAL,
             f"{host} does not know {model}; check the model's name, and the base URL if you set one",
         )
-    if status in _REJECTED:
+    if status in (400, 413, 415, 422):
         return FailureKind.REJECTED, f"{host} refuses this request to {model}"
     if 300 <= status < 400:
         return FailureKind.FATAL, f"{host} redirects elsewhere; set the base URL to the address that it redirects to"
@@ -113,30 +114,24 @@ def _classify(target: CallTarget, status: int, code: str | None) -> tuple[Failur
 
 def rate_limits(headers: Mapping[str, str]) -> dict[str, str] | None:
     """Return the rate-limit headers, names in lower case; None if there are none."""
-    found = {name.lower(): value for name, value in headers.items() if "ratelimit-" in name.lower()}
-    return found or None
+    return {name.lower(): value for name, value in headers.items() if "ratelimit-" in name.lower()} or None
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Return the seconds to wait, from `retry-after-ms` or `retry-after` (seconds or an HTTP date); None if absent."""
-    scaled = ((headers.get("retry-after-ms"), 0.001), (headers.get("retry-after"), 1.0))
-    for text, unit in scaled:
+    for text, unit in ((headers.get("retry-after-ms"), 0.001), (headers.get("retry-after"), 1.0)):
         if text is None:
             continue
         try:
             seconds = float(text) * unit
         except ValueError:
-            seconds = _until(text)
+            try:
+                seconds = parsedate_to_datetime(text).timestamp() - time.time()
+            except (ValueError, OverflowError):
+                continue
         if math.isfinite(seconds):
             return max(0.0, seconds)
     return None
-
-
-def _until(http_date: str) -> float:
-    try:
-        return parsedate_to_datetime(http_date).timestamp() - time.time()
-    except (ValueError, OverflowError):
-        return math.nan
 
 
 def broken_connection(target: CallTarget, error: BaseException) -> ProviderFailure:

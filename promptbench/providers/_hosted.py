@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from promptbench.core.types import Answer, FailureKind, Json, ProviderFailure, Request
 from promptbench.plugins import Billing, Problem, Provider, ProviderContext, ProviderSpec
-from promptbench.providers import _chat, _credentials, _events, _failures, _options, _windows
+from promptbench.providers import _chat, _credentials, _events, _failures, _options
 
 if TYPE_CHECKING:
     from promptbench.providers import _session
@@ -65,14 +65,15 @@ class HostedServer:
         return found or _credentials.PLACEHOLDER_KEY
 
     def target(self, environ: Mapping[str, str]) -> _failures.CallTarget:
-        variable = self.key_variable or "api_key_env"
-        return _failures.CallTarget(self.model, _credentials.host(self.url), variable, (self.key(environ),))
+        return _failures.CallTarget(
+            self.model, _credentials.host(self.url), self.key_variable or "api_key_env", (self.key(environ),)
+        )
 
     def problems(self, environ: Mapping[str, str], options: Mapping[str, Json]) -> list[Problem]:
         """Return what is wrong with the numbers, the address and the key."""
         provider = self.model.partition("/")[0]
         found = [
-            *_options.number_problems(options, provider, ("timeout", "concurrency", _windows.SETTING)),
+            *_options.number_problems(options, provider, ("timeout", "concurrency", _options.WINDOW)),
             *_options.boolean_problems(options, provider, ("structured",)),
         ]
         wrong_address = _credentials.address_problem(self.source, self.url)
@@ -139,7 +140,7 @@ def hosted_spec(
 
     def context_window(name: str, context: ProviderContext) -> int | None:
         made = setup(name, context)
-        return _windows.find(made.listed_as or made.name, made.server.url, made.options)
+        return _options.context_window(made.listed_as or made.name, made.server.url, made.options)
 
     def billing(name: str, context: ProviderContext) -> Billing:
         made = setup(name, context)
@@ -219,13 +220,15 @@ class Hosted(Provider):
             answer = self._api.read(data, params=params, structured=structured)
         except (_events.BrokenStream, _chat.NotACompletion) as error:
             raise _failures.not_an_answer(self._target, str(error), response.status_code) from None
-        limits = _failures.rate_limits(response.headers)
-        return replace(answer, limits=limits, first_token_ms=first_token_ms, **times)
+        return replace(answer, limits=_failures.rate_limits(response.headers), first_token_ms=first_token_ms, **times)
 
     def _refused(self, error: Any) -> ProviderFailure:
-        """Return the failure for the SDK's APIStatusError. Its `body` is decoded JSON, or text."""
-        body = error.body if _content_type(error.response).endswith("json") else None
-        return _failures.from_status(self._target, error.status_code, error.response.headers, body)
+        return _failures.from_status(
+            self._target,
+            error.status_code,
+            error.response.headers,
+            error.body if _content_type(error.response).endswith("json") else None,
+        )
 
 
 def _content_type(response: Any) -> str:

@@ -75,8 +75,11 @@ class Clock:
 
     def times(self) -> Times:
         """Return the times of the call, which ends now."""
-        provider_ms = (time.perf_counter() - self._began) * 1000
-        return Times(provider_ms=provider_ms, connect_ms=self._connect_ms, first_byte_ms=self._first_byte_ms)
+        return Times(
+            provider_ms=(time.perf_counter() - self._began) * 1000,
+            connect_ms=self._connect_ms,
+            first_byte_ms=self._first_byte_ms,
+        )
 
 
 _running: ContextVar[Clock | None] = ContextVar("running", default=None)
@@ -89,7 +92,7 @@ def running() -> Clock | None:
 
 class _Connector(aiohttp.TCPConnector):
     async def _create_connection(self, *args: Any, **kwargs: Any) -> Any:
-        """Open a connection. aiohttp documents this method for overriding; it is called if no connection is free."""
+        # Open a connection. aiohttp documents this method for overriding; it is called if no connection is free.
         began = time.perf_counter()
         connection = await super()._create_connection(*args, **kwargs)
         if clock := running():

@@ -47,12 +47,13 @@ class Transport(httpx2.AsyncBaseTransport):
 
     def _open(self) -> aiohttp.ClientSession:
         # The certificates that the SDKs trust.
-        tls = httpx2.create_ssl_context() if urlsplit(self._url).scheme == "https" else None
-        return _session.open_session(self._url, tls=tls)
+        return _session.open_session(
+            self._url, tls=httpx2.create_ssl_context() if urlsplit(self._url).scheme == "https" else None
+        )
 
 
 async def _watched(response: aiohttp.ClientResponse, clock: _session.Clock) -> bytes:
-    """Read the body, reporting each part to the clock."""
+    # Read the body, reporting each part to the clock.
     parts = []
     async for part in response.content.iter_any():
         clock.arrived(len(part))

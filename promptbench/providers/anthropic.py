@@ -11,11 +11,140 @@ topK or seed, and a config key that it would ignore is an error.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from promptbench.core.types import Json, Request
-from promptbench.plugins import Problem, ProviderContext
-from promptbench.providers import _hosted, _messages
+from promptbench.core.types import Answer, FailureKind, Json, ProviderFailure, Request, Usage
+from promptbench.plugins import ProviderContext
+from promptbench.providers import _chat, _events, _hosted
+
+# Anthropic requires a limit; this is the default. Thinking counts towards it.
+ANSWER_TOKENS = 4096
+
+# Complete: since API version 2026-10-21 there is no temperature, top_p or top_k, and there never was a seed.
+_DIALECT = _chat.Dialect({"maxOutputTokens": "max_tokens", "stopSequences": "stop_sequences"})
+
+
+@dataclass(frozen=True, slots=True)
+class Messages:
+    """The API Messages."""
+
+    dialect: _chat.Dialect = _DIALECT
+    path: str = "/v1/messages"
+
+    @property
+    def streamed(self) -> Mapping[str, Json]:
+        return {"stream": True}
+
+    def body(self, name: str, request: Request, schema: Mapping[str, Json] | None) -> dict[str, Json]:
+        system, turns = _split(request)
+        return {
+            "model": name,
+            **({"system": system} if system else {}),
+            "messages": turns,
+            "max_tokens": ANSWER_TOKENS,
+            **self.dialect.params(request.params, str(request.model)),
+            **({"output_config": {"format": _format(schema)}} if schema is not None else {}),
+        }
+
+    def read(self, data: Json, *, params: Mapping[str, Json], structured: bool) -> Answer:
+        content = data.get("content") if isinstance(data, dict) else None
+        if not isinstance(content, list):
+            raise _chat.NotACompletion("JSON that is not a message")
+        reason = data.get("stop_reason")
+        if not isinstance(reason, str):
+            raise _chat.NotACompletion("a message that did not end")
+        blocks = [block for block in content if isinstance(block, dict) and block.get("type") == "text"]
+        return Answer(
+            text="".join(block["text"] for block in blocks if isinstance(block.get("text"), str)),
+            model=str(data.get("model") or ""),
+            params=params,
+            usage=_usage(data.get("usage")),
+            finish_reason=reason,
+            structured=structured,
+        )
+
+    def joined(self, events: Sequence[_events.StreamEvent]) -> _events.Whole:
+        """Return a message from its events; without a stop reason if the last one is missing."""
+        message: dict[str, Json] = {}
+        usage: dict[str, Json] = {}
+        parts: list[str] = []
+        first = None
+        for event in events:
+            data = event.data
+            start, delta = data.get("message"), data.get("delta")
+            if isinstance(start, dict):
+                message = start
+                usage |= start.get("usage") or {}
+            if isinstance(delta, dict):
+                message["stop_reason"] = delta.get("stop_reason") or message.get("stop_reason")
+                if delta.get("type") == "text_delta" and delta.get("text"):
+                    parts.append(str(delta["text"]))
+                    first = first or event.end
+            if isinstance(data.get("usage"), dict):
+                usage |= {name: count for name, count in data["usage"].items() if count is not None}
+        return _events.Whole({**message, "usage": usage, "content": [{"type": "text", "text": "".join(parts)}]}, first)
+
+
+def _split(request: Request) -> tuple[str, list[dict[str, str]]]:
+    # Return the system text and the turns. Raises ProviderFailure for what Messages cannot express.
+    messages = request.messages
+    start = next((index for index, message in enumerate(messages) if message.role != "system"), len(messages))
+    turns = [message.as_dict() for message in messages[start:]]
+    if not turns:
+        raise ProviderFailure(
+            FailureKind.REJECTED, f"{request.model} needs a message from the user besides the system's"
+        )
+    if any(turn["role"] == "system" for turn in turns):
+        raise ProviderFailure(FailureKind.REJECTED, f"{request.model} takes system messages only before all others")
+    return "\n\n".join(message.content for message in messages[:start]), turns
+
+
+def _format(schema: Mapping[str, Json]) -> dict[str, Json]:
+    # Return the schema in the subset that Anthropic enforces, by the SDK's own rules.
+    #
+    # Objects are closed, and limits on numbers and lengths become part of the description.
+    from anthropic import transform_schema
+
+    try:
+        return {"type": "json_schema", "schema": transform_schema(_single_types(schema))}
+    except (ValueError, TypeError, AttributeError, AssertionError) as error:
+        why = " ".join(str(error).split()) or "it uses keywords outside of the supported part of JSON Schema"
+        raise ProviderFailure(FailureKind.REJECTED, f"Anthropic cannot enforce this output schema: {why}") from None
+
+
+def _single_types(schema: Any) -> Any:
+    # Return the schema with `type: [a, b]` as `anyOf`, because the SDK's rules do not know such lists.
+    if isinstance(schema, list):
+        return [_single_types(item) for item in schema]
+    if not isinstance(schema, Mapping):
+        return schema
+    inner = {key: _single_types(value) for key, value in schema.items() if key not in _PLAIN_DATA}
+    inner |= {key: value for key, value in schema.items() if key in _PLAIN_DATA}
+    kinds = schema.get("type")
+    if not isinstance(kinds, list):
+        return inner
+    about = {key: inner.pop(key) for key in ("title", "description") if key in inner}
+    return {"anyOf": [{"type": kind} if kind == "null" else {**inner, "type": kind} for kind in kinds], **about}
+
+
+_PLAIN_DATA = frozenset({"enum", "const", "default", "examples", "required"})
+
+
+def _usage(data: Json) -> Usage | None:
+    if not isinstance(data, dict):
+        return None
+    fresh, made = data.get("input_tokens"), data.get("output_tokens")
+    if not (isinstance(fresh, int) and isinstance(made, int)):
+        return None
+    written, read = (data.get(f"cache_{what}_input_tokens") for what in ("creation", "read"))
+    return Usage(
+        fresh + sum(count for count in (written, read) if isinstance(count, int)),
+        made,
+        cached_tokens=read if isinstance(read, int) else None,
+        reasoning_tokens=_chat.detail(data, "output_tokens_details", "thinking_tokens"),
+    )
 
 
 def _server(name: str, context: ProviderContext) -> _hosted.HostedServer:
@@ -24,28 +153,25 @@ def _server(name: str, context: ProviderContext) -> _hosted.HostedServer:
 
 def _setup(name: str, context: ProviderContext) -> _hosted.Setup:
     server = _server(name, context)
+
+    def client() -> Any:
+        from anthropic import AsyncAnthropic
+
+        key = server.key(context.environ)
+        return AsyncAnthropic(api_key=key, base_url=server.url, **_hosted.client_options(server.url))
+
     return _hosted.Setup(
         name,
         server,
-        _messages.Messages(),
+        Messages(),
         context.options,
-        client=lambda: _client(server.url, server.key(context.environ)),
+        client=client,
         sdk="anthropic",
     )
 
 
-def _problems(name: str, context: ProviderContext) -> list[Problem]:
-    return _server(name, context).problems(context.environ, context.options)
-
-
-def _client(url: str, key: str) -> Any:
-    from anthropic import AsyncAnthropic
-
-    return AsyncAnthropic(api_key=key, base_url=url, **_hosted.client_options(url))
-
-
-def _body(request: Request) -> dict[str, Json]:
-    return _messages.Messages().body(request.model.name, request, request.output_schema)
-
-
-SPEC = _hosted.hosted_spec(_setup, _problems, request_body=_body)
+SPEC = _hosted.hosted_spec(
+    _setup,
+    lambda name, context: _server(name, context).problems(context.environ, context.options),
+    request_body=lambda request: Messages().body(request.model.name, request, request.output_schema),
+)

@@ -16,7 +16,6 @@ from promptbench.core.diagnostics import Code
 from promptbench.plugins import Problem, ProviderContext
 from promptbench.providers import _chat, _hosted, _options
 
-_API_VERSION = "2024-10-21"
 _DEPLOYMENT = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9_-])?", re.ASCII)
 
 
@@ -27,15 +26,27 @@ def _server(name: str, context: ProviderContext) -> _hosted.HostedServer:
 def _setup(name: str, context: ProviderContext) -> _hosted.Setup:
     server = _server(name, context)
     written = _options.text(context.options, "api_version")
-    version = written or context.environ.get("OPENAI_API_VERSION", "").strip() or _API_VERSION
+    version = written or context.environ.get("OPENAI_API_VERSION", "").strip() or "2024-10-21"
     deployments = context.options.get("deployments")
     model = _options.text(deployments, name) if isinstance(deployments, dict) else ""
+
+    def client() -> Any:
+        from openai import AsyncAzureOpenAI
+
+        return AsyncAzureOpenAI(
+            api_key=server.key(context.environ),
+            azure_endpoint=server.url,
+            azure_deployment=name,
+            api_version=version,
+            **_hosted.client_options(server.url),
+        )
+
     return _hosted.Setup(
         name,
         server,
         _chat.Chat(_chat.OPENAI),
         context.options,
-        client=lambda: _client(name, server.url, server.key(context.environ), version),
+        client=client,
         facts={"deployment": name, "api_version": version, **({"model": model} if model else {})},
         listed_as=model,
         shape={"api_version": version, "model": model},
@@ -57,18 +68,6 @@ def _problems(name: str, context: ProviderContext) -> list[Problem]:
     hint = 'write endpoint = "https://NAME.openai.azure.com" under [tool.promptbench.providers.azure_openai]'
     message = f"azure_openai/{name} has no endpoint: neither the setting 'endpoint' nor AZURE_OPENAI_ENDPOINT is set"
     return [*found, Problem(Code.SETTINGS.name, message, hint, absent="AZURE_OPENAI_ENDPOINT")]
-
-
-def _client(deployment: str, endpoint: str, key: str, api_version: str) -> Any:
-    from openai import AsyncAzureOpenAI
-
-    return AsyncAzureOpenAI(
-        api_key=key,
-        azure_endpoint=endpoint,
-        azure_deployment=deployment,
-        api_version=api_version,
-        **_hosted.client_options(endpoint),
-    )
 
 
 SPEC = _hosted.hosted_spec(_setup, _problems)

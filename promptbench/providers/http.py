@@ -18,59 +18,235 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from promptbench.core.canonical import canonical
+from promptbench.core.diagnostics import Code
+from promptbench.core.secrets import without_secrets
 from promptbench.core.types import Answer, FailureKind, Json, ProviderFailure, Request
 from promptbench.plugins import Problem, Provider, ProviderContext, ProviderSpec
-from promptbench.providers import _chat, _credentials, _endpoint, _failures, _options, _windows
+from promptbench.providers import _chat, _credentials, _failures, _options
 from promptbench.text import templates
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession
 
+
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
+_SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key", "api-key", "x-auth-token"})
+_METHODS = ("GET", "POST", "PUT", "PATCH")
+_PROMPT_ROOTS = frozenset({"messages", "prompt"})
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One table of `endpoints`; `options` are that table merged over the provider's."""
+
+    name: str
+    options: Mapping[str, Json]
+
+    @property
+    def url(self) -> str:
+        return _options.text(self.options, "url")
+
+    @property
+    def method(self) -> str:
+        return _options.text(self.options, "method").upper() or "POST"
+
+    @property
+    def sees_prompt(self) -> bool:
+        return self.options.get("sees_prompt") is True
+
+    @property
+    def answer(self) -> str:
+        return _options.text(self.options, "answer")
+
+    def variables(self) -> list[str]:
+        """Return the environment variables in the headers' values, each once."""
+        texts = [value for value in self._table("headers").values() if isinstance(value, str)]
+        return list(dict.fromkeys(name for text in texts for name in _VARIABLE.findall(text)))
+
+    def secrets(self, environ: Mapping[str, str]) -> tuple[str, ...]:
+        """Return what no message may contain; longest first, because one may contain another."""
+        found = (_credentials.read_key(environ, name) for name in self.variables())
+        return tuple(sorted((value for value in found if value), key=len, reverse=True))
+
+    def headers(self, environ: Mapping[str, str]) -> dict[str, str]:
+        def value_of(match: re.Match[str]) -> str:
+            return _credentials.read_key(environ, match[1]) or ""
+
+        return {name: _VARIABLE.sub(value_of, str(value)) for name, value in self._table("headers").items()}
+
+    def filled(self, part: str, request: Request) -> Json:
+        """Return the `body` or the `query` with the request's data, None if not configured. Raises KeyError."""
+        data: dict[str, Json] = {"vars": dict(request.variables)}
+        if self.sees_prompt:
+            data["messages"] = [message.as_dict() for message in request.messages]
+            data["prompt"] = "\n\n".join(message.content for message in request.messages)
+        return fill(self.options.get(part), data)
+
+    def shape(self) -> dict[str, Json]:
+        """Return the settings that shape an answer. Variables in headers appear by name, never by value."""
+        return {
+            "address": _credentials.without_user(self.url),
+            "method": self.method,
+            "sees_prompt": self.sees_prompt,
+            "answer": self.answer,
+            "headers": without_secrets(self._table("headers")),
+            **{part: self.options.get(part) for part in ("body", "query")},
+        }
+
+    def problems(self, environ: Mapping[str, str]) -> list[Problem]:
+        model = f"http/{self.name}"
+        found = [
+            *_options.number_problems(self.options, model, ("timeout", "concurrency", _options.WINDOW)),
+            *_options.boolean_problems(self.options, model, ("sees_prompt", "local")),
+        ]
+        if not self.url:
+            found.append(_wrong(f"the settings have no url for {model}", 'write url = "http://127.0.0.1:5005/…"'))
+        else:
+            wrong_address = _credentials.address_problem(f"the setting 'url' of {model}", self.url)
+            found += [wrong_address] if wrong_address else []
+        if self.method not in _METHODS:
+            found.append(
+                _wrong(
+                    f"the setting 'method' of {model}: expected {', '.join(_METHODS)}, got {self.method!r}",
+                    'write method = "POST"',
+                )
+            )
+        if not isinstance(self.options.get("answer", ""), str):
+            found.append(_wrong(f"the setting 'answer' of {model} must be text", 'write it as answer = "data.0.text"'))
+        return [*found, *self._header_problems(environ), *self._template_problems()]
+
+    def _table(self, name: str) -> Mapping[str, Json]:
+        table = self.options.get(name)
+        return table if isinstance(table, dict) else {}
+
+    def _header_problems(self, environ: Mapping[str, str]) -> Iterator[Problem]:
+        model = f"http/{self.name}"
+        headers = self.options.get("headers", {})
+        if not isinstance(headers, dict):
+            yield _wrong(f"the setting 'headers' of {model} must be a table", 'write headers = { X-Team = "support" }')
+            return
+        for name, value in headers.items():
+            if not _HEADER_NAME.fullmatch(name):
+                yield _wrong(f"{name!r} is not a valid header name for {model}", "use letters, digits and dashes")
+            elif not (isinstance(value, str) and value.isascii() and value.isprintable()):
+                yield _wrong(f"the header {name} of {model} must be plain text", f'write {name} = "text"')
+            elif name.lower() in _SECRET_HEADERS and not _VARIABLE.search(value):
+                yield _wrong(
+                    f"the header {name} of {model} is a secret, and secrets come from the environment",
+                    f'write {name} = "${{NAME}}", where the environment variable NAME holds it',
+                )
+        for variable in self.variables():
+            problem = _credentials.key_problem(model, environ, variable)
+            if problem:
+                yield problem
+
+    def _template_problems(self) -> Iterator[Problem]:
+        model = f"http/{self.name}"
+        known = {"vars", *(_PROMPT_ROOTS if self.sees_prompt else ())}
+        used = set()
+        if not isinstance(self.options.get("query", {}), dict):
+            yield _wrong(f"the setting 'query' of {model} must be a table", 'write query = { q = "{{vars.message}}" }')
+        for text in (*_texts(self.options.get("body")), *_texts(self.options.get("query"))):
+            try:
+                tags = [part.body for part in templates.split(text) if isinstance(part, templates.Tag)]
+            except templates.TemplateError as error:
+                yield _wrong(f"in the settings of {model}, {error.message}", error.hint)
+                continue
+            for tag in tags:
+                root = tag.partition(".")[0]
+                used.add(root)
+                if not templates.is_name(tag) or root not in known:
+                    yield _wrong(f"'{{{{{tag}}}}}' in the settings of {model} is unknown", _advice(root, known))
+        if self.sees_prompt and not used & _PROMPT_ROOTS:
+            yield _wrong(
+                f"{model} has sees_prompt = true, but its body has no placeholder for the prompt",
+                'put "{{messages}}" or "{{prompt}}" into its body',
+            )
+
+
+def _wrong(message: str, hint: str) -> Problem:
+    return Problem(Code.SETTINGS.name, message, hint)
+
+
+def _advice(root: str, known: set[str]) -> str:
+    if root in _PROMPT_ROOTS:
+        return "write sees_prompt = true for an endpoint that gets the prompt"
+    return f"known are {', '.join(f'{{{{{name}}}}}' for name in sorted(known))} and {{{{vars.NAME}}}}"
+
+
+def _texts(template: Json) -> Iterator[str]:
+    if isinstance(template, str):
+        yield template
+    elif isinstance(template, dict):
+        for value in template.values():
+            yield from _texts(value)
+    elif isinstance(template, list):
+        for value in template:
+            yield from _texts(value)
+
+
+def fill(template: Json, data: Mapping[str, Json]) -> Json:
+    """Return plain data like `template` with its placeholders filled. Raises KeyError for missing data.
+
+    A text that is only one placeholder becomes the value itself, whatever its type; within a longer text the value is
+    rendered as in a prompt.
+    """
+    if isinstance(template, dict):
+        return {key: fill(value, data) for key, value in template.items()}
+    if isinstance(template, list):
+        return [fill(value, data) for value in template]
+    if not isinstance(template, str):
+        return template
+    values = [
+        templates.lookup(part.body, data) if isinstance(part, templates.Tag) else part
+        for part in templates.split(template)
+    ]
+    return values[0] if len(values) == 1 else "".join(templates.render_value(value) for value in values)
+
+
+def find(data: Json, path: str) -> str:
+    """Return the answer at `path` as text, all of `data` for an empty path. Raises KeyError with the missing step."""
+    value = data
+    for step in path.split(".") if path else ():
+        if isinstance(value, dict) and step in value:
+            value = value[step]
+        elif isinstance(value, list) and step.isdecimal() and int(step) < len(value):
+            value = value[int(step)]
+        else:
+            raise KeyError(step)
+    return value if isinstance(value, str) else canonical(value)
+
+
 _TIMEOUT_SECONDS = 120.0
-_EXAMPLE = 'url = "http://127.0.0.1:5005/…"'
 _DIALECT = _chat.Dialect({})
 
 
 def _connect(name: str, context: ProviderContext) -> HttpEndpoint:
     found = _problems(name, context)
-    endpoint = _find(name, context) or _endpoint.Endpoint(name, {})
-    return HttpEndpoint(endpoint, context.environ, blocked=found[0].message if found else None)
+    return HttpEndpoint(_endpoint(name, context), context.environ, blocked=found[0].message if found else None)
 
 
 def _problems(name: str, context: ProviderContext) -> list[Problem]:
-    endpoint = _find(name, context)
-    if endpoint is None:
-        return [_options.unknown_name("http", context.options, "endpoints", name, _EXAMPLE)]
-    return endpoint.problems(context.environ)
+    if _options.named(context.options, "endpoints", name) is None:
+        return [_options.unknown_name("http", context.options, "endpoints", name, 'url = "http://127.0.0.1:5005/…"')]
+    return _endpoint(name, context).problems(context.environ)
 
 
-def _shaped_by(name: str, context: ProviderContext) -> Json:
-    endpoint = _find(name, context)
-    return None if endpoint is None else endpoint.shape()
-
-
-def _reads_prompt(name: str, context: ProviderContext) -> bool:
-    endpoint = _find(name, context)
-    return endpoint is not None and endpoint.sees_prompt
-
-
-def _option(name: str, context: ProviderContext) -> Mapping[str, Json]:
-    endpoint = _find(name, context)
-    return {} if endpoint is None else endpoint.options
-
-
-def _find(name: str, context: ProviderContext) -> _endpoint.Endpoint | None:
-    options = _options.named(context.options, "endpoints", name)
-    return None if options is None else _endpoint.Endpoint(name, options)
+def _endpoint(name: str, context: ProviderContext) -> Endpoint:
+    return Endpoint(name, _options.named(context.options, "endpoints", name) or {})
 
 
 class HttpEndpoint(Provider):
     """One endpoint."""
 
-    def __init__(self, endpoint: _endpoint.Endpoint, environ: Mapping[str, str], *, blocked: str | None) -> None:
+    def __init__(self, endpoint: Endpoint, environ: Mapping[str, str], *, blocked: str | None) -> None:
         self.concurrency, self.max_concurrency = _options.concurrency(endpoint.options)
         self._endpoint = endpoint
         self._timeout = _options.positive_number(endpoint.options, "timeout", _TIMEOUT_SECONDS)
@@ -128,13 +304,14 @@ class HttpEndpoint(Provider):
             await self._session.close()
 
     def _filled(self, request: Request) -> tuple[bytes | None, dict[str, str]]:
-        """Return the body, None if the endpoint has none, and the query. Raises ProviderFailure."""
+        # Return the body, None if the endpoint has none, and the query. Raises ProviderFailure.
         try:
             body, query = self._endpoint.filled("body", request), self._endpoint.filled("query", request)
         except KeyError as error:
             name = str(error.args[0]).removeprefix("vars.")
-            why = f"{self._target.model} needs the variable '{name}', and this case has none"
-            raise ProviderFailure(FailureKind.REJECTED, why) from None
+            raise ProviderFailure(
+                FailureKind.REJECTED, f"{self._target.model} needs the variable '{name}', and this case has none"
+            ) from None
         texts = {name: templates.render_value(value) for name, value in (query or {}).items()}
         _chat.encode(texts)  # refuses a lone surrogate, which an address cannot carry
         return None if body is None else _chat.encode(body), texts
@@ -144,7 +321,7 @@ class HttpEndpoint(Provider):
             return whole.decode("utf-8", "replace")
         data = _failures.decoded(self._target, whole, kind)
         try:
-            return _endpoint.find(data, self._endpoint.answer)
+            return find(data, self._endpoint.answer)
         except KeyError as error:
             there = f"; it has {', '.join(map(str, data))}" if isinstance(data, dict) and data else ""
             why = f"the reply of {self._target.model} has no '{error.args[0]}' for the answer {self._endpoint.answer}"
@@ -165,9 +342,9 @@ SPEC = ProviderSpec(
     problems=_problems,
     # The parameters of an endpoint are in the body that the settings describe, so it takes none from a prompt.
     unsupported=lambda name, context, config: _DIALECT.problems(config, f"http/{name}"),
-    reads_prompt=_reads_prompt,
+    reads_prompt=lambda name, context: _endpoint(name, context).sees_prompt,
     # The address does not tell: a server on this machine may be a proxy.
-    runs_here=lambda name, context: _option(name, context).get("local") is True,
-    shaped_by=_shaped_by,
-    context_window=lambda name, context: _windows.declared(_option(name, context)),
+    runs_here=lambda name, context: _endpoint(name, context).options.get("local") is True,
+    shaped_by=lambda name, context: _endpoint(name, context).shape(),
+    context_window=lambda name, context: _options.declared_window(_endpoint(name, context).options),
 )

@@ -8,13 +8,99 @@ prompt's output schema), `context_window` in tokens (as the list of `genai-price
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
 from promptbench.core.diagnostics import Code
-from promptbench.core.types import Json, Request
+from promptbench.core.types import Answer, Json, Request, Usage
 from promptbench.plugins import Problem, ProviderContext
-from promptbench.providers import _chat, _credentials, _hosted, _responses
+from promptbench.providers import _chat, _credentials, _events, _hosted
+
+_DIALECT = _chat.Dialect({"temperature": "temperature", "topP": "top_p", "maxOutputTokens": "max_output_tokens"})
+
+
+@dataclass(frozen=True, slots=True)
+class Responses:
+    """The API Responses. `store` is false, because OpenAI otherwise keeps responses for weeks."""
+
+    dialect: _chat.Dialect = _DIALECT
+    path: str = "/responses"
+
+    @property
+    def streamed(self) -> Mapping[str, Json]:
+        return {"stream": True}
+
+    def body(self, name: str, request: Request, schema: Mapping[str, Json] | None) -> dict[str, Json]:
+        text = {"type": "json_schema", "name": "output", "schema": dict(schema or {}), "strict": False}
+        return {
+            "model": name,
+            "input": [message.as_dict() for message in request.messages],
+            "store": False,
+            **self.dialect.params(request.params, str(request.model)),
+            **({"text": {"format": text}} if schema is not None else {}),
+        }
+
+    def read(self, data: Json, *, params: Mapping[str, Json], structured: bool) -> Answer:
+        output = data.get("output") if isinstance(data, dict) else None
+        if not isinstance(output, list):
+            raise _chat.NotACompletion("JSON that is not a response")
+        status = data.get("status")
+        if status not in ("completed", "incomplete"):
+            raise _chat.NotACompletion(f"a response that is '{status}'{_why(data.get('error'))}")
+        texts = [part["text"] for part in _parts(output) if isinstance(part.get("text"), str)]
+        refusals = [part["refusal"] for part in _parts(output) if isinstance(part.get("refusal"), str)]
+        if not (texts or refusals or status == "incomplete"):
+            raise _chat.NotACompletion("a message without text")
+        return Answer(
+            text="".join(texts or refusals),
+            model=str(data.get("model") or ""),
+            params=params,
+            usage=_usage(data.get("usage")),
+            finish_reason=_finish(data) if texts or not refusals else "refusal",
+            structured=structured,
+        )
+
+    def joined(self, events: Sequence[_events.StreamEvent]) -> _events.Whole:
+        """Return the response, which the last event contains whole. Raises BrokenStream if that is missing."""
+        first = next((event.end for event in events if event.data.get("type") == "response.output_text.delta"), None)
+        for event in reversed(events):
+            if isinstance(event.data.get("response"), dict):
+                return _events.Whole(event.data["response"], first)
+        raise _events.BrokenStream("a stream that did not end")
+
+
+def _parts(output: list[Json]) -> Iterator[Mapping[str, Json]]:
+    for item in output:
+        content = item.get("content") if isinstance(item, dict) and item.get("type") == "message" else None
+        yield from (part for part in content or () if isinstance(part, dict))
+
+
+def _finish(data: Mapping[str, Json]) -> str:
+    details = data.get("incomplete_details")
+    reason = details.get("reason") if isinstance(details, dict) else None
+    return reason if isinstance(reason, str) else str(data["status"])
+
+
+def _why(error: Json) -> str:
+    message = error.get("message") if isinstance(error, dict) else None
+    return f": {message}" if isinstance(message, str) else ""
+
+
+def _usage(data: Json) -> Usage | None:
+    if not isinstance(data, dict):
+        return None
+    given, made = data.get("input_tokens"), data.get("output_tokens")
+    if not (isinstance(given, int) and isinstance(made, int)):
+        return None
+    return Usage(
+        given,
+        made,
+        cached_tokens=_chat.detail(data, "input_tokens_details", "cached_tokens"),
+        reasoning_tokens=_chat.detail(data, "output_tokens_details", "reasoning_tokens"),
+    )
+
 
 _HOME = "https://api.openai.com/v1"
-_APIS = ("chat", "responses")
 
 
 def _setup(name: str, context: ProviderContext) -> _hosted.Setup:
@@ -25,7 +111,7 @@ def _setup(name: str, context: ProviderContext) -> _hosted.Setup:
     return _hosted.Setup(
         name,
         server,
-        _responses.Responses() if api == "responses" else chat,
+        Responses() if api == "responses" else chat,
         context.options,
         client=lambda: _hosted.openai_client(server.url, server.key(context.environ)),
         shape={"api": api},
@@ -35,14 +121,19 @@ def _setup(name: str, context: ProviderContext) -> _hosted.Setup:
 def _problems(name: str, context: ProviderContext) -> list[Problem]:
     found = _hosted.server_of("openai", name, context, home=_HOME).problems(context.environ, context.options)
     api = context.options.get("api", "chat")
-    if api not in _APIS:
-        message = f"the setting 'api' of openai must be chat or responses, got {api!r}"
-        found.append(Problem(Code.SETTINGS.name, message, 'write it as api = "responses", or leave it out'))
+    if api not in ("chat", "responses"):
+        found.append(
+            Problem(
+                Code.SETTINGS.name,
+                f"the setting 'api' of openai must be chat or responses, got {api!r}",
+                'write it as api = "responses", or leave it out',
+            )
+        )
     return found
 
 
-def _body(request: Request) -> dict[str, Json]:
-    return _chat.Chat(_chat.OPENAI).body(request.model.name, request, request.output_schema)
-
-
-SPEC = _hosted.hosted_spec(_setup, _problems, request_body=_body)
+SPEC = _hosted.hosted_spec(
+    _setup,
+    _problems,
+    request_body=lambda request: _chat.Chat(_chat.OPENAI).body(request.model.name, request, request.output_schema),
+)

@@ -57,11 +57,6 @@ def _problems(name: str, context: ProviderContext) -> list[Problem]:
     return [*found, *where.problems(context.environ, options)]
 
 
-def _runs_here(name: str, context: ProviderContext) -> bool:
-    # The address does not tell: a server on this machine may be a proxy.
-    return (_server_options(name, context) or {}).get("local") is True
-
-
 def _server_options(name: str, context: ProviderContext) -> Mapping[str, Json] | None:
     return _options.named(context.options, "servers", name.partition("/")[0])
 
@@ -77,4 +72,9 @@ def _server(name: str, options: Mapping[str, Json]) -> _hosted.HostedServer:
     )
 
 
-SPEC = _hosted.hosted_spec(_setup, _problems, runs_here=_runs_here)
+SPEC = _hosted.hosted_spec(
+    _setup,
+    _problems,
+    # Not by the address: a server on this machine may be a proxy.
+    runs_here=lambda name, context: (_server_options(name, context) or {}).get("local") is True,
+)

@@ -6,6 +6,7 @@ The file is named from the suite's folder, and runs only when the project's sett
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import copy
 import functools
@@ -21,11 +22,38 @@ from types import ModuleType
 from typing import Any
 
 from promptbench.core import allowed_code
+from promptbench.core.allowed_code import locate, split_name
 from promptbench.core.canonical import canonical
 from promptbench.core.types import Answer, FailureKind, Json, ProviderFailure, Request
 from promptbench.plugins import Problem, Provider, ProviderContext, ProviderSpec
-from promptbench.providers import _code
 from promptbench.providers._worker import Worker
+
+
+def shaped_by(name: str, context: ProviderContext) -> Json:
+    """Return the hash of the function's file and the Python version.
+
+    None if the file imports anything but the standard library: then not all of its code is hashed.
+    """
+    parts = split_name(name)
+    path = locate(parts[0], context.folder, context.root) if parts else None
+    try:
+        source = path.read_bytes() if path else b""
+        modules = _imported_modules(ast.parse(source))
+    except (SyntaxError, ValueError, RecursionError, MemoryError, OSError):
+        return None
+    if parts is None or not modules <= sys.stdlib_module_names:
+        return None
+    return {"function": parts[1], "sha256": hashlib.sha256(source).hexdigest(), "python": sys.version}
+
+
+def _imported_modules(tree: ast.Module) -> set[str]:
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add("" if node.level else (node.module or "").partition(".")[0])
+    return found
 
 
 def _problems(name: str, context: ProviderContext) -> list[Problem]:
@@ -54,8 +82,12 @@ class PythonFunction(Provider):
         await self._worker.close(self._leave)
 
     def _call(self, request: Request) -> Answer:
-        """Call the function. Runs in the worker's thread, like everything below."""
-        loaded = self._loaded = self._loaded or self._load()
+        # Call the function. Runs in the worker's thread, like everything below.
+        if self._loaded is None:
+            for problem in _problems(self._name, self._context):
+                raise ProviderFailure(FailureKind.FATAL, problem.message)
+            self._loaded = _Loaded(self._name, self._context)
+        loaded = self._loaded
         # A copy: the function may change what it is given, and the next repeat must be given the same.
         variables = copy.deepcopy(dict(request.variables))
         began = time.perf_counter()
@@ -70,12 +102,6 @@ class PythonFunction(Provider):
             params=loaded.params,
             provider_ms=provider_ms,
         )
-
-    def _load(self) -> _Loaded:
-        found = _problems(self._name, self._context)
-        if found:
-            raise ProviderFailure(FailureKind.FATAL, found[0].message)
-        return _Loaded(self._name, self._context)
 
     def _leave(self) -> None:
         if self._loaded is not None:
@@ -122,7 +148,7 @@ async def _finish(awaitable: Any) -> Any:
 
 
 def _import(path: Path, source: bytes, sha256: str) -> ModuleType:
-    """Execute exactly `source`, so that the hash is of the code that runs, without leaving a `__pycache__`."""
+    # Execute exactly `source`, so that the hash is of the code that runs, without leaving a `__pycache__`.
     name = f"_promptbench_code_{path.stem}_{sha256[:12]}"
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
@@ -153,5 +179,5 @@ SPEC = ProviderSpec(
     problems=_problems,
     reads_prompt=lambda name, context: False,
     runs_here=lambda name, context: True,
-    shaped_by=_code.shape,
+    shaped_by=shaped_by,
 )

@@ -50,27 +50,19 @@ def _block(item: Diagnostic, colour: bool) -> Iterator[str]:
 
 
 def _window(item: Diagnostic) -> tuple[str, int, int]:
-    """Return the line, or a part of a long one, and the carets' column and length in terminal columns.
-
-    Unprintable characters are escaped, and some letters are two columns wide.
-    """
+    # Return the line, or a part of a long one, and the carets' column and length in terminal columns.
+    #
+    # Unprintable characters are escaped, and some letters are two columns wide.
     raw, first = item.location.text, item.location.column - 1
     text, before = clean(raw), clean(raw[:first])
-    marked = clean(raw[first : first + item.location.length])
-    start = _start(before) if width_of(text) > _EXCERPT else 0
-    lead = "…" if start else ""
-    shown = cut(text[start:], _EXCERPT)
-    visible = marked[: max(0, len(shown) - (len(before) - start))]
-    return lead + shown, len(lead) + width_of(before[start:]), max(1, width_of(visible))
-
-
-def _start(before: str) -> int:
-    """Return the offset half an excerpt's width before the location."""
-    start, left = len(before), _EXCERPT // 2
-    while start and left > 0:
+    start, left = (len(before), _EXCERPT // 2) if width_of(text) > _EXCERPT else (0, 0)
+    while start and left > 0:  # An excerpt begins half its width before the location.
         start -= 1
         left -= width_of(before[start])
-    return start
+    lead = "…" if start else ""
+    shown = cut(text[start:], _EXCERPT)
+    visible = clean(raw[first : first + item.location.length])[: max(0, len(shown) - (len(before) - start))]
+    return lead + shown, len(lead) + width_of(before[start:]), max(1, width_of(visible))
 
 
 _RED, _YELLOW, _CYAN = "31;1", "33;1", "36"

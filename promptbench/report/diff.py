@@ -68,7 +68,6 @@ def _tokens(text: str) -> list[str]:
 
 
 def _same(one: Sequence[str], other: Sequence[str]) -> int:
-    """Return the number of words that both start with."""
     return sum(1 for _ in takewhile(lambda both: both[0] == both[1], zip(one, other, strict=False)))
 
 
@@ -87,9 +86,8 @@ def _pieces(matcher: SequenceMatcher[str], one: Sequence[str], other: Sequence[s
 
 
 def _shortened(tokens: Sequence[str], first: bool, last: bool) -> str:
-    """What is the same, without its middle where that is long; of the first part without its beginning, of the last
-    without its end.
-    """
+    # What is the same, without its middle where that is long; of the first part without its beginning, of the last
+    # without its end.
     head, tail = 0 if first else _AROUND, 0 if last else _AROUND
     if len(tokens) <= head + tail + _SPARED:
         return "".join(tokens)

@@ -12,7 +12,7 @@ from typing import Literal
 from promptbench.core.errors import Exit
 from promptbench.core.types import Json
 from promptbench.report.diff import Piece
-from promptbench.report.model import Attempts, CaseResult
+from promptbench.report.model import AttemptDetails, CaseResult
 
 Tone = Literal["", "strong", "quiet", "good", "bad", "warn", "none"]
 
@@ -211,7 +211,7 @@ class Report:
     properties: Mapping[str, str] = field(default_factory=dict)
     problems: Sequence[str] = ()
     cases: Iterable[CaseResult] = ()
-    attempts: Attempts | None = None
+    attempts: AttemptDetails | None = None
     charts: Callable[[Times], Sequence[Chart]] | None = None
     failures: Iterable[Mapping[str, Json]] = ()
     proof: Mapping[str, Json] | None = None

@@ -56,7 +56,7 @@ class Row:
     cost: float | None
     cost_per_1000: float | None
     repairs: Mapping[str, int]
-    # Attempts with an answer from the cache: they count for the pass rate, and have no time, tokens or cost.
+    # AttemptDetails with an answer from the cache: they count for the pass rate, and have no time, tokens or cost.
     cached: int = 0
     timed: int = 0  # The number of calls behind the times.
     few: bool = False  # True if these are fewer than 100 calls, so that the p99 is between the two slowest.
@@ -306,10 +306,10 @@ class Explored:
 
 
 @dataclass(frozen=True, slots=True)
-class Attempts:
+class AttemptDetails:
     """What a page needs to list single attempts: the prompts, the cases, and what the verdict is about.
 
-    `candidate` is the judged prompt's hash, `models` tells for each model if it is judged, and `intents` are the labels
+    `candidate` is the judged prompt's hash, `models` holds for each model if it is judged, and `intents` are the labels
     that the suite expects, if it is about intents.
     """
 

@@ -155,27 +155,22 @@ def figures(summary: NluSummary) -> Iterator[tuple[str, str, str]]:
     if summary.exact:
         yield "intent and slots exact", share_of(summary.exact), number_of(summary.exact.of, "case")
     if summary.confidence:
-        best = _best(summary.confidence)
-        yield "calibration error", percent(summary.confidence.error), best
-
-
-def _best(confidence: Confidence) -> str:
-    """Return the threshold with the best mean of both shares; it is fitted to these cases, so a suggestion only."""
-    rows = [row for row in confidence.thresholds if row.in_scope is not None and row.out_of_scope is not None]
-    if not rows:
-        return ""
-    best = max(rows, key=lambda row: (row.in_scope or 0.0) + (row.out_of_scope or 0.0))
-    return f"threshold {best.threshold:.2f}: {percent(best.in_scope)} / {percent(best.out_of_scope)}" * bool(
-        best.threshold
-    )
+        # The threshold with the best mean of both shares is fitted to these cases, so it is only a suggestion.
+        rows = [row for row in summary.confidence.thresholds if None not in (row.in_scope, row.out_of_scope)]
+        best = max(rows, key=lambda row: (row.in_scope or 0.0) + (row.out_of_scope or 0.0), default=None)
+        about = (
+            f"threshold {best.threshold:.2f}: {percent(best.in_scope)} / {percent(best.out_of_scope)}"
+            if best and best.threshold
+            else ""
+        )
+        yield "calibration error", percent(summary.confidence.error), about
 
 
 def labels(summary: NluSummary) -> Iterator[str]:
     """Yield the most frequent confusions and the unknown labels."""
     for item in summary.confused[:_CONFUSED]:
         back = f", and {item.back} the other way" if item.back else ""
-        said = f"{item.count} × {item.said} for {item.expected}{back}: "
-        yield excerpt(said + item.text, _LONGEST)
+        yield excerpt(f"{item.count} × {item.said} for {item.expected}{back}: " + item.text, _LONGEST)
     if summary.outside_count:
         shown = list(summary.outside)[:_OUTSIDE]
         more = len(summary.outside) - len(shown)

@@ -47,14 +47,19 @@ def draw(chart: Chart) -> str:
     """Return the chart as an `svg` element."""
     lanes = chart.kind in ("bars", "ridges")
     left = _NAMES if lanes else _NUMBERS
-    legend = _legend(chart)
+    # One row for each line, or one for all bars, whose names are short.
+    named = [series for series in chart.series if not series.dashed]
+    legend = {"lines": [[series] for series in named], "bars": [named]}.get(chart.kind, [])
     top = _TOP + _ROW * len(legend)
-    height = len(chart.y.ticks) * (_LANE if chart.kind == "ridges" else _BAR) if lanes else _PLOT
-    bottom = top + height
+    bottom = top + (len(chart.y.ticks) * (_LANE if chart.kind == "ridges" else _BAR) if lanes else _PLOT)
     # Marks carry their text at both ends of the distributions, and need space for it.
-    margin = 8 if chart.kind == "ridges" else 2
-    values = [point[0] for series in chart.series for point in series.points]
-    x = _scale(chart.x, values, left + 8, _WIDTH - _RIGHT, margin)
+    x = _scale(
+        chart.x,
+        [point[0] for series in chart.series for point in series.points],
+        left + 8,
+        _WIDTH - _RIGHT,
+        8 if chart.kind == "ridges" else 2,
+    )
     y = _scale(chart.y, [point[1] for series in chart.series for point in series.points], bottom, top)
     parts = [*_x_axis(chart, x, top, bottom), *_y_axis(chart, y, left, top, bottom)]
     drawing: dict[str, Callable[[Chart, Scale, Scale], Iterator[str]]] = {
@@ -78,14 +83,14 @@ def _scale(axis: Axis, values: Sequence[float], start: float, end: float, margin
     if axis.log:
         known = [value for value in values if value > 0] or [1.0]
         # Values of 0 have a place of their own, apart from the smallest one.
-        low = min(known) / (30 if min(values, default=1.0) <= 0 else margin)
-        return Scale(low, max(known) * margin, start, end, log=True)
+        return Scale(
+            min(known) / (30 if min(values, default=1.0) <= 0 else margin), max(known) * margin, start, end, log=True
+        )
     spread = (max(values) - min(values)) * 0.3 or 1.0
     return Scale(max(0.0, min(values) - spread), max(values) + spread, start, end)
 
 
 def _ticks(axis: Axis, scale: Scale) -> list[tuple[float, str]]:
-    """Return positions with their labels, at round numbers."""
     if axis.ticks:
         step = max(1, math.ceil(len(axis.ticks) / 8))
         return [(float(place), axis.ticks[place]) for place in range(0, len(axis.ticks), step)]
@@ -152,7 +157,6 @@ def _lines(chart: Chart, x: Scale, y: Scale) -> Iterator[str]:
 
 
 def _bars(chart: Chart, x: Scale, y: Scale) -> Iterator[str]:
-    """Stack the series in each lane."""
     lefts = [0.0] * len(chart.y.ticks)
     for series in chart.series:
         for value, place in series.points:
@@ -166,7 +170,7 @@ def _bars(chart: Chart, x: Scale, y: Scale) -> Iterator[str]:
 
 
 def _ridges(chart: Chart, x: Scale, y: Scale) -> Iterator[str]:
-    """Draw each series as an area in its lane, with its marks as lines that carry their text."""
+    # Draw each series as an area in its lane, with its marks as lines that carry their text.
     for lane, series in enumerate(chart.series):
         base = y.end + _LANE * (lane + 1) - 4
         outline = " L".join(f"{x(value):.1f} {base - 0.55 * _LANE * height:.1f}" for value, height in series.points)
@@ -176,12 +180,6 @@ def _ridges(chart: Chart, x: Scale, y: Scale) -> Iterator[str]:
         for (value, label), anchor in zip(chart.marks[lane], ("end", "start"), strict=False):
             yield _line(x(value), base, x(value), base - 0.7 * _LANE, "ink")
             yield _text(x(value) + (4 if anchor == "start" else -4), base - 0.6 * _LANE, label, "quiet", anchor)
-
-
-def _legend(chart: Chart) -> list[list[Series]]:
-    """Return the rows of the legend: one for each line, one for all bars, whose names are short."""
-    named = [series for series in chart.series if not series.dashed]
-    return {"lines": [[series] for series in named], "bars": [named]}.get(chart.kind, [])
 
 
 def _legend_row(row: Sequence[Series], top: float) -> Iterator[str]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from promptbench.core.words import percent
 
+_VISIBLE = {"Cs": "\ufffd", "Zs": " "}  # By category; other characters are escaped.
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -24,18 +26,12 @@ class Target:
 def clean(text: str) -> str:
     """Return a text of a model or user on one line, without anything that a terminal would obey."""
     return "".join(
-        char if char.isprintable() else _visible(char)
+        char
+        if char.isprintable()
+        else _VISIBLE.get(unicodedata.category(char))
+        or (f"\\u{ord(char):04x}" if ord(char) <= 0xFFFF else f"\\U{ord(char):08x}")
         for char in text.replace("\r\n", "⏎").replace("\n", "⏎").replace("\t", " ")
     )
-
-
-def _visible(char: str) -> str:
-    match unicodedata.category(char):
-        case "Cs":
-            return "\ufffd"
-        case "Zs":
-            return " "
-    return f"\\u{ord(char):04x}" if ord(char) <= 0xFFFF else f"\\U{ord(char):08x}"
 
 
 def width_of(text: str) -> int:

@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
-from promptbench.engine.arrivals import Arrivals, Load
+from promptbench.engine.measurement import Arrivals, Load
 from promptbench.project import Project
 from promptbench.workflows.judge.budgets import Spending
 from promptbench.workflows.measure.bench import MeasureOptions, measure

@@ -17,7 +17,7 @@ import langdetect
 import nltk
 from nltk.tokenize.punkt import PunktTokenizer
 
-from promptbench.checks._counting import KINDS
+from promptbench.checks.count import KINDS
 from promptbench.checks.language import build
 from promptbench.core.protocols import CheckContext
 from tests.helpers.subjects import subject

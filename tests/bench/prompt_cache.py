@@ -14,7 +14,7 @@ from typing import Any
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.protocols import ProviderContext
 from promptbench.prompts.parser import load as load_prompt
-from promptbench.providers import _weights
+from promptbench.providers import gguf
 from promptbench.suite.loader import load as load_suite
 
 SUITES = Path(__file__).parents[2] / "suites"
@@ -40,7 +40,7 @@ def server(*, flash: bool, cache: bool) -> Any:
     import xllamacpp
 
     root = Path(__file__).parents[2]
-    weights = _weights.find("smollm2-135m", ProviderContext(root, root, {}))
+    weights = gguf.find_weights("smollm2-135m", ProviderContext(root, root, {}))
     kinds = xllamacpp.llama_flash_attn_type
     params = xllamacpp.CommonParams()
     params.model.path = str(weights)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from promptbench.checks._counting import KINDS, sections
+from promptbench.checks.count import KINDS, sections
 from promptbench.core.types import Json
 from tests.helpers.subjects import score
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptbench.checks._dates import find
+from promptbench.checks.date import find_dates
 
 
 @pytest.mark.parametrize(
@@ -25,19 +25,19 @@ from promptbench.checks._dates import find
     ],
 )
 def test_reads(text: str) -> None:
-    [found] = find(f"Due ({text}).")
+    [found] = find_dates(f"Due ({text}).")
     assert found.dates == (date(2026, 3, 4),)
 
 
 @pytest.mark.parametrize("text", ["03/04/2026", "3-4-2026"])
 def test_two_readings_are_both_given(text: str) -> None:
-    [found] = find(text)
+    [found] = find_dates(text)
     assert found.dates == (date(2026, 4, 3), date(2026, 3, 4))
 
 
 @pytest.mark.parametrize("text", ["13/04/2026", "04/13/2026"])
 def test_where_only_one_reading_is_a_date_it_is_it(text: str) -> None:
-    assert [found.dates for found in find(text)] == [(date(2026, 4, 13),)]
+    assert [found.dates for found in find_dates(text)] == [(date(2026, 4, 13),)]
 
 
 @pytest.mark.parametrize(
@@ -45,9 +45,9 @@ def test_where_only_one_reading_is_a_date_it_is_it(text: str) -> None:
     ["31 April 2026", "2026-13-01", "2026-03", "March 2026", "4/3/26", "12026-03-04", "2026-03-04-05", "4 x 2026"],
 )
 def test_what_is_no_whole_date_is_not_read(text: str) -> None:
-    assert list(find(text)) == []
+    assert list(find_dates(text)) == []
 
 
 @given(st.dates(min_value=date(1000, 1, 1)), st.sampled_from(["%Y-%m-%d", "%d.%m.%Y", "%d %B %Y", "%b %d, %Y"]))
 def test_what_is_written_is_read(day: date, form: str) -> None:
-    assert [found.dates for found in find(f"on {day.strftime(form)}, at noon")] == [(day,)]
+    assert [found.dates for found in find_dates(f"on {day.strftime(form)}, at noon")] == [(day,)]

@@ -81,7 +81,7 @@ def test_the_fingerprint_follows_the_file(tmp_path: Path) -> None:
         ("none.json", "not found"),
         ("folder.json", "cannot be read"),
         ("broken.json", "is not JSON"),
-        ("latin.json", "is not UTF-8"),
+        ("latin.json", "cannot be read"),
         ("list.json", "is not a JSON Schema"),
         ("number.json", "is not a JSON Schema"),
         ("nan.json", "NaN is not a JSON number"),

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from promptbench.checks import plugins
-from promptbench.checks._counting import KINDS
 from promptbench.checks._reading import Loose
+from promptbench.checks.count import KINDS
 from promptbench.core.protocols import CheckContext
 from promptbench.core.types import Json
 from tests.helpers.subjects import subject

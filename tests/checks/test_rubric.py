@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptbench.checks import _agreement, _judging, rubric
+from promptbench.checks import _agreement, rubric
 from promptbench.checks._agreement import Agreement
 from promptbench.core.protocols import CheckContext
 from promptbench.core.types import Answer, Json, Score
@@ -202,7 +202,7 @@ def test_another_model_behind_the_name_has_no_say(tmp_path: Path) -> None:
 def test_the_fingerprint_holds_the_prompt_and_the_agreement(tmp_path: Path) -> None:
     context = CheckContext(tmp_path)
     before = rubric.SPEC.fingerprint(PLAIN, context)
-    assert before == {"prompt": _judging.PROMPT_HASH, "agreement": None}
+    assert before == {"prompt": rubric.PROMPT_HASH, "agreement": None}
     agree(tmp_path, built(tmp_path))
     assert rubric.SPEC.fingerprint(PLAIN, context) != before
 

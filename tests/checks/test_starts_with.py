@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from promptbench.checks._edges import paragraph
+from promptbench.checks.starts_with import paragraph
 from promptbench.core.types import Json
 from tests.helpers.subjects import score
 

@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promptbench.core.types import FailureKind, ProviderFailure
-from promptbench.gateway.circuit import LONGEST_REST, Circuit, ModelDown
-from promptbench.gateway.sleep import CancellableSleep
+from promptbench.gateway.circuit import LONGEST_REST, CancellableSleep, Circuit, ModelDown
 from tests.helpers.scripted import FATAL, REJECTED, TRANSIENT
 
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from promptbench.gateway.sleep import CancellableSleep
+from promptbench.gateway.circuit import CancellableSleep
 from tests.helpers import virtual_time
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from promptbench.checks._calls import calls_of
+from promptbench.checks.function_call import calls_of
 from promptbench.core.types import Message
 from promptbench.ingest._chat import is_conversation, read_conversation
 from tests.helpers.subjects import subject

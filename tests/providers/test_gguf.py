@@ -20,7 +20,7 @@ import pytest
 
 from promptbench.core.types import Answer, FailureKind, ProviderFailure, Request
 from promptbench.gateway import Gateway
-from promptbench.providers import _weights, gguf, openai
+from promptbench.providers import gguf, openai
 from tests.helpers.asking import ask_for, context
 
 MODEL = "gguf/smollm2-135m"
@@ -33,7 +33,7 @@ def installed() -> bool:
         importlib.metadata.version("xllamacpp")
     except importlib.metadata.PackageNotFoundError:
         return False
-    return _weights.find("smollm2-135m", context()) is not None
+    return gguf.find_weights("smollm2-135m", context()) is not None
 
 
 SLOW = pytest.mark.slow
@@ -338,7 +338,7 @@ except KeyboardInterrupt:
 
 
 def weights() -> Path:
-    found = _weights.find("smollm2-135m", context())
+    found = gguf.find_weights("smollm2-135m", context())
     assert found is not None
     return found
 

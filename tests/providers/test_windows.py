@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from promptbench.providers import _windows, anthropic, azure_openai, gguf, http, openai, openai_compatible
+from promptbench.providers import _options, anthropic, azure_openai, gguf, http, openai, openai_compatible
 from tests.helpers.asking import context
 
 OPENAI = "https://api.openai.com/v1"
@@ -27,13 +27,13 @@ OPENAI = "https://api.openai.com/v1"
     ],
 )
 def test_the_address_says_whose_model_it_is(name: str, url: str, tokens: int | None) -> None:
-    assert _windows.find(name, url, {}) == tokens
+    assert _options.context_window(name, url, {}) == tokens
 
 
 @pytest.mark.parametrize(("written", "tokens"), [(5000, 5000), (5000.0, 5000), (0, None), ("5000", None), (True, None)])
 def test_the_settings_win(written: Any, tokens: int | None) -> None:
-    assert _windows.find("nobody-knows", OPENAI, {"context_window": written}) == tokens
-    assert _windows.declared({"context_window": written}) == tokens
+    assert _options.context_window("nobody-knows", OPENAI, {"context_window": written}) == tokens
+    assert _options.declared_window({"context_window": written}) == tokens
 
 
 def test_each_provider_knows_where_its_windows_are_written() -> None:
@@ -72,6 +72,7 @@ def test_a_window_that_is_no_number_is_told(module: Any, name: str, options: dic
 
 
 def test_a_server_on_this_machine_opens_no_list() -> None:
-    look = "import sys; from promptbench.providers import _windows; _windows.find('m', 'http://localhost:9', {}); "
+    look = "import sys; from promptbench.providers._options import context_window as size;"
+    look += "size('m', 'http://localhost:9', {});"
     look += "sys.exit('genai_prices' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", look], cwd=Path(__file__).parents[2], check=False).returncode == 0

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from promptbench.core.types import Json
-from promptbench.report.confusion import OTHER, UNREADABLE, WHOLE, Confusions
 from promptbench.report.document import Matrix
+from promptbench.report.explorer import OTHER, UNREADABLE, WHOLE, Confusions
 from promptbench.workflows.judge.run_report import run_report
 from tests.report import kit
 from tests.report.explored import attempt, case, explored

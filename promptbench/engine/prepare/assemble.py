@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -12,7 +12,6 @@ from promptbench.core.plugins import module_name
 from promptbench.core.protocols import JudgedCheck, Problem, ProviderContext
 from promptbench.core.types import Answer, Json, ModelRef, Request
 from promptbench.engine.prepare.cases import CaseBuilder
-from promptbench.engine.prepare.judges import JUDGE_DEFAULTS, warn_advisory, warn_own_judges
 from promptbench.engine.prepare.lint.lint import Lint
 from promptbench.engine.prepare.lint.windows import Window
 from promptbench.engine.prepare.logs import read_logs
@@ -31,6 +30,49 @@ from promptbench.prompts.prompt import Prompt
 from promptbench.providers import plugins as providers
 from promptbench.providers import provider_spec
 from promptbench.suite.models import ModelEntry, Suite
+
+# Parameters of a judge's request whose check sets none. A judge that does not support one is not sent it.
+JUDGE_DEFAULTS: Mapping[str, Json] = {"temperature": 0}
+_CRITERION_LENGTH = 60
+
+
+def warn_own_judges(
+    judged: Iterable[tuple[JudgedCheck, Location]], models: Collection[PreparedModel], found: Diagnostics
+) -> None:
+    """Warn if a model judges its own answers, which it prefers (Panickssery et al. 2024, arXiv:2404.13076)."""
+    names = {model.ref.name.rpartition("/")[2] for model in models}
+    for check, location in judged:
+        for ref in check.judges:
+            if ref.name.rpartition("/")[2] in names:
+                found.add(
+                    Code.OWN_JUDGE,
+                    f"{ref} judges its own answers, and models prefer their own",
+                    location,
+                    hint="name a judge that is not one of the suite's models",
+                    severity=Severity.WARNING,
+                )
+
+
+def warn_advisory(judged: Iterable[tuple[JudgedCheck, Location]], suite: str, found: Diagnostics) -> None:
+    """Warn once about all advisory checks, with the command that measures their agreement."""
+    advisory = [(check, location) for check, location in judged if not check.counts]
+    if not advisory:
+        return
+    check, location = advisory[0]
+    one = f"the judged check '{_shorten(check.criterion)}' is advisory: it does not affect the verdict"
+    several = f"{len(advisory)} judged checks are advisory: they do not affect the verdict; the first"
+    found.add(
+        Code.ADVISORY,
+        f"{one if len(advisory) == 1 else several}: {check.standing}; "
+        f"measure the judge's agreement with human labels: `promptbench suite agreement {suite} --labels FILE`",
+        location,
+        severity=Severity.WARNING,
+    )
+
+
+def _shorten(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _CRITERION_LENGTH else line[: _CRITERION_LENGTH - 1] + "…"
 
 
 def assemble(suite: Suite, options: PrepareOptions, found: Diagnostics) -> PreparedSuite | None:
@@ -206,16 +248,15 @@ class _ModelConnector:
         """Return True if the suite has a gated model that is not among `models`."""
         names = {model.name for model in models}
         gated = self._suite.gate.models
-        missing = [entry.ref for entry in self._suite.models if str(entry.ref) not in names]
-        return any(
-            str(ref) in gated if gated else self._would_see_prompt(ref) for ref in missing if ref.provider in providers
-        )
-
-    def _would_see_prompt(self, ref: ModelRef) -> bool:
-        entry = next(entry for entry in self._suite.models if entry.ref == ref)
-        if entry.uses_prompt is not None:
-            return entry.uses_prompt
-        return provider_spec(ref.provider).reads_prompt(ref.name, self._context(ref.provider))
+        for entry in self._suite.models:
+            ref, uses_prompt = entry.ref, entry.uses_prompt
+            if str(ref) in names or ref.provider not in providers:
+                continue
+            if uses_prompt is None:
+                uses_prompt = provider_spec(ref.provider).reads_prompt(ref.name, self._context(ref.provider))
+            if str(ref) in gated if gated else uses_prompt:
+                return True
+        return False
 
     def _entries(self) -> Iterable[tuple[ModelEntry, Location]]:
         written = {str(entry.ref): entry for entry in self._suite.models}
@@ -252,8 +293,13 @@ class _ModelConnector:
         sees_prompt = spec.reads_prompt(model, context)
         uses_prompt = sees_prompt if entry.uses_prompt is None else entry.uses_prompt
         if uses_prompt and not sees_prompt:
-            message = f"a '{entry.ref.provider}' model gets the variables of a case and never sees the prompt"
-            problems.append(Problem(Code.BAD_VALUE.name, message, "leave 'uses prompt' out"))
+            problems.append(
+                Problem(
+                    Code.BAD_VALUE.name,
+                    f"a '{entry.ref.provider}' model gets the variables of a case and never sees the prompt",
+                    "leave 'uses prompt' out",
+                )
+            )
         without_key = all(problem.absent for problem in problems)
         for prompt in prompts if uses_prompt and without_key else ():
             for problem in spec.unsupported(model, context, prompt.config):
@@ -264,7 +310,6 @@ class _ModelConnector:
             self._found.add(Code[problem.code], problem.message, location, hint=problem.hint, severity=severity)
         if not joined:
             return None
-        absent = problems[0].absent if problems else None
         return PreparedModel(
             entry.ref,
             spec.connect(model, context),
@@ -272,7 +317,7 @@ class _ModelConnector:
             gated=uses_prompt and (not gated or str(entry.ref) in gated),
             local=spec.runs_here(model, context),
             shaped_by=spec.shaped_by(model, context),
-            absent=absent,
+            absent=problems[0].absent if problems else None,
             replays=spec.replays,
             billing=spec.billing(model, context),
         )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from promptbench.core.canonical import ListDigest, canonical, digest
+from promptbench.core.clock import today
 from promptbench.core.diagnostics import Code, Diagnostics, Location, Severity, did_you_mean
 from promptbench.core.protocols import Check, CheckContext, JudgedCheck
 from promptbench.core.types import Json, LoggedCall
@@ -16,10 +17,49 @@ from promptbench.engine.prepare.evaluate import Answers, Evaluation, WeightedChe
 from promptbench.engine.prepare.inputs import CallInput, conversation_of, input_of
 from promptbench.engine.prepare.options import PrepareOptions
 from promptbench.engine.prepare.prepared_suite import BASELINE, PreparedCase, PreparedCases, Variant
-from promptbench.engine.prepare.quarantine import report_quarantine
 from promptbench.suite.file import CaseFile, field_name
 from promptbench.suite.models import Case, Suite, WrittenCheck
 from promptbench.text.templates import is_name
+
+_CASES_PER_QUARANTINE = 20  # 5 %, so that a suite cannot be emptied case by case.
+
+
+def max_quarantined(cases: int) -> int:
+    """Return the number of cases that may be in quarantine in a suite with this many: 5 %, but at least one."""
+    return max(1, cases // _CASES_PER_QUARANTINE)
+
+
+def report_quarantine(quarantined: Sequence[Case], cases: int, found: Diagnostics) -> None:
+    """Report what is wrong with the cases in quarantine of a suite with `cases` cases.
+
+    An expired quarantine is a warning, because a run must report on the prompt, not on the calendar. The gate passes
+    nothing until it is renewed or removed.
+    """
+    for case in quarantined:
+        assert case.quarantine is not None
+        if case.critical:
+            found.add(
+                Code.QUARANTINE,
+                f"'{case.name}' is critical, so it cannot be in quarantine",
+                case.where.location("quarantine", key=True),
+                hint="remove the tag 'critical', or the quarantine",
+            )
+        if case.quarantine.review_by < today():
+            found.add(
+                Code.QUARANTINE,
+                f"the quarantine of '{case.name}' expired on {case.quarantine.review_by}, so nothing passes",
+                case.where.location("quarantine", "review_by"),
+                hint=f"ask {case.quarantine.owner}: delete 'quarantine:', fix the case, or set a later day",
+                severity=Severity.WARNING,
+            )
+    limit = max_quarantined(cases)
+    if len(quarantined) > limit:
+        found.add(
+            Code.QUARANTINE,
+            f"{len(quarantined)} of {cases} cases are in quarantine, expected at most {limit}",
+            quarantined[limit].where.location("quarantine", key=True),
+            hint="at most 5 % of a suite, or one case: fix the others, or delete them",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +173,11 @@ class CaseBuilder:
             self._gate_rules = self._gate_rules or ListDigest()
             review_by = case.quarantine.review_by if case.quarantine else None
             self._gate_rules.add([case.name, case.critical, tags, case.cluster, review_by])
-        content = sha256(f"{self._shared_hashed}{asked}{own}".encode()).digest()[:8]
-        cases.add(case, int.from_bytes(content, "big", signed=True), held=held)
+        cases.add(
+            case,
+            int.from_bytes(sha256(f"{self._shared_hashed}{asked}{own}".encode()).digest()[:8], "big", signed=True),
+            held=held,
+        )
 
     def _rebuilt(self, name: str) -> PreparedCase:
         case = self._suite.cases[name]
@@ -186,7 +229,7 @@ class CaseBuilder:
         return replace(built, was=was) if was else built
 
     def _prepare(self, case: Case, own: _BuiltChecks, was: tuple[str, ...]) -> PreparedCase:
-        """Raise ValueError if a check of the whole suite finds the case's `expect` invalid."""
+        # Raise ValueError if a check of the whole suite finds the case's `expect` invalid.
         return PreparedCase(
             name=case.name,
             variables=case.variables,
@@ -241,7 +284,7 @@ class CaseBuilder:
         return replace(built, was=red) if red else None
 
     def _red_answers(self, calls: Sequence[LoggedCall], case: PreparedCase) -> tuple[str, ...]:
-        """Return the logged answers that fail the case's checks. Warn about those that pass."""
+        # Return the logged answers that fail the case's checks. Warn about those that pass.
         red: list[LoggedCall] = []
         for call in calls:
             # If only a judge can decide, the call counts as a failure, because the log marked it as one.
@@ -278,8 +321,7 @@ class CaseBuilder:
                 severity=Severity.WARNING,
             )
         if case.has_wish:
-            text = as_answer(case.should_be)
-            scores = self.evaluation(text, built)
+            scores = self.evaluation(as_answer(case.should_be), built)
             if not (scores.passed or scores.errored):
                 failed = (score for score in scores.scores if not (score.passed or score.errored))
                 why = next(f"{score.check}: {score.reason}" for score in failed)
@@ -291,7 +333,6 @@ class CaseBuilder:
                 )
 
     def _passes(self, answer: str, case: PreparedCase) -> bool | None:
-        """Return whether an answer passes; None if only a judge decides, which has no verdict or is advisory."""
         found = self.evaluation(answer, case)
         judged = [score for check, score in zip(self._checks_of(case), found.scores, strict=True) if needs_judge(check)]
         unknown = found.errored or (found.passed and not all(score.passed for score in judged))
@@ -315,7 +356,7 @@ class CaseBuilder:
         return case.checks[self._variants[0].prompt.hash]
 
     def _check_variables(self, case: Case) -> bool:
-        """Return whether the case has a value for every variable of every prompt, and the prompts use its messages."""
+        # Whether the case has a value for every variable of every prompt, and the prompts use its messages.
         valid = True
         slips: set[str] = set()
         for item in self._variants:
@@ -330,11 +371,10 @@ class CaseBuilder:
                 if guess is None and _has_slips(case):
                     continue  # The value is most likely under the unknown key.
                 slips |= {guess} if guess else set()
-                at = ("vars", guess) if guess else ("vars",)
                 self._found.add(
                     Code.MISSING_VARIABLE,
                     f"the case '{case.name}' has no value for {{{{{name}}}}} of {item.label}",
-                    case.where.location(*at, key=True),
+                    case.where.location(*(("vars", guess) if guess else ("vars",)), key=True),
                     hint=_variable_hint(name, guess, bool(case.variables)),
                 )
             if case.messages and not item.prompt.takes_history:
@@ -388,7 +428,7 @@ class CaseBuilder:
 
 
 def _with_expected(case: Case, by_variant: Mapping[str, tuple[Check, ...]]) -> Mapping[str, tuple[Check, ...]]:
-    """Return the checks with the case's right answer, if they take one. Raise ValueError if it is invalid for one."""
+    # Return the checks with the case's right answer, if they take one. Raise ValueError if it is invalid for one.
     if not case.has_expect:
         return by_variant
     return {
@@ -404,11 +444,10 @@ def own_specs(case: Case) -> Sequence[WrittenCheck]:
 
 
 def _by_schema(variants: Sequence[Variant]) -> list[tuple[Mapping[str, Json] | None, list[str]]]:
-    """Return the different output schemas, each with the hashes of its variants.
-
-    A prompt in production without a schema is checked by the candidate's. Without any prompt the schema is unknown,
-    but other errors in checks can still be found.
-    """
+    # Return the different output schemas, each with the hashes of its variants.
+    #
+    # A prompt in production without a schema is checked by the candidate's. Without any prompt the schema is unknown,
+    # but other errors in checks can still be found.
     if not variants:
         return [({}, [BASELINE])]
     found: list[tuple[Mapping[str, Json] | None, list[str]]] = []

@@ -34,14 +34,22 @@ def build(spec: WrittenCheck, context: CheckContext, found: Diagnostics) -> Chec
         return None
     except ValueError as error:
         example = (plugin.doc or "").partition("Example:")[2].strip()
-        advice = f"for example {example}" if example else None
-        found.add(Code.BAD_CHECK, f"'{spec.name}': {error}", spec.where.location(), hint=advice)
+        found.add(
+            Code.BAD_CHECK,
+            f"'{spec.name}': {error}",
+            spec.where.location(),
+            hint=f"for example {example}" if example else None,
+        )
         return None
     _warn_of_old_names(spec, found)
     if isinstance(check, JudgedCheck):
         if spec.reading:
-            message = f"'{spec.name}' takes no 'reading': a judge sees the answer as it is"
-            found.add(Code.BAD_CHECK, message, spec.where.location(key=True), hint="delete 'reading' beside it")
+            found.add(
+                Code.BAD_CHECK,
+                f"'{spec.name}' takes no 'reading': a judge sees the answer as it is",
+                spec.where.location(key=True),
+                hint="delete 'reading' beside it",
+            )
             return None
         return WeightedCheck(check, spec.weight)
     check = READINGS[spec.reading](check) if spec.reading else check
@@ -54,9 +62,12 @@ def _warn_of_old_names(spec: WrittenCheck, found: Diagnostics) -> None:
         if replacement is not None:
             text = _in_braces(replacement(argument))
             hint = f"write {text}" if len(text) <= _LONGEST_HINT else "write it as 'expect' with options"
-            message = f"the check '{name}' is deprecated"
             found.add(
-                Code.DEPRECATED_CHECK, message, spec.where.location(key=True), hint=hint, severity=Severity.WARNING
+                Code.DEPRECATED_CHECK,
+                f"the check '{name}' is deprecated",
+                spec.where.location(key=True),
+                hint=hint,
+                severity=Severity.WARNING,
             )
 
 
@@ -73,7 +84,6 @@ _LONGEST_HINT = 200
 
 
 def _meant(written: str) -> str | None:
-    """Return the check that was most likely meant, or None."""
     known = [name.replace("_", " ") for name in plugins.names()]
     word = written.strip().lower().removeprefix("must ").removeprefix("should ")
     if word in _OTHERS:

@@ -11,7 +11,6 @@ from promptbench.core.types import Answer, CallFacts, Json, Reading, Repair, Req
 from promptbench.parsing.ladder import BUILT_IN, Ladder
 
 _MOST_REPAIRS = 100
-_FORMAT_CHECKS = ("json", "json schema")
 # Returns the answer of a judge to a request, or None if it was not called or did not answer.
 Answers = Callable[[Request], Answer | None]
 
@@ -108,8 +107,14 @@ def evaluate(
     if not readings:
         return Evaluation(passed, None, False, (), scores, errored)
     rung = readings[0].rung
-    well_formed = rung.within(accept) and all(score.passed for score in scores if score.check in _FORMAT_CHECKS)
-    return Evaluation(passed, rung, well_formed, readings[0].repairs[:_MOST_REPAIRS], scores, errored)
+    return Evaluation(
+        passed,
+        rung,
+        rung.within(accept) and all(score.passed for score in scores if score.check in ("json", "json schema")),
+        readings[0].repairs[:_MOST_REPAIRS],
+        scores,
+        errored,
+    )
 
 
 def subject_of(text: str, accept: Rung, variables: Mapping[str, Json], ladder: Ladder = BUILT_IN) -> Subject:
@@ -132,7 +137,7 @@ def judge_requests(
 
 
 def _result(checks: Sequence[Check], scores: Sequence[Score], threshold: float | None) -> bool | None:
-    """Return True if the text passes; None if that depends on a missing verdict, or all its checks are advisory."""
+    # Return True if the text passes; None if that depends on a missing verdict, or all its checks are advisory.
     if any(score.weight and score.errored for score in scores):
         best = [replace(score, passed=True, value=1.0) if score.errored else score for score in scores]
         sure = _passes(scores, threshold)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from promptbench.core.canonical import digest
@@ -68,7 +68,7 @@ def input_of(call: LoggedCall, templates: Sequence[Prompt], candidates: Sequence
         return CallInput({}, call.messages)
     # A template that fits in several ways is most likely the one that was used.
     best = next((item for item in tried if item.ambiguous), tried[0] if tried else None)
-    return f"its variables cannot be recovered: {best.reason}" if best else "there is no prompt to recover it with"
+    return f"its variables cannot be recovered: {best.reason}" if best else "no prompt to recover it with"
 
 
 def conversation_of(call: LoggedCall) -> str | None:
@@ -76,8 +76,11 @@ def conversation_of(call: LoggedCall) -> str | None:
 
     Cases from one conversation pass and fail together, so the gate counts them as a cluster.
     """
+    # LangSmith calls a whole project a session.
+    metadata = [call.extra] if call.format != "langsmith" else []
+    metadata += [inner for name in ("metadata", "attributes") if isinstance(inner := call.extra.get(name), Mapping)]
     for name in _CONVERSATION_FIELDS:
-        for fields in _metadata(call):
+        for fields in metadata:
             for key, value in fields.items():
                 plain = "".join(char for char in str(key).lower() if char not in "._-")
                 if plain == name and isinstance(value, (str, int)) and not isinstance(value, bool):
@@ -85,13 +88,3 @@ def conversation_of(call: LoggedCall) -> str | None:
                     if found and len(found) <= _LONGEST_ID:
                         return found
     return None
-
-
-def _metadata(call: LoggedCall) -> Iterator[Mapping[str, Json]]:
-    # LangSmith calls a whole project a session.
-    if call.format != "langsmith":
-        yield call.extra
-    for name in ("metadata", "attributes"):
-        inner = call.extra.get(name)
-        if isinstance(inner, Mapping):
-            yield inner

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from promptbench.core.diagnostics import Code, Diagnostics, Location, Severity
+from promptbench.core.diagnostics import Code, Diagnostics, Severity
 from promptbench.core.types import Json, StoredCall
+from promptbench.engine.prepare.cases import own_specs
 from promptbench.engine.prepare.evaluate import Evaluation, evaluate
 from promptbench.engine.prepare.prepared_suite import PreparedCase, PreparedSuite
 from promptbench.suite.models import Case, Suite, WrittenCheck
 
 ImportedCalls = Callable[[], Iterable[StoredCall]]
+_Origin = tuple[str, str]  # Source and id of a call.
 
 
 def check_red_first(
@@ -24,84 +26,66 @@ def check_red_first(
     diagnostics = Diagnostics()
     diagnostics.extend(replace(item, severity=Severity.ERROR) if item.code is Code.NOT_RED else item for item in found)
     for prepared in prepared_suites:
-        _RedFirstCheck(prepared, imported, diagnostics).run()
+        answers = _find_imported_answers(prepared.suite, imported) if imported else {}
+        _check_suite(prepared, answers, diagnostics)
     return diagnostics
 
 
-class _RedFirstCheck:
-    def __init__(self, prepared: PreparedSuite, imported: ImportedCalls | None, diagnostics: Diagnostics) -> None:
-        self._prepared = prepared
-        self._imported = _find_imported_answers(prepared.suite, imported) if imported else {}
-        self._diagnostics = diagnostics
-        self._failed_checks: set[int] = set()
-        self._answers = 0
-
-    def run(self) -> None:
-        prepared = self._prepared
-        shared = len(prepared.suite.checks)
-        for case in prepared.cases:
-            written = None if case.logged else prepared.suite.cases[case.name]
-            failed = {number for answer in case.was for number in self._find_failing(answer, case)}
-            self._failed_checks |= {number for number in failed if number < shared}
-            if written is None:
-                continue
-            if case.was:
-                own = _list_own_checks(written)
-                idle = [spec for number, spec in enumerate(own, shared) if number not in failed]
-                for spec in idle if len(own) > 1 or failed else ():
-                    self._warn_vacuous(
-                        spec.name, spec.where.location(key=True), f"the logged answer of '{case.name}' passes it"
-                    )
-            self._check_imported(case, written)
-        if self._answers:
-            count = self._answers
-            answers = "the one logged answer passes" if count == 1 else f"all {count} logged answers pass"
-            for number, spec in enumerate(prepared.suite.checks):
-                if number not in self._failed_checks:
-                    self._warn_vacuous(spec.name, spec.where.location(key=True), f"{answers} it")
-
-    def _find_failing(self, answer: str, case: PreparedCase) -> set[int]:
-        self._answers += 1
-        scores = self._evaluate(answer, case).scores
-        return {number for number, score in enumerate(scores) if not score.passed}
-
-    def _evaluate(self, answer: str, case: PreparedCase) -> Evaluation:
-        checks = case.checks[self._prepared.candidates[0].hash]
-        prepared = self._prepared
+def _check_suite(prepared: PreparedSuite, imported: Mapping[_Origin, str], found: Diagnostics) -> None:
+    def score(answer: str, case: PreparedCase) -> Evaluation:
+        checks = case.checks[prepared.candidates[0].hash]
         return evaluate(
             answer, checks, prepared.accept, case.variables, threshold=case.threshold, ladder=prepared.ladder
         )
 
-    def _warn_vacuous(self, name: str, location: Location, why: str) -> None:
-        message = f"'{name}' may be vacuous: {why}"
-        hint = "`promptbench suite mutate` shows if any answer fails it"
-        self._diagnostics.add(Code.VACUOUS, message, location, hint=hint, severity=Severity.WARNING)
+    def warn(spec: WrittenCheck, why: str) -> None:
+        found.add(
+            Code.VACUOUS,
+            f"'{spec.name}' may be vacuous: {why}",
+            spec.where.location(key=True),
+            hint="`promptbench suite mutate` shows if any answer fails it",
+            severity=Severity.WARNING,
+        )
 
-    def _check_imported(self, case: PreparedCase, written: Case) -> None:
-        answer = self._imported.get(_read_origin(written) or ("", ""))
+    shared = prepared.suite.checks
+    failed_shared: set[int] = set()
+    answers = 0
+    for case in prepared.cases:
+        scored = [score(answer, case).scores for answer in case.was]
+        failed = {number for scores in scored for number, one in enumerate(scores) if not one.passed}
+        failed_shared |= failed & set(range(len(shared)))
+        answers += len(scored)
+        if case.logged:
+            continue
+        written = prepared.suite.cases[case.name]
+        own = own_specs(written)
+        for number, spec in enumerate(own, len(shared)):
+            if case.was and number not in failed and (len(own) > 1 or failed):
+                warn(spec, f"the logged answer of '{case.name}' passes it")
+        answer = imported.get(_read_origin(written) or ("", ""))
         if answer is None or answer in case.was:
-            return
-        found = self._evaluate(answer, case)
-        if found.passed and not found.errored:
-            message = f"'{case.name}' comes from an imported call whose answer passes all its checks"
-            hint = "write the imported answer under 'was:', and add a check that fails on it"
-            self._diagnostics.add(Code.NOT_RED, message, written.where.location("origin"), hint=hint)
+            continue
+        evaluation = score(answer, case)
+        if evaluation.passed and not evaluation.errored:
+            found.add(
+                Code.NOT_RED,
+                f"'{case.name}' comes from an imported call whose answer passes all its checks",
+                written.where.location("origin"),
+                hint="write the imported answer under 'was:', and add a check that fails on it",
+            )
+    passing = "the one logged answer passes" if answers == 1 else f"all {answers} logged answers pass"
+    for number, spec in enumerate(shared):
+        if answers and number not in failed_shared:
+            warn(spec, f"{passing} it")
 
 
-def _list_own_checks(case: Case) -> list[WrittenCheck]:
-    """Return the case's own checks, in the order of their scores."""
-    expect = [WrittenCheck("expect", case.expect, case.where.below("expect"))] if case.has_expect else []
-    return [*case.checks, *expect]
-
-
-def _read_origin(case: Case) -> tuple[str, str] | None:
-    """Return source and id of the call that a case was captured from."""
+def _read_origin(case: Case) -> _Origin | None:
     origin: Json = case.where.value.get("origin")
     return (str(origin.get("source")), str(origin.get("id"))) if isinstance(origin, Mapping) else None
 
 
-def _find_imported_answers(suite: Suite, imported: ImportedCalls) -> dict[tuple[str, str], str]:
-    """Return the imported answers of the calls that cases were captured from, in one pass over the store."""
+def _find_imported_answers(suite: Suite, imported: ImportedCalls) -> dict[_Origin, str]:
+    # Return the imported answers of the calls that cases were captured from, in one pass over the store.
     origins = {origin for case in suite.cases.scan(Diagnostics()) if (origin := _read_origin(case))}
     if not origins:
         return {}

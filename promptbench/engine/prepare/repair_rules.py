@@ -64,9 +64,13 @@ class RepairRule:
 
     def warn_if_advisory(self, found: Diagnostics) -> None:
         if self.advisory is not None:
-            message = f"the repair rule '{self.name}' is advisory and does not count: {self.advisory}"
-            hint = f"promptbench repairs test {self.name} --log FILE"
-            found.add(Code.SETTINGS, message, Location(self.file), hint=hint, severity=Severity.WARNING)
+            found.add(
+                Code.SETTINGS,
+                f"the repair rule '{self.name}' is advisory and does not count: {self.advisory}",
+                Location(self.file),
+                hint=f"promptbench repairs test {self.name} --log FILE",
+                severity=Severity.WARNING,
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +89,11 @@ class _Source:
             if isinstance(node, ast.Constant if example is not None else ast.Name):
                 written = node.value if isinstance(node, ast.Constant) else node.id
                 if written == (self.spec if example is None else example):
-                    return self._location(node.lineno, node.col_offset, len(ast.unparse(node)))
+                    line = self.text.split("\n")[node.lineno - 1]
+                    # The parser counts bytes, a location counts characters.
+                    column = len(line.encode()[: node.col_offset].decode(errors="replace")) + 1
+                    return Location(self.file, node.lineno, column, len(ast.unparse(node)), line)
         return Location(self.file)
-
-    def _location(self, number: int, offset: int, length: int) -> Location:
-        line = self.text.split("\n")[number - 1]
-        # The parser counts bytes, a location counts characters.
-        return Location(self.file, number, len(line.encode()[:offset].decode(errors="replace")) + 1, length, line)
 
 
 def load_rules(root: Path, globs: Sequence[str], listed: Location, found: Diagnostics) -> tuple[RepairRule, ...]:
@@ -108,8 +110,12 @@ def load_rules(root: Path, globs: Sequence[str], listed: Location, found: Diagno
         if rule is None:
             continue
         if rule.name in rules:
-            message = f"two repair rules are named '{rule.name}': {rules[rule.name].file} and {rule.file}"
-            found.add(Code.SETTINGS, message, source.location(), hint="give each its own name")
+            found.add(
+                Code.SETTINGS,
+                f"two repair rules are named '{rule.name}': {rules[rule.name].file} and {rule.file}",
+                source.location(),
+                hint="give each its own name",
+            )
         rules.setdefault(rule.name, rule)
     return tuple(sorted(rules.values(), key=lambda rule: (RUNGS[rule.trust].depth, rule.name)))
 
@@ -123,8 +129,12 @@ def _listed(root: Path, globs: Sequence[str], listed: Location, found: Diagnosti
             found.add(Code.SETTINGS, f"'repairs': '{pattern}' is not a valid glob: {error}", listed)
             continue
         if not matches:
-            hint = 'name Python files from the project\'s root, as in repairs = ["repairs/*.py"]'
-            found.add(Code.SETTINGS, f"'repairs': no Python file matches '{pattern}'", listed, hint=hint)
+            found.add(
+                Code.SETTINGS,
+                f"'repairs': no Python file matches '{pattern}'",
+                listed,
+                hint='name Python files from the project\'s root, as in repairs = ["repairs/*.py"]',
+            )
         files |= matches
     for path in sorted(files):
         real = allowed_code.locate(str(path), root, root)
@@ -135,18 +145,22 @@ def _listed(root: Path, globs: Sequence[str], listed: Location, found: Diagnosti
 
 
 def _installed(root: Path, found: Diagnostics) -> Iterator[_Source]:
-    """Read the rules of installed packages. Their back-tests are recorded in the project's folder `repairs`."""
     for entry in sorted(metadata.entry_points(group=ENTRY_POINTS), key=lambda item: item.name):
         try:
             origin = getattr(importlib.util.find_spec(entry.module), "origin", None)
         except (ImportError, ValueError):
             origin = None
         if origin is None:
-            message = f"the entry point '{entry.name}' in {ENTRY_POINTS} names a module that is not found"
-            found.add(Code.SETTINGS, message, Location(entry.value), hint="update or uninstall that package")
+            found.add(
+                Code.SETTINGS,
+                f"the entry point '{entry.name}' in {ENTRY_POINTS} names a module that is not found",
+                Location(entry.value),
+                hint="update or uninstall that package",
+            )
             continue
-        record = root / "repairs" / f"{entry.name}.backtest.json"
-        yield from _read(Path(origin), entry.module, record, entry.attr or "SPEC", found)
+        yield from _read(
+            Path(origin), entry.module, root / "repairs" / f"{entry.name}.backtest.json", entry.attr or "SPEC", found
+        )
 
 
 def _read(path: Path, shown: str, record: Path, spec: str, found: Diagnostics) -> Iterator[_Source]:
@@ -154,8 +168,11 @@ def _read(path: Path, shown: str, record: Path, spec: str, found: Diagnostics) -
         text = path.read_text(encoding="utf-8-sig")
         ast.parse(text)
     except SyntaxError as error:
-        location = Location(shown, error.lineno or 0, error.offset or 1, 1, (error.text or "").rstrip("\n"))
-        found.add(Code.SETTINGS, f"the repair rule is not valid Python: {error.msg}", location)
+        found.add(
+            Code.SETTINGS,
+            f"the repair rule is not valid Python: {error.msg}",
+            Location(shown, error.lineno or 0, error.offset or 1, 1, (error.text or "").rstrip("\n")),
+        )
     except (OSError, ValueError, RecursionError, MemoryError) as error:
         found.add(Code.SETTINGS, f"the repair rule cannot be read: {error}", Location(shown))
     else:
@@ -167,16 +184,21 @@ def _load(source: _Source, found: Diagnostics) -> RepairRule | None:
     try:
         spec = process.call(f"{source.spec}.as_dict", seconds=_SECONDS)
     except CheckFailure as failure:
-        hint = "a rule file ends with SPEC = RepairSpec(...) of promptbench.plugins"
-        found.add(Code.SETTINGS, f"the repair rule does not load: {failure}", source.location(), hint=hint)
+        found.add(
+            Code.SETTINGS,
+            f"the repair rule does not load: {failure}",
+            source.location(),
+            hint="a rule file ends with SPEC = RepairSpec(...) of promptbench.plugins",
+        )
         return None
     name, trust = spec["name"], spec["trust"]
     if name in BUILT_IN_NAMES:
         found.add(Code.SETTINGS, f"'{name}' is the name of a built-in repair", source.location())
         return None
     identity = digest([name, trust, source.text])
-    advisory = _why_advisory(source.record, identity)
-    rule = RepairRule(name, trust, source.file, source.record, identity, advisory, source.spec, process)
+    rule = RepairRule(
+        name, trust, source.file, source.record, identity, _why_advisory(source.record, identity), source.spec, process
+    )
     changed = [(text, _problem(_example_problem, rule, text, value)) for text, value in spec["examples"].items()]
     unchanged = [(text, _problem(_unchanged_problem, rule, text)) for text in spec["unchanged"]]
     wrong = [(text, problem) for text, problem in (*changed, *unchanged) if problem]
@@ -250,5 +272,9 @@ def verdict_of(rescued: int, wrong: int, failed: int) -> str | None:
 
 def record_of(rule: RepairRule, counts: Mapping[str, int], sources: Sequence[str]) -> str:
     """Return the text of a back-test record: counts and hashes, and no answer."""
-    kept = {"rule": rule.hash, "ladder": LADDER, **counts, "sources": sorted(sources)}
-    return json.dumps(kept, indent=2, ensure_ascii=False) + "\n"
+    return (
+        json.dumps(
+            {"rule": rule.hash, "ladder": LADDER, **counts, "sources": sorted(sources)}, indent=2, ensure_ascii=False
+        )
+        + "\n"
+    )

@@ -15,8 +15,6 @@ from promptbench.report.words import Target
 
 # Spreadsheets cut or split longer cells (in characters).
 _LONGEST = 32_000
-_FORMULA = ("=", "+", "-", "@", "\t", "\n")
-_RUN = ("run", "name", "result")
 _CASE = tuple(item.name for item in fields(CaseResult))
 
 
@@ -30,7 +28,7 @@ def render(reports: Sequence[Report], target: Target) -> str:
     if reports[0].collection:
         writer.writerow(["run", "suite", "result", *_CASE])
         for report in reports:
-            run = [getattr(report, name) for name in _RUN]
+            run = [getattr(report, name) for name in ("run", "name", "result")]
             for item in report.cases:
                 writer.writerow([_cell(value) for value in (*run, *(getattr(item, name) for name in _CASE))])
     else:
@@ -51,7 +49,6 @@ def _tables(report: Report) -> Iterator[TableBlock]:
 
 
 def _cell(value: Json) -> str:
-    """Return a value as text that no spreadsheet takes for a formula; lists are separated by semicolons."""
     match value:
         case None:
             return ""
@@ -65,7 +62,7 @@ def _cell(value: Json) -> str:
     text = "".join(char if char >= " " or char in "\t\n" else "\ufffd" for char in text)
     if len(text) > _LONGEST:
         text = f"{text[:_LONGEST]}…"
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\n")) else text
 
 
 SPEC = ReportFormatSpec(render)

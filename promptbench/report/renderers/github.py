@@ -72,8 +72,9 @@ def _verdict(report: Report, folder: str) -> str:
     judged_now = report.run or not report.collection
     level = "error" if report.exit != Exit.YES else "notice" if judged_now else "warning"
     again = f"\nagain: {report.command}" if report.command else ""
-    file = folder + report.path if report.path else ""
-    return _command(level, f"{report.document.verdict}{again}", file=file, title=report.name)
+    return _command(
+        level, f"{report.document.verdict}{again}", file=folder + report.path if report.path else "", title=report.name
+    )
 
 
 def _case(level: str, item: CaseResult, folder: str) -> str:
@@ -83,14 +84,12 @@ def _case(level: str, item: CaseResult, folder: str) -> str:
 
 
 def _command(level: str, message: str, **properties: str) -> str:
-    """Return `::level key=value,…::message`, with everything escaped that would end a part of it."""
     written = ",".join(f"{key}={_property(properties[key])}" for key in _ORDER if properties.get(key))
     return f"::{level} {written}::{_data(message)}"
 
 
 def _data(text: str) -> str:
-    shown = _CONTROL.sub("\ufffd", text[:_LONGEST])
-    return shown.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return _CONTROL.sub("\ufffd", text[:_LONGEST]).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:

@@ -132,7 +132,8 @@ class _Page:
                 kind = "cause" if block.tone == "strong" else "small" if block.tone == "quiet" else ""
                 yield f"<p{f' class={chr(34)}{kind}{chr(34)}' if kind else ''}>{shown(clean(block.text))}</p>\n"
             case CodeBlock(language="diff"):
-                lines = "\n".join(map(_diff_line, block.text.split("\n")))
+                tags = [(line, {"+": "ins", "-": "del"}.get(line[:1])) for line in block.text.split("\n")]
+                lines = "\n".join(f"<{tag}>{shown(line)}</{tag}>" if tag else shown(line) for line, tag in tags)
                 yield f"<details><summary>{shown(clean(block.label))}</summary>\n"
                 yield f'<pre class="diff" tabindex="0">{lines}</pre>\n</details>\n'
             case CodeBlock():
@@ -200,13 +201,7 @@ def _line(line: ItemLine) -> str:
     return f"{label}<dd{kind}>{''.join(parts)}</dd>\n"
 
 
-def _diff_line(line: str) -> str:
-    tag = {"+": "ins", "-": "del"}.get(line[:1])
-    return f"<{tag}>{shown(line)}</{tag}>" if tag else shown(line)
-
-
 def _chart(item: Chart) -> Iterator[str]:
-    """A chart with its figures as a table."""
     yield f'<figure class="chart">\n<figcaption><h4>{shown(item.title)}</h4>\n<p class="small">{shown(item.about)}</p>'
     yield "</figcaption>\n"
     yield framed(draw(item), f"Chart: {item.title}")
@@ -218,7 +213,7 @@ def _chart(item: Chart) -> Iterator[str]:
 
 
 def _matrix(item: Matrix) -> Iterator[str]:
-    """A table whose cells are the darker, the more of the row's answers are in them."""
+    # A table whose cells are the darker, the more of the row's answers are in them.
     wide = " wide" if len(item.given) > _WIDE else ""
     yield f'<figure class="chart{wide}">\n<figcaption><h4>{shown(clean(item.title))}</h4>\n'
     yield f'<p class="small">{shown(clean(item.about))}</p></figcaption>\n'

@@ -20,7 +20,6 @@ from promptbench.report.words import Target
 
 # What XML 1.0 cannot carry, or advises against.
 _NOT_XML = re.compile("[^\t\n\u0020-\u007e\u0085\u00a0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_COUNTS = {"failures": "failure", "errors": "error", "skipped": "skipped"}
 
 
 def render(reports: Sequence[Report], target: Target) -> str:
@@ -52,13 +51,12 @@ def _add(root: xml.Element, name: str, cases: Sequence[xml.Element], report: Rep
 def _count(element: xml.Element, cases: Sequence[xml.Element]) -> None:
     found = Counter(child.tag for case in cases for child in case)
     element.set("tests", str(len(cases)))
-    for attribute, tag in _COUNTS.items():
+    for attribute, tag in {"failures": "failure", "errors": "error", "skipped": "skipped"}.items():
         element.set(attribute, str(found[tag]))
     element.set("time", f"{sum(float(case.get('time', 0)) for case in cases):.3f}")
 
 
 def _verdict(report: Report) -> xml.Element:
-    """Return the testcase for what the exit code means."""
     case = xml.Element("testcase", name="verdict", classname=_dotless(report.name))
     if report.path:
         case.set("file", _text(report.path))
@@ -69,8 +67,12 @@ def _verdict(report: Report) -> xml.Element:
     elif report.exit == Exit.YES:
         xml.SubElement(case, "system-out").text = _text(sentence)
     else:
-        tag = "error" if report.exit == Exit.ENVIRONMENT else "failure"
-        element = xml.SubElement(case, tag, type=_text(report.result), message=_text(sentence))
+        element = xml.SubElement(
+            case,
+            "error" if report.exit == Exit.ENVIRONMENT else "failure",
+            type=_text(report.result),
+            message=_text(sentence),
+        )
         again = [f"again: {report.command}"] if report.command else []
         element.text = _text("\n".join([sentence, *report.problems, *again]))
     return case
@@ -86,9 +88,13 @@ def _case(item: CaseResult, report: Report) -> xml.Element:
     if is_right(item):
         return case
     counts = decides(item, report)
-    tag = ("error" if item.answer is None else "failure") if counts else "skipped"
     message = headline(item) if counts else f"does not decide: {headline(item)}"
-    element = xml.SubElement(case, tag, type=_text(item.state), message=_text(message))
+    element = xml.SubElement(
+        case,
+        ("error" if item.answer is None else "failure") if counts else "skipped",
+        type=_text(item.state),
+        message=_text(message),
+    )
     element.text = _text("\n".join(details(item)))
     return case
 
@@ -98,7 +104,7 @@ def _dotless(text: str) -> str:
 
 
 def _text(text: str) -> str:
-    """Return a foreign text as XML can carry it, with � for what it cannot."""
+    # Return a foreign text as XML can carry it, with � for what it cannot.
     return _NOT_XML.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 

@@ -10,7 +10,6 @@ from promptbench.report.document import (
     Block,
     CodeBlock,
     Item,
-    ItemLine,
     ItemList,
     Report,
     Section,
@@ -55,7 +54,6 @@ def within(reports: Sequence[Report], limit: int) -> str:
 
 
 def _parts(reports: Sequence[Report]) -> Iterator[str]:
-    """Yield pieces after each of which the text may end."""
     for report in reports:
         yield "\n".join(_head(report))
     for report in reports:
@@ -115,12 +113,11 @@ def _block(block: Block) -> Iterator[str]:
             yield f"\n{text(block.note)}\n" if block.note else "\n"
         case Item():
             about = f" {text(block.about)}" if block.about else ""
-            yield f"- {code(block.title)}{about}\n" + "".join(map(_line, block.lines))
-
-
-def _line(line: ItemLine) -> str:
-    shown = line.text if isinstance(line.text, str) else "".join(map(str, line.text))
-    return f"  - {text(line.label)}: {code(shown)}\n" if line.label else f"  - {text(shown[:_LONGEST])}\n"
+            yield f"- {code(block.title)}{about}\n"
+            for line in block.lines:
+                shown = line.text if isinstance(line.text, str) else "".join(map(str, line.text))
+                label = f"{text(line.label)}: " if line.label else ""
+                yield f"  - {label}{code(shown) if label else text(shown[:_LONGEST])}\n"
 
 
 def _table_head(columns: Sequence[TableColumn]) -> str:

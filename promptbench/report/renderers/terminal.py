@@ -127,8 +127,7 @@ class _Writer:
     def _block(self, block: Block) -> None:
         match block:
             case Text(cut=True):
-                lines = excerpt(block.text, self._width - block.indent)
-                self.print(lines, _STYLES[block.tone], block.indent)
+                self.print(excerpt(block.text, self._width - block.indent), _STYLES[block.tone], block.indent)
             case Text():
                 self.print(block.text, _STYLES[block.tone], block.indent)
             case CodeBlock():
@@ -186,8 +185,7 @@ class _Writer:
                 justify: Literal["left", "right"] = "right" if columns[place].numeric else "left"
                 made.add_column(width=width, justify=justify, overflow="fold")
             for line in lines:
-                cells = [line[first + place] for place in widths]
-                texts = zip(cells, widths.items(), strict=True)
+                texts = zip([line[first + place] for place in widths], widths.items(), strict=True)
                 fitted = [cell if columns[place].wrap else shorten(cell, width) for cell, (place, width) in texts]
                 made.add_row(*map(RichText, fitted))
             self._console.print(made, style=style)
@@ -209,14 +207,13 @@ def _parts(line: ItemLine, room: int, used: int) -> Iterable[tuple[str, str]]:
     for piece in line.text:
         if room <= 0:
             return
-        tone = {"removed": line.removed, "added": line.added}.get(piece.kind, "")
         text = cut(str(piece), room)
-        yield text, _STYLES[tone]
+        yield text, _STYLES[{"removed": line.removed, "added": line.added}.get(piece.kind, "")]
         room -= width_of(text)
 
 
 def _fitting(columns: Sequence[TableColumn], rows: Sequence[Sequence[str]], width: int) -> dict[int, int]:
-    """Return the widths of the columns to show: droppable ones go first, then texts give way, the widest first."""
+    # Return the widths of the columns to show: droppable ones go first, then texts give way, the widest first.
     cells = [[column.head for column in columns], *rows]
     widths = {place: max(width_of(row[place]) for row in cells) for place in range(len(columns))}
 

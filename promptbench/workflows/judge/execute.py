@@ -17,7 +17,7 @@ from promptbench.core.types import Answer, Attempt, AttemptKey, CacheMode, Json,
 from promptbench.core.words import number_of
 from promptbench.engine.attempts import Attempts, More
 from promptbench.engine.plan import Repeats, Task, first_round_size
-from promptbench.engine.prepare.judges import JUDGE_DEFAULTS
+from promptbench.engine.prepare.assemble import JUDGE_DEFAULTS
 from promptbench.engine.prepare.prepared_suite import PreparedModel, PreparedSuite
 from promptbench.engine.runner import Engine
 from promptbench.engine.scoring import ADVISORY

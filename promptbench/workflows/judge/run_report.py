@@ -21,7 +21,7 @@ from promptbench.report.document import (
     TableColumn,
     Text,
 )
-from promptbench.report.model import Attempts, Explored, Promotion, Row, RunReport, TokenTimes
+from promptbench.report.model import AttemptDetails, Explored, Promotion, Row, RunReport, TokenTimes
 from promptbench.report.nlu import compared, figures, labels
 from promptbench.report.qa import figures as qa_figures
 from promptbench.report.words import duration, money, share, tail
@@ -72,8 +72,8 @@ def _data(run: RunReport) -> dict[str, Json]:
     return {name: value for name, value in data.items() if name not in NOT_IN_JSON}
 
 
-def _attempts(run: RunReport, explored: Explored) -> Attempts:
-    return Attempts(
+def _attempts(run: RunReport, explored: Explored) -> AttemptDetails:
+    return AttemptDetails(
         prompts=explored.prompts,
         cases=explored.cases,
         candidate=run.judgements[0].candidate_hash if run.judgements else "",

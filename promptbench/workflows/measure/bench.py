@@ -14,9 +14,8 @@ from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import EnvironmentFailure, Exit, InputError
 from promptbench.core.events import Listener, RunStarted
 from promptbench.core.types import Json, MeasuredCall, Usage
-from promptbench.engine.arrivals import Arrivals, Load, schedule
 from promptbench.engine.estimate import Estimate
-from promptbench.engine.measurement import Measurement, ModelRequests
+from promptbench.engine.measurement import Arrivals, Load, Measurement, ModelRequests, schedule
 from promptbench.engine.prepare.assemble import assemble
 from promptbench.engine.prepare.options import Selection
 from promptbench.engine.prepare.prepared_suite import PreparedModel, PreparedSuite, Variant

@@ -46,16 +46,13 @@ class Leaks:
             self._hits.setdefault(longest, []).append(case.name)
 
     def _found(self, whole: str) -> str | None:
-        """Return the normalized text if it is long enough and the prompt contains it."""
         if len(whole) < _START or _flat(whole[:_HEAD])[:_START] not in self._starts:
             return None
         text = _flat(whole)
-        return text if _is_long(text) and self._contains(text) else None
-
-    def _contains(self, text: str) -> bool:
         # Only whole words: "arm" is not in "farming".
         starts = (match.start() for match in re.finditer(f"(?={re.escape(text)})", self._text))
-        return any(_between_words(self._text, at) and _between_words(self._text, at + len(text)) for at in starts)
+        inside = any(_between_words(self._text, at) and _between_words(self._text, at + len(text)) for at in starts)
+        return text if _is_long(text) and inside else None
 
     def report(self, found: Diagnostics) -> None:
         """Add one warning for the prompt. A text that half of the cases share is context, not an input."""
@@ -83,7 +80,7 @@ def _flat(text: str) -> str:
 
 
 def _is_long(text: str) -> bool:
-    """Return True if a text has enough words. Scripts without spaces, from U+2E80 on, have about one per character."""
+    # Return True if a text has enough words. Scripts without spaces, from U+2E80 on, have about one per character.
     return len(text) >= _START and text.count(" ") + 1 + sum(char >= _NO_SPACES for char in text) >= _WORDS
 
 
@@ -95,8 +92,7 @@ def _between_words(text: str, at: int) -> bool:
 
 
 def _location(prompt: Prompt, flat: str) -> Location:
-    words = r"\s+".join(map(re.escape, flat.split()))
-    match = re.search(words, prompt.source, re.IGNORECASE)
+    match = re.search(r"\s+".join(map(re.escape, flat.split())), prompt.source, re.IGNORECASE)
     return (
         Source(prompt.file, prompt.source).location_at(match.start(), len(match[0])) if match else Location(prompt.file)
     )

@@ -53,14 +53,15 @@ class Overlaps:
         key: Hashable = tuple(words) if 0 < len(words) <= _SHORT else self._texts.add(text)
         other, name = self._first.setdefault(key, (label, case.name))
         if other != label:
-            both = (other, label) if other < label else (label, other)
-            pair = self._pairs.setdefault(both, _Pair((name, case.name), case.where.location("case")))
+            pair = self._pairs.setdefault(
+                (other, label) if other < label else (label, other),
+                _Pair((name, case.name), case.where.location("case")),
+            )
             pair.count += 1
 
     def report(self, found: Diagnostics) -> None:
         """Add a warning for each pair of intents, those with most similar examples first."""
-        ordered = sorted(self._pairs.items(), key=lambda item: -item[1].count)
-        for (one, other), pair in ordered[:_MOST_WARNINGS]:
+        for (one, other), pair in sorted(self._pairs.items(), key=lambda item: -item[1].count)[:_MOST_WARNINGS]:
             more = f", and {pair.count - 1} more" if pair.count > 1 else ""
             found.add(
                 Code.INTENTS_OVERLAP,
@@ -73,7 +74,7 @@ class Overlaps:
 
 
 def _location(check: WrittenCheck) -> tuple[Path | None] | None:
-    """Return the path of the label in a tuple if this is a check `intent` with a valid path, else None."""
+    # Return the path of the label in a tuple if this is a check `intent` with a valid path, else None.
     if field_name(check.name) != "intent":
         return None
     written = check.argument if isinstance(check.argument, dict) else {}

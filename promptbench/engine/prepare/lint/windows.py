@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from promptbench.core.diagnostics import Code, Diagnostics, Severity
-from promptbench.core.types import Message, Side
+from promptbench.core.types import Side
 from promptbench.engine.prepare.lint.texts import static_text, texts_of
 from promptbench.engine.prepare.prepared_suite import Variant
 from promptbench.prompts.prompt import MissingVariable, Prompt, Template
@@ -69,19 +69,17 @@ class Windows:
             return
         if not self._fits:
             self._fits = {model: _Fit(window.size()) for model, window in self._windows.items()}
-            known = [fit.window for fit in self._fits.values() if fit.window is not None]
-            self._few = min(known, default=math.inf) * _CLOSE
-        for fit in self._fits.values():
-            self._weigh(fit, case, tokens, messages)
-
-    def _weigh(self, fit: _Fit, case: Case, tokens: int, messages: Sequence[Message]) -> None:
-        if fit.window is None or tokens + self._answer < fit.window * _CLOSE:
-            return
-        fit.cases += 1
+            self._few = (
+                min([fit.window for fit in self._fits.values() if fit.window is not None], default=math.inf) * _CLOSE
+            )
         words = sum(len(message.content.split()) for message in messages)
-        surely = words if words > fit.window else 0
-        if (surely, tokens) > (fit.words, fit.tokens):
-            fit.words, fit.tokens, fit.largest = surely, tokens, case
+        for fit in self._fits.values():
+            if fit.window is None or tokens + self._answer < fit.window * _CLOSE:
+                continue
+            fit.cases += 1
+            surely = words if words > fit.window else 0
+            if (surely, tokens) > (fit.words, fit.tokens):
+                fit.words, fit.tokens, fit.largest = surely, tokens, case
 
     def report(self, found: Diagnostics) -> None:
         """Add one diagnostic per model.
@@ -95,30 +93,22 @@ class Windows:
             if fit.largest is None:
                 continue
             surely = bool(fit.words) and self._variant.side is Side.CANDIDATE
+            size = f"has {fit.words:,} words" if fit.words else f"takes about {fit.tokens:,} tokens"
+            answer = f" and allows {self._answer:,} for the answer" if self._answer and not fit.words else ""
+            more = f"; {fit.cases} cases come near that" if fit.cases > 1 else ""
+            shorter = "shorten it, or lower 'maxOutputTokens'" if self._answer else "shorten it"
             found.add(
                 Code.CONTEXT_WINDOW,
-                self._message(model, fit),
+                f"{self._variant.label} with the case '{fit.largest.name}' {size}{answer}, "
+                f"and {model} takes {fit.window:,} tokens{more}",
                 fit.largest.where.location("vars", key=True),
-                hint=self._hint(model),
+                hint=f"{shorter}; if the model takes more, set '{self._windows[model].setting}'",
                 severity=Severity.ERROR if surely else Severity.WARNING,
             )
 
-    def _message(self, model: str, fit: _Fit) -> str:
-        name = fit.largest.name if fit.largest else ""
-        size = f"has {fit.words:,} words" if fit.words else f"takes about {fit.tokens:,} tokens"
-        answer = f" and allows {self._answer:,} for the answer" if self._answer and not fit.words else ""
-        more = f"; {fit.cases} cases come near that" if fit.cases > 1 else ""
-        subject = f"{self._variant.label} with the case '{name}'"
-        return f"{subject} {size}{answer}, and {model} takes {fit.window:,} tokens{more}"
-
-    def _hint(self, model: str) -> str:
-        setting = self._windows[model].setting
-        shorter = "shorten it, or lower 'maxOutputTokens'" if self._answer else "shorten it"
-        return f"{shorter}; if the model takes more, set '{setting}'"
-
 
 def _longest(prompt: Prompt) -> Callable[[Case], float]:
-    """Return a function for a quick upper bound: each text of a case counts as often as the most used variable."""
+    # Return a function for a quick upper bound: each text of a case counts as often as the most used variable.
     tags = [part for item in prompt.messages if isinstance(item, Template) for part in item.parts]
     uses = Counter(tag.body.split(".")[0] for tag in tags if isinstance(tag, Tag))
     most = max(uses.values(), default=0) + prompt.takes_history

@@ -94,14 +94,14 @@ def test_a_list_in_the_text_that_lacks_what_a_case_expects() -> None:
     assert (item.code, item.severity) == (Code.LABEL_NOT_OFFERED, Severity.WARNING)
     assert item.message == (
         "the case '0: refund' (and another case) expects 'refund' for 'team', "
-        "and triage.prompt lists only 'billing', 'shipping', 'other'"
+        "and triage.prompt names only 'billing', 'shipping', 'other'"
     )
 
 
 def test_a_plain_text_answer_has_no_name() -> None:
     texts = [case(str(n), expect=team) for n, team in enumerate(["billing", "billing", "shipping", "refund"])]
     (message,) = said(linted([variant(LISTED)], texts))
-    assert message == "the case '3' expects 'refund', and triage.prompt lists only 'billing', 'shipping'"
+    assert message == "the case '3' expects 'refund', and triage.prompt names only 'billing', 'shipping'"
 
 
 @pytest.mark.parametrize(
