@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from promptbench.core.errors import ConflictError, EnvironmentFailure, InputError
+from promptbench.store.chain import ledger_of
 from promptbench.store.database import FILE_NAME, Database, storage_errors
 from promptbench.store.mirror import Mirror
 from promptbench.store.names import PRODUCTION, is_prompt_name
@@ -216,17 +217,19 @@ class PromptClient:
             raise EnvironmentFailure(f"{self._path} needs a migration", hint=_BUILD)
         events = database.events(name)
         ahead = bool(set(mirrored) - {event.file_name for event in events})
-        labels, numbers = database.labels(name), database.hashes(name)
+        # Labels and numbers follow from the chain, so rows that somebody edited are never served.
+        database.check_counts()
+        ledger = ledger_of(name, events)
         try:
             if not events:
                 raise InputError(f"prompt {name!r} not found", hint=suggest(name, database.prompts()))
-            tagged = select(name, selector, labels, numbers)
+            tagged = select(name, selector, ledger.labels, ledger.numbers)
         except InputError as error:
             if ahead:
                 raise EnvironmentFailure(_ahead(name), hint=_BUILD) from None
             raise UnknownPrompt(f"{error.message}; {error.hint}" if error.hint else error.message) from None
-        label = selector if selector in labels else None
-        version = database.version(name, tagged)
+        label = selector if selector in ledger.labels else None
+        version = database.version(name, tagged, number=ledger.numbers[tagged])
         return ServedPrompt(
             name=name,
             number=version.number,

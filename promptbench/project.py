@@ -66,6 +66,14 @@ def version_of(source: str) -> tuple[str, Json]:
     return prompt.hash, prompt.content
 
 
+def rejudge(evidence: Json) -> list[str]:
+    """Return how the verdict over the evidence's attempts differs from the recorded one, as `gate.evidence` does."""
+    # Needed only for what the text mirror brings, so that `get` does not pay for the import.
+    from promptbench.gate.evidence import rejudge
+
+    return rejudge(evidence)
+
+
 @dataclass(frozen=True)
 class Selection:
     """What a command is asked to look at. Empty means all, or what the suite says."""
@@ -138,7 +146,7 @@ class Project:
 
     def prompts(self) -> Store:
         """The prompt store; the caller closes it."""
-        return Store.open(self.settings.store, hash_of=version_of)
+        return Store.open(self.settings.store, hash_of=version_of, rejudge=rejudge)
 
     def runs(self) -> RunStore:
         """The run record; the caller closes it."""

@@ -13,23 +13,15 @@ from types import NoneType
 from typing import TYPE_CHECKING
 
 from promptbench.core.canonical import digest, short
+from promptbench.core.errors import ConflictError
 from promptbench.store.names import PRODUCTION, is_label
 
 if TYPE_CHECKING:
     from promptbench.core.types import Json
 
 # `merged` records an event of another branch, `settled` which branch's version has a label after that.
-KINDS = (
-    "adopted",
-    "initial",
-    "promoted",
-    "forced",
-    "rolled_back",
-    "labelled",
-    "retired",
-    "merged",
-    "settled",
-)  # Kinds without evidence, which therefore need a reason.
+KINDS = ("adopted", "initial", "promoted", "forced", "rolled_back", "labelled", "retired", "merged", "settled")
+# Kinds without evidence, which therefore need a reason.
 _UNPROVEN = ("adopted", "forced", "rolled_back", "labelled", "retired")
 
 _FIELDS: dict[str, tuple[type, ...]] = {
@@ -47,6 +39,7 @@ _FIELDS: dict[str, tuple[type, ...]] = {
     "prev": (str, NoneType),
     "hash": (str,),
 }
+TAMPERED = "`promptbench store verify` shows where; move prompts.sqlite away to rebuild it from the text mirror"
 # How often an event may have been merged. Only branches that were merged differently need more than one.
 _MAX_DEPTH = 20
 # Part of an event's summary, which its hash covers: a changed word would make older stores invalid.
@@ -222,6 +215,8 @@ class Ledger:
         # By the hash of an event with evidence, the versions that the evidence may have compared with: the label's
         # previous holder, or production's if another label moved. Empty if only the merged branch knows.
         self.champions: dict[str, tuple[str | None, ...]] = {}
+        # The event that last moved or removed each label; of a retirement of all labels, under None.
+        self.moves: dict[str | None, LabelEvent] = {}
         self._holders: dict[str, str] = {}
         self._stacks: dict[str, list[str]] = {}
         self._held: dict[str, set[str]] = {}
@@ -356,8 +351,10 @@ class Ledger:
                 self.numbers.setdefault(event.to_hash, len(self.numbers) + 1)
                 self._held.setdefault(event.origin.label or "", set()).add(event.to_hash)
             return
+        self.moves[event.label] = event
         if event.to_hash is None:
             for label in [event.label] if event.label else list(self._holders):
+                self.moves[label] = event
                 self._holders.pop(label, None)
             return
         assert event.label is not None
@@ -372,3 +369,11 @@ class Ledger:
             stack.append(event.to_hash)
         self._held.setdefault(event.label, set()).add(event.to_hash)
         self._holders[event.label] = event.to_hash
+
+
+def ledger_of(prompt: str, events: Iterable[LabelEvent]) -> Ledger:
+    """Return the state after the database's events. Raise ConflictError if they are not a valid chain."""
+    try:
+        return Ledger(prompt, events)
+    except ValueError as error:
+        raise ConflictError(f"{prompt}: its history in the database is invalid: {error}", hint=TAMPERED) from error

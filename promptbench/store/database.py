@@ -11,10 +11,10 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from promptbench.core.canonical import canonical, digest_text, lf, short
+from promptbench.core.canonical import canonical, digest_text, lf, parse_json, short
 from promptbench.core.errors import ConflictError, EnvironmentFailure
 from promptbench.store import migrations, prompts_schema
-from promptbench.store.chain import LabelEvent, Version, event_file_name
+from promptbench.store.chain import TAMPERED, LabelEvent, Version, event_file_name
 
 if TYPE_CHECKING:
     from promptbench.core.types import Json
@@ -236,10 +236,10 @@ class Database:
         rows = self.connection.execute("SELECT hash, number FROM version WHERE prompt = ? ORDER BY number", [prompt])
         return {row[0]: row[1] for row in rows}
 
-    def version(self, prompt: str, tagged: str) -> Version:
+    def version(self, prompt: str, tagged: str, *, number: int | None = None) -> Version:
         """Return a version. Raise ConflictError if its row was edited or its text is missing."""
         row = self.connection.execute(f"{_VERSION} WHERE prompt = ? AND version.hash = ?", [prompt, tagged]).fetchone()
-        if row is None:
+        if row is None or number not in (None, row[1]):
             raise self._tampered(f"{prompt}: version {short(tagged)}")
         return self._checked(row)
 
@@ -253,9 +253,12 @@ class Database:
         row = self.connection.execute("SELECT body FROM evidence WHERE hash = ?", [tagged]).fetchone()
         if row is None:
             return None
-        if digest_text(row[0]) != tagged:
-            raise self._tampered(f"evidence {short(tagged)}")
-        return json.loads(row[0])
+        try:
+            if digest_text(row[0]) == tagged:
+                return parse_json(row[0])
+        except ValueError:
+            pass
+        raise self._tampered(f"evidence {short(tagged)}")
 
     def add_version(self, version: Version) -> None:
         """Insert a version and its texts, unless it exists."""
@@ -296,6 +299,16 @@ class Database:
         query = "SELECT user_version, (SELECT count(*) FROM event) FROM pragma_user_version"
         written, present = self.connection.execute(query).fetchone()
         return int(written), int(present)
+
+    def check_counts(self) -> None:
+        """Raise ConflictError if another program added events."""
+        written, present = self.counts()
+        if written and present > written:
+            raise ConflictError(
+                f"the database holds {present} events, {written} of them written by promptbench: "
+                "another program added the rest",
+                hint=TAMPERED,
+            )
 
     def _count(self, more: int) -> None:
         # In the file's header, which no INSERT or DELETE of another program changes.

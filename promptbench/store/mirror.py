@@ -17,7 +17,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from promptbench.core.canonical import digest, lf
+from promptbench.core.canonical import digest, lf, parse_json
 from promptbench.core.errors import ConflictError
 from promptbench.store.chain import LabelEvent, Version
 from promptbench.store.names import is_prompt_name
@@ -68,7 +68,7 @@ class Mirror:
         """Read an event. Raise ConflictError if its file is missing, edited, or does not match its name."""
         path = self.event_path(prompt, name)
         try:
-            event = LabelEvent.from_dict(_parse(_read(path)))
+            event = LabelEvent.from_dict(parse_json(_read(path)))
         except ValueError as error:
             raise edited(path, str(error)) from error
         if event.hash != event.digest() or event.file_name != name or event.prompt != prompt:
@@ -83,7 +83,7 @@ class Mirror:
         """Read evidence. Raise ConflictError if its file is missing, edited, or does not match its name."""
         path = self.evidence_path(prompt, tagged)
         try:
-            body = _parse(_read(path))
+            body = parse_json(_read(path))
             actual = digest(body)
         except (ValueError, RecursionError) as error:
             raise edited(path, str(error)) from error
@@ -214,16 +214,6 @@ def _read(path: Path) -> str:
             f"{path} is missing",
             hint="restore it with git; other files of the prompt's history refer to it",
         ) from error
-
-
-def _parse(text: str) -> Json:
-    def refuse(word: str) -> Json:
-        raise ValueError(f"{word} is not JSON")
-
-    try:
-        return json.loads(text, parse_constant=refuse)
-    except RecursionError as error:
-        raise ValueError("nested too deeply") from error
 
 
 def _write(path: Path, text: str) -> None:

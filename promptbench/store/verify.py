@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,7 +15,7 @@ from promptbench.store.chain import LabelEvent, Ledger
 from promptbench.store.database import Database
 from promptbench.store.mirror import Mirror
 from promptbench.store.names import is_prompt_name
-from promptbench.store.proof import Proof
+from promptbench.store.proof import objection
 from promptbench.store.sync import Sync, SyncState, shown
 
 _REBUILD = "move prompts.sqlite away and run any command: it is rebuilt from the text mirror"
@@ -153,8 +153,8 @@ def _history(sync: Sync, prompt: str) -> Iterator[StoreFinding]:
         yield from _outcome(database, ledger)
     yield from _versions(sync, prompt, events)
     for event in events:
-        if objection := _proof(database, event, ledger.champions.get(event.hash, ())):
-            yield StoreFinding(prompt, "evidence", f"event {event.sequence} ({event.kind}): {objection}", _REBUILD)
+        if event.hash in ledger.champions and (why := _proof(sync, event, ledger)):
+            yield StoreFinding(prompt, "evidence", f"event {event.sequence} ({event.kind}): {why}", _REBUILD)
 
 
 def _outcome(database: Database, ledger: Ledger) -> Iterator[StoreFinding]:
@@ -193,20 +193,16 @@ def _versions(sync: Sync, prompt: str, events: list[LabelEvent]) -> Iterator[Sto
             yield StoreFinding(prompt, "version", f"{name} was not created at {version.created}", _REBUILD)
 
 
-def _proof(database: Database, event: LabelEvent, champions: Sequence[str | None]) -> str | None:
-    if event.evidence is None:
-        return None
+def _proof(sync: Sync, event: LabelEvent, ledger: Ledger) -> str | None:
+    tagged = str(event.evidence)
     try:
-        evidence = database.evidence(event.evidence)
-        if evidence is None:
-            return f"its evidence {short(event.evidence)} is missing"
-        claim = event.origin
-        if claim.kind == "forced":
-            return None
-        objection = Proof.read(evidence).objection(claim.prompt, claim.to_hash, champions)
+        evidence = sync.database.evidence(tagged)
     except (ValueError, ConflictError) as error:
         return f"its evidence is unreadable: {error}"
-    return f"its evidence does not prove it: {objection}" if objection else None
+    if evidence is None:
+        return f"its evidence {short(tagged)} is missing"
+    why = objection(event, evidence, ledger, sync.rejudge)
+    return f"its evidence does not prove it: {why}" if why else None
 
 
 def _synchronized(sync: Sync, prompt: str) -> Iterator[StoreFinding]:
@@ -244,7 +240,7 @@ def _rebuilt(sync: Sync, prompt: str) -> Iterator[StoreFinding]:
     """Yield the problems of a prompt's files if the database is rebuilt from them."""
     memory = Database.memory()
     try:
-        trial = Sync(memory, sync.mirror, sync.hash_of)
+        trial = Sync(memory, sync.mirror, sync.hash_of, sync.rejudge)
         try:
             trial.synchronize(prompt)
         except ConflictError as error:

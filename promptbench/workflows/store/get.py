@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from promptbench.core.errors import InputError
 from promptbench.core.types import Json, Message, ModelRef, ProviderFailure, Request
-from promptbench.project import PRODUCTION, Project, stored_prompt
+from promptbench.project import Project, stored_prompt
 from promptbench.prompts.prompt import Prompt, WrongVariables
 from promptbench.store.chain import Version
 from promptbench.store.proof import ProvenModel
@@ -66,11 +66,7 @@ class FetchedPrompt:
 
 def fetch(project: Project, reference: str) -> FetchedPrompt:
     """Return the version for a reference. Raise InputError if it is not found."""
-    _, at, selector = reference.partition("@")
     with project.prompts() as store:
-        version = store.get(reference)
-        named = selector if at else PRODUCTION
-        label = named if named in store.labels(version.prompt) else None
-        models = store.proven(version, label)
+        version, label, models = store.fetch(reference)
     # From the source: the content has its keys sorted, and models answer in the order of a schema's.
     return FetchedPrompt(version, label, models, stored_prompt(version.source))
