@@ -68,7 +68,7 @@ def merge(
     prompts: Annotated[list[str] | None, typer.Argument(metavar="[PROMPT]…", help="All by default.")] = None,
     keep: Annotated[
         list[str] | None,
-        typer.Option("--keep", metavar="ours|theirs|VERSION", help="What keeps the label; LABEL=… for one of several."),
+        typer.Option("--keep", metavar="ours|theirs|VERSION", help="What keeps the label: a version in a fresh clone; LABEL=… for one."),
     ] = None,
     as_json: AsJson = False,
 ) -> int:

@@ -121,7 +121,7 @@ def objection(event: LabelEvent, evidence: Json, ledger: Ledger, rejudge: Rejudg
         return f"it judged {proof.candidate}"
     if champions and proof.champion not in champions:
         return f"it compared with {proof.champion}"
-    return "; ".join(differences) or None
+    return next(iter(differences), None)
 
 
 def check_proof(ledger: Ledger, evidence: Json, label: str, candidate: str) -> None:

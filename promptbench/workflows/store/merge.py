@@ -50,14 +50,16 @@ class LabelConflict:
         ]
         if len(found) == 1:
             return found[0].hash
-        words = " or ".join(claim.word for claim in self.claims)
         where = f"{self.label} of {self.prompt}"
-        if found:
-            raise InputError(f"'{choice}' is ambiguous for {where}", hint=f"choose {words}")
+        problem = f"'{choice}' is ambiguous for {where}" if found else f"no branch has {where} at '{choice}'"
         if choice in (OURS, THEIRS):
-            what = f"'{choice}' does not apply to {where}: this machine's database has none of the branches alone"
-            raise InputError(what, hint=f"choose {words}")
-        raise InputError(f"no branch has {where} at '{choice}'", hint=f"choose {words}")
+            problem = f"'{choice}' is unknown for {where}: this clone's database has none of the branches alone"
+        raise InputError(problem, hint=self.choices())
+
+    def choices(self) -> str:
+        """Return the options that choose, each with how the version came to have the label."""
+        words = (f"--keep {self.label}={claim.word} ({claim.origin})" for claim in self.claims)
+        return f"choose which one stays: {' or '.join(words)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +133,9 @@ def _chosen(
     if choice is None and ask is not None:
         choice = ask(contest)
     if choice is None:
-        words = " or ".join(f"--keep {contest.label}={claim.word}" for claim in contest.claims)
         raise InputError(
             f"the branches of {contest.prompt} have {contest.label} at different versions, and nobody can be asked",
-            hint=f"choose which one stays: {words}",
+            hint=contest.choices(),
         )
     return contest.answer(choice)
 
