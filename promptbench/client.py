@@ -30,9 +30,8 @@ from promptbench.core.errors import ConflictError, EnvironmentFailure, InputErro
 from promptbench.store.chain import ledger_of
 from promptbench.store.database import FILE_NAME, Database, storage_errors
 from promptbench.store.mirror import Mirror
-from promptbench.store.names import PRODUCTION, is_prompt_name
+from promptbench.store.names import PRODUCTION, is_prompt_name, select, suggest
 from promptbench.store.proof import ProvenModel, proof_of, proven_models
-from promptbench.store.references import select, suggest
 
 if TYPE_CHECKING:
     from promptbench.prompts.prompt import Prompt as Engine
@@ -205,7 +204,7 @@ class PromptClient:
             if not self._path.is_file():
                 what = "has a text mirror but no database" if self._mirror.prompts() else "not found"
                 raise EnvironmentFailure(f"prompt store {self._path.parent} {what}", hint=_BUILD)
-            database = Database.reading(self._path, timeout=self._timeout)
+            database = Database.open(self._path, timeout=self._timeout, mode="ro")
             try:
                 with database.snapshot():
                     return self._select(database, mirrored, name, selector if at else PRODUCTION)

@@ -131,31 +131,22 @@ class Database:
         connection.execute("PRAGMA recursive_triggers = ON")
 
     @classmethod
-    def open(cls, path: Path, *, timeout: float, create: bool = False) -> Database:
-        """Open a file; writers wait `timeout` seconds for each other. Migrations may be pending afterwards."""
-        address = f"{path.absolute().as_uri()}?mode={'rwc' if create else 'rw'}"
+    def open(cls, path: Path, *, timeout: float, mode: str = "rw") -> Database:
+        """Open a file; writers wait `timeout` seconds for each other. Migrations may be pending afterwards.
+
+        `mode` is SQLite's: `rwc` creates the file, `ro` changes nothing.
+        """
+        address = f"{path.absolute().as_uri()}?mode={mode}"
         connection = sqlite3.connect(address, uri=True, timeout=timeout, isolation_level=None)
         try:
             database = cls(connection, path)
             # Somebody may have switched the file to WAL, which loses data in many SQLite versions.
-            if connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
+            if mode != "ro" and connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
                 connection.execute("PRAGMA journal_mode = DELETE")
         except BaseException:
             connection.close()
             raise
         return database
-
-    @classmethod
-    def reading(cls, path: Path, *, timeout: float) -> Database:
-        """Open an existing file read-only: nothing is created, changed or migrated."""
-        connection = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=timeout, isolation_level=None
-        )
-        try:
-            return cls(connection, path)
-        except BaseException:
-            connection.close()
-            raise
 
     @classmethod
     def memory(cls) -> Database:
@@ -205,10 +196,6 @@ class Database:
         )
         return [row[0] for row in rows]
 
-    def knows(self, prompt: str) -> bool:
-        """Return True if the prompt has events."""
-        return self.connection.execute("SELECT 1 FROM event WHERE prompt = ? LIMIT 1", [prompt]).fetchone() is not None
-
     def event_names(self, prompt: str) -> list[str]:
         """Return the mirror's file names of the prompt's events, oldest first."""
         rows = self.connection.execute(
@@ -241,12 +228,10 @@ class Database:
         row = self.connection.execute(f"{_VERSION} WHERE prompt = ? AND version.hash = ?", [prompt, tagged]).fetchone()
         if row is None or number not in (None, row[1]):
             raise self._tampered(f"{prompt}: version {short(tagged)}")
-        return self._checked(row)
-
-    def versions(self, prompt: str) -> list[Version]:
-        """Return all versions, oldest first. Raise ConflictError as `version` does."""
-        rows = self.connection.execute(f"{_VERSION} WHERE prompt = ? ORDER BY number", [prompt])
-        return [self._checked(row) for row in rows]
+        _, known, _, source, content, created, source_hash = row
+        if source is None or content is None or (digest_text(source), digest_text(content)) != (source_hash, tagged):
+            raise self._tampered(f"{prompt}: the text of version {known}")
+        return Version(prompt, known, tagged, source, json.loads(content), created)
 
     def evidence(self, tagged: str) -> Json | None:
         """Return an evidence document, or None. Raise ConflictError if its row was edited."""
@@ -337,12 +322,6 @@ class Database:
             "INSERT INTO blob SELECT ?1, ?2 WHERE NOT EXISTS (SELECT 1 FROM blob WHERE hash = ?1)", [tagged, text]
         )
         return tagged
-
-    def _checked(self, row: tuple[str, int, str, str | None, str | None, str, str]) -> Version:
-        prompt, number, tagged, source, content, created, source_hash = row
-        if source is None or content is None or (digest_text(source), digest_text(content)) != (source_hash, tagged):
-            raise self._tampered(f"{prompt}: the text of version {number}")
-        return Version(prompt, number, tagged, source, json.loads(content), created)
 
     def _tampered(self, what: str) -> ConflictError:
         return ConflictError(

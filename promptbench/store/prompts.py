@@ -18,7 +18,6 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple
 
 from promptbench.core.canonical import digest_text, lf
 from promptbench.core.errors import EnvironmentFailure, InputError
@@ -28,7 +27,15 @@ from promptbench.store.chain import LabelEvent, Ledger, Version, ledger_of
 from promptbench.store.database import FILE_NAME, Database, storage_errors
 from promptbench.store.merge import Fork, answered
 from promptbench.store.mirror import Mirror
-from promptbench.store.names import PRODUCTION, check_label, check_prompt_name, is_prompt_name
+from promptbench.store.names import (
+    PRODUCTION,
+    check_label,
+    check_prompt_name,
+    is_prompt_name,
+    select,
+    selector_of,
+    suggest,
+)
 from promptbench.store.proof import (
     AlreadyDone,
     NotProven,
@@ -42,19 +49,12 @@ from promptbench.store.proof import (
     proof_of,
     proven_models,
 )
-from promptbench.store.references import select, selector_of, suggest
 from promptbench.store.sync import HashOf, Sync, SyncState
 from promptbench.store.verify import StoreFinding, findings, notes
 
 __all__ = ["AlreadyDone", "Fork", "HashOf", "LabelEvent", "NotProven", "Store", "StoreFinding", "Version"]
 
 _HEX = re.compile(r"[0-9a-f]{6,64}")
-
-
-class _Candidate(NamedTuple):
-    hash: str
-    source: str
-    content: Json
 
 
 class Store:
@@ -366,17 +366,17 @@ class Store:
 
     def _reader(self) -> Database:
         if self._path.exists():
-            return self._file(create=False)
+            return self._file("rw")
         if self._mirror.prompts():
             # A read-only checkout can still be read.
             with suppress(sqlite3.OperationalError, OSError):
-                return self._file(create=True)
+                return self._file("rwc")
         return Database.memory()
 
-    def _file(self, *, create: bool) -> Database:
-        if create:
+    def _file(self, mode: str) -> Database:
+        if mode == "rwc":
             self._folder.mkdir(parents=True, exist_ok=True)
-        database = Database.open(self._path, timeout=self._timeout, create=create)
+        database = Database.open(self._path, timeout=self._timeout, mode=mode)
         try:
             if database.pending():
                 with database.transaction():
@@ -414,7 +414,7 @@ class Store:
 
     def _check_known(self, prompt: str) -> None:
         with storage_errors(self._path):
-            if is_prompt_name(prompt) and (self._database.knows(prompt) or self._mirror.event_names(prompt)):
+            if is_prompt_name(prompt) and (self._database.event_names(prompt) or self._mirror.event_names(prompt)):
                 return
         empty = "the store is empty: `promptbench adopt PROMPT --reason …` records what is in production today"
         raise InputError(f"prompt {prompt!r} not found", hint=suggest(prompt, self.prompts()) or empty)
@@ -435,7 +435,7 @@ class Store:
 
     def _make_file(self) -> None:
         if self._database.path is None:
-            database = self._file(create=True)
+            database = self._file("rwc")
             self._database.close()
             self._use(database)
 
@@ -449,7 +449,7 @@ class Store:
                 hint=f"make {self._mirror.folder} writable; the next command completes it",
             ) from error
 
-    def _candidate(self, prompt: str, label: str, source: str) -> _Candidate:
+    def _candidate(self, prompt: str, label: str, source: str) -> Version:
         check_prompt_name(prompt)
         check_label(label)
         source = lf(source)
@@ -458,21 +458,21 @@ class Store:
             version, content = self._hash_of(source)
         except ValueError as error:
             raise InputError(f"the text of {prompt} is not a prompt: {error}") from error
-        return _Candidate(version, source, content)
+        return Version(prompt, 0, version, source, content, "")
 
     def _append(
         self,
         ledger: Ledger,
         kind: str,
         label: str | None,
-        target: _Candidate | str | None,
+        target: Version | str | None,
         *,
         body: str | None = None,
         actor: str,
         reason: str | None,
     ) -> LabelEvent:
         at = self._clock().astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        to_hash = target.hash if isinstance(target, _Candidate) else target
+        to_hash = target.hash if isinstance(target, Version) else target
         number = ledger.number_for(to_hash) if to_hash else None
         event = LabelEvent(
             prompt=ledger.prompt,
@@ -490,10 +490,8 @@ class Store:
         )
         event = replace(event, summary=ledger.summary(event)).sealed()
         ledger.add(event)
-        if isinstance(target, _Candidate) and number is not None:
-            self._database.add_version(
-                Version(ledger.prompt, number, target.hash, target.source, target.content, created=at)
-            )
+        if isinstance(target, Version) and number is not None:
+            self._database.add_version(replace(target, number=number, created=at))
         if event.evidence is not None and body is not None:
             self._database.add_evidence(event.evidence, body)
         self._database.add_event(event)

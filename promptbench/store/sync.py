@@ -123,8 +123,8 @@ class Sync:
         Raises:
             ConflictError: a version's or an event's file was edited.
         """
-        for version in self.database.versions(prompt):
-            self.mirror.write_version(version)
+        for tagged in self.database.hashes(prompt):
+            self.mirror.write_version(self.database.version(prompt, tagged))
         for name in self.mirror.event_names(prompt):
             self.mirror.read_event(prompt, name)
 

@@ -169,7 +169,7 @@ sys.exit(run(sys.argv[1:]))
 
 def killed(project: ProjectFolder, *command: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", KILLED, *command], cwd=project.root, env=os.environ, capture_output=True, timeout=60
+        [sys.executable, "-c", KILLED, *command], check=False, cwd=project.root, capture_output=True, timeout=60
     )
     assert done.returncode == -signal.SIGKILL, done.stderr
 
