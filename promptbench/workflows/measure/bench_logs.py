@@ -18,8 +18,7 @@ from promptbench.ingest.files.unknown_log import describe_unknown
 from promptbench.workflows.logs.log_files import OpenedLog, UnreadableLog, find_logs
 from promptbench.workflows.measure.advice import advise, costs
 from promptbench.workflows.measure.bench_report import Accuracy, MeasuredModel, MeasurementReport
-from promptbench.workflows.measure.measured_calls import common_notes
-from promptbench.workflows.measure.summary import contrasts, rate, summed
+from promptbench.workflows.measure.measured_calls import common_notes, contrasts, rate, summed
 
 _NAMED = 3
 
@@ -60,6 +59,7 @@ def measured_in_logs(
     guessed = [model for model, mine in priced.items() if mine is not calls[model]]
     at_list = [f"the cost of {', '.join(guessed)} is at today's list price, for the logged tokens"]
     total = sum(map(len, calls.values()))
+    where = ", ".join(names) if len(names) <= _NAMED else f"{len(names)} files"
     left_out = [f"{number_of(len(bad), 'record')} left out; the first, {bad[0].place}: {bad[0].reason}"] if bad else []
     return MeasurementReport(
         name="",
@@ -67,7 +67,7 @@ def measured_in_logs(
         suite="",
         prompt="",
         version="",
-        about=f"{number_of(total, 'logged call')} in {_listed(names)}",
+        about=f"{number_of(total, 'logged call')} in {where}",
         how="latencies are from the log; no model was called",
         complete=True,
         models=models,
@@ -77,10 +77,6 @@ def measured_in_logs(
         notes=[*left_out, *(at_list if guessed else []), *common_notes(models)],
         per_month=per_month,
     )
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names) if len(names) <= _NAMED else f"{len(names)} files"
 
 
 def _records(found: OpenedLog) -> Iterator[LoggedCall | BadRecord]:

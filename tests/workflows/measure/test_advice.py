@@ -7,8 +7,9 @@ import pytest
 from promptbench.core.measured import MeasuredCall
 from promptbench.core.types import Usage
 from promptbench.workflows.measure.advice import advise, beside_own, costs
-from promptbench.workflows.measure.bench_report import Accuracy, Costs, Figure, MeasuredModel
-from promptbench.workflows.measure.summary import rate, spread
+from promptbench.stats.quantiles import Interval
+from promptbench.workflows.measure.bench_report import Accuracy, Costs, MeasuredModel
+from promptbench.workflows.measure.measured_calls import rate, spread
 
 
 def model(name: str, ms: float, cost: float | None, right: int | None = None, *, own: bool = False) -> MeasuredModel:
@@ -18,7 +19,7 @@ def model(name: str, ms: float, cost: float | None, right: int | None = None, *,
         uses_prompt=not own,
         calls=50,
         answered=50,
-        errored=Figure(0.0, 0.0, 0.1),
+        errored=Interval(0.0, 0.0, 0.1),
         retried=None,
         errors={},
         latency=spread([ms] * 50),
