@@ -478,10 +478,3 @@ def test_what_others_wrote_into_the_history_is_nothing_that_a_terminal_obeys(pro
         assert "\x1b" not in project.run("prompts", *words).out
     assert "\x1b" not in project.run("get", "triage@\x1b[31m").err
     assert project.run("get", "triage").out == "\x1b[2J{{message}}\n", "a program gets it as it is"
-
-
-@pytest.mark.parametrize("arguments", [("export", "out", "triage"), ("import", "out", "--json")])
-def test_removed_commands_name_the_replacement(project: ProjectFolder, arguments: tuple[str, ...]) -> None:
-    ended = project.run("store", *arguments)
-    assert ended.code == 2
-    assert "prompt_store/text/PROMPT" in ended.err

@@ -6,8 +6,8 @@ import pytest
 
 from promptbench.core.measured import MeasuredCall
 from promptbench.core.types import Usage
-from promptbench.workflows.measure.advice import advise, beside_own, costs
 from promptbench.stats.quantiles import Interval
+from promptbench.workflows.measure.advice import advise, beside_own, costs
 from promptbench.workflows.measure.bench_report import Accuracy, Costs, MeasuredModel
 from promptbench.workflows.measure.measured_calls import rate, spread
 
