@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
+from typing import NamedTuple
 
 from promptbench.checks import _agreement
 from promptbench.checks._agreement import Agreement
@@ -15,7 +16,8 @@ from promptbench.core.diagnostics import Code, Diagnostics, did_you_mean
 from promptbench.core.errors import EnvironmentFailure, InputError, Interrupted
 from promptbench.core.events import Listener
 from promptbench.core.protocols import JudgedCheck, Subject
-from promptbench.core.types import Answer, Request, Score
+from promptbench.core.types import Answer, Request
+from promptbench.core.words import number_of
 from promptbench.engine.prepare.prepared_suite import PreparedSuite
 from promptbench.engine.runner import CallPlan, Engine
 from promptbench.gateway import Reply
@@ -48,18 +50,13 @@ class Agreed:
     file: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Item:
-    """A labelled answer."""
-
+class _Item(NamedTuple):
     subject: Subject
     passed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Call:
-    """A judge's answer, and what it took now."""
-
+class _Call(NamedTuple):
+    # `calls` and `cost` are those made now.
     judge: str
     answer: Answer
     calls: int = 0
@@ -93,7 +90,13 @@ def agree(
         found = Diagnostics()
         rows = read_labelled(labels, project.shown(labels), found)
         items = _items(prepared, rows, cache(partial(_recorded_texts, runs, prepared, run)), found)
-        _refuse(found, items)
+        if found.errors:
+            raise InputError(f"{number_of(len(found.errors), 'error')} in the labels", diagnostics=found)
+        if len({item.passed for item in items}) < 2:
+            raise InputError(
+                "all labels are the same, so agreement cannot be distinguished from chance",
+                hint="label answers that pass and answers that fail",
+            )
         check = check.without_agreement()
         answers = _answers(project, prepared, runs, check, items, again, spending or Spending(), listen)
         agreement = _agreement_of(prepared, check, items, answers)
@@ -103,14 +106,14 @@ def agree(
             raise InputError(f"the agreement cannot be written: {error}") from None
         [prepared], _ = project.assemble(Selection(paths=(suite,)), store=store, runs=runs)
     proven = next(item for item in prepared.judged_checks if item.identity == check.identity)
-    calls = answers.values()
+    costs = [call.cost for call in answers.values()]
     return Agreed(
         agreement,
         proven.counts,
         proven.standing,
         len(answers),
-        sum(call.calls for call in calls),
-        None if any(call.cost is None for call in calls) else sum(call.cost or 0.0 for call in calls),
+        sum(call.calls for call in answers.values()),
+        None if None in costs else sum(cost or 0.0 for cost in costs),
         project.shown(file),
     )
 
@@ -124,9 +127,14 @@ def write_sheet(project: Project, suite: Path, file: Path, *, run: str | None = 
         [prepared, *_], _ = project.assemble(Selection(paths=(suite,)), store=store, runs=runs)
         recorded = _recorded_texts(runs, prepared, run)
         texts = [(case, *item) for case, found in recorded.items() for item in found.items()]
-        chosen = {(case, text) for case, text, _ in sorted(texts, key=_shuffled)[:_SHEET_ROWS]}
+        shuffled = sorted(((case, text) for case, text, _ in texts), key=lambda item: digest([*item]))
+        chosen = set(shuffled[:_SHEET_ROWS])
+        inputs = {
+            case: "\n".join(f"{name}: {value}" for name, value in prepared.cases[case].variables.items())
+            for case in recorded
+        }
         rows = [
-            {"case": case, "model": models[0], "input": _input(prepared, case), "answer": text}
+            {"case": case, "model": models[0], "input": inputs[case], "answer": text}
             for case, text, models in texts
             if (case, text) in chosen
         ]
@@ -138,14 +146,6 @@ def write_sheet(project: Project, suite: Path, file: Path, *, run: str | None = 
     except OSError as error:
         raise InputError(f"{file} cannot be written: {error.strerror}") from None
     return len(rows), len(texts)
-
-
-def _shuffled(item: tuple[str, str, list[str]]) -> str:
-    return digest([item[0], item[1]])
-
-
-def _input(prepared: PreparedSuite, case: str) -> str:
-    return "\n".join(f"{name}: {value}" for name, value in prepared.cases[case].variables.items())
 
 
 def _chosen(prepared: PreparedSuite, criterion: str | None) -> JudgedCheck:
@@ -196,12 +196,9 @@ def _items(
                 Code.BAD_VALUE, message, row.location("label"), hint="agree on one, or leave it out", related=related
             )
         variables = prepared.cases[row.case].variables
-        items.setdefault(key, (_Item(_subject(prepared, text, variables), row.passed), row))
+        subject = Subject(text, partial(prepared.ladder.read, text), prepared.accept, variables)
+        items.setdefault(key, (_Item(subject, row.passed), row))
     return [item for item, _ in items.values()]
-
-
-def _subject(prepared: PreparedSuite, text: str, variables: Mapping[str, object]) -> Subject:
-    return Subject(text, lambda: prepared.ladder.read(text), prepared.accept, variables)
 
 
 def _only_text(row: Labelled, recorded: Callable[[], _Texts], found: Diagnostics) -> str | None:
@@ -215,17 +212,6 @@ def _only_text(row: Labelled, recorded: Callable[[], _Texts], found: Diagnostics
     hint = "write the answer itself into the column 'answer', or its model into 'model'"
     found.add(Code.BAD_VALUE, message, row.location("case"), hint=hint)
     return None
-
-
-def _refuse(found: Diagnostics, items: Sequence[_Item]) -> None:
-    if found.errors:
-        count = len(found.errors)
-        raise InputError(f"{count} {'error' if count == 1 else 'errors'} in the labels", diagnostics=found)
-    if len({item.passed for item in items}) < 2:
-        raise InputError(
-            "all labels are the same, so agreement cannot be distinguished from chance",
-            hint="label answers that pass and answers that fail",
-        )
 
 
 class _JudgeCalls:
@@ -305,7 +291,10 @@ def _agreement_of(
     prepared: PreparedSuite, check: JudgedCheck, items: Sequence[_Item], answers: Mapping[str, _Call]
 ) -> Agreement:
     """Raise EnvironmentFailure if too many answers have no verdict, or a judge is not one model."""
-    pairs = [(item, _score(prepared, check, item, answers)) for item in items]
+    pairs = []
+    for item in items:
+        keys = [digest(prepared.as_asked(request).as_dict()) for request in check.requests(item.subject)]
+        pairs.append((item, check.conclude(item.subject, [answers[key].answer for key in keys])))
     judged = [(item, score) for item, score in pairs if not score.errored]
     missing = len(pairs) - len(judged)
     if missing > max(1, _MOST_WITHOUT_VERDICT * len(pairs)):
@@ -334,8 +323,3 @@ def _agreement_of(
         judge_length=point_biserial(judge_says, lengths),
         human_length=point_biserial(human, lengths),
     )
-
-
-def _score(prepared: PreparedSuite, check: JudgedCheck, item: _Item, answers: Mapping[str, _Call]) -> Score:
-    keys = [digest(prepared.as_asked(question).as_dict()) for question in check.requests(item.subject)]
-    return check.conclude(item.subject, [answers[key].answer for key in keys])

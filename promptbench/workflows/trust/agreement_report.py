@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from promptbench.core.errors import Exit
-from promptbench.core.types import Json
 from promptbench.core.words import number_of
 from promptbench.report.document import Document, Report, Section, TableBlock, TableColumn, Text
 from promptbench.report.words import money
@@ -29,7 +28,10 @@ def agreement_report(found: Agreed) -> Report:
     if kappa := agreement.kappa:
         interval = f"95 % interval {kappa.low:.2f} to {kappa.high:.2f}"
         lines.append(f"kappa {kappa.value:.2f} ({interval}) over {number_of(counts.total, 'labelled answer')}")
-    lengths = f"judge {_signed(agreement.judge_length)}, people {_signed(agreement.human_length)}"
+    lengths = ", ".join(
+        f"{who} unknown" if value is None else f"{who} {value:+.2f}"
+        for who, value in (("judge", agreement.judge_length), ("people", agreement.human_length))
+    )
     lines.append(f"correlation of pass with the answer's length: {lengths}")
     recorded = found.questions - found.calls
     lacks = f", {agreement.without_verdict} answers without verdict" if agreement.without_verdict else ""
@@ -40,13 +42,6 @@ def agreement_report(found: Agreed) -> Report:
     verdict = f"the check {state} ({found.standing}); recorded in {found.file}"
     sections = [Section([table, *map(Text, lines)])]
     document = Document(f"{agreement.rubric}: judged by {judges}", sections, verdict)
-    return Report("agree", document, lambda: _data(found), exit=Exit.YES if found.counts else Exit.NO)
-
-
-def _data(found: Agreed) -> dict[str, Json]:
     rest = {key: value for key, value in asdict(found).items() if key != "agreement"}
-    return {**found.agreement.as_dict(), **rest}
-
-
-def _signed(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:+.2f}"
+    data = {**found.agreement.as_dict(), **rest}
+    return Report("agree", document, lambda: data, exit=Exit.YES if found.counts else Exit.NO)
