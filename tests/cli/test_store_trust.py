@@ -18,6 +18,7 @@ from promptbench.client import PromptClient
 from promptbench.core.canonical import digest
 from promptbench.store.chain import LabelEvent
 from promptbench.store.mirror import event_text, evidence_text
+from tests.docs.verifier import check_store
 from tests.helpers.project import V1, V2, ProjectFolder
 
 OTHER = "suites/triage/other.prompt"
@@ -256,3 +257,15 @@ def test_merge_in_a_fresh_clone(project: ProjectFolder, tmp_path: Path) -> None:
     ended = project.run("store", "merge", "--keep", choices[1])
     assert ended.code == 0, ended.err
     assert project.run("store", "verify").code == 0
+
+
+def test_another_program_can_check_it(project: ProjectFolder) -> None:
+    project.adopt()
+    assert project.run("run", "--promote").code == 0
+    assert project.run("rollback", "triage", "--reason", "worse").code == 0
+    store = project.root / "prompt_store"
+    assert check_store(store)["triage"]["production"] == project.run("get", "triage", "--json").data["hash"]
+    [proof] = store.glob("text/triage/evidence/*.json")
+    proof.write_text(proof.read_text(encoding="utf-8").replace('"passed"', '"failed"', 1), encoding="utf-8")
+    with pytest.raises(AssertionError, match="does not match the name"):
+        check_store(store)
