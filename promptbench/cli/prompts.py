@@ -20,7 +20,6 @@ prompts = typer.Typer(help="List, show and compare the prompts in the store, and
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command group."""
     app.add_typer(prompts, name="prompts")
 
 

@@ -23,7 +23,6 @@ store = typer.Typer(help="Look after the prompt store.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command group."""
     app.add_typer(store, name="store")
 
 

@@ -189,7 +189,6 @@ def _alone(
 
 
 def _requests(prepared: PreparedSuite, model: PreparedModel, options: MeasureOptions) -> ModelRequests:
-    """Return the requests to a model, in a shuffled order that is the same for all models."""
     cases = list(islice(prepared.cases, options.calls))
     Random(options.seed).shuffle(cases)
     variant = prepared.candidates[0] if model.uses_prompt else None

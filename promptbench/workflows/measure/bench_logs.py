@@ -115,7 +115,6 @@ def _measured(call: LoggedCall, file: str, known: Mapping[str, Sequence[Measured
 
 
 def _priced(model: str, calls: list[MeasuredCall]) -> list[MeasuredCall]:
-    """Return the calls with the costs of the price list, if none is logged and the tokens are known."""
     if any(call.cost is not None for call in calls) or not any(call.usage for call in calls):
         return calls
     price = listed(model)

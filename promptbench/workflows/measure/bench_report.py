@@ -261,7 +261,6 @@ def precise(milliseconds: float) -> str:
 
 
 def _sizes(models: Sequence[MeasuredModel]) -> Iterator[Section]:
-    """Yield tables by tokens, for each model whose calls differ in size."""
     for model in models:
         for kind, buckets in (("input", model.by_input_tokens), ("output", model.by_output_tokens)):
             if len(buckets) > 1:

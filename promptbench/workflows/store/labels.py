@@ -116,7 +116,6 @@ def described(store: Store, event: LabelEvent, *, already: bool = False) -> Prom
 
 
 def _fixes_undone(store: Store, event: LabelEvent) -> list[str]:
-    """Return the cases that the abandoned version had fixed when it was promoted, by its evidence."""
     from promptbench.gate.evidence import fixed_cases
 
     origins = (item.origin for item in store.history(event.prompt))

@@ -89,10 +89,8 @@ def merge(
     answers = _answers(keep)
     with project.prompts() as store:
         forks = [fork for prompt in prompts or store.prompts() if (fork := store.fork(prompt))]
-        chosen = []
-        for fork in forks:
-            contests = list(_contests(fork))
-            chosen.append({contest.label: _chosen(contest, answers, ask) for contest in contests})
+        # Every choice is made before anything is changed.
+        chosen = [{item.label: _chosen(item, answers, ask) for item in _contests(fork)} for fork in forks]
         return [_join(store, fork, versions) for fork, versions in zip(forks, chosen, strict=True)]
 
 

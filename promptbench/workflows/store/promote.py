@@ -285,7 +285,6 @@ def _promote(
 def _prepared_now(
     project: Project, store: Store, runs: RunStore, path: str, prompt_files: Sequence[str]
 ) -> PreparedSuite:
-    """Return a suite as it is now, with the prompt files that `run --prompt` named then."""
     root = project.settings.root
     if missing := [file for file in prompt_files if not (root / file).is_file()]:
         raise ConflictError(

@@ -259,7 +259,7 @@ _FRENCH_WORDS = frozenset(("le", "la", "les", "des", "et", "est", "nous", "vous"
 
 
 def _respell(key: str) -> str:
-    """Return `orderId` for `order_id`, `order_id` for `orderId`, `Order` for `order`, `order` for `Order`."""
+    # `orderId` for `order_id` and back, `Order` for `order` and back.
     if "_" in key.strip("_"):
         first, *rest = key.split("_")
         return first + "".join(word.capitalize() for word in rest)

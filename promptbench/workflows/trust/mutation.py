@@ -92,7 +92,12 @@ class MutationCase:
                 continue
             for mutant in make_mutants(original):
                 evaluation = self._evaluate(answer, mutant.text)
-                yield MutantResult(original, mutant, _status(mutant, evaluation), tuple(_failed(evaluation)))
+                status = MutantStatus.SURVIVED if evaluation.passed else MutantStatus.KILLED
+                if evaluation.errored:
+                    status = MutantStatus.UNJUDGED
+                if mutant.equivalent:
+                    status = MutantStatus.EQUIVALENT
+                yield MutantResult(original, mutant, status, tuple(_failed(evaluation)))
 
     def failed_by_log(self) -> set[int]:
         """Return the numbers of the checks that a logged answer fails."""
@@ -117,7 +122,8 @@ class MutationCase:
             if len(seen) >= _MAX_ANSWERS or (answer.source is AnswerSource.EXPECT and seen):
                 return
             evaluation = self._evaluate(answer, answer.text)
-            content = _content(answer.text)
+            value = read(answer.text).value
+            content = as_answer(value) if isinstance(value, (dict, list)) else answer.text.strip()
             if (evaluation.passed or evaluation.errored) and content not in seen:
                 seen.add(content)
                 yield answer
@@ -133,19 +139,6 @@ class MutationCase:
 
 def _failed(evaluation: Evaluation) -> Iterator[int]:
     return (i for i, score in enumerate(evaluation.scores) if not (score.passed or score.errored))
-
-
-def _status(mutant: Mutant, evaluation: Evaluation) -> MutantStatus:
-    if mutant.equivalent:
-        return MutantStatus.EQUIVALENT
-    if evaluation.errored:
-        return MutantStatus.UNJUDGED
-    return MutantStatus.SURVIVED if evaluation.passed else MutantStatus.KILLED
-
-
-def _content(text: str) -> str:
-    value = read(text).value
-    return as_answer(value) if isinstance(value, (dict, list)) else text.strip()
 
 
 def _expected(expect: Json) -> Iterator[str]:
