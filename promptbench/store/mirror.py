@@ -166,21 +166,15 @@ def evidence_text(evidence: Json) -> str:
 
 
 def _spread(key: str, value: Json) -> str:
-    if key not in _LAST or not isinstance(value, list) or not all(value) or not all(map(_is_object, value)):
+    if key not in _LAST or not isinstance(value, list) or not all(item and isinstance(item, dict) for item in value):
         return _line(value)
     if key == "attempts":
         return "[\n" + ",\n".join(f"    {_line(_ordered(item))}" for item in value) + "\n  ]"
     # A suite is long, so each of its keys has a line.
-    return "[\n" + ",\n".join(map(_suite, map(_ordered, value))) + "\n  ]"
-
-
-def _suite(suite: dict[str, Json]) -> str:
-    lines = ",\n".join(f"      {_line(name)}: {_line(value)}" for name, value in suite.items())
-    return f"    {{\n{lines}\n    }}"
-
-
-def _is_object(value: Json) -> bool:
-    return isinstance(value, dict)
+    suites = [
+        ",\n".join(f"      {_line(name)}: {_line(item)}" for name, item in _ordered(suite).items()) for suite in value
+    ]
+    return "[\n" + ",\n".join(f"    {{\n{lines}\n    }}" for lines in suites) + "\n  ]"
 
 
 def _ordered(item: dict[str, Json]) -> dict[str, Json]:

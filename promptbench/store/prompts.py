@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -57,7 +57,7 @@ __all__ = ["AlreadyDone", "Fork", "HashOf", "LabelEvent", "NotProven", "Store", 
 _HEX = re.compile(r"[0-9a-f]{6,64}")
 
 
-class Store:
+class Store(AbstractContextManager["Store"]):
     """One prompt store, as a context manager. For one thread; any number of processes may have it open."""
 
     def __init__(
@@ -102,9 +102,6 @@ class Store:
     def close(self) -> None:
         """Close the database."""
         self._database.close()
-
-    def __enter__(self) -> Store:
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -196,9 +193,9 @@ class Store:
         reason = _reason(reason, "adopt")
         candidate = self._candidate(prompt, label, source)
         with self._change(prompt) as ledger:
-            if candidate.hash == ledger.holder(label):
+            if candidate.hash == ledger.labels.get(label):
                 check_repeated(ledger, "adopted", label, _text(actor), reason)
-            if holder := ledger.holder(label):
+            if holder := ledger.labels.get(label):
                 raise InputError(
                     f"{label} of {prompt} is already set, to {ledger.name(holder)}",
                     hint="`promptbench run --promote` proves and promotes another version",
@@ -238,7 +235,7 @@ class Store:
             if force:
                 return self._append(ledger, "forced", label, candidate, body=body, actor=actor, reason=reason)
             check_proof(ledger, evidence, label, candidate.hash)
-            kind = "initial" if ledger.holder(PRODUCTION) is None else "promoted"
+            kind = "initial" if ledger.labels.get(PRODUCTION) is None else "promoted"
             return self._append(ledger, kind, label, candidate, body=body, actor=actor, reason=reason)
 
     def check_not_stale(self, prompt: str, label: str, *, champion: str | None, candidate: str | None = None) -> None:
@@ -277,8 +274,10 @@ class Store:
                 check_moves(ledger, label, target)
             if target is None:
                 raise InputError(f"{label} of {prompt} has no earlier version to go back to")
-            if target not in ledger.held(label):
-                held = ", ".join(ledger.name(version) for version in ledger.numbers if version in ledger.held(label))
+            if target not in ledger.held.get(label, ()):
+                held = ", ".join(
+                    ledger.name(version) for version in ledger.numbers if version in ledger.held.get(label, ())
+                )
                 raise InputError(
                     f"{ledger.name(target)} was never {label}",
                     hint=f"choose one that was: {held}" if held else "no version ever was",
@@ -316,7 +315,7 @@ class Store:
         with self._change(prompt) as ledger:
             if label not in ledger.labels and (label or not ledger.labels):
                 check_repeated(ledger, "retired", label, _text(actor), reason)
-            if not ledger.labels or (label is not None and ledger.holder(label) is None):
+            if not ledger.labels or (label is not None and ledger.labels.get(label) is None):
                 raise InputError(
                     f"{prompt} has no label {label!r}" if label else f"{prompt} has no label",
                     hint=suggest(label or "", ledger.labels),
@@ -479,7 +478,7 @@ class Store:
             sequence=ledger.length + 1,
             kind=kind,
             label=label,
-            from_hash=ledger.holder(label) if label else None,
+            from_hash=ledger.labels.get(label) if label else None,
             to_hash=to_hash,
             to_number=number,
             evidence=digest_text(body) if body else None,

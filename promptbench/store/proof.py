@@ -153,7 +153,7 @@ def check_proof(ledger: Ledger, evidence: Json, label: str, candidate: str) -> N
 
 def check_moves(ledger: Ledger, label: str, target: str) -> None:
     """Raise AlreadyDone if the label already points to `target`."""
-    if target == ledger.holder(label):
+    if target == ledger.labels.get(label):
         raise AlreadyDone(ledger.moves[label])
 
 
@@ -166,7 +166,7 @@ def check_repeated(ledger: Ledger, kind: str, label: str | None, actor: str | No
 
 def check_champion(ledger: Ledger, label: str, champion: str | None) -> None:
     """Raise ConflictError if production has changed since the evidence was made."""
-    holder = ledger.holder(PRODUCTION)
+    holder = ledger.labels.get(PRODUCTION)
     if champion != holder:
         raise ConflictError(
             f"stale evidence: it compared with {ledger.name(champion)}, "

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields, replace
 from operator import attrgetter
 from pathlib import Path
@@ -69,7 +70,7 @@ class RunInfo:
     variants: tuple[RunVariant, ...] = ()
 
 
-class RunStore(RunTable):
+class RunStore(RunTable, AbstractContextManager["RunStore"]):
     """The file with all runs, as a context manager. Its tables of other subjects are objects over its connection."""
 
     def __init__(self, folder: Path) -> None:
@@ -80,9 +81,6 @@ class RunStore(RunTable):
             folder.mkdir(parents=True, exist_ok=True)
             super().__init__(_open(path), path)
         self._locks: dict[str, Any] = {}
-
-    def __enter__(self) -> RunStore:
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -336,9 +334,8 @@ class RunStore(RunTable):
 
     def attempt(self, run: str, key: AttemptKey) -> Attempt | None:
         """Return one attempt of a run, or None."""
-        where = "variant = ? AND model = ? AND case_name = ? AND repeat = ?"
-        row = self._row(f"{_ATTEMPTS} AND {where}", [run, key.variant, key.model, key.case, key.repeat])
-        return None if row is None else attempt_rows.read(row)
+        attempts = self.attempts_at(run, key.variant, key.model, key.case)
+        return next((attempt for attempt in attempts if attempt.key.repeat == key.repeat), None)
 
     def covered(self, run: str) -> set[AttemptKey]:
         """Return the attempts of a run that a fallback model answered."""

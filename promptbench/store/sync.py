@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from enum import Enum, auto
 from itertools import pairwise
@@ -108,7 +109,9 @@ class Sync:
             written = set(self.mirror.event_names(prompt))
             for event in events:
                 if event.file_name not in written:
-                    self._export(event)
+                    version = self.database.version(prompt, event.to_hash) if event.to_hash else None
+                    evidence = self.database.evidence(event.evidence) if event.evidence else None
+                    self.mirror.write(event, version, evidence)
             if merged := self.database.merged_names(prompt) & written:
                 self.mirror.drop(prompt, merged, self.database.hashes(prompt))
         elif state is SyncState.MIRROR_MERGED:
@@ -127,6 +130,10 @@ class Sync:
             self.mirror.write_version(self.database.version(prompt, tagged))
         for name in self.mirror.event_names(prompt):
             self.mirror.read_event(prompt, name)
+
+    def check_version(self, prompt: str, tagged: str) -> None:
+        """Raise ConflictError if a version's row or file was edited."""
+        self.mirror.check_version(self.database.version(prompt, tagged))
 
     def fork(self, prompt: str) -> Fork | None:
         """Return the branches in database and mirror together; None if there is only one.
@@ -175,11 +182,6 @@ class Sync:
                 self._import(prompt)
             except ConflictError:
                 continue
-
-    def _export(self, event: LabelEvent) -> None:
-        version = self.database.version(event.prompt, event.to_hash) if event.to_hash else None
-        evidence = self.database.evidence(event.evidence) if event.evidence else None
-        self.mirror.write(event, version, evidence)
 
     def _import(self, prompt: str) -> None:
         known = self.database.events(prompt)
@@ -239,10 +241,11 @@ class Sync:
             return ConflictError(f"{prompt}: two branches changed it at the same time: {heads}", hint=merge)
         ours = self.database.event_names(prompt)
         missing = next((n for n, name in enumerate(names, start=1) if _sequence(name) != n), None)
-        if missing is not None and (fork := self._fork_in_order(prompt)):
-            heads = " and ".join(self._head(prompt, branch.head.file_name) for branch in fork.branches)
-            return ConflictError(f"{prompt}: two branches changed it at the same time: {heads}", hint=merge)
         if missing is not None:
+            with suppress(ConflictError):
+                if fork := self.fork(prompt):
+                    heads = " and ".join(self._head(prompt, branch.head.file_name) for branch in fork.branches)
+                    return ConflictError(f"{prompt}: two branches changed it at the same time: {heads}", hint=merge)
             others = f", or delete {folder}: the database rewrites all of it"
             return ConflictError(
                 f"{prompt}: event {missing} is missing from {folder}",
@@ -261,12 +264,6 @@ class Sync:
         except ConflictError:
             return shown(name)
         return f"{shown(name)} by {event.actor}"
-
-    def _fork_in_order(self, prompt: str) -> Fork | None:
-        try:
-            return self.fork(prompt)
-        except ConflictError:
-            return None
 
 
 def _misfit(path: Path, prompt: str, why: str) -> ConflictError:

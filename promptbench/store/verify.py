@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -208,32 +208,24 @@ def _proof(sync: Sync, event: LabelEvent, ledger: Ledger) -> str | None:
 def _synchronized(sync: Sync, prompt: str) -> Iterator[StoreFinding]:
     # The prompt's rows are valid.
     try:
-        with _locked(sync.database) as locked:
-            if locked:
+        try:
+            # Under the write lock, so that nobody promotes meanwhile.
+            with sync.database.transaction():
                 with suppress(OSError):
                     sync.synchronize(prompt)
-            else:
-                sync.refresh(prompt)
-            yield from _files(sync, prompt, _RESTORE)
+                found = list(_files(sync, prompt, _RESTORE))
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF not in _REFUSED:
+                raise
+            # A read-only location.
+            sync.refresh(prompt)
+            found = list(_files(sync, prompt, _RESTORE))
+        yield from found
     except ConflictError as error:
         hint = error.hint or ""
         if not list(_rebuilt(sync, prompt)):
             hint += f"; if nobody worked on another branch, somebody rewrote the database: {_REBUILD}"
         yield StoreFinding(prompt, "conflict", error.message.removeprefix(f"{prompt}: "), hint)
-
-
-@contextmanager
-def _locked(database: Database) -> Iterator[bool]:
-    """Hold the write lock, so that nobody promotes meanwhile. Yield False if the location is read-only."""
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(database.transaction())
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF not in _REFUSED:
-                raise
-            yield False
-            return
-        yield True
 
 
 def _rebuilt(sync: Sync, prompt: str) -> Iterator[StoreFinding]:
@@ -252,7 +244,17 @@ def _rebuilt(sync: Sync, prompt: str) -> Iterator[StoreFinding]:
 
 
 def _files(sync: Sync, prompt: str, restore: str) -> Iterator[StoreFinding]:
-    readers = _readers(sync, prompt)
+    database, mirror = sync.database, sync.mirror
+    # Every file that the prompt should have, with the reader that raises if it is missing or edited.
+    readers: dict[Path, Callable[[], object]] = {}
+    for tagged, number in database.hashes(prompt).items():
+        path = mirror.version_path(prompt, number, tagged)
+        readers[path] = partial(sync.check_version, prompt, tagged)
+    for event in database.events(prompt):
+        readers[mirror.event_path(prompt, event.file_name)] = partial(mirror.read_event, prompt, event.file_name)
+        if event.evidence:
+            path = mirror.evidence_path(prompt, event.evidence)
+            readers[path] = partial(mirror.read_evidence, prompt, event.evidence)
     for read in readers.values():
         try:
             read()
@@ -261,25 +263,6 @@ def _files(sync: Sync, prompt: str, restore: str) -> Iterator[StoreFinding]:
     for path in sync.mirror.files(prompt):
         if path not in readers:
             yield StoreFinding(prompt, "mirror", f"{path} is not part of the history", _UNKNOWN_FILE)
-
-
-def _readers(sync: Sync, prompt: str) -> dict[Path, Callable[[], object]]:
-    """Return every file that the prompt should have, with the reader that raises if it is missing or edited."""
-    database, mirror = sync.database, sync.mirror
-    readers: dict[Path, Callable[[], object]] = {}
-    for tagged, number in database.hashes(prompt).items():
-        path = mirror.version_path(prompt, number, tagged)
-        readers[path] = partial(_check_version, sync, prompt, tagged)
-    for event in database.events(prompt):
-        readers[mirror.event_path(prompt, event.file_name)] = partial(mirror.read_event, prompt, event.file_name)
-        if event.evidence:
-            path = mirror.evidence_path(prompt, event.evidence)
-            readers[path] = partial(mirror.read_evidence, prompt, event.evidence)
-    return readers
-
-
-def _check_version(sync: Sync, prompt: str, tagged: str) -> None:
-    sync.mirror.check_version(sync.database.version(prompt, tagged))
 
 
 def _unknown_files(mirror: Mirror) -> Iterator[StoreFinding]:

@@ -111,7 +111,7 @@ def _contests(fork: Fork) -> Iterator[LabelConflict]:
 
 
 def _claim(fork: Fork, label: str, version: str | None, several: int) -> LabelClaim:
-    having = [branch for branch in fork.branches if branch.ledger.holder(label) == version]
+    having = [branch for branch in fork.branches if branch.ledger.labels.get(label) == version]
     word = NONE if version is None else short(version)
     if any(branch.here for branch in fork.branches):
         if any(branch.here for branch in having):
