@@ -154,7 +154,7 @@ class PromptClient:
         """Return the version for `NAME`, `NAME@LABEL`, `NAME@N` or `NAME@HASH`; `NAME` is `NAME@production`.
 
         Args:
-            fallback: used while the store is unreadable and there is no earlier answer: the text of one user message,
+            fallback: used while the store is unreadable and was not read before: the text of one user message,
                 or `{"role", "content"}` messages, in the syntax of a prompt file.
 
         Raises:

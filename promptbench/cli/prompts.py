@@ -132,8 +132,8 @@ def diff(
     with Project.open().prompts() as store:
         first = store.get(old)
         second = store.get(new or first.prompt)
-    names = (f"{version.prompt}@{version.number} ({short(version.hash)})" for version in (first, second))
-    lines = difflib.unified_diff(first.source.splitlines(), second.source.splitlines(), *names, lineterm="")
+    one, other = (f"{version.prompt}@{version.number} ({short(version.hash)})" for version in (first, second))
+    lines = difflib.unified_diff(first.source.splitlines(), second.source.splitlines(), one, other, lineterm="")
     text = "\n".join(lines)
     if text:
         out(visible(text))

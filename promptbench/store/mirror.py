@@ -121,7 +121,7 @@ class Mirror:
         """Raise ConflictError if the version's file is missing or has another text."""
         if self.read_version(version.prompt, version.number, version.hash) != version.source:
             path = self.version_path(version.prompt, version.number, version.hash)
-            raise edited(path, f"it is no longer the text of {version.prompt}@{version.number}")
+            raise edited(path, f"it is not the text of {version.prompt}@{version.number}")
 
     def drop(self, prompt: str, events: Collection[str], numbers: Mapping[str, int]) -> None:
         """Remove the files that a merge replaced: those of `events`, and of versions that have another number now.

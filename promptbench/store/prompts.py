@@ -70,7 +70,14 @@ class Store(AbstractContextManager["Store"]):
         self._rejudge = rejudge
         self._clock = clock or partial(datetime.now, UTC)
         self._timeout = timeout
-        self._use(self._reader())
+        database = None
+        if self._path.exists():
+            database = self._file("rw")
+        elif self._mirror.prompts():
+            # A read-only checkout can still be read.
+            with suppress(sqlite3.OperationalError, OSError):
+                database = self._file("rwc")
+        self._use(database or Database.memory())
 
     @classmethod
     def open(
@@ -260,7 +267,7 @@ class Store(AbstractContextManager["Store"]):
 
         Raises:
             AlreadyDone: the label points to `to`, or the same rollback is its last move.
-            InputError: there is no earlier version, `to` never held the label, or the reason is missing.
+            InputError: an earlier version is missing, `to` never held the label, or the reason is missing.
         """
         reason = _reason(reason, "rollback")
         check_label(label)
@@ -361,17 +368,6 @@ class Store(AbstractContextManager["Store"]):
         longest = {branch.head.hash for branch in fork.branches}
         return events[max(n for n, event in enumerate(events) if event.hash in longest) + 1 :]
 
-    # -- the file
-
-    def _reader(self) -> Database:
-        if self._path.exists():
-            return self._file("rw")
-        if self._mirror.prompts():
-            # A read-only checkout can still be read.
-            with suppress(sqlite3.OperationalError, OSError):
-                return self._file("rwc")
-        return Database.memory()
-
     def _file(self, mode: str) -> Database:
         if mode == "rwc":
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -391,8 +387,6 @@ class Store(AbstractContextManager["Store"]):
     def _use(self, database: Database) -> None:
         self._database = database
         self._sync = Sync(database, self._mirror, self._hash_of, self._rejudge)
-
-    # -- reading
 
     @contextmanager
     def _reading(self, prompt: str) -> Iterator[Ledger]:
@@ -417,8 +411,6 @@ class Store(AbstractContextManager["Store"]):
                 return
         empty = "the store is empty: `promptbench adopt PROMPT --reason …` records what is in production today"
         raise InputError(f"prompt {prompt!r} not found", hint=suggest(prompt, self.prompts()) or empty)
-
-    # -- writing
 
     @contextmanager
     def _change(self, prompt: str) -> Iterator[Ledger]:

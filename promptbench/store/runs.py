@@ -245,7 +245,7 @@ class RunStore(RunTable, AbstractContextManager["RunStore"]):
     # -- reading -------------------------------------------------------------------------------------------------
 
     def run(self, name: str) -> RunInfo:
-        """Return the run with this name or unique prefix, or the `latest` that is no shard.
+        """Return the run with this name or unique prefix, or the `latest`, shards excepted.
 
         Raises:
             InputError: no run matches, or several do.

@@ -64,7 +64,7 @@ class MeasurePlan:
 
 
 def load_of(rate: float | None, arrivals: str | None, concurrency: int | None) -> Load:
-    """Return the load for a command's options. Raises InputError if they do not fit together."""
+    """Return the load for a command's options. Raise InputError if they do not fit together."""
     if rate is None:
         if arrivals is not None:
             raise InputError("--arrivals needs a rate", hint="add --rate CALLS-A-SECOND")
@@ -76,7 +76,7 @@ def load_of(rate: float | None, arrivals: str | None, concurrency: int | None) -
 
 
 def plan_measurement(project: Project, target: Path, options: MeasureOptions) -> MeasurePlan:
-    """Return what `measure` would do. Raises InputError if the suite or the options are invalid."""
+    """Return what `measure` would do. Raise InputError if the suite or the options are invalid."""
     with project.prompts() as store, project.recordings() as runs:
         return _plan(project, _prepared(project, target, options, store, runs), options)
 
@@ -86,7 +86,7 @@ def measure(
 ) -> tuple[MeasurementReport, Exit]:
     """Call the models of a suite, or those in the options, in turns, and record each call.
 
-    If Ctrl-C, a budget or a disabled model ends it early, the calls until then are reported. Raises InputError before
+    If Ctrl-C, a budget or a disabled model ends it early, the calls until then are reported. Raise InputError before
     any call if the suite or the options are invalid, EnvironmentFailure if no model answered.
     """
     with project.prompts() as store, project.runs() as runs:
@@ -113,7 +113,7 @@ def measure(
 
 
 def show_measurement(project: Project, name: str, *, per_month: int | None = None) -> MeasurementReport:
-    """Return the report of a recorded measurement. Raises InputError if it is missing."""
+    """Return the report of a recorded measurement. Raise InputError if it is missing."""
     with project.recordings() as runs:
         if runs is None:
             raise InputError("nothing is measured yet", hint="`promptbench bench SUITE` measures")

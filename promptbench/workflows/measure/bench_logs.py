@@ -33,7 +33,7 @@ def measured_in_logs(
     """Return the figures of all calls with a logged latency, and of those without an answer.
 
     A log that names no model counts as one model with the file's name. Costs are from the log, else from the price
-    list. Raises InputError for a file that is not a log, NothingSelected if no call has a latency.
+    list. Raise InputError for a file that is not a log, NothingSelected if no call has a latency.
     """
     calls: dict[str, list[MeasuredCall]] = defaultdict(list)
     wrong: Counter[str] = Counter()

@@ -98,7 +98,7 @@ def describe_event(event: LabelEvent, numbers: Mapping[str, int]) -> Iterator[st
         version = f"@{origin.to_number} of another branch{renumbered}" if event.to_number else "another branch"
         done = f"merged: {version}, there {kind} {label}, by {origin.actor}"
     else:
-        before = f"@{numbers[event.from_hash]} → " if event.from_hash in numbers else ""
+        before = f"@{numbers[event.from_hash]} → " if event.from_hash else ""
         after = f"@{event.to_number}" if event.to_number else "nothing"
         done = f"{kind}  {label}: {before}{after}  by {event.actor}"
     yield f"{event.at[:19]}Z  {done}"

@@ -81,7 +81,7 @@ def agree(
     `criterion` is the start of the check's criterion, if the suite has several. Answers that the labels do not contain
     are taken from `run`, by default the suite's latest. A judge's recorded answers are used, unless `again` is set.
 
-    Raises InputError with every error in the labels, EnvironmentFailure if the judge does not answer, Interrupted if
+    Raise InputError with every error in the labels, EnvironmentFailure if the judge does not answer, Interrupted if
     the user stops; the answers until then are on record.
     """
     with project.prompts() as store, project.runs() as runs:
@@ -123,7 +123,7 @@ def agree(
 def write_sheet(project: Project, suite: Path, file: Path, *, run: str | None = None) -> tuple[int, int]:
     """Write answers of a recorded run to a CSV sheet for labelling. Return how many, and how many the run has.
 
-    More than 200 are sampled, independently of their order. Raises InputError if there is no run, or the file exists.
+    More than 200 are sampled, independently of their order. Raise InputError if the run is not found or the file exists.
     """
     with project.prompts() as store, project.runs() as runs:
         [prepared, *_], _ = project.assemble(Selection(paths=(suite,)), store=store, runs=runs)
@@ -167,7 +167,7 @@ _Texts = dict[str, dict[str, list[str]]]
 
 
 def _recorded_texts(runs: RunStore, prepared: PreparedSuite, run: str | None) -> _Texts:
-    """Return the answers of a run. Raises InputError if it is missing."""
+    """Return the answers of a run. Raise InputError if it is missing."""
     info = runs.run(run or runs.latest_of_suite(prepared.suite.name))
     texts: _Texts = {}
     for attempt in runs.attempts(info.id):
@@ -257,7 +257,7 @@ def _answers(
 ) -> dict[str, _Call]:
     """Return the judges' answers by the hash of the request: from the record, else from the judges.
 
-    Raises EnvironmentFailure if a judge does not answer or the budget ends, Interrupted if the user stops.
+    Raise EnvironmentFailure if a judge does not answer or the budget ends, Interrupted if the user stops.
     """
     requests = {
         digest(request.as_dict()): request

@@ -39,8 +39,8 @@ def backtest(project: Project, name: str, logs: Sequence[Path], suites: Sequence
         suites: suites whose logged answers (`was`) and newest run are replayed.
 
     Raises:
-        InputError: if there is no such rule, or a file cannot be read.
-        NothingSelected: if there is no answer to replay.
+        InputError: the rule is unknown, or a file cannot be read.
+        NothingSelected: nothing can be replayed.
     """
     rules = {rule.name: rule for rule in project.repair_rules}
     if name not in rules:

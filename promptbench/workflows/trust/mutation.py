@@ -105,7 +105,7 @@ class MutationCase:
         return {number for answer in answers for number in _failed(self._evaluate(answer, answer.text))}
 
     def can_fail(self, number: int) -> bool:
-        """Return whether a mutant can fail a check without a judge, whatever its call took."""
+        """Return True if a mutant can fail a check without a judge, whatever its call took."""
         name = field_name(self.specs[number].name).lower()
         return not (isinstance(self.checks[number], Judged) or name in _CALL_CHECKS)
 
@@ -116,7 +116,7 @@ class MutationCase:
         )
 
     def _select(self, recorded: Iterable[GoodAnswer]) -> Iterator[GoodAnswer]:
-        """Yield different answers that pass now. `expect` is one only if there is no other."""
+        """Yield different answers that pass now. `expect` is used only without others."""
         seen: set[str] = set()
         for answer in self._known(recorded):
             if len(seen) >= _MAX_ANSWERS or (answer.source is AnswerSource.EXPECT and seen):

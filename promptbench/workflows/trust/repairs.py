@@ -24,7 +24,7 @@ def repairs(project: Project, run: str) -> RepairsReport:
     """Return which repairs a run's answers depend on, and which failures only another prompt can fix.
 
     Raises:
-        InputError: if there is no such run.
+        InputError: the run is not found.
     """
     with project.runs() as runs:
         info = runs.run(run)

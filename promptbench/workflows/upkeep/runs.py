@@ -31,7 +31,7 @@ def list_runs(
     model: str | None = None,
     limit: int = -1,
 ) -> list[RunSummary]:
-    """Return runs, newest first; none if there is no record yet."""
+    """Return runs, newest first; none without a record."""
     with project.recordings() as runs:
         return runs.listing().newest(suite=suite, prompt=prompt, model=model, limit=limit) if runs else []
 
