@@ -27,11 +27,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from promptbench.core.errors import ConflictError, EnvironmentFailure, InputError
+from promptbench.store.chain import ledger_of
 from promptbench.store.database import FILE_NAME, Database, storage_errors
 from promptbench.store.mirror import Mirror
-from promptbench.store.names import PRODUCTION, is_prompt_name
+from promptbench.store.names import PRODUCTION, is_prompt_name, select, suggest
 from promptbench.store.proof import ProvenModel, proof_of, proven_models
-from promptbench.store.references import select, suggest
 
 if TYPE_CHECKING:
     from promptbench.prompts.prompt import Prompt as Engine
@@ -154,7 +154,7 @@ class PromptClient:
         """Return the version for `NAME`, `NAME@LABEL`, `NAME@N` or `NAME@HASH`; `NAME` is `NAME@production`.
 
         Args:
-            fallback: used while the store is unreadable and there is no earlier answer: the text of one user message,
+            fallback: used while the store is unreadable and was not read before: the text of one user message,
                 or `{"role", "content"}` messages, in the syntax of a prompt file.
 
         Raises:
@@ -204,7 +204,7 @@ class PromptClient:
             if not self._path.is_file():
                 what = "has a text mirror but no database" if self._mirror.prompts() else "not found"
                 raise EnvironmentFailure(f"prompt store {self._path.parent} {what}", hint=_BUILD)
-            database = Database.reading(self._path, timeout=self._timeout)
+            database = Database.open(self._path, timeout=self._timeout, mode="ro")
             try:
                 with database.snapshot():
                     return self._select(database, mirrored, name, selector if at else PRODUCTION)
@@ -216,17 +216,19 @@ class PromptClient:
             raise EnvironmentFailure(f"{self._path} needs a migration", hint=_BUILD)
         events = database.events(name)
         ahead = bool(set(mirrored) - {event.file_name for event in events})
-        labels, numbers = database.labels(name), database.hashes(name)
+        # Labels and numbers follow from the chain, so rows that somebody edited are never served.
+        database.check_counts()
+        ledger = ledger_of(name, events)
         try:
             if not events:
                 raise InputError(f"prompt {name!r} not found", hint=suggest(name, database.prompts()))
-            tagged = select(name, selector, labels, numbers)
+            tagged = select(name, selector, ledger.labels, ledger.numbers)
         except InputError as error:
             if ahead:
                 raise EnvironmentFailure(_ahead(name), hint=_BUILD) from None
             raise UnknownPrompt(f"{error.message}; {error.hint}" if error.hint else error.message) from None
-        label = selector if selector in labels else None
-        version = database.version(name, tagged)
+        label = selector if selector in ledger.labels else None
+        version = database.version(name, tagged, number=ledger.numbers[tagged])
         return ServedPrompt(
             name=name,
             number=version.number,

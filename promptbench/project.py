@@ -59,6 +59,14 @@ def input_error(found: Diagnostics) -> InputError:
     return InputError(number_of(len(set(found.errors)), "error"), diagnostics=found)
 
 
+def rejudge(evidence: Json) -> list[str]:
+    """Return how the verdict over the evidence's attempts differs from the recorded one, as `gate.evidence` does."""
+    # Needed only for what the text mirror brings, so that `get` does not pay for the import.
+    from promptbench.gate.evidence import rejudge
+
+    return rejudge(evidence)
+
+
 class Project:
     """A folder with settings, suites, a prompt store and a record of runs."""
 
@@ -116,7 +124,7 @@ class Project:
 
     def prompts(self) -> Store:
         """Open the prompt store; the caller closes it."""
-        return Store.open(self.settings.store, hash_of=version_of)
+        return Store.open(self.settings.store, hash_of=version_of, rejudge=rejudge)
 
     def runs(self) -> RunStore:
         """Open the run record; the caller closes it."""

@@ -35,7 +35,7 @@ CI = {"actor": "ci", "reason": "why"}
 
 
 def open_store(folder: Path) -> Store:
-    return Store.open(folder, hash_of=version_of)
+    return Store.open(folder, hash_of=version_of, rejudge=lambda evidence: [])
 
 
 def proof(source: str, champion: str | None) -> dict[str, Any]:

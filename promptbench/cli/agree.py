@@ -49,8 +49,8 @@ def agree(
     from promptbench.project import Project
     from promptbench.workflows.judge.budgets import Spending
     from promptbench.workflows.trust.agree import agree as measure_agreement
+    from promptbench.workflows.trust.agree import agreement_report
     from promptbench.workflows.trust.agree import write_sheet as write_label_sheet
-    from promptbench.workflows.trust.agreement_report import agreement_report
 
     rendering = Rendering.of(format_, output, as_json=as_json, verbose=verbose, quiet=quiet)
     project = Project.open()

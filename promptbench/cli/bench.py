@@ -53,7 +53,6 @@ def bench(
         Literal["poisson", "constant"] | None,
         typer.Option("--arrivals", help="With --rate: at random, or evenly; poisson by default."),
     ] = None,
-    trace: Annotated[str | None, typer.Option("--trace", hidden=True)] = None,
     warm_up: Annotated[int, typer.Option("--warm-up", min=0, help="Calls to each model that are not counted.")] = 2,
     seed: Annotated[int, typer.Option("--seed", help="For what is drawn: arrivals, and the order of models.")] = 1,
     per_month: Annotated[
@@ -100,8 +99,6 @@ def bench(
     from promptbench.workflows.measure.bench_logs import measured_in_logs
     from promptbench.workflows.measure.bench_report import bench_report, history_report
 
-    if trace is not None:
-        raise InputError("--trace was removed", hint="use --rate N, with --arrivals poisson or constant")
     rendering = Rendering.of(format_, output, as_json=as_json, verbose=verbose, quiet=quiet)
     project = Project.open()
     if from_:
@@ -128,9 +125,9 @@ def bench(
         return _dry_run(plan_measurement(project, target, options), as_json=rendering.printed == "json")
     spending = Spending.read(max_cost, max_calls, max_minutes)
     with Progress(quiet=quiet) as progress:
-        done = measure(project, target, options, spending, progress.listen)
-    rendering.write(project, [bench_report(done.report)])
-    return done.exit
+        measured, code = measure(project, target, options, spending, progress.listen)
+    rendering.write(project, [bench_report(measured)])
+    return code
 
 
 def _dry_run(plan: MeasurePlan, *, as_json: bool) -> int:

@@ -24,7 +24,6 @@ from promptbench.cli.options import (
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command."""
     app.command("calibrate")(calibrate)
 
 

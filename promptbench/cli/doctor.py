@@ -9,7 +9,6 @@ from promptbench.core.errors import Exit
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command."""
     app.command("doctor")(doctor)
 
 

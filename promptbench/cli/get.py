@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from promptbench.cli.options import AsJson, variables
 from promptbench.core.errors import Exit, InputError
 
-if TYPE_CHECKING:
-    from promptbench.core.types import Message
-
 
 def register(app: typer.Typer) -> None:
-    """Add the command."""
     app.command("get")(get)
 
 
@@ -51,12 +46,8 @@ def get(
         rendered = {"messages": [item.as_dict() for item in fetched.messages(given)]} if given else {}
         out_json({"schema_version": 1, **fetched.as_dict(), **rendered})
     else:
-        text = _readable(fetched.messages(given)) if given else fetched.version.source
+        turns = fetched.messages(given) if given else ()
+        text = "\n\n".join(turn.content if len(turns) == 1 else f"{turn.role}:\n{turn.content}" for turn in turns)
+        text = text if given else fetched.version.source
         out(text, end="" if text.endswith("\n") else "\n")
     return Exit.YES
-
-
-def _readable(messages: Sequence[Message]) -> str:
-    if len(messages) == 1:
-        return messages[0].content
-    return "\n\n".join(f"{message.role}:\n{message.content}" for message in messages)

@@ -12,7 +12,6 @@ from promptbench.core.errors import InputError
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command."""
     app.command("promote")(promote)
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -14,9 +13,6 @@ from promptbench.core.errors import Exit
 from promptbench.core.words import number_of
 from promptbench.report.words import clean
 
-if TYPE_CHECKING:
-    from promptbench.store.prompts import LabelEvent, Store, Version
-
 Name = Annotated[str, typer.Argument(metavar="PROMPT", help="The prompt's name in the store.")]
 Reference = Annotated[str, typer.Argument(metavar="NAME[@LABEL|@N|@HASH]")]
 
@@ -24,22 +20,16 @@ prompts = typer.Typer(help="List, show and compare prompts, and their history.",
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command group."""
     app.add_typer(prompts, name="prompts")
-
-
-def _store() -> Store:
-    from promptbench.project import Project
-
-    return Project.open().prompts()
 
 
 @prompts.command("list")
 def list_(as_json: AsJson = False) -> int:
     """List all prompts with their labels."""
     from promptbench.cli.output import out, out_json
+    from promptbench.project import Project
 
-    with _store() as store:
+    with Project.open().prompts() as store:
         rows = [(name, store.labels(name), store.versions(name)) for name in store.prompts()]
     if as_json:
         data = [
@@ -71,46 +61,41 @@ def show(
     `promptbench get` prints the text exactly, for programs.
     """
     from promptbench.cli.output import out, out_json, visible
+    from promptbench.project import Project
 
-    with _store() as store:
+    if evidence:
+        return _evidence(reference, as_json=as_json)
+    with Project.open().prompts() as store:
         version = store.get(reference)
         labels = [label for label, item in store.labels(version.prompt).items() if item.hash == version.hash]
-        if evidence:
-            return _evidence(store, version, as_json=as_json)
     if as_json:
         out_json({"schema_version": 1, **asdict(version), "labels": labels})
         return Exit.YES
-    out(f"{version.prompt}@{version.number} ({short(version.hash)}) of {_second(version.created)}")
+    out(f"{version.prompt}@{version.number} ({short(version.hash)}) of {version.created[:19]}Z")
     out(f"labels: {', '.join(labels) or 'none'}\n")
     out(visible(version.source), end="" if version.source.endswith("\n") else "\n")
     return Exit.YES
 
 
-def _evidence(store: Store, version: Version, *, as_json: bool) -> int:
+def _evidence(reference: str, *, as_json: bool) -> int:
     from promptbench.cli.output import out, out_json
-    from promptbench.gate.evidence import rejudge
+    from promptbench.project import Project
+    from promptbench.workflows.store.get import judge_evidence
 
-    proofs = [event for event in store.history(version.prompt) if event.to_hash == version.hash and event.evidence]
-    if not proofs:
-        out(f"{version.prompt}@{version.number} has no evidence: it was adopted or forced")
-        return Exit.NO
-    proof = store.evidence(str(proofs[-1].evidence))
-    try:
-        differences = rejudge(proof)
-    except ValueError as error:
-        out(f"{version.prompt}@{version.number}: {clean(str(error))}")
-        return Exit.NO
-    if as_json:
+    name, proof, differences = judge_evidence(Project.open(), reference)
+    if proof is None:
+        out(f"{name} has no evidence: it was adopted or forced")
+    elif as_json:
         out_json({"schema_version": 1, "evidence": proof, "differences": differences})
-        return Exit.NO if differences else Exit.YES
-    out(f"{version.prompt}@{version.number}: {clean(str(proof['verdict'].get('sentence')))}")
-    for suite in proof["suites"]:
-        models = ", ".join(model["model"] for model in suite["models"])
-        out(clean(f"  suite {suite['suite']}, run {suite['run']}, on {models}"))
-    out(clean(f"  {len(proof['attempts'])} attempts, {proof['tool']}, {proof['made']}"))
-    again = "; ".join(differences) if differences else "the same verdict"
-    out(clean(f"judged again from the recorded attempts: {again}"))
-    return Exit.NO if differences else Exit.YES
+    else:
+        out(f"{name}: {clean(str(proof['verdict'].get('sentence')))}")
+        for suite in proof["suites"]:
+            models = ", ".join(model["model"] for model in suite["models"])
+            out(clean(f"  suite {suite['suite']}, run {suite['run']}, on {models}"))
+        out(clean(f"  {len(proof['attempts'])} attempts, {proof['tool']}, {proof['made']}"))
+        again = "; ".join(differences) if differences else "the same verdict"
+        out(clean(f"judged again from the recorded attempts: {again}"))
+    return Exit.NO if differences or proof is None else Exit.YES
 
 
 @prompts.command("label")
@@ -142,61 +127,33 @@ def diff(
     import difflib
 
     from promptbench.cli.output import out, visible
+    from promptbench.project import Project
 
-    with _store() as store:
+    with Project.open().prompts() as store:
         first = store.get(old)
         second = store.get(new or first.prompt)
-    lines = difflib.unified_diff(
-        first.source.splitlines(), second.source.splitlines(), _named(first), _named(second), lineterm=""
-    )
+    one, other = (f"{version.prompt}@{version.number} ({short(version.hash)})" for version in (first, second))
+    lines = difflib.unified_diff(first.source.splitlines(), second.source.splitlines(), one, other, lineterm="")
     text = "\n".join(lines)
     if text:
         out(visible(text))
     return Exit.NO if text else Exit.YES
 
 
-def _named(version: Version) -> str:
-    return f"{version.prompt}@{version.number} ({short(version.hash)})"
-
-
 @prompts.command("history")
 def history(prompt: Name, as_json: AsJson = False) -> int:
     """List every event of a prompt, oldest first."""
     from promptbench.cli.output import out, out_json
+    from promptbench.project import Project
+    from promptbench.workflows.store.get import describe_event
 
-    with _store() as store:
+    with Project.open().prompts() as store:
         events = store.history(prompt)
         numbers = {version.hash: version.number for version in store.versions(prompt)}
     if as_json:
         out_json({"schema_version": 1, "prompt": prompt, "events": [asdict(event) for event in events]})
         return Exit.YES
     for event in events:
-        for line in _lines(event, numbers):
+        for line in describe_event(event, numbers):
             out(clean(line))
     return Exit.YES
-
-
-def _lines(event: LabelEvent, numbers: dict[str, int]) -> Iterator[str]:
-    yield f"{_second(event.at)}  {_merged(event) if event.merged else _moved(event, numbers)}"
-    if event.reason:
-        yield f"  reason: {event.reason}"
-    if event.evidence:
-        yield f"  evidence: {short(event.evidence)}"
-
-
-def _moved(event: LabelEvent, numbers: dict[str, int]) -> str:
-    before = f"@{numbers[event.from_hash]} → " if event.from_hash in numbers else ""
-    after = f"@{event.to_number}" if event.to_number else "nothing"
-    return f"{event.kind.replace('_', ' ')}  {event.label or 'all labels'}: {before}{after}  by {event.actor}"
-
-
-def _merged(event: LabelEvent) -> str:
-    branch = event.origin
-    renumbered = f" is @{event.to_number}" if event.to_number != branch.to_number else ""
-    version = f"@{branch.to_number} of another branch{renumbered}"
-    done = f"{branch.kind.replace('_', ' ')} {branch.label or 'all labels'}, by {branch.actor}"
-    return f"merged: {version if event.to_number else 'another branch'}, there {done}"
-
-
-def _second(at: str) -> str:
-    return f"{at[:19]}Z"

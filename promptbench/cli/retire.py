@@ -11,7 +11,6 @@ from promptbench.core.errors import Exit
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command."""
     app.command("retire")(retire)
 
 

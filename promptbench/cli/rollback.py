@@ -10,7 +10,6 @@ from promptbench.cli.options import Actor, AsJson, Label, Reason
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command."""
     app.command("rollback")(rollback)
 
 

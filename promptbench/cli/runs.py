@@ -49,8 +49,7 @@ def list_(
     """List the newest runs with their verdicts, the newest first."""
     from promptbench.cli.rendering import Rendering
     from promptbench.project import Project
-    from promptbench.workflows.upkeep.runs import list_runs
-    from promptbench.workflows.upkeep.runs_report import runs_report
+    from promptbench.workflows.upkeep.runs import list_runs, runs_report
 
     rendering, project = Rendering.of(format_, output, as_json=as_json), Project.open()
     found = list_runs(project, suite=suite, prompt=prompt, model=model, limit=limit)
@@ -62,8 +61,7 @@ def show(run: Run = "latest", format_: Format = "terminal", as_json: JsonFormat 
     """Show a run as it was judged, with its figures. `promptbench runs report` judges it again."""
     from promptbench.cli.rendering import Rendering
     from promptbench.project import Project
-    from promptbench.workflows.upkeep.runs import show_run
-    from promptbench.workflows.upkeep.runs_report import run_details_report
+    from promptbench.workflows.upkeep.runs import run_details_report, show_run
 
     rendering, project = Rendering.of(format_, output, as_json=as_json), Project.open()
     return rendering.write(project, [run_details_report(show_run(project, run))])
@@ -87,8 +85,7 @@ def history(
     """
     from promptbench.cli.rendering import Rendering
     from promptbench.project import Project
-    from promptbench.workflows.upkeep.runs import run_history
-    from promptbench.workflows.upkeep.runs_report import run_history_report
+    from promptbench.workflows.upkeep.runs import run_history, run_history_report
 
     rendering, project = Rendering.of(format_, output, as_json=as_json), Project.open()
     found = run_history(project, name, model=model, limit=limit)

@@ -14,7 +14,6 @@ from promptbench.core.words import number_of
 
 
 def register(group: typer.Typer) -> None:
-    """Add the command to the group."""
     group.command("prune")(prune)
 
 

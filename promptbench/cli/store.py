@@ -21,11 +21,8 @@ if TYPE_CHECKING:
 
 store = typer.Typer(help="Look after the prompt store.", no_args_is_help=True)
 
-Removed = Annotated[list[str] | None, typer.Argument(hidden=True)]
-
 
 def register(app: typer.Typer) -> None:
-    """Add the command group."""
     app.add_typer(store, name="store")
 
 
@@ -68,7 +65,11 @@ def merge(
     prompts: Annotated[list[str] | None, typer.Argument(metavar="[PROMPT]…", help="All by default.")] = None,
     keep: Annotated[
         list[str] | None,
-        typer.Option("--keep", metavar="ours|theirs|VERSION", help="What keeps the label; LABEL=… for one of several."),
+        typer.Option(
+            "--keep",
+            metavar="ours|theirs|VERSION",
+            help="Who keeps a label; in a fresh clone, a version.",
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> int:
@@ -133,14 +134,3 @@ def backup(
         out(f"{file} holds {number_of(made.prompts, 'prompt')} with {number_of(made.events, 'event')}")
         out("  use it: copy it to prompt_store/prompts.sqlite; newer events of the text mirror are added")
     return Exit.YES
-
-
-@store.command("export", hidden=True, context_settings={"ignore_unknown_options": True})
-@store.command("import", hidden=True, context_settings={"ignore_unknown_options": True})
-def removed(arguments: Removed = None) -> int:
-    """Removed."""
-    raise InputError(
-        "`store export` and `store import` were removed",
-        hint="copy prompt_store/text/PROMPT into the other project; its next command checks and imports it. "
-        "`promptbench store backup` copies the whole database",
-    )

@@ -51,6 +51,29 @@ def escape_surrogates(text: str) -> str:
     return "".join(f"\\u{ord(char):04x}" if 0xD800 <= ord(char) <= 0xDFFF else char for char in text)
 
 
+def parse_json(text: str) -> Any:
+    """Return the value of JSON that has a hash. Raise ValueError for anything that programs read in different ways.
+
+    That is a duplicate key, NaN or an infinite number; and for nesting that is too deep.
+    """
+    try:
+        return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_unique_keys)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
+def _refuse_constant(word: str) -> Any:
+    raise ValueError(f"{word} is not JSON")
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"duplicate key {next(name for name in names if names.count(name) > 1)!r}")
+    return found
+
+
 def digest(value: Any) -> str:
     """Return `sha256:<hex>` over the canonical form of plain data."""
     return digest_text(canonical(value))

@@ -210,6 +210,7 @@ class Promotion:
     undo: str
     returning: Sequence[str] = ()  # Cases that the replaced version had fixed, and that fail again from now on.
     proof: str = ""  # The proof in words; empty without one.
+    already: bool = False  # It was like that before: the command was repeated, or somebody else was faster.
 
 
 @dataclass(frozen=True, slots=True)

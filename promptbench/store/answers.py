@@ -1,4 +1,4 @@
-"""Serialize whole answers as JSON text, for recordings and for the cache."""
+"""Whole answers as JSON text, in two tables of `runs.sqlite`: recordings, and the cache that all processes share."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import sqlite3
 from dataclasses import asdict, fields
 
 from promptbench.core.canonical import escape_surrogates
+from promptbench.core.clock import now
 from promptbench.core.types import Answer, Usage
+from promptbench.store.run_table import RunTable
 
 # These describe one call, not the answer, so replaying them would be wrong.
 _PER_CALL = ("limits", "first_token_ms")
@@ -34,3 +36,20 @@ def record(
         "INSERT OR REPLACE INTO recording VALUES (?, ?, ?, ?, ?)",
         [request_hash, model, int(deterministic), dumps(answer), at],
     )
+
+
+class CacheTable(RunTable):
+    """The `cache` table."""
+
+    def find(self, key: str) -> Answer | None:
+        """Return the cached answer for a key, or None."""
+        row = self._row("SELECT answer FROM cache WHERE key = ?", [key])
+        return None if row is None else loads(row[0])
+
+    def keep(self, key: str, model: str, answer: Answer) -> None:
+        """Commit an answer, replacing an earlier one."""
+        with self.transaction() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO cache (key, model, answer, kept) VALUES (?, ?, ?, ?)",
+                [key, model, dumps(answer), now()],
+            )

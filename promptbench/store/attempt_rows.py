@@ -1,11 +1,13 @@
-"""Read attempts back from the rows of `runs.sqlite`."""
+"""Attempts and judge calls as rows of `runs.sqlite`."""
 
 from __future__ import annotations
 
 import json
+import sqlite3
 from typing import Any
 
-from promptbench.core.types import Answer, Attempt, AttemptKey, Outcome, Repair, Rung, Score, Usage
+from promptbench.core.types import Answer, Attempt, AttemptKey, Judging, Outcome, Repair, Rung, Score, Usage
+from promptbench.store import answers
 
 # Of `attempt` joined with `answer`.
 COLUMNS = (
@@ -55,3 +57,37 @@ def read(row: tuple[Any, ...]) -> Attempt:
         started=started,
         fallback=fallback,
     )
+
+
+JUDGING_COLUMNS = "request_hash, judge, case_name, text_hash, answer, verdict, error, tries, queue_ms, cost, started"
+
+
+def keep_judging(connection: sqlite3.Connection, run: str, judging: Judging, *, deterministic: bool) -> None:
+    """Insert or replace a judge call and the recording of its answer. The caller holds a transaction."""
+    answer = judging.answer
+    values = [
+        run,
+        judging.request_hash,
+        judging.judge,
+        judging.case,
+        judging.text_hash,
+        answer.model if answer else None,
+        answers.dumps(answer) if answer else None,
+        judging.verdict,
+        judging.error,
+        judging.tries,
+        judging.queue_ms,
+        judging.cost,
+        judging.started,
+    ]
+    connection.execute(f"INSERT OR REPLACE INTO judging VALUES ({', '.join('?' * len(values))})", values)
+    if answer is not None and not answer.recorded:
+        at = judging.started
+        answers.record(connection, judging.request_hash, judging.judge, answer, deterministic=deterministic, at=at)
+
+
+def read_judging(row: tuple[Any, ...]) -> Judging:
+    """Return the judge call in a row of `JUDGING_COLUMNS`."""
+    request, judge, case, text, answer, verdict, error, tries, queue, cost, started = row
+    found = answers.loads(answer) if answer is not None else None
+    return Judging(request, judge, case, text, found, verdict, error, tries, queue, cost, started)

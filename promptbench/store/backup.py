@@ -54,7 +54,7 @@ def backup(sync: Sync, target: Path) -> BackupResult:
 
 def _checked_counts(path: Path) -> tuple[int, int]:
     """Return the number of prompts and events in a copy. A damaged store makes a damaged copy, which is refused."""
-    database = Database.reading(path, timeout=0)
+    database = Database.open(path, timeout=0, mode="ro")
     try:
         problem = database.connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
         if problem != "ok":

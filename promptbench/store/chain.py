@@ -13,23 +13,15 @@ from types import NoneType
 from typing import TYPE_CHECKING
 
 from promptbench.core.canonical import digest, short
+from promptbench.core.errors import ConflictError
 from promptbench.store.names import PRODUCTION, is_label
 
 if TYPE_CHECKING:
     from promptbench.core.types import Json
 
 # `merged` records an event of another branch, `settled` which branch's version has a label after that.
-KINDS = (
-    "adopted",
-    "initial",
-    "promoted",
-    "forced",
-    "rolled_back",
-    "labelled",
-    "retired",
-    "merged",
-    "settled",
-)  # Kinds without evidence, which therefore need a reason.
+KINDS = ("adopted", "initial", "promoted", "forced", "rolled_back", "labelled", "retired", "merged", "settled")
+# Kinds without evidence, which therefore need a reason.
 _UNPROVEN = ("adopted", "forced", "rolled_back", "labelled", "retired")
 
 _FIELDS: dict[str, tuple[type, ...]] = {
@@ -47,6 +39,7 @@ _FIELDS: dict[str, tuple[type, ...]] = {
     "prev": (str, NoneType),
     "hash": (str,),
 }
+TAMPERED = "`promptbench store verify` shows where; move prompts.sqlite away to rebuild it from the text mirror"
 # How often an event may have been merged. Only branches that were merged differently need more than one.
 _MAX_DEPTH = 20
 # Part of an event's summary, which its hash covers: a changed word would make older stores invalid.
@@ -183,7 +176,11 @@ class LabelEvent:
         """
         what = f"{self.prompt}@{self.to_number}"
         if self.merged is not None:
-            return self._describe_merged(what)
+            event = self.origin
+            done = f"{event.kind.replace('_', ' ')} by {event.actor} as event {event.sequence}"
+            if event.to_hash is None:
+                return f"a merged branch took {event.label or 'every label'} of {self.prompt} away: {done}"
+            return f"{what} comes from a merged branch, where it was {event.label} as @{event.to_number}: {done}"
         was = f" (was {self.prompt}@{before})" if before else ""
         proof = f" on evidence {short(self.evidence)}" if self.evidence else ""
         if self.kind == "forced" and not self.evidence:
@@ -192,14 +189,6 @@ class LabelEvent:
         if self.to_hash is None:
             return f"{self.label or 'every label'} of {self.prompt} is taken away{was}: {why}"
         return f"{what} is now {self.label}{was}: {why}"
-
-    def _describe_merged(self, what: str) -> str:
-        event = self.origin
-        done = f"{event.kind.replace('_', ' ')} by {event.actor} as event {event.sequence}"
-        about = f"{event.label or 'every label'} of {self.prompt}"
-        if event.to_hash is None:
-            return f"a merged branch took {about} away: {done}"
-        return f"{what} comes from a merged branch, where it was {event.label} as @{event.to_number}: {done}"
 
 
 def event_file_name(sequence: int, kind: str, tagged: str) -> str:
@@ -222,29 +211,20 @@ class Ledger:
         # By the hash of an event with evidence, the versions that the evidence may have compared with: the label's
         # previous holder, or production's if another label moved. Empty if only the merged branch knows.
         self.champions: dict[str, tuple[str | None, ...]] = {}
-        self._holders: dict[str, str] = {}
+        # The event that last moved or removed each label; of a retirement of all labels, under None.
+        self.moves: dict[str | None, LabelEvent] = {}
+        # The hash of the version that holds each label.
+        self.labels: dict[str, str] = {}
         self._stacks: dict[str, list[str]] = {}
-        self._held: dict[str, set[str]] = {}
+        # Every version that holds a label or ever held it.
+        self.held: dict[str, set[str]] = {}
         for event in events:
             self.add(event)
-
-    @property
-    def labels(self) -> dict[str, str]:
-        """Label to the hash of the version that holds it."""
-        return dict(self._holders)
-
-    def holder(self, label: str) -> str | None:
-        """Return the version hash that holds the label, or None."""
-        return self._holders.get(label)
-
-    def held(self, label: str) -> set[str]:
-        """Return every version that holds the label or ever held it."""
-        return self._held.get(label, set())
 
     def previous(self, label: str) -> str | None:
         """Return the version that a rollback leads to. A second rollback goes one version further back."""
         stack = self._stacks.get(label, [])
-        below = stack[:-1] if label in self._holders else stack
+        below = stack[:-1] if label in self.labels else stack
         return below[-1] if below else None
 
     def number_for(self, version: str) -> int:
@@ -283,7 +263,7 @@ class Ledger:
         origin = event.origin
         if origin.label == PRODUCTION:
             return (origin.from_hash,)
-        return () if event.merged else (self.holder(PRODUCTION), origin.from_hash)
+        return () if event.merged else (self.labels.get(PRODUCTION), origin.from_hash)
 
     def _objection(self, event: LabelEvent) -> str | None:
         if event.kind not in KINDS:
@@ -327,10 +307,10 @@ class Ledger:
             return "it gives no reason"
         if event.label is None:
             return None if event.kind == "retired" and event.from_hash is None else "it names no label"
-        holder = self.holder(event.label)
+        holder = self.labels.get(event.label)
         if event.from_hash != holder:
             return f"{event.label} was at {holder or 'no version'}, not at {event.from_hash or 'no version'}"
-        production = self.holder(PRODUCTION)
+        production = self.labels.get(PRODUCTION)
         if (event.kind == "adopted" and holder is not None) or (
             event.kind == "initial" and None not in (holder, production)
         ):
@@ -339,7 +319,7 @@ class Ledger:
             return f"{event.label} was not set"
         if event.to_hash == holder:
             return f"{event.label} was already there"
-        if event.kind in ("rolled_back", "settled") and event.to_hash not in {None, *self.held(event.label)}:
+        if event.kind in ("rolled_back", "settled") and event.to_hash not in {None, *self.held.get(event.label, ())}:
             return f"it leads back to a version that was never {event.label}"
         if event.kind == "labelled" and event.label == PRODUCTION:
             return f"{PRODUCTION} needs evidence"
@@ -354,21 +334,31 @@ class Ledger:
         if event.merged is not None:
             if event.to_hash is not None:
                 self.numbers.setdefault(event.to_hash, len(self.numbers) + 1)
-                self._held.setdefault(event.origin.label or "", set()).add(event.to_hash)
+                self.held.setdefault(event.origin.label or "", set()).add(event.to_hash)
             return
+        self.moves[event.label] = event
         if event.to_hash is None:
-            for label in [event.label] if event.label else list(self._holders):
-                self._holders.pop(label, None)
+            for label in [event.label] if event.label else list(self.labels):
+                self.moves[label] = event
+                self.labels.pop(label, None)
             return
         assert event.label is not None
         self.numbers.setdefault(event.to_hash, len(self.numbers) + 1)
         stack = self._stacks.setdefault(event.label, [])
-        below = stack[:-1] if event.label in self._holders else stack
+        below = stack[:-1] if event.label in self.labels else stack
         if event.kind == "rolled_back" and event.to_hash in below:
             while below[-1] != event.to_hash:
                 below.pop()
             stack[:] = below
         elif stack[-1:] != [event.to_hash]:
             stack.append(event.to_hash)
-        self._held.setdefault(event.label, set()).add(event.to_hash)
-        self._holders[event.label] = event.to_hash
+        self.held.setdefault(event.label, set()).add(event.to_hash)
+        self.labels[event.label] = event.to_hash
+
+
+def ledger_of(prompt: str, events: Iterable[LabelEvent]) -> Ledger:
+    """Return the state after the database's events. Raise ConflictError if they are not a valid chain."""
+    try:
+        return Ledger(prompt, events)
+    except ValueError as error:
+        raise ConflictError(f"{prompt}: its history in the database is invalid: {error}", hint=TAMPERED) from error

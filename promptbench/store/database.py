@@ -11,10 +11,10 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from promptbench.core.canonical import canonical, digest_text, lf, short
+from promptbench.core.canonical import canonical, digest_text, lf, parse_json, short
 from promptbench.core.errors import ConflictError, EnvironmentFailure
 from promptbench.store import migrations, prompts_schema
-from promptbench.store.chain import LabelEvent, Version, event_file_name
+from promptbench.store.chain import TAMPERED, LabelEvent, Version, event_file_name
 
 if TYPE_CHECKING:
     from promptbench.core.types import Json
@@ -131,31 +131,22 @@ class Database:
         connection.execute("PRAGMA recursive_triggers = ON")
 
     @classmethod
-    def open(cls, path: Path, *, timeout: float, create: bool = False) -> Database:
-        """Open a file; writers wait `timeout` seconds for each other. Migrations may be pending afterwards."""
-        address = f"{path.absolute().as_uri()}?mode={'rwc' if create else 'rw'}"
+    def open(cls, path: Path, *, timeout: float, mode: str = "rw") -> Database:
+        """Open a file; writers wait `timeout` seconds for each other. Migrations may be pending afterwards.
+
+        `mode` is SQLite's: `rwc` creates the file, `ro` changes nothing.
+        """
+        address = f"{path.absolute().as_uri()}?mode={mode}"
         connection = sqlite3.connect(address, uri=True, timeout=timeout, isolation_level=None)
         try:
             database = cls(connection, path)
             # Somebody may have switched the file to WAL, which loses data in many SQLite versions.
-            if connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
+            if mode != "ro" and connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
                 connection.execute("PRAGMA journal_mode = DELETE")
         except BaseException:
             connection.close()
             raise
         return database
-
-    @classmethod
-    def reading(cls, path: Path, *, timeout: float) -> Database:
-        """Open an existing file read-only: nothing is created, changed or migrated."""
-        connection = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=timeout, isolation_level=None
-        )
-        try:
-            return cls(connection, path)
-        except BaseException:
-            connection.close()
-            raise
 
     @classmethod
     def memory(cls) -> Database:
@@ -205,10 +196,6 @@ class Database:
         )
         return [row[0] for row in rows]
 
-    def knows(self, prompt: str) -> bool:
-        """Return True if the prompt has events."""
-        return self.connection.execute("SELECT 1 FROM event WHERE prompt = ? LIMIT 1", [prompt]).fetchone() is not None
-
     def event_names(self, prompt: str) -> list[str]:
         """Return the mirror's file names of the prompt's events, oldest first."""
         rows = self.connection.execute(
@@ -236,26 +223,27 @@ class Database:
         rows = self.connection.execute("SELECT hash, number FROM version WHERE prompt = ? ORDER BY number", [prompt])
         return {row[0]: row[1] for row in rows}
 
-    def version(self, prompt: str, tagged: str) -> Version:
+    def version(self, prompt: str, tagged: str, *, number: int | None = None) -> Version:
         """Return a version. Raise ConflictError if its row was edited or its text is missing."""
         row = self.connection.execute(f"{_VERSION} WHERE prompt = ? AND version.hash = ?", [prompt, tagged]).fetchone()
-        if row is None:
+        if row is None or number not in (None, row[1]):
             raise self._tampered(f"{prompt}: version {short(tagged)}")
-        return self._checked(row)
-
-    def versions(self, prompt: str) -> list[Version]:
-        """Return all versions, oldest first. Raise ConflictError as `version` does."""
-        rows = self.connection.execute(f"{_VERSION} WHERE prompt = ? ORDER BY number", [prompt])
-        return [self._checked(row) for row in rows]
+        _, known, _, source, content, created, source_hash = row
+        if source is None or content is None or (digest_text(source), digest_text(content)) != (source_hash, tagged):
+            raise self._tampered(f"{prompt}: the text of version {known}")
+        return Version(prompt, known, tagged, source, json.loads(content), created)
 
     def evidence(self, tagged: str) -> Json | None:
         """Return an evidence document, or None. Raise ConflictError if its row was edited."""
         row = self.connection.execute("SELECT body FROM evidence WHERE hash = ?", [tagged]).fetchone()
         if row is None:
             return None
-        if digest_text(row[0]) != tagged:
-            raise self._tampered(f"evidence {short(tagged)}")
-        return json.loads(row[0])
+        try:
+            if digest_text(row[0]) == tagged:
+                return parse_json(row[0])
+        except ValueError:
+            pass
+        raise self._tampered(f"evidence {short(tagged)}")
 
     def add_version(self, version: Version) -> None:
         """Insert a version and its texts, unless it exists."""
@@ -297,6 +285,16 @@ class Database:
         written, present = self.connection.execute(query).fetchone()
         return int(written), int(present)
 
+    def check_counts(self) -> None:
+        """Raise ConflictError if another program added events."""
+        written, present = self.counts()
+        if written and present > written:
+            raise ConflictError(
+                f"the database holds {present} events, {written} of them written by promptbench: "
+                "another program added the rest",
+                hint=TAMPERED,
+            )
+
     def _count(self, more: int) -> None:
         # In the file's header, which no INSERT or DELETE of another program changes.
         written = int(self.connection.execute("PRAGMA user_version").fetchone()[0])
@@ -324,12 +322,6 @@ class Database:
             "INSERT INTO blob SELECT ?1, ?2 WHERE NOT EXISTS (SELECT 1 FROM blob WHERE hash = ?1)", [tagged, text]
         )
         return tagged
-
-    def _checked(self, row: tuple[str, int, str, str | None, str | None, str, str]) -> Version:
-        prompt, number, tagged, source, content, created, source_hash = row
-        if source is None or content is None or (digest_text(source), digest_text(content)) != (source_hash, tagged):
-            raise self._tampered(f"{prompt}: the text of version {number}")
-        return Version(prompt, number, tagged, source, json.loads(content), created)
 
     def _tampered(self, what: str) -> ConflictError:
         return ConflictError(

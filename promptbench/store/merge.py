@@ -64,18 +64,18 @@ class Fork:
         return {label: self._holders(label, bases) for label in labels}
 
     def _holders(self, label: str, bases: Mapping[tuple[int, int], Ledger]) -> list[str | None]:
-        held = [branch.ledger.holder(label) for branch in self.branches]
+        held = [branch.ledger.labels.get(label) for branch in self.branches]
         indexes = range(len(held))
 
         def moved(i: int, j: int) -> bool:
-            return held[i] != bases[i, j].holder(label)
+            return held[i] != bases[i, j].labels.get(label)
 
         fresh = [i for i in indexes if not any(moved(j, i) and not moved(i, j) for j in indexes)]
         return list(dict.fromkeys(held[i] for i in fresh or indexes))
 
     def join(self, keep: Mapping[str, str | None]) -> list[LabelEvent]:
         """Return the joined history, in which each label has the version given by `keep`."""
-        keeping = (branch for branch in self.branches if branch.ledger.holder(PRODUCTION) == keep.get(PRODUCTION))
+        keeping = (branch for branch in self.branches if branch.ledger.labels.get(PRODUCTION) == keep.get(PRODUCTION))
         trunk = next(keeping, self.branches[0])
         ledger, events = Ledger(self.prompt, trunk.events), list(trunk.events)
         for branch in self.branches:
@@ -83,8 +83,8 @@ class Fork:
                 if event.hash not in ledger.known:
                     events.append(_add(ledger, _merged(ledger, event)))
         for label, version in sorted(keep.items()):
-            if ledger.holder(label) != version:
-                source = next(b for b in self.branches if b.ledger.holder(label) == version).source(label)
+            if ledger.labels.get(label) != version:
+                source = next(b for b in self.branches if b.ledger.labels.get(label) == version).source(label)
                 events.append(_add(ledger, _settled(ledger, label, version, source)))
         return events
 
@@ -173,7 +173,7 @@ def _settled(ledger: Ledger, label: str, version: str | None, source: LabelEvent
         source,
         kind="settled",
         label=label,
-        from_hash=ledger.holder(label),
+        from_hash=ledger.labels.get(label),
         to_hash=version,
         to_number=ledger.numbers[version] if version else None,
         evidence=None,

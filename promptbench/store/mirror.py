@@ -17,7 +17,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from promptbench.core.canonical import digest, lf
+from promptbench.core.canonical import digest, lf, parse_json
 from promptbench.core.errors import ConflictError
 from promptbench.store.chain import LabelEvent, Version
 from promptbench.store.names import is_prompt_name
@@ -68,7 +68,7 @@ class Mirror:
         """Read an event. Raise ConflictError if its file is missing, edited, or does not match its name."""
         path = self.event_path(prompt, name)
         try:
-            event = LabelEvent.from_dict(_parse(_read(path)))
+            event = LabelEvent.from_dict(parse_json(_read(path)))
         except ValueError as error:
             raise edited(path, str(error)) from error
         if event.hash != event.digest() or event.file_name != name or event.prompt != prompt:
@@ -83,7 +83,7 @@ class Mirror:
         """Read evidence. Raise ConflictError if its file is missing, edited, or does not match its name."""
         path = self.evidence_path(prompt, tagged)
         try:
-            body = _parse(_read(path))
+            body = parse_json(_read(path))
             actual = digest(body)
         except (ValueError, RecursionError) as error:
             raise edited(path, str(error)) from error
@@ -121,7 +121,7 @@ class Mirror:
         """Raise ConflictError if the version's file is missing or has another text."""
         if self.read_version(version.prompt, version.number, version.hash) != version.source:
             path = self.version_path(version.prompt, version.number, version.hash)
-            raise edited(path, f"it is no longer the text of {version.prompt}@{version.number}")
+            raise edited(path, f"it is not the text of {version.prompt}@{version.number}")
 
     def drop(self, prompt: str, events: Collection[str], numbers: Mapping[str, int]) -> None:
         """Remove the files that a merge replaced: those of `events`, and of versions that have another number now.
@@ -166,21 +166,15 @@ def evidence_text(evidence: Json) -> str:
 
 
 def _spread(key: str, value: Json) -> str:
-    if key not in _LAST or not isinstance(value, list) or not all(value) or not all(map(_is_object, value)):
+    if key not in _LAST or not isinstance(value, list) or not all(item and isinstance(item, dict) for item in value):
         return _line(value)
     if key == "attempts":
         return "[\n" + ",\n".join(f"    {_line(_ordered(item))}" for item in value) + "\n  ]"
     # A suite is long, so each of its keys has a line.
-    return "[\n" + ",\n".join(map(_suite, map(_ordered, value))) + "\n  ]"
-
-
-def _suite(suite: dict[str, Json]) -> str:
-    lines = ",\n".join(f"      {_line(name)}: {_line(value)}" for name, value in suite.items())
-    return f"    {{\n{lines}\n    }}"
-
-
-def _is_object(value: Json) -> bool:
-    return isinstance(value, dict)
+    suites = [
+        ",\n".join(f"      {_line(name)}: {_line(item)}" for name, item in _ordered(suite).items()) for suite in value
+    ]
+    return "[\n" + ",\n".join(f"    {{\n{lines}\n    }}" for lines in suites) + "\n  ]"
 
 
 def _ordered(item: dict[str, Json]) -> dict[str, Json]:
@@ -214,16 +208,6 @@ def _read(path: Path) -> str:
             f"{path} is missing",
             hint="restore it with git; other files of the prompt's history refer to it",
         ) from error
-
-
-def _parse(text: str) -> Json:
-    def refuse(word: str) -> Json:
-        raise ValueError(f"{word} is not JSON")
-
-    try:
-        return json.loads(text, parse_constant=refuse)
-    except RecursionError as error:
-        raise ValueError("nested too deeply") from error
 
 
 def _write(path: Path, text: str) -> None:

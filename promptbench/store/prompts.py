@@ -12,63 +12,82 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple
 
 from promptbench.core.canonical import digest_text, lf
 from promptbench.core.errors import EnvironmentFailure, InputError
 from promptbench.core.types import Json
 from promptbench.store.backup import BackupResult, backup
-from promptbench.store.chain import LabelEvent, Ledger, Version
+from promptbench.store.chain import LabelEvent, Ledger, Version, ledger_of
 from promptbench.store.database import FILE_NAME, Database, storage_errors
 from promptbench.store.merge import Fork, answered
 from promptbench.store.mirror import Mirror
-from promptbench.store.names import PRODUCTION, check_label, check_prompt_name, is_prompt_name
+from promptbench.store.names import (
+    PRODUCTION,
+    check_label,
+    check_prompt_name,
+    is_prompt_name,
+    select,
+    selector_of,
+    suggest,
+)
 from promptbench.store.proof import (
+    AlreadyDone,
     NotProven,
     ProvenModel,
+    Rejudge,
     check_champion,
     check_moves,
     check_proof,
+    check_repeated,
     evidence_body,
     proof_of,
     proven_models,
 )
-from promptbench.store.references import select, selector_of, suggest
-from promptbench.store.sync import HashOf, Sync, SyncState, ledger_of
+from promptbench.store.sync import HashOf, Sync, SyncState
 from promptbench.store.verify import StoreFinding, findings, notes
 
-__all__ = ["Fork", "HashOf", "LabelEvent", "NotProven", "Store", "StoreFinding", "Version"]
+__all__ = ["AlreadyDone", "Fork", "HashOf", "LabelEvent", "NotProven", "Store", "StoreFinding", "Version"]
 
 _HEX = re.compile(r"[0-9a-f]{6,64}")
 
 
-class _Candidate(NamedTuple):
-    hash: str
-    source: str
-    content: Json
-
-
-class Store:
+class Store(AbstractContextManager["Store"]):
     """One prompt store, as a context manager. For one thread; any number of processes may have it open."""
 
-    def __init__(self, folder: Path, hash_of: HashOf, clock: Callable[[], datetime] | None, timeout: float) -> None:
+    def __init__(
+        self, folder: Path, *, hash_of: HashOf, rejudge: Rejudge, clock: Callable[[], datetime] | None, timeout: float
+    ) -> None:
         self._folder = folder
         self._path = folder / FILE_NAME
         self._mirror = Mirror(folder / "text")
         self._hash_of = hash_of
+        self._rejudge = rejudge
         self._clock = clock or partial(datetime.now, UTC)
         self._timeout = timeout
-        self._use(self._reader())
+        database = None
+        if self._path.exists():
+            database = self._file("rw")
+        elif self._mirror.prompts():
+            # A read-only checkout can still be read.
+            with suppress(sqlite3.OperationalError, OSError):
+                database = self._file("rwc")
+        self._use(database or Database.memory())
 
     @classmethod
     def open(
-        cls, folder: Path, *, hash_of: HashOf, clock: Callable[[], datetime] | None = None, timeout: float = 30.0
+        cls,
+        folder: Path,
+        *,
+        hash_of: HashOf,
+        rejudge: Rejudge,
+        clock: Callable[[], datetime] | None = None,
+        timeout: float = 30.0,
     ) -> Store:
         """Open `<root>/prompt_store`. If only the text mirror exists, build the database from it.
 
@@ -77,21 +96,19 @@ class Store:
         Args:
             hash_of: takes a prompt's source text, returns its version hash (`core.canonical.digest` of the content) and
                 its canonical content; raises ValueError or InputError if the text is not a prompt.
-            clock: returns the present time, with a time zone.
+            rejudge: judges evidence again, as `gate.evidence.rejudge` does; called for all that the mirror brings.
+            clock: returns the time, with a time zone; by default the present.
             timeout: seconds to wait for another process that writes.
 
         Raises:
             EnvironmentFailure: the file is damaged, locked, unreadable, or of another program or a newer promptbench.
         """
         with storage_errors(folder / FILE_NAME):
-            return cls(folder, hash_of, clock, timeout)
+            return cls(folder, hash_of=hash_of, rejudge=rejudge, clock=clock, timeout=timeout)
 
     def close(self) -> None:
         """Close the database."""
         self._database.close()
-
-    def __enter__(self) -> Store:
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -105,13 +122,13 @@ class Store:
 
     def labels(self, prompt: str) -> dict[str, Version]:
         """Return, by label, the version that it points to."""
-        with self._reading(prompt):
-            return {label: self._database.version(prompt, at) for label, at in self._database.labels(prompt).items()}
+        with self._reading(prompt) as ledger:
+            return {label: self._version(ledger, version) for label, version in sorted(ledger.labels.items())}
 
     def versions(self, prompt: str) -> list[Version]:
         """Return all versions, oldest first."""
-        with self._reading(prompt):
-            return self._database.versions(prompt)
+        with self._reading(prompt) as ledger:
+            return [self._version(ledger, version) for version in ledger.numbers]
 
     def history(self, prompt: str) -> list[LabelEvent]:
         """Return all events, oldest first."""
@@ -128,12 +145,21 @@ class Store:
             InputError: prompt, label or version not found, or several versions start with these digits.
             ConflictError: database and mirror disagree about this prompt.
         """
+        return self.fetch(reference)[0]
+
+    def fetch(self, reference: str) -> tuple[Version, str | None, tuple[ProvenModel, ...]]:
+        """Return the version for a reference as `get` does, the label in the reference if it names one, and the models
+        that the version was proven on; none if the label came to it by adoption or by force.
+        """
         prompt, at, selector = reference.partition("@")
-        with self._reading(prompt):
-            version = self._database.version(prompt, self._select(prompt, selector if at else PRODUCTION))
+        named = selector if at else PRODUCTION
+        with self._reading(prompt) as ledger:
+            version = self._version(ledger, select(prompt, named, ledger.labels, ledger.numbers))
             if self._mirror.version_path(prompt, version.number, version.hash).exists():
                 self._mirror.check_version(version)
-            return version
+            label = named if named in ledger.labels else None
+            proof = proof_of(self._database.events(prompt), version.hash, label)
+            return version, label, proven_models(self._database.evidence(proof)) if proof else ()
 
     def evidence(self, sha: str) -> Json:
         """Return the evidence with this hash, with or without `sha256:`. Raise InputError if it is not found."""
@@ -148,11 +174,6 @@ class Store:
         if found is None:
             raise InputError(f"evidence {tagged} not found", hint="`promptbench prompts history PROMPT` lists it")
         return found
-
-    def proven(self, version: Version, label: str | None = None) -> tuple[ProvenModel, ...]:
-        """Return the models that a version was proven on; none if `label` came to it by adoption or by force."""
-        found = proof_of(self.history(version.prompt), version.hash, label)
-        return proven_models(self.evidence(found)) if found else ()
 
     def notes(self) -> list[str]:
         """Return what `verify` will import from the mirror or write to it, in words. Call it before `verify`."""
@@ -173,12 +194,15 @@ class Store:
         """Set a label for the first time, to the prompt that is already in use, without a verdict.
 
         Raises:
+            AlreadyDone: the label's last move is this one.
             InputError: the label is set, a name or the reason is invalid, or `source` is not a prompt.
         """
         reason = _reason(reason, "adopt")
         candidate = self._candidate(prompt, label, source)
         with self._change(prompt) as ledger:
-            if holder := ledger.holder(label):
+            if candidate.hash == ledger.labels.get(label):
+                check_repeated(ledger, "adopted", label, _text(actor), reason)
+            if holder := ledger.labels.get(label):
                 raise InputError(
                     f"{label} of {prompt} is already set, to {ledger.name(holder)}",
                     hint="`promptbench run --promote` proves and promotes another version",
@@ -205,7 +229,8 @@ class Store:
             force: move the label whatever the verdict; needs a reason and stays visible as `forced`.
 
         Raises:
-            InputError: there is nothing to promote, or an argument is invalid.
+            AlreadyDone: the label points there already.
+            InputError: an argument is invalid.
             NotProven: the verdict is not PASS.
             ConflictError: the evidence is stale: it judged another candidate, or production has changed since.
         """
@@ -217,7 +242,7 @@ class Store:
             if force:
                 return self._append(ledger, "forced", label, candidate, body=body, actor=actor, reason=reason)
             check_proof(ledger, evidence, label, candidate.hash)
-            kind = "initial" if ledger.holder(PRODUCTION) is None else "promoted"
+            kind = "initial" if ledger.labels.get(PRODUCTION) is None else "promoted"
             return self._append(ledger, kind, label, candidate, body=body, actor=actor, reason=reason)
 
     def check_not_stale(self, prompt: str, label: str, *, champion: str | None, candidate: str | None = None) -> None:
@@ -227,8 +252,7 @@ class Store:
         """
         check_prompt_name(prompt)
         with storage_errors(self._path):
-            self._sync.refresh(prompt)
-            ledger = ledger_of(prompt, self._database.events(prompt))
+            ledger = self._ledger(prompt)
         if candidate is not None:
             check_moves(ledger, label, candidate)
         check_champion(ledger, label, champion)
@@ -238,22 +262,29 @@ class Store:
     ) -> LabelEvent:
         """Move a label back to a version that held it before: `to`, or the present holder's predecessor.
 
-        `to` is what `get` takes after the `@`, or a whole reference. A second rollback without `to` goes further back.
+        `to` is what `get` takes after the `@`, or a whole reference. A second rollback without `to` goes further back,
+        for another reason: with the same actor and reason it is the same command again.
 
         Raises:
-            InputError: there is no earlier version, `to` never held the label, or the reason is missing.
+            AlreadyDone: the label points to `to`, or the same rollback is its last move.
+            InputError: an earlier version is missing, `to` never held the label, or the reason is missing.
         """
         reason = _reason(reason, "rollback")
         check_label(label)
         self._check_known(prompt)
         with self._change(prompt) as ledger:
-            target = ledger.previous(label) if to is None else self._select(prompt, selector_of(prompt, to))
+            if to is None:
+                check_repeated(ledger, "rolled_back", label, _text(actor), reason)
+                target = ledger.previous(label)
+            else:
+                target = select(prompt, selector_of(prompt, to), ledger.labels, ledger.numbers)
+                check_moves(ledger, label, target)
             if target is None:
                 raise InputError(f"{label} of {prompt} has no earlier version to go back to")
-            if target == ledger.holder(label):
-                raise InputError(f"nothing to roll back: {ledger.name(target)} is already {label}")
-            if target not in ledger.held(label):
-                held = ", ".join(ledger.name(version) for version in ledger.numbers if version in ledger.held(label))
+            if target not in ledger.held.get(label, ()):
+                held = ", ".join(
+                    ledger.name(version) for version in ledger.numbers if version in ledger.held.get(label, ())
+                )
                 raise InputError(
                     f"{ledger.name(target)} was never {label}",
                     hint=f"choose one that was: {held}" if held else "no version ever was",
@@ -264,7 +295,8 @@ class Store:
         """Point a label other than `production` to a stored version, without evidence.
 
         Raises:
-            InputError: the label is `production`, or already points there, or an argument is invalid.
+            AlreadyDone: the label points there already.
+            InputError: the label is `production`, or an argument is invalid.
         """
         reason = _reason(reason, "label")
         check_label(label)
@@ -275,20 +307,22 @@ class Store:
             )
         target = self.get(reference)
         with self._change(target.prompt) as ledger:
-            if target.hash == ledger.holder(label):
-                raise InputError(f"{ledger.name(target.hash)} is already {label}")
+            check_moves(ledger, label, target.hash)
             return self._append(ledger, "labelled", label, target.hash, actor=actor, reason=reason)
 
     def retire(self, prompt: str, *, label: str | None = None, actor: str, reason: str) -> LabelEvent:
         """Remove a label, or all labels of the prompt. Versions and history stay.
 
         Raises:
+            AlreadyDone: the label's last move is this one.
             InputError: the label is not set, or the reason is missing.
         """
         reason = _reason(reason, "retire")
         self._check_known(prompt)
         with self._change(prompt) as ledger:
-            if not ledger.labels or (label is not None and ledger.holder(label) is None):
+            if label not in ledger.labels and (label or not ledger.labels):
+                check_repeated(ledger, "retired", label, _text(actor), reason)
+            if not ledger.labels or (label is not None and ledger.labels.get(label) is None):
                 raise InputError(
                     f"{prompt} has no label {label!r}" if label else f"{prompt} has no label",
                     hint=suggest(label or "", ledger.labels),
@@ -334,28 +368,17 @@ class Store:
         longest = {branch.head.hash for branch in fork.branches}
         return events[max(n for n, event in enumerate(events) if event.hash in longest) + 1 :]
 
-    # -- the file
-
-    def _reader(self) -> Database:
-        if self._path.exists():
-            return self._file(create=False)
-        if self._mirror.prompts():
-            # A read-only checkout can still be read.
-            with suppress(sqlite3.OperationalError, OSError):
-                return self._file(create=True)
-        return Database.memory()
-
-    def _file(self, *, create: bool) -> Database:
-        if create:
+    def _file(self, mode: str) -> Database:
+        if mode == "rwc":
             self._folder.mkdir(parents=True, exist_ok=True)
-        database = Database.open(self._path, timeout=self._timeout, create=create)
+        database = Database.open(self._path, timeout=self._timeout, mode=mode)
         try:
             if database.pending():
                 with database.transaction():
                     # Another process may have migrated it meanwhile.
                     if database.pending():
                         database.migrate()
-                        Sync(database, self._mirror, self._hash_of).build()
+                        Sync(database, self._mirror, self._hash_of, self._rejudge).build()
         except BaseException:
             database.close()
             raise
@@ -363,28 +386,31 @@ class Store:
 
     def _use(self, database: Database) -> None:
         self._database = database
-        self._sync = Sync(database, self._mirror, self._hash_of)
-
-    # -- reading
+        self._sync = Sync(database, self._mirror, self._hash_of, self._rejudge)
 
     @contextmanager
-    def _reading(self, prompt: str) -> Iterator[None]:
+    def _reading(self, prompt: str) -> Iterator[Ledger]:
+        """Synchronize with the mirror and yield the state, derived from the whole chain: rows that somebody edited are
+        never served.
+        """
         self._check_known(prompt)
         with storage_errors(self._path):
-            self._sync.refresh(prompt)
-            yield
+            yield self._ledger(prompt)
+
+    def _ledger(self, prompt: str) -> Ledger:
+        self._sync.refresh(prompt)
+        self._database.check_counts()
+        return ledger_of(prompt, self._database.events(prompt))
+
+    def _version(self, ledger: Ledger, version: str) -> Version:
+        return self._database.version(ledger.prompt, version, number=ledger.numbers[version])
 
     def _check_known(self, prompt: str) -> None:
         with storage_errors(self._path):
-            if is_prompt_name(prompt) and (self._database.knows(prompt) or self._mirror.event_names(prompt)):
+            if is_prompt_name(prompt) and (self._database.event_names(prompt) or self._mirror.event_names(prompt)):
                 return
         empty = "the store is empty: `promptbench adopt PROMPT --reason …` records what is in production today"
         raise InputError(f"prompt {prompt!r} not found", hint=suggest(prompt, self.prompts()) or empty)
-
-    def _select(self, prompt: str, selector: str) -> str:
-        return select(prompt, selector, self._database.labels(prompt), self._database.hashes(prompt))
-
-    # -- writing
 
     @contextmanager
     def _change(self, prompt: str) -> Iterator[Ledger]:
@@ -400,7 +426,7 @@ class Store:
 
     def _make_file(self) -> None:
         if self._database.path is None:
-            database = self._file(create=True)
+            database = self._file("rwc")
             self._database.close()
             self._use(database)
 
@@ -414,7 +440,7 @@ class Store:
                 hint=f"make {self._mirror.folder} writable; the next command completes it",
             ) from error
 
-    def _candidate(self, prompt: str, label: str, source: str) -> _Candidate:
+    def _candidate(self, prompt: str, label: str, source: str) -> Version:
         check_prompt_name(prompt)
         check_label(label)
         source = lf(source)
@@ -423,28 +449,28 @@ class Store:
             version, content = self._hash_of(source)
         except ValueError as error:
             raise InputError(f"the text of {prompt} is not a prompt: {error}") from error
-        return _Candidate(version, source, content)
+        return Version(prompt, 0, version, source, content, "")
 
     def _append(
         self,
         ledger: Ledger,
         kind: str,
         label: str | None,
-        target: _Candidate | str | None,
+        target: Version | str | None,
         *,
         body: str | None = None,
         actor: str,
         reason: str | None,
     ) -> LabelEvent:
         at = self._clock().astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        to_hash = target.hash if isinstance(target, _Candidate) else target
+        to_hash = target.hash if isinstance(target, Version) else target
         number = ledger.number_for(to_hash) if to_hash else None
         event = LabelEvent(
             prompt=ledger.prompt,
             sequence=ledger.length + 1,
             kind=kind,
             label=label,
-            from_hash=ledger.holder(label) if label else None,
+            from_hash=ledger.labels.get(label) if label else None,
             to_hash=to_hash,
             to_number=number,
             evidence=digest_text(body) if body else None,
@@ -455,10 +481,8 @@ class Store:
         )
         event = replace(event, summary=ledger.summary(event)).sealed()
         ledger.add(event)
-        if isinstance(target, _Candidate) and number is not None:
-            self._database.add_version(
-                Version(ledger.prompt, number, target.hash, target.source, target.content, created=at)
-            )
+        if isinstance(target, Version) and number is not None:
+            self._database.add_version(replace(target, number=number, created=at))
         if event.evidence is not None and body is not None:
             self._database.add_evidence(event.evidence, body)
         self._database.add_event(event)

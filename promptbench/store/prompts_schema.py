@@ -6,7 +6,7 @@ SET = "prompt_store"
 
 
 def _append_only(table: str, taken: str) -> tuple[str, ...]:
-    """Triggers that only let rows be added. `INSERT OR REPLACE` may fire no delete trigger, hence the third."""
+    # `INSERT OR REPLACE` may fire no delete trigger, hence the third.
     return (
         f"""CREATE TRIGGER {table}_no_update BEFORE UPDATE ON {table}
             BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END""",

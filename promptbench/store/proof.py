@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from promptbench.core.canonical import canonical
 from promptbench.core.errors import ConflictError, Exit, InputError, PromptbenchError
@@ -16,6 +16,19 @@ if TYPE_CHECKING:
     from promptbench.store.chain import LabelEvent, Ledger
 
 SCHEMA_VERSION = 1
+# Judges the attempts of an evidence document again and returns how the verdict differs from the recorded one. Raises
+# ValueError if the document is not evidence.
+Rejudge = Callable[[Any], list[str]]
+
+
+class AlreadyDone(PromptbenchError):
+    """A change that is on record already, in `event`: nothing was changed."""
+
+    exit = Exit.YES
+
+    def __init__(self, event: LabelEvent) -> None:
+        super().__init__(f"{event.prompt}@{event.to_number} is {event.label} already")
+        self.event = event
 
 
 class NotProven(PromptbenchError):
@@ -69,40 +82,46 @@ class Proof:
         """Read an evidence document. Raise ValueError, with the reason as its text, if it is invalid."""
         if not isinstance(evidence, dict):
             raise ValueError("expected an object")
-        version = evidence.get("schema_version")
+        version, verdict = evidence.get("schema_version"), evidence.get("verdict")
         if version != SCHEMA_VERSION:
             raise ValueError(f"unsupported schema_version {version!r}, expected {SCHEMA_VERSION}")
-        verdict = evidence.get("verdict")
         if not isinstance(verdict, dict):
             raise ValueError("verdict is missing")
         fields = {
-            "prompt": evidence.get("prompt"),
-            "candidate": evidence.get("candidate"),
-            "verdict.result": verdict.get("result"),
-            "verdict.sentence": verdict.get("sentence", ""),
+            **{name: evidence.get(name) for name in ("prompt", "candidate", "champion")},
+            "result": verdict.get("result"),
+            "sentence": verdict.get("sentence", ""),
         }
         for name, value in fields.items():
-            if not isinstance(value, str):
+            if not isinstance(value, str) and (name, value) != ("champion", None):
                 raise ValueError(f"{name}: expected text")
-        champion = evidence.get("champion")
-        if not isinstance(champion, str | None):
-            raise ValueError("champion: expected text or null")
-        return cls(evidence["prompt"], evidence["candidate"], champion, verdict["result"], fields["verdict.sentence"])
+        return cls(**fields)
 
-    def objection(self, prompt: str, to_hash: str | None, champions: Sequence[str | None]) -> str | None:
-        """Return why this does not allow moving a label to `to_hash`, or None if it does.
 
-        `champions` are the versions that it may have been compared with; if empty, that is not checked.
-        """
-        if self.result != "PASS":
-            return f"its verdict is {self.result}"
-        if self.prompt != prompt:
-            return f"it is about prompt {self.prompt}"
-        if self.candidate != to_hash:
-            return f"it judged {self.candidate}"
-        if champions and self.champion not in champions:
-            return f"it compared with {self.champion}"
+def objection(event: LabelEvent, evidence: Json, ledger: Ledger, rejudge: Rejudge) -> str | None:
+    """Return why evidence that somebody else wrote does not prove an event of the ledger; None if it does.
+
+    The recorded attempts are judged again, because whoever can change a verdict can also recompute its hashes. A forced
+    event claims nothing.
+    """
+    claim = event.origin
+    if claim.kind not in ("initial", "promoted"):
         return None
+    try:
+        proof = Proof.read(evidence)
+        differences = rejudge(evidence)
+    except ValueError as error:
+        return str(error)
+    champions = ledger.champions[event.hash]
+    if proof.result != "PASS":
+        return f"its verdict is {proof.result}"
+    if proof.prompt != claim.prompt:
+        return f"it is about prompt {proof.prompt}"
+    if proof.candidate != claim.to_hash:
+        return f"it judged {proof.candidate}"
+    if champions and proof.champion not in champions:
+        return f"it compared with {proof.champion}"
+    return next(iter(differences), None)
 
 
 def check_proof(ledger: Ledger, evidence: Json, label: str, candidate: str) -> None:
@@ -132,18 +151,22 @@ def check_proof(ledger: Ledger, evidence: Json, label: str, candidate: str) -> N
     check_champion(ledger, label, proof.champion)
 
 
-def check_moves(ledger: Ledger, label: str, candidate: str) -> None:
-    """Raise InputError if the label already points to the candidate."""
-    if candidate == ledger.holder(label):
-        raise InputError(
-            f"nothing to promote: {ledger.name(candidate)} is already {label}",
-            hint="edit the prompt's file first, or name the file that you edited",
-        )
+def check_moves(ledger: Ledger, label: str, target: str) -> None:
+    """Raise AlreadyDone if the label already points to `target`."""
+    if target == ledger.labels.get(label):
+        raise AlreadyDone(ledger.moves[label])
+
+
+def check_repeated(ledger: Ledger, kind: str, label: str | None, actor: str | None, reason: str | None) -> None:
+    """Raise AlreadyDone if this very change was the label's last: the same command again, as after a crash."""
+    last = ledger.moves.get(label)
+    if last and (last.kind, last.label, last.actor, last.reason) == (kind, label, actor, reason):
+        raise AlreadyDone(last)
 
 
 def check_champion(ledger: Ledger, label: str, champion: str | None) -> None:
     """Raise ConflictError if production has changed since the evidence was made."""
-    holder = ledger.holder(PRODUCTION)
+    holder = ledger.labels.get(PRODUCTION)
     if champion != holder:
         raise ConflictError(
             f"stale evidence: it compared with {ledger.name(champion)}, "

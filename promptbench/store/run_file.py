@@ -83,7 +83,6 @@ def copy(runs: RunStore, new: str, parts: Iterable[tuple[RunFile, str]]) -> None
 
 
 def _insert(connection: sqlite3.Connection, table: str, rows: sqlite3.Cursor, run: str | None = None) -> None:
-    """Insert rows of another file, with their column `run` replaced where one is given."""
     columns = [column[0] for column in rows.description]
     index = columns.index("run") if run else len(columns)
 

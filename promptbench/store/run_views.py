@@ -1,6 +1,6 @@
 """Views of `runs.sqlite` for people with `sqlite-utils`, Datasette or a notebook; `runs history` reads them too.
 
-Rates, times and costs are of the first round only: tries that were asked because of a failure enter none. Quantiles
+Rates, times and costs are of the first round only: retries because of a failure enter none. Quantiles
 are linear between neighbours, as in reports (type 7 of Hyndman and Fan 1996).
 """
 
@@ -116,23 +116,23 @@ ABOUT: dict[str, str] = {
     "run": "One row a run.",
     "variant": "The prompt versions that took part in a run.",
     "answer": "The texts that models answered, each once.",
-    "attempt": "One question to one model, and what the checks say of its answer.",
-    "recording": "The kept answers of models, by request.",
+    "attempt": "One request to one model, and the scores of its answer.",
+    "recording": "Recorded answers of models, by request.",
     "cache": "Answers kept for `run --cache read`.",
     "failed_try": "Calls that gave no answer.",
-    "judging": "Questions of checks to judges.",
+    "judging": "Requests of checks to judges.",
     "logged_call": "Imported calls of production logs.",
     "run_case": "The cases of a run.",
-    "calibration": "How often what is in production passes each case, by runs that asked it many times.",
-    "measurement": "BenchRuns of latency, beside runs.",
+    "calibration": "How often the production version passes each case, by calibration run.",
+    "measurement": "Measurements of latency and cost.",
     "measured_call": "The calls of a measurement.",
-    "run_summary": "Runs with their verdicts, what they compared, and what they took.",
-    "case_results": "What became of each case with each prompt on each model.",
+    "run_summary": "Runs with their verdicts, the versions compared, and the cost.",
+    "case_results": "The results of each case with each prompt on each model.",
     "latency_by_model": "Times of the calls of each prompt on each model, in milliseconds.",
     "run_figures": "Shares of right and of well-formed answers, times in milliseconds and US dollars for 1,000 calls, "
     "of each prompt on each model in each run.",
     "prompt_history": "The same of finished runs of whole suites, to be compared over time.",
-    "failing_answers": "Every answer that failed, with what the checks say of it.",
+    "failing_answers": "Every answer that failed, with its scores.",
     "attempt_with_answer": "Attempts with the texts of their answers.",
     "result": "Attempts of a run added up, by prompt and model.",
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields, replace
 from operator import attrgetter
 from pathlib import Path
@@ -19,17 +20,14 @@ from promptbench.core.canonical import canonical, digest_text
 from promptbench.core.clock import now
 from promptbench.core.errors import EnvironmentFailure, InputError
 from promptbench.core.types import Answer, Attempt, AttemptKey, Json, Judging, Outcome, Rung, Score, Side
-from promptbench.store import answers, attempt_rows, judge_calls, runs_schema, suite_history
+from promptbench.store import answers, attempt_rows, runs_schema
 from promptbench.store.bench_runs import BenchRuns
-from promptbench.store.cache import CacheTable
-from promptbench.store.calibrations import Calibrations
 from promptbench.store.calls import CallStore
 from promptbench.store.database import storage_errors
 from promptbench.store.migrations import apply, pending
-from promptbench.store.model_aliases import ModelAliases
 from promptbench.store.names import new_run_name
 from promptbench.store.retention import Retention
-from promptbench.store.run_cases import RunCases
+from promptbench.store.run_cases import HISTORY, MOST_RUNS, Calibrations, HistoryPoint, ModelAliases, RunCases
 from promptbench.store.run_list import RunList
 from promptbench.store.run_table import WHAT, RunTable
 
@@ -72,7 +70,7 @@ class RunInfo:
     variants: tuple[RunVariant, ...] = ()
 
 
-class RunStore(RunTable):
+class RunStore(RunTable, AbstractContextManager["RunStore"]):
     """The file with all runs, as a context manager. Its tables of other subjects are objects over its connection."""
 
     def __init__(self, folder: Path) -> None:
@@ -83,9 +81,6 @@ class RunStore(RunTable):
             folder.mkdir(parents=True, exist_ok=True)
             super().__init__(_open(path), path)
         self._locks: dict[str, Any] = {}
-
-    def __enter__(self) -> RunStore:
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -179,7 +174,7 @@ class RunStore(RunTable):
             for attempt, deterministic in attempts:
                 self._add(run, attempt, deterministic)
                 for judging in attempt.judgings:
-                    judge_calls.keep(connection, run, judging, deterministic=judging.judge in same_judges)
+                    attempt_rows.keep_judging(connection, run, judging, deterministic=judging.judge in same_judges)
 
     def _add(self, run: str, attempt: Attempt, deterministic: bool) -> None:
         execute = self._connection.execute
@@ -250,7 +245,7 @@ class RunStore(RunTable):
     # -- reading -------------------------------------------------------------------------------------------------
 
     def run(self, name: str) -> RunInfo:
-        """Return the run with this name or unique prefix, or the `latest` that is no shard.
+        """Return the run with this name or unique prefix, or the `latest`, shards excepted.
 
         Raises:
             InputError: no run matches, or several do.
@@ -339,9 +334,8 @@ class RunStore(RunTable):
 
     def attempt(self, run: str, key: AttemptKey) -> Attempt | None:
         """Return one attempt of a run, or None."""
-        where = "variant = ? AND model = ? AND case_name = ? AND repeat = ?"
-        row = self._row(f"{_ATTEMPTS} AND {where}", [run, key.variant, key.model, key.case, key.repeat])
-        return None if row is None else attempt_rows.read(row)
+        attempts = self.attempts_at(run, key.variant, key.model, key.case)
+        return next((attempt for attempt in attempts if attempt.key.repeat == key.repeat), None)
 
     def covered(self, run: str) -> set[AttemptKey]:
         """Return the attempts of a run that a fallback model answered."""
@@ -369,12 +363,15 @@ class RunStore(RunTable):
 
     def judgings(self, run: str) -> Iterator[Judging]:
         """Yield all judge calls of a run."""
-        return map(judge_calls.read, self._rows(f"SELECT {judge_calls.COLUMNS} FROM judging WHERE run = ?", [run]))
+        return map(
+            attempt_rows.read_judging,
+            self._rows(f"SELECT {attempt_rows.JUDGING_COLUMNS} FROM judging WHERE run = ?", [run]),
+        )
 
-    def history(self, suite: str, prompt: str) -> Iterator[suite_history.HistoryPoint]:
+    def history(self, suite: str, prompt: str) -> Iterator[HistoryPoint]:
         """Yield the results of the latest finished runs of a whole suite about a prompt, oldest first."""
-        for row in self._rows(suite_history.SQL, [suite, prompt, suite_history.MOST_RUNS]):
-            yield suite_history.HistoryPoint(*row)
+        for row in self._rows(HISTORY, [suite, prompt, MOST_RUNS]):
+            yield HistoryPoint(*row)
 
     # -- recordings and cache ------------------------------------------------------------------------------------
 
@@ -395,9 +392,9 @@ class RunStore(RunTable):
 
     # -- the other tables, over the same connection ---------------------------------------------------------------
 
-    def cache(self) -> CacheTable:
+    def cache(self) -> answers.CacheTable:
         """Return the answer cache."""
-        return CacheTable(self._connection, self.path)
+        return answers.CacheTable(self._connection, self.path)
 
     def retention(self) -> Retention:
         """Return the removal of old runs."""

@@ -7,23 +7,23 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from enum import Enum, auto
 from itertools import pairwise
+from pathlib import Path
 
 from promptbench.core.canonical import canonical, short
 from promptbench.core.errors import ConflictError, InputError
 from promptbench.core.types import Json
-from promptbench.store.chain import LabelEvent, Ledger, Version
+from promptbench.store.chain import LabelEvent, Ledger, Version, ledger_of
 from promptbench.store.database import Database
 from promptbench.store.merge import Fork, fork_of
 from promptbench.store.mirror import Mirror, edited
-from promptbench.store.proof import Proof
+from promptbench.store.proof import Rejudge, objection
 
 # Takes a prompt's source text, returns its version hash and canonical content; raises ValueError or InputError.
 HashOf = Callable[[str], tuple[str, Json]]
-
-TAMPERED = "`promptbench store verify` shows where; move prompts.sqlite away to rebuild it from the text mirror"
 
 
 class SyncState(Enum):
@@ -40,10 +40,11 @@ class SyncState(Enum):
 class Sync:
     """The database and the mirror of one store."""
 
-    def __init__(self, database: Database, mirror: Mirror, hash_of: HashOf) -> None:
+    def __init__(self, database: Database, mirror: Mirror, hash_of: HashOf, rejudge: Rejudge) -> None:
         self.database = database
         self.mirror = mirror
         self.hash_of = hash_of
+        self.rejudge = rejudge
 
     def state(self, prompt: str) -> SyncState:
         """Compare the event names of both sides."""
@@ -104,11 +105,13 @@ class Sync:
             events = self.database.events(prompt)
             # Rows that somebody added to the database must not spread to the mirror.
             ledger_of(prompt, events)
-            self._check_counts()
+            self.database.check_counts()
             written = set(self.mirror.event_names(prompt))
             for event in events:
                 if event.file_name not in written:
-                    self._export(event)
+                    version = self.database.version(prompt, event.to_hash) if event.to_hash else None
+                    evidence = self.database.evidence(event.evidence) if event.evidence else None
+                    self.mirror.write(event, version, evidence)
             if merged := self.database.merged_names(prompt) & written:
                 self.mirror.drop(prompt, merged, self.database.hashes(prompt))
         elif state is SyncState.MIRROR_MERGED:
@@ -117,25 +120,20 @@ class Sync:
         elif state is SyncState.DIVERGED:
             raise self._diverged(prompt)
 
-    def _check_counts(self) -> None:
-        written, present = self.database.counts()
-        if written and present > written:
-            raise ConflictError(
-                f"the database holds {present} events, {written} of them written by promptbench: "
-                "another program added the rest",
-                hint=TAMPERED,
-            )
-
     def check(self, prompt: str) -> None:
         """Check the mirror's files before a write, and rewrite missing version files. The caller holds the write lock.
 
         Raises:
             ConflictError: a version's or an event's file was edited.
         """
-        for version in self.database.versions(prompt):
-            self.mirror.write_version(version)
+        for tagged in self.database.hashes(prompt):
+            self.mirror.write_version(self.database.version(prompt, tagged))
         for name in self.mirror.event_names(prompt):
             self.mirror.read_event(prompt, name)
+
+    def check_version(self, prompt: str, tagged: str) -> None:
+        """Raise ConflictError if a version's row or file was edited."""
+        self.mirror.check_version(self.database.version(prompt, tagged))
 
     def fork(self, prompt: str) -> Fork | None:
         """Return the branches in database and mirror together; None if there is only one.
@@ -164,7 +162,11 @@ class Sync:
         for event in events:
             if event.evidence and event.evidence not in proofs:
                 found = self.database.evidence(event.evidence)
-                proofs[event.evidence] = self.mirror.read_evidence(prompt, event.evidence) if found is None else found
+                if found is None:
+                    found = self.mirror.read_evidence(prompt, event.evidence)
+                    if why := objection(event, found, ledger, self.rejudge):
+                        raise _misfit(self.mirror.evidence_path(prompt, event.evidence), prompt, why)
+                proofs[event.evidence] = found
         self.database.make_room(prompt)
         for version in versions:
             self.database.add_version(version)
@@ -180,11 +182,6 @@ class Sync:
                 self._import(prompt)
             except ConflictError:
                 continue
-
-    def _export(self, event: LabelEvent) -> None:
-        version = self.database.version(event.prompt, event.to_hash) if event.to_hash else None
-        evidence = self.database.evidence(event.evidence) if event.evidence else None
-        self.mirror.write(event, version, evidence)
 
     def _import(self, prompt: str) -> None:
         known = self.database.events(prompt)
@@ -208,16 +205,10 @@ class Sync:
             version = self._version(event) if event.to_hash and event.to_hash not in known else None
             ledger.add(event)
             evidence = self.mirror.read_evidence(prompt, event.evidence) if event.evidence else None
-            claim = event.origin
-            if claim.kind in ("initial", "promoted"):
-                objection = Proof.read(evidence).objection(prompt, claim.to_hash, ledger.champions[event.hash])
-                if objection:
-                    raise ValueError(f"its evidence does not prove it: {objection}")
+            if why := objection(event, evidence, ledger, self.rejudge):
+                raise ValueError(f"its evidence does not prove it: {why}")
         except ValueError as error:
-            raise ConflictError(
-                f"{path} does not fit into the history of {prompt}: {error}",
-                hint="restore the prompt's folder with git, or keep one branch's event files where two were merged",
-            ) from error
+            raise _misfit(path, prompt, str(error)) from error
         return event, version, evidence
 
     def _written(self, tagged: str, events: list[LabelEvent]) -> Version:
@@ -250,10 +241,11 @@ class Sync:
             return ConflictError(f"{prompt}: two branches changed it at the same time: {heads}", hint=merge)
         ours = self.database.event_names(prompt)
         missing = next((n for n, name in enumerate(names, start=1) if _sequence(name) != n), None)
-        if missing is not None and (fork := self._fork_in_order(prompt)):
-            heads = " and ".join(self._head(prompt, branch.head.file_name) for branch in fork.branches)
-            return ConflictError(f"{prompt}: two branches changed it at the same time: {heads}", hint=merge)
         if missing is not None:
+            with suppress(ConflictError):
+                if fork := self.fork(prompt):
+                    heads = " and ".join(self._head(prompt, branch.head.file_name) for branch in fork.branches)
+                    return ConflictError(f"{prompt}: two branches changed it at the same time: {heads}", hint=merge)
             others = f", or delete {folder}: the database rewrites all of it"
             return ConflictError(
                 f"{prompt}: event {missing} is missing from {folder}",
@@ -273,11 +265,12 @@ class Sync:
             return shown(name)
         return f"{shown(name)} by {event.actor}"
 
-    def _fork_in_order(self, prompt: str) -> Fork | None:
-        try:
-            return self.fork(prompt)
-        except ConflictError:
-            return None
+
+def _misfit(path: Path, prompt: str, why: str) -> ConflictError:
+    return ConflictError(
+        f"{path} does not fit into the history of {prompt}: {why}",
+        hint="restore the prompt's folder with git, or keep one branch's event files where two were merged",
+    )
 
 
 def _sequence(name: str) -> int:
@@ -288,14 +281,3 @@ def shown(name: str) -> str:
     """Return an event's file name as messages show it, with the first digits of its hash."""
     front, _, tagged = name.rpartition("-")
     return f"{front}-{tagged[:8]}"
-
-
-def ledger_of(prompt: str, events: list[LabelEvent]) -> Ledger:
-    """Return the state after the database's events. Raise ConflictError if they are not a valid chain."""
-    try:
-        return Ledger(prompt, events)
-    except ValueError as error:
-        raise ConflictError(
-            f"{prompt}: its history in the database is invalid: {error}",
-            hint=TAMPERED,
-        ) from error

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ from promptbench.store.chain import LabelEvent, Ledger
 from promptbench.store.database import Database
 from promptbench.store.mirror import Mirror
 from promptbench.store.names import is_prompt_name
-from promptbench.store.proof import Proof
+from promptbench.store.proof import objection
 from promptbench.store.sync import Sync, SyncState, shown
 
 _REBUILD = "move prompts.sqlite away and run any command: it is rebuilt from the text mirror"
@@ -153,8 +153,8 @@ def _history(sync: Sync, prompt: str) -> Iterator[StoreFinding]:
         yield from _outcome(database, ledger)
     yield from _versions(sync, prompt, events)
     for event in events:
-        if objection := _proof(database, event, ledger.champions.get(event.hash, ())):
-            yield StoreFinding(prompt, "evidence", f"event {event.sequence} ({event.kind}): {objection}", _REBUILD)
+        if event.hash in ledger.champions and (why := _proof(sync, event, ledger)):
+            yield StoreFinding(prompt, "evidence", f"event {event.sequence} ({event.kind}): {why}", _REBUILD)
 
 
 def _outcome(database: Database, ledger: Ledger) -> Iterator[StoreFinding]:
@@ -193,32 +193,34 @@ def _versions(sync: Sync, prompt: str, events: list[LabelEvent]) -> Iterator[Sto
             yield StoreFinding(prompt, "version", f"{name} was not created at {version.created}", _REBUILD)
 
 
-def _proof(database: Database, event: LabelEvent, champions: Sequence[str | None]) -> str | None:
-    if event.evidence is None:
-        return None
+def _proof(sync: Sync, event: LabelEvent, ledger: Ledger) -> str | None:
+    tagged = str(event.evidence)
     try:
-        evidence = database.evidence(event.evidence)
-        if evidence is None:
-            return f"its evidence {short(event.evidence)} is missing"
-        claim = event.origin
-        if claim.kind == "forced":
-            return None
-        objection = Proof.read(evidence).objection(claim.prompt, claim.to_hash, champions)
+        evidence = sync.database.evidence(tagged)
     except (ValueError, ConflictError) as error:
         return f"its evidence is unreadable: {error}"
-    return f"its evidence does not prove it: {objection}" if objection else None
+    if evidence is None:
+        return f"its evidence {short(tagged)} is missing"
+    why = objection(event, evidence, ledger, sync.rejudge)
+    return f"its evidence does not prove it: {why}" if why else None
 
 
 def _synchronized(sync: Sync, prompt: str) -> Iterator[StoreFinding]:
     # The prompt's rows are valid.
     try:
-        with _locked(sync.database) as locked:
-            if locked:
+        try:
+            # Under the write lock, so that nobody promotes meanwhile.
+            with sync.database.transaction():
                 with suppress(OSError):
                     sync.synchronize(prompt)
-            else:
-                sync.refresh(prompt)
-            yield from _files(sync, prompt, _RESTORE)
+                found = list(_files(sync, prompt, _RESTORE))
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF not in _REFUSED:
+                raise
+            # A read-only location.
+            sync.refresh(prompt)
+            found = list(_files(sync, prompt, _RESTORE))
+        yield from found
     except ConflictError as error:
         hint = error.hint or ""
         if not list(_rebuilt(sync, prompt)):
@@ -226,25 +228,11 @@ def _synchronized(sync: Sync, prompt: str) -> Iterator[StoreFinding]:
         yield StoreFinding(prompt, "conflict", error.message.removeprefix(f"{prompt}: "), hint)
 
 
-@contextmanager
-def _locked(database: Database) -> Iterator[bool]:
-    """Hold the write lock, so that nobody promotes meanwhile. Yield False if the location is read-only."""
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(database.transaction())
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF not in _REFUSED:
-                raise
-            yield False
-            return
-        yield True
-
-
 def _rebuilt(sync: Sync, prompt: str) -> Iterator[StoreFinding]:
     """Yield the problems of a prompt's files if the database is rebuilt from them."""
     memory = Database.memory()
     try:
-        trial = Sync(memory, sync.mirror, sync.hash_of)
+        trial = Sync(memory, sync.mirror, sync.hash_of, sync.rejudge)
         try:
             trial.synchronize(prompt)
         except ConflictError as error:
@@ -256,7 +244,17 @@ def _rebuilt(sync: Sync, prompt: str) -> Iterator[StoreFinding]:
 
 
 def _files(sync: Sync, prompt: str, restore: str) -> Iterator[StoreFinding]:
-    readers = _readers(sync, prompt)
+    database, mirror = sync.database, sync.mirror
+    # Every file that the prompt should have, with the reader that raises if it is missing or edited.
+    readers: dict[Path, Callable[[], object]] = {}
+    for tagged, number in database.hashes(prompt).items():
+        path = mirror.version_path(prompt, number, tagged)
+        readers[path] = partial(sync.check_version, prompt, tagged)
+    for event in database.events(prompt):
+        readers[mirror.event_path(prompt, event.file_name)] = partial(mirror.read_event, prompt, event.file_name)
+        if event.evidence:
+            path = mirror.evidence_path(prompt, event.evidence)
+            readers[path] = partial(mirror.read_evidence, prompt, event.evidence)
     for read in readers.values():
         try:
             read()
@@ -265,25 +263,6 @@ def _files(sync: Sync, prompt: str, restore: str) -> Iterator[StoreFinding]:
     for path in sync.mirror.files(prompt):
         if path not in readers:
             yield StoreFinding(prompt, "mirror", f"{path} is not part of the history", _UNKNOWN_FILE)
-
-
-def _readers(sync: Sync, prompt: str) -> dict[Path, Callable[[], object]]:
-    """Return every file that the prompt should have, with the reader that raises if it is missing or edited."""
-    database, mirror = sync.database, sync.mirror
-    readers: dict[Path, Callable[[], object]] = {}
-    for tagged, number in database.hashes(prompt).items():
-        path = mirror.version_path(prompt, number, tagged)
-        readers[path] = partial(_check_version, sync, prompt, tagged)
-    for event in database.events(prompt):
-        readers[mirror.event_path(prompt, event.file_name)] = partial(mirror.read_event, prompt, event.file_name)
-        if event.evidence:
-            path = mirror.evidence_path(prompt, event.evidence)
-            readers[path] = partial(mirror.read_evidence, prompt, event.evidence)
-    return readers
-
-
-def _check_version(sync: Sync, prompt: str, tagged: str) -> None:
-    sync.mirror.check_version(sync.database.version(prompt, tagged))
 
 
 def _unknown_files(mirror: Mirror) -> Iterator[StoreFinding]:

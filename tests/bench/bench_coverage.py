@@ -74,8 +74,8 @@ def measured(folder: Path, models: Sequence[str], calls: int, seed: int) -> dict
     load = Load(Arrivals.POISSON, rate=RATE)
     options = MeasureOptions(load=load, calls=calls, warm_up=0, models=names, seed=seed)
     workspace = Project.open(folder, environ={})
-    done = measure(workspace, folder / "known.prompt", options, Spending(), lambda event: None)
-    return dict(zip(models, done.report.models, strict=True))
+    measured, _ = measure(workspace, folder / "known.prompt", options, Spending(), lambda event: None)
+    return dict(zip(models, measured.models, strict=True))
 
 
 def held(model: MeasuredModel, true: dict[str, float], way: float) -> set[str]:

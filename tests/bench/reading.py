@@ -93,7 +93,7 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made) / "prompt_store"
-        with Store.open(folder, hash_of=version_of) as store:
+        with Store.open(folder, hash_of=version_of, rejudge=lambda evidence: []) as store:
             store.adopt("triage", SOURCE.format(n=0), actor="bench", reason="bench")
             sides = {
                 "the standard library": lambda: imported(f"import {STANDARD}"),

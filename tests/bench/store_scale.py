@@ -37,7 +37,7 @@ Answer with JSON. This is {prompt}, wording {number}.
 
 def build(folder: Path, prompts: int, versions: int, longest: int) -> int:
     """Adopts a first version of every prompt and promotes the others in turn. Returns how many versions there are."""
-    with Store.open(folder, hash_of=version_of) as store:
+    with Store.open(folder, hash_of=version_of, rejudge=lambda evidence: []) as store:
         made = 0
         for index in range(prompts):
             prompt = f"prompt-{index:04d}"

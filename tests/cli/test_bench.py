@@ -241,7 +241,6 @@ def test_markdown(priced: ProjectFolder) -> None:
         ((SUITE, "--var", "a=b"), "--var is for a prompt without a suite"),
         ((SUITE, "--arrivals", "poisson"), "--arrivals needs a rate"),
         ((SUITE, "--rate", "2", "--concurrency", "3"), "--rate and --concurrency exclude each other"),
-        ((SUITE, "--trace", "arrivals.txt"), "--trace was removed\nhint: use --rate N"),
         ((SUITE, "--model", "recorded/openai/fake"), "recorded/openai/fake replays stored answers, so its latency"),
         (("--from", "promptbench.toml"), "none of its first records can be read"),
     ],

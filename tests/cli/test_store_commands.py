@@ -100,8 +100,8 @@ def test_a_run_on_record_is_promoted_later(project: ProjectFolder, server: FakeO
     assert "triage@2 is now production (was triage@1)" in ended.out
     assert len(server.received) == asked, "judging and promoting ask nothing"
     ended = project.run("promote", "triage")
-    assert ended.code == 2
-    assert "nothing to promote: triage@2 (sha256:" in ended.err
+    assert ended.code == 0, ended.err
+    assert ended.out.startswith("triage@2 is already production")
 
 
 def test_evidence_promotes_on_another_machine(project: ProjectFolder) -> None:
@@ -112,8 +112,8 @@ def test_evidence_promotes_on_another_machine(project: ProjectFolder) -> None:
     assert ended.code == 0, ended.err
     assert "same verdict" in project.run("prompts", "show", "triage", "--evidence").out
     ended = project.run("promote", "triage", "--evidence", "proof.json")
-    assert ended.code == 2
-    assert "is already production" in ended.err
+    assert ended.code == 0
+    assert "is already production" in ended.out
 
 
 @pytest.mark.parametrize(
@@ -234,7 +234,8 @@ def test_a_fork_names_the_command_that_joins_it(project: ProjectFolder) -> None:
     ended = project.run("store", "merge")
     assert ended.code == 2
     assert "nobody can be asked" in ended.err
-    assert "--keep production=ours or --keep production=theirs" in ended.err
+    assert "--keep production=ours (rolled back by Ann at" in ended.err
+    assert "or --keep production=theirs (forced by Bea at" in ended.err
     for keep, said in (
         ("thiers", "no branch has production"),
         ("=ours", "invalid --keep"),
@@ -265,7 +266,6 @@ def test_the_other_branchs_version_is_kept(project: ProjectFolder, keep: str) ->
         ended = project.run("store", "merge", "--keep", "theirs")
         assert ended.code == 2
         assert "has none of the branches alone" in ended.err
-        keep = next(word for word in ended.err.split() if word.startswith("sha256:"))
         other = project.run("store", "merge", "--keep", "3", "--json")
         assert other.data["merged"][0]["labels"] == {"production": 3}
         return
@@ -478,10 +478,3 @@ def test_what_others_wrote_into_the_history_is_nothing_that_a_terminal_obeys(pro
         assert "\x1b" not in project.run("prompts", *words).out
     assert "\x1b" not in project.run("get", "triage@\x1b[31m").err
     assert project.run("get", "triage").out == "\x1b[2J{{message}}\n", "a program gets it as it is"
-
-
-@pytest.mark.parametrize("arguments", [("export", "out", "triage"), ("import", "out", "--json")])
-def test_removed_commands_name_the_replacement(project: ProjectFolder, arguments: tuple[str, ...]) -> None:
-    ended = project.run("store", *arguments)
-    assert ended.code == 2
-    assert "prompt_store/text/PROMPT" in ended.err

@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "checks": LEAVES | {"metrics"},
     "gate": {"stats", "core"},
     "engine": LEAVES | {"gateway", "gate", "suite", "prompts", "checks", "providers", "ingest"},
-    "project": LEAVES | {"engine", "store", "settings", "suite", "prompts"},
+    "project": LEAVES | {"engine", "gate", "store", "settings", "suite", "prompts"},
     "client": {"store", "prompts", "text", "core"},
     "cli": {"workflows", "project", "report", "settings", "core"},
     "pytest_plugin": {"workflows", "project", "report", "core"},

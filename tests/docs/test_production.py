@@ -12,7 +12,7 @@ from tests.docs.test_console import DOCS, blocks
 
 
 def test_the_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    with Store.open(tmp_path / "prompt_store", hash_of=version_of) as store:
+    with Store.open(tmp_path / "prompt_store", hash_of=version_of, rejudge=lambda evidence: []) as store:
         store.adopt("triage", "Team? {{message}}", actor="ci", reason="in use")
     monkeypatch.chdir(tmp_path)
     first, second = blocks(DOCS / "guides" / "production.md", "python")

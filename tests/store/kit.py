@@ -39,7 +39,7 @@ def evidence(prompt: str, source: str, champion: str | None, result: str = "PASS
 
 
 def open_store(folder: Path, **options: Any) -> Store:
-    return Store.open(folder, hash_of=hash_of, **options)
+    return Store.open(folder, hash_of=hash_of, rejudge=lambda evidence: [], **options)
 
 
 def adopt(store: Store, prompt: str, source: str, **options: Any) -> LabelEvent:

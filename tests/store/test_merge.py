@@ -199,7 +199,7 @@ def test_two_who_answer_differently_are_asked_again(ann: Clone, bob: Clone) -> N
         fork = store.fork("triage")
         assert fork is not None
         assert set(fork.holders()["production"]) == {OURS, AGAIN}
-        assert [branch.ledger.holder("production") for branch in fork.branches if branch.here] == [OURS]
+        assert [branch.ledger.labels.get("production") for branch in fork.branches if branch.here] == [OURS]
     (ann.folder / "prompts.sqlite").unlink()
     ann.merge({"production": AGAIN})
     bob.pull(ann)
@@ -421,14 +421,14 @@ def _grown(events: list[LabelEvent], moves: list[tuple[str, str, str]], actor: s
     ledger, grown = Ledger("triage", events), list(events)
     for kind, label, version in moves:
         to = version if kind == "forced" else None
-        if ledger.holder(label) == to:
+        if ledger.labels.get(label) == to:
             continue
         event = LabelEvent(
             prompt="triage",
             sequence=ledger.length + 1,
             kind=kind,
             label=label,
-            from_hash=ledger.holder(label),
+            from_hash=ledger.labels.get(label),
             to_hash=to,
             to_number=ledger.number_for(to) if to else None,
             evidence=None,
@@ -472,7 +472,7 @@ def test_any_two_branches(
     assert set(ledger.numbers) == {event.to_hash for event in (*ours, *others) if event.to_hash}
     base_labels = Ledger("triage", base).labels
     for label, version in keep.items():
-        held = {Ledger("triage", events).holder(label) for events in (ours, others)}
+        held = {Ledger("triage", events).labels.get(label) for events in (ours, others)}
         assert version in held
         if len(held) == 2 and base_labels.get(label) in held:
             assert version != base_labels.get(label), "a label that one branch moved has moved"

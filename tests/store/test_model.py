@@ -16,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from promptbench.core.errors import ConflictError, InputError
 from promptbench.store.chain import Ledger
 from promptbench.store.mirror import Mirror
+from promptbench.store.proof import AlreadyDone
 from tests.store.kit import adopt, evidence, open_store, promote, tree, version_of
 
 PROMPTS = st.sampled_from(["triage", "entities"])
@@ -63,7 +64,7 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(prompt=PROMPTS, label=LABELS, source=SOURCES)
     def adopt(self, prompt: str, label: str, source: str) -> None:
         if (prompt, label) in self.holders:
-            with pytest.raises(InputError):
+            with pytest.raises((InputError, AlreadyDone)):
                 adopt(self.store, prompt, source, label=label)
         else:
             assert adopt(self.store, prompt, source, label=label).kind == "adopted"
@@ -72,7 +73,7 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(prompt=PROMPTS, label=LABELS, source=SOURCES)
     def promote(self, prompt: str, label: str, source: str) -> None:
         if self.holders.get((prompt, label)) == source:
-            with pytest.raises(InputError, match="nothing to promote"):
+            with pytest.raises(AlreadyDone):
                 promote(self.store, prompt, source, label=label)
         else:
             promote(self.store, prompt, source, label=label)
@@ -98,7 +99,7 @@ class StoreMachine(RuleBasedStateMachine):
     def point_a_label(self, prompt: str, label: str, source: str) -> None:
         known = source in self.numbers.get(prompt, [])
         if label == "production" or not known or self.holders.get((prompt, label)) == source:
-            with pytest.raises(InputError):
+            with pytest.raises((InputError, AlreadyDone)):
                 self.store.label(f"{prompt}@{version_of(source)}", label, actor="ci", reason="mine")
             return
         self.store.label(f"{prompt}@{version_of(source)}", label, actor="ci", reason="mine")
@@ -113,7 +114,7 @@ class StoreMachine(RuleBasedStateMachine):
             with pytest.raises(InputError):
                 self.store.rollback(prompt, label=label, actor="ci", reason="worse")
             return
-        event = self.store.rollback(prompt, label=label, actor="ci", reason="worse")
+        event = self.store.rollback(prompt, label=label, actor="ci", reason=f"worse than {self.events[prompt]}")
         assert event.to_hash == version_of(below[-1])
         self.trails[name] = below
         self._moved(name, below[-1])
@@ -122,7 +123,7 @@ class StoreMachine(RuleBasedStateMachine):
     def roll_back_to(self, prompt: str, label: str, source: str) -> None:
         name = (prompt, label)
         if source not in self.held.get(name, set()) or self.holders.get(name) == source:
-            with pytest.raises(InputError):
+            with pytest.raises((InputError, AlreadyDone)):
                 self.store.rollback(prompt, to=version_of(source), label=label, actor="ci", reason="worse")
             return
         self.store.rollback(prompt, to=version_of(source), label=label, actor="ci", reason="worse")
@@ -137,7 +138,7 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(prompt=PROMPTS, label=LABELS)
     def retire(self, prompt: str, label: str) -> None:
         if (prompt, label) not in self.holders:
-            with pytest.raises(InputError):
+            with pytest.raises((InputError, AlreadyDone)):
                 self.store.retire(prompt, label=label, actor="ci", reason="over")
             return
         self.store.retire(prompt, label=label, actor="ci", reason="over")

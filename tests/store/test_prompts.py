@@ -10,6 +10,7 @@ import pytest
 
 from promptbench.core.errors import ConflictError, Exit, InputError
 from promptbench.store.prompts import NotProven, Store
+from promptbench.store.proof import AlreadyDone
 from tests.store.kit import ROOT, adopt, evidence, open_store, promote, tree, version_of
 
 
@@ -123,8 +124,9 @@ def test_what_is_no_evidence_is_the_users_mistake(triage: Store, proof: Any, mes
 
 def test_promoting_the_champion_is_nothing_to_promote(triage: Store) -> None:
     for source in ("one\n", "# a comment is no change\none\n"):
-        with pytest.raises(InputError, match="nothing to promote: triage@1"):
+        with pytest.raises(AlreadyDone, match="triage@1 is production already") as raised:
             promote(triage, "triage", source)
+        assert raised.value.exit == 0
 
 
 def test_equal_content_is_one_version(triage: Store) -> None:
@@ -149,8 +151,10 @@ def test_rollback_goes_back_one_more_each_time(store: Store) -> None:
     promote(store, "triage", "two\n")
     promote(store, "triage", "three\n")
     for number in (2, 1):
-        event = store.rollback("triage", actor="ci", reason="worse")
+        event = store.rollback("triage", actor="ci", reason=f"{number} is better")
         assert (event.kind, event.to_number) == ("rolled_back", number)
+    with pytest.raises(AlreadyDone):
+        store.rollback("triage", actor="ci", reason="1 is better")
     with pytest.raises(InputError, match="no earlier version"):
         store.rollback("triage", actor="ci", reason="worse")
     assert store.rollback("triage", to="triage@3", actor="ci", reason="it was fine").to_number == 3
@@ -162,7 +166,7 @@ def test_rollback_only_to_what_held_the_label(triage: Store) -> None:
     with pytest.raises(InputError, match=r"triage@3 .* was never production") as raised:
         triage.rollback("triage", to="3", actor="ci", reason="try")
     assert "triage@1" in str(raised.value.hint)
-    with pytest.raises(InputError, match="nothing to roll back"):
+    with pytest.raises(AlreadyDone):
         triage.rollback("triage", to="1", actor="ci", reason="try")
     with pytest.raises(InputError, match="another prompt"):
         triage.rollback("triage", to="entities@1", actor="ci", reason="try")
@@ -237,7 +241,9 @@ def test_text_that_is_no_prompt(store: Store, folder: Path) -> None:
 
 def test_a_wrong_hash_function_is_a_bug(folder: Path) -> None:
     with (
-        Store.open(folder, hash_of=lambda text: ("sha256:" + "0" * 64, {"text": text})) as store,
+        Store.open(
+            folder, hash_of=lambda text: ("sha256:" + "0" * 64, {"text": text}), rejudge=lambda evidence: []
+        ) as store,
         pytest.raises(ValueError, match="hash_of gave"),
     ):
         adopt(store, "triage", "one\n")
@@ -257,7 +263,7 @@ def test_labels_for_people(triage: Store) -> None:
     event = triage.label("triage@2", "july", actor="ci", reason="the newsletter used it")
     assert (event.kind, event.label, event.to_number) == ("labelled", "july", 2)
     assert triage.get("triage@july").number == 2
-    with pytest.raises(InputError, match="already july"):
+    with pytest.raises(AlreadyDone, match="july already"):
         triage.label("triage@2", "july", actor="ci", reason="again")
     with pytest.raises(InputError, match="by evidence only"):
         triage.label("triage@2", "production", actor="ci", reason="quickly")

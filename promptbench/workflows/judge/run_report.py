@@ -337,7 +337,8 @@ def _candidates(run: RunReport) -> Iterator[Text]:
 def promoted(moved: Promotion) -> Iterator[Block]:
     """Yield what a moved label means: what changed, why, how to read it, and how to undo it."""
     was = f" (was {moved.prompt}@{moved.previous})" if moved.previous else ""
-    yield Text(f"{moved.prompt}@{moved.version} is now {moved.label}{was}", "strong")
+    now = "already" if moved.already else "now"
+    yield Text(f"{moved.prompt}@{moved.version} is {now} {moved.label}{was}", "strong")
     if moved.proof:
         yield Text(f"proof: {moved.proof}", indent=2)
     if moved.returning:

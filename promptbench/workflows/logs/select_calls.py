@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from promptbench.core.call_filter import CallFilter
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import InputError, NothingSelected
-from promptbench.core.types import BadRecord, FailureTier, LoggedCall, StoredCall
-from promptbench.ingest import detect_format, load_format
-from promptbench.ingest.files.log_file import LogFile
-from promptbench.ingest.files.streams import LogError
+from promptbench.core.types import FailureTier, LoggedCall, StoredCall
+from promptbench.ingest.calls import read_calls
 from promptbench.project import Project
 from promptbench.suite.loader import load as load_suite
 from promptbench.workflows.logs.failures import find_failures
@@ -69,17 +67,3 @@ def select_for_replay(project: Project, logs: Sequence[Path], call_filter: CallF
         if runs is None:
             raise InputError("no calls are imported yet", hint="run `promptbench import FILE`, or name a log by --log")
         return [kept.call for kept in runs.calls().find(call_filter)]
-
-
-def read_calls(path: Path) -> Iterator[LoggedCall]:
-    """Yield the calls of a log file, without the records that cannot be read. Raise InputError if it is not a log."""
-    try:
-        file = LogFile.from_path(path)
-        format_ = detect_format(file)
-        if format_ is None:
-            raise InputError(f"{path} is not a log of a known format", hint="`promptbench import --help` lists them")
-        for record in load_format(format_).read(file):
-            if not isinstance(record, BadRecord):
-                yield record
-    except (OSError, LogError, ValueError) as error:
-        raise InputError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from None

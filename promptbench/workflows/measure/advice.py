@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import product
+from math import inf
 from statistics import fmean
 
 from promptbench.core.types import MeasuredCall
 from promptbench.core.words import number_of, percent
 from promptbench.metrics.pareto import front
 from promptbench.report.words import duration, money, times
-from promptbench.workflows.measure.bench_report import Advice, Costs, Figure, MeasuredModel
+from promptbench.stats.quantiles import Interval
+from promptbench.workflows.measure.bench_report import Advice, Costs, MeasuredModel
 
 _NAMED = 3
 
@@ -35,17 +38,17 @@ def costs(
 
 def beside_own(models: Sequence[MeasuredModel]) -> Iterator[str]:
     """Compare each model that uses the prompt with each that does not: the ratios of their times and costs."""
-    for own in (model for model in models if not model.uses_prompt and model.latency):
-        for model in (model for model in models if model.uses_prompt and model.latency):
-            assert own.latency is not None
-            assert model.latency is not None
-            parts = []
-            if own.latency.p50.value > 0:
-                parts.append(_as_much(model.latency.p50.value / own.latency.p50.value, "as long", "as fast"))
-            if model.costs.each is not None and own.costs.each:
-                parts.append(_as_much(model.costs.each / own.costs.each, "the price", "cheaper"))
-            if parts:
-                yield f"{model.model} compared with {own.model}: {', '.join(parts)} a call"
+    answering = [model for model in models if model.latency]
+    for own, model in product(answering, repeat=2):
+        if own.uses_prompt or not model.uses_prompt:
+            continue
+        parts = []
+        if _p50(own) > 0:
+            parts.append(_as_much(_p50(model) / _p50(own), "as long", "as fast"))
+        if model.costs.each is not None and own.costs.each:
+            parts.append(_as_much(model.costs.each / own.costs.each, "the price", "cheaper"))
+        if parts:
+            yield f"{model.model} compared with {own.model}: {', '.join(parts)} a call"
 
 
 def _as_much(ratio: float, more: str, less: str) -> str:
@@ -66,7 +69,8 @@ def advise(models: Sequence[MeasuredModel], hint: str = "") -> Advice:
     on_front = front({model.model: _point(model, judged=judged, priced=priced) for model in there})
     if len(there) < 2:
         return Advice(by, on_front, None, [])
-    sentences = [f"not beaten in {_listed(by)}: {', '.join(on_front)}"] if len(by) > 1 else []
+    listed = f"both {by[0]} and {by[1]}" if len(by) == 2 else f"all of {', '.join(by)}"
+    sentences = [f"not beaten in {listed}: {', '.join(on_front)}"] if len(by) > 1 else []
     sentences += _gaps(there, hint, priced=priced, judged=judged)
     if not judged:
         return Advice(by, on_front, None, [*sentences, *_extremes(there, priced=priced)])
@@ -74,15 +78,10 @@ def advise(models: Sequence[MeasuredModel], hint: str = "") -> Advice:
     return Advice(by, on_front, chosen.model, [*sentences, f"recommended: {chosen.model}: {why}"])
 
 
-def _listed(by: Sequence[str]) -> str:
-    return f"both {by[0]} and {by[1]}" if len(by) == 2 else f"all of {', '.join(by)}"
-
-
 def _point(model: MeasuredModel, *, judged: bool, priced: bool) -> list[float]:
-    assert model.latency is not None
     wrong = [1.0 - model.accuracy.share.value] if judged and model.accuracy else []
     cost = [model.costs.each or 0.0] if priced else []
-    return [*wrong, *cost, model.latency.p50.value]
+    return [*wrong, *cost, _p50(model)]
 
 
 def _gaps(models: Sequence[MeasuredModel], hint: str, *, priced: bool, judged: bool) -> Iterator[str]:
@@ -126,22 +125,17 @@ def _choice(models: Sequence[MeasuredModel], *, priced: bool) -> tuple[MeasuredM
     elif len(good) == 1:
         reasons[0] += ", and no other model is as good"
     if priced:
-        reasons.append(f"{money(chosen.costs.per_1000)} per 1,000{_beside(chosen, best, good)}")
+        others = ", the cheapest of those as good" if len(good) > 1 else ""
+        instead = f" instead of {money(best.costs.per_1000)}" if chosen is not best else others
+        reasons.append(f"{money(chosen.costs.per_1000)} per 1,000{instead}")
     reasons.append(f"p50 {duration(_p50(chosen))}")
     return chosen, "; ".join(reasons)
 
 
-def _beside(chosen: MeasuredModel, best: MeasuredModel, good: Sequence[MeasuredModel]) -> str:
-    if chosen is not best:
-        return f" instead of {money(best.costs.per_1000)}"
-    return ", the cheapest of those as good" if len(good) > 1 else ""
-
-
-def _right(model: MeasuredModel) -> Figure:
+def _right(model: MeasuredModel) -> Interval:
     assert model.accuracy is not None
     return model.accuracy.share
 
 
 def _p50(model: MeasuredModel) -> float:
-    assert model.latency is not None
-    return model.latency.p50.value
+    return model.latency.p50.value if model.latency else inf

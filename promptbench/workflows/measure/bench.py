@@ -18,7 +18,7 @@ from promptbench.engine.estimate import Estimate
 from promptbench.engine.measurement import Arrivals, Load, Measurement, ModelRequests, schedule
 from promptbench.engine.prepare.assemble import assemble
 from promptbench.engine.prepare.options import Selection
-from promptbench.engine.prepare.prepared_suite import PreparedModel, PreparedSuite, Variant
+from promptbench.engine.prepare.prepared_suite import PreparedModel, PreparedSuite
 from promptbench.engine.runner import Engine
 from promptbench.gateway import Prices, RateLimiter
 from promptbench.gateway.tokens import estimate
@@ -62,16 +62,8 @@ class MeasurePlan:
     seconds: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """A measurement and the exit code of its command."""
-
-    report: MeasurementReport
-    exit: Exit
-
-
 def load_of(rate: float | None, arrivals: str | None, concurrency: int | None) -> Load:
-    """Return the load for a command's options. Raises InputError if they do not fit together."""
+    """Return the load for a command's options. Raise InputError if they do not fit together."""
     if rate is None:
         if arrivals is not None:
             raise InputError("--arrivals needs a rate", hint="add --rate CALLS-A-SECOND")
@@ -83,15 +75,17 @@ def load_of(rate: float | None, arrivals: str | None, concurrency: int | None) -
 
 
 def plan_measurement(project: Project, target: Path, options: MeasureOptions) -> MeasurePlan:
-    """Return what `measure` would do. Raises InputError if the suite or the options are invalid."""
+    """Return what `measure` would do. Raise InputError if the suite or the options are invalid."""
     with project.prompts() as store, project.recordings() as runs:
         return _plan(project, _prepared(project, target, options, store, runs), options)
 
 
-def measure(project: Project, target: Path, options: MeasureOptions, spending: Spending, listen: Listener) -> Measured:
+def measure(
+    project: Project, target: Path, options: MeasureOptions, spending: Spending, listen: Listener
+) -> tuple[MeasurementReport, Exit]:
     """Call the models of a suite, or those in the options, in turns, and record each call.
 
-    If Ctrl-C, a budget or a disabled model ends it early, the calls until then are reported. Raises InputError before
+    If Ctrl-C, a budget or a disabled model ends it early, the calls until then are reported. Raise InputError before
     any call if the suite or the options are invalid, EnvironmentFailure if no model answered.
     """
     with project.prompts() as store, project.runs() as runs:
@@ -102,7 +96,7 @@ def measure(project: Project, target: Path, options: MeasureOptions, spending: S
         table = runs.bench_runs()
         facts = _facts(project, prepared, options, prices)
         suite = prepared.suite.name if prepared.suite.path.is_file() else ""
-        name = table.start(suite, prepared.prompt_name, _variant(prepared).hash, __version__, facts)
+        name = table.start(suite, prepared.prompt_name, prepared.candidates[0].hash, __version__, facts)
         listen(RunStarted(name, prepared.prompt_name, options.calls * len(prepared.models), 0))
         engine = _call_models(project, prepared, options, prices, spending, runs, name, listen)
         if not engine.halted and not engine.down:
@@ -114,11 +108,11 @@ def measure(project: Project, target: Path, options: MeasureOptions, spending: S
             why = next(iter(engine.down.values()), engine.spent or "no call was made")
             raise EnvironmentFailure(f"no model answered: {why}")
     stopped = Exit.INTERRUPTED if engine.stopped else Exit.ENVIRONMENT
-    return Measured(report, Exit.YES if report.complete else stopped)
+    return report, Exit.YES if report.complete else stopped
 
 
 def show_measurement(project: Project, name: str, *, per_month: int | None = None) -> MeasurementReport:
-    """Return the report of a recorded measurement. Raises InputError if it is missing."""
+    """Return the report of a recorded measurement. Raise InputError if it is missing."""
     with project.recordings() as runs:
         if runs is None:
             raise InputError("nothing is measured yet", hint="`promptbench bench SUITE` measures")
@@ -193,15 +187,10 @@ def _alone(
     return prepared
 
 
-def _variant(prepared: PreparedSuite) -> Variant:
-    return prepared.candidates[0]
-
-
 def _requests(prepared: PreparedSuite, model: PreparedModel, options: MeasureOptions) -> ModelRequests:
-    """Return the requests to a model, in a shuffled order that is the same for all models."""
     cases = list(islice(prepared.cases, options.calls))
     Random(options.seed).shuffle(cases)
-    variant = _variant(prepared) if model.uses_prompt else None
+    variant = prepared.candidates[0] if model.uses_prompt else None
     requests = [(case.name, replace(prepared.request(model, variant, case, 0), stream=True)) for case in cases]
     return ModelRequests(model.name, requests)
 
@@ -216,36 +205,32 @@ def _plan(project: Project, prepared: PreparedSuite, options: MeasureOptions) ->
             takes = takes.plus(usage, prices.of_tokens(model.ref, usage))
         expected[model.name] = takes
     seconds = options.calls / options.load.rate if options.load.open else None
-    return MeasurePlan(_variant(prepared).label, len(prepared.cases), expected, seconds)
+    return MeasurePlan(prepared.candidates[0].label, len(prepared.cases), expected, seconds)
 
 
 def _facts(project: Project, prepared: PreparedSuite, options: MeasureOptions, prices: Prices) -> dict[str, Json]:
-    million = Usage(1_000_000, 0)
+    millions = {model.name: prices.of_tokens(model.ref, Usage(1_000_000, 0)) for model in prepared.models}
     return {
-        "label": _variant(prepared).label,
+        "label": prepared.candidates[0].label,
         "path": project.shown(prepared.suite.path) if prepared.suite.path.is_file() else None,
         "load": asdict(options.load),
         "calls": options.calls,
         "warm_up": options.warm_up,
         "seed": options.seed,
         "cases": min(len(prepared.cases), options.calls),
-        "examples": examples_of(prepared, _variant(prepared)),
+        "examples": examples_of(prepared, prepared.candidates[0]),
         "models": [
             {
                 "model": model.name,
                 "uses_prompt": model.uses_prompt,
                 "local": model.local,
-                "input_price": _per_token(prices.of_tokens(model.ref, million)),
+                "input_price": None if million is None else million / 1e6,
             }
-            for model in prepared.models
+            for model, million in zip(prepared.models, millions.values(), strict=True)
         ],
         "machine_price_per_hour": project.settings.values.machine_price_per_hour,
         "prices": prices.facts(),
     }
-
-
-def _per_token(million: float | None) -> float | None:
-    return None if million is None else million / 1e6
 
 
 def _call_models(
@@ -263,7 +248,10 @@ def _call_models(
     models = [_requests(prepared, model, options) for model in prepared.models]
     due = schedule(options.load, len(models), options.calls, Random(options.seed))
     at_once = None if options.load.open else options.load.concurrency
-    limiters = _limits(project, prepared.models)
+    # From the settings only: without a limit there, concurrency must not adapt to the load.
+    limits = project.settings.values.limits
+    found = {model.name: limits.get(model.name) or limits.get(model.ref.provider) for model in prepared.models}
+    limiters = {model: RateLimiter(limit.by_kind()) for model, limit in found.items() if limit}
     gateway = gateway_of(project, prepared.models, prices, (spending.budget(),), limiters, listen, concurrency=at_once)
 
     def keep(calls: Sequence[MeasuredCall]) -> None:
@@ -272,10 +260,3 @@ def _call_models(
     with Engine(gateway, listen) as engine:
         Measurement(engine, models, keep, listen).measure(options.load, due, options.warm_up)
     return engine
-
-
-def _limits(project: Project, models: Sequence[PreparedModel]) -> dict[str, RateLimiter]:
-    """Return the rate limits from the settings only: without one, concurrency must not adapt to the load."""
-    limits = project.settings.values.limits
-    found = {model.name: limits.get(model.name) or limits.get(model.ref.provider) for model in models}
-    return {name: RateLimiter(limit.by_kind()) for name, limit in found.items() if limit}

@@ -17,8 +17,7 @@ from promptbench.ingest.files.unknown_log import describe_unknown
 from promptbench.workflows.logs.import_logs import OpenedLog, UnreadableLog, find_logs
 from promptbench.workflows.measure.advice import advise, costs
 from promptbench.workflows.measure.bench_report import Accuracy, MeasuredModel, MeasurementReport
-from promptbench.workflows.measure.measured_calls import common_notes
-from promptbench.workflows.measure.summary import contrasts, rate, summed
+from promptbench.workflows.measure.measured_calls import common_notes, contrasts, rate, summed
 
 _NAMED = 3
 
@@ -33,7 +32,7 @@ def measured_in_logs(
     """Return the figures of all calls with a logged latency, and of those without an answer.
 
     A log that names no model counts as one model with the file's name. Costs are from the log, else from the price
-    list. Raises InputError for a file that is not a log, NothingSelected if no call has a latency.
+    list. Raise InputError for a file that is not a log, NothingSelected if no call has a latency.
     """
     calls: dict[str, list[MeasuredCall]] = defaultdict(list)
     wrong: Counter[str] = Counter()
@@ -59,6 +58,7 @@ def measured_in_logs(
     guessed = [model for model, mine in priced.items() if mine is not calls[model]]
     at_list = [f"the cost of {', '.join(guessed)} is at today's list price, for the logged tokens"]
     total = sum(map(len, calls.values()))
+    where = ", ".join(names) if len(names) <= _NAMED else f"{len(names)} files"
     left_out = [f"{number_of(len(bad), 'record')} left out; the first, {bad[0].place}: {bad[0].reason}"] if bad else []
     return MeasurementReport(
         name="",
@@ -66,7 +66,7 @@ def measured_in_logs(
         suite="",
         prompt="",
         version="",
-        about=f"{number_of(total, 'logged call')} in {_listed(names)}",
+        about=f"{number_of(total, 'logged call')} in {where}",
         how="latencies are from the log; no model was called",
         complete=True,
         models=models,
@@ -76,10 +76,6 @@ def measured_in_logs(
         notes=[*left_out, *(at_list if guessed else []), *common_notes(models)],
         per_month=per_month,
     )
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names) if len(names) <= _NAMED else f"{len(names)} files"
 
 
 def _records(found: OpenedLog) -> Iterator[LoggedCall | BadRecord]:
@@ -118,7 +114,6 @@ def _measured(call: LoggedCall, file: str, known: Mapping[str, Sequence[Measured
 
 
 def _priced(model: str, calls: list[MeasuredCall]) -> list[MeasuredCall]:
-    """Return the calls with the costs of the price list, if none is logged and the tokens are known."""
     if any(call.cost is not None for call in calls) or not any(call.usage for call in calls):
         return calls
     price = listed(model)

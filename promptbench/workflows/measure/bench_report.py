@@ -14,18 +14,10 @@ from promptbench.core.words import number_of, percent
 from promptbench.report.document import Document, ItemList, Report, Section, TableBlock, TableColumn, Text
 from promptbench.report.model import TokenTimes
 from promptbench.report.words import money, times
+from promptbench.stats.quantiles import Interval
 from promptbench.workflows.judge.run_report import by_tokens
 
 SCHEMA_VERSION = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """A figure with the bounds of its interval; None if there are too few calls for a bound."""
-
-    value: float
-    low: float | None
-    high: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +26,11 @@ class Spread:
 
     count: int
     few: bool
-    p50: Figure
-    p90: Figure
-    p95: Figure
-    p99: Figure
-    deviation: Figure
+    p50: Interval
+    p90: Interval
+    p95: Interval
+    p99: Interval
+    deviation: Interval
     mean: float
 
 
@@ -58,7 +50,7 @@ class Costs:
 class Accuracy:
     """The share of right answers, and the run of the same prompt that it is from; empty if it is from a log."""
 
-    share: Figure
+    share: Interval
     answers: int
     run: str
 
@@ -77,8 +69,8 @@ class MeasuredModel:
     uses_prompt: bool
     calls: int
     answered: int
-    errored: Figure
-    retried: Figure | None
+    errored: Interval
+    retried: Interval | None
     errors: Mapping[str, int]
     latency: Spread | None
     provider: Spread | None = None
@@ -87,7 +79,7 @@ class MeasuredModel:
     tokens_per_second: Spread | None = None
     by_input_tokens: Sequence[TokenTimes] = ()
     by_output_tokens: Sequence[TokenTimes] = ()
-    drift: Figure | None = None
+    drift: Interval | None = None
     input_tokens: float | None = None
     output_tokens: float | None = None
     cached_share: float | None = None
@@ -103,9 +95,9 @@ class Contrast:
 
     faster: str
     slower: str
-    p50: Figure | None
-    p90: Figure | None
-    p99: Figure | None
+    p50: Interval | None
+    p90: Interval | None
+    p99: Interval | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +150,8 @@ class HistoryLine:
     model: str
     answered: int
     calls: int
-    p50: Figure | None
-    p99: Figure | None
+    p50: Interval | None
+    p99: Interval | None
     per_1000: float | None
 
 
@@ -184,30 +176,24 @@ def bench_report(found: MeasurementReport) -> Report:
     if any(model.costs.each is not None for model in found.models):
         sections.append(Section([_costs(found)]))
     sections.append(Section([Text(note) for note in (*found.notes, _FOOTNOTE)]))
-    *others, verdict = sentences(found) or ["; ".join(map(_in_short, found.models))]
+    times = {
+        model.model: f"p50 {precise(model.latency.p50.value)}, p99 {precise(model.latency.p99.value)}"
+        for model in found.models
+        if model.latency
+    }
+    in_short = (f"{model.model}: {times.get(model.model, 'no answer')}" for model in found.models)
+    *others, verdict = sentences(found) or ["; ".join(in_short)]
     sections.append(Section([Text(sentence) for sentence in others]))
     document = Document(found.about, [section for section in sections if section.blocks], verdict, about)
     return Report("bench", document, found.as_dict, run=found.name, started=found.started)
 
 
-def _in_short(model: MeasuredModel) -> str:
-    if model.latency is None:
-        return f"{model.model}: no answer"
-    return f"{model.model}: p50 {precise(model.latency.p50.value)}, p99 {precise(model.latency.p99.value)}"
-
-
 def sentences(found: MeasurementReport) -> list[str]:
     """Return what follows from the figures, the recommendation last."""
-    compared = map(contrasted, _to_fastest(found))
-    return [sentence for sentence in (*compared, *found.beside_own, *found.advice.sentences) if sentence]
-
-
-def _to_fastest(found: MeasurementReport) -> Iterator[Contrast]:
-    """Yield the contrasts with the model that is the fastest by its p50."""
     latencies = {model.model: model.latency.p50.value for model in found.models if model.latency}
-    if latencies:
-        first = min(latencies, key=lambda model: latencies[model])
-        yield from (item for item in found.contrasts if first in (item.faster, item.slower))
+    fastest = min(latencies, key=lambda model: latencies[model], default="")
+    compared = [contrasted(item) for item in found.contrasts if fastest in (item.faster, item.slower)]
+    return [sentence for sentence in (*compared, *found.beside_own, *found.advice.sentences) if sentence]
 
 
 def _calls(model: MeasuredModel) -> Iterator[str]:
@@ -226,7 +212,7 @@ def _calls(model: MeasuredModel) -> Iterator[str]:
     yield from (f"{model.model}: {count} × {why}" for why, count in list(model.errors.items())[:_NAMED_ERRORS])
 
 
-def _share(figure: Figure) -> str:
+def _share(figure: Interval) -> str:
     low, high = figure.low or 0.0, 1.0 if figure.high is None else figure.high
     return f"{low * 100:.1f} to {high * 100:.1f} %"
 
@@ -275,7 +261,6 @@ def precise(milliseconds: float) -> str:
 
 
 def _sizes(models: Sequence[MeasuredModel]) -> Iterator[Section]:
-    """Yield tables by tokens, for each model whose calls differ in size."""
     for model in models:
         for kind, buckets in (("input", model.by_input_tokens), ("output", model.by_output_tokens)):
             if len(buckets) > 1:
@@ -305,7 +290,7 @@ def contrasted(contrast: Contrast) -> str:
     return f"{contrast.faster} compared with {contrast.slower}: {'; '.join(parts)}" if parts else ""
 
 
-def _ratio(ratio: Figure, name: str) -> str | None:
+def _ratio(ratio: Interval, name: str) -> str | None:
     low, high = ratio.low, ratio.high
     if low is None or high is None:
         return f"about {times(ratio.value)} times as fast at {name}" if name == "p50" else None
@@ -348,7 +333,7 @@ def history_report(lines: Sequence[HistoryLine]) -> Report:
     return Report("bench", Document("", sections, empty), lambda: data)
 
 
-def _between(figure: Figure | None) -> str:
+def _between(figure: Interval | None) -> str:
     if figure is None:
         return UNKNOWN
     return f"{precise(figure.value)} ({_said(figure.low, precise)} to {_said(figure.high, precise)})"

@@ -1,34 +1,44 @@
-"""Recorded measurements as results: the calls summed up, the load in words, and the accuracy from runs."""
+"""Measured calls as results: figures by model with their intervals, the load in words, and the accuracy from runs."""
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import islice
+from itertools import combinations, islice
 
 from promptbench.core.types import Json, MeasuredCall
 from promptbench.core.words import number_of, percent
 from promptbench.engine.prepare.prepared_suite import PreparedSuite, Variant
+from promptbench.metrics.latency import ENOUGH, Latency, by_tokens, quantile
 from promptbench.project import Project
 from promptbench.prompts.prompt import Prompt, Template
 from promptbench.report.words import duration
-from promptbench.stats.quantiles import rank_bounds
+from promptbench.stats.beta import clopper_pearson
+from promptbench.stats.quantiles import Interval, deviation_interval, quantile_interval, rank_bounds, ratio_interval
 from promptbench.store.bench_runs import BenchRunInfo
 from promptbench.store.runs import RunStore
+from promptbench.workflows.judge.figures.latency import shown
 from promptbench.workflows.measure.advice import advise, beside_own, costs
-from promptbench.workflows.measure.bench_report import Accuracy, HistoryLine, MeasuredModel, MeasurementReport
-from promptbench.workflows.measure.summary import contrasts, rate, summed
+from promptbench.workflows.measure.bench_report import (
+    Accuracy,
+    Contrast,
+    HistoryLine,
+    MeasuredModel,
+    MeasurementReport,
+    Spread,
+)
 
 # Cases from which the share of the examples in a prompt is estimated.
 _SAMPLE = 50
-# A model that became slower or faster by at least this share is reported.
-_DRIFT = 0.05
 # Lateness is reported above this share of the p50, and above these milliseconds.
 _LATE = 0.1
 _LATE_LEAST = 5.0
 _ENOUGH_FOR_P99 = 368
 _RUNS = 20
+_UNKNOWN = -1
+# Errors are equal if they agree in this many characters.
+_ERROR = 200
 _RUN_HINT = ": `promptbench run` on the suite measures it"
 
 
@@ -164,3 +174,82 @@ def _notes(models: Sequence[MeasuredModel], facts: Mapping[str, Json]) -> Iterat
     hourly = facts.get("machine_price_per_hour")
     if hourly is not None and any(model["local"] for model in facts["models"]):
         yield f"models on this machine cost ${hourly:.2f} an hour (machine-price-per-hour)"
+
+
+def spread(values: Sequence[float]) -> Spread | None:
+    """Return the quantiles, deviation and mean of some values with their intervals; None without values."""
+    latency = Latency.of(values)
+    if latency is None:
+        return None
+    ordered = sorted(values)
+
+    def figure(share: float) -> Interval:
+        return quantile_interval(ordered, quantile(ordered, share), share)
+
+    return Spread(
+        count=latency.count,
+        few=latency.count < ENOUGH,
+        p50=figure(0.5),
+        p90=figure(0.9),
+        p95=figure(0.95),
+        p99=figure(0.99),
+        deviation=deviation_interval(ordered, latency.deviation),
+        mean=latency.mean,
+    )
+
+
+def rate(events: int, total: int) -> Interval:
+    """Return a share of calls with its exact interval (Clopper and Pearson 1934)."""
+    return Interval(events / total if total else 0.0, *clopper_pearson(events, total))
+
+
+def summed(model: str, calls: Sequence[MeasuredCall], *, uses_prompt: bool, logged: bool = False) -> MeasuredModel:
+    """Return the figures of one model without its costs. Calls from a log have no queue and no tries."""
+    answered = [call for call in calls if call.error is None]
+    times = [call.latency_ms for call in answered]
+    took = [call.provider_ms or 0.0 for call in answered]
+    usages = [call.usage for call in answered if call.usage]
+    given = sum(usage.input_tokens for usage in usages)
+    late = Latency.of([call.late_ms for call in calls])
+    errors = Counter((call.error or "")[:_ERROR] for call in calls if call.error is not None)
+    return MeasuredModel(
+        model=model,
+        uses_prompt=uses_prompt,
+        calls=len(calls),
+        answered=len(answered),
+        errored=rate(len(calls) - len(answered), len(calls)),
+        retried=None if logged else rate(sum(call.tries > 1 for call in calls), len(calls)),
+        errors=dict(errors.most_common()),
+        latency=spread(times),
+        provider=None if logged else spread(took),
+        queue=None if logged else spread([call.queue_ms for call in answered]),
+        first_token=spread([call.first_token_ms for call in answered if call.first_token_ms is not None]),
+        tokens_per_second=spread(
+            [
+                call.usage.output_tokens / call.provider_ms * 1000
+                for call in answered
+                if call.usage and call.usage.output_tokens and call.provider_ms
+            ]
+        ),
+        by_input_tokens=shown(by_tokens(took, [c.usage.input_tokens if c.usage else _UNKNOWN for c in answered])),
+        by_output_tokens=shown(by_tokens(took, [c.usage.output_tokens if c.usage else _UNKNOWN for c in answered])),
+        input_tokens=given / len(usages) if usages else None,
+        output_tokens=sum(usage.output_tokens for usage in usages) / len(usages) if usages else None,
+        cached_share=sum(usage.cached_tokens or 0 for usage in usages) / given if given else None,
+        late_p99=late.p99 if late and not logged else None,
+    )
+
+
+def contrasts(models: Sequence[MeasuredModel]) -> Iterator[Contrast]:
+    """Yield a contrast of each two models, by their latency."""
+    latencies = {model.model: model.latency for model in models if model.latency}
+    for pair in combinations(latencies, 2):
+        faster, slower = sorted(pair, key=lambda name: latencies[name].p50.value)
+        fast, slow = latencies[faster], latencies[slower]
+        yield Contrast(
+            faster=faster,
+            slower=slower,
+            p50=ratio_interval(slow.p50, fast.p50),
+            p90=ratio_interval(slow.p90, fast.p90),
+            p99=ratio_interval(slow.p99, fast.p99),
+        )

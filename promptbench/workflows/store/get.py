@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from promptbench.core.canonical import short
 from promptbench.core.errors import InputError
 from promptbench.core.types import Json, Message, ModelRef, ProviderFailure, Request
-from promptbench.project import PRODUCTION, Project, stored_prompt
+from promptbench.project import Project, rejudge, stored_prompt
 from promptbench.prompts.prompt import Prompt, WrongVariables
-from promptbench.store.chain import Version
-from promptbench.store.proof import ProvenModel
+from promptbench.store.chain import LabelEvent, Version
+from promptbench.store.proof import NotProven, ProvenModel
 
-# The APIs for which a request body can be built: each is a provider with a function `body`.
 # The providers whose request body a prompt can be printed as: those with a `request_body`.
 BODIES = ("openai", "anthropic")
 
@@ -66,11 +66,43 @@ class FetchedPrompt:
 
 def fetch(project: Project, reference: str) -> FetchedPrompt:
     """Return the version for a reference. Raise InputError if it is not found."""
-    _, at, selector = reference.partition("@")
     with project.prompts() as store:
-        version = store.get(reference)
-        named = selector if at else PRODUCTION
-        label = named if named in store.labels(version.prompt) else None
-        models = store.proven(version, label)
+        version, label, models = store.fetch(reference)
     # From the source: the content has its keys sorted, and models answer in the order of a schema's.
     return FetchedPrompt(version, label, models, stored_prompt(version.source))
+
+
+def judge_evidence(project: Project, reference: str) -> tuple[str, dict[str, Json] | None, list[str]]:
+    """Judge the evidence of a version again. Return the version's name, its evidence, and how the verdict differs.
+
+    The evidence is None if the version was adopted or forced.
+    """
+    with project.prompts() as store:
+        version = store.get(reference)
+        events = store.history(version.prompt)
+        proofs = [event.evidence for event in events if event.to_hash == version.hash and event.evidence]
+        proof = store.evidence(proofs[-1]) if proofs else None
+    name = f"{version.prompt}@{version.number}"
+    try:
+        return name, proof, rejudge(proof) if proof else []
+    except ValueError as error:
+        raise NotProven(f"{name}: {error}") from None
+
+
+def describe_event(event: LabelEvent, numbers: Mapping[str, int]) -> Iterator[str]:
+    """Yield the lines about an event of a history; `numbers` are version numbers by hash."""
+    origin = event.origin
+    kind, label = origin.kind.replace("_", " "), origin.label or "all labels"
+    if event.merged:
+        renumbered = f" is @{event.to_number}" if event.to_number != origin.to_number else ""
+        version = f"@{origin.to_number} of another branch{renumbered}" if event.to_number else "another branch"
+        done = f"merged: {version}, there {kind} {label}, by {origin.actor}"
+    else:
+        before = f"@{numbers[event.from_hash]} → " if event.from_hash else ""
+        after = f"@{event.to_number}" if event.to_number else "nothing"
+        done = f"{kind}  {label}: {before}{after}  by {event.actor}"
+    yield f"{event.at[:19]}Z  {done}"
+    if event.reason:
+        yield f"  reason: {event.reason}"
+    if event.evidence:
+        yield f"  evidence: {short(event.evidence)}"

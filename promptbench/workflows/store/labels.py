@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +13,7 @@ from promptbench.core.errors import InputError
 from promptbench.project import PRODUCTION, Project
 from promptbench.prompts.parser import prompt_name
 from promptbench.settings.settings import actor
+from promptbench.store.proof import AlreadyDone
 
 if TYPE_CHECKING:
     from promptbench.report.model import Promotion
@@ -36,8 +40,8 @@ def adopt(project: Project, path: Path, *, label: str, who: Who) -> Promotion:
     """
     source, by = read_prompt(path), actor_of(project, who)
     with project.prompts() as store:
-        event = store.adopt(prompt_name(path.name), source, label=label, actor=by, reason=who.reason or "")
-        return described(store, event)
+        name, reason = prompt_name(path.name), who.reason or ""
+        return moved(store, partial(store.adopt, name, source, label=label, actor=by, reason=reason))
 
 
 def force(project: Project, prompt: str, path: Path, *, label: str, who: Who) -> Promotion:
@@ -50,8 +54,8 @@ def force(project: Project, prompt: str, path: Path, *, label: str, who: Who) ->
     if prompt_name(path.name) != prompt:
         raise InputError(f"{path.name} belongs to '{prompt_name(path.name)}', not to '{prompt}'")
     with project.prompts() as store:
-        event = store.promote(prompt, source, label=label, evidence=None, actor=by, reason=who.reason, force=True)
-        return described(store, event)
+        change = partial(store.promote, evidence=None, force=True)
+        return moved(store, partial(change, prompt, source, label=label, actor=by, reason=who.reason))
 
 
 def set_label(project: Project, reference: str, label: str, *, who: Who) -> Promotion:
@@ -61,7 +65,8 @@ def set_label(project: Project, reference: str, label: str, *, who: Who) -> Prom
         InputError: the label is `production` or already points there, or the reason is missing.
     """
     with project.prompts() as store:
-        return described(store, store.label(reference, label, actor=actor_of(project, who), reason=who.reason or ""))
+        by, reason = actor_of(project, who), who.reason or ""
+        return moved(store, partial(store.label, reference, label, actor=by, reason=reason))
 
 
 def rollback(project: Project, prompt: str, *, to: str | None = None, label: str = PRODUCTION, who: Who) -> Promotion:
@@ -71,13 +76,13 @@ def rollback(project: Project, prompt: str, *, to: str | None = None, label: str
         InputError: if there is no such version, or `who` gives no reason.
     """
     with project.prompts() as store:
-        event = store.rollback(prompt, to=to, label=label, actor=actor_of(project, who), reason=who.reason or "")
-        return replace(described(store, event), returning=_fixes_undone(store, event))
+        by, reason = actor_of(project, who), who.reason or ""
+        return moved(store, partial(store.rollback, prompt, to=to, label=label, actor=by, reason=reason))
 
 
 def retire(project: Project, prompt: str, *, label: str | None, who: Who) -> None:
-    """Remove a label, or all labels, of a prompt. Raise InputError if it is not set, or without a reason."""
-    with project.prompts() as store:
+    """Remove a label, or all labels, of a prompt. Raise InputError if it was never set, or without a reason."""
+    with project.prompts() as store, suppress(AlreadyDone):
         store.retire(prompt, label=label, actor=actor_of(project, who), reason=who.reason or "")
 
 
@@ -94,7 +99,15 @@ def read_prompt(path: Path) -> str:
         raise InputError(f"cannot read {path}: {error.strerror}") from None
 
 
-def described(store: Store, event: LabelEvent) -> Promotion:
+def moved(store: Store, change: Callable[[], LabelEvent]) -> Promotion:
+    """Move a label. Return what changed, or that it was like that before, and the command that undoes it."""
+    try:
+        return described(store, change())
+    except AlreadyDone as done:
+        return described(store, done.event, already=True)
+
+
+def described(store: Store, event: LabelEvent, *, already: bool = False) -> Promotion:
     """Return what an event changed, and the command that undoes it."""
     from promptbench.report.model import Promotion
 
@@ -104,11 +117,13 @@ def described(store: Store, event: LabelEvent) -> Promotion:
     label = "" if event.label == PRODUCTION else f" --label {event.label}"
     command = f"rollback {event.prompt} --to {previous}" if previous else f"retire {event.prompt}"
     undo = f"promptbench {command}{label} --reason '…'"
-    return Promotion(event.prompt, event.label or "", event.to_number, event.to_hash, previous, undo)
+    returning = _fixes_undone(store, event) if event.kind == "rolled_back" else []
+    return Promotion(
+        event.prompt, event.label or "", event.to_number, event.to_hash, previous, undo, returning, already=already
+    )
 
 
 def _fixes_undone(store: Store, event: LabelEvent) -> list[str]:
-    """Return the cases that the abandoned version had fixed when it was promoted, by its evidence."""
     from promptbench.gate.evidence import fixed_cases
 
     origins = (item.origin for item in store.history(event.prompt))

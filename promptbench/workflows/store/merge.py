@@ -50,14 +50,16 @@ class LabelConflict:
         ]
         if len(found) == 1:
             return found[0].hash
-        words = " or ".join(claim.word for claim in self.claims)
         where = f"{self.label} of {self.prompt}"
-        if found:
-            raise InputError(f"'{choice}' is ambiguous for {where}", hint=f"choose {words}")
+        problem = f"'{choice}' is ambiguous for {where}" if found else f"no branch has {where} at '{choice}'"
         if choice in (OURS, THEIRS):
-            what = f"'{choice}' does not apply to {where}: this machine's database has none of the branches alone"
-            raise InputError(what, hint=f"choose {words}")
-        raise InputError(f"no branch has {where} at '{choice}'", hint=f"choose {words}")
+            problem = f"'{choice}' is unknown for {where}: this clone's database has none of the branches alone"
+        raise InputError(problem, hint=self.choices())
+
+    def choices(self) -> str:
+        """Return the options that choose, each with how the version came to have the label."""
+        words = (f"--keep {self.label}={claim.word} ({claim.origin})" for claim in self.claims)
+        return f"choose which one stays: {' or '.join(words)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +89,8 @@ def merge(
     answers = _answers(keep)
     with project.prompts() as store:
         forks = [fork for prompt in prompts or store.prompts() if (fork := store.fork(prompt))]
-        chosen = []
-        for fork in forks:
-            contests = list(_contests(fork))
-            chosen.append({contest.label: _chosen(contest, answers, ask) for contest in contests})
+        # Every choice is made before anything is changed.
+        chosen = [{item.label: _chosen(item, answers, ask) for item in _contests(fork)} for fork in forks]
         return [_join(store, fork, versions) for fork, versions in zip(forks, chosen, strict=True)]
 
 
@@ -111,7 +111,7 @@ def _contests(fork: Fork) -> Iterator[LabelConflict]:
 
 
 def _claim(fork: Fork, label: str, version: str | None, several: int) -> LabelClaim:
-    having = [branch for branch in fork.branches if branch.ledger.holder(label) == version]
+    having = [branch for branch in fork.branches if branch.ledger.labels.get(label) == version]
     word = NONE if version is None else short(version)
     if any(branch.here for branch in fork.branches):
         if any(branch.here for branch in having):
@@ -131,10 +131,9 @@ def _chosen(
     if choice is None and ask is not None:
         choice = ask(contest)
     if choice is None:
-        words = " or ".join(f"--keep {contest.label}={claim.word}" for claim in contest.claims)
         raise InputError(
             f"the branches of {contest.prompt} have {contest.label} at different versions, and nobody can be asked",
-            hint=f"choose which one stays: {words}",
+            hint=contest.choices(),
         )
     return contest.answer(choice)
 

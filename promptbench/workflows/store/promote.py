@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from promptbench import __version__
+from promptbench.core.canonical import parse_json
 from promptbench.core.clock import now
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.core.errors import ConflictError, InputError
@@ -22,7 +24,7 @@ from promptbench.project import PRODUCTION, Project
 from promptbench.prompts.parser import prompt_name
 from promptbench.report.model import Promotion, RunReport
 from promptbench.store.prompts import NotProven, Store
-from promptbench.store.proof import proof_of
+from promptbench.store.proof import AlreadyDone, proof_of
 from promptbench.store.runs import RunStore
 from promptbench.suite.loader import load as load_suite
 from promptbench.workflows.judge.affected_by import names_check
@@ -36,7 +38,10 @@ from promptbench.workflows.judge.execute import (
     table_of,
 )
 from promptbench.workflows.judge.figures.judges import what_judges
-from promptbench.workflows.store.labels import DEFAULT_WHO, Who, actor_of, described
+from promptbench.workflows.store.labels import DEFAULT_WHO, Who, actor_of, described, moved
+
+# The prompt files that `run --prompt` named: where `promote --evidence` finds the text that was judged.
+_FILES = "prompt_files"
 
 
 def promote(
@@ -57,11 +62,14 @@ def promote(
         ConflictError: the evidence is stale.
     """
     with project.prompts() as store, project.runs() as runs:
-        if evidence is not None:
-            return _promote_evidence(project, store, runs, prompt, evidence, label, who)
-        if source is not None:
-            return _promote_from(project, store, runs, f"{prompt}@{source}", label, who)
-        return _promote_recorded(project, store, runs, prompt, run or runs.latest(prompt), label, who)
+        try:
+            if evidence is not None:
+                return _promote_evidence(project, store, runs, prompt, evidence, label, who)
+            if source is not None:
+                return _promote_from(project, store, runs, f"{prompt}@{source}", label, who)
+            return _promote_recorded(project, store, runs, prompt, run or runs.latest(prompt), label, who)
+        except AlreadyDone as done:
+            return described(store, done.event, already=True)
 
 
 def prove(project: Project, runs: RunStore, parts: Sequence[tuple[PreparedSuite, Finished]]) -> dict[str, Json]:
@@ -89,7 +97,9 @@ def prove(project: Project, runs: RunStore, parts: Sequence[tuple[PreparedSuite,
             prices=finished.info.facts.get("prices", {}),
         )
         judged.append((part, runs.attempts(finished.info.id)))
-    return evidence(parts[0][0].prompt_name, judged, tool=f"promptbench {__version__}", made=now())
+    found = evidence(parts[0][0].prompt_name, judged, tool=f"promptbench {__version__}", made=now())
+    files = parts[0][1].info.facts["selection"].get("prompt", ())
+    return {**found, _FILES: list(files)} if files else found
 
 
 def proven(
@@ -156,12 +166,13 @@ def _promote_recorded(
     candidates = [variant.hash for variant in info.variants if variant.side is Side.CANDIDATE]
     champion = next((variant.hash for variant in info.variants if variant.side is Side.CHAMPION), None)
     store.check_not_stale(prompt, label, champion=champion, candidate=candidates[0] if len(candidates) == 1 else None)
-    prepared = _prepared_now(project, store, runs, str(info.facts["path"]))
+    files = info.facts["selection"].get("prompt", ())
+    prepared = _prepared_now(project, store, runs, str(info.facts["path"]), files)
     _check_facts(project, prepared, info.facts, info.id)
     _check_age(info.started, policy_of(prepared).max_age)
     judged = {variant.hash for variant in info.variants}
     if not judged >= {variant.hash for variant in prepared.variants}:
-        raise _other_prompts(project, prepared, f"run {info.id}")
+        raise _other_prompts(project, prepared, f"run {info.id}", files)
     table = table_of(prepared, runs, info.id)
     verdicts = judge_all(prepared, table, asked_all=info.finished is not None)
     if verdicts[0].result is not Result.PASS:
@@ -169,14 +180,16 @@ def _promote_recorded(
         refusal.exit = verdicts[0].result.exit
         raise refusal
     proof = prove(project, runs, [(prepared, Finished(info, verdicts, table))])
-    moved = _promote_proof(project, store, proof, [prepared], label, who)
-    return replace(moved, proof=f"run {info.id} of suite {info.suite}, {verdicts[0].sentence}")
+    done = _promote_proof(project, store, proof, [prepared], label, who)
+    return replace(done, proof=f"run {info.id} of suite {info.suite}, {verdicts[0].sentence}")
 
 
-def _other_prompts(project: Project, prepared: PreparedSuite, where: str) -> ConflictError:
+def _other_prompts(project: Project, prepared: PreparedSuite, where: str, files: Sequence[str]) -> ConflictError:
+    candidate = f"what is in {', '.join(files)}" if files else "the suite's prompt"
+    options = "".join(f" --prompt {shlex.quote(file)}" for file in files)
     return ConflictError(
-        f"stale evidence: {where} judged other prompts than the suite's prompt and what is in production now",
-        hint=f"run again: promptbench run {project.shown(prepared.suite.folder)} --promote",
+        f"stale evidence: {where} judged other prompts than {candidate} and what is in production now",
+        hint=f"run again: promptbench run {project.shown(prepared.suite.folder)}{options} --promote",
     )
 
 
@@ -196,12 +209,12 @@ def _promote_evidence(
     store.check_not_stale(prompt, label, champion=proof["champion"], candidate=proof["candidate"])
     prepared_suites = []
     for suite_path, suite, made in suites:
-        prepared = _prepared_now(project, store, runs, suite_path)
+        prepared = _prepared_now(project, store, runs, suite_path, proof.get(_FILES, ()))
         _check_facts(project, prepared, suite, str(path))
         _check_age(made, policy_of(prepared).max_age)
         prepared_suites.append(prepared)
-    moved = _promote_proof(project, store, proof, prepared_suites, label, who)
-    return replace(moved, proof=f"{path}, {proof['verdict']['sentence']}")
+    done = _promote_proof(project, store, proof, prepared_suites, label, who)
+    return replace(done, proof=f"{path}, {proof['verdict']['sentence']}")
 
 
 def _promote_from(project: Project, store: Store, runs: RunStore, source: str, label: str, who: Who) -> Promotion:
@@ -228,16 +241,16 @@ def _promote_from(project: Project, store: Store, runs: RunStore, source: str, l
         ages = [float(suite["policy"]["max_age"]) for suite in proof["suites"]]
         for suite, file in zip(proof["suites"], files, strict=True):
             if file.is_file():
-                prepared = _prepared_now(project, store, runs, suite["path"])
+                prepared = _prepared_now(project, store, runs, suite["path"], ())
                 _check_facts(project, prepared, suite, f"the evidence of {source}")
                 ages.append(policy_of(prepared).max_age)
         _check_age(proof["made"], min(ages))
         check_all_suites(project, version.prompt, files)
-        moved = _promote(project, store, version.prompt, version.source, proof, label, who)
+        done = _promote(project, store, version.prompt, version.source, proof, label, who)
     except ConflictError as error:
         folder = project.shown(files[0].parent) if files else "suites"
         raise ConflictError(error.message, hint=_renewal(source, folder)) from error
-    return replace(moved, proof=f"the evidence of {source}, {proof['verdict']['sentence']}")
+    return replace(done, proof=f"the evidence of {source}, {proof['verdict']['sentence']}")
 
 
 def _renewal(source: str, folder: str) -> str:
@@ -258,7 +271,7 @@ def _promote_proof(
     check_all_suites(project, prompt, [prepared.suite.path for prepared in prepared_suites])
     sources = [item.prompt.source for item in prepared_suites[0].candidates if item.hash == proof["candidate"]]
     if not sources:
-        raise _other_prompts(project, prepared_suites[0], "it")
+        raise _other_prompts(project, prepared_suites[0], "it", proof.get(_FILES, ()))
     return _promote(project, store, prompt, sources[0], proof, label, who)
 
 
@@ -266,12 +279,20 @@ def _promote(
     project: Project, store: Store, prompt: str, source: str, proof: Mapping[str, Json], label: str, who: Who
 ) -> Promotion:
     by = actor_of(project, who)
-    event = store.promote(prompt, source, label=label, evidence=dict(proof), actor=by, reason=who.reason)
-    return described(store, event)
+    change = partial(store.promote, prompt, source, label=label, evidence=dict(proof), actor=by, reason=who.reason)
+    return moved(store, change)
 
 
-def _prepared_now(project: Project, store: Store, runs: RunStore, path: str) -> PreparedSuite:
-    selection = Selection(paths=(project.settings.root / path,))
+def _prepared_now(
+    project: Project, store: Store, runs: RunStore, path: str, prompt_files: Sequence[str]
+) -> PreparedSuite:
+    root = project.settings.root
+    if missing := [file for file in prompt_files if not (root / file).is_file()]:
+        raise ConflictError(
+            f"stale evidence: the prompt file {missing[0]} that was judged is not found",
+            hint="restore it, or run again with --prompt",
+        )
+    selection = Selection(paths=(root / path,), prompts=tuple(root / file for file in prompt_files))
     # No call is made, so no key is needed.
     prepared_suites, _ = project.assemble(selection, store=store, runs=runs, without_keys=True)
     return prepared_suites[0]
@@ -314,11 +335,11 @@ def _check_age(made: str, days: float) -> None:
 
 def _read_evidence(path: Path) -> dict[str, Json]:
     try:
-        proof = json.loads(path.read_text(encoding="utf-8-sig"))
+        proof = parse_json(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from None
-    except (ValueError, RecursionError):
-        raise InputError(f"{path} is not JSON") from None
+    except ValueError as error:
+        raise InputError(f"{path} is not valid JSON: {error}") from None
     if not isinstance(proof, dict):
         raise InputError(f"{path} is not evidence")
     return proof

@@ -1,27 +1,31 @@
-"""Measure how far the judge of a check agrees with human labels, and record it."""
+"""Measure how far the judge of a check agrees with human labels, record it, and report it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache, partial
 from pathlib import Path
+from typing import NamedTuple
 
 from promptbench.checks import _agreement
 from promptbench.checks._agreement import Agreement
 from promptbench.core.canonical import digest, lf
 from promptbench.core.clock import now
 from promptbench.core.diagnostics import Code, Diagnostics, did_you_mean
-from promptbench.core.errors import EnvironmentFailure, InputError, Interrupted
+from promptbench.core.errors import EnvironmentFailure, Exit, InputError, Interrupted
 from promptbench.core.events import Listener
 from promptbench.core.protocols import JudgedCheck, Subject
-from promptbench.core.types import Answer, Request, Score
+from promptbench.core.types import Answer, Request
+from promptbench.core.words import number_of
 from promptbench.engine.prepare.options import Selection
 from promptbench.engine.prepare.prepared_suite import PreparedSuite
 from promptbench.engine.runner import CallPlan, Engine
 from promptbench.gateway import Reply
 from promptbench.metrics.agreement import Confusion, point_biserial
 from promptbench.project import Project
+from promptbench.report.document import Document, Report, Section, TableBlock, TableColumn, Text
+from promptbench.report.words import money
 from promptbench.store.runs import RunStore
 from promptbench.suite.labelled import Labelled, read_labelled, sheet
 from promptbench.workflows.judge.budgets import Spending, require_prices
@@ -49,18 +53,13 @@ class Agreed:
     file: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Item:
-    """A labelled answer."""
-
+class _Item(NamedTuple):
     subject: Subject
     passed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Call:
-    """A judge's answer, and what it took now."""
-
+class _Call(NamedTuple):
+    # `calls` and `cost` are those made now.
     judge: str
     answer: Answer
     calls: int = 0
@@ -83,7 +82,7 @@ def agree(
     `criterion` is the start of the check's criterion, if the suite has several. Answers that the labels do not contain
     are taken from `run`, by default the suite's latest. A judge's recorded answers are used, unless `again` is set.
 
-    Raises InputError with every error in the labels, EnvironmentFailure if the judge does not answer, Interrupted if
+    Raise InputError with every error in the labels, EnvironmentFailure if the judge does not answer, Interrupted if
     the user stops; the answers until then are on record.
     """
     with project.prompts() as store, project.runs() as runs:
@@ -94,7 +93,13 @@ def agree(
         found = Diagnostics()
         rows = read_labelled(labels, project.shown(labels), found)
         items = _items(prepared, rows, cache(partial(_recorded_texts, runs, prepared, run)), found)
-        _refuse(found, items)
+        if found.errors:
+            raise InputError(f"{number_of(len(found.errors), 'error')} in the labels", diagnostics=found)
+        if len({item.passed for item in items}) < 2:
+            raise InputError(
+                "all labels are the same, so agreement cannot be distinguished from chance",
+                hint="label answers that pass and answers that fail",
+            )
         check = check.without_agreement()
         answers = _answers(project, prepared, runs, check, items, again, spending or Spending(), listen)
         agreement = _agreement_of(prepared, check, items, answers)
@@ -104,14 +109,14 @@ def agree(
             raise InputError(f"the agreement cannot be written: {error}") from None
         [prepared], _ = project.assemble(Selection(paths=(suite,)), store=store, runs=runs)
     proven = next(item for item in prepared.judged_checks if item.identity == check.identity)
-    calls = answers.values()
+    costs = [call.cost for call in answers.values()]
     return Agreed(
         agreement,
         proven.counts,
         proven.standing,
         len(answers),
-        sum(call.calls for call in calls),
-        None if any(call.cost is None for call in calls) else sum(call.cost or 0.0 for call in calls),
+        sum(call.calls for call in answers.values()),
+        None if None in costs else sum(cost or 0.0 for cost in costs),
         project.shown(file),
     )
 
@@ -119,15 +124,20 @@ def agree(
 def write_sheet(project: Project, suite: Path, file: Path, *, run: str | None = None) -> tuple[int, int]:
     """Write answers of a recorded run to a CSV sheet for labelling. Return how many, and how many the run has.
 
-    More than 200 are sampled, independently of their order. Raises InputError if there is no run, or the file exists.
+    More than 200 are sampled, independently of their order. Raise InputError if the run is not found or the file exists.
     """
     with project.prompts() as store, project.runs() as runs:
         [prepared, *_], _ = project.assemble(Selection(paths=(suite,)), store=store, runs=runs)
         recorded = _recorded_texts(runs, prepared, run)
         texts = [(case, *item) for case, found in recorded.items() for item in found.items()]
-        chosen = {(case, text) for case, text, _ in sorted(texts, key=_shuffled)[:_SHEET_ROWS]}
+        shuffled = sorted(((case, text) for case, text, _ in texts), key=lambda item: digest([*item]))
+        chosen = set(shuffled[:_SHEET_ROWS])
+        inputs = {
+            case: "\n".join(f"{name}: {value}" for name, value in prepared.cases[case].variables.items())
+            for case in recorded
+        }
         rows = [
-            {"case": case, "model": models[0], "input": _input(prepared, case), "answer": text}
+            {"case": case, "model": models[0], "input": inputs[case], "answer": text}
             for case, text, models in texts
             if (case, text) in chosen
         ]
@@ -139,14 +149,6 @@ def write_sheet(project: Project, suite: Path, file: Path, *, run: str | None = 
     except OSError as error:
         raise InputError(f"{file} cannot be written: {error.strerror}") from None
     return len(rows), len(texts)
-
-
-def _shuffled(item: tuple[str, str, list[str]]) -> str:
-    return digest([item[0], item[1]])
-
-
-def _input(prepared: PreparedSuite, case: str) -> str:
-    return "\n".join(f"{name}: {value}" for name, value in prepared.cases[case].variables.items())
 
 
 def _chosen(prepared: PreparedSuite, criterion: str | None) -> JudgedCheck:
@@ -166,7 +168,7 @@ _Texts = dict[str, dict[str, list[str]]]
 
 
 def _recorded_texts(runs: RunStore, prepared: PreparedSuite, run: str | None) -> _Texts:
-    """Return the answers of a run. Raises InputError if it is missing."""
+    """Return the answers of a run. Raise InputError if it is missing."""
     info = runs.run(run or runs.latest_of_suite(prepared.suite.name))
     texts: _Texts = {}
     for attempt in runs.attempts(info.id):
@@ -197,12 +199,9 @@ def _items(
                 Code.BAD_VALUE, message, row.location("label"), hint="agree on one, or leave it out", related=related
             )
         variables = prepared.cases[row.case].variables
-        items.setdefault(key, (_Item(_subject(prepared, text, variables), row.passed), row))
+        subject = Subject(text, partial(prepared.ladder.read, text), prepared.accept, variables)
+        items.setdefault(key, (_Item(subject, row.passed), row))
     return [item for item, _ in items.values()]
-
-
-def _subject(prepared: PreparedSuite, text: str, variables: Mapping[str, object]) -> Subject:
-    return Subject(text, lambda: prepared.ladder.read(text), prepared.accept, variables)
 
 
 def _only_text(row: Labelled, recorded: Callable[[], _Texts], found: Diagnostics) -> str | None:
@@ -216,17 +215,6 @@ def _only_text(row: Labelled, recorded: Callable[[], _Texts], found: Diagnostics
     hint = "write the answer itself into the column 'answer', or its model into 'model'"
     found.add(Code.BAD_VALUE, message, row.location("case"), hint=hint)
     return None
-
-
-def _refuse(found: Diagnostics, items: Sequence[_Item]) -> None:
-    if found.errors:
-        count = len(found.errors)
-        raise InputError(f"{count} {'error' if count == 1 else 'errors'} in the labels", diagnostics=found)
-    if len({item.passed for item in items}) < 2:
-        raise InputError(
-            "all labels are the same, so agreement cannot be distinguished from chance",
-            hint="label answers that pass and answers that fail",
-        )
 
 
 class _JudgeCalls:
@@ -270,7 +258,7 @@ def _answers(
 ) -> dict[str, _Call]:
     """Return the judges' answers by the hash of the request: from the record, else from the judges.
 
-    Raises EnvironmentFailure if a judge does not answer or the budget ends, Interrupted if the user stops.
+    Raise EnvironmentFailure if a judge does not answer or the budget ends, Interrupted if the user stops.
     """
     requests = {
         digest(request.as_dict()): request
@@ -306,7 +294,10 @@ def _agreement_of(
     prepared: PreparedSuite, check: JudgedCheck, items: Sequence[_Item], answers: Mapping[str, _Call]
 ) -> Agreement:
     """Raise EnvironmentFailure if too many answers have no verdict, or a judge is not one model."""
-    pairs = [(item, _score(prepared, check, item, answers)) for item in items]
+    pairs = []
+    for item in items:
+        keys = [digest(prepared.as_sent(request).as_dict()) for request in check.requests(item.subject)]
+        pairs.append((item, check.conclude(item.subject, [answers[key].answer for key in keys])))
     judged = [(item, score) for item, score in pairs if not score.errored]
     missing = len(pairs) - len(judged)
     if missing > max(1, _MOST_WITHOUT_VERDICT * len(pairs)):
@@ -337,6 +328,37 @@ def _agreement_of(
     )
 
 
-def _score(prepared: PreparedSuite, check: JudgedCheck, item: _Item, answers: Mapping[str, _Call]) -> Score:
-    keys = [digest(prepared.as_sent(question).as_dict()) for question in check.requests(item.subject)]
-    return check.conclude(item.subject, [answers[key].answer for key in keys])
+def agreement_report(found: Agreed) -> Report:
+    """Return the report on an agreement: the table of both judgements, kappa, and if the check counts."""
+    agreement = found.agreement
+    judges = ", ".join(f"{judge} (as {', '.join(names)})" for judge, names in agreement.judges.items())
+    counts = agreement.counts
+    table = TableBlock(
+        [TableColumn("", numeric=False), TableColumn("judge: pass"), TableColumn("judge: fail")],
+        [
+            ("person: pass", str(counts.yes_yes), str(counts.yes_no)),
+            ("person: fail", str(counts.no_yes), str(counts.no_no)),
+        ],
+        label="Agreement",
+    )
+    lines = []
+    if kappa := agreement.kappa:
+        interval = f"95 % interval {kappa.low:.2f} to {kappa.high:.2f}"
+        lines.append(f"kappa {kappa.value:.2f} ({interval}) over {number_of(counts.total, 'labelled answer')}")
+    lengths = ", ".join(
+        f"{who} unknown" if value is None else f"{who} {value:+.2f}"
+        for who, value in (("judge", agreement.judge_length), ("people", agreement.human_length))
+    )
+    lines.append(f"correlation of pass with the answer's length: {lengths}")
+    recorded = found.questions - found.calls
+    lacks = f", {agreement.without_verdict} answers without verdict" if agreement.without_verdict else ""
+    lines.append(
+        f"judges: {number_of(found.questions, 'call')}, {recorded} of them recorded, {money(found.cost)}{lacks}"
+    )
+    state = "counts from now on" if found.counts else "stays advisory"
+    verdict = f"the check {state} ({found.standing}); recorded in {found.file}"
+    sections = [Section([table, *map(Text, lines)])]
+    document = Document(f"{agreement.rubric}: judged by {judges}", sections, verdict)
+    rest = {key: value for key, value in asdict(found).items() if key != "agreement"}
+    data = {**found.agreement.as_dict(), **rest}
+    return Report("agree", document, lambda: data, exit=Exit.YES if found.counts else Exit.NO)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 from promptbench.checks import expect
 from promptbench.checks._python_process import CheckFailure
@@ -15,18 +15,17 @@ from promptbench.core.errors import InputError, NothingSelected
 from promptbench.core.protocols import CheckContext, Subject
 from promptbench.core.types import Json, Rung
 from promptbench.engine.prepare.repair_rules import RepairRule, record_of, stability_problem, verdict_of
+from promptbench.ingest.calls import read_calls
 from promptbench.parsing.ladder import BUILT_IN, Ladder
 from promptbench.project import Project
 from promptbench.suite.loader import load as load_suite
-from promptbench.workflows.logs.select_calls import read_calls
 from promptbench.workflows.trust.repairs_report import BacktestFinding, BacktestReport
 
 _UNKNOWN = object()
 _MOST_SHOWN = 20
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
+class _Answer(NamedTuple):
     source: str
     text: str
     expected: Json
@@ -40,10 +39,15 @@ def backtest(project: Project, name: str, logs: Sequence[Path], suites: Sequence
         suites: suites whose logged answers (`was`) and newest run are replayed.
 
     Raises:
-        InputError: if there is no such rule, or a file cannot be read.
-        NothingSelected: if there is no answer to replay.
+        InputError: the rule is unknown, or a file cannot be read.
+        NothingSelected: nothing can be replayed.
     """
-    rule = _rule(project, name)
+    rules = {rule.name: rule for rule in project.repair_rules}
+    if name not in rules:
+        guess = did_you_mean(name, rules)
+        known = f"known are {', '.join(rules)}" if rules else "list its file in [tool.promptbench] repairs"
+        raise InputError(f"unknown repair rule '{name}'", hint=f"did you mean '{guess}'?" if guess else known)
+    rule = rules[name]
     counts = dict.fromkeys(("rescued", "wrong", "failed", "unchanged"), 0)
     findings: list[BacktestFinding] = []
     seen: set[str] = set()
@@ -63,15 +67,6 @@ def backtest(project: Project, name: str, logs: Sequence[Path], suites: Sequence
     rule.record.write_text(record_of(rule, counts, sources), encoding="utf-8", newline="\n")
     advisory = verdict_of(counts["rescued"], counts["wrong"], counts["failed"])
     return BacktestReport(rule.name, rule.trust, rule.hash, **counts, advisory=advisory, findings=findings)
-
-
-def _rule(project: Project, name: str) -> RepairRule:
-    rules = {rule.name: rule for rule in project.repair_rules}
-    if name in rules:
-        return rules[name]
-    guess = did_you_mean(name, rules)
-    known = f"known are {', '.join(rules)}" if rules else "list its file in [tool.promptbench] repairs"
-    raise InputError(f"unknown repair rule '{name}'", hint=f"did you mean '{guess}'?" if guess else known)
 
 
 def _logged(logs: Sequence[Path]) -> Iterator[_Answer]:
@@ -117,24 +112,21 @@ def _replayed(rule: RepairRule, answer: _Answer) -> tuple[str, str]:
     if before.rung.within(Rung.REPAIRED_SAFE):
         # The ladder never tries the rule here, but the answer's meaning is known, so it shows if the rule keeps it.
         after = BUILT_IN.read(repaired)
-        return ("unchanged", "") if _same(after.value, before.value) else ("wrong", _differs(before.value, after.value))
+        difference = _difference(before.value, after.value)
+        return ("wrong", difference) if difference else ("unchanged", "")
     after = Ladder((rule.as_rule(),)).read(text)
     if after == before:
         return "unchanged", ""
     if answer.expected is not _UNKNOWN:
         wrong = _expectation_problem(answer.expected, after.value)
         return ("wrong", wrong) if wrong else ("rescued", "")
-    if before.rung is not Rung.NONE and not _same(after.value, before.value):
-        return "wrong", _differs(before.value, after.value)
-    return "rescued", ""
+    difference = _difference(before.value, after.value) if before.rung is not Rung.NONE else ""
+    return ("wrong", difference) if difference else ("rescued", "")
 
 
-def _same(one: Json, other: Json) -> bool:
-    return canonical(one) == canonical(other)
-
-
-def _differs(before: Json, after: Json) -> str:
-    return f"it reads as {canonical(after)[:200]}, without the rule as {canonical(before)[:200]}"
+def _difference(before: Json, after: Json) -> str:
+    without, with_rule = canonical(before), canonical(after)
+    return "" if without == with_rule else f"it reads as {with_rule[:200]}, without the rule as {without[:200]}"
 
 
 def _expectation_problem(expected: Json, value: Json) -> str:

@@ -15,8 +15,8 @@ from promptbench.engine.prepare.cases import max_quarantined
 from promptbench.engine.prepare.options import Selection
 from promptbench.engine.prepare.prepared_suite import PreparedSuite
 from promptbench.gate.attempt_matrix import AttemptMatrix
-from promptbench.gate.case_outcomes import CaseInfo, CaseOutcome
-from promptbench.gate.false_alarms import CaseRate, FalseAlarms, false_alarms
+from promptbench.gate.case_outcomes import CaseOutcome
+from promptbench.gate.false_alarms import CaseRate, false_alarms
 from promptbench.gate.judge import GatedModel, Result, judge
 from promptbench.gate.policy import TRIES
 from promptbench.project import Project
@@ -112,7 +112,11 @@ def _found(project: Project, plan: _Plan, runs: RunStore, run: str | None) -> Ca
     sides = _sides(runs.outcomes(run), plan.repeats) if run else AttemptMatrix()
     models = []
     for model in plan.asked.models:
-        rates = [rate for case in case_infos(prepared) if (rate := _rate(sides, model.name, case)).tries]
+        rates = []
+        for case in case_infos(prepared):
+            cells = [sides.cell(side, model.name, case.name) for side in (_ONE, _OTHER)]
+            rates.append(CaseRate(case, sum(cell.passes for cell in cells), sum(cell.total for cell in cells)))
+        rates = [rate for rate in rates if rate.tries]
         models.append(_model(prepared, model.name, rates, sides))
         if run:
             found = [(model.name, rate.case.name, rate.tries, rate.passes) for rate in rates]
@@ -143,11 +147,6 @@ def _sides(attempts: Iterable[Attempt], repeats: int) -> AttemptMatrix:
     return AttemptMatrix(side(attempt) for attempt in attempts if attempt.key.repeat < 2 * repeats)
 
 
-def _rate(sides: AttemptMatrix, model: str, case: CaseInfo) -> CaseRate:
-    cells = [sides.cell(side, model, case.name) for side in (_ONE, _OTHER)]
-    return CaseRate(case, sum(cell.passes for cell in cells), sum(cell.total for cell in cells))
-
-
 def _model(prepared: PreparedSuite, model: str, rates: Sequence[CaseRate], sides: AttemptMatrix) -> CalibratedModel:
     policy = policy_of(prepared)
     alarms = false_alarms(rates, policy)
@@ -175,17 +174,12 @@ def _model(prepared: PreparedSuite, model: str, rates: Sequence[CaseRate], sides
             )
             for rate in flaky
         ],
-        broken=_share(alarms, alarms.broken),
-        fixed=_share(alarms, alarms.fixed),
-        unstable=_share(alarms, alarms.unstable),
-        halves={
-            flip.value: judged.count(flip) for flip in (CaseOutcome.BROKEN, CaseOutcome.FIXED, CaseOutcome.UNSTABLE)
+        **{
+            name: Share(count, alarms.simulations, *alarms.interval(count))
+            for name, count in (("broken", alarms.broken), ("fixed", alarms.fixed), ("unstable", alarms.unstable))
         },
+        halves={outcome.value: judged.count(outcome) for outcome in _ERRORS},
     )
-
-
-def _share(alarms: FalseAlarms, count: int) -> Share:
-    return Share(count, alarms.simulations, *alarms.interval(count))
 
 
 def flake_notes(runs: RunStore, suite: str) -> dict[tuple[str, str], str]:

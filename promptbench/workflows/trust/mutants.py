@@ -10,9 +10,10 @@ import json
 import re
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 
 from promptbench.core.canonical import escape_surrogates
 from promptbench.core.types import Json, Rung
@@ -60,9 +61,9 @@ class Operator:
     """
 
     name: str
-    must: bool
     stands_for: str
     make: Callable[[Original], Iterator[_Change]] = field(repr=False)
+    must: bool = True
     is_format: bool = False
 
 
@@ -138,7 +139,7 @@ class Original:
         return _dump(value, self._style) if self.is_data else str(value)
 
     def has_content_of(self, text: str) -> bool:
-        """Return whether a text has the same data, on a rung that the suite accepts."""
+        """Return True if a text has the same data, on a rung that the suite accepts."""
         reading = read(text)
         return self.is_data and reading.rung.within(self.accept) and _dump(reading.value, self._style) == self.text
 
@@ -186,7 +187,7 @@ def format_path(path: Path) -> str:
 
 
 def _is_prose(value: Json) -> bool:
-    """Return whether a value is a text that can be worded in more than one right way."""
+    # A text that can be worded in more than one right way.
     return isinstance(value, str) and len(value[:200].split(maxsplit=_MIN_PROSE_WORDS)) >= _MIN_PROSE_WORDS
 
 
@@ -196,7 +197,7 @@ def _is_label(value: Json) -> bool:
 
 
 def _select(changes: Iterator[_Change], seed: str) -> list[_Change]:
-    """Return at most four changes, of different paths if possible. The seed makes them differ between cases."""
+    # At most four, of different paths if possible. The seed makes them differ between cases.
     found = list(changes)
     if len(found) <= MAX_MUTANTS:
         return found
@@ -238,7 +239,7 @@ def _items(value: Json) -> list[tuple[str | int, Json]]:
 
 
 def _put(value: Json, steps: Steps, new: Json) -> Json:
-    """Return a copy of `value` with a new value at `steps`. Unchanged parts are shared."""
+    # Unchanged parts are shared.
     if not steps:
         return new
     copy = value.copy()
@@ -252,37 +253,31 @@ def _put(value: Json, steps: Steps, new: Json) -> Json:
 # -- operators ---------------------------------------------------------------------------------------------------------
 
 
-def _change(item: _Value, value: Json) -> _Change:
-    return _Change(item.path, item.steps, value)
+_FRENCH = "Nous avons bien reçu votre message et nous vous répondrons dans les meilleurs délais."
+_GERMAN = "Wir haben Ihre Nachricht erhalten und melden uns so bald wie möglich bei Ihnen."
+_FRENCH_WORDS = frozenset(("le", "la", "les", "des", "et", "est", "nous", "vous", "votre", "une", "je", "pour"))
 
 
-def _whole(text: str) -> _Change:
-    return _Change((), None, text)
+def _respell(key: str) -> str:
+    # `orderId` for `order_id` and back, `Order` for `order` and back.
+    if "_" in key.strip("_"):
+        first, *rest = key.split("_")
+        return first + "".join(word.capitalize() for word in rest)
+    snake_case = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", key).lower()
+    if snake_case != key:
+        return snake_case
+    return key.capitalize() if key.capitalize() != key else f"{key}_"
 
 
-_Maker = Callable[[Original], Iterator[_Change]]
-_operators: list[Operator] = []
+def _each(values: Iterable[_Value], change: Callable[[Json], Json]) -> Iterator[_Change]:
+    return (_Change(item.path, item.steps, change(item.value)) for item in values)
 
 
-def _operator(name: str, *, must: bool = True, is_format: bool = False) -> Callable[[_Maker], _Maker]:
-    """Register a function as an operator. Its docstring is the failure that it stands for."""
-
-    def register(make: _Maker) -> _Maker:
-        _operators.append(Operator(name, must, (make.__doc__ or "").strip(), make, is_format))
-        return make
-
-    return register
+def _whole(*texts: str) -> Iterator[_Change]:
+    return (_Change((), None, text) for text in texts)
 
 
-@_operator("drop a field")
-def _drop_field(answer: Original) -> Iterator[_Change]:
-    """The model leaves out a field that it has nothing for."""
-    return (_change(item, _REMOVED) for item in answer.fields())
-
-
-@_operator("rename a field")
-def _rename_field(answer: Original) -> Iterator[_Change]:
-    """The model spells a key in its own way: orderId for order_id."""
+def _rename_fields(answer: Original) -> Iterator[_Change]:
     parents = {item.steps: item.value for item in answer.of_type(dict)}
     for item in answer.fields():
         *_, key = item.steps
@@ -293,206 +288,206 @@ def _rename_field(answer: Original) -> Iterator[_Change]:
             yield _Change(item.path, item.steps[:-1], renamed)
 
 
-@_operator("null a field")
-def _null_field(answer: Original) -> Iterator[_Change]:
-    """The model writes null where the input has a value."""
-    return (_change(item, None) for item in answer.fields() if item.value is not None)
+def _wrong_type(value: Json) -> Json:
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return json.dumps(value) if value is None or isinstance(value, (bool, int, float)) else [value]
 
 
-@_operator("wrong type")
-def _wrong_type(answer: Original) -> Iterator[_Change]:
-    """The model puts a number into quotes, a text into a list, or writes null as a text."""
-    for item in answer.fields():
-        match item.value:
-            case None | bool() | int() | float():
-                yield _change(item, json.dumps(item.value))
-            case list():
-                yield _change(item, ", ".join(map(str, item.value)))
-            case _:
-                yield _change(item, [item.value])
-
-
-@_operator("swap two labels")
 def _swap_labels(answer: Original) -> Iterator[_Change]:
-    """The model takes one class for another, or one customer's value for another's."""
     for item in answer.values:
         if isinstance(item.value, bool):
-            yield _change(item, not item.value)
+            yield _Change(item.path, item.steps, not item.value)
         elif _is_label(item.value):
             labels = answer.words.labels(item.path)
             others = [word for word in labels if isinstance(word, str) and word != item.value]
             if others:
-                yield _change(item, others[_hash(answer.case + format_path(item.path)) % len(others)])
+                other = others[_hash(answer.case + format_path(item.path)) % len(others)]
+                yield _Change(item.path, item.steps, other)
 
 
-@_operator("change a number")
-def _change_number(answer: Original) -> Iterator[_Change]:
-    """The model is off by one, by a power of ten or by the sign, or misreads a digit."""
+def _change_numbers(answer: Original) -> Iterator[_Change]:
     for item in answer.values:
+        others: list[Json] = []
         if type(item.value) in (int, float):
-            for other in (item.value + 1, item.value * 10, -item.value):
-                # Larger ones would become infinite, which JSON cannot hold.
-                if other != item.value and abs(other) < 1e300:
-                    yield _change(item, other)
+            # Larger ones would become infinite, which JSON cannot hold.
+            numbers = (item.value + 1, item.value * 10, -item.value)
+            others = [other for other in numbers if other != item.value and abs(other) < 1e300]
         elif isinstance(item.value, str):
             for match in list(re.finditer(r"[0-9]{1,18}", item.value))[:MAX_MUTANTS]:
                 digits = f"{(int(match[0]) + 1) % 10 ** len(match[0]):0{len(match[0])}}"
-                yield _change(item, item.value[: match.start()] + digits + item.value[match.end() :])
+                others.append(item.value[: match.start()] + digits + item.value[match.end() :])
+        yield from (_Change(item.path, item.steps, other) for other in others)
 
 
-@_operator("invent a number")
-def _invent_number(answer: Original) -> Iterator[_Change]:
-    """The model adds a figure to a text that is not in its input."""
-    return (_change(item, item.value.rstrip() + " The reference number is 48213.") for item in answer.prose())
+def _other_language(text: str) -> str:
+    return _GERMAN if len(_FRENCH_WORDS & set(text[:2000].lower().split())) > 1 else _FRENCH
 
 
-@_operator("invent a name")
-def _invent_name(answer: Original) -> Iterator[_Change]:
-    """The model adds a person to a text who is not in its input."""
-    return (_change(item, item.value.rstrip() + " Please ask for Henrietta Quill.") for item in answer.prose())
-
-
-@_operator("empty value")
-def _empty_value(answer: Original) -> Iterator[_Change]:
-    """The model gives an empty text, list or object where there should be content."""
-    if answer.is_data:
-        yield from (_change(item, type(item.value)()) for item in answer.of_type(str, list, dict) if item.value)
-
-
-@_operator("drop a list item")
-def _drop_item(answer: Original) -> Iterator[_Change]:
-    """The model stops before a list is complete."""
-    return (_change(item, _REMOVED) for item in answer.values if item.steps and isinstance(item.steps[-1], int))
-
-
-@_operator("duplicate a list item")
-def _duplicate_item(answer: Original) -> Iterator[_Change]:
-    """The model repeats itself."""
-    return (_change(item, [*item.value, item.value[-1]]) for item in answer.of_type(list) if item.value)
-
-
-@_operator("wrong language")
-def _wrong_language(answer: Original) -> Iterator[_Change]:
-    """The model answers in another language than the customer's."""
-    for item in answer.prose():
-        is_french = len(_FRENCH_WORDS & set(item.value[:2000].lower().split())) > 1
-        yield _change(item, _GERMAN if is_french else _FRENCH)
-
-
-@_operator("answer to another case")
-def _other_answer(answer: Original) -> Iterator[_Change]:
-    """The model answers an example of the prompt, or another customer, instead of this one."""
+def _answer_of_others(answer: Original) -> Iterator[_Change]:
     others = [text for text in answer.words.answers(answer.case) if text.strip() != answer.text.strip()]
-    if others:
-        yield _whole(others[_hash(answer.case) % len(others)])
+    return _whole(*others[_hash(answer.case) % len(others) :][:1]) if others else _whole()
 
 
-@_operator("refusal")
-def _refusal(answer: Original) -> Iterator[_Change]:
-    """The model declines a harmless request."""
-    yield _whole("I'm sorry, but I can't help with that request.")
+def _other_letter_case(text: str) -> str:
+    upper = text.upper()
+    return text.lower() if upper == text else upper
 
 
-@_operator("empty answer")
-def _empty_answer(answer: Original) -> Iterator[_Change]:
-    """The model or a filter returns nothing."""
-    yield _whole("")
-
-
-@_operator("truncate", is_format=True)
-def _truncate(answer: Original) -> Iterator[_Change]:
-    """The answer reaches the token limit: it ends after 60 %, or just before its last bracket."""
-    yield _whole(answer.text[: len(answer.text) * 6 // 10])
-    if answer.is_data:
-        yield _whole(answer.text[:-1])
-
-
-@_operator("fence", is_format=True)
-def _fence(answer: Original) -> Iterator[_Change]:
-    """The model puts its JSON into a Markdown block."""
-    if answer.is_data:
-        yield _whole(f"```json\n{answer.text}\n```")
-
-
-@_operator("prose around", is_format=True)
-def _prose_around(answer: Original) -> Iterator[_Change]:
-    """The model writes sentences before and after its JSON."""
-    if answer.is_data:
-        yield _whole(f"Here is the JSON you asked for:\n\n{answer.text}\n\nLet me know if you need anything else!")
-
-
-@_operator("trailing comma", is_format=True)
-def _trailing_comma(answer: Original) -> Iterator[_Change]:
-    """The model writes JSON as it has seen it in programs."""
-    if answer.is_data and answer.value:
-        yield _whole(f"{answer.text[:-1].rstrip()},{answer.text[-1]}")
-
-
-@_operator("single quotes", is_format=True)
-def _single_quotes(answer: Original) -> Iterator[_Change]:
-    """The model writes a Python literal instead of JSON."""
-    if answer.is_data and "'" not in answer.text and '\\"' not in answer.text and '"' in answer.text:
-        yield _whole(answer.text.replace('"', "'"))
-
-
-@_operator("add a field", must=False)
-def _add_field(answer: Original) -> Iterator[_Change]:
-    """The model explains itself in a field that the prompt does not define."""
-    for item in answer.of_type(dict):
-        if "explanation" not in item.value:
-            yield _change(item, {**item.value, "explanation": "as requested"})
-
-
-@_operator("reorder a list", must=False)
-def _reorder(answer: Original) -> Iterator[_Change]:
-    """The model gives the right items in another order."""
-    return (_change(item, item.value[::-1]) for item in answer.of_type(list))
-
-
-@_operator("letter case of a label", must=False)
-def _letter_case(answer: Original) -> Iterator[_Change]:
-    """The model writes Billing or BILLING for billing."""
-    for item in answer.of_type(str):
-        if _is_label(item.value):
-            upper = item.value.upper()
-            yield _change(item, item.value.lower() if upper == item.value else upper)
-
-
-@_operator("space around a value", must=False)
-def _space_around(answer: Original) -> Iterator[_Change]:
-    """The model puts a space behind a value."""
-    return (_change(item, item.value + " ") for item in answer.of_type(str) if item.value)
-
-
-@_operator("introduction", must=False)
-def _introduction(answer: Original) -> Iterator[_Change]:
-    """The model announces a text before it gives it."""
-    if not answer.is_data:
-        yield _whole(f"Sure! Here is what you asked for:\n\n{answer.text}")
-
-
-@_operator("white space", must=False, is_format=True)
 def _white_space(answer: Original) -> Iterator[_Change]:
-    """The model breaks lines in another way."""
     if answer.is_data:
-        yield _whole(_dump(answer.value, _STYLES[3] if "\n" not in answer.text else _STYLES[0]))
-    elif " " in answer.text.strip():
-        yield _whole(answer.text.strip().replace(" ", "  ", 1))
+        return _whole(_dump(answer.value, _STYLES[3] if "\n" not in answer.text else _STYLES[0]))
+    text = answer.text.strip()
+    return _whole(text.replace(" ", "  ", 1)) if " " in text else _whole()
 
 
-OPERATORS: tuple[Operator, ...] = tuple(_operators)
+def _single_quotes(answer: Original) -> Iterator[_Change]:
+    if answer.is_data and "'" not in answer.text and '\\"' not in answer.text and '"' in answer.text:
+        return _whole(answer.text.replace('"', "'"))
+    return _whole()
 
-_FRENCH = "Nous avons bien reçu votre message et nous vous répondrons dans les meilleurs délais."
-_GERMAN = "Wir haben Ihre Nachricht erhalten und melden uns so bald wie möglich bei Ihnen."
-_FRENCH_WORDS = frozenset(("le", "la", "les", "des", "et", "est", "nous", "vous", "votre", "une", "je", "pour"))
+
+def _as_data(answer: Original, *texts: str) -> Iterator[_Change]:
+    return _whole(*texts) if answer.is_data else _whole()
 
 
-def _respell(key: str) -> str:
-    """Return `orderId` for `order_id`, `order_id` for `orderId`, `Order` for `order`, `order` for `Order`."""
-    if "_" in key.strip("_"):
-        first, *rest = key.split("_")
-        return first + "".join(word.capitalize() for word in rest)
-    snake_case = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", key).lower()
-    if snake_case != key:
-        return snake_case
-    return key.capitalize() if key.capitalize() != key else f"{key}_"
+OPERATORS: tuple[Operator, ...] = (
+    Operator(
+        "drop a field",
+        "The model leaves out a field that it has nothing for.",
+        lambda answer: _each(answer.fields(), lambda value: _REMOVED),
+    ),
+    Operator("rename a field", "The model spells a key in its own way: orderId for order_id.", _rename_fields),
+    Operator(
+        "null a field",
+        "The model writes null where the input has a value.",
+        lambda answer: _each((item for item in answer.fields() if item.value is not None), lambda value: None),
+    ),
+    Operator(
+        "wrong type",
+        "The model puts a number into quotes, a text into a list, or writes null as a text.",
+        lambda answer: _each(answer.fields(), _wrong_type),
+    ),
+    Operator(
+        "swap two labels",
+        "The model takes one class for another, or one customer's value for another's.",
+        _swap_labels,
+    ),
+    Operator(
+        "change a number",
+        "The model is off by one, by a power of ten or by the sign, or misreads a digit.",
+        _change_numbers,
+    ),
+    Operator(
+        "invent a number",
+        "The model adds a figure to a text that is not in its input.",
+        lambda answer: _each(answer.prose(), lambda text: text.rstrip() + " The reference number is 48213."),
+    ),
+    Operator(
+        "invent a name",
+        "The model adds a person to a text who is not in its input.",
+        lambda answer: _each(answer.prose(), lambda text: text.rstrip() + " Please ask for Henrietta Quill."),
+    ),
+    Operator(
+        "empty value",
+        "The model gives an empty text, list or object where there should be content.",
+        lambda answer: _each(
+            (item for item in answer.of_type(str, list, dict) if answer.is_data and item.value),
+            lambda value: type(value)(),
+        ),
+    ),
+    Operator(
+        "drop a list item",
+        "The model stops before a list is complete.",
+        lambda answer: _each(
+            (item for item in answer.values if item.steps and isinstance(item.steps[-1], int)), lambda value: _REMOVED
+        ),
+    ),
+    Operator(
+        "duplicate a list item",
+        "The model repeats itself.",
+        lambda answer: _each((item for item in answer.of_type(list) if item.value), lambda value: [*value, value[-1]]),
+    ),
+    Operator(
+        "wrong language",
+        "The model answers in another language than the customer's.",
+        lambda answer: _each(answer.prose(), _other_language),
+    ),
+    Operator(
+        "answer to another case",
+        "The model answers an example of the prompt, or another customer, instead of this one.",
+        _answer_of_others,
+    ),
+    Operator(
+        "refusal",
+        "The model declines a harmless request.",
+        lambda answer: _whole("I'm sorry, but I can't help with that request."),
+    ),
+    Operator("empty answer", "The model or a filter returns nothing.", lambda answer: _whole("")),
+    Operator(
+        "truncate",
+        "The answer reaches the token limit: it ends after 60 %, or just before its last bracket.",
+        lambda answer: chain(_whole(answer.text[: len(answer.text) * 6 // 10]), _as_data(answer, answer.text[:-1])),
+        is_format=True,
+    ),
+    Operator(
+        "fence",
+        "The model puts its JSON into a Markdown block.",
+        lambda answer: _as_data(answer, f"```json\n{answer.text}\n```"),
+        is_format=True,
+    ),
+    Operator(
+        "prose around",
+        "The model writes sentences before and after its JSON.",
+        lambda answer: _as_data(
+            answer, f"Here is the JSON you asked for:\n\n{answer.text}\n\nLet me know if you need anything else!"
+        ),
+        is_format=True,
+    ),
+    Operator(
+        "trailing comma",
+        "The model writes JSON as it has seen it in programs.",
+        lambda answer: _as_data(answer, *([f"{answer.text[:-1].rstrip()},{answer.text[-1]}"] if answer.value else [])),
+        is_format=True,
+    ),
+    Operator(
+        "single quotes",
+        "The model writes a Python literal instead of JSON.",
+        _single_quotes,
+        is_format=True,
+    ),
+    Operator(
+        "add a field",
+        "The model explains itself in a field that the prompt does not define.",
+        lambda answer: _each(
+            (item for item in answer.of_type(dict) if "explanation" not in item.value),
+            lambda value: {**value, "explanation": "as requested"},
+        ),
+        must=False,
+    ),
+    Operator(
+        "reorder a list",
+        "The model gives the right items in another order.",
+        lambda answer: _each(answer.of_type(list), lambda value: value[::-1]),
+        must=False,
+    ),
+    Operator(
+        "letter case of a label",
+        "The model writes Billing or BILLING for billing.",
+        lambda answer: _each((item for item in answer.of_type(str) if _is_label(item.value)), _other_letter_case),
+        must=False,
+    ),
+    Operator(
+        "space around a value",
+        "The model puts a space behind a value.",
+        lambda answer: _each((item for item in answer.of_type(str) if item.value), lambda text: text + " "),
+        must=False,
+    ),
+    Operator(
+        "introduction",
+        "The model announces a text before it gives it.",
+        lambda answer: _whole() if answer.is_data else _whole(f"Sure! Here is what you asked for:\n\n{answer.text}"),
+        must=False,
+    ),
+    Operator("white space", "The model breaks lines in another way.", _white_space, must=False, is_format=True),
+)

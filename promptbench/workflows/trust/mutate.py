@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from itertools import islice
 
 from promptbench.checks._options import share
@@ -117,15 +117,6 @@ def _record(prepared: PreparedSuite, runs: RunStore | None, run: str | None) -> 
     return _RecordedAnswers(prepared, runs, info) if info.suite == prepared.suite.name else None
 
 
-@dataclass(slots=True)
-class _SurvivorGroup:
-    """Surviving mutants of one operator in one field, with the first one as an example."""
-
-    example: MutantResult
-    mutants: int = 0
-    cases: int = 0
-
-
 class _SuiteTest:
     """The test of one suite. Memory does not grow with its cases: it keeps counts, and one example per group."""
 
@@ -134,7 +125,7 @@ class _SuiteTest:
         self._record = record
         self._words = Vocabulary(prepared.candidates[0].prompt.output_schema)
         self._counts: Counter[tuple[str, MutantStatus]] = Counter()
-        self._groups: dict[tuple[Operator, str], _SurvivorGroup] = {}
+        self._groups: dict[tuple[Operator, str], Survivors] = {}
         self._answers: Counter[AnswerSource] = Counter()
         self._without_answer = 0
         self._strict = 0
@@ -144,7 +135,12 @@ class _SuiteTest:
 
     def run(self, path: str) -> SuiteMutation:
         """Return the result; `path` is how the suite file is named to the user."""
-        self._learn()
+        # The vocabulary is a sample of the cases, spread over the suite.
+        step = max(1, len(self._prepared.cases) // _SAMPLE)
+        for name in islice(self._prepared.cases.names, 0, None, step):
+            case = self._case(self._prepared.cases[name])
+            for answer in case.answers:
+                self._words.learn(case.original(answer, self._words))
         tested: MutationCase | None = None
         for item in self._prepared.cases:
             case = self._case(item)
@@ -152,7 +148,6 @@ class _SuiteTest:
         if tested:
             shared = range(len(self._prepared.suite.checks))
             self._add_vacuous(tested, (number for number in shared if number not in self._failed), None)
-        groups = sorted(self._groups.items(), key=lambda item: (not item[0][0].must, -item[1].mutants))
         return SuiteMutation(
             suite=self._prepared.suite.name,
             path=path,
@@ -161,7 +156,7 @@ class _SuiteTest:
             answers={source.value: count for source in AnswerSource if (count := self._answers[source])},
             without_answer=self._without_answer,
             operators=[row for row in map(self._row, OPERATORS) if row.made],
-            survivors=[_survivors(operator, field, group) for (operator, field), group in groups],
+            survivors=sorted(self._groups.values(), key=lambda group: (not group.must, -group.mutants)),
             vacuous=self._vacuous,
             vacuous_more=self._vacuous_more,
             strict=self._strict,
@@ -169,14 +164,6 @@ class _SuiteTest:
 
     def _case(self, case: PreparedCase) -> MutationCase:
         return MutationCase(self._prepared, case, self._record.of(case) if self._record else ())
-
-    def _learn(self) -> None:
-        """Fill the vocabulary from a sample of the cases, spread over the suite."""
-        step = max(1, len(self._prepared.cases) // _SAMPLE)
-        for name in islice(self._prepared.cases.names, 0, None, step):
-            case = self._case(self._prepared.cases[name])
-            for answer in case.answers:
-                self._words.learn(case.original(answer, self._words))
 
     def _test(self, case: MutationCase) -> bool:
         """Count the mutants of one case, and return whether it has any."""
@@ -190,22 +177,24 @@ class _SuiteTest:
             failed.update(result.failed)
             self._counts[result.mutant.operator.name, result.status] += 1
             if result.status is MutantStatus.SURVIVED:
-                survivors[self._group_of(result)].append(result)
+                key = result.mutant.operator, format_path(result.mutant.path)
+                known = key in self._groups or len(self._groups) < _MAX_GROUPS
+                survivors[key if known else (key[0], _OTHER_FIELDS)].append(result)
             elif result.status is MutantStatus.EQUIVALENT:
                 self._strict += bool(result.failed)
-        for key, results in survivors.items():
-            group = self._groups.setdefault(key, _SurvivorGroup(results[0]))
-            group.mutants += len(results)
-            group.cases += 1
+        for (operator, field), results in survivors.items():
+            one = results[0]
+            first = Survivors(
+                operator.name, operator.must, field, 0, 0, one.original.case, one.original.text, one.mutant.text
+            )
+            group = self._groups.get((operator, field), first)
+            more = replace(group, mutants=group.mutants + len(results), cases=group.cases + 1)
+            self._groups[operator, field] = more
         self._failed |= failed
         if has_mutants:
             own = range(len(self._prepared.suite.checks), len(case.checks))
             self._add_vacuous(case, (number for number in own if number not in failed), case.name)
         return has_mutants
-
-    def _group_of(self, result: MutantResult) -> tuple[Operator, str]:
-        key = result.mutant.operator, format_path(result.mutant.path)
-        return key if key in self._groups or len(self._groups) < _MAX_GROUPS else (key[0], _OTHER_FIELDS)
 
     def _add_vacuous(self, case: MutationCase, numbers: Iterable[int], name: str | None) -> None:
         for number in filter(case.can_fail, numbers):
@@ -228,16 +217,3 @@ class _SuiteTest:
             killed=counts[MutantStatus.KILLED],
             survived=counts[MutantStatus.SURVIVED],
         )
-
-
-def _survivors(operator: Operator, field: str, group: _SurvivorGroup) -> Survivors:
-    return Survivors(
-        operator=operator.name,
-        must=operator.must,
-        field=field,
-        mutants=group.mutants,
-        cases=group.cases,
-        case=group.example.original.case,
-        original=group.example.original.text,
-        mutant=group.example.mutant.text,
-    )

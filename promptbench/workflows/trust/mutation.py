@@ -92,7 +92,12 @@ class MutationCase:
                 continue
             for mutant in make_mutants(original):
                 evaluation = self._evaluate(answer, mutant.text)
-                yield MutantResult(original, mutant, _status(mutant, evaluation), tuple(_failed(evaluation)))
+                status = MutantStatus.SURVIVED if evaluation.passed else MutantStatus.KILLED
+                if evaluation.errored:
+                    status = MutantStatus.UNJUDGED
+                if mutant.equivalent:
+                    status = MutantStatus.EQUIVALENT
+                yield MutantResult(original, mutant, status, tuple(_failed(evaluation)))
 
     def failed_by_log(self) -> set[int]:
         """Return the numbers of the checks that a logged answer fails."""
@@ -100,7 +105,7 @@ class MutationCase:
         return {number for answer in answers for number in _failed(self._evaluate(answer, answer.text))}
 
     def can_fail(self, number: int) -> bool:
-        """Return whether a mutant can fail a check without a judge, whatever its call took."""
+        """Return True if a mutant can fail a check without a judge, whatever its call took."""
         name = field_name(self.specs[number].name).lower()
         return not (needs_judge(self.checks[number]) or name in _CALL_CHECKS)
 
@@ -111,13 +116,14 @@ class MutationCase:
         )
 
     def _select(self, recorded: Iterable[GoodAnswer]) -> Iterator[GoodAnswer]:
-        """Yield different answers that pass now. `expect` is one only if there is no other."""
+        """Yield different answers that pass now. `expect` is used only without others."""
         seen: set[str] = set()
         for answer in self._known(recorded):
             if len(seen) >= _MAX_ANSWERS or (answer.source is AnswerSource.EXPECT and seen):
                 return
             evaluation = self._evaluate(answer, answer.text)
-            content = _content(answer.text)
+            value = read(answer.text).value
+            content = as_answer(value) if isinstance(value, (dict, list)) else answer.text.strip()
             if (evaluation.passed or evaluation.errored) and content not in seen:
                 seen.add(content)
                 yield answer
@@ -133,19 +139,6 @@ class MutationCase:
 
 def _failed(evaluation: Evaluation) -> Iterator[int]:
     return (i for i, score in enumerate(evaluation.scores) if not (score.passed or score.errored))
-
-
-def _status(mutant: Mutant, evaluation: Evaluation) -> MutantStatus:
-    if mutant.equivalent:
-        return MutantStatus.EQUIVALENT
-    if evaluation.errored:
-        return MutantStatus.UNJUDGED
-    return MutantStatus.SURVIVED if evaluation.passed else MutantStatus.KILLED
-
-
-def _content(text: str) -> str:
-    value = read(text).value
-    return as_answer(value) if isinstance(value, (dict, list)) else text.strip()
 
 
 def _expected(expect: Json) -> Iterator[str]:

@@ -90,15 +90,11 @@ class SuiteMutation:
 
     @property
     def counted(self) -> int:
-        return self.killed + self.survived
+        return sum(row.killed + row.survived for row in self.operators if row.must)
 
     @property
     def killed(self) -> int:
         return sum(row.killed for row in self.operators if row.must)
-
-    @property
-    def survived(self) -> int:
-        return sum(row.survived for row in self.operators if row.must)
 
     @property
     def score(self) -> float | None:
@@ -225,8 +221,12 @@ def _groups(groups: Sequence[Survivors], *, brief: bool) -> Iterator[Block]:
 
 def _example(group: Survivors) -> Iterator[ItemLine]:
     yield ItemLine(f"case '{group.case}'")
-    for label, text in zip(("good", "mutant"), _difference(group.original, group.mutant), strict=True):
-        yield ItemLine(text, label)
+    one, other = group.original, group.mutant
+    same = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    # From shortly before the first difference on.
+    start = same - 24 if same >= 36 else 0
+    for label, text in (("good", one), ("mutant", other)):
+        yield ItemLine(("…" if start else "") + text[start : start + 200] if text else "(nothing)", label)
 
 
 def _vacuous(suite: SuiteMutation) -> Section:
@@ -239,15 +239,3 @@ def _vacuous(suite: SuiteMutation) -> Section:
     if rest := count - len(items):
         items.append(f"and {rest:,} more")
     return Section([ItemList(items)], title=f"vacuous: no logged answer and no mutant fails {checks} ({count:,})")
-
-
-def _difference(one: str, other: str) -> tuple[str, str]:
-    """Return two texts from shortly before their first difference on."""
-    same = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
-    start = max(0, same - 24)
-    start = 0 if start < 12 else start
-    return _from(one, start), _from(other, start)
-
-
-def _from(text: str, start: int) -> str:
-    return ("…" if start else "") + text[start : start + 200] if text else "(nothing)"

@@ -24,7 +24,7 @@ def repairs(project: Project, run: str) -> RepairsReport:
     """Return which repairs a run's answers depend on, and which failures only another prompt can fix.
 
     Raises:
-        InputError: if there is no such run.
+        InputError: the run is not found.
     """
     with project.runs() as runs:
         info = runs.run(run)
@@ -90,7 +90,12 @@ class _Tally:
         assert attempt.rung is not None
         self.rungs[attempt.rung] += 1
         if attempt.rung is Rung.NONE:
-            self._unreadable(attempt)
+            # If a check reads the answer as JSON too, its rung is that of the JSON.
+            checks, text = {score.check for score in attempt.scores}, attempt.answer.text if attempt.answer else ""
+            reader = calls if "function call" in checks and checks.isdisjoint(_FORMAT_CHECKS) else json_text
+            kind = reader.fingerprint(text)
+            known = kind in self.unreadable.examples
+            self.unreadable.add(kind, "" if known else reader.read(text).error or "")
             return
         names = {repair.name for repair in attempt.repairs}
         self.needed.update(names)
@@ -100,48 +105,38 @@ class _Tally:
             self.beyond += 1
             return
         if not attempt.well_formed:
-            self._misfit(attempt)
+            score = next((one for one in attempt.scores if one.check in _FORMAT_CHECKS and not one.passed), None)
+            if score is not None:
+                self.misfits.add(without_values(score.reason), score.reason)
             return
         self.lost.update(names)
         self.rescued += bool(names)
 
-    def _unreadable(self, attempt: Attempt) -> None:
-        assert attempt.answer is not None
-        text = attempt.answer.text
-        reader = calls if _wants_calls(attempt) else json_text
-        kind = reader.fingerprint(text)
-        known = kind in self.unreadable.examples
-        self.unreadable.add(kind, "" if known else reader.read(text).error or "")
-
-    def _misfit(self, attempt: Attempt) -> None:
-        score = next((one for one in attempt.scores if one.check in _FORMAT_CHECKS and not one.passed), None)
-        if score is not None:
-            self.misfits.add(without_values(score.reason), score.reason)
-
     def row(self, prompt: str, side: str, model: str) -> PromptRepairs:
+        rungs = {name: self.own.get(name) or json_text.rung_of_repair(name) for name in self.needed}
         return PromptRepairs(
             prompt=prompt,
             side=side,
             model=model,
             answers=self.rungs.total(),
             rungs={rung.value: self.rungs[rung] for rung in Rung},
-            rules=[self._rule(name, count) for name, count in _most_first(self.needed)],
+            rules=[
+                RepairUse(
+                    name,
+                    rungs[name].value,
+                    rungs[name].within(self.accept),
+                    count,
+                    self.alone[name],
+                    self.lost[name],
+                )
+                for name, count in _most_first(self.needed)
+            ],
             rescued=self.rescued,
             beyond=self.beyond,
             unreadable=self.unreadable.groups(),
             misfits=self.misfits.groups(),
         )
 
-    def _rule(self, name: str, needed: int) -> RepairUse:
-        rung = self.own.get(name) or json_text.rung_of_repair(name)
-        return RepairUse(name, rung.value, rung.within(self.accept), needed, self.alone[name], self.lost[name])
-
 
 def _most_first(counts: Counter[str]) -> list[tuple[str, int]]:
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-
-
-def _wants_calls(attempt: Attempt) -> bool:
-    # If a check reads the answer as JSON too, its rung is that of the JSON.
-    names = {score.check for score in attempt.scores}
-    return "function call" in names and names.isdisjoint(_FORMAT_CHECKS)

@@ -19,8 +19,8 @@ _SIDES = {"champion": "production", "candidate": "candidate", "baseline": "basel
 class RepairUse:
     """One repair on one prompt and model. `rung` is the best rung of an answer that needs it.
 
-    `accepted` tells if the suite's accept level takes that rung. Of the answers that `needed` the rule, `alone` needed
-    no other one, and `lost` would not be accepted without it.
+    `accepted` is True if the suite accepts that rung. Of the answers that `needed` the rule, `alone` needed no other
+    one, and `lost` would not be accepted without it.
     """
 
     name: str
@@ -79,7 +79,7 @@ class RepairsReport:
     def sentence(self) -> str:
         answers = sum(row.answers for row in self.rows)
         if not answers:
-            return "no check of this suite reads an answer as data, so there is no format to report"
+            return "no check of this suite reads an answer as data, so there are no formats to report"
         rules = {rule.name for row in self.rows for rule in row.rules if rule.lost}
         rescued = sum(row.rescued for row in self.rows)
         beyond = sum(row.beyond for row in self.rows)

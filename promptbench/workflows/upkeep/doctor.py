@@ -87,13 +87,9 @@ def _stores(project: Project) -> Iterator[HealthCheck]:
 
 def _models(project: Project) -> Iterator[HealthCheck]:
     yield HealthCheck("providers", ", ".join(providers.names()))
-    for name, (package, install) in _required():
+    required = {name: requires for name in providers.names() if (requires := provider_spec(name).requires)}
+    for name, (package, install) in required.items():
         try:
             yield HealthCheck(package, metadata.version(package))
         except metadata.PackageNotFoundError:
             yield HealthCheck(package, f"not installed; {name} models need it: {install}")
-
-
-def _required() -> Iterator[tuple[str, tuple[str, str]]]:
-    specs = ((name, provider_spec(name)) for name in providers.names())
-    return ((name, spec.requires) for name, spec in specs if spec.requires)

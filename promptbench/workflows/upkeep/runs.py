@@ -1,14 +1,16 @@
-"""List runs, show one of them, and follow a figure over time."""
+"""List runs, show one of them, follow a figure over time, and report each."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from promptbench.core.diagnostics import did_you_mean
 from promptbench.core.errors import InputError
 from promptbench.project import Project
+from promptbench.report.document import Block, CodeBlock, Document, Report, Section, TableBlock, TableColumn, Text
+from promptbench.report.words import duration, money, share
 from promptbench.store.run_list import RunFigures, RunSummary
 from promptbench.store.runs import RunStore
 
@@ -29,7 +31,7 @@ def list_runs(
     model: str | None = None,
     limit: int = -1,
 ) -> list[RunSummary]:
-    """Return runs, newest first; none if there is no record yet."""
+    """Return runs, newest first; none without a record."""
     with project.recordings() as runs:
         return runs.listing().newest(suite=suite, prompt=prompt, model=model, limit=limit) if runs else []
 
@@ -66,3 +68,98 @@ def _record(project: Project) -> Iterator[RunStore]:
         if runs is None:
             raise InputError("no runs yet", hint="`promptbench run` makes one")
         yield runs
+
+
+_SIDES = {"champion": "production"}
+_METRICS = ("answers", "format", "p50", "p99", "cost")
+
+
+def runs_report(runs: Sequence[RunSummary]) -> Report:
+    """Return the list of runs, a row each."""
+    heads = ("run", "suite", "result", "candidate", "against")
+    rows = [
+        (
+            run.run,
+            run.suite,
+            _result(run),
+            (run.candidates or run.prompt).replace(".prompt", ""),
+            run.champion or "–",
+            "–" if run.cost is None else money(run.cost),
+        )
+        for run in runs
+    ]
+    table = TableBlock(
+        [*(TableColumn(head, numeric=False) for head in heads), TableColumn("cost", drop=1)], rows, label="Runs"
+    )
+    document = Document("", [Section([table])] if rows else [], "" if rows else "no run is on record")
+    return Report("runs", document, lambda: {"runs": [asdict(run) for run in runs]})
+
+
+def _result(run: RunSummary) -> str:
+    if run.shard:
+        return f"shard {run.shard}" if run.finished else f"shard {run.shard}, open"
+    part = ", part" if run.partial else ""
+    return f"{run.result}{part}" if run.result else f"open{part}"
+
+
+def run_details_report(run: RunDetails) -> Report:
+    """Return a run as it was judged, with its figures; the verdict is the last line."""
+    about = run.summary
+    against = f" against {about.champion}" if about.champion else ""
+    title = f"{about.run}: {about.suite}, {about.candidates or about.prompt}{against}, {about.cases} cases"
+    lines: list[Block] = [Text(f"started {about.started}, finished {about.finished or 'not yet'}")]
+    if about.command:
+        lines.append(CodeBlock(about.command, label="again"))
+    rows = [
+        (
+            item.model,
+            _SIDES.get(item.side, item.side),
+            item.prompt.removesuffix(".prompt"),
+            *(_figure(item, metric) for metric in _METRICS),
+            str(item.errored or ""),
+        )
+        for item in run.figures
+    ]
+    heads = [TableColumn(head, numeric=False) for head in ("model", "side", "prompt")]
+    figures = [TableColumn(head) for head in ("answers", "format", "p50", "p99", "$/1,000", "errors")]
+    table = TableBlock([*heads, *figures], rows, label="Figures", grouped=True)
+    verdict = about.sentence or "not finished: the same command resumes it"
+    sections = [Section(lines), *([Section([table])] if rows else [])]
+    return Report("runs", Document(title, sections, verdict), lambda: asdict(run), run=about.run)
+
+
+def run_history_report(figures: Sequence[RunFigures], metric: str) -> Report:
+    """Return a figure of each prompt and model over runs, with the change from the side's run before."""
+    before: dict[tuple[str, str], float | None] = {}
+    rows = []
+    for item in sorted(figures, key=lambda item: item.model):
+        value, last = getattr(item, metric), before.get((item.model, item.side))
+        change = "" if value is None or last is None else _change(value - last, metric)
+        side, prompt = _SIDES.get(item.side, item.side), item.prompt.removesuffix(".prompt")
+        rows.append((item.model, item.run, item.result or "", side, prompt, _figure(item, metric), change))
+        before[item.model, item.side] = value
+    heads = [TableColumn(head, numeric=False) for head in ("model", "run", "result", "side", "prompt")]
+    table = TableBlock([*heads, TableColumn(metric), TableColumn("change")], rows, label="History", grouped=True)
+    data = {"metric": metric, "runs": [asdict(item) for item in figures]}
+    return Report("runs", Document("", [Section([table])] if rows else [], ""), lambda: data)
+
+
+def _figure(item: RunFigures, metric: str) -> str:
+    value = getattr(item, metric)
+    if metric in ("p50", "p99"):
+        return duration(value)
+    if metric == "cost":
+        return money(value)
+    if value is None:
+        return "–"
+    whole = item.attempts if metric == "answers" else 10_000
+    return share(round(value * whole), whole)
+
+
+def _change(by: float, metric: str) -> str:
+    if not by:
+        return "="
+    sign = "+" if by > 0 else "−"
+    if metric in ("p50", "p99"):
+        return sign + duration(abs(by))
+    return sign + (money(abs(by)) if metric == "cost" else f"{abs(by) * 100:.1f} points")

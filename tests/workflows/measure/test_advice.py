@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from promptbench.core.types import MeasuredCall, Usage
+from promptbench.stats.quantiles import Interval
 from promptbench.workflows.measure.advice import advise, beside_own, costs
-from promptbench.workflows.measure.bench_report import Accuracy, Costs, Figure, MeasuredModel
-from promptbench.workflows.measure.summary import rate, spread
+from promptbench.workflows.measure.bench_report import Accuracy, Costs, MeasuredModel
+from promptbench.workflows.measure.measured_calls import rate, spread
 
 
 def model(name: str, ms: float, cost: float | None, right: int | None = None, *, own: bool = False) -> MeasuredModel:
@@ -17,7 +18,7 @@ def model(name: str, ms: float, cost: float | None, right: int | None = None, *,
         uses_prompt=not own,
         calls=50,
         answered=50,
-        errored=Figure(0.0, 0.0, 0.1),
+        errored=Interval(0.0, 0.0, 0.1),
         retried=None,
         errors={},
         latency=spread([ms] * 50),

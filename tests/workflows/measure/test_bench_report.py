@@ -12,7 +12,7 @@ from promptbench.workflows.measure.bench_report import (
     Advice,
     Contrast,
     Costs,
-    Figure,
+    Interval,
     MeasuredModel,
     MeasurementReport,
     Spread,
@@ -24,8 +24,8 @@ from promptbench.workflows.measure.bench_report import (
 from tests.report.kit import rendered
 
 
-def figure(value: float) -> Figure:
-    return Figure(value, value * 0.9, None)
+def figure(value: float) -> Interval:
+    return Interval(value, value * 0.9, None)
 
 
 def spread(scale: float) -> Spread:
@@ -38,8 +38,8 @@ def model(name: str, scale: float) -> MeasuredModel:
         uses_prompt=True,
         calls=52,
         answered=50,
-        errored=Figure(2 / 52, 0.005, 0.13),
-        retried=Figure(1 / 52, 0.001, 0.1),
+        errored=Interval(2 / 52, 0.005, 0.13),
+        retried=Interval(1 / 52, 0.001, 0.1),
         errors={"the server says no": 2},
         latency=spread(scale),
         provider=spread(scale / 2),
@@ -52,7 +52,7 @@ def model(name: str, scale: float) -> MeasuredModel:
 
 def report(*names: str, scale: float = 100.0) -> MeasurementReport:
     models = [model(name, scale * (place + 1)) for place, name in enumerate(names)]
-    slower = [Contrast(names[0], name, Figure(2.0, 1.8, 2.2), None, Figure(2.0, 0.9, 4.0)) for name in names[1:]]
+    slower = [Contrast(names[0], name, Interval(2.0, 1.8, 2.2), None, Interval(2.0, 0.9, 4.0)) for name in names[1:]]
     return MeasurementReport(
         name="20261127-115408-db36",
         started="2026-11-27T11:54:08.000Z",
@@ -107,7 +107,7 @@ def test_the_queue_is_shown_where_there_was_one() -> None:
 
 def test_contrasts_with_the_fastest_only() -> None:
     one = report("a", "b", "c")
-    others = [Contrast("b", "c", Figure(2.0, 1.8, 2.2), None, None), *one.contrasts]
+    others = [Contrast("b", "c", Interval(2.0, 1.8, 2.2), None, None), *one.contrasts]
     compared = [line for line in sentences(replace(one, contrasts=others)) if " compared with " in line]
     assert [line.split()[:4:3] for line in compared] == [["a", "b:"], ["a", "c:"]]
 
@@ -115,14 +115,14 @@ def test_contrasts_with_the_fastest_only() -> None:
 @pytest.mark.parametrize(
     ("p50", "said"),
     [
-        (Figure(3.0, 2.7, 3.1), "a compared with b: 2.70 to 3.10 times as fast at p50"),
-        (Figure(30.0, 27.4, 31.0), "a compared with b: 27 to 31 times as fast at p50"),
-        (Figure(1.1, 0.9, 1.3), "a compared with b: no significant difference at p50 (0.9 to 1.3 times)"),
-        (Figure(2.0, 1.5, None), "a compared with b: about 2.0 times as fast at p50"),
+        (Interval(3.0, 2.7, 3.1), "a compared with b: 2.70 to 3.10 times as fast at p50"),
+        (Interval(30.0, 27.4, 31.0), "a compared with b: 27 to 31 times as fast at p50"),
+        (Interval(1.1, 0.9, 1.3), "a compared with b: no significant difference at p50 (0.9 to 1.3 times)"),
+        (Interval(2.0, 1.5, None), "a compared with b: about 2.0 times as fast at p50"),
         (None, ""),
     ],
 )
-def test_how_two_models_compare(p50: Figure | None, said: str) -> None:
+def test_how_two_models_compare(p50: Interval | None, said: str) -> None:
     assert contrasted(Contrast("a", "b", p50, None, None)) == said
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from promptbench.core.types import MeasuredCall, Usage
-from promptbench.workflows.measure.summary import contrasts, rate, spread, summed
+from promptbench.workflows.measure.measured_calls import contrasts, rate, spread, summed
 
 CALL = MeasuredCall("m", 0, "c", 0.0, 1.0, 110.0, 10.0, 1, 100.0, usage=Usage(30, 20, 15))
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from promptbench.core.errors import InputError
-from promptbench.store.references import select, suggest
+from promptbench.store.names import select, suggest
 
 VERSIONS = {
     "sha256:" + "123456" + "a" * 58: 1,
