@@ -42,12 +42,10 @@ class AllowedValues:
                 lists.append(tuple(chain.from_iterable(filter(None, branches))))
         if isinstance(reference := schema.get("$ref"), str):
             lists.append(self._allowed(_resolve(self._root, reference), path, depth + 1))
-        first, *others = [item for item in lists if item is not None] or [None]
-        if first is not None:
+        closed = [item for item in lists if item is not None]
+        if closed:
             self._known[key] = tuple(
-                value
-                for value in first
-                if all(any(same(value, one) for one in other) for other in others if other is not None)
+                value for value in closed[0] if all(any(same(value, one) for one in other) for other in closed[1:])
             )
         return self._known[key]
 
