@@ -1,9 +1,8 @@
 """Estimate the calls, tokens and cost of a run's first round."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Self
 
 from promptbench.core.types import ModelRef, Usage
 from promptbench.engine.plan import Repeats, Task, first_round
@@ -21,6 +20,15 @@ class Estimate:
     input_tokens: int
     output_tokens: int
     cost: float | None
+
+    def plus(self, usage: Usage, cost: float | None) -> Self:
+        """Return the estimate with one more call."""
+        return type(self)(
+            self.calls + 1,
+            self.input_tokens + usage.input_tokens,
+            self.output_tokens + usage.output_tokens,
+            None if cost is None or self.cost is None else self.cost + cost,
+        )
 
 
 CostOf = Callable[[ModelRef, Usage], float | None]  # US dollars for a call with this usage
@@ -62,13 +70,7 @@ def _sum(
         if key not in known:
             known[key] = calls(task)
         for model, usage in known[key]:
-            before, price = found[str(model)], cost(model, usage)
-            found[str(model)] = Estimate(
-                before.calls + 1,
-                before.input_tokens + usage.input_tokens,
-                before.output_tokens + usage.output_tokens,
-                None if price is None or before.cost is None else before.cost + price,
-            )
+            found[str(model)] = found[str(model)].plus(usage, cost(model, usage))
     return found
 
 
