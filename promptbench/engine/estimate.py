@@ -1,7 +1,5 @@
 """Estimate the calls, tokens and cost of a run's first round."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 

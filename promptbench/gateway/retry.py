@@ -1,7 +1,5 @@
 """Decide whether and when a failed call is repeated."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The Pareto front of several choices."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 

@@ -1,7 +1,5 @@
 """Build checks from their written form."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

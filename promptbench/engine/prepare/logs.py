@@ -1,7 +1,5 @@
 """Read the logs of a suite."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from promptbench.core.diagnostics import Code, Diagnostics, Location
