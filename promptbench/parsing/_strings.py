@@ -49,7 +49,7 @@ _CLOSERS_AT_END = re.compile(r"(?:\s*+[}\]])++\s*\Z")
 
 
 class Token(NamedTuple):
-    """A value, the offset after it, and the name and offset of each repair. `cut` is True if the text ended inside it."""
+    """A value, the offset after it, and name and offset of each repair. `cut` is True if the text ended inside it."""
 
     value: Json
     end: int
