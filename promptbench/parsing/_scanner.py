@@ -83,8 +83,8 @@ class Scanner:
 
     def _take(self, token: Token) -> None:
         """Add the repairs of a token, and move past it."""
-        for repair in token.repairs:
-            self.note(repair.name, repair.position)
+        for name, position in token.repairs:
+            self.note(name, position)
         self.position = token.end
 
     def _skip(self) -> None:
@@ -97,13 +97,15 @@ class Scanner:
             if self.position >= self.end:
                 return
             char = self.text[self.position]
-            if odd := _ODD_SPACE.match(self.text, self.position, self.end):
-                self.note("odd_space", self.position)
-                self.position = odd.end()
-            elif char not in "/#" or not self._comment(char):
-                if _END_OF_WRAP.match(self.text, self.position, self.end):
-                    self.end = self.position
+            if char in "/#" and self._comment(char):
+                continue
+            if char in "`~<" and _END_OF_WRAP.match(self.text, self.position, self.end):
+                self.end = self.position
+            odd = _ODD_SPACE.match(self.text, self.position, self.end)
+            if odd is None:
                 return
+            self.note("odd_space", self.position)
+            self.position = odd.end()
 
     def _comment(self, char: str) -> bool:
         start = self.position

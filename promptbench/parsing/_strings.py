@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from promptbench.core.types import Json, Repair
+from promptbench.core.types import Json
 from promptbench.parsing._names import ReadError
 
 _PLAIN = re.compile(r'"([^"\\\x00-\x1f]*+)"')
@@ -49,11 +49,11 @@ _CLOSERS_AT_END = re.compile(r"(?:\s*+[}\]])++\s*\Z")
 
 
 class Token(NamedTuple):
-    """A value, the offset after it, and the repairs it needed. `cut` is True if the text ended inside it."""
+    """A value, the offset after it, and name and offset of each repair. `cut` is True if the text ended inside it."""
 
     value: Json
     end: int
-    repairs: list[Repair]
+    repairs: list[tuple[str, int]]
     cut: bool = False
 
 
@@ -78,7 +78,7 @@ class _Reader:
         self.family = _FAMILY[text[start]]
         self.position = start + 1
         self.parts: list[str] = []
-        self.repairs: list[Repair] = []
+        self.repairs: list[tuple[str, int]] = []
         self.unescaped = 0
         if self.family == "'":
             self.note("single_quotes", start)
@@ -86,7 +86,7 @@ class _Reader:
             self.note("smart_quotes", start)
 
     def note(self, name: str, position: int) -> None:
-        self.repairs.append(Repair(name, position))
+        self.repairs.append((name, position))
 
     def read(self, around: Sequence[Json]) -> Token:
         text, run = self.text, _RUN[self.family]

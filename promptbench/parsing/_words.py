@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from promptbench.core.types import Json, Repair
+from promptbench.core.types import Json
 from promptbench.parsing._names import ReadError
 from promptbench.parsing._strings import Token
 
@@ -37,7 +37,7 @@ def read_number(text: str, start: int, end: int) -> Token:
         return Token(_exact(number[1], number[2], start), stop, [])
     word = token[0].lstrip("+-")
     if word == "NaN":
-        return Token(None, stop, [Repair("nan_literal", start)])
+        return Token(None, stop, [("nan_literal", start)])
     if word in ("Infinity", "inf"):
         raise ReadError("infinity", "Infinity is not a JSON value", start)
     other = _OTHER_NUMBER.fullmatch(text, start, stop)
@@ -48,7 +48,7 @@ def read_number(text: str, start: int, end: int) -> Token:
     sign = "-" if other["sign"] == "-" else ""
     whole = (other["whole"] or "0").replace("_", "")
     rest = ("." + (other["part"] or "0") if other["dot"] else "") + (other["power"] or "")
-    return Token(_exact(sign + whole, rest, start), stop, [Repair("number_form", start)])
+    return Token(_exact(sign + whole, rest, start), stop, [("number_form", start)])
 
 
 def _exact(whole: str, rest: str, position: int) -> int | float:
@@ -85,9 +85,9 @@ def _literal(text: str, word: re.Match[str], end: int) -> Token | None:
     if name in _JSON_LITERALS:
         return Token(_JSON_LITERALS[name], stop, [])
     if name in _PYTHON_LITERALS:
-        return Token(_PYTHON_LITERALS[name], stop, [Repair("python_literal", start)])
+        return Token(_PYTHON_LITERALS[name], stop, [("python_literal", start)])
     if name == "NaN":
-        return Token(None, stop, [Repair("nan_literal", start)])
+        return Token(None, stop, [("nan_literal", start)])
     if name in _NO_DATA:
         raise ReadError("no_value", f"{name} is not a JSON value", start)
     return None
@@ -97,9 +97,9 @@ def _cut_literal(name: str, start: int, stop: int) -> Token:
     for literals in (_JSON_LITERALS, _PYTHON_LITERALS):
         for literal, value in literals.items():
             if literal.startswith(name):
-                notes = [Repair("truncated_value", start)] if name != literal else []
+                notes = [("truncated_value", start)] if name != literal else []
                 if literals is _PYTHON_LITERALS:
-                    notes.append(Repair("python_literal", start))
+                    notes.append(("python_literal", start))
                 return Token(value, stop, notes)
     return Token(None, stop, [], cut=True)
 
@@ -111,7 +111,7 @@ def _unquoted(text: str, start: int, end: int, quotes: bool) -> Token:
     if stop == end:
         return Token(None, stop, [], cut=True)
     if quotes and text[stop] == '"' and _AFTER_QUOTE.match(text, stop + 1, end):
-        return Token(run[0], stop + 1, [Repair("missing_quote", start)])
+        return Token(run[0], stop + 1, [("missing_quote", start)])
     if quotes and text[stop] in ",}]\n":
-        return Token(run[0].rstrip(), stop, [Repair("missing_quote", start)])
+        return Token(run[0].rstrip(), stop, [("missing_quote", start)])
     raise ReadError("words", "There are words instead of a value", start)

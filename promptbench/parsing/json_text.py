@@ -109,14 +109,14 @@ def _scalar(text: str, body: Body, limits: Limits) -> ParsedValue | None:
         token = read_number(text, body.start, body.end)
         if token.cut or token.value is None or token.end != body.end:
             raise ReadError("number", "This number has no single reading", body.start)
-        return ParsedValue(token.value, body.start, token.end, tuple(token.repairs))
+        return ParsedValue(token.value, body.start, token.end, tuple(Repair(*found) for found in token.repairs))
     if text[body.start] not in QUOTES:
         return None
     try:
         string = read_string(text, body.start, body.end, _ONLY_SPACE, ())
     except ReadError:
         return None
-    names = {repair.name for repair in string.repairs}
+    names = {name for name, _ in string.repairs}
     if string.cut or "unescaped_quote" in names:
         return None
     if text[body.start] != '"' and string.value.lstrip().startswith(("{", "[")):
@@ -124,7 +124,7 @@ def _scalar(text: str, body: Body, limits: Limits) -> ParsedValue | None:
             raise ReadError("quoted", "A quoted document with escapes has two readings", body.start)
         if _strict.parse(string.value, limits.depth) is _strict.MISSING:
             return None
-    return ParsedValue(string.value, body.start, string.end, tuple(string.repairs))
+    return ParsedValue(string.value, body.start, string.end, tuple(Repair(*found) for found in string.repairs))
 
 
 def _members(text: str, body: Body, limits: Limits) -> ParsedValue | None:
