@@ -1,5 +1,7 @@
 """Run jsonschema in bounded time: replace its keywords that use `re` or compare all pairs, and keep its validators."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 

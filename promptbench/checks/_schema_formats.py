@@ -4,6 +4,8 @@ Each is the grammar of the standard that JSON Schema names (RFC 3339 for dates a
 for addresses, RFC 1123 for hosts), without the forms that only ancient software writes. All take linear time.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Callable, Mapping
 from datetime import date

@@ -1,5 +1,7 @@
 """Say why a value does not fit a schema, in one short sentence."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any

@@ -1,5 +1,7 @@
 """Make scores, and compare and quote values in their reasons."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 
 from promptbench.core.canonical import canonical

@@ -8,6 +8,8 @@ Example:
     checks: [{all of: [{contains: Paris}, {not: {contains: Lyon}}]}]
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from statistics import fmean
 

@@ -9,6 +9,8 @@ Example:
     checks: [{cost: $0.002}]
 """
 
+from __future__ import annotations
+
 from promptbench.checks import _options
 from promptbench.checks._limit import AtMost
 from promptbench.plugins import CheckContext, CheckSpec, Json

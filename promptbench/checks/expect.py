@@ -15,6 +15,8 @@ Example:
     expect: {team: billing}
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 from promptbench.checks import _normal, _options

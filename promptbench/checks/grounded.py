@@ -12,6 +12,8 @@ Example:
     checks: [{grounded: {in: document, look at: [numbers, quotations]}}]
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

@@ -9,6 +9,8 @@ Example:
     checks: [{json schema: output}]
 """
 
+from __future__ import annotations
+
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

@@ -8,6 +8,8 @@ Example:
     checks: [{refusal: no}]
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 from promptbench.checks import _options

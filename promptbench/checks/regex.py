@@ -8,6 +8,8 @@ Example:
     checks: [{regex: '^[A-Z]-[0-9]{4}$'}]
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import Any
 

@@ -11,6 +11,8 @@ Example:
     checks: [{similar: {to: Your refund is on its way., at least: 0.7}}]
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 from promptbench.checks import _normal, _options

@@ -7,6 +7,8 @@ Example:
     checks: [{wrapped in: '"'}]
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 from promptbench.checks import _options

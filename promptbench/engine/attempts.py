@@ -1,5 +1,7 @@
 """Make attempts: call the model, then the judges, score, commit, notify the listener. In that order."""
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace

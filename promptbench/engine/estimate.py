@@ -1,5 +1,7 @@
 """Estimate the calls, tokens and cost of a run's first round."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 

@@ -1,5 +1,7 @@
 """Ctrl-C: the first press lets calls in flight finish, the second aborts. Threads are never joined."""
 
+from __future__ import annotations
+
 import asyncio
 import signal
 import threading

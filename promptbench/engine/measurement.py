@@ -5,6 +5,8 @@ server that stalls delays all calls that arrive meanwhile; a client that waits w
 (coordinated omission).
 """
 
+from __future__ import annotations
+
 import asyncio
 import heapq
 import time

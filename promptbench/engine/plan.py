@@ -1,5 +1,7 @@
 """The calls of a run: prompt × model × case × repeat, champion and candidates interleaved."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 

@@ -1,5 +1,7 @@
 """Score attempts with the checks of their case."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from dataclasses import replace
 

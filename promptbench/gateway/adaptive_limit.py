@@ -3,6 +3,8 @@
 Slow start and cuts follow inspect_ai's adaptive connections, and so do the numbers.
 """
 
+from __future__ import annotations
+
 import math
 
 START = 20

@@ -11,6 +11,8 @@ A request passes these stages, all of them in `Gateway.call`:
 7. retry: back off and return to 4, or end with the failure
 """
 
+from __future__ import annotations
+
 import asyncio
 import contextlib
 import random as random_module

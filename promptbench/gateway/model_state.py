@@ -1,5 +1,7 @@
 """The state that the gateway keeps for one model: its limits and whether it is available."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from datetime import UTC, datetime
 

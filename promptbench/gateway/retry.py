@@ -1,5 +1,7 @@
 """Decide whether and when a failed call is repeated."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
 

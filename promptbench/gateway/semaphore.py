@@ -1,5 +1,7 @@
 """A semaphore whose size may change while it is in use, and that admits a few tasks at a time."""
 
+from __future__ import annotations
+
 import asyncio
 import contextlib
 from collections import deque

@@ -9,6 +9,8 @@ White space is left out, as in the paper. β is 2, so that recall counts twice, 
 short for is left out of the means: both as sacreBLEU 2 does by default.
 """
 
+from __future__ import annotations
+
 from collections import Counter
 
 ORDER = 6

@@ -1,5 +1,7 @@
 """Calibration of a classifier's confidence, and the effect of thresholds below which it abstains."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from math import fsum
 

@@ -5,6 +5,8 @@ Buchholz 2000, W00-0726, `conlleval`), micro-averaged over all spans. Without of
 its slot and its text.
 """
 
+from __future__ import annotations
+
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

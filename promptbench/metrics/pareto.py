@@ -1,5 +1,7 @@
 """The Pareto front of several choices."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 
 

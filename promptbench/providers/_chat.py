@@ -3,6 +3,8 @@
 OpenAI, Azure OpenAI, llama.cpp, vLLM and most others offer it, with the small differences in `Dialect`.
 """
 
+from __future__ import annotations
+
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,5 +1,7 @@
 """Keys and addresses of HTTP providers. Keys come from the environment only."""
 
+from __future__ import annotations
+
 import ipaddress
 from collections.abc import Mapping
 from urllib.parse import urlsplit, urlunsplit

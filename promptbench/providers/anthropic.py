@@ -9,6 +9,8 @@ Of a prompt's config it takes `maxOutputTokens` (4096 by default) and `stopSeque
 topK or seed, and a config key that it would ignore is an error.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

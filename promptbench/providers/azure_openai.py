@@ -7,6 +7,8 @@ price), `timeout` in seconds (120), `concurrency` (at most this many calls at on
 output schema), `context_window` in tokens (as the list of `genai-prices` has it).
 """
 
+from __future__ import annotations
+
 import re
 from typing import Any
 

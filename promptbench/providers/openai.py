@@ -6,6 +6,8 @@ none. The address is the setting `base_url` or OPENAI_BASE_URL, never a suite's.
 prompt's output schema), `context_window` in tokens (as the list of `genai-prices` has it).
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 

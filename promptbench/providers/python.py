@@ -4,6 +4,8 @@ The function may be `async`. What it returns is the answer: text as it is, other
 The file is named from the suite's folder, and runs only when the project's settings list it.
 """
 
+from __future__ import annotations
+
 import ast
 import asyncio
 import copy

@@ -4,6 +4,8 @@ Needs no key and no network. A request that was never recorded, because the prom
 since, is an error.
 """
 
+from __future__ import annotations
+
 import dataclasses
 from collections.abc import Mapping
 

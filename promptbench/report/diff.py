@@ -1,5 +1,7 @@
 """Word diffs of two texts."""
 
+from __future__ import annotations
+
 import json
 import re
 from collections.abc import Iterator, Sequence

@@ -1,5 +1,7 @@
 """Foreign text in HTML: escaped, and without anything that a browser would obey or hide."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Sequence
 from html import escape
 

@@ -1,5 +1,7 @@
 """Figures on intents and slots as plain data, and their words in a report."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 

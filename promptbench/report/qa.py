@@ -1,5 +1,7 @@
 """Figures on questions and answers as plain data, and their words in a report."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 

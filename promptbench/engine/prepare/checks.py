@@ -1,5 +1,7 @@
 """Build checks from their written form."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import replace
 

@@ -1,5 +1,7 @@
 """Score a text with the checks of a case."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache

@@ -1,5 +1,7 @@
 """Read the logs of a suite."""
 
+from __future__ import annotations
+
 from pathlib import Path
 
 from promptbench.core.diagnostics import Code, Diagnostics, Location

@@ -1,5 +1,7 @@
 """Load the prompts of a suite: the candidates, and what is in production."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 

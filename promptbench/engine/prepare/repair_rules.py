@@ -1,5 +1,7 @@
 """Load a team's own repair rules, check them against their examples, and decide whether they count."""
 
+from __future__ import annotations
+
 import ast
 import importlib.util
 import json

@@ -1,5 +1,7 @@
 """One page that opens offline: verdict, figures, charts, and every attempt with its messages and answers."""
 
+from __future__ import annotations
+
 import hashlib
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,5 +1,7 @@
 """Plain text without colour and without wrapped lines: for pipes, files and the logs of other programs."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 
 from promptbench.plugins import ReportFormatSpec

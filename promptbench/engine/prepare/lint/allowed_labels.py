@@ -1,5 +1,7 @@
 """Find the closed lists of values in a JSON Schema."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from itertools import chain
 

@@ -1,5 +1,7 @@
 """Warn about labels that cases expect and a prompt does not offer, by its schema or its text."""
 
+from __future__ import annotations
+
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence

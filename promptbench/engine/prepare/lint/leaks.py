@@ -1,5 +1,7 @@
 """Warn about prompts that contain the input of a case: an example that is also a case gives its answer away."""
 
+from __future__ import annotations
+
 import re
 
 from promptbench.core.diagnostics import Code, Diagnostics, Location, Severity

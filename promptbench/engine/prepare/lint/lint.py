@@ -1,5 +1,7 @@
 """Warn about prompts, models and cases that are each valid but unlikely to work together."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 
 from promptbench.core.diagnostics import Diagnostics

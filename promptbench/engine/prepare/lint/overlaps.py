@@ -4,6 +4,8 @@ Short texts are equal if they have the same words in any order, without case and
 confuse "what is my current salary" and "what is my current location". Longer texts are compared as near duplicates.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass

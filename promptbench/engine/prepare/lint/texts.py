@@ -1,5 +1,7 @@
 """The plain text of prompts without values, and of cases."""
 
+from __future__ import annotations
+
 from collections.abc import Collection, Iterator
 
 from promptbench.core.types import Role
