@@ -115,12 +115,12 @@ def _tell(price: ReplayForecast, *, dry_run: bool, as_json: bool) -> None:
     from dataclasses import asdict
 
     from promptbench.cli.output import out, out_json, say
-    from promptbench.cli.run import expected_words
+    from promptbench.workflows.judge.forecast import describe_estimate
 
     if dry_run and as_json:
         out_json({"schema_version": 1, **asdict(price)})
         return
     failures = f"{price.failures} logged {'failure' if price.failures == 1 else 'failures'}"
     for model, estimate in price.expected.items():
-        line = f"{failures}: {estimate.calls} calls to {model}{expected_words(estimate)}"
+        line = f"{failures}: {estimate.calls} calls to {model}{describe_estimate(estimate)}"
         out(line) if dry_run else say(line)

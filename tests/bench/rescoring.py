@@ -34,7 +34,7 @@ from promptbench.engine.prepare.prepared_suite import PreparedSuite
 from promptbench.engine.scoring import score_attempt
 from promptbench.project import Project, Selection
 from promptbench.store.runs import RunStore, RunVariant
-from promptbench.workflows.judge.execute import RunRequest, _facts, plan_hash, prices_of
+from promptbench.workflows.judge.execute import _facts, plan_hash, prices_of
 
 _SMALL = 12
 _SIZES = (1_000, 10_000, 100_000)
@@ -159,8 +159,9 @@ def prepare(root: Path, answers: int, repeats: int) -> None:
 
 
 def _record(workspace: Project, prepared: PreparedSuite, runs: RunStore) -> None:
-    asked = RunRequest("promptbench run", {"prompt": [], "model": [], "case": [], "tag": []}, CacheMode.OFF)
-    facts = _facts(workspace, prepared, asked, prices_of(workspace, prepared))
+    selection = {"prompt": [], "model": [], "case": [], "tag": []}
+    prices = prices_of(workspace, prepared)
+    facts = _facts(workspace, prepared, prices, "promptbench run", selection, CacheMode.OFF)
     variants = [RunVariant(item.hash, item.side, item.label, item.prompt.source) for item in prepared.variants]
     plan = plan_hash(prepared, CacheMode.OFF)
     info, _ = runs.start(plan, prepared.suite.name, prepared.prompt_name, facts, variants, __version__)

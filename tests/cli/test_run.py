@@ -194,7 +194,7 @@ def test_dry_run_asks_nothing(project: ProjectFolder, server: FakeOpenAI) -> Non
     ended = project.run("run", "--dry-run")
     assert ended.code == 0
     assert ended.out.startswith(
-        "triage: triage.better.prompt against triage@1, 3 cases\n  would ask openai/fake 18 questions; estimated "
+        "triage: triage.better.prompt against triage@1, 3 cases\n  would make 18 calls to openai/fake; estimated "
     )
     first, _, could_tell = ended.out.partition(", cost unknown\n")
     assert first.endswith(" tokens in (characters / 4), up to 9,000 out")

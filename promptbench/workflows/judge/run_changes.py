@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 
 from promptbench.core.words import number_of
 from promptbench.report.diff import Piece, comparable, word_diff
 from promptbench.report.document import Block, CodeBlock, Item, ItemLine, Section, Text, Tone
 from promptbench.report.model import FlipRow, RunReport, SideResult
-from promptbench.workflows.judge.again import for_cases
 
 # Each state with its tone, whether its cases are shown with their answers, and what it means of the sides A and B.
 _STATES: dict[str, tuple[Tone, bool, str]] = {
@@ -26,6 +26,8 @@ _STATES: dict[str, tuple[Tone, bool, str]] = {
 _DETAILS = 10
 _REASONS = 2
 _NAMES = 20
+# Options of the run that a command for some cases leaves out.
+_SELECTING = ("--case", "--tag", "--shard")
 
 
 def changes(run: RunReport) -> Iterator[Section]:
@@ -110,7 +112,16 @@ class _Writer:
 
     def _again(self, flips: Sequence[FlipRow]) -> Iterator[CodeBlock]:
         if names := [flip.case for flip in flips if flip.flip != "fixed"]:
-            yield CodeBlock(for_cases(self._command, names), label="again", indent=2)
+            words, kept = iter(shlex.split(self._command)), list[str]()
+            for word in words:
+                if word in _SELECTING:
+                    next(words, None)
+                else:
+                    kept.append(word)
+            for name in names:
+                # A bracket would start a set of letters; * and ? also match themselves.
+                kept += ["--case", name.replace("[", "[[]")]
+            yield CodeBlock(shlex.join(kept), label="again", indent=2)
 
     def _entry(self, flip: FlipRow, indent: int, shared: str, *, shown: bool) -> Item:
         """Return a case with its answers and its reasons, except the one that all cases around it share."""

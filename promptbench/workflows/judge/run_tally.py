@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 
 from promptbench.core.types import Attempt, AttemptKey, Outcome, Rung
 from promptbench.engine.failure_signature import build_signature
-from promptbench.gate.attempt_matrix import AttemptCell, AttemptMatrix
+from promptbench.gate.attempt_matrix import AttemptMatrix
 from promptbench.report.model import CheckChange, Row, SideResult
-from promptbench.workflows.judge.case_results import interval_of
 from promptbench.workflows.judge.figures.judges import Advisory
 from promptbench.workflows.judge.figures.latency import Timing
+from promptbench.workflows.judge.recorded_results import interval_of
 
 
 @dataclass(slots=True)
@@ -111,7 +111,7 @@ class Collector:
     """Collects everything in one pass over the attempts. Answers are kept only for cases that need attention."""
 
     def __init__(self, table: AttemptMatrix, worth_showing: set[tuple[str, str]]) -> None:
-        self._table = table
+        self.table = table
         self._worth = worth_showing
         self.tallies: dict[tuple[str, str], Tally] = {}
         self.shown: dict[tuple[str, str, str], _Shown] = {}
@@ -149,11 +149,6 @@ class Collector:
             cause = "" if passed else build_signature(attempt)
             self.shown[cell] = _Shown(attempt.answer.text, attempt.reasons, passed, cause)
 
-    def cause(self, variant: str, model: str, case: str) -> str:
-        """Return why a prompt fails a case, without what differs from answer to answer; empty if it passes."""
-        shown = self.shown.get((variant, model, case))
-        return shown.cause if shown else ""
-
     def check_changes(self, champion: str, candidate: str) -> list[CheckChange]:
         """Count the cases where a check holds for one side and not for the other, by check and model."""
         fixed: Counter[tuple[str, str]] = Counter()
@@ -169,12 +164,11 @@ class Collector:
         return [CheckChange(check, model, fixed[check, model], broken[check, model]) for check, model in names]
 
     def side(self, variant: str, model: str, case: str) -> SideResult:
-        shown = self.shown.get((variant, model, case))
-        cell = self.cell(variant, model, case)
-        interval = interval_of(cell.passes, cell.total)
+        shown, cell = self.shown.get((variant, model, case)), self.table.cell(variant, model, case)
         return SideResult(
-            cell.passes, cell.total, shown.answer if shown else None, shown.reasons if shown else (), interval
+            cell.passes,
+            cell.total,
+            shown.answer if shown else None,
+            shown.reasons if shown else (),
+            interval_of(cell.passes, cell.total),
         )
-
-    def cell(self, variant: str, model: str, case: str) -> AttemptCell:
-        return self._table.cell(variant, model, case)

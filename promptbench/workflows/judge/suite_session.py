@@ -31,8 +31,8 @@ from promptbench.project import Project, Selection, mistakes
 from promptbench.suite.cases import read_case
 from promptbench.suite.models import Where
 from promptbench.workflows.judge.budgets import Spending
-from promptbench.workflows.judge.case_results import expected_of
 from promptbench.workflows.judge.execute import gateway_of, limiters_of, prices_of
+from promptbench.workflows.judge.recorded_results import expected_of
 from promptbench.yaml.marked_json import parse_line
 
 

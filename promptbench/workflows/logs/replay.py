@@ -21,7 +21,7 @@ from promptbench.gate.judge import ModelVerdict, Result
 from promptbench.project import Project, Selection
 from promptbench.prompts.prompt import Prompt
 from promptbench.workflows.judge.budgets import Spending, expected
-from promptbench.workflows.judge.execute import Finished, RunRequest, execute
+from promptbench.workflows.judge.execute import JudgedRun, execute
 from promptbench.workflows.logs.capture import load_valid_suite
 from promptbench.workflows.logs.replay_report import LoggedModel, ReplayedCase, ReplayReport, RescoreReport
 
@@ -106,9 +106,15 @@ def replay(
         if dry_run or runs is None:
             return None
         chosen = {"prompt": [], "model": [], "case": [], "tag": [], "replayed": list(prepared.calls)}
-        asked = RunRequest(shlex.join(command), chosen)
-        budgets = spending.budgets(spending.budget(), prepared)
-        finished = execute(project, prepared, runs, listen, asked=asked, budgets=budgets)
+        finished = execute(
+            project,
+            prepared,
+            runs,
+            listen,
+            command=shlex.join(command),
+            selection=chosen,
+            budgets=spending.budgets(spending.budget(), prepared),
+        )
     return _build_report(project, prepared, finished, usable)
 
 
@@ -128,7 +134,7 @@ def _select_usable(calls: Sequence[LoggedCall], prompts: Sequence[Prompt]) -> _U
     return usable
 
 
-def _build_report(project: Project, prepared: PreparedSuite, finished: Finished, usable: _Usable) -> ReplayReport:
+def _build_report(project: Project, prepared: PreparedSuite, finished: JudgedRun, usable: _Usable) -> ReplayReport:
     verdict = finished.verdict
     models = [model.model for model in verdict.models]
     cases = [
@@ -148,7 +154,7 @@ def _build_report(project: Project, prepared: PreparedSuite, finished: Finished,
     )
 
 
-def _build_case(prepared: PreparedSuite, finished: Finished, name: str, calls: Sequence[LoggedCall]) -> ReplayedCase:
+def _build_case(prepared: PreparedSuite, finished: JudgedRun, name: str, calls: Sequence[LoggedCall]) -> ReplayedCase:
     """Return the state of one logged input over all models."""
     models = finished.verdict.models
     states = [_find_state(finished, model, name) for model in models]
@@ -171,7 +177,7 @@ def _build_case(prepared: PreparedSuite, finished: Finished, name: str, calls: S
     )
 
 
-def _find_state(finished: Finished, model: ModelVerdict, name: str) -> str:
+def _find_state(finished: JudgedRun, model: ModelVerdict, name: str) -> str:
     """Return the state of a logged failure on one model: fixed, still failing, not reproduced, or without an answer."""
     ours = finished.table.cell(finished.verdict.candidate, model.model, name)
     flip = next((item.outcome for item in model.cases if item.case.name == name), None)
@@ -184,7 +190,7 @@ def _find_state(finished: Finished, model: ModelVerdict, name: str) -> str:
     return (CaseOutcome.NOT_REPRODUCED if flip in (CaseOutcome.STILL_PASSING, CaseOutcome.FLAKY) else flip).value
 
 
-def _is_reproduced(finished: Finished, model: ModelVerdict, name: str) -> bool:
+def _is_reproduced(finished: JudgedRun, model: ModelVerdict, name: str) -> bool:
     """Return True if the production prompt fails it on a model; without one, if the candidate does."""
     theirs = finished.table.cell(finished.verdict.champion or finished.verdict.candidate, model.model, name)
     return bool(theirs.total) and theirs.failures * 2 >= theirs.total

@@ -23,7 +23,7 @@ from promptbench.settings.settings import actor
 from promptbench.stats.beta import clopper_pearson
 from promptbench.store.runs import RunStore
 from promptbench.workflows.judge.budgets import Spending
-from promptbench.workflows.judge.execute import RunRequest, case_infos, execute, policy_of
+from promptbench.workflows.judge.execute import case_infos, execute, policy_of
 from promptbench.workflows.trust.calibration_report import (
     CalibratedModel,
     CalibratedSuite,
@@ -68,9 +68,15 @@ def calibrate(
         for plan in plans:
             run = None
             if plan.asked.models:
-                asked = RunRequest(plan.command, _chosen(selection))
-                budgets = spending.budgets(whole, plan.asked)
-                done = execute(project, plan.asked, runs, listen, asked=asked, budgets=budgets)
+                done = execute(
+                    project,
+                    plan.asked,
+                    runs,
+                    listen,
+                    command=plan.command,
+                    selection=_chosen(selection),
+                    budgets=spending.budgets(whole, plan.asked),
+                )
                 if done.verdict.result is Result.NO_VERDICT:
                     why = done.verdict.sentence.partition(": ")[2]
                     raise EnvironmentFailure(f"no calibration: {why}", hint=f"`{plan.command}` resumes it")
@@ -185,10 +191,3 @@ def _model(prepared: PreparedSuite, model: str, rates: Sequence[CaseRate], sides
 
 def _share(alarms: FalseAlarms, count: int) -> Share:
     return Share(count, alarms.simulations, *alarms.interval(count))
-
-
-def flake_notes(runs: RunStore, suite: str) -> dict[tuple[str, str], str]:
-    """Return, by model and case, a note about the flaky cases of the latest calibrations."""
-    note = "flaky: {} of {} tries passed in the calibration of {}".format
-    flaky = runs.calibrations().flaky(suite)
-    return {(item.model, item.case): note(item.passes, item.tries, item.day) for item in flaky}

@@ -12,7 +12,7 @@ from promptbench.gate.attempt_matrix import AttemptMatrix
 from promptbench.project import Project, Selection
 from promptbench.report.model import RunReport
 from promptbench.store.runs import RunStore, RunVariant
-from promptbench.workflows.judge.execute import Finished, judge_all
+from promptbench.workflows.judge.execute import JudgedRun, judge_all
 from promptbench.workflows.judge.report import build
 from tests.helpers.project import SUITE, V2
 
@@ -48,11 +48,10 @@ def reported(tmp_path: Path) -> object:
             [prepared], _ = workspace.assemble(Selection(), store=store, runs=runs)
             candidate = prepared.candidates[0]
             variant = RunVariant(candidate.hash, Side.CANDIDATE, candidate.label, candidate.prompt.source)
-            info, _ = runs.start("plan", "triage", "triage", {}, [variant], "0")
+            info, _ = runs.start("plan", "triage", "triage", {"path": "p", "command": "c"}, [variant], "0")
             runs.add(info.id, [(item, False) for item in make(candidate.hash)])  # type: ignore[operator]
             table = AttemptMatrix(runs.outcomes(info.id))
-            finished = Finished(info, judge_all(prepared, table, asked_all=True), table)
-            return build(prepared, runs, finished, path="p", command="c", notes=())
+            return build(runs, JudgedRun(prepared, info, judge_all(prepared, table, asked_all=True), table))
 
     return report
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from promptbench.core.types import Attempt, Json, Judging
+from promptbench.core.types import Attempt, Judging
 from promptbench.engine.prepare.prepared_suite import BASELINE, PreparedSuite
 from promptbench.report.model import JudgeRow
 
@@ -17,21 +17,6 @@ def judge_rows(judgings: Iterable[Judging]) -> list[JudgeRow]:
     for judging in judgings:
         tallies.setdefault(judging.judge, _Tally()).add(judging)
     return [tally.row(judge) for judge, tally in sorted(tallies.items())]
-
-
-def what_judges(prepared: PreparedSuite, judgings: Iterable[Judging]) -> dict[str, Json]:
-    """Return the judges' part of the evidence; empty if nothing is judged.
-
-    Each judged check is identified by the hash of its judges, prompt and criterion, and has what it counts by. The
-    judges have the model names that they returned.
-    """
-    if not prepared.judged_checks:
-        return {}
-    checks = [
-        {"check": check.identity, "criterion": check.criterion, "counts": check.counts, "standing": check.standing}
-        for check in prepared.judged_checks
-    ]
-    return {"checks": checks, "returned": {row.judge: list(row.returned) for row in judge_rows(judgings)}}
 
 
 @dataclass(slots=True)
