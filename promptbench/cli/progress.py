@@ -1,11 +1,11 @@
-"""How far a run is: a bar where stderr is a terminal, else a line now and then."""
+"""Show progress on stderr: a bar on a terminal, otherwise a line now and then."""
 
 from __future__ import annotations
 
 import sys
 import time
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from promptbench.cli.output import coloured, say, without_keys
 from promptbench.core.events import AttemptDone, CallMeasured, Event, MoreWanted, Notice, RunStarted
@@ -21,18 +21,17 @@ if TYPE_CHECKING:
 _EVERY = 10.0
 
 
-class Progress:
-    """Listens to a run and shows it on stderr."""
+class _Shown:
+    """A bar for one task at a time. Without a terminal, `_is_due` is True every ten seconds."""
 
     def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet
         self._bar: Bar | None = None
         self._task: TaskID | None = None
         self._name = ""
-        self._total = self._done = self._failed = self._errored = 0
         self._last = time.monotonic()
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -40,64 +39,33 @@ class Progress:
     ) -> None:
         self._stop()
 
-    def listen(self, event: Event) -> None:
-        if isinstance(event, Notice):
-            self._remark(clean(event.text))
-        elif self._quiet:
-            return
-        elif isinstance(event, RunStarted):
-            self._start(event)
-        elif isinstance(event, MoreWanted):
-            self._total += event.count
-            self._show()
-        elif isinstance(event, AttemptDone):
-            self._done += 1
-            self._failed += event.attempt.outcome is Outcome.FAILED
-            self._errored += event.attempt.outcome is Outcome.ERRORED
-            self._show()
-        elif isinstance(event, CallMeasured):
-            self._done += 1
-            self._errored += event.errored
-            self._show()
-
-    def _start(self, event: RunStarted) -> None:
+    def _start(self, name: str, total: int | None, done: int, *, in_bytes: bool = False) -> None:
+        """Replace the bar by one for another task, on a terminal."""
         self._stop()
-        self._name, self._total, self._done = event.suite, event.total, event.kept
-        self._failed = self._errored = 0
-        if event.kept:
-            self._remark(
-                f"{event.suite}: goes on with run {event.run}, {event.kept} of {event.total} attempts on record"
-            )
-        if sys.stderr.isatty():
-            from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-            from rich.progress import Progress as Bar
+        self._name = name
+        if not sys.stderr.isatty():
+            return
+        from rich import progress
+        from rich.console import Console
 
-            console = Console(stderr=True, no_color=not coloured(sys.stderr), highlight=False)
-            columns = (
-                TextColumn("{task.description}", markup=False),
-                BarColumn(bar_width=None),
-                MofNCompleteColumn(),
-                TextColumn("{task.fields[counts]}", markup=False),
-                TimeElapsedColumn(),
-            )
-            self._bar = Bar(*columns, console=console, transient=True, expand=True)
-            self._task = self._bar.add_task(clean(event.suite), total=self._total, completed=self._done, counts="")
-            self._bar.start()
+        self._bar = progress.Progress(
+            progress.TextColumn("{task.description}", markup=False),
+            progress.BarColumn(bar_width=None),
+            progress.DownloadColumn() if in_bytes else progress.MofNCompleteColumn(),
+            progress.TextColumn("{task.fields[counts]}", markup=False),
+            progress.TimeRemainingColumn() if in_bytes else progress.TimeElapsedColumn(),
+            console=Console(stderr=True, no_color=not coloured(sys.stderr), highlight=False),
+            transient=True,
+            expand=True,
+        )
+        self._task = self._bar.add_task(clean(name), total=total, completed=done, counts="")
+        self._bar.start()
 
-    def _show(self) -> None:
-        counts = f"{self._failed} failed" + (f", {self._errored} errored" if self._errored else "")
-        if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, completed=self._done, total=self._total, counts=counts)
-        elif time.monotonic() - self._last >= _EVERY:
-            self._last = time.monotonic()
-            say(f"{self._name}: {self._done} of {self._total} attempts, {counts}")
-
-    def _remark(self, text: str) -> None:
-        if self._bar is not None:
-            self._bar.console.print(without_keys(text), markup=False, highlight=False)
-        else:
-            say(text)
+    def _is_due(self) -> bool:
+        if time.monotonic() - self._last < _EVERY:
+            return False
+        self._last = time.monotonic()
+        return True
 
     def _stop(self) -> None:
         if self._bar is not None:
@@ -105,58 +73,60 @@ class Progress:
             self._bar = self._task = None
 
 
-class ImportProgress:
-    """How far an import is, on stderr: a bar over the bytes of a file, and how many calls it had."""
+class Progress(_Shown):
+    """Shows the attempts of a run."""
 
     def __init__(self, *, quiet: bool) -> None:
-        self._quiet = quiet
-        self._bar: Bar | None = None
-        self._task: TaskID | None = None
-        self._name = ""
-        self._last = time.monotonic()
+        super().__init__(quiet=quiet)
+        self._total = self._done = self._failed = self._errored = 0
 
-    def __enter__(self) -> ImportProgress:
-        return self
+    def listen(self, event: Event) -> None:
+        if isinstance(event, Notice):
+            self._print(clean(event.text))
+        elif self._quiet:
+            return
+        elif isinstance(event, RunStarted):
+            self._total, self._done, self._failed, self._errored = event.total, event.kept, 0, 0
+            if event.kept:
+                attempts = f"{event.kept} of {event.total} attempts on record"
+                self._print(f"{event.suite}: resumes run {event.run}, {attempts}")
+            self._start(event.suite, event.total, event.kept)
+        elif isinstance(event, MoreWanted):
+            self._total += event.count
+            self._update()
+        elif isinstance(event, AttemptDone | CallMeasured):
+            self._done += 1
+            if isinstance(event, AttemptDone):
+                self._failed += event.attempt.outcome is Outcome.FAILED
+                self._errored += event.attempt.outcome is Outcome.ERRORED
+            else:
+                self._errored += event.errored
+            self._update()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def _update(self) -> None:
+        counts = f"{self._failed} failed" + (f", {self._errored} errored" if self._errored else "")
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, completed=self._done, total=self._total, counts=counts)
+        elif self._is_due():
+            say(f"{self._name}: {self._done} of {self._total} attempts, {counts}")
+
+    def _print(self, text: str) -> None:
         if self._bar is not None:
-            self._bar.stop()
+            self._bar.console.print(without_keys(text), markup=False, highlight=False)
+        else:
+            say(text)
 
-    def listen(self, reading: ImportState) -> None:
+
+class ImportProgress(_Shown):
+    """Shows how much of a log is read, in bytes, and the number of calls in it."""
+
+    def listen(self, state: ImportState) -> None:
         if self._quiet:
             return
-        if sys.stderr.isatty():
-            self._show(reading)
-        elif time.monotonic() - self._last >= _EVERY:
-            self._last = time.monotonic()
-            share = f", {reading.done / reading.size:.0%}" if reading.size else ""
-            say(f"{clean(reading.name)}: {reading.calls:,} calls{share}")
-
-    def _show(self, reading: ImportState) -> None:
-        if self._bar is None:
-            self._bar = _byte_bar()
-            self._bar.start()
-        if self._task is None or reading.name != self._name:
-            if self._task is not None:
-                self._bar.remove_task(self._task)
-            self._name = reading.name
-            self._task = self._bar.add_task(clean(reading.name), total=reading.size, counts="")
-        self._bar.update(self._task, completed=reading.done, counts=f"{reading.calls:,} calls")
-
-
-def _byte_bar() -> Bar:
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=None),
-        DownloadColumn(),
-        TextColumn("{task.fields[counts]}", markup=False),
-        TimeRemainingColumn(),
-    )
-    console = Console(stderr=True, no_color=not coloured(sys.stderr), highlight=False)
-    return Bar(*columns, console=console, transient=True, expand=True)
+        if state.name != self._name:
+            self._start(state.name, state.size, state.done, in_bytes=True)
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, completed=state.done, counts=f"{state.calls:,} calls")
+        elif self._is_due():
+            share = f", {state.done / state.size:.0%}" if state.size else ""
+            say(f"{clean(state.name)}: {state.calls:,} calls{share}")

@@ -206,7 +206,7 @@ def test_a_dry_run_counts_the_judges(counting: ProjectFolder, server: FakeOpenAI
     [plan] = counting.run("run", FOLDER, "--dry-run", "--json").data["suites"]
     assert plan["judges"][JUDGE]["calls"] == 20
     assert plan["judges"][JUDGE]["input_tokens"] > 20 * 500, "with what the answers may take"
-    assert f"would ask the judge {JUDGE} up to 20 questions" in counting.run("run", FOLDER, "--dry-run").out
+    assert f"would make up to 20 calls to the judge {JUDGE}" in counting.run("run", FOLDER, "--dry-run").out
     assert not server.received
 
 

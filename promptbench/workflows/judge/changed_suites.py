@@ -1,11 +1,11 @@
-"""What has changed on a branch, as git knows it, and which suites that concerns."""
+"""Select the suites that a branch changes, by git."""
 
 from __future__ import annotations
 
 import subprocess
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from promptbench.core.types import Json
 from promptbench.project import Project, Selection
 from promptbench.settings.settings import find_project
 from promptbench.suite.loader import load as load_suite
-from promptbench.workflows.judge.affected_by import touched
+from promptbench.workflows.judge.affected_by import is_affected
 
 # Where CI says which branch a change is to be merged into.
 _TARGETS = (
@@ -28,62 +28,68 @@ _TARGETS = (
 )
 _MAIN = ("origin/HEAD", "origin/main", "origin/master", "main", "master")
 _SECONDS = 120
-_FETCH = "fetch it with its history: `git fetch origin {branch}`, or `fetch-depth: 0` for actions/checkout"
-
-
-@dataclass(frozen=True, slots=True)
-class Changes:
-    """The files that differ from `base`, a commit: committed since, or not committed yet. `told` says what it is."""
-
-    base: str
-    told: str
-    files: frozenset[Path]
 
 
 def changed_only(project: Project, selection: Selection) -> tuple[Selection, str]:
-    """The selection of those of its suites that a change concerns, and a sentence about that.
+    """Return the selection of the suites that a change affects, and a sentence about that.
 
-    Raises NothingSelected when there is none; InputError when git does not know what has changed.
+    Raises:
+        NothingSelected: there are none.
+        InputError: git does not know what has changed.
     """
     settings = project.settings
-    git = _Git(settings.root)
-    found = _changes(git, project.environ, selection.since)
-    suites = project.suite_files(selection.paths)
-    mirror = (settings.store / "text").resolve()
-    everything = _settings_changed(git, settings.root, found, settings.values.prices)
-    chosen = [file for file in suites if everything or _concerns(project, file, found, mirror)]
-    if not chosen:
+    found = _git(settings.root, "rev-parse", "--show-toplevel")
+    if found.returncode:
+        reason = next(iter(found.stderr.strip().splitlines()), "no repository").removeprefix("fatal: ")
+        raise InputError(
+            f"what has changed is read from git, and in {settings.root} it says: {reason}",
+            hint="without --changed all suites are judged",
+        )
+    top = Path(found.stdout.rstrip("\n")).resolve()
+    base, name = _base(top, project.environ, selection.since)
+    since, listed = f"{base[:9]} ({name})", ""
+    for words in (
+        ("diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", base, "--"),
+        ("ls-files", "--others", "--exclude-standard", "-z"),
+    ):
+        done = _git(top, *words)
+        if done.returncode:
+            raise EnvironmentFailure(f"git {words[0]} failed: {done.stderr.strip() or done.returncode}")
+        listed += done.stdout
+    files = {(top / file).resolve() for file in listed.split("\0") if file}
+    everything = _settings_changed(top, base, settings.root, files, settings.values.prices)
+    suites, mirror, affected = project.suite_files(selection.paths), (settings.store / "text").resolve(), []
+    for file in suites:
+        # A suite that cannot be read may use anything, and its errors are to be reported.
+        suite = None if everything else load_suite(file, project.shown(file), Diagnostics())
+        if suite is None or is_affected(suite, files, mirror):
+            affected.append(file)
+    if not affected:
         raise NothingSelected(
-            f"nothing that a suite uses has changed since {found.told}",
+            f"nothing that a suite uses has changed since {since}",
             hint="without --changed all suites are judged; --changed-since names another commit to compare with",
         )
-    names = ", ".join(project.shown(file.parent) for file in chosen)
+    names = ", ".join(project.shown(file.parent) for file in affected)
     why = "the settings have changed" if everything else f"changed: {names}"
-    rest = len(suites) - len(chosen)
+    rest = len(suites) - len(affected)
     others = f"; {rest} other {'suite is' if rest == 1 else 'suites are'} not judged" if rest else ""
-    return replace(selection, paths=tuple(chosen)), f"since {found.told} {why}{others}"
+    return replace(selection, paths=tuple(affected)), f"since {since} {why}{others}"
 
 
-def _concerns(project: Project, file: Path, found: Changes, mirror: Path) -> bool:
-    suite = load_suite(file, project.shown(file), Diagnostics())
-    # Of what cannot be read nobody knows what it uses, and its mistakes are to be told.
-    return suite is None or touched(suite, found.files, mirror)
-
-
-def _settings_changed(git: _Git, root: Path, found: Changes, prices: str | None) -> bool:
-    """Whether the project's settings or its prices are others than at the base; the rest of a pyproject.toml is not
-    ours.
-    """
-    if prices is not None and (root / prices).resolve() in found.files:
+def _settings_changed(top: Path, base: str, root: Path, files: set[Path], prices: str | None) -> bool:
+    if prices is not None and (root / prices).resolve() in files:
         return True
     file = find_project(root)
-    if file is None or file.resolve() not in found.files:
+    if file is None or file.resolve() not in files:
         return False
-    before = git.text("show", f"{found.base}:{file.resolve().relative_to(git.top).as_posix()}")
-    return before is None or _ours(before, file) != _ours(file.read_text(encoding="utf-8-sig"), file)
+    before = _git(top, "show", f"{base}:{file.resolve().relative_to(top).as_posix()}")
+    return bool(before.returncode) or _settings(before.stdout, file) != _settings(
+        file.read_text(encoding="utf-8-sig"), file
+    )
 
 
-def _ours(text: str, file: Path) -> Json:
+def _settings(text: str, file: Path) -> Json:
+    """Parse a settings file; of a pyproject.toml only our table. Return None if it is invalid."""
     try:
         data: Any = tomllib.loads(text.removeprefix("\ufeff"))
     except (tomllib.TOMLDecodeError, RecursionError):
@@ -94,79 +100,44 @@ def _ours(text: str, file: Path) -> Json:
     return tool.get("promptbench") if isinstance(tool, dict) else None
 
 
-def _changes(git: _Git, environ: Mapping[str, str], ref: str | None) -> Changes:
-    if not git.ok("rev-parse", "--verify", "--quiet", "HEAD^{commit}"):
+def _base(top: Path, environ: Mapping[str, str], ref: str | None) -> tuple[str, str]:
+    """Return the commit to compare with, and the name by which it was found: `ref`, else the branch to merge into."""
+    if not _is_commit(top, "HEAD"):
         raise InputError("there is no commit in this git repository yet", hint="leave --changed out")
-    name = ref or _target(git, environ)
-    if not git.ok("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}"):
-        hint = _FETCH.format(branch=name.removeprefix("origin/"))
+    targets = (environ.get(variable, "").strip().removeprefix("refs/heads/") for variable in _TARGETS)
+    name = ref or next((f"origin/{branch}" for branch in targets if branch), None)
+    name = name or next((branch for branch in _MAIN if _is_commit(top, branch)), None)
+    if name is None:
+        raise InputError(
+            "neither CI nor git says which branch this one is to be merged into",
+            hint="name it: --changed-since origin/BRANCH",
+        )
+    branch = name.removeprefix("origin/")
+    hint = f"fetch it with its history: `git fetch origin {branch}`, or `fetch-depth: 0` for actions/checkout"
+    if not _is_commit(top, name):
         raise InputError(f"git knows no commit '{name}' in this clone", hint=hint)
-    base = (git.text("merge-base", "--end-of-options", name, "HEAD") or "").strip()
+    base = _git(top, "merge-base", "--end-of-options", name, "HEAD").stdout.strip()
     if not base:
-        hint = _FETCH.format(branch=name.removeprefix("origin/"))
         raise InputError(f"the history in this clone does not reach to where this branch left '{name}'", hint=hint)
-    listed = git.asked("diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", base, "--")
-    listed += git.asked("ls-files", "--others", "--exclude-standard", "-z")
-    files = frozenset((git.top / file).resolve() for file in listed.split("\0") if file)
-    return Changes(base, f"{base[:9]} ({name})", files)
+    return base, name
 
 
-def _target(git: _Git, environ: Mapping[str, str]) -> str:
-    """The branch that this one is to be merged into: what CI says, else the main one."""
-    for variable in _TARGETS:
-        if branch := environ.get(variable, "").strip().removeprefix("refs/heads/"):
-            return f"origin/{branch}"
-    for name in _MAIN:
-        if git.ok("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}"):
-            return name
-    raise InputError(
-        "neither CI nor git says which branch this one is to be merged into",
-        hint="name it: --changed-since origin/BRANCH",
-    )
+def _is_commit(top: Path, name: str) -> bool:
+    return not _git(top, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}").returncode
 
 
-class _Git:
-    """The repository around a folder. Raises InputError when there is none."""
-
-    def __init__(self, folder: Path) -> None:
-        self.top = folder
-        done = self._run("rev-parse", "--show-toplevel")
-        if done.returncode:
-            said = done.stderr.strip().splitlines()
-            why = said[0].removeprefix("fatal: ") if said else "no repository"
-            raise InputError(
-                f"what has changed is read from git, and in {folder} it says: {why}",
-                hint="without --changed all suites are judged",
-            )
-        self.top = Path(done.stdout.rstrip("\n")).resolve()
-
-    def ok(self, *words: str) -> bool:
-        return self._run(*words).returncode == 0
-
-    def text(self, *words: str) -> str | None:
-        """What git prints; None when it fails."""
-        done = self._run(*words)
-        return None if done.returncode else done.stdout
-
-    def asked(self, *words: str) -> str:
-        """What git prints, which must work. Raises EnvironmentFailure."""
-        done = self._run(*words)
-        if done.returncode:
-            raise EnvironmentFailure(f"git {words[0]} failed: {done.stderr.strip() or done.returncode}")
-        return done.stdout
-
-    def _run(self, *words: str) -> subprocess.CompletedProcess[str]:
-        try:
-            return subprocess.run(
-                ["git", *words],
-                cwd=self.top,
-                capture_output=True,
-                encoding="utf-8",
-                errors="surrogateescape",
-                timeout=_SECONDS,
-                check=False,
-            )
-        except FileNotFoundError:
-            raise EnvironmentFailure("git is not installed here", hint="without --changed it is not needed") from None
-        except subprocess.TimeoutExpired:
-            raise EnvironmentFailure(f"git {words[0]} took more than {_SECONDS} s") from None
+def _git(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(
+            ["git", *words],
+            cwd=folder,
+            capture_output=True,
+            encoding="utf-8",
+            errors="surrogateescape",
+            timeout=_SECONDS,
+            check=False,
+        )
+    except FileNotFoundError:
+        raise EnvironmentFailure("git is not installed here", hint="without --changed it is not needed") from None
+    except subprocess.TimeoutExpired:
+        raise EnvironmentFailure(f"git {words[0]} took more than {_SECONDS} s") from None

@@ -18,7 +18,7 @@ from promptbench.report.model import Promotion
 from promptbench.store.prompts import NotProven, Store
 from promptbench.store.proof import proof_of
 from promptbench.store.runs import RunStore
-from promptbench.workflows.judge.affected_by import names_check
+from promptbench.workflows.judge.affected_by import uses_check
 from promptbench.workflows.judge.execute import JudgedRun, judge_all, policy_of, prices_of, table_of
 from promptbench.workflows.judge.proof import check_all_suites, prove
 from promptbench.workflows.store.labels import Who, actor_of, described
@@ -213,7 +213,7 @@ def _check_facts(project: Project, prepared: PreparedSuite, facts: Mapping[str, 
 
 def _counts_costs(prepared: PreparedSuite) -> bool:
     # If no price decides anything, a new price list must not make the evidence stale.
-    return policy_of(prepared).cost_ratio is not None or names_check(prepared.suite, "cost")
+    return policy_of(prepared).cost_ratio is not None or uses_check(prepared.suite, "cost")
 
 
 def _check_age(made: str, days: float) -> None:

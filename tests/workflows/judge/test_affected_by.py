@@ -9,7 +9,7 @@ import pytest
 import promptbench
 from promptbench.core.diagnostics import Diagnostics
 from promptbench.suite.loader import load
-from promptbench.workflows.judge.affected_by import touched
+from promptbench.workflows.judge.affected_by import is_affected
 
 PACKAGE = Path(promptbench.__file__).parent
 SUITE = """\
@@ -33,7 +33,7 @@ def concerns(root: Path, *changed: str | Path) -> bool:
     (folder / "more.jsonl").write_text('{"case": "late", "vars": {"message": "late"}, "expect": "x"}\n')
     suite = load(folder / "suite.yaml", "suite.yaml", Diagnostics())
     assert suite
-    return touched(suite, [root / file for file in changed], root / "prompt_store" / "text")
+    return is_affected(suite, [root / file for file in changed], root / "prompt_store" / "text")
 
 
 @pytest.mark.parametrize(
